@@ -1,0 +1,156 @@
+package cdctest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/testdata"
+)
+
+// shared is the test binary's server. Tests run in parallel and have nothing
+// else in common, so this one piece of package state is what saves each of
+// them a server start.
+var shared struct {
+	once     sync.Once
+	server   *Server
+	err      error
+	template sync.Once // of Label Studio's tables
+	loadErr  error
+}
+
+// Main runs the tests and stops the shared server after them. Use it in
+// TestMain: os.Exit(cdctest.Main(m)).
+func Main(m *testing.M) int {
+	code := m.Run()
+	if shared.server != nil {
+		if err := shared.server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// Server is a running PostgreSQL.
+type Server struct {
+	*throwaway.Server
+	databases atomic.Int64
+}
+
+// Postgres is the server that the tests of this binary share.
+func Postgres(t testing.TB) *Server {
+	t.Helper()
+	shared.once.Do(func() {
+		s, err := throwaway.Start(context.Background(), throwaway.Options{})
+		shared.server, shared.err = &Server{Server: s}, err
+	})
+	if shared.err != nil {
+		t.Fatalf("start PostgreSQL: %v", shared.err)
+	}
+	return shared.server
+}
+
+// Private is a server of the test's own, which may stop, kill and restart it.
+// It is gone when the test ends; its log is shown if the test failed.
+func Private(t testing.TB, o throwaway.Options) *Server {
+	t.Helper()
+	s, err := throwaway.Start(context.Background(), o)
+	if err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("PostgreSQL's log:\n%s", s.Log())
+		}
+		if err := s.Close(); err != nil {
+			t.Errorf("stop PostgreSQL: %v", err)
+		}
+	})
+	return &Server{Server: s}
+}
+
+// Restart stops the server in the given mode and starts it again.
+func (s *Server) Restart(t testing.TB, mode throwaway.Mode) {
+	t.Helper()
+	if err := s.Stop(mode); err != nil {
+		t.Fatalf("stop PostgreSQL: %v", err)
+	}
+	if err := s.Start(context.Background()); err != nil {
+		t.Fatalf("start PostgreSQL: %v", err)
+	}
+}
+
+// template is the database that LabelStudio copies.
+const template = "labelstudio_template"
+
+// Database is an empty database of the test's own.
+func (s *Server) Database(t testing.TB) *Database {
+	t.Helper()
+	return s.database(t, "template1")
+}
+
+// LabelStudio is a database of the test's own with Label Studio's tables and
+// the base data of the recorded scenarios.
+func (s *Server) LabelStudio(t testing.TB) *Database {
+	t.Helper()
+	if s != shared.server {
+		db := s.database(t, "template1")
+		if err := load(db.DSN); err != nil {
+			t.Fatalf("load Label Studio's tables: %v", err)
+		}
+		return db
+	}
+	shared.template.Do(func() {
+		if shared.loadErr = s.admin("CREATE DATABASE " + template); shared.loadErr == nil {
+			shared.loadErr = load(s.DSN(template))
+		}
+	})
+	if shared.loadErr != nil {
+		t.Fatalf("load Label Studio's tables: %v", shared.loadErr)
+	}
+	return s.database(t, template)
+}
+
+func load(dsn string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, dsn)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	return testdata.Load(ctx, conn)
+}
+
+func (s *Server) database(t testing.TB, from string) *Database {
+	t.Helper()
+	name := fmt.Sprintf("test_%d", s.databases.Add(1))
+	if err := s.admin(fmt.Sprintf("CREATE DATABASE %s TEMPLATE %s", name, from)); err != nil {
+		t.Fatalf("create database: %v", err)
+	}
+	db := &Database{Name: name, DSN: s.DSN(name), server: s}
+	t.Cleanup(func() { db.drop(t) })
+	return db
+}
+
+// admin runs statements outside of the tests' databases.
+func (s *Server) admin(statements ...string) error {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for _, sql := range statements {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("%s: %w", sql, err)
+		}
+	}
+	return nil
+}

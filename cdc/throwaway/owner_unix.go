@@ -1,0 +1,59 @@
+//go:build unix
+
+package throwaway
+
+import (
+	"fmt"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+// owner is the user that the server runs as: nil stands for the own user.
+type owner struct{ uid, gid uint32 }
+
+// findOwner chooses another user where the own one is root.
+func findOwner() (*owner, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"postgres", "nobody"} {
+		u, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, err := strconv.ParseUint(u.Uid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read uid of %s: %w", name, err)
+		}
+		gid, err := strconv.ParseUint(u.Gid, 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read gid of %s: %w", name, err)
+		}
+		return &owner{uid: uint32(uid), gid: uint32(gid)}, nil
+	}
+	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: make one (useradd --system postgres) or run as another user")
+}
+
+// give makes the directory the owner's.
+func (o *owner) give(dir string) error {
+	if o == nil {
+		return nil
+	}
+	if err := os.Chown(dir, int(o.uid), int(o.gid)); err != nil {
+		return fmt.Errorf("give directory to the server's user: %w", err)
+	}
+	return nil
+}
+
+// attributes start a child as the owner, in a process group of its own, so
+// that Ctrl-C at a terminal reaches only us; it ends when we are killed.
+func (o *owner) attributes() *syscall.SysProcAttr {
+	attr := &syscall.SysProcAttr{Setpgid: true}
+	endWithParent(attr)
+	if o != nil {
+		attr.Credential = &syscall.Credential{Uid: o.uid, Gid: o.gid}
+	}
+	return attr
+}

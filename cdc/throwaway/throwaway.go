@@ -1,0 +1,212 @@
+package throwaway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Options say which server to start and how.
+type Options struct {
+	Major    string            // major version to fetch; "" takes what is there (see Binaries)
+	Settings map[string]string // on top of the defaults below, as in postgresql.conf
+	Durable  bool              // fsync on: for tests that crash the server
+}
+
+// defaults suit logical replication and tests: quick, and small in memory.
+var defaults = map[string]string{
+	"wal_level":             "logical",
+	"max_wal_senders":       "64",
+	"max_replication_slots": "64",
+	"max_connections":       "200",
+	"shared_buffers":        "64MB",
+	"listen_addresses":      "",
+	"timezone":              "UTC",
+	"log_min_messages":      "warning",
+}
+
+// Server is a PostgreSQL server that belongs to its starter, who must Close it.
+// Its methods are not for concurrent use, but for DSN.
+type Server struct {
+	bin, dir string
+	owner    *owner
+	args     []string
+	cmd      *exec.Cmd
+	exited   chan struct{} // closed when cmd has ended
+}
+
+// Start makes a cluster in a temporary directory and starts it. The superuser
+// is postgres, without a password; the server listens on a Unix socket only.
+// As root it runs as another user, because PostgreSQL refuses to run as root.
+func Start(ctx context.Context, o Options) (*Server, error) {
+	bin, err := Binaries(ctx, o.Major)
+	if err != nil {
+		return nil, err
+	}
+	who, err := findOwner()
+	if err != nil {
+		return nil, err
+	}
+	// The path of a socket is limited to some hundred bytes, so the directory
+	// is not where TMPDIR may say.
+	dir, err := os.MkdirTemp("/tmp", "hooktail-pg-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
+	}
+	s := &Server{bin: bin, dir: dir, owner: who, args: arguments(dir, o)}
+	if err := s.create(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.Start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func arguments(dir string, o Options) []string {
+	settings := map[string]string{"unix_socket_directories": dir}
+	if !o.Durable {
+		settings["fsync"], settings["full_page_writes"], settings["synchronous_commit"] = "off", "off", "off"
+	}
+	args := []string{"-D", filepath.Join(dir, "data")}
+	for _, group := range []map[string]string{defaults, settings, o.Settings} {
+		for name, value := range group {
+			args = append(args, "-c", name+"="+value)
+		}
+	}
+	return args
+}
+
+// create runs initdb as the server's owner.
+func (s *Server) create(ctx context.Context) error {
+	if err := s.owner.give(s.dir); err != nil {
+		return err
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", filepath.Join(s.dir, "data"),
+		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	cmd.Dir = s.dir
+	cmd.SysProcAttr = s.owner.attributes()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// Start starts the server of an existing cluster, after Stop or Kill, and
+// waits until it answers.
+func (s *Server) Start(ctx context.Context) error {
+	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("open server log: %w", err)
+	}
+	defer log.Close() // the child has its own descriptor
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), s.args...)
+	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
+	s.cmd.SysProcAttr = s.owner.attributes()
+	if err := s.cmd.Start(); err != nil {
+		return fmt.Errorf("start postgres: %w", err)
+	}
+	s.exited = make(chan struct{})
+	go func(cmd *exec.Cmd, exited chan struct{}) {
+		_ = cmd.Wait() // how it ended is in its log
+		close(exited)
+	}(s.cmd, s.exited)
+	return s.await(ctx)
+}
+
+// await returns when the server accepts connections.
+func (s *Server) await(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+		if err == nil {
+			return conn.Close(ctx)
+		}
+		select {
+		case <-s.exited:
+			return fmt.Errorf("postgres ended at start: %s", s.Log())
+		case <-ctx.Done():
+			return fmt.Errorf("wait for postgres: %w (last: %w)", ctx.Err(), err)
+		case <-tick.C:
+		}
+	}
+}
+
+// DSN is the connection URL of a database for the superuser.
+func (s *Server) DSN(database string) string {
+	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + database}
+	u.RawQuery = url.Values{"host": {s.dir}}.Encode()
+	return u.String()
+}
+
+// Socket is the path of the server's Unix socket.
+func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
+
+// Log is the last part of what the server wrote.
+func (s *Server) Log() string {
+	text, err := os.ReadFile(s.logFile())
+	if err != nil {
+		return err.Error()
+	}
+	return string(text[max(0, len(text)-16<<10):])
+}
+
+func (s *Server) logFile() string { return filepath.Join(s.dir, "server.log") }
+
+// Mode is a way to stop a server.
+type Mode = syscall.Signal
+
+// The shutdown modes of PostgreSQL.
+// https://www.postgresql.org/docs/current/server-shutdown.html
+const (
+	Fast      Mode = syscall.SIGINT  // ends sessions, writes a checkpoint
+	Immediate Mode = syscall.SIGQUIT // like a crash of the server
+	Crash     Mode = syscall.SIGKILL // kill -9 of the postmaster
+)
+
+// Stop ends the server in the given mode and returns when it has ended.
+func (s *Server) Stop(mode Mode) error {
+	if s.cmd == nil {
+		return nil
+	}
+	select {
+	case <-s.exited:
+		return nil
+	default:
+	}
+	if err := s.cmd.Process.Signal(mode); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("signal postgres: %w", err)
+	}
+	<-s.exited
+	return nil
+}
+
+// Close stops the server at once and removes all that it made.
+func (s *Server) Close() error {
+	return errors.Join(s.Stop(Immediate), removeAll(s.dir))
+}
+
+// removeAll tries again for a moment: children of a killed postmaster may
+// still write.
+func removeAll(dir string) error {
+	var err error
+	for range 50 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("remove the server's directory: %w", err)
+}

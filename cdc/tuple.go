@@ -1,0 +1,116 @@
+package cdc
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// Kind says what a column of a Tuple holds.
+type Kind byte
+
+// The kinds of pgoutput's TupleData in text format.
+// https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
+const (
+	Null      Kind = 'n' // SQL null
+	Unchanged Kind = 'u' // a TOASTed value that the UPDATE did not touch: not in the WAL
+	Text      Kind = 't' // the value in the type's text form
+)
+
+// Tuple is one row in the layout of pgoutput's TupleData, with an index to its
+// columns. The zero Tuple stands for "no row". A Tuple is read-only and shares
+// the bytes that it was made from; it stays valid for as long as it is referenced.
+type Tuple struct {
+	raw []byte
+	at  []uint32 // offset of each column's kind byte in raw
+}
+
+// Value is a column to make a Tuple of.
+type Value struct {
+	Kind Kind
+	Text []byte
+}
+
+// MakeTuple lays the values out as one row. It copies their bytes.
+func MakeTuple(values ...Value) Tuple {
+	size := 0
+	for _, v := range values {
+		size += 1
+		if v.Kind == Text {
+			size += 4 + len(v.Text)
+		}
+	}
+	t := Tuple{raw: make([]byte, 0, size), at: make([]uint32, 0, len(values))}
+	for _, v := range values {
+		t.at = append(t.at, uint32(len(t.raw)))
+		t.raw = append(t.raw, byte(v.Kind))
+		if v.Kind == Text {
+			t.raw = binary.BigEndian.AppendUint32(t.raw, uint32(len(v.Text)))
+			t.raw = append(t.raw, v.Text...)
+		}
+	}
+	return t
+}
+
+// IsZero reports whether there is no row at all.
+func (t Tuple) IsZero() bool { return t.at == nil }
+
+// Len is the number of columns.
+func (t Tuple) Len() int { return len(t.at) }
+
+// Size is the number of bytes that the row occupies, its index included.
+func (t Tuple) Size() int { return len(t.raw) + 4*len(t.at) }
+
+// Kind says what column i holds; a column that the row does not have is Null.
+func (t Tuple) Kind(i int) Kind {
+	if i < 0 || i >= len(t.at) {
+		return Null
+	}
+	return Kind(t.raw[t.at[i]])
+}
+
+// Text is the value of column i in the type's text form, nil unless its Kind
+// is Text. The bytes belong to the Tuple: read them, do not change them.
+func (t Tuple) Text(i int) []byte {
+	if t.Kind(i) != Text {
+		return nil
+	}
+	from := t.at[i] + 1
+	n := binary.BigEndian.Uint32(t.raw[from:])
+	return t.raw[from+4 : from+4+n : from+4+n]
+}
+
+// tupleAt reads the TupleData at the start of src into index (reused from its
+// length on) and returns the row and what follows it. The row shares src.
+func tupleAt(src []byte, index []uint32) (t Tuple, rest []byte, grown []uint32, err error) {
+	if len(src) < 2 {
+		return Tuple{}, nil, index, errShort
+	}
+	n := int(binary.BigEndian.Uint16(src))
+	raw, pos, first := src[2:], 0, len(index)
+	for range n {
+		if pos >= len(raw) {
+			return Tuple{}, nil, index, errShort
+		}
+		index = append(index, uint32(pos))
+		switch kind := Kind(raw[pos]); kind {
+		case Null, Unchanged:
+			pos++
+		case Text:
+			if len(raw)-pos < 5 {
+				return Tuple{}, nil, index, errShort
+			}
+			size := int64(binary.BigEndian.Uint32(raw[pos+1:]))
+			if size > int64(len(raw)-pos-5) {
+				return Tuple{}, nil, index, errShort
+			}
+			pos += 5 + int(size)
+		default:
+			return Tuple{}, nil, index, fmt.Errorf("column of unknown kind %q", byte(kind))
+		}
+	}
+	at := index[first:len(index):len(index)]
+	if at == nil {
+		at = []uint32{}
+	}
+	return Tuple{raw: raw[:pos:pos], at: at}, raw[pos:], index, nil
+}

@@ -1,0 +1,3 @@
+package mapping
+type subject struct{}
+func (s *subject) bytes() int { return 0 }
