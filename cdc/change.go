@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"errors"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -9,8 +8,6 @@ import (
 
 // LSN is a position in the write-ahead log.
 type LSN = pglogrepl.LSN
-
-var errShort = errors.New("message ends within a field")
 
 // Op is what happened to a row, or to a whole table.
 type Op byte

@@ -44,6 +44,9 @@ func (p *Position) Begin() *Tx {
 func (t *Tx) Hold(n int) {
 	t.position.mu.Lock()
 	defer t.position.mu.Unlock()
+	if t.closed && t.holds == 0 {
+		panic("cdc: hold on a transaction that is done")
+	}
 	t.holds += n
 }
 
@@ -63,6 +66,9 @@ func (t *Tx) Done() {
 func (t *Tx) Close(end LSN) {
 	t.position.mu.Lock()
 	defer t.position.mu.Unlock()
+	if t.closed {
+		panic("cdc: transaction closed twice")
+	}
 	t.end, t.closed = end, true
 	t.position.advance()
 }

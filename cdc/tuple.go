@@ -104,12 +104,12 @@ func tupleAt(src []byte, index []uint32) (t Tuple, rest []byte, grown []uint32, 
 				return Tuple{}, nil, index, errShort
 			}
 			pos += 5 + int(size)
-		default:
+		default: // 'b', binary, is sent only to those who ask for it
 			return Tuple{}, nil, index, fmt.Errorf("column of unknown kind %q", byte(kind))
 		}
 	}
 	at := index[first:len(index):len(index)]
-	if at == nil {
+	if at == nil { // a row without columns is a row
 		at = []uint32{}
 	}
 	return Tuple{raw: raw[:pos:pos], at: at}, raw[pos:], index, nil

@@ -53,27 +53,72 @@ type Event struct {
 	Organization int64 // of the project; 0: not known. Set by Locate.
 	Task         int64 // whose order the event obeys; 0: the whole project's (projects, several tasks)
 
-	// Payload is the JSON object's members after "action", without braces:
-	// `"annotation": {…}, "project": {…}, "task": {…}`. Set by Render; shared,
-	// read-only.
+	// Payload is the JSON object's members after "action" that are the event's
+	// own, without braces: `"annotation": {…}, "task": {…}`. Body adds the
+	// project, which the events of a batch share. Set by Render; read-only.
 	Payload []byte
 
+	nested  *nested
 	subject subject
 }
 
-// Bytes is about how much memory the event holds: rows and payload.
-func (e *Event) Bytes() int { return e.subject.bytes() + len(e.Payload) }
+// subject is the row, or the rows, that the event is about. Rendering lets go
+// of it.
+type subject struct {
+	relation *cdc.Relation
+	id       int64
+	image    image  // the row as of its commit; none if it could not be kept
+	group    *group // instead of the above, if there may be several rows
+}
+
+// nested is a member of many payloads: `"project": {…}`.
+type nested struct {
+	json   []byte
+	shared int // by how many events
+}
+
+// Due is when the user's action that made the event can be expected to have
+// ended, and the event to be rendered: settle after its commit, or at once if
+// that was longer ago than that when it was received.
+func (e *Event) Due(settle time.Duration) time.Time {
+	return e.Received.Add(max(0, settle-e.Age))
+}
+
+// Bytes is about how much memory the event holds: itself, rows and payload, with
+// its share of what it shares. Rendering changes it.
+func (e *Event) Bytes() int {
+	n := eventBytes + len(e.Payload) + e.subject.image.row.Size() + e.subject.image.old.Size()
+	if e.subject.group != nil {
+		n += e.subject.group.bytes()
+	}
+	if e.nested != nil {
+		n += len(e.nested.json) / e.nested.shared
+	}
+	return n
+}
+
+// eventBytes is the size of an Event without what it refers to, rounded up to
+// the allocator's next size.
+const eventBytes = 320
 
 // Body is the request body under the action's name as the hook spells it, and
 // with the payload or without.
 func (e *Event) Body(action Action, payload bool) []byte {
-	body := make([]byte, 0, len(e.Payload)+len(action)+16)
+	size := len(e.Payload) + len(action) + 20
+	if e.nested != nil {
+		size += len(e.nested.json)
+	}
+	body := make([]byte, 0, size)
 	body = append(body, `{"action": "`...)
 	body = append(body, action...)
 	body = append(body, '"')
 	if payload && len(e.Payload) > 0 {
 		body = append(body, ", "...)
 		body = append(body, e.Payload...)
+	}
+	if payload && e.nested != nil {
+		body = append(body, ", "...)
+		body = append(body, e.nested.json...)
 	}
 	return append(body, '}')
 }

@@ -130,7 +130,7 @@ func (p *Proxy) pass() bool {
 	}
 	if d := p.delay; d > 0 && !p.closed {
 		p.mu.Unlock()
-		time.Sleep(d)
+		<-time.After(d)
 		p.mu.Lock()
 	}
 	return !p.closed

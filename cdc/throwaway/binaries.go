@@ -122,7 +122,7 @@ func fetch(major string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("make directory for PostgreSQL %s: %w", version, err)
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { _ = os.RemoveAll(scratch) }() // what stays is in the cache's way, and nobody's error
 	if err := os.Chmod(scratch, 0o755); err != nil {
 		return "", err
 	}

@@ -108,8 +108,8 @@ func (s *Server) Start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("open server log: %w", err)
 	}
-	defer log.Close() // the child has its own descriptor
-	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), s.args...)
+	defer func() { _ = log.Close() }()                                // the child has its own descriptor
+	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), s.args...) //nolint:noctx // it lives until Stop
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
 	s.cmd.SysProcAttr = s.owner.attributes()
 	if err := s.cmd.Start(); err != nil {
@@ -201,12 +201,14 @@ func (s *Server) Close() error {
 // removeAll tries again for a moment: children of a killed postmaster may
 // still write.
 func removeAll(dir string) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
 	var err error
 	for range 50 {
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
 		}
-		time.Sleep(20 * time.Millisecond)
+		<-tick.C
 	}
 	return fmt.Errorf("remove the server's directory: %w", err)
 }

@@ -1,0 +1,195 @@
+package cdc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// readBuffer is how much one system call may take from the socket. The
+// walsender writes each message by itself; what has piled up is read at once.
+const readBuffer = 64 << 10
+
+// connection connects, checks, streams, and returns why that ended: nil when
+// ctx was cancelled and the server has recorded the confirmed position.
+// streamed tells whether the server began to stream.
+func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
+	r, err := s.connect(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return false, s.unconfirmed()
+		}
+		return false, s.classify(err)
+	}
+	defer r.close()
+	s.connected = true
+	if err := s.start(ctx, r.conn); err != nil {
+		if ctx.Err() != nil {
+			return false, s.unconfirmed()
+		}
+		return false, s.classify(err)
+	}
+	s.note(func(n *Stats) { n.Connected = true; n.Connections++ })
+	defer s.note(func(n *Stats) { n.Connected = false })
+	defer s.assembler.cut()
+
+	err = r.run(ctx)
+	if ctx.Err() != nil {
+		return true, r.finish()
+	}
+	return true, s.classify(err)
+}
+
+// connect opens a connection in replication mode.
+func (s *Stream) connect(ctx context.Context) (*reader, error) {
+	r := &reader{s: s}
+	config := s.o.Config.Copy()
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = 10 * time.Second
+	}
+	if config.RuntimeParams == nil {
+		config.RuntimeParams = map[string]string{}
+	}
+	maps.Copy(config.RuntimeParams, s.parameters())
+	config.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
+		r.buffer = bufio.NewReaderSize(from, readBuffer)
+		r.frontend = pgproto3.NewFrontend(r.buffer, to)
+		return r.frontend
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		s.o.Log.WarnContext(ctx, "the server says", "severity", n.Severity, "message", n.Message, "hint", n.Hint)
+	}
+	var err error
+	if r.conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
+		return nil, fmt.Errorf("connect for replication: %w", err)
+	}
+	return r, nil
+}
+
+// parameters fix the text form of the values, and the time after which the
+// server gives the connection up.
+func (s *Stream) parameters() map[string]string {
+	return map[string]string{
+		"replication":        "database",
+		"application_name":   s.o.ApplicationName,
+		"client_encoding":    "UTF8",
+		"timezone":           "UTC",
+		"datestyle":          "ISO",
+		"intervalstyle":      "postgres",
+		"extra_float_digits": "1",
+		"bytea_output":       "hex",
+		"wal_sender_timeout": strconv.FormatInt(max(1, s.o.Timeout.Milliseconds()), 10) + "ms",
+	}
+}
+
+// start checks everything that the server would not complain of, and makes it
+// stream from the confirmed position.
+func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	if _, err := serverVersion(ctx, conn); err != nil {
+		return err
+	}
+	slot, err := s.slot(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+		return err
+	}
+	if s.o.OnConnect != nil {
+		if err := s.o.OnConnect(ctx, *slot); err != nil {
+			return err
+		}
+	}
+	s.position.Idle(slot.Confirmed) // the first position; later ones are not behind it
+	s.note(func(n *Stats) {
+		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline
+		n.Recorded = max(n.Recorded, slot.Confirmed)
+	})
+	err = pglogrepl.StartReplication(ctx, conn, quoteIdent(s.o.Slot), s.position.Confirmed(), pglogrepl.StartReplicationOptions{
+		Mode:       pglogrepl.LogicalReplication,
+		PluginArgs: []string{"proto_version '1'", "publication_names " + replicationText(quoteIdent(s.o.Publication)), "messages 'true'"},
+	})
+	if sqlState(err) == undefinedObject {
+		return fmt.Errorf("start replication: %w", slotMissing(s.o.Slot))
+	}
+	if err != nil {
+		return fmt.Errorf("start replication of slot %q: %w", s.o.Slot, err)
+	}
+	return nil
+}
+
+// replicationText is a string constant in the grammar of replication commands,
+// which has no escapes.
+func replicationText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
+
+// slot inspects server and slot, and compares them with what this stream has
+// seen before.
+func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
+	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	if err != nil {
+		return nil, fmt.Errorf("identify system: %w", err)
+	}
+	slot, err := inspectSlot(ctx, conn, s.o.Slot)
+	var fault *Fault
+	if errors.As(err, &fault) && fault.Reason == SlotMissing && s.systemID != "" {
+		err = &Gap{Slot: s.o.Slot, From: s.position.Confirmed(), Why: "the slot was dropped"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	slot.SystemID, slot.Timeline = system.SystemID, system.Timeline
+	if err := s.compare(slot); err != nil {
+		return nil, err
+	}
+	if slot.ActivePID != "" {
+		return nil, &activeError{slot: slot.Name, pid: slot.ActivePID}
+	}
+	s.systemID = system.SystemID
+	s.assembler.timelines = s.history(ctx, conn, system.Timeline)
+	return slot, nil
+}
+
+// compare returns a Gap if the slot is not as this stream has left it. A slot
+// that is behind is none: a server that crashed remembers an earlier position.
+func (s *Stream) compare(slot *Slot) error {
+	confirmed := s.position.Confirmed()
+	switch {
+	case s.systemID == "":
+		return nil // the first connection
+	case slot.SystemID != s.systemID:
+		return &Gap{Slot: slot.Name, From: confirmed,
+			Why: fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, s.systemID)}
+	case slot.Confirmed > confirmed:
+		return &Gap{Slot: slot.Name, From: confirmed, To: slot.Confirmed, Why: "the slot was moved by someone else"}
+	}
+	return nil
+}
+
+// history is what lies before the current timeline. Where the server has no
+// history to show, everything counts as of the current one.
+func (s *Stream) history(ctx context.Context, conn *pgconn.PgConn, current int32) timelines {
+	t := timelines{current: current}
+	if current <= 1 {
+		return t
+	}
+	file, err := pglogrepl.TimelineHistory(ctx, conn, current)
+	if err == nil {
+		t.past, err = parseHistory(file.Content)
+	}
+	if err != nil {
+		s.o.Log.WarnContext(ctx, "timeline history is not readable: taking the current timeline for all", "timeline", current, "error", err)
+	}
+	return t
+}

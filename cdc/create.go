@@ -1,0 +1,86 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// CreateSlotWithSnapshot makes the slot over a replication connection and
+// exports the snapshot of the database at its consistent point: exactly what
+// the stream of the slot does not bring. The snapshot can be imported (SET
+// TRANSACTION SNAPSHOT) for as long as the connection stays open and idle.
+func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot string, failover bool) (snapshot string, consistent LSN, err error) {
+	version, err := serverVersion(ctx, conn)
+	if err != nil {
+		return "", 0, err
+	}
+	// Whatever ran on the connection afterwards would end the snapshot, so the
+	// setting stays.
+	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d", slotPatience.Milliseconds())); err != nil {
+		return "", 0, fmt.Errorf("set lock_timeout: %w", err)
+	}
+	created, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
+		Mode: pglogrepl.LogicalReplication, SnapshotAction: exportSnapshot(version, failover),
+	})
+	if err != nil {
+		return "", 0, notCreated(ctx, conn, slot, slotPatience, err)
+	}
+	if consistent, err = pglogrepl.ParseLSN(created.ConsistentPoint); err != nil {
+		return "", 0, fmt.Errorf("create slot %q: %w", slot, err)
+	}
+	return created.SnapshotName, consistent, nil
+}
+
+// exportSnapshot is the options of CREATE_REPLICATION_SLOT, whose syntax
+// PostgreSQL 15 has changed.
+func exportSnapshot(version int, failover bool) string {
+	switch {
+	case failover && version >= failoverServer:
+		return "(SNAPSHOT 'export', FAILOVER true)"
+	case version >= 150000:
+		return "(SNAPSHOT 'export')"
+	default:
+		return "EXPORT_SNAPSHOT"
+	}
+}
+
+// notCreated is the error of a slot that could not be created. Where it has
+// waited too long, the Fault names what it has waited for.
+func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, err error) error {
+	err = fmt.Errorf("create slot %q: %w", slot, refused(err))
+	if state := sqlState(err); (state == lockNotAvailable || state == queryCanceled) && ctx.Err() == nil {
+		return blocked(ctx, conn, slot, patience, err)
+	}
+	return err
+}
+
+// blocked names the transactions that are running now, oldest first: a slot
+// can begin only when all that were running have ended, in every database.
+func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, cause error) error {
+	fault := &Fault{Reason: SlotBlocked, Err: cause,
+		What: fmt.Sprintf("slot %q could not be created within %s because of running transactions", slot, patience),
+		Mend: "end them, or wait, and try again"}
+	running, err := rows(ctx, conn, `SELECT 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '
+			|| coalesce(nullif(application_name, ''), '?') || ', for ' || coalesce(date_trunc('second', now() - xact_start)::text, '?') || ')'
+		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()
+		UNION ALL
+		SELECT 'prepared ' || gid || ' (user ' || owner || ', for ' || date_trunc('second', now() - prepared) || ')'
+		FROM pg_catalog.pg_prepared_xacts`)
+	if err != nil {
+		return errors.Join(fault, fmt.Errorf("look for running transactions: %w", err))
+	}
+	names := make([]string, len(running))
+	for i, r := range running {
+		names[i] = r[0]
+	}
+	if len(names) > 0 {
+		fault.What += ": " + strings.Join(names, ", ")
+	}
+	return fault
+}

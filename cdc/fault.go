@@ -1,0 +1,168 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Reason is the kind of a Fault.
+type Reason int
+
+// The reasons why the stream cannot run until somebody mends something.
+const (
+	Unreachable           Reason = iota + 1 // no connection since the start, for as long as the patience lasted
+	Authentication                          // the server refused role or password
+	DatabaseMissing                         // the database does not exist
+	Privilege                               // the role may not do this
+	ServerVersion                           // the server is too old
+	WALLevel                                // wal_level is not logical
+	SlotMissing                             // the slot does not exist
+	SlotWrong                               // the slot is physical, of another plugin or another database
+	SlotActive                              // somebody else is using the slot (Teardown alone)
+	SlotBlocked                             // the slot waits for running transactions (Setup alone)
+	PublicationMissing                      // the publication does not exist, or did not at the slot's position
+	PublicationIncomplete                   // a table or an operation is not published
+	TableMissing                            // a table does not exist
+	NotOwner                                // the role owns neither table nor publication
+	Option                                  // the server refused an option or a name
+	Protocol                                // the server sent what pgoutput's protocol 1 does not have
+)
+
+// String is the reason as a metric label.
+func (r Reason) String() string {
+	names := [...]string{
+		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
+		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
+		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
+		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete",
+		TableMissing: "table_missing", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
+	}
+	if r <= 0 || int(r) >= len(names) {
+		return "unknown"
+	}
+	return names[r]
+}
+
+// Fault is an error that trying again does not cure. Its message says what is
+// wrong, by name, and how to mend it.
+type Fault struct {
+	Reason Reason
+	What   string
+	Mend   string // "" where nothing can be said
+	Err    error  // the cause; may be nil
+}
+
+func (f *Fault) Error() string {
+	s := f.What
+	if f.Mend != "" {
+		s += ": " + f.Mend
+	}
+	if f.Err != nil {
+		s += ": " + f.Err.Error()
+	}
+	return s
+}
+
+// Unwrap is the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Gap is the error that changes between two positions were not seen and will
+// not come: the slot was lost, dropped, re-created or moved, or it is the slot
+// of another server.
+type Gap struct {
+	Slot string
+	From LSN // confirmed last: nothing before it is missing
+	To   LSN // where the stream would go on; 0 when it cannot
+	Why  string
+}
+
+func (g *Gap) Error() string {
+	if g.To == 0 {
+		return fmt.Sprintf("gap in the stream of slot %q: %s: changes from %s on are missing", g.Slot, g.Why, g.From)
+	}
+	return fmt.Sprintf("gap in the stream of slot %q: %s: changes from %s to %s are missing", g.Slot, g.Why, g.From, g.To)
+}
+
+// activeError says that another connection is reading the slot. It passes by
+// itself: the other ends, or was ours and has not been missed yet.
+type activeError struct {
+	slot string
+	pid  string
+	err  error
+}
+
+func (e *activeError) Error() string {
+	if e.pid == "" {
+		return fmt.Sprintf("slot %q is in use", e.slot)
+	}
+	return fmt.Sprintf("slot %q is in use by server process %s", e.slot, e.pid)
+}
+
+func (e *activeError) Unwrap() error { return e.err }
+
+// SQLSTATEs that are looked at.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	invalidAuthorization  = "28000"
+	invalidPassword       = "28P01"
+	invalidCatalogName    = "3D000"
+	insufficientPrivilege = "42501"
+	undefinedObject       = "42704"
+	syntaxError           = "42601"
+	invalidName           = "42602"
+	invalidParameterValue = "22023"
+	featureNotSupported   = "0A000"
+	objectInUse           = "55006"
+	undefinedFile         = "58P01"
+	lockNotAvailable      = "55P03"
+	queryCanceled         = "57014"
+)
+
+// sqlState is the SQLSTATE that the server gave, "" if err is not the server's.
+func sqlState(err error) string {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		return pg.Code
+	}
+	return ""
+}
+
+// classify turns an error of the server that trying again does not cure into a
+// Fault or a Gap, and returns every other error as it is: connections that
+// fail or break (08…), servers that start, stop or are full (57P01, 57P03,
+// 53300), and whatever is not known.
+func (s *Stream) classify(err error) error {
+	if final(err) {
+		return err
+	}
+	o := &s.o
+	switch sqlState(err) {
+	case invalidAuthorization, invalidPassword:
+		return &Fault{Authentication, fmt.Sprintf("role %q was refused", o.Config.User),
+			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err}
+	case invalidCatalogName:
+		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", o.Config.Database), "", err}
+	case insufficientPrivilege:
+		return &Fault{Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
+			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err}
+	case undefinedObject:
+		return &Fault{PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
+			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err}
+	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
+		return &Fault{Option, "the server refused an option", "", err}
+	case objectInUse:
+		return &activeError{slot: o.Slot, err: err}
+	case undefinedFile:
+		return &Gap{Slot: o.Slot, From: s.position.Confirmed(), Why: "the server has removed the WAL that the slot needs"}
+	}
+	return err
+}
+
+// final reports whether the stream must end with err instead of trying again.
+func final(err error) bool {
+	var fault *Fault
+	var gap *Gap
+	return errors.As(err, &fault) || errors.As(err, &gap)
+}

@@ -1,0 +1,97 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestClassify(t *testing.T) {
+	retry := Reason(0)
+	for _, test := range []struct {
+		name string
+		in   error
+		want Reason
+	}{
+		{"wrong password", &pgconn.PgError{Code: "28P01"}, Authentication},
+		{"no such role", &pgconn.PgError{Code: "28000"}, Authentication},
+		{"no such database", &pgconn.PgError{Code: "3D000"}, DatabaseMissing},
+		{"no replication privilege", &pgconn.PgError{Code: "42501"}, Privilege},
+		{"publication younger than the slot", &pgconn.PgError{Code: "42704"}, PublicationMissing},
+		{"bad option", &pgconn.PgError{Code: "22023"}, Option},
+		{"server stops", &pgconn.PgError{Code: "57P01"}, retry},
+		{"server starts", &pgconn.PgError{Code: "57P03"}, retry},
+		{"too many connections", &pgconn.PgError{Code: "53300"}, retry},
+		{"slot in use", &pgconn.PgError{Code: "55006"}, retry},
+		{"internal error", &pgconn.PgError{Code: "XX000"}, retry},
+		{"end of connection", io.ErrUnexpectedEOF, retry},
+		{"timeout", context.DeadlineExceeded, retry},
+		{"a fault stays what it is", &Fault{Reason: SlotMissing, Err: &pgconn.PgError{Code: "42501"}}, SlotMissing},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := New(Options{Config: &pgconn.Config{User: "u", Database: "d"}, Slot: "s", Publication: "p"})
+			got := s.classify(fmt.Errorf("wrapped: %w", test.in))
+			var fault *Fault
+			switch {
+			case test.want == retry && final(got):
+				t.Errorf("%v ends the stream", got)
+			case test.want != retry && (!errors.As(got, &fault) || fault.Reason != test.want):
+				t.Errorf("got %v, want a fault for %v", got, test.want)
+			case !errors.Is(got, test.in):
+				t.Errorf("%v hides its cause", got)
+			}
+		})
+	}
+}
+
+func TestRemovedWALIsGap(t *testing.T) {
+	s := New(Options{Config: &pgconn.Config{}, Slot: "s"})
+	var gap *Gap
+	if err := s.classify(&pgconn.PgError{Code: "58P01"}); !errors.As(err, &gap) || !final(err) {
+		t.Errorf("got %v, want a gap", err)
+	}
+}
+
+func TestReasonsAreMetricLabels(t *testing.T) {
+	seen := map[string]bool{}
+	for r := Unreachable; r <= Protocol; r++ {
+		label := r.String()
+		if label == "" || label == "unknown" || seen[label] || strings.ToLower(label) != label {
+			t.Errorf("reason %d has the label %q", int(r), label)
+		}
+		seen[label] = true
+	}
+	if got := Reason(0).String(); got != "unknown" {
+		t.Errorf("no reason = %q, want unknown", got)
+	}
+}
+
+func TestCompareSlot(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		system string // seen before
+		slot   Slot
+		want   string // of the gap; "" is none
+	}{
+		{"first connection", "", Slot{SystemID: "1", Confirmed: 90}, ""},
+		{"where we left it", "1", Slot{SystemID: "1", Confirmed: 50}, ""},
+		{"behind, after a crash", "1", Slot{SystemID: "1", Confirmed: 40}, ""},
+		{"ahead", "1", Slot{SystemID: "1", Confirmed: 60}, "moved by someone else: changes from 0/32 to 0/3C"},
+		{"another server", "1", Slot{SystemID: "2", Confirmed: 50}, "the server is another one"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := New(Options{Slot: "s"})
+			s.position.Idle(50)
+			s.systemID = test.system
+			err := s.compare(&test.slot)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}

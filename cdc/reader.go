@@ -1,0 +1,246 @@
+package cdc
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// burst is after how many messages a reader that finds more and more in its
+// buffer sees to the rest: hand over, status, context.
+const burst = 512
+
+// reader reads one connection that streams. It belongs to the goroutine of
+// Stream.Run.
+type reader struct {
+	s        *Stream
+	conn     *pgconn.PgConn
+	frontend *pgproto3.Frontend // of conn, reading from buffer
+	buffer   *bufio.Reader
+
+	message message   // reused
+	partial int       // bytes of an unfinished message when the socket was last found empty
+	heard   time.Time // when the socket last gave something
+	told    time.Time // when the last status was sent
+	sent    LSN       // with that status
+	wakeAt  time.Time // read deadline of the connection; zero when it has passed
+}
+
+// run reads until the connection fails, the stream cannot go on, or ctx is
+// cancelled. What it has finished by then is handed over or pending.
+func (r *reader) run(ctx context.Context) error {
+	r.s.wake.attach(r.conn.Conn())
+	defer r.s.wake.detach()
+	defer context.AfterFunc(ctx, r.s.wake.now)()
+	defer r.handOver()
+	now := time.Now()
+	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
+	for {
+		if err := r.pause(ctx); err != nil {
+			return err
+		}
+		if err := r.read(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// read takes messages until the socket is empty and something has been
+// finished, until its deadline, or for one burst.
+func (r *reader) read(ctx context.Context) error {
+	for n := range burst {
+		fresh := n == 0 || r.drained()
+		msg, err := r.frontend.Receive()
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			r.wakeAt = time.Time{}
+			if length := r.frontend.ReadBufferLen(); length != r.partial {
+				r.partial, r.heard = length, time.Now() // a long message is on its way
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("receive: %w", err)
+		}
+		if fresh {
+			r.heard = time.Now()
+		}
+		if err := r.take(ctx, msg); err != nil {
+			return err
+		}
+		between := !r.s.assembler.inside()
+		if between && r.s.stopping() {
+			return nil
+		}
+		if r.drained() && (between || len(r.s.assembler.out) > 0) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// drained reports whether the next Receive would have to wait for the socket.
+func (r *reader) drained() bool {
+	return r.frontend.ReadBufferLen() == 0 && r.buffer.Buffered() == 0
+}
+
+// handOver gives the consumer what has been finished, as far as there is room.
+func (r *reader) handOver() (done bool) {
+	r.s.pending = append(r.s.pending, r.s.assembler.take()...)
+	if len(r.s.pending) > 0 {
+		r.s.pending = r.s.queue.push(r.s.pending)
+	}
+	return len(r.s.pending) == 0
+}
+
+// pause is what happens between two stretches of messages. It hands over what
+// was read, holds the reading up while the consumer has no room or wants no
+// more, keeps the server informed, and sets the time of the next pause.
+func (r *reader) pause(ctx context.Context) error {
+	stopping := r.s.stopping()
+	if !r.handOver() || stopping && !r.s.assembler.inside() {
+		if err := r.hold(ctx); err != nil {
+			return err
+		}
+		r.heard = time.Now() // nobody listened
+	}
+	now := time.Now()
+	if now.Sub(r.heard) > r.s.o.Timeout {
+		return fmt.Errorf("the server was not heard of for %s", r.s.o.Timeout)
+	}
+	if err := r.status(now, false); err != nil {
+		return err
+	}
+	r.s.note(func(n *Stats) { n.LastMessage = r.heard })
+	// A deadline that is early does no harm, and to set one is not free.
+	if next := r.next(now); r.wakeAt.IsZero() || next.Before(r.wakeAt) {
+		if err := r.conn.Conn().SetReadDeadline(next); err != nil {
+			return fmt.Errorf("set read deadline: %w", err)
+		}
+		r.wakeAt = next
+	}
+	// Who cancels or stops sets the deadline in the past; it may just have been
+	// overwritten.
+	if !stopping && r.s.stopping() {
+		r.s.wake.now()
+	}
+	return ctx.Err()
+}
+
+// hold waits, without reading, until all pending parts are handed over; if the
+// stream is stopping and between two transactions, until ctx is cancelled. The
+// server hears of us all the while.
+func (r *reader) hold(ctx context.Context) error {
+	timer := time.NewTimer(r.s.o.Timeout)
+	defer timer.Stop()
+	for {
+		if r.handOver() {
+			if !r.s.stopping() || r.s.assembler.inside() {
+				return nil
+			}
+			r.s.queue.close(nil)
+		}
+		now := time.Now()
+		if err := r.status(now, false); err != nil {
+			return err
+		}
+		timer.Reset(r.next(now).Sub(now))
+		select {
+		case <-timer.C:
+		case <-r.s.queue.room:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// take handles one message of the connection.
+func (r *reader) take(ctx context.Context, msg pgproto3.BackendMessage) error {
+	switch msg := msg.(type) {
+	case *pgproto3.CopyData:
+		return r.copyData(msg.Data)
+	case *pgproto3.ErrorResponse:
+		return pgconn.ErrorResponseToPgError(msg)
+	case *pgproto3.NoticeResponse:
+		r.s.o.Log.WarnContext(ctx, "the server says", "severity", msg.Severity, "message", msg.Message, "hint", msg.Hint)
+		return nil
+	case *pgproto3.ParameterStatus:
+		return nil
+	case *pgproto3.CopyDone, *pgproto3.CommandComplete:
+		return errors.New("the server ended the stream")
+	default:
+		return fmt.Errorf("unexpected message %T", msg)
+	}
+}
+
+// copyData handles a message of the streaming replication protocol.
+// https://www.postgresql.org/docs/current/protocol-replication.html
+func (r *reader) copyData(data []byte) error {
+	if len(data) == 0 {
+		return protocolFault(errShort)
+	}
+	switch data[0] {
+	case pglogrepl.XLogDataByteID:
+		x, err := pglogrepl.ParseXLogData(data[1:])
+		if err != nil {
+			return protocolFault(err)
+		}
+		return r.change(x)
+	case pglogrepl.PrimaryKeepaliveMessageByteID:
+		k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
+		if err != nil {
+			return protocolFault(err)
+		}
+		return r.keepalive(k)
+	default:
+		return protocolFault(fmt.Errorf("unknown kind of message %q", data[0]))
+	}
+}
+
+func protocolFault(err error) error {
+	return &Fault{Reason: Protocol, What: "the server sent what cannot be read", Err: err}
+}
+
+func (r *reader) change(x pglogrepl.XLogData) error {
+	m := &r.message
+	if err := m.decode(x.WALData); err != nil {
+		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
+	}
+	if m.kind == kindLogical {
+		if r.s.o.OnHeartbeat != nil && string(m.prefix) == r.s.o.HeartbeatPrefix {
+			r.s.o.OnHeartbeat(string(m.content))
+		}
+		return nil
+	}
+	err := r.s.assembler.add(m, arrival{received: r.heard, sent: x.ServerTime})
+	if err != nil && !final(err) {
+		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
+	}
+	return err
+}
+
+// keepalive moves the position if nothing is outstanding: the server has sent
+// everything before its WAL end.
+func (r *reader) keepalive(k pglogrepl.PrimaryKeepaliveMessage) error {
+	r.s.note(func(n *Stats) { n.ServerEnd = k.ServerWALEnd })
+	if !r.s.assembler.inside() {
+		r.s.position.Idle(k.ServerWALEnd)
+	}
+	if k.ReplyRequested {
+		return r.status(time.Now(), true)
+	}
+	return nil
+}
+
+// close ends the connection without waiting for anyone.
+func (r *reader) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = r.conn.Close(ctx) // what mattered was sent by finish
+}

@@ -1,0 +1,169 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Slot is the state of the replication slot, and of its server, as found when
+// the stream connected.
+type Slot struct {
+	SystemID string // of the server
+	Timeline int32  // of the server
+	Name     string
+	// Confirmed is where the stream starts: everything before it was confirmed.
+	Confirmed LSN
+	Restart   LSN    // from where the server retains WAL
+	WALStatus string // reserved, extended, unreserved, lost
+	ActivePID string // of the server process that reads it; "" if none
+}
+
+// Table names a table that the publication must have.
+type Table struct {
+	Schema, Name string
+	// IdentityFull asks Setup for REPLICA IDENTITY FULL, so that a DELETE and the
+	// old side of an UPDATE have all columns.
+	IdentityFull bool
+}
+
+func (t Table) String() string { return t.Schema + "." + t.Name }
+
+// oldestServer is the first version that pgoutput's option messages is in.
+const oldestServer = 140000
+
+// serverVersion checks what every use of a slot needs of the server, and
+// returns its version as server_version_num has it.
+func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
+	r, err := row(ctx, conn, "SELECT current_setting('server_version_num'), current_setting('wal_level')")
+	if err != nil {
+		return 0, fmt.Errorf("read wal_level: %w", err)
+	}
+	version, err := strconv.Atoi(r[0])
+	if err != nil {
+		return 0, fmt.Errorf("read server version: %w", err)
+	}
+	if version < oldestServer {
+		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "14 is the oldest that will do"}
+	}
+	if r[1] != "logical" {
+		return 0, &Fault{Reason: WALLevel, What: "wal_level is " + r[1],
+			Mend: "logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL " +
+				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)"}
+	}
+	return version, nil
+}
+
+// inspectSlot reads the slot and checks that it is one that the stream can
+// read. The state is returned beside a Gap.
+func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
+	// to_jsonb reads the columns that not every version has.
+	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
+		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason'
+		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))
+	if err != nil {
+		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
+	}
+	if len(found) == 0 {
+		return nil, slotMissing(name)
+	}
+	r := found[0]
+	if what := wrongSlot(r[0], r[1], r[2], r[3]); what != "" {
+		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
+	}
+	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
+	for i, lsn := range [...]*LSN{&slot.Confirmed, &slot.Restart} {
+		if r[6+i] == "" {
+			continue // a lost slot retains nothing
+		}
+		if *lsn, err = pglogrepl.ParseLSN(r[6+i]); err != nil {
+			return nil, fmt.Errorf("inspect slot %q: %w", name, err)
+		}
+	}
+	if slot.WALStatus == "lost" || r[8] != "" {
+		why := "the slot is lost"
+		if r[8] != "" {
+			why += " (" + r[8] + ")"
+		} else {
+			why += " (more WAL than max_slot_wal_keep_size)"
+		}
+		return slot, &Gap{Slot: name, From: slot.Confirmed, Why: why}
+	}
+	return slot, nil
+}
+
+func slotMissing(name string) *Fault {
+	return &Fault{Reason: SlotMissing, What: fmt.Sprintf("slot %q does not exist", name), Mend: "run `hooktail setup`"}
+}
+
+func wrongSlot(kind, plugin, database, current string) string {
+	switch {
+	case kind != "logical":
+		return "a " + kind + " slot"
+	case plugin != "pgoutput":
+		return fmt.Sprintf("of the plugin %q, not pgoutput", plugin)
+	case database != current:
+		return fmt.Sprintf("of the database %q, not %q", database, current)
+	}
+	return ""
+}
+
+// publication is what the catalog says of one.
+type publication struct {
+	exists, allTables bool
+	operations        []string // that it lacks, of insert, update and delete
+	tables            []string // as Table.String has them
+}
+
+func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string) (p publication, err error) {
+	found, err := rows(ctx, conn, `SELECT puballtables, pubinsert, pubupdate, pubdelete
+		FROM pg_catalog.pg_publication WHERE pubname = `+quoteText(name))
+	if err != nil || len(found) == 0 {
+		return p, err
+	}
+	p.exists, p.allTables = true, found[0][0] == "t"
+	for i, operation := range [...]string{"insert", "update", "delete"} {
+		if found[0][1+i] != "t" {
+			p.operations = append(p.operations, operation)
+		}
+	}
+	found, err = rows(ctx, conn, `SELECT schemaname || '.' || tablename
+		FROM pg_catalog.pg_publication_tables WHERE pubname = `+quoteText(name))
+	for _, r := range found {
+		p.tables = append(p.tables, r[0])
+	}
+	return p, err
+}
+
+// missing is those of the tables that the publication does not have.
+func (p *publication) missing(tables []Table) []Table {
+	return slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return slices.Contains(p.tables, t.String()) })
+}
+
+// checkPublication returns a Fault unless the publication has all that the
+// stream is to bring. The server would start without it and send nothing.
+func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
+	p, err := inspectPublication(ctx, conn, name)
+	if err != nil {
+		return fmt.Errorf("inspect publication %q: %w", name, err)
+	}
+	if !p.exists {
+		return &Fault{Reason: PublicationMissing, What: fmt.Sprintf("publication %q does not exist", name), Mend: "run `hooktail setup`"}
+	}
+	var lacks []string
+	for _, t := range p.missing(tables) {
+		lacks = append(lacks, "table "+t.String())
+	}
+	for _, operation := range p.operations {
+		lacks = append(lacks, "operation "+operation)
+	}
+	if len(lacks) > 0 {
+		return &Fault{Reason: PublicationIncomplete, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
+	}
+	return nil
+}

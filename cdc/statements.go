@@ -1,0 +1,76 @@
+package cdc
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Plan is what Setup makes and Teardown removes.
+type Plan struct {
+	Slot        string
+	Publication string
+	Tables      []Table
+	// Failover makes a slot that the standbys keep up with, where the server
+	// has it (PostgreSQL 17 and later).
+	Failover bool
+}
+
+// failoverServer is the first version whose slots can be synchronized to standbys.
+const failoverServer = 170000
+
+// Statements is the SQL that Setup would run on a database where nothing of the
+// plan exists, in order, each with its semicolon. version is the server's, as
+// server_version_num has it.
+func Statements(plan Plan, version int) []string {
+	statements := []string{createPublication(plan)}
+	for _, t := range plan.Tables {
+		if t.IdentityFull {
+			statements = append(statements, setIdentity(t, "FULL"))
+		}
+	}
+	return append(statements, createSlot(plan, version))
+}
+
+func createPublication(plan Plan) string {
+	sql := "CREATE PUBLICATION " + quoteIdent(plan.Publication)
+	if len(plan.Tables) > 0 {
+		sql += " FOR TABLE " + tableList(plan.Tables)
+	}
+	return sql + ";"
+}
+
+func addTables(publication string, tables []Table) string {
+	return "ALTER PUBLICATION " + quoteIdent(publication) + " ADD TABLE " + tableList(tables) + ";"
+}
+
+func publishAll(publication string) string {
+	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish = 'insert, update, delete, truncate');"
+}
+
+func dropPublication(name string) string { return "DROP PUBLICATION " + quoteIdent(name) + ";" }
+
+func tableList(tables []Table) string {
+	names := make([]string, len(tables))
+	for i, t := range tables {
+		names[i] = t.quoted()
+	}
+	return strings.Join(names, ", ")
+}
+
+func (t Table) quoted() string { return quoteIdent(t.Schema, t.Name) }
+
+func setIdentity(t Table, identity string) string {
+	return fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s;", t.quoted(), identity)
+}
+
+func createSlot(plan Plan, version int) string {
+	failover := ""
+	if plan.Failover && version >= failoverServer {
+		failover = ", failover => true"
+	}
+	return fmt.Sprintf("SELECT lsn FROM pg_catalog.pg_create_logical_replication_slot(%s, 'pgoutput'%s);", quoteText(plan.Slot), failover)
+}
+
+func dropSlot(name string) string {
+	return fmt.Sprintf("SELECT pg_catalog.pg_drop_replication_slot(%s);", quoteText(name))
+}

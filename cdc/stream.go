@@ -1,0 +1,228 @@
+package cdc
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Options say what a Stream reads and how. Config, Slot and Publication are
+// required; for the others the zero value stands for the default.
+type Options struct {
+	Config      *pgconn.Config // of an ordinary connection; the stream adds what replication needs
+	Slot        string
+	Publication string
+	Tables      []Table // that the publication must have
+
+	PartRows   int // bound of a Part: 1000
+	PartBytes  int // bound of a Part: 1 MiB; one row that is bigger is a Part of its own
+	QueueBytes int // bound of the parts that have not been freed: 16 MiB
+
+	// Timeout is the wal_sender_timeout of the connection (30 s): the server
+	// hears of the stream three times as often, and a server that has not been
+	// heard of for as long is given up.
+	Timeout         time.Duration
+	StatusInterval  time.Duration // at most one status for an advance in this time: 1 s
+	ConnectPatience time.Duration // for the very first connection: 30 s
+	RetryMax        time.Duration // longest pause between connections: 10 s
+
+	ApplicationName string // hooktail
+
+	// OnConnect is called on each connection before anything is read, in the
+	// reader's goroutine. An error ends the connection, and if it is or wraps a
+	// Fault or a Gap, the stream.
+	OnConnect func(ctx context.Context, slot Slot) error
+
+	// OnHeartbeat is called with the content of each logical message that has
+	// the prefix, in the reader's goroutine: it must not block. See
+	// pg_logical_emit_message.
+	HeartbeatPrefix string // hooktail
+	OnHeartbeat     func(content string)
+
+	Log *slog.Logger // nothing is logged without
+}
+
+func (o Options) withDefaults() Options {
+	o.PartRows = cmp.Or(o.PartRows, 1000)
+	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
+	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
+	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.StatusInterval = min(cmp.Or(o.StatusInterval, time.Second), o.Timeout/3)
+	o.ConnectPatience = cmp.Or(o.ConnectPatience, 30*time.Second)
+	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Second)
+	o.ApplicationName = cmp.Or(o.ApplicationName, "hooktail")
+	o.HeartbeatPrefix = cmp.Or(o.HeartbeatPrefix, "hooktail")
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return o
+}
+
+// Stream reads one replication slot and survives the connections it reads it
+// on. Each change is handed over once in the life of a Stream, in commit order;
+// after a restart of the program the changes from the confirmed position on
+// come again.
+//
+// Run owns the connection and must be running for Next to return anything. One
+// goroutine may call Next; the other methods may be called from any.
+type Stream struct {
+	o         Options
+	position  *Position
+	queue     *queue
+	assembler assembler // of the goroutine in Run
+	pending   []*Part   // of the goroutine in Run: finished, no room in the queue yet
+	connected bool      // of the goroutine in Run: ever
+	systemID  string    // of the goroutine in Run: of the server of the first connection
+	wake      waker
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed by StopReading
+
+	mu    sync.Mutex
+	stats Stats
+}
+
+// New makes a stream that does nothing until Run.
+func New(o Options) *Stream {
+	o = o.withDefaults()
+	s := &Stream{o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes), stopped: make(chan struct{})}
+	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
+	return s
+}
+
+// Run streams until ctx is cancelled, and connects again whenever the
+// connection fails. Once ctx is cancelled it tells the server the confirmed
+// position, waits for the server to have recorded it, and returns nil; an error
+// then means that the server could not be told, and changes that were confirmed
+// come again next time.
+//
+// Run returns at once with a *Fault when only a person can mend what is wrong,
+// and with a *Gap when changes are missing.
+func (s *Stream) Run(ctx context.Context) (err error) {
+	defer func() { s.queue.close(err) }()
+	began, attempt := time.Now(), 0
+	activePID := ""
+	for {
+		streamed, err := s.connection(ctx)
+		switch {
+		case ctx.Err() != nil || err == nil:
+			return err
+		case final(err):
+			return err
+		case !s.connected && time.Since(began) > s.o.ConnectPatience:
+			return &Fault{Unreachable, fmt.Sprintf("no connection to the database within %s", s.o.ConnectPatience), "", err}
+		}
+		if streamed {
+			attempt = 0
+		}
+		pause := backoff(attempt, firstRetry, s.o.RetryMax, rand.Float64())
+		var active *activeError
+		if errors.As(err, &active) {
+			pause = min(pause, activeRetry) // the takeover is to be swift
+			if active.pid == "" || active.pid != activePID {
+				s.o.Log.WarnContext(ctx, "slot is in use: waiting", "slot", s.o.Slot, "pid", active.pid)
+			}
+			activePID = active.pid
+		} else {
+			activePID = ""
+			s.o.Log.WarnContext(ctx, "replication connection failed", "error", err, "retry_in", pause)
+		}
+		attempt++
+		if !sleep(ctx, pause) {
+			return s.unconfirmed()
+		}
+	}
+}
+
+const (
+	firstRetry  = 100 * time.Millisecond
+	activeRetry = 500 * time.Millisecond
+)
+
+// sleep waits for d; false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	if ctx.Err() != nil {
+		return false
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// unconfirmed is the error of a stream that ends without a connection.
+func (s *Stream) unconfirmed() error {
+	s.mu.Lock()
+	told := s.stats.Recorded
+	s.mu.Unlock()
+	if confirmed := s.position.Confirmed(); confirmed > told {
+		return fmt.Errorf("confirm %s to the server: not connected", confirmed)
+	}
+	return nil
+}
+
+// Next waits for changes and returns all parts that have accumulated, at least
+// one, in order. The caller frees each part (Part.Free) and closes each
+// transaction (Part.Tx). After StopReading, or the end of Run, Next returns what is left and then
+// ErrStopped, or the error of Run.
+func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.take(ctx) }
+
+// Position is what has been confirmed, and is still outstanding, of the stream.
+func (s *Stream) Position() *Position { return s.position }
+
+// StopReading makes the stream finish the transaction that it is in and read no
+// further. The connection stays, and the server is told of what gets confirmed,
+// until the context of Run is cancelled.
+func (s *Stream) StopReading() {
+	s.stopOnce.Do(func() { close(s.stopped) })
+	s.wake.now()
+}
+
+func (s *Stream) stopping() bool {
+	select {
+	case <-s.stopped:
+		return true
+	default:
+		return false
+	}
+}
+
+// Stats are numbers for metrics and status pages.
+type Stats struct {
+	Connected   bool      // streaming at this moment
+	Connections int       // that have streamed, this one included
+	SystemID    string    // of the server
+	Timeline    int32     // of the server
+	LastMessage time.Time // when the server was heard of, by the own clock
+	ServerEnd   LSN       // up to where the server has read its WAL for us, by its last keepalive
+	Confirmed   LSN       // everything before it is done
+	Recorded    LSN       // of it, what the server has been told
+	Outstanding int       // transactions that are not done
+	QueueBytes  int       // of the parts that have not been freed
+}
+
+// Stats is the present state.
+func (s *Stream) Stats() Stats {
+	s.mu.Lock()
+	stats := s.stats
+	s.mu.Unlock()
+	stats.Confirmed, stats.Outstanding = s.position.Confirmed(), s.position.Outstanding()
+	stats.QueueBytes = s.queue.bytes()
+	return stats
+}
+
+// note changes the stats.
+func (s *Stream) note(f func(*Stats)) {
+	s.mu.Lock()
+	f(&s.stats)
+	s.mu.Unlock()
+}

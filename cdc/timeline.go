@@ -1,0 +1,59 @@
+package cdc
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pglogrepl"
+)
+
+// timelines says on which timeline a position of the log lies. A server that
+// was promoted is on a new timeline; what was committed before the promotion
+// stays on the old one, so an event's id does not change with a failover.
+type timelines struct {
+	current int32
+	past    []timeline // oldest first
+}
+
+// timeline is one that ended where the next began.
+type timeline struct {
+	id  int32
+	end LSN
+}
+
+// at is the timeline of the record that begins at lsn.
+func (t *timelines) at(lsn LSN) int32 {
+	for _, past := range t.past {
+		if lsn < past.end {
+			return past.id
+		}
+	}
+	return t.current
+}
+
+// parseHistory reads a timeline history file: lines of timeline, the position
+// where it was left, and a reason; comments begin with '#'.
+// https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES
+func parseHistory(file []byte) ([]timeline, error) {
+	var past []timeline
+	for line := range bytes.Lines(file) {
+		fields := bytes.Fields(line)
+		if len(fields) == 0 || fields[0][0] == '#' {
+			continue
+		}
+		if len(fields) < 2 {
+			return nil, fmt.Errorf("parse timeline history %q: no position", line)
+		}
+		id, err := strconv.ParseInt(string(fields[0]), 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("parse timeline history %q: %w", line, err)
+		}
+		end, err := pglogrepl.ParseLSN(string(fields[1]))
+		if err != nil {
+			return nil, fmt.Errorf("parse timeline history %q: %w", line, err)
+		}
+		past = append(past, timeline{int32(id), end})
+	}
+	return past, nil
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"errors"
+	"go/build"
+	"go/token"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const modulePath = "github.com/hooktail/hooktail"
+
+// arrows is what one package imports of ours.
+type arrows struct {
+	must  []string // drawn in the design: there, or the drawing is wrong
+	may   []string // helpers
+	tests []string // in its tests, beyond the above
+	never []string // what it is to know nothing of, from outside the module; its tests are free
+}
+
+// allowed is the design's drawing, folder by folder. A folder that it does not
+// have may not exist.
+func allowed() map[string]arrows {
+	const (
+		cdc          = "cdc"
+		cdctest      = "cdc/cdctest"
+		throwaway    = "cdc/throwaway"
+		config       = "config"
+		conformance  = "cmd/hooktail/internal/conformance"
+		dispatch     = "dispatch"
+		dispatchtest = "dispatch/dispatchtest"
+		hooktail     = "cmd/hooktail"
+		mapping      = "mapping"
+		testdata     = "testdata"
+	)
+	return map[string]arrows{
+		config:   {never: []string{"net/http"}},
+		cdc:      {tests: []string{cdctest}, never: []string{"net/http"}},
+		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		hooktail: {
+			must:  []string{config, cdc, mapping, dispatch},
+			may:   []string{throwaway, testdata},
+			tests: []string{conformance, cdctest, dispatchtest},
+		},
+
+		throwaway:    {},
+		cdctest:      {may: []string{throwaway, testdata}},
+		dispatchtest: {},
+		conformance:  {tests: []string{cdctest}},
+		testdata:     {},
+	}
+}
+
+// TestImportArrows holds the imports of every package of the module, on all
+// platforms, against the arrows of the design.
+func TestImportArrows(t *testing.T) {
+	t.Parallel()
+	rows := allowed()
+	packages := modulePackages(t)
+	for _, folder := range slices.Sorted(maps.Keys(packages)) {
+		t.Run(folder, func(t *testing.T) {
+			row, drawn := rows[folder]
+			if !drawn {
+				t.Fatal("the design has no such package")
+			}
+			pkg := packages[folder]
+			program := slices.Concat(row.must, row.may)
+			tests := slices.Concat(program, row.tests, []string{folder})
+			report(t, "", pkg.ImportPos, program, row.never)
+			report(t, "test: ", pkg.TestImportPos, tests, nil)
+			report(t, "test: ", pkg.XTestImportPos, tests, nil)
+			for _, target := range row.must {
+				if _, there := pkg.ImportPos[modulePath+"/"+target]; !there {
+					t.Errorf("does not import %s: the design's arrow leads nowhere", target)
+				}
+			}
+		})
+	}
+	for _, folder := range slices.Sorted(maps.Keys(rows)) {
+		if _, there := packages[folder]; !there {
+			t.Errorf("the design has a package %s that does not exist", folder)
+		}
+	}
+}
+
+// report names each import that is not among the module's allowed ones, or
+// that is forbidden, with the places where it stands.
+func report(t *testing.T, kind string, imports map[string][]token.Position, allowed, never []string) {
+	t.Helper()
+	for _, path := range slices.Sorted(maps.Keys(imports)) {
+		folder, ours := strings.CutPrefix(path, modulePath+"/")
+		if ours && !slices.Contains(allowed, folder) || slices.Contains(never, path) {
+			t.Errorf("%s%v: import %q", kind, imports[path], path)
+		}
+	}
+}
+
+// modulePackages reads the imports of each folder that has Go files.
+func modulePackages(t *testing.T) map[string]*build.Package {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	context := build.Default
+	context.UseAllFiles = true // of all platforms
+	packages := make(map[string]*build.Package)
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if path != root && strings.HasPrefix(entry.Name(), ".") {
+			return filepath.SkipDir
+		}
+		pkg, err := context.ImportDir(path, 0)
+		if _, none := errors.AsType[*build.NoGoError](err); none {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, path)
+		packages[filepath.ToSlash(folder)] = pkg
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages
+}

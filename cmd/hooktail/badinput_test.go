@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
+)
+
+// command runs one command line to its end.
+func command(environ []string, args ...string) (code int, stdout, stderr string) {
+	out, err := newOutput(), newOutput()
+	a := &app{stdout: out, stderr: err, environ: environ}
+	code = a.execute(context.Background(), args)
+	return code, out.String(), err.String()
+}
+
+// TestFatalSetupExitsNonZero: what only a person can mend ends the program with
+// a sentence that names it and says what to do.
+func TestFatalSetupExitsNonZero(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	db := server.LabelStudio(t)
+	empty := server.Database(t)
+	for _, sql := range []string{
+		"CREATE ROLE plain_" + db.Name + " LOGIN",
+		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain_" + db.Name,
+	} {
+		db.Exec(t, sql)
+	}
+	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY plain_"+db.Name); db.Exec(t, "DROP ROLE plain_"+db.Name) })
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatalf("listen: %v", err)
+	}
+	defer taken.Close()
+	with := func(variables ...string) []string { return environ(db, variables...) }
+	tests := []struct {
+		name    string
+		environ []string
+		args    []string
+		code    int
+		want    []string
+	}{
+		{"no configuration", nil, []string{"run"}, exitUsage, []string{"HOOKTAIL_DATABASE_URL"}},
+		{"unknown profile and variable", with("HOOKTAIL_PROFILE=gide", "HOOKTAIL_SETTEL=1s"), []string{"run"}, exitUsage,
+			[]string{"HOOKTAIL_PROFILE", "guide or native", "HOOKTAIL_SETTEL", "HOOKTAIL_SETTLE"}},
+		{"unknown command", with(), []string{"rnu"}, exitUsage, []string{"rnu"}},
+		{"unknown flag", with(), []string{"run", "--fast"}, exitUsage, []string{"--fast"}},
+		{"database missing", with("HOOKTAIL_DATABASE_URL=" + server.DSN("nowhere")), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
+		{"role missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "nobody:open-sesame@", 1)), []string{"run"}, exitFailed, []string{`"nobody"`}},
+		{"slot missing", with(), []string{"run"}, exitFailed, []string{"slot", db.Name, "does not exist", "hooktail setup"}},
+		{"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)), []string{"run"}, exitFailed,
+			[]string{"REPLICATION", "plain_" + db.Name}},
+		{"not the owner", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)), []string{"setup"}, exitFailed,
+			[]string{"owner", "public.project"}},
+		{"no tables", with("HOOKTAIL_DATABASE_URL=" + empty.DSN), []string{"setup"}, exitFailed, []string{"public.project", "public.webhook"}},
+		{"a table with another name", with("HOOKTAIL_TASK_TABLE=tsak"), []string{"setup"}, exitFailed, []string{"public.tsak"}},
+		{"address taken", with("HOOKTAIL_HTTP_ADDR=" + taken.Addr().String()), []string{"run"}, exitFailed, []string{"HOOKTAIL_HTTP_ADDR", taken.Addr().String()}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			code, _, stderr := command(tt.environ, tt.args...)
+			if code != tt.code {
+				t.Errorf("exit code = %d, want %d", code, tt.code)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(stderr, want) {
+					t.Errorf("the message does not name %q:\n%s", want, stderr)
+				}
+			}
+			if strings.Contains(stderr, "open-sesame") {
+				t.Errorf("the message shows the password:\n%s", stderr)
+			}
+		})
+	}
+}
+
+// TestWALLevelReplica: the server's setting is named, with the cure.
+func TestWALLevelReplica(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{Settings: map[string]string{"wal_level": "replica"}})
+	db := server.LabelStudio(t)
+	for _, args := range [][]string{{"setup"}, {"run"}, {"run", "--setup"}, {"tail"}} {
+		code, _, stderr := command(environ(db), args...)
+		if code != exitFailed || !strings.Contains(stderr, "wal_level is replica") || !strings.Contains(stderr, "ALTER SYSTEM") {
+			t.Errorf("%v: exit code = %d, message: %s", args, code, stderr)
+		}
+	}
+}
+
+// TestMissingColumnIsNamed: a table that is not Label Studio's stops the
+// program before anything is confirmed.
+func TestMissingColumnIsNamed(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	db.Exec(t, "ALTER TABLE task_completion RENAME COLUMN updated_at TO changed_at")
+	p := start(t, db)
+	db.Exec(t, strings.Replace(annotate, "updated_at, prediction", "changed_at, prediction", 1), 7)
+	<-p.ended
+	if p.code != exitFailed || !strings.Contains(p.err.String(), "updated_at") || !strings.Contains(p.err.String(), "task_completion") {
+		t.Errorf("exit code = %d:\n%s", p.code, p.err)
+	}
+	if got := db.QueryText(t, "SELECT count(*) FROM task_completion WHERE id > 12"); got != "1" {
+		t.Fatalf("annotations = %s", got)
+	}
+	db.Exec(t, "ALTER TABLE task_completion RENAME COLUMN changed_at TO updated_at")
+}
+
+// TestBadHookIsRefusedAndOthersFlow: a row that cannot be sent to is refused
+// with the reason and counted.
+func TestBadHookIsRefusedAndOthersFlow(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	bad := map[string]string{
+		"21": `'ht!tp://secret:word@nowhere/', '{}'`,
+		"22": `'http://127.0.0.1:1/', '["a list"]'`,
+		"23": `'http://127.0.0.1:1/', '{"X-Number": 7}'`,
+		"24": `'http://127.0.0.1:1/', '{"a":"1","b":"2","c":"3","d":"4","e":"5","f":"6","g":"7","h":"8","i":"9","j":"10","k":"11"}'`,
+		"25": `'http://127.0.0.1:1/', '{"Host": "elsewhere"}'`,
+		"26": `'http://127.0.0.1:1/', '{"X-Split": "a\r\nX-Other: b"}'`,
+	}
+	for id, row := range bad {
+		db.Exec(t, `INSERT INTO webhook (id, url, headers, organization_id, project_id, send_payload, send_for_all_actions, is_active, created_at, updated_at)
+			VALUES (`+id+`, `+row+`, 1, 1, true, true, true, '2026-01-01', now())`)
+	}
+	p := start(t, db, "HOOKTAIL_SETTLE=0")
+	db.Exec(t, annotate, 7)
+	delivered(t, db) // the refused ones do not hold the slot
+	good := 0
+	for _, r := range c.Take() {
+		if r.Hook == 1 {
+			good++
+		}
+	}
+	if good != 1 {
+		t.Errorf("hook 1 got %d requests, want 1", good)
+	}
+	_, metrics := p.get(t, "/metrics")
+	for id := range bad {
+		if want := `hooktail_deliveries_total{action="ANNOTATION_CREATED",hook="` + id + `",outcome="dead"} 1`; !strings.Contains(metrics, want) {
+			t.Errorf("not counted: %s", want)
+		}
+	}
+	if log := p.err.String(); strings.Contains(log, "word@") {
+		t.Errorf("the log shows a URL's password:\n%s", log)
+	}
+	code, stdout, stderr := command(environ(db), "hooks", "list")
+	if code != exitDone {
+		t.Fatalf("hooks list: exit code %d: %s", code, stderr)
+	}
+	for id := range bad {
+		if !strings.Contains(stdout, id) {
+			t.Errorf("hooks list does not show hook %s:\n%s", id, stdout)
+		}
+	}
+}
+
+// TestBodyLargerThanTheMemoryBound: it is sent alone, and said.
+func TestBodyLargerThanTheMemoryBound(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	p := start(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=30s")
+	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
+		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+		SELECT jsonb_build_array(repeat('x', 20000000)), 7, 1, 1, 1, false, false, now(), now(), '{}', 0, false`)
+	db.Exec(t, annotate, 8)
+	delivered(t, db)
+	var tasks []string
+	for _, r := range c.Take() {
+		if r.Hook == 1 {
+			tasks = append(tasks, idOf(t, r.Body, "task"))
+		}
+	}
+	if strings.Join(tasks, " ") != "7 8" && strings.Join(tasks, " ") != "8 7" {
+		t.Errorf("hook 1 got tasks %v, want 7 and 8", tasks)
+	}
+	if !strings.Contains(p.err.String(), "HOOKTAIL_MEMORY") {
+		t.Errorf("the log does not name the bound:\n%.2000s", p.err)
+	}
+}

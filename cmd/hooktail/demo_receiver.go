@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+)
+
+// demoReceiver is the other end: it prints each request that arrives.
+type demoReceiver struct {
+	listener net.Listener
+	server   *http.Server
+
+	mu      sync.Mutex
+	out     io.Writer
+	actions map[string]int // requests by action, all hooks
+	events  map[string]struct{}
+	arrived chan struct{} // a token when something has arrived
+}
+
+func startDemoReceiver(ctx context.Context, out io.Writer) (*demoReceiver, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("listen for the demo's receiver: %w", err)
+	}
+	r := &demoReceiver{
+		listener: l,
+		out:      out,
+		actions:  map[string]int{},
+		events:   map[string]struct{}{},
+		arrived:  make(chan struct{}, 1),
+	}
+	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = r.server.Serve(l) }() // until close
+	return r, nil
+}
+
+func (r *demoReceiver) url() string { return "http://" + r.listener.Addr().String() + "/hook/" }
+
+func (r *demoReceiver) close() { _ = r.server.Close() } // nothing of it is kept
+
+// demoBody is what the receiver shows of a body.
+type demoBody struct {
+	Action      string   `json:"action"`
+	Annotation  *demoID  `json:"annotation"`
+	Annotations []demoID `json:"annotations"`
+	Task        *demoID  `json:"task"`
+	Tasks       []demoID `json:"tasks"`
+	Project     *demoID  `json:"project"`
+}
+
+type demoID struct {
+	ID int64 `json:"id"`
+}
+
+// ids says what the body is about, in a few words.
+func (b demoBody) ids() string {
+	var parts []string
+	one := func(kind string, id *demoID) {
+		if id != nil {
+			parts = append(parts, fmt.Sprintf("%s %d", kind, id.ID))
+		}
+	}
+	many := func(kind string, ids []demoID) {
+		for _, id := range ids {
+			one(kind, &id)
+		}
+	}
+	one("annotation", b.Annotation)
+	many("annotation", b.Annotations)
+	one("task", b.Task)
+	many("task", b.Tasks)
+	one("project", b.Project)
+	if len(parts) == 0 {
+		return "(no payload)"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// ServeHTTP prints one line per request: when, which hook, what, how late.
+func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	now := time.Now()
+	var body demoBody
+	if err := json.NewDecoder(req.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	latency := "?"
+	if commit, err := time.Parse(time.RFC3339Nano, req.Header.Get("hooktail-commit-time")); err == nil {
+		latency = fmt.Sprintf("%d ms", now.Sub(commit).Milliseconds())
+	}
+	hook := strings.TrimPrefix(req.URL.Path, "/hook/")
+	r.mu.Lock()
+	fmt.Fprintf(r.out, "  %s  hook %-3s %-20s %-42s %8s  %s\n",
+		now.Format("15:04:05.000"), hook, body.Action, body.ids(), latency, req.Header.Get("webhook-id"))
+	r.actions[body.Action]++
+	r.events[req.Header.Get("webhook-id")] = struct{}{}
+	r.mu.Unlock()
+	select {
+	case r.arrived <- struct{}{}:
+	default:
+	}
+}
+
+// print writes a line between those of the requests.
+func (r *demoReceiver) print(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.out, format, args...)
+}
+
+// distinct is the number of events that have arrived at some hook.
+func (r *demoReceiver) distinct() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.events)
+}
+
+// seen is the number of requests with the action.
+func (r *demoReceiver) seen(action string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.actions[action]
+}
+
+// redactedURL shows where a URL points, without credentials and query.
+func redactedURL(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return "***"
+	}
+	return u.Scheme + "://" + u.Host + u.Path
+}

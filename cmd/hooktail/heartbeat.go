@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+const (
+	// beatPrefix marks our logical messages in the WAL.
+	beatPrefix = "hooktail"
+	// beatEvery is how often a message is written, and beatLimit how old the
+	// last one that came back may be: three in a row must be missing.
+	beatEvery = 5 * time.Second
+	beatLimit = 3*beatEvery + time.Second
+)
+
+// heartbeat writes a small message into the WAL (no table) and waits for it in
+// the stream: the one proof that the whole way is open. It is safe for
+// concurrent use.
+// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
+type heartbeat struct {
+	pool *pgxpool.Pool
+	log  *slog.Logger
+
+	mu       sync.Mutex
+	seen     time.Time     // when the last message came back
+	trip     time.Duration // how long its round trip took
+	writeErr error         // why the last message could not be written
+}
+
+func newHeartbeat(pool *pgxpool.Pool, log *slog.Logger) *heartbeat {
+	return &heartbeat{pool: pool, log: log}
+}
+
+// run writes the messages until the context ends.
+func (h *heartbeat) run(ctx context.Context) error {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		h.write(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// write sends the time in the message, so that no state is kept of what is
+// under way. The message is transactional: its commit flushes it.
+func (h *heartbeat) write(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	defer cancel()
+	now := strconv.FormatInt(time.Now().UnixNano(), 10)
+	_, err := h.pool.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, now)
+	if err != nil && ctx.Err() == nil {
+		h.log.Debug("heartbeat not written", "error", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writeErr = err
+}
+
+// received is called with each message that the stream shows.
+func (h *heartbeat) received(content string) {
+	sent, err := strconv.ParseInt(content, 10, 64)
+	if err != nil {
+		return // somebody else's message
+	}
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.seen, h.trip = now, now.Sub(time.Unix(0, sent))
+}
+
+// age is how long ago the last message came back, and its round trip; ok is
+// false before the first.
+func (h *heartbeat) age() (age, trip time.Duration, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.seen), h.trip, !h.seen.IsZero()
+}
+
+// ready says why the stream cannot be relied on, nil if it can.
+func (h *heartbeat) ready(stream *cdc.Stream) error {
+	if !stream.Stats().Connected {
+		return errors.New("not streaming: no replication connection")
+	}
+	age, _, ok := h.age()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.writeErr != nil:
+		return errors.New("the heartbeat could not be written to the database")
+	case !ok:
+		return errors.New("starting: the first heartbeat is on its way")
+	case age > beatLimit:
+		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", age.Round(time.Second))
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,170 @@
+package conformance
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// object is a JSON object whose values are finished JSON.
+type object map[string]json.RawMessage
+
+// withoutTarget are the columns that end in _id and are no foreign keys.
+var withoutTarget = []string{"unique_id", "import_id", "inner_id"}
+
+// columns renders a row: every column under its name, foreign keys without _id.
+func (db *database) columns(table string, row Row) object {
+	o := object{}
+	for column, value := range row {
+		name := column
+		if !slices.Contains(withoutTarget, column) {
+			name = strings.TrimSuffix(column, "_id")
+		}
+		o[name] = rendered(db.types[table][column], value)
+	}
+	return o
+}
+
+// rendered is a column's value as JSON.
+func rendered(columnType string, value Value) json.RawMessage {
+	if value.Null {
+		return json.RawMessage("null")
+	}
+	switch columnType {
+	case "integer", "bigint", "boolean", "double precision", "jsonb":
+		return json.RawMessage(value.Text)
+	case "timestamp with time zone":
+		return quote(timestamp(value.Text))
+	default:
+		return quote(value.Text)
+	}
+}
+
+// timestamp has six digits of fraction, or none at all if they are zero.
+func timestamp(text string) string {
+	t, err := time.Parse("2006-01-02 15:04:05.999999-07", text)
+	if err != nil {
+		return err.Error()
+	}
+	if t.Nanosecond() == 0 {
+		return t.UTC().Format("2006-01-02T15:04:05Z")
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
+}
+
+func quote(text string) json.RawMessage { return encode(text) }
+
+func encode(value any) json.RawMessage {
+	text, err := json.Marshal(value)
+	if err != nil { // only by a value that is not JSON: say so where it is compared
+		text, _ = json.Marshal(err.Error())
+	}
+	return text
+}
+
+func onlyID(id int64) json.RawMessage { return encode(map[string]int64{"id": id}) }
+
+func annotationBody(db *database, row Row) json.RawMessage {
+	return encode(db.columns(annotations, row))
+}
+
+// taskBody is the task as it is now; {"id"} if it is gone.
+func taskBody(db *database, id int64) json.RawMessage {
+	row, there := db.rows[tasks][id]
+	if !there {
+		return onlyID(id)
+	}
+	o := db.columns(tasks, row)
+	authors := []int64{}
+	for _, author := range db.sorted(commentAuthors) {
+		if author.id("task_id") == id {
+			authors = append(authors, author.id("user_id"))
+		}
+	}
+	o["comment_authors"] = encode(authors)
+	o["data"] = named(o["data"], db.rows[projects][row.id("project_id")]["data_types"].Text)
+	return encode(o)
+}
+
+// named gives the value under the placeholder key the name of the project's
+// first data type.
+func named(data json.RawMessage, dataTypes string) json.RawMessage {
+	const placeholder = "$undefined$"
+	fields := object{}
+	if json.Unmarshal(data, &fields) != nil || fields[placeholder] == nil {
+		return data
+	}
+	types := json.NewDecoder(strings.NewReader(dataTypes))
+	if brace, err := types.Token(); err != nil || brace != json.Delim('{') || !types.More() {
+		return data
+	}
+	first, err := types.Token() // the keys of jsonb come sorted
+	if err != nil {
+		return data
+	}
+	value := fields[placeholder]
+	delete(fields, placeholder)
+	fields[first.(string)] = value
+	return encode(fields)
+}
+
+// projectBody is the project as it is now, with its eight counts; {"id"} if it
+// is gone. search_vector is there only if the WAL's text has shown it.
+func projectBody(db *database, id int64, secrets bool) json.RawMessage {
+	row, there := db.rows[projects][id]
+	if !there {
+		return onlyID(id)
+	}
+	o := db.columns(projects, row)
+	if !secrets {
+		o["token"], o["task_data_password"] = json.RawMessage("null"), json.RawMessage("null")
+	}
+	maps.Copy(o, db.counts(id))
+	return encode(o)
+}
+
+func (db *database) counts(project int64) object {
+	count := func(table string, matches func(Row) bool) json.RawMessage {
+		n := 0
+		for _, row := range db.rows[table] {
+			if row.id("project_id") == project && matches(row) {
+				n++
+			}
+		}
+		return json.RawMessage(strconv.Itoa(n))
+	}
+	all := func(Row) bool { return true }
+	useful := func(r Row) bool { return !r.is("was_cancelled") && !r.is("ground_truth") && !r.null("result") }
+	return object{
+		"task_number":                count(tasks, all),
+		"finished_task_number":       count(tasks, func(r Row) bool { return r.is("is_labeled") }),
+		"total_predictions_number":   count(predictions, all),
+		"total_annotations_number":   count(annotations, func(r Row) bool { return !r.is("was_cancelled") }),
+		"num_tasks_with_annotations": count(tasks, func(r Row) bool { return db.annotated(r.id("id"), useful) }),
+		"useful_annotation_number":   count(annotations, useful),
+		"ground_truth_number":        count(annotations, func(r Row) bool { return r.is("ground_truth") }),
+		"skipped_annotations_number": count(annotations, func(r Row) bool { return r.is("was_cancelled") }),
+	}
+}
+
+// annotated reports whether the task has such an annotation.
+func (db *database) annotated(task int64, such func(Row) bool) bool {
+	for _, row := range db.rows[annotations] {
+		if row.id("task_id") == task && such(row) {
+			return true
+		}
+	}
+	return false
+}
+
+// sorted are the rows of a table by id.
+func (db *database) sorted(table string) []Row {
+	var all []Row
+	for _, id := range slices.Sorted(maps.Keys(db.rows[table])) {
+		all = append(all, db.rows[table][id])
+	}
+	return all
+}

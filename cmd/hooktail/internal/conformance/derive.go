@@ -1,0 +1,190 @@
+package conformance
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Profile is a set of rules.
+type Profile string
+
+// The profiles that can be derived.
+const (
+	Guide  Profile = "guide"
+	Native Profile = "native"
+)
+
+// Derivation says what to derive and from what.
+type Derivation struct {
+	Profile Profile
+	Schema  string // the text of schema.sql, for the types of the columns
+	Base    string // the text of base.sql, for the rows before the first scenario
+	Secrets bool   // bodies show project.token and project.task_data_password
+}
+
+// Derived is a request that a hook must get, with what its order depends on.
+type Derived struct {
+	Request
+	Call        int // the call of the scenario that made the event, from 0
+	project     int64
+	tasks       []int64
+	transaction int // the number of its transaction within the scenario
+}
+
+// Derive is the requests that the hooks must get in each scenario, by name, in
+// the order of the commits. The scenarios must be complete and in order, since
+// the later ones build on the rows of the earlier ones. Bodies show annotations
+// as of their commit, tasks and project as they are after the call.
+func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
+	db, err := newDatabase(d.Schema, d.Base)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string][]Derived{}
+	for _, s := range scenarios {
+		txs, err := ParseWAL(s.WAL)
+		if err != nil {
+			return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+		}
+		calls, err := byCall(s.Name, txs, changesAt)
+		if err != nil {
+			return nil, err
+		}
+		first := 0
+		for n, call := range calls {
+			for _, derived := range d.call(db, call) {
+				derived.Call = n
+				derived.transaction += first
+				all[s.Name] = append(all[s.Name], derived)
+			}
+			first += len(call)
+		}
+	}
+	return all, nil
+}
+
+// changesAt reports whether the transaction makes the change that a call begins with.
+func changesAt(tx []RowChange, m mark) bool {
+	return slices.ContainsFunc(tx, func(c RowChange) bool { return c.Op == m.op && c.Table == m.table })
+}
+
+// Counts is how many requests each hook must have got after the first calls of
+// a scenario.
+func Counts(derived []Derived, calls int) map[int64]int {
+	counts := map[int64]int{}
+	for _, d := range derived {
+		if d.Call < calls {
+			counts[d.Hook]++
+		}
+	}
+	return counts
+}
+
+// call derives the requests of one call, with its transactions numbered from 0.
+func (d Derivation) call(db *database, txs [][]RowChange) []Derived {
+	rules := guideEvents
+	if d.Profile == Native {
+		rules = nativeEvents
+	}
+	type due struct {
+		event
+		recipients  []recipient
+		transaction int
+	}
+	var dues []due
+	for i, changes := range txs {
+		tx := transaction{db: db, effects: db.apply(changes)}
+		for _, ev := range rules(tx) {
+			dues = append(dues, due{event: ev, recipients: db.recipients(ev), transaction: i})
+		}
+	}
+	rendered := map[int64]json.RawMessage{} // the projects: their counts are dear
+	project := func(id int64) json.RawMessage {
+		if rendered[id] == nil {
+			rendered[id] = projectBody(db, id, d.Secrets)
+		}
+		return rendered[id]
+	}
+	var all []Derived
+	for _, due := range dues {
+		for _, r := range due.recipients {
+			body := encode(object{"action": encode(r.action)})
+			if r.payload {
+				body = due.body(db, r.action, project)
+			}
+			all = append(all, Derived{
+				Request:     Request{Hook: r.hook, Action: r.action, Headers: r.headers, Body: body},
+				project:     due.project,
+				tasks:       due.tasks,
+				transaction: due.transaction,
+			})
+		}
+	}
+	return all
+}
+
+// recipient is a hook that gets an event, as it was at the event's commit.
+type recipient struct {
+	hook    int64
+	action  string // in the hook's spelling
+	payload bool
+	headers map[string]string
+}
+
+// recipients are the active hooks that want the event, by id.
+func (db *database) recipients(ev event) []recipient {
+	var all []recipient
+	for _, hook := range db.sorted(hooks) {
+		project := hook.id("project_id")
+		switch {
+		case !hook.is("is_active"), hook.id("organization_id") != ev.organization:
+			continue
+		case project != 0 && (ev.organizationOnly || project != ev.project):
+			continue
+		}
+		action, wanted := db.wanted(hook, ev.action)
+		if !wanted {
+			continue
+		}
+		all = append(all, recipient{
+			hook:    hook.id("id"),
+			action:  action,
+			payload: hook.is("send_payload"),
+			headers: ownHeaders(hook["headers"].Text),
+		})
+	}
+	return all
+}
+
+// wanted reports whether the hook wants the action, and how it spells it.
+func (db *database) wanted(hook Row, action string) (spelled string, wanted bool) {
+	if hook.is("send_for_all_actions") {
+		return action, true
+	}
+	spellings := []string{action}
+	if action == "TASK_CREATED" { // one thing, two names
+		spellings = append(spellings, "TASKS_CREATED")
+	}
+	for _, spelling := range spellings {
+		for _, row := range db.rows[hookActions] {
+			if row.id("webhook_id") == hook.id("id") && row["action"].Text == spelling {
+				return spelling, true
+			}
+		}
+	}
+	return "", false
+}
+
+// ownHeaders are the hook's headers and the content type, names in lower case.
+func ownHeaders(headers string) map[string]string {
+	own := map[string]string{}
+	all := map[string]string{"content-type": "application/json"}
+	if json.Unmarshal([]byte(headers), &own) == nil {
+		for name, value := range own {
+			all[strings.ToLower(name)] = value
+		}
+	}
+	return all
+}

@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"encoding/json"
+	"slices"
+)
+
+// event is what a rule makes of a transaction.
+type event struct {
+	action  string
+	project int64
+	// organizationOnly: hooks of the project itself do not get it.
+	organizationOnly bool
+	organization     int64
+	tasks            []int64 // that it is about; of ANNOTATIONS_CREATED in the order of the annotations
+	annotations      []Row   // as of the commit
+	deleted          []int64 // the ids of what was deleted
+}
+
+// transaction is one transaction after it was applied to the database.
+type transaction struct {
+	db      *database
+	effects []effect
+}
+
+// any reports whether the transaction did that to a row of the table.
+func (tx transaction) any(table string, did func(effect) bool) bool {
+	return slices.ContainsFunc(tx.effects, func(e effect) bool { return e.table == table && did(e) })
+}
+
+// projectGone reports whether the project was deleted, or marked as deleted.
+func (tx transaction) projectGone(id int64) bool {
+	return tx.any(projects, func(e effect) bool { return e.id == id && gone(e) })
+}
+
+func gone(project effect) bool {
+	return project.deleted() ||
+		project.updated() && project.before.null("deleted_at") && !project.after.null("deleted_at")
+}
+
+// projectOf is the project that the row belongs to, or belonged to at last.
+func (tx transaction) projectOf(e effect) int64 {
+	switch row := e.last(); {
+	case e.table == projects:
+		return e.id
+	case row.id("project_id") != 0:
+		return row.id("project_id")
+	case e.table == tasks:
+		return tx.db.home[e.id]
+	default:
+		return tx.db.home[row.id("task_id")]
+	}
+}
+
+// organizationOf is the organization of a project, which may be gone.
+func (tx transaction) organizationOf(project int64) int64 {
+	for _, e := range tx.effects {
+		if e.table == projects && e.id == project {
+			return e.last().id("organization_id")
+		}
+	}
+	return tx.db.rows[projects][project].id("organization_id")
+}
+
+// event is one of that action about the row's project, without contents.
+func (tx transaction) event(action string, e effect) event {
+	project := tx.projectOf(e)
+	return event{action: action, project: project, organization: tx.organizationOf(project)}
+}
+
+func (tx transaction) annotationEvent(action string, e effect) event {
+	ev := tx.event(action, e)
+	ev.annotations = []Row{e.after}
+	ev.tasks = []int64{e.after.id("task_id")}
+	return ev
+}
+
+// grouped adds the event to one of the same action and project, if there is one.
+func grouped(events []event, ev event) []event {
+	for i := range events {
+		if same := &events[i]; same.action == ev.action && same.project == ev.project {
+			same.tasks = append(same.tasks, ev.tasks...)
+			same.annotations = append(same.annotations, ev.annotations...)
+			same.deleted = append(same.deleted, ev.deleted...)
+			return events
+		}
+	}
+	return append(events, ev)
+}
+
+// body is the payload of the event: the annotations as of the commit, the tasks
+// and the project as the database has them now. project renders the project.
+func (ev event) body(db *database, action string, project func(int64) json.RawMessage) json.RawMessage {
+	o := object{"action": encode(action), "project": project(ev.project)}
+	each := func(ids []int64, render func(int64) json.RawMessage) json.RawMessage {
+		elements := []json.RawMessage{}
+		for _, id := range ids {
+			elements = append(elements, render(id))
+		}
+		return encode(elements)
+	}
+	task := func(id int64) json.RawMessage { return taskBody(db, id) }
+	switch ev.action {
+	case "PROJECT_CREATED", "PROJECT_UPDATED":
+	case "PROJECT_DELETED":
+		o["project"] = onlyID(ev.project)
+	case "TASK_CREATED", "TASKS_CREATED":
+		o["tasks"] = each(ev.tasks, task)
+	case "TASKS_DELETED":
+		o["tasks"] = each(ev.deleted, onlyID)
+	case "ANNOTATIONS_DELETED":
+		o["annotations"] = each(ev.deleted, onlyID)
+	case "ANNOTATION_CREATED", "ANNOTATION_UPDATED":
+		o["annotation"] = annotationBody(db, ev.annotations[0])
+		o["task"] = task(ev.tasks[0])
+	case "ANNOTATIONS_CREATED":
+		rows := []json.RawMessage{}
+		for _, row := range ev.annotations {
+			rows = append(rows, annotationBody(db, row))
+		}
+		o["annotation"] = encode(rows)
+		o["task"] = each(ev.tasks, task)
+	}
+	return encode(o)
+}

@@ -1,0 +1,103 @@
+package conformance
+
+// guideEvents are the rules of the profile guide: the seven actions of Label
+// Studio's webhooks guide, for every change of the rows that they speak of.
+func guideEvents(tx transaction) []event {
+	var events []event
+	for _, e := range tx.effects {
+		// A project takes its tasks and annotations with it, silently.
+		if e.table != projects && tx.projectGone(tx.projectOf(e)) {
+			continue
+		}
+		switch e.table {
+		case projects:
+			events = append(events, guideProject(tx, e)...)
+		case tasks:
+			if e.inserted() {
+				events = append(events, taskCreated(tx, "TASK_CREATED", e))
+			}
+		case annotations:
+			events = guideAnnotation(tx, e, events)
+		}
+	}
+	return events
+}
+
+func guideProject(tx transaction, e effect) []event {
+	switch {
+	case e.inserted():
+		return []event{projectCreated(tx, e)}
+	case gone(e):
+		return []event{projectDeleted(tx, e)}
+	case e.updated() && settingsChanged(e) && !tx.any(tasks, effect.inserted):
+		return []event{tx.event("PROJECT_UPDATED", e)}
+	default:
+		return nil
+	}
+}
+
+// settingsChanged reports whether updated_at moved or a setting. Which columns
+// are no settings does not matter here: in the recording updated_at always moves.
+func settingsChanged(e effect) bool {
+	for column := range e.after {
+		if e.changed(column) {
+			return true
+		}
+	}
+	return false
+}
+
+func guideAnnotation(tx transaction, e effect, events []event) []event {
+	switch {
+	case e.inserted() && e.after.is("was_cancelled"): // the task was skipped
+		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
+	case e.inserted():
+		return append(events, tx.annotationEvent("ANNOTATION_CREATED", e))
+	case e.updated() && annotationChanged(e):
+		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
+	case e.deleted():
+		return grouped(events, annotationDeleted(tx, e))
+	default:
+		return events
+	}
+}
+
+// annotationChanged reports whether the update is more than bookkeeping about
+// who saved it and where it came from.
+func annotationChanged(e effect) bool {
+	for column := range e.after {
+		switch column {
+		case "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id":
+		default:
+			if e.changed(column) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func projectCreated(tx transaction, e effect) event {
+	ev := tx.event("PROJECT_CREATED", e)
+	ev.organizationOnly = true
+	return ev
+}
+
+func projectDeleted(tx transaction, e effect) event {
+	ev := tx.event("PROJECT_DELETED", e)
+	ev.organizationOnly = true
+	return ev
+}
+
+func taskCreated(tx transaction, action string, e effect) event {
+	ev := tx.event(action, e)
+	ev.tasks = []int64{e.id}
+	return ev
+}
+
+func annotationDeleted(tx transaction, e effect) event {
+	ev := tx.event("ANNOTATIONS_DELETED", e)
+	ev.deleted = []int64{e.id}
+	ev.tasks = []int64{e.before.id("task_id")}
+	return ev
+}

@@ -1,0 +1,190 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Difference is one place where two bodies are not the same. Want and Got are
+// JSON in canonical form; empty means that there is nothing at that place.
+type Difference struct {
+	Path      string // $.project.title, $.tasks[0].id
+	Want, Got string
+}
+
+// String is the difference on one line, with long values cut.
+func (d Difference) String() string {
+	return fmt.Sprintf("%s: want %s, got %s", d.Path, shown(d.Want), shown(d.Got))
+}
+
+func shown(value string) string {
+	const most = 120
+	switch {
+	case value == "":
+		return "nothing"
+	case len(value) > most:
+		return value[:most] + "… (" + strconv.Itoa(len(value)) + " bytes)"
+	default:
+		return value
+	}
+}
+
+// setsByAction are the lists whose order means nothing: PostgreSQL visits the
+// rows of one statement in no fixed order.
+var setsByAction = map[string]string{
+	"ANNOTATIONS_DELETED": "annotations",
+	"TASKS_DELETED":       "tasks",
+	"TASKS_CREATED":       "tasks",
+	"TASK_CREATED":        "tasks",
+}
+
+// Diff is Differences as text, one line each.
+func Diff(want, got json.RawMessage) []string {
+	differences, err := Differences(want, got)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	var lines []string
+	for _, d := range differences {
+		lines = append(lines, d.String())
+	}
+	return lines
+}
+
+// Differences compares two request bodies as JSON values: key order means
+// nothing, numbers count by value and exactly, and the lists of deleted ids and
+// of created tasks are compared as sets by id.
+func Differences(want, got json.RawMessage) ([]Difference, error) {
+	w, err := parseBody(want)
+	if err != nil {
+		return nil, fmt.Errorf("parse the wanted body: %w", err)
+	}
+	g, err := parseBody(got)
+	if err != nil {
+		return nil, fmt.Errorf("parse the body: %w", err)
+	}
+	return compareValues("$", w, g), nil
+}
+
+// parseBody reads one JSON value, numbers as their text, and sorts what is a set.
+func parseBody(body json.RawMessage) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	if object, ok := value.(map[string]any); ok {
+		action, _ := object["action"].(string)
+		if list, ok := object[setsByAction[action]].([]any); ok {
+			slices.SortStableFunc(list, func(a, b any) int { return idOf(a).Cmp(idOf(b)) })
+		}
+	}
+	return value, nil
+}
+
+func idOf(element any) *big.Int {
+	id := new(big.Int)
+	if object, ok := element.(map[string]any); ok {
+		if number, ok := object["id"].(json.Number); ok {
+			id.SetString(number.String(), 10)
+		}
+	}
+	return id
+}
+
+func compareValues(path string, want, got any) []Difference {
+	switch w := want.(type) {
+	case map[string]any:
+		if g, ok := got.(map[string]any); ok {
+			return compareObjects(path, w, g)
+		}
+	case []any:
+		if g, ok := got.([]any); ok {
+			return compareLists(path, w, g)
+		}
+	}
+	if w, g := canonical(want), canonical(got); w != g {
+		return []Difference{{Path: path, Want: w, Got: g}}
+	}
+	return nil
+}
+
+func compareObjects(path string, want, got map[string]any) []Difference {
+	keys := maps.Clone(want)
+	maps.Copy(keys, got)
+	var all []Difference
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		at := path + "." + key
+		w, wanted := want[key]
+		g, there := got[key]
+		switch {
+		case !there:
+			all = append(all, Difference{Path: at, Want: canonical(w)})
+		case !wanted:
+			all = append(all, Difference{Path: at, Got: canonical(g)})
+		default:
+			all = append(all, compareValues(at, w, g)...)
+		}
+	}
+	return all
+}
+
+func compareLists(path string, want, got []any) []Difference {
+	var all []Difference
+	for i := range max(len(want), len(got)) {
+		at := path + "[" + strconv.Itoa(i) + "]"
+		switch {
+		case i >= len(got):
+			all = append(all, Difference{Path: at, Want: canonical(want[i])})
+		case i >= len(want):
+			all = append(all, Difference{Path: at, Got: canonical(got[i])})
+		default:
+			all = append(all, compareValues(at, want[i], got[i])...)
+		}
+	}
+	return all
+}
+
+// canonical writes a parsed value so that equal values have equal text.
+func canonical(value any) string {
+	var text strings.Builder
+	encoder := json.NewEncoder(&text)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(normalized(value)); err != nil {
+		return err.Error()
+	}
+	return strings.TrimSuffix(text.String(), "\n")
+}
+
+func normalized(value any) any {
+	switch v := value.(type) {
+	case json.Number:
+		return json.RawMessage(decimal(v.String()))
+	case map[string]any:
+		same := make(map[string]any, len(v))
+		for key, element := range v {
+			same[key] = normalized(element)
+		}
+		return same
+	case []any:
+		same := make([]any, len(v))
+		for i, element := range v {
+			same[i] = normalized(element)
+		}
+		return same
+	default:
+		return v
+	}
+}

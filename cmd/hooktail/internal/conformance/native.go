@@ -1,0 +1,208 @@
+package conformance
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// CompareNative compares what the hooks got in a scenario with what Label Studio
+// sent: per hook the order, the actions, the hook's headers and the whole bodies,
+// but for the Exceptions. got is in the order of arrival. Without secrets,
+// project.token and project.task_data_password are wanted as null.
+func CompareNative(s Scenario, got []Request, secrets bool) Result {
+	result := Result{Scenario: s.Name, Requests: len(s.Expected)}
+	want := s.Expected
+	if !secrets {
+		want = withoutSecrets(want)
+	}
+	all := hooksOf(slices.Concat(want, got)...)
+	result.Hooks = len(all)
+	for _, hook := range all {
+		c := nativeComparison{result: &result, hook: hook}
+		for _, e := range exceptionsOf(s.Name) {
+			if slices.Contains(e.Hooks, hook) {
+				c.exceptions = append(c.exceptions, e)
+			}
+		}
+		c.run(ofHook(want, hook), ofHook(got, hook))
+	}
+	for _, e := range exceptionsOf(s.Name) {
+		for _, hook := range e.Hooks {
+			if !e.May && !slices.Contains(all, hook) {
+				result.differs("hook %d: exception did not occur: %s", hook, e.Why)
+			}
+		}
+	}
+	return result
+}
+
+// nativeComparison compares the requests of one hook.
+type nativeComparison struct {
+	result     *Result
+	hook       int64
+	exceptions []Exception
+}
+
+func (c nativeComparison) run(want, got []Request) {
+	united := -1 // index in want
+	for _, e := range c.exceptions {
+		switch {
+		case e.Extra != "":
+			got = c.takeExtra(e, got)
+		case e.Union != "":
+			got = c.unite(e, got)
+			united = slices.IndexFunc(want, e.covers)
+		}
+	}
+	if !slices.Equal(actionsOf(want), actionsOf(got)) {
+		c.result.problem("hook %d: want %v, got %v", c.hook, actionsOf(want), actionsOf(got))
+	}
+	for i := range max(len(want), len(got)) {
+		switch {
+		case i >= len(got):
+			c.result.differs("hook %d: request %d, %s, is missing", c.hook, i, want[i].Action)
+		case i >= len(want):
+			c.result.differs("hook %d: request %d, %s, is one too many: %s", c.hook, i, got[i].Action, shown(string(got[i].Body)))
+		default:
+			c.compare(i, want[i], got[i], i == united)
+		}
+	}
+}
+
+// takeExtra removes the additional request from got and counts it as allowed.
+func (c nativeComparison) takeExtra(e Exception, got []Request) []Request {
+	at := slices.IndexFunc(got, func(r Request) bool { return e.covers(r) && e.describes(r.Body) })
+	if at < 0 {
+		if !e.May {
+			c.result.differs("hook %d: exception did not occur: %s", c.hook, e.Why)
+		}
+		return got
+	}
+	c.result.Allowed++
+	return slices.Delete(slices.Clone(got), at, at+1)
+}
+
+func (e Exception) covers(r Request) bool { return r.Action == e.Action }
+
+// describes reports whether a body is the action alone, if that is Extra, or
+// has the members of Extra (and maybe more of them, but no longer lists).
+func (e Exception) describes(body json.RawMessage) bool {
+	if withoutPayload(json.RawMessage(e.Extra)) {
+		return withoutPayload(body)
+	}
+	differences, err := Differences(json.RawMessage(e.Extra), body)
+	return err == nil && !slices.ContainsFunc(differences, func(d Difference) bool {
+		return d.Want != "" || strings.HasSuffix(d.Path, "]")
+	})
+}
+
+// withoutPayload reports whether the body is the action alone.
+func withoutPayload(body json.RawMessage) bool {
+	var members object
+	return json.Unmarshal(body, &members) == nil && len(members) == 1
+}
+
+// unite puts the parts of what the application sent as one request together.
+func (c nativeComparison) unite(e Exception, got []Request) []Request {
+	merged, parts, err := union(e, got)
+	switch {
+	case err != nil:
+		c.result.problem("hook %d: %s", c.hook, err)
+		return got
+	case parts < 2 && !e.May:
+		c.result.differs("hook %d: exception did not occur: %s", c.hook, e.Why)
+	}
+	return merged
+}
+
+func (c nativeComparison) compare(i int, want, got Request, united bool) {
+	differences := compareRequests(want, got)
+	unexplained := slices.Clone(differences)
+	for _, e := range c.exceptions {
+		if !e.covers(want) || e.May && len(differences) == 0 {
+			continue
+		}
+		for _, allowed := range e.Differences {
+			before := len(unexplained)
+			unexplained = slices.DeleteFunc(unexplained, func(d Difference) bool { return d.isCoveredBy(allowed) })
+			if len(unexplained) == before {
+				unexplained = append(unexplained, Difference{
+					Path: "exception did not occur: " + allowed.Path,
+					Want: allowed.Got,
+					Got:  cmp.Or(allowed.Want, "nothing"),
+				})
+			}
+		}
+	}
+	switch {
+	case len(unexplained) > 0:
+		c.result.differs("hook %d: request %d, %s:%s", c.hook, i, want.Action, lines(unexplained))
+	case united || len(differences) > 0:
+		c.result.Allowed++
+	default:
+		c.result.Equal++
+	}
+}
+
+func (d Difference) isCoveredBy(allowed Difference) bool {
+	return d.Path == allowed.Path && d.Want == allowed.Want && (d.Got == allowed.Got || allowed.Got == anything && d.Got != "")
+}
+
+// union puts the requests that the exception covers together as one, in the
+// place of the first of them, and says how many they were.
+func union(e Exception, got []Request) (merged []Request, parts int, err error) {
+	var at int
+	var all object
+	var members []json.RawMessage
+	for _, r := range got {
+		if !e.covers(r) {
+			merged = append(merged, r)
+			continue
+		}
+		var body object
+		var elements []json.RawMessage
+		if err := json.Unmarshal(r.Body, &body); err != nil {
+			return nil, 0, fmt.Errorf("read body: %w", err)
+		}
+		if err := json.Unmarshal(body[e.Union], &elements); err != nil {
+			return nil, 0, fmt.Errorf("read %s: %w", e.Union, err)
+		}
+		members = append(members, elements...)
+		delete(body, e.Union)
+		if parts == 0 {
+			at, all = len(merged), body
+			merged = append(merged, r)
+		} else if diff := Diff(encode(all), encode(body)); len(diff) > 0 {
+			return nil, 0, fmt.Errorf("the parts are not equal but for %s: %v", e.Union, diff)
+		}
+		parts++
+	}
+	if parts > 0 {
+		all[e.Union] = encode(members)
+		merged[at].Body = encode(all)
+	}
+	return merged, parts, nil
+}
+
+// withoutSecrets is what hooks are to get if project.token and
+// project.task_data_password are held back.
+func withoutSecrets(requests []Request) []Request {
+	held := slices.Clone(requests)
+	for i, r := range held {
+		var body, project object
+		if json.Unmarshal(r.Body, &body) != nil || json.Unmarshal(body["project"], &project) != nil {
+			continue // no payload
+		}
+		for _, secret := range []string{"token", "task_data_password"} {
+			if _, there := project[secret]; there {
+				project[secret] = json.RawMessage("null")
+			}
+		}
+		body["project"] = encode(project)
+		held[i].Body = encode(body)
+	}
+	return held
+}

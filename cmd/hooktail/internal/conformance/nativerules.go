@@ -1,0 +1,69 @@
+package conformance
+
+// nativeEvents are the rules that fit what Label Studio itself sends. They are
+// here to check the reading of the WAL's text, the bodies and the routing
+// against the recorded requests, without the program.
+func nativeEvents(tx transaction) []event {
+	var events []event
+	for _, e := range tx.effects {
+		if e.table != projects && tx.projectGone(tx.projectOf(e)) {
+			continue
+		}
+		switch e.table {
+		case projects:
+			events = append(events, nativeProject(tx, e)...)
+		case tasks:
+			events = nativeTask(tx, e, events)
+		case annotations:
+			events = nativeAnnotation(tx, e, events)
+		}
+	}
+	return events
+}
+
+func nativeProject(tx transaction, e effect) []event {
+	switch {
+	case e.inserted():
+		return []event{projectCreated(tx, e)}
+	case gone(e):
+		return []event{projectDeleted(tx, e)}
+	case e.updated() && e.changed("updated_at") && !tx.any(tasks, effect.inserted):
+		return []event{tx.event("PROJECT_UPDATED", e)}
+	default:
+		return nil
+	}
+}
+
+func nativeTask(tx transaction, e effect, events []event) []event {
+	switch {
+	case e.inserted():
+		return grouped(events, taskCreated(tx, "TASKS_CREATED", e))
+	case e.deleted():
+		ev := tx.event("TASKS_DELETED", e)
+		ev.deleted = []int64{e.id}
+		ev.tasks = ev.deleted
+		return grouped(events, ev)
+	default:
+		return events
+	}
+}
+
+func nativeAnnotation(tx transaction, e effect, events []event) []event {
+	itsTask := func(t effect) bool { return t.id == e.last().id("task_id") }
+	switch {
+	case e.inserted() && tx.any(tasks, func(t effect) bool { return t.inserted() && itsTask(t) }):
+		return events // imported with its task
+	case e.inserted() && !e.after.null("parent_prediction_id") && e.after.null("updated_by_id"):
+		return grouped(events, tx.annotationEvent("ANNOTATIONS_CREATED", e))
+	case e.inserted():
+		return append(events, tx.annotationEvent("ANNOTATION_CREATED", e))
+	case e.updated() && e.changed("updated_at"):
+		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
+	case e.deleted() && tx.any(tasks, func(t effect) bool { return t.deleted() && itsTask(t) }):
+		return events // gone with its task
+	case e.deleted():
+		return grouped(events, annotationDeleted(tx, e))
+	default:
+		return events
+	}
+}

@@ -1,0 +1,125 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+)
+
+// Result is how the requests of one scenario compare with those wanted.
+type Result struct {
+	Scenario  string
+	Hooks     int // that are to get a request, or got one
+	Requests  int // wanted
+	Equal     int
+	Different int // wanted and missing or other, and unexpected ones
+	Allowed   int // requests whose difference, or whose being there, an Exception describes
+	Problems  []string
+}
+
+func (r *Result) problem(format string, args ...any) {
+	r.Problems = append(r.Problems, r.Scenario+": "+fmt.Sprintf(format, args...))
+}
+
+// differs counts one request as different.
+func (r *Result) differs(format string, args ...any) {
+	r.Different++
+	r.problem(format, args...)
+}
+
+// Table is the outcome of all scenarios, one line each and their sum.
+func Table(results []Result) string {
+	var text strings.Builder
+	w := tabwriter.NewWriter(&text, 0, 0, 1, ' ', 0)
+	fmt.Fprintln(w, "Scenario\t| hooks\t| requests\t| equal\t| different\t| allowed")
+	fmt.Fprintln(w, "---\t| ---:\t| ---:\t| ---:\t| ---:\t| ---:")
+	line := func(r Result) {
+		fmt.Fprintf(w, "%s\t| %d\t| %d\t| %d\t| %d\t| %d\n", r.Scenario, r.Hooks, r.Requests, r.Equal, r.Different, r.Allowed)
+	}
+	sum := Result{Scenario: "all"}
+	for _, r := range results {
+		line(r)
+		sum.Hooks += r.Hooks
+		sum.Requests += r.Requests
+		sum.Equal += r.Equal
+		sum.Different += r.Different
+		sum.Allowed += r.Allowed
+	}
+	line(sum)
+	_ = w.Flush() // a Builder takes everything
+	return text.String()
+}
+
+// ofHook are the requests of one hook, in their order.
+func ofHook(requests []Request, hook int64) []Request {
+	var own []Request
+	for _, r := range requests {
+		if r.Hook == hook {
+			own = append(own, r)
+		}
+	}
+	return own
+}
+
+// hooksOf are the ids of the hooks of the requests, ascending.
+func hooksOf(requests ...Request) []int64 {
+	var ids []int64
+	for _, r := range requests {
+		ids = append(ids, r.Hook)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func actionsOf(requests []Request) []string {
+	var actions []string
+	for _, r := range requests {
+		actions = append(actions, r.Action)
+	}
+	return actions
+}
+
+// compareRequests is everything in which the request is not the wanted one:
+// action, the hook's own headers and content type, body.
+func compareRequests(want, got Request) []Difference {
+	var all []Difference
+	if want.Action != got.Action {
+		all = append(all, Difference{Path: "action", Want: want.Action, Got: got.Action})
+	}
+	for name, value := range want.Headers {
+		if got.Headers[name] != value {
+			all = append(all, Difference{Path: "header " + name, Want: value, Got: got.Headers[name]})
+		}
+	}
+	for name, value := range got.Headers {
+		if _, wanted := want.Headers[name]; !wanted && ofAHook(name) {
+			all = append(all, Difference{Path: "header " + name, Got: value})
+		}
+	}
+	bodies, err := Differences(want.Body, got.Body)
+	if err != nil {
+		return append(all, Difference{Path: "$", Want: "JSON", Got: err.Error()})
+	}
+	return append(all, bodies...)
+}
+
+// ofAHook reports whether the header is of the kind that the recorded hooks
+// define. The sender's own headers (User-Agent, webhook-id …) are no difference.
+func ofAHook(name string) bool {
+	return name == "authorization" || strings.HasPrefix(name, "x-")
+}
+
+// lines are the first few differences, one line each.
+func lines(differences []Difference) string {
+	const most = 6
+	var text strings.Builder
+	for i, d := range differences {
+		if i == most {
+			fmt.Fprintf(&text, "\n\t… %d more", len(differences)-most)
+			break
+		}
+		text.WriteString("\n\t" + d.String())
+	}
+	return text.String()
+}

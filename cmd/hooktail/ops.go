@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// opsServer is what operators ask: metrics and health.
+type opsServer struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// listenOps binds the address, so that one that is taken is known at the start,
+// and serves nothing yet.
+func listenOps(ctx context.Context, addr string) (*opsServer, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s (choose another address, or off): %w", addr, err)
+	}
+	return &opsServer{listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second}}, nil
+}
+
+// addr is the address that is really listened on: the port may have been 0.
+func (o *opsServer) addr() string { return o.listener.Addr().String() }
+
+// serve answers until close. ready says why the program is not ready, nil if it is.
+func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error) error {
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
+	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready()) })
+	o.server.Handler = mux
+	if err := o.server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", o.addr(), err)
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, fault error) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	if fault != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		fmt.Fprintln(w, fault)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// close ends the server and its connections.
+func (o *opsServer) close() {
+	_ = o.server.Close()   // nothing of it is kept
+	_ = o.listener.Close() // where it was never served
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// pipeline is the path of a change between the stream and the lanes. Two
+// goroutines walk it: take (steps 3 to 5: rows → events → who wants them) and
+// deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
+// of the stream.
+type pipeline struct {
+	stream     *cdc.Stream
+	schema     string
+	hookTables hookTables
+	hooks      *dispatch.Hooks
+	mapper     *mapping.Mapper
+	locator    *mapping.Locator
+	settler    *mapping.Settler[*wanted]
+	renderer   *mapping.Renderer
+	dispatcher *dispatch.Dispatcher
+	settle     time.Duration
+	log        *slog.Logger
+}
+
+// hookTables are the names of the tables that the hooks are read from.
+type hookTables struct{ webhook, action string }
+
+// wanted is an event with the hooks that want it.
+type wanted struct {
+	event   *mapping.Event
+	targets []dispatch.Target
+	tx      *cdc.Tx
+	rows    *rows
+	left    atomic.Int32 // deliveries that are not finished
+}
+
+// rows frees a part when the last of its events has been rendered.
+type rows struct {
+	part *cdc.Part
+	left atomic.Int32
+}
+
+func (r *rows) done() {
+	if r.left.Add(-1) == 0 {
+		r.part.Free()
+	}
+}
+
+// delivered is called by the dispatcher once per delivery.
+func (w *wanted) delivered() {
+	if w.left.Add(-1) == 0 {
+		w.tx.Done()
+	}
+}
+
+// take carries committed transactions as far as the settler until the stream
+// has ended. It never waits for HTTP.
+func (p *pipeline) take(ctx context.Context) error {
+	defer p.settler.Close()
+	for {
+		parts, err := p.stream.Next(ctx)
+		if errors.Is(err, cdc.ErrStopped) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, part := range parts {
+			if err := p.part(ctx, part); err != nil {
+				return fmt.Errorf("transaction at %s: %w", part.Commit, err)
+			}
+		}
+	}
+}
+
+// part makes the events of one part and registers who waits for them.
+func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
+	p.applyHooks(part)
+	events, err := p.mapper.Events(part, nil)
+	if err != nil {
+		return err
+	}
+	if err := p.locate(ctx, events); err != nil {
+		return err
+	}
+	claim := &rows{part: part}
+	claim.left.Store(1) // until all events of the part are registered
+	for _, event := range events {
+		targets := p.hooks.Match(event, nil)
+		if len(targets) == 0 {
+			continue
+		}
+		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
+		w.left.Store(int32(len(targets)))
+		claim.left.Add(1)
+		part.Tx.Hold(1)
+		p.settler.Add(event.Due(p.settle), w)
+	}
+	claim.done()
+	if part.Last {
+		part.Tx.Close(part.End)
+	}
+	return nil
+}
+
+// locate finds the events' organizations; the database may be away for a while.
+func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
+	return persist(ctx, p.log, "find the organization of a project", func() error {
+		return p.locator.Locate(ctx, events)
+	})
+}
+
+// deliver renders what has settled, in batches, and hands it to the lanes,
+// waiting there when they are full. It ends when the settler is closed and empty.
+func (p *pipeline) deliver(ctx context.Context) error {
+	for {
+		batch, err := p.settler.Next(ctx, renderBatch)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := p.render(ctx, batch); err != nil {
+			return err
+		}
+		for _, w := range batch {
+			w.rows.done()
+			if err := p.dispatcher.Enqueue(ctx, w.event, w.targets, w.delivered); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// renderBatch bounds the events that are rendered by one query of a kind.
+const renderBatch = 500
+
+// render builds the payloads that somebody wants.
+func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
+	events := make([]*mapping.Event, 0, len(batch))
+	for _, w := range batch {
+		if dispatch.WantPayload(w.targets) {
+			events = append(events, w.event)
+		}
+	}
+	return persist(ctx, p.log, "read tasks and projects", func() error {
+		return p.renderer.Render(ctx, events)
+	})
+}
+
+// applyHooks brings the hooks to the state that they have at the part's commit.
+func (p *pipeline) applyHooks(part *cdc.Part) {
+	for i := range part.Changes {
+		change := &part.Changes[i]
+		if change.Relation.Schema != p.schema {
+			continue
+		}
+		var table dispatch.Table
+		switch change.Relation.Name {
+		case p.hookTables.webhook:
+			table = dispatch.WebhookTable
+		case p.hookTables.action:
+			table = dispatch.ActionTable
+		default:
+			continue
+		}
+		tuple, deleted := change.New, change.Op == cdc.Delete
+		if deleted {
+			tuple = change.Old
+		}
+		p.hooks.Apply(dispatch.RowChange{Table: table, Deleted: deleted, Row: row{change.Relation, tuple}})
+	}
+}
+
+// row reads a tuple by column name.
+type row struct {
+	relation *cdc.Relation
+	tuple    cdc.Tuple
+}
+
+// Text is the column's value; ok is false where the row does not have it.
+func (r row) Text(column string) (value string, null, ok bool) {
+	i := r.relation.Index(column)
+	if i < 0 || r.tuple.Kind(i) == cdc.Unchanged {
+		return "", false, false
+	}
+	return string(r.tuple.Text(i)), r.tuple.Kind(i) == cdc.Null, true
+}
+
+// persist repeats what needs the database until it succeeds: an event waits for
+// a database that restarts. It gives up when the context ends, and at faults
+// that waiting does not mend.
+func persist(ctx context.Context, log *slog.Logger, what string, f func() error) error {
+	const first, longest = 100 * time.Millisecond, 5 * time.Second
+	for wait := first; ; wait = min(2*wait, longest) {
+		err := f()
+		if err == nil || ctx.Err() != nil || !cdc.IsTransient(err) {
+			return err
+		}
+		log.Error("the database did not answer; trying again", "to", what, "error", err, "next", wait)
+		timer := time.NewTimer(wait)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		case <-timer.C:
+		}
+	}
+}

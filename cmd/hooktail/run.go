@@ -1,0 +1,231 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) runCommand() *cobra.Command {
+	var setup bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Deliver webhooks until told to stop (the default command)",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			return a.sidecar(cfg, a.logger(cfg), setup).run(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&setup, "setup", false, "make publication and slot first where they are missing")
+	return cmd
+}
+
+// sidecar is one run of the program.
+type sidecar struct {
+	cfg      config.Config
+	log      *slog.Logger
+	setup    bool
+	registry *prometheus.Registry
+	// started is called, if set, when the ops server listens.
+	started func(opsAddr string)
+}
+
+func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return &sidecar{cfg: cfg, log: log, setup: setup, registry: registry}
+}
+
+// The memory bound is shared out: rows that are on their way to the lanes, and
+// bodies in the lanes; the rest is for what is in hand.
+const (
+	rowsShare   = 8
+	bodiesShare = 4
+)
+
+// run is the program in one straight line. It returns when the context has
+// ended and what was in flight is finished, or at the first fault that waiting
+// does not mend.
+func (s *sidecar) run(ctx context.Context) error {
+	debug.SetMemoryLimit(int64(s.cfg.Memory))
+
+	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	defer ops.close()
+	if s.started != nil {
+		s.started(ops.addr())
+	}
+
+	pool, err := openPool(ctx, s.cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	hooks := dispatch.NewHooks(dispatch.HooksOptions{Log: s.log})
+	if err := s.prepare(ctx, pool, hooks); err != nil {
+		return err
+	}
+
+	beat := newHeartbeat(pool, s.log)
+	stream, err := s.stream(beat)
+	if err != nil {
+		return err
+	}
+	registerStream(s.registry, stream, beat)
+
+	dispatcher, err := s.dispatcher(hooks)
+	if err != nil {
+		return err
+	}
+	defer dispatcher.Close()
+
+	options := s.mappingOptions()
+	p := &pipeline{
+		stream:     stream,
+		schema:     s.cfg.SourceSchema,
+		hookTables: hookTables{webhook: s.cfg.WebhookTable, action: s.cfg.WebhookActionTable},
+		hooks:      hooks,
+		mapper:     mapping.NewMapper(options),
+		locator:    mapping.NewLocator(pool, options),
+		settler:    mapping.NewSettler[*wanted](),
+		renderer:   mapping.NewRenderer(pool, options),
+		dispatcher: dispatcher,
+		settle:     s.cfg.Settle,
+		log:        s.log,
+	}
+	return s.supervise(ctx, p, beat, ops)
+}
+
+// supervise runs the goroutines of the program and ends them in the order of
+// the path: no new transactions, then what is on its way, then the connection.
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, ops *opsServer) error {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	start := func(f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				cancel(err) // the first cause stays
+			}
+		})
+	}
+	drained := make(chan struct{})
+	start(func() error { return p.stream.Run(work) })
+	start(func() error { return p.take(work) })
+	start(func() error { return beat.run(work) })
+	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })
+	start(func() error {
+		if err := p.deliver(work); err != nil {
+			return err
+		}
+		if err := p.dispatcher.Drain(work); err != nil {
+			return err
+		}
+		close(drained)
+		return nil
+	})
+	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops.addr())
+
+	select {
+	case <-work.Done():
+	case <-ctx.Done():
+		s.stop(p, drained, work.Done())
+		cancel(errStopped)
+	}
+	ops.close()
+	wg.Wait()
+	if err := context.Cause(work); !errors.Is(err, errStopped) {
+		return err
+	}
+	s.log.Info("hooktail stopped", "confirmed", p.stream.Stats().Recorded)
+	return nil
+}
+
+var errStopped = errors.New("stopped")
+
+// stop is the orderly end, at most the grace period long: nothing new is read,
+// and what is on its way is delivered.
+func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
+	s.log.Info("stopping: finishing what is in flight", "grace", s.cfg.Grace)
+	grace := time.NewTimer(s.cfg.Grace)
+	defer grace.Stop()
+	p.stream.StopReading()
+	p.settler.Flush()
+	select {
+	case <-drained:
+	case <-failed:
+	case <-grace.C:
+		s.log.Warn("the grace period is over: what is not delivered by now is delivered after the next start",
+			"transactions", p.stream.Stats().Outstanding)
+	}
+}
+
+// prepare loads the hooks, under the snapshot of the slot where it is made here.
+func (s *sidecar) prepare(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks) error {
+	if s.setup {
+		made, err := setUp(ctx, s.cfg, s.log)
+		if err != nil {
+			return err
+		}
+		if made != nil {
+			return hooks.LoadSnapshot(ctx, pool, made)
+		}
+	}
+	if err := hooks.Load(ctx, pool); err != nil {
+		return fmt.Errorf("load hooks: %w", err)
+	}
+	return nil
+}
+
+func (s *sidecar) stream(beat *heartbeat) (*cdc.Stream, error) {
+	config, err := pgconn.ParseConfig(s.cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, errBadURL
+	}
+	return cdc.New(cdc.Options{
+		Config:      config,
+		Slot:        s.cfg.Slot,
+		Publication: s.cfg.Publication,
+		Tables:      planOf(s.cfg, identityDefault).Tables,
+		PartBytes:   int(s.cfg.Memory) / 64,
+		QueueBytes:  int(s.cfg.Memory) / rowsShare,
+		OnHeartbeat: beat.received,
+		Log:         s.log,
+	}), nil
+}
+
+func (s *sidecar) mappingOptions() mapping.Options {
+	return mapping.Options{
+		Tables: mapping.Tables{
+			Schema: s.cfg.SourceSchema, Project: s.cfg.ProjectTable, Task: s.cfg.TaskTable, Annotation: s.cfg.AnnotationTable,
+		},
+		Profile:     mapping.Profile(s.cfg.Profile),
+		SendSecrets: s.cfg.SendSecrets,
+		DeletedRows: s.cfg.Deleted == config.DeletedRow,
+		Settle:      s.cfg.Settle,
+		Log:         s.log,
+		Metrics:     mapping.NewMetrics(s.registry),
+	}
+}

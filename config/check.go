@@ -1,0 +1,155 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"math"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+const (
+	maxName   = 63 // bytes: NAMEDATALEN less the final zero
+	maxTime   = time.Duration(math.MaxInt64)
+	minMemory = 16 * MiB
+	off       = "off" // HTTP_ADDR: no server
+)
+
+// check says what is wrong with the variable's value as far as its type cannot,
+// without the value itself; nil if nothing is. Every variable has a case.
+func (c *Config) check(name string) error {
+	switch name {
+	case "DATABASE_URL":
+		return checkDatabaseURL(c.DatabaseURL)
+	case "SLOT":
+		return checkSlot(c.Slot)
+	case "PUBLICATION":
+		return checkName(c.Publication)
+	case "SOURCE_SCHEMA":
+		return checkName(c.SourceSchema)
+	case "PROJECT_TABLE":
+		return checkName(c.ProjectTable)
+	case "TASK_TABLE":
+		return checkName(c.TaskTable)
+	case "ANNOTATION_TABLE":
+		return checkName(c.AnnotationTable)
+	case "WEBHOOK_TABLE":
+		return checkName(c.WebhookTable)
+	case "WEBHOOK_ACTION_TABLE":
+		return checkName(c.WebhookActionTable)
+	case "PROFILE":
+		return oneOf(c.Profile, Guide, Native)
+	case "SETTLE":
+		return within(c.Settle, 0, time.Minute)
+	case "SEND_SECRETS", "EGRESS":
+		return nil // the type says it all
+	case "DELETED":
+		return oneOf(c.Deleted, DeletedID, DeletedRow)
+	case "TIMEOUT":
+		return within(c.Timeout, 1, maxTime)
+	case "MAX_ATTEMPTS":
+		return within(c.MaxAttempts, 0, math.MaxInt)
+	case "RETRY_FOR":
+		return within(c.RetryFor, 1, maxTime)
+	case "HOOK_CONCURRENCY":
+		return within(c.HookConcurrency, 1, 1000)
+	case "MEMORY":
+		return within(c.Memory, minMemory, math.MaxInt64)
+	case "GRACE":
+		return within(c.Grace, 0, maxTime)
+	case "HTTP_ADDR":
+		return checkAddr(c.HTTPAddr)
+	case "LOG_LEVEL":
+		return oneOf(c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)
+	case "LOG_FORMAT":
+		return oneOf(c.LogFormat, LogText, LogJSON)
+	default:
+		panic("config: no check for the variable " + name)
+	}
+}
+
+func within[T cmp.Ordered](value, least, most T) error {
+	switch {
+	case value < least:
+		return problem("is too small")
+	case value > most:
+		return problem("is too large")
+	default:
+		return nil
+	}
+}
+
+func oneOf[T comparable](value T, allowed ...T) error {
+	if !slices.Contains(allowed, value) {
+		return problem("is none of the choices")
+	}
+	return nil
+}
+
+// checkSlot obeys what the server accepts as a slot's name.
+// https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
+func checkSlot(name string) error {
+	if len(name) > maxName {
+		return problem("is too long")
+	}
+	for _, r := range name {
+		if r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
+			return problem(fmt.Sprintf("has the character %q", r))
+		}
+	}
+	return nil
+}
+
+// checkName obeys what the server accepts as an identifier in quotes. Longer
+// names it would cut without an error.
+func checkName(name string) error {
+	switch {
+	case len(name) > maxName:
+		return problem("is too long")
+	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
+		return problem("has a character that no name has")
+	default:
+		return nil
+	}
+}
+
+// checkDatabaseURL says in its own words what pgx finds: pgx quotes the text,
+// and hides the password in it only where it can find it.
+func checkDatabaseURL(url Secret) error {
+	_, err := pgconn.ParseConfig(url.Reveal())
+	if err == nil {
+		return nil
+	}
+	if file, ok := errors.AsType[*fs.PathError](err); ok {
+		return problem(fmt.Sprintf("names the file %s, which cannot be read: %v", showable(file.Path), file.Err))
+	}
+	scheme, _, found := strings.Cut(url.Reveal(), "://")
+	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
+		return problem("is a URL of another scheme")
+	}
+	return problem("cannot be parsed")
+}
+
+func checkAddr(addr string) error {
+	if addr == off {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return problem("is not host:port")
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return problem("has no port from 0 to 65535")
+	}
+	return nil
+}

@@ -1,0 +1,322 @@
+package config_test
+
+import (
+	"errors"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/config"
+)
+
+const database = "HOOKTAIL_DATABASE_URL=postgres://hooktail@localhost/labelstudio"
+
+func defaults() config.Config {
+	return config.Config{
+		DatabaseURL:        config.NewSecret("postgres://hooktail@localhost/labelstudio"),
+		Slot:               "hooktail",
+		Publication:        "hooktail",
+		SourceSchema:       "public",
+		ProjectTable:       "project",
+		TaskTable:          "task",
+		AnnotationTable:    "task_completion",
+		WebhookTable:       "webhook",
+		WebhookActionTable: "webhook_action",
+		Profile:            config.Guide,
+		Settle:             250 * time.Millisecond,
+		Deleted:            config.DeletedID,
+		Timeout:            time.Second,
+		RetryFor:           72 * time.Hour,
+		HookConcurrency:    8,
+		Egress:             config.Egress{Mode: config.EgressInternal},
+		Memory:             64 * config.MiB,
+		Grace:              10 * time.Second,
+		HTTPAddr:           "127.0.0.1:8484",
+		LogLevel:           slog.LevelInfo,
+		LogFormat:          config.LogText,
+	}
+}
+
+// prefixes compares networks by value: netip.Prefix has no exported field.
+var prefixes = cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+
+func TestLoad(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		in   []string
+		want func(*config.Config)
+	}{
+		{"defaults", nil, func(*config.Config) {}},
+		{"empty counts as not set", []string{"HOOKTAIL_SLOT="}, func(*config.Config) {}},
+		{"the last of two counts", []string{"HOOKTAIL_SLOT=a", "HOOKTAIL_SLOT=b"}, func(c *config.Config) { c.Slot = "b" }},
+		{"other programs' variables", []string{"TIMEOUT=never", "SLOT=X", "hooktail_slot=y", "HOOKTAILS=z"}, func(*config.Config) {}},
+		{
+			"DSN",
+			[]string{"HOOKTAIL_DATABASE_URL=host=/run/postgresql password=a=b user=u"},
+			func(c *config.Config) {
+				c.DatabaseURL = config.NewSecret("host=/run/postgresql password=a=b user=u")
+			},
+		},
+		{"slot", []string{"HOOKTAIL_SLOT=a_1"}, func(c *config.Config) { c.Slot = "a_1" }},
+		{"publication", []string{"HOOKTAIL_PUBLICATION=Mine"}, func(c *config.Config) { c.Publication = "Mine" }},
+		{
+			"tables",
+			[]string{
+				"HOOKTAIL_SOURCE_SCHEMA=ls", "HOOKTAIL_PROJECT_TABLE=p", "HOOKTAIL_TASK_TABLE=t",
+				"HOOKTAIL_ANNOTATION_TABLE=a", "HOOKTAIL_WEBHOOK_TABLE=w", "HOOKTAIL_WEBHOOK_ACTION_TABLE=wa",
+			},
+			func(c *config.Config) {
+				c.SourceSchema, c.ProjectTable, c.TaskTable = "ls", "p", "t"
+				c.AnnotationTable, c.WebhookTable, c.WebhookActionTable = "a", "w", "wa"
+			},
+		},
+		{"native", []string{"HOOKTAIL_PROFILE=native"}, func(c *config.Config) { c.Profile = config.Native }},
+		{"settle at once", []string{"HOOKTAIL_SETTLE=0"}, func(c *config.Config) { c.Settle = 0 }},
+		{"settle at most", []string{"HOOKTAIL_SETTLE=1m"}, func(c *config.Config) { c.Settle = time.Minute }},
+		{"secrets sent", []string{"HOOKTAIL_SEND_SECRETS=true"}, func(c *config.Config) { c.SendSecrets = true }},
+		{"deleted row", []string{"HOOKTAIL_DELETED=row"}, func(c *config.Config) { c.Deleted = config.DeletedRow }},
+		{"timeout", []string{"HOOKTAIL_TIMEOUT=1500ms"}, func(c *config.Config) { c.Timeout = 1500 * time.Millisecond }},
+		{"attempts", []string{"HOOKTAIL_MAX_ATTEMPTS=1"}, func(c *config.Config) { c.MaxAttempts = 1 }},
+		{"retry for", []string{"HOOKTAIL_RETRY_FOR=1h30m"}, func(c *config.Config) { c.RetryFor = 90 * time.Minute }},
+		{"concurrency at least", []string{"HOOKTAIL_HOOK_CONCURRENCY=1"}, func(c *config.Config) { c.HookConcurrency = 1 }},
+		{"concurrency at most", []string{"HOOKTAIL_HOOK_CONCURRENCY=1000"}, func(c *config.Config) { c.HookConcurrency = 1000 }},
+		{"public", []string{"HOOKTAIL_EGRESS=public"}, func(c *config.Config) { c.Egress.Mode = config.EgressPublic }},
+		{
+			"networks",
+			[]string{"HOOKTAIL_EGRESS=10.1.2.3/8, fd00::/8"},
+			func(c *config.Config) {
+				c.Egress = config.Egress{
+					Mode:     config.EgressNetworks,
+					Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")},
+				}
+			},
+		},
+		{"memory at least", []string{"HOOKTAIL_MEMORY=16MiB"}, func(c *config.Config) { c.Memory = 16 * config.MiB }},
+		{"no grace", []string{"HOOKTAIL_GRACE=0s"}, func(c *config.Config) { c.Grace = 0 }},
+		{"every address", []string{"HOOKTAIL_HTTP_ADDR=:0"}, func(c *config.Config) { c.HTTPAddr = ":0" }},
+		{"IPv6", []string{"HOOKTAIL_HTTP_ADDR=[::1]:65535"}, func(c *config.Config) { c.HTTPAddr = "[::1]:65535" }},
+		{"no server", []string{"HOOKTAIL_HTTP_ADDR=off"}, func(c *config.Config) { c.HTTPAddr = "" }},
+		{"log level", []string{"HOOKTAIL_LOG_LEVEL=debug"}, func(c *config.Config) { c.LogLevel = slog.LevelDebug }},
+		{"log format", []string{"HOOKTAIL_LOG_FORMAT=json"}, func(c *config.Config) { c.LogFormat = config.LogJSON }},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			want := defaults()
+			tt.want(&want)
+			got, err := config.Load(append([]string{database}, tt.in...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, prefixes); diff != "" {
+				t.Errorf("Load (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	const slot = "allowed: 1 to 63 lower-case letters, digits and underscores"
+	const name = "allowed: a name of 1 to 63 bytes"
+	long := strings.Repeat("a", 64)
+	tests := []struct {
+		name string
+		in   string
+		want string
+	}{
+		{"no database", "HOOKTAIL_DATABASE_URL=", `HOOKTAIL_DATABASE_URL is required and not set; allowed: a postgres:// URL, or a DSN of key=value pairs`},
+		{"no DSN", "HOOKTAIL_DATABASE_URL=labelstudio", `HOOKTAIL_DATABASE_URL=*** cannot be parsed; allowed: a postgres:// URL, or a DSN of key=value pairs`},
+		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** is a URL of another scheme; allowed: a postgres:// URL, or a DSN of key=value pairs`},
+		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** names the file /nowhere/ca.pem, which cannot be read: no such file or directory; allowed: a postgres:// URL, or a DSN of key=value pairs`},
+		{"slot in capitals", "HOOKTAIL_SLOT=Hook", `HOOKTAIL_SLOT="Hook" has the character 'H'; ` + slot},
+		{"slot too long", "HOOKTAIL_SLOT=" + long, `HOOKTAIL_SLOT="` + long + `" is too long; ` + slot},
+		{"publication too long", "HOOKTAIL_PUBLICATION=" + long, `HOOKTAIL_PUBLICATION="` + long + `" is too long; ` + name},
+		{"schema of two lines", "HOOKTAIL_SOURCE_SCHEMA=a\nb", `HOOKTAIL_SOURCE_SCHEMA="a\nb" has a character that no name has; ` + name},
+		{"table not of UTF-8", "HOOKTAIL_TASK_TABLE=\xff", `HOOKTAIL_TASK_TABLE="\xff" has a character that no name has; ` + name},
+		{"profile", "HOOKTAIL_PROFILE=Guide", `HOOKTAIL_PROFILE="Guide" is none of the choices; allowed: guide or native`},
+		{"settle below", "HOOKTAIL_SETTLE=-1ns", `HOOKTAIL_SETTLE="-1ns" is too small; allowed: a duration from 0 to 1m`},
+		{"settle above", "HOOKTAIL_SETTLE=60001ms", `HOOKTAIL_SETTLE="60001ms" is too large; allowed: a duration from 0 to 1m`},
+		{"settle without a unit", "HOOKTAIL_SETTLE=250", `HOOKTAIL_SETTLE="250" is not a duration; allowed: a duration from 0 to 1m`},
+		{"secrets perhaps", "HOOKTAIL_SEND_SECRETS=perhaps", `HOOKTAIL_SEND_SECRETS="perhaps" is neither true nor false; allowed: true or false`},
+		{"deleted", "HOOKTAIL_DELETED=all", `HOOKTAIL_DELETED="all" is none of the choices; allowed: id or row`},
+		{"no timeout", "HOOKTAIL_TIMEOUT=0", `HOOKTAIL_TIMEOUT="0" is too small; allowed: a duration above 0`},
+		{"attempts below", "HOOKTAIL_MAX_ATTEMPTS=-1", `HOOKTAIL_MAX_ATTEMPTS="-1" is too small; allowed: a whole number from 0`},
+		{"attempts in words", "HOOKTAIL_MAX_ATTEMPTS=three", `HOOKTAIL_MAX_ATTEMPTS="three" is not a whole number; allowed: a whole number from 0`},
+		{"no retries", "HOOKTAIL_RETRY_FOR=0s", `HOOKTAIL_RETRY_FOR="0s" is too small; allowed: a duration above 0`},
+		{"no concurrency", "HOOKTAIL_HOOK_CONCURRENCY=0", `HOOKTAIL_HOOK_CONCURRENCY="0" is too small; allowed: a whole number from 1 to 1000`},
+		{"concurrency above", "HOOKTAIL_HOOK_CONCURRENCY=1001", `HOOKTAIL_HOOK_CONCURRENCY="1001" is too large; allowed: a whole number from 1 to 1000`},
+		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has no CIDR as entry 2; allowed: internal, public, or CIDRs separated by commas`},
+		{"memory below", "HOOKTAIL_MEMORY=16383KiB", `HOOKTAIL_MEMORY="16383KiB" is too small; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
+		{"memory of another unit", "HOOKTAIL_MEMORY=64M", `HOOKTAIL_MEMORY="64M" is not a number of bytes; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
+		{"grace below", "HOOKTAIL_GRACE=-1s", `HOOKTAIL_GRACE="-1s" is too small; allowed: a duration from 0`},
+		{"address without a port", "HOOKTAIL_HTTP_ADDR=localhost", `HOOKTAIL_HTTP_ADDR="localhost" is not host:port; allowed: host:port with the port as a number, or off`},
+		{"address with a service", "HOOKTAIL_HTTP_ADDR=localhost:http", `HOOKTAIL_HTTP_ADDR="localhost:http" has no port from 0 to 65535; allowed: host:port with the port as a number, or off`},
+		{"level", "HOOKTAIL_LOG_LEVEL=trace", `HOOKTAIL_LOG_LEVEL="trace" cannot be read; allowed: debug, info, warn or error`},
+		{"level between", "HOOKTAIL_LOG_LEVEL=info+1", `HOOKTAIL_LOG_LEVEL="info+1" is none of the choices; allowed: debug, info, warn or error`},
+		{"format", "HOOKTAIL_LOG_FORMAT=xml", `HOOKTAIL_LOG_FORMAT="xml" is none of the choices; allowed: text or json`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load([]string{database, tt.in})
+			fault, ok := errors.AsType[*config.ValueError](err)
+			if !ok {
+				t.Fatalf("Load error = %v, want a ValueError", err)
+			}
+			if diff := cmp.Diff(tt.want, err.Error()); diff != "" {
+				t.Errorf("error (-want +got):\n%s", diff)
+			}
+			if want, _, _ := strings.Cut(tt.in, "="); fault.Variable != want {
+				t.Errorf("Variable = %q, want %q", fault.Variable, want)
+			}
+			if diff := cmp.Diff(config.Config{}, c, prefixes); diff != "" {
+				t.Errorf("Config with the error (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := config.Load([]string{
+		"HOOKTAIL_SETTEL=1s",
+		"HOOKTAIL_LOG_FORMAT=xml",
+		"HOOKTAIL_SETTLE=soon",
+		"HOOKTAIL_SLOT=a",
+		"HOOKTAIL_SLOT_FILE=/nowhere/slot",
+		"HOOKTAIL_GRACE_FILE=/nowhere/grace",
+		"HOOKTAIL_COLOUR=",
+	})
+	want := strings.Join([]string{
+		`HOOKTAIL_DATABASE_URL is required and not set; allowed: a postgres:// URL, or a DSN of key=value pairs`,
+		`HOOKTAIL_SLOT and HOOKTAIL_SLOT_FILE are both set: set one of them`,
+		`HOOKTAIL_SETTLE="soon" is not a duration; allowed: a duration from 0 to 1m`,
+		`HOOKTAIL_GRACE_FILE: read /nowhere/grace: no such file or directory`,
+		`HOOKTAIL_LOG_FORMAT="xml" is none of the choices; allowed: text or json`,
+		`HOOKTAIL_COLOUR is not a variable of hooktail: did you mean HOOKTAIL_SLOT?`,
+		`HOOKTAIL_SETTEL is not a variable of hooktail: did you mean HOOKTAIL_SETTLE?`,
+	}, "\n")
+	if err == nil {
+		t.Fatal("Load returned no error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("error (-want +got):\n%s", diff)
+	}
+}
+
+func TestUnknownVariableNamesTheNearest(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		in   string
+		want string // empty: no error
+	}{
+		{"letters swapped", "HOOKTAIL_SETTEL=1s", "HOOKTAIL_SETTLE"},
+		{"lower case", "HOOKTAIL_log_level=info", "HOOKTAIL_LOG_LEVEL"},
+		{"file", "HOOKTAIL_DATABASE_URI_FILE=/x", "HOOKTAIL_DATABASE_URL_FILE"},
+		{"port", "HOOKTAIL_PORT=8484", "HOOKTAIL_SLOT"},
+		{"Kubernetes service host", "HOOKTAIL_SERVICE_HOST=10.0.0.1", ""},
+		{"Kubernetes service port", "HOOKTAIL_SERVICE_PORT=8484", ""},
+		{"Kubernetes named port", "HOOKTAIL_SERVICE_PORT_HTTP=8484", ""},
+		{"Kubernetes link", "HOOKTAIL_PORT=tcp://10.0.0.1:8484", ""},
+		{"Kubernetes link by port", "HOOKTAIL_METRICS_PORT_8484_TCP_ADDR=10.0.0.1", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load([]string{database, tt.in})
+			if tt.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			fault, ok := errors.AsType[*config.UnknownError](err)
+			if !ok {
+				t.Fatalf("Load error = %v, want an UnknownError", err)
+			}
+			if fault.Nearest != tt.want {
+				t.Errorf("Nearest = %q, want %q", fault.Nearest, tt.want)
+			}
+		})
+	}
+}
+
+func TestValueFromFile(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name string
+		in   string
+		want string
+	}{
+		{"as it is", "a", "a"},
+		{"newline", "a\n", "a"},
+		{"newline of Windows", "a\r\n", "a"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := config.Load([]string{database, "HOOKTAIL_SLOT_FILE=" + write(t, tt.in)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if c.Slot != tt.want {
+				t.Errorf("Slot = %q, want %q", c.Slot, tt.want)
+			}
+		})
+	}
+
+	t.Run("one newline only", func(t *testing.T) {
+		t.Parallel()
+		_, err := config.Load([]string{database, "HOOKTAIL_SLOT_FILE=" + write(t, "a\n\n")})
+		want := `HOOKTAIL_SLOT=*** has the character '\n'; allowed: 1 to 63 lower-case letters, digits and underscores`
+		if err == nil || err.Error() != want {
+			t.Errorf("Load error = %v, want %s", err, want)
+		}
+	})
+	t.Run("empty", func(t *testing.T) {
+		t.Parallel()
+		path := write(t, "\n")
+		_, err := config.Load([]string{database, "HOOKTAIL_SLOT_FILE=" + path})
+		want := "HOOKTAIL_SLOT_FILE: read " + path + ": file is empty"
+		if err == nil || err.Error() != want {
+			t.Errorf("Load error = %v, want %s", err, want)
+		}
+	})
+	t.Run("missing", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "slot")
+		_, err := config.Load([]string{database, "HOOKTAIL_SLOT_FILE=" + path})
+		fault, ok := errors.AsType[*config.FileError](err)
+		if !ok || !errors.Is(err, fs.ErrNotExist) || fault.Variable != "HOOKTAIL_SLOT_FILE" || fault.Path != path {
+			t.Errorf("Load error = %v, want a FileError of HOOKTAIL_SLOT_FILE and %s that is fs.ErrNotExist", err, path)
+		}
+	})
+	t.Run("both", func(t *testing.T) {
+		t.Parallel()
+		_, err := config.Load([]string{database, "HOOKTAIL_SLOT=a", "HOOKTAIL_SLOT_FILE=" + write(t, "a")})
+		fault, ok := errors.AsType[*config.ConflictError](err)
+		if !ok || fault.Variable != "HOOKTAIL_SLOT" {
+			t.Errorf("Load error = %v, want a ConflictError of HOOKTAIL_SLOT", err)
+		}
+	})
+}
+
+// write makes a file of the content and returns its path.
+func write(t *testing.T, content string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "value")
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

@@ -1,0 +1,127 @@
+package dispatch
+
+import (
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Hooks is the set of hooks, as the rows of webhook and webhook_action are at the
+// place in the stream that has been read. One goroutine calls Load, Apply and
+// Match, in the order of the stream; Hook is safe for concurrent use.
+type Hooks struct {
+	o HooksOptions
+
+	hooks   map[int64]*Hook
+	chosen  map[int64]choice             // by id of webhook_action
+	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
+	loaded  time.Time                    // when the rows were read, by the clock of the database
+	changes uint64
+
+	current atomic.Pointer[index]
+	mu      sync.Mutex // guards watch
+	watch   func(hook int64)
+}
+
+// HooksOptions is what Hooks needs. The zero value of each field but Log is fine.
+type HooksOptions struct {
+	Schema             string // of the application's tables; "" is public
+	WebhookTable       string // "" is webhook
+	WebhookActionTable string // "" is webhook_action
+
+	// AtSlot says that Load reads under the snapshot that the slot was made with:
+	// the stream then begins exactly where the rows end.
+	AtSlot bool
+
+	// Actions are those that a hook for all actions gets, for its metrics to
+	// start at 0. Nil are the seven of the webhooks guide.
+	Actions []mapping.Action
+
+	Log     *slog.Logger
+	Metrics *Metrics // nil counts nothing
+}
+
+// choice is a row of webhook_action.
+type choice struct {
+	hook   int64
+	action mapping.Action
+}
+
+// NewHooks is an empty set.
+func NewHooks(o HooksOptions) *Hooks {
+	o.Schema = or(o.Schema, "public")
+	o.WebhookTable = or(o.WebhookTable, "webhook")
+	o.WebhookActionTable = or(o.WebhookActionTable, "webhook_action")
+	if o.Actions == nil {
+		o.Actions = []mapping.Action{
+			mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted, mapping.TaskCreated,
+			mapping.AnnotationCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted,
+		}
+	}
+	h := &Hooks{o: o}
+	h.reset()
+	h.current.Store(newIndex(nil))
+	return h
+}
+
+func (h *Hooks) reset() {
+	h.hooks = make(map[int64]*Hook)
+	h.chosen = make(map[int64]choice)
+	h.choices = make(map[int64]map[int64]struct{})
+}
+
+// Hook is the hook as it is now.
+func (h *Hooks) Hook(id int64) (*Hook, bool) {
+	hook, ok := h.current.Load().byID[id]
+	return hook, ok
+}
+
+// All is every hook, active or not, in order of id.
+func (h *Hooks) All() []*Hook { return h.current.Load().all }
+
+// put makes hook the current one of its id; the index has to be renewed after it.
+func (h *Hooks) put(hook *Hook) {
+	before := h.hooks[hook.ID]
+	h.changes++
+	hook.revision = h.changes
+	hook.Actions = h.actionsOf(hook.ID)
+	h.hooks[hook.ID] = hook
+	if hook.Refused != ReasonNone && (before == nil || before.Fault != hook.Fault) {
+		h.o.Log.Error("Webhook refused: nothing can be sent to it",
+			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.remedy())
+	}
+	h.o.Metrics.hook(hook.ID).begin(hook, h.o.Actions)
+}
+
+// publish makes the changes visible to Match and Hook, and tells who watches
+// these hooks.
+func (h *Hooks) publish(changed ...int64) {
+	h.current.Store(newIndex(h.hooks))
+	h.mu.Lock()
+	watch := h.watch
+	h.mu.Unlock()
+	if watch == nil {
+		return
+	}
+	for _, id := range changed {
+		watch(id)
+	}
+}
+
+// onChange has watch called after each change of a hook, from the goroutine that
+// made it.
+func (h *Hooks) onChange(watch func(hook int64)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watch = watch
+}
+
+func or(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,122 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Querier is what Load reads with: a pgx connection, transaction or pool.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+}
+
+// Load replaces the set by the rows of webhook and webhook_action as q sees them.
+// Columns are found by name; that a required one is missing is an error that
+// names it. The session's DateStyle has to be ISO.
+func (h *Hooks) Load(ctx context.Context, q Querier) error {
+	if err := h.load(ctx, q); err != nil {
+		return fmt.Errorf("load hooks: %w", err)
+	}
+	return nil
+}
+
+func (h *Hooks) load(ctx context.Context, q Querier) error {
+	at, err := readClock(ctx, q)
+	if err != nil {
+		return err
+	}
+	before := h.hooks
+	h.reset()
+	h.loaded = at
+	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, h.choose); err != nil {
+		return err
+	}
+	err = readRows(ctx, q, h.o.Schema, h.o.WebhookTable, func(row Row) error {
+		hook, err := readHook(row, nil)
+		if err != nil {
+			return err
+		}
+		if !h.o.AtSlot {
+			hook.since = hook.CreatedAt
+			if hook.since.After(at) { // the application's clock is ahead
+				hook.since = at
+			}
+		}
+		h.put(hook)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var changed []int64
+	for id := range before {
+		if h.hooks[id] == nil {
+			h.o.Metrics.forget(id)
+			changed = append(changed, id)
+		}
+	}
+	for id := range h.hooks {
+		changed = append(changed, id)
+	}
+	h.publish(changed...)
+	return nil
+}
+
+func readClock(ctx context.Context, q Querier) (time.Time, error) {
+	rows, err := q.Query(ctx, `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read clock: %w", err)
+	}
+	text, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read clock: %w", err)
+	}
+	at, err := time.Parse(time.RFC3339Nano, text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read clock: %w", err)
+	}
+	return at, nil
+}
+
+// readRows calls each for every row of the table, in order of id. The row is
+// valid during the call alone.
+func readRows(ctx context.Context, q Querier, schema, table string, each func(Row) error) error {
+	name := pgx.Identifier{schema, table}.Sanitize()
+	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY id", pgx.QueryResultFormats{pgx.TextFormatCode})
+	if err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	defer rows.Close()
+	row := textRow{columns: make(map[string]int)}
+	for i, field := range rows.FieldDescriptions() {
+		row.columns[field.Name] = i
+	}
+	for rows.Next() {
+		row.values = rows.RawValues()
+		if err := each(row); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	return nil
+}
+
+// textRow is a row of a query in text format.
+type textRow struct {
+	columns map[string]int
+	values  [][]byte
+}
+
+// Text is the column's value.
+func (r textRow) Text(column string) (value string, null, ok bool) {
+	i, ok := r.columns[column]
+	if !ok {
+		return "", false, false
+	}
+	return string(r.values[i]), r.values[i] == nil, true
+}

@@ -1,0 +1,56 @@
+package dispatch
+
+// Reason says why a hook is refused or a delivery is dead. Its String is stable:
+// it is logged, counted and stored.
+type Reason uint8
+
+// The reasons.
+const (
+	ReasonNone       Reason = iota
+	ReasonBadURL            // the hook's url cannot be used
+	ReasonBadHeaders        // the hook's headers cannot be used
+	ReasonBlocked           // the address is forbidden by the egress policy
+	ReasonRejected          // the receiver will not have this event: 400, 413, 414, 415, 422
+	ReasonExhausted         // attempts or time are used up
+	ReasonGone              // the receiver answered 410
+)
+
+// String is the reason as a metric label.
+func (r Reason) String() string {
+	switch r {
+	case ReasonBadURL:
+		return "bad_url"
+	case ReasonBadHeaders:
+		return "bad_headers"
+	case ReasonBlocked:
+		return "blocked"
+	case ReasonRejected:
+		return "rejected"
+	case ReasonExhausted:
+		return "exhausted"
+	case ReasonGone:
+		return "gone"
+	default:
+		return "none"
+	}
+}
+
+// remedy says what a person has to do about it.
+func (r Reason) remedy() string {
+	switch r {
+	case ReasonBadURL:
+		return "correct the hook's url"
+	case ReasonBadHeaders:
+		return "correct the hook's headers"
+	case ReasonBlocked:
+		return "let the hook's url point to an allowed address, or allow it in HOOKTAIL_EGRESS"
+	case ReasonRejected:
+		return "let the receiver accept this event"
+	case ReasonExhausted:
+		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
+	case ReasonGone:
+		return "save the hook once its receiver is there again, or switch it off"
+	default:
+		return ""
+	}
+}

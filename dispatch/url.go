@@ -1,0 +1,52 @@
+package dispatch
+
+import (
+	"errors"
+	"log/slog"
+	"net/url"
+	"strconv"
+)
+
+// URL is where a hook's requests go. It prints without what may be secret:
+// credentials, query and fragment are left out of every form of it.
+type URL struct {
+	parsed *url.URL
+}
+
+// ParseURL accepts an absolute http or https URL with a host. Its errors do not
+// quote the text, which may hold credentials.
+func ParseURL(text string) (URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return URL{}, errors.New("url cannot be parsed") // err quotes the whole text
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return URL{}, errors.New("url must begin with http:// or https://")
+	}
+	if u.Hostname() == "" {
+		return URL{}, errors.New("url must name a host")
+	}
+	if port := u.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return URL{}, errors.New("url must have a port from 1 to 65535")
+		}
+	}
+	return URL{parsed: u}, nil
+}
+
+// String is scheme://host[:port]/path, and empty for the zero URL.
+func (u URL) String() string {
+	if u.parsed == nil {
+		return ""
+	}
+	return u.parsed.Scheme + "://" + u.parsed.Host + u.parsed.EscapedPath()
+}
+
+// GoString is the String in quotes: %#v does not look inside either.
+func (u URL) GoString() string { return strconv.Quote(u.String()) }
+
+// LogValue is the String.
+func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
+
+// MarshalText is the String.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.String()), nil }

@@ -1,0 +1,215 @@
+package mapping
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// encoding is how a type's text form becomes JSON.
+type encoding byte
+
+const (
+	asString encoding = iota
+	asNumber
+	asBool
+	asJSON
+	asTime   // timestamptz
+	asSecret // null, whatever the value is
+)
+
+// encodingOf is the encoding of a type. Types that are not named here are sent
+// as strings of their text form.
+func encodingOf(oid uint32) encoding {
+	switch oid {
+	case pgtype.BoolOID:
+		return asBool
+	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID,
+		pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
+		return asNumber
+	case pgtype.JSONOID, pgtype.JSONBOID:
+		return asJSON
+	case pgtype.TimestamptzOID:
+		return asTime
+	default:
+		return asString
+	}
+}
+
+// appendValue appends a value in its text form as JSON. Numbers keep their
+// digits and JSON its bytes: the server has checked both. What is no JSON number
+// (NaN, Infinity) is null, and text that is not of its type a string.
+func appendValue(dst []byte, as encoding, text []byte) []byte {
+	switch as {
+	case asNumber:
+		if isNumber(text) {
+			return append(dst, text...)
+		}
+		if isNotFinite(text) {
+			return append(dst, "null"...)
+		}
+	case asBool:
+		switch string(text) {
+		case "t":
+			return append(dst, "true"...)
+		case "f":
+			return append(dst, "false"...)
+		}
+	case asJSON:
+		return append(dst, text...)
+	case asTime:
+		if out, ok := appendTime(dst, text); ok {
+			return out
+		}
+	case asSecret:
+		return append(dst, "null"...)
+	}
+	return appendString(dst, text)
+}
+
+func isNotFinite(text []byte) bool {
+	switch string(text) {
+	case "NaN", "Infinity", "-Infinity":
+		return true
+	}
+	return false
+}
+
+// isNumber reports whether text is a number by the grammar of JSON (RFC 8259,
+// section 6), which is also how PostgreSQL writes its finite ones.
+func isNumber(text []byte) bool {
+	if len(text) > 0 && text[0] == '-' {
+		text = text[1:]
+	}
+	whole := digits(text)
+	if whole == 0 || whole > 1 && text[0] == '0' {
+		return false
+	}
+	text = text[whole:]
+	if len(text) > 0 && text[0] == '.' {
+		n := digits(text[1:])
+		if n == 0 {
+			return false
+		}
+		text = text[1+n:]
+	}
+	if len(text) > 0 && (text[0] == 'e' || text[0] == 'E') {
+		text = text[1:]
+		if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
+			text = text[1:]
+		}
+		n := digits(text)
+		if n == 0 {
+			return false
+		}
+		text = text[n:]
+	}
+	return len(text) == 0
+}
+
+// digits is how many decimal digits text begins with.
+func digits(text []byte) int {
+	n := 0
+	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
+		n++
+	}
+	return n
+}
+
+const (
+	isoSeconds  = "2006-01-02 15:04:05"
+	jsonSeconds = "2006-01-02T15:04:05"
+)
+
+// appendTime appends a timestamptz (DateStyle ISO) as Label Studio writes it: in
+// UTC, with six digits of fraction or with none if it is zero. It reports
+// whether the text is one: infinity and years beyond 9999 are not.
+func appendTime(dst, text []byte) ([]byte, bool) {
+	const seconds = len(isoSeconds)
+	if len(text) < seconds+3 || text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[13] != ':' || text[16] != ':' ||
+		digits(text[:4])+digits(text[5:7])+digits(text[8:10])+digits(text[11:13])+digits(text[14:16])+digits(text[17:19]) != 14 {
+		return dst, false
+	}
+	fraction, zone := text[:0], text[seconds:]
+	if zone[0] == '.' {
+		n := digits(zone[1:])
+		if n == 0 || n > 6 {
+			return dst, false
+		}
+		fraction, zone = zone[1:1+n], zone[1+n:]
+	}
+	start := len(dst)
+	dst = append(dst, '"')
+	if string(zone) == "+00" {
+		dst = append(dst, text[:10]...)
+		dst = append(dst, 'T')
+		dst = append(dst, text[11:seconds]...)
+	} else {
+		t, ok := inZone(text[:seconds], zone)
+		if !ok {
+			return dst[:start], false
+		}
+		dst = t.AppendFormat(dst, jsonSeconds)
+	}
+	if len(fraction) > 0 {
+		dst = append(dst, '.')
+		dst = append(dst, fraction...)
+		dst = append(dst, "000000"[len(fraction):]...)
+	}
+	return append(dst, 'Z', '"'), true
+}
+
+// inZone is the time in UTC of a local time with an offset of the forms that
+// PostgreSQL writes.
+func inZone(local, zone []byte) (time.Time, bool) {
+	for _, layout := range []string{"-07", "-07:00", "-07:00:00"} {
+		if t, err := time.Parse(isoSeconds+layout, string(local)+string(zone)); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+const hexDigits = "0123456789abcdef"
+
+// appendString appends text as a JSON string. Bytes that are not UTF-8, which a
+// UTF8 database cannot hold, become U+FFFD.
+func appendString(dst, text []byte) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(text); {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' && c < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRune(text[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(dst, text[start:i]...)
+				dst = append(dst, "\ufffd"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		dst = append(dst, text[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	dst = append(dst, text[start:]...)
+	return append(dst, '"')
+}

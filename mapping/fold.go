@@ -1,0 +1,181 @@
+package mapping
+
+import (
+	"fmt"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// fold is what the changes of one part did to one row, taken together: what
+// the row was before the first of them and what it is after the last. A project
+// whose deleted_at is set counts as one that is not there.
+type fold struct {
+	shape                       *shape
+	id                          int64
+	project, task, organization int64 // 0: not known
+
+	existed, exists bool
+	inserted        bool // there is an insert among the changes
+	ended           bool // a row was deleted, or deleted_at set, among them
+	told            bool // there is an update that counts
+
+	insertedAt, toldAt, endedAt int // ordinals of the changes that make an event
+
+	row cdc.Tuple // the last state
+	old cdc.Tuple // whole or none: fills the TOASTed columns that row does not have, or is the deleted row
+}
+
+func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
+func (f *fold) deleted() bool { return f.existed && !f.exists && f.ended }
+func (f *fold) updated() bool { return f.exists && f.told && !f.created() }
+
+// folds are the rows of one part in the order in which they were first touched.
+type folds struct {
+	list  []fold
+	index map[rowKey]int // used beyond a few rows
+}
+
+type rowKey struct {
+	table table
+	id    int64
+}
+
+const few = 8
+
+func (f *folds) reset() {
+	if len(f.list) > few {
+		clear(f.index)
+	}
+	clear(f.list) // lets the rows go
+	f.list = f.list[:0]
+}
+
+// of is the fold of the row, a new one if the row was not touched yet. It is
+// valid until the next call.
+func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
+	if len(f.list) <= few {
+		for i := range f.list {
+			if f.list[i].id == id && f.list[i].shape.table == s.table {
+				return &f.list[i], false
+			}
+		}
+	} else if i, ok := f.index[rowKey{s.table, id}]; ok {
+		return &f.list[i], false
+	}
+	f.list = append(f.list, fold{shape: s, id: id})
+	switch n := len(f.list); {
+	case n == few+1:
+		if f.index == nil {
+			f.index = make(map[rowKey]int)
+		}
+		for i := range f.list {
+			f.index[rowKey{f.list[i].shape.table, f.list[i].id}] = i
+		}
+	case n > few+1:
+		f.index[rowKey{s.table, id}] = n - 1
+	}
+	return &f.list[len(f.list)-1], true
+}
+
+// add folds one change in.
+func (m *Mapper) add(c *cdc.Change) error {
+	s, err := m.shapeOf(c.Relation)
+	if err != nil {
+		return err
+	}
+	m.opts.Metrics.change(s.table, c.Op)
+	if s.table == other {
+		return nil
+	}
+	row := c.New
+	switch c.Op {
+	case cdc.Insert, cdc.Update:
+	case cdc.Delete:
+		row = c.Old
+	case cdc.Truncate:
+		m.opts.Log.Warn("table was truncated: no events are made of that", "table", c.Relation.Schema+"."+c.Relation.Name)
+		return nil
+	default:
+		return fmt.Errorf("unknown operation %q on table %s.%s", byte(c.Op), c.Relation.Schema, c.Relation.Name)
+	}
+	id, ok := number(row.Text(s.id))
+	if !ok {
+		if c.Op == cdc.Delete && row.Kind(s.id) != cdc.Text {
+			m.tx.strays[s.table]++ // the replica identity is without the id
+			return nil
+		}
+		return fmt.Errorf("column id of table %s.%s: %q is not an integer", c.Relation.Schema, c.Relation.Name, row.Text(s.id))
+	}
+	f, first := m.folds.of(s, id)
+	before := m.learn(f, c)
+	f.apply(c, s, first, before)
+	return nil
+}
+
+// past is what is known of a row as it was before a change.
+type past struct {
+	alive bool // it was there
+	told  bool // the change, if it is an update, counts
+	ended bool // the change took the row away
+	there bool // the row is there after the change
+}
+
+func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
+	if first {
+		f.existed = before.alive
+	}
+	f.exists = before.there
+	if c.Op == cdc.Insert {
+		if f.ended && before.there { // deleted and inserted again: it is another state of the row
+			before.told = true
+		} else {
+			f.inserted, f.insertedAt = true, c.Ordinal
+		}
+	}
+	if before.told && !f.told {
+		f.told, f.toldAt = true, c.Ordinal
+	}
+	if before.ended {
+		f.ended, f.endedAt = true, c.Ordinal
+	}
+	old := cdc.Tuple{}
+	if s.full() {
+		old = c.Old
+	}
+	switch {
+	case c.Op == cdc.Delete:
+		f.row, f.old = cdc.Tuple{}, old
+	case first || f.shape != s || f.row.IsZero() || !incomplete(c.New, old):
+		f.row, f.old = c.New, old
+	default:
+		f.row, f.old = merge(c.New, f.row, f.old), cdc.Tuple{}
+	}
+	f.shape = s
+}
+
+// incomplete reports whether a column of row is an unchanged TOASTed value that
+// the old row does not have either.
+func incomplete(row, old cdc.Tuple) bool {
+	for i := range row.Len() {
+		if row.Kind(i) == cdc.Unchanged && (i >= old.Len() || old.Kind(i) == cdc.Unchanged) {
+			return true
+		}
+	}
+	return false
+}
+
+// merge is the new row with what it left unchanged taken from the state before.
+func merge(row, prior, old cdc.Tuple) cdc.Tuple {
+	values := make([]cdc.Value, row.Len())
+	for i := range values {
+		from := row
+		if from.Kind(i) == cdc.Unchanged && i < prior.Len() {
+			from = prior
+		}
+		if from.Kind(i) == cdc.Unchanged && i < old.Len() {
+			from = old
+		}
+		values[i] = cdc.Value{Kind: from.Kind(i), Text: from.Text(i)}
+	}
+	return cdc.MakeTuple(values...)
+}

@@ -1,0 +1,121 @@
+package mapping
+
+import "github.com/hooktail/hooktail/cdc"
+
+// learn sets where the row of a change belongs, by its columns, its old row or
+// what is remembered of it, and says how the change looks from before it. What
+// it sees it remembers.
+func (m *Mapper) learn(f *fold, c *cdc.Change) past {
+	switch f.shape.table {
+	case project:
+		return m.learnProject(f, c)
+	case task:
+		return m.learnTask(f, c)
+	default:
+		return m.learnAnnotation(f, c)
+	}
+}
+
+func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
+	s := f.shape
+	memo, known := m.memory.projects.get(f.id)
+	recent := known && memo.era == m.memory.era
+	p := past{alive: c.Op != cdc.Insert}
+	switch {
+	case c.Op == cdc.Insert:
+	case s.full() && !c.Old.IsZero():
+		p.alive = c.Old.Kind(s.deletedAt) == cdc.Null
+	case recent:
+		p.alive = !memo.deleted
+	}
+	p.there = c.Op != cdc.Delete && c.New.Kind(s.deletedAt) == cdc.Null
+	p.ended = p.alive && !p.there || c.Op == cdc.Delete
+	p.told = c.Op == cdc.Update && m.counts(s, c, memo.updatedAt, recent)
+
+	f.project = f.id
+	organization := ref(c.New, s.organization)
+	if c.Op == cdc.Delete {
+		organization = ref(c.Old, s.organization)
+	}
+	if organization == 0 {
+		organization = memo.organization
+	}
+	f.organization = organization
+	m.memory.projects.put(f.id, projectMemo{
+		organization: organization,
+		updatedAt:    m.memory.fingerprint(c.New.Text(s.updatedAt)),
+		era:          m.memory.era,
+		deleted:      !p.there,
+	})
+	return p
+}
+
+// learnTask keeps the last project that a task had: the Data Manager clears
+// project_id in a transaction of its own before it deletes the task.
+func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
+	s := f.shape
+	f.task = f.id
+	now := ref(c.New, s.project)
+	if now == 0 {
+		now = ref(c.Old, s.project)
+	}
+	if now != 0 {
+		f.project = now
+		if last, ok := m.memory.tasks.get(f.id); !ok || last != now {
+			m.memory.tasks.put(f.id, now)
+		}
+	} else if f.project == 0 {
+		f.project, _ = m.memory.tasks.get(f.id)
+	}
+	return rowPast(c)
+}
+
+func (m *Mapper) learnAnnotation(f *fold, c *cdc.Change) past {
+	s, p := f.shape, rowPast(c)
+	row := c.New
+	if c.Op == cdc.Delete {
+		row = c.Old
+	}
+	var memo annotationMemo
+	known, recent := false, false
+	if !s.full() {
+		memo, known = m.memory.annotations.get(f.id)
+		recent = known && memo.era == m.memory.era
+	}
+	set := func(to *int64, column int, memo int64) {
+		if n := ref(row, column); n != 0 {
+			*to = n
+		} else if n := ref(c.Old, column); n != 0 {
+			*to = n
+		} else if *to == 0 {
+			*to = memo
+		}
+	}
+	set(&f.task, s.task, memo.task)
+	set(&f.project, s.project, memo.project)
+	if f.project == 0 && f.task != 0 {
+		f.project, _ = m.memory.tasks.get(f.task)
+	}
+	p.told = c.Op == cdc.Update && m.counts(s, c, memo.updatedAt, recent)
+	if !s.full() {
+		m.memory.annotations.put(f.id, annotationMemo{
+			project: f.project, task: f.task,
+			updatedAt: m.memory.fingerprint(c.New.Text(s.updatedAt)), era: m.memory.era,
+		})
+	}
+	return p
+}
+
+func rowPast(c *cdc.Change) past {
+	return past{alive: c.Op != cdc.Insert, there: c.Op != cdc.Delete, ended: c.Op == cdc.Delete}
+}
+
+// counts reports whether an update makes an event: updated_at moved, which it
+// is taken to have if nothing is known of the row before, or, for the guide's
+// profile, a column that matters changed.
+func (m *Mapper) counts(s *shape, c *cdc.Change, updatedAt uint64, known bool) bool {
+	if s.full() && !c.Old.IsZero() {
+		return differs(c.Old, c.New, s.updatedAt) || m.opts.Profile == Guide && s.louder(c.Old, c.New)
+	}
+	return !known || m.memory.fingerprint(c.New.Text(s.updatedAt)) != updatedAt
+}

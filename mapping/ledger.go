@@ -1,0 +1,137 @@
+package mapping
+
+import "github.com/hooktail/hooktail/cdc"
+
+// ledger lists rows that wait for the commit, by project in the order of their
+// changes, in groups of the size of one event. It holds ids: 24 bytes per row.
+type ledger struct {
+	size   int
+	groups []*group
+	open   map[int64]*group
+	index  map[int64]place // nil if no entry is ever changed again
+}
+
+// group is the rows that one event tells of.
+type group struct {
+	project, task int64 // the task only where the project is not known
+	relation      *cdc.Relation
+	members       []member
+	rows          []image // of the first members: as many as could be kept
+}
+
+type member struct {
+	id, task  int64
+	ordinal   uint32
+	predicted bool // an annotation made from a prediction
+}
+
+// image is a row as far as it is known.
+type image struct{ row, old cdc.Tuple }
+
+type place struct {
+	group  *group
+	member int
+}
+
+// add enters the row; it reports whether it could: a row of which neither the
+// project nor the task is known belongs to nobody.
+func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
+	key := f.project
+	if key == 0 {
+		key = -f.task
+	}
+	if key == 0 {
+		return false
+	}
+	g := l.open[key]
+	if g == nil || len(g.members) == l.size {
+		g = &group{project: f.project, relation: f.shape.relation}
+		if f.project == 0 {
+			g.task = f.task
+		}
+		if l.open == nil {
+			l.open = make(map[int64]*group)
+		}
+		l.open[key] = g
+		l.groups = append(l.groups, g)
+	}
+	if l.index != nil {
+		l.index[f.id] = place{g, len(g.members)}
+	}
+	known := !kept.row.IsZero() || !kept.old.IsZero()
+	if known && len(g.rows) == len(g.members) && g.relation == f.shape.relation {
+		g.rows = append(g.rows, kept)
+	}
+	g.members = append(g.members, member{f.id, f.task, uint32(ordinal), predicted})
+	return true
+}
+
+// has reports whether the row is entered.
+func (l *ledger) has(id int64) bool {
+	_, ok := l.index[id]
+	return ok
+}
+
+// replace gives an entered row its later state.
+func (l *ledger) replace(f *fold, kept image) {
+	at := l.index[f.id]
+	if at.member >= len(at.group.rows) {
+		return
+	}
+	if at.group.relation != f.shape.relation { // altered in between: to be read
+		kept = image{}
+	}
+	at.group.rows[at.member] = kept
+}
+
+// remove strikes an entered row out.
+func (l *ledger) remove(id int64) {
+	at := l.index[id]
+	at.group.members[at.member].id = 0
+	delete(l.index, id)
+}
+
+// ids are those of all rows that are entered.
+func (l *ledger) ids() map[int64]struct{} {
+	all := make(map[int64]struct{})
+	for _, g := range l.groups {
+		for _, member := range g.members {
+			all[member.id] = struct{}{}
+		}
+	}
+	return all
+}
+
+// strike drops the members that were removed and those that hidden names.
+func (g *group) strike(hidden func(member) bool) {
+	members, rows := g.members[:0], g.rows[:0]
+	for i, member := range g.members {
+		if member.id == 0 || hidden(member) {
+			continue
+		}
+		members = append(members, member)
+		if i < len(g.rows) {
+			rows = append(rows, g.rows[i])
+		}
+	}
+	g.members, g.rows = members, rows
+}
+
+// oneTask is the task of all members, 0 if they have several.
+func (g *group) oneTask() int64 {
+	for _, member := range g.members {
+		if member.task != g.members[0].task {
+			return 0
+		}
+	}
+	return g.members[0].task
+}
+
+// bytes is the memory that the group holds, about.
+func (g *group) bytes() int {
+	n := 64 + 24*len(g.members)
+	for _, kept := range g.rows {
+		n += kept.row.Size() + kept.old.Size()
+	}
+	return n
+}

@@ -1,0 +1,226 @@
+package mapping
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// Mapper makes events of row changes by the rules of its profile. It holds the
+// state of one stream and does no I/O: the same parts make the same events,
+// with the same ids, whatever happens around it.
+//
+// What it remembers of earlier transactions serves two ends: deleted rows that
+// do not say where they belonged, and updates that do not show the old row.
+// Where the replica identity is full it is hardly needed.
+type Mapper struct {
+	opts   Options
+	shapes map[*cdc.Relation]*shape
+	latest *shape // of the change before: mostly the next one's too
+	memory memory
+	folds  folds
+	tx     transaction
+	commit cdc.LSN // of the last part
+	stray  strays
+}
+
+// NewMapper starts a stream of which nothing is known.
+func NewMapper(o Options) *Mapper {
+	o = o.withDefaults()
+	m := &Mapper{
+		opts:   o,
+		shapes: map[*cdc.Relation]*shape{},
+		memory: newMemory(),
+		stray:  strays{opts: o},
+	}
+	m.tx.reset(o)
+	return m
+}
+
+// Events appends the events of a part to dst: at most one per row, in the order
+// of the changes that make them, and, with the last part of a transaction,
+// those that had to wait for the commit. They hold on to the rows of the part
+// that they are about until they are rendered.
+//
+// An error says that the tables are not those of Label Studio as far as the
+// rules need them (MissingColumnError, an id that is no integer). It is the same
+// each time the part is read.
+func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
+	if part.First {
+		m.tx.reset(m.opts)
+		if part.Commit <= m.commit { // read again: what is remembered lies ahead
+			m.memory.era++
+		}
+	}
+	m.commit = part.Commit
+	m.folds.reset()
+	defer m.folds.reset()
+	for i := range part.Changes {
+		if err := m.add(&part.Changes[i]); err != nil {
+			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
+		}
+	}
+	from := len(dst)
+	dst = m.ofRows(part, dst)
+	if part.Last {
+		sortByChange(dst[from:])
+		last := len(dst)
+		dst = m.ofCommit(part, dst)
+		sortByChange(dst[last:])
+		m.tx.reset(m.opts)
+	} else {
+		sortByChange(dst[from:])
+	}
+	m.opts.Metrics.made(dst[from:])
+	return dst, nil
+}
+
+func sortByChange(events []*Event) {
+	byOrdinal := func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) }
+	if !slices.IsSortedFunc(events, byOrdinal) {
+		slices.SortFunc(events, byOrdinal)
+	}
+}
+
+func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
+	if m.latest != nil && m.latest.relation == rel {
+		return m.latest, nil
+	}
+	s, ok := m.shapes[rel]
+	if !ok {
+		var err error
+		if s, err = newShape(rel, m.opts.Tables); err != nil {
+			return nil, err
+		}
+		if len(m.shapes) >= relations { // those of before many a reconnect
+			clear(m.shapes)
+		}
+		m.shapes[rel] = s
+	}
+	m.latest = s
+	return s, nil
+}
+
+// relations is how many descriptions of tables are kept at most.
+const relations = 64
+
+// ofRows makes the events that need not wait for the commit, and enters the
+// rest into the transaction.
+func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
+	for i := range m.folds.list {
+		if f := &m.folds.list[i]; f.shape.table == project && f.ended {
+			m.tx.gone[f.id] = struct{}{}
+		}
+	}
+	for i := range m.folds.list {
+		f := &m.folds.list[i]
+		if f.shape.table == project {
+			dst = m.ofProject(part, f, dst)
+			continue
+		}
+		if m.tx.hides(f.project) {
+			continue
+		}
+		if f.shape.table == task {
+			dst = m.ofTask(part, f, dst)
+		} else {
+			dst = m.ofAnnotation(part, f, dst)
+		}
+	}
+	return dst
+}
+
+func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {
+	switch {
+	case f.created():
+		m.tx.born[f.id] = struct{}{}
+		return m.one(part, ProjectCreated, f, f.insertedAt, dst)
+	case f.deleted(), f.updated():
+		m.tx.enterProject(part, f)
+	}
+	return dst
+}
+
+func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
+	native := m.opts.Profile == Native
+	switch {
+	case f.created():
+		m.tx.fed[f.project] = struct{}{}
+		if !native {
+			return m.one(part, TaskCreated, f, f.insertedAt, dst)
+		}
+		m.tx.enter(&m.tx.tasksInserted, f, f.insertedAt, false, image{})
+	case f.deleted() && native:
+		if m.tx.tasksInserted.has(f.id) {
+			m.tx.tasksInserted.remove(f.id)
+			break
+		}
+		if f.project == 0 { // and it is too late to look it up
+			m.tx.strays[task]++
+			break
+		}
+		m.tx.enter(&m.tx.tasksDeleted, f, f.endedAt, false, image{})
+	}
+	return dst
+}
+
+func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
+	native, s := m.opts.Profile == Native, f.shape
+	switch {
+	case f.deleted():
+		if m.tx.annotationsInserted.has(f.id) {
+			m.tx.annotationsInserted.remove(f.id)
+			break
+		}
+		kept := image{}
+		if m.opts.DeletedRows {
+			kept = m.tx.keep(part, image{old: f.old})
+		}
+		m.tx.enter(&m.tx.annotationsDeleted, f, f.endedAt, false, kept)
+	case f.created() && native:
+		predicted := f.row.Kind(s.parentPrediction) == cdc.Text && f.row.Kind(s.updatedBy) == cdc.Null
+		m.tx.enter(&m.tx.annotationsInserted, f, f.insertedAt, predicted, m.tx.keep(part, image{f.row, f.old}))
+	case f.created() && isTrue(f.row, s.wasCancelled): // the guide: a skip is an update
+		return m.one(part, AnnotationUpdated, f, f.insertedAt, dst)
+	case f.created():
+		return m.one(part, AnnotationCreated, f, f.insertedAt, dst)
+	case f.updated() && m.tx.annotationsInserted.has(f.id):
+		m.tx.annotationsInserted.replace(f, m.tx.keep(part, image{f.row, f.old}))
+	case f.updated():
+		return m.one(part, AnnotationUpdated, f, f.toldAt, dst)
+	}
+	return dst
+}
+
+// one appends the event about the fold's row. One that belongs to no project
+// and to no task is counted instead.
+func (m *Mapper) one(part *cdc.Part, action Action, f *fold, ordinal int, dst []*Event) []*Event {
+	if f.project == 0 && f.task == 0 {
+		m.stray.count(f.shape.table, false)
+		return dst
+	}
+	e := m.event(part, action, f.project, ordinal)
+	e.Task = f.task
+	if f.organization != 0 {
+		e.Organization = f.organization
+	}
+	e.subject = subject{relation: f.shape.relation, id: f.id, image: image{f.row, f.old}}
+	return append(dst, e)
+}
+
+func (m *Mapper) event(part *cdc.Part, action Action, project int64, ordinal int) *Event {
+	e := &Event{
+		ID:        ID{Timeline: part.Timeline, Commit: part.Commit, Ordinal: ordinal},
+		Action:    action,
+		Committed: part.Time,
+		Received:  part.Received,
+		Age:       part.Age,
+		Project:   project,
+	}
+	if memo, ok := m.memory.projects.get(project); ok {
+		e.Organization = memo.organization
+	}
+	return e
+}

@@ -1,0 +1,93 @@
+package mapping
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// Metrics count what the package has seen and made. A nil *Metrics counts
+// nothing.
+type Metrics struct {
+	events     map[Action]prometheus.Counter
+	changes    [tables][4]prometheus.Counter // by table and operation
+	unroutable [tables]prometheus.Counter
+	gone       [tables]prometheus.Counter
+	omitted    prometheus.Counter
+}
+
+// actions are all that either profile has.
+var actions = [...]Action{
+	ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, TasksCreated, TasksDeleted,
+	AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
+}
+
+var operations = [...]cdc.Op{cdc.Insert, cdc.Update, cdc.Delete, cdc.Truncate}
+
+// NewMetrics registers the package's metrics, each label value at zero.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(c)
+		return c
+	}
+	events := counters("hooktail_events_total", "Events made of committed changes.", "action")
+	changes := counters("hooktail_changes_total", "Row changes read, other tables of the publication as one.", "table", "op")
+	unroutable := counters("hooktail_unroutable_total", "Rows without an event because their project is not known.", "table")
+	gone := counters("hooktail_gone_total", "Rows that were deleted before they could be read for a payload.", "kind")
+	m := &Metrics{events: map[Action]prometheus.Counter{}}
+	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{Name: "hooktail_omitted_columns_total",
+		Help: "Columns left out of a payload because their value is neither in the WAL nor in the table any more."})
+	reg.MustRegister(m.omitted)
+	for _, a := range actions {
+		m.events[a] = events.WithLabelValues(string(a))
+	}
+	for t := other; t < tables; t++ {
+		for i, op := range operations {
+			m.changes[t][i] = changes.WithLabelValues(t.String(), op.String())
+		}
+		if t != other {
+			m.unroutable[t] = unroutable.WithLabelValues(t.String())
+			m.gone[t] = gone.WithLabelValues(t.String())
+		}
+	}
+	return m
+}
+
+func (m *Metrics) change(t table, op cdc.Op) {
+	if m == nil {
+		return
+	}
+	for i := range operations {
+		if operations[i] == op {
+			m.changes[t][i].Inc()
+		}
+	}
+}
+
+func (m *Metrics) made(events []*Event) {
+	if m == nil {
+		return
+	}
+	for _, e := range events {
+		m.events[e.Action].Inc()
+	}
+}
+
+func (m *Metrics) lost(t table) {
+	if m != nil {
+		m.unroutable[t].Inc()
+	}
+}
+
+func (m *Metrics) vanished(t table) {
+	if m != nil {
+		m.gone[t].Inc()
+	}
+}
+
+func (m *Metrics) leftOut(columns int) {
+	if m != nil && columns > 0 {
+		m.omitted.Add(float64(columns))
+	}
+}

@@ -1,0 +1,300 @@
+package mapping
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// Renderer builds the payloads of events, as Label Studio does: the annotation
+// as of its commit, from the row in the WAL, its task and its project as they are
+// when they are rendered. All events of a batch are served by one query per table,
+// and one per project for its counts.
+//
+// The sessions of db should have DateStyle ISO; their time zone does not
+// matter. A Renderer serves one goroutine at a time.
+type Renderer struct {
+	opts    Options
+	db      Querier
+	catalog *catalog
+	formats map[*cdc.Relation]*format
+	readers [tables]reader
+	counter counter
+	batch   batch
+	scratch []byte
+}
+
+// batch is what the events of one call need and have been given.
+type batch struct {
+	want        [tables]idSet
+	due         map[int64]time.Time // by project: of its last event
+	projects    map[int64]*projectRead
+	tasks       map[int64]span // in encoded
+	annotations map[int64]read
+	encoded     []byte
+}
+
+type projectRead struct {
+	nested *nested
+	types  []byte // data_types
+	found  bool
+}
+
+type span struct{ from, to int }
+
+// NewRenderer reads from db.
+func NewRenderer(db Querier, o Options) *Renderer {
+	r := &Renderer{
+		opts:    o.withDefaults(),
+		db:      db,
+		formats: map[*cdc.Relation]*format{},
+		counter: newCounter(db),
+		batch: batch{
+			due:         map[int64]time.Time{},
+			projects:    map[int64]*projectRead{},
+			tasks:       map[int64]span{},
+			annotations: map[int64]read{},
+		},
+	}
+	for t := range r.readers {
+		r.readers[t].db = db
+	}
+	return r
+}
+
+// Render sets the Payload of each event and lets go of its rows. Rows that were
+// deleted meanwhile are {"id": …} and counted; only a database that does not
+// answer is an error, after which the same events may be rendered again.
+func (r *Renderer) Render(ctx context.Context, events []*Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	if r.catalog == nil {
+		if err := r.readCatalog(ctx); err != nil {
+			return err
+		}
+	}
+	defer r.batch.reset()
+	for _, e := range events {
+		if err := r.format(ctx, e); err != nil {
+			return err
+		}
+		r.require(e)
+	}
+	if err := r.readProjects(ctx); err != nil {
+		return err
+	}
+	if err := r.readTasks(ctx); err != nil {
+		return err
+	}
+	if err := r.readAnnotations(ctx); err != nil {
+		return err
+	}
+	for _, e := range events {
+		r.encode(e)
+	}
+	return nil
+}
+
+func (b *batch) reset() {
+	for i := range b.want {
+		b.want[i].reset()
+	}
+	clear(b.due)
+	clear(b.projects)
+	clear(b.tasks)
+	clear(b.annotations)
+	if cap(b.encoded) > scratchBytes {
+		b.encoded = nil
+	}
+	b.encoded = b.encoded[:0]
+}
+
+// scratchBytes is how large a buffer may be that is kept for the next batch.
+const scratchBytes = 1 << 20
+
+func (r *Renderer) readCatalog(ctx context.Context) error {
+	c, err := readCatalog(ctx, r.db, r.opts.Tables)
+	if err != nil {
+		return err
+	}
+	r.catalog = c
+	r.counter.prepare(r.opts.Tables, c)
+	return nil
+}
+
+// format makes sure that there is a format for the event's relation. A column
+// that is newer than the catalog makes it be read again.
+func (r *Renderer) format(ctx context.Context, e *Event) error {
+	rel := e.subject.relation
+	if rel == nil || r.formats[rel] != nil {
+		return nil
+	}
+	of := e.Action.table()
+	if !r.catalog.covers(r.opts.Tables.name(of), rel) {
+		if err := r.readCatalog(ctx); err != nil {
+			return err
+		}
+	}
+	r.formatOf(rel, of)
+	return nil
+}
+
+func (r *Renderer) formatOf(rel *cdc.Relation, of table) *format {
+	f := r.formats[rel]
+	if f == nil {
+		if len(r.formats) >= relations {
+			clear(r.formats)
+		}
+		f = newFormat(rel, of, r.catalog.references(r.opts.Tables.name(of)), r.opts.SendSecrets)
+		r.formats[rel] = f
+	}
+	return f
+}
+
+// table is the table whose rows the action is about.
+func (a Action) table() table {
+	switch a {
+	case ProjectCreated, ProjectUpdated, ProjectDeleted:
+		return project
+	case TaskCreated, TasksCreated, TasksDeleted:
+		return task
+	default:
+		return annotation
+	}
+}
+
+// require notes which rows the event's payload needs to have read.
+func (r *Renderer) require(e *Event) {
+	b, s := &r.batch, &e.subject
+	if s.relation == nil || e.Action == ProjectDeleted {
+		return
+	}
+	b.want[project].add(e.Project)
+	if due := e.Due(r.opts.Settle); due.After(b.due[e.Project]) {
+		b.due[e.Project] = due
+	}
+	switch e.Action {
+	case TaskCreated:
+		if r.opts.Settle > 0 || s.image.unfinished() {
+			b.want[task].add(s.id)
+		}
+	case TasksCreated:
+		for _, member := range s.group.members {
+			b.want[task].add(member.id)
+		}
+	case AnnotationCreated, AnnotationUpdated:
+		b.want[task].add(e.Task)
+		if s.image.unfinished() {
+			b.want[annotation].add(s.id)
+		}
+	case AnnotationsCreated:
+		for i, member := range s.group.members {
+			b.want[task].add(member.task)
+			if s.group.image(i).unfinished() {
+				b.want[annotation].add(member.id)
+			}
+		}
+	}
+}
+
+// unfinished reports whether the row, or a value of it, has to be read.
+func (i image) unfinished() bool { return i.row.IsZero() || incomplete(i.row, i.old) }
+
+// image is the row of member i, none if it was not kept.
+func (g *group) image(i int) image {
+	if i < len(g.rows) {
+		return g.rows[i]
+	}
+	return image{}
+}
+
+func (r *Renderer) readProjects(ctx context.Context) error {
+	b, ids := &r.batch, r.batch.want[project].ids
+	if len(ids) == 0 {
+		return nil
+	}
+	rows := make(map[int64]read, len(ids))
+	if err := r.read(ctx, project, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) {
+		rows[id] = read{rel, row}
+	}); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		p := &projectRead{nested: &nested{}}
+		b.projects[id] = p
+		dst := append(make([]byte, 0, 4096), `"project": `...)
+		found, ok := rows[id]
+		if !ok {
+			r.opts.Metrics.vanished(project)
+			p.nested.json = appendIDObject(dst, id)
+			continue
+		}
+		counts, err := r.counter.of(ctx, id, b.due[id])
+		if err != nil {
+			return err
+		}
+		p.found, p.types = true, found.row.Text(found.relation.Index("data_types"))
+		dst, _ = r.formatOf(found.relation, project).appendFields(append(dst, '{'), image{row: found.row}, read{}, override{})
+		dst = append(append(dst, ", "...), counts...)
+		p.nested.json = append(dst, '}')
+	}
+	return nil
+}
+
+// readTasks encodes each task as it is read, so that a batch of large tasks is
+// held once.
+func (r *Renderer) readTasks(ctx context.Context) error {
+	b := &r.batch
+	if b.want[task].empty() {
+		return nil
+	}
+	authors := `'[]'::jsonb`
+	if r.catalog.has(r.opts.Tables.authors(), "user_id") {
+		authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
+			pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.authors()}.Sanitize())
+	}
+	return r.read(ctx, task, "r.*, "+authors+" AS comment_authors", func(rel *cdc.Relation, id int64, row cdc.Tuple) {
+		from := len(b.encoded)
+		of := ref(row, rel.Index("project_id"))
+		b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))
+		b.encoded = append(b.encoded, '}')
+		b.tasks[id] = span{from, len(b.encoded)}
+	})
+}
+
+// taskData gives a task's data the name that its project has for them.
+func (b *batch) taskData(project int64) override {
+	p := b.projects[project]
+	if p == nil || len(p.types) == 0 {
+		return override{}
+	}
+	return override{"data", func(data []byte) []byte { return nameUndefined(data, p.types) }}
+}
+
+func (r *Renderer) readAnnotations(ctx context.Context) error {
+	if r.batch.want[annotation].empty() {
+		return nil
+	}
+	return r.read(ctx, annotation, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) {
+		r.formatOf(rel, annotation)
+		r.batch.annotations[id] = read{rel, row}
+	})
+}
+
+// read reads the wanted rows of a table.
+func (r *Renderer) read(ctx context.Context, of table, columns string, row func(*cdc.Relation, int64, cdc.Tuple)) error {
+	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
+	sql := fmt.Sprintf("SELECT %s FROM %s r WHERE r.id = ANY ($1::bigint[])", columns, name)
+	err := r.readers[of].each(ctx, sql, r.batch.want[of].ids, func(rel *cdc.Relation, tuple cdc.Tuple) {
+		row(rel, ref(tuple, rel.Index("id")), tuple)
+	})
+	if err != nil {
+		return fmt.Errorf("read rows of table %s: %w", name, err)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// table is which of Label Studio's tables a relation is.
+type table byte
+
+const (
+	other table = iota // none that events are made of
+	project
+	task
+	annotation
+	tables // how many there are
+)
+
+// String is the label of the table in metrics and logs, whatever its name in
+// the database is.
+func (t table) String() string {
+	return [...]string{"other", "project", "task", "annotation"}[t]
+}
+
+// A MissingColumnError says that a table lacks a column that the rules need.
+type MissingColumnError struct {
+	Schema, Table, Column string
+}
+
+func (e *MissingColumnError) Error() string {
+	return fmt.Sprintf("table %s.%s has no column %s: name the right table in the configuration, "+
+		"and let the publication send all of its columns", e.Schema, e.Table, e.Column)
+}
+
+// shape is where the columns that the rules need are in a relation; -1 where
+// the relation does not have one that can be done without.
+type shape struct {
+	table    table
+	relation *cdc.Relation
+
+	id, project, task, organization           int
+	updatedAt, deletedAt                      int
+	wasCancelled, parentPrediction, updatedBy int
+
+	quiet []bool // by column: its change alone is no event (guide)
+}
+
+// quietColumns are those whose change alone makes no event in the guide's
+// profile. For a project these are what the application derives and counts;
+// all others are settings, those of later versions included.
+var quietColumns = [tables][]string{
+	project: {"updated_at", "created_at", "result_count", "parsed_label_config", "label_config_hash",
+		"data_types", "search_vector", "token", "pinned_at"},
+	annotation: {"updated_at", "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id"},
+}
+
+// newShape looks the columns up, once per relation.
+func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
+	s := &shape{relation: rel}
+	if rel.Schema == names.Schema {
+		for t := project; t < tables; t++ {
+			if rel.Name == names.name(t) {
+				s.table = t
+			}
+		}
+	}
+	if s.table == other {
+		return s, nil
+	}
+	var missing error
+	required := func(name string) int {
+		i := rel.Index(name)
+		if i < 0 && missing == nil {
+			missing = &MissingColumnError{rel.Schema, rel.Name, name}
+		}
+		return i
+	}
+	s.id, s.project, s.task, s.organization, s.updatedAt = required("id"), -1, -1, -1, -1
+	s.deletedAt, s.wasCancelled, s.parentPrediction, s.updatedBy = -1, -1, -1, -1
+	switch s.table {
+	case project:
+		s.organization, s.updatedAt = required("organization_id"), required("updated_at")
+		s.deletedAt = rel.Index("deleted_at")
+	case task:
+		s.project = required("project_id")
+	case annotation:
+		s.task, s.updatedAt, s.wasCancelled = required("task_id"), required("updated_at"), required("was_cancelled")
+		s.project = rel.Index("project_id")
+		s.parentPrediction, s.updatedBy = rel.Index("parent_prediction_id"), rel.Index("updated_by_id")
+	}
+	s.quiet = make([]bool, len(rel.Columns))
+	for i, c := range rel.Columns {
+		s.quiet[i] = slices.Contains(quietColumns[s.table], c.Name)
+	}
+	return s, missing
+}
+
+// full reports whether old rows are whole: otherwise they are the key alone.
+func (s *shape) full() bool { return s.relation.Identity == 'f' }
+
+// ref is the number in a column that refers to a row, 0 if there is none.
+func ref(row cdc.Tuple, column int) int64 {
+	n, _ := number(row.Text(column))
+	return n
+}
+
+// number reads a decimal integer.
+func number(text []byte) (int64, bool) {
+	digits, negative := text, false
+	if len(digits) > 0 && digits[0] == '-' {
+		digits, negative = digits[1:], true
+	}
+	if len(digits) == 0 || len(digits) > 19 {
+		return 0, false
+	}
+	var n uint64
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + uint64(c-'0')
+	}
+	if n > 1<<63-1 {
+		return 0, false
+	}
+	if negative {
+		return -int64(n), true
+	}
+	return int64(n), true
+}
+
+// isTrue reports whether a boolean column is true.
+func isTrue(row cdc.Tuple, column int) bool {
+	text := row.Text(column)
+	return len(text) == 1 && text[0] == 't'
+}
+
+// louder reports whether a column that is not quiet differs between the old
+// row, which must be whole, and the new one. A TOASTed value that the update
+// did not touch is equal.
+func (s *shape) louder(old, row cdc.Tuple) bool {
+	for i, quiet := range s.quiet {
+		if !quiet && differs(old, row, i) {
+			return true
+		}
+	}
+	return false
+}
+
+func differs(old, row cdc.Tuple, column int) bool {
+	if row.Kind(column) == cdc.Unchanged || old.Kind(column) == cdc.Unchanged {
+		return false
+	}
+	return row.Kind(column) != old.Kind(column) || string(row.Text(column)) != string(old.Text(column))
+}

@@ -1,0 +1,29 @@
+package mapping
+
+import (
+	"github.com/jackc/pgx/v5"
+)
+
+// strays counts the rows whose project is not known and of which no event can
+// be made therefore, and logs the first one of each table.
+type strays struct {
+	opts Options
+	told [tables]bool
+}
+
+// count counts a row of the table. deleted says that it is because a deleted
+// row does not say where it belonged, which can be cured.
+func (s *strays) count(t table, deleted bool) {
+	s.opts.Metrics.lost(t)
+	if s.told[t] {
+		return
+	}
+	s.told[t] = true
+	name := pgx.Identifier{s.opts.Tables.Schema, s.opts.Tables.name(t)}.Sanitize()
+	if deleted {
+		s.opts.Log.Warn("project of deleted rows is not known: no event is made of them",
+			"table", name, "cure", "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
+		return
+	}
+	s.opts.Log.Warn("project of rows is not known: no event is made of them", "table", name)
+}

@@ -1,0 +1,173 @@
+package mapping
+
+import "github.com/hooktail/hooktail/cdc"
+
+// transaction is what a transaction's parts leave for its commit: ids, and rows
+// as far as keptBytes reaches if there are several parts. Whether a deletion is
+// told depends on what else the transaction does, before or after it.
+type transaction struct {
+	gone map[int64]struct{} // projects that are deleted: nothing is told of what was in them
+	born map[int64]struct{} // projects that are inserted
+	fed  map[int64]struct{} // projects that tasks are inserted into
+
+	projects  []fold        // updated or deleted, in the order of their first entry
+	projectAt map[int64]int // their places
+
+	tasksInserted       ledger // native alone, as the next two
+	tasksDeleted        ledger
+	annotationsInserted ledger
+	annotationsDeleted  ledger
+
+	strays [tables]int // deleted rows that belong to nobody that is known
+	left   int         // of keptBytes
+}
+
+// keptBytes bounds the rows that a transaction of several parts keeps; of the
+// rest it keeps the ids.
+const keptBytes = 1 << 20
+
+func (t *transaction) reset(o Options) {
+	if t.gone == nil {
+		t.gone, t.born, t.fed, t.projectAt = map[int64]struct{}{}, map[int64]struct{}{}, map[int64]struct{}{}, map[int64]int{}
+	}
+	clear(t.gone)
+	clear(t.born)
+	clear(t.fed)
+	clear(t.projectAt)
+	t.projects, t.strays, t.left = nil, [tables]int{}, keptBytes
+	for _, l := range []*ledger{&t.tasksInserted, &t.tasksDeleted, &t.annotationsInserted, &t.annotationsDeleted} {
+		if l.groups != nil || l.size == 0 {
+			*l = ledger{size: o.BatchSize}
+		}
+	}
+	if o.Profile == Native {
+		for _, l := range []*ledger{&t.tasksInserted, &t.annotationsInserted} {
+			if l.index == nil {
+				l.index = map[int64]place{}
+			}
+		}
+	}
+}
+
+// hides reports whether the project is deleted in the transaction, as far as
+// it has been read.
+func (t *transaction) hides(project int64) bool {
+	_, gone := t.gone[project]
+	return gone
+}
+
+// keep is what may be kept of a row until the commit: all of it if the part is
+// the whole transaction, otherwise a copy that does not hold on to the part, or
+// nothing.
+func (t *transaction) keep(part *cdc.Part, i image) image {
+	if part.First && part.Last {
+		return i
+	}
+	size := i.row.Size() + i.old.Size()
+	if size > t.left {
+		t.left = 0 // those that are kept come first
+		return image{}
+	}
+	t.left -= size
+	return image{clone(i.row), clone(i.old)}
+}
+
+func clone(row cdc.Tuple) cdc.Tuple {
+	if row.IsZero() {
+		return row
+	}
+	return merge(row, cdc.Tuple{}, cdc.Tuple{})
+}
+
+// enter puts the row on a list of rows that wait.
+func (t *transaction) enter(l *ledger, f *fold, ordinal int, predicted bool, kept image) {
+	if !l.add(f, ordinal, predicted, kept) {
+		t.strays[f.shape.table]++
+	}
+}
+
+// enterProject keeps what happened to a project: its deletion, or its last state
+// under the ordinal of its first update. An update of a project that was
+// inserted in an earlier part is part of its creation.
+func (t *transaction) enterProject(part *cdc.Part, f *fold) {
+	if _, born := t.born[f.id]; born && !f.deleted() {
+		return
+	}
+	entry := *f
+	kept := t.keep(part, image{f.row, f.old})
+	entry.row, entry.old = kept.row, kept.old
+	at, again := t.projectAt[f.id]
+	if !again {
+		t.projectAt[f.id] = len(t.projects)
+		t.projects = append(t.projects, entry)
+		return
+	}
+	if !entry.deleted() && t.projects[at].updated() {
+		entry.toldAt = t.projects[at].toldAt
+	}
+	t.projects[at] = entry
+}
+
+// ofCommit makes the events that waited for the commit.
+func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
+	t := &m.tx
+	for i := range t.projects {
+		f := &t.projects[i]
+		_, fed := t.fed[f.id]
+		switch {
+		case f.deleted():
+			dst = m.one(part, ProjectDeleted, f, f.endedAt, dst)
+		case !fed && !t.hides(f.id):
+			dst = m.one(part, ProjectUpdated, f, f.toldAt, dst)
+		}
+	}
+	var inserted, deleted map[int64]struct{} // tasks: their annotations go without saying
+	if len(t.annotationsInserted.groups) > 0 {
+		inserted = t.tasksInserted.ids()
+	}
+	if len(t.annotationsDeleted.groups) > 0 {
+		deleted = t.tasksDeleted.ids()
+	}
+	none := func(member) bool { return false }
+	of := func(tasks map[int64]struct{}) func(member) bool {
+		return func(m member) bool { _, ok := tasks[m.task]; return ok }
+	}
+	dst = m.ofLedger(part, TasksCreated, &t.tasksInserted, none, dst)
+	dst = m.ofLedger(part, TasksDeleted, &t.tasksDeleted, none, dst)
+	dst = m.ofLedger(part, AnnotationsCreated, &t.annotationsInserted, of(inserted), dst)
+	dst = m.ofLedger(part, AnnotationsDeleted, &t.annotationsDeleted, of(deleted), dst)
+	if len(t.gone) == 0 { // otherwise strays are taken to have gone with their project
+		for of := range t.strays {
+			for range t.strays[of] {
+				m.stray.count(table(of), true)
+			}
+		}
+	}
+	return dst
+}
+
+// ofLedger makes one event of each group.
+func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(member) bool, dst []*Event) []*Event {
+	for _, g := range l.groups {
+		if m.tx.hides(g.project) || g.project == 0 && len(m.tx.gone) > 0 {
+			continue
+		}
+		g.strike(hidden)
+		if len(g.members) == 0 {
+			continue
+		}
+		first := g.members[0]
+		e := m.event(part, action, g.project, int(first.ordinal))
+		e.Task = g.oneTask()
+		e.subject = subject{relation: g.relation, group: g}
+		if action == AnnotationsCreated && len(g.members) == 1 && !first.predicted {
+			e.Action = AnnotationCreated
+			e.subject = subject{relation: g.relation, id: first.id}
+			if len(g.rows) > 0 {
+				e.subject.image = g.rows[0]
+			}
+		}
+		dst = append(dst, e)
+	}
+	return dst
+}

@@ -1,0 +1,1 @@
+"""Tests of what needs neither a server nor a Label Studio."""
