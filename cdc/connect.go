@@ -141,6 +141,11 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("identify system: %w", err)
 	}
+	if s.o.Temporary {
+		if err := s.temporary(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
 	slot, err := inspectSlot(ctx, conn, s.o.Slot)
 	var fault *Fault
 	if errors.As(err, &fault) && fault.Reason == SlotMissing && s.systemID != "" {
@@ -153,12 +158,23 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	if err := s.compare(slot); err != nil {
 		return nil, err
 	}
-	if slot.ActivePID != "" {
+	if slot.ActivePID != "" && !s.o.Temporary {
 		return nil, &activeError{slot: slot.Name, pid: slot.ActivePID}
 	}
 	s.systemID = system.SystemID
 	s.assembler.timelines = s.history(ctx, conn, system.Timeline)
 	return slot, nil
+}
+
+// temporary makes the slot that goes with the connection.
+func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
+	_, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(s.o.Slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
+		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
+	})
+	if err != nil {
+		return fmt.Errorf("create temporary slot %q: %w", s.o.Slot, refused(err))
+	}
+	return nil
 }
 
 // compare returns a Gap if the slot is not as this stream has left it. A slot

@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// ErrSlotExists is CreateSlotWithSnapshot's error for a slot that is there.
+var ErrSlotExists = errors.New("slot exists")
+
 // CreateSlotWithSnapshot makes the slot over a replication connection and
 // exports the snapshot of the database at its consistent point: exactly what
 // the stream of the slot does not bring. The snapshot can be imported (SET

@@ -3,6 +3,8 @@ package cdc
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -110,6 +112,7 @@ const (
 	invalidCatalogName    = "3D000"
 	insufficientPrivilege = "42501"
 	undefinedObject       = "42704"
+	duplicateObject       = "42710"
 	syntaxError           = "42601"
 	invalidName           = "42602"
 	invalidParameterValue = "22023"
@@ -139,11 +142,8 @@ func (s *Stream) classify(err error) error {
 	}
 	o := &s.o
 	switch sqlState(err) {
-	case invalidAuthorization, invalidPassword:
-		return &Fault{Authentication, fmt.Sprintf("role %q was refused", o.Config.User),
-			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err}
-	case invalidCatalogName:
-		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", o.Config.Database), "", err}
+	case invalidAuthorization, invalidPassword, invalidCatalogName:
+		return Explain(err, o.Config)
 	case insufficientPrivilege:
 		return &Fault{Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
 			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err}
@@ -158,6 +158,37 @@ func (s *Stream) classify(err error) error {
 		return &Gap{Slot: o.Slot, From: s.position.Confirmed(), Why: "the server has removed the WAL that the slot needs"}
 	}
 	return err
+}
+
+// Explain turns the server's refusal of a connection into a Fault that says what
+// to do, and returns every other error as it is. Neither shows a password.
+func Explain(err error, config *pgconn.Config) error {
+	switch sqlState(err) {
+	case invalidAuthorization, invalidPassword:
+		return &Fault{Authentication, fmt.Sprintf("role %q was refused", config.User),
+			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err}
+	case invalidCatalogName:
+		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
+	}
+	return err
+}
+
+// Transient reports whether an error of a query may pass by itself: the
+// connection broke or could not be made, or the server starts, stops, is full or
+// has no time (SQLSTATE classes 08, 40, 53 and 57).
+func Transient(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:min(2, len(pg.Code))] {
+		case "08", "40", "53", "57":
+			return true
+		}
+		return false
+	}
+	var network net.Error
+	var connect *pgconn.ConnectError
+	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }
 
 // final reports whether the stream must end with err instead of trying again.

@@ -64,6 +64,12 @@ func Setup(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string)
 	return newInstaller(conn, plan, log).setup(ctx, slotPatience)
 }
 
+// VersionOf is the server's version as server_version_num has it. A server
+// that cannot serve a logical slot is a *Fault.
+func VersionOf(ctx context.Context, conn *pgx.Conn) (int, error) {
+	return serverVersion(ctx, conn.PgConn())
+}
+
 func (in *installer) setup(ctx context.Context, patience time.Duration) (Result, error) {
 	version, err := serverVersion(ctx, in.conn)
 	if err != nil {
@@ -82,6 +88,9 @@ func (in *installer) setup(ctx context.Context, patience time.Duration) (Result,
 				return Result{}, err
 			}
 		}
+	}
+	if in.plan.Slot == "" {
+		return Result{Steps: in.done}, nil
 	}
 	result, err := in.slot(ctx, version, patience)
 	result.Steps = in.done

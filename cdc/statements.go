@@ -7,7 +7,7 @@ import (
 
 // Plan is what Setup makes and Teardown removes.
 type Plan struct {
-	Slot        string
+	Slot        string // "": no slot
 	Publication string
 	Tables      []Table
 	// Failover makes a slot that the standbys keep up with, where the server
@@ -28,7 +28,10 @@ func Statements(plan Plan, version int) []string {
 			statements = append(statements, setIdentity(t, "FULL"))
 		}
 	}
-	return append(statements, createSlot(plan, version))
+	if plan.Slot != "" {
+		statements = append(statements, createSlot(plan, version))
+	}
+	return statements
 }
 
 func createPublication(plan Plan) string {

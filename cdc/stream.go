@@ -21,6 +21,10 @@ type Options struct {
 	Publication string
 	Tables      []Table // that the publication must have
 
+	// Temporary makes a slot of this connection's own, from now on, which goes with
+	// it: for looking on. A connection that breaks ends the stream.
+	Temporary bool
+
 	PartRows   int // bound of a Part: 1000
 	PartBytes  int // bound of a Part: 1 MiB; one row that is bigger is a Part of its own
 	QueueBytes int // bound of the parts that have not been freed: 16 MiB
@@ -114,6 +118,8 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 			return err
 		case final(err):
 			return err
+		case s.o.Temporary && s.connected:
+			return fmt.Errorf("the temporary slot went with its connection: %w", err)
 		case !s.connected && time.Since(began) > s.o.ConnectPatience:
 			return &Fault{Unreachable, fmt.Sprintf("no connection to the database within %s", s.o.ConnectPatience), "", err}
 		}

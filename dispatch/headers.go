@@ -121,3 +121,6 @@ func (h Headers) LogValue() slog.Value { return slog.StringValue(h.String()) }
 
 // MarshalText is the String.
 func (h Headers) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// Len is how many there are.
+func (h Headers) Len() int { return len(h.list) }

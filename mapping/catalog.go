@@ -18,6 +18,9 @@ type catalog struct {
 	columns map[string]map[string]bool // by table and name; true: foreign key
 }
 
+// commentAuthors is the field of a task that is no column of it.
+const commentAuthors = "comment_authors"
+
 // authors is the table with the comment authors of tasks.
 func (t Tables) authors() string { return t.Task + "_comment_authors" }
 
@@ -58,10 +61,11 @@ func (c *catalog) has(table, column string) bool {
 	return ok
 }
 
-// covers reports whether the catalog is as new as the relation.
+// covers reports whether the catalog is as new as the relation. The authors of
+// comments are computed, not a column.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 	for _, column := range rel.Columns {
-		if !c.has(table, column.Name) {
+		if !c.has(table, column.Name) && column.Name != commentAuthors {
 			return false
 		}
 	}

@@ -49,7 +49,7 @@ type Event struct {
 	Received  time.Time     // by the own clock
 	Age       time.Duration // of the commit when it was received, clocks left out
 
-	Project      int64 // 0: not known
+	Project      int64 // 0: not known; after Locate: it cannot be known, and nobody gets the event
 	Organization int64 // of the project; 0: not known. Set by Locate.
 	Task         int64 // whose order the event obeys; 0: the whole project's (projects, several tasks)
 
@@ -99,7 +99,7 @@ func (e *Event) Bytes() int {
 
 // eventBytes is the size of an Event without what it refers to, rounded up to
 // the allocator's next size.
-const eventBytes = 320
+const eventBytes = 288
 
 // Body is the request body under the action's name as the hook spells it, and
 // with the payload or without.

@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -19,7 +21,8 @@ type fold struct {
 	ended           bool // a row was deleted, or deleted_at set, among them
 	told            bool // there is an update that counts
 
-	insertedAt, toldAt, endedAt int // ordinals of the changes that make an event
+	touchedAt                   int // ordinal of the first change
+	insertedAt, toldAt, endedAt int // and of those that make an event
 
 	row cdc.Tuple // the last state
 	old cdc.Tuple // whole or none: fills the TOASTed columns that row does not have, or is the deleted row
@@ -29,7 +32,22 @@ func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
 func (f *fold) deleted() bool { return f.existed && !f.exists && f.ended }
 func (f *fold) updated() bool { return f.exists && f.told && !f.created() }
 
-// folds are the rows of one part in the order in which they were first touched.
+// at is the ordinal of the change that makes the row's event, if any does.
+func (f *fold) at() int {
+	switch {
+	case f.created():
+		return f.insertedAt
+	case f.deleted():
+		return f.endedAt
+	case f.updated():
+		return f.toldAt
+	default:
+		return f.touchedAt
+	}
+}
+
+// folds are the rows of one part in the order in which they were first touched,
+// until they are sorted.
 type folds struct {
 	list  []fold
 	index map[rowKey]int // used beyond a few rows
@@ -77,6 +95,17 @@ func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 	return &f.list[len(f.list)-1], true
 }
 
+// sort brings the rows into the order of the changes that make their events,
+// which does not depend on where the transaction is cut.
+func (f *folds) sort() {
+	for i := 1; i < len(f.list); i++ {
+		if f.list[i-1].at() > f.list[i].at() {
+			slices.SortFunc(f.list, func(a, b fold) int { return cmp.Compare(a.at(), b.at()) })
+			return
+		}
+	}
+}
+
 // add folds one change in.
 func (m *Mapper) add(c *cdc.Change) error {
 	s, err := m.shapeOf(c.Relation)
@@ -122,7 +151,7 @@ type past struct {
 
 func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
 	if first {
-		f.existed = before.alive
+		f.existed, f.touchedAt = before.alive, c.Ordinal
 	}
 	f.exists = before.there
 	if c.Op == cdc.Insert {

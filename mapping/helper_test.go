@@ -95,7 +95,7 @@ func (s schema) remove(name string, old ...any) cdc.Change {
 	return cdc.Change{Op: cdc.Delete, Relation: s[name], Old: row(s[name], old...)}
 }
 
-// transaction numbers the changes and cuts them into parts of the given sizes,
+// parts numbers the changes of a transaction and cuts it into parts of the given sizes,
 // what is left over being the last part.
 func parts(commit cdc.LSN, changes []cdc.Change, sizes ...int) []*cdc.Part {
 	for i := range changes {

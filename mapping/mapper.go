@@ -62,26 +62,17 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
 	}
+	m.folds.sort()
 	from := len(dst)
 	dst = m.ofRows(part, dst)
 	if part.Last {
-		sortByChange(dst[from:])
-		last := len(dst)
+		waited := len(dst)
 		dst = m.ofCommit(part, dst)
-		sortByChange(dst[last:])
+		slices.SortFunc(dst[waited:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
 		m.tx.reset(m.opts)
-	} else {
-		sortByChange(dst[from:])
 	}
 	m.opts.Metrics.made(dst[from:])
 	return dst, nil
-}
-
-func sortByChange(events []*Event) {
-	byOrdinal := func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) }
-	if !slices.IsSortedFunc(events, byOrdinal) {
-		slices.SortFunc(events, byOrdinal)
-	}
 }
 
 func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {

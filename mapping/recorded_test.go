@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -198,6 +199,39 @@ func TestRecordedPayloads(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGuideOverRecordedChanges says what the guide's profile makes of each
+// scenario: the actions in their order, with how many of each come in a row.
+func TestGuideOverRecordedChanges(t *testing.T) {
+	want, err := os.ReadFile(filepath.Join("testdata", "guide.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSlot(t, "FULL")
+	mapper := NewMapper(Options{})
+	entries, err := os.ReadDir(scenarios)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got strings.Builder
+	for _, entry := range entries {
+		s.db.Play(t, entry.Name())
+		fmt.Fprintf(&got, "%s:", entry.Name())
+		events := mapAll(t, mapper, s.parts(t))
+		for len(events) > 0 {
+			n := 1
+			for n < len(events) && events[n].Action == events[0].Action {
+				n++
+			}
+			fmt.Fprintf(&got, " %d %s", n, events[0].Action)
+			events = events[n:]
+		}
+		got.WriteString("\n")
+	}
+	if diff := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got.String(), "\n")); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,8 @@ const (
 type app struct {
 	stdout, stderr io.Writer
 	environ        []string // in the form of os.Environ
+
+	statusInterval time.Duration // of the stream; tests shorten it
 }
 
 // usageError is a fault of the command line or the configuration.

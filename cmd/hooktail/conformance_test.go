@@ -25,7 +25,7 @@ func TestConformanceNative(t *testing.T) {
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareNative(s, play.scenario(t, s), true))
 	}
-	report(t, results)
+	reportResults(t, results)
 }
 
 // TestConformanceGuide does so by the rules of the guide, which a second, small
@@ -39,7 +39,7 @@ func TestConformanceGuide(t *testing.T) {
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.scenario(t, s)))
 	}
-	report(t, results)
+	reportResults(t, results)
 }
 
 func loadScenarios(t *testing.T) []conformance.Scenario {
@@ -106,8 +106,8 @@ func (p *player) scenario(t *testing.T, s conformance.Scenario) []conformance.Re
 	return p.collector.Take()
 }
 
-// report prints the table, and the differences as failures.
-func report(t *testing.T, results []conformance.Result) {
+// reportResults prints the table, and the differences as failures.
+func reportResults(t *testing.T, results []conformance.Result) {
 	t.Helper()
 	t.Logf("\n%s", conformance.Table(results))
 	for _, r := range results {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/url"
 	"strings"
@@ -180,13 +179,10 @@ type running struct {
 // returns how it ended.
 func (d *demo) start(ctx context.Context, cfg config.Config) (*running, func() error, error) {
 	log := d.app.logger(cfg)
-	if _, err := setUp(ctx, cfg, setUpOptions{identity: identityFull, log: slog.New(slog.DiscardHandler)}); err != nil {
-		return nil, nil, err
-	}
 	cfg.HTTPAddr = freeAddr(ctx, cfg.HTTPAddr)
-	r := &running{sidecar: d.app.sidecar(cfg, log, false), failed: make(chan struct{})}
-	listening := make(chan string, 1)
-	r.started = func(addr string) { listening <- addr }
+	r := &running{sidecar: d.app.sidecar(cfg, log, true), failed: make(chan struct{})}
+	started := make(chan string, 1)
+	r.started = func(addr string) { started <- addr }
 	runCtx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var result error
 	go func() {
@@ -199,7 +195,7 @@ func (d *demo) start(ctx context.Context, cfg config.Config) (*running, func() e
 		return result
 	}
 	select {
-	case d.opsAddr = <-listening:
+	case d.opsAddr = <-started:
 		return r, stop, nil
 	case <-r.failed:
 		cancel()

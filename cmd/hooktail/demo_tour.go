@@ -19,29 +19,29 @@ import (
 type tourStep struct {
 	title    string
 	scenario string
-	events   int // that it makes
+	requests int // that it makes, at all hooks together
 }
 
 // tourSteps make all seven actions. The recordings build on each other, ids
 // and all, so their order stays.
 var tourSteps = []tourStep{
-	{"a project is created", "01-project-create", 1},
-	{"its title is changed", "02-project-update-title", 1},
-	{"a task is created", "07-task-create-post", 1},
-	{"one task is imported", "08-import-1", 1},
-	{"three tasks are imported", "09-import-3", 3},
-	{"three more, as a flat list", "10-import-3-flat", 3},
-	{"a CSV file is imported", "11-import-csv-upload", 2},
-	{"a text file is imported", "12-import-undefined-txt", 2},
-	{"one of its tasks is annotated", "13-annotate-undefined-task", 1},
-	{"a task is annotated", "18-annotation-create", 1},
-	{"a task is skipped", "19-annotation-create-skip", 1},
-	{"an annotation is changed", "20-annotation-update-patch", 1},
-	{"an annotated task is skipped", "23-annotation-skip-existing", 1},
-	{"a skip is taken back (Label Studio itself sends nothing)", "25-annotation-unskip-convert-to-draft", 1},
-	{"a second user annotates", "27-annotation-second-user", 1},
-	{"an annotation is deleted", "32-annotation-delete", 1},
-	{"a project is deleted, with all that is in it", "62-project-delete", 1},
+	{"a project is created", "01-project-create", 2},
+	{"its title is changed", "02-project-update-title", 4},
+	{"a task is created", "07-task-create-post", 4},
+	{"one task is imported", "08-import-1", 4},
+	{"three tasks are imported", "09-import-3", 12},
+	{"three more, as a flat list", "10-import-3-flat", 12},
+	{"a CSV file is imported", "11-import-csv-upload", 8},
+	{"a text file is imported", "12-import-undefined-txt", 8},
+	{"one of its tasks is annotated", "13-annotate-undefined-task", 4},
+	{"a task is annotated", "18-annotation-create", 4},
+	{"a task is skipped", "19-annotation-create-skip", 4},
+	{"an annotation is changed", "20-annotation-update-patch", 4},
+	{"an annotated task is skipped", "23-annotation-skip-existing", 4},
+	{"a skip is taken back (Label Studio itself sends nothing)", "25-annotation-unskip-convert-to-draft", 4},
+	{"a second user annotates", "27-annotation-second-user", 4},
+	{"an annotation is deleted", "32-annotation-delete", 4},
+	{"a project is deleted, with all that is in it", "62-project-delete", 2},
 }
 
 // guideActions are the seven actions of Label Studio's webhooks guide.
@@ -65,7 +65,7 @@ func (d *demo) tour(ctx context.Context, conn *pgx.Conn, failed <-chan struct{})
 		if err := testdata.Play(ctx, conn, statements); err != nil {
 			return err
 		}
-		expected += step.events
+		expected += step.requests
 		if err := d.await(ctx, expected, failed); err != nil {
 			return fmt.Errorf("%s: %w", step.scenario, err)
 		}
@@ -73,11 +73,11 @@ func (d *demo) tour(ctx context.Context, conn *pgx.Conn, failed <-chan struct{})
 	return nil
 }
 
-// await returns when that many events have arrived.
-func (d *demo) await(ctx context.Context, events int, failed <-chan struct{}) error {
+// await returns when that many requests have arrived.
+func (d *demo) await(ctx context.Context, requests int, failed <-chan struct{}) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	for d.receiver.distinct() < events {
+	for d.receiver.total() < requests {
 		select {
 		case <-d.receiver.arrived:
 		case <-ctx.Done():
@@ -85,7 +85,7 @@ func (d *demo) await(ctx context.Context, events int, failed <-chan struct{}) er
 		case <-failed:
 			return errors.New("the sidecar has ended")
 		case <-timeout.C:
-			return fmt.Errorf("%d of %d events arrived within %s", d.receiver.distinct(), events, patience)
+			return fmt.Errorf("%d of %d requests arrived within %s", d.receiver.total(), requests, patience)
 		}
 	}
 	return nil
@@ -136,4 +136,3 @@ func (d *demo) verdict() error {
 	}
 	return nil
 }
-

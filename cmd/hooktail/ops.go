@@ -19,8 +19,11 @@ type opsServer struct {
 }
 
 // listenOps binds the address, so that one that is taken is known at the start,
-// and serves nothing yet.
+// and serves nothing yet. Without an address nothing is ever served.
 func listenOps(ctx context.Context, addr string) (*opsServer, error) {
+	if addr == "" {
+		return &opsServer{}, nil
+	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s (choose another address, or off): %w", addr, err)
@@ -29,10 +32,18 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 }
 
 // addr is the address that is really listened on: the port may have been 0.
-func (o *opsServer) addr() string { return o.listener.Addr().String() }
+func (o *opsServer) addr() string {
+	if o.listener == nil {
+		return "off"
+	}
+	return o.listener.Addr().String()
+}
 
 // serve answers until close. ready says why the program is not ready, nil if it is.
 func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error) error {
+	if o.listener == nil {
+		return nil
+	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
@@ -56,6 +67,9 @@ func answer(w http.ResponseWriter, fault error) {
 
 // close ends the server and its connections.
 func (o *opsServer) close() {
+	if o.listener == nil {
+		return
+	}
 	_ = o.server.Close()   // nothing of it is kept
 	_ = o.listener.Close() // where it was never served
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -85,7 +86,9 @@ func (p *pipeline) take(ctx context.Context) error {
 
 // part makes the events of one part and registers who waits for them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
-	p.applyHooks(part)
+	if err := p.applyHooks(part); err != nil {
+		return err
+	}
 	events, err := p.mapper.Events(part, nil)
 	if err != nil {
 		return err
@@ -134,13 +137,22 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err := p.render(ctx, batch); err != nil {
 			return err
 		}
-		for _, w := range batch {
-			w.rows.done()
-			if err := p.dispatcher.Enqueue(ctx, w.event, w.targets, w.delivered); err != nil {
-				return err
-			}
+		if err := p.enqueue(ctx, batch); err != nil {
+			return err
 		}
 	}
+}
+
+// enqueue hands the batch to the lanes. Its rows are not needed any more.
+func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
+	var deliveries []dispatch.Delivery
+	for _, w := range batch {
+		w.rows.done()
+		for _, target := range w.targets {
+			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: w.delivered})
+		}
+	}
+	return p.dispatcher.Enqueue(ctx, deliveries)
 }
 
 // renderBatch bounds the events that are rendered by one query of a kind.
@@ -150,7 +162,7 @@ const renderBatch = 500
 func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 	events := make([]*mapping.Event, 0, len(batch))
 	for _, w := range batch {
-		if dispatch.WantPayload(w.targets) {
+		if slices.ContainsFunc(w.targets, func(t dispatch.Target) bool { return t.Payload }) {
 			events = append(events, w.event)
 		}
 	}
@@ -160,7 +172,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 }
 
 // applyHooks brings the hooks to the state that they have at the part's commit.
-func (p *pipeline) applyHooks(part *cdc.Part) {
+func (p *pipeline) applyHooks(part *cdc.Part) error {
 	for i := range part.Changes {
 		change := &part.Changes[i]
 		if change.Relation.Schema != p.schema {
@@ -169,9 +181,9 @@ func (p *pipeline) applyHooks(part *cdc.Part) {
 		var table dispatch.Table
 		switch change.Relation.Name {
 		case p.hookTables.webhook:
-			table = dispatch.WebhookTable
+			table = dispatch.Webhook
 		case p.hookTables.action:
-			table = dispatch.ActionTable
+			table = dispatch.WebhookAction
 		default:
 			continue
 		}
@@ -179,8 +191,11 @@ func (p *pipeline) applyHooks(part *cdc.Part) {
 		if deleted {
 			tuple = change.Old
 		}
-		p.hooks.Apply(dispatch.RowChange{Table: table, Deleted: deleted, Row: row{change.Relation, tuple}})
+		if err := p.hooks.Apply(dispatch.RowChange{Table: table, Deleted: deleted, Row: row{change.Relation, tuple}}); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // row reads a tuple by column name.
@@ -205,7 +220,7 @@ func persist(ctx context.Context, log *slog.Logger, what string, f func() error)
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
 	for wait := first; ; wait = min(2*wait, longest) {
 		err := f()
-		if err == nil || ctx.Err() != nil || !cdc.IsTransient(err) {
+		if err == nil || ctx.Err() != nil || !cdc.Transient(err) {
 			return err
 		}
 		log.Error("the database did not answer; trying again", "to", what, "error", err, "next", wait)

@@ -2,33 +2,67 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"maps"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 )
 
+// errBadURL says nothing of what pgx found: its error may quote the URL. The
+// configuration was checked with a message of its own.
+var errBadURL = usageError{errors.New("HOOKTAIL_DATABASE_URL has a setting that is not understood")}
+
+// connect opens one ordinary connection.
+func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
+	options, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, errBadURL
+	}
+	prepareSession(&options.Config)
+	conn, err := pgx.ConnectConfig(ctx, options)
+	if err != nil {
+		return nil, cdc.Explain(err, &options.Config)
+	}
+	return conn, nil
+}
+
+// poolConnections are enough: one goroutine renders, one locates, one beats.
+const poolConnections = 4
+
 // openPool opens the connections that rows are read with, and makes sure that
 // the database answers.
 func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	options, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
-		// The error of pgx may quote the URL; the configuration was checked
-		// with a message of our own.
-		return nil, usageError{fmt.Errorf("HOOKTAIL_DATABASE_URL has a setting that is not understood")}
+		return nil, errBadURL
 	}
-	options.MaxConns = 4
-	maps.Copy(options.ConnConfig.RuntimeParams, cdc.SessionParameters())
+	options.MaxConns = poolConnections
+	prepareSession(&options.ConnConfig.Config)
 	pool, err := pgxpool.NewWithConfig(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open connections: %w", err)
 	}
 	if err := pool.Ping(ctx); err != nil {
 		pool.Close()
-		return nil, cdc.Explain(err)
+		return nil, cdc.Explain(err, &options.ConnConfig.Config)
 	}
 	return pool, nil
+}
+
+// prepareSession fixes the text form of the values that are read, and lets
+// the database's views show who is connected.
+func prepareSession(options *pgconn.Config) {
+	for name, value := range map[string]string{
+		"application_name":   "hooktail",
+		"timezone":           "UTC",
+		"datestyle":          "ISO",
+		"extra_float_digits": "1",
+	} {
+		options.RuntimeParams[name] = value
+	}
 }

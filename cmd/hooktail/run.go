@@ -45,19 +45,28 @@ type sidecar struct {
 	log      *slog.Logger
 	setup    bool
 	registry *prometheus.Registry
-	// started is called, if set, when the ops server listens.
+
+	deliveries     *dispatch.Metrics
+	statusInterval time.Duration // 0: the stream's default
+
+	// started is called, if set, when slot and hooks are there: from then on no
+	// change is missed.
 	started func(opsAddr string)
 }
 
 func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	return &sidecar{cfg: cfg, log: log, setup: setup, registry: registry}
+	return &sidecar{
+		cfg: cfg, log: log, setup: setup, registry: registry,
+		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval,
+	}
 }
 
 // The memory bound is shared out: rows that are on their way to the lanes, and
 // bodies in the lanes; the rest is for what is in hand.
 const (
+	partShare   = 64 // one part of a transaction
 	rowsShare   = 8
 	bodiesShare = 4
 )
@@ -73,9 +82,6 @@ func (s *sidecar) run(ctx context.Context) error {
 		return err
 	}
 	defer ops.close()
-	if s.started != nil {
-		s.started(ops.addr())
-	}
 
 	pool, err := openPool(ctx, s.cfg)
 	if err != nil {
@@ -83,22 +89,34 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	defer pool.Close()
 
-	hooks := dispatch.NewHooks(dispatch.HooksOptions{Log: s.log})
-	if err := s.prepare(ctx, pool, hooks); err != nil {
+	hooks, err := s.hooks(ctx, pool)
+	if err != nil {
 		return err
 	}
 
 	beat := newHeartbeat(pool, s.log)
-	stream, err := s.stream(beat)
+	reading, err := s.streamOptions()
 	if err != nil {
 		return err
 	}
+	reading.OnHeartbeat = beat.received
+	stream := cdc.New(reading)
 	registerStream(s.registry, stream, beat)
 
-	dispatcher, err := s.dispatcher(hooks)
+	sender, err := s.sender()
 	if err != nil {
 		return err
 	}
+	defer sender.Close()
+	dispatcher := dispatch.New(dispatch.Options{
+		Hooks:       hooks,
+		Sender:      sender,
+		Concurrency: s.cfg.HookConcurrency,
+		MaxBytes:    int64(s.cfg.Memory) / bodiesShare,
+		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
+		Log:         s.log,
+		Metrics:     s.deliveries,
+	})
 	defer dispatcher.Close()
 
 	options := s.mappingOptions()
@@ -146,6 +164,9 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, o
 		close(drained)
 		return nil
 	})
+	if s.started != nil {
+		s.started(ops.addr())
+	}
 	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops.addr())
 
 	select {
@@ -182,38 +203,44 @@ func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
 	}
 }
 
-// prepare loads the hooks, under the snapshot of the slot where it is made here.
-func (s *sidecar) prepare(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks) error {
+// hooks loads the hooks, under the snapshot of the slot where it is made here.
+func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
+	options := hooksOptions(s.cfg, s.log)
+	options.Metrics = s.deliveries
+	snapshot := ""
 	if s.setup {
-		made, err := setUp(ctx, s.cfg, s.log)
+		slot, err := setUp(ctx, s.cfg, s.log)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if made != nil {
-			return hooks.LoadSnapshot(ctx, pool, made)
+		if slot != nil {
+			defer slot.close(ctx)
+			options.AtSlot, snapshot = true, slot.snapshot
 		}
 	}
-	if err := hooks.Load(ctx, pool); err != nil {
-		return fmt.Errorf("load hooks: %w", err)
+	hooks := dispatch.NewHooks(options)
+	if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {
+		return nil, err
 	}
-	return nil
+	return hooks, nil
 }
 
-func (s *sidecar) stream(beat *heartbeat) (*cdc.Stream, error) {
+// streamOptions are those of the program's own stream.
+func (s *sidecar) streamOptions() (cdc.Options, error) {
 	config, err := pgconn.ParseConfig(s.cfg.DatabaseURL.Reveal())
 	if err != nil {
-		return nil, errBadURL
+		return cdc.Options{}, errBadURL
 	}
-	return cdc.New(cdc.Options{
-		Config:      config,
-		Slot:        s.cfg.Slot,
-		Publication: s.cfg.Publication,
-		Tables:      planOf(s.cfg, identityDefault).Tables,
-		PartBytes:   int(s.cfg.Memory) / 64,
-		QueueBytes:  int(s.cfg.Memory) / rowsShare,
-		OnHeartbeat: beat.received,
-		Log:         s.log,
-	}), nil
+	return cdc.Options{
+		Config:         config,
+		Slot:           s.cfg.Slot,
+		Publication:    s.cfg.Publication,
+		Tables:         planOf(s.cfg, identityDefault).Tables,
+		PartBytes:      int(s.cfg.Memory) / partShare,
+		QueueBytes:     int(s.cfg.Memory) / rowsShare,
+		StatusInterval: s.statusInterval,
+		Log:            s.log,
+	}, nil
 }
 
 func (s *sidecar) mappingOptions() mapping.Options {
@@ -228,4 +255,14 @@ func (s *sidecar) mappingOptions() mapping.Options {
 		Log:         s.log,
 		Metrics:     mapping.NewMetrics(s.registry),
 	}
+}
+
+func (s *sidecar) sender() (*dispatch.Sender, error) {
+	egress, err := dispatch.ParseEgress(s.cfg.Egress.String())
+	if err != nil {
+		return nil, usageError{fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
+	}
+	return dispatch.NewSender(dispatch.SenderOptions{
+		Timeout: s.cfg.Timeout, Egress: egress, Concurrency: s.cfg.HookConcurrency, Version: version(),
+	}), nil
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -55,7 +55,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	defer conn.Close(context.WithoutCancel(ctx))
 	plan := planOf(cfg, kind)
 	if print {
-		version, err := cdc.ServerVersion(ctx, conn)
+		version, err := cdc.VersionOf(ctx, conn)
 		if err != nil {
 			return err
 		}
@@ -68,7 +68,10 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(a.stdout, result)
+	if len(result.Steps) == 0 {
+		fmt.Fprintln(a.stdout, "-- all was there already")
+	}
+	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
 	return nil
 }
 
@@ -95,22 +98,49 @@ func planOf(cfg config.Config, kind identity) cdc.Plan {
 	}
 }
 
-// connect opens one ordinary connection.
-func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
-	options, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())
+// freshSlot is a slot that was made just now. Its snapshot, the database's state
+// where the slot begins, can be read until close.
+type freshSlot struct {
+	conn     *pgconn.PgConn
+	snapshot string
+}
+
+func (f *freshSlot) close(ctx context.Context) { f.conn.Close(context.WithoutCancel(ctx)) }
+
+// setUp makes what is missing, for a run that begins with it. It returns nil
+// where the slot was there already.
+func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot, error) {
+	plan := planOf(cfg, identityFull)
+	conn, err := connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	tables := plan
+	tables.Slot = ""
+	if _, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) }); err != nil {
+		return nil, err
+	}
+	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {
 		return nil, errBadURL
 	}
-	conn, err := pgx.ConnectConfig(ctx, options)
+	options.RuntimeParams["replication"] = "database"
+	slot, err := pgconn.ConnectConfig(ctx, options)
 	if err != nil {
-		return nil, cdc.Explain(err)
+		return nil, cdc.Explain(err, options)
 	}
-	return conn, nil
+	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
+	if err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		if errors.Is(err, cdc.ErrSlotExists) {
+			return nil, nil
+		}
+		return nil, err
+	}
+	log.Info("setup", "slot", plan.Slot, "from", at)
+	return &freshSlot{conn: slot, snapshot: snapshot}, nil
 }
-
-// errBadURL says nothing of what pgx found: its error may quote the URL. The
-// configuration was checked with a message of its own.
-var errBadURL = usageError{errors.New("HOOKTAIL_DATABASE_URL has a setting that is not understood")}
 
 func (a *app) teardownCommand() *cobra.Command {
 	return &cobra.Command{
@@ -131,5 +161,3 @@ func (a *app) teardownCommand() *cobra.Command {
 		},
 	}
 }
-
-var _ = slog.LevelInfo

@@ -1,0 +1,194 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
+)
+
+// checkFault wants a fault for the reason, with all of want in its message.
+func checkFault(t *testing.T, err error, reason Reason, want ...string) {
+	t.Helper()
+	var fault *Fault
+	if !errors.As(err, &fault) || fault.Reason != reason {
+		t.Fatalf("error %v, want a fault for %v", err, reason)
+	}
+	for _, w := range want {
+		if !strings.Contains(err.Error(), w) {
+			t.Errorf("error %q, want %q in it", err, w)
+		}
+	}
+}
+
+// TestFaultsEndTheStream breaks one thing after the set-up.
+func TestFaultsEndTheStream(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		breaks func(t *testing.T, db *cdctest.Database, plan Plan, o *Options)
+		reason Reason
+		want   []string
+	}{
+		{"slot missing", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "SELECT pg_drop_replication_slot($1)", plan.Slot)
+		}, SlotMissing, []string{`slot "slot_`, "does not exist: run `hooktail setup`"}},
+		{"slot of another plugin", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "SELECT pg_drop_replication_slot($1)", plan.Slot)
+			db.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'test_decoding')", plan.Slot)
+		}, SlotWrong, []string{`of the plugin "test_decoding", not pgoutput`}},
+		{"slot of another database", func(t *testing.T, db *cdctest.Database, _ Plan, o *Options) {
+			_, other := source(t, cdctest.Postgres(t))
+			o.Slot = other.Slot
+		}, SlotWrong, []string{"of the database"}},
+		{"publication missing", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "DROP PUBLICATION "+quoteIdent(plan.Publication))
+		}, PublicationMissing, []string{"publication", "does not exist: run `hooktail setup`"}},
+		{"table and operations not published", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "ALTER PUBLICATION "+quoteIdent(plan.Publication)+" DROP TABLE a")
+			db.Exec(t, "ALTER PUBLICATION "+quoteIdent(plan.Publication)+" SET (publish = 'insert')")
+		}, PublicationIncomplete, []string{"lacks table public.a, operation update, operation delete"}},
+		{"database missing", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
+			o.Config.Database = "no_such_database"
+		}, DatabaseMissing, []string{`database "no_such_database" does not exist`}},
+		{"role missing", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
+			o.Config.User = "no_such_role"
+		}, Authentication, []string{`role "no_such_role" was refused`}},
+		{"no replication privilege", func(t *testing.T, db *cdctest.Database, _ Plan, o *Options) {
+			o.Config.User = "Plain " + db.Name
+			db.Exec(t, "CREATE ROLE "+quoteIdent(o.Config.User)+" LOGIN")
+			t.Cleanup(func() { db.Exec(t, "DROP ROLE "+quoteIdent(o.Config.User)) })
+		}, Privilege, []string{"may not stream", `ALTER ROLE "Plain `, `" REPLICATION`}},
+		{"unreachable from the start", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
+			o.ConnectPatience = 100 * time.Millisecond
+			o.Config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }
+		}, Unreachable, []string{"no connection to the database within 100ms", "no route"}},
+		{"refused by OnConnect", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
+			o.OnConnect = func(_ context.Context, slot Slot) error {
+				return &Fault{Reason: Option, What: "not this " + slot.Name}
+			}
+		}, Option, []string{"not this slot_"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			db, plan := source(t, cdctest.Postgres(t))
+			o := optionsOf(t, db, plan)
+			test.breaks(t, db, plan, &o)
+			checkFault(t, start(t, o).fault(t), test.reason, test.want...)
+		})
+	}
+}
+
+func TestWALLevelReplicaIsNamed(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{Settings: map[string]string{"wal_level": "replica"}})
+	db := server.Database(t)
+	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
+	plan := planOf(db, "a")
+	_, err := Setup(t.Context(), db.Connect(t), plan, nil)
+	for _, err := range []error{err, start(t, optionsOf(t, db, plan)).fault(t)} {
+		checkFault(t, err, WALLevel, "wal_level is replica: logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'",
+			"rds.logical_replication=1", "cloudsql.logical_decoding=on")
+	}
+}
+
+func TestWrongPasswordIsNamedAndNotShown(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db, plan := source(t, server)
+	db.Exec(t, "CREATE ROLE reader LOGIN REPLICATION PASSWORD 'right'")
+	rules := "local all reader scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
+	if err := os.WriteFile(db.QueryText(t, "SHOW hba_file"), []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "SELECT pg_reload_conf()")
+	await(t, func() string {
+		if db.QueryText(t, "SELECT count(*) FROM pg_hba_file_rules") != "3" {
+			return "the rules are not loaded"
+		}
+		return ""
+	})
+	o := optionsOf(t, db, plan)
+	o.Config.User, o.Config.Password = "reader", "wr0ng-s3cret"
+	err := start(t, o).fault(t)
+	checkFault(t, err, Authentication, `role "reader" was refused: check user, password`)
+	if strings.Contains(err.Error(), o.Config.Password) {
+		t.Errorf("the password is in the error: %v", err)
+	}
+	o.Config.Password = "right"
+	s := start(t, o)
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	s.collect(t, 1)
+}
+
+// TestMovedSlotIsGap and the next damage the slot while the stream is cut off.
+func TestMovedSlotIsGap(t *testing.T) {
+	t.Parallel()
+	checkGap(t, "the slot was moved by someone else", "SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())")
+}
+
+func TestDroppedSlotIsGap(t *testing.T) {
+	t.Parallel()
+	checkGap(t, "the slot was dropped", "SELECT pg_drop_replication_slot($1)")
+}
+
+func checkGap(t *testing.T, why, damage string) {
+	t.Helper()
+	server := cdctest.Postgres(t)
+	db, plan := source(t, server)
+	proxy := cdctest.NewProxy(t, "unix", server.Socket())
+	s := start(t, through(t, optionsOf(t, db, plan), proxy))
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	s.collect(t, 1)
+	proxy.Stall()
+	proxy.Cut()
+	await(t, func() string {
+		if pid := db.QueryText(t, "SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", plan.Slot); pid != "" {
+			return "the slot is in use"
+		}
+		return ""
+	})
+	db.Exec(t, "INSERT INTO a VALUES (2, '')")
+	db.Exec(t, damage, plan.Slot)
+	proxy.Heal()
+	err := s.fault(t)
+	var gap *Gap
+	if !errors.As(err, &gap) || !strings.Contains(gap.Why, why) || gap.From != s.Position().Confirmed() {
+		t.Errorf("error %v, want the gap %q from %v on", err, why, s.Position().Confirmed())
+	}
+}
+
+// TestPublicationYoungerThanSlot has a change that the slot sees before there
+// was a publication. PostgreSQL up to 17 stops there.
+func TestPublicationYoungerThanSlot(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).Database(t)
+	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
+	plan := planOf(db, "a")
+	db.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", plan.Slot)
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	db.Exec(t, createPublication(plan))
+	db.Exec(t, "INSERT INTO a VALUES (2, '')")
+	s := start(t, optionsOf(t, db, plan))
+	if version := db.QueryText(t, "SHOW server_version_num"); version >= "180000" {
+		s.collect(t, 1) // it only warns, and leaves the first change out
+		return
+	}
+	checkFault(t, s.fault(t), PublicationMissing, "did not exist yet at the position of slot")
+}
+
+func TestErrorsKeepTheServersMessage(t *testing.T) {
+	t.Parallel()
+	err := notCreated(context.Background(), nil, "s", time.Second, &pgconn.PgError{Code: "53400", Message: "all replication slots are in use"})
+	if !strings.Contains(err.Error(), `create slot "s"`) || !strings.Contains(err.Error(), "all replication slots are in use") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+)
+
+func (a *app) hooksCommand() *cobra.Command {
+	hooks := &cobra.Command{
+		Use:   "hooks",
+		Short: "Look at the hooks",
+		Args:  noArgs,
+	}
+	hooks.AddCommand(&cobra.Command{
+		Use:   "list",
+		Short: "List all hooks, what they want and what is wrong with them",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			return listHooks(cmd.Context(), a.stdout, cfg)
+		},
+	})
+	return hooks
+}
+
+func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
+	pool, err := openPool(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	hooks := dispatch.NewHooks(hooksOptions(cfg, slog.New(slog.DiscardHandler)))
+	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "ID\tORGANIZATION\tPROJECT\tSTATE\tPAYLOAD\tHEADERS\tACTIONS\tURL")
+	for _, h := range hooks.All() {
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%d\t%s\t%s\n",
+			h.ID, h.Organization, projectOf(h), stateOf(h), yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
+	}
+	return w.Flush()
+}
+
+func hooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
+	return dispatch.HooksOptions{
+		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable, Log: log,
+	}
+}
+
+// loadHooks reads both tables as of one moment: the snapshot's, or now.
+func loadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks, snapshot string) error {
+	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		if snapshot != "" {
+			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil { // takes no parameter; the name is the server's
+				return fmt.Errorf("import snapshot: %w", err)
+			}
+		}
+		return hooks.Load(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("read the hooks (the role needs SELECT on their tables): %w", err)
+	}
+	return nil
+}
+
+func projectOf(h *dispatch.Hook) string {
+	if h.Project == 0 {
+		return "all"
+	}
+	return strconv.FormatInt(h.Project, 10)
+}
+
+// stateOf says whether the hook gets anything, and if not, why.
+func stateOf(h *dispatch.Hook) string {
+	switch {
+	case h.Refused != dispatch.ReasonNone:
+		return "refused: " + h.Fault
+	case !h.Active:
+		return "off"
+	default:
+		return "active"
+	}
+}
+
+func actionsOf(h *dispatch.Hook) string {
+	if h.AllActions {
+		return "all"
+	}
+	names := make([]string, len(h.Actions))
+	for i, action := range h.Actions {
+		names[i] = string(action)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ",")
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,106 @@
+package dispatch
+
+import (
+	"context"
+	"sync"
+)
+
+// budget bounds the bytes and counts the deliveries that are held. It is safe for
+// concurrent use.
+type budget struct {
+	max int64
+
+	mu         sync.Mutex
+	bytes      int64
+	deliveries int
+	closed     bool
+	moved      chan struct{} // closed when anything was given back; nil: nobody waits
+}
+
+// take waits until n bytes fit, or until nothing is held, and takes them for
+// that many deliveries.
+func (b *budget) take(ctx context.Context, n int64, deliveries int) error {
+	return b.await(ctx, func() (bool, error) {
+		if b.closed {
+			return false, ErrClosed
+		}
+		if b.deliveries > 0 && b.bytes+n > b.max {
+			return false, nil
+		}
+		b.bytes += n
+		b.deliveries += deliveries
+		return true, nil
+	})
+}
+
+// drained waits until nothing is held.
+func (b *budget) drained(ctx context.Context) error {
+	return b.await(ctx, func() (bool, error) {
+		if b.deliveries == 0 {
+			return true, nil
+		}
+		if b.closed {
+			return false, ErrClosed
+		}
+		return false, nil
+	})
+}
+
+// await asks under the lock, each time something has moved, until the answer is
+// yes or an error.
+func (b *budget) await(ctx context.Context, ask func() (bool, error)) error {
+	for {
+		b.mu.Lock()
+		yes, err := ask()
+		if yes || err != nil {
+			b.mu.Unlock()
+			return err
+		}
+		if b.moved == nil {
+			b.moved = make(chan struct{})
+		}
+		moved := b.moved
+		b.mu.Unlock()
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// grow takes bytes without waiting, for what is held already.
+func (b *budget) grow(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes += n
+}
+
+// give returns bytes and a number of deliveries.
+func (b *budget) give(bytes int64, deliveries int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.bytes -= bytes
+	b.deliveries -= deliveries
+	b.stir()
+}
+
+func (b *budget) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.closed = true
+	b.stir()
+}
+
+func (b *budget) held() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bytes
+}
+
+func (b *budget) stir() {
+	if b.moved != nil {
+		close(b.moved)
+		b.moved = nil
+	}
+}

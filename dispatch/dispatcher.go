@@ -1,0 +1,193 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// ErrClosed is returned once the Dispatcher has been closed.
+var ErrClosed = errors.New("dispatcher is closed")
+
+// Options is what a Dispatcher needs.
+type Options struct {
+	Hooks       *Hooks
+	Sender      *Sender
+	Concurrency int   // requests in flight per hook; 0 is 8
+	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
+	Retry       Policy
+	Log         *slog.Logger
+	Metrics     *Metrics // nil counts nothing
+}
+
+// Dispatcher delivers to each hook in a lane of its own: the events of one task
+// in order, one at a time; those of a project with those that concern all of it;
+// hooks do not wait for each other. It is safe for concurrent use.
+type Dispatcher struct {
+	o      Options
+	budget budget
+	start  func(work func(context.Context))
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	lanes  map[int64]*lane
+	closed bool
+}
+
+// New is a Dispatcher that watches the hooks; Close it.
+func New(o Options) *Dispatcher {
+	if o.Concurrency == 0 {
+		o.Concurrency = 8
+	}
+	if o.MaxBytes == 0 {
+		o.MaxBytes = 64 << 20
+	}
+	o.Retry = o.Retry.withDefaults()
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
+	d.budget.max = o.MaxBytes
+	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
+	o.Hooks.onChange(d.hookChanged)
+	return d
+}
+
+// Enqueue takes the deliveries on, in order, and blocks while the lanes hold more
+// than MaxBytes. The deliveries of one event belong together, in one call and
+// next to each other, since they share its bytes. After an error those of the
+// events from some point on have not been taken on; their Done is never called.
+func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
+	for len(deliveries) > 0 {
+		n := 1
+		for n < len(deliveries) && deliveries[n].Event == deliveries[0].Event {
+			n++
+		}
+		if err := d.enqueue(ctx, deliveries[:n]); err != nil {
+			return fmt.Errorf("enqueue event %s: %w", deliveries[0].Event.ID, err)
+		}
+		deliveries = deliveries[n:]
+	}
+	return nil
+}
+
+// enqueue takes the deliveries of one event on.
+func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
+	letter := newLetter(deliveries[0].Event, len(deliveries))
+	size := letter.held.Load()
+	if size > d.o.MaxBytes {
+		d.warnOfSize(letter, deliveries, size)
+	}
+	if err := d.budget.take(ctx, size, len(deliveries)); err != nil {
+		return err
+	}
+	items := make([]item, len(deliveries))
+	now := time.Now()
+	for i := range items {
+		it := &items[i]
+		it.Delivery, it.letter, it.added = deliveries[i], letter, now
+		if err := d.add(it); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// add hands the item to its lane, which cannot be retired meanwhile.
+func (d *Dispatcher) add(it *item) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return ErrClosed
+	}
+	d.lane(it.Hook).add(it)
+	return nil
+}
+
+func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
+	hooks := make([]int64, len(deliveries))
+	for i := range deliveries {
+		hooks[i] = deliveries[i].Hook
+	}
+	d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
+		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "HOOKTAIL_MEMORY", d.o.MaxBytes)
+}
+
+// lane is the hook's lane, made when it is first needed. It needs the lock.
+func (d *Dispatcher) lane(hook int64) *lane {
+	l := d.lanes[hook]
+	if l == nil {
+		l = &lane{
+			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
+			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
+			start: d.start, grown: d.budget.grow, finished: d.finished,
+			empty: func() { d.retire(hook) },
+		}
+		d.lanes[hook] = l
+	}
+	return l
+}
+
+func (d *Dispatcher) hookChanged(hook int64) {
+	d.mu.Lock()
+	l := d.lanes[hook]
+	d.mu.Unlock()
+	if l == nil {
+		return
+	}
+	l.changed()
+	d.retire(hook)
+}
+
+// retire lets go of the empty lane of a hook that was deleted; ids of hooks do
+// not come again.
+func (d *Dispatcher) retire(hook int64) {
+	if _, ok := d.o.Hooks.Hook(hook); ok {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.lanes[hook]; l != nil && l.isEmpty() {
+		delete(d.lanes, hook)
+	}
+}
+
+// finished gives the item's bytes back and calls its Done.
+func (d *Dispatcher) finished(it *item) {
+	if it.Done != nil {
+		it.Done()
+	}
+	var bytes int64
+	if it.letter.left.Add(-1) == 0 {
+		bytes = it.letter.held.Load()
+	}
+	d.budget.give(bytes, 1)
+}
+
+// Bytes is about how much memory the lanes hold.
+func (d *Dispatcher) Bytes() int64 { return d.budget.held() }
+
+// Drain waits until all that was enqueued is finished, or ctx ends.
+func (d *Dispatcher) Drain(ctx context.Context) error {
+	if err := d.budget.drained(ctx); err != nil {
+		return fmt.Errorf("drain deliveries: %w", err)
+	}
+	return nil
+}
+
+// Close cancels what is in flight, waits for it to end, and leaves what is
+// unfinished. Enqueue and Drain return ErrClosed from then on.
+func (d *Dispatcher) Close() {
+	d.o.Hooks.onChange(nil)
+	d.mu.Lock()
+	d.closed = true
+	for _, l := range d.lanes {
+		l.close()
+	}
+	d.mu.Unlock()
+	d.budget.close()
+	d.cancel()
+	d.wg.Wait()
+}

@@ -1,0 +1,192 @@
+package dispatchtest
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+// Server is a receiver. It is safe for concurrent use.
+type Server struct {
+	URL string // without a path
+
+	mu       sync.Mutex
+	scripts  map[string][]Step
+	requests []Request
+	moved    chan struct{} // closed with the next request
+}
+
+// Request is what has been received, noted before it is answered.
+type Request struct {
+	Path    string
+	Query   string
+	Event   string // webhook-id
+	Attempt int    // webhook-attempt
+	Header  http.Header
+	Body    []byte
+	Arrived time.Time
+	Status  int // with which the script answers; 0: it does not
+}
+
+// Receiver is a server that answers 200, until told otherwise, and ends with the
+// test.
+func Receiver(t testing.TB) *Server {
+	t.Helper()
+	s := &Server{scripts: make(map[string][]Step), moved: make(chan struct{})}
+	hosted := httptest.NewServer(http.HandlerFunc(s.serve))
+	t.Cleanup(func() {
+		hosted.CloseClientConnections()
+		hosted.Close()
+	})
+	s.URL = hosted.URL
+	return s
+}
+
+// Script lets the requests for the path be answered by one step after the other;
+// the last step stays. Without steps the path answers 200 again.
+func (s *Server) Script(path string, steps ...Step) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.scripts[path] = steps
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the sender gave up
+	}
+	s.note(r, body).play(w, r)
+}
+
+// note records the request and returns the step that answers it.
+func (s *Server) note(r *http.Request, body []byte) Step {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	step := Status(http.StatusOK)
+	if script := s.scripts[r.URL.Path]; len(script) > 0 {
+		step = script[0]
+		if len(script) > 1 {
+			s.scripts[r.URL.Path] = script[1:]
+		}
+	}
+	attempt, _ := strconv.Atoi(r.Header.Get("webhook-attempt")) // 0: not sent by hooktail
+	s.requests = append(s.requests, Request{
+		Path: r.URL.Path, Query: r.URL.RawQuery, Event: r.Header.Get("webhook-id"), Attempt: attempt,
+		Header: r.Header.Clone(), Body: body, Arrived: time.Now(), Status: step.status,
+	})
+	close(s.moved)
+	s.moved = make(chan struct{})
+	return step
+}
+
+// Requests is what has been received for the path so far, in order of arrival;
+// for every path if it is empty.
+func (s *Server) Requests(path string) []Request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.of(path)
+}
+
+func (s *Server) of(path string) []Request {
+	out := make([]Request, 0, len(s.requests))
+	for _, r := range s.requests {
+		if path == "" || r.Path == path {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Wait waits until n requests have been received for the path, and returns them.
+func (s *Server) Wait(t testing.TB, path string, n int) []Request {
+	t.Helper()
+	return s.WaitFor(t, path, strconv.Itoa(n)+" requests", func(got []Request) bool { return len(got) >= n })
+}
+
+// WaitFor waits until what has been received for the path satisfies enough, and
+// returns it; what says in words what is waited for.
+func (s *Server) WaitFor(t testing.TB, path, what string, enough func([]Request) bool) []Request {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for {
+		s.mu.Lock()
+		got, moved := s.of(path), s.moved
+		s.mu.Unlock()
+		if enough(got) {
+			return got
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
+			t.Fatalf("%s: waited for %s, got %d requests", path, what, len(got))
+		}
+	}
+}
+
+// AllOf asserts that each of the events has been answered with 2xx, and no other.
+func (s *Server) AllOf(t testing.TB, path string, events ...string) {
+	t.Helper()
+	got := accepted(s.Requests(path))
+	for _, event := range events {
+		if !slices.Contains(got, event) {
+			t.Errorf("%s: event %s did not arrive", path, event)
+		}
+	}
+	for _, event := range got {
+		if !slices.Contains(events, event) {
+			t.Errorf("%s: event %s was not expected", path, event)
+		}
+	}
+}
+
+// InOrder asserts that the events were first answered with 2xx in this order,
+// whatever came between them.
+func (s *Server) InOrder(t testing.TB, path string, events ...string) {
+	t.Helper()
+	var got []string
+	for _, event := range accepted(s.Requests(path)) {
+		if slices.Contains(events, event) && !slices.Contains(got, event) {
+			got = append(got, event)
+		}
+	}
+	if !slices.Equal(got, events) {
+		t.Errorf("%s: order of arrival\n got %v\nwant %v", path, got, events)
+	}
+}
+
+// DuplicatesAtMost asserts that at most n requests repeat an event that had been
+// answered with 2xx before.
+func (s *Server) DuplicatesAtMost(t testing.TB, path string, n int) {
+	t.Helper()
+	seen, duplicates := make(map[string]bool), 0
+	for _, r := range s.Requests(path) {
+		if seen[r.Event] {
+			duplicates++
+		}
+		seen[r.Event] = seen[r.Event] || r.Status/100 == 2
+	}
+	if duplicates > n {
+		t.Errorf("%s: %d duplicates, want at most %d", path, duplicates, n)
+	}
+}
+
+// accepted is the events answered with 2xx, in order, each as often as it was.
+func accepted(requests []Request) []string {
+	var events []string
+	for _, r := range requests {
+		if r.Status/100 == 2 {
+			events = append(events, r.Event)
+		}
+	}
+	return events
+}

@@ -1,0 +1,215 @@
+package dispatch
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParseURL(t *testing.T) {
+	for _, tt := range []struct{ name, in, want, err string }{
+		{"plain", "http://example.com/h/1", "http://example.com/h/1", ""},
+		{"port", "https://example.com:8443/h", "https://example.com:8443/h", ""},
+		{"no path", "https://example.com", "https://example.com", ""},
+		{"IPv6", "http://[::1]:9900/h", "http://[::1]:9900/h", ""},
+		{"credentials", "https://user:hush@example.com/h", "https://example.com/h", ""},
+		{"query and fragment", "https://example.com/h?token=hush#hush", "https://example.com/h", ""},
+		{"escaped path", "https://example.com/a%2Fb", "https://example.com/a%2Fb", ""},
+		{"scheme in capitals", "HTTP://example.com/", "http://example.com/", ""},
+		{"empty", "", "", "url must begin with http:// or https://"},
+		{"relative", "/h/1", "", "url must begin with http:// or https://"},
+		{"file", "file:///etc/passwd", "", "url must begin with http:// or https://"},
+		{"opaque", "http:example.com", "", "url must name a host"},
+		{"no host", "http:///h", "", "url must name a host"},
+		{"port alone", "http://:80/h", "", "url must name a host"},
+		{"port 0", "http://example.com:0/", "", "url must have a port from 1 to 65535"},
+		{"port too large", "http://example.com:65536/", "", "url must have a port from 1 to 65535"},
+		{"line break", "http://hush@example.com/\r\nX: y", "", "url cannot be parsed"},
+		{"bad escape", "http://example.com/%zz?hush", "", "url cannot be parsed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ParseURL(tt.in)
+			if message := errorText(err); message != tt.err {
+				t.Fatalf("error %q, want %q", message, tt.err)
+			}
+			if got.String() != tt.want {
+				t.Errorf("prints %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestParseHeaders(t *testing.T) {
+	eleven := `{"a":"","b":"","c":"","d":"","e":"","f":"","g":"","h":"","i":"","j":"","k":""}`
+	for _, tt := range []struct{ name, in, want, err string }{
+		{"none", `{}`, "", ""},
+		{"null column", ``, "", ""},
+		{"two", `{"X-Team": "newsroom", "Authorization": "Bearer hush"}`, "Authorization: ***, X-Team: ***", ""},
+		{"underscore", `{"x_team": "hush"}`, "x_team: ***", ""},
+		{"content type", `{"Content-Type": "application/cloudevents+json"}`, "Content-Type: ***", ""},
+		{"beyond ASCII", `{"X-Name": "Jürgen"}`, "X-Name: ***", ""},
+		{"eleven", eleven, "", "11 headers: at most 10 are allowed"},
+		{"array", `["hush"]`, "", "headers must be a JSON object of strings"},
+		{"null", `null`, "", "headers must be a JSON object of strings"},
+		{"number", `{"X": 7777}`, "", "headers must be a JSON object of strings"},
+		{"null value", `{"X": null}`, "", `header "X": the value must be a string`},
+		{"empty name", `{"": "hush"}`, "", `header "": a name has letters, digits, - and _ only`},
+		{"blank in name", `{"X Team": "hush"}`, "", `header "X Team": a name has letters, digits, - and _ only`},
+		{"break in name", `{"X\r\nY": "hush"}`, "", `header "X\r\nY": a name has letters, digits, - and _ only`},
+		{"break in value", `{"X": "hush\r\nHost: y"}`, "", `header "X": the value holds a line break or another control character`},
+		{"NUL in value", `{"X": "\u0000"}`, "", `header "X": the value holds a line break or another control character`},
+		{"twice", `{"X-A": "1", "x-a": "2"}`, "", `header "x-a" is there twice`},
+		{"host", `{"Host": "hush"}`, "", `header "Host" may not be set by a hook`},
+		{"length", `{"content-length": "0"}`, "", `header "content-length" may not be set by a hook`},
+		{"length for CGI", `{"Content_Length": "0"}`, "", `header "Content_Length" may not be set by a hook`},
+		{"encoding", `{"Transfer-Encoding": "chunked"}`, "", `header "Transfer-Encoding" may not be set by a hook`},
+		{"connection", `{"Connection": "close"}`, "", `header "Connection" may not be set by a hook`},
+		{"trailer", `{"Trailer": "X"}`, "", `header "Trailer" may not be set by a hook`},
+		{"te", `{"TE": "trailers"}`, "", `header "TE" may not be set by a hook`},
+		{"upgrade", `{"Upgrade": "h2c"}`, "", `header "Upgrade" may not be set by a hook`},
+		{"expect", `{"Expect": "100-continue"}`, "", `header "Expect" may not be set by a hook`},
+		{"id", `{"Webhook-Id": "1"}`, "", `header "Webhook-Id" may not be set by a hook`},
+		{"own", `{"hooktail-lsn": "1"}`, "", `header "hooktail-lsn" may not be set by a hook`},
+		{"key", `{"Idempotency-Key": "1"}`, "", `header "Idempotency-Key" may not be set by a hook`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := ParseHeaders(tt.in)
+			if message := errorText(err); message != tt.err {
+				t.Fatalf("error %q, want %q", message, tt.err)
+			}
+			if got.String() != tt.want {
+				t.Errorf("prints %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzHookHeaders(f *testing.F) {
+	for _, seed := range []string{`{}`, `{"X-Team": "newsroom", "Authorization": "Bearer placeholder"}`, `{"X-Org": "1"}`, `{"Host":"x"}`, `null`, `{"a":1}`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := ParseHeaders(text)
+		if err != nil {
+			return
+		}
+		if len(h.list) > maxHeaders {
+			t.Fatalf("%d headers", len(h.list))
+		}
+		for name, values := range h.header() {
+			if name == "" || len(values) != 1 || strings.ContainsAny(name+values[0], "\r\n\x00") {
+				t.Fatalf("header %q: %q", name, values)
+			}
+			if strings.EqualFold(name, "Host") || strings.EqualFold(name, "Content-Length") {
+				t.Fatalf("header %q passed", name)
+			}
+		}
+	})
+}
+
+func TestHookDoesNotPrintSecrets(t *testing.T) {
+	hook, err := readHook(hookRow(1, "http://user:hush@example.com/h?hush#hush").with("headers", `{"X-A": "hush"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(hook)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log logBuffer
+	log.logger().Info("hook", "hook", hook, "url", hook.URL, "headers", hook.Headers)
+	all := fmt.Sprintf("%v %+v %#v %v %+v %#v %s %s", hook, hook, hook, *hook, *hook, *hook, text, &log)
+	if strings.Contains(all, "hush") || strings.Contains(all, "user") {
+		t.Errorf("secrets are printed: %s", all)
+	}
+}
+
+func TestHookRow(t *testing.T) {
+	good := hookRow(3, "http://example.com/h")
+	for _, tt := range []struct {
+		name   string
+		row    row
+		reason Reason
+		err    string
+	}{
+		{"as recorded", good, ReasonNone, ""},
+		{"a column more", good.with("color", "red"), ReasonNone, ""},
+		{"no headers column", good.without("headers"), ReasonNone, ""},
+		{"no project column", good.without("project_id"), ReasonNone, ""},
+		{"bad url", good.with("url", "ftp://x"), ReasonBadURL, ""},
+		{"bad headers", good.with("headers", `{"Host": "x"}`), ReasonBadHeaders, ""},
+		{"no url column", good.without("url"), ReasonNone, "read webhook: column url is missing"},
+		{"null url", good.with("url", null), ReasonNone, "read webhook: column url is missing"},
+		{"no active column", good.without("is_active"), ReasonNone, "read webhook: column is_active is missing"},
+		{"text id", good.with("id", "x"), ReasonNone, "read webhook: column id is not an integer"},
+		{"odd boolean", good.with("is_active", "maybe"), ReasonNone, "read webhook: column is_active is not a boolean"},
+		{"odd date", good.with("created_at", "23.11.2026"), ReasonNone, "read webhook: column created_at is not a timestamp with time zone in ISO form"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			hook, err := readHook(tt.row, nil)
+			if message := errorText(err); message != tt.err {
+				t.Fatalf("error %q, want %q", message, tt.err)
+			}
+			if err == nil && hook.Refused != tt.reason {
+				t.Errorf("refused for %s, want %s", hook.Refused, tt.reason)
+			}
+		})
+	}
+}
+
+// A TOASTed column that an UPDATE left alone is as it was.
+func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
+	before, err := readHook(hookRow(3, "http://example.com/h").with("headers", `{"X-A": "1"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := readHook(row{"id": "3", "is_active": "f"}, before)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.template == nil {
+		t.Errorf("became %v", after)
+	}
+	refused, err := readHook(hookRow(3, "bad").with("headers", `{"Host": "1"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	half, err := readHook(hookRow(3, "http://example.com/").without("headers"), refused)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if half.Refused != ReasonBadHeaders {
+		t.Errorf("refused for %s, want %s", half.Refused, ReasonBadHeaders)
+	}
+}
+
+func TestTemplate(t *testing.T) {
+	hook, err := readHook(hookRow(1, "http://me:pass@example.com/h?a=b").with("headers", `{"x-lower": "1", "content-type": "text/plain"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"Content-Type": {"text/plain"}, "x-lower": {"1"}, "Authorization": {"Basic bWU6cGFzcw=="}}
+	if diff := cmp.Diff(want, map[string][]string(hook.template.Header)); diff != "" {
+		t.Error(diff)
+	}
+	if got := hook.template.URL.String(); got != "http://example.com/h?a=b" {
+		t.Errorf("URL %s", got)
+	}
+	own, err := readHook(hookRow(1, "http://me:pass@example.com/h").with("headers", `{"authorization": "Bearer x"}`), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := own.template.Header["Authorization"]; !cmp.Equal(got, []string{"Bearer x"}) {
+		t.Errorf("Authorization %q", got)
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

@@ -1,0 +1,188 @@
+package dispatch
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func TestMatch(t *testing.T) {
+	h := newTestHooks(t,
+		hookRow(1, "http://x/").with("project_id", "1"),
+		hookRow(2, "http://x/").with("project_id", "1", "send_payload", "f"),
+		hookRow(3, "http://x/").with("project_id", "1", "send_for_all_actions", "f"), // ANNOTATION_CREATED, TASKS_CREATED
+		hookRow(4, "http://x/").with("project_id", "1", "is_active", "f"),
+		hookRow(6, "http://x/"),
+		hookRow(7, "http://x/").with("send_for_all_actions", "f"), // PROJECT_CREATED, TASK_CREATED, TASK_DELETED
+		hookRow(8, "http://x/").with("project_id", "3"),
+		hookRow(9, "http://x/").with("project_id", "1", "send_for_all_actions", "f"), // nothing
+		hookRow(10, "http://x/").with("organization_id", "2"),
+	)
+	apply(t, h,
+		actionRow(1, 3, "ANNOTATION_CREATED"), actionRow(2, 3, "TASKS_CREATED"),
+		actionRow(3, 7, "PROJECT_CREATED"), actionRow(4, 7, "TASK_CREATED"), actionRow(5, 7, "TASK_DELETED"))
+	for _, tt := range []struct {
+		name                  string
+		action                mapping.Action
+		organization, project int64
+		want                  string
+	}{
+		{"of a project", mapping.AnnotationUpdated, 1, 1, "1:ANNOTATION_UPDATED 2:ANNOTATION_UPDATED- 6:ANNOTATION_UPDATED"},
+		{"chosen", mapping.AnnotationCreated, 1, 1, "1:ANNOTATION_CREATED 2:ANNOTATION_CREATED- 3:ANNOTATION_CREATED 6:ANNOTATION_CREATED"},
+		{"not the same as the singular", mapping.AnnotationsCreated, 1, 1, "1:ANNOTATIONS_CREATED 2:ANNOTATIONS_CREATED- 6:ANNOTATIONS_CREATED"},
+		{"both spellings, guide", mapping.TaskCreated, 1, 1, "1:TASK_CREATED 2:TASK_CREATED- 3:TASKS_CREATED 6:TASK_CREATED 7:TASK_CREATED"},
+		{"both spellings, native", mapping.TasksCreated, 1, 1, "1:TASKS_CREATED 2:TASKS_CREATED- 3:TASKS_CREATED 6:TASKS_CREATED 7:TASK_CREATED"},
+		{"deleted in both spellings", mapping.TasksDeleted, 1, 1, "1:TASKS_DELETED 2:TASKS_DELETED- 6:TASKS_DELETED 7:TASK_DELETED"},
+		{"project created", mapping.ProjectCreated, 1, 1, "6:PROJECT_CREATED 7:PROJECT_CREATED"},
+		{"project deleted", mapping.ProjectDeleted, 1, 1, "6:PROJECT_DELETED"},
+		{"project updated", mapping.ProjectUpdated, 1, 1, "1:PROJECT_UPDATED 2:PROJECT_UPDATED- 6:PROJECT_UPDATED"},
+		{"another project", mapping.AnnotationUpdated, 1, 2, "6:ANNOTATION_UPDATED"},
+		{"another organization", mapping.AnnotationUpdated, 2, 4, "10:ANNOTATION_UPDATED"},
+		{"a project that moved", mapping.AnnotationUpdated, 2, 1, "10:ANNOTATION_UPDATED"},
+		{"unknown organization", mapping.AnnotationUpdated, 0, 3, "8:ANNOTATION_UPDATED"},
+		{"nothing known", mapping.AnnotationUpdated, 0, 0, ""},
+		{"unknown organization, project deleted", mapping.ProjectDeleted, 0, 3, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e := &mapping.Event{Action: tt.action, Organization: tt.organization, Project: tt.project}
+			if got := targets(h.Match(e, nil)); got != tt.want {
+				t.Errorf("matches\n got %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+// targets prints hook:action, with - for those without payload.
+func targets(ts []Target) string {
+	var out []string
+	for _, t := range ts {
+		s := fmt.Sprintf("%d:%s", t.Hook, t.Action)
+		if !t.Payload {
+			s += "-"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, " ")
+}
+
+func TestApply(t *testing.T) {
+	base := hookRow(5, "http://x/").with("send_for_all_actions", "f")
+	insert := RowChange{Table: Webhook, Row: base}
+	created, updated := actionRow(70, 5, "ANNOTATION_CREATED"), actionRow(71, 5, "ANNOTATION_UPDATED")
+	for _, tt := range []struct {
+		name    string
+		changes []RowChange
+		want    []mapping.Action // nil: no such hook
+	}{
+		{"inserted", []RowChange{insert, created}, []mapping.Action{"ANNOTATION_CREATED"}},
+		{"action first", []RowChange{created, insert}, []mapping.Action{"ANNOTATION_CREATED"}},
+		{"action deleted by id", []RowChange{insert, created, updated, deleteRow(WebhookAction, 70)}, []mapping.Action{"ANNOTATION_UPDATED"}},
+		{"once more", []RowChange{insert, created, updated, insert, created, updated}, []mapping.Action{"ANNOTATION_CREATED", "ANNOTATION_UPDATED"}},
+		{"action changed", []RowChange{insert, created, actionRow(70, 5, "PROJECT_UPDATED")}, []mapping.Action{"PROJECT_UPDATED"}},
+		{"unknown action deleted", []RowChange{insert, created, deleteRow(WebhookAction, 99)}, []mapping.Action{"ANNOTATION_CREATED"}},
+		{"deleted", []RowChange{insert, created, deleteRow(WebhookAction, 70), deleteRow(Webhook, 5)}, nil},
+		{"deleted, actions later", []RowChange{insert, created, deleteRow(Webhook, 5), deleteRow(WebhookAction, 70)}, nil},
+		{"deleted twice", []RowChange{insert, deleteRow(Webhook, 5), deleteRow(Webhook, 5)}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newTestHooks(t)
+			apply(t, h, tt.changes...)
+			hook, ok := h.Hook(5)
+			if ok != (tt.want != nil) {
+				t.Fatalf("hook is there: %v", ok)
+			}
+			if ok && !cmp.Equal(hook.Actions, tt.want) {
+				t.Errorf("actions %v, want %v", hook.Actions, tt.want)
+			}
+			if !ok && len(h.chosen)+len(h.choices) > 0 {
+				t.Errorf("left of it: %v %v", h.chosen, h.choices)
+			}
+		})
+	}
+}
+
+func TestApplyNamesTheMissingColumn(t *testing.T) {
+	h := newTestHooks(t)
+	for _, tt := range []struct {
+		change RowChange
+		want   string
+	}{
+		{RowChange{Table: Webhook, Row: row{}}, "apply change of hooks: column id is missing"},
+		{RowChange{Table: Webhook, Row: row{"id": "1"}}, "apply change of hooks: read webhook: column organization_id is missing"},
+		{RowChange{Table: WebhookAction, Row: row{"id": "1", "webhook_id": "1"}}, "apply change of hooks: read webhook_action: column action is missing"},
+		{RowChange{Table: "task", Row: row{"id": "1"}}, "apply change of hooks: table task has no hooks"},
+	} {
+		if got := errorText(h.Apply(tt.change)); got != tt.want {
+			t.Errorf("error %q, want %q", got, tt.want)
+		}
+	}
+}
+
+// What the stream shows of a hook that Load did not find any more is its past.
+func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
+	loaded := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name    string
+		created string
+		atSlot  bool
+		want    bool
+	}{
+		{"created before the load", "2026-11-23 11:00:00+00", false, false},
+		{"created after the load", "2026-11-23 12:00:01+00", false, true},
+		{"created just before the load, perhaps unseen", "2026-11-23 11:59:59+00", false, true},
+		{"loaded at the slot", "2026-11-23 11:00:00+00", true, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := NewHooks(HooksOptions{AtSlot: tt.atSlot, Log: slog.New(slog.DiscardHandler)})
+			h.loaded = loaded
+			apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("created_at", tt.created)})
+			if _, got := h.Hook(1); got != tt.want {
+				t.Errorf("there: %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
+	var log logBuffer
+	h := NewHooks(HooksOptions{Log: log.logger()})
+	bad := RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("headers", `{"Host": "hush"}`)}
+	apply(t, h, bad, bad, actionRow(1, 1, "TASK_CREATED"))
+	if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
+		t.Errorf("logged %d times:\n%s", n, &log)
+	}
+	if s := log.String(); !strings.Contains(s, "hook=1") || !strings.Contains(s, "bad_headers") || strings.Contains(s, "hush") {
+		t.Errorf("log:\n%s", s)
+	}
+	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
+	if hook, _ := h.Hook(1); hook.Refused != ReasonNone {
+		t.Errorf("still refused for %s", hook.Refused)
+	}
+}
+
+func BenchmarkMatch(b *testing.B) {
+	for _, n := range []int64{10, 1000} {
+		b.Run("hooks="+strconv.FormatInt(n, 10), func(b *testing.B) {
+			h := newTestHooks(b)
+			for id := int64(1); id <= n; id++ {
+				apply(b, h, RowChange{Table: Webhook, Row: hookRow(id, "http://x/").with("project_id", strconv.FormatInt(id, 10))})
+			}
+			e := &mapping.Event{Action: mapping.AnnotationCreated, Organization: 1, Project: 7}
+			var dst []Target
+			b.ReportAllocs()
+			for b.Loop() {
+				dst = h.Match(e, dst[:0])
+			}
+			if len(dst) != 1 {
+				b.Fatalf("%d matches", len(dst))
+			}
+		})
+	}
+}

@@ -1,0 +1,53 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// report logs and counts an attempt: a success at DEBUG, a failure at ERROR with
+// what comes next. Nothing of the payload, of header values, and of the URL's
+// credentials and query is in it.
+func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
+	l.metrics.attempt(o)
+	if v.step == deliver {
+		e := it.Event
+		l.metrics.latency(e.Age + time.Since(e.Received))
+		if l.log.Enabled(ctx, slog.LevelDebug) {
+			l.log.LogAttrs(ctx, slog.LevelDebug, fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action),
+				slog.String("event", it.letter.id), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
+		}
+		return
+	}
+	attrs := append(l.about(it), slog.String("result", o.Result.String()))
+	if o.Status != 0 {
+		attrs = append(attrs, slog.Int("status", o.Status))
+	}
+	if o.Err != nil {
+		attrs = append(attrs, slog.String("error", o.Err.Error()))
+	}
+	if v.step == bury {
+		l.log.LogAttrs(ctx, slog.LevelError, "Webhook failed for good: the delivery is dead", append(attrs, fate(v)...)...)
+		return
+	}
+	attrs = append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC()))
+	l.log.LogAttrs(ctx, slog.LevelError, "Webhook failed: it will be tried again", attrs...)
+}
+
+// reportBuried logs a delivery that died without an attempt.
+func (l *lane) reportBuried(it *item, v verdict) {
+	l.log.LogAttrs(context.Background(), slog.LevelError, "Webhook not sent: the delivery is dead", append(l.about(it), fate(v)...)...)
+}
+
+func (l *lane) about(it *item) []slog.Attr {
+	return []slog.Attr{
+		slog.Int64("hook", l.hook), slog.String("action", string(it.Action)),
+		slog.String("event", it.letter.id), slog.Int("attempt", it.attempt),
+	}
+}
+
+func fate(v verdict) []slog.Attr {
+	return []slog.Attr{slog.String("reason", v.reason.String()), slog.String("remedy", v.reason.remedy())}
+}

@@ -1,0 +1,141 @@
+package dispatch
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Policy says what follows a failed attempt. The zero value of a field means its
+// default.
+type Policy struct {
+	Base        time.Duration // of the back-off: 1 s
+	Cap         time.Duration // of the back-off and of Retry-After: 1 h
+	RetryFor    time.Duration // since the delivery was taken on: 72 h
+	MaxAttempts int           // 0: no limit; 1: nothing is retried, as the webhooks guide has it
+}
+
+func (p Policy) withDefaults() Policy {
+	if p.Base == 0 {
+		p.Base = time.Second
+	}
+	if p.Cap == 0 {
+		p.Cap = time.Hour
+	}
+	if p.RetryFor == 0 {
+		p.RetryFor = 72 * time.Hour
+	}
+	return p
+}
+
+// rejections is how often an event is tried that the receiver will not have.
+const rejections = 5
+
+// quick is how many retries come within less than Base.
+const quick = 2
+
+// step is what follows an attempt.
+type step uint8
+
+const (
+	deliver step = iota // it is delivered
+	retry               // it is tried again
+	bury                // it is dead
+	drop                // nobody wants it any more
+)
+
+// verdict is a step with what belongs to it.
+type verdict struct {
+	step   step
+	delay  time.Duration // of the retry
+	hold   time.Duration // how long the receiver will have nothing at all from the hook; 0: no wish
+	stop   bool          // the hook is to send nothing until its row changes
+	reason Reason        // of death
+}
+
+// verdict decides what follows the outcome of the attempt (from 1) at a delivery
+// of that age. jitter is a random number in [0, 1).
+func (p Policy) verdict(o Outcome, attempt int, age time.Duration, jitter float64) verdict {
+	switch {
+	case o.Result == Result2xx:
+		return verdict{step: deliver}
+	case o.Result == ResultBlocked:
+		return verdict{step: bury, reason: ReasonBlocked}
+	case o.Status == http.StatusGone:
+		return verdict{step: bury, reason: ReasonGone, stop: true}
+	case attempt >= rejections && isRejection(o.Status):
+		return verdict{step: bury, reason: ReasonRejected}
+	}
+	hold := min(o.RetryAfter, p.Cap)
+	if p.MaxAttempts > 0 && attempt >= p.MaxAttempts || age >= p.RetryFor {
+		return verdict{step: bury, reason: ReasonExhausted, hold: hold}
+	}
+	delay := hold
+	if delay == 0 {
+		delay = p.backoff(attempt, jitter)
+	}
+	return verdict{step: retry, delay: min(delay, p.RetryFor-age), hold: hold}
+}
+
+// isRejection reports whether the answer speaks of the event, not of the hook.
+func isRejection(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
+		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+		return true
+	default:
+		return false
+	}
+}
+
+// backoff is the time until the next attempt: anything up to ceiling ("full
+// jitter"), so that what failed together does not come back together.
+func (p Policy) backoff(attempt int, jitter float64) time.Duration {
+	return time.Duration(jitter * float64(p.ceiling(attempt)))
+}
+
+// ceiling is a quarter and half of Base for the quick retries, then Base,
+// doubled each time up to Cap.
+func (p Policy) ceiling(attempt int) time.Duration {
+	if attempt <= quick {
+		return p.Base >> (quick + 1 - attempt)
+	}
+	d := p.Base
+	for range attempt - quick - 1 {
+		if d >= p.Cap {
+			break
+		}
+		d *= 2
+	}
+	return min(d, p.Cap)
+}
+
+// parseRetryAfter reads the value of a Retry-After field: seconds, or a date
+// (RFC 9110 10.2.3). A date that has passed is 0.
+func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
+	const most = 1 << 31 // seconds; far beyond any bound, and no overflow
+	if value == "" {
+		return 0, false
+	}
+	if isDigits(value) {
+		seconds, err := strconv.ParseInt(value, 10, 64)
+		if err != nil { // out of range
+			seconds = most
+		}
+		return time.Duration(min(seconds, most)) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	return min(max(0, at.Sub(now)), most*time.Second), true
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
+}

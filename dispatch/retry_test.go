@@ -1,0 +1,127 @@
+package dispatch
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func TestVerdict(t *testing.T) {
+	answer := func(status int) Outcome { return Outcome{Result: resultOfStatus(status), Status: status} }
+	later := func(status int, d time.Duration) Outcome {
+		o := answer(status)
+		o.RetryAfter = d
+		return o
+	}
+	const half = 0.5
+	for _, tt := range []struct {
+		name    string
+		policy  Policy
+		outcome Outcome
+		attempt int
+		age     time.Duration
+		want    verdict
+	}{
+		{"delivered", Policy{}, answer(204), 1, 0, verdict{step: deliver}},
+		{"delivered at the last", Policy{MaxAttempts: 1}, answer(200), 1, 100 * time.Hour, verdict{step: deliver}},
+		{"redirect", Policy{}, answer(302), 1, 0, verdict{step: retry, delay: 125 * time.Millisecond}},
+		{"second", Policy{}, answer(500), 2, 0, verdict{step: retry, delay: 250 * time.Millisecond}},
+		{"third", Policy{}, answer(500), 3, 0, verdict{step: retry, delay: 500 * time.Millisecond}},
+		{"fifth", Policy{}, answer(500), 5, 0, verdict{step: retry, delay: 2 * time.Second}},
+		{"many", Policy{}, answer(500), 100, 0, verdict{step: retry, delay: 30 * time.Minute}},
+		{"near the end", Policy{}, answer(500), 100, 72*time.Hour - time.Minute, verdict{step: retry, delay: time.Minute}},
+		{"at the end", Policy{}, answer(500), 100, 72 * time.Hour, verdict{step: bury, reason: ReasonExhausted}},
+		{"not retried", Policy{MaxAttempts: 1}, Outcome{Result: ResultRefused}, 1, 0, verdict{step: bury, reason: ReasonExhausted}},
+		{"attempts left", Policy{MaxAttempts: 3}, Outcome{Result: ResultTimeout}, 2, 0, verdict{step: retry, delay: 250 * time.Millisecond}},
+		{"no attempts left", Policy{MaxAttempts: 3}, Outcome{Result: ResultTimeout}, 3, 0, verdict{step: bury, reason: ReasonExhausted}},
+		{"bad request", Policy{}, answer(400), 4, 0, verdict{step: retry, delay: time.Second}},
+		{"bad request for good", Policy{}, answer(400), 5, 0, verdict{step: bury, reason: ReasonRejected}},
+		{"too large for good", Policy{}, answer(413), 5, 0, verdict{step: bury, reason: ReasonRejected}},
+		{"URI too long for good", Policy{}, answer(414), 5, 0, verdict{step: bury, reason: ReasonRejected}},
+		{"wrong type for good", Policy{}, answer(415), 5, 0, verdict{step: bury, reason: ReasonRejected}},
+		{"unprocessable for good", Policy{}, answer(422), 5, 0, verdict{step: bury, reason: ReasonRejected}},
+		{"unauthorized speaks of the hook", Policy{}, answer(401), 5, 0, verdict{step: retry, delay: 2 * time.Second}},
+		{"not found speaks of the hook", Policy{}, answer(404), 6, 0, verdict{step: retry, delay: 4 * time.Second}},
+		{"gone", Policy{}, answer(410), 1, 0, verdict{step: bury, reason: ReasonGone, stop: true}},
+		{"blocked", Policy{}, Outcome{Result: ResultBlocked}, 1, 0, verdict{step: bury, reason: ReasonBlocked}},
+		{"asked to wait", Policy{}, later(429, time.Minute), 1, 0, verdict{step: retry, delay: time.Minute, hold: time.Minute}},
+		{"asked to wait too long", Policy{}, later(503, 50*time.Hour), 1, 0, verdict{step: retry, delay: time.Hour, hold: time.Hour}},
+		{"asked to wait at the last", Policy{MaxAttempts: 1}, later(503, time.Minute), 1, 0, verdict{step: bury, reason: ReasonExhausted, hold: time.Minute}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := tt.policy.withDefaults().verdict(tt.outcome, tt.attempt, tt.age, half)
+			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{})); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestBackoffIsBounded(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := Policy{
+			Base: time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "base")),
+			Cap:  time.Duration(rapid.Int64Range(int64(time.Minute), int64(1000*time.Hour)).Draw(t, "cap")),
+		}
+		attempt := rapid.IntRange(1, 100_000).Draw(t, "attempt")
+		jitter := rapid.Float64Range(0, 0.999999).Draw(t, "jitter")
+		d := p.backoff(attempt, jitter)
+		if d < 0 || d > p.Cap {
+			t.Fatalf("back-off %s", d)
+		}
+		if attempt <= quick && d > p.Base {
+			t.Fatalf("quick back-off %s", d)
+		}
+		if p.ceiling(attempt) > p.ceiling(attempt+1) {
+			t.Fatalf("ceiling falls from %s to %s", p.ceiling(attempt), p.ceiling(attempt+1))
+		}
+	})
+}
+
+func TestParseRetryAfter(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		name, in string
+		want     time.Duration
+		ok       bool
+	}{
+		{"seconds", "120", 2 * time.Minute, true},
+		{"zero", "0", 0, true},
+		{"date", "Mon, 23 Nov 2026 12:00:30 GMT", 30 * time.Second, true},
+		{"date of RFC 850", "Monday, 23-Nov-26 12:01:00 GMT", time.Minute, true},
+		{"date of asctime", "Mon Nov 23 12:01:00 2026", time.Minute, true},
+		{"past", "Mon, 23 Nov 2026 11:00:00 GMT", 0, true},
+		{"more than an int", "99999999999999999999999", 1 << 31 * time.Second, true},
+		{"none", "", 0, false},
+		{"negative", "-1", 0, false},
+		{"fraction", "1.5", 0, false},
+		{"words", "soon", 0, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, ok := parseRetryAfter(tt.in, now)
+			if got != tt.want || ok != tt.ok {
+				t.Errorf("got %s, %v, want %s, %v", got, ok, tt.want, tt.ok)
+			}
+		})
+	}
+}
+
+func FuzzRetryAfter(f *testing.F) {
+	for _, seed := range []string{"", "120", "-1", "9223372036854775807", "Mon, 23 Nov 2026 12:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
+		f.Add(seed)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, value string) {
+		d, ok := parseRetryAfter(value, now)
+		if d < 0 || !ok && d != 0 {
+			t.Fatalf("%s, %v", d, ok)
+		}
+		v := Policy{}.withDefaults().verdict(Outcome{Result: Result5xx, Status: http.StatusServiceUnavailable, RetryAfter: d}, 1, 0, 0)
+		if v.hold > time.Hour || v.delay > time.Hour {
+			t.Fatalf("waits %s, %s", v.hold, v.delay)
+		}
+	})
+}

@@ -1,0 +1,222 @@
+package dispatch
+
+// state is where an item is in its schedule.
+type state uint8
+
+const (
+	behind  state = iota // an earlier one has to be done first
+	ready                // may go
+	running              // handed out by next or takeOldest
+	waiting              // held back after running
+)
+
+// schedule decides which deliveries of a lane may go: those of one task one at a
+// time, in the order they were added; one that concerns a whole project (Task 0)
+// after all earlier ones of the project and before all later ones. Projects do
+// not wait for each other. It knows no time and no goroutines; the zero value
+// is empty.
+//
+// An item goes behind → ready → running → done, or from running over waiting
+// back to ready.
+type schedule struct {
+	projects map[int64]*project
+	spare    *project // an empty one, to be used again
+	queue    fifo     // ready, in the order in which they became so
+	oldest   *item    // of all, in the order in which they were added
+	newest   *item
+}
+
+// project is the part of a schedule with the deliveries of one project: what may
+// go up to the first barrier, and all from the barrier on.
+type project struct {
+	last  map[int64]*item // by task, the last before the barrier
+	open  int             // not done, before the barrier
+	first *item           // the barrier, then what follows it
+	end   *item
+}
+
+// add appends the item.
+func (s *schedule) add(it *item) {
+	s.enlist(it)
+	p := s.project(it.Event.Project)
+	if p.first == nil && it.Event.Task != 0 {
+		s.append(p, it)
+		return
+	}
+	if p.first == nil {
+		p.first = it
+	} else {
+		p.end.follow = it
+	}
+	p.end = it
+	if p.first == it && p.open == 0 {
+		s.release(it)
+	}
+}
+
+// next hands out the item that has been ready for longest, nil if none is.
+func (s *schedule) next() *item {
+	for {
+		it := s.queue.pop()
+		if it == nil {
+			return nil
+		}
+		if it.state == ready { // otherwise takeOldest was faster
+			it.state = running
+			return it
+		}
+	}
+}
+
+// takeOldest hands out the oldest item of all, which has nothing before it, if
+// it is ready.
+func (s *schedule) takeOldest() *item {
+	if s.oldest == nil || s.oldest.state != ready {
+		return nil
+	}
+	s.oldest.state = running
+	s.queue.trim()
+	return s.oldest
+}
+
+// hold keeps a running item back until it is released.
+func (s *schedule) hold(it *item) { it.state = waiting }
+
+// release makes an item ready.
+func (s *schedule) release(it *item) {
+	it.state = ready
+	s.queue.push(it)
+}
+
+// done removes an item that was running, and releases what waited for it.
+func (s *schedule) done(it *item) {
+	s.delist(it)
+	p := s.projects[it.Event.Project]
+	if it == p.first {
+		p.first = it.follow
+		s.advance(p)
+	} else {
+		p.open--
+		if it.follow != nil {
+			s.release(it.follow)
+		} else {
+			delete(p.last, it.Event.Task)
+		}
+	}
+	it.follow = nil
+	switch {
+	case p.open > 0:
+	case p.first != nil:
+		if p.first.state == behind {
+			s.release(p.first)
+		}
+	default:
+		s.discard(it.Event.Project, p)
+	}
+}
+
+// advance moves what followed a barrier before the next one.
+func (s *schedule) advance(p *project) {
+	for p.first != nil && p.first.Event.Task != 0 {
+		it := p.first
+		p.first, it.follow = it.follow, nil
+		s.append(p, it)
+	}
+	if p.first == nil {
+		p.end = nil
+	}
+}
+
+// append puts an item after those of its task, before the barrier.
+func (s *schedule) append(p *project, it *item) {
+	p.open++
+	if before := p.last[it.Event.Task]; before != nil {
+		before.follow = it
+	} else {
+		s.release(it)
+	}
+	p.last[it.Event.Task] = it
+}
+
+func (s *schedule) project(id int64) *project {
+	p := s.projects[id]
+	if p != nil {
+		return p
+	}
+	if p, s.spare = s.spare, nil; p == nil {
+		p = &project{last: make(map[int64]*item)}
+	}
+	if s.projects == nil {
+		s.projects = make(map[int64]*project)
+	}
+	s.projects[id] = p
+	return p
+}
+
+func (s *schedule) discard(id int64, p *project) {
+	delete(s.projects, id)
+	s.spare = p
+	if s.oldest == nil && cap(s.queue.items) > 1024 {
+		*s = schedule{} // lets go of the memory that a backlog took
+	}
+}
+
+func (s *schedule) enlist(it *item) {
+	it.state = behind
+	it.older, it.newer = s.newest, nil
+	if s.newest != nil {
+		s.newest.newer = it
+	} else {
+		s.oldest = it
+	}
+	s.newest = it
+}
+
+func (s *schedule) delist(it *item) {
+	if it.older != nil {
+		it.older.newer = it.newer
+	} else {
+		s.oldest = it.newer
+	}
+	if it.newer != nil {
+		it.newer.older = it.older
+	} else {
+		s.newest = it.older
+	}
+	it.older, it.newer = nil, nil
+}
+
+// fifo is a queue of items.
+type fifo struct {
+	items []*item
+	from  int
+}
+
+func (q *fifo) push(it *item) {
+	if q.from > 64 && q.from > len(q.items)/2 {
+		n := copy(q.items, q.items[q.from:])
+		clear(q.items[n:])
+		q.items, q.from = q.items[:n], 0
+	}
+	q.items = append(q.items, it)
+}
+
+// trim removes what is not ready any more from the front.
+func (q *fifo) trim() {
+	for q.from < len(q.items) && q.items[q.from].state != ready {
+		q.pop()
+	}
+}
+
+func (q *fifo) pop() *item {
+	if q.from == len(q.items) {
+		return nil
+	}
+	it := q.items[q.from]
+	q.items[q.from] = nil
+	q.from++
+	if q.from == len(q.items) {
+		q.items, q.from = q.items[:0], 0
+	}
+	return it
+}

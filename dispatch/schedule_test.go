@@ -1,0 +1,178 @@
+package dispatch
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// model is the schedule as it is meant: a list, looked through each time.
+type model []*modelItem
+
+type modelItem struct {
+	it    *item
+	state state // behind stands for "has not been handed out"
+}
+
+// mayGo reports whether nothing that is not done stands before the i-th.
+func (m model) mayGo(i int) bool {
+	e := m[i].it.Event
+	for _, earlier := range m[:i] {
+		b := earlier.it.Event
+		if b.Project == e.Project && (b.Task == e.Task || b.Task == 0 || e.Task == 0) {
+			return false
+		}
+	}
+	return true
+}
+
+func (m model) index(it *item) int {
+	for i := range m {
+		if m[i].it == it {
+			return i
+		}
+	}
+	return -1
+}
+
+// pick draws one of the items in that state, nil if there is none.
+func (m model) pick(t *rapid.T, s state) *modelItem {
+	var some []*modelItem
+	for _, mi := range m {
+		if mi.state == s {
+			some = append(some, mi)
+		}
+	}
+	if len(some) == 0 {
+		return nil
+	}
+	return rapid.SampledFrom(some).Draw(t, "item")
+}
+
+// stuck is the first item that could go but was not handed out.
+func (m model) stuck() *item {
+	for i, mi := range m {
+		if mi.state == behind && m.mayGo(i) {
+			return mi.it
+		}
+	}
+	return nil
+}
+
+func TestScheduleAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var s schedule
+		var m model
+		added, finished := 0, 0
+		handedOut := func(it *item, who string) {
+			i := m.index(it)
+			if i < 0 || m[i].state != behind {
+				t.Fatalf("%s handed out event %d, which is not waiting for it", who, it.Event.ID.Ordinal)
+			}
+			if !m.mayGo(i) {
+				t.Fatalf("%s handed out event %d before its turn", who, it.Event.ID.Ordinal)
+			}
+			m[i].state = running
+		}
+		finish := func(mi *modelItem) {
+			s.done(mi.it)
+			i := m.index(mi.it)
+			m = append(m[:i:i], m[i+1:]...)
+			finished++
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"add": func(t *rapid.T) {
+				e := &mapping.Event{
+					ID:      mapping.ID{Ordinal: added},
+					Project: rapid.Int64Range(1, 3).Draw(t, "project"),
+					Task:    rapid.Int64Range(0, 4).Draw(t, "task"),
+				}
+				it := &item{Delivery: Delivery{Event: e}}
+				added++
+				s.add(it)
+				m = append(m, &modelItem{it: it})
+			},
+			"next": func(*rapid.T) {
+				it := s.next()
+				if it == nil {
+					if stuck := m.stuck(); stuck != nil {
+						t.Fatalf("event %d is stuck", stuck.Event.ID.Ordinal)
+					}
+					return
+				}
+				handedOut(it, "next")
+			},
+			"oldest": func(*rapid.T) {
+				it := s.takeOldest()
+				switch {
+				case it != nil && it != m[0].it:
+					t.Fatal("takeOldest handed out another one")
+				case it != nil:
+					handedOut(it, "takeOldest")
+				case len(m) > 0 && m[0].state == behind:
+					t.Fatal("takeOldest did not hand out the oldest")
+				}
+			},
+			"done": func(t *rapid.T) {
+				if mi := m.pick(t, running); mi != nil {
+					finish(mi)
+				}
+			},
+			"hold": func(t *rapid.T) {
+				if mi := m.pick(t, running); mi != nil {
+					s.hold(mi.it)
+					mi.state = waiting
+				}
+			},
+			"release": func(t *rapid.T) {
+				if mi := m.pick(t, waiting); mi != nil {
+					s.release(mi.it)
+					mi.state = behind
+				}
+			},
+		})
+		for _, mi := range m { // nothing is lost: all of it can be finished
+			if mi.state == waiting {
+				s.release(mi.it)
+				mi.state = behind
+			}
+		}
+		for len(m) > 0 {
+			if it := s.next(); it != nil {
+				handedOut(it, "next")
+			} else if mi := firstRunning(m); mi != nil {
+				finish(mi)
+			} else {
+				t.Fatalf("%d are stuck", len(m))
+			}
+		}
+		if finished != added || s.oldest != nil || len(s.projects) != 0 {
+			t.Fatalf("finished %d of %d, %d projects left", finished, added, len(s.projects))
+		}
+	})
+}
+
+func firstRunning(m model) *modelItem {
+	for _, mi := range m {
+		if mi.state == running {
+			return mi
+		}
+	}
+	return nil
+}
+
+// The queue lets go of what was handed out as the oldest.
+func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
+	var s schedule
+	for n := range 100 {
+		s.add(&item{Delivery: Delivery{Event: makeEvent(n, int64(n+1))}})
+	}
+	for range 99 {
+		s.done(s.takeOldest())
+	}
+	if n := len(s.queue.items) - s.queue.from; n > 2 {
+		t.Errorf("the queue keeps %d items", n)
+	}
+}

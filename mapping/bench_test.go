@@ -1,0 +1,65 @@
+package mapping
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// One annotation per transaction, as it comes from an annotator, and many in
+// one transaction.
+func BenchmarkEvents(b *testing.B) {
+	result := `[{"id": "c1", "value": "` + strings.Repeat("x", 600) + `"}]`
+	for _, identity := range []byte{fullKey, idKey} {
+		for _, rows := range []int{1, 1000} {
+			b.Run(fmt.Sprintf("identity=%c/rows=%d", identity, rows), func(b *testing.B) {
+				s := newSchema(identity)
+				var changes []cdc.Change
+				for i := range rows {
+					a := annotationRow(i+1, i+1, 1, t2, false).with(7, result)
+					changes = append(changes, s.update("task_completion", a.with(3, t1), a))
+				}
+				part := parts(1, changes)[0]
+				m, events := NewMapper(Options{}), []*Event(nil)
+				b.ReportAllocs()
+				for n := 0; b.Loop(); n++ {
+					part.Commit = cdc.LSN(n + 1)
+					var err error
+					if events, err = m.Events(part, events[:0]); err != nil || len(events) == 0 && identity == fullKey {
+						b.Fatal(len(events), err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*rows), "ns/row")
+			})
+		}
+	}
+}
+
+// A batch of annotations of one project, with the queries that it takes.
+func BenchmarkRender(b *testing.B) {
+	s := newSlot(b, "FULL")
+	s.db.Exec(b, `INSERT INTO task_completion (result, was_cancelled, ground_truth, created_at, updated_at, task_id, result_count, project_id, unique_id)
+		SELECT '[{"id": "c1", "type": "choices", "value": {"choices": ["Positive"]}, "to_name": "text", "from_name": "sentiment"}]',
+		false, false, now(), now(), 1 + i % 12, 1, 1, gen_random_uuid() FROM generate_series(1, 256) i`)
+	part := s.parts(b)[0]
+	r := NewRenderer(s.pool, Options{})
+	size, n := 0, 0
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		events := mapAll(b, NewMapper(Options{}), []*cdc.Part{part})
+		b.StartTimer()
+		if err := r.Render(context.Background(), events); err != nil {
+			b.Fatal(err)
+		}
+		for _, e := range events {
+			size += len(e.Body(e.Action, true))
+		}
+		n += len(events)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
+	b.ReportMetric(float64(size)/float64(n), "B/body")
+}

@@ -1,0 +1,131 @@
+package mapping
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// A stream whose deleted and old rows say no more than their id.
+func TestEventsByMemory(t *testing.T) {
+	s := newSchema(idKey)
+	p, a := projectRow(1, t1, nil), annotationRow(7, 5, 1, t1, false)
+	tests := []struct {
+		name string
+		txs  [][]cdc.Change
+		want []string // of the last transaction, native
+	}{
+		{
+			name: "unknown update counts",
+			txs:  [][]cdc.Change{{s.update("task_completion", nil, a)}},
+			want: []string{"0 ANNOTATION_UPDATED [7] project 1 task 5"},
+		},
+		{
+			name: "updated_at stands still",
+			txs:  [][]cdc.Change{{s.insert("task_completion", a...)}, {s.update("task_completion", nil, a.with(5, 2))}},
+			want: []string{},
+		},
+		{
+			name: "updated_at moves",
+			txs:  [][]cdc.Change{{s.insert("task_completion", a...)}, {s.update("task_completion", nil, a.with(3, t2))}},
+			want: []string{"0 ANNOTATION_UPDATED [7] project 1 task 5"},
+		},
+		{
+			name: "deleted annotation",
+			txs:  [][]cdc.Change{{s.insert("task_completion", a...)}, {s.remove("task_completion", 7)}},
+			want: []string{"0 ANNOTATIONS_DELETED [7] project 1 task 5"},
+		},
+		{
+			name: "deleted annotation without project of its own",
+			txs:  [][]cdc.Change{{s.insert("task", 5, 3, "{}"), s.insert("task_completion", a.with(2, nil)...)}, {s.remove("task_completion", 7)}},
+			want: []string{"0 ANNOTATIONS_DELETED [7] project 3 task 5"},
+		},
+		{
+			name: "deleted annotation that was never seen",
+			txs:  [][]cdc.Change{{s.remove("task_completion", 7)}},
+			want: []string{},
+		},
+		{
+			name: "task whose project was cleared before",
+			txs:  [][]cdc.Change{{s.insert("task", 5, 1, "{}")}, {s.update("task", nil, values{5, nil, "{}"})}, {s.remove("task", 5)}},
+			want: []string{"0 TASKS_DELETED [5] project 1 task 5"},
+		},
+		{
+			name: "project soft-deleted",
+			txs:  [][]cdc.Change{{s.insert("project", p...)}, {s.update("project", nil, p.with(4, t2))}},
+			want: []string{"0 PROJECT_DELETED [1] project 1 task 0"},
+		},
+		{
+			name: "project soft-deleted, then deleted",
+			txs:  [][]cdc.Change{{s.update("project", nil, p.with(4, t2))}, {s.remove("project", 1)}},
+			want: []string{},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			m := NewMapper(Options{Profile: Native})
+			var got []string
+			for i, tx := range test.txs {
+				got = tellAll(mapAll(t, m, parts(cdc.LSN(100+i), tx)))
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// With full identity of tasks the cleared project is in the old row alone.
+func TestClearedProjectOfTask(t *testing.T) {
+	s := newSchema(fullKey)
+	m := NewMapper(Options{Profile: Native})
+	mapAll(t, m, parts(1, []cdc.Change{s.update("task", values{5, 1, "{}"}, values{5, nil, "{}"})}))
+	got := tellAll(mapAll(t, m, parts(2, []cdc.Change{s.remove("task", 5, nil, "{}")})))
+	if diff := cmp.Diff([]string{"0 TASKS_DELETED [5] project 1 task 5"}, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// A transaction that is read again makes the events that it made before,
+// though the mapper has seen what came of it.
+func TestReadAgainMakesTheSameEvents(t *testing.T) {
+	s := newSchema(idKey)
+	p, a := projectRow(1, t1, nil), annotationRow(7, 5, 1, t1, false)
+	m := NewMapper(Options{})
+	stream := [][]cdc.Change{
+		{s.insert("project", p...), s.insert("task_completion", a...)},
+		{s.update("task_completion", nil, a.with(3, t2))},
+		{s.update("project", nil, p.with(4, t2))},
+		{s.remove("task_completion", 7)},
+	}
+	var rounds [2][]string
+	for round := range rounds {
+		for i, tx := range stream {
+			rounds[round] = append(rounds[round], tellAll(mapAll(t, m, parts(cdc.LSN(i+1), tx)))...)
+		}
+	}
+	if diff := cmp.Diff(rounds[0], rounds[1]); diff != "" {
+		t.Errorf("events (-first +again):\n%s", diff)
+	}
+	if len(rounds[0]) != 5 {
+		t.Errorf("events: %q, want five", rounds[0])
+	}
+}
+
+func TestRecentForgetsTheOldest(t *testing.T) {
+	r := newRecent[int](4)
+	for i := range int64(100) {
+		r.put(i, int(i))
+		if _, ok := r.get(0); !ok {
+			t.Fatalf("what is used is forgotten after %d", i)
+		}
+	}
+	if _, ok := r.get(50); ok {
+		t.Error("what is not used is remembered for good")
+	}
+	if n := len(r.young) + len(r.old); n > 8 {
+		t.Errorf("%d entries, want 8 at most", n)
+	}
+}

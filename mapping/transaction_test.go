@@ -1,0 +1,146 @@
+package mapping
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// Groups beyond the batch size are cut into several events.
+func TestLargeDeletionIsCut(t *testing.T) {
+	s := newSchema(fullKey)
+	var changes []cdc.Change
+	for id := range 5 {
+		changes = append(changes, s.remove("task_completion", annotationRow(id+1, id+1, 1, t1, false)...))
+	}
+	m := NewMapper(Options{BatchSize: 2})
+	got := tellAll(mapAll(t, m, parts(1, changes, 3)))
+	want := []string{"0 ANNOTATIONS_DELETED [1 2] project 1 task 0", "2 ANNOTATIONS_DELETED [3 4] project 1 task 0",
+		"4 ANNOTATIONS_DELETED [5] project 1 task 5"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+// What a transaction of several parts does to one row in several of them.
+func TestSeveralParts(t *testing.T) {
+	s := newSchema(fullKey)
+	p, a := projectRow(1, t1, nil), annotationRow(7, 5, 1, t1, false)
+	tests := []struct {
+		name    string
+		changes []cdc.Change
+		guide   []string
+		native  []string
+	}{
+		{
+			name:    "project deleted in the last part",
+			changes: []cdc.Change{s.remove("task_completion", a...), s.remove("task", 5, 1, "{}"), s.remove("project", p...)},
+			guide:   []string{"2 PROJECT_DELETED [1] project 1 task 0"},
+		},
+		{
+			name:    "project updated in two parts",
+			changes: []cdc.Change{s.update("project", p, p.with(2, t2)), s.update("project", p.with(2, t2), p)},
+			guide:   []string{"0 PROJECT_UPDATED [1] project 1 task 0"},
+		},
+		{
+			name:    "project inserted, then updated",
+			changes: []cdc.Change{s.insert("project", p...), s.update("project", p, p.with(2, t2))},
+			guide:   []string{"0 PROJECT_CREATED [1] project 1 task 0"},
+		},
+		{
+			name:    "project updated, then deleted",
+			changes: []cdc.Change{s.update("project", p, p.with(2, t2)), s.remove("project", p...)},
+			guide:   []string{"1 PROJECT_DELETED [1] project 1 task 0"},
+		},
+		{
+			name:    "project updated, then tasks inserted",
+			changes: []cdc.Change{s.update("project", p, p.with(2, t2)), s.insert("task", 5, 1, "{}")},
+			guide:   []string{"1 TASK_CREATED [5] project 1 task 5"},
+			native:  []string{"1 TASKS_CREATED [5] project 1 task 5"},
+		},
+		{
+			name:    "annotation inserted, then updated",
+			changes: []cdc.Change{s.insert("task_completion", a...), s.update("task_completion", a, a.with(3, t2))},
+			guide:   []string{"0 ANNOTATION_CREATED [7] project 1 task 5", "1 ANNOTATION_UPDATED [7] project 1 task 5"},
+			native:  []string{"0 ANNOTATION_CREATED [7] project 1 task 5"},
+		},
+		{
+			name:    "annotation inserted, then its task",
+			changes: []cdc.Change{s.insert("task_completion", a...), s.insert("task", 5, 1, "{}")},
+			guide:   []string{"0 ANNOTATION_CREATED [7] project 1 task 5", "1 TASK_CREATED [5] project 1 task 5"},
+			native:  []string{"1 TASKS_CREATED [5] project 1 task 5"},
+		},
+		{
+			name:    "annotation deleted, then its task",
+			changes: []cdc.Change{s.remove("task_completion", a...), s.remove("task", 5, 1, "{}")},
+			guide:   []string{"0 ANNOTATIONS_DELETED [7] project 1 task 5"},
+			native:  []string{"1 TASKS_DELETED [5] project 1 task 5"},
+		},
+	}
+	for _, test := range tests {
+		for _, profile := range []Profile{Guide, Native} {
+			t.Run(string(profile)+"/"+test.name, func(t *testing.T) {
+				want := test.guide
+				if profile == Native && test.native != nil {
+					want = test.native
+				}
+				got := tellAll(mapAll(t, NewMapper(Options{Profile: profile}), parts(1, test.changes, 1, 1)))
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("events (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// A later part's old rows are kept as far as the bound goes, the ids always.
+func TestKeptRowsAreBounded(t *testing.T) {
+	s := newSchema(fullKey)
+	var changes []cdc.Change
+	large := `"` + strings.Repeat("x", keptBytes/3) + `"`
+	for id := range 5 {
+		changes = append(changes, s.remove("task_completion", annotationRow(id+1, 5, 1, t1, false).with(7, large)...))
+	}
+	events := mapAll(t, NewMapper(Options{DeletedRows: true}), parts(1, changes, 1))
+	if len(events) != 1 {
+		t.Fatalf("events %q, want one", tellAll(events))
+	}
+	g := events[0].subject.group
+	if len(g.members) != 5 || len(g.rows) != 2 {
+		t.Errorf("%d ids and %d rows, want 5 and 2", len(g.members), len(g.rows))
+	}
+}
+
+// A value that a later update of the transaction left untouched is still the
+// row's.
+func TestUntouchedValuesAreKept(t *testing.T) {
+	s := newSchema(idKey)
+	a := annotationRow(7, 5, 1, t1, false).with(7, `["large"]`)
+	events := mapAll(t, NewMapper(Options{}), parts(1, []cdc.Change{
+		s.insert("task_completion", a...),
+		s.update("task_completion", nil, a.with(3, t2).with(7, unchanged{})),
+	}))
+	state := events[0].subject.image.row
+	if got := string(state.Text(7)); got != `["large"]` {
+		t.Errorf("result %q, want the inserted one", got)
+	}
+	if got := string(state.Text(3)); got != t2 {
+		t.Errorf("updated_at %q, want the updated one", got)
+	}
+}
+
+// In the application's own profile an annotation's creation waits for the
+// commit, and takes its later updates along.
+func TestCreationThatWaitsHasTheLastState(t *testing.T) {
+	s := newSchema(fullKey)
+	a := annotationRow(7, 5, 1, t1, false)
+	events := mapAll(t, NewMapper(Options{Profile: Native}), parts(1, []cdc.Change{
+		s.insert("task_completion", a...), s.insert("webhook", 1), s.update("task_completion", a, a.with(3, t2)),
+	}, 1, 1))
+	if len(events) != 1 || string(events[0].subject.image.row.Text(3)) != t2 {
+		t.Errorf("events %q, want one with the last updated_at", tellAll(events))
+	}
+}
