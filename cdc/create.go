@@ -31,6 +31,9 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 	created, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
 		Mode: pglogrepl.LogicalReplication, SnapshotAction: exportSnapshot(version, failover),
 	})
+	if sqlState(err) == duplicateObject {
+		return "", 0, fmt.Errorf("create slot %q: %w", slot, ErrSlotExists)
+	}
 	if err != nil {
 		return "", 0, notCreated(ctx, conn, slot, slotPatience, err)
 	}

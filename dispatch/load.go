@@ -85,7 +85,9 @@ func readClock(ctx context.Context, q Querier) (time.Time, error) {
 // valid during the call alone.
 func readRows(ctx context.Context, q Querier, schema, table string, each func(Row) error) error {
 	name := pgx.Identifier{schema, table}.Sanitize()
-	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY id", pgx.QueryResultFormats{pgx.TextFormatCode})
+	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY id",
+		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
+		pgx.QueryResultFormats{pgx.TextFormatCode})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}

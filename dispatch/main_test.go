@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,10 +16,18 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	code := cdctest.Main(m)
+	if err := goleak.Find(); code == 0 && err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
 
 // null is a column's value in a row.
 const null = "\x00"

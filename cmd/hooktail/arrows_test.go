@@ -39,7 +39,7 @@ func allowed() map[string]arrows {
 	)
 	return map[string]arrows{
 		config:   {never: []string{"net/http"}},
-		cdc:      {tests: []string{cdctest}, never: []string{"net/http"}},
+		cdc:      {tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch: {must: []string{mapping}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		hooktail: {

@@ -44,7 +44,7 @@ func TestConformanceGuide(t *testing.T) {
 
 func loadScenarios(t *testing.T) []conformance.Scenario {
 	t.Helper()
-	scenarios, err := conformance.Scenarios(recordings)
+	scenarios, err := conformance.Scenarios(recordings + "/scenarios")
 	if err != nil {
 		t.Fatalf("load scenarios: %v", err)
 	}

@@ -124,11 +124,10 @@ func (j *journal) String() string { return strings.Join(j.lines, "; ") }
 // leads from one state to another. native says by whose rules.
 func facts(before, after model, native bool) []told {
 	all := ofProjects(before, after)
-	for id, task := range after.tasks {
+	for id := range after.tasks {
 		if _, existed := before.tasks[id]; !existed {
 			all = append(all, told{fact: fact{action: "TASK_CREATED", id: id}})
 		}
-		_ = task
 	}
 	for id, task := range before.tasks {
 		if _, exists := after.tasks[id]; !exists && native && after.holds(task.project) {
