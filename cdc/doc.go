@@ -8,11 +8,13 @@
 //
 // The path within the package:
 //
-//	Stream      owns the replication connection: reads, answers, reconnects
-//	decode      one pgoutput message (protocol version 1) → one value
+//	Stream      connects again and again; one connection at a time is read by
+//	reader      messages in, statuses out; never waits for the consumer in silence
+//	message     one pgoutput message (protocol version 1), decoded
 //	assembler   messages → Parts of committed transactions, bounded in rows and bytes
 //	queue       the hand-over to the consumer, bounded in bytes
 //	Position    what the consumer has finished → the LSN to confirm
 //
-// Beside the path: Setup and Teardown make and remove publication and slot.
+// Beside the path: Setup and Teardown make and remove publication and slot. What
+// trying again does not cure is a Fault, and what is missing a Gap.
 package cdc

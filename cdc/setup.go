@@ -3,6 +3,7 @@ package cdc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,6 +21,9 @@ type Result struct {
 	Steps       []string // the statements that it ran; none if all was there
 	SlotCreated bool
 	Confirmed   LSN // where the slot stands
+	// Late is the tables that are published only now although the slot was
+	// there: it does not bring what was changed in them between its position and now.
+	Late []Table
 }
 
 // installer runs the statements of one Setup or Teardown.
@@ -79,7 +83,8 @@ func (in *installer) setup(ctx context.Context, patience time.Duration) (Result,
 	if err != nil {
 		return Result{}, err
 	}
-	if err := in.publish(ctx, tables); err != nil {
+	published, err := in.publish(ctx, tables)
+	if err != nil {
 		return Result{}, err
 	}
 	for i, t := range in.plan.Tables {
@@ -94,6 +99,9 @@ func (in *installer) setup(ctx context.Context, patience time.Duration) (Result,
 	}
 	result, err := in.slot(ctx, version, patience)
 	result.Steps = in.done
+	if err == nil && !result.SlotCreated {
+		result.Late = published
+	}
 	return result, err
 }
 
@@ -127,29 +135,29 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 	return states, nil
 }
 
-// publish makes the publication, or adds to it what it lacks. The roles are
-// checked beforehand, for all tables at once.
-func (in *installer) publish(ctx context.Context, tables []tableState) error {
+// publish makes the publication, or adds to it what it lacks, and returns the
+// tables that were not in it. The role is checked for all tables beforehand.
+func (in *installer) publish(ctx context.Context, tables []tableState) ([]Table, error) {
 	p, err := inspectPublication(ctx, in.conn, in.plan.Publication)
 	if err != nil {
-		return fmt.Errorf("inspect publication %q: %w", in.plan.Publication, err)
+		return nil, fmt.Errorf("inspect publication %q: %w", in.plan.Publication, err)
 	}
 	missing := p.missing(in.plan.Tables)
 	if err := in.mustOwn(tables, missing); err != nil {
-		return err
+		return nil, err
 	}
-	if !p.exists {
-		return in.run(ctx, createPublication(in.plan))
-	}
-	if len(missing) > 0 {
+	switch {
+	case !p.exists:
+		return missing, in.run(ctx, createPublication(in.plan))
+	case len(missing) > 0:
 		if err := in.run(ctx, addTables(in.plan.Publication, missing)); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(p.operations) > 0 {
-		return in.run(ctx, publishAll(in.plan.Publication))
+		return missing, in.run(ctx, publishAll(in.plan.Publication))
 	}
-	return nil
+	return missing, nil
 }
 
 // mustOwn checks that the role may alter the tables that are to be altered.
@@ -160,10 +168,7 @@ func (in *installer) mustOwn(tables []tableState, missing []Table) error {
 			continue
 		}
 		alter := t.IdentityFull && tables[i].identity != "f"
-		publish := false
-		for _, m := range missing {
-			publish = publish || m == t
-		}
+		publish := slices.Contains(missing, t)
 		if alter {
 			statements = append(statements, setIdentity(t, "FULL"))
 		}

@@ -20,7 +20,7 @@ type Options struct {
 	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
 	Log         *slog.Logger
-	Metrics     *Metrics // nil counts nothing
+	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
 }
 
 // Dispatcher delivers to each hook in a lane of its own: the events of one task
@@ -151,6 +151,7 @@ func (d *Dispatcher) retire(hook int64) {
 	defer d.mu.Unlock()
 	if l := d.lanes[hook]; l != nil && l.isEmpty() {
 		delete(d.lanes, hook)
+		d.o.Metrics.forget(hook)
 	}
 }
 

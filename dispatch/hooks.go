@@ -14,11 +14,7 @@ import (
 // Match, in the order of the stream; Hook is safe for concurrent use.
 type Hooks struct {
 	o HooksOptions
-
-	hooks   map[int64]*Hook
-	chosen  map[int64]choice             // by id of webhook_action
-	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
-	loaded  time.Time                    // when the rows were read, by the clock of the database
+	set
 	changes uint64
 
 	current atomic.Pointer[index]
@@ -44,6 +40,14 @@ type HooksOptions struct {
 	Metrics *Metrics // nil counts nothing
 }
 
+// set is the rows.
+type set struct {
+	hooks   map[int64]*Hook
+	chosen  map[int64]choice             // by id of webhook_action
+	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
+	loaded  time.Time                    // when the rows were read, by the clock of the database
+}
+
 // choice is a row of webhook_action.
 type choice struct {
 	hook   int64
@@ -61,16 +65,18 @@ func NewHooks(o HooksOptions) *Hooks {
 			mapping.AnnotationCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted,
 		}
 	}
-	h := &Hooks{o: o}
-	h.reset()
+	h := &Hooks{o: o, set: newSet(time.Time{})}
 	h.current.Store(newIndex(nil))
 	return h
 }
 
-func (h *Hooks) reset() {
-	h.hooks = make(map[int64]*Hook)
-	h.chosen = make(map[int64]choice)
-	h.choices = make(map[int64]map[int64]struct{})
+func newSet(loaded time.Time) set {
+	return set{
+		hooks:   make(map[int64]*Hook),
+		chosen:  make(map[int64]choice),
+		choices: make(map[int64]map[int64]struct{}),
+		loaded:  loaded,
+	}
 }
 
 // Hook is the hook as it is now.
@@ -84,7 +90,7 @@ func (h *Hooks) All() []*Hook { return h.current.Load().all }
 
 // put makes hook the current one of its id; the index has to be renewed after it.
 func (h *Hooks) put(hook *Hook) {
-	before := h.hooks[hook.ID]
+	before, _ := h.Hook(hook.ID)
 	h.changes++
 	hook.revision = h.changes
 	hook.Actions = h.actionsOf(hook.ID)

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,13 +15,24 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Load replaces the set by the rows of webhook and webhook_action as q sees them.
+// Load replaces the set by the rows of webhook and webhook_action as q sees them,
+// or leaves it as it is and returns an error.
 // Columns are found by name; that a required one is missing is an error that
 // names it. The session's DateStyle has to be ISO.
 func (h *Hooks) Load(ctx context.Context, q Querier) error {
+	before := h.set
 	if err := h.load(ctx, q); err != nil {
+		h.set = before
 		return fmt.Errorf("load hooks: %w", err)
 	}
+	changed := slices.Collect(maps.Keys(h.hooks))
+	for id := range before.hooks {
+		if h.hooks[id] == nil {
+			h.o.Metrics.forget(id)
+			changed = append(changed, id)
+		}
+	}
+	h.publish(changed...)
 	return nil
 }
 
@@ -28,13 +41,11 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 	if err != nil {
 		return err
 	}
-	before := h.hooks
-	h.reset()
-	h.loaded = at
+	h.set = newSet(at)
 	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, h.choose); err != nil {
 		return err
 	}
-	err = readRows(ctx, q, h.o.Schema, h.o.WebhookTable, func(row Row) error {
+	return readRows(ctx, q, h.o.Schema, h.o.WebhookTable, func(row Row) error {
 		hook, err := readHook(row, nil)
 		if err != nil {
 			return err
@@ -48,21 +59,6 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 		h.put(hook)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	var changed []int64
-	for id := range before {
-		if h.hooks[id] == nil {
-			h.o.Metrics.forget(id)
-			changed = append(changed, id)
-		}
-	}
-	for id := range h.hooks {
-		changed = append(changed, id)
-	}
-	h.publish(changed...)
-	return nil
 }
 
 func readClock(ctx context.Context, q Querier) (time.Time, error) {

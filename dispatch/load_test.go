@@ -59,3 +59,22 @@ func TestLoadNamesTheMissingColumn(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A load that fails leaves the hooks as they were.
+func TestLoadFailsAsAWhole(t *testing.T) {
+	db := cdctest.Postgres(t).LabelStudio(t)
+	conn := db.Connect(t)
+	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
+	if err := h.Load(t.Context(), conn); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "ALTER TABLE webhook ALTER COLUMN url DROP NOT NULL")
+	db.Exec(t, "UPDATE webhook SET url = NULL WHERE id = 5")
+	if err := h.Load(t.Context(), conn); err == nil {
+		t.Fatal("no error")
+	}
+	apply(t, h, deleteRow(Webhook, 1))
+	if n := len(h.All()); n != 9 {
+		t.Errorf("%d hooks", n)
+	}
+}

@@ -35,10 +35,10 @@ type place struct {
 // waits reports whether events of the action are made when the whole transaction
 // is known, whatever the place of the change.
 func waits(action string, native bool) bool {
-	switch action {
+	switch singular(action) {
 	case "PROJECT_UPDATED", "PROJECT_DELETED", "ANNOTATIONS_DELETED":
 		return true
-	case "TASKS_CREATED", "TASKS_DELETED", "ANNOTATION_CREATED", "ANNOTATIONS_CREATED":
+	case "TASK_CREATED", "TASK_DELETED", "ANNOTATION_CREATED", "ANNOTATIONS_CREATED":
 		return native
 	default:
 		return false

@@ -53,6 +53,9 @@ func (w *world) checkRows(t *testing.T, organization int64, deliveries []deliver
 	t.Helper()
 	got, want := w.base[organization].after(deliveries), stored(t, w.db, organization)
 	for _, s := range w.sessions {
+		if s.organization != organization {
+			continue
+		}
 		for id, a := range s.committed.annotations {
 			switch {
 			case a.untold && w.native: // by the rules it is known only after it changes

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
@@ -76,6 +77,7 @@ func newWorld(t *testing.T, profile string) *world {
 // is delivered.
 func (w *world) run(t *testing.T, seed uint64, transactions int) {
 	t.Helper()
+	begin := time.Now()
 	ctx := context.Background()
 	errs := make([]error, len(homes))
 	var wg sync.WaitGroup
@@ -92,10 +94,12 @@ func (w *world) run(t *testing.T, seed uint64, transactions int) {
 		})
 	}
 	wg.Wait()
+	t.Log(time.Since(begin))
 	if err := errors.Join(errs...); err != nil {
 		t.Fatalf("write: %v", err)
 	}
 	delivered(t, w.db)
+	t.Log(time.Since(begin), len(w.inbox.Requests()))
 }
 
 // check compares what arrived with what was committed.

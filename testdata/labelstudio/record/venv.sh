@@ -4,7 +4,7 @@
 # in a cache folder and used again; a marker file says that the installation came to its end.
 
 venv_cache() {
-	printf '%s\n' "${HOOKTAIL_RECORD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hooktail-record}"
+	printf '%s\n' "${LABELSTUDIO_RECORD_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/hooktail-record}"
 }
 
 venv_python() {

@@ -1,0 +1,212 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// What waits an hour for its retry is dropped at once when the hook goes.
+func TestDeliveriesOfAHookThatGoesAreDropped(t *testing.T) {
+	for name, gone := range map[string]RowChange{
+		"deleted":      deleteRow(Webhook, 1),
+		"switched off": {Table: Webhook, Row: hookRow(1, "http://x/").with("is_active", "f")},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) {
+					a := answerWith(503)
+					a.Header.Set("Retry-After", "3600")
+					return a, nil
+				}, hookRow(1, "http://x/"))
+				for n := range 20 {
+					b.enqueue(t, 1, n, n%5)
+				}
+				time.Sleep(time.Minute)
+				begun := time.Now()
+				apply(t, b.hooks, gone)
+				b.drain(t)
+				if took := time.Since(begun); took > time.Second {
+					t.Errorf("dropped after %s", took)
+				}
+				b.enqueue(t, 1, 20, 1) // matched before, rendered after
+				b.drain(t)
+				if n := len(b.finished()); n != 21 {
+					t.Errorf("%d finished", n)
+				}
+				synctest.Wait()
+				if s := b.log.String(); !strings.Contains(s, "level=INFO") || !strings.Contains(s, "deliveries=20") {
+					t.Errorf("log:\n%s", s)
+				}
+				if _, there := b.hooks.Hook(1); !there && len(b.lanes) != 0 {
+					t.Error("the lane is kept")
+				}
+			})
+		})
+	}
+}
+
+func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		b := newBench(t, Options{MaxBytes: 4000}, func(*http.Request) (*http.Response, error) {
+			<-gate
+			return answerWith(200), nil
+		}, hookRow(1, "http://x/"), hookRow(2, "http://x/"))
+		taken := 0
+		go func() {
+			for n := range 100 {
+				b.enqueue(t, 1, n, n+1)
+				taken++
+			}
+		}()
+		synctest.Wait()
+		if taken == 0 || taken > 10 || b.Bytes() == 0 {
+			t.Errorf("%d taken, %d bytes", taken, b.Bytes())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := b.Enqueue(ctx, []Delivery{deliveryTo(1, makeEvent(500, 1), nil)}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		close(gate)
+		synctest.Wait()
+		b.drain(t)
+		if taken != 100 || b.Bytes() != 0 {
+			t.Errorf("%d taken, %d bytes held", taken, b.Bytes())
+		}
+
+		large := makeEvent(600, 1)
+		large.Payload = make([]byte, 5000)
+		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, large, nil), deliveryTo(2, large, nil)}); err != nil {
+			t.Fatal(err)
+		}
+		b.drain(t)
+		if s := b.log.String(); !strings.Contains(s, "level=WARN") || !strings.Contains(s, "HOOKTAIL_MEMORY=4000") || !strings.Contains(s, "hooks=\"[1 2]\"") {
+			t.Errorf("log:\n%s", s)
+		}
+		if b.Bytes() != 0 {
+			t.Errorf("%d bytes held", b.Bytes())
+		}
+	})
+}
+
+func TestBodyIsSharedByForm(t *testing.T) {
+	e := makeEvent(1, 1)
+	l := newLetter(e, 3)
+	a, grown := l.message(Target{Hook: 1, Action: e.Action, Payload: true}, 1)
+	again, none := l.message(Target{Hook: 2, Action: e.Action, Payload: true}, 2)
+	bare, _ := l.message(Target{Hook: 3, Action: e.Action}, 1)
+	if &a.Body[0] != &again.Body[0] || grown != int64(len(a.Body)) || none != 0 {
+		t.Error("the body was built twice")
+	}
+	if string(bare.Body) != `{"action": "ANNOTATION_UPDATED"}` {
+		t.Errorf("without payload: %s", bare.Body)
+	}
+	if l.held.Load() != newLetter(e, 3).held.Load()+int64(len(a.Body)+len(bare.Body)) {
+		t.Errorf("%d bytes held", l.held.Load())
+	}
+}
+
+// What is not finished when the process stops is not done.
+func TestCloseLeavesWhatIsUnfinished(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Options{Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
+			if r.Header["webhook-id"][0] == ids(3, 3)[0] {
+				return answerWith(500), nil
+			}
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		}, hookRow(1, "http://x/"))
+		b.enqueue(t, 1, 3, 3)
+		synctest.Wait()
+		for n := range 3 {
+			b.enqueue(t, 1, n, n+1)
+		}
+		synctest.Wait()
+		before := b.log.String()
+		b.Close()
+		if n := len(b.finished()); n != 0 {
+			t.Errorf("%d done", n)
+		}
+		if after := b.log.String(); after != before {
+			t.Errorf("log of the end:\n%s", after[len(before):])
+		}
+		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(9, 1), nil)}); !errors.Is(err, ErrClosed) {
+			t.Errorf("error %v", err)
+		}
+		if err := b.Drain(t.Context()); !errors.Is(err, ErrClosed) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestMetricsMatchDeliveries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := NewMetrics(nil)
+		c := newCalls()
+		b := newBench(t, Options{Metrics: m}, func(r *http.Request) (*http.Response, error) {
+			if c.note(r) <= 2 {
+				return answerWith(302), nil
+			}
+			return answerWith(200), nil
+		}, hookRow(1, "http://x/"))
+		b.enqueue(t, 1, 1, 1)
+		b.drain(t)
+		for labels, want := range map[[2]string]float64{
+			{"ANNOTATION_UPDATED", "delivered"}: 1, {"ANNOTATION_UPDATED", "retried"}: 2,
+			{"ANNOTATION_UPDATED", "dead"}: 0, {"PROJECT_CREATED", "delivered"}: 0,
+		} {
+			if got := testutil.ToFloat64(m.deliveries.WithLabelValues("1", labels[0], labels[1])); got != want {
+				t.Errorf("%v: %v, want %v", labels, got, want)
+			}
+		}
+		if got := testutil.ToFloat64(m.attempts.WithLabelValues("1", "3xx")); got != 2 {
+			t.Errorf("3xx: %v", got)
+		}
+		if n := testutil.CollectAndCount(m.deliveries); n != 7*int(outcomes) {
+			t.Errorf("%d series of deliveries", n)
+		}
+	})
+}
+
+func TestSuccessIsLoggedAsLabelStudioDoes(t *testing.T) {
+	b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) { return answerWith(200), nil }, hookRow(1, "http://x/"))
+	b.enqueue(t, 1, 1, 1)
+	b.drain(t)
+	if s := b.log.String(); !strings.Contains(s, `level=DEBUG msg="Run webhook 1 for action ANNOTATION_UPDATED"`) {
+		t.Errorf("log:\n%s", s)
+	}
+}
+
+func BenchmarkLane(b *testing.B) {
+	ok := &http.Response{StatusCode: 200, Body: http.NoBody}
+	hooks := newTestHooks(b, hookRow(1, "http://x/"))
+	d := New(Options{
+		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Sender: NewSender(SenderOptions{Transport: transport(func(*http.Request) (*http.Response, error) { return ok, nil })}),
+	})
+	defer d.Close()
+	e := makeEvent(1, 1)
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		event := *e
+		event.Task = int64(n%1000 + 1)
+		if err := d.Enqueue(b.Context(), []Delivery{deliveryTo(1, &event, nil)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if err := d.Drain(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+}
