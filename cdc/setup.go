@@ -23,6 +23,7 @@ type Result struct {
 	Confirmed   LSN // where the slot stands
 	// Late is the tables that are published only now although the slot was
 	// there: it does not bring what was changed in them between its position and now.
+	// Of a plan without a slot they are all that are published only now.
 	Late []Table
 }
 
@@ -95,7 +96,7 @@ func (in *installer) setup(ctx context.Context, patience time.Duration) (Result,
 		}
 	}
 	if in.plan.Slot == "" {
-		return Result{Steps: in.done}, nil
+		return Result{Steps: in.done, Late: published}, nil
 	}
 	result, err := in.slot(ctx, version, patience)
 	result.Steps = in.done

@@ -142,7 +142,13 @@ func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string) (
 
 // missing is those of the tables that the publication does not have.
 func (p *publication) missing(tables []Table) []Table {
-	return slices.DeleteFunc(slices.Clone(tables), func(t Table) bool { return slices.Contains(p.tables, t.String()) })
+	var missing []Table
+	for _, t := range tables {
+		if !slices.Contains(p.tables, t.String()) {
+			missing = append(missing, t)
+		}
+	}
+	return missing
 }
 
 // checkPublication returns a Fault unless the publication has all that the

@@ -42,6 +42,7 @@ type Server struct {
 	args     []string
 	cmd      *exec.Cmd
 	exited   chan struct{} // closed when cmd has ended
+	crashed  bool          // it was killed, and not started since
 }
 
 // Start makes a cluster in a temporary directory and starts it. The superuser
@@ -102,9 +103,25 @@ func (s *Server) create(ctx context.Context) error {
 	return nil
 }
 
-// Start starts the server of an existing cluster, after Stop or Kill, and
-// waits until it answers.
+// Start starts the server of an existing cluster, after Stop, and waits until
+// it answers. After a crash the children of the old postmaster may hold its
+// shared memory for a moment longer, and a new one will not start before they
+// have gone.
 func (s *Server) Start(ctx context.Context) error {
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		err := s.launch(ctx)
+		if err == nil || !s.crashed || !errors.Is(err, errEnded) || time.Now().After(deadline) {
+			s.crashed = s.crashed && err != nil
+			return err
+		}
+	}
+}
+
+// errEnded is what await returns of a server that does not come up.
+var errEnded = errors.New("postgres ended at start")
+
+func (s *Server) launch(ctx context.Context) error {
 	log, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return fmt.Errorf("open server log: %w", err)
@@ -137,7 +154,7 @@ func (s *Server) await(ctx context.Context) error {
 		}
 		select {
 		case <-s.exited:
-			return fmt.Errorf("postgres ended at start: %s", s.Log())
+			return fmt.Errorf("%w: %s", errEnded, s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for postgres: %w (last: %w)", ctx.Err(), err)
 		case <-tick.C:
@@ -191,6 +208,7 @@ func (s *Server) Stop(mode Mode) error {
 		return fmt.Errorf("signal postgres: %w", err)
 	}
 	<-s.exited
+	s.crashed = mode == Crash
 	return nil
 }
 

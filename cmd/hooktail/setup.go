@@ -68,12 +68,18 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if err != nil {
 		return err
 	}
+	if len(result.Late) > 0 {
+		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
+	}
 	if len(result.Steps) == 0 {
 		fmt.Fprintln(a.stdout, "-- all was there already")
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
 	return nil
 }
+
+// lateWarning is about tables that a slot is older than.
+const lateWarning = "the slot was there before these tables were published: it does not bring what changed in them until now"
 
 // planOf is what hooktail needs of the database.
 func planOf(cfg config.Config, kind identity) cdc.Plan {
@@ -118,7 +124,8 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	defer conn.Close(context.WithoutCancel(ctx))
 	tables := plan
 	tables.Slot = ""
-	if _, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) }); err != nil {
+	result, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) })
+	if err != nil {
 		return nil, err
 	}
 	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
@@ -134,6 +141,9 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	if err != nil {
 		slot.Close(context.WithoutCancel(ctx))
 		if errors.Is(err, cdc.ErrSlotExists) {
+			if len(result.Late) > 0 {
+				log.Warn(lateWarning, "slot", plan.Slot, "tables", result.Late)
+			}
 			return nil, nil
 		}
 		return nil, err
