@@ -154,7 +154,7 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 	add(userinfo(receiver.URL, "/ok"), `["hush"]`)
 	add(userinfo(receiver.URL, "/ok"), `{"Host": "hush"}`)
 
-	b := newSocketBench(t, Options{Retry: Policy{MaxAttempts: 2, Base: time.Millisecond, Cap: time.Millisecond}, MaxBytes: 1}, 300*time.Millisecond, rows...)
+	b := newSocketBench(t, Options{Retry: Policy{MaxAttempts: 2, Base: time.Millisecond, Cap: time.Millisecond}, MaxBytes: 1}, 2*time.Second, rows...)
 	e := makeEvent(1, 1)
 	e.Payload = []byte(`"annotation": "hush"`)
 	var ds []Delivery

@@ -93,7 +93,8 @@ func TestOutcomes(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
 	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-	s := newTestSender(t, SenderOptions{Timeout: 300 * time.Millisecond})
+	s := newTestSender(t, SenderOptions{Timeout: 20 * time.Second})
+	hasty := newTestSender(t, SenderOptions{Timeout: 100 * time.Millisecond})
 	public := newTestSender(t, SenderOptions{Egress: mustEgress(t, "public")})
 	for _, tt := range []struct {
 		name   string
@@ -106,9 +107,9 @@ func TestOutcomes(t *testing.T) {
 		{"not modified", s, "", dispatchtest.Status(304), Result3xx},
 		{"forbidden", s, "", dispatchtest.Status(403), Result4xx},
 		{"unavailable", s, "", dispatchtest.RetryAfter(503, "7"), Result5xx},
-		{"hangs", s, "", dispatchtest.Hang(), ResultTimeout},
-		{"too late", s, "", dispatchtest.Delay(10*time.Second, dispatchtest.Status(200)), ResultTimeout},
-		{"drips its header", s, "", dispatchtest.SlowHeader(20 * time.Millisecond), ResultTimeout},
+		{"hangs", hasty, "", dispatchtest.Hang(), ResultTimeout},
+		{"too late", hasty, "", dispatchtest.Delay(time.Minute, dispatchtest.Status(200)), ResultTimeout},
+		{"drips its header", hasty, "", dispatchtest.SlowHeader(20 * time.Millisecond), ResultTimeout},
 		{"resets", s, "", dispatchtest.Reset(), ResultReset},
 		{"does not speak HTTP", s, "", dispatchtest.Raw("SSH-2.0-OpenSSH_9.2\r\n"), ResultReset},
 		{"says nothing", s, "", dispatchtest.Raw(""), ResultReset},
