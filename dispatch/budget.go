@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"sync"
+	"time"
 )
 
 // budget bounds the bytes and counts the deliveries that are held. It is safe for
@@ -17,10 +18,13 @@ type budget struct {
 	moved      chan struct{} // closed when anything was given back; nil: nobody waits
 }
 
+// impatience is how often one who waits for room is told.
+const impatience = 250 * time.Millisecond
+
 // take waits until n bytes fit, or until nothing is held, and takes them for
-// that many deliveries.
-func (b *budget) take(ctx context.Context, n int64, deliveries int) error {
-	return b.await(ctx, func() (bool, error) {
+// that many deliveries. While it waits it calls blocked every now and then.
+func (b *budget) take(ctx context.Context, n int64, deliveries int, blocked func()) error {
+	return b.await(ctx, blocked, func() (bool, error) {
 		if b.closed {
 			return false, ErrClosed
 		}
@@ -35,7 +39,7 @@ func (b *budget) take(ctx context.Context, n int64, deliveries int) error {
 
 // drained waits until nothing is held.
 func (b *budget) drained(ctx context.Context) error {
-	return b.await(ctx, func() (bool, error) {
+	return b.await(ctx, func() {}, func() (bool, error) {
 		if b.deliveries == 0 {
 			return true, nil
 		}
@@ -48,7 +52,8 @@ func (b *budget) drained(ctx context.Context) error {
 
 // await asks under the lock, each time something has moved, until the answer is
 // yes or an error.
-func (b *budget) await(ctx context.Context, ask func() (bool, error)) error {
+func (b *budget) await(ctx context.Context, blocked func(), ask func() (bool, error)) error {
+	var tick *time.Ticker
 	for {
 		b.mu.Lock()
 		yes, err := ask()
@@ -61,8 +66,14 @@ func (b *budget) await(ctx context.Context, ask func() (bool, error)) error {
 		}
 		moved := b.moved
 		b.mu.Unlock()
+		if tick == nil {
+			tick = time.NewTicker(impatience)
+			defer tick.Stop()
+		}
 		select {
 		case <-moved:
+		case <-tick.C:
+			blocked()
 		case <-ctx.Done():
 			return ctx.Err()
 		}

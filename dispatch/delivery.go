@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -13,26 +14,104 @@ type Delivery struct {
 	Target
 	Event *mapping.Event
 
-	// Done is called exactly once, when the delivery is finished for good:
-	// delivered, dead, or no longer wanted. It is not called for what is
-	// unfinished when the Dispatcher is closed. It must not block, nor call the
-	// Dispatcher. Nil is allowed.
+	// Done is called exactly once, when the Dispatcher answers for the delivery no
+	// more, or by other means than memory: it is delivered, in the Store, dead, or
+	// no longer wanted. It is not called for what is unfinished when the Dispatcher
+	// is closed. It must not block, nor call the Dispatcher. Nil is allowed.
 	Done func()
 }
 
 // item is a delivery in its lane. One goroutine at a time may have it out of
 // the schedule, to attempt it; all else is guarded by the lane.
 type item struct {
-	Delivery
-	letter  *letter
+	Target
+	event     mapping.ID
+	project   int64
+	task      int64
+	committed time.Time
+
+	letter *letter // nil once the store alone answers for the body
+	done   func()  // Delivery.Done; nil once it was called
+	body   []byte  // read from the store, for the next attempt
+	bytes  int     // of the body, or about that
+	stored bool    // there is a row, or an insert is on its way
+	kept   bool    // the row is committed
+
 	added   time.Time
-	attempt int // made or under way
+	excused time.Duration // network.lost at that time
+	attempt int           // made or under way
+	spared  int           // of them, those that do not count
+	last    Outcome
 
 	state  state
 	at     time.Time // of the next attempt, while waiting
 	follow *item     // of the same task, or behind the same barrier
 	older  *item     // in the lane
 	newer  *item
+}
+
+func newItem(d Delivery, l *letter, now time.Time) *item {
+	e := d.Event
+	return &item{
+		Target: d.Target, event: e.ID, project: e.Project, task: e.Task, committed: e.Committed,
+		letter: l, done: d.Done, bytes: len(e.Payload), added: now,
+	}
+}
+
+// restored is the item of a row.
+func restored(row *parking.Row) *item {
+	return &item{
+		Target: Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
+		project: row.Project, task: row.Task, committed: row.Committed,
+		bytes: row.Bytes, stored: true, kept: true, added: row.Added, attempt: row.Attempts,
+	}
+}
+
+// key is that of the item's row.
+func (it *item) key() parking.Key { return parking.Key{Hook: it.Hook, Event: it.event} }
+
+// row is the item's row without its body.
+func (it *item) row() parking.Row {
+	row := parking.Row{
+		Key: it.key(), Action: it.Action, Project: it.project, Task: it.task, Committed: it.committed,
+		Bytes: it.bytes, Attempts: it.attempt, Added: it.added, LastStatus: it.last.Status,
+	}
+	if it.attempt > 0 {
+		row.LastResult = it.last.Result.String()
+	}
+	if it.state == waiting {
+		row.Next = it.at
+	}
+	return row
+}
+
+// drop lets go of what the store has as well.
+func (it *item) drop() {
+	it.body = nil
+	if it.kept {
+		it.letter = nil
+	}
+}
+
+// sinceCommit is the time since the commit: by the own clock alone, if the event
+// is still in memory.
+func (it *item) sinceCommit() time.Duration {
+	if it.letter != nil {
+		e := it.letter.event
+		return e.Age + time.Since(e.Received)
+	}
+	return max(0, time.Since(it.committed))
+}
+
+// message is what the attempt sends.
+func (it *item) message() (m Message, grown int64) {
+	if it.letter != nil {
+		return it.letter.message(it.Target, it.attempt)
+	}
+	return Message{
+		ID: it.event.String(), LSN: it.event.Commit.String(), Committed: it.committed.UTC().Format(committedLayout),
+		Attempt: it.attempt, Body: it.body,
+	}, 0
 }
 
 // letter is what the deliveries of one event share.
@@ -68,7 +147,7 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 }
 
 // itemBytes is about the size of an item with its place in a schedule.
-const itemBytes = 256
+const itemBytes = 352
 
 // message is what the attempt sends. The body is built when it is first asked
 // for, and grown is its size then, otherwise 0.

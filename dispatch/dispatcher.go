@@ -19,6 +19,8 @@ type Options struct {
 	Concurrency int   // requests in flight per hook; 0 is 8
 	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
+	Store       Store // nil: what cannot be delivered waits in memory
+	MaxParked   int64 // bytes of a hook's rows in the Store; 0: no bound
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
 }
@@ -27,11 +29,13 @@ type Options struct {
 // in order, one at a time; those of a project with those that concern all of it;
 // hooks do not wait for each other. It is safe for concurrent use.
 type Dispatcher struct {
-	o      Options
-	budget budget
-	start  func(work func(context.Context))
-	cancel context.CancelFunc
-	wg     sync.WaitGroup
+	o       Options
+	budget  budget
+	writer  *writer // nil without a Store
+	network network
+	start   func(work func(context.Context))
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -51,6 +55,9 @@ func New(o Options) *Dispatcher {
 	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
 	d.budget.max = o.MaxBytes
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
+	if o.Store != nil {
+		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
+	}
 	o.Hooks.onChange(d.hookChanged)
 	return d
 }
@@ -80,14 +87,14 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	if size > d.o.MaxBytes {
 		d.warnOfSize(letter, deliveries, size)
 	}
-	if err := d.budget.take(ctx, size, len(deliveries)); err != nil {
+	if err := d.budget.take(ctx, size, len(deliveries), d.relieve); err != nil {
 		return err
 	}
-	items := make([]item, len(deliveries))
 	now := time.Now()
-	for i := range items {
-		it := &items[i]
-		it.Delivery, it.letter, it.added = deliveries[i], letter, now
+	lost := d.network.lost(now)
+	for i := range deliveries {
+		it := newItem(deliveries[i], letter, now)
+		it.excused = lost
 		if err := d.add(it); err != nil {
 			return err
 		}
@@ -122,9 +129,11 @@ func (d *Dispatcher) lane(hook int64) *lane {
 		l = &lane{
 			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
 			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
-			start: d.start, grown: d.budget.grow, finished: d.finished,
+			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network,
 			empty: func() { d.retire(hook) },
 		}
+		l.store, l.maxBytes = d.writer, d.o.MaxParked
+		l.after, l.lowest = theEnd(), theEnd()
 		d.lanes[hook] = l
 	}
 	return l
@@ -155,14 +164,14 @@ func (d *Dispatcher) retire(hook int64) {
 	}
 }
 
-// finished gives the item's bytes back and calls its Done.
-func (d *Dispatcher) finished(it *item) {
-	if it.Done != nil {
-		it.Done()
+// finished gives an item's bytes back and calls its Done.
+func (d *Dispatcher) finished(done func(), l *letter) {
+	if done != nil {
+		done()
 	}
 	var bytes int64
-	if it.letter.left.Add(-1) == 0 {
-		bytes = it.letter.held.Load()
+	if l.left.Add(-1) == 0 {
+		bytes = l.held.Load()
 	}
 	d.budget.give(bytes, 1)
 }
@@ -170,7 +179,7 @@ func (d *Dispatcher) finished(it *item) {
 // Bytes is about how much memory the lanes hold.
 func (d *Dispatcher) Bytes() int64 { return d.budget.held() }
 
-// Drain waits until all that was enqueued is finished, or ctx ends.
+// Drain waits until all that was enqueued is finished or stored, or ctx ends.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	if err := d.budget.drained(ctx); err != nil {
 		return fmt.Errorf("drain deliveries: %w", err)
@@ -178,8 +187,12 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	return nil
 }
 
+// writeWithin is how long Close waits for the store.
+const writeWithin = 5 * time.Second
+
 // Close cancels what is in flight, waits for it to end, and leaves what is
-// unfinished. Enqueue and Drain return ErrClosed from then on.
+// unfinished. What the Store is to know is written. Enqueue and Drain return
+// ErrClosed from then on.
 func (d *Dispatcher) Close() {
 	d.o.Hooks.onChange(nil)
 	d.mu.Lock()
@@ -191,4 +204,7 @@ func (d *Dispatcher) Close() {
 	d.budget.close()
 	d.cancel()
 	d.wg.Wait()
+	if d.writer != nil {
+		d.writer.close(writeWithin)
+	}
 }

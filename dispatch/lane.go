@@ -4,7 +4,6 @@ import (
 	"container/heap"
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,12 +21,14 @@ type lane struct {
 
 	start    func(work func(context.Context)) // a goroutine that Close waits for
 	grown    func(bytes int64)                // a letter has become larger
-	finished func(*item)                      // called once per item, outside of the lock
-	empty    func()                           // nothing is left of a hook that is gone; outside of the lock
+	finished func(done func(), l *letter)     // called once per item, outside of the lock
+	network  *network
+	empty    func() // nothing is left of a hook that is gone; outside of the lock
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 
-	mu        sync.Mutex
+	mu sync.Mutex
+	window
 	schedule  schedule
 	waiting   retries
 	health    health
@@ -41,10 +42,17 @@ type lane struct {
 
 // add appends a delivery.
 func (l *lane) add(it *item) {
+	now := time.Now()
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.schedule.add(it)
-	l.fill(time.Now())
+	accepted := l.accept(it, now)
+	if accepted {
+		l.fill(now)
+	}
+	l.mu.Unlock()
+	if !accepted {
+		l.metrics.count(it.Action, dead)
+		l.finished(it.done, it.letter)
+	}
 }
 
 // changed is to be called after the hook's row has changed: it is tried at once,
@@ -73,7 +81,7 @@ func (l *lane) close() {
 func (l *lane) isEmpty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.schedule.oldest == nil
+	return l.schedule.oldest == nil && !l.tail
 }
 
 // fill starts a goroutine for each delivery that may go. It needs the lock.
@@ -81,16 +89,19 @@ func (l *lane) fill(now time.Time) {
 	for {
 		it := l.pick(now)
 		if it == nil {
-			return
+			break
 		}
 		l.start(func(ctx context.Context) { l.work(ctx, it) })
+	}
+	if l.tail {
+		l.read()
 	}
 }
 
 // pick returns the delivery to attempt now, and otherwise sets the timer if time
 // alone will bring one. It needs the lock.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.schedule.oldest == nil {
+	if l.closed || l.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
 		return nil
 	}
 	if now.Before(l.notBefore) && l.isWanted() {
@@ -116,6 +127,7 @@ func (l *lane) pick(now time.Time) *item {
 		return nil
 	}
 	l.running++
+	it.attempt++
 	return it
 }
 
@@ -143,118 +155,6 @@ func (l *lane) ring() {
 	defer l.mu.Unlock()
 	l.wake = time.Time{}
 	l.fill(time.Now())
-}
-
-// work attempts the delivery, and one after the other that may go then.
-func (l *lane) work(ctx context.Context, it *item) {
-	for it != nil {
-		v, made := l.attempt(ctx, it)
-		if made && v.step != deliver && ctx.Err() != nil {
-			return // closed: the attempt was cut off and says nothing
-		}
-		it = l.settle(it, v, made)
-	}
-}
-
-// attempt makes an attempt unless there is nobody to make it for.
-func (l *lane) attempt(ctx context.Context, it *item) (v verdict, made bool) {
-	hook, ok := l.hooks.Hook(l.hook)
-	switch {
-	case !ok || !hook.Active:
-		return verdict{step: drop}, false
-	case hook.Refused != ReasonNone:
-		return verdict{step: bury, reason: hook.Refused}, false
-	case l.stopped.Load() == hook.revision:
-		return verdict{step: bury, reason: ReasonGone}, false
-	}
-	it.attempt++
-	message, grown := it.letter.message(it.Target, it.attempt)
-	if grown > 0 {
-		l.grown(grown)
-	}
-	o := l.sender.Send(ctx, hook, message)
-	v = l.policy.verdict(o, it.attempt, time.Since(it.added), rand.Float64())
-	if v.step != deliver && ctx.Err() != nil {
-		return v, true
-	}
-	l.report(ctx, it, o, v)
-	if v.stop {
-		l.stopped.Store(hook.revision)
-		l.metrics.enter(StateStopped)
-	}
-	return v, true
-}
-
-// settle does what follows the attempt and returns the delivery to go on with.
-//
-// This is the place of durable parking: instead of waiting here, what has failed
-// its quick attempts is parked, with what follows it for the same task, and is
-// then finished as far as the lane is concerned.
-func (l *lane) settle(it *item, v verdict, made bool) (next *item) {
-	now := time.Now()
-	l.mu.Lock()
-	l.running--
-	if made {
-		l.observe(it, v, now)
-	}
-	if v.step == retry {
-		it.at = now.Add(v.delay)
-		l.schedule.hold(it)
-		heap.Push(&l.waiting, it)
-	} else {
-		l.schedule.done(it)
-	}
-	if v.step == drop {
-		l.dropped++
-	}
-	dropped := 0
-	if l.schedule.oldest == nil {
-		dropped, l.dropped = l.dropped, 0
-	}
-	next = l.pick(now)
-	l.fill(now)
-	l.mu.Unlock()
-
-	switch v.step {
-	case retry:
-		l.metrics.count(it.Action, retried)
-		return next
-	case deliver:
-		l.metrics.count(it.Action, delivered)
-	case bury:
-		l.metrics.count(it.Action, dead)
-		if !made {
-			l.reportBuried(it, v)
-		}
-	}
-	l.finished(it)
-	if dropped > 0 {
-		l.log.Info("Webhook is gone or switched off: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
-		l.empty()
-	}
-	return next
-}
-
-// observe draws the conclusions from an attempt for the whole hook. It needs the
-// lock.
-func (l *lane) observe(it *item, v verdict, now time.Time) {
-	if v.hold > 0 {
-		l.notBefore = now.Add(v.hold)
-		l.metrics.enter(StateWaiting)
-	}
-	before := l.health.failing
-	if v.step == deliver {
-		l.health.succeeded()
-		if before || !l.notBefore.IsZero() && !now.Before(l.notBefore) {
-			l.notBefore = time.Time{}
-			l.metrics.enter(StateLive)
-		}
-		return
-	}
-	l.health.failed(it.Event.Project, it.Event.Task)
-	if l.health.failing && !before && v.hold == 0 && !v.stop {
-		l.metrics.enter(StateFailing)
-	}
 }
 
 // retries is a heap of items by the time of their next attempt.

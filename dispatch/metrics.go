@@ -21,7 +21,7 @@ type outcome uint8
 const (
 	delivered outcome = iota
 	retried           // counted each time that it is put off
-	parked
+	parked            // stored, whatever becomes of it later
 	dead
 	outcomes
 )
@@ -33,12 +33,14 @@ type State int
 
 // The states; those from StateFailing on want to be looked at.
 const (
-	StateInactive State = iota // switched off in its row
-	StateLive                  // in order, as far as known
-	StateFailing               // every attempt fails: one at a time is made
-	StateWaiting               // the receiver asked for a pause (Retry-After)
-	StateStopped               // the receiver answered 410: nothing until the row changes
-	StateRefused               // the row's URL or headers cannot be used
+	StateInactive  State = iota // switched off in its row
+	StateLive                   // in order, as far as known
+	StateFailing                // every attempt fails: one at a time is made
+	StateWaiting                // the receiver asked for a pause (Retry-After)
+	StateStopped                // the receiver answered 410: nothing until the row changes
+	StateRefused                // the row's URL or headers cannot be used
+	StatePaused                 // by a person: everything is parked
+	StateSuspended              // too much is parked for it: nothing more is taken on
 )
 
 // Metrics counts deliveries and attempts. A nil *Metrics counts nothing. It is
@@ -49,6 +51,9 @@ type Metrics struct {
 	seconds    *prometheus.HistogramVec
 	commit     *prometheus.HistogramVec
 	state      *prometheus.GaugeVec
+	parked     *prometheus.GaugeVec
+	dead       *prometheus.GaugeVec
+	oldest     *prometheus.GaugeVec
 
 	mu    sync.Mutex
 	hooks map[int64]*hookMetrics
@@ -79,7 +84,19 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"hook"}),
 		state: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hooktail_hook_state",
-			Help: "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL or headers.",
+			Help: "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL or headers, 6 paused, 7 suspended since too much is parked.",
+		}, []string{"hook"}),
+		parked: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hooktail_parked",
+			Help: "Deliveries in the store that will be tried again.",
+		}, []string{"hook"}),
+		dead: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hooktail_dead",
+			Help: "Deliveries in the store that wait for a person.",
+		}, []string{"hook"}),
+		oldest: auto.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "hooktail_oldest_parked_seconds",
+			Help: "Age of the oldest parked delivery since its commit; 0: nothing is parked.",
 		}, []string{"hook"}),
 		hooks: make(map[int64]*hookMetrics),
 	}
@@ -99,6 +116,7 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 		label := strconv.FormatInt(id, 10)
 		h := m.newHook(label)
 		h.state = m.state.WithLabelValues(label)
+		h.parked, h.dead, h.oldest = m.parked.WithLabelValues(label), m.dead.WithLabelValues(label), m.oldest.WithLabelValues(label)
 		m.hooks[id] = h
 		return h
 	}
@@ -125,6 +143,9 @@ func (m *Metrics) forget(id int64) {
 	m.seconds.DeletePartialMatch(labels)
 	m.commit.DeletePartialMatch(labels)
 	m.state.DeletePartialMatch(labels)
+	m.parked.DeletePartialMatch(labels)
+	m.dead.DeletePartialMatch(labels)
+	m.oldest.DeletePartialMatch(labels)
 }
 
 // hookMetrics holds the children of one hook, so that counting looks up no
@@ -135,7 +156,8 @@ type hookMetrics struct {
 	attempts [results]prometheus.Counter
 	seconds  prometheus.Observer
 	commit   prometheus.Observer
-	state    prometheus.Gauge // nil for "other"
+
+	state, parked, dead, oldest prometheus.Gauge // nil for "other"
 
 	mu         sync.RWMutex
 	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
@@ -217,5 +239,20 @@ func (h *hookMetrics) latency(d time.Duration) {
 func (h *hookMetrics) enter(s State) {
 	if h != nil && h.state != nil {
 		h.state.Set(float64(s))
+	}
+}
+
+// backlog says how many rows there are.
+func (h *hookMetrics) backlog(parked, dead int) {
+	if h != nil && h.parked != nil {
+		h.parked.Set(float64(parked))
+		h.dead.Set(float64(dead))
+	}
+}
+
+// age says how old the oldest parked delivery is.
+func (h *hookMetrics) age(d time.Duration) {
+	if h != nil && h.oldest != nil {
+		h.oldest.Set(d.Seconds())
 	}
 }

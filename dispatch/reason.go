@@ -13,6 +13,7 @@ const (
 	ReasonRejected          // the receiver will not have this event: 400, 413, 414, 415, 422
 	ReasonExhausted         // attempts or time are used up
 	ReasonGone              // the receiver answered 410
+	ReasonSuspended         // the hook's parked deliveries take more space than they may
 )
 
 // String is the reason as a metric label.
@@ -30,6 +31,8 @@ func (r Reason) String() string {
 		return "exhausted"
 	case ReasonGone:
 		return "gone"
+	case ReasonSuspended:
+		return "suspended"
 	default:
 		return "none"
 	}
@@ -50,6 +53,8 @@ func (r Reason) remedy() string {
 		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
 	case ReasonGone:
 		return "save the hook once its receiver is there again, or switch it off"
+	case ReasonSuspended:
+		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
 	default:
 		return ""
 	}

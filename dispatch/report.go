@@ -13,11 +13,10 @@ import (
 func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	l.metrics.attempt(o)
 	if v.step == deliver {
-		e := it.Event
-		l.metrics.latency(e.Age + time.Since(e.Received))
+		l.metrics.latency(it.sinceCommit())
 		if l.log.Enabled(ctx, slog.LevelDebug) {
 			l.log.LogAttrs(ctx, slog.LevelDebug, fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action),
-				slog.String("event", it.letter.id), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
+				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
 		}
 		return
 	}
@@ -44,7 +43,7 @@ func (l *lane) reportBuried(it *item, v verdict) {
 func (l *lane) about(it *item) []slog.Attr {
 	return []slog.Attr{
 		slog.Int64("hook", l.hook), slog.String("action", string(it.Action)),
-		slog.String("event", it.letter.id), slog.Int("attempt", it.attempt),
+		slog.String("event", it.event.String()), slog.Int("attempt", it.attempt),
 	}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -28,6 +29,13 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
+// patient is the policy without an end, and with attempts at least that often:
+// for an outage of the own network, of which the hooks can do nothing.
+func (p Policy) patient() Policy {
+	p.MaxAttempts, p.RetryFor, p.Cap = 0, math.MaxInt64, min(p.Cap, 30*time.Second)
+	return p
+}
+
 // rejections is how often an event is tried that the receiver will not have.
 const rejections = 5
 
@@ -42,6 +50,7 @@ const (
 	retry               // it is tried again
 	bury                // it is dead
 	drop                // nobody wants it any more
+	forgo               // a person has removed it from the store
 )
 
 // verdict is a step with what belongs to it.

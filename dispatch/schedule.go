@@ -1,5 +1,7 @@
 package dispatch
 
+import "iter"
+
 // state is where an item is in its schedule.
 type state uint8
 
@@ -24,6 +26,7 @@ type schedule struct {
 	queue    fifo     // ready, in the order in which they became so
 	oldest   *item    // of all, in the order in which they were added
 	newest   *item
+	size     int
 }
 
 // project is the part of a schedule with the deliveries of one project: what may
@@ -38,8 +41,8 @@ type project struct {
 // add appends the item.
 func (s *schedule) add(it *item) {
 	s.enlist(it)
-	p := s.project(it.Event.Project)
-	if p.first == nil && it.Event.Task != 0 {
+	p := s.project(it.project)
+	if p.first == nil && it.task != 0 {
 		s.append(p, it)
 		return
 	}
@@ -52,6 +55,75 @@ func (s *schedule) add(it *item) {
 	if p.first == it && p.open == 0 {
 		s.release(it)
 	}
+}
+
+// isBehindStored reports whether the item, if it is added now, waits for one that
+// is stored. Of those that wait for each other, directly or not, all are stored
+// or none.
+func (s *schedule) isBehindStored(it *item) bool {
+	p := s.projects[it.project]
+	switch {
+	case p == nil:
+		return false
+	case p.first != nil:
+		return p.first.stored
+	case it.task != 0:
+		last := p.last[it.task]
+		return last != nil && last.stored
+	}
+	for _, last := range p.last {
+		if last.stored {
+			return true
+		}
+	}
+	return false
+}
+
+// waitingFor is the item, which is the first of its task, and all that wait for
+// it or for what it waits for, in order.
+func (s *schedule) waitingFor(it *item) iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		if s.projects[it.project].first == nil {
+			for ; it != nil && yield(it); it = it.follow {
+			}
+			return
+		}
+		for x := s.oldest; x != nil; x = x.newer {
+			if x.project == it.project && !yield(x) {
+				return
+			}
+		}
+	}
+}
+
+// all is every item, in the order in which they were added.
+func (s *schedule) all() iter.Seq[*item] {
+	return func(yield func(*item) bool) {
+		for it := s.oldest; it != nil; {
+			newer := it.newer // yield may let go of the item
+			if !yield(it) {
+				return
+			}
+			it = newer
+		}
+	}
+}
+
+// rebuilt is a schedule of those of the items that are to stay, in their states.
+// None that stays may wait for one that does not.
+func (s *schedule) rebuilt(stays func(*item) bool) schedule {
+	var out schedule
+	for it := range s.all() {
+		it.follow, it.older, it.newer = nil, nil, nil
+		if !stays(it) {
+			continue
+		}
+		before := it.state
+		if out.add(it); before == running || before == waiting {
+			it.state = before
+		}
+	}
+	return out
 }
 
 // next hands out the item that has been ready for longest, nil if none is.
@@ -91,7 +163,7 @@ func (s *schedule) release(it *item) {
 // done removes an item that was running, and releases what waited for it.
 func (s *schedule) done(it *item) {
 	s.delist(it)
-	p := s.projects[it.Event.Project]
+	p := s.projects[it.project]
 	if it == p.first {
 		p.first = it.follow
 		s.advance(p)
@@ -100,7 +172,7 @@ func (s *schedule) done(it *item) {
 		if it.follow != nil {
 			s.release(it.follow)
 		} else {
-			delete(p.last, it.Event.Task)
+			delete(p.last, it.task)
 		}
 	}
 	it.follow = nil
@@ -111,13 +183,13 @@ func (s *schedule) done(it *item) {
 			s.release(p.first)
 		}
 	default:
-		s.discard(it.Event.Project, p)
+		s.discard(it.project, p)
 	}
 }
 
 // advance moves what followed a barrier before the next one.
 func (s *schedule) advance(p *project) {
-	for p.first != nil && p.first.Event.Task != 0 {
+	for p.first != nil && p.first.task != 0 {
 		it := p.first
 		p.first, it.follow = it.follow, nil
 		s.append(p, it)
@@ -130,12 +202,12 @@ func (s *schedule) advance(p *project) {
 // append puts an item after those of its task, before the barrier.
 func (s *schedule) append(p *project, it *item) {
 	p.open++
-	if before := p.last[it.Event.Task]; before != nil {
+	if before := p.last[it.task]; before != nil {
 		before.follow = it
 	} else {
 		s.release(it)
 	}
-	p.last[it.Event.Task] = it
+	p.last[it.task] = it
 }
 
 func (s *schedule) project(id int64) *project {
@@ -162,6 +234,7 @@ func (s *schedule) discard(id int64, p *project) {
 }
 
 func (s *schedule) enlist(it *item) {
+	s.size++
 	it.state = behind
 	it.older, it.newer = s.newest, nil
 	if s.newest != nil {
@@ -173,6 +246,7 @@ func (s *schedule) enlist(it *item) {
 }
 
 func (s *schedule) delist(it *item) {
+	s.size--
 	if it.older != nil {
 		it.older.newer = it.newer
 	} else {
@@ -200,6 +274,11 @@ func (q *fifo) push(it *item) {
 	}
 	q.items = append(q.items, it)
 }
+
+func (q *fifo) len() int { return len(q.items) - q.from }
+
+// waiting is what is in the queue; some of it may have been handed out.
+func (q *fifo) waiting() []*item { return q.items[q.from:] }
 
 // trim removes what is not ready any more from the front.
 func (q *fifo) trim() {

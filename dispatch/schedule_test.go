@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -18,10 +19,10 @@ type modelItem struct {
 
 // mayGo reports whether nothing that is not done stands before the i-th.
 func (m model) mayGo(i int) bool {
-	e := m[i].it.Event
+	it := m[i].it
 	for _, earlier := range m[:i] {
-		b := earlier.it.Event
-		if b.Project == e.Project && (b.Task == e.Task || b.Task == 0 || e.Task == 0) {
+		b := earlier.it
+		if b.project == it.project && (b.task == it.task || b.task == 0 || it.task == 0) {
 			return false
 		}
 	}
@@ -69,10 +70,10 @@ func TestScheduleAgainstModel(t *testing.T) {
 		handedOut := func(it *item, who string) {
 			i := m.index(it)
 			if i < 0 || m[i].state != behind {
-				t.Fatalf("%s handed out event %d, which is not waiting for it", who, it.Event.ID.Ordinal)
+				t.Fatalf("%s handed out event %d, which is not waiting for it", who, it.event.Ordinal)
 			}
 			if !m.mayGo(i) {
-				t.Fatalf("%s handed out event %d before its turn", who, it.Event.ID.Ordinal)
+				t.Fatalf("%s handed out event %d before its turn", who, it.event.Ordinal)
 			}
 			m[i].state = running
 		}
@@ -89,7 +90,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 					Project: rapid.Int64Range(1, 3).Draw(t, "project"),
 					Task:    rapid.Int64Range(0, 4).Draw(t, "task"),
 				}
-				it := &item{Delivery: Delivery{Event: e}}
+				it := newItem(Delivery{Event: e}, nil, time.Time{})
 				added++
 				s.add(it)
 				m = append(m, &modelItem{it: it})
@@ -98,7 +99,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 				it := s.next()
 				if it == nil {
 					if stuck := m.stuck(); stuck != nil {
-						t.Fatalf("event %d is stuck", stuck.Event.ID.Ordinal)
+						t.Fatalf("event %d is stuck", stuck.event.Ordinal)
 					}
 					return
 				}
@@ -167,7 +168,7 @@ func firstRunning(m model) *modelItem {
 func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	var s schedule
 	for n := range 100 {
-		s.add(&item{Delivery: Delivery{Event: makeEvent(n, int64(n+1))}})
+		s.add(newItem(Delivery{Event: makeEvent(n, int64(n+1))}, nil, time.Time{}))
 	}
 	for range 99 {
 		s.done(s.takeOldest())

@@ -1,0 +1,123 @@
+package dispatch
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// work attempts the delivery, and one after the other that may go then.
+func (l *lane) work(ctx context.Context, it *item) {
+	for it != nil {
+		o, v, made := l.attempt(ctx, it)
+		if v.step != deliver && ctx.Err() != nil {
+			return // closed: the attempt was cut off and says nothing
+		}
+		it = l.settle(it, o, v, made)
+	}
+}
+
+// attempt makes an attempt unless there is nobody to make it for.
+func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, made bool) {
+	hook, ok := l.hooks.Hook(l.hook)
+	switch {
+	case !ok || !hook.Active:
+		return o, verdict{step: drop}, false
+	case hook.Refused != ReasonNone:
+		return o, verdict{step: bury, reason: hook.Refused}, false
+	case l.stopped.Load() == hook.revision:
+		return o, verdict{step: bury, reason: ReasonGone}, false
+	}
+	if it.letter == nil && it.body == nil {
+		if v := l.fetch(ctx, it); v.step != deliver {
+			return o, v, false
+		}
+	}
+	message, grown := it.message()
+	if grown > 0 {
+		l.grown(grown)
+	}
+	o = l.sender.Send(ctx, hook, message)
+	v = l.judge(it, o)
+	if v.step != deliver && ctx.Err() != nil {
+		return o, v, true
+	}
+	l.report(ctx, it, o, v)
+	if v.stop {
+		l.stopped.Store(hook.revision)
+		l.metrics.enter(StateStopped)
+	}
+	return o, v, true
+}
+
+// judge is the verdict on an attempt. While the own network is gone neither
+// attempts nor time count against the delivery.
+func (l *lane) judge(it *item, o Outcome) verdict {
+	now := time.Now()
+	if l.network.observe(l.hook, o, now) {
+		it.spared++
+		return l.policy.patient().verdict(o, it.attempt, 0, rand.Float64())
+	}
+	if o.Result == Result2xx {
+		return verdict{step: deliver}
+	}
+	age := now.Sub(it.added) - (l.network.lost(now) - it.excused)
+	return l.policy.verdict(o, it.attempt-it.spared, age, rand.Float64())
+}
+
+// Bodies are read for several deliveries at once: for one, and for those whose
+// turn comes soon.
+const (
+	fetchRows  = 64
+	fetchBytes = 256 << 10
+)
+
+// fetch reads the item's body from the store. The verdict is to deliver it, or
+// what happens instead.
+func (l *lane) fetch(ctx context.Context, it *item) verdict {
+	items := l.soon(it)
+	events := make([]mapping.ID, len(items))
+	for i := range items {
+		events[i] = items[i].event
+	}
+	bodies, err := l.store.store.Bodies(ctx, l.hook, events)
+	if err != nil {
+		if ctx.Err() == nil {
+			l.log.Error("the store of parked deliveries did not answer; trying again", "hook", l.hook, "error", err)
+		}
+		return verdict{step: retry, delay: time.Second}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, other := range items {
+		if other == it || other.state == ready {
+			other.body = bodies[other.event]
+		}
+	}
+	if it.body == nil {
+		return verdict{step: forgo}
+	}
+	return verdict{step: deliver}
+}
+
+// soon is the item, and those that may go and have no body either.
+func (l *lane) soon(it *item) []*item {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	items, bytes := []*item{it}, it.bytes
+	if l.health.failing {
+		return items
+	}
+	for _, other := range l.schedule.queue.waiting() {
+		if other.state != ready || other.letter != nil || other.body != nil {
+			continue
+		}
+		if bytes += other.bytes; bytes > fetchBytes || len(items) == fetchRows {
+			break
+		}
+		items = append(items, other)
+	}
+	return items
+}

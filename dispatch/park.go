@@ -1,0 +1,197 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Restore lets the lanes go on with what is in the Store. It is to be called once,
+// before Enqueue.
+func (d *Dispatcher) Restore(backlogs []parking.Backlog, settings []parking.Setting) {
+	d.Settings(settings)
+	for _, b := range backlogs {
+		d.with(b.Hook, func(l *lane) { l.begin(b) })
+	}
+}
+
+// Settings tells what people have said of hooks, of all that they have said
+// anything of.
+func (d *Dispatcher) Settings(settings []parking.Setting) {
+	said := make(map[int64]parking.Setting, len(settings))
+	for _, s := range settings {
+		said[s.Hook] = s
+		if s.Paused || !s.Suspended.IsZero() {
+			d.with(s.Hook, func(*lane) {})
+		}
+	}
+	d.each(func(l *lane) { l.set(said[l.hook]) })
+}
+
+// Redriven tells of rows that were dead and are parked again.
+func (d *Dispatcher) Redriven(rows []parking.Row) {
+	from := make(map[int64]mapping.ID)
+	for i := range rows {
+		first, known := from[rows[i].Hook]
+		if !known || parking.Compare(rows[i].Event, first) < 0 {
+			from[rows[i].Hook] = rows[i].Event
+		}
+	}
+	for hook, first := range from {
+		d.with(hook, func(l *lane) { l.redriven(first) })
+	}
+}
+
+// Recount has the Store's rows counted anew, since they may be changed by others,
+// and waits for it.
+func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]parking.Backlog, error)) error {
+	counted := make(chan error, 1)
+	d.writer.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
+		backlogs, err := count(ctx)
+		rows := make(map[int64]parking.Backlog, len(backlogs))
+		for _, b := range backlogs {
+			rows[b.Hook] = b
+		}
+		if err == nil {
+			d.each(func(l *lane) { l.recount(rows[l.hook]) })
+		}
+		counted <- err
+		return nil
+	}})
+	select {
+	case err := <-counted:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Hasten prepares for the end: what waits for another attempt is stored at once,
+// and what fails from now on.
+func (d *Dispatcher) Hasten() { d.each((*lane).hasten) }
+
+// Park ends delivery: nothing starts any more, and all that is unfinished is
+// stored, in flight or not. It returns when that has been done, or ctx ends.
+func (d *Dispatcher) Park(ctx context.Context) error {
+	if d.writer == nil {
+		return nil
+	}
+	d.each((*lane).halt)
+	if err := d.budget.drained(ctx); err != nil {
+		return fmt.Errorf("park deliveries: %w", err)
+	}
+	return nil
+}
+
+// Ages brings the ages of the oldest parked deliveries up to date.
+func (d *Dispatcher) Ages() { d.each((*lane).measure) }
+
+func (d *Dispatcher) each(f func(*lane)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.writer == nil || d.closed {
+		return
+	}
+	for _, l := range d.lanes {
+		f(l)
+	}
+}
+
+// with calls f for the lane of the hook, which is made if there is none.
+func (d *Dispatcher) with(hook int64, f func(*lane)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.writer != nil && !d.closed {
+		f(d.lane(hook))
+	}
+}
+
+// begin is the lane's first look at what is stored for it.
+func (l *lane) begin(b parking.Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count(b)
+	if b.Parked.Rows > 0 {
+		l.rewind(mapping.ID{})
+		l.fill(time.Now())
+	}
+}
+
+func (l *lane) recount(b parking.Backlog) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.count(b)
+}
+
+func (l *lane) count(b parking.Backlog) {
+	l.parked, l.dead, l.bytes = int(b.Parked.Rows), int(b.Dead.Rows), b.Parked.Bytes+b.Dead.Bytes
+	l.metrics.backlog(l.parked, l.dead)
+}
+
+func (l *lane) redriven(first mapping.ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rewind(first)
+	l.fill(time.Now())
+}
+
+// set makes the setting the lane's.
+func (l *lane) set(s parking.Setting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := [...]bool{l.paused, l.suspended}
+	l.paused = s.Paused || l.halted
+	switch {
+	case !s.Suspended.IsZero():
+		l.suspended, l.confirmed = true, true
+	case l.confirmed: // otherwise the store does not know yet
+		l.suspended, l.confirmed = false, false
+	}
+	if before == [...]bool{l.paused, l.suspended} {
+		return
+	}
+	switch {
+	case l.paused:
+		l.keepAll()
+		l.metrics.enter(StatePaused)
+	case l.suspended:
+		l.metrics.enter(StateSuspended)
+	default:
+		l.metrics.enter(StateLive)
+	}
+	l.fill(time.Now())
+}
+
+func (l *lane) hasten() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.leaving = true
+	for _, it := range l.waiting {
+		if !it.stored {
+			l.keepWith(it)
+		}
+	}
+}
+
+func (l *lane) halt() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.halted, l.paused = true, true
+	l.keepAll()
+}
+
+func (l *lane) measure() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var age time.Duration
+	for it := range l.schedule.all() {
+		if it.stored {
+			age = time.Since(it.committed)
+			break
+		}
+	}
+	l.metrics.age(max(0, age))
+}

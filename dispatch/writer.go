@@ -1,0 +1,224 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// Bounds of one transaction. Bodies count as they are built: one that is larger
+// passes alone.
+const (
+	batchRows  = 1000
+	batchBytes = 1 << 20
+)
+
+// linger is how long the writer lets a batch grow.
+const linger = 5 * time.Millisecond
+
+// kind is what is done with a row.
+type kind uint8
+
+const (
+	insert kind = iota
+	update
+	entomb
+	remove
+)
+
+// note is a decision of a lane that is to be written.
+type note struct {
+	kind kind
+	lane *lane
+	item *item
+	row  parking.Row                 // as of the decision, without the body
+	ask  func(context.Context) error // instead of all that: a question, in its place among the notes
+}
+
+// writer takes the lanes' decisions to the store, in the order in which they
+// were made, many in a transaction. It repeats what fails: what is not written
+// is not done, and nothing is lost. It is safe for concurrent use.
+type writer struct {
+	store   Store
+	log     *slog.Logger
+	grown   func(bytes int64)
+	cancel  context.CancelFunc
+	stopped chan struct{}
+	more    chan struct{} // has a token when there may be notes
+
+	mu     sync.Mutex
+	notes  []note
+	closed bool
+}
+
+// newWriter is a writer with its goroutine; close it.
+func newWriter(store Store, log *slog.Logger, grown func(bytes int64)) *writer {
+	ctx, cancel := context.WithCancel(context.Background())
+	w := &writer{
+		store: store, log: log, grown: grown, cancel: cancel,
+		stopped: make(chan struct{}), more: make(chan struct{}, 1),
+	}
+	go func() {
+		defer close(w.stopped)
+		w.run(ctx)
+	}()
+	return w
+}
+
+// add takes notes on. What is added after close is left.
+func (w *writer) add(notes ...note) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.notes = append(w.notes, notes...)
+	w.wake()
+}
+
+func (w *writer) wake() {
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+}
+
+// close writes what has been added, for that long at most, and ends the writer.
+func (w *writer) close(patience time.Duration) {
+	timer := time.AfterFunc(patience, w.cancel)
+	defer timer.Stop()
+	w.mu.Lock()
+	w.closed = true
+	w.wake()
+	w.mu.Unlock()
+	<-w.stopped
+	w.cancel()
+}
+
+func (w *writer) run(ctx context.Context) {
+	for {
+		select {
+		case <-w.more:
+		case <-ctx.Done():
+			return
+		}
+		pause(ctx, linger)
+		for {
+			batch, closed := w.take()
+			if len(batch) == 0 && closed {
+				return
+			}
+			if len(batch) == 0 {
+				break
+			}
+			if err := w.write(ctx, batch, closed); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// take removes the notes of the next transaction, or one question. A row is
+// changed once in a transaction.
+func (w *writer) take() (batch []note, closed bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, bytes := 0, 0
+	seen := make(map[parking.Key]struct{})
+	for n < min(len(w.notes), batchRows) {
+		next := &w.notes[n]
+		if next.ask != nil {
+			n = max(n, 1)
+			break
+		}
+		key := next.row.Key
+		if _, again := seen[key]; again || n > 0 && bytes+next.size() > batchBytes {
+			break
+		}
+		seen[key] = struct{}{}
+		bytes += next.size()
+		n++
+	}
+	batch = w.notes[:n:n]
+	if w.notes = w.notes[n:]; len(w.notes) == 0 {
+		w.notes = nil
+	}
+	return batch, w.closed
+}
+
+// size is about how many bytes the note adds to a transaction.
+func (n *note) size() int {
+	if n.kind == insert {
+		return n.row.Bytes
+	}
+	return 0
+}
+
+// write does what the notes say until it has been done or ctx ends.
+func (w *writer) write(ctx context.Context, batch []note, closed bool) error {
+	if batch[0].ask != nil {
+		if closed {
+			return nil // nobody needs the answer any more
+		}
+		return w.persist(ctx, batch[0].ask)
+	}
+	b := w.batch(batch)
+	if err := w.persist(ctx, func(ctx context.Context) error { return w.store.Apply(ctx, b) }); err != nil {
+		return err
+	}
+	for i := range batch {
+		batch[i].lane.wrote(&batch[i])
+	}
+	return nil
+}
+
+// batch is the notes as the store wants them.
+func (w *writer) batch(notes []note) parking.Batch {
+	var b parking.Batch
+	for i := range notes {
+		n := &notes[i]
+		attempt := parking.Attempt{
+			Key: n.row.Key, Attempts: n.row.Attempts, Next: n.row.Next,
+			LastResult: n.row.LastResult, LastStatus: n.row.LastStatus, Reason: n.row.Reason,
+		}
+		switch n.kind {
+		case insert:
+			m, grown := n.item.letter.message(n.item.Target, n.row.Attempts)
+			w.grown(grown)
+			n.row.Body, n.row.Bytes = m.Body, len(m.Body)
+			b.Insert = append(b.Insert, n.row)
+		case update:
+			b.Update = append(b.Update, attempt)
+		case entomb:
+			b.Bury = append(b.Bury, attempt)
+		case remove:
+			b.Delete = append(b.Delete, n.row.Key)
+		}
+	}
+	return b
+}
+
+// persist repeats f until it succeeds or ctx ends.
+func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
+	const first, longest = 100 * time.Millisecond, 5 * time.Second
+	for wait := first; ; wait = min(2*wait, longest) {
+		err := f(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		w.log.Error("the store of parked deliveries did not answer; trying again: the slot waits for it", "error", err, "next", wait)
+		if pause(ctx, wait); ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// pause waits, but not longer than ctx lasts.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
