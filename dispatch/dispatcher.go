@@ -39,6 +39,7 @@ type Dispatcher struct {
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
+	halted bool // Park was called
 	closed bool
 }
 
@@ -134,6 +135,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 		}
 		l.store, l.maxBytes = d.writer, d.o.MaxParked
 		l.after, l.lowest = theEnd(), theEnd()
+		l.halted, l.paused = d.halted, d.halted
 		d.lanes[hook] = l
 	}
 	return l

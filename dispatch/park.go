@@ -73,13 +73,29 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 // and what fails from now on.
 func (d *Dispatcher) Hasten() { d.each((*lane).hasten) }
 
-// Park ends delivery: nothing starts any more, and all that is unfinished is
-// stored, in flight or not. It returns when that has been done, or ctx ends.
+// Park ends delivery: nothing starts any more, what is in flight comes to its
+// end, and what is unfinished is stored. It returns when all that has been done,
+// or ctx ends. Without a Store it only waits for what is in flight.
 func (d *Dispatcher) Park(ctx context.Context) error {
+	d.mu.Lock()
+	d.halted = true
+	for _, l := range d.lanes {
+		l.halt()
+	}
+	d.mu.Unlock()
+	idle := make(chan struct{})
+	go func() {
+		d.wg.Wait()
+		close(idle)
+	}()
+	select {
+	case <-idle:
+	case <-ctx.Done():
+		return fmt.Errorf("wait for what is in flight: %w", ctx.Err())
+	}
 	if d.writer == nil {
 		return nil
 	}
-	d.each((*lane).halt)
 	if err := d.budget.drained(ctx); err != nil {
 		return fmt.Errorf("park deliveries: %w", err)
 	}
@@ -180,7 +196,9 @@ func (l *lane) halt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.halted, l.paused = true, true
-	l.keepAll()
+	if l.store != nil {
+		l.keepAll()
+	}
 }
 
 func (l *lane) measure() {
