@@ -22,6 +22,7 @@ const (
 	maxName   = 63 // bytes: NAMEDATALEN less the final zero
 	maxTime   = time.Duration(math.MaxInt64)
 	minMemory = 16 * MiB
+	minPark   = MiB
 	off       = "off" // HTTP_ADDR: no server
 )
 
@@ -35,6 +36,8 @@ func (c *Config) check(name string) error {
 		return checkSlot(c.Slot)
 	case "PUBLICATION":
 		return checkName(c.Publication)
+	case "STATE_SCHEMA":
+		return checkName(c.StateSchema)
 	case "SOURCE_SCHEMA":
 		return checkName(c.SourceSchema)
 	case "PROJECT_TABLE":
@@ -63,6 +66,10 @@ func (c *Config) check(name string) error {
 		return within(c.RetryFor, 1, maxTime)
 	case "HOOK_CONCURRENCY":
 		return within(c.HookConcurrency, 1, 1000)
+	case "PARK_MAX_BYTES":
+		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
+	case "DEAD_RETENTION":
+		return within(c.DeadRetention, time.Hour, maxTime)
 	case "MEMORY":
 		return within(c.Memory, minMemory, math.MaxInt64)
 	case "GRACE":

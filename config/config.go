@@ -24,6 +24,7 @@ type Config struct {
 	Slot        string `envconfig:"SLOT" default:"hooktail" allowed:"1 to 63 lower-case letters, digits and underscores" meaning:"the replication slot"`
 	Publication string `envconfig:"PUBLICATION" default:"hooktail" allowed:"a name of 1 to 63 bytes" meaning:"the publication"`
 
+	StateSchema        string `envconfig:"STATE_SCHEMA" default:"hooktail" allowed:"a name of 1 to 63 bytes" meaning:"the schema of hooktail's own tables, which setup makes"`
 	SourceSchema       string `envconfig:"SOURCE_SCHEMA" default:"public" allowed:"a name of 1 to 63 bytes" meaning:"the schema of Label Studio's tables"`
 	ProjectTable       string `envconfig:"PROJECT_TABLE" default:"project" allowed:"a name of 1 to 63 bytes" meaning:"the table of projects"`
 	TaskTable          string `envconfig:"TASK_TABLE" default:"task" allowed:"a name of 1 to 63 bytes" meaning:"the table of tasks"`
@@ -41,6 +42,9 @@ type Config struct {
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
 	HookConcurrency int           `envconfig:"HOOK_CONCURRENCY" default:"8" allowed:"a whole number from 1 to 1000" meaning:"how many requests one hook has in flight at most"`
 	Egress          Egress        `envconfig:"EGRESS" default:"internal" allowed:"internal, public, or CIDRs separated by commas" meaning:"the addresses that hooks may have; internal: all but link-local, metadata, multicast and unspecified ones; public: no private or loopback ones either; CIDRs: these alone"`
+
+	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies; beyond it the hook is suspended"`
+	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`
 
 	Memory    Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"about how much memory hooktail may take"`
 	Grace     time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for what is in flight"`

@@ -35,16 +35,18 @@ func allowed() map[string]arrows {
 		dispatchtest = "dispatch/dispatchtest"
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
+		parking      = "dispatch/parking"
 		testdata     = "testdata"
 	)
 	return map[string]arrows{
 		config:   {never: []string{"net/http"}},
 		cdc:      {tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{parking}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{throwaway, testdata},
+			may:   []string{parking, throwaway, testdata},
 			tests: []string{conformance, cdctest, dispatchtest},
 		},
 

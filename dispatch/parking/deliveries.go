@@ -1,0 +1,137 @@
+package parking
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Filter says which stored deliveries are meant. The zero value of a field means
+// any, and so the zero Filter all.
+type Filter struct {
+	Hook   int64
+	Event  mapping.ID
+	Action mapping.Action // as the hook spells it
+	State  State
+	Since  time.Time // committed then or later
+	Reason string
+	Limit  int // the first so many, in the order of hooks and events
+}
+
+// where is the condition, with its parameters.
+func (f Filter) where() (sql string, args []any) {
+	conditions := []string{"true"}
+	add := func(condition string, arg any) {
+		args = append(args, arg)
+		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Hook != 0 {
+		add("hook_id = $%d", f.Hook)
+	}
+	if f.Event != (mapping.ID{}) {
+		add("commit_lsn = $%d::text::pg_lsn", f.Event.Commit.String())
+		add("ordinal = $%d", f.Event.Ordinal)
+		add("timeline = $%d", f.Event.Timeline)
+	}
+	if f.Action != "" {
+		add("action = $%d", string(f.Action))
+	}
+	if f.State != "" {
+		add("state = $%d", string(f.State))
+	}
+	if !f.Since.IsZero() {
+		add("committed_at >= $%d", f.Since)
+	}
+	if f.Reason != "" {
+		add("reason = $%d", f.Reason)
+	}
+	return strings.Join(conditions, " AND "), args
+}
+
+// first is the order and the limit that follow the condition.
+func (f Filter) first() string {
+	order := " ORDER BY hook_id, commit_lsn, ordinal, timeline"
+	if f.Limit > 0 {
+		order += fmt.Sprintf(" LIMIT %d", f.Limit)
+	}
+	return order
+}
+
+// List is the stored deliveries that the filter means, in the order of hooks and
+// events, without bodies.
+func (s *Store) List(ctx context.Context, f Filter) ([]Row, error) {
+	where, args := f.where()
+	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE `+where+f.first(), args...)
+	return rows, wrap(err, "list deliveries")
+}
+
+// Show is the stored deliveries of one event with their bodies: to one hook, or,
+// if that is 0, to all that have it. There may be none.
+func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, error) {
+	f := Filter{Hook: hook, Event: event}
+	where, args := f.where()
+	rows, err := s.rows(ctx, `SELECT `+columns+`, body FROM {parked} WHERE `+where+f.first(), args...)
+	return rows, wrap(err, "show deliveries")
+}
+
+// Redrive parks dead deliveries again, as if never attempted, and tells the
+// hooktail that runs. They keep their ids and their places in the order; what was
+// delivered meanwhile is not sent again. Only the dead among what the filter
+// means are redriven, and only those whose body was kept. n is how many; a dry
+// run only counts them.
+func (s *Store) Redrive(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
+	f.State = Dead
+	where, args := f.where()
+	n, err = s.change(ctx, f, where+" AND bytes > 0", args, dryRun, `UPDATE {parked} SET state = 'parked', dead_at = NULL, reason = '',
+		attempts = 0, added_at = now(), next_attempt_at = NULL, redriven = true`)
+	return n, wrap(err, "redrive deliveries")
+}
+
+// Discard deletes stored deliveries for good, parked ones too where the filter
+// means them. One that a lane has in its hands at that moment may be delivered
+// all the same. n is how many; a dry run only counts them.
+func (s *Store) Discard(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
+	where, args := f.where()
+	n, err = s.change(ctx, f, where, args, dryRun, `DELETE FROM {parked}`)
+	return n, wrap(err, "discard deliveries")
+}
+
+// change runs the statement on the rows that are meant and tells the hooktail
+// that runs, or counts them.
+func (s *Store) change(ctx context.Context, f Filter, where string, args []any, dryRun bool, statement string) (n int64, err error) {
+	meant := `SELECT ctid FROM {parked} WHERE ` + where + f.first()
+	if dryRun {
+		err = s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM (`+meant+`) AS meant`), args...).Scan(&n)
+		return n, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, s.sql(statement+` WHERE ctid = ANY (ARRAY(`+meant+` FOR UPDATE))`), args...)
+		if err != nil {
+			return err
+		}
+		n = tag.RowsAffected()
+		return s.tell(ctx, tx)
+	})
+	return n, err
+}
+
+// expireRows bounds the transactions of Expire.
+const expireRows = 10_000
+
+// Expire deletes the deliveries that died before that time, by the clock of the
+// database, some at a time. n is how many, also with an error.
+func (s *Store) Expire(ctx context.Context, before time.Time) (n int64, err error) {
+	for {
+		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE ctid = ANY (ARRAY(
+			SELECT ctid FROM {parked} WHERE state = 'dead' AND dead_at < $1 ORDER BY dead_at LIMIT $2 FOR UPDATE SKIP LOCKED))`), before, expireRows)
+		n += tag.RowsAffected()
+		if err != nil || tag.RowsAffected() < expireRows {
+			return n, wrap(err, "expire dead deliveries")
+		}
+	}
+}
