@@ -21,6 +21,7 @@ type Sender struct {
 	transport http.RoundTripper
 	timeout   time.Duration
 	userAgent []string
+	secrets   func(hook int64) []SigningKey
 	close     func()
 }
 
@@ -31,6 +32,11 @@ type SenderOptions struct {
 	Concurrency int               // of requests to one host, for which connections are kept; 0 is 64
 	Version     string            // for User-Agent
 	Transport   http.RoundTripper // instead of the own, for tests
+
+	// Secrets are the keys that the hook's requests are signed with: none, the
+	// current one, or the current one and the one before. It is called once per
+	// attempt, by many goroutines at once, and must not block. Nil: nothing is signed.
+	Secrets func(hook int64) []SigningKey
 }
 
 // NewSender is a Sender; Close it.
@@ -41,7 +47,11 @@ func NewSender(o SenderOptions) *Sender {
 	s := &Sender{
 		transport: o.Transport, timeout: o.Timeout,
 		userAgent: []string{"hooktail/" + or(o.Version, "dev")},
+		secrets:   o.Secrets,
 		close:     func() {},
+	}
+	if s.secrets == nil {
+		s.secrets = func(int64) []SigningKey { return nil }
 	}
 	if o.Transport == nil {
 		own := newTransport(o)
@@ -121,7 +131,8 @@ func (s *Sender) request(ctx context.Context, hook *Hook, m Message, now time.Ti
 	if _, own := h["User-Agent"]; !own {
 		h["User-Agent"] = s.userAgent
 	}
-	values := [...]string{m.ID, strconv.FormatInt(now.Unix(), 10), strconv.Itoa(m.Attempt), m.LSN, m.Committed}
+	timestamp := strconv.FormatInt(now.Unix(), 10)
+	values := [...]string{m.ID, timestamp, strconv.Itoa(m.Attempt), m.LSN, m.Committed, ""}
 	// net/http sends again by itself, on a new connection, what it sent on a kept
 	// one that turned out to be closed: it may, because of Idempotency-Key.
 	h["Idempotency-Key"] = values[0:1:1]
@@ -130,6 +141,10 @@ func (s *Sender) request(ctx context.Context, hook *Hook, m Message, now time.Ti
 	h["webhook-attempt"] = values[2:3:3]
 	h["hooktail-lsn"] = values[3:4:4]
 	h["hooktail-commit-time"] = values[4:5:5]
+	if keys := s.secrets(hook.ID); len(keys) > 0 {
+		values[5] = Sign(keys, m.ID, timestamp, m.Body)
+		h["webhook-signature"] = values[5:6:6]
+	}
 	r.Header = h
 	r.ContentLength = int64(len(m.Body))
 	r.Body = newBody(m.Body)
