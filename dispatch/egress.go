@@ -13,9 +13,10 @@ import (
 // ErrBlocked is what a forbidden address ends an attempt with.
 var ErrBlocked = errors.New("address is forbidden by the egress policy")
 
-type blockedError struct{ address netip.Addr }
+// blockedError is ErrBlocked with what was to be reached.
+type blockedError struct{ to string }
 
-func (e *blockedError) Error() string { return e.address.String() + ": " + ErrBlocked.Error() }
+func (e *blockedError) Error() string { return e.to + ": " + ErrBlocked.Error() }
 func (e *blockedError) Unwrap() error { return ErrBlocked }
 
 // Egress says which addresses hooks may reach. It is asked when a connection is
@@ -26,15 +27,18 @@ type Egress struct {
 	only  []netip.Prefix // instead: what alone is allowed
 }
 
-// Special addresses of cloud providers, where credentials and secrets of the
-// machine are to be had. They lie in ranges that a policy may allow.
-var metadata = []netip.Addr{
-	netip.MustParseAddr("100.100.100.200"), // Alibaba, in the shared range of RFC 6598
-	netip.MustParseAddr("168.63.129.16"),   // Azure, a public address
-	netip.MustParseAddr("192.0.0.192"),     // Oracle
-	netip.MustParseAddr("fd00:ec2::254"),   // AWS, unique local
-	netip.MustParseAddr("fd00:ec2::23"),    // AWS EKS
-	netip.MustParseAddr("fd20:ce::254"),    // Google
+// metadata is where cloud providers have credentials and secrets of the machine.
+// These lie in ranges that a policy may allow; others are link-local.
+var metadata = []netip.Prefix{
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba, in the shared range of RFC 6598
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure, a public address
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS, all its services for the machine
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
 }
 
 // ParseEgress reads a policy: "internal" (everything but link-local and
@@ -85,7 +89,7 @@ func (e Egress) Control(_, address string, _ syscall.RawConn) error {
 		return fmt.Errorf("%w: not an IP address", ErrBlocked)
 	}
 	if addr := to.Addr(); !e.Allows(addr) {
-		return &blockedError{addr}
+		return &blockedError{addr.String()}
 	}
 	return nil
 }
@@ -102,7 +106,7 @@ func (e Egress) Allows(addr netip.Addr) bool {
 		return false
 	}
 	for _, m := range metadata {
-		if addr == m {
+		if m.Contains(addr) {
 			return false
 		}
 	}

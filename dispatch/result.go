@@ -100,8 +100,14 @@ func isUnreachable(err error) bool {
 		}
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial"
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isA[*unreachableError](err)
 }
+
+// unreachableError is a way to the receiver that is closed, for a reason without
+// secrets.
+type unreachableError struct{ why string }
+
+func (e *unreachableError) Error() string { return e.why }
 
 func isA[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
@@ -125,6 +131,10 @@ func describe(err error) string {
 		}
 	case ResultTLS:
 		return describeTLS(err)
+	case ResultRefused:
+		if unreachable, ok := errors.AsType[*unreachableError](err); ok {
+			return unreachable.Error()
+		}
 	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
 		if errno, ok := errors.AsType[syscall.Errno](err); ok {

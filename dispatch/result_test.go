@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"os"
 	"strings"
 	"syscall"
@@ -37,7 +36,9 @@ func TestResultOfError(t *testing.T) {
 		{"dial, otherwise", dial(errors.New("hush")), ResultRefused},
 		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}), ResultDNS},
 		{"look-up too slow", dial(&net.DNSError{Err: "timeout", Name: "x.invalid", IsTimeout: true}), ResultDNS},
-		{"blocked", dial(&blockedError{netip.MustParseAddr("169.254.169.254")}), ResultBlocked},
+		{"blocked", dial(&blockedError{"169.254.169.254"}), ResultBlocked},
+		{"no address that is allowed", &unreachableError{"none"}, ResultRefused},
+		{"no way to the proxy", &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("hush")}, ResultRefused},
 		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, ResultTLS},
 		{"another host", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, ResultTLS},
 		{"not TLS", tls.RecordHeaderError{Msg: "hush"}, ResultTLS},

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"maps"
@@ -31,6 +32,9 @@ type SenderOptions struct {
 	Egress      Egress            // of the own transport
 	Concurrency int               // of requests to one host, for which connections are kept; 0 is 64
 	Version     string            // for User-Agent
+	TLS         *tls.Config       // roots and certificate of the own transport; nil: the system's roots, no certificate
+	Proxy       ProxyFunc         // which proxy the own transport asks; nil: none
+	Resolver    *net.Resolver     // of the own transport; nil: the system's
 	Transport   http.RoundTripper // instead of the own, for tests
 
 	// Secrets are the keys that the hook's requests are signed with: none, the
@@ -54,27 +58,9 @@ func NewSender(o SenderOptions) *Sender {
 		s.secrets = func(int64) []SigningKey { return nil }
 	}
 	if o.Transport == nil {
-		own := newTransport(o)
-		s.transport, s.close = own, own.CloseIdleConnections
+		s.transport, s.close = newTransport(o)
 	}
 	return s
-}
-
-// newTransport speaks HTTP/1.1 on connections that are kept, asks no proxy, and
-// leaves the body's encoding alone.
-func newTransport(o SenderOptions) *http.Transport {
-	dialer := &net.Dialer{Timeout: o.Timeout, Control: o.Egress.Control}
-	var protocols http.Protocols
-	protocols.SetHTTP1(true)
-	return &http.Transport{
-		DialContext:            dialer.DialContext,
-		Protocols:              &protocols,
-		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    max(o.Concurrency, 64), // several hooks may share a host
-		IdleConnTimeout:        30 * time.Second,
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: 64 << 10,
-	}
 }
 
 // Close closes the connections that are idle.

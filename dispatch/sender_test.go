@@ -220,7 +220,8 @@ func TestConnectionIsReused(t *testing.T) {
 }
 
 func TestNoProxyFromTheEnvironment(t *testing.T) {
-	if newTransport(SenderOptions{}).Proxy != nil {
+	transport, _ := newTransport(SenderOptions{})
+	if own, ok := transport.(*http.Transport); !ok || own.Proxy != nil {
 		t.Error("a proxy is asked")
 	}
 }
