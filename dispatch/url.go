@@ -2,9 +2,11 @@ package dispatch
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/url"
 	"strconv"
+	"strings"
 )
 
 // URL is where a hook's requests go. It prints without what may be secret:
@@ -31,7 +33,22 @@ func ParseURL(text string) (URL, error) {
 			return URL{}, errors.New("url must have a port from 1 to 65535")
 		}
 	}
+	u.RawQuery = escapeQuery(u.RawQuery)
 	return URL{parsed: u}, nil
+}
+
+// escapeQuery escapes what would end the query on the request's first line, or is
+// not ASCII. net/url does so with the path alone.
+func escapeQuery(query string) string {
+	var b strings.Builder
+	for i := range len(query) {
+		if c := query[i]; c <= ' ' || c >= 0x7f {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // String is scheme://host[:port]/path, and empty for the zero URL.
