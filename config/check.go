@@ -70,6 +70,16 @@ func (c *Config) check(name string) error {
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":
 		return within(c.DeadRetention, time.Hour, maxTime)
+	case "SECRET_KEY":
+		return checkSecretKey(c.SecretKey)
+	case "TLS_CA":
+		return checkCertificates(c.TLSCA)
+	case "TLS_CERT":
+		return checkCertificates(c.TLSCert)
+	case "TLS_KEY":
+		return checkKey(c.TLSCert, c.TLSKey)
+	case "PROXY":
+		return checkProxy(c.Proxy)
 	case "MEMORY":
 		return within(c.Memory, minMemory, math.MaxInt64)
 	case "GRACE":

@@ -16,7 +16,7 @@ const Prefix = "HOOKTAIL_"
 //
 //	envconfig  the variable's name without the prefix
 //	default    the text that stands for a variable that is not set
-//	required   true if there is no default and the variable must be set
+//	required   true if the variable must be set; one with neither this nor a default may stay unset
 //	allowed    which values are accepted, as a noun
 //	meaning    what the value does
 type Config struct {
@@ -42,6 +42,12 @@ type Config struct {
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
 	HookConcurrency int           `envconfig:"HOOK_CONCURRENCY" default:"8" allowed:"a whole number from 1 to 1000" meaning:"how many requests one hook has in flight at most"`
 	Egress          Egress        `envconfig:"EGRESS" default:"internal" allowed:"internal, public, or CIDRs separated by commas" meaning:"the addresses that hooks may have; internal: all but link-local, metadata, multicast and unspecified ones; public: no private or loopback ones either; CIDRs: these alone"`
+	SecretKey       Secret        `envconfig:"SECRET_KEY" allowed:"32 bytes in base64 or hex; former keys may follow, separated by commas" meaning:"the key that encrypts the hooks' signing secrets in the database; not set: none can be stored"`
+
+	TLSCA   Secret `envconfig:"TLS_CA" allowed:"certificates in PEM" meaning:"certificate authorities of receivers, besides the system's"`
+	TLSCert Secret `envconfig:"TLS_CERT" allowed:"certificates in PEM, the own one first" meaning:"the certificate for receivers that ask for one"`
+	TLSKey  Secret `envconfig:"TLS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"the private key of HOOKTAIL_TLS_CERT"`
+	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"the proxy that requests go through; environment: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; not set: none, whatever these say"`
 
 	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies; beyond it the hook is suspended"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`

@@ -8,5 +8,7 @@
 //	Load         environment → Config, or all faults at once
 //	environment  where the text of a variable comes from: itself or a file
 //	check        what a value's type alone cannot say
+//	ClientTLS, ProxyURL, SecretKeys
+//	             what is made of several variables, or of a secret's text
 //	Variables    the list again, for people: help and documentation
 package config

@@ -48,10 +48,13 @@ func Load(environ []string) (Config, error) {
 
 // set converts the text to the field's type and checks the result.
 func (c *Config) set(v Variable, name string, field reflect.Value, t text) error {
-	if t.value == "" {
-		return &ValueError{Variable: v.Name, Problem: "is required and not set", Allowed: v.Allowed}
+	var err error
+	switch {
+	case t.value != "":
+		err = convert(field, t.value)
+	case v.Required:
+		err = problem("is required and not set")
 	}
-	err := convert(field, t.value)
 	if err == nil {
 		err = c.check(name)
 	}
@@ -59,7 +62,7 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 		return nil
 	}
 	fault := &ValueError{Variable: v.Name, Value: mask, Problem: err.Error(), Allowed: v.Allowed}
-	if !v.Secret && !t.fromFile {
+	if t.value == "" || !v.Secret && !t.fromFile {
 		fault.Value = showable(t.value)
 	}
 	return fault

@@ -105,6 +105,10 @@ func TestLoad(t *testing.T) {
 		},
 		{"parking at least", []string{"HOOKTAIL_PARK_MAX_BYTES=1MiB"}, func(c *config.Config) { c.ParkMaxBytes = config.MiB }},
 		{"retention at least", []string{"HOOKTAIL_DEAD_RETENTION=60m"}, func(c *config.Config) { c.DeadRetention = time.Hour }},
+		{"secret key", []string{"HOOKTAIL_SECRET_KEY=" + hexKey}, func(c *config.Config) { c.SecretKey = config.NewSecret(hexKey) }},
+		{"proxy", []string{"HOOKTAIL_PROXY=http://u:p@proxy:3128/"}, func(c *config.Config) { c.Proxy = config.NewSecret("http://u:p@proxy:3128/") }},
+		{"proxy of TLS", []string{"HOOKTAIL_PROXY=https://[::1]"}, func(c *config.Config) { c.Proxy = config.NewSecret("https://[::1]") }},
+		{"proxy as usual", []string{"HOOKTAIL_PROXY=environment"}, func(c *config.Config) { c.Proxy = config.NewSecret("environment") }},
 		{"memory at least", []string{"HOOKTAIL_MEMORY=16MiB"}, func(c *config.Config) { c.Memory = 16 * config.MiB }},
 		{"no grace", []string{"HOOKTAIL_GRACE=0s"}, func(c *config.Config) { c.Grace = 0 }},
 		{"every address", []string{"HOOKTAIL_HTTP_ADDR=:0"}, func(c *config.Config) { c.HTTPAddr = ":0" }},
@@ -133,6 +137,10 @@ func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
 	const slot = "allowed: 1 to 63 lower-case letters, digits and underscores"
 	const name = "allowed: a name of 1 to 63 bytes"
+	const key = "allowed: 32 bytes in base64 or hex; former keys may follow, separated by commas"
+	const proxy = "allowed: an http:// or https:// URL without a path, or environment"
+	const keyPEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
+	const brokenPEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 	long := strings.Repeat("a", 64)
 	tests := []struct {
 		name string
@@ -164,6 +172,22 @@ func TestLoadRefuses(t *testing.T) {
 		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has no CIDR as entry 2; allowed: internal, public, or CIDRs separated by commas`},
 		{"parking below", "HOOKTAIL_PARK_MAX_BYTES=1023KiB", `HOOKTAIL_PARK_MAX_BYTES="1023KiB" is too small; allowed: a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
 		{"retention below", "HOOKTAIL_DEAD_RETENTION=59m", `HOOKTAIL_DEAD_RETENTION="59m" is too small; allowed: a duration of at least 1h`},
+		{"no secret key", "HOOKTAIL_SECRET_KEY=, ,", "HOOKTAIL_SECRET_KEY=*** has no key; " + key},
+		{"secret key too short", "HOOKTAIL_SECRET_KEY=" + hexKey[2:], "HOOKTAIL_SECRET_KEY=*** has 31 bytes, not 32, as entry 1; " + key},
+		{"secret key too long", "HOOKTAIL_SECRET_KEY=" + hexKey + "00", "HOOKTAIL_SECRET_KEY=*** has 33 bytes, not 32, as entry 1; " + key},
+		{"former secret key in words", "HOOKTAIL_SECRET_KEY=" + hexKey + ", correct horse", "HOOKTAIL_SECRET_KEY=*** has neither base64 nor hex as entry 2; " + key},
+		{"authorities not in PEM", "HOOKTAIL_TLS_CA=/etc/ca.pem", "HOOKTAIL_TLS_CA=*** has no PEM block; allowed: certificates in PEM"},
+		{"authorities not certificates", "HOOKTAIL_TLS_CA=" + keyPEM, "HOOKTAIL_TLS_CA=*** has something else than a certificate as entry 1; allowed: certificates in PEM"},
+		{"authorities broken", "HOOKTAIL_TLS_CA=" + brokenPEM, "HOOKTAIL_TLS_CA=*** has a certificate that cannot be parsed as entry 1; allowed: certificates in PEM"},
+		{"authorities cut off", "HOOKTAIL_TLS_CA=-----BEGIN CERTIFICATE-----\nAAAA", "HOOKTAIL_TLS_CA=*** has no PEM block; allowed: certificates in PEM"},
+		{"key alone", "HOOKTAIL_TLS_KEY=" + keyPEM, "HOOKTAIL_TLS_KEY=*** is set, and HOOKTAIL_TLS_CERT is not; allowed: a private key in PEM, not encrypted"},
+		{"proxy without a scheme", "HOOKTAIL_PROXY=proxy:3128", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
+		{"proxy of SOCKS", "HOOKTAIL_PROXY=socks5://proxy", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
+		{"proxy in a word", "HOOKTAIL_PROXY=Environment", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
+		{"proxy without a host", "HOOKTAIL_PROXY=http://:3128", "HOOKTAIL_PROXY=*** names no host; " + proxy},
+		{"proxy with a path", "HOOKTAIL_PROXY=http://proxy/pac", "HOOKTAIL_PROXY=*** has more than a host; " + proxy},
+		{"proxy without a port", "HOOKTAIL_PROXY=http://proxy:0", "HOOKTAIL_PROXY=*** has no port from 1 to 65535; " + proxy},
+		{"proxy broken", "HOOKTAIL_PROXY=http://u:p@[proxy", "HOOKTAIL_PROXY=*** cannot be parsed; " + proxy},
 		{"memory below", "HOOKTAIL_MEMORY=16383KiB", `HOOKTAIL_MEMORY="16383KiB" is too small; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
 		{"memory of another unit", "HOOKTAIL_MEMORY=64M", `HOOKTAIL_MEMORY="64M" is not a number of bytes; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
 		{"grace below", "HOOKTAIL_GRACE=-1s", `HOOKTAIL_GRACE="-1s" is too small; allowed: a duration from 0`},

@@ -55,7 +55,7 @@ func TestSecretString(t *testing.T) {
 // places where package fmt does not call methods.
 func TestSecretNeverPrints(t *testing.T) {
 	t.Parallel()
-	c, err := config.Load([]string{"HOOKTAIL_DATABASE_URL=postgres://u:" + password + "@h/d"})
+	c, err := config.Load([]string{"HOOKTAIL_DATABASE_URL=postgres://u:" + password + "@h/d", "HOOKTAIL_PROXY=http://u:" + password + "@proxy"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +93,12 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		{"URL in place of a file", []string{"HOOKTAIL_DATABASE_URL_FILE=postgres://u:" + password + "@h/d"}},
 		{"DSN in place of a file", []string{"HOOKTAIL_DATABASE_URL_FILE=password=" + password}},
 		{"URL in another variable", []string{"HOOKTAIL_HTTP_ADDR=postgres://u:" + password + "@h/d"}},
+		{"secret key", []string{"HOOKTAIL_SECRET_KEY=" + password}},
+		{"authorities", []string{"HOOKTAIL_TLS_CA=" + password}},
+		{"certificate with its key", []string{"HOOKTAIL_TLS_CERT=-----BEGIN " + password + "-----\nAAAA\n-----END " + password + "-----"}},
+		{"key without its certificate", []string{"HOOKTAIL_TLS_KEY=" + password}},
+		{"proxy", []string{"HOOKTAIL_PROXY=socks5://u:" + password + "@proxy"}},
+		{"proxy that cannot be parsed", []string{"HOOKTAIL_PROXY=http://u:" + password + "@[proxy"}},
 		{"unknown variable", []string{"HOOKTAIL_PASSWORD=" + password}},
 		{"wrong file", []string{"HOOKTAIL_SETTLE_FILE=" + write(t, password)}},
 	}

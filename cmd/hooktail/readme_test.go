@@ -28,8 +28,11 @@ func TestREADMEVariablesAreReal(t *testing.T) {
 	b.WriteString("| variable | default | meaning |\n|---|---|---|\n")
 	for _, v := range config.Variables() {
 		value := "`" + v.Default + "`"
-		if v.Default == "" {
+		switch {
+		case v.Required:
 			value = "required"
+		case v.Default == "":
+			value = "–"
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", v.Name, value, strings.ReplaceAll(v.Meaning, "|", `\|`))
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -262,7 +264,34 @@ func (s *sidecar) sender() (*dispatch.Sender, error) {
 	if err != nil {
 		return nil, usageError{fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
 	}
+	tls, err := s.cfg.ClientTLS()
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := s.proxy()
+	if err != nil {
+		return nil, err
+	}
 	return dispatch.NewSender(dispatch.SenderOptions{
 		Timeout: s.cfg.Timeout, Egress: egress, Concurrency: s.cfg.HookConcurrency, Version: version(),
+		TLS: tls, Proxy: proxy,
 	}), nil
+}
+
+// proxy is which proxy the receivers are reached through: none unless the
+// configuration asks for one.
+func (s *sidecar) proxy() (dispatch.ProxyFunc, error) {
+	proxy, environment := s.cfg.ProxyURL()
+	switch {
+	case proxy != nil:
+		return http.ProxyURL(proxy), nil
+	case !environment:
+		return nil, nil
+	}
+	for _, scheme := range []string{"http", "https"} {
+		if _, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: "receiver.invalid"}}); err != nil {
+			return nil, usageError{errors.New("HOOKTAIL_PROXY=environment: HTTP_PROXY or HTTPS_PROXY is no URL")} // err may quote credentials
+		}
+	}
+	return http.ProxyFromEnvironment, nil
 }

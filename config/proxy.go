@@ -1,0 +1,46 @@
+package config
+
+import (
+	"net/url"
+	"strconv"
+)
+
+// proxyEnvironment is the value of PROXY that has the usual variables obeyed.
+const proxyEnvironment = "environment"
+
+// ProxyURL is the proxy of PROXY, or nil; environment says that HTTP_PROXY,
+// HTTPS_PROXY and NO_PROXY are to be obeyed. It may hold credentials.
+func (c Config) ProxyURL() (proxy *url.URL, environment bool) {
+	switch text := c.Proxy.Reveal(); text {
+	case "":
+		return nil, false
+	case proxyEnvironment:
+		return nil, true
+	default:
+		proxy, _ = url.Parse(text) // Load has checked it
+		return proxy, false
+	}
+}
+
+func checkProxy(text Secret) error {
+	if text.Reveal() == "" || text.Reveal() == proxyEnvironment {
+		return nil
+	}
+	proxy, err := url.Parse(text.Reveal())
+	switch {
+	case err != nil:
+		return problem("cannot be parsed")
+	case proxy.Scheme != "http" && proxy.Scheme != "https":
+		return problem("is a URL of another scheme")
+	case proxy.Hostname() == "":
+		return problem("names no host")
+	case proxy.Path != "" && proxy.Path != "/" || proxy.RawQuery != "" || proxy.Fragment != "":
+		return problem("has more than a host")
+	}
+	if port := proxy.Port(); port != "" {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return problem("has no port from 1 to 65535")
+		}
+	}
+	return nil
+}

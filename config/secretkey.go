@@ -1,0 +1,47 @@
+package config
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// secretKeyBytes is the length of a key of AES-256.
+const secretKeyBytes = 32
+
+// SecretKeys are the keys of SECRET_KEY, each of 32 bytes, the one that encrypts
+// first; none if it is not set.
+func (c Config) SecretKeys() [][]byte {
+	keys, _ := parseSecretKeys(c.SecretKey) // Load has checked it
+	return keys
+}
+
+func checkSecretKey(text Secret) error {
+	_, err := parseSecretKeys(text)
+	return err
+}
+
+// parseSecretKeys reads keys that are separated by commas, blanks or line breaks.
+func parseSecretKeys(text Secret) ([][]byte, error) {
+	entries := strings.FieldsFunc(text.Reveal(), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	if len(entries) == 0 && text.Reveal() != "" {
+		return nil, problem("has no key")
+	}
+	var keys [][]byte
+	for i, entry := range entries {
+		key, err := hex.DecodeString(entry)
+		if err != nil {
+			key, err = base64.StdEncoding.DecodeString(entry)
+		}
+		switch {
+		case err != nil:
+			return nil, problem(fmt.Sprintf("has neither base64 nor hex as entry %d", i+1))
+		case len(key) != secretKeyBytes:
+			return nil, problem(fmt.Sprintf("has %d bytes, not %d, as entry %d", len(key), secretKeyBytes, i+1))
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}

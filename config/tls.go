@@ -1,0 +1,110 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"strings"
+)
+
+// ClientTLS is what TLS_CA, TLS_CERT and TLS_KEY say, for connections to receivers;
+// nil if none of them is set. The authorities of the system are trusted as well.
+func (c Config) ClientTLS() (*tls.Config, error) {
+	if c.TLSCA.Reveal() == "" && c.TLSCert.Reveal() == "" {
+		return nil, nil
+	}
+	client := &tls.Config{MinVersion: tls.VersionTLS12}
+	if c.TLSCA.Reveal() != "" {
+		roots, err := x509.SystemCertPool()
+		if err != nil {
+			return nil, fmt.Errorf("read the system's certificate authorities: %w", err)
+		}
+		authorities, err := parseCertificates(c.TLSCA)
+		if err != nil {
+			return nil, fmt.Errorf("%sTLS_CA %w", Prefix, err)
+		}
+		for _, authority := range authorities {
+			roots.AddCert(authority)
+		}
+		client.RootCAs = roots
+	}
+	if c.TLSCert.Reveal() != "" {
+		pair, err := parsePair(c.TLSCert, c.TLSKey)
+		if err != nil {
+			return nil, fmt.Errorf("%sTLS_KEY %w", Prefix, err)
+		}
+		client.Certificates = []tls.Certificate{pair}
+	}
+	return client, nil
+}
+
+func checkCertificates(text Secret) error {
+	if text.Reveal() == "" {
+		return nil
+	}
+	_, err := parseCertificates(text)
+	return err
+}
+
+// parseCertificates reads one certificate or more, and nothing else than these.
+func parseCertificates(text Secret) ([]*x509.Certificate, error) {
+	var list []*x509.Certificate
+	rest := []byte(text.Reveal())
+	for {
+		var block *pem.Block
+		if block, rest = pem.Decode(rest); block == nil {
+			break
+		}
+		entry := len(list) + 1
+		if block.Type != "CERTIFICATE" {
+			return nil, problem(fmt.Sprintf("has something else than a certificate as entry %d", entry))
+		}
+		certificate, err := x509.ParseCertificate(block.Bytes)
+		if err != nil {
+			return nil, problem(fmt.Sprintf("has a certificate that cannot be parsed as entry %d", entry))
+		}
+		list = append(list, certificate)
+	}
+	switch {
+	case len(list) == 0:
+		return nil, problem("has no PEM block")
+	case strings.Contains(string(rest), "-----BEGIN"):
+		return nil, problem(fmt.Sprintf("has a PEM block that cannot be parsed as entry %d", len(list)+1))
+	default:
+		return list, nil
+	}
+}
+
+// checkKey checks the key with its certificate, of which the faults are said
+// elsewhere.
+func checkKey(certificate, key Secret) error {
+	switch {
+	case certificate.Reveal() == "" && key.Reveal() == "":
+		return nil
+	case certificate.Reveal() == "":
+		return problem("is set, and " + Prefix + "TLS_CERT is not")
+	case key.Reveal() == "":
+		return problem("is not set, and " + Prefix + "TLS_CERT is")
+	case checkCertificates(certificate) != nil:
+		return nil
+	}
+	_, err := parsePair(certificate, key)
+	return err
+}
+
+func parsePair(certificate, key Secret) (tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(certificate.Reveal()), []byte(key.Reveal()))
+	if err == nil {
+		return pair, nil
+	}
+	block, _ := pem.Decode([]byte(key.Reveal()))
+	switch {
+	case block == nil:
+		return pair, problem("has no PEM block")
+	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
+		return pair, problem("is encrypted")
+	default:
+		return pair, problem("is no private key, or not that of " + Prefix + "TLS_CERT")
+	}
+}
