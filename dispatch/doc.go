@@ -15,6 +15,9 @@
 //	Sender      one attempt: a POST and what became of it
 //	Policy      what follows an attempt: delivered, again at, dead (pure)
 //
+// The Sender asks Egress which addresses it may connect to, and signs with the
+// hook's SigningKeys, which a Keyring encrypts for the table that they are kept in.
+//
 // What is held is held in memory. A delivery that cannot be made now waits in
 // its lane; durable parking takes its place in lane.settle.
 package dispatch
