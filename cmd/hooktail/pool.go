@@ -31,11 +31,13 @@ func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// poolConnections are enough: one goroutine renders, one locates, one beats.
+// poolConnections are enough: one goroutine renders, one locates, one beats; and
+// of those that the store has for itself, one writes, one listens, and the rest
+// reads bodies.
 const poolConnections = 4
 
-// openPool opens the connections that rows are read with, and makes sure that
-// the database answers.
+// openPool opens connections to the application's rows or to the store, and
+// makes sure that the database answers.
 func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	options, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {

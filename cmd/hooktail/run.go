@@ -96,6 +96,12 @@ func (s *sidecar) run(ctx context.Context) error {
 		return err
 	}
 
+	parked, err := openParking(ctx, s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	defer parked.close()
+
 	beat := newHeartbeat(pool, s.log)
 	reading, err := s.streamOptions()
 	if err != nil {
@@ -116,10 +122,15 @@ func (s *sidecar) run(ctx context.Context) error {
 		Concurrency: s.cfg.HookConcurrency,
 		MaxBytes:    int64(s.cfg.Memory) / bodiesShare,
 		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
+		Store:       parked.store,
+		MaxParked:   int64(s.cfg.ParkMaxBytes),
 		Log:         s.log,
 		Metrics:     s.deliveries,
 	})
 	defer dispatcher.Close()
+	if err := parked.restore(ctx, dispatcher); err != nil {
+		return err
+	}
 
 	options := s.mappingOptions()
 	p := &pipeline{
@@ -135,12 +146,12 @@ func (s *sidecar) run(ctx context.Context) error {
 		settle:     s.cfg.Settle,
 		log:        s.log,
 	}
-	return s.supervise(ctx, p, beat, ops)
+	return s.supervise(ctx, p, beat, parked, ops)
 }
 
 // supervise runs the goroutines of the program and ends them in the order of
 // the path: no new transactions, then what is on its way, then the connection.
-func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, ops *opsServer) error {
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, parked *parkingRoom, ops *opsServer) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -155,6 +166,8 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, o
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
+	start(func() error { parked.watch(work, p.dispatcher); return nil })
+	start(func() error { parked.expire(work); return nil })
 	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })
 	start(func() error {
 		if err := p.deliver(work); err != nil {
@@ -188,22 +201,34 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, o
 
 var errStopped = errors.New("stopped")
 
-// stop is the orderly end, at most the grace period long: nothing new is read,
-// and what is on its way is delivered.
+// stop is the orderly end, little longer than the grace period: nothing new is
+// read, and what is on its way is delivered. What waits for another attempt is
+// parked at once, and all that is unfinished at the end, so that the slot can be
+// confirmed.
 func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
 	s.log.Info("stopping: finishing what is in flight", "grace", s.cfg.Grace)
 	grace := time.NewTimer(s.cfg.Grace)
 	defer grace.Stop()
 	p.stream.StopReading()
 	p.settler.Flush()
+	p.dispatcher.Hasten()
 	select {
 	case <-drained:
 	case <-failed:
+		return
 	case <-grace.C:
 		s.log.Warn("the grace period is over: what is not delivered by now is delivered after the next start",
 			"transactions", p.stream.Stats().Outstanding)
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), parkWithin)
+	defer cancel()
+	if err := p.dispatcher.Park(ctx); err != nil {
+		s.log.Warn("not all could be parked: the rest comes again after the next start", "error", err)
+	}
 }
+
+// parkWithin is how long the end may take after the grace period.
+const parkWithin = 3 * time.Second
 
 // hooks loads the hooks, under the snapshot of the slot where it is made here.
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {

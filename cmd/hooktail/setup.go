@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 // identity says what setup does to the tables' REPLICA IDENTITY.
@@ -59,10 +62,17 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		if err != nil {
 			return err
 		}
-		for _, statement := range cdc.Statements(plan, version) {
+		for _, statement := range slices.Concat(parking.Statements(cfg.StateSchema), cdc.Statements(plan, version)) {
 			fmt.Fprintln(a.stdout, statement)
 		}
 		return nil
+	}
+	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return err
+	}
+	if migrated != "" {
+		fmt.Fprintln(a.stdout, "-- "+migrated)
 	}
 	result, err := cdc.Setup(ctx, conn, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
@@ -71,7 +81,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if len(result.Late) > 0 {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
 	}
-	if len(result.Steps) == 0 {
+	if len(result.Steps) == 0 && migrated == "" {
 		fmt.Fprintln(a.stdout, "-- all was there already")
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
@@ -104,6 +114,22 @@ func planOf(cfg config.Config, kind identity) cdc.Plan {
 	}
 }
 
+// migrate makes hooktail's own tables, or brings them up to date, and says what it
+// did; "" if there was nothing to do.
+func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
+	before, err := parking.Version(ctx, conn, schema)
+	if err != nil {
+		return "", err
+	}
+	if err := parking.Migrate(ctx, conn, schema); err != nil {
+		return "", err
+	}
+	if before == parking.Newest() {
+		return "", nil
+	}
+	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, parking.Newest(), before), nil
+}
+
 // freshSlot is a slot that was made just now. Its snapshot, the database's state
 // where the slot begins, can be read until close.
 type freshSlot struct {
@@ -122,6 +148,13 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return nil, err
+	}
+	if migrated != "" {
+		log.Info("setup", "tables", migrated)
+	}
 	tables := plan
 	tables.Slot = ""
 	result, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) })
@@ -167,7 +200,10 @@ func (a *app) teardownCommand() *cobra.Command {
 				return err
 			}
 			defer conn.Close(context.WithoutCancel(cmd.Context()))
-			return cdc.Teardown(cmd.Context(), conn, planOf(cfg, identityFull), func(step string) { fmt.Fprintln(a.stdout, step) })
+			if err := cdc.Teardown(cmd.Context(), conn, planOf(cfg, identityFull), func(step string) { fmt.Fprintln(a.stdout, step) }); err != nil {
+				return err
+			}
+			return parking.Drop(cmd.Context(), conn, cfg.StateSchema)
 		},
 	}
 }

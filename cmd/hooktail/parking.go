@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// parkingRoom is the store of what cannot be delivered now, with what keeps it
+// and the lanes up to date with each other.
+type parkingRoom struct {
+	store     *parking.Store
+	pool      *pgxpool.Pool
+	retention time.Duration // of dead deliveries
+	log       *slog.Logger
+
+	counted time.Time     // when the rows were counted last
+	took    time.Duration // and how long that took
+}
+
+// openParking opens the store on connections of its own, if its tables are there.
+func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
+	pool, err := openPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := parking.Check(ctx, pool, cfg.StateSchema); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
+	return &parkingRoom{store: store, pool: pool, retention: cfg.DeadRetention, log: log}, nil
+}
+
+func (p *parkingRoom) close() { p.pool.Close() }
+
+// restore tells the dispatcher what there is at the start.
+func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
+	settings, err := p.store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	backlogs, err := p.store.Backlogs(ctx)
+	if err != nil {
+		return err
+	}
+	d.Restore(backlogs, settings)
+	p.counted = time.Now()
+	return nil
+}
+
+// watch tells the dispatcher what people change, until the context ends.
+func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher) {
+	p.store.Watch(ctx, func(ctx context.Context) {
+		for _, look := range []func(context.Context, *dispatch.Dispatcher) error{p.settings, p.redriven, p.recount} {
+			if err := look(ctx, d); err != nil && ctx.Err() == nil {
+				p.log.Error("what has been changed by people is not known; trying again", "error", err)
+			}
+		}
+		d.Ages()
+	})
+}
+
+func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) error {
+	settings, err := p.store.Settings(ctx)
+	if err == nil {
+		d.Settings(settings)
+	}
+	return err
+}
+
+// redrivenAtOnce bounds the rows that are told of in one go.
+const redrivenAtOnce = 1000
+
+func (p *parkingRoom) redriven(ctx context.Context, d *dispatch.Dispatcher) error {
+	for {
+		rows, err := p.store.Redriven(ctx, redrivenAtOnce)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		d.Redriven(rows)
+		keys := make([]parking.Key, len(rows))
+		for i := range rows {
+			keys[i] = rows[i].Key
+		}
+		if err := p.store.Taken(ctx, keys); err != nil {
+			return err
+		}
+	}
+}
+
+// Counting reads the whole table: it may take that share of the time.
+const countingShare = 20
+
+func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error {
+	begun := time.Now()
+	if begun.Sub(p.counted) < countingShare*p.took {
+		return nil
+	}
+	err := d.Recount(ctx, p.store.Backlogs)
+	p.counted = time.Now()
+	p.took = p.counted.Sub(begun)
+	return err
+}
+
+// expireEvery is how often dead deliveries that are too old are looked for.
+const expireEvery = time.Hour
+
+// expire deletes dead deliveries that are too old, until the context ends.
+func (p *parkingRoom) expire(ctx context.Context) {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	for {
+		n, err := p.store.Expire(ctx, time.Now().Add(-p.retention))
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			p.log.Error("dead deliveries were not expired; trying again", "error", err, "next", expireEvery)
+		case n > 0:
+			p.log.Info("dead deliveries expired", "deliveries", n, "older", p.retention)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
