@@ -8,6 +8,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 // command runs one command line to its end.
@@ -24,11 +25,17 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Postgres(t)
 	db := server.LabelStudio(t)
-	empty := server.Database(t)
+	empty, fresh := server.Database(t), server.LabelStudio(t)
+	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
+		t.Fatal(err)
+	}
 	for _, sql := range []string{
 		"CREATE ROLE plain_" + db.Name + " LOGIN",
 		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain_" + db.Name,
 	} {
+		db.Exec(t, sql)
+	}
+	for _, sql := range parking.Grants("hooktail", "plain_"+db.Name) {
 		db.Exec(t, sql)
 	}
 	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY plain_"+db.Name); db.Exec(t, "DROP ROLE plain_"+db.Name) })
@@ -52,6 +59,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		{"unknown flag", with(), []string{"run", "--fast"}, exitUsage, []string{"--fast"}},
 		{"database missing", with("HOOKTAIL_DATABASE_URL=" + server.DSN("nowhere")), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
 		{"role missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "nobody:open-sesame@", 1)), []string{"run"}, exitFailed, []string{`"nobody"`}},
+		{"own tables missing", environ(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
 		{"slot missing", with(), []string{"run"}, exitFailed, []string{"slot", db.Name, "does not exist", "hooktail setup"}},
 		{"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)), []string{"run"}, exitFailed,
 			[]string{"REPLICATION", "plain_" + db.Name}},
@@ -84,6 +92,9 @@ func TestWALLevelReplica(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Private(t, throwaway.Options{Settings: map[string]string{"wal_level": "replica"}})
 	db := server.LabelStudio(t)
+	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
+		t.Fatal(err)
+	}
 	for _, args := range [][]string{{"setup"}, {"run"}, {"run", "--setup"}, {"tail"}} {
 		code, _, stderr := command(environ(db), args...)
 		if code != exitFailed || !strings.Contains(stderr, "wal_level is replica") || !strings.Contains(stderr, "ALTER SYSTEM") {

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // beProgram makes the test binary be hooktail, for tests that kill it.
@@ -238,4 +239,36 @@ func point(t *testing.T, db *cdctest.Database, h http.Handler) string {
 	t.Cleanup(server.Close)
 	db.Exec(t, "UPDATE webhook SET url = $1 || '/h/' || id", server.URL)
 	return strings.TrimPrefix(server.URL, "http://")
+}
+
+// tenHooks replaces the hooks by ten that want everything, at /h/1 to /h/10 of a
+// receiver.
+func tenHooks(t *testing.T, db *cdctest.Database) *dispatchtest.Server {
+	t.Helper()
+	r := dispatchtest.Receiver(t)
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		SELECT n, $1 || '/h/' || n, 1, 1, true, true, '{}', true, now() - interval '1 day', now() FROM generate_series(1, 10) n`, r.URL)
+	return r
+}
+
+// path is the hook's at the receiver of tenHooks.
+func path(hook int) string { return fmt.Sprintf("/h/%d", hook) }
+
+// parkedRows is how many deliveries are stored in that state.
+func parkedRows(t *testing.T, db *cdctest.Database, state string) string {
+	t.Helper()
+	return db.QueryText(t, "SELECT count(*) FROM hooktail.parked WHERE state = $1", state)
+}
+
+// unparked waits until nothing is parked.
+func unparked(t *testing.T, db *cdctest.Database) {
+	t.Helper()
+	waitFor(t, func() error {
+		if n := parkedRows(t, db, "parked"); n != "0" {
+			return fmt.Errorf("%s deliveries are parked", n)
+		}
+		return nil
+	})
 }

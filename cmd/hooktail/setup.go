@@ -67,16 +67,16 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		}
 		return nil
 	}
+	result, err := cdc.Setup(ctx, conn, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
+	if err != nil {
+		return err
+	}
 	migrated, err := migrate(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err
 	}
 	if migrated != "" {
 		fmt.Fprintln(a.stdout, "-- "+migrated)
-	}
-	result, err := cdc.Setup(ctx, conn, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
-	if err != nil {
-		return err
 	}
 	if len(result.Late) > 0 {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
@@ -148,18 +148,18 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	tables := plan
+	tables.Slot = ""
+	result, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) })
+	if err != nil {
+		return nil, err
+	}
 	migrated, err := migrate(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return nil, err
 	}
 	if migrated != "" {
 		log.Info("setup", "tables", migrated)
-	}
-	tables := plan
-	tables.Slot = ""
-	result, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) })
-	if err != nil {
-		return nil, err
 	}
 	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
 	if err != nil {

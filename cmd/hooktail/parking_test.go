@@ -1,0 +1,232 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+)
+
+// annotateMany makes that many annotations, one after the other, of tasks 7, 8
+// and 9 in turn.
+func annotateMany(t *testing.T, db *cdctest.Database, n int) {
+	t.Helper()
+	for i := range n {
+		db.Exec(t, annotate, 7+i%3)
+	}
+}
+
+// inOrderPerTask asserts that every annotation of the database was accepted at
+// the path, and those of one task in the order in which they were made.
+func inOrderPerTask(t *testing.T, db *cdctest.Database, r *dispatchtest.Server, path string, from string) {
+	t.Helper()
+	var got []string
+	task := map[string]string{}
+	for _, request := range r.Requests(path) {
+		if request.Status/100 != 2 {
+			continue
+		}
+		id := idOf(t, request.Body, "annotation")
+		if !slices.Contains(got, id) {
+			got = append(got, id)
+		}
+		task[id] = idOf(t, request.Body, "task")
+	}
+	for _, of := range []string{"7", "8", "9"} {
+		want := db.QueryText(t, "SELECT coalesce(array_agg(id ORDER BY id)::text, '{}') FROM task_completion WHERE task_id = $1 AND id > $2", of, from)
+		var ids []string
+		for _, id := range got {
+			if task[id] == of {
+				ids = append(ids, id)
+			}
+		}
+		if list := "{" + strings.Join(ids, ",") + "}"; list != want {
+			t.Errorf("%s: annotations of task %s\n got %s\nwant %s", path, of, list, want)
+		}
+	}
+}
+
+// lastAnnotation is the greatest id so far.
+func lastAnnotation(t *testing.T, db *cdctest.Database) string {
+	t.Helper()
+	return db.QueryText(t, "SELECT coalesce(max(id), 0)::text FROM task_completion")
+}
+
+// TestDeadHookDelaysOnlyItself: of ten hooks one hangs and one answers 500; the
+// others notice nothing, the slot moves on, and once they are well the two get
+// everything in order.
+func TestDeadHookDelaysOnlyItself(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	from := lastAnnotation(t, db)
+	r.Script(path(1), dispatchtest.Hang())
+	r.Script(path(2), dispatchtest.Status(500))
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	const warm, measured = 60, 300
+	annotateMany(t, db, warm)
+	delivered(t, db)
+
+	begun := len(r.Requests(path(3)))
+	var sent []time.Time
+	for range measured {
+		annotateMany(t, db, 1)
+		sent = append(sent, time.Now())
+	}
+	arrived := r.Wait(t, path(3), begun+measured)[begun:]
+	var late []time.Duration
+	for i, request := range arrived {
+		late = append(late, request.Arrived.Sub(sent[i]))
+	}
+	slices.Sort(late)
+	t.Logf("a healthy hook: p50 %s, p99 %s after the commit", late[measured/2], late[measured*99/100])
+	if p99 := late[measured*99/100]; p99 > 500*time.Millisecond {
+		t.Errorf("a healthy hook got its events %s after their commit (p99)", p99)
+	}
+	delivered(t, db) // the slot does not wait for the dead ones
+	if n := parkedRows(t, db, "parked"); n != fmt.Sprint(2*(warm+measured)) {
+		t.Errorf("%s deliveries are parked", n)
+	}
+
+	r.Script(path(1))
+	r.Script(path(2))
+	db.Exec(t, "UPDATE webhook SET updated_at = now() WHERE id <= 2") // does not wait for the back-off
+	unparked(t, db)
+	for hook := 1; hook <= 10; hook++ {
+		inOrderPerTask(t, db, r, path(hook), from)
+	}
+	for hook := 3; hook <= 10; hook++ {
+		r.DuplicatesAtMost(t, path(hook), 0)
+	}
+}
+
+// TestHealthyDeliveryWritesNothing: not one row, whether events come one by one
+// or as one large transaction.
+func TestHealthyDeliveryWritesNothing(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	annotateMany(t, db, 100)
+	const bulk = 3000
+	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
+		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+		SELECT '[]', 7 + n % 3, 1, 1, 1, false, false, now(), now(), '{}', 0, false FROM generate_series(1, $1) n`, bulk)
+	delivered(t, db)
+	for hook := 1; hook <= 10; hook++ {
+		if n := len(r.Requests(path(hook))); n != 100+bulk {
+			t.Errorf("hook %d got %d requests", hook, n)
+		}
+	}
+	if n := parkedRows(t, db, "parked"); n != "0" {
+		t.Errorf("%s deliveries are parked", n)
+	}
+	db.Exec(t, "SELECT pg_stat_force_next_flush()")
+	writes := db.QueryText(t, "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::text FROM pg_stat_user_tables WHERE schemaname = 'hooktail' AND relname <> 'migration' AND relname <> 'position'")
+	if writes != "0" {
+		t.Errorf("%s rows were written", writes)
+	}
+}
+
+// TestKillMinus9WhileParkingAndDraining: a killed program has lost nothing of
+// what it had parked, whether it was parking or draining.
+func TestKillMinus9WhileParkingAndDraining(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	from := lastAnnotation(t, db)
+	for range 2 {
+		r.Script(path(1), dispatchtest.Status(503))
+		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
+		annotateMany(t, db, 60)
+		waitFor(t, func() error {
+			if parkedRows(t, db, "parked") == "0" {
+				return fmt.Errorf("nothing is parked")
+			}
+			return nil
+		})
+		p.kill() // while it parks
+		<-p.ended
+
+		r.Script(path(1))
+		before := len(r.Requests(path(1)))
+		p = startChild(t, db, "HOOKTAIL_SETTLE=0")
+		db.Exec(t, "UPDATE webhook SET updated_at = now() WHERE id = 1")
+		r.Wait(t, path(1), before+5)
+		p.kill() // while it drains
+		<-p.ended
+	}
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	db.Exec(t, "UPDATE webhook SET updated_at = now() WHERE id = 1")
+	delivered(t, db)
+	unparked(t, db)
+	for hook := 1; hook <= 10; hook++ {
+		inOrderPerTask(t, db, r, path(hook), from)
+	}
+}
+
+// TestStopParksWhatIsUnfinished: the end does not wait for a dead hook, and the
+// next run sends nothing twice.
+func TestStopParksWhatIsUnfinished(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	from := lastAnnotation(t, db)
+	r.Script(path(1), dispatchtest.Status(500))
+	p := start(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=30s")
+	annotateMany(t, db, 30)
+	begun := time.Now()
+	if code := p.end(t); code != exitDone {
+		t.Fatalf("exit code = %d:\n%s", code, p.err)
+	}
+	if took := time.Since(begun); took > 15*time.Second {
+		t.Errorf("the end took %s", took)
+	}
+	r.Script(path(1))
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	delivered(t, db)
+	unparked(t, db)
+	for hook := 1; hook <= 10; hook++ {
+		inOrderPerTask(t, db, r, path(hook), from)
+		r.DuplicatesAtMost(t, path(hook), 0)
+	}
+}
+
+// TestSlotNeverAheadOfDelivery: at no moment is an event confirmed that is
+// neither delivered nor stored.
+func TestSlotNeverAheadOfDelivery(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	r.Script(path(1), dispatchtest.Status(500))
+	r.Script(path(2), dispatchtest.Delay(20*time.Millisecond, dispatchtest.Status(200)))
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	for range 40 {
+		annotateMany(t, db, 3)
+		confirmed := db.QueryText(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", db.Name)
+		stored := db.QueryText(t, `SELECT coalesce(string_agg(hook_id || ' ' || event_id, ','), '') FROM hooktail.parked`)
+		for hook := 1; hook <= 2; hook++ {
+			accepted := map[string]bool{}
+			for _, request := range r.Requests(path(hook)) {
+				accepted[request.Event] = request.Status/100 == 2 || accepted[request.Event]
+			}
+			for _, request := range r.Requests(path(3)) { // the healthy one has got all
+				commit := request.Header.Get("hooktail-lsn")
+				if accepted[request.Event] || contains(stored, fmt.Sprintf("%d %s", hook, request.Event)) {
+					continue
+				}
+				if db.QueryText(t, "SELECT $1::pg_lsn < $2::pg_lsn", commit, confirmed) == "true" {
+					t.Fatalf("the slot is confirmed at %s, beyond event %s at %s, which hook %d has not got", confirmed, request.Event, commit, hook)
+				}
+			}
+		}
+	}
+	delivered(t, db)
+}
+
+// contains reports whether the list, separated by commas, has the element.
+func contains(list, element string) bool { return slices.Contains(strings.Split(list, ","), element) }
