@@ -150,6 +150,13 @@ func (s *fakeStore) writes() int {
 	return s.inserted
 }
 
+// size is how many rows there are.
+func (s *fakeStore) size() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.rows)
+}
+
 // backlogs is what parking.Store counts.
 func (s *fakeStore) backlogs(context.Context) ([]parking.Backlog, error) {
 	s.mu.Lock()

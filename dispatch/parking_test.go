@@ -1,0 +1,365 @@
+package dispatch
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// statuses answers for each hook, by its host, with a status that may change;
+// 200 if there is none, and not at all if it is refused.
+type statuses struct {
+	mu     sync.Mutex
+	byHost map[string]int
+}
+
+const refused = -1
+
+func newStatuses(status int, hosts ...string) *statuses {
+	s := &statuses{byHost: make(map[string]int)}
+	for _, host := range hosts {
+		s.byHost[host] = status
+	}
+	return s
+}
+
+func (s *statuses) set(host string, status int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.byHost[host] = status
+}
+
+func (s *statuses) round(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch status := s.byHost[r.URL.Host]; status {
+	case 0:
+		return answerWith(200), nil
+	case refused:
+		return nil, syscall.ECONNREFUSED
+	default:
+		return answerWith(status), nil
+	}
+}
+
+func hostRow(id int64) row { return hookRow(id, "http://h"+strconv.FormatInt(id, 10)+"/") }
+
+// A hook that fails wholly keeps neither the slot nor another hook waiting.
+func TestDeadHookIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		answers := newStatuses(503, "h1")
+		m := NewMetrics(nil)
+		b := newBench(t, Options{Store: store, MaxBytes: 100_000, Metrics: m}, answers.round, hostRow(1), hostRow(2))
+		begun := time.Now()
+		const many = 5000
+		for n := range many {
+			e := makeEvent(n, int64(n%50))
+			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.drain(t)
+		if took := time.Since(begun); took > 30*time.Second {
+			t.Errorf("the dead hook kept the others for %s", took)
+		}
+		if n := len(store.list(1, parking.Parked)); n != many || len(store.list(2, parking.Parked)) != 0 {
+			t.Errorf("%d are parked", n)
+		}
+		if l := b.lanes[1]; l.schedule.size > most || b.Bytes() != 0 {
+			t.Errorf("%d in the window, %d bytes", l.schedule.size, b.Bytes())
+		}
+		if n := testutil.ToFloat64(m.parked.WithLabelValues("1")); n != many {
+			t.Errorf("hooktail_parked = %v", n)
+		}
+		answers.set("h1", 200)
+		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		time.Sleep(time.Minute) // of the bubble
+		synctest.Wait()
+		if n := len(store.list(1, parking.Parked)); n != 0 {
+			t.Errorf("%d are still parked", n)
+		}
+		if l := b.lanes[1]; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
+			t.Errorf("the lane is not empty: tail %t, %d", l.tail, l.schedule.size)
+		}
+		if n := testutil.ToFloat64(m.parked.WithLabelValues("1")); n != 0 {
+			t.Errorf("hooktail_parked = %v", n)
+		}
+	})
+}
+
+// An event that its receiver will not have holds back its own task alone.
+func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		poison := ids(0, 0)[0]
+		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+			if r.Header["webhook-id"][0] == poison {
+				return answerWith(500), nil
+			}
+			return answerWith(200), nil
+		}, hookRow(1, "http://x/"))
+		for n := range 300 {
+			b.enqueue(t, 1, n, n%10+1)
+			time.Sleep(10 * time.Millisecond) // of the bubble
+		}
+		time.Sleep(time.Minute) // of the bubble
+		synctest.Wait()
+		var want []int
+		for n := 0; n < 300; n += 10 {
+			want = append(want, n)
+		}
+		if got := events(store.list(1, parking.Parked)); !slices.Equal(got, want) {
+			t.Errorf("parked %v", got)
+		}
+		if len(b.finished()) != 300 {
+			t.Errorf("%d are done", len(b.finished()))
+		}
+	})
+}
+
+// Hooks that are equally fast share the room, whatever there is: nothing is
+// written.
+func TestHealthyHooksWriteNothing(t *testing.T) {
+	for _, hooks := range []int64{1, 10} {
+		t.Run(strconv.FormatInt(hooks, 10), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newFakeStore()
+				var rows []row
+				for hook := int64(1); hook <= hooks; hook++ {
+					rows = append(rows, hostRow(hook))
+				}
+				b := newBench(t, Options{Store: store, MaxBytes: 1 << 20}, func(*http.Request) (*http.Response, error) {
+					time.Sleep(50 * time.Millisecond) // of the bubble
+					return answerWith(200), nil
+				}, rows...)
+				for n := range 5000 {
+					var ds []Delivery
+					for hook := int64(1); hook <= hooks; hook++ {
+						ds = append(ds, deliveryTo(hook, makeEvent(n, int64(n+1)), nil))
+						ds[hook-1].Event = ds[0].Event
+					}
+					if err := b.Enqueue(t.Context(), ds); err != nil {
+						t.Fatal(err)
+					}
+				}
+				b.drain(t)
+				if store.writes() != 0 || store.applied != 0 {
+					t.Errorf("%d rows were written", store.writes())
+				}
+			})
+		})
+	}
+}
+
+// A hook that is slower than the stream is parked, and keeps no other waiting.
+func TestSlowHookOverflows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "h1" {
+				time.Sleep(800 * time.Millisecond) // of the bubble
+			}
+			return answerWith(200), nil
+		}, hostRow(1), hostRow(2))
+		begun := time.Now()
+		for n := range 3000 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.drain(t)
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("the slow hook kept the other for %s", took)
+		}
+		if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
+			t.Error("the slow hook alone is to be parked")
+		}
+		time.Sleep(10 * time.Minute) // of the bubble
+		synctest.Wait()
+		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
+			t.Errorf("%d are still parked", n)
+		}
+	})
+}
+
+// What is dead is kept, with the reason, and redriven in its place.
+func TestDeadIsKept(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		hook   row
+		status int
+		policy Policy
+		reason Reason
+	}{
+		{"rejected", hostRow(1), 422, Policy{}, ReasonRejected},
+		{"gone", hostRow(1), 410, Policy{}, ReasonGone},
+		{"once", hostRow(1), 500, Policy{MaxAttempts: 1}, ReasonExhausted},
+		{"exhausted", hostRow(1), 500, Policy{MaxAttempts: 6}, ReasonExhausted},
+		{"too old", hostRow(1), 500, Policy{RetryFor: time.Hour}, ReasonExhausted},
+		{"bad url", hookRow(1, "ftp://h1/"), 200, Policy{}, ReasonBadURL},
+		{"bad headers", hostRow(1).with("headers", `{"Host": "x"}`), 200, Policy{}, ReasonBadHeaders},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newFakeStore()
+				answers := newStatuses(tt.status, "h1")
+				m := NewMetrics(nil)
+				b := newBench(t, Options{Store: store, Retry: tt.policy, Metrics: m}, answers.round, tt.hook)
+				b.enqueue(t, 1, 1, 1)
+				b.enqueue(t, 1, 2, 1)
+				time.Sleep(3 * time.Hour) // of the bubble
+				synctest.Wait()
+				rows := store.list(1, parking.Dead)
+				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || len(rows[0].Body) == 0 {
+					t.Fatalf("dead: %+v", rows)
+				}
+				if len(b.finished()) != 2 || testutil.ToFloat64(m.dead.WithLabelValues("1")) != 2 || testutil.ToFloat64(m.parked.WithLabelValues("1")) != 0 {
+					t.Errorf("%d are done", len(b.finished()))
+				}
+				answers.set("h1", 200)
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				b.Redriven(store.redrive(1))
+				time.Sleep(time.Minute) // of the bubble
+				synctest.Wait()
+				if n := store.size(); n != 0 {
+					t.Errorf("%d rows are left", n)
+				}
+			})
+		})
+	}
+}
+
+// While nobody is reached no attempt counts, and no time.
+func TestOwnNetworkGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		answers := newStatuses(refused, "h1", "h2")
+		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 8, RetryFor: time.Hour}}, answers.round, hostRow(1), hostRow(2))
+		b.enqueue(t, 1, 1, 1)
+		b.enqueue(t, 2, 2, 1)
+		time.Sleep(3 * time.Hour) // of the bubble
+		synctest.Wait()
+		if len(store.list(1, parking.Parked)) != 1 || len(store.list(2, parking.Parked)) != 1 {
+			t.Fatalf("%d rows", store.size())
+		}
+		answers.set("h1", 200)
+		time.Sleep(time.Hour) // of the bubble
+		synctest.Wait()
+		if len(store.list(1, parking.Parked)) != 0 {
+			t.Error("not delivered when the network was there again")
+		}
+		if len(store.list(2, parking.Dead)) != 1 {
+			t.Error("the attempts at the other hook count again")
+		}
+	})
+}
+
+// Beyond the space that it may take a hook is suspended, and says so.
+func TestSuspension(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		m := NewMetrics(nil)
+		answers := newStatuses(500, "h1")
+		b := newBench(t, Options{Store: store, MaxParked: 2000, Metrics: m}, answers.round, hostRow(1))
+		for n := range 200 {
+			b.enqueue(t, 1, n, n+1)
+			time.Sleep(100 * time.Millisecond) // of the bubble
+		}
+		rows := store.list(1, parking.Parked)
+		from, suspended := store.suspended[1]
+		if !suspended || from.Ordinal != len(rows) || len(b.finished()) != 200 {
+			t.Errorf("%d parked, suspended %t from %d", len(rows), suspended, from.Ordinal)
+		}
+		if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")); int(n) != 200-len(rows) {
+			t.Errorf("%v dead of %d", n, 200-len(rows))
+		}
+		if !strings.Contains(b.log.String(), "Webhook suspended") || testutil.ToFloat64(m.state.WithLabelValues("1")) != float64(StateSuspended) {
+			t.Errorf("nothing says so")
+		}
+		answers.set("h1", 200)
+		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		b.Settings(nil)         // resumed
+		time.Sleep(time.Minute) // of the bubble
+		synctest.Wait()
+		b.enqueue(t, 1, 300, 1)
+		b.drain(t)
+		synctest.Wait()
+		if store.size() != 0 || b.lanes[1].suspended {
+			t.Errorf("%d rows after it was resumed", store.size())
+		}
+	})
+}
+
+// A paused hook is sent nothing, and everything later.
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		c := newCalls()
+		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+			c.note(r)
+			return answerWith(200), nil
+		}, hostRow(1))
+		b.Settings([]parking.Setting{{Hook: 1, Paused: true}})
+		for n := range 3000 {
+			b.enqueue(t, 1, n, n%7)
+		}
+		b.drain(t)
+		if len(c.all()) != 0 || len(store.list(1, parking.Parked)) != 3000 {
+			t.Errorf("%d sent, %d parked", len(c.all()), store.size())
+		}
+		b.Settings(nil)
+		time.Sleep(time.Minute) // of the bubble
+		synctest.Wait()
+		if len(c.all()) != 3000 || store.size() != 0 {
+			t.Errorf("%d sent, %d parked", len(c.all()), store.size())
+		}
+	})
+}
+
+// At the end what waits for another attempt is stored at once, what is in flight
+// comes to its end, and nothing is left undone.
+func TestEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
+			if r.Header["webhook-id"][0] == ids(0, 0)[0] {
+				return answerWith(500), nil
+			}
+			time.Sleep(900 * time.Millisecond) // of the bubble
+			return answerWith(200), nil
+		}, hostRow(1))
+		for n := range 10 {
+			b.enqueue(t, 1, n, n+1)
+		}
+		time.Sleep(100 * time.Millisecond) // of the bubble
+		b.Hasten()
+		grace, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+		defer cancel()
+		if b.Drain(grace) == nil {
+			t.Error("drained before its time")
+		}
+		if err := b.Park(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(b.finished()) != 10 {
+			t.Errorf("%d are done", len(b.finished()))
+		}
+		b.Close()
+		if got := events(store.list(1, parking.Parked)); len(got) > 8 || !slices.Contains(got, 0) {
+			t.Errorf("parked %v", got)
+		}
+	})
+}
