@@ -58,6 +58,8 @@ func (c *Config) check(name string) error {
 		return nil // the type says it all
 	case "DELETED":
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
+	case "DELIVER":
+		return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth)
 	case "TIMEOUT":
 		return within(c.Timeout, 1, maxTime)
 	case "MAX_ATTEMPTS":

@@ -37,6 +37,7 @@ type Config struct {
 	SendSecrets bool          `envconfig:"SEND_SECRETS" default:"false" allowed:"true or false" meaning:"whether project.token and project.task_data_password are sent, or null in their place"`
 	Deleted     Deleted       `envconfig:"DELETED" default:"id" allowed:"id or row" meaning:"what is sent of a deleted annotation: its id, or the whole of its last row"`
 
+	Deliver         Deliver       `envconfig:"DELIVER" default:"both" allowed:"active, adopted or both" meaning:"which hooks are served: those that are active, which Label Studio sends to as well; those that were adopted (hooktail hooks adopt), which it does not; or both"`
 	Timeout         time.Duration `envconfig:"TIMEOUT" default:"1s" allowed:"a duration above 0" meaning:"how long one attempt may take, from the name lookup to the end of the answer"`
 	MaxAttempts     int           `envconfig:"MAX_ATTEMPTS" default:"0" allowed:"a whole number from 0" meaning:"after how many attempts a delivery is dead; 0: no limit but HOOKTAIL_RETRY_FOR; 1: failed connections are not retried"`
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
@@ -75,6 +76,16 @@ type Deleted string
 const (
 	DeletedID  Deleted = "id"
 	DeletedRow Deleted = "row"
+)
+
+// Deliver says which hooks are served.
+type Deliver string
+
+// Which hooks can be served.
+const (
+	DeliverActive  Deliver = "active"  // those that are active in the application
+	DeliverAdopted Deliver = "adopted" // those that hooktail has taken over
+	DeliverBoth    Deliver = "both"
 )
 
 // LogFormat is the form of the log.

@@ -9,7 +9,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Table is one of the two tables that hooks are made of, whatever its name in the
+// Table is one of the tables that hooks are made of, whatever its name in the
 // database.
 type Table string
 
@@ -17,10 +17,11 @@ type Table string
 const (
 	Webhook       Table = "webhook"
 	WebhookAction Table = "webhook_action"
+	HookSetting   Table = "hook_setting" // hooktail's own
 )
 
-// RowChange is a row of one of the two tables that was inserted or updated (Row
-// is its new state) or Deleted (Row needs to say id alone).
+// RowChange is a row of one of the tables that was inserted or updated (Row is its
+// new state) or Deleted (Row needs to say its key alone: id, or hook_id).
 type RowChange struct {
 	Table   Table
 	Deleted bool
@@ -45,6 +46,8 @@ func (h *Hooks) Apply(change RowChange) error {
 		id, err = h.unchoose(change.Row)
 	case change.Table == WebhookAction:
 		id, err = h.rechoose(change.Row)
+	case change.Table == HookSetting:
+		id, err = h.resolve(change)
 	default:
 		err = fmt.Errorf("table %s has no hooks", change.Table)
 	}

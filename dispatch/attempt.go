@@ -23,7 +23,7 @@ func (l *lane) work(ctx context.Context, it *item) {
 func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, made bool) {
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
-	case !ok || !hook.Active:
+	case !ok || !hook.isOn():
 		return o, verdict{step: drop}, false
 	case hook.Refused != ReasonNone:
 		return o, verdict{step: bury, reason: hook.Refused}, false

@@ -20,13 +20,15 @@ type Hook struct {
 	Headers      Headers
 	SendPayload  bool
 	AllActions   bool
-	Active       bool
+	Active       bool             // the application sends to it as well
+	Adopted      bool             // hooktail serves it although it need not be active
 	Actions      []mapping.Action // chosen, in alphabetical order
 	CreatedAt    time.Time
 
 	Refused Reason // other than ReasonNone: nothing can be sent, see Fault
 	Fault   string // what has to be mended, without secrets
 
+	served   bool          // see Served
 	since    time.Time     // events committed before are not for it; zero: all are
 	revision uint64        // another one after every change of the row
 	template *http.Request // without a body and what differs per attempt; read-only

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Hooks is the set of hooks, as the rows of webhook and webhook_action are at the
-// place in the stream that has been read. One goroutine calls Load, Apply and
+// Hooks is the set of hooks, as the rows of webhook, webhook_action and hook_setting
+// are at the place in the stream that has been read. One goroutine calls Load, Apply and
 // Match, in the order of the stream; Hook is safe for concurrent use.
 type Hooks struct {
 	o HooksOptions
@@ -27,6 +27,10 @@ type HooksOptions struct {
 	Schema             string // of the application's tables; "" is public
 	WebhookTable       string // "" is webhook
 	WebhookActionTable string // "" is webhook_action
+
+	// StateSchema is where hook_setting is; "": there is none, and no hook is adopted.
+	StateSchema string
+	Deliver     Deliver // which hooks are served
 
 	// AtSlot says that Load reads under the snapshot that the slot was made with:
 	// the stream then begins exactly where the rows end.
@@ -45,6 +49,7 @@ type set struct {
 	hooks   map[int64]*Hook
 	chosen  map[int64]choice             // by id of webhook_action
 	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
+	adopted map[int64]bool               // by hook; no false
 	loaded  time.Time                    // when the rows were read, by the clock of the database
 }
 
@@ -75,6 +80,7 @@ func newSet(loaded time.Time) set {
 		hooks:   make(map[int64]*Hook),
 		chosen:  make(map[int64]choice),
 		choices: make(map[int64]map[int64]struct{}),
+		adopted: make(map[int64]bool),
 		loaded:  loaded,
 	}
 }
@@ -94,6 +100,8 @@ func (h *Hooks) put(hook *Hook) {
 	h.changes++
 	hook.revision = h.changes
 	hook.Actions = h.actionsOf(hook.ID)
+	hook.Adopted = h.adopted[hook.ID]
+	hook.served = h.o.Deliver.serves(hook)
 	h.hooks[hook.ID] = hook
 	if hook.Refused != ReasonNone && (before == nil || before.Fault != hook.Fault) {
 		h.o.Log.Error("Webhook refused: nothing can be sent to it",

@@ -134,7 +134,7 @@ func (l *lane) pick(now time.Time) *item {
 // isWanted reports whether there is a hook to wait for.
 func (l *lane) isWanted() bool {
 	hook, ok := l.hooks.Hook(l.hook)
-	return ok && hook.Active
+	return ok && hook.isOn()
 }
 
 // wakeAt sets the lane's one timer, unless it rings before that anyway.

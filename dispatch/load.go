@@ -15,8 +15,8 @@ type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Load replaces the set by the rows of webhook and webhook_action as q sees them,
-// or leaves it as it is and returns an error.
+// Load replaces the set by the rows of webhook, webhook_action and hook_setting as q
+// sees them, or leaves it as it is and returns an error.
 // Columns are found by name; that a required one is missing is an error that
 // names it. The session's DateStyle has to be ISO.
 func (h *Hooks) Load(ctx context.Context, q Querier) error {
@@ -42,10 +42,13 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 		return err
 	}
 	h.set = newSet(at)
-	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, h.choose); err != nil {
+	if err := h.loadSettings(ctx, q); err != nil {
 		return err
 	}
-	return readRows(ctx, q, h.o.Schema, h.o.WebhookTable, func(row Row) error {
+	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, "id", h.choose); err != nil {
+		return err
+	}
+	return readRows(ctx, q, h.o.Schema, h.o.WebhookTable, "id", func(row Row) error {
 		hook, err := readHook(row, nil)
 		if err != nil {
 			return err
@@ -58,6 +61,17 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 		}
 		h.put(hook)
 		return nil
+	})
+}
+
+func (h *Hooks) loadSettings(ctx context.Context, q Querier) error {
+	if h.o.StateSchema == "" {
+		return nil
+	}
+	return readRows(ctx, q, h.o.StateSchema, string(HookSetting), "hook_id", func(row Row) error {
+		hook, adopted, err := readSetting(row, false)
+		h.adopt(hook, adopted)
+		return err
 	})
 }
 
@@ -77,11 +91,11 @@ func readClock(ctx context.Context, q Querier) (time.Time, error) {
 	return at, nil
 }
 
-// readRows calls each for every row of the table, in order of id. The row is
+// readRows calls each for every row of the table, in order of the key. The row is
 // valid during the call alone.
-func readRows(ctx context.Context, q Querier, schema, table string, each func(Row) error) error {
+func readRows(ctx context.Context, q Querier, schema, table, key string, each func(Row) error) error {
 	name := pgx.Identifier{schema, table}.Sanitize()
-	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY id",
+	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY "+key,
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
 		pgx.QueryResultFormats{pgx.TextFormatCode})
 	if err != nil {

@@ -20,7 +20,7 @@ type Target struct {
 type index struct {
 	byID   map[int64]*Hook
 	all    []*Hook
-	active map[scope][]*Hook // in order of id
+	served map[scope][]*Hook // in order of id
 }
 
 // scope is what a hook is for: one project, or every project of an
@@ -29,23 +29,23 @@ type index struct {
 type scope struct{ organization, project int64 }
 
 func newIndex(hooks map[int64]*Hook) *index {
-	x := &index{byID: maps.Clone(hooks), active: make(map[scope][]*Hook)}
+	x := &index{byID: maps.Clone(hooks), served: make(map[scope][]*Hook)}
 	x.all = slices.SortedFunc(maps.Values(hooks), func(a, b *Hook) int { return cmp.Compare(a.ID, b.ID) })
 	for _, hook := range x.all {
-		if !hook.Active {
+		if !hook.served {
 			continue
 		}
 		own := scope{hook.Organization, hook.Project}
-		x.active[own] = append(x.active[own], hook)
+		x.served[own] = append(x.served[own], hook)
 		if hook.Project != 0 {
 			anyone := scope{0, hook.Project}
-			x.active[anyone] = append(x.active[anyone], hook)
+			x.served[anyone] = append(x.served[anyone], hook)
 		}
 	}
 	return x
 }
 
-// Match appends to dst the hooks that want the event, in order of id: active at
+// Match appends to dst the hooks that want the event, in order of id: served at
 // this place in the stream, of the event's organization, for its project or for
 // all, with its action chosen. A project's creation and deletion are for hooks
 // without project alone. A hook that was loaded as it was later than the event
@@ -54,10 +54,10 @@ func (h *Hooks) Match(e *mapping.Event, dst []Target) []Target {
 	x := h.current.Load()
 	var ofProject, ofAll []*Hook
 	if e.Organization != 0 {
-		ofAll = x.active[scope{e.Organization, 0}]
+		ofAll = x.served[scope{e.Organization, 0}]
 	}
 	if e.Project != 0 && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted {
-		ofProject = x.active[scope{e.Organization, e.Project}]
+		ofProject = x.served[scope{e.Organization, e.Project}]
 	}
 	for len(ofProject) > 0 || len(ofAll) > 0 {
 		var hook *Hook

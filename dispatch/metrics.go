@@ -189,7 +189,7 @@ func (h *hookMetrics) begin(hook *Hook, all []mapping.Action) {
 		h.action(action)
 	}
 	switch {
-	case !hook.Active:
+	case !hook.served:
 		h.enter(StateInactive)
 	case hook.Refused != ReasonNone:
 		h.enter(StateRefused)

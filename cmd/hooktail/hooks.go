@@ -15,12 +15,13 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 func (a *app) hooksCommand() *cobra.Command {
 	hooks := &cobra.Command{
 		Use:   "hooks",
-		Short: "Look at the hooks",
+		Short: "Look at the hooks, and say how they are served",
 		Args:  noArgs,
 	}
 	hooks.AddCommand(&cobra.Command{
@@ -34,7 +35,7 @@ func (a *app) hooksCommand() *cobra.Command {
 			}
 			return listHooks(cmd.Context(), a.stdout, cfg)
 		},
-	})
+	}, a.adoptCommand(), a.releaseCommand())
 	return hooks
 }
 
@@ -44,7 +45,15 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 		return err
 	}
 	defer pool.Close()
-	hooks := dispatch.NewHooks(hooksOptions(cfg, slog.New(slog.DiscardHandler)))
+	options := hooksOptions(cfg, slog.New(slog.DiscardHandler))
+	version, err := parking.Version(ctx, pool, cfg.StateSchema)
+	if err != nil {
+		return err
+	}
+	if version == 0 {
+		options.StateSchema = "" // before setup nobody has said anything of a hook
+	}
+	hooks := dispatch.NewHooks(options)
 	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
 		return err
 	}
@@ -59,11 +68,12 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 
 func hooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
 	return dispatch.HooksOptions{
-		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable, Log: log,
+		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable,
+		StateSchema: cfg.StateSchema, Deliver: dispatch.Deliver(cfg.Deliver), Log: log,
 	}
 }
 
-// loadHooks reads both tables as of one moment: the snapshot's, or now.
+// loadHooks reads their tables as of one moment: the snapshot's, or now.
 func loadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks, snapshot string) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if snapshot != "" {
@@ -91,6 +101,10 @@ func stateOf(h *dispatch.Hook) string {
 	switch {
 	case h.Refused != dispatch.ReasonNone:
 		return "refused: " + h.Fault
+	case h.Adopted && h.Active:
+		return "adopted, active"
+	case h.Adopted:
+		return "adopted"
 	case !h.Active:
 		return "off"
 	default:

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -21,7 +22,6 @@ import (
 // of the stream.
 type pipeline struct {
 	stream     *cdc.Stream
-	schema     string
 	hookTables hookTables
 	hooks      *dispatch.Hooks
 	mapper     *mapping.Mapper
@@ -33,8 +33,27 @@ type pipeline struct {
 	log        *slog.Logger
 }
 
-// hookTables are the names of the tables that the hooks are read from.
-type hookTables struct{ webhook, action string }
+// hookTables are the names of the tables that the hooks are read from: the
+// application's, and hooktail's own.
+type hookTables struct{ source, webhook, action, state string }
+
+func hookTablesOf(cfg config.Config) hookTables {
+	return hookTables{source: cfg.SourceSchema, webhook: cfg.WebhookTable, action: cfg.WebhookActionTable, state: cfg.StateSchema}
+}
+
+// find is which of the tables the relation is; ok is false if it is none.
+func (t *hookTables) find(r *cdc.Relation) (table dispatch.Table, ok bool) {
+	switch {
+	case r.Schema == t.source && r.Name == t.webhook:
+		return dispatch.Webhook, true
+	case r.Schema == t.source && r.Name == t.action:
+		return dispatch.WebhookAction, true
+	case r.Schema == t.state && r.Name == string(dispatch.HookSetting):
+		return dispatch.HookSetting, true
+	default:
+		return "", false
+	}
+}
 
 // wanted is an event with the hooks that want it.
 type wanted struct {
@@ -175,16 +194,8 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 func (p *pipeline) applyHooks(part *cdc.Part) error {
 	for i := range part.Changes {
 		change := &part.Changes[i]
-		if change.Relation.Schema != p.schema {
-			continue
-		}
-		var table dispatch.Table
-		switch change.Relation.Name {
-		case p.hookTables.webhook:
-			table = dispatch.Webhook
-		case p.hookTables.action:
-			table = dispatch.WebhookAction
-		default:
+		table, ok := p.hookTables.find(change.Relation)
+		if !ok {
 			continue
 		}
 		tuple, deleted := change.New, change.Op == cdc.Delete

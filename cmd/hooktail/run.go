@@ -20,6 +20,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -135,8 +136,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	options := s.mappingOptions()
 	p := &pipeline{
 		stream:     stream,
-		schema:     s.cfg.SourceSchema,
-		hookTables: hookTables{webhook: s.cfg.WebhookTable, action: s.cfg.WebhookActionTable},
+		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
@@ -244,6 +244,9 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 			defer slot.close(ctx)
 			options.AtSlot, snapshot = true, slot.snapshot
 		}
+	}
+	if err := parking.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+		return nil, err
 	}
 	hooks := dispatch.NewHooks(options)
 	if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {

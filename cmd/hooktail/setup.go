@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
@@ -67,11 +68,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		}
 		return nil
 	}
-	result, err := cdc.Setup(ctx, conn, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
-	if err != nil {
-		return err
-	}
-	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	result, migrated, err := install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
 	}
@@ -109,9 +106,43 @@ func planOf(cfg config.Config, kind identity) cdc.Plan {
 			table(cfg.AnnotationTable, full),
 			table(cfg.WebhookTable, false),
 			table(cfg.WebhookActionTable, false),
+			ownTable(cfg),
 		},
 		Failover: true,
 	}
+}
+
+// ownTable is published as well: that a hook is adopted takes effect where it was
+// committed.
+func ownTable(cfg config.Config) cdc.Table {
+	return cdc.Table{Schema: cfg.StateSchema, Name: string(dispatch.HookSetting)}
+}
+
+// install makes what is missing of the plan, and hooktail's own tables in between:
+// they need not be made in a database that is not Label Studio's, and have to be
+// there before one of them is published.
+func install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, log func(step string)) (cdc.Result, string, error) {
+	own := ownTable(cfg)
+	isOwn := func(t cdc.Table) bool { return t == own }
+	first := plan
+	first.Slot, first.Tables = "", slices.DeleteFunc(slices.Clone(plan.Tables), isOwn)
+	before, err := cdc.Setup(ctx, conn, first, log)
+	if err != nil {
+		return cdc.Result{}, "", err
+	}
+	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return cdc.Result{}, "", err
+	}
+	result, err := cdc.Setup(ctx, conn, plan, log)
+	if migrated != "" {
+		result.Late = slices.DeleteFunc(result.Late, isOwn) // nothing has changed in it
+	}
+	if !result.SlotCreated {
+		result.Late = append(before.Late, result.Late...)
+	}
+	result.Steps = append(before.Steps, result.Steps...)
+	return result, migrated, err
 }
 
 // migrate makes hooktail's own tables, or brings them up to date, and says what it
@@ -150,11 +181,7 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	defer conn.Close(context.WithoutCancel(ctx))
 	tables := plan
 	tables.Slot = ""
-	result, err := cdc.Setup(ctx, conn, tables, func(step string) { log.Info("setup", "sql", step) })
-	if err != nil {
-		return nil, err
-	}
-	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	result, migrated, err := install(ctx, conn, cfg, tables, func(step string) { log.Info("setup", "sql", step) })
 	if err != nil {
 		return nil, err
 	}

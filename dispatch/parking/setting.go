@@ -40,9 +40,10 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 	return settings, wrap(err, "read settings")
 }
 
-// Adopt says whether hooktail delivers to the hook although it is not active.
-func (s *Store) Adopt(ctx context.Context, hook int64, adopted bool) error {
-	return wrap(s.set(ctx, hook, `adopted = $2`, adopted), "adopt hook")
+// Adopt says whether hooktail delivers to the hook although it is not active. It is
+// part of the transaction, which changes the application's row as well.
+func (s *Store) Adopt(ctx context.Context, tx pgx.Tx, hook int64, adopted bool) error {
+	return wrap(s.setIn(ctx, tx, hook, `adopted = $2`, adopted), "adopt hook")
 }
 
 // Pause parks what the hook gets from now on.
@@ -85,14 +86,16 @@ func (s *Store) Forget(ctx context.Context, hook int64) error {
 // set changes columns of the hook's row, which it makes where there is none, and
 // tells the hooktail that runs.
 func (s *Store) set(ctx context.Context, hook int64, assignments string, args ...any) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id) VALUES ($1) ON CONFLICT DO NOTHING`), hook); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, s.sql(`UPDATE {hook_setting} SET changed_at = now(), `+assignments+` WHERE hook_id = $1`), append([]any{hook}, args...)...)
-		if err != nil {
-			return err
-		}
-		return s.tell(ctx, tx)
-	})
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
+}
+
+func (s *Store) setIn(ctx context.Context, tx pgx.Tx, hook int64, assignments string, args ...any) error {
+	if _, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id) VALUES ($1) ON CONFLICT DO NOTHING`), hook); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, s.sql(`UPDATE {hook_setting} SET changed_at = now(), `+assignments+` WHERE hook_id = $1`), append([]any{hook}, args...)...)
+	if err != nil {
+		return err
+	}
+	return s.tell(ctx, tx)
 }

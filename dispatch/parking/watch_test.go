@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/parking"
@@ -15,7 +16,8 @@ import (
 
 func TestSettings(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, migrated(t))
+	db := migrated(t)
+	store := newStore(t, db)
 	ctx := t.Context()
 	step := func(name string, err error, want ...parking.Setting) {
 		t.Helper()
@@ -32,9 +34,12 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	step("nothing", nil)
-	step("adopt", store.Adopt(ctx, 5, true), parking.Setting{Hook: 5, Adopted: true})
+	adopt := func(adopted bool) error {
+		return pgx.BeginFunc(ctx, db.Connect(t), func(tx pgx.Tx) error { return store.Adopt(ctx, tx, 5, adopted) })
+	}
+	step("adopt", adopt(true), parking.Setting{Hook: 5, Adopted: true})
 	step("pause", store.Pause(ctx, 5), parking.Setting{Hook: 5, Adopted: true, Paused: true})
-	step("release", store.Adopt(ctx, 5, false), parking.Setting{Hook: 5, Paused: true})
+	step("release", adopt(false), parking.Setting{Hook: 5, Paused: true})
 	full := parking.Setting{Hook: 5, Paused: true, Suspended: begin, SuspendedLSN: "16/B374D848"}
 	step("suspend", store.Suspend(ctx, 5, event(0)), full)
 	step("suspend again", store.Suspend(ctx, 5, event(8)), full)

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+)
+
+func (a *app) adoptCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "adopt ID… | --all",
+		Short: "Take hooks over: Label Studio does not send to them any more, hooktail does",
+		Long: "adopt switches hooks off in Label Studio (webhook.is_active) and has hooktail serve them all the same, in\n" +
+			"one transaction: what is committed before comes from both, what is committed after from hooktail alone.",
+		Args: hooksOrAll(&all),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, all) }),
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all hooks that are active")
+	return cmd
+}
+
+func (a *app) releaseCommand() *cobra.Command {
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "release ID… | --all",
+		Short: "Give adopted hooks back: they are active in Label Studio again",
+		Args:  hooksOrAll(&all),
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.release(ctx, args, all) }),
+	}
+	cmd.Flags().BoolVar(&all, "all", false, "all hooks that are adopted")
+	return cmd
+}
+
+// hooksOrAll asks for ids, or for the flag in their place.
+func hooksOrAll(all *bool) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if *all != (len(args) == 0) {
+			return usageError{fmt.Errorf("%s takes the ids of hooks, or --all", cmd.CommandPath())}
+		}
+		return nil
+	}
+}
+
+func (c *control) adopt(ctx context.Context, args []string, all bool) error {
+	if c.cfg.Deliver == config.DeliverActive {
+		return usageError{errors.New("HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted")}
+	}
+	if err := c.mustHaveSlot(ctx); err != nil {
+		return err
+	}
+	hooks, err := c.find(args)
+	if all {
+		hooks = c.hooks.All()
+	}
+	if err != nil {
+		return err
+	}
+	var chosen []*dispatch.Hook
+	for _, hook := range hooks {
+		switch {
+		case !hook.Active && hook.Adopted:
+			fmt.Fprintf(c.out, "hook %d was adopted before\n", hook.ID)
+		case !hook.Active && all:
+		case !hook.Active:
+			return fmt.Errorf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
+		case hook.Refused != dispatch.ReasonNone && all:
+			fmt.Fprintf(c.out, "hook %d was left alone, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
+		case hook.Refused != dispatch.ReasonNone:
+			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
+		default:
+			chosen = append(chosen, hook)
+		}
+	}
+	// hooktail reads the changes in the order in which they are made. At no place in
+	// the stream may the hook be off.
+	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", func(tx pgx.Tx, hook int64) error {
+		if err := c.store.Adopt(ctx, tx, hook, true); err != nil {
+			return err
+		}
+		return c.activate(ctx, tx, hook, false)
+	})
+}
+
+func (c *control) release(ctx context.Context, args []string, all bool) error {
+	hooks, err := c.find(args)
+	if all {
+		hooks = c.hooks.All()
+	}
+	if err != nil {
+		return err
+	}
+	var chosen []*dispatch.Hook
+	for _, hook := range hooks {
+		switch {
+		case hook.Adopted:
+			chosen = append(chosen, hook)
+		case !all:
+			fmt.Fprintf(c.out, "hook %d is not adopted\n", hook.ID)
+		}
+	}
+	return c.hand(ctx, chosen, "released: it is active in Label Studio again", func(tx pgx.Tx, hook int64) error {
+		if err := c.activate(ctx, tx, hook, true); err != nil {
+			return err
+		}
+		return c.store.Adopt(ctx, tx, hook, false)
+	})
+}
+
+// hand changes who sends to the hooks, in one transaction.
+func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string, change func(tx pgx.Tx, hook int64) error) error {
+	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
+		for _, hook := range hooks {
+			if err := change(tx, hook.ID); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, hook := range hooks {
+		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
+	}
+	if len(hooks) == 0 {
+		fmt.Fprintln(c.out, "nothing was changed")
+	}
+	return nil
+}
+
+// activate switches the hook on or off in the application's row.
+func (c *control) activate(ctx context.Context, tx pgx.Tx, hook int64, active bool) error {
+	table := pgx.Identifier{c.cfg.SourceSchema, c.cfg.WebhookTable}.Sanitize()
+	tag, err := tx.Exec(ctx, "UPDATE "+table+" SET is_active = $2 WHERE id = $1", hook, active)
+	if err == nil && tag.RowsAffected() == 0 {
+		return fmt.Errorf("hook %d was deleted meanwhile", hook)
+	}
+	if err != nil {
+		return fmt.Errorf("switch hook %d: %w", hook, granted(err, "GRANT UPDATE (is_active) ON "+table+" to the role"))
+	}
+	return nil
+}
+
+// mustHaveSlot makes sure that a change of now will be delivered, if only once a
+// hooktail runs.
+func (c *control) mustHaveSlot(ctx context.Context) error {
+	var there bool
+	err := c.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)", c.cfg.Slot).Scan(&there)
+	if err != nil {
+		return fmt.Errorf("look slot %q up: %w", c.cfg.Slot, err)
+	}
+	if !there {
+		return fmt.Errorf("slot %q does not exist: run `hooktail setup` first, or what changes from now on reaches nobody", c.cfg.Slot)
+	}
+	return nil
+}

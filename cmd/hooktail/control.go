@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strconv"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+)
+
+// control is what the commands have that look at hooks and deliveries and change
+// what is said of them. A hooktail that runs learns of it from the database.
+type control struct {
+	*parkingRoom
+	cfg      config.Config
+	hooks    *dispatch.Hooks // as they are in the database now
+	out, err io.Writer
+}
+
+// controls runs f with the configuration's database, whose tables of hooktail have
+// to be there.
+func (a *app) controls(f func(ctx context.Context, c *control, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		cfg, err := a.config()
+		if err != nil {
+			return err
+		}
+		ctx := cmd.Context()
+		room, err := openParking(ctx, cfg, slog.New(slog.DiscardHandler))
+		if err != nil {
+			return err
+		}
+		defer room.close()
+		hooks := dispatch.NewHooks(hooksOptions(cfg, room.log))
+		if err := loadHooks(ctx, room.pool, hooks, ""); err != nil {
+			return err
+		}
+		return f(ctx, &control{parkingRoom: room, cfg: cfg, hooks: hooks, out: a.stdout, err: a.stderr}, args)
+	}
+}
+
+// find is the hooks of these ids, all of which have to be there.
+func (c *control) find(args []string) ([]*dispatch.Hook, error) {
+	var found []*dispatch.Hook
+	for _, arg := range args {
+		id, err := strconv.ParseInt(arg, 10, 64)
+		if err != nil || id <= 0 {
+			return nil, usageError{fmt.Errorf("%q is no hook's id", arg)}
+		}
+		hook, ok := c.hooks.Hook(id)
+		if !ok {
+			return nil, fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
+		}
+		if !slices.Contains(found, hook) {
+			found = append(found, hook)
+		}
+	}
+	return found, nil
+}
+
+// some asks for ids, at least one and at most so many; 0 is no limit.
+func some(what string, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 || most > 0 && len(args) > most {
+			return usageError{fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))}
+		}
+		return nil
+	}
+}
+
+// oneHook is for commands that take one hook.
+func oneHook() cobra.PositionalArgs { return some("the id of one hook", 1) }
+
+// granted adds to an error for want of a privilege what the owner has to run.
+func granted(err error, grant string) error {
+	const insufficientPrivilege = "42501" // https://www.postgresql.org/docs/current/errcodes-appendix.html
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
+		return fmt.Errorf("%w: let the owner of the table run %s", err, grant)
+	}
+	return err
+}
