@@ -84,6 +84,11 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 	}
 	bodies, err := l.store.store.Bodies(ctx, l.hook, events)
 	if err != nil {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for _, other := range items {
+			other.sought = false
+		}
 		if ctx.Err() == nil {
 			l.log.Error("the store of parked deliveries did not answer; trying again", "hook", l.hook, "error", err)
 		}
@@ -92,6 +97,7 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, other := range items {
+		other.sought = false
 		if other == it || other.state == ready {
 			other.body = bodies[other.event]
 		}
@@ -111,12 +117,13 @@ func (l *lane) soon(it *item) []*item {
 		return items
 	}
 	for _, other := range l.schedule.queue.waiting() {
-		if other.state != ready || other.letter != nil || other.body != nil {
+		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
 			continue
 		}
 		if bytes += other.bytes; bytes > fetchBytes || len(items) == fetchRows {
 			break
 		}
+		other.sought = true
 		items = append(items, other)
 	}
 	return items

@@ -14,7 +14,7 @@ const (
 	fewest = 1024 // while the hook gets nothing anyway
 	most   = 8192 // with what waits behind an event that its receiver will not have
 	chunk  = 1024 // read from the tail at a time
-	scarce = 256  // that may go, below which more is read
+	scarce = 512  // that may go, below which more is read
 )
 
 // window is the part of a lane that has to do with the store.
@@ -194,14 +194,29 @@ func (l *lane) read() {
 		l.after = justBefore(l.lowest)
 	}
 	l.reading, l.lowest, l.gone = true, theEnd(), make(map[mapping.ID]struct{})
-	after := l.after
-	l.store.add(note{ask: func(ctx context.Context) error {
-		rows, err := l.store.store.Tail(ctx, parking.Part{Hook: l.hook, After: after, Rows: chunk})
-		if err == nil {
-			l.loaded(rows)
+	part := parking.Part{Hook: l.hook, After: l.after, Rows: chunk}
+	// What went to the tail before is written first; it need not wait for what
+	// comes then.
+	l.store.add(note{ask: func(context.Context) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !l.closed {
+			l.start(func(ctx context.Context) { l.load(ctx, part) })
 		}
-		return err
+		return nil
 	}})
+}
+
+// load reads a part of the tail.
+func (l *lane) load(ctx context.Context, part parking.Part) {
+	var rows []parking.Row
+	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
+		rows, err = l.store.store.Tail(ctx, part)
+		return err
+	})
+	if err == nil {
+		l.loaded(rows)
+	}
 }
 
 // loaded adds the rows to the window, which is whole again if that was all.

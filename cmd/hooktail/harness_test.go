@@ -198,9 +198,17 @@ func waitFor(t *testing.T, check func() error) {
 	}
 }
 
-// delivered waits until everything that was committed before it is delivered
-// and confirmed.
+// delivered waits until everything that was committed before it is confirmed,
+// and nothing of it parked any more.
 func delivered(t *testing.T, db *cdctest.Database) {
+	t.Helper()
+	confirmed(t, db)
+	unparked(t, db)
+}
+
+// confirmed waits until everything that was committed before it is delivered or
+// parked, and confirmed.
+func confirmed(t *testing.T, db *cdctest.Database) {
 	t.Helper()
 	conn := db.Connect(t)
 	defer conn.Close(context.Background())
