@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) deliveriesCommand() *cobra.Command {
+	deliveries := &cobra.Command{
+		Use:   "deliveries",
+		Short: "Look at what is parked or dead; send it again, or discard it",
+		Args:  noArgs,
+	}
+	deliveries.AddCommand(a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
+	return deliveries
+}
+
+// listed is how many deliveries are listed unless somebody asks for more.
+const listed = 100
+
+func (a *app) listDeliveriesCommand() *cobra.Command {
+	var asJSON bool
+	chosen := choice{limit: listed}
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List stored deliveries in the order in which their hooks get them",
+		Args:  noArgs,
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
+			f, err := chosen.filter(nil)
+			if err != nil {
+				return err
+			}
+			return c.listDeliveries(ctx, f, asJSON)
+		}),
+	}
+	chosen.flags(cmd, "parked or dead")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	return cmd
+}
+
+func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON bool) error {
+	rows, err := c.store.List(ctx, f)
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		for i := range rows {
+			if err := c.printJSON(&rows[i], false); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "HOOK\tEVENT\tACTION\tPROJECT\tTASK\tCOMMITTED\tBYTES\tSTATE\tATTEMPTS\tLAST\tREASON")
+	for i := range rows {
+		r := &rows[i]
+		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\n", r.Hook, r.Event, r.Action, orDash(r.Project), orDash(r.Task),
+			stamp(r.Committed), r.Bytes, r.State, r.Attempts, lastOf(r), dash(r.Reason))
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print deliveries: %w", err)
+	}
+	if f.Limit > 0 && len(rows) == f.Limit {
+		fmt.Fprintf(c.err, "hooktail: these are the first %d: there may be more (--limit)\n", f.Limit)
+	}
+	return nil
+}
+
+func (a *app) showDeliveryCommand() *cobra.Command {
+	var hook int64
+	var payload, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show EVENT",
+		Short: "Show the stored deliveries of an event, to one hook or to all that have it",
+		Args:  some("the id of one event", 1),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
+			event, err := eventOf(args[0])
+			if err != nil {
+				return err
+			}
+			rows, err := c.store.Show(ctx, hook, event)
+			if err != nil {
+				return err
+			}
+			if len(rows) == 0 {
+				return fmt.Errorf("no delivery of event %s is stored: it was delivered or discarded, or never parked", event)
+			}
+			for i := range rows {
+				if asJSON {
+					err = c.printJSON(&rows[i], payload)
+				} else {
+					err = c.printDelivery(&rows[i], payload)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+	}
+	cmd.Flags().Int64Var(&hook, "hook", 0, "the delivery to this hook alone")
+	cmd.Flags().BoolVar(&payload, "payload", false, "with the body of the request")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	return cmd
+}
+
+func (c *control) printDelivery(r *parking.Row, payload bool) error {
+	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"hook", fmt.Sprint(r.Hook)}, {"event", r.Event.String()}, {"lsn", r.Event.Commit.String()},
+		{"action", string(r.Action)}, {"project", orDash(r.Project)}, {"task", orDash(r.Task)},
+		{"committed", stamp(r.Committed)}, {"parked", stamp(r.Stored)}, {"bytes", fmt.Sprint(r.Bytes)}, {"state", string(r.State)},
+		{"attempts", fmt.Sprint(r.Attempts)}, {"last result", lastOf(r)}, {"next attempt", stamp(r.Next)},
+		{"dead since", stamp(r.Died)}, {"reason", dash(r.Reason)},
+	} {
+		fmt.Fprintf(w, "%s:\t%s\n", line[0], line[1])
+	}
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print delivery: %w", err)
+	}
+	if payload {
+		fmt.Fprintf(c.out, "\n%s\n", r.Body)
+	}
+	return nil
+}
+
+// storedDelivery is a delivery as JSON.
+type storedDelivery struct {
+	Hook       int64           `json:"hook"`
+	Event      string          `json:"event"`
+	LSN        string          `json:"lsn"`
+	Action     mapping.Action  `json:"action"`
+	Project    int64           `json:"project,omitempty"`
+	Task       int64           `json:"task,omitempty"`
+	Committed  time.Time       `json:"committed"`
+	Parked     time.Time       `json:"parked"`
+	Bytes      int             `json:"bytes"`
+	State      parking.State   `json:"state"`
+	Attempts   int             `json:"attempts"`
+	LastResult string          `json:"last_result,omitempty"`
+	LastStatus int             `json:"last_status,omitempty"`
+	Next       time.Time       `json:"next_attempt,omitzero"`
+	Died       time.Time       `json:"dead_since,omitzero"`
+	Reason     string          `json:"reason,omitempty"`
+	Payload    json.RawMessage `json:"payload,omitempty"`
+}
+
+func (c *control) printJSON(r *parking.Row, payload bool) error {
+	d := storedDelivery{
+		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: r.Action, Project: r.Project, Task: r.Task,
+		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: r.State, Attempts: r.Attempts,
+		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
+	}
+	if payload {
+		d.Payload = r.Body
+	}
+	line, err := json.Marshal(d)
+	if err == nil {
+		_, err = fmt.Fprintf(c.out, "%s\n", line)
+	}
+	if err != nil {
+		return fmt.Errorf("print delivery of event %s: %w", r.Event, err)
+	}
+	return nil
+}
+
+// lastOf is what the last attempt came to.
+func lastOf(r *parking.Row) string {
+	if r.LastStatus != 0 {
+		return fmt.Sprint(r.LastStatus)
+	}
+	return dash(r.LastResult)
+}
+
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+func orDash(id int64) string {
+	if id == 0 {
+		return "-"
+	}
+	return fmt.Sprint(id)
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}

@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) redriveCommand() *cobra.Command {
+	return a.changeDeliveriesCommand(change{
+		use: "redrive", short: "Send dead deliveries again, under the same ids and in their places in the order",
+		would: "would be redriven", done: "redriven",
+		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
+			return s.Redrive(ctx, f, dryRun)
+		},
+	})
+}
+
+func (a *app) discardCommand() *cobra.Command {
+	return a.changeDeliveriesCommand(change{
+		use: "discard", short: "Delete stored deliveries for good: dead ones, unless --state says otherwise", states: "parked or dead (default dead)",
+		would: "would be discarded", done: "discarded",
+		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
+			return s.Discard(ctx, f, dryRun)
+		},
+	})
+}
+
+// change is what may be done to stored deliveries.
+type change struct {
+	use, short  string
+	states      string // which may be chosen
+	would, done string
+	run         func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error)
+}
+
+func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
+	var chosen choice
+	var all, dryRun bool
+	cmd := &cobra.Command{
+		Use:   ch.use + " [EVENT]",
+		Short: ch.short,
+		Args:  atMostOne,
+	}
+	cmd.RunE = a.controls(func(ctx context.Context, c *control, args []string) error {
+		f, err := chosen.filter(args)
+		if err != nil {
+			return err
+		}
+		if chosen.isEmpty(args) != all {
+			return usageError{fmt.Errorf("%s takes an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
+		}
+		if f.State == "" {
+			f.State = parking.Dead
+		}
+		n, err := ch.run(ctx, c.store, f, dryRun)
+		if err != nil {
+			return err
+		}
+		what := ch.done
+		if dryRun {
+			what = ch.would
+		}
+		fmt.Fprintf(c.out, "%s %s\n", plural(n), what)
+		return nil
+	})
+	chosen.flags(cmd, ch.states)
+	cmd.Flags().BoolVar(&all, "all", false, "without a filter")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many it would be")
+	return cmd
+}
+
+// atMostOne lets one event be named.
+func atMostOne(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 {
+		return usageError{fmt.Errorf("%s takes one event at most, got %d arguments", cmd.CommandPath(), len(args))}
+	}
+	return nil
+}
+
+func plural(n int64) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return fmt.Sprintf("%d deliveries", n)
+}
+
+// choice is which deliveries are meant, as the command line says it.
+type choice struct {
+	hook                  int64
+	action, state, reason string
+	since                 string
+	limit                 int
+}
+
+// flags defines those of the choice; states are which may be chosen, "" if none may.
+func (c *choice) flags(cmd *cobra.Command, states string) {
+	flags := cmd.Flags()
+	flags.Int64Var(&c.hook, "hook", 0, "to this hook")
+	flags.StringVar(&c.action, "action", "", "of this action, as the hook spells it")
+	if states != "" {
+		flags.StringVar(&c.state, "state", "", states)
+	}
+	flags.StringVar(&c.since, "since", "", "of events committed since then: a duration before now, or a time as of RFC 3339")
+	flags.StringVar(&c.reason, "reason", "", "dead for this reason")
+	flags.IntVar(&c.limit, "limit", c.limit, "the first so many; 0: all")
+}
+
+// isEmpty reports whether all deliveries are meant. The state and the limit say
+// which of them, and are not reason enough to change any.
+func (c *choice) isEmpty(args []string) bool {
+	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since == ""
+}
+
+func (c *choice) filter(args []string) (parking.Filter, error) {
+	f := parking.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: parking.State(c.state), Reason: c.reason, Limit: c.limit}
+	if f.State != "" && f.State != parking.Parked && f.State != parking.Dead {
+		return f, usageError{fmt.Errorf("--state=%s: it is parked or dead", c.state)}
+	}
+	if f.Limit < 0 || f.Hook < 0 {
+		return f, usageError{errors.New("neither --limit nor --hook can be negative")}
+	}
+	var err error
+	if c.since != "" {
+		f.Since, err = sinceOf(c.since, time.Now())
+	}
+	if err == nil && len(args) > 0 {
+		f.Event, err = eventOf(args[0])
+	}
+	return f, err
+}
+
+func sinceOf(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return now.Add(-d), nil
+	}
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t, nil
+	}
+	return time.Time{}, usageError{fmt.Errorf("--since=%s: it is a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", text)}
+}
+
+func eventOf(text string) (mapping.ID, error) {
+	id, err := parking.ParseID(text)
+	if err != nil {
+		return id, usageError{err}
+	}
+	return id, nil
+}

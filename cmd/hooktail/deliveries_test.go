@@ -1,0 +1,175 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// storeDeliveries parks events 0 to 2 of hook 1 and has 3 and 4 die, one for each
+// reason, and 0 of hook 2. They were committed a minute apart, the last one now.
+func storeDeliveries(t *testing.T, db *cdctest.Database) {
+	t.Helper()
+	pool, err := pgxpool.New(t.Context(), db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	store := parking.New(parking.Options{Pool: pool, Schema: "hooktail", Log: slog.New(slog.DiscardHandler)})
+	row := func(hook int64, n int) parking.Row {
+		return parking.Row{
+			Key:    parking.Key{Hook: hook, Event: mapping.ID{Timeline: 1, Commit: 0x16B374D848, Ordinal: n}},
+			Action: mapping.AnnotationCreated, Project: 1, Task: 7, Attempts: 4, LastResult: "5xx", LastStatus: 503,
+			Committed: time.Now().Add(time.Duration(n-4) * time.Minute), Added: time.Now(),
+			Body: fmt.Appendf(nil, `{"action": "ANNOTATION_CREATED", "n": %d}`, n),
+		}
+	}
+	batch := parking.Batch{Insert: []parking.Row{row(2, 0)}}
+	for n := range 5 {
+		r := row(1, n)
+		switch n {
+		case 3:
+			r.State, r.Reason, r.Action = parking.Dead, "rejected", mapping.TaskCreated
+		case 4:
+			r.State, r.Reason = parking.Dead, "exhausted"
+		}
+		batch.Insert = append(batch.Insert, r)
+	}
+	if err := store.Apply(t.Context(), batch); err != nil {
+		t.Fatal(err)
+	}
+}
+
+const eventText = "1-16B374D848-"
+
+func TestDeliveriesList(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	must(t, environ(db), "setup")
+	storeDeliveries(t, db)
+	for _, tt := range []struct{ args, want string }{
+		{"", "1/0 1/1 1/2 1/3 1/4 2/0"},
+		{"--hook 2", "2/0"},
+		{"--action TASK_CREATED", "1/3"},
+		{"--state dead", "1/3 1/4"},
+		{"--state parked --hook 1", "1/0 1/1 1/2"},
+		{"--since 90s", "1/3 1/4"},
+		{"--since " + time.Now().Add(-30*time.Second).Format(time.RFC3339), "1/4"},
+		{"--reason exhausted", "1/4"},
+		{"--limit 2", "1/0 1/1"},
+		{"--hook 9", ""},
+	} {
+		var got []string
+		for line := range strings.Lines(must(t, environ(db), append([]string{"deliveries", "list", "--json"}, strings.Fields(tt.args)...)...)) {
+			var d storedDelivery
+			if err := json.Unmarshal([]byte(line), &d); err != nil {
+				t.Fatalf("%s: %v", line, err)
+			}
+			got = append(got, fmt.Sprintf("%d/%s", d.Hook, d.Event[strings.LastIndex(d.Event, "-")+1:]))
+		}
+		if text := strings.Join(got, " "); text != tt.want {
+			t.Errorf("list %s: %s, want %s", tt.args, text, tt.want)
+		}
+	}
+	code, table, note := command(environ(db), "deliveries", "list", "--state", "dead", "--limit", "1")
+	if lines := strings.Split(table, "\n"); code != exitDone || len(lines) != 3 || !strings.HasPrefix(lines[0], "HOOK  EVENT") ||
+		!strings.Contains(lines[1], eventText+"3") || !strings.Contains(lines[1], "503") || !strings.HasSuffix(lines[1], "rejected") {
+		t.Errorf("table:\n%s", table)
+	}
+	if !strings.Contains(note, "--limit") {
+		t.Errorf("nothing says that there may be more: %q", note)
+	}
+}
+
+func TestDeliveriesShow(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	must(t, environ(db), "setup")
+	storeDeliveries(t, db)
+	plain := must(t, environ(db), "deliveries", "show", eventText+"3")
+	for _, want := range []string{"hook:", "TASK_CREATED", "dead", "rejected", "503", "16/B374D848"} {
+		if !strings.Contains(plain, want) {
+			t.Errorf("%q is not shown:\n%s", want, plain)
+		}
+	}
+	if strings.Contains(plain, `"n"`) {
+		t.Errorf("the payload is shown unasked:\n%s", plain)
+	}
+	if got := must(t, environ(db), "deliveries", "show", eventText+"3", "--payload"); !strings.Contains(got, `{"action": "ANNOTATION_CREATED", "n": 3}`) {
+		t.Errorf("without the payload:\n%s", got)
+	}
+	two := must(t, environ(db), "deliveries", "show", eventText+"0", "--json", "--payload")
+	one := must(t, environ(db), "deliveries", "show", eventText+"0", "--json", "--hook", "2")
+	if strings.Count(two, "\n") != 2 || strings.Count(two, `"n":0`) != 2 || strings.Count(one, "\n") != 1 || strings.Contains(one, "payload") {
+		t.Errorf("as JSON:\n%s\nof one hook:\n%s", two, one)
+	}
+}
+
+func TestDeliveriesChange(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	must(t, environ(db), "setup")
+	storeDeliveries(t, db)
+	for _, tt := range []struct{ args, want, left string }{
+		{"redrive --all --dry-run", "2 deliveries would be redriven", "dead 2, parked 4"},
+		{"redrive --reason rejected", "1 delivery redriven", "dead 1, parked 5"},
+		{"redrive --hook 2", "0 deliveries redriven", "dead 1, parked 5"},
+		{"redrive " + eventText + "4", "1 delivery redriven", "parked 6"},
+		{"discard --all", "0 deliveries discarded", "parked 6"},
+		{"discard --state parked --hook 2 --dry-run", "1 delivery would be discarded", "parked 6"},
+		{"discard --state parked --hook 2", "1 delivery discarded", "parked 5"},
+		{"discard --state parked --all --limit 2", "2 deliveries discarded", "parked 3"},
+	} {
+		got := strings.TrimSpace(must(t, environ(db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...))
+		left := db.QueryText(t, "SELECT string_agg(state || ' ' || n, ', ' ORDER BY state) FROM (SELECT state, count(*) AS n FROM hooktail.parked GROUP BY state) AS s")
+		if diff := cmp.Diff([]string{tt.want, tt.left}, []string{got, left}); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.args, diff)
+		}
+	}
+}
+
+func TestDeliveriesRefuse(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
+	must(t, environ(db), "setup")
+	for _, tt := range []struct {
+		name string
+		db   *cdctest.Database
+		args string
+		code int
+		want string
+	}{
+		{"before setup", fresh, "list", exitFailed, "hooktail setup"},
+		{"state", db, "list --state ill", exitUsage, "parked or dead"},
+		{"since", db, "list --since yesterday", exitUsage, "--since=yesterday"},
+		{"limit", db, "list --limit -1", exitUsage, "--limit"},
+		{"argument", db, "list 7", exitUsage, `"7"`},
+		{"no event", db, "show", exitUsage, "one event"},
+		{"bad event", db, "show 7", exitUsage, "no event's id"},
+		{"unknown event", db, "show " + eventText + "9", exitFailed, "is stored"},
+		{"redrive what", db, "redrive", exitUsage, "--all"},
+		{"redrive the first", db, "redrive --limit 5", exitUsage, "--all"},
+		{"redrive some and all", db, "redrive --hook 1 --all", exitUsage, "--all"},
+		{"redrive by state", db, "redrive --state parked", exitUsage, "--state"},
+		{"redrive two", db, "redrive 1 2", exitUsage, "one event"},
+		{"discard what", db, "discard --state parked", exitUsage, "--all"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := command(environ(tt.db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...)
+			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+		})
+	}
+}
