@@ -23,7 +23,12 @@ func newRealStore(t testing.TB) *parking.Store {
 	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
-	pool, err := pgxpool.New(t.Context(), db.DSN)
+	options, err := pgxpool.ParseConfig(db.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options.ConnConfig.RuntimeParams["jit"] = "off" // as in the program
+	pool, err := pgxpool.NewWithConfig(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}

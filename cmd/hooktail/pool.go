@@ -64,6 +64,7 @@ func prepareSession(options *pgconn.Config) {
 		"timezone":           "UTC",
 		"datestyle":          "ISO",
 		"extra_float_digits": "1",
+		"jit":                "off", // compiling takes longer than any of the queries
 	} {
 		options.RuntimeParams[name] = value
 	}
