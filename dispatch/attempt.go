@@ -40,6 +40,9 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 		l.grown(grown)
 	}
 	o = l.sender.Send(ctx, hook, message)
+	if l.isRefused(o) {
+		return o, verdict{step: bury, reason: o.Refused}, false
+	}
 	v = l.judge(it, o)
 	if v.step != deliver && ctx.Err() != nil {
 		return o, v, true
@@ -50,6 +53,19 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 		l.metrics.enter(StateStopped)
 	}
 	return o, v, true
+}
+
+// isRefused reports whether the attempt was not made, and notes when that changes.
+func (l *lane) isRefused(o Outcome) bool {
+	refused := o.Refused != ReasonNone
+	if l.refused.Load() != refused && l.refused.Swap(refused) != refused {
+		if refused {
+			l.metrics.enter(StateRefused)
+		} else {
+			l.metrics.enter(StateLive)
+		}
+	}
+	return refused
 }
 
 // judge is the verdict on an attempt. While the own network is gone neither

@@ -26,6 +26,7 @@ type lane struct {
 	empty    func() // nothing is left of a hook that is gone; outside of the lock
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
+	refused atomic.Bool   // the last attempt was not made
 
 	mu sync.Mutex
 	window

@@ -84,7 +84,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		}, []string{"hook"}),
 		state: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hooktail_hook_state",
-			Help: "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL or headers, 6 paused, 7 suspended since too much is parked.",
+			Help: "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended since too much is parked.",
 		}, []string{"hook"}),
 		parked: auto.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "hooktail_parked",

@@ -13,6 +13,7 @@ const (
 	ReasonRejected          // the receiver will not have this event: 400, 413, 414, 415, 422
 	ReasonExhausted         // attempts or time are used up
 	ReasonGone              // the receiver answered 410
+	ReasonBadSecret         // the hook's signing secret cannot be opened
 	ReasonSuspended         // the hook's parked deliveries take more space than they may
 )
 
@@ -31,6 +32,8 @@ func (r Reason) String() string {
 		return "exhausted"
 	case ReasonGone:
 		return "gone"
+	case ReasonBadSecret:
+		return "bad_secret"
 	case ReasonSuspended:
 		return "suspended"
 	default:
@@ -53,6 +56,8 @@ func (r Reason) remedy() string {
 		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
 	case ReasonGone:
 		return "save the hook once its receiver is there again, or switch it off"
+	case ReasonBadSecret:
+		return "give HOOKTAIL_SECRET_KEY the key that sealed the secret, or set another one with `hooktail hooks secret`; then redrive"
 	case ReasonSuspended:
 		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
 	default:

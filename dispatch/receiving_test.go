@@ -88,7 +88,7 @@ func signedRequests(t *testing.T) []signedRequest {
 	receiver := dispatchtest.Receiver(t)
 	current, former, other := NewSigningKey(), mustSigningKey(t, specimen), NewSigningKey()
 	keys := []SigningKey{current, former}
-	s := newTestSender(t, SenderOptions{Secrets: func(int64) []SigningKey { return keys }})
+	s := newTestSender(t, SenderOptions{Secrets: func(int64) ([]SigningKey, error) { return keys, nil }})
 	m := testMessage
 	m.Body = []byte("{\"action\": \"X\", \"text\": \"Jürgen ✓\", \"n\": 1.50}\n")
 	if out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), m); out.Result != Result2xx {
@@ -161,9 +161,9 @@ func TestReceivingHeaders(t *testing.T) {
 	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(table, -1) {
 		listed = append(listed, m[1])
 	}
-	s := newTestSender(t, SenderOptions{Secrets: func(int64) []SigningKey { return []SigningKey{NewSigningKey()} }})
+	s := newTestSender(t, SenderOptions{})
 	var sent []string
-	for name := range s.request(t.Context(), oneHook(t, hookRow(1, "http://x/")), testMessage, time.Now()).Header {
+	for name := range s.request(t.Context(), oneHook(t, hookRow(1, "http://x/")), testMessage, []SigningKey{NewSigningKey()}, time.Now()).Header {
 		if name != "Content-Type" && name != "User-Agent" {
 			sent = append(sent, strings.ToLower(name))
 		}

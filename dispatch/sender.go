@@ -22,7 +22,7 @@ type Sender struct {
 	transport http.RoundTripper
 	timeout   time.Duration
 	userAgent []string
-	secrets   func(hook int64) []SigningKey
+	secrets   func(hook int64) ([]SigningKey, error)
 	close     func()
 }
 
@@ -39,8 +39,9 @@ type SenderOptions struct {
 
 	// Secrets are the keys that the hook's requests are signed with: none, the
 	// current one, or the current one and the one before. It is called once per
-	// attempt, by many goroutines at once, and must not block. Nil: nothing is signed.
-	Secrets func(hook int64) []SigningKey
+	// attempt, by many goroutines at once, and must not block. After an error nothing
+	// is sent. Nil: nothing is signed.
+	Secrets func(hook int64) ([]SigningKey, error)
 }
 
 // NewSender is a Sender; Close it.
@@ -55,7 +56,7 @@ func NewSender(o SenderOptions) *Sender {
 		close:     func() {},
 	}
 	if s.secrets == nil {
-		s.secrets = func(int64) []SigningKey { return nil }
+		s.secrets = func(int64) ([]SigningKey, error) { return nil, nil }
 	}
 	if o.Transport == nil {
 		s.transport, s.close = newTransport(o)
@@ -82,6 +83,7 @@ type Outcome struct {
 	RetryAfter time.Duration // asked for by a 429 or 503; 0: not
 	Err        error         // if there was no answer; free of secrets
 	Took       time.Duration
+	Refused    Reason // other than ReasonNone: nothing was sent, and Err says why
 }
 
 // Send makes one attempt, which ends after the timeout at the latest. The
@@ -89,10 +91,20 @@ type Outcome struct {
 // has the event, however its answer ends. No redirect is followed. The hook must
 // not be refused.
 func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
+	return s.exchange(ctx, hook, m, discard)
+}
+
+// exchange makes the attempt. finish is given the body of the answer, which it has
+// to close.
+func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish func(io.ReadCloser)) Outcome {
 	begun := time.Now()
+	keys, err := s.secrets(hook.ID)
+	if err != nil {
+		return Outcome{Refused: ReasonBadSecret, Err: err}
+	}
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	answer, err := s.transport.RoundTrip(s.request(ctx, hook, m, begun)) //nolint:bodyclose // discard closes it
+	answer, err := s.transport.RoundTrip(s.request(ctx, hook, m, keys, begun)) //nolint:bodyclose // finish closes it
 	if err != nil {
 		// The context says best why net/http gave up.
 		if cause := ctx.Err(); cause != nil && !errors.Is(err, ErrBlocked) {
@@ -100,7 +112,7 @@ func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
 		}
 		return Outcome{Result: resultOfError(err), Err: errors.New(describe(err)), Took: time.Since(begun)}
 	}
-	discard(answer.Body)
+	finish(answer.Body)
 	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode}
 	now := time.Now()
 	out.Took = now.Sub(begun)
@@ -111,7 +123,7 @@ func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
 }
 
 // request copies the hook's template and adds what differs per attempt.
-func (s *Sender) request(ctx context.Context, hook *Hook, m Message, now time.Time) *http.Request {
+func (s *Sender) request(ctx context.Context, hook *Hook, m Message, keys []SigningKey, now time.Time) *http.Request {
 	r := hook.template.WithContext(ctx)
 	h := maps.Clone(r.Header)
 	if _, own := h["User-Agent"]; !own {
@@ -127,7 +139,7 @@ func (s *Sender) request(ctx context.Context, hook *Hook, m Message, now time.Ti
 	h["webhook-attempt"] = values[2:3:3]
 	h["hooktail-lsn"] = values[3:4:4]
 	h["hooktail-commit-time"] = values[4:5:5]
-	if keys := s.secrets(hook.ID); len(keys) > 0 {
+	if len(keys) > 0 {
 		values[5] = Sign(keys, m.ID, timestamp, m.Body)
 		h["webhook-signature"] = values[5:6:6]
 	}

@@ -147,11 +147,11 @@ func TestSenderSigns(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/h/2", dispatchtest.Status(500), dispatchtest.Status(200))
 	old, current := NewSigningKey(), NewSigningKey()
-	s := newTestSender(t, SenderOptions{Secrets: func(hook int64) []SigningKey {
+	s := newTestSender(t, SenderOptions{Secrets: func(hook int64) ([]SigningKey, error) {
 		if hook == 2 {
-			return []SigningKey{current, old}
+			return []SigningKey{current, old}, nil
 		}
-		return nil
+		return nil, nil
 	}})
 	for _, id := range []int64{1, 2, 2} {
 		if out := s.Send(t.Context(), oneHook(t, hookRow(id, hookURL(receiver.URL, id))), testMessage); out.Status == 0 {
@@ -177,10 +177,11 @@ func TestSenderSigns(t *testing.T) {
 // Each attempt is signed for its own time, so that a retry of three days is not
 // taken for a replay.
 func TestRetryIsSignedAnew(t *testing.T) {
-	s := newTestSender(t, SenderOptions{Secrets: func(int64) []SigningKey { return []SigningKey{mustSigningKey(t, specimen)} }})
+	s := newTestSender(t, SenderOptions{})
+	keys := []SigningKey{mustSigningKey(t, specimen)}
 	hook := oneHook(t, hookRow(1, "http://x/"))
-	first := s.request(t.Context(), hook, testMessage, time.Unix(1614265330, 0)).Header
-	later := s.request(t.Context(), hook, testMessage, time.Unix(1614265330+72*3600, 0)).Header
+	first := s.request(t.Context(), hook, testMessage, keys, time.Unix(1614265330, 0)).Header
+	later := s.request(t.Context(), hook, testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
 	for _, name := range []string{"webhook-timestamp", "webhook-signature"} {
 		if len(first[name]) != 1 || len(later[name]) != 1 || first[name][0] == later[name][0] {
 			t.Errorf("%s: %q, and later %q", name, first[name], later[name])

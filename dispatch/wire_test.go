@@ -135,7 +135,7 @@ func plainName(name string) string { return strings.ReplaceAll(strings.ToLower(n
 // place.
 func TestHeadersOnTheWire(t *testing.T) {
 	w := newWire(t)
-	s := newTestSender(t, SenderOptions{Secrets: func(int64) []SigningKey { return []SigningKey{mustSigningKey(t, specimen)} }})
+	s := newTestSender(t, SenderOptions{Secrets: func(int64) ([]SigningKey, error) { return []SigningKey{mustSigningKey(t, specimen)}, nil }})
 	for _, tt := range []struct {
 		name, value string
 		refused     bool

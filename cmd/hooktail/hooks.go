@@ -35,7 +35,7 @@ func (a *app) hooksCommand() *cobra.Command {
 			}
 			return listHooks(cmd.Context(), a.stdout, cfg)
 		},
-	}, a.adoptCommand(), a.releaseCommand())
+	}, a.adoptCommand(), a.releaseCommand(), a.secretCommand())
 	return hooks
 }
 

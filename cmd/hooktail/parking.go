@@ -17,6 +17,7 @@ import (
 type parkingRoom struct {
 	store     *parking.Store
 	pool      *pgxpool.Pool
+	signing   *signing
 	retention time.Duration // of dead deliveries
 	log       *slog.Logger
 
@@ -26,6 +27,10 @@ type parkingRoom struct {
 
 // openParking opens the store on connections of its own, if its tables are there.
 func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
+	signing, err := newSigning(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	pool, err := openPool(ctx, cfg)
 	if err != nil {
 		return nil, err
@@ -35,7 +40,7 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 		return nil, err
 	}
 	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
-	return &parkingRoom{store: store, pool: pool, retention: cfg.DeadRetention, log: log}, nil
+	return &parkingRoom{store: store, pool: pool, signing: signing, retention: cfg.DeadRetention, log: log}, nil
 }
 
 func (p *parkingRoom) close() { p.pool.Close() }
@@ -46,10 +51,14 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 	if err != nil {
 		return err
 	}
+	if err := p.signing.check(settings); err != nil {
+		return err
+	}
 	backlogs, err := p.store.Backlogs(ctx)
 	if err != nil {
 		return err
 	}
+	p.signing.update(settings)
 	d.Restore(backlogs, settings)
 	p.counted = time.Now()
 	return nil
@@ -70,6 +79,7 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher) {
 func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) error {
 	settings, err := p.store.Settings(ctx)
 	if err == nil {
+		p.signing.update(settings)
 		d.Settings(settings)
 	}
 	return err

@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+func (a *app) secretCommand() *cobra.Command {
+	secret := &cobra.Command{
+		Use:   "secret",
+		Short: "Have a hook's requests signed as Standard Webhooks has it",
+		Args:  noArgs,
+	}
+	secret.AddCommand(&cobra.Command{
+		Use:   "set ID",
+		Short: "Give the hook a new secret, and print it this once",
+		Args:  oneHook(),
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, false) }),
+	}, &cobra.Command{
+		Use:   "rotate ID",
+		Short: "Give the hook another secret, and sign with the current one as well until the next rotation",
+		Args:  oneHook(),
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, true) }),
+	}, &cobra.Command{
+		Use:   "remove ID",
+		Short: "Sign the hook's requests no more",
+		Args:  oneHook(),
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.removeSecret(ctx, args) }),
+	})
+	return secret
+}
+
+// renewSecret makes a secret and prints it: alone on standard output, so that it
+// can be piped to where it is kept.
+func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) error {
+	hook, setting, err := c.settingOf(ctx, args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !c.signing.keyed:
+		return usageError{dispatch.ErrNoSecretKey}
+	case rotate && len(setting.Secrets) == 0:
+		return fmt.Errorf("hook %d has no secret yet: hooktail hooks secret set %[1]d", hook.ID)
+	case !rotate && len(setting.Secrets) > 0:
+		return fmt.Errorf("hook %d has a secret already: rotate it (hooktail hooks secret rotate %[1]d), or remove it first", hook.ID)
+	}
+	current := c.signing.open(setting)
+	if current.err != nil {
+		return fmt.Errorf("the current secret is of no use, remove it first: %w", current.err)
+	}
+	next := dispatch.NewSigningKey()
+	var sealed [][]byte
+	for _, key := range dispatch.Rotate(current.keys, next) {
+		text, err := c.signing.ring.Seal(hook.ID, key)
+		if err != nil {
+			return err
+		}
+		sealed = append(sealed, text)
+	}
+	if err := c.store.SetSecrets(ctx, hook.ID, sealed); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(c.out, next.Reveal()); err != nil {
+		return errors.Join(err, errors.New("the secret could not be printed: remove it and set another"))
+	}
+	fmt.Fprintf(c.err, "hooktail: this is the secret of hook %d, for its receiver: it is not shown again\n", hook.ID)
+	return nil
+}
+
+func (c *control) removeSecret(ctx context.Context, args []string) error {
+	hook, setting, err := c.settingOf(ctx, args)
+	if err != nil {
+		return err
+	}
+	if len(setting.Secrets) == 0 {
+		fmt.Fprintf(c.out, "hook %d has no secret\n", hook.ID)
+		return nil
+	}
+	if err := c.store.SetSecrets(ctx, hook.ID, nil); err != nil {
+		return err
+	}
+	fmt.Fprintf(c.out, "hook %d: its requests are signed no more\n", hook.ID)
+	return nil
+}
+
+// settingOf is the one hook that is named, with what has been said of it.
+func (c *control) settingOf(ctx context.Context, args []string) (*dispatch.Hook, parking.Setting, error) {
+	hooks, err := c.find(args)
+	if err != nil {
+		return nil, parking.Setting{}, err
+	}
+	settings, err := c.store.Settings(ctx)
+	if err != nil {
+		return nil, parking.Setting{}, err
+	}
+	for _, setting := range settings {
+		if setting.Hook == hooks[0].ID {
+			return hooks[0], setting, nil
+		}
+	}
+	return hooks[0], parking.Setting{Hook: hooks[0].ID}, nil
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+)
+
+const (
+	oneKey     = "HOOKTAIL_SECRET_KEY=000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+	anotherKey = "HOOKTAIL_SECRET_KEY=1f0102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e00"
+)
+
+// signedWith reports whether the request is.
+func signedWith(t *testing.T, r conformance.Request, secret string) bool {
+	t.Helper()
+	webhook, err := standardwebhooks.NewWebhook(strings.TrimSpace(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	header := map[string][]string{}
+	for _, name := range []string{"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature"} {
+		header[name] = []string{r.Headers[strings.ToLower(name)]}
+	}
+	return webhook.Verify(r.Body, header) == nil
+}
+
+// TestSecretsTakeEffectAtOnce: a running hooktail signs with what it is told, and
+// says nothing of it to anybody.
+func TestSecretsTakeEffectAtOnce(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	p := start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
+	as := environ(db, oneKey)
+	// until has annotations saved until one is signed as wanted.
+	until := func(what string, want func(r conformance.Request) bool) {
+		t.Helper()
+		waitFor(t, func() error {
+			c.Take()
+			db.Exec(t, annotate, 7)
+			delivered(t, db)
+			for _, r := range c.Take() {
+				if r.Hook == 1 && want(r) {
+					return nil
+				}
+			}
+			return fmt.Errorf("no request is signed with %s", what)
+		})
+	}
+	first := must(t, as, "hooks", "secret", "set", "1")
+	until("the first secret", func(r conformance.Request) bool { return signedWith(t, r, first) })
+	second := must(t, as, "hooks", "secret", "rotate", "1")
+	until("both", func(r conformance.Request) bool { return signedWith(t, r, first) && signedWith(t, r, second) })
+	third := must(t, as, "hooks", "secret", "rotate", "1")
+	until("the last two", func(r conformance.Request) bool {
+		return !signedWith(t, r, first) && signedWith(t, r, second) && signedWith(t, r, third)
+	})
+	must(t, as, "hooks", "secret", "remove", "1")
+	until("nothing", func(r conformance.Request) bool { return r.Headers["webhook-signature"] == "" })
+	for _, secret := range []string{first, second, third} {
+		if !strings.HasPrefix(secret, "whsec_") {
+			t.Errorf("the secret is printed as %q", secret)
+		}
+		if strings.Contains(p.err.String(), strings.TrimSpace(secret)) {
+			t.Error("a secret is in the log")
+		}
+	}
+}
+
+// TestSecretThatCannotBeOpened: with another key nothing is sent unsigned, and
+// without one hooktail does not even start.
+func TestSecretThatCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	must(t, environ(db), "setup")
+	must(t, environ(db, oneKey), "hooks", "secret", "set", "1")
+	code, _, stderr := command(environ(db), "run")
+	if code != exitUsage || !strings.Contains(stderr, "hook 1 has a signing secret") || !strings.Contains(stderr, "HOOKTAIL_SECRET_KEY") {
+		t.Errorf("without a key: exit code %d:\n%s", code, stderr)
+	}
+	p := start(t, db, anotherKey, "HOOKTAIL_SETTLE=0")
+	annotation := db.QueryText(t, annotate, 7)
+	delivered(t, db)
+	if got := annotationsOf(t, c.Requests(), 1); len(got) != 0 {
+		t.Errorf("sent without the secret: %v", got)
+	}
+	if got := annotationsOf(t, c.Requests(), 6); len(got) != 1 {
+		t.Errorf("hook 6 got %v", got)
+	}
+	if log := p.err.String(); strings.Count(log, "nothing can be sent to it unsigned") != 1 || !strings.Contains(log, "reason=bad_secret") {
+		t.Errorf("log:\n%s", log)
+	}
+	p.end(t)
+
+	// With the right key what died is sent again.
+	start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
+	if got := must(t, environ(db), "deliveries", "redrive", "--reason", "bad_secret"); got != "1 delivery redriven\n" {
+		t.Errorf("redrive: %s", got)
+	}
+	waitFor(t, func() error {
+		if got := annotationsOf(t, c.Requests(), 1); len(got) != 1 || got[0] != annotation {
+			return fmt.Errorf("hook 1 has got %v, not yet %s", got, annotation)
+		}
+		return nil
+	})
+}
+
+func TestSecretSays(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	must(t, environ(db), "setup")
+	for _, tt := range []struct {
+		name      string
+		variables []string
+		args      string
+		code      int
+		want      string
+	}{
+		{"no hook", []string{oneKey}, "set", exitUsage, "one hook"},
+		{"two hooks", []string{oneKey}, "set 1 2", exitUsage, "one hook"},
+		{"unknown", []string{oneKey}, "set 99", exitFailed, "there is no hook 99"},
+		{"no key", nil, "set 1", exitUsage, "HOOKTAIL_SECRET_KEY"},
+		{"nothing to rotate", []string{oneKey}, "rotate 1", exitFailed, "has no secret yet"},
+		{"nothing to remove", nil, "remove 1", exitDone, "hook 1 has no secret"},
+		{"set", []string{oneKey}, "set 1", exitDone, "whsec_"},
+		{"set again", []string{oneKey}, "set 1", exitFailed, "secret rotate 1"},
+		{"another key", []string{anotherKey}, "rotate 1", exitFailed, "another key"},
+		{"removed without a key", nil, "remove 1", exitDone, "signed no more"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := command(environ(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)
+			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+		})
+	}
+}
