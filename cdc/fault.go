@@ -145,11 +145,15 @@ func (s *Stream) classify(err error) error {
 	case invalidAuthorization, invalidPassword, invalidCatalogName:
 		return Explain(err, o.Config)
 	case insufficientPrivilege:
-		return &Fault{Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
-			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err}
+		return &Fault{
+			Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
+			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err,
+		}
 	case undefinedObject:
-		return &Fault{PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err}
+		return &Fault{
+			PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
+			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err,
+		}
 	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
 		return &Fault{Option, "the server refused an option", "", err}
 	case objectInUse:
@@ -165,8 +169,10 @@ func (s *Stream) classify(err error) error {
 func Explain(err error, config *pgconn.Config) error {
 	switch sqlState(err) {
 	case invalidAuthorization, invalidPassword:
-		return &Fault{Authentication, fmt.Sprintf("role %q was refused", config.User),
-			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err}
+		return &Fault{
+			Authentication, fmt.Sprintf("role %q was refused", config.User),
+			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err,
+		}
 	case invalidCatalogName:
 		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
 	}

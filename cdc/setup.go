@@ -57,8 +57,10 @@ func refused(err error) error {
 	if sqlState(err) != insufficientPrivilege {
 		return err
 	}
-	return &Fault{Privilege, "the role may not do this",
-		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err}
+	return &Fault{
+		Privilege, "the role may not do this",
+		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err,
+	}
 }
 
 // Setup makes what is missing of the plan, the publication before the slot
@@ -130,8 +132,10 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 		states[i] = tableState{identity: found[0][0], owned: found[0][1] == "t"}
 	}
 	if len(missing) > 0 {
-		return nil, &Fault{Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
-			Mend: "check database, schema and the names of the tables"}
+		return nil, &Fault{
+			Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
+			Mend: "check database, schema and the names of the tables",
+		}
 	}
 	return states, nil
 }
@@ -187,8 +191,10 @@ func (in *installer) mustOwn(tables []tableState, missing []Table) error {
 		}
 		statements = append([]string{create}, statements...)
 	}
-	return &Fault{Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
-		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " ")}
+	return &Fault{
+		Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
+		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " "),
+	}
 }
 
 // slot makes the slot unless it is there and of use.

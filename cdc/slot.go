@@ -52,9 +52,11 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "14 is the oldest that will do"}
 	}
 	if r[1] != "logical" {
-		return 0, &Fault{Reason: WALLevel, What: "wal_level is " + r[1],
+		return 0, &Fault{
+			Reason: WALLevel, What: "wal_level is " + r[1],
 			Mend: "logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL " +
-				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)"}
+				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)",
+		}
 	}
 	return version, nil
 }

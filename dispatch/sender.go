@@ -96,7 +96,7 @@ func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
 	begun := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	answer, err := s.transport.RoundTrip(s.request(ctx, hook, m, begun))
+	answer, err := s.transport.RoundTrip(s.request(ctx, hook, m, begun)) //nolint:bodyclose // discard closes it
 	if err != nil {
 		// The context says best why net/http gave up.
 		if cause := ctx.Err(); cause != nil && !errors.Is(err, ErrBlocked) {

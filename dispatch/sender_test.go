@@ -51,9 +51,11 @@ func TestRequestHeaders(t *testing.T) {
 	}{
 		{"none of its own", `{}`, map[string]string{"Content-Type": "application/json", "User-Agent": "hooktail/1.2.3"}},
 		{"its own", `{"x-team": "newsroom", "Authorization": "Bearer placeholder"}`, map[string]string{
-			"Content-Type": "application/json", "User-Agent": "hooktail/1.2.3", "X-Team": "newsroom", "Authorization": "Bearer placeholder"}},
+			"Content-Type": "application/json", "User-Agent": "hooktail/1.2.3", "X-Team": "newsroom", "Authorization": "Bearer placeholder",
+		}},
 		{"overriding", `{"content-type": "application/cloudevents+json", "user-agent": "mine"}`, map[string]string{
-			"Content-Type": "application/cloudevents+json", "User-Agent": "mine"}},
+			"Content-Type": "application/cloudevents+json", "User-Agent": "mine",
+		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := "/" + strings.ReplaceAll(tt.name, " ", "-")
