@@ -89,7 +89,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.drain(t)
-		if s := b.log.String(); !strings.Contains(s, "level=WARN") || !strings.Contains(s, "HOOKTAIL_MEMORY=4000") || !strings.Contains(s, "hooks=\"[1 2]\"") {
+		if s := b.log.String(); !strings.Contains(s, "level=WARN") || !strings.Contains(s, "bound=4000") || !strings.Contains(s, "hooks=\"[1 2]\"") {
 			t.Errorf("log:\n%s", s)
 		}
 		if b.Bytes() != 0 {

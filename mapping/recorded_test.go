@@ -77,13 +77,17 @@ func (s *slot) message(t testing.TB, data []byte, all []*cdc.Part) []*cdc.Part {
 	}
 	change := func(op cdc.Op, relation uint32, old, now *pglogrepl.TupleData) {
 		part := all[len(all)-1]
-		part.Changes = append(part.Changes, cdc.Change{Op: op, Relation: s.relations[relation],
-			Old: tupleOf(old), New: tupleOf(now), Ordinal: len(part.Changes)})
+		part.Changes = append(part.Changes, cdc.Change{
+			Op: op, Relation: s.relations[relation],
+			Old: tupleOf(old), New: tupleOf(now), Ordinal: len(part.Changes),
+		})
 	}
 	switch m := message.(type) {
 	case *pglogrepl.BeginMessage:
-		all = append(all, &cdc.Part{Commit: m.FinalLSN, Timeline: 1, Time: m.CommitTime,
-			Received: time.Now(), First: true, Last: true})
+		all = append(all, &cdc.Part{
+			Commit: m.FinalLSN, Timeline: 1, Time: m.CommitTime,
+			Received: time.Now(), First: true, Last: true,
+		})
 	case *pglogrepl.RelationMessage:
 		rel := &cdc.Relation{ID: m.RelationID, Schema: m.Namespace, Name: m.RelationName, Identity: m.ReplicaIdentity}
 		for _, c := range m.Columns {

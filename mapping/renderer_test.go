@@ -307,8 +307,10 @@ type deaf struct{}
 func (deaf) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errDatabase }
 
 func TestDatabaseErrorsAreReturned(t *testing.T) {
-	events := []*Event{{Action: AnnotationUpdated, Project: 1, Task: 5,
-		subject: subject{relation: newSchema(fullKey)["task_completion"], id: 7}}}
+	events := []*Event{{
+		Action: AnnotationUpdated, Project: 1, Task: 5,
+		subject: subject{relation: newSchema(fullKey)["task_completion"], id: 7},
+	}}
 	if err := NewLocator(deaf{}, Options{}).Locate(context.Background(), events); !errors.Is(err, errDatabase) {
 		t.Errorf("locate: %v", err)
 	}
