@@ -27,6 +27,7 @@ const (
 	PublicationMissing                      // the publication does not exist, or did not at the slot's position
 	PublicationIncomplete                   // a table or an operation is not published
 	TableMissing                            // a table does not exist
+	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
 	Option                                  // the server refused an option or a name
 	Protocol                                // the server sent what pgoutput's protocol 1 does not have
@@ -39,7 +40,7 @@ func (r Reason) String() string {
 		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
 		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
 		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete",
-		TableMissing: "table_missing", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
+		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
 		return "unknown"

@@ -211,7 +211,7 @@ func TestSlotWithSnapshot(t *testing.T) {
 	db := cdctest.Postgres(t).Database(t)
 	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
 	plan := planOf(db, "a")
-	db.Exec(t, createPublication(plan))
+	db.Exec(t, createPublication(plan, 150000))
 	db.Exec(t, "INSERT INTO a VALUES (1, 'before')")
 
 	config, err := pgconn.ParseConfig(db.DSN)

@@ -1,0 +1,41 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+)
+
+// mayBeFull refuses REPLICA IDENTITY FULL where it would make the server refuse
+// the application's own UPDATEs and DELETEs: since PostgreSQL 18 every generated
+// column of such a table has to be in every publication that the table is in,
+// and virtual ones cannot be.
+func (in *installer) mayBeFull(ctx context.Context, version int) error {
+	if version < generatedServer {
+		return nil
+	}
+	for _, t := range in.plan.Tables {
+		if !t.IdentityFull {
+			continue
+		}
+		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT 'its generated column ' || quote_ident(a.attname) || ' is virtual'
+			FROM pg_catalog.pg_attribute a
+			WHERE a.attrelid = %[1]s::regclass AND a.attgenerated = 'v' AND NOT a.attisdropped
+			UNION ALL
+			SELECT 'publication ' || quote_ident(p.pubname) || ' has the table without its generated columns'
+			FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_tables pt USING (pubname)
+			WHERE pt.schemaname = %[2]s AND pt.tablename = %[3]s AND p.pubname <> %[4]s AND p.pubgencols = 'n'
+			AND (p.pubupdate OR p.pubdelete)
+			AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = %[1]s::regclass AND a.attgenerated = 's' AND NOT a.attisdropped)`,
+			quoteText(t.quoted()), quoteText(t.Schema), quoteText(t.Name), quoteText(in.plan.Publication)))
+		if err != nil {
+			return fmt.Errorf("look for generated columns of table %s: %w", t, err)
+		}
+		if len(found) > 0 {
+			return &Fault{
+				Reason: IdentityUnsafe, What: fmt.Sprintf("REPLICA IDENTITY FULL would stop all updates of table %s: %s", t, found[0][0]),
+				Mend: "set publish_generated_columns = stored on that publication, or run `hooktail setup --identity default`",
+			}
+		}
+	}
+	return nil
+}
