@@ -17,16 +17,19 @@ func (in *installer) mayBeFull(ctx context.Context, version int) error {
 		if !t.IdentityFull {
 			continue
 		}
-		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT 'its generated column ' || quote_ident(a.attname) || ' is virtual'
-			FROM pg_catalog.pg_attribute a
-			WHERE a.attrelid = %[1]s::regclass AND a.attgenerated = 'v' AND NOT a.attisdropped
+		found, err := rows(ctx, in.conn, fmt.Sprintf(`WITH t AS (
+				SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+				WHERE n.nspname = %[1]s AND c.relname = %[2]s),
+			generated AS (
+				SELECT attname, attgenerated FROM pg_catalog.pg_attribute JOIN t ON attrelid = t.oid
+				WHERE attgenerated <> '' AND NOT attisdropped)
+			SELECT 'its generated column ' || quote_ident(attname) || ' is virtual' FROM generated WHERE attgenerated = 'v'
 			UNION ALL
 			SELECT 'publication ' || quote_ident(p.pubname) || ' has the table without its generated columns'
 			FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_tables pt USING (pubname)
-			WHERE pt.schemaname = %[2]s AND pt.tablename = %[3]s AND p.pubname <> %[4]s AND p.pubgencols = 'n'
-			AND (p.pubupdate OR p.pubdelete)
-			AND EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = %[1]s::regclass AND a.attgenerated = 's' AND NOT a.attisdropped)`,
-			quoteText(t.quoted()), quoteText(t.Schema), quoteText(t.Name), quoteText(in.plan.Publication)))
+			WHERE pt.schemaname = %[1]s AND pt.tablename = %[2]s AND p.pubname <> %[3]s AND p.pubgencols = 'n'
+			AND (p.pubupdate OR p.pubdelete) AND EXISTS (SELECT FROM generated WHERE attgenerated = 's')`,
+			quoteText(t.Schema), quoteText(t.Name), quoteText(in.plan.Publication)))
 		if err != nil {
 			return fmt.Errorf("look for generated columns of table %s: %w", t, err)
 		}

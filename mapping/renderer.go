@@ -46,11 +46,12 @@ type span struct{ from, to int }
 
 // NewRenderer reads from db.
 func NewRenderer(db Querier, o Options) *Renderer {
+	o = o.withDefaults()
 	r := &Renderer{
-		opts:    o.withDefaults(),
+		opts:    o,
 		db:      db,
 		formats: map[*cdc.Relation]*format{},
-		counter: newCounter(db),
+		counter: newCounter(db, o.CountShare),
 		batch: batch{
 			due:         map[int64]time.Time{},
 			projects:    map[int64]*projectRead{},

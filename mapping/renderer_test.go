@@ -336,7 +336,7 @@ func TestCountsAreBudgeted(t *testing.T) {
 		"new enough":             {counted{since: now, paidAt: now}, now.Add(-time.Millisecond), false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := newCounter(deaf{})
+			c := newCounter(deaf{}, countShare)
 			last := test.last
 			last.json = []byte("kept")
 			c.known.put(1, &last)
