@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -34,7 +35,8 @@ type session struct {
 	told       []told
 	rolledBack map[string]*journal // by mark
 	hookLives  map[int64][]hookChange
-	taskOf     map[int64]int64 // by annotation, deleted ones too
+	taskOf     map[int64]int64             // by annotation, deleted ones too
+	states     map[int64][]json.RawMessage // by task, that were committed
 }
 
 // hookChange is what a hook is from a commit on. The commit's place in the WAL is
@@ -48,12 +50,15 @@ type hookChange struct {
 // open takes the session's home, and makes in it the task of the anchors.
 func (s *session) open(ctx context.Context) error {
 	s.rolledBack, s.hookLives, s.taskOf = map[string]*journal{}, map[int64][]hookChange{}, map[int64]int64{}
+	s.states = map[int64][]json.RawMessage{}
 	s.committed = newModel()
 	s.committed.projects[s.home] = projectModel{shared: true, stale: true}
 	return s.transaction(ctx, func() error {
 		var err error
 		s.anchor, err = s.addTask(ctx, s.home)
-		s.now.tasks[s.anchor] = taskModel{project: s.home, anchor: true}
+		t := s.now.tasks[s.anchor]
+		t.anchor = true
+		s.now.tasks[s.anchor] = t
 		return err
 	})
 }
@@ -112,6 +117,12 @@ func (s *session) attempt(ctx context.Context, statements func() error) error {
 			s.now.projects[id] = project
 		}
 	}
+	before := s.committed.rows()
+	for id, task := range s.now.rows() {
+		if !bytes.Equal(task.row, before[id].row) {
+			s.states[id] = append(s.states[id], asTask(task.row))
+		}
+	}
 	s.committed = s.now
 	return nil
 }
@@ -123,7 +134,7 @@ func (s *session) anchorHooks(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	id, err := s.addAnnotation(ctx, s.anchor)
-	return markOf(s.now.annotations[id].row), err
+	return s.now.annotations[id].mark, err
 }
 
 func (s *session) noteHooks(anchor string) {
