@@ -13,28 +13,28 @@ require (
 	github.com/prometheus/client_golang v1.25.0
 	github.com/spf13/cobra v1.10.2
 	go.uber.org/goleak v1.3.0
-	golang.org/x/time v0.16.0
 	pgregory.net/rapid v1.3.0
 )
 
+require github.com/prometheus/client_model v0.6.3
+
 require (
-	github.com/beorn7/perks v1.0.1 
-	github.com/cespare/xxhash/v2 v2.3.0 
-	github.com/inconshreveable/mousetrap v1.1.0 
-	github.com/jackc/pgio v1.0.0 
-	github.com/jackc/pgpassfile v1.0.0 
-	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 
-	github.com/jackc/puddle/v2 v2.2.3 
-	github.com/kylelemons/godebug v1.1.0 
-	github.com/lib/pq v1.10.9 
-	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 
-	github.com/prometheus/client_model v0.6.3 
-	github.com/prometheus/common v0.72.0 
-	github.com/prometheus/procfs v0.22.0 
-	github.com/spf13/pflag v1.0.9 
-	github.com/xi2/xz v0.0.0-20171230120015-48954b6210f8 
-	golang.org/x/sync v0.23.0 
-	golang.org/x/sys v0.48.0 
-	golang.org/x/text v0.42.0 
-	google.golang.org/protobuf v1.36.12 
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/jackc/pgio v1.0.0 // indirect
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	github.com/kylelemons/godebug v1.1.0 // indirect
+	github.com/lib/pq v1.10.9 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
+	github.com/prometheus/common v0.72.0 // indirect
+	github.com/prometheus/procfs v0.22.0 // indirect
+	github.com/spf13/pflag v1.0.9 // indirect
+	github.com/xi2/xz v0.0.0-20171230120015-48954b6210f8 // indirect
+	golang.org/x/sync v0.23.0 // indirect
+	golang.org/x/sys v0.48.0 // indirect
+	golang.org/x/text v0.42.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 )
