@@ -48,6 +48,7 @@ type sidecar struct {
 
 	deliveries     *dispatch.Metrics
 	statusInterval time.Duration // 0: the stream's default
+	countShare     float64       // 0: the mapping's default
 
 	// started is called, if set, when slot and hooks are there: from then on no
 	// change is missed.
@@ -59,7 +60,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry,
-		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval,
+		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval, countShare: a.countShare,
 	}
 }
 
@@ -121,6 +122,7 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	options := s.mappingOptions()
 	p := &pipeline{
+		db:         pool,
 		stream:     stream,
 		schema:     s.cfg.SourceSchema,
 		hookTables: hookTables{webhook: s.cfg.WebhookTable, action: s.cfg.WebhookActionTable},
@@ -252,6 +254,7 @@ func (s *sidecar) mappingOptions() mapping.Options {
 		SendSecrets: s.cfg.SendSecrets,
 		DeletedRows: s.cfg.Deleted == config.DeletedRow,
 		Settle:      s.cfg.Settle,
+		CountShare:  s.countShare,
 		Log:         s.log,
 		Metrics:     mapping.NewMetrics(s.registry),
 	}
