@@ -113,16 +113,8 @@ func newPlayer(t *testing.T, db *cdctest.Database) *player {
 	through.DSN = "postgres://" + config.User + "@" + p.proxy.Addr() + "/" + config.Database + "?sslmode=disable"
 	p.through = &through
 	p.address = point(t, db, p.collector)
-	db.Exec(t, createdNow)
 	return p
 }
-
-// createdNow makes hooks that are inserted be created then: the recorded
-// statements say when they were in the recording.
-const createdNow = `
-CREATE FUNCTION created_now() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN NEW.created_at = clock_timestamp(); RETURN NEW; END $$;
-CREATE TRIGGER created_now BEFORE INSERT ON webhook FOR EACH ROW EXECUTE FUNCTION created_now()`
 
 // scenario plays one, with a pause after each call until everything is
 // delivered, and returns what arrived. The program sees nothing of a call before

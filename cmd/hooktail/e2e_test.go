@@ -108,6 +108,20 @@ func TestHookCreatedBeforeTaskGetsIt(t *testing.T) {
 	}
 }
 
+// TestTruncateOfHooks: an emptied table is a table without hooks, no fault.
+func TestTruncateOfHooks(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	db.Exec(t, "TRUNCATE webhook, webhook_action")
+	db.Exec(t, annotate, 7)
+	delivered(t, db)
+	if n := len(c.Take()); n > 0 {
+		t.Errorf("%d requests to hooks that are gone", n)
+	}
+}
+
 // TestGracefulStopSendsNoDuplicate: what was delivered before an orderly stop
 // is not sent again by the next run, and nothing is lost between the two.
 func TestGracefulStopSendsNoDuplicate(t *testing.T) {

@@ -204,11 +204,17 @@ func (p *pipeline) applyHooks(part *cdc.Part) error {
 		default:
 			continue
 		}
+		if change.Op == cdc.Truncate {
+			p.hooks.Truncate(table)
+			continue
+		}
 		tuple, deleted := change.New, change.Op == cdc.Delete
 		if deleted {
 			tuple = change.Old
 		}
-		if err := p.hooks.Apply(dispatch.RowChange{Table: table, Deleted: deleted, Row: row{change.Relation, tuple}}); err != nil {
+		if err := p.hooks.Apply(dispatch.RowChange{
+			Table: table, Deleted: deleted, Row: row{change.Relation, tuple}, Committed: part.Time,
+		}); err != nil {
 			return err
 		}
 	}
