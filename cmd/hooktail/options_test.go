@@ -224,8 +224,10 @@ func TestSoftDeletion(t *testing.T) {
 			}{
 				{"marked", func() { db.Exec(t, "UPDATE project SET deleted_at = now(), updated_at = now() WHERE id = 3") }, gone},
 				{"saved again while marked", func() { db.Exec(t, "UPDATE project SET deleted_at = now() WHERE id = 3") }, map[int64][]string{}},
-				{"cleared", func() { db.Exec(t, "UPDATE project SET deleted_at = NULL, updated_at = now() WHERE id = 3") },
-					map[int64][]string{6: {"PROJECT_UPDATED [3]"}, 8: {"PROJECT_UPDATED [3]"}}},
+				{
+					"cleared", func() { db.Exec(t, "UPDATE project SET deleted_at = NULL, updated_at = now() WHERE id = 3") },
+					map[int64][]string{6: {"PROJECT_UPDATED [3]"}, 8: {"PROJECT_UPDATED [3]"}},
+				},
 				{"marked, with an annotation deleted", func() {
 					db.Exec(t, transactionOf("DELETE FROM task_completion WHERE id = 9", "UPDATE project SET deleted_at = now(), updated_at = now() WHERE id = 3"))
 				}, gone},
