@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // session runs random transactions on a connection of its own. What it did is
@@ -88,14 +90,23 @@ func (s *session) transaction(ctx context.Context, statements func() error) erro
 	return nil
 }
 
+// deadlockDetected is a SQLSTATE: two sessions waited for each other.
+const deadlockDetected = "40P01"
+
 func (s *session) attempt(ctx context.Context, statements func() error) error {
 	if err := s.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if err := statements(); err != nil {
-		return err
+	err := statements()
+	anchor := ""
+	if err == nil {
+		anchor, err = s.anchorHooks(ctx)
 	}
-	anchor, err := s.anchorHooks(ctx)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == deadlockDetected { // the server's way to roll back
+		s.forget(s.marks)
+		return s.exec(ctx, "ROLLBACK")
+	}
 	if err != nil {
 		return err
 	}
