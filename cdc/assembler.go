@@ -91,8 +91,10 @@ func (a *assembler) begin(m *message, at arrival) error {
 	case a.torn.commit == m.commit:
 		t.tx, t.handed, a.torn = a.torn.tx, a.torn.handed, nil
 	default:
-		return &Gap{Slot: a.slot, From: a.torn.commit, To: m.commit,
-			Why: fmt.Sprintf("transaction %d was cut off and is not sent again", a.torn.xid)}
+		return &Gap{
+			Slot: a.slot, From: a.torn.commit, To: m.commit,
+			Why: fmt.Sprintf("transaction %d was cut off and is not sent again", a.torn.xid),
+		}
 	}
 	if !t.skipped {
 		t.part = a.newPart(t, at)

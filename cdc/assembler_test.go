@@ -108,8 +108,10 @@ func TestAssemblerParts(t *testing.T) {
 		{"one row", 9, 1 << 20, transactionOf(10, "1"), []string{"10[first 0:insert a 1 last 18]"}},
 		{"as many rows as a part has", 2, 1 << 20, transactionOf(10, "1", "2"), []string{"10[first 0:insert a 1,1:insert a 2 last 18]"}},
 		{"one row more", 2, 1 << 20, transactionOf(10, "1", "2", "3"), []string{"10[first 0:insert a 1,1:insert a 2]", "10[2:insert a 3 last 18]"}},
-		{"rows bigger than a part", 9, 1000, transactionOf(10, long, long),
-			[]string{"10[first 0:insert a xxxxxxxxxx]", "10[1:insert a xxxxxxxxxx last 18]"}},
+		{
+			"rows bigger than a part", 9, 1000, transactionOf(10, long, long),
+			[]string{"10[first 0:insert a xxxxxxxxxx]", "10[1:insert a xxxxxxxxxx last 18]"},
+		},
 		{"empty transaction", 9, 1 << 20, transactionOf(10), nil},
 		{"truncate of two tables counts two", 9, 1 << 20, [][]byte{
 			rawBegin(10, 1), rawRelation(1, "a"), rawRelation(2, "b"), concat('T', uint32(2), byte(0), uint32(1), uint32(2)), rawInsert(1, "1"), rawCommit(10),
@@ -264,8 +266,11 @@ func TestAssemblerRefuses(t *testing.T) {
 		{"begin within a transaction", [][]byte{rawBegin(10, 1), rawBegin(20, 2)}, "transaction 2 begins within transaction 1"},
 		{"commit without begin", [][]byte{rawCommit(10)}, "has not begun"},
 		{"commit of another transaction", [][]byte{rawBegin(10, 1), rawCommit(20)}, "has not begun"},
-		{"row of another shape", [][]byte{rawBegin(10, 1), rawRelation(1, "a"), concat('I', uint32(1), 'N', uint16(2), 'n', 'n')},
-			"row of 2 columns for table public.a, which has 1"},
+		{
+			"row of another shape",
+			[][]byte{rawBegin(10, 1), rawRelation(1, "a"), concat('I', uint32(1), 'N', uint16(2), 'n', 'n')},
+			"row of 2 columns for table public.a, which has 1",
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			err := feed(newAssembler(), test.in...)

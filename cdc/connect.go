@@ -185,8 +185,10 @@ func (s *Stream) compare(slot *Slot) error {
 	case s.systemID == "":
 		return nil // the first connection
 	case slot.SystemID != s.systemID:
-		return &Gap{Slot: slot.Name, From: confirmed,
-			Why: fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, s.systemID)}
+		return &Gap{
+			Slot: slot.Name, From: confirmed,
+			Why: fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, s.systemID),
+		}
 	case slot.Confirmed > confirmed:
 		return &Gap{Slot: slot.Name, From: confirmed, To: slot.Confirmed, Why: "the slot was moved by someone else"}
 	}

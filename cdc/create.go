@@ -69,9 +69,11 @@ func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience 
 // blocked names the transactions that are running now, oldest first: a slot
 // can begin only when all that were running have ended, in every database.
 func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, cause error) error {
-	fault := &Fault{Reason: SlotBlocked, Err: cause,
+	fault := &Fault{
+		Reason: SlotBlocked, Err: cause,
 		What: fmt.Sprintf("slot %q could not be created within %s because of running transactions", slot, patience),
-		Mend: "end them, or wait, and try again"}
+		Mend: "end them, or wait, and try again",
+	}
 	running, err := rows(ctx, conn, `SELECT 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '
 			|| coalesce(nullif(application_name, ''), '?') || ', for ' || coalesce(date_trunc('second', now() - xact_start)::text, '?') || ')'
 		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()

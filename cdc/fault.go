@@ -27,6 +27,7 @@ const (
 	PublicationMissing                      // the publication does not exist, or did not at the slot's position
 	PublicationIncomplete                   // a table or an operation is not published
 	TableMissing                            // a table does not exist
+	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
 	Option                                  // the server refused an option or a name
 	Protocol                                // the server sent what pgoutput's protocol 1 does not have
@@ -39,7 +40,7 @@ func (r Reason) String() string {
 		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
 		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
 		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete",
-		TableMissing: "table_missing", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
+		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
 		return "unknown"
@@ -145,11 +146,15 @@ func (s *Stream) classify(err error) error {
 	case invalidAuthorization, invalidPassword, invalidCatalogName:
 		return Explain(err, o.Config)
 	case insufficientPrivilege:
-		return &Fault{Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
-			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err}
+		return &Fault{
+			Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
+			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err,
+		}
 	case undefinedObject:
-		return &Fault{PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err}
+		return &Fault{
+			PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
+			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err,
+		}
 	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
 		return &Fault{Option, "the server refused an option", "", err}
 	case objectInUse:
@@ -165,8 +170,10 @@ func (s *Stream) classify(err error) error {
 func Explain(err error, config *pgconn.Config) error {
 	switch sqlState(err) {
 	case invalidAuthorization, invalidPassword:
-		return &Fault{Authentication, fmt.Sprintf("role %q was refused", config.User),
-			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err}
+		return &Fault{
+			Authentication, fmt.Sprintf("role %q was refused", config.User),
+			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err,
+		}
 	case invalidCatalogName:
 		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
 	}

@@ -57,8 +57,10 @@ func refused(err error) error {
 	if sqlState(err) != insufficientPrivilege {
 		return err
 	}
-	return &Fault{Privilege, "the role may not do this",
-		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err}
+	return &Fault{
+		Privilege, "the role may not do this",
+		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err,
+	}
 }
 
 // Setup makes what is missing of the plan, the publication before the slot
@@ -84,7 +86,10 @@ func (in *installer) setup(ctx context.Context, patience time.Duration) (Result,
 	if err != nil {
 		return Result{}, err
 	}
-	published, err := in.publish(ctx, tables)
+	if err := in.mayBeFull(ctx, version); err != nil {
+		return Result{}, err
+	}
+	published, err := in.publish(ctx, version, tables)
 	if err != nil {
 		return Result{}, err
 	}
@@ -130,28 +135,35 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 		states[i] = tableState{identity: found[0][0], owned: found[0][1] == "t"}
 	}
 	if len(missing) > 0 {
-		return nil, &Fault{Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
-			Mend: "check database, schema and the names of the tables"}
+		return nil, &Fault{
+			Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
+			Mend: "check database, schema and the names of the tables",
+		}
 	}
 	return states, nil
 }
 
 // publish makes the publication, or adds to it what it lacks, and returns the
 // tables that were not in it. The role is checked for all tables beforehand.
-func (in *installer) publish(ctx context.Context, tables []tableState) ([]Table, error) {
+func (in *installer) publish(ctx context.Context, version int, tables []tableState) ([]Table, error) {
 	p, err := inspectPublication(ctx, in.conn, in.plan.Publication)
 	if err != nil {
 		return nil, fmt.Errorf("inspect publication %q: %w", in.plan.Publication, err)
 	}
 	missing := p.missing(in.plan.Tables)
-	if err := in.mustOwn(tables, missing); err != nil {
+	if err := in.mustOwn(version, tables, missing); err != nil {
 		return nil, err
 	}
 	switch {
 	case !p.exists:
-		return missing, in.run(ctx, createPublication(in.plan))
+		return missing, in.run(ctx, createPublication(in.plan, version))
 	case len(missing) > 0:
 		if err := in.run(ctx, addTables(in.plan.Publication, missing)); err != nil {
+			return nil, err
+		}
+	}
+	if p.noGenerated {
+		if err := in.run(ctx, publishGenerated(in.plan.Publication)); err != nil {
 			return nil, err
 		}
 	}
@@ -162,7 +174,7 @@ func (in *installer) publish(ctx context.Context, tables []tableState) ([]Table,
 }
 
 // mustOwn checks that the role may alter the tables that are to be altered.
-func (in *installer) mustOwn(tables []tableState, missing []Table) error {
+func (in *installer) mustOwn(version int, tables []tableState, missing []Table) error {
 	var names, statements []string
 	for i, t := range in.plan.Tables {
 		if tables[i].owned {
@@ -181,14 +193,16 @@ func (in *installer) mustOwn(tables []tableState, missing []Table) error {
 		return nil
 	}
 	if len(missing) > 0 {
-		create := createPublication(in.plan)
+		create := createPublication(in.plan, version)
 		if len(missing) < len(in.plan.Tables) {
 			create = addTables(in.plan.Publication, missing)
 		}
 		statements = append([]string{create}, statements...)
 	}
-	return &Fault{Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
-		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " ")}
+	return &Fault{
+		Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
+		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " "),
+	}
 }
 
 // slot makes the slot unless it is there and of use.

@@ -86,14 +86,14 @@ func TestPrintedStatementsDoTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	other, same := oddSource(t)
-	statements := Statements(same, 150000)
+	statements := Statements(same, versionOf(t, other))
 	for _, sql := range statements {
 		other.Exec(t, sql)
 	}
 	if diff := cmp.Diff(installed(t, db), installed(t, other)); diff != "" {
 		t.Errorf("(-setup +printed):\n%s", diff)
 	}
-	statements = Statements(plan, 150000)
+	statements = Statements(plan, versionOf(t, db))
 	if diff := cmp.Diff(statements, result.Steps); diff != "" {
 		t.Errorf("(-printed +done):\n%s", diff)
 	}
@@ -156,7 +156,7 @@ func TestSetupNeedsTheOwner(t *testing.T) {
 	checkFault(t, err, NotOwner, `must be owner of table Odd.it's "a" table, public.plain`,
 		`run as its owner, or let its owner run: CREATE PUBLICATION`, `REPLICA IDENTITY FULL;`)
 
-	for _, sql := range Statements(plan, 150000)[:2] { // as the owner
+	for _, sql := range Statements(plan, versionOf(t, db))[:2] { // as the owner
 		db.Exec(t, sql)
 	}
 	if result, err := Setup(t.Context(), conn, plan, nil); err != nil || len(result.Steps) != 1 {
@@ -211,7 +211,7 @@ func TestSlotWithSnapshot(t *testing.T) {
 	db := cdctest.Postgres(t).Database(t)
 	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
 	plan := planOf(db, "a")
-	db.Exec(t, createPublication(plan))
+	db.Exec(t, createPublication(plan, versionOf(t, db)))
 	db.Exec(t, "INSERT INTO a VALUES (1, 'before')")
 
 	config, err := pgconn.ParseConfig(db.DSN)
@@ -265,4 +265,13 @@ func TestSetupEndsWithContext(t *testing.T) {
 	if _, err := Setup(ctx, conn, plan, nil); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want the context's", err)
 	}
+}
+
+func versionOf(t *testing.T, db *cdctest.Database) int {
+	t.Helper()
+	version, err := VersionOf(t.Context(), db.Connect(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version
 }

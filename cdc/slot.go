@@ -52,9 +52,11 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "14 is the oldest that will do"}
 	}
 	if r[1] != "logical" {
-		return 0, &Fault{Reason: WALLevel, What: "wal_level is " + r[1],
+		return 0, &Fault{
+			Reason: WALLevel, What: "wal_level is " + r[1],
 			Mend: "logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL " +
-				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)"}
+				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)",
+		}
 	}
 	return version, nil
 }
@@ -118,15 +120,17 @@ type publication struct {
 	exists, allTables bool
 	operations        []string // that it lacks, of insert, update and delete
 	tables            []string // as Table.String has them
+	noGenerated       bool     // generated columns are not published, and could be
 }
 
 func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string) (p publication, err error) {
-	found, err := rows(ctx, conn, `SELECT puballtables, pubinsert, pubupdate, pubdelete
-		FROM pg_catalog.pg_publication WHERE pubname = `+quoteText(name))
+	found, err := rows(ctx, conn, `SELECT p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, to_jsonb(p)->>'pubgencols'
+		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
 	if err != nil || len(found) == 0 {
 		return p, err
 	}
 	p.exists, p.allTables = true, found[0][0] == "t"
+	p.noGenerated = found[0][4] == "n" // "" before version 18, which has no such choice
 	for i, operation := range [...]string{"insert", "update", "delete"} {
 		if found[0][1+i] != "t" {
 			p.operations = append(p.operations, operation)
@@ -167,6 +171,9 @@ func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tab
 	}
 	for _, operation := range p.operations {
 		lacks = append(lacks, "operation "+operation)
+	}
+	if p.noGenerated {
+		lacks = append(lacks, "generated columns")
 	}
 	if len(lacks) > 0 {
 		return &Fault{Reason: PublicationIncomplete, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}

@@ -15,6 +15,12 @@ type Plan struct {
 	Failover bool
 }
 
+// generatedServer is the first version that publishes generated columns, and the
+// first that refuses the application's UPDATEs and DELETEs of a table whose
+// replica identity has one that is not published.
+// https://www.postgresql.org/docs/18/logical-replication-gencols.html
+const generatedServer = 180000
+
 // failoverServer is the first version whose slots can be synchronized to standbys.
 const failoverServer = 170000
 
@@ -22,7 +28,7 @@ const failoverServer = 170000
 // plan exists, in order, each with its semicolon. version is the server's, as
 // server_version_num has it.
 func Statements(plan Plan, version int) []string {
-	statements := []string{createPublication(plan)}
+	statements := []string{createPublication(plan, version)}
 	for _, t := range plan.Tables {
 		if t.IdentityFull {
 			statements = append(statements, setIdentity(t, "FULL"))
@@ -34,12 +40,19 @@ func Statements(plan Plan, version int) []string {
 	return statements
 }
 
-func createPublication(plan Plan) string {
+func createPublication(plan Plan, version int) string {
 	sql := "CREATE PUBLICATION " + quoteIdent(plan.Publication)
 	if len(plan.Tables) > 0 {
 		sql += " FOR TABLE " + tableList(plan.Tables)
 	}
+	if version >= generatedServer {
+		sql += " WITH (publish_generated_columns = stored)"
+	}
 	return sql + ";"
+}
+
+func publishGenerated(publication string) string {
+	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish_generated_columns = stored);"
 }
 
 func addTables(publication string, tables []Table) string {

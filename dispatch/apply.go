@@ -23,14 +23,15 @@ const (
 // RowChange is a row of one of the tables that was inserted or updated (Row is its
 // new state) or Deleted (Row needs to say its key alone: id, or hook_id).
 type RowChange struct {
-	Table   Table
-	Deleted bool
-	Row     Row
+	Table     Table
+	Deleted   bool
+	Row       Row
+	Committed time.Time // by the clock of the database; zero: after Load
 }
 
-// clockSlack is how far the application's clock may be behind the database's:
-// a hook created so shortly before the load may be one that Load did not see yet.
-const clockSlack = time.Minute
+// unseen is how long after its commit a change may still be invisible to Load:
+// while it waits for a synchronous standby, for example.
+const unseen = time.Minute
 
 // Apply makes one change of the stream. What Load has seen already may be
 // applied again, in order; the end is the same.
@@ -41,7 +42,7 @@ func (h *Hooks) Apply(change RowChange) error {
 	case change.Table == Webhook && change.Deleted:
 		id, err = h.remove(change.Row)
 	case change.Table == Webhook:
-		id, err = h.write(change.Row)
+		id, err = h.write(change.Row, change.Committed)
 	case change.Table == WebhookAction && change.Deleted:
 		id, err = h.unchoose(change.Row)
 	case change.Table == WebhookAction:
@@ -62,7 +63,7 @@ func (h *Hooks) Apply(change RowChange) error {
 
 // write inserts or updates a hook. From then on it is as the stream says, and
 // wants every event that follows.
-func (h *Hooks) write(row Row) (int64, error) {
+func (h *Hooks) write(row Row, committed time.Time) (int64, error) {
 	id, err := readID(row)
 	if err != nil {
 		return 0, err
@@ -72,7 +73,7 @@ func (h *Hooks) write(row Row) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if before == nil && h.isGone(hook) {
+	if before == nil && h.isPast(committed) {
 		return 0, nil
 	}
 	hook.since = time.Time{}
@@ -80,10 +81,10 @@ func (h *Hooks) write(row Row) (int64, error) {
 	return id, nil
 }
 
-// isGone reports whether a hook that is not known was created before Load: it
-// has been deleted by then, and what the stream shows is its past.
-func (h *Hooks) isGone(hook *Hook) bool {
-	return !h.o.AtSlot && !hook.CreatedAt.IsZero() && hook.CreatedAt.Before(h.loaded.Add(-clockSlack))
+// isPast reports whether what was committed then lies before Load: a hook that
+// Load did not find has been deleted since, and the stream shows its past.
+func (h *Hooks) isPast(committed time.Time) bool {
+	return !h.o.AtSlot && !committed.IsZero() && committed.Before(h.loaded.Add(-unseen))
 }
 
 func (h *Hooks) remove(row Row) (int64, error) {
@@ -180,4 +181,23 @@ func readID(row Row) (int64, error) {
 	r := reader{row: row}
 	r.integer("id", &id, required)
 	return id, r.err
+}
+
+// Truncate empties one of the two tables.
+func (h *Hooks) Truncate(table Table) {
+	var changed []int64
+	for id := range h.hooks {
+		changed = append(changed, id)
+	}
+	h.chosen = make(map[int64]choice)
+	h.choices = make(map[int64]map[int64]struct{})
+	for _, id := range changed {
+		if table == Webhook {
+			delete(h.hooks, id)
+			h.o.Metrics.forget(id)
+		} else {
+			h.renew(id)
+		}
+	}
+	h.publish(changed...)
 }

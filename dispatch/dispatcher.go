@@ -120,7 +120,7 @@ func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
 		hooks[i] = deliveries[i].Hook
 	}
 	d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
-		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "HOOKTAIL_MEMORY", d.o.MaxBytes)
+		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
 }
 
 // lane is the hook's lane, made when it is first needed. It needs the lock.

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -30,7 +29,7 @@ func TestDeliveriesOfAHookThatGoesAreDropped(t *testing.T) {
 				for n := range 20 {
 					b.enqueue(t, 1, n, n%5)
 				}
-				time.Sleep(time.Minute)
+				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 				begun := time.Now()
 				apply(t, b.hooks, gone)
 				b.drain(t)
@@ -90,7 +89,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.drain(t)
-		if s := b.log.String(); !strings.Contains(s, "level=WARN") || !strings.Contains(s, "HOOKTAIL_MEMORY=4000") || !strings.Contains(s, "hooks=\"[1 2]\"") {
+		if s := b.log.String(); !strings.Contains(s, "level=WARN") || !strings.Contains(s, "bound=4000") || !strings.Contains(s, "hooks=\"[1 2]\"") {
 			t.Errorf("log:\n%s", s)
 		}
 		if b.Bytes() != 0 {
@@ -120,7 +119,7 @@ func TestBodyIsSharedByForm(t *testing.T) {
 func TestCloseLeavesWhatIsUnfinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
-			if r.Header["webhook-id"][0] == ids(3, 3)[0] {
+			if r.Header["webhook-id"][0] == ids(3, 3)[0] { //nolint:staticcheck // written as on the wire
 				return answerWith(500), nil
 			}
 			<-r.Context().Done()
@@ -191,7 +190,7 @@ func BenchmarkLane(b *testing.B) {
 	ok := &http.Response{StatusCode: 200, Body: http.NoBody}
 	hooks := newTestHooks(b, hookRow(1, "http://x/"))
 	d := New(Options{
-		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
 		Sender: NewSender(SenderOptions{Transport: transport(func(*http.Request) (*http.Response, error) { return ok, nil })}),
 	})
 	defer d.Close()

@@ -129,24 +129,42 @@ func TestApplyNamesTheMissingColumn(t *testing.T) {
 func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
 	loaded := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
-		name    string
-		created string
-		atSlot  bool
-		want    bool
+		name      string
+		committed time.Time
+		atSlot    bool
+		want      bool
 	}{
-		{"created before the load", "2026-11-23 11:00:00+00", false, false},
-		{"created after the load", "2026-11-23 12:00:01+00", false, true},
-		{"created just before the load, perhaps unseen", "2026-11-23 11:59:59+00", false, true},
-		{"loaded at the slot", "2026-11-23 11:00:00+00", true, true},
+		{"committed before the load", loaded.Add(-time.Hour), false, false},
+		{"committed after the load", loaded.Add(time.Second), false, true},
+		{"committed just before the load, perhaps unseen", loaded.Add(-time.Second), false, true},
+		{"loaded at the slot", loaded.Add(-time.Hour), true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := NewHooks(HooksOptions{AtSlot: tt.atSlot, Log: slog.New(slog.DiscardHandler)})
 			h.loaded = loaded
-			apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("created_at", tt.created)})
+			apply(t, h, RowChange{Table: Webhook, Committed: tt.committed, Row: hookRow(1, "http://x/")})
 			if _, got := h.Hook(1); got != tt.want {
 				t.Errorf("there: %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestTruncate(t *testing.T) {
+	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
+	some := hookRow(1, "http://x/").with("send_for_all_actions", "f")
+	apply(t, h, RowChange{Table: Webhook, Row: some}, actionRow(7, 1, "TASK_CREATED"))
+	h.Truncate(WebhookAction)
+	if hook, ok := h.Hook(1); !ok || len(hook.Actions) > 0 {
+		t.Errorf("without actions: there %v, %+v", ok, hook)
+	}
+	h.Truncate(Webhook)
+	if n := len(h.All()); n > 0 {
+		t.Errorf("%d hooks are left", n)
+	}
+	apply(t, h, RowChange{Table: Webhook, Row: some})
+	if hook, ok := h.Hook(1); !ok || len(hook.Actions) > 0 {
+		t.Errorf("inserted again: there %v, %+v", ok, hook)
 	}
 }
 

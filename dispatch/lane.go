@@ -164,7 +164,11 @@ type retries []*item
 func (r retries) Len() int           { return len(r) }
 func (r retries) Less(i, j int) bool { return r[i].at.Before(r[j].at) }
 func (r retries) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
-func (r *retries) Push(it any)       { *r = append(*r, it.(*item)) }
+
+// Push is for package heap.
+func (r *retries) Push(it any) { *r = append(*r, it.(*item)) }
+
+// Pop is for package heap.
 func (r *retries) Pop() any {
 	last := len(*r) - 1
 	it := (*r)[last]

@@ -67,7 +67,7 @@ func TestRetryingEndsAfterRetryFor(t *testing.T) {
 func TestRetryHoldsItsTaskOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
-			if r.Header["webhook-id"][0] == ids(1, 1)[0] && r.Header["webhook-attempt"][0] == "1" {
+			if r.Header["webhook-id"][0] == ids(1, 1)[0] && r.Header["webhook-attempt"][0] == "1" { //nolint:staticcheck // written as on the wire
 				return answerWith(500), nil
 			}
 			return answerWith(200), nil
@@ -121,10 +121,10 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 			mu.Lock()
 			now++
 			most = max(most, now)
-			probes = append(probes, r.Header["webhook-id"][0])
+			probes = append(probes, r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
 			failing := down
 			mu.Unlock()
-			time.Sleep(10 * time.Millisecond) // of the bubble
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // of the bubble
 			mu.Lock()
 			now--
 			mu.Unlock()
@@ -136,7 +136,7 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 		for n := range 100 {
 			b.enqueue(t, 1, n, n+1)
 		}
-		time.Sleep(time.Second) // the first ones have failed
+		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if got := testutil.ToFloat64(m.state.WithLabelValues("1")); got != float64(StateFailing) {
 			t.Errorf("state %v", got)
@@ -144,7 +144,7 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 		mu.Lock()
 		most, probes = 0, nil
 		mu.Unlock()
-		time.Sleep(time.Hour)
+		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 		mu.Lock()
 		if most > 1 || len(probes) < 2 {
 			t.Errorf("%d probes, %d at once", len(probes), most)

@@ -176,8 +176,10 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"result=3xx", "result=4xx", "result=5xx", "result=timeout", "result=reset", "result=tls", "result=refused",
-		"result=dns", "result=blocked", "bad_url", "bad_headers", "level=DEBUG", "level=WARN"} {
+	for _, want := range []string{
+		"result=3xx", "result=4xx", "result=5xx", "result=timeout", "result=reset", "result=tls", "result=refused",
+		"result=dns", "result=blocked", "bad_url", "bad_headers", "level=DEBUG", "level=WARN",
+	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not say %s", want)
 		}

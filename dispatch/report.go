@@ -15,7 +15,8 @@ func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	if v.step == deliver {
 		l.metrics.latency(it.sinceCommit())
 		if l.log.Enabled(ctx, slog.LevelDebug) {
-			l.log.LogAttrs(ctx, slog.LevelDebug, fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action),
+			l.log.LogAttrs(ctx, slog.LevelDebug,
+				fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
 				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
 		}
 		return

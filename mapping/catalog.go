@@ -15,7 +15,12 @@ const predictions = "prediction"
 // catalog is what the database says of the columns of the tables that payloads
 // are read from: whether they are there, and whether they refer to another row.
 type catalog struct {
-	columns map[string]map[string]bool // by table and name; true: foreign key
+	columns map[string]map[string]column // by table and name
+}
+
+type column struct {
+	foreign bool   // it refers to a row of another table
+	base    uint32 // OID of its type; of a domain, the type that it restricts
 }
 
 // commentAuthors is the field of a task that is no column of it.
@@ -27,10 +32,12 @@ func (t Tables) authors() string { return t.Task + "_comment_authors" }
 const catalogSQL = `
 SELECT t.relname::text, a.attname::text, EXISTS (
          SELECT FROM pg_constraint c
-         WHERE c.conrelid = t.oid AND c.contype = 'f' AND a.attnum = ANY (c.conkey))
+         WHERE c.conrelid = t.oid AND c.contype = 'f' AND a.attnum = ANY (c.conkey)),
+       coalesce(nullif(y.typbasetype, 0), a.atttypid)
 FROM pg_class t
 JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_type y ON y.oid = a.atttypid
 WHERE n.nspname = $1 AND t.relname = ANY ($2::text[])`
 
 func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error) {
@@ -39,14 +46,14 @@ func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error
 	if err != nil {
 		return nil, fmt.Errorf("read columns of schema %s: %w", names.Schema, err)
 	}
-	c := &catalog{columns: map[string]map[string]bool{}}
-	var table, column string
-	var foreign bool
-	_, err = pgx.ForEachRow(rows, []any{&table, &column, &foreign}, func() error {
+	c := &catalog{columns: map[string]map[string]column{}}
+	var table, name string
+	var found column
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &found.foreign, &found.base}, func() error {
 		if c.columns[table] == nil {
-			c.columns[table] = map[string]bool{}
+			c.columns[table] = map[string]column{}
 		}
-		c.columns[table][column] = foreign
+		c.columns[table][name] = found
 		return nil
 	})
 	if err != nil {
@@ -75,10 +82,20 @@ func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 // references are the columns of the table with a foreign key.
 func (c *catalog) references(table string) []string {
 	var names []string
-	for column, foreign := range c.columns[table] {
-		if foreign {
-			names = append(names, column)
+	for name, column := range c.columns[table] {
+		if column.foreign {
+			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// unwrap gives columns of a domain the encoding of the type that it restricts.
+// Queries name that type in the first place; the stream names the domain.
+func (c *catalog) unwrap(table string, f *format) {
+	for i := range f.fields {
+		if field := &f.fields[i]; field.as == asString {
+			field.as = encodingOf(c.columns[table][field.column].base)
+		}
+	}
 }

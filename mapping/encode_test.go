@@ -87,8 +87,12 @@ func TestNameUndefined(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	rel := &cdc.Relation{Columns: []cdc.Column{
-		{Name: "id", Type: pgtype.Int4OID}, {Name: "token", Type: pgtype.TextOID}, {Name: "created_by_id", Type: pgtype.Int4OID},
-		{Name: "unique_id", Type: pgtype.UUIDOID}, {Name: "reviewer_id", Type: pgtype.Int4OID}, {Name: "note", Type: pgtype.TextOID},
+		{Name: "id", Type: pgtype.Int4OID},
+		{Name: "token", Type: pgtype.TextOID},
+		{Name: "created_by_id", Type: pgtype.Int4OID},
+		{Name: "unique_id", Type: pgtype.UUIDOID},
+		{Name: "reviewer_id", Type: pgtype.Int4OID},
+		{Name: "note", Type: pgtype.TextOID},
 		{Name: "gone", Type: pgtype.TextOID},
 	}}
 	f := newFormat(rel, project, []string{"reviewer_id"}, false)
@@ -113,8 +117,10 @@ type recordedValue struct {
 // recordedValues are the quoted column values of test_decoding in wal.txt.
 func recordedValues(t testing.TB, names ...string) []recordedValue {
 	t.Helper()
-	types := map[string]uint32{"jsonb": pgtype.JSONBOID, "text": pgtype.TextOID, "character varying": pgtype.VarcharOID,
-		"timestamp with time zone": pgtype.TimestamptzOID, "uuid": pgtype.UUIDOID}
+	types := map[string]uint32{
+		"jsonb": pgtype.JSONBOID, "text": pgtype.TextOID, "character varying": pgtype.VarcharOID,
+		"timestamp with time zone": pgtype.TimestamptzOID, "uuid": pgtype.UUIDOID,
+	}
 	quoted := regexp.MustCompile(`(\w+)\[([a-z ]+)\]:'((?:[^']|'')*)'`)
 	var all []recordedValue
 	for _, name := range names {

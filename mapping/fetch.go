@@ -32,7 +32,7 @@ func (r *Renderer) readProjects(ctx context.Context) error {
 			p.nested.json = appendIDObject(dst, id)
 			continue
 		}
-		counts, err := r.counter.of(ctx, id, b.due[id])
+		counts, err := r.counter.of(ctx, id)
 		if err != nil {
 			return err
 		}

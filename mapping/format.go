@@ -27,8 +27,10 @@ type field struct {
 var foreignKeys = [tables][]string{
 	project: {"organization_id", "created_by_id", "deleted_by_id"},
 	task:    {"project_id", "updated_by_id", "file_upload_id"},
-	annotation: {"task_id", "project_id", "completed_by_id", "updated_by_id", "parent_prediction_id",
-		"parent_annotation_id", "last_created_by_id"},
+	annotation: {
+		"task_id", "project_id", "completed_by_id", "updated_by_id", "parent_prediction_id",
+		"parent_annotation_id", "last_created_by_id",
+	},
 }
 
 // secrets are the columns of a project that are sent as null unless asked for.

@@ -53,8 +53,10 @@ func FuzzEvents(f *testing.F) {
 		o := Options{BatchSize: 3}
 		if native {
 			o.Profile = Native
-			allowed = []Action{ProjectCreated, ProjectUpdated, ProjectDeleted, TasksCreated, TasksDeleted,
-				AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted}
+			allowed = []Action{
+				ProjectCreated, ProjectUpdated, ProjectDeleted, TasksCreated, TasksDeleted,
+				AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
+			}
 		}
 		var sizes []int
 		if size > 0 {

@@ -28,14 +28,25 @@ const (
 
 // columns of small tables with all that the rules look at.
 var smallTables = map[string][]cdc.Column{
-	"project": {{Name: "id", Type: pgtype.Int4OID}, {Name: "title", Type: pgtype.VarcharOID},
-		{Name: "updated_at", Type: pgtype.TimestamptzOID}, {Name: "organization_id", Type: pgtype.Int4OID},
-		{Name: "deleted_at", Type: pgtype.TimestamptzOID}, {Name: "result_count", Type: pgtype.Int4OID}},
+	"project": {
+		{Name: "id", Type: pgtype.Int4OID},
+		{Name: "title", Type: pgtype.VarcharOID},
+		{Name: "updated_at", Type: pgtype.TimestamptzOID},
+		{Name: "organization_id", Type: pgtype.Int4OID},
+		{Name: "deleted_at", Type: pgtype.TimestamptzOID},
+		{Name: "result_count", Type: pgtype.Int4OID},
+	},
 	"task": {{Name: "id", Type: pgtype.Int4OID}, {Name: "project_id", Type: pgtype.Int4OID}, {Name: "data", Type: pgtype.JSONBOID}},
-	"task_completion": {{Name: "id", Type: pgtype.Int4OID}, {Name: "task_id", Type: pgtype.Int4OID},
-		{Name: "project_id", Type: pgtype.Int4OID}, {Name: "updated_at", Type: pgtype.TimestamptzOID},
-		{Name: "was_cancelled", Type: pgtype.BoolOID}, {Name: "updated_by_id", Type: pgtype.Int4OID},
-		{Name: "parent_prediction_id", Type: pgtype.Int4OID}, {Name: "result", Type: pgtype.JSONBOID}},
+	"task_completion": {
+		{Name: "id", Type: pgtype.Int4OID},
+		{Name: "task_id", Type: pgtype.Int4OID},
+		{Name: "project_id", Type: pgtype.Int4OID},
+		{Name: "updated_at", Type: pgtype.TimestamptzOID},
+		{Name: "was_cancelled", Type: pgtype.BoolOID},
+		{Name: "updated_by_id", Type: pgtype.Int4OID},
+		{Name: "parent_prediction_id", Type: pgtype.Int4OID},
+		{Name: "result", Type: pgtype.JSONBOID},
+	},
 	"webhook": {{Name: "id", Type: pgtype.Int4OID}},
 }
 

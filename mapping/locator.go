@@ -41,8 +41,8 @@ func NewLocator(db Querier, o Options) *Locator {
 }
 
 // Locate sets Organization, and Project where it is 0, with at most two
-// queries for all events. What cannot be found stays 0: the project was deleted
-// meanwhile. After an error the events may be located again.
+// queries for all events. What cannot be found stays 0 and is counted: the project
+// was deleted meanwhile. After an error the events may be located again.
 //
 // The first call also reads where the latest projects belong, so that their
 // deletion can be told though the deleted row says no more than its id.
@@ -73,29 +73,38 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 			unknown.add(e.Project)
 		}
 	}
-	if unknown.empty() {
-		return nil
-	}
-	found, err := l.lookUp(ctx, l.opts.Tables.Project, "organization_id", unknown.ids)
+	found, err := l.organizations(ctx, unknown.ids, now)
 	if err != nil {
-		return fmt.Errorf("look up organizations of projects: %w", err)
+		return err
 	}
-	for _, id := range unknown.ids {
+	for _, e := range events {
+		if e.Organization == 0 {
+			e.Organization = found[e.Project]
+		}
+		if e.Organization == 0 && e.Project != 0 {
+			l.stray.count(e.Action.table(), e.Action == ProjectDeleted)
+		}
+	}
+	return nil
+}
+
+// organizations looks the organizations of projects up and remembers what there is.
+func (l *Locator) organizations(ctx context.Context, projects []int64, now time.Time) (map[int64]int64, error) {
+	if len(projects) == 0 {
+		return nil, nil
+	}
+	found, err := l.lookUp(ctx, l.opts.Tables.Project, "organization_id", projects)
+	if err != nil {
+		return nil, fmt.Errorf("look up organizations of projects: %w", err)
+	}
+	for _, id := range projects {
 		if found[id] != 0 {
 			l.known.put(id, found[id])
 		} else {
 			l.absent.put(id, now)
 		}
 	}
-	for _, e := range events {
-		if e.Organization == 0 {
-			e.Organization = found[e.Project]
-		}
-		if e.Organization == 0 && e.Action == ProjectDeleted {
-			l.stray.count(project, true)
-		}
-	}
-	return nil
+	return found, nil
 }
 
 func (l *Locator) prime(ctx context.Context) error {

@@ -85,14 +85,18 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "project deleted, its row first",
-			changes: []cdc.Change{s.remove("project", p...), s.remove("task_completion", a...),
-				s.remove("task", 5, 1, "{}"), s.remove("webhook", 1)},
+			changes: []cdc.Change{
+				s.remove("project", p...), s.remove("task_completion", a...),
+				s.remove("task", 5, 1, "{}"), s.remove("webhook", 1),
+			},
 			guide: []string{"0 PROJECT_DELETED [1] project 1 task 0"},
 		},
 		{
 			name: "project deleted, its row last",
-			changes: []cdc.Change{s.remove("task_completion", a...), s.insert("task_completion", a.with(0, 8)...),
-				s.remove("task", 5, 1, "{}"), s.remove("project", p...)},
+			changes: []cdc.Change{
+				s.remove("task_completion", a...), s.insert("task_completion", a.with(0, 8)...),
+				s.remove("task", 5, 1, "{}"), s.remove("project", p...),
+			},
 			guide: []string{"3 PROJECT_DELETED [1] project 1 task 0"},
 		},
 		{
@@ -123,8 +127,10 @@ func TestEvents(t *testing.T) {
 		{
 			name:    "tasks inserted",
 			changes: []cdc.Change{s.insert("task", 5, 1, "{}"), s.insert("task", 6, 1, "{}"), s.insert("task", 9, 2, "{}")},
-			guide: []string{"0 TASK_CREATED [5] project 1 task 5", "1 TASK_CREATED [6] project 1 task 6",
-				"2 TASK_CREATED [9] project 2 task 9"},
+			guide: []string{
+				"0 TASK_CREATED [5] project 1 task 5", "1 TASK_CREATED [6] project 1 task 6",
+				"2 TASK_CREATED [9] project 2 task 9",
+			},
 			native: []string{"0 TASKS_CREATED [5 6] project 1 task 0", "2 TASKS_CREATED [9] project 2 task 9"},
 		},
 		{
@@ -134,8 +140,10 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "tasks deleted with their annotations",
-			changes: []cdc.Change{s.remove("task", 5, 1, "{}"), s.remove("task", 6, 1, "{}"), s.remove("task_completion", a...),
-				s.remove("task_completion", a.with(0, 8).with(1, 6)...)},
+			changes: []cdc.Change{
+				s.remove("task", 5, 1, "{}"), s.remove("task", 6, 1, "{}"), s.remove("task_completion", a...),
+				s.remove("task_completion", a.with(0, 8).with(1, 6)...),
+			},
 			guide:  []string{"2 ANNOTATIONS_DELETED [7 8] project 1 task 0"},
 			native: []string{"0 TASKS_DELETED [5 6] project 1 task 0"},
 		},
@@ -190,8 +198,10 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "annotation updated twice, the first time quietly",
-			changes: []cdc.Change{s.update("task_completion", a, a.with(5, 2)), s.update("task_completion", a.with(5, 2), a.with(3, t2)),
-				s.update("task_completion", a.with(3, t2), a.with(3, t1))},
+			changes: []cdc.Change{
+				s.update("task_completion", a, a.with(5, 2)), s.update("task_completion", a.with(5, 2), a.with(3, t2)),
+				s.update("task_completion", a.with(3, t2), a.with(3, t1)),
+			},
 			guide: []string{"1 ANNOTATION_UPDATED [7] project 1 task 5"},
 		},
 		{
@@ -202,14 +212,18 @@ func TestEvents(t *testing.T) {
 		},
 		{
 			name: "annotation updated, updated_by and parents alone",
-			changes: []cdc.Change{s.update("task_completion", a, a.with(5, 2)),
-				s.update("task_completion", a, a.with(6, nil).with(7, unchanged{}))},
+			changes: []cdc.Change{
+				s.update("task_completion", a, a.with(5, 2)),
+				s.update("task_completion", a, a.with(6, nil).with(7, unchanged{})),
+			},
 			guide: []string{},
 		},
 		{
 			name: "annotations deleted",
-			changes: []cdc.Change{s.remove("task_completion", a...), s.remove("task_completion", a.with(0, 8)...),
-				s.remove("task_completion", a.with(0, 9).with(1, 20).with(2, 2)...)},
+			changes: []cdc.Change{
+				s.remove("task_completion", a...), s.remove("task_completion", a.with(0, 8)...),
+				s.remove("task_completion", a.with(0, 9).with(1, 20).with(2, 2)...),
+			},
 			guide: []string{"0 ANNOTATIONS_DELETED [7 8] project 1 task 5", "2 ANNOTATIONS_DELETED [9] project 2 task 20"},
 		},
 		{

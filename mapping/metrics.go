@@ -36,8 +36,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	unroutable := counters("hooktail_unroutable_total", "Rows without an event because their project is not known.", "table")
 	gone := counters("hooktail_gone_total", "Rows that were deleted before they could be read for a payload.", "kind")
 	m := &Metrics{events: map[Action]prometheus.Counter{}}
-	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{Name: "hooktail_omitted_columns_total",
-		Help: "Columns left out of a payload because their value is neither in the WAL nor in the table any more."})
+	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hooktail_omitted_columns_total",
+		Help: "Columns left out of a payload because their value is neither in the WAL nor in the table any more.",
+	})
 	reg.MustRegister(m.omitted)
 	for _, a := range actions {
 		m.events[a] = events.WithLabelValues(string(a))

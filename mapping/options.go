@@ -28,6 +28,7 @@ type Options struct {
 	DeletedRows bool          // send the fields of deleted annotations, where known
 	BatchSize   int           // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
 	Settle      time.Duration // how long after its commit an event is rendered
+	CountShare  float64       // of a database core that counting in one project may take; 0: a tenth, 1: no bound
 	Log         *slog.Logger  // nil: nothing is logged
 	Metrics     *Metrics      // nil: nothing is counted
 }
@@ -47,6 +48,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.BatchSize <= 0 {
 		o.BatchSize = 5000
+	}
+	if o.CountShare <= 0 {
+		o.CountShare = countShare
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

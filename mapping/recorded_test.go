@@ -32,11 +32,14 @@ func newSlot(t testing.TB, identity string) *slot {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	db.Exec(t, "ALTER DATABASE "+db.Name+" SET synchronous_commit = on") // a slot shows what is flushed
-	for _, name := range []string{"project", "task", "task_completion"} {
-		db.Exec(t, "ALTER TABLE "+name+" REPLICA IDENTITY "+identity)
+	plan := cdc.Plan{Slot: db.Name, Publication: "hooktail"}
+	for _, name := range []string{"project", "task", "task_completion", "webhook", "webhook_action"} {
+		of := name == "project" || name == "task" || name == "task_completion"
+		plan.Tables = append(plan.Tables, cdc.Table{Schema: "public", Name: name, IdentityFull: of && identity == "FULL"})
 	}
-	db.Exec(t, "CREATE PUBLICATION hooktail FOR TABLE project, task, task_completion, webhook, webhook_action")
-	db.Exec(t, "SELECT pg_create_logical_replication_slot('"+db.Name+"', 'pgoutput')")
+	if _, err := cdc.Setup(context.Background(), db.Connect(t), plan, nil); err != nil {
+		t.Fatal(err)
+	}
 	pool, err := pgxpool.New(context.Background(), db.DSN)
 	if err != nil {
 		t.Fatal(err)
@@ -77,13 +80,17 @@ func (s *slot) message(t testing.TB, data []byte, all []*cdc.Part) []*cdc.Part {
 	}
 	change := func(op cdc.Op, relation uint32, old, now *pglogrepl.TupleData) {
 		part := all[len(all)-1]
-		part.Changes = append(part.Changes, cdc.Change{Op: op, Relation: s.relations[relation],
-			Old: tupleOf(old), New: tupleOf(now), Ordinal: len(part.Changes)})
+		part.Changes = append(part.Changes, cdc.Change{
+			Op: op, Relation: s.relations[relation],
+			Old: tupleOf(old), New: tupleOf(now), Ordinal: len(part.Changes),
+		})
 	}
 	switch m := message.(type) {
 	case *pglogrepl.BeginMessage:
-		all = append(all, &cdc.Part{Commit: m.FinalLSN, Timeline: 1, Time: m.CommitTime,
-			Received: time.Now(), First: true, Last: true})
+		all = append(all, &cdc.Part{
+			Commit: m.FinalLSN, Timeline: 1, Time: m.CommitTime,
+			Received: time.Now(), First: true, Last: true,
+		})
 	case *pglogrepl.RelationMessage:
 		rel := &cdc.Relation{ID: m.RelationID, Schema: m.Namespace, Name: m.RelationName, Identity: m.ReplicaIdentity}
 		for _, c := range m.Columns {

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"context"
-	"time"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -29,7 +28,6 @@ type Renderer struct {
 // batch is what the events of one call need and have been given.
 type batch struct {
 	want        [tables]idSet
-	due         map[int64]time.Time // by project: of its last event
 	projects    map[int64]*projectRead
 	tasks       map[int64]span // in encoded
 	annotations map[int64]read
@@ -46,13 +44,13 @@ type span struct{ from, to int }
 
 // NewRenderer reads from db.
 func NewRenderer(db Querier, o Options) *Renderer {
+	o = o.withDefaults()
 	r := &Renderer{
-		opts:    o.withDefaults(),
+		opts:    o,
 		db:      db,
 		formats: map[*cdc.Relation]*format{},
-		counter: newCounter(db),
+		counter: newCounter(db, o.CountShare),
 		batch: batch{
-			due:         map[int64]time.Time{},
 			projects:    map[int64]*projectRead{},
 			tasks:       map[int64]span{},
 			annotations: map[int64]read{},
@@ -102,7 +100,6 @@ func (b *batch) reset() {
 	for i := range b.want {
 		b.want[i].reset()
 	}
-	clear(b.due)
 	clear(b.projects)
 	clear(b.tasks)
 	clear(b.annotations)
@@ -149,6 +146,7 @@ func (r *Renderer) formatOf(rel *cdc.Relation, of table) *format {
 			clear(r.formats)
 		}
 		f = newFormat(rel, of, r.catalog.references(r.opts.Tables.name(of)), r.opts.SendSecrets)
+		r.catalog.unwrap(r.opts.Tables.name(of), f)
 		r.formats[rel] = f
 	}
 	return f
@@ -173,9 +171,6 @@ func (r *Renderer) require(e *Event) {
 		return
 	}
 	b.want[project].add(e.Project)
-	if due := e.Due(r.opts.Settle); due.After(b.due[e.Project]) {
-		b.due[e.Project] = due
-	}
 	switch e.Action {
 	case TaskCreated:
 		if r.opts.Settle > 0 || s.image.unfinished() {

@@ -307,8 +307,10 @@ type deaf struct{}
 func (deaf) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errDatabase }
 
 func TestDatabaseErrorsAreReturned(t *testing.T) {
-	events := []*Event{{Action: AnnotationUpdated, Project: 1, Task: 5,
-		subject: subject{relation: newSchema(fullKey)["task_completion"], id: 7}}}
+	events := []*Event{{
+		Action: AnnotationUpdated, Project: 1, Task: 5,
+		subject: subject{relation: newSchema(fullKey)["task_completion"], id: 7},
+	}}
 	if err := NewLocator(deaf{}, Options{}).Locate(context.Background(), events); !errors.Is(err, errDatabase) {
 		t.Errorf("locate: %v", err)
 	}
@@ -317,32 +319,6 @@ func TestDatabaseErrorsAreReturned(t *testing.T) {
 	}
 	if events[0].Payload != nil || events[0].subject.relation == nil {
 		t.Error("the event cannot be rendered again")
-	}
-}
-
-// Counts are read again unless a second is owed or they are new enough.
-func TestCountsAreBudgeted(t *testing.T) {
-	now := time.Now()
-	for name, test := range map[string]struct {
-		last  counted
-		due   time.Time
-		again bool
-	}{
-		"exact below":            {counted{since: now.Add(-time.Second), debt: time.Second / 2, paidAt: now}, now, true},
-		"not while much is owed": {counted{since: now.Add(-time.Second), debt: time.Minute, paidAt: now}, now, false},
-		"paid off by time":       {counted{since: now.Add(-time.Hour), debt: time.Minute, paidAt: now.Add(-time.Hour)}, now, true},
-		"new enough":             {counted{since: now, paidAt: now}, now.Add(-time.Millisecond), false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCounter(deaf{})
-			last := test.last
-			last.json = []byte("kept")
-			c.known.put(1, &last)
-			json, err := c.of(context.Background(), 1, test.due)
-			if again := errors.Is(err, errDatabase); again != test.again || !again && string(json) != "kept" {
-				t.Errorf("read again: %v, want %v (%s, %v)", again, test.again, json, err)
-			}
-		})
 	}
 }
 

@@ -51,8 +51,10 @@ type shape struct {
 // profile. For a project these are what the application derives and counts;
 // all others are settings, those of later versions included.
 var quietColumns = [tables][]string{
-	project: {"updated_at", "created_at", "result_count", "parsed_label_config", "label_config_hash",
-		"data_types", "search_vector", "token", "pinned_at"},
+	project: {
+		"updated_at", "created_at", "result_count", "parsed_label_config", "label_config_hash",
+		"data_types", "search_vector", "token", "pinned_at",
+	},
 	annotation: {"updated_at", "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id"},
 }
 

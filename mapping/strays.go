@@ -4,8 +4,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// strays counts the rows whose project is not known and of which no event can
-// be made therefore, and logs the first one of each table.
+// strays counts the rows whose project, or whose project's organization, is not
+// known and of which no event can be made therefore, and logs the first one of
+// each table.
 type strays struct {
 	opts Options
 	told [tables]bool
@@ -25,5 +26,5 @@ func (s *strays) count(t table, deleted bool) {
 			"table", name, "cure", "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
 		return
 	}
-	s.opts.Log.Warn("project of rows is not known: no event is made of them", "table", name)
+	s.opts.Log.Warn("project of rows, or its organization, is not known: no event is made of them", "table", name)
 }

@@ -18,8 +18,10 @@ func TestLargeDeletionIsCut(t *testing.T) {
 	}
 	m := NewMapper(Options{BatchSize: 2})
 	got := tellAll(mapAll(t, m, parts(1, changes, 3)))
-	want := []string{"0 ANNOTATIONS_DELETED [1 2] project 1 task 0", "2 ANNOTATIONS_DELETED [3 4] project 1 task 0",
-		"4 ANNOTATIONS_DELETED [5] project 1 task 5"}
+	want := []string{
+		"0 ANNOTATIONS_DELETED [1 2] project 1 task 0", "2 ANNOTATIONS_DELETED [3 4] project 1 task 0",
+		"4 ANNOTATIONS_DELETED [5] project 1 task 5",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

@@ -28,6 +28,7 @@ type app struct {
 	environ        []string // in the form of os.Environ
 
 	statusInterval time.Duration // of the stream; tests shorten it
+	countShare     float64       // of the mapping; tests lift it
 }
 
 // usageError is a fault of the command line or the configuration.

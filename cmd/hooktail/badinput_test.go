@@ -53,18 +53,30 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		want    []string
 	}{
 		{"no configuration", nil, []string{"run"}, exitUsage, []string{"HOOKTAIL_DATABASE_URL"}},
-		{"unknown profile and variable", with("HOOKTAIL_PROFILE=gide", "HOOKTAIL_SETTEL=1s"), []string{"run"}, exitUsage,
-			[]string{"HOOKTAIL_PROFILE", "guide or native", "HOOKTAIL_SETTEL", "HOOKTAIL_SETTLE"}},
+		{
+			"unknown profile and variable", with("HOOKTAIL_PROFILE=gide", "HOOKTAIL_SETTEL=1s"),
+			[]string{"run"},
+			exitUsage,
+			[]string{"HOOKTAIL_PROFILE", "guide or native", "HOOKTAIL_SETTEL", "HOOKTAIL_SETTLE"},
+		},
 		{"unknown command", with(), []string{"rnu"}, exitUsage, []string{"rnu"}},
 		{"unknown flag", with(), []string{"run", "--fast"}, exitUsage, []string{"--fast"}},
 		{"database missing", with("HOOKTAIL_DATABASE_URL=" + server.DSN("nowhere")), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
 		{"role missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "nobody:open-sesame@", 1)), []string{"run"}, exitFailed, []string{`"nobody"`}},
 		{"own tables missing", environ(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
 		{"slot missing", with(), []string{"run"}, exitFailed, []string{"slot", db.Name, "does not exist", "hooktail setup"}},
-		{"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)), []string{"run"}, exitFailed,
-			[]string{"REPLICATION", "plain_" + db.Name}},
-		{"not the owner", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)), []string{"setup"}, exitFailed,
-			[]string{"owner", "public.project"}},
+		{
+			"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)),
+			[]string{"run"},
+			exitFailed,
+			[]string{"REPLICATION", "plain_" + db.Name},
+		},
+		{
+			"not the owner", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)),
+			[]string{"setup"},
+			exitFailed,
+			[]string{"owner", "public.project"},
+		},
 		{"no tables", with("HOOKTAIL_DATABASE_URL=" + empty.DSN), []string{"setup"}, exitFailed, []string{"public.project", "public.webhook"}},
 		{"a table with another name", with("HOOKTAIL_TASK_TABLE=tsak"), []string{"setup"}, exitFailed, []string{"public.tsak"}},
 		{"address taken", with("HOOKTAIL_HTTP_ADDR=" + taken.Addr().String()), []string{"run"}, exitFailed, []string{"HOOKTAIL_HTTP_ADDR", taken.Addr().String()}},
@@ -176,7 +188,7 @@ func TestBodyLargerThanTheMemoryBound(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	p := start(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=30s")
+	p := startChild(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=30s") // the bound is its process's
 	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
 		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
 		SELECT jsonb_build_array(repeat('x', 20000000)), 7, 1, 1, 1, false, false, now(), now(), '{}', 0, false`)

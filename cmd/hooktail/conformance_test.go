@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
@@ -19,8 +20,25 @@ const recordings = "../../testdata/labelstudio"
 // compares what each hook gets with what Label Studio sent.
 func TestConformanceNative(t *testing.T) {
 	t.Parallel()
+	conformsToNative(t, cdctest.Postgres(t).LabelStudio(t))
+}
+
+// TestConformanceGuide does so by the rules of the guide, which a second, small
+// derivation applies to the recorded rows.
+func TestConformanceGuide(t *testing.T) {
+	t.Parallel()
+	conformsToGuide(t, cdctest.Postgres(t).LabelStudio(t))
+}
+
+// soon is the variable that makes events settle at once, where the player sees
+// to it that the call has ended.
+const soon = "HOOKTAIL_SETTLE=1ms"
+
+func conformsToNative(t *testing.T, db *cdctest.Database, variables ...string) {
+	t.Helper()
 	scenarios := loadScenarios(t)
-	play := newPlayer(t, "HOOKTAIL_PROFILE=native", "HOOKTAIL_SEND_SECRETS=true")
+	play := newPlayer(t, db)
+	start(t, play.through, append(variables, "HOOKTAIL_PROFILE=native", "HOOKTAIL_SEND_SECRETS=true")...)
 	var results []conformance.Result
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareNative(s, play.scenario(t, s), true))
@@ -28,13 +46,12 @@ func TestConformanceNative(t *testing.T) {
 	reportResults(t, results)
 }
 
-// TestConformanceGuide does so by the rules of the guide, which a second, small
-// derivation applies to the recorded rows.
-func TestConformanceGuide(t *testing.T) {
-	t.Parallel()
+func conformsToGuide(t *testing.T, db *cdctest.Database, variables ...string) {
+	t.Helper()
 	scenarios := loadScenarios(t)
-	want := derive(t, scenarios, conformance.Guide)
-	play := newPlayer(t)
+	want := derive(t, scenarios, conformance.Derivation{Profile: conformance.Guide})
+	play := newPlayer(t, db)
+	start(t, play.through, variables...)
 	var results []conformance.Result
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.scenario(t, s)))
@@ -54,7 +71,8 @@ func loadScenarios(t *testing.T) []conformance.Scenario {
 	return scenarios
 }
 
-func derive(t *testing.T, scenarios []conformance.Scenario, profile conformance.Profile) map[string][]conformance.Derived {
+// derive is what the hooks are to get in each scenario by the second derivation.
+func derive(t *testing.T, scenarios []conformance.Scenario, d conformance.Derivation) map[string][]conformance.Derived {
 	t.Helper()
 	read := func(name string) string {
 		text, err := os.ReadFile(recordings + "/" + name)
@@ -63,47 +81,81 @@ func derive(t *testing.T, scenarios []conformance.Scenario, profile conformance.
 		}
 		return string(text)
 	}
-	want, err := conformance.Derivation{Profile: profile, Schema: read("schema.sql"), Base: read("base.sql")}.Derive(scenarios)
+	d.Schema, d.Base = read("schema.sql"), read("base.sql")
+	want, err := d.Derive(scenarios)
 	if err != nil {
 		t.Fatalf("derive: %v", err)
 	}
 	return want
 }
 
-// player plays scenarios on a database with a running program.
+// player plays scenarios on a database.
 type player struct {
 	db        *cdctest.Database
+	through   *cdctest.Database // the same for the program: by way of the proxy
+	proxy     *cdctest.Proxy
 	conn      *pgx.Conn
 	collector *conformance.Collector
-	address   string
+	address   string // of the collector
 }
 
-func newPlayer(t *testing.T, variables ...string) *player {
+// newPlayer points the hooks of the database at a collector. The program is to
+// be started before or after, on the database `through`.
+func newPlayer(t *testing.T, db *cdctest.Database) *player {
 	t.Helper()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	p := &player{db: db, conn: db.Connect(t), collector: &conformance.Collector{}}
+	config, err := pgconn.ParseConfig(db.DSN)
+	if err != nil {
+		t.Fatalf("parse the server's address: %v", err)
+	}
+	network, socket := pgconn.NetworkAddress(config.Host, config.Port)
+	p := &player{db: db, proxy: cdctest.NewProxy(t, network, socket), conn: db.Connect(t), collector: &conformance.Collector{}}
+	through := *db
+	through.DSN = "postgres://" + config.User + "@" + p.proxy.Addr() + "/" + config.Database + "?sslmode=disable"
+	p.through = &through
 	p.address = point(t, db, p.collector)
-	start(t, db, variables...)
 	return p
 }
 
-// scenario plays one, call by call, and returns what arrived.
+// scenario plays one, with a pause after each call until everything is
+// delivered, and returns what arrived. The program sees nothing of a call before
+// it has ended, however long the machine takes to play it: payloads show the
+// state then.
 func (p *player) scenario(t *testing.T, s conformance.Scenario) []conformance.Request {
+	t.Helper()
+	return p.calls(t, s, func(call []string) {
+		p.proxy.Stall()
+		defer p.proxy.Heal()
+		p.play(t, call)
+	})
+}
+
+// scenarioLive does so while the program looks on.
+func (p *player) scenarioLive(t *testing.T, s conformance.Scenario) []conformance.Request {
+	t.Helper()
+	return p.calls(t, s, func(call []string) { p.play(t, call) })
+}
+
+func (p *player) calls(t *testing.T, s conformance.Scenario, play func(call []string)) []conformance.Request {
 	t.Helper()
 	calls, err := s.Calls()
 	if err != nil {
 		t.Fatalf("split %s: %v", s.Name, err)
 	}
 	for _, call := range calls {
-		for i := range call {
-			call[i] = conformance.Readdress(call[i], p.address)
-		}
-		if err := testdata.Play(context.Background(), p.conn, call); err != nil {
-			t.Fatalf("%s: %v", s.Name, err)
-		}
+		play(call)
 		delivered(t, p.db)
 	}
 	return p.collector.Take()
+}
+
+// play runs recorded statements with the hooks' address replaced.
+func (p *player) play(t *testing.T, statements []string) {
+	t.Helper()
+	for _, statement := range statements {
+		if err := testdata.Play(context.Background(), p.conn, []string{conformance.Readdress(statement, p.address)}); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // reportResults prints the table, and the differences as failures.

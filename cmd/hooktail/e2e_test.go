@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -106,6 +108,20 @@ func TestHookCreatedBeforeTaskGetsIt(t *testing.T) {
 	}
 }
 
+// TestTruncateOfHooks: an emptied table is a table without hooks, no fault.
+func TestTruncateOfHooks(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	db.Exec(t, "TRUNCATE webhook, webhook_action")
+	db.Exec(t, annotate, 7)
+	delivered(t, db)
+	if n := len(c.Take()); n > 0 {
+		t.Errorf("%d requests to hooks that are gone", n)
+	}
+}
+
 // TestGracefulStopSendsNoDuplicate: what was delivered before an orderly stop
 // is not sent again by the next run, and nothing is lost between the two.
 func TestGracefulStopSendsNoDuplicate(t *testing.T) {
@@ -160,11 +176,22 @@ func TestSecondSignalKills(t *testing.T) {
 	t.Cleanup(func() { close(hanging) })
 	p := startChild(t, db, "HOOKTAIL_GRACE=10m", "HOOKTAIL_TIMEOUT=10m")
 	db.Exec(t, annotate, 7)
-	<-arrived
+	select {
+	case <-arrived:
+	case <-time.After(patient):
+		t.Fatal("nothing has arrived")
+	}
 	p.stop()
 	p.err.find(t, "(stopping)", p.ended)
-	p.stop()
-	<-p.ended
+	waitFor(t, func() error {
+		p.stop() // again: a signal right after the first may still count as the same one
+		select {
+		case <-p.ended:
+			return nil
+		default:
+			return errors.New("the program goes on after a second signal")
+		}
+	})
 	if p.code == exitDone {
 		t.Errorf("exit code = %d, want that of a killed process", p.code)
 	}

@@ -108,12 +108,21 @@ type program struct {
 // ready. It is stopped when the test ends.
 func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	t.Helper()
+	return startAs(t, db, []string{"run", "--setup"}, variables...)
+}
+
+// startAs is start with another command line.
+func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...string) *program {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: newOutput(), ended: make(chan struct{}), stop: cancel}
-	a := &app{stdout: io.Discard, stderr: p.err, environ: environ(db, variables...), statusInterval: 10 * time.Millisecond}
+	a := &app{
+		stdout: io.Discard, stderr: p.err, environ: environ(db, variables...),
+		statusInterval: 10 * time.Millisecond, countShare: 1, // exact counts, however slow the machine is
+	}
 	go func() {
 		defer close(p.ended)
-		p.code = a.execute(ctx, []string{"run", "--setup"})
+		p.code = a.execute(ctx, args)
 	}()
 	p.whenReady(t)
 	return p

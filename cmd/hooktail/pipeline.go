@@ -21,6 +21,7 @@ import (
 // deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
 // of the stream.
 type pipeline struct {
+	db         mapping.Querier
 	stream     *cdc.Stream
 	hookTables hookTables
 	hooks      *dispatch.Hooks
@@ -153,6 +154,9 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if err := p.awaitVisible(ctx, batch); err != nil {
+			return err
+		}
 		if err := p.render(ctx, batch); err != nil {
 			return err
 		}
@@ -177,6 +181,19 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 // renderBatch bounds the events that are rendered by one query of a kind.
 const renderBatch = 500
 
+// awaitVisible returns when the rows of the batch can be read by anybody.
+func (p *pipeline) awaitVisible(ctx context.Context, batch []*wanted) error {
+	var xids []uint32
+	for _, w := range batch {
+		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
+			xids = append(xids, xid)
+		}
+	}
+	return persist(ctx, p.log, "see what was committed", func() error {
+		return awaitVisible(ctx, p.db, xids)
+	})
+}
+
 // render builds the payloads that somebody wants.
 func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 	events := make([]*mapping.Event, 0, len(batch))
@@ -198,11 +215,17 @@ func (p *pipeline) applyHooks(part *cdc.Part) error {
 		if !ok {
 			continue
 		}
+		if change.Op == cdc.Truncate {
+			p.hooks.Truncate(table)
+			continue
+		}
 		tuple, deleted := change.New, change.Op == cdc.Delete
 		if deleted {
 			tuple = change.Old
 		}
-		if err := p.hooks.Apply(dispatch.RowChange{Table: table, Deleted: deleted, Row: row{change.Relation, tuple}}); err != nil {
+		if err := p.hooks.Apply(dispatch.RowChange{
+			Table: table, Deleted: deleted, Row: row{change.Relation, tuple}, Committed: part.Time,
+		}); err != nil {
 			return err
 		}
 	}

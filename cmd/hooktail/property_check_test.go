@@ -16,7 +16,7 @@ func (w *world) checkRolledBack(t *testing.T, requests []conformance.Request) {
 		for _, found := range mark.FindAll(r.Body, -1) {
 			for _, s := range w.sessions {
 				if tx := s.rolledBack[string(found)]; tx != nil {
-					t.Errorf("hook %d was told of %s, which was rolled back: %s", r.Hook, found, tx)
+					w.fault(t, "hook %d was told of %s, which was rolled back: %s", r.Hook, found, tx)
 				}
 			}
 		}
@@ -35,7 +35,7 @@ func (w *world) checkOnce(t *testing.T, hook int64, deliveries []delivery) {
 	ids, groups := map[string]bool{}, map[group]string{}
 	for _, d := range deliveries {
 		if ids[d.id] {
-			t.Errorf("hook %d was told of event %s twice", hook, d.id)
+			w.fault(t, "hook %d was told of event %s twice", hook, d.id)
 		}
 		ids[d.id] = true
 		if !d.payload || !strings.Contains(d.action, "S_") || d.action == "TASKS_CREATED" && !w.native {
@@ -43,7 +43,7 @@ func (w *world) checkOnce(t *testing.T, hook int64, deliveries []delivery) {
 		}
 		g := group{d.at.commit, d.action, d.project}
 		if earlier, again := groups[g]; again {
-			t.Errorf("hook %d was told of %s in project %d by %s and by %s of the same transaction", hook, d.action, d.project, earlier, d.id)
+			w.fault(t, "hook %d was told of %s in project %d by %s and by %s of the same transaction", hook, d.action, d.project, earlier, d.id)
 		}
 		groups[g] = d.id
 	}
@@ -66,7 +66,7 @@ func (w *world) checkTold(t *testing.T, organization int64, deliveries []deliver
 		for fact, body := range d.facts() {
 			all := due[fact]
 			if len(all) == 0 {
-				t.Errorf("event %s tells of %v, which is not so; transaction of the mark: %s", d.id, fact, w.journalOf(fact.mark))
+				w.fault(t, "event %s tells of %v, which is not so; transaction of the mark: %s", d.id, fact, w.journalOf(fact.mark))
 				continue
 			}
 			due[fact] = all[1:]
@@ -74,13 +74,13 @@ func (w *world) checkTold(t *testing.T, organization int64, deliveries []deliver
 				continue
 			}
 			for _, line := range conformance.Diff(asAnnotation(all[0].annotation), body) {
-				t.Errorf("event %s, %v: %s; transaction: %s", d.id, fact, line, all[0].tx)
+				w.fault(t, "event %s, %v: %s; transaction: %s", d.id, fact, line, all[0].tx)
 			}
 		}
 	}
 	for fact, lacking := range due {
 		for _, told := range lacking {
-			t.Errorf("organization %d was not told of %v; transaction: %s", organization, fact, told.tx)
+			w.fault(t, "organization %d was not told of %v; transaction: %s", organization, fact, told.tx)
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (w *world) checkOrder(t *testing.T, hook int64, deliveries []delivery) {
 	whole := map[int64]delivery{} // by project: the latest that holds everything in it back
 	behind := func(earlier, d delivery) {
 		if earlier.id != "" && earlier.at.compare(d.at) > 0 {
-			t.Errorf("hook %d was told of %s %s in project %d after %s %s", hook, d.action, d.id, d.project, earlier.action, earlier.id)
+			w.fault(t, "hook %d was told of %s %s in project %d after %s %s", hook, d.action, d.id, d.project, earlier.action, earlier.id)
 		}
 	}
 	for _, d := range deliveries {
@@ -122,7 +122,7 @@ func (w *world) checkOrder(t *testing.T, hook int64, deliveries []delivery) {
 func (w *world) tasksOf(d delivery) []int64 {
 	tasks := map[int64]bool{}
 	for _, a := range d.annotations {
-		tasks[annotationOf(a).Task] = true
+		tasks[a.task] = true
 	}
 	for _, id := range d.erased {
 		for _, s := range w.sessions {

@@ -19,10 +19,11 @@ type delivery struct {
 	body    json.RawMessage
 	payload bool
 
-	annotations []json.RawMessage // created or updated
-	erased      []int64           // annotations
-	tasks       []int64           // created or deleted
-	row         json.RawMessage   // of the project, if the event is about it
+	annotations []annotation // created or updated
+	erased      []int64      // annotations
+	tasks       []int64      // created or deleted
+	taskRows    []json.RawMessage
+	row         json.RawMessage // of the project, if the event is about it
 }
 
 // place is where an event stands in the WAL, by its id.
@@ -62,37 +63,31 @@ func parseDelivery(r conformance.Request) (delivery, error) {
 	if _, err := fmt.Sscanf(d.id, "%d-%X-%d", &timeline, &d.at.commit, &d.at.ordinal); err != nil {
 		return d, fmt.Errorf("parse the id %q of hook %d: %w", d.id, d.hook, err)
 	}
-	type element struct{ ID int64 }
 	var body struct {
 		Annotation  json.RawMessage
-		Annotations []element
-		Tasks       []element
+		Annotations []json.RawMessage
+		Task        json.RawMessage
+		Tasks       []json.RawMessage
 		Project     json.RawMessage
 	}
-	var project element
 	if err := json.Unmarshal(r.Body, &body); err != nil {
 		return d, fmt.Errorf("parse the body of event %s: %w", d.id, err)
 	}
 	if d.payload = body.Project != nil; !d.payload {
 		return d, nil
 	}
-	if err := json.Unmarshal(body.Project, &project); err != nil {
-		return d, fmt.Errorf("parse the project of event %s: %w", d.id, err)
+	d.project = parseID(body.Project)
+	for _, a := range listedIn(body.Annotation) {
+		d.annotations = append(d.annotations, parseAnnotation(a))
 	}
-	d.project = project.ID
-	switch {
-	case strings.HasPrefix(string(body.Annotation), "["):
-		if err := json.Unmarshal(body.Annotation, &d.annotations); err != nil {
-			return d, fmt.Errorf("parse the annotations of event %s: %w", d.id, err)
-		}
-	case body.Annotation != nil:
-		d.annotations = []json.RawMessage{body.Annotation}
+	for _, row := range body.Annotations {
+		d.erased = append(d.erased, parseID(row))
 	}
-	for _, e := range body.Annotations {
-		d.erased = append(d.erased, e.ID)
+	for _, row := range body.Tasks {
+		d.tasks = append(d.tasks, parseID(row))
 	}
-	for _, e := range body.Tasks {
-		d.tasks = append(d.tasks, e.ID)
+	if d.taskRows = listedIn(body.Task); strings.HasSuffix(d.action, "_CREATED") {
+		d.taskRows = append(d.taskRows, body.Tasks...)
 	}
 	if strings.HasPrefix(d.action, "PROJECT_") {
 		d.row = body.Project
@@ -100,22 +95,52 @@ func parseDelivery(r conformance.Request) (delivery, error) {
 	return d, nil
 }
 
-// annotationBody is what the checks need of an annotation.
-type annotationBody struct{ ID, Task, Project int64 }
-
-func annotationOf(body json.RawMessage) annotationBody {
-	var a annotationBody
-	if err := json.Unmarshal(body, &a); err != nil {
-		return annotationBody{} // and no fact is found for it
+// listed is the elements of a list, or what is there in the place of one.
+func listedIn(value json.RawMessage) []json.RawMessage {
+	var list []json.RawMessage
+	switch {
+	case value == nil:
+		return nil
+	case json.Unmarshal(value, &list) == nil:
+		return list
+	default:
+		return []json.RawMessage{value}
 	}
-	return a
+}
+
+// parseID is the id of a row, 0 if it has none, which is no row's.
+func parseID(row json.RawMessage) int64 {
+	var members struct{ ID int64 }
+	if err := json.Unmarshal(row, &members); err != nil {
+		return 0
+	}
+	return members.ID
+}
+
+// annotation is an annotation as a payload shows it, and what the checks need of
+// it.
+type annotation struct {
+	id, task, project int64
+	mark              string
+	body              json.RawMessage
+}
+
+func parseAnnotation(body json.RawMessage) annotation {
+	var a struct {
+		ID, Task, Project int64
+		Mark              string `json:"last_action"`
+	}
+	if err := json.Unmarshal(body, &a); err != nil {
+		return annotation{mark: err.Error(), body: body} // which is no fact
+	}
+	return annotation{a.ID, a.Task, a.Project, a.Mark, body}
 }
 
 // facts are what the delivery tells, one by one.
 func (d delivery) facts() map[fact]json.RawMessage {
 	told := map[fact]json.RawMessage{}
 	for _, a := range d.annotations {
-		told[fact{strings.Replace(d.action, "ANNOTATIONS_", "ANNOTATION_", 1), annotationOf(a).ID, markOf(a)}] = a
+		told[fact{strings.Replace(d.action, "ANNOTATIONS_", "ANNOTATION_", 1), a.id, a.mark}] = a.body
 	}
 	for _, id := range d.erased {
 		told[fact{"ANNOTATION_DELETED", id, ""}] = nil

@@ -34,17 +34,17 @@ func (w *world) checkHooks(t *testing.T, inbox map[int64][]delivery) {
 			delete(got, d.id)
 			switch {
 			case arrived && !hook.wants(d):
-				t.Errorf("hook %d, %+v, was told of %s %s", id, hook, d.action, d.id)
+				w.fault(t, "hook %d, %+v, was told of %s %s", id, hook, d.action, d.id)
 			case !arrived && hook.wants(d) && !ended:
-				t.Errorf("hook %d, %+v, was not told of %s %s", id, hook, d.action, d.id)
+				w.fault(t, "hook %d, %+v, was not told of %s %s", id, hook, d.action, d.id)
 			case arrived && singular(mine.action) != singular(d.action):
-				t.Errorf("hook %d was told of %s as %s", id, d.id, mine.action)
+				w.fault(t, "hook %d was told of %s as %s", id, d.id, mine.action)
 			case arrived && !bytes.Equal(afterAction(mine.body), expectedBody(d, hook.payload)):
-				t.Errorf("hook %d got another body of event %s than others: %.300s", id, d.id, mine.body)
+				w.fault(t, "hook %d got another body of event %s than others: %.300s", id, d.id, mine.body)
 			}
 		}
 		for event, d := range got {
-			t.Errorf("hook %d was told of %s %s, and the hook for everything was not", id, d.action, event)
+			w.fault(t, "hook %d was told of %s %s, and the hook for everything was not", id, d.action, event)
 		}
 	}
 }
@@ -83,7 +83,7 @@ func (w *world) eras(t *testing.T, inbox map[int64][]delivery) map[int64][]era {
 	for _, hook := range listener {
 		for _, d := range inbox[hook] {
 			for _, a := range d.annotations {
-				commits[markOf(a)] = d.at.commit
+				commits[a.mark] = d.at.commit
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func (w *world) eras(t *testing.T, inbox map[int64][]delivery) map[int64][]era {
 			for _, change := range changes {
 				commit, found := commits[change.mark]
 				if !found {
-					t.Errorf("the transaction that changed hook %d was not told: %s", id, w.journalOf(change.mark))
+					w.fault(t, "the transaction that changed hook %d was not told: %s", id, w.journalOf(change.mark))
 				}
 				all[id] = append(all[id], era{commit, change.hook})
 			}

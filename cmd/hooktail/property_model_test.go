@@ -15,7 +15,7 @@ type model struct {
 	tasks       map[int64]taskModel
 	annotations map[int64]annotationModel
 	hooks       map[int64]hookModel
-	trash       map[int64][]int64 // projects that are marked as deleted, with the tasks that are still there
+	trash       map[int64]map[int64]taskModel // projects that are marked as deleted, with the tasks that are still there
 }
 
 type projectModel struct {
@@ -28,12 +28,13 @@ type taskModel struct {
 	project int64
 	anchor  bool // never deleted
 	orphan  bool // the project is cleared, as the Data Manager does before it deletes
+	row     json.RawMessage
 }
 
 type annotationModel struct {
 	task, project int64
 	skipped       bool
-	version       int             // counts the updates that are told
+	mark          string          // of the last write that is told
 	row           json.RawMessage // as it is in the table, by to_jsonb
 	quiet         bool            // updated_by changed since without being told
 	untold        bool            // native: came with its task and has not changed since
@@ -51,7 +52,7 @@ type hookModel struct {
 func newModel() model {
 	return model{
 		projects: map[int64]projectModel{}, tasks: map[int64]taskModel{}, annotations: map[int64]annotationModel{},
-		hooks: map[int64]hookModel{}, trash: map[int64][]int64{},
+		hooks: map[int64]hookModel{}, trash: map[int64]map[int64]taskModel{},
 	}
 }
 
@@ -69,6 +70,15 @@ func (m model) tasksOf(project int64) []int64 {
 
 func (m model) annotationsOf(task int64) []int64 {
 	return pick(m.annotations, func(_ int64, a annotationModel) bool { return a.task == task })
+}
+
+// rows are the tasks that are in the database.
+func (m model) rows() map[int64]taskModel {
+	all := maps.Clone(m.tasks)
+	for _, tasks := range m.trash {
+		maps.Copy(all, tasks)
+	}
+	return all
 }
 
 // dropTask and dropProject forget a row with all that is in it.
@@ -118,7 +128,13 @@ type told struct {
 // journal is what a transaction did, for the reader of a failure.
 type journal struct{ lines []string }
 
-func (j *journal) String() string { return strings.Join(j.lines, "; ") }
+func (j *journal) String() string {
+	text := strings.ToValidUTF8(strings.Join(j.lines, "; "), "?")
+	if len(text) > 2000 {
+		return text[:1000] + " … " + text[len(text)-1000:]
+	}
+	return text
+}
 
 // facts are what the hooks of the organization are told of a transaction that
 // leads from one state to another. native says by whose rules.
@@ -173,14 +189,14 @@ func fed(before, after model, project int64) bool {
 func ofAnnotations(before, after model, native bool) []told {
 	var all []told
 	show := func(action string, id int64) {
-		row := after.annotations[id].row
-		all = append(all, told{fact: fact{action: action, id: id, mark: markOf(row)}, annotation: row})
+		a := after.annotations[id]
+		all = append(all, told{fact: fact{action: action, id: id, mark: a.mark}, annotation: a.row})
 	}
 	for id, a := range after.annotations {
 		earlier, existed := before.annotations[id]
 		_, known := before.tasks[a.task]
 		switch {
-		case existed && earlier.version != a.version:
+		case existed && earlier.mark != a.mark:
 			show("ANNOTATION_UPDATED", id)
 		case existed || native && !known:
 		case a.skipped && !native:
@@ -197,18 +213,6 @@ func ofAnnotations(before, after model, native bool) []told {
 		}
 	}
 	return all
-}
-
-// markOf is the mark of the write that an annotation shows: of its row, or of
-// its body.
-func markOf(annotation json.RawMessage) string {
-	var row struct {
-		Mark string `json:"last_action"`
-	}
-	if json.Unmarshal(annotation, &row) != nil {
-		return "not an annotation"
-	}
-	return row.Mark
 }
 
 // wants reports whether the hook is told of the request that another hook of its

@@ -27,9 +27,9 @@ func (s *session) step(ctx context.Context) error {
 		{3, s.found},
 		{5, s.configure},
 		{2, s.demolish},
-		{1, s.bin},
+		{2, s.bin},
 		{1, s.emptyBin},
-		{2, s.hire},
+		{3, s.hire},
 		{3, s.retrain},
 		{1, s.dismiss},
 	}
@@ -62,12 +62,26 @@ func (s *session) anOwnProject() int64 {
 	return s.one(pick(s.now.projects, func(_ int64, p projectModel) bool { return !p.shared }))
 }
 
+// aTask is one time in three one that the transaction has inserted.
 func (s *session) aTask() int64 {
-	return s.one(pick(s.now.tasks, func(_ int64, t taskModel) bool { return !t.orphan }))
+	fresh := s.rng.IntN(3) == 0
+	found := s.one(pick(s.now.tasks, func(id int64, t taskModel) bool { return !t.orphan && (!fresh || s.isNewTask(id)) }))
+	if found == 0 && fresh {
+		return s.aTask()
+	}
+	return found
 }
 
+// anAnnotation is half of the time one that the transaction has changed already.
 func (s *session) anAnnotation() int64 {
-	return s.one(pick(s.now.annotations, func(_ int64, a annotationModel) bool { return !s.now.tasks[a.task].orphan }))
+	again := s.rng.IntN(2) == 0
+	found := s.one(pick(s.now.annotations, func(id int64, a annotationModel) bool {
+		return !s.now.tasks[a.task].orphan && (!again || a.mark != s.committed.annotations[id].mark)
+	}))
+	if found == 0 && again {
+		return s.anAnnotation()
+	}
+	return found
 }
 
 // annotate saves or skips a task.
@@ -99,7 +113,7 @@ func (s *session) addAnnotation(ctx context.Context, task int64) (int64, error) 
 		return 0, err
 	}
 	s.taskOf[id] = task
-	s.now.annotations[id] = annotationModel{task: task, project: project, skipped: skipped, row: row, untold: s.isNewTask(task)}
+	s.now.annotations[id] = annotationModel{task: task, project: project, skipped: skipped, mark: mark, row: row, untold: s.isNewTask(task)}
 	return id, nil
 }
 
@@ -135,7 +149,7 @@ func (s *session) changeAnnotations(ctx context.Context, ids []int64) error {
 	written, err := s.update(ctx, "task_completion", ids, change)
 	for id, row := range written {
 		a := s.now.annotations[id]
-		a.version, a.row, a.quiet, a.untold = a.version+1, row, false, a.untold && s.isNewTask(a.task)
+		a.mark, a.row, a.quiet, a.untold = mark, row, false, a.untold && s.isNewTask(a.task)
 		if change["was_cancelled"] != nil {
 			a.skipped = skipped
 		}
@@ -198,13 +212,13 @@ func (s *session) upload(ctx context.Context) error {
 
 func (s *session) addTask(ctx context.Context, project int64) (int64, error) {
 	mark := s.mark()
-	id, _, err := s.insert(ctx, "task", columns{
+	id, row, err := s.insert(ctx, "task", columns{
 		"project_id": project, "data": s.json(mark), "meta": s.maybe(s.json(mark)), "created_at": s.time(), "updated_at": s.time(),
 		"is_labeled": false, "overlap": 1, "inner_id": s.maybe(s.writes), "total_annotations": 0, "cancelled_annotations": 0,
 		"total_predictions": 0, "comment_count": 0, "unresolved_comment_count": 0, "precomputed_agreement": s.float(),
 		"allow_skip": s.maybe(true), "updated_by_id": s.user(),
 	})
-	s.now.tasks[id] = taskModel{project: project}
+	s.now.tasks[id] = taskModel{project: project, row: row}
 	return id, err
 }
 
@@ -218,8 +232,7 @@ func (s *session) relabel(ctx context.Context) error {
 	if s.rng.IntN(2) == 0 {
 		change["data"] = s.json(s.mark())
 	}
-	_, err := s.update(ctx, "task", []int64{task}, change)
-	return err
+	return s.changeTask(ctx, task, change)
 }
 
 // discard deletes a task with its annotations, in either order: the foreign keys
@@ -240,8 +253,17 @@ func (s *session) orphan(ctx context.Context) error {
 	if task == 0 {
 		return nil
 	}
-	s.now.tasks[task] = taskModel{project: s.now.tasks[task].project, orphan: true}
-	_, err := s.update(ctx, "task", []int64{task}, columns{"project_id": nil})
+	t := s.now.tasks[task]
+	t.orphan = true
+	s.now.tasks[task] = t
+	return s.changeTask(ctx, task, columns{"project_id": nil})
+}
+
+func (s *session) changeTask(ctx context.Context, task int64, change columns) error {
+	written, err := s.update(ctx, "task", []int64{task}, change)
+	t := s.now.tasks[task]
+	t.row = written[task]
+	s.now.tasks[task] = t
 	return err
 }
 
@@ -266,7 +288,7 @@ func (s *session) text() string {
 }
 
 // json is a value for a jsonb column with the mark in it: small, or one in eight
-// times too large for the row and beyond compression, so that it is TOASTed.
+// times too large for the row, so that it is TOASTed, compressed or not.
 func (s *session) json(mark string) string {
 	numbers := []string{
 		"0", "-0.0", "1.0", "0.1", "1e300", "-1e-7", "1e21", "9007199254740993", "-9223372036854775809",
@@ -277,9 +299,9 @@ func (s *session) json(mark string) string {
 		map[string]any{s.text(): s.text(), "nested": []any{map[string]any{}, []any{}, s.rng.IntN(1000)}},
 	}
 	switch s.rng.IntN(16) {
-	case 0, 1:
+	case 0:
 		value = append(value, s.noise(30_000))
-	case 2:
+	case 1:
 		value = append(value, strings.Repeat(s.text()+"x", 20_000/8))
 	}
 	text, err := json.Marshal(value)
@@ -306,12 +328,12 @@ func (s *session) maybe(value any) any {
 	return value
 }
 
-// time is later than every time before: an updated_at that is written moves. It
-// has no microseconds, all six digits, or trailing zeros.
+// time is another one each time, of this session and of all: an updated_at that is
+// written moves. It has no microseconds, all six digits, or trailing zeros.
 func (s *session) time() string {
 	s.writes++
 	micros := []int{0, 1, 120_000, 123_456, 999_999}[s.rng.IntN(5)]
-	return time.Date(2027, 1, 1, 0, 0, s.writes, micros*1000, time.UTC).Format("2006-01-02 15:04:05.999999-07")
+	return time.Date(2027+s.number, 1, 1, 0, 0, s.writes, micros*1000, time.UTC).Format("2006-01-02 15:04:05.999999-07")
 }
 
 func (s *session) float() any {

@@ -14,7 +14,7 @@ func (s *session) found(ctx context.Context) error {
 	mark := s.mark()
 	id, _, err := s.insert(ctx, "project", columns{
 		"organization_id": s.organization, "created_by_id": s.user(), "title": mark, "description": s.text(),
-		"label_config": s.noise(10_000 * s.rng.IntN(2)), "expert_instruction": s.maybe(s.text()), "token": "secret",
+		"label_config": s.noise(3000 * s.rng.IntN(2)), "expert_instruction": s.maybe(s.text()), "token": "secret",
 		"data_types": `{"text": "Text"}`, "control_weights": s.json(mark), "parsed_label_config": s.maybe(s.json(mark)),
 		"label_config_hash": s.rng.Int64(), "pinned_at": s.maybe(s.time()), "created_at": s.time(), "updated_at": s.time(),
 		"show_instruction": false, "maximum_annotations": 1, "is_published": false, "show_skip_button": true,
@@ -68,7 +68,11 @@ func (s *session) bin(ctx context.Context) error {
 	if id == 0 {
 		return nil
 	}
-	s.now.trash[id] = s.now.tasksOf(id)
+	tasks := map[int64]taskModel{}
+	for _, task := range s.now.tasksOf(id) {
+		tasks[task] = s.now.tasks[task]
+	}
+	s.now.trash[id] = tasks
 	s.now.dropProject(id)
 	_, err := s.update(ctx, "project", []int64{id}, columns{"deleted_at": s.time(), "updated_at": s.time()})
 	return err
@@ -76,11 +80,11 @@ func (s *session) bin(ctx context.Context) error {
 
 // emptyBin deletes what was marked; that was told already.
 func (s *session) emptyBin(ctx context.Context) error {
-	id := s.one(pick(s.now.trash, func(int64, []int64) bool { return true }))
+	id := s.one(pick(s.now.trash, func(int64, map[int64]taskModel) bool { return true }))
 	if id == 0 {
 		return nil
 	}
-	tasks := s.now.trash[id]
+	tasks := pick(s.now.trash[id], func(int64, taskModel) bool { return true })
 	delete(s.now.trash, id)
 	return s.remove(ctx, id, tasks)
 }
@@ -117,15 +121,16 @@ func (s *session) hire(ctx context.Context) error {
 		return nil
 	}
 	h := hookModel{active: s.rng.IntN(5) > 0, payload: s.rng.IntN(4) > 0, all: s.rng.IntN(2) == 0, organization: s.organization}
-	var project any
-	if s.rng.IntN(3) > 0 {
-		h.project = s.aProject()
-		project = h.project
+	switch s.rng.IntN(3) {
+	case 0:
+		h.project = s.home
+	case 1:
+		h.project = s.anOwnProject()
 	}
 	var id int64
 	err := s.conn.QueryRow(ctx, `INSERT INTO webhook (id, url, headers, send_payload, send_for_all_actions, is_active, organization_id, project_id, created_at, updated_at)
-		SELECT id, $1 || '/h/' || id, '{}', $2, $3, $4, $5, $6::integer, now(), now() FROM nextval('webhook_id_seq') id RETURNING id`,
-		s.receiver, h.payload, h.all, h.active, h.organization, project).Scan(&id)
+		SELECT id, $1 || '/h/' || id, '{}', $2, $3, $4, $5, nullif($6, 0)::integer, now(), now() FROM nextval('webhook_id_seq') id RETURNING id`,
+		s.receiver, h.payload, h.all, h.active, h.organization, h.project).Scan(&id)
 	s.log("insert webhook %d %+v", id, h)
 	s.now.hooks[id] = h
 	return err

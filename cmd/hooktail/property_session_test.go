@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -10,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // session runs random transactions on a connection of its own. What it did is
@@ -34,7 +37,8 @@ type session struct {
 	told       []told
 	rolledBack map[string]*journal // by mark
 	hookLives  map[int64][]hookChange
-	taskOf     map[int64]int64 // by annotation, deleted ones too
+	taskOf     map[int64]int64             // by annotation, deleted ones too
+	states     map[int64][]json.RawMessage // by task, that were committed
 }
 
 // hookChange is what a hook is from a commit on. The commit's place in the WAL is
@@ -48,12 +52,15 @@ type hookChange struct {
 // open takes the session's home, and makes in it the task of the anchors.
 func (s *session) open(ctx context.Context) error {
 	s.rolledBack, s.hookLives, s.taskOf = map[string]*journal{}, map[int64][]hookChange{}, map[int64]int64{}
+	s.states = map[int64][]json.RawMessage{}
 	s.committed = newModel()
 	s.committed.projects[s.home] = projectModel{shared: true, stale: true}
 	return s.transaction(ctx, func() error {
 		var err error
 		s.anchor, err = s.addTask(ctx, s.home)
-		s.now.tasks[s.anchor] = taskModel{project: s.home, anchor: true}
+		t := s.now.tasks[s.anchor]
+		t.anchor = true
+		s.now.tasks[s.anchor] = t
 		return err
 	})
 }
@@ -83,14 +90,23 @@ func (s *session) transaction(ctx context.Context, statements func() error) erro
 	return nil
 }
 
+// deadlockDetected is a SQLSTATE: two sessions waited for each other.
+const deadlockDetected = "40P01"
+
 func (s *session) attempt(ctx context.Context, statements func() error) error {
 	if err := s.exec(ctx, "BEGIN"); err != nil {
 		return err
 	}
-	if err := statements(); err != nil {
-		return err
+	err := statements()
+	anchor := ""
+	if err == nil {
+		anchor, err = s.anchorHooks(ctx)
 	}
-	anchor, err := s.anchorHooks(ctx)
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) && refused.Code == deadlockDetected { // the server's way to roll back
+		s.forget(s.marks)
+		return s.exec(ctx, "ROLLBACK")
+	}
 	if err != nil {
 		return err
 	}
@@ -112,6 +128,12 @@ func (s *session) attempt(ctx context.Context, statements func() error) error {
 			s.now.projects[id] = project
 		}
 	}
+	before := s.committed.rows()
+	for id, task := range s.now.rows() {
+		if !bytes.Equal(task.row, before[id].row) {
+			s.states[id] = append(s.states[id], asTask(task.row))
+		}
+	}
 	s.committed = s.now
 	return nil
 }
@@ -123,7 +145,7 @@ func (s *session) anchorHooks(ctx context.Context) (string, error) {
 		return "", nil
 	}
 	id, err := s.addAnnotation(ctx, s.anchor)
-	return markOf(s.now.annotations[id].row), err
+	return s.now.annotations[id].mark, err
 }
 
 func (s *session) noteHooks(anchor string) {

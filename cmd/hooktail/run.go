@@ -51,6 +51,7 @@ type sidecar struct {
 
 	deliveries     *dispatch.Metrics
 	statusInterval time.Duration // 0: the stream's default
+	countShare     float64       // 0: the mapping's default
 
 	// started is called, if set, when slot and hooks are there: from then on no
 	// change is missed.
@@ -62,7 +63,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry,
-		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval,
+		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval, countShare: a.countShare,
 	}
 }
 
@@ -135,6 +136,7 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	options := s.mappingOptions()
 	p := &pipeline{
+		db:         pool,
 		stream:     stream,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
@@ -282,6 +284,7 @@ func (s *sidecar) mappingOptions() mapping.Options {
 		SendSecrets: s.cfg.SendSecrets,
 		DeletedRows: s.cfg.Deleted == config.DeletedRow,
 		Settle:      s.cfg.Settle,
+		CountShare:  s.countShare,
 		Log:         s.log,
 		Metrics:     mapping.NewMetrics(s.registry),
 	}

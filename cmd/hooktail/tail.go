@@ -57,7 +57,7 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 	}()
 	options := s.mappingOptions()
 	t := &tailer{
-		out: a.stdout, stream: stream, settle: cfg.Settle,
+		out: a.stdout, db: pool, stream: stream, settle: cfg.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
 	}
 	err = t.run(ctx)
@@ -75,6 +75,7 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 // tailer prints the events of a stream.
 type tailer struct {
 	out      io.Writer
+	db       mapping.Querier
 	stream   *cdc.Stream
 	settle   time.Duration
 	mapper   *mapping.Mapper
@@ -89,12 +90,14 @@ func (t *tailer) run(ctx context.Context) error {
 			return err
 		}
 		var events []*mapping.Event
+		var xids []uint32
 		for _, part := range parts {
 			if events, err = t.mapper.Events(part, events); err != nil {
 				return err
 			}
+			xids = append(xids, part.XID)
 		}
-		if err := t.print(ctx, events); err != nil {
+		if err := t.print(ctx, events, xids); err != nil {
 			return err
 		}
 		for _, part := range parts {
@@ -106,8 +109,9 @@ func (t *tailer) run(ctx context.Context) error {
 	}
 }
 
-// print waits for the last of the events to settle.
-func (t *tailer) print(ctx context.Context, events []*mapping.Event) error {
+// print waits for the last of the events to settle, and until the transactions
+// can be read.
+func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint32) error {
 	if len(events) == 0 {
 		return nil
 	}
@@ -117,6 +121,9 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
+	}
+	if err := awaitVisible(ctx, t.db, xids); err != nil {
+		return err
 	}
 	if err := t.locator.Locate(ctx, events); err != nil {
 		return err

@@ -1,9 +1,8 @@
 package conformance
 
-// An Exception is one place where the rows cannot tell what the application
-// does, or where it does what it should not: what hooktail (profile native) sends
-// instead of the recorded requests. It is a claim, not a licence: unless May is
-// set, a comparison fails if the exception does not occur as described.
+// An Exception is one place where what hooktail sends is not what is compared
+// with, and the reason. It is a claim, not a licence: unless May is set, a
+// comparison fails if the exception does not occur as described.
 type Exception struct {
 	Scenario string
 	Why      string
@@ -11,7 +10,8 @@ type Exception struct {
 	Hooks    []int64
 	Action   string // of the request
 
-	// Exactly one of the following is set.
+	// Exactly one of the following is set: for CompareNative one of the first
+	// three, for CompareDerived Extra or Missing.
 
 	// Extra: an additional request, whose body has these members; the action alone
 	// stands for a body without payload.
@@ -22,11 +22,15 @@ type Exception struct {
 	// Union: several requests, equal but for the list of that name, together
 	// have the list of the one recorded request.
 	Union string
+	// Missing: a request with these members does not come; "*" stands for any.
+	Missing string
 }
 
 const anything = "*"
 
-// Exceptions are all that the recorded scenarios need.
+// Exceptions are all that the recorded scenarios need in the profile native:
+// where the rows cannot tell what the application does, or where it does what it
+// should not.
 func Exceptions() []Exception {
 	return []Exception{
 		{
@@ -97,9 +101,12 @@ func Exceptions() []Exception {
 }
 
 // exceptionsOf are the exceptions of one scenario.
-func exceptionsOf(scenario string) []Exception {
+func exceptionsOf(scenario string) []Exception { return Of(scenario, Exceptions()) }
+
+// Of are those of the exceptions that are the scenario's.
+func Of(scenario string, exceptions []Exception) []Exception {
 	var all []Exception
-	for _, e := range Exceptions() {
+	for _, e := range exceptions {
 		if e.Scenario == scenario {
 			all = append(all, e)
 		}

@@ -77,10 +77,15 @@ func taskBody(db *database, id int64) json.RawMessage {
 	if !there {
 		return onlyID(id)
 	}
+	return rowBody(db, row)
+}
+
+// rowBody is the task of that row.
+func rowBody(db *database, row Row) json.RawMessage {
 	o := db.columns(tasks, row)
 	authors := []int64{}
 	for _, author := range db.sorted(commentAuthors) {
-		if author.id("task_id") == id {
+		if author.id("task_id") == row.id("id") {
 			authors = append(authors, author.id("user_id"))
 		}
 	}
@@ -118,11 +123,28 @@ func projectBody(db *database, id int64, secrets bool) json.RawMessage {
 	if !there {
 		return onlyID(id)
 	}
+	o := db.project(row, secrets)
+	maps.Copy(o, db.counts(id))
+	return encode(o)
+}
+
+func (db *database) project(row Row, secrets bool) object {
 	o := db.columns(projects, row)
 	if !secrets {
 		o["token"], o["task_data_password"] = json.RawMessage("null"), json.RawMessage("null")
 	}
-	maps.Copy(o, db.counts(id))
+	return o
+}
+
+// goneProjectBody is the project as of the event's commit, after it was deleted.
+// What was in it cannot be counted any more: a new one was empty. The generated
+// column is not in the WAL that hooktail reads.
+func goneProjectBody(db *database, ev event, secrets bool) json.RawMessage {
+	o := db.project(ev.row, secrets)
+	delete(o, "search_vector")
+	if ev.action == "PROJECT_CREATED" {
+		maps.Copy(o, db.counts(ev.project))
+	}
 	return encode(o)
 }
 

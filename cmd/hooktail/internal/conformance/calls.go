@@ -84,6 +84,9 @@ func (s Scenario) Calls() ([][]string, error) {
 	return calls, nil
 }
 
+// Transactions are the statements of the scenario, grouped by transaction.
+func (s Scenario) Transactions() [][]string { return transactions(statements(s.Changes)) }
+
 func (m mark) sql() string {
 	switch m.op {
 	case "INSERT":

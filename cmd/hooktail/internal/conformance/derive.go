@@ -22,27 +22,49 @@ type Derivation struct {
 	Schema  string // the text of schema.sql, for the types of the columns
 	Base    string // the text of base.sql, for the rows before the first scenario
 	Secrets bool   // bodies show project.token and project.task_data_password
+	Shown   Moment // as of which bodies show the task and the project
 }
+
+// Moment is when bodies are made. It makes no difference to annotations, which
+// are shown as of their commit.
+type Moment int
+
+// The moments.
+const (
+	AfterCall        Moment = iota // when the user's action has ended
+	AfterTransaction               // at once
+	AtEnd                          // when all scenarios have been played
+)
 
 // Derived is a request that a hook must get, with what its order depends on.
 type Derived struct {
 	Request
+	Scenario    string
 	Call        int // the call of the scenario that made the event, from 0
 	project     int64
 	tasks       []int64
-	transaction int // the number of its transaction within the scenario
+	transaction int // its number among all
 }
 
 // Derive is the requests that the hooks must get in each scenario, by name, in
 // the order of the commits. The scenarios must be complete and in order, since
-// the later ones build on the rows of the earlier ones. Bodies show annotations
-// as of their commit, tasks and project as they are after the call.
+// the later ones build on the rows of the earlier ones.
 func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 	db, err := newDatabase(d.Schema, d.Base)
 	if err != nil {
 		return nil, err
 	}
 	all := map[string][]Derived{}
+	var waiting []due
+	transactions := 0
+	show := func(moment Moment) {
+		if d.Shown == moment {
+			for _, derived := range d.render(db, waiting) {
+				all[derived.Scenario] = append(all[derived.Scenario], derived)
+			}
+			waiting = nil
+		}
+	}
 	for _, s := range scenarios {
 		txs, err := ParseWAL(s.WAL)
 		if err != nil {
@@ -52,16 +74,20 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 		if err != nil {
 			return nil, err
 		}
-		first := 0
 		for n, call := range calls {
-			for _, derived := range d.call(db, call) {
-				derived.Call = n
-				derived.transaction += first
-				all[s.Name] = append(all[s.Name], derived)
+			for _, changes := range call {
+				transactions++
+				for _, ev := range d.events(db, changes) {
+					waiting = append(waiting, due{
+						event: ev, recipients: db.recipients(ev), scenario: s.Name, call: n, transaction: transactions,
+					})
+				}
+				show(AfterTransaction)
 			}
-			first += len(call)
+			show(AfterCall)
 		}
 	}
+	show(AtEnd)
 	return all, nil
 }
 
@@ -82,24 +108,26 @@ func Counts(derived []Derived, calls int) map[int64]int {
 	return counts
 }
 
-// call derives the requests of one call, with its transactions numbered from 0.
-func (d Derivation) call(db *database, txs [][]RowChange) []Derived {
-	rules := guideEvents
+// events applies one transaction and the rules of the profile.
+func (d Derivation) events(db *database, changes []RowChange) []event {
+	tx := transaction{db: db, effects: db.apply(changes)}
 	if d.Profile == Native {
-		rules = nativeEvents
+		return nativeEvents(tx)
 	}
-	type due struct {
-		event
-		recipients  []recipient
-		transaction int
-	}
-	var dues []due
-	for i, changes := range txs {
-		tx := transaction{db: db, effects: db.apply(changes)}
-		for _, ev := range rules(tx) {
-			dues = append(dues, due{event: ev, recipients: db.recipients(ev), transaction: i})
-		}
-	}
+	return guideEvents(tx)
+}
+
+// due is an event whose bodies are still to be made.
+type due struct {
+	event
+	recipients  []recipient // as of its commit
+	scenario    string
+	call        int
+	transaction int
+}
+
+// render makes the requests of the events, showing the database as it is now.
+func (d Derivation) render(db *database, dues []due) []Derived {
 	rendered := map[int64]json.RawMessage{} // the projects: their counts are dear
 	project := func(id int64) json.RawMessage {
 		if rendered[id] == nil {
@@ -112,10 +140,12 @@ func (d Derivation) call(db *database, txs [][]RowChange) []Derived {
 		for _, r := range due.recipients {
 			body := encode(object{"action": encode(r.action)})
 			if r.payload {
-				body = due.body(db, r.action, project)
+				body = due.body(db, r.action, d.Secrets, project)
 			}
 			all = append(all, Derived{
 				Request:     Request{Hook: r.hook, Action: r.action, Headers: r.headers, Body: body},
+				Scenario:    due.scenario,
+				Call:        due.call,
 				project:     due.project,
 				tasks:       due.tasks,
 				transaction: due.transaction,

@@ -15,6 +15,7 @@ type event struct {
 	tasks            []int64 // that it is about; of ANNOTATIONS_CREATED in the order of the annotations
 	annotations      []Row   // as of the commit
 	deleted          []int64 // the ids of what was deleted
+	row              Row     // that the event is about, as of the commit
 }
 
 // transaction is one transaction after it was applied to the database.
@@ -65,7 +66,7 @@ func (tx transaction) organizationOf(project int64) int64 {
 // event is one of that action about the row's project, without contents.
 func (tx transaction) event(action string, e effect) event {
 	project := tx.projectOf(e)
-	return event{action: action, project: project, organization: tx.organizationOf(project)}
+	return event{action: action, project: project, organization: tx.organizationOf(project), row: e.after}
 }
 
 func (tx transaction) annotationEvent(action string, e effect) event {
@@ -89,8 +90,9 @@ func grouped(events []event, ev event) []event {
 }
 
 // body is the payload of the event: the annotations as of the commit, the tasks
-// and the project as the database has them now. project renders the project.
-func (ev event) body(db *database, action string, project func(int64) json.RawMessage) json.RawMessage {
+// and the project as the database has them now, or, if the event is about one
+// that is gone by now, as of the commit. project renders the project.
+func (ev event) body(db *database, action string, secrets bool, project func(int64) json.RawMessage) json.RawMessage {
 	o := object{"action": encode(action), "project": project(ev.project)}
 	each := func(ids []int64, render func(int64) json.RawMessage) json.RawMessage {
 		elements := []json.RawMessage{}
@@ -102,10 +104,16 @@ func (ev event) body(db *database, action string, project func(int64) json.RawMe
 	task := func(id int64) json.RawMessage { return taskBody(db, id) }
 	switch ev.action {
 	case "PROJECT_CREATED", "PROJECT_UPDATED":
+		if _, there := db.rows[projects][ev.project]; !there {
+			o["project"] = goneProjectBody(db, ev, secrets)
+		}
 	case "PROJECT_DELETED":
 		o["project"] = onlyID(ev.project)
 	case "TASK_CREATED", "TASKS_CREATED":
 		o["tasks"] = each(ev.tasks, task)
+		if _, there := db.rows[tasks][ev.tasks[0]]; !there && ev.action == "TASK_CREATED" {
+			o["tasks"] = encode([]json.RawMessage{rowBody(db, ev.row)})
+		}
 	case "TASKS_DELETED":
 		o["tasks"] = each(ev.deleted, onlyID)
 	case "ANNOTATIONS_DELETED":

@@ -22,28 +22,33 @@ func TestGuideRules(t *testing.T) {
 	}{
 		{"01-project-create", "organization hooks only", []int64{1, 6, 7, 10}, []string{"6 PROJECT_CREATED []", "7 PROJECT_CREATED []"}},
 		{"09-import-3", "one request per task, in the hook's spelling", []int64{3, 6}, []string{
-			"3 TASKS_CREATED [27]", "6 TASK_CREATED [27]", "3 TASKS_CREATED [28]", "6 TASK_CREATED [28]", "3 TASKS_CREATED [29]", "6 TASK_CREATED [29]"}},
+			"3 TASKS_CREATED [27]", "6 TASK_CREATED [27]", "3 TASKS_CREATED [28]", "6 TASK_CREATED [28]", "3 TASKS_CREATED [29]", "6 TASK_CREATED [29]",
+		}},
 		{"16-task-update-data", "task updates are none of the seven", nil, nil},
 		{"19-annotation-create-skip", "a skip is an update", []int64{1, 2, 3, 5, 6}, []string{
-			"1 ANNOTATION_UPDATED [8]", "2 ANNOTATION_UPDATED [8]", "5 ANNOTATION_UPDATED [8]", "6 ANNOTATION_UPDATED [8]"}},
+			"1 ANNOTATION_UPDATED [8]", "2 ANNOTATION_UPDATED [8]", "5 ANNOTATION_UPDATED [8]", "6 ANNOTATION_UPDATED [8]",
+		}},
 		{"20-annotation-update-patch", "updated_by alone is no update: one event", []int64{6}, []string{"6 ANNOTATION_UPDATED [7]"}},
 		{"25-annotation-unskip-convert-to-draft", "whatever deleted it", []int64{3, 6}, []string{"3 ANNOTATIONS_DELETED [8]", "6 ANNOTATIONS_DELETED [8]"}},
 		{"29-draft-create", "drafts are none of the seven", nil, nil},
 		{"35-import-with-predictions", "no project update with task inserts", []int64{6}, []string{"6 TASK_CREATED [138]", "6 TASK_CREATED [139]", "6 TASK_CREATED [140]"}},
 		{"36-dm-predictions-to-annotations", "one request per annotation", []int64{3, 6}, []string{
 			"3 ANNOTATION_CREATED [138]", "6 ANNOTATION_CREATED [138]", "3 ANNOTATION_CREATED [139]",
-			"6 ANNOTATION_CREATED [139]", "3 ANNOTATION_CREATED [140]", "6 ANNOTATION_CREATED [140]"}},
+			"6 ANNOTATION_CREATED [139]", "3 ANNOTATION_CREATED [140]", "6 ANNOTATION_CREATED [140]",
+		}},
 		{"38-dm-delete-predictions", "parent_prediction alone is no update", nil, nil},
 		{"39-task-delete", "a task without annotations is deleted silently", nil, nil},
 		{"40-task-delete-annotated", "its annotations are not", []int64{6, 7}, []string{"6 ANNOTATIONS_DELETED [5]"}},
 		{"41-dm-delete-tasks", "project_id was cleared before", []int64{6}, []string{"6 ANNOTATIONS_DELETED [6 138 139 140]"}},
 		{"44-hook-added-changed-deleted", "hooks as of the commit", []int64{6, 11}, []string{
-			"6 ANNOTATION_CREATED [14]", "11 ANNOTATION_CREATED [14]", "6 ANNOTATION_UPDATED [14]", "11 ANNOTATION_UPDATED [14]", "6 ANNOTATIONS_DELETED [14]"}},
+			"6 ANNOTATION_CREATED [14]", "11 ANNOTATION_CREATED [14]", "6 ANNOTATION_UPDATED [14]", "11 ANNOTATION_UPDATED [14]", "6 ANNOTATIONS_DELETED [14]",
+		}},
 		{"53-overlap-change", "the tasks are updated too", []int64{6}, []string{"6 PROJECT_UPDATED []"}},
 		{"57-import-preannotated", "imported annotations too", []int64{6}, []string{"6 TASK_CREATED [145]", "6 ANNOTATION_CREATED [145]"}},
 		{"59-local-storage-sync", "three transactions", []int64{6}, []string{"6 TASK_CREATED [146]", "6 TASK_CREATED [147]", "6 TASK_CREATED [148]"}},
 		{"60-dm-experimental-actions", "propagated: created; labels renamed: updated", []int64{6}, []string{
-			"6 ANNOTATION_CREATED [15]", "6 ANNOTATION_UPDATED [13]", "6 ANNOTATION_UPDATED [15]"}},
+			"6 ANNOTATION_CREATED [15]", "6 ANNOTATION_UPDATED [13]", "6 ANNOTATION_UPDATED [15]",
+		}},
 		{"62-project-delete", "nothing for what goes with it", []int64{6, 7, 8}, []string{"6 PROJECT_DELETED []", "7 PROJECT_DELETED []"}},
 	} {
 		t.Run(tt.scenario, func(t *testing.T) {

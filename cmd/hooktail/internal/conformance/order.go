@@ -11,50 +11,112 @@ import (
 // is promised: events of one task in the order of their commits, and the events
 // of their project (or of several tasks) in order with them. Events of different
 // tasks may overtake each other, since a hook gets several requests at a time.
-// got is in the order of arrival.
-func CompareDerived(scenario string, want []Derived, got []Request) Result {
+// got is in the order of arrival. The exceptions are those of the scenario.
+func CompareDerived(scenario string, want []Derived, got []Request, exceptions ...Exception) Result {
 	result := Result{Scenario: scenario, Requests: len(want)}
 	all := slices.Clone(got)
 	for _, d := range want {
 		all = append(all, d.Request)
 	}
+	for _, e := range exceptions {
+		for _, hook := range e.Hooks {
+			all = append(all, Request{Hook: hook})
+		}
+	}
 	ids := hooksOf(all...)
 	result.Hooks = len(ids)
 	for _, hook := range ids {
-		var own []Derived
+		c := derivedComparison{result: &result, hook: hook, got: ofHook(got, hook)}
 		for _, d := range want {
 			if d.Hook == hook {
-				own = append(own, d)
+				c.want = append(c.want, d)
 			}
 		}
-		compareDerivedHook(&result, hook, own, ofHook(got, hook))
+		for _, e := range exceptions {
+			if slices.Contains(e.Hooks, hook) {
+				c.exceptions = append(c.exceptions, &occurrence{Exception: e})
+			}
+		}
+		c.run()
 	}
 	return result
 }
 
-func compareDerivedHook(result *Result, hook int64, want []Derived, got []Request) {
-	at := arrivals(want, got)
-	for i, d := range want {
+// derivedComparison compares the requests of one hook.
+type derivedComparison struct {
+	result     *Result
+	hook       int64
+	want       []Derived
+	got        []Request
+	exceptions []*occurrence
+}
+
+// occurrence is an exception and whether it has occurred at the hook.
+type occurrence struct {
+	Exception
+	occurred bool
+}
+
+func (c *derivedComparison) run() {
+	at := arrivals(c.want, c.got)
+	for i, d := range c.want {
 		if at[i] < 0 {
-			result.differs("hook %d: %s of tasks %v is missing", hook, d.Action, d.tasks)
+			if !c.excused(func(e *occurrence) bool { return e.lacks(d) }) {
+				c.result.differs("hook %d: %s of tasks %v is missing", c.hook, d.Action, d.tasks)
+			}
 			continue
 		}
-		if differences := compareRequests(d.Request, got[at[i]]); len(differences) > 0 {
-			result.differs("hook %d: %s of tasks %v:%s", hook, d.Action, d.tasks, lines(differences))
+		if differences := compareRequests(d.Request, c.got[at[i]]); len(differences) > 0 {
+			c.result.differs("hook %d: %s of tasks %v:%s", c.hook, d.Action, d.tasks, lines(differences))
 			continue
 		}
-		if earlier := overtaken(want, at, i); earlier != nil {
-			result.differs("hook %d: %s of tasks %v came before %s of tasks %v, which was committed earlier",
-				hook, d.Action, d.tasks, earlier.Action, earlier.tasks)
+		if earlier := overtaken(c.want, at, i); earlier != nil {
+			c.result.differs("hook %d: %s of tasks %v came before %s of tasks %v, which was committed earlier",
+				c.hook, d.Action, d.tasks, earlier.Action, earlier.tasks)
 			continue
 		}
-		result.Equal++
+		c.result.Equal++
 	}
-	for i, r := range got {
-		if !slices.Contains(at, i) {
-			result.differs("hook %d: %s is one too many: %s", hook, r.Action, shown(string(r.Body)))
+	for i, r := range c.got {
+		if !slices.Contains(at, i) && !c.excused(func(e *occurrence) bool { return e.Extra != "" && e.is(e.Extra, r) }) {
+			c.result.differs("hook %d: %s is one too many: %s", c.hook, r.Action, shown(string(r.Body)))
 		}
 	}
+	for _, e := range c.exceptions {
+		if !e.occurred && !e.May {
+			c.result.differs("hook %d: exception did not occur: %s", c.hook, e.Why)
+		}
+	}
+}
+
+// excused reports whether an exception explains a request that is missing, or
+// one too many, and notes that. One that must occur explains one request, one
+// that may any number.
+func (c *derivedComparison) excused(explains func(*occurrence) bool) bool {
+	for _, e := range c.exceptions {
+		if (e.May || !e.occurred) && explains(e) {
+			e.occurred = true
+			c.result.Allowed++
+			return true
+		}
+	}
+	return false
+}
+
+// lacks reports whether the exception says that the request does not come.
+func (e Exception) lacks(d Derived) bool {
+	switch {
+	case e.Scenario != d.Scenario || e.Missing == "":
+		return false
+	default:
+		return e.Missing == anything || e.is(e.Missing, d.Request)
+	}
+}
+
+// is reports whether the request has the action and these members; of one
+// without payload nothing more can be said than its action.
+func (e Exception) is(members string, r Request) bool {
+	return e.covers(r) && (withoutPayload(r.Body) || hasMembers(r.Body, members))
 }
 
 // overtaken is a request that should have come before request i, nil if there

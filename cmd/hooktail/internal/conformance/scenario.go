@@ -81,7 +81,8 @@ func scenario(dir string) (Scenario, error) {
 		{name: "NOTES.md", into: &s.Notes, optional: true},
 	} {
 		text, err := os.ReadFile(filepath.Join(dir, file.name))
-		if err != nil && !(file.optional && errors.Is(err, fs.ErrNotExist)) {
+		missing := errors.Is(err, fs.ErrNotExist) && file.optional
+		if err != nil && !missing {
 			return Scenario{}, err
 		}
 		*file.into = string(text)

@@ -17,18 +17,26 @@ func TestParseWAL(t *testing.T) {
 		name, in string
 		want     RowChange
 	}{
-		{"insert", "task: INSERT: id[integer]:1 ok[boolean]:true note[text]:null",
-			RowChange{Table: "task", Op: "INSERT", New: Row{"id": text("1"), "ok": text("true"), "note": {Null: true}}}},
+		{
+			"insert", "task: INSERT: id[integer]:1 ok[boolean]:true note[text]:null",
+			RowChange{Table: "task", Op: "INSERT", New: Row{"id": text("1"), "ok": text("true"), "note": {Null: true}}},
+		},
 		{"quotes", "t: INSERT: a[text]:'it''s \"so\"' b[character varying]:''''", RowChange{Table: "t", Op: "INSERT", New: Row{"a": text(`it's "so"`), "b": text("'")}}},
 		{"the word null", "t: INSERT: a[text]:'null'", RowChange{Table: "t", Op: "INSERT", New: Row{"a": text("null")}}},
 		{"backslash", `t: INSERT: a[text]:'\'`, RowChange{Table: "t", Op: "INSERT", New: Row{"a": text(`\`)}}},
-		{"lines", "t: INSERT: a[text]:'one\nCOMMIT\ntable public.t: DELETE: id[integer]:1' b[integer]:2",
-			RowChange{Table: "t", Op: "INSERT", New: Row{"a": text("one\nCOMMIT\ntable public.t: DELETE: id[integer]:1"), "b": text("2")}}},
+		{
+			"lines", "t: INSERT: a[text]:'one\nCOMMIT\ntable public.t: DELETE: id[integer]:1' b[integer]:2",
+			RowChange{Table: "t", Op: "INSERT", New: Row{"a": text("one\nCOMMIT\ntable public.t: DELETE: id[integer]:1"), "b": text("2")}},
+		},
 		{"quoted name and array", `t: INSERT: "order"[integer[]]:'{1,2}'`, RowChange{Table: "t", Op: "INSERT", New: Row{"order": text("{1,2}")}}},
-		{"unchanged TOAST", "t: UPDATE: id[integer]:1 a[text]:unchanged-toast-datum b[text]:'unchanged-toast-datum'",
-			RowChange{Table: "t", Op: "UPDATE", New: Row{"id": text("1"), "b": text("unchanged-toast-datum")}}},
-		{"changed key", "t: UPDATE: old-key: id[integer]:1 new-tuple: id[integer]:2 a[text]:'x'",
-			RowChange{Table: "t", Op: "UPDATE", Old: Row{"id": text("1")}, New: Row{"id": text("2"), "a": text("x")}}},
+		{
+			"unchanged TOAST", "t: UPDATE: id[integer]:1 a[text]:unchanged-toast-datum b[text]:'unchanged-toast-datum'",
+			RowChange{Table: "t", Op: "UPDATE", New: Row{"id": text("1"), "b": text("unchanged-toast-datum")}},
+		},
+		{
+			"changed key", "t: UPDATE: old-key: id[integer]:1 new-tuple: id[integer]:2 a[text]:'x'",
+			RowChange{Table: "t", Op: "UPDATE", Old: Row{"id": text("1")}, New: Row{"id": text("2"), "a": text("x")}},
+		},
 		{"delete", "t: DELETE: id[integer]:1", RowChange{Table: "t", Op: "DELETE", Old: Row{"id": text("1")}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,0 +1,44 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+)
+
+// mayBeFull refuses REPLICA IDENTITY FULL where it would make the server refuse
+// the application's own UPDATEs and DELETEs: since PostgreSQL 18 every generated
+// column of such a table has to be in every publication that the table is in,
+// and virtual ones cannot be.
+func (in *installer) mayBeFull(ctx context.Context, version int) error {
+	if version < generatedServer {
+		return nil
+	}
+	for _, t := range in.plan.Tables {
+		if !t.IdentityFull {
+			continue
+		}
+		found, err := rows(ctx, in.conn, fmt.Sprintf(`WITH t AS (
+				SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+				WHERE n.nspname = %[1]s AND c.relname = %[2]s),
+			generated AS (
+				SELECT attname, attgenerated FROM pg_catalog.pg_attribute JOIN t ON attrelid = t.oid
+				WHERE attgenerated <> '' AND NOT attisdropped)
+			SELECT 'its generated column ' || quote_ident(attname) || ' is virtual' FROM generated WHERE attgenerated = 'v'
+			UNION ALL
+			SELECT 'publication ' || quote_ident(p.pubname) || ' has the table without its generated columns'
+			FROM pg_catalog.pg_publication p JOIN pg_catalog.pg_publication_tables pt USING (pubname)
+			WHERE pt.schemaname = %[1]s AND pt.tablename = %[2]s AND p.pubname <> %[3]s AND p.pubgencols = 'n'
+			AND (p.pubupdate OR p.pubdelete) AND EXISTS (SELECT FROM generated WHERE attgenerated = 's')`,
+			quoteText(t.Schema), quoteText(t.Name), quoteText(in.plan.Publication)))
+		if err != nil {
+			return fmt.Errorf("look for generated columns of table %s: %w", t, err)
+		}
+		if len(found) > 0 {
+			return &Fault{
+				Reason: IdentityUnsafe, What: fmt.Sprintf("REPLICA IDENTITY FULL would stop all updates of table %s: %s", t, found[0][0]),
+				Mend: "set publish_generated_columns = stored on that publication, or run `hooktail setup --identity default`",
+			}
+		}
+	}
+	return nil
+}

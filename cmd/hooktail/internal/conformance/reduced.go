@@ -1,0 +1,35 @@
+package conformance
+
+import "encoding/json"
+
+// Reduced is the request without what depends on when its body was made: of
+// project and task (or tasks) it keeps the ids.
+func Reduced(r Request) Request {
+	var body object
+	if json.Unmarshal(r.Body, &body) != nil {
+		return r
+	}
+	for _, nested := range []string{"project", "task", "tasks"} {
+		if value, there := body[nested]; there {
+			body[nested] = reducedValue(value)
+		}
+	}
+	r.Body = encode(body)
+	return r
+}
+
+// reducedValue is a row, or a list of rows, as ids.
+func reducedValue(value json.RawMessage) json.RawMessage {
+	var rows []object
+	if json.Unmarshal(value, &rows) == nil {
+		for i, row := range rows {
+			rows[i] = object{"id": row["id"]}
+		}
+		return encode(rows)
+	}
+	var row object
+	if json.Unmarshal(value, &row) == nil {
+		return encode(object{"id": row["id"]})
+	}
+	return value
+}

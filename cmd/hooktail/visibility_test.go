@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
+)
+
+func TestSnapshotHides(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name, snapshot string
+		in, want       []uint32
+	}{
+		{"nothing runs", "100:100:", []uint32{99, 7}, nil},
+		{"the next one", "100:100:", []uint32{99, 100, 101}, []uint32{100, 101}},
+		{"running ones", "100:105:100,103", []uint32{99, 100, 101, 103, 104}, []uint32{100, 103}},
+		{"a later epoch", "4294967396:4294967398:4294967396", []uint32{99, 100, 101, 102}, []uint32{100, 102}},
+		{"across the epoch", "4294967290:4294967300:4294967295", []uint32{4294967289, 4294967295, 2, 4}, []uint32{4294967295, 4}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, err := parseSnapshot(tt.snapshot)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, s.hidden(tt.in)); diff != "" {
+				t.Errorf("hidden (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestSnapshotOfAnotherForm(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"", "100", "100:x:", "-1:100:"} {
+		if s, err := parseSnapshot(text); err == nil {
+			t.Errorf("parseSnapshot(%q) = %v, want an error", text, s)
+		}
+	}
+}
+
+// TestNothingIsSentBeforeItCanBeRead: a commit that waits for a synchronous
+// standby is in the stream already, but nobody can read its rows yet. It is told
+// when they can, with what they are then.
+func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db := server.LabelStudio(t)
+	c := receive(t, db)
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	configure := func(standbys string) {
+		t.Helper()
+		db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
+		db.Exec(t, "SELECT pg_reload_conf()")
+	}
+	t.Cleanup(func() { configure("") }) // or nothing would ever be committed again
+	configure("nobody")
+	conn := db.Connect(t)
+	waitFor(t, func() error {
+		var names string
+		if err := conn.QueryRow(context.Background(), "SHOW synchronous_standby_names").Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		if names != "nobody" {
+			return errors.New("the server has not read its configuration")
+		}
+		return nil
+	})
+	committed := make(chan error, 1)
+	go func() {
+		_, err := conn.Exec(context.Background(), "UPDATE project SET title = 'Newsroom 7', updated_at = now() WHERE id = 1")
+		committed <- err
+	}()
+	const asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hooktail' AND query LIKE '%pg_current_snapshot%'"
+	waitFor(t, func() error {
+		if len(c.Requests()) == 0 && db.QueryText(t, asked) == "0" {
+			return errors.New("the commit has not come as far as the rendering")
+		}
+		return nil
+	})
+	if title := db.QueryText(t, "SELECT title FROM project WHERE id = 1"); title != "Newsroom" {
+		t.Fatalf("title = %q: the commit can be read already", title)
+	}
+	if got := c.Requests(); len(got) > 0 {
+		t.Errorf("%d requests tell of a commit that cannot be read, the first is %s", len(got), got[0].Action)
+	}
+	configure("")
+	if err := <-committed; err != nil {
+		t.Fatal(err)
+	}
+	delivered(t, db)
+	for _, r := range c.Take() {
+		if r.Hook == 1 && !strings.Contains(string(r.Body), `"title": "Newsroom 7"`) {
+			t.Errorf("the payload shows the project as before the commit: %s", r.Body)
+		}
+	}
+}
