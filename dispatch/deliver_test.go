@@ -47,9 +47,12 @@ func TestHandingOver(t *testing.T) {
 		active, inactive := hookRow(1, "http://x/"), hookRow(1, "http://x/").with("is_active", "f")
 		steps := []RowChange{
 			{Table: Webhook, Row: active},
-			settingRow(1, "t"), {Table: Webhook, Row: inactive}, // adopt
-			{Table: Webhook, Row: active}, settingRow(1, "f"), // release
-			settingRow(1, "t"), {Table: HookSetting, Deleted: true, Row: row{"hook_id": "1"}},
+			settingRow(1, "t"),
+			{Table: Webhook, Row: inactive}, // adopt
+			{Table: Webhook, Row: active},
+			settingRow(1, "f"), // release
+			settingRow(1, "t"),
+			{Table: HookSetting, Deleted: true, Row: row{"hook_id": "1"}},
 		}
 		for i, step := range steps {
 			apply(t, h, step)

@@ -85,7 +85,7 @@ func (h *history) fault(format string, args ...any) {
 
 // receive is the hook's receiver.
 func (h *history) receive(r *http.Request) (*http.Response, error) {
-	n := h.number(r.Header["webhook-id"][0])
+	n := h.number(r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
 	h.mu.Lock()
 	for earlier := range n {
 		a, b := h.events[earlier], h.events[n]
@@ -96,7 +96,7 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 	h.attempts[n]++
 	ok := h.attempts[n] > h.events[n].fails && !h.isDown(time.Since(h.begun))
 	h.mu.Unlock()
-	time.Sleep(h.latency) // of the bubble
+	time.Sleep(h.latency) //nolint:forbidigo // of the bubble
 	if r.Context().Err() != nil {
 		return nil, r.Context().Err()
 	}
@@ -209,9 +209,6 @@ func (h *history) play(ctx context.Context) {
 		switch step {
 		case "stop", "crash":
 			n = h.restart(step == "stop")
-			if n == len(h.events) {
-				break
-			}
 		case "pause", "resume":
 			h.d.Settings([]parking.Setting{{Hook: 1, Paused: step == "pause"}})
 		case "overflow":
@@ -234,7 +231,7 @@ func (h *history) play(ctx context.Context) {
 				h.fault("enqueue: %v", err)
 			}
 		}
-		time.Sleep(h.events[n].gap) // of the bubble
+		time.Sleep(h.events[n].gap) //nolint:forbidigo // of the bubble
 	}
 	h.d.Settings(nil)
 	deadline := time.Now().Add(24 * time.Hour)
@@ -243,7 +240,7 @@ func (h *history) play(ctx context.Context) {
 			h.fault("%d rows are left, the slot is at %d of %d", len(h.store.list(1, parking.Parked)), h.confirmed(), len(h.events))
 			break
 		}
-		time.Sleep(time.Second) // of the bubble
+		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
 	}
 	h.d.Close()
 	for n := range h.events {

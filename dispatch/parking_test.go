@@ -105,7 +105,7 @@ func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 		store := newFakeStore()
 		poison := ids(0, 0)[0]
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
-			if r.Header["webhook-id"][0] == poison {
+			if r.Header["webhook-id"][0] == poison { //nolint:staticcheck // written as on the wire
 				return answerWith(500), nil
 			}
 			return answerWith(200), nil
@@ -335,7 +335,7 @@ func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store, Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
-			if r.Header["webhook-id"][0] == ids(0, 0)[0] {
+			if r.Header["webhook-id"][0] == ids(0, 0)[0] { //nolint:staticcheck // written as on the wire
 				return answerWith(500), nil
 			}
 			time.Sleep(900 * time.Millisecond) // of the bubble

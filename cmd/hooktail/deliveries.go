@@ -116,11 +116,21 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 func (c *control) printDelivery(r *parking.Row, payload bool) error {
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"hook", fmt.Sprint(r.Hook)}, {"event", r.Event.String()}, {"lsn", r.Event.Commit.String()},
-		{"action", string(r.Action)}, {"project", orDash(r.Project)}, {"task", orDash(r.Task)},
-		{"committed", stamp(r.Committed)}, {"parked", stamp(r.Stored)}, {"bytes", fmt.Sprint(r.Bytes)}, {"state", string(r.State)},
-		{"attempts", fmt.Sprint(r.Attempts)}, {"last result", lastOf(r)}, {"next attempt", stamp(r.Next)},
-		{"dead since", stamp(r.Died)}, {"reason", dash(r.Reason)},
+		{"hook", fmt.Sprint(r.Hook)},
+		{"event", r.Event.String()},
+		{"lsn", r.Event.Commit.String()},
+		{"action", string(r.Action)},
+		{"project", orDash(r.Project)},
+		{"task", orDash(r.Task)},
+		{"committed", stamp(r.Committed)},
+		{"parked", stamp(r.Stored)},
+		{"bytes", fmt.Sprint(r.Bytes)},
+		{"state", string(r.State)},
+		{"attempts", fmt.Sprint(r.Attempts)},
+		{"last result", lastOf(r)},
+		{"next attempt", stamp(r.Next)},
+		{"dead since", stamp(r.Died)},
+		{"reason", dash(r.Reason)},
 	} {
 		fmt.Fprintf(w, "%s:\t%s\n", line[0], line[1])
 	}

@@ -22,7 +22,7 @@ func annotateMany(t *testing.T, db *cdctest.Database, n int) {
 
 // inOrderPerTask asserts that every annotation of the database was accepted at
 // the path, and those of one task in the order in which they were made.
-func inOrderPerTask(t *testing.T, db *cdctest.Database, r *dispatchtest.Server, path string, from string) {
+func inOrderPerTask(t *testing.T, db *cdctest.Database, r *dispatchtest.Server, path, from string) {
 	t.Helper()
 	var got []string
 	task := map[string]string{}
