@@ -85,7 +85,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		}
 		answers.set("h1", 200)
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
-		time.Sleep(time.Minute) // of the bubble
+		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if n := len(store.list(1, parking.Parked)); n != 0 {
 			t.Errorf("%d are still parked", n)
@@ -112,9 +112,9 @@ func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 		}, hookRow(1, "http://x/"))
 		for n := range 300 {
 			b.enqueue(t, 1, n, n%10+1)
-			time.Sleep(10 * time.Millisecond) // of the bubble
+			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // of the bubble
 		}
-		time.Sleep(time.Minute) // of the bubble
+		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		var want []int
 		for n := 0; n < 300; n += 10 {
@@ -141,7 +141,7 @@ func TestHealthyHooksWriteNothing(t *testing.T) {
 					rows = append(rows, hostRow(hook))
 				}
 				b := newBench(t, Options{Store: store, MaxBytes: 1 << 20}, func(*http.Request) (*http.Response, error) {
-					time.Sleep(50 * time.Millisecond) // of the bubble
+					time.Sleep(50 * time.Millisecond) //nolint:forbidigo // of the bubble
 					return answerWith(200), nil
 				}, rows...)
 				for n := range 5000 {
@@ -169,7 +169,7 @@ func TestSlowHookOverflows(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(r *http.Request) (*http.Response, error) {
 			if r.URL.Host == "h1" {
-				time.Sleep(800 * time.Millisecond) // of the bubble
+				time.Sleep(800 * time.Millisecond) //nolint:forbidigo // of the bubble
 			}
 			return answerWith(200), nil
 		}, hostRow(1), hostRow(2))
@@ -187,7 +187,7 @@ func TestSlowHookOverflows(t *testing.T) {
 		if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
 			t.Error("the slow hook alone is to be parked")
 		}
-		time.Sleep(10 * time.Minute) // of the bubble
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
 			t.Errorf("%d are still parked", n)
@@ -220,7 +220,7 @@ func TestDeadIsKept(t *testing.T) {
 				b := newBench(t, Options{Store: store, Retry: tt.policy, Metrics: m}, answers.round, tt.hook)
 				b.enqueue(t, 1, 1, 1)
 				b.enqueue(t, 1, 2, 1)
-				time.Sleep(3 * time.Hour) // of the bubble
+				time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
 				synctest.Wait()
 				rows := store.list(1, parking.Dead)
 				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || len(rows[0].Body) == 0 {
@@ -232,7 +232,7 @@ func TestDeadIsKept(t *testing.T) {
 				answers.set("h1", 200)
 				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
 				b.Redriven(store.redrive(1))
-				time.Sleep(time.Minute) // of the bubble
+				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
 				if n := store.size(); n != 0 {
 					t.Errorf("%d rows are left", n)
@@ -250,13 +250,13 @@ func TestOwnNetworkGone(t *testing.T) {
 		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 8, RetryFor: time.Hour}}, answers.round, hostRow(1), hostRow(2))
 		b.enqueue(t, 1, 1, 1)
 		b.enqueue(t, 2, 2, 1)
-		time.Sleep(3 * time.Hour) // of the bubble
+		time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if len(store.list(1, parking.Parked)) != 1 || len(store.list(2, parking.Parked)) != 1 {
 			t.Fatalf("%d rows", store.size())
 		}
 		answers.set("h1", 200)
-		time.Sleep(time.Hour) // of the bubble
+		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if len(store.list(1, parking.Parked)) != 0 {
 			t.Error("not delivered when the network was there again")
@@ -276,7 +276,7 @@ func TestSuspension(t *testing.T) {
 		b := newBench(t, Options{Store: store, MaxParked: 2000, Metrics: m}, answers.round, hostRow(1))
 		for n := range 200 {
 			b.enqueue(t, 1, n, n+1)
-			time.Sleep(100 * time.Millisecond) // of the bubble
+			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of the bubble
 		}
 		rows := store.list(1, parking.Parked)
 		from, suspended := store.suspended[1]
@@ -292,7 +292,7 @@ func TestSuspension(t *testing.T) {
 		answers.set("h1", 200)
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
 		b.Settings(nil)         // resumed
-		time.Sleep(time.Minute) // of the bubble
+		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		b.enqueue(t, 1, 300, 1)
 		b.drain(t)
@@ -321,7 +321,7 @@ func TestPause(t *testing.T) {
 			t.Errorf("%d sent, %d parked", len(c.all()), store.size())
 		}
 		b.Settings(nil)
-		time.Sleep(time.Minute) // of the bubble
+		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if len(c.all()) != 3000 || store.size() != 0 {
 			t.Errorf("%d sent, %d parked", len(c.all()), store.size())
@@ -338,13 +338,13 @@ func TestEnd(t *testing.T) {
 			if r.Header["webhook-id"][0] == ids(0, 0)[0] { //nolint:staticcheck // written as on the wire
 				return answerWith(500), nil
 			}
-			time.Sleep(900 * time.Millisecond) // of the bubble
+			time.Sleep(900 * time.Millisecond) //nolint:forbidigo // of the bubble
 			return answerWith(200), nil
 		}, hostRow(1))
 		for n := range 10 {
 			b.enqueue(t, 1, n, n+1)
 		}
-		time.Sleep(100 * time.Millisecond) // of the bubble
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of the bubble
 		b.Hasten()
 		grace, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
 		defer cancel()
