@@ -112,7 +112,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	stream := cdc.New(reading)
 	registerStream(s.registry, stream, beat)
 
-	sender, err := s.sender(parked.signing)
+	sender, err := s.sender(parked.signing.of)
 	if err != nil {
 		return err
 	}
@@ -287,7 +287,7 @@ func (s *sidecar) mappingOptions() mapping.Options {
 	}
 }
 
-func (s *sidecar) sender(signing *signing) (*dispatch.Sender, error) {
+func (s *sidecar) sender(secrets func(hook int64) ([]dispatch.SigningKey, error)) (*dispatch.Sender, error) {
 	egress, err := dispatch.ParseEgress(s.cfg.Egress.String())
 	if err != nil {
 		return nil, usageError{fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
@@ -302,7 +302,7 @@ func (s *sidecar) sender(signing *signing) (*dispatch.Sender, error) {
 	}
 	return dispatch.NewSender(dispatch.SenderOptions{
 		Timeout: s.cfg.Timeout, Egress: egress, Concurrency: s.cfg.HookConcurrency, Version: version(),
-		TLS: tls, Proxy: proxy, Secrets: signing.of,
+		TLS: tls, Proxy: proxy, Secrets: secrets,
 	}), nil
 }
 
