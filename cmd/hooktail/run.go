@@ -166,7 +166,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
-	start(func() error { parked.watch(work, p.dispatcher); return nil })
+	start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })
 	start(func() error {
