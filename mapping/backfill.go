@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Backfill struct {
 	opts     Options
 	of       table
 	choice   BackfillRows
+	until    int64 // the greatest id that there was at the beginning
 	action   Action
 	reader   reader
 	mapper   *Mapper
@@ -36,7 +38,6 @@ type BackfillRows struct {
 	Project int64
 	Since   time.Time // created then or later; zero: all
 	After   int64     // those with a greater id; it moves on with what is read
-	Until   int64     // those with an id up to this one; 0: all
 }
 
 // BackfillActions are those of the events that can be made of rows.
@@ -47,7 +48,10 @@ func BackfillActions() []Action { return []Action{ProjectCreated, TaskCreated, A
 func NewBackfill(db Querier, o Options, action Action, rows BackfillRows) (*Backfill, error) {
 	o = o.withDefaults()
 	o.Metrics = nil // counts the stream alone
-	b := &Backfill{opts: o, choice: rows, action: action, reader: reader{db: db}, mapper: NewMapper(o), renderer: NewRenderer(db, o)}
+	b := &Backfill{
+		opts: o, choice: rows, until: math.MaxInt64, action: action,
+		reader: reader{db: db}, mapper: NewMapper(o), renderer: NewRenderer(db, o),
+	}
 	switch action {
 	case ProjectCreated:
 		b.of = project
@@ -87,21 +91,22 @@ func (r *BackfillRow) EventID() string {
 	return fmt.Sprintf("backfill-%s-%d-%d", r.table, r.ID, updated)
 }
 
-// Last is how many rows are left, and the greatest id of them, 0 if there are none.
-func (b *Backfill) Last(ctx context.Context) (rows, id int64, err error) {
+// Begin counts the rows, and leaves out those that are made after it: their events
+// are the stream's.
+func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	where, args := b.where()
-	result, err := b.reader.db.Query(ctx, "SELECT count(*), coalesce(max(r.id), 0) FROM "+where, append([]any{pgx.QueryExecModeExec}, args...)...)
+	result, err := b.reader.db.Query(ctx, "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM "+where, append([]any{pgx.QueryExecModeExec}, args...)...)
 	if err == nil {
-		_, err = pgx.ForEachRow(result, []any{&rows, &id}, func() error { return nil })
+		_, err = pgx.ForEachRow(result, []any{&rows, &b.until}, func() error { return nil })
 	}
 	if err != nil {
-		return 0, 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
+		return 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
 	}
-	return rows, id, nil
+	return rows, nil
 }
 
-// Next is the next rows in the order of their ids, at most limit; none when all have
-// been read. Their events are not rendered.
+// Next is the next rows in the order of their ids, at most limit; none when all
+// have been read. Their events are not rendered.
 func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	where, args := b.where()
 	sql := fmt.Sprintf("SELECT r.* FROM %s ORDER BY r.id LIMIT %d", where, limit)
@@ -138,21 +143,17 @@ func (b *Backfill) Render(ctx context.Context, rows []BackfillRow) error {
 // their tasks: not all versions write their project down.
 func (b *Backfill) where() (sql string, args []any) {
 	c := b.choice
-	from, belongs := b.quoted(b.of)+" r", "r.project_id = $1"
+	from, belongs := b.quoted(b.of)+" r", "r.project_id = $1::bigint"
 	switch b.of {
 	case project:
-		belongs = "r.id = $1"
+		belongs = "r.id = $1::bigint"
 	case annotation:
-		from, belongs = from+" JOIN "+b.quoted(task)+" t ON t.id = r.task_id", "t.project_id = $1"
+		from, belongs = from+" JOIN "+b.quoted(task)+" t ON t.id = r.task_id", "t.project_id = $1::bigint"
 	}
-	conditions, args := []string{belongs, "r.id > $2"}, []any{c.Project, c.After}
-	if c.Until != 0 {
-		args = append(args, c.Until)
-		conditions = append(conditions, fmt.Sprintf("r.id <= $%d", len(args)))
-	}
+	conditions, args := []string{belongs, "r.id > $2::bigint", "r.id <= $3::bigint"}, []any{c.Project, c.After, b.until}
 	if !c.Since.IsZero() {
 		args = append(args, c.Since)
-		conditions = append(conditions, fmt.Sprintf("r.created_at >= $%d", len(args)))
+		conditions = append(conditions, fmt.Sprintf("r.created_at >= $%d::timestamptz", len(args)))
 	}
 	return from + " WHERE " + strings.Join(conditions, " AND "), args
 }
