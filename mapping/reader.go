@@ -23,7 +23,12 @@ type reader struct {
 // Values come in their text form: the query is run without a prepared statement,
 // which would also outlive a change of the table.
 func (r *reader) each(ctx context.Context, sql string, arg any, row func(*cdc.Relation, cdc.Tuple)) error {
-	rows, err := r.db.Query(ctx, sql, pgx.QueryExecModeExec, arg)
+	return r.eachOf(ctx, sql, []any{arg}, row)
+}
+
+// eachOf is each, of a query with several parameters.
+func (r *reader) eachOf(ctx context.Context, sql string, args []any, row func(*cdc.Relation, cdc.Tuple)) error {
+	rows, err := r.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 	if err != nil {
 		return err
 	}

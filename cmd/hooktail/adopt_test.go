@@ -191,3 +191,36 @@ func annotationsOf(t *testing.T, requests []conformance.Request, hook int64) []s
 	}
 	return ids
 }
+
+// TestAdoptThroughKillMinus9: a hooktail that is killed while hooks are handed over
+// and back finds, where it goes on, how they were there.
+func TestAdoptThroughKillMinus9(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	want := map[string]bool{}
+	save := func() {
+		for range 10 {
+			want[db.QueryText(t, annotate, 7)] = true
+		}
+	}
+	for range 3 {
+		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
+		save()
+		must(t, environ(db), "hooks", "adopt", "1")
+		save()
+		p.kill()
+		<-p.ended
+		must(t, environ(db), "hooks", "release", "1")
+		save()
+	}
+	start(t, db, "HOOKTAIL_SETTLE=0")
+	delivered(t, db)
+	got := map[string]bool{}
+	for _, annotation := range annotationsOf(t, c.Take(), 1) {
+		got[annotation] = true
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("annotations at hook 1 (-saved +got):\n%s", diff)
+	}
+}

@@ -81,7 +81,7 @@ func (a *app) root() *cobra.Command {
 	root.Flags().AddFlagSet(runCommand.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.tailCommand(), a.hooksCommand(), a.deliveriesCommand(),
-		a.demoCommand(), a.versionCommand(), environmentTopic())
+		a.backfillCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	return root
 }
 

@@ -35,7 +35,8 @@ func (a *app) hooksCommand() *cobra.Command {
 			}
 			return listHooks(cmd.Context(), a.stdout, cfg)
 		},
-	}, a.adoptCommand(), a.releaseCommand(), a.secretCommand())
+	}, a.showHookCommand(), a.pingCommand(), a.pauseCommand(), a.resumeCommand(),
+		a.adoptCommand(), a.releaseCommand(), a.secretCommand())
 	return hooks
 }
 
@@ -50,20 +51,42 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
+	settings, backlogs := map[int64]parking.Setting{}, map[int64]parking.Backlog{}
 	if version == 0 {
 		options.StateSchema = "" // before setup nobody has said anything of a hook
+	} else if settings, backlogs, err = readStore(ctx, pool, cfg.StateSchema); err != nil {
+		return err
 	}
 	hooks := dispatch.NewHooks(options)
 	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tORGANIZATION\tPROJECT\tSTATE\tPAYLOAD\tHEADERS\tACTIONS\tURL")
+	fmt.Fprintln(w, "ID\tORGANIZATION\tPROJECT\tSTATE\tPARKED\tDEAD\tPAYLOAD\tHEADERS\tACTIONS\tURL")
 	for _, h := range hooks.All() {
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%s\t%d\t%s\t%s\n",
-			h.ID, h.Organization, projectOf(h), stateOf(h), yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
+		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", h.ID, h.Organization, projectOf(h),
+			stateOf(h, settings[h.ID]), backlogs[h.ID].Parked.Rows, backlogs[h.ID].Dead.Rows,
+			yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
 	}
 	return w.Flush()
+}
+
+// readStore is what has been said of hooks, and what is stored for them, by hook.
+func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int64]parking.Setting, map[int64]parking.Backlog, error) {
+	store := parking.New(parking.Options{Pool: pool, Schema: schema})
+	settings, backlogs := make(map[int64]parking.Setting), make(map[int64]parking.Backlog)
+	said, err := store.Settings(ctx)
+	for _, s := range said {
+		settings[s.Hook] = s
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	stored, err := store.Backlogs(ctx)
+	for _, b := range stored {
+		backlogs[b.Hook] = b
+	}
+	return settings, backlogs, err
 }
 
 func hooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
@@ -94,22 +117,6 @@ func projectOf(h *dispatch.Hook) string {
 		return "all"
 	}
 	return strconv.FormatInt(h.Project, 10)
-}
-
-// stateOf says whether the hook gets anything, and if not, why.
-func stateOf(h *dispatch.Hook) string {
-	switch {
-	case h.Refused != dispatch.ReasonNone:
-		return "refused: " + h.Fault
-	case h.Adopted && h.Active:
-		return "adopted, active"
-	case h.Adopted:
-		return "adopted"
-	case !h.Active:
-		return "off"
-	default:
-		return "active"
-	}
 }
 
 func actionsOf(h *dispatch.Hook) string {

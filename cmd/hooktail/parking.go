@@ -65,12 +65,16 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 }
 
 // watch tells the dispatcher what people change, until the context ends.
-func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher) {
+func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *dispatch.Hooks) {
+	double := &doubleSender{hooks: hooks, pool: p.pool, log: p.log, warned: make(map[int64]bool)}
 	p.store.Watch(ctx, func(ctx context.Context) {
 		for _, look := range []func(context.Context, *dispatch.Dispatcher) error{p.settings, p.redriven, p.recount} {
 			if err := look(ctx, d); err != nil && ctx.Err() == nil {
 				p.log.Error("what has been changed by people is not known; trying again", "error", err)
 			}
+		}
+		if err := double.look(ctx); err != nil && ctx.Err() == nil {
+			p.log.Debug("whether somebody else sends as well is not known", "error", err)
 		}
 		d.Ages()
 	})

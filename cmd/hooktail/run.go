@@ -113,7 +113,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	stream := cdc.New(reading)
 	registerStream(s.registry, stream, beat)
 
-	sender, err := s.sender(parked.signing)
+	sender, err := s.sender(parked.signing.of)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
-	start(func() error { parked.watch(work, p.dispatcher); return nil })
+	start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })
 	start(func() error {
@@ -290,7 +290,7 @@ func (s *sidecar) mappingOptions() mapping.Options {
 	}
 }
 
-func (s *sidecar) sender(signing *signing) (*dispatch.Sender, error) {
+func (s *sidecar) sender(secrets func(hook int64) ([]dispatch.SigningKey, error)) (*dispatch.Sender, error) {
 	egress, err := dispatch.ParseEgress(s.cfg.Egress.String())
 	if err != nil {
 		return nil, usageError{fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
@@ -305,7 +305,7 @@ func (s *sidecar) sender(signing *signing) (*dispatch.Sender, error) {
 	}
 	return dispatch.NewSender(dispatch.SenderOptions{
 		Timeout: s.cfg.Timeout, Egress: egress, Concurrency: s.cfg.HookConcurrency, Version: version(),
-		TLS: tls, Proxy: proxy, Secrets: signing.of,
+		TLS: tls, Proxy: proxy, Secrets: secrets,
 	}), nil
 }
 

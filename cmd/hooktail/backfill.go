@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) backfillCommand() *cobra.Command {
+	var want backfillChoice
+	cmd := &cobra.Command{
+		Use:   "backfill --hook ID --project ID --action ACTION",
+		Short: "Send one hook the events of rows that are there already",
+		Long: "backfill makes the events of a project's rows as their creation made them, renders them as the stream's,\n" +
+			"and sends them to one hook, one at a time in the order of the rows' ids, with the header hooktail-origin:\n" +
+			"backfill. TASK_CREATED is made of tasks, ANNOTATION_CREATED of annotations (ANNOTATION_UPDATED of those\n" +
+			"that were skipped, if the hook wants that), and PROJECT_CREATED of projects: what else happened cannot be\n" +
+			"seen in the rows. An event has the same webhook-id each time, until its row changes.\n\n" +
+			"A hooktail that runs goes on meanwhile: there is no order between its events and these.",
+		Args: noArgs,
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
+			return c.backfill(ctx, a.sidecar(c.cfg, c.log, false), want)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&want.hook, "hook", 0, "to this hook")
+	flags.Int64Var(&want.project, "project", 0, "of this project")
+	flags.StringVar(&want.action, "action", "", "TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
+	flags.StringVar(&want.since, "since", "", "of rows created since then: a duration before now, or a time as of RFC 3339")
+	flags.Int64Var(&want.after, "after", 0, "of rows with a greater id: where an interrupted backfill goes on")
+	flags.StringVar(&want.rate, "rate", "100/s", "at most so many requests, per s, m or h")
+	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many it would be")
+	return cmd
+}
+
+// backfillChoice is what is to be sent to whom, as the command line says it.
+type backfillChoice struct {
+	hook, project, after int64
+	action, since, rate  string
+	dryRun               bool
+}
+
+// rows is which rows are meant, and how far apart their requests are.
+func (w *backfillChoice) rows(now time.Time) (rows mapping.BackfillRows, every time.Duration, err error) {
+	switch {
+	case w.hook <= 0 || w.project <= 0 || w.action == "":
+		return rows, 0, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
+	case w.after < 0:
+		return rows, 0, usageError{fmt.Errorf("--after=%d: it is the id of a row", w.after)}
+	}
+	rows = mapping.BackfillRows{Project: w.project, After: w.after}
+	if every, err = parseRate(w.rate); err == nil && w.since != "" {
+		rows.Since, err = sinceOf(w.since, now)
+	}
+	return rows, every, err
+}
+
+// backfill is one run of the command.
+type backfill struct {
+	*control
+	want         backfillChoice
+	organization int64 // of the project
+	rows         *mapping.Backfill
+	sender       *dispatch.Sender
+	pace         pace
+	progress     *progress
+
+	hook    *dispatch.Hook                     // as it was when the last rows were read
+	targets map[mapping.Action]dispatch.Target // of the hook, by what it wants
+
+	events int   // delivered
+	passed int   // rows without an event for the hook
+	last   int64 // all rows up to this id are done
+}
+
+func (c *control) backfill(ctx context.Context, s *sidecar, want backfillChoice) error {
+	choice, every, err := want.rows(time.Now())
+	if err != nil {
+		return err
+	}
+	options := s.mappingOptions()
+	rows, err := mapping.NewBackfill(c.pool, options, mapping.Action(want.action), choice)
+	if err != nil {
+		return usageError{fmt.Errorf("--action=%s: %w", want.action, err)}
+	}
+	total, err := rows.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	sender, err := s.sender(c.signing.of)
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	b := &backfill{
+		control: c, want: want, rows: rows, sender: sender, pace: pace{every: every}, last: want.after,
+		progress: newProgress(c.err, total, time.Now()),
+	}
+	if b.organization, err = c.organizationOf(ctx, options, want.project); err != nil {
+		return err
+	}
+	if err := b.renew(ctx); err != nil {
+		return err
+	}
+	err = b.run(ctx)
+	b.progress.end()
+	if err != nil {
+		return fmt.Errorf("%w; %d events were delivered: go on with --after %d", err, b.events, b.last)
+	}
+	b.report(every)
+	return nil
+}
+
+// organizationOf is that of a project, which has to be there.
+func (c *control) organizationOf(ctx context.Context, o mapping.Options, project int64) (int64, error) {
+	e := &mapping.Event{Action: mapping.ProjectUpdated, Project: project}
+	if err := mapping.NewLocator(c.pool, o).Locate(ctx, []*mapping.Event{e}); err != nil {
+		return 0, err
+	}
+	if e.Organization == 0 {
+		return 0, fmt.Errorf("there is no project %d", project)
+	}
+	return e.Organization, nil
+}
+
+// backfillBatch bounds the rows that are in memory at once.
+const backfillBatch = 50
+
+// run sends the events of all rows, in the order of their ids.
+func (b *backfill) run(ctx context.Context) error {
+	for {
+		rows, err := b.rows.Next(ctx, backfillBatch)
+		if err != nil || len(rows) == 0 {
+			return interrupted(ctx, err)
+		}
+		if !b.want.dryRun {
+			if err := b.renew(ctx); err != nil {
+				return interrupted(ctx, err)
+			}
+			if err := b.rows.Render(ctx, rows); err != nil {
+				return interrupted(ctx, err)
+			}
+		}
+		for i := range rows {
+			if err := b.row(ctx, &rows[i]); err != nil {
+				return interrupted(ctx, err)
+			}
+			b.last = rows[i].ID
+			b.progress.step(b.last, time.Now())
+		}
+	}
+}
+
+// row sends the row's event if the hook wants it.
+func (b *backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
+	var target dispatch.Target
+	wanted := false
+	if row.Event != nil {
+		target, wanted = b.target(row.Event.Action)
+	}
+	switch {
+	case !wanted:
+		b.passed++
+		return nil
+	case !b.want.dryRun:
+		if err := b.send(ctx, row, target); err != nil {
+			return err
+		}
+	}
+	b.events++
+	return nil
+}
+
+// renew reads the hook again: one that is switched off meanwhile gets nothing more.
+func (b *backfill) renew(ctx context.Context) error {
+	settings, err := b.store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	b.signing.update(settings)
+	for _, setting := range settings {
+		if setting.Hook == b.want.hook && setting.Paused {
+			return fmt.Errorf("hook %d is paused: resume it first", setting.Hook)
+		}
+	}
+	b.hooks = dispatch.NewHooks(hooksOptions(b.cfg, slog.New(slog.DiscardHandler)))
+	if err := loadHooks(ctx, b.pool, b.hooks, ""); err != nil {
+		return err
+	}
+	found, err := b.find([]string{fmt.Sprint(b.want.hook)})
+	if err != nil {
+		return err
+	}
+	b.hook, b.targets = found[0], map[mapping.Action]dispatch.Target{}
+	_, wanted := b.target(b.rows.Action())
+	switch {
+	case b.hook.Refused != dispatch.ReasonNone:
+		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
+	case !wanted:
+		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",
+			b.hook.ID, b.rows.Action(), b.want.project)
+	}
+	b.hook = b.hook.From("backfill")
+	return nil
+}
+
+// target is how the hook wants events of the action, as if they were of now.
+func (b *backfill) target(action mapping.Action) (target dispatch.Target, wanted bool) {
+	if target, wanted = b.targets[action]; wanted {
+		return target, true
+	}
+	const skew = time.Hour // of the clocks: a hook may be new
+	event := &mapping.Event{Action: action, Organization: b.organization, Project: b.want.project, Committed: time.Now().Add(skew)}
+	for _, t := range b.hooks.Match(event, nil) {
+		if t.Hook == b.hook.ID {
+			b.targets[action] = t
+			return t, true
+		}
+	}
+	return target, false
+}
+
+func (b *backfill) report(every time.Duration) {
+	if b.want.dryRun {
+		took := (time.Duration(b.events) * every).Round(time.Second)
+		fmt.Fprintf(b.out, "hook %d would get %d events, which takes %s at least", b.hook.ID, b.events, took)
+	} else {
+		fmt.Fprintf(b.out, "hook %d: %d events delivered", b.hook.ID, b.events)
+	}
+	if b.passed > 0 {
+		fmt.Fprintf(b.out, "; %d rows passed over, whose events it does not want", b.passed)
+	}
+	fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+}
+
+// interrupted is the error, or what a person who stopped the command wants to read.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return errors.New("interrupted")
+	}
+	return err
+}
