@@ -29,9 +29,9 @@ import (
 //	counting-%    of that, what counting takes: what is more than without it
 //	counts        queries that counted
 //	stale-ms      how long ago, when a payload arrived, the first annotation was
-//	              committed that its numbers do not show: median
+//	              committed that its eightCounts do not show: median
 //	stale-max-ms  the most
-//	last-lacks    annotations that the last payload's numbers do not show
+//	last-lacks    annotations that the last payload's eightCounts do not show
 //
 // CPU times are those of Linux. Run it with -bench=ProjectCounts -benchtime=1x.
 func BenchmarkProjectCounts(b *testing.B) {
@@ -175,7 +175,7 @@ func (l *load) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // ages are how long ago, at the arrival of each payload, the first annotation was
-// committed that its numbers do not show; sorted.
+// committed that its eightCounts do not show; sorted.
 func (l *load) ages() []time.Duration {
 	var ages []time.Duration
 	for _, told := range l.told {
@@ -189,8 +189,8 @@ func (l *load) ages() []time.Duration {
 	return ages
 }
 
-// lacking is how many annotations the numbers of the last payload do not show.
-// The last annotation's may have come before another one; its numbers are the
+// lacking is how many annotations the eightCounts of the last payload do not show.
+// The last annotation's may have come before another one; its eightCounts are the
 // highest all the same.
 func (l *load) lacking() int {
 	most := slices.MaxFunc(l.told, func(a, b showing) int { return cmp.Compare(a.counted, b.counted) })

@@ -91,13 +91,13 @@ func startCounting(t testing.TB, db *cdctest.Database, share float64, variables 
 	return stop
 }
 
-// numbers are the eight counts by their names.
-type numbers map[string]int64
+// eightCounts are the eight counts by their names.
+type eightCounts map[string]int64
 
 // count is a fresh query of all eight, each as Label Studio defines it.
-func count(t testing.TB, db *cdctest.Database, project int64) numbers {
+func count(t testing.TB, db *cdctest.Database, project int64) eightCounts {
 	t.Helper()
-	var n numbers
+	var n eightCounts
 	text := db.QueryText(t, `SELECT jsonb_build_object(
 		'task_number', (SELECT count(*) FROM task WHERE project_id = $1),
 		'finished_task_number', (SELECT count(*) FROM task WHERE project_id = $1 AND is_labeled),
@@ -117,10 +117,10 @@ func count(t testing.TB, db *cdctest.Database, project int64) numbers {
 
 // lastProjects are the counts in the last payload of each project, in the order
 // of the stream: events of different tasks may arrive in another one.
-func lastProjects(t testing.TB, requests []conformance.Request) map[int64]numbers {
+func lastProjects(t testing.TB, requests []conformance.Request) map[int64]eightCounts {
 	t.Helper()
 	type place struct{ commit, ordinal uint64 }
-	latest, last := map[int64]place{}, map[int64]numbers{}
+	latest, last := map[int64]place{}, map[int64]eightCounts{}
 	for _, r := range requests {
 		var at place
 		if _, err := fmt.Sscanf(r.Headers["webhook-id"], "1-%X-%d", &at.commit, &at.ordinal); err != nil {
@@ -134,7 +134,7 @@ func lastProjects(t testing.TB, requests []conformance.Request) map[int64]number
 		if id == 0 || at.commit < latest[id].commit || at.commit == latest[id].commit && at.ordinal < latest[id].ordinal {
 			continue
 		}
-		latest[id], last[id] = at, numbers{}
+		latest[id], last[id] = at, eightCounts{}
 		for _, name := range counts {
 			last[id][name] = integer(t, body.Project[name])
 		}
