@@ -112,7 +112,7 @@ func (c *control) backfill(ctx context.Context, s *sidecar, want backfillChoice)
 	err = b.run(ctx)
 	b.progress.end()
 	if err != nil {
-		return fmt.Errorf("%w; %d events were delivered: go on with --after %d", err, b.events, b.last)
+		return fmt.Errorf("%w; delivered before that: %s; go on with --after %d", err, amount(b.events, "event"), b.last)
 	}
 	b.report(every)
 	return nil
@@ -186,8 +186,8 @@ func (b *backfill) renew(ctx context.Context) error {
 	}
 	b.signing.update(settings)
 	for _, setting := range settings {
-		if setting.Hook == b.want.hook && setting.Paused {
-			return fmt.Errorf("hook %d is paused: resume it first", setting.Hook)
+		if setting.Hook == b.want.hook && (setting.Paused || !setting.Suspended.IsZero()) {
+			return fmt.Errorf("hook %d is paused or suspended: resume it first (hooktail hooks resume %[1]d)", setting.Hook)
 		}
 	}
 	b.hooks = dispatch.NewHooks(hooksOptions(b.cfg, slog.New(slog.DiscardHandler)))
@@ -230,14 +230,21 @@ func (b *backfill) target(action mapping.Action) (target dispatch.Target, wanted
 func (b *backfill) report(every time.Duration) {
 	if b.want.dryRun {
 		took := (time.Duration(b.events) * every).Round(time.Second)
-		fmt.Fprintf(b.out, "hook %d would get %d events, which takes %s at least", b.hook.ID, b.events, took)
+		fmt.Fprintf(b.out, "hook %d would get %s, which takes %s at least", b.hook.ID, amount(b.events, "event"), took)
 	} else {
-		fmt.Fprintf(b.out, "hook %d: %d events delivered", b.hook.ID, b.events)
+		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, amount(b.events, "event"))
 	}
 	if b.passed > 0 {
-		fmt.Fprintf(b.out, "; %d rows passed over, whose events it does not want", b.passed)
+		fmt.Fprintf(b.out, "; %s passed over, without an event that it wants", amount(b.passed, "row"))
 	}
 	fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+}
+
+func amount(n int, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // interrupted is the error, or what a person who stopped the command wants to read.

@@ -41,7 +41,8 @@ func (b *backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 			return nil
 		}
 		if isFinal(o) || m.Attempt == backfillAttempts {
-			return fmt.Errorf("row %d (event %s) was not delivered to hook %d in %d attempts: %s", row.ID, m.ID, b.hook.ID, m.Attempt, describeOutcome(o))
+			return fmt.Errorf("row %d (event %s) was not delivered to hook %d in %s: %s",
+				row.ID, m.ID, b.hook.ID, amount(m.Attempt, "attempt"), describeOutcome(o))
 		}
 		delay := max(backfillBackoff<<(m.Attempt-1), min(o.RetryAfter, backfillPatience))
 		if err := sleep(ctx, delay); err != nil {

@@ -2,14 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -145,7 +142,7 @@ func TestBackfillChoice(t *testing.T) {
 		{"--dry-run", nil, "hook 8 would get 120 events"},
 		{"--after 1100", numbers(1101, 1000+tasks), "20 events delivered"},
 		{"--since 150s", numbers(1118, 1000+tasks), "3 events delivered"},
-		{"--since 150s --after 1119", []string{"1120"}, "1 events delivered"},
+		{"--since 150s --after 1119", []string{"1120"}, "1 event delivered"},
 		{"--after 1120", nil, "0 events delivered"},
 	} {
 		got := must(t, environ(db), append(slices.Clone(tasksTo8), strings.Fields(tt.args)...)...)
@@ -187,7 +184,7 @@ func TestBackfillSpelling(t *testing.T) {
 	copied(true)
 	copied(false)
 	for _, tt := range []struct{ hook, action, want, says string }{
-		{"3", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_CREATED", "1 rows passed over"},
+		{"3", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_CREATED", "1 row passed over"},
 		{"6", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_UPDATED ANNOTATION_CREATED", "3 events delivered; the last"},
 		{"2", "ANNOTATION_CREATED", `{"action": "ANNOTATION_CREATED"} {"action": "ANNOTATION_UPDATED"} {"action": "ANNOTATION_CREATED"}`, "3 events"},
 	} {
@@ -232,153 +229,16 @@ func TestBackfillSigns(t *testing.T) {
 	}
 }
 
-// faulty answers the n-th request as fault says, with 200 where it says 0.
-type faulty struct {
-	conformance.Collector
-	n     atomic.Int64
-	fault func(n int64) (status int)
-}
-
-func (f *faulty) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if status := f.fault(f.n.Add(1)); status != 0 {
-		w.WriteHeader(status)
-		return
-	}
-	f.Collector.ServeHTTP(w, r)
-}
-
-// TestBackfillGoesOn: where one ends for a fault or at a person's wish, the next one
-// begins, and nothing is missing or sent twice.
-func TestBackfillGoesOn(t *testing.T) {
-	t.Parallel()
-	for _, tt := range []struct {
-		name  string
-		fault func(n int64, interrupt func()) int
-		says  string
-		after string // "": it does not end early
-	}{
-		{"gone", func(n int64, _ func()) int {
-			if n == 3 {
-				return http.StatusGone
-			}
-			return 0
-		}, "row 1003 (event backfill-task-1003-", "1002"},
-		{"first", func(n int64, _ func()) int {
-			if n == 1 {
-				return http.StatusGone
-			}
-			return 0
-		}, "in 1 attempts: the receiver answered 410; 0 events were delivered", "0"},
-		{"for good", func(n int64, _ func()) int {
-			if n >= 3 && n < 3+backfillAttempts {
-				return http.StatusServiceUnavailable
-			}
-			return 0
-		}, "in 5 attempts: the receiver answered 503; 2 events were delivered", "1002"},
-		{"for a while", func(n int64, _ func()) int {
-			if n == 3 || n == 4 {
-				return http.StatusInternalServerError
-			}
-			return 0
-		}, "", ""},
-		{"interrupted", func(n int64, interrupt func()) int {
-			if n == 4 {
-				interrupt()
-			}
-			return 0
-		}, "interrupted; 4 events were delivered", "1004"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			db := cdctest.Postgres(t).LabelStudio(t)
-			must(t, environ(db), "setup")
-			manyTasks(t, db, 7)
-			ctx, interrupt := context.WithCancel(t.Context())
-			defer interrupt()
-			f := &faulty{fault: func(n int64) int { return tt.fault(n, interrupt) }}
-			point(t, db, f)
-			stdout, stderr := newOutput(), newOutput()
-			a := &app{stdout: stdout, stderr: stderr, environ: environ(db)}
-			code := a.execute(ctx, tasksTo8)
-			if tt.after == "" {
-				if code != exitDone || stderr.String() != "" {
-					t.Errorf("exit code %d:\n%s", code, stderr)
-				}
-			} else {
-				if code != exitFailed || !strings.Contains(stderr.String(), tt.says) || !strings.HasSuffix(stderr.String(), "--after "+tt.after+"\n") {
-					t.Errorf("exit code %d, want %d, %q and --after %s:\n%s", code, exitFailed, tt.says, tt.after, stderr)
-				}
-				must(t, environ(db), append(slices.Clone(tasksTo8), "--after", tt.after)...)
-			}
-			if diff := cmp.Diff(numbers(1001, 1007), tasksOf(t, f.Take())); diff != "" {
-				t.Errorf("tasks (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestBackfillStopsForAHookThatIsSwitchedOff: it is read again with each batch.
-func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
+// TestBackfillPassesOver: a project that is deleted has not just been created.
+func TestBackfillPassesOver(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, environ(db), "setup")
-	manyTasks(t, db, 2*backfillBatch)
-	f := &faulty{fault: func(n int64) int {
-		if n == 10 {
-			db.Exec(t, "UPDATE webhook SET is_active = false WHERE id = 8")
-		}
-		return 0
-	}}
-	point(t, db, f)
-	code, _, stderr := command(environ(db), tasksTo8...)
-	if want := fmt.Sprintf("--after %d\n", 1000+backfillBatch); code != exitFailed || !strings.HasSuffix(stderr, want) || !strings.Contains(stderr, "does not get TASK_CREATED") {
-		t.Errorf("exit code %d, want %q:\n%s", code, want, stderr)
-	}
-	if got := len(f.Take()); got != backfillBatch {
-		t.Errorf("%d requests, want %d", got, backfillBatch)
-	}
-}
-
-func TestBackfillRefuses(t *testing.T) {
-	t.Parallel()
-	server := cdctest.Postgres(t)
-	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
 	c := receive(t, db)
 	must(t, environ(db), "setup")
-	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
-	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (6, true)`)
-	for _, tt := range []struct {
-		name string
-		db   *cdctest.Database
-		args string
-		code int
-		want string
-	}{
-		{"before setup", fresh, "--hook 1 --project 1 --action TASK_CREATED", exitFailed, "hooktail setup"},
-		{"nothing", db, "", exitUsage, "--hook ID --project ID --action ACTION"},
-		{"no action", db, "--hook 1 --project 1", exitUsage, "--hook ID --project ID --action ACTION"},
-		{"action of the past", db, "--hook 1 --project 1 --action PROJECT_UPDATED", exitUsage, "PROJECT_CREATED TASK_CREATED ANNOTATION_CREATED"},
-		{"unknown action", db, "--hook 1 --project 1 --action TASK", exitUsage, "--action=TASK"},
-		{"rate", db, "--hook 1 --project 1 --action TASK_CREATED --rate 100", exitUsage, "--rate=100"},
-		{"since", db, "--hook 1 --project 1 --action TASK_CREATED --since yesterday", exitUsage, "--since=yesterday"},
-		{"after", db, "--hook 1 --project 1 --action TASK_CREATED --after -1", exitUsage, "--after=-1"},
-		{"argument", db, "--hook 1 --project 1 --action TASK_CREATED 7", exitUsage, `"7"`},
-		{"unknown hook", db, "--hook 99 --project 1 --action TASK_CREATED", exitFailed, "there is no hook 99"},
-		{"unknown project", db, "--hook 1 --project 99 --action TASK_CREATED", exitFailed, "there is no project 99"},
-		{"another project", db, "--hook 1 --project 3 --action TASK_CREATED", exitFailed, "hook 1 does not get TASK_CREATED of project 3"},
-		{"another organization", db, "--hook 10 --project 1 --action TASK_CREATED", exitFailed, "hook 10 does not get"},
-		{"not chosen", db, "--hook 5 --project 1 --action TASK_CREATED", exitFailed, "hook 5 does not get"},
-		{"switched off", db, "--hook 4 --project 1 --action TASK_CREATED", exitFailed, "hook 4 does not get"},
-		{"of a project's hook", db, "--hook 1 --project 1 --action PROJECT_CREATED", exitFailed, "hook 1 does not get"},
-		{"refused", db, "--hook 2 --project 1 --action TASK_CREATED", exitFailed, "JSON object"},
-		{"paused", db, "--hook 6 --project 1 --action TASK_CREATED", exitFailed, "hook 6 is paused"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(environ(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
-			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
-				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
-			}
-		})
+	db.Exec(t, "UPDATE project SET deleted_at = now() WHERE id = 3")
+	got := must(t, environ(db), "backfill", "--hook", "6", "--project", "3", "--action", "PROJECT_CREATED")
+	if want := "hook 6: 0 events delivered; 1 row passed over, without an event that it wants; the last row was 3\n"; got != want {
+		t.Errorf("said %q, want %q", got, want)
 	}
 	if n := len(c.Take()); n > 0 {
 		t.Errorf("%d requests", n)
