@@ -112,7 +112,7 @@ func (c *control) backfill(ctx context.Context, s *sidecar, want backfillChoice)
 	err = b.run(ctx)
 	b.progress.end()
 	if err != nil {
-		return fmt.Errorf("%w; delivered before that: %s; go on with --after %d", err, amount(b.events, "event"), b.last)
+		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, amount(b.events, "event"), b.rest(choice.Since))
 	}
 	b.report(every)
 	return nil
@@ -225,6 +225,16 @@ func (b *backfill) target(action mapping.Action) (target dispatch.Target, wanted
 		}
 	}
 	return target, false
+}
+
+// rest is the flags that choose what is left. The beginning is now a time: a
+// duration would have moved it.
+func (b *backfill) rest(since time.Time) string {
+	flags := fmt.Sprintf("--after %d", b.last)
+	if !since.IsZero() {
+		flags = "--since " + since.UTC().Format(time.RFC3339Nano) + " " + flags
+	}
+	return flags
 }
 
 func (b *backfill) report(every time.Duration) {
