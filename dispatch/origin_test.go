@@ -13,7 +13,7 @@ func TestFrom(t *testing.T) {
 	hook, _ := h.Hook(1)
 	var got []string
 	receiver := transport(func(r *http.Request) (*http.Response, error) {
-		got = append(got, strings.Join(r.Header[originHeader], ", "))
+		got = append(got, strings.Join(r.Header[originHeader], ", ")) //nolint:staticcheck // written as on the wire
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	})
 	sender := NewSender(SenderOptions{Transport: receiver})

@@ -25,9 +25,9 @@ func TestPace(t *testing.T) {
 		}
 		wait(0)
 		wait(10 * time.Millisecond)
-		time.Sleep(4 * time.Millisecond) // a request that takes its time
+		time.Sleep(4 * time.Millisecond) //nolint:forbidigo // of the bubble
 		wait(20 * time.Millisecond)
-		time.Sleep(100 * time.Millisecond) // nothing is made up for
+		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of the bubble
 		wait(120 * time.Millisecond)
 		wait(130 * time.Millisecond)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -43,8 +43,18 @@ func TestParseRate(t *testing.T) {
 		in   string
 		want time.Duration // 0: an error
 	}{
-		{"100/s", 10 * time.Millisecond}, {"1/s", time.Second}, {"30/m", 2 * time.Second}, {"1/h", time.Hour},
-		{"", 0}, {"100", 0}, {"0/s", 0}, {"-1/s", 0}, {"1.5/s", 0}, {"1/d", 0}, {"/s", 0}, {"99999999999/s", 0},
+		{"100/s", 10 * time.Millisecond},
+		{"1/s", time.Second},
+		{"30/m", 2 * time.Second},
+		{"1/h", time.Hour},
+		{"", 0},
+		{"100", 0},
+		{"0/s", 0},
+		{"-1/s", 0},
+		{"1.5/s", 0},
+		{"1/d", 0},
+		{"/s", 0},
+		{"99999999999/s", 0},
 	} {
 		got, err := parseRate(tt.in)
 		if got != tt.want || (err == nil) != (tt.want != 0) {
@@ -85,7 +95,7 @@ func TestProgress(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only written to
 	if isTerminal(file) {
 		t.Error("a file is no terminal")
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -60,8 +61,10 @@ func TestBackfillIsAsTheStream(t *testing.T) {
 				if tt.project == "own" {
 					project = id
 				}
-				var n int
-				fmt.Sscan(id, &n)
+				n, err := strconv.Atoi(id)
+				if err != nil {
+					t.Fatalf("id %q: %v", id, err)
+				}
 				must(t, environ(db, variables...), "backfill", "--hook", "6", "--project", project, "--action", tt.action, "--after", fmt.Sprint(n-1))
 				again := ofHook(c.Take(), 6)
 				if len(sent) != 1 || len(again) != 1 {

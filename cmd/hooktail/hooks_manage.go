@@ -74,10 +74,19 @@ func (c *control) showHook(ctx context.Context, args []string) error {
 	}
 	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
 	for _, line := range [][2]string{
-		{"hook", fmt.Sprint(hook.ID)}, {"organization", fmt.Sprint(hook.Organization)}, {"project", projectOf(hook)},
-		{"url", hook.URL.String()}, {"headers", dash(hook.Headers.String())}, {"payload", yesNo(hook.SendPayload)}, {"actions", actionsOf(hook)},
-		{"created", stamp(hook.CreatedAt)}, {"state", stateOf(hook, setting)}, {"served", yesNo(hook.Served())},
-		{"secret", c.secretOf(setting)}, {"parked", volumeOf(backlog.Parked)}, {"dead", volumeOf(backlog.Dead)},
+		{"hook", fmt.Sprint(hook.ID)},
+		{"organization", fmt.Sprint(hook.Organization)},
+		{"project", projectOf(hook)},
+		{"url", hook.URL.String()},
+		{"headers", dash(hook.Headers.String())},
+		{"payload", yesNo(hook.SendPayload)},
+		{"actions", actionsOf(hook)},
+		{"created", stamp(hook.CreatedAt)},
+		{"state", stateOf(hook, setting)},
+		{"served", yesNo(hook.Served())},
+		{"secret", c.secretOf(setting)},
+		{"parked", volumeOf(backlog.Parked)},
+		{"dead", volumeOf(backlog.Dead)},
 	} {
 		fmt.Fprintf(w, "%s:\t%s\n", line[0], line[1])
 	}
