@@ -138,10 +138,12 @@ func (db *database) project(row Row, secrets bool) object {
 
 // goneProjectBody is the project as of the event's commit, after it was deleted.
 // What was in it cannot be counted any more: a new one was empty. The generated
-// column is not in the WAL that hooktail reads.
+// column is not in the WAL that hooktail reads before PostgreSQL 18.
 func goneProjectBody(db *database, ev event, secrets bool) json.RawMessage {
 	o := db.project(ev.row, secrets)
-	delete(o, "search_vector")
+	if !db.generated {
+		delete(o, "search_vector")
+	}
 	if ev.action == "PROJECT_CREATED" {
 		maps.Copy(o, db.counts(ev.project))
 	}

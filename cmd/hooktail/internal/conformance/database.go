@@ -24,7 +24,8 @@ type database struct {
 	rows  map[string]map[int64]Row
 	// home is the last project that a task belonged to. The Data Manager clears
 	// project_id in a transaction of its own before it deletes.
-	home map[int64]int64
+	home      map[int64]int64
+	generated bool // generated columns are in the WAL that hooktail reads
 }
 
 // searchVectors are the generated columns of the base's projects, which a

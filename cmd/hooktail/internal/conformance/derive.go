@@ -23,6 +23,10 @@ type Derivation struct {
 	Base    string // the text of base.sql, for the rows before the first scenario
 	Secrets bool   // bodies show project.token and project.task_data_password
 	Shown   Moment // as of which bodies show the task and the project
+
+	// Generated says that generated columns are in the WAL that hooktail reads, as
+	// since PostgreSQL 18.
+	Generated bool
 }
 
 // Moment is when bodies are made. It makes no difference to annotations, which
@@ -54,6 +58,7 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 	if err != nil {
 		return nil, err
 	}
+	db.generated = d.Generated
 	all := map[string][]Derived{}
 	var waiting []due
 	transactions := 0
