@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // patient bounds every wait of a test: long, because it is only reached by a
 // test that fails.
-const patient = 60 * time.Second
+const patient = 4 * time.Minute
 
 // output collects what a program writes and lets a test wait for it.
 type output struct {

@@ -306,7 +306,7 @@ func TestLongListsAreCut(t *testing.T) {
 			db := cdctest.Postgres(t).LabelStudio(t)
 			db.Exec(t, tt.before)
 			c := receive(t, db)
-			start(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_PROFILE="+tt.profile)
+			start(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_PROFILE="+tt.profile, "HOOKTAIL_TIMEOUT=1m") // long lists take their time
 			db.Exec(t, tt.sql)
 			delivered(t, db)
 			var sizes []int
