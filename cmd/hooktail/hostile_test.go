@@ -73,9 +73,9 @@ func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 			t.Cleanup(func() { <-turns })
 			n := meet(t, tt.hook)
 			n.load(t, warm)
-			alone := n.p99(t)
+			alone, _ := n.latency(t)
 			n.activate(t, tt.result)
-			beside := n.p99(t)
+			beside, slowest := n.latency(t)
 			if tt.fate == fateSlow {
 				// It takes what it is sent, at its own pace, so nothing is parked
 				// while there is room: the slot waits for it, as far as that goes.
@@ -83,15 +83,16 @@ func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 			}
 			begun := time.Now()
 			confirmed(t, n.db)
-			t.Logf("| %-41s | %-7s | %8s | %8s | %8s |", tt.name, tt.result,
-				alone.Round(100*time.Microsecond), beside.Round(100*time.Microsecond), time.Since(begun).Round(time.Millisecond))
+			t.Logf("| %-41s | %-7s | %8s | %8s | %8s | %8s |", tt.name, tt.result, alone.Round(100*time.Microsecond),
+				beside.Round(100*time.Microsecond), slowest.Round(100*time.Microsecond), time.Since(begun).Round(time.Millisecond))
 
 			// Where two cores have PostgreSQL and other tests to run as well, the few
-			// slowest requests of a phase measure the machine. The floor keeps that
-			// out; a hostile hook that others wait for would cost them the timeout of
-			// its attempts, 1 s.
-			if most := max(2*alone, time.Second); beside > most {
-				t.Errorf("p99 from commit to arrival = %s, want at most %s; alone it is %s", beside, most, alone)
+			// slowest requests of a phase measure the machine: they are shown, the
+			// median is held. The floor keeps the race detector's burden out; a hostile
+			// hook that others wait for would cost each of the 300 events the timeout of
+			// its attempts, 1 s, so that half of them would be minutes late.
+			if most := max(2*alone, 2*time.Second); beside > most {
+				t.Errorf("median from commit to arrival = %s, want at most %s; alone it is %s", beside, most, alone)
 			}
 			n.complete(t)
 			n.met(t, tt.fate)
@@ -197,9 +198,9 @@ func (n *neighbourhood) load(t *testing.T, count int) []dispatchtest.Request {
 	return n.receiver.Wait(t, healthyPath, n.total)[begun:]
 }
 
-// p99 is how long after its commit an event arrives at the healthy hook, of a
-// load that is measured.
-func (n *neighbourhood) p99(t *testing.T) time.Duration {
+// latency is how long after its commit an event arrives at the healthy hook: in
+// the median, and at the 99th percentile, which on a busy machine is the machine's.
+func (n *neighbourhood) latency(t *testing.T) (median, p99 time.Duration) {
 	t.Helper()
 	var late []time.Duration
 	for _, request := range n.load(t, measured) {
@@ -210,7 +211,7 @@ func (n *neighbourhood) p99(t *testing.T) time.Duration {
 		late = append(late, request.Arrived.Sub(commit))
 	}
 	slices.Sort(late)
-	return late[len(late)*99/100]
+	return late[len(late)/2], late[len(late)*99/100]
 }
 
 // activate makes the hostile hook active and waits until an attempt at it has
