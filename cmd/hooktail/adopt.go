@@ -48,6 +48,14 @@ func hooksOrAll(all *bool) cobra.PositionalArgs {
 	}
 }
 
+// named are the hooks of the ids, or all.
+func (c *control) named(args []string, all bool) ([]*dispatch.Hook, error) {
+	if all {
+		return c.hooks.All(), nil
+	}
+	return c.find(args)
+}
+
 func (c *control) adopt(ctx context.Context, args []string, all bool) error {
 	if c.cfg.Deliver == config.DeliverActive {
 		return usageError{errors.New("HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted")}
@@ -55,10 +63,7 @@ func (c *control) adopt(ctx context.Context, args []string, all bool) error {
 	if err := c.mustHaveSlot(ctx); err != nil {
 		return err
 	}
-	hooks, err := c.find(args)
-	if all {
-		hooks = c.hooks.All()
-	}
+	hooks, err := c.named(args, all)
 	if err != nil {
 		return err
 	}
@@ -89,10 +94,7 @@ func (c *control) adopt(ctx context.Context, args []string, all bool) error {
 }
 
 func (c *control) release(ctx context.Context, args []string, all bool) error {
-	hooks, err := c.find(args)
-	if all {
-		hooks = c.hooks.All()
-	}
+	hooks, err := c.named(args, all)
 	if err != nil {
 		return err
 	}

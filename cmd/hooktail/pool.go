@@ -17,6 +17,16 @@ import (
 // configuration was checked with a message of its own.
 var errBadURL = usageError{errors.New("HOOKTAIL_DATABASE_URL has a setting that is not understood")}
 
+// connectionOptions are those of the variable alone, for a connection in
+// replication mode.
+func connectionOptions(cfg config.Config) (*pgconn.Config, error) {
+	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return nil, errBadURL
+	}
+	return options, nil
+}
+
 // connect opens one ordinary connection.
 func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
 	options, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())

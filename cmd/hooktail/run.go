@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -259,12 +258,12 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 
 // streamOptions are those of the program's own stream.
 func (s *sidecar) streamOptions() (cdc.Options, error) {
-	config, err := pgconn.ParseConfig(s.cfg.DatabaseURL.Reveal())
+	options, err := connectionOptions(s.cfg)
 	if err != nil {
-		return cdc.Options{}, errBadURL
+		return cdc.Options{}, err
 	}
 	return cdc.Options{
-		Config:         config,
+		Config:         options,
 		Slot:           s.cfg.Slot,
 		Publication:    s.cfg.Publication,
 		Tables:         planOf(s.cfg, identityDefault).Tables,

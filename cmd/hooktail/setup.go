@@ -188,9 +188,9 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	if migrated != "" {
 		log.Info("setup", "tables", migrated)
 	}
-	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
+	options, err := connectionOptions(cfg)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
 	options.RuntimeParams["replication"] = "database"
 	slot, err := pgconn.ConnectConfig(ctx, options)
