@@ -8,6 +8,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // must runs a command line that has to succeed and returns what it prints.
@@ -40,14 +41,14 @@ func TestAdoptLosesAndRepeatsNothing(t *testing.T) {
 			defer close(done)
 			save(40)
 		}()
-		must(t, environ(db, variables...), "hooks", "adopt", "1")
+		must(t, proctest.Environ(db, variables...), "hooks", "adopt", "1")
 		if got := db.QueryText(t, "SELECT is_active FROM webhook WHERE id = 1"); got != "f" {
 			t.Fatalf("is_active = %s after adopt", got)
 		}
-		must(t, environ(db, variables...), "hooks", "release", "1")
+		must(t, proctest.Environ(db, variables...), "hooks", "release", "1")
 		<-done
 	}
-	must(t, environ(db, variables...), "hooks", "adopt", "1")
+	must(t, proctest.Environ(db, variables...), "hooks", "adopt", "1")
 	save(5)
 	delivered(t, db)
 	if diff := cmp.Diff(want, annotationsOf(t, c.Take(), 1)); diff != "" {
@@ -69,9 +70,9 @@ func TestAdoptWhileStopped(t *testing.T) {
 	delivered(t, db)
 	p.end(t)
 	want = append(want, db.QueryText(t, annotate, 7))
-	must(t, environ(db), "hooks", "adopt", "1")
+	must(t, proctest.Environ(db), "hooks", "adopt", "1")
 	want = append(want, db.QueryText(t, annotate, 7))
-	must(t, environ(db), "hooks", "release", "1")
+	must(t, proctest.Environ(db), "hooks", "release", "1")
 	want = append(want, db.QueryText(t, annotate, 7))
 	start(t, db)
 	delivered(t, db)
@@ -95,8 +96,8 @@ func TestDeliver(t *testing.T) {
 			t.Parallel()
 			db := cdctest.Postgres(t).LabelStudio(t)
 			c := receive(t, db)
-			must(t, environ(db), "setup")
-			must(t, environ(db), "hooks", "adopt", "1")
+			must(t, proctest.Environ(db), "setup")
+			must(t, proctest.Environ(db), "hooks", "adopt", "1")
 			start(t, db, "HOOKTAIL_DELIVER="+tt.deliver)
 			db.Exec(t, annotate, 7)
 			delivered(t, db)
@@ -116,7 +117,7 @@ func TestDeliver(t *testing.T) {
 func TestAdoptSays(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
 	for _, tt := range []struct {
 		name      string
@@ -142,7 +143,7 @@ func TestAdoptSays(t *testing.T) {
 		{"all back again", nil, "release --all", exitDone, "nothing was changed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(environ(db, tt.variables...), append([]string{"hooks"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.Environ(db, tt.variables...), append([]string{"hooks"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}
@@ -157,7 +158,7 @@ func TestAdoptSays(t *testing.T) {
 func TestAdoptIsAtomic(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	role := "plain_" + db.Name
 	db.Exec(t, "CREATE ROLE "+role+" LOGIN")
 	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY "+role); db.Exec(t, "DROP ROLE "+role) })
@@ -167,7 +168,7 @@ func TestAdoptIsAtomic(t *testing.T) {
 	} {
 		db.Exec(t, sql)
 	}
-	as := environ(db, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", role+"@", 1))
+	as := proctest.Environ(db, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", role+"@", 1))
 	code, _, stderr := command(as, "hooks", "adopt", "1")
 	if code != exitFailed || !strings.Contains(stderr, `GRANT UPDATE (is_active) ON "public"."webhook"`) {
 		t.Errorf("exit code %d:\n%s", code, stderr)
@@ -207,11 +208,11 @@ func TestAdoptThroughKillMinus9(t *testing.T) {
 	for range 3 {
 		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
 		save()
-		must(t, environ(db), "hooks", "adopt", "1")
+		must(t, proctest.Environ(db), "hooks", "adopt", "1")
 		save()
 		p.kill()
 		<-p.ended
-		must(t, environ(db), "hooks", "release", "1")
+		must(t, proctest.Environ(db), "hooks", "release", "1")
 		save()
 	}
 	start(t, db, "HOOKTAIL_SETTLE=0")

@@ -36,6 +36,7 @@ func allowed() map[string]arrows {
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
+		proctest     = "cmd/hooktail/internal/proctest"
 		testdata     = "testdata"
 	)
 	return map[string]arrows{
@@ -47,13 +48,14 @@ func allowed() map[string]arrows {
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
 			may:   []string{parking, throwaway, testdata},
-			tests: []string{conformance, cdctest, dispatchtest},
+			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
+		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
 		testdata:     {},
 	}
 }

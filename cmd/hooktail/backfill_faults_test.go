@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestBackfillObeysEgress: no more is allowed than to the stream, and it is not
@@ -21,9 +22,9 @@ func TestBackfillObeysEgress(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	manyTasks(t, db, 3)
-	code, _, stderr := command(environ(db, "HOOKTAIL_EGRESS=public"), tasksTo8...)
+	code, _, stderr := command(proctest.Environ(db, "HOOKTAIL_EGRESS=public"), tasksTo8...)
 	if n := len(c.Take()); code != exitFailed || n > 0 || !strings.Contains(stderr, "in 1 attempt: ") || !strings.Contains(stderr, "127.0.0.1") {
 		t.Errorf("exit code %d, %d requests:\n%s", code, n, stderr)
 	}
@@ -88,14 +89,14 @@ func TestBackfillGoesOn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			db := cdctest.Postgres(t).LabelStudio(t)
-			must(t, environ(db), "setup")
+			must(t, proctest.Environ(db), "setup")
 			manyTasks(t, db, 7)
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			f := &faulty{fault: func(n int64) int { return tt.fault(n, interrupt) }}
 			point(t, db, f)
-			stdout, stderr := newOutput(), newOutput()
-			a := &app{stdout: stdout, stderr: stderr, environ: environ(db)}
+			stdout, stderr := proctest.NewOutput(), proctest.NewOutput()
+			a := &app{stdout: stdout, stderr: stderr, environ: proctest.Environ(db)}
 			code := a.execute(ctx, append(slices.Clone(tasksTo8), "--since", "1h"))
 			if tt.after == "" {
 				if code != exitDone || stderr.String() != "" {
@@ -109,7 +110,7 @@ func TestBackfillGoesOn(t *testing.T) {
 				if strings.Contains(rest, "1h") || !strings.HasPrefix(rest, "--since ") {
 					t.Errorf("what is left moves with the time: %s", rest)
 				}
-				must(t, environ(db), append(slices.Clone(tasksTo8), strings.Fields(rest)...)...)
+				must(t, proctest.Environ(db), append(slices.Clone(tasksTo8), strings.Fields(rest)...)...)
 			}
 			if diff := cmp.Diff(numbers(1001, 1007), tasksOf(t, f.Take())); diff != "" {
 				t.Errorf("tasks (-want +got):\n%s", diff)
@@ -122,7 +123,7 @@ func TestBackfillGoesOn(t *testing.T) {
 func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	manyTasks(t, db, 2*backfillBatch)
 	f := &faulty{fault: func(n int64) int {
 		if n == 10 {
@@ -131,7 +132,7 @@ func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 		return 0
 	}}
 	point(t, db, f)
-	code, _, stderr := command(environ(db), tasksTo8...)
+	code, _, stderr := command(proctest.Environ(db), tasksTo8...)
 	if want := fmt.Sprintf("--after %d\n", 1000+backfillBatch); code != exitFailed || !strings.HasSuffix(stderr, want) || !strings.Contains(stderr, "does not get TASK_CREATED") {
 		t.Errorf("exit code %d, want %q:\n%s", code, want, stderr)
 	}
@@ -145,7 +146,7 @@ func TestBackfillRefuses(t *testing.T) {
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
 	c := receive(t, db)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (6, true)`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, suspended_at, suspended_lsn) VALUES (3, now(), '0/1')`)
@@ -177,7 +178,7 @@ func TestBackfillRefuses(t *testing.T) {
 		{"suspended", db, "--hook 3 --project 1 --action TASK_CREATED", exitFailed, "hooktail hooks resume 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(environ(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.Environ(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}

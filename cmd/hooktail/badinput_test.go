@@ -8,12 +8,13 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 // command runs one command line to its end.
 func command(environ []string, args ...string) (code int, stdout, stderr string) {
-	out, err := newOutput(), newOutput()
+	out, err := proctest.NewOutput(), proctest.NewOutput()
 	a := &app{stdout: out, stderr: err, environ: environ}
 	code = a.execute(context.Background(), args)
 	return code, out.String(), err.String()
@@ -44,7 +45,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		t.Fatalf("listen: %v", err)
 	}
 	defer taken.Close()
-	with := func(variables ...string) []string { return environ(db, variables...) }
+	with := func(variables ...string) []string { return proctest.Environ(db, variables...) }
 	tests := []struct {
 		name    string
 		environ []string
@@ -63,7 +64,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		{"unknown flag", with(), []string{"run", "--fast"}, exitUsage, []string{"--fast"}},
 		{"database missing", with("HOOKTAIL_DATABASE_URL=" + server.DSN("nowhere")), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
 		{"role missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "nobody:open-sesame@", 1)), []string{"run"}, exitFailed, []string{`"nobody"`}},
-		{"own tables missing", environ(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
+		{"own tables missing", proctest.Environ(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
 		{"slot missing", with(), []string{"run"}, exitFailed, []string{"slot", db.Name, "does not exist", "hooktail setup"}},
 		{
 			"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)),
@@ -108,7 +109,7 @@ func TestWALLevelReplica(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"setup"}, {"run"}, {"run", "--setup"}, {"tail"}} {
-		code, _, stderr := command(environ(db), args...)
+		code, _, stderr := command(proctest.Environ(db), args...)
 		if code != exitFailed || !strings.Contains(stderr, "wal_level is replica") || !strings.Contains(stderr, "ALTER SYSTEM") {
 			t.Errorf("%v: exit code = %d, message: %s", args, code, stderr)
 		}
@@ -172,7 +173,7 @@ func TestBadHookIsRefusedAndOthersFlow(t *testing.T) {
 	if log := p.err.String(); strings.Contains(log, "word@") {
 		t.Errorf("the log shows a URL's password:\n%s", log)
 	}
-	code, stdout, stderr := command(environ(db), "hooks", "list")
+	code, stdout, stderr := command(proctest.Environ(db), "hooks", "list")
 	if code != exitDone {
 		t.Fatalf("hooks list: exit code %d: %s", code, stderr)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestConformanceIdentityDefault: without full old rows everything that can be
@@ -34,7 +35,7 @@ func TestConformanceIdentityDefault(t *testing.T) {
 			exceptions := conformance.IdentityDefaultExceptions(tt.profile)
 			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
 			profile := "HOOKTAIL_PROFILE=" + string(tt.profile)
-			if code, _, stderr := command(environ(play.db, profile), "setup", "--identity", "default"); code != exitDone {
+			if code, _, stderr := command(proctest.Environ(play.db, profile), "setup", "--identity", "default"); code != exitDone {
 				t.Fatalf("set up: %s", stderr)
 			}
 			p := startAs(t, play.through, []string{"run"}, profile, soon)

@@ -17,6 +17,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/config"
 )
 
@@ -62,7 +63,7 @@ func TestProjectCountsAreFreshWhenQuiet(t *testing.T) {
 // production).
 func startCounting(t testing.TB, db *cdctest.Database, share float64, variables ...string) (stop func()) {
 	t.Helper()
-	cfg, err := config.Load(environ(db, variables...))
+	cfg, err := config.Load(proctest.Environ(db, variables...))
 	if err != nil {
 		t.Fatalf("load configuration: %v", err)
 	}

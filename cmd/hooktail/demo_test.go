@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestDemo: the tour makes all seven actions, sends them to the user's own
@@ -28,7 +30,7 @@ func TestDemo(t *testing.T) {
 		actions[action]++
 	}))
 	defer own.Close()
-	out, err := newOutput(), newOutput()
+	out, err := proctest.NewOutput(), proctest.NewOutput()
 	a := &app{stdout: out, stderr: err, environ: []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_HTTP_ADDR=127.0.0.1:0"}}
 	if code := a.execute(context.Background(), []string{"demo", "--once", "--receiver", own.URL + "/mine?secret=word"}); code != exitDone {
 		t.Fatalf("exit code = %d:\n%s%s", code, out, err)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestDoubleSenderIsWarnedOf: once per hook, with the command that ends it, and not
@@ -13,14 +14,14 @@ func TestDoubleSenderIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	receive(t, db)
-	must(t, environ(db), "setup")
-	must(t, environ(db), "hooks", "adopt", "2")
+	must(t, proctest.Environ(db), "setup")
+	must(t, proctest.Environ(db), "hooks", "adopt", "2")
 	db.Connect(t) // as Label Studio does: a session without a name
 	p := start(t, db)
 	for _, hook := range []string{"1", "3"} {
-		p.err.find(t, `level=WARN .*other_sessions=\d+ remedy="(hooktail hooks adopt `+hook+`)"`, p.ended)
+		p.err.Find(t, `level=WARN .*other_sessions=\d+ remedy="(hooktail hooks adopt `+hook+`)"`, p.ended)
 	}
-	must(t, environ(db), "hooks", "pause", "1") // the watcher looks again
+	must(t, proctest.Environ(db), "hooks", "pause", "1") // the watcher looks again
 	delivered(t, db)
 	p.end(t)
 	log := p.err.String()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // annotate is an annotation of the task, as the application inserts it.
@@ -137,7 +138,7 @@ func TestGracefulStopSendsNoDuplicate(t *testing.T) {
 			db.Exec(t, annotate, 7)
 		}
 	}()
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		if n := len(c.Requests()); n < 20 {
 			return fmt.Errorf("%d requests", n)
 		}
@@ -182,8 +183,8 @@ func TestSecondSignalKills(t *testing.T) {
 		t.Fatal("nothing has arrived")
 	}
 	p.stop()
-	p.err.find(t, "(stopping)", p.ended)
-	waitFor(t, func() error {
+	p.err.Find(t, "(stopping)", p.ended)
+	proctest.WaitFor(t, func() error {
 		p.stop() // again: a signal right after the first may still count as the same one
 		select {
 		case <-p.ended:
@@ -210,7 +211,7 @@ func TestKillMinus9LosesNothing(t *testing.T) {
 		for range 40 {
 			want[db.QueryText(t, annotate, 7)] = true
 		}
-		waitFor(t, func() error {
+		proctest.WaitFor(t, func() error {
 			if len(c.Requests()) == before {
 				return fmt.Errorf("nothing has arrived")
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -9,14 +8,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
-	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
@@ -30,74 +28,13 @@ func TestMain(m *testing.M) {
 	os.Exit(cdctest.Main(m))
 }
 
-// patient bounds every wait of a test: long, because it is only reached by a
-// test that fails.
-const patient = 4 * time.Minute
-
-// output collects what a program writes and lets a test wait for it.
-type output struct {
-	mu      sync.Mutex
-	text    bytes.Buffer
-	written chan struct{}
-}
-
-func newOutput() *output { return &output{written: make(chan struct{}, 1)} }
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.text.Write(p)
-	select {
-	case o.written <- struct{}{}:
-	default:
-	}
-	return len(p), nil
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
-// find waits until the pattern appears and returns its first group. ended may
-// be closed when nothing will be written any more.
-func (o *output) find(t *testing.T, pattern string, ended <-chan struct{}) string {
-	t.Helper()
-	re := regexp.MustCompile(pattern)
-	timeout := time.NewTimer(patient)
-	defer timeout.Stop()
-	for {
-		if m := re.FindStringSubmatch(o.String()); m != nil {
-			return m[len(m)-1]
-		}
-		select {
-		case <-o.written:
-		case <-ended:
-			if re.FindStringSubmatch(o.String()) == nil {
-				t.Fatalf("the program ended without writing %q:\n%s", pattern, o)
-			}
-		case <-timeout.C:
-			t.Fatalf("the program has not written %q:\n%s", pattern, o)
-		}
-	}
-}
-
-// environ is the environment of a program on the database, without the
-// variables of whoever runs the tests.
-func environ(db *cdctest.Database, variables ...string) []string {
-	return append([]string{
-		"HOOKTAIL_DATABASE_URL=" + db.DSN,
-		"HOOKTAIL_SLOT=" + db.Name, // slots are the server's, not the database's
-		"HOOKTAIL_HTTP_ADDR=127.0.0.1:0",
-		"HOOKTAIL_LOG_LEVEL=debug",
-	}, variables...)
-}
+// patient bounds every wait of a test.
+const patient = proctest.Patience
 
 // program is a running hooktail.
 type program struct {
 	ops   string // address
-	err   *output
+	err   *proctest.Output
 	ended chan struct{} // closed when it has ended
 	code  int           // then
 	stop  func()        // asks it to end
@@ -115,9 +52,9 @@ func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...string) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &program{err: newOutput(), ended: make(chan struct{}), stop: cancel}
+	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}
 	a := &app{
-		stdout: io.Discard, stderr: p.err, environ: environ(db, variables...),
+		stdout: io.Discard, stderr: p.err, environ: proctest.Environ(db, variables...),
 		statusInterval: 10 * time.Millisecond, countShare: 1, // exact counts, however slow the machine is
 	}
 	go func() {
@@ -132,8 +69,8 @@ func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...str
 func startChild(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "run", "--setup")
-	cmd.Env = append(environ(db, variables...), beProgram+"=1", "HOME="+os.Getenv("HOME"))
-	p := &program{err: newOutput(), ended: make(chan struct{})}
+	cmd.Env = append(proctest.Environ(db, variables...), beProgram+"=1", "HOME="+os.Getenv("HOME"))
+	p := &program{err: proctest.NewOutput(), ended: make(chan struct{})}
 	cmd.Stderr = p.err
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start the program: %v", err)
@@ -152,8 +89,8 @@ func startChild(t *testing.T, db *cdctest.Database, variables ...string) *progra
 func (p *program) whenReady(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() { p.end(t) })
-	p.ops = p.err.find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
-	waitFor(t, func() error {
+	p.ops = p.err.Find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
+	proctest.WaitFor(t, func() error {
 		status, body := p.get(t, "/readyz")
 		if status != http.StatusOK {
 			return fmt.Errorf("not ready: %s", body)
@@ -189,55 +126,12 @@ func (p *program) get(t *testing.T, path string) (status int, body string) {
 	return response.StatusCode, strings.TrimSpace(string(text))
 }
 
-// waitFor repeats the check until it is nil; the last error says why not.
-func waitFor(t *testing.T, check func() error) {
-	t.Helper()
-	deadline := time.Now().Add(patient)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := check()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		<-tick.C
-	}
-}
-
 // delivered waits until everything that was committed before it is confirmed,
 // and nothing of it parked any more.
 func delivered(t *testing.T, db *cdctest.Database) {
 	t.Helper()
-	confirmed(t, db)
+	proctest.Confirmed(t, db)
 	unparked(t, db)
-}
-
-// confirmed waits until everything that was committed before it is delivered or
-// parked, and confirmed.
-func confirmed(t *testing.T, db *cdctest.Database) {
-	t.Helper()
-	conn := db.Connect(t)
-	defer conn.Close(context.Background())
-	var end string
-	if err := conn.QueryRow(context.Background(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&end); err != nil {
-		t.Fatalf("read WAL position: %v", err)
-	}
-	waitFor(t, func() error {
-		var confirmed string
-		var done bool
-		err := conn.QueryRow(context.Background(), `SELECT confirmed_flush_lsn::text, confirmed_flush_lsn >= $1::pg_lsn
-			FROM pg_replication_slots WHERE slot_name = $2`, end, db.Name).Scan(&confirmed, &done)
-		if err != nil {
-			t.Fatalf("read slot: %v", err)
-		}
-		if !done {
-			return fmt.Errorf("the slot is confirmed at %s, not yet at %s", confirmed, end)
-		}
-		return nil
-	})
 }
 
 // receive starts a receiver for all hooks of the database and points them at it.
@@ -282,7 +176,7 @@ func parkedRows(t *testing.T, db *cdctest.Database, state string) string {
 // unparked waits until nothing is parked.
 func unparked(t *testing.T, db *cdctest.Database) {
 	t.Helper()
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		if n := parkedRows(t, db, "parked"); n != "0" {
 			return fmt.Errorf("%s deliveries are parked", n)
 		}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
@@ -17,17 +18,17 @@ func TestPauseAndResume(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	start(t, db, "HOOKTAIL_SETTLE=0")
-	must(t, environ(db), "hooks", "pause", "1", "2")
-	waitFor(t, func() error { // until the pause is known
+	must(t, proctest.Environ(db), "hooks", "pause", "1", "2")
+	proctest.WaitFor(t, func() error { // until the pause is known
 		c.Take()
 		db.Exec(t, annotate, 7)
-		confirmed(t, db)
+		proctest.Confirmed(t, db)
 		if n := len(annotationsOf(t, c.Take(), 1)); n > 0 {
 			return fmt.Errorf("hook 1, which is paused, got %d annotations", n)
 		}
 		return nil
 	})
-	list := must(t, environ(db), "hooks", "list")
+	list := must(t, proctest.Environ(db), "hooks", "list")
 	if strings.Count(list, "active, paused") != 2 {
 		t.Errorf("list:\n%s", list)
 	}
@@ -35,8 +36,8 @@ func TestPauseAndResume(t *testing.T) {
 	if want == "" {
 		t.Fatal("nothing is parked")
 	}
-	must(t, environ(db), "hooks", "resume", "1")
-	waitFor(t, func() error {
+	must(t, proctest.Environ(db), "hooks", "resume", "1")
+	proctest.WaitFor(t, func() error {
 		if got := strings.Join(annotationsOf(t, c.Requests(), 1), " "); got != want {
 			return fmt.Errorf("hook 1 has got %q, want %q", got, want)
 		}
@@ -48,11 +49,11 @@ func TestPing(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	r := dispatchtest.Receiver(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	db.Exec(t, "UPDATE webhook SET url = $1 || '/h/' || id || '?token=hush'", r.URL)
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
-	secret := must(t, environ(db, oneKey), "hooks", "secret", "set", "5")
-	shown := must(t, environ(db, oneKey), "hooks", "ping", "5")
+	secret := must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "5")
+	shown := must(t, proctest.Environ(db, oneKey), "hooks", "ping", "5")
 	got := r.Wait(t, "/h/5", 1)[0]
 	if string(got.Body) != pingBody || got.Header.Get("X-Team") != "newsroom" || got.Header.Get("Webhook-Signature") == "" {
 		t.Errorf("received %s with %v", got.Body, got.Header)
@@ -77,13 +78,13 @@ func TestPing(t *testing.T) {
 		{"unknown", "99", "there is no hook 99"},
 		{"without the key for its secret", "5", "HOOKTAIL_SECRET_KEY"},
 	} {
-		code, stdout, stderr := command(environ(db), "hooks", "ping", tt.args)
+		code, stdout, stderr := command(proctest.Environ(db), "hooks", "ping", tt.args)
 		if code != exitFailed || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit code %d, want %q:\n%s%s", tt.name, code, tt.want, stdout, stderr)
 		}
 	}
 	db.Exec(t, "UPDATE webhook SET url = 'http://127.0.0.1:1/' WHERE id = 1")
-	code, stdout, stderr := command(environ(db), "hooks", "ping", "1")
+	code, stdout, stderr := command(proctest.Environ(db), "hooks", "ping", "1")
 	if code != exitFailed || !strings.Contains(stdout, "refused after") || !strings.Contains(stderr, "hook 1 did not answer") {
 		t.Errorf("nobody there: exit code %d:\n%s%s", code, stdout, stderr)
 	}
@@ -93,38 +94,38 @@ func TestHooksShow(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	storeDeliveries(t, db)
-	must(t, environ(db), "hooks", "adopt", "1")
-	must(t, environ(db), "hooks", "pause", "1")
-	must(t, environ(db, oneKey), "hooks", "secret", "set", "1")
-	shown := strings.Join(strings.Fields(must(t, environ(db, oneKey), "hooks", "show", "1")), " ")
+	must(t, proctest.Environ(db), "hooks", "adopt", "1")
+	must(t, proctest.Environ(db), "hooks", "pause", "1")
+	must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "1")
+	shown := strings.Join(strings.Fields(must(t, proctest.Environ(db, oneKey), "hooks", "show", "1")), " ")
 	for _, want := range []string{"hook: 1 ", "state: adopted, paused ", "served: yes", "secret: yes ", "parked: 3, ", "dead: 2, ", "headers: - "} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not shown: %s", want, shown)
 		}
 	}
-	if other := must(t, environ(db, anotherKey), "hooks", "show", "1"); !strings.Contains(other, "another key") {
+	if other := must(t, proctest.Environ(db, anotherKey), "hooks", "show", "1"); !strings.Contains(other, "another key") {
 		t.Errorf("with another key:\n%s", other)
 	}
-	if five := must(t, environ(db), "hooks", "show", "5"); !strings.Contains(five, "X-Team: ***") || strings.Contains(five, "newsroom") {
+	if five := must(t, proctest.Environ(db), "hooks", "show", "5"); !strings.Contains(five, "X-Team: ***") || strings.Contains(five, "newsroom") {
 		t.Errorf("hook 5:\n%s", five)
 	}
-	list := strings.Join(strings.Fields(must(t, environ(db), "hooks", "list")), " ")
+	list := strings.Join(strings.Fields(must(t, proctest.Environ(db), "hooks", "list")), " ")
 	if !strings.Contains(list, "adopted, paused 3 2 yes") {
 		t.Errorf("list: %s", list)
 	}
-	if before := must(t, environ(fresh), "hooks", "list"); strings.Count(before, "\n") != 11 {
+	if before := must(t, proctest.Environ(fresh), "hooks", "list"); strings.Count(before, "\n") != 11 {
 		t.Errorf("list before setup:\n%s", before)
 	}
 	for _, args := range []string{"show 1", "pause 1", "resume 1", "ping 1", "adopt 1", "release 1", "secret remove 1"} {
-		code, _, stderr := command(environ(fresh), append([]string{"hooks"}, strings.Fields(args)...)...)
+		code, _, stderr := command(proctest.Environ(fresh), append([]string{"hooks"}, strings.Fields(args)...)...)
 		if code != exitFailed || !strings.Contains(stderr, "hooktail setup") {
 			t.Errorf("%s before setup: exit code %d: %s", args, code, stderr)
 		}
 	}
 	for args, want := range map[string]string{"pause": "the ids of hooks", "resume x": `"x" is no hook's id`, "show 1 2": "one hook"} {
-		code, _, stderr := command(environ(db), append([]string{"hooks"}, strings.Fields(args)...)...)
+		code, _, stderr := command(proctest.Environ(db), append([]string{"hooks"}, strings.Fields(args)...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d: %s", args, code, stderr)
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
@@ -82,7 +83,7 @@ func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 				n.receiver.Script(hostilePath)
 			}
 			begun := time.Now()
-			confirmed(t, n.db)
+			proctest.Confirmed(t, n.db)
 			t.Logf("| %-41s | %-7s | %8s | %8s | %8s | %8s |", tt.name, tt.result, alone.Round(100*time.Microsecond),
 				beside.Round(100*time.Microsecond), slowest.Round(100*time.Microsecond), time.Since(begun).Round(time.Millisecond))
 
@@ -222,7 +223,7 @@ func (n *neighbourhood) activate(t *testing.T, result string) {
 	n.db.Exec(t, "UPDATE webhook SET is_active = true, updated_at = now() WHERE id = 2")
 	n.load(t, warm)
 	count := regexp.MustCompile(`(?m)^hooktail_delivery_attempts_total\{hook="2",result="(\w+)"\} [1-9]`)
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		_, body := n.program.get(t, "/metrics")
 		var results []string
 		for _, m := range count.FindAllStringSubmatch(body, -1) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
@@ -69,7 +70,7 @@ func TestDeadHookDelaysOnlyItself(t *testing.T) {
 	start(t, db, "HOOKTAIL_SETTLE=0")
 	const warm, measured = 60, 300
 	annotateMany(t, db, warm)
-	confirmed(t, db)
+	proctest.Confirmed(t, db)
 
 	begun := len(r.Requests(path(3)))
 	var sent []time.Time
@@ -89,7 +90,7 @@ func TestDeadHookDelaysOnlyItself(t *testing.T) {
 	if p99 := late[measured*99/100]; p99 > 2*time.Second {
 		t.Errorf("a healthy hook got its events %s after their commit (p99)", p99)
 	}
-	confirmed(t, db) // the slot does not wait for the dead ones
+	proctest.Confirmed(t, db) // the slot does not wait for the dead ones
 	if n := parkedRows(t, db, "parked"); n != fmt.Sprint(2*(warm+measured)) {
 		t.Errorf("%s deliveries are parked", n)
 	}
@@ -145,7 +146,7 @@ func TestKillMinus9WhileParkingAndDraining(t *testing.T) {
 		r.Script(path(1), dispatchtest.Status(503))
 		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
 		annotateMany(t, db, 60)
-		waitFor(t, func() error {
+		proctest.WaitFor(t, func() error {
 			if parkedRows(t, db, "parked") == "0" {
 				return fmt.Errorf("nothing is parked")
 			}
@@ -225,7 +226,7 @@ func TestSlotNeverAheadOfDelivery(t *testing.T) {
 			}
 		}
 	}
-	confirmed(t, db)
+	proctest.Confirmed(t, db)
 }
 
 // contains reports whether the list, separated by commas, has the element.

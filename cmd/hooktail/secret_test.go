@@ -9,6 +9,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 const (
@@ -37,11 +38,11 @@ func TestSecretsTakeEffectAtOnce(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	p := start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
-	as := environ(db, oneKey)
+	as := proctest.Environ(db, oneKey)
 	// until has annotations saved until one is signed as wanted.
 	until := func(what string, want func(r conformance.Request) bool) {
 		t.Helper()
-		waitFor(t, func() error {
+		proctest.WaitFor(t, func() error {
 			c.Take()
 			db.Exec(t, annotate, 7)
 			delivered(t, db)
@@ -79,9 +80,9 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, environ(db), "setup")
-	must(t, environ(db, oneKey), "hooks", "secret", "set", "1")
-	code, _, stderr := command(environ(db), "run")
+	must(t, proctest.Environ(db), "setup")
+	must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "1")
+	code, _, stderr := command(proctest.Environ(db), "run")
 	if code != exitUsage || !strings.Contains(stderr, "hook 1 has a signing secret") || !strings.Contains(stderr, "HOOKTAIL_SECRET_KEY") {
 		t.Errorf("without a key: exit code %d:\n%s", code, stderr)
 	}
@@ -101,10 +102,10 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 
 	// With the right key what died is sent again.
 	start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
-	if got := must(t, environ(db), "deliveries", "redrive", "--reason", "bad_secret"); got != "1 delivery redriven\n" {
+	if got := must(t, proctest.Environ(db), "deliveries", "redrive", "--reason", "bad_secret"); got != "1 delivery redriven\n" {
 		t.Errorf("redrive: %s", got)
 	}
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		if got := annotationsOf(t, c.Requests(), 1); len(got) != 1 || got[0] != annotation {
 			return fmt.Errorf("hook 1 has got %v, not yet %s", got, annotation)
 		}
@@ -115,7 +116,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 func TestSecretSays(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, environ(db), "setup")
+	must(t, proctest.Environ(db), "setup")
 	for _, tt := range []struct {
 		name      string
 		variables []string
@@ -135,7 +136,7 @@ func TestSecretSays(t *testing.T) {
 		{"removed without a key", nil, "remove 1", exitDone, "signed no more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(environ(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.Environ(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}

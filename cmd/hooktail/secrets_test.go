@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestNoSecretInLogsOrErrors: what is secret in the configuration, in a hook or
@@ -27,7 +28,7 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 	dsn := strings.Replace(db.DSN, "postgres@", "postgres:"+mark+"11@", 1)
 	p := start(t, db, "HOOKTAIL_DATABASE_URL="+dsn, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=0s")
 	db.Exec(t, strings.Replace(annotate, "'[]'", `'["`+mark+`12"]'`, 1), 7)
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		for _, line := range []string{"hook=1", "hook=6"} {
 			if !strings.Contains(p.err.String(), line) {
 				return fmt.Errorf("the log does not say %q yet", line)
@@ -40,7 +41,7 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 		_, outputs[path] = p.get(t, path)
 	}
 	for _, args := range [][]string{{"hooks", "list"}, {"setup"}, {"setup", "--print"}, {"help", "environment"}, {"teardown"}} {
-		_, stdout, stderr := command(environ(db, "HOOKTAIL_DATABASE_URL="+dsn), args...)
+		_, stdout, stderr := command(proctest.Environ(db, "HOOKTAIL_DATABASE_URL="+dsn), args...)
 		outputs[strings.Join(args, " ")] = stdout + stderr
 	}
 	bad := strings.Replace(dsn, "@/", "@/?sslmode="+mark+"13&x=", 1)

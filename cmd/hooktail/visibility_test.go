@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 func TestSnapshotHides(t *testing.T) {
@@ -62,7 +63,7 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 	t.Cleanup(func() { configure("") }) // or nothing would ever be committed again
 	configure("nobody")
 	conn := db.Connect(t)
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		var names string
 		if err := conn.QueryRow(context.Background(), "SHOW synchronous_standby_names").Scan(&names); err != nil {
 			t.Fatal(err)
@@ -78,7 +79,7 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 		committed <- err
 	}()
 	const asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hooktail' AND query LIKE '%pg_current_snapshot%'"
-	waitFor(t, func() error {
+	proctest.WaitFor(t, func() error {
 		if len(c.Requests()) == 0 && db.QueryText(t, asked) == "0" {
 			return errors.New("the commit has not come as far as the rendering")
 		}

@@ -1,0 +1,59 @@
+package proctest
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+)
+
+// built is the test binary's hooktail: made when it is first asked for, removed by
+// Main. Like cdctest's server it is the one thing that parallel tests share.
+var built struct {
+	once sync.Once
+	dir  string
+	err  error
+}
+
+// Main runs the tests and then removes the program and stops the shared
+// PostgreSQL. Use it in TestMain: os.Exit(proctest.Main(m)).
+func Main(m *testing.M) int {
+	code := cdctest.Main(m)
+	if built.dir != "" {
+		if err := os.RemoveAll(built.dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// Binary is the path of the program, built from this module's sources.
+func Binary(t testing.TB) string {
+	t.Helper()
+	built.once.Do(func() { built.dir, built.err = build() })
+	if built.err != nil {
+		t.Fatalf("build hooktail: %v", built.err)
+	}
+	return filepath.Join(built.dir, name)
+}
+
+func build() (dir string, err error) {
+	if dir, err = os.MkdirTemp("", "hooktail-proctest-"); err != nil {
+		return "", err
+	}
+	args := []string{"build", "-o", filepath.Join(dir, name)}
+	if raceEnabled {
+		args = append(args, "-race")
+	}
+	out, err := exec.Command("go", append(args, "github.com/hooktail/hooktail/cmd/hooktail")...).CombinedOutput()
+	if err != nil {
+		return dir, errors.Join(err, errors.New(string(out)))
+	}
+	return dir, nil
+}

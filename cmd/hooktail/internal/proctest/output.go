@@ -1,0 +1,85 @@
+package proctest
+
+import (
+	"bytes"
+	"regexp"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Patience bounds every wait of a test: long, because it is only reached by a
+// test that fails.
+const Patience = 4 * time.Minute
+
+// Output collects what a program writes and lets a test wait for it. It is safe
+// for concurrent use.
+type Output struct {
+	mu      sync.Mutex
+	text    bytes.Buffer
+	written chan struct{}
+}
+
+// NewOutput is an empty one.
+func NewOutput() *Output { return &Output{written: make(chan struct{}, 1)} }
+
+// Write is the program's.
+func (o *Output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.text.Write(p)
+	select {
+	case o.written <- struct{}{}:
+	default:
+	}
+	return len(p), nil
+}
+
+// String is all that was written so far.
+func (o *Output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// Find waits until the pattern appears and returns its last group, or the whole
+// of what matches where it has none. ended may be closed when nothing will be
+// written any more. One goroutine at a time may wait.
+func (o *Output) Find(t testing.TB, pattern string, ended <-chan struct{}) string {
+	t.Helper()
+	re := regexp.MustCompile(pattern)
+	timeout := time.NewTimer(Patience)
+	defer timeout.Stop()
+	for {
+		if m := re.FindStringSubmatch(o.String()); m != nil {
+			return m[len(m)-1]
+		}
+		select {
+		case <-o.written:
+		case <-ended:
+			if re.FindStringSubmatch(o.String()) == nil {
+				t.Fatalf("the program ended without writing %q:\n%s", pattern, o)
+			}
+		case <-timeout.C:
+			t.Fatalf("the program has not written %q:\n%s", pattern, o)
+		}
+	}
+}
+
+// WaitFor repeats the check until it is nil; the last error says why not.
+func WaitFor(t testing.TB, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(Patience)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		<-tick.C
+	}
+}

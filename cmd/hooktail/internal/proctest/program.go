@@ -1,0 +1,163 @@
+package proctest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+)
+
+// Environ is the environment of a program on the database, without the
+// variables of whoever runs the tests. Later variables win.
+func Environ(db *cdctest.Database, variables ...string) []string {
+	return append([]string{
+		"HOOKTAIL_DATABASE_URL=" + db.DSN,
+		"HOOKTAIL_SLOT=" + db.Name, // slots are the server's, not the database's
+		"HOOKTAIL_HTTP_ADDR=127.0.0.1:0",
+		"HOOKTAIL_LOG_LEVEL=debug",
+	}, variables...)
+}
+
+// Program is a hooktail that runs as a process of its own. It is stopped when the
+// test ends.
+type Program struct {
+	Stdout, Stderr *Output
+	Ops            string // address of the ops server; "" before Started
+
+	process *os.Process
+	ended   chan struct{} // closed when it has ended
+	code    int           // then
+}
+
+// Start runs `hooktail ARGS…` with exactly this environment, and waits for
+// nothing.
+func Start(t testing.TB, environ []string, args ...string) *Program {
+	t.Helper()
+	return StartCommand(t, exec.Command(Binary(t), args...), environ)
+}
+
+// StartCommand is Start for a command that a test has made itself.
+func StartCommand(t testing.TB, cmd *exec.Cmd, environ []string) *Program {
+	t.Helper()
+	p := &Program{Stdout: NewOutput(), Stderr: NewOutput(), ended: make(chan struct{})}
+	cmd.Env = append(environ, "HOME="+os.Getenv("HOME"))
+	cmd.Stdout, cmd.Stderr = p.Stdout, p.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("start the program: %v", err)
+	}
+	p.process = cmd.Process
+	go func() {
+		defer close(p.ended)
+		_ = cmd.Wait() // the code says it
+		p.code = cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() {
+		p.Stop()
+		p.Wait(t)
+	})
+	return p
+}
+
+// Run runs `hooktail run --setup` on the database and waits until it is ready.
+func Run(t testing.TB, db *cdctest.Database, variables ...string) *Program {
+	t.Helper()
+	p := Start(t, Environ(db, variables...), "run", "--setup")
+	p.Ready(t)
+	return p
+}
+
+// Started waits until the ops server listens.
+func (p *Program) Started(t testing.TB) {
+	t.Helper()
+	p.Ops = p.Stderr.Find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
+}
+
+// Ready waits until the program says so.
+func (p *Program) Ready(t testing.TB) {
+	t.Helper()
+	p.Started(t)
+	WaitFor(t, func() error {
+		status, body := p.Get(t, "/readyz")
+		if status != http.StatusOK {
+			return fmt.Errorf("not ready: %s", body)
+		}
+		return nil
+	})
+}
+
+// Get asks the ops server. Status 0 means that it did not answer.
+func (p *Program) Get(t testing.TB, path string) (status int, body string) {
+	t.Helper()
+	response, err := http.Get("http://" + p.Ops + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return response.StatusCode, strings.TrimSpace(string(text))
+}
+
+// PID is the process's.
+func (p *Program) PID() int { return p.process.Pid }
+
+// Stop asks the program to end, as Ctrl-C does.
+func (p *Program) Stop() { _ = p.process.Signal(os.Interrupt) } // it may have ended
+
+// Signal sends it; the program may have ended.
+func (p *Program) Signal(s os.Signal) { _ = p.process.Signal(s) }
+
+// Kill is kill -9, and waits for the end.
+func (p *Program) Kill() {
+	_ = p.process.Kill() // it may have ended
+	<-p.ended
+}
+
+// Ended is closed when the program has ended.
+func (p *Program) Ended() <-chan struct{} { return p.ended }
+
+// Wait waits for the program's end and returns its exit code; -1 if a signal
+// ended it.
+func (p *Program) Wait(t testing.TB) int {
+	t.Helper()
+	select {
+	case <-p.ended:
+	case <-time.After(Patience):
+		t.Fatalf("the program does not end:\n%s", p.Stderr)
+	}
+	return p.code
+}
+
+// Confirmed waits until everything that was committed before it is delivered or
+// parked, and confirmed to the slot that is named after the database.
+func Confirmed(t testing.TB, db *cdctest.Database) {
+	t.Helper()
+	conn := db.Connect(t)
+	defer conn.Close(context.Background())
+	var end string
+	if err := conn.QueryRow(context.Background(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&end); err != nil {
+		t.Fatalf("read WAL position: %v", err)
+	}
+	WaitFor(t, func() error {
+		var confirmed string
+		var done bool
+		err := conn.QueryRow(context.Background(), `SELECT confirmed_flush_lsn::text, confirmed_flush_lsn >= $1::pg_lsn
+			FROM pg_replication_slots WHERE slot_name = $2`, end, db.Name).Scan(&confirmed, &done)
+		if err != nil {
+			t.Fatalf("read slot: %v", err)
+		}
+		if !done {
+			return fmt.Errorf("the slot is confirmed at %s, not yet at %s", confirmed, end)
+		}
+		return nil
+	})
+}
