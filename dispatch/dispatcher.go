@@ -35,7 +35,8 @@ type Dispatcher struct {
 	network network
 	start   func(work func(context.Context))
 	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	wg      sync.WaitGroup // of the attempts
+	looking sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -58,6 +59,7 @@ func New(o Options) *Dispatcher {
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
+		d.looking.Go(func() { d.look(ctx) })
 	}
 	o.Hooks.onChange(d.hookChanged)
 	return d
@@ -205,6 +207,7 @@ func (d *Dispatcher) Close() {
 	d.mu.Unlock()
 	d.budget.close()
 	d.cancel()
+	d.looking.Wait()
 	d.wg.Wait()
 	if d.writer != nil {
 		d.writer.close(writeWithin)
