@@ -35,8 +35,7 @@ type Dispatcher struct {
 	network network
 	start   func(work func(context.Context))
 	cancel  context.CancelFunc
-	wg      sync.WaitGroup // of the attempts
-	looking sync.WaitGroup
+	wg      sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -59,7 +58,6 @@ func New(o Options) *Dispatcher {
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
-		d.looking.Go(func() { d.look(ctx) })
 	}
 	o.Hooks.onChange(d.hookChanged)
 	return d
@@ -207,7 +205,6 @@ func (d *Dispatcher) Close() {
 	d.mu.Unlock()
 	d.budget.close()
 	d.cancel()
-	d.looking.Wait()
 	d.wg.Wait()
 	if d.writer != nil {
 		d.writer.close(writeWithin)

@@ -26,6 +26,7 @@ type arrows struct {
 // have may not exist.
 func allowed() map[string]arrows {
 	const (
+		bench        = "cmd/hooktail-bench"
 		cdc          = "cdc"
 		cdctest      = "cdc/cdctest"
 		throwaway    = "cdc/throwaway"
@@ -33,7 +34,6 @@ func allowed() map[string]arrows {
 		conformance  = "cmd/hooktail/internal/conformance"
 		dispatch     = "dispatch"
 		dispatchtest = "dispatch/dispatchtest"
-		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
@@ -52,12 +52,12 @@ func allowed() map[string]arrows {
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
+		bench:        {must: []string{throwaway, testdata}},
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
 		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
-		faults:       {tests: []string{proctest, cdctest, dispatchtest, throwaway}},
 		testdata:     {},
 	}
 }

@@ -2,5 +2,4 @@
 
 package proctest
 
-// RaceEnabled is whether the tests, and so the program, have the race detector.
-const RaceEnabled = true
+const raceEnabled = true

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/testdata"
+)
+
+// bench is one run of the program: a server, the programs, a receiver.
+type bench struct {
+	o        options
+	server   *throwaway.Server
+	hooktail string // path of the binary
+	self     string
+	receiver *receiver
+	results  *results
+	progress io.Writer
+	stages   int // made so far
+}
+
+// measure runs the scenarios one after the other and prints the table. A scenario
+// that fails is reported and does not keep the others from running.
+func measure(ctx context.Context, o options, stdout, progress io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "hooktail-bench-")
+	if err != nil {
+		return fmt.Errorf("make directory: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	b := &bench{o: o, hooktail: filepath.Join(dir, "hooktail"), progress: progress}
+	if b.self, err = os.Executable(); err != nil {
+		return fmt.Errorf("find the own program: %w", err)
+	}
+	if err := b.build(ctx, dir); err != nil {
+		return err
+	}
+	if b.receiver, err = listen("127.0.0.1:0"); err != nil {
+		return err
+	}
+	defer b.receiver.close()
+	if b.results, err = newResults(o.json); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.results.close()) }()
+
+	began := time.Now()
+	for _, s := range o.scenarios {
+		fmt.Fprintf(progress, "%s: %s\n", s.name, s.what)
+		if failed := b.scenario(ctx, s); failed != nil {
+			if ctx.Err() != nil {
+				return failed
+			}
+			err = errors.Join(err, fmt.Errorf("scenario %s: %w", s.name, failed))
+			fmt.Fprintln(progress, "  failed:", failed)
+		}
+	}
+	fmt.Fprintf(progress, "%s in all\n", time.Since(began).Round(time.Second))
+	return errors.Join(err, b.results.print(stdout))
+}
+
+// scenario runs one of them on a server of its own.
+func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
+	settings := map[string]string{
+		// The figures are of the programs, not of the server's housekeeping.
+		"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "32GB", "shared_buffers": "256MB",
+	}
+	for name, value := range s.settings {
+		settings[name] = value
+	}
+	if b.server, err = throwaway.Start(ctx, throwaway.Options{Settings: settings}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.server.Close()) }()
+	admin, err := pgx.Connect(ctx, b.server.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer admin.Close(context.WithoutCancel(ctx))
+	if err := b.results.describe(ctx, admin); err != nil {
+		return err
+	}
+	if _, err := admin.Exec(ctx, "CREATE DATABASE base"); err != nil {
+		return fmt.Errorf("create database: %w", err)
+	}
+	conn, err := pgx.Connect(ctx, b.server.DSN("base"))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := testdata.Load(ctx, conn); err != nil {
+		return err
+	}
+	if err := conn.Close(ctx); err != nil {
+		return fmt.Errorf("disconnect: %w", err)
+	}
+	return s.run(ctx, b)
+}
+
+// build makes the hooktail that is measured, as it is released: for profiles with
+// another main, which writes them when it ends.
+func (b *bench) build(ctx context.Context, dir string) error {
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", b.hooktail}
+	if b.o.profile != "" {
+		overlay, err := profiling(ctx, dir)
+		if err != nil {
+			return err
+		}
+		args = []string{"build", "-overlay", overlay, "-o", b.hooktail}
+	}
+	cmd := exec.CommandContext(ctx, "go", append(args, "github.com/hooktail/hooktail/cmd/hooktail")...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build hooktail: %w: %s", err, out)
+	}
+	return nil
+}
+
+// reps is how often a scenario repeats.
+func (b *bench) reps(usual, quick int) int {
+	switch {
+	case b.o.reps > 0:
+		return b.o.reps
+	case b.o.quick:
+		return quick
+	default:
+		return usual
+	}
+}
+
+// size is how large a load is.
+func (b *bench) size(usual, quick int) int {
+	if b.o.quick {
+		return quick
+	}
+	return usual
+}

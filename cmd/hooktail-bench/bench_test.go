@@ -1,0 +1,118 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// TestReceiverCountsEachRowOnce: a row that comes twice is counted as again, one
+// that is not expected as another.
+func TestReceiverCountsEachRowOnce(t *testing.T) {
+	t.Parallel()
+	r, err := listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.close()
+	counted := r.expect(2, 7, 2)
+	client := &http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	for _, request := range []struct{ hook, id int }{{1, 7}, {2, 8}, {2, 8}, {1, 9}, {3, 7}, {2, 7}, {1, 8}} {
+		body := []byte(`{"action": "ANNOTATION_CREATED", "annotation": {"id": ` + strconv.Itoa(request.id) + `, "x": "` + strings.Repeat("x", 1000) + `"}}`)
+		post(t.Context(), client, r.url(request.hook), body)
+	}
+	select {
+	case <-counted.done:
+	case <-time.After(time.Minute):
+		t.Fatal(counted)
+	}
+	if again, others := counted.again.Load(), counted.others.Load(); again != 1 || others != 2 {
+		t.Errorf("%d came again and %d were not expected; want 1 and 2", again, others)
+	}
+	first, last := counted.span(0)
+	if last.Before(first) || counted.arrived(0).Before(first) {
+		t.Errorf("from %s to %s, the first row at %s", first, last, counted.arrived(0))
+	}
+}
+
+func TestNullBodyIsJSON(t *testing.T) {
+	t.Parallel()
+	rel := &pglogrepl.RelationMessage{RelationName: "task"}
+	row := &pglogrepl.TupleData{}
+	for _, c := range []struct {
+		name string
+		oid  uint32
+		text string
+	}{
+		{"id", pgtype.Int4OID, "12"},
+		{"data", pgtype.JSONBOID, `{"text": "a \"b\""}`},
+		{"is_labeled", pgtype.BoolOID, "t"},
+		{"created_at", pgtype.TimestamptzOID, "2026-11-25 16:00:00+00"},
+	} {
+		rel.Columns = append(rel.Columns, &pglogrepl.RelationMessageColumn{Name: c.name, DataType: c.oid})
+		row.Columns = append(row.Columns, &pglogrepl.TupleDataColumn{DataType: pglogrepl.TupleDataTypeText, Data: []byte(c.text)})
+	}
+	rel.Columns = append(rel.Columns, &pglogrepl.RelationMessageColumn{Name: "meta", DataType: pgtype.JSONBOID})
+	row.Columns = append(row.Columns, &pglogrepl.TupleDataColumn{DataType: pglogrepl.TupleDataTypeNull})
+	var body bytes.Buffer
+	if err := json.Compact(&body, nullBody(rel, row)); err != nil {
+		t.Fatal(err)
+	}
+	want := `{"action":"INSERT","task":{"id":12,"data":{"text":"a \"b\""},"is_labeled":true,"created_at":"2026-11-25 16:00:00+00","meta":null}}`
+	if body.String() != want {
+		t.Errorf("got  %s\nwant %s", &body, want)
+	}
+}
+
+// TestTableJudgesTheMedianOfTheRatios: what is compared is each repetition with
+// its neighbour, not one median with another.
+func TestTableJudgesTheMedianOfTheRatios(t *testing.T) {
+	t.Parallel()
+	r, err := newResults("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rep, rates := range [][2]float64{{10_000, 9000}, {20_000, 15_000}, {30_000, 30_000}} {
+		for i, of := range []system{null, hooktail} {
+			s := newSample("backlog", of, "", rep)
+			s.set("rate", rates[i])
+			s.set("peak_mib", 65)
+			if err := r.add(s); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var out bytes.Buffer
+	if err := r.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| backlog, events/s | 20.0 k (10.0 k–30.0 k) | 15.0 k (9.0 k–30.0 k) | 0.90 (0.75–1) | ≥ 0.80 | kept |\n",
+		"| backlog, peak MiB |  | 65 |  | ≤ 64 | **missed** |\n",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the table lacks %s\n%s", want, &out)
+		}
+	}
+}
+
+func TestScenariosAreChosenByName(t *testing.T) {
+	t.Parallel()
+	o, err := parseOptions([]string{"-scenarios", "trickle,burst", "-quick"}, io.Discard)
+	if err != nil || len(o.scenarios) != 2 || o.scenarios[0].name != "burst" || !o.quick {
+		t.Errorf("options %+v, error %v", o, err)
+	}
+	if err := execute(context.Background(), []string{"-scenarios", "sprint"}, io.Discard, io.Discard); err == nil {
+		t.Error("a scenario that does not exist is no error")
+	}
+}

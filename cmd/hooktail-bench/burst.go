@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// burst is one-row transactions, as annotators make them, in quick succession.
+func burst(ctx context.Context, b *bench) error {
+	n := b.size(30_000, 10_000)
+	s, err := b.stage(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := s.hooks(ctx, 1); err != nil {
+		return err
+	}
+	for rep := range b.reps(5, 2) {
+		if err := s.backlog(ctx, rep, n); err != nil {
+			return fmt.Errorf("backlog: %w", err)
+		}
+		for _, of := range interleaved(rep) {
+			if err := s.live(ctx, of, rep, n); err != nil {
+				return fmt.Errorf("live: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// backlog lets each system take the same backlog, from a slot of its own.
+func (s *stage) backlog(ctx context.Context, rep, n int) error {
+	slots := map[system]string{}
+	for _, of := range interleaved(rep) {
+		slot, err := s.slot(ctx)
+		if err != nil {
+			return err
+		}
+		slots[of] = slot
+	}
+	first := s.annotations(n)
+	if err := s.annotate(ctx, first, n); err != nil {
+		return err
+	}
+	for _, of := range interleaved(rep) {
+		if _, err := s.drain(ctx, drained{scenario: "backlog", of: of, rep: rep, slot: slots[of], hooks: 1, first: first, n: n}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drained says what a system takes from a slot, and under which name that counts.
+type drained struct {
+	scenario string
+	of       system
+	name     string // that counts instead of the system's, if there are several of it
+	rep      int
+	slot     string
+	hooks    int // that get each row
+	first    int64
+	n        int // rows
+	env      []string
+}
+
+// drain starts the system on a slot with a backlog, waits until all has arrived,
+// and records the rate between the first and the last arrival.
+func (s *stage) drain(ctx context.Context, d drained) (sample, error) {
+	out := newSample(d.scenario, d.of, d.name, d.rep)
+	t := s.b.receiver.expect(d.hooks, d.first, d.n)
+	p, err := s.start(d.of, d.slot, d.hooks, d.env...)
+	if err != nil {
+		return out, err
+	}
+	defer s.end(d.of, p)
+	if err := p.await(ctx, t.started, t); err != nil {
+		return out, err
+	}
+	from, err := s.meter(ctx, p)
+	if err != nil {
+		return out, err
+	}
+	if err := p.await(ctx, t.done, t); err != nil {
+		return out, err
+	}
+	to, err := s.meter(ctx, p)
+	if err != nil {
+		return out, err
+	}
+	begun, ended := t.span(0)
+	arrivals := d.n * d.hooks
+	out.set("start_s", begun.Sub(p.started).Seconds())
+	out.set("rate", float64(arrivals)/ended.Sub(begun).Seconds())
+	out.used(from, to, arrivals)
+	out.set("again", float64(t.again.Load()))
+	s.end(d.of, p)
+	return out, s.b.record(out, s.drop(ctx, d.slot))
+}
+
+// live lets a system follow while the annotations are made.
+func (s *stage) live(ctx context.Context, of system, rep, n int) error {
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	out := newSample("live", of, "", rep)
+	p, err := s.warm(ctx, of, slot)
+	if err != nil {
+		return err
+	}
+	defer s.end(of, p)
+	first := s.annotations(n)
+	t := s.b.receiver.expect(1, first, n)
+	from, err := s.meter(ctx, p)
+	if err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := s.annotate(ctx, first, n); err != nil {
+		return err
+	}
+	out.set("load_s", time.Since(began).Seconds())
+	if err := p.await(ctx, t.done, t); err != nil {
+		return err
+	}
+	to, err := s.meter(ctx, p)
+	if err != nil {
+		return err
+	}
+	_, ended := t.span(0)
+	out.set("rate", float64(n)/ended.Sub(began).Seconds())
+	out.used(from, to, n)
+	s.end(of, p)
+	return s.b.record(out, s.drop(ctx, slot))
+}
+
+// warm starts a system and lets one annotation through.
+func (s *stage) warm(ctx context.Context, of system, slot string, env ...string) (*program, error) {
+	first := s.annotations(1)
+	t := s.b.receiver.expect(1, first, 1)
+	if err := s.annotate(ctx, first, 1); err != nil {
+		return nil, err
+	}
+	p, err := s.start(of, slot, 1, env...)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.await(ctx, t.done, t); err != nil {
+		s.end(of, p)
+		return nil, err
+	}
+	return p, nil
+}

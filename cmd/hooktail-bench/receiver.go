@@ -1,0 +1,185 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// receiver answers 200 to every request, as cheaply as a Go program can: it reads
+// the head, finds the first id of the body, and skips the rest. It is the same for
+// all that are measured. A request to /N is hook N's.
+type receiver struct {
+	listener net.Listener
+	wg       sync.WaitGroup
+	current  atomic.Pointer[tally]
+}
+
+// listen starts a receiver; close it.
+func listen(address string) (*receiver, error) {
+	listener, err := net.Listen("tcp", address) //nolint:noctx // it ends with close
+	if err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	r := &receiver{listener: listener}
+	r.current.Store(newTally(0, 0, 0))
+	r.wg.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			r.wg.Go(func() {
+				defer conn.Close()
+				_ = r.serve(conn) // a sender that goes says nothing of the receiver
+			})
+		}
+	})
+	return r, nil
+}
+
+// close ends the receiver. Its connections end with their senders.
+func (r *receiver) close() { _ = r.listener.Close() } // nobody is left to be told
+
+// url is hook n's.
+func (r *receiver) url(hook int) string { return fmt.Sprintf("http://%s/%d", r.listener.Addr(), hook) }
+
+// expect counts from now on what comes of n rows, the first of which has that id,
+// to that many hooks.
+func (r *receiver) expect(hooks int, first int64, n int) *tally {
+	t := newTally(hooks, first, n)
+	r.current.Store(t)
+	return t
+}
+
+var (
+	answer        = []byte("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	contentLength = []byte("Content-Length: ")
+	idKey         = []byte(`"id": `)
+)
+
+// peeked is as far as a body is looked at.
+const peeked = 256
+
+func (r *receiver) serve(conn net.Conn) error {
+	in := bufio.NewReaderSize(conn, 32<<10)
+	for {
+		line, err := in.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		hook, ok := number(line[len("POST /"):])
+		if !ok {
+			return errors.New("not a hook's path")
+		}
+		length := int64(-1)
+		for len(line) > 2 {
+			if line, err = in.ReadSlice('\n'); err != nil {
+				return err
+			}
+			if bytes.HasPrefix(line, contentLength) {
+				length, _ = number(line[len(contentLength):])
+			}
+		}
+		head, err := in.Peek(int(min(length, peeked)))
+		if err != nil {
+			return err
+		}
+		id := int64(-1)
+		if at := bytes.Index(head, idKey); at >= 0 {
+			id, _ = number(head[at+len(idKey):])
+		}
+		if _, err := in.Discard(int(length)); err != nil {
+			return err
+		}
+		r.current.Load().add(int(hook), id)
+		if _, err := conn.Write(answer); err != nil {
+			return err
+		}
+	}
+}
+
+// number reads the digits that text begins with.
+func number(text []byte) (n int64, ok bool) {
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			break
+		}
+		n, ok = n*10+int64(c-'0'), true
+	}
+	return n, ok
+}
+
+// tally is what has come of what is expected. It is safe for concurrent use.
+type tally struct {
+	hooks, n int
+	first    int64
+
+	seen    []atomic.Int64 // by hook and row: when it came first, in ns since began
+	left    atomic.Int64   // that have not come
+	again   atomic.Int64   // came more than once
+	others  atomic.Int64   // are not expected
+	began   time.Time
+	started chan struct{} // closed with the first
+	done    chan struct{} // closed with the last
+	once    sync.Once
+}
+
+func newTally(hooks int, first int64, n int) *tally {
+	t := &tally{
+		hooks: hooks, n: n, first: first, seen: make([]atomic.Int64, hooks*n), began: time.Now(),
+		started: make(chan struct{}), done: make(chan struct{}),
+	}
+	t.left.Store(int64(hooks * n))
+	return t
+}
+
+func (t *tally) add(hook int, id int64) {
+	at := id - t.first
+	if at < 0 || at >= int64(t.n) || hook < 1 || hook > t.hooks {
+		t.others.Add(1)
+		return
+	}
+	if !t.seen[(hook-1)*t.n+int(at)].CompareAndSwap(0, int64(time.Since(t.began))) {
+		t.again.Add(1)
+		return
+	}
+	t.once.Do(func() { close(t.started) })
+	if t.left.Add(-1) == 0 {
+		close(t.done)
+	}
+}
+
+// span is when the first and the last row came to a hook, all hooks if it is 0.
+func (t *tally) span(hook int) (first, last time.Time) {
+	from, to := 0, len(t.seen)
+	if hook > 0 {
+		from, to = (hook-1)*t.n, hook*t.n
+	}
+	var least, most int64
+	for i := from; i < to; i++ {
+		at := t.seen[i].Load()
+		if at == 0 {
+			continue
+		}
+		if least == 0 || at < least {
+			least = at
+		}
+		most = max(most, at)
+	}
+	return t.began.Add(time.Duration(least)), t.began.Add(time.Duration(most))
+}
+
+// arrived is when row i came to hook 1.
+func (t *tally) arrived(i int) time.Time { return t.began.Add(time.Duration(t.seen[i].Load())) }
+
+// String says how far it is.
+func (t *tally) String() string {
+	return strconv.FormatInt(int64(len(t.seen))-t.left.Load(), 10) + " of " + strconv.Itoa(len(t.seen)) + " arrived"
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// sample is what one repetition has measured.
+type sample struct {
+	Scenario   string             `json:"scenario"`
+	System     string             `json:"system"`
+	Repetition int                `json:"repetition"`
+	At         time.Time          `json:"at"`
+	Values     map[string]float64 `json:"values"`
+}
+
+func newSample(scenario string, of system, name string, rep int) sample {
+	return sample{scenario, cmp.Or(name, string(of)), rep, time.Now().UTC(), map[string]float64{}}
+}
+
+func (s *sample) set(measure string, value float64) { s.Values[measure] = value }
+
+// String is one line for a person.
+func (s sample) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-9s %-10s", s.Scenario, s.System)
+	for _, measure := range measures() {
+		if value, ok := s.Values[measure]; ok {
+			fmt.Fprintf(&b, " %s=%s", measure, figure(value))
+		}
+	}
+	return b.String()
+}
+
+// measures are the names of the values, in the order in which they are shown.
+func measures() []string {
+	return []string{
+		"rate", "p50_ms", "p99_ms", "start_s", "load_s", "cpu_s", "peak_mib", "walsender_s", "sessions_s", "again",
+	}
+}
+
+// figure is a value with three digits that count.
+func figure(v float64) string {
+	switch {
+	case v >= 1000:
+		return fmt.Sprintf("%.1f k", v/1000)
+	case v >= 100 || v == float64(int(v)):
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+// results keeps the samples of a run.
+type results struct {
+	file    *os.File // nil: they are not written
+	samples []sample
+	server  string // version
+	began   time.Time
+}
+
+func newResults(name string) (*results, error) {
+	r := &results{began: time.Now()}
+	if name == "" {
+		return r, nil
+	}
+	var err error
+	if r.file, err = os.Create(name); err != nil {
+		return nil, fmt.Errorf("write results: %w", err)
+	}
+	return r, nil
+}
+
+func (r *results) close() error {
+	if r.file == nil {
+		return nil
+	}
+	return r.file.Close()
+}
+
+// describe notes what the server is.
+func (r *results) describe(ctx context.Context, conn *pgx.Conn) error {
+	if err := conn.QueryRow(ctx, "SHOW server_version").Scan(&r.server); err != nil {
+		return fmt.Errorf("read the server's version: %w", err)
+	}
+	r.server, _, _ = strings.Cut(r.server, " ")
+	return nil
+}
+
+func (r *results) add(s sample) error {
+	r.samples = append(r.samples, s)
+	if r.file == nil {
+		return nil
+	}
+	line, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	if _, err := r.file.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	return nil
+}
+
+// values are a measure's, by repetition.
+func (r *results) values(scenario, system, measure string) map[int]float64 {
+	found := map[int]float64{}
+	for _, s := range r.samples {
+		if v, ok := s.Values[measure]; ok && s.Scenario == scenario && s.System == system {
+			found[s.Repetition] = v
+		}
+	}
+	return found
+}
+
+// spread is the median of values and their bounds.
+type spread struct{ least, median, most float64 }
+
+func spreadOf(values []float64) spread {
+	slices.Sort(values)
+	n := len(values)
+	s := spread{values[0], values[n/2], values[n-1]}
+	if n%2 == 0 {
+		s.median = (values[n/2-1] + values[n/2]) / 2
+	}
+	return s
+}
+
+// String is the median, with the bounds where there are several values.
+func (s spread) String() string {
+	if s.least == s.most {
+		return figure(s.median)
+	}
+	return fmt.Sprintf("%s (%s–%s)", figure(s.median), figure(s.least), figure(s.most))
+}
+
+// machine says where it was measured.
+func (r *results) machine() string {
+	model := runtime.GOARCH
+	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(info), "model name\t: "); ok {
+			model, _, _ = strings.Cut(rest, "\n")
+		}
+	}
+	return fmt.Sprintf("%d cores of %s, %s/%s, %s, PostgreSQL %s, %s, %s of measuring",
+		runtime.NumCPU(), model, runtime.GOOS, runtime.GOARCH, runtime.Version(), r.server,
+		r.began.UTC().Format("2006-01-02 15:04 UTC"), time.Since(r.began).Round(time.Second))
+}
