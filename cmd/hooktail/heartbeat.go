@@ -32,13 +32,17 @@ type heartbeat struct {
 	log  *slog.Logger
 
 	mu       sync.Mutex
+	began    time.Time
+	sent     time.Time     // of the newest message, written or not
+	back     time.Time     // when the newest message that came back had been sent
+	commit   time.Time     // of the newest transaction that was handed over
 	seen     time.Time     // when the last message came back
 	trip     time.Duration // how long its round trip took
 	writeErr error         // why the last message could not be written
 }
 
 func newHeartbeat(pool *pgxpool.Pool, log *slog.Logger) *heartbeat {
-	return &heartbeat{pool: pool, log: log}
+	return &heartbeat{pool: pool, log: log, began: time.Now()}
 }
 
 // run writes the messages until the context ends.
@@ -60,8 +64,11 @@ func (h *heartbeat) run(ctx context.Context) error {
 func (h *heartbeat) write(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, beatEvery)
 	defer cancel()
-	now := strconv.FormatInt(time.Now().UnixNano(), 10)
-	_, err := h.pool.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, now)
+	now := time.Unix(0, time.Now().UnixNano()) // as it will come back
+	h.mu.Lock()
+	h.sent = now
+	h.mu.Unlock()
+	_, err := h.pool.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, strconv.FormatInt(now.UnixNano(), 10))
 	if err != nil && ctx.Err() == nil {
 		h.log.Debug("heartbeat not written", "error", err)
 	}
@@ -79,7 +86,36 @@ func (h *heartbeat) received(content string) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.seen, h.trip = now, now.Sub(time.Unix(0, sent))
+	h.back = time.Unix(0, sent)
+	h.seen, h.trip = now, now.Sub(h.back)
+}
+
+// handedOver notes the commit of a transaction that the stream has handed over.
+func (h *heartbeat) handedOver(commit time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.commit = commit
+}
+
+// lag is how far the stream is behind the database in time: the last round trip
+// where every message has come back, else the age of the newest that is known to
+// have been read, message or transaction. A message under way hides what was
+// committed since the one before, so on a quiet database lag may for the moment of
+// its flight be as large as the pause between two.
+func (h *heartbeat) lag() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.sent.IsZero() && h.back.Equal(h.sent) {
+		return h.trip
+	}
+	newest := h.began // nothing was read yet
+	if !h.back.IsZero() || !h.commit.IsZero() {
+		newest = h.back
+		if h.commit.After(h.back) {
+			newest = h.commit
+		}
+	}
+	return max(0, time.Since(newest)) // the database's clock may be ahead
 }
 
 // age is how long ago the last message came back, and its round trip; ok is

@@ -8,16 +8,13 @@ import (
 
 // registerStream makes the stream's state readable for Prometheus. It is asked
 // for when somebody scrapes; nothing is counted twice.
-func registerStream(registry prometheus.Registerer, stream *cdc.Stream, beat *heartbeat) {
+func registerStream(registry prometheus.Registerer, stream *cdc.Stream, beat *heartbeat, guard *diskGuard) {
+	registry.MustRegister(guard)
 	gauge := func(name, help string, value func() float64) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
 	}
-	gauge("hooktail_slot_lag_bytes", "WAL between what is confirmed and what the server has read for the slot.", func() float64 {
-		s := stream.Stats()
-		if s.ServerEnd < s.Confirmed {
-			return 0
-		}
-		return float64(s.ServerEnd - s.Confirmed)
+	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func() float64 {
+		return beat.lag().Seconds()
 	})
 	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func() float64 {
 		return float64(stream.Stats().QueueBytes)

@@ -31,6 +31,7 @@ type pipeline struct {
 	renderer   *mapping.Renderer
 	dispatcher *dispatch.Dispatcher
 	settle     time.Duration
+	handedOver func(commit time.Time) // is told of every part
 	log        *slog.Logger
 }
 
@@ -97,6 +98,7 @@ func (p *pipeline) take(ctx context.Context) error {
 			return err
 		}
 		for _, part := range parts {
+			p.handedOver(part.Time)
 			if err := p.part(ctx, part); err != nil {
 				return fmt.Errorf("transaction at %s: %w", part.Commit, err)
 			}

@@ -44,7 +44,7 @@ func TestREADMEMetricsAreReal(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	dispatch.NewMetrics(registry)
 	mapping.NewMetrics(registry)
-	registerStream(registry, cdc.New(cdc.Options{}), newHeartbeat(nil, nil))
+	registerStream(registry, cdc.New(cdc.Options{}), newHeartbeat(nil, nil), newDiskGuard(nil, "", nil))
 	descriptions := make(chan *prometheus.Desc, 1000)
 	registry.Describe(descriptions)
 	close(descriptions)

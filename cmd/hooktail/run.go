@@ -110,7 +110,8 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	reading.OnHeartbeat = beat.received
 	stream := cdc.New(reading)
-	registerStream(s.registry, stream, beat)
+	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
+	registerStream(s.registry, stream, beat, guard)
 
 	sender, err := s.sender(parked.signing.of)
 	if err != nil {
@@ -145,14 +146,15 @@ func (s *sidecar) run(ctx context.Context) error {
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
 		settle:     s.cfg.Settle,
+		handedOver: beat.handedOver,
 		log:        s.log,
 	}
-	return s.supervise(ctx, p, beat, parked, ops)
+	return s.supervise(ctx, p, beat, guard, parked, ops)
 }
 
 // supervise runs the goroutines of the program and ends them in the order of
 // the path: no new transactions, then what is on its way, then the connection.
-func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, parked *parkingRoom, ops *opsServer) error {
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, guard *diskGuard, parked *parkingRoom, ops *opsServer) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -167,6 +169,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
+	start(func() error { guard.run(work); return nil })
 	start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })

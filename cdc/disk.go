@@ -1,0 +1,51 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Querier is what single questions are asked with: a pgx connection,
+// transaction or pool.
+type Querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// Disk is what a slot makes its server keep, and how long that may go on. Sizes
+// are in bytes of WAL.
+type Disk struct {
+	End       LSN   // of the server's WAL
+	Confirmed LSN   // of the slot; 0: none
+	Retained  int64 // kept for the slot: from its restart_lsn to End
+	// Safe is what may be written until the slot is lost: 0 if it is lost or may be at
+	// any moment, NoLimit if it never is, and the disk fills instead.
+	Safe int64
+	Lost bool
+}
+
+// NoLimit is a Disk's Safe where max_slot_wal_keep_size does not bound what slots
+// retain.
+const NoLimit = -1
+
+// ReadDisk asks a primary server for what it keeps for the slot. It needs no
+// privilege. A slot that does not exist is a *Fault.
+// https://www.postgresql.org/docs/current/view-pg-replication-slots.html
+func ReadDisk(ctx context.Context, q Querier, slot string) (Disk, error) {
+	var d Disk
+	err := q.QueryRow(ctx, `SELECT now.lsn, coalesce(s.confirmed_flush_lsn, '0/0'),
+			coalesce(pg_catalog.pg_wal_lsn_diff(now.lsn, s.restart_lsn), 0)::bigint,
+			CASE WHEN s.wal_status = 'lost' THEN 0 WHEN s.safe_wal_size IS NULL THEN $2 ELSE greatest(s.safe_wal_size, 0) END::bigint,
+			coalesce(s.wal_status = 'lost', false)
+		FROM pg_catalog.pg_replication_slots s, (SELECT pg_catalog.pg_current_wal_lsn() AS lsn) now
+		WHERE s.slot_name = $1`, slot, int64(NoLimit)).Scan(&d.End, &d.Confirmed, &d.Retained, &d.Safe, &d.Lost)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Disk{}, slotMissing(slot)
+	}
+	if err != nil {
+		return Disk{}, fmt.Errorf("read what slot %q retains: %w", slot, err)
+	}
+	return d, nil
+}
