@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 
@@ -106,10 +107,11 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 			other.sought = false
 		}
 		if ctx.Err() == nil {
-			l.log.Error("the store of parked deliveries did not answer; trying again", "hook", l.hook, "error", err)
+			l.store.trouble.Failed(ctx, l.log, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
 		}
 		return verdict{step: retry, delay: time.Second}
 	}
+	l.store.answered(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, other := range items {

@@ -133,6 +133,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network,
 			empty: func() { d.retire(hook) },
 		}
+		l.failures.hook, l.failures.log = hook, d.o.Log
 		l.store, l.maxBytes = d.writer, d.o.MaxParked
 		l.after, l.lowest = theEnd(), theEnd()
 		l.halted, l.paused = d.halted, d.halted
@@ -161,6 +162,7 @@ func (d *Dispatcher) retire(hook int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if l := d.lanes[hook]; l != nil && l.isEmpty() {
+		l.failures.close()
 		delete(d.lanes, hook)
 		d.o.Metrics.forget(hook)
 	}

@@ -19,6 +19,8 @@ type lane struct {
 	log     *slog.Logger
 	metrics *hookMetrics
 
+	failures failures // the log of them
+
 	start    func(work func(context.Context)) // a goroutine that Close waits for
 	grown    func(bytes int64)                // a letter has become larger
 	finished func(done func(), l *letter)     // called once per item, outside of the lock
@@ -52,6 +54,7 @@ func (l *lane) add(it *item) {
 	l.mu.Unlock()
 	if !accepted {
 		l.metrics.count(it.Action, dead)
+		l.reportUnsent(it, ReasonSuspended)
 		l.finished(it.done, it.letter)
 	}
 }
@@ -71,6 +74,7 @@ func (l *lane) changed() {
 
 // close lets nothing start any more.
 func (l *lane) close() {
+	l.failures.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true

@@ -7,13 +7,15 @@ import (
 	"time"
 )
 
-// report logs and counts an attempt: a success at DEBUG, a failure at ERROR with
-// what comes next. Nothing of the payload, of header values, and of the URL's
-// credentials and query is in it.
+// report logs and counts an attempt: a success at DEBUG; of failures the first of a
+// hook at ERROR, with what comes next, and those that follow as failures has it.
+// Nothing of the payload, of header values, and of the URL's credentials and query
+// is in it.
 func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	l.metrics.attempt(o)
 	if v.step == deliver {
 		l.metrics.latency(it.sinceCommit())
+		l.failures.succeeded()
 		if l.log.Enabled(ctx, slog.LevelDebug) {
 			l.log.LogAttrs(ctx, slog.LevelDebug,
 				fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
@@ -29,16 +31,18 @@ func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 		attrs = append(attrs, slog.String("error", o.Err.Error()))
 	}
 	if v.step == bury {
-		l.log.LogAttrs(ctx, slog.LevelError, "Webhook failed for good: the delivery is dead", append(attrs, fate(v)...)...)
+		level, attrs := l.failures.failed(append(attrs, fate(v.reason)...), true)
+		l.log.LogAttrs(ctx, level, "Webhook failed for good: the delivery is dead", attrs...)
 		return
 	}
-	attrs = append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC()))
-	l.log.LogAttrs(ctx, slog.LevelError, "Webhook failed: it will be tried again", attrs...)
+	level, attrs := l.failures.failed(append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC())), false)
+	l.log.LogAttrs(ctx, level, "Webhook failed: it will be tried again", attrs...)
 }
 
-// reportBuried logs a delivery that died without an attempt.
-func (l *lane) reportBuried(it *item, v verdict) {
-	l.log.LogAttrs(context.Background(), slog.LevelError, "Webhook not sent: the delivery is dead", append(l.about(it), fate(v)...)...)
+// reportUnsent logs a delivery that died without an attempt.
+func (l *lane) reportUnsent(it *item, reason Reason) {
+	level, attrs := l.failures.failed(append(l.about(it), fate(reason)...), true)
+	l.log.LogAttrs(context.Background(), level, "Webhook not sent: the delivery is dead", attrs...)
 }
 
 func (l *lane) about(it *item) []slog.Attr {
@@ -48,6 +52,6 @@ func (l *lane) about(it *item) []slog.Attr {
 	}
 }
 
-func fate(v verdict) []slog.Attr {
-	return []slog.Attr{slog.String("reason", v.reason.String()), slog.String("remedy", v.reason.remedy())}
+func fate(reason Reason) []slog.Attr {
+	return []slog.Attr{slog.String("reason", reason.String()), slog.String("remedy", reason.remedy())}
 }

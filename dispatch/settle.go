@@ -110,7 +110,7 @@ func (l *lane) tell(it *item, v verdict, made bool) {
 	case bury:
 		l.metrics.count(it.Action, dead)
 		if !made {
-			l.reportBuried(it, v)
+			l.reportUnsent(it, v.reason)
 		}
 	}
 }

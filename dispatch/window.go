@@ -140,6 +140,7 @@ func (l *lane) put(it *item) {
 	it.stored = true
 	l.store.add(note{kind: insert, lane: l, item: it, row: it.row()})
 	l.metrics.count(it.Action, parked)
+	l.failures.stored()
 }
 
 // beginTail lets the store alone have what comes from now on, and what there is

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/trouble"
 )
 
 // Bounds of one transaction. Bodies count as they are built: one that is larger
@@ -48,6 +49,7 @@ type writer struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
+	trouble trouble.Repeat
 
 	mu     sync.Mutex
 	notes  []note
@@ -203,14 +205,24 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
 	for wait := first; ; wait = min(2*wait, longest) {
 		err := f(ctx)
-		if err == nil || ctx.Err() != nil {
+		if err == nil {
+			w.answered(ctx)
+			return nil
+		}
+		if ctx.Err() != nil {
 			return err
 		}
-		w.log.Error("the store of parked deliveries did not answer; trying again: the slot waits for it", "error", err, "next", wait)
+		w.trouble.Failed(ctx, w.log, "the store of parked deliveries did not answer; trying again: the slot waits for it",
+			slog.Any("error", err), slog.Duration("next", wait))
 		if pause(ctx, wait); ctx.Err() != nil {
 			return err
 		}
 	}
+}
+
+// answered ends what failed has begun in the log.
+func (w *writer) answered(ctx context.Context) {
+	w.trouble.Worked(ctx, w.log, "the store of parked deliveries answers again")
 }
 
 // pause waits, but not longer than ctx lasts.

@@ -39,16 +39,17 @@ func allowed() map[string]arrows {
 		parking      = "dispatch/parking"
 		proctest     = "cmd/hooktail/internal/proctest"
 		testdata     = "testdata"
+		trouble      = "trouble"
 	)
 	return map[string]arrows{
 		config:   {never: []string{"net/http"}},
 		cdc:      {tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{parking}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{parking, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{parking, throwaway, testdata},
+			may:   []string{parking, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
@@ -59,6 +60,7 @@ func allowed() map[string]arrows {
 		conformance:  {tests: []string{cdctest}},
 		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
 		testdata:     {},
+		trouble:      {},
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/trouble"
 )
 
 // parkingRoom is the store of what cannot be delivered now, with what keeps it
@@ -67,17 +69,23 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 // watch tells the dispatcher what people change, until the context ends.
 func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *dispatch.Hooks) {
 	double := &doubleSender{hooks: hooks, pool: p.pool, log: p.log, warned: make(map[int64]bool)}
+	var failing trouble.Repeat
 	p.store.Watch(ctx, func(ctx context.Context) {
-		for _, look := range []func(context.Context, *dispatch.Dispatcher) error{p.settings, p.redriven, p.recount} {
-			if err := look(ctx, d); err != nil && ctx.Err() == nil {
-				p.log.Error("what has been changed by people is not known; trying again", "error", err)
-			}
+		if err := p.look(ctx, d); err == nil {
+			failing.Worked(ctx, p.log, "what has been changed by people is known again")
+		} else if ctx.Err() == nil {
+			failing.Failed(ctx, p.log, "what has been changed by people is not known; trying again", slog.Any("error", err))
 		}
 		if err := double.look(ctx); err != nil && ctx.Err() == nil {
 			p.log.Debug("whether somebody else sends as well is not known", "error", err)
 		}
 		d.Ages()
 	})
+}
+
+// look brings the dispatcher up to date with the tables.
+func (p *parkingRoom) look(ctx context.Context, d *dispatch.Dispatcher) error {
+	return errors.Join(p.settings(ctx, d), p.redriven(ctx, d), p.recount(ctx, d))
 }
 
 func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) error {

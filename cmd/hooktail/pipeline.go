@@ -14,6 +14,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
+	"github.com/hooktail/hooktail/trouble"
 )
 
 // pipeline is the path of a change between the stream and the lanes. Two
@@ -33,6 +34,7 @@ type pipeline struct {
 	settle     time.Duration
 	handedOver func(commit time.Time) // is told of every part
 	log        *slog.Logger
+	trouble    trouble.Repeat // with the database
 }
 
 // hookTables are the names of the tables that the hooks are read from: the
@@ -140,7 +142,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 
 // locate finds the events' organizations; the database may be away for a while.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
-	return persist(ctx, p.log, "find the organization of a project", func() error {
+	return p.persist(ctx, "find the organization of a project", func() error {
 		return p.locator.Locate(ctx, events)
 	})
 }
@@ -191,7 +193,7 @@ func (p *pipeline) awaitVisible(ctx context.Context, batch []*wanted) error {
 			xids = append(xids, xid)
 		}
 	}
-	return persist(ctx, p.log, "see what was committed", func() error {
+	return p.persist(ctx, "see what was committed", func() error {
 		return awaitVisible(ctx, p.db, xids)
 	})
 }
@@ -204,7 +206,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			events = append(events, w.event)
 		}
 	}
-	return persist(ctx, p.log, "read tasks and projects", func() error {
+	return p.persist(ctx, "read tasks and projects", func() error {
 		return p.renderer.Render(ctx, events)
 	})
 }
@@ -252,14 +254,19 @@ func (r row) Text(column string) (value string, null, ok bool) {
 // persist repeats what needs the database until it succeeds: an event waits for
 // a database that restarts. It gives up when the context ends, and at faults
 // that waiting does not mend.
-func persist(ctx context.Context, log *slog.Logger, what string, f func() error) error {
+func (p *pipeline) persist(ctx context.Context, what string, f func() error) error {
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
 	for wait := first; ; wait = min(2*wait, longest) {
 		err := f()
-		if err == nil || ctx.Err() != nil || !cdc.Transient(err) {
+		if err == nil {
+			p.trouble.Worked(ctx, p.log, "the database answers again")
+			return nil
+		}
+		if ctx.Err() != nil || !cdc.Transient(err) {
 			return err
 		}
-		log.Error("the database did not answer; trying again", "to", what, "error", err, "next", wait)
+		p.trouble.Failed(ctx, p.log, "the database did not answer; trying again",
+			slog.String("to", what), slog.Any("error", err), slog.Duration("next", wait))
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,160 @@
+package dispatch
+
+import (
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/trouble"
+)
+
+// lines is the log's lines of that level.
+func (b *logBuffer) lines(level string) []string {
+	var out []string
+	for line := range strings.Lines(b.String()) {
+		if strings.Contains(line, "level="+level+" ") {
+			out = append(out, strings.TrimSpace(line))
+		}
+	}
+	return out
+}
+
+// sum adds the numbers up that the attribute has in the lines of that level.
+func (b *logBuffer) sum(t *testing.T, level, attribute string) int {
+	t.Helper()
+	sum := 0
+	for _, line := range b.lines(level) {
+		if m := regexp.MustCompile(" " + attribute + `=(\d+)`).FindStringSubmatch(line); m != nil {
+			n, err := strconv.Atoi(m[1])
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += n
+		}
+	}
+	return sum
+}
+
+// TestRepeatedFailuresAreSummarised: whatever a hook's failures look like, an hour
+// of them makes few lines above DEBUG, which account for every one.
+func TestRepeatedFailuresAreSummarised(t *testing.T) {
+	const events = 10_000
+	for _, tt := range []struct {
+		name    string
+		status  func(n int) int // of the answer to the n-th request
+		refused bool
+		errors  int // lines, at most
+		over    int // lines that say that it works again
+	}{
+		// 1 s, 2 s … 32 s, then 59 minutes.
+		{"every one", func(int) int { return 503 }, false, 66, 1},
+		{"every other", func(n int) int { return 200 + n%2*300 }, false, 66, 66},
+		{"hundred and hundred", func(n int) int { return 200 + n/100%2*300 }, false, 66, 66},
+		{"one in a thousand", func(n int) int { return 500 - min(n%1000, 1)*300 }, false, 10, 10},
+		{"no request can be made", func(int) int { return 200 }, true, 67, 0}, // one of the hook
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, requests := NewMetrics(nil), 0
+				url := "http://x/"
+				if tt.refused {
+					url = "ftp://x/"
+				}
+				b := newBench(t, Options{Concurrency: 1, Metrics: m, Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {
+					requests++
+					if requests > events {
+						return answerWith(200), nil
+					}
+					return answerWith(tt.status(requests - 1)), nil
+				}, hookRow(1, url))
+				for n := range events {
+					b.enqueue(t, 1, n, n)
+					time.Sleep(time.Hour / events) //nolint:forbidigo // the bubble's clock
+				}
+				b.drain(t)
+				b.enqueue(t, 1, events, 1) // works, if any does
+				b.drain(t)
+				time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock
+				failures := int(testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")))
+				if n := b.log.sum(t, "ERROR", "failures"); n != failures || failures == 0 {
+					t.Errorf("the errors in the log speak of %d failures, there were %d", n, failures)
+				}
+				if n := len(b.log.lines("ERROR")); n > tt.errors {
+					t.Errorf("%d errors for %d failures, want at most %d", n, failures, tt.errors)
+				}
+				if n := len(b.log.lines("INFO")); n > tt.over || n == 0 && tt.over > 0 {
+					t.Errorf("%d lines say that it works again, want 1 to %d", n, tt.over)
+				}
+				if n := b.log.sum(t, "INFO", "failures"); tt.over > 0 && n != failures {
+					t.Errorf("the lines that say that it works again speak of %d failures, there were %d", n, failures)
+				}
+				own := strings.Count(b.log.String(), "Webhook failed for good") + strings.Count(b.log.String(), "Webhook not sent")
+				if own != failures {
+					t.Errorf("%d of %d failures have a line of their own at DEBUG or above", own, failures)
+				}
+			})
+		})
+	}
+}
+
+// TestOutageIsToldFromItsBeginningToItsEnd: at once when it begins, with what comes
+// next, and when it is over with how long it took and what was parked.
+func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := true
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
+			if down {
+				return answerWith(502), nil
+			}
+			return answerWith(200), nil
+		}, hookRow(1, "http://x/"))
+		b.enqueue(t, 1, 1, 1)
+		synctest.Wait()
+		first := b.log.lines("ERROR")
+		if len(first) != 1 || !strings.Contains(first[0], `msg="Webhook failed: it will be tried again" hook=1 action=ANNOTATION_UPDATED`) ||
+			!strings.Contains(first[0], "status=502 next=") || !strings.HasSuffix(first[0], "failures=1 dead=0") {
+			t.Errorf("the first failure: %q", first)
+		}
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // the bubble's clock
+		for _, line := range b.log.lines("ERROR")[1:] {
+			if !strings.Contains(line, "status=502 next=") || !strings.Contains(line, "failures=") {
+				t.Errorf("a line of the outage does not say what failed, how often, and what comes next: %s", line)
+			}
+		}
+		down = false
+		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")}) // tried at once
+		b.drain(t)
+		time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock
+		over := b.log.lines("INFO")
+		if len(over) != 1 || !strings.Contains(over[0], `msg="Webhook works again" hook=1 after=1`) || !strings.HasSuffix(over[0], "parked=1") {
+			t.Errorf("the end of the outage: %q", over)
+		}
+		if told, ended := b.log.sum(t, "ERROR", "failures"), b.log.sum(t, "INFO", "failures"); told != ended {
+			t.Errorf("the errors speak of %d failures, the end of %d", told, ended)
+		}
+	})
+}
+
+// TestNoFailureIsUntoldAtTheEnd: what no line has spoken of yet is told at Close.
+func TestNoFailureIsUntoldAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {
+			return answerWith(500), nil
+		}, hookRow(1, "http://x/"))
+		for n := range 7 {
+			b.enqueue(t, 1, n, n)
+		}
+		b.drain(t)
+		b.Close()
+		if n := b.log.sum(t, "ERROR", "failures"); n != 7 {
+			t.Errorf("%d of 7 failures:\n%s", n, b.log)
+		}
+	})
+}
