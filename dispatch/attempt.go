@@ -41,7 +41,7 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 		l.grown(grown)
 	}
 	o = l.sender.Send(ctx, hook, message)
-	if l.isRefused(o) {
+	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {
 		return o, verdict{step: bury, reason: o.Refused}, false
 	}
 	v = l.judge(it, o)
@@ -51,22 +51,8 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 	l.report(ctx, it, o, v)
 	if v.stop {
 		l.stopped.Store(hook.revision)
-		l.metrics.enter(StateStopped)
 	}
 	return o, v, true
-}
-
-// isRefused reports whether the attempt was not made, and notes when that changes.
-func (l *lane) isRefused(o Outcome) bool {
-	refused := o.Refused != ReasonNone
-	if l.refused.Load() != refused && l.refused.Swap(refused) != refused {
-		if refused {
-			l.metrics.enter(StateRefused)
-		} else {
-			l.metrics.enter(StateLive)
-		}
-	}
-	return refused
 }
 
 // judge is the verdict on an attempt. While the own network is gone neither

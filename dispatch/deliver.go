@@ -30,6 +30,18 @@ func (h *Hook) Served() bool { return h.served }
 // wanted, also if it is the application that gets what follows.
 func (h *Hook) isOn() bool { return h.Active || h.Adopted }
 
+// state is what the hook's row says.
+func (h *Hook) state() State {
+	switch {
+	case !h.served:
+		return StateInactive
+	case h.Refused != ReasonNone:
+		return StateRefused
+	default:
+		return StateLive
+	}
+}
+
 // resolve inserts, updates or deletes a row of hook_setting. Of it the stream
 // decides adoption alone: it takes effect at its place among the hook's events, and
 // together with what the same transaction did to the row of webhook.

@@ -36,7 +36,7 @@ type HooksOptions struct {
 	// the stream then begins exactly where the rows end.
 	AtSlot bool
 
-	// Actions are those that a hook for all actions gets, for its metrics to
+	// Actions are those that there are, for the metrics of hooks that want them to
 	// start at 0. Nil are the seven of the webhooks guide.
 	Actions []mapping.Action
 
@@ -65,10 +65,7 @@ func NewHooks(o HooksOptions) *Hooks {
 	o.WebhookTable = or(o.WebhookTable, "webhook")
 	o.WebhookActionTable = or(o.WebhookActionTable, "webhook_action")
 	if o.Actions == nil {
-		o.Actions = []mapping.Action{
-			mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted, mapping.TaskCreated,
-			mapping.AnnotationCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted,
-		}
+		o.Actions = mapping.Guide.Actions()
 	}
 	h := &Hooks{o: o, set: newSet(time.Time{})}
 	h.current.Store(newIndex(nil))
@@ -107,7 +104,9 @@ func (h *Hooks) put(hook *Hook) {
 		h.o.Log.Error("Webhook refused: nothing can be sent to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.remedy())
 	}
-	h.o.Metrics.hook(hook.ID).begin(hook, h.o.Actions)
+	metrics := h.o.Metrics.hook(hook.ID)
+	metrics.begin(hook, h.o.Actions)
+	metrics.enter(hook.state()) // a lane of the hook knows better, and is told
 }
 
 // publish makes the changes visible to Match and Hook, and tells who watches

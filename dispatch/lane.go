@@ -69,7 +69,37 @@ func (l *lane) changed() {
 	for len(l.waiting) > 0 {
 		l.schedule.release(heap.Pop(&l.waiting).(*item))
 	}
-	l.fill(time.Now())
+	now := time.Now()
+	l.show(now)
+	l.fill(now)
+}
+
+// show makes the lane's state known. It needs the lock.
+func (l *lane) show(now time.Time) { l.metrics.enter(l.state(now)) }
+
+// state is how it stands with the hook. It needs the lock.
+func (l *lane) state(now time.Time) State {
+	hook, ok := l.hooks.Hook(l.hook)
+	switch {
+	case !ok:
+		return StateInactive
+	case hook.state() != StateLive:
+		return hook.state()
+	case l.refused.Load():
+		return StateRefused
+	case l.suspended:
+		return StateSuspended
+	case l.paused:
+		return StatePaused
+	case l.stopped.Load() == hook.revision:
+		return StateStopped
+	case now.Before(l.notBefore):
+		return StateWaiting
+	case l.health.failing:
+		return StateFailing
+	default:
+		return StateLive
+	}
 }
 
 // close lets nothing start any more.

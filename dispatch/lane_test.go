@@ -138,7 +138,7 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 		}
 		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if got := testutil.ToFloat64(m.state.WithLabelValues("1")); got != float64(StateFailing) {
+		if got := m.shown(t, "hooktail_hook_state", "1"); got != float64(StateFailing) {
 			t.Errorf("state %v", got)
 		}
 		mu.Lock()
@@ -160,7 +160,7 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 		if most != 8 || len(b.finished()) != 100 || b.finished()[0] != 0 {
 			t.Errorf("after it: %d at once, %d finished", most, len(b.finished()))
 		}
-		if got := testutil.ToFloat64(m.state.WithLabelValues("1")); got != float64(StateLive) {
+		if got := m.shown(t, "hooktail_hook_state", "1"); got != float64(StateLive) {
 			t.Errorf("state %v", got)
 		}
 	})

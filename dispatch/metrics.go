@@ -12,8 +12,10 @@ import (
 )
 
 // maxLabels is how many hooks are counted by id; what comes later counts as
-// "other".
+// "other", for as long as there is the hook.
 const maxLabels = 200
+
+const other = "other"
 
 // outcome is what became of a delivery, as a metric label.
 type outcome uint8
@@ -28,21 +30,6 @@ const (
 
 var outcomeLabels = [outcomes]string{"delivered", "retried", "parked", "dead"}
 
-// State is the value of hooktail_hook_state.
-type State int
-
-// The states; those from StateFailing on want to be looked at.
-const (
-	StateInactive  State = iota // switched off in its row
-	StateLive                   // in order, as far as known
-	StateFailing                // every attempt fails: one at a time is made
-	StateWaiting                // the receiver asked for a pause (Retry-After)
-	StateStopped                // the receiver answered 410: nothing until the row changes
-	StateRefused                // the row's URL or headers cannot be used
-	StatePaused                 // by a person: everything is parked
-	StateSuspended              // too much is parked for it: nothing more is taken on
-)
-
 // Metrics counts deliveries and attempts. A nil *Metrics counts nothing. It is
 // safe for concurrent use.
 type Metrics struct {
@@ -50,20 +37,17 @@ type Metrics struct {
 	attempts   *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
 	commit     *prometheus.HistogramVec
-	state      *prometheus.GaugeVec
-	parked     *prometheus.GaugeVec
-	dead       *prometheus.GaugeVec
-	oldest     *prometheus.GaugeVec
 
-	mu    sync.Mutex
-	hooks map[int64]*hookMetrics
-	other *hookMetrics
+	mu     sync.Mutex
+	hooks  map[int64]*hookMetrics
+	labels int       // of hooks with one of their own
+	others *counters // nil: there have been none
 }
 
 // NewMetrics registers the metrics at reg, which may be nil.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	auto := promauto.With(reg)
-	return &Metrics{
+	m := &Metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_deliveries_total",
 			Help: "Deliveries by what became of them; retried counts each time one was put off.",
@@ -82,24 +66,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of a change to its delivery.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"hook"}),
-		state: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "hooktail_hook_state",
-			Help: "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended since too much is parked.",
-		}, []string{"hook"}),
-		parked: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "hooktail_parked",
-			Help: "Deliveries in the store that will be tried again.",
-		}, []string{"hook"}),
-		dead: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "hooktail_dead",
-			Help: "Deliveries in the store that wait for a person.",
-		}, []string{"hook"}),
-		oldest: auto.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "hooktail_oldest_parked_seconds",
-			Help: "Age of the oldest parked delivery since its commit; 0: nothing is parked.",
-		}, []string{"hook"}),
 		hooks: make(map[int64]*hookMetrics),
 	}
+	if reg != nil {
+		reg.MustRegister(newGauges(m))
+	}
+	return m
 }
 
 // hook is the hook's part of the metrics.
@@ -112,107 +84,114 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 	if h, ok := m.hooks[id]; ok {
 		return h
 	}
-	if len(m.hooks) < maxLabels {
-		label := strconv.FormatInt(id, 10)
-		h := m.newHook(label)
-		h.state = m.state.WithLabelValues(label)
-		h.parked, h.dead, h.oldest = m.parked.WithLabelValues(label), m.dead.WithLabelValues(label), m.oldest.WithLabelValues(label)
-		m.hooks[id] = h
-		return h
+	h := &hookMetrics{}
+	if m.labels < maxLabels {
+		m.labels++
+		h.counters = m.newCounters(strconv.FormatInt(id, 10))
+	} else {
+		if m.others == nil {
+			m.others = m.newCounters(other)
+		}
+		h.counters = m.others
 	}
-	if m.other == nil {
-		m.other = m.newHook("other")
-	}
-	return m.other
+	m.hooks[id] = h
+	return h
 }
 
-// forget removes the hook's part.
+// forget removes the hook's part. Who still has it counts for nobody.
 func (m *Metrics) forget(id int64) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if _, ok := m.hooks[id]; !ok {
+	h, ok := m.hooks[id]
+	if !ok {
 		return
 	}
 	delete(m.hooks, id)
-	labels := prometheus.Labels{"hook": strconv.FormatInt(id, 10)}
+	if h.counters == m.others {
+		return
+	}
+	m.labels--
+	h.detach()
+	labels := prometheus.Labels{"hook": h.label}
 	m.deliveries.DeletePartialMatch(labels)
 	m.attempts.DeletePartialMatch(labels)
 	m.seconds.DeletePartialMatch(labels)
 	m.commit.DeletePartialMatch(labels)
-	m.state.DeletePartialMatch(labels)
-	m.parked.DeletePartialMatch(labels)
-	m.dead.DeletePartialMatch(labels)
-	m.oldest.DeletePartialMatch(labels)
 }
 
-// hookMetrics holds the children of one hook, so that counting looks up no
-// labels. A nil *hookMetrics counts nothing.
+// hookMetrics is what is counted for one hook. A nil *hookMetrics counts nothing.
 type hookMetrics struct {
+	*counters
+	gauge
+}
+
+// counters holds the children of one label, so that counting looks up no labels.
+type counters struct {
 	label    string
 	metrics  *Metrics
 	attempts [results]prometheus.Counter
 	seconds  prometheus.Observer
 	commit   prometheus.Observer
 
-	state, parked, dead, oldest prometheus.Gauge // nil for "other"
-
 	mu         sync.RWMutex
 	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
+	detached   bool
 }
 
-func (m *Metrics) newHook(label string) *hookMetrics {
-	h := &hookMetrics{
+func (m *Metrics) newCounters(label string) *counters {
+	c := &counters{
 		label: label, metrics: m,
 		seconds:    m.seconds.WithLabelValues(label),
 		commit:     m.commit.WithLabelValues(label),
 		deliveries: make(map[mapping.Action]*[outcomes]prometheus.Counter),
 	}
 	for result := range results {
-		h.attempts[result] = m.attempts.WithLabelValues(label, result.String())
+		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())
 	}
-	return h
+	return c
 }
 
-// begin lets what the hook wants start at 0, and its state be what its row says.
+// detach lets no new series appear.
+func (c *counters) detach() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.detached = true
+}
+
+// begin lets what the hook wants of all these actions start at 0.
 func (h *hookMetrics) begin(hook *Hook, all []mapping.Action) {
 	if h == nil {
 		return
 	}
-	actions := hook.Actions
-	if hook.AllActions {
-		actions = all
-	}
-	for _, action := range actions {
-		h.action(action)
-	}
-	switch {
-	case !hook.served:
-		h.enter(StateInactive)
-	case hook.Refused != ReasonNone:
-		h.enter(StateRefused)
-	default:
-		h.enter(StateLive)
+	for _, action := range all {
+		if spelt, ok := hook.wants(action); ok {
+			h.action(spelt)
+		}
 	}
 }
 
-func (h *hookMetrics) action(action mapping.Action) *[outcomes]prometheus.Counter {
-	h.mu.RLock()
-	counters := h.deliveries[action]
-	h.mu.RUnlock()
+func (c *counters) action(action mapping.Action) *[outcomes]prometheus.Counter {
+	c.mu.RLock()
+	counters := c.deliveries[action]
+	c.mu.RUnlock()
 	if counters != nil {
 		return counters
 	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if counters = h.deliveries[action]; counters == nil {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if counters = c.deliveries[action]; counters == nil {
 		counters = new([outcomes]prometheus.Counter)
 		for o := range outcomes {
-			counters[o] = h.metrics.deliveries.WithLabelValues(h.label, string(action), outcomeLabels[o])
+			if c.detached {
+				counters[o] = prometheus.NewCounter(prometheus.CounterOpts{})
+			} else {
+				counters[o] = c.metrics.deliveries.WithLabelValues(c.label, string(action), outcomeLabels[o])
+			}
 		}
-		h.deliveries[action] = counters
+		c.deliveries[action] = counters
 	}
 	return counters
 }
@@ -233,26 +212,5 @@ func (h *hookMetrics) attempt(o Outcome) {
 func (h *hookMetrics) latency(d time.Duration) {
 	if h != nil {
 		h.commit.Observe(d.Seconds())
-	}
-}
-
-func (h *hookMetrics) enter(s State) {
-	if h != nil && h.state != nil {
-		h.state.Set(float64(s))
-	}
-}
-
-// backlog says how many rows there are.
-func (h *hookMetrics) backlog(parked, dead int) {
-	if h != nil && h.parked != nil {
-		h.parked.Set(float64(parked))
-		h.dead.Set(float64(dead))
-	}
-}
-
-// age says how old the oldest parked delivery is.
-func (h *hookMetrics) age(d time.Duration) {
-	if h != nil && h.oldest != nil {
-		h.oldest.Set(d.Seconds())
 	}
 }

@@ -1,28 +1,147 @@
 package dispatch
 
 import (
+	"log/slog"
+	"slices"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
-func TestLabelsStayFew(t *testing.T) {
-	m := NewMetrics(nil)
-	for id := int64(1); id <= 300; id++ {
-		m.hook(id).count("TASK_CREATED", delivered)
+// gathered is the sample of the metric with these labels, in their names' order.
+func gathered(t *testing.T, reg prometheus.Gatherer, name string, labels ...string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
 	}
+	for _, family := range families {
+		for _, metric := range family.GetMetric() {
+			var values []string
+			for _, pair := range metric.GetLabel() {
+				values = append(values, pair.GetValue())
+			}
+			if family.GetName() == name && slices.Equal(values, labels) {
+				return metric.GetGauge().GetValue() + metric.GetCounter().GetValue()
+			}
+		}
+	}
+	t.Errorf("no %s%v", name, labels)
+	return 0
+}
+
+// shown is the gauge of the hook.
+func (m *Metrics) shown(t *testing.T, name, hook string) float64 {
+	t.Helper()
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(newGauges(m))
+	return gathered(t, reg, name, hook)
+}
+
+func TestLabelsStayFew(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	m := NewMetrics(reg)
+	for id := int64(1); id <= 300; id++ {
+		h := m.hook(id)
+		h.count("TASK_CREATED", delivered)
+		h.backlog(2, 1)
+		h.enter(StateLive)
+		h.age(time.Duration(id) * time.Second)
+	}
+	m.hook(250).enter(StateFailing)
 	if n := testutil.CollectAndCount(m.deliveries); n != (maxLabels+1)*int(outcomes) {
 		t.Errorf("%d series", n)
 	}
-	if n := testutil.ToFloat64(m.deliveries.WithLabelValues("other", "TASK_CREATED", "delivered")); n != 100 {
-		t.Errorf("%v of the others", n)
+	for name, want := range map[string]float64{
+		"hooktail_parked": 200, "hooktail_dead": 100, "hooktail_hook_state": float64(StateFailing), "hooktail_oldest_parked_seconds": 300,
+	} {
+		if got := gathered(t, reg, name, "other"); got != want {
+			t.Errorf("%s of the others is %v, want %v", name, got, want)
+		}
+		if n, err := testutil.GatherAndCount(reg, name); err != nil || n != maxLabels+1 {
+			t.Errorf("%d series of %s, %v", n, name, err)
+		}
 	}
 	m.forget(7)
 	m.hook(301).count("TASK_CREATED", delivered)
-	if n := testutil.ToFloat64(m.deliveries.WithLabelValues("301", "TASK_CREATED", "delivered")); n != 1 {
+	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "301", "delivered"); n != 1 {
 		t.Errorf("%v of a hook that took the place of another", n)
+	}
+	m.hook(300).count("TASK_CREATED", delivered)
+	m.forget(250)
+	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "other", "delivered"); n != 101 {
+		t.Errorf("%v of the others, want those that there were: a counter does not go back, and its hooks do not leave it", n)
+	}
+	if n := gathered(t, reg, "hooktail_parked", "other"); n != 198 {
+		t.Errorf("%v parked of the others", n)
+	}
+}
+
+// A delivery that ends when its hook has been deleted brings no series back.
+func TestForgottenHookStaysForgotten(t *testing.T) {
+	m := NewMetrics(nil)
+	h := m.hook(1)
+	h.count("TASK_CREATED", delivered)
+	m.forget(1)
+	h.count("TASK_CREATED", delivered)
+	h.count("ANNOTATION_CREATED", delivered)
+	h.attempt(Outcome{})
+	if n := testutil.CollectAndCount(m.deliveries) + testutil.CollectAndCount(m.attempts) + len(m.readings()); n != 0 {
+		t.Errorf("%d series of a hook that is gone", n)
+	}
+}
+
+// What a hook wants is there at 0 before the first event, under the hook's own
+// spelling; a word that is no action makes no series.
+func TestMetricsBeginAtZero(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		profile mapping.Profile
+		actions []string // nil: all
+		want    []string
+	}{
+		{"all of the guide", mapping.Guide, nil, []string{
+			"ANNOTATIONS_DELETED", "ANNOTATION_CREATED", "ANNOTATION_UPDATED", "PROJECT_CREATED", "PROJECT_DELETED", "PROJECT_UPDATED", "TASK_CREATED",
+		}},
+		{"all of the application", mapping.Native, nil, []string{
+			"ANNOTATIONS_CREATED", "ANNOTATIONS_DELETED", "ANNOTATION_CREATED", "ANNOTATION_UPDATED",
+			"PROJECT_CREATED", "PROJECT_DELETED", "PROJECT_UPDATED", "TASKS_CREATED", "TASKS_DELETED",
+		}},
+		{"chosen", mapping.Guide, []string{"TASKS_CREATED", "PROJECT_UPDATED", "NO_SUCH_ACTION"}, []string{"PROJECT_UPDATED", "TASKS_CREATED"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			m := NewMetrics(nil)
+			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m, Actions: tt.profile.Actions()})
+			r := hookRow(1, "http://x/")
+			if tt.actions != nil {
+				r = r.with("send_for_all_actions", "f")
+			}
+			apply(t, h, RowChange{Table: Webhook, Row: r})
+			for i, action := range tt.actions {
+				apply(t, h, actionRow(int64(i+1), 1, action))
+			}
+			if n, want := testutil.CollectAndCount(m.deliveries), len(tt.want)*int(outcomes); n != want {
+				t.Errorf("%d series of deliveries, want %d", n, want)
+			}
+			if n := testutil.CollectAndCount(m.attempts); n != int(results) {
+				t.Errorf("%d series of attempts", n)
+			}
+			for _, action := range tt.want {
+				for _, outcome := range outcomeLabels {
+					if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", action, outcome)); n != 0 {
+						t.Errorf("%v %s %s", n, action, outcome)
+					}
+				}
+			}
+			if n, want := testutil.CollectAndCount(m.deliveries), len(tt.want)*int(outcomes); n != want {
+				t.Errorf("%d series of deliveries, want %d: some were not there", n, want)
+			}
+		})
 	}
 }
 

@@ -169,16 +169,12 @@ func (l *lane) set(s parking.Setting) {
 	if before == [...]bool{l.paused, l.suspended} {
 		return
 	}
-	switch {
-	case l.paused:
+	if l.paused {
 		l.keepAll()
-		l.metrics.enter(StatePaused)
-	case l.suspended:
-		l.metrics.enter(StateSuspended)
-	default:
-		l.metrics.enter(StateLive)
 	}
-	l.fill(time.Now())
+	now := time.Now()
+	l.show(now)
+	l.fill(now)
 }
 
 func (l *lane) hasten() {

@@ -80,7 +80,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if l := b.lanes[1]; l.schedule.size > most || b.Bytes() != 0 {
 			t.Errorf("%d in the window, %d bytes", l.schedule.size, b.Bytes())
 		}
-		if n := testutil.ToFloat64(m.parked.WithLabelValues("1")); n != many {
+		if n := m.shown(t, "hooktail_parked", "1"); n != many {
 			t.Errorf("hooktail_parked = %v", n)
 		}
 		answers.set("h1", 200)
@@ -93,7 +93,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if l := b.lanes[1]; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
 			t.Errorf("the lane is not empty: tail %t, %d", l.tail, l.schedule.size)
 		}
-		if n := testutil.ToFloat64(m.parked.WithLabelValues("1")); n != 0 {
+		if n := m.shown(t, "hooktail_parked", "1"); n != 0 {
 			t.Errorf("hooktail_parked = %v", n)
 		}
 	})
@@ -226,7 +226,7 @@ func TestDeadIsKept(t *testing.T) {
 				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || len(rows[0].Body) == 0 {
 					t.Fatalf("dead: %+v", rows)
 				}
-				if len(b.finished()) != 2 || testutil.ToFloat64(m.dead.WithLabelValues("1")) != 2 || testutil.ToFloat64(m.parked.WithLabelValues("1")) != 0 {
+				if len(b.finished()) != 2 || m.shown(t, "hooktail_dead", "1") != 2 || m.shown(t, "hooktail_parked", "1") != 0 {
 					t.Errorf("%d are done", len(b.finished()))
 				}
 				answers.set("h1", 200)
@@ -286,7 +286,7 @@ func TestSuspension(t *testing.T) {
 		if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")); int(n) != 200-len(rows) {
 			t.Errorf("%v dead of %d", n, 200-len(rows))
 		}
-		if !strings.Contains(b.log.String(), "Webhook suspended") || testutil.ToFloat64(m.state.WithLabelValues("1")) != float64(StateSuspended) {
+		if !strings.Contains(b.log.String(), "Webhook suspended") || m.shown(t, "hooktail_hook_state", "1") != float64(StateSuspended) {
 			t.Errorf("nothing says so")
 		}
 		answers.set("h1", 200)

@@ -30,6 +30,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	if l.schedule.oldest == nil && !l.tail {
 		dropped, l.dropped = l.dropped, 0
 	}
+	l.show(now)
 	next = l.pick(now)
 	l.fill(now)
 	finished := v.step != retry && !it.stored
@@ -78,21 +79,16 @@ func (l *lane) take(it *item, v verdict) {
 func (l *lane) observe(it *item, v verdict, now time.Time) {
 	if v.hold > 0 {
 		l.notBefore = now.Add(v.hold)
-		l.metrics.enter(StateWaiting)
 	}
-	before := l.health.failing
 	if v.step == deliver {
-		l.health.succeeded()
-		if before || !l.notBefore.IsZero() && !now.Before(l.notBefore) {
+		if l.health.failing || !now.Before(l.notBefore) {
 			l.notBefore = time.Time{}
-			l.metrics.enter(StateLive)
 		}
+		l.health.succeeded()
 		return
 	}
+	before := l.health.failing
 	l.health.failed(it.project, it.task)
-	if l.health.failing && !before && v.hold == 0 && !v.stop {
-		l.metrics.enter(StateFailing)
-	}
 	if l.store != nil && (v.hold > 0 || l.health.failing && !before) {
 		l.keepAll()
 	}

@@ -338,7 +338,7 @@ func (l *lane) suspend(it *item) bool {
 		}
 		return err
 	}})
-	l.metrics.enter(StateSuspended)
+	l.show(time.Now())
 	l.log.Error("Webhook suspended: what is parked for it takes all the space that it may take; nothing more is taken on",
 		"hook", l.hook, "bytes", l.bytes, "from", it.event.String(), "remedy", ReasonSuspended.remedy())
 	return true

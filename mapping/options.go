@@ -14,6 +14,20 @@ const (
 	Native Profile = "native" // what Label Studio 1.2x sends itself
 )
 
+// Actions is those of the events that the profile makes.
+func (p Profile) Actions() []Action {
+	if p == Native {
+		return []Action{
+			ProjectCreated, ProjectUpdated, ProjectDeleted, TasksCreated, TasksDeleted,
+			AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
+		}
+	}
+	return []Action{
+		ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated,
+		AnnotationCreated, AnnotationUpdated, AnnotationsDeleted,
+	}
+}
+
 // Tables are the names of Label Studio's tables.
 type Tables struct {
 	Schema, Project, Task, Annotation string

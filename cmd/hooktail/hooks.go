@@ -16,6 +16,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) hooksCommand() *cobra.Command {
@@ -92,7 +93,8 @@ func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int6
 func hooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
 	return dispatch.HooksOptions{
 		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable,
-		StateSchema: cfg.StateSchema, Deliver: dispatch.Deliver(cfg.Deliver), Log: log,
+		StateSchema: cfg.StateSchema, Deliver: dispatch.Deliver(cfg.Deliver),
+		Actions: mapping.Profile(cfg.Profile).Actions(), Log: log,
 	}
 }
 

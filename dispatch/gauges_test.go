@@ -1,0 +1,75 @@
+package dispatch
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// TestHookStateIsTheHooks: hooktail_hook_state says how it stands with the hook, also
+// after its row was saved again.
+func TestHookStateIsTheHooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		status, header := 200, http.Header{}
+		m := NewMetrics(nil)
+		b := newBench(t, Options{Metrics: m, Store: newFakeStore()}, func(*http.Request) (*http.Response, error) {
+			answer := answerWith(status)
+			answer.Header = header
+			return answer, nil
+		}, hookRow(1, "http://x/"))
+		is := func(want State, when string) {
+			t.Helper()
+			synctest.Wait()
+			if got := State(m.shown(t, "hooktail_hook_state", "1")); got != want {
+				t.Errorf("%s: state %d, want %d", when, got, want)
+			}
+		}
+		save := func(columnsAndValues ...string) {
+			apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with(columnsAndValues...)})
+		}
+		n := 0
+		send := func(answer int) {
+			n++
+			status = answer
+			b.enqueue(t, 1, n, n)
+		}
+		is(StateLive, "at the start")
+		send(200)
+		is(StateLive, "delivered")
+		b.Settings([]parking.Setting{{Hook: 1, Paused: true}})
+		is(StatePaused, "paused")
+		save()
+		is(StatePaused, "paused and saved")
+		b.Settings([]parking.Setting{{Hook: 1, Suspended: time.Now()}})
+		save()
+		is(StateSuspended, "suspended and saved")
+		b.Settings(nil)
+		is(StateLive, "resumed")
+		for range failedTasks {
+			send(500)
+			synctest.Wait()
+		}
+		is(StateFailing, "everything fails")
+		status = 200
+		save() // tried at once
+		is(StateLive, "mended")
+		header.Set("Retry-After", "30")
+		send(429)
+		is(StateWaiting, "asked to wait")
+		header.Del("Retry-After")
+		status = 200
+		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
+		is(StateLive, "after that")
+		send(410)
+		is(StateStopped, "gone")
+		save("url", "ftp://x/")
+		is(StateRefused, "a bad URL")
+		save("is_active", "f")
+		is(StateInactive, "switched off")
+		save()
+		is(StateLive, "switched on")
+	})
+}
