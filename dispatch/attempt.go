@@ -40,7 +40,8 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 	if grown > 0 {
 		l.grown(grown)
 	}
-	o = l.sender.Send(ctx, hook, message)
+	answer := l.recorder.answers.take()
+	o = l.sender.observe(ctx, hook, message, answer)
 	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {
 		return o, verdict{step: bury, reason: o.Refused}, false
 	}
@@ -49,6 +50,7 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 		return o, v, true
 	}
 	l.report(ctx, it, o, v)
+	l.note(hook, it, o, v, message.Body, answer)
 	if v.stop {
 		l.stopped.Store(hook.revision)
 	}

@@ -21,6 +21,7 @@ type Options struct {
 	Retry       Policy
 	Store       Store // nil: what cannot be delivered waits in memory
 	MaxParked   int64 // bytes of a hook's rows in the Store; 0: no bound
+	KeepBodies  bool  // of the last deliveries, for Body
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
 }
@@ -29,13 +30,14 @@ type Options struct {
 // in order, one at a time; those of a project with those that concern all of it;
 // hooks do not wait for each other. It is safe for concurrent use.
 type Dispatcher struct {
-	o       Options
-	budget  budget
-	writer  *writer // nil without a Store
-	network network
-	start   func(work func(context.Context))
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
+	o        Options
+	budget   budget
+	writer   *writer // nil without a Store
+	network  network
+	recorder recorder
+	start    func(work func(context.Context))
+	cancel   context.CancelFunc
+	wg       sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -54,7 +56,7 @@ func New(o Options) *Dispatcher {
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
-	d.budget.max = o.MaxBytes
+	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
@@ -130,7 +132,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 		l = &lane{
 			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
 			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
-			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network,
+			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network, recorder: &d.recorder,
 			empty: func() { d.retire(hook) },
 		}
 		l.failures.hook, l.failures.log = hook, d.o.Log

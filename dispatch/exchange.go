@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"maps"
@@ -13,7 +12,7 @@ import (
 type Exchange struct {
 	Outcome
 	Headers []string // names of the request's, in alphabetical order
-	Answer  []byte   // how the answer's body begins, with *** where it repeats secrets of the hook
+	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
 }
 
 // shownAnswer is how much of an answer is shown.
@@ -25,27 +24,15 @@ func (s *Sender) Exchange(ctx context.Context, hook *Hook, m Message) Exchange {
 	e.Outcome = s.exchange(ctx, hook, m, func(body io.ReadCloser) {
 		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
 		discard(body)
-		answer = hide(answer, hook)
+		hook.blot(answer)
 		e.Answer = answer[:min(len(answer), shownAnswer)]
 	})
-	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
-	e.Headers = slices.Sorted(maps.Keys(s.request(ctx, hook, m, keys, time.Now()).Header))
+	e.Headers = s.headerNames(ctx, hook, m)
 	return e
 }
 
-// hide masks what the receiver repeats of the hook's headers and its URL's query.
-func hide(answer []byte, hook *Hook) []byte {
-	const short = 4 // is no secret, and might be anything
-	secrets := []string{hook.template.URL.RawQuery}
-	for name, values := range hook.template.Header {
-		if name != "Content-Type" && name != "User-Agent" {
-			secrets = append(secrets, values...)
-		}
-	}
-	for _, secret := range secrets {
-		if len(secret) > short {
-			answer = bytes.ReplaceAll(answer, []byte(secret), []byte("***"))
-		}
-	}
-	return answer
+// headerNames is the names of the request's headers, in alphabetical order.
+func (s *Sender) headerNames(ctx context.Context, hook *Hook, m Message) []string {
+	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
+	return slices.Sorted(maps.Keys(s.request(ctx, hook, m, keys, time.Now()).Header))
 }

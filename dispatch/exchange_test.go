@@ -61,7 +61,7 @@ func TestExchangeShowsNoSecret(t *testing.T) {
 	t.Cleanup(echo.Close)
 	s := newTestSender(t, SenderOptions{Timeout: time.Second})
 	e := s.Exchange(t.Context(), oneHook(t, hookRow(1, echo.URL+"/?token=hush").with("headers", `{"X-Key": "hush-hush"}`)), testMessage)
-	if e.Status != http.StatusTeapot || e.Result != Result4xx || !strings.HasPrefix(string(e.Answer), "*** *** tea") || len(e.Answer) != 512 {
+	if e.Status != http.StatusTeapot || e.Result != Result4xx || !strings.HasPrefix(string(e.Answer), "********* ********** tea") || len(e.Answer) != 512 {
 		t.Errorf("exchange %d %s: %q", e.Status, e.Result, e.Answer)
 	}
 	if names := strings.Join(e.Headers, " "); names != "Content-Type Idempotency-Key User-Agent X-Key hooktail-commit-time hooktail-lsn webhook-attempt webhook-id webhook-timestamp" {

@@ -32,6 +32,7 @@ type Hook struct {
 	since    time.Time     // events committed before are not for it; zero: all are
 	revision uint64        // another one after every change of the row
 	template *http.Request // without a body and what differs per attempt; read-only
+	private  *[]string     // what nobody is to be shown of it; a pointer, which prints as one
 
 	urlFault, headersFault error // of the columns as they were last read
 }
@@ -70,7 +71,7 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 // judge refuses the hook if its URL or headers cannot be used, and otherwise
 // makes it ready to send.
 func (h *Hook) judge() {
-	h.Refused, h.Fault, h.template = ReasonNone, "", nil
+	h.Refused, h.Fault, h.template, h.private = ReasonNone, "", nil, nil
 	switch {
 	case h.urlFault != nil:
 		h.Refused, h.Fault = ReasonBadURL, h.urlFault.Error()
@@ -78,6 +79,7 @@ func (h *Hook) judge() {
 		h.Refused, h.Fault = ReasonBadHeaders, h.headersFault.Error()
 	default:
 		h.template = newTemplate(h.URL, h.Headers)
+		h.private = privateOf(h.template, h.URL)
 	}
 }
 

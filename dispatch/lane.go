@@ -25,10 +25,13 @@ type lane struct {
 	grown    func(bytes int64)                // a letter has become larger
 	finished func(done func(), l *letter)     // called once per item, outside of the lock
 	network  *network
+	recorder *recorder
 	empty    func() // nothing is left of a hook that is gone; outside of the lock
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
+
+	record record
 
 	mu sync.Mutex
 	window
@@ -53,7 +56,7 @@ func (l *lane) add(it *item) {
 	}
 	l.mu.Unlock()
 	if !accepted {
-		l.metrics.count(it.Action, dead)
+		l.tally(it.Action, dead)
 		l.reportUnsent(it, ReasonSuspended)
 		l.finished(it.done, it.letter)
 	}

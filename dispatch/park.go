@@ -201,11 +201,19 @@ func (l *lane) measure() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var age time.Duration
-	for it := range l.schedule.all() {
-		if it.stored {
-			age = time.Since(it.committed)
-			break
-		}
+	if oldest := l.oldestStored(); !oldest.IsZero() {
+		age = time.Since(oldest)
 	}
 	l.metrics.age(max(0, age))
+}
+
+// oldestStored is when the first stored delivery of the window was committed; zero:
+// there is none. It needs the lock.
+func (l *lane) oldestStored() time.Time {
+	for it := range l.schedule.all() {
+		if it.stored {
+			return it.committed
+		}
+	}
+	return time.Time{}
 }

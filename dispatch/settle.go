@@ -36,7 +36,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	finished := v.step != retry && !it.stored
 	l.mu.Unlock()
 
-	l.tell(it, v, made)
+	l.tell(it, o, v, made)
 	if finished {
 		l.finished(it.done, it.letter)
 	}
@@ -95,18 +95,19 @@ func (l *lane) observe(it *item, v verdict, now time.Time) {
 }
 
 // tell counts what has become of the delivery.
-func (l *lane) tell(it *item, v verdict, made bool) {
+func (l *lane) tell(it *item, o Outcome, v verdict, made bool) {
 	switch v.step {
 	case retry:
 		if made {
-			l.metrics.count(it.Action, retried)
+			l.tally(it.Action, retried)
 		}
 	case deliver:
-		l.metrics.count(it.Action, delivered)
+		l.tally(it.Action, delivered)
 	case bury:
-		l.metrics.count(it.Action, dead)
+		l.tally(it.Action, dead)
 		if !made {
 			l.reportUnsent(it, v.reason)
+			l.note(nil, it, o, v, nil, nil)
 		}
 	}
 }

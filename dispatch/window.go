@@ -139,7 +139,7 @@ func (l *lane) keepAll() {
 func (l *lane) put(it *item) {
 	it.stored = true
 	l.store.add(note{kind: insert, lane: l, item: it, row: it.row()})
-	l.metrics.count(it.Action, parked)
+	l.tally(it.Action, parked)
 	l.failures.stored()
 }
 

@@ -1,0 +1,98 @@
+package dispatch
+
+import (
+	"context"
+	"time"
+)
+
+// Overview is what operators see of one hook.
+type Overview struct {
+	Hook  *Hook
+	State State
+
+	Queued   int // deliveries in memory, those in flight included
+	InFlight int
+	Retrying int  // of those queued, the ones that wait for another attempt
+	Draining bool // it gets what is parked for it; what is new goes behind that
+
+	Parked, Dead int   // rows of the Store
+	Bytes        int64 // of their bodies
+	Oldest       time.Time
+	Next         time.Time // before which nothing is sent; zero: nothing is held back
+
+	Counts    Counts
+	P50, P99  time.Duration // from commit to delivery, of the last 5 to 10 minutes
+	Samples   uint64        // of how many; 0: there are no quantiles
+	Delivered time.Time     // when the last delivery was made; zero: none
+	Failure   Failure       // the last
+}
+
+// Counts is deliveries by what became of them, since the Dispatcher was made.
+// Retried counts each time one was put off.
+type Counts struct{ Delivered, Retried, Parked, Dead uint64 }
+
+// Overview is all hooks in order of id, as they are now.
+func (d *Dispatcher) Overview() []Overview {
+	now := time.Now()
+	hooks := d.o.Hooks.All()
+	out := make([]Overview, len(hooks))
+	for i, hook := range hooks {
+		out[i] = Overview{Hook: hook, State: hook.state()}
+		d.mu.Lock()
+		l := d.lanes[hook.ID]
+		d.mu.Unlock()
+		if l != nil {
+			l.overview(&out[i], now)
+		}
+	}
+	return out
+}
+
+func (l *lane) overview(o *Overview, now time.Time) {
+	l.record.overview(o, now)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o.Queued, o.InFlight, o.Retrying = l.schedule.size, l.running, len(l.waiting)
+	o.Parked, o.Dead, o.Bytes = l.parked, l.dead, l.bytes
+	o.Draining = l.tail && !l.paused && !l.health.failing
+	o.Oldest = l.oldestStored()
+	switch {
+	case now.Before(l.notBefore):
+		o.Next = l.notBefore
+	case l.health.failing && len(l.waiting) > 0:
+		o.Next = l.waiting[0].at
+	}
+	o.State = l.state(now)
+}
+
+func (r *record) overview(o *Overview, now time.Time) {
+	o.Counts = Counts{
+		Delivered: r.counts[delivered].Load(), Retried: r.counts[retried].Load(),
+		Parked: r.counts[parked].Load(), Dead: r.counts[dead].Load(),
+	}
+	o.P50, o.P99, o.Samples = r.latency.quantiles(now)
+	if at := r.delivered.Load(); at != 0 {
+		o.Delivered = time.Unix(0, at)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o.Failure = r.failure
+}
+
+// String is the state in a word. It is stable.
+func (s State) String() string {
+	words := [...]string{"inactive", "live", "failing", "waiting", "stopped", "refused", "paused", "suspended"}
+	if s < 0 || int(s) >= len(words) {
+		return "unknown"
+	}
+	return words[s]
+}
+
+// HeaderNames is the names of the headers that the hook's requests have now, in
+// alphabetical order; none of a hook that is refused.
+func (d *Dispatcher) HeaderNames(ctx context.Context, hook *Hook) []string {
+	if hook.template == nil {
+		return nil
+	}
+	return d.o.Sender.headerNames(ctx, hook, Message{})
+}

@@ -1,0 +1,133 @@
+package dispatch
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// The recorder's bounds: so many successes and as many failures, since the one
+// would otherwise drive the other out; bodies are kept only where that is asked for.
+const (
+	keptEntries = 100
+	keptBody    = 16 << 10
+)
+
+// Entry is an attempt at a delivery, or the death of one without an attempt.
+type Entry struct {
+	Seq     uint64    // in the order in which they ended, from 1
+	At      time.Time // when it ended
+	Hook    int64
+	Action  mapping.Action // as the hook spells it
+	Event   mapping.ID
+	Project int64
+	Task    int64         // 0: the whole project's
+	Attempt int           // from 1; 0: none was made
+	Outcome string        // delivered, retried or dead
+	Result  string        // of the attempt, as a metric label; "": none was made
+	Status  int           // 0: there was no answer
+	Took    time.Duration // of the attempt
+	Latency time.Duration // from commit to delivery; 0 unless it is delivered
+	Next    time.Time     // of the attempt that follows; zero: none does
+	Reason  Reason        // of death
+	Err     error         // if there was no answer; free of secrets
+	Bytes   int           // of the request's body
+
+	hook *Hook
+}
+
+// slot is an entry's place in a ring. What it holds is overwritten, not allocated.
+type slot struct {
+	Entry
+	answered int
+	answer   [keptAnswer]byte
+	repeated [keptAnswer / 8]byte
+	body     []byte
+	hasBody  bool
+}
+
+// recorder keeps the last entries of all lanes. It is safe for concurrent use.
+type recorder struct {
+	bodies  bool // are kept as well
+	answers answers
+
+	mu        sync.Mutex
+	seq       uint64
+	successes ring
+	failures  ring
+}
+
+type ring struct {
+	slots [keptEntries]slot
+	next  int
+}
+
+// add keeps the entry. What it is given is copied; the answer is its own then.
+func (r *recorder) add(e *Entry, body []byte, a *answer) {
+	r.mu.Lock()
+	ring := &r.failures
+	if e.Outcome == outcomeLabels[delivered] {
+		ring = &r.successes
+	}
+	s := &ring.slots[ring.next]
+	ring.next = (ring.next + 1) % keptEntries
+	r.seq++
+	s.Entry, s.answered = *e, 0
+	s.Seq = r.seq
+	if a != nil {
+		s.answered = copy(s.answer[:], a.text[:a.n])
+		s.repeated = a.repeated
+	}
+	if s.hasBody = r.bodies && a != nil && len(body) <= keptBody; s.hasBody {
+		s.body = append(s.body[:0], body...)
+	}
+	r.mu.Unlock()
+	if a != nil {
+		r.answers.give(a)
+	}
+}
+
+// Recent is an Entry with what belongs to it.
+type Recent struct {
+	Entry
+	Answer  string // how the answer's body begins
+	HasBody bool   // see Body
+	Of      *Hook  // the hook as it was
+}
+
+// Recent is the entries after that one (0: all that are kept), in order. Words of an
+// answer that repeat the request are *** unless payloads may be seen.
+func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
+	r := &d.recorder
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Recent
+	for _, ring := range []*ring{&r.successes, &r.failures} {
+		for i := range ring.slots {
+			s := &ring.slots[i]
+			if s.Seq > after {
+				out = append(out, Recent{s.Entry, shown(s.answer[:s.answered], s.repeated[:], payloads), s.hasBody, s.hook})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(a.Seq, b.Seq) })
+	return out
+}
+
+// Body is the body of the request of that entry; nil if it is not kept.
+func (d *Dispatcher) Body(seq uint64) []byte {
+	r := &d.recorder
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, ring := range []*ring{&r.successes, &r.failures} {
+		for i := range ring.slots {
+			if s := &ring.slots[i]; s.Seq == seq && s.hasBody {
+				return slices.Clone(s.body)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+package dispatch
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func answerText(status int, text string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(text))}
+}
+
+func TestRecentShowsWhatBecameOfDeliveries(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var calls int
+		b := newBench(t, Options{KeepBodies: true}, func(*http.Request) (*http.Response, error) {
+			switch calls++; calls {
+			case 1:
+				return answerText(500, "no room"), nil
+			case 2:
+				return nil, errors.New("broken")
+			case 3:
+				return answerText(200, "thanks"), nil
+			default:
+				return answerText(410, "gone fishing"), nil
+			}
+		}, hookRow(1, "http://x/"))
+		b.enqueue(t, 1, 1, 7)
+		b.drain(t)
+		b.enqueue(t, 1, 2, 7)
+		b.drain(t)
+		b.enqueue(t, 1, 3, 7) // the hook is stopped: no attempt
+		b.drain(t)
+		type seen struct {
+			outcome, result, answer string
+			status, attempt         int
+			reason                  Reason
+			next, body              bool
+		}
+		var got []seen
+		for _, e := range b.Recent(0, false) {
+			got = append(got, seen{e.Outcome, e.Result, e.Answer, e.Status, e.Attempt, e.Reason, !e.Next.IsZero(), e.HasBody})
+			if e.Hook != 1 || e.Project != 1 || e.Task != 7 || e.Action != "ANNOTATION_UPDATED" {
+				t.Errorf("entry %+v", e)
+			}
+		}
+		want := []seen{
+			{"retried", "5xx", "no room", 500, 1, ReasonNone, true, true},
+			{"retried", "reset", "", 0, 2, ReasonNone, true, true},
+			{"delivered", "2xx", "thanks", 200, 3, ReasonNone, false, true},
+			{"dead", "4xx", "gone fishing", 410, 1, ReasonGone, false, true},
+			{"dead", "", "", 0, 0, ReasonGone, false, false},
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("recent\n got %v\nwant %v", got, want)
+		}
+		if body := string(b.Body(3)); !strings.Contains(body, `"annotation": {"id": 1}`) {
+			t.Errorf("body %q", body)
+		}
+		if rest := b.Recent(4, false); len(rest) != 1 || rest[0].Seq != 5 {
+			t.Errorf("after 4: %v", rest)
+		}
+		o := b.Overview()[0]
+		if o.State != StateStopped || o.Counts != (Counts{Delivered: 1, Retried: 2, Dead: 2}) || o.Failure.Reason != ReasonGone || o.Samples != 1 || o.Delivered.IsZero() {
+			t.Errorf("overview %+v", o)
+		}
+	})
+}
+
+// A busy healthy hook does not drive the failures of another one out, and what is
+// kept is bounded.
+func TestRecentIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "bad" {
+				return answerText(500, strings.Repeat("x", 5000)), nil
+			}
+			return answerText(200, "ok"), nil
+		}, hookRow(1, "http://good/"), hookRow(2, "http://bad/"))
+		b.enqueue(t, 2, 0, 1)
+		b.drain(t)
+		for n := range 3 * keptEntries {
+			b.enqueue(t, 1, n+1, n)
+		}
+		b.drain(t)
+		recent := b.Recent(0, false)
+		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != keptAnswer || recent[0].HasBody {
+			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
+		}
+	})
+}
+
+func TestAnswersShowNeitherSecretsNorPayloads(t *testing.T) {
+	hook := func(url, headers string) *Hook {
+		return oneHook(t, hookRow(1, url).with("headers", headers))
+	}
+	plain, private := hook("http://x/", "{}"), hook("http://jane:passw0rd@x/?key=hush-hush", `{"X-Key": "Token abcdef", "X-Env": "dev"}`)
+	const request = `{"action": "X", "patient": "Jane Müller", "id": 4711}`
+	for _, tt := range []struct {
+		name      string
+		hook      *Hook
+		in        string
+		want, all string
+	}{
+		{"words", plain, "unknown label", "unknown label", "unknown label"},
+		{"payload", plain, `value "Jane Müller" of 4711 is bad`, `value "*** ***" of *** is bad`, `value "Jane Müller" of 4711 is bad`},
+		{"whole payload", plain, request, `{"***": "X", "***": "*** ***", "id": ***}`, request},
+		{"header", private, "bad key Token abcdef", "bad key ************", "bad key ************"},
+		{"its word", private, "bad abcdef in dev", "bad ****** in dev", "bad ****** in dev"},
+		{"query", private, "no key=hush-hush", "no *************", "no *************"},
+		{"credentials", private, "user jane has no passw0rd", "user jane has no ********", "user jane has no ********"},
+		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b", "a\uFFFD b"},
+		{"empty", plain, "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := (&answers{}).take()
+			a.read(io.NopCloser(strings.NewReader(tt.in)))
+			a.screen(tt.hook, []byte(request))
+			if got := shown(a.text[:a.n], a.repeated[:], false); got != tt.want {
+				t.Errorf("shown %q, want %q", got, tt.want)
+			}
+			if got := shown(a.text[:a.n], a.repeated[:], true); got != tt.all {
+				t.Errorf("shown to who may see payloads %q, want %q", got, tt.all)
+			}
+		})
+	}
+}
+
+func TestQuantiles(t *testing.T) {
+	now := time.Unix(1_000_000_000, 0)
+	var l latency
+	if p50, p99, n := l.quantiles(now); p50 != 0 || p99 != 0 || n != 0 {
+		t.Errorf("of nothing: %s %s %d", p50, p99, n)
+	}
+	var list []time.Duration
+	for range 10_000 {
+		d := time.Duration(rand.ExpFloat64() * float64(20*time.Millisecond))
+		list = append(list, d)
+		l.observe(d, now)
+	}
+	slices.Sort(list)
+	check := func(name string, got, want time.Duration) {
+		t.Helper()
+		if off := float64(got-want) / float64(want); off < -0.07 || off > 0.07 {
+			t.Errorf("%s is %s, want about %s", name, got, want)
+		}
+	}
+	p50, p99, n := l.quantiles(now.Add(latencyWindow)) // the window before still counts
+	check("p50", p50, list[4999])
+	check("p99", p99, list[9899])
+	if n != 10_000 {
+		t.Errorf("%d observations", n)
+	}
+	l.observe(time.Hour, now.Add(2*latencyWindow))
+	if p50, _, n := l.quantiles(now.Add(2 * latencyWindow)); n != 1 || p50 < 50*time.Minute {
+		t.Errorf("two windows later: %s of %d", p50, n)
+	}
+	if _, _, n := l.quantiles(now.Add(9 * latencyWindow)); n != 0 {
+		t.Errorf("much later: %d", n)
+	}
+}
+
+func TestBucketsHoldTheirDurations(t *testing.T) {
+	for _, d := range []time.Duration{-1, 0, time.Microsecond, 15 * time.Microsecond, 16 * time.Microsecond, time.Millisecond, time.Second, time.Hour, 10 * 24 * time.Hour} {
+		got := middleOf(bucketOf(d))
+		if off := (got - max(0, d)).Abs(); off > max(d/16, time.Microsecond) {
+			t.Errorf("%s counts as %s", d, got)
+		}
+	}
+	if got := bucketOf(1 << 62); got != latencyBuckets-1 {
+		t.Errorf("the longest counts in bucket %d", got)
+	}
+}
+
+// BenchmarkRecord is what the recorder costs a delivery that succeeds.
+func BenchmarkRecord(b *testing.B) {
+	for _, bodies := range []bool{false, true} {
+		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
+			hook := oneHook(b, hookRow(1, "http://x/").with("headers", `{"Authorization": "Bearer abcdefgh"}`))
+			l := &lane{hook: 1, recorder: &recorder{bodies: bodies}}
+			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
+			body := []byte(strings.Repeat("x", 2048))
+			text := strings.NewReader("")
+			closer := io.NopCloser(text)
+			b.ReportAllocs()
+			for b.Loop() {
+				text.Reset(`{"status":"ok"}`)
+				a := l.recorder.answers.take()
+				a.finish(closer)
+				l.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, body, a)
+				l.tally(it.Action, delivered)
+			}
+		})
+	}
+}
