@@ -37,7 +37,8 @@ type Dispatcher struct {
 	recorder recorder
 	start    func(work func(context.Context))
 	cancel   context.CancelFunc
-	wg       sync.WaitGroup
+	wg       sync.WaitGroup // of the attempts
+	looking  sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -60,6 +61,7 @@ func New(o Options) *Dispatcher {
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
+		d.looking.Go(func() { d.look(ctx) })
 	}
 	o.Hooks.onChange(d.hookChanged)
 	return d
@@ -209,6 +211,7 @@ func (d *Dispatcher) Close() {
 	d.mu.Unlock()
 	d.budget.close()
 	d.cancel()
+	d.looking.Wait()
 	d.wg.Wait()
 	if d.writer != nil {
 		d.writer.close(writeWithin)

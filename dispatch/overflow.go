@@ -1,20 +1,46 @@
 package dispatch
 
-import "time"
-
-// When a lane is taken to be slower than the stream: its oldest delivery waits
-// for that long, and that many times as long as another lane's that gets events
-// as well. Hooks that are equally fast share what room there is, and one alone
-// has all of it: then the slot waits for them, and nothing is written.
-const (
-	slowAfter  = 2 * time.Second
-	slowBy     = 4
-	busyWithin = 5 * time.Second // a lane that has got something since is one that gets events
+import (
+	"context"
+	"time"
 )
+
+// A lane is slow if its oldest delivery waits for very much longer than those of
+// another lane that has got events since: then the store takes what it holds, and
+// the others and the slot move on. Hooks that are equally fast share what room there
+// is, and one alone has all of it, so that a busy machine is not taken for a slow
+// hook, and nothing is written; but the slot waits for none of them for longer
+// than slotPatience.
+const (
+	slowBy    = 4                // times as long as another lane's
+	slowAfter = 2 * time.Second  // while others wait for room
+	heldAfter = 10 * time.Second // while nothing but the slot waits
+
+	slotPatience = time.Minute
+	lookEvery    = time.Second
+)
+
+// look lets the store have what holds the slot back, until ctx ends.
+func (d *Dispatcher) look(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			d.overflow(heldAfter)
+		case <-ctx.Done():
+			return
+		}
+	}
+}
 
 // relieve is called while Enqueue waits for room: it lets the store have what the
 // slowest lane holds, if that keeps others waiting.
-func (d *Dispatcher) relieve() {
+func (d *Dispatcher) relieve() { d.overflow(slowAfter) }
+
+// overflow stores what the slowest lane holds, if its oldest delivery has waited
+// for that long and the lane is slower than another, or for slotPatience.
+func (d *Dispatcher) overflow(after time.Duration) {
 	if d.writer == nil {
 		return
 	}
@@ -22,35 +48,40 @@ func (d *Dispatcher) relieve() {
 	defer d.mu.Unlock()
 	now := time.Now()
 	var slowest *lane
-	var most, least time.Duration = 0, -1
+	var most time.Duration
 	for _, l := range d.lanes {
-		lag, busy := l.lag(now)
-		if !busy {
-			continue
-		}
-		if lag > most {
+		if lag, _ := l.lag(now); lag > most {
 			slowest, most = l, lag
 		}
-		if least < 0 || lag < least {
-			least = lag
-		}
 	}
-	if slowest != nil && most > slowAfter && least*slowBy < most {
+	if most > slotPatience || most > after && d.isFaster(slowest, most, now) {
 		slowest.overflow(most)
 	}
 }
 
+// isFaster reports whether another lane is, of those that have got events since
+// the oldest delivery of the slow one. It needs the lock.
+func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) bool {
+	for _, l := range d.lanes {
+		lag, fed := l.lag(now)
+		if l != slow && now.Sub(fed) <= most && lag*slowBy < most {
+			return true
+		}
+	}
+	return false
+}
+
 // lag is for how long the oldest delivery waits that is held in memory alone, and
-// whether the lane has anything to do.
-func (l *lane) lag(now time.Time) (lag time.Duration, busy bool) {
+// when the lane got its latest.
+func (l *lane) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for it := range l.schedule.all() {
 		if !it.stored {
-			return now.Sub(it.added), true
+			return now.Sub(it.added), l.fed
 		}
 	}
-	return 0, now.Sub(l.fed) < busyWithin
+	return 0, l.fed
 }
 
 // overflow stores all that the lane holds, and what comes, until the hook has

@@ -34,6 +34,7 @@ func allowed() map[string]arrows {
 		conformance  = "cmd/hooktail/internal/conformance"
 		dispatch     = "dispatch"
 		dispatchtest = "dispatch/dispatchtest"
+		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
@@ -59,6 +60,7 @@ func allowed() map[string]arrows {
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
 		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
+		faults:       {tests: []string{proctest, cdctest, dispatchtest, throwaway}},
 		testdata:     {},
 		trouble:      {},
 	}

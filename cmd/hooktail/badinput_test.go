@@ -189,7 +189,7 @@ func TestBodyLargerThanTheMemoryBound(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	p := startChild(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=30s") // the bound is its process's
+	p := startChild(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0") // the bound is its process's
 	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
 		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
 		SELECT jsonb_build_array(repeat('x', 20000000)), 7, 1, 1, 1, false, false, now(), now(), '{}', 0, false`)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -44,61 +43,18 @@ func (r *demoReceiver) url() string { return "http://" + r.listener.Addr().Strin
 
 func (r *demoReceiver) close() { _ = r.server.Close() } // nothing of it is kept
 
-// demoBody is what the receiver shows of a body.
-type demoBody struct {
-	Action      string   `json:"action"`
-	Annotation  *demoID  `json:"annotation"`
-	Annotations []demoID `json:"annotations"`
-	Task        *demoID  `json:"task"`
-	Tasks       []demoID `json:"tasks"`
-	Project     *demoID  `json:"project"`
-}
-
-type demoID struct {
-	ID int64 `json:"id"`
-}
-
-// ids says what the body is about, in a few words.
-func (b demoBody) ids() string {
-	var parts []string
-	one := func(kind string, id *demoID) {
-		if id != nil {
-			parts = append(parts, fmt.Sprintf("%s %d", kind, id.ID))
-		}
-	}
-	many := func(kind string, ids []demoID) {
-		for _, id := range ids {
-			one(kind, &id)
-		}
-	}
-	one("annotation", b.Annotation)
-	many("annotation", b.Annotations)
-	one("task", b.Task)
-	many("task", b.Tasks)
-	one("project", b.Project)
-	if len(parts) == 0 {
-		return "(no payload)"
-	}
-	return strings.Join(parts, ", ")
-}
-
 // ServeHTTP prints one line per request: when, which hook, what, how late.
 func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	now := time.Now()
-	var body demoBody
-	if err := json.NewDecoder(req.Body).Decode(&body); err != nil {
+	a, err := readArrival(w, req)
+	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
-	}
-	latency := "?"
-	if commit, err := time.Parse(time.RFC3339Nano, req.Header.Get("hooktail-commit-time")); err == nil {
-		latency = fmt.Sprintf("%d ms", now.Sub(commit).Milliseconds())
 	}
 	hook := strings.TrimPrefix(req.URL.Path, "/hook/")
 	r.mu.Lock()
 	fmt.Fprintf(r.out, "  %s  hook %-3s %-20s %-42s %8s  %s\n",
-		now.Format("15:04:05.000"), hook, body.Action, body.ids(), latency, req.Header.Get("webhook-id"))
-	r.actions[body.Action]++
+		a.at.Format("15:04:05.000"), hook, a.parsed.Action, a.parsed.about(), a.latency, a.id)
+	r.actions[a.parsed.Action]++
 	r.mu.Unlock()
 	select {
 	case r.arrived <- struct{}{}:

@@ -8,6 +8,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +126,22 @@ func (p *program) get(t *testing.T, path string) (status int, body string) {
 		t.Fatalf("read %s: %v", path, err)
 	}
 	return response.StatusCode, strings.TrimSpace(string(text))
+}
+
+// attempts is how many of the hook's attempts came to that result, by the metrics.
+func (p *program) attempts(t *testing.T, hook int, result string) int {
+	t.Helper()
+	_, body := p.get(t, "/metrics")
+	line := regexp.MustCompile(fmt.Sprintf(`(?m)^hooktail_delivery_attempts_total\{hook="%d",result="%s"\} (\d+)$`, hook, result))
+	m := line.FindStringSubmatch(body)
+	if m == nil {
+		t.Fatalf("/metrics has no attempts of hook %d with the result %s:\n%s", hook, result, body)
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // delivered waits until everything that was committed before it is confirmed,

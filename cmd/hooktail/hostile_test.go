@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,12 +39,12 @@ const (
 	fateParked    fate = iota // all of them are parked
 	fateGone                  // all of them are dead, with reason gone
 	fateDelivered             // all of them are delivered
-	fateSlow                  // all of them are delivered, once the hook is well
+	fateSlow                  // they are delivered or parked
 )
 
 // TestHostileHooksDelayOnlyThemselves: whatever a hook does to hooktail, the
-// hook beside it gets everything once, in order and about as soon as alone, and
-// the slot moves on.
+// hook beside it gets everything, in order and as soon as alone (p99 within twice
+// as long), and the slot moves on.
 func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 	t.Parallel()
 	turns := make(chan struct{}, 2) // more at a time would measure each other
@@ -74,26 +75,13 @@ func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 			t.Cleanup(func() { <-turns })
 			n := meet(t, tt.hook)
 			n.load(t, warm)
-			alone, _ := n.latency(t)
-			n.activate(t, tt.result)
-			beside, slowest := n.latency(t)
-			if tt.fate == fateSlow {
-				// It takes what it is sent, at its own pace, so nothing is parked
-				// while there is room: the slot waits for it, as far as that goes.
-				n.receiver.Script(hostilePath)
-			}
+			alone, beside, rounds := n.compare(t, tt.result)
 			begun := time.Now()
 			proctest.Confirmed(t, n.db)
-			t.Logf("| %-41s | %-7s | %8s | %8s | %8s | %8s |", tt.name, tt.result, alone.Round(100*time.Microsecond),
-				beside.Round(100*time.Microsecond), slowest.Round(100*time.Microsecond), time.Since(begun).Round(time.Millisecond))
-
-			// Where two cores have PostgreSQL and other tests to run as well, the few
-			// slowest requests of a phase measure the machine: they are shown, the
-			// median is held. The floor keeps the race detector's burden out; a hostile
-			// hook that others wait for would cost each of the 300 events the timeout of
-			// its attempts, 1 s, so that half of them would be minutes late.
-			if most := max(2*alone, 2*time.Second); beside > most {
-				t.Errorf("median from commit to arrival = %s, want at most %s; alone it is %s", beside, most, alone)
+			t.Logf("| %-41s | %-7s | %8s | %8s | %2d | %8s |", tt.name, tt.result, alone.Round(100*time.Microsecond),
+				beside.Round(100*time.Microsecond), rounds, time.Since(begun).Round(time.Millisecond))
+			if most := max(2*alone, floor()); beside > most {
+				t.Errorf("p99 from commit to arrival = %s, want at most %s; alone it is %s", beside, most, alone)
 			}
 			n.complete(t)
 			n.met(t, tt.fate)
@@ -101,11 +89,26 @@ func TestHostileHooksDelayOnlyThemselves(t *testing.T) {
 	}
 }
 
-// How many annotations a phase measures, and how many precede it.
+// A round measures that many annotations with the hostile hook switched off, and as
+// many with it on. Of each, the best p99 of all rounds counts: where two cores have
+// PostgreSQL and other tests to run as well, a round now and then measures the
+// machine, but a hostile hook that others wait for is in the way in every round.
 const (
-	measured = 300
-	warm     = 30
+	measured  = 100
+	warm      = 30
+	rounds    = 3  // at least
+	allRounds = 12 // where the bound is not met earlier
 )
+
+// floor is what counts as soon, whatever it is alone: a tenth of what waiting for a
+// single attempt at a hook that hangs costs, and half of it where the race detector
+// makes everything slow.
+func floor() time.Duration {
+	if proctest.RaceEnabled {
+		return 500 * time.Millisecond
+	}
+	return 100 * time.Millisecond
+}
 
 // neighbour makes the hostile hook's URL, on r or elsewhere, and says which
 // variables of the program go with it.
@@ -165,6 +168,7 @@ type neighbourhood struct {
 	made     map[string][]string // annotations by task, in order
 	total    int                 // of made
 	before   int                 // of them, when the hostile hook became active
+	earlier  int                 // requests at it by then
 }
 
 // meet starts the program with the healthy hook active, and the hostile one not
@@ -176,7 +180,7 @@ func meet(t *testing.T, hook neighbour) *neighbourhood {
 	n.db.Exec(t, "UPDATE webhook SET is_active = false WHERE id > 2")
 	n.db.Exec(t, `UPDATE webhook SET organization_id = 1, project_id = 1, send_payload = true, send_for_all_actions = true,
 		headers = '{}', is_active = id = 1, url = CASE id WHEN 1 THEN $1 ELSE $2 END WHERE id <= 2`, n.receiver.URL+healthyPath, hostile)
-	n.program = start(t, n.db, append(variables, "HOOKTAIL_SETTLE=0")...)
+	n.program = start(t, n.db, append(variables, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1s")...)
 	return n
 }
 
@@ -199,9 +203,24 @@ func (n *neighbourhood) load(t *testing.T, count int) []dispatchtest.Request {
 	return n.receiver.Wait(t, healthyPath, n.total)[begun:]
 }
 
-// latency is how long after its commit an event arrives at the healthy hook: in
-// the median, and at the 99th percentile, which on a busy machine is the machine's.
-func (n *neighbourhood) latency(t *testing.T) (median, p99 time.Duration) {
+// compare is the healthy hook's best p99 without and with the hostile hook beside
+// it, which is on in the end.
+func (n *neighbourhood) compare(t *testing.T, result string) (alone, beside time.Duration, made int) {
+	t.Helper()
+	alone, beside = time.Hour, time.Hour
+	for made < rounds || made < allRounds && beside > max(2*alone, floor()) {
+		n.deactivate(t)
+		alone = min(alone, n.latency(t))
+		n.activate(t, result)
+		beside = min(beside, n.latency(t))
+		made++
+	}
+	return alone, beside, made
+}
+
+// latency is how long after its commit an event arrives at the healthy hook, at the
+// 99th percentile.
+func (n *neighbourhood) latency(t *testing.T) time.Duration {
 	t.Helper()
 	var late []time.Duration
 	for _, request := range n.load(t, measured) {
@@ -212,7 +231,23 @@ func (n *neighbourhood) latency(t *testing.T) (median, p99 time.Duration) {
 		late = append(late, request.Arrived.Sub(commit))
 	}
 	slices.Sort(late)
-	return late[len(late)/2], late[len(late)*99/100]
+	return late[len(late)*99/100]
+}
+
+// deactivate switches the hostile hook off: what is stored for it is dropped.
+func (n *neighbourhood) deactivate(t *testing.T) {
+	t.Helper()
+	n.db.Exec(t, "UPDATE webhook SET is_active = false, updated_at = now() WHERE id = 2")
+	n.load(t, 1) // the hook is off for what follows
+	proctest.Confirmed(t, n.db)
+	proctest.WaitFor(t, func() error {
+		if parked := n.stored(t, "state = 'parked'"); parked > 0 {
+			return fmt.Errorf("%d deliveries are still parked for a hook that is off", parked)
+		}
+		return nil
+	})
+	n.db.Exec(t, "DELETE FROM hooktail.parked WHERE hook_id = 2") // the dead of earlier rounds
+	n.earlier = len(n.receiver.Requests(hostilePath))
 }
 
 // activate makes the hostile hook active and waits until an attempt at it has
@@ -236,17 +271,25 @@ func (n *neighbourhood) activate(t *testing.T, result string) {
 	})
 }
 
-// complete asserts that the healthy hook got everything once, and what is of one
-// task in order.
+// complete asserts that the healthy hook got everything, once but for attempts
+// that a busy machine has not answered in time, and what is of one task in order.
 func (n *neighbourhood) complete(t *testing.T) {
 	t.Helper()
-	got := make(map[string][]string)
+	got, seen, repeated := make(map[string][]string), make(map[string]bool), 0
 	for _, request := range n.receiver.Requests(healthyPath) {
+		if seen[request.Event] {
+			repeated++
+			continue
+		}
+		seen[request.Event] = true
 		task := idOf(t, request.Body, "task")
 		got[task] = append(got[task], idOf(t, request.Body, "annotation"))
 	}
 	if diff := cmp.Diff(n.made, got); diff != "" {
 		t.Errorf("annotations by task at the healthy hook (-want +got):\n%s", diff)
+	}
+	if late := n.program.attempts(t, 1, "timeout"); repeated > late {
+		t.Errorf("%d requests repeated one that was answered in time", repeated-late)
 	}
 }
 
@@ -260,9 +303,15 @@ func (n *neighbourhood) met(t *testing.T, f fate) {
 	dead := n.stored(t, "state = 'dead'")
 	delivered := make(map[string]bool)
 	if f == fateDelivered || f == fateSlow {
-		for _, request := range n.receiver.Requests(hostilePath) {
+		for _, request := range n.receiver.Requests(hostilePath)[n.earlier:] {
 			delivered[request.Event] = true
 		}
+	}
+	if f == fateSlow { // some may be both: stored while they were on their way
+		for _, event := range n.events(t) {
+			delivered[event] = true
+		}
+		parked = 0
 	}
 	type counts struct{ parked, gone, dead, delivered int }
 	got := counts{parked, gone, dead, len(delivered)}
@@ -291,4 +340,10 @@ func (n *neighbourhood) stored(t *testing.T, condition string) int {
 		t.Fatalf("count rows: %v", err)
 	}
 	return rows
+}
+
+// events is what is parked for the hostile hook.
+func (n *neighbourhood) events(t *testing.T) []string {
+	t.Helper()
+	return strings.Fields(n.db.QueryText(t, "SELECT coalesce(string_agg(event_id, ' '), '') FROM hooktail.parked WHERE hook_id = 2 AND state = 'parked'"))
 }

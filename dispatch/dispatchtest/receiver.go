@@ -3,6 +3,7 @@ package dispatchtest
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -42,13 +43,21 @@ type Request struct {
 func Receiver(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{scripts: make(map[string][]Step), moved: make(chan struct{})}
-	hosted := httptest.NewServer(http.HandlerFunc(s.serve))
+	hosted := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
+	hosted.Config.ConnContext = narrow
+	hosted.Start()
 	t.Cleanup(func() {
 		hosted.CloseClientConnections()
 		hosted.Close()
 	})
 	s.URL = hosted.URL
 	return s
+}
+
+// narrow lets the system keep little of an answer that nobody reads.
+func narrow(ctx context.Context, conn net.Conn) context.Context {
+	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // a buffer of another size only costs time
+	return ctx
 }
 
 // Script lets the requests for the path be answered by one step after the other;

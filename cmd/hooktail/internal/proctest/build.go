@@ -48,7 +48,7 @@ func build() (dir string, err error) {
 		return "", err
 	}
 	args := []string{"build", "-o", filepath.Join(dir, name)}
-	if raceEnabled {
+	if RaceEnabled {
 		args = append(args, "-race")
 	}
 	out, err := exec.Command("go", append(args, "github.com/hooktail/hooktail/cmd/hooktail")...).CombinedOutput()

@@ -2,4 +2,5 @@
 
 package proctest
 
-const raceEnabled = false
+// RaceEnabled is whether the tests, and so the program, have the race detector.
+const RaceEnabled = false

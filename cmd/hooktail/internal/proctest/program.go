@@ -15,13 +15,16 @@ import (
 )
 
 // Environ is the environment of a program on the database, without the
-// variables of whoever runs the tests. Later variables win.
+// variables of whoever runs the tests. Later variables win. Attempts have time:
+// a busy machine is not to make a healthy receiver miss the timeout, after which
+// an event is rightly sent again; a test of what hangs sets its own.
 func Environ(db *cdctest.Database, variables ...string) []string {
 	return append([]string{
 		"HOOKTAIL_DATABASE_URL=" + db.DSN,
 		"HOOKTAIL_SLOT=" + db.Name, // slots are the server's, not the database's
 		"HOOKTAIL_HTTP_ADDR=127.0.0.1:0",
 		"HOOKTAIL_LOG_LEVEL=debug",
+		"HOOKTAIL_TIMEOUT=30s",
 	}, variables...)
 }
 

@@ -2,4 +2,5 @@
 
 package proctest
 
-const raceEnabled = true
+// RaceEnabled is whether the tests, and so the program, have the race detector.
+const RaceEnabled = true

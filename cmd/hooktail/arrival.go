@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// arrivalLimit bounds what a receiver here reads of a body: an import of 5000
+// tasks is far below it.
+const arrivalLimit = 256 << 20
+
+// arrival is one request as a receiver sees it.
+type arrival struct {
+	at      time.Time
+	sender  string // its User-Agent up to the first blank
+	id      string // webhook-id; "" from others than hooktail
+	latency string // since the commit; "?" from others than hooktail
+	body    []byte
+	parsed  arrivalBody
+}
+
+// arrivalBody is what is read of a body.
+type arrivalBody struct {
+	Action      string      `json:"action"`
+	Annotation  *arrivalID  `json:"annotation"`
+	Annotations []arrivalID `json:"annotations"`
+	Task        *arrivalID  `json:"task"`
+	Tasks       []arrivalID `json:"tasks"`
+	Project     *arrivalID  `json:"project"`
+}
+
+type arrivalID struct {
+	ID int64 `json:"id"`
+}
+
+// readArrival reads the request. The error is for who sent it.
+func readArrival(w http.ResponseWriter, req *http.Request) (arrival, error) {
+	sender, _, _ := strings.Cut(req.UserAgent(), " ")
+	a := arrival{at: time.Now(), sender: sender, id: req.Header.Get("webhook-id"), latency: "?"}
+	if commit, err := time.Parse(time.RFC3339Nano, req.Header.Get("hooktail-commit-time")); err == nil {
+		a.latency = fmt.Sprintf("%d ms", a.at.Sub(commit).Milliseconds())
+	}
+	var err error
+	if a.body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, arrivalLimit)); err != nil {
+		return a, fmt.Errorf("read body: %w", err)
+	}
+	if err := json.Unmarshal(a.body, &a.parsed); err != nil {
+		return a, fmt.Errorf("read body: %w", err)
+	}
+	if a.parsed.Action == "" {
+		return a, errors.New("the body has no action")
+	}
+	return a, nil
+}
+
+// about says what the body is about, in a few words.
+func (b arrivalBody) about() string {
+	var parts []string
+	one := func(kind string, id *arrivalID) {
+		if id != nil {
+			parts = append(parts, fmt.Sprintf("%s %d", kind, id.ID))
+		}
+	}
+	many := func(kind string, ids []arrivalID) {
+		for _, id := range ids {
+			one(kind, &id)
+		}
+	}
+	one("annotation", b.Annotation)
+	many("annotation", b.Annotations)
+	one("task", b.Task)
+	many("task", b.Tasks)
+	one("project", b.Project)
+	if len(parts) == 0 {
+		return "(no payload)"
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthcheckPatience bounds the question: the container runtime waits for it.
+const healthcheckPatience = 5 * time.Second
+
+func (a *app) healthcheckCommand() *cobra.Command {
+	var url string
+	cmd := &cobra.Command{
+		Use:   "healthcheck",
+		Short: "Ask the hooktail of this machine whether it is ready",
+		Long: "healthcheck asks for /readyz at HOOKTAIL_HTTP_ADDR and ends with 0 if the answer is ready, else with\n" +
+			"1 and the reason. It is for images without a shell, where a health check has nothing else to call.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if url == "" {
+				cfg, err := a.config()
+				if err != nil {
+					return err
+				}
+				if url, err = readyURL(cfg.HTTPAddr); err != nil {
+					return err
+				}
+			}
+			return healthcheck(cmd.Context(), a.stdout, url)
+		},
+	}
+	cmd.Flags().StringVar(&url, "url", "", "ask this `URL` instead; no variable is needed then")
+	return cmd
+}
+
+// readyURL is where the program answers that listens on the address: an address
+// for all interfaces is reached through the loopback one.
+func readyURL(addr string) (string, error) {
+	if addr == "" {
+		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: nobody can be asked")}
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", usageError{fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)}
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // no name: an image without files may not know localhost
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/readyz", nil
+}
+
+func healthcheck(ctx context.Context, out io.Writer, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, healthcheckPatience)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return usageError{errors.New("--url needs a URL such as http://127.0.0.1:8484/readyz")}
+	}
+	// Not the default transport: a proxy of the environment is for others.
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask: %w", err)
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	if err != nil {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	said := strings.TrimSpace(string(text))
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("not ready: %s (%s)", said, response.Status)
+	}
+	fmt.Fprintln(out, said)
+	return nil
+}

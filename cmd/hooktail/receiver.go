@@ -1,0 +1,102 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (a *app) receiverCommand() *cobra.Command {
+	var addr string
+	var bodies bool
+	cmd := &cobra.Command{
+		Use:   "receiver",
+		Short: "A receiver to try with: show each request that arrives",
+		Long: "receiver takes requests of any path and prints one line for each: when, from whom, where to,\n" +
+			"what it is about, how long after the commit, and its webhook-id. It answers 200 to a webhook,\n" +
+			"400 to anything else, and keeps nothing. It needs no database and no variable.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return (&receiver{out: a.stdout, bodies: bodies}).run(cmd.Context(), addr)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8000", "listen on this `address`")
+	cmd.Flags().BoolVar(&bodies, "bodies", false, "show headers and bodies as well, credentials included")
+	return cmd
+}
+
+// receiver prints what arrives.
+type receiver struct {
+	bodies bool
+
+	mu  sync.Mutex
+	out io.Writer
+}
+
+// run takes requests until the context ends.
+func (r *receiver) run(ctx context.Context, addr string) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen on --addr: %w", err)
+	}
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing of it is kept
+	fmt.Fprintf(r.out, "receiving on http://%s\n", l.Addr())
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+// ServeHTTP prints a webhook and says ok to whoever asks whether it is there.
+func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if req.Method == http.MethodGet || req.Method == http.MethodHead {
+		answer(w, nil)
+		return
+	}
+	a, err := readArrival(w, req)
+	what := fmt.Sprintf("%-20s %-42s %8s  %s", a.parsed.Action, a.parsed.about(), a.latency, a.id)
+	if err != nil {
+		what = "not a webhook: " + err.Error()
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	fmt.Fprintf(r.out, "%s  %-22q %-16q %s\n", a.at.Format("15:04:05.000"), a.sender, req.URL.Path, what)
+	if r.bodies {
+		r.show(req.Header, a.body)
+	}
+}
+
+// show prints headers and body; the lock is held.
+func (r *receiver) show(header http.Header, body []byte) {
+	var b strings.Builder
+	names := make([]string, 0, len(header))
+	for name := range header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range header[name] {
+			fmt.Fprintf(&b, "    %s: %q\n", name, value)
+		}
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, body, "    ", "  "); err == nil {
+		fmt.Fprintf(&b, "    %s\n", pretty.Bytes())
+	} else {
+		fmt.Fprintf(&b, "    %q\n", body)
+	}
+	fmt.Fprintf(r.out, "%s\n", b.String())
+}
