@@ -45,7 +45,7 @@ func BackfillActions() []Action { return []Action{ProjectCreated, TaskCreated, A
 
 // NewBackfill makes events of this action, in either spelling, for the rows. An
 // action that rows do not tell of is an error.
-func NewBackfill(db Querier, o Options, action Action, rows BackfillRows) (*Backfill, error) {
+func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Backfill, error) {
 	o = o.withDefaults()
 	o.Metrics = nil // counts the stream alone
 	b := &Backfill{
@@ -112,7 +112,7 @@ func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	sql := fmt.Sprintf("SELECT r.* FROM %s ORDER BY r.id LIMIT %d", where, limit)
 	var rows []BackfillRow
 	var wrong error
-	err := b.reader.eachOf(ctx, sql, args, func(rel *cdc.Relation, tuple cdc.Tuple) {
+	err := b.reader.each(ctx, sql, args, func(rel *cdc.Relation, tuple cdc.Tuple) {
 		row, err := b.row(rel, tuple)
 		if err != nil && wrong == nil {
 			wrong = err

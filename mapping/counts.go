@@ -1,8 +1,8 @@
 package mapping
 
 import (
-	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +30,7 @@ import (
 // query takes of a core, as it is kept from spreading over several.
 type counter struct {
 	reader reader
+	format *format // of its rows
 	sql    string
 	share  float64 // of one core
 	known  recent[*counted]
@@ -51,8 +52,8 @@ const zeroCounts = `"task_number": 0, "finished_task_number": 0, "total_predicti
 	`"total_annotations_number": 0, "num_tasks_with_annotations": 0, "useful_annotation_number": 0, ` +
 	`"ground_truth_number": 0, "skipped_annotations_number": 0`
 
-func newCounter(db Querier, share float64) counter {
-	return counter{reader: reader{db: db}, share: share, known: newRecent[*counted](1024)}
+func newCounter(share float64) counter {
+	return counter{share: share, known: newRecent[*counted](1024)}
 }
 
 // prepare writes the query for the tables at hand. Annotations and predictions
@@ -96,28 +97,40 @@ FROM (SELECT set_config('max_parallel_workers_per_gather', '0', true)) one_core,
 		predicted, quote(names.Task), quote(names.Annotation), within(names.Annotation))
 }
 
-// of returns the numbers of the project for the events of one batch.
-func (c *counter) of(ctx context.Context, id int64) ([]byte, error) {
-	now := time.Now()
-	last, ok := c.known.get(id)
+// of is what is known of the project.
+func (c *counter) of(id int64) *counted {
+	known, ok := c.known.get(id)
 	if !ok {
-		last = &counted{}
-		c.known.put(id, last)
+		known = &counted{}
+		c.known.put(id, known)
 	}
-	last.pay(now)
-	if last.json != nil && last.debt > countDebt {
-		return last.json, nil
+	return known
+}
+
+// isDue reports whether the project is to be counted for the events of one batch.
+func (b *counted) isDue(now time.Time) bool {
+	b.pay(now)
+	return b.json == nil || b.debt <= countDebt
+}
+
+// query counts what is in the project.
+func (c *counter) query(id int64) query {
+	to := c.of(id)
+	return query{
+		sql: c.sql, arg: strconv.AppendInt(nil, id, 10), reader: &c.reader,
+		row: func(rel *cdc.Relation, row cdc.Tuple) {
+			if c.format == nil || c.format.relation != rel {
+				c.format = newFormat(rel, other, nil, false)
+			}
+			to.json, _ = c.format.appendFields(nil, image{row: row}, read{}, override{})
+		},
+		took: func(d time.Duration) { to.owe(d, c.share) },
 	}
-	var json []byte
-	err := c.reader.each(ctx, c.sql, id, func(rel *cdc.Relation, row cdc.Tuple) {
-		json, _ = newFormat(rel, other, nil, false).appendFields(nil, image{row: row}, read{}, override{})
-	})
-	if err != nil {
-		return nil, fmt.Errorf("count what is in project %d: %w", id, err)
-	}
-	last.json = json
-	last.debt += time.Duration(float64(time.Since(now)) / c.share)
-	return json, nil
+}
+
+// owe enters what a query has taken.
+func (b *counted) owe(d time.Duration, share float64) {
+	b.debt += time.Duration(float64(d) / share)
 }
 
 func (b *counted) pay(now time.Time) {

@@ -40,7 +40,7 @@ func TestCountsCostTheirShare(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
 				db := &clock{start: start, query: test.query}
-				c := newCounter(db, test.share)
+				c := newCounter(test.share)
 				for at := time.Duration(0); at < long; at += test.every {
 					<-time.After(time.Until(start.Add(at)))
 					counted, age := db.ask(t, &c)
@@ -66,23 +66,21 @@ func TestCountsCostTheirShare(t *testing.T) {
 }
 
 // clock is a database that needs its time for a query and counts the nanoseconds
-// since its start. It is its own result.
+// since its start.
 type clock struct {
 	start   time.Time
 	query   time.Duration
 	queries int
-	number  []byte // nil once it has been read
-	pgx.Rows
 }
 
 // ask returns the number that an event gets now, and how old that number was.
 func (c *clock) ask(t *testing.T, counter *counter) (counted, age time.Duration) {
 	t.Helper()
 	now := time.Since(c.start)
-	text, err := counter.of(context.Background(), 1)
-	if err != nil {
-		t.Fatal(err)
+	if counter.of(1).isDue(time.Now()) {
+		c.answer(counter.query(1))
 	}
+	text := counter.of(1).json
 	var numbers struct {
 		Number time.Duration `json:"task_number"`
 	}
@@ -92,27 +90,15 @@ func (c *clock) ask(t *testing.T, counter *counter) (counted, age time.Duration)
 	return numbers.Number, now - numbers.Number
 }
 
-func (c *clock) Query(context.Context, string, ...any) (pgx.Rows, error) {
-	c.number = strconv.AppendInt(nil, int64(time.Since(c.start)), 10) // its snapshot
+func (c *clock) answer(q query) {
+	began := time.Now()
+	number := strconv.AppendInt(nil, int64(time.Since(c.start)), 10) // its snapshot
 	<-time.After(c.query)
 	c.queries++
-	return c, nil
+	q.reader.describe([]pgconn.FieldDescription{{Name: "task_number", DataTypeOID: pgtype.Int8OID}})
+	q.row(q.reader.relation, q.reader.tuple([][]byte{number}))
+	q.took(time.Since(began))
 }
-
-func (c *clock) FieldDescriptions() []pgconn.FieldDescription {
-	return []pgconn.FieldDescription{{Name: "task_number", DataTypeOID: pgtype.Int8OID}}
-}
-
-func (c *clock) Next() bool { return c.number != nil }
-
-func (c *clock) RawValues() [][]byte {
-	row := [][]byte{c.number}
-	c.number = nil
-	return row
-}
-
-func (c *clock) Err() error { return nil }
-func (c *clock) Close()     {}
 
 // TestCountsUseOneCore: the query is not spread over several, where PostgreSQL
 // would like nothing better.
@@ -128,7 +114,7 @@ func TestCountsUseOneCore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newCounter(conn, countShare)
+	c := newCounter(countShare)
 	c.prepare(names, columns)
 	for sql, parallel := range map[string]bool{c.sql: false, "SELECT count(*) FROM task WHERE project_id = $1": true} {
 		rows, err := conn.Query(ctx, "EXPLAIN (FORMAT JSON) "+strings.ReplaceAll(sql, "$1", "1"))

@@ -3,66 +3,103 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// readProjects encodes the wanted projects, each once for all events that
-// nest it.
-func (r *Renderer) readProjects(ctx context.Context) error {
-	b, ids := &r.batch, r.batch.want[project].ids
-	if len(ids) == 0 {
-		return nil
-	}
-	rows := make(map[int64]read, len(ids))
-	if err := r.read(ctx, project, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) {
-		rows[id] = read{rel, row}
-	}); err != nil {
-		return err
-	}
-	for _, id := range ids {
-		p := &projectRead{nested: &nested{}}
-		b.projects[id] = p
-		dst := append(make([]byte, 0, 4096), `"project": `...)
-		found, ok := rows[id]
-		if !ok {
-			r.opts.Metrics.vanished(project)
-			p.nested.json = appendIDObject(dst, id)
-			continue
-		}
-		counts, err := r.counter.of(ctx, id)
-		if err != nil {
+// read reads what the batch wants, when the transactions can be seen. Mostly they
+// can by now: whether it is so is asked together with the rest, and what was read
+// too early is read again.
+func (r *Renderer) read(ctx context.Context, xids []uint32) error {
+	for {
+		hidden := r.visible.hidden(xids)
+		r.batch.forget()
+		if err := r.readOnce(ctx, len(hidden) > 0); err != nil {
 			return err
 		}
-		p.found, p.types = true, found.row.Text(found.relation.Index("data_types"))
-		dst, _ = r.formatOf(found.relation, project).appendFields(append(dst, '{'), image{row: found.row}, read{}, override{})
-		dst = append(append(dst, ", "...), counts...)
-		p.nested.json = append(dst, '}')
+		if hidden = r.visible.hidden(hidden); len(hidden) > 0 {
+			if err := r.visible.await(ctx, r.db, hidden); err != nil {
+				return err
+			}
+			continue
+		}
+		again, err := r.check(ctx)
+		if err != nil || !again {
+			return err
+		}
 	}
-	return nil
 }
 
-// readTasks encodes each task as it is read, so that a batch of large tasks is
-// held once.
-func (r *Renderer) readTasks(ctx context.Context) error {
+// readOnce reads it all in one round trip. Each query sees at least what the one
+// before it saw.
+func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
-	if b.want[task].empty() {
+	var queries []query
+	if snapshot {
+		queries = append(queries, r.visible.query())
+	}
+	now := time.Now()
+	for _, id := range b.want[project].ids {
+		if r.counter.of(id).isDue(now) {
+			queries = append(queries, r.counter.query(id))
+		}
+	}
+	queries = r.rows(queries, project, "*", r.gotProject)
+	queries = r.rows(queries, task, r.taskColumns(), r.gotTask)
+	queries = r.rows(queries, annotation, "*", r.gotAnnotation)
+	if len(queries) == 0 {
 		return nil
 	}
+	if err := ask(ctx, r.db, queries); err != nil {
+		return fmt.Errorf("read rows for payloads: %w", err)
+	}
+	return r.visible.fault
+}
+
+// rows appends the query for the wanted rows of a table, if any are.
+func (r *Renderer) rows(queries []query, of table, columns string, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
+	ids := r.batch.want[of].ids
+	if len(ids) == 0 {
+		return queries
+	}
+	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
+	return append(queries, query{
+		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id = ANY ($1::bigint[])", arg: arrayOf(ids), reader: &r.readers[of],
+		row: func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
+	})
+}
+
+// gotProject encodes a project, once for all events that nest it.
+func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple) {
+	json := append(make([]byte, 0, 4096), `"project": {`...)
+	json, _ = r.formatOf(rel, project).appendFields(json, image{row: row}, read{}, override{})
+	json = append(append(json, ", "...), r.counter.of(id).json...)
+	r.batch.projects[id] = &projectRead{
+		nested: &nested{json: append(json, '}')}, found: true, types: row.Text(rel.Index("data_types")),
+	}
+}
+
+// taskColumns are those of a task, with the authors of its comments.
+func (r *Renderer) taskColumns() string {
 	authors := `'[]'::jsonb`
 	if r.catalog.has(r.opts.Tables.authors(), "user_id") {
 		authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
 			pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.authors()}.Sanitize())
 	}
-	return r.read(ctx, task, "r.*, "+authors+" AS "+commentAuthors, func(rel *cdc.Relation, id int64, row cdc.Tuple) {
-		from := len(b.encoded)
-		of := ref(row, rel.Index("project_id"))
-		b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))
-		b.encoded = append(b.encoded, '}')
-		b.tasks[id] = span{from, len(b.encoded)}
-	})
+	return "r.*, " + authors + " AS " + commentAuthors
+}
+
+// gotTask encodes a task as it is read, so that a batch of large tasks is held once.
+func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
+	b := &r.batch
+	from := len(b.encoded)
+	of := ref(row, rel.Index("project_id"))
+	b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))
+	b.encoded = append(b.encoded, '}')
+	b.tasks[id] = span{from, len(b.encoded)}
 }
 
 // taskData gives a task's data the name that its project has for them.
@@ -74,37 +111,35 @@ func (b *batch) taskData(project int64) override {
 	return override{"data", func(data []byte) []byte { return nameUndefined(data, p.types) }}
 }
 
-func (r *Renderer) readAnnotations(ctx context.Context) error {
-	if r.batch.want[annotation].empty() {
-		return nil
-	}
-	return r.read(ctx, annotation, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) {
-		r.formatOf(rel, annotation)
-		r.batch.annotations[id] = read{rel, row}
-	})
+func (r *Renderer) gotAnnotation(rel *cdc.Relation, id int64, row cdc.Tuple) {
+	r.formatOf(rel, annotation)
+	r.batch.annotations[id] = read{rel, row}
 }
 
-// read reads the wanted rows of a table.
-func (r *Renderer) read(ctx context.Context, of table, columns string, row func(*cdc.Relation, int64, cdc.Tuple)) error {
-	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
-	sql := fmt.Sprintf("SELECT %s FROM %s r WHERE r.id = ANY ($1::bigint[])", columns, name)
-	err := r.readers[of].each(ctx, sql, r.batch.want[of].ids, func(rel *cdc.Relation, tuple cdc.Tuple) {
-		row(rel, ref(tuple, rel.Index("id")), tuple)
-	})
-	if err != nil {
-		return fmt.Errorf("read rows of table %s: %w", name, err)
+// check notes the projects that are gone. If a table has columns that the catalog
+// does not know, it is read, and what was read before is to be read again.
+func (r *Renderer) check(ctx context.Context) (again bool, err error) {
+	for of := project; of < tables; of++ {
+		rel := r.readers[of].relation
+		if rel == nil || rel == r.checked[of] {
+			continue
+		}
+		r.checked[of] = rel
+		if r.catalog.covers(r.opts.Tables.name(of), rel) {
+			continue
+		}
+		delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
+		again = true
 	}
-	rel := r.readers[of].relation
-	if rel == nil || rel == r.checked[of] {
-		return nil
+	if again {
+		return true, r.readCatalog(ctx)
 	}
-	r.checked[of] = rel
-	if r.catalog.covers(r.opts.Tables.name(of), rel) {
-		return nil
+	for _, id := range r.batch.want[project].ids {
+		if r.batch.projects[id] == nil {
+			r.opts.Metrics.vanished(project)
+			json := append(make([]byte, 0, 32), `"project": `...)
+			r.batch.projects[id] = &projectRead{nested: &nested{json: appendIDObject(json, id)}}
+		}
 	}
-	delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
-	if err := r.readCatalog(ctx); err != nil {
-		return err
-	}
-	return r.read(ctx, of, columns, row)
+	return false, nil
 }

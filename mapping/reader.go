@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// reader runs one query again and again and gives its rows the form of the
+// reader gives the rows of one query, which runs again and again, the form of the
 // stream's, so that one encoder serves both. The relation is another one only
 // when the columns are others.
 type reader struct {
@@ -20,14 +20,8 @@ type reader struct {
 }
 
 // each calls row for each row of the result, with the relation of all of them.
-// Values come in their text form: the query is run without a prepared statement,
-// which would also outlive a change of the table.
-func (r *reader) each(ctx context.Context, sql string, arg any, row func(*cdc.Relation, cdc.Tuple)) error {
-	return r.eachOf(ctx, sql, []any{arg}, row)
-}
-
-// eachOf is each, of a query with several parameters.
-func (r *reader) eachOf(ctx context.Context, sql string, args []any, row func(*cdc.Relation, cdc.Tuple)) error {
+// Values come in their text form, by a query that is asked once.
+func (r *reader) each(ctx context.Context, sql string, args []any, row func(*cdc.Relation, cdc.Tuple)) error {
 	rows, err := r.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 	if err != nil {
 		return err
@@ -39,17 +33,23 @@ func (r *reader) eachOf(ctx context.Context, sql string, args []any, row func(*c
 			r.describe(rows.FieldDescriptions())
 			described = true
 		}
-		r.values = r.values[:0]
-		for _, text := range rows.RawValues() {
-			value := cdc.Value{Kind: cdc.Text, Text: text}
-			if text == nil {
-				value.Kind = cdc.Null
-			}
-			r.values = append(r.values, value)
-		}
-		row(r.relation, cdc.MakeTuple(r.values...))
+		row(r.relation, r.tuple(rows.RawValues()))
 	}
 	return rows.Err()
+}
+
+// tuple is the row of these values, where nil stands for null. It shares nothing
+// with them.
+func (r *reader) tuple(texts [][]byte) cdc.Tuple {
+	r.values = r.values[:0]
+	for _, text := range texts {
+		value := cdc.Value{Kind: cdc.Text, Text: text}
+		if text == nil {
+			value.Kind = cdc.Null
+		}
+		r.values = append(r.values, value)
+	}
+	return cdc.MakeTuple(r.values...)
 }
 
 func (r *reader) describe(fields []pgconn.FieldDescription) {

@@ -9,17 +9,18 @@ import (
 // Renderer builds the payloads of events, as Label Studio does: the annotation
 // as of its commit, from the row in the WAL, its task and its project as they are
 // when they are rendered. All events of a batch are served by one query per table,
-// and one per project for its counts.
+// and one per project for its counts, all of them in one round trip.
 //
 // The sessions of db should have DateStyle ISO; their time zone does not
 // matter. A Renderer serves one goroutine at a time.
 type Renderer struct {
 	opts    Options
-	db      Querier
+	db      Database
 	catalog *catalog
 	formats map[*cdc.Relation]*format
 	readers [tables]reader
 	checked [tables]*cdc.Relation // of the readers: the catalog was as new as these
+	visible visibility
 	counter counter
 	batch   batch
 	scratch []byte
@@ -43,31 +44,34 @@ type projectRead struct {
 type span struct{ from, to int }
 
 // NewRenderer reads from db.
-func NewRenderer(db Querier, o Options) *Renderer {
+func NewRenderer(db Database, o Options) *Renderer {
 	o = o.withDefaults()
 	r := &Renderer{
 		opts:    o,
 		db:      db,
 		formats: map[*cdc.Relation]*format{},
-		counter: newCounter(db, o.CountShare),
+		counter: newCounter(o.CountShare),
 		batch: batch{
 			projects:    map[int64]*projectRead{},
 			tasks:       map[int64]span{},
 			annotations: map[int64]read{},
 		},
 	}
-	for t := range r.readers {
-		r.readers[t].db = db
-	}
 	return r
 }
 
-// Render sets the Payload of each event and lets go of its rows. Rows that were
-// deleted meanwhile are {"id": …} and counted; only a database that does not
-// answer is an error, after which the same events may be rendered again.
-func (r *Renderer) Render(ctx context.Context, events []*Event) error {
+// Await returns when what the transactions did can be read by anybody.
+func (r *Renderer) Await(ctx context.Context, xids []uint32) error {
+	return r.visible.await(ctx, r.db, xids)
+}
+
+// Render sets the Payload of each event and lets go of its rows, once what the
+// transactions did can be read by anybody. Rows that were deleted meanwhile are
+// {"id": …} and counted; only a database that does not answer is an error, after
+// which the same events may be rendered again.
+func (r *Renderer) Render(ctx context.Context, events []*Event, xids ...uint32) error {
 	if len(events) == 0 {
-		return nil
+		return r.Await(ctx, xids)
 	}
 	if r.catalog == nil {
 		if err := r.readCatalog(ctx); err != nil {
@@ -81,13 +85,7 @@ func (r *Renderer) Render(ctx context.Context, events []*Event) error {
 		}
 		r.require(e)
 	}
-	if err := r.readProjects(ctx); err != nil {
-		return err
-	}
-	if err := r.readTasks(ctx); err != nil {
-		return err
-	}
-	if err := r.readAnnotations(ctx); err != nil {
+	if err := r.read(ctx, xids); err != nil {
 		return err
 	}
 	for _, e := range events {
@@ -100,6 +98,11 @@ func (b *batch) reset() {
 	for i := range b.want {
 		b.want[i].reset()
 	}
+	b.forget()
+}
+
+// forget lets go of what has been read.
+func (b *batch) forget() {
 	clear(b.projects)
 	clear(b.tasks)
 	clear(b.annotations)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
@@ -305,6 +306,8 @@ var errDatabase = errors.New("the database does not answer")
 type deaf struct{}
 
 func (deaf) Query(context.Context, string, ...any) (pgx.Rows, error) { return nil, errDatabase }
+
+func (deaf) AcquireFunc(context.Context, func(*pgxpool.Conn) error) error { return errDatabase }
 
 func TestDatabaseErrorsAreReturned(t *testing.T) {
 	events := []*Event{{

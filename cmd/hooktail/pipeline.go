@@ -22,7 +22,6 @@ import (
 // deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
 // of the stream.
 type pipeline struct {
-	db         mapping.Querier
 	stream     *cdc.Stream
 	hookTables hookTables
 	hooks      *dispatch.Hooks
@@ -158,9 +157,6 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.awaitVisible(ctx, batch); err != nil {
-			return err
-		}
 		if err := p.render(ctx, batch); err != nil {
 			return err
 		}
@@ -185,29 +181,21 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 // renderBatch bounds the events that are rendered by one query of a kind.
 const renderBatch = 500
 
-// awaitVisible returns when the rows of the batch can be read by anybody.
-func (p *pipeline) awaitVisible(ctx context.Context, batch []*wanted) error {
-	var xids []uint32
-	for _, w := range batch {
-		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
-			xids = append(xids, xid)
-		}
-	}
-	return p.persist(ctx, "see what was committed", func() error {
-		return awaitVisible(ctx, p.db, xids)
-	})
-}
-
-// render builds the payloads that somebody wants.
+// render builds the payloads that somebody wants, when the rows of the whole batch
+// can be read by anybody.
 func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 	events := make([]*mapping.Event, 0, len(batch))
+	var xids []uint32
 	for _, w := range batch {
 		if slices.ContainsFunc(w.targets, func(t dispatch.Target) bool { return t.Payload }) {
 			events = append(events, w.event)
 		}
+		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
+			xids = append(xids, xid)
+		}
 	}
 	return p.persist(ctx, "read tasks and projects", func() error {
-		return p.renderer.Render(ctx, events)
+		return p.renderer.Render(ctx, events, xids...)
 	})
 }
 

@@ -136,7 +136,6 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	options := s.mappingOptions()
 	p := &pipeline{
-		db:         pool,
 		stream:     stream,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,

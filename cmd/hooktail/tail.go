@@ -57,7 +57,7 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 	}()
 	options := s.mappingOptions()
 	t := &tailer{
-		out: a.stdout, db: pool, stream: stream, settle: cfg.Settle,
+		out: a.stdout, stream: stream, settle: cfg.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
 	}
 	err = t.run(ctx)
@@ -75,7 +75,6 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 // tailer prints the events of a stream.
 type tailer struct {
 	out      io.Writer
-	db       mapping.Querier
 	stream   *cdc.Stream
 	settle   time.Duration
 	mapper   *mapping.Mapper
@@ -122,7 +121,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 		return ctx.Err()
 	case <-timer.C:
 	}
-	if err := awaitVisible(ctx, t.db, xids); err != nil {
+	if err := t.renderer.Await(ctx, xids); err != nil {
 		return err
 	}
 	if err := t.locator.Locate(ctx, events); err != nil {
