@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+)
+
+// commandFault is what is wrong with `hooktail ARGS…` as a command line, without
+// running it.
+func commandFault(args []string) error {
+	root := (&app{}).root()
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return err
+	}
+	cmd.InitDefaultHelpFlag()
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	words := cmd.Flags().Args()
+	if cmd.Name() == "help" {
+		if topic, left, err := root.Find(words); err != nil || len(left) > 0 || topic == root {
+			return fmt.Errorf("no help on %q", words)
+		}
+		return nil
+	}
+	if !cmd.Runnable() && !slices.Contains(args, "--help") {
+		return fmt.Errorf("%s is not a command by itself", cmd.CommandPath())
+	}
+	return cmd.ValidateArgs(words)
+}
+
+// TestCommandFault finds what the tests of documents and deployments look for.
+func TestCommandFault(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		args []string
+		good bool
+	}{
+		{nil, true},
+		{[]string{"run", "--setup"}, true},
+		{[]string{"hooks", "pause", "3", "5"}, true},
+		{[]string{"help", "environment"}, true},
+		{[]string{"completion", "bash"}, true},
+		{[]string{"run", "--setpu"}, false},
+		{[]string{"runn"}, false},
+		{[]string{"hooks", "paus", "3"}, false},
+		{[]string{"hooks", "ping"}, false},
+		{[]string{"help", "variables"}, false},
+	} {
+		if err := commandFault(c.args); (err == nil) != c.good {
+			t.Errorf("%q: %v", c.args, err)
+		}
+	}
+}

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/config"
+)
+
+// repository is the root of the sources.
+const repository = "../.."
+
+// compose is what the tests read of docker-compose.yml.
+type compose struct {
+	Services map[string]composeService `yaml:"services"`
+	Volumes  map[string]any            `yaml:"volumes"`
+}
+
+type composeService struct {
+	Image string `yaml:"image"`
+	Build struct {
+		Context    string `yaml:"context"`
+		Dockerfile string `yaml:"dockerfile"`
+	} `yaml:"build"`
+	Command     []string          `yaml:"command"`
+	Environment map[string]string `yaml:"environment"`
+	Ports       []string          `yaml:"ports"`
+	Volumes     []string          `yaml:"volumes"`
+	Healthcheck struct {
+		Test []string `yaml:"test"`
+	} `yaml:"healthcheck"`
+	DependsOn map[string]struct {
+		Condition string `yaml:"condition"`
+	} `yaml:"depends_on"`
+	StopGracePeriod time.Duration `yaml:"stop_grace_period"`
+}
+
+func readCompose(t *testing.T) compose {
+	t.Helper()
+	var c compose
+	readYAML(t, "docker-compose.yml", &c)
+	return c
+}
+
+// readYAML reads a file of the repository.
+func readYAML(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(repository, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// TestComposeRunsTheProgram: the commands and variables of docker-compose.yml
+// are the program's, and it has the time to stop that it takes.
+func TestComposeRunsTheProgram(t *testing.T) {
+	t.Parallel()
+	ours := 0
+	for name, service := range readCompose(t).Services {
+		if service.Image != "hooktail" {
+			continue
+		}
+		ours++
+		if service.Build.Context != "." || service.Build.Dockerfile != "deploy/Dockerfile" {
+			t.Errorf("%s: the image is built from %q, %q", name, service.Build.Context, service.Build.Dockerfile)
+		}
+		if err := commandFault(service.Command); err != nil {
+			t.Errorf("%s: %q: %v", name, service.Command, err)
+		}
+		check := service.Healthcheck.Test
+		if len(check) == 0 {
+			check = append([]string{"CMD"}, readDockerfile(t).exec(t, "HEALTHCHECK")...)
+		}
+		if check[0] != "CMD" || check[1] != "/hooktail" {
+			t.Errorf("%s: the health check %q is not of the program; the image has no shell", name, check)
+		} else if err := commandFault(check[2:]); err != nil {
+			t.Errorf("%s: %q: %v", name, check, err)
+		}
+		if service.Command[0] != "run" {
+			continue
+		}
+		cfg := loadDeployed(t, name, service.Environment)
+		if service.StopGracePeriod <= cfg.Grace {
+			t.Errorf("%s: is killed %s after it was asked to stop, which takes up to %s", name, service.StopGracePeriod, cfg.Grace)
+		}
+	}
+	if ours != 2 {
+		t.Errorf("%d services are the program, want hooktail and receiver", ours)
+	}
+}
+
+// loadDeployed is the configuration that a deployment gives the program.
+func loadDeployed(t *testing.T, where string, environment map[string]string) config.Config {
+	t.Helper()
+	var environ []string
+	for name, value := range environment {
+		environ = append(environ, name+"="+value)
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatalf("%s: %v", where, err)
+	}
+	return cfg
+}
+
+// TestComposeFitsTogether: services wait for ones that have a health check, find
+// each other's ports, name the same database, and mount files that exist.
+func TestComposeFitsTogether(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	for name, service := range c.Services {
+		for on, how := range service.DependsOn {
+			other, there := c.Services[on]
+			if !there {
+				t.Errorf("%s depends on %s, which is not there", name, on)
+			}
+			if how.Condition == "service_healthy" && len(other.Healthcheck.Test) == 0 {
+				t.Errorf("%s waits until %s is healthy, which has no health check", name, on)
+			}
+		}
+		for _, mount := range service.Volumes {
+			source, _, _ := strings.Cut(mount, ":")
+			if !strings.HasPrefix(source, ".") {
+				if _, there := c.Volumes[source]; !there {
+					t.Errorf("%s: volume %s is not declared", name, source)
+				}
+			} else if _, err := os.Stat(filepath.Join(repository, source)); err != nil {
+				t.Errorf("%s mounts what is not there: %v", name, err)
+			}
+		}
+		for _, port := range service.Ports {
+			if !strings.HasPrefix(port, "127.0.0.1:") {
+				t.Errorf("%s: port %s is open to the network, behind passwords that everybody knows", name, port)
+			}
+		}
+	}
+
+	hooktail := c.Services["hooktail"]
+	cfg := loadDeployed(t, "hooktail", hooktail.Environment)
+	_, port, err := net.SplitHostPort(cfg.HTTPAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := fmt.Sprintf("127.0.0.1:%s:%s", port, port); !slices.Contains(hooktail.Ports, want) {
+		t.Errorf("hooktail listens on %s, its ports are %q", cfg.HTTPAddr, hooktail.Ports)
+	}
+	var prometheus struct {
+		ScrapeConfigs []struct {
+			StaticConfigs []struct {
+				Targets []string `yaml:"targets"`
+			} `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	readYAML(t, "deploy/compose/prometheus.yml", &prometheus)
+	if target := prometheus.ScrapeConfigs[0].StaticConfigs[0].Targets[0]; target != "hooktail:"+port {
+		t.Errorf("Prometheus asks %s, hooktail listens on %s", target, port)
+	}
+
+	database, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := c.Services["postgres"]
+	studio, hook := c.Services["label-studio"].Environment, c.Services["hook"].Environment
+	want := []string{"postgres", server.Environment["POSTGRES_DB"], server.Environment["POSTGRES_USER"], server.Environment["POSTGRES_PASSWORD"]}
+	for who, got := range map[string][]string{
+		"hooktail":     {database.Host, database.Database, database.User, database.Password},
+		"label-studio": {studio["POSTGRE_HOST"], studio["POSTGRE_NAME"], studio["POSTGRE_USER"], studio["POSTGRE_PASSWORD"]},
+		"hook":         {hook["PGHOST"], hook["PGDATABASE"], hook["PGUSER"], hook["PGPASSWORD"]},
+	} {
+		if !slices.Equal(got, want) {
+			t.Errorf("%s: host, database, user, password = %q, want %q", who, got, want)
+		}
+	}
+	if !slices.Contains(server.Command, "wal_level=logical") {
+		t.Errorf("PostgreSQL runs as %q, without logical replication", server.Command)
+	}
+}
+
+// TestComposeHook: the hook that the one-shot service makes is one that hooktail
+// serves, it is made once, and it points to the receiver.
+func TestComposeHook(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	text, err := os.ReadFile(filepath.Join(repository, "deploy/compose/hook.sql"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := proctest.Environ(db)
+	if code, _, stderr := command(environ, "setup"); code != exitDone {
+		t.Fatalf("setup: %s", stderr)
+	}
+	db.Exec(t, string(text))
+	db.Exec(t, string(text))
+	rows, err := db.Connect(t).Query(t.Context(), "SELECT id, url FROM webhook WHERE url LIKE '%receiver:%' AND project_id IS NULL AND is_active")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type made struct {
+		ID  int64
+		URL string
+	}
+	hooks, err := pgx.CollectRows(rows, pgx.RowToStructByPos[made])
+	if err != nil || len(hooks) != 1 {
+		t.Fatalf("%d hooks: %v", len(hooks), err)
+	}
+	receiver := readCompose(t).Services["receiver"].Command
+	if !strings.HasPrefix(hooks[0].URL, "http://receiver"+receiver[slices.Index(receiver, "--addr")+1]+"/") {
+		t.Errorf("the hook points to %s, the receiver runs as %q", hooks[0].URL, receiver)
+	}
+	code, stdout, stderr := command(environ, "hooks", "show", fmt.Sprint(hooks[0].ID))
+	if code != exitDone || !strings.Contains(stdout, hooks[0].URL) || strings.Contains(stdout, "refused") {
+		t.Errorf("exit code = %d: %s%s", code, stdout, stderr)
+	}
+}
