@@ -39,7 +39,12 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		}
 		return false, s.classify(err)
 	}
-	s.note(func(n *Stats) { n.Connected = true; n.Connections++ })
+	s.note(func(n *Stats) {
+		n.Connected = true
+		if n.Connections++; n.Connections == 1 {
+			close(s.started)
+		}
+	})
 	defer s.note(func(n *Stats) { n.Connected = false })
 	defer s.assembler.cut()
 

@@ -138,7 +138,7 @@ func sqlState(err error) string {
 // fail or break (08…), servers that start, stop or are full (57P01, 57P03,
 // 53300), and whatever is not known.
 func (s *Stream) classify(err error) error {
-	if final(err) {
+	if Final(err) {
 		return err
 	}
 	o := &s.o
@@ -198,8 +198,8 @@ func Transient(err error) bool {
 		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }
 
-// final reports whether the stream must end with err instead of trying again.
-func final(err error) bool {
+// Final reports whether err is one that trying again does not cure: a Fault or a Gap.
+func Final(err error) bool {
 	var fault *Fault
 	var gap *Gap
 	return errors.As(err, &fault) || errors.As(err, &gap)

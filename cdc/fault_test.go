@@ -38,7 +38,7 @@ func TestClassify(t *testing.T) {
 			got := s.classify(fmt.Errorf("wrapped: %w", test.in))
 			var fault *Fault
 			switch {
-			case test.want == retry && final(got):
+			case test.want == retry && Final(got):
 				t.Errorf("%v ends the stream", got)
 			case test.want != retry && (!errors.As(got, &fault) || fault.Reason != test.want):
 				t.Errorf("got %v, want a fault for %v", got, test.want)
@@ -52,7 +52,7 @@ func TestClassify(t *testing.T) {
 func TestRemovedWALIsGap(t *testing.T) {
 	s := New(Options{Config: &pgconn.Config{}, Slot: "s"})
 	var gap *Gap
-	if err := s.classify(&pgconn.PgError{Code: "58P01"}); !errors.As(err, &gap) || !final(err) {
+	if err := s.classify(&pgconn.PgError{Code: "58P01"}); !errors.As(err, &gap) || !Final(err) {
 		t.Errorf("got %v, want a gap", err)
 	}
 }

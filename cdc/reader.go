@@ -219,7 +219,7 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 		return nil
 	}
 	err := r.s.assembler.add(m, arrival{received: r.heard, sent: x.ServerTime})
-	if err != nil && !final(err) {
+	if err != nil && !Final(err) {
 		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
 	}
 	return err

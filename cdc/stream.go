@@ -86,6 +86,7 @@ type Stream struct {
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading
+	started  chan struct{} // closed when the slot was first streamed from
 
 	mu    sync.Mutex
 	stats Stats
@@ -94,7 +95,10 @@ type Stream struct {
 // New makes a stream that does nothing until Run.
 func New(o Options) *Stream {
 	o = o.withDefaults()
-	s := &Stream{o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes), stopped: make(chan struct{})}
+	s := &Stream{
+		o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes),
+		stopped: make(chan struct{}), started: make(chan struct{}),
+	}
 	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
 	return s
 }
@@ -116,7 +120,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		switch {
 		case ctx.Err() != nil || err == nil:
 			return err
-		case final(err):
+		case Final(err):
 			return err
 		case s.o.Temporary && s.connected:
 			return fmt.Errorf("the temporary slot went with its connection: %w", err)
@@ -181,6 +185,10 @@ func (s *Stream) unconfirmed() error {
 // transaction (Part.Tx). After StopReading, or the end of Run, Next returns what is left and then
 // ErrStopped, or the error of Run.
 func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.take(ctx) }
+
+// Started is closed when the server has begun to stream for the first time: then
+// whoever had the slot before has let go of it.
+func (s *Stream) Started() <-chan struct{} { return s.started }
 
 // Position is what has been confirmed, and is still outstanding, of the stream.
 func (s *Stream) Position() *Position { return s.position }

@@ -201,7 +201,14 @@ const writeWithin = 5 * time.Second
 // Close cancels what is in flight, waits for it to end, and leaves what is
 // unfinished. What the Store is to know is written. Enqueue and Drain return
 // ErrClosed from then on.
-func (d *Dispatcher) Close() {
+func (d *Dispatcher) Close() { d.end(writeWithin) }
+
+// Halt is Close for one who may not deliver any more: nothing more is written
+// either, since what the Store has may be somebody else's by now. What was not
+// written is unfinished, and comes again. Close may follow.
+func (d *Dispatcher) Halt() { d.end(0) }
+
+func (d *Dispatcher) end(patience time.Duration) {
 	d.o.Hooks.onChange(nil)
 	d.mu.Lock()
 	d.closed = true
@@ -214,6 +221,6 @@ func (d *Dispatcher) Close() {
 	d.looking.Wait()
 	d.wg.Wait()
 	if d.writer != nil {
-		d.writer.close(writeWithin)
+		d.writer.close(patience)
 	}
 }

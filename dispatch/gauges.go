@@ -48,6 +48,18 @@ func (h *hookMetrics) age(d time.Duration) {
 	}
 }
 
+// Rest lets the gauges of an instance that does not deliver any more be 0; what was
+// counted stays.
+func (m *Metrics) Rest() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, h := range m.hooks {
+		h.enter(StateInactive)
+		h.backlog(0, 0)
+		h.age(0)
+	}
+}
+
 // reading is what is shown of a gauge.
 type reading struct{ state, parked, dead, oldest int64 }
 

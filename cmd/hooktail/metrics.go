@@ -6,24 +6,37 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// registerStream makes the stream's state readable for Prometheus. It is asked
-// for when somebody scrapes; nothing is counted twice.
-func registerStream(registry prometheus.Registerer, stream *cdc.Stream, beat *heartbeat, guard *diskGuard) {
-	registry.MustRegister(guard)
-	gauge := func(name, help string, value func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+// registerRole makes the state of the instance and of its stream readable for
+// Prometheus. It is asked for when somebody scrapes; nothing is counted twice. A
+// standby has no stream: its numbers are 0.
+func registerRole(registry prometheus.Registerer, r *role) {
+	gauge := func(name, help string, value func(s cdc.Stats) float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(r.stats()) }))
 	}
-	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func() float64 {
-		return beat.lag().Seconds()
+	gauge("hooktail_leader", "1: this instance reads the slot and delivers; 0: it stands by.", func(cdc.Stats) float64 {
+		if stream, _ := r.current(); stream != nil {
+			return 1
+		}
+		return 0
 	})
-	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func() float64 {
-		return float64(stream.Stats().QueueBytes)
+	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func(cdc.Stats) float64 {
+		if _, beat := r.current(); beat != nil {
+			return beat.lag().Seconds()
+		}
+		return 0
 	})
-	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream.", func() float64 {
+	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
+		return float64(s.QueueBytes)
+	})
+	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream.", func(cdc.Stats) float64 {
+		_, beat := r.current()
+		if beat == nil {
+			return 0
+		}
 		_, trip, _ := beat.age()
 		return trip.Seconds()
 	})
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
-	}, func() float64 { return float64(max(0, stream.Stats().Connections-1)) }))
+	}, func() float64 { return float64(r.reconnects()) }))
 }

@@ -47,13 +47,19 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 
 func (p *parkingRoom) close() { p.pool.Close() }
 
-// restore tells the dispatcher what there is at the start.
-func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
+// check returns an error if there are secrets that nothing can be signed with.
+func (p *parkingRoom) check(ctx context.Context) error {
 	settings, err := p.store.Settings(ctx)
 	if err != nil {
 		return err
 	}
-	if err := p.signing.check(settings); err != nil {
+	return p.signing.check(settings)
+}
+
+// restore tells the dispatcher what there is at the start.
+func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
+	settings, err := p.store.Settings(ctx)
+	if err != nil {
 		return err
 	}
 	backlogs, err := p.store.Backlogs(ctx)

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
@@ -44,7 +43,8 @@ func TestREADMEMetricsAreReal(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	dispatch.NewMetrics(registry)
 	mapping.NewMetrics(registry)
-	registerStream(registry, cdc.New(cdc.Options{}), newHeartbeat(nil, nil), newDiskGuard(nil, "", nil))
+	newRole(registry)
+	registry.MustRegister(newDiskGuard(nil, "", nil))
 	descriptions := make(chan *prometheus.Desc, 1000)
 	registry.Describe(descriptions)
 	close(descriptions)

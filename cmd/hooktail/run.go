@@ -49,11 +49,13 @@ type sidecar struct {
 	registry *prometheus.Registry
 
 	deliveries     *dispatch.Metrics
+	rows           *mapping.Metrics
+	role           *role
 	statusInterval time.Duration // 0: the stream's default
 	countShare     float64       // 0: the mapping's default
 
-	// started is called, if set, when slot and hooks are there: from then on no
-	// change is missed.
+	// started is called, if set, each time that this instance leads and slot and
+	// hooks are there: from then on no change is missed.
 	started func(opsAddr string)
 }
 
@@ -62,21 +64,14 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry,
-		deliveries: dispatch.NewMetrics(registry), statusInterval: a.statusInterval, countShare: a.countShare,
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), role: newRole(registry),
+		statusInterval: a.statusInterval, countShare: a.countShare,
 	}
 }
 
-// The memory bound is shared out: rows that are on their way to the lanes, and
-// bodies in the lanes; the rest is for what is in hand.
-const (
-	partShare   = 64 // one part of a transaction
-	rowsShare   = 8
-	bodiesShare = 4
-)
-
-// run is the program in one straight line. It returns when the context has
-// ended and what was in flight is finished, or at the first fault that waiting
-// does not mend.
+// run is the program: it serves probes and metrics, and leads whenever the lock
+// can be had. It returns when the context has ended and what was in flight is
+// finished, or at the first fault that waiting does not mend.
 func (s *sidecar) run(ctx context.Context) error {
 	debug.SetMemoryLimit(int64(s.cfg.Memory))
 
@@ -92,146 +87,49 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	defer pool.Close()
 
-	hooks, err := s.hooks(ctx, pool)
-	if err != nil {
-		return err
-	}
-
-	parked, err := openParking(ctx, s.cfg, s.log)
-	if err != nil {
-		return err
-	}
-	defer parked.close()
-
-	beat := newHeartbeat(pool, s.log)
-	reading, err := s.streamOptions()
-	if err != nil {
-		return err
-	}
-	reading.OnHeartbeat = beat.received
-	stream := cdc.New(reading)
-	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
-	registerStream(s.registry, stream, beat, guard)
-
-	sender, err := s.sender(parked.signing.of)
-	if err != nil {
-		return err
-	}
-	defer sender.Close()
-	dispatcher := dispatch.New(dispatch.Options{
-		Hooks:       hooks,
-		Sender:      sender,
-		Concurrency: s.cfg.HookConcurrency,
-		MaxBytes:    int64(s.cfg.Memory) / bodiesShare,
-		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
-		Store:       parked.store,
-		MaxParked:   int64(s.cfg.ParkMaxBytes),
-		Log:         s.log,
-		Metrics:     s.deliveries,
-	})
-	defer dispatcher.Close()
-	if err := parked.restore(ctx, dispatcher); err != nil {
-		return err
-	}
-
-	options := s.mappingOptions()
-	p := &pipeline{
-		stream:     stream,
-		hookTables: hookTablesOf(s.cfg),
-		hooks:      hooks,
-		mapper:     mapping.NewMapper(options),
-		locator:    mapping.NewLocator(pool, options),
-		settler:    mapping.NewSettler[*wanted](),
-		renderer:   mapping.NewRenderer(pool, options),
-		dispatcher: dispatcher,
-		settle:     s.cfg.Settle,
-		handedOver: beat.handedOver,
-		log:        s.log,
-	}
-	return s.supervise(ctx, p, beat, guard, parked, ops)
-}
-
-// supervise runs the goroutines of the program and ends them in the order of
-// the path: no new transactions, then what is on its way, then the connection.
-func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, guard *diskGuard, parked *parkingRoom, ops *opsServer) error {
-	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	defer cancel(nil)
+	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	start := func(f func() error) {
-		wg.Go(func() {
-			if err := f(); err != nil {
-				cancel(err) // the first cause stays
-			}
-		})
-	}
-	drained := make(chan struct{})
-	start(func() error { return p.stream.Run(work) })
-	start(func() error { return p.take(work) })
-	start(func() error { return beat.run(work) })
-	start(func() error { guard.run(work); return nil })
-	start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
-	start(func() error { parked.expire(work); return nil })
-	start(func() error { return ops.serve(s.registry, func() error { return beat.ready(p.stream) }) })
-	start(func() error {
-		if err := p.deliver(work); err != nil {
-			return err
-		}
-		if err := p.dispatcher.Drain(work); err != nil {
-			return err
-		}
-		close(drained)
-		return nil
-	})
-	if s.started != nil {
-		s.started(ops.addr())
-	}
-	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops.addr())
-
-	select {
-	case <-work.Done():
-	case <-ctx.Done():
-		s.stop(p, drained, work.Done())
-		cancel(errStopped)
-	}
-	ops.close()
-	wg.Wait()
-	if err := context.Cause(work); !errors.Is(err, errStopped) {
-		return err
-	}
-	s.log.Info("hooktail stopped", "confirmed", p.stream.Stats().Recorded)
-	return nil
-}
-
-var errStopped = errors.New("stopped")
-
-// stop is the orderly end, little longer than the grace period: nothing new is
-// read, and what is on its way is delivered. What waits for another attempt is
-// parked at once, and all that is unfinished at the end, so that the slot can be
-// confirmed.
-func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
-	s.log.Info("stopping: finishing what is in flight", "grace", s.cfg.Grace)
-	grace := time.NewTimer(s.cfg.Grace)
-	defer grace.Stop()
-	p.stream.StopReading()
-	p.settler.Flush()
-	p.dispatcher.Hasten()
-	select {
-	case <-drained:
-	case <-failed:
-		return
-	case <-grace.C:
-		s.log.Warn("the grace period is over: what is not delivered by now is delivered after the next start",
-			"transactions", p.stream.Stats().Outstanding)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), parkWithin)
+	defer wg.Wait()
 	defer cancel()
-	if err := p.dispatcher.Park(ctx); err != nil {
-		s.log.Warn("not all could be parked: the rest comes again after the next start", "error", err)
-	}
+	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
+	s.registry.MustRegister(guard)
+	wg.Go(func() { guard.run(ctx) })
+
+	served := make(chan error, 1)
+	go func() {
+		err := ops.serve(s.registry, s.role.ready)
+		if err != nil {
+			cancel()
+		}
+		served <- err
+	}()
+	err = s.lead(ctx, pool, ops.addr())
+	ops.close()
+	return errors.Join(err, <-served)
 }
 
-// parkWithin is how long the end may take after the grace period.
-const parkWithin = 3 * time.Second
+// lead waits for the lock and serves a term, again and again: a term ends with
+// the lock or the database, and neither ends the program.
+func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) error {
+	for {
+		lock, err := s.awaitLock(ctx, ops)
+		if lock == nil {
+			return err
+		}
+		err = s.term(ctx, pool, lock, ops)
+		lock.release()
+		switch {
+		case ctx.Err() != nil && errors.Is(err, context.Canceled):
+			return nil // told to stop before it had begun
+		case !over(err):
+			return err
+		}
+		s.log.Error("hooktail does not lead any more: nothing is sent before it leads again", "error", err)
+		if sleep(ctx, lockEvery) != nil {
+			return nil
+		}
+	}
+}
 
 // hooks loads the hooks, under the snapshot of the slot where it is made here.
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
@@ -287,7 +185,7 @@ func (s *sidecar) mappingOptions() mapping.Options {
 		Settle:      s.cfg.Settle,
 		CountShare:  s.countShare,
 		Log:         s.log,
-		Metrics:     mapping.NewMetrics(s.registry),
+		Metrics:     s.rows,
 	}
 }
 

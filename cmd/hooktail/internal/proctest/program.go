@@ -82,10 +82,23 @@ func (p *Program) Started(t testing.TB) {
 	p.Ops = p.Stderr.Find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
 }
 
-// Ready waits until the program says so.
+// StandsBy waits until the program says that another instance leads, and is ready
+// to take over.
+func (p *Program) StandsBy(t testing.TB) {
+	t.Helper()
+	p.Ops = p.Stderr.Find(t, `msg="hooktail stands by.* ops=(\S+)`, p.ended)
+	p.awaitReady(t)
+}
+
+// Ready waits until the program leads, and says that it is ready.
 func (p *Program) Ready(t testing.TB) {
 	t.Helper()
 	p.Started(t)
+	p.awaitReady(t)
+}
+
+func (p *Program) awaitReady(t testing.TB) {
+	t.Helper()
 	WaitFor(t, func() error {
 		status, body := p.Get(t, "/readyz")
 		if status != http.StatusOK {

@@ -1,0 +1,224 @@
+//go:build unix
+
+package faults
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+const patience = proctest.Patience
+
+// pair is two instances of hooktail on one slot.
+type pair struct {
+	db        *cdctest.Database
+	receiver  *fronts
+	proxies   map[string]string // by instance
+	instances map[string]*proctest.Program
+}
+
+// other is the name of the other instance.
+func other(instance string) string { return map[string]string{"A": "B", "B": "A"}[instance] }
+
+// startPair starts two instances, A first: it leads, and B stands by. Both send
+// to one receiver, which takes a while for each request.
+func startPair(t *testing.T) *pair {
+	t.Helper()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	db.Exec(t, `INSERT INTO webhook (url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		VALUES ('http://127.0.0.1:9/', 1, NULL, true, true, '{}', true, now() - interval '1 day', now())`)
+	p := &pair{
+		db: db, receiver: newFronts(20 * time.Millisecond),
+		proxies: make(map[string]string), instances: make(map[string]*proctest.Program),
+	}
+	for _, instance := range []string{"A", "B"} {
+		p.proxies[instance] = p.receiver.proxy(t, instance)
+	}
+	p.start(t, "A").Ready(t)
+	p.start(t, "B").StandsBy(t)
+	return p
+}
+
+func (p *pair) start(t *testing.T, instance string) *proctest.Program {
+	t.Helper()
+	program := proctest.Start(t, proctest.Environ(p.db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_PROXY="+p.proxies[instance]), "run", "--setup")
+	p.instances[instance] = program
+	t.Cleanup(func() {
+		if text := program.Stderr.String(); t.Failed() {
+			t.Logf("%s wrote, at the end:\n%s", instance, text[max(0, len(text)-8<<10):])
+		}
+	})
+	return program
+}
+
+// isLeader waits until the instance's metric says so, or the opposite.
+func isLeader(t *testing.T, p *proctest.Program, want string) {
+	t.Helper()
+	proctest.WaitFor(t, func() error {
+		if _, body := p.Get(t, "/metrics"); !strings.Contains(body, "\nhooktail_leader "+want+"\n") {
+			return fmt.Errorf("hooktail_leader is not %s", want)
+		}
+		return nil
+	})
+}
+
+// endLockSession has the server end the session of the leader's lock.
+func (p *pair) endLockSession(t *testing.T) {
+	t.Helper()
+	if n := p.db.QueryText(t, `SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+		WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()`); n != "1" {
+		t.Fatalf("%s sessions have the lock", n)
+	}
+}
+
+// writer commits annotations of some tasks, one after the other, until stop,
+// which returns them by task.
+func (p *pair) writer(t *testing.T, every time.Duration) (stop func() map[int64][]int64) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	conn := p.db.Connect(t)
+	committed := make(map[int64][]int64)
+	var failed error
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for n := int64(0); ; n++ {
+			task, annotation := 7+n%3, int64(0)
+			if failed = conn.QueryRow(context.WithoutCancel(ctx), annotate, task).Scan(&annotation); failed != nil {
+				return
+			}
+			committed[task] = append(committed[task], annotation)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func() map[int64][]int64 {
+		cancel()
+		wg.Wait()
+		if failed != nil && !errors.Is(failed, pgx.ErrNoRows) {
+			t.Fatalf("annotate: %v", failed)
+		}
+		return committed
+	}
+}
+
+// finish waits until all that was committed is delivered, and returns it.
+func (p *pair) finish(t *testing.T, stop func() map[int64][]int64) map[int64][]int64 {
+	t.Helper()
+	committed := stop()
+	proctest.Confirmed(t, p.db)
+	proctest.WaitFor(t, func() error {
+		if n := p.db.QueryText(t, "SELECT count(*) FROM hooktail.parked"); n != "0" {
+			return fmt.Errorf("%s deliveries are parked", n)
+		}
+		return nil
+	})
+	return committed
+}
+
+// annotate inserts an annotation of the task.
+const annotate = `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
+	ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+	SELECT '[]', id, project_id, 1, 1, false, false, now(), now(), '{}', 0, false FROM task WHERE id = $1 RETURNING id`
+
+// TestTwoInstances: one leads and the other is ready to. However the leader goes,
+// the other goes on from there at once; never do two send at the same time, and
+// the events of a task stay in order.
+func TestTwoInstances(t *testing.T) {
+	t.Parallel()
+	p := startPair(t)
+	isLeader(t, p.instances["A"], "1")
+	isLeader(t, p.instances["B"], "0")
+	stop := p.writer(t, 30*time.Millisecond)
+	p.receiver.first(t, "A", 0)
+
+	leader := "A"
+	for round := range 4 {
+		for _, way := range []struct {
+			name string
+			end  func(*proctest.Program)
+		}{
+			{"kill -9", func(l *proctest.Program) { l.Kill() }},
+			{"SIGTERM", func(l *proctest.Program) { l.Signal(syscall.SIGTERM) }},
+		} {
+			old := p.instances[leader]
+			n, began := len(p.receiver.all()), time.Now()
+			way.end(old)
+			took := p.receiver.first(t, other(leader), n).at.Sub(began)
+			t.Logf("round %d, %s: the first event of the new leader arrived after %s", round, way.name, took.Round(time.Millisecond))
+			if took > 10*takeover {
+				t.Errorf("%s: the takeover took %s, which is far more than %s", way.name, took, takeover)
+			}
+			old.Wait(t)
+			p.start(t, leader).StandsBy(t)
+			leader = other(leader)
+			isLeader(t, p.instances[leader], "1")
+		}
+	}
+	p.receiver.check(t, p.finish(t, stop))
+}
+
+// takeover is how long it takes on a machine with nothing else to do.
+const takeover = 2 * time.Second
+
+// TestLeaderLosesItsLock: a leader whose lock is gone stops at once, although its
+// replication connection lives; whoever gets the lock next goes on, and the old
+// leader neither ends nor sends beside it.
+func TestLeaderLosesItsLock(t *testing.T) {
+	t.Parallel()
+	p := startPair(t)
+	stop := p.writer(t, 20*time.Millisecond)
+	p.receiver.first(t, "A", 0)
+	const rounds = 12
+	led := make(map[string]int)
+	for round := range rounds {
+		p.endLockSession(t)
+		proctest.WaitFor(t, func() error {
+			if deposed := p.said("does not lead any more"); deposed != round+1 {
+				return fmt.Errorf("a leader has given up %d times, want %d", deposed, round+1)
+			}
+			return nil
+		})
+		n := len(p.receiver.all())
+		led[p.receiver.wait(t, "an event of the next term", func(all []*arrival) *arrival {
+			if len(all) == n {
+				return nil
+			}
+			return all[n]
+		}).instance]++
+	}
+	t.Logf("terms after a lock was lost: %v", led)
+	for instance, program := range p.instances {
+		if status, body := program.Get(t, "/livez"); status != http.StatusOK {
+			t.Errorf("%s has ended: %s\n%s", instance, body, program.Stderr)
+		}
+	}
+	p.receiver.check(t, p.finish(t, stop))
+}
+
+// said is how often the instances have logged that.
+func (p *pair) said(what string) int {
+	n := 0
+	for _, program := range p.instances {
+		n += strings.Count(program.Stderr.String(), what)
+	}
+	return n
+}

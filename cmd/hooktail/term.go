@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// The memory bound is shared out: rows that are on their way to the lanes, and
+// bodies in the lanes; the rest is for what is in hand.
+const (
+	partShare   = 64 // one part of a transaction
+	rowsShare   = 8
+	bodiesShare = 4
+)
+
+// term is one term of leadership in one straight line, from the lock to the last
+// attempt. It returns when the context has ended and what was in flight is
+// finished, when the lock is lost, or at the first fault that waiting does not mend.
+// Until it returns, nobody else who keeps to the lock sends anything.
+func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops string) error {
+	s.role.takesOver()
+
+	hooks, err := s.hooks(ctx, pool)
+	if err != nil {
+		return err
+	}
+
+	parked, err := openParking(ctx, s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	defer parked.close()
+	if err := parked.check(ctx); err != nil {
+		return err
+	}
+
+	beat := newHeartbeat(pool, s.log)
+	reading, err := s.streamOptions()
+	if err != nil {
+		return err
+	}
+	reading.OnHeartbeat = beat.received
+	stream := cdc.New(reading)
+
+	sender, err := s.sender(parked.signing.of)
+	if err != nil {
+		return err
+	}
+	defer sender.Close()
+	defer s.deliveries.Rest()
+	dispatcher := dispatch.New(dispatch.Options{
+		Hooks:       hooks,
+		Sender:      sender,
+		Concurrency: s.cfg.HookConcurrency,
+		MaxBytes:    int64(s.cfg.Memory) / bodiesShare,
+		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
+		Store:       parked.store,
+		MaxParked:   int64(s.cfg.ParkMaxBytes),
+		Log:         s.log,
+		Metrics:     s.deliveries,
+	})
+	defer dispatcher.Close()
+
+	options := s.mappingOptions()
+	p := &pipeline{
+		stream:     stream,
+		hookTables: hookTablesOf(s.cfg),
+		hooks:      hooks,
+		mapper:     mapping.NewMapper(options),
+		locator:    mapping.NewLocator(pool, options),
+		settler:    mapping.NewSettler[*wanted](),
+		renderer:   mapping.NewRenderer(pool, options),
+		dispatcher: dispatcher,
+		settle:     s.cfg.Settle,
+		handedOver: beat.handedOver,
+		log:        s.log,
+	}
+	s.role.leads(stream, beat)
+	defer s.role.rests()
+	return s.supervise(ctx, p, beat, parked, lock, ops)
+}
+
+// supervise runs the goroutines of a term and ends them in the order of the path:
+// no new transactions, then what is on its way, then the connection.
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, parked *parkingRoom, lock *lock, ops string) error {
+	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	start := func(f func() error) {
+		wg.Go(func() {
+			if err := f(); err != nil {
+				cancel(err) // the first cause stays
+			}
+		})
+	}
+	drained := make(chan struct{})
+	start(func() error { return lock.guard(work, p.dispatcher.Halt) })
+	start(func() error { return p.stream.Run(work) })
+	start(func() error { return p.take(work) })
+	start(func() error { return beat.run(work) })
+	start(func() error { parked.expire(work); return nil })
+	start(func() error {
+		// A leader that has lost its lock keeps the slot until its last attempt has
+		// ended: nothing is sent, of the stream or of what is parked, before the slot
+		// is this instance's.
+		select {
+		case <-p.stream.Started():
+		case <-work.Done():
+			return nil
+		}
+		if err := parked.restore(work, p.dispatcher); err != nil {
+			return err
+		}
+		start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
+		if err := p.deliver(work); err != nil {
+			return err
+		}
+		if err := p.dispatcher.Drain(work); err != nil {
+			return err
+		}
+		close(drained)
+		return nil
+	})
+	if s.started != nil {
+		s.started(ops)
+	}
+	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops)
+
+	select {
+	case <-work.Done():
+	case <-ctx.Done():
+		s.stop(p, drained, work.Done())
+		cancel(errStopped)
+	}
+	wg.Wait()
+	if err := context.Cause(work); !errors.Is(err, errStopped) {
+		return err
+	}
+	s.log.Info("hooktail stopped", "confirmed", p.stream.Stats().Recorded)
+	return nil
+}
+
+var errStopped = errors.New("stopped")
+
+// stop is the orderly end, little longer than the grace period: nothing new is
+// read, and what is on its way is delivered. What waits for another attempt is
+// parked at once, and all that is unfinished at the end, so that the slot can be
+// confirmed.
+func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
+	select {
+	case <-p.stream.Started():
+	default:
+		return // nothing is
+	}
+	s.log.Info("stopping: finishing what is in flight", "grace", s.cfg.Grace)
+	grace := time.NewTimer(s.cfg.Grace)
+	defer grace.Stop()
+	p.stream.StopReading()
+	p.settler.Flush()
+	p.dispatcher.Hasten()
+	select {
+	case <-drained:
+	case <-failed:
+		return
+	case <-grace.C:
+		s.log.Warn("the grace period is over: what is not delivered by now is delivered after the next start",
+			"transactions", p.stream.Stats().Outstanding)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), parkWithin)
+	defer cancel()
+	if err := p.dispatcher.Park(ctx); err != nil {
+		s.log.Warn("not all could be parked: the rest comes again after the next start", "error", err)
+	}
+}
+
+// parkWithin is how long the end may take after the grace period.
+const parkWithin = 3 * time.Second
