@@ -39,6 +39,7 @@ func allowed() map[string]arrows {
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
 		proctest     = "cmd/hooktail/internal/proctest"
+		promtest     = "cmd/hooktail/internal/promtest"
 		testdata     = "testdata"
 		trouble      = "trouble"
 	)
@@ -61,6 +62,7 @@ func allowed() map[string]arrows {
 		conformance:  {tests: []string{cdctest}},
 		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
 		faults:       {tests: []string{proctest, cdctest, dispatchtest, throwaway}},
+		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		testdata:     {},
 		trouble:      {},
 	}
