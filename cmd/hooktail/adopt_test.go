@@ -206,12 +206,11 @@ func TestAdoptThroughKillMinus9(t *testing.T) {
 		}
 	}
 	for range 3 {
-		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
+		p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
 		save()
 		must(t, proctest.Environ(db), "hooks", "adopt", "1")
 		save()
-		p.kill()
-		<-p.ended
+		p.Kill()
 		must(t, proctest.Environ(db), "hooks", "release", "1")
 		save()
 	}

@@ -88,7 +88,7 @@ func TestTheListOfTheSystemCounts(t *testing.T) {
 		{"not there", list + ".gone", "tls after .*unknown authority", exitFailed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			child := proctest.StartCommand(t, exec.Command(os.Args[0], "hooks", "ping", "1"), append(withAuthorities(environ, c.list), beProgram+"=1"))
+			child := proctest.Start(t, withAuthorities(environ, c.list), "hooks", "ping", "1")
 			if code := child.Wait(t); code != c.code || !regexp.MustCompile(c.want).MatchString(child.Stdout.String()) {
 				t.Errorf("exit code = %d, want %d and %q:\n%s%s", code, c.code, c.want, child.Stdout, child.Stderr)
 			}

@@ -189,7 +189,7 @@ func TestBodyLargerThanTheMemoryBound(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	p := startChild(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0") // the bound is its process's
+	p := proctest.Run(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0") // the bound is its process's
 	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
 		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
 		SELECT jsonb_build_array(repeat('x', 20000000)), 7, 1, 1, 1, false, false, now(), now(), '{}', 0, false`)
@@ -204,7 +204,7 @@ func TestBodyLargerThanTheMemoryBound(t *testing.T) {
 	if strings.Join(tasks, " ") != "7 8" && strings.Join(tasks, " ") != "8 7" {
 		t.Errorf("hook 1 got tasks %v, want 7 and 8", tasks)
 	}
-	if !strings.Contains(p.err.String(), "HOOKTAIL_MEMORY") {
-		t.Errorf("the log does not name the bound:\n%.2000s", p.err)
+	if !strings.Contains(p.Stderr.String(), "HOOKTAIL_MEMORY") {
+		t.Errorf("the log does not name the bound:\n%.2000s", p.Stderr)
 	}
 }

@@ -175,26 +175,26 @@ func TestSecondSignalKills(t *testing.T) {
 	arrived := make(chan struct{}, 100)
 	point(t, db, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-hanging }))
 	t.Cleanup(func() { close(hanging) })
-	p := startChild(t, db, "HOOKTAIL_GRACE=10m", "HOOKTAIL_TIMEOUT=10m")
+	p := proctest.Run(t, db, "HOOKTAIL_GRACE=10m", "HOOKTAIL_TIMEOUT=10m")
 	db.Exec(t, annotate, 7)
 	select {
 	case <-arrived:
 	case <-time.After(patient):
 		t.Fatal("nothing has arrived")
 	}
-	p.stop()
-	p.err.Find(t, "(stopping)", p.ended)
+	p.Stop()
+	p.Stderr.Find(t, "(stopping)", p.Ended())
 	proctest.WaitFor(t, func() error {
-		p.stop() // again: a signal right after the first may still count as the same one
+		p.Stop() // again: a signal right after the first may still count as the same one
 		select {
-		case <-p.ended:
+		case <-p.Ended():
 			return nil
 		default:
 			return errors.New("the program goes on after a second signal")
 		}
 	})
-	if p.code == exitDone {
-		t.Errorf("exit code = %d, want that of a killed process", p.code)
+	if code := p.Wait(t); code != -1 {
+		t.Errorf("exit code = %d, want that of a killed process", code)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestKillMinus9LosesNothing(t *testing.T) {
 	c := receive(t, db)
 	want := map[string]bool{}
 	for range 5 {
-		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
+		p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
 		before := len(c.Requests())
 		for range 40 {
 			want[db.QueryText(t, annotate, 7)] = true
@@ -217,8 +217,7 @@ func TestKillMinus9LosesNothing(t *testing.T) {
 			}
 			return nil
 		})
-		p.kill()
-		<-p.ended
+		p.Kill()
 	}
 	start(t, db, "HOOKTAIL_SETTLE=0")
 	delivered(t, db)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,15 +19,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
-// beProgram makes the test binary be hooktail, for tests that kill it.
-const beProgram = "BE_THE_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(beProgram) != "" {
-		os.Exit(run())
-	}
-	os.Exit(cdctest.Main(m))
-}
+func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
 
 // patient bounds every wait of a test.
 const patient = proctest.Patience
@@ -40,7 +31,6 @@ type program struct {
 	ended chan struct{} // closed when it has ended
 	code  int           // then
 	stop  func()        // asks it to end
-	kill  func()        // kill -9; child processes alone
 }
 
 // start runs `hooktail run --setup` in this process and waits until it is
@@ -62,27 +52,6 @@ func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...str
 	go func() {
 		defer close(p.ended)
 		p.code = a.execute(ctx, args)
-	}()
-	p.whenReady(t)
-	return p
-}
-
-// startChild runs the program as a process of its own.
-func startChild(t *testing.T, db *cdctest.Database, variables ...string) *program {
-	t.Helper()
-	cmd := exec.Command(os.Args[0], "run", "--setup")
-	cmd.Env = append(proctest.Environ(db, variables...), beProgram+"=1", "HOME="+os.Getenv("HOME"))
-	p := &program{err: proctest.NewOutput(), ended: make(chan struct{})}
-	cmd.Stderr = p.err
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start the program: %v", err)
-	}
-	p.stop = func() { _ = cmd.Process.Signal(os.Interrupt) } // it may have ended
-	p.kill = func() { _ = cmd.Process.Kill() }
-	go func() {
-		defer close(p.ended)
-		_ = cmd.Wait() // the code says it
-		p.code = cmd.ProcessState.ExitCode()
 	}()
 	p.whenReady(t)
 	return p

@@ -145,7 +145,7 @@ func TestKillMinus9WhileParkingAndDraining(t *testing.T) {
 	from := lastAnnotation(t, db)
 	for range 2 {
 		r.Script(path(1), dispatchtest.Status(503))
-		p := startChild(t, db, "HOOKTAIL_SETTLE=0")
+		p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
 		annotateMany(t, db, 60)
 		proctest.WaitFor(t, func() error {
 			if parkedRows(t, db, "parked") == "0" {
@@ -153,16 +153,14 @@ func TestKillMinus9WhileParkingAndDraining(t *testing.T) {
 			}
 			return nil
 		})
-		p.kill() // while it parks
-		<-p.ended
+		p.Kill() // while it parks
 
 		r.Script(path(1))
 		before := len(r.Requests(path(1)))
-		p = startChild(t, db, "HOOKTAIL_SETTLE=0")
+		p = proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
 		db.Exec(t, "UPDATE webhook SET updated_at = now() WHERE id = 1")
 		r.Wait(t, path(1), before+5)
-		p.kill() // while it drains
-		<-p.ended
+		p.Kill() // while it drains
 	}
 	start(t, db, "HOOKTAIL_SETTLE=0")
 	db.Exec(t, "UPDATE webhook SET updated_at = now() WHERE id = 1")

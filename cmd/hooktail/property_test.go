@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 var (
@@ -82,7 +83,7 @@ func newWorld(t *testing.T, profile, memory string) *world {
 	w.receiver = "http://" + point(t, db, w.inbox)
 	w.hooks = baseHooks(t, db)
 	w.base = map[int64]replay{1: stored(t, db, 1), 2: stored(t, db, 2)}
-	startChild(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
+	proctest.Run(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
 	return w
 }
 
