@@ -18,7 +18,7 @@ func burst(ctx context.Context, b *bench) error {
 		return err
 	}
 	for rep := range b.reps(5, 2) {
-		if err := s.backlog(ctx, rep, n); err != nil {
+		if err := s.backlog(ctx, "backlog", rep, n); err != nil {
 			return fmt.Errorf("backlog: %w", err)
 		}
 		for _, of := range interleaved(rep) {
@@ -31,25 +31,8 @@ func burst(ctx context.Context, b *bench) error {
 }
 
 // backlog lets each system take the same backlog, from a slot of its own.
-func (s *stage) backlog(ctx context.Context, rep, n int) error {
-	slots := map[system]string{}
-	for _, of := range interleaved(rep) {
-		slot, err := s.slot(ctx)
-		if err != nil {
-			return err
-		}
-		slots[of] = slot
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
-		return err
-	}
-	for _, of := range interleaved(rep) {
-		if _, err := s.drain(ctx, drained{scenario: "backlog", of: of, rep: rep, slot: slots[of], hooks: 1, first: first, n: n}); err != nil {
-			return err
-		}
-	}
-	return nil
+func (s *stage) backlog(ctx context.Context, scenario string, rep, n int) error {
+	return s.turns(ctx, rep, n, []drained{{scenario: scenario, of: null, hooks: 1}, {scenario: scenario, of: hooktail, hooks: 1}})
 }
 
 // drained says what a system takes from a slot, and under which name that counts.
@@ -67,27 +50,27 @@ type drained struct {
 
 // drain starts the system on a slot with a backlog, waits until all has arrived,
 // and records the rate between the first and the last arrival.
-func (s *stage) drain(ctx context.Context, d drained) (sample, error) {
+func (s *stage) drain(ctx context.Context, d drained) error {
 	out := newSample(d.scenario, d.of, d.name, d.rep)
 	t := s.b.receiver.expect(d.hooks, d.first, d.n)
 	p, err := s.start(d.of, d.slot, d.hooks, d.env...)
 	if err != nil {
-		return out, err
+		return err
 	}
 	defer s.end(d.of, p)
 	if err := p.await(ctx, t.started, t); err != nil {
-		return out, err
+		return err
 	}
 	from, err := s.meter(ctx, p)
 	if err != nil {
-		return out, err
+		return err
 	}
 	if err := p.await(ctx, t.done, t); err != nil {
-		return out, err
+		return err
 	}
 	to, err := s.meter(ctx, p)
 	if err != nil {
-		return out, err
+		return err
 	}
 	begun, ended := t.span(0)
 	arrivals := d.n * d.hooks
@@ -96,7 +79,7 @@ func (s *stage) drain(ctx context.Context, d drained) (sample, error) {
 	out.used(from, to, arrivals)
 	out.set("again", float64(t.again.Load()))
 	s.end(d.of, p)
-	return out, s.b.record(out, s.drop(ctx, d.slot))
+	return s.b.record(out, s.drop(ctx, d.slot))
 }
 
 // live lets a system follow while the annotations are made.

@@ -32,7 +32,7 @@ func (s *sample) set(measure string, value float64) { s.Values[measure] = value 
 // String is one line for a person.
 func (s sample) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-9s %-10s", s.Scenario, s.System)
+	fmt.Fprintf(&b, "%-11s %-16s", s.Scenario, s.System)
 	for _, measure := range measures() {
 		if value, ok := s.Values[measure]; ok {
 			fmt.Fprintf(&b, " %s=%s", measure, figure(value))
@@ -45,6 +45,7 @@ func (s sample) String() string {
 func measures() []string {
 	return []string{
 		"rate", "p50_ms", "p99_ms", "start_s", "load_s", "cpu_s", "peak_mib", "walsender_s", "sessions_s", "again",
+		"statements", "wal_bytes", "sessions_share", "rss_mib", "heap_mib", "goroutines", "fds",
 	}
 }
 

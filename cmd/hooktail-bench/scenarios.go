@@ -16,5 +16,15 @@ func scenarios() []scenario {
 	return []scenario{
 		{name: "burst", what: "annotations, a transaction each: a backlog of them, and live", run: burst},
 		{name: "trickle", what: "annotations at 200 a second: from commit to arrival", run: trickle},
+		{name: "ten", what: "ten hooks for all actions", run: tenHooks},
+		{name: "thousand", what: "one hook, alone and among 999 that want something else", run: thousandHooks},
+		{name: "dead", what: "nine hooks, alone and beside one that is dead", run: deadHook},
+		{name: "parking", what: "a backlog that is delivered, parked, and delivered from there", run: parking},
+		{name: "database", what: "statements and WAL of hooktail's own", run: database, settings: map[string]string{
+			"shared_preload_libraries": "pg_stat_statements",
+		}},
+		{name: "application", what: "what saving an annotation costs with hooktail, an outbox, NOTIFY", run: application},
+		{name: "bulk", what: "a million tasks in one transaction", run: bulk},
+		{name: "soak", what: "a long run at a modest rate", run: soak, apart: true},
 	}
 }

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// The ways in which an application's changes get out.
+const (
+	outboxTrigger = `
+		CREATE TABLE outbox (id bigserial PRIMARY KEY, action text NOT NULL, payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
+		CREATE FUNCTION to_outbox() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			INSERT INTO outbox (action, payload) VALUES (TG_OP || ' ' || TG_TABLE_NAME, to_jsonb(NEW));
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER to_outbox AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION to_outbox();
+		CREATE TRIGGER to_outbox AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION to_outbox()`
+	notifyTrigger = `
+		CREATE FUNCTION to_listeners() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			PERFORM pg_notify('changes', json_build_object('action', TG_OP || ' ' || TG_TABLE_NAME, 'id', NEW.id)::text);
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION to_listeners();
+		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION to_listeners()`
+	plainIdentity = "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT"
+)
+
+// application is what saving an annotation costs Label Studio: with nothing, with
+// hooktail at work, with an outbox that a trigger fills, with a trigger that
+// notifies. Nobody empties the outbox, and nobody listens: their readers would come
+// on top.
+func application(ctx context.Context, b *bench) error {
+	n := b.size(1500, 500)
+	ways := []struct{ name, sql string }{
+		{"nothing", plainIdentity}, {"hooktail", ""}, {"outbox", plainIdentity + ";" + outboxTrigger}, {"notify", plainIdentity + ";" + notifyTrigger},
+	}
+	stages := make([]*stage, len(ways))
+	for i, way := range ways {
+		s, err := b.stage(ctx, n)
+		if err != nil {
+			return err
+		}
+		defer s.close(ctx)
+		if err := s.exec(ctx, "SELECT pg_drop_replication_slot('"+s.slotName()+"');"+way.sql); err != nil {
+			return err
+		}
+		if err := s.hooks(ctx, 1); err != nil {
+			return err
+		}
+		stages[i] = s
+	}
+	for rep := range b.reps(4, 1) {
+		for i := range ways {
+			at := (i + rep) % len(ways)
+			if err := stages[at].saves(ctx, ways[at].name, rep, n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// savers is how many sessions save annotations, and saveRate how many annotations a
+// second they save together.
+const (
+	savers   = 4
+	saveRate = 150
+)
+
+// saves records how long the transactions of saving an annotation take.
+func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
+	first := s.annotations(n)
+	t := s.b.receiver.expect(1, first, n)
+	out := newSample("application", "", way, rep)
+	var p *program
+	if way == string(hooktail) {
+		slot, err := s.slot(ctx)
+		if err != nil {
+			return err
+		}
+		if p, err = s.warm(ctx, hooktail, slot); err != nil {
+			return err
+		}
+		defer func() {
+			s.end(hooktail, p)
+			_ = s.drop(ctx, slot) // the next one would say so
+		}()
+		t = s.b.receiver.expect(1, first, n)
+	}
+	took, err := s.save(ctx, first, n)
+	if err != nil {
+		return err
+	}
+	if p != nil {
+		if err := p.await(ctx, t.done, t); err != nil {
+			return err
+		}
+	}
+	slices.Sort(took)
+	out.set("p50_ms", milliseconds(took[len(took)/2]))
+	out.set("p99_ms", milliseconds(took[len(took)*99/100]))
+	return s.b.record(out, nil)
+}
+
+// save saves n annotations in several sessions and returns how long each took.
+func (s *stage) save(ctx context.Context, first int64, n int) ([]time.Duration, error) {
+	ids := make(chan int)
+	var mu sync.Mutex
+	var took []time.Duration
+	var fault error
+	var wg sync.WaitGroup
+	for range savers {
+		conn, err := pgx.Connect(ctx, s.dsn)
+		if err != nil {
+			return nil, fmt.Errorf("connect: %w", err)
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		wg.Go(func() {
+			for i := range ids {
+				d, err := saveOne(ctx, conn, first+int64(i), firstID+i)
+				mu.Lock()
+				took = append(took, d)
+				if err != nil {
+					fault = err
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	tick := time.NewTicker(time.Second / saveRate)
+	defer tick.Stop()
+	for i := range n {
+		select {
+		case <-tick.C:
+			ids <- i
+		case <-ctx.Done():
+		}
+	}
+	close(ids)
+	wg.Wait()
+	return took, fault
+}
+
+// saveOne is what Label Studio 1.23 does: the annotation in one transaction, and its
+// task's columns in two more.
+func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int) (time.Duration, error) {
+	insert := fmt.Sprintf("%s VALUES ($1, %s, $2, %s)", annotationColumns, annotationResult, annotationRest)
+	began := time.Now()
+	for _, statement := range []struct {
+		sql  string
+		args []any
+	}{
+		{insert, []any{id, task}},
+		{"UPDATE task SET is_labeled = true, total_annotations = total_annotations + 1, cancelled_annotations = 0 WHERE id = $1", []any{task}},
+		{"UPDATE task SET updated_at = now(), updated_by_id = 1 WHERE id = $1", []any{task}},
+	} {
+		if _, err := conn.Exec(ctx, statement.sql, statement.args...); err != nil {
+			return 0, fmt.Errorf("save annotation: %w", err)
+		}
+	}
+	return time.Since(began), nil
+}

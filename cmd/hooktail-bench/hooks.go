@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+)
+
+// tenHooks lets each annotation go to ten hooks; the null pipeline posts it ten times.
+func tenHooks(ctx context.Context, b *bench) error {
+	n := b.size(6000, 2000)
+	s, err := b.stage(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := s.hooks(ctx, 10); err != nil {
+		return err
+	}
+	for rep := range b.reps(3, 1) {
+		if err := s.turns(ctx, rep, n, []drained{
+			{scenario: "ten", of: null, hooks: 10}, {scenario: "ten", of: hooktail, hooks: 10},
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// thousandHooks compares one hook that wants the events with the same one among 999
+// that do not: a third are of another project, a third have chosen another action,
+// and a third are switched off.
+func thousandHooks(ctx context.Context, b *bench) error {
+	n := b.size(30_000, 10_000)
+	one, err := b.stage(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer one.close(ctx)
+	if err := one.hooks(ctx, 1); err != nil {
+		return err
+	}
+	thousand, err := b.stage(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer thousand.close(ctx)
+	if err := thousand.hooks(ctx, 1); err != nil {
+		return err
+	}
+	if err := thousand.exec(ctx, fmt.Sprintf(`
+		INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at, organization_id, project_id)
+			SELECT i, '%s', true, i %% 3 <> 1, '{}', i %% 3 <> 2, now(), now(), 1, CASE WHEN i %% 3 = 0 THEN 2 END FROM generate_series(2, 1000) i;
+		INSERT INTO webhook_action (action, webhook_id) SELECT 'PROJECT_CREATED', id FROM webhook WHERE NOT send_for_all_actions`,
+		b.receiver.url(2))); err != nil {
+		return err
+	}
+	for rep := range b.reps(5, 2) {
+		stages := []*stage{one, thousand}
+		if rep%2 == 1 {
+			stages = []*stage{thousand, one}
+		}
+		for _, s := range stages {
+			name := map[*stage]string{one: "one hook", thousand: "1000 hooks"}[s]
+			if err := s.turns(ctx, rep, n, []drained{{scenario: "thousand", of: hooktail, name: name, hooks: 1}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// turns makes a backlog of n annotations, and lets each of these take it.
+func (s *stage) turns(ctx context.Context, rep, n int, takers []drained) error {
+	for i := range takers {
+		slot, err := s.slot(ctx)
+		if err != nil {
+			return err
+		}
+		takers[i].slot, takers[i].rep, takers[i].n = slot, rep, n
+	}
+	first := s.annotations(n)
+	if err := s.annotate(ctx, first, n); err != nil {
+		return err
+	}
+	for i := range takers {
+		taker := takers[(i+rep)%len(takers)]
+		taker.first = first
+		if err := s.drain(ctx, taker); err != nil {
+			return err
+		}
+	}
+	return nil
+}

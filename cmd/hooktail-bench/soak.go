@@ -1,0 +1,127 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// soaked is how often the soak looks at the process.
+const soaked = 10 * time.Second
+
+// soak is a long run at a modest rate. Each look at the process is a sample: its
+// memory, goroutines, heap.
+func soak(ctx context.Context, b *bench) error {
+	n := int(b.o.soak.Seconds()) * b.o.rate
+	s, err := b.stage(ctx, n)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := s.hooks(ctx, 1); err != nil {
+		return err
+	}
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	ops, err := unusedAddress()
+	if err != nil {
+		return err
+	}
+	p, err := s.warm(ctx, hooktail, slot, "HOOKTAIL_HTTP_ADDR="+ops)
+	if err != nil {
+		return err
+	}
+	defer s.end(hooktail, p)
+	first := s.annotations(n)
+	t := s.b.receiver.expect(1, first, n)
+	looks, done := make(chan error, 1), make(chan struct{})
+	go func() { looks <- b.look(ctx, p, ops, done) }()
+	committed, err := s.trickle(ctx, first, n, b.o.rate)
+	if err == nil {
+		err = p.await(ctx, t.done, t)
+	}
+	close(done)
+	if looked := <-looks; err == nil {
+		err = looked
+	}
+	if err != nil {
+		return err
+	}
+	for part, name := range []string{"first tenth", "last tenth"} {
+		from := part * (n - n/10)
+		took := make([]time.Duration, n/10)
+		for i := range took {
+			took[i] = t.arrived(from + i).Sub(committed[from+i])
+		}
+		slices.Sort(took)
+		out := newSample("soak", hooktail, name, part)
+		out.set("p50_ms", milliseconds(took[len(took)/2]))
+		out.set("p99_ms", milliseconds(took[len(took)*99/100]))
+		out.set("again", float64(t.again.Load()))
+		if err := b.record(out, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// look takes a sample now and then, until done.
+func (b *bench) look(ctx context.Context, p *program, ops string, done <-chan struct{}) error {
+	tick := time.NewTicker(soaked)
+	defer tick.Stop()
+	for i := 0; ; i++ {
+		select {
+		case <-done:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+		u, err := p.usage()
+		if err != nil {
+			return err
+		}
+		metrics, err := gauges(ctx, ops)
+		if err != nil {
+			return err
+		}
+		out := newSample("soak look", hooktail, "", i)
+		out.set("peak_mib", float64(u.peak)/(1<<20))
+		out.set("rss_mib", metrics["process_resident_memory_bytes"]/(1<<20))
+		out.set("heap_mib", metrics["go_memstats_heap_alloc_bytes"]/(1<<20))
+		out.set("goroutines", metrics["go_goroutines"])
+		out.set("fds", metrics["process_open_fds"])
+		if err := b.record(out, nil); err != nil {
+			return err
+		}
+	}
+}
+
+// gauges are the metrics without labels.
+func gauges(ctx context.Context, ops string) (map[string]float64, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }() // it has been read
+	found := map[string]float64{}
+	lines := bufio.NewScanner(response.Body)
+	for lines.Scan() {
+		name, text, _ := strings.Cut(lines.Text(), " ")
+		if v, err := strconv.ParseFloat(text, 64); err == nil {
+			found[name] = v
+		}
+	}
+	return found, lines.Err()
+}
