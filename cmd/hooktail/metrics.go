@@ -19,6 +19,12 @@ func registerRole(registry prometheus.Registerer, r *role) {
 		}
 		return 0
 	})
+	gauge("hooktail_ready", "1: as /readyz says, the stream flows, or the standby can take over; 0: not, and /readyz says why.", func(cdc.Stats) float64 {
+		if r.ready() == nil {
+			return 1
+		}
+		return 0
+	})
 	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func(cdc.Stats) float64 {
 		if _, beat := r.current(); beat != nil {
 			return beat.lag().Seconds()
