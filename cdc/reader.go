@@ -42,6 +42,8 @@ func (r *reader) run(ctx context.Context) error {
 	defer r.handOver()
 	now := time.Now()
 	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
+	r.s.note(func(n *Stats) { n.LastMessage = now })
+	_ = r.s.givenUp() // was meant for the connection before
 	for {
 		if err := r.pause(ctx); err != nil {
 			return err
@@ -125,10 +127,13 @@ func (r *reader) pause(ctx context.Context) error {
 		}
 		r.wakeAt = next
 	}
-	// Who cancels or stops sets the deadline in the past; it may just have been
-	// overwritten.
+	// Who cancels, stops or gives up sets the deadline in the past; it may just have
+	// been overwritten.
 	if !stopping && r.s.stopping() {
 		r.s.wake.now()
+	}
+	if err := r.s.givenUp(); err != nil {
+		return err
 	}
 	return ctx.Err()
 }
@@ -137,6 +142,8 @@ func (r *reader) pause(ctx context.Context) error {
 // stream is stopping and between two transactions, until ctx is cancelled. The
 // server hears of us all the while.
 func (r *reader) hold(ctx context.Context) error {
+	r.s.note(func(n *Stats) { n.Held = true })
+	defer r.s.note(func(n *Stats) { n.Held = false })
 	timer := time.NewTimer(r.s.o.Timeout)
 	defer timer.Stop()
 	for {

@@ -87,6 +87,7 @@ type Stream struct {
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading
 	started  chan struct{} // closed when the slot was first streamed from
+	renew    chan error    // holds the reason why the connection is to be given up
 
 	mu    sync.Mutex
 	stats Stats
@@ -97,7 +98,7 @@ func New(o Options) *Stream {
 	o = o.withDefaults()
 	s := &Stream{
 		o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes),
-		stopped: make(chan struct{}), started: make(chan struct{}),
+		stopped: make(chan struct{}), started: make(chan struct{}), renew: make(chan error, 1),
 	}
 	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
 	return s
@@ -190,6 +191,10 @@ func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.tak
 // whoever had the slot before has let go of it.
 func (s *Stream) Started() <-chan struct{} { return s.started }
 
+// Timeout is Options.Timeout, or the default: for as long may the server keep the slot
+// for a connection that is gone.
+func (s *Stream) Timeout() time.Duration { return s.o.Timeout }
+
 // Position is what has been confirmed, and is still outstanding, of the stream.
 func (s *Stream) Position() *Position { return s.position }
 
@@ -199,6 +204,26 @@ func (s *Stream) Position() *Position { return s.position }
 func (s *Stream) StopReading() {
 	s.stopOnce.Do(func() { close(s.stopped) })
 	s.wake.now()
+}
+
+// Reconnect gives the connection up, for that reason, and makes it anew. It does
+// nothing while there is none.
+func (s *Stream) Reconnect(reason error) {
+	select {
+	case s.renew <- reason:
+	default: // it is being given up
+	}
+	s.wake.now()
+}
+
+// givenUp is the reason of Reconnect, nil if it was not called.
+func (s *Stream) givenUp() error {
+	select {
+	case reason := <-s.renew:
+		return reason
+	default:
+		return nil
+	}
 }
 
 func (s *Stream) stopping() bool {
@@ -217,6 +242,7 @@ type Stats struct {
 	SystemID    string    // of the server
 	Timeline    int32     // of the server
 	LastMessage time.Time // when the server was heard of, by the own clock
+	Held        bool      // nothing is read: the consumer has no room
 	ServerEnd   LSN       // up to where the server has read its WAL for us, by its last keepalive
 	Confirmed   LSN       // everything before it is done
 	Recorded    LSN       // of it, what the server has been told

@@ -1,6 +1,7 @@
 package cdctest
 
 import (
+	"bytes"
 	"net"
 	"sync"
 	"testing"
@@ -17,13 +18,17 @@ type Proxy struct {
 	mu      sync.Mutex
 	flow    *sync.Cond
 	stalled bool
+	silent  bool // connections for replication are stalled
 	delay   time.Duration
 	closed  bool
 	pairs   map[*pair]struct{}
 	wg      sync.WaitGroup
 }
 
-type pair struct{ client, server net.Conn }
+type pair struct {
+	client, server net.Conn
+	replication    bool // guarded by the proxy's mu
+}
 
 // NewProxy listens on a free loopback port and forwards to the target, for
 // example ("unix", server.Socket()). It ends with the test.
@@ -60,11 +65,15 @@ func (p *Proxy) Cut() {
 // direction: the half-open case.
 func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 
+// StallReplication is Stall for connections in replication mode alone, as where
+// something in between forgets one connection and not the others.
+func (p *Proxy) StallReplication() { p.set(func() { p.silent = true }) }
+
 // Delay holds each stretch of bytes back for d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// Heal ends Stall and Delay.
-func (p *Proxy) Heal() { p.set(func() { p.stalled, p.delay = false, 0 }) }
+// Heal ends Stall, StallReplication and Delay.
+func (p *Proxy) Heal() { p.set(func() { p.stalled, p.silent, p.delay = false, false, 0 }) }
 
 func (p *Proxy) set(f func()) {
 	p.mu.Lock()
@@ -91,7 +100,7 @@ func (p *Proxy) accept() {
 			_ = client.Close()
 			continue
 		}
-		c := &pair{client, server}
+		c := &pair{client: client, server: server}
 		p.mu.Lock()
 		p.pairs[c] = struct{}{}
 		p.mu.Unlock()
@@ -105,7 +114,7 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buf)
-		if n > 0 && p.pass() {
+		if n > 0 && p.pass(c, buf[:n]) {
 			if _, err := to.Write(buf[:n]); err != nil {
 				break
 			}
@@ -122,10 +131,11 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 }
 
 // pass waits as the proxy's state demands; false when it was closed meanwhile.
-func (p *Proxy) pass() bool {
+func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for p.stalled && !p.closed {
+	c.replication = c.replication || bytes.Contains(data, []byte("\x00replication\x00database\x00")) // of the start-up message
+	for (p.stalled || p.silent && c.replication) && !p.closed {
 		p.flow.Wait()
 	}
 	if d := p.delay; d > 0 && !p.closed {

@@ -27,8 +27,15 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string // in the form of os.Environ
 
-	statusInterval time.Duration // of the stream; tests shorten it
-	countShare     float64       // of the mapping; tests lift it
+	tuning
+}
+
+// tuning is what tests change. A zero stands for the default.
+type tuning struct {
+	statusInterval time.Duration // of the stream
+	streamTimeout  time.Duration // of the stream
+	beatEvery      time.Duration // of the heartbeat
+	countShare     float64       // of the mapping
 }
 
 // usageError is a fault of the command line or the configuration.

@@ -43,11 +43,17 @@ func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 // startAs is start with another command line.
 func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...string) *program {
 	t.Helper()
+	return startTuned(t, tuning{}, args, proctest.Environ(db, variables...))
+}
+
+// startTuned is startAs with other tuning and exactly this environment.
+func startTuned(t *testing.T, tuned tuning, args, environ []string) *program {
+	t.Helper()
+	tuned.statusInterval, tuned.countShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}
 	a := &app{
-		stdout: io.Discard, stderr: p.err, environ: proctest.Environ(db, variables...),
-		statusInterval: 10 * time.Millisecond, countShare: 1, // exact counts, however slow the machine is
+		stdout: io.Discard, stderr: p.err, environ: environ, tuning: tuned,
 	}
 	go func() {
 		defer close(p.ended)

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -17,10 +19,8 @@ import (
 const (
 	// beatPrefix marks our logical messages in the WAL.
 	beatPrefix = "hooktail"
-	// beatEvery is how often a message is written, and beatLimit how old the
-	// last one that came back may be: three in a row must be missing.
+	// beatEvery is how often a message is written.
 	beatEvery = 5 * time.Second
-	beatLimit = 3*beatEvery + time.Second
 )
 
 // heartbeat writes a small message into the WAL (no table) and waits for it in
@@ -28,8 +28,9 @@ const (
 // concurrent use.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 type heartbeat struct {
-	pool *pgxpool.Pool
-	log  *slog.Logger
+	pool  *pgxpool.Pool
+	log   *slog.Logger
+	every time.Duration
 
 	mu       sync.Mutex
 	began    time.Time
@@ -38,16 +39,21 @@ type heartbeat struct {
 	commit   time.Time     // of the newest transaction that was handed over
 	seen     time.Time     // when the last message came back
 	trip     time.Duration // how long its round trip took
+	away     []time.Time   // when those were sent that were written and have not come back
 	writeErr error         // why the last message could not be written
 }
 
-func newHeartbeat(pool *pgxpool.Pool, log *slog.Logger) *heartbeat {
-	return &heartbeat{pool: pool, log: log, began: time.Now()}
+// newHeartbeat is one that beats so often; 0 is the default.
+func newHeartbeat(pool *pgxpool.Pool, every time.Duration, log *slog.Logger) *heartbeat {
+	return &heartbeat{pool: pool, log: log, every: cmp.Or(every, beatEvery), began: time.Now()}
 }
+
+// limit is how long a message may be away: three in a row must be missing.
+func (h *heartbeat) limit() time.Duration { return 3*h.every + h.every/5 }
 
 // run writes the messages until the context ends.
 func (h *heartbeat) run(ctx context.Context) error {
-	tick := time.NewTicker(beatEvery)
+	tick := time.NewTicker(h.every)
 	defer tick.Stop()
 	for {
 		h.write(ctx)
@@ -62,7 +68,7 @@ func (h *heartbeat) run(ctx context.Context) error {
 // write sends the time in the message, so that no state is kept of what is
 // under way. The message is transactional: its commit flushes it.
 func (h *heartbeat) write(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, beatEvery)
+	ctx, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
 	defer cancel()
 	now := time.Unix(0, time.Now().UnixNano()) // as it will come back
 	h.mu.Lock()
@@ -75,6 +81,9 @@ func (h *heartbeat) write(ctx context.Context) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.writeErr = err
+	if err == nil && now.After(h.back) {
+		h.away = append(h.away, now)
+	}
 }
 
 // received is called with each message that the stream shows.
@@ -88,6 +97,7 @@ func (h *heartbeat) received(content string) {
 	defer h.mu.Unlock()
 	h.back = time.Unix(0, sent)
 	h.seen, h.trip = now, now.Sub(h.back)
+	h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
 }
 
 // handedOver notes the commit of a transaction that the stream has handed over.
@@ -118,30 +128,47 @@ func (h *heartbeat) lag() time.Duration {
 	return max(0, time.Since(newest)) // the database's clock may be ahead
 }
 
-// age is how long ago the last message came back, and its round trip; ok is
-// false before the first.
-func (h *heartbeat) age() (age, trip time.Duration, ok bool) {
+// missing is how long the oldest message has been away; 0: all came back.
+func (h *heartbeat) missing() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Since(h.seen), h.trip, !h.seen.IsZero()
+	if len(h.away) == 0 {
+		return 0
+	}
+	return time.Since(h.away[0])
+}
+
+// took is how long the last message took to come back, or how long one has been
+// away that takes longer.
+func (h *heartbeat) took() time.Duration {
+	missing := h.missing()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return max(h.trip, missing)
 }
 
 // ready says why the stream cannot be relied on, nil if it can.
 func (h *heartbeat) ready(stream *cdc.Stream) error {
-	if !stream.Stats().Connected {
+	stats := stream.Stats()
+	if !stats.Connected {
 		return errors.New("not streaming: no replication connection")
 	}
-	age, _, ok := h.age()
+	missing := h.missing().Round(time.Second)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	age := time.Since(h.seen)
 	switch {
 	case h.writeErr != nil:
 		return errors.New("the heartbeat could not be written to the database")
-	case !ok:
+	case h.seen.IsZero():
 		return errors.New("starting: the first heartbeat is on its way")
-	case age > beatLimit:
-		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", age.Round(time.Second))
-	default:
+	case age <= h.limit():
 		return nil
+	case stats.Held:
+		return fmt.Errorf("not reading: the hooks and the database cannot take more; a heartbeat has been away for %s", missing)
+	case time.Since(stats.LastMessage) <= h.limit():
+		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is heard of, and at what was written before", missing)
+	default:
+		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", age.Round(time.Second))
 	}
 }

@@ -34,13 +34,11 @@ func registerRole(registry prometheus.Registerer, r *role) {
 	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
 		return float64(s.QueueBytes)
 	})
-	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream.", func(cdc.Stats) float64 {
-		_, beat := r.current()
-		if beat == nil {
-			return 0
+	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or how long one has been away that takes longer.", func(cdc.Stats) float64 {
+		if _, beat := r.current(); beat != nil {
+			return beat.took().Seconds()
 		}
-		_, trip, _ := beat.age()
-		return trip.Seconds()
+		return 0
 	})
 	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",

@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,11 +47,10 @@ type sidecar struct {
 	setup    bool
 	registry *prometheus.Registry
 
-	deliveries     *dispatch.Metrics
-	rows           *mapping.Metrics
-	role           *role
-	statusInterval time.Duration // 0: the stream's default
-	countShare     float64       // 0: the mapping's default
+	deliveries *dispatch.Metrics
+	rows       *mapping.Metrics
+	role       *role
+	tuning
 
 	// started is called, if set, each time that this instance leads and slot and
 	// hooks are there: from then on no change is missed.
@@ -65,7 +63,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry,
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), role: newRole(registry),
-		statusInterval: a.statusInterval, countShare: a.countShare,
+		tuning: a.tuning,
 	}
 }
 
@@ -170,6 +168,7 @@ func (s *sidecar) streamOptions() (cdc.Options, error) {
 		PartBytes:      int(s.cfg.Memory) / partShare,
 		QueueBytes:     int(s.cfg.Memory) / rowsShare,
 		StatusInterval: s.statusInterval,
+		Timeout:        s.streamTimeout,
 		Log:            s.log,
 	}, nil
 }

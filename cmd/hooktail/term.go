@@ -42,7 +42,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		return err
 	}
 
-	beat := newHeartbeat(pool, s.log)
+	beat := newHeartbeat(pool, s.beatEvery, s.log)
 	reading, err := s.streamOptions()
 	if err != nil {
 		return err
@@ -106,6 +106,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
+	start(func() error { return beat.watch(work, p.stream) })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error {
 		// A leader that has lost its lock keeps the slot until its last attempt has
