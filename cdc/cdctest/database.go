@@ -21,6 +21,11 @@ type Database struct {
 	server *Server
 }
 
+// On is the same database on another server: a standby.
+func (d *Database) On(s *Server) *Database {
+	return &Database{Name: d.Name, DSN: s.DSN(d.Name), server: s}
+}
+
 // Connect opens a connection that is closed when the test ends.
 func (d *Database) Connect(t testing.TB) *pgx.Conn {
 	t.Helper()

@@ -65,6 +65,27 @@ func Private(t testing.TB, o throwaway.Options) *Server {
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)
 	}
+	return own(t, s)
+}
+
+// Standby is a hot standby of the server (see throwaway), of the test's own; what
+// the primary sends to the logical slots that are to survive a failover it sends to
+// the standby first.
+func (s *Server) Standby(t testing.TB) *Server {
+	t.Helper()
+	const slot = "standby"
+	standby, err := s.Server.Standby(context.Background(), slot)
+	if err != nil {
+		t.Fatalf("start a standby: %v", err)
+	}
+	if err := s.admin("ALTER SYSTEM SET synchronized_standby_slots = '"+slot+"'", "SELECT pg_reload_conf()"); err != nil {
+		t.Fatalf("let logical slots wait for the standby: %v", err)
+	}
+	return own(t, standby)
+}
+
+// own lets the server end with the test.
+func own(t testing.TB, s *throwaway.Server) *Server {
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("PostgreSQL's log:\n%s", s.Log())

@@ -4,8 +4,10 @@ package throwaway
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 )
@@ -45,6 +47,16 @@ func (o *owner) give(dir string) error {
 		return fmt.Errorf("give directory to the server's user: %w", err)
 	}
 	return nil
+}
+
+// giveAll makes the directory and all that is in it the owner's.
+func (o *owner) giveAll(dir string) error {
+	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return o.give(path)
+	})
 }
 
 // attributes start a child as the owner, in a process group of its own, so

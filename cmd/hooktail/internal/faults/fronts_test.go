@@ -23,6 +23,7 @@ type fronts struct {
 	takes time.Duration
 
 	mu       sync.Mutex
+	held     chan struct{} // until it is closed no request is answered
 	inFlight map[*arrival]net.Conn
 	arrivals []*arrival
 	overlaps []string
@@ -38,7 +39,9 @@ type arrival struct {
 }
 
 func newFronts(takes time.Duration) *fronts {
-	return &fronts{takes: takes, inFlight: make(map[*arrival]net.Conn), moved: make(chan struct{})}
+	f := &fronts{takes: takes, held: make(chan struct{}), inFlight: make(map[*arrival]net.Conn), moved: make(chan struct{})}
+	f.answer()
+	return f
 }
 
 type connKey struct{}
@@ -74,17 +77,35 @@ func (f *fronts) serve(w http.ResponseWriter, r *http.Request, instance string) 
 		instance: instance, task: body.Annotation.Task, annotation: body.Annotation.ID, event: r.Header.Get("webhook-id"), at: time.Now(),
 	}
 	conn, _ := r.Context().Value(connKey{}).(net.Conn)
-	f.note(a, conn)
+	held := f.note(a, conn)
 	defer f.left(a)
+	select {
+	case <-held:
+	case <-r.Context().Done():
+		return
+	}
 	select {
 	case <-time.After(f.takes):
 	case <-r.Context().Done():
 	}
 }
 
+// hold lets no request be answered before answer.
+func (f *fronts) hold() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held = make(chan struct{})
+}
+
+func (f *fronts) answer() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.held)
+}
+
 // note takes the request down. An attempt that another instance has not ended is
 // one whose connection it has not closed.
-func (f *fronts) note(a *arrival, conn net.Conn) {
+func (f *fronts) note(a *arrival, conn net.Conn) (held <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for other, conn := range f.inFlight {
@@ -97,6 +118,7 @@ func (f *fronts) note(a *arrival, conn net.Conn) {
 	f.arrivals = append(f.arrivals, a)
 	close(f.moved)
 	f.moved = make(chan struct{})
+	return f.held
 }
 
 func (f *fronts) left(a *arrival) {
@@ -127,6 +149,9 @@ func (f *fronts) all() []*arrival {
 	defer f.mu.Unlock()
 	return append([]*arrival(nil), f.arrivals...)
 }
+
+// count is how many have arrived so far.
+func (f *fronts) count() int { return len(f.all()) }
 
 // first waits for the first arrival from the instance after the n-th of all.
 func (f *fronts) first(t testing.TB, instance string, n int) *arrival {

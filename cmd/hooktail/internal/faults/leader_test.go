@@ -37,10 +37,7 @@ func other(instance string) string { return map[string]string{"A": "B", "B": "A"
 func startPair(t *testing.T) *pair {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	db.Exec(t, "DELETE FROM webhook_action")
-	db.Exec(t, "DELETE FROM webhook")
-	db.Exec(t, `INSERT INTO webhook (url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
-		VALUES ('http://127.0.0.1:9/', 1, NULL, true, true, '{}', true, now() - interval '1 day', now())`)
+	oneHook(t, db)
 	p := &pair{
 		db: db, receiver: newFronts(20 * time.Millisecond),
 		proxies: make(map[string]string), instances: make(map[string]*proctest.Program),
@@ -51,6 +48,16 @@ func startPair(t *testing.T) *pair {
 	p.start(t, "A").Ready(t)
 	p.start(t, "B").StandsBy(t)
 	return p
+}
+
+// oneHook replaces the hooks by one that wants everything, at an address where
+// nobody is: it is reached through fronts.
+func oneHook(t *testing.T, db *cdctest.Database) {
+	t.Helper()
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	db.Exec(t, `INSERT INTO webhook (url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		VALUES ('http://127.0.0.1:9/', 1, NULL, true, true, '{}', true, now() - interval '1 day', now())`)
 }
 
 func (p *pair) start(t *testing.T, instance string) *proctest.Program {
@@ -160,7 +167,7 @@ func TestTwoInstances(t *testing.T) {
 			{"SIGTERM", func(l *proctest.Program) { l.Signal(syscall.SIGTERM) }},
 		} {
 			old := p.instances[leader]
-			n, began := len(p.receiver.all()), time.Now()
+			n, began := p.receiver.count(), time.Now()
 			way.end(old)
 			took := p.receiver.first(t, other(leader), n).at.Sub(began)
 			t.Logf("round %d, %s: the first event of the new leader arrived after %s", round, way.name, took.Round(time.Millisecond))
@@ -197,7 +204,7 @@ func TestLeaderLosesItsLock(t *testing.T) {
 			}
 			return nil
 		})
-		n := len(p.receiver.all())
+		n := p.receiver.count()
 		led[p.receiver.wait(t, "an event of the next term", func(all []*arrival) *arrival {
 			if len(all) == n {
 				return nil

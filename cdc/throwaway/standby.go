@@ -1,0 +1,117 @@
+package throwaway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Standby starts a server that follows this one, by the physical slot of that name,
+// which it makes: a hot standby, which keeps up with the slots of the primary that
+// are to survive a failover. It is to be closed before its primary. The primary has
+// to be PostgreSQL 17 or newer.
+// https://www.postgresql.org/docs/current/logicaldecoding-explanation.html#LOGICALDECODING-REPLICATION-SLOTS-SYNCHRONIZATION
+func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
+	dir, err := os.MkdirTemp("/tmp", "hooktail-pg-")
+	if err != nil {
+		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
+	}
+	settings := map[string]string{
+		"primary_conninfo":       fmt.Sprintf("host=%s user=postgres dbname=postgres application_name=%s", s.dir, slot),
+		"primary_slot_name":      slot,
+		"hot_standby_feedback":   "on",
+		"sync_replication_slots": "on",
+	}
+	standby := &Server{bin: s.bin, dir: dir, owner: s.owner, args: arguments(dir, Options{Settings: settings})}
+	if err := s.backup(ctx, filepath.Join(dir, "data"), slot); err != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	if err := s.owner.giveAll(dir); err != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	if err := standby.Start(ctx); err != nil {
+		return nil, errors.Join(err, standby.Close())
+	}
+	return standby, nil
+}
+
+// backup makes the data directory of a standby, as pg_basebackup does, which not
+// every set of binaries has. The WAL comes through the slot.
+// https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
+func (s *Server) backup(ctx context.Context, to, slot string) error {
+	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer func() { _ = conn.Close(ctx) }() // what it was for is done, or has failed
+	for _, sql := range []string{
+		"SELECT pg_create_physical_replication_slot('" + slot + "', true)",
+		"SELECT pg_backup_start('standby', true)",
+	} {
+		if _, err := conn.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("run %q: %w", sql, err)
+		}
+	}
+	if err := copyCluster(filepath.Join(s.dir, "data"), to); err != nil {
+		return fmt.Errorf("copy the cluster: %w", err)
+	}
+	var label string
+	if err := conn.QueryRow(ctx, "SELECT labelfile FROM pg_backup_stop(false)").Scan(&label); err != nil {
+		return fmt.Errorf("end the backup: %w", err)
+	}
+	return errors.Join(
+		os.WriteFile(filepath.Join(to, "backup_label"), []byte(label), 0o600),
+		os.WriteFile(filepath.Join(to, "standby.signal"), nil, 0o600),
+	)
+}
+
+// notCopied are the directories whose content is the running server's own.
+var notCopied = []string{"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal"}
+
+// copyCluster copies the data directory of a server that runs. What disappears
+// meanwhile is not missed: the WAL says so as well.
+func copyCluster(from, to string) error {
+	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return os.Mkdir(filepath.Join(to, name), 0o700)
+		case slices.Contains(notCopied, filepath.Dir(name)), name == "postmaster.pid", name == "postmaster.opts":
+			return nil
+		}
+		if err := copyFile(path, filepath.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+func copyFile(from, to string) (err error) {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = in.Close() }() // read alone
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, out.Close()) }()
+	_, err = io.Copy(out, in)
+	return err
+}
