@@ -41,6 +41,7 @@ func newHTTPTransport(o SenderOptions) *http.Transport {
 		IdleConnTimeout:        30 * time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
+		WriteBufferSize:        16 << 10, // most requests are then one system call; net/http's 4 KiB hold no body
 	}
 }
 

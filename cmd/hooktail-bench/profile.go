@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"runtime/pprof"
 	"syscall"
+	"time"
 )
 
 func main() {
@@ -49,7 +50,10 @@ func profile(dir string) func() {
 	if err := pprof.StartCPUProfile(cpu); err != nil {
 		panic(err)
 	}
+	stop := make(chan struct{})
+	go heaps(name, dir, stop)
 	return func() {
+		close(stop)
 		pprof.StopCPUProfile()
 		mem, err := os.Create(filepath.Join(dir, name+".mem"))
 		if err != nil {
@@ -58,6 +62,24 @@ func profile(dir string) func() {
 		_ = pprof.Lookup("allocs").WriteTo(mem, 0)
 		_ = mem.Close()
 		_ = cpu.Close()
+	}
+}
+
+// heaps writes what lives, again and again: the largest is the one to look at.
+func heaps(name, dir string, stop <-chan struct{}) {
+	tick := time.NewTicker(time.Second)
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return
+		case <-tick.C:
+		}
+		heap, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s.heap%d", name, n%20)))
+		if err != nil {
+			panic(err)
+		}
+		_ = pprof.Lookup("heap").WriteTo(heap, 0)
+		_ = heap.Close()
 	}
 }
 `

@@ -71,7 +71,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 // can be had. It returns when the context has ended and what was in flight is
 // finished, or at the first fault that waiting does not mend.
 func (s *sidecar) run(ctx context.Context) error {
-	debug.SetMemoryLimit(int64(s.cfg.Memory))
+	debug.SetMemoryLimit(heapOf(int64(s.cfg.Memory)))
 
 	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
 	if err != nil {

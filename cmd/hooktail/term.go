@@ -13,14 +13,6 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The memory bound is shared out: rows that are on their way to the lanes, and
-// bodies in the lanes; the rest is for what is in hand.
-const (
-	partShare   = 64 // one part of a transaction
-	rowsShare   = 8
-	bodiesShare = 4
-)
-
 // term is one term of leadership in one straight line, from the lock to the last
 // attempt. It returns when the context has ended and what was in flight is
 // finished, when the lock is lost, or at the first fault that waiting does not mend.
