@@ -6,6 +6,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -125,6 +126,9 @@ func modulePackages(t *testing.T) map[string]*build.Package {
 		}
 		if path != root && strings.HasPrefix(entry.Name(), ".") {
 			return filepath.SkipDir
+		}
+		if _, err := os.Stat(filepath.Join(path, "go.mod")); path != root && err == nil {
+			return filepath.SkipDir // another module
 		}
 		pkg, err := context.ImportDir(path, 0)
 		if _, none := errors.AsType[*build.NoGoError](err); none {

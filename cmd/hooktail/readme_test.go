@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-var update = flag.Bool("update", false, "write the generated parts of README.md anew")
+var update = flag.Bool("update", false, "write the generated parts of the documents anew")
 
 const readme = "../../README.md"
 
@@ -64,23 +64,29 @@ func TestREADMEMetricsAreReal(t *testing.T) {
 // compareGenerated compares the part of the README between the marks.
 func compareGenerated(t *testing.T, mark, want string) {
 	t.Helper()
-	text, err := os.ReadFile(readme)
+	compareGeneratedIn(t, readme, mark, want)
+}
+
+// compareGeneratedIn does so for another document.
+func compareGeneratedIn(t *testing.T, document, mark, want string) {
+	t.Helper()
+	text, err := os.ReadFile(document)
 	if err != nil {
-		t.Fatalf("read README: %v", err)
+		t.Fatalf("read the document: %v", err)
 	}
 	begin, end := "<!-- "+mark+" -->\n", "<!-- /"+mark+" -->"
 	before, rest, found := strings.Cut(string(text), begin)
 	got, after, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		t.Fatalf("README has no %q", begin)
+		t.Fatalf("%s has no %q", document, begin)
 	}
 	if *update {
-		if err := os.WriteFile(readme, []byte(before+begin+want+end+after), 0o644); err != nil {
-			t.Fatalf("write README: %v", err)
+		if err := os.WriteFile(document, []byte(before+begin+want+end+after), 0o644); err != nil {
+			t.Fatalf("write the document: %v", err)
 		}
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s in README.md (-program +README; go test ./cmd/hooktail -run README -update mends it):\n%s", mark, diff)
+		t.Errorf("%s in %s (-program +document; go test ./cmd/hooktail -run %s -update mends it):\n%s", mark, document, t.Name(), diff)
 	}
 }
