@@ -39,6 +39,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		}
 		return false, s.classify(err)
 	}
+	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
 	s.note(func(n *Stats) {
 		n.Connected = true
 		if n.Connections++; n.Connections == 1 {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/trouble"
 )
 
 // Options say what a Stream reads and how. Config, Slot and Publication are
@@ -83,6 +85,7 @@ type Stream struct {
 	connected bool      // of the goroutine in Run: ever
 	systemID  string    // of the goroutine in Run: of the server of the first connection
 	wake      waker
+	trouble   trouble.Repeat // with the connection
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading
@@ -141,7 +144,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 			activePID = active.pid
 		} else {
 			activePID = ""
-			s.o.Log.WarnContext(ctx, "replication connection failed", "error", err, "retry_in", pause)
+			s.trouble.Failed(ctx, s.o.Log, slog.LevelWarn, "replication connection failed", slog.Any("error", err), slog.Duration("retry_in", pause))
 		}
 		attempt++
 		if !sleep(ctx, pause) {

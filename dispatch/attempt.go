@@ -95,7 +95,7 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 			other.sought = false
 		}
 		if ctx.Err() == nil {
-			l.store.trouble.Failed(ctx, l.log, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
+			l.store.trouble.Failed(ctx, l.log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
 		}
 		return verdict{step: retry, delay: time.Second}
 	}

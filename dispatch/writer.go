@@ -212,7 +212,7 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 		if ctx.Err() != nil {
 			return err
 		}
-		w.trouble.Failed(ctx, w.log, "the store of parked deliveries did not answer; trying again: the slot waits for it",
+		w.trouble.Failed(ctx, w.log, slog.LevelError, "the store of parked deliveries did not answer; trying again: the slot waits for it",
 			slog.Any("error", err), slog.Duration("next", wait))
 		if pause(ctx, wait); ctx.Err() != nil {
 			return err

@@ -63,7 +63,7 @@ func TestRepeat(t *testing.T) {
 		var r trouble.Repeat
 		r.Worked(t.Context(), log, "fine")
 		for range 100 {
-			r.Failed(context.Background(), log, "broken", slog.Any("error", errors.New("no")))
+			r.Failed(context.Background(), log, slog.LevelError, "broken", slog.Any("error", errors.New("no")))
 			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // the bubble's clock
 		}
 		r.Worked(t.Context(), log, "fine")

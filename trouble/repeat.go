@@ -14,15 +14,15 @@ type Repeat struct {
 	pace Pace
 }
 
-// Failed counts a failure and logs it: at ERROR with the count of those since the
-// last such line if one is due, otherwise at DEBUG.
-func (r *Repeat) Failed(ctx context.Context, log *slog.Logger, message string, attrs ...slog.Attr) {
+// Failed counts a failure and logs it: at the level with the count of those since
+// the last such line if one is due, otherwise at DEBUG.
+func (r *Repeat) Failed(ctx context.Context, log *slog.Logger, level slog.Level, message string, attrs ...slog.Attr) {
 	now := time.Now()
 	r.mu.Lock()
-	level := slog.LevelDebug
 	if r.pace.Failed(now) {
-		level = slog.LevelError
 		attrs = append(attrs, slog.Int("failures", r.pace.Tell(now)))
+	} else {
+		level = slog.LevelDebug
 	}
 	r.mu.Unlock()
 	log.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // constants of the callers

@@ -46,7 +46,7 @@ func allowed() map[string]arrows {
 	)
 	return map[string]arrows{
 		config:   {never: []string{"net/http"}},
-		cdc:      {tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		cdc:      {may: []string{trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch: {must: []string{mapping}, may: []string{parking, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},

@@ -125,8 +125,8 @@ func message(n ast.Node) ast.Expr {
 			return args[0]
 		case (name == "WarnContext" || name == "ErrorContext") && len(args) > 1:
 			return args[1]
-		case name == "Failed" && len(args) > 2: // of trouble.Repeat
-			return args[2]
+		case name == "Failed" && len(args) > 3: // of trouble.Repeat
+			return args[3]
 		case (name == "LogAttrs" || name == "Log") && len(args) > 2 && !isQuiet(args[1]):
 			return args[2]
 		}

@@ -80,7 +80,7 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 		if err := p.look(ctx, d); err == nil {
 			failing.Worked(ctx, p.log, "what has been changed by people is known again")
 		} else if ctx.Err() == nil {
-			failing.Failed(ctx, p.log, "what has been changed by people is not known; trying again", slog.Any("error", err))
+			failing.Failed(ctx, p.log, slog.LevelError, "what has been changed by people is not known; trying again", slog.Any("error", err))
 		}
 		if err := double.look(ctx); err != nil && ctx.Err() == nil {
 			p.log.Debug("whether somebody else sends as well is not known", "error", err)

@@ -253,7 +253,7 @@ func (p *pipeline) persist(ctx context.Context, what string, f func() error) err
 		if ctx.Err() != nil || !cdc.Transient(err) {
 			return err
 		}
-		p.trouble.Failed(ctx, p.log, "the database did not answer; trying again",
+		p.trouble.Failed(ctx, p.log, slog.LevelError, "the database did not answer; trying again",
 			slog.String("to", what), slog.Any("error", err), slog.Duration("next", wait))
 		timer := time.NewTimer(wait)
 		select {
