@@ -87,7 +87,9 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 	for i := range items {
 		events[i] = items[i].event
 	}
-	bodies, err := l.store.store.Bodies(ctx, l.hook, events)
+	reading, cancel := context.WithTimeout(ctx, storePatience)
+	bodies, err := l.store.store.Bodies(reading, l.hook, events)
+	cancel()
 	if err != nil {
 		l.mu.Lock()
 		defer l.mu.Unlock()

@@ -200,11 +200,19 @@ func (w *writer) batch(notes []note) parking.Batch {
 	return b
 }
 
-// persist repeats f until it succeeds or ctx ends.
+// persist repeats f until it succeeds or ctx ends. An attempt that takes too long
+// is given up, since its connection may be half open; the next one may take twice
+// as long.
 func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
 	const first, longest = 100 * time.Millisecond, 5 * time.Second
+	patience := storePatience
 	for wait := first; ; wait = min(2*wait, longest) {
-		err := f(ctx)
+		attempt, cancel := context.WithTimeout(ctx, patience)
+		err := f(attempt)
+		if attempt.Err() != nil {
+			patience *= 2
+		}
+		cancel()
 		if err == nil {
 			w.answered(ctx)
 			return nil
@@ -219,6 +227,9 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 		}
 	}
 }
+
+// storePatience is how long the store may take for an answer, at first.
+const storePatience = 30 * time.Second
 
 // answered ends what failed has begun in the log.
 func (w *writer) answered(ctx context.Context) {

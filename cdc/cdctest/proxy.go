@@ -28,6 +28,7 @@ type Proxy struct {
 type pair struct {
 	client, server net.Conn
 	replication    bool // guarded by the proxy's mu
+	forgotten      bool // as well
 }
 
 // NewProxy listens on a free loopback port and forwards to the target, for
@@ -69,10 +70,20 @@ func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 // something in between forgets one connection and not the others.
 func (p *Proxy) StallReplication() { p.set(func() { p.silent = true }) }
 
+// Forget makes the present connections deliver nothing any more, in either
+// direction, for good; new ones work. So a firewall loses its state.
+func (p *Proxy) Forget() {
+	p.set(func() {
+		for c := range p.pairs {
+			c.forgotten = true
+		}
+	})
+}
+
 // Delay holds each stretch of bytes back for d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// Heal ends Stall, StallReplication and Delay.
+// Heal ends Stall, StallReplication and Delay. What is forgotten stays so.
 func (p *Proxy) Heal() { p.set(func() { p.stalled, p.silent, p.delay = false, false, 0 }) }
 
 func (p *Proxy) set(f func()) {
@@ -123,20 +134,27 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 			break
 		}
 	}
-	_ = from.Close()
-	_ = to.Close()
 	p.mu.Lock()
+	for c.forgotten && !p.closed { // the other side does not hear of the end either
+		p.flow.Wait()
+	}
 	delete(p.pairs, c)
 	p.mu.Unlock()
+	_ = from.Close()
+	_ = to.Close()
 }
 
-// pass waits as the proxy's state demands; false when it was closed meanwhile.
+// pass waits as the proxy's state demands; false when it was closed meanwhile,
+// or nothing passes any more.
 func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.replication = c.replication || bytes.Contains(data, []byte("\x00replication\x00database\x00")) // of the start-up message
 	for (p.stalled || p.silent && c.replication) && !p.closed {
 		p.flow.Wait()
+	}
+	if c.forgotten {
+		return false
 	}
 	if d := p.delay; d > 0 && !p.closed {
 		p.mu.Unlock()

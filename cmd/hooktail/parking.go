@@ -77,9 +77,11 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 	double := &doubleSender{hooks: hooks, pool: p.pool, log: p.log, warned: make(map[int64]bool)}
 	var failing trouble.Repeat
 	p.store.Watch(ctx, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, lookPatience)
+		defer cancel()
 		if err := p.look(ctx, d); err == nil {
 			failing.Worked(ctx, p.log, "what has been changed by people is known again")
-		} else if ctx.Err() == nil {
+		} else if !errors.Is(ctx.Err(), context.Canceled) {
 			failing.Failed(ctx, p.log, slog.LevelError, "what has been changed by people is not known; trying again", slog.Any("error", err))
 		}
 		if err := double.look(ctx); err != nil && ctx.Err() == nil {
@@ -88,6 +90,10 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 		d.Ages()
 	})
 }
+
+// lookPatience bounds a look at the tables, however large they are: its connection
+// may be half open.
+const lookPatience = 5 * time.Minute
 
 // look brings the dispatcher up to date with the tables.
 func (p *parkingRoom) look(ctx context.Context, d *dispatch.Dispatcher) error {

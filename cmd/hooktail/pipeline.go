@@ -141,7 +141,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 
 // locate finds the events' organizations; the database may be away for a while.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
-	return p.persist(ctx, "find the organization of a project", func() error {
+	return p.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
@@ -194,7 +194,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			xids = append(xids, xid)
 		}
 	}
-	return p.persist(ctx, "read tasks and projects", func() error {
+	return p.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
 		return p.renderer.Render(ctx, events, xids...)
 	})
 }
@@ -237,30 +237,4 @@ func (r row) Text(column string) (value string, null, ok bool) {
 		return "", false, false
 	}
 	return string(r.tuple.Text(i)), r.tuple.Kind(i) == cdc.Null, true
-}
-
-// persist repeats what needs the database until it succeeds: an event waits for
-// a database that restarts. It gives up when the context ends, and at faults
-// that waiting does not mend.
-func (p *pipeline) persist(ctx context.Context, what string, f func() error) error {
-	const first, longest = 100 * time.Millisecond, 5 * time.Second
-	for wait := first; ; wait = min(2*wait, longest) {
-		err := f()
-		if err == nil {
-			p.trouble.Worked(ctx, p.log, "the database answers again")
-			return nil
-		}
-		if ctx.Err() != nil || !cdc.Transient(err) {
-			return err
-		}
-		p.trouble.Failed(ctx, p.log, slog.LevelError, "the database did not answer; trying again",
-			slog.String("to", what), slog.Any("error", err), slog.Duration("next", wait))
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return err
-		case <-timer.C:
-		}
-	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -46,6 +47,10 @@ func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
 // reads bodies.
 const poolConnections = 4
 
+// pingPatience is after how long an idle connection that does not answer is taken
+// to be half open, and replaced.
+const pingPatience = 3 * time.Second
+
 // openPool opens connections to the application's rows or to the store, and
 // makes sure that the database answers.
 func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
@@ -54,6 +59,9 @@ func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 		return nil, errBadURL
 	}
 	options.MaxConns = poolConnections
+	if options.PingTimeout == 0 {
+		options.PingTimeout = pingPatience
+	}
 	prepareSession(&options.ConnConfig.Config)
 	pool, err := pgxpool.NewWithConfig(ctx, options)
 	if err != nil {
