@@ -62,7 +62,7 @@ func allowed() map[string]arrows {
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
 		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
-		faults:       {tests: []string{proctest, cdctest, dispatchtest, throwaway}},
+		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		testdata:     {},
 		trouble:      {},

@@ -2,18 +2,14 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/http"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // annotate is an annotation of the task, as the application inserts it.
@@ -120,128 +116,6 @@ func TestTruncateOfHooks(t *testing.T) {
 	delivered(t, db)
 	if n := len(c.Take()); n > 0 {
 		t.Errorf("%d requests to hooks that are gone", n)
-	}
-}
-
-// TestGracefulStopSendsNoDuplicate: what was delivered before an orderly stop
-// is not sent again by the next run, and nothing is lost between the two.
-func TestGracefulStopSendsNoDuplicate(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	c := receive(t, db)
-	const annotations = 300
-	p := start(t, db)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for range annotations {
-			db.Exec(t, annotate, 7)
-		}
-	}()
-	proctest.WaitFor(t, func() error {
-		if n := len(c.Requests()); n < 20 {
-			return fmt.Errorf("%d requests", n)
-		}
-		return nil
-	})
-	if code := p.end(t); code != exitDone {
-		t.Fatalf("exit code = %d, want %d:\n%s", code, exitDone, p.err)
-	}
-	<-done
-	start(t, db)
-	delivered(t, db)
-	times := map[string]int{}
-	for _, r := range c.Take() {
-		if r.Hook == 1 {
-			times[r.Headers["webhook-id"]]++
-		}
-	}
-	if len(times) != annotations {
-		t.Errorf("%d events arrived, want %d", len(times), annotations)
-	}
-	for id, n := range times {
-		if n > 1 {
-			t.Errorf("event %s arrived %d times", id, n)
-		}
-	}
-}
-
-// TestSecondSignalKills: a program that waits for a hanging hook ends at once
-// when it is told a second time.
-func TestSecondSignalKills(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	hanging := make(chan struct{})
-	arrived := make(chan struct{}, 100)
-	point(t, db, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-hanging }))
-	t.Cleanup(func() { close(hanging) })
-	p := proctest.Run(t, db, "HOOKTAIL_GRACE=10m", "HOOKTAIL_TIMEOUT=10m")
-	db.Exec(t, annotate, 7)
-	select {
-	case <-arrived:
-	case <-time.After(patient):
-		t.Fatal("nothing has arrived")
-	}
-	p.Stop()
-	p.Stderr.Find(t, "(stopping)", p.Ended())
-	proctest.WaitFor(t, func() error {
-		p.Stop() // again: a signal right after the first may still count as the same one
-		select {
-		case <-p.Ended():
-			return nil
-		default:
-			return errors.New("the program goes on after a second signal")
-		}
-	})
-	if code := p.Wait(t); code != -1 {
-		t.Errorf("exit code = %d, want that of a killed process", code)
-	}
-}
-
-// TestKillMinus9LosesNothing: what a killed program had not confirmed comes
-// again, under the same ids. (The random version of it is a test of faults.)
-func TestKillMinus9LosesNothing(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	c := receive(t, db)
-	want := map[string]bool{}
-	for range 5 {
-		p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
-		before := len(c.Requests())
-		for range 40 {
-			want[db.QueryText(t, annotate, 7)] = true
-		}
-		proctest.WaitFor(t, func() error {
-			if len(c.Requests()) == before {
-				return fmt.Errorf("nothing has arrived")
-			}
-			return nil
-		})
-		p.Kill()
-	}
-	start(t, db, "HOOKTAIL_SETTLE=0")
-	delivered(t, db)
-	ids, got := map[string]string{}, map[string]bool{}
-	last := 0
-	for _, r := range c.Take() {
-		if r.Hook != 1 || r.Action != "ANNOTATION_CREATED" {
-			continue
-		}
-		annotation := idOf(t, r.Body, "annotation")
-		got[annotation] = true
-		if known, again := ids[annotation]; again && known != r.Headers["webhook-id"] {
-			t.Errorf("annotation %s came as event %s and as %s", annotation, known, r.Headers["webhook-id"])
-		} else if !again {
-			n, err := strconv.Atoi(annotation)
-			if err != nil || n < last {
-				t.Errorf("annotation %s of the task came for the first time after %d", annotation, last)
-			}
-			last = n
-		}
-		ids[annotation] = r.Headers["webhook-id"]
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("annotations that arrived (-want +got):\n%s", diff)
 	}
 }
 

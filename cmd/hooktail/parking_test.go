@@ -195,38 +195,3 @@ func TestStopParksWhatIsUnfinished(t *testing.T) {
 		r.DuplicatesAtMost(t, path(hook), 0)
 	}
 }
-
-// TestSlotNeverAheadOfDelivery: at no moment is an event confirmed that is
-// neither delivered nor stored.
-func TestSlotNeverAheadOfDelivery(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	r := tenHooks(t, db)
-	r.Script(path(1), dispatchtest.Status(500))
-	r.Script(path(2), dispatchtest.Delay(20*time.Millisecond, dispatchtest.Status(200)))
-	start(t, db, "HOOKTAIL_SETTLE=0")
-	for range 40 {
-		annotateMany(t, db, 3)
-		reached := db.QueryText(t, "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = $1", db.Name)
-		stored := db.QueryText(t, `SELECT coalesce(string_agg(hook_id || ' ' || event_id, ','), '') FROM hooktail.parked`)
-		for hook := 1; hook <= 2; hook++ {
-			accepted := map[string]bool{}
-			for _, request := range r.Requests(path(hook)) {
-				accepted[request.Event] = request.Status/100 == 2 || accepted[request.Event]
-			}
-			for _, request := range r.Requests(path(3)) { // the healthy one has got all
-				commit := request.Header.Get("hooktail-lsn")
-				if accepted[request.Event] || contains(stored, fmt.Sprintf("%d %s", hook, request.Event)) {
-					continue
-				}
-				if db.QueryText(t, "SELECT $1::pg_lsn < $2::pg_lsn", commit, reached) == "true" {
-					t.Fatalf("the slot is confirmed at %s, beyond event %s at %s, which hook %d has not got", reached, request.Event, commit, hook)
-				}
-			}
-		}
-	}
-	proctest.Confirmed(t, db)
-}
-
-// contains reports whether the list, separated by commas, has the element.
-func contains(list, element string) bool { return slices.Contains(strings.Split(list, ","), element) }

@@ -1,0 +1,38 @@
+package faults
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+// TestKillMinus9LosesNothing kills the program again and again, at random moments
+// of its life: whatever it had not confirmed comes again, under the same ids and
+// in order.
+func TestKillMinus9LosesNothing(t *testing.T) {
+	t.Parallel()
+	const kills = 50
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	rng := rand.New(rand.NewPCG(seed, 0))
+	s := prepare(t, cdctest.Postgres(t).LabelStudio(t), "steady", "flaky")
+	s.answers(sometimes("flaky", 20))
+	proctest.Run(t, s.db).Kill() // what is written from now on is for the slot
+	l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 50})
+	for i := range kills {
+		p := proctest.Start(t, proctest.Environ(s.db), "run")
+		if i%2 == 0 { // otherwise it may be killed while it starts
+			s.arrives(t, "steady", 1)
+		}
+		<-time.After(time.Duration(rng.Int64N(int64(500 * time.Millisecond))))
+		p.Kill()
+		s.neverAhead(t)
+	}
+	l.stop()
+	proctest.Run(t, s.db)
+	s.check(t)
+	s.neverAhead(t)
+}

@@ -1,0 +1,191 @@
+package faults
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cdc/cdctest"
+)
+
+// A load has these users, each in a project of their own with these tasks.
+const (
+	users        = 4
+	tasksOfUser  = 5
+	firstProject = 1000
+	firstTask    = 10_000
+)
+
+// scene is a database under load, its hooks, and their receiver.
+type scene struct {
+	*journal
+	db    *cdctest.Database
+	hooks []string // names, by id from 1
+}
+
+// prepare makes the projects of a load and hooks of these names that want all of
+// it. What a transaction of the load has written is in the table written, made
+// in the same transaction: number n of a project is an annotation, or without a
+// task a change of the project itself.
+func prepare(t testing.TB, db *cdctest.Database, hooks ...string) *scene {
+	t.Helper()
+	s := &scene{journal: newJournal(t), db: db, hooks: hooks}
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	for i, name := range hooks {
+		db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+			VALUES ($1, $2, 1, NULL, true, true, '{}', true, now() - interval '1 day', now())`, i+1, s.url+"/"+name)
+	}
+	db.Exec(t, `INSERT INTO project (id, title, organization_id, show_instruction, maximum_annotations, is_published, created_at, updated_at,
+			show_skip_button, enable_empty_annotation, min_annotations_to_start_training, show_annotation_history, show_collab_predictions,
+			show_ground_truth_first, overlap_cohort_percentage, show_overlap_first, result_count, is_draft,
+			evaluate_predictions_automatically, reveal_preannotations_interactively)
+		SELECT $1::int + g, 'Load', 1, false, 1, false, now(), now(), true, true, 0, false, true, false, 100, false, 0, false, false, false
+		FROM generate_series(0, $2::int - 1) g`, firstProject, users)
+	db.Exec(t, `INSERT INTO task (id, data, created_at, updated_at, is_labeled, project_id, overlap, total_annotations, cancelled_annotations,
+			total_predictions, comment_count, unresolved_comment_count)
+		SELECT $1::int + g, '{"text": "load"}', now(), now(), false, $2::int + g / $3::int, 1, 0, 0, 0, 0, 0
+		FROM generate_series(0, $3::int * $4::int - 1) g`, firstTask, firstProject, tasksOfUser, users)
+	db.Exec(t, `CREATE TABLE written (project integer, n integer, task integer, xid xid8 DEFAULT pg_current_xact_id(),
+		lsn pg_lsn DEFAULT pg_current_wal_insert_lsn(), PRIMARY KEY (project, n))`)
+	return s
+}
+
+// rate is how a load writes.
+type rate struct {
+	every time.Duration // pause of each user between two transactions
+	bulk  int           // annotations of every 25th transaction; 0: one, as in the others
+}
+
+// mostAhead is how many events a load is ahead of the first hook at most, so that
+// a slow machine does not pile them up.
+const mostAhead = 3000
+
+// load is users who write until they are told to stop.
+type load struct {
+	written atomic.Int64 // events that are known to be committed
+	arrived func() int   // events, at the first hook
+	stopped chan struct{}
+	once    sync.Once
+	wg      sync.WaitGroup
+}
+
+// write begins a load. It goes on through whatever happens to the server.
+func (s *scene) write(t testing.TB, r rate) *load {
+	t.Helper()
+	before := s.count(s.hooks[0])
+	l := &load{stopped: make(chan struct{}), arrived: func() int { return s.count(s.hooks[0]) - before }}
+	for i := range users {
+		u := &user{project: firstProject + i, task: firstTask + i*tasksOfUser, rate: r, dsn: s.db.DSN}
+		l.wg.Go(func() {
+			if err := u.run(l); err != nil {
+				t.Errorf("user of project %d: %v", u.project, err)
+			}
+		})
+	}
+	t.Cleanup(l.stop)
+	return l
+}
+
+// stop ends the load and returns when it has ended.
+func (l *load) stop() {
+	l.once.Do(func() { close(l.stopped) })
+	l.wg.Wait()
+}
+
+// user is one writer of a load.
+type user struct {
+	project, task int
+	rate          rate
+	dsn           string
+	conn          *pgx.Conn
+	n             int // of the last annotation or change, committed or not
+	step          int
+}
+
+func (u *user) run(l *load) error {
+	tick := time.NewTicker(u.rate.every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-l.stopped:
+			if u.conn != nil {
+				return u.conn.Close(context.Background())
+			}
+			return nil
+		case <-tick.C:
+		}
+		if l.written.Load()-int64(l.arrived()) > mostAhead {
+			continue
+		}
+		n, err := u.transaction()
+		switch {
+		case err == nil:
+			l.written.Add(int64(n))
+		case !cdc.Transient(err):
+			return err
+		case u.conn != nil: // whether it was committed is not known: the database will say
+			_ = u.conn.Close(context.Background())
+			u.conn = nil
+		}
+	}
+}
+
+const (
+	annotateSQL = `WITH number AS (SELECT n, $2::int + n % $3::int AS task FROM generate_series($4::int, $5::int) n),
+	made AS (INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
+		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+		SELECT '[]', task, $1, 1, 1, false, false, now(), now(), '{}', n, false FROM number ORDER BY n)
+	INSERT INTO written (project, n, task) SELECT $1, n, task FROM number ORDER BY n`
+	changeSQL = `WITH changed AS (UPDATE project SET title = 'Load ' || $2::int, updated_at = clock_timestamp() WHERE id = $1)
+	INSERT INTO written (project, n, task) VALUES ($1, $2, 0)`
+)
+
+// transaction writes one: mostly an annotation, sometimes many, now and then a
+// change of the project, or one that is rolled back. It returns how many events
+// that makes.
+func (u *user) transaction() (events int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if u.conn == nil {
+		if u.conn, err = pgx.Connect(ctx, u.dsn); err != nil {
+			u.conn = nil
+			return 0, err
+		}
+	}
+	u.step++
+	count := 1
+	switch {
+	case u.step%10 == 0:
+		u.n++
+		_, err = u.conn.Exec(ctx, changeSQL, u.project, u.n)
+		return 1, err
+	case u.step%13 == 0:
+		return 0, u.rollBack(ctx)
+	case u.step%25 == 7 && u.rate.bulk > 0:
+		count = u.rate.bulk
+	}
+	first := u.n + 1
+	u.n += count
+	_, err = u.conn.Exec(ctx, annotateSQL, u.project, u.task, tasksOfUser, first, u.n)
+	return count, err
+}
+
+// rollBack writes an annotation that never was.
+func (u *user) rollBack(ctx context.Context) error {
+	tx, err := u.conn.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	u.n++
+	if _, err := tx.Exec(ctx, annotateSQL, u.project, u.task, tasksOfUser, u.n, u.n); err != nil {
+		return fmt.Errorf("annotate: %w", err)
+	}
+	return tx.Rollback(ctx)
+}
