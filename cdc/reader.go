@@ -30,6 +30,9 @@ type reader struct {
 	heard   time.Time // when the socket last gave something
 	told    time.Time // when the last status was sent
 	sent    LSN       // with that status
+	at      LSN       // of the newest message, as the server says
+	from    LSN       // of the transaction's first message
+	begun   time.Time // when that came
 	wakeAt  time.Time // read deadline of the connection; zero when it has passed
 }
 
@@ -119,7 +122,7 @@ func (r *reader) pause(ctx context.Context) error {
 	if err := r.status(now, false); err != nil {
 		return err
 	}
-	r.s.note(func(n *Stats) { n.LastMessage = r.heard })
+	r.s.note(func(n *Stats) { n.LastMessage, n.Reading = r.heard, r.reading() })
 	// A deadline that is early does no harm, and to set one is not free.
 	if next := r.next(now); r.wakeAt.IsZero() || next.Before(r.wakeAt) {
 		if err := r.conn.Conn().SetReadDeadline(next); err != nil {
@@ -225,11 +228,23 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 		}
 		return nil
 	}
+	if r.at = x.WALStart; m.kind == kindBegin {
+		r.from, r.begun = x.WALStart, r.heard
+	}
 	err := r.s.assembler.add(m, arrival{received: r.heard, sent: x.ServerTime})
 	if err != nil && !Final(err) {
 		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
 	}
 	return err
+}
+
+// reading is the transaction that is being read, if it is larger than a part.
+func (r *reader) reading() Reading {
+	t := r.s.assembler.open
+	if t == nil || t.handed == 0 {
+		return Reading{}
+	}
+	return Reading{Committed: t.time, Since: r.begun, From: r.from, At: r.at, End: t.commit, Changes: t.next}
 }
 
 // keepalive moves the position if nothing is outstanding: the server has sent

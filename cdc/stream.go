@@ -251,6 +251,18 @@ type Stats struct {
 	Recorded    LSN       // of it, what the server has been told
 	Outstanding int       // transactions that are not done
 	QueueBytes  int       // of the parts that have not been freed
+	Reading     Reading   // a large transaction
+}
+
+// Reading is how far a transaction has been read that is larger than a part; zero:
+// there is none.
+type Reading struct {
+	Committed time.Time // by the clock of the database
+	Since     time.Time // when its first message came
+	From      LSN       // of its first change
+	At        LSN       // of the newest that was read
+	End       LSN       // of its commit
+	Changes   int       // read
 }
 
 // Stats is the present state.

@@ -24,6 +24,8 @@ const (
 	minMemory = 16 * MiB
 	minPark   = MiB
 	off       = "off" // HTTP_ADDR: no server
+	minToken  = 16
+	maxToken  = 1024
 )
 
 // check says what is wrong with the variable's value as far as its type cannot,
@@ -88,6 +90,8 @@ func (c *Config) check(name string) error {
 		return within(c.Grace, 0, maxTime)
 	case "HTTP_ADDR":
 		return checkAddr(c.HTTPAddr)
+	case "ADMIN_TOKEN":
+		return checkToken(c.AdminToken)
 	case "LOG_LEVEL":
 		return oneOf(c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)
 	case "LOG_FORMAT":
@@ -171,4 +175,21 @@ func checkAddr(addr string) error {
 		return problem("has no port from 0 to 65535")
 	}
 	return nil
+}
+
+// checkToken obeys what an Authorization header can carry, and what nobody guesses.
+func checkToken(token Secret) error {
+	text := token.Reveal()
+	switch {
+	case text == "":
+		return nil // not set
+	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return problem("has a blank or another character that no header carries as it is")
+	case len(text) < minToken:
+		return problem("is too short")
+	case len(text) > maxToken:
+		return problem("is too long")
+	default:
+		return nil
+	}
 }

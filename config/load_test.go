@@ -107,6 +107,7 @@ func TestLoad(t *testing.T) {
 		},
 		{"parking at least", []string{"HOOKTAIL_PARK_MAX_BYTES=1MiB"}, func(c *config.Config) { c.ParkMaxBytes = config.MiB }},
 		{"retention at least", []string{"HOOKTAIL_DEAD_RETENTION=60m"}, func(c *config.Config) { c.DeadRetention = time.Hour }},
+		{"admin token", []string{"HOOKTAIL_ADMIN_TOKEN=sixteen~letters!"}, func(c *config.Config) { c.AdminToken = config.NewSecret("sixteen~letters!") }},
 		{"secret key", []string{"HOOKTAIL_SECRET_KEY=" + hexKey}, func(c *config.Config) { c.SecretKey = config.NewSecret(hexKey) }},
 		{"proxy", []string{"HOOKTAIL_PROXY=http://u:p@proxy:3128/"}, func(c *config.Config) { c.Proxy = config.NewSecret("http://u:p@proxy:3128/") }},
 		{"proxy of TLS", []string{"HOOKTAIL_PROXY=https://[::1]"}, func(c *config.Config) { c.Proxy = config.NewSecret("https://[::1]") }},
@@ -140,6 +141,7 @@ func TestLoadRefuses(t *testing.T) {
 	const slot = "allowed: 1 to 63 lower-case letters, digits and underscores"
 	const name = "allowed: a name of 1 to 63 bytes"
 	const key = "allowed: 32 bytes in base64 or hex; former keys may follow, separated by commas"
+	const token = "allowed: 16 to 1024 visible ASCII characters"
 	const proxy = "allowed: an http:// or https:// URL without a path, or environment"
 	const keyPEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
 	const brokenPEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -175,6 +177,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has no CIDR as entry 2; allowed: internal, public, or CIDRs separated by commas`},
 		{"parking below", "HOOKTAIL_PARK_MAX_BYTES=1023KiB", `HOOKTAIL_PARK_MAX_BYTES="1023KiB" is too small; allowed: a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
 		{"retention below", "HOOKTAIL_DEAD_RETENTION=59m", `HOOKTAIL_DEAD_RETENTION="59m" is too small; allowed: a duration of at least 1h`},
+		{"token too short", "HOOKTAIL_ADMIN_TOKEN=fifteen-letters", "HOOKTAIL_ADMIN_TOKEN=*** is too short; " + token},
+		{"token too long", "HOOKTAIL_ADMIN_TOKEN=" + strings.Repeat("a", 1025), "HOOKTAIL_ADMIN_TOKEN=*** is too long; " + token},
+		{"token of words", "HOOKTAIL_ADMIN_TOKEN=correct horse battery", "HOOKTAIL_ADMIN_TOKEN=*** has a blank or another character that no header carries as it is; " + token},
+		{"token not of ASCII", "HOOKTAIL_ADMIN_TOKEN=sixteen-lettersé", "HOOKTAIL_ADMIN_TOKEN=*** has a blank or another character that no header carries as it is; " + token},
 		{"no secret key", "HOOKTAIL_SECRET_KEY=, ,", "HOOKTAIL_SECRET_KEY=*** has no key; " + key},
 		{"secret key too short", "HOOKTAIL_SECRET_KEY=" + hexKey[2:], "HOOKTAIL_SECRET_KEY=*** has 31 bytes, not 32, as entry 1; " + key},
 		{"secret key too long", "HOOKTAIL_SECRET_KEY=" + hexKey + "00", "HOOKTAIL_SECRET_KEY=*** has 33 bytes, not 32, as entry 1; " + key},

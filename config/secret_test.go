@@ -94,6 +94,7 @@ func TestErrorsShowNoSecret(t *testing.T) {
 		{"DSN in place of a file", []string{"HOOKTAIL_DATABASE_URL_FILE=password=" + password}},
 		{"URL in another variable", []string{"HOOKTAIL_HTTP_ADDR=postgres://u:" + password + "@h/d"}},
 		{"secret key", []string{"HOOKTAIL_SECRET_KEY=" + password}},
+		{"admin token", []string{"HOOKTAIL_ADMIN_TOKEN=" + password + " "}},
 		{"authorities", []string{"HOOKTAIL_TLS_CA=" + password}},
 		{"certificate with its key", []string{"HOOKTAIL_TLS_CERT=-----BEGIN " + password + "-----\nAAAA\n-----END " + password + "-----"}},
 		{"key without its certificate", []string{"HOOKTAIL_TLS_KEY=" + password}},

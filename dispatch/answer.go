@@ -72,12 +72,33 @@ func (a *answer) screen(hook *Hook, request []byte) {
 		if from >= a.n {
 			break
 		}
-		if to-from >= shortWord && bytes.Contains(request, text[from:to]) {
+		if to-from >= shortWord && isIn(text[from:to], request) {
 			for i := from; i < min(to, a.n); i++ {
 				a.repeated[i/8] |= 1 << (i % 8)
 			}
 		}
 	}
+}
+
+// isIn reports whether the word is in the JSON text, other than in the name of a
+// field: those are the application's words, and a receiver that complains needs them.
+func isIn(word, text []byte) bool {
+	const patience = 64 // what comes so often is taken to be in a value too
+	for range patience {
+		i := bytes.Index(text, word)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(word):]
+		end := 0
+		for end < len(text) && (inWord(text[end]) || text[end] == '_') {
+			end++
+		}
+		if !bytes.HasPrefix(text[end:], []byte(`":`)) {
+			return true
+		}
+	}
+	return true
 }
 
 // Words that are shorter tell nothing: they may be anything.

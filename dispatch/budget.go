@@ -109,6 +109,12 @@ func (b *budget) held() int64 {
 	return b.bytes
 }
 
+func (b *budget) count() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.deliveries
+}
+
 func (b *budget) stir() {
 	if b.moved != nil {
 		close(b.moved)

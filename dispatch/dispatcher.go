@@ -198,6 +198,10 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 // writeWithin is how long Close waits for the store.
 const writeWithin = 5 * time.Second
 
+// Unfinished is how many deliveries the Dispatcher answers for with nothing but
+// memory.
+func (d *Dispatcher) Unfinished() int { return d.budget.count() }
+
 // Close cancels what is in flight, waits for it to end, and leaves what is
 // unfinished. What the Store is to know is written. Enqueue and Drain return
 // ErrClosed from then on.

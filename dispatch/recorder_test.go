@@ -110,7 +110,8 @@ func TestAnswersShowNeitherSecretsNorPayloads(t *testing.T) {
 	}{
 		{"words", plain, "unknown label", "unknown label", "unknown label"},
 		{"payload", plain, `value "Jane Müller" of 4711 is bad`, `value "*** ***" of *** is bad`, `value "Jane Müller" of 4711 is bad`},
-		{"whole payload", plain, request, `{"***": "X", "***": "*** ***", "id": ***}`, request},
+		{"name of a field", plain, "no patient of action Jane", "no patient of action ***", "no patient of action Jane"},
+		{"whole payload", plain, request, `{"action": "X", "patient": "*** ***", "id": ***}`, request},
 		{"header", private, "bad key Token abcdef", "bad key ************", "bad key ************"},
 		{"its word", private, "bad abcdef in dev", "bad ****** in dev", "bad ****** in dev"},
 		{"query", private, "no key=hush-hush", "no *************", "no *************"},

@@ -40,6 +40,7 @@ func allowed() map[string]arrows {
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
 		proctest     = "cmd/hooktail/internal/proctest"
+		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
 		testdata     = "testdata"
 		trouble      = "trouble"
@@ -52,10 +53,11 @@ func allowed() map[string]arrows {
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{parking, throwaway, testdata, trouble},
+			may:   []string{parking, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
+		status:       {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		bench:        {must: []string{throwaway, testdata}},
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},

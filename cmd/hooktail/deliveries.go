@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
@@ -143,33 +143,8 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 	return nil
 }
 
-// storedDelivery is a delivery as JSON.
-type storedDelivery struct {
-	Hook       int64           `json:"hook"`
-	Event      string          `json:"event"`
-	LSN        string          `json:"lsn"`
-	Action     mapping.Action  `json:"action"`
-	Project    int64           `json:"project,omitempty"`
-	Task       int64           `json:"task,omitempty"`
-	Committed  time.Time       `json:"committed"`
-	Parked     time.Time       `json:"parked"`
-	Bytes      int             `json:"bytes"`
-	State      parking.State   `json:"state"`
-	Attempts   int             `json:"attempts"`
-	LastResult string          `json:"last_result,omitempty"`
-	LastStatus int             `json:"last_status,omitempty"`
-	Next       time.Time       `json:"next_attempt,omitzero"`
-	Died       time.Time       `json:"dead_since,omitzero"`
-	Reason     string          `json:"reason,omitempty"`
-	Payload    json.RawMessage `json:"payload,omitempty"`
-}
-
 func (c *control) printJSON(r *parking.Row, payload bool) error {
-	d := storedDelivery{
-		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: r.Action, Project: r.Project, Task: r.Task,
-		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: r.State, Attempts: r.Attempts,
-		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
-	}
+	d := storedOf(r)
 	if payload {
 		d.Payload = r.Body
 	}
@@ -181,6 +156,15 @@ func (c *control) printJSON(r *parking.Row, payload bool) error {
 		return fmt.Errorf("print delivery of event %s: %w", r.Event, err)
 	}
 	return nil
+}
+
+// storedOf is the delivery without its body.
+func storedOf(r *parking.Row) status.Stored {
+	return status.Stored{
+		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: string(r.Action), Project: r.Project, Task: r.Task,
+		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: string(r.State), Attempts: r.Attempts,
+		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
+	}
 }
 
 // lastOf is what the last attempt came to.

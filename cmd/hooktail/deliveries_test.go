@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -72,7 +73,7 @@ func TestDeliveriesList(t *testing.T) {
 	} {
 		var got []string
 		for line := range strings.Lines(must(t, proctest.Environ(db), append([]string{"deliveries", "list", "--json"}, strings.Fields(tt.args)...)...)) {
-			var d storedDelivery
+			var d status.Stored
 			if err := json.Unmarshal([]byte(line), &d); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}

@@ -147,6 +147,13 @@ func (h *heartbeat) took() time.Duration {
 	return max(h.trip, missing)
 }
 
+// age is how long ago the last message came back; ok is false before the first.
+func (h *heartbeat) age() (age time.Duration, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.seen), !h.seen.IsZero()
+}
+
 // ready says why the stream cannot be relied on, nil if it can.
 func (h *heartbeat) ready(stream *cdc.Stream) error {
 	stats := stream.Stats()

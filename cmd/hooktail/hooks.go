@@ -47,19 +47,8 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 		return err
 	}
 	defer pool.Close()
-	options := hooksOptions(cfg, slog.New(slog.DiscardHandler))
-	version, err := parking.Version(ctx, pool, cfg.StateSchema)
+	hooks, settings, backlogs, err := readHooks(ctx, pool, cfg)
 	if err != nil {
-		return err
-	}
-	settings, backlogs := map[int64]parking.Setting{}, map[int64]parking.Backlog{}
-	if version == 0 {
-		options.StateSchema = "" // before setup nobody has said anything of a hook
-	} else if settings, backlogs, err = readStore(ctx, pool, cfg.StateSchema); err != nil {
-		return err
-	}
-	hooks := dispatch.NewHooks(options)
-	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
@@ -70,6 +59,27 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 			yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
 	}
 	return w.Flush()
+}
+
+// readHooks is the hooks, what has been said of them, and what is stored for them, as
+// the database has it now; also before setup.
+func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]parking.Setting, map[int64]parking.Backlog, error) {
+	options := hooksOptions(cfg, slog.New(slog.DiscardHandler))
+	version, err := parking.Version(ctx, pool, cfg.StateSchema)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	settings, backlogs := map[int64]parking.Setting{}, map[int64]parking.Backlog{}
+	if version == 0 {
+		options.StateSchema = "" // before setup nobody has said anything of a hook
+	} else if settings, backlogs, err = readStore(ctx, pool, cfg.StateSchema); err != nil {
+		return nil, nil, nil, err
+	}
+	hooks := dispatch.NewHooks(options)
+	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
+		return nil, nil, nil, err
+	}
+	return hooks, settings, backlogs, nil
 }
 
 // readStore is what has been said of hooks, and what is stored for them, by hook.

@@ -12,7 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// opsServer is what operators ask: metrics and health.
+// opsServer is what operators ask: metrics, health, and the page.
 type opsServer struct {
 	listener net.Listener
 	server   *http.Server
@@ -28,7 +28,16 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s (choose another address, or off): %w", addr, err)
 	}
-	return &opsServer{listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second}}, nil
+	return &opsServer{listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
+}
+
+// isLocal reports whether only this machine reaches the server.
+func (o *opsServer) isLocal() bool {
+	if o.listener == nil {
+		return false
+	}
+	addr, ok := o.listener.Addr().(*net.TCPAddr)
+	return ok && addr.IP.IsLoopback()
 }
 
 // addr is the address that is really listened on: the port may have been 0.
@@ -39,8 +48,9 @@ func (o *opsServer) addr() string {
 	return o.listener.Addr().String()
 }
 
-// serve answers until close. ready says why the program is not ready, nil if it is.
-func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error) error {
+// serve answers until close. ready says why the program is not ready, nil if it is;
+// all but probes and metrics is the page's.
+func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, page http.Handler) error {
 	if o.listener == nil {
 		return nil
 	}
@@ -48,6 +58,7 @@ func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error) erro
 	mux.Handle("GET /metrics", promhttp.HandlerFor(gatherer, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready()) })
+	mux.Handle("/", page)
 	o.server.Handler = mux
 	if err := o.server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", o.addr(), err)

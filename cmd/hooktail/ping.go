@@ -45,9 +45,7 @@ func (c *control) ping(ctx context.Context, args []string) error {
 		return err
 	}
 	defer sender.Close()
-	e := sender.Exchange(ctx, hook, dispatch.Message{
-		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: []byte(pingBody),
-	})
+	e := pingWith(ctx, sender, hook)
 	fmt.Fprintf(c.out, "POST %s\n", hook.URL)
 	for _, name := range e.Headers {
 		fmt.Fprintf(c.out, "%s: ***\n", name)
@@ -65,4 +63,10 @@ func (c *control) ping(ctx context.Context, args []string) error {
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	}
 	return nil
+}
+
+func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
+	return sender.Exchange(ctx, hook, dispatch.Message{
+		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: []byte(pingBody),
+	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
@@ -50,6 +51,7 @@ type sidecar struct {
 	deliveries *dispatch.Metrics
 	rows       *mapping.Metrics
 	role       *role
+	board      *board
 	tuning
 
 	// started is called, if set, each time that this instance leads and slot and
@@ -60,9 +62,10 @@ type sidecar struct {
 func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	role := newRole(registry)
 	return &sidecar{
-		cfg: cfg, log: log, setup: setup, registry: registry,
-		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), role: newRole(registry),
+		cfg: cfg, log: log, setup: setup, registry: registry, role: role, board: newBoard(cfg, role, log),
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry),
 		tuning: a.tuning,
 	}
 }
@@ -91,11 +94,12 @@ func (s *sidecar) run(ctx context.Context) error {
 	defer cancel()
 	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
 	s.registry.MustRegister(guard)
+	s.board.guard = guard
 	wg.Go(func() { guard.run(ctx) })
 
 	served := make(chan error, 1)
 	go func() {
-		err := ops.serve(s.registry, s.role.ready)
+		err := ops.serve(s.registry, s.role.ready, s.page(ops.isLocal()))
 		if err != nil {
 			cancel()
 		}
@@ -104,6 +108,11 @@ func (s *sidecar) run(ctx context.Context) error {
 	err = s.lead(ctx, pool, ops.addr())
 	ops.close()
 	return errors.Join(err, <-served)
+}
+
+// page is what the ops server shows beside probes and metrics.
+func (s *sidecar) page(local bool) http.Handler {
+	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Local: local, Log: s.log})
 }
 
 // lead waits for the lock and serves a term, again and again: a term ends with

@@ -56,6 +56,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
 		Store:       parked.store,
 		MaxParked:   int64(s.cfg.ParkMaxBytes),
+		KeepBodies:  s.cfg.AdminToken.Reveal() != "",
 		Log:         s.log,
 		Metrics:     s.deliveries,
 	})
@@ -77,6 +78,8 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	s.role.leads(stream, beat)
 	defer s.role.rests()
+	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, parked: parked, sender: sender, began: time.Now()})
+	defer s.board.show(nil)
 	return s.supervise(ctx, p, beat, parked, lock, ops)
 }
 
@@ -100,6 +103,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return beat.run(work) })
 	start(func() error { return beat.watch(work, p.stream) })
 	start(func() error { parked.expire(work); return nil })
+	start(func() error { s.board.watch(work); return nil })
 	start(func() error {
 		// A leader that has lost its lock keeps the slot until its last attempt has
 		// ended: nothing is sent, of the stream or of what is parked, before the slot
@@ -159,6 +163,7 @@ func (s *sidecar) stop(p *pipeline, drained, failed <-chan struct{}) {
 	p.stream.StopReading()
 	p.settler.Flush()
 	p.dispatcher.Hasten()
+	s.board.stops()
 	select {
 	case <-drained:
 	case <-failed:

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// board is what the ops server shows of this instance, and acts on. It outlives the
+// terms of leadership: between two there is nothing to act on. It is safe for
+// concurrent use.
+type board struct {
+	cfg     config.Config
+	role    *role
+	guard   *diskGuard // set before anything is served
+	log     *slog.Logger
+	started time.Time
+	asking  chan struct{} // one question to the database at a time
+
+	mu    sync.Mutex
+	shown *shown // nil: this instance does not lead
+}
+
+// shown is the term that is shown.
+type shown struct {
+	dispatcher *dispatch.Dispatcher
+	hooks      *dispatch.Hooks
+	parked     *parkingRoom
+	sender     *dispatch.Sender
+	began      time.Time
+	pace       tempo
+	stopping   bool // guarded by the board
+}
+
+func newBoard(cfg config.Config, role *role, log *slog.Logger) *board {
+	return &board{cfg: cfg, role: role, log: log, started: time.Now(), asking: make(chan struct{}, 1)}
+}
+
+// show says what the term that begins consists of, nil when it is over.
+func (b *board) show(s *shown) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shown = s
+}
+
+// stops says that the term is coming to its end.
+func (b *board) stops() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shown != nil {
+		b.shown.stopping = true
+	}
+}
+
+func (b *board) current() (s *shown, stopping bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.shown, b.shown != nil && b.shown.stopping
+}
+
+// watch measures the pace of the term until the context ends.
+func (b *board) watch(ctx context.Context) {
+	s, _ := b.current()
+	tick := time.NewTicker(paceEvery)
+	defer tick.Stop()
+	for {
+		s.pace.note(b.role.stats(), s.dispatcher, time.Now())
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// ask lets one page at a time ask the database, so that many that are open keep no
+// connection from the lanes.
+func (b *board) ask(ctx context.Context, f func(*parkingRoom) error) error {
+	s, _ := b.current()
+	if s == nil {
+		return status.ErrStandby
+	}
+	select {
+	case b.asking <- struct{}{}:
+		defer func() { <-b.asking }()
+		return f(s.parked)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stored is for the page.
+func (b *board) Stored(ctx context.Context, f parking.Filter) ([]status.Stored, error) {
+	var out []status.Stored
+	err := b.ask(ctx, func(p *parkingRoom) error {
+		rows, err := p.store.List(ctx, f)
+		for i := range rows {
+			out = append(out, storedOf(&rows[i]))
+		}
+		return err
+	})
+	return out, err
+}
+
+// Payload is for who may see payloads.
+func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err error) {
+	if p.Seq != 0 {
+		if s, _ := b.current(); s != nil {
+			return s.dispatcher.Body(p.Seq), nil
+		}
+		return nil, status.ErrStandby
+	}
+	err = b.ask(ctx, func(room *parkingRoom) error {
+		rows, err := room.store.Show(ctx, p.Hook, p.Event)
+		if len(rows) > 0 {
+			body = rows[0].Body
+		}
+		return err
+	})
+	return body, err
+}
+
+// Act is for who may act.
+func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
+	s, _ := b.current()
+	if s == nil {
+		return status.Done{}, status.ErrStandby
+	}
+	hook, known := s.hooks.Hook(a.Hook)
+	switch a.Do {
+	case status.Redrive, status.Discard: // what is stored may outlive its hook
+		return b.change(ctx, a)
+	case status.Pause, status.Resume, status.Ping:
+		if !known {
+			return status.Done{}, &status.Problem{Why: fmt.Sprintf("there is no hook %d any more", a.Hook)}
+		}
+	}
+	switch a.Do {
+	case status.Pause:
+		return status.Done{Message: fmt.Sprintf("hook %d is paused: what it gets is parked", a.Hook)}, s.parked.store.Pause(ctx, a.Hook)
+	case status.Resume:
+		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, s.parked.store.Resume(ctx, a.Hook)
+	default:
+		return pinged(ctx, s.sender, hook)
+	}
+}
+
+// pinged is a ping as the page shows it.
+func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
+	if hook.Refused != dispatch.ReasonNone {
+		return status.Done{}, &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
+	}
+	e := pingWith(ctx, sender, hook)
+	x := &status.Exchange{
+		URL: hook.URL.String(), Headers: e.Headers, Body: pingBody, Status: e.Status, Result: e.Result.String(),
+		Took: e.Took.Seconds(), Answer: string(e.Answer),
+	}
+	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, e.Took.Round(time.Millisecond))
+	if e.Err != nil {
+		x.Error = e.Err.Error()
+		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)
+	}
+	return status.Done{Message: message, Exchange: x}, nil
+}
+
+// change redrives or discards.
+func (b *board) change(ctx context.Context, a status.Action) (done status.Done, err error) {
+	f := parking.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: parking.State(a.State), Reason: a.Reason}
+	if f.State == "" {
+		f.State = parking.Dead
+	}
+	if a.Event != "" {
+		if f.Event, err = parking.ParseID(a.Event); err != nil {
+			return done, &status.Problem{Why: err.Error()}
+		}
+	}
+	err = b.ask(ctx, func(p *parkingRoom) error {
+		what := map[string]string{status.Redrive: "redriven", status.Discard: "discarded"}[a.Do]
+		run := p.store.Discard
+		if a.Do == status.Redrive {
+			run = p.store.Redrive
+		}
+		if a.DryRun {
+			what = "would be " + what
+		}
+		n, err := run(ctx, f, a.DryRun)
+		done = status.Done{Message: plural(n) + " " + what, Count: n}
+		return err
+	})
+	return done, err
+}

@@ -1,0 +1,165 @@
+// How a report is shown. What comes from the server is set as text, never as markup.
+
+const svg = "http://www.w3.org/2000/svg";
+
+// Each state has a shape, a tone and, always, its word.
+const shapes = {
+  disc: "M6 1a5 5 0 1 1 0 10A5 5 0 0 1 6 1z",
+  ring: "M6 2a4 4 0 1 1 0 8 4 4 0 0 1 0-8z",
+  triangle: "M6 1l5.5 10H.5z",
+  bars: "M2 1h3v10H2zM7 1h3v10H7z",
+  square: "M1.5 1.5h9v9h-9z",
+  cross: "M1.5 3L3 1.5l3 3 3-3L10.5 3l-3 3 3 3L9 10.5l-3-3-3 3L1.5 9l3-3z",
+  diamond: "M6 .5L11.5 6 6 11.5.5 6z",
+  clock: "M6 1a5 5 0 1 1 0 10A5 5 0 0 1 6 1zM6 6V1.5A4.5 4.5 0 0 1 10.5 6z",
+  arrow: "M1 4.5h5V1l5 5-5 5V7.5H1z",
+};
+const states = {
+  live: ["disc", "good"], failing: ["triangle", "bad"], waiting: ["clock", "warn"], stopped: ["square", "bad"],
+  refused: ["cross", "bad"], paused: ["bars", "still"], suspended: ["diamond", "bad"], inactive: ["ring", "off"],
+  delivered: ["disc", "good"], retried: ["arrow", "warn"], parked: ["bars", "warn"], dead: ["cross", "bad"],
+  leader: ["disc", "good"], standby: ["bars", "still"], starting: ["clock", "warn"], "not ready": ["triangle", "bad"],
+};
+
+// el is an element with a class, a text and children.
+export function el(tag, { cls, text, label, ...attributes } = {}, ...children) {
+  const node = document.createElement(tag);
+  if (cls) node.className = cls;
+  if (text !== undefined) node.textContent = text;
+  if (label) node.dataset.label = label;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+// put changes a text only where it differs, so that nothing flickers or loses the selection.
+export function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// badge shows a state in a node: shape, tone and word.
+export function badge(node, word) {
+  if (node.dataset.state === word) return;
+  node.dataset.state = word;
+  const [shape, tone] = states[word] ?? ["ring", "off"];
+  const icon = document.createElementNS(svg, "svg");
+  icon.setAttribute("viewBox", "0 0 12 12");
+  icon.setAttribute("aria-hidden", "true");
+  const path = document.createElementNS(svg, "path");
+  path.setAttribute("d", shapes[shape]);
+  if (shape === "ring" || shape === "clock") {
+    path.setAttribute("fill", "none");
+    path.setAttribute("stroke-width", "1.6");
+  } else {
+    path.setAttribute("stroke", "none");
+  }
+  icon.append(path);
+  node.className = `state ${tone}`;
+  node.replaceChildren(icon, word);
+}
+
+// rows makes the children of a node those of the items, and keeps those that stay.
+export function rows(parent, items, keyOf, make, update) {
+  const before = parent.kept ?? new Map();
+  const now = new Map();
+  let at = parent.firstElementChild;
+  for (const item of items) {
+    const key = keyOf(item);
+    const node = before.get(key) ?? make(item);
+    update(node, item);
+    now.set(key, node);
+    if (node === at) at = at.nextElementSibling;
+    else parent.insertBefore(node, at);
+  }
+  for (const [key, node] of before) if (!now.has(key)) node.remove();
+  parent.kept = now;
+}
+
+const number = new Intl.NumberFormat("en");
+export const count = (n) => number.format(n);
+
+export function rate(n) {
+  if (!n) return "0";
+  return n < 10 ? n.toFixed(1) : count(Math.round(n));
+}
+
+export function size(n) {
+  let unit = "B";
+  for (const next of ["kB", "MB", "GB", "TB"]) {
+    if (n < 1000) break;
+    n /= 1000;
+    unit = next;
+  }
+  return `${unit === "B" ? n : n.toPrecision(3)} ${unit}`;
+}
+
+export function span(s) {
+  if (s === null || s === undefined) return "–";
+  if (s < 0.01) return `${(s * 1000).toFixed(1)} ms`;
+  if (s < 1) return `${Math.round(s * 1000)} ms`;
+  if (s < 10) return `${s.toFixed(1)} s`;
+  if (s < 90) return `${Math.round(s)} s`;
+  if (s < 90 * 60) return `${Math.round(s / 60)} min`;
+  if (s < 48 * 3600) return `${(s / 3600).toFixed(1)} h`;
+  return `${(s / 86400).toFixed(1)} d`;
+}
+
+// ago is how long before the report a time was, or how long after it.
+export function ago(time, report) {
+  const s = (Date.parse(report.time) - Date.parse(time)) / 1000;
+  if (Math.abs(s) < 1) return "now";
+  return s > 0 ? `${span(s).replace(".0 ", " ")} ago` : `in ${span(-s).replace(".0 ", " ")}`;
+}
+
+// when shows a time relative to the report, and the time itself to who points at it.
+export function when(node, time, report) {
+  put(node, time ? ago(time, report) : "");
+  node.title = time ?? "";
+}
+
+export function failure(e) {
+  if (e.status) return `${e.status} ${e.answer ?? ""}`.trimEnd();
+  return e.error || e.result || e.reason || "";
+}
+
+// indented is JSON with line breaks, made without reading it: a number stays as it is.
+export function indented(json) {
+  let out = "", depth = 0, quoted = false, escaped = false;
+  const line = () => "\n" + "  ".repeat(depth);
+  for (const c of json.trim()) {
+    if (quoted) {
+      out += c;
+      if (escaped) escaped = false;
+      else if (c === "\\") escaped = true;
+      else if (c === '"') quoted = false;
+      continue;
+    }
+    if (c === '"') { quoted = true; out += c; continue; }
+    if (c === "{" || c === "[") { depth++; out += c + line(); continue; }
+    if (c === "}" || c === "]") { depth = Math.max(0, depth - 1); out = out.trimEnd() + (/[[{]$/.test(out.trimEnd()) ? "" : line()) + c; continue; }
+    if (c === ",") { out += c + line(); continue; }
+    if (c === ":") { out += ": "; continue; }
+    if (!/\s/.test(c)) out += c;
+  }
+  return out;
+}
+
+// verdict is the one sentence that is to be read first.
+export function verdict(report) {
+  if (report.role === "standby") return "This instance stands by: another one leads and delivers.";
+  if (report.role !== "leader") return `Not leading: ${report.reason || "starting"}.`;
+  if (!report.ready) return `Not ready: ${report.reason}.`;
+  const bad = report.hooks.filter((h) => ["failing", "stopped", "refused", "suspended"].includes(h.state));
+  const dead = report.hooks.reduce((n, h) => n + h.dead, 0);
+  const served = report.hooks.filter((h) => h.state !== "inactive").length;
+  const parts = [];
+  if (bad.length) {
+    const groups = Map.groupBy(bad, (h) => h.state);
+    const named = [...groups].map(([state, hooks]) => `${hooks.slice(0, 6).map((h) => h.id).join(", ")}${hooks.length > 6 ? " …" : ""} ${state}`).join("; ");
+    parts.push(`${bad.length} of ${served} ${served === 1 ? "hook" : "hooks"} ${bad.length === 1 ? "needs" : "need"} you: ${named}`);
+  } else {
+    parts.push(served === 0 ? "No hook is served" : served === 1 ? "The hook is in order" : `All ${served} hooks are in order`);
+  }
+  if (dead) parts.push(`${count(dead)} dead ${dead === 1 ? "delivery waits" : "deliveries wait"} for a person`);
+  return parts.join(". ") + ".";
+}

@@ -1,0 +1,178 @@
+package status
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// The gate's bounds: an address has so many wrong guesses in that time, and so many
+// sessions are open at once, for so long.
+const (
+	guesses     = 10
+	guessWindow = time.Minute
+	maxGuessers = 1024
+	maxSessions = 64
+	sessionFor  = 12 * time.Hour
+)
+
+// cookieName is the session's.
+const cookieName = "hooktail_session"
+
+// gate knows who may see payloads and act. It is safe for concurrent use.
+type gate struct {
+	token [sha256.Size]byte
+	open  bool // there is a token
+
+	mu       sync.Mutex
+	sessions map[[sha256.Size]byte]session // by the hash of the cookie's value
+	wrong    map[string]tries              // by address
+}
+
+type session struct {
+	csrf  string // what requests that change something have to repeat
+	until time.Time
+}
+
+// tries are wrong guesses since the first of them.
+type tries struct {
+	n     int
+	since time.Time
+}
+
+// pass is what a request may do.
+type pass struct {
+	valid bool
+	csrf  string // of the session; "" where the token itself came with the request
+}
+
+func newGate(token string) *gate {
+	return &gate{
+		token: sha256.Sum256([]byte(token)), open: token != "",
+		sessions: make(map[[sha256.Size]byte]session), wrong: make(map[string]tries),
+	}
+}
+
+// matches compares in constant time: hashes, so that the length does not show.
+func (g *gate) matches(token string) bool {
+	sum := sha256.Sum256([]byte(token))
+	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && g.open
+}
+
+// guess compares a token for an address, unless that has guessed too often.
+func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t, known := g.wrong[address]
+	if known && now.Sub(t.since) >= guessWindow {
+		delete(g.wrong, address)
+		t = tries{}
+	}
+	if t.n >= guesses {
+		return false, true
+	}
+	if g.matches(token) {
+		delete(g.wrong, address)
+		return true, false
+	}
+	if t.n == 0 {
+		t.since = now
+		g.forget(now)
+	}
+	t.n++
+	if len(g.wrong) < maxGuessers || known {
+		g.wrong[address] = t
+		return false, false
+	}
+	return false, true // guessed from everywhere at once
+}
+
+// forget lets go of addresses whose guesses are old. It needs the lock.
+func (g *gate) forget(now time.Time) {
+	if len(g.wrong) < maxGuessers {
+		return
+	}
+	for address, t := range g.wrong {
+		if now.Sub(t.since) >= guessWindow {
+			delete(g.wrong, address)
+		}
+	}
+}
+
+// begin opens a session and returns the cookie's value.
+func (g *gate) begin(now time.Time) (value, csrf string) {
+	value, csrf = rand.Text(), rand.Text()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var oldest [sha256.Size]byte
+	for key, s := range g.sessions {
+		if now.After(s.until) {
+			delete(g.sessions, key)
+		} else if first, ok := g.sessions[oldest]; !ok || s.until.Before(first.until) {
+			oldest = key
+		}
+	}
+	if len(g.sessions) >= maxSessions {
+		delete(g.sessions, oldest)
+	}
+	g.sessions[sha256.Sum256([]byte(value))] = session{csrf: csrf, until: now.Add(sessionFor)}
+	return value, csrf
+}
+
+func (g *gate) end(value string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.sessions, sha256.Sum256([]byte(value)))
+}
+
+func (g *gate) find(value string, now time.Time) pass {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s, ok := g.sessions[sha256.Sum256([]byte(value))]
+	if !ok || now.After(s.until) {
+		return pass{}
+	}
+	return pass{valid: true, csrf: s.csrf}
+}
+
+// admit is what the request may do: nothing beyond looking without a token. ok is
+// false where it has been answered: its token is wrong, or it guesses too often.
+func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool) {
+	now := time.Now()
+	if scheme, token, given := strings.Cut(r.Header.Get("Authorization"), " "); given && strings.EqualFold(scheme, "Bearer") {
+		right, tooMany := h.gate.guess(addressOf(r), token, now)
+		switch {
+		case tooMany:
+			tooManyGuesses(w)
+			return pass{}, false
+		case !right:
+			w.Header().Set("WWW-Authenticate", `Bearer realm="hooktail"`)
+			refuse(w, http.StatusUnauthorized, "the token is not the right one")
+			return pass{}, false
+		}
+		return pass{valid: true}, true
+	}
+	if cookie, err := r.Cookie(cookieName); err == nil {
+		return h.gate.find(cookie.Value, now), true
+	}
+	return pass{}, true
+}
+
+func tooManyGuesses(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "60")
+	refuse(w, http.StatusTooManyRequests, "too many wrong tokens: wait a minute")
+}
+
+// addressOf is whose guesses are counted together.
+func addressOf(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}

@@ -1,0 +1,176 @@
+package status
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Report is the body of /status. Names and meanings are stable: fields may be added,
+// and what is null or left out is not known or does not apply. docs/status.md has
+// them all.
+type Report struct {
+	Version string    `json:"version"`
+	Time    time.Time `json:"time"`
+	Started time.Time `json:"started,omitzero"`
+	Leads   time.Time `json:"leads_since,omitzero"` // counts and recent attempts are of the time since then
+
+	Running bool   `json:"running"` // false: made by the command, of the database alone
+	Role    string `json:"role"`    // leader, standby, starting; "" unless it runs
+	Ready   bool   `json:"ready"`
+	Reason  string `json:"reason,omitempty"` // why it is not ready
+
+	Stream   *Stream    `json:"stream"` // null: a standby has none
+	Progress []Progress `json:"progress"`
+	Hooks    []Hook     `json:"hooks"`
+	Recent   []Attempt  `json:"recent"`
+
+	Admin      bool `json:"admin"`      // whether there is a token that lets people act
+	Authorized bool `json:"authorized"` // whether this request had it
+}
+
+// Stream is where the reading of the slot is. Sizes are in bytes of WAL unless they
+// say otherwise.
+type Stream struct {
+	Slot         string   `json:"slot"`
+	Connected    bool     `json:"connected"`
+	Confirmed    string   `json:"confirmed"` // everything before it is delivered or parked
+	ServerEnd    string   `json:"server_end,omitempty"`
+	LagBytes     *int64   `json:"lag_bytes"`
+	LagSeconds   *float64 `json:"lag_seconds"`
+	Heartbeat    *float64 `json:"heartbeat_seconds"`     // round trip of the last one
+	HeartbeatAge *float64 `json:"heartbeat_age_seconds"` // how long ago it came back
+	Retained     *int64   `json:"retained_bytes"`
+	Safe         *int64   `json:"safe_bytes"` // -1: no limit
+	Lost         bool     `json:"lost"`
+	Active       *bool    `json:"active,omitempty"` // of the database alone: whether somebody reads the slot
+
+	Transactions int    `json:"open_transactions"` // read, and not yet delivered or parked whole
+	QueueBytes   int    `json:"queue_bytes"`       // memory: rows that are not rendered yet
+	LaneBytes    int64  `json:"lane_bytes"`        // memory: what the lanes hold
+	Reconnects   int    `json:"reconnects"`
+	SystemID     string `json:"system_id,omitempty"`
+	Timeline     int32  `json:"timeline,omitempty"`
+
+	Rate float64 `json:"delivered_per_second"` // over the last 10 s, all hooks together
+}
+
+// What Progress speaks of.
+const (
+	CatchingUp  = "catching_up" // the stream, in bytes of WAL
+	Transaction = "transaction" // a large one is being read, in bytes of WAL
+	Draining    = "draining"    // a hook gets what is parked for it
+	Stopping    = "stopping"    // what is in flight is finished, in deliveries
+)
+
+// Progress is something that takes long.
+type Progress struct {
+	What    string   `json:"what"`
+	Hook    int64    `json:"hook,omitempty"`
+	Left    int64    `json:"left"`
+	Unit    string   `json:"unit"`         // bytes or deliveries
+	Rate    float64  `json:"rate"`         // per second
+	Seconds *float64 `json:"seconds_left"` // null: at this rate it does not end
+	Done    int64    `json:"done,omitempty"`
+	About   string   `json:"about"` // in words
+}
+
+// Hook is a row of webhook and how it stands with it.
+type Hook struct {
+	ID           int64    `json:"id"`
+	Organization int64    `json:"organization"`
+	Project      int64    `json:"project"` // 0: all projects of the organization
+	URL          string   `json:"url"`     // without credentials and query
+	Headers      []string `json:"headers"` // names of all that a request has
+	AllActions   bool     `json:"all_actions"`
+	Actions      []string `json:"actions"`
+	Payload      bool     `json:"payload"`
+	Active       bool     `json:"active"`
+	Adopted      bool     `json:"adopted"`
+
+	State string `json:"state"` // inactive, live, failing, waiting, stopped, refused, paused, suspended
+	About string `json:"about"` // the state in words
+
+	Queued   int       `json:"queued"`
+	InFlight int       `json:"in_flight"`
+	Retrying int       `json:"retrying"`
+	Draining bool      `json:"draining"`
+	Parked   int64     `json:"parked"`
+	Dead     int64     `json:"dead"`
+	Bytes    int64     `json:"stored_bytes"`
+	Oldest   time.Time `json:"oldest_parked,omitzero"` // its commit
+	Next     time.Time `json:"next_attempt,omitzero"`
+
+	Counts Counts  `json:"counts"`
+	Rate   float64 `json:"delivered_per_second"`
+
+	P50     *float64  `json:"p50_seconds"` // from commit to delivery, of the last 5 to 10 minutes
+	P99     *float64  `json:"p99_seconds"`
+	Samples uint64    `json:"samples"`
+	Last    time.Time `json:"last_delivery,omitzero"`
+	Error   *Failure  `json:"last_error"`
+}
+
+// Counts is deliveries by what became of them since this instance leads.
+type Counts struct {
+	Delivered uint64 `json:"delivered"`
+	Retried   uint64 `json:"retried"`
+	Parked    uint64 `json:"parked"`
+	Dead      uint64 `json:"dead"`
+}
+
+// Failure is a hook's last failed attempt.
+type Failure struct {
+	At     time.Time `json:"at"`
+	Event  string    `json:"event"`
+	Action string    `json:"action"`
+	Result string    `json:"result,omitempty"` // as in the metrics; "": no attempt was made
+	Status int       `json:"status,omitempty"`
+	Error  string    `json:"error,omitempty"`
+	Answer string    `json:"answer,omitempty"` // how the answer's body begins, if it is still remembered
+	Reason string    `json:"reason,omitempty"` // of death
+}
+
+// Attempt is one of the last attempts, or the death of a delivery without one.
+type Attempt struct {
+	Seq     uint64    `json:"seq"`
+	At      time.Time `json:"at"`
+	Hook    int64     `json:"hook"`
+	URL     string    `json:"url,omitempty"`
+	Event   string    `json:"event"`
+	Action  string    `json:"action"`
+	Project int64     `json:"project,omitempty"`
+	Task    int64     `json:"task,omitempty"`
+	Attempt int       `json:"attempt"`
+	Outcome string    `json:"outcome"` // delivered, retried or dead
+	Result  string    `json:"result,omitempty"`
+	Status  int       `json:"status,omitempty"`
+	Took    float64   `json:"took_seconds"`
+	Latency *float64  `json:"latency_seconds,omitempty"` // from commit to delivery
+	Next    time.Time `json:"next_attempt,omitzero"`
+	Reason  string    `json:"reason,omitempty"`
+	Error   string    `json:"error,omitempty"`
+	Bytes   int       `json:"bytes"` // of the request's body
+	Answer  string    `json:"answer,omitempty"`
+	Body    bool      `json:"body,omitempty"` // whether the request's body can be asked for
+}
+
+// Stored is a delivery that is parked or dead, as `hooktail deliveries` prints it.
+type Stored struct {
+	Hook       int64           `json:"hook"`
+	Event      string          `json:"event"`
+	LSN        string          `json:"lsn"`
+	Action     string          `json:"action"`
+	Project    int64           `json:"project,omitempty"`
+	Task       int64           `json:"task,omitempty"`
+	Committed  time.Time       `json:"committed"`
+	Parked     time.Time       `json:"parked"`
+	Bytes      int             `json:"bytes"`
+	State      string          `json:"state"`
+	Attempts   int             `json:"attempts"`
+	LastResult string          `json:"last_result,omitempty"`
+	LastStatus int             `json:"last_status,omitempty"`
+	Next       time.Time       `json:"next_attempt,omitzero"`
+	Died       time.Time       `json:"dead_since,omitzero"`
+	Reason     string          `json:"reason,omitempty"`
+	Payload    json.RawMessage `json:"payload,omitempty"`
+}

@@ -1,0 +1,174 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+func (a *app) statusCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show how far the stream is, each hook, and what takes long",
+		Long: "status asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. If none does, it says so and shows what the\n" +
+			"database alone tells: the slot, and what is parked and dead.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			report, err := a.reportOf(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			if !asJSON {
+				return printStatus(a.stdout, &report)
+			}
+			encoder := json.NewEncoder(a.stdout)
+			encoder.SetIndent("", "  ")
+			return encoder.Encode(report)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as /status answers")
+	return cmd
+}
+
+// reportOf is the report of the hooktail that runs, or of the database alone.
+func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
+	addr, err := askedAddr(cfg.HTTPAddr)
+	if err == nil {
+		var report status.Report
+		if report, err = askRunning(ctx, addr); err == nil {
+			return report, nil
+		}
+	}
+	fmt.Fprintf(a.stderr, "hooktail: none is known to run here: %v; this is what the database tells\n", err)
+	return reportOfDatabase(ctx, cfg)
+}
+
+// askedAddr is where a hooktail that listens on the address is asked from this
+// machine.
+func askedAddr(addr string) (string, error) {
+	if addr == "" {
+		return "", errors.New("HOOKTAIL_HTTP_ADDR is off")
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
+	}
+	if port == "0" {
+		return "", errors.New("HOOKTAIL_HTTP_ADDR has no port of its own")
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// askWithin is how long a hooktail may take to answer.
+const askWithin = 5 * time.Second
+
+// askRunning asks the hooktail at the address, and no proxy.
+func askRunning(ctx context.Context, addr string) (report status.Report, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", http.NoBody)
+	if err != nil {
+		return report, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return report, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	defer answer.Body.Close()
+	const most = 64 << 20
+	err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&report)
+	if err != nil || answer.StatusCode != http.StatusOK || !report.Running {
+		return status.Report{}, fmt.Errorf("what answers on %s is no hooktail of this version (status %d)", addr, answer.StatusCode)
+	}
+	return report, nil
+}
+
+// reportOfDatabase is what there is to tell when none runs.
+func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, error) {
+	r := status.Report{
+		Version: version(), Time: time.Now().UTC(), Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
+		Reason: "none is known to run: this is of the database alone",
+	}
+	pool, err := openPool(ctx, cfg)
+	if err != nil {
+		return r, err
+	}
+	defer pool.Close()
+	if err := reportSlot(ctx, pool, cfg, &r); err != nil {
+		return r, err
+	}
+	return r, reportHooks(ctx, pool, cfg, &r)
+}
+
+// reportSlot says how it stands with the slot, which may be missing.
+func reportSlot(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *status.Report) error {
+	disk, err := cdc.ReadDisk(ctx, pool, cfg.Slot)
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
+		r.Reason += fmt.Sprintf("; there is no slot %s: see hooktail setup", cfg.Slot)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var active bool
+	if err := pool.QueryRow(ctx, `SELECT active FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`, cfg.Slot).Scan(&active); err != nil {
+		return fmt.Errorf("read slot: %w", err)
+	}
+	r.Stream = &status.Stream{Slot: cfg.Slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &active}
+	describeDisk(r.Stream, disk, disk.Confirmed)
+	return nil
+}
+
+// reportHooks says what the tables say of the hooks.
+func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *status.Report) error {
+	hooks, settings, backlogs, err := readHooks(ctx, pool, cfg)
+	if err != nil {
+		return err
+	}
+	for _, hook := range hooks.All() {
+		h, b := hookRow(hook), backlogs[hook.ID]
+		h.State, h.About = storedState(hook, settings[hook.ID]), stateOf(hook, settings[hook.ID])
+		h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
+		r.Hooks = append(r.Hooks, h)
+	}
+	return nil
+}
+
+// storedState is the hook's state as far as the database knows it.
+func storedState(h *dispatch.Hook, s parking.Setting) string {
+	switch {
+	case !h.Served():
+		return dispatch.StateInactive.String()
+	case h.Refused != dispatch.ReasonNone:
+		return dispatch.StateRefused.String()
+	case !s.Suspended.IsZero():
+		return dispatch.StateSuspended.String()
+	case s.Paused:
+		return dispatch.StatePaused.String()
+	default:
+		return "unknown"
+	}
+}
