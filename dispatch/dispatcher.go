@@ -19,9 +19,10 @@ type Options struct {
 	Concurrency int   // requests in flight per hook; 0 is 8
 	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
-	Store       Store // nil: what cannot be delivered waits in memory
-	MaxParked   int64 // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool  // of the last deliveries, for Body
+	Store       Store       // nil: what cannot be delivered waits in memory
+	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
+	KeepBodies  bool        // of the last deliveries, for Body
+	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
 }
@@ -53,6 +54,9 @@ func New(o Options) *Dispatcher {
 	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 64 << 20
+	}
+	if o.Permit == nil {
+		o.Permit = func() bool { return true }
 	}
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -135,7 +139,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
 			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
 			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network, recorder: &d.recorder,
-			empty: func() { d.retire(hook) },
+			empty: func() { d.retire(hook) }, permit: d.o.Permit,
 		}
 		l.failures.hook, l.failures.log = hook, d.o.Log
 		l.store, l.maxBytes = d.writer, d.o.MaxParked

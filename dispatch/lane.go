@@ -27,6 +27,7 @@ type lane struct {
 	network  *network
 	recorder *recorder
 	empty    func() // nothing is left of a hook that is gone; outside of the lock
+	permit   func() bool
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
@@ -139,7 +140,7 @@ func (l *lane) fill(now time.Time) {
 // pick returns the delivery to attempt now, and otherwise sets the timer if time
 // alone will bring one. It needs the lock.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
+	if l.closed || !l.permit() || l.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
 		return nil
 	}
 	if now.Before(l.notBefore) && l.isWanted() {

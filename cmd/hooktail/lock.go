@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,6 +26,7 @@ const (
 // own, kept up by a goroutine until release.
 // https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 type lock struct {
+	heard  atomic.Pointer[time.Time] // when the session was asked that has answered last
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the session is over, released or lost
 	err    error         // then: why
@@ -60,7 +62,8 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 	for {
 		conn, err := s.connectForLock(ctx)
 		if err == nil {
-			err = s.takeLock(ctx, conn, func() {
+			var asked time.Time
+			asked, err = s.takeLock(ctx, conn, func() {
 				s.role.standsBy()
 				if !waiting || failing {
 					s.log.Info("hooktail stands by: another instance leads", "version", version(), "slot", s.cfg.Slot, "ops", ops)
@@ -68,7 +71,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 				waiting, failing = true, false
 			})
 			if err == nil {
-				return keepLock(ctx, conn), nil
+				return keepLock(ctx, conn, asked), nil
 			}
 			conn.Close(context.WithoutCancel(ctx))
 		}
@@ -104,21 +107,19 @@ func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// takeLock asks for the lock until it is the session's. It does not wait within
-// the server: a session that waits there holds a snapshot, and with it back what
-// VACUUM may remove.
-func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) error {
+// takeLock asks for the lock until it is the session's, and says when it asked. It
+// does not wait within the server: a session that waits there holds a snapshot, and
+// with it back what VACUUM may remove.
+func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) (asked time.Time, err error) {
 	for {
+		asked = time.Now()
 		taken, err := s.tryLock(ctx, conn)
-		if err != nil {
-			return err
-		}
-		if taken {
-			return nil
+		if err != nil || taken {
+			return asked, err
 		}
 		waiting()
 		if err := sleep(ctx, lockEvery); err != nil {
-			return err
+			return asked, err
 		}
 	}
 }
@@ -139,13 +140,15 @@ func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err 
 	return *answer, nil
 }
 
-// keepLock keeps the session that has the lock up until release.
-func keepLock(ctx context.Context, conn *pgx.Conn) *lock {
+// keepLock keeps the session up until release that has the lock since it was asked
+// for it.
+func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lock{cancel: cancel, ended: make(chan struct{})}
+	l.heard.Store(&asked)
 	go func() {
 		defer close(l.ended)
-		l.err = renew(ctx, conn)
+		l.err = l.renew(ctx, conn)
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		conn.Close(within)
@@ -155,8 +158,8 @@ func keepLock(ctx context.Context, conn *pgx.Conn) *lock {
 
 // renew lets the server hear of the session until it ends, which is noticed at
 // once, or ctx does.
-func renew(ctx context.Context, conn *pgx.Conn) error {
-	for heard := time.Now(); ; {
+func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
+	for {
 		pause, cancel := context.WithTimeout(ctx, renewEvery)
 		_, err := conn.WaitForNotification(pause) // of which there are none
 		cancel()
@@ -167,15 +170,19 @@ func renew(ctx context.Context, conn *pgx.Conn) error {
 			return ctx.Err()
 		}
 		began := time.Now()
-		within, cancel := context.WithDeadline(ctx, heard.Add(renewWithin))
+		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
 		err = conn.Ping(within)
 		cancel()
 		if err != nil {
 			return fmt.Errorf("%w: %w", errLockLost, err)
 		}
-		heard = began
+		l.heard.Store(&began)
 	}
 }
+
+// holds reports whether the server still has the session, for all that is known.
+// Where the whole process was frozen, it knows before the goroutines that wait do.
+func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
 
 // guard calls halt as soon as the lock is lost, and returns why, after halt; nil
 // if the context has ended before.

@@ -148,6 +148,7 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 		if err != nil {
 			return nil, err
 		}
+		s.setup = false // a slot that is missing in a later term was lost: nobody is to make it silently
 		if slot != nil {
 			defer slot.close(ctx)
 			options.AtSlot, snapshot = true, slot.snapshot

@@ -57,6 +57,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		Store:       parked.store,
 		MaxParked:   int64(s.cfg.ParkMaxBytes),
 		KeepBodies:  s.cfg.AdminToken.Reveal() != "",
+		Permit:      lock.holds,
 		Log:         s.log,
 		Metrics:     s.deliveries,
 	})

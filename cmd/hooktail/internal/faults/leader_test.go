@@ -221,6 +221,42 @@ func TestLeaderLosesItsLock(t *testing.T) {
 	p.receiver.check(t, p.finish(t, stop))
 }
 
+// TestFrozenLeader: a leader that is frozen, and has not been heard of for as long as
+// its sessions last, is replaced; when it wakes it sends nothing more, although the
+// answers that it had waited for are there, and stands by.
+func TestFrozenLeader(t *testing.T) {
+	t.Parallel()
+	p := startPair(t)
+	stop := p.writer(t, 100*time.Millisecond)
+	p.receiver.first(t, "A", 0)
+	n := p.receiver.count()
+	p.receiver.hold()
+	p.receiver.wait(t, "a request for each task", func(all []*arrival) *arrival {
+		if len(all) < n+3 {
+			return nil
+		}
+		return all[n]
+	})
+	frozen := p.instances["A"]
+	frozen.Signal(syscall.SIGSTOP)
+	began := time.Now()
+	n = p.receiver.count()
+	p.receiver.answer()
+	took := p.receiver.first(t, "B", n).at.Sub(began)
+	t.Logf("the first event of the new leader arrived after %s", took.Round(time.Millisecond))
+
+	n = p.receiver.count()
+	frozen.Signal(syscall.SIGCONT)
+	frozen.StandsBy(t)
+	p.receiver.first(t, "B", n)
+	for _, a := range p.receiver.all()[n:] {
+		if a.instance == "A" {
+			t.Errorf("annotation %d came from the leader that had been frozen", a.annotation)
+		}
+	}
+	p.receiver.check(t, p.finish(t, stop))
+}
+
 // said is how often the instances have logged that.
 func (p *pair) said(what string) int {
 	n := 0
