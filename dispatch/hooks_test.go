@@ -185,14 +185,39 @@ func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
 	}
 }
 
+// matching is so many hooks and an event that one of them wants: the others are of
+// other projects, or of all projects and have chosen another action.
+func matching(t testing.TB, hooks int64) (*Hooks, *mapping.Event) {
+	t.Helper()
+	h := newTestHooks(t)
+	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("project_id", "7")})
+	for id := int64(2); id <= hooks; id++ {
+		other := hookRow(id, "http://x/").with("project_id", strconv.FormatInt(100+id, 10))
+		if id%2 == 0 {
+			other = hookRow(id, "http://x/").with("send_for_all_actions", "f")
+			apply(t, h, actionRow(id, id, "PROJECT_CREATED"))
+		}
+		apply(t, h, RowChange{Table: Webhook, Row: other})
+	}
+	return h, &mapping.Event{Action: mapping.AnnotationCreated, Organization: 1, Project: 7}
+}
+
+// TestMatchAllocatesNothing beside what it returns, and finds the one hook.
+func TestMatchAllocatesNothing(t *testing.T) {
+	h, e := matching(t, 1000)
+	dst := h.Match(e, nil)
+	if len(dst) != 1 || dst[0].Hook != 1 {
+		t.Fatalf("matches %v", dst)
+	}
+	if n := testing.AllocsPerRun(100, func() { dst = h.Match(e, dst[:0]) }); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func BenchmarkMatch(b *testing.B) {
 	for _, n := range []int64{10, 1000} {
 		b.Run("hooks="+strconv.FormatInt(n, 10), func(b *testing.B) {
-			h := newTestHooks(b)
-			for id := int64(1); id <= n; id++ {
-				apply(b, h, RowChange{Table: Webhook, Row: hookRow(id, "http://x/").with("project_id", strconv.FormatInt(id, 10))})
-			}
-			e := &mapping.Event{Action: mapping.AnnotationCreated, Organization: 1, Project: 7}
+			h, e := matching(b, n)
 			var dst []Target
 			b.ReportAllocs()
 			for b.Loop() {

@@ -20,7 +20,20 @@ type Target struct {
 type index struct {
 	byID   map[int64]*Hook
 	all    []*Hook
-	served map[scope][]*Hook // in order of id
+	served map[interest][]wish // in order of id
+}
+
+// interest is what is asked of the index, and wish who has it: a hook that wants
+// the action, under its own spelling. So an event costs as much as the hooks that
+// get it, however many there are that want something else.
+type interest struct {
+	scope
+	action mapping.Action
+}
+
+type wish struct {
+	hook   *Hook
+	action mapping.Action
 }
 
 // scope is what a hook is for: one project, or every project of an
@@ -29,20 +42,30 @@ type index struct {
 type scope struct{ organization, project int64 }
 
 func newIndex(hooks map[int64]*Hook) *index {
-	x := &index{byID: maps.Clone(hooks), served: make(map[scope][]*Hook)}
+	x := &index{byID: maps.Clone(hooks), served: make(map[interest][]wish)}
+	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
+	slices.Sort(actions)
+	actions = slices.Compact(actions)
 	x.all = slices.SortedFunc(maps.Values(hooks), func(a, b *Hook) int { return cmp.Compare(a.ID, b.ID) })
 	for _, hook := range x.all {
 		if !hook.served {
 			continue
 		}
-		own := scope{hook.Organization, hook.Project}
-		x.served[own] = append(x.served[own], hook)
-		if hook.Project != 0 {
-			anyone := scope{0, hook.Project}
-			x.served[anyone] = append(x.served[anyone], hook)
+		for _, action := range actions {
+			if spelt, ok := hook.wants(action); ok {
+				x.serve(scope{hook.Organization, hook.Project}, action, wish{hook, spelt})
+			}
 		}
 	}
 	return x
+}
+
+func (x *index) serve(own scope, action mapping.Action, w wish) {
+	x.served[interest{own, action}] = append(x.served[interest{own, action}], w)
+	if own.project != 0 {
+		anyone := interest{scope{0, own.project}, action}
+		x.served[anyone] = append(x.served[anyone], w)
+	}
 }
 
 // Match appends to dst the hooks that want the event, in order of id: served at
@@ -52,22 +75,22 @@ func newIndex(hooks map[int64]*Hook) *index {
 // is left out if it was created after the event's commit.
 func (h *Hooks) Match(e *mapping.Event, dst []Target) []Target {
 	x := h.current.Load()
-	var ofProject, ofAll []*Hook
+	var ofProject, ofAll []wish
 	if e.Organization != 0 {
-		ofAll = x.served[scope{e.Organization, 0}]
+		ofAll = x.served[interest{scope{e.Organization, 0}, e.Action}]
 	}
 	if e.Project != 0 && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted {
-		ofProject = x.served[scope{e.Organization, e.Project}]
+		ofProject = x.served[interest{scope{e.Organization, e.Project}, e.Action}]
 	}
 	for len(ofProject) > 0 || len(ofAll) > 0 {
-		var hook *Hook
-		if len(ofAll) == 0 || len(ofProject) > 0 && ofProject[0].ID < ofAll[0].ID {
-			hook, ofProject = ofProject[0], ofProject[1:]
+		var next wish
+		if len(ofAll) == 0 || len(ofProject) > 0 && ofProject[0].hook.ID < ofAll[0].hook.ID {
+			next, ofProject = ofProject[0], ofProject[1:]
 		} else {
-			hook, ofAll = ofAll[0], ofAll[1:]
+			next, ofAll = ofAll[0], ofAll[1:]
 		}
-		if action, ok := hook.wants(e.Action); ok && !hook.since.After(e.Committed) {
-			dst = append(dst, Target{Hook: hook.ID, Action: action, Payload: hook.SendPayload})
+		if hook := next.hook; !hook.since.After(e.Committed) {
+			dst = append(dst, Target{Hook: hook.ID, Action: next.action, Payload: hook.SendPayload})
 		}
 	}
 	return dst

@@ -28,14 +28,13 @@ type Sender struct {
 
 // SenderOptions is what a Sender needs.
 type SenderOptions struct {
-	Timeout     time.Duration     // of a whole attempt; 0 is 1 s
-	Egress      Egress            // of the own transport
-	Concurrency int               // of requests to one host, for which connections are kept; 0 is 64
-	Version     string            // for User-Agent
-	TLS         *tls.Config       // roots and certificate of the own transport; nil: the system's roots, no certificate
-	Proxy       ProxyFunc         // which proxy the own transport asks; nil: none
-	Resolver    *net.Resolver     // of the own transport; nil: the system's
-	Transport   http.RoundTripper // instead of the own, for tests
+	Timeout   time.Duration     // of a whole attempt; 0 is 1 s
+	Egress    Egress            // of the own transport
+	Version   string            // for User-Agent
+	TLS       *tls.Config       // roots and certificate of the own transport; nil: the system's roots, no certificate
+	Proxy     ProxyFunc         // which proxy the own transport asks; nil: none
+	Resolver  *net.Resolver     // of the own transport; nil: the system's
+	Transport http.RoundTripper // instead of the own, for tests
 
 	// Secrets are the keys that the hook's requests are signed with: none, the
 	// current one, or the current one and the one before. It is called once per

@@ -27,6 +27,10 @@ func newTransport(o SenderOptions) (transport http.RoundTripper, closeIdle func(
 	return p, func() { direct.CloseIdleConnections(); through.CloseIdleConnections() }
 }
 
+// maxIdle is how many connections are kept: the least used go first, and all that
+// are idle for long.
+const maxIdle = 512
+
 // newHTTPTransport speaks HTTP/1.1 on connections that are kept, asks no proxy, and
 // leaves the body's encoding alone.
 func newHTTPTransport(o SenderOptions) *http.Transport {
@@ -36,12 +40,12 @@ func newHTTPTransport(o SenderOptions) *http.Transport {
 		TLSClientConfig:        tlsConfig(o.TLS),
 		TLSHandshakeTimeout:    o.Timeout, // of its own: net/http goes on with a connection whose request has ended
 		Protocols:              &protocols,
-		MaxIdleConns:           512,
-		MaxIdleConnsPerHost:    max(o.Concurrency, 64), // several hooks may share a host
+		MaxIdleConns:           maxIdle,
+		MaxIdleConnsPerHost:    maxIdle, // many hooks may share a host, each with its requests in flight
 		IdleConnTimeout:        30 * time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        16 << 10, // most requests are then one system call; net/http's 4 KiB hold no body
+		WriteBufferSize:        8 << 10, // most requests are then one system call; net/http's 4 KiB hold no body
 	}
 }
 

@@ -1,5 +1,10 @@
 package main
 
+import (
+	"os"
+	"runtime/debug"
+)
+
 // The memory bound is shared out: rows that are on their way to the lanes, and
 // bodies in the lanes; the rest is for what is in hand, and for what the garbage
 // collector has not come to yet.
@@ -15,3 +20,18 @@ const besideHeap = 20 << 20
 
 // heapOf is what of the memory bound is left for Go's runtime.
 func heapOf(memory int64) int64 { return max(memory-besideHeap, memory/2) }
+
+// garbage is how much of it there may be, in percent of what lives: twice what Go
+// allows. Little lives mostly, and to look through it less often takes a tenth off
+// the processor time of a request. Near the memory bound it is looked through more
+// often all the same.
+const garbage = 200
+
+// limitMemory keeps the process within the bound. What the environment says of Go's
+// collector goes first.
+func limitMemory(memory int64) {
+	debug.SetMemoryLimit(heapOf(memory))
+	if _, said := os.LookupEnv("GOGC"); !said {
+		debug.SetGCPercent(garbage)
+	}
+}

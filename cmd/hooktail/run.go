@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"sync"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -74,7 +73,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 // can be had. It returns when the context has ended and what was in flight is
 // finished, or at the first fault that waiting does not mend.
 func (s *sidecar) run(ctx context.Context) error {
-	debug.SetMemoryLimit(heapOf(int64(s.cfg.Memory)))
+	limitMemory(int64(s.cfg.Memory))
 
 	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
 	if err != nil {
@@ -212,7 +211,7 @@ func (s *sidecar) sender(secrets func(hook int64) ([]dispatch.SigningKey, error)
 		return nil, err
 	}
 	return dispatch.NewSender(dispatch.SenderOptions{
-		Timeout: s.cfg.Timeout, Egress: egress, Concurrency: s.cfg.HookConcurrency, Version: version(),
+		Timeout: s.cfg.Timeout, Egress: egress, Version: version(),
 		TLS: tls, Proxy: proxy, Secrets: secrets,
 	}), nil
 }
