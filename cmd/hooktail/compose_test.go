@@ -191,6 +191,77 @@ func TestComposeFitsTogether(t *testing.T) {
 	}
 }
 
+// TestComposeShowsMetrics: Prometheus reads the rules and Grafana the dashboard from
+// where they are mounted, and Grafana asks this Prometheus.
+func TestComposeShowsMetrics(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	var prometheus struct {
+		RuleFiles []string `yaml:"rule_files"`
+	}
+	readYAML(t, "deploy/compose/prometheus.yml", &prometheus)
+	for _, pattern := range prometheus.RuleFiles {
+		if files := c.Services["prometheus"].mounted(t, pattern); len(files) == 0 {
+			t.Errorf("Prometheus looks for rules at %s, where nothing is mounted", pattern)
+		}
+	}
+	grafana := c.Services["grafana"]
+	var dashboards struct {
+		Providers []struct {
+			Options struct {
+				Path string `yaml:"path"`
+			} `yaml:"options"`
+		} `yaml:"providers"`
+	}
+	provider := grafana.mounted(t, "/etc/grafana/provisioning/dashboards/*.yml")
+	if len(provider) != 1 {
+		t.Fatalf("Grafana's dashboards are provided by %q", provider)
+	}
+	readYAML(t, provider[0], &dashboards)
+	if files := grafana.mounted(t, dashboards.Providers[0].Options.Path+"/*.json"); len(files) == 0 {
+		t.Errorf("Grafana looks for dashboards at %s, where nothing is mounted", dashboards.Providers[0].Options.Path)
+	}
+	if home := grafana.mounted(t, grafana.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]); len(home) != 1 {
+		t.Errorf("the first page is mounted from %q", home)
+	}
+	var sources struct {
+		Datasources []struct {
+			URL string `yaml:"url"`
+		} `yaml:"datasources"`
+	}
+	readYAML(t, grafana.mounted(t, "/etc/grafana/provisioning/datasources/*.yml")[0], &sources)
+	if url := sources.Datasources[0].URL; url != "http://prometheus:9090" || !slices.Contains(c.Services["prometheus"].Ports, "127.0.0.1:9090:9090") {
+		t.Errorf("Grafana asks %s, Prometheus has the ports %q", url, c.Services["prometheus"].Ports)
+	}
+}
+
+// mounted are the files of the repository that the service sees at a path with
+// wildcards in its last part.
+func (s composeService) mounted(t *testing.T, pattern string) []string {
+	t.Helper()
+	var found []string
+	for _, mount := range s.Volumes {
+		parts := strings.Split(mount, ":")
+		rest, below := strings.CutPrefix(pattern, parts[1]+"/")
+		single, err := filepath.Match(pattern, parts[1])
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case single:
+			found = append(found, parts[0])
+		case below:
+			files, err := filepath.Glob(filepath.Join(repository, parts[0], rest))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, file := range files {
+				found = append(found, filepath.ToSlash(filepath.Join(parts[0], filepath.Base(file))))
+			}
+		}
+	}
+	return found
+}
+
 // TestComposeHook: the hook that the one-shot service makes is one that hooktail
 // serves, it is made once, and it points to the receiver.
 func TestComposeHook(t *testing.T) {
