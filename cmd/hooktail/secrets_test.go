@@ -52,7 +52,7 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 func testNoSecret(t *testing.T, format string) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	key := strings.Repeat("5e", 32)
-	environ := proctest.Environ(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=0s", "HOOKTAIL_TIMEOUT=500ms", "HOOKTAIL_LOG_FORMAT="+format,
+	environ := proctest.Environ(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=0s", "HOOKTAIL_TIMEOUT=2s", "HOOKTAIL_LOG_FORMAT="+format,
 		"HOOKTAIL_SECRET_KEY="+key, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", "postgres:"+mark+"@", 1))
 	said := hostileHooks(t, db)
 	must(t, environ, "setup")
