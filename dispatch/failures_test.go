@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,17 +62,18 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				m, requests := NewMetrics(nil), 0
+				m := NewMetrics(nil)
+				var requests atomic.Int64
 				url := "http://x/"
 				if tt.refused {
 					url = "ftp://x/"
 				}
 				b := newBench(t, Options{Concurrency: 1, Metrics: m, Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {
-					requests++
-					if requests > events {
+					n := int(requests.Add(1))
+					if n > events {
 						return answerWith(200), nil
 					}
-					return answerWith(tt.status(requests - 1)), nil
+					return answerWith(tt.status(n - 1)), nil
 				}, hookRow(1, url))
 				for n := range events {
 					b.enqueue(t, 1, n, n)
@@ -107,13 +109,13 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 // next, and when it is over with how long it took and what was parked.
 func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		down := true
+		var up atomic.Bool
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
-			if down {
-				return answerWith(502), nil
+			if up.Load() {
+				return answerWith(200), nil
 			}
-			return answerWith(200), nil
+			return answerWith(502), nil
 		}, hookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		synctest.Wait()
@@ -128,7 +130,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 				t.Errorf("a line of the outage does not say what failed, how often, and what comes next: %s", line)
 			}
 		}
-		down = false
+		up.Store(true)
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")}) // tried at once
 		b.drain(t)
 		time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"net/http"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,11 +15,13 @@ import (
 // after its row was saved again.
 func TestHookStateIsTheHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		status, header := 200, http.Header{}
+		var status, pause atomic.Int64 // of the answer
 		m := NewMetrics(nil)
 		b := newBench(t, Options{Metrics: m, Store: newFakeStore()}, func(*http.Request) (*http.Response, error) {
-			answer := answerWith(status)
-			answer.Header = header
+			answer := answerWith(int(status.Load()))
+			if seconds := pause.Load(); seconds > 0 {
+				answer.Header.Set("Retry-After", strconv.FormatInt(seconds, 10))
+			}
 			return answer, nil
 		}, hookRow(1, "http://x/"))
 		is := func(want State, when string) {
@@ -31,9 +35,9 @@ func TestHookStateIsTheHooks(t *testing.T) {
 			apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with(columnsAndValues...)})
 		}
 		n := 0
-		send := func(answer int) {
+		send := func(answer int64) {
 			n++
-			status = answer
+			status.Store(answer)
 			b.enqueue(t, 1, n, n)
 		}
 		is(StateLive, "at the start")
@@ -53,14 +57,14 @@ func TestHookStateIsTheHooks(t *testing.T) {
 			synctest.Wait()
 		}
 		is(StateFailing, "everything fails")
-		status = 200
+		status.Store(200)
 		save() // tried at once
 		is(StateLive, "mended")
-		header.Set("Retry-After", "30")
+		pause.Store(30)
 		send(429)
 		is(StateWaiting, "asked to wait")
-		header.Del("Retry-After")
-		status = 200
+		pause.Store(0)
+		status.Store(200)
 		time.Sleep(time.Minute) //nolint:forbidigo // the bubble's clock
 		is(StateLive, "after that")
 		send(410)
