@@ -36,6 +36,18 @@ func (h *Hooks) Load(ctx context.Context, q Querier) error {
 	return nil
 }
 
+// RequiredColumns are the columns without which the rows of a table cannot be read.
+func RequiredColumns(t Table) []string {
+	switch t {
+	case Webhook:
+		return []string{"id", "organization_id", "send_payload", "send_for_all_actions", "is_active", "url"}
+	case WebhookAction:
+		return []string{"id", "webhook_id", "action"}
+	default:
+		return []string{"hook_id", "adopted"}
+	}
+}
+
 func (h *Hooks) load(ctx context.Context, q Querier) error {
 	at, err := readClock(ctx, q)
 	if err != nil {

@@ -37,6 +37,19 @@ func ParseURL(text string) (URL, error) {
 	return URL{parsed: u}, nil
 }
 
+// Origin is scheme://host[:port], and empty for the zero URL.
+func (u URL) Origin() string {
+	if u.parsed == nil {
+		return ""
+	}
+	return u.parsed.Scheme + "://" + u.parsed.Host
+}
+
+// Equal reports whether both are the same, what is secret included.
+func (u URL) Equal(v URL) bool {
+	return u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()
+}
+
 // escapeQuery escapes what would end the query on the request's first line, or is
 // not ASCII. net/url does so with the path alone.
 func escapeQuery(query string) string {
@@ -56,7 +69,7 @@ func (u URL) String() string {
 	if u.parsed == nil {
 		return ""
 	}
-	return u.parsed.Scheme + "://" + u.parsed.Host + u.parsed.EscapedPath()
+	return u.Origin() + u.parsed.EscapedPath()
 }
 
 // GoString is the String in quotes: %#v does not look inside either.

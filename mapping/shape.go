@@ -58,6 +58,17 @@ var quietColumns = [tables][]string{
 	annotation: {"updated_at", "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id"},
 }
 
+// CheckColumns returns a *MissingColumnError if the table has not all columns that
+// the rules need. A table that no events are made of needs none.
+func CheckColumns(schema, table string, columns []string, names Tables) error {
+	rel := &cdc.Relation{Schema: schema, Name: table}
+	for _, name := range columns {
+		rel.Columns = append(rel.Columns, cdc.Column{Name: name})
+	}
+	_, err := newShape(rel, Options{Tables: names}.withDefaults().Tables)
+	return err
+}
+
 // newShape looks the columns up, once per relation.
 func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 	s := &shape{relation: rel}

@@ -33,7 +33,9 @@ func allowed() map[string]arrows {
 		throwaway    = "cdc/throwaway"
 		config       = "config"
 		conformance  = "cmd/hooktail/internal/conformance"
+		deploy       = "deploy"
 		dispatch     = "dispatch"
+		doctor       = "cmd/hooktail/internal/doctor"
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
@@ -53,17 +55,22 @@ func allowed() map[string]arrows {
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{parking, status, throwaway, testdata, trouble},
+			may:   []string{doctor, parking, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
-		status:       {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
-		bench:        {must: []string{throwaway, testdata}},
+		status: {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		bench:  {must: []string{throwaway, testdata}},
+		doctor: {
+			must:  []string{config, cdc, dispatch, parking, mapping},
+			tests: []string{cdctest, throwaway, proctest, testdata},
+		},
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
-		proctest:     {must: []string{cdctest}, tests: []string{dispatchtest}},
+		deploy:       {},
+		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		testdata:     {},

@@ -38,6 +38,7 @@ func TestConformanceIdentityDefault(t *testing.T) {
 			if code, _, stderr := command(proctest.Environ(play.db, profile), "setup", "--identity", "default"); code != exitDone {
 				t.Fatalf("set up: %s", stderr)
 			}
+			proctest.Grant(t, play.db)
 			p := startAs(t, play.through, []string{"run"}, profile, soon)
 			var results []conformance.Result
 			for _, s := range scenarios {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
 )
 
@@ -19,12 +20,9 @@ type doubleSender struct {
 	warned map[int64]bool
 }
 
-// others counts the sessions of programs other than hooktail. Which of them is a
-// Label Studio the database cannot tell: it gives itself no name. psql has one, and
-// whoever sits at it is no sender.
-const others = `SELECT count(*) FROM pg_catalog.pg_stat_activity
-	WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL
-	AND application_name NOT IN ('hooktail', 'psql')`
+// notSenders are the programs that are known not to be a Label Studio, which gives
+// itself no name. psql has one, and whoever sits at it is no sender.
+func notSenders() []string { return []string{"hooktail", "psql"} }
 
 // look warns once of each hook that is served by hooktail and active for the
 // application, if another program is connected that may be the application. A hook
@@ -42,9 +40,9 @@ func (d *doubleSender) look(ctx context.Context) error {
 	if len(doubled) == 0 {
 		return nil
 	}
-	var sessions int
-	if err := d.pool.QueryRow(ctx, others).Scan(&sessions); err != nil {
-		return fmt.Errorf("look for other programs: %w", err)
+	sessions, err := cdc.OtherSessions(ctx, d.pool, notSenders()...)
+	if err != nil {
+		return err
 	}
 	if sessions == 0 {
 		return nil

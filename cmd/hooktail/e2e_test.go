@@ -81,7 +81,7 @@ func TestHookCreatedBeforeTaskGetsIt(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	start(t, db, "HOOKTAIL_SETTLE=0")
+	startOwner(t, db, "HOOKTAIL_SETTLE=0")
 	db.Exec(t, annotate, 7)
 	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
 		SELECT 77, replace(url, '/h/1', '/h/77'), 1, 1, true, true, '{}', true, now(), now() FROM webhook WHERE id = 1`)

@@ -33,17 +33,36 @@ type program struct {
 	stop  func()        // asks it to end
 }
 
-// start runs `hooktail run --setup` in this process and waits until it is
-// ready. It is stopped when the test ends.
+// start sets the database up as its owner and runs `hooktail run` as the role with
+// the least privileges, in this process, and waits until it is ready. It is stopped
+// when the test ends.
 func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	t.Helper()
-	return startAs(t, db, []string{"run", "--setup"}, variables...)
+	setUpOnce(t, db, variables...)
+	return startAs(t, db, []string{"run"}, variables...)
 }
 
-// startAs is start with another command line.
+// setUpOnce is proctest.SetUp in this process.
+func setUpOnce(t *testing.T, db *cdctest.Database, variables ...string) {
+	t.Helper()
+	if proctest.IsSetUp(t, db) {
+		return
+	}
+	must(t, proctest.Environ(db, variables...), "setup")
+	proctest.Grant(t, db)
+}
+
+// startAs is start with another command line, on a database that was set up.
 func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...string) *program {
 	t.Helper()
-	return startTuned(t, tuning{}, args, proctest.Environ(db, variables...))
+	return startTuned(t, tuning{}, args, proctest.RoleEnviron(db, variables...))
+}
+
+// startOwner runs `hooktail run --setup` as the owner of the tables: the hooks are read
+// under the snapshot of the slot.
+func startOwner(t *testing.T, db *cdctest.Database, variables ...string) *program {
+	t.Helper()
+	return startTuned(t, tuning{}, []string{"run", "--setup"}, proctest.Environ(db, variables...))
 }
 
 // startTuned is startAs with other tuning and exactly this environment.

@@ -68,10 +68,12 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, environ []string) *Program {
 	return p
 }
 
-// Run runs `hooktail run --setup` on the database and waits until it is ready.
+// Run sets the database up and runs hooktail as the role with the least privileges,
+// and waits until it is ready.
 func Run(t testing.TB, db *cdctest.Database, variables ...string) *Program {
 	t.Helper()
-	p := Start(t, Environ(db, variables...), "run", "--setup")
+	SetUp(t, db, variables...)
+	p := Start(t, RoleEnviron(db, variables...), "run")
 	p.Ready(t)
 	return p
 }

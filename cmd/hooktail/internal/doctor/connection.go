@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// connect opens the connection that everything is looked at with.
+func (x *examination) connect(ctx context.Context) (Finding, error) {
+	pool, err := x.Open(ctx)
+	if err != nil {
+		return Finding{}, err
+	}
+	acquired, err := pool.Acquire(ctx)
+	if err != nil {
+		pool.Close()
+		return Finding{}, fmt.Errorf("connect: %w", err)
+	}
+	x.pool, x.conn = pool, acquired.Hijack()
+	var database string
+	_, err = x.conn.Exec(ctx, fmt.Sprintf("SET statement_timeout = %d; SET default_transaction_read_only = on", queryTime/time.Millisecond))
+	if err == nil {
+		err = x.value(ctx, `SELECT current_user, current_setting('is_superuser') = 'on', current_setting('server_version_num')::int, current_database()`,
+			nil, &x.role, &x.super, &x.version, &database)
+	}
+	if err != nil {
+		x.conn.Close(context.WithoutCancel(ctx))
+		pool.Close()
+		return Finding{}, fmt.Errorf("ask for the role: %w", err)
+	}
+	return Finding{ID: "connection", Severity: OK, What: fmt.Sprintf("connected as role %q to database %q", x.role, database)}, nil
+}
+
+// lookForPooler compares the process that the other side said to be with the one
+// that answers: a pooler names a process of its own.
+func lookForPooler(ctx context.Context, x *examination) ([]Finding, error) {
+	var pid uint32
+	if err := x.value(ctx, "SELECT pg_catalog.pg_backend_pid()", nil, &pid); err != nil {
+		return nil, err
+	}
+	if pid == x.conn.PgConn().PID() {
+		return nil, nil
+	}
+	return one(Warning, "a connection pooler or proxy stands between hooktail and the server",
+		"Replication, LISTEN and locks belong to one session of the server. A pooler that shares sessions breaks them, and many refuse replication.",
+		"let HOOKTAIL_DATABASE_URL name the server itself: its direct host and port, not the pooler's"), nil
+}
+
+func lookAtRole(_ context.Context, x *examination) ([]Finding, error) {
+	if !x.super {
+		return nil, nil
+	}
+	return one(Note, fmt.Sprintf("role %q is a superuser", x.role),
+		"hooktail needs to read a few tables and to replicate; whoever has its password then has the whole server.",
+		"run deploy/role.sql (psql -f deploy/role.sql), and let hooktail run as the role that it makes"), nil
+}
+
+// lookAtReplication makes the connection that run will make. The role's attribute
+// would not say it: managed services have roles of their own for it.
+func lookAtReplication(ctx context.Context, x *examination) ([]Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, queryTime)
+	defer cancel()
+	const why = "Committed changes come over such a connection alone."
+	var err error
+	if x.systemID, err = cdc.CheckReplication(ctx, x.Replication); err != nil {
+		found := failed("", err, why)
+		if found.Mend == "check HOOKTAIL_DATABASE_URL, network and server" {
+			found.Mend = "free a WAL sender if all are in use (see wal_senders), and connect to the server itself, not to a pooler"
+		}
+		return []Finding{found}, nil
+	}
+	return nil, nil
+}

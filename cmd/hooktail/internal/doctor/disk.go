@@ -1,0 +1,56 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// small is what a slot must be able to retain at the least.
+const small = 256 << 20
+
+// lookAtKeepSize holds the bound on what slots retain against what the server writes.
+func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
+	var limit int64 // bytes; negative: none
+	var text, written string
+	var since time.Duration
+	err := x.value(ctx, `SELECT pg_catalog.pg_size_bytes(CASE WHEN setting = '-1' THEN '-1' ELSE setting || unit END), current_setting('max_slot_wal_keep_size')
+		FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`, nil, &limit, &text)
+	if err != nil {
+		return nil, err
+	}
+	sizing := "Take the WAL that the server writes in the longest time that hooktail may be away, and less than the disk can spare."
+	if err := x.value(ctx, `SELECT pg_catalog.pg_size_pretty((wal_bytes / greatest(extract(epoch FROM now() - stats_reset), 1) * 86400)::bigint), now() - stats_reset
+		FROM pg_catalog.pg_stat_wal`, nil, &written, &since); err == nil && since > time.Hour {
+		sizing += fmt.Sprintf(" In the last %s it wrote %s a day on average.", since.Round(time.Hour), written)
+	}
+	const set = "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; SELECT pg_reload_conf(); -- on a managed service: its parameter group or flag, see docs/managed.md"
+	switch {
+	case limit < 0:
+		return one(Failure, "max_slot_wal_keep_size is unlimited",
+			"While hooktail is stopped or cut off, the slot retains all WAL that the server writes, until the disk is full and the database stops. With a bound the slot is lost instead, and hooktail says what is missing. "+sizing, set), nil
+	case limit < small:
+		return one(Warning, "max_slot_wal_keep_size is only "+text,
+			"The slot is lost, and changes with it, when hooktail is away for as long as the server takes to write that much. "+sizing, set), nil
+	}
+	return fine("a slot may retain %s of WAL", text), nil
+}
+
+func lookAtIdleTimeout(ctx context.Context, x *examination) ([]Finding, error) {
+	if x.version < version18 {
+		return nil, nil
+	}
+	var text string
+	var limit time.Duration
+	if err := x.value(ctx, "SELECT current_setting('idle_replication_slot_timeout'), current_setting('idle_replication_slot_timeout')::interval",
+		nil, &text, &limit); err != nil || limit == 0 {
+		return nil, err
+	}
+	severity := Note
+	if limit < 24*time.Hour {
+		severity = Warning
+	}
+	return one(severity, "idle_replication_slot_timeout is "+text,
+		"A hooktail that is stopped for longer loses its slot, and the changes since, also where the disk has room.",
+		"ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"), nil
+}

@@ -1,0 +1,196 @@
+package doctor_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+// TestHealthySetUp: with the role of deploy/role.sql, and a hooktail that runs,
+// nothing is found on any version, but that old ones have no failover slots.
+func TestHealthySetUp(t *testing.T) {
+	t.Parallel()
+	for _, major := range []string{"14", "", "17", "18"} {
+		t.Run("PostgreSQL "+major, func(t *testing.T) {
+			t.Parallel()
+			p := &patient{}
+			expected := []string{"server_version"}
+			switch major {
+			case "":
+				p = healthy(t)
+				expected = append(expected, "publication_age", "transactions") // other tests write on this server
+			default:
+				p = private(t, major, map[string]string{})
+			}
+			if major >= "17" {
+				expected = nil
+			}
+			for _, f := range told(p.examine(t), expected...) {
+				t.Errorf("before the first run: %+v", f)
+			}
+			proctest.Run(t, p.db)
+			findings := p.examine(t)
+			for _, f := range told(findings, expected...) {
+				t.Errorf("while hooktail runs: %+v", f)
+			}
+			if _, ok := find(findings, "slot", "read by server process"); !ok {
+				t.Error("nobody is seen to read the slot")
+			}
+		})
+	}
+}
+
+// TestIllnesses makes one fault after the other in a healthy patient, sees it found,
+// and found no more after what the finding says has been done.
+func TestIllnesses(t *testing.T) {
+	t.Parallel()
+	for _, test := range illnesses() {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := healthy(t)
+			test.befalls(t, p)
+			findings := p.examine(t)
+			f, ok := find(findings, test.id, test.what)
+			if !ok || f.Severity != test.severity {
+				t.Fatalf("no %s of %s that says %q, but %+v", test.severity, test.id, test.what, told(findings))
+			}
+			if !strings.Contains(f.Mend, test.mend) {
+				t.Errorf("mend %q, want %q in it", f.Mend, test.mend)
+			}
+			if test.incurable {
+				return
+			}
+			p.mend(t, f)
+			if f, ok := find(p.examine(t), test.id, test.what); ok {
+				t.Errorf("still there after its mend: %+v", f)
+			}
+		})
+	}
+}
+
+type illness struct {
+	name     string
+	befalls  func(t *testing.T, p *patient)
+	id       string
+	severity doctor.Severity
+	what     string
+	mend     string
+	// incurable: what it says cannot be pasted.
+	incurable bool
+}
+
+// sql is an illness that statements of the owner bring.
+func sql(statements ...string) func(*testing.T, *patient) {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		for _, s := range statements {
+			p.db.Exec(t, strings.ReplaceAll(s, "SLOT", p.db.Name))
+		}
+	}
+}
+
+// with is an illness of the environment.
+func with(variables ...string) func(*testing.T, *patient) {
+	return func(_ *testing.T, p *patient) { p.variables = append(p.variables, variables...) }
+}
+
+func illnesses() []illness {
+	const failure, warning, note = doctor.Failure, doctor.Warning, doctor.Note
+	return []illness{
+		{"superuser", func(_ *testing.T, p *patient) { p.variables = []string{"HOOKTAIL_DATABASE_URL=" + p.db.DSN} }, "role", note, "superuser", "deploy/role.sql", true},
+		{"table missing", with("HOOKTAIL_TASK_TABLE=tsak"), "tables", failure, "public.tsak", "names of the tables", true},
+		{"table not granted", sql("REVOKE SELECT ON task FROM hooktail"), "privileges", failure, "may not read id, data", "GRANT SELECT", false},
+		{"column not granted", sql("REVOKE SELECT ON project FROM hooktail", "GRANT SELECT (id, title) ON project TO hooktail"), "privileges", failure, "table public.project", "GRANT SELECT", false},
+		{"schema not granted", sql("REVOKE USAGE ON SCHEMA public FROM public, hooktail"), "privileges", failure, "may not use schema public", "GRANT USAGE", false},
+		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", warning, "hide rows of table public.task", "CREATE POLICY", true},
+		{"column missing", sql("ALTER TABLE task_completion RENAME COLUMN was_cancelled TO skipped"), "columns", failure, "task_completion has no column was_cancelled", "HOOKTAIL_", true},
+		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},
+
+		{"identity default", sql("ALTER TABLE project REPLICA IDENTITY DEFAULT"), "replica_identity", note, "public.project has not REPLICA IDENTITY FULL", "REPLICA IDENTITY FULL;", false},
+		{"identity nothing", sql("ALTER TABLE task REPLICA IDENTITY NOTHING"), "replica_identity", failure, "public.task has no replica identity", "REPLICA IDENTITY FULL;", false},
+		{"no key", sql("ALTER TABLE webhook DROP CONSTRAINT webhook_pkey CASCADE"), "replica_identity", failure, "public.webhook has no replica identity", "REPLICA IDENTITY FULL;", false},
+
+		{"own tables missing", sql("DROP SCHEMA hooktail CASCADE"), "state_schema", failure, "has no tables of hooktail", "hooktail setup", false},
+		{"own tables newer", sql("INSERT INTO hooktail.migration (version_id, is_applied) VALUES (999, true)"), "state_schema", failure, "version 999, newer", "newer hooktail", true},
+		{"own tables not granted", sql("REVOKE DELETE ON hooktail.parked FROM hooktail"), "state_schema", failure, "may not use the tables", "GRANT", false},
+		{"adopt not granted", sql("REVOKE UPDATE (is_active) ON webhook FROM hooktail"), "adopt_privilege", note, "may not switch hooks off", "GRANT UPDATE (is_active)", false},
+		{
+			"another server", sql("INSERT INTO hooktail.position (slot, system_id, timeline, end_lsn) VALUES ('SLOT', '1', 1, '0/1') ON CONFLICT (slot) DO UPDATE SET system_id = '1'"),
+			"position", failure, "system identifier", "hooktail", true,
+		},
+
+		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail setup", false},
+		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail setup", false},
+		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail setup", false},
+		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", note, "truncate", "ALTER PUBLICATION", false},
+		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "hooktail teardown", false},
+		{
+			"column list", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id)"),
+			"publication_contents", failure, "leaves out column webhook_id, action of table public.webhook_action", "ADD TABLE", false,
+		},
+		{
+			"short column list", sql("ALTER PUBLICATION hooktail DROP TABLE task", "ALTER PUBLICATION hooktail ADD TABLE task (id, project_id, updated_at)"),
+			"publication_contents", warning, "of table public.task", "ADD TABLE", false,
+		},
+		{
+			"row filter", sql("ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
+			"publication_contents", warning, "row filter on table public.task_completion", "ADD TABLE", false,
+		},
+		{
+			"partitioned", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "DROP TABLE webhook_action",
+				"CREATE TABLE webhook_action (id integer PRIMARY KEY, webhook_id integer, action text) PARTITION BY RANGE (id)",
+				"CREATE TABLE webhook_action_1 PARTITION OF webhook_action DEFAULT", "GRANT SELECT ON webhook_action TO hooktail",
+				"ALTER PUBLICATION hooktail ADD TABLE webhook_action"),
+			"publication_contents", failure, "webhook_action is partitioned", "publish_via_partition_root = true", false,
+		},
+		{
+			"publication younger than the slot", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR TABLE project, task, task_completion, webhook, webhook_action, hooktail.hook_setting"),
+			"publication_age", note, "publication hooktail", "hooktail teardown && hooktail setup", true,
+		},
+
+		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail setup", false},
+		{
+			"slot of another plugin", sql("SELECT pg_drop_replication_slot('SLOT')", "SELECT pg_create_logical_replication_slot('SLOT', 'test_decoding')"),
+			"slot", failure, "test_decoding", "another name", true,
+		},
+
+		{"bad URL", sql("UPDATE webhook SET url = 'ftp://x' WHERE id = 3"), "hooks", warning, "hook 3 cannot be served: url must begin with", "redrive --hook 3", true},
+		{"bad header", sql(`UPDATE webhook SET headers = '{"Host": "x"}' WHERE id = 3`), "hooks", warning, `header "Host"`, "redrive --hook 3", true},
+		{
+			"too many headers", sql(`UPDATE webhook SET headers = (SELECT jsonb_object_agg('X-' || n, 'v') FROM generate_series(1, 11) n) WHERE id = 3`),
+			"hooks", warning, "11 headers: at most 10", "redrive --hook 3", true,
+		},
+		{"no hook", sql("UPDATE webhook SET is_active = false"), "hooks", note, "none of 10 hooks is served", "hooks list", true},
+		{
+			"adopted and not served", func(t *testing.T, p *patient) {
+				t.Helper()
+				sql("UPDATE webhook SET is_active = false WHERE id = 2", "INSERT INTO hooktail.hook_setting (hook_id, adopted) VALUES (2, true)")(t, p)
+				p.variables = []string{"HOOKTAIL_DELIVER=active"}
+			}, "hooks", warning, "hook 2 is adopted", "hooktail hooks release 2", true,
+		},
+		{"unknown action", sql("UPDATE webhook_action SET action = 'LABEL_CHEWED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", warning, `"LABEL_CHEWED"`, "DELETE FROM", true},
+		{"action of the other profile", sql("UPDATE webhook_action SET action = 'TASKS_DELETED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", note, "TASKS_DELETED", "HOOKTAIL_PROFILE=native", true},
+		{"no action", sql("UPDATE webhook SET send_for_all_actions = false WHERE id = 9"), "hook_actions", note, "hook 9 wants no action", "choose", true},
+		{"two alike", sql("UPDATE webhook SET url = (SELECT url FROM webhook WHERE id = 1), project_id = NULL, organization_id = 1, send_for_all_actions = true WHERE id = 2"), "duplicate_hooks", warning, "hooks 1 and 2", "is_active = false", true},
+		{
+			"secret without key", sql(`INSERT INTO hooktail.hook_setting (hook_id, secrets) VALUES (1, ARRAY['\x01'::bytea])`),
+			"secrets", failure, "secret of hook 1", "HOOKTAIL_SECRET_KEY", true,
+		},
+		{
+			"secret of another key", func(t *testing.T, p *patient) {
+				t.Helper()
+				sql(`INSERT INTO hooktail.hook_setting (hook_id, secrets) VALUES (1, ARRAY['\x01'::bytea])`)(t, p)
+				p.variables = []string{"HOOKTAIL_SECRET_KEY=" + strings.Repeat("ab", 32)}
+			}, "secrets", warning, "secret of hook 1", "hooktail hooks secret set 1", true,
+		},
+		{"two senders", func(t *testing.T, p *patient) { t.Helper(); p.db.Connect(t) }, "double_sender", warning, "active in Label Studio too", "hooktail hooks adopt --all", true},
+
+		{"receiver away", func(_ *testing.T, p *patient) { p.receiver.Close() }, "egress", warning, "connection refused", "hooktail hooks ping", true},
+		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
+		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
+		{"receiver without TLS", sql("UPDATE webhook SET url = replace(url, 'http:', 'https:') WHERE id = 1"), "egress", warning, "does not speak TLS", "hooktail hooks ping 1", true},
+		{"proxy away", with("HOOKTAIL_PROXY=http://127.0.0.1:1"), "egress", warning, "proxy does not accept connections", "hooktail hooks ping", true},
+	}
+}

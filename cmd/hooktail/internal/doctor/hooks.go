@@ -1,0 +1,182 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// served are the hooks that get events, in the order of their ids; nil where they
+// could not be read.
+func (x *examination) served() []*dispatch.Hook {
+	if x.loaded == nil {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *dispatch.Hook) bool { return !h.Served() })
+}
+
+func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable) }
+
+// lookAtHooks reads the hooks for the checks that follow, and finds those that
+// nothing can be sent to. They are the application's users', and harm nobody else, so
+// that they are no failures.
+func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
+	options := x.Hooks
+	if version, err := parking.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
+		options.StateSchema = "" // said elsewhere
+	}
+	hooks := dispatch.NewHooks(options)
+	if err := hooks.Load(ctx, x.conn); err != nil {
+		return nil, err
+	}
+	x.loaded = hooks
+	var found []Finding
+	for _, h := range x.served() {
+		if h.Refused != dispatch.ReasonNone {
+			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
+				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
+				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
+		}
+	}
+	for _, h := range hooks.All() {
+		if h.Adopted && !h.Active && x.Config.Deliver == config.DeliverActive {
+			found = append(found, one(Warning, fmt.Sprintf("hook %d is adopted, and HOOKTAIL_DELIVER=active", h.ID), "Nobody sends to it: not Label Studio, where it is switched off, nor hooktail.",
+				fmt.Sprintf("hooktail hooks release %d # or HOOKTAIL_DELIVER=both", h.ID))...)
+		}
+	}
+	if len(found) > 0 {
+		return found, nil
+	}
+	if len(x.served()) == 0 {
+		return one(Note, fmt.Sprintf("none of %d hooks is served", len(hooks.All())), "hooktail reads, and sends nothing.",
+			"switch a hook on in Label Studio, or adopt one: hooktail hooks list"), nil
+	}
+	return fine("%d of %d hooks are served", len(x.served()), len(hooks.All())), nil
+}
+
+// alike are actions by either spelling.
+func alike(action mapping.Action) []mapping.Action {
+	for _, pair := range [][]mapping.Action{{mapping.TaskCreated, mapping.TasksCreated}, {"TASK_DELETED", mapping.TasksDeleted}} {
+		if slices.Contains(pair, action) {
+			return pair
+		}
+	}
+	return []mapping.Action{action}
+}
+
+// actions are those that the profile makes.
+func (x *examination) actions(profile config.Profile) []mapping.Action {
+	actions := slices.Concat(alike(mapping.TaskCreated), []mapping.Action{
+		mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
+		mapping.AnnotationCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted,
+	})
+	if profile == config.Native {
+		actions = append(append(actions, alike(mapping.TasksDeleted)...), mapping.AnnotationsCreated)
+	}
+	return actions
+}
+
+// lookAtActions finds hooks that wait for what never comes.
+func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
+	var found []Finding
+	made, native := x.actions(x.Config.Profile), x.actions(config.Native)
+	for _, h := range x.served() {
+		if h.AllActions {
+			continue
+		}
+		if len(h.Actions) == 0 {
+			found = append(found, one(Note, fmt.Sprintf("hook %d wants no action", h.ID), "It gets nothing.", "choose its actions in Label Studio, or switch it off")...)
+		}
+		for _, action := range h.Actions {
+			switch {
+			case slices.Contains(made, action):
+			case slices.Contains(native, action):
+				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
+					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
+			default:
+				found = append(found, one(Warning, fmt.Sprintf("hook %d wants %q, an action that hooktail does not know", h.ID, string(action)), "It does not get this event from hooktail.",
+					fmt.Sprintf("correct the hook in Label Studio; or: DELETE FROM %s WHERE webhook_id = %d AND action = %s;", x.table(x.Config.WebhookActionTable), h.ID, literal(string(action))))...)
+			}
+		}
+	}
+	return found, nil
+}
+
+// lookAtDuplicates finds pairs of hooks that send the same event to the same URL.
+func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
+	var found []Finding
+	hooks := x.served()
+	for i, a := range hooks {
+		for _, b := range hooks[i+1:] {
+			if a.Refused != dispatch.ReasonNone || b.Refused != dispatch.ReasonNone || !a.URL.Equal(b.URL) || !overlap(a, b) {
+				continue
+			}
+			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets them twice, each with a webhook-id of its own hook's delivery.",
+				fmt.Sprintf("switch one of them off in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
+		}
+	}
+	return found, nil
+}
+
+func overlap(a, b *dispatch.Hook) bool {
+	if a.Organization != b.Organization || a.Project != b.Project && a.Project != 0 && b.Project != 0 {
+		return false
+	}
+	if a.AllActions || b.AllActions {
+		return (a.AllActions || len(a.Actions) > 0) && (b.AllActions || len(b.Actions) > 0)
+	}
+	return slices.ContainsFunc(a.Actions, func(action mapping.Action) bool {
+		return slices.ContainsFunc(alike(action), func(same mapping.Action) bool { return slices.Contains(b.Actions, same) })
+	})
+}
+
+// lookAtSecrets opens them: a hook is never sent to unsigned.
+func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
+	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+	}
+	settings, err := parking.New(parking.Options{Pool: x.pool, Schema: x.Config.StateSchema}).Settings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	for _, s := range settings {
+		for _, sealed := range s.Secrets {
+			if _, err := x.Secrets.Open(s.Hook, sealed); err != nil {
+				severity, why := Warning, "Nothing is sent to the hook unsigned: its events are kept as dead, for the reason bad_secret."
+				if !x.Keyed {
+					severity, why = Failure, "hooktail does not start while there are secrets and no key."
+				}
+				found = append(found, one(severity, err.Error(), why,
+					fmt.Sprintf("give HOOKTAIL_SECRET_KEY the key that sealed it; or: hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
+				break
+			}
+		}
+	}
+	return found, nil
+}
+
+// lookAtSenderOfHooks finds hooks that Label Studio sends to as well.
+func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error) {
+	var doubled []string
+	for _, h := range x.served() {
+		if h.Active && h.Refused == dispatch.ReasonNone {
+			doubled = append(doubled, fmt.Sprint(h.ID))
+		}
+	}
+	if len(doubled) == 0 {
+		return nil, nil
+	}
+	sessions, err := cdc.OtherSessions(ctx, x.conn, x.NotSenders...)
+	if err != nil || sessions == 0 {
+		return nil, err
+	}
+	return one(Warning, fmt.Sprintf("hooks are active in Label Studio too: %s; other programs are connected (%d sessions)", some(doubled), sessions),
+		"If one of these programs is a Label Studio, receivers get every event from both.", "hooktail hooks adopt --all # or the ids of those that hooktail is to have"), nil
+}

@@ -1,0 +1,140 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+const slotCatalog = "pg_catalog.pg_replication_slots"
+
+// lookAtSlot says whether it can be read, who does, and how near it is to being lost.
+func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
+	slot, err := cdc.CheckSlot(ctx, x.conn, x.Config.Slot)
+	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+		return one(Failure, gap.Error(), "The changes since are not in the stream any more: hooktail does not run, and never goes on in silence.", mendGap), nil
+	}
+	if err != nil {
+		return faults(err, "It is what keeps the changes until they are delivered.")
+	}
+	disk, err := cdc.ReadDisk(ctx, x.conn, x.Config.Slot)
+	if err != nil {
+		return nil, err
+	}
+	state := fmt.Sprintf("slot %q retains %s of WAL, %s of it not confirmed", slot.Name, bytes(disk.Retained), bytes(int64(disk.End-min(disk.Confirmed, disk.End))))
+	if slot.ActivePID == "" {
+		state += "; nobody reads it now"
+		if since := x.inactive(ctx); since > 0 {
+			state += fmt.Sprintf(", since %s", since.Round(time.Second))
+		}
+	} else {
+		state += "; read by server process " + slot.ActivePID
+	}
+	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above; if it is to be gone for good: hooktail teardown"
+	switch {
+	case slot.WALStatus == "unreserved":
+		return one(Warning, state+"; the next checkpoint may remove it", "The slot is over max_slot_wal_keep_size. Once WAL is removed it is lost, and changes with it.", mend), nil
+	case disk.Safe != cdc.NoLimit && disk.Retained > disk.Safe:
+		return one(Warning, fmt.Sprintf("%s; %s are left until it is lost", state, bytes(disk.Safe)), "More than half of what the slot may retain is used. A slot that is lost has lost changes.", mend), nil
+	case disk.Safe == cdc.NoLimit:
+		return fine("%s", state), nil
+	}
+	return fine("%s; %s are left", state, bytes(disk.Safe)), nil
+}
+
+// mendGap is what to do about changes that are missing.
+const mendGap = "hooktail teardown && hooktail setup # then `hooktail backfill` for the hooks that need what is missing"
+
+// inactive is for how long nobody has read the slot, 0 where the server does not say.
+func (x *examination) inactive(ctx context.Context) time.Duration {
+	var since *time.Time
+	if err := x.value(ctx, "SELECT (to_jsonb(s)->>'inactive_since')::timestamptz FROM "+slotCatalog+" s WHERE slot_name = $1", []any{x.Config.Slot}, &since); err != nil || since == nil {
+		return 0
+	}
+	return x.Now().Sub(*since)
+}
+
+func bytes(n int64) string {
+	const unit = 1024
+	if n < unit {
+		return fmt.Sprintf("%d B", n)
+	}
+	value, exponent := float64(n)/unit, 0
+	for value >= unit {
+		value, exponent = value/unit, exponent+1
+	}
+	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exponent])
+}
+
+// lookAtFailover says what a promotion does to the slot. Standbys that use a slot are
+// the ones that can be seen.
+func lookAtFailover(ctx context.Context, x *examination) ([]Finding, error) {
+	var standbys int
+	var failover *bool
+	err := x.value(ctx, `SELECT (SELECT count(*) FROM `+slotCatalog+` WHERE slot_type = 'physical' AND NOT temporary), (to_jsonb(s)->>'failover')::boolean
+		FROM `+slotCatalog+` s WHERE slot_name = $1`, []any{x.Config.Slot}, &standbys, &failover)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fine("there is no slot yet"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	const why = "When a standby is promoted, the slot is not there, or behind. hooktail then stops with exit code 3 and says from where on changes are missing."
+	if x.version < version17 {
+		if standbys == 0 {
+			return fine("no standby has a slot"), nil
+		}
+		return one(Warning, fmt.Sprintf("there are standbys (%d), and PostgreSQL %d does not carry the slot over to them", standbys, x.version/10000), why,
+			"after a promotion: `hooktail setup`, then `hooktail backfill` for what was missed; or upgrade to PostgreSQL 17"), nil
+	}
+	if failover == nil || !*failover {
+		severity := Note
+		if standbys > 0 {
+			severity = Warning
+		}
+		return one(severity, fmt.Sprintf("slot %q is not one that standbys keep up with (failover is false)", x.Config.Slot), why,
+			fmt.Sprintf(`psql "dbname=… replication=database" -c 'ALTER_REPLICATION_SLOT %s (FAILOVER true)' # while hooktail is stopped`, pgx.Identifier{x.Config.Slot}.Sanitize())), nil
+	}
+	return x.standbys(ctx, standbys, why)
+}
+
+// standbys holds the settings of the primary against the standbys that there are.
+// Those of the standbys themselves cannot be seen from here.
+func (x *examination) standbys(ctx context.Context, standbys int, why string) ([]Finding, error) {
+	var synchronized string
+	if err := x.value(ctx, "SELECT current_setting('synchronized_standby_slots', true)", nil, &synchronized); err != nil {
+		return nil, err
+	}
+	if standbys == 0 || synchronized != "" {
+		return fine("standbys can keep up with the slot, if they have sync_replication_slots = on, hot_standby_feedback = on and a dbname in primary_conninfo"), nil
+	}
+	var name string
+	if err := x.value(ctx, "SELECT min(slot_name) FROM "+slotCatalog+" WHERE slot_type = 'physical'", nil, &name); err != nil {
+		return nil, err
+	}
+	return one(Warning, fmt.Sprintf("there are standbys (%d), and synchronized_standby_slots is empty", standbys),
+		"hooktail may then deliver changes that no standby has. "+why,
+		fmt.Sprintf("ALTER SYSTEM SET synchronized_standby_slots = '%s'; SELECT pg_reload_conf(); -- and on the standby: sync_replication_slots = on, hot_standby_feedback = on, a dbname in primary_conninfo", name)), nil
+}
+
+// position compares what hooktail has written of its slot with the server.
+func (x *examination) position(ctx context.Context) ([]Finding, error) {
+	var system string
+	err := x.value(ctx, "SELECT system_id FROM "+pgx.Identifier{x.Config.StateSchema, "position"}.Sanitize()+" WHERE slot = $1", []any{x.Config.Slot}, &system)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return fine("nothing was read yet"), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if x.systemID != "" && system != x.systemID {
+		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, system),
+			"What was committed there, and not read, is missing.", mendGap), nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,50 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+func lookAtState(ctx context.Context, x *examination) ([]Finding, error) {
+	err := parking.Check(ctx, x.conn, x.Config.StateSchema)
+	fault, ok := errors.AsType[*parking.SchemaError](err)
+	if !ok {
+		return nil, err
+	}
+	what, mend := fmt.Sprintf("schema %q has no tables of hooktail", fault.Schema), "hooktail setup # as the owner of the tables; then run deploy/role.sql again"
+	switch fault.Fault {
+	case parking.SchemaOlder:
+		what = fmt.Sprintf("the tables in schema %q have version %d, older than %d, which this hooktail needs", fault.Schema, fault.Have, fault.Want)
+	case parking.SchemaNewer:
+		what, mend = fmt.Sprintf("the tables in schema %q have version %d, newer than this hooktail, which knows %d", fault.Schema, fault.Have, fault.Want), "run a newer hooktail"
+	case parking.SchemaDenied:
+		what, mend = fmt.Sprintf("role %q may not use the tables in schema %q", x.role, fault.Schema), strings.Join(parking.Grants(x.Config.StateSchema, x.role), " ")
+	}
+	return one(Failure, what, "What cannot be delivered at once is kept there; hooktail does not run without.", mend), nil
+}
+
+func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
+	var may bool
+	err := x.value(ctx, `SELECT coalesce(bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')), true)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attname = 'is_active'
+		WHERE n.nspname = $1 AND c.relname = $2`, []any{x.Config.SourceSchema, x.Config.WebhookTable}, &may)
+	if err != nil || may {
+		return nil, err
+	}
+	return one(Note, fmt.Sprintf("role %q may not switch hooks off", x.role),
+		"`hooktail hooks adopt` takes a hook from Label Studio by switching it off there; without the privilege only another role can.",
+		fmt.Sprintf("GRANT UPDATE (is_active) ON %s TO %s;", x.table(x.Config.WebhookTable), x.roleName())), nil
+}
+
+// lookAtPosition compares what was read last with the server and its slot.
+func lookAtPosition(ctx context.Context, x *examination) ([]Finding, error) {
+	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+	}
+	return x.position(ctx)
+}

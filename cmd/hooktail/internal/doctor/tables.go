@@ -1,0 +1,201 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// sources are the application's tables of the plan.
+func (x *examination) sources() []cdc.Table {
+	var tables []cdc.Table
+	for _, t := range x.Plan.Tables {
+		if t.Schema == x.Config.SourceSchema {
+			tables = append(tables, t)
+		}
+	}
+	return tables
+}
+
+// names are the tables that hooktail reads: those that are published, and two that
+// payloads have counts and authors from, where the application has them.
+func (x *examination) names() []string {
+	names := []string{"prediction", x.Config.TaskTable + "_comment_authors"}
+	for _, t := range x.sources() {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// rulesTables are the names as the rules take them.
+func (x *examination) rulesTables() mapping.Tables {
+	return mapping.Tables{
+		Schema: x.Config.SourceSchema, Project: x.Config.ProjectTable, Task: x.Config.TaskTable, Annotation: x.Config.AnnotationTable,
+	}
+}
+
+func lookAtTables(ctx context.Context, x *examination) ([]Finding, error) {
+	return faults(cdc.CheckTables(ctx, x.conn, x.sources()), "Events are made of their rows.")
+}
+
+// lookAtPrivileges asks for every column: rows are read whole.
+func lookAtPrivileges(ctx context.Context, x *examination) ([]Finding, error) {
+	var found []Finding
+	const why = "hooktail cannot read the rows that payloads are built of."
+	var schema *bool
+	if err := x.value(ctx, "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = $1", []any{x.Config.SourceSchema}, &schema); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, err
+	}
+	if schema != nil && !*schema {
+		found = append(found, one(Failure, fmt.Sprintf("role %q may not use schema %s", x.role, x.Config.SourceSchema), why,
+			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", pgx.Identifier{x.Config.SourceSchema}.Sanitize(), x.roleName()))...)
+	}
+	rows, err := x.conn.Query(ctx, `SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
+		GROUP BY c.relname ORDER BY c.relname`, x.Config.SourceSchema, x.names())
+	if err != nil {
+		return nil, err
+	}
+	var name string
+	var columns []string
+	_, err = pgx.ForEachRow(rows, []any{&name, &columns}, func() error {
+		found = append(found, one(Failure, fmt.Sprintf("role %q may not read %s of table %s.%s", x.role, some(columns), x.Config.SourceSchema, name), why,
+			fmt.Sprintf("GRANT SELECT ON %s TO %s;", x.table(name), x.roleName()))...)
+		return nil
+	})
+	return found, err
+}
+
+// some names the first few.
+func some(names []string) string {
+	const few = 5
+	if len(names) <= few {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
+}
+
+func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
+	rows, err := x.conn.Query(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid) ORDER BY 1`, x.Config.SourceSchema, x.names())
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
+		found = append(found, one(Warning, fmt.Sprintf("policies may hide rows of table %s.%s from role %q", x.Config.SourceSchema, name, x.role),
+			"A row that is hidden counts as deleted: its payload is no more than an id, and a hidden hook gets nothing.",
+			fmt.Sprintf("CREATE POLICY hooktail ON %s FOR SELECT TO %s USING (true);", x.table(name), x.roleName()))...)
+		return nil
+	})
+	return found, err
+}
+
+// lookAtColumns holds the columns of the tables against the rules.
+func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
+	var found []Finding
+	for _, t := range x.sources() {
+		columns, err := x.columnsOf(ctx, t.Name)
+		if err != nil {
+			return nil, err
+		}
+		if len(columns) == 0 {
+			continue // no such table
+		}
+		for _, missing := range x.missing(t, columns) {
+			found = append(found, one(Failure, fmt.Sprintf("table %s has no column %s", t, missing), "hooktail stops at the first change of the table.",
+				"let the HOOKTAIL_…_TABLE variables name Label Studio's tables; if they do, this hooktail is too old for it")...)
+		}
+	}
+	return found, nil
+}
+
+func (x *examination) columnsOf(ctx context.Context, table string) ([]string, error) {
+	rows, err := x.conn.Query(ctx, `SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, x.Config.SourceSchema, table)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// missing are the columns that cannot be done without and are not among these.
+func (x *examination) missing(t cdc.Table, columns []string) []string {
+	var required []string
+	switch t.Name {
+	case x.Config.WebhookTable:
+		required = dispatch.RequiredColumns(dispatch.Webhook)
+	case x.Config.WebhookActionTable:
+		required = dispatch.RequiredColumns(dispatch.WebhookAction)
+	default:
+		if missing, ok := errors.AsType[*mapping.MissingColumnError](mapping.CheckColumns(t.Schema, t.Name, columns, x.rulesTables())); ok {
+			return []string{missing.Column}
+		}
+	}
+	var missing []string
+	for _, name := range required {
+		if !slices.Contains(columns, name) {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
+
+// lookAtIdentity says what updates and deletions bring of a row.
+func lookAtIdentity(ctx context.Context, x *examination) ([]Finding, error) {
+	found, err := faults(cdc.CheckIdentity(ctx, x.conn, x.Plan, x.version), "PostgreSQL refuses UPDATE and DELETE of such a table: the application cannot save.")
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range x.Plan.Tables {
+		one, err := x.identity(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, one...)
+	}
+	return found, nil
+}
+
+func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, error) {
+	var kind string
+	var key, index, published bool
+	err := x.value(ctx, `SELECT c.relreplident::text, EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
+			EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
+			EXISTS (SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = n.nspname AND p.tablename = c.relname)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND n.nspname = $1 AND c.relname = $2`, []any{t.Schema, t.Name}, &kind, &key, &index, &published)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil // said elsewhere
+	}
+	if err != nil {
+		return nil, err
+	}
+	full := cdc.IdentityStatement(t, "FULL")
+	switch {
+	case kind == "f":
+		return nil, nil
+	case kind == "n" || kind == "d" && !key || kind == "i" && !index:
+		severity, refuses := Failure, "PostgreSQL refuses every UPDATE and DELETE of a published table whose rows nothing identifies: the application cannot save."
+		if !published {
+			severity, refuses = Warning, "Once the table is published, PostgreSQL refuses every UPDATE and DELETE of it: the application cannot save."
+		}
+		return one(severity, fmt.Sprintf("table %s has no replica identity", t), refuses, full), nil
+	case t.IdentityFull:
+		return one(Note, fmt.Sprintf("table %s has not REPLICA IDENTITY FULL", t),
+			"A deleted row says no more than its key. hooktail tells of the deletion if it has seen the row before; others are counted in hooktail_unroutable_total and logged.", full), nil
+	}
+	return nil, nil
+}

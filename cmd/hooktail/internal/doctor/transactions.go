@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// manyIDs is how many transactions may begin after one whose time the role may
+	// not see.
+	manyIDs = 100_000
+
+	whyOpen = "The server retains the WAL of every transaction that is open for the slot, as if it were not read, and a new slot cannot be made before all that are open have ended."
+)
+
+// open is a session with a transaction that has written something.
+type open struct {
+	pid, ids int // process; transactions that began after its own
+	xid      string
+	name     string
+	time     *time.Duration // nil: not for the role to see
+}
+
+// openTransactions are those of every database, the oldest first: they all hold the
+// slot back.
+func (x *examination) openTransactions(ctx context.Context) ([]open, error) {
+	rows, err := x.conn.Query(ctx, `SELECT pid, age(backend_xid), backend_xid::text, now() - xact_start,
+			format('process %s (user %s, application %s)', pid, coalesce(usename, '?'), coalesce(nullif(application_name, ''), '?'))
+		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY age(backend_xid) DESC`)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o open, err error) {
+		err = row.Scan(&o.pid, &o.ids, &o.xid, &o.time, &o.name)
+		return o, err
+	})
+}
+
+// lookAtTransactions names transactions that are open for long. Of those whose time
+// the role may not see, it names the ones that outlast a moment.
+func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) {
+	transactions, err := x.openTransactions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	unseen := make(map[string]bool) // by xid
+	for _, o := range transactions {
+		end := fmt.Sprintf("SELECT pg_terminate_backend(%d);", o.pid)
+		switch {
+		case o.time != nil && *o.time > x.Long:
+			found = append(found, one(Warning, fmt.Sprintf("%s has a transaction open for %s", o.name, o.time.Round(time.Second)), whyOpen, end)...)
+		case o.time == nil && o.ids > manyIDs:
+			found = append(found, one(Warning, fmt.Sprintf("%s has had a transaction open while %d others began", o.name, o.ids), whyOpen, end)...)
+		case o.time == nil:
+			unseen[o.xid] = true
+		}
+	}
+	if len(unseen) == 0 || !sleep(ctx, moment) {
+		return found, nil
+	}
+	if transactions, err = x.openTransactions(ctx); err != nil {
+		return found, err
+	}
+	for _, o := range transactions {
+		if unseen[o.xid] {
+			found = append(found, one(Note, fmt.Sprintf("%s has a transaction open for more than %s; for how long is not for the role to see", o.name, moment), whyOpen,
+				fmt.Sprintf("GRANT pg_read_all_stats TO %s; -- it then sees the statements of others as well", x.roleName()))...)
+		}
+	}
+	return found, nil
+}
+
+// moment is longer than transactions of the application usually take.
+const moment = 2 * time.Second
+
+// sleep waits for d; false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {
+	rows, err := x.conn.Query(ctx, "SELECT gid, owner::text, database::text, now() - prepared FROM pg_catalog.pg_prepared_xacts WHERE now() - prepared > $1::interval ORDER BY prepared", x.Long)
+	if err != nil {
+		return nil, err
+	}
+	var found []Finding
+	var gid, owner, database string
+	var open time.Duration
+	_, err = pgx.ForEachRow(rows, []any{&gid, &owner, &database, &open}, func() error {
+		found = append(found, one(Warning, fmt.Sprintf("prepared transaction %s (user %s, database %s) has waited for %s", gid, owner, database, open.Round(time.Second)), whyOpen,
+			fmt.Sprintf("ROLLBACK PREPARED '%s'; -- or COMMIT PREPARED, in database %s", strings.ReplaceAll(gid, "'", "''"), database))...)
+		return nil
+	})
+	return found, err
+}
