@@ -55,7 +55,8 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		return 0, &Fault{
 			Reason: WALLevel, What: "wal_level is " + r[1],
 			Mend: "logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL " +
-				"(RDS: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on)",
+				"(RDS, Aurora: rds.logical_replication=1 in the parameter group; Cloud SQL: cloudsql.logical_decoding=on; " +
+				"Azure: server parameter wal_level; Neon: logical replication in the project's settings)",
 		}
 	}
 	return version, nil

@@ -64,7 +64,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 		return err
 	}
 	if failures := tally(findings, doctor.Failure); failures > 0 {
-		return fmt.Errorf("doctor: %d failures", failures)
+		return fmt.Errorf("doctor: failures: %d", failures)
 	}
 	return nil
 }
@@ -91,7 +91,7 @@ func show(out io.Writer, findings []doctor.Finding, asJSON bool) error {
 			fmt.Fprintf(out, "         why:  %s\n         mend: %s\n", f.Why, f.Mend)
 		}
 	}
-	fmt.Fprintf(out, "\n%d failures, %d warnings, %d notes, %d ok\n", tally(findings, doctor.Failure), tally(findings, doctor.Warning),
+	fmt.Fprintf(out, "\nfailures: %d, warnings: %d, notes: %d, ok: %d\n", tally(findings, doctor.Failure), tally(findings, doctor.Warning),
 		tally(findings, doctor.Note), tally(findings, doctor.OK))
 	return nil
 }

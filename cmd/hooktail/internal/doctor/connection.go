@@ -8,8 +8,13 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
+// connectTime bounds how long a connection may take to be made.
+const connectTime = 15 * time.Second
+
 // connect opens the connection that everything is looked at with.
 func (x *examination) connect(ctx context.Context) (Finding, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
 	pool, err := x.Open(ctx)
 	if err != nil {
 		return Finding{}, err

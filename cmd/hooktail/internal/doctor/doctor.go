@@ -166,11 +166,11 @@ func unseen(err error) Finding {
 
 // failed is the finding of a fault that ends a run.
 func failed(id string, err error, why string) Finding {
-	f := Finding{ID: id, Severity: Failure, What: err.Error(), Why: why, Mend: "check HOOKTAIL_DATABASE_URL, network and server"}
+	f := Finding{ID: id, Severity: Failure, What: strings.Join(strings.Fields(err.Error()), " "), Why: why, Mend: "check HOOKTAIL_DATABASE_URL, network and server"}
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok {
 		f.What = fault.What
 		if fault.Err != nil {
-			f.What += ": " + fault.Err.Error()
+			f.What += ": " + strings.Join(strings.Fields(fault.Err.Error()), " ")
 		}
 		if fault.Mend != "" {
 			f.Mend = strings.TrimSuffix(strings.TrimPrefix(fault.Mend, "run `"), "`")
