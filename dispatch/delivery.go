@@ -138,10 +138,13 @@ type body struct {
 const committedLayout = "2006-01-02T15:04:05.000000Z07:00"
 
 func newLetter(e *mapping.Event, deliveries int) *letter {
-	l := &letter{
-		event: e, id: e.ID.String(), lsn: e.ID.Commit.String(),
-		committed: e.Committed.UTC().Format(committedLayout),
-	}
+	var room [96]byte
+	text := e.ID.Append(room[:0])
+	id := len(text)
+	text = e.ID.AppendLSN(text)
+	lsn := len(text)
+	all := string(e.Committed.UTC().AppendFormat(text, committedLayout))
+	l := &letter{event: e, id: all[:id], lsn: all[id:lsn], committed: all[lsn:]}
 	l.left.Store(int32(deliveries))
 	l.held.Store(int64(e.Bytes() + deliveries*itemBytes))
 	return l

@@ -24,6 +24,8 @@ type Sender struct {
 	userAgent []string
 	secrets   func(hook int64) ([]SigningKey, error)
 	close     func()
+	deadlines deadlines
+	clock     clock
 }
 
 // SenderOptions is what a Sender needs.
@@ -101,12 +103,12 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish fun
 	if err != nil {
 		return Outcome{Refused: ReasonBadSecret, Err: err}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	answer, err := s.transport.RoundTrip(s.request(ctx, hook, m, keys, begun)) //nolint:bodyclose // finish closes it
+	until := s.deadlines.begin(ctx, s.timeout)
+	defer s.deadlines.end(until)
+	answer, err := s.transport.RoundTrip(s.request(until, hook, m, keys, begun)) //nolint:bodyclose // finish closes it
 	if err != nil {
 		// The context says best why net/http gave up.
-		if cause := ctx.Err(); cause != nil && !errors.Is(err, ErrBlocked) {
+		if cause := context.Cause(until); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
 		return Outcome{Result: resultOfError(err), Err: errors.New(describe(err)), Took: time.Since(begun)}
@@ -128,7 +130,7 @@ func (s *Sender) request(ctx context.Context, hook *Hook, m Message, keys []Sign
 	if _, own := h["User-Agent"]; !own {
 		h["User-Agent"] = s.userAgent
 	}
-	timestamp := strconv.FormatInt(now.Unix(), 10)
+	timestamp := s.clock.text(now)
 	values := [...]string{m.ID, timestamp, strconv.Itoa(m.Attempt), m.LSN, m.Committed, ""}
 	// net/http sends again by itself, on a new connection, what it sent on a kept
 	// one that turned out to be closed: it may, because of Idempotency-Key.

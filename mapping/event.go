@@ -1,7 +1,8 @@
 package mapping
 
 import (
-	"fmt"
+	"math/bits"
+	"strconv"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -35,8 +36,27 @@ type ID struct {
 
 // String is the form that is sent as webhook-id: without a dot, which
 // separates the signed parts in Standard Webhooks.
-func (id ID) String() string {
-	return fmt.Sprintf("%d-%X-%d", id.Timeline, uint64(id.Commit), id.Ordinal)
+func (id ID) String() string { return string(id.Append(make([]byte, 0, 48))) }
+
+// Append appends what String returns.
+func (id ID) Append(dst []byte) []byte {
+	dst = append(strconv.AppendInt(dst, int64(id.Timeline), 10), '-')
+	dst = append(appendHex(dst, uint64(id.Commit)), '-')
+	return strconv.AppendInt(dst, int64(id.Ordinal), 10)
+}
+
+// AppendLSN appends the position of the commit as PostgreSQL writes it.
+func (id ID) AppendLSN(dst []byte) []byte {
+	dst = append(appendHex(dst, uint64(id.Commit>>32)), '/')
+	return appendHex(dst, uint64(uint32(id.Commit)))
+}
+
+// appendHex appends the number in capital hexadecimal digits.
+func appendHex(dst []byte, n uint64) []byte {
+	for shift := (bits.Len64(n|1) - 1) / 4 * 4; shift >= 0; shift -= 4 {
+		dst = append(dst, "0123456789ABCDEF"[n>>shift&15])
+	}
+	return dst
 }
 
 // Event is one thing that happened in Label Studio: what a hook is told.

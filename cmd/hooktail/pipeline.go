@@ -171,8 +171,9 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	var deliveries []dispatch.Delivery
 	for _, w := range batch {
 		w.rows.done()
+		done := w.delivered
 		for _, target := range w.targets {
-			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: w.delivered})
+			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
 		}
 	}
 	return p.dispatcher.Enqueue(ctx, deliveries)
