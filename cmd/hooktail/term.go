@@ -106,26 +106,11 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { s.board.watch(work); return nil })
 	start(func() error {
-		// A leader that has lost its lock keeps the slot until its last attempt has
-		// ended: nothing is sent, of the stream or of what is parked, before the slot
-		// is this instance's.
-		select {
-		case <-p.stream.Started():
-		case <-work.Done():
-			return nil
+		err := s.dispatch(work, p, parked, start, drained)
+		if errors.Is(err, dispatch.ErrClosed) {
+			return nil // halted: the guard ends the term when the last attempt has ended
 		}
-		if err := parked.restore(work, p.dispatcher); err != nil {
-			return err
-		}
-		start(func() error { parked.watch(work, p.dispatcher, p.hooks); return nil })
-		if err := p.deliver(work); err != nil {
-			return err
-		}
-		if err := p.dispatcher.Drain(work); err != nil {
-			return err
-		}
-		close(drained)
-		return nil
+		return err
 	})
 	if s.started != nil {
 		s.started(ops)
@@ -143,6 +128,30 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 		return err
 	}
 	s.log.Info("hooktail stopped", "confirmed", p.stream.Stats().Recorded)
+	return nil
+}
+
+// dispatch delivers what is parked and what is read, from the time on at which the
+// slot is this instance's, and closes drained after the last of it. A leader that
+// has lost its lock keeps the slot until its last attempt has ended: nothing is sent
+// or taken up before.
+func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom, start func(func() error), drained chan<- struct{}) error {
+	select {
+	case <-p.stream.Started():
+	case <-ctx.Done():
+		return nil
+	}
+	if err := parked.restore(ctx, p.dispatcher); err != nil {
+		return err
+	}
+	start(func() error { parked.watch(ctx, p.dispatcher, p.hooks); return nil })
+	if err := p.deliver(ctx); err != nil {
+		return err
+	}
+	if err := p.dispatcher.Drain(ctx); err != nil {
+		return err
+	}
+	close(drained)
 	return nil
 }
 

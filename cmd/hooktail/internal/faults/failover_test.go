@@ -42,22 +42,12 @@ func failover(t *testing.T, major string) {
 	if kept := db.QueryText(t, "SELECT failover FROM pg_replication_slots WHERE slot_name = $1", db.Name); kept != "t" {
 		t.Fatalf("failover of the slot = %q", kept)
 	}
-	committed := map[int64][]int64{}
-	annotations := func(db *cdctest.Database, n int) {
-		for i := range n {
-			task := int64(7 + i%3)
-			id, err := strconv.ParseInt(db.QueryText(t, annotate, task), 10, 64)
-			if err != nil {
-				t.Fatalf("annotate: %v", err)
-			}
-			committed[task] = append(committed[task], id)
-		}
-	}
-	annotations(db, 30)
+	committed := make(map[int64][]int64)
+	commit(t, db, annotate, 30, committed)
 	synced(t, db, promoted)
 	before := receiver.count()
 	receiver.hold() // what follows arrives, and is not answered before the primary is dead
-	annotations(db, 6)
+	commit(t, db, annotate, 6, committed)
 	proctest.WaitFor(t, func() error {
 		if n := receiver.count(); n < before+3 {
 			return fmt.Errorf("%d events of the last moment arrived, want one of each task", n-before)
@@ -73,7 +63,7 @@ func failover(t *testing.T, major string) {
 	if done := promoted.QueryText(t, "SELECT pg_promote()"); done != "t" {
 		t.Fatalf("pg_promote() = %q", done)
 	}
-	annotations(promoted, 30)
+	commit(t, promoted, annotate, 30, committed)
 	proctest.Confirmed(t, promoted)
 	receiver.check(t, committed)
 	timelines := map[string]int{}
@@ -85,6 +75,20 @@ func failover(t *testing.T, major string) {
 		t.Errorf("events by timeline: %v, want 36 and what came again of timeline 1, and 30 of timeline 2", timelines)
 	}
 	t.Logf("events by timeline: %v", timelines)
+}
+
+// commit runs the statement, which inserts an annotation of task $1, for three tasks
+// in turn, and adds the annotations to those of their tasks.
+func commit(t *testing.T, db *cdctest.Database, sql string, n int, committed map[int64][]int64) {
+	t.Helper()
+	for i := range n {
+		task := int64(7 + i%3)
+		id, err := strconv.ParseInt(db.QueryText(t, sql, task), 10, 64)
+		if err != nil {
+			t.Fatalf("annotate: %v", err)
+		}
+		committed[task] = append(committed[task], id)
+	}
 }
 
 // hostOf is the directory of the server's socket.

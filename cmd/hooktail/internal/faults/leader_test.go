@@ -24,6 +24,7 @@ const patience = proctest.Patience
 // pair is two instances of hooktail on one slot.
 type pair struct {
 	db        *cdctest.Database
+	variables []string
 	receiver  *fronts
 	proxies   map[string]string // by instance
 	instances map[string]*proctest.Program
@@ -34,12 +35,12 @@ func other(instance string) string { return map[string]string{"A": "B", "B": "A"
 
 // startPair starts two instances, A first: it leads, and B stands by. Both send
 // to one receiver, which takes a while for each request.
-func startPair(t *testing.T) *pair {
+func startPair(t *testing.T, variables ...string) *pair {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	oneHook(t, db)
 	p := &pair{
-		db: db, receiver: newFronts(20 * time.Millisecond),
+		db: db, variables: variables, receiver: newFronts(20 * time.Millisecond),
 		proxies: make(map[string]string), instances: make(map[string]*proctest.Program),
 	}
 	for _, instance := range []string{"A", "B"} {
@@ -62,7 +63,8 @@ func oneHook(t *testing.T, db *cdctest.Database) {
 
 func (p *pair) start(t *testing.T, instance string) *proctest.Program {
 	t.Helper()
-	program := proctest.Start(t, proctest.Environ(p.db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_PROXY="+p.proxies[instance]), "run", "--setup")
+	variables := append([]string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_PROXY=" + p.proxies[instance]}, p.variables...)
+	program := proctest.Start(t, proctest.Environ(p.db, variables...), "run", "--setup")
 	p.instances[instance] = program
 	t.Cleanup(func() {
 		if text := program.Stderr.String(); t.Failed() {
@@ -105,7 +107,7 @@ func (p *pair) writer(t *testing.T, every time.Duration) (stop func() map[int64]
 		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for n := int64(0); ; n++ {
-			task, annotation := 7+n%3, int64(0)
+			task, annotation := 7+n%tasksOfPair, int64(0)
 			if failed = conn.QueryRow(context.WithoutCancel(ctx), annotate, task).Scan(&annotation); failed != nil {
 				return
 			}
@@ -126,6 +128,10 @@ func (p *pair) writer(t *testing.T, every time.Duration) (stop func() map[int64]
 		return committed
 	}
 }
+
+// tasksOfPair is how many tasks are written to: as many as there are requests in
+// flight for a hook.
+const tasksOfPair = 8
 
 // finish waits until all that was committed is delivered, and returns it.
 func (p *pair) finish(t *testing.T, stop func() map[int64][]int64) map[int64][]int64 {
@@ -192,7 +198,7 @@ const takeover = 2 * time.Second
 func TestLeaderLosesItsLock(t *testing.T) {
 	t.Parallel()
 	p := startPair(t)
-	stop := p.writer(t, 20*time.Millisecond)
+	stop := p.writer(t, 5*time.Millisecond)
 	p.receiver.first(t, "A", 0)
 	const rounds = 12
 	led := make(map[string]int)
@@ -221,6 +227,37 @@ func TestLeaderLosesItsLock(t *testing.T) {
 	p.receiver.check(t, p.finish(t, stop))
 }
 
+// TestLeaderWithFullLanesLosesItsLock: so does one whose lanes are full and whose
+// store takes nothing, at whatever its goroutines wait.
+func TestLeaderWithFullLanesLosesItsLock(t *testing.T) {
+	t.Parallel()
+	p := startPair(t, "HOOKTAIL_MEMORY=16MiB")
+	p.receiver.hold()
+	conn := p.db.Connect(t)
+	if _, err := conn.Exec(t.Context(), "BEGIN; LOCK TABLE hooktail.parked IN ACCESS EXCLUSIVE MODE"); err != nil {
+		t.Fatalf("lock: %v", err)
+	}
+	committed := make(map[int64][]int64)
+	commit(t, p.db, strings.Replace(annotate, "'[]'", "jsonb_build_array(repeat('x', 100000))", 1), 150, committed)
+	proctest.WaitFor(t, func() error {
+		const full = "hooktail_in_flight_bytes 1." // to 2 MiB, an eighth of the memory
+		_, body := p.instances["A"].Get(t, "/metrics")
+		for line := range strings.Lines(body) {
+			if strings.HasPrefix(line, full) && strings.HasSuffix(line, "e+06\n") {
+				return nil
+			}
+		}
+		return errors.New("the queue is not full")
+	})
+	p.endLockSession(t)
+	p.instances["A"].Stderr.Find(t, "(does not lead any more)", p.instances["A"].Ended())
+	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
+		t.Fatalf("unlock: %v", err)
+	}
+	p.receiver.answer()
+	p.receiver.check(t, p.finish(t, func() map[int64][]int64 { return committed }))
+}
+
 // TestFrozenLeader: a leader that is frozen, and has not been heard of for as long as
 // its sessions last, is replaced; when it wakes it sends nothing more, although the
 // answers that it had waited for are there, and stands by.
@@ -231,8 +268,8 @@ func TestFrozenLeader(t *testing.T) {
 	p.receiver.first(t, "A", 0)
 	n := p.receiver.count()
 	p.receiver.hold()
-	p.receiver.wait(t, "a request for each task", func(all []*arrival) *arrival {
-		if len(all) < n+3 {
+	p.receiver.wait(t, "as many requests as may be in flight", func(all []*arrival) *arrival {
+		if len(all) < n+tasksOfPair {
 			return nil
 		}
 		return all[n]

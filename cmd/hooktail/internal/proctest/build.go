@@ -3,9 +3,11 @@ package proctest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -44,6 +46,9 @@ func Binary(t testing.TB) string {
 }
 
 func build() (dir string, err error) {
+	if err := consultSources(); err != nil {
+		return "", err
+	}
 	if dir, err = os.MkdirTemp("", "hooktail-proctest-"); err != nil {
 		return "", err
 	}
@@ -56,4 +61,27 @@ func build() (dir string, err error) {
 		return dir, errors.Join(err, errors.New(string(out)))
 	}
 	return dir, nil
+}
+
+// consultSources looks at every file of the module, so that `go test` knows that the
+// result depends on them: it does not see what a command compiles, and would show
+// the result of an earlier program.
+func consultSources() error {
+	out, err := exec.Command("go", "env", "GOMOD").Output()
+	if err != nil {
+		return fmt.Errorf("find the module: %w", err)
+	}
+	root := filepath.Dir(strings.TrimSpace(string(out)))
+	return filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == ".git" || entry.Name() == "testdata"):
+			return filepath.SkipDir
+		case entry.IsDir():
+			return nil
+		}
+		_, err = os.Stat(path)
+		return err
+	})
 }
