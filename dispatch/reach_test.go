@@ -1,0 +1,81 @@
+package dispatch
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+)
+
+// hookAt is a hook for the URL.
+func hookAt(t *testing.T, url string) *Hook {
+	t.Helper()
+	u, err := ParseURL(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &Hook{ID: 1, URL: u}
+	h.judge()
+	return h
+}
+
+// TestReachSendsNothing: it connects, agrees on TLS, and hangs up.
+func TestReachSendsNothing(t *testing.T) {
+	t.Parallel()
+	var requests atomic.Int64
+	count := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { requests.Add(1) })
+	plain, secure := httptest.NewServer(count), httptest.NewTLSServer(count)
+	internal, err := ParseEgress("internal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusting := secure.Client().Transport.(*http.Transport).TLSClientConfig
+	for _, test := range []struct {
+		name, url string
+		o         SenderOptions
+		want      string
+	}{
+		{"plain", plain.URL, SenderOptions{Egress: internal}, ""},
+		{"TLS", secure.URL, SenderOptions{Egress: internal, TLS: trusting}, ""},
+		{"TLS that is not trusted", secure.URL, SenderOptions{Egress: internal}, "signed by an unknown authority"},
+		{"no TLS", strings.Replace(plain.URL, "http:", "https:", 1), SenderOptions{Egress: internal}, "does not speak TLS"},
+		{"forbidden", plain.URL, SenderOptions{}, "forbidden by the egress policy"},
+		{"credentials are not shown", "http://user:opensesame@127.0.0.1:1/?opensesame", SenderOptions{Egress: internal}, "connection refused"},
+	} {
+		sender := NewSender(test.o)
+		err := sender.Reach(t.Context(), hookAt(t, test.url))
+		sender.Close()
+		switch {
+		case test.want == "" && err != nil:
+			t.Errorf("%s: %v", test.name, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "opensesame")):
+			t.Errorf("%s: %v, want %q", test.name, err, test.want)
+		}
+	}
+	plain.Close()
+	secure.Close()
+	if n := requests.Load(); n != 0 {
+		t.Errorf("%d requests were sent", n)
+	}
+}
+
+// TestReachEndsInTime: a receiver that accepts and says nothing does not hold it up.
+func TestReachEndsInTime(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { silent.Close() })
+	internal, err := ParseEgress("internal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sender := NewSender(SenderOptions{Egress: internal})
+	defer sender.Close()
+	if err := sender.Reach(t.Context(), hookAt(t, "https://"+silent.Addr().String())); err == nil || err.Error() != "no answer in time" {
+		t.Errorf("error %v", err)
+	}
+}
