@@ -87,7 +87,7 @@ func (a *assembler) begin(m *message, at arrival) error {
 	case m.commit <= a.handed:
 		t.skipped = true
 	case a.torn == nil:
-		t.tx = a.position.Begin()
+		t.tx = a.position.Begin(m.time)
 	case a.torn.commit == m.commit:
 		t.tx, t.handed, a.torn = a.torn.tx, a.torn.handed, nil
 	default:

@@ -142,7 +142,7 @@ func TestAssemblerKeepsFirstPartBeforeCommit(t *testing.T) {
 	if parts[0].Tx != parts[1].Tx {
 		t.Error("parts of one transaction have different claims on the position")
 	}
-	a.position.Idle(99)
+	a.position.Idle(99, time.Time{})
 	if got := a.position.Confirmed(); got != 1 {
 		t.Errorf("confirmed %v within a transaction, want 0/1", got)
 	}

@@ -3,7 +3,6 @@ package cdc
 import (
 	"bufio"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,7 +52,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return true, s.classify(err)
+	return true, s.memory().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.
@@ -98,19 +97,51 @@ func (s *Stream) parameters() map[string]string {
 	}
 }
 
-// start checks everything that the server would not complain of, and makes it
-// stream from the confirmed position.
-func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
-	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
-	defer cancel()
+// check makes sure of everything that the server would not complain of.
+func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	if _, err := serverVersion(ctx, conn); err != nil {
-		return err
+		return nil, err
+	}
+	past := s.memory()
+	if past == nil && s.o.Past != nil {
+		var err error
+		if past, err = s.o.Past(ctx); err != nil {
+			return nil, fmt.Errorf("read what an earlier run has left: %w", err)
+		}
 	}
 	slot, err := s.slot(ctx, conn)
 	if err != nil {
-		return err
+		return slot, past.explain(s.o.Slot, err)
+	}
+	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+		return nil, err
+	}
+	if past != nil {
+		last, err := lastCheckpoint(ctx, conn)
+		if err != nil {
+			s.o.Log.DebugContext(ctx, "the last checkpoint is not known", "error", err)
+		}
+		if gap := past.gap(slot, &s.assembler.timelines, last); gap != nil {
+			return slot, gap
+		}
+		slot.At = past.At
 	}
 	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+		return slot, past.explain(s.o.Slot, err)
+	}
+	if slot.ActivePID != "" && !s.o.Temporary {
+		return slot, &activeError{slot: slot.Name, pid: slot.ActivePID}
+	}
+	return slot, nil
+}
+
+// start checks slot and publication, and makes the server stream from the
+// confirmed position.
+func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
+	defer cancel()
+	slot, err := s.check(ctx, conn)
+	if err != nil {
 		return err
 	}
 	if s.o.OnConnect != nil {
@@ -118,7 +149,12 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 			return err
 		}
 	}
-	s.position.Idle(slot.Confirmed) // the first position; later ones are not behind it
+	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are not behind it
+	left := &Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
+	left.End, left.At = s.position.ConfirmedAt()
+	s.mu.Lock()
+	s.left = left
+	s.mu.Unlock()
 	s.note(func(n *Stats) {
 		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline
 		n.Recorded = max(n.Recorded, slot.Confirmed)
@@ -140,8 +176,7 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 // which has no escapes.
 func replicationText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// slot inspects server and slot, and compares them with what this stream has
-// seen before.
+// slot inspects server and slot.
 func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	system, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
@@ -153,21 +188,12 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 		}
 	}
 	slot, err := inspectSlot(ctx, conn, s.o.Slot)
-	var fault *Fault
-	if errors.As(err, &fault) && fault.Reason == SlotMissing && s.systemID != "" {
-		err = &Gap{Slot: s.o.Slot, From: s.position.Confirmed(), Why: "the slot was dropped"}
+	if slot != nil {
+		slot.SystemID, slot.Timeline = system.SystemID, system.Timeline
 	}
 	if err != nil {
-		return nil, err
+		return slot, err
 	}
-	slot.SystemID, slot.Timeline = system.SystemID, system.Timeline
-	if err := s.compare(slot); err != nil {
-		return nil, err
-	}
-	if slot.ActivePID != "" && !s.o.Temporary {
-		return nil, &activeError{slot: slot.Name, pid: slot.ActivePID}
-	}
-	s.systemID = system.SystemID
 	s.assembler.timelines = s.history(ctx, conn, system.Timeline)
 	return slot, nil
 }
@@ -179,24 +205,6 @@ func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
 	})
 	if err != nil {
 		return fmt.Errorf("create temporary slot %q: %w", s.o.Slot, refused(err))
-	}
-	return nil
-}
-
-// compare returns a Gap if the slot is not as this stream has left it. A slot
-// that is behind is none: a server that crashed remembers an earlier position.
-func (s *Stream) compare(slot *Slot) error {
-	confirmed := s.position.Confirmed()
-	switch {
-	case s.systemID == "":
-		return nil // the first connection
-	case slot.SystemID != s.systemID:
-		return &Gap{
-			Slot: slot.Name, From: confirmed,
-			Why: fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, s.systemID),
-		}
-	case slot.Confirmed > confirmed:
-		return &Gap{Slot: slot.Name, From: confirmed, To: slot.Confirmed, Why: "the slot was moved by someone else"}
 	}
 	return nil
 }

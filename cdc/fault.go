@@ -25,7 +25,9 @@ const (
 	SlotActive                              // somebody else is using the slot (Teardown alone)
 	SlotBlocked                             // the slot waits for running transactions (Setup alone)
 	PublicationMissing                      // the publication does not exist, or did not at the slot's position
-	PublicationIncomplete                   // a table or an operation is not published
+	PublicationIncomplete                   // a table is not published
+	OperationsMissing                       // an operation is not published
+	GeneratedColumns                        // generated columns are not published, though the server wants them to be
 	TableMissing                            // a table does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
@@ -39,7 +41,7 @@ func (r Reason) String() string {
 		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
 		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
 		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
-		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete",
+		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", GeneratedColumns: "generated_columns",
 		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
@@ -70,23 +72,6 @@ func (f *Fault) Error() string {
 
 // Unwrap is the cause.
 func (f *Fault) Unwrap() error { return f.Err }
-
-// Gap is the error that changes between two positions were not seen and will
-// not come: the slot was lost, dropped, re-created or moved, or it is the slot
-// of another server.
-type Gap struct {
-	Slot string
-	From LSN // confirmed last: nothing before it is missing
-	To   LSN // where the stream would go on; 0 when it cannot
-	Why  string
-}
-
-func (g *Gap) Error() string {
-	if g.To == 0 {
-		return fmt.Sprintf("gap in the stream of slot %q: %s: changes from %s on are missing", g.Slot, g.Why, g.From)
-	}
-	return fmt.Sprintf("gap in the stream of slot %q: %s: changes from %s to %s are missing", g.Slot, g.Why, g.From, g.To)
-}
 
 // activeError says that another connection is reading the slot. It passes by
 // itself: the other ends, or was ours and has not been missed yet.
@@ -160,7 +145,8 @@ func (s *Stream) classify(err error) error {
 	case objectInUse:
 		return &activeError{slot: o.Slot, err: err}
 	case undefinedFile:
-		return &Gap{Slot: o.Slot, From: s.position.Confirmed(), Why: "the server has removed the WAL that the slot needs"}
+		from, since := s.position.ConfirmedAt()
+		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
 	}
 	return err
 }

@@ -70,28 +70,3 @@ func TestReasonsAreMetricLabels(t *testing.T) {
 		t.Errorf("no reason = %q, want unknown", got)
 	}
 }
-
-func TestCompareSlot(t *testing.T) {
-	for _, test := range []struct {
-		name   string
-		system string // seen before
-		slot   Slot
-		want   string // of the gap; "" is none
-	}{
-		{"first connection", "", Slot{SystemID: "1", Confirmed: 90}, ""},
-		{"where we left it", "1", Slot{SystemID: "1", Confirmed: 50}, ""},
-		{"behind, after a crash", "1", Slot{SystemID: "1", Confirmed: 40}, ""},
-		{"ahead", "1", Slot{SystemID: "1", Confirmed: 60}, "moved by someone else: changes from 0/32 to 0/3C"},
-		{"another server", "1", Slot{SystemID: "2", Confirmed: 50}, "the server is another one"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			s := New(Options{Slot: "s"})
-			s.position.Idle(50)
-			s.systemID = test.system
-			err := s.compare(&test.slot)
-			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
-				t.Errorf("error %v, want %q", err, test.want)
-			}
-		})
-	}
-}

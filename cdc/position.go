@@ -1,6 +1,9 @@
 package cdc
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Position knows which transactions have been begun, which of their deliveries
 // are outstanding, and so the LSN below which everything is done: the only LSN
@@ -13,6 +16,7 @@ type Position struct {
 	mu        sync.Mutex
 	open      []*Tx // in commit order; [0] is the oldest that is not done
 	confirmed LSN
+	at        time.Time
 }
 
 // Tx is one transaction's claim on the position: the position stays before the
@@ -20,6 +24,7 @@ type Position struct {
 type Tx struct {
 	position *Position
 	holds    int
+	at       time.Time // of the commit
 	end      LSN
 	closed   bool
 }
@@ -29,12 +34,12 @@ func NewPosition(confirmed LSN) *Position {
 	return &Position{confirmed: confirmed}
 }
 
-// Begin registers the next transaction in commit order. It holds the position
-// until it is closed.
-func (p *Position) Begin() *Tx {
+// Begin registers the next transaction in commit order, with the time of its
+// commit. It holds the position until it is closed.
+func (p *Position) Begin(committed time.Time) *Tx {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	tx := &Tx{position: p}
+	tx := &Tx{position: p, at: committed}
 	p.open = append(p.open, tx)
 	return tx
 }
@@ -77,20 +82,27 @@ func (t *Tx) Close(end LSN) {
 func (p *Position) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].closed && p.open[n].holds == 0 {
-		p.confirmed = max(p.confirmed, p.open[n].end)
+		p.move(p.open[n].end, p.open[n].at)
 		p.open[n] = nil
 		n++
 	}
 	p.open = p.open[n:]
 }
 
-// Idle moves to the WAL end of a keepalive if nothing is outstanding, so that
-// a database without changes, or with a busy neighbour, retains no WAL.
-func (p *Position) Idle(walEnd LSN) {
+// Idle moves to the WAL end of a keepalive, sent at that time, if nothing is
+// outstanding, so that a database without changes, or with a busy neighbour,
+// retains no WAL.
+func (p *Position) Idle(walEnd LSN, sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.open) == 0 {
-		p.confirmed = max(p.confirmed, walEnd)
+		p.move(walEnd, sent)
+	}
+}
+
+func (p *Position) move(to LSN, at time.Time) {
+	if to > p.confirmed {
+		p.confirmed, p.at = to, at
 	}
 }
 
@@ -99,6 +111,14 @@ func (p *Position) Confirmed() LSN {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.confirmed
+}
+
+// ConfirmedAt is the LSN below which everything is done, and a time by the clock of
+// the database before which everything that was committed is; zero: not known.
+func (p *Position) ConfirmedAt() (LSN, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.confirmed, p.at
 }
 
 // Outstanding is the number of transactions that are not done.

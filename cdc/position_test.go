@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -34,7 +35,7 @@ func TestPositionIsContiguousPrefix(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"begin": func(*rapid.T) {
-				txs = append(txs, &model{tx: p.Begin(), end: next})
+				txs = append(txs, &model{tx: p.Begin(time.Unix(int64(next), 0)), end: next})
 				next += 10
 			},
 			"hold": func(t *rapid.T) {
@@ -54,7 +55,7 @@ func TestPositionIsContiguousPrefix(t *testing.T) {
 				m.closed = true
 			},
 			"idle": func(*rapid.T) {
-				p.Idle(next)
+				p.Idle(next, time.Unix(int64(next), 0))
 				if outstanding(len(txs), func(i int) bool { return txs[i].closed && txs[i].holds == 0 }) == 0 {
 					want = max(want, next)
 				}
@@ -67,6 +68,9 @@ func TestPositionIsContiguousPrefix(t *testing.T) {
 				}
 				if got := p.Confirmed(); got != want {
 					t.Fatalf("confirmed %v, want %v", got, want)
+				}
+				if lsn, at := p.ConfirmedAt(); lsn != want || want > 1 && !at.Equal(time.Unix(int64(want), 0)) {
+					t.Fatalf("confirmed %v as of %s, want the time %d", lsn, at, want)
 				}
 				if got := p.Outstanding(); got != len(txs)-n {
 					t.Fatalf("%d outstanding, want %d", got, len(txs)-n)
@@ -101,7 +105,7 @@ func TestPositionRefusesMisuse(t *testing.T) {
 					t.Error("no panic")
 				}
 			}()
-			test.do(NewPosition(1).Begin())
+			test.do(NewPosition(1).Begin(time.Time{}))
 		})
 	}
 }

@@ -252,7 +252,7 @@ func (r *reader) reading() Reading {
 func (r *reader) keepalive(k pglogrepl.PrimaryKeepaliveMessage) error {
 	r.s.note(func(n *Stats) { n.ServerEnd = k.ServerWALEnd })
 	if !r.s.assembler.inside() {
-		r.s.position.Idle(k.ServerWALEnd)
+		r.s.position.Idle(k.ServerWALEnd, k.ServerTime)
 	}
 	if k.ReplyRequested {
 		return r.status(time.Now(), true)

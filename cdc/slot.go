@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,9 +20,11 @@ type Slot struct {
 	Name     string
 	// Confirmed is where the stream starts: everything before it was confirmed.
 	Confirmed LSN
-	Restart   LSN    // from where the server retains WAL
-	WALStatus string // reserved, extended, unreserved, lost
-	ActivePID string // of the server process that reads it; "" if none
+	At        time.Time // before which everything that was committed is, as far as an earlier run knew
+	Restart   LSN       // from where the server retains WAL
+	WALStatus string    // reserved, extended, unreserved, lost
+	ActivePID string    // of the server process that reads it; "" if none
+	Published Published
 }
 
 // Table names a table that the publication must have.
@@ -170,14 +173,20 @@ func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tab
 	for _, t := range p.missing(tables) {
 		lacks = append(lacks, "table "+t.String())
 	}
+	var operations []string
 	for _, operation := range p.operations {
-		lacks = append(lacks, "operation "+operation)
+		operations = append(operations, "operation "+operation)
 	}
-	if p.noGenerated {
-		lacks = append(lacks, "generated columns")
+	incomplete := func(reason Reason, lacks ...string) error {
+		return &Fault{Reason: reason, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
 	}
-	if len(lacks) > 0 {
-		return &Fault{Reason: PublicationIncomplete, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
+	switch {
+	case len(lacks) > 0:
+		return incomplete(PublicationIncomplete, append(lacks, operations...)...)
+	case len(operations) > 0:
+		return incomplete(OperationsMissing, operations...)
+	case p.noGenerated:
+		return incomplete(GeneratedColumns, "generated columns")
 	}
 	return nil
 }

@@ -41,6 +41,10 @@ type Options struct {
 
 	ApplicationName string // hooktail
 
+	// Past is what an earlier run has left, nil if none has; it is called before the
+	// first connection that streams. What contradicts it is a Gap.
+	Past func(ctx context.Context) (*Past, error)
+
 	// OnConnect is called on each connection before anything is read, in the
 	// reader's goroutine. An error ends the connection, and if it is or wraps a
 	// Fault or a Gap, the stream.
@@ -83,7 +87,6 @@ type Stream struct {
 	assembler assembler // of the goroutine in Run
 	pending   []*Part   // of the goroutine in Run: finished, no room in the queue yet
 	connected bool      // of the goroutine in Run: ever
-	systemID  string    // of the goroutine in Run: of the server of the first connection
 	wake      waker
 	trouble   trouble.Repeat // with the connection
 
@@ -92,8 +95,11 @@ type Stream struct {
 	started  chan struct{} // closed when the slot was first streamed from
 	renew    chan error    // holds the reason why the connection is to be given up
 
+	looked *Past // of the goroutine that calls Look: when all was well
+
 	mu    sync.Mutex
 	stats Stats
+	left  *Past // as of the last connection, but for the position; nil before the first
 }
 
 // New makes a stream that does nothing until Run.

@@ -33,6 +33,12 @@ func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step stri
 	return nil
 }
 
+// DropSlot removes the slot alone, lost or not; one that is not there is passed over,
+// and one that is being read is a *Fault.
+func DropSlot(ctx context.Context, conn *pgx.Conn, slot string, log func(step string)) error {
+	return newInstaller(conn, Plan{Slot: slot}, log).dropSlot(ctx)
+}
+
 // dropSlot drops the slot, lost or not, unless it is another's.
 func (in *installer) dropSlot(ctx context.Context) error {
 	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)

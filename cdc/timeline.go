@@ -32,6 +32,16 @@ func (t *timelines) at(lsn LSN) int32 {
 	return t.current
 }
 
+// end is where that timeline was left; ok is false if it was not, as far as is known.
+func (t *timelines) end(id int32) (end LSN, ok bool) {
+	for _, past := range t.past {
+		if past.id == id {
+			return past.end, true
+		}
+	}
+	return 0, false
+}
+
 // parseHistory reads a timeline history file: lines of timeline, the position
 // where it was left, and a reason; comments begin with '#'.
 // https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-TIMELINES

@@ -109,10 +109,14 @@ func (it *item) message() (m Message, grown int64) {
 	if it.letter != nil {
 		return it.letter.message(it.Target, it.attempt)
 	}
-	return Message{
+	m = Message{
 		ID: it.event.String(), LSN: it.event.Commit.String(), Committed: it.committed.UTC().Format(committedLayout),
 		Attempt: it.attempt, Body: it.body,
-	}, 0
+	}
+	if it.event.IsRepair() {
+		m.Origin = "repair"
+	}
+	return m, 0
 }
 
 // letter is what the deliveries of one event share.

@@ -74,6 +74,7 @@ type Message struct {
 	LSN       string // of its commit
 	Committed string // RFC 3339 with microseconds
 	Attempt   int    // from 1
+	Origin    string // other than the stream; "" is the stream
 	Body      []byte // read-only
 }
 
@@ -140,6 +141,9 @@ func (s *Sender) request(ctx context.Context, hook *Hook, m Message, keys []Sign
 	h["webhook-attempt"] = values[2:3:3]
 	h["hooktail-lsn"] = values[3:4:4]
 	h["hooktail-commit-time"] = values[4:5:5]
+	if m.Origin != "" {
+		h[originHeader] = []string{m.Origin}
+	}
 	if len(keys) > 0 {
 		values[5] = Sign(keys, m.ID, timestamp, m.Body)
 		h["webhook-signature"] = values[5:6:6]

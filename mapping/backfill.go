@@ -35,8 +35,9 @@ type Backfill struct {
 
 // BackfillRows is which rows are meant.
 type BackfillRows struct {
-	Project int64
+	Project int64     // 0: of all projects
 	Since   time.Time // created then or later; zero: all
+	Changed bool      // also those that were created earlier and updated then or later
 	After   int64     // those with a greater id; it moves on with what is read
 }
 
@@ -144,16 +145,22 @@ func (b *Backfill) Render(ctx context.Context, rows []BackfillRow) error {
 func (b *Backfill) where() (sql string, args []any) {
 	c := b.choice
 	from, belongs := b.quoted(b.of)+" r", "r.project_id = $1::bigint"
-	switch b.of {
-	case project:
+	switch {
+	case c.Project == 0:
+		belongs = "$1::bigint = 0"
+	case b.of == project:
 		belongs = "r.id = $1::bigint"
-	case annotation:
+	case b.of == annotation:
 		from, belongs = from+" JOIN "+b.quoted(task)+" t ON t.id = r.task_id", "t.project_id = $1::bigint"
 	}
 	conditions, args := []string{belongs, "r.id > $2::bigint", "r.id <= $3::bigint"}, []any{c.Project, c.After, b.until}
 	if !c.Since.IsZero() {
 		args = append(args, c.Since)
-		conditions = append(conditions, fmt.Sprintf("r.created_at >= $%d::timestamptz", len(args)))
+		since := fmt.Sprintf("r.created_at >= $%d::timestamptz", len(args))
+		if c.Changed {
+			since = fmt.Sprintf("(%s OR r.updated_at >= $%d::timestamptz)", since, len(args))
+		}
+		conditions = append(conditions, since)
 	}
 	return from + " WHERE " + strings.Join(conditions, " AND "), args
 }
@@ -162,7 +169,8 @@ func (b *Backfill) quoted(of table) string {
 	return pgx.Identifier{b.opts.Tables.Schema, b.opts.Tables.name(of)}.Sanitize()
 }
 
-// row makes the row's event: that of a transaction which inserts it alone.
+// row makes the row's event: that of a transaction which inserts it alone, or, if it
+// was there before the time that is asked for, updates it.
 func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error) {
 	if read != b.read {
 		b.read, b.relation = read, &cdc.Relation{
@@ -170,15 +178,27 @@ func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error)
 		}
 	}
 	row := BackfillRow{ID: ref(tuple, read.Index("id")), table: b.of}
-	row.Updated, _ = time.Parse("2006-01-02 15:04:05.999999-07", string(tuple.Text(read.Index("updated_at"))))
+	row.Updated = stampOf(tuple, read.Index("updated_at"))
+	op := cdc.Insert
+	if b.choice.Changed && stampOf(tuple, read.Index("created_at")).Before(b.choice.Since) {
+		op = cdc.Update
+	}
 	part := &cdc.Part{
 		First: true, Last: true, Time: row.Updated, Received: time.Now(), Age: b.opts.Settle, // it has settled
-		Changes: []cdc.Change{{Op: cdc.Insert, Relation: b.relation, New: tuple}},
+		Changes: []cdc.Change{{Op: op, Relation: b.relation, New: tuple}},
 	}
 	events, err := b.mapper.Events(part, nil)
 	if err == nil && len(events) > 0 {
 		row.Event = events[0]
-		row.Event.Project = b.choice.Project
+		if b.choice.Project != 0 {
+			row.Event.Project = b.choice.Project
+		}
 	}
 	return row, err
+}
+
+// stampOf is a time of the row; zero: it has none.
+func stampOf(row cdc.Tuple, column int) time.Time {
+	at, _ := time.Parse("2006-01-02 15:04:05.999999-07", string(row.Text(column))) // the form of DateStyle ISO
+	return at
 }

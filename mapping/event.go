@@ -40,7 +40,11 @@ func (id ID) String() string { return string(id.Append(make([]byte, 0, 48))) }
 
 // Append appends what String returns.
 func (id ID) Append(dst []byte) []byte {
-	dst = append(strconv.AppendInt(dst, int64(id.Timeline), 10), '-')
+	if id.IsRepair() {
+		dst = append(dst, "repair-"...)
+	} else {
+		dst = append(strconv.AppendInt(dst, int64(id.Timeline), 10), '-')
+	}
 	dst = append(appendHex(dst, uint64(id.Commit)), '-')
 	return strconv.AppendInt(dst, int64(id.Ordinal), 10)
 }
@@ -58,6 +62,11 @@ func appendHex(dst []byte, n uint64) []byte {
 	}
 	return dst
 }
+
+// IsRepair reports whether the event was made of the tables, to mend a gap: it has
+// no timeline, which the server counts from 1, and Commit is where the stream goes on
+// after the gap, so that it is before all that the stream brings.
+func (id ID) IsRepair() bool { return id.Timeline == 0 }
 
 // Event is one thing that happened in Label Studio: what a hook is told.
 // It is made by Mapper.Events, completed by Locator.Locate and Renderer.Render,

@@ -88,7 +88,7 @@ func (a *app) root() *cobra.Command {
 	root.Flags().AddFlagSet(runCommand.Flags())
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
-		a.backfillCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
+		a.backfillCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	root.AddCommand(a.receiverCommand(), a.healthcheckCommand(), a.manCommand())
 	return root
 }

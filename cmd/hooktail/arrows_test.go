@@ -41,6 +41,7 @@ func allowed() map[string]arrows {
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
 		parking      = "dispatch/parking"
+		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
 		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
@@ -71,6 +72,7 @@ func allowed() map[string]arrows {
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
+		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		testdata:     {},

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,7 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	r := tenHooks(t, db)
+	begun := time.Now()
 	start(t, db, "HOOKTAIL_SETTLE=0")
 	annotateMany(t, db, 100)
 	const bulk = 3000
@@ -133,6 +135,12 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	writes := db.QueryText(t, "SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::text FROM pg_stat_user_tables WHERE schemaname = 'hooktail' AND relname <> 'migration' AND relname <> 'position'")
 	if writes != "0" {
 		t.Errorf("%s rows were written", writes)
+	}
+	// The position is: when the slot is made, when it is connected, and every so often.
+	const read = "SELECT (n_tup_ins + n_tup_upd)::text FROM pg_stat_user_tables WHERE schemaname = 'hooktail' AND relname = 'position'"
+	positions, err := strconv.Atoi(db.QueryText(t, read))
+	if most := 3 + int(time.Since(begun)/positionEvery); err != nil || positions == 0 || positions > most {
+		t.Errorf("the position was written %d times, want at most %d (error %v)", positions, most, err)
 	}
 }
 

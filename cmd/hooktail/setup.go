@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,9 +69,18 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		}
 		return nil
 	}
+	if err := refuseGap(ctx, conn, cfg); err != nil {
+		return err
+	}
+	begun := time.Now()
 	result, migrated, err := install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
+	}
+	if result.SlotCreated {
+		if err := remember(ctx, conn, cfg, begun); err != nil {
+			return err
+		}
 	}
 	if migrated != "" {
 		fmt.Fprintln(a.stdout, "-- "+migrated)
@@ -179,6 +189,9 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 		return nil, err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := refuseGap(ctx, conn, cfg); err != nil {
+		return nil, err
+	}
 	tables := plan
 	tables.Slot = ""
 	result, migrated, err := install(ctx, conn, cfg, tables, func(step string) { log.Info("setup", "sql", step) })
@@ -197,6 +210,7 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	if err != nil {
 		return nil, cdc.Explain(err, options)
 	}
+	begun := time.Now()
 	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
 	if err != nil {
 		slot.Close(context.WithoutCancel(ctx))
@@ -209,6 +223,10 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 		return nil, err
 	}
 	log.Info("setup", "slot", plan.Slot, "from", at)
+	if err := remember(ctx, conn, cfg, begun); err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
 	return &freshSlot{conn: slot, snapshot: snapshot}, nil
 }
 

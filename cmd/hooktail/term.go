@@ -40,6 +40,8 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		return err
 	}
 	reading.OnHeartbeat = beat.received
+	keep := newKeeper(pool, s.cfg, s.log)
+	reading.Past, reading.OnConnect = keep.positions.read, keep.connected
 	stream := cdc.New(reading)
 
 	sender, err := s.sender(parked.signing.of)
@@ -81,12 +83,12 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	defer s.role.rests()
 	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, parked: parked, sender: sender, began: time.Now()})
 	defer s.board.show(nil)
-	return s.supervise(ctx, p, beat, parked, lock, ops)
+	return s.supervise(ctx, p, beat, keep, parked, lock, ops)
 }
 
 // supervise runs the goroutines of a term and ends them in the order of the path:
 // no new transactions, then what is on its way, then the connection.
-func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, parked *parkingRoom, lock *lock, ops string) error {
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, keep *keeper, parked *parkingRoom, lock *lock, ops string) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -103,6 +105,8 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 	start(func() error { return p.take(work) })
 	start(func() error { return beat.run(work) })
 	start(func() error { return beat.watch(work, p.stream) })
+	start(func() error { keep.run(work, p.stream); return nil })
+	start(func() error { return keep.watch(work, p.stream) })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { s.board.watch(work); return nil })
 	start(func() error {
@@ -124,6 +128,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, p
 		cancel(errStopped)
 	}
 	wg.Wait()
+	keep.leave(p.stream, context.Cause(work))
 	if err := context.Cause(work); !errors.Is(err, errStopped) {
 		return err
 	}

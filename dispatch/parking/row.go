@@ -61,6 +61,9 @@ func ParseID(text string) (mapping.ID, error) {
 	if len(parts) != 3 {
 		parts = make([]string, 3)
 	}
+	if parts[0] == "repair" { // which has no timeline
+		parts[0] = "0"
+	}
 	timeline, err1 := strconv.ParseInt(parts[0], 10, 32)
 	commit, err2 := strconv.ParseUint(parts[1], 16, 64)
 	ordinal, err3 := strconv.ParseInt(parts[2], 10, 32)

@@ -55,9 +55,17 @@ CREATE TABLE hook_setting (
 
 -- How far a slot was read, to tell when it has been lost or moved.
 CREATE TABLE position (
-    slot       text        PRIMARY KEY,
-    system_id  text        NOT NULL,
-    timeline   integer     NOT NULL,
-    end_lsn    pg_lsn      NOT NULL,
-    written_at timestamptz NOT NULL DEFAULT now()
-);
+    slot         text        PRIMARY KEY,
+    system_id    text        NOT NULL, -- of the server
+    timeline     integer     NOT NULL, -- of the server
+    end_lsn      pg_lsn      NOT NULL, -- everything before it was done
+    committed_at timestamptz,          -- about the same, as a time
+    publication  jsonb       NOT NULL, -- which tables it has, by the identities of the catalog
+    clean        boolean     NOT NULL, -- the run ended in order: nothing was confirmed later
+    written_at   timestamptz NOT NULL DEFAULT now(),
+    gap_why      text,                 -- of a gap that was found and not mended; null: none
+    gap_from     pg_lsn,
+    gap_since    timestamptz,
+    gap_to       pg_lsn,
+    gap_found_at timestamptz
+) WITH (fillfactor = 50);

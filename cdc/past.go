@@ -1,0 +1,225 @@
+package cdc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Past is what an earlier run has left written of the stream: the memory by which
+// a gap that opened while nothing ran is found.
+type Past struct {
+	SystemID string
+	Timeline int32
+	End      LSN       // everything before it was done
+	At       time.Time // about the same by the clock of the database; zero: not known
+
+	// Clean says that the run ended in order: nothing was confirmed beyond End.
+	// Otherwise it may have confirmed more in the pastEvery after Written.
+	Clean   bool
+	Written time.Time // by the clock of the database
+
+	Publication Published
+	Gap         *Gap // that was found, and not mended yet; nil: none
+}
+
+// Published is which tables a publication has, by the identities that the catalog
+// gives to the publication (under the empty name) and to each table's place in it: what is
+// taken out and put back has another one.
+type Published map[string]string
+
+// unproven is how long after Past.Written a run that did not end in order may have
+// gone on to confirm. Who keeps the Past writes it several times in that time.
+const unproven = time.Minute
+
+// gap compares what an earlier run has left with what is found now; nil: nothing is
+// missing. A slot that is behind is no gap: a server that crashed remembers an
+// earlier position.
+func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
+	var why string
+	var to LSN
+	end, left := history.end(p.Timeline)
+	switch {
+	case p.Gap != nil:
+		return p.Gap
+	case slot.SystemID != p.SystemID:
+		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
+	case slot.Timeline < p.Timeline:
+		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
+	case left && end < p.End:
+		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
+			p.Timeline, end, p.End)
+	case slot.Confirmed > p.End && (p.Clean || last.time.After(p.Written.Add(unproven)) && last.lsn <= slot.Confirmed):
+		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
+	default:
+		why = p.Publication.Lost(slot.Published)
+	}
+	if why == "" {
+		return nil
+	}
+	return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At, To: to}
+}
+
+// Lost says what has gone, in words, or has been away; "" if nothing has.
+func (p Published) Lost(now Published) (why string) {
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		id, there := now[name]
+		switch {
+		case id == p[name]:
+			continue
+		case name == "" && !there:
+			why = "the publication was dropped"
+		case name == "":
+			why = "the publication was dropped and made anew"
+		case !there:
+			why = fmt.Sprintf("table %s was taken out of the publication", name)
+		default:
+			why = fmt.Sprintf("table %s was taken out of the publication and put back", name)
+		}
+		return why
+	}
+	return ""
+}
+
+// published reads which of the tables the publication has.
+func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) (Published, error) {
+	found, err := rows(ctx, conn, `SELECT '', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
+		UNION ALL
+		SELECT n.nspname || '.' || c.relname, r.oid || '/' || r.prrelid FROM pg_catalog.pg_publication p
+		JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = `+quoteText(name))
+	if err != nil {
+		return nil, fmt.Errorf("read publication %q: %w", name, err)
+	}
+	all := make(Published, len(found))
+	for _, r := range found {
+		if r[0] == "" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
+			all[r[0]] = r[1]
+		}
+	}
+	return all, nil
+}
+
+// checkpoint is the last one of the server; zero: not known.
+type checkpoint struct {
+	lsn  LSN
+	time time.Time
+}
+
+// lastCheckpoint reads it. A slot that stands behind one of long after the last run
+// was not brought there by it.
+func lastCheckpoint(ctx context.Context, conn *pgconn.PgConn) (c checkpoint, err error) {
+	r, err := row(ctx, conn, `SELECT checkpoint_lsn, (extract(epoch FROM checkpoint_time) * 1000)::bigint FROM pg_catalog.pg_control_checkpoint()`)
+	if err != nil {
+		return c, fmt.Errorf("read the last checkpoint: %w", err)
+	}
+	if c.lsn, err = pglogrepl.ParseLSN(r[0]); err != nil {
+		return c, fmt.Errorf("read the last checkpoint: %w", err)
+	}
+	var ms int64
+	if _, err := fmt.Sscan(r[1], &ms); err != nil {
+		return c, fmt.Errorf("read the last checkpoint: %w", err)
+	}
+	c.time = time.UnixMilli(ms)
+	return c, nil
+}
+
+// Probe makes the checks of a stream's beginning on a connection of its own, and
+// reads nothing: a *Fault or a *Gap is what the stream would end with. The slot is
+// as found, nil where it could not be.
+func Probe(ctx context.Context, o Options) (*Slot, error) {
+	s := New(o)
+	r, err := s.connect(ctx)
+	if err != nil {
+		return nil, s.classify(err)
+	}
+	defer r.close()
+	slot, err := s.check(ctx, r.conn)
+	if err != nil {
+		err = s.classify(err)
+	}
+	return slot, err
+}
+
+// Look looks at the publication, on another connection: the server does not tell
+// who reads that it has changed. It returns a *Gap if something is, or was, missing,
+// that begins where the last look found all well.
+func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
+	past := s.memory()
+	if past == nil {
+		return nil // not connected yet
+	}
+	if s.looked == nil {
+		s.looked = s.connectedAt()
+	}
+	now, err := published(ctx, conn, s.o.Publication, s.o.Tables)
+	if err != nil {
+		return err
+	}
+	if why := past.Publication.Lost(now); why != "" {
+		return &Gap{Slot: s.o.Slot, Why: why, From: s.looked.End, Since: s.looked.At}
+	}
+	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+		return s.looked.explain(s.o.Slot, err)
+	}
+	s.looked = past
+	return nil
+}
+
+// connectedAt is the same as of the last connection, which has found all well.
+func (s *Stream) connectedAt() *Past {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	past := *s.left
+	return &past
+}
+
+// memory is what this stream itself has left; nil before its first connection.
+func (s *Stream) memory() *Past {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.left == nil {
+		return nil
+	}
+	past := *s.left
+	past.End, past.At = s.position.ConfirmedAt()
+	return &past
+}
+
+// explain is the Gap that an error of slot or publication means to who has read
+// from them before.
+func (p *Past) explain(slot string, err error) error {
+	var gap *Gap
+	var fault *Fault
+	switch {
+	case p == nil:
+		return err
+	case p.Gap != nil:
+		return p.Gap
+	case errors.As(err, &gap):
+		if gap.Since.IsZero() {
+			gap.Since = p.At
+		}
+		return err
+	case !errors.As(err, &fault):
+		return err
+	}
+	var why string
+	switch fault.Reason {
+	case SlotMissing:
+		why = "the slot was dropped"
+	case PublicationMissing:
+		why = "the publication was dropped"
+	case OperationsMissing:
+		why = fault.What
+	default:
+		return err
+	}
+	return &Gap{Slot: slot, Why: why, From: p.End, Since: p.At}
+}

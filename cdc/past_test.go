@@ -1,0 +1,163 @@
+package cdc
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPastGap(t *testing.T) {
+	written := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+	published := Published{"": "1", "public.task": "7/5"}
+	past := func(change func(*Past)) *Past {
+		p := &Past{SystemID: "1", Timeline: 2, End: 50, At: written, Clean: true, Written: written, Publication: published}
+		if change != nil {
+			change(p)
+		}
+		return p
+	}
+	slot := func(change func(*Slot)) *Slot {
+		s := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 50, Published: published}
+		if change != nil {
+			change(s)
+		}
+		return s
+	}
+	unclean := past(func(p *Past) { p.Clean = false })
+	ahead := slot(func(s *Slot) { s.Confirmed = 60 })
+	promoted := slot(func(s *Slot) { s.Timeline = 3 })
+	without := func(change func(Published)) *Slot {
+		now := Published{"": "1", "public.task": "7/5"}
+		change(now)
+		return slot(func(s *Slot) { s.Published = now })
+	}
+	for _, test := range []struct {
+		name    string
+		past    *Past
+		slot    *Slot
+		history timelines
+		last    checkpoint
+		want    string // why; "" is none
+		to      LSN
+	}{
+		{name: "where it was left", past: past(nil), slot: slot(nil)},
+		{name: "behind, after a crash", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed = 40 })},
+		{name: "ahead", past: past(nil), slot: ahead, want: "the slot was moved or made anew by someone else", to: 60},
+		{name: "ahead, after a run that was killed", past: unclean, slot: ahead},
+		{
+			name: "ahead, but behind a checkpoint of that time", past: unclean, slot: ahead,
+			last: checkpoint{lsn: 55, time: written.Add(unproven)},
+		},
+		{
+			name: "ahead of a checkpoint of later", past: unclean, slot: ahead,
+			last: checkpoint{lsn: 55, time: written.Add(unproven + time.Second)},
+			want: "the slot was moved or made anew by someone else", to: 60,
+		},
+		{
+			name: "behind a checkpoint of later", past: unclean, slot: ahead,
+			last: checkpoint{lsn: 61, time: written.Add(time.Hour)},
+		},
+		{
+			name: "another server", past: past(nil), slot: slot(func(s *Slot) { s.SystemID = "2" }),
+			want: "the server is another one (system identifier 2, not 1)",
+		},
+		{name: "promoted", past: past(nil), slot: promoted, history: timelines{current: 3, past: []timeline{{1, 10}, {2, 50}}}},
+		{
+			name: "promoted without what was delivered", past: past(nil), slot: promoted,
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
+			want:    "the database was restored to a moment before: timeline 2 was left at 0/31, when 0/32 had been delivered",
+		},
+		{
+			name: "an older timeline", past: past(nil), slot: slot(func(s *Slot) { s.Timeline = 1 }),
+			want: "the database is one of before: it is on timeline 1, and was on 2",
+		},
+		{name: "more published", past: past(nil), slot: without(func(p Published) { p["public.more"] = "9/9" })},
+		{
+			name: "publication dropped", past: past(nil), slot: without(func(p Published) { clear(p) }),
+			want: "the publication was dropped",
+		},
+		{
+			name: "publication made anew", past: past(nil), slot: without(func(p Published) { p[""] = "2" }),
+			want: "the publication was dropped and made anew",
+		},
+		{
+			name: "table taken out", past: past(nil), slot: without(func(p Published) { delete(p, "public.task") }),
+			want: "table public.task was taken out of the publication",
+		},
+		{
+			name: "table put back", past: past(nil), slot: without(func(p Published) { p["public.task"] = "8/5" }),
+			want: "table public.task was taken out of the publication and put back",
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var want *Gap
+			if test.want != "" {
+				want = &Gap{Slot: "s", Why: test.want, From: 50, Since: written, To: test.to}
+			}
+			if diff := cmp.Diff(want, test.past.gap(test.slot, &test.history, test.last)); diff != "" {
+				t.Errorf("gap (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestPastGapStays: a gap that was found is one until it is mended.
+func TestPastGapStays(t *testing.T) {
+	found := &Gap{Slot: "s", Why: "the slot was dropped", From: 50, Found: time.Now()}
+	past := &Past{SystemID: "1", End: 50, Gap: found}
+	if got := past.gap(&Slot{SystemID: "1", Confirmed: 40}, &timelines{}, checkpoint{}); got != found {
+		t.Errorf("gap %v, want %v", got, found)
+	}
+	if err := past.explain("s", slotMissing("s")); !errors.Is(err, error(found)) {
+		t.Errorf("error %v, want %v", err, found)
+	}
+}
+
+func TestPastExplains(t *testing.T) {
+	past := &Past{End: 50, At: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	for _, test := range []struct {
+		name string
+		past *Past
+		err  error
+		want string // of the gap; "": the error is returned as it is
+	}{
+		{"slot missing", past, slotMissing("s"), "the slot was dropped"},
+		{"slot missing, and never seen", nil, slotMissing("s"), ""},
+		{"publication missing", past, &Fault{Reason: PublicationMissing}, "the publication was dropped"},
+		{"operation not published", past, &Fault{Reason: OperationsMissing, What: "publication lacks operation x"}, "publication lacks operation x"},
+		{"a table more than before", past, &Fault{Reason: PublicationIncomplete}, ""},
+		{"generated columns not published", past, &Fault{Reason: GeneratedColumns}, ""},
+		{"slot lost", past, &Gap{Slot: "s", Why: "the slot is lost", From: 40}, "the slot is lost"},
+		{"anything else", past, errors.New("connection reset"), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := test.past.explain("s", test.err)
+			gap, is := errors.AsType[*Gap](err)
+			switch {
+			case test.want == "" && !errors.Is(err, test.err):
+				t.Errorf("error %v, want %v", err, test.err)
+			case test.want != "" && (!is || gap.Why != test.want || !gap.Since.Equal(past.At)):
+				t.Errorf("error %#v, want a gap since %s: %s", err, past.At, test.want)
+			}
+		})
+	}
+}
+
+func TestGapSaysWhatToDo(t *testing.T) {
+	gap := &Gap{Slot: "s", Why: "the slot was dropped", From: 0x16B374D848, Since: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	for _, want := range []string{
+		`gap in the stream of slot "s": the slot was dropped`, "changes after 16/B374D848 (2026-11-25 12:00:00 UTC) are missing",
+		"`hooktail repair`", "`hooktail repair --resend`",
+	} {
+		if !strings.Contains(gap.Error(), want) {
+			t.Errorf("%q lacks %q", gap, want)
+		}
+	}
+	gap.To, gap.Until = 0x16B374D849, time.Date(2026, 11, 25, 13, 0, 0, 0, time.UTC)
+	if want := "(2026-11-25 12:00:00 UTC) and up to 16/B374D849 (2026-11-25 13:00:00 UTC) are missing"; !strings.Contains(gap.Error(), want) {
+		t.Errorf("%q lacks %q", gap, want)
+	}
+}

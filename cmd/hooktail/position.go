@@ -1,0 +1,237 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+const (
+	// positionEvery is how often the position is written, while the stream runs.
+	positionEvery = 10 * time.Second
+	// lookEvery is how often it is made sure that the publication is what it was.
+	lookEvery = 5 * time.Second
+	// lastWords bounds the last writing.
+	lastWords = 3 * time.Second
+)
+
+// positions is the table with what hooktail remembers of its slots.
+type positions struct {
+	db    mapping.Querier
+	table string
+	slot  string
+}
+
+func positionsOf(db mapping.Querier, cfg config.Config) *positions {
+	return &positions{db: db, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
+}
+
+// read is what an earlier run has left, nil if none has.
+func (p *positions) read(ctx context.Context) (*cdc.Past, error) {
+	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
+		gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
+	if err != nil {
+		return nil, fmt.Errorf("read position: %w", err)
+	}
+	past, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Past, error) {
+		var (
+			past             cdc.Past
+			publication      string
+			at, since, found *time.Time
+			why              *string
+			from, to         *cdc.LSN
+		)
+		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &past.Written, &why, &from, &since, &to, &found)
+		if err != nil {
+			return nil, err
+		}
+		past.At = timeOf(at)
+		if why != nil {
+			past.Gap = &cdc.Gap{Slot: p.slot, Since: timeOf(since), Found: timeOf(found)}
+			past.Gap.Why = *why
+			if from != nil {
+				past.Gap.From = *from
+			}
+			if to != nil {
+				past.Gap.To = *to
+			}
+		}
+		return &past, json.Unmarshal([]byte(publication), &past.Publication)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read position: %w", err)
+	}
+	return past, nil
+}
+
+func timeOf(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}
+
+// write notes how far the slot was read. A position that is behind the one that is
+// written, as after a crash of the server, changes no more than the time.
+func (p *positions) write(ctx context.Context, past *cdc.Past) error {
+	publication, err := json.Marshal(past.Publication)
+	if err != nil {
+		return fmt.Errorf("write position: %w", err)
+	}
+	var at *time.Time
+	if !past.At.IsZero() {
+		at = &past.At
+	}
+	return p.exec(ctx, "write position", `INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean)
+		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7)
+		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline,
+			end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at),
+			publication = excluded.publication, clean = excluded.clean, written_at = now()`,
+		p.slot, past.SystemID, past.Timeline, past.End, at, string(publication), past.Clean)
+}
+
+// found notes a gap, which stands until it is mended.
+func (p *positions) found(ctx context.Context, gap *cdc.Gap) error {
+	var since *time.Time
+	if !gap.Since.IsZero() {
+		since = &gap.Since
+	}
+	return p.exec(ctx, "note the gap", `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
+		WHERE slot = $1 AND gap_why IS NULL`, p.slot, gap.Why, gap.From, since, gap.To)
+}
+
+// replace forgets what is known of the slot, for the sake of past and its gap.
+func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
+	if err := p.exec(ctx, "forget position", `DELETE FROM `+p.table+` WHERE slot = $1`, p.slot); err != nil {
+		return err
+	}
+	if err := p.write(ctx, past); err != nil || past.Gap == nil {
+		return err
+	}
+	return p.found(ctx, past.Gap)
+}
+
+func (p *positions) exec(ctx context.Context, what, sql string, args ...any) error {
+	rows, err := p.db.Query(ctx, sql, args...)
+	if err == nil {
+		rows.Close()
+		err = rows.Err()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// keeper keeps the position of the stream of a term, for the runs that follow, and
+// an eye on its publication. Only who reads the slot writes it.
+type keeper struct {
+	positions *positions
+	pool      *pgxpool.Pool
+	log       *slog.Logger
+
+	mu   sync.Mutex
+	slot *cdc.Slot // as of the last connection; nil before the first
+}
+
+func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper {
+	return &keeper{positions: positionsOf(pool, cfg), pool: pool, log: log}
+}
+
+// connected is called on each connection that streams, before anything is
+// confirmed: from then on a run that ends without leave has not ended in order.
+func (k *keeper) connected(ctx context.Context, slot cdc.Slot) error {
+	k.mu.Lock()
+	k.slot = &slot
+	k.mu.Unlock()
+	return k.positions.write(ctx, &cdc.Past{
+		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
+	})
+}
+
+// run writes the position every now and then, also where it has not moved: its
+// time says how long ago a run that was killed may have confirmed more.
+func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
+	_ = every(ctx, positionEvery, func() error { // which never returns one
+		if err := k.write(ctx, stream, false); err != nil && ctx.Err() == nil {
+			k.log.Error("the position was not written; trying again", "error", err, "next", positionEvery)
+		}
+		return nil
+	})
+}
+
+// watch looks at the publication every now and then, and returns the gap if
+// there is one.
+func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
+	return every(ctx, lookEvery, func() error {
+		conn, err := k.pool.Acquire(ctx)
+		if err == nil {
+			err = stream.Look(ctx, conn.Conn().PgConn())
+			conn.Release()
+		}
+		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+			return gap
+		}
+		if err != nil && ctx.Err() == nil {
+			k.log.Debug("the publication was not looked at", "error", err)
+		}
+		return nil
+	})
+}
+
+// every calls f after each period, until the context ends or f returns an error.
+func every(ctx context.Context, period time.Duration, f func() error) error {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := f(); err != nil {
+			return err
+		}
+	}
+}
+
+func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) error {
+	k.mu.Lock()
+	slot := k.slot
+	k.mu.Unlock()
+	if slot == nil {
+		return nil
+	}
+	past := &cdc.Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Publication: slot.Published, Clean: clean}
+	past.End, past.At = stream.Position().ConfirmedAt()
+	return k.positions.write(ctx, past)
+}
+
+// leave writes the last position of a term that has ended with err, once nothing is
+// confirmed any more: nil or errStopped is the end in order. A gap is noted.
+func (k *keeper) leave(stream *cdc.Stream, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	var gap *cdc.Gap
+	failed := k.write(ctx, stream, errors.Is(err, errStopped))
+	if errors.As(err, &gap) {
+		failed = errors.Join(failed, k.positions.found(ctx, gap))
+	}
+	if failed != nil {
+		k.log.Warn("the last position was not written: what was confirmed since the one before is not known to the next run", "error", failed)
+	}
+}

@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+func (a *app) repairCommand() *cobra.Command {
+	var want repairChoice
+	cmd := &cobra.Command{
+		Use:   "repair",
+		Short: "Mend a gap: make the stream whole from now on, and send what the tables still show of it",
+		Long: "repair says which changes are missing, makes publication and slot anew where they have to be, and lets\n" +
+			"`hooktail run` start again, which refuses while a gap is not mended.\n\n" +
+			"With --resend what was created or updated in the gap is parked for the hooks that want it, as its rows are\n" +
+			"now, with the header hooktail-origin: repair. The next run delivers it before all that follows.\n" +
+			"What was deleted, and states in between, cannot be known from the tables.",
+		Args: noArgs,
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
+			return c.repair(ctx, a.sidecar(c.cfg, c.log, false), want)
+		}),
+	}
+	cmd.Flags().BoolVar(&want.resend, "resend", false, "send what was created or updated in the gap")
+	cmd.Flags().StringVar(&want.since, "since", "", "where the gap begins, if that is not known: a duration before now, or a time as of RFC 3339")
+	cmd.Flags().BoolVar(&want.dryRun, "dry-run", false, "only say what would be done")
+	return cmd
+}
+
+// repairChoice is what is to be done, as the command line says it.
+type repairChoice struct {
+	resend, dryRun bool
+	since          string
+}
+
+// repair is one run of the command.
+type repair struct {
+	*control
+	want      repairChoice
+	positions *positions
+	plan      cdc.Plan
+	gap       *cdc.Gap
+	past      *cdc.Past
+	slot      *cdc.Slot // as found; nil if there is none
+}
+
+func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) error {
+	r := &repair{
+		control: c, want: want, positions: positionsOf(c.pool, c.cfg),
+		plan: planOf(c.cfg, identityDefault), // the tables stay as they are
+	}
+	if err := r.find(ctx); err != nil || r.gap == nil {
+		return err
+	}
+	since, err := r.since()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "%s: %s\n", r.gap.Why, r.gap.Interval())
+	whole, err := r.isWhole(ctx)
+	if err != nil {
+		return err
+	}
+	if want.dryRun {
+		return r.preview(ctx, s, whole, since)
+	}
+	if err := r.mend(ctx, whole); err != nil {
+		return err
+	}
+	if want.resend {
+		resent, err := r.resend(ctx, s, since)
+		if err != nil {
+			return fmt.Errorf("%w: the gap is still noted, run `hooktail repair --resend` again", err)
+		}
+		resent.report(r.out, "parked: the next `hooktail run` delivers")
+	}
+	if err := r.positions.replace(ctx, r.now(nil)); err != nil {
+		return err
+	}
+	r.unknown(since)
+	fmt.Fprintf(r.out, "slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", r.slot.Name, r.slot.Confirmed)
+	return nil
+}
+
+// find looks for the gap; it stays nil, and that is said, where there is none.
+func (r *repair) find(ctx context.Context) error {
+	past, err := r.positions.read(ctx)
+	if err != nil {
+		return err
+	}
+	slot, err := probe(ctx, r.cfg, past)
+	r.past, r.slot = past, slot
+	if slot != nil && slot.ActivePID != "" {
+		return fmt.Errorf("slot %q is in use by server process %s: stop the hooktail that reads it first", slot.Name, slot.ActivePID)
+	}
+	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+		r.gap = gap
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "there is no gap: slot %s stands at %s\n", slot.Name, slot.Confirmed)
+	return nil
+}
+
+// since is when the gap begins; an error if that has to be known and is not.
+func (r *repair) since() (time.Time, error) {
+	switch {
+	case r.want.since != "":
+		return sinceOf(r.want.since, time.Now())
+	case r.gap.Since.IsZero() && r.want.resend:
+		return time.Time{}, usageError{errors.New("it is not known when the gap began: say it by --since")}
+	default:
+		return r.gap.Since, nil
+	}
+}
+
+// isWhole reports whether slot and publication are as they have to be, so that the
+// stream can go on with them.
+func (r *repair) isWhole(ctx context.Context) (bool, error) {
+	if r.slot == nil || r.past != nil && r.past.Publication.Lost(r.slot.Published) != "" {
+		return false, nil
+	}
+	_, err := probe(ctx, r.cfg, nil)
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason != cdc.OperationsMissing && fault.Reason != cdc.PublicationIncomplete {
+		return false, err
+	}
+	return err == nil, nil
+}
+
+// mend makes publication and slot anew unless they are whole, and notes where the
+// stream goes on. The gap stays noted.
+func (r *repair) mend(ctx context.Context, whole bool) error {
+	if !whole {
+		conn, err := connect(ctx, r.cfg)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		say := func(step string) { fmt.Fprintln(r.out, step) }
+		if err := cdc.DropSlot(ctx, conn, r.cfg.Slot, say); err != nil {
+			return err
+		}
+		if _, _, err := install(ctx, conn, r.cfg, r.plan, say); err != nil {
+			return err
+		}
+	}
+	var err error
+	if r.slot, err = probe(ctx, r.cfg, nil); err != nil {
+		return err
+	}
+	r.gap.To = r.slot.Confirmed
+	return r.positions.replace(ctx, r.now(r.gap))
+}
+
+// now is the memory of a stream that begins where the slot stands.
+func (r *repair) now(gap *cdc.Gap) *cdc.Past {
+	return &cdc.Past{
+		SystemID: r.slot.SystemID, Timeline: r.slot.Timeline, End: r.slot.Confirmed, At: time.Now(),
+		Publication: r.slot.Published, Clean: true, Gap: gap,
+	}
+}
+
+// preview says what would be done.
+func (r *repair) preview(ctx context.Context, s *sidecar, whole bool, since time.Time) error {
+	if !whole {
+		fmt.Fprintf(r.out, "would make publication %s and slot %s anew:\n", r.cfg.Publication, r.cfg.Slot)
+		conn, err := connect(ctx, r.cfg)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(context.WithoutCancel(ctx))
+		version, err := cdc.VersionOf(ctx, conn)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(r.out, "  "+strings.Join(cdc.Statements(r.plan, version), "\n  "))
+	}
+	if !r.want.resend {
+		return nil
+	}
+	resent, err := r.resend(ctx, s, since)
+	if err == nil {
+		resent.report(r.out, "would be parked:")
+	}
+	return err
+}
+
+// unknown says what the tables do not show.
+func (r *repair) unknown(since time.Time) {
+	from := "the beginning of the gap"
+	if !since.IsZero() {
+		from = since.UTC().Format(time.RFC3339)
+	}
+	if !r.want.resend {
+		fmt.Fprintf(r.out, "nothing of the gap was sent: what was created since %s can be, hook by hook, by `hooktail backfill --since`\n", from)
+		return
+	}
+	fmt.Fprintf(r.out, "not known, and not sent: what was deleted between %s and now (projects, tasks, annotations), what was there only\n"+
+		"in between, states that were changed again, and updates that left updated_at alone\n", from)
+}
