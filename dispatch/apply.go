@@ -27,6 +27,7 @@ type RowChange struct {
 	Deleted   bool
 	Row       Row
 	Committed time.Time // by the clock of the database; zero: after Load
+	Commit    uint64    // LSN of the commit
 }
 
 // unseen is how long after its commit a change may still be invisible to Load:
@@ -42,7 +43,7 @@ func (h *Hooks) Apply(change RowChange) error {
 	case change.Table == Webhook && change.Deleted:
 		id, err = h.remove(change.Row)
 	case change.Table == Webhook:
-		id, err = h.write(change.Row, change.Committed)
+		id, err = h.write(change)
 	case change.Table == WebhookAction && change.Deleted:
 		id, err = h.unchoose(change.Row)
 	case change.Table == WebhookAction:
@@ -63,7 +64,8 @@ func (h *Hooks) Apply(change RowChange) error {
 
 // write inserts or updates a hook. From then on it is as the stream says, and
 // wants every event that follows.
-func (h *Hooks) write(row Row, committed time.Time) (int64, error) {
+func (h *Hooks) write(change RowChange) (int64, error) {
+	row := change.Row
 	id, err := readID(row)
 	if err != nil {
 		return 0, err
@@ -73,7 +75,7 @@ func (h *Hooks) write(row Row, committed time.Time) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if before == nil && h.isPast(committed) {
+	if before == nil && h.isPast(change) {
 		return 0, nil
 	}
 	hook.since = time.Time{}
@@ -81,10 +83,10 @@ func (h *Hooks) write(row Row, committed time.Time) (int64, error) {
 	return id, nil
 }
 
-// isPast reports whether what was committed then lies before Load: a hook that
-// Load did not find has been deleted since, and the stream shows its past.
-func (h *Hooks) isPast(committed time.Time) bool {
-	return !h.o.AtSlot && !committed.IsZero() && committed.Before(h.loaded.Add(-unseen))
+// isPast reports whether the change lies before Load: a hook that Load did not find
+// has been deleted since, and the stream shows its past.
+func (h *Hooks) isPast(change RowChange) bool {
+	return !h.o.AtSlot && !change.Committed.IsZero() && change.Commit < h.end && change.Committed.Before(h.loaded.Add(-unseen))
 }
 
 func (h *Hooks) remove(row Row) (int64, error) {

@@ -99,7 +99,7 @@ func (it *item) drop() {
 func (it *item) sinceCommit() time.Duration {
 	if it.letter != nil {
 		e := it.letter.event
-		return e.Age + time.Since(e.Received)
+		return max(0, e.Age) + time.Since(e.Received)
 	}
 	return max(0, time.Since(it.committed))
 }

@@ -51,6 +51,7 @@ type set struct {
 	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
 	adopted map[int64]bool               // by hook; no false
 	loaded  time.Time                    // when the rows were read, by the clock of the database
+	end     uint64                       // where its WAL ended after that
 }
 
 // choice is a row of webhook_action.

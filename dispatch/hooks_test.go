@@ -131,18 +131,20 @@ func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		committed time.Time
+		commit    uint64
 		atSlot    bool
 		want      bool
 	}{
-		{"committed before the load", loaded.Add(-time.Hour), false, false},
-		{"committed after the load", loaded.Add(time.Second), false, true},
-		{"committed just before the load, perhaps unseen", loaded.Add(-time.Second), false, true},
-		{"loaded at the slot", loaded.Add(-time.Hour), true, true},
+		{"committed before the load", loaded.Add(-time.Hour), 99, false, false},
+		{"committed after the load", loaded.Add(time.Second), 100, false, true},
+		{"committed just before the load, perhaps unseen", loaded.Add(-time.Second), 99, false, true},
+		{"committed after the load, by a clock that was set back", loaded.Add(-time.Hour), 100, false, true},
+		{"loaded at the slot", loaded.Add(-time.Hour), 99, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := NewHooks(HooksOptions{AtSlot: tt.atSlot, Log: slog.New(slog.DiscardHandler)})
-			h.loaded = loaded
-			apply(t, h, RowChange{Table: Webhook, Committed: tt.committed, Row: hookRow(1, "http://x/")})
+			h.loaded, h.end = loaded, 100
+			apply(t, h, RowChange{Table: Webhook, Committed: tt.committed, Commit: tt.commit, Row: hookRow(1, "http://x/")})
 			if _, got := h.Hook(1); got != tt.want {
 				t.Errorf("there: %v, want %v", got, tt.want)
 			}

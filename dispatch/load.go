@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -60,7 +61,7 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, "id", h.choose); err != nil {
 		return err
 	}
-	return readRows(ctx, q, h.o.Schema, h.o.WebhookTable, "id", func(row Row) error {
+	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookTable, "id", func(row Row) error {
 		hook, err := readHook(row, nil)
 		if err != nil {
 			return err
@@ -73,7 +74,11 @@ func (h *Hooks) load(ctx context.Context, q Querier) error {
 		}
 		h.put(hook)
 		return nil
-	})
+	}); err != nil {
+		return err
+	}
+	h.end, err = readEnd(ctx, q)
+	return err
 }
 
 func (h *Hooks) loadSettings(ctx context.Context, q Querier) error {
@@ -101,6 +106,24 @@ func readClock(ctx context.Context, q Querier) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read clock: %w", err)
 	}
 	return at, nil
+}
+
+// readEnd is where the WAL ends: what is committed there or later, whatever the
+// clocks say, was committed after all that has been read.
+func readEnd(ctx context.Context, q Querier) (uint64, error) {
+	rows, err := q.Query(ctx, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::text`)
+	if err != nil {
+		return 0, fmt.Errorf("read the end of the WAL: %w", err)
+	}
+	text, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	if err != nil {
+		return 0, fmt.Errorf("read the end of the WAL: %w", err)
+	}
+	end, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0, fmt.Errorf("read the end of the WAL: %w", err)
+	}
+	return end, nil
 }
 
 // readRows calls each for every row of the table, in order of the key. The row is

@@ -72,7 +72,8 @@ func (x *index) serve(own scope, action mapping.Action, w wish) {
 // this place in the stream, of the event's organization, for its project or for
 // all, with its action chosen. A project's creation and deletion are for hooks
 // without project alone. A hook that was loaded as it was later than the event
-// is left out if it was created after the event's commit.
+// is left out if it was created after the event's commit. Clocks decide that only
+// for events from before the load: they may be set back.
 func (h *Hooks) Match(e *mapping.Event, dst []Target) []Target {
 	x := h.current.Load()
 	var ofProject, ofAll []wish
@@ -89,7 +90,7 @@ func (h *Hooks) Match(e *mapping.Event, dst []Target) []Target {
 		} else {
 			next, ofAll = ofAll[0], ofAll[1:]
 		}
-		if hook := next.hook; !hook.since.After(e.Committed) {
+		if hook := next.hook; uint64(e.ID.Commit) >= h.end || !hook.since.After(e.Committed) {
 			dst = append(dst, Target{Hook: hook.ID, Action: next.action, Payload: hook.SendPayload})
 		}
 	}

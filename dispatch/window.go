@@ -253,11 +253,15 @@ func (l *lane) loaded(rows []parking.Row) {
 // restore adds the item of a row.
 func (l *lane) restore(row *parking.Row, now time.Time) {
 	it := restored(row)
+	it.added = now.Add(-max(0, now.Sub(row.Added))) // what the clock does from now on does not count
 	it.excused = l.network.lost(now)
 	l.schedule.add(it)
 	l.stored++
 	if it.state == ready && row.Next.After(now) {
 		it.at = row.Next
+		if latest := now.Add(l.policy.Cap); it.at.After(latest) { // the clock was ahead when it was written
+			it.at = latest
+		}
 		l.schedule.hold(it)
 		heap.Push(&l.waiting, it)
 	}

@@ -108,9 +108,10 @@ type nested struct {
 
 // Due is when the user's action that made the event can be expected to have
 // ended, and the event to be rendered: settle after its commit, or at once if
-// that was longer ago than that when it was received.
+// that was longer ago than that when it was received. A commit that lies in the
+// future, since the database's clock was set back, is taken for one of just now.
 func (e *Event) Due(settle time.Duration) time.Time {
-	return e.Received.Add(max(0, settle-e.Age))
+	return e.Received.Add(max(0, settle-max(0, e.Age)))
 }
 
 // Bytes is about how much memory the event holds: itself, rows and payload, with

@@ -124,6 +124,7 @@ func TestDue(t *testing.T) {
 	received := time.Unix(1000, 0)
 	for age, want := range map[time.Duration]time.Duration{
 		0: 250 * time.Millisecond, 100 * time.Millisecond: 150 * time.Millisecond, time.Hour: 0,
+		-time.Hour: 250 * time.Millisecond, // the clock was set back after the commit
 	} {
 		e := Event{Received: received, Age: age}
 		if got := e.Due(250 * time.Millisecond).Sub(received); got != want {

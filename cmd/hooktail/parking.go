@@ -151,7 +151,7 @@ func (p *parkingRoom) expire(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
-		n, err := p.store.Expire(ctx, time.Now().Add(-p.retention))
+		n, err := p.store.Expire(ctx, p.retention)
 		switch {
 		case ctx.Err() != nil:
 			return

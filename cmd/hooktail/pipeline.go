@@ -217,7 +217,7 @@ func (p *pipeline) applyHooks(part *cdc.Part) error {
 			tuple = change.Old
 		}
 		if err := p.hooks.Apply(dispatch.RowChange{
-			Table: table, Deleted: deleted, Row: row{change.Relation, tuple}, Committed: part.Time,
+			Table: table, Deleted: deleted, Row: row{change.Relation, tuple}, Committed: part.Time, Commit: uint64(part.Commit),
 		}); err != nil {
 			return err
 		}

@@ -123,12 +123,13 @@ func (s *Store) change(ctx context.Context, f Filter, where string, args []any, 
 // expireRows bounds the transactions of Expire.
 const expireRows = 10_000
 
-// Expire deletes the deliveries that died before that time, by the clock of the
-// database, some at a time. n is how many, also with an error.
-func (s *Store) Expire(ctx context.Context, before time.Time) (n int64, err error) {
+// Expire deletes the deliveries that died longer ago than that, some at a time. The
+// clock of the database alone decides, by which they died. n is how many, also
+// with an error.
+func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err error) {
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE ctid = ANY (ARRAY(
-			SELECT ctid FROM {parked} WHERE state = 'dead' AND dead_at < $1 ORDER BY dead_at LIMIT $2 FOR UPDATE SKIP LOCKED))`), before, expireRows)
+			SELECT ctid FROM {parked} WHERE state = 'dead' AND dead_at < now() - make_interval(secs => $1) ORDER BY dead_at LIMIT $2 FOR UPDATE SKIP LOCKED))`), age.Seconds(), expireRows)
 		n += tag.RowsAffected()
 		if err != nil || tag.RowsAffected() < expireRows {
 			return n, wrap(err, "expire dead deliveries")

@@ -1,0 +1,63 @@
+package dispatch
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// TestClockSetBackAfterLoad: what is committed after the load by a clock that was
+// set back an hour is for the hooks that were loaded, and makes hooks.
+func TestClockSetBackAfterLoad(t *testing.T) {
+	db := cdctest.Postgres(t).LabelStudio(t)
+	db.Exec(t, "UPDATE webhook SET is_active = false WHERE id > 1")
+	db.Exec(t, "UPDATE webhook SET created_at = now() - interval '1 minute'")
+	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
+	if err := h.Load(t.Context(), db.Connect(t)); err != nil {
+		t.Fatal(err)
+	}
+	past := time.Now().Add(-time.Hour)
+	e := &mapping.Event{Action: mapping.AnnotationCreated, Organization: 1, Project: 1, Committed: past}
+	if got := targets(h.Match(e, nil)); got != "" {
+		t.Errorf("matches of what was committed before the hook was made: %s", got)
+	}
+	e.ID.Commit = theEnd().Commit - 1
+	apply(t, h, RowChange{Table: Webhook, Row: hookRow(2, "http://x/"), Committed: past, Commit: uint64(e.ID.Commit) - 1})
+	if got, want := targets(h.Match(e, nil)), "1:ANNOTATION_CREATED 2:ANNOTATION_CREATED"; got != want {
+		t.Errorf("matches after the clock was set back: %s, want %s", got, want)
+	}
+}
+
+// TestClockSetBackWhileParked: what was parked by a clock that was a year ahead is
+// not kept waiting until then, and keeps its place in the order.
+func TestClockSetBackWhileParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, ahead := newFakeStore(), time.Now().AddDate(1, 0, 0)
+		for n := range 3 {
+			key := parking.Key{Hook: 1, Event: makeEvent(n, 7).ID}
+			row := parking.Row{Key: key, Action: mapping.AnnotationCreated, Project: 1, Task: 7, Body: []byte("{}"), Bytes: 2, State: parking.Parked, Attempts: 4, Added: ahead, Committed: ahead}
+			if n == 0 {
+				row.Next = ahead.Add(time.Minute)
+			}
+			store.rows[key] = row
+		}
+		var got []string
+		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+			got = append(got, r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
+			return answerWith(200), nil
+		}, hostRow(1))
+		backlogs, _ := store.backlogs(t.Context())
+		b.Restore(backlogs, nil)
+		time.Sleep(time.Hour + time.Minute) //nolint:forbidigo // of the bubble
+		if want := strings.Join(ids(0, 2), " "); strings.Join(got, " ") != want {
+			t.Errorf("sent %v within an hour, want %s", got, want)
+		}
+	})
+}
