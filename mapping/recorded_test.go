@@ -171,7 +171,7 @@ func TestRecordedPayloads(t *testing.T) {
 	for _, identity := range []string{"FULL", "DEFAULT"} {
 		t.Run(identity, func(t *testing.T) {
 			s := newSlot(t, identity)
-			o := Options{Profile: Native, SendSecrets: true, Settle: 1}
+			o := Options{Profile: Native, SendSecrets: true, Settle: 1, CountShare: 1000} // exact counts, however slow the machine is
 			mapper, locator, renderer := NewMapper(o), NewLocator(s.pool, o), NewRenderer(s.pool, o)
 			entries, err := os.ReadDir(scenarios)
 			if err != nil {

@@ -81,6 +81,11 @@ func TestNoGapIsSilent(t *testing.T) {
 			change: func(s *scene) { s.db.Exec(t, "UPDATE hooktail.position SET system_id = '1'"); s.annotate() },
 			why:    "the server is another one",
 		},
+		{
+			name: "an older server", kept: true,
+			change: func(s *scene) { s.db.Exec(t, "UPDATE hooktail.position SET timeline = 2"); s.annotate() },
+			why:    "the database is one of before: it is on timeline 1, and was on 2",
+		},
 		{name: "publication dropped", change: (*scene).dropPublication, why: "the publication was dropped"},
 		{name: "publication dropped under it", running: true, change: (*scene).dropPublication, why: "the publication was dropped"},
 		{
