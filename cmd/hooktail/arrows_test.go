@@ -40,6 +40,7 @@ func allowed() map[string]arrows {
 		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
 		mapping      = "mapping"
+		pagetest     = "cmd/hooktail/internal/pagetest"
 		parking      = "dispatch/parking"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
@@ -74,6 +75,7 @@ func allowed() map[string]arrows {
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
+		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		testdata:     {},
 		trouble:      {},

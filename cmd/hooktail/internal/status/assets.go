@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"fmt"
+	"io/fs"
 	"net/http"
-	"path"
 	"time"
 )
 
@@ -16,10 +16,20 @@ var assets embed.FS
 // serveAssets serves the page and what it loads. A browser asks each time whether
 // it has changed: with another version of the program it has.
 func serveAssets(mux *http.ServeMux) {
-	for pattern, name := range map[string]string{
-		"GET /{$}": "page.html", "GET /page.css": "page.css", "GET /page.js": "page.js", "GET /view.js": "view.js", "GET /icon.svg": "icon.svg",
-	} {
-		content, err := assets.ReadFile(path.Join("assets", name))
+	files, err := fs.Sub(assets, "assets")
+	if err != nil {
+		panic(err) // it was built in
+	}
+	names, err := fs.Glob(files, "*")
+	if err != nil {
+		panic(err)
+	}
+	for _, name := range names {
+		pattern := "GET /" + name
+		if name == "page.html" {
+			pattern = "GET /{$}"
+		}
+		content, err := fs.ReadFile(files, name)
 		if err != nil {
 			panic(err) // it was built in
 		}

@@ -79,7 +79,7 @@ func call(h http.Handler, method, target, body string, headers ...string) *httpt
 
 func TestEverythingIsProtected(t *testing.T) {
 	_, h := newStage(Options{Token: token})
-	for _, target := range []string{"/", "/page.js", "/view.js", "/page.css", "/icon.svg", "/status", "/status/deliveries", "/session", "/nowhere"} {
+	for _, target := range []string{"/", "/page.js", "/view.js", "/dialog.js", "/stream.js", "/ask.js", "/page.css", "/icon.svg", "/status", "/status/deliveries", "/session", "/nowhere"} {
 		w := call(h, http.MethodGet, target, "")
 		if (w.Code == http.StatusOK) != (target != "/nowhere") {
 			t.Errorf("%s: %d", target, w.Code)
@@ -105,7 +105,7 @@ func TestPageNeedsNobodyElse(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	for _, script := range []string{"/page.js", "/view.js"} {
+	for _, script := range []string{"/page.js", "/view.js", "/dialog.js", "/stream.js", "/ask.js"} {
 		text := call(h, http.MethodGet, script, "").Body.String()
 		for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "new Function", "localStorage"} {
 			if strings.Contains(text, bad) {

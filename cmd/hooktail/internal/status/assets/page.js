@@ -1,7 +1,9 @@
 // The page: asks /status every two seconds, shows it, and sends what people want done.
+import { ask, post } from "./ask.js";
+import { button, byId, open, sure, toast } from "./dialog.js";
+import { showStream } from "./stream.js";
 import { ago, badge, count, el, failure, indented, put, rate, rows, size, span, verdict, when } from "./view.js";
 
-const byId = (id) => document.getElementById(id);
 const every = 2000;
 const storedEvery = 5000;
 const kept = 200;
@@ -11,29 +13,12 @@ let recent = []; // attempts, the newest first
 let stored = []; // what is parked or dead, as filtered
 let more = false; // there is more of it than is listed
 let storedAt = 0;
-let csrf = ""; // of the session
 let failures = 0; // in a row
 const opened = { stored: 10, recent: 25 }; // how many rows are shown
 let history = []; // deliveries per second
 let leads; // since when
 
 // --- asking -----------------------------------------------------------------
-
-async function ask(path, options = {}) {
-  const answer = await fetch(path, { credentials: "same-origin", cache: "no-store", redirect: "error", ...options });
-  const text = await answer.text();
-  let body;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw new Error(`${answer.status}`);
-  }
-  if (!answer.ok) throw Object.assign(new Error(body.error ?? `${answer.status}`), { status: answer.status });
-  return { body, text };
-}
-
-const post = (path, value) =>
-  ask(path, { method: "POST", headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf }, body: JSON.stringify(value) });
 
 async function poll() {
   try {
@@ -67,7 +52,7 @@ async function poll() {
 
 async function session() {
   const { body } = await ask("/session");
-  csrf = body.csrf ?? "";
+  ask.csrf = body.csrf ?? "";
   recent = []; // to be asked for anew: what may be seen has changed
   report = { ...report, recent: [] };
   const { body: again } = await ask("/status?after=0");
@@ -119,12 +104,12 @@ function show() {
   document.title = `${titleMark()}hooktail`;
   put(byId("about"), `hooktail ${report.version}, for ${span((Date.parse(report.time) - Date.parse(report.started)) / 1000)}`);
   byId("login").hidden = !report.admin || report.authorized;
-  byId("logout").hidden = !report.admin || !report.authorized || !csrf;
+  byId("logout").hidden = !report.admin || !report.authorized || !ask.csrf;
   byId("leading").hidden = report.role !== "leader";
   byId("progress").hidden = !report.progress.length;
   rows(byId("progress"), report.progress, (p) => `${p.what} ${p.hook ?? ""}`, () => el("li"), (node, p) => put(node, p.about));
   if (report.role !== "leader") return;
-  showStream(report.stream);
+  showStream(report.stream, history);
   rows(document.querySelector("#hooks tbody"), report.hooks, (h) => h.id, makeHook, showHook);
   byId("hooks").hidden = !report.hooks.length;
   byId("no-hooks").hidden = report.hooks.length > 0;
@@ -145,27 +130,6 @@ function showStale(fault) {
   byId("fresh").className = "stale";
   put(byId("fresh"), `▲ no answer${report ? ` since ${new Date(report.time).toLocaleTimeString()}` : ""}: ${fault.message}`);
   document.title = "▲ no answer · hooktail";
-}
-
-function figure(node, main, ...rest) {
-  const text = rest.filter(Boolean).join(" · ");
-  if (node.main === main && node.rest === text) return;
-  node.main = main;
-  node.rest = text;
-  node.replaceChildren(el("b", { text: main }), " ", el("small", { text }));
-}
-
-function showStream(s) {
-  figure(byId("lag"), span(s.lag_seconds), s.lag_bytes === null ? "" : size(s.lag_bytes), s.connected ? "" : "▲ not connected");
-  figure(byId("rate"), `${rate(s.delivered_per_second)}/s`);
-  figure(byId("position"), s.confirmed, `slot ${s.slot}`, s.open_transactions ? `${count(s.open_transactions)} open` : "");
-  byId("position").classList.toggle("mono", true);
-  figure(byId("heartbeat"), span(s.heartbeat_seconds), s.heartbeat_age_seconds === null ? "" : `${span(s.heartbeat_age_seconds)} ago`, s.reconnects ? `${s.reconnects} reconnects` : "");
-  const left = s.lost ? "▲ the slot is lost" : s.safe_bytes === -1 ? "no limit: it can fill the disk" : s.safe_bytes === null ? "" : `${size(s.safe_bytes)} until it is lost`;
-  figure(byId("disk"), s.retained_bytes === null ? "–" : size(s.retained_bytes), left);
-  figure(byId("memory"), size(s.lane_bytes), "in the lanes", `${size(s.queue_bytes)} of rows`);
-  const top = Math.max(1, ...history);
-  byId("spark").firstElementChild.setAttribute("points", history.map((v, i) => `${(120 * i) / 59},${(19 - (18 * v) / top).toFixed(1)}`).join(" "));
 }
 
 function cell(cls, label) {
@@ -239,20 +203,6 @@ function showActions(node, h) {
   node.wanted = wanted.join();
   const words = { pause: "Pause", resume: "Resume", ping: "Ping", redrive: "Redrive dead", discard: "Discard dead" };
   node.replaceChildren(...wanted.map((what) => button(words[what], `${words[what]}: hook ${h.id}`, () => act({ do: what, hook: h.id }))));
-}
-
-function button(text, label, run) {
-  const b = el("button", { type: "button", text, "aria-label": label });
-  b.addEventListener("click", async () => {
-    b.disabled = true;
-    try {
-      await run();
-    } catch (fault) {
-      toast(fault.message, true);
-    }
-    b.disabled = false;
-  });
-  return b;
 }
 
 // --- filters ----------------------------------------------------------------
@@ -415,14 +365,6 @@ function details(a) {
 
 // --- doing ------------------------------------------------------------------
 
-let toastTimer;
-function toast(text, bad = false) {
-  put(byId("toast"), text);
-  byId("toast").className = bad ? "fault" : "";
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => put(byId("toast"), ""), bad ? 12000 : 6000);
-}
-
 async function act(a) {
   if (a.do === "discard" || (a.do === "redrive" && !a.event)) {
     const { body } = await post("/act", { ...a, dry_run: true });
@@ -450,24 +392,6 @@ async function payload(query, title) {
   open("show-dialog", { "show-title": `Payload of ${title}`, "show-text": "" });
   put(byId("show-body"), indented(text));
 }
-
-function open(id, texts = {}) {
-  for (const [name, text] of Object.entries(texts)) put(byId(name), text);
-  byId(id).showModal();
-}
-
-// sure asks a person, and is true for a yes.
-function sure(title, text, yes) {
-  open("ask-dialog", { "ask-title": title, "ask-text": text, "ask-yes": yes });
-  const dialog = byId("ask-dialog");
-  return new Promise((done) => {
-    byId("ask-yes").onclick = () => dialog.close("yes");
-    dialog.returnValue = "";
-    dialog.onclose = () => done(dialog.returnValue === "yes");
-  });
-}
-
-for (const b of document.querySelectorAll("dialog .close")) b.addEventListener("click", () => b.closest("dialog").close(""));
 
 byId("login").addEventListener("click", () => {
   byId("login-form").reset();

@@ -76,6 +76,7 @@ export function rows(parent, items, keyOf, make, update) {
 }
 
 const number = new Intl.NumberFormat("en");
+const together = new Intl.ListFormat("en");
 export const count = (n) => number.format(n);
 
 export function rate(n) {
@@ -155,7 +156,7 @@ export function verdict(report) {
   const parts = [];
   if (bad.length) {
     const groups = Map.groupBy(bad, (h) => h.state);
-    const named = [...groups].map(([state, hooks]) => `${hooks.slice(0, 6).map((h) => h.id).join(", ")}${hooks.length > 6 ? " …" : ""} ${state}`).join("; ");
+    const named = [...groups].map(([state, hooks]) => `${together.format(hooks.slice(0, 6).map((h) => `${h.id}`))}${hooks.length > 6 ? " …" : ""} ${state}`).join(", ");
     parts.push(`${bad.length} of ${served} ${served === 1 ? "hook" : "hooks"} ${bad.length === 1 ? "needs" : "need"} you: ${named}`);
   } else {
     parts.push(served === 0 ? "No hook is served" : served === 1 ? "The hook is in order" : `All ${served} hooks are in order`);

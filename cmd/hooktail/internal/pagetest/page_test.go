@@ -1,0 +1,248 @@
+//go:build external
+
+package pagetest
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
+
+const token = "correct-horse-battery"
+
+// hostile is markup that would run a script wherever it is taken for markup.
+const hostile = `"><script>window.pwned=1</script><img src=x onerror=window.pwned=1><a href="javascript:window.pwned=1">`
+
+// scene is a program with hooks of all kinds.
+type scene struct {
+	db *cdctest.Database
+	p  *proctest.Program
+}
+
+// newScene makes the hooks and runs the program: 1 is healthy, 2 answers with
+// markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup.
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/h/1") {
+			_, _ = w.Write([]byte("thank you")) // the sender may have gone
+			return
+		}
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		_, _ = w.Write([]byte(hostile))
+	}))
+	t.Cleanup(receiver.Close)
+	db := cdctest.Postgres(t).LabelStudio(t)
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	for id, url := range []string{1: receiver.URL + "/h/1?key=hush-hush", 2: receiver.URL + "/h/2", 3: receiver.URL + "/h/3/" + hostile, 4: "javascript:window.pwned=1"} {
+		if url != "" {
+			db.Exec(t, `INSERT INTO webhook (id, url, organization_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+				VALUES ($1, $2, 1, true, $3, '{"X-Key": "opensesame"}', true, now() - interval '1 day', now())`, id, url, id < 4)
+		}
+	}
+	db.Exec(t, `INSERT INTO webhook_action (webhook_id, action) VALUES (4, $1), (4, 'ANNOTATION_CREATED')`, hostile)
+	return &scene{db: db, p: proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_ADMIN_TOKEN="+token)}
+}
+
+// annotate makes so many annotations, each of another task.
+func (s *scene) annotate(t *testing.T, n int) {
+	t.Helper()
+	s.db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
+		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+		SELECT '[]', id, project_id, 1, 1, false, false, now(), now(), '{}', 0, false FROM task ORDER BY id LIMIT $1`, n)
+}
+
+// row is the selector of a hook's row.
+func row(hook int) string { return fmt.Sprintf("#hooks tbody tr:nth-child(%d)", hook) }
+
+// TestWithChromiumThePage goes through the page as an operator does, in one browser.
+func TestWithChromiumThePage(t *testing.T) {
+	s := newScene(t)
+	b := startBrowser(t)
+	b.size(1280, 900)
+	b.run(`window.location.href = "http://` + s.p.Ops + `/"`)
+
+	b.waitText("#role", "leader")
+	b.waitText(row(1), "live")
+	b.waitText("#no-recent", "Nothing has been sent")
+	b.run("window.loaded = 1")
+
+	s.annotate(t, 8)
+	b.waitText(row(1)+" td:nth-child(3)", "8") // delivered
+	b.waitText(row(2), "failing")
+	b.waitText(row(4), "refused")
+	b.waitText("#verdict", "hooks need you")
+	b.wait("document.title", "▲")
+	b.wait("document.querySelectorAll('#recent details').length >= 10", "true")
+	b.wait("window.loaded", "1") // all that without loading anew
+
+	t.Run("filter", func(t *testing.T) { filter(t, b) })
+	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
+	t.Run("looks", func(t *testing.T) { looks(t, b) })
+	if said := b.said(); len(said) > 0 {
+		t.Errorf("the console says %q", said)
+	}
+	t.Run("act", func(t *testing.T) { act(t, b) })
+	t.Run("narrow, logged in", func(t *testing.T) { looks(t, b) })
+	nothingRuns(t, b)
+	b.askedOnly(s.p.Ops)
+	text := b.eval("document.documentElement.outerHTML")
+	for _, secret := range []string{"hush-hush", "opensesame", token} {
+		if strings.Contains(text, secret) {
+			t.Errorf("the page has the secret %s", secret)
+		}
+	}
+}
+
+func filter(t *testing.T, b *browser) {
+	b.t = t
+	outcomes := `[...new Set([...document.querySelectorAll("#recent .outcome")].map(e => e.innerText))].sort().join()`
+	b.wait(outcomes, "delivered,retried")
+	set := func(name, value string) {
+		b.run(fmt.Sprintf(`const s = document.querySelector("#filter select[name=%s]"); s.value = %q; s.dispatchEvent(new Event("change", {bubbles: true}))`, name, value))
+	}
+	set("outcome", "delivered")
+	b.wait(outcomes, "delivered")
+	if got := b.eval(outcomes); got != "delivered" {
+		t.Errorf("outcomes %s", got)
+	}
+	set("hook", "2")
+	b.waitText("#no-recent", "None of the last deliveries")
+	set("outcome", "retried")
+	b.wait(`[...new Set([...document.querySelectorAll("#recent .hook")].map(e => e.textContent))].join("+")`, "2")
+	b.wait("location.hash", "hook=2&outcome=retried")
+	set("action", "ANNOTATION_CREATED")
+	b.wait(`document.querySelectorAll("#recent details").length > 0`, "true")
+	b.click("#clear")
+	b.wait(outcomes, "delivered,retried")
+	b.wait(`location.hash + "."`, ".")
+	b.click(row(1) + " button.plain")
+	b.wait("document.querySelector('#filter select').value", "1")
+	b.click("#clear")
+}
+
+// nothingRuns: what others wrote is shown as it is, and is no script.
+func nothingRuns(t *testing.T, b *browser) {
+	b.t = t
+	b.waitText(row(2)+" td.error", "<script>window.pwned=1</script>")
+	b.waitText(row(4), "(no usable URL)")
+	b.waitText(row(4)+" td.which", `<img src=x onerror=window.pwned=1>`)
+	b.run(`for (const d of document.querySelectorAll("#recent details")) d.open = true`)
+	b.wait(`document.querySelector("#recent .more").innerText`, "X-Key: ***")
+	for expression, want := range map[string]string{
+		"typeof window.pwned": "undefined",
+		`document.querySelectorAll("main img, main script").length`:    "0",
+		`document.querySelectorAll("a[href^='javascript:']").length`:   "0",
+		`document.querySelectorAll("[onerror], [onclick]").length`:     "0",
+		`document.querySelector("script:not([src])")`:                  "null",
+		`document.querySelector("#recent").innerText.includes("hush")`: "false",
+	} {
+		if got := b.eval(expression); got != want {
+			t.Errorf("%s is %s, want %s", expression, got, want)
+		}
+	}
+}
+
+// looks: nothing is wider than a phone, in light and dark, and each state has a word.
+func looks(t *testing.T, b *browser) {
+	b.t = t
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		for _, width := range []int64{320, 390, 760, 761, 1000, 1100, 1101, 1280, 1920} {
+			b.size(width, 900)
+			if over := b.eval("document.documentElement.scrollWidth - document.documentElement.clientWidth"); over != "0" {
+				t.Errorf("%s, %d wide: %s pixels are beyond the edge", scheme, width, over)
+			}
+		}
+	}
+	dark := b.eval("getComputedStyle(document.documentElement).backgroundColor")
+	b.scheme("light")
+	if light := b.eval("getComputedStyle(document.documentElement).backgroundColor"); light == dark {
+		t.Errorf("the ground is %s in light and dark", light)
+	}
+	if bare := b.eval(`[...document.querySelectorAll(".state")].filter(e => !e.innerText.trim() || !e.querySelector("svg")).length`); bare != "0" {
+		t.Errorf("%s states have no word or no shape", bare)
+	}
+	for _, nameless := range []string{
+		`[...document.querySelectorAll("button, select, input")].filter(e => e.checkVisibility() && !(e.ariaLabel || e.innerText.trim() || e.labels?.length)).length`,
+		`document.querySelectorAll("table:not([aria-labelledby])").length`,
+	} {
+		if n := b.eval(nameless); n != "0" {
+			t.Errorf("%s is %s", nameless, n)
+		}
+	}
+}
+
+// act: without the token nothing can be done, with it everything.
+func act(t *testing.T, b *browser) {
+	b.t = t
+	if n := b.eval(`document.querySelectorAll("td.act button").length`); n != "0" {
+		t.Errorf("%s buttons without the token", n)
+	}
+	post := `(body => { window.answered = 0; fetch("/act", {method: "POST", headers: {"Content-Type": "application/json"}, body}).then(r => { window.answered = r.status }) })`
+	b.eval(post + `('{"do": "pause", "hook": 1}')`)
+	b.wait("window.answered", "401")
+
+	b.click("#login")
+	logIn := func(token string) {
+		b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
+	}
+	logIn("wrong-" + token)
+	b.waitText("#login-fault", "not the right one")
+	logIn(token)
+	b.waitText("#logout", "Log out")
+	if cookie := b.eval("document.cookie + '.'"); cookie != "." {
+		t.Errorf("a script can read the cookie %s", cookie)
+	}
+	b.eval(post + `('{"do": "pause", "hook": 1}')`) // a session alone does not do: its word is missing
+	b.wait("window.answered", "403")
+	var said []string
+	proctest.WaitFor(t, func() error {
+		if said = append(said, b.said()...); len(said) < 3 {
+			return fmt.Errorf("the console says %q, want the three refusals", said)
+		}
+		return nil
+	})
+	if len(said) > 3 {
+		t.Errorf("the console says more than the three refusals: %q", said)
+	}
+
+	b.click(row(1) + " td.act button") // pause
+	b.waitText(row(1), "paused")
+	b.click(row(1) + " td.act button") // resume
+	b.waitText(row(1), "live")
+	b.click(row(1) + " td.act button:nth-child(2)") // ping
+	b.waitText("#show-title", "hook 1 answered 200")
+	b.waitText("#show-body", "thank you")
+	b.click("#show-dialog .close")
+
+	b.waitText("#stored", "dead") // 422 five times
+	b.click("#stored tbody tr td.act button")
+	b.waitText("#show-body", `"action": "ANNOTATION_CREATED"`)
+	b.click("#show-dialog .close")
+	b.waitText(row(4), "Discard dead")
+	b.click(row(4) + " td.act button[aria-label^='Discard']")
+	b.waitText("#ask-title", "Discard 8 deliveries?")
+	b.click("#ask-dialog .close")
+	b.click(row(4) + " td.act button[aria-label^='Discard']")
+	b.click("#ask-yes")
+	b.waitText("#toast", "8 deliveries discarded")
+	b.waitText(row(4)+" td.dead", "0")
+
+	b.run(`document.querySelector("#recent details").open = true`)
+	b.click("#recent .more button") // of a payload that is remembered
+	b.waitText("#show-body", `"action":`)
+	b.click("#show-dialog .close")
+	if said := b.said(); len(said) > 0 {
+		t.Errorf("the console says %q", said)
+	}
+}
