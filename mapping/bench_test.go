@@ -63,3 +63,26 @@ func BenchmarkRender(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/event")
 	b.ReportMetric(float64(size)/float64(n), "B/body")
 }
+
+// TestEventsAllocateOneEach: the event itself, and nothing per row or column.
+func TestEventsAllocateOneEach(t *testing.T) {
+	s := newSchema(fullKey)
+	var changes []cdc.Change
+	for i := range 100 {
+		a := annotationRow(i+1, i+1, 1, t2, false)
+		changes = append(changes, s.update("task_completion", a.with(3, t1), a))
+	}
+	part := parts(1, changes)[0]
+	m, events, commit := NewMapper(Options{}), []*Event(nil), cdc.LSN(0)
+	n := testing.AllocsPerRun(50, func() {
+		commit++
+		part.Commit = commit
+		var err error
+		if events, err = m.Events(part, events[:0]); err != nil || len(events) != len(changes) {
+			t.Fatal(len(events), err)
+		}
+	})
+	if most := float64(len(changes) + 2); n > most {
+		t.Errorf("%v allocations for %d events, want %v at most", n, len(changes), most)
+	}
+}

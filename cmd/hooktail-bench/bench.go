@@ -64,7 +64,7 @@ func measure(ctx context.Context, o options, stdout, progress io.Writer) (err er
 		}
 	}
 	fmt.Fprintf(progress, "%s in all\n", time.Since(began).Round(time.Second))
-	return errors.Join(err, b.results.print(stdout))
+	return errors.Join(err, b.results.print(stdout), b.results.insert(o.into))
 }
 
 // scenario runs one of them on a server of its own.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -103,6 +105,46 @@ func TestTableJudgesTheMedianOfTheRatios(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the table lacks %s\n%s", want, &out)
 		}
+	}
+}
+
+// TestTableIsPutBetweenTheMarks: of the page that is in the repository all else stays.
+func TestTableIsPutBetweenTheMarks(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "performance.md")
+	if err := os.WriteFile(name, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := newResults("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSample("backlog", hooktail, "", 0)
+	s.set("peak_mib", 40)
+	if err := r.add(s); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.insert(name); err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, _ := strings.Cut(string(page), tableBegins)
+	_, after, _ := strings.Cut(string(page), tableEnds)
+	if want := before + tableBegins + r.table() + tableEnds + after; string(got) != want {
+		t.Errorf("the page is\n%s", got)
+	}
+	if err := os.WriteFile(name, []byte("# Performance\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.insert(name); err == nil {
+		t.Error("a page without marks is no error")
 	}
 }
 

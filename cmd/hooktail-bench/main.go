@@ -57,6 +57,7 @@ type options struct {
 	soak      time.Duration // of the scenario of that name
 	rate      int           // events a second of the soak
 	json      string        // file for the repetitions; "": none
+	into      string        // file whose table is replaced; "": none
 	profile   string        // folder for CPU profiles; "": none
 	env       []string      // of hooktail, on top
 }
@@ -71,6 +72,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	flags.DurationVar(&o.soak, "soak", 30*time.Minute, "how long the scenario soak goes on")
 	flags.IntVar(&o.rate, "rate", 100, "annotations a second of the scenario soak")
 	flags.StringVar(&o.json, "json", "", "write each repetition to this `file`, one JSON object a line")
+	flags.StringVar(&o.into, "into", "", "put the table between the marks in this `file` as well, docs/performance.md")
 	flags.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles of hooktail into this `folder`; they slow it down")
 	env := flags.String("env", "", "`variables` for hooktail on top of the scenarios', NAME=VALUE, separated by blanks")
 	flags.Usage = func() {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 )
 
 // line is a row of the table: what hooktail has to be measured against.
@@ -68,17 +70,48 @@ func lines() []line {
 	}
 }
 
-// print writes the table in Markdown. What was not measured is not in it.
-func (r *results) print(to io.Writer) error {
-	if len(r.samples) == 0 {
-		return nil
-	}
+// table is all that was measured, in Markdown.
+func (r *results) table() string {
 	text := r.machine() + "\n\n| | beside | hooktail | ratio | bound | |\n|---|---|---|---|---|---|\n"
 	for _, l := range lines() {
 		text += r.row(l)
 	}
-	_, err := io.WriteString(to, text)
+	return text
+}
+
+// print writes the table, if anything was measured.
+func (r *results) print(to io.Writer) error {
+	if len(r.samples) == 0 {
+		return nil
+	}
+	_, err := io.WriteString(to, r.table())
 	return err
+}
+
+// The marks in a file that the table stands between.
+const (
+	tableBegins = "<!-- bench -->\n"
+	tableEnds   = "<!-- /bench -->\n"
+)
+
+// insert puts the table into the file of that name, in the place of the one before.
+func (r *results) insert(name string) error {
+	if name == "" || len(r.samples) == 0 {
+		return nil
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return fmt.Errorf("insert table: %w", err)
+	}
+	before, rest, begins := strings.Cut(string(text), tableBegins)
+	_, after, ends := strings.Cut(rest, tableEnds)
+	if !begins || !ends {
+		return fmt.Errorf("insert table: %s lacks the marks %q and %q", name, tableBegins, tableEnds)
+	}
+	if err := os.WriteFile(name, []byte(before+tableBegins+r.table()+tableEnds+after), 0o644); err != nil {
+		return fmt.Errorf("insert table: %w", err)
+	}
+	return nil
 }
 
 func (r *results) row(l line) string {
