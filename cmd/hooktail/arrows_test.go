@@ -44,6 +44,7 @@ func allowed() map[string]arrows {
 		parking      = "dispatch/parking"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
+		release      = "cmd/hooktail/internal/release"
 		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
 		testdata     = "testdata"
@@ -77,6 +78,7 @@ func allowed() map[string]arrows {
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
+		release:      {},
 		testdata:     {},
 		trouble:      {},
 	}

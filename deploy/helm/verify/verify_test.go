@@ -1,0 +1,234 @@
+// Package verify holds the chart beside it against what will read it: Helm, the
+// types of Kubernetes, its Pod Security Standards, and hooktail's configuration. It
+// is a module of its own, so that the program does not depend on any of them:
+//
+//	cd deploy/helm/verify && go test .
+package verify
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	apps "k8s.io/api/apps/v1"
+	core "k8s.io/api/core/v1"
+	networking "k8s.io/api/networking/v1"
+	policy "k8s.io/api/policy/v1"
+	"k8s.io/pod-security-admission/api"
+	podsecurity "k8s.io/pod-security-admission/policy"
+	"sigs.k8s.io/yaml"
+
+	"github.com/hooktail/hooktail/config"
+)
+
+const chart = "../hooktail"
+
+// everything turns on what is off by default.
+const everything = `
+replicas: 3
+memory: 128
+grace: 30
+setup: true
+image: {repository: registry.example.com/hooktail, digest: "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", pullSecrets: [{name: registry}]}
+secrets:
+  HOOKTAIL_SECRET_KEY: {secret: hooktail, key: secret-key}
+env: {HOOKTAIL_PROFILE: native, HOOKTAIL_MAX_ATTEMPTS: 5, HOOKTAIL_SEND_SECRETS: true}
+podMonitor: {enabled: true, labels: {release: prometheus}}
+networkPolicy: {enabled: true, from: [{namespaceSelector: {matchLabels: {name: monitoring}}}]}
+podAnnotations: {example.com/team: data}
+podLabels: {team: data}
+nodeSelector: {kubernetes.io/os: linux}
+tolerations: [{key: database, operator: Exists}]
+affinity: {podAntiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: kubernetes.io/hostname, labelSelector: {matchLabels: {team: data}}}]}}
+`
+
+// TestLint: Helm's linter, strictly.
+func TestLint(t *testing.T) {
+	for _, values := range []string{"", everything} {
+		for _, m := range lint.AllWithKubeVersion(chart, read(t, values), "default", nil).Messages {
+			if m.Severity > support.InfoSev {
+				t.Errorf("%s", m)
+			}
+		}
+	}
+}
+
+// TestRendered: every object has only fields that its kind has, its pods are
+// restricted in the sense of the Pod Security Standards, and what it gives the
+// program as a configuration is one.
+func TestRendered(t *testing.T) {
+	for _, c := range []struct {
+		name, values string
+		kinds        string
+	}{
+		{"defaults", "", "Deployment PodDisruptionBudget"},
+		{"everything", everything, "Deployment NetworkPolicy PodDisruptionBudget PodMonitor"},
+		{"alone", "replicas: 1", "Deployment"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := render(t, read(t, c.values))
+			if got := strings.Join(r.kinds, " "); got != c.kinds {
+				t.Errorf("kinds = %s, want %s", got, c.kinds)
+			}
+			restricted(t, r.deployment)
+			configured(t, r.deployment)
+			connected(t, r)
+		})
+	}
+}
+
+// rendered are the objects of a release.
+type rendered struct {
+	kinds      []string
+	deployment apps.Deployment
+	budget     policy.PodDisruptionBudget
+	network    networking.NetworkPolicy
+	monitor    monitoring.PodMonitor
+}
+
+func read(t *testing.T, values string) map[string]any {
+	t.Helper()
+	parsed := map[string]any{}
+	if err := yaml.Unmarshal([]byte(values), &parsed); err != nil {
+		t.Fatal(err)
+	}
+	return parsed
+}
+
+func render(t *testing.T, values map[string]any) rendered {
+	t.Helper()
+	c, err := loader.LoadDir(chart)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release := chartutil.ReleaseOptions{Name: "webhooks", Namespace: "labelstudio", IsInstall: true}
+	all, err := chartutil.ToRenderValues(c, values, release, chartutil.DefaultCapabilities)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := engine.Engine{Strict: true}.Render(c, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r rendered
+	for _, name := range []string{"deployment", "networkpolicy", "poddisruptionbudget", "podmonitor"} {
+		path := "hooktail/templates/" + name + ".yaml"
+		text := files[path]
+		delete(files, path)
+		if strings.TrimSpace(text) == "" {
+			continue
+		}
+		into := map[string]any{"deployment": &r.deployment, "networkpolicy": &r.network, "poddisruptionbudget": &r.budget, "podmonitor": &r.monitor}[name]
+		if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+			t.Fatalf("%s: %v\n%s", path, err, text)
+		}
+		var object struct{ Kind string }
+		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+			t.Fatal(err)
+		}
+		r.kinds = append(r.kinds, object.Kind)
+	}
+	delete(files, "hooktail/templates/NOTES.txt")
+	delete(files, "hooktail/templates/_helpers.tpl")
+	for path := range files {
+		t.Errorf("no test knows %s", path)
+	}
+	return r
+}
+
+// restricted evaluates the pod as the admission of a namespace does that enforces
+// the level "restricted".
+func restricted(t *testing.T, d apps.Deployment) {
+	t.Helper()
+	evaluator, err := podsecurity.NewEvaluator(podsecurity.DefaultChecks(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
+	pod := d.Spec.Template
+	result := podsecurity.AggregateCheckResults(evaluator.EvaluatePod(level, &pod.ObjectMeta, &pod.Spec))
+	if !result.Allowed {
+		t.Errorf("not restricted: %s", result.ForbiddenDetail())
+	}
+	if c := pod.Spec.Containers[0]; c.SecurityContext.ReadOnlyRootFilesystem == nil || !*c.SecurityContext.ReadOnlyRootFilesystem {
+		t.Error("the root file system can be written")
+	}
+}
+
+// configured loads the environment of the container as the program does, with the
+// secrets where they are mounted, and compares it with what the pod is given.
+func configured(t *testing.T, d apps.Deployment) {
+	t.Helper()
+	pod := d.Spec.Template.Spec
+	c := pod.Containers[0]
+	root := t.TempDir()
+	for _, source := range pod.Volumes[0].Projected.Sources {
+		item := source.Secret.Items[0]
+		value := "postgres://127.0.0.1/none"
+		if item.Key == "secret-key" {
+			value = strings.Repeat("0f", 32)
+		}
+		if err := os.WriteFile(filepath.Join(root, item.Path), []byte(value), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var environ []string
+	for _, e := range c.Env {
+		environ = append(environ, e.Name+"="+strings.Replace(e.Value, c.VolumeMounts[0].MountPath, root, 1))
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		t.Fatalf("configuration: %v", err)
+	}
+	if killed := time.Duration(*pod.TerminationGracePeriodSeconds) * time.Second; killed <= cfg.Grace {
+		t.Errorf("the pod is killed after %s, a stop takes up to %s", killed, cfg.Grace)
+	}
+	limit := c.Resources.Limits.Memory().Value()
+	if limit < 2*int64(cfg.Memory) || c.Resources.Requests.Memory().Value() != limit {
+		t.Errorf("memory: request %s, limit %s, HOOKTAIL_MEMORY=%d", c.Resources.Requests.Memory(), c.Resources.Limits.Memory(), cfg.Memory)
+	}
+	if want := ":8484"; cfg.HTTPAddr != want || c.Ports[0].ContainerPort != 8484 {
+		t.Errorf("the program listens on %s, the container's port is %d", cfg.HTTPAddr, c.Ports[0].ContainerPort)
+	}
+	for name, probe := range map[string]*core.Probe{"/livez": c.LivenessProbe, "/readyz": c.ReadinessProbe} {
+		if probe.HTTPGet.Path != name || probe.HTTPGet.Port.String() != c.Ports[0].Name {
+			t.Errorf("the probe of %s asks %s at %s", name, probe.HTTPGet.Path, &probe.HTTPGet.Port)
+		}
+	}
+}
+
+// connected: the selectors of all objects are labels of the pods.
+func connected(t *testing.T, r rendered) {
+	t.Helper()
+	labels := r.deployment.Spec.Template.Labels
+	for kind, selector := range map[string]map[string]string{
+		"Deployment":          r.deployment.Spec.Selector.MatchLabels,
+		"NetworkPolicy":       r.network.Spec.PodSelector.MatchLabels,
+		"PodMonitor":          r.monitor.Spec.Selector.MatchLabels,
+		"PodDisruptionBudget": budgetLabels(r.budget),
+	} {
+		for name, value := range selector {
+			if labels[name] != value {
+				t.Errorf("%s selects %s=%s, the pods have %q", kind, name, value, labels[name])
+			}
+		}
+	}
+	if len(r.monitor.Spec.PodMetricsEndpoints) > 0 && *r.monitor.Spec.PodMetricsEndpoints[0].Port != r.deployment.Spec.Template.Spec.Containers[0].Ports[0].Name {
+		t.Errorf("the PodMonitor asks the port %s", *r.monitor.Spec.PodMetricsEndpoints[0].Port)
+	}
+}
+
+func budgetLabels(b policy.PodDisruptionBudget) map[string]string {
+	if b.Spec.Selector == nil {
+		return nil
+	}
+	return b.Spec.Selector.MatchLabels
+}
