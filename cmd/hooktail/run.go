@@ -53,8 +53,8 @@ type sidecar struct {
 	board      *board
 	tuning
 
-	// started is called, if set, each time that this instance leads and slot and
-	// hooks are there: from then on no change is missed.
+	// started is called once, if set, when this instance leads and slot and hooks
+	// are there: from then on no change is missed.
 	started func(opsAddr string)
 }
 

@@ -118,6 +118,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 	})
 	if s.started != nil {
 		s.started(ops)
+		s.started = nil
 	}
 	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops)
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -198,6 +199,7 @@ const takeover = 2 * time.Second
 func TestLeaderLosesItsLock(t *testing.T) {
 	t.Parallel()
 	p := startPair(t)
+	goroutines := p.goroutines(t)
 	stop := p.writer(t, 5*time.Millisecond)
 	p.receiver.first(t, "A", 0)
 	const rounds = 12
@@ -225,6 +227,29 @@ func TestLeaderLosesItsLock(t *testing.T) {
 		}
 	}
 	p.receiver.check(t, p.finish(t, stop))
+	proctest.WaitFor(t, func() error { // those of idle connections to the receiver end after 30 seconds
+		if n := p.goroutines(t); n > goroutines {
+			return fmt.Errorf("%d goroutines after %d terms, %d before", n, rounds, goroutines)
+		}
+		return nil
+	})
+}
+
+// goroutines is how many the two instances have.
+func (p *pair) goroutines(t *testing.T) int {
+	t.Helper()
+	all := 0
+	for instance, program := range p.instances {
+		_, body := program.Get(t, "/metrics")
+		_, rest, _ := strings.Cut(body, "\ngo_goroutines ")
+		text, _, _ := strings.Cut(rest, "\n")
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatalf("goroutines of %s: %v", instance, err)
+		}
+		all += n
+	}
+	return all
 }
 
 // TestLeaderWithFullLanesLosesItsLock: so does one whose lanes are full and whose
