@@ -228,7 +228,7 @@ func (d *demo) introduce(conn *pgx.Conn, server *throwaway.Server, took time.Dur
 		fmt.Fprintf(w, "  and\t%s\n", redactedURL(d.extra))
 	}
 	if d.opsAddr != "" {
-		fmt.Fprintf(w, "  metrics\thttp://%s/metrics\n", d.opsAddr)
+		fmt.Fprintf(w, "  page\thttp://%s/\n", d.opsAddr)
 	}
 	fmt.Fprintf(w, "  ready\tafter %s\n", took.Round(10*time.Millisecond))
 	_ = w.Flush() // the writer below is the terminal

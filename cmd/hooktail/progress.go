@@ -44,6 +44,10 @@ func (p *tempo) note(stats cdc.Stats, d *dispatch.Dispatcher, now time.Time) {
 		s.delivered += o.Counts.Delivered
 		s.hooks[o.Hook.ID] = hookSample{o.Counts.Delivered, o.Parked}
 	}
+	p.add(s)
+}
+
+func (p *tempo) add(s sample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.samples = append(p.samples, s); len(p.samples) > paceSamples+1 {
