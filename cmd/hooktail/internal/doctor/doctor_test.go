@@ -117,12 +117,12 @@ func illnesses() []illness {
 		{"own tables not granted", sql("REVOKE DELETE ON hooktail.parked FROM hooktail"), "state_schema", failure, "may not use the tables", "GRANT", false},
 		{"adopt not granted", sql("REVOKE UPDATE (is_active) ON webhook FROM hooktail"), "adopt_privilege", note, "may not switch hooks off", "GRANT UPDATE (is_active)", false},
 		{
-			"another server", sql("INSERT INTO hooktail.position (slot, system_id, timeline, end_lsn) VALUES ('SLOT', '1', 1, '0/1') ON CONFLICT (slot) DO UPDATE SET system_id = '1'"),
+			"another server", sql("UPDATE hooktail.position SET system_id = '1'"),
 			"position", failure, "system identifier", "hooktail", true,
 		},
 
-		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail setup", false},
-		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail setup", false},
+		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
+		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail setup", true},
 		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail setup", false},
 		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", note, "truncate", "ALTER PUBLICATION", false},
 		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "hooktail teardown", false},
@@ -150,7 +150,7 @@ func illnesses() []illness {
 			"publication_age", note, "publication hooktail", "hooktail teardown && hooktail setup", true,
 		},
 
-		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail setup", false},
+		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail repair", false},
 		{
 			"slot of another plugin", sql("SELECT pg_drop_replication_slot('SLOT')", "SELECT pg_create_logical_replication_slot('SLOT', 'test_decoding')"),
 			"slot", failure, "test_decoding", "another name", true,

@@ -25,7 +25,7 @@ func lookAtVersion(_ context.Context, x *examination) ([]Finding, error) {
 	case x.version < version17:
 		return one(Note, fmt.Sprintf("PostgreSQL %d cannot carry a slot over to a standby", major),
 			"When a standby is promoted, or a managed service fails over, the slot may not be there. hooktail then stops with exit code 3 and says from where on changes are missing; it never skips them in silence.",
-			"after a promotion: `hooktail setup`, then `hooktail backfill` for the hooks that need what was missed; PostgreSQL 17 and later: failover slots"), nil
+			"after a promotion: `hooktail repair --resend`; PostgreSQL 17 and later have failover slots"), nil
 	}
 	return fine("PostgreSQL %d", major), nil
 }

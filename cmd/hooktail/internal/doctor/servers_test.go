@@ -65,7 +65,7 @@ func TestServerThatIsFull(t *testing.T) {
 		sign{"wal_senders", doctor.Failure, "all 1 WAL senders", "ALTER SYSTEM SET max_wal_senders = 3"},
 		sign{"replication", doctor.Failure, "max_wal_senders", "WAL sender"},
 		sign{"replication_slots", doctor.Failure, "all 1 replication slots", "ALTER SYSTEM SET max_replication_slots = 3"},
-		sign{"slot", doctor.Failure, "does not exist", "hooktail setup"})
+		sign{"slot", doctor.Failure, "does not exist", "hooktail repair"})
 }
 
 // TestServerThatCannotDecode has the wrong wal_level, and then becomes a standby.
@@ -100,7 +100,7 @@ func TestSlotThatIsLost(t *testing.T) {
 	check(t, p.examine(t), sign{"slot", doctor.Warning, "nobody reads it now", "start hooktail"})
 	write(80)
 	p.db.Exec(t, "CHECKPOINT")
-	check(t, p.examine(t), sign{"slot", doctor.Failure, "are missing", "hooktail"})
+	check(t, p.examine(t), sign{"slot", doctor.Failure, "are missing", "hooktail repair"})
 }
 
 // TestStandbys: what a promotion would do to the slot.
@@ -109,7 +109,7 @@ func TestStandbys(t *testing.T) {
 	old := healthy(t)
 	old.db.Exec(t, "SELECT pg_create_physical_replication_slot($1)", "standby_"+old.db.Name)
 	t.Cleanup(func() { old.db.Exec(t, "SELECT pg_drop_replication_slot($1)", "standby_"+old.db.Name) })
-	check(t, old.examine(t), sign{"failover", doctor.Warning, "does not carry the slot over", "hooktail setup"})
+	check(t, old.examine(t), sign{"failover", doctor.Warning, "does not carry the slot over", "hooktail repair"})
 
 	p := private(t, "17", map[string]string{})
 	p.db.Exec(t, "SELECT pg_drop_replication_slot($1)", p.db.Name)
@@ -118,7 +118,7 @@ func TestStandbys(t *testing.T) {
 	p.db.Exec(t, "SELECT pg_create_physical_replication_slot('standby')")
 	check(t, p.examine(t), sign{"failover", doctor.Warning, "failover is false", "(FAILOVER true)"})
 	p.db.Exec(t, "SELECT pg_drop_replication_slot($1)", p.db.Name)
-	p.mend(t, doctor.Finding{Mend: "hooktail setup"})
+	p.mend(t, doctor.Finding{Mend: "hooktail repair"})
 	f, _ := find(p.examine(t), "failover", "synchronized_standby_slots is empty")
 	if f.Severity != doctor.Warning {
 		t.Fatalf("finding %+v", f)

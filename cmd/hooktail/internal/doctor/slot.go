@@ -20,7 +20,7 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 		return one(Failure, gap.Error(), "The changes since are not in the stream any more: hooktail does not run, and never goes on in silence.", mendGap), nil
 	}
 	if err != nil {
-		return faults(err, "It is what keeps the changes until they are delivered.")
+		return x.gone(ctx, err, "It is what keeps the changes until they are delivered.")
 	}
 	disk, err := cdc.ReadDisk(ctx, x.conn, x.Config.Slot)
 	if err != nil {
@@ -47,8 +47,24 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	return fine("%s; %s are left", state, bytes(disk.Safe)), nil
 }
 
+// gone is faults; of a slot or publication that is missing and was there, which setup
+// does not make anew in silence, it says how the gap is mended.
+func (x *examination) gone(ctx context.Context, err error, why string) ([]Finding, error) {
+	found, other := faults(err, why)
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && (fault.Reason == cdc.SlotMissing || fault.Reason == cdc.PublicationMissing) && x.wasRead(ctx) {
+		found[0].Mend = mendGap
+	}
+	return found, other
+}
+
+// wasRead reports whether hooktail has noted how far it has read the slot.
+func (x *examination) wasRead(ctx context.Context) (read bool) {
+	err := x.value(ctx, "SELECT EXISTS (SELECT FROM "+pgx.Identifier{x.Config.StateSchema, "position"}.Sanitize()+" WHERE slot = $1)", []any{x.Config.Slot}, &read)
+	return err == nil && read
+}
+
 // mendGap is what to do about changes that are missing.
-const mendGap = "hooktail teardown && hooktail setup # then `hooktail backfill` for the hooks that need what is missing"
+const mendGap = "hooktail repair --resend # as the owner of the tables; first with --dry-run"
 
 // inactive is for how long nobody has read the slot, 0 where the server does not say.
 func (x *examination) inactive(ctx context.Context) time.Duration {
@@ -90,7 +106,7 @@ func lookAtFailover(ctx context.Context, x *examination) ([]Finding, error) {
 			return fine("no standby has a slot"), nil
 		}
 		return one(Warning, fmt.Sprintf("there are standbys (%d), and PostgreSQL %d does not carry the slot over to them", standbys, x.version/10000), why,
-			"after a promotion: `hooktail setup`, then `hooktail backfill` for what was missed; or upgrade to PostgreSQL 17"), nil
+			"after a promotion: `hooktail repair --resend`; or upgrade to PostgreSQL 17"), nil
 	}
 	if failover == nil || !*failover {
 		severity := Note
