@@ -87,7 +87,7 @@ func aboutStream(s *status.Stream, running bool) [][2]string {
 		lines = append(lines, [2]string{"disk", disk})
 	}
 	if running {
-		lines = append(lines, [2]string{"delivery", fmt.Sprintf("%.1f per second, %s in the lanes, %d transactions open", s.Rate, size(s.LaneBytes), s.Transactions)})
+		lines = append(lines, [2]string{"delivery", fmt.Sprintf("%.1f per second, %s in the lanes, open transactions: %d", s.Rate, size(s.LaneBytes), s.Transactions)})
 	}
 	return lines
 }
