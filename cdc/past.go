@@ -27,6 +27,10 @@ type Past struct {
 
 	Publication Published
 	Gap         *Gap // that was found, and not mended yet; nil: none
+
+	// Seen is what this process itself has read of the server before; nil: nothing. The
+	// rest of Past is kept in the database, and goes back with it when it is restored.
+	Seen *Past
 }
 
 // Published is which tables a publication has, by the identities that the catalog
@@ -44,17 +48,14 @@ const unproven = time.Minute
 func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	var why string
 	var to LSN
-	end, left := history.end(p.Timeline)
+	from, undone := p.undone(slot, history)
 	switch {
 	case p.Gap != nil:
 		return p.Gap
 	case slot.SystemID != p.SystemID:
 		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
-	case slot.Timeline < p.Timeline:
-		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
-	case left && end < p.End:
-		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
-			p.Timeline, end, p.End)
+	case undone != "":
+		why = undone
 	case slot.Confirmed > p.End && (p.Clean || last.time.After(p.Written.Add(unproven)) && last.lsn <= slot.Confirmed):
 		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
 	default:
@@ -63,7 +64,25 @@ func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	if why == "" {
 		return nil
 	}
-	return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At, To: to}
+	return &Gap{Slot: slot.Name, Why: why, From: from.End, Since: from.At, To: to}
+}
+
+// undone says how the database has lost what was delivered, "" if it has not, and
+// what is known of it: by what was written, else by what this process has seen.
+func (p *Past) undone(slot *Slot, history *timelines) (of *Past, why string) {
+	end, left := history.end(p.Timeline)
+	switch {
+	case slot.Timeline < p.Timeline:
+		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
+	case left && end < p.End:
+		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
+			p.Timeline, end, p.End)
+	case p.Seen != nil && p.Seen.SystemID == slot.SystemID:
+		if seen, why := p.Seen.undone(slot, history); why != "" {
+			return seen, why
+		}
+	}
+	return p, why
 }
 
 // Lost says what has gone, in words, or has been away; "" if nothing has.
@@ -171,6 +190,10 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	s.looked = past
 	return nil
 }
+
+// Left is what the stream has read so far, for Past.Seen; nil before its first
+// connection.
+func (s *Stream) Left() *Past { return s.memory() }
 
 // connectedAt is the same as of the last connection, which has found all well.
 func (s *Stream) connectedAt() *Past {

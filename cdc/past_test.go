@@ -104,6 +104,21 @@ func TestPastGap(t *testing.T) {
 	}
 }
 
+// TestPastSeen: what is written goes back with the database, what this process has
+// seen does not.
+func TestPastSeen(t *testing.T) {
+	past := &Past{SystemID: "1", Timeline: 1, End: 40, Seen: &Past{SystemID: "1", Timeline: 1, End: 60}}
+	restored := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 40}
+	got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 50}}}, checkpoint{})
+	want := &Gap{Slot: "s", Why: "the database was restored to a moment before: timeline 1 was left at 0/32, when 0/3C had been delivered", From: 60}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("gap (-want +got):\n%s", diff)
+	}
+	if got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 60}}}, checkpoint{}); got != nil {
+		t.Errorf("a promotion is the gap %v", got)
+	}
+}
+
 // TestPastGapStays: a gap that was found is one until it is mended.
 func TestPastGapStays(t *testing.T) {
 	found := &Gap{Slot: "s", Why: "the slot was dropped", From: 50, Found: time.Now()}

@@ -51,6 +51,7 @@ type sidecar struct {
 	rows       *mapping.Metrics
 	role       *role
 	board      *board
+	seen       *cdc.Past // of the server, in earlier terms; nil: nothing
 	tuning
 
 	// started is called once, if set, when this instance leads and slot and hooks

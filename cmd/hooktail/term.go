@@ -41,7 +41,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	reading.OnHeartbeat = beat.received
 	keep := newKeeper(pool, s.cfg, s.log)
-	reading.Past, reading.OnConnect = keep.positions.read, keep.connected
+	reading.Past, reading.OnConnect = s.remembered(keep), keep.connected
 	stream := cdc.New(reading)
 
 	sender, err := s.sender(parked.signing.of)
@@ -130,6 +130,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 	}
 	wg.Wait()
 	keep.leave(p.stream, context.Cause(work))
+	s.sees(p.stream)
 	if err := context.Cause(work); !errors.Is(err, errStopped) {
 		return err
 	}
