@@ -122,8 +122,8 @@ func illnesses() []illness {
 		},
 
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
-		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail setup", true},
-		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail setup", false},
+		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
+		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail repair", false},
 		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", note, "truncate", "ALTER PUBLICATION", false},
 		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "hooktail teardown", false},
 		{

@@ -15,7 +15,7 @@ import (
 func (x *examination) publication() string { return pgx.Identifier{x.Config.Publication}.Sanitize() }
 
 func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
-	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "What is not published does not reach hooktail, which does not run without. Where changes were missed, setup says so and asks for `hooktail repair`.")
+	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "What is not published does not reach hooktail, which does not run without.")
 	if err != nil {
 		return nil, err
 	}

@@ -47,12 +47,15 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	return fine("%s; %s are left", state, bytes(disk.Safe)), nil
 }
 
-// gone is faults; of a slot or publication that is missing and was there, which setup
-// does not make anew in silence, it says how the gap is mended.
+// gone is faults; of what was there and is not, which setup does not make anew in
+// silence, it says how the gap is mended.
 func (x *examination) gone(ctx context.Context, err error, why string) ([]Finding, error) {
 	found, other := faults(err, why)
-	if fault, ok := errors.AsType[*cdc.Fault](err); ok && (fault.Reason == cdc.SlotMissing || fault.Reason == cdc.PublicationMissing) && x.wasRead(ctx) {
-		found[0].Mend = mendGap
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && x.wasRead(ctx) {
+		switch fault.Reason {
+		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.OperationsMissing:
+			found[0].Mend = mendGap
+		}
 	}
 	return found, other
 }
