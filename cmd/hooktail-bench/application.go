@@ -35,7 +35,7 @@ const (
 // notifies. Nobody empties the outbox, and nobody listens: their readers would come
 // on top.
 func application(ctx context.Context, b *bench) error {
-	n := b.size(1500, 500)
+	n := b.size(1000, 500)
 	ways := []struct{ name, sql string }{
 		{"nothing", plainIdentity}, {"hooktail", ""}, {"outbox", plainIdentity + ";" + outboxTrigger}, {"notify", plainIdentity + ";" + notifyTrigger},
 	}
