@@ -36,7 +36,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		if ctx.Err() != nil {
 			return false, s.unconfirmed()
 		}
-		return false, s.classify(err)
+		return false, s.memory().explain(s.o.Slot, s.classify(err))
 	}
 	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
 	s.note(func(n *Stats) {

@@ -37,9 +37,9 @@ func (g *Gap) Error() string {
 func (g *Gap) Interval() string {
 	s := "changes after " + at(g.From, g.Since)
 	if g.To != 0 {
-		s += " and up to " + at(g.To, g.Until)
+		return s + " and up to " + at(g.To, g.Until) + " are missing"
 	}
-	return s + " are missing"
+	return s + " and until it is repaired are missing"
 }
 
 func at(lsn LSN, t time.Time) string {

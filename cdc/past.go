@@ -21,7 +21,8 @@ type Past struct {
 	At       time.Time // about the same by the clock of the database; zero: not known
 
 	// Clean says that the run ended in order: nothing was confirmed beyond End.
-	// Otherwise it may have confirmed more in the pastEvery after Written.
+	// Otherwise it may have confirmed more, but not later than half of unproven after
+	// Written.
 	Clean   bool
 	Written time.Time // by the clock of the database
 
@@ -38,8 +39,10 @@ type Past struct {
 // taken out and put back has another one.
 type Published map[string]string
 
-// unproven is how long after Past.Written a run that did not end in order may have
-// gone on to confirm. Who keeps the Past writes it several times in that time.
+// unproven is how long after Past.Written a checkpoint has to have been made to prove
+// that a slot behind it was not brought there by a run that did not end in order: twice
+// as long as such a run may go on to confirm (Options.MayConfirm), since checkpoints take
+// a while.
 const unproven = time.Minute
 
 // gap compares what an earlier run has left with what is found now; nil: nothing is

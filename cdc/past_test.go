@@ -164,7 +164,7 @@ func TestPastExplains(t *testing.T) {
 func TestGapSaysWhatToDo(t *testing.T) {
 	gap := &Gap{Slot: "s", Why: "the slot was dropped", From: 0x16B374D848, Since: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
 	for _, want := range []string{
-		`gap in the stream of slot "s": the slot was dropped`, "changes after 16/B374D848 (2026-11-25 12:00:00 UTC) are missing",
+		`gap in the stream of slot "s": the slot was dropped`, "changes after 16/B374D848 (2026-11-25 12:00:00 UTC) and until it is repaired are missing",
 		"`hooktail repair`", "`hooktail repair --resend`",
 	} {
 		if !strings.Contains(gap.Error(), want) {

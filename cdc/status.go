@@ -17,7 +17,7 @@ const finishTimeout = 3 * time.Second
 func (r *reader) next(now time.Time) time.Time {
 	next := r.told.Add(r.s.o.Timeout / 3)
 	soon := now.Add(r.s.o.StatusInterval)
-	if r.s.position.Confirmed() != r.sent {
+	if r.confirmable() != r.sent {
 		soon = r.told.Add(r.s.o.StatusInterval)
 	} else if r.s.position.Outstanding() == 0 {
 		return next
@@ -31,12 +31,21 @@ func (r *reader) next(now time.Time) time.Time {
 // status tells the server the confirmed position if that is due, or wanted at
 // once. It asks for an answer when the server has been silent.
 func (r *reader) status(now time.Time, atOnce bool) error {
-	confirmed := r.s.position.Confirmed()
+	confirmed := r.confirmable()
 	since := now.Sub(r.told)
 	if !atOnce && since < r.s.o.Timeout/3 && (confirmed == r.sent || since < r.s.o.StatusInterval) {
 		return nil
 	}
 	return r.send(now, confirmed, now.Sub(r.heard) >= r.s.o.Timeout/4)
+}
+
+// confirmable is the confirmed position, or the last one that was sent where the
+// server is to be kept there.
+func (r *reader) confirmable() LSN {
+	if r.s.o.MayConfirm != nil && !r.s.o.MayConfirm() {
+		return r.sent
+	}
+	return r.s.position.Confirmed()
 }
 
 func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {
@@ -62,7 +71,7 @@ func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {
 // stream, before which it records what it was told.
 func (r *reader) finish() error {
 	now := time.Now()
-	confirmed := r.s.position.Confirmed()
+	confirmed := r.confirmable()
 	if err := r.send(now, confirmed, false); err != nil {
 		return err
 	}

@@ -45,6 +45,10 @@ type Options struct {
 	// first connection that streams. What contradicts it is a Gap.
 	Past func(ctx context.Context) (*Past, error)
 
+	// MayConfirm is asked before a newer position is confirmed; false keeps the server
+	// at the last one. It is called in the reader's goroutine and must not block.
+	MayConfirm func() bool
+
 	// OnConnect is called on each connection before anything is read, in the
 	// reader's goroutine. An error ends the connection, and if it is or wraps a
 	// Fault or a Gap, the stream.

@@ -20,6 +20,9 @@ import (
 const (
 	// positionEvery is how often the position is written, while the stream runs.
 	positionEvery = 10 * time.Second
+	// confirmWithin is how long after that a newer position may be confirmed: what the
+	// slot was moved by later was not hooktail's doing (cdc.Past).
+	confirmWithin = 30 * time.Second
 	// lookEvery is how often it is made sure that the publication is what it was.
 	lookEvery = 5 * time.Second
 	// lastWords bounds the last writing.
@@ -144,8 +147,9 @@ type keeper struct {
 	pool      *pgxpool.Pool
 	log       *slog.Logger
 
-	mu   sync.Mutex
-	slot *cdc.Slot // as of the last connection; nil before the first
+	mu      sync.Mutex
+	slot    *cdc.Slot // as of the last connection; nil before the first
+	written time.Time // when the position was written last
 }
 
 func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper {
@@ -158,9 +162,27 @@ func (k *keeper) connected(ctx context.Context, slot cdc.Slot) error {
 	k.mu.Lock()
 	k.slot = &slot
 	k.mu.Unlock()
-	return k.positions.write(ctx, &cdc.Past{
+	return k.note(ctx, &cdc.Past{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
 	})
+}
+
+func (k *keeper) note(ctx context.Context, past *cdc.Past) error {
+	begun := time.Now()
+	if err := k.positions.write(ctx, past); err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.written = begun
+	return nil
+}
+
+// mayConfirm reports whether what is written is new enough.
+func (k *keeper) mayConfirm() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return time.Since(k.written) < confirmWithin
 }
 
 // run writes the position every now and then, also where it has not moved: its
@@ -218,7 +240,7 @@ func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) erro
 	}
 	past := &cdc.Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Publication: slot.Published, Clean: clean}
 	past.End, past.At = stream.Position().ConfirmedAt()
-	return k.positions.write(ctx, past)
+	return k.note(ctx, past)
 }
 
 // leave writes the last position of a term that has ended with err, once nothing is

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,8 +12,17 @@ import (
 	"github.com/hooktail/hooktail/config"
 )
 
+// databaseTime is the time by the clock of the database.
+func databaseTime(ctx context.Context, conn *pgx.Conn) (now time.Time, err error) {
+	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
+		return now, fmt.Errorf("read the database's clock: %w", err)
+	}
+	return now, nil
+}
+
 // remember notes a slot that was made just now, so that a gap is found from its
-// beginning. Everything that was committed before that time lies before the slot.
+// beginning. Everything that was committed before that time, which is the
+// database's, lies before the slot.
 func remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Time) error {
 	slot, err := probe(ctx, cfg, nil)
 	if err != nil {

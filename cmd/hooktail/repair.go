@@ -122,37 +122,43 @@ func (r *repair) since() (time.Time, error) {
 	}
 }
 
-// isWhole reports whether slot and publication are as they have to be, so that the
-// stream can go on with them.
+// isWhole reports whether the stream can go on with the slot: nothing of what it still
+// has is to be lost. Tables and operations that the publication lacks are added to it;
+// what it lacked of them is the gap. One that was made anew is younger than the slot.
 func (r *repair) isWhole(ctx context.Context) (bool, error) {
-	if r.slot == nil || r.past != nil && r.past.Publication.Lost(r.slot.Published) != "" {
+	if r.slot == nil || r.past != nil && r.past.Publication[""] != r.slot.Published[""] {
 		return false, nil
 	}
 	_, err := probe(ctx, r.cfg, nil)
-	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason != cdc.OperationsMissing && fault.Reason != cdc.PublicationIncomplete {
+	var gap *cdc.Gap
+	fault, ok := errors.AsType[*cdc.Fault](err)
+	switch {
+	case err == nil || ok && (fault.Reason == cdc.OperationsMissing || fault.Reason == cdc.PublicationIncomplete):
+		return true, nil
+	case errors.As(err, &gap):
+		return false, nil
+	default:
 		return false, err
 	}
-	return err == nil, nil
 }
 
-// mend makes publication and slot anew unless they are whole, and notes where the
+// mend makes what is missing, the slot anew unless it is whole, and notes where the
 // stream goes on. The gap stays noted.
 func (r *repair) mend(ctx context.Context, whole bool) error {
+	conn, err := connect(ctx, r.cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	say := func(step string) { fmt.Fprintln(r.out, step) }
 	if !whole {
-		conn, err := connect(ctx, r.cfg)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(context.WithoutCancel(ctx))
-		say := func(step string) { fmt.Fprintln(r.out, step) }
 		if err := cdc.DropSlot(ctx, conn, r.cfg.Slot, say); err != nil {
 			return err
 		}
-		if _, _, err := install(ctx, conn, r.cfg, r.plan, say); err != nil {
-			return err
-		}
 	}
-	var err error
+	if _, _, err := install(ctx, conn, r.cfg, r.plan, say); err != nil {
+		return err
+	}
 	if r.slot, err = probe(ctx, r.cfg, nil); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -72,7 +71,10 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if err := refuseGap(ctx, conn, cfg); err != nil {
 		return err
 	}
-	begun := time.Now()
+	begun, err := databaseTime(ctx, conn)
+	if err != nil {
+		return err
+	}
 	result, migrated, err := install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
@@ -210,7 +212,11 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	if err != nil {
 		return nil, cdc.Explain(err, options)
 	}
-	begun := time.Now()
+	begun, err := databaseTime(ctx, conn)
+	if err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
 	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
 	if err != nil {
 		slot.Close(context.WithoutCancel(ctx))

@@ -41,6 +41,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	reading.OnHeartbeat = beat.received
 	keep := newKeeper(pool, s.cfg, s.log)
+	reading.MayConfirm = keep.mayConfirm
 	reading.Past, reading.OnConnect = s.remembered(keep), keep.connected
 	stream := cdc.New(reading)
 
