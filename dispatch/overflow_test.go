@@ -1,0 +1,97 @@
+package dispatch
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// A hook that is slower than the stream is parked, and keeps no other waiting.
+func TestSlowHookOverflows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "h1" {
+				time.Sleep(800 * time.Millisecond) //nolint:forbidigo // of the bubble
+			}
+			return answerWith(200), nil
+		}, hostRow(1), hostRow(2))
+		begun := time.Now()
+		for n := range 3000 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.drain(t)
+		if took := time.Since(begun); took > 10*time.Second {
+			t.Errorf("the slow hook kept the other for %s", took)
+		}
+		if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
+			t.Error("the slow hook alone is to be parked")
+		}
+		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
+		synctest.Wait()
+		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
+			t.Errorf("%d are still parked", n)
+		}
+	})
+}
+
+// A hook that is slower than its few events holds the slot only as long as other
+// hooks show that it is the hook, and not the machine; a hook alone a little longer.
+func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		others bool
+		within time.Duration
+	}{
+		{"beside another", true, heldAfter + 3*time.Second},
+		{"alone", false, slotPatience + 3*time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newFakeStore()
+				b := newBench(t, Options{Store: store, Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
+					if r.URL.Host == "h1" {
+						time.Sleep(900 * time.Millisecond) //nolint:forbidigo // of the bubble
+					}
+					return answerWith(200), nil
+				}, hostRow(1), hostRow(2))
+				const events = 400
+				var held atomic.Int64
+				for n := range events {
+					e, at := makeEvent(n, int64(n+1)), time.Now()
+					ds := []Delivery{deliveryTo(1, e, func() {
+						if d := int64(time.Since(at)); d > held.Load() {
+							held.Store(d)
+						}
+					})}
+					if tt.others {
+						ds = append(ds, deliveryTo(2, e, nil))
+					}
+					if err := b.Enqueue(t.Context(), ds); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(500 * time.Millisecond) //nolint:forbidigo // of the bubble
+				}
+				b.drain(t)
+				if longest := time.Duration(held.Load()); longest > tt.within {
+					t.Errorf("the slot was held for %s, want at most %s", longest, tt.within)
+				}
+				if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
+					t.Error("the slow hook alone is to be parked")
+				}
+				time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
+				synctest.Wait()
+				if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
+					t.Errorf("%d are still parked", n)
+				}
+			})
+		})
+	}
+}
