@@ -56,6 +56,7 @@ func TestClockSetBackWhileParked(t *testing.T) {
 		backlogs, _ := store.backlogs(t.Context())
 		b.Restore(backlogs, nil)
 		time.Sleep(time.Hour + time.Minute) //nolint:forbidigo // of the bubble
+		synctest.Wait()
 		if want := strings.Join(ids(0, 2), " "); strings.Join(got, " ") != want {
 			t.Errorf("sent %v within an hour, want %s", got, want)
 		}
