@@ -41,15 +41,12 @@ func application(ctx context.Context, b *bench) error {
 	}
 	stages := make([]*stage, len(ways))
 	for i, way := range ways {
-		s, err := b.stage(ctx, n)
+		s, err := b.stage(ctx, n, 1)
 		if err != nil {
 			return err
 		}
 		defer s.close(ctx)
 		if err := s.exec(ctx, "SELECT pg_drop_replication_slot('"+s.slotName()+"');"+way.sql); err != nil {
-			return err
-		}
-		if err := s.hooks(ctx, 1); err != nil {
 			return err
 		}
 		stages[i] = s

@@ -5,14 +5,11 @@ import "context"
 // bulk is one transaction that imports very many tasks: an event each.
 func bulk(ctx context.Context, b *bench) error {
 	n := b.size(1_000_000, 100_000)
-	s, err := b.stage(ctx, 0)
+	s, err := b.stage(ctx, 0, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	reps := b.reps(2, 1)
 	slots := make([]map[system]string, reps)
 	for rep := range reps { // all read the same transaction

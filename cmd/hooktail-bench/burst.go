@@ -9,14 +9,11 @@ import (
 // burst is one-row transactions, as annotators make them, in quick succession.
 func burst(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	for rep := range b.reps(5, 2) {
 		if err := s.backlog(ctx, "backlog", rep, n); err != nil {
 			return fmt.Errorf("backlog: %w", err)
@@ -58,28 +55,37 @@ func (s *stage) drain(ctx context.Context, d drained) error {
 		return err
 	}
 	defer s.end(d.of, p)
-	if err := p.await(ctx, t.started, t); err != nil {
-		return err
-	}
-	from, err := s.meter(ctx, p)
+	begun, err := s.arrivals(ctx, p, t, d.n*d.hooks, out)
 	if err != nil {
 		return err
 	}
-	if err := p.await(ctx, t.done, t); err != nil {
-		return err
-	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	begun, ended := t.span(0)
-	arrivals := d.n * d.hooks
 	out.set("start_s", begun.Sub(p.started).Seconds())
-	out.set("rate", float64(arrivals)/ended.Sub(begun).Seconds())
-	out.used(from, to, arrivals)
 	out.set("again", float64(t.again.Load()))
 	s.end(d.of, p)
 	return s.b.record(out, s.drop(ctx, d.slot))
+}
+
+// arrivals waits until all has arrived, and records the rate between the first and
+// the last, and what the program used meanwhile. It returns when the first came.
+func (s *stage) arrivals(ctx context.Context, p *program, t *tally, n int, out sample) (first time.Time, err error) {
+	if err := p.await(ctx, t.started, t); err != nil {
+		return first, err
+	}
+	from, err := s.meter(ctx, p)
+	if err != nil {
+		return first, err
+	}
+	if err := p.await(ctx, t.done, t); err != nil {
+		return first, err
+	}
+	to, err := s.meter(ctx, p)
+	if err != nil {
+		return first, err
+	}
+	first, last := t.span(0)
+	out.set("rate", float64(n)/last.Sub(first).Seconds())
+	out.used(from, to, n)
+	return first, nil
 }
 
 // live lets a system follow while the annotations are made.

@@ -9,14 +9,11 @@ import (
 // and bytes of WAL, while it takes a backlog and while it follows.
 func database(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	if err := s.exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
 		return err
 	}

@@ -23,14 +23,11 @@ func deadHook(ctx context.Context, b *bench) error {
 	stages := map[string]*stage{}
 	names := []string{"nine hooks", "and a closed one", "and a silent one"}
 	for _, name := range names {
-		s, err := b.stage(ctx, n)
+		s, err := b.stage(ctx, n, 9)
 		if err != nil {
 			return err
 		}
 		defer s.close(ctx)
-		if err := s.hooks(ctx, 9); err != nil {
-			return err
-		}
 		stages[name] = s
 	}
 	if err := stages[names[1]].hook(ctx, 10, "http://"+closed+"/10", 1); err != nil {
@@ -62,14 +59,11 @@ func unusedAddress() (string, error) {
 // parking is a backlog that nobody takes, until somebody does.
 func parking(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	for rep := range b.reps(3, 1) {
 		if err := s.turns(ctx, rep, n, []drained{{scenario: "parking", of: hooktail, name: "delivered", hooks: 1}}); err != nil {
 			return err
@@ -165,23 +159,9 @@ func (s *stage) unpark(ctx context.Context, rep, n int, first int64, p *program,
 	if err := s.exec(ctx, "UPDATE webhook SET updated_at = now()"); err != nil {
 		return err
 	}
-	if err := p.await(ctx, t.started, t); err != nil {
+	if _, err := s.arrivals(ctx, p, t, n, out); err != nil {
 		return err
 	}
-	from, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
-		return err
-	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	begun, ended := t.span(0)
-	out.set("rate", float64(n)/ended.Sub(begun).Seconds())
-	out.used(from, to, n)
 	s.end(hooktail, p)
 	if _, err := s.conn.Exec(ctx, "UPDATE webhook SET url = $1", s.b.receiver.url(1)); err != nil {
 		return fmt.Errorf("point the hook at the receiver: %w", err)

@@ -8,14 +8,11 @@ import (
 // tenHooks lets each annotation go to ten hooks; the null pipeline posts it ten times.
 func tenHooks(ctx context.Context, b *bench) error {
 	n := b.size(6000, 2000)
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 10)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 10); err != nil {
-		return err
-	}
 	for rep := range b.reps(3, 1) {
 		if err := s.turns(ctx, rep, n, []drained{
 			{scenario: "ten", of: null, hooks: 10}, {scenario: "ten", of: hooktail, hooks: 10},
@@ -31,22 +28,16 @@ func tenHooks(ctx context.Context, b *bench) error {
 // and a third are switched off.
 func thousandHooks(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	one, err := b.stage(ctx, n)
+	one, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer one.close(ctx)
-	if err := one.hooks(ctx, 1); err != nil {
-		return err
-	}
-	thousand, err := b.stage(ctx, n)
+	thousand, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer thousand.close(ctx)
-	if err := thousand.hooks(ctx, 1); err != nil {
-		return err
-	}
 	if err := thousand.exec(ctx, fmt.Sprintf(`
 		INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at, organization_id, project_id)
 			SELECT i, '%s', true, i %% 3 <> 1, '{}', i %% 3 <> 2, now(), now(), 1, CASE WHEN i %% 3 = 0 THEN 2 END FROM generate_series(2, 1000) i;

@@ -18,14 +18,11 @@ const soaked = 10 * time.Second
 // memory, goroutines, heap.
 func soak(ctx context.Context, b *bench) error {
 	n := int(b.o.soak.Seconds()) * b.o.rate
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	slot, err := s.slot(ctx)
 	if err != nil {
 		return err

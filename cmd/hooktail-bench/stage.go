@@ -41,8 +41,8 @@ type stage struct {
 // firstID is where the ids of rows begin that a load makes.
 const firstID = 10_000_000
 
-// stage makes one with so many new tasks in project 1.
-func (b *bench) stage(ctx context.Context, tasks int) (*stage, error) {
+// stage makes one with so many new tasks in project 1, and hooks at the receiver.
+func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
 	b.stages++
 	s := &stage{b: b, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
 	s.dsn = b.server.DSN(s.name)
@@ -74,7 +74,7 @@ func (b *bench) stage(ctx context.Context, tasks int) (*stage, error) {
 	if out, err := setup.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("hooktail setup: %w: %s", err, out)
 	}
-	return s, nil
+	return s, s.hooks(ctx, hooks)
 }
 
 // exec runs statements without parameters.

@@ -13,14 +13,11 @@ const trickleRate = 200
 // machine has little to do.
 func trickle(ctx context.Context, b *bench) error {
 	n := b.size(2000, 600)
-	s, err := b.stage(ctx, n)
+	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.hooks(ctx, 1); err != nil {
-		return err
-	}
 	for rep := range b.reps(3, 2) {
 		for _, of := range interleaved(rep) {
 			if err := s.latency(ctx, of, rep, n); err != nil {
