@@ -63,20 +63,6 @@ func describeOutcome(o dispatch.Outcome) string {
 	return fmt.Sprintf("the receiver answered %d", o.Status)
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	if err := ctx.Err(); err != nil || d <= 0 {
-		return err
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // pace keeps requests apart, on average: what one is late the next is not. Time
 // in which there were none is not made up for.
 type pace struct {

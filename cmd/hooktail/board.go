@@ -69,16 +69,7 @@ func (b *board) current() (s *shown, stopping bool) {
 // watch measures the pace of the term until the context ends.
 func (b *board) watch(ctx context.Context) {
 	s, _ := b.current()
-	tick := time.NewTicker(paceEvery)
-	defer tick.Stop()
-	for {
-		s.pace.note(b.role.stats(), s.dispatcher, time.Now())
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	always(ctx, paceEvery, func() { s.pace.note(b.role.stats(), s.dispatcher, time.Now()) })
 }
 
 // ask lets one page at a time ask the database, so that many that are open keep no

@@ -44,16 +44,7 @@ func newDiskGuard(db cdc.Querier, slot string, log *slog.Logger) *diskGuard {
 
 // run asks until the context ends.
 func (g *diskGuard) run(ctx context.Context) {
-	tick := time.NewTicker(diskEvery)
-	defer tick.Stop()
-	for {
-		g.look(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	always(ctx, diskEvery, func() { g.look(ctx) })
 }
 
 func (g *diskGuard) look(ctx context.Context) {

@@ -52,17 +52,8 @@ func newHeartbeat(pool *pgxpool.Pool, every time.Duration, log *slog.Logger) *he
 func (h *heartbeat) limit() time.Duration { return 3*h.every + h.every/5 }
 
 // run writes the messages until the context ends.
-func (h *heartbeat) run(ctx context.Context) error {
-	tick := time.NewTicker(h.every)
-	defer tick.Stop()
-	for {
-		h.write(ctx)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
+func (h *heartbeat) run(ctx context.Context) {
+	always(ctx, h.every, func() { h.write(ctx) })
 }
 
 // write sends the time in the message, so that no state is kept of what is

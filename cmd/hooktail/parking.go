@@ -148,22 +148,14 @@ const expireEvery = time.Hour
 
 // expire deletes dead deliveries that are too old, until the context ends.
 func (p *parkingRoom) expire(ctx context.Context) {
-	tick := time.NewTicker(expireEvery)
-	defer tick.Stop()
-	for {
+	always(ctx, expireEvery, func() {
 		n, err := p.store.Expire(ctx, p.retention)
 		switch {
 		case ctx.Err() != nil:
-			return
 		case err != nil:
 			p.log.Error("dead deliveries were not expired; trying again", "error", err, "next", expireEvery)
 		case n > 0:
 			p.log.Info("dead deliveries expired", "deliveries", n, "older", p.retention)
 		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
+	})
 }

@@ -35,12 +35,8 @@ func (p *pipeline) persist(ctx context.Context, what string, f func(context.Cont
 		}
 		p.trouble.Failed(ctx, p.log, slog.LevelError, "the database did not answer; trying again",
 			slog.String("to", what), slog.Any("error", err), slog.Duration("next", wait))
-		timer := time.NewTimer(wait)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep(ctx, wait) != nil {
 			return err
-		case <-timer.C:
 		}
 	}
 }

@@ -188,7 +188,7 @@ func (k *keeper) mayConfirm() bool {
 // run writes the position every now and then, also where it has not moved: its
 // time says how long ago a run that was killed may have confirmed more.
 func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
-	_ = every(ctx, positionEvery, func() error { // which never returns one
+	_ = every(ctx, positionEvery, func() error { // which returns none
 		if err := k.write(ctx, stream, false); err != nil && ctx.Err() == nil {
 			k.log.Error("the position was not written; trying again", "error", err, "next", positionEvery)
 		}
@@ -213,22 +213,6 @@ func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 		}
 		return nil
 	})
-}
-
-// every calls f after each period, until the context ends or f returns an error.
-func every(ctx context.Context, period time.Duration, f func() error) error {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-		if err := f(); err != nil {
-			return err
-		}
-	}
 }
 
 func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) error {

@@ -104,7 +104,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 	start(func() error { return lock.guard(work, p.dispatcher.Halt) })
 	start(func() error { return p.stream.Run(work) })
 	start(func() error { return p.take(work) })
-	start(func() error { return beat.run(work) })
+	start(func() error { beat.run(work); return nil })
 	start(func() error { return beat.watch(work, p.stream) })
 	start(func() error { keep.run(work, p.stream); return nil })
 	start(func() error { return keep.watch(work, p.stream) })

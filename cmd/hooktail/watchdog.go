@@ -25,15 +25,8 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 	case <-ctx.Done():
 		return nil
 	}
-	tick := time.NewTicker(h.every / 5)
-	defer tick.Stop()
 	var renewed time.Time // when the connection was given up; zero: heartbeats come back
-	for {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil
-		}
+	return every(ctx, h.every/5, func() error {
 		switch {
 		case h.missing() <= h.limit():
 			renewed = time.Time{}
@@ -47,7 +40,8 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 			return fmt.Errorf("the replication stream is dead: a heartbeat that the database took has been away for %s, and a new connection did not bring it: "+
 				"look at the database's log, and at what lies between it and hooktail", h.missing().Round(time.Second))
 		}
-	}
+		return nil
+	})
 }
 
 // isSilent reports whether the stream has heard nothing for longer than limit,
