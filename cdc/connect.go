@@ -36,7 +36,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		if ctx.Err() != nil {
 			return false, s.unconfirmed()
 		}
-		return false, s.memory().explain(s.o.Slot, s.classify(err))
+		return false, s.Left().explain(s.o.Slot, s.classify(err))
 	}
 	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
 	s.note(func(n *Stats) {
@@ -52,7 +52,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return true, s.memory().explain(s.o.Slot, s.classify(err))
+	return true, s.Left().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.
@@ -102,7 +102,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if _, err := serverVersion(ctx, conn); err != nil {
 		return nil, err
 	}
-	past := s.memory()
+	past := s.Left()
 	if past == nil && s.o.Past != nil {
 		var err error
 		if past, err = s.o.Past(ctx); err != nil {

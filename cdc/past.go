@@ -173,7 +173,7 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 // who reads that it has changed. It returns a *Gap if something is, or was, missing,
 // that begins where the last look found all well.
 func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
-	past := s.memory()
+	past := s.Left()
 	if past == nil {
 		return nil // not connected yet
 	}
@@ -194,10 +194,6 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// Left is what the stream has read so far, for Past.Seen; nil before its first
-// connection.
-func (s *Stream) Left() *Past { return s.memory() }
-
 // connectedAt is the same as of the last connection, which has found all well.
 func (s *Stream) connectedAt() *Past {
 	s.mu.Lock()
@@ -206,8 +202,8 @@ func (s *Stream) connectedAt() *Past {
 	return &past
 }
 
-// memory is what this stream itself has left; nil before its first connection.
-func (s *Stream) memory() *Past {
+// Left is what the stream itself has read so far; nil before its first connection.
+func (s *Stream) Left() *Past {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.left == nil {

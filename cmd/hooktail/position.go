@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -31,12 +32,18 @@ const (
 
 // positions is the table with what hooktail remembers of its slots.
 type positions struct {
-	db    mapping.Querier
+	db    database
 	table string
 	slot  string
 }
 
-func positionsOf(db mapping.Querier, cfg config.Config) *positions {
+// database is a connection, or a pool of them.
+type database interface {
+	mapping.Querier
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+func positionsOf(db database, cfg config.Config) *positions {
 	return &positions{db: db, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
 }
 
@@ -88,54 +95,60 @@ func timeOf(t *time.Time) time.Time {
 	return *t
 }
 
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
 // write notes how far the slot was read. A position that is behind the one that is
 // written, as after a crash of the server, changes no more than the time.
 func (p *positions) write(ctx context.Context, past *cdc.Past) error {
+	return p.put(ctx, past, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
+}
+
+// replace forgets what is known of the slot, for the sake of past and its gap: all at
+// once, so that no gap is forgotten with it.
+func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
+	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
+		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
+}
+
+// put inserts the row, or changes the one that is there in those columns as well as in
+// the ones that are always new.
+func (p *positions) put(ctx context.Context, past *cdc.Past, columns string) error {
 	publication, err := json.Marshal(past.Publication)
 	if err != nil {
 		return fmt.Errorf("write position: %w", err)
 	}
-	var at *time.Time
-	if !past.At.IsZero() {
-		at = &past.At
+	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
+	args = append(args, gapColumns(past.Gap)...)
+	_, err = p.db.Exec(ctx, `INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean,
+			gap_why, gap_from, gap_since, gap_to, gap_found_at)
+		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END)
+		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
+			clean = excluded.clean, written_at = now(), `+columns, args...)
+	if err != nil {
+		return fmt.Errorf("write position: %w", err)
 	}
-	return p.exec(ctx, "write position", `INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean)
-		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7)
-		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline,
-			end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at),
-			publication = excluded.publication, clean = excluded.clean, written_at = now()`,
-		p.slot, past.SystemID, past.Timeline, past.End, at, string(publication), past.Clean)
+	return nil
+}
+
+// gapColumns are what a row says of the gap: nulls if there is none.
+func gapColumns(gap *cdc.Gap) []any {
+	if gap == nil {
+		return []any{nil, nil, nil, nil}
+	}
+	return []any{gap.Why, gap.From, orNull(gap.Since), gap.To}
 }
 
 // found notes a gap, which stands until it is mended.
 func (p *positions) found(ctx context.Context, gap *cdc.Gap) error {
-	var since *time.Time
-	if !gap.Since.IsZero() {
-		since = &gap.Since
-	}
-	return p.exec(ctx, "note the gap", `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
-		WHERE slot = $1 AND gap_why IS NULL`, p.slot, gap.Why, gap.From, since, gap.To)
-}
-
-// replace forgets what is known of the slot, for the sake of past and its gap.
-func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
-	if err := p.exec(ctx, "forget position", `DELETE FROM `+p.table+` WHERE slot = $1`, p.slot); err != nil {
-		return err
-	}
-	if err := p.write(ctx, past); err != nil || past.Gap == nil {
-		return err
-	}
-	return p.found(ctx, past.Gap)
-}
-
-func (p *positions) exec(ctx context.Context, what, sql string, args ...any) error {
-	rows, err := p.db.Query(ctx, sql, args...)
-	if err == nil {
-		rows.Close()
-		err = rows.Err()
-	}
+	_, err := p.db.Exec(ctx, `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
+		WHERE slot = $1 AND gap_why IS NULL`, append([]any{p.slot}, gapColumns(gap)...)...)
 	if err != nil {
-		return fmt.Errorf("%s: %w", what, err)
+		return fmt.Errorf("note the gap: %w", err)
 	}
 	return nil
 }

@@ -47,7 +47,8 @@ type repair struct {
 	plan      cdc.Plan
 	gap       *cdc.Gap
 	past      *cdc.Past
-	slot      *cdc.Slot // as found; nil if there is none
+	slot      *cdc.Slot // as found, then as mended; nil if there is none
+	at        time.Time // before which everything that was committed lies before the slot
 }
 
 func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) error {
@@ -151,7 +152,11 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	say := func(step string) { fmt.Fprintln(r.out, step) }
+	r.at = r.gap.Since // a slot that stays stands where it stood
 	if !whole {
+		if r.at, err = databaseTime(ctx, conn); err != nil {
+			return err
+		}
 		if err := cdc.DropSlot(ctx, conn, r.cfg.Slot, say); err != nil {
 			return err
 		}
@@ -169,7 +174,7 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 // now is the memory of a stream that begins where the slot stands.
 func (r *repair) now(gap *cdc.Gap) *cdc.Past {
 	return &cdc.Past{
-		SystemID: r.slot.SystemID, Timeline: r.slot.Timeline, End: r.slot.Confirmed, At: time.Now(),
+		SystemID: r.slot.SystemID, Timeline: r.slot.Timeline, End: r.slot.Confirmed, At: r.at,
 		Publication: r.slot.Published, Clean: true, Gap: gap,
 	}
 }
