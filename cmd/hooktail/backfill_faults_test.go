@@ -96,7 +96,7 @@ func TestBackfillGoesOn(t *testing.T) {
 			f := &faulty{fault: func(n int64) int { return tt.fault(n, interrupt) }}
 			point(t, db, f)
 			stdout, stderr := proctest.NewOutput(), proctest.NewOutput()
-			a := &app{stdout: stdout, stderr: stderr, environ: proctest.Environ(db)}
+			a := &app{stdout: stdout, stderr: stderr, environ: proctest.Environ(db), tuning: tuning{guest: true}}
 			code := a.execute(ctx, append(slices.Clone(tasksTo8), "--since", "1h"))
 			if tt.after == "" {
 				if code != exitDone || stderr.String() != "" {

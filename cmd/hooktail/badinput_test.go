@@ -15,7 +15,7 @@ import (
 // command runs one command line to its end.
 func command(environ []string, args ...string) (code int, stdout, stderr string) {
 	out, err := proctest.NewOutput(), proctest.NewOutput()
-	a := &app{stdout: out, stderr: err, environ: environ}
+	a := &app{stdout: out, stderr: err, environ: environ, tuning: tuning{guest: true}}
 	code = a.execute(context.Background(), args)
 	return code, out.String(), err.String()
 }

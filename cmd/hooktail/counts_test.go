@@ -67,7 +67,7 @@ func startCounting(t testing.TB, db *cdctest.Database, share float64, variables 
 	if err != nil {
 		t.Fatalf("load configuration: %v", err)
 	}
-	s := (&app{tuning: tuning{statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), true)
+	s := (&app{tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), true)
 	s.countShare = share
 	started, ended := make(chan struct{}), make(chan struct{})
 	s.started = func(string) { close(started) }

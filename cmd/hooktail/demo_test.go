@@ -31,7 +31,7 @@ func TestDemo(t *testing.T) {
 	}))
 	defer own.Close()
 	out, err := proctest.NewOutput(), proctest.NewOutput()
-	a := &app{stdout: out, stderr: err, environ: []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_HTTP_ADDR=127.0.0.1:0"}}
+	a := &app{stdout: out, stderr: err, environ: []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_HTTP_ADDR=127.0.0.1:0"}, tuning: tuning{guest: true}}
 	if code := a.execute(context.Background(), []string{"demo", "--once", "--receiver", own.URL + "/mine?secret=word"}); code != exitDone {
 		t.Fatalf("exit code = %d:\n%s%s", code, out, err)
 	}

@@ -65,9 +65,12 @@ func startOwner(t *testing.T, db *cdctest.Database, variables ...string) *progra
 	return startTuned(t, tuning{}, []string{"run", "--setup"}, proctest.Environ(db, variables...))
 }
 
-// startTuned is startAs with other tuning and exactly this environment.
+// startTuned is startAs with other tuning and exactly this environment. The program is
+// a guest: under its memory limit the collector would have no end of looking through
+// what the tests themselves hold.
 func startTuned(t *testing.T, tuned tuning, args, environ []string) *program {
 	t.Helper()
+	tuned.guest = true
 	tuned.statusInterval, tuned.countShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}

@@ -74,7 +74,9 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 // can be had. It returns when the context has ended and what was in flight is
 // finished, or at the first fault that waiting does not mend.
 func (s *sidecar) run(ctx context.Context) error {
-	limitMemory(int64(s.cfg.Memory))
+	if !s.guest {
+		limitMemory(int64(s.cfg.Memory))
+	}
 
 	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
 	if err != nil {
