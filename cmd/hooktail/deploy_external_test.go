@@ -76,18 +76,7 @@ func TestWithSystemdAnalyze(t *testing.T) {
 // its health check is true.
 func TestWithBuildah(t *testing.T) {
 	t.Parallel()
-	platform := runtime.GOOS + "/" + runtime.GOARCH
-	dir := t.TempDir()
-	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s", "-o", filepath.Join(dir, "context", platform, "hooktail"), modulePath+"/cmd/hooktail")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
-	buildah := func(args ...string) []string {
-		return append([]string{"--storage-driver", "vfs", "--root", filepath.Join(dir, "storage"), "--runroot", filepath.Join(dir, "run")}, args...)
-	}
-	output(t, "buildah", buildah("bud", "--isolation", "chroot", "--format", "docker", "--platform", platform, "--target", "release",
-		"--tag", "hooktail", "--file", filepath.Join(repository, "deploy/Dockerfile"), filepath.Join(dir, "context"))...)
+	buildah := buildImage(t, t.TempDir())
 
 	var image struct {
 		Docker struct {
@@ -140,6 +129,24 @@ func TestWithBuildah(t *testing.T) {
 	if got := strings.TrimSpace(output(t, "buildah", inside("healthcheck").Args[1:]...)); got != "ok" {
 		t.Errorf("healthcheck says %q", got)
 	}
+}
+
+// buildImage builds the image of the release, as hooktail:latest, into a storage of its
+// own in the folder, and returns the arguments of buildah that work on it.
+func buildImage(t *testing.T, dir string) (buildah func(args ...string) []string) {
+	t.Helper()
+	platform := runtime.GOOS + "/" + runtime.GOARCH
+	build := exec.Command("go", "build", "-trimpath", "-ldflags=-s", "-o", filepath.Join(dir, "context", platform, "hooktail"), modulePath+"/cmd/hooktail")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	buildah = func(args ...string) []string {
+		return append([]string{"--storage-driver", "vfs", "--root", filepath.Join(dir, "storage"), "--runroot", filepath.Join(dir, "run")}, args...)
+	}
+	output(t, "buildah", buildah("bud", "--isolation", "chroot", "--format", "docker", "--platform", platform, "--target", "release",
+		"--tag", "hooktail", "--file", filepath.Join(repository, "deploy/Dockerfile"), filepath.Join(dir, "context"))...)
+	return buildah
 }
 
 // userOf is the users of the processes with this command line and this text in
