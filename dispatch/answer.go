@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // keptAnswer is how much of an answer is kept to be shown, and readAnswer how much
@@ -61,7 +63,7 @@ func (a *answer) read(body io.ReadCloser) {
 }
 
 // screen removes secrets of the hook, and marks what repeats the request.
-func (a *answer) screen(hook *Hook, request []byte) {
+func (a *answer) screen(hook *Hook, request mapping.Body) {
 	if a.n < shortWord {
 		return
 	}
@@ -82,7 +84,16 @@ func (a *answer) screen(hook *Hook, request []byte) {
 
 // isIn reports whether the word is in the JSON text, other than in the name of a
 // field: those are the application's words, and a receiver that complains needs them.
-func isIn(word, text []byte) bool {
+func isIn(word []byte, body mapping.Body) bool {
+	for piece := range body.Pieces() { // which begin and end between words
+		if isInPiece(word, piece) {
+			return true
+		}
+	}
+	return false
+}
+
+func isInPiece(word, text []byte) bool {
 	const patience = 64 // what comes so often is taken to be in a value too
 	for range patience {
 		i := bytes.Index(text, word)

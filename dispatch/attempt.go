@@ -36,10 +36,7 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 			return o, v, false
 		}
 	}
-	message, grown := it.message()
-	if grown > 0 {
-		l.grown(grown)
-	}
+	message := it.message()
 	answer := l.recorder.answers.take()
 	o = l.sender.observe(ctx, hook, message, answer)
 	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {

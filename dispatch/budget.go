@@ -80,13 +80,6 @@ func (b *budget) await(ctx context.Context, blocked func(), ask func() (bool, er
 	}
 }
 
-// grow takes bytes without waiting, for what is held already.
-func (b *budget) grow(n int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bytes += n
-}
-
 // give returns bytes and a number of deliveries.
 func (b *budget) give(bytes int64, deliveries int) {
 	b.mu.Lock()

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -105,18 +104,18 @@ func (it *item) sinceCommit() time.Duration {
 }
 
 // message is what the attempt sends.
-func (it *item) message() (m Message, grown int64) {
+func (it *item) message() Message {
 	if it.letter != nil {
 		return it.letter.message(it.Target, it.attempt)
 	}
-	m = Message{
+	m := Message{
 		ID: it.event.String(), LSN: it.event.Commit.String(), Committed: it.committed.UTC().Format(committedLayout),
-		Attempt: it.attempt, Body: it.body,
+		Attempt: it.attempt, Body: mapping.BodyOf(it.body),
 	}
 	if it.event.IsRepair() {
 		m.Origin = "repair"
 	}
-	return m, 0
+	return m
 }
 
 // letter is what the deliveries of one event share.
@@ -126,17 +125,7 @@ type letter struct {
 	lsn       string
 	committed string
 	left      atomic.Int32 // deliveries that are not finished
-	held      atomic.Int64 // bytes
-
-	mu     sync.Mutex
-	bodies []body
-}
-
-// body is the request's body in one of the forms in which hooks want it.
-type body struct {
-	action  mapping.Action
-	payload bool
-	bytes   []byte
+	bytes     int64        // that it holds
 }
 
 const committedLayout = "2006-01-02T15:04:05.000000Z07:00"
@@ -150,28 +139,14 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 	all := string(e.Committed.UTC().AppendFormat(text, committedLayout))
 	l := &letter{event: e, id: all[:id], lsn: all[id:lsn], committed: all[lsn:]}
 	l.left.Store(int32(deliveries))
-	l.held.Store(int64(e.Bytes() + deliveries*itemBytes))
+	l.bytes = int64(e.Bytes() + deliveries*itemBytes)
 	return l
 }
 
 // itemBytes is about the size of an item with its place in a schedule.
 const itemBytes = 352
 
-// message is what the attempt sends. The body is built when it is first asked
-// for, and grown is its size then, otherwise 0.
-func (l *letter) message(t Target, attempt int) (m Message, grown int64) {
-	m = Message{ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for i := range l.bodies {
-		if b := &l.bodies[i]; b.action == t.Action && b.payload == t.Payload {
-			m.Body = b.bytes
-			return m, 0
-		}
-	}
-	m.Body = l.event.Body(t.Action, t.Payload)
-	l.bodies = append(l.bodies, body{t.Action, t.Payload, m.Body})
-	grown = int64(len(m.Body))
-	l.held.Add(grown)
-	return m, grown
+// message is what the attempt sends.
+func (l *letter) message(t Target, attempt int) Message {
+	return Message{ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt, Body: l.event.Body(t.Action, t.Payload)}
 }

@@ -64,7 +64,7 @@ func New(o Options) *Dispatcher {
 	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
-		d.writer = newWriter(o.Store, o.Log, d.budget.grow)
+		d.writer = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
 	}
 	o.Hooks.onChange(d.hookChanged)
@@ -92,7 +92,7 @@ func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 // enqueue takes the deliveries of one event on.
 func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	letter := newLetter(deliveries[0].Event, len(deliveries))
-	size := letter.held.Load()
+	size := letter.bytes
 	if size > d.o.MaxBytes {
 		d.warnOfSize(letter, deliveries, size)
 	}
@@ -138,7 +138,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 		l = &lane{
 			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
 			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
-			start: d.start, grown: d.budget.grow, finished: d.finished, network: &d.network, recorder: &d.recorder,
+			start: d.start, finished: d.finished, network: &d.network, recorder: &d.recorder,
 			empty: func() { d.retire(hook) }, permit: d.o.Permit,
 		}
 		l.failures.hook, l.failures.log = hook, d.o.Log
@@ -183,7 +183,7 @@ func (d *Dispatcher) finished(done func(), l *letter) {
 	}
 	var bytes int64
 	if l.left.Add(-1) == 0 {
-		bytes = l.held.Load()
+		bytes = l.bytes
 	}
 	d.budget.give(bytes, 1)
 }

@@ -34,5 +34,7 @@ func (s *Sender) Exchange(ctx context.Context, hook *Hook, m Message) Exchange {
 // headerNames is the names of the request's headers, in alphabetical order.
 func (s *Sender) headerNames(ctx context.Context, hook *Hook, m Message) []string {
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
-	return slices.Sorted(maps.Keys(s.request(ctx, hook, m, keys, time.Now()).Header))
+	e := s.envelopes.begin(ctx, s.timeout)
+	defer s.envelopes.end(e)
+	return slices.Sorted(maps.Keys(s.request(e, hook, &m, keys, time.Now()).Header))
 }

@@ -22,7 +22,6 @@ type lane struct {
 	failures failures // the log of them
 
 	start    func(work func(context.Context)) // a goroutine that Close waits for
-	grown    func(bytes int64)                // a letter has become larger
 	finished func(done func(), l *letter)     // called once per item, outside of the lock
 	network  *network
 	recorder *recorder

@@ -191,7 +191,7 @@ func TestDeadIsKept(t *testing.T) {
 				time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
 				synctest.Wait()
 				rows := store.list(1, parking.Dead)
-				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || len(rows[0].Body) == 0 {
+				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || rows[0].Body.Len() == 0 {
 					t.Fatalf("dead: %+v", rows)
 				}
 				if len(b.finished()) != 2 || m.shown(t, "hooktail_dead", "1") != 2 || m.shown(t, "hooktail_parked", "1") != 0 {

@@ -167,7 +167,7 @@ func TestProxyPassesTheRequestOn(t *testing.T) {
 		t.Fatalf("outcome %+v", out)
 	}
 	got := receiver.Wait(t, "/h", 1)[0]
-	if got.Event != testMessage.ID || got.Query != "a=b" || string(got.Body) != string(testMessage.Body) {
+	if got.Event != testMessage.ID || got.Query != "a=b" || string(got.Body) != string(testMessage.Body.Bytes()) {
 		t.Errorf("got %+v", got)
 	}
 	if got.Header["Proxy-Authorization"] != nil {

@@ -96,7 +96,7 @@ func TestOrderOverTheDatabase(t *testing.T) {
 		if r.Event != e.ID.String() || r.Status != 200 {
 			continue
 		}
-		if want := string(e.Body(e.Action, true)); string(r.Body) != want || r.Header.Get("hooktail-lsn") != e.ID.Commit.String() {
+		if want := string(e.Body(e.Action, true).Bytes()); string(r.Body) != want || r.Header.Get("hooktail-lsn") != e.ID.Commit.String() {
 			t.Errorf("body %s, want %s; header %v", r.Body, want, r.Header)
 		}
 	}

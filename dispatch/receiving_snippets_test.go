@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // signedRequest is a case for the snippets: what a receiver has.
@@ -88,7 +89,7 @@ func signedRequests(t *testing.T) []signedRequest {
 	keys := []SigningKey{current, former}
 	s := newTestSender(t, SenderOptions{Secrets: func(int64) ([]SigningKey, error) { return keys, nil }})
 	m := testMessage
-	m.Body = []byte("{\"action\": \"X\", \"text\": \"Jürgen ✓\", \"n\": 1.50}\n")
+	m.Body = mapping.BodyOf([]byte("{\"action\": \"X\", \"text\": \"Jürgen ✓\", \"n\": 1.50}\n"))
 	if out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), m); out.Result != Result2xx {
 		t.Fatalf("outcome %+v", out)
 	}
@@ -98,7 +99,7 @@ func signedRequests(t *testing.T) []signedRequest {
 		headers[strings.ToLower(name)] = got.Header.Get(name)
 	}
 	good := signedRequest{Name: "current secret", Secret: current.Reveal(), Headers: headers, Body: got.Body, right: true}
-	if string(got.Body) != string(m.Body) {
+	if string(got.Body) != string(m.Body.Bytes()) {
 		t.Fatalf("body %q", got.Body)
 	}
 

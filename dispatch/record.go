@@ -37,11 +37,11 @@ func (l *lane) tally(action mapping.Action, o outcome) {
 }
 
 // note keeps an attempt, or, if a is nil, a burial without one.
-func (l *lane) note(hook *Hook, it *item, o Outcome, v verdict, body []byte, a *answer) {
+func (l *lane) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
 	now := time.Now()
 	e := Entry{
 		At: now, hook: hook, Hook: l.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
-		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: len(body), Reason: v.reason,
+		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason,
 	}
 	e.Err = o.Err
 	if a != nil {

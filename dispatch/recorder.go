@@ -66,7 +66,7 @@ type ring struct {
 }
 
 // add keeps the entry. What it is given is copied; the answer is its own then.
-func (r *recorder) add(e *Entry, body []byte, a *answer) {
+func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	r.mu.Lock()
 	ring := &r.failures
 	if e.Outcome == outcomeLabels[delivered] {
@@ -81,8 +81,8 @@ func (r *recorder) add(e *Entry, body []byte, a *answer) {
 		s.answered = copy(s.answer[:], a.text[:a.n])
 		s.repeated = a.repeated
 	}
-	if s.hasBody = r.bodies && a != nil && len(body) <= keptBody; s.hasBody {
-		s.body = append(s.body[:0], body...)
+	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
+		s.body = body.AppendTo(s.body[:0])
 	}
 	r.mu.Unlock()
 	if a != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 func answerText(status int, text string) *http.Response {
@@ -122,7 +124,7 @@ func TestAnswersShowNeitherSecretsNorPayloads(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := (&answers{}).take()
 			a.read(io.NopCloser(strings.NewReader(tt.in)))
-			a.screen(tt.hook, []byte(request))
+			a.screen(tt.hook, mapping.BodyOf([]byte(request)))
 			if got := shown(a.text[:a.n], a.repeated[:], false); got != tt.want {
 				t.Errorf("shown %q, want %q", got, tt.want)
 			}
@@ -194,7 +196,7 @@ func BenchmarkRecord(b *testing.B) {
 				text.Reset(`{"status":"ok"}`)
 				a := l.recorder.answers.take()
 				a.finish(closer)
-				l.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, body, a)
+				l.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
 				l.tally(it.Action, delivered)
 			}
 		})

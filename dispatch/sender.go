@@ -1,16 +1,15 @@
 package dispatch
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // maxAnswer is how much of an answer's body is read. What is longer costs the
@@ -24,7 +23,7 @@ type Sender struct {
 	userAgent []string
 	secrets   func(hook int64) ([]SigningKey, error)
 	close     func()
-	deadlines deadlines
+	envelopes envelopes
 	clock     clock
 }
 
@@ -75,7 +74,7 @@ type Message struct {
 	Committed string // RFC 3339 with microseconds
 	Attempt   int    // from 1
 	Origin    string // other than the stream; "" is the stream
-	Body      []byte // read-only
+	Body      mapping.Body
 }
 
 // Outcome is what became of an attempt.
@@ -104,12 +103,12 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish fun
 	if err != nil {
 		return Outcome{Refused: ReasonBadSecret, Err: err}
 	}
-	until := s.deadlines.begin(ctx, s.timeout)
-	defer s.deadlines.end(until)
-	answer, err := s.transport.RoundTrip(s.request(until, hook, m, keys, begun)) //nolint:bodyclose // finish closes it
+	e := s.envelopes.begin(ctx, s.timeout)
+	defer s.envelopes.end(e)
+	answer, err := s.transport.RoundTrip(s.request(e, hook, &m, keys, begun)) //nolint:bodyclose // finish closes it
 	if err != nil {
 		// The context says best why net/http gave up.
-		if cause := context.Cause(until); cause != nil && !errors.Is(err, ErrBlocked) {
+		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
 		return Outcome{Result: resultOfError(err), Err: errors.New(describe(err)), Took: time.Since(begun)}
@@ -124,38 +123,11 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish fun
 	return out
 }
 
-// request copies the hook's template and adds what differs per attempt.
-func (s *Sender) request(ctx context.Context, hook *Hook, m Message, keys []SigningKey, now time.Time) *http.Request {
-	r := hook.template.WithContext(ctx)
-	h := maps.Clone(r.Header)
-	if _, own := h["User-Agent"]; !own {
-		h["User-Agent"] = s.userAgent
-	}
+// request is that of the attempt, in the envelope.
+func (s *Sender) request(e *envelope, hook *Hook, m *Message, keys []SigningKey, now time.Time) *http.Request {
 	timestamp := s.clock.text(now)
-	values := [...]string{m.ID, timestamp, strconv.Itoa(m.Attempt), m.LSN, m.Committed, ""}
-	// net/http sends again by itself, on a new connection, what it sent on a kept
-	// one that turned out to be closed: it may, because of Idempotency-Key.
-	h["Idempotency-Key"] = values[0:1:1]
-	h["webhook-id"] = values[0:1:1]
-	h["webhook-timestamp"] = values[1:2:2]
-	h["webhook-attempt"] = values[2:3:3]
-	h["hooktail-lsn"] = values[3:4:4]
-	h["hooktail-commit-time"] = values[4:5:5]
-	if m.Origin != "" {
-		h[originHeader] = []string{m.Origin}
-	}
-	if len(keys) > 0 {
-		values[5] = Sign(keys, m.ID, timestamp, m.Body)
-		h["webhook-signature"] = values[5:6:6]
-	}
-	r.Header = h
-	r.ContentLength = int64(len(m.Body))
-	r.Body = newBody(m.Body)
-	r.GetBody = func() (io.ReadCloser, error) { return newBody(m.Body), nil }
-	return r
+	return e.fill(hook, m, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, m.Body))
 }
-
-func newBody(b []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }
 
 // discard reads the answer to its end, so that the connection can be used again,
 // or gives it up: when it is too long, broken, or not there in time.

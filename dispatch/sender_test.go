@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 func newTestSender(t testing.TB, o SenderOptions) *Sender {
@@ -40,7 +41,7 @@ func oneHook(t testing.TB, r row) *Hook {
 	return hook
 }
 
-var testMessage = Message{ID: "1-16B374D848-7", LSN: "16/B374D848", Committed: "2026-11-23T09:37:58.230832Z", Attempt: 3, Body: []byte(`{"action": "X"}`)}
+var testMessage = Message{ID: "1-16B374D848-7", LSN: "16/B374D848", Committed: "2026-11-23T09:37:58.230832Z", Attempt: 3, Body: mapping.BodyOf([]byte(`{"action": "X"}`))}
 
 func TestRequestHeaders(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
@@ -238,7 +239,7 @@ func BenchmarkSend(b *testing.B) {
 		s := newTestSender(b, SenderOptions{})
 		hook := oneHook(b, hookRow(1, server.URL+"/h/1"))
 		m := testMessage
-		m.Body = payload
+		m.Body = mapping.BodyOf(payload)
 		b.ReportAllocs()
 		for b.Loop() {
 			if out := s.Send(context.Background(), hook, m); out.Result != Result2xx {

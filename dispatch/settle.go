@@ -3,6 +3,8 @@ package dispatch
 import (
 	"container/heap"
 	"time"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // settle does what follows the attempt and returns the delivery to go on with.
@@ -107,7 +109,7 @@ func (l *lane) tell(it *item, o Outcome, v verdict, made bool) {
 		l.tally(it.Action, dead)
 		if !made {
 			l.reportUnsent(it, v.reason)
-			l.note(nil, it, o, v, nil, nil)
+			l.note(nil, it, o, v, mapping.Body{}, nil)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"hash"
 	"strings"
 	"sync"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // How a signing key is written, and how long it is in bytes.
@@ -99,7 +101,7 @@ func Rotate(keys []SigningKey, next SigningKey) []SigningKey {
 // a blank between. Each is v1, and the HMAC-SHA256 of id.timestamp.body in base64.
 // The timestamp is the text of webhook-timestamp: seconds since 1970. Without a
 // key it is empty.
-func Sign(keys []SigningKey, id, timestamp string, body []byte) string {
+func Sign(keys []SigningKey, id, timestamp string, body mapping.Body) string {
 	const each = len(" v1,") + (sha256.Size+2)/3*4
 	var room [maxSigningKeys * each]byte
 	out := room[:0]
@@ -112,7 +114,7 @@ func Sign(keys []SigningKey, id, timestamp string, body []byte) string {
 	return string(out)
 }
 
-func (k *keyState) appendSignature(out []byte, id, timestamp string, body []byte) []byte {
+func (k *keyState) appendSignature(out []byte, id, timestamp string, body mapping.Body) []byte {
 	s := k.signers.Get().(*signer)
 	defer k.signers.Put(s)
 	s.buf = append(s.buf[:0], id...)
@@ -121,7 +123,9 @@ func (k *keyState) appendSignature(out []byte, id, timestamp string, body []byte
 	s.buf = append(s.buf, '.')
 	s.mac.Reset()
 	_, _ = s.mac.Write(s.buf) // a hash never fails
-	_, _ = s.mac.Write(body)
+	for piece := range body.Pieces() {
+		_, _ = s.mac.Write(piece)
+	}
 	s.buf = s.mac.Sum(s.buf[:0])
 	out = append(out, "v1,"...)
 	return base64.StdEncoding.AppendEncode(out, s.buf)

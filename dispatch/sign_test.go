@@ -13,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // specimen is a key that the documentation of the field uses.
@@ -31,7 +32,7 @@ func mustSigningKey(t testing.TB, text string) SigningKey {
 // each of their languages.
 func TestSignIsTheReference(t *testing.T) {
 	keys := []SigningKey{mustSigningKey(t, specimen)}
-	got := Sign(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`))
+	got := Sign(keys, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", mapping.BodyOf([]byte(`{"test": 2432232314}`)))
 	if want := "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="; got != want {
 		t.Errorf("signature %s, want %s", got, want)
 	}
@@ -39,7 +40,7 @@ func TestSignIsTheReference(t *testing.T) {
 
 func TestSignWithSeveralKeys(t *testing.T) {
 	a, b, c := NewSigningKey(), NewSigningKey(), NewSigningKey()
-	one := func(k SigningKey) string { return Sign([]SigningKey{k}, "1-2-3", "7", []byte("body")) }
+	one := func(k SigningKey) string { return Sign([]SigningKey{k}, "1-2-3", "7", mapping.BodyOf([]byte("body"))) }
 	for _, tt := range []struct {
 		name string
 		keys []SigningKey
@@ -51,7 +52,7 @@ func TestSignWithSeveralKeys(t *testing.T) {
 		{"three", []SigningKey{c, b, a}, one(c) + " " + one(b)},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := Sign(tt.keys, "1-2-3", "7", []byte("body")); got != tt.want {
+			if got := Sign(tt.keys, "1-2-3", "7", mapping.BodyOf([]byte("body"))); got != tt.want {
 				t.Errorf("signature %q, want %q", got, tt.want)
 			}
 		})
@@ -86,7 +87,7 @@ func TestSignaturesAreVerifiedByTheReference(t *testing.T) {
 		header := http.Header{}
 		header.Set("webhook-id", id)
 		header.Set("webhook-timestamp", at)
-		header.Set("webhook-signature", Sign([]SigningKey{other, key}, id, at, body))
+		header.Set("webhook-signature", Sign([]SigningKey{other, key}, id, at, mapping.BodyOf(body)))
 		verifier, err := standardwebhooks.NewWebhook(key.Reveal())
 		if err != nil {
 			t.Fatal(err)
@@ -180,8 +181,8 @@ func TestRetryIsSignedAnew(t *testing.T) {
 	s := newTestSender(t, SenderOptions{})
 	keys := []SigningKey{mustSigningKey(t, specimen)}
 	hook := oneHook(t, hookRow(1, "http://x/"))
-	first := s.request(t.Context(), hook, testMessage, keys, time.Unix(1614265330, 0)).Header
-	later := s.request(t.Context(), hook, testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
+	first := s.request(newEnvelope(t.Context(), time.Second), hook, &testMessage, keys, time.Unix(1614265330, 0)).Header
+	later := s.request(newEnvelope(t.Context(), time.Second), hook, &testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
 	for _, name := range []string{"webhook-timestamp", "webhook-signature"} {
 		if len(first[name]) != 1 || len(later[name]) != 1 || first[name][0] == later[name][0] {
 			t.Errorf("%s: %q, and later %q", name, first[name], later[name])
@@ -229,7 +230,7 @@ func BenchmarkSign(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				Sign(keys, testMessage.ID, "1614265330", body)
+				Sign(keys, testMessage.ID, "1614265330", mapping.BodyOf(body))
 			}
 		})
 	}

@@ -53,7 +53,7 @@ func (s *fakeStore) Apply(ctx context.Context, b parking.Batch) error {
 	}
 	for _, row := range b.Insert {
 		if _, there := s.rows[row.Key]; !there {
-			row.Bytes, row.State = len(row.Body), cmp.Or(row.State, parking.Parked)
+			row.Bytes, row.State = row.Body.Len(), cmp.Or(row.State, parking.Parked)
 			s.rows[row.Key] = row
 			s.inserted++
 		}
@@ -90,7 +90,7 @@ func (s *fakeStore) Tail(ctx context.Context, p parking.Part) ([]parking.Row, er
 	rows = slices.DeleteFunc(rows, func(r parking.Row) bool { return parking.Compare(r.Event, p.After) <= 0 })
 	rows = rows[:min(len(rows), p.Rows)]
 	for i := range rows {
-		rows[i].Body = nil
+		rows[i].Body = mapping.Body{}
 	}
 	return rows, nil
 }
@@ -105,7 +105,7 @@ func (s *fakeStore) Bodies(ctx context.Context, hook int64, events []mapping.ID)
 	bodies := make(map[mapping.ID][]byte)
 	for _, id := range events {
 		if row, there := s.rows[parking.Key{Hook: hook, Event: id}]; there && row.State == parking.Parked {
-			bodies[id] = row.Body
+			bodies[id] = row.Body.Bytes()
 		}
 	}
 	return bodies, nil

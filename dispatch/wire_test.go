@@ -87,7 +87,7 @@ var headerLine = regexp.MustCompile(`^([A-Za-z0-9_-]+): ([^\x00-\x08\x0a-\x1f\x7
 func (w *wire) checkRequest(t testing.TB, raw, target string, own map[string]string) {
 	t.Helper()
 	head, body, _ := strings.Cut(raw, "\r\n\r\n")
-	if body != string(testMessage.Body) {
+	if body != string(testMessage.Body.Bytes()) {
 		t.Errorf("body %q", body)
 	}
 	lines := strings.Split(head, "\r\n")
@@ -95,7 +95,7 @@ func (w *wire) checkRequest(t testing.TB, raw, target string, own map[string]str
 		t.Errorf("request line %q, want %q", lines[0], want)
 	}
 	want := map[string]string{ // by name in the form that CGI servers make of it
-		"host": w.host, "content-length": strconv.Itoa(len(testMessage.Body)),
+		"host": w.host, "content-length": strconv.Itoa(testMessage.Body.Len()),
 		"idempotency-key": testMessage.ID, "webhook-id": testMessage.ID, "webhook-attempt": "3",
 		"hooktail-lsn": testMessage.LSN, "hooktail-commit-time": testMessage.Committed,
 	}

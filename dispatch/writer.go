@@ -45,7 +45,6 @@ type note struct {
 type writer struct {
 	store   Store
 	log     *slog.Logger
-	grown   func(bytes int64)
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
@@ -57,10 +56,10 @@ type writer struct {
 }
 
 // newWriter is a writer with its goroutine; close it.
-func newWriter(store Store, log *slog.Logger, grown func(bytes int64)) *writer {
+func newWriter(store Store, log *slog.Logger) *writer {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &writer{
-		store: store, log: log, grown: grown, cancel: cancel,
+		store: store, log: log, cancel: cancel,
 		stopped: make(chan struct{}), more: make(chan struct{}, 1),
 	}
 	go func() {
@@ -185,9 +184,8 @@ func (w *writer) batch(notes []note) parking.Batch {
 		}
 		switch n.kind {
 		case insert:
-			m, grown := n.item.letter.message(n.item.Target, n.row.Attempts)
-			w.grown(grown)
-			n.row.Body, n.row.Bytes = m.Body, len(m.Body)
+			n.row.Body = n.item.letter.event.Body(n.item.Action, n.item.Payload)
+			n.row.Bytes = n.row.Body.Len()
 			b.Insert = append(b.Insert, n.row)
 		case update:
 			b.Update = append(b.Update, attempt)

@@ -56,7 +56,7 @@ func BenchmarkRender(b *testing.B) {
 			b.Fatal(err)
 		}
 		for _, e := range events {
-			size += len(e.Body(e.Action, true))
+			size += e.Body(e.Action, true).Len()
 		}
 		n += len(events)
 	}

@@ -130,25 +130,3 @@ func (e *Event) Bytes() int {
 // eventBytes is the size of an Event without what it refers to, rounded up to
 // the allocator's next size.
 const eventBytes = 288
-
-// Body is the request body under the action's name as the hook spells it, and
-// with the payload or without.
-func (e *Event) Body(action Action, payload bool) []byte {
-	size := len(e.Payload) + len(action) + 20
-	if e.nested != nil {
-		size += len(e.nested.json)
-	}
-	body := make([]byte, 0, size)
-	body = append(body, `{"action": "`...)
-	body = append(body, action...)
-	body = append(body, '"')
-	if payload && len(e.Payload) > 0 {
-		body = append(body, ", "...)
-		body = append(body, e.Payload...)
-	}
-	if payload && e.nested != nil {
-		body = append(body, ", "...)
-		body = append(body, e.nested.json...)
-	}
-	return append(body, '}')
-}

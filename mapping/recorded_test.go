@@ -189,7 +189,7 @@ func TestRecordedPayloads(t *testing.T) {
 				}
 				got := []string{}
 				for _, e := range events {
-					body := canonical(t, e.Body(e.Action, true))
+					body := canonical(t, e.Body(e.Action, true).Bytes())
 					if e.Organization == 0 {
 						t.Errorf("%s: no organization for %s of project %d", scenario, e.Action, e.Project)
 					}

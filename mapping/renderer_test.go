@@ -37,7 +37,7 @@ func payload(t *testing.T, events []*Event, want Action) map[string]any {
 		t.Fatalf("events %q, want one %s", tellAll(events), want)
 	}
 	var body map[string]any
-	if err := json.Unmarshal(events[0].Body(want, true), &body); err != nil {
+	if err := json.Unmarshal(events[0].Body(want, true).Bytes(), &body); err != nil {
 		t.Fatal(err)
 	}
 	return body
@@ -153,7 +153,7 @@ func TestProjectGoneMeanwhileIsAsOfItsCommit(t *testing.T) {
 	if _, ok := body["project"].(map[string]any)["task_number"]; ok {
 		t.Error("counts of a project that is gone")
 	}
-	if got := string(events[1].Body(ProjectDeleted, true)); got != `{"action": "PROJECT_DELETED", "project": {"id": 1}}` {
+	if got := string(events[1].Body(ProjectDeleted, true).Bytes()); got != `{"action": "PROJECT_DELETED", "project": {"id": 1}}` {
 		t.Errorf("deletion is %s", got)
 	}
 }
@@ -197,11 +197,11 @@ func TestProjectIsEncodedOnce(t *testing.T) {
 	if events[0].nested.shared != len(events) {
 		t.Errorf("shared by %d, want %d", events[0].nested.shared, len(events))
 	}
-	before := string(events[0].Body(AnnotationUpdated, true))
+	before := string(events[0].Body(AnnotationUpdated, true).Bytes())
 	if err := NewRenderer(s.pool, Options{}).Render(context.Background(), events); err != nil {
 		t.Fatal(err)
 	}
-	if after := string(events[0].Body(AnnotationUpdated, true)); after != before {
+	if after := string(events[0].Body(AnnotationUpdated, true).Bytes()); after != before {
 		t.Error("rendering again changed the body")
 	}
 }
@@ -215,7 +215,7 @@ func TestBody(t *testing.T) {
 		{true, `{"action": "TASKS_CREATED", "task": {}, "project": {}}`},
 		{false, `{"action": "TASKS_CREATED"}`},
 	} {
-		if got := string(e.Body(TasksCreated, test.payload)); got != test.want {
+		if got := string(e.Body(TasksCreated, test.payload).Bytes()); got != test.want {
 			t.Errorf("got %s, want %s", got, test.want)
 		}
 	}

@@ -112,7 +112,7 @@ func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err
 	err = b.ask(ctx, func(room *parkingRoom) error {
 		rows, err := room.store.Show(ctx, p.Hook, p.Event)
 		if len(rows) > 0 {
-			body = rows[0].Body
+			body = rows[0].Body.Bytes()
 		}
 		return err
 	})

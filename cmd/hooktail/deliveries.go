@@ -138,7 +138,7 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 		return fmt.Errorf("print delivery: %w", err)
 	}
 	if payload {
-		fmt.Fprintf(c.out, "\n%s\n", r.Body)
+		fmt.Fprintf(c.out, "\n%s\n", r.Body.Bytes())
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 func (c *control) printJSON(r *parking.Row, payload bool) error {
 	d := storedOf(r)
 	if payload {
-		d.Payload = r.Body
+		d.Payload = r.Body.Bytes()
 	}
 	line, err := json.Marshal(d)
 	if err == nil {

@@ -33,7 +33,7 @@ func storeDeliveries(t *testing.T, db *cdctest.Database) {
 			Key:    parking.Key{Hook: hook, Event: mapping.ID{Timeline: 1, Commit: 0x16B374D848, Ordinal: n}},
 			Action: mapping.AnnotationCreated, Project: 1, Task: 7, Attempts: 4, LastResult: "5xx", LastStatus: 503,
 			Committed: time.Now().Add(time.Duration(n-4) * time.Minute), Added: time.Now(),
-			Body: fmt.Appendf(nil, `{"action": "ANNOTATION_CREATED", "n": %d}`, n),
+			Body: mapping.BodyOf(fmt.Appendf(nil, `{"action": "ANNOTATION_CREATED", "n": %d}`, n)),
 		}
 	}
 	batch := parking.Batch{Insert: []parking.Row{row(2, 0)}}

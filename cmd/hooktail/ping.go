@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) pingCommand() *cobra.Command {
@@ -67,6 +68,6 @@ func (c *control) ping(ctx context.Context, args []string) error {
 
 func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
 	return sender.Exchange(ctx, hook, dispatch.Message{
-		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: []byte(pingBody),
+		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: mapping.BodyOf([]byte(pingBody)),
 	})
 }

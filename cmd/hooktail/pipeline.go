@@ -166,11 +166,13 @@ func (p *pipeline) deliver(ctx context.Context) error {
 	}
 }
 
-// enqueue hands the batch to the lanes. Its rows are not needed any more.
+// enqueue hands the batch to the lanes. Its rows are not needed any more, and not held:
+// a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	var deliveries []dispatch.Delivery
 	for _, w := range batch {
 		w.rows.done()
+		w.rows = nil
 		done := w.delivered
 		for _, target := range w.targets {
 			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})

@@ -106,7 +106,7 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := out.add(target.Hook, len(body), int64(r.cfg.ParkMaxBytes)); err != nil {
+			if err := out.add(target.Hook, body.Len(), int64(r.cfg.ParkMaxBytes)); err != nil {
 				return err
 			}
 			batch.Insert = append(batch.Insert, parking.Row{

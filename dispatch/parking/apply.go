@@ -36,6 +36,20 @@ func (s *Store) Apply(ctx context.Context, b Batch) error {
 	// Statements that are sent together without BEGIN are one transaction, and
 	// one round trip.
 	// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
+	if len(b.Insert) >= copied {
+		if done, err := s.copy(ctx, b); done || err != nil {
+			return wrap(err, "park")
+		}
+	}
+	queue := s.queue(b)
+	if queue.Len() == 0 {
+		return nil
+	}
+	return wrap(s.pool.SendBatch(ctx, queue).Close(), "park")
+}
+
+// queue is the batch's statements.
+func (s *Store) queue(b Batch) *pgx.Batch {
 	var queue pgx.Batch
 	if len(b.Insert) > 0 {
 		s.insert(&queue, b.Insert)
@@ -49,10 +63,7 @@ func (s *Store) Apply(ctx context.Context, b Batch) error {
 	if len(b.Delete) > 0 {
 		s.delete(&queue, b.Delete)
 	}
-	if queue.Len() == 0 {
-		return nil
-	}
-	return wrap(s.pool.SendBatch(ctx, &queue).Close(), "park")
+	return &queue
 }
 
 const insertSQL = `INSERT INTO {parked} (hook_id, timeline, commit_lsn, ordinal, event_id, action, project_id, task_id,
@@ -85,10 +96,7 @@ func (s *Store) insert(queue *pgx.Batch, rows []Row) {
 		r := &rows[i]
 		k.set(i, r.Key)
 		events[i], actions[i], projects[i], tasks[i] = r.Event.String(), string(r.Action), r.Project, r.Task
-		committed[i], bodies[i] = r.Committed, r.Body
-		if r.Body == nil {
-			bodies[i] = []byte{}
-		}
+		committed[i], bodies[i] = r.Committed, r.Body.AppendTo([]byte{})
 		attempts[i], added[i], next[i] = r.Attempts, r.Added, orNull(r.Next)
 		lastResults[i], lastStatuses[i], reasons[i] = r.LastResult, r.LastStatus, r.Reason
 		states[i] = string(Parked)

@@ -27,7 +27,7 @@ func TestParkedComesBackAsItWas(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d rows, error %v", len(got), err)
 	}
-	want.State, want.Bytes = parking.Parked, len(want.Body)
+	want.State, want.Bytes = parking.Parked, want.Body.Len()
 	if diff := cmp.Diff(want, got[0], cmpopts.IgnoreFields(parking.Row{}, "Stored")); diff != "" {
 		t.Errorf("row (-want +got):\n%s", diff)
 	}
@@ -47,7 +47,7 @@ func TestParkingAgainChangesNothing(t *testing.T) {
 	}
 
 	again := delivery(1, 1)
-	again.Body, again.Attempts = []byte("another"), 0
+	again.Body, again.Attempts = mapping.BodyOf([]byte("another")), 0
 	apply(t, store, parking.Batch{Insert: []parking.Row{delivery(1, 0), again, delivery(1, 2)}})
 	after, err := store.List(t.Context(), parking.Filter{})
 	if err != nil {
@@ -195,8 +195,8 @@ func TestTailIsInOrder(t *testing.T) {
 			if len(rows) == 0 {
 				break
 			}
-			if len(rows) > part.Rows || (rows[0].Body != nil) != part.Bodies {
-				rt.Fatalf("%d rows, body %q", len(rows), rows[0].Body)
+			if len(rows) > part.Rows || (rows[0].Body.Len() > 0) != part.Bodies {
+				rt.Fatalf("%d rows, body %q", len(rows), rows[0].Body.Bytes())
 			}
 			got = append(got, numbers(rows)...)
 			part.After = rows[len(rows)-1].Event
@@ -213,7 +213,7 @@ func TestTailIsBoundedInBytes(t *testing.T) {
 	var rows []parking.Row
 	for n, size := range []int{1000, 10, 10, 10} {
 		r := delivery(1, n)
-		r.Body = make([]byte, size)
+		r.Body = mapping.BodyOf(make([]byte, size))
 		rows = append(rows, r)
 	}
 	apply(t, store, parking.Batch{Insert: rows})
@@ -248,7 +248,7 @@ func TestBodies(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[mapping.ID][]byte{event(0): delivery(1, 0).Body, event(3): delivery(1, 3).Body}
+	want := map[mapping.ID][]byte{event(0): delivery(1, 0).Body.Bytes(), event(3): delivery(1, 3).Body.Bytes()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("bodies (-want +got):\n%s", diff)
 	}
@@ -267,7 +267,7 @@ func TestBacklogs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	size := int64(len(delivery(1, 0).Body))
+	size := int64(delivery(1, 0).Body.Len())
 	want := []parking.Backlog{
 		{
 			Hook:   1,

@@ -33,7 +33,7 @@ func large(n int) []parking.Row {
 	rows := make([]parking.Row, n)
 	for i := range rows {
 		rows[i] = delivery(1, i)
-		rows[i].Body = bodyOf(random)
+		rows[i].Body = mapping.BodyOf(bodyOf(random))
 	}
 	return rows
 }

@@ -68,8 +68,8 @@ func TestShow(t *testing.T) {
 			t.Fatalf("%s: %d rows, error %v", tt.name, len(rows), err)
 		}
 		for _, r := range rows {
-			if string(r.Body) != string(delivery(1, tt.n).Body) {
-				t.Errorf("%s: body %q", tt.name, r.Body)
+			if string(r.Body.Bytes()) != string(delivery(1, tt.n).Body.Bytes()) {
+				t.Errorf("%s: body %q", tt.name, r.Body.Bytes())
 			}
 		}
 	}
@@ -80,7 +80,7 @@ func TestRedrive(t *testing.T) {
 	store := newStore(t, migrated(t))
 	mixed(t, store)
 	empty := delivery(1, 20)
-	empty.Body, empty.State, empty.Reason = nil, parking.Dead, "suspended"
+	empty.Body, empty.State, empty.Reason = mapping.Body{}, parking.Dead, "suspended"
 	apply(t, store, parking.Batch{Insert: []parking.Row{empty}})
 
 	if n, err := store.Redrive(t.Context(), parking.Filter{Hook: 1}, true); err != nil || n != 4 {

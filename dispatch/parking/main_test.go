@@ -116,6 +116,6 @@ func delivery(hook int64, n int) parking.Row {
 		Key:    parking.Key{Hook: hook, Event: event(n)},
 		Action: mapping.AnnotationUpdated, Project: 1, Task: int64(n % 3),
 		Committed: begin.Add(time.Duration(n) * time.Second), Added: begin.Add(time.Duration(n)*time.Second + time.Millisecond),
-		Body: fmt.Appendf(nil, `{"action": "ANNOTATION_UPDATED", "annotation": {"id": %d}}`, n),
+		Body: mapping.BodyOf(fmt.Appendf(nil, `{"action": "ANNOTATION_UPDATED", "annotation": {"id": %d}}`, n)),
 	}
 }

@@ -33,10 +33,10 @@ type Row struct {
 	Key
 	Action    mapping.Action // as the hook spells it
 	Project   int64
-	Task      int64     // 0: the whole project's
-	Committed time.Time // by the clock of the database
-	Body      []byte    // of the request; nil where it was not asked for
-	Bytes     int       // of the body; Apply counts them itself
+	Task      int64        // 0: the whole project's
+	Committed time.Time    // by the clock of the database
+	Body      mapping.Body // of the request; empty where it was not asked for
+	Bytes     int          // of the body; Apply counts them itself
 
 	Attempts   int       // made
 	Added      time.Time // since when it is retried, by the clock of who parked it
@@ -85,15 +85,16 @@ func scanRow(rows pgx.CollectableRow) (Row, error) {
 	var (
 		r          Row
 		next, died *time.Time
+		body       []byte
 	)
 	to := []any{
 		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &r.Committed, &r.Bytes,
-		&r.Attempts, &r.Added, &r.Stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &r.Body,
+		&r.Attempts, &r.Added, &r.Stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
 	}
 	if err := rows.Scan(to[:len(rows.FieldDescriptions())]...); err != nil {
 		return Row{}, err
 	}
-	r.Next, r.Died = value(next), value(died)
+	r.Next, r.Died, r.Body = value(next), value(died), mapping.BodyOf(body)
 	return r, nil
 }
 

@@ -55,17 +55,22 @@ func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (ma
 		list[i] = Key{hook, id}
 	}
 	k := keysOf(list)
-	rows, err := s.rows(ctx, `SELECT `+columns+`, body FROM {parked} p JOIN unnest(`+keyArrays+`) AS given (hook, branch, lsn, number)
-		ON hook_id = hook AND commit_lsn = lsn::pg_lsn AND ordinal = number AND timeline = branch WHERE state = 'parked'`,
+	rows, err := s.pool.Query(ctx, s.sql(`SELECT timeline, commit_lsn, ordinal, body FROM {parked} p JOIN unnest(`+keyArrays+`) AS given (hook, branch, lsn, number)
+		ON hook_id = hook AND commit_lsn = lsn::pg_lsn AND ordinal = number AND timeline = branch WHERE state = 'parked'`),
 		k.hooks, k.timelines, k.commits, k.ordinals)
 	if err != nil {
 		return nil, wrap(err, "read bodies")
 	}
-	bodies := make(map[mapping.ID][]byte, len(rows))
-	for i := range rows {
-		bodies[rows[i].Event] = rows[i].Body
-	}
-	return bodies, nil
+	bodies := make(map[mapping.ID][]byte, len(events))
+	var (
+		id   mapping.ID
+		body []byte
+	)
+	_, err = pgx.ForEachRow(rows, []any{&id.Timeline, &id.Commit, &id.Ordinal, &body}, func() error {
+		bodies[id] = body
+		return nil
+	})
+	return bodies, wrap(err, "read bodies")
 }
 
 // Redriven is parked deliveries that were redriven and not Taken yet, in the

@@ -1,0 +1,94 @@
+package mapping
+
+import (
+	"bytes"
+	"iter"
+)
+
+// Body is the body of a request: pieces, one after the other. Most bytes of a body are
+// in others too (the payload in those for other hooks, the project in those of the same
+// batch), so it is never put together in memory, but read where it is needed. The zero
+// Body is empty. A Body is read-only and keeps what it was made of.
+type Body struct {
+	pieces pieces
+}
+
+type pieces [5][]byte
+
+// BodyOf is a body of one piece, which it keeps.
+func BodyOf(text []byte) Body { return Body{pieces{text}} }
+
+// heads are how bodies begin that have more than the action, for the names of actions
+// that there are.
+var heads = func() map[Action][]byte {
+	m := make(map[Action][]byte)
+	for _, a := range []Action{
+		ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, AnnotationCreated, AnnotationUpdated, AnnotationsDeleted,
+		TasksCreated, TasksDeleted, AnnotationsCreated,
+	} {
+		m[a] = headOf(a)
+	}
+	return m
+}()
+
+func headOf(a Action) []byte { return []byte(`{"action": "` + string(a) + `", `) }
+
+var (
+	comma = []byte(", ")
+	brace = []byte("}")
+)
+
+// Body is the request body under the action's name as the hook spells it, and
+// with the payload or without.
+func (e *Event) Body(action Action, payload bool) Body {
+	head, ok := heads[action]
+	if !ok {
+		head = headOf(action)
+	}
+	if !payload || len(e.Payload) == 0 {
+		return Body{pieces{head[:len(head)-len(comma)], brace}}
+	}
+	if e.nested == nil {
+		return Body{pieces{head, e.Payload, brace}}
+	}
+	return Body{pieces{head, e.Payload, comma, e.nested.json, brace}}
+}
+
+// Pieces are those of the body, none of them empty.
+func (b Body) Pieces() iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for _, piece := range b.pieces {
+			if len(piece) > 0 && !yield(piece) {
+				return
+			}
+		}
+	}
+}
+
+// Len is the number of bytes.
+func (b Body) Len() (n int) {
+	for _, piece := range b.pieces {
+		n += len(piece)
+	}
+	return n
+}
+
+// AppendTo appends the body to dst.
+func (b Body) AppendTo(dst []byte) []byte {
+	for _, piece := range b.pieces {
+		dst = append(dst, piece...)
+	}
+	return dst
+}
+
+// Bytes is a copy of the body; nil if it is empty.
+func (b Body) Bytes() []byte {
+	n := b.Len()
+	if n == 0 {
+		return nil
+	}
+	return b.AppendTo(make([]byte, 0, n))
+}
+
+// Equal reports whether both are the same bytes, in whatever pieces.
+func (b Body) Equal(other Body) bool { return bytes.Equal(b.Bytes(), other.Bytes()) }
