@@ -36,6 +36,7 @@ type Dispatcher struct {
 	writer   *writer // nil without a Store
 	network  network
 	recorder recorder
+	windows  windows
 	start    func(work func(context.Context))
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup // of the attempts
@@ -142,10 +143,11 @@ func (d *Dispatcher) lane(hook int64) *lane {
 			empty: func() { d.retire(hook) }, permit: d.o.Permit,
 		}
 		l.failures.hook, l.failures.log = hook, d.o.Log
-		l.store, l.maxBytes = d.writer, d.o.MaxParked
+		l.windows, l.store, l.maxBytes = &d.windows, d.writer, d.o.MaxParked
 		l.after, l.lowest = theEnd(), theEnd()
 		l.halted, l.paused = d.halted, d.halted
 		d.lanes[hook] = l
+		d.windows.lanes.Add(1)
 	}
 	return l
 }
@@ -172,6 +174,7 @@ func (d *Dispatcher) retire(hook int64) {
 	if l := d.lanes[hook]; l != nil && l.isEmpty() {
 		l.failures.close()
 		delete(d.lanes, hook)
+		d.windows.lanes.Add(-1)
 		d.o.Metrics.forget(hook)
 	}
 }

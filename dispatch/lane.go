@@ -39,8 +39,12 @@ type lane struct {
 	waiting   retries
 	health    health
 	running   int
-	dropped   int       // since the hook is gone or switched off
-	notBefore time.Time // as the receiver asked
+	began     time.Time     // the first of the attempts that are under way
+	ended     time.Time     // the last attempt
+	took      time.Duration // it
+	warned    time.Time     // in the log, of being slow
+	dropped   int           // since the hook is gone or switched off
+	notBefore time.Time     // as the receiver asked
 	timer     *time.Timer
 	wake      time.Time // of the timer; zero: not set
 	closed    bool
@@ -163,6 +167,9 @@ func (l *lane) pick(now time.Time) *item {
 			l.wakeAt(l.waiting[0].at)
 		}
 		return nil
+	}
+	if l.running == 0 {
+		l.began = now
 	}
 	l.running++
 	it.attempt++

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -20,6 +21,14 @@ const (
 	lookEvery    = time.Second
 )
 
+// silence is how long a hook may go without ending a single request while others wait
+// for room and get answers: long before the requests run into their timeout it shows
+// that it hangs.
+const silence = 250 * time.Millisecond
+
+// warnEvery is how often the log says of a hook that it is too slow.
+const warnEvery = time.Minute
+
 // look lets the store have what holds the slot back, until ctx ends.
 func (d *Dispatcher) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
@@ -34,9 +43,59 @@ func (d *Dispatcher) look(ctx context.Context) {
 	}
 }
 
-// relieve is called while Enqueue waits for room: it lets the store have what the
-// slowest lane holds, if that keeps others waiting.
-func (d *Dispatcher) relieve() { d.overflow(slowAfter) }
+// relieve is called while Enqueue waits for room: it lets the store have what lanes
+// hold that keep others waiting, the silent ones and the slowest.
+func (d *Dispatcher) relieve() {
+	d.unblock()
+	d.overflow(slowAfter)
+}
+
+// unblock stores what the lanes hold whose hooks are silent while another is not.
+func (d *Dispatcher) unblock() {
+	if d.writer == nil {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	for _, l := range d.lanes {
+		since := l.silent()
+		if since.IsZero() || now.Sub(since) < silence || !d.isAnswered(since, now.Sub(since)/slowBy) {
+			continue
+		}
+		if lag, _ := l.lag(now); lag > 0 {
+			l.overflow(lag)
+		}
+	}
+}
+
+// isAnswered reports whether an attempt of any lane has ended since then that took less
+// than that long. If none has, it may be the machine or the network. It needs the lock.
+func (d *Dispatcher) isAnswered(since time.Time, within time.Duration) bool {
+	for _, l := range d.lanes {
+		l.mu.Lock()
+		ended, took := l.ended, l.took
+		l.mu.Unlock()
+		if !ended.Before(since) && took < within {
+			return true
+		}
+	}
+	return false
+}
+
+// silent is since when no attempt has ended while some are under way; zero: none are.
+func (l *lane) silent() time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.running == 0:
+		return time.Time{}
+	case l.began.After(l.ended):
+		return l.began
+	default:
+		return l.ended
+	}
+}
 
 // overflow stores what the slowest lane holds, if its oldest delivery has waited
 // for that long and the lane is slower than another, or for slotPatience.
@@ -89,8 +148,14 @@ func (l *lane) lag(now time.Time) (lag time.Duration, fed time.Time) {
 func (l *lane) overflow(lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.log.Warn("Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
+	now, level := time.Now(), slog.LevelWarn
+	if now.Sub(l.warned) < warnEvery {
+		level = slog.LevelDebug
+	} else {
+		l.warned = now
+	}
+	l.log.Log(context.Background(), level, "Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
 		"hook", l.hook, "behind", lag, "deliveries", l.schedule.size)
 	l.beginTail()
-	l.fill(time.Now())
+	l.fill(now)
 }

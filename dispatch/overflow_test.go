@@ -42,6 +42,56 @@ func TestSlowHookOverflows(t *testing.T) {
 	})
 }
 
+// A hook that does not answer at all keeps no other waiting until its requests have
+// run into the timeout.
+func TestSilentHookOverflowsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host == "h1" {
+				<-r.Context().Done()
+				return nil, r.Context().Err()
+			}
+			return answerWith(200), nil
+		}, hostRow(1), hostRow(2))
+		begun := time.Now()
+		for n := range 3000 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took > 900*time.Millisecond { // the timeout is a second
+			t.Errorf("the silent hook kept the other for %s", took)
+		}
+		synctest.Wait()
+		if len(store.list(2, parking.Parked)) != 0 {
+			t.Error("the silent hook alone is to be parked")
+		}
+	})
+}
+
+// Where nobody answers, it may be the machine: nothing is stored before it is known.
+func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(*http.Request) (*http.Response, error) {
+			time.Sleep(700 * time.Millisecond) //nolint:forbidigo // of the bubble
+			return answerWith(200), nil
+		}, hostRow(1), hostRow(2))
+		for n := range 500 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.drain(t)
+		if n := store.writes(); n != 0 {
+			t.Errorf("%d deliveries were stored", n)
+		}
+	})
+}
+
 // A hook that is slower than its few events holds the slot only as long as other
 // hooks show that it is the hook, and not the machine; a hook alone a little longer.
 func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {

@@ -13,7 +13,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.mu.Lock()
 	l.running--
 	if made {
-		it.last = o
+		it.last, l.ended, l.took = o, now, o.Took
 	} else {
 		it.attempt--
 	}

@@ -3,19 +3,38 @@ package dispatch
 import (
 	"container/heap"
 	"context"
+	"sync/atomic"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// How many deliveries a lane's window has.
+// How many deliveries a lane's window has. What is in windows is not in the budget of
+// what the lanes hold, so all lanes share their room: a thousand hooks that are dead are
+// to take no more than one.
 const (
-	fewest = 1024 // while the hook gets nothing anyway
-	most   = 8192 // with what waits behind an event that its receiver will not have
-	chunk  = 1024 // read from the tail at a time
-	scarce = 512  // that may go, below which more is read
+	windowsRoom = 16 << 10 // deliveries in the windows of all lanes, about: 6 MB
+	leastChunk  = 32
+	mostChunk   = 1024
 )
+
+// windows says how large a lane's window may be. It is safe for concurrent use.
+type windows struct{ lanes atomic.Int32 }
+
+// chunk is how many deliveries are read from the tail at a time.
+func (w *windows) chunk() int {
+	return max(leastChunk, min(mostChunk, windowsRoom/max(1, int(w.lanes.Load()))))
+}
+
+// fewest is how many there are while the hook gets nothing anyway: only the first is tried.
+func (w *windows) fewest() int { return min(64, w.chunk()) }
+
+// most is how many there are with what waits behind an event that its receiver will not have.
+func (w *windows) most() int { return 8 * w.chunk() }
+
+// scarce is how many may go at the least: below that more is read.
+func (w *windows) scarce() int { return w.chunk() / 2 }
 
 // window is the part of a lane that has to do with the store.
 //
@@ -29,6 +48,7 @@ const (
 // before the stream brings the others again. While there is a tail, the whole
 // window is stored.
 type window struct {
+	windows  *windows
 	store    *writer // nil: all is held in memory
 	maxBytes int64   // of the hook's rows; 0: no bound
 
@@ -65,9 +85,9 @@ func (l *lane) accept(it *item, now time.Time) bool {
 	case l.tail:
 		l.append(it)
 	case l.away(now):
-		l.admit(it, fewest)
+		l.admit(it, l.windows.fewest())
 	case l.stored > 0 && l.schedule.isBehindStored(it):
-		l.admit(it, most)
+		l.admit(it, l.windows.most())
 	default:
 		l.schedule.add(it)
 	}
@@ -100,7 +120,7 @@ func (l *lane) append(it *item) {
 	l.lowest = earlier(l.lowest, it.event)
 	switch {
 	case !l.reading:
-	case len(l.recent) < chunk:
+	case len(l.recent) < mostChunk:
 		l.recent = append(l.recent, it)
 	default:
 		l.spilled = true
@@ -130,7 +150,7 @@ func (l *lane) keepAll() {
 			it.body = nil
 		}
 	}
-	if l.schedule.size > fewest {
+	if l.schedule.size > l.windows.fewest() {
 		l.beginTail()
 	}
 }
@@ -150,7 +170,7 @@ func (l *lane) beginTail() {
 		l.keep(it)
 	}
 	l.tail, l.spilled = true, l.reading
-	n, atWork := 0, l.running
+	n, fewest, atWork := 0, l.windows.fewest(), l.running
 	l.schedule = l.schedule.rebuilt(func(it *item) bool {
 		if n >= fewest && atWork == 0 {
 			l.lowest = earlier(l.lowest, it.event)
@@ -184,18 +204,19 @@ func (l *lane) rewind(to mapping.ID) {
 
 // read asks for the next chunk of the tail if it can be of use. It needs the lock.
 func (l *lane) read() {
-	room := most
+	room, rows := l.windows.most(), l.windows.chunk()
 	if l.health.failing || l.paused {
-		room = fewest
+		room = l.windows.fewest()
+		rows = room
 	}
-	if !l.tail || l.reading || l.closed || l.schedule.size >= room || l.schedule.queue.len() >= scarce {
+	if !l.tail || l.reading || l.closed || l.schedule.size >= room || l.schedule.queue.len() >= l.windows.scarce() {
 		return
 	}
 	if parking.Compare(l.lowest, l.after) <= 0 {
 		l.after = justBefore(l.lowest)
 	}
 	l.reading, l.lowest, l.gone = true, theEnd(), make(map[mapping.ID]struct{})
-	part := parking.Part{Hook: l.hook, After: l.after, Rows: chunk}
+	part := parking.Part{Hook: l.hook, After: l.after, Rows: rows}
 	// What went to the tail before is written first; it need not wait for what
 	// comes then.
 	l.store.add(note{ask: func(context.Context) error {
@@ -216,12 +237,12 @@ func (l *lane) load(ctx context.Context, part parking.Part) {
 		return err
 	})
 	if err == nil {
-		l.loaded(rows)
+		l.loaded(rows, len(rows) < part.Rows)
 	}
 }
 
-// loaded adds the rows to the window, which is whole again if that was all.
-func (l *lane) loaded(rows []parking.Row) {
+// loaded adds the rows to the window, which is whole again if they are the last.
+func (l *lane) loaded(rows []parking.Row, last bool) {
 	now := time.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -230,13 +251,16 @@ func (l *lane) loaded(rows []parking.Row) {
 		known[it.event] = struct{}{}
 	}
 	for i := range rows {
+		if parking.Compare(rows[i].Event, l.lowest) >= 0 {
+			break // what went to the tail meanwhile comes before it, or is this one: see recent
+		}
 		l.after = rows[i].Event
 		if _, again := known[rows[i].Event]; !again {
 			known[rows[i].Event] = struct{}{}
 			l.restore(&rows[i], now)
 		}
 	}
-	recent, whole := l.recent, len(rows) < chunk && !l.spilled
+	recent, whole := l.recent, last && !l.spilled
 	l.reading, l.recent, l.spilled, l.gone = false, nil, false, nil
 	if whole {
 		for _, it := range recent {

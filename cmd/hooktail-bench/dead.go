@@ -10,7 +10,7 @@ import (
 // deadHook compares nine hooks with the same nine beside one that is dead: where
 // nobody listens, and where somebody does and never answers.
 func deadHook(ctx context.Context, b *bench) error {
-	n := b.size(6000, 2000)
+	n := b.size(20_000, 10_000)
 	closed, err := unusedAddress()
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func deadHook(ctx context.Context, b *bench) error {
 	if err := stages[names[2]].hook(ctx, 10, "http://"+silent.Addr().String()+"/10", 1); err != nil {
 		return err
 	}
-	for rep := range b.reps(3, 1) {
+	for rep := range b.reps(2, 1) {
 		for i := range names {
 			name := names[(i+rep)%len(names)]
 			if err := stages[name].turns(ctx, rep, n, []drained{{scenario: "dead", of: hooktail, name: name, hooks: 9}}); err != nil {
