@@ -7,9 +7,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Batch is changes that belong together. A key may be in it once. While it is
-// sent it takes about four times the memory of its bodies; a few hundred rows are
-// as fast as thousands.
+// Batch is changes that belong together. A key may be in it once. Rows to insert are
+// copied to the connection one by one; where that cannot be, since some of them are stored
+// already, the batch takes about four times the memory of its bodies while it is sent.
 type Batch struct {
 	Insert []Row     // parked, or dead from the start
 	Update []Attempt // failed attempts of what is stored
