@@ -69,12 +69,9 @@ func (l *lane) judge(it *item, o Outcome) verdict {
 	return l.policy.verdict(o, it.attempt-it.spared, age, rand.Float64())
 }
 
-// Bodies are read for several deliveries at once: for one, and for those whose
-// turn comes soon.
-const (
-	fetchRows  = 64
-	fetchBytes = 256 << 10
-)
+// fetchRows is for how many deliveries bodies are read at once: for one, and for those
+// whose turn comes soon.
+const fetchRows = 64
 
 // fetch reads the item's body from the store. The verdict is to deliver it, or
 // what happens instead.
@@ -125,7 +122,7 @@ func (l *lane) soon(it *item) []*item {
 		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
 			continue
 		}
-		if bytes += other.bytes; bytes > fetchBytes || len(items) == fetchRows {
+		if bytes += other.bytes; bytes > l.windows.fetch() || len(items) == fetchRows {
 			break
 		}
 		other.sought = true

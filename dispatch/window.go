@@ -17,6 +17,9 @@ const (
 	windowsRoom = 16 << 10 // deliveries in the windows of all lanes, about: 6 MB
 	leastChunk  = 32
 	mostChunk   = 1024
+
+	fetchRoom = 8 << 20 // bytes of bodies that all lanes have read, about
+	mostFetch = 256 << 10
 )
 
 // windows says how large a lane's window may be. It is safe for concurrent use.
@@ -25,6 +28,11 @@ type windows struct{ lanes atomic.Int32 }
 // chunk is how many deliveries are read from the tail at a time.
 func (w *windows) chunk() int {
 	return max(leastChunk, min(mostChunk, windowsRoom/max(1, int(w.lanes.Load()))))
+}
+
+// fetch is how many bytes of bodies a lane reads at a time, or one body.
+func (w *windows) fetch() int {
+	return min(mostFetch, fetchRoom/max(1, int(w.lanes.Load())))
 }
 
 // fewest is how many there are while the hook gets nothing anyway: only the first is tried.
