@@ -41,14 +41,14 @@ func TestAdoptLosesAndRepeatsNothing(t *testing.T) {
 			defer close(done)
 			save(40)
 		}()
-		must(t, proctest.Environ(db, variables...), "hooks", "adopt", "1")
+		must(t, proctest.RoleEnviron(db, variables...), "hooks", "adopt", "1")
 		if got := db.QueryText(t, "SELECT is_active FROM webhook WHERE id = 1"); got != "f" {
 			t.Fatalf("is_active = %s after adopt", got)
 		}
-		must(t, proctest.Environ(db, variables...), "hooks", "release", "1")
+		must(t, proctest.RoleEnviron(db, variables...), "hooks", "release", "1")
 		<-done
 	}
-	must(t, proctest.Environ(db, variables...), "hooks", "adopt", "1")
+	must(t, proctest.RoleEnviron(db, variables...), "hooks", "adopt", "1")
 	save(5)
 	delivered(t, db)
 	if diff := cmp.Diff(want, annotationsOf(t, c.Take(), 1)); diff != "" {
@@ -70,9 +70,9 @@ func TestAdoptWhileStopped(t *testing.T) {
 	delivered(t, db)
 	p.end(t)
 	want = append(want, db.QueryText(t, annotate, 7))
-	must(t, proctest.Environ(db), "hooks", "adopt", "1")
+	must(t, proctest.RoleEnviron(db), "hooks", "adopt", "1")
 	want = append(want, db.QueryText(t, annotate, 7))
-	must(t, proctest.Environ(db), "hooks", "release", "1")
+	must(t, proctest.RoleEnviron(db), "hooks", "release", "1")
 	want = append(want, db.QueryText(t, annotate, 7))
 	start(t, db)
 	delivered(t, db)
@@ -96,8 +96,8 @@ func TestDeliver(t *testing.T) {
 			t.Parallel()
 			db := cdctest.Postgres(t).LabelStudio(t)
 			c := receive(t, db)
-			must(t, proctest.Environ(db), "setup")
-			must(t, proctest.Environ(db), "hooks", "adopt", "1")
+			setUpOnce(t, db)
+			must(t, proctest.RoleEnviron(db), "hooks", "adopt", "1")
 			start(t, db, "HOOKTAIL_DELIVER="+tt.deliver)
 			db.Exec(t, annotate, 7)
 			delivered(t, db)
@@ -117,7 +117,7 @@ func TestDeliver(t *testing.T) {
 func TestAdoptSays(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
 	for _, tt := range []struct {
 		name      string
@@ -143,7 +143,7 @@ func TestAdoptSays(t *testing.T) {
 		{"all back again", nil, "release --all", exitDone, "nothing was changed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.Environ(db, tt.variables...), append([]string{"hooks"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.RoleEnviron(db, tt.variables...), append([]string{"hooks"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}
@@ -158,7 +158,7 @@ func TestAdoptSays(t *testing.T) {
 func TestAdoptIsAtomic(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	role := "plain_" + db.Name
 	db.Exec(t, "CREATE ROLE "+role+" LOGIN")
 	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY "+role); db.Exec(t, "DROP ROLE "+role) })
@@ -168,7 +168,7 @@ func TestAdoptIsAtomic(t *testing.T) {
 	} {
 		db.Exec(t, sql)
 	}
-	as := proctest.Environ(db, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", role+"@", 1))
+	as := proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", role+"@", 1))
 	code, _, stderr := command(as, "hooks", "adopt", "1")
 	if code != exitFailed || !strings.Contains(stderr, `GRANT UPDATE (is_active) ON "public"."webhook"`) {
 		t.Errorf("exit code %d:\n%s", code, stderr)
@@ -208,10 +208,10 @@ func TestAdoptThroughKillMinus9(t *testing.T) {
 	for range 3 {
 		p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0")
 		save()
-		must(t, proctest.Environ(db), "hooks", "adopt", "1")
+		must(t, proctest.RoleEnviron(db), "hooks", "adopt", "1")
 		save()
 		p.Kill()
-		must(t, proctest.Environ(db), "hooks", "release", "1")
+		must(t, proctest.RoleEnviron(db), "hooks", "release", "1")
 		save()
 	}
 	start(t, db, "HOOKTAIL_SETTLE=0")

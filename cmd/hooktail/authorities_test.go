@@ -75,10 +75,8 @@ func TestTheListOfTheSystemCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := cdctest.Postgres(t).LabelStudio(t)
-	environ := proctest.Environ(db, "HOOKTAIL_TIMEOUT=1m")
-	if code, _, stderr := command(environ, "setup"); code != exitDone {
-		t.Fatalf("setup: %s", stderr)
-	}
+	setUpOnce(t, db)
+	environ := proctest.RoleEnviron(db, "HOOKTAIL_TIMEOUT=1m")
 	db.Exec(t, "UPDATE webhook SET url = $1, headers = '{}' WHERE id = 1", receiver.URL)
 	for _, c := range []struct {
 		name, list, want string

@@ -22,9 +22,9 @@ func TestBackfillObeysEgress(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	manyTasks(t, db, 3)
-	code, _, stderr := command(proctest.Environ(db, "HOOKTAIL_EGRESS=public"), tasksTo8...)
+	code, _, stderr := command(proctest.RoleEnviron(db, "HOOKTAIL_EGRESS=public"), tasksTo8...)
 	if n := len(c.Take()); code != exitFailed || n > 0 || !strings.Contains(stderr, "in 1 attempt: ") || !strings.Contains(stderr, "127.0.0.1") {
 		t.Errorf("exit code %d, %d requests:\n%s", code, n, stderr)
 	}
@@ -89,14 +89,14 @@ func TestBackfillGoesOn(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			db := cdctest.Postgres(t).LabelStudio(t)
-			must(t, proctest.Environ(db), "setup")
+			setUpOnce(t, db)
 			manyTasks(t, db, 7)
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
 			f := &faulty{fault: func(n int64) int { return tt.fault(n, interrupt) }}
 			point(t, db, f)
 			stdout, stderr := proctest.NewOutput(), proctest.NewOutput()
-			a := &app{stdout: stdout, stderr: stderr, environ: proctest.Environ(db), tuning: tuning{guest: true}}
+			a := &app{stdout: stdout, stderr: stderr, environ: proctest.RoleEnviron(db), tuning: tuning{guest: true}}
 			code := a.execute(ctx, append(slices.Clone(tasksTo8), "--since", "1h"))
 			if tt.after == "" {
 				if code != exitDone || stderr.String() != "" {
@@ -110,7 +110,7 @@ func TestBackfillGoesOn(t *testing.T) {
 				if strings.Contains(rest, "1h") || !strings.HasPrefix(rest, "--since ") {
 					t.Errorf("what is left moves with the time: %s", rest)
 				}
-				must(t, proctest.Environ(db), append(slices.Clone(tasksTo8), strings.Fields(rest)...)...)
+				must(t, proctest.RoleEnviron(db), append(slices.Clone(tasksTo8), strings.Fields(rest)...)...)
 			}
 			if diff := cmp.Diff(numbers(1001, 1007), tasksOf(t, f.Take())); diff != "" {
 				t.Errorf("tasks (-want +got):\n%s", diff)
@@ -123,7 +123,7 @@ func TestBackfillGoesOn(t *testing.T) {
 func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	manyTasks(t, db, 2*backfillBatch)
 	f := &faulty{fault: func(n int64) int {
 		if n == 10 {
@@ -132,7 +132,7 @@ func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 		return 0
 	}}
 	point(t, db, f)
-	code, _, stderr := command(proctest.Environ(db), tasksTo8...)
+	code, _, stderr := command(proctest.RoleEnviron(db), tasksTo8...)
 	if want := fmt.Sprintf("--after %d\n", 1000+backfillBatch); code != exitFailed || !strings.HasSuffix(stderr, want) || !strings.Contains(stderr, "does not get TASK_CREATED") {
 		t.Errorf("exit code %d, want %q:\n%s", code, want, stderr)
 	}
@@ -146,7 +146,7 @@ func TestBackfillRefuses(t *testing.T) {
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (6, true)`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, suspended_at, suspended_lsn) VALUES (3, now(), '0/1')`)
@@ -178,7 +178,7 @@ func TestBackfillRefuses(t *testing.T) {
 		{"suspended", db, "--hook 3 --project 1 --action TASK_CREATED", exitFailed, "hooktail hooks resume 3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.Environ(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}

@@ -66,7 +66,7 @@ func TestBackfillIsAsTheStream(t *testing.T) {
 				if err != nil {
 					t.Fatalf("id %q: %v", id, err)
 				}
-				must(t, proctest.Environ(db, variables...), "backfill", "--hook", "6", "--project", project, "--action", tt.action, "--after", fmt.Sprint(n-1))
+				must(t, proctest.RoleEnviron(db, variables...), "backfill", "--hook", "6", "--project", project, "--action", tt.action, "--after", fmt.Sprint(n-1))
 				again := ofHook(c.Take(), 6)
 				if len(sent) != 1 || len(again) != 1 {
 					t.Errorf("%s: the stream sent %d events, backfill %d, want 1 of each", tt.name, len(sent), len(again))
@@ -133,7 +133,7 @@ func TestBackfillChoice(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	const tasks = 2*backfillBatch + 20
 	manyTasks(t, db, tasks)
 	ids := map[string]bool{}
@@ -149,7 +149,7 @@ func TestBackfillChoice(t *testing.T) {
 		{"--since 150s --after 1119", []string{"1120"}, "1 event delivered"},
 		{"--after 1120", nil, "0 events delivered"},
 	} {
-		got := must(t, proctest.Environ(db), append(slices.Clone(tasksTo8), strings.Fields(tt.args)...)...)
+		got := must(t, proctest.RoleEnviron(db), append(slices.Clone(tasksTo8), strings.Fields(tt.args)...)...)
 		requests := c.Take()
 		if diff := cmp.Diff(tt.want, tasksOf(t, requests)); diff != "" {
 			t.Errorf("backfill %s (-want +got):\n%s", tt.args, diff)
@@ -179,7 +179,7 @@ func TestBackfillSpelling(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	db.Exec(t, "DELETE FROM task_completion")
 	copied := func(cancelled bool) {
 		db.Exec(t, strings.Replace(annotate, "1, 1, false", fmt.Sprintf("1, 1, %v", cancelled), 1), 7)
@@ -192,7 +192,7 @@ func TestBackfillSpelling(t *testing.T) {
 		{"6", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_UPDATED ANNOTATION_CREATED", "3 events delivered; the last"},
 		{"2", "ANNOTATION_CREATED", `{"action": "ANNOTATION_CREATED"} {"action": "ANNOTATION_UPDATED"} {"action": "ANNOTATION_CREATED"}`, "3 events"},
 	} {
-		got := must(t, proctest.Environ(db), "backfill", "--hook", tt.hook, "--project", "1", "--action", tt.action)
+		got := must(t, proctest.RoleEnviron(db), "backfill", "--hook", tt.hook, "--project", "1", "--action", tt.action)
 		var list []string
 		for _, r := range c.Take() {
 			if tt.hook == "2" { // has no payload
@@ -207,7 +207,7 @@ func TestBackfillSpelling(t *testing.T) {
 			t.Errorf("hook %s: %q, want %q", tt.hook, got, tt.says)
 		}
 	}
-	must(t, proctest.Environ(db), "backfill", "--hook", "3", "--project", "1", "--action", "TASK_CREATED")
+	must(t, proctest.RoleEnviron(db), "backfill", "--hook", "3", "--project", "1", "--action", "TASK_CREATED")
 	if requests := c.Take(); len(requests) == 0 || requests[0].Action != "TASKS_CREATED" {
 		t.Errorf("hook 3 chose TASKS_CREATED and got %d events, not under this name", len(requests))
 	}
@@ -218,16 +218,16 @@ func TestBackfillSigns(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	manyTasks(t, db, 1)
-	keyed := proctest.Environ(db, "HOOKTAIL_SECRET_KEY="+strings.Repeat("0a", 32))
+	keyed := proctest.RoleEnviron(db, "HOOKTAIL_SECRET_KEY="+strings.Repeat("0a", 32))
 	must(t, keyed, "hooks", "secret", "set", "8")
 	must(t, keyed, tasksTo8...)
 	requests := c.Take()
 	if len(requests) != 1 || !strings.HasPrefix(requests[0].Headers["webhook-signature"], "v1,") {
 		t.Errorf("%d requests, not signed", len(requests))
 	}
-	code, _, stderr := command(proctest.Environ(db), tasksTo8...)
+	code, _, stderr := command(proctest.RoleEnviron(db), tasksTo8...)
 	if n := len(c.Take()); code != exitFailed || n > 0 || !strings.Contains(stderr, "HOOKTAIL_SECRET_KEY") {
 		t.Errorf("without the key: exit code %d, %d requests:\n%s", code, n, stderr)
 	}
@@ -238,9 +238,9 @@ func TestBackfillPassesOver(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	db.Exec(t, "UPDATE project SET deleted_at = now() WHERE id = 3")
-	got := must(t, proctest.Environ(db), "backfill", "--hook", "6", "--project", "3", "--action", "PROJECT_CREATED")
+	got := must(t, proctest.RoleEnviron(db), "backfill", "--hook", "6", "--project", "3", "--action", "PROJECT_CREATED")
 	if want := "hook 6: 0 events delivered; 1 row passed over, without an event that it wants; the last row was 3\n"; got != want {
 		t.Errorf("said %q, want %q", got, want)
 	}

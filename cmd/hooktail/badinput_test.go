@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
+	proctest.Grant(t, db)
 	for _, sql := range []string{
 		"CREATE ROLE plain_" + db.Name + " LOGIN",
 		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain_" + db.Name,
@@ -45,7 +47,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		t.Fatalf("listen: %v", err)
 	}
 	defer taken.Close()
-	with := func(variables ...string) []string { return proctest.Environ(db, variables...) }
+	with := func(variables ...string) []string { return proctest.RoleEnviron(db, variables...) }
 	tests := []struct {
 		name    string
 		environ []string
@@ -62,9 +64,9 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		},
 		{"unknown command", with(), []string{"rnu"}, exitUsage, []string{"rnu"}},
 		{"unknown flag", with(), []string{"run", "--fast"}, exitUsage, []string{"--fast"}},
-		{"database missing", with("HOOKTAIL_DATABASE_URL=" + server.DSN("nowhere")), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
+		{"database missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(server.DSN("nowhere"), "postgres@", "hooktail@", 1)), []string{"run"}, exitFailed, []string{`"nowhere"`, "does not exist"}},
 		{"role missing", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "nobody:open-sesame@", 1)), []string{"run"}, exitFailed, []string{`"nobody"`}},
-		{"own tables missing", proctest.Environ(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
+		{"own tables missing", proctest.RoleEnviron(fresh), []string{"run"}, exitFailed, []string{`"hooktail"`, "hooktail setup"}},
 		{"slot missing", with(), []string{"run"}, exitFailed, []string{"slot", db.Name, "does not exist", "hooktail setup"}},
 		{
 			"no privilege", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "plain_"+db.Name+"@", 1)),
@@ -79,7 +81,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 			[]string{"owner", "public.project"},
 		},
 		{"no tables", with("HOOKTAIL_DATABASE_URL=" + empty.DSN), []string{"setup"}, exitFailed, []string{"public.project", "public.webhook"}},
-		{"a table with another name", with("HOOKTAIL_TASK_TABLE=tsak"), []string{"setup"}, exitFailed, []string{"public.tsak"}},
+		{"a table with another name", proctest.Environ(db, "HOOKTAIL_TASK_TABLE=tsak"), []string{"setup"}, exitFailed, []string{"public.tsak"}},
 		{"address taken", with("HOOKTAIL_HTTP_ADDR=" + taken.Addr().String()), []string{"run"}, exitFailed, []string{"HOOKTAIL_HTTP_ADDR", taken.Addr().String()}},
 	}
 	for _, tt := range tests {
@@ -108,8 +110,13 @@ func TestWALLevelReplica(t *testing.T) {
 	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
+	proctest.Grant(t, db)
 	for _, args := range [][]string{{"setup"}, {"run"}, {"run", "--setup"}, {"tail"}} {
-		code, _, stderr := command(proctest.Environ(db), args...)
+		environ := proctest.RoleEnviron(db)
+		if slices.Contains(args, "setup") || slices.Contains(args, "--setup") {
+			environ = proctest.Environ(db) // which needs the owner of the tables
+		}
+		code, _, stderr := command(environ, args...)
 		if code != exitFailed || !strings.Contains(stderr, "wal_level is replica") || !strings.Contains(stderr, "ALTER SYSTEM") {
 			t.Errorf("%v: exit code = %d, message: %s", args, code, stderr)
 		}
@@ -173,7 +180,7 @@ func TestBadHookIsRefusedAndOthersFlow(t *testing.T) {
 	if log := p.err.String(); strings.Contains(log, "word@") {
 		t.Errorf("the log shows a URL's password:\n%s", log)
 	}
-	code, stdout, stderr := command(proctest.Environ(db), "hooks", "list")
+	code, stdout, stderr := command(proctest.RoleEnviron(db), "hooks", "list")
 	if code != exitDone {
 		t.Fatalf("hooks list: exit code %d: %s", code, stderr)
 	}

@@ -271,10 +271,7 @@ func TestComposeHook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	environ := proctest.Environ(db)
-	if code, _, stderr := command(environ, "setup"); code != exitDone {
-		t.Fatalf("setup: %s", stderr)
-	}
+	setUpOnce(t, db)
 	db.Exec(t, string(text))
 	db.Exec(t, string(text))
 	rows, err := db.Connect(t).Query(t.Context(), "SELECT id, url FROM webhook WHERE url LIKE '%receiver:%' AND project_id IS NULL AND is_active")
@@ -293,7 +290,7 @@ func TestComposeHook(t *testing.T) {
 	if !strings.HasPrefix(hooks[0].URL, "http://receiver"+receiver[slices.Index(receiver, "--addr")+1]+"/") {
 		t.Errorf("the hook points to %s, the receiver runs as %q", hooks[0].URL, receiver)
 	}
-	code, stdout, stderr := command(environ, "hooks", "show", fmt.Sprint(hooks[0].ID))
+	code, stdout, stderr := command(proctest.RoleEnviron(db), "hooks", "show", fmt.Sprint(hooks[0].ID))
 	if code != exitDone || !strings.Contains(stdout, hooks[0].URL) || strings.Contains(stdout, "refused") {
 		t.Errorf("exit code = %d: %s%s", code, stdout, stderr)
 	}

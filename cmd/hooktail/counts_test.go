@@ -63,11 +63,12 @@ func TestProjectCountsAreFreshWhenQuiet(t *testing.T) {
 // production).
 func startCounting(t testing.TB, db *cdctest.Database, share float64, variables ...string) (stop func()) {
 	t.Helper()
-	cfg, err := config.Load(proctest.Environ(db, variables...))
+	proctest.SetUp(t, db, variables...)
+	cfg, err := config.Load(proctest.RoleEnviron(db, variables...))
 	if err != nil {
 		t.Fatalf("load configuration: %v", err)
 	}
-	s := (&app{tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), true)
+	s := (&app{tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), false)
 	s.countShare = share
 	started, ended := make(chan struct{}), make(chan struct{})
 	s.started = func(string) { close(started) }

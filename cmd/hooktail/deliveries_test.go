@@ -57,7 +57,7 @@ const eventText = "1-16B374D848-"
 func TestDeliveriesList(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	storeDeliveries(t, db)
 	for _, tt := range []struct{ args, want string }{
 		{"", "1/0 1/1 1/2 1/3 1/4 2/0"},
@@ -72,7 +72,7 @@ func TestDeliveriesList(t *testing.T) {
 		{"--hook 9", ""},
 	} {
 		var got []string
-		for line := range strings.Lines(must(t, proctest.Environ(db), append([]string{"deliveries", "list", "--json"}, strings.Fields(tt.args)...)...)) {
+		for line := range strings.Lines(must(t, proctest.RoleEnviron(db), append([]string{"deliveries", "list", "--json"}, strings.Fields(tt.args)...)...)) {
 			var d status.Stored
 			if err := json.Unmarshal([]byte(line), &d); err != nil {
 				t.Fatalf("%s: %v", line, err)
@@ -83,7 +83,7 @@ func TestDeliveriesList(t *testing.T) {
 			t.Errorf("list %s: %s, want %s", tt.args, text, tt.want)
 		}
 	}
-	code, table, note := command(proctest.Environ(db), "deliveries", "list", "--state", "dead", "--limit", "1")
+	code, table, note := command(proctest.RoleEnviron(db), "deliveries", "list", "--state", "dead", "--limit", "1")
 	if lines := strings.Split(table, "\n"); code != exitDone || len(lines) != 3 || !strings.HasPrefix(lines[0], "HOOK  EVENT") ||
 		!strings.Contains(lines[1], eventText+"3") || !strings.Contains(lines[1], "503") || !strings.HasSuffix(lines[1], "rejected") {
 		t.Errorf("table:\n%s", table)
@@ -96,9 +96,9 @@ func TestDeliveriesList(t *testing.T) {
 func TestDeliveriesShow(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	storeDeliveries(t, db)
-	plain := must(t, proctest.Environ(db), "deliveries", "show", eventText+"3")
+	plain := must(t, proctest.RoleEnviron(db), "deliveries", "show", eventText+"3")
 	for _, want := range []string{"hook:", "TASK_CREATED", "dead", "rejected", "503", "16/B374D848"} {
 		if !strings.Contains(plain, want) {
 			t.Errorf("%q is not shown:\n%s", want, plain)
@@ -107,11 +107,11 @@ func TestDeliveriesShow(t *testing.T) {
 	if strings.Contains(plain, `"n"`) {
 		t.Errorf("the payload is shown unasked:\n%s", plain)
 	}
-	if got := must(t, proctest.Environ(db), "deliveries", "show", eventText+"3", "--payload"); !strings.Contains(got, `{"action": "ANNOTATION_CREATED", "n": 3}`) {
+	if got := must(t, proctest.RoleEnviron(db), "deliveries", "show", eventText+"3", "--payload"); !strings.Contains(got, `{"action": "ANNOTATION_CREATED", "n": 3}`) {
 		t.Errorf("without the payload:\n%s", got)
 	}
-	two := must(t, proctest.Environ(db), "deliveries", "show", eventText+"0", "--json", "--payload")
-	one := must(t, proctest.Environ(db), "deliveries", "show", eventText+"0", "--json", "--hook", "2")
+	two := must(t, proctest.RoleEnviron(db), "deliveries", "show", eventText+"0", "--json", "--payload")
+	one := must(t, proctest.RoleEnviron(db), "deliveries", "show", eventText+"0", "--json", "--hook", "2")
 	if strings.Count(two, "\n") != 2 || strings.Count(two, `"n":0`) != 2 || strings.Count(one, "\n") != 1 || strings.Contains(one, "payload") {
 		t.Errorf("as JSON:\n%s\nof one hook:\n%s", two, one)
 	}
@@ -120,7 +120,7 @@ func TestDeliveriesShow(t *testing.T) {
 func TestDeliveriesChange(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	storeDeliveries(t, db)
 	for _, tt := range []struct{ args, want, left string }{
 		{"redrive --all --dry-run", "2 deliveries would be redriven", "dead 2, parked 4"},
@@ -132,7 +132,7 @@ func TestDeliveriesChange(t *testing.T) {
 		{"discard --state parked --hook 2", "1 delivery discarded", "parked 5"},
 		{"discard --state parked --all --limit 2", "2 deliveries discarded", "parked 3"},
 	} {
-		got := strings.TrimSpace(must(t, proctest.Environ(db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...))
+		got := strings.TrimSpace(must(t, proctest.RoleEnviron(db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...))
 		left := db.QueryText(t, "SELECT string_agg(state || ' ' || n, ', ' ORDER BY state) FROM (SELECT state, count(*) AS n FROM hooktail.parked GROUP BY state) AS s")
 		if diff := cmp.Diff([]string{tt.want, tt.left}, []string{got, left}); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.args, diff)
@@ -144,7 +144,7 @@ func TestDeliveriesRefuse(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	for _, tt := range []struct {
 		name string
 		db   *cdctest.Database
@@ -168,7 +168,7 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"discard what", db, "discard --state parked", exitUsage, "--all"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.Environ(tt.db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}

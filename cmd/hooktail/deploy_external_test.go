@@ -106,7 +106,8 @@ func TestWithBuildah(t *testing.T) {
 		VALUES (1, $1, '{}', 1, NULL, true, true, true, '2026-01-01', now())`, url+"/image")
 	// The server listens on a socket of this file system; the image sees another.
 	address := cdctest.NewProxy(t, "unix", server.Socket()).Addr()
-	environ := proctest.Environ(db, "HOOKTAIL_DATABASE_URL=postgres://postgres@"+address+"/"+db.Name+"?sslmode=disable")
+	setUpOnce(t, db)
+	environ := proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL=postgres://hooktail@"+address+"/"+db.Name+"?sslmode=disable")
 	container := strings.TrimSpace(output(t, "buildah", buildah("from", "hooktail")...))
 	inside := func(args ...string) *exec.Cmd {
 		run := []string{"run", "--isolation", "chroot"}
@@ -117,7 +118,7 @@ func TestWithBuildah(t *testing.T) {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that the program within is asked to stop, too
 		return cmd
 	}
-	p := proctest.StartCommand(t, inside("run", "--setup"), os.Environ())
+	p := proctest.StartCommand(t, inside("run"), os.Environ())
 	t.Cleanup(func() { _ = syscall.Kill(-p.PID(), syscall.SIGTERM) }) // it may have ended
 	p.Ready(t)
 	db.Exec(t, annotate, 7)

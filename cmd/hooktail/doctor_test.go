@@ -15,6 +15,7 @@ func TestDoctorSpeaksToPeople(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	const mark = "opensesame"
 	db.Exec(t, "UPDATE webhook SET url = 'http://user:"+mark+"@127.0.0.1:1/p?token="+mark+"', headers = '{\"X-Key\": \""+mark+"\"}'")
+	// Before setup there is no role but the owner.
 	environ := proctest.Environ(db, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", "postgres:"+mark+"@", 1))
 	code, stdout, stderr := command(environ, "doctor")
 	if code != exitFailed || !strings.Contains(stderr, "hooktail: doctor: failures: ") {

@@ -14,14 +14,14 @@ func TestDoubleSenderIsWarnedOf(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	receive(t, db)
-	must(t, proctest.Environ(db), "setup")
-	must(t, proctest.Environ(db), "hooks", "adopt", "2")
+	setUpOnce(t, db)
+	must(t, proctest.RoleEnviron(db), "hooks", "adopt", "2")
 	db.Connect(t) // as Label Studio does: a session without a name
 	p := start(t, db)
 	for _, hook := range []string{"1", "3"} {
 		p.err.Find(t, `level=WARN .*other_sessions=\d+ remedy="(hooktail hooks adopt `+hook+`)"`, p.ended)
 	}
-	must(t, proctest.Environ(db), "hooks", "pause", "1") // the watcher looks again
+	must(t, proctest.RoleEnviron(db), "hooks", "pause", "1") // the watcher looks again
 	delivered(t, db)
 	p.end(t)
 	log := p.err.String()

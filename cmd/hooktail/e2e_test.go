@@ -76,12 +76,24 @@ func TestRolledBackNeverArrives(t *testing.T) {
 }
 
 // TestHookCreatedBeforeTaskGetsIt: hooks are as of the event's commit, however
-// short the time between.
+// short the time between: also under `run --setup`, which reads them under the
+// snapshot of the slot that it makes, and which only the owner of the tables can run.
 func TestHookCreatedBeforeTaskGetsIt(t *testing.T) {
 	t.Parallel()
+	for name, begin := range map[string]func(*testing.T, *cdctest.Database, ...string) *program{
+		"run": start, "run --setup": startOwner,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			testHookCreatedBeforeTask(t, begin)
+		})
+	}
+}
+
+func testHookCreatedBeforeTask(t *testing.T, begin func(*testing.T, *cdctest.Database, ...string) *program) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	startOwner(t, db, "HOOKTAIL_SETTLE=0")
+	begin(t, db, "HOOKTAIL_SETTLE=0")
 	db.Exec(t, annotate, 7)
 	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
 		SELECT 77, replace(url, '/h/1', '/h/77'), 1, 1, true, true, '{}', true, now(), now() FROM webhook WHERE id = 1`)

@@ -18,7 +18,7 @@ func TestPauseAndResume(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	start(t, db, "HOOKTAIL_SETTLE=0")
-	must(t, proctest.Environ(db), "hooks", "pause", "1", "2")
+	must(t, proctest.RoleEnviron(db), "hooks", "pause", "1", "2")
 	proctest.WaitFor(t, func() error { // until the pause is known
 		c.Take()
 		db.Exec(t, annotate, 7)
@@ -28,7 +28,7 @@ func TestPauseAndResume(t *testing.T) {
 		}
 		return nil
 	})
-	list := must(t, proctest.Environ(db), "hooks", "list")
+	list := must(t, proctest.RoleEnviron(db), "hooks", "list")
 	if strings.Count(list, "active, paused") != 2 {
 		t.Errorf("list:\n%s", list)
 	}
@@ -36,7 +36,7 @@ func TestPauseAndResume(t *testing.T) {
 	if want == "" {
 		t.Fatal("nothing is parked")
 	}
-	must(t, proctest.Environ(db), "hooks", "resume", "1")
+	must(t, proctest.RoleEnviron(db), "hooks", "resume", "1")
 	proctest.WaitFor(t, func() error {
 		if got := strings.Join(annotationsOf(t, c.Requests(), 1), " "); got != want {
 			return fmt.Errorf("hook 1 has got %q, want %q", got, want)
@@ -49,11 +49,11 @@ func TestPing(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	r := dispatchtest.Receiver(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	db.Exec(t, "UPDATE webhook SET url = $1 || '/h/' || id || '?token=hush'", r.URL)
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
-	secret := must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "5")
-	shown := must(t, proctest.Environ(db, oneKey), "hooks", "ping", "5")
+	secret := must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "5")
+	shown := must(t, proctest.RoleEnviron(db, oneKey), "hooks", "ping", "5")
 	got := r.Wait(t, "/h/5", 1)[0]
 	if string(got.Body) != pingBody || got.Header.Get("X-Team") != "newsroom" || got.Header.Get("Webhook-Signature") == "" {
 		t.Errorf("received %s with %v", got.Body, got.Header)
@@ -78,13 +78,13 @@ func TestPing(t *testing.T) {
 		{"unknown", "99", "there is no hook 99"},
 		{"without the key for its secret", "5", "HOOKTAIL_SECRET_KEY"},
 	} {
-		code, stdout, stderr := command(proctest.Environ(db), "hooks", "ping", tt.args)
+		code, stdout, stderr := command(proctest.RoleEnviron(db), "hooks", "ping", tt.args)
 		if code != exitFailed || !strings.Contains(stderr, tt.want) {
 			t.Errorf("%s: exit code %d, want %q:\n%s%s", tt.name, code, tt.want, stdout, stderr)
 		}
 	}
 	db.Exec(t, "UPDATE webhook SET url = 'http://127.0.0.1:1/' WHERE id = 1")
-	code, stdout, stderr := command(proctest.Environ(db), "hooks", "ping", "1")
+	code, stdout, stderr := command(proctest.RoleEnviron(db), "hooks", "ping", "1")
 	if code != exitFailed || !strings.Contains(stdout, "refused after") || !strings.Contains(stderr, "hook 1 did not answer") {
 		t.Errorf("nobody there: exit code %d:\n%s%s", code, stdout, stderr)
 	}
@@ -94,27 +94,28 @@ func TestHooksShow(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	storeDeliveries(t, db)
-	must(t, proctest.Environ(db), "hooks", "adopt", "1")
-	must(t, proctest.Environ(db), "hooks", "pause", "1")
-	must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "1")
-	shown := strings.Join(strings.Fields(must(t, proctest.Environ(db, oneKey), "hooks", "show", "1")), " ")
+	must(t, proctest.RoleEnviron(db), "hooks", "adopt", "1")
+	must(t, proctest.RoleEnviron(db), "hooks", "pause", "1")
+	must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "1")
+	shown := strings.Join(strings.Fields(must(t, proctest.RoleEnviron(db, oneKey), "hooks", "show", "1")), " ")
 	for _, want := range []string{"hook: 1 ", "state: adopted, paused ", "served: yes", "secret: yes ", "parked: 3, ", "dead: 2, ", "headers: - "} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not shown: %s", want, shown)
 		}
 	}
-	if other := must(t, proctest.Environ(db, anotherKey), "hooks", "show", "1"); !strings.Contains(other, "another key") {
+	if other := must(t, proctest.RoleEnviron(db, anotherKey), "hooks", "show", "1"); !strings.Contains(other, "another key") {
 		t.Errorf("with another key:\n%s", other)
 	}
-	if five := must(t, proctest.Environ(db), "hooks", "show", "5"); !strings.Contains(five, "X-Team: ***") || strings.Contains(five, "newsroom") {
+	if five := must(t, proctest.RoleEnviron(db), "hooks", "show", "5"); !strings.Contains(five, "X-Team: ***") || strings.Contains(five, "newsroom") {
 		t.Errorf("hook 5:\n%s", five)
 	}
-	list := strings.Join(strings.Fields(must(t, proctest.Environ(db), "hooks", "list")), " ")
+	list := strings.Join(strings.Fields(must(t, proctest.RoleEnviron(db), "hooks", "list")), " ")
 	if !strings.Contains(list, "adopted, paused 3 2 yes") {
 		t.Errorf("list: %s", list)
 	}
+	// Before setup nobody but the owner may read the tables.
 	if before := must(t, proctest.Environ(fresh), "hooks", "list"); strings.Count(before, "\n") != 11 {
 		t.Errorf("list before setup:\n%s", before)
 	}
@@ -125,7 +126,7 @@ func TestHooksShow(t *testing.T) {
 		}
 	}
 	for args, want := range map[string]string{"pause": "the ids of hooks", "resume x": `"x" is no hook's id`, "show 1 2": "one hook"} {
-		code, _, stderr := command(proctest.Environ(db), append([]string{"hooks"}, strings.Fields(args)...)...)
+		code, _, stderr := command(proctest.RoleEnviron(db), append([]string{"hooks"}, strings.Fields(args)...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d: %s", args, code, stderr)
 		}

@@ -38,7 +38,7 @@ func TestSecretsTakeEffectAtOnce(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	p := start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
-	as := proctest.Environ(db, oneKey)
+	as := proctest.RoleEnviron(db, oneKey)
 	// until has annotations saved until one is signed as wanted.
 	until := func(what string, want func(r conformance.Request) bool) {
 		t.Helper()
@@ -80,9 +80,9 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
-	must(t, proctest.Environ(db), "setup")
-	must(t, proctest.Environ(db, oneKey), "hooks", "secret", "set", "1")
-	code, _, stderr := command(proctest.Environ(db), "run")
+	setUpOnce(t, db)
+	must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "1")
+	code, _, stderr := command(proctest.RoleEnviron(db), "run")
 	if code != exitUsage || !strings.Contains(stderr, "hook 1 has a signing secret") || !strings.Contains(stderr, "HOOKTAIL_SECRET_KEY") {
 		t.Errorf("without a key: exit code %d:\n%s", code, stderr)
 	}
@@ -102,7 +102,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 
 	// With the right key what died is sent again.
 	start(t, db, oneKey, "HOOKTAIL_SETTLE=0")
-	if got := must(t, proctest.Environ(db), "deliveries", "redrive", "--reason", "bad_secret"); got != "1 delivery redriven\n" {
+	if got := must(t, proctest.RoleEnviron(db), "deliveries", "redrive", "--reason", "bad_secret"); got != "1 delivery redriven\n" {
 		t.Errorf("redrive: %s", got)
 	}
 	proctest.WaitFor(t, func() error {
@@ -116,7 +116,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 func TestSecretSays(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	must(t, proctest.Environ(db), "setup")
+	setUpOnce(t, db)
 	for _, tt := range []struct {
 		name      string
 		variables []string
@@ -136,7 +136,7 @@ func TestSecretSays(t *testing.T) {
 		{"removed without a key", nil, "remove 1", exitDone, "signed no more"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.Environ(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)
+			code, stdout, stderr := command(proctest.RoleEnviron(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)
 			if code != tt.code || !strings.Contains(stdout+stderr, tt.want) {
 				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
 			}

@@ -52,10 +52,14 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 func testNoSecret(t *testing.T, format string) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	key := strings.Repeat("5e", 32)
-	environ := proctest.Environ(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=0s", "HOOKTAIL_TIMEOUT=2s", "HOOKTAIL_LOG_FORMAT="+format,
-		"HOOKTAIL_SECRET_KEY="+key, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", "postgres:"+mark+"@", 1))
+	environOf := func(role string) []string {
+		return proctest.Environ(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE=0s", "HOOKTAIL_TIMEOUT=2s", "HOOKTAIL_LOG_FORMAT="+format,
+			"HOOKTAIL_SECRET_KEY="+key, "HOOKTAIL_DATABASE_URL="+strings.Replace(db.DSN, "postgres@", role+":"+mark+"@", 1))
+	}
+	environ := environOf("postgres") // setup and teardown need the owner, and are among the commands
 	said := hostileHooks(t, db)
 	must(t, environ, "setup")
+	proctest.Grant(t, db)
 	signing := strings.TrimSpace(must(t, environ, "hooks", "secret", "set", "14"))
 	secrets := []string{signing, strings.TrimPrefix(signing, "whsec_"), key}
 	must(t, environ, "hooks", "secret", "set", "15")
@@ -65,7 +69,7 @@ func testNoSecret(t *testing.T, format string) {
 
 	// What the row has is in the error's detail, which the server sends too.
 	db.Exec(t, "ALTER TABLE hooktail.parked ADD CONSTRAINT refused CHECK (body = '')")
-	p := startIn(t, format, environ)
+	p := startIn(t, format, environOf("hooktail"))
 	db.Exec(t, strings.Replace(annotate, "'[]'", `'["`+mark+`"]'`, 1), 7)
 	proctest.WaitFor(t, func() error { return p.says(said...) })
 	proctest.WaitFor(t, func() error { return p.says("did not answer; trying again", "violates check constraint") })

@@ -68,7 +68,7 @@ func TestStatusSaysHowThingsStand(t *testing.T) {
 		t.Errorf("stored: %s", body)
 	}
 
-	environ := proctest.Environ(db, "HOOKTAIL_HTTP_ADDR="+p.ops)
+	environ := proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)
 	table := must(t, environ, "status")
 	for _, want := range []string{"leader, ready", "slot " + db.Name, "failing", "stopped", "503 ok", "url must begin with"} {
 		if !strings.Contains(table, want) {
@@ -104,7 +104,7 @@ func ask(t *testing.T, p *program, path string) (report status.Report, text stri
 func TestStatusWithoutARunningOne(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	environ := proctest.Environ(db)
+	environ := proctest.Environ(db) // before setup there is no role but the owner
 	code, stdout, stderr := command(environ, "status")
 	if code != exitDone || !strings.Contains(stderr, "none is known to run") || !strings.Contains(stdout, "there is no slot") {
 		t.Errorf("before setup: %d\n%s\n%s", code, stdout, stderr)

@@ -28,9 +28,7 @@ func TestFullDiskWhileParking(t *testing.T) {
 		}
 		return http.StatusOK
 	})
-	if code := proctest.Start(t, proctest.Environ(s.db), "setup").Wait(t); code != 0 {
-		t.Fatalf("setup: exit code %d", code)
-	}
+	proctest.SetUp(t, s.db)
 	file := filepath.Join(s.db.QueryText(t, "SHOW data_directory"), s.db.QueryText(t, "SELECT pg_relation_filepath('hooktail.parked')"))
 	if err := os.Rename(file, file+".kept"); err != nil {
 		t.Fatal(err)

@@ -35,9 +35,10 @@ func failover(t *testing.T, major string) {
 	promoted := db.On(standby)
 	receiver := newFronts(time.Millisecond)
 	oneHook(t, db)
-	both := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + db.Name, RawQuery: url.Values{
+	both := url.URL{Scheme: "postgres", User: url.User("hooktail"), Path: "/" + db.Name, RawQuery: url.Values{
 		"host": {hostOf(t, db) + "," + hostOf(t, promoted)}, "target_session_attrs": {"read-write"},
 	}.Encode()}
+	proctest.SetUp(t, db)
 	p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+both.String(), "HOOKTAIL_PROXY="+receiver.proxy(t, "hooktail"))
 	if kept := db.QueryText(t, "SELECT failover FROM pg_replication_slots WHERE slot_name = $1", db.Name); kept != "t" {
 		t.Fatalf("failover of the slot = %q", kept)

@@ -23,7 +23,7 @@ func TestKillMinus9LosesNothing(t *testing.T) {
 	proctest.Run(t, s.db).Kill() // what is written from now on is for the slot
 	l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 50})
 	for i := range kills {
-		p := proctest.Start(t, proctest.Environ(s.db), "run")
+		p := proctest.Start(t, proctest.RoleEnviron(s.db), "run")
 		if i%2 == 0 { // otherwise it may be killed while it starts
 			s.arrives(t, "steady", 1)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -40,6 +41,7 @@ func startPair(t *testing.T, variables ...string) *pair {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	oneHook(t, db)
+	proctest.SetUp(t, db)
 	p := &pair{
 		db: db, variables: variables, receiver: newFronts(20 * time.Millisecond),
 		proxies: make(map[string]string), instances: make(map[string]*proctest.Program),
@@ -65,7 +67,7 @@ func oneHook(t *testing.T, db *cdctest.Database) {
 func (p *pair) start(t *testing.T, instance string) *proctest.Program {
 	t.Helper()
 	variables := append([]string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_PROXY=" + p.proxies[instance]}, p.variables...)
-	program := proctest.Start(t, proctest.Environ(p.db, variables...), "run", "--setup")
+	program := proctest.Start(t, proctest.RoleEnviron(p.db, variables...), "run")
 	p.instances[instance] = program
 	t.Cleanup(func() {
 		if text := program.Stderr.String(); t.Failed() {
@@ -153,6 +155,14 @@ const annotate = `INSERT INTO task_completion (result, task_id, project_id, comp
 	ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
 	SELECT '[]', id, project_id, 1, 1, false, false, now(), now(), '{}', 0, false FROM task WHERE id = $1 RETURNING id`
 
+// A takeover is the time from the end of the leader to the first event of the next.
+const (
+	takeover = 2 * time.Second
+	// takeoverAtWorst is for a machine on which other tests run: it may hold up one
+	// takeover, but not all of a kind.
+	takeoverAtWorst = 20 * time.Second
+)
+
 // TestTwoInstances: one leads and the other is ready to. However the leader goes,
 // the other goes on from there at once; never do two send at the same time, and
 // the events of a task stay in order.
@@ -164,8 +174,8 @@ func TestTwoInstances(t *testing.T) {
 	stop := p.writer(t, 30*time.Millisecond)
 	p.receiver.first(t, "A", 0)
 
-	leader := "A"
-	for round := range 4 {
+	leader, took := "A", make(map[string][]time.Duration)
+	for range 5 {
 		for _, way := range []struct {
 			name string
 			end  func(*proctest.Program)
@@ -176,22 +186,25 @@ func TestTwoInstances(t *testing.T) {
 			old := p.instances[leader]
 			n, began := p.receiver.count(), time.Now()
 			way.end(old)
-			took := p.receiver.first(t, other(leader), n).at.Sub(began)
-			t.Logf("round %d, %s: the first event of the new leader arrived after %s", round, way.name, took.Round(time.Millisecond))
-			if took > 10*takeover {
-				t.Errorf("%s: the takeover took %s, which is far more than %s", way.name, took, takeover)
-			}
+			first := p.receiver.first(t, other(leader), n)
+			took[way.name] = append(took[way.name], first.at.Sub(began).Round(time.Millisecond))
 			old.Wait(t)
 			p.start(t, leader).StandsBy(t)
 			leader = other(leader)
 			isLeader(t, p.instances[leader], "1")
 		}
 	}
+	for way, all := range took {
+		t.Logf("%s: the first event of the new leader arrived after %v", way, all)
+		if best := slices.Min(all); best > takeover {
+			t.Errorf("%s: the quickest takeover took %s, want at most %s", way, best, takeover)
+		}
+		if worst := slices.Max(all); worst > takeoverAtWorst {
+			t.Errorf("%s: a takeover took %s, which is far more than %s", way, worst, takeover)
+		}
+	}
 	p.receiver.check(t, p.finish(t, stop))
 }
-
-// takeover is how long it takes on a machine with nothing else to do.
-const takeover = 2 * time.Second
 
 // TestLeaderLosesItsLock: a leader whose lock is gone stops at once, although its
 // replication connection lives; whoever gets the lock next goes on, and the old

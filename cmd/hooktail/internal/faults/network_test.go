@@ -16,7 +16,8 @@ import (
 func behind(t testing.TB, server *cdctest.Server, s *scene) (*cdctest.Proxy, *proctest.Program) {
 	t.Helper()
 	network := cdctest.NewProxy(t, "unix", server.Socket())
-	return network, proctest.Run(t, s.db, "HOOKTAIL_DATABASE_URL=postgres://postgres@"+network.Addr()+"/"+s.db.Name+"?sslmode=disable")
+	proctest.SetUp(t, s.db)
+	return network, proctest.Run(t, s.db, "HOOKTAIL_DATABASE_URL=postgres://hooktail@"+network.Addr()+"/"+s.db.Name+"?sslmode=disable")
 }
 
 // TestNetworkCutMidTransaction cuts all connections of the program, again and

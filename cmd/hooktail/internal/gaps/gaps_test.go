@@ -139,10 +139,10 @@ func TestNoGapIsSilent(t *testing.T) {
 				tt.after(&inner)
 			}
 			if !tt.running {
-				p = proctest.Start(t, proctest.Environ(s.db), "run")
+				p = proctest.Start(t, proctest.RoleEnviron(s.db), "run")
 			}
 			s.refuses(p, tt.why)
-			s.refuses(proctest.Start(t, proctest.Environ(s.db), "run"), tt.why) // also the next time
+			s.refuses(proctest.Start(t, proctest.RoleEnviron(s.db), "run"), tt.why) // also the next time
 			s.refuses(proctest.Start(t, proctest.Environ(s.db), "setup"), tt.why)
 
 			s.mend(tt.kept)

@@ -28,7 +28,7 @@ func TestRestoredWhileRunning(t *testing.T) {
 	proctest.Confirmed(t, s.db)
 	restore()
 	s.refuses(p, "the database was restored to a moment before: timeline 1 was left at")
-	s.refuses(proctest.Start(t, proctest.Environ(s.db), "run"), "the database was restored to a moment before")
+	s.refuses(proctest.Start(t, proctest.RoleEnviron(s.db), "run"), "the database was restored to a moment before")
 }
 
 // backup copies the data of a server that was stopped in the meantime.

@@ -37,7 +37,7 @@ func TestMetricsMatchDeliveries(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
 	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=30s", "HOOKTAIL_GRACE=1m"}
-	_ = proctest.Start(t, proctest.Environ(s.db, variables...), "setup").Wait(t)
+	proctest.SetUp(t, s.db, variables...)
 	s.db.Exec(t, journal)
 	s.db.Exec(t, "INSERT INTO program VALUES (0)")
 
@@ -51,7 +51,7 @@ func TestMetricsMatchDeliveries(t *testing.T) {
 		t.Errorf("%d parked of the hook that is down, want all %d", n, s.events())
 	}
 	s.receiver.Script(path(picky))
-	redriven := proctest.Start(t, proctest.Environ(s.db), "deliveries", "redrive", "--hook", strconv.Itoa(picky))
+	redriven := proctest.Start(t, proctest.RoleEnviron(s.db), "deliveries", "redrive", "--hook", strconv.Itoa(picky))
 	if code := redriven.Wait(t); code != 0 {
 		t.Fatalf("redrive: %s%s", redriven.Stdout, redriven.Stderr)
 	}
