@@ -121,6 +121,9 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 		if err != nil {
 			s.o.Log.DebugContext(ctx, "the last checkpoint is not known", "error", err)
 		}
+		if slot.Decoded, err = decodedOf(ctx, conn, s.o.Slot); err != nil {
+			s.o.Log.DebugContext(ctx, "what was decoded is not known", "error", err)
+		}
 		if gap := past.gap(slot, &s.assembler.timelines, last); gap != nil {
 			return slot, gap
 		}

@@ -25,6 +25,7 @@ type Past struct {
 	// Written.
 	Clean   bool
 	Written time.Time // by the clock of the database
+	Decoded Decoded   // for the slot until then
 
 	Publication Published
 	Gap         *Gap // that was found, and not mended yet; nil: none
@@ -43,6 +44,15 @@ type Published map[string]string
 // that a slot behind it was not brought there by a run that did not end in order: twice
 // as long as such a run may go on to confirm (Options.MayConfirm), since checkpoints take
 // a while.
+//
+// A slot that was made anew is found without one, by what the server has decoded for it.
+// For one that was advanced there is no better proof. Advancing decodes nothing that
+// is counted, and leaves nothing else behind but when the slot was let go of
+// (inactive_since, from PostgreSQL 17 on), while nobody knows until when the run that was
+// killed had it: one whose position cannot be written confirms no more, and still reads.
+// No other pair of an LSN and its time is kept by every server. And to
+// confirm nothing that is not written before would be proof at once, but at most every 10
+// seconds: after a kill -9 so much would be sent twice.
 const unproven = time.Minute
 
 // gap compares what an earlier run has left with what is found now; nil: nothing is
@@ -59,7 +69,7 @@ func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
 	case undone != "":
 		why = undone
-	case slot.Confirmed > p.End && (p.Clean || last.time.After(p.Written.Add(unproven)) && last.lsn <= slot.Confirmed):
+	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
 		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
 	default:
 		why = p.Publication.Lost(slot.Published)
@@ -134,8 +144,12 @@ type checkpoint struct {
 	time time.Time
 }
 
-// lastCheckpoint reads it. A slot that stands behind one of long after the last run
-// was not brought there by it.
+// proves reports whether the slot stands where nobody was when the run had ended.
+func (c checkpoint) proves(p *Past, slot *Slot) bool {
+	return c.time.After(p.Written.Add(unproven)) && c.lsn <= slot.Confirmed
+}
+
+// lastCheckpoint reads it.
 func lastCheckpoint(ctx context.Context, conn *pgconn.PgConn) (c checkpoint, err error) {
 	r, err := row(ctx, conn, `SELECT checkpoint_lsn, (extract(epoch FROM checkpoint_time) * 1000)::bigint FROM pg_catalog.pg_control_checkpoint()`)
 	if err != nil {

@@ -26,8 +26,11 @@ func TestPastGap(t *testing.T) {
 		}
 		return s
 	}
-	unclean := past(func(p *Past) { p.Clean = false })
+	unclean := past(func(p *Past) { p.Clean, p.Decoded = false, Decoded{7, "noon"} })
 	ahead := slot(func(s *Slot) { s.Confirmed = 60 })
+	decoded := func(confirmed LSN, n int64, since string) *Slot {
+		return slot(func(s *Slot) { s.Confirmed, s.Decoded = confirmed, Decoded{n, since} })
+	}
 	promoted := slot(func(s *Slot) { s.Timeline = 3 })
 	without := func(change func(Published)) *Slot {
 		now := Published{"": "1", "public.task": "7/5"}
@@ -60,6 +63,14 @@ func TestPastGap(t *testing.T) {
 			name: "behind a checkpoint of later", past: unclean, slot: ahead,
 			last: checkpoint{lsn: 61, time: written.Add(time.Hour)},
 		},
+		{
+			name: "ahead, and less was decoded", past: unclean, slot: decoded(60, 6, "noon"),
+			want: "the slot was moved or made anew by someone else", to: 60,
+		},
+		{name: "ahead, and as much was decoded", past: unclean, slot: decoded(60, 7, "noon")},
+		{name: "ahead, and the statistics were lost", past: unclean, slot: decoded(60, 0, "one")},
+		{name: "ahead, and nothing is known of what was decoded", past: unclean, slot: decoded(60, 0, "")},
+		{name: "behind, and less was decoded", past: unclean, slot: decoded(40, 6, "noon")},
 		{
 			name: "another server", past: past(nil), slot: slot(func(s *Slot) { s.SystemID = "2" }),
 			want: "the server is another one (system identifier 2, not 1)",

@@ -25,6 +25,7 @@ type Slot struct {
 	WALStatus string    // reserved, extended, unreserved, lost
 	ActivePID string    // of the server process that reads it; "" if none
 	Published Published
+	Decoded   Decoded // read where an earlier run has left something to compare it with
 }
 
 // Table names a table that the publication must have.

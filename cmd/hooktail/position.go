@@ -50,7 +50,7 @@ func positionsOf(db database, cfg config.Config) *positions {
 // read is what an earlier run has left, nil if none has.
 func (p *positions) read(ctx context.Context) (*cdc.Past, error) {
 	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
-		gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
+		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
 	if err != nil {
 		return nil, fmt.Errorf("read position: %w", err)
 	}
@@ -62,7 +62,8 @@ func (p *positions) read(ctx context.Context) (*cdc.Past, error) {
 			why              *string
 			from, to         *cdc.LSN
 		)
-		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &past.Written, &why, &from, &since, &to, &found)
+		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &past.Written,
+			&past.Decoded.Transactions, &past.Decoded.Since, &why, &from, &since, &to, &found)
 		if err != nil {
 			return nil, err
 		}
@@ -124,11 +125,11 @@ func (p *positions) put(ctx context.Context, past *cdc.Past, columns string) err
 	}
 	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
 	args = append(args, gapColumns(past.Gap)...)
-	_, err = p.db.Exec(ctx, `INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean,
+	_, err = p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
 			gap_why, gap_from, gap_since, gap_to, gap_found_at)
-		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END)
+		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END)
 		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
-			clean = excluded.clean, written_at = now(), `+columns, args...)
+			clean = excluded.clean, written_at = now(), decoded = excluded.decoded, decoded_from = excluded.decoded_from, `+columns, args...)
 	if err != nil {
 		return fmt.Errorf("write position: %w", err)
 	}

@@ -63,6 +63,8 @@ CREATE TABLE position (
     publication  jsonb       NOT NULL, -- which tables it has, by the identities of the catalog
     clean        boolean     NOT NULL, -- the run ended in order: nothing was confirmed later
     written_at   timestamptz NOT NULL DEFAULT now(),
+    decoded      bigint,               -- transactions for the slot, as the server counts them
+    decoded_from text,                 -- names the time that they are counted from
     gap_why      text,                 -- of a gap that was found and not mended; null: none
     gap_from     pg_lsn,
     gap_since    timestamptz,
