@@ -192,7 +192,7 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	}
 	slot, err := inspectSlot(ctx, conn, s.o.Slot)
 	if slot != nil {
-		slot.SystemID, slot.Timeline = system.SystemID, system.Timeline
+		slot.SystemID, slot.Timeline, slot.Written = system.SystemID, system.Timeline, system.XLogPos
 	}
 	if err != nil {
 		return slot, err

@@ -87,6 +87,8 @@ func (p *Past) undone(slot *Slot, history *timelines) (of *Past, why string) {
 	switch {
 	case slot.Timeline < p.Timeline:
 		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
+	case slot.Timeline == p.Timeline && slot.Written < p.End:
+		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, p.End)
 	case left && end < p.End:
 		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
 			p.Timeline, end, p.End)

@@ -20,7 +20,7 @@ func TestPastGap(t *testing.T) {
 		return p
 	}
 	slot := func(change func(*Slot)) *Slot {
-		s := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 50, Published: published}
+		s := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 50, Written: 70, Published: published}
 		if change != nil {
 			change(s)
 		}
@@ -71,6 +71,10 @@ func TestPastGap(t *testing.T) {
 		{name: "ahead, and the statistics were lost", past: unclean, slot: decoded(60, 0, "one")},
 		{name: "ahead, and nothing is known of what was decoded", past: unclean, slot: decoded(60, 0, "")},
 		{name: "behind, and less was decoded", past: unclean, slot: decoded(40, 6, "noon")},
+		{
+			name: "put back on its timeline", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed, s.Written = 40, 49 }),
+			want: "the database was restored to a moment before: its WAL ends at 0/31, when 0/32 had been delivered",
+		},
 		{
 			name: "another server", past: past(nil), slot: slot(func(s *Slot) { s.SystemID = "2" }),
 			want: "the server is another one (system identifier 2, not 1)",
@@ -128,13 +132,18 @@ func TestPastSeen(t *testing.T) {
 	if got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 60}}}, checkpoint{}); got != nil {
 		t.Errorf("a promotion is the gap %v", got)
 	}
+	put := &Slot{Name: "s", SystemID: "1", Timeline: 1, Confirmed: 40, Written: 59}
+	want.Why = "the database was restored to a moment before: its WAL ends at 0/3B, when 0/3C had been delivered"
+	if diff := cmp.Diff(want, past.gap(put, &timelines{current: 1}, checkpoint{})); diff != "" {
+		t.Errorf("gap (-want +got):\n%s", diff)
+	}
 }
 
 // TestPastGapStays: a gap that was found is one until it is mended.
 func TestPastGapStays(t *testing.T) {
 	found := &Gap{Slot: "s", Why: "the slot was dropped", From: 50, Found: time.Now()}
 	past := &Past{SystemID: "1", End: 50, Gap: found}
-	if got := past.gap(&Slot{SystemID: "1", Confirmed: 40}, &timelines{}, checkpoint{}); got != found {
+	if got := past.gap(&Slot{SystemID: "1", Confirmed: 40, Written: 70}, &timelines{}, checkpoint{}); got != found {
 		t.Errorf("gap %v, want %v", got, found)
 	}
 	if err := past.explain("s", slotMissing("s")); !errors.Is(err, error(found)) {

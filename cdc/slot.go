@@ -20,6 +20,7 @@ type Slot struct {
 	Name     string
 	// Confirmed is where the stream starts: everything before it was confirmed.
 	Confirmed LSN
+	Written   LSN       // up to where the server has written its WAL
 	At        time.Time // before which everything that was committed is, as far as an earlier run knew
 	Restart   LSN       // from where the server retains WAL
 	WALStatus string    // reserved, extended, unreserved, lost
