@@ -20,6 +20,7 @@ type Options struct {
 	Major    string            // major version to fetch; "" takes what is there (see Binaries)
 	Settings map[string]string // on top of the defaults below, as in postgresql.conf
 	Durable  bool              // fsync on: for tests that crash the server
+	Env      []string          // variables of the server's process, on top of the own ones
 }
 
 // defaults suit logical replication and tests: quick, and small in memory.
@@ -40,6 +41,7 @@ type Server struct {
 	bin, dir string
 	owner    *owner
 	args     []string
+	env      []string // on top of the own ones
 	cmd      *exec.Cmd
 	exited   chan struct{} // closed when cmd has ended
 	crashed  bool          // it was killed, and not started since
@@ -63,7 +65,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
 	}
-	s := &Server{bin: bin, dir: dir, owner: who, args: arguments(dir, o)}
+	s := &Server{bin: bin, dir: dir, owner: who, args: arguments(dir, o), env: o.Env}
 	if err := s.create(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -129,6 +131,7 @@ func (s *Server) launch(ctx context.Context) error {
 	defer func() { _ = log.Close() }()                                // the child has its own descriptor
 	s.cmd = exec.Command(filepath.Join(s.bin, "postgres"), s.args...) //nolint:noctx // it lives until Stop
 	s.cmd.Dir, s.cmd.Stdout, s.cmd.Stderr = s.dir, log, log
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.cmd.SysProcAttr = s.owner.attributes()
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("start postgres: %w", err)
