@@ -16,40 +16,58 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
-// TestWithClockThatJumps sets the clock of the database an hour forward and back
-// under load. Nothing is lost, sent twice for it or reordered; what was parked is
-// retried as it would have been, and the program is ready again soon, and tells of no
-// delay that was none. A program that starts with the clock set back takes up what the
-// one before has left.
-//
-// The program's own clock cannot be moved like that, because Go asks the kernel past
-// the C library: what it does with it has tests under a clock of their own, in dispatch.
-func TestWithClockThatJumps(t *testing.T) {
+// TestWithDatabaseClockThatJumps sets the clock of the database an hour forward and
+// back under load.
+func TestWithDatabaseClockThatJumps(t *testing.T) {
 	t.Parallel()
-	c := newDatabaseClock(t)
-	server := cdctest.Private(t, throwaway.Options{Env: c.environ(t)})
+	found, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	if err != nil || len(found) == 0 {
+		t.Fatal("there is no libfaketime: apt-get install faketime")
+	}
+	c := newClock(t)
+	server := cdctest.Private(t, throwaway.Options{Env: []string{
+		// The clock as it is at each look, but not the one that timeouts are measured with,
+		// nor the times of files.
+		"LD_PRELOAD=" + found[0], "FAKETIME_TIMESTAMP_FILE=" + c.file, "FAKETIME_NO_CACHE=1", "FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
+	}})
 	s := prepare(t, server.LabelStudio(t), "steady", "retried")
-	p := proctest.Run(t, s.db, "HOOKTAIL_GRACE=1m")
+	s.jump(t, c, func() *proctest.Program { return proctest.Run(t, s.db, "HOOKTAIL_GRACE=1m") }, func(*proctest.Program) time.Time {
+		seconds, err := strconv.ParseFloat(s.db.QueryText(t, "SELECT extract(epoch FROM clock_timestamp())"), 64)
+		if err != nil {
+			t.Fatalf("read the database's clock: %v", err)
+		}
+		return time.UnixMicro(int64(seconds * 1e6))
+	})
+}
+
+// jump moves the clock forth and back while the program runs. Nothing is lost, sent
+// twice for it or reordered; what is to be retried is, as soon as it would have been;
+// the program is ready, and tells of no delay of an hour. A program that starts with
+// the clock set back takes up what the one before has left. read is what the clock shows.
+func (s *scene) jump(t *testing.T, c *movedClock, run func() *proctest.Program, read func(*proctest.Program) time.Time) {
+	t.Helper()
+	p := run()
 	l := s.write(t, rate{every: 50 * time.Millisecond, bulk: 20})
 	for _, ahead := range []time.Duration{time.Hour, 0, -time.Hour, 0} {
 		s.answers(only("retried", http.StatusInternalServerError))
 		s.arrives(t, "steady", 200)
 		c.set(t, ahead)
-		if got := s.ahead(t); (got - ahead).Abs() > time.Minute {
-			t.Fatalf("the database's clock is ahead by %s, want %s", got, ahead)
-		}
 		jumped := time.Now()
 		s.arrives(t, "steady", 200)
 		arrived := time.Since(jumped)
+		if got := time.Until(read(p)); (got - ahead).Abs() > soonAfterJump {
+			t.Fatalf("the clock is ahead by %s, want %s", got, ahead)
+		}
 		s.neverAhead(t)
 		s.answers(nil)
 		s.arrives(t, "retried", s.count("steady")-s.count("retried"))
 		retried := time.Since(jumped)
 		p.Ready(t)
+		ready := time.Since(jumped)
 		t.Logf("clock ahead by %s: 200 events more after %s, all retried after %s, ready after %s",
-			ahead, arrived.Round(time.Millisecond), retried.Round(time.Millisecond), time.Since(jumped).Round(time.Millisecond))
-		if took := time.Since(jumped); took > soonAfterJump {
-			t.Errorf("clock ahead by %s: all was well after %s, want %s at most", ahead, took, soonAfterJump)
+			ahead, arrived.Round(time.Millisecond), retried.Round(time.Millisecond), ready.Round(time.Millisecond))
+		if ready > soonAfterJump {
+			t.Errorf("clock ahead by %s: all was well after %s, want %s at most", ahead, ready, soonAfterJump)
 		}
 		s.neverAhead(t)
 		latencies(t, p)
@@ -58,7 +76,7 @@ func TestWithClockThatJumps(t *testing.T) {
 			if code := p.Wait(t); code != 0 {
 				t.Fatalf("exit code %d:\n%s", code, p.Stderr)
 			}
-			p = proctest.Run(t, s.db, "HOOKTAIL_GRACE=1m")
+			p = run()
 		}
 	}
 	l.stop()
@@ -72,6 +90,16 @@ func TestWithClockThatJumps(t *testing.T) {
 
 // soonAfterJump is far above what it takes, and far below the hour.
 const soonAfterJump = 3 * time.Minute
+
+// only is a receiver that answers one hook like that, and the others well.
+func only(hook string, status int) func(string) int {
+	return func(asked string) int {
+		if asked == hook {
+			return status
+		}
+		return http.StatusOK
+	}
+}
 
 // latencies asserts that the program tells of no hour: but for what was on its way
 // when the clock jumped, whose age nobody can know.
@@ -98,30 +126,11 @@ func latencies(t testing.TB, p *proctest.Program) {
 	}
 }
 
-// only is a receiver that answers one hook like that, and the others well.
-func only(hook string, status int) func(string) int {
-	return func(asked string) int {
-		if asked == hook {
-			return status
-		}
-		return http.StatusOK
-	}
-}
+// movedClock is a file that says how many seconds a process is to see more than
+// there are, in the form of libfaketime.
+type movedClock struct{ file string }
 
-// ahead is how far the clock of the database is ahead of the own one.
-func (s *scene) ahead(t testing.TB) time.Duration {
-	t.Helper()
-	seconds, err := strconv.ParseFloat(s.db.QueryText(t, "SELECT extract(epoch FROM clock_timestamp())"), 64)
-	if err != nil {
-		t.Fatalf("read the database's clock: %v", err)
-	}
-	return time.Until(time.UnixMicro(int64(seconds * 1e6)))
-}
-
-// databaseClock is libfaketime, which shows a server another time.
-type databaseClock struct{ file string }
-
-func newDatabaseClock(t testing.TB) *databaseClock {
+func newClock(t testing.TB) *movedClock {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "hooktail-clock-") // where the server's user can read
 	if err != nil {
@@ -131,27 +140,13 @@ func newDatabaseClock(t testing.TB) *databaseClock {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	c := &databaseClock{file: filepath.Join(dir, "time")}
+	c := &movedClock{file: filepath.Join(dir, "clock")}
 	c.set(t, 0)
 	return c
 }
 
-// environ is of the server: its clock as it is read, at each look, and neither the
-// clock that timeouts are measured with nor the times of files.
-func (c *databaseClock) environ(t testing.TB) []string {
-	t.Helper()
-	found, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
-	if err != nil || len(found) == 0 {
-		t.Fatal("there is no libfaketime: apt-get install faketime")
-	}
-	return []string{
-		"LD_PRELOAD=" + found[0], "FAKETIME_TIMESTAMP_FILE=" + c.file, "FAKETIME_NO_CACHE=1",
-		"FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
-	}
-}
-
-// set puts the clock ahead of the real one, at once for all processes of the server.
-func (c *databaseClock) set(t testing.TB, ahead time.Duration) {
+// set moves the clock, at once for all that look at it.
+func (c *movedClock) set(t testing.TB, ahead time.Duration) {
 	t.Helper()
 	next := c.file + ".next"
 	if err := os.WriteFile(next, fmt.Appendf(nil, "%+d\n", int(ahead.Seconds())), 0o644); err != nil {
