@@ -155,7 +155,7 @@ func backup(t *testing.T, server *cdctest.Server) (restore func(change func(t *t
 }
 
 // newTimeline makes the server end a recovery when it starts, as one that was restored
-// from an archive does.
+// from an archive does. It lets nobody in before that.
 func newTimeline(t *testing.T, data string) {
 	t.Helper()
 	copyAll(t, filepath.Join(data, "PG_VERSION"), filepath.Join(data, "recovery.signal")) // the server's own
@@ -164,7 +164,7 @@ func newTimeline(t *testing.T, data string) {
 		t.Fatal(err)
 	}
 	defer auto.Close() //nolint:errcheck // it was written
-	if _, err := auto.WriteString("restore_command = 'false'\n"); err != nil {
+	if _, err := auto.WriteString("restore_command = 'false'\nhot_standby = off\n"); err != nil {
 		t.Fatal(err)
 	}
 }
