@@ -35,6 +35,7 @@ func TestConformanceIdentityDefault(t *testing.T) {
 			exceptions := conformance.IdentityDefaultExceptions(tt.profile)
 			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
 			profile := "HOOKTAIL_PROFILE=" + string(tt.profile)
+			// Setup is the owner's; what runs then is the role's.
 			if code, _, stderr := command(proctest.Environ(play.db, profile), "setup", "--identity", "default"); code != exitDone {
 				t.Fatalf("set up: %s", stderr)
 			}

@@ -123,7 +123,7 @@ func TestWithBuildah(t *testing.T) {
 	p.Ready(t)
 	db.Exec(t, annotate, 7)
 	out.Find(t, `/image" +ANNOTATION_CREATED .*`, p.Ended())
-	if uids := userOf(t, db.Name, "/hooktail", "run", "--setup"); !slices.Equal(uids, []string{"65532"}) {
+	if uids := userOf(t, db.Name, "/hooktail", "run"); !slices.Equal(uids, []string{"65532"}) {
 		t.Errorf("the program runs as the users %q", uids)
 	}
 	environ = append(environ, "HOOKTAIL_HTTP_ADDR="+p.Ops)

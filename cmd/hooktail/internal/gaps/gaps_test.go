@@ -144,6 +144,7 @@ func TestNoGapIsSilent(t *testing.T) {
 			}
 			s.refuses(p, tt.why)
 			s.refuses(proctest.Start(t, proctest.RoleEnviron(s.db), "run"), tt.why) // also the next time
+			// As the owner of the tables, as setup has to be run.
 			s.refuses(proctest.Start(t, proctest.Environ(s.db), "setup"), tt.why)
 
 			s.mend(tt.kept)
@@ -237,6 +238,8 @@ func (s *scene) mend(kept bool) {
 	}
 }
 
+// repair runs as the owner of the tables, since it may have to make publication and
+// slot anew.
 func (s *scene) repair(args ...string) string {
 	s.t.Helper()
 	p := proctest.Start(s.t, proctest.Environ(s.db), append([]string{"repair"}, args...)...)
