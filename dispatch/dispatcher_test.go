@@ -195,7 +195,7 @@ func BenchmarkLane(b *testing.B) {
 	hooks := newTestHooks(b, hookRow(1, "http://x/"))
 	d := New(Options{
 		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
-		Sender: NewSender(SenderOptions{Transport: transport(func(*http.Request) (*http.Response, error) { return ok, nil })}),
+		Sender: NewSender(SenderOptions{Transport: writing(ok)}),
 	})
 	defer d.Close()
 	e := makeEvent(1, 1)

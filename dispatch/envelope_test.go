@@ -150,14 +150,19 @@ func TestBodiesStayApart(t *testing.T) {
 // bodyNumber differs in every byte between two neighbours, and in length.
 func bodyNumber(id int) string { return strings.Repeat(string(rune('a'+id%26)), 1000+id%3*20_000) }
 
+// writing is a transport that says, as net/http's does, that it has written the request.
+func writing(answer *http.Response) transport {
+	return func(r *http.Request) (*http.Response, error) {
+		httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{})
+		return answer, nil
+	}
+}
+
 // TestAttemptAllocations: what an attempt adds to what net/http does stays little:
 // no request, no headers, no body.
 func TestAttemptAllocations(t *testing.T) {
 	ok := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
-	s := newTestSender(t, SenderOptions{Transport: transport(func(r *http.Request) (*http.Response, error) {
-		httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{})
-		return ok, nil
-	})})
+	s := newTestSender(t, SenderOptions{Transport: writing(ok)})
 	hook := oneHook(t, hookRow(1, "http://x/"))
 	m := testMessage
 	const most = 2
