@@ -19,7 +19,7 @@ type budget struct {
 }
 
 // impatience is how often one who waits for room is told.
-const impatience = 100 * time.Millisecond
+const impatience = 50 * time.Millisecond
 
 // take waits until n bytes fit, or until nothing is held, and takes them for
 // that many deliveries. While it waits it calls blocked every now and then.

@@ -24,7 +24,7 @@ const (
 // silence is how long a hook may go without ending a single request while others wait
 // for room and get answers: long before the requests run into their timeout it shows
 // that it hangs.
-const silence = 250 * time.Millisecond
+const silence = 200 * time.Millisecond
 
 // warnEvery is how often the log says of a hook that it is too slow.
 const warnEvery = time.Minute

@@ -14,11 +14,15 @@ import (
 // passes alone.
 const (
 	batchRows  = 1000
-	batchBytes = 1 << 20
+	batchBytes = 4 << 20
 )
 
-// linger is how long the writer lets a batch grow.
-const linger = 5 * time.Millisecond
+// linger is how long the writer lets a batch grow that has fewer notes than scanty: what
+// a transaction costs by itself is then shared by many rows, however fast they come.
+const (
+	linger = 5 * time.Millisecond
+	scanty = batchRows / 4
+)
 
 // kind is what is done with a row.
 type kind uint8
@@ -103,8 +107,10 @@ func (w *writer) run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		pause(ctx, linger)
 		for {
+			if w.isScanty() {
+				pause(ctx, linger)
+			}
 			batch, closed := w.take()
 			if len(batch) == 0 && closed {
 				return
@@ -117,6 +123,13 @@ func (w *writer) run(ctx context.Context) {
 			}
 		}
 	}
+}
+
+// isScanty reports whether more notes are worth waiting for.
+func (w *writer) isScanty() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.notes) > 0 && len(w.notes) < scanty && !w.closed
 }
 
 // take removes the notes of the next transaction, or one question. A row is

@@ -101,6 +101,16 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	}
 }
 
+// More is what becomes due within that time, at most limit: less if the settler is
+// closed or ctx ends.
+func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) []T {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	<-ctx.Done()
+	items, _, _ := s.take(limit)
+	return items
+}
+
 // take returns what is due, or else how long to wait for the first item;
 // negative: until there is one.
 func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,4 +132,35 @@ func TestDue(t *testing.T) {
 			t.Errorf("age %v: due after %v, want %v", age, got, want)
 		}
 	}
+}
+
+// TestSettlerMore: what becomes due within the time, in order and no more than asked for,
+// also of a settler that is closed.
+func TestSettlerMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := NewSettler[int]()
+		begun := time.Now()
+		for i := range 5 {
+			s.Add(begun.Add(time.Duration(i)*4*time.Millisecond), i)
+		}
+		if got := s.More(t.Context(), 10, 10*time.Millisecond); !slices.Equal(got, []int{0, 1, 2}) {
+			t.Errorf("within 10 ms: %v", got)
+		}
+		if took := time.Since(begun); took != 10*time.Millisecond {
+			t.Errorf("it took %s", took)
+		}
+		s.Close()
+		if got := s.More(t.Context(), 1, 10*time.Millisecond); !slices.Equal(got, []int{3}) {
+			t.Errorf("at most one: %v", got)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		begun = time.Now()
+		if got := s.More(ctx, 1, time.Hour); !slices.Equal(got, []int{4}) || time.Since(begun) != 0 {
+			t.Errorf("after the end of the context: %v in %s", got, time.Since(begun))
+		}
+		if got := s.More(t.Context(), 1, time.Millisecond); len(got) != 0 {
+			t.Errorf("of nothing: %v", got)
+		}
+	})
 }

@@ -93,6 +93,10 @@ func (s *stage) park(ctx context.Context, rep, n int) error {
 	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
+	// What an earlier repetition has left to be vacuumed is not this one's.
+	if err := s.exec(ctx, "TRUNCATE hooktail.parked"); err != nil {
+		return err
+	}
 	out := newSample("parking", hooktail, "parked", rep)
 	p, err := s.start(hooktail, slot, 1)
 	if err != nil {

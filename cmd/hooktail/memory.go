@@ -16,7 +16,7 @@ const (
 
 // besideHeap is what the process takes beside the memory that Go's runtime manages
 // and limits: above all the pages of the program itself.
-const besideHeap = 20 << 20
+const besideHeap = 17 << 20
 
 // heapOf is what of the memory bound is left for Go's runtime.
 func heapOf(memory int64) int64 { return max(memory-besideHeap, memory/2) }

@@ -157,6 +157,9 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if isLate(batch) {
+			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), gathering)...)
+		}
 		if err := p.render(ctx, batch); err != nil {
 			return err
 		}
@@ -164,6 +167,17 @@ func (p *pipeline) deliver(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// gathering is how long a batch may grow that is late anyway.
+const gathering = 10 * time.Millisecond
+
+// isLate reports whether the batch is of long ago, and small: the stream catches up, and
+// what each batch costs the database is to be shared by more events.
+func isLate(batch []*wanted) bool {
+	const late, few = time.Second, renderBatch / 2
+	e := batch[0].event
+	return len(batch) < few && e.Age+time.Since(e.Received) > late
 }
 
 // enqueue hands the batch to the lanes. Its rows are not needed any more, and not held:

@@ -51,6 +51,10 @@ const poolConnections = 4
 // to be half open, and replaced.
 const pingPatience = 3 * time.Second
 
+// statements is how many a session keeps prepared. All that hooktail asks are fewer; pgx
+// would make room for five hundred, in each session.
+const statements = 64
+
 // openPool opens connections to the application's rows or to the store, and
 // makes sure that the database answers.
 func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
@@ -63,6 +67,7 @@ func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 		options.PingTimeout = pingPatience
 	}
 	prepareSession(&options.ConnConfig.Config)
+	options.ConnConfig.StatementCacheCapacity, options.ConnConfig.DescriptionCacheCapacity = statements, statements
 	pool, err := pgxpool.NewWithConfig(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open connections: %w", err)
