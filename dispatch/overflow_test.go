@@ -10,6 +10,17 @@ import (
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
+// toBoth enqueues events of as many tasks for the hooks 1 and 2.
+func toBoth(t *testing.T, b *bench, events int) {
+	t.Helper()
+	for n := range events {
+		e := makeEvent(n, int64(n+1))
+		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // A hook that is slower than the stream is parked, and keeps no other waiting.
 func TestSlowHookOverflows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -21,12 +32,7 @@ func TestSlowHookOverflows(t *testing.T) {
 			return answerWith(200), nil
 		}, hostRow(1), hostRow(2))
 		begun := time.Now()
-		for n := range 3000 {
-			e := makeEvent(n, int64(n+1))
-			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		toBoth(t, b, 3000)
 		b.drain(t)
 		if took := time.Since(begun); took > 10*time.Second {
 			t.Errorf("the slow hook kept the other for %s", took)
@@ -55,12 +61,7 @@ func TestSilentHookOverflowsAtOnce(t *testing.T) {
 			return answerWith(200), nil
 		}, hostRow(1), hostRow(2))
 		begun := time.Now()
-		for n := range 3000 {
-			e := makeEvent(n, int64(n+1))
-			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		toBoth(t, b, 3000)
 		if took := time.Since(begun); took > 900*time.Millisecond { // the timeout is a second
 			t.Errorf("the silent hook kept the other for %s", took)
 		}
@@ -79,12 +80,7 @@ func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
 			time.Sleep(700 * time.Millisecond) //nolint:forbidigo // of the bubble
 			return answerWith(200), nil
 		}, hostRow(1), hostRow(2))
-		for n := range 500 {
-			e := makeEvent(n, int64(n+1))
-			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
-				t.Fatal(err)
-			}
-		}
+		toBoth(t, b, 500)
 		b.drain(t)
 		if n := store.writes(); n != 0 {
 			t.Errorf("%d deliveries were stored", n)
