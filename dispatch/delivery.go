@@ -54,7 +54,7 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 	e := d.Event
 	return &item{
 		Target: d.Target, event: e.ID, project: e.Project, task: e.Task, committed: e.Committed,
-		letter: l, done: d.Done, bytes: len(e.Payload), added: now,
+		letter: l, done: d.Done, bytes: e.Body(d.Action, d.Payload).Len(), added: now,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // envelopes are what attempts are made with, one after the other: to make the request,
@@ -21,7 +23,8 @@ type envelopes struct {
 	spare []*envelope
 }
 
-// How many are kept, and with room for a body of that size at most.
+// How many are kept, and how large a body may be that is copied into one: a larger one is
+// in memory once, however many hooks get it, and goes in one more write.
 const (
 	spares    = 256
 	spareText = 16 << 10
@@ -40,7 +43,9 @@ type envelope struct {
 	request *http.Request
 	header  http.Header
 	values  [6]string // of headers
-	text    []byte    // the body
+	large   bool      // the body, which is not copied then
+	pieces  mapping.Body
+	text    []byte // otherwise
 	reader  *bytes.Reader
 	body    io.ReadCloser                 // of reader; net/http knows this kind, and sends it together with the headers
 	anew    func() (io.ReadCloser, error) // the body once more
@@ -71,6 +76,9 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	e.body = io.NopCloser(e.reader)
 	e.anew = func() (io.ReadCloser, error) {
 		e.begun.Add(1)
+		if e.large {
+			return e.pieces.Reader(), nil
+		}
 		return io.NopCloser(bytes.NewReader(e.text)), nil
 	}
 	return e
@@ -99,12 +107,19 @@ func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, s
 	if signature != "" {
 		h["webhook-signature"] = e.values[5:6:6]
 	}
-	e.text = m.Body.AppendTo(e.text[:0])
-	e.reader.Reset(e.text)
+	length := m.Body.Len()
+	body := e.body
+	if e.large = length > spareText; e.large {
+		e.pieces = m.Body
+		body = e.pieces.Reader()
+	} else {
+		e.text = m.Body.AppendTo(e.text[:0])
+		e.reader.Reset(e.text)
+	}
 	e.begun.Store(1)
 	r, t := e.request, hook.template
 	r.Method, r.URL, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = t.Method, t.URL, t.Host, t.Proto, t.ProtoMajor, t.ProtoMinor
-	r.Header, r.Body, r.GetBody, r.ContentLength = h, e.body, e.anew, int64(len(e.text))
+	r.Header, r.Body, r.GetBody, r.ContentLength = h, body, e.anew, int64(length)
 	return r
 }
 
@@ -135,9 +150,7 @@ func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load(
 
 func (s *envelopes) keep(e *envelope) bool {
 	e.written.Store(0)
-	if cap(e.text) > spareText {
-		e.text = nil
-	}
+	e.pieces, e.values = mapping.Body{}, [6]string{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spare) == spares {

@@ -150,6 +150,18 @@ func TestBodiesStayApart(t *testing.T) {
 // bodyNumber differs in every byte between two neighbours, and in length.
 func bodyNumber(id int) string { return strings.Repeat(string(rune('a'+id%26)), 1000+id%3*20_000) }
 
+// TestSparesHoldNoBody: a large body is not copied, and no spare envelope keeps it.
+func TestSparesHoldNoBody(t *testing.T) {
+	s := newTestSender(t, SenderOptions{Transport: writing(&http.Response{StatusCode: http.StatusOK, Body: http.NoBody})})
+	m := testMessage
+	m.Body = mapping.BodyOf(make([]byte, 5<<20))
+	s.Send(t.Context(), oneHook(t, hookRow(1, "http://x/")), m)
+	e := s.envelopes.spare[0]
+	if cap(e.text)+int(e.reader.Size())+e.pieces.Len() > spareText {
+		t.Errorf("it has room for %d bytes, reads %d and holds %d", cap(e.text), e.reader.Size(), e.pieces.Len())
+	}
+}
+
 // writing is a transport that says, as net/http's does, that it has written the request.
 func writing(answer *http.Response) transport {
 	return func(r *http.Request) (*http.Response, error) {

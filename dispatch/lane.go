@@ -41,6 +41,7 @@ type lane struct {
 	running   int
 	began     time.Time     // the first of the attempts that are under way
 	ended     time.Time     // the last attempt
+	answered  time.Time     // the last one that got an answer
 	took      time.Duration // it
 	warned    time.Time     // in the log, of being slow
 	dropped   int           // since the hook is gone or switched off

@@ -60,23 +60,23 @@ func (d *Dispatcher) unblock() {
 	now := time.Now()
 	for _, l := range d.lanes {
 		since := l.silent()
-		if since.IsZero() || now.Sub(since) < silence || !d.isAnswered(since, now.Sub(since)/slowBy) {
+		if since.IsZero() || now.Sub(since) < silence {
 			continue
 		}
-		if lag, _ := l.lag(now); lag > 0 {
+		if lag, _ := l.lag(now); lag > 0 && d.isAnswered(l, since, now.Sub(since)/slowBy) {
 			l.overflow(lag)
 		}
 	}
 }
 
-// isAnswered reports whether an attempt of any lane has ended since then that took less
-// than that long. If none has, it may be the machine or the network. It needs the lock.
-func (d *Dispatcher) isAnswered(since time.Time, within time.Duration) bool {
+// isAnswered reports whether another lane has got an answer since then, within less than
+// that time. If none has, it may be the machine or the network. It needs the lock.
+func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
 	for _, l := range d.lanes {
 		l.mu.Lock()
-		ended, took := l.ended, l.took
+		answered, took := l.answered, l.took
 		l.mu.Unlock()
-		if !ended.Before(since) && took < within {
+		if l != silent && answered.After(since) && took < within {
 			return true
 		}
 	}

@@ -58,6 +58,7 @@ func TestSilentHookOverflowsAtOnce(t *testing.T) {
 				<-r.Context().Done()
 				return nil, r.Context().Err()
 			}
+			<-time.After(time.Millisecond)
 			return answerWith(200), nil
 		}, hostRow(1), hostRow(2))
 		begun := time.Now()
@@ -86,6 +87,37 @@ func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
 			t.Errorf("%d deliveries were stored", n)
 		}
 	})
+}
+
+// A pause of a receiver that is quick otherwise is nobody's fault either, if there is no
+// other to compare it with: nothing is stored.
+func TestPauseOfAllIsNoHooksFault(t *testing.T) {
+	for _, hooks := range []int{1, 2} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newFakeStore()
+			begun := time.Now()
+			rows := []row{hostRow(1), hostRow(2)}
+			b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(*http.Request) (*http.Response, error) {
+				takes := 5 * time.Millisecond
+				if at := time.Since(begun); at > 300*time.Millisecond && at < 800*time.Millisecond {
+					takes = 800*time.Millisecond - at
+				}
+				<-time.After(takes)
+				return answerWith(200), nil
+			}, rows[:hooks]...)
+			if hooks == 2 {
+				toBoth(t, b, 3000)
+			} else {
+				for n := range 3000 {
+					b.enqueue(t, 1, n, n+1)
+				}
+			}
+			b.drain(t)
+			if n := store.writes(); n != 0 {
+				t.Errorf("%d hooks: %d deliveries were stored", hooks, n)
+			}
+		})
+	}
 }
 
 // A hook that is slower than its few events holds the slot only as long as other

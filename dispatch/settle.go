@@ -13,7 +13,10 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.mu.Lock()
 	l.running--
 	if made {
-		it.last, l.ended, l.took = o, now, o.Took
+		it.last, l.ended = o, now
+		if o.Status != 0 {
+			l.answered, l.took = now, o.Took
+		}
 	} else {
 		it.attempt--
 	}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"container/heap"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
@@ -93,8 +94,9 @@ func (l *lane) append(it *item) {
 	l.lowest = earlier(l.lowest, it.event)
 	switch {
 	case !l.reading:
-	case len(l.recent) < mostChunk:
+	case len(l.recent) < l.windows.chunk():
 		l.recent = append(l.recent, it)
+		delete(l.gone, it.event) // it has come once more
 	default:
 		l.spilled = true
 	}
@@ -142,7 +144,8 @@ func (l *lane) beginTail() {
 	for it := range l.schedule.all() {
 		l.keep(it)
 	}
-	l.tail, l.spilled = true, l.reading
+	l.setTail(true)
+	l.spilled = l.reading
 	n, fewest, atWork := 0, l.windows.fewest(), l.running
 	l.schedule = l.schedule.rebuilt(func(it *item) bool {
 		if n >= fewest && atWork == 0 {
@@ -166,6 +169,13 @@ func (l *lane) beginTail() {
 	clear(l.waiting[len(kept):])
 	l.waiting = kept
 	heap.Init(&l.waiting)
+}
+
+func (l *lane) setTail(tail bool) {
+	if tail != l.tail {
+		l.tail = tail
+		l.windows.count(tail)
+	}
 }
 
 // rewind has the tail read from that event on, since rows have come to it that
@@ -223,17 +233,16 @@ func (l *lane) loaded(rows []parking.Row, last bool) {
 	for it := range l.schedule.all() {
 		known[it.event] = struct{}{}
 	}
-	for i := range rows {
-		if parking.Compare(rows[i].Event, l.lowest) >= 0 {
-			break // what went to the tail meanwhile comes before it, or is this one: see recent
+	n := 0
+	for n < len(rows) && parking.Compare(rows[n].Event, l.lowest) < 0 { // what went to the tail meanwhile comes before the others
+		l.after = rows[n].Event
+		if _, again := known[rows[n].Event]; !again {
+			known[rows[n].Event] = struct{}{}
+			l.restore(&rows[n], now)
 		}
-		l.after = rows[i].Event
-		if _, again := known[rows[i].Event]; !again {
-			known[rows[i].Event] = struct{}{}
-			l.restore(&rows[i], now)
-		}
+		n++
 	}
-	recent, whole := l.recent, last && !l.spilled
+	recent, whole := l.recent, last && !l.spilled && areIn(l.recent, rows[n:])
 	l.reading, l.recent, l.spilled, l.gone = false, nil, false, nil
 	if whole {
 		for _, it := range recent {
@@ -242,9 +251,21 @@ func (l *lane) loaded(rows []parking.Row, last bool) {
 				l.stored++
 			}
 		}
-		l.tail, l.after, l.lowest = false, theEnd(), theEnd()
+		l.setTail(false)
+		l.after, l.lowest = theEnd(), theEnd()
 	}
 	l.fill(now)
+}
+
+// areIn reports whether the rows are all of items of these: otherwise they are to be
+// read once more.
+func areIn(items []*item, rows []parking.Row) bool {
+	for i := range rows {
+		if !slices.ContainsFunc(items, func(it *item) bool { return it.event == rows[i].Event }) {
+			return false
+		}
+	}
+	return true
 }
 
 // restore adds the item of a row.

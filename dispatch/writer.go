@@ -10,8 +10,7 @@ import (
 	"github.com/hooktail/hooktail/trouble"
 )
 
-// Bounds of one transaction. Bodies count as they are built: one that is larger
-// passes alone.
+// Bounds of one transaction. A body that is larger passes alone.
 const (
 	batchRows  = 1000
 	batchBytes = 4 << 20
@@ -129,7 +128,7 @@ func (w *writer) run(ctx context.Context) {
 func (w *writer) isScanty() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.notes) > 0 && len(w.notes) < scanty && !w.closed
+	return len(w.notes) > 0 && len(w.notes) < scanty && w.notes[0].ask == nil && !w.closed
 }
 
 // take removes the notes of the next transaction, or one question. A row is
@@ -183,6 +182,7 @@ func (w *writer) write(ctx context.Context, batch []note, closed bool) error {
 	for i := range batch {
 		batch[i].lane.wrote(&batch[i])
 	}
+	clear(batch) // its array lives on, with what comes next
 	return nil
 }
 

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"io"
 	"iter"
 )
 
@@ -39,7 +40,7 @@ var (
 )
 
 // Body is the request body under the action's name as the hook spells it, and
-// with the payload or without.
+// with the payload or without; where there is no payload it is the action alone.
 func (e *Event) Body(action Action, payload bool) Body {
 	head, ok := heads[action]
 	if !ok {
@@ -92,3 +93,30 @@ func (b Body) Bytes() []byte {
 
 // Equal reports whether both are the same bytes, in whatever pieces.
 func (b Body) Equal(other Body) bool { return bytes.Equal(b.Bytes(), other.Bytes()) }
+
+// Reader reads the body from its beginning. Closing it does nothing.
+func (b Body) Reader() io.ReadCloser { return &bodyReader{Body: b} }
+
+type bodyReader struct {
+	Body
+	piece, at int
+}
+
+// Read fills p as far as there is anything: the fewer calls, the fewer writes to the
+// connection.
+func (r *bodyReader) Read(p []byte) (n int, err error) {
+	for r.piece < len(r.pieces) && n < len(p) {
+		copied := copy(p[n:], r.pieces[r.piece][r.at:])
+		n += copied
+		if r.at += copied; r.at == len(r.pieces[r.piece]) {
+			r.piece, r.at = r.piece+1, 0
+		}
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// Close is for http.Request.
+func (r *bodyReader) Close() error { return nil }

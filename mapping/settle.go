@@ -101,12 +101,14 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	}
 }
 
-// More is what becomes due within that time, at most limit: less if the settler is
-// closed or ctx ends.
+// More is what becomes due within that time, at most limit. It waits for all of that
+// time unless limit items are there already, or ctx ends.
 func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) []T {
-	ctx, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	<-ctx.Done()
+	if s.Len() < limit {
+		ctx, cancel := context.WithTimeout(ctx, within)
+		defer cancel()
+		<-ctx.Done()
+	}
 	items, _, _ := s.take(limit)
 	return items
 }

@@ -135,7 +135,7 @@ func TestDue(t *testing.T) {
 }
 
 // TestSettlerMore: what becomes due within the time, in order and no more than asked for,
-// also of a settler that is closed.
+// which is not waited for when it is there, also of a settler that is closed.
 func TestSettlerMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := NewSettler[int]()
@@ -150,6 +150,7 @@ func TestSettlerMore(t *testing.T) {
 			t.Errorf("it took %s", took)
 		}
 		s.Close()
+		<-time.After(10 * time.Millisecond)
 		if got := s.More(t.Context(), 1, 10*time.Millisecond); !slices.Equal(got, []int{3}) {
 			t.Errorf("at most one: %v", got)
 		}

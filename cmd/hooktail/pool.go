@@ -67,7 +67,8 @@ func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 		options.PingTimeout = pingPatience
 	}
 	prepareSession(&options.ConnConfig.Config)
-	options.ConnConfig.StatementCacheCapacity, options.ConnConfig.DescriptionCacheCapacity = statements, statements
+	options.ConnConfig.StatementCacheCapacity = min(options.ConnConfig.StatementCacheCapacity, statements)
+	options.ConnConfig.DescriptionCacheCapacity = min(options.ConnConfig.DescriptionCacheCapacity, statements)
 	pool, err := pgxpool.NewWithConfig(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open connections: %w", err)

@@ -127,7 +127,11 @@ func appendRow(dst []byte, r *Row) []byte {
 	dst = appendInt32(dst, int32(r.Body.Len()))
 	dst = appendInt32(dst, int32(r.Attempts))
 	dst = appendTime(dst, r.Added)
-	dst = appendTime(dst, r.Next)
+	if r.Next.IsZero() {
+		dst = append(dst, 0xFF, 0xFF, 0xFF, 0xFF) // null
+	} else {
+		dst = appendTime(dst, r.Next)
+	}
 	dst = appendText(dst, r.LastResult)
 	return appendInt32(dst, int32(r.LastStatus))
 }
@@ -155,10 +159,7 @@ func appendInt64(dst []byte, n int64) []byte {
 // epoch is PostgreSQL's.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
-// appendTime appends a time in microseconds, or null for none.
+// appendTime appends a time in microseconds.
 func appendTime(dst []byte, t time.Time) []byte {
-	if t.IsZero() {
-		return append(dst, 0xFF, 0xFF, 0xFF, 0xFF)
-	}
 	return appendInt64(dst, t.UnixMicro()-epoch)
 }

@@ -24,6 +24,7 @@ func many(hook int64) []parking.Row {
 		r.Body = mapping.BodyOf([]byte(strings.Repeat("\x00\xff\\.\n", n*n*n)))
 		rows = append(rows, r)
 	}
+	rows[3].Committed = time.Time{}                            // of a row that does not say when it was changed
 	rows[7].Event.Timeline, rows[7].Event.Ordinal = 0, 1<<31-1 // of a repair
 	return rows
 }
