@@ -27,11 +27,13 @@ const (
 	AnnotationsCreated Action = "ANNOTATIONS_CREATED"
 )
 
-// ID names an event for good: the same on every attempt, restart and replay.
+// ID names an event for good: the same on every attempt, restart and replay. The ids of
+// a transaction's events are in the order in which they are told: those that depend on
+// the whole transaction come last, with the number of its row changes added to the ordinal.
 type ID struct {
 	Timeline int32   // of the commit
 	Commit   cdc.LSN // of the commit record
-	Ordinal  int     // of the row change that made the event, within its transaction
+	Ordinal  int     // of the row change that made the event, within its transaction; see ID
 }
 
 // String is the form that is sent as webhook-id: without a dot, which

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -122,15 +123,31 @@ func parts(commit cdc.LSN, changes []cdc.Change, sizes ...int) []*cdc.Part {
 	return all
 }
 
-// mapAll is what the mapper makes of the parts.
+// mapAll is what the mapper makes of the parts. The ids are in the order of the events;
+// an ordinal that counts from the end of the transaction is made that of its row change.
 func mapAll(t testing.TB, m *Mapper, all []*cdc.Part) []*Event {
 	t.Helper()
 	var events []*Event
+	from, changes := 0, 0
 	for _, part := range all {
 		var err error
 		if events, err = m.Events(part, events); err != nil {
 			t.Fatalf("map part: %v", err)
 		}
+		changes += len(part.Changes)
+		if !part.Last {
+			continue
+		}
+		inOrder := func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) }
+		if !slices.IsSortedFunc(events[from:], inOrder) {
+			t.Errorf("the ids of %q are not in the order of the events", tellAll(events[from:]))
+		}
+		for _, e := range events[from:] {
+			if e.ID.Ordinal >= changes {
+				e.ID.Ordinal -= changes
+			}
+		}
+		from, changes = len(events), 0
 	}
 	return events
 }

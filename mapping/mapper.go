@@ -58,6 +58,7 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	m.folds.reset()
 	defer m.folds.reset()
 	for i := range part.Changes {
+		m.tx.changes = part.Changes[i].Ordinal + 1
 		if err := m.add(&part.Changes[i]); err != nil {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
@@ -69,6 +70,10 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 		waited := len(dst)
 		dst = m.ofCommit(part, dst)
 		slices.SortFunc(dst[waited:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
+		// They come after all others, also where they are put in order by their ids.
+		for _, e := range dst[waited:] {
+			e.ID.Ordinal += m.tx.changes
+		}
 		m.tx.reset(m.opts)
 	}
 	m.opts.Metrics.made(dst[from:])
