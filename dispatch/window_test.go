@@ -52,3 +52,30 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 		})
 	}
 }
+
+// However many lanes have a tail, their windows keep to the room or to the least that a
+// lane needs, and what is read at a time fits into a window.
+func TestWindowsShareTheirRoom(t *testing.T) {
+	for _, n := range []int32{0, 1, 2, 5, 100, 10_000} {
+		var w windows
+		for range n {
+			w.count(true)
+		}
+		w.lanes.Store(n)
+		if all := w.most() * int(n); all > max(windowsRoom, leastWindow*int(n)) {
+			t.Errorf("%d lanes: windows of %d", n, w.most())
+		}
+		if w.chunk() > w.most() || w.fewest() > w.chunk() || w.scarce() < 1 || w.chunk() < leastChunk {
+			t.Errorf("%d lanes: at most %d, %d at a time, %d at the least, below %d more", n, w.most(), w.chunk(), w.fewest(), w.scarce())
+		}
+		if bytes := w.fetch() * int(n); bytes > max(fetchRoom, leastFetch*int(n)) {
+			t.Errorf("%d lanes: bodies of %d bytes", n, w.fetch())
+		}
+		for range n {
+			w.count(false)
+		}
+		if w.most() != mostWindow || w.chunk() != mostChunk {
+			t.Errorf("after %d lanes: a window of %d, %d at a time", n, w.most(), w.chunk())
+		}
+	}
+}
