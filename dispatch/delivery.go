@@ -33,7 +33,7 @@ type item struct {
 	done   func()  // Delivery.Done; nil once it was called
 	body   []byte  // read from the store, for the next attempt
 	sought bool    // body is being read, with those of others
-	bytes  int     // of the body, or about that
+	bytes  int     // of the body
 	stored bool    // there is a row, or an insert is on its way
 	kept   bool    // the row is committed
 

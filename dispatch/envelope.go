@@ -43,9 +43,8 @@ type envelope struct {
 	request *http.Request
 	header  http.Header
 	values  [6]string // of headers
-	large   bool      // the body, which is not copied then
 	pieces  mapping.Body
-	text    []byte // otherwise
+	text    []byte // of them, unless they are too large to be copied
 	reader  *bytes.Reader
 	body    io.ReadCloser                 // of reader; net/http knows this kind, and sends it together with the headers
 	anew    func() (io.ReadCloser, error) // the body once more
@@ -76,10 +75,7 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	e.body = io.NopCloser(e.reader)
 	e.anew = func() (io.ReadCloser, error) {
 		e.begun.Add(1)
-		if e.large {
-			return e.pieces.Reader(), nil
-		}
-		return io.NopCloser(bytes.NewReader(e.text)), nil
+		return e.pieces.Reader(), nil
 	}
 	return e
 }
@@ -107,10 +103,9 @@ func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, s
 	if signature != "" {
 		h["webhook-signature"] = e.values[5:6:6]
 	}
-	length := m.Body.Len()
-	body := e.body
-	if e.large = length > spareText; e.large {
-		e.pieces = m.Body
+	e.pieces = m.Body
+	length, body := m.Body.Len(), e.body
+	if length > spareText {
 		body = e.pieces.Reader()
 	} else {
 		e.text = m.Body.AppendTo(e.text[:0])

@@ -326,7 +326,7 @@ func (l *lane) wrote(n *note) {
 			l.parked++
 		}
 		done, letter = it.done, it.letter
-		it.kept, it.done, it.bytes = true, nil, n.row.Bytes
+		it.kept, it.done = true, nil
 		if it.state != running {
 			it.drop()
 		}

@@ -198,7 +198,6 @@ func (w *writer) batch(notes []note) parking.Batch {
 		switch n.kind {
 		case insert:
 			n.row.Body = n.item.letter.event.Body(n.item.Action, n.item.Payload)
-			n.row.Bytes = n.row.Body.Len()
 			b.Insert = append(b.Insert, n.row)
 		case update:
 			b.Update = append(b.Update, attempt)

@@ -131,10 +131,9 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 		return err
 	}
 	for _, e := range events {
-		body := e.Body(e.Action, true)
 		line, err := json.Marshal(tailLine{
 			ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
-			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: body.Bytes(),
+			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
 		})
 		if err != nil {
 			return fmt.Errorf("print event %s: %w", e.ID, err)
