@@ -44,6 +44,11 @@ type item struct {
 	last    Outcome
 
 	state  state
+	held   bool      // its project does not wait for it; of those of its task, the first alone
+	fate   Reason    // of its death; ReasonNone: it is to be attempted
+	early  bool      // it was running when its project was arranged anew
+	place  int       // in the heap of those that wait
+	trial  *trial    // nil: it has not failed
 	at     time.Time // of the next attempt, while waiting
 	follow *item     // of the same task, or behind the same barrier
 	older  *item     // in the lane
@@ -153,7 +158,7 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 }
 
 // itemBytes is about the size of an item with its place in a schedule.
-const itemBytes = 352
+const itemBytes = 384
 
 // message is what the attempt sends.
 func (l *letter) message(t Target, attempt int) Message {

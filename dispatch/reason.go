@@ -6,15 +6,16 @@ type Reason uint8
 
 // The reasons.
 const (
-	ReasonNone       Reason = iota
-	ReasonBadURL            // the hook's url cannot be used
-	ReasonBadHeaders        // the hook's headers cannot be used
-	ReasonBlocked           // the address is forbidden by the egress policy
-	ReasonRejected          // the receiver will not have this event: 400, 413, 414, 415, 422
-	ReasonExhausted         // attempts or time are used up
-	ReasonGone              // the receiver answered 410
-	ReasonBadSecret         // the hook's signing secret cannot be opened
-	ReasonSuspended         // the hook's parked deliveries take more space than they may
+	ReasonNone        Reason = iota
+	ReasonBadURL             // the hook's url cannot be used
+	ReasonBadHeaders         // the hook's headers cannot be used
+	ReasonBlocked            // the address is forbidden by the egress policy
+	ReasonRejected           // the receiver will not have this event: 400, 413, 414, 415, 422
+	ReasonExhausted          // attempts or time are used up
+	ReasonGone               // the receiver answered 410
+	ReasonBadSecret          // the hook's signing secret cannot be opened
+	ReasonSuspended          // the hook's parked deliveries take more space than they may
+	ReasonSwitchedOff        // the hook was switched off for longer than a delivery is retried
 )
 
 // String is the reason as a metric label.
@@ -36,6 +37,8 @@ func (r Reason) String() string {
 		return "bad_secret"
 	case ReasonSuspended:
 		return "suspended"
+	case ReasonSwitchedOff:
+		return "switched_off"
 	default:
 		return "none"
 	}
@@ -60,6 +63,8 @@ func (r Reason) remedy() string {
 		return "give HOOKTAIL_SECRET_KEY the key that sealed the secret, or set another one with `hooktail hooks secret`; then redrive"
 	case ReasonSuspended:
 		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
+	case ReasonSwitchedOff:
+		return "switch the hook on, then redrive"
 	default:
 		return ""
 	}

@@ -1,6 +1,9 @@
 package dispatch
 
-import "time"
+import (
+	"math/rand/v2"
+	"time"
+)
 
 // settle does what follows the attempt and returns the delivery to go on with.
 func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
@@ -13,20 +16,27 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	} else {
 		it.attempt--
 	}
+	failed := made && v.step != deliver && l.fails(it, v, o, now)
 	if v.step == retry {
-		save := it.attempt > quick || l.leaving
-		if it.stored {
-			save = v.delay >= l.policy.Base
+		at, save := now.Add(v.delay), it.attempt > quick || l.leaving
+		if l.health.failing {
+			at = later(at, l.health.nextTried(now))
 		}
-		l.write(l.window.retryAt(it, now.Add(v.delay), save))
+		if it.stored {
+			save = at.Sub(now) >= l.policy.Base
+		}
+		l.write(l.window.retryAt(it, at, save, now))
 	} else {
 		if v.step == forgo && it.stored {
 			l.backlog.forgo(it)
 		}
 		l.write(l.window.done(it, v))
 	}
-	if made {
-		l.observe(it, v, now)
+	if made && v.step == deliver {
+		l.works(now)
+	}
+	if failed && l.store != nil {
+		l.write(l.window.keepAll())
 	}
 	if v.step == drop {
 		l.dropped++
@@ -46,28 +56,46 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		l.finished(it.done, it.letter)
 	}
 	if dropped > 0 {
-		l.log.Info("Webhook is gone or switched off: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
+		l.log.Info("Webhook was deleted: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
 		l.retire(l.hook)
 	}
 	return next
 }
 
-// observe draws the conclusions from an attempt for the whole hook. It needs
-// mu.
-func (l *lane) observe(it *item, v verdict, now time.Time) {
+// works draws the conclusions from a success for the whole hook. It needs mu.
+func (l *lane) works(now time.Time) {
+	if l.health.failing || !now.Before(l.notBefore) {
+		l.notBefore = time.Time{}
+	}
+	l.health.succeeded()
+	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
+}
+
+// fails draws the conclusions from a failure for the whole hook, and reports whether it
+// is to get nothing for a while from now on. An answer that speaks of the one event, or
+// of none, says nothing of the hook. It needs mu.
+func (l *lane) fails(it *item, v verdict, o Outcome, now time.Time) bool {
 	if v.hold > 0 {
 		l.notBefore = now.Add(v.hold)
 	}
-	if v.step == deliver {
-		if l.health.failing || !now.Before(l.notBefore) {
-			l.notBefore = time.Time{}
-		}
-		l.health.succeeded()
-		return
+	if v.stop {
+		l.revive()
+		return false
 	}
 	before := l.health.failing
-	l.health.failed(it.project, it.task)
-	if l.store != nil && (v.hold > 0 || l.health.failing && !before) {
-		l.write(l.window.keepAll())
+	if v.step == retry {
+		l.window.failed(it, before || v.spared, now)
 	}
+	if (v.step == retry || v.reason == ReasonExhausted) && !isRejection(o.Status) {
+		l.health.failed(it.project, it.task, now)
+	}
+	return v.hold > 0 || l.health.failing && !before
+}
+
+// later is the later one of two times.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

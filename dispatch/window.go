@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -36,11 +37,17 @@ type window struct {
 	spilled bool                    // recent lacks some of those
 	gone    map[mapping.ID]struct{} // events that left the store since then
 
+	ceiling cdc.LSN            // rows of later commits wait until the stream has passed them
+	blocked bool               // the next rows of the tail are such
+	hurried bool               // rows of the tail do not wait for their next attempt
+	scout   bool               // there may be heads in the tail that were not tried
+	blamed  map[*item]struct{} // items that have failed since the hook worked
+
 	notes []note // collected by the present call
 }
 
 func newWindow(room *windows, durable bool) window {
-	return window{room: room, durable: durable, after: theEnd(), lowest: theEnd()}
+	return window{room: room, durable: durable, after: theEnd(), lowest: theEnd(), ceiling: theEnd().Commit, blamed: make(map[*item]struct{})}
 }
 
 // accept takes a new item into the schedule, the store or both. away says that the
@@ -61,14 +68,8 @@ func (w *window) accept(it *item, away bool) []note {
 	return w.flush()
 }
 
-// next hands out the item to attempt now, or nil. While the hook fails that is the
-// oldest of all, the probe, and no other.
-func (w *window) next(failing bool) *item {
-	if failing {
-		return w.schedule.takeOldest()
-	}
-	return w.schedule.next()
-}
+// next hands out the item that has been ready for longest, nil if none is.
+func (w *window) next() *item { return w.schedule.next() }
 
 // release makes what waits until now ready.
 func (w *window) release(now time.Time) {
@@ -77,18 +78,23 @@ func (w *window) release(now time.Time) {
 	}
 }
 
-// releaseAll makes everything that waits ready.
+// releaseAll makes everything that waits ready, in the tail as well.
 func (w *window) releaseAll() {
+	w.hurried = w.tail
 	for len(w.waiting) > 0 {
 		w.schedule.release(heap.Pop(&w.waiting).(*item))
 	}
 }
 
 // retryAt puts an item that was handed out off. save says that the store has to know.
-func (w *window) retryAt(it *item, at time.Time, save bool) []note {
+func (w *window) retryAt(it *item, at time.Time, save bool, now time.Time) []note {
 	it.at = at
 	w.schedule.hold(it)
-	heap.Push(&w.waiting, it)
+	w.ripen(it, now)
+	if it.state == waiting {
+		heap.Push(&w.waiting, it)
+	}
+	w.sift()
 	switch {
 	case !w.durable || !save:
 	case it.stored:
@@ -100,9 +106,29 @@ func (w *window) retryAt(it *item, at time.Time, save bool) []note {
 	return w.flush()
 }
 
+// sift drops from those that wait what is behind something else now.
+func (w *window) sift() {
+	if !w.schedule.moved {
+		return
+	}
+	w.schedule.moved = false
+	were := w.waiting
+	w.waiting = nil
+	for _, it := range were {
+		if it.state == waiting {
+			heap.Push(&w.waiting, it)
+		}
+	}
+}
+
 // done removes an item that was handed out and has come to its end.
 func (w *window) done(it *item, v verdict) []note {
 	w.schedule.done(it)
+	w.sift()
+	if it.trial != nil {
+		delete(w.blamed, it)
+	}
+	w.scout = w.tail
 	switch {
 	case it.stored:
 		w.left(it, v)
@@ -164,7 +190,7 @@ func (w *window) admit(it *item, room int) {
 		return
 	}
 	w.schedule.add(it)
-	if w.schedule.projects[it.project].first == it {
+	if w.schedule.projects[it.project].first == it && !it.held {
 		w.keepWith(it) // it joins what was apart until now
 	} else {
 		w.keep(it)
@@ -249,23 +275,4 @@ func (w *window) flush() []note {
 	notes := w.notes
 	w.notes = nil
 	return notes
-}
-
-// retries is a heap of items by the time of their next attempt.
-type retries []*item
-
-func (r retries) Len() int           { return len(r) }
-func (r retries) Less(i, j int) bool { return r[i].at.Before(r[j].at) }
-func (r retries) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
-
-// Push is for package heap.
-func (r *retries) Push(it any) { *r = append(*r, it.(*item)) }
-
-// Pop is for package heap.
-func (r *retries) Pop() any {
-	last := len(*r) - 1
-	it := (*r)[last]
-	(*r)[last] = nil
-	*r = (*r)[:last]
-	return it
 }
