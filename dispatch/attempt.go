@@ -121,8 +121,11 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 			other.body = bodies[other.event]
 		}
 	}
-	if it.body == nil {
+	switch {
+	case it.body == nil:
 		return verdict{step: forgo}
+	case it.early:
+		return verdict{step: retry} // what it was let past is held no more
 	}
 	return verdict{step: deliver}
 }

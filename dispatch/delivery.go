@@ -35,6 +35,7 @@ type item struct {
 	sought bool    // body is being read, with those of others
 	bytes  int     // of the body
 	stored bool    // there is a row, or an insert is on its way
+	trails bool    // when it came, rows of its hook had still to be removed
 	kept   bool    // the row is committed
 
 	added   time.Time
@@ -46,7 +47,7 @@ type item struct {
 	state  state
 	held   bool      // its project does not wait for it; of those of its task, the first alone
 	fate   Reason    // of its death; ReasonNone: it is to be attempted
-	early  bool      // it was running when its project was arranged anew
+	early  bool      // while it is running, something else has come to stand before it
 	place  int       // in the heap of those that wait
 	trial  *trial    // nil: it has not failed
 	at     time.Time // of the next attempt, while waiting

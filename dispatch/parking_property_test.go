@@ -75,6 +75,7 @@ type history struct {
 	mu        sync.Mutex
 	attempts  map[int]int
 	first     map[int]time.Time // attempt
+	at        map[int]time.Time // of the last arrival
 	passed    map[[2]int]bool   // the first was held when the second was sent
 	arrivals  []int
 	delivered map[int]int  // how often
@@ -94,6 +95,7 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 	for earlier := range n {
 		switch {
 		case !h.concern(earlier, n) || h.delivered[earlier] > 0:
+		case h.passed[[2]int{earlier, n}]: // and that one may be done at this very moment
 		case h.events[earlier].task != h.events[n].task && h.isRefused(earlier):
 			h.passed[[2]int{earlier, n}] = true
 		default:
@@ -115,6 +117,7 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 		return answerWith(h.events[n].status), nil
 	}
 	h.delivered[n]++
+	h.at[n] = time.Now()
 	h.arrivals = append(h.arrivals, n)
 	return answerWith(200), nil
 }
@@ -129,7 +132,8 @@ func (h *history) concern(n, m int) bool {
 // refused for so long and so often that other tasks may pass it.
 func (h *history) isRefused(n int) bool {
 	for head := range n + 1 {
-		if h.events[head].project == h.events[n].project && h.events[head].task == h.events[n].task && h.delivered[head] == 0 {
+		if h.events[head].project == h.events[n].project && h.events[head].task == h.events[n].task &&
+			(h.delivered[head] == 0 || h.at[head].Equal(time.Now())) { // the lane may not know yet
 			return h.attempts[head] >= heldAttempts && time.Since(h.first[head]) >= heldFor
 		}
 	}
@@ -312,7 +316,7 @@ func TestParkingKeepsOrderAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{
 			plan: drawPlan(rt), store: newFakeStore(), hooks: newTestHooks(t, hookRow(1, "http://x/")),
-			attempts: make(map[int]int), first: make(map[int]time.Time), passed: make(map[[2]int]bool), delivered: make(map[int]int), done: make(map[int]bool),
+			attempts: make(map[int]int), first: make(map[int]time.Time), at: make(map[int]time.Time), passed: make(map[[2]int]bool), delivered: make(map[int]int), done: make(map[int]bool),
 		}
 		h.store.takes = h.storing
 		faults := h.faults

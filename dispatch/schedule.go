@@ -112,9 +112,6 @@ func (s *schedule) rearrange(id int64) {
 func (s *schedule) arrange(p *project, items []*item) {
 	clear(p.last)
 	*p = project{last: p.last}
-	for _, it := range items {
-		it.follow, it.early = nil, false
-	}
 	p.held = chains(items)
 	place := func(which func(*item) bool) {
 		for _, it := range items {
@@ -122,7 +119,7 @@ func (s *schedule) arrange(p *project, items []*item) {
 				continue
 			}
 			before := it.state
-			it.state, it.early = behind, before == running
+			it.state = behind
 			s.place(p, it)
 			if before == running || before == waiting && it.state == ready {
 				it.state = before
@@ -130,17 +127,19 @@ func (s *schedule) arrange(p *project, items []*item) {
 		}
 	}
 	place(func(it *item) bool { return it.state == running && it.task != 0 })
-	place(func(it *item) bool { return it.state == running && !it.early && it.task == 0 })
-	place(func(it *item) bool { return !it.early })
+	place(func(it *item) bool { return it.state == running && it.task == 0 })
+	place(func(it *item) bool { return it.state != running })
 }
 
 // chains is the held items, by task. One is held no more that has to wait for what came
-// before it: that was held as well when it was handed out.
+// before it: that was held as well when it was handed out. What is running then is early.
 func chains(items []*item) map[int64]*chain {
 	held := make(map[int64]*chain)
 	var any, barrier bool // stand before the item and are not held
 	for _, it := range items {
-		if it.held = it.held && !barrier && (it.task != 0 || !any); it.held {
+		waits := barrier || it.task == 0 && any
+		it.follow, it.held, it.early = nil, it.held && !waits, it.state == running && waits
+		if it.held {
 			held[it.task] = &chain{it, it}
 		}
 		if held[it.task] == nil {

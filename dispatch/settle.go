@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"math/rand/v2"
 	"time"
 )
@@ -49,6 +50,10 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	next = l.pick(now)
 	l.fill(now)
 	finished := v.step != retry && !it.stored
+	if finished && it.trails && l.window.leaving > 0 {
+		l.finishLater(it)
+		finished = false
+	}
 	l.mu.Unlock()
 
 	l.journal.tell(it, o, v, made)
@@ -60,6 +65,15 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		l.retire(l.hook)
 	}
 	return next
+}
+
+// finishLater finishes a delivery once the rows are gone that were to be removed before:
+// after a crash they would be sent again, and it would not. It needs mu.
+func (l *lane) finishLater(it *item) {
+	l.store.add(note{ask: func(context.Context) error {
+		l.finished(it.done, it.letter)
+		return nil
+	}})
 }
 
 // works draws the conclusions from a success for the whole hook. It needs mu.

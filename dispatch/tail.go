@@ -48,13 +48,10 @@ func (w *window) beginTail() {
 		w.keep(it)
 	}
 	w.setTail(true)
-	w.spilled, w.scout = w.reading, true
 	n, fewest, atWork := 0, w.room.fewest(), w.running()
-	w.schedule = w.schedule.rebuilt(func(it *item) bool {
+	w.rebuild(func(it *item) bool {
 		if n >= fewest && atWork == 0 && !it.held {
-			delete(w.blamed, it)
 			w.lowest = earlier(w.lowest, it.event)
-			it.state = behind
 			return false
 		}
 		n++
@@ -63,8 +60,33 @@ func (w *window) beginTail() {
 		}
 		return true
 	})
+}
+
+// evict leaves to the tail again what has come from it ahead of its turn, of a project
+// that goes on waiting for what was held: that may be in the tail, too.
+func (w *window) evict(project int64) {
+	read := earlier(w.after, justBefore(w.lowest))
+	w.rebuild(func(it *item) bool {
+		return it.project != project || it.state == running || parking.Compare(it.event, read) <= 0
+	})
+	for it := range w.schedule.all() {
+		it.early = it.early || it.project == project && parking.Compare(it.event, read) > 0
+	}
+}
+
+// rebuild leaves to the tail what is not to stay; all of it is stored.
+func (w *window) rebuild(stays func(*item) bool) {
+	w.schedule = w.schedule.rebuilt(func(it *item) bool {
+		if stays(it) {
+			return true
+		}
+		delete(w.blamed, it)
+		it.state, it.held = behind, false
+		return false
+	})
 	w.stored = w.schedule.size
 	w.schedule.moved = true
+	w.spilled, w.scout = w.reading, true // what is being read may not have it yet
 	w.sift()
 }
 

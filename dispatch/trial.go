@@ -48,7 +48,7 @@ func (w *window) failed(it *item, failing bool, now time.Time) {
 // ripen lets the item's project pass it if it has been refused for long enough, and
 // otherwise brings its next attempt forward to when it has.
 func (w *window) ripen(it *item, now time.Time) {
-	if it.held || it.strikes() < heldAttempts {
+	if it.held || it.state != waiting || it.strikes() < heldAttempts {
 		return
 	}
 	if ripe := it.trial.since.Add(heldFor); !now.Before(ripe) {

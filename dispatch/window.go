@@ -43,6 +43,8 @@ type window struct {
 	scout   bool               // there may be heads in the tail that were not tried
 	blamed  map[*item]struct{} // items that have failed since the hook worked
 
+	leaving int // rows that are to be removed or buried, and that is not committed
+
 	notes []note // collected by the present call
 }
 
@@ -53,6 +55,7 @@ func newWindow(room *windows, durable bool) window {
 // accept takes a new item into the schedule, the store or both. away says that the
 // hook gets nothing for a while.
 func (w *window) accept(it *item, away bool) []note {
+	it.trails = w.leaving > 0
 	switch {
 	case !w.durable:
 		w.schedule.add(it)
@@ -89,7 +92,11 @@ func (w *window) releaseAll() {
 // retryAt puts an item that was handed out off. save says that the store has to know.
 func (w *window) retryAt(it *item, at time.Time, save bool, now time.Time) []note {
 	it.at = at
+	early := it.early
 	w.schedule.hold(it)
+	if early && w.tail {
+		w.evict(it.project)
+	}
 	w.ripen(it, now)
 	if it.state == waiting {
 		heap.Push(&w.waiting, it)
@@ -123,7 +130,11 @@ func (w *window) sift() {
 
 // done removes an item that was handed out and has come to its end.
 func (w *window) done(it *item, v verdict) []note {
+	held := it.held
 	w.schedule.done(it)
+	if held && w.tail {
+		w.evict(it.project)
+	}
 	w.sift()
 	if it.trial != nil {
 		delete(w.blamed, it)
@@ -141,7 +152,11 @@ func (w *window) done(it *item, v verdict) []note {
 // wrote takes notice of a committed note. What it returns is finished by that; done
 // is nil where nothing is.
 func (w *window) wrote(n *note) (done func(), l *letter) {
-	if n.kind != insert {
+	switch n.kind {
+	case remove, entomb:
+		w.leaving--
+		return nil, nil
+	case update:
 		return nil, nil
 	}
 	it := n.item
@@ -251,9 +266,11 @@ func (w *window) left(it *item, v verdict) {
 	switch v.step {
 	case forgo: // it is not in the store any more
 	case bury:
+		w.leaving++
 		n := w.note(entomb, it)
 		n.row.Reason = v.reason.String()
 	default:
+		w.leaving++
 		w.note(remove, it)
 	}
 }
