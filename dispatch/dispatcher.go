@@ -21,7 +21,7 @@ type Options struct {
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool        // of the last deliveries, for Body
+	KeepBodies  bool        // of the last deliveries, for Body, and how their answers begin
 	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
@@ -62,7 +62,7 @@ func New(o Options) *Dispatcher {
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
-	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
+	d.budget.max, d.recorder.bodies, d.recorder.answers.kept = o.MaxBytes, o.KeepBodies, o.KeepBodies
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log)

@@ -27,6 +27,9 @@ func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	if o.Status != 0 {
 		attrs = append(attrs, slog.Int("status", o.Status))
 	}
+	if o.Redirect != "" {
+		attrs = append(attrs, slog.String("redirect", o.Redirect))
+	}
 	if o.Err != nil {
 		attrs = append(attrs, slog.String("error", o.Err.Error()))
 	}
