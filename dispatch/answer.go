@@ -14,28 +14,23 @@ import (
 // keptAnswer is how much of an answer is kept to be shown.
 const keptAnswer = 256
 
-// answer is how the body of an answer begins, if answers are kept.
+// answer is how the body of an answer begins.
 type answer struct {
 	n      int
 	text   [keptAnswer]byte
-	finish func(io.ReadCloser) // read, or discard where answers are not kept; made once
+	finish func(io.ReadCloser) // read, made once
 }
 
-// answers are used again. Their text is kept only if somebody may see it.
-type answers struct {
-	kept bool
-	pool sync.Pool
-}
+// answers are used again.
+type answers struct{ pool sync.Pool }
 
 func (p *answers) take() *answer {
 	if a, ok := p.pool.Get().(*answer); ok {
 		a.n = 0
 		return a
 	}
-	a := &answer{finish: discard}
-	if p.kept {
-		a.finish = a.read
-	}
+	a := &answer{}
+	a.finish = a.read
 	return a
 }
 

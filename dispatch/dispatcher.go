@@ -62,7 +62,7 @@ func New(o Options) *Dispatcher {
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
-	d.budget.max, d.recorder.bodies, d.recorder.answers.kept = o.MaxBytes, o.KeepBodies, o.KeepBodies
+	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.writer = newWriter(o.Store, o.Log)

@@ -52,7 +52,7 @@ type slot struct {
 
 // recorder keeps the last entries of all lanes. It is safe for concurrent use.
 type recorder struct {
-	bodies  bool // whether bodies are kept, too
+	bodies  bool // whether bodies are kept, and how answers begin
 	answers answers
 
 	mu        sync.Mutex
@@ -78,7 +78,7 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	r.seq++
 	s.Entry, s.answered = *e, 0
 	s.Seq = r.seq
-	if a != nil {
+	if r.bodies && a != nil {
 		s.answered = copy(s.answer[:], a.text[:a.n])
 	}
 	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {

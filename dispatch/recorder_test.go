@@ -191,7 +191,7 @@ func BenchmarkRecord(b *testing.B) {
 	for _, bodies := range []bool{false, true} {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
 			hook := oneHook(b, hookRow(1, "http://x/").with("headers", `{"Authorization": "Bearer abcdefgh"}`))
-			l := &lane{hook: 1, recorder: &recorder{bodies: bodies, answers: answers{kept: bodies}}}
+			l := &lane{hook: 1, recorder: &recorder{bodies: bodies}}
 			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
 			text := strings.NewReader("")
