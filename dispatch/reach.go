@@ -55,8 +55,11 @@ func (t *ownTransport) reach(r *http.Request) error {
 	// net/http knows which address belongs to a URL: of names beyond ASCII, too.
 	once := &http.Transport{DialContext: hangUp(d.dial), DialTLSContext: hangUp(d.dialTLS), Proxy: proxy}
 	answer, err := once.RoundTrip(r)
-	if err == nil {
+	switch {
+	case err == nil:
 		answer.Body.Close()
+	case proxied && isA[*dialError](err):
+		return &unreachableError{"the proxy does not accept connections: " + describe(err)}
 	}
 	return err
 }

@@ -16,6 +16,7 @@ import (
 
 // opsServer is what operators ask: metrics, health, and the page.
 type opsServer struct {
+	host     string // as the address has it
 	listener net.Listener
 	server   *http.Server
 }
@@ -30,7 +31,8 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s (choose another address, or off): %w", addr, err)
 	}
-	return &opsServer{listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
+	host, _, _ := net.SplitHostPort(addr) // it was listened on
+	return &opsServer{host: host, listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
 }
 
 // addr is the address that is really listened on: the port may have been 0.
@@ -53,7 +55,7 @@ func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, host
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready()) })
 	mux.Handle("/", page)
-	o.server.Handler = status.CheckHost(hosts, mux)
+	o.server.Handler = status.CheckHost(append(hosts[:len(hosts):len(hosts)], o.host), mux)
 	if err := o.server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", o.addr(), err)
 	}

@@ -148,6 +148,8 @@ func TestHostIsChecked(t *testing.T) {
 		{"[::ffff:127.0.0.1]:8484", "/status", 200},
 		{own + ":8484", "/status", 200},
 		{"192.0.2.17:8484", "/status", 200}, // to which the connection came
+		{"0.0.0.0:8484", "/status", 200},
+		{"[::]:8484", "/status", 200},
 		{"", "/status", 200},
 		{"hooktail:8484", "/status", 200},
 		{"HOOKTAIL.example.com.", "/status", 200},

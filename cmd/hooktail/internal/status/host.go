@@ -46,7 +46,7 @@ func plain(host string) string {
 
 // isThisMachine reports whether the host, in its plain form, is this machine: localhost
 // (RFC 6761, section 6.3), an address of one of its interfaces, or the address to which the
-// request came. A request without a host is no browser's.
+// request came; 0.0.0.0 and :: lead to no other. A request without a host is no browser's.
 func isThisMachine(host string, r *http.Request) bool {
 	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
@@ -55,7 +55,7 @@ func isThisMachine(host string, r *http.Request) bool {
 	if err != nil {
 		return false
 	}
-	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); addr.IsLoopback() || ok && plain(hostOf(local.String())) == host {
+	if local, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); addr.IsLoopback() || addr.IsUnspecified() || ok && plain(hostOf(local.String())) == host {
 		return true
 	}
 	own, err := net.InterfaceAddrs()
