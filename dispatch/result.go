@@ -176,22 +176,27 @@ func describeTLS(err error) string {
 	case isA[x509.CertificateInvalidError](err):
 		return "the receiver's certificate is not valid"
 	}
-	if alert := alertOf(err); alert != "" {
+	side, alert := alertOf(err)
+	switch {
+	case alert == "":
+		return "no agreement on TLS"
+	case side == "remote error":
 		return "the receiver refused TLS: " + alert
+	default:
+		return "no agreement on TLS: " + alert
 	}
-	return "no agreement on TLS"
 }
 
-// alertOf is the name of the TLS alert that the receiver sent, as RFC 8446 has it; "" if
-// the error is another one. The error's own type is not exported.
-func alertOf(err error) string {
+// alertOf is the name of the TLS alert that ended the connection, as RFC 8446 has it, and
+// which side sent it; "" if the error is another one. The error's own type is not exported.
+func alertOf(err error) (side, alert string) {
 	op, ok := errors.AsType[*net.OpError](err)
-	if !ok || op.Op != "remote error" || op.Err == nil {
-		return ""
+	if !ok || op.Op != "remote error" && op.Op != "local error" || op.Err == nil {
+		return "", ""
 	}
 	number := reflect.ValueOf(op.Err)
 	if number.Kind() != reflect.Uint8 {
-		return ""
+		return "", ""
 	}
-	return strings.TrimPrefix(tls.AlertError(number.Uint()).Error(), "tls: ")
+	return op.Op, strings.TrimPrefix(tls.AlertError(number.Uint()).Error(), "tls: ")
 }
