@@ -9,7 +9,7 @@ import (
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a
 // hook at ERROR, with what comes next, and those that follow as failures has it.
-// Nothing of the payload, of header values, and of the URL's credentials and query
+// Nothing of the payload, of header values, and of the URL's credentials, path and query
 // is in it.
 func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	l.metrics.attempt(o)
