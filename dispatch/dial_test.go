@@ -25,7 +25,7 @@ func swallow(t *testing.T, addr netip.AddrPort) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { listener.Close() })
+	t.Cleanup(func() { _ = listener.Close() })
 	raw, err := listener.SyscallConn()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,17 +17,20 @@ import (
 // end of what is under way.
 func TestConnectionsAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var dialed []time.Time
+		var mu sync.Mutex
+		var dialed []time.Time // guarded by mu
 		begun := time.Now()
 		answer := make(chan struct{}) // lets requests for /slow be answered
-		open := 0
+		var open atomic.Int32
 		r := newRenewed(func() *http.Transport {
 			return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+				mu.Lock()
 				dialed = append(dialed, time.Now())
-				open++
+				mu.Unlock()
+				open.Add(1)
 				client, server := net.Pipe()
 				go func() {
-					defer func() { server.Close(); open-- }()
+					defer func() { server.Close(); open.Add(-1) }()
 					reader := bufio.NewReader(server)
 					for {
 						request, err := http.ReadRequest(reader)
@@ -74,13 +79,13 @@ func TestConnectionsAreRenewed(t *testing.T) {
 		if n := len(dialed); n < 6 || n > 10 {
 			t.Errorf("%d connections in 10 minutes", n)
 		}
-		if open != 1 {
-			t.Errorf("%d connections are open", open)
+		if n := open.Load(); n != 1 {
+			t.Errorf("%d connections are open", n)
 		}
 		r.CloseIdleConnections()
 		synctest.Wait()
-		if open != 0 {
-			t.Errorf("%d connections are open at the end", open)
+		if n := open.Load(); n != 0 {
+			t.Errorf("%d connections are open at the end", n)
 		}
 	})
 }

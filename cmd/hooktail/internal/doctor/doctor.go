@@ -54,7 +54,7 @@ type Options struct {
 	// hooks' ids; nil if none is known to run.
 	Redirects func(context.Context) map[int64]string
 
-	Long        time.Duration // a transaction may be open without a word; 0: 5 minutes
+	Long time.Duration // a transaction may be open without a word; 0: 5 minutes
 }
 
 // check is one subject. What it returns without a word is ok, and fine says so.
