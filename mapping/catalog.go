@@ -3,6 +3,8 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -98,4 +100,21 @@ func (c *catalog) unwrap(table string, f *format) {
 			field.as = encodingOf(c.columns[table][field.column].base)
 		}
 	}
+}
+
+// CheckTables returns a *MissingColumnError if a table lacks a column that the rules
+// need at present.
+func (l *Locator) CheckTables(ctx context.Context) error {
+	c, err := readCatalog(ctx, l.db, l.opts.Tables)
+	if err != nil {
+		return err
+	}
+	for of := project; of < tables; of++ {
+		name := l.opts.Tables.name(of)
+		columns := slices.Collect(maps.Keys(c.columns[name]))
+		if err := CheckColumns(l.opts.Tables.Schema, name, columns, l.opts.Tables); err != nil {
+			return err
+		}
+	}
+	return nil
 }

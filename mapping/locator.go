@@ -112,7 +112,7 @@ func (l *Locator) IsAhead(e *Event) (until cdc.LSN, ahead bool) {
 // be known.
 func (l *Locator) Miss(e *Event) {
 	if e.Organization == 0 && e.Project != 0 {
-		l.stray.count(e.Action.table(), true)
+		l.stray.count(e.Action.table(), e.Action == ProjectDeleted)
 	}
 }
 

@@ -38,9 +38,6 @@ func NewOrphans[T any](limit int) *Orphans[T] {
 // Len is how many projects have events that wait.
 func (o *Orphans[T]) Len() int { return len(o.waiting) }
 
-// Has reports whether events of the project wait: later ones have to wait behind them.
-func (o *Orphans[T]) Has(project int64) bool { return o.waiting[project] != nil }
-
 // Hold keeps the event, with what belongs to it, until the stream has brought what is
 // before until. It reports whether there was room. The event does not hold on to its
 // part afterwards.
