@@ -35,7 +35,7 @@ type absence struct {
 
 // organizationMemo is how many projects are known at least, if there are so many: 20
 // bytes each.
-const organizationMemo = 1 << 17
+const organizationMemo = 1 << 16
 
 // absentFor is how long a project that was not found is not asked for again.
 const absentFor = 10 * time.Second
