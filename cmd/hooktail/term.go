@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -150,9 +151,12 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	case <-ctx.Done():
 		return nil
 	}
+	passed := func() { p.dispatcher.Passed(p.stream.Stats().Confirmed) }
+	passed() // parked deliveries of later commits wait: the stream brings older events again
 	if err := parked.restore(ctx, p.dispatcher); err != nil {
 		return err
 	}
+	start(func() error { retry.Always(ctx, passedEvery, passed); return nil })
 	start(func() error { parked.watch(ctx, p.dispatcher, p.hooks); return nil })
 	if err := p.deliver(ctx); err != nil {
 		return err
@@ -163,6 +167,9 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	close(drained)
 	return nil
 }
+
+// passedEvery is how often the dispatcher is told how far the stream has come.
+const passedEvery = 250 * time.Millisecond
 
 var errStopped = errors.New("stopped")
 
