@@ -27,8 +27,9 @@ type health struct {
 	untried  time.Time // when the last probe with an untried head began; zero: none was made
 	inTurn   int       // number of probes with heads that had been tried
 	tasks    [failedTasks]taskKey
-	known    int  // number of tasks
-	impolite bool // untried heads need not wait: each event has one attempt alone
+	known    int       // number of tasks
+	unwell   time.Time // when the first attempt failed since the last success
+	impolite bool      // untried heads need not wait: each event has one attempt alone
 }
 
 type taskKey struct{ project, task int64 }
@@ -53,6 +54,9 @@ func (h *health) revive() {
 
 // failed notes that an attempt at the head of a task has failed.
 func (h *health) failed(project, task int64, now time.Time) {
+	if h.known == 0 {
+		h.unwell = now
+	}
 	key := taskKey{project, task}
 	for _, k := range h.tasks[:h.known] {
 		if k == key {
@@ -88,6 +92,15 @@ func (h *health) nextTried(now time.Time) time.Time {
 		return h.probed.Add(min(time.Second<<min(h.inTurn, 5), triedSoon))
 	}
 	return h.probed.Add(triedLater)
+}
+
+// look is when a delivery is tried again at the latest, while nothing is known of the
+// hook but failures: it may be well.
+func (h *health) look(now time.Time) time.Time {
+	if now.Sub(h.unwell) < time.Hour {
+		return now.Add(triedSoon)
+	}
+	return now.Add(triedLater)
 }
 
 // probe notes that a probe begins.

@@ -19,14 +19,19 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	}
 	failed := made && v.step != deliver && l.fails(it, v, o, now)
 	if v.step == retry {
-		at, save := now.Add(v.delay), it.attempt > quick || l.leaving
-		if l.health.failing {
-			at = later(at, l.health.nextTried(now))
+		due, save := now.Add(v.delay), it.attempt > quick || l.leaving
+		at := due
+		switch {
+		case l.health.failing:
+			due = latest(due, l.health.nextTried(now))
+			at = due
+		case made && v.hold == 0:
+			at = l.health.look(now)
 		}
 		if it.stored {
-			save = at.Sub(now) >= l.policy.Base
+			save = v.delay >= l.policy.Base || l.health.failing
 		}
-		l.write(l.window.retryAt(it, at, save, now))
+		l.write(l.window.retryAt(it, due, at, save, now))
 	} else {
 		if v.step == forgo && it.stored {
 			l.backlog.forgo(it)
@@ -106,8 +111,16 @@ func (l *lane) fails(it *item, v verdict, o Outcome, now time.Time) bool {
 	return v.hold > 0 || l.health.failing && !before
 }
 
-// later is the later one of two times.
-func later(a, b time.Time) time.Time {
+// earliest is the first of two times.
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// latest is the last of two times.
+func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
 	}

@@ -18,6 +18,7 @@ type trial struct {
 	tried   time.Time // when the last attempt failed
 	refused int       // attempts that failed while the hook was not failing
 	since   time.Time // when the first of those failed; zero: none did
+	due     time.Time // when the next attempt is due, if the hook is well
 	worked  int       // how often the hook worked after an attempt had failed
 }
 
@@ -54,23 +55,24 @@ func (w *window) ripen(it *item, now time.Time) {
 	if ripe := it.trial.since.Add(heldFor); !now.Before(ripe) {
 		w.schedule.pass(it)
 	} else if it.at.After(ripe) {
-		it.at = ripe
+		it.at, it.trial.due = ripe, ripe
 	}
 }
 
 // succeeded notes that the hook has worked: what has failed since it worked before may
-// have failed for the hook's sake, and need not wait for as long as it was to. The
-// back-off begins anew, with how often that has been tried.
+// have failed for the hook's sake, and need not wait for as long as it was to. Its
+// back-off begins anew, and grows with how often that has been so.
 func (w *window) succeeded(now time.Time, backoff func(n int) time.Duration) {
 	for it := range w.blamed {
 		if it.state != waiting {
 			continue
 		}
 		it.trial.worked++
+		it.at = it.trial.due
 		if at := now.Add(backoff(it.trial.worked)); at.Before(it.at) {
 			it.at = at
-			heap.Fix(&w.waiting, it.place)
 		}
+		heap.Fix(&w.waiting, it.place)
 	}
 	clear(w.blamed)
 }

@@ -89,9 +89,13 @@ func (w *window) releaseAll() {
 	}
 }
 
-// retryAt puts an item that was handed out off. save says that the store has to know.
-func (w *window) retryAt(it *item, at time.Time, save bool, now time.Time) []note {
-	it.at = at
+// retryAt puts an item that was handed out off, until the first of the two times: due
+// by its own back-off, at for the hook's sake. save says that the store has to know.
+func (w *window) retryAt(it *item, due, at time.Time, save bool, now time.Time) []note {
+	it.at = earliest(due, at)
+	if it.trial != nil {
+		it.trial.due = due
+	}
 	early := it.early
 	w.schedule.hold(it)
 	if early && w.tail {
