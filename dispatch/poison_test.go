@@ -169,6 +169,7 @@ func TestPoisonedIsNotFailing(t *testing.T) {
 				good = append(good, send(int64(i%50+1)))
 				<-time.After(gap)
 				if i == events/2 && outage > 0 {
+					<-time.After(time.Minute)
 					p.turn(true)
 					down := send(500)
 					<-time.After(outage)
@@ -287,12 +288,12 @@ func TestProjectPassesAHeldTask(t *testing.T) {
 // TestRecoveryIsNoticed: within 10 s of the next event; without one within a minute in
 // the first hour and 5 minutes later; at once when a person says so, or after a restart.
 func TestRecoveryIsNoticed(t *testing.T) {
-	for _, outage := range []time.Duration{10 * time.Second, 5 * time.Minute, 50 * time.Minute, 3 * time.Hour, 60 * time.Hour} {
+	for _, outage := range []time.Duration{10 * time.Second, 50 * time.Minute, 3 * time.Hour} {
 		for by, within := range map[string]time.Duration{"itself": 5 * time.Minute, "event": 10 * time.Second, "retry": time.Second, "restart": 2 * time.Second} {
 			if by == "itself" && outage < time.Hour {
 				within = time.Minute
 			}
-			for _, tasks := range []int{1, 2, 3, 200} {
+			for _, tasks := range []int{1, 3, 100} {
 				t.Run(fmt.Sprintf("%s/%s/%d", outage, by, tasks), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						p, store := newPoison(), newFakeStore()
