@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -37,6 +38,7 @@ func (a *app) backfillCommand() *cobra.Command {
 	flags.Int64Var(&want.after, "after", 0, "of rows with a greater id: where an interrupted backfill goes on")
 	flags.StringVar(&want.rate, "rate", "100/s", "at most so many requests, per s, m or h")
 	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many it would be")
+	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
@@ -44,7 +46,7 @@ func (a *app) backfillCommand() *cobra.Command {
 type backfillChoice struct {
 	hook, project, after int64
 	action, since, rate  string
-	dryRun               bool
+	dryRun, asJSON       bool
 }
 
 // rows is which rows are meant, and how far apart their requests are.
@@ -112,10 +114,9 @@ func (c *control) backfill(ctx context.Context, s *sidecar, want backfillChoice)
 	err = b.run(ctx)
 	b.progress.end()
 	if err != nil {
-		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, amount(b.events, "event"), b.rest(choice.Since))
+		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, display.Count(b.events, "event"), b.rest(choice.Since))
 	}
-	b.report(every)
-	return nil
+	return b.report(every)
 }
 
 // organizationOf is that of a project, which has to be there.
@@ -237,24 +238,30 @@ func (b *backfill) rest(since time.Time) string {
 	return flags
 }
 
-func (b *backfill) report(every time.Duration) {
-	if b.want.dryRun {
-		took := (time.Duration(b.events) * every).Round(time.Second)
-		fmt.Fprintf(b.out, "hook %d would get %s, which takes %s at least", b.hook.ID, amount(b.events, "event"), took)
-	} else {
-		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, amount(b.events, "event"))
-	}
-	if b.passed > 0 {
-		fmt.Fprintf(b.out, "; %s passed over, without an event that it wants", amount(b.passed, "row"))
-	}
-	fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+// backfilled is the result of a backfill.
+type backfilled struct {
+	Hook   int64 `json:"hook"`
+	Events int   `json:"events"` // delivered, or that would be
+	Passed int   `json:"passed"` // rows without an event that the hook wants
+	Last   int64 `json:"last"`   // id of the last row
+	DryRun bool  `json:"dry_run"`
 }
 
-func amount(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
+func (b *backfill) report(every time.Duration) error {
+	if b.want.asJSON {
+		return printJSON(b.out, backfilled{b.hook.ID, b.events, b.passed, b.last, b.want.dryRun})
 	}
-	return fmt.Sprintf("%d %ss", n, of)
+	if b.want.dryRun {
+		took := display.Span(time.Duration(b.events) * every)
+		fmt.Fprintf(b.out, "hook %d would get %s, which takes %s at least", b.hook.ID, display.Count(b.events, "event"), took)
+	} else {
+		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, display.Count(b.events, "event"))
+	}
+	if b.passed > 0 {
+		fmt.Fprintf(b.out, "; %s skipped, without an event that it wants", display.Count(b.passed, "row"))
+	}
+	_, err := fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+	return err
 }
 
 // interrupted is the error, or what a person who stopped the command wants to read.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -42,7 +43,7 @@ type change struct {
 
 func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 	var chosen choice
-	var all, dryRun bool
+	var all, dryRun, asJSON bool
 	cmd := &cobra.Command{
 		Use:   ch.use + " [EVENT]",
 		Short: ch.short,
@@ -63,17 +64,27 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if asJSON {
+			return printJSON(c.out, changed{n, dryRun})
+		}
 		what := ch.done
 		if dryRun {
 			what = ch.would
 		}
-		fmt.Fprintf(c.out, "%s %s\n", plural(n), what)
+		fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
 		return nil
 	})
 	chosen.flags(cmd, ch.states)
 	cmd.Flags().BoolVar(&all, "all", false, "without a filter")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many it would be")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
+}
+
+// changed is how many deliveries were changed, or would be.
+type changed struct {
+	Deliveries int64 `json:"deliveries"`
+	DryRun     bool  `json:"dry_run"`
 }
 
 // atMostOne lets one event be named.
@@ -82,13 +93,6 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes one event at most, got %d arguments", cmd.CommandPath(), len(args))}
 	}
 	return nil
-}
-
-func plural(n int64) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
 }
 
 // choice is which deliveries are meant, as the command line says it.

@@ -53,7 +53,7 @@ func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	hook := strings.TrimPrefix(req.URL.Path, "/hook/")
 	r.mu.Lock()
 	fmt.Fprintf(r.out, "  %s  hook %-3s %-20s %-42s %8s  %s\n",
-		a.at.Format("15:04:05.000"), hook, a.parsed.Action, a.parsed.about(), a.latency, a.id)
+		a.at.Format("15:04:05.000"), hook, a.parsed.Action, a.parsed.about(), a.since(), a.id)
 	r.actions[a.parsed.Action]++
 	r.mu.Unlock()
 	select {

@@ -1,6 +1,7 @@
 package display
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -58,6 +59,18 @@ func (s Screen) Paint(t Tone, plain string) string {
 	}
 	colours := map[Tone]text.Color{Good: text.FgGreen, Doubtful: text.FgYellow, Bad: text.FgRed, Faint: text.Faint}
 	return text.Escape(plain, colours[t].EscapeSeq())
+}
+
+// Paragraph prints the text after first, wrapped at the width of the screen; further
+// lines begin with indent, which is as wide as first.
+func (s Screen) Paragraph(first, indent, plain string) {
+	if width := s.Width - len(indent); width > 20 {
+		plain = text.WrapSoft(plain, width)
+	}
+	for line := range strings.Lines(plain) {
+		fmt.Fprintln(s, first+strings.TrimRight(line, " \n"))
+		first = indent
+	}
 }
 
 // Printable is text of somebody else, of which nothing can steer the terminal.

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Table is rows in columns, cut at the width of the screen. It prints nothing before
@@ -60,6 +59,8 @@ func (t *Table) Row(cells ...any) {
 // Note adds a text under the last row, on as many lines as it takes.
 func (t *Table) Note(note string) { t.notes[t.length-1] = Printable(note) }
 
+const noteIndent = "      "
+
 // Flush prints the table.
 func (t *Table) Flush() error {
 	if t.length == 0 && !t.header {
@@ -74,25 +75,8 @@ func (t *Table) Flush() error {
 		if _, err := fmt.Fprintln(t.screen, line); err != nil {
 			return fmt.Errorf("print table: %w", err)
 		}
-		if err := t.printNote(t.notes[i-first]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-const noteIndent = "      "
-
-func (t *Table) printNote(note string) error {
-	if note == "" {
-		return nil
-	}
-	if width := t.screen.Width - len(noteIndent); width > 20 {
-		note = text.WrapSoft(note, width)
-	}
-	for line := range strings.Lines(note) {
-		if _, err := fmt.Fprintln(t.screen, noteIndent+t.screen.Paint(Faint, strings.TrimSpace(line))); err != nil {
-			return fmt.Errorf("print table: %w", err)
+		if note := t.notes[i-first]; note != "" {
+			t.screen.Paragraph(noteIndent, noteIndent, t.screen.Paint(Faint, note))
 		}
 	}
 	return nil
