@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,24 +71,32 @@ func (a *arrival) since() string {
 	return display.Span(a.latency)
 }
 
-// about says what the body is about, in a few words.
+// about says what the body is about, in a few words: annotations 1, 2, project 3.
 func (b arrivalBody) about() string {
 	var parts []string
-	one := func(kind string, id *arrivalID) {
-		if id != nil {
-			parts = append(parts, fmt.Sprintf("%s %d", kind, id.ID))
+	add := func(kind string, ids ...arrivalID) {
+		texts := make([]string, len(ids))
+		for i, id := range ids {
+			texts[i] = strconv.FormatInt(id.ID, 10)
 		}
-	}
-	many := func(kind string, ids []arrivalID) {
-		for _, id := range ids {
-			one(kind, &id)
+		switch len(ids) {
+		case 0:
+			return
+		case 1:
+		default:
+			kind += "s"
 		}
+		parts = append(parts, kind+" "+strings.Join(texts, ", "))
 	}
-	one("annotation", b.Annotation)
-	many("annotation", b.Annotations)
-	one("task", b.Task)
-	many("task", b.Tasks)
-	one("project", b.Project)
+	one := func(id *arrivalID) []arrivalID {
+		if id == nil {
+			return nil
+		}
+		return []arrivalID{*id}
+	}
+	add("annotation", append(one(b.Annotation), b.Annotations...)...)
+	add("task", append(one(b.Task), b.Tasks...)...)
+	add("project", one(b.Project)...)
 	if len(parts) == 0 {
 		return "(no payload)"
 	}

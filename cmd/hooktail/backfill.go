@@ -258,7 +258,7 @@ func (b *backfill) report(every time.Duration) error {
 		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, display.Count(b.events, "event"))
 	}
 	if b.passed > 0 {
-		fmt.Fprintf(b.out, "; %s skipped, without an event that it wants", display.Count(b.passed, "row"))
+		fmt.Fprintf(b.out, "; %s passed over, without an event that it wants", display.Count(b.passed, "row"))
 	}
 	_, err := fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
 	return err

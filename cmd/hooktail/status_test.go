@@ -106,7 +106,7 @@ func TestStatusWithoutARunningOne(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	environ := proctest.Environ(db) // before setup there is no role but the owner
 	code, stdout, stderr := command(environ, "status")
-	if code != exitDone || !strings.Contains(stderr, "hooktail is not running on 127.0.0.1:") || !strings.Contains(stdout, "there is no slot") {
+	if code != exitDone || !strings.Contains(stderr, "showing database state only") || !strings.Contains(stdout, "there is no slot") {
 		t.Errorf("before setup: %d\n%s\n%s", code, stdout, stderr)
 	}
 	must(t, environ, "setup")
