@@ -81,8 +81,13 @@ func fits(t *testing.T, text string) {
 	if len(lines) > 25 {
 		t.Errorf("%d lines do not fit a terminal:\n%s", len(lines), text)
 	}
-	for _, line := range lines {
-		if n := utf8.RuneCountInString(line); n > 80 {
+	fitsWidth(t, text)
+}
+
+func fitsWidth(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 {
 			t.Errorf("a line has %d columns: %s", n, line)
 		}
 	}

@@ -53,6 +53,29 @@ func TestColoursAreForTerminals(t *testing.T) {
 	}
 }
 
+// TestColoursOfTerminals: a terminal has them, unless the environment says otherwise.
+func TestColoursOfTerminals(t *testing.T) {
+	t.Parallel()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer terminal.Close()
+	for _, c := range []struct {
+		environ []string
+		want    bool
+	}{
+		{nil, true},
+		{[]string{"NO_COLOR="}, true},
+		{[]string{"TERM=xterm", "NO_COLOR=1"}, false},
+		{[]string{"TERM=dumb"}, false},
+	} {
+		if s := NewScreen(terminal, c.environ); !s.Terminal || s.Colour != c.want {
+			t.Errorf("%v: %+v", c.environ, s)
+		}
+	}
+}
+
 // TestTable: columns line up with and without colours, nothing is wider than the
 // screen, and no cell steers the terminal.
 func TestTable(t *testing.T) {
@@ -66,6 +89,7 @@ func TestTable(t *testing.T) {
 		{"colours", Screen{Colour: true}, "ID  STATE    URL\n 1  \x1b[32mlive\x1b[0m     http:// /…\n20  \x1b[31mfailing\x1b[0m  -\n" +
 			"      \x1b[2mconnection refused, and a long word for the width\x1b[0m\n"},
 		{"narrow", Screen{Width: 30}, "ID  STATE    URL\n 1  live     http:// /…\n20  failing  -\n      connection refused, and\n      a long word for the\n      width\n"},
+		{"cut", Screen{Width: 24}, "ID  STATE    URL\n 1  live     http:// …\n20  failing  -\n      connection refused, and a long word for the width\n"},
 		{"too narrow", Screen{Width: 20}, "ID  STATE    URL   …\n 1  live     http:/…\n20  failing  -     …\n      connection refused, and a long word for the width\n"},
 	} {
 		var out strings.Builder
@@ -80,6 +104,21 @@ func TestTable(t *testing.T) {
 		if out.String() != c.want {
 			t.Errorf("%s:\n%s\nwant\n%s", c.name, out.String(), c.want)
 		}
+	}
+}
+
+// TestValuesAreWhole: what has a name is wrapped, not cut.
+func TestValuesAreWhole(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	table := Screen{Writer: &out, Width: 30}.Table()
+	table.Row("url:", "http://receiver")
+	table.Row("reason:", "the receiver answered 503 five times")
+	if err := table.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if want := "url:     http://receiver\nreason:  the receiver\n         answered 503 five\n         times\n"; out.String() != want {
+		t.Errorf("%s\nwant\n%s", out.String(), want)
 	}
 }
 

@@ -5,13 +5,15 @@ import (
 	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Table is rows in columns, cut at the width of the screen. It prints nothing before
+// Table is rows in columns that fit the screen. It prints nothing before
 // Flush. The text of a cell may be somebody else's: it cannot steer the terminal.
 type Table struct {
 	screen Screen
 	rows   table.Writer
+	widths []int          // of the columns
 	notes  map[int]string // under the row of that number
 	header bool
 	length int
@@ -23,11 +25,15 @@ type Cell struct {
 	Tone Tone
 }
 
-// Table begins a table; without a header its first column names the others.
+// gap is between columns.
+const gap = "  "
+
+// Table begins a table. Without a header each row is a name and its value, and has no
+// note.
 func (s Screen) Table(header ...any) *Table {
 	rows := table.NewWriter()
 	rows.SetStyle(table.Style{
-		Box:     table.BoxStyle{PaddingRight: "  ", UnfinishedRow: "…"},
+		Box:     table.BoxStyle{PaddingRight: gap, UnfinishedRow: "…"},
 		Options: table.OptionsNoBordersAndSeparators,
 		Size:    table.SizeOptions{WidthMax: s.Width},
 	})
@@ -35,8 +41,19 @@ func (s Screen) Table(header ...any) *Table {
 	t := &Table{screen: s, rows: rows, notes: map[int]string{}, header: len(header) > 0}
 	if t.header {
 		rows.AppendHeader(header)
+		t.measure(header)
 	}
 	return t
+}
+
+// measure keeps the columns as wide as their widest cells.
+func (t *Table) measure(row table.Row) {
+	for i, cell := range row {
+		if i == len(t.widths) {
+			t.widths = append(t.widths, 0)
+		}
+		t.widths[i] = max(t.widths[i], text.StringWidthWithoutEscSequences(fmt.Sprint(cell)))
+	}
 }
 
 // Row adds a row. A cell is a Cell, or whatever fmt prints.
@@ -53,6 +70,7 @@ func (t *Table) Row(cells ...any) {
 		}
 	}
 	t.rows.AppendRow(row)
+	t.measure(row)
 	t.length++
 }
 
@@ -66,6 +84,7 @@ func (t *Table) Flush() error {
 	if t.length == 0 && !t.header {
 		return nil
 	}
+	t.cutLast()
 	lines := strings.Split(t.rows.Render(), "\n")
 	first := 0
 	if t.header {
@@ -80,4 +99,26 @@ func (t *Table) Flush() error {
 		}
 	}
 	return nil
+}
+
+// leastLast is how narrow the last column may become. On a screen that has less, all
+// lines are cut.
+const leastLast = 8
+
+// cutLast makes the last column fit the screen: in a table with a header by cutting
+// cells, else by wrapping them.
+func (t *Table) cutLast() {
+	last := len(t.widths) - 1
+	left := t.screen.Width
+	for _, width := range t.widths[:last] {
+		left -= width + len(gap)
+	}
+	if left < leastLast || t.widths[last]+len(gap) <= left {
+		return
+	}
+	cut := text.WrapSoft // nothing of a value is left out
+	if t.header {
+		cut = func(cell string, width int) string { return text.Snip(cell, width, "…") }
+	}
+	t.rows.SetColumnConfigs([]table.ColumnConfig{{Number: last + 1, WidthMax: left - len(gap), WidthMaxEnforcer: cut}})
 }
