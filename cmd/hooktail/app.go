@@ -76,9 +76,9 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hooktail",
 		Short: "Deliver Label Studio's webhooks from its PostgreSQL",
-		Long: "hooktail tails the logical replication of Label Studio's PostgreSQL and delivers the webhooks\n" +
-			"that are configured in the same database. Without a command it runs.\n\n" +
-			"The configuration is the environment: see `hooktail help environment`.",
+		Long: "hooktail reads the logical replication stream of Label Studio's PostgreSQL and delivers the webhooks that are\n" +
+			"configured in the same database. Without a command it does what `hooktail run` does.\n\n" +
+			"It is configured by environment variables: see `hooktail help environment`.",
 		RunE:          runCommand.RunE,
 		Args:          noArgs,
 		SilenceErrors: true,

@@ -18,26 +18,25 @@ func (a *app) backfillCommand() *cobra.Command {
 	var want backfillChoice
 	cmd := &cobra.Command{
 		Use:   "backfill --hook ID --project ID --action ACTION",
-		Short: "Send one hook the events of rows that are there already",
-		Long: "backfill makes the events of a project's rows as their creation made them, renders them as the stream's,\n" +
-			"and sends them to one hook, one at a time in the order of the rows' ids, with the header hooktail-origin:\n" +
-			"backfill. TASK_CREATED is made of tasks, ANNOTATION_CREATED of annotations (ANNOTATION_UPDATED of those\n" +
-			"that were skipped, if the hook wants that), and PROJECT_CREATED of projects: what else happened cannot be\n" +
-			"seen in the rows. An event has the same webhook-id each time, until its row changes.\n\n" +
-			"A hooktail that runs goes on meanwhile: there is no order between its events and these.",
+		Short: "Send a hook events made from rows that exist already",
+		Long: "backfill makes the creation events of a project's rows and sends them to one hook, one at a time in the order\n" +
+			"of the rows' ids, with the header hooktail-origin: backfill. TASK_CREATED is made from tasks, PROJECT_CREATED\n" +
+			"from projects, ANNOTATION_CREATED from annotations (ANNOTATION_UPDATED from skipped ones, if the hook wants\n" +
+			"it). Rows do not tell of updates and deletions. An event keeps its webhook-id until its row changes.\n\n" +
+			"A running hooktail goes on meanwhile; its events and these have no order between them.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.backfill(ctx, a.sidecar(c.cfg, c.log, false), want)
 		}),
 	}
 	flags := cmd.Flags()
-	flags.Int64Var(&want.hook, "hook", 0, "to this hook")
-	flags.Int64Var(&want.project, "project", 0, "of this project")
-	flags.StringVar(&want.action, "action", "", "TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
-	flags.StringVar(&want.since, "since", "", "of rows created since then: a duration before now, or a time as of RFC 3339")
-	flags.Int64Var(&want.after, "after", 0, "of rows with a greater id: where an interrupted backfill goes on")
-	flags.StringVar(&want.rate, "rate", "100/s", "at most so many requests, per s, m or h")
-	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many it would be")
+	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
+	flags.Int64Var(&want.project, "project", 0, "project of the rows")
+	flags.StringVar(&want.action, "action", "", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
+	flags.StringVar(&want.since, "since", "", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
+	flags.StringVar(&want.rate, "rate", "100/s", "requests per s, m or h")
+	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many there are")
 	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }

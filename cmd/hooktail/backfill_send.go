@@ -88,7 +88,7 @@ func parseRate(text string) (every time.Duration, err error) {
 	number, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || n <= 0 || units[unit] == 0 {
-		return 0, usageError{fmt.Errorf("--rate=%s: it is a number per s, m or h, such as 100/s", text)}
+		return 0, usageError{fmt.Errorf("--rate=%s is invalid: use a number per s, m or h, such as 100/s", text)}
 	}
 	return units[unit] / time.Duration(n), nil
 }

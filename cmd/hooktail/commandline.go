@@ -9,6 +9,8 @@ import (
 	"github.com/agext/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 // finish gives every command of the tree what all have alike: a refusal of unknown
@@ -26,9 +28,15 @@ func (a *app) finish(root *cobra.Command) {
 			cmd.Run, cmd.RunE = nil, helpOn
 		}
 		cmd.Example = exampleOf(cmd)
+		if !cmd.IsAdditionalHelpTopicCommand() && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
+			cmd.Long = display.Wrap(cmd.Long, helpWidth)
+		}
 		a.complete(cmd)
 	})
 }
+
+// helpWidth is that of the narrowest terminals.
+const helpWidth = 80
 
 func eachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
 	do(cmd)

@@ -31,7 +31,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 	chosen := choice{limit: listed}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List stored deliveries in the order in which their hooks get them",
+		Short: "List stored deliveries in the order in which they are sent",
 		Args:  noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			f, err := chosen.filter(nil)
@@ -41,8 +41,8 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 			return c.listDeliveries(ctx, f, asJSON)
 		}),
 	}
-	chosen.flags(cmd, "parked or dead")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	chosen.flags(cmd, "only those that are parked, or dead")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON b
 		return err
 	}
 	if f.Limit > 0 && len(rows) == f.Limit {
-		fmt.Fprintf(c.err, "hooktail: these are the first %d: there may be more (--limit)\n", f.Limit)
+		fmt.Fprintf(c.err, "hooktail: only the first %d are shown: --limit 0 shows all\n", f.Limit)
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 	var payload, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show EVENT",
-		Short: "Show the stored deliveries of an event, to one hook or to all that have it",
+		Short: "Show the stored deliveries of an event",
 		Args:  some("the id of one event", 1),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			event, err := eventOf(args[0])
@@ -105,9 +105,9 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().Int64Var(&hook, "hook", 0, "the delivery to this hook alone")
-	cmd.Flags().BoolVar(&payload, "payload", false, "with the body of the request")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery to this hook")
+	cmd.Flags().BoolVar(&payload, "payload", false, "print the body of the request as well")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
 	return cmd
 }
 

@@ -16,7 +16,7 @@ import (
 func (a *app) pauseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "pause ID…",
-		Short: "Send nothing to these hooks: park it, until they are resumed",
+		Short: "Park events of hooks instead of sending them, until they are resumed",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "paused: what it gets is parked", c.store.Pause)
@@ -27,7 +27,7 @@ func (a *app) pauseCommand() *cobra.Command {
 func (a *app) resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resume ID…",
-		Short: "End the pause or the suspension of these hooks: they get what is parked, and what follows",
+		Short: "End the pause or suspension of hooks, and deliver what is parked",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "resumed", c.store.Resume)

@@ -73,6 +73,19 @@ func (s Screen) Paragraph(first, indent, plain string) {
 	}
 }
 
+// Wrap lays paragraphs out anew, in lines of that width. An empty line is between two.
+func Wrap(prose string, width int) string {
+	paragraphs := strings.Split(prose, "\n\n")
+	for i, p := range paragraphs {
+		lines := strings.Split(text.WrapSoft(strings.Join(strings.Fields(p), " "), width), "\n")
+		for j := range lines {
+			lines[j] = strings.TrimSpace(lines[j])
+		}
+		paragraphs[i] = strings.Join(lines, "\n")
+	}
+	return strings.Join(paragraphs, "\n\n")
+}
+
 // Printable is text of somebody else, of which nothing can steer the terminal.
 func Printable(foreign string) string {
 	return strings.Map(func(r rune) rune {
