@@ -89,7 +89,7 @@ func show(screen display.Screen, findings []doctor.Finding, asJSON bool) error {
 		screen.Paragraph(screen.Paint(tones[f.Severity], fmt.Sprintf("%-8s ", f.Severity)), indent, f.ID+": "+f.What)
 		if f.Severity != doctor.OK {
 			screen.Paragraph(indent+"why:  ", indent+"      ", f.Why)
-			screen.Paragraph(indent+"mend: ", indent+"      ", f.Mend)
+			fmt.Fprintf(screen, "%smend: %s\n", indent, f.Mend) // in one line: it is copied
 		}
 	}
 	_, err := fmt.Fprintf(screen, "\nfailures: %d, warnings: %d, notes: %d, ok: %d\n", tally(findings, doctor.Failure), tally(findings, doctor.Warning),
