@@ -52,7 +52,7 @@ func concise(err error, config *pgconn.Config) error {
 
 // attempts are the errors that are joined in one.
 func attempts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // the error itself, of errors.Join
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
 	}
 	return []error{err}

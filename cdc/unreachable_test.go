@@ -15,7 +15,7 @@ import (
 // has tried each, without the password.
 func TestUnreachableIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for a port that is free again at once
+	l, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free again at once
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // only looked at
 	if s := NewScreen(file, nil); s.Terminal || s.Colour || s.Width != 0 || s.Paint(Bad, "text") != "text" {
 		t.Errorf("a file is %+v", s)
 	}
@@ -60,7 +60,7 @@ func TestColoursOfTerminals(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer terminal.Close()
+	defer func() { _ = terminal.Close() }() // only looked at
 	for _, c := range []struct {
 		environ []string
 		want    bool
