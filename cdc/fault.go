@@ -163,7 +163,7 @@ func Explain(err error, config *pgconn.Config) error {
 	case invalidCatalogName:
 		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
 	}
-	return err
+	return concise(err, config)
 }
 
 // Transient reports whether an error of a query may pass by itself: the

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
@@ -151,10 +152,13 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 	}
 	e := pingWith(ctx, sender, hook)
 	x := &status.Exchange{
-		URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody, Status: e.Status, Result: e.Result.String(),
+		URL: hook.URL.Whole(), Headers: []string{}, Body: pingBody, Status: e.Status, Result: e.Result.String(),
 		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
-	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, e.Took.Round(time.Millisecond))
+	for _, h := range e.Headers {
+		x.Headers = append(x.Headers, h.Name)
+	}
+	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, display.Span(e.Took))
 	if e.Redirect != "" {
 		message += ": no redirect is followed, and it leads to " + e.Redirect
 	}
@@ -186,7 +190,7 @@ func (b *board) change(ctx context.Context, a status.Action) (done status.Done, 
 			what = "would be " + what
 		}
 		n, err := run(ctx, f, a.DryRun)
-		done = status.Done{Message: plural(n) + " " + what, Count: n}
+		done = status.Done{Message: display.Count(n, "delivery") + " " + what, Count: n}
 		return err
 	})
 	return done, err

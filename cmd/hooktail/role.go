@@ -38,7 +38,7 @@ func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }
 
 // cannot says why the lock cannot be asked for.
 func (r *role) cannot(err error) {
-	r.set(func() { r.fault = fmt.Errorf("standby: the database cannot be asked who leads: %w", err) })
+	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
 }
 
 // takesOver says that this instance has the lock and a term begins.

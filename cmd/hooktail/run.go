@@ -26,7 +26,7 @@ func (a *app) runCommand() *cobra.Command {
 	var setup bool
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Deliver webhooks until told to stop (the default command)",
+		Short: "Deliver webhooks until stopped (the default command)",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -36,7 +36,7 @@ func (a *app) runCommand() *cobra.Command {
 			return a.sidecar(cfg, a.logger(cfg), setup).run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&setup, "setup", false, "make publication and slot first where they are missing")
+	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")
 	return cmd
 }
 
