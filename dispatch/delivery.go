@@ -37,6 +37,8 @@ type item struct {
 	stored bool    // there is a row, or an insert is on its way
 	kept   bool    // the row is committed
 
+	unstorable bool // the row is dead, since the store refused the body
+
 	added   time.Time
 	excused time.Duration // network.lost at that time
 	attempt int           // made or under way

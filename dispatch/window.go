@@ -296,8 +296,10 @@ func (l *lane) left(it *item, v verdict) {
 	case bury:
 		n.kind, n.row.Reason = entomb, v.reason.String()
 	case forgo:
-		l.parked--
-		l.bytes -= int64(it.bytes)
+		if !it.unstorable { // otherwise its row is dead already
+			l.parked--
+			l.bytes -= int64(it.bytes)
+		}
 		return
 	}
 	l.store.add(n)
@@ -322,6 +324,7 @@ func (l *lane) wrote(n *note) {
 		l.bytes += int64(n.row.Bytes)
 		if n.row.State == parking.Dead {
 			l.dead++
+			it.unstorable = n.row.Reason == ReasonUnstorable.String()
 		} else {
 			l.parked++
 		}
@@ -331,6 +334,10 @@ func (l *lane) wrote(n *note) {
 			it.drop()
 		}
 	case remove:
+		if it.unstorable {
+			l.dead--
+			break
+		}
 		l.parked--
 		l.bytes -= int64(it.bytes)
 	case entomb:

@@ -83,26 +83,21 @@ const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, tas
 // scanRow reads one of the columns, and the body after them if there is one.
 func scanRow(rows pgx.CollectableRow) (Row, error) {
 	var (
-		r          Row
-		next, died *time.Time
-		body       []byte
+		r                                    Row
+		committed, added, stored, next, died moment
+		body                                 []byte
 	)
 	to := []any{
-		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &r.Committed, &r.Bytes,
-		&r.Attempts, &r.Added, &r.Stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
+		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &committed, &r.Bytes,
+		&r.Attempts, &added, &stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
 	}
 	if err := rows.Scan(to[:len(rows.FieldDescriptions())]...); err != nil {
 		return Row{}, err
 	}
-	r.Next, r.Died, r.Body = value(next), value(died), mapping.BodyOf(body)
+	r.Committed, r.Added, r.Stored = committed.time(), added.time(), stored.time()
+	r.Next, r.Died, r.Body = next.time(), died.time(), mapping.BodyOf(body)
+	r.Attempts, r.Bytes = counted(r.Attempts), max(0, r.Bytes)
 	return r, nil
-}
-
-func value(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }
 
 // orNull is the time, or null for none.
@@ -110,5 +105,6 @@ func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = bounded(t)
 	return &t
 }

@@ -32,9 +32,9 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 		return nil, wrap(err, "read settings")
 	}
 	settings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (set Setting, err error) {
-		var suspended *time.Time
+		var suspended moment
 		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &set.Secrets)
-		set.Suspended = value(suspended)
+		set.Suspended = suspended.time()
 		return set, err
 	})
 	return settings, wrap(err, "read settings")

@@ -29,9 +29,9 @@ func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	)
 	batch.Queue(planByKey)
 	batch.Queue(s.sql(`SELECT `+bodyIf(p.Bodies)+` FROM (
-			SELECT *, sum(bytes) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - bytes AS preceding
+			SELECT *, sum(greatest(bytes, 0)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - greatest(bytes, 0) AS preceding
 			FROM (SELECT * FROM {parked} WHERE hook_id = $1 AND state = 'parked'
-				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3, $4)`+inOrder+` LIMIT $5) AS part
+				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint)`+inOrder+` LIMIT $5) AS part
 		) AS summed WHERE $6 = 0 OR preceding < $6`+inOrder),
 		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows, p.Bytes,
 	).Query(func(r pgx.Rows) (err error) {
@@ -107,16 +107,16 @@ type Volume struct {
 // of the hooks. It reads the whole table: it is for the start and for people.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
-			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(bytes) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
-			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(bytes) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
+			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(greatest(bytes, 0)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
+			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(greatest(bytes, 0)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
 		FROM {parked} GROUP BY hook_id ORDER BY hook_id`))
 	if err != nil {
 		return nil, wrap(err, "count deliveries")
 	}
 	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
-		var parked, dead *time.Time
+		var parked, dead moment
 		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead)
-		b.Parked.Oldest, b.Dead.Oldest = value(parked), value(dead)
+		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
 		return b, err
 	})
 	return backlogs, wrap(err, "count deliveries")
