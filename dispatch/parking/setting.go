@@ -80,8 +80,8 @@ func (s *Store) Retry(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, atOnce), "retry hook")
 }
 
-// atOnce is another time each time.
-const atOnce = `retry_at = greatest(clock_timestamp(), CASE WHEN isfinite(retry_at) THEN retry_at + interval '1 microsecond' END)`
+// atOnce is another time each time, whatever the clock does.
+const atOnce = `retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
 
 // SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the
 // newest first. They come sealed: whoever reads the table does not learn them.
