@@ -1,5 +1,7 @@
 package dispatch
 
+import "github.com/hooktail/hooktail/dispatch/parking"
+
 // Reason says why a hook is refused or a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
 type Reason uint8
@@ -38,7 +40,7 @@ func (r Reason) String() string {
 	case ReasonSuspended:
 		return "suspended"
 	case ReasonUnstorable:
-		return "unstorable"
+		return parking.ReasonUnstorable
 	default:
 		return "none"
 	}

@@ -52,11 +52,7 @@ func (w *writer) apply(ctx context.Context, notes []note) error {
 func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 	switch n.kind {
 	case insert:
-		n.row = parking.Row{
-			Key: n.row.Key, Action: n.row.Action, Project: n.row.Project, Task: n.row.Task,
-			Committed: n.row.Committed, Added: n.row.Added, Attempts: n.row.Attempts,
-			State: parking.Dead, Reason: ReasonUnstorable.String(),
-		}
+		n.row = n.row.Bodiless()
 		b := parking.Batch{Insert: []parking.Row{n.row}}
 		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.Apply(ctx, b) }); err != nil {
 			return err

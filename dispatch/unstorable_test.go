@@ -116,7 +116,7 @@ func TestUnstorableDeathIsStored(t *testing.T) {
 			t.Fatalf("%d are parked", n)
 		}
 		store.refuses = func(_ parking.Key, bodiless bool) bool { return !bodiless } // since now
-		time.Sleep(time.Hour)                                                      //nolint:forbidigo // of the bubble
+		time.Sleep(time.Hour)                                                        //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "exhausted" {
 			t.Errorf("dead: %+v", dead)

@@ -36,7 +36,7 @@ func (a *app) hooksCommand() *cobra.Command {
 			}
 			return listHooks(cmd.Context(), a.stdout, cfg)
 		},
-	}, a.showHookCommand(), a.pingCommand(), a.pauseCommand(), a.resumeCommand(),
+	}, a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.adoptCommand(), a.releaseCommand(), a.secretCommand())
 	return hooks
 }

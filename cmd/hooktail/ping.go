@@ -18,7 +18,8 @@ func (a *app) pingCommand() *cobra.Command {
 		Use:   "ping ID",
 		Short: "Send a test event to a hook, and show the exchange",
 		Long: "ping sends one request as hooktail sends every other: to the hook's URL, with its headers, signed if it has a\n" +
-			"secret. Its body is that of a hook without payload, with an action that Label Studio does not have.",
+			"secret. Its body is that of a hook without payload, with an action that Label Studio does not have.\n\n" +
+			"After an answer of success what the hook waits for is tried at once.",
 		Args: oneHook(),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args) }),
 	}
@@ -63,7 +64,7 @@ func (c *control) ping(ctx context.Context, args []string) error {
 	if e.Result != dispatch.Result2xx {
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	}
-	return nil
+	return c.store.Retry(ctx, hook.ID)
 }
 
 func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {

@@ -20,6 +20,7 @@ const gapSlack = time.Minute
 // resent counts what a repair has made of the tables.
 type resent struct {
 	deliveries map[mapping.Action]int
+	refused    int             // of them, by the database
 	bytes      map[int64]int64 // of the bodies, by hook
 }
 
@@ -29,6 +30,9 @@ func (r *resent) report(out io.Writer, what string) {
 	}
 	for _, action := range slices.Sorted(maps.Keys(r.deliveries)) {
 		fmt.Fprintf(out, "%s %d × %s\n", what, r.deliveries[action], action)
+	}
+	if r.refused > 0 {
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", plural(int64(r.refused)), parking.ReasonUnstorable)
 	}
 }
 
@@ -95,7 +99,7 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			return err
 		}
 	}
-	var batch parking.Batch
+	var parked []parking.Row
 	now := time.Now()
 	for i, e := range events {
 		e.ID = mapping.ID{Commit: r.gap.To, Ordinal: *ordinal}
@@ -109,13 +113,15 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			if err := out.add(target.Hook, body.Len(), int64(r.cfg.ParkMaxBytes)); err != nil {
 				return err
 			}
-			batch.Insert = append(batch.Insert, parking.Row{
+			parked = append(parked, parking.Row{
 				Key: parking.Key{Hook: target.Hook, Event: e.ID}, Action: target.Action, Project: e.Project, Task: e.Task,
 				Committed: e.Committed, Body: body, Added: now,
 			})
 		}
 	}
-	return r.store.Apply(ctx, batch)
+	refused, err := r.store.Park(ctx, parked)
+	out.refused += refused
+	return err
 }
 
 // add counts a body, of which a hook may have no more than can be parked for it.

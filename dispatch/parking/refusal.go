@@ -1,6 +1,7 @@
 package parking
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -51,6 +52,38 @@ func IsSuspect(err error) bool {
 		"53400", // configuration limit exceeded
 		"XX000", // internal error: invalid memory alloc request size
 	}, pg.Code)
+}
+
+// ReasonUnstorable is the reason of death of a delivery whose body the database refuses.
+const ReasonUnstorable = "unstorable"
+
+// Bodiless is what is left of a row that the database refuses: it is dead, and has
+// nothing of the values that may be to blame.
+func (r *Row) Bodiless() Row {
+	return Row{
+		Key: r.Key, Action: r.Action, Project: r.Project, Task: r.Task, Committed: r.Committed, Added: r.Added, Attempts: r.Attempts,
+		State: Dead, Reason: ReasonUnstorable,
+	}
+}
+
+// Park stores the rows, and those that the database refuses without their bodies, as dead;
+// it returns how many these are. It may be repeated after an error, as Apply.
+func (s *Store) Park(ctx context.Context, rows []Row) (refused int, err error) {
+	err = s.Apply(ctx, Batch{Insert: rows})
+	switch {
+	case !IsRefused(err):
+		return 0, err
+	case len(rows) == 1:
+		return 1, s.Apply(ctx, Batch{Insert: []Row{rows[0].Bodiless()}})
+	}
+	half := len(rows) / 2
+	for _, part := range [][]Row{rows[:half], rows[half:]} {
+		n, err := s.Park(ctx, part)
+		if refused += n; err != nil {
+			return refused, err
+		}
+	}
+	return refused, nil
 }
 
 // Explain says why a batch was refused, without any value of it, which the server's

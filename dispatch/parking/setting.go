@@ -46,6 +46,12 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 	return settings, wrap(err, "read settings")
 }
 
+// IsSuspended reports whether the hook is suspended.
+func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, err error) {
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {hook_setting} WHERE hook_id = $1 AND suspended_at IS NOT NULL)`), hook).Scan(&suspended)
+	return suspended, wrap(err, "read setting")
+}
+
 // Adopt says whether hooktail delivers to the hook although it is not active. It is
 // part of the transaction, which changes the application's row as well.
 func (s *Store) Adopt(ctx context.Context, tx pgx.Tx, hook int64, adopted bool) error {

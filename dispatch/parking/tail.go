@@ -122,10 +122,9 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	return backlogs, wrap(err, "count deliveries")
 }
 
-// Bytes is the size of all bodies that are stored for the hook, of parked and
-// dead deliveries.
+// Bytes is the size of the bodies that are parked for the hook.
 func (s *Store) Bytes(ctx context.Context, hook int64) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(bytes), 0) FROM {parked} WHERE hook_id = $1`), hook).Scan(&n)
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(greatest(bytes, 0)), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook).Scan(&n)
 	return n, wrap(err, "count bytes")
 }
 
