@@ -85,6 +85,6 @@ func (l *lane) reportUnstorable(n *note, refused error) {
 		l.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)
 		return
 	}
-	l.tally(n.item.Action, dead)
+	l.journal.tally(n.item.Action, dead)
 	l.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is kept as dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
 }
