@@ -87,7 +87,7 @@ func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, 
 func (s *Store) Redrive(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
 	f.State = Dead
 	where, args := f.where()
-	n, err = s.change(ctx, f, where+" AND bytes > 0", args, dryRun, `UPDATE {parked} SET state = 'parked', dead_at = NULL, reason = '',
+	n, err = s.change(ctx, f, where+" AND octet_length(body) > 0", args, dryRun, `UPDATE {parked} SET state = 'parked', dead_at = NULL, reason = '',
 		attempts = 0, added_at = now(), next_attempt_at = NULL, redriven = true`)
 	return n, wrap(err, "redrive deliveries")
 }

@@ -31,7 +31,7 @@ func (s *Store) Trim(ctx context.Context, hook, room int64) (n int64, err error)
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE state = 'dead' AND ctid = ANY (ARRAY(
 			SELECT ctid FROM (
-				SELECT ctid, sum(greatest(bytes, 0) + $3::bigint) OVER (ORDER BY dead_at DESC, commit_lsn DESC, ordinal DESC, timeline DESC ROWS UNBOUNDED PRECEDING) AS room
+				SELECT ctid, sum(octet_length(body) + $3::bigint) OVER (ORDER BY dead_at DESC, commit_lsn DESC, ordinal DESC, timeline DESC ROWS UNBOUNDED PRECEDING) AS room
 				FROM {parked} WHERE hook_id = $1 AND state = 'dead'
 			) AS summed WHERE room > $2 LIMIT $4))`), hook, room, rowBytes, changedRows)
 		n += tag.RowsAffected()

@@ -18,7 +18,7 @@ func TestTrimDeletesTheOldestDead(t *testing.T) {
 	store := newStore(t, db)
 	park(t, store, 1, 0, 20)
 	park(t, store, 2, 0, 20)
-	db.Exec(t, `UPDATE "Hook""tail".parked SET state = 'dead', bytes = 1000, dead_at = now() - make_interval(secs => abs(ordinal * 5 - task_id * 3)) WHERE task_id < 2`)
+	db.Exec(t, `UPDATE "Hook""tail".parked SET state = 'dead', body = convert_to(repeat('x', 1000), 'UTF8'), dead_at = now() - make_interval(secs => abs(ordinal * 5 - task_id * 3)) WHERE task_id < 2`)
 	before := stored(t, store, parking.Filter{Hook: 2})
 	var kept []int
 	rows, err := store.List(t.Context(), parking.Filter{Hook: 1, State: parking.Dead})

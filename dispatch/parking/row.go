@@ -76,8 +76,9 @@ func ParseID(text string) (mapping.ID, error) {
 	return mapping.ID{}, fmt.Errorf("%q is no event's id: timeline, commit in hexadecimal, ordinal, with hyphens between", text)
 }
 
-// columns are those of a Row, in the order in which scan takes them.
-const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, task_id, committed_at, bytes,
+// columns are those of a Row, in the order in which scan takes them. The size of a body
+// is measured, which does not read it: the column bytes says what anybody has written.
+const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, task_id, committed_at, octet_length(body),
 	attempts, added_at, parked_at, next_attempt_at, last_result, last_status, state, reason, dead_at`
 
 // scanRow reads one of the columns, and the body after them if there is one.
@@ -96,7 +97,7 @@ func scanRow(rows pgx.CollectableRow) (Row, error) {
 	}
 	r.Committed, r.Added, r.Stored = committed.time(), added.time(), stored.time()
 	r.Next, r.Died, r.Body = next.time(), died.time(), mapping.BodyOf(body)
-	r.Attempts, r.Bytes = counted(r.Attempts), max(0, r.Bytes)
+	r.Attempts = counted(r.Attempts)
 	return r, nil
 }
 

@@ -29,7 +29,7 @@ func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	)
 	batch.Queue(planByKey)
 	batch.Queue(s.sql(`SELECT `+bodyIf(p.Bodies)+` FROM (
-			SELECT *, sum(greatest(bytes, 0)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - greatest(bytes, 0) AS preceding
+			SELECT *, sum(octet_length(body)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - octet_length(body) AS preceding
 			FROM (SELECT * FROM {parked} WHERE hook_id = $1 AND state = 'parked'
 				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint)`+inOrder+` LIMIT $5) AS part
 		) AS summed WHERE $6 = 0 OR preceding < $6`+inOrder),
@@ -107,8 +107,8 @@ type Volume struct {
 // of the hooks. It reads the whole table: it is for the start and for people.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
-			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(greatest(bytes, 0)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
-			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(greatest(bytes, 0)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
+			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
+			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
 		FROM {parked} GROUP BY hook_id ORDER BY hook_id`))
 	if err != nil {
 		return nil, wrap(err, "count deliveries")
@@ -124,7 +124,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 
 // Bytes is the size of the bodies that are parked for the hook.
 func (s *Store) Bytes(ctx context.Context, hook int64) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(greatest(bytes, 0)), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook).Scan(&n)
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body)), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook).Scan(&n)
 	return n, wrap(err, "count bytes")
 }
 
