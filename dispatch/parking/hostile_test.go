@@ -94,7 +94,7 @@ func TestHostileRows(t *testing.T) {
 				r.Fatalf("%s: %v", what, err)
 			}
 		}
-		good := delivery(7, 0)
+		good := delivery(7, 1000) // whose key nobody else has
 		must("park", store.Apply(ctx, parking.Batch{Insert: []parking.Row{good}}))
 		_, err := store.Settings(ctx)
 		must("settings", err)
