@@ -114,12 +114,12 @@ func TestHostileStateRows(t *testing.T) {
 				db.Exec(t, "INSERT INTO hooktail.hook_setting (hook_id, changed_at, retry_at, gone_at) VALUES (2, '-infinity', 'infinity', '-infinity') ON CONFLICT DO NOTHING")
 			}
 			if running {
-				p = start(t, db, "HOOKTAIL_SETTLE=0", oneKey)
+				p = start(t, db, "HOOKTAIL_SETTLE=0")
 				write()
 				db.Exec(t, "NOTIFY hooktail_parked, 'hooktail'")
 			} else {
 				write()
-				p = start(t, db, "HOOKTAIL_SETTLE=0", oneKey)
+				p = start(t, db, "HOOKTAIL_SETTLE=0")
 			}
 			arrives := func(when string) {
 				t.Helper()
