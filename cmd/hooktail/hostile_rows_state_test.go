@@ -40,12 +40,12 @@ func ownRows(table string, hook int, good map[string]string, columns []column) [
 		for j, extreme := range c.extreme {
 			values := make([]string, len(names))
 			for k, name := range names {
-				switch {
-				case name == c.name:
+				switch name {
+				case c.name:
 					values[k] = extreme
-				case name == "hook_id":
+				case "hook_id":
 					values[k] = fmt.Sprint(hook)
-				case name == "ordinal":
+				case "ordinal":
 					values[k] = fmt.Sprint(i*100 + j)
 				default:
 					values[k] = good[name]
@@ -65,10 +65,24 @@ func parkedExtremes(hook int, dead bool) []string {
 		"last_result": "''", "last_status": "0", "reason": "''", "redriven": "false", "state": "'parked'", "dead_at": "NULL",
 	}
 	columns := []column{
-		{"commit_lsn", extremeLSNs}, {"ordinal", extremeNumbers}, {"timeline", extremeNumbers}, {"event_id", extremeTexts}, {"action", extremeTexts},
-		{"project_id", extremeIDs}, {"task_id", extremeIDs}, {"committed_at", extremeTimes}, {"body", extremeBodies}, {"bytes", extremeNumbers}, {"attempts", extremeNumbers},
-		{"added_at", extremeTimes}, {"parked_at", extremeTimes}, {"next_attempt_at", extremeTimes}, {"last_result", extremeTexts}, {"last_status", extremeNumbers},
-		{"reason", extremeTexts}, {"redriven", []string{"true"}},
+		{"commit_lsn", extremeLSNs},
+		{"ordinal", extremeNumbers},
+		{"timeline", extremeNumbers},
+		{"event_id", extremeTexts},
+		{"action", extremeTexts},
+		{"project_id", extremeIDs},
+		{"task_id", extremeIDs},
+		{"committed_at", extremeTimes},
+		{"body", extremeBodies},
+		{"bytes", extremeNumbers},
+		{"attempts", extremeNumbers},
+		{"added_at", extremeTimes},
+		{"parked_at", extremeTimes},
+		{"next_attempt_at", extremeTimes},
+		{"last_result", extremeTexts},
+		{"last_status", extremeNumbers},
+		{"reason", extremeTexts},
+		{"redriven", []string{"true"}},
 	}
 	if dead {
 		good["state"], good["dead_at"], good["commit_lsn"] = "'dead'", "now()", "'0/2'"

@@ -44,7 +44,9 @@ func TestRefusedRowsAreToldApart(t *testing.T) {
 					b.Insert = append(b.Insert, delivery(1, n))
 				}
 				body := make([]byte, 100_000)
-				rand.NewChaCha8([32]byte{}).Read(body)
+				if _, err := rand.NewChaCha8([32]byte{}).Read(body); err != nil {
+					t.Fatal(err)
+				}
 				b.Insert[many-1].Body = mapping.BodyOf(body)
 				err := store.Apply(t.Context(), b)
 				if !parking.IsRefused(err) {

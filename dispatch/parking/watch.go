@@ -61,7 +61,7 @@ func (s *Store) listen(ctx context.Context, changed func(context.Context)) error
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listenPatience)
 		defer cancel()
-		conn.Close(ctx) //nolint:errcheck // nothing is left to do with it
+		conn.Close(ctx)
 	}()
 	for {
 		changed(ctx)
