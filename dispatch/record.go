@@ -29,6 +29,8 @@ type Failure struct {
 	Status int    // 0: no answer
 	Err    string // free of secrets
 	Reason Reason // of death; ReasonNone: it is tried again
+
+	Redirect string // where the answer would lead, without what may be secret; "": nowhere
 }
 
 // journal is what becomes known of a lane's deliveries: in the log, in the metrics and
@@ -55,10 +57,9 @@ func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.
 		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
 		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason,
 	}
-	e.Err = o.Err
+	e.Err, e.Redirect = o.Err, o.Redirect
 	if a != nil {
 		e.Result = o.Result.String()
-		a.screen(hook, body)
 	}
 	switch v.step {
 	case deliver:
@@ -77,7 +78,7 @@ func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.
 }
 
 func (r *record) failed(e *Entry) {
-	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Reason: e.Reason}
+	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Redirect: e.Redirect, Reason: e.Reason}
 	if e.Err != nil {
 		f.Err = e.Err.Error()
 	}
