@@ -21,7 +21,8 @@ func (a *app) pingCommand() *cobra.Command {
 		Short: "Send a test event to a hook and show the exchange",
 		Long: "ping sends one request the way every event is sent: to the hook's URL, with its headers, signed if it has a\n" +
 			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Headers\n" +
-			"that the hook's row sets, and the signature, are shown as ***.",
+			"that the hook's row sets, and the signature, are shown as ***.\n\n" +
+			"After a success the deliveries that wait for another attempt are tried at once.",
 		Args: oneHook(),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args, asJSON) }),
 	}
@@ -62,7 +63,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	case e.Result != dispatch.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	default:
-		return nil
+		return c.store.Retry(ctx, hook.ID)
 	}
 }
 
