@@ -152,13 +152,16 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 	}
 	e := pingWith(ctx, sender, hook)
 	x := &status.Exchange{
-		URL: hook.URL.String(), Headers: []string{}, Body: pingBody, Status: e.Status, Result: e.Result.String(),
-		Took: e.Took.Seconds(), Answer: string(e.Answer),
+		URL: hook.URL.Whole(), Headers: []string{}, Body: pingBody, Status: e.Status, Result: e.Result.String(),
+		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	for _, h := range e.Headers {
 		x.Headers = append(x.Headers, h.Name)
 	}
 	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, display.Span(e.Took))
+	if e.Redirect != "" {
+		message += ": no redirect is followed, and it leads to " + e.Redirect
+	}
 	if e.Err != nil {
 		x.Error = e.Err.Error()
 		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)

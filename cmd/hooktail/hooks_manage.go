@@ -101,7 +101,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		{"hook", display.ID(h.ID)},
 		{"organization", display.ID(h.Organization)},
 		{"project", projectOf(hook)},
-		{"url", display.Text(h.URL)},
+		{"url", display.Text(hook.URL.Whole())},
 		{"headers", display.Text(hook.Headers.String())},
 		{"payload", yesNo(h.Payload)},
 		{"actions", actionsOf(hook)},

@@ -77,12 +77,14 @@ type exchange struct {
 	Took    float64           `json:"took_seconds"`
 	Answer  string            `json:"answer,omitempty"`
 	Error   string            `json:"error,omitempty"`
+
+	Redirect string `json:"redirect,omitempty"` // where the answer leads, which is not followed
 }
 
 func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {
 	x := exchange{
-		Hook: hook.ID, URL: hook.URL.String(), Headers: e.Headers, Body: pingBody,
-		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer),
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody,
+		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	if e.Err != nil {
 		x.Error = e.Err.Error()
@@ -109,6 +111,9 @@ func (c *control) showExchange(x exchange, asJSON bool) error {
 		tone = display.Good
 	}
 	_, err := fmt.Fprintf(c.out, "%s after %s\n", c.out.Paint(tone, fmt.Sprintf("%d (%s)", x.Status, x.Result)), took)
+	if x.Redirect != "" {
+		_, err = fmt.Fprintf(c.out, "It leads to %s. No redirect is followed: correct the hook's URL.\n", display.Printable(x.Redirect))
+	}
 	if x.Answer != "" {
 		_, err = fmt.Fprintf(c.out, "%q\n", x.Answer)
 	}
