@@ -63,7 +63,7 @@ func TestDemo(t *testing.T) {
 	for _, want := range []string{
 		`receiver 1   4 of 4 delivered`, `receiver 2   refuses connections: 4 of 4 parked`, `Receiver 2 is back after`,
 		`(?s)ANNOTATION_CREATED   annotation 16.*s\n.*ANNOTATION_UPDATED   annotation 14.*s\n.*ANNOTATION_UPDATED   annotation 14.*ANNOTATIONS_DELETED  annotation 16`,
-		`/…: 11 of 11 delivered\n`, `\n7 of 7 actions delivered; of the 4 missed events none was lost or out of order\.\n$`,
+		`/\*\*\*: 11 of 11 delivered\n`, `\n7 of 7 actions delivered; of the 4 missed events none was lost or out of order\.\n$`,
 	} {
 		if !regexp.MustCompile(want).MatchString(outage) {
 			t.Errorf("no %q in\n%s", want, outage)

@@ -143,7 +143,7 @@ func noteOn(h *status.Hook, r *status.Report) string {
 func failureText(e *status.Failure) string {
 	switch {
 	case e.Redirect != "":
-		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, display.Printable(e.Redirect))
+		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, display.Excerpt(e.Redirect, 80))
 	case e.Status != 0:
 		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, display.Excerpt(e.Answer, 80)))
 	case e.Error != "":

@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net/url"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/dispatch"
 )
 
 // screen is standard output, as it is now.
@@ -32,18 +32,14 @@ func printFacts(screen display.Screen, facts [][2]string) error {
 	return table.Flush()
 }
 
-// maskedURL is where a URL leads, without its path: those of Slack and Discord are
+// maskedURL is where a hook's URL leads, without its path: those of Slack and Discord are
 // secrets.
 func maskedURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Host == "" {
+	u, err := dispatch.ParseURL(text)
+	if err != nil {
 		return "(invalid)"
 	}
-	origin := u.Scheme + "://" + u.Host
-	if u.Path == "" || u.Path == "/" {
-		return origin + u.Path
-	}
-	return origin + "/…"
+	return u.String()
 }
 
 func yesNo(b bool) string {
