@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -34,11 +32,6 @@ type Past struct {
 	// rest of Past is kept in the database, and goes back with it when it is restored.
 	Seen *Past
 }
-
-// Published is which tables a publication has, by the identities that the catalog
-// gives to the publication (under the empty name) and to each table's place in it: what is
-// taken out and put back has another one.
-type Published map[string]string
 
 // unproven is how long after Past.Written a checkpoint has to have been made to prove
 // that a slot behind it was not brought there by a run that did not end in order: twice
@@ -98,46 +91,6 @@ func (p *Past) undone(slot *Slot, history *timelines) (of *Past, why string) {
 		}
 	}
 	return p, why
-}
-
-// Lost says what has gone, in words, or has been away; "" if nothing has.
-func (p Published) Lost(now Published) (why string) {
-	for _, name := range slices.Sorted(maps.Keys(p)) {
-		id, there := now[name]
-		switch {
-		case id == p[name]:
-			continue
-		case name == "" && !there:
-			why = "the publication was dropped"
-		case name == "":
-			why = "the publication was dropped and made anew"
-		case !there:
-			why = fmt.Sprintf("table %s was taken out of the publication", name)
-		default:
-			why = fmt.Sprintf("table %s was taken out of the publication and put back", name)
-		}
-		return why
-	}
-	return ""
-}
-
-// published reads which of the tables the publication has.
-func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) (Published, error) {
-	found, err := rows(ctx, conn, `SELECT '', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
-		UNION ALL
-		SELECT n.nspname || '.' || c.relname, r.oid || '/' || r.prrelid FROM pg_catalog.pg_publication p
-		JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = `+quoteText(name))
-	if err != nil {
-		return nil, fmt.Errorf("read publication %q: %w", name, err)
-	}
-	all := make(Published, len(found))
-	for _, r := range found {
-		if r[0] == "" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
-			all[r[0]] = r[1]
-		}
-	}
-	return all, nil
 }
 
 // checkpoint is the last one of the server; zero: not known.

@@ -3,9 +3,7 @@ package cdc
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -119,76 +117,4 @@ func wrongSlot(kind, plugin, database, current string) string {
 		return fmt.Sprintf("of the database %q, not %q", database, current)
 	}
 	return ""
-}
-
-// publication is what the catalog says of one.
-type publication struct {
-	exists, allTables bool
-	operations        []string // that it lacks, of insert, update and delete
-	tables            []string // as Table.String has them
-	noGenerated       bool     // generated columns are not published, and could be
-}
-
-func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string) (p publication, err error) {
-	found, err := rows(ctx, conn, `SELECT p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, to_jsonb(p)->>'pubgencols'
-		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
-	if err != nil || len(found) == 0 {
-		return p, err
-	}
-	p.exists, p.allTables = true, found[0][0] == "t"
-	p.noGenerated = found[0][4] == "n" // "" before version 18, which has no such choice
-	for i, operation := range [...]string{"insert", "update", "delete"} {
-		if found[0][1+i] != "t" {
-			p.operations = append(p.operations, operation)
-		}
-	}
-	found, err = rows(ctx, conn, `SELECT schemaname || '.' || tablename
-		FROM pg_catalog.pg_publication_tables WHERE pubname = `+quoteText(name))
-	for _, r := range found {
-		p.tables = append(p.tables, r[0])
-	}
-	return p, err
-}
-
-// missing is those of the tables that the publication does not have.
-func (p *publication) missing(tables []Table) []Table {
-	var missing []Table
-	for _, t := range tables {
-		if !slices.Contains(p.tables, t.String()) {
-			missing = append(missing, t)
-		}
-	}
-	return missing
-}
-
-// checkPublication returns a Fault unless the publication has all that the
-// stream is to bring. The server would start without it and send nothing.
-func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
-	p, err := inspectPublication(ctx, conn, name)
-	if err != nil {
-		return fmt.Errorf("inspect publication %q: %w", name, err)
-	}
-	if !p.exists {
-		return &Fault{Reason: PublicationMissing, What: fmt.Sprintf("publication %q does not exist", name), Mend: "run `hooktail setup`"}
-	}
-	var lacks []string
-	for _, t := range p.missing(tables) {
-		lacks = append(lacks, "table "+t.String())
-	}
-	var operations []string
-	for _, operation := range p.operations {
-		operations = append(operations, "operation "+operation)
-	}
-	incomplete := func(reason Reason, lacks ...string) error {
-		return &Fault{Reason: reason, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
-	}
-	switch {
-	case len(lacks) > 0:
-		return incomplete(PublicationIncomplete, append(lacks, operations...)...)
-	case len(operations) > 0:
-		return incomplete(OperationsMissing, operations...)
-	case p.noGenerated:
-		return incomplete(GeneratedColumns, "generated columns")
-	}
-	return nil
 }
