@@ -168,8 +168,11 @@ func Explain(err error, config *pgconn.Config) error {
 
 // Transient reports whether an error of a query may pass by itself: the
 // connection broke or could not be made, or the server starts, stops, is full or
-// has no time (SQLSTATE classes 08, 40, 53 and 57).
+// has no time (SQLSTATE classes 08, 40, 53 and 57). A *Diverged is over with a new Stream.
 func Transient(err error) bool {
+	if isDiverged(err) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:min(2, len(pg.Code))] {

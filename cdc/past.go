@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ type Past struct {
 	SystemID string
 	Timeline int32
 	End      LSN       // everything before it was done
+	Done     LSN       // end of the newest transaction before End; 0: not known. Beyond it End rests on what the server said of its log
 	At       time.Time // about the same by the clock of the database; zero: not known
 
 	// Clean says that the run ended in order: nothing was confirmed beyond End.
@@ -31,6 +33,8 @@ type Past struct {
 	// Seen is what this process itself has read of the server before; nil: nothing. The
 	// rest of Past is kept in the database, and goes back with it when it is restored.
 	Seen *Past
+
+	history []timeline // before Timeline, where this process has read it
 }
 
 // unproven is how long after Past.Written a checkpoint has to have been made to prove
@@ -52,45 +56,50 @@ const unproven = time.Minute
 // missing. A slot that is behind is no gap: a server that crashed remembers an
 // earlier position.
 func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
-	var why string
-	var to LSN
-	from, undone := p.undone(slot, history)
-	switch {
-	case p.Gap != nil:
+	if p.Gap != nil {
 		return p.Gap
-	case slot.SystemID != p.SystemID:
-		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
-	case undone != "":
-		why = undone
-	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
-		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
-	default:
-		why = p.Publication.Lost(slot.Published)
 	}
-	if why == "" {
+	gap := &Gap{Slot: slot.Name, From: p.End, Since: p.At}
+	undone := p.undone(slot, history)
+	switch {
+	case slot.SystemID != p.SystemID:
+		gap.Why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
+	case undone != nil:
+		return undone
+	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
+		gap.Why, gap.To = "the slot was moved or made anew by someone else", slot.Confirmed
+	default:
+		gap.Why = p.Publication.Lost(slot.Published)
+	}
+	if gap.Why == "" {
 		return nil
 	}
-	return &Gap{Slot: slot.Name, Why: why, From: from.End, Since: from.At, To: to}
+	return gap
 }
 
-// undone says how the database has lost what was delivered, "" if it has not, and
-// what is known of it: by what was written, else by what this process has seen.
-func (p *Past) undone(slot *Slot, history *timelines) (of *Past, why string) {
-	end, left := history.end(p.Timeline)
+// undone is the gap of a database that has lost what was delivered; nil if it has not.
+// It is told by what was written, else by what this process has seen.
+func (p *Past) undone(slot *Slot, history *timelines) *Gap {
+	delivered := cmp.Or(p.Done, p.End)
+	end, left := history.left(&timelines{p.Timeline, p.history})
+	gap := &Gap{Slot: slot.Name, Since: p.At, To: delivered, Until: p.At}
 	switch {
 	case slot.Timeline < p.Timeline:
-		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
-	case slot.Timeline == p.Timeline && slot.Written < p.End:
-		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, p.End)
-	case left && end < p.End:
-		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
-			p.Timeline, end, p.End)
+		gap.Why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
+		gap.From, gap.To, gap.Until = p.End, 0, time.Time{}
+	case slot.Timeline == p.Timeline && slot.Written < delivered:
+		gap.Why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
+		gap.From = slot.Written
+	case left && end < delivered:
+		gap.Why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
+			p.Timeline, end, delivered)
+		gap.From = end
 	case p.Seen != nil && p.Seen.SystemID == slot.SystemID:
-		if seen, why := p.Seen.undone(slot, history); why != "" {
-			return seen, why
-		}
+		return p.Seen.undone(slot, history)
+	default:
+		return nil
 	}
-	return p, why
+	return gap
 }
 
 // checkpoint is the last one of the server; zero: not known.
@@ -180,7 +189,20 @@ func (s *Stream) Left() *Past {
 	}
 	past := *s.left
 	past.End, past.At = s.position.ConfirmedAt()
+	past.Done = s.position.Delivered()
 	return &past
+}
+
+// Later is what is known after two streams, this one and the one before it: a server
+// that remembers less of its slot has lost nothing of what was delivered.
+func (p *Past) Later(before *Past) *Past {
+	if before != nil && before.SystemID == p.SystemID && before.Timeline == p.Timeline && before.Done > p.Done {
+		later := *p
+		later.Done, later.At = before.Done, before.At
+		later.End = max(p.End, before.Done)
+		return &later
+	}
+	return p
 }
 
 // explain is the Gap that an error of slot or publication means to who has read
