@@ -19,14 +19,17 @@ const (
 	DatabaseMissing                         // the database does not exist
 	Privilege                               // the role may not do this
 	ServerVersion                           // the server is too old
+	Standby                                 // the server accepts no writes (Setup and Teardown alone)
 	WALLevel                                // wal_level is not logical
 	SlotMissing                             // the slot does not exist
 	SlotWrong                               // the slot is physical, of another plugin or another database
 	SlotActive                              // somebody else is using the slot (Teardown alone)
 	SlotBlocked                             // the slot waits for running transactions (Setup alone)
+	TableLocked                             // others hold locks on the tables (Setup and Teardown alone)
 	PublicationMissing                      // the publication does not exist, or did not at the slot's position
 	PublicationIncomplete                   // a table is not published
 	OperationsMissing                       // an operation is not published
+	PublicationNarrowed                     // a row filter or a column list keeps changes back, or a table is published as its partitions
 	GeneratedColumns                        // generated columns are not published, though the server wants them to be
 	TableMissing                            // a table does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
@@ -39,9 +42,9 @@ const (
 func (r Reason) String() string {
 	names := [...]string{
 		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
-		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
-		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
-		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", GeneratedColumns: "generated_columns",
+		Privilege: "privilege", ServerVersion: "server_version", Standby: "standby", WALLevel: "wal_level", SlotMissing: "slot_missing",
+		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked", TableLocked: "table_locked",
+		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
 		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {

@@ -52,54 +52,62 @@ type Past struct {
 // seconds: after a kill -9 so much would be sent twice.
 const unproven = time.Minute
 
+func (p *Past) published() Published {
+	if p == nil {
+		return nil
+	}
+	return p.Publication
+}
+
 // gap compares what an earlier run has left with what is found now; nil: nothing is
 // missing. A slot that is behind is no gap: a server that crashed remembers an
 // earlier position.
 func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
-	if p.Gap != nil {
-		return p.Gap
-	}
-	gap := &Gap{Slot: slot.Name, From: p.End, Since: p.At}
+	var why string
+	var to LSN
 	undone := p.undone(slot, history)
 	switch {
+	case p.Gap != nil:
+		return p.Gap
 	case slot.SystemID != p.SystemID:
-		gap.Why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
+		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
 	case undone != nil:
 		return undone
 	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
-		gap.Why, gap.To = "the slot was moved or made anew by someone else", slot.Confirmed
+		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
 	default:
-		gap.Why = p.Publication.Lost(slot.Published)
+		why = p.Publication.Lost(slot.Published)
 	}
-	if gap.Why == "" {
+	if why == "" {
 		return nil
 	}
-	return gap
+	return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At, To: to}
 }
 
 // undone is the gap of a database that has lost what was delivered; nil if it has not.
 // It is told by what was written, else by what this process has seen.
 func (p *Past) undone(slot *Slot, history *timelines) *Gap {
+	var why string
+	var from LSN
 	delivered := cmp.Or(p.Done, p.End)
 	end, left := history.left(&timelines{p.Timeline, p.history})
-	gap := &Gap{Slot: slot.Name, Since: p.At, To: delivered, Until: p.At}
 	switch {
 	case slot.Timeline < p.Timeline:
-		gap.Why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
-		gap.From, gap.To, gap.Until = p.End, 0, time.Time{}
+		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
+		return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At}
 	case slot.Timeline == p.Timeline && slot.Written < delivered:
-		gap.Why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
-		gap.From = slot.Written
+		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
+		from = slot.Written
 	case left && end < delivered:
-		gap.Why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
+		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
 			p.Timeline, end, delivered)
-		gap.From = end
+		from = end
 	case p.Seen != nil && p.Seen.SystemID == slot.SystemID:
 		return p.Seen.undone(slot, history)
 	default:
 		return nil
 	}
-	return gap
+	return &Gap{Slot: slot.Name, Why: why, From: from, Since: p.At, To: delivered, Until: p.At}
 }
 
 // checkpoint is the last one of the server; zero: not known.
@@ -158,7 +166,7 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	if s.looked == nil {
 		s.looked = s.connectedAt()
 	}
-	now, err := published(ctx, conn, s.o.Publication, s.o.Tables)
+	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, past.Publication)
 	if err != nil {
 		return err
 	}
@@ -169,6 +177,9 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		return s.looked.explain(s.o.Slot, err)
 	}
 	s.looked = past
+	s.mu.Lock()
+	s.left.Publication = now // what was added since may take the place of what goes next
+	s.mu.Unlock()
 	return nil
 }
 
@@ -229,7 +240,7 @@ func (p *Past) explain(slot string, err error) error {
 		why = "the slot was dropped"
 	case PublicationMissing:
 		why = "the publication was dropped"
-	case OperationsMissing:
+	case OperationsMissing, PublicationNarrowed:
 		why = fault.What
 	default:
 		return err

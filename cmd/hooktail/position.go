@@ -170,7 +170,6 @@ type keeper struct {
 	log       *slog.Logger
 
 	mu      sync.Mutex
-	slot    *cdc.Slot // as of the last connection; nil before the first
 	written time.Time // when the position was written last
 }
 
@@ -181,9 +180,6 @@ func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper 
 // connected is called on each connection that streams, before anything is
 // confirmed: from then on a run that ends without leave has not ended in order.
 func (k *keeper) connected(ctx context.Context, slot cdc.Slot) error {
-	k.mu.Lock()
-	k.slot = &slot
-	k.mu.Unlock()
 	return k.note(ctx, &cdc.Past{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
 	})
@@ -238,14 +234,11 @@ func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 }
 
 func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) error {
-	k.mu.Lock()
-	slot := k.slot
-	k.mu.Unlock()
-	if slot == nil {
+	past := stream.Left()
+	if past == nil {
 		return nil
 	}
-	past := &cdc.Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Publication: slot.Published, Clean: clean}
-	past.End, past.At = stream.Position().ConfirmedAt()
+	past.Clean = clean
 	return k.note(ctx, past)
 }
 
