@@ -113,7 +113,6 @@ func TestStatementsFailover(t *testing.T) {
 	}
 }
 
-
 func TestSetupNamesMissingTables(t *testing.T) {
 	t.Parallel()
 	db, plan := oddSource(t)
