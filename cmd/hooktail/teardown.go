@@ -173,11 +173,16 @@ func (a *app) confirm(in io.Reader, terminal, yes bool) error {
 	if yes {
 		return nil
 	}
+	unasked := usageError{errors.New("nothing was removed: without a terminal to ask on, say --yes")}
 	if !terminal {
-		return usageError{errors.New("nothing was removed: without a terminal to ask on, say --yes")}
+		return unasked
 	}
 	fmt.Fprint(a.stdout, "Remove all of it? [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')
+	if errors.Is(err, io.EOF) && answer == "" {
+		fmt.Fprintln(a.stdout)
+		return unasked // a device that is none, such as /dev/null
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
 	}
