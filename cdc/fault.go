@@ -141,7 +141,8 @@ func (s *Stream) classify(err error) error {
 	case undefinedObject:
 		return &Fault{
 			PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err,
+			fmt.Sprintf("only a slot that is younger than the publication helps: SELECT pg_drop_replication_slot(%s); and then `hooktail repair --resend`, or `hooktail setup` if it was never read",
+				quoteText(o.Slot)), err,
 		}
 	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
 		return &Fault{Option, "the server refused an option", "", err}

@@ -148,7 +148,7 @@ func (p *publication) refused() *Fault {
 	}
 	return &Fault{
 		Reason: reason, What: fmt.Sprintf("publication %q %s: not all changes would arrive", p.name, strings.Join(what, "; ")),
-		Mend: "let its owner run: " + strings.Join(p.widen(), " "),
+		Mend: strings.Join(p.widen(), " "),
 	}
 }
 
