@@ -1,4 +1,4 @@
-package main
+package proctest_test
 
 import (
 	"os"
@@ -81,7 +81,7 @@ func TestRoleScript(t *testing.T) {
 // TestRoleScriptStops: psql goes on after an error unless it is told otherwise, and ends
 // with 0.
 func TestRoleScriptStops(t *testing.T) {
-	text, err := os.ReadFile("../../deploy/role.sql")
+	text, err := os.ReadFile("../../../../deploy/role.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
