@@ -70,7 +70,7 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
 	// to_jsonb reads the columns that not every version has.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
-		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason'
+		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid()
 		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))
 	if err != nil {
 		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
@@ -79,7 +79,7 @@ func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, 
 		return nil, slotMissing(name)
 	}
 	r := found[0]
-	if what := wrongSlot(r[0], r[1], r[2], r[3]); what != "" {
+	if what := wrongSlot(r[0], r[1], r[2], r[3], r[9] == "t"); what != "" {
 		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
 	}
 	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
@@ -107,7 +107,7 @@ func slotMissing(name string) *Fault {
 	return &Fault{Reason: SlotMissing, What: fmt.Sprintf("slot %q does not exist", name), Mend: "run `hooktail setup`"}
 }
 
-func wrongSlot(kind, plugin, database, current string) string {
+func wrongSlot(kind, plugin, database, current string, temporary bool) string {
 	switch {
 	case kind != "logical":
 		return "a " + kind + " slot"
@@ -115,6 +115,8 @@ func wrongSlot(kind, plugin, database, current string) string {
 		return fmt.Sprintf("of the plugin %q, not pgoutput", plugin)
 	case database != current:
 		return fmt.Sprintf("of the database %q, not %q", database, current)
+	case temporary:
+		return "a temporary slot of another session"
 	}
 	return ""
 }

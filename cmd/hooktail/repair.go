@@ -136,7 +136,7 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	var gap *cdc.Gap
 	fault, ok := errors.AsType[*cdc.Fault](err)
 	switch {
-	case err == nil || ok && (slices.Contains(mendable, fault.Reason)):
+	case err == nil || ok && slices.Contains(mendable, fault.Reason):
 		return true, nil
 	case errors.As(err, &gap):
 		return false, nil
