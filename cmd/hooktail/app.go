@@ -12,6 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 // The exit codes of every command.
@@ -19,7 +20,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line or the configuration
-	exitGap    = 3 // changes are missing from the stream
+	exitGap    = 3 // changes are missing from the stream, or it is a copy's: `hooktail repair`
 )
 
 // app is the program: what its commands share.
@@ -58,12 +59,13 @@ func (a *app) execute(ctx context.Context, args []string) int {
 func exitCode(err error) int {
 	var usage usageError
 	var gap *cdc.Gap
+	var copied *parking.CopyError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &gap):
+	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap
 	default:
 		return exitFailed

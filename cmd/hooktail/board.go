@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -139,9 +140,20 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 	case status.Pause:
 		return status.Done{Message: fmt.Sprintf("hook %d is paused: what it gets is parked", a.Hook)}, s.parked.store.Pause(ctx, a.Hook)
 	case status.Resume:
-		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, s.parked.store.Resume(ctx, a.Hook)
+		err := resume(ctx, s.parked.store, a.Hook, int64(b.cfg.ParkMaxBytes))
+		if full, ok := errors.AsType[*fullError](err); ok {
+			err = &status.Problem{Why: fmt.Sprintf("hook %d %s", a.Hook, full)}
+		}
+		if err != nil {
+			return status.Done{}, err
+		}
+		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
 	default:
-		return pinged(ctx, s.sender, hook)
+		done, err := pinged(ctx, s.sender, hook)
+		if err == nil && done.Exchange.Result == dispatch.Result2xx.String() {
+			err = s.parked.store.Retry(ctx, a.Hook)
+		}
+		return done, err
 	}
 }
 

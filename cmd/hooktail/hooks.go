@@ -23,7 +23,7 @@ func (a *app) hooksCommand() *cobra.Command {
 		Short: "List and manage hooks",
 		Args:  noArgs,
 	}
-	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.pauseCommand(), a.resumeCommand(),
+	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.adoptCommand(), a.releaseCommand(), a.secretCommand())
 	return hooks
 }

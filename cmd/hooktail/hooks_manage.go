@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,9 +31,53 @@ func (a *app) resumeCommand() *cobra.Command {
 		Short: "End the pause or suspension of hooks, and deliver what is parked",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "resumed", c.store.Resume)
+			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
+				return resume(ctx, c.store, hook, int64(c.cfg.ParkMaxBytes))
+			})
 		}),
 	}
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "retry ID…",
+		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
+		Args:  some("the ids of hooks", 0),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
+			return c.each(ctx, args, "is tried at once", c.store.Retry)
+		}),
+	}
+}
+
+// fullError says that a hook stays suspended: its next event would suspend it again.
+type fullError struct{ hook, parked, bound int64 }
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("stays suspended: %d bytes are parked for it, and HOOKTAIL_PARK_MAX_BYTES is %d. "+
+		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", e.parked, e.bound, e.hook)
+}
+
+// resume ends the hook's pause, and its suspension unless as much is parked for it as may
+// be, which is a *fullError.
+func resume(ctx context.Context, store *parking.Store, hook, bound int64) error {
+	suspended, err := store.IsSuspended(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if !suspended {
+		return store.Resume(ctx, hook)
+	}
+	parked, err := store.Bytes(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if parked < bound {
+		return store.Resume(ctx, hook)
+	}
+	if err := store.Unpause(ctx, hook); err != nil {
+		return err
+	}
+	return &fullError{hook, parked, bound}
 }
 
 // each does the same with all hooks that are named.
@@ -41,13 +86,19 @@ func (c *control) each(ctx context.Context, args []string, done string, do func(
 	if err != nil {
 		return err
 	}
+	var full []error
 	for _, hook := range hooks {
-		if err := do(ctx, hook.ID); err != nil {
+		err := do(ctx, hook.ID)
+		if _, ok := errors.AsType[*fullError](err); ok {
+			full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("hook %d: %w", hook.ID, err)
 		}
 		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
 	}
-	return nil
+	return errors.Join(full...)
 }
 
 func (a *app) showHookCommand() *cobra.Command {

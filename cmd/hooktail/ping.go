@@ -21,7 +21,8 @@ func (a *app) pingCommand() *cobra.Command {
 		Short: "Send a test event to a hook and show the exchange",
 		Long: "ping sends one request the way every event is sent: to the hook's URL, with its headers, signed if it has a\n" +
 			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Headers\n" +
-			"that the hook's row sets, and the signature, are shown as ***.",
+			"that the hook's row sets, and the signature, are shown as ***.\n\n" +
+			"After a success the deliveries that wait for another attempt are tried at once.",
 		Args: oneHook(),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args, asJSON) }),
 	}
@@ -62,23 +63,22 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	case e.Result != dispatch.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	default:
-		return nil
+		return c.store.Retry(ctx, hook.ID)
 	}
 }
 
 // exchange is what a ping shows.
 type exchange struct {
-	Hook    int64             `json:"hook"`
-	URL     string            `json:"url"` // without credentials and query
-	Headers []dispatch.Header `json:"headers"`
-	Body    string            `json:"body"`
-	Status  int               `json:"status,omitempty"` // 0: no answer
-	Result  string            `json:"result"`
-	Took    float64           `json:"took_seconds"`
-	Answer  string            `json:"answer,omitempty"`
-	Error   string            `json:"error,omitempty"`
-
-	Redirect string `json:"redirect,omitempty"` // where the answer leads, which is not followed
+	Hook     int64             `json:"hook"`
+	URL      string            `json:"url"` // without credentials and query
+	Headers  []dispatch.Header `json:"headers"`
+	Body     string            `json:"body"`
+	Status   int               `json:"status,omitempty"` // 0: no answer
+	Result   string            `json:"result"`
+	Took     float64           `json:"took_seconds"`
+	Answer   string            `json:"answer,omitempty"`
+	Redirect string            `json:"redirect,omitempty"` // where the answer leads; it is not followed
+	Error    string            `json:"error,omitempty"`
 }
 
 func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {

@@ -49,6 +49,7 @@ type sidecar struct {
 
 	deliveries *dispatch.Metrics
 	rows       *mapping.Metrics
+	stored     *parkingMetrics
 	role       *role
 	board      *board
 	seen       *cdc.Past // of the server, in earlier terms; nil: nothing
@@ -65,7 +66,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	role := newRole(registry)
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry, role: role, board: newBoard(cfg, role, log),
-		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry),
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
 		tuning: a.tuning,
 	}
 }
