@@ -41,7 +41,7 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry ID…",
-		Short: "Try what these hooks wait for now, whatever the back-off or Retry-After says",
+		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "is tried at once", c.store.Retry)
