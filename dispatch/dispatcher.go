@@ -138,7 +138,7 @@ func (d *Dispatcher) lane(hook int64) *lane {
 	if l == nil {
 		l = &lane{
 			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
-			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
+			metrics: d.o.Metrics.of(hook), health: newHealth(d.o.Concurrency),
 			start: d.start, finished: d.finished, network: &d.network, recorder: &d.recorder,
 			empty: func() { d.retire(hook) }, permit: d.o.Permit,
 		}

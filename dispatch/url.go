@@ -50,6 +50,11 @@ func (u URL) Equal(v URL) bool {
 	return u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()
 }
 
+// same reports whether both say the same, or nothing.
+func (u URL) same(v URL) bool {
+	return u.parsed == nil && v.parsed == nil || u.Equal(v)
+}
+
 // escapeQuery escapes what would end the query on the request's first line, or is
 // not ASCII. net/url does so with the path alone.
 func escapeQuery(query string) string {

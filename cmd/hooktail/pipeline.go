@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
@@ -23,6 +25,7 @@ import (
 // of the stream.
 type pipeline struct {
 	stream     *cdc.Stream
+	pool       *pgxpool.Pool
 	hookTables hookTables
 	hooks      *dispatch.Hooks
 	mapper     *mapping.Mapper
@@ -109,7 +112,7 @@ func (p *pipeline) take(ctx context.Context) error {
 
 // part makes the events of one part and registers who waits for them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
-	if err := p.applyHooks(part); err != nil {
+	if err := p.applyHooks(ctx, part); err != nil {
 		return err
 	}
 	events, err := p.mapper.Events(part, nil)
@@ -217,28 +220,56 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 }
 
 // applyHooks brings the hooks to the state that they have at the part's commit.
-func (p *pipeline) applyHooks(part *cdc.Part) error {
+func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
+	p.hooks.Advance(uint64(part.Commit))
 	for i := range part.Changes {
 		change := &part.Changes[i]
 		table, ok := p.hookTables.find(change.Relation)
 		if !ok {
 			continue
 		}
-		if change.Op == cdc.Truncate {
-			p.hooks.Truncate(table)
-			continue
-		}
-		tuple, deleted := change.New, change.Op == cdc.Delete
-		if deleted {
-			tuple = change.Old
-		}
-		if err := p.hooks.Apply(dispatch.RowChange{
-			Table: table, Deleted: deleted, Row: row{change.Relation, tuple}, Committed: part.Time, Commit: uint64(part.Commit),
-		}); err != nil {
-			return err
+		for _, c := range hookChanges(change, table, part.XID) {
+			if err := p.applyHook(ctx, c); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// applyHook makes the change, with what the database says of the row where the stream does
+// not say enough. Waiting mends what a migration has taken away for a moment.
+func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) error {
+	err := p.hooks.Apply(change)
+	if !errors.Is(err, dispatch.ErrIncomplete) {
+		return err
+	}
+	return p.persist(ctx, "read a hook", func(ctx context.Context) error {
+		return p.hooks.Complete(ctx, p.pool, change)
+	})
+}
+
+// hookChanges is the change as it is for the hooks: a row whose key has changed is another
+// one.
+func hookChanges(change *cdc.Change, table dispatch.Table, xid uint32) []dispatch.RowChange {
+	if change.Op == cdc.Truncate {
+		return []dispatch.RowChange{{Table: table, Truncated: true, XID: xid}}
+	}
+	gone := dispatch.RowChange{Table: table, Deleted: true, Row: row{change.Relation, change.Old}, XID: xid}
+	if change.Op == cdc.Delete {
+		return []dispatch.RowChange{gone}
+	}
+	now := dispatch.RowChange{Table: table, Row: row{change.Relation, change.New}, XID: xid}
+	columns := dispatch.RequiredColumns(table)
+	for _, column := range columns {
+		now.Narrow = now.Narrow || change.Relation.Index(column) < 0
+	}
+	key := columns[0]
+	before, null, ok := gone.Row.Text(key)
+	if after, _, _ := now.Row.Text(key); change.Old.IsZero() || null || !ok || before == after {
+		return []dispatch.RowChange{now}
+	}
+	return []dispatch.RowChange{gone, now}
 }
 
 // row reads a tuple by column name.

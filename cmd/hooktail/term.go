@@ -69,6 +69,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	options := s.mappingOptions()
 	p := &pipeline{
 		stream:     stream,
+		pool:       pool,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
 		mapper:     mapping.NewMapper(options),
