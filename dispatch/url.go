@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // URL is where a hook's requests go. It prints without what may be secret:
@@ -15,9 +17,16 @@ type URL struct {
 	parsed *url.URL
 }
 
+// maxURL is how long a URL may be, in bytes: eight times what the application's column
+// holds.
+const maxURL = 16 << 10
+
 // ParseURL accepts an absolute http or https URL with a host. Its errors do not
 // quote the text, which may hold credentials.
 func ParseURL(text string) (URL, error) {
+	if len(text) > maxURL {
+		return URL{}, fmt.Errorf("url is longer than %d bytes", maxURL)
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return URL{}, errors.New("url cannot be parsed") // err quotes the whole text
@@ -27,6 +36,9 @@ func ParseURL(text string) (URL, error) {
 	}
 	if u.Hostname() == "" {
 		return URL{}, errors.New("url must name a host")
+	}
+	if !utf8.ValidString(u.Host) || strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return URL{}, errors.New("url must name a host in characters that can be shown")
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -58,7 +59,13 @@ func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
 			stateOf(h, settings[h.ID]), backlogs[h.ID].Parked.Rows, backlogs[h.ID].Dead.Rows,
 			yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return fmt.Errorf("print hooks: %w", err)
+	}
+	for _, row := range hooks.Unreadable() {
+		fmt.Fprintf(out, "the row %q of %s is left out, it cannot be read: %s\n", row.Key, row.Table, row.Fault)
+	}
+	return nil
 }
 
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
@@ -137,12 +144,21 @@ func actionsOf(h *dispatch.Hook) string {
 	}
 	names := make([]string, len(h.Actions))
 	for i, action := range h.Actions {
-		names[i] = string(action)
+		names[i] = actionText(string(action))
 	}
 	if len(names) == 0 {
 		return "none"
 	}
 	return strings.Join(names, ",")
+}
+
+// actionText is the action, in quotes if it would not be seen as it is: rows may hold any
+// text.
+func actionText(text string) string {
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r == ',' || r == '"' || !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }
 
 func yesNo(b bool) string {

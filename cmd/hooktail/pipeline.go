@@ -28,6 +28,7 @@ type pipeline struct {
 	pool       *pgxpool.Pool
 	hookTables hookTables
 	hooks      *dispatch.Hooks
+	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
 	mapper     *mapping.Mapper
 	locator    *mapping.Locator
 	settler    *mapping.Settler[*wanted]
@@ -64,10 +65,23 @@ func (t *hookTables) find(r *cdc.Relation) (table dispatch.Table, ok bool) {
 // wanted is an event with the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
-	targets []dispatch.Target
+	targets []dispatch.Target // those to send to, and those that are Kept
 	tx      *cdc.Tx
 	rows    *rows
 	left    atomic.Int32 // deliveries that are not finished
+}
+
+// isMark reports whether w is no event, but says that hooks have been adopted.
+func (w *wanted) isMark() bool { return w.event == nil }
+
+// sent is how many of the targets are sent to.
+func (w *wanted) sent() (n int) {
+	for _, t := range w.targets {
+		if !t.Kept {
+			n++
+		}
+	}
+	return n
 }
 
 // rows frees a part when the last of its events has been rendered.
@@ -130,9 +144,11 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 			continue
 		}
 		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
-		w.left.Store(int32(len(targets)))
 		claim.left.Add(1)
-		part.Tx.Hold(1)
+		if n := w.sent(); n > 0 { // the position does not wait for what is remembered
+			w.left.Store(int32(n))
+			part.Tx.Hold(1)
+		}
 		p.settler.Add(event.Due(p.settle), w)
 	}
 	claim.done()
@@ -163,6 +179,7 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if isLate(batch) {
 			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), gathering)...)
 		}
+		batch = slices.DeleteFunc(batch, (*wanted).isMark)
 		if err := p.render(ctx, batch); err != nil {
 			return err
 		}
@@ -180,20 +197,24 @@ const gathering = 10 * time.Millisecond
 func isLate(batch []*wanted) bool {
 	const late, few = time.Second, renderBatch / 2
 	e := batch[0].event
-	return len(batch) < few && e.Age+time.Since(e.Received) > late
+	return e != nil && len(batch) < few && e.Age+time.Since(e.Received) > late
 }
 
-// enqueue hands the batch to the lanes. Its rows are not needed any more, and not held:
+// enqueue hands the batch to the lanes, and what was remembered for hooks that have been
+// adopted ahead of it. Its rows are not needed any more, and not held:
 // a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
-	var deliveries []dispatch.Delivery
+	deliveries := p.overlap.Take()
 	for _, w := range batch {
 		w.rows.done()
 		w.rows = nil
 		done := w.delivered
 		for _, target := range w.targets {
-			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
+			if !target.Kept {
+				deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
+			}
 		}
+		deliveries = append(deliveries, p.overlap.Keep(w.event, w.targets)...)
 	}
 	return p.dispatcher.Enqueue(ctx, deliveries)
 }
@@ -204,6 +225,9 @@ const renderBatch = 500
 // render builds the payloads that somebody wants, when the rows of the whole batch
 // can be read by anybody.
 func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
+	if len(batch) == 0 {
+		return nil
+	}
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
 	for _, w := range batch {
@@ -232,6 +256,12 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 			if err := p.applyHook(ctx, c); err != nil {
 				return err
 			}
+		}
+	}
+	if handovers := p.hooks.Handovers(); len(handovers) > 0 {
+		at := dispatch.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
+		if p.overlap.Hand(handovers, at) {
+			p.settler.Add(time.Now(), &wanted{})
 		}
 	}
 	return nil

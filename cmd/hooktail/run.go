@@ -144,6 +144,7 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
 	options := hooksOptions(s.cfg, s.log)
 	options.Metrics = s.deliveries
+	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
 		slot, err := setUp(ctx, s.cfg, s.log)

@@ -37,8 +37,18 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	x.loaded = hooks
 	var found []Finding
+	for _, row := range hooks.Unreadable() {
+		found = append(found, one(Warning, fmt.Sprintf("the row %q of %s cannot be read: %s", row.Key, row.Table, row.Fault),
+			"It is left out.", "correct the row, or delete it")...)
+	}
+	for _, h := range hooks.All() {
+		if h.Refused == dispatch.ReasonBadRow {
+			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
+				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
+		}
+	}
 	for _, h := range x.served() {
-		if h.Refused != dispatch.ReasonNone {
+		if h.Refused != dispatch.ReasonBadRow && h.Refused != dispatch.ReasonNone {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)

@@ -19,6 +19,8 @@ type Report struct {
 	Ready   bool   `json:"ready"`
 	Reason  string `json:"reason,omitempty"` // why it is not ready
 
+	Overlap *Overlap `json:"adopt_overlap,omitempty"` // null: hooks may be adopted at any time
+
 	Stream   *Stream    `json:"stream"` // null: a standby has none
 	Progress []Progress `json:"progress"`
 	Hooks    []Hook     `json:"hooks"`
@@ -26,6 +28,12 @@ type Report struct {
 
 	Admin      bool `json:"admin"`      // whether there is a token that lets people act
 	Authorized bool `json:"authorized"` // whether this request had it
+}
+
+// Overlap is what the program remembers for hooks that may be adopted.
+type Overlap struct {
+	Seconds float64 `json:"seconds"` // of events
+	Whole   bool    `json:"whole"`   // false: the program has not run for so long, or has no room for so much
 }
 
 // Stream is where the reading of the slot is. Sizes are in bytes of WAL unless they
