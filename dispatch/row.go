@@ -47,6 +47,9 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 	r.boolean("is_active", &h.Active)
 	h.unbound = r.fault != ""
 	r.boolean("send_payload", &h.SendPayload)
+	if r.fault != "" {
+		h.SendPayload = true // what is kept as dead is kept whole
+	}
 	r.parse("created_at", optional, func(text string) { h.CreatedAt = timeOf(text) })
 	r.parse("url", required, func(text string) { h.URL, h.urlFault = ParseURL(text) })
 	r.parse("headers", optional, func(text string) { h.Headers, h.headersFault = ParseHeaders(text) })
