@@ -47,6 +47,7 @@ func (h *Hooks) said(hook int64, before setting) []int64 {
 	if now == before {
 		return nil
 	}
+	h.touch(hook)
 	h.hand(hook, before, now)
 	h.renew(hook)
 	return []int64{hook}

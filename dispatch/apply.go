@@ -36,12 +36,27 @@ type RowChange struct {
 var ErrIncomplete = errors.New("the row does not say all that is needed of it")
 
 // Advance says that the stream is about to show a transaction with this commit. Apply and
-// Match of it follow.
-func (h *Hooks) Advance(commit uint64) {
-	if h.catching && commit >= h.end {
-		h.catching = false
-		h.showAll()
+// Match of it follow. It reports whether the stream has shown another way than the one to
+// what Load has read: then Load is to be called again.
+func (h *Hooks) Advance(commit uint64) (lost bool) {
+	if !h.catching {
+		return false
 	}
+	h.reach(commit)
+	if commit < h.end {
+		return false
+	}
+	h.catching = false
+	if len(h.hooks) != len(h.view.all()) {
+		return true
+	}
+	for _, seen := range h.view.all() {
+		if hook := h.hooks[seen.ID]; hook == nil || !hook.sendsAs(seen) {
+			return true
+		}
+	}
+	h.showAll()
+	return false
 }
 
 // Apply makes one change of the stream. What Load has seen already may be
@@ -142,6 +157,7 @@ func (h *Hooks) disown(row Row) ([]int64, error) {
 // own gives the hooks their actions anew.
 func (h *Hooks) own(hooks []int64, err error) ([]int64, error) {
 	for _, id := range hooks {
+		h.touch(id)
 		h.renew(id)
 	}
 	return hooks, err
@@ -161,10 +177,14 @@ func (h *Hooks) truncate(table Table) ([]int64, error) {
 		}
 		return changed, nil
 	case WebhookAction:
+		for hook := range h.choices {
+			h.touch(hook)
+		}
 		clear(h.chosen)
 		clear(h.choices)
 	case HookSetting:
 		for hook, before := range h.settings {
+			h.touch(hook)
 			h.hand(hook, before, setting{})
 		}
 		clear(h.settings)

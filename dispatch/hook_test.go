@@ -157,7 +157,7 @@ func TestHookRow(t *testing.T) {
 		{"bad url", good.with("url", "ftp://x"), ReasonBadURL, ""},
 		{"bad headers", good.with("headers", `{"Host": "x"}`), ReasonBadHeaders, ""},
 		{"no url column", good.without("url"), ReasonNone, "read webhook: column url is missing"},
-		{"null url", good.with("url", null), ReasonBadRow, ""},
+		{"null url", good.with("url", null), ReasonBadURL, ""},
 		{"no active column", good.without("is_active"), ReasonNone, "read webhook: column is_active is missing"},
 		{"text id", good.with("id", "x"), ReasonBadRow, ""},
 		{"odd boolean", good.with("is_active", "maybe"), ReasonBadRow, ""},

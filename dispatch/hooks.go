@@ -7,13 +7,14 @@ import (
 )
 
 // Hooks is the set of hooks, as the rows of webhook, webhook_action and hook_setting
-// are at the place in the stream that has been read. One goroutine calls Load, Advance,
-// Apply, Complete, Match and Handovers, in the order of the stream; Hook, All and
+// are at the place in the stream that has been read. One goroutine calls Load, Recall,
+// Advance, Apply, Complete, Match, Handovers, Seen and Written, in the order of the stream; Hook, All and
 // Unreadable are safe for concurrent use.
 //
 // Load reads the rows as they are now, and the stream may still show the way there. Until
 // it has, events are matched by the rows of the stream's place, while everybody else sees
-// the newest: a request goes where the hook points now.
+// the newest: a request goes where the hook points now. What a hook wanted at that place is
+// recalled, see Recall.
 type Hooks struct {
 	o HooksOptions
 	set
@@ -24,6 +25,7 @@ type Hooks struct {
 	end      uint64   // of the WAL after Load
 	catching bool     // the stream has not reached end
 
+	memory    memory
 	handovers []Handover
 	view      view
 }
@@ -83,11 +85,13 @@ func (h *Hooks) put(hook *Hook) {
 	before := h.hooks[hook.ID]
 	h.hooks[hook.ID] = h.finished(hook)
 	h.index.replace(before, hook, h.o.KeepUnadopted)
+	h.touch(hook.ID)
 }
 
 func (h *Hooks) drop(id int64) {
 	h.index.replace(h.hooks[id], nil, h.o.KeepUnadopted)
 	delete(h.hooks, id)
+	h.touch(id)
 }
 
 // renew gives the hook what its rows in the other tables say now.

@@ -29,6 +29,13 @@ func (h *Hooks) Load(ctx context.Context, q Querier) error {
 	h.seen, h.end, h.catching = now.snapshot, now.end, !h.o.AtSlot
 	h.showAll()
 	h.o.Metrics.keep(h.hooks)
+	h.memory.later = nil
+	for id := range h.hooks {
+		h.touch(id)
+	}
+	for id := range h.memory.written {
+		h.touch(id)
+	}
 	return nil
 }
 

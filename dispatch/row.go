@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -51,7 +52,11 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 		h.SendPayload = true // what is kept as dead is kept whole
 	}
 	r.parse("created_at", optional, func(text string) { h.CreatedAt = timeOf(text) })
-	r.parse("url", required, func(text string) { h.URL, h.urlFault = ParseURL(text) })
+	if _, null, _ := row.Text("url"); null { // it stays so in changes that do not say it again
+		h.URL, h.urlFault = URL{}, errors.New("column url is null")
+	} else {
+		r.parse("url", required, func(text string) { h.URL, h.urlFault = ParseURL(text) })
+	}
 	r.parse("headers", optional, func(text string) { h.Headers, h.headersFault = ParseHeaders(text) })
 	if r.missing != "" {
 		return nil, fmt.Errorf("read webhook: %w", &MissingColumnError{r.missing})

@@ -121,15 +121,21 @@ func (s *set) choose(row Row) ([]int64, error) {
 	if !s.note(WebhookAction, id, r.fault) {
 		return changed, nil
 	}
+	s.add(id, c)
+	if !slices.Contains(changed, c.hook) {
+		changed = append(changed, c.hook)
+	}
+	return changed, nil
+}
+
+// add notes a row of webhook_action, whoever's it was before.
+func (s *set) add(id string, c choice) {
+	s.unchoose(id)
 	s.chosen[id] = c
 	if s.choices[c.hook] == nil {
 		s.choices[c.hook] = make(map[string]struct{})
 	}
 	s.choices[c.hook][id] = struct{}{}
-	if !slices.Contains(changed, c.hook) {
-		changed = append(changed, c.hook)
-	}
-	return changed, nil
 }
 
 // unchoose removes a row of webhook_action, and returns its hook, if there was one.
@@ -166,10 +172,14 @@ func (s *set) resolve(row Row) (hook int64, before setting, ok bool, err error) 
 	if !s.note(HookSetting, key, r.fault) {
 		return 0, setting{}, false, nil
 	}
+	s.assign(hook, now)
+	return hook, before, true, nil
+}
+
+func (s *set) assign(hook int64, now setting) {
 	if s.settings[hook] = now; now == (setting{}) {
 		delete(s.settings, hook)
 	}
-	return hook, before, true, nil
 }
 
 // noSecrets is the text form of an array without elements.

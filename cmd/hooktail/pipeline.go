@@ -15,6 +15,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 	"github.com/hooktail/hooktail/trouble"
 )
@@ -26,6 +27,7 @@ import (
 type pipeline struct {
 	stream     *cdc.Stream
 	pool       *pgxpool.Pool
+	slot       string
 	hookTables hookTables
 	hooks      *dispatch.Hooks
 	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
@@ -245,7 +247,11 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 
 // applyHooks brings the hooks to the state that they have at the part's commit.
 func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
-	p.hooks.Advance(uint64(part.Commit))
+	if p.hooks.Advance(uint64(part.Commit)) {
+		if err := p.persist(ctx, "read the hooks", func(ctx context.Context) error { return loadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
+			return err
+		}
+	}
 	for i := range part.Changes {
 		change := &part.Changes[i]
 		table, ok := p.hookTables.find(change.Relation)
@@ -264,7 +270,23 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 			p.settler.Add(time.Now(), &wanted{})
 		}
 	}
-	return nil
+	return p.note(ctx, part.Commit)
+}
+
+// note writes down what hooks want from the commit on, before any of it can be confirmed:
+// who begins behind it cannot read it off the tables any more.
+func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
+	seen := p.hooks.Seen(uint64(commit))
+	if len(seen) == 0 {
+		return nil
+	}
+	err := p.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
+		return parking.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
+	})
+	if err == nil {
+		p.hooks.Written(seen)
+	}
+	return err
 }
 
 // applyHook makes the change, with what the database says of the row where the stream does

@@ -164,6 +164,9 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 	if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {
 		return nil, err
 	}
+	if err := recall(ctx, pool, hooks, s.cfg); err != nil {
+		return nil, err
+	}
 	return hooks, nil
 }
 

@@ -71,6 +71,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	p := &pipeline{
 		stream:     stream,
 		pool:       pool,
+		slot:       s.cfg.Slot,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
 		overlap:    overlap,

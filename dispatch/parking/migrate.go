@@ -154,7 +154,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		return nil
 	}
 	var names []string
-	for _, table := range []string{"parked", "hook_setting", "position", versionTable} {
+	for _, table := range []string{"parked", "hook_setting", "position", "hook_seen", versionTable} {
 		names = append(names, quote(schema, table))
 	}
 	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", ")); err != nil {
