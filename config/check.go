@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,6 +93,8 @@ func (c *Config) check(name string) error {
 		return within(c.Grace, 0, maxTime)
 	case "HTTP_ADDR":
 		return checkAddr(c.HTTPAddr)
+	case "HTTP_HOSTS":
+		return checkHosts(c.HTTPHosts)
 	case "ADMIN_TOKEN":
 		return checkToken(c.AdminToken)
 	case "LOG_LEVEL":
@@ -175,6 +178,20 @@ func checkAddr(addr string) error {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return problem("has no port from 0 to 65535")
+	}
+	return nil
+}
+
+// checkHosts obeys what a Host header has for a name or an address, less its port.
+func checkHosts(hosts []string) error {
+	notInHost := func(r rune) bool {
+		return r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._", r)
+	}
+	for i, host := range hosts {
+		host = strings.TrimSpace(host)
+		if _, err := netip.ParseAddr(host); err != nil && (host == "" || strings.ContainsFunc(host, notInHost)) {
+			return problem(fmt.Sprintf("has no name or address as entry %d", i+1))
+		}
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ type Config struct {
 	Memory     Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"about how much memory hooktail may take"`
 	Grace      time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for what is in flight"`
 	HTTPAddr   string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:8484" allowed:"host:port with the port as a number, or off" meaning:"where metrics, probes and status are served"` // empty: off
+	HTTPHosts  []string      `envconfig:"HTTP_HOSTS" allowed:"names or addresses without a port, separated by commas" meaning:"the names by which page, status and metrics may be asked for, besides localhost and the addresses of this machine"`
 	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"who has it may see payloads on the status page, and pause, ping, redrive and discard there; not set: nobody may"`
 	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" allowed:"debug, info, warn or error" meaning:"the least level that is logged"`
 	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"the form of the log on standard error"`

@@ -21,7 +21,7 @@ type Options struct {
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool        // of the last deliveries, for Body
+	KeepBodies  bool        // of the last deliveries, for Body, and how their answers begin
 	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing

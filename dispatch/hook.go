@@ -3,6 +3,7 @@ package dispatch
 import (
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -29,6 +30,7 @@ type Hook struct {
 	served   bool          // see Served
 	revision uint64        // another one after each change that decides what is sent, see sendsAs
 	secret   uint64        // fingerprint of its signing secrets, as they are stored
+	host     string        // of the URL, in lower case and without the port
 	template *http.Request // without a body and what differs per attempt; read-only
 	private  *[]string     // what nobody is to be shown of it; a pointer, which prints as one
 
@@ -51,6 +53,7 @@ func (h *Hook) judge() {
 	default:
 		h.template = newTemplate(h.URL, h.Headers)
 		h.private = privateOf(h.template, h.URL)
+		h.host = strings.ToLower(h.URL.parsed.Hostname())
 	}
 }
 

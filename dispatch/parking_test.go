@@ -210,31 +210,6 @@ func TestDeadIsKept(t *testing.T) {
 	}
 }
 
-// While nobody is reached no attempt counts, and no time.
-func TestOwnNetworkGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := newFakeStore()
-		answers := newStatuses(refused, "h1", "h2")
-		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 8, RetryFor: time.Hour}}, answers.round, hostRow(1), hostRow(2))
-		b.enqueue(t, 1, 1, 1)
-		b.enqueue(t, 2, 2, 1)
-		time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
-		synctest.Wait()
-		if len(store.list(1, parking.Parked)) != 1 || len(store.list(2, parking.Parked)) != 1 {
-			t.Fatalf("%d rows", store.size())
-		}
-		answers.set("h1", 200)
-		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
-		synctest.Wait()
-		if len(store.list(1, parking.Parked)) != 0 {
-			t.Error("not delivered when the network was there again")
-		}
-		if len(store.list(2, parking.Dead)) != 1 {
-			t.Error("the attempts at the other hook count again")
-		}
-	})
-}
-
 // Beyond the space that it may take a hook is suspended, and says so.
 func TestSuspension(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -28,6 +28,8 @@ type Failure struct {
 	Status int    // 0: no answer
 	Err    string // free of secrets
 	Reason Reason // of death; ReasonNone: it is tried again
+
+	Redirect string // where the answer would lead, without what may be secret; "": nowhere
 }
 
 // tally counts what has become of a delivery, for people and for Prometheus.
@@ -43,10 +45,9 @@ func (l *lane) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Bod
 		At: now, hook: hook, Hook: l.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
 		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason,
 	}
-	e.Err = o.Err
+	e.Err, e.Redirect = o.Err, o.Redirect
 	if a != nil {
 		e.Result = o.Result.String()
-		a.screen(hook, body)
 	}
 	switch v.step {
 	case deliver:
@@ -65,7 +66,7 @@ func (l *lane) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Bod
 }
 
 func (r *record) failed(e *Entry) {
-	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Reason: e.Reason}
+	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Redirect: e.Redirect, Reason: e.Reason}
 	if e.Err != nil {
 		f.Err = e.Err.Error()
 	}

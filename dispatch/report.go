@@ -9,7 +9,7 @@ import (
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a
 // hook at ERROR, with what comes next, and those that follow as failures has it.
-// Nothing of the payload, of header values, and of the URL's credentials and query
+// Nothing of the payload, of header values, and of the URL's credentials, path and query
 // is in it.
 func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	l.metrics.attempt(o)
@@ -26,6 +26,9 @@ func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
 	attrs := append(l.about(it), slog.String("result", o.Result.String()))
 	if o.Status != 0 {
 		attrs = append(attrs, slog.Int("status", o.Status))
+	}
+	if o.Redirect != "" {
+		attrs = append(attrs, slog.String("redirect", o.Redirect))
 	}
 	if o.Err != nil {
 		attrs = append(attrs, slog.String("error", o.Err.Error()))

@@ -152,10 +152,13 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 	}
 	e := pingWith(ctx, sender, hook)
 	x := &status.Exchange{
-		URL: hook.URL.String(), Headers: e.Headers, Body: pingBody, Status: e.Status, Result: e.Result.String(),
-		Took: e.Took.Seconds(), Answer: string(e.Answer),
+		URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody, Status: e.Status, Result: e.Result.String(),
+		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, e.Took.Round(time.Millisecond))
+	if e.Redirect != "" {
+		message += ": no redirect is followed, and it leads to " + e.Redirect
+	}
 	if e.Err != nil {
 		x.Error = e.Err.Error()
 		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)

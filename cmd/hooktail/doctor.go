@@ -56,6 +56,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 		Secrets: signing.ring, Keyed: signing.keyed, Sender: sender,
 		Open:        func(ctx context.Context) (*pgxpool.Pool, error) { return openPool(ctx, cfg) },
 		Replication: replication, NotSenders: notSenders(), Now: time.Now,
+		Redirects: func(ctx context.Context) map[int64]string { return redirects(ctx, cfg) },
 	})
 	if err := ctx.Err(); err != nil {
 		return err
@@ -67,6 +68,25 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 		return fmt.Errorf("doctor: failures: %d", failures)
 	}
 	return nil
+}
+
+// redirects are where receivers redirect to, as the hooktail that runs has seen it.
+func redirects(ctx context.Context, cfg config.Config) map[int64]string {
+	addr, err := askedAddr(cfg.HTTPAddr)
+	if err != nil {
+		return nil
+	}
+	report, err := askRunning(ctx, addr)
+	if err != nil {
+		return nil
+	}
+	seen := make(map[int64]string)
+	for _, h := range report.Hooks {
+		if h.Error != nil && h.Error.Redirect != "" && !h.Last.After(h.Error.At) {
+			seen[h.ID] = h.Error.Redirect
+		}
+	}
+	return seen
 }
 
 func tally(findings []doctor.Finding, s doctor.Severity) (n int) {

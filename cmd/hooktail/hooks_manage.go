@@ -77,7 +77,7 @@ func (c *control) showHook(ctx context.Context, args []string) error {
 		{"hook", fmt.Sprint(hook.ID)},
 		{"organization", fmt.Sprint(hook.Organization)},
 		{"project", projectOf(hook)},
-		{"url", hook.URL.String()},
+		{"url", hook.URL.Whole()},
 		{"headers", dash(hook.Headers.String())},
 		{"payload", yesNo(hook.SendPayload)},
 		{"actions", actionsOf(hook)},

@@ -47,7 +47,7 @@ func (c *control) ping(ctx context.Context, args []string) error {
 	}
 	defer sender.Close()
 	e := pingWith(ctx, sender, hook)
-	fmt.Fprintf(c.out, "POST %s\n", hook.URL)
+	fmt.Fprintf(c.out, "POST %s\n", hook.URL.Whole())
 	for _, name := range e.Headers {
 		fmt.Fprintf(c.out, "%s: ***\n", name)
 	}
@@ -57,6 +57,9 @@ func (c *control) ping(ctx context.Context, args []string) error {
 		return fmt.Errorf("hook %d did not answer: %w", hook.ID, e.Err)
 	}
 	fmt.Fprintf(c.out, "%d (%s) after %s\n", e.Status, e.Result, e.Took.Round(time.Millisecond))
+	if e.Redirect != "" {
+		fmt.Fprintf(c.out, "It leads to %s. No redirect is followed: correct the hook's URL.\n", e.Redirect)
+	}
 	if len(e.Answer) > 0 {
 		fmt.Fprintf(c.out, "%q\n", e.Answer)
 	}

@@ -33,6 +33,7 @@ type pipeline struct {
 	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
 	mapper     *mapping.Mapper
 	locator    *mapping.Locator
+	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	renderer   *mapping.Renderer
 	dispatcher *dispatch.Dispatcher
@@ -76,14 +77,17 @@ type wanted struct {
 // isMark reports whether w is no event, but says that hooks have been adopted.
 func (w *wanted) isMark() bool { return w.event == nil }
 
-// sent is how many of the targets are sent to.
-func (w *wanted) sent() (n int) {
+// hold lets the position wait for the deliveries, and not for what is remembered alone.
+func (w *wanted) hold() {
+	deliveries := int32(0)
 	for _, t := range w.targets {
 		if !t.Kept {
-			n++
+			deliveries++
 		}
 	}
-	return n
+	if w.left.Store(deliveries); deliveries > 0 {
+		w.tx.Hold(1)
+	}
 }
 
 // rows frees a part when the last of its events has been rendered.
@@ -110,7 +114,7 @@ func (w *wanted) delivered() {
 func (p *pipeline) take(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
-		parts, err := p.stream.Next(ctx)
+		parts, err := p.next(ctx)
 		if errors.Is(err, cdc.ErrStopped) {
 			return nil
 		}
@@ -128,11 +132,12 @@ func (p *pipeline) take(ctx context.Context) error {
 
 // part makes the events of one part and registers who waits for them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
-	if err := p.applyHooks(ctx, part); err != nil {
+	events, err := p.events(ctx, part)
+	if err != nil {
 		return err
 	}
-	events, err := p.mapper.Events(part, nil)
-	if err != nil {
+	p.reclaim(part.Commit) // with the hooks that there were before the project was deleted
+	if err := p.applyHooks(ctx, part); err != nil {
 		return err
 	}
 	if err := p.locate(ctx, events); err != nil {
@@ -141,16 +146,16 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	claim := &rows{part: part}
 	claim.left.Store(1) // until all events of the part are registered
 	for _, event := range events {
+		if p.hold(part, event) {
+			continue
+		}
 		targets := p.hooks.Match(event, nil)
 		if len(targets) == 0 {
 			continue
 		}
 		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
 		claim.left.Add(1)
-		if n := w.sent(); n > 0 { // the position does not wait for what is remembered
-			w.left.Store(int32(n))
-			part.Tx.Hold(1)
-		}
+		w.hold()
 		p.settler.Add(event.Due(p.settle), w)
 	}
 	claim.done()

@@ -101,7 +101,7 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	served := make(chan error, 1)
 	go func() {
-		err := ops.serve(s.registry, s.role.ready, s.page(ops.isLocal()))
+		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, s.page())
 		if err != nil {
 			cancel()
 		}
@@ -113,8 +113,8 @@ func (s *sidecar) run(ctx context.Context) error {
 }
 
 // page is what the ops server shows beside probes and metrics.
-func (s *sidecar) page(local bool) http.Handler {
-	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Local: local, Log: s.log})
+func (s *sidecar) page() http.Handler {
+	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
 // lead waits for the lock and serves a term, again and again: a term ends with

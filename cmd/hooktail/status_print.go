@@ -103,6 +103,8 @@ func aboutHook(h *status.Hook, now time.Time) string {
 
 func aboutError(e *status.Failure) string {
 	switch {
+	case e.Redirect != "":
+		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, printable(e.Redirect))
 	case e.Status != 0:
 		return strings.TrimRight(fmt.Sprintf("%d %s", e.Status, printable(e.Answer)), " ")
 	case e.Error != "":

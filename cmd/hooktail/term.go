@@ -77,6 +77,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		overlap:    overlap,
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
+		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](),
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
