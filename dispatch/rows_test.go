@@ -114,7 +114,7 @@ func TestCatchingUp(t *testing.T) {
 		if got := targets(h.Match(e, nil)); got != want {
 			t.Errorf("matches %q, want %q", got, want)
 		}
-		if hook, _ := h.Hook(1); hook.URL.String() != "http://x/now" || !hook.Active || hook.Refused != ReasonNone {
+		if hook, _ := h.Hook(1); hook.URL.parsed.String() != "http://x/now" || !hook.Active || hook.Refused != ReasonNone {
 			t.Errorf("requests go to %+v", hook)
 		}
 	}
@@ -134,12 +134,12 @@ func TestCatchingUp(t *testing.T) {
 		t.Errorf("the lanes were told of the past, %d times", told)
 	}
 	apply(t, h, RowChange{Table: Webhook, XID: 200, Row: hookRow(2, "http://x/new")}) // after the load
-	if hook, _ := h.Hook(2); hook.URL.String() != "http://x/new" || told != 1 {
+	if hook, _ := h.Hook(2); hook.URL.parsed.String() != "http://x/new" || told != 1 {
 		t.Errorf("what is newer than the load is not seen: %s, told %d times", hook.URL, told)
 	}
 	h.Advance(999)
 	past("url", "http://x/later") // as if the load had seen less
-	if hook, _ := h.Hook(1); hook.URL.String() != "http://x/now" {
+	if hook, _ := h.Hook(1); hook.URL.parsed.String() != "http://x/now" {
 		t.Errorf("where the stream has not passed the load, the hook is as in the stream: %s", hook.URL)
 	}
 	if !h.Advance(1000) {
@@ -226,7 +226,7 @@ func TestComplete(t *testing.T) {
 	if err := complete(narrow); err != nil {
 		t.Fatal(err)
 	}
-	if hook, ok := h.Hook(6); !ok || !hook.Active || hook.URL.String() != "http://x/six" {
+	if hook, ok := h.Hook(6); !ok || !hook.Active || hook.URL.parsed.String() != "http://x/six" {
 		t.Errorf("hook 6 is %+v", hook)
 	}
 
