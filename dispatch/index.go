@@ -62,7 +62,7 @@ func (x *index) replace(before, after *Hook, kept bool) {
 type places [2]interest
 
 func placeOf(hook *Hook, action mapping.Action, kept bool) (places, mapping.Action) {
-	if hook == nil || hook.unbound || !hook.served && !(kept && hook.isKept()) {
+	if wanted := hook != nil && !hook.unbound && (hook.served || kept && hook.isKept()); !wanted {
 		return places{}, ""
 	}
 	spelt, ok := hook.wants(action)
