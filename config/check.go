@@ -155,7 +155,7 @@ func checkName(name string) error {
 // and hides the password in it only where it can find it.
 func checkDatabaseURL(url Secret) error {
 	_, err := pgconn.ParseConfig(url.Reveal())
-	if err == nil {
+	if err == nil && !splitsPassword(url.Reveal()) {
 		return nil
 	}
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
@@ -165,7 +165,20 @@ func checkDatabaseURL(url Secret) error {
 	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
 		return problem("is a URL of another scheme")
 	}
+	if found {
+		return problem("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
+	}
 	return problem("cannot be parsed")
+}
+
+// splitsPassword reports whether a URL has an @ behind its host. It stands in a password
+// like p@ss/word, of which one part would be taken for the host, the other for the
+// database, and both be shown in errors.
+func splitsPassword(url string) bool {
+	_, rest, isURL := strings.Cut(url, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, path, _ := strings.Cut(rest, "/")
+	return isURL && strings.Contains(path, "@")
 }
 
 func checkAddr(addr string) error {

@@ -77,7 +77,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, parking.Parked)); n != many || len(store.list(2, parking.Parked)) != 0 {
 			t.Errorf("%d are parked", n)
 		}
-		if l := b.lanes[1]; l.schedule.size > b.windows.most() || b.Bytes() != 0 {
+		if l := b.lanes[1].window; l.schedule.size > b.windows.most() || b.Bytes() != 0 {
 			t.Errorf("%d in the window, %d bytes", l.schedule.size, b.Bytes())
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != many {
@@ -90,7 +90,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, parking.Parked)); n != 0 {
 			t.Errorf("%d are still parked", n)
 		}
-		if l := b.lanes[1]; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
+		if l := b.lanes[1].window; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
 			t.Errorf("the lane is not empty: tail %t, %d", l.tail, l.schedule.size)
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != 0 {
@@ -240,7 +240,7 @@ func TestSuspension(t *testing.T) {
 		b.enqueue(t, 1, 300, 1)
 		b.drain(t)
 		synctest.Wait()
-		if store.size() != 0 || b.lanes[1].suspended {
+		if store.size() != 0 || b.lanes[1].backlog.suspended {
 			t.Errorf("%d rows after it was resumed", store.size())
 		}
 	})

@@ -191,7 +191,7 @@ func BenchmarkRecord(b *testing.B) {
 	for _, bodies := range []bool{false, true} {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
 			hook := oneHook(b, hookRow(1, "http://x/").with("headers", `{"Authorization": "Bearer abcdefgh"}`))
-			l := &lane{hook: 1, recorder: &recorder{bodies: bodies}}
+			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
 			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
 			text := strings.NewReader("")
@@ -199,10 +199,10 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				text.Reset(`{"status":"ok"}`)
-				a := l.recorder.answers.take()
+				a := j.recorder.answers.take()
 				a.finish(closer)
-				l.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
-				l.tally(it.Action, delivered)
+				j.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
+				j.tally(it.Action, delivered)
 			}
 		})
 	}

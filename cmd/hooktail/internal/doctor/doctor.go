@@ -87,6 +87,7 @@ func checks() []check {
 		{"columns", "the columns that the rules need are there", lookAtColumns},
 		{"replica_identity", "deletions say all that they need", lookAtIdentity},
 		{"state_schema", "hooktail's own tables are there", lookAtState},
+		{"copy", "hooktail's own tables belong to this database", lookAtCopy},
 		{"position", "the slot is the one that was read before", lookAtPosition},
 		{"adopt_privilege", "the role may adopt hooks", lookAtAdopt},
 		{"publication", "the publication has all tables and operations", lookAtPublication},

@@ -26,8 +26,17 @@ type Report struct {
 	Hooks    []Hook     `json:"hooks"`
 	Recent   []Attempt  `json:"recent"`
 
+	Unreadable []UnreadableRow `json:"unreadable_rows,omitempty"` // of the hooks' tables; they are left out
+
 	Admin      bool `json:"admin"`      // whether there is a token that lets people act
 	Authorized bool `json:"authorized"` // whether this request had it
+}
+
+// UnreadableRow is a row that belongs to no hook, since it cannot be read.
+type UnreadableRow struct {
+	Table string `json:"table"` // webhook, webhook_action or hook_setting
+	Key   string `json:"key"`
+	Fault string `json:"fault"`
 }
 
 // Overlap is what the program remembers for hooks that may be adopted.

@@ -10,3 +10,6 @@ CREATE TABLE hook_seen (
     wanted  text,            -- JSON; null: the hook was not there
     PRIMARY KEY (slot, hook_id, lsn)
 );
+
+-- Whoever may use the tables of before may use this one.
+DO $$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee FROM pg_class c, aclexplode(c.relacl) g WHERE c.oid = 'parked'::regclass AND g.grantee <> 0 LOOP EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON hook_seen TO %s', r.grantee::regrole); END LOOP; END $$;
