@@ -74,9 +74,9 @@ func TestFaultsEndTheStream(t *testing.T) {
 		}, Unreachable, []string{"no connection to the database within 100ms", "no route"}},
 		{"refused by OnConnect", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
 			o.OnConnect = func(_ context.Context, slot Slot) error {
-				return &Fault{Reason: Option, What: "not this " + slot.Name}
+				return &Fault{Reason: Protocol, What: "not this " + slot.Name}
 			}
-		}, Option, []string{"not this slot_"}},
+		}, Protocol, []string{"not this slot_"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -189,7 +189,7 @@ func TestPublicationYoungerThanSlot(t *testing.T) {
 	defer cancel()
 	parts, err := start(t, optionsOf(t, db, plan)).Next(ctx)
 	if err != nil {
-		checkFault(t, err, PublicationMissing, "did not exist yet at the position of slot")
+		checkFault(t, err, PublicationYounger, "did not exist yet at the position of slot", "pg_drop_replication_slot('"+plan.Slot+"')")
 		return
 	}
 	if got := string(parts[0].Changes[0].New.Text(0)); got != "2" {

@@ -47,19 +47,20 @@ func allowed() map[string]arrows {
 		release      = "cmd/hooktail/internal/release"
 		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
+		postgres     = "internal/postgres"
 		retry        = "internal/retry"
 		testdata     = "testdata"
 		trouble      = "trouble"
 	)
 	return map[string]arrows{
-		config:   {never: []string{"net/http"}},
-		cdc:      {may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		config:   {must: []string{postgres}, never: []string{"net/http"}},
+		cdc:      {must: []string{postgres}, may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch: {must: []string{mapping}, may: []string{parking, retry, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{doctor, parking, retry, status, throwaway, testdata, trouble},
+			may:   []string{doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
@@ -81,6 +82,7 @@ func allowed() map[string]arrows {
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
+		postgres:     {never: []string{"net/http"}},
 		retry:        {},
 		testdata:     {},
 		trouble:      {},

@@ -14,7 +14,6 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
-	"github.com/hooktail/hooktail/trouble"
 )
 
 // pipeline is the path of a change between the stream and the lanes. Two
@@ -32,8 +31,8 @@ type pipeline struct {
 	dispatcher *dispatch.Dispatcher
 	settle     time.Duration
 	handedOver func(commit time.Time) // is told of every part
+	questions  *questions
 	log        *slog.Logger
-	trouble    trouble.Repeat // with the database
 }
 
 // hookTables are the names of the tables that the hooks are read from: the
@@ -141,7 +140,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 
 // locate finds the events' organizations; the database may be away for a while.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
-	return p.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
+	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
@@ -192,6 +191,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 			deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
 		}
 	}
+	defer p.questions.ask("find room for events in the lanes of their hooks")()
 	return p.dispatcher.Enqueue(ctx, deliveries)
 }
 
@@ -211,7 +211,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			xids = append(xids, xid)
 		}
 	}
-	return p.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
+	return p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
 		return p.renderer.Render(ctx, events, xids...)
 	})
 }

@@ -15,6 +15,8 @@ import (
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
+	questions *questions // that events wait for; set before anything is served; nil: none
+
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
@@ -25,6 +27,9 @@ type role struct {
 
 // standbyLimit is how long ago a healthy standby has looked at the lock.
 const standbyLimit = 10 * lockEvery
+
+// dueLimit is how long events may be due without any getting through.
+const dueLimit = 30 * time.Second
 
 // newRole is that of an instance that has not tried to lead yet.
 func newRole(registry prometheus.Registerer) *role {
@@ -39,6 +44,11 @@ func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }
 // cannot says why the lock cannot be asked for.
 func (r *role) cannot(err error) {
 	r.set(func() { r.fault = fmt.Errorf("standby: the database cannot be asked who leads: %w", err) })
+}
+
+// waits says why this instance does not lead for the moment.
+func (r *role) waits(err error) {
+	r.set(func() { r.fault = fmt.Errorf("not leading, trying again: %w", err) })
 }
 
 // takesOver says that this instance has the lock and a term begins.
@@ -99,9 +109,17 @@ func (r *role) ready() error {
 	r.mu.Lock()
 	stream, beat, fault, looked := r.stream, r.beat, r.fault, r.looked
 	r.mu.Unlock()
+	var late error
+	if r.questions != nil {
+		late = r.questions.overdue(dueLimit)
+	}
 	switch {
+	case fault != nil && late != nil:
+		return fmt.Errorf("%w: %w", fault, late)
 	case fault != nil:
 		return fault
+	case stream != nil && late != nil:
+		return late
 	case stream != nil:
 		return beat.ready(stream)
 	}
