@@ -154,18 +154,16 @@ func Explain(err error, config *pgconn.Config) error {
 	if remedy == "" || Final(err) {
 		return err
 	}
-	fault := &Fault{Mend: remedy, Err: err}
 	switch postgres.Code(err) {
 	case postgres.InvalidAuthorization, postgres.InvalidPassword:
-		fault.Reason, fault.What = Authentication, fmt.Sprintf("role %q was refused", config.User)
+		return &Fault{Authentication, fmt.Sprintf("role %q was refused", config.User), remedy, err}
 	case postgres.InvalidCatalogName:
-		fault.Reason, fault.What = DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database)
+		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), remedy, err}
 	case postgres.InsufficientPrivilege:
-		fault.Reason, fault.What = Privilege, fmt.Sprintf("role %q lacks a privilege", config.User)
+		return &Fault{Privilege, fmt.Sprintf("role %q lacks a privilege", config.User), remedy, err}
 	default:
-		fault.Reason, fault.What = TableMissing, "a table or column that hooktail needs is missing"
+		return &Fault{TableMissing, "a table or column that hooktail needs is missing", remedy, err}
 	}
-	return fault
 }
 
 // Final reports whether err is one that trying again does not cure: a Fault or a Gap.
