@@ -78,7 +78,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 		}
 		s.role.cannot(err)
 		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
-			slog.Any("error", err), slog.Duration("every", lockEvery))
+			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", ops))
 		failing = true
 		if retry.Sleep(ctx, lockEvery) != nil {
 			return nil, nil
