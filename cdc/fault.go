@@ -140,6 +140,9 @@ func (s *Stream) classify(err error) error {
 	case objectInUse:
 		return &activeError{slot: o.Slot, err: err}
 	case postgres.UndefinedFile:
+		if !postgres.IsOfWAL(err) {
+			return err // a library that the server does not find, for example pgoutput
+		}
 		from, since := s.position.ConfirmedAt()
 		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
 	}

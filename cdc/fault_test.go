@@ -59,8 +59,11 @@ func TestClassify(t *testing.T) {
 func TestRemovedWALIsGap(t *testing.T) {
 	s := New(Options{Config: &pgconn.Config{}, Slot: "s"})
 	var gap *Gap
-	if err := s.classify(&pgconn.PgError{Code: "58P01"}); !errors.As(err, &gap) || !Final(err) {
+	if err := s.classify(&pgconn.PgError{Code: "58P01", File: "walsender.c"}); !errors.As(err, &gap) || !Final(err) {
 		t.Errorf("got %v, want a gap", err)
+	}
+	if err := s.classify(&pgconn.PgError{Code: "58P01", File: "dfmgr.c"}); Final(err) {
+		t.Errorf("a library that is not found is %v", err)
 	}
 }
 

@@ -67,7 +67,7 @@ func allowed() map[string]arrows {
 		status: {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		bench:  {must: []string{throwaway, testdata}},
 		doctor: {
-			must:  []string{config, cdc, dispatch, parking, mapping},
+			must:  []string{config, cdc, dispatch, parking, mapping, postgres},
 			may:   []string{retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
@@ -78,7 +78,7 @@ func allowed() map[string]arrows {
 		deploy:       {},
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
-		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
+		faults:       {tests: []string{postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},

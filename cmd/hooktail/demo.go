@@ -16,6 +16,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/testdata"
 )
 
@@ -118,7 +119,7 @@ const demoDatabase = "labelstudio"
 
 // database makes Label Studio's tables and points their hooks at the receiver.
 func (d *demo) database(ctx context.Context, server *throwaway.Server) (*pgx.Conn, error) {
-	admin, err := pgx.Connect(ctx, server.DSN("postgres"))
+	admin, err := connectAsApplication(ctx, server.DSN("postgres"))
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -126,7 +127,7 @@ func (d *demo) database(ctx context.Context, server *throwaway.Server) (*pgx.Con
 	if _, err := admin.Exec(ctx, "CREATE DATABASE "+demoDatabase); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	conn, err := pgx.Connect(ctx, server.DSN(demoDatabase))
+	conn, err := connectAsApplication(ctx, server.DSN(demoDatabase))
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
@@ -134,6 +135,17 @@ func (d *demo) database(ctx context.Context, server *throwaway.Server) (*pgx.Con
 		return nil, errors.Join(err, conn.Close(ctx))
 	}
 	return conn, nil
+}
+
+// connectAsApplication opens a session that finds the application's tables by their
+// names alone, whatever the environment says for other programs.
+func connectAsApplication(ctx context.Context, url string) (*pgx.Conn, error) {
+	options, err := postgres.Ordinary(url)
+	if err != nil {
+		return nil, err
+	}
+	options.RuntimeParams["search_path"] = "public"
+	return pgx.ConnectConfig(ctx, options)
 }
 
 func (d *demo) fill(ctx context.Context, conn *pgx.Conn) error {

@@ -57,6 +57,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 		if err == nil {
 			var asked time.Time
 			asked, err = s.takeLock(ctx, conn, func() {
+				s.proven.Store(true)
 				s.role.standsBy()
 				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
 				if !waiting || failing {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -103,7 +102,7 @@ func (q *questions) overdue(limit time.Duration) error {
 		return nil
 	}
 	late := fmt.Errorf("no event has got through for %s: hooktail waits to %s", age.Round(time.Second), name)
-	if oldest.err != nil && !errors.Is(oldest.err, context.DeadlineExceeded) {
+	if oldest.err != nil {
 		late = fmt.Errorf("%w: %w", late, oldest.err)
 	}
 	return late

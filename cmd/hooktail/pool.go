@@ -24,9 +24,19 @@ func badURL(err error) error {
 	return usageError{errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
 }
 
+// databaseURL is the connection string as its file has it now, or as the program began
+// with where that is none at the moment: what rotates credentials may be writing it.
+func databaseURL(cfg config.Config) string {
+	now := cfg.DatabaseURL.Reread().Reveal()
+	if postgres.Check(now) != nil {
+		return cfg.DatabaseURL.Reveal()
+	}
+	return now
+}
+
 // connectionOptions are those of a connection in replication mode.
 func connectionOptions(cfg config.Config) (*pgconn.Config, error) {
-	options, err := postgres.Replication(cfg.DatabaseURL.Reread().Reveal())
+	options, err := postgres.Replication(databaseURL(cfg))
 	if err != nil {
 		return nil, badURL(err)
 	}
@@ -35,7 +45,7 @@ func connectionOptions(cfg config.Config) (*pgconn.Config, error) {
 
 // sessionOptions are those of an ordinary session, with the credentials of now.
 func sessionOptions(cfg config.Config) (*pgx.ConnConfig, error) {
-	options, err := postgres.Ordinary(cfg.DatabaseURL.Reread().Reveal())
+	options, err := postgres.Ordinary(databaseURL(cfg))
 	if err != nil {
 		return nil, badURL(err)
 	}

@@ -15,7 +15,8 @@ import (
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
-	questions *questions // that events wait for; set before anything is served; nil: none
+	questions *questions    // that events wait for; set before anything is served; nil: none
+	dueLimit  time.Duration // how long they may wait; set with questions
 
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
@@ -111,7 +112,7 @@ func (r *role) ready() error {
 	r.mu.Unlock()
 	var late error
 	if r.questions != nil {
-		late = r.questions.overdue(dueLimit)
+		late = r.questions.overdue(r.dueLimit)
 	}
 	switch {
 	case fault != nil && late != nil:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -59,7 +60,7 @@ type sidecar struct {
 	board      *board
 	questions  *questions
 	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
-	streamed   atomic.Bool    // whether any term has
+	proven     atomic.Bool    // whether it has ever streamed, or stood by
 	unled      trouble.Repeat // with asking who leads
 	unserved   trouble.Repeat // with terms that end
 	tuning
@@ -79,7 +80,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 		tuning: a.tuning,
 	}
 	s.questions = newQuestions(log, s.ends)
-	role.questions = s.questions
+	role.questions, role.dueLimit = s.questions, cmp.Or(a.dueLimit, dueLimit)
 	return s
 }
 
@@ -161,9 +162,9 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 }
 
 // ends reports whether an error ends the program. A gap, a fault of the configuration
-// and a stream that is dead do. What only a person can mend does before anything
-// has been streamed: then the program was set up wrongly, and whoever started it is
-// there to see it. Later it is a migration, or credentials that are being rotated, which
+// and a stream that is dead do. What only a person can mend does before the program
+// has streamed or stood by: then it was set up wrongly, and whoever started it is there
+// to see it. Later it is a migration, or credentials that are being rotated, which
 // the program waits out, and so is whatever is not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
 	var usage usageError
@@ -171,7 +172,7 @@ func (s *sidecar) ends(err error) bool {
 	if errors.As(err, &usage) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
 		return true
 	}
-	return !s.streamed.Load() && isPermanent(err)
+	return !s.proven.Load() && isPermanent(err)
 }
 
 // isPermanent reports whether only a person can mend what has caused the error.

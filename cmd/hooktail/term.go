@@ -174,7 +174,7 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	case <-ctx.Done():
 		return nil
 	}
-	s.streamed.Store(true)
+	s.proven.Store(true)
 	s.unserved.Worked(ctx, s.log, "hooktail leads again")
 	err := s.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return parked.restore(ctx, p.dispatcher) })
 	if err != nil {

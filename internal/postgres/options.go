@@ -13,9 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// connectPatience bounds the making of one connection, and is the time-out where
-// the connection string has no connect_timeout, or a longer one: a server that
-// accepts and says nothing must be noticed.
+// connectPatience bounds the making of one connection where the connection string has
+// no connect_timeout: a server that accepts and says nothing must be noticed.
 const connectPatience = 10 * time.Second
 
 // ParameterError is a connection string with parameters that the program does not

@@ -89,8 +89,20 @@ func later() map[string]string {
 	}
 }
 
-// setLater is the function that sets them.
+// Sets reports whether every session of the program, or each that replicates, sets the
+// parameter for itself.
+func Sets(name string) bool {
+	name = strings.ToLower(name)
+	_, ordinary := settings()[name]
+	_, late := later()[name]
+	return ordinary || late || name == "wal_sender_timeout"
+}
+
+// setLater is the function that sets them. It is bounded for itself: a pool goes on
+// making a connection that nobody waits for any more.
 func setLater(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
 	values := later()
 	var rows []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
@@ -112,7 +124,7 @@ func Fix(options *pgconn.Config, more map[string]string) {
 	options.RuntimeParams = settings()
 	maps.Copy(options.RuntimeParams, more)
 	options.AfterConnect = setLater
-	if options.ConnectTimeout == 0 || options.ConnectTimeout > connectPatience {
+	if options.ConnectTimeout == 0 {
 		options.ConnectTimeout = connectPatience
 	}
 }

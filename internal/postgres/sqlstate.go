@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -35,6 +36,14 @@ func Code(err error) string {
 		return fault.Code
 	}
 	return ""
+}
+
+// IsOfWAL reports whether an UndefinedFile is a segment of WAL that the server has
+// removed: it has the same SQLSTATE for every file. Which one is missing is known by the
+// source of the server that says so, whatever its language.
+func IsOfWAL(err error) bool {
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"walsender.c", "xlog.c", "xlogreader.c", "xlogutils.c"}, fault.File)
 }
 
 // Remedy is what a person does about an error that waiting does not mend; "" for

@@ -32,7 +32,7 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 	if all {
 		found = append(found, one(Note, fmt.Sprintf("publication %q has all tables of the database", x.Config.Publication),
 			"The changes of every other table are decoded and sent too, for nothing.",
-			fmt.Sprintf("hooktail teardown && hooktail setup # or: DROP PUBLICATION %s; and setup, while hooktail is stopped", x.publication()))...)
+			fmt.Sprintf("nothing has to be done; where it costs too much, stop hooktail when it has caught up: DROP PUBLICATION %s; then hooktail repair, and start it again", x.publication()))...)
 	}
 	return found, nil
 }
@@ -147,5 +147,5 @@ func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	return one(Note, "perhaps made or altered after the slot: "+some(younger),
 		"A slot does not bring what was changed in a table before it was published, and a hooktail that meets changes from before the publication was made stops.",
-		"if `hooktail run` says that the publication did not exist yet: hooktail teardown && hooktail setup"), nil
+		fmt.Sprintf("if `hooktail run` says that the publication did not exist yet: SELECT pg_drop_replication_slot(%s); then hooktail setup, or hooktail repair --resend if it has run before", literal(x.Config.Slot))), nil
 }

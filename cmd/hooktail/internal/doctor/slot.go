@@ -35,7 +35,7 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	} else {
 		state += "; read by server process " + slot.ActivePID
 	}
-	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above; if it is to be gone for good: hooktail teardown"
+	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above"
 	switch {
 	case slot.WALStatus == "unreserved":
 		return one(Warning, state+"; the next checkpoint may remove it", "The slot is over max_slot_wal_keep_size. Once WAL is removed it is lost, and changes with it.", mend), nil
