@@ -173,13 +173,13 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 
 // ends reports whether err is the end of the stream.
 func (s *Stream) ends(err error) bool {
-	var gap *Gap
-	if errors.As(err, &gap) {
-		return true
+	var fault *Fault
+	if !errors.As(err, &fault) {
+		return Final(err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Final(err) && (s.stats.Connections == 0 || s.o.Temporary)
+	return s.stats.Connections == 0 || s.o.Temporary
 }
 
 const (

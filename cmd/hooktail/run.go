@@ -180,10 +180,10 @@ func isPermanent(err error) bool {
 	var schema *parking.SchemaError
 	var column *mapping.MissingColumnError
 	var fault *cdc.Fault
-	if errors.As(err, &fault) && fault.Passes() {
-		return false
+	if errors.As(err, &fault) {
+		return !fault.Passes()
 	}
-	return cdc.Final(err) || postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column)
 }
 
 // hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
