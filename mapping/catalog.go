@@ -3,6 +3,9 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -15,13 +18,18 @@ const predictions = "prediction"
 // catalog is what the database says of the columns of the tables that payloads
 // are read from: whether they are there, and whether they refer to another row.
 type catalog struct {
-	columns map[string]map[string]column // by table and name
+	columns  map[string]map[string]column // by table and name
+	optional []optional                   // columns that queries use if they are there
 }
 
 type column struct {
 	foreign bool   // it refers to a row of another table
-	base    uint32 // OID of its type; of a domain, the type that it restricts
+	kind    uint32 // OID of its type
+	base    uint32 // the same; of a domain, the type that it restricts in the end
 }
+
+// optional is a column that not every version of Label Studio has.
+type optional struct{ table, column string }
 
 // commentAuthors is the field of a task that is no column of it.
 const commentAuthors = "comment_authors"
@@ -30,14 +38,19 @@ const commentAuthors = "comment_authors"
 func (t Tables) authors() string { return t.Task + "_comment_authors" }
 
 const catalogSQL = `
+WITH RECURSIVE bases (domain, base) AS (
+  SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'
+  UNION ALL
+  SELECT b.domain, y.typbasetype FROM bases b JOIN pg_type y ON y.oid = b.base WHERE y.typtype = 'd')
 SELECT t.relname::text, a.attname::text, EXISTS (
          SELECT FROM pg_constraint c
          WHERE c.conrelid = t.oid AND c.contype = 'f' AND a.attnum = ANY (c.conkey)),
-       coalesce(nullif(y.typbasetype, 0), a.atttypid)
+       a.atttypid, coalesce(d.base, a.atttypid)
 FROM pg_class t
 JOIN pg_namespace n ON n.oid = t.relnamespace
 JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-JOIN pg_type y ON y.oid = a.atttypid
+LEFT JOIN (
+  SELECT b.domain, b.base FROM bases b JOIN pg_type y ON y.oid = b.base WHERE y.typtype <> 'd') d ON d.domain = a.atttypid
 WHERE n.nspname = $1 AND t.relname = ANY ($2::text[])`
 
 func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error) {
@@ -46,10 +59,12 @@ func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error
 	if err != nil {
 		return nil, fmt.Errorf("read columns of schema %s: %w", names.Schema, err)
 	}
-	c := &catalog{columns: map[string]map[string]column{}}
+	c := &catalog{columns: map[string]map[string]column{}, optional: []optional{
+		{names.authors(), "user_id"}, {predictions, "task_id"}, {predictions, "project_id"}, {names.Annotation, "project_id"},
+	}}
 	var table, name string
 	var found column
-	_, err = pgx.ForEachRow(rows, []any{&table, &name, &found.foreign, &found.base}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&table, &name, &found.foreign, &found.kind, &found.base}, func() error {
 		if c.columns[table] == nil {
 			c.columns[table] = map[string]column{}
 		}
@@ -68,16 +83,47 @@ func (c *catalog) has(table, column string) bool {
 	return ok
 }
 
-// covers reports whether the catalog is as new as the relation. The authors of
-// comments are computed, not a column.
+// covers reports whether the catalog has the columns of the relation, of the same
+// types: that of a domain may be the type that it restricts, as queries name it. The
+// authors of comments are computed.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 	for _, column := range rel.Columns {
-		if !c.has(table, column.Name) && column.Name != commentAuthors {
+		known, ok := c.columns[table][column.Name]
+		if !ok && column.Name != commentAuthors || ok && column.Type != known.kind && column.Type != known.base {
 			return false
 		}
 	}
 	return true
 }
+
+// complete reports whether all optional columns are there: then a query that fails tells
+// of every change that matters.
+func (c *catalog) complete() bool { return c.present() == len(c.optional) }
+
+// present is how many of the optional columns are there.
+func (c *catalog) present() (n int) {
+	for _, o := range c.optional {
+		if c.has(o.table, o.column) {
+			n++
+		}
+	}
+	return n
+}
+
+// presentSQL counts the optional columns in the database.
+func (c *catalog) presentSQL(schema string) string {
+	var pairs []string
+	for _, o := range c.optional {
+		pairs = append(pairs, "("+literal(o.table)+", "+literal(o.column)+")")
+	}
+	return `SELECT count(*) FROM pg_catalog.pg_class t
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = ` + literal(schema) + ` AND (t.relname, a.attname) IN (` + strings.Join(pairs, ", ") + ")"
+}
+
+// literal is the text as a string constant, for sessions with conforming strings.
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
 // references are the columns of the table with a foreign key.
 func (c *catalog) references(table string) []string {
@@ -91,11 +137,30 @@ func (c *catalog) references(table string) []string {
 }
 
 // unwrap gives columns of a domain the encoding of the type that it restricts.
-// Queries name that type in the first place; the stream names the domain.
+// Queries name that type in the first place; the stream names the domain. A column that
+// had another type then keeps its own.
 func (c *catalog) unwrap(table string, f *format) {
 	for i := range f.fields {
-		if field := &f.fields[i]; field.as == asString {
-			field.as = encodingOf(c.columns[table][field.column].base)
+		field, now := &f.fields[i], c.columns[table][f.fields[i].column]
+		if field.as == asString && f.relation.Columns[i].Type == now.kind {
+			field.as = encodingOf(now.base)
 		}
 	}
+}
+
+// CheckTables returns a *MissingColumnError if a table lacks a column that the rules
+// need at present.
+func (l *Locator) CheckTables(ctx context.Context) error {
+	c, err := readCatalog(ctx, l.db, l.opts.Tables)
+	if err != nil {
+		return err
+	}
+	for of := project; of < tables; of++ {
+		name := l.opts.Tables.name(of)
+		columns := slices.Collect(maps.Keys(c.columns[name]))
+		if err := CheckColumns(l.opts.Tables.Schema, name, columns, l.opts.Tables); err != nil {
+			return err
+		}
+	}
+	return nil
 }

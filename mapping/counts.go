@@ -47,6 +47,12 @@ const (
 	countDebt  = time.Second // from which on the last numbers are used again
 )
 
+// countNames are the fields of a project that are no columns of it.
+var countNames = []string{
+	"task_number", "finished_task_number", "total_predictions_number", "total_annotations_number",
+	"num_tasks_with_annotations", "useful_annotation_number", "ground_truth_number", "skipped_annotations_number",
+}
+
 // zeroCounts are those of a project that is as it was created.
 const zeroCounts = `"task_number": 0, "finished_task_number": 0, "total_predictions_number": 0, ` +
 	`"total_annotations_number": 0, "num_tasks_with_annotations": 0, "useful_annotation_number": 0, ` +

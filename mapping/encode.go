@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"bytes"
 	"time"
 	"unicode/utf8"
 
@@ -15,8 +16,9 @@ const (
 	asNumber
 	asBool
 	asJSON
-	asTime   // timestamptz
-	asSecret // null, whatever the value is
+	asTime    // timestamptz
+	asSecret  // null, whatever the value is
+	asNothing // no field at all
 )
 
 // encodingOf is the encoding of a type. Types that are not named here are sent
@@ -38,8 +40,9 @@ func encodingOf(oid uint32) encoding {
 }
 
 // appendValue appends a value in its text form as JSON. Numbers keep their
-// digits and JSON its bytes: the server has checked both. What is no JSON number
-// (NaN, Infinity) is null, and text that is not of its type a string.
+// digits and JSON its bytes: the server has checked both, but for the encoding of the
+// characters in a database without one. What is no JSON number (NaN, Infinity) is null,
+// and text that is not of its type a string.
 func appendValue(dst []byte, as encoding, text []byte) []byte {
 	switch as {
 	case asNumber:
@@ -57,7 +60,10 @@ func appendValue(dst []byte, as encoding, text []byte) []byte {
 			return append(dst, "false"...)
 		}
 	case asJSON:
-		return append(dst, text...)
+		if utf8.Valid(text) {
+			return append(dst, text...)
+		}
+		return append(dst, bytes.ToValidUTF8(text, []byte("\ufffd"))...)
 	case asTime:
 		if out, ok := appendTime(dst, text); ok {
 			return out
@@ -165,7 +171,8 @@ func appendTime(dst, text []byte) ([]byte, bool) {
 func inZone(local, zone []byte) (time.Time, bool) {
 	for _, layout := range []string{"-07", "-07:00", "-07:00:00"} {
 		if t, err := time.Parse(isoSeconds+layout, string(local)+string(zone)); err == nil {
-			return t.UTC(), true
+			t = t.UTC()
+			return t, t.Year() >= 1 && t.Year() <= 9999
 		}
 	}
 	return time.Time{}, false

@@ -37,6 +37,7 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 // before it saw.
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
+	b.present = r.catalog.present()
 	var queries []query
 	if snapshot {
 		queries = append(queries, r.visible.query())
@@ -52,6 +53,11 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	queries = r.rows(queries, annotation, "*", r.gotAnnotation)
 	if len(queries) == 0 {
 		return nil
+	}
+	if !r.catalog.complete() {
+		queries = append(queries, query{sql: r.catalog.presentSQL(r.opts.Tables.Schema), reader: &r.optional, row: func(_ *cdc.Relation, row cdc.Tuple) {
+			b.present = int(ref(row, 0))
+		}})
 	}
 	if err := ask(ctx, r.db, queries); err != nil {
 		return fmt.Errorf("read rows for payloads: %w", err)
@@ -84,6 +90,9 @@ func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple) {
 
 // taskColumns are those of a task, with the authors of its comments.
 func (r *Renderer) taskColumns() string {
+	if r.catalog.has(r.opts.Tables.Task, commentAuthors) {
+		return "r.*"
+	}
 	authors := `'[]'::jsonb`
 	if r.catalog.has(r.opts.Tables.authors(), "user_id") {
 		authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
@@ -130,6 +139,9 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 		}
 		delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
 		again = true
+	}
+	if !r.batch.again && r.batch.present != r.catalog.present() { // a table was made, or a column added, that was done without
+		r.batch.again, again = true, true
 	}
 	if again {
 		return true, r.readCatalog(ctx)

@@ -131,9 +131,10 @@ func (m *Mapper) add(c *cdc.Change) error {
 	if !ok {
 		if c.Op == cdc.Delete && row.Kind(s.id) != cdc.Text {
 			m.tx.strays[s.table]++ // the replica identity is without the id
-			return nil
+		} else {
+			m.stray.unnumbered(s.table)
 		}
-		return fmt.Errorf("column id of table %s.%s: %q is not an integer", c.Relation.Schema, c.Relation.Name, row.Text(s.id))
+		return nil
 	}
 	f, first := m.folds.of(s, id)
 	before := m.learn(f, c)

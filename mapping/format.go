@@ -41,10 +41,18 @@ var secrets = []string{"token", "task_data_password"}
 // application's models call them.
 func newFormat(rel *cdc.Relation, of table, references []string, sendSecrets bool) *format {
 	f := &format{relation: rel, fields: make([]field, len(rel.Columns)), id: rel.Index("id")}
+	taken := make(map[string]bool, len(rel.Columns)) // a field's name is there once
+	for _, c := range rel.Columns {
+		taken[c.Name] = true
+	}
 	for i, c := range rel.Columns {
 		name, as := c.Name, encodingOf(c.Type)
-		if short, ok := cutID(name); ok && (slices.Contains(references, name) || slices.Contains(foreignKeys[of], name)) {
-			name = short
+		short, ok := cutID(name)
+		if ok && !taken[short] && (slices.Contains(references, name) || slices.Contains(foreignKeys[of], name)) {
+			name, taken[short] = short, true
+		}
+		if of == project && slices.Contains(countNames, c.Name) {
+			as = asNothing // it is counted
 		}
 		if of == project && !sendSecrets && slices.Contains(secrets, c.Name) {
 			as = asSecret
@@ -76,7 +84,10 @@ type read struct {
 func (f *format) appendFields(dst []byte, i image, later read, replace override) (_ []byte, omitted int) {
 	start := len(dst)
 	for at := range f.fields {
-		field := &f.fields[at]
+		field, as := &f.fields[at], f.fields[at].as
+		if as == asNothing {
+			continue
+		}
 		text, kind := i.value(at)
 		if kind == cdc.Unchanged {
 			if later.relation == nil {
@@ -89,6 +100,7 @@ func (f *format) appendFields(dst []byte, i image, later read, replace override)
 				continue
 			}
 			kind, text = later.row.Kind(column), later.row.Text(column)
+			as = encodingOf(later.relation.Columns[column].Type) // which it may have got since
 		}
 		if len(dst) > start {
 			dst = append(dst, ", "...)
@@ -100,7 +112,7 @@ func (f *format) appendFields(dst []byte, i image, later read, replace override)
 		case replace.column != "" && replace.column == field.column:
 			dst = append(dst, replace.json(text)...)
 		default:
-			dst = appendValue(dst, field.as, text)
+			dst = appendValue(dst, as, text)
 		}
 	}
 	return dst, omitted

@@ -112,10 +112,13 @@ func rowPast(c *cdc.Change) past {
 
 // counts reports whether an update makes an event: updated_at moved, which it
 // is taken to have if nothing is known of the row before, or, for the guide's
-// profile, a column that matters changed.
+// profile, a telling column changed.
 func (m *Mapper) counts(s *shape, c *cdc.Change, updatedAt uint64, known bool) bool {
+	if s.updatedAt < 0 { // it is missing, and may have moved
+		return true
+	}
 	if s.full() && !c.Old.IsZero() {
-		return differs(c.Old, c.New, s.updatedAt) || m.opts.Profile == Guide && s.louder(c.Old, c.New)
+		return differs(c.Old, c.New, s.updatedAt) || m.opts.Profile == Guide && s.tells(c.Old, c.New)
 	}
 	return !known || m.memory.fingerprint(c.New.Text(s.updatedAt)) != updatedAt
 }

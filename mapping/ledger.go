@@ -7,9 +7,13 @@ import "github.com/hooktail/hooktail/cdc"
 type ledger struct {
 	size   int
 	groups []*group
-	open   map[int64]*group
+	open   map[owner]*group
 	index  map[int64]place // nil if no entry is ever changed again
 }
+
+// owner is what the rows of a group have in common: the project, or where that is
+// not known, the task.
+type owner struct{ project, task int64 }
 
 // group is the rows that one event tells of.
 type group struct {
@@ -23,6 +27,7 @@ type member struct {
 	id, task  int64
 	ordinal   uint32
 	predicted bool // an annotation made from a prediction
+	removed   bool // deleted again by the same transaction
 }
 
 // image is a row as far as it is known.
@@ -36,11 +41,11 @@ type place struct {
 // add enters the row; it reports whether it could: a row of which neither the
 // project nor the task is known belongs to nobody.
 func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
-	key := f.project
-	if key == 0 {
-		key = -f.task
+	key := owner{project: f.project}
+	if f.project == 0 {
+		key.task = f.task
 	}
-	if key == 0 {
+	if key == (owner{}) {
 		return false
 	}
 	g := l.open[key]
@@ -50,7 +55,7 @@ func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
 			g.task = f.task
 		}
 		if l.open == nil {
-			l.open = make(map[int64]*group)
+			l.open = make(map[owner]*group)
 		}
 		l.open[key] = g
 		l.groups = append(l.groups, g)
@@ -62,7 +67,7 @@ func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
 	if known && len(g.rows) == len(g.members) && g.relation == f.shape.relation {
 		g.rows = append(g.rows, kept)
 	}
-	g.members = append(g.members, member{f.id, f.task, uint32(ordinal), predicted})
+	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(ordinal), predicted: predicted})
 	return true
 }
 
@@ -87,7 +92,7 @@ func (l *ledger) replace(f *fold, kept image) {
 // remove strikes an entered row out.
 func (l *ledger) remove(id int64) {
 	at := l.index[id]
-	at.group.members[at.member].id = 0
+	at.group.members[at.member].removed = true
 	delete(l.index, id)
 }
 
@@ -96,7 +101,9 @@ func (l *ledger) ids() map[int64]struct{} {
 	all := make(map[int64]struct{})
 	for _, g := range l.groups {
 		for _, member := range g.members {
-			all[member.id] = struct{}{}
+			if !member.removed {
+				all[member.id] = struct{}{}
+			}
 		}
 	}
 	return all
@@ -106,7 +113,7 @@ func (l *ledger) ids() map[int64]struct{} {
 func (g *group) strike(hidden func(member) bool) {
 	members, rows := g.members[:0], g.rows[:0]
 	for i, member := range g.members {
-		if member.id == 0 || hidden(member) {
+		if member.removed || hidden(member) {
 			continue
 		}
 		members = append(members, member)

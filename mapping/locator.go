@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // Querier reads Label Studio's tables. *pgxpool.Pool is one.
@@ -20,10 +22,20 @@ type Locator struct {
 	db     Querier
 	opts   Options
 	primed bool
-	known  recent[int64]     // project → organization
-	absent recent[time.Time] // project that is not in the table → when that was seen
+	known  recent[int64]   // project → organization
+	absent recent[absence] // projects that are not in the table
 	stray  strays
 }
+
+// absence says that a project was not in the table.
+type absence struct {
+	seen  time.Time
+	until cdc.LSN // the end of the WAL by then: its deletion is before it
+}
+
+// organizationMemo is how many projects are known at least, if there are so many: 20
+// bytes each.
+const organizationMemo = 1 << 16
 
 // absentFor is how long a project that was not found is not asked for again.
 const absentFor = 10 * time.Second
@@ -34,15 +46,16 @@ func NewLocator(db Querier, o Options) *Locator {
 	return &Locator{
 		db:     db,
 		opts:   o,
-		known:  newRecent[int64](remembered / 8),
-		absent: newRecent[time.Time](remembered / 8),
+		known:  newRecent[int64](organizationMemo),
+		absent: newRecent[absence](remembered / 8),
 		stray:  strays{opts: o},
 	}
 }
 
-// Locate sets Organization, and Project where it is 0, with at most two
-// queries for all events. What cannot be found stays 0 and is counted: the project
-// was deleted meanwhile. After an error the events may be located again.
+// Locate sets Organization, and Project where it is 0, with at most three
+// queries for all events. What cannot be found stays 0, as the project was deleted
+// meanwhile; the caller waits for its deletion in the stream (IsAhead), or gives the
+// event up (Miss). After an error the events may be located again.
 //
 // The first call also reads where the latest projects belong, so that their
 // deletion can be told though the deleted row says no more than its id.
@@ -69,7 +82,7 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 		if e.Organization, _ = l.known.get(e.Project); e.Organization != 0 {
 			continue
 		}
-		if seen, ok := l.absent.get(e.Project); !ok || now.Sub(seen) > absentFor {
+		if gone, ok := l.absent.get(e.Project); !ok || now.Sub(gone.seen) > absentFor {
 			unknown.add(e.Project)
 		}
 	}
@@ -81,11 +94,26 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 		if e.Organization == 0 {
 			e.Organization = found[e.Project]
 		}
-		if e.Organization == 0 && e.Project != 0 {
-			l.stray.count(e.Action.table(), e.Action == ProjectDeleted)
-		}
 	}
 	return nil
+}
+
+// IsAhead reports whether the organization of the event, which Locate has not found,
+// may still be told by the stream: by the deletion of the project, before until.
+func (l *Locator) IsAhead(e *Event) (until cdc.LSN, ahead bool) {
+	if e.Organization != 0 || e.Project == 0 || e.Action == ProjectDeleted {
+		return 0, false
+	}
+	gone, ok := l.absent.get(e.Project)
+	return gone.until, ok && e.ID.Commit < gone.until
+}
+
+// Miss counts an event that nobody gets, since the organization of its project cannot
+// be known.
+func (l *Locator) Miss(e *Event) {
+	if e.Organization == 0 && e.Project != 0 {
+		l.stray.count(e.Action.table(), e.Action == ProjectDeleted)
+	}
 }
 
 // organizations looks the organizations of projects up and remembers what there is.
@@ -97,14 +125,32 @@ func (l *Locator) organizations(ctx context.Context, projects []int64, now time.
 	if err != nil {
 		return nil, fmt.Errorf("look up organizations of projects: %w", err)
 	}
+	until := cdc.LSN(0)
+	if len(found) < len(projects) {
+		if until, err = l.walEnd(ctx); err != nil {
+			return nil, err
+		}
+	}
 	for _, id := range projects {
 		if found[id] != 0 {
 			l.known.put(id, found[id])
 		} else {
-			l.absent.put(id, now)
+			l.absent.put(id, absence{now, until})
 		}
 	}
 	return found, nil
+}
+
+// walEnd is the end of the WAL. What a query before it did not find was deleted before it.
+func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
+	rows, err := l.db.Query(ctx, "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint", pgx.QueryExecModeExec)
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{(*uint64)(&end)}, func() error { return nil })
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read end of WAL: %w", err)
+	}
+	return end, nil
 }
 
 func (l *Locator) prime(ctx context.Context) error {
@@ -175,29 +221,4 @@ func (l *Locator) each(ctx context.Context, sql string, args []any, pair func(id
 		return nil
 	})
 	return err
-}
-
-// idSet collects ids, each once, in the order in which they came.
-type idSet struct {
-	ids  []int64
-	seen map[int64]struct{}
-}
-
-func (s *idSet) add(id int64) {
-	if _, ok := s.seen[id]; ok || id == 0 {
-		return
-	}
-	if s.seen == nil {
-		s.seen = make(map[int64]struct{})
-	}
-	s.seen[id] = struct{}{}
-	s.ids = append(s.ids, id)
-}
-
-func (s *idSet) empty() bool { return len(s.ids) == 0 }
-
-// reset empties the set for another use.
-func (s *idSet) reset() {
-	s.ids = s.ids[:0]
-	clear(s.seen)
 }

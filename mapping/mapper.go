@@ -24,6 +24,8 @@ type Mapper struct {
 	tx     transaction
 	commit cdc.LSN // of the last part
 	stray  strays
+
+	tolerant bool // a missing column is no error
 }
 
 // NewMapper starts a stream of which nothing is known.
@@ -44,10 +46,15 @@ func NewMapper(o Options) *Mapper {
 // those that had to wait for the commit. They hold on to the rows of the part
 // that they are about until they are rendered.
 //
-// An error says that the tables are not those of Label Studio as far as the
-// rules need them (MissingColumnError, an id that is no integer). It is the same
-// each time the part is read.
+// A *MissingColumnError says that a table lacked a column that the rules need when
+// the transaction committed. Nothing has been made of the part then, and it may be
+// given again, after Tolerate.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
+	for i := range part.Changes {
+		if _, err := m.shapeOf(part.Changes[i].Relation); err != nil {
+			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
+		}
+	}
 	if part.First {
 		m.tx.reset(m.opts)
 		if part.Commit <= m.commit { // read again: what is remembered lies ahead
@@ -80,6 +87,11 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	return dst, nil
 }
 
+// Tolerate makes the mapper map rows without the columns that the rules need, by
+// those that they have: what a migration has taken away for a moment is back in the
+// table, but never comes into the changes that were committed meanwhile.
+func (m *Mapper) Tolerate() { m.tolerant = true }
+
 func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
 	if m.latest != nil && m.latest.relation == rel {
 		return m.latest, nil
@@ -87,7 +99,7 @@ func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
 	s, ok := m.shapes[rel]
 	if !ok {
 		var err error
-		if s, err = newShape(rel, m.opts.Tables); err != nil {
+		if s, err = newShape(rel, m.opts.Tables); err != nil && !m.tolerant {
 			return nil, err
 		}
 		if len(m.shapes) >= relations { // those of before many a reconnect

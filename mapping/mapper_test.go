@@ -296,20 +296,42 @@ func TestMissingColumnIsNamed(t *testing.T) {
 				rel.Columns = append([]cdc.Column{}, rel.Columns...)
 				rel.Columns[rel.Index(column)].Name = "renamed"
 				s[name] = &rel
-				_, err := NewMapper(Options{}).Events(parts(1, []cdc.Change{s.insert(name, 1)})[0], nil)
+				m := NewMapper(Options{})
+				part := parts(1, []cdc.Change{s.insert(name, 1, 5, 5, t1)})[0]
+				_, err := m.Events(part, nil)
 				var missing *MissingColumnError
 				if !errors.As(err, &missing) || missing.Column != column || missing.Table != name || missing.Schema != "public" {
 					t.Fatalf("error %v, want one that names public.%s.%s", err, name, column)
+				}
+				m.Tolerate()
+				events, err := m.Events(part, nil)
+				if err != nil || column != "id" && len(events) != 1 {
+					t.Fatalf("tolerated: events %q, error %v, want one event", tellAll(events), err)
 				}
 			})
 		}
 	}
 }
 
-func TestIDMustBeAnInteger(t *testing.T) {
+// A row whose id no integer holds is counted, and the others of its transaction are
+// mapped.
+func TestIDThatIsNoInteger(t *testing.T) {
 	s := newSchema(fullKey)
-	if _, err := NewMapper(Options{}).Events(parts(1, []cdc.Change{s.insert("task", "x", 1)})[0], nil); err == nil {
-		t.Fatal("no error for an id that is no integer")
+	for _, id := range []any{"x", "1cdd8947-ab33-460e-aefd-6d373843ed4d", "7.0", "9223372036854775808", "-9223372036854775809", "", nil} {
+		var log bytes.Buffer
+		m := NewMapper(Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		got := tellAll(mapAll(t, m, parts(1, []cdc.Change{s.insert("task", id, 1), s.insert("task", 8, 1), s.insert("task", id, 1)})))
+		if diff := cmp.Diff([]string{"1 TASK_CREATED [8] project 1 task 8"}, got); diff != "" {
+			t.Errorf("id %v: events (-want +got):\n%s", id, diff)
+		}
+		if n := strings.Count(log.String(), "not an integer"); n != 1 {
+			t.Errorf("id %v: said %d times, want once: %s", id, n, &log)
+		}
+	}
+	for _, id := range []any{"-9223372036854775808", "9223372036854775807", -1} {
+		if got := mapAll(t, NewMapper(Options{}), parts(1, []cdc.Change{s.insert("task", id, 1)})); len(got) != 1 {
+			t.Errorf("id %v: %d events, want 1", id, len(got))
+		}
 	}
 }
 

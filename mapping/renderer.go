@@ -2,6 +2,10 @@ package mapping
 
 import (
 	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -14,16 +18,17 @@ import (
 // The sessions of db should have DateStyle ISO; their time zone does not
 // matter. A Renderer serves one goroutine at a time.
 type Renderer struct {
-	opts    Options
-	db      Database
-	catalog *catalog
-	formats map[*cdc.Relation]*format
-	readers [tables]reader
-	checked [tables]*cdc.Relation // of the readers: the catalog was as new as these
-	visible visibility
-	counter counter
-	batch   batch
-	scratch []byte
+	opts     Options
+	db       Database
+	catalog  *catalog // nil: it is to be read
+	formats  map[*cdc.Relation]*format
+	readers  [tables]reader
+	checked  [tables]*cdc.Relation // of the readers: the catalog was as new as these
+	optional reader                // of the number of optional columns
+	visible  visibility
+	counter  counter
+	batch    batch
+	scratch  []byte
 }
 
 // batch is what the events of one call need and have been given.
@@ -33,6 +38,8 @@ type batch struct {
 	tasks       map[int64]span // in encoded
 	annotations map[int64]read
 	encoded     []byte
+	present     int  // optional columns that the database has
+	again       bool // the catalog was read anew, since there were others
 }
 
 type projectRead struct {
@@ -73,6 +80,34 @@ func (r *Renderer) Render(ctx context.Context, events []*Event, xids ...uint32) 
 	if len(events) == 0 {
 		return r.Await(ctx, xids)
 	}
+	err := r.render(ctx, events, xids)
+	if hasChanged(err) {
+		r.forgetCatalog()
+		err = r.render(ctx, events, xids)
+	}
+	if hasChanged(err) {
+		r.forgetCatalog() // a migration is at work: the next call looks again
+	}
+	return err
+}
+
+// hasChanged reports whether the error says that tables are not as the catalog has them:
+// a name or a function is not there (classes 42 and 0A of SQLSTATE).
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func hasChanged(err error) bool {
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (strings.HasPrefix(fault.Code, "42") || strings.HasPrefix(fault.Code, "0A"))
+}
+
+// forgetCatalog has the catalog read anew, with all that depends on it.
+func (r *Renderer) forgetCatalog() {
+	r.catalog = nil
+	clear(r.formats)
+	r.checked = [tables]*cdc.Relation{}
+}
+
+// render is one attempt.
+func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) error {
 	if r.catalog == nil {
 		if err := r.readCatalog(ctx); err != nil {
 			return err
@@ -98,6 +133,7 @@ func (b *batch) reset() {
 	for i := range b.want {
 		b.want[i].reset()
 	}
+	b.again = false
 	b.forget()
 }
 
@@ -125,8 +161,8 @@ func (r *Renderer) readCatalog(ctx context.Context) error {
 	return nil
 }
 
-// format makes sure that there is a format for the event's relation. A column
-// that is newer than the catalog makes it be read again.
+// format makes sure that there is a format for the event's relation. A column that the
+// catalog does not have, or has with another type, makes it be read again.
 func (r *Renderer) format(ctx context.Context, e *Event) error {
 	rel := e.subject.relation
 	if rel == nil || r.formats[rel] != nil {

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -44,18 +43,7 @@ type shape struct {
 	updatedAt, deletedAt                      int
 	wasCancelled, parentPrediction, updatedBy int
 
-	quiet []bool // by column: its change alone is no event (guide)
-}
-
-// quietColumns are those whose change alone makes no event in the guide's
-// profile. For a project these are what the application derives and counts;
-// all others are settings, those of later versions included.
-var quietColumns = [tables][]string{
-	project: {
-		"updated_at", "created_at", "result_count", "parsed_label_config", "label_config_hash",
-		"data_types", "search_vector", "token", "pinned_at",
-	},
-	annotation: {"updated_at", "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id"},
+	telling []telling // of the guide's profile
 }
 
 // CheckColumns returns a *MissingColumnError if the table has not all columns that
@@ -103,10 +91,7 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 		s.project = rel.Index("project_id")
 		s.parentPrediction, s.updatedBy = rel.Index("parent_prediction_id"), rel.Index("updated_by_id")
 	}
-	s.quiet = make([]bool, len(rel.Columns))
-	for i, c := range rel.Columns {
-		s.quiet[i] = slices.Contains(quietColumns[s.table], c.Name)
-	}
+	s.telling = tellingIn(rel, s.table)
 	return s, missing
 }
 
@@ -125,7 +110,7 @@ func number(text []byte) (int64, bool) {
 	if len(digits) > 0 && digits[0] == '-' {
 		digits, negative = digits[1:], true
 	}
-	if len(digits) == 0 || len(digits) > 19 {
+	if len(digits) == 0 || len(digits) > 19 { // 2^63 has 19
 		return 0, false
 	}
 	var n uint64
@@ -135,11 +120,11 @@ func number(text []byte) (int64, bool) {
 		}
 		n = n*10 + uint64(c-'0')
 	}
+	if negative && n <= 1<<63 {
+		return -int64(n), true
+	}
 	if n > 1<<63-1 {
 		return 0, false
-	}
-	if negative {
-		return -int64(n), true
 	}
 	return int64(n), true
 }
@@ -148,18 +133,6 @@ func number(text []byte) (int64, bool) {
 func isTrue(row cdc.Tuple, column int) bool {
 	text := row.Text(column)
 	return len(text) == 1 && text[0] == 't'
-}
-
-// louder reports whether a column that is not quiet differs between the old
-// row, which must be whole, and the new one. A TOASTed value that the update
-// did not touch is equal.
-func (s *shape) louder(old, row cdc.Tuple) bool {
-	for i, quiet := range s.quiet {
-		if !quiet && differs(old, row, i) {
-			return true
-		}
-	}
-	return false
 }
 
 func differs(old, row cdc.Tuple, column int) bool {

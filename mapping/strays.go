@@ -8,8 +8,23 @@ import (
 // known and of which no event can be made therefore, and logs the first one of
 // each table.
 type strays struct {
-	opts Options
-	told [tables]bool
+	opts       Options
+	told       [tables]bool
+	toldNumber [tables]bool
+}
+
+// unnumbered counts a row of the table whose id is no integer of 64 bits.
+func (s *strays) unnumbered(t table) {
+	s.opts.Metrics.lost(t)
+	if s.toldNumber[t] {
+		return
+	}
+	s.toldNumber[t] = true
+	s.opts.Log.Error("id of rows is not an integer: no event is made of them", "table", s.name(t))
+}
+
+func (s *strays) name(t table) string {
+	return pgx.Identifier{s.opts.Tables.Schema, s.opts.Tables.name(t)}.Sanitize()
 }
 
 // count counts a row of the table. deleted says that it is because a deleted
@@ -20,7 +35,7 @@ func (s *strays) count(t table, deleted bool) {
 		return
 	}
 	s.told[t] = true
-	name := pgx.Identifier{s.opts.Tables.Schema, s.opts.Tables.name(t)}.Sanitize()
+	name := s.name(t)
 	if deleted {
 		s.opts.Log.Warn("project of deleted rows is not known: no event is made of them",
 			"table", name, "cure", "ALTER TABLE "+name+" REPLICA IDENTITY FULL")

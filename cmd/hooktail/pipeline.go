@@ -26,6 +26,7 @@ type pipeline struct {
 	hooks      *dispatch.Hooks
 	mapper     *mapping.Mapper
 	locator    *mapping.Locator
+	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	renderer   *mapping.Renderer
 	dispatcher *dispatch.Dispatcher
@@ -90,7 +91,7 @@ func (w *wanted) delivered() {
 func (p *pipeline) take(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
-		parts, err := p.stream.Next(ctx)
+		parts, err := p.next(ctx)
 		if errors.Is(err, cdc.ErrStopped) {
 			return nil
 		}
@@ -108,11 +109,12 @@ func (p *pipeline) take(ctx context.Context) error {
 
 // part makes the events of one part and registers who waits for them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
-	if err := p.applyHooks(part); err != nil {
+	events, err := p.events(ctx, part)
+	if err != nil {
 		return err
 	}
-	events, err := p.mapper.Events(part, nil)
-	if err != nil {
+	p.reclaim(part.Commit) // with the hooks that there were before the project was deleted
+	if err := p.applyHooks(part); err != nil {
 		return err
 	}
 	if err := p.locate(ctx, events); err != nil {
@@ -121,6 +123,9 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	claim := &rows{part: part}
 	claim.left.Store(1) // until all events of the part are registered
 	for _, event := range events {
+		if p.hold(part, event) {
+			continue
+		}
 		targets := p.hooks.Match(event, nil)
 		if len(targets) == 0 {
 			continue

@@ -88,6 +88,7 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	}
 	wanted := make([][]dispatch.Target, len(events))
 	for i, e := range events {
+		locator.Miss(e)
 		wanted[i] = r.hooks.Match(e, nil)
 	}
 	if !r.want.dryRun {

@@ -172,7 +172,15 @@ func (s *sidecar) ends(err error) bool {
 	if errors.As(err, &usage) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
 		return true
 	}
-	return !s.proven.Load() && isPermanent(err)
+	return !s.isProven() && isPermanent(err)
+}
+
+// isProven reports whether the program has streamed or stood by.
+func (s *sidecar) isProven() bool {
+	if stream, _ := s.role.current(); stream != nil && stream.Stats().Connections > 0 {
+		return true
+	}
+	return s.proven.Load()
 }
 
 // isPermanent reports whether only a person can mend what has caused the error.

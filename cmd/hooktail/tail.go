@@ -131,6 +131,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 		return err
 	}
 	for _, e := range events {
+		t.locator.Miss(e)
 		line, err := json.Marshal(tailLine{
 			ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
 			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),

@@ -64,6 +64,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		hooks:      hooks,
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
+		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](),
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,

@@ -1,5 +1,7 @@
 package conformance
 
+import "slices"
+
 // guideEvents are the rules of the profile guide: the seven actions of Label
 // Studio's webhooks guide, for every change of the rows that they speak of.
 func guideEvents(tx transaction) []event {
@@ -36,16 +38,9 @@ func guideProject(tx transaction, e effect) []event {
 	}
 }
 
-// settingsChanged reports whether updated_at moved or a setting. Which columns
-// are no settings does not matter here: in the recording updated_at always moves.
-func settingsChanged(e effect) bool {
-	for column := range e.after {
-		if e.changed(column) {
-			return true
-		}
-	}
-	return false
-}
+// settingsChanged reports whether updated_at moved, which in the recording it does with
+// every setting.
+func settingsChanged(e effect) bool { return e.changed("updated_at") }
 
 func guideAnnotation(tx transaction, e effect, events []event) []event {
 	switch {
@@ -62,19 +57,9 @@ func guideAnnotation(tx transaction, e effect, events []event) []event {
 	}
 }
 
-// annotationChanged reports whether the update is more than bookkeeping about
-// who saved it and where it came from.
+// annotationChanged reports whether the update is more than housekeeping.
 func annotationChanged(e effect) bool {
-	for column := range e.after {
-		switch column {
-		case "updated_by_id", "last_created_by_id", "parent_prediction_id", "parent_annotation_id":
-		default:
-			if e.changed(column) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc([]string{"updated_at", "result", "was_cancelled", "ground_truth", "lead_time"}, e.changed)
 }
 
 func projectCreated(tx transaction, e effect) event {

@@ -49,30 +49,56 @@ def free_port() -> int:
 
 
 class LabelStudio:
-    """One Label Studio, without the internet, run by the Python that runs this program.
+    """One Label Studio, without the internet, run by the Python that runs this program, or by another one.
 
     Webhooks are sent inside the request that causes them, since there is no Redis: when a call has returned,
     everything that it causes has happened.
     """
 
-    def __init__(self, server: Server, folder: Path) -> None:
+    def __init__(self, server: Server, folder: Path, python: Path = Path(sys.executable)) -> None:
         self.server = server
         self.folder = folder
         self.files = folder / "files"
         self.port = free_port()
         self.tokens: dict[int, str] = {1: secrets.token_hex(20)}
         self._process: subprocess.Popen[bytes] | None = None
+        self._python = python
 
     def start(self) -> None:
         """Migrates the database, makes user 1 with organization 1, and returns when the server answers."""
         self.folder.mkdir(parents=True)
         self.files.mkdir()
         self.server.create_database(DATABASE)
-        command = [sys.executable, "-c", "from label_studio.server import main; main()", "start"]
+        self._run()
+
+    def restart(self, python: Path) -> None:
+        """Starts it again, after stop, with the Label Studio of another Python: an upgrade."""
+        self._python = python
+        self._run()
+
+    def manage(self, script: str) -> None:
+        """Runs a script within the application, as `manage.py shell` does."""
+        setup = (
+            "import os, sys, label_studio; sys.path.insert(0, os.path.dirname(label_studio.__file__)); "
+            'os.environ.setdefault("DJANGO_SETTINGS_MODULE", "core.settings.label_studio"); import django; django.setup()'
+        )
+        done = subprocess.run(
+            [str(self._python), "-c", setup + "\n" + script],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=self.folder,
+            env=self._environment(),
+        )
+        if done.returncode:
+            raise RuntimeError(f"script within Label Studio: {done.stderr[-4000:]}")
+
+    def _run(self) -> None:
+        command = [str(self._python), "-c", "from label_studio.server import main; main()", "start"]
         command += ["--no-browser", "--internal-host", "127.0.0.1", "--port", str(self.port)]
         command += ["--username", FIRST_USER, "--password", secrets.token_hex(12), "--user-token", self.tokens[1]]
         command += ["--enable-legacy-api-token"]
-        with open(self.folder / "labelstudio.log", "wb") as log:
+        with open(self.folder / "labelstudio.log", "ab") as log:
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,8 +40,11 @@ class Session:
 
 
 @contextlib.contextmanager
-def session(folder: Path, hook_port: int) -> Iterator[Session]:
-    """Starts everything in a folder, makes the base, and stops everything afterwards."""
+def session(folder: Path, hook_port: int, python: Path = Path(sys.executable)) -> Iterator[Session]:
+    """Starts everything in a folder, makes the base, and stops everything afterwards.
+
+    Label Studio is the one of the given Python.
+    """
     with contextlib.ExitStack() as stack:
         receiver = Receiver(hook_port)
         receiver.start()
@@ -49,7 +53,7 @@ def session(folder: Path, hook_port: int) -> Iterator[Session]:
         server.folder.mkdir()
         stack.callback(server.stop)
         server.start()
-        app = LabelStudio(server, folder / "app")
+        app = LabelStudio(server, folder / "app", python)
         stack.callback(app.stop)
         app.start()
         base.build(server, app, receiver.url)

@@ -1,0 +1,26 @@
+package mapping
+
+// idSet collects ids, each once, in the order in which they came.
+type idSet struct {
+	ids  []int64
+	seen map[int64]struct{}
+}
+
+func (s *idSet) add(id int64) {
+	if _, ok := s.seen[id]; ok || id == 0 {
+		return
+	}
+	if s.seen == nil {
+		s.seen = make(map[int64]struct{})
+	}
+	s.seen[id] = struct{}{}
+	s.ids = append(s.ids, id)
+}
+
+func (s *idSet) empty() bool { return len(s.ids) == 0 }
+
+// reset empties the set for another use.
+func (s *idSet) reset() {
+	s.ids = s.ids[:0]
+	clear(s.seen)
+}
