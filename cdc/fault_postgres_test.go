@@ -3,6 +3,7 @@ package cdc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -202,5 +203,36 @@ func TestErrorsKeepTheServersMessage(t *testing.T) {
 	err := notCreated(context.Background(), nil, "s", time.Second, &pgconn.PgError{Code: "53400", Message: "all replication slots are in use"})
 	if !strings.Contains(err.Error(), `create slot "s"`) || !strings.Contains(err.Error(), "all replication slots are in use") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestStreamThatHasStreamedWaits: what ends a stream at its beginning is waited out later,
+// and said meanwhile; nothing is missed.
+func TestStreamThatHasStreamedWaits(t *testing.T) {
+	t.Parallel()
+	db, plan := source(t, cdctest.Postgres(t))
+	role := quoteIdent("Plain " + db.Name)
+	db.Exec(t, "CREATE ROLE "+role+" LOGIN REPLICATION")
+	t.Cleanup(func() { db.Exec(t, "DROP ROLE "+role) })
+	o := optionsOf(t, db, plan)
+	o.Config.User = "Plain " + db.Name
+	s := start(t, o)
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	s.collect(t, 1)
+	db.Exec(t, "ALTER ROLE "+role+" NOREPLICATION")
+	db.Exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", plan.Slot)
+	await(t, func() string {
+		stats := s.Stats()
+		var fault *Fault
+		if !errors.As(stats.Fault, &fault) || fault.Reason != Privilege || stats.Connected {
+			return fmt.Sprintf("connected: %t, fault: %v", stats.Connected, stats.Fault)
+		}
+		return ""
+	})
+	db.Exec(t, "INSERT INTO a VALUES (2, '')")
+	db.Exec(t, "ALTER ROLE "+role+" REPLICATION")
+	s.collect(t, 1)
+	if stats := s.Stats(); stats.Fault != nil || !stats.Connected {
+		t.Errorf("connected: %t, fault: %v", stats.Connected, stats.Fault)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
@@ -129,9 +130,10 @@ func TestMissingColumnIsNamed(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	db.Exec(t, "ALTER TABLE task_completion RENAME COLUMN updated_at TO changed_at")
-	p := start(t, db)
+	setUpOnce(t, db)
+	p := startTuned(t, tuning{dueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db))
 	db.Exec(t, strings.Replace(annotate, "updated_at, prediction", "changed_at, prediction", 1), 7)
-	p.err.Find(t, `level=ERROR msg="hooktail does not lead any more.*(task_completion.*updated_at)`, p.ended)
+	p.err.Find(t, `level=ERROR .*(task_completion.*updated_at)`, p.ended)
 	p.unready(t, "updated_at")
 	if got := db.QueryText(t, "SELECT count(*) FROM task_completion WHERE id > 12"); got != "1" {
 		t.Fatalf("annotations = %s", got)

@@ -21,6 +21,7 @@ type role struct {
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
+	keep   *keeper     // of the term
 	fault  error       // why it neither leads nor stands by
 	looked time.Time   // when a standby last saw that another one has the lock
 	before int         // reconnects of earlier terms
@@ -58,15 +59,15 @@ func (r *role) takesOver() {
 }
 
 // leads says that the term has this stream.
-func (r *role) leads(stream *cdc.Stream, beat *heartbeat) {
-	r.set(func() { r.stream, r.beat, r.fault = stream, beat, nil })
+func (r *role) leads(stream *cdc.Stream, beat *heartbeat, keep *keeper) {
+	r.set(func() { r.stream, r.beat, r.keep, r.fault = stream, beat, keep, nil })
 }
 
 // rests says that the term is over.
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
-		r.stream, r.beat, r.fault = nil, nil, errors.New("not leading any more")
+		r.stream, r.beat, r.keep, r.fault = nil, nil, nil, errors.New("not leading any more")
 	})
 }
 
@@ -108,7 +109,7 @@ func reconnects(stream *cdc.Stream) int {
 // that can take over.
 func (r *role) ready() error {
 	r.mu.Lock()
-	stream, beat, fault, looked := r.stream, r.beat, r.fault, r.looked
+	stream, beat, keep, fault, looked := r.stream, r.beat, r.keep, r.fault, r.looked
 	r.mu.Unlock()
 	var late error
 	if r.questions != nil {
@@ -122,7 +123,10 @@ func (r *role) ready() error {
 	case stream != nil && late != nil:
 		return late
 	case stream != nil:
-		return beat.ready(stream)
+		if err := beat.ready(stream); err != nil {
+			return err
+		}
+		return keep.overdue()
 	}
 	if age := time.Since(looked); age > standbyLimit {
 		return fmt.Errorf("standby: who leads was last seen %s ago", age.Round(time.Second))

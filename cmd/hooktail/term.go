@@ -73,7 +73,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		questions:  s.questions,
 		log:        s.log,
 	}
-	s.role.leads(stream, beat)
+	s.role.leads(stream, beat, keep)
 	defer s.role.rests()
 	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, parked: parked, sender: sender, began: time.Now()})
 	defer s.board.show(nil)

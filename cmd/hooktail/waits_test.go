@@ -118,12 +118,14 @@ func TestCredentialsAreReadAgain(t *testing.T) {
 // is over.
 func TestEventsWaitForTheDatabase(t *testing.T) {
 	t.Parallel()
+	// What a payload can be built without, in an older Label Studio, need not be waited for.
+	const dispensable = ""
 	tests := []struct{ name, begin, end, says string }{
-		{"column of the counts", "ALTER TABLE prediction RENAME project_id TO moved", "ALTER TABLE prediction RENAME moved TO project_id", "project_id"},
-		{"table of the counts", "ALTER TABLE prediction RENAME TO moved", "ALTER TABLE moved RENAME TO prediction", "prediction"},
+		{"column of the counts", "ALTER TABLE prediction RENAME project_id TO moved", "ALTER TABLE prediction RENAME moved TO project_id", dispensable},
+		{"table of the counts", "ALTER TABLE prediction RENAME TO moved", "ALTER TABLE moved RENAME TO prediction", dispensable},
+		{"table of the authors", "ALTER TABLE task_comment_authors RENAME TO moved", "ALTER TABLE moved RENAME TO task_comment_authors", dispensable},
 		{"table of the tasks", "ALTER TABLE task RENAME TO moved", "ALTER TABLE moved RENAME TO task", "task"},
-		{"table of the authors", "ALTER TABLE task_comment_authors RENAME TO moved", "ALTER TABLE moved RENAME TO task_comment_authors", "task_comment_authors"},
-		{"schema", "ALTER SCHEMA public RENAME TO moved", "ALTER SCHEMA moved RENAME TO public", ""},
+		{"schema", "ALTER SCHEMA public RENAME TO moved", "ALTER SCHEMA moved RENAME TO public", "read tasks and projects"},
 		{"privilege", "REVOKE SELECT ON task FROM hooktail", "GRANT SELECT ON task TO hooktail", "permission denied for table task"},
 		{"privilege on the schema", "REVOKE USAGE ON SCHEMA public FROM hooktail, PUBLIC", "GRANT USAGE ON SCHEMA public TO hooktail, PUBLIC", "schema public"},
 		{"policy", "ALTER TABLE task ENABLE ROW LEVEL SECURITY", "ALTER TABLE task DISABLE ROW LEVEL SECURITY", "row-level security"},
@@ -139,8 +141,10 @@ func TestEventsWaitForTheDatabase(t *testing.T) {
 			delivered(t, db) // what is asked of the catalog is known
 			c.Take()
 			db.Exec(t, "SET session_replication_role = replica; "+transactionOf(strings.Replace(annotate, "$1", "8", 1), test.begin))
-			p.unready(t, test.says)
-			p.unready(t, "no event has got through for")
+			if test.says != dispensable {
+				p.unready(t, test.says)
+				p.unready(t, "no event has got through for")
+			}
 			db.Exec(t, test.end)
 			delivered(t, db)
 			if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
