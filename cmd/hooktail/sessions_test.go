@@ -155,11 +155,10 @@ func TestSessionsInheritNothing(t *testing.T) {
 
 // settingsTest is a database whose one hook wants everything.
 type settingsTest struct {
-	db    *cdctest.Database
-	conn  *pgx.Conn // made before any setting was hostile
-	got   *conformance.Collector
-	moved int
-	want  []byte // the body of the event
+	db   *cdctest.Database
+	conn *pgx.Conn // made before any setting was hostile
+	got  *conformance.Collector
+	want []byte // the body of the event
 }
 
 func newSettingsTest(t *testing.T) *settingsTest {
