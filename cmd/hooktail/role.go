@@ -120,11 +120,15 @@ func (r *role) ready() error {
 		return fmt.Errorf("%w: %w", fault, late)
 	case fault != nil:
 		return fault
-	case stream != nil && late != nil:
-		return late
 	case stream != nil:
-		if err := beat.ready(stream); err != nil {
+		err := beat.ready(stream)
+		switch {
+		case err != nil && late != nil:
+			return fmt.Errorf("%w; %w", err, late)
+		case err != nil:
 			return err
+		case late != nil:
+			return late
 		}
 		return keep.overdue()
 	}
