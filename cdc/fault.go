@@ -153,9 +153,12 @@ func (s *Stream) classify(err error) error {
 // mend into a Fault that says what to do, and returns every other error as it is.
 // Neither shows a password. The list of such errors is postgres.Remedy.
 func Explain(err error, config *pgconn.Config) error {
-	remedy := postgres.Remedy(err)
-	if remedy == "" || Final(err) {
+	if Final(err) {
 		return err
+	}
+	remedy := postgres.Remedy(err)
+	if remedy == "" {
+		return concise(err, config)
 	}
 	switch postgres.Code(err) {
 	case postgres.InvalidAuthorization, postgres.InvalidPassword:

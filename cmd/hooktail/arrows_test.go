@@ -35,6 +35,7 @@ func allowed() map[string]arrows {
 		conformance  = "cmd/hooktail/internal/conformance"
 		deploy       = "deploy"
 		dispatch     = "dispatch"
+		display      = "cmd/hooktail/internal/display"
 		doctor       = "cmd/hooktail/internal/doctor"
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
@@ -60,15 +61,16 @@ func allowed() map[string]arrows {
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
+			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
-		status: {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
-		bench:  {must: []string{throwaway, testdata}},
+		status:  {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
+		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
 			must:  []string{config, cdc, dispatch, parking, mapping, postgres},
-			may:   []string{retry},
+			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
 		throwaway:    {},

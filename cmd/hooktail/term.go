@@ -24,6 +24,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		return err
 	}
 	defer parked.close()
+	parked.metrics = s.stored
 
 	beat := newHeartbeat(pool, s.beatEvery, s.log)
 	reading, err := s.streamOptions()

@@ -50,8 +50,14 @@ func Migrate(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 			return fmt.Errorf("make schema %s: %w", schema, err)
 		}
 	}
-	return up(ctx, conn, schema)
+	if err := up(ctx, conn, schema); err != nil || version >= identified {
+		return err
+	}
+	return identify(ctx, conn, schema)
 }
+
+// identified is the version from which on the tables know their database.
+const identified = 2
 
 // lock keeps other Migrates and Drops of the schema waiting.
 func lock(ctx context.Context, conn *pgx.Conn, schema string) (unlock func() error, err error) {
@@ -154,7 +160,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		return nil
 	}
 	var names []string
-	for _, table := range []string{"parked", "hook_setting", "position", versionTable} {
+	for _, table := range []string{"parked", "hook_setting", "position", "identity", versionTable} {
 		names = append(names, quote(schema, table))
 	}
 	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", ")); err != nil {

@@ -195,6 +195,11 @@ func illnesses() []illness {
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
 		{"receiver without TLS", sql("UPDATE webhook SET url = replace(url, 'http:', 'https:') WHERE id = 1"), "egress", warning, "does not speak TLS", "hooktail hooks ping 1", true},
+		{
+			"receiver redirects", sql(`INSERT INTO hooktail.parked (hook_id, commit_lsn, timeline, ordinal, state, action, project_id, task_id, event_id, committed_at, body, bytes, attempts, last_result, last_status, added_at)
+				VALUES (1, '0/1', 1, 0, 'parked', 'PROJECT_UPDATED', 1, 0, '1-1-0', now(), '', 0, 1, '3xx', 308, now())`),
+			"redirects", warning, "redirects to another place", "hooktail hooks ping 1", true,
+		},
 		{"proxy away", with("HOOKTAIL_PROXY=http://127.0.0.1:1"), "egress", warning, "proxy does not accept connections", "hooktail hooks ping", true},
 	}
 }
