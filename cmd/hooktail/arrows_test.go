@@ -77,7 +77,7 @@ func allowed() map[string]arrows {
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
-		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
+		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},

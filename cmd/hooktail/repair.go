@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,7 @@ func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) err
 		control: c, want: want, positions: positionsOf(c.pool, c.cfg),
 		plan: planOf(c.cfg, identityDefault), // the tables stay as they are
 	}
+	r.plan.Widen = true // what a publication was told to keep back is the gap
 	if err := r.find(ctx); err != nil || r.gap == nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	var gap *cdc.Gap
 	fault, ok := errors.AsType[*cdc.Fault](err)
 	switch {
-	case err == nil || ok && (fault.Reason == cdc.OperationsMissing || fault.Reason == cdc.PublicationIncomplete):
+	case err == nil || ok && slices.Contains(mendable, fault.Reason):
 		return true, nil
 	case errors.As(err, &gap):
 		return false, nil
@@ -151,6 +153,9 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 		return false, err
 	}
 }
+
+// mendable is what a publication may lack that is added to it.
+var mendable = []cdc.Reason{cdc.OperationsMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed}
 
 // mend makes what is missing, the slot anew unless it is whole, and notes where the
 // stream goes on. The gap stays noted.
@@ -161,6 +166,11 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	say := func(step string) { fmt.Fprintln(r.out, step) }
+	tables := r.plan
+	tables.Slot = "" // probe has found that the role may replicate, and one that is lost is made anew
+	if err := checkSetup(ctx, conn, r.cfg, tables); err != nil {
+		return err
+	}
 	r.at = r.gap.Since // a slot that stays stands where it stood
 	if !whole {
 		if r.at, err = databaseTime(ctx, conn); err != nil {

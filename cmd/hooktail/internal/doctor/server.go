@@ -12,7 +12,6 @@ import (
 // Versions of the server, as server_version_num has them.
 const (
 	version14 = 140000 // the oldest that will do
-	version15 = 150000 // column lists and row filters of publications
 	version17 = 170000 // slots that standbys keep up with
 	version18 = 180000 // generated columns are published; idle slots may be dropped
 )

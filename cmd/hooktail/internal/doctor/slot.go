@@ -36,7 +36,7 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	} else {
 		state += "; read by server process " + slot.ActivePID
 	}
-	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above; if it is to be gone for good: hooktail teardown"
+	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above"
 	switch {
 	case slot.WALStatus == "unreserved":
 		return one(Warning, state+"; the next checkpoint may remove it", "The slot is over max_slot_wal_keep_size. Once WAL is removed it is lost, and changes with it.", mend), nil
@@ -54,7 +54,7 @@ func (x *examination) gone(ctx context.Context, err error, why string) ([]Findin
 	found, other := faults(err, why)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && x.wasRead(ctx) {
 		switch fault.Reason {
-		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.OperationsMissing:
+		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed, cdc.OperationsMissing:
 			found[0].Mend = mendGap
 		}
 	}
