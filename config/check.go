@@ -63,6 +63,8 @@ func (c *Config) check(name string) error {
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
 	case "DELIVER":
 		return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth)
+	case "ADOPT_OVERLAP":
+		return within(c.AdoptOverlap, 0, 10*time.Minute)
 	case "TIMEOUT":
 		return within(c.Timeout, 1, maxTime)
 	case "MAX_ATTEMPTS":

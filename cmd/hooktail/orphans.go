@@ -66,9 +66,8 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 			return
 		}
 		w := &wanted{event: event, targets: targets, tx: of.tx, rows: &rows{part: &cdc.Part{XID: of.xid}}}
-		w.left.Store(int32(len(targets)))
 		w.rows.left.Store(1)
-		of.tx.Hold(1)
+		w.hold()
 		p.settler.Add(event.Due(p.settle), w)
 	})
 }

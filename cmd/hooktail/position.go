@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -32,9 +33,10 @@ const (
 
 // positions is the table with what hooktail remembers of its slots.
 type positions struct {
-	db    database
-	table string
-	slot  string
+	db     database
+	schema string
+	table  string
+	slot   string
 }
 
 // database is a connection, or a pool of them.
@@ -44,7 +46,7 @@ type database interface {
 }
 
 func positionsOf(db database, cfg config.Config) *positions {
-	return &positions{db: db, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
+	return &positions{db: db, schema: cfg.StateSchema, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
 }
 
 // read is what an earlier run has left, nil if none has.
@@ -112,6 +114,9 @@ func (p *positions) write(ctx context.Context, past *cdc.Past) error {
 // replace forgets what is known of the slot, for the sake of past and its gap: all at
 // once, so that no gap is forgotten with it.
 func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
+	if err := parking.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+		return err
+	}
 	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
 		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
 }

@@ -145,6 +145,7 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
 	options := hooksOptions(s.cfg, s.log)
 	options.Metrics = s.deliveries
+	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
 		slot, err := setUp(ctx, s.cfg, s.log)
@@ -162,6 +163,9 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 	}
 	hooks := dispatch.NewHooks(options)
 	if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {
+		return nil, err
+	}
+	if err := recall(ctx, pool, hooks, s.cfg); err != nil {
 		return nil, err
 	}
 	return hooks, nil

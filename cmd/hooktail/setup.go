@@ -86,6 +86,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		if err := remember(ctx, conn, cfg, begun); err != nil {
 			return err
 		}
+		if err := seedHooks(ctx, conn, cfg); err != nil {
+			return err
+		}
 	}
 	if migrated != "" {
 		fmt.Fprintln(a.stdout, "-- "+migrated)

@@ -67,11 +67,15 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	})
 	defer dispatcher.Close()
 
+	overlap := s.overlap()
 	options := s.mappingOptions()
 	p := &pipeline{
 		stream:     stream,
+		pool:       pool,
+		slot:       s.cfg.Slot,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
+		overlap:    overlap,
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
@@ -84,7 +88,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	s.role.leads(stream, beat)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, parked: parked, sender: sender, began: time.Now()})
+	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, overlap: overlap, parked: parked, sender: sender, began: time.Now()})
 	defer s.board.show(nil)
 	return s.supervise(ctx, p, beat, keep, parked, lock, ops)
 }

@@ -100,6 +100,7 @@ func checks() []check {
 		{"duplicate_hooks", "no two hooks send the same", lookAtDuplicates},
 		{"secrets", "the signing secrets can be opened", lookAtSecrets},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
+		{"failure_counter", "Label Studio switches no hook off that hooktail serves", lookAtCounter},
 		{"egress", "the receivers can be reached", lookAtEgress},
 		{"redirects", "no receiver is known to redirect", lookAtRedirects},
 	}

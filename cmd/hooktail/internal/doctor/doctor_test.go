@@ -194,6 +194,8 @@ func illnesses() []illness {
 		},
 		{"two senders", func(t *testing.T, p *patient) { t.Helper(); p.db.Connect(t) }, "double_sender", warning, "active in Label Studio too", "hooktail hooks adopt --all", true},
 
+		{"failures are counted", sql("ALTER TABLE webhook ADD COLUMN consecutive_failures integer"), "failure_counter", note, "Label Studio may switch hooks off", "hooktail hooks adopt --all", true},
+		{"a row that cannot be read", sql("ALTER TABLE webhook ALTER COLUMN send_payload DROP NOT NULL", "UPDATE webhook SET send_payload = NULL WHERE id = 3"), "hooks", warning, "hook 3 cannot be served: column send_payload is null", "correct the row", true},
 		{"receiver away", func(_ *testing.T, p *patient) { p.receiver.Close() }, "egress", warning, "connection refused", "hooktail hooks ping", true},
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
