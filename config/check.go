@@ -16,7 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 const (
@@ -63,6 +63,8 @@ func (c *Config) check(name string) error {
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
 	case "DELIVER":
 		return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth)
+	case "ADOPT_OVERLAP":
+		return within(c.AdoptOverlap, 0, 10*time.Minute)
 	case "TIMEOUT":
 		return within(c.Timeout, 1, maxTime)
 	case "MAX_ATTEMPTS":
@@ -152,9 +154,12 @@ func checkName(name string) error {
 // checkDatabaseURL says in its own words what pgx finds: pgx quotes the text,
 // and hides the password in it only where it can find it.
 func checkDatabaseURL(url Secret) error {
-	_, err := pgconn.ParseConfig(url.Reveal())
-	if err == nil {
+	err := postgres.Check(url.Reveal())
+	if err == nil && !splitsPassword(url.Reveal()) {
 		return nil
+	}
+	if unknown, ok := errors.AsType[*postgres.ParameterError](err); ok {
+		return problem(unknown.Error())
 	}
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return problem(fmt.Sprintf("names the file %s, which cannot be read: %v", showable(file.Path), file.Err))
@@ -163,7 +168,20 @@ func checkDatabaseURL(url Secret) error {
 	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
 		return problem("is a URL of another scheme")
 	}
+	if found {
+		return problem("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
+	}
 	return problem("cannot be parsed")
+}
+
+// splitsPassword reports whether a URL has an @ behind its host. It stands in a password
+// like p@ss/word, of which one part would be taken for the host, the other for the
+// database, and both be shown in errors.
+func splitsPassword(url string) bool {
+	_, rest, isURL := strings.Cut(url, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, path, _ := strings.Cut(rest, "/")
+	return isURL && strings.Contains(path, "@")
 }
 
 func checkAddr(addr string) error {

@@ -38,7 +38,7 @@ func (p *answers) give(a *answer) { p.pool.Put(a) }
 
 // observe is Send, with the beginning of the answer.
 func (s *Sender) observe(ctx context.Context, hook *Hook, m Message, a *answer) Outcome {
-	return s.exchange(ctx, hook, m, a.finish)
+	return s.exchange(ctx, hook, m, nil, a.finish)
 }
 
 // read takes what it keeps and discards the rest.

@@ -26,21 +26,30 @@ func (b *backlog) wrote(n *note) {
 	case insert:
 		if n.row.State == parking.Dead {
 			b.dead++
+			n.item.unstorable = n.row.Reason == parking.ReasonUnstorable
 		} else {
 			b.parked++
 			b.bytes += int64(n.row.Bytes)
 		}
 	case remove:
+		if n.item.unstorable {
+			b.dead--
+		}
 		b.forgo(n.item)
 	case entomb:
-		b.forgo(n.item)
-		b.dead++
+		if !n.item.unstorable {
+			b.forgo(n.item)
+			b.dead++
+		}
 	}
 	b.metrics.backlog(b.parked, b.dead)
 }
 
 // forgo counts a parked row that is not there any more.
 func (b *backlog) forgo(it *item) {
+	if it.unstorable {
+		return // it is counted as dead
+	}
 	b.parked--
 	b.bytes -= int64(it.bytes)
 }

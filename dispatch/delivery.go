@@ -38,6 +38,8 @@ type item struct {
 	trails bool    // when it came, rows of its hook had still to be removed
 	kept   bool    // the row is committed
 
+	unstorable bool // the row is dead, since the store refused the body
+
 	added   time.Time
 	excused time.Duration // network.lost at that time
 	attempt int           // made or under way

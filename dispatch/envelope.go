@@ -103,7 +103,7 @@ func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, s
 		h[originHeader] = []string{m.Origin}
 	}
 	if signature != "" {
-		h["webhook-signature"] = e.values[5:6:6]
+		h[signatureHeader] = e.values[5:6:6]
 	}
 	e.pieces = m.Body
 	length, body := m.Body.Len(), e.body

@@ -172,7 +172,7 @@ func describeTLS(err error) string {
 	case isA[x509.HostnameError](err):
 		return "the receiver's certificate is for another host"
 	case isA[x509.UnknownAuthorityError](err):
-		return "the receiver's certificate is signed by an unknown authority"
+		return "the receiver's certificate is signed by an unknown authority: if you trust it, add its certificate to HOOKTAIL_TLS_CA"
 	case isA[x509.CertificateInvalidError](err):
 		return "the receiver's certificate is not valid"
 	}

@@ -102,12 +102,12 @@ type Outcome struct {
 // has the event, however its answer ends. No redirect is followed. The hook must
 // not be refused.
 func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
-	return s.exchange(ctx, hook, m, discard)
+	return s.exchange(ctx, hook, m, nil, discard)
 }
 
-// exchange makes the attempt. finish is given the body of the answer, which it has
-// to close.
-func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish func(io.ReadCloser)) Outcome {
+// exchange makes the attempt. sent, unless it is nil, is given the headers of the
+// request, and finish the body of the answer, which it has to close.
+func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(http.Header), finish func(io.ReadCloser)) Outcome {
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
 	if err != nil {
@@ -115,7 +115,11 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish fun
 	}
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	answer, err := s.transport.RoundTrip(s.request(e, hook, &m, keys, begun)) //nolint:bodyclose // finish closes it
+	request := s.request(e, hook, &m, keys, begun)
+	if sent != nil {
+		sent(request.Header)
+	}
+	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // finish closes it
 	if err != nil {
 		// The context says best why net/http gave up.
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {

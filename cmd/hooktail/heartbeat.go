@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 const (
@@ -149,15 +150,18 @@ func (h *heartbeat) age() (age time.Duration, ok bool) {
 func (h *heartbeat) ready(stream *cdc.Stream) error {
 	stats := stream.Stats()
 	if !stats.Connected {
+		if stats.Fault != nil {
+			return fmt.Errorf("not streaming: no replication connection: %w", stats.Fault)
+		}
 		return errors.New("not streaming: no replication connection")
 	}
-	missing := h.missing().Round(time.Second)
+	missing := display.Span(h.missing())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	age := time.Since(h.seen)
 	switch {
 	case h.writeErr != nil:
-		return errors.New("the heartbeat could not be written to the database")
+		return fmt.Errorf("the heartbeat could not be written to the database: %w", h.writeErr)
 	case h.seen.IsZero():
 		return errors.New("starting: the first heartbeat is on its way")
 	case age <= h.limit():
@@ -167,6 +171,6 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	case time.Since(stats.LastMessage) <= h.limit():
 		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is heard of, and at what was written before", missing)
 	default:
-		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", age.Round(time.Second))
+		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -26,15 +27,18 @@ const (
 	confirmWithin = 30 * time.Second
 	// lookEvery is how often it is made sure that the publication is what it was.
 	lookEvery = 5 * time.Second
+	// lookWithin bounds that: a connection may be half open.
+	lookWithin = 30 * time.Second
 	// lastWords bounds the last writing.
 	lastWords = 3 * time.Second
 )
 
 // positions is the table with what hooktail remembers of its slots.
 type positions struct {
-	db    database
-	table string
-	slot  string
+	db     database
+	schema string
+	table  string
+	slot   string
 }
 
 // database is a connection, or a pool of them.
@@ -44,7 +48,7 @@ type database interface {
 }
 
 func positionsOf(db database, cfg config.Config) *positions {
-	return &positions{db: db, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
+	return &positions{db: db, schema: cfg.StateSchema, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
 }
 
 // read is what an earlier run has left, nil if none has.
@@ -112,6 +116,9 @@ func (p *positions) write(ctx context.Context, past *cdc.Past) error {
 // replace forgets what is known of the slot, for the sake of past and its gap: all at
 // once, so that no gap is forgotten with it.
 func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
+	if err := parking.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+		return err
+	}
 	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
 		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
 }
@@ -125,16 +132,24 @@ func (p *positions) put(ctx context.Context, past *cdc.Past, columns string) err
 	}
 	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
 	args = append(args, gapColumns(past.Gap)...)
-	_, err = p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
+	tag, err := p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
 			gap_why, gap_from, gap_since, gap_to, gap_found_at)
-		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END)
+		SELECT $1, $2, $3::integer, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END
+		WHERE $3::integer = `+cdc.TimelineQuery+`
 		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
 			clean = excluded.clean, written_at = now(), decoded = excluded.decoded, decoded_from = excluded.decoded_from, `+columns, args...)
 	if err != nil {
 		return fmt.Errorf("write position: %w", err)
 	}
+	if tag.RowsAffected() == 0 {
+		return errOtherTimeline
+	}
 	return nil
 }
+
+// errOtherTimeline is a promotion that the stream has not seen yet. What it has read
+// says nothing of the server that is there now.
+var errOtherTimeline = errors.New("write position: the server is on another timeline than the one that was read")
 
 // gapColumns are what a row says of the gap: nulls if there is none.
 func gapColumns(gap *cdc.Gap) []any {
@@ -162,7 +177,6 @@ type keeper struct {
 	log       *slog.Logger
 
 	mu      sync.Mutex
-	slot    *cdc.Slot // as of the last connection; nil before the first
 	written time.Time // when the position was written last
 }
 
@@ -173,9 +187,6 @@ func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper 
 // connected is called on each connection that streams, before anything is
 // confirmed: from then on a run that ends without leave has not ended in order.
 func (k *keeper) connected(ctx context.Context, slot cdc.Slot) error {
-	k.mu.Lock()
-	k.slot = &slot
-	k.mu.Unlock()
 	return k.note(ctx, &cdc.Past{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
 	})
@@ -192,6 +203,18 @@ func (k *keeper) note(ctx context.Context, past *cdc.Past) error {
 	return nil
 }
 
+// overdue says that the position has not been written for so long that nothing is
+// confirmed any more, nil if it has.
+func (k *keeper) overdue() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	age := time.Since(k.written)
+	if k.written.IsZero() || age < confirmWithin+positionEvery {
+		return nil // or the stream has not begun, and says so
+	}
+	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
+}
+
 // mayConfirm reports whether what is written is new enough.
 func (k *keeper) mayConfirm() bool {
 	k.mu.Lock()
@@ -203,7 +226,9 @@ func (k *keeper) mayConfirm() bool {
 // time says how long ago a run that was killed may have confirmed more.
 func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 	_ = every(ctx, positionEvery, func() error { // which returns none
-		if err := k.write(ctx, stream, false); err != nil && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
+		defer cancel()
+		if err := k.write(ctx, stream, false); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 			k.log.Error("the position was not written; trying again", "error", err, "next", positionEvery)
 		}
 		return nil
@@ -214,6 +239,8 @@ func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 // there is one.
 func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 	return every(ctx, lookEvery, func() error {
+		ctx, cancel := context.WithTimeout(ctx, lookWithin)
+		defer cancel()
 		conn, err := k.pool.Acquire(ctx)
 		if err == nil {
 			err = stream.Look(ctx, conn.Conn().PgConn())
@@ -230,14 +257,11 @@ func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 }
 
 func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) error {
-	k.mu.Lock()
-	slot := k.slot
-	k.mu.Unlock()
-	if slot == nil {
+	past := stream.Left()
+	if past == nil {
 		return nil
 	}
-	past := &cdc.Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Publication: slot.Published, Clean: clean}
-	past.End, past.At = stream.Position().ConfirmedAt()
+	past.Clean = clean
 	return k.note(ctx, past)
 }
 
@@ -247,7 +271,10 @@ func (k *keeper) leave(stream *cdc.Stream, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	var gap *cdc.Gap
-	failed := k.write(ctx, stream, errors.Is(err, errStopped))
+	var failed error
+	if _, diverged := errors.AsType[*cdc.Diverged](err); !diverged { // else the server knows better how far it is
+		failed = k.write(ctx, stream, errors.Is(err, errStopped))
+	}
 	if errors.As(err, &gap) {
 		failed = errors.Join(failed, k.positions.found(ctx, gap))
 	}

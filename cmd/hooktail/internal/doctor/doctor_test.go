@@ -104,7 +104,11 @@ func illnesses() []illness {
 		{"table not granted", sql("REVOKE SELECT ON task FROM hooktail"), "privileges", failure, "may not read id, data", "GRANT SELECT", false},
 		{"column not granted", sql("REVOKE SELECT ON project FROM hooktail", "GRANT SELECT (id, title) ON project TO hooktail"), "privileges", failure, "table public.project", "GRANT SELECT", false},
 		{"schema not granted", sql("REVOKE USAGE ON SCHEMA public FROM public, hooktail"), "privileges", failure, "may not use schema public", "GRANT USAGE", false},
-		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", warning, "hide rows of table public.task", "CREATE POLICY", true},
+		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", failure, "hide rows of table public.task", "BYPASSRLS", true},
+		{"time-out of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET statement_timeout = '300ms'"), "settings", note, "statement_timeout = 300ms is set for role hooktail in database", "RESET", true},
+		{"time-out of the database", sql("ALTER DATABASE SLOT SET lock_timeout = '1s'"), "settings", note, "lock_timeout = 1s is set for database", "RESET", true},
+		{"role of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET role = hooktail"), "settings", note, "sessions act as that role", "RESET", true},
+		{"libraries of the database", sql("ALTER DATABASE SLOT SET dynamic_library_path = '/nowhere'"), "settings", warning, "dynamic_library_path", "RESET", false},
 		{"column missing", sql("ALTER TABLE task_completion RENAME COLUMN was_cancelled TO skipped"), "columns", failure, "task_completion has no column was_cancelled", "HOOKTAIL_", true},
 		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},
 
@@ -124,30 +128,37 @@ func illnesses() []illness {
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
 		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
 		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail repair", false},
-		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", note, "truncate", "ALTER PUBLICATION", false},
-		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "hooktail teardown", false},
+		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", failure, "lacks operation truncate", "hooktail repair", false},
+		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "DROP PUBLICATION", false},
 		{
 			"column list", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id)"),
-			"publication_contents", failure, "leaves out column webhook_id, action of table public.webhook_action", "ADD TABLE", false,
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
 		},
 		{
-			"short column list", sql("ALTER PUBLICATION hooktail DROP TABLE task", "ALTER PUBLICATION hooktail ADD TABLE task (id, project_id, updated_at)"),
-			"publication_contents", warning, "of table public.task", "ADD TABLE", false,
+			"column list of all columns", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id, webhook_id, action)"),
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
 		},
 		{
 			"row filter", sql("ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
-			"publication_contents", warning, "row filter on table public.task_completion", "ADD TABLE", false,
+			"publication", failure, "row filter on table public.task_completion", "hooktail repair", false,
+		},
+		{
+			"row filter, and nothing was read", sql("DELETE FROM hooktail.position", "ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
+			"publication", failure, "row filter on table public.task_completion", "ADD TABLE", false,
 		},
 		{
 			"partitioned", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "DROP TABLE webhook_action",
 				"CREATE TABLE webhook_action (id integer PRIMARY KEY, webhook_id integer, action text) PARTITION BY RANGE (id)",
 				"CREATE TABLE webhook_action_1 PARTITION OF webhook_action DEFAULT", "GRANT SELECT ON webhook_action TO hooktail",
 				"ALTER PUBLICATION hooktail ADD TABLE webhook_action"),
-			"publication_contents", failure, "webhook_action is partitioned", "publish_via_partition_root = true", false,
+			"publication", failure, "table public.webhook_action as its partitions", "hooktail repair", false,
+		},
+		{
+			"inherited", sql("CREATE TABLE task_archive () INHERITS (task)"), "publication_contents", warning, "public.task has tables that inherit from it", "INHERIT", true,
 		},
 		{
 			"publication younger than the slot", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR TABLE project, task, task_completion, webhook, webhook_action, hooktail.hook_setting"),
-			"publication_age", note, "publication hooktail", "hooktail teardown && hooktail setup", true,
+			"publication_age", note, "publication hooktail", "pg_drop_replication_slot", true,
 		},
 
 		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail repair", false},
@@ -187,6 +198,8 @@ func illnesses() []illness {
 		},
 		{"two senders", func(t *testing.T, p *patient) { t.Helper(); p.db.Connect(t) }, "double_sender", warning, "active in Label Studio too", "hooktail hooks adopt --all", true},
 
+		{"failures are counted", sql("ALTER TABLE webhook ADD COLUMN consecutive_failures integer"), "failure_counter", note, "Label Studio may switch hooks off", "hooktail hooks adopt --all", true},
+		{"a row that cannot be read", sql("ALTER TABLE webhook ALTER COLUMN send_payload DROP NOT NULL", "UPDATE webhook SET send_payload = NULL WHERE id = 3"), "hooks", warning, "hook 3 cannot be served: column send_payload is null", "correct the row", true},
 		{"receiver away", func(_ *testing.T, p *patient) { p.receiver.Close() }, "egress", warning, "connection refused", "hooktail hooks ping", true},
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
