@@ -42,9 +42,6 @@ type project struct {
 	held  map[int64]*chain // by task; apart from all the others
 }
 
-// chain is a held item with those of its task that follow it.
-type chain struct{ head, end *item }
-
 // add appends the item.
 func (s *schedule) add(it *item) {
 	s.enlist(it)
@@ -71,82 +68,6 @@ func (s *schedule) place(p *project, it *item) {
 	if p.first == it && p.open == 0 {
 		s.release(it)
 	}
-}
-
-// pass lets the project go on without the item, which has been handed out, and
-// without those of its task.
-func (s *schedule) pass(it *item) {
-	it.held = true
-	s.rearrange(it.project)
-}
-
-// rearrange places all items of the project anew.
-func (s *schedule) rearrange(id int64) {
-	var items []*item
-	queued := make(map[*item]struct{})
-	for it := range s.all() {
-		if it.project != id {
-			continue
-		}
-		items = append(items, it)
-		if it.state == ready {
-			queued[it] = struct{}{}
-		}
-	}
-	s.moved = true
-	queue := s.queue
-	s.queue = fifo{}
-	s.arrange(s.projects[id], items)
-	fresh := s.queue.waiting()
-	s.queue = queue
-	for _, it := range fresh {
-		if _, already := queued[it]; !already && it.state == ready {
-			s.queue.push(it)
-		}
-	}
-}
-
-// arrange places the items of the project, which are in the order in which they were
-// added. What is running stays ahead of all that waits for it. What was waiting is
-// behind, if it was handed out while something else was held that it has to wait for.
-func (s *schedule) arrange(p *project, items []*item) {
-	clear(p.last)
-	*p = project{last: p.last}
-	p.held = chains(items)
-	place := func(which func(*item) bool) {
-		for _, it := range items {
-			if it.held || !which(it) {
-				continue
-			}
-			before := it.state
-			it.state = behind
-			s.place(p, it)
-			if before == running || before == waiting && it.state == ready {
-				it.state = before
-			}
-		}
-	}
-	place(func(it *item) bool { return it.state == running && it.task != 0 })
-	place(func(it *item) bool { return it.state == running && it.task == 0 })
-	place(func(it *item) bool { return it.state != running })
-}
-
-// chains is the held items, by task. One is held no more that has to wait for what came
-// before it: that was held as well when it was handed out. What is running then is early.
-func chains(items []*item) map[int64]*chain {
-	held := make(map[int64]*chain)
-	var any, barrier bool // stand before the item and are not held
-	for _, it := range items {
-		waits := barrier || it.task == 0 && any
-		it.follow, it.held, it.early = nil, it.held && !waits, it.state == running && waits
-		if it.held {
-			held[it.task] = &chain{it, it}
-		}
-		if held[it.task] == nil {
-			any, barrier = true, barrier || it.task == 0
-		}
-	}
-	return held
 }
 
 // isBehindStored reports whether the item, if it is added now, waits for one that
@@ -299,19 +220,6 @@ func (s *schedule) done(it *item) {
 	}
 }
 
-// letGo removes a held item. Those that follow it are held no more.
-func (s *schedule) letGo(p *project, it *item) {
-	delete(p.held, it.task)
-	follow := it.follow
-	it.held, it.follow = false, nil
-	switch {
-	case follow != nil:
-		s.rearrange(it.project)
-	case p.open == 0 && p.first == nil:
-		s.discard(it.project, p)
-	}
-}
-
 // advance moves what followed a barrier before the next one.
 func (s *schedule) advance(p *project) {
 	for p.first != nil && p.first.task != 0 {
@@ -386,44 +294,4 @@ func (s *schedule) delist(it *item) {
 		s.newest = it.older
 	}
 	it.older, it.newer = nil, nil
-}
-
-// fifo is a queue of items.
-type fifo struct {
-	items []*item
-	from  int
-}
-
-func (q *fifo) push(it *item) {
-	if q.from > 64 && q.from > len(q.items)/2 {
-		n := copy(q.items, q.items[q.from:])
-		clear(q.items[n:])
-		q.items, q.from = q.items[:n], 0
-	}
-	q.items = append(q.items, it)
-}
-
-func (q *fifo) len() int { return len(q.items) - q.from }
-
-// waiting is what is in the queue; some of it may have been handed out.
-func (q *fifo) waiting() []*item { return q.items[q.from:] }
-
-// trim removes what is not ready any more from the front.
-func (q *fifo) trim() {
-	for q.from < len(q.items) && q.items[q.from].state != ready {
-		q.pop()
-	}
-}
-
-func (q *fifo) pop() *item {
-	if q.from == len(q.items) {
-		return nil
-	}
-	it := q.items[q.from]
-	q.items[q.from] = nil
-	q.from++
-	if q.from == len(q.items) {
-		q.items, q.from = q.items[:0], 0
-	}
-	return it
 }

@@ -29,15 +29,17 @@ func (s *Store) Heads(ctx context.Context, h Heads) ([]Row, error) {
 	// What waits for any event waits for the first of that event's task as well.
 	rows, err := s.rows(ctx, `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4::bigint[], $5::bigint[])),
 		known (project_id, task_id) AS (SELECT * FROM unnest($6::bigint[], $7::bigint[])),
-		firsts AS MATERIALIZED (SELECT DISTINCT ON (project_id, task_id) `+columns+` FROM {parked} WHERE hook_id = $1 AND state = 'parked'
-			ORDER BY project_id, task_id, commit_lsn, ordinal, timeline),
+		firsts AS MATERIALIZED (SELECT DISTINCT ON (project_id, task_id) project_id, task_id, commit_lsn, ordinal, timeline, attempts FROM {parked}
+			WHERE hook_id = $1 AND state = 'parked' ORDER BY project_id, task_id, commit_lsn, ordinal, timeline),
 		barring AS MATERIALIZED (SELECT * FROM firsts WHERE (project_id, task_id) NOT IN (SELECT * FROM passed)),
-		barriers AS MATERIALIZED (SELECT * FROM barring WHERE task_id = 0)
-		SELECT `+columns+` FROM barring c
-		WHERE attempts = 0 AND commit_lsn <= $2::text::pg_lsn AND (project_id, task_id) NOT IN (SELECT * FROM known)
-			AND NOT EXISTS (SELECT FROM barriers b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline))
-			AND (task_id <> 0 OR NOT EXISTS (SELECT FROM barring b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline)))
-		ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC LIMIT $3`,
+		barriers AS MATERIALIZED (SELECT * FROM barring WHERE task_id = 0),
+		heads AS (SELECT commit_lsn, ordinal, timeline FROM barring c
+			WHERE attempts = 0 AND commit_lsn <= $2::text::pg_lsn AND (project_id, task_id) NOT IN (SELECT * FROM known)
+				AND NOT EXISTS (SELECT FROM barriers b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline))
+				AND (task_id <> 0 OR NOT EXISTS (SELECT FROM barring b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline)))
+			ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC LIMIT $3)
+		SELECT `+columns+` FROM {parked} WHERE hook_id = $1 AND state = 'parked' AND (commit_lsn, ordinal, timeline) IN (SELECT * FROM heads)
+		ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC`,
 		h.Hook, h.Upto.String(), h.Rows, passedProjects, passedTasks, knownProjects, knownTasks)
 	return rows, wrap(err, "find heads")
 }
