@@ -50,6 +50,7 @@ type item struct {
 	held   bool      // its project does not wait for it; of those of its task, the first alone
 	fate   Reason    // of its death; ReasonNone: it is to be attempted
 	early  bool      // while it is running, something else has come to stand before it
+	again  bool      // it is tried again at once, if the present attempt fails
 	place  int       // in the heap of those that wait
 	trial  *trial    // nil: it has not failed
 	at     time.Time // of the next attempt, while waiting

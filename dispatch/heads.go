@@ -60,9 +60,13 @@ func (w *window) scouted(heads []*item) {
 	w.reading, w.recent, w.spilled, w.gone = false, nil, false, nil
 }
 
+// Finding heads reads all that is parked for the hook: it may take that share of the time.
+const scoutingShare = 10
+
 // findHeads reads the heads that the window wants.
 func (l *lane) findHeads(ctx context.Context, wanted parking.Heads) {
 	wanted.Hook = l.hook
+	begun := time.Now()
 	var rows []parking.Row
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
 		rows, err = l.store.store.Heads(ctx, wanted)
@@ -75,6 +79,7 @@ func (l *lane) findHeads(ctx context.Context, wanted parking.Heads) {
 	heads := l.restored(rows, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
 	l.window.scouted(heads)
 	l.fill(now)
 }

@@ -140,7 +140,7 @@ func (l *lane) retry() {
 func (l *lane) revive() {
 	l.notBefore = time.Time{}
 	l.health.revive()
-	l.window.releaseAll()
+	l.window.hasten()
 }
 
 // show makes the lane's state known. It needs mu.
@@ -203,16 +203,16 @@ func (l *lane) fill(now time.Time) {
 	if part, ok := l.window.wants(away || l.health.failing); ok {
 		l.read(func(ctx context.Context) { l.load(ctx, part) })
 	}
-	if away || l.running >= l.health.limit || now.Before(l.notBefore) {
+	if away || l.running >= l.health.limit || now.Before(l.notBefore) || !l.window.scout {
 		return
 	}
-	if at := l.health.nextUntried(now); l.health.failing && at.After(now) {
-		if l.window.scout {
-			l.alarm.set(at)
-		}
-		return
+	at := l.pulse.scout
+	if l.health.failing {
+		at = latest(at, l.health.nextUntried(now))
 	}
-	if wanted, ok := l.window.wantsHeads(l.health.failing); ok {
+	if at.After(now) {
+		l.alarm.set(at)
+	} else if wanted, ok := l.window.wantsHeads(l.health.failing); ok {
 		l.read(func(ctx context.Context) { l.findHeads(ctx, wanted) })
 	}
 }
@@ -274,7 +274,7 @@ func (l *lane) probe(now time.Time) *item {
 	it := l.window.untried()
 	untried := it != nil
 	at := l.health.nextUntried(now)
-	if untried && !at.After(now) && l.window.tail && l.window.scout && !l.window.reading {
+	if untried && !at.After(now) && !l.pulse.scout.After(now) && l.window.tail && l.window.scout && !l.window.reading {
 		return nil // there may be a newer one: fill asks
 	}
 	if !untried {

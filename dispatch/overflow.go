@@ -174,6 +174,7 @@ type pulse struct {
 	answered time.Time     // when the last attempt ended that got an answer
 	took     time.Duration // duration of that attempt
 	warned   time.Time     // when the log said that the hook is slow
+	scout    time.Time     // before this the store is not asked for heads again
 }
 
 // beat notes the end of an attempt.

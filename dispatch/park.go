@@ -194,7 +194,7 @@ func (l *lane) reconnect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.health.revive()
-	l.window.releaseAll()
+	l.window.hasten()
 	now := time.Now()
 	l.show(now)
 	l.fill(now)

@@ -88,9 +88,21 @@ func (w *window) releaseAll() {
 	}
 }
 
+// hasten lets everything be tried at once: what waits, and what is being tried, if that
+// comes to nothing.
+func (w *window) hasten() {
+	w.releaseAll()
+	for it := range w.schedule.all() {
+		it.again = it.state == running
+	}
+}
+
 // retryAt puts an item that was handed out off, until the first of the two times: due
 // by its own back-off, at for the hook's sake. save says that the store has to know.
 func (w *window) retryAt(it *item, due, at time.Time, save bool, now time.Time) []note {
+	if it.again {
+		due, it.again = now, false
+	}
 	it.at = earliest(due, at)
 	if it.trial != nil {
 		it.trial.due = due
