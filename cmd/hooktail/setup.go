@@ -30,7 +30,7 @@ func (a *app) setupCommand() *cobra.Command {
 	choice := string(identityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Make publication, replica identity and slot; may be repeated",
+		Short: "Create publication, replica identity, schema and slot; can be repeated",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind := identity(choice)
