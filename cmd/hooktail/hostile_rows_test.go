@@ -148,8 +148,8 @@ func split(t *testing.T, body json.RawMessage) (lead int, rest string) {
 // endOf is the end of the log.
 func endOf(log string) string { return log[max(0, len(log)-2000):] }
 
-// hostile writes rows that nobody expects.
-type hostile struct {
+// hostileWriter writes rows that nobody expects.
+type hostileWriter struct {
 	conn    *pgx.Conn
 	tables  []hostileTable
 	written int // statements that the server did not refuse
@@ -167,9 +167,9 @@ type hostileColumn struct {
 
 // newHostile takes away whatever keeps rows from being odd: keys to other tables, checks, and
 // that a value must not be null.
-func newHostile(t *testing.T, db *cdctest.Database) *hostile {
+func newHostile(t *testing.T, db *cdctest.Database) *hostileWriter {
 	t.Helper()
-	h := &hostile{conn: db.Connect(t), tables: []hostileTable{
+	h := &hostileWriter{conn: db.Connect(t), tables: []hostileTable{
 		{name: "webhook", good: fmt.Sprintf("id = %d", goodHook)},
 		{name: "webhook_action", good: fmt.Sprintf("webhook_id = %d", goodHook)},
 		{name: "project", good: fmt.Sprintf("id = %d", goodProject)},
@@ -202,7 +202,7 @@ func newHostile(t *testing.T, db *cdctest.Database) *hostile {
 
 // write makes the row that follows from the number, and returns the statement. The server
 // may refuse it.
-func (h *hostile) write(t *testing.T, number int) string {
+func (h *hostileWriter) write(t *testing.T, number int) string {
 	t.Helper()
 	var args []any
 	sql := rapid.Custom(func(r *rapid.T) string {

@@ -79,7 +79,7 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {
 		return events, err
 	}
-	if err := p.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {
+	if err := p.questions.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {
 		return nil, err
 	}
 	p.mapper.Tolerate()

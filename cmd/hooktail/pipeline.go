@@ -17,7 +17,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
-	"github.com/hooktail/hooktail/trouble"
 )
 
 // pipeline is the path of a change between the stream and the lanes. Two
@@ -39,8 +38,8 @@ type pipeline struct {
 	dispatcher *dispatch.Dispatcher
 	settle     time.Duration
 	handedOver func(commit time.Time) // is told of every part
+	questions  *questions
 	log        *slog.Logger
-	trouble    trouble.Repeat // with the database
 }
 
 // hookTables are the names of the tables that the hooks are read from: the
@@ -167,7 +166,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 
 // locate finds the events' organizations; the database may be away for a while.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
-	return p.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
+	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
@@ -223,6 +222,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		}
 		deliveries = append(deliveries, p.overlap.Keep(w.event, w.targets)...)
 	}
+	defer p.questions.ask("find room for events in the lanes of their hooks")()
 	return p.dispatcher.Enqueue(ctx, deliveries)
 }
 
@@ -245,7 +245,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			xids = append(xids, xid)
 		}
 	}
-	return p.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
+	return p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
 		return p.renderer.Render(ctx, events, xids...)
 	})
 }
@@ -253,7 +253,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 // applyHooks brings the hooks to the state that they have at the part's commit.
 func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	if p.hooks.Advance(uint64(part.Commit)) {
-		if err := p.persist(ctx, "read the hooks", func(ctx context.Context) error { return loadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
+		if err := p.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return loadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
 			return err
 		}
 	}
@@ -285,7 +285,7 @@ func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 	if len(seen) == 0 {
 		return nil
 	}
-	err := p.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
+	err := p.questions.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
 		return parking.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
 	})
 	if err == nil {
@@ -301,7 +301,7 @@ func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) err
 	if !errors.Is(err, dispatch.ErrIncomplete) {
 		return err
 	}
-	return p.persist(ctx, "read a hook", func(ctx context.Context) error {
+	return p.questions.persist(ctx, "read a hook", func(ctx context.Context) error {
 		return p.hooks.Complete(ctx, p.pool, change)
 	})
 }

@@ -27,6 +27,8 @@ const (
 	confirmWithin = 30 * time.Second
 	// lookEvery is how often it is made sure that the publication is what it was.
 	lookEvery = 5 * time.Second
+	// lookWithin bounds that: a connection may be half open.
+	lookWithin = 30 * time.Second
 	// lastWords bounds the last writing.
 	lastWords = 3 * time.Second
 )
@@ -201,6 +203,18 @@ func (k *keeper) note(ctx context.Context, past *cdc.Past) error {
 	return nil
 }
 
+// overdue says that the position has not been written for so long that nothing is
+// confirmed any more, nil if it has.
+func (k *keeper) overdue() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	age := time.Since(k.written)
+	if k.written.IsZero() || age < confirmWithin+positionEvery {
+		return nil // or the stream has not begun, and says so
+	}
+	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
+}
+
 // mayConfirm reports whether what is written is new enough.
 func (k *keeper) mayConfirm() bool {
 	k.mu.Lock()
@@ -212,7 +226,9 @@ func (k *keeper) mayConfirm() bool {
 // time says how long ago a run that was killed may have confirmed more.
 func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 	_ = every(ctx, positionEvery, func() error { // which returns none
-		if err := k.write(ctx, stream, false); err != nil && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
+		defer cancel()
+		if err := k.write(ctx, stream, false); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 			k.log.Error("the position was not written; trying again", "error", err, "next", positionEvery)
 		}
 		return nil
@@ -223,6 +239,8 @@ func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 // there is one.
 func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 	return every(ctx, lookEvery, func() error {
+		ctx, cancel := context.WithTimeout(ctx, lookWithin)
+		defer cancel()
 		conn, err := k.pool.Acquire(ctx)
 		if err == nil {
 			err = stream.Look(ctx, conn.Conn().PgConn())

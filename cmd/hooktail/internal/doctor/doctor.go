@@ -69,6 +69,7 @@ func checks() []check {
 	return []check{
 		{"pooler", "nothing stands between hooktail and the server", lookForPooler},
 		{"role", "the role is no superuser", lookAtRole},
+		{"settings", "nothing that matters to sessions is set for the role or the database", lookAtSettings},
 		{"server_version", "", lookAtVersion},
 		{"primary", "the server is a primary", lookAtPrimary},
 		{"wal_level", "wal_level is logical", lookAtWALLevel},
@@ -118,8 +119,10 @@ type examination struct {
 	loaded   *dispatch.Hooks // by hooks; nil if they cannot be read
 }
 
-// queryTime bounds each query.
-const queryTime = 10 * time.Second
+const (
+	queryTime = 10 * time.Second // bounds each query, by the server
+	checkTime = time.Minute      // bounds each check: the server may not be heard of any more
+)
 
 // Examine makes all checks, one after the other, on one connection, and returns what
 // they found in a fixed order: at least one finding for each. Where there is no
@@ -144,6 +147,8 @@ func Examine(ctx context.Context, o Options) []Finding {
 
 // make makes one check.
 func (x *examination) make(ctx context.Context, c check) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	found, err := c.look(ctx, x)
 	if err != nil {
 		found = append(found, unseen(err))
