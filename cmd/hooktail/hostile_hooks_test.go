@@ -38,11 +38,13 @@ func TestHooksOfAnyKind(t *testing.T) {
 			[]string{"DELETE FROM webhook WHERE id = 77"},
 		},
 		{
-			"a long url that the stream leaves out", []string{"UPDATE webhook SET url = " + longURL + ", headers = jsonb_build_object('X-Long', repeat(md5('1'), 60)) WHERE id = 1"},
+			"a long url that the stream leaves out",
+			[]string{"UPDATE webhook SET url = " + longURL + ", headers = jsonb_build_object('X-Long', repeat(md5('1'), 60)) WHERE id = 1"},
 			[]string{"UPDATE webhook SET updated_at = now()"}, nil,
 		},
 		{
-			"a hook with a long url, deleted", []string{"UPDATE webhook SET url = " + longURL + " WHERE id = 2", "DELETE FROM webhook_action WHERE webhook_id = 2"},
+			"a hook with a long url, deleted",
+			[]string{"UPDATE webhook SET url = " + longURL + " WHERE id = 2", "DELETE FROM webhook_action WHERE webhook_id = 2"},
 			[]string{"UPDATE webhook SET is_active = NOT is_active WHERE id = 2", "DELETE FROM webhook WHERE id = 2"}, nil,
 		},
 		{
@@ -56,7 +58,8 @@ func TestHooksOfAnyKind(t *testing.T) {
 			[]string{"ALTER TABLE webhook_action RENAME COLUMN act TO action"},
 		},
 		{
-			"settings forgotten", []string{"UPDATE webhook SET send_for_all_actions = false WHERE id = 1", "DELETE FROM webhook_action", "INSERT INTO webhook_action (webhook_id, action) VALUES (1, 'ANNOTATION_CREATED')"},
+			"settings forgotten",
+			[]string{"UPDATE webhook SET send_for_all_actions = false WHERE id = 1", "DELETE FROM webhook_action", "INSERT INTO webhook_action (webhook_id, action) VALUES (1, 'ANNOTATION_CREATED')"},
 			[]string{"TRUNCATE hooktail.hook_setting"}, nil,
 		},
 		{
