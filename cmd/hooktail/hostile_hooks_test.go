@@ -25,12 +25,14 @@ func TestHooksOfAnyKind(t *testing.T) {
 		mended []string
 	}{
 		{
-			"a date without end, mended", nil,
+			"a date without end, mended",
+			nil,
 			[]string{"UPDATE webhook SET created_at = 'infinity'", "UPDATE webhook SET created_at = '-infinity', url = 'ftp://x/'"},
 			[]string{"UPDATE webhook SET created_at = '0044-03-15 BC', url = GOOD"},
 		},
 		{
-			"bad rows, deleted", nil,
+			"bad rows, deleted",
+			nil,
 			[]string{
 				"ALTER TABLE webhook ALTER COLUMN send_payload DROP NOT NULL",
 				"INSERT INTO webhook SELECT 77, url, NULL, send_for_all_actions, '[]', is_active, 'infinity', updated_at, organization_id, project_id FROM webhook WHERE id = 1",
@@ -40,34 +42,42 @@ func TestHooksOfAnyKind(t *testing.T) {
 		{
 			"a long url that the stream leaves out",
 			[]string{"UPDATE webhook SET url = " + longURL + ", headers = jsonb_build_object('X-Long', repeat(md5('1'), 60)) WHERE id = 1"},
-			[]string{"UPDATE webhook SET updated_at = now()"}, nil,
+			[]string{"UPDATE webhook SET updated_at = now()"},
+			nil,
 		},
 		{
 			"a hook with a long url, deleted",
 			[]string{"UPDATE webhook SET url = " + longURL + " WHERE id = 2", "DELETE FROM webhook_action WHERE webhook_id = 2"},
-			[]string{"UPDATE webhook SET is_active = NOT is_active WHERE id = 2", "DELETE FROM webhook WHERE id = 2"}, nil,
+			[]string{"UPDATE webhook SET is_active = NOT is_active WHERE id = 2", "DELETE FROM webhook WHERE id = 2"},
+			nil,
 		},
 		{
-			"a column renamed for a while", nil,
+			"a column renamed for a while",
+			nil,
 			[]string{"ALTER TABLE webhook RENAME COLUMN url TO link", "UPDATE webhook SET updated_at = now()"},
 			[]string{"ALTER TABLE webhook RENAME COLUMN link TO url"},
 		},
 		{
-			"a column that was not there for a while", nil,
+			"a column that was not there for a while",
+			nil,
 			[]string{"ALTER TABLE webhook_action RENAME COLUMN action TO act", "UPDATE webhook_action SET act = act"},
 			[]string{"ALTER TABLE webhook_action RENAME COLUMN act TO action"},
 		},
 		{
 			"settings forgotten",
 			[]string{"UPDATE webhook SET send_for_all_actions = false WHERE id = 1", "DELETE FROM webhook_action", "INSERT INTO webhook_action (webhook_id, action) VALUES (1, 'ANNOTATION_CREATED')"},
-			[]string{"TRUNCATE hooktail.hook_setting"}, nil,
+			[]string{"TRUNCATE hooktail.hook_setting"},
+			nil,
 		},
 		{
-			"another key", nil,
-			[]string{"DELETE FROM webhook_action", "UPDATE webhook SET id = 1000 + id WHERE id > 1"}, nil,
+			"another key",
+			nil,
+			[]string{"DELETE FROM webhook_action", "UPDATE webhook SET id = 1000 + id WHERE id > 1"},
+			nil,
 		},
 		{
-			"keys of other types", nil,
+			"keys of other types",
+			nil,
 			[]string{
 				"DELETE FROM webhook_action",
 				"ALTER TABLE webhook_action DROP CONSTRAINT webhook_action_webhook_id_4eb6213f_fk_webhook_id",
@@ -75,7 +85,8 @@ func TestHooksOfAnyKind(t *testing.T) {
 				"INSERT INTO webhook_action (webhook_id, action) VALUES ('one', 'TASK_CREATED'), ('1', repeat('x', 100))",
 				"ALTER TABLE webhook ALTER COLUMN created_at TYPE text, ALTER COLUMN headers TYPE text",
 				"UPDATE webhook SET created_at = 'yesterday', headers = 'none' WHERE id = 2",
-			}, nil,
+			},
+			nil,
 		},
 	} {
 		for _, running := range []bool{true, false} {
