@@ -69,7 +69,7 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 		w.left.Store(int32(len(targets)))
 		w.rows.left.Store(1)
 		of.tx.Hold(1)
-		p.settler.Add(event.Due(p.settle), w)
+		p.settler.Add(event, w)
 	})
 }
 

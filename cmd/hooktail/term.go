@@ -74,10 +74,9 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
-		settler:    mapping.NewSettler[*wanted](),
+		settler:    mapping.NewSettler[*wanted](options),
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
-		settle:     s.cfg.Settle,
 		handedOver: beat.handedOver,
 		log:        s.log,
 	}
