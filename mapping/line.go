@@ -18,6 +18,9 @@ type projectLine[T any] struct {
 
 func newLine[T any]() line[T] { return line[T]{projects: map[int64]*projectLine[T]{}} }
 
+// isClear reports whether nothing of the project waits.
+func (l *line[T]) isClear(project int64) bool { return l.projects[project] == nil }
+
 // add appends the event.
 func (l *line[T]) add(it *settling[T]) {
 	l.size++

@@ -19,12 +19,21 @@ type Settler[T any] struct {
 	metrics *Metrics
 
 	mu      sync.Mutex
-	waiting line[T] // guarded by mu, as all below
+	ready   fifo[readied[T]] // guarded by mu, as all below
+	waiting line[T]
 	watches watches[*settling[T]]
 	added   uint64
 	flushed bool
 	closed  bool
 	changed chan struct{} // holds a token after each change that Next may wait for
+}
+
+// readied is an event that waits for nothing: it was due, and nothing of its project was
+// waiting, when it came. It leaves before all that came later.
+type readied[T any] struct {
+	item   T
+	number uint64
+	ended  ending
 }
 
 // settling is an event that waits.
@@ -51,14 +60,21 @@ func NewSettler[T any](o Options) *Settler[T] {
 // Add appends an event, with what belongs to it.
 func (s *Settler[T]) Add(e *Event, item T) {
 	s.mu.Lock()
-	it := &settling[T]{item: item, event: e, due: e.Due(s.settle), number: s.added, project: e.Project, task: e.Task, at: -1}
 	s.added++
+	first, due := false, e.Due(s.settle)
+	by := unseen
 	if e.ending == atOnce {
-		it.due, it.ended = e.Received, atOnce
+		due, by = e.Received, atOnce
 	}
-	s.waiting.add(it)
-	first := s.waiting.isFirst(it)
-	s.watch(e, it)
+	if !due.After(e.Received) && s.waiting.isClear(e.Project) {
+		first = s.ready.push(readied[T]{item, s.added, by})
+		s.watch(e, nil)
+	} else {
+		it := &settling[T]{item: item, event: e, due: due, ended: by, number: s.added, project: e.Project, task: e.Task, at: -1}
+		s.waiting.add(it)
+		first = s.waiting.isFirst(it)
+		s.watch(e, it)
+	}
 	s.mu.Unlock()
 	if first {
 		s.notify()
@@ -142,7 +158,7 @@ func (s *Settler[T]) notify() {
 func (s *Settler[T]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.waiting.size
+	return s.ready.len() + s.waiting.size
 }
 
 // Next waits until an event may leave and returns what belongs to those that may, at most
@@ -180,31 +196,42 @@ func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) 
 func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.waiting.size == 0 {
+	size := s.ready.len() + s.waiting.size
+	if size == 0 {
 		if s.closed {
 			return nil, 0, io.EOF
 		}
 		return nil, -1, nil
 	}
+	leaving := make([]readied[T], 0, min(max(limit, 1), size))
 	now := time.Now()
-	var leaving []*settling[T]
-	for len(leaving) < max(limit, 1) {
+	for len(leaving) < cap(leaving) {
 		first := s.waiting.first()
-		if first == nil || !s.flushed && first.due.After(now) {
+		if first != nil && !s.flushed && first.due.After(now) {
+			first = nil
+		}
+		if s.ready.len() > 0 && (first == nil || s.ready.first().number < first.number) {
+			leaving = append(leaving, s.ready.pop())
+			continue
+		}
+		if first == nil {
 			break
 		}
 		s.waiting.remove(first)
-		leaving = append(leaving, first)
+		leaving = append(leaving, readied[T]{first.item, first.number, first.ended})
+		first.event = nil // its watch may outlive it
 	}
 	if len(leaving) == 0 {
 		return nil, s.waiting.first().due.Sub(now), nil
 	}
-	slices.SortFunc(leaving, func(a, b *settling[T]) int { return cmp.Compare(a.number, b.number) })
+	byNumber := func(a, b readied[T]) int { return cmp.Compare(a.number, b.number) }
+	if !slices.IsSortedFunc(leaving, byNumber) {
+		slices.SortFunc(leaving, byNumber)
+	}
 	items := make([]T, len(leaving))
-	for i, it := range leaving {
-		items[i] = it.item
-		s.metrics.settled(it.ended)
-		it.event = nil // its watch may outlive it
+	for i := range leaving {
+		items[i] = leaving[i].item
+		s.metrics.settled(leaving[i].ended)
 	}
 	return items, 0, nil
 }

@@ -166,6 +166,28 @@ func TestSettlerFlushAndClose(t *testing.T) {
 	})
 }
 
+// Space of items that are gone is used again.
+func TestSettlerDoesNotGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := settler()
+		next := 0
+		for i := range 10_000 {
+			s.Add(aged(1, 0), i)
+			if i < 4 {
+				continue // four always wait
+			}
+			got, err := s.Next(t.Context(), 1)
+			if err != nil || got[0] != next {
+				t.Fatalf("got %v, %v, want %d", got, err, next)
+			}
+			next++
+		}
+		if cap(s.ready.items) > 64 {
+			t.Errorf("room for %d items where four wait", cap(s.ready.items))
+		}
+	})
+}
+
 func TestSettlerEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
