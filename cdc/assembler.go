@@ -25,6 +25,7 @@ type assembler struct {
 	free      func(bytes int) // of the parts
 
 	relations map[uint32]*Relation // as announced on this connection
+	names     map[uint32]Table     // of tables that are known by their ids, whatever they are called for a while
 	handed    LSN                  // commit record of the last transaction that was handed over whole
 	open      *transaction         // between Begin and Commit: nil or &last
 	last      transaction
@@ -57,6 +58,9 @@ func (a *assembler) add(m *message, at arrival) error {
 	case kindRelation:
 		if a.relations == nil {
 			a.relations = make(map[uint32]*Relation)
+		}
+		if t, ok := a.names[m.relation.ID]; ok {
+			m.relation.Schema, m.relation.Name = t.Schema, t.Name
 		}
 		a.relations[m.relation.ID] = m.relation
 		return nil

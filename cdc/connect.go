@@ -113,7 +113,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if err != nil {
 		return slot, past.explain(s.o.Slot, err)
 	}
-	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, past.published()); err != nil {
 		return nil, err
 	}
 	if past != nil {
@@ -128,6 +128,9 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 			return slot, gap
 		}
 		slot.At = past.At
+	}
+	if err := s.diverged(ctx, slot, s.Left()); err != nil {
+		return slot, err
 	}
 	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
 		return slot, past.explain(s.o.Slot, err)
@@ -154,6 +157,8 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are not behind it
 	left := &Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
+	left.history = s.assembler.timelines.past
+	s.assembler.names = namesOf(s.o.Tables, slot.Published)
 	left.End, left.At = s.position.ConfirmedAt()
 	s.mu.Lock()
 	s.left = left

@@ -24,8 +24,8 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 		return "", 0, err
 	}
 	// Whatever ran on the connection afterwards would end the snapshot, so the
-	// setting stays.
-	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d", slotPatience.Milliseconds())); err != nil {
+	// settings stay.
+	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %[1]d", slotPatience.Milliseconds())); err != nil {
 		return "", 0, fmt.Errorf("set lock_timeout: %w", err)
 	}
 	created, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
@@ -66,29 +66,36 @@ func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience 
 	return err
 }
 
-// blocked names the transactions that are running now, oldest first: a slot
-// can begin only when all that were running have ended, in every database.
+// blocked names the transactions that are running now: a slot can begin only when all
+// that were running have ended, in every database.
 func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, cause error) error {
 	fault := &Fault{
 		Reason: SlotBlocked, Err: cause,
 		What: fmt.Sprintf("slot %q could not be created within %s because of running transactions", slot, patience),
 		Mend: "end them, or wait, and try again",
 	}
-	running, err := rows(ctx, conn, `SELECT 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '
-			|| coalesce(nullif(application_name, ''), '?') || ', for ' || coalesce(date_trunc('second', now() - xact_start)::text, '?') || ')'
-		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid()
+	return fault.naming(ctx, conn, "backend_xid IS NOT NULL")
+}
+
+// naming adds the sessions for which the condition on pg_stat_activity holds, oldest
+// first, and the transactions that are prepared, which hold locks as well.
+func (f *Fault) naming(ctx context.Context, conn *pgconn.PgConn, condition string) error {
+	running, err := rows(ctx, conn, `SELECT what FROM (
+		SELECT xact_start AS begun, 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '
+			|| coalesce(nullif(application_name, ''), '?') || ', for ' || coalesce(date_trunc('second', now() - xact_start)::text, '?') || ')' AS what
+		FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid() AND `+condition+`
 		UNION ALL
-		SELECT 'prepared ' || gid || ' (user ' || owner || ', for ' || date_trunc('second', now() - prepared) || ')'
-		FROM pg_catalog.pg_prepared_xacts`)
+		SELECT prepared, 'prepared ' || gid || ' (user ' || owner || ', for ' || date_trunc('second', now() - prepared) || ')'
+		FROM pg_catalog.pg_prepared_xacts) AS running ORDER BY begun`)
 	if err != nil {
-		return errors.Join(fault, fmt.Errorf("look for running transactions: %w", err))
+		return errors.Join(f, fmt.Errorf("look for running transactions: %w", err))
 	}
 	names := make([]string, len(running))
 	for i, r := range running {
 		names[i] = r[0]
 	}
 	if len(names) > 0 {
-		fault.What += ": " + strings.Join(names, ", ")
+		f.What += ": " + strings.Join(names, ", ")
 	}
-	return fault
+	return f
 }

@@ -19,14 +19,17 @@ const (
 	DatabaseMissing                         // the database does not exist
 	Privilege                               // the role may not do this
 	ServerVersion                           // the server is too old
+	Standby                                 // the server accepts no writes (Setup and Teardown alone)
 	WALLevel                                // wal_level is not logical
 	SlotMissing                             // the slot does not exist
 	SlotWrong                               // the slot is physical, of another plugin or another database
 	SlotActive                              // somebody else is using the slot (Teardown alone)
 	SlotBlocked                             // the slot waits for running transactions (Setup alone)
+	TableLocked                             // others hold locks on the tables (Setup and Teardown alone)
 	PublicationMissing                      // the publication does not exist, or did not at the slot's position
 	PublicationIncomplete                   // a table is not published
 	OperationsMissing                       // an operation is not published
+	PublicationNarrowed                     // a row filter or a column list keeps changes back, or a table is published as its partitions
 	GeneratedColumns                        // generated columns are not published, though the server wants them to be
 	TableMissing                            // a table does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
@@ -39,9 +42,9 @@ const (
 func (r Reason) String() string {
 	names := [...]string{
 		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
-		Privilege: "privilege", ServerVersion: "server_version", WALLevel: "wal_level", SlotMissing: "slot_missing",
-		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked",
-		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", GeneratedColumns: "generated_columns",
+		Privilege: "privilege", ServerVersion: "server_version", Standby: "standby", WALLevel: "wal_level", SlotMissing: "slot_missing",
+		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked", TableLocked: "table_locked",
+		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
 		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
@@ -138,7 +141,8 @@ func (s *Stream) classify(err error) error {
 	case undefinedObject:
 		return &Fault{
 			PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			"the slot must be created after its publication: run `hooktail teardown` and `hooktail setup`", err,
+			fmt.Sprintf("only a slot that is younger than the publication helps: SELECT pg_drop_replication_slot(%s); and then `hooktail repair --resend`, or `hooktail setup` if it was never read",
+				quoteText(o.Slot)), err,
 		}
 	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
 		return &Fault{Option, "the server refused an option", "", err}
@@ -163,13 +167,16 @@ func Explain(err error, config *pgconn.Config) error {
 	case invalidCatalogName:
 		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
 	}
-	return err
+	return concise(err, config)
 }
 
 // Transient reports whether an error of a query may pass by itself: the
 // connection broke or could not be made, or the server starts, stops, is full or
-// has no time (SQLSTATE classes 08, 40, 53 and 57).
+// has no time (SQLSTATE classes 08, 40, 53 and 57). A *Diverged is over with a new Stream.
 func Transient(err error) bool {
+	if isDiverged(err) {
+		return true
+	}
 	var pg *pgconn.PgError
 	if errors.As(err, &pg) {
 		switch pg.Code[:min(2, len(pg.Code))] {

@@ -50,6 +50,12 @@ func TestFaultsEndTheStream(t *testing.T) {
 			_, other := source(t, cdctest.Postgres(t))
 			o.Slot = other.Slot
 		}, SlotWrong, []string{"of the database"}},
+		{"slot of a session", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "SELECT pg_drop_replication_slot($1)", plan.Slot)
+			if _, err := db.Connect(t).Exec(t.Context(), "SELECT pg_create_logical_replication_slot($1, 'pgoutput', true)", plan.Slot); err != nil {
+				t.Fatal(err)
+			}
+		}, SlotWrong, []string{"a temporary slot of another session"}},
 		{"publication missing", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
 			db.Exec(t, "DROP PUBLICATION "+quoteIdent(plan.Publication))
 		}, PublicationMissing, []string{"publication", "does not exist: run `hooktail setup`"}},

@@ -1,11 +1,10 @@
 package cdc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -18,6 +17,7 @@ type Past struct {
 	SystemID string
 	Timeline int32
 	End      LSN       // everything before it was done
+	Done     LSN       // end of the newest transaction before End; 0: not known. Beyond it End rests on what the server said of its log
 	At       time.Time // about the same by the clock of the database; zero: not known
 
 	// Clean says that the run ended in order: nothing was confirmed beyond End.
@@ -33,12 +33,9 @@ type Past struct {
 	// Seen is what this process itself has read of the server before; nil: nothing. The
 	// rest of Past is kept in the database, and goes back with it when it is restored.
 	Seen *Past
-}
 
-// Published is which tables a publication has, by the identities that the catalog
-// gives to the publication (under the empty name) and to each table's place in it: what is
-// taken out and put back has another one.
-type Published map[string]string
+	history []timeline // before Timeline, where this process has read it
+}
 
 // unproven is how long after Past.Written a checkpoint has to have been made to prove
 // that a slot behind it was not brought there by a run that did not end in order: twice
@@ -55,20 +52,27 @@ type Published map[string]string
 // seconds: after a kill -9 so much would be sent twice.
 const unproven = time.Minute
 
+func (p *Past) published() Published {
+	if p == nil {
+		return nil
+	}
+	return p.Publication
+}
+
 // gap compares what an earlier run has left with what is found now; nil: nothing is
 // missing. A slot that is behind is no gap: a server that crashed remembers an
 // earlier position.
 func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	var why string
 	var to LSN
-	from, undone := p.undone(slot, history)
+	undone := p.undone(slot, history)
 	switch {
 	case p.Gap != nil:
 		return p.Gap
 	case slot.SystemID != p.SystemID:
 		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
-	case undone != "":
-		why = undone
+	case undone != nil:
+		return undone
 	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
 		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
 	default:
@@ -77,67 +81,33 @@ func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	if why == "" {
 		return nil
 	}
-	return &Gap{Slot: slot.Name, Why: why, From: from.End, Since: from.At, To: to}
+	return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At, To: to}
 }
 
-// undone says how the database has lost what was delivered, "" if it has not, and
-// what is known of it: by what was written, else by what this process has seen.
-func (p *Past) undone(slot *Slot, history *timelines) (of *Past, why string) {
-	end, left := history.end(p.Timeline)
+// undone is the gap of a database that has lost what was delivered; nil if it has not.
+// It is told by what was written, else by what this process has seen.
+func (p *Past) undone(slot *Slot, history *timelines) *Gap {
+	var why string
+	var from LSN
+	delivered := cmp.Or(p.Done, p.End)
+	end, left := history.left(&timelines{p.Timeline, p.history})
 	switch {
 	case slot.Timeline < p.Timeline:
 		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
-	case slot.Timeline == p.Timeline && slot.Written < p.End:
-		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, p.End)
-	case left && end < p.End:
+		return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At}
+	case slot.Timeline == p.Timeline && slot.Written < delivered:
+		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
+		from = slot.Written
+	case left && end < delivered:
 		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
-			p.Timeline, end, p.End)
+			p.Timeline, end, delivered)
+		from = end
 	case p.Seen != nil && p.Seen.SystemID == slot.SystemID:
-		if seen, why := p.Seen.undone(slot, history); why != "" {
-			return seen, why
-		}
+		return p.Seen.undone(slot, history)
+	default:
+		return nil
 	}
-	return p, why
-}
-
-// Lost says what has gone, in words, or has been away; "" if nothing has.
-func (p Published) Lost(now Published) (why string) {
-	for _, name := range slices.Sorted(maps.Keys(p)) {
-		id, there := now[name]
-		switch {
-		case id == p[name]:
-			continue
-		case name == "" && !there:
-			why = "the publication was dropped"
-		case name == "":
-			why = "the publication was dropped and made anew"
-		case !there:
-			why = fmt.Sprintf("table %s was taken out of the publication", name)
-		default:
-			why = fmt.Sprintf("table %s was taken out of the publication and put back", name)
-		}
-		return why
-	}
-	return ""
-}
-
-// published reads which of the tables the publication has.
-func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) (Published, error) {
-	found, err := rows(ctx, conn, `SELECT '', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
-		UNION ALL
-		SELECT n.nspname || '.' || c.relname, r.oid || '/' || r.prrelid FROM pg_catalog.pg_publication p
-		JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = `+quoteText(name))
-	if err != nil {
-		return nil, fmt.Errorf("read publication %q: %w", name, err)
-	}
-	all := make(Published, len(found))
-	for _, r := range found {
-		if r[0] == "" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
-			all[r[0]] = r[1]
-		}
-	}
-	return all, nil
+	return &Gap{Slot: slot.Name, Why: why, From: from, Since: p.At, To: delivered, Until: p.At}
 }
 
 // checkpoint is the last one of the server; zero: not known.
@@ -196,7 +166,7 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	if s.looked == nil {
 		s.looked = s.connectedAt()
 	}
-	now, err := published(ctx, conn, s.o.Publication, s.o.Tables)
+	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, past.Publication)
 	if err != nil {
 		return err
 	}
@@ -207,6 +177,9 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		return s.looked.explain(s.o.Slot, err)
 	}
 	s.looked = past
+	s.mu.Lock()
+	s.left.Publication = now // what was added since may take the place of what goes next
+	s.mu.Unlock()
 	return nil
 }
 
@@ -227,7 +200,20 @@ func (s *Stream) Left() *Past {
 	}
 	past := *s.left
 	past.End, past.At = s.position.ConfirmedAt()
+	past.Done = s.position.Delivered()
 	return &past
+}
+
+// Later is what is known after two streams, this one and the one before it: a server
+// that remembers less of its slot has lost nothing of what was delivered.
+func (p *Past) Later(before *Past) *Past {
+	if before != nil && before.SystemID == p.SystemID && before.Timeline == p.Timeline && before.Done > p.Done {
+		later := *p
+		later.Done, later.At = before.Done, before.At
+		later.End = max(p.End, before.Done)
+		return &later
+	}
+	return p
 }
 
 // explain is the Gap that an error of slot or publication means to who has read
@@ -254,7 +240,7 @@ func (p *Past) explain(slot string, err error) error {
 		why = "the slot was dropped"
 	case PublicationMissing:
 		why = "the publication was dropped"
-	case OperationsMissing:
+	case OperationsMissing, PublicationNarrowed:
 		why = fault.What
 	default:
 		return err

@@ -1,12 +1,13 @@
 package cdc
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func TestPastGap(t *testing.T) {
@@ -44,7 +45,9 @@ func TestPastGap(t *testing.T) {
 		history timelines
 		last    checkpoint
 		want    string // why; "" is none
+		from    LSN    // 50 if not given
 		to      LSN
+		until   time.Time
 	}{
 		{name: "where it was left", past: past(nil), slot: slot(nil)},
 		{name: "behind, after a crash", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed = 40 })},
@@ -73,7 +76,7 @@ func TestPastGap(t *testing.T) {
 		{name: "behind, and less was decoded", past: unclean, slot: decoded(40, 6, "noon")},
 		{
 			name: "put back on its timeline", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed, s.Written = 40, 49 }),
-			want: "the database was restored to a moment before: its WAL ends at 0/31, when 0/32 had been delivered",
+			want: "the database was restored to a moment before: its WAL ends at 0/31, when 0/32 had been delivered", from: 49, to: 50, until: written,
 		},
 		{
 			name: "another server", past: past(nil), slot: slot(func(s *Slot) { s.SystemID = "2" }),
@@ -83,7 +86,11 @@ func TestPastGap(t *testing.T) {
 		{
 			name: "promoted without what was delivered", past: past(nil), slot: promoted,
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
-			want:    "the database was restored to a moment before: timeline 2 was left at 0/31, when 0/32 had been delivered",
+			want:    "the database was restored to a moment before: timeline 2 was left at 0/31, when 0/32 had been delivered", from: 49, to: 50, until: written,
+		},
+		{
+			name: "promoted without WAL in which no transaction was", past: past(func(p *Past) { p.Done = 49 }), slot: promoted,
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
 		},
 		{
 			name: "an older timeline", past: past(nil), slot: slot(func(s *Slot) { s.Timeline = 1 }),
@@ -110,9 +117,9 @@ func TestPastGap(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var want *Gap
 			if test.want != "" {
-				want = &Gap{Slot: "s", Why: test.want, From: 50, Since: written, To: test.to}
+				want = &Gap{Slot: "s", Why: test.want, From: cmp.Or(test.from, 50), Since: written, To: test.to, Until: test.until}
 			}
-			if diff := cmp.Diff(want, test.past.gap(test.slot, &test.history, test.last)); diff != "" {
+			if diff := gocmp.Diff(want, test.past.gap(test.slot, &test.history, test.last)); diff != "" {
 				t.Errorf("gap (-want +got):\n%s", diff)
 			}
 		})
@@ -125,16 +132,16 @@ func TestPastSeen(t *testing.T) {
 	past := &Past{SystemID: "1", Timeline: 1, End: 40, Seen: &Past{SystemID: "1", Timeline: 1, End: 60}}
 	restored := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 40}
 	got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 50}}}, checkpoint{})
-	want := &Gap{Slot: "s", Why: "the database was restored to a moment before: timeline 1 was left at 0/32, when 0/3C had been delivered", From: 60}
-	if diff := cmp.Diff(want, got); diff != "" {
+	want := &Gap{Slot: "s", Why: "the database was restored to a moment before: timeline 1 was left at 0/32, when 0/3C had been delivered", From: 50, To: 60}
+	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}
 	if got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 60}}}, checkpoint{}); got != nil {
 		t.Errorf("a promotion is the gap %v", got)
 	}
 	put := &Slot{Name: "s", SystemID: "1", Timeline: 1, Confirmed: 40, Written: 59}
-	want.Why = "the database was restored to a moment before: its WAL ends at 0/3B, when 0/3C had been delivered"
-	if diff := cmp.Diff(want, past.gap(put, &timelines{current: 1}, checkpoint{})); diff != "" {
+	want.Why, want.From = "the database was restored to a moment before: its WAL ends at 0/3B, when 0/3C had been delivered", 59
+	if diff := gocmp.Diff(want, past.gap(put, &timelines{current: 1}, checkpoint{})); diff != "" {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}
 }

@@ -17,6 +17,8 @@ type Position struct {
 	open      []*Tx // in commit order; [0] is the oldest that is not done
 	confirmed LSN
 	at        time.Time
+	done      LSN  // end of the newest transaction below confirmed
+	frozen    bool // nothing moves it any more
 }
 
 // Tx is one transaction's claim on the position: the position stays before the
@@ -82,7 +84,9 @@ func (t *Tx) Close(end LSN) {
 func (p *Position) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].closed && p.open[n].holds == 0 {
-		p.move(p.open[n].end, p.open[n].at)
+		if p.move(p.open[n].end, p.open[n].at) {
+			p.done = p.confirmed
+		}
 		p.open[n] = nil
 		n++
 	}
@@ -95,15 +99,37 @@ func (p *Position) advance() {
 func (p *Position) Idle(walEnd LSN, sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.open) == 0 {
-		p.move(walEnd, sent)
+	if len(p.open) != 0 {
+		return
+	}
+	if first := p.confirmed == 0; p.move(walEnd, sent) && first {
+		p.done = walEnd // what was done before the stream began
 	}
 }
 
-func (p *Position) move(to LSN, at time.Time) {
-	if to > p.confirmed {
-		p.confirmed, p.at = to, at
+// move reports whether the position was behind.
+func (p *Position) move(to LSN, at time.Time) bool {
+	if to <= p.confirmed || p.frozen {
+		return false
 	}
+	p.confirmed, p.at = to, at
+	return true
+}
+
+// freeze keeps the position where it is, whatever is finished: the LSNs of what is
+// open mean nothing to the server any more.
+func (p *Position) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.frozen = true
+}
+
+// Delivered is the end of the newest transaction below Confirmed, or where the stream
+// began. Between the two is WAL without a transaction of the stream.
+func (p *Position) Delivered() LSN {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.done
 }
 
 // Confirmed is the LSN below which everything is done.
@@ -126,4 +152,14 @@ func (p *Position) Outstanding() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.open)
+}
+
+// newest is when the newest of them was committed; zero: there is none.
+func (p *Position) newest() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.open) == 0 {
+		return time.Time{}
+	}
+	return p.open[len(p.open)-1].at
 }

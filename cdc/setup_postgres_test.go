@@ -113,22 +113,6 @@ func TestStatementsFailover(t *testing.T) {
 	}
 }
 
-func TestSetupMendsThePublication(t *testing.T) {
-	t.Parallel()
-	db, plan := oddSource(t)
-	db.Exec(t, "CREATE PUBLICATION "+quoteIdent(plan.Publication)+" FOR TABLE plain WITH (publish = 'insert')")
-	result, err := Setup(t.Context(), db.Connect(t), plan, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := `ALTER PUBLICATION "it's ""a"" publication" ADD TABLE "Odd"."it's ""a"" table";`; result.Steps[0] != want {
-		t.Errorf("first step %s, want %s", result.Steps[0], want)
-	}
-	if err := checkPublication(t.Context(), db.Connect(t).PgConn(), plan.Publication, plan.Tables); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestSetupNamesMissingTables(t *testing.T) {
 	t.Parallel()
 	db, plan := oddSource(t)
@@ -176,7 +160,9 @@ func TestSetupNamesWhatBlocksTheSlot(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	_, err := newInstaller(db.Connect(t), plan, nil).setup(t.Context(), 300*time.Millisecond)
+	in := newInstaller(db.Connect(t), plan, nil)
+	in.patience = 300 * time.Millisecond
+	_, err := in.setup(t.Context())
 	checkFault(t, err, SlotBlocked, "within 300ms because of running transactions",
 		fmt.Sprintf("pid %d (user postgres, application nightly report", blocker.PgConn().PID()))
 	if got := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots"); got != "0" {
@@ -211,7 +197,7 @@ func TestSlotWithSnapshot(t *testing.T) {
 	db := cdctest.Postgres(t).Database(t)
 	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
 	plan := planOf(db, "a")
-	db.Exec(t, createPublication(plan, versionOf(t, db)))
+	db.Exec(t, createPublication(plan, versionOf(t, db), false))
 	db.Exec(t, "INSERT INTO a VALUES (1, 'before')")
 
 	config, err := pgconn.ParseConfig(db.DSN)

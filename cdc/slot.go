@@ -3,9 +3,7 @@ package cdc
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -72,7 +70,7 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
 	// to_jsonb reads the columns that not every version has.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
-		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason'
+		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid()
 		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))
 	if err != nil {
 		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
@@ -81,7 +79,7 @@ func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, 
 		return nil, slotMissing(name)
 	}
 	r := found[0]
-	if what := wrongSlot(r[0], r[1], r[2], r[3]); what != "" {
+	if what := wrongSlot(r[0], r[1], r[2], r[3], r[9] == "t"); what != "" {
 		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
 	}
 	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
@@ -109,7 +107,7 @@ func slotMissing(name string) *Fault {
 	return &Fault{Reason: SlotMissing, What: fmt.Sprintf("slot %q does not exist", name), Mend: "run `hooktail setup`"}
 }
 
-func wrongSlot(kind, plugin, database, current string) string {
+func wrongSlot(kind, plugin, database, current string, temporary bool) string {
 	switch {
 	case kind != "logical":
 		return "a " + kind + " slot"
@@ -117,78 +115,8 @@ func wrongSlot(kind, plugin, database, current string) string {
 		return fmt.Sprintf("of the plugin %q, not pgoutput", plugin)
 	case database != current:
 		return fmt.Sprintf("of the database %q, not %q", database, current)
+	case temporary:
+		return "a temporary slot of another session"
 	}
 	return ""
-}
-
-// publication is what the catalog says of one.
-type publication struct {
-	exists, allTables bool
-	operations        []string // that it lacks, of insert, update and delete
-	tables            []string // as Table.String has them
-	noGenerated       bool     // generated columns are not published, and could be
-}
-
-func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string) (p publication, err error) {
-	found, err := rows(ctx, conn, `SELECT p.puballtables, p.pubinsert, p.pubupdate, p.pubdelete, to_jsonb(p)->>'pubgencols'
-		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
-	if err != nil || len(found) == 0 {
-		return p, err
-	}
-	p.exists, p.allTables = true, found[0][0] == "t"
-	p.noGenerated = found[0][4] == "n" // "" before version 18, which has no such choice
-	for i, operation := range [...]string{"insert", "update", "delete"} {
-		if found[0][1+i] != "t" {
-			p.operations = append(p.operations, operation)
-		}
-	}
-	found, err = rows(ctx, conn, `SELECT schemaname || '.' || tablename
-		FROM pg_catalog.pg_publication_tables WHERE pubname = `+quoteText(name))
-	for _, r := range found {
-		p.tables = append(p.tables, r[0])
-	}
-	return p, err
-}
-
-// missing is those of the tables that the publication does not have.
-func (p *publication) missing(tables []Table) []Table {
-	var missing []Table
-	for _, t := range tables {
-		if !slices.Contains(p.tables, t.String()) {
-			missing = append(missing, t)
-		}
-	}
-	return missing
-}
-
-// checkPublication returns a Fault unless the publication has all that the
-// stream is to bring. The server would start without it and send nothing.
-func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
-	p, err := inspectPublication(ctx, conn, name)
-	if err != nil {
-		return fmt.Errorf("inspect publication %q: %w", name, err)
-	}
-	if !p.exists {
-		return &Fault{Reason: PublicationMissing, What: fmt.Sprintf("publication %q does not exist", name), Mend: "run `hooktail setup`"}
-	}
-	var lacks []string
-	for _, t := range p.missing(tables) {
-		lacks = append(lacks, "table "+t.String())
-	}
-	var operations []string
-	for _, operation := range p.operations {
-		operations = append(operations, "operation "+operation)
-	}
-	incomplete := func(reason Reason, lacks ...string) error {
-		return &Fault{Reason: reason, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
-	}
-	switch {
-	case len(lacks) > 0:
-		return incomplete(PublicationIncomplete, append(lacks, operations...)...)
-	case len(operations) > 0:
-		return incomplete(OperationsMissing, operations...)
-	case p.noGenerated:
-		return incomplete(GeneratedColumns, "generated columns")
-	}
-	return nil
 }

@@ -13,6 +13,10 @@ type Plan struct {
 	// Failover makes a slot that the standbys keep up with, where the server
 	// has it (PostgreSQL 17 and later).
 	Failover bool
+	// Widen lets Setup alter a publication that somebody has told to keep changes back: by a
+	// row filter, a column list, or operations that it does not publish. Otherwise such a
+	// one is a *Fault.
+	Widen bool
 }
 
 // generatedServer is the first version that publishes generated columns, and the
@@ -28,7 +32,7 @@ const failoverServer = 170000
 // plan exists, in order, each with its semicolon. version is the server's, as
 // server_version_num has it.
 func Statements(plan Plan, version int) []string {
-	statements := []string{createPublication(plan, version)}
+	statements := []string{createPublication(plan, version, false)}
 	for _, t := range plan.Tables {
 		if t.IdentityFull {
 			statements = append(statements, setIdentity(t, "FULL"))
@@ -40,13 +44,20 @@ func Statements(plan Plan, version int) []string {
 	return statements
 }
 
-func createPublication(plan Plan, version int) string {
+func createPublication(plan Plan, version int, viaRoot bool) string {
 	sql := "CREATE PUBLICATION " + quoteIdent(plan.Publication)
 	if len(plan.Tables) > 0 {
 		sql += " FOR TABLE " + tableList(plan.Tables)
 	}
+	var options []string
 	if version >= generatedServer {
-		sql += " WITH (publish_generated_columns = stored)"
+		options = append(options, "publish_generated_columns = stored")
+	}
+	if viaRoot {
+		options = append(options, "publish_via_partition_root = true")
+	}
+	if len(options) > 0 {
+		sql += " WITH (" + strings.Join(options, ", ") + ")"
 	}
 	return sql + ";"
 }
@@ -61,6 +72,16 @@ func addTables(publication string, tables []Table) string {
 
 func publishAll(publication string) string {
 	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish = 'insert, update, delete, truncate');"
+}
+
+// publishWhole puts the table back without a row filter or a column list. One statement
+// that said so would have to name all tables of the publication.
+func publishWhole(publication string, t Table) string {
+	return fmt.Sprintf("BEGIN; ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; COMMIT;", quoteIdent(publication), t.quoted())
+}
+
+func publishViaRoot(publication string) string {
+	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish_via_partition_root = true);"
 }
 
 func dropPublication(name string) string { return "DROP PUBLICATION " + quoteIdent(name) + ";" }

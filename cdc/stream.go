@@ -124,7 +124,8 @@ func New(o Options) *Stream {
 // come again next time.
 //
 // Run returns at once with a *Fault when only a person can mend what is wrong,
-// and with a *Gap when changes are missing.
+// with a *Gap when changes are missing, and with a *Diverged when a new Stream has to
+// begin where the slot stands.
 func (s *Stream) Run(ctx context.Context) (err error) {
 	defer func() { s.queue.close(err) }()
 	began, attempt := time.Now(), 0
@@ -134,7 +135,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		switch {
 		case ctx.Err() != nil || err == nil:
 			return err
-		case Final(err):
+		case Final(err), isDiverged(err):
 			return err
 		case s.o.Temporary && s.connected:
 			return fmt.Errorf("the temporary slot went with its connection: %w", err)

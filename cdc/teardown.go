@@ -4,56 +4,188 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// Teardown removes what Setup made: slot, publication, and REPLICA IDENTITY
-// FULL of the tables that the plan wants it for. What is not there is passed
-// over. A slot that is being read is a *Fault, before anything is removed.
-func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string)) error {
+// Remains is what a plan has left in a database: what Teardown removes.
+type Remains struct {
+	Slot        bool
+	Unread      int64 // bytes of WAL that the slot has not brought yet
+	Publication bool
+	Identity    []Table // tables whose REPLICA IDENTITY FULL is taken back
+}
+
+// Teardown removes what Setup made: REPLICA IDENTITY FULL of the tables that the plan
+// wants it for, the publication, and the slot. What is not there is passed over. Everything
+// that it needs is checked before, as CheckTeardown does, and all of it happens in one
+// transaction, in which within is called first: an error of either changes nothing. The
+// slot goes last, which no transaction takes back. conn must not be in a transaction.
+func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string), within ...func(context.Context, pgx.Tx) error) error {
 	in := newInstaller(conn, plan, log)
-	if err := in.dropSlot(ctx); err != nil {
+	remains, err := in.remains(ctx, nil)
+	if err != nil {
 		return err
 	}
-	p, err := inspectPublication(ctx, in.conn, plan.Publication)
+	return in.remove(ctx, conn, in.removal(remains), within)
+}
+
+// CheckTeardown looks for what a plan has left. It returns a *Fault for what keeps Teardown
+// from removing it: a slot that is being read, or all that the role lacks, among it what
+// the caller lacks besides. It changes nothing.
+func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack) (Remains, error) {
+	return newInstaller(conn, plan, nil).remains(ctx, besides)
+}
+
+func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, err error) {
+	var lacks []Lack
+	if r.Slot, err = in.unreadSlot(ctx); err != nil {
+		return r, err
+	}
+	if r.Slot {
+		lack, err := in.mayReplicate(ctx)
+		if err != nil {
+			return r, err
+		}
+		lacks = append(lacks, lack...)
+		found, err := row(ctx, in.conn, `SELECT coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint
+			FROM pg_catalog.pg_replication_slots WHERE slot_name = `+quoteText(in.plan.Slot))
+		if err == nil {
+			_, err = fmt.Sscan(found[0], &r.Unread)
+		}
+		if err != nil {
+			return r, fmt.Errorf("read what slot %q has not brought: %w", in.plan.Slot, err)
+		}
+	}
+	p, err := inspectPublication(ctx, in.conn, in.plan.Publication, nil)
 	if err != nil {
-		return fmt.Errorf("inspect publication %q: %w", plan.Publication, err)
+		return r, err
 	}
-	if p.exists {
-		if err := in.run(ctx, dropPublication(plan.Publication)); err != nil {
-			return err
+	if r.Publication = p.exists; p.exists && !p.owned {
+		lack, err := notOwnerOf(ctx, in.conn, in.plan.Publication)
+		if err != nil {
+			return r, err
+		}
+		lacks = append(lacks, lack)
+	}
+	foreign, err := in.fullIdentities(ctx, &r)
+	if err != nil {
+		return r, err
+	}
+	return r, lacking(foreign, append(lacks, besides...))
+}
+
+// unreadSlot reports whether there is the slot, lost or not; one that is being read, or is
+// another's, is a *Fault.
+func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
+	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)
+	var gap *Gap
+	switch {
+	case isReason(err, SlotMissing):
+		return false, nil
+	case err != nil && !errors.As(err, &gap):
+		return false, err
+	case slot.ActivePID != "":
+		return false, slotInUse(slot.Name, slot.ActivePID, nil)
+	}
+	return true, nil
+}
+
+// fullIdentities looks for the tables whose identity is taken back, and returns a *Fault
+// of those that belong to somebody else.
+func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *Fault, err error) {
+	for _, t := range in.plan.Tables {
+		if !t.IdentityFull {
+			continue
+		}
+		one := &installer{conn: in.conn, plan: Plan{Tables: []Table{t}}}
+		states, err := one.tables(ctx)
+		if isReason(err, TableMissing) || err == nil && states[0].identity != "f" {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		r.Identity = append(r.Identity, t)
+		switch {
+		case states[0].owned:
+		case foreign == nil:
+			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: "run as its owner, or let its owner run: " + setIdentity(t, "DEFAULT")}
+		default:
+			foreign.What += ", " + t.String()
+			foreign.Mend += " " + setIdentity(t, "DEFAULT")
 		}
 	}
-	for _, t := range plan.Tables {
-		if err := in.restoreIdentity(ctx, t); err != nil {
+	return foreign, nil
+}
+
+// removal is the SQL that removes what remains, in order.
+func (in *installer) removal(r Remains) []string {
+	var sql []string
+	for _, t := range r.Identity {
+		sql = append(sql, setIdentity(t, "DEFAULT"))
+	}
+	if r.Publication {
+		sql = append(sql, dropPublication(in.plan.Publication))
+	}
+	if r.Slot {
+		sql = append(sql, dropSlot(in.plan.Slot))
+	}
+	return sql
+}
+
+// remove runs the statements in one transaction. Like run it waits for locks briefly,
+// and tries again.
+func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []string, within []func(context.Context, pgx.Tx) error) error {
+	for _, sql := range statements {
+		in.log(sql)
+	}
+	begun := time.Now()
+	for {
+		last := "the teardown"
+		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			if err := exec(ctx, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0", min(lockAtOnce, in.patience).Milliseconds())); err != nil {
+				return err
+			}
+			for _, f := range within {
+				if err := f(ctx, tx); err != nil {
+					return err
+				}
+			}
+			for _, sql := range statements {
+				last = sql
+				if err := exec(ctx, in.conn, sql); err != nil {
+					return fmt.Errorf("run %q: %w", sql, refused(err))
+				}
+			}
+			return nil
+		})
+		switch state := sqlState(err); {
+		case state == objectInUse:
+			return slotInUse(in.plan.Slot, "", err)
+		case state != lockNotAvailable:
 			return err
+		case time.Since(begun) >= in.patience:
+			return locked(ctx, in.conn, in.plan.Tables, last, in.patience, err)
+		}
+		if !sleep(ctx, min(lockPause, in.patience)) {
+			return ctx.Err()
 		}
 	}
-	return nil
 }
 
 // DropSlot removes the slot alone, lost or not; one that is not there is passed over,
 // and one that is being read is a *Fault.
 func DropSlot(ctx context.Context, conn *pgx.Conn, slot string, log func(step string)) error {
-	return newInstaller(conn, Plan{Slot: slot}, log).dropSlot(ctx)
-}
-
-// dropSlot drops the slot, lost or not, unless it is another's.
-func (in *installer) dropSlot(ctx context.Context) error {
-	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)
-	var gap *Gap
-	switch {
-	case isReason(err, SlotMissing):
-		return nil
-	case err != nil && !errors.As(err, &gap):
+	in := newInstaller(conn, Plan{Slot: slot}, log)
+	there, err := in.unreadSlot(ctx)
+	if err != nil || !there {
 		return err
-	case slot.ActivePID != "":
-		return slotInUse(slot.Name, slot.ActivePID, nil)
 	}
-	err = in.run(ctx, dropSlot(in.plan.Slot))
+	err = in.run(ctx, dropSlot(slot))
 	if sqlState(err) == objectInUse {
-		return slotInUse(in.plan.Slot, "", err)
+		return slotInUse(slot, "", err)
 	}
 	return err
 }
@@ -64,21 +196,6 @@ func slotInUse(slot, pid string, err error) *Fault {
 		f.What += " by server process " + pid
 	}
 	return f
-}
-
-func (in *installer) restoreIdentity(ctx context.Context, t Table) error {
-	if !t.IdentityFull {
-		return nil
-	}
-	one := &installer{conn: in.conn, log: in.log, plan: Plan{Tables: []Table{t}}}
-	states, err := one.tables(ctx)
-	if isReason(err, TableMissing) {
-		return nil
-	}
-	if err != nil || states[0].identity != "f" {
-		return err
-	}
-	return in.run(ctx, setIdentity(t, "DEFAULT"))
 }
 
 // isReason reports whether err is a Fault for that reason.

@@ -3,6 +3,7 @@ package cdc
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/jackc/pglogrepl"
@@ -30,6 +31,29 @@ func (t *timelines) at(lsn LSN) int32 {
 		}
 	}
 	return t.current
+}
+
+// left is where this history has left the other one: what was written to the other
+// before is in both. ok is false where it has not left it, or nothing is known of that.
+//
+// The other may be none of its past: two standbys of one primary, promoted one after
+// the other, share what both had of the primary.
+func (t *timelines) left(other *timelines) (end LSN, ok bool) {
+	if other.current == t.current {
+		return 0, false
+	}
+	for _, past := range slices.Backward(t.past) {
+		if past.id == other.current {
+			return past.end, true
+		}
+		if was, known := other.end(past.id); known {
+			return min(past.end, was), true
+		}
+		if other.past == nil && past.id < other.current {
+			return past.end, true
+		}
+	}
+	return 0, false
 }
 
 // end is where that timeline was left; ok is false if it was not, as far as is known.

@@ -34,3 +34,32 @@ func TestParseHistoryRefuses(t *testing.T) {
 		}
 	}
 }
+
+func TestTimelinesLeft(t *testing.T) {
+	third := timelines{current: 3, past: []timeline{{1, 10}, {2, 50}}}
+	for _, test := range []struct {
+		name       string
+		now, other timelines
+		end        LSN
+		ok         bool
+	}{
+		{name: "the same", now: third, other: timelines{current: 3}},
+		{name: "promoted", now: third, other: timelines{current: 2}, end: 50, ok: true},
+		{name: "promoted twice", now: third, other: timelines{current: 1}, end: 10, ok: true},
+		{name: "promoted, with its history", now: third, other: timelines{current: 2, past: []timeline{{1, 10}}}, end: 50, ok: true},
+		{name: "a sibling that left first", now: timelines{current: 3, past: []timeline{{1, 60}}}, other: timelines{current: 2, past: []timeline{{1, 50}}}, end: 50, ok: true},
+		{name: "a sibling that left later", now: timelines{current: 3, past: []timeline{{1, 40}}}, other: timelines{current: 2, past: []timeline{{1, 50}}}, end: 40, ok: true},
+		{
+			name: "children of siblings", now: timelines{current: 5, past: []timeline{{1, 40}, {3, 70}}},
+			other: timelines{current: 4, past: []timeline{{1, 50}, {2, 80}}}, end: 40, ok: true,
+		},
+		{name: "a sibling without its history", now: timelines{current: 3, past: []timeline{{1, 40}}}, other: timelines{current: 2}, end: 40, ok: true},
+		{name: "without a history", now: timelines{current: 3}, other: timelines{current: 2}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if end, ok := test.now.left(&test.other); end != test.end || ok != test.ok {
+				t.Errorf("left at %v, %v, want %v, %v", end, ok, test.end, test.ok)
+			}
+		})
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -90,6 +91,8 @@ func (c *Config) check(name string) error {
 		return within(c.Grace, 0, maxTime)
 	case "HTTP_ADDR":
 		return checkAddr(c.HTTPAddr)
+	case "HTTP_HOSTS":
+		return checkHosts(c.HTTPHosts)
 	case "ADMIN_TOKEN":
 		return checkToken(c.AdminToken)
 	case "LOG_LEVEL":
@@ -150,7 +153,7 @@ func checkName(name string) error {
 // and hides the password in it only where it can find it.
 func checkDatabaseURL(url Secret) error {
 	_, err := pgconn.ParseConfig(url.Reveal())
-	if err == nil {
+	if err == nil && !splitsPassword(url.Reveal()) {
 		return nil
 	}
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
@@ -160,7 +163,20 @@ func checkDatabaseURL(url Secret) error {
 	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
 		return problem("is a URL of another scheme")
 	}
+	if found {
+		return problem("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
+	}
 	return problem("cannot be parsed")
+}
+
+// splitsPassword reports whether a URL has an @ behind its host. It stands in a password
+// like p@ss/word, of which one part would be taken for the host, the other for the
+// database, and both be shown in errors.
+func splitsPassword(url string) bool {
+	_, rest, isURL := strings.Cut(url, "://")
+	rest, _, _ = strings.Cut(rest, "?")
+	_, path, _ := strings.Cut(rest, "/")
+	return isURL && strings.Contains(path, "@")
 }
 
 func checkAddr(addr string) error {
@@ -173,6 +189,20 @@ func checkAddr(addr string) error {
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
 		return problem("has no port from 0 to 65535")
+	}
+	return nil
+}
+
+// checkHosts obeys what a Host header has for a name or an address, less its port.
+func checkHosts(hosts []string) error {
+	notInHost := func(r rune) bool {
+		return r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._", r)
+	}
+	for i, host := range hosts {
+		host = strings.TrimSpace(host)
+		if _, err := netip.ParseAddr(host); err != nil && (host == "" || strings.ContainsFunc(host, notInHost)) {
+			return problem(fmt.Sprintf("has no name or address as entry %d", i+1))
+		}
 	}
 	return nil
 }

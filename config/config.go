@@ -50,12 +50,13 @@ type Config struct {
 	TLSKey  Secret `envconfig:"TLS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"the private key of HOOKTAIL_TLS_CERT"`
 	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"the proxy that requests go through; environment: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; not set: none, whatever these say"`
 
-	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies; beyond it the hook is suspended"`
+	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies; beyond it the hook is suspended. Its dead deliveries have as much room of their own, and the oldest go"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`
 
 	Memory     Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"about how much memory hooktail may take"`
 	Grace      time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for what is in flight"`
 	HTTPAddr   string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:8484" allowed:"host:port with the port as a number, or off" meaning:"where metrics, probes and status are served"` // empty: off
+	HTTPHosts  []string      `envconfig:"HTTP_HOSTS" allowed:"names or addresses without a port, separated by commas" meaning:"the names by which page, status and metrics may be asked for, besides localhost and the addresses of this machine"`
 	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"who has it may see payloads on the status page, and pause, ping, redrive and discard there; not set: nobody may"`
 	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" allowed:"debug, info, warn or error" meaning:"the least level that is logged"`
 	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"the form of the log on standard error"`

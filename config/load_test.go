@@ -116,6 +116,9 @@ func TestLoad(t *testing.T) {
 		{"no grace", []string{"HOOKTAIL_GRACE=0s"}, func(c *config.Config) { c.Grace = 0 }},
 		{"every address", []string{"HOOKTAIL_HTTP_ADDR=:0"}, func(c *config.Config) { c.HTTPAddr = ":0" }},
 		{"IPv6", []string{"HOOKTAIL_HTTP_ADDR=[::1]:65535"}, func(c *config.Config) { c.HTTPAddr = "[::1]:65535" }},
+		{"hosts", []string{"HOOKTAIL_HTTP_HOSTS=hooktail.example.com,hooktail,10.0.0.7,fd00::7"}, func(c *config.Config) {
+			c.HTTPHosts = []string{"hooktail.example.com", "hooktail", "10.0.0.7", "fd00::7"}
+		}},
 		{"no server", []string{"HOOKTAIL_HTTP_ADDR=off"}, func(c *config.Config) { c.HTTPAddr = "" }},
 		{"log level", []string{"HOOKTAIL_LOG_LEVEL=debug"}, func(c *config.Config) { c.LogLevel = slog.LevelDebug }},
 		{"log format", []string{"HOOKTAIL_LOG_FORMAT=json"}, func(c *config.Config) { c.LogFormat = config.LogJSON }},
@@ -142,6 +145,7 @@ func TestLoadRefuses(t *testing.T) {
 	const name = "allowed: a name of 1 to 63 bytes"
 	const key = "allowed: 32 bytes in base64 or hex; former keys may follow, separated by commas"
 	const token = "allowed: 16 to 1024 visible ASCII characters"
+	const hosts = "allowed: names or addresses without a port, separated by commas"
 	const proxy = "allowed: an http:// or https:// URL without a path, or environment"
 	const keyPEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
 	const brokenPEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
@@ -153,6 +157,7 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"no database", "HOOKTAIL_DATABASE_URL=", `HOOKTAIL_DATABASE_URL is required and not set; allowed: a postgres:// URL, or a DSN of key=value pairs`},
 		{"no DSN", "HOOKTAIL_DATABASE_URL=labelstudio", `HOOKTAIL_DATABASE_URL=*** cannot be parsed; allowed: a postgres:// URL, or a DSN of key=value pairs`},
+		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23); allowed: a postgres:// URL, or a DSN of key=value pairs`},
 		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** is a URL of another scheme; allowed: a postgres:// URL, or a DSN of key=value pairs`},
 		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** names the file /nowhere/ca.pem, which cannot be read: no such file or directory; allowed: a postgres:// URL, or a DSN of key=value pairs`},
 		{"slot in capitals", "HOOKTAIL_SLOT=Hook", `HOOKTAIL_SLOT="Hook" has the character 'H'; ` + slot},
@@ -177,6 +182,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has no CIDR as entry 2; allowed: internal, public, or CIDRs separated by commas`},
 		{"parking below", "HOOKTAIL_PARK_MAX_BYTES=1023KiB", `HOOKTAIL_PARK_MAX_BYTES="1023KiB" is too small; allowed: a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
 		{"retention below", "HOOKTAIL_DEAD_RETENTION=59m", `HOOKTAIL_DEAD_RETENTION="59m" is too small; allowed: a duration of at least 1h`},
+		{"host with a port", "HOOKTAIL_HTTP_HOSTS=hooktail,hooktail:8484", `HOOKTAIL_HTTP_HOSTS="hooktail,hooktail:8484" has no name or address as entry 2; ` + hosts},
+		{"URL for a host", "HOOKTAIL_HTTP_HOSTS=https://hooktail", `HOOKTAIL_HTTP_HOSTS=*** has no name or address as entry 1; ` + hosts},
+		{"every host", "HOOKTAIL_HTTP_HOSTS=*", `HOOKTAIL_HTTP_HOSTS="*" has no name or address as entry 1; ` + hosts},
+		{"empty host", "HOOKTAIL_HTTP_HOSTS=hooktail,", `HOOKTAIL_HTTP_HOSTS="hooktail," has no name or address as entry 2; ` + hosts},
 		{"token too short", "HOOKTAIL_ADMIN_TOKEN=fifteen-letters", "HOOKTAIL_ADMIN_TOKEN=*** is too short; " + token},
 		{"token too long", "HOOKTAIL_ADMIN_TOKEN=" + strings.Repeat("a", 1025), "HOOKTAIL_ADMIN_TOKEN=*** is too long; " + token},
 		{"token of words", "HOOKTAIL_ADMIN_TOKEN=correct horse battery", "HOOKTAIL_ADMIN_TOKEN=*** has a blank or another character that no header carries as it is; " + token},

@@ -9,24 +9,16 @@ import (
 	"strings"
 	"sync"
 	"unicode/utf8"
-
-	"github.com/hooktail/hooktail/mapping"
 )
 
-// keptAnswer is how much of an answer is kept to be shown, and readAnswer how much
-// is looked at for it.
-const (
-	keptAnswer = 256
-	readAnswer = 1 << 10
-)
+// keptAnswer is how much of an answer is kept to be shown.
+const keptAnswer = 256
 
-// answer is how the body of an answer begins. Its words that are in the request's
-// body as well are marked: who may not see payloads may not see those.
+// answer is how the body of an answer begins.
 type answer struct {
-	n        int
-	text     [readAnswer]byte
-	repeated [keptAnswer / 8]byte // a bit for each byte
-	finish   func(io.ReadCloser)  // read, made once
+	n      int
+	text   [keptAnswer]byte
+	finish func(io.ReadCloser) // read, made once
 }
 
 // answers are used again.
@@ -34,7 +26,7 @@ type answers struct{ pool sync.Pool }
 
 func (p *answers) take() *answer {
 	if a, ok := p.pool.Get().(*answer); ok {
-		a.n, a.repeated = 0, [keptAnswer / 8]byte{}
+		a.n = 0
 		return a
 	}
 	a := &answer{}
@@ -46,7 +38,7 @@ func (p *answers) give(a *answer) { p.pool.Put(a) }
 
 // observe is Send, with the beginning of the answer.
 func (s *Sender) observe(ctx context.Context, hook *Hook, m Message, a *answer) Outcome {
-	return s.exchange(ctx, hook, m, a.finish)
+	return s.exchange(ctx, hook, m, nil, a.finish)
 }
 
 // read takes what it keeps and discards the rest.
@@ -62,61 +54,9 @@ func (a *answer) read(body io.ReadCloser) {
 	discard(body)
 }
 
-// screen removes secrets of the hook, and marks what repeats the request.
-func (a *answer) screen(hook *Hook, request mapping.Body) {
-	if a.n < shortWord {
-		return
-	}
-	text := a.text[:a.n]
-	hook.blot(text)
-	a.n = min(a.n, keptAnswer)
-	for from, to := range words(text) {
-		if from >= a.n {
-			break
-		}
-		if to-from >= shortWord && isIn(text[from:to], request) {
-			for i := from; i < min(to, a.n); i++ {
-				a.repeated[i/8] |= 1 << (i % 8)
-			}
-		}
-	}
-}
-
-// isIn reports whether the word is in the JSON text, other than in the name of a
-// field: those are the application's words, and a receiver that complains needs them.
-func isIn(word []byte, body mapping.Body) bool {
-	for piece := range body.Pieces() { // which begin and end between words
-		if isInPiece(word, piece) {
-			return true
-		}
-	}
-	return false
-}
-
-func isInPiece(word, text []byte) bool {
-	const patience = 64 // what comes so often is taken to be in a value too
-	for range patience {
-		i := bytes.Index(text, word)
-		if i < 0 {
-			return false
-		}
-		text = text[i+len(word):]
-		end := 0
-		for end < len(text) && (inWord(text[end]) || text[end] == '_') {
-			end++
-		}
-		if !bytes.HasPrefix(text[end:], []byte(`":`)) {
-			return true
-		}
-	}
-	return true
-}
-
-// Words that are shorter tell nothing: they may be anything.
-const (
-	shortWord   = 3
-	shortSecret = 5
-)
+// shortSecret is the length from which on a word is taken to be a secret: shorter ones may
+// be anything.
+const shortSecret = 5
 
 // privateOf is the values of a hook's headers, and the credentials and the query of
 // its URL.
@@ -197,21 +137,14 @@ func inWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= utf8.RuneSelf
 }
 
-// shown is the text of an answer that was screened: all of it, or with *** for each
-// word that the request has as well.
-func shown(text, repeated []byte, all bool) string {
-	if all {
-		return strings.ToValidUTF8(string(text), "\uFFFD")
+// shown is the text of an answer, with asterisks where it repeats secrets of the hook.
+func shown(text []byte, hook *Hook) string {
+	if len(text) == 0 {
+		return ""
 	}
-	var b strings.Builder
-	for i := 0; i < len(text); i++ {
-		if repeated[i/8]&(1<<(i%8)) == 0 {
-			b.WriteByte(text[i])
-			continue
-		}
-		if i == 0 || repeated[(i-1)/8]&(1<<((i-1)%8)) == 0 {
-			b.WriteString(mask)
-		}
+	text = bytes.Clone(text)
+	if hook != nil {
+		hook.blot(text)
 	}
-	return strings.ToValidUTF8(b.String(), "\uFFFD")
+	return strings.ToValidUTF8(string(text), "\uFFFD")
 }

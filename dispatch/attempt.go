@@ -46,8 +46,8 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 	if v.step != deliver && ctx.Err() != nil {
 		return o, v, true
 	}
-	l.report(ctx, it, o, v)
-	l.note(hook, it, o, v, message.Body, answer)
+	l.journal.report(ctx, it, o, v)
+	l.journal.note(hook, it, o, v, message.Body, answer)
 	if v.stop {
 		l.stopped.Store(hook.revision)
 	}
@@ -118,7 +118,7 @@ func (l *lane) soon(it *item) []*item {
 	if l.health.failing {
 		return items
 	}
-	for _, other := range l.schedule.queue.waiting() {
+	for _, other := range l.window.schedule.queue.waiting() {
 		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
 			continue
 		}

@@ -37,6 +37,8 @@ type item struct {
 	stored bool    // there is a row, or an insert is on its way
 	kept   bool    // the row is committed
 
+	unstorable bool // the row is dead, since the store refused the body
+
 	added   time.Time
 	excused time.Duration // network.lost at that time
 	attempt int           // made or under way
@@ -58,13 +60,22 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 	}
 }
 
-// restored is the item of a row.
-func restored(row *parking.Row) *item {
-	return &item{
+// restored is the item of a row. What the clock of who stored it says is held against
+// now: it may have been ahead.
+func restored(row *parking.Row, now time.Time, longest time.Duration) *item {
+	it := &item{
 		Target: Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
-		bytes: row.Bytes, stored: true, kept: true, added: row.Added, attempt: row.Attempts,
+		bytes: row.Bytes, stored: true, kept: true, attempt: row.Attempts,
+		added: now.Add(-max(0, now.Sub(row.Added))), // what the clock does from now on does not count
 	}
+	if row.Next.After(now) {
+		it.at = row.Next
+		if latest := now.Add(longest); it.at.After(latest) {
+			it.at = latest
+		}
+	}
+	return it
 }
 
 // key is that of the item's row.

@@ -21,7 +21,7 @@ type Options struct {
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool        // of the last deliveries, for Body
+	KeepBodies  bool        // of the last deliveries, for Body, and how their answers begin
 	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
@@ -31,16 +31,12 @@ type Options struct {
 // in order, one at a time; those of a project with those that concern all of it;
 // hooks do not wait for each other. It is safe for concurrent use.
 type Dispatcher struct {
-	o        Options
-	budget   budget
-	writer   *writer // nil without a Store
-	network  network
-	recorder recorder
-	windows  windows
-	start    func(work func(context.Context))
-	cancel   context.CancelFunc
-	wg       sync.WaitGroup // of the attempts
-	looking  sync.WaitGroup
+	common
+	o       Options
+	budget  budget
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup // of the attempts
+	looking sync.WaitGroup
 
 	mu     sync.Mutex
 	lanes  map[int64]*lane
@@ -63,9 +59,11 @@ func New(o Options) *Dispatcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
 	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
+	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
+	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
 	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
 	if o.Store != nil {
-		d.writer = newWriter(o.Store, o.Log)
+		d.store = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
 	}
 	o.Hooks.onChange(d.hookChanged)
@@ -136,15 +134,7 @@ func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
 func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
-		l = &lane{
-			hook: hook, hooks: d.o.Hooks, sender: d.o.Sender, policy: d.o.Retry, log: d.o.Log,
-			metrics: d.o.Metrics.hook(hook), health: newHealth(d.o.Concurrency),
-			start: d.start, finished: d.finished, network: &d.network, recorder: &d.recorder,
-			empty: func() { d.retire(hook) }, permit: d.o.Permit,
-		}
-		l.failures.hook, l.failures.log = hook, d.o.Log
-		l.windows, l.store, l.maxBytes = &d.windows, d.writer, d.o.MaxParked
-		l.after, l.lowest = theEnd(), theEnd()
+		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.hook(hook))
 		l.halted, l.paused = d.halted, d.halted
 		d.lanes[hook] = l
 		d.windows.lanes.Add(1)
@@ -160,27 +150,27 @@ func (d *Dispatcher) hookChanged(hook int64) {
 		return
 	}
 	l.changed()
-	d.retire(hook)
+	d.release(hook)
 }
 
-// retire lets go of the empty lane of a hook that was deleted; ids of hooks do
+// release lets go of the empty lane of a hook that was deleted; ids of hooks do
 // not come again.
-func (d *Dispatcher) retire(hook int64) {
+func (d *Dispatcher) release(hook int64) {
 	if _, ok := d.o.Hooks.Hook(hook); ok {
 		return
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if l := d.lanes[hook]; l != nil && l.isEmpty() {
-		l.failures.close()
+		l.journal.failures.close()
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
 		d.o.Metrics.forget(hook)
 	}
 }
 
-// finished gives an item's bytes back and calls its Done.
-func (d *Dispatcher) finished(done func(), l *letter) {
+// finish gives an item's bytes back and calls its Done.
+func (d *Dispatcher) finish(done func(), l *letter) {
 	if done != nil {
 		done()
 	}
@@ -231,7 +221,7 @@ func (d *Dispatcher) end(patience time.Duration) {
 	d.cancel()
 	d.looking.Wait()
 	d.wg.Wait()
-	if d.writer != nil {
-		d.writer.close(patience)
+	if d.store != nil {
+		d.store.close(patience)
 	}
 }

@@ -50,6 +50,7 @@ type envelope struct {
 	anew    func() (io.ReadCloser, error) // the body once more
 	begun   atomic.Int32                  // writings of the body
 	written atomic.Int32                  // that have ended
+	got     httptrace.GotConnInfo         // the last connection that the request had; without one yet: zero
 }
 
 // begin is an envelope whose context ends after d. It is to be ended.
@@ -70,6 +71,7 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	e.cancel, e.timer = cancel, time.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
 	e.Context = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { e.written.Add(1) },
+		GotConn:      func(got httptrace.GotConnInfo) { e.got = got }, // within RoundTrip, as net/http has it for HTTP/1
 	})
 	e.request = (&http.Request{}).WithContext(e)
 	e.body = io.NopCloser(e.reader)
@@ -101,7 +103,7 @@ func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, s
 		h[originHeader] = []string{m.Origin}
 	}
 	if signature != "" {
-		h["webhook-signature"] = e.values[5:6:6]
+		h[signatureHeader] = e.values[5:6:6]
 	}
 	e.pieces = m.Body
 	length, body := m.Body.Len(), e.body
@@ -145,7 +147,7 @@ func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load(
 
 func (s *envelopes) keep(e *envelope) bool {
 	e.written.Store(0)
-	e.pieces, e.values = mapping.Body{}, [6]string{}
+	e.pieces, e.values, e.got = mapping.Body{}, [6]string{}, httptrace.GotConnInfo{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spare) == spares {

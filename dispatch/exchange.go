@@ -4,15 +4,25 @@ import (
 	"context"
 	"io"
 	"maps"
+	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
 // Exchange is an attempt for a person to look at.
 type Exchange struct {
 	Outcome
-	Headers []string // names of the request's, in alphabetical order
+	Headers []Header // of the request, in alphabetical order of their names
 	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
+}
+
+// Header is a header of a request for a person to look at. Value is *** where it may be
+// a secret: in headers that the hook's row sets, its URL's credentials among them, and
+// in the signature.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
 }
 
 // shownAnswer is how much of an answer is shown.
@@ -21,14 +31,39 @@ const shownAnswer = 512
 // Exchange makes one attempt as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *Hook, m Message) Exchange {
 	var e Exchange
-	e.Outcome = s.exchange(ctx, hook, m, func(body io.ReadCloser) {
+	sent := func(header http.Header) { e.Headers = shownHeaders(header, hook) }
+	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
 		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
 		discard(body)
 		hook.blot(answer)
 		e.Answer = answer[:min(len(answer), shownAnswer)]
 	})
-	e.Headers = s.headerNames(ctx, hook, m)
 	return e
+}
+
+// shownHeaders copies the headers without what is secret in them.
+func shownHeaders(header http.Header, hook *Hook) []Header {
+	var shown []Header
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		value := "***"
+		if isOwn(name, hook) {
+			value = strings.Join(header[name], ", ")
+		}
+		shown = append(shown, Header{name, value})
+	}
+	return shown
+}
+
+// isOwn reports whether hooktail sets the header, to what is no secret.
+func isOwn(name string, hook *Hook) bool {
+	switch name {
+	case signatureHeader:
+		return false
+	case "Content-Type", "User-Agent":
+		return !hook.Headers.has(name)
+	default: // a hook may set none of these
+		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
+	}
 }
 
 // headerNames is the names of the request's headers, in alphabetical order.

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -53,18 +54,33 @@ func TestWithoutItsSecretNothingIsSent(t *testing.T) {
 	}
 }
 
+// TestExchangeShowsNoSecret: what hooktail sets is shown as it was sent, and nothing that
+// the hook's row sets, nor what is signed with its secret.
 func TestExchangeShowsNoSecret(t *testing.T) {
+	var got http.Header
 	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header
 		w.WriteHeader(http.StatusTeapot)
 		_, _ = w.Write([]byte(r.Header.Get("X-Key") + " " + r.URL.RawQuery + strings.Repeat(" tea", 1000)))
 	}))
 	t.Cleanup(echo.Close)
-	s := newTestSender(t, SenderOptions{Timeout: time.Second})
-	e := s.Exchange(t.Context(), oneHook(t, hookRow(1, echo.URL+"/?token=hush").with("headers", `{"X-Key": "hush-hush"}`)), testMessage)
+	secret := func(int64) ([]SigningKey, error) { return []SigningKey{mustSigningKey(t, specimen)}, nil }
+	s := newTestSender(t, SenderOptions{Timeout: time.Second, Secrets: secret})
+	url := strings.Replace(echo.URL, "http://", "http://jane:hush@", 1) + "/?token=hush"
+	e := s.Exchange(t.Context(), oneHook(t, hookRow(1, url).with("headers", `{"X-Key": "hush-hush", "content-type": "text/plain"}`)), testMessage)
 	if e.Status != http.StatusTeapot || e.Result != Result4xx || !strings.HasPrefix(string(e.Answer), "********* ********** tea") || len(e.Answer) != 512 {
 		t.Errorf("exchange %d %s: %q", e.Status, e.Result, e.Answer)
 	}
-	if names := strings.Join(e.Headers, " "); names != "Content-Type Idempotency-Key User-Agent X-Key hooktail-commit-time hooktail-lsn webhook-attempt webhook-id webhook-timestamp" {
-		t.Errorf("headers %s", names)
+	shown := make(map[string]string)
+	for _, h := range e.Headers {
+		shown[h.Name] = h.Value
+	}
+	want := map[string]string{
+		"Content-Type": "***", "Idempotency-Key": testMessage.ID, "User-Agent": got.Get("User-Agent"), "X-Key": "***", "Authorization": "***",
+		"hooktail-commit-time": testMessage.Committed, "hooktail-lsn": testMessage.LSN,
+		"webhook-attempt": "3", "webhook-id": testMessage.ID, "webhook-timestamp": got.Get("Webhook-Timestamp"), "webhook-signature": "***",
+	}
+	if !maps.Equal(shown, want) {
+		t.Errorf("headers %v, want %v", shown, want)
 	}
 }

@@ -100,6 +100,11 @@ func (h Headers) header() http.Header {
 	return out
 }
 
+// has reports whether the header of that name is one of them.
+func (h Headers) has(name string) bool {
+	return slices.ContainsFunc(h.list, func(own header) bool { return strings.EqualFold(own.name, name) })
+}
+
 // String is the names, each with *** in place of its value.
 func (h Headers) String() string {
 	var b strings.Builder

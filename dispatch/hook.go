@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -31,6 +32,7 @@ type Hook struct {
 	served   bool          // see Served
 	since    time.Time     // events committed before are not for it; zero: all are
 	revision uint64        // another one after every change of the row
+	host     string        // of the URL, in lower case and without the port
 	template *http.Request // without a body and what differs per attempt; read-only
 	private  *[]string     // what nobody is to be shown of it; a pointer, which prints as one
 
@@ -80,6 +82,7 @@ func (h *Hook) judge() {
 	default:
 		h.template = newTemplate(h.URL, h.Headers)
 		h.private = privateOf(h.template, h.URL)
+		h.host = strings.ToLower(h.URL.parsed.Hostname())
 	}
 }
 

@@ -1,7 +1,6 @@
 package dispatch
 
 import (
-	"container/heap"
 	"context"
 	"log/slog"
 	"sync"
@@ -9,62 +8,83 @@ import (
 	"time"
 )
 
+// common is what all lanes of a Dispatcher use.
+type common struct {
+	hooks     *Hooks
+	sender    *Sender
+	policy    Policy
+	log       *slog.Logger
+	store     *writer // nil: everything is held in memory
+	maxParked int64   // bytes that a hook's rows may take; 0: no bound
+	network   network
+	recorder  recorder
+	windows   windows
+
+	start    func(work func(context.Context)) // starts a goroutine that Close waits for
+	finished func(done func(), l *letter)     // is called once per item, outside of the lane's mu
+	retire   func(hook int64)                 // lets go of the lane of a hook that is gone; outside of its mu
+	permit   func() bool
+}
+
 // lane is one hook's deliveries, and the goroutines that attempt them. It is safe
 // for concurrent use.
 type lane struct {
+	*common
 	hook    int64
-	hooks   *Hooks
-	sender  *Sender
-	policy  Policy
-	log     *slog.Logger
-	metrics *hookMetrics
-
-	failures failures // the log of them
-
-	start    func(work func(context.Context)) // a goroutine that Close waits for
-	finished func(done func(), l *letter)     // called once per item, outside of the lock
-	network  *network
-	recorder *recorder
-	empty    func() // nothing is left of a hook that is gone; outside of the lock
-	permit   func() bool
+	journal journal
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
 
-	record record
-
-	mu sync.Mutex
-	window
-	schedule  schedule
-	waiting   retries
+	mu        sync.Mutex // guards all that follows
+	window    window
+	backlog   backlog
 	health    health
-	running   int
-	began     time.Time     // the first of the attempts that are under way
-	ended     time.Time     // the last attempt
-	answered  time.Time     // the last one that got an answer
-	took      time.Duration // it
-	warned    time.Time     // in the log, of being slow
-	dropped   int           // since the hook is gone or switched off
-	notBefore time.Time     // as the receiver asked
-	timer     *time.Timer
-	wake      time.Time // of the timer; zero: not set
-	closed    bool
+	pulse     pulse
+	alarm     alarm
+	running   int       // attempts that are under way
+	dropped   int       // deliveries that were dropped since the hook is gone or switched off
+	notBefore time.Time // the receiver wants no request before this
+	leaving   bool      // a failed delivery is stored at once: the process is to end
+	halted    bool      // nothing starts any more, for the same reason
+	paused    bool      // by a person, or halted
+	closed    bool      // nothing starts or is written any more
 }
 
-// add appends a delivery.
+func (c *common) newLane(hook int64, concurrency int, metrics *hookMetrics) *lane {
+	l := &lane{
+		common: c, hook: hook, health: newHealth(concurrency),
+		journal: journal{hook: hook, log: c.log, metrics: metrics, recorder: &c.recorder},
+		window:  newWindow(&c.windows, c.store != nil),
+		backlog: backlog{metrics: metrics, max: c.maxParked},
+	}
+	l.journal.failures.hook, l.journal.failures.log = hook, c.log
+	l.alarm.ring = l.ring
+	return l
+}
+
+// add appends a delivery, unless the hook is suspended.
 func (l *lane) add(it *item) {
 	now := time.Now()
 	l.mu.Lock()
-	accepted := l.accept(it, now)
+	l.pulse.fed = now
+	accepted := !l.backlog.suspended && !l.suspend(it)
 	if accepted {
+		l.write(l.window.accept(it, l.isAway(now)))
 		l.fill(now)
 	}
 	l.mu.Unlock()
 	if !accepted {
-		l.tally(it.Action, dead)
-		l.reportUnsent(it, ReasonSuspended)
+		l.journal.tally(it.Action, dead)
+		l.journal.reportUnsent(it, ReasonSuspended)
 		l.finished(it.done, it.letter)
 	}
+}
+
+// isAway reports whether the hook is to get nothing for a while, as far as known. It
+// needs mu.
+func (l *lane) isAway(now time.Time) bool {
+	return l.health.failing || l.paused || now.Before(l.notBefore)
 }
 
 // changed is to be called after the hook's row has changed: it is tried at once,
@@ -74,18 +94,16 @@ func (l *lane) changed() {
 	defer l.mu.Unlock()
 	l.notBefore = time.Time{}
 	l.health = newHealth(l.health.most)
-	for len(l.waiting) > 0 {
-		l.schedule.release(heap.Pop(&l.waiting).(*item))
-	}
+	l.window.releaseAll()
 	now := time.Now()
 	l.show(now)
 	l.fill(now)
 }
 
-// show makes the lane's state known. It needs the lock.
-func (l *lane) show(now time.Time) { l.metrics.enter(l.state(now)) }
+// show makes the lane's state known. It needs mu.
+func (l *lane) show(now time.Time) { l.journal.metrics.enter(l.state(now)) }
 
-// state is how it stands with the hook. It needs the lock.
+// state is how it stands with the hook. It needs mu.
 func (l *lane) state(now time.Time) State {
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
@@ -95,7 +113,7 @@ func (l *lane) state(now time.Time) State {
 		return hook.state()
 	case l.refused.Load():
 		return StateRefused
-	case l.suspended:
+	case l.backlog.suspended:
 		return StateSuspended
 	case l.paused:
 		return StatePaused
@@ -112,22 +130,21 @@ func (l *lane) state(now time.Time) State {
 
 // close lets nothing start any more.
 func (l *lane) close() {
-	l.failures.close()
+	l.journal.failures.close()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
-	if l.timer != nil {
-		l.timer.Stop()
-	}
+	l.alarm.stop()
 }
 
 func (l *lane) isEmpty() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.schedule.oldest == nil && !l.tail
+	return l.window.isEmpty()
 }
 
-// fill starts a goroutine for each delivery that may go. It needs the lock.
+// fill starts a goroutine for each delivery that may go, and one that reads more if
+// there is room. It needs mu.
 func (l *lane) fill(now time.Time) {
 	for {
 		it := l.pick(now)
@@ -136,41 +153,37 @@ func (l *lane) fill(now time.Time) {
 		}
 		l.start(func(ctx context.Context) { l.work(ctx, it) })
 	}
-	if l.tail {
-		l.read()
+	if l.closed {
+		return
+	}
+	if part, ok := l.window.wants(l.health.failing || l.paused); ok {
+		l.read(part)
 	}
 }
 
-// pick returns the delivery to attempt now, and otherwise sets the timer if time
-// alone will bring one. It needs the lock.
+// pick returns the delivery to attempt now, and otherwise sets the alarm if time
+// alone will bring one. It needs mu.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || !l.permit() || l.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
+	if l.closed || !l.permit() || l.window.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
 		return nil
 	}
 	if now.Before(l.notBefore) && l.isWanted() {
-		l.wakeAt(l.notBefore)
+		l.alarm.set(l.notBefore)
 		return nil
 	}
-	for len(l.waiting) > 0 && !l.waiting[0].at.After(now) {
-		l.schedule.release(heap.Pop(&l.waiting).(*item))
-	}
+	l.window.release(now)
 	if l.running >= l.health.limit {
 		return nil
 	}
-	var it *item
-	if l.health.failing {
-		it = l.schedule.takeOldest() // the probe: the true head
-	} else {
-		it = l.schedule.next()
-	}
+	it := l.window.next(l.health.failing)
 	if it == nil {
-		if len(l.waiting) > 0 {
-			l.wakeAt(l.waiting[0].at)
+		if len(l.window.waiting) > 0 {
+			l.alarm.set(l.window.waiting[0].at)
 		}
 		return nil
 	}
 	if l.running == 0 {
-		l.began = now
+		l.pulse.began = now
 	}
 	l.running++
 	it.attempt++
@@ -183,41 +196,10 @@ func (l *lane) isWanted() bool {
 	return ok && hook.isOn()
 }
 
-// wakeAt sets the lane's one timer, unless it rings before that anyway.
-func (l *lane) wakeAt(at time.Time) {
-	if !l.wake.IsZero() && !at.Before(l.wake) {
-		return
-	}
-	l.wake = at
-	if l.timer == nil {
-		l.timer = time.AfterFunc(time.Until(at), l.ring)
-	} else {
-		l.timer.Reset(time.Until(at))
-	}
-}
-
+// ring is called by the alarm.
 func (l *lane) ring() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.wake = time.Time{}
+	l.alarm.rang()
 	l.fill(time.Now())
-}
-
-// retries is a heap of items by the time of their next attempt.
-type retries []*item
-
-func (r retries) Len() int           { return len(r) }
-func (r retries) Less(i, j int) bool { return r[i].at.Before(r[j].at) }
-func (r retries) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
-
-// Push is for package heap.
-func (r *retries) Push(it any) { *r = append(*r, it.(*item)) }
-
-// Pop is for package heap.
-func (r *retries) Pop() any {
-	last := len(*r) - 1
-	it := (*r)[last]
-	(*r)[last] = nil
-	*r = (*r)[:last]
-	return it
 }

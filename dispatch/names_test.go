@@ -6,8 +6,10 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"sync"
+	"testing"
 )
 
 // names is a name server within the test: a net.Resolver asks it over a pipe, in
@@ -16,12 +18,14 @@ type names struct {
 	mu      sync.Mutex
 	records map[string][][]netip.Addr // what is answered in turn; the last stays
 	asked   map[string]int            // how often for IPv4 addresses
+	lost    map[string]bool           // questions without an answer: a kind and a name
+	over    chan struct{}             // closed when nobody waits for these answers any more
 }
 
 // nameServer knows the names, each with its addresses. It answers others with
 // NXDOMAIN.
 func nameServer(records map[string]string) *names {
-	n := &names{records: make(map[string][][]netip.Addr), asked: make(map[string]int)}
+	n := &names{records: make(map[string][][]netip.Addr), asked: make(map[string]int), lost: make(map[string]bool), over: make(chan struct{})}
 	for name, addresses := range records {
 		n.set(name, addresses)
 	}
@@ -41,6 +45,24 @@ func (n *names) set(name, answers string) {
 		n.records[name] = append(n.records[name], addresses)
 	}
 }
+
+// lose lets no answer come to questions of the kind for the name, until the test ends. Go's
+// resolver goes on waiting for it when nobody wants to know any more.
+func (n *names) lose(t *testing.T, kind uint16, name string) {
+	t.Helper()
+	t.Cleanup(func() {
+		select {
+		case <-n.over:
+		default:
+			close(n.over)
+		}
+	})
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.lost[question(kind, name)] = true
+}
+
+func question(kind uint16, name string) string { return strconv.Itoa(int(kind)) + " " + name }
 
 // lookUps is how often the name was looked up.
 func (n *names) lookUps(name string) int {
@@ -70,6 +92,10 @@ func (n *names) serve(conn net.Conn) {
 			return
 		}
 		answer := n.answer(query)
+		if answer == nil {
+			<-n.over
+			return
+		}
 		if _, err := conn.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...)); err != nil {
 			return
 		}
@@ -81,7 +107,7 @@ const (
 	typeAAAA = 28
 )
 
-// answer makes the answer to a query with one question.
+// answer makes the answer to a query with one question; nil if it is lost.
 func (n *names) answer(query []byte) []byte {
 	const header = 12
 	var labels []string
@@ -93,7 +119,11 @@ func (n *names) answer(query []byte) []byte {
 	}
 	end := at + 5 // zero, type, class
 	kind := binary.BigEndian.Uint16(query[at+1:])
-	addresses, known := n.find(strings.ToLower(strings.Join(labels, ".")), kind)
+	name := strings.ToLower(strings.Join(labels, "."))
+	addresses, known := n.find(name, kind)
+	if n.isLost(kind, name) {
+		return nil
+	}
 	code := byte(3) // NXDOMAIN
 	if known {
 		code = 0
@@ -104,6 +134,12 @@ func (n *names) answer(query []byte) []byte {
 		out = append(out, a.AsSlice()...)
 	}
 	return out
+}
+
+func (n *names) isLost(kind uint16, name string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lost[question(kind, name)]
 }
 
 // find is the addresses of the kind, in their order. The turns are those of the

@@ -52,7 +52,7 @@ func (d *Dispatcher) relieve() {
 
 // unblock stores what the lanes hold whose hooks are silent while another is not.
 func (d *Dispatcher) unblock() {
-	if d.writer == nil {
+	if d.store == nil {
 		return
 	}
 	d.mu.Lock()
@@ -70,11 +70,11 @@ func (d *Dispatcher) unblock() {
 }
 
 // isAnswered reports whether another lane has got an answer since then, within less than
-// that time. If none has, it may be the machine or the network. It needs the lock.
+// that time. If none has, it may be the machine or the network. It needs mu.
 func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
 	for _, l := range d.lanes {
 		l.mu.Lock()
-		answered, took := l.answered, l.took
+		answered, took := l.pulse.answered, l.pulse.took
 		l.mu.Unlock()
 		if l != silent && answered.After(since) && took < within {
 			return true
@@ -90,17 +90,17 @@ func (l *lane) silent() time.Time {
 	switch {
 	case l.running == 0:
 		return time.Time{}
-	case l.began.After(l.ended):
-		return l.began
+	case l.pulse.began.After(l.pulse.ended):
+		return l.pulse.began
 	default:
-		return l.ended
+		return l.pulse.ended
 	}
 }
 
 // overflow stores what the slowest lane holds, if its oldest delivery has waited
 // for that long and the lane is slower than another, or for slotPatience.
 func (d *Dispatcher) overflow(after time.Duration) {
-	if d.writer == nil {
+	if d.store == nil {
 		return
 	}
 	d.mu.Lock()
@@ -119,7 +119,7 @@ func (d *Dispatcher) overflow(after time.Duration) {
 }
 
 // isFaster reports whether another lane is, of those that have got events since
-// the oldest delivery of the slow one. It needs the lock.
+// the oldest delivery of the slow one. It needs mu.
 func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) bool {
 	for _, l := range d.lanes {
 		lag, fed := l.lag(now)
@@ -135,12 +135,10 @@ func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) boo
 func (l *lane) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for it := range l.schedule.all() {
-		if !it.stored {
-			return now.Sub(it.added), l.fed
-		}
+	if it := l.window.oldestHeld(); it != nil {
+		lag = now.Sub(it.added)
 	}
-	return 0, l.fed
+	return lag, l.pulse.fed
 }
 
 // overflow stores all that the lane holds, and what comes, until the hook has
@@ -149,13 +147,31 @@ func (l *lane) overflow(lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, level := time.Now(), slog.LevelWarn
-	if now.Sub(l.warned) < warnEvery {
+	if now.Sub(l.pulse.warned) < warnEvery {
 		level = slog.LevelDebug
 	} else {
-		l.warned = now
+		l.pulse.warned = now
 	}
 	l.log.Log(context.Background(), level, "Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
-		"hook", l.hook, "behind", lag, "deliveries", l.schedule.size)
-	l.beginTail()
+		"hook", l.hook, "behind", lag, "deliveries", l.window.schedule.size)
+	l.write(l.window.spill())
 	l.fill(now)
+}
+
+// pulse is when a lane did what. The lane's mu guards it.
+type pulse struct {
+	fed      time.Time     // when the latest delivery came
+	began    time.Time     // when the first of the attempts began that are under way
+	ended    time.Time     // when the last attempt ended
+	answered time.Time     // when the last attempt ended that got an answer
+	took     time.Duration // duration of that attempt
+	warned   time.Time     // when the log said that the hook is slow
+}
+
+// beat notes the end of an attempt.
+func (p *pulse) beat(o Outcome, now time.Time) {
+	p.ended = now
+	if o.Status != 0 {
+		p.answered, p.took = now, o.Took
+	}
 }

@@ -42,7 +42,7 @@ func TestSlowHookOverflows(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
+		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].window.tail {
 			t.Errorf("%d are still parked", n)
 		}
 	})
@@ -166,7 +166,7 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].tail {
+				if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].window.tail {
 					t.Errorf("%d are still parked", n)
 				}
 			})

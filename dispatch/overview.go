@@ -49,18 +49,20 @@ func (d *Dispatcher) Overview() []Overview {
 }
 
 func (l *lane) overview(o *Overview, now time.Time) {
-	l.record.overview(o, now)
+	l.journal.record.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o.Queued, o.InFlight, o.Retrying = l.schedule.size, l.running, len(l.waiting)
-	o.Parked, o.Dead, o.Bytes = l.parked, l.dead, l.bytes
-	o.Draining = l.tail && !l.paused && !l.health.failing
-	o.Oldest = l.oldestStored()
+	o.Queued, o.InFlight, o.Retrying = l.window.schedule.size, l.running, len(l.window.waiting)
+	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.bytes
+	o.Draining = l.window.tail && !l.paused && !l.health.failing
+	if oldest := l.window.oldestStored(); oldest != nil {
+		o.Oldest = oldest.committed
+	}
 	switch {
 	case now.Before(l.notBefore):
 		o.Next = l.notBefore
-	case l.health.failing && len(l.waiting) > 0:
-		o.Next = l.waiting[0].at
+	case l.health.failing && len(l.window.waiting) > 0:
+		o.Next = l.window.waiting[0].at
 	}
 	o.State = l.state(now)
 }

@@ -49,7 +49,7 @@ func (d *Dispatcher) Redriven(rows []parking.Row) {
 // and waits for it.
 func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]parking.Backlog, error)) error {
 	counted := make(chan error, 1)
-	d.writer.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
+	d.store.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
 		backlogs, err := count(ctx)
 		rows := make(map[int64]parking.Backlog, len(backlogs))
 		for _, b := range backlogs {
@@ -93,7 +93,7 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 	case <-ctx.Done():
 		return fmt.Errorf("wait for what is in flight: %w", ctx.Err())
 	}
-	if d.writer == nil {
+	if d.store == nil {
 		return nil
 	}
 	if err := d.budget.drained(ctx); err != nil {
@@ -108,7 +108,7 @@ func (d *Dispatcher) Ages() { d.each((*lane).measure) }
 func (d *Dispatcher) each(f func(*lane)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.writer == nil || d.closed {
+	if d.store == nil || d.closed {
 		return
 	}
 	for _, l := range d.lanes {
@@ -120,37 +120,29 @@ func (d *Dispatcher) each(f func(*lane)) {
 func (d *Dispatcher) with(hook int64, f func(*lane)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.writer != nil && !d.closed {
+	if d.store != nil && !d.closed {
 		f(d.lane(hook))
 	}
 }
 
 // begin is the lane's first look at what is stored for it.
 func (l *lane) begin(b parking.Backlog) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.count(b)
+	l.recount(b)
 	if b.Parked.Rows > 0 {
-		l.rewind(mapping.ID{})
-		l.fill(time.Now())
+		l.redriven(mapping.ID{})
 	}
 }
 
 func (l *lane) recount(b parking.Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.count(b)
-}
-
-func (l *lane) count(b parking.Backlog) {
-	l.parked, l.dead, l.bytes = int(b.Parked.Rows), int(b.Dead.Rows), b.Parked.Bytes+b.Dead.Bytes
-	l.metrics.backlog(l.parked, l.dead)
+	l.backlog.count(b)
 }
 
 func (l *lane) redriven(first mapping.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.rewind(first)
+	l.write(l.window.rewind(first))
 	l.fill(time.Now())
 }
 
@@ -158,19 +150,13 @@ func (l *lane) redriven(first mapping.ID) {
 func (l *lane) set(s parking.Setting) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := [...]bool{l.paused, l.suspended}
+	before := l.paused
 	l.paused = s.Paused || l.halted
-	switch {
-	case !s.Suspended.IsZero():
-		l.suspended, l.confirmed = true, true
-	case l.confirmed: // otherwise the store does not know yet
-		l.suspended, l.confirmed = false, false
-	}
-	if before == [...]bool{l.paused, l.suspended} {
+	if !l.backlog.set(!s.Suspended.IsZero()) && l.paused == before {
 		return
 	}
 	if l.paused {
-		l.keepAll()
+		l.write(l.window.keepAll())
 	}
 	now := time.Now()
 	l.show(now)
@@ -181,11 +167,7 @@ func (l *lane) hasten() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving = true
-	for _, it := range l.waiting {
-		if !it.stored {
-			l.keepWith(it)
-		}
-	}
+	l.write(l.window.keepWaiting())
 }
 
 func (l *lane) halt() {
@@ -193,27 +175,17 @@ func (l *lane) halt() {
 	defer l.mu.Unlock()
 	l.halted, l.paused = true, true
 	if l.store != nil {
-		l.keepAll()
+		l.write(l.window.keepAll())
 	}
 }
 
+// measure brings the age of the oldest parked delivery up to date.
 func (l *lane) measure() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var age time.Duration
-	if oldest := l.oldestStored(); !oldest.IsZero() {
-		age = time.Since(oldest)
+	if oldest := l.window.oldestStored(); oldest != nil {
+		age = time.Since(oldest.committed)
 	}
-	l.metrics.age(max(0, age))
-}
-
-// oldestStored is when the first stored delivery of the window was committed; zero:
-// there is none. It needs the lock.
-func (l *lane) oldestStored() time.Time {
-	for it := range l.schedule.all() {
-		if it.stored {
-			return it.committed
-		}
-	}
-	return time.Time{}
+	l.journal.metrics.age(max(0, age))
 }

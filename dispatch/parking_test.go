@@ -77,7 +77,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, parking.Parked)); n != many || len(store.list(2, parking.Parked)) != 0 {
 			t.Errorf("%d are parked", n)
 		}
-		if l := b.lanes[1]; l.schedule.size > b.windows.most() || b.Bytes() != 0 {
+		if l := b.lanes[1].window; l.schedule.size > b.windows.most() || b.Bytes() != 0 {
 			t.Errorf("%d in the window, %d bytes", l.schedule.size, b.Bytes())
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != many {
@@ -90,7 +90,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, parking.Parked)); n != 0 {
 			t.Errorf("%d are still parked", n)
 		}
-		if l := b.lanes[1]; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
+		if l := b.lanes[1].window; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
 			t.Errorf("the lane is not empty: tail %t, %d", l.tail, l.schedule.size)
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != 0 {
@@ -210,31 +210,6 @@ func TestDeadIsKept(t *testing.T) {
 	}
 }
 
-// While nobody is reached no attempt counts, and no time.
-func TestOwnNetworkGone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		store := newFakeStore()
-		answers := newStatuses(refused, "h1", "h2")
-		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 8, RetryFor: time.Hour}}, answers.round, hostRow(1), hostRow(2))
-		b.enqueue(t, 1, 1, 1)
-		b.enqueue(t, 2, 2, 1)
-		time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
-		synctest.Wait()
-		if len(store.list(1, parking.Parked)) != 1 || len(store.list(2, parking.Parked)) != 1 {
-			t.Fatalf("%d rows", store.size())
-		}
-		answers.set("h1", 200)
-		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
-		synctest.Wait()
-		if len(store.list(1, parking.Parked)) != 0 {
-			t.Error("not delivered when the network was there again")
-		}
-		if len(store.list(2, parking.Dead)) != 1 {
-			t.Error("the attempts at the other hook count again")
-		}
-	})
-}
-
 // Beyond the space that it may take a hook is suspended, and says so.
 func TestSuspension(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -265,7 +240,7 @@ func TestSuspension(t *testing.T) {
 		b.enqueue(t, 1, 300, 1)
 		b.drain(t)
 		synctest.Wait()
-		if store.size() != 0 || b.lanes[1].suspended {
+		if store.size() != 0 || b.lanes[1].backlog.suspended {
 			t.Errorf("%d rows after it was resumed", store.size())
 		}
 	})

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -15,60 +14,48 @@ import (
 // http.Transport: http.ProxyURL and http.ProxyFromEnvironment are two.
 type ProxyFunc = func(*http.Request) (*url.URL, error)
 
-// proxied sends through a proxy what is to go through one.
-//
-// The connection then goes to the proxy, so that the egress policy cannot be asked
-// when it is made. It is asked before, of all addresses that the request's host has:
-// the proxy chooses among them. The limit: the proxy looks the name up again, and
-// what it finds then is its own to check.
-type proxied struct {
-	direct, through *http.Transport
-	proxy           ProxyFunc
-	egress          Egress
-	resolver        *net.Resolver
-}
-
-// RoundTrip sends the request, directly or through the proxy.
-func (p *proxied) RoundTrip(r *http.Request) (*http.Response, error) {
-	proxy, err := p.proxy(r)
+// isProxied reports whether the request goes through the proxy. Its connection then goes
+// to the proxy, so that the egress policy cannot be asked when it is made. It is asked here,
+// of all addresses that the request's host has: the proxy chooses among them. The limit:
+// the proxy looks the name up again, and what it finds then is its own to check.
+func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
+	if t.proxy == nil {
+		return false, nil
+	}
+	proxy, err := t.proxy(r)
 	switch {
 	case err != nil:
-		return nil, &unreachableError{"the proxy's URL cannot be used"} // err may quote credentials
+		return false, &unreachableError{"the proxy's URL cannot be used"} // err may quote credentials
 	case proxy == nil:
-		return p.direct.RoundTrip(r)
+		return false, nil
 	}
-	if err := p.check(r.Context(), r.URL.Hostname()); err != nil {
-		return nil, err
-	}
-	return p.through.RoundTrip(r)
+	return true, t.check(r.Context(), r.URL.Hostname())
 }
 
 // check returns an error unless every address of the host is allowed.
-func (p *proxied) check(ctx context.Context, host string) error {
-	addresses, err := p.lookUp(ctx, host)
+func (t *ownTransport) check(ctx context.Context, host string) error {
+	addresses, err := t.lookUp(ctx, host)
 	if err != nil {
 		return err
 	}
 	for _, address := range addresses {
-		if !p.egress.Allows(address) {
+		if !t.dialer.egress.Allows(address) {
 			return &blockedError{address.String()}
 		}
 	}
 	return nil
 }
 
-func (p *proxied) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
+func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
 	if address, err := netip.ParseAddr(host); err == nil {
 		return []netip.Addr{address}, nil
 	}
 	if isAmbiguous(host) {
 		return nil, &blockedError{strconv.Quote(host) + ", which a proxy could read as another host"}
 	}
-	resolver := p.resolver
-	if resolver == nil {
-		resolver = net.DefaultResolver
-	}
-	addresses, err := resolver.LookupNetIP(ctx, "ip", host)
+	ctx, cancel := context.WithTimeout(ctx, t.dialer.timeout)
+	defer cancel()
+	addresses, err := addressesOf(ctx, t.dialer.resolver, host)
 	if err != nil {
 		return nil, fmt.Errorf("look up host: %w", err)
 	}
@@ -92,8 +79,20 @@ func isAmbiguous(host string) bool {
 
 // refusedByProxy is for http.Transport, whose own error has no type.
 func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	if answer.StatusCode == http.StatusOK {
+	err := &unreachableError{"the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode)}
+	switch answer.StatusCode {
+	case http.StatusOK:
 		return nil
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return err // it speaks of the way beyond the proxy
+	default:
+		return &proxyError{err}
 	}
-	return &unreachableError{"the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode)}
 }
+
+// proxyError is a refusal that is the proxy's own: it tells nothing of the receiver's
+// network.
+type proxyError struct{ err error }
+
+func (e *proxyError) Error() string { return e.err.Error() }
+func (e *proxyError) Unwrap() error { return e.err }

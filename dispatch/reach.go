@@ -2,11 +2,13 @@ package dispatch
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
 )
+
+// errReached ends a request that is not to be sent.
+var errReached = errors.New("the receiver is reached")
 
 // Reach goes the way of the hook's requests up to where one would be sent, and sends
 // none: name, egress policy, connection, and TLS for an https URL. Its error says
@@ -15,16 +17,12 @@ import (
 func (s *Sender) Reach(ctx context.Context, hook *Hook) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	var err error
-	switch t := s.transport.(type) {
-	case *http.Transport:
-		err = reach(ctx, t, hook)
-	case *proxied:
-		err = t.reach(ctx, hook)
-	default:
+	own, ok := s.transport.(*ownTransport)
+	if !ok {
 		return errors.New("the transport is not the sender's own")
 	}
-	if err == nil {
+	err := own.reach(hook.template.WithContext(ctx))
+	if errors.Is(err, errReached) {
 		return nil
 	}
 	if cause := ctx.Err(); cause != nil && !errors.Is(err, ErrBlocked) {
@@ -33,51 +31,35 @@ func (s *Sender) Reach(ctx context.Context, hook *Hook) error {
 	return errors.New(describe(err))
 }
 
-// reach connects directly. The connection is closed before anything is sent on it.
-func reach(ctx context.Context, t *http.Transport, hook *Hook) error {
-	u := hook.template.URL
-	port := u.Port()
-	if port == "" {
-		port = u.Scheme // net knows http and https as names of ports
-	}
-	conn, err := t.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+// reach connects, and closes the connection before anything is sent on it. Its error is
+// errReached if nothing is in the way.
+func (t *ownTransport) reach(r *http.Request) error {
+	proxied, err := t.isProxied(r)
 	if err != nil {
 		return err
 	}
-	defer conn.Close()
-	if u.Scheme != "https" {
-		return nil
+	d, proxy := t.dialer, ProxyFunc(nil)
+	if proxied {
+		d, proxy = t.hop, t.proxy
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return err
+	hangUp := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			conn.Close()
+			return nil, errReached
 		}
 	}
-	config := tlsConfig(t.TLSClientConfig)
-	config.ServerName = u.Hostname()
-	return tls.Client(conn, config).HandshakeContext(ctx)
-}
-
-// reach asks the egress policy, and connects to the proxy.
-func (p *proxied) reach(ctx context.Context, hook *Hook) error {
-	r := hook.template.WithContext(ctx)
-	proxy, err := p.proxy(r)
+	// net/http knows which address belongs to a URL: of names beyond ASCII, too.
+	once := &http.Transport{DialContext: hangUp(d.dial), DialTLSContext: hangUp(d.dialTLS), Proxy: proxy}
+	answer, err := once.RoundTrip(r)
 	switch {
-	case err != nil:
-		return &unreachableError{"the proxy's URL cannot be used"}
-	case proxy == nil:
-		return reach(ctx, p.direct, hook)
+	case err == nil:
+		answer.Body.Close()
+	case proxied && isA[*dialError](err):
+		return &unreachableError{"the proxy does not accept connections: " + describe(err)}
 	}
-	if err := p.check(ctx, r.URL.Hostname()); err != nil {
-		return err
-	}
-	port := proxy.Port()
-	if port == "" {
-		port = proxy.Scheme
-	}
-	conn, err := (&net.Dialer{Resolver: p.resolver}).DialContext(ctx, "tcp", net.JoinHostPort(proxy.Hostname(), port))
-	if err != nil {
-		return &unreachableError{"the proxy does not accept connections"}
-	}
-	return conn.Close()
+	return err
 }

@@ -1,5 +1,7 @@
 package dispatch
 
+import "github.com/hooktail/hooktail/dispatch/parking"
+
 // Reason says why a hook is refused or a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
 type Reason uint8
@@ -15,6 +17,7 @@ const (
 	ReasonGone              // the receiver answered 410
 	ReasonBadSecret         // the hook's signing secret cannot be opened
 	ReasonSuspended         // the hook's parked deliveries take more space than they may
+	ReasonUnstorable        // the store refuses the delivery's body
 )
 
 // String is the reason as a metric label.
@@ -36,6 +39,8 @@ func (r Reason) String() string {
 		return "bad_secret"
 	case ReasonSuspended:
 		return "suspended"
+	case ReasonUnstorable:
+		return parking.ReasonUnstorable
 	default:
 		return "none"
 	}
@@ -60,6 +65,8 @@ func (r Reason) remedy() string {
 		return "give HOOKTAIL_SECRET_KEY the key that sealed the secret, or set another one with `hooktail hooks secret`; then redrive"
 	case ReasonSuspended:
 		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
+	case ReasonUnstorable:
+		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
 	default:
 		return ""
 	}

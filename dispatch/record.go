@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,48 +29,78 @@ type Failure struct {
 	Status int    // 0: no answer
 	Err    string // free of secrets
 	Reason Reason // of death; ReasonNone: it is tried again
+
+	Redirect string // where the answer would lead, without what may be secret; "": nowhere
+}
+
+// journal is what becomes known of a lane's deliveries: in the log, in the metrics and
+// to people. It is safe for concurrent use.
+type journal struct {
+	hook     int64
+	log      *slog.Logger
+	metrics  *hookMetrics
+	recorder *recorder
+	failures failures
+	record   record
 }
 
 // tally counts what has become of a delivery, for people and for Prometheus.
-func (l *lane) tally(action mapping.Action, o outcome) {
-	l.record.counts[o].Add(1)
-	l.metrics.count(action, o)
+func (j *journal) tally(action mapping.Action, o outcome) {
+	j.record.counts[o].Add(1)
+	j.metrics.count(action, o)
 }
 
 // note keeps an attempt, or, if a is nil, a burial without one.
-func (l *lane) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
+func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
 	now := time.Now()
 	e := Entry{
-		At: now, hook: hook, Hook: l.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
+		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
 		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason,
 	}
-	e.Err = o.Err
+	e.Err, e.Redirect = o.Err, o.Redirect
 	if a != nil {
 		e.Result = o.Result.String()
-		a.screen(hook, body)
 	}
 	switch v.step {
 	case deliver:
 		e.Outcome, e.Latency = outcomeLabels[delivered], it.sinceCommit()
-		l.record.latency.observe(e.Latency, now)
-		l.record.delivered.Store(now.UnixNano())
+		j.record.latency.observe(e.Latency, now)
+		j.record.delivered.Store(now.UnixNano())
 	case retry:
 		e.Outcome, e.Next = outcomeLabels[retried], now.Add(v.delay)
 	default:
 		e.Outcome = outcomeLabels[dead]
 	}
 	if v.step != deliver {
-		l.record.failed(&e)
+		j.record.failed(&e)
 	}
-	l.recorder.add(&e, body, a)
+	j.recorder.add(&e, body, a)
 }
 
 func (r *record) failed(e *Entry) {
-	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Reason: e.Reason}
+	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Redirect: e.Redirect, Reason: e.Reason}
 	if e.Err != nil {
 		f.Err = e.Err.Error()
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.failure = f
+}
+
+// tell counts what has become of the delivery.
+func (j *journal) tell(it *item, o Outcome, v verdict, made bool) {
+	switch v.step {
+	case retry:
+		if made {
+			j.tally(it.Action, retried)
+		}
+	case deliver:
+		j.tally(it.Action, delivered)
+	case bury:
+		j.tally(it.Action, dead)
+		if !made {
+			j.reportUnsent(it, v.reason)
+			j.note(nil, it, o, v, mapping.Body{}, nil)
+		}
+	}
 }

@@ -34,7 +34,9 @@ type Entry struct {
 	Next    time.Time     // of the attempt that follows; zero: none does
 	Reason  Reason        // of death
 	Err     error         // if there was no answer; free of secrets
-	Bytes   int           // of the request's body
+
+	Redirect string // where the answer would lead, without what may be secret; "": nowhere
+	Bytes    int    // of the request's body
 
 	hook *Hook
 }
@@ -44,14 +46,13 @@ type slot struct {
 	Entry
 	answered int
 	answer   [keptAnswer]byte
-	repeated [keptAnswer / 8]byte
 	body     []byte
 	hasBody  bool
 }
 
 // recorder keeps the last entries of all lanes. It is safe for concurrent use.
 type recorder struct {
-	bodies  bool // are kept as well
+	bodies  bool // whether bodies are kept, and how answers begin
 	answers answers
 
 	mu        sync.Mutex
@@ -77,9 +78,8 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	r.seq++
 	s.Entry, s.answered = *e, 0
 	s.Seq = r.seq
-	if a != nil {
+	if r.bodies && a != nil {
 		s.answered = copy(s.answer[:], a.text[:a.n])
-		s.repeated = a.repeated
 	}
 	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
 		s.body = body.AppendTo(s.body[:0])
@@ -93,13 +93,13 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 // Recent is an Entry with what belongs to it.
 type Recent struct {
 	Entry
-	Answer  string // how the answer's body begins
+	Answer  string // how the answer's body begins; "": it is not kept, or not to be seen
 	HasBody bool   // see Body
 	Of      *Hook  // the hook as it was
 }
 
-// Recent is the entries after that one (0: all that are kept), in order. Words of an
-// answer that repeat the request are *** unless payloads may be seen.
+// Recent is the entries after that one (0: all that are kept), in order. Answers, which may
+// repeat the request, are in them only if payloads may be seen.
 func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 	r := &d.recorder
 	r.mu.Lock()
@@ -108,9 +108,14 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 	for _, ring := range []*ring{&r.successes, &r.failures} {
 		for i := range ring.slots {
 			s := &ring.slots[i]
-			if s.Seq > after {
-				out = append(out, Recent{s.Entry, shown(s.answer[:s.answered], s.repeated[:], payloads), s.hasBody, s.hook})
+			if s.Seq <= after {
+				continue
 			}
+			text := ""
+			if payloads {
+				text = shown(s.answer[:s.answered], s.hook)
+			}
+			out = append(out, Recent{s.Entry, text, s.hasBody, s.hook})
 		}
 	}
 	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(a.Seq, b.Seq) })

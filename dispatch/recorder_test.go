@@ -46,7 +46,7 @@ func TestRecentShowsWhatBecameOfDeliveries(t *testing.T) {
 			next, body              bool
 		}
 		var got []seen
-		for _, e := range b.Recent(0, false) {
+		for _, e := range b.Recent(0, true) {
 			got = append(got, seen{e.Outcome, e.Result, e.Answer, e.Status, e.Attempt, e.Reason, !e.Next.IsZero(), e.HasBody})
 			if e.Hook != 1 || e.Project != 1 || e.Task != 7 || e.Action != "ANNOTATION_UPDATED" {
 				t.Errorf("entry %+v", e)
@@ -79,7 +79,7 @@ func TestRecentShowsWhatBecameOfDeliveries(t *testing.T) {
 // kept is bounded.
 func TestRecentIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(r *http.Request) (*http.Response, error) {
+		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}, KeepBodies: true}, func(r *http.Request) (*http.Response, error) {
 			if r.URL.Host == "bad" {
 				return answerText(500, strings.Repeat("x", 5000)), nil
 			}
@@ -91,47 +91,52 @@ func TestRecentIsBounded(t *testing.T) {
 			b.enqueue(t, 1, n+1, n)
 		}
 		b.drain(t)
-		recent := b.Recent(0, false)
-		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != keptAnswer || recent[0].HasBody {
+		recent := b.Recent(0, true)
+		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != keptAnswer {
 			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
 		}
 	})
 }
 
-func TestAnswersShowNeitherSecretsNorPayloads(t *testing.T) {
-	hook := func(url, headers string) *Hook {
-		return oneHook(t, hookRow(1, url).with("headers", headers))
-	}
+// TestAnswersAreForThoseWhoMaySeePayloads: an answer can repeat the request. Who may see it
+// sees no secret of the hook either, wherever the kept text ends.
+func TestAnswersAreForThoseWhoMaySeePayloads(t *testing.T) {
+	hook := func(url, headers string) row { return hookRow(1, url).with("headers", headers) }
 	plain, private := hook("http://x/", "{}"), hook("http://jane:passw0rd@x/?key=hush-hush", `{"X-Key": "Token abcdef", "X-Env": "dev"}`)
-	const request = `{"action": "X", "patient": "Jane Müller", "id": 4711}`
 	for _, tt := range []struct {
-		name      string
-		hook      *Hook
-		in        string
-		want, all string
+		name     string
+		hook     row
+		in, want string
 	}{
-		{"words", plain, "unknown label", "unknown label", "unknown label"},
-		{"payload", plain, `value "Jane Müller" of 4711 is bad`, `value "*** ***" of *** is bad`, `value "Jane Müller" of 4711 is bad`},
-		{"name of a field", plain, "no patient of action Jane", "no patient of action ***", "no patient of action Jane"},
-		{"whole payload", plain, request, `{"action": "X", "patient": "*** ***", "id": ***}`, request},
-		{"header", private, "bad key Token abcdef", "bad key ************", "bad key ************"},
-		{"its word", private, "bad abcdef in dev", "bad ****** in dev", "bad ****** in dev"},
-		{"query", private, "no key=hush-hush", "no *************", "no *************"},
-		{"credentials", private, "user jane has no passw0rd", "user jane has no ********", "user jane has no ********"},
-		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b", "a\uFFFD b"},
-		{"empty", plain, "", "", ""},
+		{"words", plain, "unknown label", "unknown label"},
+		{"header", private, "bad key Token abcdef", "bad key ************"},
+		{"its word", private, "bad abcdef in dev", "bad ****** in dev"},
+		{"query", private, "no key=hush-hush", "no *************"},
+		{"credentials", private, "user jane has no passw0rd", "user jane has no ********"},
+		{"cut", private, strings.Repeat(".", keptAnswer-8) + "passw0rd", strings.Repeat(".", keptAnswer-8) + "********"},
+		{"cut within", private, strings.Repeat(".", keptAnswer-6) + "passw0rd", strings.Repeat(".", keptAnswer-6) + "******"},
+		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b"},
+		{"empty", plain, "", ""},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a := (&answers{}).take()
-			a.read(io.NopCloser(strings.NewReader(tt.in)))
-			a.screen(tt.hook, mapping.BodyOf([]byte(request)))
-			if got := shown(a.text[:a.n], a.repeated[:], false); got != tt.want {
-				t.Errorf("shown %q, want %q", got, tt.want)
-			}
-			if got := shown(a.text[:a.n], a.repeated[:], true); got != tt.all {
-				t.Errorf("shown to who may see payloads %q, want %q", got, tt.all)
-			}
-		})
+		for _, kept := range []bool{true, false} {
+			t.Run(tt.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					b := newBench(t, Options{KeepBodies: kept}, func(*http.Request) (*http.Response, error) { return answerText(200, tt.in), nil }, tt.hook)
+					b.enqueue(t, 1, 1, 1)
+					b.drain(t)
+					want := ""
+					if kept {
+						want = tt.want
+					}
+					if got := b.Recent(0, true)[0].Answer; got != want {
+						t.Errorf("who may see payloads is shown %q, want %q", got, want)
+					}
+					if got := b.Recent(0, false)[0].Answer; got != "" {
+						t.Errorf("others are shown %q", got)
+					}
+				})
+			})
+		}
 	}
 }
 
@@ -186,7 +191,7 @@ func BenchmarkRecord(b *testing.B) {
 	for _, bodies := range []bool{false, true} {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
 			hook := oneHook(b, hookRow(1, "http://x/").with("headers", `{"Authorization": "Bearer abcdefgh"}`))
-			l := &lane{hook: 1, recorder: &recorder{bodies: bodies}}
+			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
 			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
 			text := strings.NewReader("")
@@ -194,10 +199,10 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				text.Reset(`{"status":"ok"}`)
-				a := l.recorder.answers.take()
+				a := j.recorder.answers.take()
 				a.finish(closer)
-				l.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
-				l.tally(it.Action, delivered)
+				j.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
+				j.tally(it.Action, delivered)
 			}
 		})
 	}

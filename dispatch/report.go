@@ -9,45 +9,48 @@ import (
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a
 // hook at ERROR, with what comes next, and those that follow as failures has it.
-// Nothing of the payload, of header values, and of the URL's credentials and query
+// Nothing of the payload, of header values, and of the URL's credentials, path and query
 // is in it.
-func (l *lane) report(ctx context.Context, it *item, o Outcome, v verdict) {
-	l.metrics.attempt(o)
+func (j *journal) report(ctx context.Context, it *item, o Outcome, v verdict) {
+	j.metrics.attempt(o)
 	if v.step == deliver {
-		l.metrics.latency(it.sinceCommit())
-		l.failures.succeeded()
-		if l.log.Enabled(ctx, slog.LevelDebug) {
-			l.log.LogAttrs(ctx, slog.LevelDebug,
-				fmt.Sprintf("Run webhook %d for action %s", l.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
+		j.metrics.latency(it.sinceCommit())
+		j.failures.succeeded()
+		if j.log.Enabled(ctx, slog.LevelDebug) {
+			j.log.LogAttrs(ctx, slog.LevelDebug,
+				fmt.Sprintf("Run webhook %d for action %s", j.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
 				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
 		}
 		return
 	}
-	attrs := append(l.about(it), slog.String("result", o.Result.String()))
+	attrs := append(j.about(it), slog.String("result", o.Result.String()))
 	if o.Status != 0 {
 		attrs = append(attrs, slog.Int("status", o.Status))
+	}
+	if o.Redirect != "" {
+		attrs = append(attrs, slog.String("redirect", o.Redirect))
 	}
 	if o.Err != nil {
 		attrs = append(attrs, slog.String("error", o.Err.Error()))
 	}
 	if v.step == bury {
-		level, attrs := l.failures.failed(append(attrs, fate(v.reason)...), true)
-		l.log.LogAttrs(ctx, level, "Webhook failed for good: the delivery is dead", attrs...)
+		level, attrs := j.failures.failed(append(attrs, fate(v.reason)...), true)
+		j.log.LogAttrs(ctx, level, "Webhook failed for good: the delivery is dead", attrs...)
 		return
 	}
-	level, attrs := l.failures.failed(append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC())), false)
-	l.log.LogAttrs(ctx, level, "Webhook failed: it will be tried again", attrs...)
+	level, attrs := j.failures.failed(append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC())), false)
+	j.log.LogAttrs(ctx, level, "Webhook failed: it will be tried again", attrs...)
 }
 
 // reportUnsent logs a delivery that died without an attempt.
-func (l *lane) reportUnsent(it *item, reason Reason) {
-	level, attrs := l.failures.failed(append(l.about(it), fate(reason)...), true)
-	l.log.LogAttrs(context.Background(), level, "Webhook not sent: the delivery is dead", attrs...)
+func (j *journal) reportUnsent(it *item, reason Reason) {
+	level, attrs := j.failures.failed(append(j.about(it), fate(reason)...), true)
+	j.log.LogAttrs(context.Background(), level, "Webhook not sent: the delivery is dead", attrs...)
 }
 
-func (l *lane) about(it *item) []slog.Attr {
+func (j *journal) about(it *item) []slog.Attr {
 	return []slog.Attr{
-		slog.Int64("hook", l.hook), slog.String("action", string(it.Action)),
+		slog.Int64("hook", j.hook), slog.String("action", string(it.Action)),
 		slog.String("event", it.event.String()), slog.Int("attempt", it.attempt),
 	}
 }

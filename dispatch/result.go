@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
+	"strings"
 	"syscall"
 )
 
@@ -120,6 +122,9 @@ func isA[E error](err error) bool {
 func describe(err error) string {
 	switch result := resultOfError(err); result {
 	case ResultTimeout:
+		if dial, ok := errors.AsType[*dialError](err); ok {
+			return "no answer in time from " + dial.where()
+		}
 		return "no answer in time"
 	case ResultBlocked:
 		if blocked, ok := errors.AsType[*blockedError](err); ok {
@@ -136,6 +141,11 @@ func describe(err error) string {
 			return unreachable.Error()
 		}
 	}
+	if dial, ok := errors.AsType[*dialError](err); ok {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			return ownFaultFirst(err) + "dial " + dial.where() + ": " + errno.Error()
+		}
+	}
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
 		if errno, ok := errors.AsType[syscall.Errno](err); ok {
 			return fmt.Sprintf("%s %s: %s", op.Op, op.Addr, errno)
@@ -147,6 +157,14 @@ func describe(err error) string {
 	return "the connection broke before there was an HTTP answer"
 }
 
+// ownFaultFirst says of an error that is not the receiver's whose it is.
+func ownFaultFirst(err error) string {
+	if isOwnFault(err) {
+		return "this machine cannot connect: "
+	}
+	return ""
+}
+
 func describeTLS(err error) string {
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch) || isA[tls.RecordHeaderError](err):
@@ -154,10 +172,31 @@ func describeTLS(err error) string {
 	case isA[x509.HostnameError](err):
 		return "the receiver's certificate is for another host"
 	case isA[x509.UnknownAuthorityError](err):
-		return "the receiver's certificate is signed by an unknown authority"
+		return "the receiver's certificate is signed by an unknown authority: if you trust it, add its certificate to HOOKTAIL_TLS_CA"
 	case isA[x509.CertificateInvalidError](err):
 		return "the receiver's certificate is not valid"
-	default:
-		return "no agreement on TLS"
 	}
+	side, alert := alertOf(err)
+	switch {
+	case alert == "":
+		return "no agreement on TLS"
+	case side == "remote error":
+		return "the receiver refused TLS: " + alert
+	default:
+		return "no agreement on TLS: " + alert
+	}
+}
+
+// alertOf is the name of the TLS alert that ended the connection, as RFC 8446 has it, and
+// which side sent it; "" if the error is another one. The error's own type is not exported.
+func alertOf(err error) (side, alert string) {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "remote error" && op.Op != "local error" || op.Err == nil {
+		return "", ""
+	}
+	number := reflect.ValueOf(op.Err)
+	if number.Kind() != reflect.Uint8 {
+		return "", ""
+	}
+	return op.Op, strings.TrimPrefix(tls.AlertError(number.Uint()).Error(), "tls: ")
 }

@@ -125,6 +125,13 @@ func (r Keyring) Open(hook int64, sealed []byte) (SigningKey, error) {
 	return fail(fmt.Errorf("%w (id %x)", ErrOtherSecretKey, header[1:]))
 }
 
+// IsSealed reports whether the bytes have the form of what Seal returns. Whether a key
+// opens them is not known.
+func IsSealed(sealed []byte) bool {
+	const nonce, tag = 12, 16 // of AES-GCM
+	return len(sealed) >= sealHeader+nonce+leastKey+tag && sealed[0] == sealVersion
+}
+
 // Outdated reports whether the secret was sealed with another key than Seal uses
 // now: open it and seal it again, and the former key can go.
 func (r Keyring) Outdated(sealed []byte) bool {

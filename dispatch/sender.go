@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -23,6 +24,7 @@ type Sender struct {
 	userAgent []string
 	secrets   func(hook int64) ([]SigningKey, error)
 	close     func()
+	failed    func(netip.AddrPort, time.Time) // notes an address that gave no answer
 	envelopes envelopes
 	clock     clock
 }
@@ -54,12 +56,15 @@ func NewSender(o SenderOptions) *Sender {
 		userAgent: []string{"hooktail/" + or(o.Version, "dev")},
 		secrets:   o.Secrets,
 		close:     func() {},
+		failed:    func(netip.AddrPort, time.Time) {},
 	}
 	if s.secrets == nil {
 		s.secrets = func(int64) ([]SigningKey, error) { return nil, nil }
 	}
 	if o.Transport == nil {
-		s.transport, s.close = newTransport(o)
+		own := newTransport(o)
+		s.transport, s.close = own, own.close
+		s.failed = own.dialer.known.fail
 	}
 	return s
 }
@@ -85,6 +90,11 @@ type Outcome struct {
 	Err        error         // if there was no answer; free of secrets
 	Took       time.Duration
 	Refused    Reason // other than ReasonNone: nothing was sent, and Err says why
+
+	Redirect string     // where a 3xx would lead, without what may be secret; "": nowhere
+	Host     string     // that was to be reached, as the URL has it, without the port
+	Contact  Contact    // with that host
+	Addr     netip.Addr // of the host, with which no contact was made; invalid: not known
 }
 
 // Send makes one attempt, which ends after the timeout at the latest. The
@@ -92,12 +102,12 @@ type Outcome struct {
 // has the event, however its answer ends. No redirect is followed. The hook must
 // not be refused.
 func (s *Sender) Send(ctx context.Context, hook *Hook, m Message) Outcome {
-	return s.exchange(ctx, hook, m, discard)
+	return s.exchange(ctx, hook, m, nil, discard)
 }
 
-// exchange makes the attempt. finish is given the body of the answer, which it has
-// to close.
-func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish func(io.ReadCloser)) Outcome {
+// exchange makes the attempt. sent, unless it is nil, is given the headers of the
+// request, and finish the body of the answer, which it has to close.
+func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(http.Header), finish func(io.ReadCloser)) Outcome {
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
 	if err != nil {
@@ -105,20 +115,43 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, finish fun
 	}
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	answer, err := s.transport.RoundTrip(s.request(e, hook, &m, keys, begun)) //nolint:bodyclose // finish closes it
+	request := s.request(e, hook, &m, keys, begun)
+	if sent != nil {
+		sent(request.Header)
+	}
+	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // finish closes it
 	if err != nil {
 		// The context says best why net/http gave up.
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
-		return Outcome{Result: resultOfError(err), Err: errors.New(describe(err)), Took: time.Since(begun)}
+		return s.unanswered(e, hook, err, begun)
 	}
 	finish(answer.Body)
-	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode}
+	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Host: hook.host, Contact: ContactMade}
+	if out.Result == Result3xx {
+		out.Redirect = describeRedirect(hook.template.URL, answer.Header.Get("Location"))
+	}
 	now := time.Now()
 	out.Took = now.Sub(begun)
 	if out.Status == http.StatusTooManyRequests || out.Status == http.StatusServiceUnavailable {
 		out.RetryAfter, _ = parseRetryAfter(answer.Header.Get("Retry-After"), now)
+	}
+	return out
+}
+
+// unanswered is the outcome of an attempt that ended with an error.
+func (s *Sender) unanswered(e *envelope, hook *Hook, err error, begun time.Time) Outcome {
+	now := time.Now()
+	out := Outcome{
+		Result: resultOfError(err), Err: errors.New(describe(err)), Took: now.Sub(begun),
+		Host: hook.host, Contact: contactOf(err, e.got.Conn != nil && !e.got.Reused),
+	}
+	if dial, ok := errors.AsType[*dialError](err); ok {
+		out.Addr = dial.addr.Addr()
+	}
+	if e.got.Conn != nil && e.parent.Err() == nil {
+		s.failed(addrPortOf(e.got.Conn), now)
 	}
 	return out
 }

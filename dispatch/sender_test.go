@@ -223,8 +223,8 @@ func TestConnectionIsReused(t *testing.T) {
 }
 
 func TestNoProxyFromTheEnvironment(t *testing.T) {
-	transport, _ := newTransport(SenderOptions{})
-	if own, ok := transport.(*http.Transport); !ok || own.Proxy != nil {
+	own := newTransport(SenderOptions{})
+	if own.through != nil || own.direct.at(time.Now()).Proxy != nil {
 		t.Error("a proxy is asked")
 	}
 }

@@ -1,11 +1,6 @@
 package dispatch
 
-import (
-	"container/heap"
-	"time"
-
-	"github.com/hooktail/hooktail/mapping"
-)
+import "time"
 
 // settle does what follows the attempt and returns the delivery to go on with.
 func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
@@ -13,17 +8,22 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.mu.Lock()
 	l.running--
 	if made {
-		it.last, l.ended = o, now
-		if o.Status != 0 {
-			l.answered, l.took = now, o.Took
-		}
+		it.last = o
+		l.pulse.beat(o, now)
 	} else {
 		it.attempt--
 	}
 	if v.step == retry {
-		l.putOff(it, v, now)
+		save := it.attempt > quick || l.leaving
+		if it.stored {
+			save = v.delay >= l.policy.Base
+		}
+		l.write(l.window.retryAt(it, now.Add(v.delay), save))
 	} else {
-		l.take(it, v)
+		if v.step == forgo && it.stored {
+			l.backlog.forgo(it)
+		}
+		l.write(l.window.done(it, v))
 	}
 	if made {
 		l.observe(it, v, now)
@@ -32,7 +32,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		l.dropped++
 	}
 	dropped := 0
-	if l.schedule.oldest == nil && !l.tail {
+	if l.window.isEmpty() {
 		dropped, l.dropped = l.dropped, 0
 	}
 	l.show(now)
@@ -41,46 +41,19 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	finished := v.step != retry && !it.stored
 	l.mu.Unlock()
 
-	l.tell(it, o, v, made)
+	l.journal.tell(it, o, v, made)
 	if finished {
 		l.finished(it.done, it.letter)
 	}
 	if dropped > 0 {
 		l.log.Info("Webhook is gone or switched off: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
-		l.empty()
+		l.retire(l.hook)
 	}
 	return next
 }
 
-// putOff lets a delivery wait for its next attempt. What has failed its quick
-// attempts is stored. It needs the lock.
-func (l *lane) putOff(it *item, v verdict, now time.Time) {
-	it.at = now.Add(v.delay)
-	l.schedule.hold(it)
-	heap.Push(&l.waiting, it)
-	switch {
-	case l.store == nil:
-	case it.stored && v.delay >= l.policy.Base:
-		l.store.add(note{kind: update, lane: l, item: it, row: it.row()})
-	case !it.stored && (it.attempt > quick || l.leaving):
-		l.keepWith(it)
-	}
-	it.drop()
-}
-
-// take removes a delivery that has come to its end. It needs the lock.
-func (l *lane) take(it *item, v verdict) {
-	l.schedule.done(it)
-	switch {
-	case it.stored:
-		l.left(it, v)
-	case v.step == bury && l.store != nil:
-		l.entombed(it, v)
-	}
-}
-
-// observe draws the conclusions from an attempt for the whole hook. It needs the
-// lock.
+// observe draws the conclusions from an attempt for the whole hook. It needs
+// mu.
 func (l *lane) observe(it *item, v verdict, now time.Time) {
 	if v.hold > 0 {
 		l.notBefore = now.Add(v.hold)
@@ -95,24 +68,6 @@ func (l *lane) observe(it *item, v verdict, now time.Time) {
 	before := l.health.failing
 	l.health.failed(it.project, it.task)
 	if l.store != nil && (v.hold > 0 || l.health.failing && !before) {
-		l.keepAll()
-	}
-}
-
-// tell counts what has become of the delivery.
-func (l *lane) tell(it *item, o Outcome, v verdict, made bool) {
-	switch v.step {
-	case retry:
-		if made {
-			l.tally(it.Action, retried)
-		}
-	case deliver:
-		l.tally(it.Action, delivered)
-	case bury:
-		l.tally(it.Action, dead)
-		if !made {
-			l.reportUnsent(it, v.reason)
-			l.note(nil, it, o, v, mapping.Body{}, nil)
-		}
+		l.write(l.window.keepAll())
 	}
 }

@@ -97,6 +97,9 @@ func Rotate(keys []SigningKey, next SigningKey) []SigningKey {
 	return rotated[:min(len(rotated), maxSigningKeys)]
 }
 
+// signatureHeader has the signatures of a request.
+const signatureHeader = "webhook-signature"
+
 // Sign is the value of webhook-signature: one signature per key, at most two, with
 // a blank between. Each is v1, and the HMAC-SHA256 of id.timestamp.body in base64.
 // The timestamp is the text of webhook-timestamp: seconds since 1970. Without a

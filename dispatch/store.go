@@ -28,7 +28,9 @@ type Store interface {
 }
 
 // theEnd is after all events.
-func theEnd() mapping.ID { return mapping.ID{Commit: math.MaxUint64} }
+func theEnd() mapping.ID {
+	return mapping.ID{Commit: math.MaxUint64, Ordinal: math.MaxInt, Timeline: math.MaxInt32}
+}
 
 // justBefore is between the event and the one before it.
 func justBefore(id mapping.ID) mapping.ID {

@@ -1,30 +1,57 @@
 package dispatch
 
 import (
-	"context"
 	"crypto/tls"
-	"errors"
-	"net"
 	"net/http"
-	"sync/atomic"
-	"syscall"
 	"time"
 )
 
-// newTransport is what a Sender sends with by itself, and how it is closed.
-func newTransport(o SenderOptions) (transport http.RoundTripper, closeIdle func()) {
-	direct := newHTTPTransport(o)
-	direct.DialContext = guardedDialer{Egress: o.Egress, Timeout: o.Timeout, Resolver: o.Resolver}.dial
+// ownTransport is what a Sender sends with by itself.
+type ownTransport struct {
+	direct  *renewed
+	through *renewed  // by way of the proxy; nil without one
+	proxy   ProxyFunc // nil: none
+	dialer  *dialer   // of direct
+	hop     *dialer   // of through; to the proxy
+}
+
+// newTransport is the transport for the options.
+func newTransport(o SenderOptions) *ownTransport {
+	t := &ownTransport{dialer: newDialer(o, &o.Egress), proxy: o.Proxy}
+	t.direct = newRenewed(func() *http.Transport { return newHTTPTransport(t.dialer) })
 	if o.Proxy == nil {
-		return direct, direct.CloseIdleConnections
+		return t
 	}
-	through := newHTTPTransport(o)
 	// Who configured the proxy may have it anywhere: its address is not checked.
-	through.DialContext = (&net.Dialer{Timeout: o.Timeout, Resolver: o.Resolver}).DialContext
-	through.Proxy = o.Proxy
-	through.OnProxyConnectResponse = refusedByProxy
-	p := &proxied{direct: direct, through: through, proxy: o.Proxy, egress: o.Egress, resolver: o.Resolver}
-	return p, func() { direct.CloseIdleConnections(); through.CloseIdleConnections() }
+	t.hop = newDialer(o, nil)
+	t.through = newRenewed(func() *http.Transport {
+		through := newHTTPTransport(t.hop)
+		through.Proxy = o.Proxy
+		through.OnProxyConnectResponse = refusedByProxy
+		return through
+	})
+	return t
+}
+
+// RoundTrip sends the request, directly or through the proxy.
+func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	proxied, err := t.isProxied(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case proxied:
+		return t.through.RoundTrip(r)
+	default:
+		return t.direct.RoundTrip(r)
+	}
+}
+
+// close closes the connections that no request uses.
+func (t *ownTransport) close() {
+	t.direct.CloseIdleConnections()
+	if t.through != nil {
+		t.through.CloseIdleConnections()
+	}
 }
 
 // maxIdle is how many connections are kept: the least used go first, and all that
@@ -33,12 +60,14 @@ const maxIdle = 512
 
 // newHTTPTransport speaks HTTP/1.1 on connections that are kept, asks no proxy, and
 // leaves the body's encoding alone.
-func newHTTPTransport(o SenderOptions) *http.Transport {
+func newHTTPTransport(d *dialer) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	return &http.Transport{
-		TLSClientConfig:        tlsConfig(o.TLS),
-		TLSHandshakeTimeout:    o.Timeout, // of its own: net/http goes on with a connection whose request has ended
+		DialContext:            d.dial,
+		DialTLSContext:         d.dialTLS,
+		TLSClientConfig:        d.tls,     // within a proxy's tunnel
+		TLSHandshakeTimeout:    d.timeout, // there, too: net/http goes on with a connection whose request has ended
 		Protocols:              &protocols,
 		MaxIdleConns:           maxIdle,
 		MaxIdleConnsPerHost:    maxIdle, // many hooks may share a host, each with its requests in flight
@@ -49,40 +78,20 @@ func newHTTPTransport(o SenderOptions) *http.Transport {
 	}
 }
 
-// tlsConfig is the configuration with TLS 1.2 as the least version.
+// tlsConfig is the configuration with TLS 1.2 as the least version, and sessions that are
+// resumed.
 func tlsConfig(of *tls.Config) *tls.Config {
 	c := &tls.Config{}
 	if of != nil {
 		c = of.Clone()
 	}
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
+	// Some servers ask for the client's certificate when they have read the request's path.
+	// It exists in TLS 1.2 alone. Once is enough for that, and more would let a receiver keep
+	// this machine busy.
+	c.Renegotiation = tls.RenegotiateOnceAsClient
+	if c.ClientSessionCache == nil {
+		c.ClientSessionCache = tls.NewLRUClientSessionCache(maxIdle) // connections are renewed
+	}
 	return c
-}
-
-// guardedDialer connects to the addresses of a name that Egress allows, and to no
-// other.
-type guardedDialer struct {
-	Egress   Egress
-	Timeout  time.Duration
-	Resolver *net.Resolver
-}
-
-// dial is for http.Transport.
-func (g guardedDialer) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	var allowed atomic.Bool // one address at least; several may be tried at a time
-	dialer := net.Dialer{Timeout: g.Timeout, Resolver: g.Resolver}
-	dialer.Control = func(network, address string, c syscall.RawConn) error {
-		err := g.Egress.Control(network, address, c)
-		if err == nil {
-			allowed.Store(true)
-		}
-		return err
-	}
-	conn, err := dialer.DialContext(ctx, network, address)
-	if err != nil && allowed.Load() && errors.Is(err, ErrBlocked) {
-		// The error is the first address's. That hides another one, which is allowed
-		// and does not answer now: a reason to try again, not to give up.
-		return nil, &unreachableError{"no address that is allowed accepts connections"}
-	}
-	return conn, err
 }

@@ -47,6 +47,23 @@ func TestTLS(t *testing.T) {
 	}
 }
 
+// TestTLSRefusalIsNamed: what the receiver wants is said, in the words of the protocol.
+func TestTLSRefusalIsNamed(t *testing.T) {
+	_, clients := clientCertificate(t)
+	mutual := secureServer(t, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients})
+	dated := secureServer(t, &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	roots := mutual.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second, TLS: &tls.Config{RootCAs: roots}})
+	for url, want := range map[string]string{
+		mutual.URL: "the receiver refused TLS: certificate required",
+		dated.URL:  "the receiver refused TLS: protocol version not supported",
+	} {
+		if out := s.Send(t.Context(), oneHook(t, hookRow(1, url)), testMessage); out.Err == nil || out.Err.Error() != want {
+			t.Errorf("%v, want %q", out.Err, want)
+		}
+	}
+}
+
 // The configuration is the caller's, who may use it elsewhere.
 func TestTLSConfigIsNotChanged(t *testing.T) {
 	config := &tls.Config{MinVersion: tls.VersionTLS10}

@@ -10,7 +10,8 @@ import (
 )
 
 // URL is where a hook's requests go. It prints without what may be secret:
-// credentials, query and fragment are left out of every form of it.
+// credentials, query and fragment are left out of every form of it, and *** stands
+// for the path, in which many services have a token. Whole is for those who may see it.
 type URL struct {
 	parsed *url.URL
 }
@@ -64,8 +65,22 @@ func escapeQuery(query string) string {
 	return b.String()
 }
 
-// String is scheme://host[:port]/path, and empty for the zero URL.
+// String is scheme://host[:port], followed by /*** if there is a path; empty for the
+// zero URL.
 func (u URL) String() string {
+	if u.parsed == nil {
+		return ""
+	}
+	path := u.parsed.EscapedPath()
+	if path != "" && path != "/" {
+		path = "/" + mask
+	}
+	return u.Origin() + path
+}
+
+// Whole is scheme://host[:port]/path, for those who may see payloads; empty for the zero
+// URL.
+func (u URL) Whole() string {
 	if u.parsed == nil {
 		return ""
 	}

@@ -43,8 +43,8 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			}
 			<-time.After(time.Hour)
 			synctest.Wait()
-			if rows := events(store.list(1, parking.Parked)); len(rows) != 0 || b.lanes[1].tail {
-				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].tail)
+			if rows := events(store.list(1, parking.Parked)); len(rows) != 0 || b.lanes[1].window.tail {
+				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].window.tail)
 			}
 			if diff := cmp.Diff([]string{makeEvent(1, 1).ID.String(), stored.ID.String()}, sent); diff != "" {
 				t.Errorf("replayed %t: sent (-want +got):\n%s", replayed, diff)

@@ -175,12 +175,8 @@ func (w *writer) write(ctx context.Context, batch []note, closed bool) error {
 		}
 		return w.persist(ctx, batch[0].ask)
 	}
-	b := w.batch(batch)
-	if err := w.persist(ctx, func(ctx context.Context) error { return w.store.Apply(ctx, b) }); err != nil {
+	if err := w.apply(ctx, batch); err != nil {
 		return err
-	}
-	for i := range batch {
-		batch[i].lane.wrote(&batch[i])
 	}
 	clear(batch) // its array lives on, with what comes next
 	return nil

@@ -12,10 +12,10 @@ import (
 // do. Its methods may be called from any goroutine.
 type Proxy struct {
 	listener net.Listener
-	network  string
-	target   string
 
 	mu      sync.Mutex
+	network string
+	target  string
 	flow    *sync.Cond
 	stalled bool
 	silent  bool // connections for replication are stalled
@@ -28,6 +28,7 @@ type Proxy struct {
 type pair struct {
 	client, server net.Conn
 	replication    bool // guarded by the proxy's mu
+	locks          bool // as well: an advisory lock was asked for
 	forgotten      bool // as well
 }
 
@@ -80,6 +81,20 @@ func (p *Proxy) Forget() {
 	})
 }
 
+// FailOver leads new connections to another server, and cuts the present ones. That of
+// an advisory lock hears nothing any more instead if silent: not of its end either.
+func (p *Proxy) FailOver(network, target string, silent bool) {
+	p.set(func() {
+		p.network, p.target = network, target
+		for c := range p.pairs {
+			if c.forgotten = silent && c.locks; !c.forgotten {
+				_ = c.client.Close()
+				_ = c.server.Close()
+			}
+		}
+	})
+}
+
 // Delay holds each stretch of bytes back for d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
@@ -106,7 +121,10 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		server, err := net.Dial(p.network, p.target) //nolint:noctx // lives as long as the test
+		p.mu.Lock()
+		network, target := p.network, p.target
+		p.mu.Unlock()
+		server, err := net.Dial(network, target) //nolint:noctx // lives as long as the test
 		if err != nil {
 			_ = client.Close()
 			continue
@@ -150,6 +168,7 @@ func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c.replication = c.replication || bytes.Contains(data, []byte("\x00replication\x00database\x00")) // of the start-up message
+	c.locks = c.locks || bytes.Contains(data, []byte("pg_try_advisory_lock"))
 	for (p.stalled || p.silent && c.replication) && !p.closed {
 		p.flow.Wait()
 	}

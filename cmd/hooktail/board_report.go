@@ -47,6 +47,9 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	}
 	for i := range overview {
 		h := hookOf(ctx, &overview[i], shown)
+		if q.Payloads {
+			h.URL = overview[i].Hook.URL.Whole()
+		}
 		if h.Error != nil && h.Error.Status != 0 {
 			h.Error.Answer = answers[h.ID]
 		}
@@ -91,7 +94,7 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	}
 	if f := o.Failure; !f.At.IsZero() {
 		h.Error = &status.Failure{
-			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Error: f.Err, Reason: reasonOf(f.Reason),
+			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Error: f.Err, Redirect: f.Redirect, Reason: reasonOf(f.Reason),
 		}
 	}
 	return h
@@ -147,10 +150,13 @@ func attemptOf(e *dispatch.Recent, payloads bool) status.Attempt {
 	a := status.Attempt{
 		Seq: e.Seq, At: e.At.UTC(), Hook: e.Hook, Event: e.Event.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
 		Attempt: e.Attempt, Outcome: e.Outcome, Result: e.Result, Status: e.Status, Took: e.Took.Seconds(), Next: e.Next.UTC(),
-		Reason: reasonOf(e.Reason), Bytes: e.Bytes, Answer: e.Answer, Body: e.HasBody && payloads,
+		Reason: reasonOf(e.Reason), Bytes: e.Bytes, Redirect: e.Redirect, Answer: e.Answer, Body: e.HasBody && payloads,
 	}
 	if e.Of != nil {
 		a.URL = e.Of.URL.String()
+		if payloads {
+			a.URL = e.Of.URL.Whole()
+		}
 	}
 	if e.Err != nil {
 		a.Error = e.Err.Error()

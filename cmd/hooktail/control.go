@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 )
@@ -20,9 +21,10 @@ import (
 // what is said of them. A hooktail that runs learns of it from the database.
 type control struct {
 	*parkingRoom
-	cfg      config.Config
-	hooks    *dispatch.Hooks // as they are in the database now
-	out, err io.Writer
+	cfg   config.Config
+	hooks *dispatch.Hooks // as they are in the database now
+	out   display.Screen
+	err   io.Writer
 }
 
 // controls runs f with the configuration's database, whose tables of hooktail have
@@ -43,7 +45,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 		if err := loadHooks(ctx, room.pool, hooks, ""); err != nil {
 			return err
 		}
-		return f(ctx, &control{parkingRoom: room, cfg: cfg, hooks: hooks, out: a.stdout, err: a.stderr}, args)
+		return f(ctx, &control{parkingRoom: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
 	}
 }
 
@@ -64,16 +66,6 @@ func (c *control) find(args []string) ([]*dispatch.Hook, error) {
 		}
 	}
 	return found, nil
-}
-
-// some asks for ids, at least one and at most so many; 0 is no limit.
-func some(what string, most int) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) == 0 || most > 0 && len(args) > most {
-			return usageError{fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))}
-		}
-		return nil
-	}
 }
 
 // oneHook is for commands that take one hook.

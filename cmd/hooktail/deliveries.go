@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
@@ -16,7 +16,7 @@ import (
 func (a *app) deliveriesCommand() *cobra.Command {
 	deliveries := &cobra.Command{
 		Use:   "deliveries",
-		Short: "Look at what is parked or dead; send it again, or discard it",
+		Short: "List parked and dead deliveries, redrive or discard them",
 		Args:  noArgs,
 	}
 	deliveries.AddCommand(a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
@@ -31,7 +31,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 	chosen := choice{limit: listed}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List stored deliveries in the order in which their hooks get them",
+		Short: "List stored deliveries in the order in which they are sent",
 		Args:  noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			f, err := chosen.filter(nil)
@@ -41,8 +41,8 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 			return c.listDeliveries(ctx, f, asJSON)
 		}),
 	}
-	chosen.flags(cmd, "parked or dead")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	chosen.flags(cmd, "only those that are parked, or dead")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
 	return cmd
 }
 
@@ -59,18 +59,16 @@ func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON b
 		}
 		return nil
 	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "HOOK\tEVENT\tACTION\tPROJECT\tTASK\tCOMMITTED\tBYTES\tSTATE\tATTEMPTS\tLAST\tREASON")
+	table := c.out.Table("HOOK", "EVENT", "ACTION", "TASK", "AGE", "STATE", "LAST", "REASON")
 	for i := range rows {
 		r := &rows[i]
-		fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\t%s\t%s\n", r.Hook, r.Event, r.Action, orDash(r.Project), orDash(r.Task),
-			stamp(r.Committed), r.Bytes, r.State, r.Attempts, lastOf(r), dash(r.Reason))
+		table.Row(r.Hook, r.Event, r.Action, display.ID(r.Task), display.Span(time.Since(r.Committed)), stateOfDelivery(r), lastOf(r), display.Text(r.Reason))
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print deliveries: %w", err)
+	if err := table.Flush(); err != nil {
+		return err
 	}
 	if f.Limit > 0 && len(rows) == f.Limit {
-		fmt.Fprintf(c.err, "hooktail: these are the first %d: there may be more (--limit)\n", f.Limit)
+		fmt.Fprintf(c.err, "hooktail: only the first %d are shown: --limit 0 shows all\n", f.Limit)
 	}
 	return nil
 }
@@ -80,7 +78,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 	var payload, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show EVENT",
-		Short: "Show the stored deliveries of an event, to one hook or to all that have it",
+		Short: "Show the stored deliveries of an event",
 		Args:  some("the id of one event", 1),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			event, err := eventOf(args[0])
@@ -107,35 +105,32 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().Int64Var(&hook, "hook", 0, "the delivery to this hook alone")
-	cmd.Flags().BoolVar(&payload, "payload", false, "with the body of the request")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object per line")
+	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery to this hook")
+	cmd.Flags().BoolVar(&payload, "payload", false, "print the body of the request as well")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
 	return cmd
 }
 
 func (c *control) printDelivery(r *parking.Row, payload bool) error {
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"hook", fmt.Sprint(r.Hook)},
+	err := printFacts(c.out, [][2]string{
+		{"hook", display.ID(r.Hook)},
 		{"event", r.Event.String()},
 		{"lsn", r.Event.Commit.String()},
 		{"action", string(r.Action)},
-		{"project", orDash(r.Project)},
-		{"task", orDash(r.Task)},
-		{"committed", stamp(r.Committed)},
-		{"parked", stamp(r.Stored)},
-		{"bytes", fmt.Sprint(r.Bytes)},
+		{"project", display.ID(r.Project)},
+		{"task", display.ID(r.Task)},
+		{"committed", display.Time(r.Committed)},
+		{"parked", display.Time(r.Stored)},
+		{"size", display.Size(int64(r.Bytes))},
 		{"state", string(r.State)},
 		{"attempts", fmt.Sprint(r.Attempts)},
 		{"last result", lastOf(r)},
-		{"next attempt", stamp(r.Next)},
-		{"dead since", stamp(r.Died)},
-		{"reason", dash(r.Reason)},
-	} {
-		fmt.Fprintf(w, "%s:\t%s\n", line[0], line[1])
-	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print delivery: %w", err)
+		{"next attempt", display.Time(r.Next)},
+		{"dead since", display.Time(r.Died)},
+		{"reason", display.Text(r.Reason)},
+	})
+	if err != nil {
+		return err
 	}
 	if payload {
 		fmt.Fprintf(c.out, "\n%s\n", r.Body.Bytes())
@@ -172,26 +167,13 @@ func lastOf(r *parking.Row) string {
 	if r.LastStatus != 0 {
 		return fmt.Sprint(r.LastStatus)
 	}
-	return dash(r.LastResult)
+	return display.Text(r.LastResult)
 }
 
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return "-"
+func stateOfDelivery(r *parking.Row) display.Cell {
+	tone := display.Doubtful
+	if r.State == parking.Dead {
+		tone = display.Bad
 	}
-	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
-}
-
-func orDash(id int64) string {
-	if id == 0 {
-		return "-"
-	}
-	return fmt.Sprint(id)
-}
-
-func dash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
+	return display.Cell{Text: string(r.State), Tone: tone}
 }

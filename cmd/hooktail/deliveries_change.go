@@ -8,13 +8,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) redriveCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
-		use: "redrive", short: "Send dead deliveries again, under the same ids and in their places in the order",
+		use: "redrive", short: "Send dead deliveries again, with the same ids and in order",
 		would: "would be redriven", done: "redriven",
 		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
 			return s.Redrive(ctx, f, dryRun)
@@ -24,7 +25,7 @@ func (a *app) redriveCommand() *cobra.Command {
 
 func (a *app) discardCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
-		use: "discard", short: "Delete stored deliveries for good: dead ones, unless --state says otherwise", states: "parked or dead (default dead)",
+		use: "discard", short: "Delete stored deliveries permanently", states: "those that are parked, or dead (default dead)",
 		would: "would be discarded", done: "discarded",
 		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
 			return s.Discard(ctx, f, dryRun)
@@ -42,7 +43,7 @@ type change struct {
 
 func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 	var chosen choice
-	var all, dryRun bool
+	var all, dryRun, asJSON bool
 	cmd := &cobra.Command{
 		Use:   ch.use + " [EVENT]",
 		Short: ch.short,
@@ -63,17 +64,27 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if asJSON {
+			return printJSON(c.out, changed{n, dryRun})
+		}
 		what := ch.done
 		if dryRun {
 			what = ch.would
 		}
-		fmt.Fprintf(c.out, "%s %s\n", plural(n), what)
+		fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
 		return nil
 	})
 	chosen.flags(cmd, ch.states)
-	cmd.Flags().BoolVar(&all, "all", false, "without a filter")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many it would be")
+	cmd.Flags().BoolVar(&all, "all", false, "all of them, without a filter")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many there are")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
+}
+
+// changed is how many deliveries were changed, or would be.
+type changed struct {
+	Deliveries int64 `json:"deliveries"`
+	DryRun     bool  `json:"dry_run"`
 }
 
 // atMostOne lets one event be named.
@@ -82,13 +93,6 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 		return usageError{fmt.Errorf("%s takes one event at most, got %d arguments", cmd.CommandPath(), len(args))}
 	}
 	return nil
-}
-
-func plural(n int64) string {
-	if n == 1 {
-		return "1 delivery"
-	}
-	return fmt.Sprintf("%d deliveries", n)
 }
 
 // choice is which deliveries are meant, as the command line says it.
@@ -102,14 +106,14 @@ type choice struct {
 // flags defines those of the choice; states are which may be chosen, "" if none may.
 func (c *choice) flags(cmd *cobra.Command, states string) {
 	flags := cmd.Flags()
-	flags.Int64Var(&c.hook, "hook", 0, "to this hook")
-	flags.StringVar(&c.action, "action", "", "of this action, as the hook spells it")
+	flags.Int64Var(&c.hook, "hook", 0, "only those to this hook")
+	flags.StringVar(&c.action, "action", "", "only those of this action, as the hook spells it")
 	if states != "" {
 		flags.StringVar(&c.state, "state", "", states)
 	}
-	flags.StringVar(&c.since, "since", "", "of events committed since then: a duration before now, or a time as of RFC 3339")
-	flags.StringVar(&c.reason, "reason", "", "dead for this reason")
-	flags.IntVar(&c.limit, "limit", c.limit, "the first so many; 0: all")
+	flags.StringVar(&c.since, "since", "", "only those committed since then: a duration such as 48h, or a time in RFC 3339")
+	flags.StringVar(&c.reason, "reason", "", "only those that are dead for this reason")
+	flags.IntVar(&c.limit, "limit", c.limit, "at most this many; 0: all")
 }
 
 // isEmpty reports whether all deliveries are meant. The state and the limit say
@@ -121,7 +125,7 @@ func (c *choice) isEmpty(args []string) bool {
 func (c *choice) filter(args []string) (parking.Filter, error) {
 	f := parking.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: parking.State(c.state), Reason: c.reason, Limit: c.limit}
 	if f.State != "" && f.State != parking.Parked && f.State != parking.Dead {
-		return f, usageError{fmt.Errorf("--state=%s: it is parked or dead", c.state)}
+		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
 	}
 	if f.Limit < 0 || f.Hook < 0 {
 		return f, usageError{errors.New("neither --limit nor --hook can be negative")}
@@ -143,7 +147,7 @@ func sinceOf(text string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
-	return time.Time{}, usageError{fmt.Errorf("--since=%s: it is a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", text)}
+	return time.Time{}, usageError{fmt.Errorf("--since=%s is invalid: use a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", text)}
 }
 
 func eventOf(text string) (mapping.ID, error) {

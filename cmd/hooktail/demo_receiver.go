@@ -3,95 +3,93 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"time"
 )
 
-// demoReceiver is the other end: it prints each request that arrives.
+// demoReceiver is the other end of a webhook, which can die and come back. It is safe
+// for concurrent use.
 type demoReceiver struct {
-	listener net.Listener
-	server   *http.Server
+	name    string
+	addr    string        // the same after a death
+	arrived chan struct{} // has a token after an arrival
 
-	mu      sync.Mutex
-	out     io.Writer
-	actions map[string]int // requests by action, all hooks
-	arrived chan struct{}  // a token when something has arrived
+	mu       sync.Mutex
+	server   *http.Server    // nil: dead
+	arrivals []arrival       // each event once
+	ids      map[string]bool // of the events that have arrived
+	told     func(*arrival)  // of later arrivals; nil: these are kept
 }
 
-func startDemoReceiver(ctx context.Context, out io.Writer) (*demoReceiver, error) {
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+func startDemoReceiver(ctx context.Context, name string) (*demoReceiver, error) {
+	r := &demoReceiver{name: name, addr: "127.0.0.1:0", arrived: make(chan struct{}, 1), ids: map[string]bool{}}
+	return r, r.live(ctx)
+}
+
+// live makes the receiver answer, again where it was dead.
+func (r *demoReceiver) live(ctx context.Context) error {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen for the demo's receiver: %w", err)
+		return fmt.Errorf("listen for %s: %w", r.name, err)
 	}
-	r := &demoReceiver{
-		listener: l,
-		out:      out,
-		actions:  map[string]int{},
-		arrived:  make(chan struct{}, 1),
-	}
-	r.server = &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = r.server.Serve(l) }() // until close
-	return r, nil
+	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
+	r.mu.Lock()
+	r.addr, r.server = l.Addr().String(), server
+	r.mu.Unlock()
+	go func() { _ = server.Serve(l) }() // until die
+	return nil
 }
 
-func (r *demoReceiver) url() string { return "http://" + r.listener.Addr().String() + "/hook/" }
+// die makes the receiver's address refuse connections.
+func (r *demoReceiver) die() {
+	r.mu.Lock()
+	server := r.server
+	r.server = nil
+	r.mu.Unlock()
+	if server != nil {
+		_ = server.Close() // nothing of it is kept
+	}
+}
 
-func (r *demoReceiver) close() { _ = r.server.Close() } // nothing of it is kept
+func (r *demoReceiver) url() string { return "http://" + r.addr + "/" }
 
-// ServeHTTP prints one line per request: when, which hook, what, how late.
+// ServeHTTP notes the request. An event whose answer was lost comes again, under the
+// same id.
 func (r *demoReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a, err := readArrival(w, req)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	hook := strings.TrimPrefix(req.URL.Path, "/hook/")
+	a.body = nil
 	r.mu.Lock()
-	fmt.Fprintf(r.out, "  %s  hook %-3s %-20s %-42s %8s  %s\n",
-		a.at.Format("15:04:05.000"), hook, a.parsed.Action, a.parsed.about(), a.latency, a.id)
-	r.actions[a.parsed.Action]++
+	told, again := r.told, r.ids[a.id]
+	r.ids[a.id] = true
+	if !again && told == nil {
+		r.arrivals = append(r.arrivals, a)
+	}
 	r.mu.Unlock()
+	if !again && told != nil {
+		told(&a)
+	}
 	select {
 	case r.arrived <- struct{}{}:
 	default:
 	}
 }
 
-// print writes a line between those of the requests.
-func (r *demoReceiver) print(format string, args ...any) {
+// since is the arrivals from that number on.
+func (r *demoReceiver) since(n int) []arrival {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	fmt.Fprintf(r.out, format, args...)
+	return append([]arrival(nil), r.arrivals[min(n, len(r.arrivals)):]...)
 }
 
-// total is the number of requests that have arrived.
-func (r *demoReceiver) total() int {
+// tell has later arrivals told instead of kept.
+func (r *demoReceiver) tell(told func(*arrival)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n := 0
-	for _, requests := range r.actions {
-		n += requests
-	}
-	return n
-}
-
-// seen is the number of requests with the action.
-func (r *demoReceiver) seen(action string) int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.actions[action]
-}
-
-// redactedURL shows where a URL points, without credentials and query.
-func redactedURL(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return "***"
-	}
-	return u.Scheme + "://" + u.Host + u.Path
+	r.told = told
 }

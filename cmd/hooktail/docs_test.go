@@ -16,7 +16,7 @@ import (
 // documents are the texts that people read, by their paths from the root.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
-	paths := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "testdata/labelstudio/README.md"}
+	paths := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "testdata/labelstudio/README.md"}
 	entries, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
 	if err != nil {
 		t.Fatal(err)

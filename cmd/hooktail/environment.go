@@ -1,12 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
 )
 
@@ -21,13 +22,19 @@ func environmentTopic() *cobra.Command {
 
 func environmentText() string {
 	var b strings.Builder
-	b.WriteString("hooktail is configured by environment variables alone. Any of them may come from a file\n" +
-		"instead: HOOKTAIL_X_FILE names the file whose content is the value of HOOKTAIL_X.\n\n")
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "VARIABLE\tDEFAULT\tMEANING")
+	const indent = "    "
+	b.WriteString("hooktail is configured by environment variables alone. Any of them may come from\n" +
+		"a file: HOOKTAIL_X_FILE names the file that holds the value of HOOKTAIL_X. Each\n" +
+		"variable is listed with its default.\n\n")
 	for _, v := range config.Variables() {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", v.Name, v.Default, v.Meaning)
+		byDefault := cmp.Or(v.Default, "(unset)")
+		if v.Required {
+			byDefault = "(required)"
+		}
+		fmt.Fprintf(&b, "%s  %s\n", v.Name, byDefault)
+		for line := range strings.Lines(display.Wrap(v.Meaning, helpWidth-len(indent))) {
+			b.WriteString(indent + strings.TrimSpace(line) + "\n")
+		}
 	}
-	_ = w.Flush() // into memory
 	return strings.TrimRight(b.String(), "\n")
 }

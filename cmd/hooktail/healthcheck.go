@@ -20,9 +20,9 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	var url string
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
-		Short: "Ask the hooktail of this machine whether it is ready",
-		Long: "healthcheck asks for /readyz at HOOKTAIL_HTTP_ADDR and ends with 0 if the answer is ready, else with\n" +
-			"1 and the reason. It is for images without a shell, where a health check has nothing else to call.",
+		Short: "Check whether the hooktail on this machine is ready",
+		Long: "healthcheck requests /readyz on HOOKTAIL_HTTP_ADDR. It exits with 0 if the answer is ready, else with 1 and the\n" +
+			"reason. It is for images without a shell, in which a health check has no other program to call.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url == "" {
@@ -37,7 +37,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			return healthcheck(cmd.Context(), a.stdout, url)
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "", "ask this `URL` instead; no variable is needed then")
+	cmd.Flags().StringVar(&url, "url", "", "request this `URL` instead; no variable is needed then")
 	return cmd
 }
 
@@ -45,7 +45,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 // for all interfaces is reached through the loopback one.
 func readyURL(addr string) (string, error) {
 	if addr == "" {
-		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: nobody can be asked")}
+		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: there is nothing to check")}
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -68,7 +68,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("ask: %w", err)
+		return fmt.Errorf("request %s: %w", url, cause(err))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 const (
@@ -151,7 +152,7 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	if !stats.Connected {
 		return errors.New("not streaming: no replication connection")
 	}
-	missing := h.missing().Round(time.Second)
+	missing := display.Span(h.missing())
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	age := time.Since(h.seen)
@@ -167,6 +168,6 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	case time.Since(stats.LastMessage) <= h.limit():
 		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is heard of, and at what was written before", missing)
 	default:
-		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", age.Round(time.Second))
+		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
 	}
 }

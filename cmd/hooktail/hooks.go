@@ -3,11 +3,9 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -22,43 +20,12 @@ import (
 func (a *app) hooksCommand() *cobra.Command {
 	hooks := &cobra.Command{
 		Use:   "hooks",
-		Short: "Look at the hooks, and say how they are served",
+		Short: "List and manage hooks",
 		Args:  noArgs,
 	}
-	hooks.AddCommand(&cobra.Command{
-		Use:   "list",
-		Short: "List all hooks, what they want and what is wrong with them",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			return listHooks(cmd.Context(), a.stdout, cfg)
-		},
-	}, a.showHookCommand(), a.pingCommand(), a.pauseCommand(), a.resumeCommand(),
+	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.adoptCommand(), a.releaseCommand(), a.secretCommand())
 	return hooks
-}
-
-func listHooks(ctx context.Context, out io.Writer, cfg config.Config) error {
-	pool, err := openPool(ctx, cfg)
-	if err != nil {
-		return err
-	}
-	defer pool.Close()
-	hooks, settings, backlogs, err := readHooks(ctx, pool, cfg)
-	if err != nil {
-		return err
-	}
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "ID\tORGANIZATION\tPROJECT\tSTATE\tPARKED\tDEAD\tPAYLOAD\tHEADERS\tACTIONS\tURL")
-	for _, h := range hooks.All() {
-		fmt.Fprintf(w, "%d\t%d\t%s\t%s\t%d\t%d\t%s\t%d\t%s\t%s\n", h.ID, h.Organization, projectOf(h),
-			stateOf(h, settings[h.ID]), backlogs[h.ID].Parked.Rows, backlogs[h.ID].Dead.Rows,
-			yesNo(h.SendPayload), h.Headers.Len(), actionsOf(h), h.URL)
-	}
-	return w.Flush()
 }
 
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
@@ -143,11 +110,4 @@ func actionsOf(h *dispatch.Hook) string {
 		return "none"
 	}
 	return strings.Join(names, ",")
-}
-
-func yesNo(b bool) string {
-	if b {
-		return "yes"
-	}
-	return "no"
 }

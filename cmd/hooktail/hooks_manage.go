@@ -2,11 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
@@ -14,7 +17,7 @@ import (
 func (a *app) pauseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "pause ID…",
-		Short: "Send nothing to these hooks: park it, until they are resumed",
+		Short: "Park events of hooks instead of sending them, until they are resumed",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "paused: what it gets is parked", c.store.Pause)
@@ -25,12 +28,56 @@ func (a *app) pauseCommand() *cobra.Command {
 func (a *app) resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resume ID…",
-		Short: "End the pause or the suspension of these hooks: they get what is parked, and what follows",
+		Short: "End the pause or suspension of hooks, and deliver what is parked",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "resumed", c.store.Resume)
+			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
+				return resume(ctx, c.store, hook, int64(c.cfg.ParkMaxBytes))
+			})
 		}),
 	}
+}
+
+func (a *app) retryCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "retry ID…",
+		Short: "Try what these hooks wait for now, whatever the back-off or Retry-After says",
+		Args:  some("the ids of hooks", 0),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
+			return c.each(ctx, args, "is tried at once", c.store.Retry)
+		}),
+	}
+}
+
+// fullError says that a hook stays suspended: its next event would suspend it again.
+type fullError struct{ hook, parked, bound int64 }
+
+func (e *fullError) Error() string {
+	return fmt.Sprintf("stays suspended: %d bytes are parked for it, and HOOKTAIL_PARK_MAX_BYTES is %d. "+
+		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", e.parked, e.bound, e.hook)
+}
+
+// resume ends the hook's pause, and its suspension unless as much is parked for it as may
+// be, which is a *fullError.
+func resume(ctx context.Context, store *parking.Store, hook, bound int64) error {
+	suspended, err := store.IsSuspended(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if !suspended {
+		return store.Resume(ctx, hook)
+	}
+	parked, err := store.Bytes(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if parked < bound {
+		return store.Resume(ctx, hook)
+	}
+	if err := store.Unpause(ctx, hook); err != nil {
+		return err
+	}
+	return &fullError{hook, parked, bound}
 }
 
 // each does the same with all hooks that are named.
@@ -39,25 +86,44 @@ func (c *control) each(ctx context.Context, args []string, done string, do func(
 	if err != nil {
 		return err
 	}
+	var full []error
 	for _, hook := range hooks {
-		if err := do(ctx, hook.ID); err != nil {
+		err := do(ctx, hook.ID)
+		if _, ok := errors.AsType[*fullError](err); ok {
+			full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
+			continue
+		}
+		if err != nil {
 			return fmt.Errorf("hook %d: %w", hook.ID, err)
 		}
 		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
 	}
-	return nil
+	return errors.Join(full...)
 }
 
 func (a *app) showHookCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a hook, what has been said of it, and what is stored for it",
+		Short: "Show a hook, its settings and what is stored for it",
 		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args) }),
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args, asJSON) }),
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object: a hook as in status --json, and its settings")
+	return cmd
 }
 
-func (c *control) showHook(ctx context.Context, args []string) error {
+// hookFacts is what the database says of a hook.
+type hookFacts struct {
+	status.Hook
+	Created      time.Time `json:"created_at,omitzero"`
+	Served       bool      `json:"served"`
+	Secret       string    `json:"secret"` // whether requests are signed, in words
+	Suspended    time.Time `json:"suspended_at,omitzero"`
+	SuspendedLSN string    `json:"suspended_lsn,omitempty"` // from which on events are missing
+}
+
+func (c *control) showHook(ctx context.Context, args []string, asJSON bool) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
 		return err
@@ -72,31 +138,35 @@ func (c *control) showHook(ctx context.Context, args []string) error {
 			backlog = b
 		}
 	}
-	w := tabwriter.NewWriter(c.out, 0, 0, 2, ' ', 0)
-	for _, line := range [][2]string{
-		{"hook", fmt.Sprint(hook.ID)},
-		{"organization", fmt.Sprint(hook.Organization)},
+	h := hookFacts{
+		Hook: storedHook(hook, setting, backlog), Created: hook.CreatedAt, Served: hook.Served(), Secret: c.secretOf(setting),
+		Suspended: setting.Suspended,
+	}
+	if !h.Suspended.IsZero() {
+		h.SuspendedLSN = setting.SuspendedLSN
+	}
+	if asJSON {
+		return printJSON(c.out, h)
+	}
+	facts := [][2]string{
+		{"hook", display.ID(h.ID)},
+		{"organization", display.ID(h.Organization)},
 		{"project", projectOf(hook)},
-		{"url", hook.URL.String()},
-		{"headers", dash(hook.Headers.String())},
-		{"payload", yesNo(hook.SendPayload)},
+		{"url", display.Text(hook.URL.Whole())},
+		{"headers", display.Text(hook.Headers.String())},
+		{"payload", yesNo(h.Payload)},
 		{"actions", actionsOf(hook)},
-		{"created", stamp(hook.CreatedAt)},
-		{"state", stateOf(hook, setting)},
-		{"served", yesNo(hook.Served())},
-		{"secret", c.secretOf(setting)},
+		{"created", display.Time(h.Created)},
+		{"state", h.About},
+		{"served", yesNo(h.Served)},
+		{"secret", h.Secret},
 		{"parked", volumeOf(backlog.Parked)},
 		{"dead", volumeOf(backlog.Dead)},
-	} {
-		fmt.Fprintf(w, "%s:\t%s\n", line[0], line[1])
 	}
-	if !setting.Suspended.IsZero() {
-		fmt.Fprintf(w, "suspended:\tsince %s, from %s on\n", stamp(setting.Suspended), setting.SuspendedLSN)
+	if !h.Suspended.IsZero() {
+		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
 	}
-	if err := w.Flush(); err != nil {
-		return fmt.Errorf("print hook: %w", err)
-	}
-	return nil
+	return printFacts(c.out, facts)
 }
 
 // secretOf says whether the hook's requests are signed.
@@ -114,7 +184,7 @@ func volumeOf(v parking.Volume) string {
 	if v.Rows == 0 {
 		return "0"
 	}
-	return fmt.Sprintf("%d, %d bytes, the oldest of %s", v.Rows, v.Bytes, stamp(v.Oldest))
+	return fmt.Sprintf("%d, %s, the oldest of %s", v.Rows, display.Size(v.Bytes), display.Time(v.Oldest))
 }
 
 // stateOf says whether the hook gets anything, and if not, why.

@@ -112,7 +112,7 @@ func TestHooksShow(t *testing.T) {
 		t.Errorf("hook 5:\n%s", five)
 	}
 	list := strings.Join(strings.Fields(must(t, proctest.RoleEnviron(db), "hooks", "list")), " ")
-	if !strings.Contains(list, "adopted, paused 3 2 yes") {
+	if !strings.Contains(list, "URL 1 paused 1 all 3 2 http://127.0.0.1:9900/*** adopted, paused 2 active 1 all 1 0 ") {
 		t.Errorf("list: %s", list)
 	}
 	// Before setup nobody but the owner may read the tables.

@@ -14,22 +14,22 @@ import (
 func (a *app) secretCommand() *cobra.Command {
 	secret := &cobra.Command{
 		Use:   "secret",
-		Short: "Have a hook's requests signed as Standard Webhooks has it",
+		Short: "Manage the secret that signs a hook's requests (Standard Webhooks)",
 		Args:  noArgs,
 	}
 	secret.AddCommand(&cobra.Command{
 		Use:   "set ID",
-		Short: "Give the hook a new secret, and print it this once",
+		Short: "Create the hook's secret and print it, this once",
 		Args:  oneHook(),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, false) }),
 	}, &cobra.Command{
 		Use:   "rotate ID",
-		Short: "Give the hook another secret, and sign with the current one as well until the next rotation",
+		Short: "Create another secret, and sign with both until the next rotation",
 		Args:  oneHook(),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, true) }),
 	}, &cobra.Command{
 		Use:   "remove ID",
-		Short: "Sign the hook's requests no more",
+		Short: "Stop signing the hook's requests",
 		Args:  oneHook(),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.removeSecret(ctx, args) }),
 	})

@@ -10,10 +10,13 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 )
 
 // opsServer is what operators ask: metrics, health, and the page.
 type opsServer struct {
+	host     string // as the address has it
 	listener net.Listener
 	server   *http.Server
 }
@@ -26,18 +29,10 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s (choose another address, or off): %w", addr, err)
+		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s: %w: choose another address, or off", addr, cause(err))
 	}
-	return &opsServer{listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
-}
-
-// isLocal reports whether only this machine reaches the server.
-func (o *opsServer) isLocal() bool {
-	if o.listener == nil {
-		return false
-	}
-	addr, ok := o.listener.Addr().(*net.TCPAddr)
-	return ok && addr.IP.IsLoopback()
+	host, _, _ := net.SplitHostPort(addr) // it was listened on
+	return &opsServer{host: host, listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
 }
 
 // addr is the address that is really listened on: the port may have been 0.
@@ -49,8 +44,9 @@ func (o *opsServer) addr() string {
 }
 
 // serve answers until close. ready says why the program is not ready, nil if it is;
-// all but probes and metrics is the page's.
-func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, page http.Handler) error {
+// all but probes and metrics is the page's. hosts are the names that the server has
+// besides its machine's.
+func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, hosts []string, page http.Handler) error {
 	if o.listener == nil {
 		return nil
 	}
@@ -59,7 +55,7 @@ func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, page
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil) })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { answer(w, ready()) })
 	mux.Handle("/", page)
-	o.server.Handler = mux
+	o.server.Handler = status.CheckHost(append(hosts[:len(hosts):len(hosts)], o.host), mux)
 	if err := o.server.Serve(o.listener); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", o.addr(), err)
 	}

@@ -8,27 +8,33 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) pingCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "ping ID",
-		Short: "Send a test event to a hook, and show the exchange",
-		Long: "ping sends one request as hooktail sends every other: to the hook's URL, with its headers, signed if it has a\n" +
-			"secret. Its body is that of a hook without payload, with an action that Label Studio does not have.",
+		Short: "Send a test event to a hook and show the exchange",
+		Long: "ping sends one request the way every event is sent: to the hook's URL, with its headers, signed if it has a\n" +
+			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Headers\n" +
+			"that the hook's row sets, and the signature, are shown as ***.\n\n" +
+			"After a success the deliveries that wait for another attempt are tried at once.",
 		Args: oneHook(),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args) }),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args, asJSON) }),
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the exchange as a JSON object")
+	return cmd
 }
 
 // pingBody is what a receiver of Label Studio's webhooks knows as the form of a
 // request without payload; it tells actions apart by their names.
 const pingBody = `{"action": "PING"}`
 
-func (c *control) ping(ctx context.Context, args []string) error {
+func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
 		return err
@@ -47,23 +53,71 @@ func (c *control) ping(ctx context.Context, args []string) error {
 	}
 	defer sender.Close()
 	e := pingWith(ctx, sender, hook)
-	fmt.Fprintf(c.out, "POST %s\n", hook.URL)
-	for _, name := range e.Headers {
-		fmt.Fprintf(c.out, "%s: ***\n", name)
+	exchange := exchanged(hook, &e)
+	if err := c.showExchange(exchange, asJSON); err != nil {
+		return err
 	}
-	fmt.Fprintf(c.out, "\n%s\n\n", pingBody)
-	if e.Status == 0 {
-		fmt.Fprintf(c.out, "%s after %s: %v\n", e.Result, e.Took.Round(time.Millisecond), e.Err)
+	switch {
+	case e.Status == 0:
 		return fmt.Errorf("hook %d did not answer: %w", hook.ID, e.Err)
-	}
-	fmt.Fprintf(c.out, "%d (%s) after %s\n", e.Status, e.Result, e.Took.Round(time.Millisecond))
-	if len(e.Answer) > 0 {
-		fmt.Fprintf(c.out, "%q\n", e.Answer)
-	}
-	if e.Result != dispatch.Result2xx {
+	case e.Result != dispatch.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
+	default:
+		return c.store.Retry(ctx, hook.ID)
 	}
-	return nil
+}
+
+// exchange is what a ping shows.
+type exchange struct {
+	Hook     int64             `json:"hook"`
+	URL      string            `json:"url"` // without credentials and query
+	Headers  []dispatch.Header `json:"headers"`
+	Body     string            `json:"body"`
+	Status   int               `json:"status,omitempty"` // 0: no answer
+	Result   string            `json:"result"`
+	Took     float64           `json:"took_seconds"`
+	Answer   string            `json:"answer,omitempty"`
+	Redirect string            `json:"redirect,omitempty"` // where the answer leads; it is not followed
+	Error    string            `json:"error,omitempty"`
+}
+
+func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {
+	x := exchange{
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody,
+		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
+	}
+	if e.Err != nil {
+		x.Error = e.Err.Error()
+	}
+	return x
+}
+
+func (c *control) showExchange(x exchange, asJSON bool) error {
+	if asJSON {
+		return printJSON(c.out, x)
+	}
+	fmt.Fprintf(c.out, "POST %s\n", x.URL)
+	for _, h := range x.Headers {
+		fmt.Fprintf(c.out, "%s: %s\n", h.Name, display.Printable(h.Value))
+	}
+	fmt.Fprintf(c.out, "\n%s\n\n", x.Body)
+	took := display.Seconds(x.Took)
+	if x.Status == 0 {
+		_, err := fmt.Fprintf(c.out, "%s after %s: %s\n", c.out.Paint(display.Bad, x.Result), took, x.Error)
+		return err
+	}
+	tone := display.Bad
+	if x.Result == dispatch.Result2xx.String() {
+		tone = display.Good
+	}
+	_, err := fmt.Fprintf(c.out, "%s after %s\n", c.out.Paint(tone, fmt.Sprintf("%d (%s)", x.Status, x.Result)), took)
+	if x.Redirect != "" {
+		_, err = fmt.Fprintf(c.out, "It leads to %s. No redirect is followed: correct the hook's URL.\n", display.Printable(x.Redirect))
+	}
+	if x.Answer != "" {
+		_, err = fmt.Fprintf(c.out, "%q\n", x.Answer)
+	}
+	return err
 }
 
 func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {

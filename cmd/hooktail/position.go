@@ -125,16 +125,24 @@ func (p *positions) put(ctx context.Context, past *cdc.Past, columns string) err
 	}
 	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
 	args = append(args, gapColumns(past.Gap)...)
-	_, err = p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
+	tag, err := p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
 			gap_why, gap_from, gap_since, gap_to, gap_found_at)
-		VALUES ($1, $2, $3, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END)
+		SELECT $1, $2, $3::integer, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END
+		WHERE $3::integer = `+cdc.TimelineQuery+`
 		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
 			clean = excluded.clean, written_at = now(), decoded = excluded.decoded, decoded_from = excluded.decoded_from, `+columns, args...)
 	if err != nil {
 		return fmt.Errorf("write position: %w", err)
 	}
+	if tag.RowsAffected() == 0 {
+		return errOtherTimeline
+	}
 	return nil
 }
+
+// errOtherTimeline is a promotion that the stream has not seen yet. What it has read
+// says nothing of the server that is there now.
+var errOtherTimeline = errors.New("write position: the server is on another timeline than the one that was read")
 
 // gapColumns are what a row says of the gap: nulls if there is none.
 func gapColumns(gap *cdc.Gap) []any {
@@ -162,7 +170,6 @@ type keeper struct {
 	log       *slog.Logger
 
 	mu      sync.Mutex
-	slot    *cdc.Slot // as of the last connection; nil before the first
 	written time.Time // when the position was written last
 }
 
@@ -173,9 +180,6 @@ func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper 
 // connected is called on each connection that streams, before anything is
 // confirmed: from then on a run that ends without leave has not ended in order.
 func (k *keeper) connected(ctx context.Context, slot cdc.Slot) error {
-	k.mu.Lock()
-	k.slot = &slot
-	k.mu.Unlock()
 	return k.note(ctx, &cdc.Past{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
 	})
@@ -230,14 +234,11 @@ func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 }
 
 func (k *keeper) write(ctx context.Context, stream *cdc.Stream, clean bool) error {
-	k.mu.Lock()
-	slot := k.slot
-	k.mu.Unlock()
-	if slot == nil {
+	past := stream.Left()
+	if past == nil {
 		return nil
 	}
-	past := &cdc.Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Publication: slot.Published, Clean: clean}
-	past.End, past.At = stream.Position().ConfirmedAt()
+	past.Clean = clean
 	return k.note(ctx, past)
 }
 
@@ -247,7 +248,10 @@ func (k *keeper) leave(stream *cdc.Stream, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	var gap *cdc.Gap
-	failed := k.write(ctx, stream, errors.Is(err, errStopped))
+	var failed error
+	if _, diverged := errors.AsType[*cdc.Diverged](err); !diverged { // else the server knows better how far it is
+		failed = k.write(ctx, stream, errors.Is(err, errStopped))
+	}
 	if errors.As(err, &gap) {
 		failed = errors.Join(failed, k.positions.found(ctx, gap))
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch"
 )
@@ -112,24 +113,24 @@ func (s *shown) progress(stream *status.Stream, stats cdc.Stats, hooks []dispatc
 	var list []status.Progress
 	if stopping {
 		p := status.Progress{What: status.Stopping, Left: int64(s.dispatcher.Unfinished()), Unit: "deliveries", Rate: s.pace.delivered()}
-		list = append(list, withEnd(p, "stopping: "+plural(p.Left)+" in flight"))
+		list = append(list, withEnd(p, "stopping: "+display.Count(p.Left, "delivery")+" in flight"))
 	}
 	if t := stats.Reading; t.Changes > 0 {
 		p := status.Progress{What: status.Transaction, Left: int64(t.End - min(t.At, t.End)), Unit: "bytes", Done: int64(t.Changes)}
 		if took := time.Since(t.Since).Seconds(); took > 0 {
 			p.Rate = float64(t.At-min(t.From, t.At)) / took
 		}
-		list = append(list, withEnd(p, fmt.Sprintf("a transaction of %s at %s: %d changes read, %s of WAL left", stamp(t.Committed), t.End, t.Changes, size(p.Left))))
+		list = append(list, withEnd(p, fmt.Sprintf("a transaction of %s at %s: %d changes read, %s of WAL left", display.Time(t.Committed), t.End, t.Changes, display.Size(p.Left))))
 	}
 	if stream.LagBytes != nil && *stream.LagBytes > behindBytes && *stream.LagSeconds > behindSeconds {
 		p := status.Progress{What: status.CatchingUp, Left: *stream.LagBytes, Unit: "bytes", Rate: s.pace.confirmed()}
-		list = append(list, withEnd(p, "catching up: "+size(p.Left)+" of WAL left"))
+		list = append(list, withEnd(p, "catching up: "+display.Size(p.Left)+" of WAL left"))
 	}
 	for i := range hooks {
 		o := &hooks[i]
 		if o.Parked > 0 && (o.Draining || o.State == dispatch.StateLive) {
 			p := status.Progress{What: status.Draining, Hook: o.Hook.ID, Left: int64(o.Parked), Unit: "deliveries", Rate: s.pace.hook(o.Hook.ID).drained}
-			list = append(list, withEnd(p, fmt.Sprintf("hook %d gets what is parked for it: %s left", p.Hook, plural(p.Left))))
+			list = append(list, withEnd(p, fmt.Sprintf("hook %d gets what is parked for it: %s left", p.Hook, display.Count(p.Left, "delivery"))))
 		}
 	}
 	return list
@@ -139,46 +140,13 @@ func (s *shown) progress(stream *status.Stream, stats cdc.Stats, hooks []dispatc
 func withEnd(p status.Progress, about string) status.Progress {
 	rate := fmt.Sprintf("%.0f/s", p.Rate)
 	if p.Unit == "bytes" {
-		rate = size(int64(p.Rate)) + "/s"
+		rate = display.Size(int64(p.Rate)) + "/s"
 	}
 	p.About = about
 	if p.Rate > 0 {
 		left := float64(p.Left) / p.Rate
 		p.Seconds = &left
-		p.About += ", " + rate + ", about " + span(left)
+		p.About += ", " + rate + ", about " + display.Seconds(left)
 	}
 	return p
-}
-
-// size is a number of bytes for a person.
-func size(n int64) string {
-	value, unit := float64(n), ""
-	for _, next := range []string{"k", "M", "G", "T"} {
-		if value < 1000 {
-			break
-		}
-		value, unit = value/1000, next
-	}
-	if unit == "" {
-		return fmt.Sprintf("%d B", n)
-	}
-	return fmt.Sprintf("%.3g %sB", value, unit)
-}
-
-// span is a number of seconds for a person.
-func span(seconds float64) string {
-	switch {
-	case seconds < 0.0995:
-		return fmt.Sprintf("%.2g ms", seconds*1000)
-	case seconds < 1:
-		return fmt.Sprintf("%.0f ms", seconds*1000)
-	case seconds < 90:
-		return fmt.Sprintf("%.2g s", seconds)
-	case seconds < 90*60:
-		return fmt.Sprintf("%.0f min", seconds/60)
-	case seconds < 48*3600:
-		return fmt.Sprintf("%.1f h", seconds/3600)
-	default:
-		return fmt.Sprintf("%.1f d", seconds/86400)
-	}
 }

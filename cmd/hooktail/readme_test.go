@@ -43,6 +43,7 @@ func TestREADMEMetricsAreReal(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	dispatch.NewMetrics(registry)
 	mapping.NewMetrics(registry)
+	newParkingMetrics(registry)
 	newRole(registry)
 	registry.MustRegister(newDiskGuard(nil, "", nil))
 	descriptions := make(chan *prometheus.Desc, 1000)

@@ -19,26 +19,27 @@ import (
 
 func (a *app) receiverCommand() *cobra.Command {
 	var addr string
-	var bodies bool
+	var bodies, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "receiver",
-		Short: "A receiver to try with: show each request that arrives",
-		Long: "receiver takes requests of any path and prints one line for each: when, from whom, where to,\n" +
-			"what it is about, how long after the commit, and its webhook-id. It answers 200 to a webhook,\n" +
-			"400 to anything else, and keeps nothing. It needs no database and no variable.",
+		Short: "Receive webhooks and print them, to try things out",
+		Long: "receiver accepts requests on any path and prints a line for each: time, sender, path, action, what it is\n" +
+			"about, time since the commit, and webhook-id. It answers 200 to a webhook and 400 to anything else.\n" +
+			"It keeps nothing, and needs no database and no variables.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return (&receiver{out: a.stdout, bodies: bodies}).run(cmd.Context(), addr)
+			return (&receiver{out: a.stdout, bodies: bodies, asJSON: asJSON}).run(cmd.Context(), addr)
 		},
 	}
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8000", "listen on this `address`")
-	cmd.Flags().BoolVar(&bodies, "bodies", false, "show headers and bodies as well, credentials included")
+	cmd.Flags().BoolVar(&bodies, "bodies", false, "print headers and bodies as well, credentials included")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
 	return cmd
 }
 
 // receiver prints what arrives.
 type receiver struct {
-	bodies bool
+	bodies, asJSON bool
 
 	mu  sync.Mutex
 	out io.Writer
@@ -48,11 +49,13 @@ type receiver struct {
 func (r *receiver) run(ctx context.Context, addr string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on --addr: %w", err)
+		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, cause(err))
 	}
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing of it is kept
-	fmt.Fprintf(r.out, "receiving on http://%s\n", l.Addr())
+	if !r.asJSON {
+		fmt.Fprintf(r.out, "receiving on http://%s\n", l.Addr())
+	}
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
@@ -66,17 +69,52 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	a, err := readArrival(w, req)
-	what := fmt.Sprintf("%-20s %-42s %8s  %s", a.parsed.Action, a.parsed.about(), a.latency, a.id)
+	what := fmt.Sprintf("%-20s %-42s %8s  %s", a.parsed.Action, a.parsed.about(), a.since(), a.id)
 	if err != nil {
 		what = "not a webhook: " + err.Error()
 		http.Error(w, err.Error(), http.StatusBadRequest)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.asJSON {
+		r.printLine(req, &a, err)
+		return
+	}
 	fmt.Fprintf(r.out, "%s  %-22q %-16q %s\n", a.at.Format("15:04:05.000"), a.sender, req.URL.Path, what)
 	if r.bodies {
 		r.show(req.Header, a.body)
 	}
+}
+
+// received is a request as --json prints it.
+type received struct {
+	At      time.Time       `json:"at"`
+	Sender  string          `json:"sender"`
+	Path    string          `json:"path"`
+	ID      string          `json:"webhook_id,omitempty"`
+	Action  string          `json:"action,omitempty"`
+	Latency *float64        `json:"commit_to_delivery_seconds,omitempty"`
+	Error   string          `json:"error,omitempty"` // why it is no webhook
+	Headers http.Header     `json:"headers,omitempty"`
+	Body    json.RawMessage `json:"body,omitempty"`
+}
+
+// printLine prints the request for machines; the lock is held.
+func (r *receiver) printLine(req *http.Request, a *arrival, fault error) {
+	line := received{At: a.at.UTC(), Sender: a.sender, Path: req.URL.Path, ID: a.id, Action: a.parsed.Action}
+	if a.committed {
+		line.Latency = seconds(a.latency)
+	}
+	if fault != nil {
+		line.Error = fault.Error()
+	}
+	if r.bodies {
+		line.Headers = req.Header
+		if json.Valid(a.body) {
+			line.Body = a.body
+		}
+	}
+	_ = json.NewEncoder(r.out).Encode(line) // where the output is closed nobody reads it
 }
 
 // show prints headers and body; the lock is held.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,10 @@ func (a *app) repairCommand() *cobra.Command {
 			"`hooktail run` start again, which refuses while a gap is not mended.\n\n" +
 			"With --resend what was created or updated in the gap is parked for the hooks that want it, as its rows are\n" +
 			"now, with the header hooktail-origin: repair. The next run delivers it before all that follows.\n" +
-			"What was deleted, and states in between, cannot be known from the tables.",
+			"What was deleted, and states in between, cannot be known from the tables.\n\n" +
+			"In a copy of a database (a restored dump, a database made from a template) hooktail sends nothing before\n" +
+			"somebody has decided on what was parked in the original, which may send it too: --forget-parked for a copy\n" +
+			"beside the original, --keep-parked where the original is gone, as after a restore or pg_upgrade.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.repair(ctx, a.sidecar(c.cfg, c.log, false), want)
@@ -29,6 +33,8 @@ func (a *app) repairCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&want.resend, "resend", false, "send what was created or updated in the gap")
 	cmd.Flags().StringVar(&want.since, "since", "", "where the gap begins, if that is not known: a duration before now, or a time as of RFC 3339")
+	cmd.Flags().BoolVar(&want.keep, "keep-parked", false, "in a copy: send what was parked in the original")
+	cmd.Flags().BoolVar(&want.forget, "forget-parked", false, "in a copy: delete what was parked and dead in the original")
 	cmd.Flags().BoolVar(&want.dryRun, "dry-run", false, "only say what would be done")
 	return cmd
 }
@@ -36,6 +42,7 @@ func (a *app) repairCommand() *cobra.Command {
 // repairChoice is what is to be done, as the command line says it.
 type repairChoice struct {
 	resend, dryRun bool
+	keep, forget   bool // what a copy has parked
 	since          string
 }
 
@@ -52,10 +59,14 @@ type repair struct {
 }
 
 func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) error {
+	if err := c.decide(ctx, want); err != nil {
+		return err
+	}
 	r := &repair{
 		control: c, want: want, positions: positionsOf(c.pool, c.cfg),
 		plan: planOf(c.cfg, identityDefault), // the tables stay as they are
 	}
+	r.plan.Widen = true // what a publication was told to keep back is the gap
 	if err := r.find(ctx); err != nil || r.gap == nil {
 		return err
 	}
@@ -134,7 +145,7 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	var gap *cdc.Gap
 	fault, ok := errors.AsType[*cdc.Fault](err)
 	switch {
-	case err == nil || ok && (fault.Reason == cdc.OperationsMissing || fault.Reason == cdc.PublicationIncomplete):
+	case err == nil || ok && slices.Contains(mendable, fault.Reason):
 		return true, nil
 	case errors.As(err, &gap):
 		return false, nil
@@ -142,6 +153,9 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 		return false, err
 	}
 }
+
+// mendable is what a publication may lack that is added to it.
+var mendable = []cdc.Reason{cdc.OperationsMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed}
 
 // mend makes what is missing, the slot anew unless it is whole, and notes where the
 // stream goes on. The gap stays noted.
@@ -152,6 +166,11 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	say := func(step string) { fmt.Fprintln(r.out, step) }
+	tables := r.plan
+	tables.Slot = "" // probe has found that the role may replicate, and one that is lost is made anew
+	if err := checkSetup(ctx, conn, r.cfg, tables); err != nil {
+		return err
+	}
 	r.at = r.gap.Since // a slot that stays stands where it stood
 	if !whole {
 		if r.at, err = databaseTime(ctx, conn); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
@@ -20,6 +21,7 @@ const gapSlack = time.Minute
 // resent counts what a repair has made of the tables.
 type resent struct {
 	deliveries map[mapping.Action]int
+	refused    int             // of them, by the database
 	bytes      map[int64]int64 // of the bodies, by hook
 }
 
@@ -29,6 +31,9 @@ func (r *resent) report(out io.Writer, what string) {
 	}
 	for _, action := range slices.Sorted(maps.Keys(r.deliveries)) {
 		fmt.Fprintf(out, "%s %d × %s\n", what, r.deliveries[action], action)
+	}
+	if r.refused > 0 {
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.refused, "delivery"), parking.ReasonUnstorable)
 	}
 }
 
@@ -96,7 +101,7 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			return err
 		}
 	}
-	var batch parking.Batch
+	var parked []parking.Row
 	now := time.Now()
 	for i, e := range events {
 		e.ID = mapping.ID{Commit: r.gap.To, Ordinal: *ordinal}
@@ -110,13 +115,15 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			if err := out.add(target.Hook, body.Len(), int64(r.cfg.ParkMaxBytes)); err != nil {
 				return err
 			}
-			batch.Insert = append(batch.Insert, parking.Row{
+			parked = append(parked, parking.Row{
 				Key: parking.Key{Hook: target.Hook, Event: e.ID}, Action: target.Action, Project: e.Project, Task: e.Task,
 				Committed: e.Committed, Body: body, Added: now,
 			})
 		}
 	}
-	return r.store.Apply(ctx, batch)
+	refused, err := r.store.Park(ctx, parked)
+	out.refused += refused
+	return err
 }
 
 // add counts a body, of which a hook may have no more than can be parked for it.

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 // role is what this instance is at the moment, of several on one slot: the leader,
@@ -38,7 +39,7 @@ func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }
 
 // cannot says why the lock cannot be asked for.
 func (r *role) cannot(err error) {
-	r.set(func() { r.fault = fmt.Errorf("standby: the database cannot be asked who leads: %w", err) })
+	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
 }
 
 // takesOver says that this instance has the lock and a term begins.
@@ -106,7 +107,7 @@ func (r *role) ready() error {
 		return beat.ready(stream)
 	}
 	if age := time.Since(looked); age > standbyLimit {
-		return fmt.Errorf("standby: who leads was last seen %s ago", age.Round(time.Second))
+		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))
 	}
 	return nil
 }

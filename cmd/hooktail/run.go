@@ -26,7 +26,7 @@ func (a *app) runCommand() *cobra.Command {
 	var setup bool
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Deliver webhooks until told to stop (the default command)",
+		Short: "Deliver webhooks until stopped (the default command)",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -36,7 +36,7 @@ func (a *app) runCommand() *cobra.Command {
 			return a.sidecar(cfg, a.logger(cfg), setup).run(cmd.Context())
 		},
 	}
-	cmd.Flags().BoolVar(&setup, "setup", false, "make publication and slot first where they are missing")
+	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")
 	return cmd
 }
 
@@ -49,6 +49,7 @@ type sidecar struct {
 
 	deliveries *dispatch.Metrics
 	rows       *mapping.Metrics
+	stored     *parkingMetrics
 	role       *role
 	board      *board
 	seen       *cdc.Past // of the server, in earlier terms; nil: nothing
@@ -65,7 +66,7 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	role := newRole(registry)
 	return &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry, role: role, board: newBoard(cfg, role, log),
-		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry),
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
 		tuning: a.tuning,
 	}
 }
@@ -101,7 +102,7 @@ func (s *sidecar) run(ctx context.Context) error {
 
 	served := make(chan error, 1)
 	go func() {
-		err := ops.serve(s.registry, s.role.ready, s.page(ops.isLocal()))
+		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, s.page())
 		if err != nil {
 			cancel()
 		}
@@ -113,8 +114,8 @@ func (s *sidecar) run(ctx context.Context) error {
 }
 
 // page is what the ops server shows beside probes and metrics.
-func (s *sidecar) page(local bool) http.Handler {
-	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Local: local, Log: s.log})
+func (s *sidecar) page() http.Handler {
+	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
 // lead waits for the lock and serves a term, again and again: a term ends with

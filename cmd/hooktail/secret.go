@@ -79,10 +79,11 @@ func (s *signing) open(setting parking.Setting) hookKeys {
 	return h
 }
 
-// check is an error if there are secrets, and nothing to open them with.
+// check is an error if there are secrets, and nothing to open them with. What nobody has
+// sealed is no secret: it refuses its hook alone.
 func (s *signing) check(settings []parking.Setting) error {
 	for _, setting := range settings {
-		if len(setting.Secrets) > 0 && !s.keyed {
+		if slices.ContainsFunc(setting.Secrets, dispatch.IsSealed) && !s.keyed {
 			return usageError{fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}
 		}
 	}

@@ -94,9 +94,10 @@ func hostileHooks(t *testing.T, db *cdctest.Database) (said []string) {
 	r := dispatchtest.Receiver(t)
 	secret := func(base string) string { return strings.Replace(base, "://", "://user:"+mark+"@", 1) }
 	const query = "?token=" + mark + "#" + mark
+	const path = "/services/" + mark // as in the URLs of chats
 	for path, step := range map[string]dispatchtest.Step{
 		"/hang": dispatchtest.Hang(), "/reset": dispatchtest.Reset(), "/500": dispatchtest.Status(500), "/400": dispatchtest.Status(400),
-		"/410": dispatchtest.Status(410), "/302": dispatchtest.Redirect(302, "http://u:"+mark+"@x/"+query), "/429": dispatchtest.RetryAfter(429, mark),
+		"/410": dispatchtest.Status(410), "/302": dispatchtest.Redirect(302, "http://u:"+mark+"@x/"+mark+query), "/429": dispatchtest.RetryAfter(429, mark),
 		"/echo": dispatchtest.Raw("HTTP/1.1 200 OK\r\n" + mark + " " + mark + "\r\n\r\n"),
 	} {
 		r.Script(path, step)
@@ -113,11 +114,11 @@ func hostileHooks(t *testing.T, db *cdctest.Database) (said []string) {
 		{secret(r.URL) + "/302" + query, headers, "3xx"},
 		{secret(r.URL) + "/429" + query, headers, "429"},
 		{secret(r.URL) + "/echo" + query, headers, "HTTP answer"},
-		{secret("https"+strings.TrimPrefix(r.URL, "http")) + query, headers, "tls"},
-		{secret("http://127.0.0.1:1") + query, headers, "refused"},
-		{secret("http://hook.invalid") + query, headers, "dns"},
-		{secret("http://169.254.169.254") + query, headers, "blocked"},
-		{secret("ftp://127.0.0.1") + query, headers, "bad_url"},
+		{secret("https"+strings.TrimPrefix(r.URL, "http")) + path + query, headers, "tls"},
+		{secret("http://127.0.0.1:1") + path + query, headers, "refused"},
+		{secret("http://hook.invalid") + path + query, headers, "dns"},
+		{secret("http://169.254.169.254") + path + query, headers, "blocked"},
+		{secret("ftp://127.0.0.1") + path + query, headers, "bad_url"},
 		{secret(r.URL) + "/ok" + query, headers, "Run webhook 14"},
 		{secret(r.URL) + "/ok" + query, headers, "bad_secret"},
 		{secret(r.URL) + "/ok" + query, `{"X-Key": "` + mark + `\n"}`, "bad_headers"},

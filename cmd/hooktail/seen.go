@@ -21,6 +21,6 @@ func (s *sidecar) remembered(keep *keeper) func(context.Context) (*cdc.Past, err
 // sees keeps what a term has read for those that follow.
 func (s *sidecar) sees(stream *cdc.Stream) {
 	if left := stream.Left(); left != nil {
-		s.seen = left
+		s.seen = left.Later(s.seen)
 	}
 }

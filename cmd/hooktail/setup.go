@@ -71,6 +71,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if err := refuseGap(ctx, conn, cfg); err != nil {
 		return err
 	}
+	if err := checkSetup(ctx, conn, cfg, plan); err != nil {
+		return err
+	}
 	begun, err := databaseTime(ctx, conn)
 	if err != nil {
 		return err
@@ -128,6 +131,31 @@ func planOf(cfg config.Config, kind identity) cdc.Plan {
 // committed.
 func ownTable(cfg config.Config) cdc.Table {
 	return cdc.Table{Schema: cfg.StateSchema, Name: string(dispatch.HookSetting)}
+}
+
+// checkSetup makes sure, before anything is changed, that the role may make all of the
+// plan and hooktail's own tables.
+func checkSetup(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
+	var besides []cdc.Lack
+	what, mend, newSchema, err := parking.MigrationLacks(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		besides = append(besides, cdc.Lack{What: what, Mend: mend})
+	}
+	if newSchema {
+		lacks, err := cdc.MayCreate(ctx, conn)
+		if err != nil {
+			return err
+		}
+		besides = append(besides, lacks...)
+	}
+	own := ownTable(cfg)
+	if err := cdc.CheckTables(ctx, conn, []cdc.Table{own}); err != nil { // it is made in between
+		plan.Tables = slices.DeleteFunc(slices.Clone(plan.Tables), func(t cdc.Table) bool { return t == own })
+	}
+	return cdc.CheckSetup(ctx, conn, plan, besides...)
 }
 
 // install makes what is missing of the plan, and hooktail's own tables in between:
@@ -194,6 +222,9 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 	if err := refuseGap(ctx, conn, cfg); err != nil {
 		return nil, err
 	}
+	if err := checkSetup(ctx, conn, cfg, plan); err != nil {
+		return nil, err
+	}
 	tables := plan
 	tables.Slot = ""
 	result, migrated, err := install(ctx, conn, cfg, tables, func(step string) { log.Info("setup", "sql", step) })
@@ -234,27 +265,4 @@ func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot
 		return nil, err
 	}
 	return &freshSlot{conn: slot, snapshot: snapshot}, nil
-}
-
-func (a *app) teardownCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "teardown",
-		Short: "Remove slot, publication and replica identity: every trace",
-		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			conn, err := connect(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer conn.Close(context.WithoutCancel(cmd.Context()))
-			if err := cdc.Teardown(cmd.Context(), conn, planOf(cfg, identityFull), func(step string) { fmt.Fprintln(a.stdout, step) }); err != nil {
-				return err
-			}
-			return parking.Drop(cmd.Context(), conn, cfg.StateSchema)
-		},
-	}
 }

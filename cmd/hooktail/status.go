@@ -24,9 +24,9 @@ func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show how far the stream is, each hook, and what takes long",
-		Long: "status asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. If none does, it says so and shows what the\n" +
-			"database alone tells: the slot, and what is parked and dead.",
+		Short: "Show the stream, the hooks and what takes long",
+		Long: "status asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows what the\n" +
+			"database knows: the slot, and parked and dead deliveries.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -37,15 +37,13 @@ func (a *app) statusCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !asJSON {
-				return printStatus(a.stdout, &report)
+			if asJSON {
+				return printJSON(a.stdout, report)
 			}
-			encoder := json.NewEncoder(a.stdout)
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(report)
+			return printStatus(a.screen(), &report)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as /status answers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print what /status answers")
 	return cmd
 }
 
@@ -58,7 +56,7 @@ func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, e
 			return report, nil
 		}
 	}
-	fmt.Fprintf(a.stderr, "hooktail: none is known to run here: %v; this is what the database tells\n", err)
+	fmt.Fprintf(a.stderr, "hooktail: %v; showing database state only\n", err)
 	return reportOfDatabase(ctx, cfg)
 }
 
@@ -66,14 +64,14 @@ func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, e
 // machine.
 func askedAddr(addr string) (string, error) {
 	if addr == "" {
-		return "", errors.New("HOOKTAIL_HTTP_ADDR is off")
+		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
 	}
 	if port == "0" {
-		return "", errors.New("HOOKTAIL_HTTP_ADDR has no port of its own")
+		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR has port 0")
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -95,13 +93,13 @@ func askRunning(ctx context.Context, addr string) (report status.Report, err err
 	transport := &http.Transport{DisableKeepAlives: true}
 	answer, err := transport.RoundTrip(r)
 	if err != nil {
-		return report, fmt.Errorf("ask %s: %w", addr, err)
+		return report, fmt.Errorf("hooktail is not running on %s (%w)", addr, cause(err))
 	}
 	defer answer.Body.Close()
 	const most = 64 << 20
 	err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&report)
 	if err != nil || answer.StatusCode != http.StatusOK || !report.Running {
-		return status.Report{}, fmt.Errorf("what answers on %s is no hooktail of this version (status %d)", addr, answer.StatusCode)
+		return status.Report{}, fmt.Errorf("another program or version answers on %s (status %d)", addr, answer.StatusCode)
 	}
 	return report, nil
 }
@@ -110,7 +108,7 @@ func askRunning(ctx context.Context, addr string) (report status.Report, err err
 func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, error) {
 	r := status.Report{
 		Version: version(), Time: time.Now().UTC(), Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
-		Reason: "none is known to run: this is of the database alone",
+		Reason: "not known to run: this is the database's state alone",
 	}
 	pool, err := openPool(ctx, cfg)
 	if err != nil {
@@ -149,12 +147,17 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 		return err
 	}
 	for _, hook := range hooks.All() {
-		h, b := hookRow(hook), backlogs[hook.ID]
-		h.State, h.About = storedState(hook, settings[hook.ID]), stateOf(hook, settings[hook.ID])
-		h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
-		r.Hooks = append(r.Hooks, h)
+		r.Hooks = append(r.Hooks, storedHook(hook, settings[hook.ID], backlogs[hook.ID]))
 	}
 	return nil
+}
+
+// storedHook is the hook as the tables have it.
+func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) status.Hook {
+	h := hookRow(hook)
+	h.State, h.About = storedState(hook, s), stateOf(hook, s)
+	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
+	return h
 }
 
 // storedState is the hook's state as far as the database knows it.
@@ -169,6 +172,18 @@ func storedState(h *dispatch.Hook, s parking.Setting) string {
 	case s.Paused:
 		return dispatch.StatePaused.String()
 	default:
-		return "unknown"
+		return unknownState
+	}
+}
+
+// cause is the innermost error: what kept a connection from being made, without the
+// addresses and calls around it.
+func cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
 	}
 }

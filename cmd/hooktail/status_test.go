@@ -21,7 +21,7 @@ func TestStatusSaysHowThingsStand(t *testing.T) {
 	r := tenHooks(t, db)
 	r.Script(path(2), dispatchtest.Status(503))
 	r.Script(path(3), dispatchtest.Status(410))
-	db.Exec(t, `UPDATE webhook SET url = replace(url, 'http://', 'http://jane:opensesame1@') || '?opensesame2', headers = '{"X-Key": "opensesame3"}' WHERE id = 1`)
+	db.Exec(t, `UPDATE webhook SET url = replace(url, 'http://', 'http://jane:opensesame1@') || '/opensesame5?opensesame2', headers = '{"X-Key": "opensesame3"}' WHERE id = 1`)
 	db.Exec(t, "UPDATE webhook SET url = 'ftp://x' WHERE id = 4")
 	db.Exec(t, "UPDATE webhook SET is_active = false WHERE id = 5")
 	p := start(t, db, "HOOKTAIL_SETTLE=0")
@@ -50,10 +50,10 @@ func TestStatusSaysHowThingsStand(t *testing.T) {
 		t.Errorf("report %+v, stream %+v", report, report.Stream)
 	}
 	first, second := report.Hooks[0], report.Hooks[1]
-	if first.URL != r.URL+"/h/1" || first.P50 == nil || *first.P99 < *first.P50 || first.Samples != 5 || first.Last.IsZero() || first.Error != nil {
+	if first.URL != r.URL+"/***" || first.P50 == nil || *first.P99 < *first.P50 || first.Samples != 5 || first.Last.IsZero() || first.Error != nil {
 		t.Errorf("hook 1: %+v", first)
 	}
-	if e := second.Error; e == nil || e.Status != 503 || e.Answer != "ok" || second.Counts.Retried == 0 || second.Oldest.IsZero() {
+	if e := second.Error; e == nil || e.Status != 503 || e.Answer != "" || second.Counts.Retried == 0 || second.Oldest.IsZero() {
 		t.Errorf("hook 2: %+v, %+v", second, e)
 	}
 	if n := len(report.Recent); n < 5 {
@@ -70,7 +70,7 @@ func TestStatusSaysHowThingsStand(t *testing.T) {
 
 	environ := proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)
 	table := must(t, environ, "status")
-	for _, want := range []string{"leader, ready", "slot " + db.Name, "failing", "stopped", "503 ok", "url must begin with"} {
+	for _, want := range []string{"leader, ready", "slot " + db.Name, "failing", "stopped", "503", "url must begin with"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("no %q in\n%s", want, table)
 		}
@@ -106,7 +106,7 @@ func TestStatusWithoutARunningOne(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	environ := proctest.Environ(db) // before setup there is no role but the owner
 	code, stdout, stderr := command(environ, "status")
-	if code != exitDone || !strings.Contains(stderr, "none is known to run") || !strings.Contains(stdout, "there is no slot") {
+	if code != exitDone || !strings.Contains(stderr, "showing database state only") || !strings.Contains(stdout, "there is no slot") {
 		t.Errorf("before setup: %d\n%s\n%s", code, stdout, stderr)
 	}
 	must(t, environ, "setup")
@@ -136,26 +136,9 @@ func TestWhereTheRunningOneIsAsked(t *testing.T) {
 	}
 }
 
-func TestSpansAndSizesForPeople(t *testing.T) {
-	t.Parallel()
-	for seconds, want := range map[float64]string{0.00042: "0.42 ms", 0.0031: "3.1 ms", 0.25: "250 ms", 7.5: "7.5 s", 600: "10 min", 7200: "2.0 h", 260000: "3.0 d"} {
-		if got := span(seconds); got != want {
-			t.Errorf("%v seconds are %q, want %q", seconds, got, want)
-		}
-	}
-	for n, want := range map[int64]string{0: "0 B", 999: "999 B", 1000: "1 kB", 1_234_567: "1.23 MB", 5_000_000_000: "5 GB"} {
-		if got := size(n); got != want {
-			t.Errorf("%d bytes are %q, want %q", n, got, want)
-		}
-	}
-	if got := printable("a\x1b[31m\nb" + strings.Repeat("é", 80)); strings.ContainsAny(got, "\x1b\n") || len(got) > 90 {
-		t.Errorf("printable text %q", got)
-	}
-}
-
 func TestProgressSaysWhatIsLeft(t *testing.T) {
 	t.Parallel()
-	p := withEnd(status.Progress{What: status.CatchingUp, Left: 8_000_000, Unit: "bytes", Rate: 2_000_000}, "catching up: "+size(8_000_000)+" of WAL left")
+	p := withEnd(status.Progress{What: status.CatchingUp, Left: 8_000_000, Unit: "bytes", Rate: 2_000_000}, "catching up: 8 MB of WAL left")
 	if p.About != "catching up: 8 MB of WAL left, 2 MB/s, about 4 s" || *p.Seconds != 4 {
 		t.Errorf("%q, %v", p.About, p.Seconds)
 	}

@@ -19,9 +19,9 @@ import (
 func (a *app) tailCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "tail",
-		Short: "Print the events as JSON lines, from now on; deliver nothing",
-		Long: "tail reads a temporary slot of its own, so that a running hooktail is not disturbed, and prints each\n" +
-			"event with its payload, whether a hook wants it or not. It needs the publication (hooktail setup).",
+		Short: "Print events as JSON lines from now on, without delivering them",
+		Long: "tail reads a temporary slot of its own, so a running hooktail is not disturbed. It prints each event with its\n" +
+			"payload, whether or not a hook wants it. It needs the publication, which hooktail setup creates.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()

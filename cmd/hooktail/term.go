@@ -30,6 +30,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		return err
 	}
 	defer parked.close()
+	parked.metrics = s.stored
 	if err := parked.check(ctx); err != nil {
 		return err
 	}

@@ -8,16 +8,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// buildFacts is what `hooktail version` says.
+type buildFacts struct {
+	Version string `json:"version"`
+	Go      string `json:"go"`
+	OS      string `json:"os"`
+	Arch    string `json:"arch"`
+}
+
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(a.stdout, "hooktail %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			b := buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
+			if asJSON {
+				return printJSON(a.stdout, b)
+			}
+			_, err := fmt.Fprintf(a.stdout, "hooktail %s (%s, %s/%s)\n", b.Version, b.Go, b.OS, b.Arch)
 			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
+	return cmd
 }
 
 // version is the module version that the binary was built from, else its

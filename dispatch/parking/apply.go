@@ -25,14 +25,20 @@ type Attempt struct {
 	LastResult string
 	LastStatus int
 	Reason     string // of death; Update ignores it
+	Bodiless   bool   // the body is given up; Update ignores it
 }
 
 // Apply makes all changes of the batch in one transaction, or none and returns
 // an error. An error does not say that nothing was changed: the connection may
 // have ended between the commit and the answer to it. So a batch may be applied
 // again; what is stored already stays as it is, and what is not there is not
-// changed.
+// changed. IsRefused tells the errors for which that is of no use.
 func (s *Store) Apply(ctx context.Context, b Batch) error {
+	for i := range b.Insert {
+		if bytes := b.Insert[i].Body.Len(); bytes > maxBody {
+			return wrap(&tooLargeError{bytes}, "park")
+		}
+	}
 	// Statements that are sent together without BEGIN are one transaction, and
 	// one round trip.
 	// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
@@ -95,10 +101,10 @@ func (s *Store) insert(queue *pgx.Batch, rows []Row) {
 	for i := range rows {
 		r := &rows[i]
 		k.set(i, r.Key)
-		events[i], actions[i], projects[i], tasks[i] = r.Event.String(), string(r.Action), r.Project, r.Task
-		committed[i], bodies[i] = r.Committed, r.Body.AppendTo([]byte{})
-		attempts[i], added[i], next[i] = r.Attempts, r.Added, orNull(r.Next)
-		lastResults[i], lastStatuses[i], reasons[i] = r.LastResult, r.LastStatus, r.Reason
+		events[i], actions[i], projects[i], tasks[i] = r.Event.String(), plain(string(r.Action)), r.Project, r.Task
+		committed[i], bodies[i] = bounded(r.Committed), r.Body.AppendTo([]byte{})
+		attempts[i], added[i], next[i] = counted(r.Attempts), bounded(r.Added), orNull(r.Next)
+		lastResults[i], lastStatuses[i], reasons[i] = plain(r.LastResult), r.LastStatus, plain(r.Reason)
 		states[i] = string(Parked)
 		if r.State == Dead {
 			states[i] = string(Dead)

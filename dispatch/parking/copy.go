@@ -119,20 +119,20 @@ func appendRow(dst []byte, r *Row) []byte {
 	dst = appendInt64(dst, int64(r.Event.Commit))
 	dst = appendInt32(dst, int32(r.Event.Ordinal))
 	dst = appendLength(dst, func(dst []byte) []byte { return r.Event.Append(dst) })
-	dst = appendText(dst, string(r.Action))
+	dst = appendText(dst, plain(string(r.Action)))
 	dst = appendInt64(dst, r.Project)
 	dst = appendInt64(dst, r.Task)
 	dst = appendTime(dst, r.Committed)
 	dst = appendLength(dst, r.Body.AppendTo)
 	dst = appendInt32(dst, int32(r.Body.Len()))
-	dst = appendInt32(dst, int32(r.Attempts))
+	dst = appendInt32(dst, int32(counted(r.Attempts)))
 	dst = appendTime(dst, r.Added)
 	if r.Next.IsZero() {
 		dst = append(dst, 0xFF, 0xFF, 0xFF, 0xFF) // null
 	} else {
 		dst = appendTime(dst, r.Next)
 	}
-	dst = appendText(dst, r.LastResult)
+	dst = appendText(dst, plain(r.LastResult))
 	return appendInt32(dst, int32(r.LastStatus))
 }
 
@@ -161,5 +161,5 @@ var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // appendTime appends a time in microseconds.
 func appendTime(dst []byte, t time.Time) []byte {
-	return appendInt64(dst, t.UnixMicro()-epoch)
+	return appendInt64(dst, bounded(t).UnixMicro()-epoch)
 }

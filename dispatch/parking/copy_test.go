@@ -84,13 +84,14 @@ func TestCopyIsAllOrNothing(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
 	store := newStore(t, db)
+	db.Exec(t, `ALTER TABLE "Hook""tail".parked ADD CHECK (last_result <> 'bad')`)
 	rows := many(1)
-	rows[39].LastResult = "\x00" // no text for PostgreSQL
+	rows[39].LastResult = "bad"
 	if err := store.Apply(t.Context(), parking.Batch{Insert: rows}); err == nil {
 		t.Fatal("no error")
 	}
 	park(t, store, 3, 0, 1)
-	bad := parking.Attempt{Key: delivery(3, 0).Key, LastResult: "\x00"}
+	bad := parking.Attempt{Key: delivery(3, 0).Key, LastResult: "bad"}
 	if err := store.Apply(t.Context(), parking.Batch{Insert: many(1), Update: []parking.Attempt{bad}}); err == nil {
 		t.Fatal("no error")
 	}

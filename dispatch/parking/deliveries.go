@@ -87,7 +87,7 @@ func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, 
 func (s *Store) Redrive(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
 	f.State = Dead
 	where, args := f.where()
-	n, err = s.change(ctx, f, where+" AND bytes > 0", args, dryRun, `UPDATE {parked} SET state = 'parked', dead_at = NULL, reason = '',
+	n, err = s.change(ctx, f, where+" AND octet_length(body) > 0", args, dryRun, `UPDATE {parked} SET state = 'parked', dead_at = NULL, reason = '',
 		attempts = 0, added_at = now(), next_attempt_at = NULL, redriven = true`)
 	return n, wrap(err, "redrive deliveries")
 }
@@ -101,16 +101,35 @@ func (s *Store) Discard(ctx context.Context, f Filter, dryRun bool) (n int64, er
 	return n, wrap(err, "discard deliveries")
 }
 
-// change runs the statement on the rows that are meant and tells the hooktail
-// that runs, or counts them.
+// changedRows bounds the transactions of what people change and what expires: a running
+// hooktail waits for the rows that they lock.
+const changedRows = 10_000
+
+// change runs the statement on the rows that are meant, some at a time, and tells the
+// hooktail that runs; a dry run only counts them. Each time the statement has to leave
+// less that is meant. n is how many, also with an error.
 func (s *Store) change(ctx context.Context, f Filter, where string, args []any, dryRun bool, statement string) (n int64, err error) {
-	meant := `SELECT ctid FROM {parked} WHERE ` + where + f.first()
 	if dryRun {
-		err = s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM (`+meant+`) AS meant`), args...).Scan(&n)
+		err = s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM (SELECT FROM {parked} WHERE `+where+f.first()+`) AS meant`), args...).Scan(&n)
 		return n, err
 	}
+	most := int64(f.Limit) // that are left to change; 0: no limit
+	for {
+		f.Limit = changedRows
+		if most > 0 {
+			f.Limit = int(min(most-n, changedRows))
+		}
+		changed, err := s.changeSome(ctx, statement+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM {parked} WHERE `+where+f.first()+` FOR UPDATE))`, args)
+		n += changed
+		if err != nil || changed < int64(f.Limit) || n == most {
+			return n, err
+		}
+	}
+}
+
+func (s *Store) changeSome(ctx context.Context, sql string, args []any) (n int64, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		tag, err := tx.Exec(ctx, s.sql(statement+` WHERE ctid = ANY (ARRAY(`+meant+` FOR UPDATE))`), args...)
+		tag, err := tx.Exec(ctx, s.sql(sql), args...)
 		if err != nil {
 			return err
 		}
@@ -118,21 +137,4 @@ func (s *Store) change(ctx context.Context, f Filter, where string, args []any, 
 		return s.tell(ctx, tx)
 	})
 	return n, err
-}
-
-// expireRows bounds the transactions of Expire.
-const expireRows = 10_000
-
-// Expire deletes the deliveries that died longer ago than that, some at a time. The
-// clock of the database alone decides, by which they died. n is how many, also
-// with an error.
-func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err error) {
-	for {
-		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE ctid = ANY (ARRAY(
-			SELECT ctid FROM {parked} WHERE state = 'dead' AND dead_at < now() - make_interval(secs => $1) ORDER BY dead_at LIMIT $2 FOR UPDATE SKIP LOCKED))`), age.Seconds(), expireRows)
-		n += tag.RowsAffected()
-		if err != nil || tag.RowsAffected() < expireRows {
-			return n, wrap(err, "expire dead deliveries")
-		}
-	}
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -50,8 +49,14 @@ func Migrate(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 			return fmt.Errorf("make schema %s: %w", schema, err)
 		}
 	}
-	return up(ctx, conn, schema)
+	if err := up(ctx, conn, schema); err != nil || version >= identified {
+		return err
+	}
+	return identify(ctx, conn, schema)
 }
+
+// identified is the version from which on the tables know their database.
+const identified = 2
 
 // lock keeps other Migrates and Drops of the schema waiting.
 func lock(ctx context.Context, conn *pgx.Conn, schema string) (unlock func() error, err error) {
@@ -139,7 +144,7 @@ func split(text string) []string {
 }
 
 // Drop removes the tables with all that is parked, and the schema unless there
-// is something else in it. What is not there is passed over.
+// is something else in it. What is not there is passed over. conn may be in a transaction.
 func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	unlock, err := lock(ctx, conn, schema)
 	if err != nil {
@@ -154,7 +159,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		return nil
 	}
 	var names []string
-	for _, table := range []string{"parked", "hook_setting", "position", versionTable} {
+	for _, table := range ownTables() {
 		names = append(names, quote(schema, table))
 	}
 	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", ")); err != nil {
@@ -163,13 +168,20 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	if schema == "public" {
 		return nil // it was there before
 	}
-	_, err = conn.Exec(ctx, "DROP SCHEMA "+quote(schema))
-	const dependentObjectsStillExist = "2BP01"
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == dependentObjectsStillExist {
+	var shared bool // asked before, since a statement that fails would end the caller's transaction
+	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid
+		WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.deptype = 'n' AND n.nspname = $1)`, schema).Scan(&shared); err != nil {
+		return fmt.Errorf("look for what else is in schema %s: %w", schema, err)
+	}
+	if shared {
 		return nil
 	}
+	_, err = conn.Exec(ctx, "DROP SCHEMA "+quote(schema))
 	return wrap(err, "drop schema "+schema)
 }
+
+// ownTables are all that Migrate makes.
+func ownTables() []string { return []string{"parked", "hook_setting", "position", "identity", versionTable} }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }
 

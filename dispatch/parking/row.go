@@ -76,33 +76,29 @@ func ParseID(text string) (mapping.ID, error) {
 	return mapping.ID{}, fmt.Errorf("%q is no event's id: timeline, commit in hexadecimal, ordinal, with hyphens between", text)
 }
 
-// columns are those of a Row, in the order in which scan takes them.
-const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, task_id, committed_at, bytes,
+// columns are those of a Row, in the order in which scan takes them. The size of a body
+// is measured, which does not read it: the column bytes says what anybody has written.
+const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, task_id, committed_at, octet_length(body),
 	attempts, added_at, parked_at, next_attempt_at, last_result, last_status, state, reason, dead_at`
 
 // scanRow reads one of the columns, and the body after them if there is one.
 func scanRow(rows pgx.CollectableRow) (Row, error) {
 	var (
-		r          Row
-		next, died *time.Time
-		body       []byte
+		r                                    Row
+		committed, added, stored, next, died moment
+		body                                 []byte
 	)
 	to := []any{
-		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &r.Committed, &r.Bytes,
-		&r.Attempts, &r.Added, &r.Stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
+		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &committed, &r.Bytes,
+		&r.Attempts, &added, &stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
 	}
 	if err := rows.Scan(to[:len(rows.FieldDescriptions())]...); err != nil {
 		return Row{}, err
 	}
-	r.Next, r.Died, r.Body = value(next), value(died), mapping.BodyOf(body)
+	r.Committed, r.Added, r.Stored = committed.time(), added.time(), stored.time()
+	r.Next, r.Died, r.Body = next.time(), died.time(), mapping.BodyOf(body)
+	r.Attempts = counted(r.Attempts)
 	return r, nil
-}
-
-func value(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
 }
 
 // orNull is the time, or null for none.
@@ -110,5 +106,6 @@ func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
+	t = bounded(t)
 	return &t
 }

@@ -29,9 +29,9 @@ func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	)
 	batch.Queue(planByKey)
 	batch.Queue(s.sql(`SELECT `+bodyIf(p.Bodies)+` FROM (
-			SELECT *, sum(bytes) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - bytes AS preceding
+			SELECT *, sum(octet_length(body)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - octet_length(body) AS preceding
 			FROM (SELECT * FROM {parked} WHERE hook_id = $1 AND state = 'parked'
-				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3, $4)`+inOrder+` LIMIT $5) AS part
+				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint)`+inOrder+` LIMIT $5) AS part
 		) AS summed WHERE $6 = 0 OR preceding < $6`+inOrder),
 		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows, p.Bytes,
 	).Query(func(r pgx.Rows) (err error) {
@@ -107,25 +107,24 @@ type Volume struct {
 // of the hooks. It reads the whole table: it is for the start and for people.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
-			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(bytes) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
-			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(bytes) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
+			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
+			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
 		FROM {parked} GROUP BY hook_id ORDER BY hook_id`))
 	if err != nil {
 		return nil, wrap(err, "count deliveries")
 	}
 	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
-		var parked, dead *time.Time
+		var parked, dead moment
 		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead)
-		b.Parked.Oldest, b.Dead.Oldest = value(parked), value(dead)
+		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
 		return b, err
 	})
 	return backlogs, wrap(err, "count deliveries")
 }
 
-// Bytes is the size of all bodies that are stored for the hook, of parked and
-// dead deliveries.
+// Bytes is the size of the bodies that are parked for the hook.
 func (s *Store) Bytes(ctx context.Context, hook int64) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(bytes), 0) FROM {parked} WHERE hook_id = $1`), hook).Scan(&n)
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body)), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook).Scan(&n)
 	return n, wrap(err, "count bytes")
 }
 

@@ -48,17 +48,21 @@ func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
 	}
 }
 
+// listenPatience bounds what is asked of the server on the connection that listens, and
+// the farewell to it: it may be half open.
+const listenPatience = 10 * time.Second
+
 // listen calls changed while one connection lasts.
 func (s *Store) listen(ctx context.Context, changed func(context.Context)) error {
-	pooled, err := s.pool.Acquire(ctx)
+	conn, err := s.listener(ctx)
 	if err != nil {
-		return fmt.Errorf("connect: %w", err)
+		return err
 	}
-	conn := pooled.Hijack()
-	defer conn.Close(context.WithoutCancel(ctx))
-	if _, err := conn.Exec(ctx, "LISTEN "+channel); err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listenPatience)
+		defer cancel()
+		conn.Close(ctx)
+	}()
 	for {
 		changed(ctx)
 		if err := s.await(ctx, conn); err != nil {
@@ -67,7 +71,23 @@ func (s *Store) listen(ctx context.Context, changed func(context.Context)) error
 	}
 }
 
-// await returns after a notification for the schema, or when it is time to poll.
+// listener is a connection that listens. It is not the pool's any more.
+func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, listenPatience)
+	defer cancel()
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := pooled.Exec(ctx, "LISTEN "+channel); err != nil {
+		pooled.Release() // which closes one that is broken
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return pooled.Hijack(), nil
+}
+
+// await returns after a notification for the schema, or when it is time to poll: then the
+// connection has to answer, since on one that is half open no notification arrives.
 func (s *Store) await(ctx context.Context, conn *pgx.Conn) error {
 	poll, cancel := context.WithTimeout(ctx, s.poll)
 	defer cancel()
@@ -79,6 +99,11 @@ func (s *Store) await(ctx context.Context, conn *pgx.Conn) error {
 		case err == nil:
 			// another hooktail's
 		case pgconn.Timeout(err) && errors.Is(poll.Err(), context.DeadlineExceeded) && ctx.Err() == nil && !conn.IsClosed():
+			ctx, cancel := context.WithTimeout(ctx, listenPatience)
+			defer cancel()
+			if err := conn.Ping(ctx); err != nil {
+				return fmt.Errorf("ask the connection that listens: %w", err)
+			}
 			return nil
 		default:
 			return fmt.Errorf("wait for notification: %w", err)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 // small is what a slot must be able to retain at the least.
@@ -12,7 +14,8 @@ const small = 256 << 20
 // lookAtKeepSize holds the bound on what slots retain against what the server writes.
 func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
 	var limit int64 // bytes; negative: none
-	var text, written string
+	var written int64
+	var text string
 	var since time.Duration
 	err := x.value(ctx, `SELECT pg_catalog.pg_size_bytes(CASE WHEN setting = '-1' THEN '-1' ELSE setting || unit END), current_setting('max_slot_wal_keep_size')
 		FROM pg_catalog.pg_settings WHERE name = 'max_slot_wal_keep_size'`, nil, &limit, &text)
@@ -20,9 +23,9 @@ func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	sizing := "Take the WAL that the server writes in the longest time that hooktail may be away, and less than the disk can spare."
-	if err := x.value(ctx, `SELECT pg_catalog.pg_size_pretty((wal_bytes / greatest(extract(epoch FROM now() - stats_reset), 1) * 86400)::bigint), now() - stats_reset
+	if err := x.value(ctx, `SELECT (wal_bytes / greatest(extract(epoch FROM now() - stats_reset), 1) * 86400)::bigint, now() - stats_reset
 		FROM pg_catalog.pg_stat_wal`, nil, &written, &since); err == nil && since > time.Hour {
-		sizing += fmt.Sprintf(" In the last %s it wrote %s a day on average.", since.Round(time.Hour), written)
+		sizing += fmt.Sprintf(" In the last %s it wrote %s a day on average.", display.Span(since), display.Size(written))
 	}
 	const set = "ALTER SYSTEM SET max_slot_wal_keep_size = '10GB'; SELECT pg_reload_conf(); -- on a managed service: its parameter group or flag, see docs/managed.md"
 	switch {

@@ -49,7 +49,12 @@ type Options struct {
 	Replication *pgconn.Config // of an ordinary connection
 	NotSenders  []string       // application names of programs that send nothing
 	Now         func() time.Time
-	Long        time.Duration // a transaction may be open without a word; 0: 5 minutes
+
+	// Redirects asks the hooktail that runs where the receivers of hooks redirect to, by the
+	// hooks' ids; nil if none is known to run.
+	Redirects func(context.Context) map[int64]string
+
+	Long time.Duration // a transaction may be open without a word; 0: 5 minutes
 }
 
 // check is one subject. What it returns without a word is ok, and fine says so.
@@ -82,6 +87,7 @@ func checks() []check {
 		{"columns", "the columns that the rules need are there", lookAtColumns},
 		{"replica_identity", "deletions say all that they need", lookAtIdentity},
 		{"state_schema", "hooktail's own tables are there", lookAtState},
+		{"copy", "hooktail's own tables belong to this database", lookAtCopy},
 		{"position", "the slot is the one that was read before", lookAtPosition},
 		{"adopt_privilege", "the role may adopt hooks", lookAtAdopt},
 		{"publication", "the publication has all tables and operations", lookAtPublication},
@@ -95,6 +101,7 @@ func checks() []check {
 		{"secrets", "the signing secrets can be opened", lookAtSecrets},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
 		{"egress", "the receivers can be reached", lookAtEgress},
+		{"redirects", "no receiver is known to redirect", lookAtRedirects},
 	}
 }
 

@@ -124,30 +124,37 @@ func illnesses() []illness {
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
 		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
 		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail repair", false},
-		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", note, "truncate", "ALTER PUBLICATION", false},
-		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "hooktail teardown", false},
+		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", failure, "lacks operation truncate", "hooktail repair", false},
+		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "DROP PUBLICATION", false},
 		{
 			"column list", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id)"),
-			"publication_contents", failure, "leaves out column webhook_id, action of table public.webhook_action", "ADD TABLE", false,
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
 		},
 		{
-			"short column list", sql("ALTER PUBLICATION hooktail DROP TABLE task", "ALTER PUBLICATION hooktail ADD TABLE task (id, project_id, updated_at)"),
-			"publication_contents", warning, "of table public.task", "ADD TABLE", false,
+			"column list of all columns", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id, webhook_id, action)"),
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
 		},
 		{
 			"row filter", sql("ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
-			"publication_contents", warning, "row filter on table public.task_completion", "ADD TABLE", false,
+			"publication", failure, "row filter on table public.task_completion", "hooktail repair", false,
+		},
+		{
+			"row filter, and nothing was read", sql("DELETE FROM hooktail.position", "ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
+			"publication", failure, "row filter on table public.task_completion", "ADD TABLE", false,
 		},
 		{
 			"partitioned", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "DROP TABLE webhook_action",
 				"CREATE TABLE webhook_action (id integer PRIMARY KEY, webhook_id integer, action text) PARTITION BY RANGE (id)",
 				"CREATE TABLE webhook_action_1 PARTITION OF webhook_action DEFAULT", "GRANT SELECT ON webhook_action TO hooktail",
 				"ALTER PUBLICATION hooktail ADD TABLE webhook_action"),
-			"publication_contents", failure, "webhook_action is partitioned", "publish_via_partition_root = true", false,
+			"publication", failure, "table public.webhook_action as its partitions", "hooktail repair", false,
+		},
+		{
+			"inherited", sql("CREATE TABLE task_archive () INHERITS (task)"), "publication_contents", warning, "public.task has tables that inherit from it", "INHERIT", true,
 		},
 		{
 			"publication younger than the slot", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR TABLE project, task, task_completion, webhook, webhook_action, hooktail.hook_setting"),
-			"publication_age", note, "publication hooktail", "hooktail teardown && hooktail setup", true,
+			"publication_age", note, "publication hooktail", "pg_drop_replication_slot", true,
 		},
 
 		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail repair", false},
@@ -191,6 +198,11 @@ func illnesses() []illness {
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
 		{"receiver without TLS", sql("UPDATE webhook SET url = replace(url, 'http:', 'https:') WHERE id = 1"), "egress", warning, "does not speak TLS", "hooktail hooks ping 1", true},
+		{
+			"receiver redirects", sql(`INSERT INTO hooktail.parked (hook_id, commit_lsn, timeline, ordinal, state, action, project_id, task_id, event_id, committed_at, body, bytes, attempts, last_result, last_status, added_at)
+				VALUES (1, '0/1', 1, 0, 'parked', 'PROJECT_UPDATED', 1, 0, '1-1-0', now(), '', 0, 1, '3xx', 308, now())`),
+			"redirects", warning, "redirects to another place", "hooktail hooks ping 1", true,
+		},
 		{"proxy away", with("HOOKTAIL_PROXY=http://127.0.0.1:1"), "egress", warning, "proxy does not accept connections", "hooktail hooks ping", true},
 	}
 }

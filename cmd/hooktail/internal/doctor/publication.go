@@ -3,8 +3,6 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -19,100 +17,34 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var truncate, all bool
-	if err := x.value(ctx, "SELECT coalesce(bool_and(pubtruncate), true), coalesce(bool_or(puballtables), false) FROM pg_catalog.pg_publication WHERE pubname = $1",
-		[]any{x.Config.Publication}, &truncate, &all); err != nil {
+	var all bool
+	if err := x.value(ctx, "SELECT coalesce(bool_or(puballtables), false) FROM pg_catalog.pg_publication WHERE pubname = $1",
+		[]any{x.Config.Publication}, &all); err != nil {
 		return nil, err
-	}
-	if !truncate {
-		found = append(found, one(Note, fmt.Sprintf("publication %q has not the operation truncate", x.Config.Publication),
-			"Hooks whose table was emptied by TRUNCATE are served on until the next start.",
-			fmt.Sprintf("ALTER PUBLICATION %s SET (publish = 'insert, update, delete, truncate');", x.publication()))...)
 	}
 	if all {
 		found = append(found, one(Note, fmt.Sprintf("publication %q has all tables of the database", x.Config.Publication),
 			"The changes of every other table are decoded and sent too, for nothing.",
-			fmt.Sprintf("hooktail teardown && hooktail setup # or: DROP PUBLICATION %s; and setup, while hooktail is stopped", x.publication()))...)
+			fmt.Sprintf("DROP PUBLICATION %s; -- while Label Studio and hooktail are stopped, and then: hooktail repair, which makes one of hooktail's tables alone and a new slot", x.publication()))...)
 	}
 	return found, nil
 }
 
-// lookAtContents finds what keeps columns and rows from being published, and tables
-// that are published as their partitions.
+// lookAtContents finds tables whose rows come under other names.
 func lookAtContents(ctx context.Context, x *examination) ([]Finding, error) {
-	found, err := x.partitioned(ctx)
-	if err != nil || x.version < version15 {
-		return found, err
-	}
-	for _, t := range x.sources() {
-		rows, err := x.conn.Query(ctx, `SELECT attnames::text[], rowfilter FROM pg_catalog.pg_publication_tables
-			WHERE pubname = $1 AND schemaname = $2 AND tablename = $3`, x.Config.Publication, t.Schema, t.Name)
-		if err != nil {
-			return nil, err
-		}
-		var columns []string
-		var filter *string
-		_, err = pgx.ForEachRow(rows, []any{&columns, &filter}, func() error { return nil })
-		if err != nil {
-			return nil, err
-		}
-		if len(columns) == 0 {
-			continue // not published: said elsewhere
-		}
-		more, err := x.contents(ctx, t, columns, filter)
-		if err != nil {
-			return nil, err
-		}
-		found = append(found, more...)
-	}
-	return found, nil
-}
-
-func (x *examination) contents(ctx context.Context, t cdc.Table, columns []string, filter *string) ([]Finding, error) {
-	var found []Finding
-	again := fmt.Sprintf("ALTER PUBLICATION %[1]s DROP TABLE %[2]s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; -- in one transaction, while hooktail has caught up",
-		x.publication(), x.table(t.Name))
-	if filter != nil {
-		found = append(found, one(Warning, fmt.Sprintf("publication %q has a row filter on table %s: %s", x.Config.Publication, t, *filter),
-			"Rows that it leaves out make no events, and hooks that it leaves out get none.", again)...)
-	}
-	if missing := x.missing(t, columns); len(missing) > 0 {
-		found = append(found, one(Failure, fmt.Sprintf("publication %q leaves out column %s of table %s", x.Config.Publication, strings.Join(missing, ", "), t),
-			"hooktail stops at the first change of the table.", again)...)
-		return found, nil
-	}
-	rows, err := x.conn.Query(ctx, `SELECT attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2
-		AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''`, t.Schema, t.Name)
-	if err != nil {
-		return nil, err
-	}
-	ordinary, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, err
-	}
-	left := slices.DeleteFunc(ordinary, func(name string) bool { return slices.Contains(columns, name) })
-	if len(left) > 0 {
-		found = append(found, one(Warning, fmt.Sprintf("publication %q leaves out %s of table %s", x.Config.Publication, some(left), t),
-			"Payloads that are built of the change lack these fields, and a change of them alone is not noticed.", again)...)
-	}
-	return found, nil
-}
-
-// partitioned finds tables whose changes would come under their partitions' names.
-func (x *examination) partitioned(ctx context.Context) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind = 'p'
-		AND EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $3 AND NOT pubviaroot) ORDER BY 1`, x.Config.SourceSchema, x.names(), x.Config.Publication)
+	rows, err := x.conn.Query(ctx, `SELECT c.relname::text, (SELECT min(i.inhrelid::regclass::text) FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1`,
+		x.Config.SourceSchema, x.names())
 	if err != nil {
 		return nil, err
 	}
 	var found []Finding
-	var name string
-	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
-		found = append(found, one(Failure, fmt.Sprintf("table %s.%s is partitioned, and published as its partitions", x.Config.SourceSchema, name),
-			"hooktail knows the table's name, not those of its partitions: their changes make no events.",
-			fmt.Sprintf("ALTER PUBLICATION %s SET (publish_via_partition_root = true);", x.publication()))...)
+	var name, child string
+	_, err = pgx.ForEachRow(rows, []any{&name, &child}, func() error {
+		found = append(found, one(Warning, fmt.Sprintf("table %s.%s has tables that inherit from it, such as %s", x.Config.SourceSchema, name, child),
+			"Their rows are seen in the table, but their changes come under their own names and make no events.",
+			fmt.Sprintf("ALTER TABLE %s NO INHERIT %s; -- or partition the table instead", child, x.table(name)))...)
 		return nil
 	})
 	return found, err
@@ -147,5 +79,5 @@ func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	return one(Note, "perhaps made or altered after the slot: "+some(younger),
 		"A slot does not bring what was changed in a table before it was published, and a hooktail that meets changes from before the publication was made stops.",
-		"if `hooktail run` says that the publication did not exist yet: hooktail teardown && hooktail setup"), nil
+		fmt.Sprintf("if `hooktail run` says that the publication did not exist yet: SELECT pg_drop_replication_slot(%s); then hooktail repair --resend", literal(x.Config.Slot))), nil
 }

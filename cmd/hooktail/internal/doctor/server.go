@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 // Versions of the server, as server_version_num has them.
 const (
 	version14 = 140000 // the oldest that will do
-	version15 = 150000 // column lists and row filters of publications
 	version17 = 170000 // slots that standbys keep up with
 	version18 = 180000 // generated columns are published; idle slots may be dropped
 )
@@ -133,7 +133,7 @@ func lookAtClock(ctx context.Context, x *examination) ([]Finding, error) {
 	if skew < 0 {
 		way = "behind"
 	}
-	return one(Warning, fmt.Sprintf("the database's clock is %s %s this machine's", skew.Abs().Round(time.Second), way),
+	return one(Warning, fmt.Sprintf("the database's clock is %s %s this machine's", display.Span(skew.Abs()), way),
 		"Latencies and ages in metrics are wrong by that much, and a receiver that checks webhook-timestamp may refuse requests.",
 		"let both machines set their clocks by NTP: timedatectl set-ntp true"), nil
 }

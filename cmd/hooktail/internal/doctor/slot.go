@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 const slotCatalog = "pg_catalog.pg_replication_slots"
@@ -26,25 +27,25 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	state := fmt.Sprintf("slot %q retains %s of WAL, %s of it not confirmed", slot.Name, bytes(disk.Retained), bytes(int64(disk.End-min(disk.Confirmed, disk.End))))
+	state := fmt.Sprintf("slot %q retains %s of WAL, %s of it not confirmed", slot.Name, display.Size(disk.Retained), display.Size(int64(disk.End-min(disk.Confirmed, disk.End))))
 	if slot.ActivePID == "" {
 		state += "; nobody reads it now"
 		if since := x.inactive(ctx); since > 0 {
-			state += fmt.Sprintf(", since %s", since.Round(time.Second))
+			state += fmt.Sprintf(", since %s", display.Span(since))
 		}
 	} else {
 		state += "; read by server process " + slot.ActivePID
 	}
-	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above; if it is to be gone for good: hooktail teardown"
+	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above"
 	switch {
 	case slot.WALStatus == "unreserved":
 		return one(Warning, state+"; the next checkpoint may remove it", "The slot is over max_slot_wal_keep_size. Once WAL is removed it is lost, and changes with it.", mend), nil
 	case disk.Safe != cdc.NoLimit && disk.Retained > disk.Safe:
-		return one(Warning, fmt.Sprintf("%s; %s are left until it is lost", state, bytes(disk.Safe)), "More than half of what the slot may retain is used. A slot that is lost has lost changes.", mend), nil
+		return one(Warning, fmt.Sprintf("%s; %s are left until it is lost", state, display.Size(disk.Safe)), "More than half of what the slot may retain is used. A slot that is lost has lost changes.", mend), nil
 	case disk.Safe == cdc.NoLimit:
 		return fine("%s", state), nil
 	}
-	return fine("%s; %s are left", state, bytes(disk.Safe)), nil
+	return fine("%s; %s are left", state, display.Size(disk.Safe)), nil
 }
 
 // gone is faults; of what was there and is not, which setup does not make anew in
@@ -53,7 +54,7 @@ func (x *examination) gone(ctx context.Context, err error, why string) ([]Findin
 	found, other := faults(err, why)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && x.wasRead(ctx) {
 		switch fault.Reason {
-		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.OperationsMissing:
+		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed, cdc.OperationsMissing:
 			found[0].Mend = mendGap
 		}
 	}
@@ -76,18 +77,6 @@ func (x *examination) inactive(ctx context.Context) time.Duration {
 		return 0
 	}
 	return x.Now().Sub(*since)
-}
-
-func bytes(n int64) string {
-	const unit = 1024
-	if n < unit {
-		return fmt.Sprintf("%d B", n)
-	}
-	value, exponent := float64(n)/unit, 0
-	for value >= unit {
-		value, exponent = value/unit, exponent+1
-	}
-	return fmt.Sprintf("%.1f %ciB", value, "KMGTPE"[exponent])
 }
 
 // lookAtFailover says what a promotion does to the slot. Standbys that use a slot are

@@ -27,6 +27,21 @@ func lookAtState(ctx context.Context, x *examination) ([]Finding, error) {
 	return one(Failure, what, "What cannot be delivered at once is kept there; hooktail does not run without.", mend), nil
 }
 
+// lookAtCopy tells tables that were made here from those that a dump has brought.
+func lookAtCopy(ctx context.Context, x *examination) ([]Finding, error) {
+	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+	}
+	err := parking.CheckCopy(ctx, x.conn, x.Config.StateSchema)
+	copied, ok := errors.AsType[*parking.CopyError](err)
+	if !ok {
+		return nil, err
+	}
+	return one(Failure, fmt.Sprintf("the tables in schema %q are a copy: they belong to %s, and this is %s", copied.Schema, copied.Of, copied.Here),
+		fmt.Sprintf("%d deliveries were parked in the original, which may send them too: hooktail does not run before somebody has decided on them. The hooks of a copy name the original's receivers as well.", copied.Parked),
+		"hooktail repair --forget-parked # or, where the original is gone, --keep-parked"), nil
+}
+
 func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
 	var may bool
 	err := x.value(ctx, `SELECT coalesce(bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, 'UPDATE')), true)

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 )
 
 const (
@@ -53,7 +55,7 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 		end := fmt.Sprintf("SELECT pg_terminate_backend(%d);", o.pid)
 		switch {
 		case o.time != nil && *o.time > x.Long:
-			found = append(found, one(Warning, fmt.Sprintf("%s has a transaction open for %s", o.name, o.time.Round(time.Second)), whyOpen, end)...)
+			found = append(found, one(Warning, fmt.Sprintf("%s has a transaction open for %s", o.name, display.Span(*o.time)), whyOpen, end)...)
 		case o.time == nil && o.ids > manyIDs:
 			found = append(found, one(Warning, fmt.Sprintf("%s has had a transaction open while %d others began", o.name, o.ids), whyOpen, end)...)
 		case o.time == nil:
@@ -99,7 +101,7 @@ func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {
 	var gid, owner, database string
 	var open time.Duration
 	_, err = pgx.ForEachRow(rows, []any{&gid, &owner, &database, &open}, func() error {
-		found = append(found, one(Warning, fmt.Sprintf("prepared transaction %s (user %s, database %s) has waited for %s", gid, owner, database, open.Round(time.Second)), whyOpen,
+		found = append(found, one(Warning, fmt.Sprintf("prepared transaction %s (user %s, database %s) has waited for %s", gid, owner, database, display.Span(open)), whyOpen,
 			fmt.Sprintf("ROLLBACK PREPARED '%s'; -- or COMMIT PREPARED, in database %s", strings.ReplaceAll(gid, "'", "''"), database))...)
 		return nil
 	})

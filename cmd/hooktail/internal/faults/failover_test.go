@@ -3,8 +3,10 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,6 +78,106 @@ func failover(t *testing.T, major string) {
 		t.Errorf("events by timeline: %v, want 36 and what came again of timeline 1, and 30 of timeline 2", timelines)
 	}
 	t.Logf("events by timeline: %v", timelines)
+}
+
+// TestLossyFailover: the standby that is promoted lacks the last transaction, whose event
+// is on its way. Whether all connections are cut, or the one of the lock is merely silent:
+// whatever is committed on the new server arrives, also where its LSN was read before.
+func TestLossyFailover(t *testing.T) {
+	t.Parallel()
+	for name, silent := range map[string]bool{"all connections are cut": false, "the lock's connection is silent": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			lossyFailover(t, silent)
+		})
+	}
+}
+
+func lossyFailover(t *testing.T, silent bool) {
+	primary := cdctest.Private(t, throwaway.Options{Major: "18"})
+	db := primary.LabelStudio(t)
+	standby := primary.Standby(t)
+	promoted := db.On(standby)
+	for _, sql := range []string{"ALTER SYSTEM RESET synchronized_standby_slots", "SELECT pg_reload_conf()", "CREATE TABLE filler (v text)"} {
+		db.Exec(t, sql)
+	}
+	receiver := newFronts(time.Millisecond)
+	oneHook(t, db)
+	proctest.SetUp(t, db)
+	network := cdctest.NewProxy(t, "unix", primary.Socket())
+	p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=60s", "HOOKTAIL_PROXY="+receiver.proxy(t, "hooktail"),
+		"HOOKTAIL_DATABASE_URL=postgres://hooktail@"+network.Addr()+"/"+db.Name+"?sslmode=disable")
+	committed, lost := make(map[int64][]int64), make(map[int64][]int64)
+	commit(t, db, annotate, 9, committed)
+	proctest.Confirmed(t, db)
+	synced(t, db, promoted)
+	before := receiver.count()
+	receiver.hold()
+	commit(t, db, annotate, 1, committed) // keeps the position where it is
+	replayed(t, db)
+
+	db.Exec(t, `DO $$ BEGIN EXECUTE format('COPY (SELECT ''local all all trust'') TO %L', current_setting('hba_file')); END $$`) // all but the standby
+	db.Exec(t, "SELECT pg_reload_conf()")
+	proctest.WaitFor(t, func() error {
+		if n := db.QueryText(t, "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_replication WHERE application_name = 'standby'"); n != "0" {
+			return errors.New("the standby is still attached")
+		}
+		return nil
+	})
+	db.Exec(t, "INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 200)")
+	commit(t, db, annotate, 2, lost)
+	proctest.WaitFor(t, func() error {
+		if n := receiver.count(); n < before+2 {
+			return fmt.Errorf("%d events of the last moment are on their way, want that of the other task too", n-before)
+		}
+		return nil
+	})
+	end := db.QueryText(t, "SELECT pg_current_wal_lsn()")
+	network.FailOver("unix", standby.Socket(), silent) // before the primary's end closes all connections
+	if err := primary.Stop(throwaway.Crash); err != nil {
+		t.Fatalf("kill the primary: %v", err)
+	}
+	if done := promoted.QueryText(t, "SELECT pg_promote()"); done != "t" {
+		t.Fatalf("pg_promote() = %q", done)
+	}
+	commit(t, promoted, annotate, 9, committed)
+	if below := promoted.QueryText(t, "SELECT pg_current_wal_lsn() < $1::pg_lsn", end); below != "t" {
+		t.Fatal("the new commits are beyond what was read: the test shows nothing")
+	}
+	proctest.WaitFor(t, func() error {
+		if active := promoted.QueryText(t, "SELECT active FROM pg_replication_slots WHERE slot_name = $1", db.Name); active != "t" {
+			return fmt.Errorf("nobody reads the slot of the new server:\n%s", p.Stderr)
+		}
+		return nil
+	})
+	receiver.answer()
+	promoted.Exec(t, "INSERT INTO filler SELECT repeat('x', 1000) FROM generate_series(1, 500)") // the new server's log passes what was read
+	proctest.WaitFor(t, func() error {
+		arrived := make(map[string]bool)
+		for _, a := range receiver.all() {
+			if timeline, _, _ := strings.Cut(a.event, "-"); timeline == "2" || !slices.Contains(lost[a.task], a.annotation) {
+				arrived[fmt.Sprint(a.task, a.annotation)] = true
+			}
+		}
+		for task, annotations := range committed {
+			for _, annotation := range annotations {
+				if !arrived[fmt.Sprint(task, annotation)] {
+					return fmt.Errorf("annotation %d of task %d has not arrived:\n%s", annotation, task, p.Stderr)
+				}
+			}
+		}
+		return nil
+	})
+	proctest.Confirmed(t, promoted)
+	last := make(map[int64]int64)
+	for _, a := range receiver.all() {
+		last[a.task] = a.annotation
+	}
+	for task, annotations := range committed {
+		if want := annotations[len(annotations)-1]; last[task] != want {
+			t.Errorf("the last of task %d to arrive was annotation %d, want %d", task, last[task], want)
+		}
+	}
 }
 
 // commit runs the statement, which inserts an annotation of task $1, for three tasks

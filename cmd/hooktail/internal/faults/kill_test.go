@@ -17,7 +17,12 @@ import (
 // the stream brings again meets what is parked.
 func TestKillMinus9LosesNothing(t *testing.T) {
 	t.Parallel()
-	const kills = 50
+	kill(t, 10)
+}
+
+// kill ends the program so many times.
+func kill(t *testing.T, kills int) {
+	t.Helper()
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	rng := rand.New(rand.NewPCG(seed, 0))

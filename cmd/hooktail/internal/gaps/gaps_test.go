@@ -34,6 +34,7 @@ func TestNoGapIsSilent(t *testing.T) {
 		running bool // it happens while hooktail runs
 		killed  bool // hooktail did not end in order before
 		server  *throwaway.Options
+		before  string // SQL before setup
 		change  func(s *scene)
 		after   func(s *scene) // the annotation that is missed
 		why     string
@@ -116,10 +117,56 @@ func TestNoGapIsSilent(t *testing.T) {
 			},
 			why: `publication "hooktail" lacks operation insert`,
 		},
+		{
+			name: "operation not published for a moment", kept: true,
+			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'update, delete, truncate')") },
+			after: func(s *scene) {
+				s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete, truncate')")
+			},
+			why: "the publication was altered, and altered back",
+		},
+		{
+			name: "operation not published for a moment under it", running: true, kept: true,
+			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'update, delete, truncate')") },
+			after: func(s *scene) {
+				s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete, truncate')")
+			},
+			why: `(the publication was altered, and altered back|publication "hooktail" lacks operation insert)`,
+		},
+		{
+			name: "schema taken out and put back", kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
+			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
+			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
+			why:    `table public\.project was taken out of the publication and put back`,
+		},
+		{
+			name: "schema taken out and put back under it", running: true, kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
+			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
+			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
+			why:    `table public\.project was taken out of the publication( and put back)?`,
+		},
+		{
+			name: "row filter", kept: true,
+			change: func(s *scene) {
+				s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLE task_completion")
+				s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (was_cancelled)")
+			},
+			why: `table public\.task_completion was given a row filter or a column list in the publication`,
+		},
+		{
+			name: "row filter under it", running: true, kept: true,
+			change: func(s *scene) {
+				s.db.Exec(t, "ALTER PUBLICATION hooktail SET TABLE project, task, task_completion WHERE (was_cancelled), webhook, webhook_action, hooktail.hook_setting")
+			},
+			why: `table public\.task_completion was given a row filter or a column list in the publication`,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			s := newScene(t, tt.server)
+			if tt.before != "" {
+				s.db.Exec(t, tt.before)
+			}
 			p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
 			s.delivered(s.annotate())
 			proctest.Confirmed(t, s.db)

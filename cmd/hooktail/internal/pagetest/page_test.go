@@ -86,14 +86,14 @@ func TestWithChromiumThePage(t *testing.T) {
 	b.wait("window.loaded", "1") // all that without loading anew
 
 	t.Run("filter", func(t *testing.T) { filter(t, b) })
-	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
+	t.Run("masked", func(t *testing.T) { masked(t, b) })
 	t.Run("looks", func(t *testing.T) { looks(t, b) })
 	if said := b.said(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
 	}
 	t.Run("act", func(t *testing.T) { act(t, b) })
 	t.Run("narrow, logged in", func(t *testing.T) { looks(t, b) })
-	nothingRuns(t, b)
+	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
 	b.askedOnly(s.p.Ops)
 	text := b.eval("document.documentElement.outerHTML")
 	for _, secret := range []string{"hush-hush", "opensesame", token} {
@@ -130,10 +130,29 @@ func filter(t *testing.T, b *browser) {
 	b.click("#clear")
 }
 
+// masked: without the token neither paths of URLs nor answers are shown.
+func masked(t *testing.T, b *browser) {
+	b.t = t
+	b.waitText(row(2)+" td.error", "422")
+	b.waitText(row(1), "/***")
+	b.run(`for (const d of document.querySelectorAll("#recent details")) d.open = true`)
+	b.wait(`document.querySelector("#recent .more").innerText`, "/***")
+	for _, hidden := range []string{"/h/1", "/h/2", "thank you"} {
+		if got := b.eval(fmt.Sprintf("document.querySelector('main').innerText.includes(%q)", hidden)); got != "false" {
+			t.Errorf("%s is shown", hidden)
+		}
+	}
+	if got := b.eval("document.querySelector(" + fmt.Sprintf("%q", row(2)+" td.error") + ").innerText.includes('script')"); got != "false" {
+		t.Error("an answer is shown")
+	}
+	b.run(`for (const d of document.querySelectorAll("#recent details")) d.open = false`)
+}
+
 // nothingRuns: what others wrote is shown as it is, and is no script.
 func nothingRuns(t *testing.T, b *browser) {
 	b.t = t
 	b.waitText(row(2)+" td.error", "<script>window.pwned=1</script>")
+	b.waitText(row(3), "/h/3/")
 	b.waitText(row(4), "(no usable URL)")
 	b.waitText(row(4)+" td.which", `<img src=x onerror=window.pwned=1>`)
 	b.run(`for (const d of document.querySelectorAll("#recent details")) d.open = true`)

@@ -22,7 +22,7 @@ func RoleDSN(db *cdctest.Database) string {
 // be set up.
 func Grant(t testing.TB, db *cdctest.Database) {
 	t.Helper()
-	db.Exec(t, deploy.Role)
+	db.Exec(t, deploy.Role())
 }
 
 // IsSetUp reports whether the slot that is named after the database is there, and the

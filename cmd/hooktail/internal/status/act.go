@@ -47,6 +47,8 @@ type Exchange struct {
 	Took    float64  `json:"took_seconds"`
 	Answer  string   `json:"answer,omitempty"`
 	Error   string   `json:"error,omitempty"`
+
+	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
 }
 
 // Problem is an error of a Program that the person who asked is to read.

@@ -3,6 +3,6 @@
 //
 // It knows the form of the report and the rules of who may see and do what. What is
 // in the report, and what an action does, it asks of a Program. Nothing that it
-// shows without the token holds a payload, a header's value, or a URL's credentials
-// or query.
+// shows without the token holds a payload, an answer, a header's value, or a URL's
+// credentials, path or query.
 package status

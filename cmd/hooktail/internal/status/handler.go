@@ -50,7 +50,6 @@ var ErrStandby = errors.New("this instance does not lead: ask the one that does"
 type Options struct {
 	Program Program
 	Token   string // who has it may see payloads and act; "": nobody may
-	Local   bool   // the address is a loopback one: see sameMachine
 	Log     *slog.Logger
 }
 
@@ -60,7 +59,8 @@ type handler struct {
 	gate *gate
 }
 
-// Handler is the page, /status, and what may be done there.
+// Handler is the page, /status, and what may be done there. CheckHost has to stand before
+// it.
 func Handler(o Options) http.Handler {
 	h := &handler{Options: o, gate: newGate(o.Token)}
 	mux := http.NewServeMux()
@@ -72,7 +72,7 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("POST /session", h.logIn)
 	mux.HandleFunc("POST /session/end", h.logOut)
 	mux.HandleFunc("POST /act", h.act)
-	return protect(o.Local, mux)
+	return protect(mux)
 }
 
 func (h *handler) report(w http.ResponseWriter, r *http.Request) {

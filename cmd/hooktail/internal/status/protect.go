@@ -1,10 +1,7 @@
 package status
 
 import (
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 )
 
 // policy lets the page load its own script and style, ask its own server, and
@@ -15,9 +12,9 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // maxForm bounds what is sent to the server.
 const maxForm = 64 << 10
 
-// protect wraps what browsers ask: headers, the check of the name that the server
-// was called by, and, for what changes anything, of where the request came from.
-func protect(local bool, next http.Handler) http.Handler {
+// protect wraps what browsers ask: headers, and, for what changes anything, a check of
+// where the request came from.
+func protect(next http.Handler) http.Handler {
 	var crossOrigin http.CrossOriginProtection
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, http.StatusForbidden, "the request comes from another page")
@@ -32,28 +29,7 @@ func protect(local bool, next http.Handler) http.Handler {
 		header.Set("Cross-Origin-Opener-Policy", "same-origin")
 		header.Set("Cross-Origin-Resource-Policy", "same-origin")
 		header.Set("Cache-Control", "no-store")
-		if local && !sameMachine(r.Host) {
-			refuse(w, http.StatusMisdirectedRequest, "this server is for this machine: call it localhost, or by its address")
-			return
-		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		next.ServeHTTP(w, r)
 	})
-}
-
-// sameMachine reports whether a server on a loopback address may be called by that
-// name. A page elsewhere whose name suddenly means 127.0.0.1 (DNS rebinding) is of
-// the same origin as the server for a browser; but it comes with a name. So an
-// address will do, and localhost, which is always this machine (RFC 6761 6.3).
-func sameMachine(host string) bool {
-	name, _, err := net.SplitHostPort(host)
-	if err != nil {
-		name = host
-	}
-	name = strings.TrimSuffix(strings.ToLower(name), ".")
-	if name == "" || name == "localhost" || strings.HasSuffix(name, ".localhost") {
-		return true
-	}
-	_, err = netip.ParseAddr(strings.Trim(name, "[]"))
-	return err == nil
 }

@@ -79,7 +79,7 @@ type Hook struct {
 	ID           int64    `json:"id"`
 	Organization int64    `json:"organization"`
 	Project      int64    `json:"project"` // 0: all projects of the organization
-	URL          string   `json:"url"`     // without credentials and query
+	URL          string   `json:"url"`     // without credentials and query; without the token *** for the path
 	Headers      []string `json:"headers"` // names of all that a request has
 	AllActions   bool     `json:"all_actions"`
 	Actions      []string `json:"actions"`
@@ -126,8 +126,10 @@ type Failure struct {
 	Result string    `json:"result,omitempty"` // as in the metrics; "": no attempt was made
 	Status int       `json:"status,omitempty"`
 	Error  string    `json:"error,omitempty"`
-	Answer string    `json:"answer,omitempty"` // how the answer's body begins, if it is still remembered
+	Answer string    `json:"answer,omitempty"` // how the answer's body begins, if it is still remembered; with the token alone
 	Reason string    `json:"reason,omitempty"` // of death
+
+	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
 }
 
 // Attempt is one of the last attempts, or the death of a delivery without one.
@@ -150,8 +152,11 @@ type Attempt struct {
 	Reason  string    `json:"reason,omitempty"`
 	Error   string    `json:"error,omitempty"`
 	Bytes   int       `json:"bytes"` // of the request's body
-	Answer  string    `json:"answer,omitempty"`
-	Body    bool      `json:"body,omitempty"` // whether the request's body can be asked for
+
+	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
+
+	Answer string `json:"answer,omitempty"` // with the token alone
+	Body   bool   `json:"body,omitempty"`   // whether the request's body can be asked for
 }
 
 // Stored is a delivery that is parked or dead, as `hooktail deliveries` prints it.

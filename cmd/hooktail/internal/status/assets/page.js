@@ -2,7 +2,7 @@
 import { ask, post } from "./ask.js";
 import { button, byId, open, sure, toast } from "./dialog.js";
 import { showStream } from "./stream.js";
-import { ago, badge, count, el, failure, indented, put, rate, rows, size, span, verdict, when } from "./view.js";
+import { ago, badge, count, el, failure, indented, leadsTo, put, rate, rows, size, span, verdict, when } from "./view.js";
 
 const every = 2000;
 const storedEvery = 5000;
@@ -334,7 +334,7 @@ function makeAttempt(a) {
   outcome.append(word);
   const node = el("details", { role: "listitem" });
   node.ago = el("span", { cls: "ago" });
-  const why = a.error || (a.outcome === "delivered" ? "" : a.answer || a.reason || "");
+  const why = a.error || (a.outcome === "delivered" ? "" : leadsTo(a) || a.answer || a.reason || "");
   node.append(
     el("summary", {}, outcome, node.ago, el("span", { cls: "hook id", text: `${a.hook}`, title: `hook ${a.hook}` }),
       el("span", { cls: "action", text: a.action, "data-hook": `${a.hook}` }),
@@ -358,7 +358,8 @@ function details(a) {
   if (a.reason) line("Dead for", a.reason);
   if (a.error) line("Error", a.error);
   if (a.attempt && hook?.headers.length) line("Headers", el("pre", { text: hook.headers.map((h) => `${h}: ***`).join("\n") }));
-  if (a.status) line("Answer", el("pre", { text: `${a.status}${a.answer ? `\n${a.answer}` : ", empty"}` }));
+  if (a.redirect) line("Redirect", leadsTo(a));
+  if (a.status) line("Answer", el("pre", { text: `${a.status}${a.answer ? `\n${a.answer}` : report.authorized ? ", empty" : ""}` }));
   if (a.body) line("Payload", button("Show", `Payload of event ${a.event} to hook ${a.hook}`, () => payload(`seq=${a.seq}`, `event ${a.event}`)));
   return list;
 }
@@ -383,7 +384,7 @@ async function act(a) {
 function showExchange({ message, exchange: x }) {
   open("show-dialog", { "show-title": message, "show-text": `POST ${x.url}` });
   const head = x.headers.map((h) => `${h}: ***`).join("\n");
-  const answer = x.status ? `${x.status} after ${span(x.took_seconds)}\n${x.answer ?? ""}` : `${x.result}: ${x.error}`;
+  const answer = x.status ? `${x.status} after ${span(x.took_seconds)}\n${x.redirect ? `${leadsTo(x)}\n` : ""}${x.answer ?? ""}` : `${x.result}: ${x.error}`;
   put(byId("show-body"), `${head}\n\n${x.body}\n\n${answer}`);
 }
 

@@ -118,7 +118,13 @@ export function when(node, time, report) {
   node.title = time ?? "";
 }
 
+// leadsTo says where an answer would lead: hooktail follows no redirect.
+export function leadsTo(a) {
+  return a.redirect ? `no redirect is followed: it leads to ${a.redirect}` : "";
+}
+
 export function failure(e) {
+  if (e.redirect) return `${e.status} ${leadsTo(e)}`;
   if (e.status) return `${e.status} ${e.answer ?? ""}`.trimEnd();
   return e.error || e.result || e.reason || "";
 }

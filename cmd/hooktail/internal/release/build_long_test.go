@@ -1,8 +1,9 @@
+//go:build long
+
 package release
 
 import (
 	"bytes"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,8 +13,6 @@ import (
 
 	"go.yaml.in/yaml/v3"
 )
-
-const repository = "../../../.."
 
 // TestSameSourcesSameBytes: two builds of the same sources in two places, with
 // the flags of a release, are byte for byte the same program.
@@ -65,43 +64,4 @@ func releaseBuild(t *testing.T, sources string, flags ...string) *exec.Cmd {
 	build := exec.Command("go", args...)
 	build.Env = append(append(os.Environ(), "GOFLAGS="), b.Env...)
 	return build
-}
-
-// copySources copies what the program is built from.
-func copySources(t *testing.T, to string) {
-	t.Helper()
-	root, err := filepath.Abs(repository)
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		relative, err := filepath.Rel(root, path)
-		if err != nil {
-			return err
-		}
-		if entry.IsDir() {
-			if slices.Contains([]string{".git", "dist", "assets"}, relative) {
-				return filepath.SkipDir
-			}
-			return os.MkdirAll(filepath.Join(to, relative), 0o755)
-		}
-		if !entry.Type().IsRegular() || relative == ".git" { // a worktree's leads to the repository
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		info, err := entry.Info()
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(filepath.Join(to, relative), text, info.Mode())
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

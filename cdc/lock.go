@@ -1,0 +1,55 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Whoever asks for a table after a statement that waits for it waits behind it. So a
+// statement waits briefly, lets them pass, and tries again.
+const (
+	lockAtOnce = time.Second
+	lockPause  = 500 * time.Millisecond
+)
+
+// run executes one statement and tells of it.
+func (in *installer) run(ctx context.Context, sql string) error {
+	in.log(sql)
+	begun := time.Now()
+	for {
+		err := exec(ctx, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0; %s",
+			max(1, min(lockAtOnce, in.patience).Milliseconds()), sql))
+		switch {
+		case err == nil:
+			in.done = append(in.done, sql)
+			return nil
+		case sqlState(err) != lockNotAvailable:
+			return fmt.Errorf("run %q: %w", sql, refused(err))
+		case time.Since(begun) >= in.patience:
+			return locked(ctx, in.conn, in.plan.Tables, sql, in.patience, err)
+		}
+		if !sleep(ctx, min(lockPause, in.patience)) {
+			return fmt.Errorf("run %q: %w", sql, ctx.Err())
+		}
+	}
+}
+
+// locked names who has the tables locked.
+func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string, patience time.Duration, cause error) error {
+	names := []string{"''"}
+	for _, t := range tables {
+		names = append(names, quoteText(t.String()))
+	}
+	fault := &Fault{
+		Reason: TableLocked, Err: cause,
+		What: fmt.Sprintf("%q could not be run within %s because of locks", sql, patience),
+		Mend: "end the transactions that hold them, or wait, and try again: nothing was changed by it",
+	}
+	return fault.naming(ctx, conn, `pid IN (SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+		AND n.nspname || '.' || c.relname IN (`+strings.Join(names, ", ")+`))`)
+}

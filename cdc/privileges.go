@@ -1,0 +1,225 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Lack is something that a role needs and does not have, and the SQL that gives it.
+type Lack struct{ What, Mend string }
+
+// check returns a *Fault that names all that Setup lacks.
+func (in *installer) check(ctx context.Context, f found, besides []Lack) error {
+	var lacks []Lack
+	if !f.publication.exists {
+		lack, err := mayCreate(ctx, in.conn)
+		if err != nil {
+			return err
+		}
+		lacks = append(lacks, lack...)
+	}
+	foreign := in.foreign(f)
+	if f.publication.exists && !f.publication.owned && in.alters(f) {
+		lack, err := notOwnerOf(ctx, in.conn, in.plan.Publication)
+		if err != nil {
+			return err
+		}
+		lacks = append(lacks, lack)
+	}
+	if in.plan.Slot != "" && f.slot == nil {
+		lack, err := in.mayReplicate(ctx)
+		if err != nil {
+			return err
+		}
+		lacks = append(lacks, lack...)
+		if lack, err = hasRoom(ctx, in.conn); err != nil {
+			return err
+		}
+		lacks = append(lacks, lack...)
+	}
+	return lacking(foreign, append(lacks, besides...))
+}
+
+// alters reports whether the publication is to be altered.
+func (in *installer) alters(f found) bool {
+	return len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.widen()) > 0
+}
+
+// foreign is the Fault of tables that are to be altered or published and belong to
+// somebody else, with what their owner would have to run; nil: there is none.
+func (in *installer) foreign(f found) *Fault {
+	var names, statements []string
+	for i, t := range in.plan.Tables {
+		if f.tables[i].owned {
+			continue
+		}
+		alter := t.IdentityFull && f.tables[i].identity != "f"
+		if alter {
+			statements = append(statements, setIdentity(t, "FULL"))
+		}
+		if alter || slices.Contains(f.missing, t) {
+			names = append(names, t.String())
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	if len(f.missing) > 0 {
+		statements = append(in.statements(f)[:1], statements...)
+	}
+	return &Fault{
+		Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
+		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " "),
+	}
+}
+
+// lacking is the *Fault of all that is lacking; nil: nothing is.
+func lacking(foreign *Fault, lacks []Lack) error {
+	var what, mend []string
+	for _, lack := range lacks {
+		if !slices.Contains(what, lack.What) {
+			what, mend = append(what, lack.What), append(mend, lack.Mend)
+		}
+	}
+	switch {
+	case len(lacks) == 0 && foreign == nil:
+		return nil
+	case len(lacks) == 0:
+		return foreign
+	case foreign != nil:
+		what, mend = append(what, foreign.What), append(mend, foreign.Mend)
+	}
+	return &Fault{
+		Reason: Privilege, What: "the role may not do this: " + strings.Join(what, "; "),
+		Mend: "nothing was changed; let an administrator run " + strings.Join(mend, " "),
+	}
+}
+
+// mustBePrimary returns a *Fault of a server that accepts no writes.
+func mustBePrimary(ctx context.Context, conn *pgconn.PgConn) error {
+	r, err := row(ctx, conn, "SELECT pg_catalog.pg_is_in_recovery()")
+	if err != nil {
+		return fmt.Errorf("ask whether the server is a standby: %w", err)
+	}
+	if r[0] == "t" {
+		return &Fault{Reason: Standby, What: "the server is a standby", Mend: "name the primary in HOOKTAIL_DATABASE_URL, or all servers and target_session_attrs=read-write"}
+	}
+	return nil
+}
+
+// mayCreate is whether the role may make publications and schemas.
+func mayCreate(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
+	r, err := row(ctx, conn, "SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE'), current_database(), current_user")
+	if err != nil {
+		return nil, fmt.Errorf("look up privileges on the database: %w", err)
+	}
+	if r[0] == "t" {
+		return nil, nil
+	}
+	return []Lack{{
+		fmt.Sprintf("role %q lacks CREATE on database %q", r[2], r[1]),
+		fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", quoteIdent(r[1]), quoteIdent(r[2])),
+	}}, nil
+}
+
+// MayCreate is what the role lacks to make a schema in the database.
+func MayCreate(ctx context.Context, conn *pgx.Conn) ([]Lack, error) {
+	return mayCreate(ctx, conn.PgConn())
+}
+
+// mayReplicate is whether the role may make and drop slots. Managed services say so in
+// words of their own, which need not be those of the catalog: a role without the attribute
+// is tried.
+func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
+	r, err := row(ctx, in.conn, `SELECT rolsuper OR rolreplication, rolname, rolname = session_user,
+		coalesce((SELECT 'GRANT ' || quote_ident(g.rolname) || ' TO ' || quote_ident(r.rolname) || ';' FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication'),
+			'ALTER ROLE ' || quote_ident(r.rolname) || ' REPLICATION;')
+		FROM pg_catalog.pg_roles r WHERE rolname = current_user`)
+	if err != nil {
+		return nil, fmt.Errorf("look up the role's attributes: %w", err)
+	}
+	if r[0] == "t" {
+		return nil, nil
+	}
+	if r[2] == "t" {
+		err := tryReplication(ctx, in.config)
+		if err == nil {
+			return nil, nil
+		}
+		if sqlState(err) != insufficientPrivilege && sqlState(err) != invalidAuthorization {
+			return nil, fmt.Errorf("try whether role %q may replicate: %w", r[1], err)
+		}
+	}
+	return []Lack{{fmt.Sprintf("role %q lacks the attribute REPLICATION", r[1]), r[3]}}, nil
+}
+
+// tryReplication opens a connection in replication mode beside the one that there is.
+func tryReplication(ctx context.Context, config *pgconn.Config) error {
+	config = config.Copy()
+	if config.RuntimeParams == nil {
+		config.RuntimeParams = map[string]string{}
+	}
+	config.RuntimeParams["replication"] = "database"
+	other, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	return other.Close(context.WithoutCancel(ctx))
+}
+
+// hasRoom is whether the server has a slot, and a sender that may read it, to spare.
+func hasRoom(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
+	r, err := row(ctx, conn, `SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),
+		current_setting('max_wal_senders'), (SELECT count(*) FROM pg_catalog.pg_stat_get_wal_senders())`)
+	if err != nil {
+		return nil, fmt.Errorf("count replication slots: %w", err)
+	}
+	var n [4]int
+	for i, text := range r {
+		if n[i], err = strconv.Atoi(text); err != nil {
+			return nil, fmt.Errorf("count replication slots: %w", err)
+		}
+	}
+	var lacks []Lack
+	if n[1] >= n[0] {
+		lacks = append(lacks, Lack{
+			fmt.Sprintf("all replication slots of the server are in use (max_replication_slots = %d)", n[0]),
+			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; and restart PostgreSQL, or drop a slot that nobody reads;", max(n[0], n[1])+1),
+		})
+	}
+	if n[3] >= n[2] {
+		lacks = append(lacks, Lack{
+			fmt.Sprintf("all WAL senders of the server are in use (max_wal_senders = %d)", n[2]),
+			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; and restart PostgreSQL;", max(n[2], n[3])+1),
+		})
+	}
+	return lacks, nil
+}
+
+func notOwnerOf(ctx context.Context, conn *pgconn.PgConn, publication string) (Lack, error) {
+	r, err := row(ctx, conn, "SELECT current_user")
+	if err != nil {
+		return Lack{}, fmt.Errorf("read the role's name: %w", err)
+	}
+	return Lack{
+		fmt.Sprintf("must be owner of publication %q", publication),
+		fmt.Sprintf("ALTER PUBLICATION %s OWNER TO %s;", quoteIdent(publication), quoteIdent(r[0])),
+	}, nil
+}
+
+// refused names the cure where the server says all the same that the role may not.
+func refused(err error) error {
+	if sqlState(err) != insufficientPrivilege {
+		return err
+	}
+	return &Fault{
+		Privilege, "the role may not do this",
+		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err,
+	}
+}

@@ -1,0 +1,181 @@
+package cdc
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Published is how a publication has its tables, by the identities that the catalog
+// gives to the publication (under the empty name), to its options (under optionsKey), and
+// to each table's places in it: what is taken out and put back has other ones.
+//
+// A table may have several places, separated by blanks: its own, its schema's, and that of
+// a publication of all tables. Each is "PLACE/RELATION" in ids of the catalog; a '!'
+// follows where less than all changes are published.
+type Published map[string]string
+
+// optionsKey is no table's name, which has a dot.
+const optionsKey = "options"
+
+// Lost says what has gone, in words, or has been away; "" if nothing has.
+func (p Published) Lost(now Published) (why string) {
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		id, there := now[name]
+		kept, whole := compare(p[name], id)
+		switch {
+		case id == p[name]:
+			continue
+		case name == "" && !there:
+			why = "the publication was dropped"
+		case name == "":
+			why = "the publication was dropped and made anew"
+		case name == optionsKey:
+			if !there || !alteredBack(p[name], id) {
+				continue
+			}
+			why = "the publication was altered, and altered back"
+		case !there:
+			why = fmt.Sprintf("table %s was taken out of the publication", name)
+		case kept:
+			continue
+		case !whole:
+			why = fmt.Sprintf("table %s was given a row filter or a column list in the publication", name)
+		default:
+			why = fmt.Sprintf("table %s was taken out of the publication and put back", name)
+		}
+		return why
+	}
+	return ""
+}
+
+// compare reports whether a table has kept one of its places, and whether it has one now
+// where all changes are published.
+func compare(before, now string) (kept, whole bool) {
+	for place := range strings.FieldsSeq(now) {
+		if strings.HasSuffix(place, "!") {
+			continue
+		}
+		whole = true
+		kept = kept || slices.Contains(strings.Fields(before), place)
+	}
+	return kept, whole
+}
+
+// alteredBack reports whether the publication's row was written though it says the same:
+// then it may have said something else for a while, such as to publish no deletes. A row
+// that says something else now has been altered once, and is checked by itself.
+func alteredBack(before, now string) bool {
+	written, said, _ := strings.Cut(before, " ")
+	writtenNow, saidNow, _ := strings.Cut(now, " ")
+	return written != writtenNow && said == saidNow
+}
+
+// relations are the ids of the relations that are published.
+func (p Published) relations() map[uint32]string {
+	ids := make(map[uint32]string, len(p))
+	for name, places := range p {
+		for place := range strings.FieldsSeq(places) {
+			_, relation, ok := strings.Cut(strings.TrimSuffix(place, "!"), "/")
+			if id, err := strconv.ParseUint(relation, 10, 32); ok && err == nil {
+				ids[uint32(id)] = name
+			}
+		}
+	}
+	return ids
+}
+
+// namesOf are the tables by their relations' ids.
+func namesOf(tables []Table, p Published) map[uint32]Table {
+	names := make(map[uint32]Table)
+	for id, name := range p.relations() {
+		if i := slices.IndexFunc(tables, func(t Table) bool { return t.String() == name }); i >= 0 {
+			names[id] = tables[i]
+		}
+	}
+	return names
+}
+
+// published reads how the publication has the tables. A table that was renamed since it
+// was known is still that table, unless another one has its name.
+func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
+	was := known.relations()
+	ids := make([]string, 0, len(was))
+	for id := range was {
+		ids = append(ids, strconv.FormatUint(uint64(id), 10))
+	}
+	found, err := rows(ctx, conn, memberQuery(conn, name, tables, ids)+`
+		SELECT '', '0', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
+		UNION ALL
+		SELECT '`+optionsKey+`', '0', concat_ws(' ', p.xmin, p.pubowner, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p)->>'pubgencols')
+		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
+		UNION ALL
+		SELECT name, oid::text, string_agg(place || '/' || oid || CASE WHEN filtered OR columns THEN '!' ELSE '' END, ' ' ORDER BY place)
+		FROM member GROUP BY name, oid`)
+	if err != nil {
+		return nil, fmt.Errorf("read publication %q: %w", name, err)
+	}
+	all := make(Published, len(found))
+	var renamed [][]string
+	for _, r := range found {
+		if r[1] == "0" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
+			all[r[0]] = r[2]
+		} else {
+			renamed = append(renamed, r)
+		}
+	}
+	for _, r := range renamed {
+		id, err := strconv.ParseUint(r[1], 10, 32)
+		if err != nil {
+			return nil, fmt.Errorf("read publication %q: %w", name, err)
+		}
+		if before := was[uint32(id)]; all[before] == "" {
+			all[before] = r[2]
+		}
+	}
+	return all, nil
+}
+
+// memberQuery begins a query with member: how each of the tables, and of the relations
+// of these ids, is in the publication. One table may be so in several ways.
+func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []string) string {
+	names := []string{"''"} // a list has at least one
+	for _, t := range tables {
+		names = append(names, quoteText(t.String()))
+	}
+	bySchema := ""
+	if serverMajor(conn) >= 15 {
+		bySchema = `
+			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'schema:' || s.oid, false, false
+			FROM p JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid JOIN t ON t.relnamespace = s.pnnspid`
+	}
+	// to_jsonb reads the columns that not every version has.
+	return `WITH p AS (SELECT p.oid, p.puballtables, p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quoteText(publication) + `),
+		t AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
+			AND (n.nspname || '.' || c.relname IN (` + strings.Join(names, ", ") + `) OR c.oid IN (` + strings.Join(append(ids, "0"), ", ") + `))),
+		member AS (
+			SELECT t.oid, t.name, t.relkind, p.pubviaroot, r.oid::text AS place,
+				to_jsonb(r)->>'prqual' IS NOT NULL AS filtered, to_jsonb(r)->>'prattrs' IS NOT NULL AS columns
+			FROM p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN t ON t.oid = r.prrelid
+			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'all', false, false FROM p CROSS JOIN t WHERE p.puballtables` + bySchema + `)`
+}
+
+// serverMajor is the server's major version as it said when the connection was made.
+func serverMajor(conn *pgconn.PgConn) int {
+	digits, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
+	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) // 19beta1
+	if end >= 0 {
+		digits = digits[:end]
+	}
+	major, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0
+	}
+	return major
+}

@@ -1,0 +1,78 @@
+package cdc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// unreachable is an error of a connection that could not be made. It says each cause
+// once: pgx says it for each address, and for each with and without TLS.
+type unreachable struct {
+	text string
+	err  error
+}
+
+func (u *unreachable) Error() string { return u.text }
+func (u *unreachable) Unwrap() error { return u.err }
+
+// concise returns the error, in few words where it is one of a connection that could not
+// be made.
+func concise(err error, config *pgconn.Config) error {
+	failed, ok := errors.AsType[*pgconn.ConnectError](err)
+	if !ok {
+		return err
+	}
+	var causes []string
+	addresses := map[string][]string{} // by cause
+	for _, attempt := range attempts(failed.Unwrap()) {
+		cause, address := causeOf(attempt)
+		if !slices.Contains(causes, cause) {
+			causes = append(causes, cause)
+		}
+		if address != "" && !slices.Contains(addresses[cause], address) {
+			addresses[cause] = append(addresses[cause], address)
+		}
+	}
+	for i, cause := range causes {
+		if on := addresses[cause]; len(on) > 0 {
+			causes[i] += " (" + strings.Join(on, ", ") + ")"
+		}
+	}
+	text := fmt.Sprintf("cannot connect to database %q as %q: %s", config.Database, config.User, strings.Join(causes, "; "))
+	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+		text += "; if the password in HOOKTAIL_DATABASE_URL has special characters, percent-encode them (@ is %40, / is %2F, # is %23)"
+	}
+	return &unreachable{text: text, err: err}
+}
+
+// attempts are the errors that are joined in one.
+func attempts(err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		return joined.Unwrap()
+	}
+	return []error{err}
+}
+
+// causeOf is what kept one attempt from succeeding, and its address, "" where that says
+// nothing.
+func causeOf(err error) (cause, address string) {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return fmt.Sprintf("host %q: %s", dns.Name, dns.Err), ""
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+		inner := op.Err
+		for next := errors.Unwrap(inner); next != nil; next = errors.Unwrap(inner) {
+			inner = next
+		}
+		return inner.Error(), op.Addr.String()
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return pg.Error(), ""
+	}
+	return err.Error(), ""
+}

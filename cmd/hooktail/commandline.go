@@ -1,0 +1,134 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+)
+
+// finish gives every command of the tree what all have alike: a refusal of unknown
+// subcommands, examples, and completions.
+func (a *app) finish(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	root.SetFlagErrorFunc(flagError)
+	eachCommand(root, func(cmd *cobra.Command) {
+		if cmd.HasSubCommands() && !cmd.Runnable() {
+			cmd.Args, cmd.DisableFlagsInUseLine = noSubcommand, true
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+		}
+		if cmd.Name() == "help" {
+			cmd.Run, cmd.RunE = nil, helpOn
+		}
+		cmd.Example = exampleOf(cmd)
+		if !cmd.IsAdditionalHelpTopicCommand() && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
+			cmd.Long = display.Wrap(cmd.Long, helpWidth)
+		}
+		a.complete(cmd)
+	})
+}
+
+// helpWidth is that of the narrowest terminals.
+const helpWidth = 80
+
+func eachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
+	do(cmd)
+	for _, child := range cmd.Commands() {
+		eachCommand(child, do)
+	}
+}
+
+// noArgs refuses arguments, which on the root command are unknown commands.
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasSubCommands():
+		return noSubcommand(cmd, args)
+	default:
+		return usageError{fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])}
+	}
+}
+
+// noSubcommand refuses arguments of a command that only has subcommands.
+func noSubcommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	var names []string
+	for _, child := range cmd.Commands() {
+		if child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
+			names = append(names, child.Name())
+		}
+	}
+	unknown := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
+	if name := nearest(args[0], names); name != "" {
+		return usageError{fmt.Errorf("%s: did you mean `%s %s`?", unknown, cmd.CommandPath(), name)}
+	}
+	return usageError{fmt.Errorf("%s: choose from %s", unknown, strings.Join(names, ", "))}
+}
+
+// helpOn is `hooktail help COMMAND…`.
+func helpOn(cmd *cobra.Command, args []string) error {
+	on := cmd.Root()
+	for _, name := range args {
+		i := slices.IndexFunc(on.Commands(), func(c *cobra.Command) bool { return c.Name() == name || c.HasAlias(name) })
+		if i < 0 {
+			return noSubcommand(on, []string{name})
+		}
+		on = on.Commands()[i]
+	}
+	on.InitDefaultHelpFlag()
+	return on.Help()
+}
+
+// flagError names the flag that was meant by a misspelt one.
+func flagError(cmd *cobra.Command, err error) error {
+	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if !ok || len(unknown.GetSpecifiedName()) < 2 {
+		return usageError{err}
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	if name := nearest(unknown.GetSpecifiedName(), names); name != "" {
+		return usageError{fmt.Errorf("%w: did you mean --%s?", err, name)}
+	}
+	return usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
+}
+
+// nearest is the name that the word is a misspelling or the beginning of, "" if there
+// is none.
+func nearest(word string, names []string) string {
+	word = strings.ToLower(word)
+	distance := func(name string) int {
+		if strings.HasPrefix(name, word) {
+			return 0
+		}
+		return levenshtein.Distance(word, name, nil)
+	}
+	if len(names) == 0 || word == "" {
+		return ""
+	}
+	name := slices.MinFunc(names, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(name) > max(2, len(word)/3) {
+		return ""
+	}
+	return name
+}
+
+// some asks for ids, at least one and at most so many; 0 is no limit.
+func some(what string, most int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 || most > 0 && len(args) > most {
+			return usageError{fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))}
+		}
+		return nil
+	}
+}

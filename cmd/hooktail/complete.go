@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// completeWithin is how long the database may take to answer a shell that completes a
+// word.
+const completeWithin = 2 * time.Second
+
+// completed bounds the event ids that are offered.
+const completed = 50
+
+type completion = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective)
+
+// complete registers what the command's arguments and flags may be. The argument's
+// name in the usage line says what it is: ID is a hook's, EVENT an event's.
+func (a *app) complete(cmd *cobra.Command) {
+	noFiles := cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoFileComp)
+	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
+		_, arguments, _ := strings.Cut(cmd.Use, " ")
+		switch {
+		case strings.HasPrefix(arguments, "ID"):
+			cmd.ValidArgsFunction = a.fromDatabase(hookCompletions, !strings.HasPrefix(arguments, "ID…"))
+		case strings.Contains(arguments, "EVENT"):
+			cmd.ValidArgsFunction = a.fromDatabase(eventCompletions, true)
+		case strings.HasPrefix(arguments, "DIRECTORY"):
+			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
+		default:
+			cmd.ValidArgsFunction = noFiles
+		}
+	}
+	for flag, values := range map[string]completion{
+		"hook":     a.fromDatabase(hookCompletions, false),
+		"action":   cobra.FixedCompletions(actionNames(cmd.Name() == "backfill"), cobra.ShellCompDirectiveNoFileComp),
+		"state":    cobra.FixedCompletions([]string{string(parking.Parked), string(parking.Dead)}, cobra.ShellCompDirectiveNoFileComp),
+		"identity": cobra.FixedCompletions([]string{string(identityFull), string(identityDefault)}, cobra.ShellCompDirectiveNoFileComp),
+		"since":    noFiles,
+		"limit":    noFiles,
+		"project":  noFiles,
+		"reason":   noFiles,
+	} {
+		if cmd.LocalNonPersistentFlags().Lookup(flag) != nil {
+			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails for a flag that is not there, or has one
+		}
+	}
+}
+
+// actionNames are the actions of both profiles, or those that rows tell of.
+func actionNames(ofRows bool) []string {
+	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
+	if ofRows {
+		actions = mapping.BackfillActions()
+	}
+	var names []string
+	for _, action := range actions {
+		names = append(names, string(action))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// fromDatabase completes a word by what the database has. Where it has not answered in
+// time nothing is offered. once: one argument is all that the command takes.
+func (a *app) fromDatabase(look func(context.Context, *pgxpool.Pool, config.Config) ([]string, error), once bool) completion {
+	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		const nothing = cobra.ShellCompDirectiveNoFileComp
+		if once && len(args) > 0 {
+			return nil, nothing
+		}
+		ctx, cancel := context.WithTimeout(cmd.Context(), completeWithin)
+		defer cancel()
+		cfg, err := a.config()
+		if err != nil {
+			return nil, nothing
+		}
+		pool, err := openPool(ctx, cfg)
+		if err != nil {
+			return nil, nothing
+		}
+		defer pool.Close()
+		offers, err := look(ctx, pool, cfg)
+		if err != nil {
+			return nil, nothing
+		}
+		return slices.DeleteFunc(offers, func(offer string) bool {
+			value, _, _ := strings.Cut(offer, "\t")
+			return slices.Contains(args, value)
+		}), nothing | cobra.ShellCompDirectiveKeepOrder
+	}
+}
+
+// hookCompletions are the ids of all hooks, each with its project and where it leads.
+func hookCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) ([]string, error) {
+	hooks, settings, _, err := readHooks(ctx, pool, cfg)
+	if err != nil {
+		return nil, err
+	}
+	var offers []string
+	for _, h := range hooks.All() {
+		about := fmt.Sprintf("%s, project %s, %s", stateOf(h, settings[h.ID]), projectOf(h), h.URL.Origin())
+		offers = append(offers, cobra.CompletionWithDesc(strconv.FormatInt(h.ID, 10), about))
+	}
+	return offers, nil
+}
+
+// eventCompletions are the ids of events that have stored deliveries.
+func eventCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) ([]string, error) {
+	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema})
+	rows, err := store.List(ctx, parking.Filter{Limit: completed})
+	if err != nil {
+		return nil, err
+	}
+	var offers []string
+	for i := range rows {
+		about := fmt.Sprintf("%s to hook %d, %s", rows[i].Action, rows[i].Hook, rows[i].State)
+		offers = append(offers, cobra.CompletionWithDesc(rows[i].Event.String(), about))
+	}
+	return offers, nil
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+)
+
+func (a *app) listHooksCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List the hooks with their states, those that need a person first",
+		Long: "list shows each hook's state as the hooktail that runs on HOOKTAIL_HTTP_ADDR sees it. If none runs there, the\n" +
+			"states are those of the database: whether the hook is active, adopted, paused, suspended or refused.",
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := a.config()
+			if err != nil {
+				return err
+			}
+			report, err := a.reportWithHooks(cmd.Context(), cfg)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return printJSON(a.stdout, report.Hooks)
+			}
+			return listHooks(a.screen(), report)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of hooks, as in status --json")
+	return cmd
+}
+
+// reportWithHooks is the report of the hooktail that runs, or of the database where that
+// one does not lead: a standby has no hooks.
+func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.Report, error) {
+	report, err := a.reportOf(ctx, cfg)
+	if err == nil && report.Running && report.Stream == nil {
+		fmt.Fprintf(a.stderr, "hooktail: the instance on %s does not lead (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
+		report, err = reportOfDatabase(ctx, cfg)
+	}
+	return &report, err
+}
+
+func listHooks(screen display.Screen, r *status.Report) error {
+	if len(r.Hooks) == 0 {
+		_, err := fmt.Fprintln(screen, "There are no hooks: make one in Label Studio (Project → Settings → Webhooks).")
+		return err
+	}
+	table := screen.Table("ID", "STATE", "PROJECT", "ACTIONS", "PARKED", "DEAD", "URL")
+	for _, h := range byNeed(r.Hooks) {
+		project := any("all")
+		if h.Project != 0 {
+			project = h.Project
+		}
+		table.Row(h.ID, stateCell(h), project, chosenActions(h), h.Parked, h.Dead, maskedURL(h.URL))
+		if note := noteOn(h, r); note != "" {
+			table.Note(note)
+		}
+	}
+	return table.Flush()
+}
+
+// chosenActions is short: `hooks show` has the names.
+func chosenActions(h *status.Hook) string {
+	switch {
+	case h.AllActions:
+		return "all"
+	case len(h.Actions) == 0:
+		return "none"
+	case len(h.Actions) == 1:
+		return h.Actions[0]
+	default:
+		return fmt.Sprintf("%d chosen", len(h.Actions))
+	}
+}
+
+// unknownState is the state of a hook of which the database says nothing else.
+const unknownState = "unknown"
+
+// needs ranks the states by how much they need a person.
+func needs(h *status.Hook) int {
+	switch h.State {
+	case dispatch.StateFailing.String(), dispatch.StateStopped.String(), dispatch.StateRefused.String(), dispatch.StateSuspended.String():
+		return 0
+	case dispatch.StateInactive.String():
+		return 4
+	case dispatch.StateWaiting.String(), dispatch.StatePaused.String():
+		return 1
+	default:
+		if h.Dead > 0 || h.Parked > 0 || h.Retrying > 0 {
+			return 2
+		}
+		return 3
+	}
+}
+
+// byNeed is the hooks, those that need a person first.
+func byNeed(hooks []status.Hook) []*status.Hook {
+	sorted := make([]*status.Hook, len(hooks))
+	for i := range hooks {
+		sorted[i] = &hooks[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *status.Hook) int {
+		return cmp.Or(cmp.Compare(needs(a), needs(b)), cmp.Compare(a.ID, b.ID))
+	})
+	return sorted
+}
+
+// stateCell is the hook's state; where only the database is asked, what it says of the
+// hook.
+func stateCell(h *status.Hook) display.Cell {
+	tone := [...]display.Tone{display.Bad, display.Doubtful, display.Doubtful, display.Good, display.Faint}[needs(h)]
+	if h.State == unknownState {
+		return display.Cell{Text: h.About, Tone: display.Plain}
+	}
+	return display.Cell{Text: h.State, Tone: tone}
+}
+
+// noteOn says why a hook needs a person; "" for one that needs none.
+func noteOn(h *status.Hook, r *status.Report) string {
+	if need := needs(h); need > 2 || h.State == unknownState {
+		return ""
+	}
+	about := h.About
+	if e := h.Error; e != nil && (h.State != dispatch.StateLive.String() || h.Retrying > 0 || e.At.After(h.Last)) {
+		about += "; last error " + display.Span(r.Time.Sub(e.At)) + " ago: " + failureText(e)
+	}
+	return about
+}
+
+func failureText(e *status.Failure) string {
+	switch {
+	case e.Redirect != "":
+		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, display.Excerpt(e.Redirect, 80))
+	case e.Status != 0:
+		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, display.Excerpt(e.Answer, 80)))
+	case e.Error != "":
+		return e.Error
+	default:
+		return display.Text(e.Reason)
+	}
+}

@@ -1,0 +1,32 @@
+package dispatch
+
+import "time"
+
+// alarm is a timer for the earliest of several times. The lane's mu guards it.
+type alarm struct {
+	ring  func()
+	timer *time.Timer // nil: never set
+	at    time.Time   // when it rings; zero: it is not set
+}
+
+// set lets the alarm ring at that time, unless it rings before that anyway.
+func (a *alarm) set(at time.Time) {
+	if !a.at.IsZero() && !at.Before(a.at) {
+		return
+	}
+	a.at = at
+	if a.timer == nil {
+		a.timer = time.AfterFunc(time.Until(at), a.ring)
+	} else {
+		a.timer.Reset(time.Until(at))
+	}
+}
+
+// rang notes that the alarm has rung.
+func (a *alarm) rang() { a.at = time.Time{} }
+
+func (a *alarm) stop() {
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+}

@@ -1,0 +1,67 @@
+package dispatch
+
+import "github.com/hooktail/hooktail/dispatch/parking"
+
+// backlog counts the committed rows of a hook. The lane's mu guards it.
+type backlog struct {
+	metrics *hookMetrics
+	max     int64 // bytes that the rows may take; 0: no bound
+
+	parked, dead int   // number of rows
+	bytes        int64 // size of their bodies
+	suspended    bool  // the rows take all the space that they may take
+	confirmed    bool  // the store knows of the suspension
+}
+
+// count replaces the figures by those of the store.
+func (b *backlog) count(stored parking.Backlog) {
+	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes+stored.Dead.Bytes
+	b.metrics.backlog(b.parked, b.dead)
+}
+
+// wrote counts a committed note.
+func (b *backlog) wrote(n *note) {
+	switch n.kind {
+	case insert:
+		b.bytes += int64(n.row.Bytes)
+		if n.row.State == parking.Dead {
+			b.dead++
+			n.item.unstorable = n.row.Reason == parking.ReasonUnstorable
+		} else {
+			b.parked++
+		}
+	case remove:
+		if n.item.unstorable {
+			b.dead--
+		}
+		b.forgo(n.item)
+	case entomb:
+		b.parked--
+		b.dead++
+	}
+	b.metrics.backlog(b.parked, b.dead)
+}
+
+// forgo counts a parked row that is not there any more.
+func (b *backlog) forgo(it *item) {
+	if it.unstorable {
+		return // it is counted as dead
+	}
+	b.parked--
+	b.bytes -= int64(it.bytes)
+}
+
+// isFull reports whether the rows take all the space that they may take.
+func (b *backlog) isFull() bool { return b.max != 0 && b.bytes >= b.max }
+
+// set makes the suspension what the store says of it, and reports whether that is news.
+func (b *backlog) set(suspended bool) bool {
+	before := b.suspended
+	switch {
+	case suspended:
+		b.suspended, b.confirmed = true, true
+	case b.confirmed: // otherwise the store does not know yet
+		b.suspended, b.confirmed = false, false
+	}
+	return b.suspended != before
+}

@@ -1,0 +1,213 @@
+package dispatch
+
+import (
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// scene is one outcome that the network observes, and what it says of it.
+type scene struct {
+	after   time.Duration // since the begin
+	host    string
+	contact Contact
+	excused bool
+}
+
+// TestOutage: which attempts are excused.
+func TestOutage(t *testing.T) {
+	const minute = time.Minute
+	for _, tt := range []struct {
+		name   string
+		scenes []scene
+		lost   time.Duration // up to the last scene
+	}{
+		{"one host, ever so often", []scene{
+			{0, "a 10.0.0.1", ContactNone, false},
+			{minute, "a 10.0.0.1", ContactNone, false},
+			{2 * minute, "a 10.0.0.2", ContactNone, false},
+			{3 * minute, "a 10.0.0.3", ContactNone, false},
+		}, 0},
+		{"two hosts", []scene{
+			{0, "a 10.0.0.1", ContactNone, false},
+			{minute, "b 10.0.0.2", ContactNone, false},
+			{2 * minute, "a 10.0.0.1", ContactNone, false},
+		}, 0},
+		{"three names at one address", []scene{
+			{0, "a 10.0.0.1", ContactNone, false},
+			{0, "b 10.0.0.1", ContactNone, false},
+			{0, "c 10.0.0.1", ContactNone, false},
+		}, 0},
+		{"three hosts", []scene{
+			{0, "a 10.0.0.1", ContactNone, false},
+			{0, "b 10.0.0.2", ContactNone, false},
+			{0, "c 10.0.0.3", ContactNone, true},
+			{minute, "a 10.0.0.1", ContactNone, true},
+		}, minute},
+		{"three hosts whose addresses are not known", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+		}, 0},
+		{"one of them was reached between", []scene{
+			{0, "a 10.0.0.1", ContactNone, false},
+			{0, "b 10.0.0.2", ContactNone, false},
+			{0, "d 10.0.0.4", ContactMade, false},
+			{0, "c 10.0.0.3", ContactNone, false},
+			{0, "a 10.0.0.1", ContactNone, false},
+			{0, "b 10.0.0.2", ContactNone, true},
+		}, 0},
+		{"ends when anybody is reached", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+			{3 * minute, "d", ContactMade, false},
+			{4 * minute, "a", ContactNone, false},
+		}, 3 * minute},
+		{"ends after 15 minutes, for good", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+			{14 * minute, "a", ContactNone, true},
+			{15 * minute, "a", ContactNone, false},
+			{16 * minute, "d", ContactNone, false},
+			{16 * minute, "e", ContactNone, false},
+			{16 * minute, "f", ContactNone, false},
+			{16 * minute, "f", ContactNoResolver, false},
+		}, 15 * minute},
+		{"hosts that were down before are no sign", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+			{20 * minute, "d", ContactMade, false},
+			{20 * minute, "a", ContactNone, false},
+			{20 * minute, "b", ContactNone, false},
+			{20 * minute, "c", ContactNone, false},
+		}, 15 * minute},
+		{"hosts that were reached again are a sign again", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+			{20 * minute, "a", ContactMade, false},
+			{20 * minute, "b", ContactMade, false},
+			{20 * minute, "c", ContactMade, false},
+			{30 * minute, "a", ContactNone, false},
+			{30 * minute, "b", ContactNone, false},
+			{30 * minute, "c", ContactNone, true},
+			{35 * minute, "c", ContactNone, true},
+		}, 20 * minute},
+		{"the resolver alone", []scene{
+			{0, "a", ContactNoResolver, true},
+			{minute, "a", ContactNoResolver, true},
+			{15 * minute, "a", ContactNoResolver, false},
+		}, 15 * minute},
+		{"a name that nobody can resolve, while others are reached", []scene{
+			{0, "a", ContactNoResolver, true},
+			{minute, "b", ContactMade, false},
+			{14 * minute, "a", ContactNoResolver, true},
+			{14 * minute, "b", ContactMade, false},
+			{16 * minute, "a", ContactNoResolver, false},
+		}, minute},
+		{"our own machine, for ever", []scene{
+			{0, "a", ContactOwnFault, true},
+			{100 * time.Hour, "a", ContactOwnFault, true},
+		}, 0},
+		{"what tells nothing", []scene{
+			{0, "a", ContactUnknown, false},
+			{0, "b", ContactUnknown, false},
+			{0, "c", ContactUnknown, false},
+			{0, "d", ContactUnknown, false},
+		}, 0},
+		{"what tells nothing, in an outage", []scene{
+			{0, "a", ContactNone, false},
+			{0, "b", ContactNone, false},
+			{0, "c", ContactNone, true},
+			{0, "d", ContactUnknown, true},
+		}, 0},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var n network
+			begin := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
+			var now time.Time
+			for i, s := range tt.scenes {
+				now = begin.Add(s.after)
+				host, addr := s.host[:1], netip.Addr{}
+				if len(s.host) > 2 {
+					addr = netip.MustParseAddr(s.host[2:])
+				}
+				if got := n.observe(1, Outcome{Host: host, Addr: addr, Contact: s.contact}, now); got != s.excused {
+					t.Errorf("scene %d: excused %t, want %t", i, got, s.excused)
+				}
+			}
+			if lost := n.lost(now); lost != tt.lost {
+				t.Errorf("lost %s, want %s", lost, tt.lost)
+			}
+		})
+	}
+}
+
+// TestHostsInBoundedSpace: however many hosts fail, few are remembered.
+func TestHostsInBoundedSpace(t *testing.T) {
+	var n network
+	now := time.Unix(1_000_000_000, 0)
+	for i := range 3 * mostHosts {
+		n.observe(1, Outcome{Host: ids(i, i)[0], Contact: ContactNone}, now)
+	}
+	if len(n.failing) > mostHosts || len(n.signs) > mostHosts {
+		t.Errorf("%d and %d hosts are remembered", len(n.failing), len(n.signs))
+	}
+}
+
+// TestOwnNetworkGone: while three hosts are reached by nobody no attempt counts, and no
+// time; but not for ever.
+func TestOwnNetworkGone(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		outage time.Duration // until one of the hosts answers again
+		died   bool
+	}{
+		{"short", 14 * time.Minute, false},
+		{"too long to be one", 40 * time.Minute, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := newFakeStore()
+				answers := newStatuses(refused, "h1", "h2", "h3")
+				b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 3, RetryFor: 5 * time.Minute}}, answers.round, hostRow(1), hostRow(2), hostRow(3))
+				for hook := range 3 {
+					b.enqueue(t, int64(hook+1), hook, 1)
+				}
+				time.Sleep(tt.outage) //nolint:forbidigo // of the bubble
+				answers.set("h1", 200)
+				time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
+				synctest.Wait()
+				if died := len(store.list(1, parking.Dead)) == 1; died != tt.died || len(store.list(1, parking.Parked)) != 0 {
+					t.Errorf("dead: %t, want %t", died, tt.died)
+				}
+				for hook := int64(2); hook <= 3; hook++ {
+					if len(store.list(hook, parking.Dead)) != 1 {
+						t.Errorf("the attempts at hook %d do not count again", hook)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestTwoHooksAreNoOutage: MAX_ATTEMPTS holds for them.
+func TestTwoHooksAreNoOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 3}}, newStatuses(refused, "h1", "h2").round, hostRow(1), hostRow(2))
+		b.enqueue(t, 1, 1, 1)
+		b.enqueue(t, 2, 2, 1)
+		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
+		synctest.Wait()
+		if len(store.list(1, parking.Dead)) != 1 || len(store.list(2, parking.Dead)) != 1 {
+			t.Errorf("%d and %d are dead", len(store.list(1, parking.Dead)), len(store.list(2, parking.Dead)))
+		}
+	})
+}

@@ -1,0 +1,90 @@
+package dispatch
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// suspectFor is how long the store may say of one delivery alone that its size may be
+// the matter, before that is believed.
+const suspectFor = time.Minute
+
+// apply makes the changes of the notes in one transaction. Where the store refuses one of
+// them for good it finds out which: no delivery keeps another from being stored, or the
+// slot from moving on.
+func (w *writer) apply(ctx context.Context, notes []note) error {
+	b := w.batch(notes)
+	var refused error
+	begun := time.Now()
+	err := w.persist(ctx, func(ctx context.Context) error {
+		err := w.store.Apply(ctx, b)
+		if parking.IsRefused(err) || parking.IsSuspect(err) && (len(notes) > 1 || time.Since(begun) >= suspectFor) {
+			refused = err
+			return nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case refused == nil:
+		for i := range notes {
+			notes[i].lane.wrote(&notes[i])
+		}
+		return nil
+	case len(notes) == 1:
+		return w.reduce(ctx, &notes[0], refused)
+	}
+	half := len(notes) / 2
+	if err := w.apply(ctx, notes[:half]); err != nil {
+		return err
+	}
+	return w.apply(ctx, notes[half:])
+}
+
+// reduce makes what is left to make of a note that the store refuses. A delivery is
+// stored as dead, without its body: then nothing of it but numbers is left, and a table
+// that refuses these refuses every delivery, which is waited for. A row that is there
+// already stays as it is if it cannot be changed, and comes again after the next start.
+func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
+	switch n.kind {
+	case insert:
+		n.row = n.row.Bodiless()
+		b := parking.Batch{Insert: []parking.Row{n.row}}
+		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.Apply(ctx, b) }); err != nil {
+			return err
+		}
+	case entomb:
+		b := parking.Batch{Bury: []parking.Attempt{{Key: n.row.Key, Attempts: n.row.Attempts, Reason: n.row.Reason, Bodiless: true}}}
+		err := w.persist(ctx, func(ctx context.Context) error {
+			if err := w.store.Apply(ctx, b); !parking.IsRefused(err) {
+				return err
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	n.lane.reportUnstorable(n, refused)
+	n.lane.wrote(n)
+	return nil
+}
+
+// reportUnstorable logs and counts a note that the store refused. Nothing of the
+// server's message is in it, which may quote the payload.
+func (l *lane) reportUnstorable(n *note, refused error) {
+	attrs := []slog.Attr{
+		slog.Int64("hook", l.hook), slog.String("action", string(n.item.Action)), slog.String("event", n.item.event.String()),
+		slog.Int("bytes", n.item.bytes), slog.String("refused", parking.Explain(refused)),
+	}
+	if n.kind != insert {
+		l.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)
+		return
+	}
+	l.journal.tally(n.item.Action, dead)
+	l.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is kept as dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
+}

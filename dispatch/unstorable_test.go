@@ -1,0 +1,144 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// choosyStore refuses batches as a server does: as a whole, for the sake of one row.
+type choosyStore struct {
+	*fakeStore
+	code    string
+	refuses func(key parking.Key, bodiless bool) bool
+}
+
+func (s *choosyStore) Apply(ctx context.Context, b parking.Batch) error {
+	refused := false
+	for _, row := range b.Insert {
+		refused = refused || s.refuses(row.Key, row.Body.Len() == 0)
+	}
+	for _, list := range [][]parking.Attempt{b.Update, b.Bury} {
+		for _, a := range list {
+			refused = refused || s.refuses(a.Key, a.Bodiless)
+		}
+	}
+	if refused {
+		return fmt.Errorf("park: %w", &pgconn.PgError{Code: s.code, Message: "secret payload", Severity: "ERROR"})
+	}
+	return s.fakeStore.Apply(ctx, b)
+}
+
+// TestUnstorableDeliveryKeepsNobodyWaiting: whatever deliveries the store refuses, and
+// with whatever error, all others are parked, and the slot waits for none.
+func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		code := rapid.SampledFrom([]string{"22003", "22008", "22021", "22P02", "23502", "23514", "54000", "P0001", "XX000", "53200"}).Draw(r, "code")
+		many := rapid.IntRange(1, 60).Draw(r, "events")
+		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, many-1), 0, min(many, 5), rapid.ID).Draw(r, "refused")
+		synctest.Test(t, func(t *testing.T) {
+			store := &choosyStore{fakeStore: newFakeStore(), code: code, refuses: func(key parking.Key, bodiless bool) bool {
+				return key.Hook == 1 && slices.Contains(bad, key.Event.Ordinal) && !bodiless
+			}}
+			answers := newStatuses(503, "h1", "h2")
+			m := NewMetrics(nil)
+			b := newBench(t, Options{Store: store, Metrics: m}, answers.round, hostRow(1), hostRow(2))
+			for n := range many {
+				b.enqueue(t, 1, n, n+1)
+				b.enqueue(t, 2, n, n+1)
+			}
+			b.drain(t)
+			time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
+			synctest.Wait()
+			slices.Sort(bad)
+			if got := events(store.list(1, parking.Dead)); !slices.Equal(got, bad) {
+				t.Errorf("dead: %v, want %v", got, bad)
+			}
+			for _, row := range store.list(1, parking.Dead) {
+				if row.Reason != "unstorable" || row.Body.Len() != 0 {
+					t.Errorf("dead row %+v", row)
+				}
+			}
+			if got := len(store.list(1, parking.Parked)) + len(bad); got != many {
+				t.Errorf("%d of %d are stored for the hook", got, many)
+			}
+			if got := len(store.list(2, parking.Parked)); got != many {
+				t.Errorf("%d of %d are parked for the other hook", got, many)
+			}
+			if len(bad) > 0 && (!strings.Contains(strings.Join(b.log.lines("ERROR"), ""), "unstorable") || parking.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
+				t.Errorf("log:\n%s", b.log)
+			}
+			answers.set("h1", 200)
+			answers.set("h2", 200)
+			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(2)})
+			time.Sleep(2 * time.Hour) //nolint:forbidigo // of the bubble
+			synctest.Wait()
+			if n := len(store.list(1, parking.Parked)) + len(store.list(2, parking.Parked)); n != 0 {
+				t.Errorf("%d are parked after the receivers are back", n)
+			}
+			if parked, dead := m.shown(t, "hooktail_parked", "1"), m.shown(t, "hooktail_dead", "1"); parked != 0 || dead != float64(len(bad)) {
+				t.Errorf("parked %v, dead %v; want 0, %d", parked, dead, len(bad))
+			}
+		})
+	})
+}
+
+// TestUnstorableDeathIsStored: a delivery that dies at once, or in the store, is dead
+// without its body where the store refuses it; what cannot even be changed stays.
+func TestUnstorableDeathIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
+		store.refuses = func(_ parking.Key, bodiless bool) bool { return !bodiless }
+		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 1}}, newStatuses(503, "h1").round, hostRow(1))
+		b.enqueue(t, 1, 0, 1)
+		b.drain(t)
+		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "unstorable" {
+			t.Errorf("dead: %+v", dead)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
+		store.refuses = func(parking.Key, bool) bool { return false }
+		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 6}}, newStatuses(503, "h1").round, hostRow(1))
+		b.enqueue(t, 1, 0, 1)
+		b.drain(t)
+		if n := len(store.list(1, parking.Parked)); n != 1 {
+			t.Fatalf("%d are parked", n)
+		}
+		store.refuses = func(_ parking.Key, bodiless bool) bool { return !bodiless } // since now
+		time.Sleep(time.Hour)                                                        //nolint:forbidigo // of the bubble
+		synctest.Wait()
+		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "exhausted" {
+			t.Errorf("dead: %+v", dead)
+		}
+	})
+}
+
+// TestRefusingTableIsWaitedFor: a table that refuses everything is no delivery's fault,
+// and nothing is given up.
+func TestRefusingTableIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &choosyStore{fakeStore: newFakeStore(), code: "P0001"}
+		broken := true
+		store.refuses = func(parking.Key, bool) bool { return broken }
+		b := newBench(t, Options{Store: store}, newStatuses(503, "h1").round, hostRow(1))
+		b.enqueue(t, 1, 0, 1)
+		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
+		synctest.Wait()
+		if n := len(b.finished()); n != 0 {
+			t.Errorf("%d are done, and nothing is stored", n)
+		}
+		broken = false
+		b.drain(t)
+	})
+}

@@ -1,0 +1,48 @@
+package retry
+
+import (
+	"context"
+	"time"
+)
+
+// Sleep waits for d. It returns the context's error if ctx ends first, and at once
+// if ctx has ended already.
+func Sleep(ctx context.Context, d time.Duration) error {
+	if err := ctx.Err(); err != nil || d <= 0 {
+		return err
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Every calls f after each period until ctx ends, which is no error, or f returns an
+// error, which Every returns. A call that takes longer than the period delays the next.
+func Every(ctx context.Context, period time.Duration, f func() error) error {
+	tick := time.NewTicker(period)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if ctx.Err() != nil { // both were ready
+			return nil
+		}
+		if err := f(); err != nil {
+			return err
+		}
+	}
+}
+
+// Always calls f at once and then after each period, until ctx ends.
+func Always(ctx context.Context, period time.Duration, f func()) {
+	f()
+	_ = Every(ctx, period, func() error { f(); return nil }) // f returns no error
+}
