@@ -65,12 +65,14 @@ func endingOfAnnotation(created bool, i image, s *shape) ending {
 var rearranging = []string{"maximum_annotations", "overlap_cohort_percentage", "show_overlap_first", "skip_queue"}
 
 // A Sign is an update or the deletion of a task, as far as it may show the end of an
-// action. It refers to the part that it is of.
+// action, or an update of an annotation that is no event: a change of it has begun, and
+// writes its task before it makes its event. It refers to the part that it is of.
 type Sign struct {
 	task      int64
 	updatedAt []byte
 	updatedBy int64
 	gone      bool
+	begun     int64 // the annotation; 0: it is a sign of the task
 }
 
 // watches looks for the end of actions in the signs of the stream. Where the signs of
@@ -84,6 +86,7 @@ type watches[K any] struct {
 // watch is one event whose end is looked for.
 type watch[K any] struct {
 	key   K
+	row   int64 // the annotation, if it is one
 	how   ending
 	made  bool      // the action made annotations
 	user  int64     // who did it; 0: not known
@@ -103,11 +106,29 @@ type watched[K any] struct {
 
 func newWatches[K any]() watches[K] { return watches[K]{tasks: map[int64][]*watched[K]{}} }
 
-// add begins a watch. Calls are in the order of until, about.
+// begin notes that a change of an annotation has begun, unless its event is there.
+func (w *watches[K]) begin(s *Sign, now, until time.Time) {
+	for _, there := range w.tasks[s.task] {
+		if there.of.row == s.begun {
+			return
+		}
+	}
+	w.add(&watch[K]{row: s.begun, void: true, tasks: []int64{s.task}, until: until}, now)
+}
+
+// add begins a watch. Calls are in the order of until, about. What was noted of the
+// change's beginning goes.
 func (w *watches[K]) add(of *watch[K], now time.Time) {
 	w.expire(now)
 	if len(of.tasks) == 0 {
 		return
+	}
+	if of.row != 0 {
+		for _, there := range slices.Clone(w.tasks[of.tasks[0]]) {
+			if there.of.row == of.row && there.of.how == unseen {
+				w.drop(there.of)
+			}
+		}
 	}
 	of.open = len(of.tasks)
 	w.queue = append(w.queue, of)

@@ -29,7 +29,7 @@ func stamped() schema {
 // TestEndings: which transactions after an event show the end of its action. A letter is a
 // transaction: of task 5 C counters, S and O a stamp by user 1 and by another, X its
 // deletion; c and s the same of task 6; e the event; i, u a creation and a change on task 5
-// by user 1, j, v by user 2. The event leaves after the transaction that is marked by |, or
+// by user 1, j, v by user 2; B, b an update of annotation 7 or 8 that is no event. The event leaves after the transaction that is marked by |, or
 // by the bound.
 func TestEndings(t *testing.T) {
 	s := stamped()
@@ -80,6 +80,9 @@ func TestEndings(t *testing.T) {
 		{"a creation and a change by another", inserted(a), Guide, "evCOOCS"},
 		{"a change and a creation by another", updated(a), Guide, "ejCSS"},
 		{"an earlier action has not ended", inserted(a), Guide, "ieCSCS"},
+		{"a change by another has begun", inserted(a), Guide, "beCSCS"},
+		{"a change by another begins", inserted(a), Guide, "eCbS"},
+		{"the change itself has begun", updated(a), Guide, "BSeCSS|"},
 		{"an earlier action has ended", inserted(a), Guide, "iCSeCS|"},
 		{"project updated", []cdc.Change{s.update("project", whole, whole.with(2, t2))}, Guide, "e|"},
 		{"project updated, the overlap", []cdc.Change{s.update("project", whole, whole.with(2, t2).with(6, 50))}, Guide, "e"},
@@ -134,6 +137,10 @@ func TestEndings(t *testing.T) {
 						changes = task(5, t2, 1)
 					case 'O':
 						changes = task(5, t2, 2)
+					case 'B': // an update of the annotation that is no event
+						changes = []cdc.Change{s.update("task_completion", a, a.with(5, 1))}
+					case 'b':
+						changes = []cdc.Change{s.update("task_completion", b, b.with(5, 2))}
 					case 'c':
 						changes = task(6, "2026-11-23 11:00:00+00", 1)
 					case 'X':

@@ -100,7 +100,8 @@ type Event struct {
 
 // action is what is looked for of an event's action.
 type action struct {
-	made  bool // it made annotations
+	row   int64 // the annotation; 0: several
+	made  bool  // it made annotations
 	user  int64
 	after string
 	tasks []int64
@@ -115,6 +116,7 @@ func (e *Event) watched() action {
 		if e.Task != 0 {
 			a.tasks = []int64{e.Task}
 		}
+		a.row = s.id
 		a.read(s.relation, s.image.row)
 		if e.ending == listed {
 			a.user = 0

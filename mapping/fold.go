@@ -156,8 +156,12 @@ func (m *Mapper) add(c *cdc.Change) error {
 	f, first := m.folds.of(s, id)
 	before := m.learn(f, c)
 	f.apply(c, s, first, before)
-	if s.table == task && c.Op != cdc.Insert && m.opts.Settle > 0 {
+	switch {
+	case m.opts.Settle <= 0:
+	case s.table == task && c.Op != cdc.Insert:
 		m.sign(f, c)
+	case s.table == annotation && c.Op == cdc.Update && !before.told && m.alone && f.task != 0:
+		m.signs = append(m.signs, Sign{task: f.task, begun: f.id})
 	}
 	return nil
 }

@@ -27,6 +27,7 @@ type Mapper struct {
 
 	tolerant bool // a missing column is no error
 	signs    []Sign
+	alone    bool // the part is one small transaction, as one user makes them
 }
 
 // NewMapper starts a stream of which nothing is known.
@@ -65,6 +66,7 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	m.commit = part.Commit
 	clear(m.signs)
 	m.signs = m.signs[:0]
+	m.alone = part.First && part.Last && len(part.Changes) <= few
 	m.folds.reset()
 	defer m.folds.reset()
 	for i := range part.Changes {

@@ -98,7 +98,7 @@ func (s *Settler[T]) watch(e *Event, it *settling[T]) {
 	}
 	of := e.watched()
 	w := &watch[*settling[T]]{
-		key: it, how: e.ending, made: of.made, user: of.user, after: of.after, tasks: of.tasks,
+		key: it, row: of.row, how: e.ending, made: of.made, user: of.user, after: of.after, tasks: of.tasks,
 		void: e.ending == unseen, until: e.Due(2 * s.settle),
 	}
 	s.watches.add(w, time.Now())
@@ -113,8 +113,13 @@ func (s *Settler[T]) See(xid uint32, signs []Sign) {
 	s.mu.Lock()
 	ended := false
 	for i := range signs {
+		if signs[i].begun != 0 {
+			now := time.Now()
+			s.watches.begin(&signs[i], now, now.Add(s.settle))
+			continue
+		}
 		if len(s.watches.tasks) == 0 {
-			break
+			continue
 		}
 		s.watches.see(&signs[i], func(it *settling[T]) {
 			if it != nil && it.event != nil {
