@@ -5,14 +5,14 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // readBuffer is how much one system call may take from the socket. The
@@ -28,7 +28,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		if ctx.Err() != nil {
 			return false, s.unconfirmed()
 		}
-		return false, s.classify(err)
+		return false, s.refused(err)
 	}
 	defer r.close()
 	s.connected = true
@@ -40,7 +40,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	}
 	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
 	s.note(func(n *Stats) {
-		n.Connected = true
+		n.Connected, n.Fault = true, nil
 		if n.Connections++; n.Connections == 1 {
 			close(s.started)
 		}
@@ -58,14 +58,8 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 // connect opens a connection in replication mode.
 func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	r := &reader{s: s}
-	config := s.o.Config.Copy()
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = 10 * time.Second
-	}
-	if config.RuntimeParams == nil {
-		config.RuntimeParams = map[string]string{}
-	}
-	maps.Copy(config.RuntimeParams, s.parameters())
+	config := s.config().Copy()
+	postgres.Fix(config, s.parameters())
 	config.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
 		r.buffer = bufio.NewReaderSize(from, readBuffer)
 		r.frontend = pgproto3.NewFrontend(r.buffer, to)
@@ -81,18 +75,22 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	return r, nil
 }
 
-// parameters fix the text form of the values, and the time after which the
-// server gives the connection up.
+// config is the options of the next connection, with the credentials of now.
+func (s *Stream) config() *pgconn.Config {
+	if s.o.Renew != nil {
+		if config := s.o.Renew(); config != nil {
+			return config
+		}
+	}
+	return s.o.Config
+}
+
+// parameters are what a connection for replication sets beside what every session
+// does, among it the time after which the server gives the connection up.
 func (s *Stream) parameters() map[string]string {
 	return map[string]string{
 		"replication":        "database",
 		"application_name":   s.o.ApplicationName,
-		"client_encoding":    "UTF8",
-		"timezone":           "UTC",
-		"datestyle":          "ISO",
-		"intervalstyle":      "postgres",
-		"extra_float_digits": "1",
-		"bytea_output":       "hex",
 		"wal_sender_timeout": strconv.FormatInt(max(1, s.o.Timeout.Milliseconds()), 10) + "ms",
 	}
 }
@@ -171,7 +169,7 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '1'", "publication_names " + replicationText(quoteIdent(s.o.Publication)), "messages 'true'"},
 	})
-	if sqlState(err) == undefinedObject {
+	if postgres.Code(err) == postgres.UndefinedObject {
 		return fmt.Errorf("start replication: %w", slotMissing(s.o.Slot))
 	}
 	if err != nil {

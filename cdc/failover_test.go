@@ -51,8 +51,8 @@ func TestDiverged(t *testing.T) {
 			if !ok {
 				return
 			}
-			if diverged.Read != test.want || !Transient(err) || Final(err) {
-				t.Errorf("error %+v, transient %v, final %v, want one of what was read to %v that passes", diverged, Transient(err), Final(err), test.want)
+			if diverged.Read != test.want || Final(err) || !s.ends(err) {
+				t.Errorf("error %+v, final %v, ends the stream %v, want one of what was read to %v that ends the stream alone", diverged, Final(err), s.ends(err), test.want)
 			}
 			if got := s.position.Confirmed(); got != before {
 				t.Errorf("the position has moved to %v", got)

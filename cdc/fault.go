@@ -3,10 +3,10 @@ package cdc
 import (
 	"errors"
 	"fmt"
-	"io"
-	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // Reason is the kind of a Fault.
@@ -26,15 +26,15 @@ const (
 	SlotActive                              // somebody else is using the slot (Teardown alone)
 	SlotBlocked                             // the slot waits for running transactions (Setup alone)
 	TableLocked                             // others hold locks on the tables (Setup and Teardown alone)
-	PublicationMissing                      // the publication does not exist, or did not at the slot's position
+	PublicationMissing                      // the publication does not exist
+	PublicationYounger                      // the publication did not exist at the slot's position
 	PublicationIncomplete                   // a table is not published
 	OperationsMissing                       // an operation is not published
 	PublicationNarrowed                     // a row filter or a column list keeps changes back, or a table is published as its partitions
 	GeneratedColumns                        // generated columns are not published, though the server wants them to be
-	TableMissing                            // a table does not exist
+	TableMissing                            // a table, column or schema does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
-	Option                                  // the server refused an option or a name
 	Protocol                                // the server sent what pgoutput's protocol 1 does not have
 )
 
@@ -44,8 +44,9 @@ func (r Reason) String() string {
 		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
 		Privilege: "privilege", ServerVersion: "server_version", Standby: "standby", WALLevel: "wal_level", SlotMissing: "slot_missing",
 		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked", TableLocked: "table_locked",
-		PublicationMissing: "publication_missing", PublicationIncomplete: "publication_incomplete", OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
-		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Option: "option", Protocol: "protocol",
+		PublicationMissing: "publication_missing", PublicationYounger: "publication_younger", PublicationIncomplete: "publication_incomplete",
+		OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
+		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
 		return "unknown"
@@ -76,6 +77,12 @@ func (f *Fault) Error() string {
 // Unwrap is the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
+// Passes reports whether the fault may pass without anybody's doing. A command ends with
+// it; a program that goes on for ever tries again.
+func (f *Fault) Passes() bool {
+	return f.Reason == Unreachable || f.Reason == SlotActive || f.Reason == SlotBlocked || f.Reason == TableLocked
+}
+
 // activeError says that another connection is reading the slot. It passes by
 // itself: the other ends, or was ours and has not been missed yet.
 type activeError struct {
@@ -94,101 +101,79 @@ func (e *activeError) Error() string {
 func (e *activeError) Unwrap() error { return e.err }
 
 // SQLSTATEs that are looked at.
-// https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	invalidAuthorization  = "28000"
-	invalidPassword       = "28P01"
-	invalidCatalogName    = "3D000"
-	insufficientPrivilege = "42501"
-	undefinedObject       = "42704"
-	duplicateObject       = "42710"
-	syntaxError           = "42601"
-	invalidName           = "42602"
-	invalidParameterValue = "22023"
-	featureNotSupported   = "0A000"
-	objectInUse           = "55006"
-	undefinedFile         = "58P01"
-	lockNotAvailable      = "55P03"
-	queryCanceled         = "57014"
+	insufficientPrivilege = postgres.InsufficientPrivilege
+	duplicateObject       = postgres.DuplicateObject
+	objectInUse           = postgres.ObjectInUse
+	lockNotAvailable      = postgres.LockNotAvailable
+	queryCanceled         = postgres.QueryCanceled
 )
 
 // sqlState is the SQLSTATE that the server gave, "" if err is not the server's.
-func sqlState(err error) string {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		return pg.Code
+func sqlState(err error) string { return postgres.Code(err) }
+
+// refused turns the refusal of a connection for replication into a Fault where trying
+// again does not cure it.
+func (s *Stream) refused(err error) error {
+	if sqlState(err) == insufficientPrivilege && !Final(err) {
+		user := s.o.Config.User
+		return &Fault{
+			Privilege, fmt.Sprintf("role %q may not stream", user),
+			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(user)), err,
+		}
 	}
-	return ""
+	return Explain(err, s.o.Config)
 }
 
-// classify turns an error of the server that trying again does not cure into a
-// Fault or a Gap, and returns every other error as it is: connections that
-// fail or break (08…), servers that start, stop or are full (57P01, 57P03,
-// 53300), and whatever is not known.
+// classify turns an error of a connection that was made into a Fault or a Gap where
+// trying again does not cure it, and returns every other error as it is: connections
+// that break, servers that start, stop, are full or in recovery, and whatever is not
+// known.
 func (s *Stream) classify(err error) error {
 	if Final(err) {
 		return err
 	}
 	o := &s.o
 	switch sqlState(err) {
-	case invalidAuthorization, invalidPassword, invalidCatalogName:
-		return Explain(err, o.Config)
-	case insufficientPrivilege:
+	case postgres.UndefinedObject:
 		return &Fault{
-			Privilege, fmt.Sprintf("role %q may not stream", o.Config.User),
-			fmt.Sprintf("ALTER ROLE %s REPLICATION (RDS: GRANT rds_replication TO %[1]s)", quoteIdent(o.Config.User)), err,
+			PublicationYounger, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
+			fmt.Sprintf("the slot must be younger than its publication: run SELECT pg_drop_replication_slot(%s); and then `hooktail setup`, "+
+				"or `hooktail repair --resend` if hooktail has read from the slot before", quoteText(o.Slot)), err,
 		}
-	case undefinedObject:
-		return &Fault{
-			PublicationMissing, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			fmt.Sprintf("only a slot that is younger than the publication helps: SELECT pg_drop_replication_slot(%s); and then `hooktail repair --resend`, or `hooktail setup` if it was never read",
-				quoteText(o.Slot)), err,
-		}
-	case syntaxError, invalidName, invalidParameterValue, featureNotSupported:
-		return &Fault{Option, "the server refused an option", "", err}
 	case objectInUse:
 		return &activeError{slot: o.Slot, err: err}
-	case undefinedFile:
+	case postgres.UndefinedFile:
+		if !postgres.IsOfWAL(err) {
+			return err // a library that the server does not find, for example pgoutput
+		}
 		from, since := s.position.ConfirmedAt()
 		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
 	}
-	return err
+	return Explain(err, o.Config)
 }
 
-// Explain turns the server's refusal of a connection into a Fault that says what
-// to do, and returns every other error as it is. Neither shows a password.
+// Explain turns an error that the server makes for a reason which only a person can
+// mend into a Fault that says what to do, and returns every other error as it is.
+// Neither shows a password. The list of such errors is postgres.Remedy.
 func Explain(err error, config *pgconn.Config) error {
-	switch sqlState(err) {
-	case invalidAuthorization, invalidPassword:
-		return &Fault{
-			Authentication, fmt.Sprintf("role %q was refused", config.User),
-			"check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)", err,
-		}
-	case invalidCatalogName:
-		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), "check HOOKTAIL_DATABASE_URL", err}
+	if Final(err) {
+		return err
 	}
-	return concise(err, config)
-}
-
-// Transient reports whether an error of a query may pass by itself: the
-// connection broke or could not be made, or the server starts, stops, is full or
-// has no time (SQLSTATE classes 08, 40, 53 and 57). A *Diverged is over with a new Stream.
-func Transient(err error) bool {
-	if isDiverged(err) {
-		return true
+	remedy := postgres.Remedy(err)
+	if remedy == "" {
+		return concise(err, config)
 	}
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
-		switch pg.Code[:min(2, len(pg.Code))] {
-		case "08", "40", "53", "57":
-			return true
-		}
-		return false
+	switch postgres.Code(err) {
+	case postgres.InvalidAuthorization, postgres.InvalidPassword:
+		return &Fault{Authentication, fmt.Sprintf("role %q was refused", config.User), remedy, err}
+	case postgres.InvalidCatalogName:
+		return &Fault{DatabaseMissing, fmt.Sprintf("database %q does not exist", config.Database), remedy, err}
+	case postgres.InsufficientPrivilege:
+		return &Fault{Privilege, fmt.Sprintf("role %q lacks a privilege", config.User), remedy, err}
+	default:
+		return &Fault{TableMissing, "a table or column that hooktail needs is missing", remedy, err}
 	}
-	var network net.Error
-	var connect *pgconn.ConnectError
-	return errors.As(err, &network) || errors.As(err, &connect) || pgconn.SafeToRetry(err) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed)
 }
 
 // Final reports whether err is one that trying again does not cure: a Fault or a Gap.

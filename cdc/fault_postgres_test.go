@@ -3,6 +3,7 @@ package cdc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"strings"
@@ -80,9 +81,9 @@ func TestFaultsEndTheStream(t *testing.T) {
 		}, Unreachable, []string{"no connection to the database within 100ms", "no route"}},
 		{"refused by OnConnect", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
 			o.OnConnect = func(_ context.Context, slot Slot) error {
-				return &Fault{Reason: Option, What: "not this " + slot.Name}
+				return &Fault{Reason: Protocol, What: "not this " + slot.Name}
 			}
-		}, Option, []string{"not this slot_"}},
+		}, Protocol, []string{"not this slot_"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -195,7 +196,7 @@ func TestPublicationYoungerThanSlot(t *testing.T) {
 	defer cancel()
 	parts, err := start(t, optionsOf(t, db, plan)).Next(ctx)
 	if err != nil {
-		checkFault(t, err, PublicationMissing, "did not exist yet at the position of slot")
+		checkFault(t, err, PublicationYounger, "did not exist yet at the position of slot", "pg_drop_replication_slot('"+plan.Slot+"')")
 		return
 	}
 	if got := string(parts[0].Changes[0].New.Text(0)); got != "2" {
@@ -208,5 +209,36 @@ func TestErrorsKeepTheServersMessage(t *testing.T) {
 	err := notCreated(context.Background(), nil, "s", time.Second, &pgconn.PgError{Code: "53400", Message: "all replication slots are in use"})
 	if !strings.Contains(err.Error(), `create slot "s"`) || !strings.Contains(err.Error(), "all replication slots are in use") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestStreamThatHasStreamedWaits: what ends a stream at its beginning is waited out later,
+// and said meanwhile; nothing is missed.
+func TestStreamThatHasStreamedWaits(t *testing.T) {
+	t.Parallel()
+	db, plan := source(t, cdctest.Postgres(t))
+	role := quoteIdent("Plain " + db.Name)
+	db.Exec(t, "CREATE ROLE "+role+" LOGIN REPLICATION")
+	t.Cleanup(func() { db.Exec(t, "DROP ROLE "+role) })
+	o := optionsOf(t, db, plan)
+	o.Config.User = "Plain " + db.Name
+	s := start(t, o)
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	s.collect(t, 1)
+	db.Exec(t, "ALTER ROLE "+role+" NOREPLICATION")
+	db.Exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", plan.Slot)
+	await(t, func() string {
+		stats := s.Stats()
+		var fault *Fault
+		if !errors.As(stats.Fault, &fault) || fault.Reason != Privilege || stats.Connected {
+			return fmt.Sprintf("connected: %t, fault: %v", stats.Connected, stats.Fault)
+		}
+		return ""
+	})
+	db.Exec(t, "INSERT INTO a VALUES (2, '')")
+	db.Exec(t, "ALTER ROLE "+role+" REPLICATION")
+	s.collect(t, 1)
+	if stats := s.Stats(); stats.Fault != nil || !stats.Connected {
+		t.Errorf("connected: %t, fault: %v", stats.Connected, stats.Fault)
 	}
 }

@@ -21,9 +21,16 @@ func TestClassify(t *testing.T) {
 		{"wrong password", &pgconn.PgError{Code: "28P01"}, Authentication},
 		{"no such role", &pgconn.PgError{Code: "28000"}, Authentication},
 		{"no such database", &pgconn.PgError{Code: "3D000"}, DatabaseMissing},
-		{"no replication privilege", &pgconn.PgError{Code: "42501"}, Privilege},
-		{"publication younger than the slot", &pgconn.PgError{Code: "42704"}, PublicationMissing},
-		{"bad option", &pgconn.PgError{Code: "22023"}, Option},
+		{"privilege", &pgconn.PgError{Code: "42501"}, Privilege},
+		{"table missing", &pgconn.PgError{Code: "42P01"}, TableMissing},
+		{"column missing", &pgconn.PgError{Code: "42703"}, TableMissing},
+		{"schema missing", &pgconn.PgError{Code: "3F000"}, TableMissing},
+		{"publication younger than the slot", &pgconn.PgError{Code: "42704"}, PublicationYounger},
+		{"bad option", &pgconn.PgError{Code: "22023"}, retry},
+		{"decoding in recovery", &pgconn.PgError{Code: "0A000"}, retry},
+		{"lock not available", &pgconn.PgError{Code: "55P03"}, retry},
+		{"statement timeout", &pgconn.PgError{Code: "57014"}, retry},
+		{"temporary files", &pgconn.PgError{Code: "53400"}, retry},
 		{"server stops", &pgconn.PgError{Code: "57P01"}, retry},
 		{"server starts", &pgconn.PgError{Code: "57P03"}, retry},
 		{"too many connections", &pgconn.PgError{Code: "53300"}, retry},
@@ -52,8 +59,11 @@ func TestClassify(t *testing.T) {
 func TestRemovedWALIsGap(t *testing.T) {
 	s := New(Options{Config: &pgconn.Config{}, Slot: "s"})
 	var gap *Gap
-	if err := s.classify(&pgconn.PgError{Code: "58P01"}); !errors.As(err, &gap) || !Final(err) {
+	if err := s.classify(&pgconn.PgError{Code: "58P01", File: "walsender.c"}); !errors.As(err, &gap) || !Final(err) {
 		t.Errorf("got %v, want a gap", err)
+	}
+	if err := s.classify(&pgconn.PgError{Code: "58P01", File: "dfmgr.c"}); Final(err) {
+		t.Errorf("a library that is not found is %v", err)
 	}
 }
 

@@ -7,6 +7,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // The checks that a stream and Setup make, one by one, for those who want to know
@@ -17,19 +19,16 @@ import (
 // cure is a *Fault.
 func CheckReplication(ctx context.Context, config *pgconn.Config) (systemID string, err error) {
 	config = config.Copy()
-	if config.RuntimeParams == nil {
-		config.RuntimeParams = map[string]string{}
-	}
-	config.RuntimeParams["replication"] = "database"
-	explain := New(Options{Config: config}).classify
+	postgres.Fix(config, map[string]string{"replication": "database"})
+	s := New(Options{Config: config})
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
-		return "", explain(fmt.Errorf("connect for replication: %w", err))
+		return "", s.refused(fmt.Errorf("connect for replication: %w", err))
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	system, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
-		return "", explain(fmt.Errorf("identify system: %w", err))
+		return "", s.classify(fmt.Errorf("identify system: %w", err))
 	}
 	return system.SystemID, nil
 }

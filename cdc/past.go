@@ -145,7 +145,7 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 	s := New(o)
 	r, err := s.connect(ctx)
 	if err != nil {
-		return nil, s.classify(err)
+		return nil, s.refused(err)
 	}
 	defer r.close()
 	slot, err := s.check(ctx, r.conn)

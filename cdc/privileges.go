@@ -9,6 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // Lack is something that a role needs and does not have, and the SQL that gives it.
@@ -152,7 +154,7 @@ func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 		if err == nil {
 			return nil, nil
 		}
-		if sqlState(err) != insufficientPrivilege && sqlState(err) != invalidAuthorization {
+		if sqlState(err) != insufficientPrivilege && sqlState(err) != postgres.InvalidAuthorization {
 			return nil, fmt.Errorf("try whether role %q may replicate: %w", r[1], err)
 		}
 	}

@@ -18,7 +18,8 @@ import (
 // Options say what a Stream reads and how. Config, Slot and Publication are
 // required; for the others the zero value stands for the default.
 type Options struct {
-	Config      *pgconn.Config // of an ordinary connection; the stream adds what replication needs
+	Config      *pgconn.Config        // of an ordinary connection; the stream adds what replication needs
+	Renew       func() *pgconn.Config // is Config with the credentials of now; nil, or returning nil: Config
 	Slot        string
 	Publication string
 	Tables      []Table // that the publication must have
@@ -36,7 +37,7 @@ type Options struct {
 	// heard of for as long is given up.
 	Timeout         time.Duration
 	StatusInterval  time.Duration // at most one status for an advance in this time: 1 s
-	ConnectPatience time.Duration // for the very first connection: 30 s
+	ConnectPatience time.Duration // for the very first connection: 30 s; negative: for ever
 	RetryMax        time.Duration // longest pause between connections: 10 s
 
 	ApplicationName string // hooktail
@@ -123,9 +124,11 @@ func New(o Options) *Stream {
 // then means that the server could not be told, and changes that were confirmed
 // come again next time.
 //
-// Run returns at once with a *Fault when only a person can mend what is wrong,
-// with a *Gap when changes are missing, and with a *Diverged when a new Stream has to
-// begin where the slot stands.
+// Run returns at once with a *Gap when changes are missing, with a *Diverged when a new
+// Stream has to begin where the slot stands, and with a *Fault when only a person can mend
+// what is wrong. A stream that the server has begun once waits for that person instead,
+// unless it is a Temporary one: roles, passwords and tables change under a program that
+// runs, and are put right under it.
 func (s *Stream) Run(ctx context.Context) (err error) {
 	defer func() { s.queue.close(err) }()
 	began, attempt := time.Now(), 0
@@ -135,11 +138,11 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		switch {
 		case ctx.Err() != nil || err == nil:
 			return err
-		case Final(err), isDiverged(err):
+		case s.ends(err):
 			return err
 		case s.o.Temporary && s.connected:
 			return fmt.Errorf("the temporary slot went with its connection: %w", err)
-		case !s.connected && time.Since(began) > s.o.ConnectPatience:
+		case !s.connected && s.o.ConnectPatience > 0 && time.Since(began) > s.o.ConnectPatience:
 			return &Fault{Unreachable, fmt.Sprintf("no connection to the database within %s", s.o.ConnectPatience), "", err}
 		}
 		if streamed {
@@ -155,13 +158,29 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 			activePID = active.pid
 		} else {
 			activePID = ""
-			s.trouble.Failed(ctx, s.o.Log, slog.LevelWarn, "replication connection failed", slog.Any("error", err), slog.Duration("retry_in", pause))
+			level := slog.LevelWarn
+			if Final(err) {
+				level = slog.LevelError
+			}
+			s.trouble.Failed(ctx, s.o.Log, level, "replication connection failed", slog.Any("error", err), slog.Duration("retry_in", pause))
 		}
 		attempt++
+		s.note(func(n *Stats) { n.Fault = err })
 		if !sleep(ctx, pause) {
 			return s.unconfirmed()
 		}
 	}
+}
+
+// ends reports whether err is the end of the stream.
+func (s *Stream) ends(err error) bool {
+	var fault *Fault
+	if !errors.As(err, &fault) {
+		return Final(err) || isDiverged(err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats.Connections == 0 || s.o.Temporary
 }
 
 const (
@@ -252,6 +271,7 @@ func (s *Stream) stopping() bool {
 // Stats are numbers for metrics and status pages.
 type Stats struct {
 	Connected   bool      // streaming at this moment
+	Fault       error     // why the last connection failed or ended; nil while streaming
 	Connections int       // that have streamed, this one included
 	SystemID    string    // of the server
 	Timeline    int32     // of the server

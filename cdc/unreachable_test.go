@@ -37,7 +37,7 @@ func TestUnreachableIsSaidOnce(t *testing.T) {
 		strings.Contains(text, "\n") || strings.Contains(text, "open-sesame") {
 		t.Errorf("said %q", text)
 	}
-	if !errors.Is(said, syscall.ECONNREFUSED) || !Transient(said) {
+	if !errors.Is(said, syscall.ECONNREFUSED) || Final(said) {
 		t.Errorf("%q has lost its kind", text)
 	}
 }

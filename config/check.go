@@ -16,7 +16,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 const (
@@ -63,6 +63,8 @@ func (c *Config) check(name string) error {
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
 	case "DELIVER":
 		return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth)
+	case "ADOPT_OVERLAP":
+		return within(c.AdoptOverlap, 0, 10*time.Minute)
 	case "TIMEOUT":
 		return within(c.Timeout, 1, maxTime)
 	case "MAX_ATTEMPTS":
@@ -152,9 +154,12 @@ func checkName(name string) error {
 // checkDatabaseURL says in its own words what pgx finds: pgx quotes the text,
 // and hides the password in it only where it can find it.
 func checkDatabaseURL(url Secret) error {
-	_, err := pgconn.ParseConfig(url.Reveal())
+	err := postgres.Check(url.Reveal())
 	if err == nil && !splitsPassword(url.Reveal()) {
 		return nil
+	}
+	if unknown, ok := errors.AsType[*postgres.ParameterError](err); ok {
+		return problem(unknown.Error())
 	}
 	if file, ok := errors.AsType[*fs.PathError](err); ok {
 		return problem(fmt.Sprintf("names the file %s, which cannot be read: %v", showable(file.Path), file.Err))

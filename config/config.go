@@ -38,6 +38,7 @@ type Config struct {
 	Deleted     Deleted       `envconfig:"DELETED" default:"id" allowed:"id or row" meaning:"what is sent of a deleted annotation: its id, or the whole of its last row"`
 
 	Deliver         Deliver       `envconfig:"DELIVER" default:"both" allowed:"active, adopted or both" meaning:"which hooks are served: those that are active, which Label Studio sends to as well; those that were adopted (hooktail hooks adopt), which it does not; or both"`
+	AdoptOverlap    time.Duration `envconfig:"ADOPT_OVERLAP" default:"10s" allowed:"a duration from 0 to 10m" meaning:"with HOOKTAIL_DELIVER=adopted: how long the events of hooks that Label Studio still sends to are remembered, to be sent by hooktail too if the hook is adopted meanwhile; 0: not at all"`
 	Timeout         time.Duration `envconfig:"TIMEOUT" default:"1s" allowed:"a duration above 0" meaning:"how long one attempt may take, from the name lookup to the end of the answer"`
 	MaxAttempts     int           `envconfig:"MAX_ATTEMPTS" default:"0" allowed:"a whole number from 0" meaning:"after how many attempts a delivery is dead; 0: no limit but HOOKTAIL_RETRY_FOR; 1: failed connections are not retried"`
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`

@@ -20,8 +20,8 @@ type environment map[string]string
 
 // text is the value of a variable before it is converted.
 type text struct {
-	value    string
-	fromFile bool
+	value string
+	path  string // of the file that it is from; "": it is from none
 }
 
 func newEnvironment(environ []string) environment {
@@ -63,7 +63,7 @@ func readFile(variable, path string) (text, error) {
 	if value == "" {
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: errEmpty}
 	}
-	return text{value: value, fromFile: true}, nil
+	return text{value: value, path: path}, nil
 }
 
 // unknown is a fault for each variable that has our prefix and no meaning.

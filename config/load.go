@@ -15,7 +15,8 @@ import (
 // HOOKTAIL_X_FILE names, less one newline at its end.
 //
 // Load reads nothing else, with one exception: DATABASE_URL is parsed by pgx,
-// which completes it from PGHOST, PGPASSFILE and their like, as libpq does.
+// which completes it from PGHOST, PGPASSFILE and their like, as libpq does. A
+// parameter in it that is a setting of the server or of a driver is a fault.
 //
 // The error joins all faults, in the order of the variables, the unknown ones
 // last: *ValueError, *FileError, *ConflictError and *UnknownError. None of them
@@ -55,6 +56,9 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 	case v.Required:
 		err = problem("is required and not set")
 	}
+	if secret, ok := field.Addr().Interface().(*Secret); ok && err == nil && t.path != "" {
+		secret.path = &t.path
+	}
 	if err == nil {
 		err = c.check(name)
 	}
@@ -62,7 +66,7 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 		return nil
 	}
 	fault := &ValueError{Variable: v.Name, Value: mask, Problem: err.Error(), Allowed: v.Allowed}
-	if t.value == "" || !v.Secret && !t.fromFile {
+	if t.value == "" || !v.Secret && t.path == "" {
 		fault.Value = showable(t.value)
 	}
 	return fault

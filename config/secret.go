@@ -16,6 +16,7 @@ const mask = "***"
 // through an unexported field, and prints a plain string there as it is.
 type Secret struct {
 	text *string
+	path *string // of the file that the text is from; nil: of none
 }
 
 // NewSecret makes a Secret of the text.
@@ -28,6 +29,20 @@ func (s Secret) Reveal() string {
 		return ""
 	}
 	return *s.text
+}
+
+// Reread is the secret as its file has it now: what rotates credentials changes the
+// file. The secret itself is returned where it is from no file, or the file cannot
+// be read or is empty, as while it is being replaced.
+func (s Secret) Reread() Secret {
+	if s.path == nil {
+		return s
+	}
+	now, err := readFile("", *s.path)
+	if err != nil {
+		return s
+	}
+	return Secret{text: &now.value, path: s.path}
 }
 
 // Equal reports whether both hold the same text.

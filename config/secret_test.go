@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -147,4 +149,43 @@ func printed(t *testing.T, value any) []string {
 func leaks(out, secret string) bool {
 	plain := strings.ToLower(strings.ReplaceAll(out, " ", ""))
 	return strings.Contains(out, secret) || strings.Contains(plain, fmt.Sprintf("%x", secret))
+}
+
+// TestSecretIsReadAgain: it is as its file has it, and as it was while the file cannot be
+// read.
+func TestSecretIsReadAgain(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "url")
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("postgres://u:first@h/d\n")
+	cfg, err := config.Load([]string{"HOOKTAIL_DATABASE_URL_FILE=" + file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	reads := func(want string) {
+		t.Helper()
+		if got := cfg.DatabaseURL.Reread().Reveal(); got != want {
+			t.Errorf("read %q, want %q", got, want)
+		}
+	}
+	reads("postgres://u:first@h/d")
+	write("postgres://u:second@h/d\n")
+	reads("postgres://u:second@h/d")
+	write("")
+	reads("postgres://u:first@h/d")
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	reads("postgres://u:first@h/d")
+	if plain := config.NewSecret("x"); plain.Reread().Reveal() != "x" {
+		t.Error("a secret of no file is another one")
+	}
+	if text := fmt.Sprintf("%v %+v %#v", cfg.DatabaseURL, cfg.DatabaseURL, cfg); strings.Contains(text, "first") || strings.Contains(text, file) {
+		t.Errorf("it prints: %s", text)
+	}
 }

@@ -1,12 +1,9 @@
 package dispatch
 
 import (
-	"cmp"
+	"context"
+	"errors"
 	"fmt"
-	"slices"
-	"time"
-
-	"github.com/hooktail/hooktail/mapping"
 )
 
 // Table is one of the tables that hooks are made of, whatever its name in the
@@ -21,185 +18,218 @@ const (
 )
 
 // RowChange is a row of one of the tables that was inserted or updated (Row is its
-// new state) or Deleted (Row needs to say its key alone: id, or hook_id).
+// new state) or Deleted (Row needs to say its key alone: id, or hook_id), or the table was
+// Truncated (there is no Row).
 type RowChange struct {
 	Table     Table
 	Deleted   bool
+	Truncated bool
 	Row       Row
-	Committed time.Time // by the clock of the database; zero: after Load
-	Commit    uint64    // LSN of the commit
+	XID       uint32 // of the transaction; 0: one after Load
+
+	// Narrow says that the table lacks a required column at this place in the stream: an
+	// absent value is not one that the UPDATE left alone.
+	Narrow bool
 }
 
-// unseen is how long after its commit a change may still be invisible to Load:
-// while it waits for a synchronous standby, for example.
-const unseen = time.Minute
+// ErrIncomplete is returned for a change that says less than is needed: see Complete.
+var ErrIncomplete = errors.New("the row does not say all that is needed of it")
+
+// Advance says that the stream is about to show a transaction with this commit. Apply and
+// Match of it follow. It reports whether the stream has shown another way than the one to
+// what Load has read: then Load is to be called again.
+func (h *Hooks) Advance(commit uint64) (lost bool) {
+	if !h.catching {
+		return false
+	}
+	h.reach(commit)
+	if commit < h.end {
+		return false
+	}
+	h.catching = false
+	if len(h.hooks) != len(h.view.all()) {
+		return true
+	}
+	for _, seen := range h.view.all() {
+		if hook := h.hooks[seen.ID]; hook == nil || !hook.sendsAs(seen) {
+			return true
+		}
+	}
+	h.showAll()
+	return false
+}
 
 // Apply makes one change of the stream. What Load has seen already may be
-// applied again, in order; the end is the same.
+// applied again, in order; the end is the same. A row whose values make no sense refuses
+// its hook, or is Unreadable. The error is ErrIncomplete, and nothing has changed.
 func (h *Hooks) Apply(change RowChange) error {
-	var id int64
-	var err error
-	switch {
-	case change.Table == Webhook && change.Deleted:
-		id, err = h.remove(change.Row)
-	case change.Table == Webhook:
-		id, err = h.write(change)
-	case change.Table == WebhookAction && change.Deleted:
-		id, err = h.unchoose(change.Row)
-	case change.Table == WebhookAction:
-		id, err = h.rechoose(change.Row)
-	case change.Table == HookSetting:
-		id, err = h.resolve(change)
-	default:
-		err = fmt.Errorf("table %s has no hooks", change.Table)
+	if change.Narrow && !change.Deleted && !change.Truncated {
+		return ErrIncomplete
 	}
-	if err != nil {
-		return fmt.Errorf("apply change of hooks: %w", err)
+	err := h.apply(change)
+	if _, missing := errors.AsType[*MissingColumnError](err); missing {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
-	if id != 0 {
-		h.publish(id)
-	}
-	return nil
+	return err
 }
 
-// write inserts or updates a hook. From then on it is as the stream says, and
-// wants every event that follows.
-func (h *Hooks) write(change RowChange) (int64, error) {
-	row := change.Row
-	id, err := readID(row)
-	if err != nil {
-		return 0, err
-	}
-	before := h.hooks[id]
-	hook, err := readHook(row, before)
-	if err != nil {
-		return 0, err
-	}
-	if before == nil && h.isPast(change) {
-		return 0, nil
-	}
-	hook.since = time.Time{}
-	h.put(hook)
-	return id, nil
-}
-
-// isPast reports whether the change lies before Load: a hook that Load did not find
-// has been deleted since, and the stream shows its past.
-func (h *Hooks) isPast(change RowChange) bool {
-	return !h.o.AtSlot && !change.Committed.IsZero() && change.Commit < h.end && change.Committed.Before(h.loaded.Add(-unseen))
-}
-
-func (h *Hooks) remove(row Row) (int64, error) {
-	id, err := readID(row)
-	if err != nil || h.hooks[id] == nil {
-		return 0, err
-	}
-	delete(h.hooks, id)
-	for choice := range h.choices[id] {
-		delete(h.chosen, choice)
-	}
-	delete(h.choices, id)
-	h.o.Metrics.forget(id)
-	return id, nil
-}
-
-// rechoose inserts or updates a row of webhook_action.
-func (h *Hooks) rechoose(row Row) (int64, error) {
-	id, err := readID(row)
-	if err != nil {
-		return 0, err
-	}
-	before := h.chosen[id]
-	if err := h.choose(row); err != nil {
-		return 0, err
-	}
-	now := h.chosen[id]
-	if before.hook != 0 && before.hook != now.hook {
-		delete(h.choices[before.hook], id)
-		h.renew(before.hook)
-	}
-	return h.renew(now.hook), nil
-}
-
-// choose notes a row of webhook_action, whether its hook is known or not.
-func (h *Hooks) choose(row Row) error {
-	id, err := readID(row)
+func (h *Hooks) apply(change RowChange) error {
+	changed, err := h.change(change)
 	if err != nil {
 		return err
 	}
-	c := h.chosen[id]
-	r := reader{row: row, known: c.hook != 0}
-	r.integer("webhook_id", &c.hook, required)
-	r.parse("action", required, func(text string) { c.action = mapping.Action(text) })
-	if r.err != nil {
-		return fmt.Errorf("read webhook_action: %w", r.err)
+	if h.isBehind(change.XID) {
+		return nil // everybody sees it as it became
 	}
-	h.chosen[id] = c
-	if h.choices[c.hook] == nil {
-		h.choices[c.hook] = make(map[int64]struct{})
+	for _, id := range changed {
+		h.show(id)
 	}
-	h.choices[c.hook][id] = struct{}{}
+	h.showUnreadable()
 	return nil
 }
 
-func (h *Hooks) unchoose(row Row) (int64, error) {
-	id, err := readID(row)
-	c, known := h.chosen[id]
-	if err != nil || !known {
-		return 0, err
+// isBehind reports whether Load saw the transaction, and the stream is still on its way
+// there.
+func (h *Hooks) isBehind(xid uint32) bool { return h.catching && h.seen.saw(xid) }
+
+// change makes the change in the set, and returns the hooks that it may have changed.
+func (h *Hooks) change(change RowChange) ([]int64, error) {
+	switch {
+	case change.Truncated:
+		return h.truncate(change.Table)
+	case change.Table == Webhook && change.Deleted:
+		return h.remove(change.Row)
+	case change.Table == Webhook:
+		return h.write(change)
+	case change.Table == WebhookAction && change.Deleted:
+		return h.disown(change.Row)
+	case change.Table == WebhookAction:
+		return h.own(h.choose(change.Row))
+	case change.Table == HookSetting && change.Deleted:
+		return h.unsay(change.Row)
+	case change.Table == HookSetting:
+		return h.say(change.Row)
+	default:
+		return nil, fmt.Errorf("table %s has no hooks", change.Table)
 	}
-	delete(h.chosen, id)
-	delete(h.choices[c.hook], id)
-	if len(h.choices[c.hook]) == 0 {
-		delete(h.choices, c.hook)
-	}
-	return h.renew(c.hook), nil
 }
 
-// renew gives the hook its actions anew and returns its id, 0 if there is no such
-// hook.
-func (h *Hooks) renew(id int64) int64 {
-	hook := h.hooks[id]
-	if hook == nil {
-		return 0
+// write inserts or updates a hook.
+func (h *Hooks) write(change RowChange) ([]int64, error) {
+	id, ok, err := h.hookID(change.Row)
+	if !ok || err != nil {
+		return nil, err
 	}
-	renewed := *hook
-	h.put(&renewed)
-	return id
-}
-
-// actionsOf is what the hook chose, in alphabetical order.
-func (h *Hooks) actionsOf(hook int64) []mapping.Action {
-	var actions []mapping.Action
-	for id := range h.choices[hook] {
-		actions = append(actions, h.chosen[id].action)
+	before := h.hooks[id]
+	if before == nil && h.isBehind(change.XID) && h.view.at(id) == nil {
+		return nil, nil // it has been deleted since
 	}
-	slices.SortFunc(actions, cmp.Compare[mapping.Action])
-	return actions
+	hook, err := readHook(change.Row, before)
+	if err != nil {
+		return nil, err
+	}
+	h.put(hook)
+	return []int64{id}, nil
 }
 
-func readID(row Row) (int64, error) {
-	var id int64
-	r := reader{row: row}
-	r.integer("id", &id, required)
-	return id, r.err
+// remove forgets a hook. Its rows in the other tables are deleted by themselves.
+func (h *Hooks) remove(row Row) ([]int64, error) {
+	id, ok, err := h.hookID(row)
+	if key, _ := keyText(row, "id"); !ok && err == nil {
+		h.note(Webhook, key, "")
+	}
+	if !ok || err != nil {
+		return nil, err
+	}
+	h.drop(id)
+	return []int64{id}, nil
 }
 
-// Truncate empties one of the two tables.
-func (h *Hooks) Truncate(table Table) {
-	var changed []int64
+func (h *Hooks) disown(row Row) ([]int64, error) {
+	id, err := keyText(row, "id")
+	if err != nil {
+		return nil, err
+	}
+	h.note(WebhookAction, id, "")
+	return h.own(h.unchoose(id), nil)
+}
+
+// own gives the hooks their actions anew.
+func (h *Hooks) own(hooks []int64, err error) ([]int64, error) {
+	for _, id := range hooks {
+		h.touch(id)
+		h.renew(id)
+	}
+	return hooks, err
+}
+
+// truncate empties that one table: what is in the others is told by themselves.
+func (h *Hooks) truncate(table Table) ([]int64, error) {
+	changed := make([]int64, 0, len(h.hooks))
 	for id := range h.hooks {
 		changed = append(changed, id)
 	}
-	h.chosen = make(map[int64]choice)
-	h.choices = make(map[int64]map[int64]struct{})
-	for _, id := range changed {
-		if table == Webhook {
-			delete(h.hooks, id)
-			h.o.Metrics.forget(id)
-		} else {
-			h.renew(id)
+	h.forgive(table)
+	switch table {
+	case Webhook:
+		for _, id := range changed {
+			h.drop(id)
 		}
+		return changed, nil
+	case WebhookAction:
+		for hook := range h.choices {
+			h.touch(hook)
+		}
+		clear(h.chosen)
+		clear(h.choices)
+	case HookSetting:
+		for hook, before := range h.settings {
+			h.touch(hook)
+			h.hand(hook, before, setting{})
+		}
+		clear(h.settings)
 	}
-	h.publish(changed...)
+	return h.own(changed, nil)
+}
+
+// Complete makes a change that Apply found to be incomplete, with the help of the row as q
+// reads it now: it is not older than the change. If there is none, the row has been deleted
+// since. It is an error that the table lacks a column: waiting mends it where a migration
+// renames it.
+func (h *Hooks) Complete(ctx context.Context, q Querier, change RowChange) error {
+	key, err := keyText(change.Row, keyColumn(change.Table))
+	if err != nil { // nobody can say which row it is
+		return h.Load(ctx, q)
+	}
+	now, err := h.readRow(ctx, q, change.Table, key)
+	if err != nil {
+		return fmt.Errorf("complete a row of the hooks: %w", err)
+	}
+	change.Deleted = now == nil
+	if now != nil {
+		change.Row = completed{change.Row, now}
+	}
+	if err := h.apply(change); err != nil {
+		return fmt.Errorf("complete a row of the hooks: %w", err)
+	}
+	return nil
+}
+
+// completed is a row of the stream, and what it does not say.
+type completed struct{ row, now Row }
+
+// Text is the column's value, as of the stream if that has it.
+func (c completed) Text(column string) (value string, null, ok bool) {
+	if value, null, ok = c.row.Text(column); ok {
+		return value, null, ok
+	}
+	return c.now.Text(column)
+}
+
+// keyColumn names the rows of the table.
+func keyColumn(t Table) string {
+	if t == HookSetting {
+		return "hook_id"
+	}
+	return "id"
 }

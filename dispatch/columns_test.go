@@ -29,8 +29,8 @@ func TestRequiredColumnsAreThose(t *testing.T) {
 	}
 	for table, read := range map[Table]func(Row) error{
 		Webhook:       func(r Row) error { _, err := readHook(r, nil); return err },
-		WebhookAction: func(r Row) error { return NewHooks(HooksOptions{}).choose(r) },
-		HookSetting:   func(r Row) error { _, _, err := readSetting(r, false); return err },
+		WebhookAction: func(r Row) error { s := newSet(DeliverBoth); _, err := s.choose(r); return err },
+		HookSetting:   func(r Row) error { s := newSet(DeliverBoth); _, _, _, err := s.resolve(r); return err },
 	} {
 		for _, column := range columns {
 			err, required := read(fewColumns{column}), slices.Contains(RequiredColumns(table), column)

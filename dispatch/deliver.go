@@ -30,9 +30,15 @@ func (h *Hook) Served() bool { return h.served }
 // wanted, also if it is the application that gets what follows.
 func (h *Hook) isOn() bool { return h.Active || h.Adopted }
 
+// isKept reports whether the events of a hook that is not served are kept for whoever
+// adopts it.
+func (h *Hook) isKept() bool { return h.Active && !h.Adopted && h.Refused == ReasonNone }
+
 // state is what the hook's row says.
 func (h *Hook) state() State {
 	switch {
+	case h.Refused == ReasonBadRow:
+		return StateRefused
 	case !h.served:
 		return StateInactive
 	case h.Refused != ReasonNone:
@@ -40,34 +46,4 @@ func (h *Hook) state() State {
 	default:
 		return StateLive
 	}
-}
-
-// resolve inserts, updates or deletes a row of hook_setting. Of it the stream
-// decides adoption alone: it takes effect at its place among the hook's events, and
-// together with what the same transaction did to the row of webhook.
-func (h *Hooks) resolve(change RowChange) (int64, error) {
-	hook, adopted, err := readSetting(change.Row, change.Deleted)
-	if err != nil || adopted == h.adopted[hook] {
-		return 0, err
-	}
-	h.adopt(hook, adopted)
-	return h.renew(hook), nil
-}
-
-// adopt notes the setting, whether its hook is known or not.
-func (h *Hooks) adopt(hook int64, adopted bool) {
-	if adopted {
-		h.adopted[hook] = true
-	} else {
-		delete(h.adopted, hook)
-	}
-}
-
-func readSetting(row Row, deleted bool) (hook int64, adopted bool, err error) {
-	r := reader{row: row}
-	r.integer("hook_id", &hook, required)
-	if !deleted {
-		r.boolean("adopted", &adopted, required)
-	}
-	return hook, adopted, r.err
 }

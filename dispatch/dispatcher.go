@@ -134,7 +134,7 @@ func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
 func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
-		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.hook(hook))
+		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.of(hook))
 		l.halted, l.paused = d.halted, d.halted
 		d.lanes[hook] = l
 		d.windows.lanes.Add(1)

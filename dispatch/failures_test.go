@@ -131,7 +131,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 			}
 		}
 		up.Store(true)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")}) // tried at once
+		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/mended")}) // tried at once
 		b.drain(t)
 		time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock
 		over := b.log.lines("INFO")

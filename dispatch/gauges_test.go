@@ -58,7 +58,7 @@ func TestHookStateIsTheHooks(t *testing.T) {
 		}
 		is(StateFailing, "everything fails")
 		status.Store(200)
-		save() // tried at once
+		save("headers", `{"X-Mended": "1"}`) // tried at once
 		is(StateLive, "mended")
 		pause.Store(30)
 		send(429)

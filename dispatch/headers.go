@@ -15,6 +15,10 @@ import (
 // maxHeaders is how many headers a hook may have, as in the webhooks guide.
 const maxHeaders = 10
 
+// maxHeaderBytes is how long the column may be: as much as Go's servers accept of a whole
+// header by default.
+const maxHeaderBytes = 1 << 20
+
 // forbidden are the headers that are not the hook's to set: they belong to the
 // connection (RFC 9110 7.6.1), frame the message, or are set per attempt.
 var forbidden = []string{
@@ -35,6 +39,9 @@ type header struct{ name, value string }
 func ParseHeaders(text string) (Headers, error) {
 	if text == "" {
 		return Headers{}, nil
+	}
+	if len(text) > maxHeaderBytes {
+		return Headers{}, fmt.Errorf("headers are longer than %d bytes", maxHeaderBytes)
 	}
 	var object map[string]*string
 	if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {

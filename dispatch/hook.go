@@ -1,10 +1,8 @@
 package dispatch
 
 import (
-	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,57 +22,30 @@ type Hook struct {
 	Active       bool             // the application sends to it as well
 	Adopted      bool             // hooktail serves it although it need not be active
 	Actions      []mapping.Action // chosen, in alphabetical order
-	CreatedAt    time.Time
+	CreatedAt    time.Time        // by the clock of the application; zero: not known. It is shown, and decides nothing
 
 	Refused Reason // other than ReasonNone: nothing can be sent, see Fault
 	Fault   string // what has to be mended, without secrets
 
 	served   bool          // see Served
-	since    time.Time     // events committed before are not for it; zero: all are
-	revision uint64        // another one after every change of the row
+	revision uint64        // another one after each change that decides what is sent, see sendsAs
+	secret   uint64        // fingerprint of its signing secrets, as they are stored
 	host     string        // of the URL, in lower case and without the port
 	template *http.Request // without a body and what differs per attempt; read-only
 	private  *[]string     // what nobody is to be shown of it; a pointer, which prints as one
 
-	urlFault, headersFault error // of the columns as they were last read
+	rowFault               string // of the columns that are neither url nor headers; "": none
+	unbound                bool   // one of them says which events it wants: it gets none
+	urlFault, headersFault error  // of the columns as they were last read
 }
 
-// Row is one row of webhook or webhook_action. Text returns the column's value
-// in PostgreSQL's text form (UTC, ISO dates), or null; ok is false when the row
-// does not say: no such column, or a TOASTed value that an UPDATE left alone.
-type Row interface {
-	Text(column string) (value string, null, ok bool)
-}
-
-// readHook makes the hook of a row. What the row does not say is taken from
-// before, the hook until now, if there is one.
-func readHook(row Row, before *Hook) (*Hook, error) {
-	h, known := &Hook{}, before != nil
-	if known {
-		*h = *before
-	}
-	r := reader{row: row, known: known}
-	r.integer("id", &h.ID, required)
-	r.integer("organization_id", &h.Organization, required)
-	r.integer("project_id", &h.Project, optional)
-	r.boolean("send_payload", &h.SendPayload, required)
-	r.boolean("send_for_all_actions", &h.AllActions, required)
-	r.boolean("is_active", &h.Active, required)
-	r.timestamp("created_at", &h.CreatedAt, optional)
-	r.parse("url", required, func(text string) { h.URL, h.urlFault = ParseURL(text) })
-	r.parse("headers", optional, func(text string) { h.Headers, h.headersFault = ParseHeaders(text) })
-	if r.err != nil {
-		return nil, fmt.Errorf("read webhook: %w", r.err)
-	}
-	h.judge()
-	return h, nil
-}
-
-// judge refuses the hook if its URL or headers cannot be used, and otherwise
-// makes it ready to send.
+// judge refuses the hook if its row cannot be read or used, and otherwise makes it
+// ready to send.
 func (h *Hook) judge() {
 	h.Refused, h.Fault, h.template, h.private = ReasonNone, "", nil, nil
 	switch {
+	case h.rowFault != "":
+		h.Refused, h.Fault = ReasonBadRow, h.rowFault
 	case h.urlFault != nil:
 		h.Refused, h.Fault = ReasonBadURL, h.urlFault.Error()
 	case h.headersFault != nil:
@@ -104,6 +75,17 @@ func newTemplate(u URL, headers Headers) *http.Request {
 		r.URL = &bare
 	}
 	return r
+}
+
+// sendsAs reports whether both get the same events and send them in the same way. What
+// else an application writes into the row, as a name, a time or a counter, is no reason
+// to ask a receiver again that has asked for a pause.
+func (h *Hook) sendsAs(o *Hook) bool {
+	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
+		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
+		h.SendPayload == o.SendPayload && h.AllActions == o.AllActions && slices.Equal(h.Actions, o.Actions) &&
+		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret &&
+		h.Refused == o.Refused && h.Fault == o.Fault
 }
 
 // wants reports whether the hook chose the action, and under which spelling. It
@@ -136,73 +118,4 @@ func otherSpelling(action mapping.Action) mapping.Action {
 	default:
 		return ""
 	}
-}
-
-// Whether a row must have a column, unless the hook is known already.
-const (
-	required = true
-	optional = false
-)
-
-// reader reads a row's columns until the first fault.
-type reader struct {
-	row   Row
-	known bool // there is a value from before for what the row does not say
-	err   error
-}
-
-// parse hands the column's text over, empty for null and for a column that need
-// not be there. It hands nothing over for what the row does not say of a hook
-// that is known already.
-func (r *reader) parse(column string, must bool, set func(text string)) {
-	text, null, ok := r.row.Text(column)
-	switch {
-	case r.err != nil || !ok && r.known:
-	case must && (null || !ok):
-		r.err = fmt.Errorf("column %s is missing", column)
-	default:
-		set(text)
-	}
-}
-
-func (r *reader) integer(column string, to *int64, must bool) {
-	r.parse(column, must, func(text string) {
-		*to = 0
-		if text == "" {
-			return
-		}
-		n, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			r.err = fmt.Errorf("column %s is not an integer", column)
-		}
-		*to = n
-	})
-}
-
-func (r *reader) boolean(column string, to *bool, must bool) {
-	r.parse(column, must, func(text string) {
-		switch text {
-		case "t", "true":
-			*to = true
-		case "f", "false":
-			*to = false
-		default:
-			r.err = fmt.Errorf("column %s is not a boolean", column)
-		}
-	})
-}
-
-func (r *reader) timestamp(column string, to *time.Time, must bool) {
-	r.parse(column, must, func(text string) {
-		if text == "" {
-			return
-		}
-		for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00"} {
-			if t, err := time.Parse(layout, text); err == nil {
-				*to = t
-				return
-			}
-		}
-		r.err = fmt.Errorf("column %s is not a timestamp with time zone in ISO form", column)
-	})
 }

@@ -176,11 +176,19 @@ func TestHookRow(t *testing.T) {
 		{"bad url", good.with("url", "ftp://x"), ReasonBadURL, ""},
 		{"bad headers", good.with("headers", `{"Host": "x"}`), ReasonBadHeaders, ""},
 		{"no url column", good.without("url"), ReasonNone, "read webhook: column url is missing"},
-		{"null url", good.with("url", null), ReasonNone, "read webhook: column url is missing"},
+		{"null url", good.with("url", null), ReasonBadURL, ""},
 		{"no active column", good.without("is_active"), ReasonNone, "read webhook: column is_active is missing"},
-		{"text id", good.with("id", "x"), ReasonNone, "read webhook: column id is not an integer"},
-		{"odd boolean", good.with("is_active", "maybe"), ReasonNone, "read webhook: column is_active is not a boolean"},
-		{"odd date", good.with("created_at", "23.11.2026"), ReasonNone, "read webhook: column created_at is not a timestamp with time zone in ISO form"},
+		{"text id", good.with("id", "x"), ReasonBadRow, ""},
+		{"odd boolean", good.with("is_active", "maybe"), ReasonBadRow, ""},
+		{"null boolean", good.with("send_payload", null), ReasonBadRow, ""},
+		{"no organization", good.with("organization_id", null), ReasonBadRow, ""},
+		{"organization 0", good.with("organization_id", "0"), ReasonBadRow, ""},
+		{"project 0", good.with("project_id", "0"), ReasonBadRow, ""},
+		{"project of another type", good.with("project_id", "6f1c2a9e-0b1f-4c57-9f39-3f5f3a8f4b11"), ReasonBadRow, ""},
+		{"odd date", good.with("created_at", "23.11.2026"), ReasonNone, ""},
+		{"no date", good.with("created_at", null), ReasonNone, ""},
+		{"date before Christ", good.with("created_at", "0044-03-15 00:00:00+00 BC"), ReasonNone, ""},
+		{"date without end", good.with("created_at", "infinity"), ReasonNone, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			hook, err := readHook(tt.row, nil)

@@ -2,24 +2,32 @@ package dispatch
 
 import (
 	"log/slog"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Hooks is the set of hooks, as the rows of webhook, webhook_action and hook_setting
-// are at the place in the stream that has been read. One goroutine calls Load, Apply and
-// Match, in the order of the stream; Hook is safe for concurrent use.
+// are at the place in the stream that has been read. One goroutine calls Load, Recall,
+// Advance, Apply, Complete, Match, Handovers, Seen and Written, in the order of the stream; Hook, All and
+// Unreadable are safe for concurrent use.
+//
+// Load reads the rows as they are now, and the stream may still show the way there. Until
+// it has, events are matched by the rows of the stream's place, while everybody else sees
+// the newest: a request goes where the hook points now. What a hook wanted at that place is
+// recalled, see Recall.
 type Hooks struct {
 	o HooksOptions
 	set
-	changes uint64
+	index   index
+	changes uint64 // number of the last change that decides what is sent
 
-	current atomic.Pointer[index]
-	mu      sync.Mutex // guards watch
-	watch   func(hook int64)
+	seen     snapshot // what Load saw
+	end      uint64   // of the WAL after Load
+	catching bool     // the stream has not reached end
+
+	memory    memory
+	handovers []Handover
+	view      view
 }
 
 // HooksOptions is what Hooks needs. The zero value of each field but Log is fine.
@@ -31,6 +39,10 @@ type HooksOptions struct {
 	// StateSchema is where hook_setting is; "": there is none, and no hook is adopted.
 	StateSchema string
 	Deliver     Deliver // which hooks are served
+
+	// KeepUnadopted says that Match names also the hooks that somebody may adopt, for the
+	// Overlap. It has a meaning for DeliverAdopted alone.
+	KeepUnadopted bool
 
 	// AtSlot says that Load reads under the snapshot that the slot was made with:
 	// the stream then begins exactly where the rows end.
@@ -44,22 +56,6 @@ type HooksOptions struct {
 	Metrics *Metrics // nil counts nothing
 }
 
-// set is the rows.
-type set struct {
-	hooks   map[int64]*Hook
-	chosen  map[int64]choice             // by id of webhook_action
-	choices map[int64]map[int64]struct{} // ids of webhook_action, by hook
-	adopted map[int64]bool               // by hook; no false
-	loaded  time.Time                    // when the rows were read, by the clock of the database
-	end     uint64                       // where its WAL ended after that
-}
-
-// choice is a row of webhook_action.
-type choice struct {
-	hook   int64
-	action mapping.Action
-}
-
 // NewHooks is an empty set.
 func NewHooks(o HooksOptions) *Hooks {
 	o.Schema = or(o.Schema, "public")
@@ -68,39 +64,86 @@ func NewHooks(o HooksOptions) *Hooks {
 	if o.Actions == nil {
 		o.Actions = mapping.Guide.Actions()
 	}
-	h := &Hooks{o: o, set: newSet(time.Time{})}
-	h.current.Store(newIndex(nil))
+	o.KeepUnadopted = o.KeepUnadopted && o.Deliver == DeliverAdopted
+	h := &Hooks{o: o, set: newSet(o.Deliver)}
+	h.index = newIndex(nil, o.KeepUnadopted)
+	h.view.hooks = make(map[int64]*Hook)
 	return h
 }
 
-func newSet(loaded time.Time) set {
-	return set{
-		hooks:   make(map[int64]*Hook),
-		chosen:  make(map[int64]choice),
-		choices: make(map[int64]map[int64]struct{}),
-		adopted: make(map[int64]bool),
-		loaded:  loaded,
+// Hook is the hook as far as it is known now.
+func (h *Hooks) Hook(id int64) (*Hook, bool) { return h.view.hook(id) }
+
+// All is every hook, active or not, in order of id. The slice is read-only.
+func (h *Hooks) All() []*Hook { return h.view.all() }
+
+// Unreadable is the rows that belong to no hook, since they cannot be read.
+func (h *Hooks) Unreadable() []Unreadable { return h.view.rows() }
+
+// put makes hook the current one of its id, at this place in the stream.
+func (h *Hooks) put(hook *Hook) {
+	before := h.hooks[hook.ID]
+	h.hooks[hook.ID] = h.finished(hook)
+	h.index.replace(before, hook, h.o.KeepUnadopted)
+	h.touch(hook.ID)
+}
+
+func (h *Hooks) drop(id int64) {
+	h.index.replace(h.hooks[id], nil, h.o.KeepUnadopted)
+	delete(h.hooks, id)
+	h.touch(id)
+}
+
+// renew gives the hook what its rows in the other tables say now.
+func (h *Hooks) renew(id int64) {
+	if hook := h.hooks[id]; hook != nil {
+		renewed := *hook
+		h.put(&renewed)
 	}
 }
 
-// Hook is the hook as it is now.
-func (h *Hooks) Hook(id int64) (*Hook, bool) {
-	hook, ok := h.current.Load().byID[id]
-	return hook, ok
+// withRevision is the hook under that revision.
+func (h *Hook) withRevision(revision uint64) *Hook {
+	if h.revision == revision {
+		return h
+	}
+	revised := *h
+	revised.revision = revision
+	return &revised
 }
 
-// All is every hook, active or not, in order of id.
-func (h *Hooks) All() []*Hook { return h.current.Load().all }
+// show lets everybody see the hook as it is in the set, or that it is gone, and tells who
+// watches it if that changes what is sent.
+func (h *Hooks) show(id int64) {
+	hook, before := h.hooks[id], h.view.at(id)
+	switch {
+	case hook == nil && before == nil:
+		return
+	case hook == nil:
+		h.view.drop(id)
+		h.o.Metrics.forget(id)
+	case before != nil && hook.sendsAs(before):
+		if hook.CreatedAt.Equal(before.CreatedAt) {
+			return
+		}
+		hook = hook.withRevision(before.revision)
+		h.hooks[id] = hook
+		h.index.replace(hook, hook, h.o.KeepUnadopted)
+		h.view.put(hook)
+		return
+	default:
+		h.changes++
+		hook = hook.withRevision(h.changes)
+		h.hooks[id] = hook
+		h.index.replace(hook, hook, h.o.KeepUnadopted)
+		h.view.put(hook)
+		h.announce(hook, before)
+	}
+	h.view.tell(id)
+}
 
-// put makes hook the current one of its id; the index has to be renewed after it.
-func (h *Hooks) put(hook *Hook) {
-	before, _ := h.Hook(hook.ID)
-	h.changes++
-	hook.revision = h.changes
-	hook.Actions = h.actionsOf(hook.ID)
-	hook.Adopted = h.adopted[hook.ID]
-	hook.served = h.o.Deliver.serves(hook)
-	h.hooks[hook.ID] = hook
+// announce logs that nothing can be sent to the hook, and lets its metrics begin.
+func (h *Hooks) announce(hook, before *Hook) {
 	if hook.Refused != ReasonNone && (before == nil || before.Fault != hook.Fault) {
 		h.o.Log.Error("Webhook refused: nothing can be sent to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.remedy())
@@ -110,28 +153,33 @@ func (h *Hooks) put(hook *Hook) {
 	metrics.enter(hook.state()) // a lane of the hook knows better, and is told
 }
 
-// publish makes the changes visible to Match and Hook, and tells who watches
-// these hooks.
-func (h *Hooks) publish(changed ...int64) {
-	h.current.Store(newIndex(h.hooks))
-	h.mu.Lock()
-	watch := h.watch
-	h.mu.Unlock()
-	if watch == nil {
+// showAll lets everybody see the whole set.
+func (h *Hooks) showAll() {
+	for _, hook := range sortedHooks(h.hooks) {
+		h.show(hook.ID)
+	}
+	for _, hook := range h.view.all() {
+		h.show(hook.ID)
+	}
+	h.showUnreadable()
+}
+
+// showUnreadable lets everybody see which rows cannot be read, and logs those that are
+// new.
+func (h *Hooks) showUnreadable() {
+	if !h.noted {
 		return
 	}
-	for _, id := range changed {
-		watch(id)
+	h.noted = false
+	for _, row := range h.view.setRows(h.unreadable) {
+		h.o.Log.Error("Row of the hooks cannot be read: it is left out",
+			"table", string(row.Table), "key", row.Key, "fault", row.Fault, "remedy", ReasonBadRow.remedy())
 	}
 }
 
-// onChange has watch called after each change of a hook, from the goroutine that
-// made it.
-func (h *Hooks) onChange(watch func(hook int64)) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.watch = watch
-}
+// onChange has watch called after each change of a hook that decides what is sent, from
+// the goroutine that made it.
+func (h *Hooks) onChange(watch func(hook int64)) { h.view.onChange(watch) }
 
 func or(value, otherwise string) string {
 	if value == "" {

@@ -1,12 +1,12 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -108,43 +108,52 @@ func TestApply(t *testing.T) {
 	}
 }
 
+// What a change does not say, and nobody knows, is read from the table: see Complete.
 func TestApplyNamesTheMissingColumn(t *testing.T) {
 	h := newTestHooks(t)
 	for _, tt := range []struct {
-		change RowChange
-		want   string
+		change     RowChange
+		want       string
+		incomplete bool
 	}{
-		{RowChange{Table: Webhook, Row: row{}}, "apply change of hooks: column id is missing"},
-		{RowChange{Table: Webhook, Row: row{"id": "1"}}, "apply change of hooks: read webhook: column organization_id is missing"},
-		{RowChange{Table: WebhookAction, Row: row{"id": "1", "webhook_id": "1"}}, "apply change of hooks: read webhook_action: column action is missing"},
-		{RowChange{Table: "task", Row: row{"id": "1"}}, "apply change of hooks: table task has no hooks"},
+		{RowChange{Table: Webhook, Row: row{}}, "column id is missing", true},
+		{RowChange{Table: Webhook, Row: row{"id": "1"}}, "column organization_id is missing", true},
+		{RowChange{Table: WebhookAction, Row: row{"id": "1", "webhook_id": "1"}}, "column action is missing", true},
+		{RowChange{Table: HookSetting, Row: row{"hook_id": "1"}}, "column adopted is missing", true},
+		{RowChange{Table: Webhook, Deleted: true, Row: row{"id": null}}, "column id is missing", true},
+		{RowChange{Table: "task", Row: row{"id": "1"}}, "table task has no hooks", false},
 	} {
-		if got := errorText(h.Apply(tt.change)); got != tt.want {
-			t.Errorf("error %q, want %q", got, tt.want)
+		err := h.Apply(tt.change)
+		if !strings.Contains(errorText(err), tt.want) || errors.Is(err, ErrIncomplete) != tt.incomplete {
+			t.Errorf("error %q, want %q", err, tt.want)
 		}
+	}
+	if n := len(h.All()) + len(h.Unreadable()); n > 0 {
+		t.Errorf("%d hooks or rows of rows that are not known", n)
 	}
 }
 
-// What the stream shows of a hook that Load did not find any more is its past.
+// What the stream shows of a hook that Load did not find any more is its past. Which
+// transactions Load saw is what decides, and no clock.
 func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
-	loaded := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	for _, tt := range []struct {
-		name      string
-		committed time.Time
-		commit    uint64
-		atSlot    bool
-		want      bool
+		name   string
+		xid    uint32
+		atSlot bool
+		want   bool
 	}{
-		{"committed before the load", loaded.Add(-time.Hour), 99, false, false},
-		{"committed after the load", loaded.Add(time.Second), 100, false, true},
-		{"committed just before the load, perhaps unseen", loaded.Add(-time.Second), 99, false, true},
-		{"committed after the load, by a clock that was set back", loaded.Add(-time.Hour), 100, false, true},
-		{"loaded at the slot", loaded.Add(-time.Hour), 99, true, true},
+		{"ended before the load", 90, false, false},
+		{"ended between two that ran", 96, false, false},
+		{"committed, and not seen yet", 95, false, true},
+		{"begun after the load", 100, false, true},
+		{"loaded at the slot", 90, true, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			h := NewHooks(HooksOptions{AtSlot: tt.atSlot, Log: slog.New(slog.DiscardHandler)})
-			h.loaded, h.end = loaded, 100
-			apply(t, h, RowChange{Table: Webhook, Committed: tt.committed, Commit: tt.commit, Row: hookRow(1, "http://x/")})
+			h.seen, h.end, h.catching = snapshot{min: 95, max: 100, running: []uint64{95}}, 1000, !tt.atSlot
+			h.Advance(999)
+			apply(t, h, RowChange{Table: Webhook, XID: tt.xid, Row: hookRow(1, "http://x/")})
+			h.Advance(1000)
 			if _, got := h.Hook(1); got != tt.want {
 				t.Errorf("there: %v, want %v", got, tt.want)
 			}
@@ -156,11 +165,11 @@ func TestTruncate(t *testing.T) {
 	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
 	some := hookRow(1, "http://x/").with("send_for_all_actions", "f")
 	apply(t, h, RowChange{Table: Webhook, Row: some}, actionRow(7, 1, "TASK_CREATED"))
-	h.Truncate(WebhookAction)
+	apply(t, h, RowChange{Table: WebhookAction, Truncated: true})
 	if hook, ok := h.Hook(1); !ok || len(hook.Actions) > 0 {
 		t.Errorf("without actions: there %v, %+v", ok, hook)
 	}
-	h.Truncate(Webhook)
+	apply(t, h, RowChange{Table: Webhook, Truncated: true})
 	if n := len(h.All()); n > 0 {
 		t.Errorf("%d hooks are left", n)
 	}
@@ -227,6 +236,20 @@ func BenchmarkMatch(b *testing.B) {
 			}
 			if len(dst) != 1 {
 				b.Fatalf("%d matches", len(dst))
+			}
+		})
+	}
+}
+
+// BenchmarkApply is what one changed row costs, with so many hooks.
+func BenchmarkApply(b *testing.B) {
+	for _, n := range []int64{10, 1000, 10_000} {
+		b.Run("hooks="+strconv.FormatInt(n, 10), func(b *testing.B) {
+			h, _ := matching(b, n)
+			rows := [...]row{hookRow(n/2, "http://x/").with("is_active", "f"), hookRow(n/2, "http://x/")}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				apply(b, h, RowChange{Table: Webhook, Row: rows[i%2]})
 			}
 		})
 	}

@@ -211,7 +211,7 @@ func TestGoneStopsTheHookUntilItsRowChanges(t *testing.T) {
 		if n := strings.Count(b.log.String(), "reason=gone"); n != 2 {
 			t.Errorf("%d dead:\n%s", n, b.log)
 		}
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
+		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/another")})
 		b.enqueue(t, 1, 3, 3)
 		b.drain(t)
 		if n := len(c.all()); n != 2 {

@@ -3,10 +3,7 @@ package dispatch
 import (
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -18,104 +15,98 @@ type Querier interface {
 
 // Load replaces the set by the rows of webhook, webhook_action and hook_setting as q
 // sees them, or leaves it as it is and returns an error.
-// Columns are found by name; that a required one is missing is an error that
-// names it. The session's DateStyle has to be ISO.
+// Columns are found by name; that the table has not a required one is a
+// MissingColumnError. A row whose values make no sense refuses its hook, or is Unreadable.
+// The session's DateStyle has to be ISO.
 func (h *Hooks) Load(ctx context.Context, q Querier) error {
-	before := h.set
-	if err := h.load(ctx, q); err != nil {
-		h.set = before
+	now, err := h.read(ctx, q)
+	if err != nil {
 		return fmt.Errorf("load hooks: %w", err)
 	}
-	changed := slices.Collect(maps.Keys(h.hooks))
-	for id := range before.hooks {
-		if h.hooks[id] == nil {
-			h.o.Metrics.forget(id)
-			changed = append(changed, id)
-		}
+	h.set = now.set
+	h.noted = true
+	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
+	h.seen, h.end, h.catching = now.snapshot, now.end, !h.o.AtSlot
+	h.showAll()
+	h.o.Metrics.keep(h.hooks)
+	h.memory.later = nil
+	for id := range h.hooks {
+		h.touch(id)
 	}
-	h.publish(changed...)
+	for id := range h.memory.written {
+		h.touch(id)
+	}
 	return nil
 }
 
-// RequiredColumns are the columns without which the rows of a table cannot be read.
-func RequiredColumns(t Table) []string {
-	switch t {
-	case Webhook:
-		return []string{"id", "organization_id", "send_payload", "send_for_all_actions", "is_active", "url"}
-	case WebhookAction:
-		return []string{"id", "webhook_id", "action"}
-	default:
-		return []string{"hook_id", "adopted"}
-	}
+// loaded is what Load has read.
+type loaded struct {
+	set
+	snapshot snapshot
+	end      uint64
 }
 
-func (h *Hooks) load(ctx context.Context, q Querier) error {
-	at, err := readClock(ctx, q)
-	if err != nil {
-		return err
+func (h *Hooks) read(ctx context.Context, q Querier) (*loaded, error) {
+	now := &loaded{set: newSet(h.o.Deliver)}
+	var err error
+	if now.snapshot, err = readSnapshot(ctx, q); err != nil {
+		return nil, err
 	}
-	h.set = newSet(at)
-	if err := h.loadSettings(ctx, q); err != nil {
-		return err
-	}
-	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookActionTable, "id", h.choose); err != nil {
-		return err
-	}
-	if err := readRows(ctx, q, h.o.Schema, h.o.WebhookTable, "id", func(row Row) error {
-		hook, err := readHook(row, nil)
-		if err != nil {
+	if h.o.StateSchema != "" {
+		err = h.readRows(ctx, q, HookSetting, func(row Row) error {
+			_, _, _, err := now.resolve(row)
 			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		if !h.o.AtSlot {
-			hook.since = hook.CreatedAt
-			if hook.since.After(at) { // the application's clock is ahead
-				hook.since = at
-			}
-		}
-		h.put(hook)
-		return nil
-	}); err != nil {
-		return err
 	}
-	h.end, err = readEnd(ctx, q)
-	return err
-}
-
-func (h *Hooks) loadSettings(ctx context.Context, q Querier) error {
-	if h.o.StateSchema == "" {
-		return nil
-	}
-	return readRows(ctx, q, h.o.StateSchema, string(HookSetting), "hook_id", func(row Row) error {
-		hook, adopted, err := readSetting(row, false)
-		h.adopt(hook, adopted)
+	err = h.readRows(ctx, q, WebhookAction, func(row Row) error {
+		_, err := now.choose(row)
 		return err
 	})
+	if err != nil {
+		return nil, err
+	}
+	err = h.readRows(ctx, q, Webhook, func(row Row) error {
+		id, ok, err := now.hookID(row)
+		if !ok || err != nil {
+			return err
+		}
+		hook, err := readHook(row, nil)
+		if err == nil {
+			now.hooks[id] = now.finished(hook)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	now.end, err = readEnd(ctx, q)
+	return now, err
 }
 
-func readClock(ctx context.Context, q Querier) (time.Time, error) {
-	rows, err := q.Query(ctx, `SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`)
+// readText is the one text that the query returns.
+func readText(ctx context.Context, q Querier, sql string) (string, error) {
+	rows, err := q.Query(ctx, sql)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read clock: %w", err)
+		return "", err
 	}
-	text, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read clock: %w", err)
-	}
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("read clock: %w", err)
-	}
-	return at, nil
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
 }
 
-// readEnd is where the WAL ends: what is committed there or later, whatever the
-// clocks say, was committed after all that has been read.
+func readSnapshot(ctx context.Context, q Querier) (snapshot, error) {
+	text, err := readText(ctx, q, "SELECT pg_catalog.pg_current_snapshot()::text")
+	if err != nil {
+		return snapshot{}, fmt.Errorf("read snapshot: %w", err)
+	}
+	return parseSnapshot(text)
+}
+
+// readEnd is where the WAL ends: what is committed there or later was committed after all
+// that has been read.
 func readEnd(ctx context.Context, q Querier) (uint64, error) {
-	rows, err := q.Query(ctx, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::text`)
-	if err != nil {
-		return 0, fmt.Errorf("read the end of the WAL: %w", err)
-	}
-	text, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
+	text, err := readText(ctx, q, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::text`)
 	if err != nil {
 		return 0, fmt.Errorf("read the end of the WAL: %w", err)
 	}
@@ -126,15 +117,42 @@ func readEnd(ctx context.Context, q Querier) (uint64, error) {
 	return end, nil
 }
 
-// readRows calls each for every row of the table, in order of the key. The row is
-// valid during the call alone.
-func readRows(ctx context.Context, q Querier, schema, table, key string, each func(Row) error) error {
-	name := pgx.Identifier{schema, table}.Sanitize()
-	rows, err := q.Query(ctx, "SELECT * FROM "+name+" ORDER BY "+key,
+// tableName is the table's name in SQL.
+func (h *Hooks) tableName(t Table) string {
+	switch t {
+	case Webhook:
+		return pgx.Identifier{h.o.Schema, h.o.WebhookTable}.Sanitize()
+	case WebhookAction:
+		return pgx.Identifier{h.o.Schema, h.o.WebhookActionTable}.Sanitize()
+	default:
+		return pgx.Identifier{h.o.StateSchema, string(HookSetting)}.Sanitize()
+	}
+}
+
+// readRows calls each for every row of the table. The row is valid during the call alone.
+func (h *Hooks) readRows(ctx context.Context, q Querier, table Table, each func(Row) error) error {
+	return queryRows(ctx, q, h.tableName(table), "", each)
+}
+
+// readRow is the row that has that key now, nil if there is none.
+func (h *Hooks) readRow(ctx context.Context, q Querier, table Table, key string) (Row, error) {
+	var found Row
+	where := " WHERE " + pgx.Identifier{keyColumn(table)}.Sanitize() + "::text = $1"
+	err := queryRows(ctx, q, h.tableName(table), where, func(row Row) error {
+		found = row.(textRow).clone()
+		return nil
+	}, key)
+	return found, err
+}
+
+func queryRows(ctx context.Context, q Querier, table, where string, each func(Row) error, args ...any) error {
+	args = append([]any{
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
-		pgx.QueryResultFormats{pgx.TextFormatCode})
+		pgx.QueryResultFormats{pgx.TextFormatCode},
+	}, args...)
+	rows, err := q.Query(ctx, "SELECT * FROM "+table+where, args...)
 	if err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", table, err)
 	}
 	defer rows.Close()
 	row := textRow{columns: make(map[string]int)}
@@ -144,11 +162,11 @@ func readRows(ctx context.Context, q Querier, schema, table, key string, each fu
 	for rows.Next() {
 		row.values = rows.RawValues()
 		if err := each(row); err != nil {
-			return fmt.Errorf("read %s: %w", name, err)
+			return fmt.Errorf("read %s: %w", table, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return fmt.Errorf("read %s: %w", name, err)
+		return fmt.Errorf("read %s: %w", table, err)
 	}
 	return nil
 }
@@ -159,7 +177,18 @@ type textRow struct {
 	values  [][]byte
 }
 
-// Text is the column's value.
+// clone is the row in memory of its own.
+func (r textRow) clone() textRow {
+	values := make([][]byte, len(r.values))
+	for i, value := range r.values {
+		if value != nil {
+			values[i] = append([]byte{}, value...)
+		}
+	}
+	return textRow{r.columns, values}
+}
+
+// Text is the column's value; ok is false if the table does not have it.
 func (r textRow) Text(column string) (value string, null, ok bool) {
 	i, ok := r.columns[column]
 	if !ok {

@@ -122,6 +122,35 @@ func (m *Metrics) forget(id int64) {
 	m.commit.DeletePartialMatch(labels)
 }
 
+// keep removes the parts of all hooks that are not among these.
+func (m *Metrics) keep(hooks map[int64]*Hook) {
+	if m == nil {
+		return
+	}
+	var gone []int64
+	m.mu.Lock()
+	for id := range m.hooks {
+		if hooks[id] == nil {
+			gone = append(gone, id)
+		}
+	}
+	m.mu.Unlock()
+	for _, id := range gone {
+		m.forget(id)
+	}
+}
+
+// of is the part of a hook that there is; that of another counts for nobody, so that what
+// ends after a hook was deleted brings no series back.
+func (m *Metrics) of(id int64) *hookMetrics {
+	if m == nil {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hooks[id]
+}
+
 // hookMetrics is what is counted for one hook. A nil *hookMetrics counts nothing.
 type hookMetrics struct {
 	*counters

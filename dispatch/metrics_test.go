@@ -160,7 +160,7 @@ func TestLabels(t *testing.T) {
 			t.Errorf("result %d is %s, want %s", i, got, want)
 		}
 	}
-	for i, want := range []string{"none", "bad_url", "bad_headers", "blocked", "rejected", "exhausted", "gone", "bad_secret", "suspended"} {
+	for i, want := range []string{"none", "bad_url", "bad_headers", "blocked", "rejected", "exhausted", "gone", "bad_secret", "suspended", "unstorable", "bad_row"} {
 		if got := Reason(i).String(); got != want {
 			t.Errorf("reason %d is %s, want %s", i, got, want)
 		}

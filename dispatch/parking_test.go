@@ -198,7 +198,7 @@ func TestDeadIsKept(t *testing.T) {
 					t.Errorf("%d are done", len(b.finished()))
 				}
 				answers.set("h1", 200)
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("headers", `{"X-Mended": "1"}`)})
 				b.Redriven(store.redrive(1))
 				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()

@@ -18,6 +18,7 @@ const (
 	ReasonBadSecret         // the hook's signing secret cannot be opened
 	ReasonSuspended         // the hook's parked deliveries take more space than they may
 	ReasonUnstorable        // the store refuses the delivery's body
+	ReasonBadRow            // the hook's row cannot be read
 )
 
 // String is the reason as a metric label.
@@ -41,6 +42,8 @@ func (r Reason) String() string {
 		return "suspended"
 	case ReasonUnstorable:
 		return parking.ReasonUnstorable
+	case ReasonBadRow:
+		return "bad_row"
 	default:
 		return "none"
 	}
@@ -60,13 +63,15 @@ func (r Reason) remedy() string {
 	case ReasonExhausted:
 		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
 	case ReasonGone:
-		return "save the hook once its receiver is there again, or switch it off"
+		return "switch the hook off, and on once its receiver is there again"
 	case ReasonBadSecret:
 		return "give HOOKTAIL_SECRET_KEY the key that sealed the secret, or set another one with `hooktail hooks secret`; then redrive"
 	case ReasonSuspended:
 		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
 	case ReasonUnstorable:
 		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
+	case ReasonBadRow:
+		return "correct the row, or delete it"
 	default:
 		return ""
 	}

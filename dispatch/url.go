@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // URL is where a hook's requests go. It prints without what may be secret:
@@ -16,9 +18,16 @@ type URL struct {
 	parsed *url.URL
 }
 
+// maxURL is how long a URL may be, in bytes: eight times what the application's column
+// holds.
+const maxURL = 16 << 10
+
 // ParseURL accepts an absolute http or https URL with a host. Its errors do not
 // quote the text, which may hold credentials.
 func ParseURL(text string) (URL, error) {
+	if len(text) > maxURL {
+		return URL{}, fmt.Errorf("url is longer than %d bytes", maxURL)
+	}
 	u, err := url.Parse(text)
 	if err != nil {
 		return URL{}, errors.New("url cannot be parsed") // err quotes the whole text
@@ -28,6 +37,9 @@ func ParseURL(text string) (URL, error) {
 	}
 	if u.Hostname() == "" {
 		return URL{}, errors.New("url must name a host")
+	}
+	if !utf8.ValidString(u.Host) || strings.ContainsFunc(u.Host, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return URL{}, errors.New("url must name a host in characters that can be shown")
 	}
 	if port := u.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
@@ -49,6 +61,11 @@ func (u URL) Origin() string {
 // Equal reports whether both are the same, what is secret included.
 func (u URL) Equal(v URL) bool {
 	return u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()
+}
+
+// same reports whether both say the same, or nothing.
+func (u URL) same(v URL) bool {
+	return u.parsed == nil && v.parsed == nil || u.Equal(v)
 }
 
 // escapeQuery escapes what would end the query on the request's first line, or is

@@ -13,7 +13,7 @@ import (
 // end, and no longer than Options.Settle after the commit. An event never overtakes an
 // earlier one of its task, nor one of its whole project; it waits for no others. The
 // Settler is unbounded itself; what is in it is bounded by who adds. One goroutine calls
-// Next and More, one Add, Pass and See, any number the other methods.
+// Next and More, one Add, Put, Pass and See, any number the other methods.
 type Settler[T any] struct {
 	settle  time.Duration
 	metrics *Metrics
@@ -75,6 +75,17 @@ func (s *Settler[T]) Add(e *Event, item T) {
 		first = s.waiting.isFirst(it)
 		s.watch(e, it)
 	}
+	s.mu.Unlock()
+	if first {
+		s.notify()
+	}
+}
+
+// Put appends what is no event and waits for nothing.
+func (s *Settler[T]) Put(item T) {
+	s.mu.Lock()
+	s.added++
+	first := s.ready.push(readied[T]{item, s.added, atOnce})
 	s.mu.Unlock()
 	if first {
 		s.notify()

@@ -13,16 +13,18 @@ import (
 )
 
 func (a *app) adoptCommand() *cobra.Command {
-	var all bool
+	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "adopt ID… | --all",
 		Short: "Take hooks over: Label Studio does not send to them any more, hooktail does",
 		Long: "adopt switches hooks off in Label Studio (webhook.is_active) and has hooktail serve them all the same, in\n" +
-			"one transaction: what is committed before comes from both, what is committed after from hooktail alone.",
+			"one transaction. What is committed after it comes from hooktail alone. Label Studio looks its hooks up at the\n" +
+			"end of a request: what was committed within HOOKTAIL_ADOPT_OVERLAP before may come from both, and comes from one.",
 		Args: hooksOrAll(&all),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, all) }),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, all, force) }),
 	}
 	cmd.Flags().BoolVar(&all, "all", false, "all hooks that are active")
+	cmd.Flags().BoolVar(&force, "force", false, "even if an event that Label Studio has not sent yet may be sent by nobody")
 	return cmd
 }
 
@@ -56,7 +58,7 @@ func (c *control) named(args []string, all bool) ([]*dispatch.Hook, error) {
 	return c.find(args)
 }
 
-func (c *control) adopt(ctx context.Context, args []string, all bool) error {
+func (c *control) adopt(ctx context.Context, args []string, all, force bool) error {
 	if c.cfg.Deliver == config.DeliverActive {
 		return usageError{errors.New("HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted")}
 	}
@@ -83,13 +85,18 @@ func (c *control) adopt(ctx context.Context, args []string, all bool) error {
 			chosen = append(chosen, hook)
 		}
 	}
-	// hooktail reads the changes in the order in which they are made. At no place in
-	// the stream may the hook be off.
-	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", func(tx pgx.Tx, hook int64) error {
-		if err := c.store.Adopt(ctx, tx, hook, true); err != nil {
+	if len(chosen) > 0 && !force {
+		if err := c.mustRemember(ctx); err != nil {
 			return err
 		}
-		return c.activate(ctx, tx, hook, false)
+	}
+	// hooktail reads the changes in the order in which they are made. At no place in
+	// the stream may the hook be off.
+	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", func(tx pgx.Tx, hooks []int64) error {
+		if err := c.store.AdoptAll(ctx, tx, hooks, true); err != nil {
+			return err
+		}
+		return c.activate(ctx, tx, hooks, false)
 	})
 }
 
@@ -107,26 +114,25 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 			fmt.Fprintf(c.out, "hook %d is not adopted\n", hook.ID)
 		}
 	}
-	return c.hand(ctx, chosen, "released: it is active in Label Studio again", func(tx pgx.Tx, hook int64) error {
-		if err := c.activate(ctx, tx, hook, true); err != nil {
+	return c.hand(ctx, chosen, "released: it is active in Label Studio again", func(tx pgx.Tx, hooks []int64) error {
+		if err := c.activate(ctx, tx, hooks, true); err != nil {
 			return err
 		}
-		return c.store.Adopt(ctx, tx, hook, false)
+		return c.store.AdoptAll(ctx, tx, hooks, false)
 	})
 }
 
-// hand changes who sends to the hooks, in one transaction.
-func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string, change func(tx pgx.Tx, hook int64) error) error {
-	err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error {
-		for _, hook := range hooks {
-			if err := change(tx, hook.ID); err != nil {
-				return err
-			}
+// hand changes who sends to the hooks, in one transaction that takes a few statements,
+// however many hooks there are: Label Studio waits for its rows meanwhile.
+func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string, change func(tx pgx.Tx, hooks []int64) error) error {
+	ids := make([]int64, len(hooks))
+	for i, hook := range hooks {
+		ids[i] = hook.ID
+	}
+	if len(ids) > 0 {
+		if err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error { return change(tx, ids) }); err != nil {
+			return err
 		}
-		return nil
-	})
-	if err != nil {
-		return err
 	}
 	for _, hook := range hooks {
 		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
@@ -137,15 +143,29 @@ func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string,
 	return nil
 }
 
-// activate switches the hook on or off in the application's row.
-func (c *control) activate(ctx context.Context, tx pgx.Tx, hook int64, active bool) error {
+// activate switches the hooks on or off in the application's rows.
+func (c *control) activate(ctx context.Context, tx pgx.Tx, hooks []int64, active bool) error {
 	table := pgx.Identifier{c.cfg.SourceSchema, c.cfg.WebhookTable}.Sanitize()
-	tag, err := tx.Exec(ctx, "UPDATE "+table+" SET is_active = $2 WHERE id = $1", hook, active)
-	if err == nil && tag.RowsAffected() == 0 {
-		return fmt.Errorf("hook %d was deleted meanwhile", hook)
+	rows, err := tx.Query(ctx, "UPDATE "+table+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
+	if err == nil {
+		var switched []int64
+		if switched, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil {
+			return allOf(hooks, switched)
+		}
 	}
-	if err != nil {
-		return fmt.Errorf("switch hook %d: %w", hook, granted(err, "GRANT UPDATE (is_active) ON "+table+" to the role"))
+	return fmt.Errorf("switch hooks: %w", granted(err, "GRANT UPDATE (is_active) ON "+table+" to the role"))
+}
+
+// allOf is an error that names the first hook that is not there any more.
+func allOf(hooks, found []int64) error {
+	there := make(map[int64]bool, len(found))
+	for _, id := range found {
+		there[id] = true
+	}
+	for _, id := range hooks {
+		if !there[id] {
+			return fmt.Errorf("hook %d was deleted meanwhile", id)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -222,5 +223,102 @@ func TestAdoptThroughKillMinus9(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("annotations at hook 1 (-saved +got):\n%s", diff)
+	}
+}
+
+// TestAdoptSendsWhatIsUnderWay: Label Studio looks its hooks up at the end of a request, and
+// finds an adopted one no more. What it has committed by then comes from hooktail, although
+// it served only adopted hooks at the commit: once, in order, and to this hook alone.
+func TestAdoptSendsWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	variables := []string{"HOOKTAIL_DELIVER=adopted", "HOOKTAIL_ADOPT_OVERLAP=10m"}
+	start(t, db, variables...)
+	environ := proctest.RoleEnviron(db, variables...)
+	var want []string
+	for range 3 {
+		want = append(want, db.QueryText(t, annotate, 7))
+	}
+	delivered(t, db)
+	if got := c.Take(); len(got) > 0 {
+		t.Errorf("%d requests before the adoption", len(got))
+	}
+	want = append(want, db.QueryText(t, annotate, 7)) // not settled yet, perhaps
+	must(t, environ, "hooks", "adopt", "1", "--force")
+	want = append(want, db.QueryText(t, annotate, 7))
+	delivered(t, db)
+	var got []string
+	proctest.WaitFor(t, func() error {
+		requests := c.Take()
+		for _, r := range requests {
+			if r.Hook != 1 {
+				t.Errorf("hook %d, which nobody has adopted, got %s", r.Hook, r.Action)
+			}
+		}
+		if got = append(got, annotationsOf(t, requests, 1)...); len(got) < len(want) {
+			return fmt.Errorf("annotations %v at hook 1, want %v", got, want)
+		}
+		return nil
+	})
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("annotations at hook 1 (-saved +got):\n%s", diff)
+	}
+
+	must(t, environ, "hooks", "release", "1") // and from here on Label Studio sends
+	db.Exec(t, annotate, 7)
+	delivered(t, db)
+	if got := annotationsOf(t, c.Take(), 1); len(got) > 0 {
+		t.Errorf("annotations %v at hook 1, which was released", got)
+	}
+}
+
+// TestAdoptWaitsForTheOverlap: what was committed before hooktail began to remember could be
+// sent by nobody, and that is for a person to decide.
+func TestAdoptWaitsForTheOverlap(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	variables := []string{"HOOKTAIL_DELIVER=adopted", "HOOKTAIL_ADOPT_OVERLAP=10m"}
+	setUpOnce(t, db, variables...)
+	refused := func(want string, environ []string) {
+		t.Helper()
+		code, stdout, stderr := command(environ, "hooks", "adopt", "1")
+		if code != exitFailed || !strings.Contains(stderr, want) || !strings.Contains(stderr, "--force") {
+			t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
+		}
+		if got := db.QueryText(t, "SELECT is_active FROM webhook WHERE id = 1"); got != "t" {
+			t.Errorf("is_active = %s after adopt refused", got)
+		}
+	}
+	refused("no hooktail is known to read the slot", proctest.RoleEnviron(db, variables...))
+	p := start(t, db, variables...)
+	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, variables...))
+	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)) // the program knows better
+	must(t, proctest.RoleEnviron(db, "HOOKTAIL_ADOPT_OVERLAP=0", "HOOKTAIL_DELIVER=adopted"), "hooks", "adopt", "2")
+	must(t, proctest.RoleEnviron(db, variables...), "hooks", "adopt", "1", "--force")
+	must(t, proctest.RoleEnviron(db, variables...), "hooks", "release", "--all")
+}
+
+// TestAdoptAllOfMany: ten thousand hooks change hands in one transaction, and nothing is
+// missed or repeated.
+func TestAdoptAllOfMany(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		SELECT n, 'http://127.0.0.1:1/', 1, 2, true, true, '{}', true, now(), now() FROM generate_series(100, 10099) n`)
+	start(t, db)
+	want := []string{db.QueryText(t, annotate, 7)}
+	must(t, proctest.RoleEnviron(db), "hooks", "adopt", "--all")
+	want = append(want, db.QueryText(t, annotate, 7))
+	delivered(t, db)
+	must(t, proctest.RoleEnviron(db), "hooks", "release", "--all")
+	want = append(want, db.QueryText(t, annotate, 7))
+	delivered(t, db)
+	if diff := cmp.Diff(want, annotationsOf(t, c.Take(), 1)); diff != "" {
+		t.Errorf("annotations at hook 1 (-saved +got):\n%s", diff)
+	}
+	if got := db.QueryText(t, "SELECT count(*) FROM hooktail.hook_setting WHERE adopted"); got != "0" {
+		t.Errorf("%s hooks are adopted", got)
 	}
 }

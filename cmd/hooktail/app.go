@@ -37,6 +37,7 @@ type tuning struct {
 	streamTimeout  time.Duration // of the stream
 	beatEvery      time.Duration // of the heartbeat
 	countShare     float64       // of the mapping
+	dueLimit       time.Duration // of the readiness
 	guest          bool          // in a process that is not its own to limit
 }
 

@@ -48,19 +48,20 @@ func allowed() map[string]arrows {
 		release      = "cmd/hooktail/internal/release"
 		status       = "cmd/hooktail/internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
+		postgres     = "internal/postgres"
 		retry        = "internal/retry"
 		testdata     = "testdata"
 		trouble      = "trouble"
 	)
 	return map[string]arrows{
-		config:   {never: []string{"net/http"}},
-		cdc:      {may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		config:   {must: []string{postgres}, never: []string{"net/http"}},
+		cdc:      {must: []string{postgres}, may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch: {must: []string{mapping}, may: []string{parking, retry, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{display, doctor, parking, retry, status, throwaway, testdata, trouble},
+			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
@@ -68,7 +69,7 @@ func allowed() map[string]arrows {
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
-			must:  []string{config, cdc, dispatch, parking, mapping},
+			must:  []string{config, cdc, dispatch, parking, mapping, postgres},
 			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
@@ -79,10 +80,11 @@ func allowed() map[string]arrows {
 		deploy:       {},
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
-		faults:       {tests: []string{cdc, proctest, cdctest, dispatchtest, throwaway}},
+		faults:       {tests: []string{postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
+		postgres:     {never: []string{"net/http"}},
 		retry:        {},
 		testdata:     {},
 		trouble:      {},

@@ -35,6 +35,7 @@ type board struct {
 type shown struct {
 	dispatcher *dispatch.Dispatcher
 	hooks      *dispatch.Hooks
+	overlap    *dispatch.Overlap // nil: there is none
 	parked     *parkingRoom
 	sender     *dispatch.Sender
 	began      time.Time

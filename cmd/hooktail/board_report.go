@@ -33,6 +33,7 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 		return r
 	}
 	r.Leads = shown.began.UTC()
+	r.Overlap, r.Unreadable = shown.remembered(b.cfg), unreadableRows(shown.hooks)
 	overview := shown.dispatcher.Overview()
 	r.Stream = b.stream(stream.Stats(), beat, shown)
 	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/testdata"
 )
 
@@ -35,11 +36,11 @@ func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
 // connect opens a session that has hooktail's name: one without a name is taken for a
 // Label Studio that sends webhooks too.
 func (d *demo) connect(ctx context.Context, database string) (*pgx.Conn, error) {
-	options, err := pgx.ParseConfig(d.server.DSN(database))
+	options, err := postgres.Ordinary(d.server.DSN(database))
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	options.RuntimeParams["application_name"] = "hooktail"
+	options.RuntimeParams["search_path"] = "public" // the application's tables are found by their names
 	conn, err := pgx.ConnectConfig(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)

@@ -150,6 +150,9 @@ func (h *heartbeat) age() (age time.Duration, ok bool) {
 func (h *heartbeat) ready(stream *cdc.Stream) error {
 	stats := stream.Stats()
 	if !stats.Connected {
+		if stats.Fault != nil {
+			return fmt.Errorf("not streaming: no replication connection: %w", stats.Fault)
+		}
 		return errors.New("not streaming: no replication connection")
 	}
 	missing := display.Span(h.missing())
@@ -158,7 +161,7 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	age := time.Since(h.seen)
 	switch {
 	case h.writeErr != nil:
-		return errors.New("the heartbeat could not be written to the database")
+		return fmt.Errorf("the heartbeat could not be written to the database: %w", h.writeErr)
 	case h.seen.IsZero():
 		return errors.New("starting: the first heartbeat is on its way")
 	case age <= h.limit():

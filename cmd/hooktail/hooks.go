@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -104,10 +105,19 @@ func actionsOf(h *dispatch.Hook) string {
 	}
 	names := make([]string, len(h.Actions))
 	for i, action := range h.Actions {
-		names[i] = string(action)
+		names[i] = actionText(string(action))
 	}
 	if len(names) == 0 {
 		return "none"
 	}
 	return strings.Join(names, ",")
+}
+
+// actionText is the action, in quotes if it would not be seen as it is: rows may hold any
+// text.
+func actionText(text string) string {
+	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r == ',' || r == '"' || !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
+		return strconv.Quote(text)
+	}
+	return text
 }

@@ -54,6 +54,11 @@ func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.R
 }
 
 func listHooks(screen display.Screen, r *status.Report) error {
+	for _, row := range r.Unreadable {
+		if _, err := fmt.Fprintf(screen, "the row %q of %s is left out: %s\n", row.Key, row.Table, row.Fault); err != nil {
+			return err
+		}
+	}
 	if len(r.Hooks) == 0 {
 		_, err := fmt.Fprintln(screen, "There are no hooks: make one in Label Studio (Project → Settings → Webhooks).")
 		return err
@@ -70,6 +75,14 @@ func listHooks(screen display.Screen, r *status.Report) error {
 		}
 	}
 	return table.Flush()
+}
+
+// unreadableRows are those of the hooks' tables.
+func unreadableRows(hooks *dispatch.Hooks) (rows []status.UnreadableRow) {
+	for _, row := range hooks.Unreadable() {
+		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
+	}
+	return rows
 }
 
 // chosenActions is short: `hooks show` has the names.

@@ -41,7 +41,7 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry ID…",
-		Short: "Try what these hooks wait for now, whatever the back-off or Retry-After says",
+		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "is tried at once", c.store.Retry)
@@ -53,8 +53,8 @@ func (a *app) retryCommand() *cobra.Command {
 type fullError struct{ hook, parked, bound int64 }
 
 func (e *fullError) Error() string {
-	return fmt.Sprintf("stays suspended: %d bytes are parked for it, and HOOKTAIL_PARK_MAX_BYTES is %d. "+
-		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", e.parked, e.bound, e.hook)
+	return fmt.Sprintf("stays suspended: %s is parked for it, and HOOKTAIL_PARK_MAX_BYTES is %s. "+
+		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
 }
 
 // resume ends the hook's pause, and its suspension unless as much is parked for it as may

@@ -5,21 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // The lock is a lease: its session lives for as long as the leader is heard of. The
 // leader gives it up by its own clock well before the server does.
 const (
-	lockEvery   = 500 * time.Millisecond // a standby asks for the lock
-	renewEvery  = time.Second            // the leader is heard of
-	renewWithin = 8 * time.Second        // not renewed for so long: the leader gives up
-	lockTimeout = 16 * time.Second       // the server ends a session that it has not heard of
+	lockEvery     = 500 * time.Millisecond // a standby asks for the lock
+	renewEvery    = time.Second            // the leader is heard of
+	renewWithin   = 8 * time.Second        // not renewed for so long: the leader gives up
+	lockTimeout   = 16 * time.Second       // the server ends a session that it has not heard of
+	connectWithin = 5 * time.Second        // a connection that is not made by then is half open
 )
 
 // lock is the right to lead: a session-level advisory lock on a connection of its
@@ -37,15 +40,6 @@ var (
 	errInRecovery = errors.New("the server is in recovery: it was not promoted")
 )
 
-// over reports whether an error ends the term alone: the lock is lost, or the
-// database is away.
-func over(err error) bool {
-	if err == nil || cdc.Final(err) {
-		return false
-	}
-	return errors.Is(err, errLockLost) || cdc.Transient(err)
-}
-
 // lockKey is the advisory lock of a slot's leader. Advisory locks are the
 // database's, as the slot is.
 func lockKey(slot string) int64 {
@@ -55,8 +49,7 @@ func lockKey(slot string) int64 {
 }
 
 // awaitLock returns when this instance has the lock. Until then it is a standby.
-// It returns nil when the context has ended, and at faults that waiting does not
-// mend.
+// It returns nil when the context has ended, and at errors that end the program.
 func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 	waiting, failing := false, false
 	for {
@@ -64,13 +57,16 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 		if err == nil {
 			var asked time.Time
 			asked, err = s.takeLock(ctx, conn, func() {
+				s.proven.Store(true)
 				s.role.standsBy()
+				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
 				if !waiting || failing {
 					s.log.Info("hooktail stands by: another instance leads", "version", version(), "slot", s.cfg.Slot, "ops", ops)
 				}
 				waiting, failing = true, false
 			})
 			if err == nil {
+				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
 				return keepLock(ctx, conn, asked), nil
 			}
 			conn.Close(context.WithoutCancel(ctx))
@@ -78,15 +74,14 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 		switch {
 		case ctx.Err() != nil:
 			return nil, nil
-		case !cdc.Transient(err) && !errors.Is(err, errInRecovery):
+		case s.ends(err):
 			return nil, err
 		}
 		s.role.cannot(err)
-		if !failing {
-			s.log.Warn("the database cannot be asked who leads: trying again", "error", err, "every", lockEvery)
-		}
+		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
+			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", ops))
 		failing = true
-		if sleep(ctx, lockEvery) != nil {
+		if retry.Sleep(ctx, lockEvery) != nil {
 			return nil, nil
 		}
 	}
@@ -94,7 +89,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 
 // connectForLock opens the session that the lock will belong to.
 func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
 	conn, err := connect(ctx, s.cfg)
 	if err != nil {
@@ -118,7 +113,7 @@ func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) 
 			return asked, err
 		}
 		waiting()
-		if err := sleep(ctx, lockEvery); err != nil {
+		if err := retry.Sleep(ctx, lockEvery); err != nil {
 			return asked, err
 		}
 	}
@@ -183,6 +178,24 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 // holds reports whether the server still has the session, for all that is known.
 // Where the whole process was frozen, it knows before the goroutines that wait do.
 func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
+
+// during is a context that ends when ctx does, or when the lock is lost, which is then
+// its cause. The function ends it.
+func (l *lock) during(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-l.ended:
+			cancel(l.err)
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		wg.Wait()
+	}
+}
 
 // guard calls halt as soon as the lock is lost, and returns why, after halt; nil
 // if the context has ended before.

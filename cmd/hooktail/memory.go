@@ -12,6 +12,8 @@ const (
 	partShare   = 64 // one part of a transaction
 	rowsShare   = 16
 	bodiesShare = 8
+
+	overlapShare = 32 // events that are remembered for hooks that may be adopted
 )
 
 // besideHeap is what the process takes beside the memory that Go's runtime manages

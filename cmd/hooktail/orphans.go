@@ -66,9 +66,8 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 			return
 		}
 		w := &wanted{event: event, targets: targets, tx: of.tx, rows: &rows{part: &cdc.Part{XID: of.xid}}}
-		w.left.Store(int32(len(targets)))
 		w.rows.left.Store(1)
-		of.tx.Hold(1)
+		w.hold()
 		p.settler.Add(event, w)
 	})
 }
@@ -80,7 +79,7 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {
 		return events, err
 	}
-	if err := p.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {
+	if err := p.questions.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {
 		return nil, err
 	}
 	p.mapper.Tolerate()

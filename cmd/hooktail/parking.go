@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
@@ -106,7 +105,7 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 // persist repeats f while it fails for reasons that pass by themselves.
 func (p *parkingRoom) persist(ctx context.Context, f func(context.Context) error) error {
 	return retry.Policy{
-		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: cdc.Transient,
+		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: func(err error) bool { return !isPermanent(err) },
 		Failed: func(ctx context.Context, err error, next time.Duration) {
 			p.failing.Failed(ctx, p.log, slog.LevelError, "hooktail's own tables cannot be read; trying again", slog.Any("error", err), slog.Duration("next", next))
 		},

@@ -12,29 +12,56 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// errBadURL says nothing of what pgx found: its error may quote the URL. The
-// configuration was checked with a message of its own.
-var errBadURL = usageError{errors.New("HOOKTAIL_DATABASE_URL has a setting that is not understood")}
-
-// connectionOptions are those of the variable alone, for a connection in
-// replication mode.
-func connectionOptions(cfg config.Config) (*pgconn.Config, error) {
-	options, err := pgconn.ParseConfig(cfg.DatabaseURL.Reveal())
-	if err != nil {
-		return nil, errBadURL
+// badURL says nothing of what pgx found: its error may quote the URL. The configuration
+// was checked with a message of its own; what it names may have changed since.
+func badURL(err error) error {
+	if _, ok := errors.AsType[*postgres.ParameterError](err); ok {
+		return usageError{fmt.Errorf("HOOKTAIL_DATABASE_URL %w", err)}
 	}
+	return usageError{errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
+}
+
+// databaseURL is the connection string as its file has it now, or as the program began
+// with where that is none at the moment: what rotates credentials may be writing it.
+func databaseURL(cfg config.Config) string {
+	now := cfg.DatabaseURL.Reread().Reveal()
+	if postgres.Check(now) != nil {
+		return cfg.DatabaseURL.Reveal()
+	}
+	return now
+}
+
+// connectionOptions are those of a connection in replication mode.
+func connectionOptions(cfg config.Config) (*pgconn.Config, error) {
+	options, err := postgres.Replication(databaseURL(cfg))
+	if err != nil {
+		return nil, badURL(err)
+	}
+	return options, nil
+}
+
+// sessionOptions are those of an ordinary session, with the credentials of now.
+func sessionOptions(cfg config.Config) (*pgx.ConnConfig, error) {
+	options, err := postgres.Ordinary(databaseURL(cfg))
+	if err != nil {
+		return nil, badURL(err)
+	}
+	// All that hooktail asks are fewer statements; pgx would make room for five hundred, in
+	// each session.
+	const statements = 64
+	options.StatementCacheCapacity, options.DescriptionCacheCapacity = statements, statements
 	return options, nil
 }
 
 // connect opens one ordinary connection.
 func connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
-	options, err := pgx.ParseConfig(cfg.DatabaseURL.Reveal())
+	options, err := sessionOptions(cfg)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
-	prepareSession(&options.Config)
 	conn, err := pgx.ConnectConfig(ctx, options)
 	if err != nil {
 		return nil, cdc.Explain(err, &options.Config)
@@ -51,45 +78,42 @@ const poolConnections = 4
 // to be half open, and replaced.
 const pingPatience = 3 * time.Second
 
-// statements is how many a session keeps prepared. All that hooktail asks are fewer; pgx
-// would make room for five hundred, in each session.
-const statements = 64
-
-// openPool opens connections to the application's rows or to the store, and
-// makes sure that the database answers.
-func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
-	options, err := pgxpool.ParseConfig(cfg.DatabaseURL.Reveal())
+// newPool is connections to the application's rows or to the store, none of which is
+// made before it is needed. Each is made with the credentials of its time.
+func newPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	session, err := sessionOptions(cfg)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
-	options.MaxConns = poolConnections
-	if options.PingTimeout == 0 {
-		options.PingTimeout = pingPatience
+	options, err := pgxpool.ParseConfig(session.ConnString())
+	if err != nil {
+		return nil, badURL(err)
 	}
-	prepareSession(&options.ConnConfig.Config)
-	options.ConnConfig.StatementCacheCapacity = min(options.ConnConfig.StatementCacheCapacity, statements)
-	options.ConnConfig.DescriptionCacheCapacity = min(options.ConnConfig.DescriptionCacheCapacity, statements)
+	options.ConnConfig = session
+	options.MaxConns, options.MinConns = poolConnections, 0
+	options.PingTimeout = pingPatience
+	options.BeforeConnect = func(_ context.Context, session *pgx.ConnConfig) error {
+		if now, err := sessionOptions(cfg); err == nil {
+			*session = *now
+		}
+		return nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, options)
 	if err != nil {
 		return nil, fmt.Errorf("open connections: %w", err)
 	}
-	if err := pool.Ping(ctx); err != nil {
-		pool.Close()
-		return nil, cdc.Explain(err, &options.ConnConfig.Config)
-	}
 	return pool, nil
 }
 
-// prepareSession fixes the text form of the values that are read, and lets
-// the database's views show who is connected.
-func prepareSession(options *pgconn.Config) {
-	for name, value := range map[string]string{
-		"application_name":   "hooktail",
-		"timezone":           "UTC",
-		"datestyle":          "ISO",
-		"extra_float_digits": "1",
-		"jit":                "off", // compiling takes longer than any of the queries
-	} {
-		options.RuntimeParams[name] = value
+// openPool is newPool for who has to know at once whether the database answers.
+func openPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	pool, err := newPool(ctx, cfg)
+	if err != nil {
+		return nil, err
 	}
+	if err := pool.Ping(ctx); err != nil {
+		defer pool.Close()
+		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
+	}
+	return pool, nil
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -26,15 +27,18 @@ const (
 	confirmWithin = 30 * time.Second
 	// lookEvery is how often it is made sure that the publication is what it was.
 	lookEvery = 5 * time.Second
+	// lookWithin bounds that: a connection may be half open.
+	lookWithin = 30 * time.Second
 	// lastWords bounds the last writing.
 	lastWords = 3 * time.Second
 )
 
 // positions is the table with what hooktail remembers of its slots.
 type positions struct {
-	db    database
-	table string
-	slot  string
+	db     database
+	schema string
+	table  string
+	slot   string
 }
 
 // database is a connection, or a pool of them.
@@ -44,7 +48,7 @@ type database interface {
 }
 
 func positionsOf(db database, cfg config.Config) *positions {
-	return &positions{db: db, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
+	return &positions{db: db, schema: cfg.StateSchema, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
 }
 
 // read is what an earlier run has left, nil if none has.
@@ -112,6 +116,9 @@ func (p *positions) write(ctx context.Context, past *cdc.Past) error {
 // replace forgets what is known of the slot, for the sake of past and its gap: all at
 // once, so that no gap is forgotten with it.
 func (p *positions) replace(ctx context.Context, past *cdc.Past) error {
+	if err := parking.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+		return err
+	}
 	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
 		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
 }
@@ -196,6 +203,18 @@ func (k *keeper) note(ctx context.Context, past *cdc.Past) error {
 	return nil
 }
 
+// overdue says that the position has not been written for so long that nothing is
+// confirmed any more, nil if it has.
+func (k *keeper) overdue() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	age := time.Since(k.written)
+	if k.written.IsZero() || age < confirmWithin+positionEvery {
+		return nil // or the stream has not begun, and says so
+	}
+	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
+}
+
 // mayConfirm reports whether what is written is new enough.
 func (k *keeper) mayConfirm() bool {
 	k.mu.Lock()
@@ -207,7 +226,9 @@ func (k *keeper) mayConfirm() bool {
 // time says how long ago a run that was killed may have confirmed more.
 func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 	_ = every(ctx, positionEvery, func() error { // which returns none
-		if err := k.write(ctx, stream, false); err != nil && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
+		defer cancel()
+		if err := k.write(ctx, stream, false); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 			k.log.Error("the position was not written; trying again", "error", err, "next", positionEvery)
 		}
 		return nil
@@ -218,6 +239,8 @@ func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 // there is one.
 func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
 	return every(ctx, lookEvery, func() error {
+		ctx, cancel := context.WithTimeout(ctx, lookWithin)
+		defer cancel()
 		conn, err := k.pool.Acquire(ctx)
 		if err == nil {
 			err = stream.Look(ctx, conn.Conn().PgConn())

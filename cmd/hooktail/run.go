@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,7 +9,10 @@ import (
 	"net/http"
 	"net/url"
 	"sync"
+	"sync/atomic"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -19,7 +23,9 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
+	"github.com/hooktail/hooktail/trouble"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -52,7 +58,11 @@ type sidecar struct {
 	stored     *parkingMetrics
 	role       *role
 	board      *board
-	seen       *cdc.Past // of the server, in earlier terms; nil: nothing
+	questions  *questions
+	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
+	proven     atomic.Bool    // whether it has ever streamed, or stood by
+	unled      trouble.Repeat // with asking who leads
+	unserved   trouble.Repeat // with terms that end
 	tuning
 
 	// started is called once, if set, when this instance leads and slot and hooks
@@ -64,16 +74,19 @@ func (a *app) sidecar(cfg config.Config, log *slog.Logger, setup bool) *sidecar 
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	role := newRole(registry)
-	return &sidecar{
+	s := &sidecar{
 		cfg: cfg, log: log, setup: setup, registry: registry, role: role, board: newBoard(cfg, role, log),
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
 		tuning: a.tuning,
 	}
+	s.questions = newQuestions(log, s.ends)
+	role.questions, role.dueLimit = s.questions, cmp.Or(a.dueLimit, dueLimit)
+	return s
 }
 
-// run is the program: it serves probes and metrics, and leads whenever the lock
-// can be had. It returns when the context has ended and what was in flight is
-// finished, or at the first fault that waiting does not mend.
+// run is the program: it serves probes and metrics, before it has reached the
+// database, and leads whenever the lock can be had. It returns when the context has
+// ended and what was in flight is finished, or at an error that ends the program.
 func (s *sidecar) run(ctx context.Context) error {
 	if !s.guest {
 		limitMemory(int64(s.cfg.Memory))
@@ -85,7 +98,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	defer ops.close()
 
-	pool, err := openPool(ctx, s.cfg)
+	pool, err := newPool(ctx, s.cfg)
 	if err != nil {
 		return err
 	}
@@ -121,30 +134,39 @@ func (s *sidecar) page() http.Handler {
 // lead waits for the lock and serves a term, again and again: a term ends with
 // the lock or the database, and neither ends the program.
 func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) error {
-	for {
+	const longest = 10 * time.Second
+	for pause := lockEvery; ; pause = min(2*pause, longest) {
 		lock, err := s.awaitLock(ctx, ops)
 		if lock == nil {
 			return err
 		}
+		began := time.Now()
 		err = s.term(ctx, pool, lock, ops)
 		lock.release()
 		switch {
-		case ctx.Err() != nil && errors.Is(err, context.Canceled):
-			return nil // told to stop before it had begun
-		case !over(err):
+		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
+			return nil // told to stop
+		case s.ends(err):
 			return err
 		}
-		s.log.Error("hooktail does not lead any more: nothing is sent before it leads again", "error", err)
-		if sleep(ctx, lockEvery) != nil {
+		if time.Since(began) > longest {
+			pause = lockEvery
+		}
+		s.role.waits(err)
+		s.unserved.Failed(ctx, s.log, slog.LevelError, "hooktail does not lead any more: nothing is sent before it leads again",
+			slog.Any("error", err), slog.Duration("next", pause))
+		if retry.Sleep(ctx, pause) != nil {
 			return nil
 		}
 	}
 }
 
-// hooks loads the hooks, under the snapshot of the slot where it is made here.
+// hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
+// for the database, and for tables that somebody has locked.
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
 	options := hooksOptions(s.cfg, s.log)
 	options.Metrics = s.deliveries
+	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
 		slot, err := setUp(ctx, s.cfg, s.log)
@@ -157,11 +179,18 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 			options.AtSlot, snapshot = true, slot.snapshot
 		}
 	}
-	if err := parking.Check(ctx, pool, s.cfg.StateSchema); err != nil {
-		return nil, err
+	var hooks *dispatch.Hooks
+	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
+		if err := parking.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+			return err
+		}
+		hooks = dispatch.NewHooks(options)
+		return loadHooks(ctx, pool, hooks, snapshot)
+	})
+	if err != nil {
+		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
 	}
-	hooks := dispatch.NewHooks(options)
-	if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {
+	if err := recall(ctx, pool, hooks, s.cfg); err != nil {
 		return nil, err
 	}
 	return hooks, nil
@@ -174,7 +203,14 @@ func (s *sidecar) streamOptions() (cdc.Options, error) {
 		return cdc.Options{}, err
 	}
 	return cdc.Options{
-		Config:         options,
+		Config: options,
+		Renew: func() *pgconn.Config {
+			now, err := connectionOptions(s.cfg)
+			if err != nil {
+				return nil
+			}
+			return now
+		},
 		Slot:           s.cfg.Slot,
 		Publication:    s.cfg.Publication,
 		Tables:         planOf(s.cfg, identityDefault).Tables,

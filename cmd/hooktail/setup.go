@@ -30,7 +30,7 @@ func (a *app) setupCommand() *cobra.Command {
 	choice := string(identityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Make publication, replica identity and slot; may be repeated",
+		Short: "Create publication, replica identity, schema and slot; can be repeated",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind := identity(choice)
@@ -84,6 +84,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	}
 	if result.SlotCreated {
 		if err := remember(ctx, conn, cfg, begun); err != nil {
+			return err
+		}
+		if err := seedHooks(ctx, conn, cfg); err != nil {
 			return err
 		}
 	}

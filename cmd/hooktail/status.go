@@ -149,6 +149,7 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 	for _, hook := range hooks.All() {
 		r.Hooks = append(r.Hooks, storedHook(hook, settings[hook.ID], backlogs[hook.ID]))
 	}
+	r.Unreadable = unreadableRows(hooks)
 	return nil
 }
 
@@ -163,6 +164,8 @@ func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) statu
 // storedState is the hook's state as far as the database knows it.
 func storedState(h *dispatch.Hook, s parking.Setting) string {
 	switch {
+	case h.Refused == dispatch.ReasonBadRow:
+		return dispatch.StateRefused.String()
 	case !h.Served():
 		return dispatch.StateInactive.String()
 	case h.Refused != dispatch.ReasonNone:

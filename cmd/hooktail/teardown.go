@@ -162,8 +162,8 @@ func (t *teardown) say() (some bool) {
 // within is the part of the transaction that is not about the stream.
 func (t *teardown) within(ctx context.Context, tx pgx.Tx) error {
 	c := &control{cfg: t.cfg}
-	for _, hook := range t.adopted {
-		if err := c.activate(ctx, tx, hook, true); err != nil {
+	if len(t.adopted) > 0 {
+		if err := c.activate(ctx, tx, t.adopted, true); err != nil {
 			return err
 		}
 	}

@@ -19,28 +19,19 @@ import (
 // Until it returns, nobody else who keeps to the lock sends anything.
 func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops string) error {
 	s.role.takesOver()
-
-	hooks, err := s.hooks(ctx, pool)
-	if err != nil {
-		return err
-	}
-
-	parked, err := openParking(ctx, s.cfg, s.log)
+	hooks, parked, err := s.begin(ctx, pool, lock)
 	if err != nil {
 		return err
 	}
 	defer parked.close()
 	parked.metrics = s.stored
-	if err := parked.check(ctx); err != nil {
-		return err
-	}
 
 	beat := newHeartbeat(pool, s.beatEvery, s.log)
 	reading, err := s.streamOptions()
 	if err != nil {
 		return err
 	}
-	reading.OnHeartbeat = beat.received
+	reading.OnHeartbeat, reading.ConnectPatience = beat.received, -1
 	keep := newKeeper(pool, s.cfg, s.log)
 	reading.MayConfirm = keep.mayConfirm
 	reading.Past, reading.OnConnect = s.remembered(keep), keep.connected
@@ -67,11 +58,15 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	})
 	defer dispatcher.Close()
 
+	overlap := s.overlap()
 	options := s.mappingOptions()
 	p := &pipeline{
 		stream:     stream,
+		pool:       pool,
+		slot:       s.cfg.Slot,
 		hookTables: hookTablesOf(s.cfg),
 		hooks:      hooks,
+		overlap:    overlap,
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
@@ -79,13 +74,47 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
 		handedOver: beat.handedOver,
+		questions:  s.questions,
 		log:        s.log,
 	}
-	s.role.leads(stream, beat)
+	s.role.leads(stream, beat, keep)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, parked: parked, sender: sender, began: time.Now()})
+	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, overlap: overlap, parked: parked, sender: sender, began: time.Now()})
 	defer s.board.show(nil)
 	return s.supervise(ctx, p, beat, keep, parked, lock, ops)
+}
+
+// begin reads what a term begins with, for as long as the lock is held: it may have to
+// wait for the database, and another instance may lead meanwhile.
+func (s *sidecar) begin(ctx context.Context, pool *pgxpool.Pool, lock *lock) (*dispatch.Hooks, *parkingRoom, error) {
+	ctx, cancel := lock.during(ctx)
+	defer cancel()
+	hooks, err := s.hooks(ctx, pool)
+	if err != nil {
+		return nil, nil, causeOf(ctx, err)
+	}
+	var parked *parkingRoom
+	err = s.questions.persist(ctx, "read what is parked", func(ctx context.Context) (err error) {
+		if parked, err = openParking(ctx, s.cfg, s.log); err != nil {
+			return err
+		}
+		if err = parked.check(ctx); err != nil {
+			parked.close()
+		}
+		return err
+	})
+	if err != nil {
+		return nil, nil, causeOf(ctx, err)
+	}
+	return hooks, parked, nil
+}
+
+// causeOf is why the context has ended, err where it has not.
+func causeOf(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	return err
 }
 
 // supervise runs the goroutines of a term and ends them in the order of the path:
@@ -150,7 +179,10 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	case <-ctx.Done():
 		return nil
 	}
-	if err := parked.restore(ctx, p.dispatcher); err != nil {
+	s.proven.Store(true)
+	s.unserved.Worked(ctx, s.log, "hooktail leads again")
+	err := s.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return parked.restore(ctx, p.dispatcher) })
+	if err != nil {
 		return err
 	}
 	start(func() error { parked.watch(ctx, p.dispatcher, p.hooks); return nil })

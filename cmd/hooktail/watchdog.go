@@ -7,9 +7,13 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-var errSilent = errors.New("no heartbeat came back, and nothing else")
+var (
+	errSilent     = errors.New("no heartbeat came back, and nothing else")
+	errStreamDead = errors.New("the replication stream is dead")
+)
 
 // watch has the replication connection made anew when heartbeats are written and
 // do not come back, and returns an error if that does not help: then somebody has
@@ -37,16 +41,19 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 			stream.Reconnect(errSilent)
 		case time.Since(renewed) > h.limit()+stream.Timeout():
 			// The server may have held the slot for the old connection until its timeout.
-			return fmt.Errorf("the replication stream is dead: a heartbeat that the database took has been away for %s, and a new connection did not bring it: "+
-				"look at the database's log, and at what lies between it and hooktail", h.missing().Round(time.Second))
+			return fmt.Errorf("%w: a heartbeat that the database took has been away for %s, and a new connection did not bring it: "+
+				"look at the database's log, and at what lies between it and hooktail", errStreamDead, h.missing().Round(time.Second))
 		}
 		return nil
 	})
 }
 
 // isSilent reports whether the stream has heard nothing for longer than limit,
-// although it reads.
+// although it reads. A server that refuses the connection has been heard of.
 func isSilent(stream *cdc.Stream, limit time.Duration) bool {
 	stats := stream.Stats()
-	return !stats.Held && (!stats.Connected || time.Since(stats.LastMessage) > limit)
+	if !stats.Connected {
+		return !stats.Held && postgres.Code(stats.Fault) == ""
+	}
+	return !stats.Held && time.Since(stats.LastMessage) > limit
 }

@@ -181,7 +181,9 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 }
 
 // ownTables are all that Migrate makes.
-func ownTables() []string { return []string{"parked", "hook_setting", "position", "identity", versionTable} }
+func ownTables() []string {
+	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", versionTable}
+}
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }
 

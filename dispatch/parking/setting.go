@@ -52,10 +52,20 @@ func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, er
 	return suspended, wrap(err, "read setting")
 }
 
-// Adopt says whether hooktail delivers to the hook although it is not active. It is
-// part of the transaction, which changes the application's row as well.
+// Adopt is AdoptAll of one hook.
 func (s *Store) Adopt(ctx context.Context, tx pgx.Tx, hook int64, adopted bool) error {
-	return wrap(s.setIn(ctx, tx, hook, `adopted = $2`, adopted), "adopt hook")
+	return s.AdoptAll(ctx, tx, []int64{hook}, adopted)
+}
+
+// AdoptAll says whether hooktail delivers to the hooks although they are not active. It is
+// part of the transaction, which changes the application's rows as well.
+func (s *Store) AdoptAll(ctx context.Context, tx pgx.Tx, hooks []int64, adopted bool) error {
+	_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id, adopted) SELECT unnest($1::bigint[]), $2
+		ON CONFLICT (hook_id) DO UPDATE SET adopted = excluded.adopted, changed_at = now()`), hooks, adopted)
+	if err == nil {
+		err = s.tell(ctx, tx)
+	}
+	return wrap(err, "adopt hooks")
 }
 
 // Pause parks what the hook gets from now on.

@@ -69,6 +69,7 @@ func checks() []check {
 	return []check{
 		{"pooler", "nothing stands between hooktail and the server", lookForPooler},
 		{"role", "the role is no superuser", lookAtRole},
+		{"settings", "nothing that matters to sessions is set for the role or the database", lookAtSettings},
 		{"server_version", "", lookAtVersion},
 		{"primary", "the server is a primary", lookAtPrimary},
 		{"wal_level", "wal_level is logical", lookAtWALLevel},
@@ -100,6 +101,7 @@ func checks() []check {
 		{"duplicate_hooks", "no two hooks send the same", lookAtDuplicates},
 		{"secrets", "the signing secrets can be opened", lookAtSecrets},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
+		{"failure_counter", "Label Studio switches no hook off that hooktail serves", lookAtCounter},
 		{"egress", "the receivers can be reached", lookAtEgress},
 		{"redirects", "no receiver is known to redirect", lookAtRedirects},
 	}
@@ -117,8 +119,10 @@ type examination struct {
 	loaded   *dispatch.Hooks // by hooks; nil if they cannot be read
 }
 
-// queryTime bounds each query.
-const queryTime = 10 * time.Second
+const (
+	queryTime = 10 * time.Second // bounds each query, by the server
+	checkTime = time.Minute      // bounds each check: the server may not be heard of any more
+)
 
 // Examine makes all checks, one after the other, on one connection, and returns what
 // they found in a fixed order: at least one finding for each. Where there is no
@@ -143,6 +147,8 @@ func Examine(ctx context.Context, o Options) []Finding {
 
 // make makes one check.
 func (x *examination) make(ctx context.Context, c check) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
 	found, err := c.look(ctx, x)
 	if err != nil {
 		found = append(found, unseen(err))

@@ -104,7 +104,11 @@ func illnesses() []illness {
 		{"table not granted", sql("REVOKE SELECT ON task FROM hooktail"), "privileges", failure, "may not read id, data", "GRANT SELECT", false},
 		{"column not granted", sql("REVOKE SELECT ON project FROM hooktail", "GRANT SELECT (id, title) ON project TO hooktail"), "privileges", failure, "table public.project", "GRANT SELECT", false},
 		{"schema not granted", sql("REVOKE USAGE ON SCHEMA public FROM public, hooktail"), "privileges", failure, "may not use schema public", "GRANT USAGE", false},
-		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", warning, "hide rows of table public.task", "CREATE POLICY", true},
+		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", failure, "hide rows of table public.task", "BYPASSRLS", true},
+		{"time-out of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET statement_timeout = '300ms'"), "settings", note, "statement_timeout = 300ms is set for role hooktail in database", "RESET", true},
+		{"time-out of the database", sql("ALTER DATABASE SLOT SET lock_timeout = '1s'"), "settings", note, "lock_timeout = 1s is set for database", "RESET", true},
+		{"role of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET role = hooktail"), "settings", note, "sessions act as that role", "RESET", true},
+		{"libraries of the database", sql("ALTER DATABASE SLOT SET dynamic_library_path = '/nowhere'"), "settings", warning, "dynamic_library_path", "RESET", false},
 		{"column missing", sql("ALTER TABLE task_completion RENAME COLUMN was_cancelled TO skipped"), "columns", failure, "task_completion has no column was_cancelled", "HOOKTAIL_", true},
 		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},
 
@@ -194,6 +198,8 @@ func illnesses() []illness {
 		},
 		{"two senders", func(t *testing.T, p *patient) { t.Helper(); p.db.Connect(t) }, "double_sender", warning, "active in Label Studio too", "hooktail hooks adopt --all", true},
 
+		{"failures are counted", sql("ALTER TABLE webhook ADD COLUMN consecutive_failures integer"), "failure_counter", note, "Label Studio may switch hooks off", "hooktail hooks adopt --all", true},
+		{"a row that cannot be read", sql("ALTER TABLE webhook ALTER COLUMN send_payload DROP NOT NULL", "UPDATE webhook SET send_payload = NULL WHERE id = 3"), "hooks", warning, "hook 3 cannot be served: column send_payload is null", "correct the row", true},
 		{"receiver away", func(_ *testing.T, p *patient) { p.receiver.Close() }, "egress", warning, "connection refused", "hooktail hooks ping", true},
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},

@@ -37,8 +37,18 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	x.loaded = hooks
 	var found []Finding
+	for _, row := range hooks.Unreadable() {
+		found = append(found, one(Warning, fmt.Sprintf("the row %q of %s cannot be read: %s", row.Key, row.Table, row.Fault),
+			"It is left out.", "correct the row, or delete it")...)
+	}
+	for _, h := range hooks.All() {
+		if h.Refused == dispatch.ReasonBadRow {
+			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
+				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
+		}
+	}
 	for _, h := range x.served() {
-		if h.Refused != dispatch.ReasonNone {
+		if h.Refused != dispatch.ReasonBadRow && h.Refused != dispatch.ReasonNone {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
@@ -179,4 +189,25 @@ func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error)
 	}
 	return one(Warning, fmt.Sprintf("hooks are active in Label Studio too: %s; other programs are connected (%d sessions)", some(doubled), sessions),
 		"If one of these programs is a Label Studio, receivers get every event from both.", "hooktail hooks adopt --all # or the ids of those that hooktail is to have"), nil
+}
+
+// lookAtCounter finds hooks that Label Studio may switch off: since 2026-07 it counts its own
+// failed requests in the hook's row.
+func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
+	var counts bool
+	err := x.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname LIKE '%fail%')`, x.hookTable()).Scan(&counts)
+	if err != nil || !counts {
+		return nil, err
+	}
+	var shared []string
+	for _, h := range x.served() {
+		if h.Active && !h.Adopted {
+			shared = append(shared, fmt.Sprint(h.ID))
+		}
+	}
+	if len(shared) == 0 {
+		return nil, nil
+	}
+	return one(Note, fmt.Sprintf("Label Studio may switch hooks off: %s; it counts its failed requests in their rows", some(shared)),
+		"After 50 failures of its own it switches a hook off, and hooktail holds what it has for the hook until it is on again.", "hooktail hooks adopt --all # or the ids: an adopted hook has nothing to count"), nil
 }

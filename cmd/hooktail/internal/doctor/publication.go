@@ -79,5 +79,5 @@ func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	return one(Note, "perhaps made or altered after the slot: "+some(younger),
 		"A slot does not bring what was changed in a table before it was published, and a hooktail that meets changes from before the publication was made stops.",
-		fmt.Sprintf("if `hooktail run` says that the publication did not exist yet: SELECT pg_drop_replication_slot(%s); then hooktail repair --resend", literal(x.Config.Slot))), nil
+		fmt.Sprintf("if `hooktail run` says that the publication did not exist yet: SELECT pg_drop_replication_slot(%s); then hooktail setup, or hooktail repair --resend if it has run before", literal(x.Config.Slot))), nil
 }

@@ -19,13 +19,30 @@ type Report struct {
 	Ready   bool   `json:"ready"`
 	Reason  string `json:"reason,omitempty"` // why it is not ready
 
+	Overlap *Overlap `json:"adopt_overlap,omitempty"` // null: hooks may be adopted at any time
+
 	Stream   *Stream    `json:"stream"` // null: a standby has none
 	Progress []Progress `json:"progress"`
 	Hooks    []Hook     `json:"hooks"`
 	Recent   []Attempt  `json:"recent"`
 
+	Unreadable []UnreadableRow `json:"unreadable_rows,omitempty"` // of the hooks' tables; they are left out
+
 	Admin      bool `json:"admin"`      // whether there is a token that lets people act
 	Authorized bool `json:"authorized"` // whether this request had it
+}
+
+// UnreadableRow is a row that belongs to no hook, since it cannot be read.
+type UnreadableRow struct {
+	Table string `json:"table"` // webhook, webhook_action or hook_setting
+	Key   string `json:"key"`
+	Fault string `json:"fault"`
+}
+
+// Overlap is what the program remembers for hooks that may be adopted.
+type Overlap struct {
+	Seconds float64 `json:"seconds"` // of events
+	Whole   bool    `json:"whole"`   // false: the program has not run for so long, or has no room for so much
 }
 
 // Stream is where the reading of the slot is. Sizes are in bytes of WAL unless they

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+// opsBefore waits until the program serves probes, which it does although it cannot
+// reach the database, and says why it is not ready.
+func opsBefore(t *testing.T, p *proctest.Program, words string) {
+	t.Helper()
+	p.Ops = p.Stderr.Find(t, `msg="the database cannot be asked who leads: trying again".* ops=(\S+)`, p.Ended())
+	proctest.WaitFor(t, func() error {
+		status, body := p.Get(t, "/readyz")
+		if status != http.StatusServiceUnavailable || !strings.Contains(body, words) {
+			return fmt.Errorf("/readyz = %d %q, want %q", status, body, words)
+		}
+		if status, _ := p.Get(t, "/livez"); status != http.StatusOK {
+			return fmt.Errorf("/livez = %d", status)
+		}
+		return nil
+	})
+}
+
+// TestDatabaseAwayAtTheStart: a server that is not there yet is waited for, and what
+// was committed before is delivered.
+func TestDatabaseAwayAtTheStart(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db := server.LabelStudio(t)
+	c := receive(t, db)
+	setUpOnce(t, db)
+	db.Exec(t, annotate, 7)
+	if err := server.Stop(throwaway.Fast); err != nil {
+		t.Fatal(err)
+	}
+	p := proctest.Start(t, proctest.RoleEnviron(db), "run")
+	opsBefore(t, p, "waiting for the database")
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.Ready(t)
+	delivered(t, db)
+	if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+		t.Errorf("annotations %v, want one", got)
+	}
+}
+
+// TestHalfOpenAtTheStart: an address that accepts connections and says nothing is
+// noticed while probes are served.
+func TestHalfOpenAtTheStart(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	db := server.LabelStudio(t)
+	setUpOnce(t, db)
+	proxy := cdctest.NewProxy(t, "unix", server.Socket())
+	proxy.Stall()
+	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
+	begun := time.Now()
+	p := proctest.Start(t, proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL="+through.String()), "run")
+	opsBefore(t, p, "waiting for the database")
+	t.Logf("noticed after %s", time.Since(begun).Round(100*time.Millisecond))
+	proxy.Heal()
+	proxy.Cut()
+	p.Ready(t)
+}
+
+// TestCredentialsAreReadAgain: a password that is changed under a program that runs ends
+// nothing. It says so, and goes on with the one that the file has then.
+func TestCredentialsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db := server.LabelStudio(t)
+	c := receive(t, db)
+	setUpOnce(t, db)
+	db.Exec(t, "ALTER ROLE hooktail PASSWORD 'first'")
+	rules := "local all hooktail scram-sha-256\nlocal all all trust\nlocal replication all trust\n"
+	if err := os.WriteFile(db.QueryText(t, "SHOW hba_file"), []byte(rules), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "SELECT pg_reload_conf()")
+	file := filepath.Join(t.TempDir(), "url")
+	write := func(password string) {
+		t.Helper()
+		text := strings.Replace(proctest.RoleDSN(db), "hooktail@", "hooktail:"+password+"@", 1)
+		if err := os.WriteFile(file, []byte(text+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("first")
+	p := startAs(t, db, []string{"run"}, "HOOKTAIL_DATABASE_URL=", "HOOKTAIL_DATABASE_URL_FILE="+file)
+	db.Exec(t, "ALTER ROLE hooktail PASSWORD 's3cond'")
+	db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hooktail'")
+	p.unready(t, `role "hooktail" was refused`)
+	db.Exec(t, annotate, 7)
+	write("s3cond")
+	delivered(t, db)
+	if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+		t.Errorf("annotations %v, want one", got)
+	}
+	if log := p.err.String(); !strings.Contains(log, "level=ERROR") || strings.Contains(log, "s3cond") {
+		t.Errorf("the log has no error, or the password:\n%s", log)
+	}
+}
+
+// TestEventsWaitForTheDatabase: whatever the application's tables are in the middle of,
+// the program runs on, is not ready for the reason that it names, and delivers when it
+// is over.
+func TestEventsWaitForTheDatabase(t *testing.T) {
+	t.Parallel()
+	// What a payload can be built without, in an older Label Studio, need not be waited for.
+	const dispensable = ""
+	tests := []struct{ name, begin, end, says string }{
+		{"column of the counts", "ALTER TABLE prediction RENAME project_id TO moved", "ALTER TABLE prediction RENAME moved TO project_id", dispensable},
+		{"table of the counts", "ALTER TABLE prediction RENAME TO moved", "ALTER TABLE moved RENAME TO prediction", dispensable},
+		{"table of the authors", "ALTER TABLE task_comment_authors RENAME TO moved", "ALTER TABLE moved RENAME TO task_comment_authors", dispensable},
+		{"table of the tasks", "ALTER TABLE task RENAME TO moved", "ALTER TABLE moved RENAME TO task", "task"},
+		{"schema", "ALTER SCHEMA public RENAME TO moved", "ALTER SCHEMA moved RENAME TO public", "read tasks and projects"},
+		{"privilege", "REVOKE SELECT ON task FROM hooktail", "GRANT SELECT ON task TO hooktail", "permission denied for table task"},
+		{"privilege on the schema", "REVOKE USAGE ON SCHEMA public FROM hooktail, PUBLIC", "GRANT USAGE ON SCHEMA public TO hooktail, PUBLIC", "schema public"},
+		{"policy", "ALTER TABLE task ENABLE ROW LEVEL SECURITY", "ALTER TABLE task DISABLE ROW LEVEL SECURITY", "row-level security"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			db := cdctest.Postgres(t).LabelStudio(t)
+			c := receive(t, db)
+			setUpOnce(t, db)
+			p := startTuned(t, tuning{dueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0"))
+			db.Exec(t, annotate, 7)
+			delivered(t, db) // what is asked of the catalog is known
+			c.Take()
+			db.Exec(t, "SET session_replication_role = replica; "+transactionOf(strings.Replace(annotate, "$1", "8", 1), test.begin))
+			if test.says != dispensable {
+				p.unready(t, test.says)
+				p.unready(t, "no event has got through for")
+			}
+			db.Exec(t, test.end)
+			delivered(t, db)
+			if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+				t.Errorf("annotations %v, want one", got)
+			}
+			proctest.WaitFor(t, func() error {
+				if status, body := p.get(t, "/readyz"); status != http.StatusOK {
+					return fmt.Errorf("not ready: %s", body)
+				}
+				return nil
+			})
+		})
+	}
+}

@@ -1,0 +1,130 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ApplicationName is what every session calls itself, so that the views of the
+// database show who is connected.
+const ApplicationName = "hooktail"
+
+// settings are what a session sets for itself. They go with the request for the
+// session and so count for more than what ALTER ROLE and ALTER DATABASE have set,
+// from its first statement on: a time-out of 1 ms would not let a later SET pass.
+// Every server from version 14 on knows them, and every role may set them.
+//
+// The program bounds its statements by deadlines of its own, which adapt; those of
+// the server are off.
+//
+// https://www.postgresql.org/docs/current/runtime-config-client.html
+func settings() map[string]string {
+	return map[string]string{
+		"application_name": ApplicationName,
+
+		// What bounds a statement, a transaction or a session.
+		"statement_timeout":                   "0",
+		"lock_timeout":                        "0",
+		"idle_in_transaction_session_timeout": "0",
+		"idle_session_timeout":                "0",
+		"tcp_user_timeout":                    "0",
+		"exit_on_error":                       "off",
+
+		// What a transaction may do and see, and whether its commit is durable.
+		"default_transaction_isolation":  "read committed",
+		"default_transaction_read_only":  "off",
+		"default_transaction_deferrable": "off",
+		"synchronous_commit":             "on",
+		"row_security":                   "off", // a policy is an error, not a row that is missing
+
+		// The text form of values, to the program and from it.
+		"client_encoding":             "UTF8",
+		"timezone":                    "UTC",
+		"datestyle":                   "ISO, MDY",
+		"intervalstyle":               "postgres",
+		"extra_float_digits":          "1",
+		"bytea_output":                "hex",
+		"xmlbinary":                   "base64",
+		"xmloption":                   "content",
+		"lc_monetary":                 "C",
+		"lc_numeric":                  "C",
+		"lc_time":                     "C",
+		"array_nulls":                 "on",
+		"quote_all_identifiers":       "off",
+		"standard_conforming_strings": "on",
+		"backslash_quote":             "safe_encoding",
+		"escape_string_warning":       "off",
+		"transform_null_equals":       "off",
+		"client_min_messages":         "warning",
+
+		// Where names are looked for, and how what is made is stored.
+		"search_path":                 "pg_catalog",
+		"default_table_access_method": "heap",
+		"default_tablespace":          "",
+		"temp_tablespaces":            "",
+		"default_toast_compression":   "pglz",
+		"check_function_bodies":       "on",
+
+		// What queries cost.
+		"jit":             "off", // compiling takes longer than any of the queries
+		"plan_cache_mode": "auto",
+		"work_mem":        "4MB",
+	}
+}
+
+// later are settings that not every server has. One that does not know a setting
+// refuses a session that asks for it, so they are set when the session is there.
+func later() map[string]string {
+	return map[string]string{
+		"transaction_timeout":                 "0",   // from 17 on
+		"restrict_nonsystem_relation_kind":    "",    // in minor versions from 2024-08 on
+		"force_parallel_mode":                 "off", // its name before 16
+		"debug_parallel_query":                "off", // its name from 16 on
+		"debug_logical_replication_streaming": "buffered",
+	}
+}
+
+// Sets reports whether every session of the program, or each that replicates, sets the
+// parameter for itself.
+func Sets(name string) bool {
+	name = strings.ToLower(name)
+	_, ordinary := settings()[name]
+	_, late := later()[name]
+	return ordinary || late || name == "wal_sender_timeout"
+}
+
+// setLater is the function that sets them. It is bounded for itself: a pool goes on
+// making a connection that nobody waits for any more.
+func setLater(ctx context.Context, conn *pgconn.PgConn) error {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	values := later()
+	var rows []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		rows = append(rows, fmt.Sprintf("('%s', '%s')", name, values[name]))
+	}
+	_, err := conn.Exec(ctx, "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES "+strings.Join(rows, ", ")+
+		") AS later (name, value) WHERE pg_catalog.current_setting(name, true) <> value").ReadAll()
+	if err != nil {
+		return fmt.Errorf("set what the session must not inherit: %w", err)
+	}
+	return nil
+}
+
+// Fix makes the options those of a session that inherits nothing. What the
+// options asked for themselves, from the environment for example, is forgotten.
+// A setting of more wins over one of the same name. The options are those of
+// ParseConfig.
+func Fix(options *pgconn.Config, more map[string]string) {
+	options.RuntimeParams = settings()
+	maps.Copy(options.RuntimeParams, more)
+	options.AfterConnect = setLater
+	if options.ConnectTimeout == 0 {
+		options.ConnectTimeout = connectPatience
+	}
+}

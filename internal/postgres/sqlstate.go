@@ -1,0 +1,67 @@
+package postgres
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// SQLSTATEs that the program tells apart.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	FeatureNotSupported   = "0A000"
+	InvalidParameter      = "22023"
+	UniqueViolation       = "23505"
+	InvalidStatementName  = "26000"
+	InvalidAuthorization  = "28000"
+	InvalidPassword       = "28P01"
+	DependentObjects      = "2BP01"
+	InvalidCatalogName    = "3D000"
+	InvalidSchemaName     = "3F000"
+	InsufficientPrivilege = "42501"
+	UndefinedColumn       = "42703"
+	UndefinedObject       = "42704"
+	DuplicateObject       = "42710"
+	UndefinedTable        = "42P01"
+	ObjectInUse           = "55006"
+	LockNotAvailable      = "55P03"
+	QueryCanceled         = "57014"
+	UndefinedFile         = "58P01"
+)
+
+// Code is the SQLSTATE that the server gave, "" if err is not the server's.
+func Code(err error) string {
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fault.Code
+	}
+	return ""
+}
+
+// IsOfWAL reports whether an UndefinedFile is a segment of WAL that the server has
+// removed: it has the same SQLSTATE for every file. Which one is missing is known by the
+// source of the server that says so, whatever its language.
+func IsOfWAL(err error) bool {
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.Contains([]string{"walsender.c", "xlog.c", "xlogreader.c", "xlogutils.c"}, fault.File)
+}
+
+// Remedy is what a person does about an error that waiting does not mend; "" for
+// every other error, which may pass. It is the whole list: what the server refuses
+// for another reason, a program tries again.
+func Remedy(err error) string {
+	switch Code(err) {
+	case InvalidAuthorization, InvalidPassword:
+		return "check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)"
+	case InvalidCatalogName:
+		return "check HOOKTAIL_DATABASE_URL"
+	case InsufficientPrivilege:
+		return "grant the role what it lacks: run deploy/role.sql again; `hooktail doctor` names it"
+	case InvalidSchemaName, UndefinedTable, UndefinedColumn:
+		return "check HOOKTAIL_SOURCE_SCHEMA and the HOOKTAIL_…_TABLE variables against the tables of Label Studio; `hooktail doctor` compares them"
+	}
+	return ""
+}
+
+// Permanent reports whether the error is the server's and has a Remedy.
+func Permanent(err error) bool { return Remedy(err) != "" }
