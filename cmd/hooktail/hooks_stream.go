@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
@@ -55,7 +54,7 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	if handovers := p.hooks.Handovers(); len(handovers) > 0 {
 		at := dispatch.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
 		if p.overlap.Hand(handovers, at) {
-			p.settler.Add(time.Now(), &wanted{})
+			p.settler.Put(&wanted{})
 		}
 	}
 	return p.note(ctx, part.Commit)

@@ -20,7 +20,7 @@ import (
 // pipeline is the path of a change between the stream and the lanes. Two
 // goroutines walk it: take (steps 3 to 5: rows → events → who wants them) and
 // deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
-// of the stream.
+// of the stream, the latter that of each task and each project.
 type pipeline struct {
 	stream     *cdc.Stream
 	pool       *pgxpool.Pool
@@ -34,7 +34,6 @@ type pipeline struct {
 	settler    *mapping.Settler[*wanted]
 	renderer   *mapping.Renderer
 	dispatcher *dispatch.Dispatcher
-	settle     time.Duration
 	handedOver func(commit time.Time) // is told of every part
 	questions  *questions
 	log        *slog.Logger
@@ -126,13 +125,15 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 		}
 		targets := p.hooks.Match(event, nil)
 		if len(targets) == 0 {
+			p.settler.Pass(event)
 			continue
 		}
 		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
 		claim.left.Add(1)
 		w.hold()
-		p.settler.Add(event.Due(p.settle), w)
+		p.settler.Add(event, w)
 	}
+	p.settler.See(part.XID, p.mapper.Signs())
 	claim.done()
 	if part.Last {
 		part.Tx.Close(part.End)
@@ -177,7 +178,7 @@ const gathering = 10 * time.Millisecond
 // isLate reports whether the batch is of long ago, and small: the stream catches up, and
 // what each batch costs the database is to be shared by more events.
 func isLate(batch []*wanted) bool {
-	const late, few = time.Second, renderBatch / 2
+	const late, few = 2 * time.Second, renderBatch / 2
 	e := batch[0].event
 	return e != nil && len(batch) < few && e.Age+time.Since(e.Received) > late
 }
@@ -218,6 +219,9 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			events = append(events, w.event)
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
+			xids = append(xids, xid)
+		}
+		if xid := w.event.EndedBy; xid != 0 {
 			xids = append(xids, xid)
 		}
 	}
