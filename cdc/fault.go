@@ -80,7 +80,7 @@ func (f *Fault) Unwrap() error { return f.Err }
 // Passes reports whether the fault may pass without anybody's doing. A command ends with
 // it; a program that goes on for ever tries again.
 func (f *Fault) Passes() bool {
-	return f.Reason == Unreachable || f.Reason == SlotActive || f.Reason == SlotBlocked
+	return f.Reason == Unreachable || f.Reason == SlotActive || f.Reason == SlotBlocked || f.Reason == TableLocked
 }
 
 // activeError says that another connection is reading the slot. It passes by

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
@@ -35,9 +36,10 @@ func (s *sidecar) isProven() bool {
 func isPermanent(err error) bool {
 	var schema *parking.SchemaError
 	var column *mapping.MissingColumnError
+	var hookColumn *dispatch.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
 }

@@ -45,7 +45,7 @@ func TestDatabaseAwayAtTheStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := proctest.Start(t, proctest.RoleEnviron(db), "run")
-	opsBefore(t, p, "who leads")
+	opsBefore(t, p, "waiting for the database")
 	if err := server.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestHalfOpenAtTheStart(t *testing.T) {
 	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
 	begun := time.Now()
 	p := proctest.Start(t, proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL="+through.String()), "run")
-	opsBefore(t, p, "who leads")
+	opsBefore(t, p, "waiting for the database")
 	t.Logf("noticed after %s", time.Since(begun).Round(100*time.Millisecond))
 	proxy.Heal()
 	proxy.Cut()
