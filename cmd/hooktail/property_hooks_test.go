@@ -18,8 +18,8 @@ type era struct {
 
 // checkHooks: each hook, also those that came, changed and went, is told of what
 // the one that listens to everything is told of, as far as it wanted it when it
-// was committed. One that was switched off or deleted may lack what was still on
-// its way; it gets nothing that was committed afterwards.
+// was committed. One that was deleted may lack what was still on its way. One that was
+// switched off gets that when it is on again, and nothing that was committed meanwhile.
 func (w *world) checkHooks(t *testing.T, inbox map[int64][]delivery) {
 	t.Helper()
 	for id, eras := range w.eras(t, inbox) {
@@ -49,13 +49,12 @@ func (w *world) checkHooks(t *testing.T, inbox map[int64][]delivery) {
 	}
 }
 
-// at is what the hook was at the commit, and whether it has been switched off or
-// deleted since.
+// at is what the hook was at the commit, and whether it has been deleted since.
 func at(eras []era, commit uint64) (hook hookModel, ended bool) {
 	for _, era := range eras {
 		if era.from <= commit {
 			hook = era.hook
-		} else if !era.hook.active {
+		} else if era.hook.gone {
 			ended = true
 		}
 	}

@@ -44,6 +44,7 @@ type annotationModel struct {
 // hookModel, a hook that is deleted, wants nothing.
 type hookModel struct {
 	active, payload, all bool
+	gone                 bool // deleted
 	organization         int64
 	project              int64  // 0: the organization's
 	actions              string // chosen, in alphabetical order, separated by spaces

@@ -156,7 +156,7 @@ func (s *session) noteHooks(anchor string) {
 	}
 	for id, hook := range s.committed.hooks {
 		if _, exists := s.now.hooks[id]; !exists {
-			s.hookLives[id] = append(s.hookLives[id], hookChange{anchor, hookModel{organization: hook.organization}})
+			s.hookLives[id] = append(s.hookLives[id], hookChange{anchor, hookModel{organization: hook.organization, gone: true}})
 		}
 	}
 }
