@@ -12,7 +12,7 @@ import (
 // work attempts the delivery, and one after the other that may go then.
 func (l *lane) work(ctx context.Context, it *item) {
 	for it != nil {
-		o, v, made := l.attempt(ctx, it)
+		o, v, made := attempt{l, it}.make(ctx)
 		if v.step != deliver && ctx.Err() != nil {
 			return // closed: the attempt was cut off and says nothing
 		}
@@ -20,8 +20,15 @@ func (l *lane) work(ctx context.Context, it *item) {
 	}
 }
 
-// attempt makes an attempt unless there is nobody to make it for.
-func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, made bool) {
+// attempt is one attempt of a lane at a delivery that it has handed out.
+type attempt struct {
+	*lane
+	it *item
+}
+
+// make makes the attempt unless there is nobody to make it for.
+func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
+	l, it := a.lane, a.it
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
 	case !ok:
@@ -36,7 +43,7 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 		return o, verdict{step: bury, reason: ReasonGone}, false
 	}
 	if it.letter == nil && it.body == nil {
-		if v := l.fetch(ctx, it); v.step != deliver {
+		if v := a.fetch(ctx); v.step != deliver {
 			return o, v, false
 		}
 	}
@@ -46,7 +53,7 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {
 		return o, verdict{step: bury, reason: o.Refused}, false
 	}
-	v = l.judge(it, o)
+	v = a.judge(o)
 	if v.step != deliver && ctx.Err() != nil {
 		return o, v, true
 	}
@@ -60,7 +67,8 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 
 // judge is the verdict on an attempt. While the own network is gone neither attempts
 // nor time count against the delivery.
-func (l *lane) judge(it *item, o Outcome) verdict {
+func (a attempt) judge(o Outcome) verdict {
+	l, it := a.lane, a.it
 	now := time.Now()
 	spared := l.network.observe(l.hook, o, now)
 	if o.Result == Result2xx {
@@ -92,8 +100,9 @@ const fetchRows = 64
 
 // fetch reads the item's body from the store. The verdict is to deliver it, or
 // what happens instead.
-func (l *lane) fetch(ctx context.Context, it *item) verdict {
-	items := l.soon(it)
+func (a attempt) fetch(ctx context.Context) verdict {
+	l, it := a.lane, a.it
+	items := a.soon()
 	events := make([]mapping.ID, len(items))
 	for i := range items {
 		events[i] = items[i].event
@@ -131,7 +140,8 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 }
 
 // soon is the item, and those that may go and have no body either.
-func (l *lane) soon(it *item) []*item {
+func (a attempt) soon() []*item {
+	l, it := a.lane, a.it
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	items, bytes := []*item{it}, it.bytes

@@ -1,9 +1,7 @@
 package dispatch
 
 import (
-	"context"
 	"slices"
-	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
@@ -58,28 +56,4 @@ func (w *window) scouted(heads []*item) {
 		w.stored++
 	}
 	w.reading, w.recent, w.spilled, w.gone = false, nil, false, nil
-}
-
-// Finding heads reads all that is parked for the hook: it may take that share of the time.
-const scoutingShare = 10
-
-// findHeads reads the heads that the window wants.
-func (l *lane) findHeads(ctx context.Context, wanted parking.Heads) {
-	wanted.Hook = l.hook
-	begun := time.Now()
-	var rows []parking.Row
-	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
-		rows, err = l.store.store.Heads(ctx, wanted)
-		return err
-	})
-	if err != nil {
-		return
-	}
-	now := time.Now()
-	heads := l.restored(rows, now)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
-	l.window.scouted(heads)
-	l.fill(now)
 }

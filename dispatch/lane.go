@@ -195,7 +195,7 @@ func (l *lane) fill(now time.Time) {
 	}
 	away := l.paused || l.isOff()
 	if part, ok := l.window.wants(away || l.health.failing); ok {
-		l.read(func(ctx context.Context) { l.load(ctx, part) })
+		l.read(func(ctx context.Context) { intake{l}.load(ctx, part) })
 	}
 	if away || l.running >= l.health.limit || now.Before(l.notBefore) || !l.window.scout {
 		return
@@ -207,7 +207,7 @@ func (l *lane) fill(now time.Time) {
 	if at.After(now) {
 		l.alarm.set(at)
 	} else if wanted, ok := l.window.wantsHeads(l.health.failing); ok {
-		l.read(func(ctx context.Context) { l.findHeads(ctx, wanted) })
+		l.read(func(ctx context.Context) { intake{l}.findHeads(ctx, wanted) })
 	}
 }
 
@@ -217,7 +217,7 @@ func (l *lane) pick(now time.Time) *item {
 	if l.closed || l.halted || !l.permit() || l.window.schedule.oldest == nil || l.running >= l.health.limit {
 		return nil
 	}
-	it := l.choose(now)
+	it := turn{l, now}.choose()
 	if it == nil {
 		return nil
 	}
@@ -226,78 +226,6 @@ func (l *lane) pick(now time.Time) *item {
 	}
 	l.running++
 	it.attempt++
-	return it
-}
-
-// choose hands out the delivery that may go now, if any. It needs mu.
-func (l *lane) choose(now time.Time) *item {
-	switch {
-	case l.row == nil || !l.isOff() && l.isFinal():
-		l.window.releaseAll()
-		return l.window.next() // there is nothing to wait for
-	case l.isOff():
-		return l.expired(ReasonSwitchedOff, now)
-	case l.paused:
-		return nil
-	case now.Before(l.notBefore):
-		l.alarm.set(l.notBefore)
-		return nil
-	case l.health.failing:
-		return l.probe(now)
-	}
-	l.window.release(now)
-	it := l.window.next()
-	if it == nil && len(l.window.waiting) > 0 {
-		l.alarm.set(l.window.waiting[0].at)
-	}
-	return it
-}
-
-// isFinal reports whether nothing can be sent to the hook before its row changes. It
-// needs mu.
-func (l *lane) isFinal() bool {
-	return !l.paused && (l.row.Refused != ReasonNone || l.stopped.Load() == l.row.revision)
-}
-
-// probe hands out the one delivery that a failing hook is to get. It needs mu.
-func (l *lane) probe(now time.Time) *item {
-	if it := l.expired(ReasonExhausted, now); it != nil {
-		return it
-	}
-	it := l.window.untried()
-	untried := it != nil
-	at := l.health.nextUntried(now)
-	if untried && !at.After(now) && !l.pulse.scout.After(now) && l.window.tail && l.window.scout && !l.window.reading {
-		return nil // there may be a newer one: fill asks
-	}
-	if !untried {
-		it, at = l.window.tried(l.health.inTurn%2 == 1), l.health.nextTried(now)
-	}
-	switch {
-	case it == nil:
-	case at.After(now):
-		l.alarm.set(at)
-		it = nil
-	default:
-		l.health.probe(untried, now)
-		l.window.take(it)
-	}
-	return it
-}
-
-// expired hands out the oldest delivery if its time is up, to be buried for the reason.
-// It needs mu.
-func (l *lane) expired(reason Reason, now time.Time) *item {
-	it := l.window.schedule.oldest
-	if it == nil || it.state != ready && it.state != waiting {
-		return nil
-	}
-	if left := l.policy.RetryFor - l.age(it, now); left > 0 {
-		l.alarm.set(now.Add(left))
-		return nil
-	}
-	l.window.take(it)
-	it.fate = reason
 	return it
 }
 

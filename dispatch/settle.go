@@ -55,7 +55,11 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.fill(now)
 	finished := v.step != retry && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
-		l.finishLater(it)
+		// After a crash these rows would be sent again, and it would not.
+		l.store.add(note{ask: func(context.Context) error {
+			l.finished(it.done, it.letter)
+			return nil
+		}})
 		finished = false
 	}
 	l.mu.Unlock()
@@ -69,15 +73,6 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		l.retire(l.hook)
 	}
 	return next
-}
-
-// finishLater finishes a delivery once the rows are gone that were to be removed before:
-// after a crash they would be sent again, and it would not. It needs mu.
-func (l *lane) finishLater(it *item) {
-	l.store.add(note{ask: func(context.Context) error {
-		l.finished(it.done, it.letter)
-		return nil
-	}})
 }
 
 // works draws the conclusions from a success for the whole hook. It needs mu.

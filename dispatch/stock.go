@@ -47,25 +47,6 @@ func (l *lane) read(work func(context.Context)) {
 	}})
 }
 
-// load reads a part of the tail.
-func (l *lane) load(ctx context.Context, part parking.Part) {
-	part.Hook = l.hook
-	var rows []parking.Row
-	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
-		rows, err = l.store.store.Tail(ctx, part)
-		return err
-	})
-	if err != nil {
-		return
-	}
-	now := time.Now()
-	items := l.restored(rows, now)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.write(l.window.loaded(items, len(rows) < part.Rows))
-	l.fill(now)
-}
-
 // restored is the items of the rows.
 func (c *common) restored(rows []parking.Row, now time.Time) []*item {
 	items, lost := make([]*item, len(rows)), c.network.lost(now)

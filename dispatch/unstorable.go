@@ -69,22 +69,22 @@ func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 			return err
 		}
 	}
-	n.lane.reportUnstorable(n, refused)
+	n.lane.journal.reportUnstorable(n, refused)
 	n.lane.wrote(n)
 	return nil
 }
 
 // reportUnstorable logs and counts a note that the store refused. Nothing of the
 // server's message is in it, which may quote the payload.
-func (l *lane) reportUnstorable(n *note, refused error) {
+func (j *journal) reportUnstorable(n *note, refused error) {
 	attrs := []slog.Attr{
-		slog.Int64("hook", l.hook), slog.String("action", string(n.item.Action)), slog.String("event", n.item.event.String()),
+		slog.Int64("hook", j.hook), slog.String("action", string(n.item.Action)), slog.String("event", n.item.event.String()),
 		slog.Int("bytes", n.item.bytes), slog.String("refused", parking.Explain(refused)),
 	}
 	if n.kind != insert {
-		l.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)
+		j.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)
 		return
 	}
-	l.journal.tally(n.item.Action, dead)
-	l.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is kept as dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
+	j.tally(n.item.Action, dead)
+	j.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is kept as dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
 }
