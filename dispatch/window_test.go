@@ -79,3 +79,55 @@ func TestWindowsShareTheirRoom(t *testing.T) {
 		}
 	}
 }
+
+// What has passed something held goes back to its place when that is done: what followed
+// it may still be in the tail.
+func TestWhatHasPassedGoesBack(t *testing.T) {
+	var room windows
+	w, now := newWindow(&room, true), time.Unix(1e9, 0)
+	stored := func(n int, task int64) *item {
+		row := parking.Row{Key: parking.Key{Hook: 1, Event: makeEvent(n, task).ID}, Project: 1, Task: task, Added: now}
+		return restored(&row, now, time.Hour)
+	}
+	accept := func(n int, task int64) {
+		e := makeEvent(n, task)
+		w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), now), true)
+	}
+	accept(1, 7)
+	for range heldAttempts + 1 {
+		w.release(now)
+		it := w.next()
+		it.fails(Outcome{Result: Result5xx, Status: 500}, false)
+		w.failed(it, false, now)
+		w.retryAt(it, now, now, true, now)
+		now = now.Add(heldFor)
+	}
+	w.spill()
+	accept(2, 7)
+	accept(3, 0)
+	wanted, ok := w.wantsHeads(true)
+	if !ok || len(wanted.Passed) != 1 {
+		t.Fatalf("wants %+v, %t", wanted, ok)
+	}
+	w.scouted([]*item{stored(3, 0)})
+	if it := w.untried(); it == nil || it.event.Ordinal != 3 {
+		t.Fatalf("%v has not passed what is held", it)
+	}
+	w.release(now)
+	for it := range w.schedule.all() {
+		if it.held {
+			w.take(it)
+			w.done(it, verdict{step: deliver})
+		}
+	}
+	if it := w.untried(); it != nil {
+		t.Fatalf("event %d may go before what followed the held one", it.event.Ordinal)
+	}
+	if _, ok := w.wants(false); !ok {
+		t.Fatal("the tail is not read")
+	}
+	w.loaded([]*item{stored(2, 7), stored(3, 0)}, true)
+	if first, second := w.next(), w.next(); first == nil || first.event.Ordinal != 2 || second != nil {
+		t.Errorf("%v and %v may go", first, second)
+	}
+}

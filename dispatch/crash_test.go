@@ -1,0 +1,100 @@
+package dispatch
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// committed is the n-th event, with a commit of its own.
+func committed(n int, task int64) *mapping.Event {
+	e := makeEvent(n, task)
+	e.ID.Commit = cdc.LSN(1000 + n)
+	return e
+}
+
+// TestStoredWaitsForTheStream: after a crash a stored event that is newer than the
+// confirmed position is sent after the older ones that the stream brings again, and
+// once; those up to the position are sent at once.
+func TestStoredWaitsForTheStream(t *testing.T) {
+	for _, again := range []bool{true, false} { // the stream brings the stored one again
+		synctest.Test(t, func(t *testing.T) {
+			store := newFakeStore()
+			for _, n := range []int{1, 3} {
+				e := committed(n, 7)
+				row := parking.Row{
+					Key: parking.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
+					Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
+				}
+				if err := store.Apply(t.Context(), parking.Batch{Insert: []parking.Row{row}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var sent []string
+			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+				sent = append(sent, r.Header.Get("Idempotency-Key"))
+				return answerWith(200), nil
+			}, hostRow(1))
+			b.Passed(1001)
+			backlogs, _ := store.backlogs(t.Context())
+			b.Restore(backlogs, nil)
+			<-time.After(time.Hour)
+			want := []string{committed(1, 7).ID.String()}
+			if diff := cmp.Diff(want, sent); diff != "" {
+				t.Errorf("before the stream has come that far (-want +got):\n%s", diff)
+			}
+			for n := 2; n < 4; n++ {
+				if n == 3 && !again {
+					break
+				}
+				if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, committed(n, 7), nil)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			b.drain(t)
+			b.Passed(1003)
+			<-time.After(time.Minute)
+			want = append(want, committed(2, 7).ID.String(), committed(3, 7).ID.String())
+			if diff := cmp.Diff(want, sent); diff != "" || store.size() != 0 {
+				t.Errorf("%d rows are left; sent (-want +got):\n%s", store.size(), diff)
+			}
+		})
+	}
+}
+
+// TestConfirmedAfterTheRowsBeforeIt: an event is not done while the row of one that was
+// delivered before it is still there: after a crash that one would come again, alone.
+func TestConfirmedAfterTheRowsBeforeIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &stuckStore{fakeStore: newFakeStore()}
+		answers := newStatuses(500, "h1")
+		b := newBench(t, Options{Store: store}, answers.round, hostRow(1))
+		b.enqueue(t, 1, 1, 7)
+		<-time.After(10 * time.Second)
+		if n := len(store.list(1, parking.Parked)); n != 1 {
+			t.Fatalf("%d are parked", n)
+		}
+		store.stuck.Store(true)
+		answers.set("h1", 200)
+		<-time.After(10 * time.Second) // delivered, and the row is still there
+		b.enqueue(t, 1, 2, 7)
+		<-time.After(10 * time.Second)
+		if n := store.size(); n != 1 || slices.Contains(b.finished(), 2) {
+			t.Errorf("%d rows, done: %v", n, b.finished())
+		}
+		store.stuck.Store(false)
+		<-time.After(10 * time.Minute)
+		synctest.Wait()
+		if n := store.size(); n != 0 || !slices.Contains(b.finished(), 2) {
+			t.Errorf("%d rows, done: %v", n, b.finished())
+		}
+	})
+}
