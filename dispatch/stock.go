@@ -38,7 +38,7 @@ func (l *lane) wrote(n *note) {
 // part need not wait for what comes then. It needs mu.
 func (l *lane) read(part parking.Part) {
 	part.Hook = l.hook
-	l.store.add(note{ask: func(context.Context) error {
+	l.store.add(note{lane: l, ask: func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !l.closed {
