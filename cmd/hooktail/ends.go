@@ -34,10 +34,11 @@ func (s *sidecar) isProven() bool {
 // isPermanent reports whether only a person can mend what has caused the error.
 func isPermanent(err error) bool {
 	var schema *parking.SchemaError
+	var copied *parking.CopyError
 	var column *mapping.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &copied) || errors.As(err, &column)
 }
