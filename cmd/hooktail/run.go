@@ -141,6 +141,7 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 			return err
 		}
 		began := time.Now()
+		pool.Reset() // what has ended the term before may have left its connections half open
 		err = s.term(ctx, pool, lock, ops)
 		lock.release()
 		switch {
@@ -185,13 +186,13 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 			return err
 		}
 		hooks = dispatch.NewHooks(options)
-		return loadHooks(ctx, pool, hooks, snapshot)
+		if err := loadHooks(ctx, pool, hooks, snapshot); err != nil {
+			return err
+		}
+		return recall(ctx, pool, hooks, s.cfg)
 	})
 	if err != nil {
 		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
-	}
-	if err := recall(ctx, pool, hooks, s.cfg); err != nil {
-		return nil, err
 	}
 	return hooks, nil
 }

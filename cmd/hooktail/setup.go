@@ -96,6 +96,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 	if len(result.Late) > 0 {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
 	}
+	if err := parking.CheckCopy(ctx, conn, cfg.StateSchema); err != nil {
+		fmt.Fprintf(a.stderr, "hooktail: warning: %v\n", err)
+	}
 	if len(result.Steps) == 0 && migrated == "" {
 		fmt.Fprintln(a.stdout, "-- all was there already")
 	}
