@@ -4,23 +4,27 @@ import (
 	"errors"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. A gap, a fault of the configuration
-// and a stream that is dead do. What only a person can mend does before the program
+// ends reports whether an error ends the program. What no waiting mends does. What only a person can mend does before the program
 // has streamed or stood by: then it was set up wrongly, and whoever started it is there
 // to see it. Later it is a migration, or credentials that are being rotated, which
 // the program waits out, and so is whatever is not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
+	return isFatal(err) || !s.isProven() && isPermanent(err)
+}
+
+// isFatal reports whether no waiting mends what has caused the error: a fault of the
+// configuration, a gap, a copied database, a stream that is dead.
+func isFatal(err error) bool {
 	var usage usageError
 	var gap *cdc.Gap
-	if errors.As(err, &usage) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
-		return true
-	}
-	return !s.isProven() && isPermanent(err)
+	var copied *parking.CopyError
+	return errors.As(err, &usage) || errors.As(err, &gap) || errors.As(err, &copied) || errors.Is(err, errStreamDead)
 }
 
 // isProven reports whether the program has streamed or stood by.
@@ -36,9 +40,10 @@ func isPermanent(err error) bool {
 	var schema *parking.SchemaError
 	var copied *parking.CopyError
 	var column *mapping.MissingColumnError
+	var hookColumn *dispatch.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &copied) || errors.As(err, &column)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &copied) || errors.As(err, &column) || errors.As(err, &hookColumn)
 }
