@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // Options say what a Stream reads and how. Config, Slot and Publication are
@@ -93,7 +93,7 @@ type Stream struct {
 	pending   []*Part   // of the goroutine in Run: finished, no room in the queue yet
 	connected bool      // of the goroutine in Run: ever
 	wake      waker
-	trouble   trouble.Repeat // with the connection
+	trouble   logging.Repeat // with the connection
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading

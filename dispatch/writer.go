@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // Bounds of one transaction. A body that is larger passes alone.
@@ -51,7 +51,7 @@ type writer struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
-	trouble trouble.Repeat
+	trouble logging.Repeat
 
 	mu     sync.Mutex
 	notes  []note

@@ -40,6 +40,7 @@ func allowed() map[string]arrows {
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
+		logging      = "internal/logging"
 		mapping      = "mapping"
 		pagetest     = "cmd/hooktail/internal/pagetest"
 		parking      = "dispatch/parking"
@@ -51,17 +52,16 @@ func allowed() map[string]arrows {
 		postgres     = "internal/postgres"
 		retry        = "internal/retry"
 		testdata     = "testdata"
-		trouble      = "trouble"
 	)
 	return map[string]arrows{
 		config:   {must: []string{postgres}, never: []string{"net/http"}},
-		cdc:      {must: []string{postgres}, may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		cdc:      {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{parking, retry, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
+			may:   []string{display, doctor, logging, parking, postgres, retry, status, throwaway, testdata},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
 
@@ -87,7 +87,7 @@ func allowed() map[string]arrows {
 		postgres:     {never: []string{"net/http"}},
 		retry:        {},
 		testdata:     {},
-		trouble:      {},
+		logging:      {},
 	}
 }
 

@@ -125,7 +125,7 @@ func message(n ast.Node) ast.Expr {
 			return args[0]
 		case (name == "WarnContext" || name == "ErrorContext") && len(args) > 1:
 			return args[1]
-		case name == "Failed" && len(args) > 3: // of trouble.Repeat
+		case name == "Failed" && len(args) > 3: // of logging.Repeat
 			return args[3]
 		case (name == "LogAttrs" || name == "Log") && len(args) > 2 && !isQuiet(args[1]):
 			return args[2]

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
-	"github.com/hooktail/hooktail/trouble"
 )
 
 // parkingRoom is the store of what cannot be delivered now, with what keeps it
@@ -27,7 +27,7 @@ type parkingRoom struct {
 	webhooks  string        // the application's table, quoted
 	log       *slog.Logger
 	metrics   *parkingMetrics // nil counts nothing
-	failing   trouble.Repeat  // of persist
+	failing   logging.Repeat  // of persist
 
 	counted time.Time           // when the rows were counted last
 	took    time.Duration       // duration of the last count
@@ -115,7 +115,7 @@ func (p *parkingRoom) persist(ctx context.Context, f func(context.Context) error
 // watch tells the dispatcher what people change, until the context ends.
 func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *dispatch.Hooks) {
 	double := &doubleSender{hooks: hooks, pool: p.pool, log: p.log, warned: make(map[int64]bool)}
-	var failing trouble.Repeat
+	var failing logging.Repeat
 	p.store.Watch(ctx, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lookPatience)
 		defer cancel()

@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
-	"github.com/hooktail/hooktail/trouble"
 )
 
 // questions are what the path of an event waits for: the database, and room in the
@@ -16,7 +16,7 @@ import (
 type questions struct {
 	log     *slog.Logger
 	ends    func(error) bool // whether an error of the database is not to be waited out
-	trouble trouble.Repeat   // with the database
+	trouble logging.Repeat   // with the database
 
 	mu   sync.Mutex
 	open map[string]*question // what has no answer yet, by its name; guarded by mu

@@ -23,9 +23,9 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
-	"github.com/hooktail/hooktail/trouble"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -61,8 +61,8 @@ type sidecar struct {
 	questions  *questions
 	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
 	proven     atomic.Bool    // whether it has ever streamed, or stood by
-	unled      trouble.Repeat // with asking who leads
-	unserved   trouble.Repeat // with terms that end
+	unled      logging.Repeat // with asking who leads
+	unserved   logging.Repeat // with terms that end
 	tuning
 
 	// started is called once, if set, when this instance leads and slot and hooks

@@ -1,4 +1,4 @@
-package trouble_test
+package logging_test
 
 import (
 	"bytes"
@@ -10,12 +10,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // TestPace: lines come at once, then ever more rarely, and account for every failure.
 func TestPace(t *testing.T) {
-	var p trouble.Pace
+	var p logging.Pace
 	now := time.Unix(0, 0)
 	var lines []time.Duration
 	told := 0
@@ -60,7 +60,7 @@ func TestRepeat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		log := slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
-		var r trouble.Repeat
+		var r logging.Repeat
 		r.Worked(t.Context(), log, "fine")
 		for range 100 {
 			r.Failed(context.Background(), log, slog.LevelError, "broken", slog.Any("error", errors.New("no")))
