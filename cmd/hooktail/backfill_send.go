@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -45,7 +46,7 @@ func (b *backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 				row.ID, m.ID, b.hook.ID, display.Count(m.Attempt, "attempt"), describeOutcome(o))
 		}
 		delay := max(backfillBackoff<<(m.Attempt-1), min(o.RetryAfter, backfillPatience))
-		if err := sleep(ctx, delay); err != nil {
+		if err := retry.Sleep(ctx, delay); err != nil {
 			return err
 		}
 	}
@@ -78,7 +79,7 @@ func (p *pace) wait(ctx context.Context) error {
 	}
 	delay := p.next.Sub(now)
 	p.next = p.next.Add(p.every)
-	return sleep(ctx, delay)
+	return retry.Sleep(ctx, delay)
 }
 
 // parseRate reads how many there may be per s, m or h, and returns the time for

@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -72,7 +73,7 @@ func (b *board) current() (s *shown, stopping bool) {
 // watch measures the pace of the term until the context ends.
 func (b *board) watch(ctx context.Context) {
 	s, _ := b.current()
-	always(ctx, paceEvery, func() { s.pace.note(b.role.stats(), s.dispatcher, time.Now()) })
+	retry.Always(ctx, paceEvery, func() { s.pace.note(b.role.stats(), s.dispatcher, time.Now()) })
 }
 
 // ask lets one page at a time ask the database, so that many that are open keep no

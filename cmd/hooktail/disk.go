@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 const (
@@ -44,7 +45,7 @@ func newDiskGuard(db cdc.Querier, slot string, log *slog.Logger) *diskGuard {
 
 // run asks until the context ends.
 func (g *diskGuard) run(ctx context.Context) {
-	always(ctx, diskEvery, func() { g.look(ctx) })
+	retry.Always(ctx, diskEvery, func() { g.look(ctx) })
 }
 
 func (g *diskGuard) look(ctx context.Context) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 const (
@@ -21,7 +23,7 @@ const (
 // expire deletes what is too old, until the context ends: dead deliveries, and the
 // settings of hooks that were deleted.
 func (p *parkingRoom) expire(ctx context.Context) {
-	always(ctx, expireEvery, func() {
+	retry.Always(ctx, expireEvery, func() {
 		look, cancel := context.WithTimeout(ctx, expireWithin)
 		defer cancel()
 		n, err := p.store.Expire(look, p.retention)

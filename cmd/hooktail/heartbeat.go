@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 const (
@@ -54,7 +55,7 @@ func (h *heartbeat) limit() time.Duration { return 3*h.every + h.every/5 }
 
 // run writes the messages until the context ends.
 func (h *heartbeat) run(ctx context.Context) {
-	always(ctx, h.every, func() { h.write(ctx) })
+	retry.Always(ctx, h.every, func() { h.write(ctx) })
 }
 
 // write sends the time in the message, so that no state is kept of what is

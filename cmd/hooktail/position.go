@@ -16,6 +16,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -225,7 +226,7 @@ func (k *keeper) mayConfirm() bool {
 // run writes the position every now and then, also where it has not moved: its
 // time says how long ago a run that was killed may have confirmed more.
 func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
-	_ = every(ctx, positionEvery, func() error { // which returns none
+	_ = retry.Every(ctx, positionEvery, func() error { // which returns none
 		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
 		defer cancel()
 		if err := k.write(ctx, stream, false); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
@@ -238,7 +239,7 @@ func (k *keeper) run(ctx context.Context, stream *cdc.Stream) {
 // watch looks at the publication every now and then, and returns the gap if
 // there is one.
 func (k *keeper) watch(ctx context.Context, stream *cdc.Stream) error {
-	return every(ctx, lookEvery, func() error {
+	return retry.Every(ctx, lookEvery, func() error {
 		ctx, cancel := context.WithTimeout(ctx, lookWithin)
 		defer cancel()
 		conn, err := k.pool.Acquire(ctx)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/internal/postgres"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 var (
@@ -30,7 +31,7 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 		return nil
 	}
 	var renewed time.Time // when the connection was given up; zero: heartbeats come back
-	return every(ctx, h.every/5, func() error {
+	return retry.Every(ctx, h.every/5, func() error {
 		switch {
 		case h.missing() <= h.limit():
 			renewed = time.Time{}
