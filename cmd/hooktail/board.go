@@ -8,12 +8,12 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/mapping"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // opsServer is what operators ask: metrics, health, and the page.

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // overlap is what remembers events for hooks that may be adopted; nil where no hook is

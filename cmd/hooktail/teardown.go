@@ -15,9 +15,9 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 func (a *app) teardownCommand() *cobra.Command {
