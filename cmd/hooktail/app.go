@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -31,16 +30,6 @@ type app struct {
 	tuning
 }
 
-// tuning is what tests change. A zero stands for the default.
-type tuning struct {
-	statusInterval time.Duration // of the stream
-	streamTimeout  time.Duration // of the stream
-	beatEvery      time.Duration // of the heartbeat
-	countShare     float64       // of the mapping
-	dueLimit       time.Duration // of the readiness
-	guest          bool          // in a process that is not its own to limit
-}
-
 // usageError is a fault of the command line or the configuration.
 type usageError struct{ error }
 
@@ -59,12 +48,13 @@ func (a *app) execute(ctx context.Context, args []string) int {
 
 func exitCode(err error) int {
 	var usage usageError
+	var invalid *config.Error
 	var gap *cdc.Gap
 	var copied *parking.CopyError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &invalid):
 		return exitUsage
 	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap

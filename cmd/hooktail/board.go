@@ -11,10 +11,8 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 // board is what the ops server shows of this instance, and acts on. It outlives the
@@ -25,6 +23,7 @@ type board struct {
 	role    *role
 	guard   *diskGuard // set before anything is served
 	log     *slog.Logger
+	version string
 	started time.Time
 	asking  chan struct{} // one question to the database at a time
 
@@ -44,8 +43,8 @@ type shown struct {
 	stopping   bool // guarded by the board
 }
 
-func newBoard(cfg config.Config, role *role, log *slog.Logger) *board {
-	return &board{cfg: cfg, role: role, log: log, started: time.Now(), asking: make(chan struct{}, 1)}
+func newBoard(cfg config.Config, version string, role *role, log *slog.Logger) *board {
+	return &board{cfg: cfg, role: role, log: log, version: version, started: time.Now(), asking: make(chan struct{}, 1)}
 }
 
 // show says what the term that begins consists of, nil when it is over.
@@ -157,55 +156,4 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		}
 		return done, err
 	}
-}
-
-// pinged is a ping as the page shows it.
-func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
-	if hook.Refused != dispatch.ReasonNone {
-		return status.Done{}, &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
-	}
-	e := pingWith(ctx, sender, hook)
-	x := &status.Exchange{
-		URL: hook.URL.Whole(), Headers: []string{}, Body: pingBody, Status: e.Status, Result: e.Result.String(),
-		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
-	}
-	for _, h := range e.Headers {
-		x.Headers = append(x.Headers, h.Name)
-	}
-	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, display.Span(e.Took))
-	if e.Redirect != "" {
-		message += ": no redirect is followed, and it leads to " + e.Redirect
-	}
-	if e.Err != nil {
-		x.Error = e.Err.Error()
-		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)
-	}
-	return status.Done{Message: message, Exchange: x}, nil
-}
-
-// change redrives or discards.
-func (b *board) change(ctx context.Context, a status.Action) (done status.Done, err error) {
-	f := parking.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: parking.State(a.State), Reason: a.Reason}
-	if f.State == "" {
-		f.State = parking.Dead
-	}
-	if a.Event != "" {
-		if f.Event, err = parking.ParseID(a.Event); err != nil {
-			return done, &status.Problem{Why: err.Error()}
-		}
-	}
-	err = b.ask(ctx, func(p *parkingRoom) error {
-		what := map[string]string{status.Redrive: "redriven", status.Discard: "discarded"}[a.Do]
-		run := p.store.Discard
-		if a.Do == status.Redrive {
-			run = p.store.Redrive
-		}
-		if a.DryRun {
-			what = "would be " + what
-		}
-		n, err := run(ctx, f, a.DryRun)
-		done = status.Done{Message: display.Count(n, "delivery") + " " + what, Count: n}
-		return err
-	})
-	return done, err
 }

@@ -13,7 +13,7 @@ import (
 // Report is for the page and `hooktail status`. It asks nobody.
 func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	r := status.Report{
-		Version: version(), Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
+		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
 		Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
 	}
 	fault := b.role.ready()
@@ -75,12 +75,6 @@ func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.S
 	return s
 }
 
-// describeDisk says what the slot makes the database keep.
-func describeDisk(s *status.Stream, disk cdc.Disk, confirmed cdc.LSN) {
-	lag := int64(disk.End - min(confirmed, disk.End))
-	s.LagBytes, s.Retained, s.Safe, s.Lost = &lag, &disk.Retained, &disk.Safe, disk.Lost
-}
-
 func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook {
 	h := hookRow(o.Hook)
 	h.Headers = append(h.Headers, shown.dispatcher.HeaderNames(ctx, o.Hook)...)
@@ -97,18 +91,6 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 		h.Error = &status.Failure{
 			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Error: f.Err, Redirect: f.Redirect, Reason: reasonOf(f.Reason),
 		}
-	}
-	return h
-}
-
-// hookRow is what the row says.
-func hookRow(hook *dispatch.Hook) status.Hook {
-	h := status.Hook{
-		ID: hook.ID, Organization: hook.Organization, Project: hook.Project, URL: hook.URL.String(), Headers: []string{},
-		AllActions: hook.AllActions, Actions: []string{}, Payload: hook.SendPayload, Active: hook.Active, Adopted: hook.Adopted,
-	}
-	for _, action := range hook.Actions {
-		h.Actions = append(h.Actions, string(action))
 	}
 	return h
 }

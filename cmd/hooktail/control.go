@@ -20,7 +20,7 @@ import (
 // control is what the commands have that look at hooks and deliveries and change
 // what is said of them. A hooktail that runs learns of it from the database.
 type control struct {
-	*parkingRoom
+	*parked
 	cfg   config.Config
 	hooks *dispatch.Hooks // as they are in the database now
 	out   display.Screen
@@ -36,7 +36,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 			return err
 		}
 		ctx := cmd.Context()
-		room, err := openParking(ctx, cfg, slog.New(slog.DiscardHandler))
+		room, err := openParked(ctx, cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 		if err := loadHooks(ctx, room.pool, hooks, ""); err != nil {
 			return err
 		}
-		return f(ctx, &control{parkingRoom: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
+		return f(ctx, &control{parked: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
 	}
 }
 

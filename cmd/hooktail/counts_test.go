@@ -68,14 +68,15 @@ func startCounting(t testing.TB, db *cdctest.Database, share float64, variables 
 	if err != nil {
 		t.Fatalf("load configuration: %v", err)
 	}
-	s := (&app{tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), false)
-	s.countShare = share
 	started, ended := make(chan struct{}), make(chan struct{})
-	s.started = func(string) { close(started) }
+	options := relayOptions{
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Started: func(string) { close(started) },
+		Tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond, countShare: share},
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(ended)
-		err = s.run(ctx)
+		err = relayRun(ctx, options)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

@@ -2,11 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -17,53 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
-
-// TestSlotMetrics: lag and what is retained follow the WAL while nothing can be
-// confirmed, and an unlimited slot is said to be one, in the log as well.
-func TestSlotMetrics(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	hanging, arrived := make(chan struct{}), make(chan struct{}, 100)
-	point(t, db, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{}; <-hanging }))
-	p := start(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=10m", "HOOKTAIL_GRACE=0s")
-	t.Cleanup(func() { close(hanging) })
-	p.err.Find(t, `level=WARN msg="(max_slot_wal_keep_size is unlimited)`, p.ended)
-	db.Exec(t, annotate, 7)
-	<-arrived
-	const written = 3 << 20
-	db.Exec(t, "SELECT pg_logical_emit_message(true, 'x', repeat('x', $1))", written)
-	proctest.WaitFor(t, func() error {
-		lag, retained := p.gauge(t, "hooktail_slot_lag_bytes"), p.gauge(t, "hooktail_slot_retained_bytes")
-		if lag < written || retained < lag {
-			return fmt.Errorf("lag %v, retained %v, want %d and more", lag, retained, written)
-		}
-		return nil
-	})
-	if safe := p.gauge(t, "hooktail_slot_safe_bytes"); safe != cdc.NoLimit {
-		t.Errorf("safe %v, want %d", safe, cdc.NoLimit)
-	}
-	if lag := p.gauge(t, "hooktail_stream_lag_seconds"); lag > time.Minute.Seconds() {
-		t.Errorf("the stream is %v s behind", lag)
-	}
-}
-
-// gauge is the value of a metric without labels, -9 if it is absent.
-func (p *program) gauge(t *testing.T, name string) float64 {
-	t.Helper()
-	_, metrics := p.get(t, "/metrics")
-	m := regexp.MustCompile(`(?m)^` + name + ` (\S+)$`).FindStringSubmatch(metrics)
-	if m == nil {
-		return -9
-	}
-	value, err := strconv.ParseFloat(m[1], 64)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
 
 // answers is a database that gives one row, or fails, and counts who waits.
 type answers func(ctx context.Context, dest []any) error
@@ -153,29 +105,5 @@ func TestDiskWarnings(t *testing.T) {
 	got := regexp.MustCompile(`retained_bytes=\d+|unlimited`).FindAllString(log.String(), -1)
 	if diff := cmp.Diff([]string{"retained_bytes=76", "retained_bytes=80", "unlimited"}, got); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
-	}
-}
-
-// TestStreamLag: what is known to have been read counts, and a message that does
-// not come back.
-func TestStreamLag(t *testing.T) {
-	t.Parallel()
-	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
-	for _, test := range []struct {
-		name string
-		beat *heartbeat
-		want time.Duration // at least, and little more
-	}{
-		{"nothing was read yet", &heartbeat{began: ago(time.Minute), sent: ago(time.Minute)}, time.Minute},
-		{"catching up on the first connection", &heartbeat{began: ago(time.Minute), sent: ago(5 * time.Second), commit: ago(time.Hour)}, time.Hour},
-		{"quiet, all came back", &heartbeat{began: ago(time.Hour), sent: time.Unix(1, 0), back: time.Unix(1, 0), commit: ago(time.Hour), trip: time.Millisecond}, time.Millisecond},
-		{"one is under way", &heartbeat{sent: ago(time.Second), back: ago(6 * time.Second), commit: ago(time.Hour)}, 6 * time.Second},
-		{"one is under way behind commits", &heartbeat{sent: ago(50 * time.Second), back: ago(55 * time.Second), commit: ago(20 * time.Second)}, 20 * time.Second},
-		{"the database's clock is ahead", &heartbeat{sent: ago(time.Second), commit: ago(-time.Hour)}, 0},
-		{"the clock was set back", &heartbeat{sent: ago(time.Hour), back: ago(time.Minute)}, time.Minute},
-	} {
-		if got := test.beat.lag(); got < test.want || got > test.want+10*time.Second {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
-		}
 	}
 }

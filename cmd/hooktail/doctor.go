@@ -45,7 +45,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 	if err != nil {
 		return err
 	}
-	sender, err := a.sidecar(cfg, log, false).sender(nil)
+	sender, err := newSender(cfg, version(), nil)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
@@ -15,9 +16,9 @@ import (
 // to see it. Later it is a migration, or credentials that are being rotated, which
 // the program waits out, and so is whatever is not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
-	var usage usageError
+	var invalid *config.Error
 	var gap *cdc.Gap
-	if errors.As(err, &usage) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
+	if errors.As(err, &invalid) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
 		return true
 	}
 	return !s.isProven() && isPermanent(err)

@@ -77,14 +77,6 @@ func listHooks(screen display.Screen, r *status.Report) error {
 	return table.Flush()
 }
 
-// unreadableRows are those of the hooks' tables.
-func unreadableRows(hooks *dispatch.Hooks) (rows []status.UnreadableRow) {
-	for _, row := range hooks.Unreadable() {
-		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
-	}
-	return rows
-}
-
 // chosenActions is short: `hooks show` has the names.
 func chosenActions(h *status.Hook) string {
 	switch {

@@ -61,7 +61,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 				s.role.standsBy()
 				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
 				if !waiting || failing {
-					s.log.Info("hooktail stands by: another instance leads", "version", version(), "slot", s.cfg.Slot, "ops", ops)
+					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", ops)
 				}
 				waiting, failing = true, false
 			})

@@ -5,17 +5,6 @@ import (
 	"runtime/debug"
 )
 
-// The memory bound is shared out: rows that are on their way to the lanes, and
-// bodies in the lanes; the rest is for what is in hand, and for what the garbage
-// collector has not come to yet.
-const (
-	partShare   = 64 // one part of a transaction
-	rowsShare   = 16
-	bodiesShare = 8
-
-	overlapShare = 32 // events that are remembered for hooks that may be adopted
-)
-
 // besideHeap is what the process takes beside the memory that Go's runtime manages
 // and limits: above all the pages of the program itself.
 const besideHeap = 17 << 20

@@ -4,7 +4,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
 )
+
+// registerMetrics registers all that the program counts of its own, for documents: the
+// values are those of a program that does not run.
+func registerMetrics(registry *prometheus.Registry) {
+	dispatch.NewMetrics(registry)
+	mapping.NewMetrics(registry)
+	newParkingMetrics(registry)
+	newRole(registry)
+	registry.MustRegister(newDiskGuard(nil, "", nil))
+}
 
 // registerRole makes the state of the instance and of its stream readable for
 // Prometheus. It is asked for when somebody scrapes; nothing is counted twice. A

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
@@ -19,13 +18,10 @@ import (
 // parkingRoom is the store of what cannot be delivered now, with what keeps it
 // and the lanes up to date with each other.
 type parkingRoom struct {
-	store     *parking.Store
-	pool      *pgxpool.Pool
-	signing   *signing
-	retention time.Duration // of dead deliveries
-	room      int64         // in bytes, of one hook's dead deliveries
-	webhooks  string        // the application's table, quoted
-	log       *slog.Logger
+	*parked
+	retention time.Duration   // of dead deliveries
+	room      int64           // in bytes, of one hook's dead deliveries
+	webhooks  string          // the application's table, quoted
 	metrics   *parkingMetrics // nil counts nothing
 	failing   logging.Repeat  // of persist
 
@@ -37,27 +33,16 @@ type parkingRoom struct {
 
 // openParking opens the store on connections of its own, if its tables are there.
 func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
-	signing, err := newSigning(cfg, log)
+	p, err := openParked(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	pool, err := openPool(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	if err := parking.Check(ctx, pool, cfg.StateSchema); err != nil {
-		pool.Close()
-		return nil, err
-	}
-	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
 	return &parkingRoom{
-		store: store, pool: pool, signing: signing, retention: cfg.DeadRetention, room: int64(cfg.ParkMaxBytes),
-		webhooks: pgx.Identifier{cfg.SourceSchema, cfg.WebhookTable}.Sanitize(), log: log,
-		retried: make(map[int64]time.Time), full: make(map[int64]bool),
+		parked: p, retention: cfg.DeadRetention, room: int64(cfg.ParkMaxBytes),
+		webhooks: pgx.Identifier{cfg.SourceSchema, cfg.WebhookTable}.Sanitize(),
+		retried:  make(map[int64]time.Time), full: make(map[int64]bool),
 	}, nil
 }
-
-func (p *parkingRoom) close() { p.pool.Close() }
 
 // check returns an error if there are secrets that nothing can be signed with, or if the
 // tables are a copy with deliveries that the original may make.

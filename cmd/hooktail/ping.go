@@ -2,16 +2,13 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/display"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) pingCommand() *cobra.Command {
@@ -30,10 +27,6 @@ func (a *app) pingCommand() *cobra.Command {
 	return cmd
 }
 
-// pingBody is what a receiver of Label Studio's webhooks knows as the form of a
-// request without payload; it tells actions apart by their names.
-const pingBody = `{"action": "PING"}`
-
 func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
@@ -46,8 +39,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if _, err := c.signing.of(hook.ID); err != nil {
 		return err
 	}
-	s := &sidecar{cfg: c.cfg, log: c.log}
-	sender, err := s.sender(c.signing.of)
+	sender, err := newSender(c.cfg, version(), c.signing.of)
 	if err != nil {
 		return err
 	}
@@ -118,10 +110,4 @@ func (c *control) showExchange(x exchange, asJSON bool) error {
 		_, err = fmt.Fprintf(c.out, "%q\n", x.Answer)
 	}
 	return err
-}
-
-func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
-	return sender.Exchange(ctx, hook, dispatch.Message{
-		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: mapping.BodyOf([]byte(pingBody)),
-	})
 }

@@ -65,7 +65,8 @@ func (r *receiver) run(ctx context.Context, addr string) error {
 // ServeHTTP prints a webhook and says ok to whoever asks whether it is there.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
-		answer(w, nil)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "ok")
 		return
 	}
 	a, err := readArrival(w, req)
@@ -103,7 +104,7 @@ type received struct {
 func (r *receiver) printLine(req *http.Request, a *arrival, fault error) {
 	line := received{At: a.at.UTC(), Sender: a.sender, Path: req.URL.Path, ID: a.id, Action: a.parsed.Action}
 	if a.committed {
-		line.Latency = seconds(a.latency)
+		line.Latency = new(a.latency.Seconds())
 	}
 	if fault != nil {
 		line.Error = fault.Error()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 func (a *app) repairCommand() *cobra.Command {
@@ -28,7 +32,7 @@ func (a *app) repairCommand() *cobra.Command {
 			"beside the original, --keep-parked where the original is gone, as after a restore or pg_upgrade.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
-			return c.repair(ctx, a.sidecar(c.cfg, c.log, false), want)
+			return c.repair(ctx, a.countShare, want)
 		}),
 	}
 	cmd.Flags().BoolVar(&want.resend, "resend", false, "send what was created or updated in the gap")
@@ -49,21 +53,22 @@ type repairChoice struct {
 // repair is one run of the command.
 type repair struct {
 	*control
-	want      repairChoice
-	positions *positions
-	plan      cdc.Plan
-	gap       *cdc.Gap
-	past      *cdc.Past
-	slot      *cdc.Slot // as found, then as mended; nil if there is none
-	at        time.Time // before which everything that was committed lies before the slot
+	want       repairChoice
+	countShare float64
+	positions  *positions
+	plan       cdc.Plan
+	gap        *cdc.Gap
+	past       *cdc.Past
+	slot       *cdc.Slot // as found, then as mended; nil if there is none
+	at         time.Time // before which everything that was committed lies before the slot
 }
 
-func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) error {
+func (c *control) repair(ctx context.Context, countShare float64, want repairChoice) error {
 	if err := c.decide(ctx, want); err != nil {
 		return err
 	}
 	r := &repair{
-		control: c, want: want, positions: positionsOf(c.pool, c.cfg),
+		control: c, want: want, countShare: countShare, positions: positionsOf(c.pool, c.cfg),
 		plan: planOf(c.cfg, identityDefault), // the tables stay as they are
 	}
 	r.plan.Widen = true // what a publication was told to keep back is the gap
@@ -80,17 +85,17 @@ func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) err
 		return err
 	}
 	if want.dryRun {
-		return r.preview(ctx, s, whole, since)
+		return r.preview(ctx, whole, since)
 	}
 	if err := r.mend(ctx, whole); err != nil {
 		return err
 	}
 	if want.resend {
-		resent, err := r.resend(ctx, s, since)
+		resent, err := r.resend(ctx, since)
 		if err != nil {
 			return fmt.Errorf("%w: the gap is still noted, run `hooktail repair --resend` again", err)
 		}
-		resent.report(r.out, "parked: the next `hooktail run` delivers")
+		reportResent(r.out, resent, "parked: the next `hooktail run` delivers")
 	}
 	if err := r.positions.replace(ctx, r.now(nil)); err != nil {
 		return err
@@ -199,7 +204,7 @@ func (r *repair) now(gap *cdc.Gap) *cdc.Past {
 }
 
 // preview says what would be done.
-func (r *repair) preview(ctx context.Context, s *sidecar, whole bool, since time.Time) error {
+func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error {
 	if !whole {
 		fmt.Fprintf(r.out, "would make publication %s and slot %s anew:\n", r.cfg.Publication, r.cfg.Slot)
 		conn, err := connect(ctx, r.cfg)
@@ -216,11 +221,33 @@ func (r *repair) preview(ctx context.Context, s *sidecar, whole bool, since time
 	if !r.want.resend {
 		return nil
 	}
-	resent, err := r.resend(ctx, s, since)
+	resent, err := r.resend(ctx, since)
 	if err == nil {
-		resent.report(r.out, "would be parked:")
+		reportResent(r.out, resent, "would be parked:")
 	}
 	return err
+}
+
+// resend makes again what the tables show of the gap.
+func (r *repair) resend(ctx context.Context, since time.Time) (*resent, error) {
+	options := mappingOptions(r.cfg, r.log)
+	options.CountShare = r.countShare
+	return runResend(ctx, resendOptions{
+		Parked: r.parked, Mapping: options, Hooks: r.hooks, Since: since, To: r.gap.To, Most: int64(r.cfg.ParkMaxBytes), DryRun: r.want.dryRun,
+		Progress: func(total int64) backfillProgress { return newProgress(r.err, total, time.Now()) },
+	})
+}
+
+func reportResent(out io.Writer, r *resent, what string) {
+	if len(r.Deliveries) == 0 {
+		fmt.Fprintln(out, "no hook wants anything of what was created or updated in the gap")
+	}
+	for _, action := range slices.Sorted(maps.Keys(r.Deliveries)) {
+		fmt.Fprintf(out, "%s %d × %s\n", what, r.Deliveries[action], action)
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), parking.ReasonUnstorable)
+	}
 }
 
 // unknown says what the tables do not show.

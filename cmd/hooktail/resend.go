@@ -3,14 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"maps"
-	"slices"
 	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -18,40 +15,51 @@ import (
 // created_at and updated_at are of the application's clock, and from before the commit.
 const gapSlack = time.Minute
 
-// resent counts what a repair has made of the tables.
+// resent counts what was made of the tables.
 type resent struct {
-	deliveries map[mapping.Action]int
-	refused    int             // of them, by the database
+	Deliveries map[mapping.Action]int
+	Refused    int             // of them, by the database
 	bytes      map[int64]int64 // of the bodies, by hook
 }
 
-func (r *resent) report(out io.Writer, what string) {
-	if len(r.deliveries) == 0 {
-		fmt.Fprintln(out, "no hook wants anything of what was created or updated in the gap")
-	}
-	for _, action := range slices.Sorted(maps.Keys(r.deliveries)) {
-		fmt.Fprintf(out, "%s %d × %s\n", what, r.deliveries[action], action)
-	}
-	if r.refused > 0 {
-		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.refused, "delivery"), parking.ReasonUnstorable)
-	}
+// resendOptions say what is made again, and for whom. All but DryRun are required.
+type resendOptions struct {
+	Parked  *parked
+	Mapping mapping.Options
+	Hooks   *dispatch.Hooks
+	Since   time.Time // when the gap began
+	To      cdc.LSN   // where it ends
+	Most    int64     // bytes that may be parked for a hook; 0: no bound
+	DryRun  bool      // only count
+
+	Progress func(total int64) backfillProgress // is called for each action, when its rows have been counted
 }
 
-// resend makes events of the rows that were created or updated since the gap began,
-// and parks them for the hooks that want them: projects, then tasks, then
-// annotations. A dry run only counts.
-func (r *repair) resend(ctx context.Context, s *sidecar, since time.Time) (*resent, error) {
-	out := &resent{deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}}
-	if !r.want.dryRun {
-		if err := r.store.Withdraw(ctx, mapping.ID{Commit: r.gap.To}); err != nil {
+// resend is one run.
+type resend struct {
+	*parked
+	o resendOptions
+}
+
+// runResend makes events of the rows that were created or updated since the gap began, and
+// parks them for the hooks that want them.
+func runResend(ctx context.Context, o resendOptions) (*resent, error) {
+	return (&resend{parked: o.Parked, o: o}).run(ctx)
+}
+
+// run parks projects, then tasks, then annotations. A dry run only counts.
+func (r *resend) run(ctx context.Context) (*resent, error) {
+	out := &resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}}
+	if !r.o.DryRun {
+		if err := r.store.Withdraw(ctx, mapping.ID{Commit: r.o.To}); err != nil {
 			return nil, err
 		}
 	}
-	options := s.mappingOptions()
+	options := r.o.Mapping
 	locator := mapping.NewLocator(r.pool, options)
 	ordinal := 0
 	for _, action := range mapping.BackfillActions() {
-		rows, err := mapping.NewBackfill(r.pool, options, action, mapping.BackfillRows{Since: since.Add(-gapSlack), Changed: true})
+		rows, err := mapping.NewBackfill(r.pool, options, action, mapping.BackfillRows{Since: r.o.Since.Add(-gapSlack), Changed: true})
 		if err != nil {
 			return nil, err
 		}
@@ -59,7 +67,7 @@ func (r *repair) resend(ctx context.Context, s *sidecar, since time.Time) (*rese
 		if err != nil {
 			return nil, err
 		}
-		progress := newProgress(r.err, total, time.Now())
+		progress := r.o.Progress(total)
 		for {
 			page, err := rows.Next(ctx, backfillBatch)
 			if err != nil {
@@ -72,16 +80,16 @@ func (r *repair) resend(ctx context.Context, s *sidecar, since time.Time) (*rese
 				return nil, err
 			}
 			for i := range page {
-				progress.step(page[i].ID, time.Now())
+				progress.Step(page[i].ID, time.Now())
 			}
 		}
-		progress.end()
+		progress.End()
 	}
 	return out, nil
 }
 
 // page parks the events of some rows.
-func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow, locator *mapping.Locator, ordinal *int, out *resent) error {
+func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow, locator *mapping.Locator, ordinal *int, out *resent) error {
 	var events []*mapping.Event
 	for i := range page {
 		if e := page[i].Event; e != nil {
@@ -94,9 +102,9 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	wanted := make([][]dispatch.Target, len(events))
 	for i, e := range events {
 		locator.Miss(e)
-		wanted[i] = r.hooks.Match(e, nil)
+		wanted[i] = r.o.Hooks.Match(e, nil)
 	}
-	if !r.want.dryRun {
+	if !r.o.DryRun {
 		if err := rows.Render(ctx, page); err != nil {
 			return err
 		}
@@ -104,15 +112,15 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	var parked []parking.Row
 	now := time.Now()
 	for i, e := range events {
-		e.ID = mapping.ID{Commit: r.gap.To, Ordinal: *ordinal}
+		e.ID = mapping.ID{Commit: r.o.To, Ordinal: *ordinal}
 		*ordinal++
 		for _, target := range wanted[i] {
-			out.deliveries[target.Action]++
-			if r.want.dryRun {
+			out.Deliveries[target.Action]++
+			if r.o.DryRun {
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := out.add(target.Hook, body.Len(), int64(r.cfg.ParkMaxBytes)); err != nil {
+			if err := out.add(target.Hook, body.Len(), r.o.Most); err != nil {
 				return err
 			}
 			parked = append(parked, parking.Row{
@@ -122,7 +130,7 @@ func (r *repair) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 		}
 	}
 	refused, err := r.store.Park(ctx, parked)
-	out.refused += refused
+	out.Refused += refused
 	return err
 }
 

@@ -2,12 +2,8 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -58,50 +54,6 @@ func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, e
 	}
 	fmt.Fprintf(a.stderr, "hooktail: %v; showing database state only\n", err)
 	return reportOfDatabase(ctx, cfg)
-}
-
-// askedAddr is where a hooktail that listens on the address is asked from this
-// machine.
-func askedAddr(addr string) (string, error) {
-	if addr == "" {
-		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
-	}
-	if port == "0" {
-		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR has port 0")
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// askWithin is how long a hooktail may take to answer.
-const askWithin = 5 * time.Second
-
-// askRunning asks the hooktail at the address, and no proxy.
-func askRunning(ctx context.Context, addr string) (report status.Report, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", http.NoBody)
-	if err != nil {
-		return report, fmt.Errorf("ask %s: %w", addr, err)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := transport.RoundTrip(r)
-	if err != nil {
-		return report, fmt.Errorf("hooktail is not running on %s (%w)", addr, cause(err))
-	}
-	defer answer.Body.Close()
-	const most = 64 << 20
-	err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&report)
-	if err != nil || answer.StatusCode != http.StatusOK || !report.Running {
-		return status.Report{}, fmt.Errorf("another program or version answers on %s (status %d)", addr, answer.StatusCode)
-	}
-	return report, nil
 }
 
 // reportOfDatabase is what there is to tell when none runs.
@@ -176,17 +128,5 @@ func storedState(h *dispatch.Hook, s parking.Setting) string {
 		return dispatch.StatePaused.String()
 	default:
 		return unknownState
-	}
-}
-
-// cause is the innermost error: what kept a connection from being made, without the
-// addresses and calls around it.
-func cause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
 	}
 }

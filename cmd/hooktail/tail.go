@@ -36,16 +36,17 @@ func (a *app) tailCommand() *cobra.Command {
 // tail is the path of a change without hooks: each batch is located, rendered
 // and printed as it settles.
 func (a *app) tail(ctx context.Context, cfg config.Config) error {
-	s := a.sidecar(cfg, a.logger(cfg), false)
+	log := a.logger(cfg)
 	pool, err := openPool(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	reading, err := s.streamOptions()
+	reading, err := streamOptions(cfg, log)
 	if err != nil {
 		return err
 	}
+	reading.StatusInterval, reading.Timeout = a.statusInterval, a.streamTimeout
 	reading.Slot, reading.Temporary = fmt.Sprintf("%.40s_tail_%d", cfg.Slot, os.Getpid()), true
 	stream := cdc.New(reading)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -55,7 +56,8 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 		defer close(ended)
 		cancel(stream.Run(ctx))
 	}()
-	options := s.mappingOptions()
+	options := mappingOptions(cfg, log)
+	options.CountShare = a.countShare
 	t := &tailer{
 		out: a.stdout, stream: stream, settle: cfg.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),

@@ -27,17 +27,18 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	parked.metrics = s.stored
 
 	beat := newHeartbeat(pool, s.beatEvery, s.log)
-	reading, err := s.streamOptions()
+	reading, err := streamOptions(s.cfg, s.log)
 	if err != nil {
 		return err
 	}
+	reading.StatusInterval, reading.Timeout = s.statusInterval, s.streamTimeout
 	reading.OnHeartbeat, reading.ConnectPatience = beat.received, -1
 	keep := newKeeper(pool, s.cfg, s.log)
 	reading.MayConfirm = keep.mayConfirm
 	reading.Past, reading.OnConnect = s.remembered(keep), keep.connected
 	stream := cdc.New(reading)
 
-	sender, err := s.sender(parked.signing.of)
+	sender, err := newSender(s.cfg, s.version, parked.signing.of)
 	if err != nil {
 		return err
 	}
@@ -59,7 +60,8 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	defer dispatcher.Close()
 
 	overlap := s.overlap()
-	options := s.mappingOptions()
+	options := mappingOptions(s.cfg, s.log)
+	options.CountShare, options.Metrics = s.countShare, s.rows
 	p := &pipeline{
 		stream:     stream,
 		pool:       pool,
@@ -152,7 +154,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 		s.started(ops)
 		s.started = nil
 	}
-	s.log.Info("hooktail started", "version", version(), "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops)
+	s.log.Info("hooktail started", "version", s.version, "profile", s.cfg.Profile, "slot", s.cfg.Slot, "ops", ops)
 
 	select {
 	case <-work.Done():

@@ -95,7 +95,7 @@ func TestNoProxyUnlessAskedFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proxy, err := a.sidecar(cfg, a.logger(cfg), false).proxy()
+			proxy, err := proxyOf(cfg)
 			if err != nil || (proxy != nil) != tt.asks {
 				t.Errorf("proxy %t, %v, want %t", proxy != nil, err, tt.asks)
 			}

@@ -31,7 +31,7 @@ type hookKeys struct {
 func newSigning(cfg config.Config, log *slog.Logger) (*signing, error) {
 	ring, err := dispatch.NewKeyring(cfg.SecretKeys()...)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("HOOKTAIL_SECRET_KEY: %w", err)}
+		return nil, &config.Error{Err: fmt.Errorf("HOOKTAIL_SECRET_KEY: %w", err)}
 	}
 	s := &signing{ring: ring, keyed: len(cfg.SecretKeys()) > 0, log: log}
 	s.current.Store(&map[int64]hookKeys{})
@@ -84,7 +84,7 @@ func (s *signing) open(setting parking.Setting) hookKeys {
 func (s *signing) check(settings []parking.Setting) error {
 	for _, setting := range settings {
 		if slices.ContainsFunc(setting.Secrets, dispatch.IsSealed) && !s.keyed {
-			return usageError{fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}
+			return &config.Error{Err: fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}
 		}
 	}
 	return nil

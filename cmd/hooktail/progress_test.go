@@ -1,41 +1,10 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 )
-
-func TestPace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pace{every: 10 * time.Millisecond}
-		begun := time.Now()
-		wait := func(want time.Duration) {
-			t.Helper()
-			if err := p.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			if got := time.Since(begun); got != want {
-				t.Errorf("it is %s, want %s", got, want)
-			}
-		}
-		wait(0)
-		wait(10 * time.Millisecond)
-		time.Sleep(4 * time.Millisecond) //nolint:forbidigo // of the bubble
-		wait(20 * time.Millisecond)
-		time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of the bubble
-		wait(120 * time.Millisecond)
-		wait(130 * time.Millisecond)
-		ctx, cancel := context.WithCancel(t.Context())
-		time.AfterFunc(time.Millisecond, cancel)
-		if err := p.wait(ctx); !errors.Is(err, context.Canceled) || time.Since(begun) != 131*time.Millisecond {
-			t.Errorf("error %v after %s", err, time.Since(begun))
-		}
-	})
-}
 
 func TestParseRate(t *testing.T) {
 	for _, tt := range []struct {
@@ -81,10 +50,10 @@ func TestProgress(t *testing.T) {
 			}
 			p.terminal = tt.terminal
 			for i, after := range []time.Duration{time.Second, 2 * time.Second, 2050 * time.Millisecond, 11 * time.Second} {
-				p.step(int64(101+i), begun.Add(after))
+				p.Step(int64(101+i), begun.Add(after))
 			}
-			p.end()
-			p.end()
+			p.End()
+			p.End()
 			if out.String() != tt.want {
 				t.Errorf("shown:\n%q\nwant:\n%q", out.String(), tt.want)
 			}

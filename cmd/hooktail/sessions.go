@@ -19,9 +19,9 @@ import (
 // was checked with a message of its own; what it names may have changed since.
 func badURL(err error) error {
 	if _, ok := errors.AsType[*postgres.ParameterError](err); ok {
-		return usageError{fmt.Errorf("HOOKTAIL_DATABASE_URL %w", err)}
+		return &config.Error{Err: fmt.Errorf("HOOKTAIL_DATABASE_URL %w", err)}
 	}
-	return usageError{errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
+	return &config.Error{Err: errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
 }
 
 // databaseURL is the connection string as its file has it now, or as the program began

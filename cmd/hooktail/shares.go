@@ -1,0 +1,12 @@
+package main
+
+// The memory bound is shared out: rows that are on their way to the lanes, and
+// bodies in the lanes; the rest is for what is in hand, and for what the garbage
+// collector has not come to yet.
+const (
+	partShare   = 64 // one part of a transaction
+	rowsShare   = 16
+	bodiesShare = 8
+
+	overlapShare = 32 // events that are remembered for hooks that may be adopted
+)

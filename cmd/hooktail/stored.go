@@ -1,0 +1,15 @@
+package main
+
+import (
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/status"
+)
+
+// storedOf is the delivery without its body.
+func storedOf(r *parking.Row) status.Stored {
+	return status.Stored{
+		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: string(r.Action), Project: r.Project, Task: r.Task,
+		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: string(r.State), Attempts: r.Attempts,
+		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
+	}
+}
