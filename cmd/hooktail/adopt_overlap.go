@@ -13,10 +13,10 @@ import (
 // mustRemember makes sure that an event whose request is under way, so that Label Studio
 // has not looked for its hooks yet, is remembered by the hooktail that runs.
 func (c *control) mustRemember(ctx context.Context) error {
-	addr, err := askedAddr(c.cfg.HTTPAddr)
+	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
 	if err == nil {
 		var report status.Report
-		if report, err = askRunning(ctx, addr); err == nil && report.Stream != nil && report.Stream.Slot == c.cfg.Slot {
+		if report, err = status.Ask(ctx, addr); err == nil && report.Stream != nil && report.Stream.Slot == c.cfg.Slot {
 			return whole(report.Overlap)
 		}
 	}
@@ -24,7 +24,7 @@ func (c *control) mustRemember(ctx context.Context) error {
 		return nil // hooktail sends to active hooks as well
 	}
 	var age *float64
-	err = c.pool.QueryRow(ctx, `SELECT (SELECT extract(epoch FROM clock_timestamp() - a.backend_start)::float8
+	err = c.Pool.QueryRow(ctx, `SELECT (SELECT extract(epoch FROM clock_timestamp() - a.backend_start)::float8
 		FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_replication_slots s ON s.active_pid = a.pid WHERE s.slot_name = $1)`, c.cfg.Slot).Scan(&age)
 	switch {
 	case err != nil:

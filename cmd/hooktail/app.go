@@ -12,6 +12,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // The exit codes of every command.
@@ -27,7 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string // in the form of os.Environ
 
-	tuning
+	relay.Tuning
 }
 
 // usageError is a fault of the command line or the configuration.

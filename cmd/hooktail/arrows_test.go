@@ -50,8 +50,12 @@ func allowed() map[string]arrows {
 		status       = "internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
 		postgres     = "internal/postgres"
+		relay        = "internal/relay"
+		replay       = "internal/replay"
 		retry        = "internal/retry"
+		setup        = "internal/setup"
 		testdata     = "testdata"
+		wiring       = "internal/wiring"
 	)
 	return map[string]arrows{
 		config:   {must: []string{postgres}, never: []string{"net/http"}},
@@ -60,10 +64,19 @@ func allowed() map[string]arrows {
 		dispatch: {must: []string{mapping}, may: []string{logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
-			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{display, doctor, logging, parking, postgres, retry, status, throwaway, testdata},
+			must:  []string{config, cdc, mapping, dispatch, relay, replay, setup, wiring},
+			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
+
+		relay: {
+			must:  []string{config, cdc, mapping, dispatch, parking, wiring, setup, status},
+			may:   []string{display, logging, postgres, retry},
+			never: []string{"github.com/spf13/cobra"},
+		},
+		replay: {must: []string{dispatch, parking, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
+		setup:  {must: []string{config, cdc, dispatch, parking, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, parking, postgres}, never: []string{"github.com/spf13/cobra"}},
 
 		status:  {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/replay"
+	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -26,7 +28,7 @@ func (a *app) backfillCommand() *cobra.Command {
 			"A running hooktail goes on meanwhile; its events and these have no order between them.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
-			return c.backfill(ctx, a.countShare, want)
+			return c.backfill(ctx, a.CountShare, want)
 		}),
 	}
 	flags := cmd.Flags()
@@ -69,16 +71,16 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	if err != nil {
 		return err
 	}
-	options := mappingOptions(c.cfg, c.log)
+	options := wiring.MappingOptions(c.cfg, c.Log)
 	options.CountShare = countShare
-	rows, err := mapping.NewBackfill(c.pool, options, mapping.Action(want.action), choice)
+	rows, err := mapping.NewBackfill(c.Pool, options, mapping.Action(want.action), choice)
 	if err != nil {
 		return usageError{fmt.Errorf("--action=%s: %w", want.action, err)}
 	}
-	b, err := newBackfill(ctx, backfillOptions{
-		Config: c.cfg, Version: version(), Parked: c.parked, Mapping: options, Rows: rows,
+	b, err := replay.NewBackfill(ctx, replay.BackfillOptions{
+		Config: c.cfg, Version: version(), Parked: c.Parked, Mapping: options, Rows: rows,
 		Hook: want.hook, Project: want.project, After: want.after, Every: every, DryRun: want.dryRun,
-		Progress: func(total int64) backfillProgress { return newProgress(c.err, total, time.Now()) },
+		Progress: func(total int64) replay.Progress { return newProgress(c.err, total, time.Now()) },
 	})
 	if err != nil {
 		return err

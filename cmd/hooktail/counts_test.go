@@ -19,6 +19,7 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // TestProjectCountsAreFreshWhenQuiet: each time the stream has fallen quiet, the
@@ -69,14 +70,14 @@ func startCounting(t testing.TB, db *cdctest.Database, share float64, variables 
 		t.Fatalf("load configuration: %v", err)
 	}
 	started, ended := make(chan struct{}), make(chan struct{})
-	options := relayOptions{
+	options := relay.Options{
 		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Started: func(string) { close(started) },
-		Tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond, countShare: share},
+		Tuning: relay.Tuning{Guest: true, StatusInterval: 10 * time.Millisecond, CountShare: share},
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(ended)
-		err = relayRun(ctx, options)
+		err = relay.Run(ctx, options)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

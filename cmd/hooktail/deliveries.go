@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
@@ -46,7 +47,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 }
 
 func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON bool) error {
-	rows, err := c.store.List(ctx, f)
+	rows, err := c.Store.List(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := c.store.Show(ctx, hook, event)
+			rows, err := c.Store.Show(ctx, hook, event)
 			if err != nil {
 				return err
 			}
@@ -138,7 +139,7 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 }
 
 func (c *control) printJSON(r *parking.Row, payload bool) error {
-	d := storedOf(r)
+	d := status.StoredOf(r)
 	if payload {
 		d.Payload = r.Body.Bytes()
 	}

@@ -60,7 +60,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if f.State == "" {
 			f.State = parking.Dead
 		}
-		n, err := ch.run(ctx, c.store, f, dryRun)
+		n, err := ch.run(ctx, c.Store, f, dryRun)
 		if err != nil {
 			return err
 		}

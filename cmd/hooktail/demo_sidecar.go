@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // demoVariables are those of the user's environment that the demo obeys. The others are
@@ -52,15 +53,15 @@ func (d *demo) start(ctx context.Context) (*demoSidecar, error) {
 	cfg.HTTPAddr = freeAddr(ctx, cfg.HTTPAddr)
 	s := &demoSidecar{cfg: cfg, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
 	started := make(chan string, 1)
-	options := relayOptions{
-		Config: cfg, Log: app.logger(cfg), Version: version(), Setup: true, Tuning: app.tuning, Registry: s.registry,
+	options := relay.Options{
+		Config: cfg, Log: app.logger(cfg), Version: version(), Setup: true, Tuning: app.Tuning, Registry: s.registry,
 		Started: func(addr string) { started <- addr },
 	}
 	var run context.Context
 	run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(s.ended)
-		s.result = relayRun(run, options)
+		s.result = relay.Run(run, options)
 	}()
 	select {
 	case s.ops = <-started:

@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) hooksCommand() *cobra.Command {
@@ -29,7 +30,7 @@ func (a *app) hooksCommand() *cobra.Command {
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
 // the database has it now; also before setup.
 func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]parking.Setting, map[int64]parking.Backlog, error) {
-	options := hooksOptions(cfg, slog.New(slog.DiscardHandler))
+	options := wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler))
 	version, err := parking.Version(ctx, pool, cfg.StateSchema)
 	if err != nil {
 		return nil, nil, nil, err
@@ -41,7 +42,7 @@ func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dis
 		return nil, nil, nil, err
 	}
 	hooks := dispatch.NewHooks(options)
-	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
+	if err := wiring.LoadHooks(ctx, pool, hooks, ""); err != nil {
 		return nil, nil, nil, err
 	}
 	return hooks, settings, backlogs, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -20,7 +21,7 @@ func (a *app) pauseCommand() *cobra.Command {
 		Short: "Park events of hooks instead of sending them, until they are resumed",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "paused: what it gets is parked", c.store.Pause)
+			return c.each(ctx, args, "paused: what it gets is parked", c.Store.Pause)
 		}),
 	}
 }
@@ -32,7 +33,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
-				return resume(ctx, c.store, hook, int64(c.cfg.ParkMaxBytes))
+				return relay.Resume(ctx, c.Store, hook, int64(c.cfg.ParkMaxBytes))
 			})
 		}),
 	}
@@ -44,7 +45,7 @@ func (a *app) retryCommand() *cobra.Command {
 		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "is tried at once", c.store.Retry)
+			return c.each(ctx, args, "is tried at once", c.Store.Retry)
 		}),
 	}
 }
@@ -58,7 +59,7 @@ func (c *control) each(ctx context.Context, args []string, done string, do func(
 	var full []error
 	for _, hook := range hooks {
 		err := do(ctx, hook.ID)
-		if _, ok := errors.AsType[*fullError](err); ok {
+		if _, ok := errors.AsType[*relay.FullError](err); ok {
 			full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
 			continue
 		}
@@ -97,7 +98,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	if err != nil {
 		return err
 	}
-	backlogs, err := c.store.Backlogs(ctx)
+	backlogs, err := c.Store.Backlogs(ctx)
 	if err != nil {
 		return err
 	}
@@ -140,11 +141,11 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 
 // secretOf says whether the hook's requests are signed.
 func (c *control) secretOf(setting parking.Setting) string {
-	if len(setting.Secrets) > 0 && !c.signing.keyed {
+	if len(setting.Secrets) > 0 && !c.Signing.Keyed {
 		return "yes (HOOKTAIL_SECRET_KEY is not set here)"
 	}
-	if h := c.signing.open(setting); h.err != nil {
-		return h.err.Error()
+	if h := c.Signing.Open(setting); h.Err != nil {
+		return h.Err.Error()
 	}
 	return [...]string{"no", "yes", "yes, and the one before"}[len(setting.Secrets)]
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) pingCommand() *cobra.Command {
@@ -35,16 +37,16 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if hook.Refused != dispatch.ReasonNone {
 		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
 	}
-	c.signing.update([]parking.Setting{setting})
-	if _, err := c.signing.of(hook.ID); err != nil {
+	c.Signing.Update([]parking.Setting{setting})
+	if _, err := c.Signing.KeysOf(hook.ID); err != nil {
 		return err
 	}
-	sender, err := newSender(c.cfg, version(), c.signing.of)
+	sender, err := wiring.NewSender(c.cfg, version(), c.Signing.KeysOf)
 	if err != nil {
 		return err
 	}
 	defer sender.Close()
-	e := pingWith(ctx, sender, hook)
+	e := relay.Ping(ctx, sender, hook)
 	exchange := exchanged(hook, &e)
 	if err := c.showExchange(exchange, asJSON); err != nil {
 		return err
@@ -55,7 +57,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	case e.Result != dispatch.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	default:
-		return c.store.Retry(ctx, hook.ID)
+		return c.Store.Retry(ctx, hook.ID)
 	}
 }
 
@@ -75,7 +77,7 @@ type exchange struct {
 
 func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {
 	x := exchange{
-		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody,
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: relay.PingBody,
 		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	if e.Err != nil {

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) receiverCommand() *cobra.Command {
@@ -49,7 +51,7 @@ type receiver struct {
 func (r *receiver) run(ctx context.Context, addr string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, cause(err))
+		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, status.Cause(err))
 	}
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing of it is kept

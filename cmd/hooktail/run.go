@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -15,7 +17,7 @@ func (a *app) runCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return relayRun(cmd.Context(), relayOptions{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.tuning})
+			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
 		},
 	}
 	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")

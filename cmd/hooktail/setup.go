@@ -10,18 +10,20 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) setupCommand() *cobra.Command {
 	var print bool
-	choice := string(identityFull)
+	choice := string(wiring.IdentityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Create publication, replica identity, schema and slot; can be repeated",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			kind := identity(choice)
-			if kind != identityFull && kind != identityDefault {
+			kind := wiring.Identity(choice)
+			if kind != wiring.IdentityFull && kind != wiring.IdentityDefault {
 				return usageError{fmt.Errorf("--identity=%s: it is full or default", choice)}
 			}
 			cfg, err := a.config()
@@ -38,13 +40,13 @@ func (a *app) setupCommand() *cobra.Command {
 
 // setUpOrPrint asks the database for its version either way: what setup does
 // depends on it.
-func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity, print bool) error {
-	conn, err := connect(ctx, cfg)
+func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.Identity, print bool) error {
+	conn, err := wiring.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	plan := planOf(cfg, kind)
+	plan := wiring.PlanOf(cfg, kind)
 	if print {
 		version, err := cdc.VersionOf(ctx, conn)
 		if err != nil {
@@ -55,25 +57,25 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		}
 		return nil
 	}
-	if err := refuseGap(ctx, conn, cfg); err != nil {
+	if err := setup.RefuseGap(ctx, conn, cfg); err != nil {
 		return err
 	}
-	if err := checkSetup(ctx, conn, cfg, plan); err != nil {
+	if err := setup.Check(ctx, conn, cfg, plan); err != nil {
 		return err
 	}
-	begun, err := databaseTime(ctx, conn)
+	begun, err := setup.DatabaseTime(ctx, conn)
 	if err != nil {
 		return err
 	}
-	result, migrated, err := install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
+	result, migrated, err := setup.Install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
 	}
 	if result.SlotCreated {
-		if err := remember(ctx, conn, cfg, begun); err != nil {
+		if err := setup.Remember(ctx, conn, cfg, begun); err != nil {
 			return err
 		}
-		if err := seedHooks(ctx, conn, cfg); err != nil {
+		if err := setup.SeedHooks(ctx, conn, cfg); err != nil {
 			return err
 		}
 	}
@@ -81,7 +83,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		fmt.Fprintln(a.stdout, "-- "+migrated)
 	}
 	if len(result.Late) > 0 {
-		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
+		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", setup.LateWarning, cfg.Slot, result.Late)
 	}
 	if len(result.Steps) == 0 && migrated == "" {
 		fmt.Fprintln(a.stdout, "-- all was there already")

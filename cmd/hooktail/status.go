@@ -13,7 +13,9 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -45,10 +47,10 @@ func (a *app) statusCommand() *cobra.Command {
 
 // reportOf is the report of the hooktail that runs, or of the database alone.
 func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
-	addr, err := askedAddr(cfg.HTTPAddr)
+	addr, err := status.AskedAddr(cfg.HTTPAddr)
 	if err == nil {
 		var report status.Report
-		if report, err = askRunning(ctx, addr); err == nil {
+		if report, err = status.Ask(ctx, addr); err == nil {
 			return report, nil
 		}
 	}
@@ -62,7 +64,7 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 		Version: version(), Time: time.Now().UTC(), Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
 		Reason: "not known to run: this is the database's state alone",
 	}
-	pool, err := openPool(ctx, cfg)
+	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
 		return r, err
 	}
@@ -88,7 +90,7 @@ func reportSlot(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *s
 		return fmt.Errorf("read slot: %w", err)
 	}
 	r.Stream = &status.Stream{Slot: cfg.Slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &active}
-	describeDisk(r.Stream, disk, disk.Confirmed)
+	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
 	return nil
 }
 
@@ -101,13 +103,13 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 	for _, hook := range hooks.All() {
 		r.Hooks = append(r.Hooks, storedHook(hook, settings[hook.ID], backlogs[hook.ID]))
 	}
-	r.Unreadable = unreadableRows(hooks)
+	r.Unreadable = relay.UnreadableRows(hooks)
 	return nil
 }
 
 // storedHook is the hook as the tables have it.
 func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) status.Hook {
-	h := hookRow(hook)
+	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
 	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
 	return h

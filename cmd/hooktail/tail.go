@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -37,16 +38,16 @@ func (a *app) tailCommand() *cobra.Command {
 // and printed as it settles.
 func (a *app) tail(ctx context.Context, cfg config.Config) error {
 	log := a.logger(cfg)
-	pool, err := openPool(ctx, cfg)
+	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	reading, err := streamOptions(cfg, log)
+	reading, err := wiring.StreamOptions(cfg, log)
 	if err != nil {
 		return err
 	}
-	reading.StatusInterval, reading.Timeout = a.statusInterval, a.streamTimeout
+	reading.StatusInterval, reading.Timeout = a.StatusInterval, a.StreamTimeout
 	reading.Slot, reading.Temporary = fmt.Sprintf("%.40s_tail_%d", cfg.Slot, os.Getpid()), true
 	stream := cdc.New(reading)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -56,8 +57,8 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 		defer close(ended)
 		cancel(stream.Run(ctx))
 	}()
-	options := mappingOptions(cfg, log)
-	options.CountShare = a.countShare
+	options := wiring.MappingOptions(cfg, log)
+	options.CountShare = a.CountShare
 	t := &tailer{
 		out: a.stdout, stream: stream, settle: cfg.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
