@@ -33,7 +33,7 @@ type Config struct {
 	WebhookActionTable string `envconfig:"WEBHOOK_ACTION_TABLE" default:"webhook_action" allowed:"a name of 1 to 63 bytes" meaning:"the table of the actions that a hook has chosen"`
 
 	Profile     Profile       `envconfig:"PROFILE" default:"guide" allowed:"guide or native" meaning:"whose rules make the events: the seven actions of Label Studio's webhooks guide, or what the application itself sends"`
-	Settle      time.Duration `envconfig:"SETTLE" default:"250ms" allowed:"a duration from 0 to 1m" meaning:"how long after its commit an event is rendered, so that it shows the rows as the user's action leaves them; 0: at once"`
+	Settle      time.Duration `envconfig:"SETTLE" default:"1s" allowed:"a duration from 0 to 1m" meaning:"how long after its commit an event waits at most for the end of the user's action, which the stream shows for most, so that it shows the rows as the action leaves them; 0: not at all"`
 	SendSecrets bool          `envconfig:"SEND_SECRETS" default:"false" allowed:"true or false" meaning:"whether project.token and project.task_data_password are sent, or null in their place"`
 	Deleted     Deleted       `envconfig:"DELETED" default:"id" allowed:"id or row" meaning:"what is sent of a deleted annotation: its id, or the whole of its last row"`
 

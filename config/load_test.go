@@ -31,7 +31,7 @@ func defaults() config.Config {
 		WebhookTable:       "webhook",
 		WebhookActionTable: "webhook_action",
 		Profile:            config.Guide,
-		Settle:             250 * time.Millisecond,
+		Settle:             time.Second,
 		Deleted:            config.DeletedID,
 		Deliver:            config.DeliverBoth,
 		AdoptOverlap:       10 * time.Second,

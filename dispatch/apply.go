@@ -207,6 +207,11 @@ func (h *Hooks) Complete(ctx context.Context, q Querier, change RowChange) error
 	}
 	change.Deleted = now == nil
 	if now != nil {
+		for _, column := range RequiredColumns(change.Table) {
+			if _, _, ok := now.Text(column); !ok {
+				return fmt.Errorf("complete a row of the hooks: %w", &MissingColumnError{column})
+			}
+		}
 		change.Row = completed{change.Row, now}
 	}
 	if err := h.apply(change); err != nil {

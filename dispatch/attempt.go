@@ -24,8 +24,12 @@ func (l *lane) work(ctx context.Context, it *item) {
 func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, made bool) {
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
-	case !ok || !hook.isOn():
+	case !ok:
 		return o, verdict{step: drop}, false
+	case it.fate != ReasonNone:
+		return o, verdict{step: bury, reason: it.fate}, false
+	case !hook.isOn(): // only just
+		return o, verdict{step: retry}, false
 	case hook.Refused != ReasonNone:
 		return o, verdict{step: bury, reason: hook.Refused}, false
 	case l.stopped.Load() == hook.revision:
@@ -54,19 +58,32 @@ func (l *lane) attempt(ctx context.Context, it *item) (o Outcome, v verdict, mad
 	return o, v, true
 }
 
-// judge is the verdict on an attempt. While the own network is gone neither
-// attempts nor time count against the delivery.
+// judge is the verdict on an attempt. While the own network is gone neither attempts
+// nor time count against the delivery.
 func (l *lane) judge(it *item, o Outcome) verdict {
 	now := time.Now()
-	if l.network.observe(l.hook, o, now) {
-		it.spared++
-		return l.policy.patient().verdict(o, it.attempt, 0, rand.Float64())
-	}
+	spared := l.network.observe(l.hook, o, now)
 	if o.Result == Result2xx {
 		return verdict{step: deliver}
 	}
-	age := now.Sub(it.added) - (l.network.lost(now) - it.excused)
-	return l.policy.verdict(o, it.attempt-it.spared, age, rand.Float64())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	strikes, jitter := max(1, it.strikes()), rand.Float64()
+	if spared {
+		it.spared++
+		v := l.policy.patient().verdict(o, strikes, 0, jitter)
+		v.spared = true
+		return v
+	}
+	if !l.health.failing {
+		strikes = it.strikes() + 1
+	}
+	age := l.age(it, now)
+	v := l.policy.verdict(o, it.attempt-it.spared, age, jitter)
+	if v.step == retry && v.hold == 0 {
+		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
+	}
+	return v
 }
 
 // fetchRows is for how many deliveries bodies are read at once: for one, and for those
@@ -104,8 +121,11 @@ func (l *lane) fetch(ctx context.Context, it *item) verdict {
 			other.body = bodies[other.event]
 		}
 	}
-	if it.body == nil {
+	switch {
+	case it.body == nil:
 		return verdict{step: forgo}
+	case it.early:
+		return verdict{step: retry} // what it was let past is held no more
 	}
 	return verdict{step: deliver}
 }

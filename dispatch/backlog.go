@@ -7,15 +7,16 @@ type backlog struct {
 	metrics *hookMetrics
 	max     int64 // bytes that the rows may take; 0: no bound
 
-	parked, dead int   // number of rows
-	bytes        int64 // size of their bodies
-	suspended    bool  // the rows take all the space that they may take
-	confirmed    bool  // the store knows of the suspension
+	parked, dead int     // number of rows
+	bytes        int64   // size of the bodies of the parked ones
+	suspended    bool    // the rows take all the space that they may take
+	confirmed    bool    // the store knows of the suspension
+	missed       []*item // what the suspended hook does not get, until the store knows
 }
 
 // count replaces the figures by those of the store.
 func (b *backlog) count(stored parking.Backlog) {
-	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes+stored.Dead.Bytes
+	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes
 	b.metrics.backlog(b.parked, b.dead)
 }
 
@@ -23,12 +24,12 @@ func (b *backlog) count(stored parking.Backlog) {
 func (b *backlog) wrote(n *note) {
 	switch n.kind {
 	case insert:
-		b.bytes += int64(n.row.Bytes)
 		if n.row.State == parking.Dead {
 			b.dead++
 			n.item.unstorable = n.row.Reason == parking.ReasonUnstorable
 		} else {
 			b.parked++
+			b.bytes += int64(n.row.Bytes)
 		}
 	case remove:
 		if n.item.unstorable {
@@ -36,8 +37,10 @@ func (b *backlog) wrote(n *note) {
 		}
 		b.forgo(n.item)
 	case entomb:
-		b.parked--
-		b.dead++
+		if !n.item.unstorable {
+			b.forgo(n.item)
+			b.dead++
+		}
 	}
 	b.metrics.backlog(b.parked, b.dead)
 }
@@ -51,7 +54,7 @@ func (b *backlog) forgo(it *item) {
 	b.bytes -= int64(it.bytes)
 }
 
-// isFull reports whether the rows take all the space that they may take.
+// isFull reports whether the parked rows take all the space that they may take.
 func (b *backlog) isFull() bool { return b.max != 0 && b.bytes >= b.max }
 
 // set makes the suspension what the store says of it, and reports whether that is news.

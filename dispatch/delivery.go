@@ -35,6 +35,7 @@ type item struct {
 	sought bool    // body is being read, with those of others
 	bytes  int     // of the body
 	stored bool    // there is a row, or an insert is on its way
+	trails bool    // when it came, rows of its hook had still to be removed
 	kept   bool    // the row is committed
 
 	unstorable bool // the row is dead, since the store refused the body
@@ -46,6 +47,12 @@ type item struct {
 	last    Outcome
 
 	state  state
+	held   bool      // its project does not wait for it; of those of its task, the first alone
+	fate   Reason    // of its death; ReasonNone: it is to be attempted
+	early  bool      // while it is running, something else has come to stand before it
+	again  bool      // it is tried again at once, if the present attempt fails
+	place  int       // in the heap of those that wait
+	trial  *trial    // nil: it has not failed
 	at     time.Time // of the next attempt, while waiting
 	follow *item     // of the same task, or behind the same barrier
 	older  *item     // in the lane
@@ -155,7 +162,7 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 }
 
 // itemBytes is about the size of an item with its place in a schedule.
-const itemBytes = 352
+const itemBytes = 384
 
 // message is what the attempt sends.
 func (l *letter) message(t Target, attempt int) Message {

@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // ErrClosed is returned once the Dispatcher has been closed.
@@ -35,13 +37,15 @@ type Dispatcher struct {
 	o       Options
 	budget  budget
 	cancel  context.CancelFunc
-	wg      sync.WaitGroup // of the attempts
+	crew    crew // makes the attempts, and reads from the Store
 	looking sync.WaitGroup
 
-	mu     sync.Mutex
-	lanes  map[int64]*lane
-	halted bool // Park was called
-	closed bool
+	mu        sync.Mutex
+	lanes     map[int64]*lane
+	passed    cdc.LSN // see Passed; 0: it was not called
+	withholds bool    // a lane may have rows of later commits
+	halted    bool    // Park was called
+	closed    bool
 }
 
 // New is a Dispatcher that watches the hooks; Close it.
@@ -57,11 +61,11 @@ func New(o Options) *Dispatcher {
 	}
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dispatcher{o: o, cancel: cancel, lanes: make(map[int64]*lane)}
+	d := &Dispatcher{o: o, cancel: cancel, crew: newCrew(), lanes: make(map[int64]*lane)}
 	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
-	d.start = func(work func(context.Context)) { d.wg.Go(func() { work(ctx) }) }
+	d.start = func(work func(context.Context)) { d.crew.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.store = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
@@ -220,7 +224,7 @@ func (d *Dispatcher) end(patience time.Duration) {
 	d.budget.close()
 	d.cancel()
 	d.looking.Wait()
-	d.wg.Wait()
+	_ = d.crew.wait(context.Background())
 	if d.store != nil {
 		d.store.close(patience)
 	}

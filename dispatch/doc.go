@@ -10,14 +10,36 @@
 //	Hooks       the rows of webhook and webhook_action, as of the event's commit
 //	Hooks.Match event → targets
 //	Dispatcher  targets → lanes, bounded in bytes
-//	lane        one hook's deliveries: in order per task, parallel elsewhere
-//	schedule    which of a lane's deliveries may go now (pure)
+//	lane        one hook's deliveries: lock, timer, health and attempts
+//	window      what a hook is still to get, in memory and in the Store (pure)
+//	schedule    which of them may go now: in order per task, parallel elsewhere (pure)
 //	Sender      one attempt: a POST and what became of it
 //	Policy      what follows an attempt: delivered, again at, dead (pure)
+//	writer      what windows decide → the Store, many decisions in a transaction
 //
 // The Sender asks Egress which addresses it may connect to, and signs with the
 // hook's SigningKeys, which a Keyring encrypts for the table that they are kept in.
 //
-// What is held is held in memory. A delivery that cannot be made now waits in
-// its lane; durable parking takes its place in lane.settle.
+// # Memory and the Store
+//
+// A delivery that succeeds is held in memory alone. One that fails its quick attempts is
+// parked in the Store, with what waits for it; so is everything of a hook that gets
+// nothing for a while. The slot then does not wait for it. What a window has no room for
+// is its tail, which is in the Store alone and is read in parts.
+//
+// After a crash the stream brings events again that were not confirmed. Stored
+// deliveries of later commits wait until it has passed them, so that nothing older is
+// sent after them.
+//
+// # Poisoned or failing
+//
+// A delivery that fails holds back its task. One that has been refused 5 times over a
+// minute, while its hook was not failing, is held: its project does not wait for it any
+// more, its own task does.
+//
+// A hook fails when attempts at three different tasks have failed since its last
+// success. It then gets one request at a time, the probe: heads that were not tried,
+// the newest first, at most one a second in the first minute and one every 10 s later;
+// else the tried ones in turn, every 30 s in the first hour and every 150 s later. Any
+// success makes it live, and what has failed meanwhile is tried again soon.
 package dispatch

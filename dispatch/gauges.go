@@ -12,9 +12,9 @@ type State int
 
 // The states; those from StateFailing on want to be looked at.
 const (
-	StateInactive  State = iota // switched off in its row
+	StateInactive  State = iota // switched off in its row: what it has is held
 	StateLive                   // in order, as far as known
-	StateFailing                // every attempt fails: one at a time is made
+	StateFailing                // three tasks or more have failed and none has succeeded: one request at a time
 	StateWaiting                // the receiver asked for a pause (Retry-After)
 	StateStopped                // the receiver answered 410: nothing until the row changes
 	StateRefused                // the row's URL or headers cannot be used

@@ -10,6 +10,8 @@ import (
 // index finds who may want an event by its organization, project and action, however
 // many hooks there are. A hook that changes is replaced in its places: the cost of a
 // change does not grow with the number of the others.
+//
+// The zero index has no hooks, and takes none.
 type index struct {
 	actions []mapping.Action // that there are
 	wishes  map[interest][]wish

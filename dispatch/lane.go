@@ -48,17 +48,21 @@ type lane struct {
 	leaving   bool      // a failed delivery is stored at once: the process is to end
 	halted    bool      // nothing starts any more, for the same reason
 	paused    bool      // by a person, or halted
+	revision  uint64    // of the hook, as the lane knows it
 	closed    bool      // nothing starts or is written any more
 }
 
-func (c *common) newLane(hook int64, concurrency int, metrics *hookMetrics) *lane {
+func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
 	l := &lane{
-		common: c, hook: hook, health: newHealth(concurrency),
-		journal: journal{hook: hook, log: c.log, metrics: metrics, recorder: &c.recorder},
+		common: c, hook: id, health: newHealth(concurrency, c.policy.MaxAttempts == 1),
+		journal: journal{hook: id, log: c.log, metrics: metrics, recorder: &c.recorder},
 		window:  newWindow(&c.windows, c.store != nil),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
-	l.journal.failures.hook, l.journal.failures.log = hook, c.log
+	if hook, ok := c.hooks.Hook(id); ok {
+		l.revision = hook.revision
+	}
+	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	return l
 }
@@ -68,15 +72,22 @@ func (l *lane) add(it *item) {
 	now := time.Now()
 	l.mu.Lock()
 	l.pulse.fed = now
-	accepted := !l.backlog.suspended && !l.suspend(it)
-	if accepted {
+	missed := l.suspends(it)
+	known := l.backlog.confirmed
+	switch {
+	case !missed:
 		l.write(l.window.accept(it, l.isAway(now)))
 		l.fill(now)
+	case !known:
+		l.backlog.missed = append(l.backlog.missed, it)
 	}
 	l.mu.Unlock()
-	if !accepted {
-		l.journal.tally(it.Action, dead)
-		l.journal.reportUnsent(it, ReasonSuspended)
+	if !missed {
+		return
+	}
+	l.journal.tally(it.Action, dead)
+	l.journal.reportUnsent(it, ReasonSuspended)
+	if known {
 		l.finished(it.done, it.letter)
 	}
 }
@@ -84,20 +95,52 @@ func (l *lane) add(it *item) {
 // isAway reports whether the hook is to get nothing for a while, as far as known. It
 // needs mu.
 func (l *lane) isAway(now time.Time) bool {
-	return l.health.failing || l.paused || now.Before(l.notBefore)
+	return l.health.failing || l.paused || now.Before(l.notBefore) || l.isOff()
 }
 
-// changed is to be called after the hook's row has changed: it is tried at once,
-// or its deliveries are dropped.
+// isOff reports whether the hook is switched off in its row: what it has is held.
+func (l *lane) isOff() bool {
+	hook, ok := l.hooks.Hook(l.hook)
+	return ok && !hook.isOn()
+}
+
+// changed is to be called after the hook's row has changed. If the change decides
+// sending, everything is tried at once; what a hook has that is switched off is stored,
+// and what one has that is gone is dropped.
 func (l *lane) changed() {
+	hook, ok := l.hooks.Hook(l.hook)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.notBefore = time.Time{}
-	l.health = newHealth(l.health.most)
-	l.window.releaseAll()
+	now := time.Now()
+	if !ok || hook.revision != l.revision {
+		l.revive()
+	}
+	if ok {
+		l.revision = hook.revision
+		if !hook.isOn() && l.store != nil {
+			l.write(l.window.keepAll())
+		}
+	}
+	l.show(now)
+	l.fill(now)
+}
+
+// retry lets everything that waits go at once, whatever it waits for.
+func (l *lane) retry() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stopped.Store(0)
+	l.revive()
 	now := time.Now()
 	l.show(now)
 	l.fill(now)
+}
+
+// revive makes the hook live, with nothing that waits. It needs mu.
+func (l *lane) revive() {
+	l.notBefore = time.Time{}
+	l.health.revive()
+	l.window.hasten()
 }
 
 // show makes the lane's state known. It needs mu.
@@ -156,30 +199,32 @@ func (l *lane) fill(now time.Time) {
 	if l.closed {
 		return
 	}
-	if part, ok := l.window.wants(l.health.failing || l.paused); ok {
-		l.read(part)
+	away := l.paused || l.isOff()
+	if part, ok := l.window.wants(away || l.health.failing); ok {
+		l.read(func(ctx context.Context) { l.load(ctx, part) })
+	}
+	if away || l.running >= l.health.limit || now.Before(l.notBefore) || !l.window.scout {
+		return
+	}
+	at := l.pulse.scout
+	if l.health.failing {
+		at = latest(at, l.health.nextUntried(now))
+	}
+	if at.After(now) {
+		l.alarm.set(at)
+	} else if wanted, ok := l.window.wantsHeads(l.health.failing); ok {
+		l.read(func(ctx context.Context) { l.findHeads(ctx, wanted) })
 	}
 }
 
 // pick returns the delivery to attempt now, and otherwise sets the alarm if time
 // alone will bring one. It needs mu.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || !l.permit() || l.window.schedule.oldest == nil || l.paused && (l.halted || l.isWanted()) {
+	if l.closed || l.halted || !l.permit() || l.window.schedule.oldest == nil || l.running >= l.health.limit {
 		return nil
 	}
-	if now.Before(l.notBefore) && l.isWanted() {
-		l.alarm.set(l.notBefore)
-		return nil
-	}
-	l.window.release(now)
-	if l.running >= l.health.limit {
-		return nil
-	}
-	it := l.window.next(l.health.failing)
+	it := l.choose(now)
 	if it == nil {
-		if len(l.window.waiting) > 0 {
-			l.alarm.set(l.window.waiting[0].at)
-		}
 		return nil
 	}
 	if l.running == 0 {
@@ -190,10 +235,83 @@ func (l *lane) pick(now time.Time) *item {
 	return it
 }
 
-// isWanted reports whether there is a hook to wait for.
-func (l *lane) isWanted() bool {
+// choose hands out the delivery that may go now, if any. It needs mu.
+func (l *lane) choose(now time.Time) *item {
 	hook, ok := l.hooks.Hook(l.hook)
-	return ok && hook.isOn()
+	switch {
+	case !ok || hook.isOn() && l.isFinal(hook):
+		l.window.releaseAll()
+		return l.window.next() // there is nothing to wait for
+	case !hook.isOn():
+		return l.expired(ReasonSwitchedOff, now)
+	case l.paused:
+		return nil
+	case now.Before(l.notBefore):
+		l.alarm.set(l.notBefore)
+		return nil
+	case l.health.failing:
+		return l.probe(now)
+	}
+	l.window.release(now)
+	it := l.window.next()
+	if it == nil && len(l.window.waiting) > 0 {
+		l.alarm.set(l.window.waiting[0].at)
+	}
+	return it
+}
+
+// isFinal reports whether nothing can be sent to the hook before its row changes. It
+// needs mu.
+func (l *lane) isFinal(hook *Hook) bool {
+	return !l.paused && (hook.Refused != ReasonNone || l.stopped.Load() == hook.revision)
+}
+
+// probe hands out the one delivery that a failing hook is to get. It needs mu.
+func (l *lane) probe(now time.Time) *item {
+	if it := l.expired(ReasonExhausted, now); it != nil {
+		return it
+	}
+	it := l.window.untried()
+	untried := it != nil
+	at := l.health.nextUntried(now)
+	if untried && !at.After(now) && !l.pulse.scout.After(now) && l.window.tail && l.window.scout && !l.window.reading {
+		return nil // there may be a newer one: fill asks
+	}
+	if !untried {
+		it, at = l.window.tried(l.health.inTurn%2 == 1), l.health.nextTried(now)
+	}
+	switch {
+	case it == nil:
+	case at.After(now):
+		l.alarm.set(at)
+		it = nil
+	default:
+		l.health.probe(untried, now)
+		l.window.take(it)
+	}
+	return it
+}
+
+// expired hands out the oldest delivery if its time is up, to be buried for the reason.
+// It needs mu.
+func (l *lane) expired(reason Reason, now time.Time) *item {
+	it := l.window.schedule.oldest
+	if it == nil || it.state != ready && it.state != waiting {
+		return nil
+	}
+	if left := l.policy.RetryFor - l.age(it, now); left > 0 {
+		l.alarm.set(now.Add(left))
+		return nil
+	}
+	l.window.take(it)
+	it.fate = reason
+	return it
+}
+
+// age is for how long the delivery has been tried. The time does not count for which
+// the own network was gone.
+func (l *lane) age(it *item, now time.Time) time.Duration {
+	return now.Sub(it.added) - (l.network.lost(now) - it.excused)
 }
 
 // ring is called by the alarm.

@@ -110,18 +110,18 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	})
 }
 
-// While everything fails there is one probe, the oldest event; then 2, 4, 8.
-func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
+// While everything fails there is one probe: heads that were not tried, the newest
+// first, and the others in turn after that; then 2, 4, 8.
+func TestFailingHookIsProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		down, now, most := true, 0, 0
-		var probes []string
-		m := NewMetrics(nil)
+		m, c := NewMetrics(nil), newCalls()
 		b := newBench(t, Options{Metrics: m}, func(r *http.Request) (*http.Response, error) {
+			c.note(r)
 			mu.Lock()
 			now++
 			most = max(most, now)
-			probes = append(probes, r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
 			failing := down
 			mu.Unlock()
 			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // of the bubble
@@ -133,7 +133,8 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 			}
 			return answerWith(200), nil
 		}, hookRow(1, "http://x/"))
-		for n := range 100 {
+		const events = 40
+		for n := range events {
 			b.enqueue(t, 1, n, n+1)
 		}
 		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
@@ -142,22 +143,41 @@ func TestFailingHookIsProbedWithItsOldestEvent(t *testing.T) {
 			t.Errorf("state %v", got)
 		}
 		mu.Lock()
-		most, probes = 0, nil
+		most = 0
 		mu.Unlock()
+		before := len(c.all())
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
-		mu.Lock()
-		if most > 1 || len(probes) < 2 {
-			t.Errorf("%d probes, %d at once", len(probes), most)
-		}
-		for _, p := range probes {
-			if p != ids(0, 0)[0] {
-				t.Errorf("probed with %s, want the oldest", p)
+		probes := c.all()[before:]
+		tried, rounds := make(map[string]int), 0
+		for i, p := range probes {
+			tried[p.event]++
+			rounds = max(rounds, tried[p.event])
+			if i == 0 {
+				continue
 			}
+			gap := p.at - probes[i-1].at
+			if gap < 990*time.Millisecond || gap > time.Minute {
+				t.Errorf("probe %d comes %s after the one before", i, gap)
+			}
+			if rounds == 1 && p.attempt == "1" && probes[i-1].attempt == "1" && p.event > probes[i-1].event && len(p.event) == len(probes[i-1].event) {
+				t.Errorf("probed with %s after %s, want the newest first", p.event, probes[i-1].event)
+			}
+		}
+		if len(tried) != events || rounds > 2+len(probes)/events*2 {
+			t.Errorf("%d of %d heads were tried, one of them %d times", len(tried), events, rounds)
+		}
+		mu.Lock()
+		if most > 1 {
+			t.Errorf("%d probes at once", most)
 		}
 		down, most = false, 0
 		mu.Unlock()
+		recovered := time.Now()
 		b.drain(t)
-		if most != 8 || len(b.finished()) != 100 || b.finished()[0] != 0 {
+		if took := time.Since(recovered); took > 5*time.Minute {
+			t.Errorf("everything was delivered %s after the hook was well", took)
+		}
+		if most != 8 || len(b.finished()) != events {
 			t.Errorf("after it: %d at once, %d finished", most, len(b.finished()))
 		}
 		if got := m.shown(t, "hooktail_hook_state", "1"); got != float64(StateLive) {

@@ -25,9 +25,10 @@ func (h *Hooks) Load(ctx context.Context, q Querier) error {
 	}
 	h.set = now.set
 	h.noted = true
-	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
 	h.seen, h.end, h.catching = now.snapshot, now.end, !h.o.AtSlot
+	h.index = index{} // made once, at the end
 	h.showAll()
+	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
 	h.o.Metrics.keep(h.hooks)
 	h.memory.later = nil
 	for id := range h.hooks {

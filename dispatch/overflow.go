@@ -29,14 +29,22 @@ const silence = 200 * time.Millisecond
 // warnEvery is how often the log says of a hook that it is too slow.
 const warnEvery = time.Minute
 
-// look lets the store have what holds the slot back, until ctx ends.
+// look lets the store have what holds the slot back, and everything be tried when the
+// own network is back, until ctx ends.
 func (d *Dispatcher) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	var lost time.Duration // for how long the network was gone at the last look
+	gone := false
 	for {
 		select {
 		case <-tick.C:
 			d.overflow(heldAfter)
+			before, was := lost, gone
+			lost = d.network.lost(time.Now())
+			if gone = lost > before; was && !gone {
+				d.retryAll()
+			}
 		case <-ctx.Done():
 			return
 		}
@@ -166,6 +174,7 @@ type pulse struct {
 	answered time.Time     // when the last attempt ended that got an answer
 	took     time.Duration // duration of that attempt
 	warned   time.Time     // when the log said that the hook is slow
+	scout    time.Time     // before this the store is not asked for heads again
 }
 
 // beat notes the end of an attempt.

@@ -61,8 +61,8 @@ func (l *lane) overview(o *Overview, now time.Time) {
 	switch {
 	case now.Before(l.notBefore):
 		o.Next = l.notBefore
-	case l.health.failing && len(l.window.waiting) > 0:
-		o.Next = l.window.waiting[0].at
+	case l.health.failing:
+		o.Next = l.health.nextTried(now)
 	}
 	o.State = l.state(now)
 }

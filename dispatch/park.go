@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -14,7 +15,10 @@ import (
 func (d *Dispatcher) Restore(backlogs []parking.Backlog, settings []parking.Setting) {
 	d.Settings(settings)
 	for _, b := range backlogs {
-		d.with(b.Hook, func(l *lane) { l.begin(b) })
+		d.with(b.Hook, func(l *lane) {
+			l.begin(b, d.passed)
+			d.withholds = d.withholds || d.passed > 0
+		})
 	}
 }
 
@@ -83,15 +87,8 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 		l.halt()
 	}
 	d.mu.Unlock()
-	idle := make(chan struct{})
-	go func() {
-		d.wg.Wait()
-		close(idle)
-	}()
-	select {
-	case <-idle:
-	case <-ctx.Done():
-		return fmt.Errorf("wait for what is in flight: %w", ctx.Err())
+	if err := d.crew.wait(ctx); err != nil {
+		return fmt.Errorf("wait for what is in flight: %w", err)
 	}
 	if d.store == nil {
 		return nil
@@ -100,6 +97,47 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 		return fmt.Errorf("park deliveries: %w", err)
 	}
 	return nil
+}
+
+// Retry lets everything that waits for the hook be tried at once, in order, whatever it
+// waits for: the back-off of a delivery, the next probe of a failing hook, a pause that
+// the receiver asked for, or the end of a 410. It is for a person who says that the
+// receiver is well again, or has seen it.
+func (d *Dispatcher) Retry(hook int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l := d.lanes[hook]; l != nil && !d.closed {
+		l.retry()
+	}
+}
+
+// retryAll is called when the own network is back.
+func (d *Dispatcher) retryAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		l.reconnect()
+	}
+}
+
+// Passed says that the stream has brought everything again that was committed up to
+// that position, which only grows: it is the confirmed one. Called before Restore, it
+// lets rows of later commits wait until it is called with theirs, since the stream will
+// bring events again that are older than they.
+func (d *Dispatcher) Passed(position cdc.LSN) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || position <= d.passed {
+		return
+	}
+	d.passed = position
+	if !d.withholds {
+		return
+	}
+	d.withholds = false
+	for _, l := range d.lanes {
+		d.withholds = l.passed(position) || d.withholds
+	}
 }
 
 // Ages brings the ages of the oldest parked deliveries up to date.
@@ -126,11 +164,40 @@ func (d *Dispatcher) with(hook int64, f func(*lane)) {
 }
 
 // begin is the lane's first look at what is stored for it.
-func (l *lane) begin(b parking.Backlog) {
-	l.recount(b)
-	if b.Parked.Rows > 0 {
-		l.redriven(mapping.ID{})
+// Of later commits than passed it waits for the stream; 0: none does.
+func (l *lane) begin(b parking.Backlog, passed cdc.LSN) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.backlog.count(b)
+	if b.Parked.Rows == 0 {
+		return
 	}
+	if passed > 0 {
+		l.window.ceiling = passed
+	}
+	l.write(l.window.rewind(mapping.ID{}))
+	l.window.hurried = true
+	l.fill(time.Now())
+}
+
+// passed reports whether rows still wait for the stream.
+func (l *lane) passed(position cdc.LSN) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.window.passed(position)
+	l.fill(time.Now())
+	return l.window.ceiling != theEnd().Commit
+}
+
+// reconnect lets everything that waits be tried, unless the receiver asked for a pause.
+func (l *lane) reconnect() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.health.revive()
+	l.window.hasten()
+	now := time.Now()
+	l.show(now)
+	l.fill(now)
 }
 
 func (l *lane) recount(b parking.Backlog) {
@@ -148,6 +215,9 @@ func (l *lane) redriven(first mapping.ID) {
 
 // set makes the setting the lane's.
 func (l *lane) set(s parking.Setting) {
+	if !s.Suspended.IsZero() {
+		l.letGo()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := l.paused

@@ -12,6 +12,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/parking"
 )
 
@@ -73,6 +74,10 @@ type history struct {
 
 	mu        sync.Mutex
 	attempts  map[int]int
+	first     map[int]time.Time // attempt
+	at        map[int]time.Time // of the last arrival
+	passed    map[[2]int]bool   // the first was held when the second was sent
+	arrivals  []int
 	delivered map[int]int  // how often
 	done      map[int]bool // by any of the processes
 	crashed   bool
@@ -88,12 +93,18 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 	n := h.number(r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
 	h.mu.Lock()
 	for earlier := range n {
-		a, b := h.events[earlier], h.events[n]
-		if a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0) && h.delivered[earlier] == 0 {
+		switch {
+		case !h.concern(earlier, n) || h.delivered[earlier] > 0:
+		case h.passed[[2]int{earlier, n}]: // and that one may be done at this very moment
+		case h.events[earlier].task != h.events[n].task && h.isRefused(earlier):
+			h.passed[[2]int{earlier, n}] = true
+		default:
 			h.fault("event %d was sent before %d", n, earlier)
 		}
 	}
-	h.attempts[n]++
+	if h.attempts[n]++; h.attempts[n] == 1 {
+		h.first[n] = time.Now()
+	}
 	ok := h.attempts[n] > h.events[n].fails && !h.isDown(time.Since(h.begun))
 	h.mu.Unlock()
 	time.Sleep(h.latency) //nolint:forbidigo // of the bubble
@@ -106,7 +117,43 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 		return answerWith(h.events[n].status), nil
 	}
 	h.delivered[n]++
+	h.at[n] = time.Now()
+	h.arrivals = append(h.arrivals, n)
 	return answerWith(200), nil
+}
+
+// concern reports whether one of the events has to wait for the other.
+func (h *history) concern(n, m int) bool {
+	a, b := h.events[n], h.events[m]
+	return a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0)
+}
+
+// isRefused reports whether the first event of the task that was not delivered has been
+// refused for so long and so often that other tasks may pass it.
+func (h *history) isRefused(n int) bool {
+	for head := range n + 1 {
+		if h.events[head].project == h.events[n].project && h.events[head].task == h.events[n].task &&
+			(h.delivered[head] == 0 || h.at[head].Equal(time.Now())) { // the lane may not know yet
+			return h.attempts[head] >= heldAttempts && time.Since(h.first[head]) >= heldFor
+		}
+	}
+	return false
+}
+
+// inOrder checks that what arrived last of any two that concern each other is the later
+// one, unless it has passed the other.
+func (h *history) inOrder() {
+	last := make(map[int]int)
+	for i, n := range h.arrivals {
+		last[n] = i
+	}
+	for n := range h.events {
+		for m := range n {
+			if h.concern(m, n) && last[m] > last[n] && !h.passed[[2]int{m, n}] {
+				h.fault("event %d arrived last after %d", m, n)
+			}
+		}
+	}
 }
 
 func (h *history) number(id string) int {
@@ -150,6 +197,7 @@ func (h *history) start() {
 		Hooks: h.hooks, Sender: NewSender(SenderOptions{Transport: transport(h.receive), Timeout: 10 * time.Second}),
 		Store: process{h.store, &h.mu, h.cut}, MaxBytes: h.maxBytes, Retry: Policy{Cap: 10 * time.Second}, Log: (&logBuffer{}).logger(),
 	})
+	h.d.Passed(h.position(h.confirmed() - 1))
 	backlogs, _ := h.store.backlogs(context.Background())
 	h.d.Restore(backlogs, nil)
 }
@@ -157,7 +205,7 @@ func (h *history) start() {
 // enqueue is what the stream brings.
 func (h *history) enqueue(ctx context.Context, n int) error {
 	e := makeEvent(n, h.events[n].task)
-	e.Project = h.events[n].project
+	e.Project, e.ID.Commit = h.events[n].project, h.position(n)
 	cut := h.cut
 	return h.d.Enqueue(ctx, []Delivery{deliveryTo(1, e, func() {
 		h.mu.Lock()
@@ -167,6 +215,9 @@ func (h *history) enqueue(ctx context.Context, n int) error {
 		}
 	})})
 }
+
+// position is the commit of the event.
+func (h *history) position(n int) cdc.LSN { return makeEvent(n, 0).ID.Commit + cdc.LSN(n) }
 
 // confirmed is the first event that the slot brings again.
 func (h *history) confirmed() int {
@@ -216,7 +267,9 @@ func (h *history) play(ctx context.Context) {
 				l.overflow(0)
 			}
 		case "rewind": // as when a person has redriven something: the rows are looked at again
-			h.d.Redriven([]parking.Row{{Key: parking.Key{Hook: 1, Event: makeEvent(n/2, 0).ID}}})
+			event := makeEvent(n/2, 0).ID
+			event.Commit = h.position(n / 2)
+			h.d.Redriven([]parking.Row{{Key: parking.Key{Hook: 1, Event: event}}})
 		case "settle":
 			synctest.Wait()
 		}
@@ -232,6 +285,7 @@ func (h *history) play(ctx context.Context) {
 			}
 		}
 		time.Sleep(h.events[n].gap) //nolint:forbidigo // of the bubble
+		h.d.Passed(h.position(h.confirmed() - 1))
 	}
 	h.d.Settings(nil)
 	deadline := time.Now().Add(24 * time.Hour)
@@ -240,9 +294,11 @@ func (h *history) play(ctx context.Context) {
 			h.fault("%d rows are left, the slot is at %d of %d", len(h.store.list(1, parking.Parked)), h.confirmed(), len(h.events))
 			break
 		}
+		h.d.Passed(h.position(h.confirmed() - 1))
 		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
 	}
 	h.d.Close()
+	h.inOrder()
 	for n := range h.events {
 		if h.delivered[n] == 0 {
 			h.fault("event %d has not been delivered", n)
@@ -260,7 +316,7 @@ func TestParkingKeepsOrderAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{
 			plan: drawPlan(rt), store: newFakeStore(), hooks: newTestHooks(t, hookRow(1, "http://x/")),
-			attempts: make(map[int]int), delivered: make(map[int]int), done: make(map[int]bool),
+			attempts: make(map[int]int), first: make(map[int]time.Time), at: make(map[int]time.Time), passed: make(map[[2]int]bool), delivered: make(map[int]int), done: make(map[int]bool),
 		}
 		h.store.takes = h.storing
 		faults := h.faults

@@ -8,17 +8,18 @@ type Reason uint8
 
 // The reasons.
 const (
-	ReasonNone       Reason = iota
-	ReasonBadURL            // the hook's url cannot be used
-	ReasonBadHeaders        // the hook's headers cannot be used
-	ReasonBlocked           // the address is forbidden by the egress policy
-	ReasonRejected          // the receiver will not have this event: 400, 413, 414, 415, 422
-	ReasonExhausted         // attempts or time are used up
-	ReasonGone              // the receiver answered 410
-	ReasonBadSecret         // the hook's signing secret cannot be opened
-	ReasonSuspended         // the hook's parked deliveries take more space than they may
-	ReasonUnstorable        // the store refuses the delivery's body
-	ReasonBadRow            // the hook's row cannot be read
+	ReasonNone        Reason = iota
+	ReasonBadURL             // the hook's url cannot be used
+	ReasonBadHeaders         // the hook's headers cannot be used
+	ReasonBlocked            // the address is forbidden by the egress policy
+	ReasonRejected           // the receiver will not have this event: 400, 413, 414, 415, 422
+	ReasonExhausted          // attempts or time are used up
+	ReasonGone               // the receiver answered 410
+	ReasonBadSecret          // the hook's signing secret cannot be opened
+	ReasonSuspended          // the hook's parked deliveries take more space than they may
+	ReasonUnstorable         // the store refuses the delivery's body
+	ReasonBadRow             // the hook's row cannot be read
+	ReasonSwitchedOff        // the hook was switched off for longer than a delivery is retried
 )
 
 // String is the reason as a metric label.
@@ -44,6 +45,8 @@ func (r Reason) String() string {
 		return parking.ReasonUnstorable
 	case ReasonBadRow:
 		return "bad_row"
+	case ReasonSwitchedOff:
+		return "switched_off"
 	default:
 		return "none"
 	}
@@ -72,6 +75,8 @@ func (r Reason) remedy() string {
 		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
 	case ReasonBadRow:
 		return "correct the row, or delete it"
+	case ReasonSwitchedOff:
+		return "switch the hook on, then redrive"
 	default:
 		return ""
 	}

@@ -51,12 +51,14 @@ func (h *Hooks) Recall(seen []parking.Seen, known bool) error {
 	h.catching = true
 	h.memory.later = slices.Clone(seen)
 	slices.SortStableFunc(h.memory.later, func(a, b parking.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
+	h.index = index{} // made once, at the end
 	for id := range h.mentioned() {
 		if err := h.recall(id, nil); err != nil {
 			return err
 		}
 	}
 	h.reach(0)
+	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
 	for _, s := range seen { // the last of each counts
 		h.memory.written[s.Hook] = sum(s.Wanted)
 		if s.Wanted == nil {

@@ -60,6 +60,7 @@ type verdict struct {
 	hold   time.Duration // how long the receiver will have nothing at all from the hook; 0: no wish
 	stop   bool          // the hook is to send nothing until its row changes
 	reason Reason        // of death
+	spared bool          // the own network is gone: the attempt does not count
 }
 
 // verdict decides what follows the outcome of the attempt (from 1) at a delivery

@@ -8,7 +8,7 @@ type state uint8
 const (
 	behind  state = iota // an earlier one has to be done first
 	ready                // may go
-	running              // handed out by next or takeOldest
+	running              // handed out by next or take
 	waiting              // held back after running
 )
 
@@ -19,7 +19,9 @@ const (
 // is empty.
 //
 // An item goes behind → ready → running → done, or from running over waiting
-// back to ready.
+// back to ready. One that is refused again and again can be held: then its
+// project does not wait for it and for those of its task that follow it, and it goes
+// on by itself. Once it is done, those that follow it take their places again.
 type schedule struct {
 	projects map[int64]*project
 	spare    *project // an empty one, to be used again
@@ -27,6 +29,7 @@ type schedule struct {
 	oldest   *item    // of all, in the order in which they were added
 	newest   *item
 	size     int
+	moved    bool // items that were waiting may be behind
 }
 
 // project is the part of a schedule with the deliveries of one project: what may
@@ -36,12 +39,22 @@ type project struct {
 	open  int             // not done, before the barrier
 	first *item           // the barrier, then what follows it
 	end   *item
+	held  map[int64]*chain // by task; apart from all the others
 }
 
 // add appends the item.
 func (s *schedule) add(it *item) {
 	s.enlist(it)
-	p := s.project(it.project)
+	s.place(s.project(it.project), it)
+}
+
+// place puts the item behind what it has to wait for.
+func (s *schedule) place(p *project, it *item) {
+	if c := p.held[it.task]; c != nil {
+		c.end.follow = it
+		c.end = it
+		return
+	}
 	if p.first == nil && it.task != 0 {
 		s.append(p, it)
 		return
@@ -65,6 +78,8 @@ func (s *schedule) isBehindStored(it *item) bool {
 	switch {
 	case p == nil:
 		return false
+	case p.held[it.task] != nil:
+		return p.held[it.task].head.stored
 	case p.first != nil:
 		return p.first.stored
 	case it.task != 0:
@@ -83,7 +98,7 @@ func (s *schedule) isBehindStored(it *item) bool {
 // it or for what it waits for, in order.
 func (s *schedule) waitingFor(it *item) iter.Seq[*item] {
 	return func(yield func(*item) bool) {
-		if s.projects[it.project].first == nil {
+		if p := s.projects[it.project]; p.first == nil || p.held[it.task] != nil {
 			for ; it != nil && yield(it); it = it.follow {
 			}
 			return
@@ -113,14 +128,28 @@ func (s *schedule) all() iter.Seq[*item] {
 // None that stays may wait for one that does not.
 func (s *schedule) rebuilt(stays func(*item) bool) schedule {
 	var out schedule
+	var ids []int64
+	items := make(map[int64][]*item)
 	for it := range s.all() {
 		it.follow, it.older, it.newer = nil, nil, nil
 		if !stays(it) {
 			continue
 		}
 		before := it.state
-		if out.add(it); before == running || before == waiting {
-			it.state = before
+		out.enlist(it)
+		it.state = before
+		if items[it.project] == nil {
+			ids = append(ids, it.project)
+		}
+		items[it.project] = append(items[it.project], it)
+	}
+	for _, id := range ids {
+		out.arrange(out.project(id), items[id])
+	}
+	out.queue = fifo{}
+	for it := range out.all() {
+		if it.state == ready {
+			out.queue.push(it)
 		}
 	}
 	return out
@@ -133,26 +162,26 @@ func (s *schedule) next() *item {
 		if it == nil {
 			return nil
 		}
-		if it.state == ready { // otherwise takeOldest was faster
+		if it.state == ready { // otherwise it was taken
 			it.state = running
 			return it
 		}
 	}
 }
 
-// takeOldest hands out the oldest item of all, which has nothing before it, if
-// it is ready.
-func (s *schedule) takeOldest() *item {
-	if s.oldest == nil || s.oldest.state != ready {
-		return nil
-	}
-	s.oldest.state = running
+// take hands out an item that is ready.
+func (s *schedule) take(it *item) {
+	it.state = running
 	s.queue.trim()
-	return s.oldest
 }
 
 // hold keeps a running item back until it is released.
-func (s *schedule) hold(it *item) { it.state = waiting }
+func (s *schedule) hold(it *item) {
+	it.state = waiting
+	if it.early {
+		s.rearrange(it.project)
+	}
+}
 
 // release makes an item ready.
 func (s *schedule) release(it *item) {
@@ -160,10 +189,14 @@ func (s *schedule) release(it *item) {
 	s.queue.push(it)
 }
 
-// done removes an item that was running, and releases what waited for it.
+// done removes an item that was handed out, and releases what waited for it.
 func (s *schedule) done(it *item) {
 	s.delist(it)
 	p := s.projects[it.project]
+	if it.held {
+		s.letGo(p, it)
+		return
+	}
 	if it == p.first {
 		p.first = it.follow
 		s.advance(p)
@@ -226,6 +259,9 @@ func (s *schedule) project(id int64) *project {
 }
 
 func (s *schedule) discard(id int64, p *project) {
+	if len(p.held) > 0 {
+		return
+	}
 	delete(s.projects, id)
 	s.spare = p
 	if s.oldest == nil && cap(s.queue.items) > 1024 {
@@ -258,44 +294,4 @@ func (s *schedule) delist(it *item) {
 		s.newest = it.older
 	}
 	it.older, it.newer = nil, nil
-}
-
-// fifo is a queue of items.
-type fifo struct {
-	items []*item
-	from  int
-}
-
-func (q *fifo) push(it *item) {
-	if q.from > 64 && q.from > len(q.items)/2 {
-		n := copy(q.items, q.items[q.from:])
-		clear(q.items[n:])
-		q.items, q.from = q.items[:n], 0
-	}
-	q.items = append(q.items, it)
-}
-
-func (q *fifo) len() int { return len(q.items) - q.from }
-
-// waiting is what is in the queue; some of it may have been handed out.
-func (q *fifo) waiting() []*item { return q.items[q.from:] }
-
-// trim removes what is not ready any more from the front.
-func (q *fifo) trim() {
-	for q.from < len(q.items) && q.items[q.from].state != ready {
-		q.pop()
-	}
-}
-
-func (q *fifo) pop() *item {
-	if q.from == len(q.items) {
-		return nil
-	}
-	it := q.items[q.from]
-	q.items[q.from] = nil
-	q.from++
-	if q.from == len(q.items) {
-		q.items, q.from = q.items[:0], 0
-	}
-	return it
 }

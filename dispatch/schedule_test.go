@@ -1,6 +1,8 @@
 package dispatch
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,12 +19,38 @@ type modelItem struct {
 	state state // behind stands for "has not been handed out"
 }
 
-// mayGo reports whether nothing that is not done stands before the i-th.
+// concerns reports whether one of the two has to wait for the other.
+func concerns(a, b *item) bool {
+	return a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0)
+}
+
+// isPassed reports whether the item or one of its task that stands before it is held.
+func (m model) isPassed(it *item) bool {
+	for _, mi := range m {
+		if mi.it.held && mi.it.project == it.project && mi.it.task == it.task {
+			return true
+		}
+	}
+	return false
+}
+
+// mayGo reports whether nothing that is not done stands before the i-th but what is
+// held of other tasks.
 func (m model) mayGo(i int) bool {
 	it := m[i].it
 	for _, earlier := range m[:i] {
-		b := earlier.it
-		if b.project == it.project && (b.task == it.task || b.task == 0 || it.task == 0) {
+		if b := earlier.it; concerns(b, it) && (b.task == it.task || !m.isPassed(b)) {
+			return false
+		}
+	}
+	return true
+}
+
+// isFree reports whether the i-th is not kept either by what is running since something
+// else was held.
+func (m model) isFree(i int) bool {
+	for _, mi := range m {
+		if b := mi.it; b != m[i].it && mi.state == running && concerns(b, m[i].it) && (b.task == m[i].it.task || !m.isPassed(b)) {
 			return false
 		}
 	}
@@ -52,10 +80,20 @@ func (m model) pick(t *rapid.T, s state) *modelItem {
 	return rapid.SampledFrom(some).Draw(t, "item")
 }
 
+// sift takes notice of what waited and is behind something else now, which must not be
+// without a reason.
+func (m model) sift() {
+	for _, mi := range m {
+		if mi.state == waiting && mi.it.state == behind {
+			mi.state = behind
+		}
+	}
+}
+
 // stuck is the first item that could go but was not handed out.
 func (m model) stuck() *item {
 	for i, mi := range m {
-		if mi.state == behind && m.mayGo(i) {
+		if mi.state == behind && m.mayGo(i) && m.isFree(i) {
 			return mi.it
 		}
 	}
@@ -73,7 +111,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 				t.Fatalf("%s handed out event %d, which is not waiting for it", who, it.event.Ordinal)
 			}
 			if !m.mayGo(i) {
-				t.Fatalf("%s handed out event %d before its turn", who, it.event.Ordinal)
+				t.Fatalf("%s handed out event %d before its turn\n%s", who, it.event.Ordinal, m)
 			}
 			m[i].state = running
 		}
@@ -81,6 +119,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 			s.done(mi.it)
 			i := m.index(mi.it)
 			m = append(m[:i:i], m[i+1:]...)
+			m.sift()
 			finished++
 		}
 		t.Repeat(map[string]func(*rapid.T){
@@ -105,15 +144,23 @@ func TestScheduleAgainstModel(t *testing.T) {
 				}
 				handedOut(it, "next")
 			},
-			"oldest": func(*rapid.T) {
-				it := s.takeOldest()
-				switch {
-				case it != nil && it != m[0].it:
-					t.Fatal("takeOldest handed out another one")
-				case it != nil:
-					handedOut(it, "takeOldest")
-				case len(m) > 0 && m[0].state == behind:
-					t.Fatal("takeOldest did not hand out the oldest")
+			"take": func(t *rapid.T) {
+				var some []*item
+				for _, mi := range m {
+					if mi.it.state == ready {
+						some = append(some, mi.it)
+					}
+				}
+				if len(some) > 0 {
+					it := rapid.SampledFrom(some).Draw(t, "item")
+					s.take(it)
+					handedOut(it, "take")
+				}
+			},
+			"pass": func(t *rapid.T) {
+				if mi := m.pick(t, waiting); mi != nil && !mi.it.held {
+					s.pass(mi.it)
+					m.sift()
 				}
 			},
 			"done": func(t *rapid.T) {
@@ -125,6 +172,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 				if mi := m.pick(t, running); mi != nil {
 					s.hold(mi.it)
 					mi.state = waiting
+					m.sift()
 				}
 			},
 			"release": func(t *rapid.T) {
@@ -171,9 +219,19 @@ func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 		s.add(newItem(Delivery{Event: makeEvent(n, int64(n+1))}, nil, time.Time{}))
 	}
 	for range 99 {
-		s.done(s.takeOldest())
+		s.take(s.oldest)
+		s.done(s.oldest)
 	}
 	if n := len(s.queue.items) - s.queue.from; n > 2 {
 		t.Errorf("the queue keeps %d items", n)
 	}
+}
+
+// String is the model for people.
+func (m model) String() string {
+	var b strings.Builder
+	for _, mi := range m {
+		fmt.Fprintf(&b, "event %d of project %d, task %d: state %d, early %t, held %t\n", mi.it.event.Ordinal, mi.it.project, mi.it.task, mi.it.state, mi.it.early, mi.it.held)
+	}
+	return b.String()
 }

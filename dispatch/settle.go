@@ -1,6 +1,10 @@
 package dispatch
 
-import "time"
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
 
 // settle does what follows the attempt and returns the delivery to go on with.
 func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
@@ -13,20 +17,32 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	} else {
 		it.attempt--
 	}
+	failed := made && v.step != deliver && l.fails(it, v, o, now)
 	if v.step == retry {
-		save := it.attempt > quick || l.leaving
-		if it.stored {
-			save = v.delay >= l.policy.Base
+		due, save := now.Add(v.delay), it.attempt > quick || l.leaving
+		at := due
+		switch {
+		case l.health.failing:
+			due = latest(due, l.health.nextTried(now))
+			at = due
+		case made && v.hold == 0:
+			at = l.health.look(now)
 		}
-		l.write(l.window.retryAt(it, now.Add(v.delay), save))
+		if it.stored {
+			save = v.delay >= l.policy.Base || l.health.failing
+		}
+		l.write(l.window.retryAt(it, due, at, save, now))
 	} else {
 		if v.step == forgo && it.stored {
 			l.backlog.forgo(it)
 		}
 		l.write(l.window.done(it, v))
 	}
-	if made {
-		l.observe(it, v, now)
+	if made && v.step == deliver {
+		l.works(now)
+	}
+	if failed && l.store != nil {
+		l.write(l.window.keepAll())
 	}
 	if v.step == drop {
 		l.dropped++
@@ -39,6 +55,10 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	next = l.pick(now)
 	l.fill(now)
 	finished := v.step != retry && !it.stored
+	if finished && it.trails && l.window.leaving > 0 {
+		l.finishLater(it)
+		finished = false
+	}
 	l.mu.Unlock()
 
 	l.journal.tell(it, o, v, made)
@@ -46,28 +66,63 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		l.finished(it.done, it.letter)
 	}
 	if dropped > 0 {
-		l.log.Info("Webhook is gone or switched off: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
+		l.log.Info("Webhook was deleted: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
 		l.retire(l.hook)
 	}
 	return next
 }
 
-// observe draws the conclusions from an attempt for the whole hook. It needs
-// mu.
-func (l *lane) observe(it *item, v verdict, now time.Time) {
+// finishLater finishes a delivery once the rows are gone that were to be removed before:
+// after a crash they would be sent again, and it would not. It needs mu.
+func (l *lane) finishLater(it *item) {
+	l.store.add(note{ask: func(context.Context) error {
+		l.finished(it.done, it.letter)
+		return nil
+	}})
+}
+
+// works draws the conclusions from a success for the whole hook. It needs mu.
+func (l *lane) works(now time.Time) {
+	if l.health.failing || !now.Before(l.notBefore) {
+		l.notBefore = time.Time{}
+	}
+	l.health.succeeded()
+	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
+}
+
+// fails draws the conclusions from a failure for the whole hook, and reports whether it
+// is to get nothing for a while from now on. An answer that speaks of the one event, or
+// of none, says nothing of the hook. It needs mu.
+func (l *lane) fails(it *item, v verdict, o Outcome, now time.Time) bool {
 	if v.hold > 0 {
 		l.notBefore = now.Add(v.hold)
 	}
-	if v.step == deliver {
-		if l.health.failing || !now.Before(l.notBefore) {
-			l.notBefore = time.Time{}
-		}
-		l.health.succeeded()
-		return
+	if v.stop {
+		l.revive()
+		return false
 	}
 	before := l.health.failing
-	l.health.failed(it.project, it.task)
-	if l.store != nil && (v.hold > 0 || l.health.failing && !before) {
-		l.write(l.window.keepAll())
+	if v.step == retry {
+		l.window.failed(it, before || v.spared, now)
 	}
+	if (v.step == retry || v.reason == ReasonExhausted) && !isRejection(o.Status) {
+		l.health.failed(it.project, it.task, now)
+	}
+	return v.hold > 0 || l.health.failing && !before
+}
+
+// earliest is the first of two times.
+func earliest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// latest is the last of two times.
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

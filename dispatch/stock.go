@@ -34,15 +34,14 @@ func (l *lane) wrote(n *note) {
 	}
 }
 
-// read asks for a part of the tail. What went to the tail before is written first; the
-// part need not wait for what comes then. It needs mu.
-func (l *lane) read(part parking.Part) {
-	part.Hook = l.hook
+// read starts what reads from the store, once all is written that was to be written
+// before. It need not wait for what comes then. It needs mu.
+func (l *lane) read(work func(context.Context)) {
 	l.store.add(note{ask: func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !l.closed {
-			l.start(func(ctx context.Context) { l.load(ctx, part) })
+			l.start(work)
 		}
 		return nil
 	}})
@@ -50,6 +49,7 @@ func (l *lane) read(part parking.Part) {
 
 // load reads a part of the tail.
 func (l *lane) load(ctx context.Context, part parking.Part) {
+	part.Hook = l.hook
 	var rows []parking.Row
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
 		rows, err = l.store.store.Tail(ctx, part)
@@ -59,35 +59,53 @@ func (l *lane) load(ctx context.Context, part parking.Part) {
 		return
 	}
 	now := time.Now()
-	items, lost := make([]*item, len(rows)), l.network.lost(now)
-	for i := range rows {
-		items[i] = restored(&rows[i], now, l.policy.Cap)
-		items[i].excused = lost
-	}
+	items := l.restored(rows, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.write(l.window.loaded(items, len(rows) < part.Rows))
 	l.fill(now)
 }
 
-// suspend ends the storing of a hook's deliveries when they take too much space,
-// and reports whether it has. It needs mu.
-func (l *lane) suspend(it *item) bool {
+// restored is the items of the rows.
+func (c *common) restored(rows []parking.Row, now time.Time) []*item {
+	items, lost := make([]*item, len(rows)), c.network.lost(now)
+	for i := range rows {
+		items[i] = restored(&rows[i], now, c.policy.Cap)
+		items[i].excused = lost
+	}
+	return items
+}
+
+// suspends reports whether the hook is suspended, or is from now on: the event is the
+// first that it misses. No event is let go before the store knows. It needs mu.
+func (l *lane) suspends(it *item) bool {
+	if l.backlog.suspended {
+		return true
+	}
 	if l.store == nil || !l.backlog.isFull() {
 		return false
 	}
 	l.backlog.suspended, l.backlog.confirmed = true, false
 	l.store.add(note{ask: func(ctx context.Context) error {
-		err := l.store.store.Suspend(ctx, l.hook, it.event)
-		if err == nil {
-			l.mu.Lock()
-			defer l.mu.Unlock()
-			l.backlog.confirmed = true
+		if err := l.store.store.Suspend(ctx, l.hook, it.event); err != nil {
+			return err
 		}
-		return err
+		l.letGo()
+		return nil
 	}})
 	l.show(time.Now())
-	l.log.Error("Webhook suspended: what is parked for it takes all the space that it may take; nothing more is taken on",
+	l.log.Error("Webhook suspended: its parked deliveries take all the space that they may take; nothing more is accepted",
 		"hook", l.hook, "bytes", l.backlog.bytes, "from", it.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
+}
+
+// letGo is called once the store knows of the suspension.
+func (l *lane) letGo() {
+	l.mu.Lock()
+	missed := l.backlog.missed
+	l.backlog.confirmed, l.backlog.missed = true, nil
+	l.mu.Unlock()
+	for _, it := range missed {
+		l.finished(it.done, it.letter)
+	}
 }

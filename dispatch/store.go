@@ -20,6 +20,10 @@ type Store interface {
 	// Tail is a part of the hook's parked rows, in order.
 	Tail(ctx context.Context, p parking.Part) ([]parking.Row, error)
 
+	// Heads is the newest of the hook's parked rows that wait for no other and were never
+	// attempted, the newest first.
+	Heads(ctx context.Context, h parking.Heads) ([]parking.Row, error)
+
 	// Bodies is the bodies of those of the events that are parked for the hook.
 	Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error)
 

@@ -95,6 +95,27 @@ func (s *fakeStore) Tail(ctx context.Context, p parking.Part) ([]parking.Row, er
 	return rows, nil
 }
 
+func (s *fakeStore) Heads(ctx context.Context, h parking.Heads) ([]parking.Row, error) {
+	pause(ctx, s.takes)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	rows := s.list(h.Hook, parking.Parked)
+	var heads []parking.Row
+	for i := len(rows) - 1; i >= 0 && len(heads) < h.Rows; i-- {
+		task := parking.Task{Project: rows[i].Project, Task: rows[i].Task}
+		waits := slices.ContainsFunc(rows[:i], func(r parking.Row) bool {
+			return r.Project == task.Project && (r.Task == task.Task ||
+				(r.Task == 0 || task.Task == 0) && !slices.Contains(h.Passed, parking.Task{Project: r.Project, Task: r.Task}))
+		})
+		if !waits && rows[i].Attempts == 0 && rows[i].Event.Commit <= h.Upto && !slices.Contains(h.Passed, task) && !slices.Contains(h.Known, task) {
+			rows[i].Body = mapping.Body{}
+			heads = append(heads, rows[i])
+		}
+	}
+	return heads, nil
+}
+
 func (s *fakeStore) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
 	pause(ctx, s.takes)
 	if ctx.Err() != nil {

@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"slices"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -12,6 +13,10 @@ import (
 func (w *window) append(it *item) {
 	w.put(it)
 	w.lowest = earlier(w.lowest, it.event)
+	w.scout = true
+	if it.event.Commit <= w.ceiling {
+		w.blocked = false
+	}
 	switch {
 	case !w.reading:
 	case len(w.recent) < w.room.chunk():
@@ -34,6 +39,7 @@ func (w *window) spill() []note {
 func (w *window) rewind(to mapping.ID) []note {
 	w.beginTail()
 	w.lowest = earlier(w.lowest, to)
+	w.blocked = false
 	return w.flush()
 }
 
@@ -42,12 +48,10 @@ func (w *window) beginTail() {
 		w.keep(it)
 	}
 	w.setTail(true)
-	w.spilled = w.reading
 	n, fewest, atWork := 0, w.room.fewest(), w.running()
-	w.schedule = w.schedule.rebuilt(func(it *item) bool {
-		if n >= fewest && atWork == 0 {
+	w.rebuild(func(it *item) bool {
+		if n >= fewest && atWork == 0 && !it.held {
 			w.lowest = earlier(w.lowest, it.event)
-			it.state = behind
 			return false
 		}
 		n++
@@ -56,16 +60,34 @@ func (w *window) beginTail() {
 		}
 		return true
 	})
-	w.stored = w.schedule.size
-	kept := w.waiting[:0]
-	for _, it := range w.waiting {
-		if it.state == waiting {
-			kept = append(kept, it)
-		}
+}
+
+// evict leaves to the tail again what has come from it ahead of its turn, of a project
+// that goes on waiting for what was held: that may be in the tail, too.
+func (w *window) evict(project int64) {
+	read := earlier(w.after, justBefore(w.lowest))
+	w.rebuild(func(it *item) bool {
+		return it.project != project || it.state == running || parking.Compare(it.event, read) <= 0
+	})
+	for it := range w.schedule.all() {
+		it.early = it.early || it.project == project && parking.Compare(it.event, read) > 0
 	}
-	clear(w.waiting[len(kept):])
-	w.waiting = kept
-	heap.Init(&w.waiting)
+}
+
+// rebuild leaves to the tail what is not to stay; all of it is stored.
+func (w *window) rebuild(stays func(*item) bool) {
+	w.schedule = w.schedule.rebuilt(func(it *item) bool {
+		if stays(it) {
+			return true
+		}
+		delete(w.blamed, it)
+		it.state, it.held = behind, false
+		return false
+	})
+	w.stored = w.schedule.size
+	w.schedule.moved = true
+	w.spilled, w.scout = w.reading, true // what is being read may not have it yet
+	w.sift()
 }
 
 // running is how many items are handed out.
@@ -94,13 +116,13 @@ func (w *window) wants(away bool) (part parking.Part, ok bool) {
 		room = w.room.fewest()
 		rows = room
 	}
-	if !w.tail || w.reading || w.schedule.size >= room || w.schedule.queue.len() >= w.room.scarce() {
+	if !w.tail || w.reading || w.blocked && parking.Compare(w.lowest, w.after) > 0 || w.schedule.size >= room || w.schedule.queue.len() >= w.room.scarce() {
 		return part, false
 	}
 	if parking.Compare(w.lowest, w.after) <= 0 {
 		w.after = justBefore(w.lowest)
 	}
-	w.reading, w.lowest, w.gone = true, theEnd(), make(map[mapping.ID]struct{})
+	w.reading, w.blocked, w.lowest, w.gone = true, false, theEnd(), make(map[mapping.ID]struct{})
 	return parking.Part{After: w.after, Rows: rows}, true
 }
 
@@ -112,7 +134,8 @@ func (w *window) loaded(rows []*item, last bool) []note {
 		known[it.event] = struct{}{}
 	}
 	n := 0
-	for n < len(rows) && parking.Compare(rows[n].event, w.lowest) < 0 { // what went to the tail meanwhile comes before the others
+	for n < len(rows) && rows[n].event.Commit <= w.ceiling &&
+		parking.Compare(rows[n].event, w.lowest) < 0 { // what went to the tail meanwhile comes before the others
 		w.after = rows[n].event
 		if _, again := known[rows[n].event]; !again {
 			known[rows[n].event] = struct{}{}
@@ -130,7 +153,10 @@ func (w *window) loaded(rows []*item, last bool) []note {
 			}
 		}
 		w.setTail(false)
-		w.after, w.lowest = theEnd(), theEnd()
+		w.hurried, w.scout = false, false
+		w.after, w.lowest, w.ceiling = theEnd(), theEnd(), theEnd().Commit
+	} else {
+		w.blocked = n < len(rows) && rows[n].event.Commit > w.ceiling
 	}
 	return w.flush()
 }
@@ -150,8 +176,15 @@ func areIn(items, rows []*item) bool {
 func (w *window) restore(it *item) {
 	w.schedule.add(it)
 	w.stored++
-	if it.state == ready && !it.at.IsZero() {
+	if it.state == ready && !it.at.IsZero() && !w.hurried {
 		w.schedule.hold(it)
 		heap.Push(&w.waiting, it)
+	}
+}
+
+// passed says that the stream has brought all events of these commits again.
+func (w *window) passed(position cdc.LSN) {
+	if position > w.ceiling {
+		w.ceiling, w.blocked = position, false
 	}
 }

@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -36,16 +36,25 @@ type window struct {
 	spilled bool                    // recent lacks some of those
 	gone    map[mapping.ID]struct{} // events that left the store since then
 
+	ceiling cdc.LSN            // rows of later commits wait until the stream has passed them
+	blocked bool               // the next rows of the tail are such
+	hurried bool               // rows of the tail do not wait for their next attempt
+	scout   bool               // there may be heads in the tail that were not tried
+	blamed  map[*item]struct{} // items that have failed since the hook worked
+
+	leaving int // rows that are to be removed or buried, and that is not committed
+
 	notes []note // collected by the present call
 }
 
 func newWindow(room *windows, durable bool) window {
-	return window{room: room, durable: durable, after: theEnd(), lowest: theEnd()}
+	return window{room: room, durable: durable, after: theEnd(), lowest: theEnd(), ceiling: theEnd().Commit, blamed: make(map[*item]struct{})}
 }
 
 // accept takes a new item into the schedule, the store or both. away says that the
 // hook gets nothing for a while.
 func (w *window) accept(it *item, away bool) []note {
+	it.trails = w.leaving > 0
 	switch {
 	case !w.durable:
 		w.schedule.add(it)
@@ -61,14 +70,8 @@ func (w *window) accept(it *item, away bool) []note {
 	return w.flush()
 }
 
-// next hands out the item to attempt now, or nil. While the hook fails that is the
-// oldest of all, the probe, and no other.
-func (w *window) next(failing bool) *item {
-	if failing {
-		return w.schedule.takeOldest()
-	}
-	return w.schedule.next()
-}
+// next hands out the item that has been ready for longest, nil if none is.
+func (w *window) next() *item { return w.schedule.next() }
 
 // release makes what waits until now ready.
 func (w *window) release(now time.Time) {
@@ -77,18 +80,43 @@ func (w *window) release(now time.Time) {
 	}
 }
 
-// releaseAll makes everything that waits ready.
+// releaseAll makes everything that waits ready, in the tail as well.
 func (w *window) releaseAll() {
+	w.hurried = w.tail
 	for len(w.waiting) > 0 {
 		w.schedule.release(heap.Pop(&w.waiting).(*item))
 	}
 }
 
-// retryAt puts an item that was handed out off. save says that the store has to know.
-func (w *window) retryAt(it *item, at time.Time, save bool) []note {
-	it.at = at
+// hasten lets everything be tried at once: what waits, and what is being tried, if that
+// comes to nothing.
+func (w *window) hasten() {
+	w.releaseAll()
+	for it := range w.schedule.all() {
+		it.again = it.state == running
+	}
+}
+
+// retryAt puts an item that was handed out off, until the first of the two times: due
+// by its own back-off, at for the hook's sake. save says that the store has to know.
+func (w *window) retryAt(it *item, due, at time.Time, save bool, now time.Time) []note {
+	if it.again {
+		due, it.again = now, false
+	}
+	it.at = earliest(due, at)
+	if it.trial != nil {
+		it.trial.due = due
+	}
+	early := it.early
 	w.schedule.hold(it)
-	heap.Push(&w.waiting, it)
+	if early && w.tail {
+		w.evict(it.project)
+	}
+	w.ripen(it, now)
+	if it.state == waiting {
+		heap.Push(&w.waiting, it)
+	}
+	w.sift()
 	switch {
 	case !w.durable || !save:
 	case it.stored:
@@ -100,9 +128,33 @@ func (w *window) retryAt(it *item, at time.Time, save bool) []note {
 	return w.flush()
 }
 
+// sift drops from those that wait what is behind something else now.
+func (w *window) sift() {
+	if !w.schedule.moved {
+		return
+	}
+	w.schedule.moved = false
+	were := w.waiting
+	w.waiting = nil
+	for _, it := range were {
+		if it.state == waiting {
+			heap.Push(&w.waiting, it)
+		}
+	}
+}
+
 // done removes an item that was handed out and has come to its end.
 func (w *window) done(it *item, v verdict) []note {
+	held := it.held
 	w.schedule.done(it)
+	if held && w.tail {
+		w.evict(it.project)
+	}
+	w.sift()
+	if it.trial != nil {
+		delete(w.blamed, it)
+	}
+	w.scout = w.tail
 	switch {
 	case it.stored:
 		w.left(it, v)
@@ -115,7 +167,11 @@ func (w *window) done(it *item, v verdict) []note {
 // wrote takes notice of a committed note. What it returns is finished by that; done
 // is nil where nothing is.
 func (w *window) wrote(n *note) (done func(), l *letter) {
-	if n.kind != insert {
+	switch n.kind {
+	case remove, entomb:
+		w.leaving--
+		return nil, nil
+	case update:
 		return nil, nil
 	}
 	it := n.item
@@ -156,116 +212,9 @@ func (w *window) oldestStored() *item {
 	return nil
 }
 
-// admit adds and stores the item, if there is room for it in the window.
-func (w *window) admit(it *item, room int) {
-	if w.schedule.size >= room {
-		w.beginTail()
-		w.append(it)
-		return
-	}
-	w.schedule.add(it)
-	if w.schedule.projects[it.project].first == it {
-		w.keepWith(it) // it joins what was apart until now
-	} else {
-		w.keep(it)
-	}
-}
-
-// keep stores an item of the schedule.
-func (w *window) keep(it *item) {
-	if !it.stored {
-		w.stored++
-		w.put(it)
-	}
-}
-
-// keepWith stores an item of the schedule with all that have to be with it.
-func (w *window) keepWith(it *item) {
-	for other := range w.schedule.waitingFor(it) {
-		w.keep(other)
-	}
-}
-
-// keepWaiting stores what waits for another attempt.
-func (w *window) keepWaiting() []note {
-	for _, it := range w.waiting {
-		if !it.stored {
-			w.keepWith(it)
-		}
-	}
-	return w.flush()
-}
-
-// keepAll stores the whole schedule.
-func (w *window) keepAll() []note {
-	for it := range w.schedule.all() {
-		w.keep(it)
-		if it.state != running {
-			it.body = nil
-		}
-	}
-	if w.schedule.size > w.room.fewest() {
-		w.beginTail()
-	}
-	return w.flush()
-}
-
-// put has the item inserted.
-func (w *window) put(it *item) {
-	it.stored = true
-	w.note(insert, it)
-}
-
-// left writes down that a stored item has left the schedule.
-func (w *window) left(it *item, v verdict) {
-	w.stored--
-	if w.reading {
-		w.gone[it.event] = struct{}{}
-	}
-	switch v.step {
-	case forgo: // it is not in the store any more
-	case bury:
-		n := w.note(entomb, it)
-		n.row.Reason = v.reason.String()
-	default:
-		w.note(remove, it)
-	}
-}
-
-// entomb stores an item that died without having been parked.
-func (w *window) entomb(it *item, v verdict) {
-	it.stored = true
-	n := w.note(insert, it)
-	n.row.State, n.row.Reason = parking.Dead, v.reason.String()
-}
-
-func (w *window) note(k kind, it *item) *note {
-	w.notes = append(w.notes, note{kind: k, item: it, row: it.row()})
-	return &w.notes[len(w.notes)-1]
-}
-
 // flush returns the notes of the present call.
 func (w *window) flush() []note {
 	notes := w.notes
 	w.notes = nil
 	return notes
-}
-
-// retries is a heap of items by the time of their next attempt.
-type retries []*item
-
-func (r retries) Len() int           { return len(r) }
-func (r retries) Less(i, j int) bool { return r[i].at.Before(r[j].at) }
-func (r retries) Swap(i, j int)      { r[i], r[j] = r[j], r[i] }
-
-// Push is for package heap.
-func (r *retries) Push(it any) { *r = append(*r, it.(*item)) }
-
-// Pop is for package heap.
-func (r *retries) Pop() any {
-	last := len(*r) - 1
-	it := (*r)[last]
-	(*r)[last] = nil
-	*r = (*r)[:last]
-	return it
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -84,5 +85,34 @@ func TestEventsAllocateOneEach(t *testing.T) {
 	})
 	if most := float64(len(changes) + 2); n > most {
 		t.Errorf("%v allocations for %d events, want %v at most", n, len(changes), most)
+	}
+}
+
+// BenchmarkSettler is the way of events of long ago, which wait for nothing, and of those
+// whose end is looked for.
+func BenchmarkSettler(b *testing.B) {
+	s := newSchema(fullKey)
+	whole := row(s["task_completion"], annotationRow(7, 5, 1, t1, false)...)
+	for _, test := range []struct {
+		name string
+		age  time.Duration
+	}{{"caughtup", time.Hour}, {"live", 999 * time.Millisecond}} {
+		b.Run(test.name, func(b *testing.B) {
+			settler := NewSettler[int](Options{Settle: time.Second})
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				settler.Add(&Event{
+					Action: AnnotationCreated, Received: time.Now(), Age: test.age, Project: 1, Task: int64(i % 5000), ending: saved,
+					subject: subject{relation: s["task_completion"], id: 7, image: image{row: whole}},
+				}, i)
+				if i%500 == 499 {
+					for settler.Len() > 0 {
+						if _, err := settler.Next(b.Context(), 500); err != nil {
+							b.Fatal(err)
+						}
+					}
+				}
+			}
+		})
 	}
 }

@@ -89,8 +89,59 @@ type Event struct {
 	// project, which the events of a batch share. Set by Render; read-only.
 	Payload []byte
 
+	// EndedBy is the transaction that has shown the end of the action, 0 if none has.
+	// What it did has to be seen where the event is rendered.
+	EndedBy uint32
+
+	ending  ending
 	nested  *nested
 	subject subject
+}
+
+// action is what is looked for of an event's action.
+type action struct {
+	row   int64 // the annotation; 0: several
+	made  bool  // it made annotations
+	user  int64
+	after string
+	tasks []int64
+}
+
+// watched is what the end of the event's action is told by. The rows must not have been
+// let go.
+func (e *Event) watched() action {
+	s := &e.subject
+	a := action{made: e.ending == saved || e.ending == listed || e.Action == AnnotationCreated}
+	if s.group == nil {
+		if e.Task != 0 {
+			a.tasks = []int64{e.Task}
+		}
+		a.row = s.id
+		a.read(s.relation, s.image.row)
+		if e.ending == listed {
+			a.user = 0
+		}
+		return a
+	}
+	seen := idSet{}
+	for _, member := range s.group.members {
+		seen.add(member.task)
+	}
+	a.tasks = seen.ids
+	for _, kept := range s.group.rows {
+		a.read(s.relation, kept.row)
+	}
+	a.user = 0 // several may have made them
+	return a
+}
+
+// read takes from a row who saved it, and when if that is later than what is known.
+func (a *action) read(rel *cdc.Relation, row cdc.Tuple) {
+	if rel == nil || row.IsZero() {
+		return
+	}
+	a.user = ref(row, rel.Index("updated_by_id"))
+	a.after = max(a.after, string(row.Text(rel.Index("updated_at"))))
 }
 
 // subject is the row, or the rows, that the event is about. Rendering lets go

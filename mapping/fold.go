@@ -20,6 +20,7 @@ type fold struct {
 	inserted        bool // there is an insert among the changes
 	ended           bool // a row was deleted, or deleted_at set, among them
 	told            bool // there is an update that counts
+	rearranged      bool // of a project: there is an update after which its tasks may be arranged anew
 
 	touchedAt                   int // ordinal of the first change
 	insertedAt, toldAt, endedAt int // and of those that make an event
@@ -50,7 +51,8 @@ func (f *fold) at() int {
 // until they are sorted.
 type folds struct {
 	list  []fold
-	index map[rowKey]int // used beyond a few rows
+	index map[rowKey]int     // used beyond a few rows
+	born  map[int64]struct{} // the new tasks; nil: nobody has asked
 }
 
 type rowKey struct {
@@ -65,7 +67,7 @@ func (f *folds) reset() {
 		clear(f.index)
 	}
 	clear(f.list) // lets the rows go
-	f.list = f.list[:0]
+	f.list, f.born = f.list[:0], nil
 }
 
 // of is the fold of the row, a new one if the row was not touched yet. It is
@@ -93,6 +95,21 @@ func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 		f.index[rowKey{s.table, id}] = n - 1
 	}
 	return &f.list[len(f.list)-1], true
+}
+
+// creates reports whether the task is among them, and new. It is to be asked when all
+// changes of the part are folded.
+func (f *folds) creates(id int64) bool {
+	if f.born == nil {
+		f.born = make(map[int64]struct{})
+		for i := range f.list {
+			if row := &f.list[i]; row.shape.table == task && row.created() {
+				f.born[row.id] = struct{}{}
+			}
+		}
+	}
+	_, born := f.born[id]
+	return born
 }
 
 // sort brings the rows into the order of the changes that make their events,
@@ -139,6 +156,13 @@ func (m *Mapper) add(c *cdc.Change) error {
 	f, first := m.folds.of(s, id)
 	before := m.learn(f, c)
 	f.apply(c, s, first, before)
+	switch {
+	case m.opts.Settle <= 0:
+	case s.table == task && c.Op != cdc.Insert:
+		m.sign(f, c)
+	case s.table == annotation && c.Op == cdc.Update && !before.told && m.alone && f.task != 0:
+		m.signs = append(m.signs, Sign{task: f.task, begun: f.id})
+	}
 	return nil
 }
 

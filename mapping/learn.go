@@ -46,7 +46,9 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 		updatedAt:    m.memory.fingerprint(c.New.Text(s.updatedAt)),
 		era:          m.memory.era,
 		deleted:      !p.there,
+		whole:        string(c.New.Text(s.cohort)) == "100",
 	})
+	f.rearranged = f.rearranged || c.Op == cdc.Update && s.rearranges(c)
 	return p
 }
 

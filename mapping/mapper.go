@@ -26,6 +26,8 @@ type Mapper struct {
 	stray  strays
 
 	tolerant bool // a missing column is no error
+	signs    []Sign
+	alone    bool // the part is one small transaction, as one user makes them
 }
 
 // NewMapper starts a stream of which nothing is known.
@@ -62,6 +64,9 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 		}
 	}
 	m.commit = part.Commit
+	clear(m.signs)
+	m.signs = m.signs[:0]
+	m.alone = part.First && part.Last && len(part.Changes) <= few
 	m.folds.reset()
 	defer m.folds.reset()
 	for i := range part.Changes {
@@ -85,6 +90,18 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	}
 	m.opts.Metrics.made(dst[from:])
 	return dst, nil
+}
+
+// Signs are the updates and deletions of tasks in the part that was mapped last, for
+// Settler.See. They are valid until the next one is mapped.
+func (m *Mapper) Signs() []Sign { return m.signs }
+
+func (m *Mapper) sign(f *fold, c *cdc.Change) {
+	sign := Sign{task: f.id, gone: c.Op == cdc.Delete}
+	if !sign.gone {
+		sign.updatedAt, sign.updatedBy = c.New.Text(f.shape.updatedAt), ref(c.New, f.shape.updatedBy)
+	}
+	m.signs = append(m.signs, sign)
 }
 
 // Tolerate makes the mapper map rows without the columns that the rules need, by
@@ -213,6 +230,10 @@ func (m *Mapper) one(part *cdc.Part, action Action, f *fold, ordinal int, dst []
 	e.Task = f.task
 	if f.organization != 0 {
 		e.Organization = f.organization
+	}
+	e.ending = endingOf(action, f)
+	if f.shape.table == annotation && f.created() && m.folds.creates(f.task) {
+		e.ending = atOnce // it was imported with its task
 	}
 	e.subject = subject{relation: f.shape.relation, id: f.id, image: image{f.row, f.old}}
 	return append(dst, e)

@@ -21,6 +21,7 @@ type projectMemo struct {
 	updatedAt    uint64
 	era          uint32
 	deleted      bool
+	whole        bool // all of its tasks are in the overlap cohort: none is arranged anew
 }
 
 type annotationMemo struct {

@@ -14,6 +14,7 @@ type Metrics struct {
 	unroutable [tables]prometheus.Counter
 	gone       [tables]prometheus.Counter
 	omitted    prometheus.Counter
+	settling   [3]prometheus.Counter // by the bound, at once, by the end that the stream has shown
 }
 
 // actions are all that either profile has.
@@ -41,6 +42,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Help: "Columns left out of a payload because their value is neither in the WAL nor in the table any more.",
 	})
 	reg.MustRegister(m.omitted)
+	settled := counters("hooktail_settled_total", "Events that have waited for the end of the user's action, by what ended the wait.", "by")
+	for i, by := range []string{"bound", "at_once", "end"} {
+		m.settling[i] = settled.WithLabelValues(by)
+	}
 	for _, a := range actions {
 		m.events[a] = events.WithLabelValues(string(a))
 	}
@@ -79,6 +84,12 @@ func (m *Metrics) made(events []*Event) {
 func (m *Metrics) lost(t table) {
 	if m != nil {
 		m.unroutable[t].Inc()
+	}
+}
+
+func (m *Metrics) settled(by ending) {
+	if m != nil {
+		m.settling[min(by, saved)].Inc()
 	}
 }
 

@@ -1,55 +1,149 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"io"
+	"slices"
 	"sync"
 	"time"
 )
 
-// Settler holds items until they are due, first in, first out: an item never
-// overtakes an earlier one, even if it is due before it. It is unbounded itself;
-// what is in it is bounded by who adds. One goroutine calls Next, any number
-// the other methods.
+// Settler holds events until the user's action has ended: until the stream has shown the
+// end, and no longer than Options.Settle after the commit. An event never overtakes an
+// earlier one of its task, nor one of its whole project; it waits for no others. The
+// Settler is unbounded itself; what is in it is bounded by who adds. One goroutine calls
+// Next and More, one Add, Put, Pass and See, any number the other methods.
 type Settler[T any] struct {
+	settle  time.Duration
+	metrics *Metrics
+
 	mu      sync.Mutex
-	items   []settling[T] // [head:] wait
-	head    int
+	ready   fifo[readied[T]] // guarded by mu, as all below
+	waiting line[T]
+	watches watches[*settling[T]]
+	added   uint64
 	flushed bool
 	closed  bool
 	changed chan struct{} // holds a token after each change that Next may wait for
 }
 
+// readied is an event that waits for nothing: it was due, and nothing of its project was
+// waiting, when it came. It leaves before all that came later.
+type readied[T any] struct {
+	item   T
+	number uint64
+	ended  ending
+}
+
+// settling is an event that waits.
 type settling[T any] struct {
-	due  time.Time
-	item T
+	item          T
+	event         *Event
+	due           time.Time
+	ended         ending // how it was settled; unseen: by the bound
+	number        uint64 // among all that were added
+	project, task int64
+	ahead         int            // events that have to leave before
+	behind        []*settling[T] // events that wait for this one
+	at            int            // in the heap; -1: not in it
 }
 
 // NewSettler is an empty one.
-func NewSettler[T any]() *Settler[T] {
-	return &Settler[T]{changed: make(chan struct{}, 1)}
+func NewSettler[T any](o Options) *Settler[T] {
+	return &Settler[T]{
+		settle: o.Settle, metrics: o.Metrics, waiting: newLine[T](),
+		watches: newWatches[*settling[T]](), changed: make(chan struct{}, 1),
+	}
 }
 
-// Add appends an item that is due at the given time.
-func (s *Settler[T]) Add(due time.Time, item T) {
+// Add appends an event, with what belongs to it.
+func (s *Settler[T]) Add(e *Event, item T) {
 	s.mu.Lock()
-	if len(s.items) == cap(s.items) && s.head > len(s.items)/2 {
-		s.compact()
+	s.added++
+	first, due := false, e.Due(s.settle)
+	by := unseen
+	if e.ending == atOnce {
+		due, by = e.Received, atOnce
 	}
-	s.items = append(s.items, settling[T]{due, item})
-	first := len(s.items)-s.head == 1
+	if !due.After(e.Received) && s.waiting.isClear(e.Project) {
+		first = s.ready.push(readied[T]{item, s.added, by})
+		s.watch(e, nil)
+	} else {
+		it := &settling[T]{item: item, event: e, due: due, ended: by, number: s.added, project: e.Project, task: e.Task, at: -1}
+		s.waiting.add(it)
+		first = s.waiting.isFirst(it)
+		s.watch(e, it)
+	}
 	s.mu.Unlock()
 	if first {
 		s.notify()
 	}
 }
 
-// compact moves what waits to the front, so that the space of what is gone is
-// used again.
-func (s *Settler[T]) compact() {
-	n := copy(s.items, s.items[s.head:])
-	clear(s.items[n:])
-	s.items, s.head = s.items[:n], 0
+// Put appends what is no event and waits for nothing.
+func (s *Settler[T]) Put(item T) {
+	s.mu.Lock()
+	s.added++
+	first := s.ready.push(readied[T]{item, s.added, atOnce})
+	s.mu.Unlock()
+	if first {
+		s.notify()
+	}
+}
+
+// Pass takes note of an event that nobody wants: what its action writes later is not
+// taken for the end of another one's.
+func (s *Settler[T]) Pass(e *Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watch(e, nil)
+}
+
+// watch looks for the end of the event's action, if it may still come. What the action
+// writes is waited for twice as long as the event itself: it is not another one's either.
+// It needs the lock.
+func (s *Settler[T]) watch(e *Event, it *settling[T]) {
+	if s.settle <= 0 || e.ending == atOnce || e.Age >= 2*s.settle || e.Action.table() != annotation {
+		return
+	}
+	of := e.watched()
+	w := &watch[*settling[T]]{
+		key: it, row: of.row, how: e.ending, made: of.made, user: of.user, after: of.after, tasks: of.tasks,
+		void: e.ending == unseen, until: e.Due(2 * s.settle),
+	}
+	s.watches.add(w, time.Now())
+}
+
+// See shows updates of tasks, and their deletion, in the order of the stream, those of the
+// transaction that made an event after the event.
+func (s *Settler[T]) See(xid uint32, signs []Sign) {
+	if len(signs) == 0 {
+		return
+	}
+	s.mu.Lock()
+	ended := false
+	for i := range signs {
+		if signs[i].begun != 0 {
+			now := time.Now()
+			s.watches.begin(&signs[i], now, now.Add(s.settle))
+			continue
+		}
+		if len(s.watches.tasks) == 0 {
+			continue
+		}
+		s.watches.see(&signs[i], func(it *settling[T]) {
+			if it != nil && it.event != nil {
+				it.event.EndedBy, it.ended, it.due = xid, it.event.ending, time.Time{}
+				s.waiting.hasten(it)
+				ended = true
+			}
+		})
+	}
+	s.mu.Unlock()
+	if ended {
+		s.notify()
+	}
 }
 
 // Flush makes everything due at once, also what is added later: the shutdown
@@ -76,15 +170,15 @@ func (s *Settler[T]) notify() {
 	}
 }
 
-// Len is how many items wait.
+// Len is how many events wait.
 func (s *Settler[T]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.items) - s.head
+	return s.ready.len() + s.waiting.size
 }
 
-// Next waits until the first item is due and returns it with those after it
-// that are due as well, at most limit. It returns io.EOF once the settler is
+// Next waits until an event may leave and returns what belongs to those that may, at most
+// limit, in the order in which they were added. It returns io.EOF once the settler is
 // closed and empty, and the context's error when that ends first.
 func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	for {
@@ -101,7 +195,7 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	}
 }
 
-// More is what becomes due within that time, at most limit. It waits for all of that
+// More is what may leave within that time, at most limit. It waits for all of that
 // time unless limit items are there already, or ctx ends.
 func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) []T {
 	if s.Len() < limit {
@@ -113,33 +207,49 @@ func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) 
 	return items
 }
 
-// take returns what is due, or else how long to wait for the first item;
+// take returns what may leave, or else how long to wait for the first;
 // negative: until there is one.
 func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.head == len(s.items) {
+	size := s.ready.len() + s.waiting.size
+	if size == 0 {
 		if s.closed {
 			return nil, 0, io.EOF
 		}
 		return nil, -1, nil
 	}
-	now, end := time.Now(), s.head
-	for end < len(s.items) && end-s.head < max(limit, 1) && (s.flushed || !s.items[end].due.After(now)) {
-		end++
+	leaving := make([]readied[T], 0, min(max(limit, 1), size))
+	now := time.Now()
+	for len(leaving) < cap(leaving) {
+		first := s.waiting.first()
+		if first != nil && !s.flushed && first.due.After(now) {
+			first = nil
+		}
+		if s.ready.len() > 0 && (first == nil || s.ready.first().number < first.number) {
+			leaving = append(leaving, s.ready.pop())
+			continue
+		}
+		if first == nil {
+			break
+		}
+		s.waiting.remove(first)
+		leaving = append(leaving, readied[T]{first.item, first.number, first.ended})
+		first.event = nil // its watch may outlive it
 	}
-	if end == s.head {
-		return nil, s.items[end].due.Sub(now), nil
+	if len(leaving) == 0 {
+		return nil, s.waiting.first().due.Sub(now), nil
 	}
-	due := make([]T, 0, end-s.head)
-	for i := s.head; i < end; i++ {
-		due = append(due, s.items[i].item)
-		s.items[i] = settling[T]{}
+	byNumber := func(a, b readied[T]) int { return cmp.Compare(a.number, b.number) }
+	if !slices.IsSortedFunc(leaving, byNumber) {
+		slices.SortFunc(leaving, byNumber)
 	}
-	if s.head = end; s.head == len(s.items) {
-		s.items, s.head = s.items[:0], 0
+	items := make([]T, len(leaving))
+	for i := range leaving {
+		items[i] = leaving[i].item
+		s.metrics.settled(leaving[i].ended)
 	}
-	return due, 0, nil
+	return items, 0, nil
 }
 
 func (s *Settler[T]) wait(ctx context.Context, d time.Duration) error {

@@ -10,20 +10,29 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
+
+// settler is one that waits for a second.
+func settler() *Settler[int] { return NewSettler[int](Options{Settle: time.Second}) }
+
+// aged is an event of a task of project 1 that is received now and due after that time.
+func aged(task int64, due time.Duration) *Event {
+	return &Event{Project: 1, Task: task, Received: time.Now(), Age: time.Second - due}
+}
 
 func TestSettlerWaitsUntilDue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, start := NewSettler[int](), time.Now()
+		s, start := settler(), time.Now()
 		for i := range 5 {
-			s.Add(start.Add(time.Duration(i)*time.Second), i)
+			s.Add(aged(int64(5-i), time.Duration(i)*100*time.Millisecond), i)
 		}
 		for i, want := range [][]int{{0}, {1}} {
 			got, err := s.Next(t.Context(), 10)
 			if diff := cmp.Diff(want, got); diff != "" || err != nil {
 				t.Fatalf("items (-want +got):\n%s, error %v", diff, err)
 			}
-			if d := time.Since(start); d != time.Duration(i)*time.Second {
+			if d := time.Since(start); d != time.Duration(i)*100*time.Millisecond {
 				t.Errorf("item %d after %v", i, d)
 			}
 		}
@@ -33,32 +42,102 @@ func TestSettlerWaitsUntilDue(t *testing.T) {
 	})
 }
 
-func TestSettlerKeepsOrderAndLimit(t *testing.T) {
+// The order holds for a task and for a project, and nobody else waits.
+func TestSettlerKeepsTheOrderOfTasksAndProjects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, now := NewSettler[int](), time.Now()
-		s.Add(now.Add(time.Second), 1)
-		s.Add(now, 2) // due before, but later in the stream
-		s.Add(now, 3)
-		got, _ := s.Next(t.Context(), 2)
-		if diff := cmp.Diff([]int{1, 2}, got); diff != "" {
-			t.Errorf("items (-want +got):\n%s", diff)
+		s, start := settler(), time.Now()
+		other := aged(7, 0)
+		other.Project = 2
+		for i, e := range []*Event{aged(7, 300*time.Millisecond), aged(7, 0), aged(8, 0), other, aged(0, 100*time.Millisecond), aged(8, 0), aged(9, 400*time.Millisecond)} {
+			s.Add(e, i)
 		}
-		if d := time.Since(now); d != time.Second {
-			t.Errorf("after %v, want 1s", d)
+		for _, step := range []struct {
+			after time.Duration
+			want  []int
+		}{{0, []int{2, 3}}, {300 * time.Millisecond, []int{0, 1, 4, 5}}, {400 * time.Millisecond, []int{6}}} {
+			got, _ := s.Next(t.Context(), 10)
+			if diff := cmp.Diff(step.want, got); diff != "" || time.Since(start) != step.after {
+				t.Errorf("items after %v (-want +got), want them after %v:\n%s", time.Since(start), step.after, diff)
+			}
 		}
+	})
+}
+
+// TestSettlerModel: whatever is added, each event leaves once, when it is due and all are
+// gone that it has to follow, and no later.
+func TestSettlerModel(t *testing.T) {
+	type entry struct {
+		project, task int64
+		due           time.Duration
+	}
+	rapid.Check(t, func(rt *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(rt, "events")
+		var entries []entry
+		for range n {
+			entries = append(entries, entry{
+				rapid.Int64Range(1, 2).Draw(rt, "project"), rapid.Int64Range(0, 2).Draw(rt, "task"),
+				time.Duration(rapid.IntRange(0, 9).Draw(rt, "due")) * 100 * time.Millisecond,
+			})
+		}
+		limit := rapid.IntRange(1, 5).Draw(rt, "limit")
+		want := make([]time.Duration, n) // when it leaves
+		for i, e := range entries {
+			want[i] = e.due
+			for j, before := range entries[:i] {
+				if before.project == e.project && (before.task == e.task || before.task == 0 || e.task == 0) {
+					want[i] = max(want[i], want[j])
+				}
+			}
+		}
+		synctest.Test(t, func(t *testing.T) {
+			s, start := settler(), time.Now()
+			for i, e := range entries {
+				event := aged(e.task, e.due)
+				event.Project = e.project
+				s.Add(event, i)
+			}
+			s.Close()
+			at := make([]int, n) // when each left
+			for left := 0; ; {
+				got, err := s.Next(t.Context(), limit)
+				if errors.Is(err, io.EOF) {
+					if left != n {
+						t.Errorf("%d events left, want %d", left, n)
+					}
+					break
+				}
+				for _, i := range got {
+					left++
+					at[i] = left
+					if d := time.Since(start); d != want[i] {
+						t.Errorf("%v: event %d left after %v, want %v", entries, i, d, want[i])
+					}
+				}
+			}
+			for i, e := range entries {
+				for j, before := range entries[:i] {
+					if before.project == e.project && (before.task == e.task || before.task == 0 || e.task == 0) && at[j] > at[i] {
+						t.Errorf("%v: event %d left before %d", entries, i, j)
+					}
+				}
+			}
+			if len(s.waiting.projects) != 0 {
+				t.Errorf("%d projects are kept", len(s.waiting.projects))
+			}
+		})
 	})
 }
 
 func TestSettlerWakesForWhatIsAdded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, got := NewSettler[string](), make(chan []string)
+		s, got := settler(), make(chan []int)
 		go func() {
 			items, _ := s.Next(t.Context(), 10)
 			got <- items
 		}()
 		synctest.Wait()
-		s.Add(time.Now(), "a")
-		if diff := cmp.Diff([]string{"a"}, <-got); diff != "" {
+		s.Add(aged(1, 0), 7)
+		if diff := cmp.Diff([]int{7}, <-got); diff != "" {
 			t.Errorf("items (-want +got):\n%s", diff)
 		}
 	})
@@ -66,14 +145,14 @@ func TestSettlerWakesForWhatIsAdded(t *testing.T) {
 
 func TestSettlerFlushAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, start := NewSettler[int](), time.Now()
-		s.Add(start.Add(time.Hour), 1)
+		s, start := settler(), time.Now()
+		s.Add(aged(1, time.Second), 1)
 		go s.Flush()
 		got, err := s.Next(t.Context(), 10)
 		if diff := cmp.Diff([]int{1}, got); diff != "" || err != nil {
 			t.Fatalf("items (-want +got):\n%s, error %v", diff, err)
 		}
-		s.Add(start.Add(time.Hour), 2)
+		s.Add(aged(1, time.Second), 2)
 		s.Close()
 		if got, err = s.Next(t.Context(), 10); len(got) != 1 || err != nil {
 			t.Errorf("added after the flush: %v, %v", got, err)
@@ -87,25 +166,13 @@ func TestSettlerFlushAndClose(t *testing.T) {
 	})
 }
 
-func TestSettlerEndsWithContext(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		s := NewSettler[int]()
-		s.Add(time.Now().Add(time.Hour), 1)
-		if _, err := s.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v, want the context's", err)
-		}
-	})
-}
-
 // Space of items that are gone is used again.
 func TestSettlerDoesNotGrow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewSettler[int]()
+		s := settler()
 		next := 0
 		for i := range 10_000 {
-			s.Add(time.Now(), i)
+			s.Add(aged(1, 0), i)
 			if i < 4 {
 				continue // four always wait
 			}
@@ -115,8 +182,20 @@ func TestSettlerDoesNotGrow(t *testing.T) {
 			}
 			next++
 		}
-		if cap(s.items) > 64 {
-			t.Errorf("room for %d items where four wait", cap(s.items))
+		if cap(s.ready.items) > 64 {
+			t.Errorf("room for %d items where four wait", cap(s.ready.items))
+		}
+	})
+}
+
+func TestSettlerEndsWithContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		s := settler()
+		s.Add(aged(1, time.Second), 1)
+		if _, err := s.Next(ctx, 1); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v, want the context's", err)
 		}
 	})
 }
@@ -138,10 +217,10 @@ func TestDue(t *testing.T) {
 // which is not waited for when it is there, also of a settler that is closed.
 func TestSettlerMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := NewSettler[int]()
+		s := settler()
 		begun := time.Now()
 		for i := range 5 {
-			s.Add(begun.Add(time.Duration(i)*4*time.Millisecond), i)
+			s.Add(aged(int64(i+1), time.Duration(i)*4*time.Millisecond), i)
 		}
 		if got := s.More(t.Context(), 10, 10*time.Millisecond); !slices.Equal(got, []int{0, 1, 2}) {
 			t.Errorf("within 10 ms: %v", got)

@@ -42,6 +42,7 @@ type shape struct {
 	id, project, task, organization           int
 	updatedAt, deletedAt                      int
 	wasCancelled, parentPrediction, updatedBy int
+	groundTruth, cohort                       int
 
 	telling []telling // of the guide's profile
 }
@@ -79,17 +80,19 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 		return i
 	}
 	s.id, s.project, s.task, s.organization, s.updatedAt = required("id"), -1, -1, -1, -1
-	s.deletedAt, s.wasCancelled, s.parentPrediction, s.updatedBy = -1, -1, -1, -1
+	s.deletedAt, s.wasCancelled, s.parentPrediction, s.updatedBy, s.groundTruth, s.cohort = -1, -1, -1, -1, -1, -1
 	switch s.table {
 	case project:
 		s.organization, s.updatedAt = required("organization_id"), required("updated_at")
-		s.deletedAt = rel.Index("deleted_at")
+		s.deletedAt, s.cohort = rel.Index("deleted_at"), rel.Index("overlap_cohort_percentage")
 	case task:
 		s.project = required("project_id")
+		s.updatedAt, s.updatedBy = rel.Index("updated_at"), rel.Index("updated_by_id")
 	case annotation:
 		s.task, s.updatedAt, s.wasCancelled = required("task_id"), required("updated_at"), required("was_cancelled")
 		s.project = rel.Index("project_id")
 		s.parentPrediction, s.updatedBy = rel.Index("parent_prediction_id"), rel.Index("updated_by_id")
+		s.groundTruth = rel.Index("ground_truth")
 	}
 	s.telling = tellingIn(rel, s.table)
 	return s, missing

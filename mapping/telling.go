@@ -42,6 +42,20 @@ func tellingIn(rel *cdc.Relation, of table) []telling {
 	return all
 }
 
+// rearranges reports whether an update of a project has the overlap of its tasks arranged
+// anew, or may have: the old row is not known.
+func (s *shape) rearranges(c *cdc.Change) bool {
+	if !s.full() || c.Old.IsZero() {
+		return true
+	}
+	for _, name := range rearranging {
+		if i := s.relation.Index(name); i >= 0 && differs(c.Old, c.New, i) {
+			return true
+		}
+	}
+	return false
+}
+
 // tells reports whether a telling column differs between the old row, which must
 // be whole, and the new one. A TOASTed value that the update did not touch is equal.
 func (s *shape) tells(old, row cdc.Tuple) bool {

@@ -161,12 +161,24 @@ func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(
 		first := g.members[0]
 		e := m.event(part, action, g.project, int(first.ordinal))
 		e.Task = g.oneTask()
+		e.ending = map[Action]ending{TasksCreated: atOnce, AnnotationsDeleted: removed, AnnotationsCreated: listed}[action]
+		if in, _ := m.memory.projects.get(g.project); in.whole { // no other task follows
+			switch action {
+			case TasksDeleted:
+				e.ending = atOnce
+			case AnnotationsDeleted:
+				e.ending = erased
+			}
+		}
 		e.subject = subject{relation: g.relation, group: g}
 		if action == AnnotationsCreated && len(g.members) == 1 && !first.predicted {
 			e.Action = AnnotationCreated
 			e.subject = subject{relation: g.relation, id: first.id}
 			if len(g.rows) > 0 {
 				e.subject.image = g.rows[0]
+			}
+			if s, err := m.shapeOf(g.relation); err == nil {
+				e.ending = endingOfAnnotation(true, e.subject.image, s)
 			}
 		}
 		dst = append(dst, e)

@@ -143,8 +143,10 @@ func (s *session) changeAnnotations(ctx context.Context, ids []int64) error {
 	if s.rng.IntN(2) == 0 {
 		change["result"], change["was_cancelled"] = s.json(mark), skipped
 	}
-	if s.native || s.rng.IntN(4) > 0 { // the guide's profile sees it by the other columns
+	if s.native || s.rng.IntN(4) > 0 {
 		change["updated_at"] = s.time()
+	} else { // the guide's profile sees it by the columns that tell, of which one has to differ
+		change["lead_time"] = fmt.Sprint(1 + s.rng.Float64())
 	}
 	written, err := s.update(ctx, "task_completion", ids, change)
 	for id, row := range written {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
@@ -36,9 +37,10 @@ func (s *sidecar) isProven() bool {
 func isPermanent(err error) bool {
 	var schema *parking.SchemaError
 	var column *mapping.MissingColumnError
+	var hookColumn *dispatch.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
 }

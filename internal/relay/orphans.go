@@ -68,7 +68,7 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 		w := &wanted{event: event, targets: targets, tx: of.tx, rows: &rows{part: &cdc.Part{XID: of.xid}}}
 		w.rows.left.Store(1)
 		w.hold()
-		p.settler.Add(event.Due(p.settle), w)
+		p.settler.Add(event, w)
 	})
 }
 

@@ -13,17 +13,14 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // pipeline is the path of a change between the stream and the lanes. Two
 // goroutines walk it: take (steps 3 to 5: rows → events → who wants them) and
 // deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
-// of the stream.
+// of the stream, the latter that of each task and each project.
 type pipeline struct {
 	stream     *cdc.Stream
 	pool       *pgxpool.Pool
@@ -37,32 +34,9 @@ type pipeline struct {
 	settler    *mapping.Settler[*wanted]
 	renderer   *mapping.Renderer
 	dispatcher *dispatch.Dispatcher
-	settle     time.Duration
 	handedOver func(commit time.Time) // is told of every part
 	questions  *questions
 	log        *slog.Logger
-}
-
-// hookTables are the names of the tables that the hooks are read from: the
-// application's, and hooktail's own.
-type hookTables struct{ source, webhook, action, state string }
-
-func hookTablesOf(cfg config.Config) hookTables {
-	return hookTables{source: cfg.SourceSchema, webhook: cfg.WebhookTable, action: cfg.WebhookActionTable, state: cfg.StateSchema}
-}
-
-// find is which of the tables the relation is; ok is false if it is none.
-func (t *hookTables) find(r *cdc.Relation) (table dispatch.Table, ok bool) {
-	switch {
-	case r.Schema == t.source && r.Name == t.webhook:
-		return dispatch.Webhook, true
-	case r.Schema == t.source && r.Name == t.action:
-		return dispatch.WebhookAction, true
-	case r.Schema == t.state && r.Name == string(dispatch.HookSetting):
-		return dispatch.HookSetting, true
-	default:
-		return "", false
-	}
 }
 
 // wanted is an event with the hooks that want it.
@@ -151,13 +125,15 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 		}
 		targets := p.hooks.Match(event, nil)
 		if len(targets) == 0 {
+			p.settler.Pass(event)
 			continue
 		}
 		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
 		claim.left.Add(1)
 		w.hold()
-		p.settler.Add(event.Due(p.settle), w)
+		p.settler.Add(event, w)
 	}
+	p.settler.See(part.XID, p.mapper.Signs())
 	claim.done()
 	if part.Last {
 		part.Tx.Close(part.End)
@@ -202,7 +178,7 @@ const gathering = 10 * time.Millisecond
 // isLate reports whether the batch is of long ago, and small: the stream catches up, and
 // what each batch costs the database is to be shared by more events.
 func isLate(batch []*wanted) bool {
-	const late, few = time.Second, renderBatch / 2
+	const late, few = 2 * time.Second, renderBatch / 2
 	e := batch[0].event
 	return e != nil && len(batch) < few && e.Age+time.Since(e.Received) > late
 }
@@ -245,102 +221,11 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
 			xids = append(xids, xid)
 		}
+		if xid := w.event.EndedBy; xid != 0 {
+			xids = append(xids, xid)
+		}
 	}
 	return p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
 		return p.renderer.Render(ctx, events, xids...)
 	})
-}
-
-// applyHooks brings the hooks to the state that they have at the part's commit.
-func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
-	if p.hooks.Advance(uint64(part.Commit)) {
-		if err := p.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
-			return err
-		}
-	}
-	for i := range part.Changes {
-		change := &part.Changes[i]
-		table, ok := p.hookTables.find(change.Relation)
-		if !ok {
-			continue
-		}
-		for _, c := range hookChanges(change, table, part.XID) {
-			if err := p.applyHook(ctx, c); err != nil {
-				return err
-			}
-		}
-	}
-	if handovers := p.hooks.Handovers(); len(handovers) > 0 {
-		at := dispatch.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
-		if p.overlap.Hand(handovers, at) {
-			p.settler.Add(time.Now(), &wanted{})
-		}
-	}
-	return p.note(ctx, part.Commit)
-}
-
-// note writes down what hooks want from the commit on, before any of it can be confirmed:
-// who begins behind it cannot read it off the tables any more.
-func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
-	seen := p.hooks.Seen(uint64(commit))
-	if len(seen) == 0 {
-		return nil
-	}
-	err := p.questions.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
-		return parking.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
-	})
-	if err == nil {
-		p.hooks.Written(seen)
-	}
-	return err
-}
-
-// applyHook makes the change, with what the database says of the row where the stream does
-// not say enough. Waiting mends what a migration has taken away for a moment.
-func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) error {
-	err := p.hooks.Apply(change)
-	if !errors.Is(err, dispatch.ErrIncomplete) {
-		return err
-	}
-	return p.questions.persist(ctx, "read a hook", func(ctx context.Context) error {
-		return p.hooks.Complete(ctx, p.pool, change)
-	})
-}
-
-// hookChanges is the change as it is for the hooks: a row whose key has changed is another
-// one.
-func hookChanges(change *cdc.Change, table dispatch.Table, xid uint32) []dispatch.RowChange {
-	if change.Op == cdc.Truncate {
-		return []dispatch.RowChange{{Table: table, Truncated: true, XID: xid}}
-	}
-	gone := dispatch.RowChange{Table: table, Deleted: true, Row: row{change.Relation, change.Old}, XID: xid}
-	if change.Op == cdc.Delete {
-		return []dispatch.RowChange{gone}
-	}
-	now := dispatch.RowChange{Table: table, Row: row{change.Relation, change.New}, XID: xid}
-	columns := dispatch.RequiredColumns(table)
-	for _, column := range columns {
-		now.Narrow = now.Narrow || change.Relation.Index(column) < 0
-	}
-	key := columns[0]
-	before, null, ok := gone.Row.Text(key)
-	if after, _, _ := now.Row.Text(key); change.Old.IsZero() || null || !ok || before == after {
-		return []dispatch.RowChange{now}
-	}
-	return []dispatch.RowChange{gone, now}
-}
-
-// row reads a tuple by column name.
-type row struct {
-	relation *cdc.Relation
-	tuple    cdc.Tuple
-}
-
-// Text is the column's value; ok is false where the row does not have it.
-func (r row) Text(column string) (value string, null, ok bool) {
-	i := r.relation.Index(column)
-	if i < 0 || r.tuple.Kind(i) == cdc.Unchanged {
-		return "", false, false
-	}
-	return string(r.tuple.Text(i)), r.tuple.Kind(i) == cdc.Null, true
 }

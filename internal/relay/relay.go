@@ -171,13 +171,13 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 			return err
 		}
 		hooks = dispatch.NewHooks(options)
-		return wiring.LoadHooks(ctx, pool, hooks, snapshot)
+		if err := wiring.LoadHooks(ctx, pool, hooks, snapshot); err != nil {
+			return err
+		}
+		return setup.Recall(ctx, pool, hooks, s.cfg)
 	})
 	if err != nil {
 		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
-	}
-	if err := setup.Recall(ctx, pool, hooks, s.cfg); err != nil {
-		return nil, err
 	}
 	return hooks, nil
 }

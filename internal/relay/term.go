@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -73,10 +74,9 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
-		settler:    mapping.NewSettler[*wanted](),
+		settler:    mapping.NewSettler[*wanted](options),
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
-		settle:     s.cfg.Settle,
 		handedOver: beat.handedOver,
 		questions:  s.questions,
 		log:        s.log,
@@ -185,10 +185,13 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	}
 	s.proven.Store(true)
 	s.unserved.Worked(ctx, s.log, "hooktail leads again")
+	passed := func() { p.dispatcher.Passed(p.stream.Stats().Confirmed) }
+	passed() // parked deliveries of later commits wait: the stream brings older events again
 	err := s.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return parked.restore(ctx, p.dispatcher) })
 	if err != nil {
 		return err
 	}
+	start(func() error { retry.Always(ctx, passedEvery, passed); return nil })
 	start(func() error { parked.watch(ctx, p.dispatcher, p.hooks); return nil })
 	if err := p.deliver(ctx); err != nil {
 		return err
@@ -199,6 +202,9 @@ func (s *sidecar) dispatch(ctx context.Context, p *pipeline, parked *parkingRoom
 	close(drained)
 	return nil
 }
+
+// passedEvery is how often the dispatcher is told how far the stream has come.
+const passedEvery = 250 * time.Millisecond
 
 var errStopped = errors.New("stopped")
 

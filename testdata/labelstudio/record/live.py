@@ -26,7 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--version", default="1.23.2", help="Label Studio's version on PyPI (%(default)s)")
     parser.add_argument("--hooktail", type=Path, help="hooktail's binary (default: built from this repository)")
     parser.add_argument("--wait", type=float, default=10, help="seconds to wait for a missing event (%(default)s)")
-    parser.add_argument("--quiet-for", type=float, default=0.6, help="seconds of silence after a call (%(default)s)")
+    parser.add_argument("--quiet-for", type=float, default=1.5, help="seconds of silence after a call (%(default)s)")
     parser.add_argument("--paths", type=int, default=8, help="differing paths to print per event (%(default)s)")
     parser.add_argument("--brief", action="store_true", help="print only what is not equal")
     parser.add_argument("--keep", action="store_true", help="keep the working folder: database, logs, files")

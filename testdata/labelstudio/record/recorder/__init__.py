@@ -12,6 +12,8 @@ statements   the log of statements -> changes.sql
 wal          the replication slots -> wal.txt and wal.pgoutput.hex
 dumps        schema.sql and base.sql
 replay       the check: the recorded changes, played into a fresh database
+upgrade      an upgrade on a database with rows (upgrade.py)
+endings      calls at the same time, under load and with an overlap (endings.py)
 shape        the comparison with an earlier recording
 payload      the comparison of two request bodies (live.py)
 match        which request of hooktail answers which request of Label Studio (live.py)

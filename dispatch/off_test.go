@@ -1,0 +1,169 @@
+package dispatch
+
+import (
+	"net/http"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// TestSwitchedOffHookHolds: whatever a hook has when it is switched off, in whatever
+// state, is stored and counted, and goes on in order when the hook is switched on
+// again: nothing is lost and nothing is sent meanwhile, over restarts, too.
+func TestSwitchedOffHookHolds(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		events := rapid.IntRange(1, 150).Draw(rt, "events")
+		tasks := rapid.IntRange(1, 12).Draw(rt, "tasks")
+		status := rapid.SampledFrom([]int{200, 500, 429}).Draw(rt, "status")
+		pause := rapid.SampledFrom([]time.Duration{0, time.Second, time.Hour}).Draw(rt, "pause")
+		late := rapid.IntRange(0, 20).Draw(rt, "late")
+		restart := rapid.Bool().Draw(rt, "restart")
+		synctest.Test(t, func(t *testing.T) {
+			store, answers, hooks := newFakeStore(), newStatuses(status, "h1"), newTestHooks(t, hostRow(1))
+			var sent []string
+			start := func() *Dispatcher {
+				sender := NewSender(SenderOptions{Transport: transport(func(r *http.Request) (*http.Response, error) {
+					a, err := answers.round(r)
+					switch {
+					case err != nil:
+					case a.StatusCode == 429:
+						a.Header.Set("Retry-After", "3600")
+					case a.StatusCode == 200:
+						sent = append(sent, r.Header.Get("Idempotency-Key"))
+					}
+					return a, err
+				})})
+				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Concurrency: 1, Log: (&logBuffer{}).logger()})
+				backlogs, _ := store.backlogs(t.Context())
+				d.Restore(backlogs, nil)
+				return d
+			}
+			d := start()
+			defer func() { d.Close() }()
+			enqueue := func(n int) {
+				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(n, int64(n%tasks+1)), nil)}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for n := range events {
+				enqueue(n)
+			}
+			<-time.After(pause)
+			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+			for n := range late {
+				enqueue(events + n) // matched before, rendered after
+			}
+			<-time.After(10 * time.Second)
+			before := len(sent)
+			if err := d.Drain(t.Context()); err != nil {
+				t.Errorf("the slot waits for a hook that is switched off: %v", err)
+			}
+			if restart {
+				d.Close()
+				d = start()
+			}
+			<-time.After(time.Hour)
+			held := len(store.list(1, parking.Parked))
+			if len(sent) != before || before+held != events+late {
+				t.Errorf("%d were sent before, %d are held, %d were sent after; want %d in all", before, held, len(sent)-before, events+late)
+			}
+			o := d.Overview()[0]
+			if o.State != StateInactive || held > 0 && o.Parked != held {
+				t.Errorf("state %s, %d parked, want inactive, %d", o.State, o.Parked, held)
+			}
+			answers.set("h1", 200)
+			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+			<-time.After(time.Minute)
+			synctest.Wait()
+			if store.size() != 0 || len(sent) != events+late {
+				t.Errorf("after it is on: %d sent, %d stored, want %d and none", len(sent), store.size(), events+late)
+			}
+			last := make(map[string]int)
+			for i, id := range sent {
+				last[id] = i
+			}
+			for n := range events + late {
+				for m := range n {
+					if m%tasks == n%tasks && last[ids(m, m)[0]] > last[ids(n, n)[0]] {
+						t.Errorf("event %d came after %d", m, n)
+					}
+				}
+			}
+		})
+	})
+}
+
+// TestSwitchedOffForTooLong: after RetryFor what was held is dead with that reason, and
+// is sent when it is redriven.
+func TestSwitchedOffForTooLong(t *testing.T) {
+	for _, events := range []int{1, 300} {
+		t.Run(strconv.Itoa(events), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, c := newFakeStore(), newCalls()
+				b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: 24 * time.Hour}}, func(r *http.Request) (*http.Response, error) {
+					c.note(r)
+					return answerWith(200), nil
+				}, hostRow(1))
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+				for n := range events {
+					b.enqueue(t, 1, n, n%7)
+				}
+				<-time.After(23 * time.Hour)
+				if n := len(store.list(1, parking.Parked)); n != events {
+					t.Errorf("after 23 h %d of %d are parked", n, events)
+				}
+				<-time.After(2 * time.Hour)
+				synctest.Wait()
+				rows := store.list(1, parking.Dead)
+				if len(rows) != events || rows[0].Reason != "switched_off" {
+					t.Fatalf("after 25 h %d of %d are dead", len(rows), events)
+				}
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				b.Redriven(store.redrive(1))
+				<-time.After(time.Minute)
+				synctest.Wait()
+				if n := len(c.all()); n != events || store.size() != 0 {
+					t.Errorf("%d sent, %d rows left", n, store.size())
+				}
+			})
+		})
+	}
+}
+
+// TestOffAndOnWhileCatchingUp: the stream shows a hook that was off for a moment; what
+// was enqueued for it before, between and after is delivered.
+func TestOffAndOnWhileCatchingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, c := newFakeStore(), newCalls()
+		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+			<-time.After(20 * time.Millisecond)
+			c.note(r)
+			return answerWith(200), nil
+		}, hostRow(1))
+		var want []string
+		for n := range 200 {
+			if n%50 == 25 {
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+			}
+			if n%50 == 40 {
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+			}
+			b.enqueue(t, 1, n, 1)
+			want = append(want, ids(n, n)[0])
+		}
+		<-time.After(time.Minute)
+		var got []string
+		for _, call := range c.all() {
+			got = append(got, call.event)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}

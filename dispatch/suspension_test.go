@@ -1,0 +1,139 @@
+package dispatch
+
+import (
+	"context"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// stuckStore is a database that does not take anything from some point on.
+type stuckStore struct {
+	*fakeStore
+	stuck atomic.Bool
+}
+
+func (s *stuckStore) Apply(ctx context.Context, b parking.Batch) error {
+	if s.stuck.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.fakeStore.Apply(ctx, b)
+}
+
+func (s *stuckStore) Suspend(ctx context.Context, hook int64, from mapping.ID) error {
+	if s.stuck.Load() {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return s.fakeStore.Suspend(ctx, hook, from)
+}
+
+// fill parks deliveries for hook 1 until their room is taken, and returns how many.
+func fillRoom(t *testing.T, b *bench) (n int) {
+	t.Helper()
+	for ; n < 500; n++ {
+		if l := b.lanes[1]; l != nil {
+			l.mu.Lock()
+			full := l.backlog.isFull()
+			l.mu.Unlock()
+			if full {
+				return n
+			}
+		}
+		b.enqueue(t, 1, n, n+1)
+		<-time.After(100 * time.Millisecond)
+		synctest.Wait()
+	}
+	t.Fatal("the room is never taken")
+	return n
+}
+
+// TestSuspensionIsDurableFirst: what a suspended hook misses is not let go before the
+// store knows since when.
+func TestSuspensionIsDurableFirst(t *testing.T) {
+	for _, end := range []string{"heals", "halt", "park"} {
+		t.Run(end, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &stuckStore{fakeStore: newFakeStore()}
+				answers := newStatuses(500, "h1")
+				b := newBench(t, Options{Store: store, MaxParked: 2000}, answers.round, hostRow(1))
+				parked := fillRoom(t, b)
+				store.stuck.Store(true)
+				<-time.After(time.Minute)
+				before := len(b.finished())
+				for n := range 10 {
+					b.enqueue(t, 1, parked+n, n+1)
+				}
+				<-time.After(time.Minute)
+				if done := len(b.finished()) - before; done > 0 {
+					t.Fatalf("%d of 10 are let go, and the store does not know", done)
+				}
+				switch end {
+				case "halt":
+					b.Halt()
+					if done := len(b.finished()) - before; done > 0 {
+						t.Errorf("%d are let go", done)
+					}
+				case "heals", "park":
+					store.stuck.Store(false)
+					if end == "park" {
+						if err := b.Park(t.Context()); err != nil {
+							t.Fatal(err)
+						}
+						b.Close()
+					}
+					<-time.After(10 * time.Minute) // what is stuck is given up first
+					synctest.Wait()
+					from, suspended := store.suspended[1]
+					if done := len(b.finished()) - before; !suspended || from.Ordinal != parked || done != 10 {
+						t.Errorf("%d of 10 are let go; suspended %t, from event %d, want %d", done, suspended, from.Ordinal, parked)
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestDeadRowsDoNotSuspend: a hook with any number of dead deliveries gets what comes.
+func TestDeadRowsDoNotSuspend(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		var up atomic.Bool
+		o := Options{Store: store, MaxParked: 2000, Retry: Policy{MaxAttempts: 1}}
+		b := newBench(t, o, func(*http.Request) (*http.Response, error) {
+			if up.Load() {
+				return answerWith(200), nil
+			}
+			return answerWith(500), nil
+		}, hostRow(1))
+		for n := range 300 {
+			b.enqueue(t, 1, n, n+1)
+			<-time.After(100 * time.Millisecond)
+		}
+		check := func() {
+			t.Helper()
+			if err := b.Recount(t.Context(), store.backlogs); err != nil {
+				t.Fatal(err)
+			}
+			if len(store.suspended) > 0 || b.lanes[1].backlog.suspended || len(store.list(1, parking.Dead)) != 300 {
+				t.Errorf("%d are dead; suspended %t", len(store.list(1, parking.Dead)), b.lanes[1].backlog.suspended)
+			}
+		}
+		check()
+		up.Store(true)
+		for n := range 10 {
+			b.enqueue(t, 1, 300+n, n+1)
+			<-time.After(time.Second)
+		}
+		check()
+		if n := len(b.finished()); n != 310 {
+			t.Errorf("%d of 310 are done", n)
+		}
+	})
+}

@@ -1,0 +1,289 @@
+package dispatch
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// naive is a window as it is meant: the list of what the hook is still to get, and the
+// rows that the store has. It has no tail and holds everything.
+type naive struct {
+	w      window
+	left   []*owed             // in the order of the stream
+	rows   map[mapping.ID]bool // committed
+	queue  []note              // returned by the window, and not committed
+	asked  *asked
+	events int
+	now    time.Time
+}
+
+// owed is an event that the hook is still to get.
+type owed struct {
+	id      mapping.ID
+	project int64
+	task    int64
+	tries   int
+	out     *item // handed out
+}
+
+// asked is a part of the tail, or heads, that the window waits for.
+type asked struct {
+	part  parking.Part
+	heads *parking.Heads
+	after int // notes that were returned before
+}
+
+func (m *naive) find(id mapping.ID) *owed {
+	for _, o := range m.left {
+		if o.id == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// take notes what the window has returned.
+func (m *naive) take(notes []note) { m.queue = append(m.queue, notes...) }
+
+// commit writes the first n notes.
+func (m *naive) commit(n int) {
+	for i := range n {
+		note := &m.queue[i]
+		switch note.kind {
+		case insert:
+			m.rows[note.item.event] = true
+		case remove, entomb:
+			delete(m.rows, note.item.event)
+		}
+		m.w.wrote(note)
+	}
+	m.queue = m.queue[n:]
+	if m.asked != nil {
+		m.asked.after = max(0, m.asked.after-n)
+	}
+}
+
+// stored is the rows' events in order.
+func (m *naive) stored() []mapping.ID {
+	var ids []mapping.ID
+	for id := range m.rows {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, parking.Compare)
+	return ids
+}
+
+func (m *naive) row(id mapping.ID) *item {
+	o := m.find(id)
+	row := parking.Row{Key: parking.Key{Hook: 1, Event: id}, Project: o.project, Task: o.task, Added: m.now, Attempts: o.tries}
+	return restored(&row, m.now, time.Hour)
+}
+
+// answer lets the window have what it has asked for.
+func (m *naive) answer() {
+	a := m.asked
+	m.asked = nil
+	var found []*item
+	if a.heads == nil {
+		for _, id := range m.stored() {
+			if parking.Compare(id, a.part.After) > 0 && len(found) < a.part.Rows && m.find(id) != nil {
+				found = append(found, m.row(id))
+			}
+		}
+		m.take(m.w.loaded(found, len(found) < a.part.Rows))
+		return
+	}
+	ids := m.stored()
+	slices.Reverse(ids)
+	for _, id := range ids {
+		o := m.find(id)
+		if len(found) < a.heads.Rows && o != nil && o.tries == 0 && m.isHead(o, a.heads.Passed) {
+			found = append(found, m.row(id))
+		}
+	}
+	m.w.scouted(found)
+}
+
+// isHead reports whether no stored event has to be waited for.
+func (m *naive) isHead(o *owed, passed []parking.Task) bool {
+	for _, id := range m.stored() {
+		b := m.find(id)
+		if b == nil || parking.Compare(id, o.id) >= 0 || b.project != o.project {
+			continue
+		}
+		if b.task == o.task || (b.task == 0 || o.task == 0) && !slices.Contains(passed, parking.Task{Project: b.project, Task: b.task}) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayGo reports whether nothing stands before it but what is held of other tasks.
+func (m *naive) mayGo(o *owed) bool {
+	held := make(map[taskKey]bool)
+	for it := range m.w.schedule.all() {
+		if it.held {
+			held[taskKey{it.project, it.task}] = true
+		}
+	}
+	for _, b := range m.left {
+		if b == o {
+			return true
+		}
+		if b.project == o.project && (b.task == o.task || (b.task == 0 || o.task == 0) && !held[taskKey{b.project, b.task}]) {
+			return false
+		}
+	}
+	return false
+}
+
+// TestWindowAgainstNaiveList: whatever comes, ends, fails, is read or is written, and
+// whenever a process ends: what is handed out has its turn, nothing is handed out
+// twice, and everything comes to its end.
+func TestWindowAgainstNaiveList(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var room windows
+		m := &naive{w: newWindow(&room, true), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}
+		for range rapid.SampledFrom([]int{0, 0, 10_000}).Draw(t, "other tails") {
+			room.count(true)
+		}
+		handOut := func(it *item) {
+			o := m.find(it.event)
+			switch {
+			case o == nil:
+				t.Fatalf("event %d is handed out and nobody is owed it", it.event.Ordinal)
+			case o.out != nil:
+				t.Fatalf("event %d is handed out twice", it.event.Ordinal)
+			case !m.mayGo(o):
+				t.Fatalf("event %d is handed out before its turn", it.event.Ordinal)
+			}
+			o.out = it
+			it.attempt++
+			o.tries++
+		}
+		ask := func(away, failing bool) {
+			if m.asked != nil {
+				return
+			}
+			if part, ok := m.w.wants(away); ok {
+				m.asked = &asked{part: part, after: len(m.queue)}
+			} else if heads, ok := m.w.wantsHeads(failing); ok {
+				m.asked = &asked{heads: &heads, after: len(m.queue)}
+			}
+		}
+		finish := func(o *owed) {
+			it := o.out
+			m.left = slices.DeleteFunc(m.left, func(x *owed) bool { return x == o })
+			m.take(m.w.done(it, verdict{step: deliver}))
+		}
+		out := func() []*owed {
+			return slices.DeleteFunc(slices.Clone(m.left), func(o *owed) bool { return o.out == nil })
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"accept": func(t *rapid.T) {
+				for range rapid.SampledFrom([]int{1, 1, 3, 40}).Draw(t, "events") {
+					e := &mapping.Event{
+						ID:      mapping.ID{Timeline: 1, Commit: 1000, Ordinal: m.events},
+						Project: rapid.Int64Range(1, 2).Draw(t, "project"), Task: rapid.Int64Range(0, 4).Draw(t, "task"),
+					}
+					m.events++
+					m.left = append(m.left, &owed{id: e.ID, project: e.Project, task: e.Task})
+					m.take(m.w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), m.now), rapid.Bool().Draw(t, "away")))
+				}
+			},
+			"next": func(*rapid.T) {
+				m.w.release(m.now)
+				if it := m.w.next(); it != nil {
+					handOut(it)
+				}
+			},
+			"probe": func(t *rapid.T) {
+				it := m.w.untried()
+				if it == nil {
+					it = m.w.tried(rapid.Bool().Draw(t, "by refusals"))
+				}
+				if it != nil {
+					m.w.take(it)
+					handOut(it)
+				}
+			},
+			"end": func(t *rapid.T) {
+				if some := out(); len(some) > 0 {
+					finish(rapid.SampledFrom(some).Draw(t, "event"))
+				}
+			},
+			"fail": func(t *rapid.T) {
+				if some := out(); len(some) > 0 {
+					o := rapid.SampledFrom(some).Draw(t, "event")
+					m.w.failed(o.out, rapid.Bool().Draw(t, "failing"), m.now)
+					it := o.out
+					o.out = nil
+					due := m.now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
+					m.take(m.w.retryAt(it, due, due, rapid.Bool().Draw(t, "save"), m.now))
+				}
+			},
+			"succeed": func(*rapid.T) {
+				m.w.succeeded(m.now, func(n int) time.Duration { return time.Duration(n) * time.Second })
+			},
+			"wait": func(t *rapid.T) {
+				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(t, "seconds")) * time.Second)
+			},
+			"read": func(t *rapid.T) { ask(rapid.Bool().Draw(t, "away"), rapid.Bool().Draw(t, "failing")) },
+			"answer": func(*rapid.T) {
+				if m.asked != nil {
+					m.commit(m.asked.after)
+					m.answer()
+				}
+			},
+			"write": func(t *rapid.T) {
+				if len(m.queue) > 0 {
+					m.commit(rapid.IntRange(1, len(m.queue)).Draw(t, "notes"))
+				}
+			},
+			"keep":  func(*rapid.T) { m.take(m.w.keepAll()) },
+			"spill": func(*rapid.T) { m.take(m.w.spill()) },
+			"rewind": func(t *rapid.T) {
+				m.take(m.w.rewind(mapping.ID{Timeline: 1, Commit: 1000, Ordinal: rapid.IntRange(0, max(1, m.events)).Draw(t, "to")}))
+			},
+			"restart": func(*rapid.T) { // in order: everything is stored
+				m.take(m.w.keepAll())
+				m.commit(len(m.queue))
+				m.w.setTail(false)
+				m.asked, m.w = nil, newWindow(&room, true)
+				for _, o := range m.left {
+					o.out = nil
+				}
+				m.take(m.w.rewind(mapping.ID{}))
+			},
+			"": func(t *rapid.T) {
+				if m.w.stored > m.w.schedule.size || m.w.tail && m.w.stored != m.w.schedule.size {
+					t.Fatalf("%d of %d are stored, tail %t", m.w.stored, m.w.schedule.size, m.w.tail)
+				}
+			},
+		})
+		for range 100 * (len(m.left) + 10) { // nothing is lost: all of it comes to its end
+			m.now = m.now.Add(2 * time.Minute)
+			m.w.release(m.now)
+			for it := m.w.next(); it != nil; it = m.w.next() {
+				handOut(it)
+			}
+			for _, o := range out() {
+				finish(o)
+			}
+			m.commit(len(m.queue))
+			if ask(false, false); m.asked != nil {
+				m.answer()
+			}
+		}
+		m.commit(len(m.queue))
+		if len(m.left) > 0 || m.w.schedule.size > 0 || len(m.w.waiting) > 0 || m.w.leaving != 0 || len(m.rows) > 0 || m.w.tail {
+			t.Fatalf("%d are left, %d in the window, %d rows, tail %t", len(m.left), m.w.schedule.size, len(m.rows), m.w.tail)
+		}
+	})
+}

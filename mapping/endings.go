@@ -1,0 +1,233 @@
+package mapping
+
+import (
+	"slices"
+	"time"
+)
+
+// One action of a user is several transactions: Label Studio writes the annotation, then
+// its task's counters, then the task's time stamp. The stream shows the end of an action
+// by updates of the task. Of each, the new row tells which it is:
+//
+//	counters  an update that leaves updated_at no later than the annotation's
+//	stamp     an update that sets updated_at later, by the annotation's user
+//
+// What is not proven by recordings of the application shows no end.
+
+// ending is how the end of the action that made an event shows in the stream.
+type ending byte
+
+const (
+	unseen  ending = iota // not at all
+	atOnce                // the transaction is the end
+	saved                 // an annotation was made, or its task skipped: counters and a stamp
+	changed               // an annotation was changed: counters and two stamps
+	removed               // annotations were deleted: three updates of each task
+	erased                // annotations were deleted: the same, or the task's deletion
+	listed                // annotations were made of predictions: two updates of each task, a stamp among them, whoever did it
+)
+
+// endingOf is the ending of a row's event.
+func endingOf(action Action, f *fold) ending {
+	s := f.shape
+	switch action {
+	case ProjectCreated, ProjectDeleted, TaskCreated:
+		return atOnce
+	case ProjectUpdated:
+		if f.rearranged {
+			return unseen // the overlap of the tasks follows, and with it is_labeled
+		}
+		return atOnce
+	case AnnotationCreated, AnnotationUpdated:
+		return endingOfAnnotation(f.created(), image{row: f.row}, s)
+	}
+	return unseen
+}
+
+func endingOfAnnotation(created bool, i image, s *shape) ending {
+	switch {
+	case i.row.IsZero() || ref(i.row, s.task) == 0:
+		return unseen
+	case created && isTrue(i.row, s.groundTruth):
+		return unseen // the task's other annotations lose the mark afterwards
+	case ref(i.row, s.updatedBy) != 0 && created:
+		return saved
+	case ref(i.row, s.updatedBy) != 0:
+		return changed
+	case created && ref(i.row, s.parentPrediction) != 0:
+		return listed
+	}
+	return unseen
+}
+
+// rearranging are the columns of a project whose change has the overlap of its tasks
+// arranged anew.
+var rearranging = []string{"maximum_annotations", "overlap_cohort_percentage", "show_overlap_first", "skip_queue"}
+
+// A Sign is an update or the deletion of a task, as far as it may show the end of an
+// action, or an update of an annotation that is no event: a change of it has begun, and
+// writes its task before it makes its event. It refers to the part that it is of.
+type Sign struct {
+	task      int64
+	updatedAt []byte
+	updatedBy int64
+	gone      bool
+	begun     int64 // the annotation; 0: it is a sign of the task
+}
+
+// watches looks for the end of actions in the signs of the stream. Where the signs of
+// one action could be those of another one, neither has an end that shows. It is pure:
+// the time is told to it.
+type watches[K any] struct {
+	tasks map[int64][]*watched[K]
+	queue []*watch[K] // in the order of their until
+}
+
+// watch is one event whose end is looked for.
+type watch[K any] struct {
+	key   K
+	row   int64 // the annotation, if it is one
+	how   ending
+	made  bool      // the action made annotations
+	user  int64     // who did it; 0: not known
+	after string    // updated_at of the annotation
+	open  int       // tasks that have not shown the end
+	void  bool      // the end does not show
+	until time.Time // when its signs can no longer come
+	tasks []int64
+}
+
+// watched is what was seen of one task of a watch.
+type watched[K any] struct {
+	of                        *watch[K]
+	counters, stamps, updates int
+	complete                  bool
+}
+
+func newWatches[K any]() watches[K] { return watches[K]{tasks: map[int64][]*watched[K]{}} }
+
+// begin notes that a change of an annotation has begun, unless its event is there.
+func (w *watches[K]) begin(s *Sign, now, until time.Time) {
+	for _, there := range w.tasks[s.task] {
+		if there.of.row == s.begun {
+			return
+		}
+	}
+	w.add(&watch[K]{row: s.begun, void: true, tasks: []int64{s.task}, until: until}, now)
+}
+
+// add begins a watch. Calls are in the order of until, about. What was noted of the
+// change's beginning goes.
+func (w *watches[K]) add(of *watch[K], now time.Time) {
+	w.expire(now)
+	if len(of.tasks) == 0 {
+		return
+	}
+	if of.row != 0 {
+		for _, there := range slices.Clone(w.tasks[of.tasks[0]]) {
+			if there.of.row == of.row && there.of.how == unseen {
+				w.drop(there.of)
+			}
+		}
+	}
+	of.open = len(of.tasks)
+	w.queue = append(w.queue, of)
+	for _, task := range of.tasks {
+		there := w.tasks[task]
+		for _, other := range there {
+			if of.clashes(other.of) {
+				of.void, other.of.void = true, true
+			}
+		}
+		if len(there) == crowd {
+			there[0].of.void = true
+			there = slices.Delete(there, 0, 1)
+		}
+		w.tasks[task] = append(there, &watched[K]{of: of})
+	}
+}
+
+// crowd bounds the watches of one task.
+const crowd = 16
+
+// clashes reports whether the signs of one could be taken for those of the other. When two
+// users each make an annotation, the stamps tell them apart.
+func (a *watch[K]) clashes(b *watch[K]) bool {
+	return !a.made || !b.made || a.user == 0 || a.user == b.user
+}
+
+// see calls ended for each watch whose end the sign completes.
+func (w *watches[K]) see(s *Sign, ended func(K)) {
+	var complete []*watch[K]
+	for _, seen := range w.tasks[s.task] {
+		if seen.complete || !seen.take(s) {
+			continue
+		}
+		seen.complete = true
+		if seen.of.open--; seen.of.open == 0 {
+			complete = append(complete, seen.of)
+		}
+	}
+	for _, of := range complete {
+		if !of.void { // otherwise the rest of what clashes is still to come
+			w.drop(of)
+			ended(of.key)
+		}
+	}
+}
+
+// take counts the sign and reports whether the task has shown the end.
+func (t *watched[K]) take(s *Sign) bool {
+	of := t.of
+	t.updates++
+	switch later := string(s.updatedAt) > of.after; {
+	case s.updatedAt == nil:
+	case !later:
+		t.counters++
+	case of.user == 0 || of.user == s.updatedBy:
+		t.stamps++
+	}
+	switch of.how {
+	case saved:
+		return t.counters >= 1 && t.stamps >= 1 || s.gone
+	case changed:
+		return t.counters >= 1 && t.stamps >= 2 || s.gone
+	case listed:
+		return t.updates >= 2 && t.stamps >= 1 || s.gone
+	case removed:
+		return t.updates >= 3
+	case erased:
+		return t.updates >= 3 || s.gone
+	}
+	return false
+}
+
+// expire ends the watches whose signs can no longer come.
+func (w *watches[K]) expire(now time.Time) {
+	n := 0
+	for n < len(w.queue) && now.After(w.queue[n].until) {
+		w.forget(w.queue[n])
+		w.queue[n] = nil
+		n++
+	}
+	w.queue = w.queue[n:]
+}
+
+// drop ends a watch before its time.
+func (w *watches[K]) drop(of *watch[K]) {
+	w.forget(of)
+	if i := slices.Index(w.queue, of); i >= 0 {
+		w.queue = slices.Delete(w.queue, i, i+1)
+	}
+}
+
+func (w *watches[K]) forget(of *watch[K]) {
+	for _, task := range of.tasks {
+		left := slices.DeleteFunc(w.tasks[task], func(t *watched[K]) bool { return t.of == of })
+		if len(left) == 0 {
+			delete(w.tasks, task)
+		} else {
+			w.tasks[task] = left
+		}
+	}
+}

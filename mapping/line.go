@@ -1,0 +1,130 @@
+package mapping
+
+import "container/heap"
+
+// line is the events that wait, each behind the earlier ones of its task and of its whole
+// project. It knows no time; its heap has the free ones, the first due on top.
+type line[T any] struct {
+	projects map[int64]*projectLine[T]
+	free     dueHeap[T]
+	size     int
+}
+
+// projectLine is the latest events of a project: later ones wait for them.
+type projectLine[T any] struct {
+	whole *settling[T]           // of the whole project; nil: it has left
+	tasks map[int64]*settling[T] // by task, since whole
+}
+
+func newLine[T any]() line[T] { return line[T]{projects: map[int64]*projectLine[T]{}} }
+
+// isClear reports whether nothing of the project waits.
+func (l *line[T]) isClear(project int64) bool { return l.projects[project] == nil }
+
+// add appends the event.
+func (l *line[T]) add(it *settling[T]) {
+	l.size++
+	p := l.projects[it.project]
+	if p == nil {
+		p = &projectLine[T]{tasks: map[int64]*settling[T]{}}
+		l.projects[it.project] = p
+	}
+	before := p.tasks[it.task]
+	switch {
+	case it.task == 0 && len(p.tasks) > 0:
+		for _, latest := range p.tasks {
+			it.follow(latest)
+		}
+	case before != nil:
+		it.follow(before)
+	case p.whole != nil:
+		it.follow(p.whole)
+	}
+	if it.task == 0 {
+		p.whole = it
+		clear(p.tasks)
+	} else {
+		p.tasks[it.task] = it
+	}
+	if it.ahead == 0 {
+		heap.Push(&l.free, it)
+	}
+}
+
+func (s *settling[T]) follow(before *settling[T]) {
+	s.ahead++
+	before.behind = append(before.behind, s)
+}
+
+// first is the free event that is due first, nil if there is none.
+func (l *line[T]) first() *settling[T] {
+	if len(l.free) == 0 {
+		return nil
+	}
+	return l.free[0]
+}
+
+func (l *line[T]) isFirst(it *settling[T]) bool { return l.first() == it }
+
+// hasten puts an event that is due earlier than before in its place.
+func (l *line[T]) hasten(it *settling[T]) {
+	if it.at >= 0 {
+		heap.Fix(&l.free, it.at)
+	}
+}
+
+// remove takes a free event out, and frees those that waited for it alone.
+func (l *line[T]) remove(it *settling[T]) {
+	heap.Remove(&l.free, it.at)
+	l.size--
+	for _, next := range it.behind {
+		if next.ahead--; next.ahead == 0 {
+			heap.Push(&l.free, next)
+		}
+	}
+	it.behind = nil
+	p := l.projects[it.project]
+	if p.whole == it {
+		p.whole = nil
+	}
+	if p.tasks[it.task] == it {
+		delete(p.tasks, it.task)
+	}
+	if p.whole == nil && len(p.tasks) == 0 {
+		delete(l.projects, it.project)
+	}
+}
+
+// dueHeap is a heap of package container/heap: by time, then in the order in which the
+// events were added.
+type dueHeap[T any] []*settling[T]
+
+func (h dueHeap[T]) Len() int { return len(h) }
+
+func (h dueHeap[T]) Less(i, j int) bool {
+	if !h[i].due.Equal(h[j].due) {
+		return h[i].due.Before(h[j].due)
+	}
+	return h[i].number < h[j].number
+}
+
+func (h dueHeap[T]) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].at, h[j].at = i, j
+}
+
+// Push is for package heap.
+func (h *dueHeap[T]) Push(x any) {
+	it := x.(*settling[T])
+	it.at = len(*h)
+	*h = append(*h, it)
+}
+
+// Pop is for package heap.
+func (h *dueHeap[T]) Pop() any {
+	old := *h
+	it := old[len(old)-1]
+	old[len(old)-1], it.at = nil, -1
+	*h = old[:len(old)-1]
+	return it
+}
