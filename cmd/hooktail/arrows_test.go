@@ -61,8 +61,8 @@ func allowed() map[string]arrows {
 		config:   {must: []string{postgres}, never: []string{"net/http"}},
 		cdc:      {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
-		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{cdc, logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		parking:  {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, relay, replay, setup, wiring},
 			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata},
