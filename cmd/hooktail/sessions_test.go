@@ -271,7 +271,7 @@ func TestCommandsInheritNothing(t *testing.T) {
 			environ := proctest.Environ(db)
 			for _, args := range []string{
 				"setup", "setup --print", "setup", "doctor", "status", "hooks list", "hooks pause 1", "hooks resume 1", "hooks adopt 1", "hooks release 1", "deliveries list",
-				"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "repair --dry-run", "teardown",
+				"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "repair --dry-run", "teardown --yes",
 			} {
 				code, stdout, stderr := command(environ, strings.Fields(args)...)
 				if code != exitDone && args != "doctor" || strings.Contains(stdout, "could not be looked at") {

@@ -17,9 +17,8 @@ import (
 // to see it. Later it is a migration, or credentials that are being rotated, which
 // the program waits out, and so is whatever is not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
-	var invalid *config.Error
 	var gap *cdc.Gap
-	if errors.As(err, &invalid) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
+	if isInvalid(err) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
 		return true
 	}
 	return !s.isProven() && isPermanent(err)
@@ -42,5 +41,11 @@ func isPermanent(err error) bool {
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
+	return isInvalid(err) || postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
+}
+
+// isInvalid reports whether the error is a fault of the configuration.
+func isInvalid(err error) bool {
+	var invalid *config.Error
+	return errors.As(err, &invalid)
 }
