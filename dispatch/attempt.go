@@ -68,9 +68,9 @@ func (l *lane) judge(it *item, o Outcome) verdict {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	it.fails(o, spared)
 	strikes, jitter := max(1, it.strikes()), rand.Float64()
 	if spared {
-		it.spared++
 		v := l.policy.patient().verdict(o, strikes, 0, jitter)
 		v.spared = true
 		return v
@@ -79,7 +79,7 @@ func (l *lane) judge(it *item, o Outcome) verdict {
 		strikes = it.strikes() + 1
 	}
 	age := l.age(it, now)
-	v := l.policy.verdict(o, it.attempt-it.spared, age, jitter)
+	v := l.policy.verdict(o, it.counted(), age, jitter)
 	if v.step == retry && v.hold == 0 {
 		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
 	}

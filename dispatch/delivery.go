@@ -32,28 +32,27 @@ type item struct {
 	letter *letter // nil once the store alone answers for the body
 	done   func()  // Delivery.Done; nil once it was called
 	body   []byte  // read from the store, for the next attempt
-	sought bool    // body is being read, with those of others
 	bytes  int     // of the body
-	stored bool    // there is a row, or an insert is on its way
-	trails bool    // when it came, rows of its hook had still to be removed
-	kept   bool    // the row is committed
 
+	sought     bool // body is being read, with those of others
+	stored     bool // there is a row, or an insert is on its way
+	kept       bool // the row is committed
 	unstorable bool // the row is dead, since the store refused the body
+	trails     bool // when it came, rows of its hook had still to be removed
+
+	held  bool   // its project does not wait for it; of those of its task, the first alone
+	early bool   // while it is running, something else has come to stand before it
+	again bool   // it is tried again at once, if the present attempt fails
+	fate  Reason // of its death; ReasonNone: it is to be attempted
+	state state
 
 	added   time.Time
 	excused time.Duration // network.lost at that time
 	attempt int           // made or under way
-	spared  int           // of them, those that do not count
-	last    Outcome
 
-	state  state
-	held   bool      // its project does not wait for it; of those of its task, the first alone
-	fate   Reason    // of its death; ReasonNone: it is to be attempted
-	early  bool      // while it is running, something else has come to stand before it
-	again  bool      // it is tried again at once, if the present attempt fails
-	place  int       // in the heap of those that wait
 	trial  *trial    // nil: it has not failed
 	at     time.Time // of the next attempt, while waiting
+	place  int       // in the heap of those that wait
 	follow *item     // of the same task, or behind the same barrier
 	older  *item     // in the lane
 	newer  *item
@@ -76,6 +75,9 @@ func restored(row *parking.Row, now time.Time, longest time.Duration) *item {
 		bytes: row.Bytes, stored: true, kept: true, attempt: row.Attempts,
 		added: now.Add(-max(0, now.Sub(row.Added))), // what the clock does from now on does not count
 	}
+	if row.Attempts > 0 {
+		it.trial = &trial{result: row.LastResult, status: row.LastStatus}
+	}
 	if row.Next.After(now) {
 		it.at = row.Next
 		if latest := now.Add(longest); it.at.After(latest) {
@@ -92,10 +94,10 @@ func (it *item) key() parking.Key { return parking.Key{Hook: it.Hook, Event: it.
 func (it *item) row() parking.Row {
 	row := parking.Row{
 		Key: it.key(), Action: it.Action, Project: it.project, Task: it.task, Committed: it.committed,
-		Bytes: it.bytes, Attempts: it.attempt, Added: it.added, LastStatus: it.last.Status,
+		Bytes: it.bytes, Attempts: it.attempt, Added: it.added,
 	}
-	if it.attempt > 0 {
-		row.LastResult = it.last.Result.String()
+	if it.trial != nil {
+		row.LastResult, row.LastStatus = it.trial.result, it.trial.status
 	}
 	if it.state == waiting {
 		row.Next = it.at
@@ -162,7 +164,7 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 }
 
 // itemBytes is about the size of an item with its place in a schedule.
-const itemBytes = 384
+const itemBytes = 352
 
 // message is what the attempt sends.
 func (l *letter) message(t Target, attempt int) Message {

@@ -48,7 +48,7 @@ type lane struct {
 	leaving   bool      // a failed delivery is stored at once: the process is to end
 	halted    bool      // nothing starts any more, for the same reason
 	paused    bool      // by a person, or halted
-	revision  uint64    // of the hook, as the lane knows it
+	row       *Hook     // as the lane was told; nil: there is no such hook
 	closed    bool      // nothing starts or is written any more
 }
 
@@ -59,9 +59,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 		window:  newWindow(&c.windows, c.store != nil),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
-	if hook, ok := c.hooks.Hook(id); ok {
-		l.revision = hook.revision
-	}
+	l.row, _ = c.hooks.Hook(id)
 	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	return l
@@ -98,28 +96,24 @@ func (l *lane) isAway(now time.Time) bool {
 	return l.health.failing || l.paused || now.Before(l.notBefore) || l.isOff()
 }
 
-// isOff reports whether the hook is switched off in its row: what it has is held.
-func (l *lane) isOff() bool {
-	hook, ok := l.hooks.Hook(l.hook)
-	return ok && !hook.isOn()
-}
+// isOff reports whether the hook is switched off in its row: what it has is held. It
+// needs mu.
+func (l *lane) isOff() bool { return l.row != nil && !l.row.isOn() }
 
 // changed is to be called after the hook's row has changed. If the change decides
 // sending, everything is tried at once; what a hook has that is switched off is stored,
 // and what one has that is gone is dropped.
 func (l *lane) changed() {
-	hook, ok := l.hooks.Hook(l.hook)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	if !ok || hook.revision != l.revision {
+	before := l.row
+	l.row, _ = l.hooks.Hook(l.hook)
+	if before == nil || l.row == nil || l.row.revision != before.revision {
 		l.revive()
 	}
-	if ok {
-		l.revision = hook.revision
-		if !hook.isOn() && l.store != nil {
-			l.write(l.window.keepAll())
-		}
+	if l.isOff() && l.store != nil {
+		l.write(l.window.keepAll())
 	}
 	l.show(now)
 	l.fill(now)
@@ -148,9 +142,9 @@ func (l *lane) show(now time.Time) { l.journal.metrics.enter(l.state(now)) }
 
 // state is how it stands with the hook. It needs mu.
 func (l *lane) state(now time.Time) State {
-	hook, ok := l.hooks.Hook(l.hook)
+	hook := l.row
 	switch {
-	case !ok:
+	case hook == nil:
 		return StateInactive
 	case hook.state() != StateLive:
 		return hook.state()
@@ -237,12 +231,11 @@ func (l *lane) pick(now time.Time) *item {
 
 // choose hands out the delivery that may go now, if any. It needs mu.
 func (l *lane) choose(now time.Time) *item {
-	hook, ok := l.hooks.Hook(l.hook)
 	switch {
-	case !ok || hook.isOn() && l.isFinal(hook):
+	case l.row == nil || !l.isOff() && l.isFinal():
 		l.window.releaseAll()
 		return l.window.next() // there is nothing to wait for
-	case !hook.isOn():
+	case l.isOff():
 		return l.expired(ReasonSwitchedOff, now)
 	case l.paused:
 		return nil
@@ -262,8 +255,8 @@ func (l *lane) choose(now time.Time) *item {
 
 // isFinal reports whether nothing can be sent to the hook before its row changes. It
 // needs mu.
-func (l *lane) isFinal(hook *Hook) bool {
-	return !l.paused && (hook.Refused != ReasonNone || l.stopped.Load() == hook.revision)
+func (l *lane) isFinal() bool {
+	return !l.paused && (l.row.Refused != ReasonNone || l.stopped.Load() == l.row.revision)
 }
 
 // probe hands out the one delivery that a failing hook is to get. It needs mu.

@@ -120,6 +120,21 @@ func (p *poison) waited(id string) (took time.Duration, ok bool) {
 	return at.Sub(p.made[id]), ok
 }
 
+// most is how many requests were in flight at once since it was asked last.
+func (p *poison) most() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := p.crowd
+	p.crowd = 0
+	return n
+}
+
+func (p *poison) arrivals() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.order)
+}
+
 var fates = []string{"500", "reset", "timeout", "redirect"}
 
 // TestPoisonedIsNotFailing: however some tasks are refused, on a quiet hook or a busy
@@ -303,10 +318,10 @@ func TestRecoveryIsNoticed(t *testing.T) {
 							p.send(t, b.Dispatcher, n, int64(n+1))
 						}
 						<-time.After(outage)
-						p.crowd = 0
+						p.most()
 						<-time.After(time.Second)
-						if tasks >= failedTasks && p.crowd > 1 {
-							t.Errorf("%d probes at once", p.crowd)
+						if n := p.most(); tasks >= failedTasks && n > 1 {
+							t.Errorf("%d probes at once", n)
 						}
 						p.turn(false)
 						well := time.Now()
@@ -321,7 +336,7 @@ func TestRecoveryIsNoticed(t *testing.T) {
 							backlogs, _ := store.backlogs(t.Context())
 							b.Restore(backlogs, nil)
 						}
-						for len(p.arrived) == 0 && time.Since(well) < 2*time.Hour {
+						for p.arrivals() == 0 && time.Since(well) < 2*time.Hour {
 							<-time.After(100 * time.Millisecond)
 						}
 						if took := time.Since(well); took > within {

@@ -12,7 +12,6 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.mu.Lock()
 	l.running--
 	if made {
-		it.last = o
 		l.pulse.beat(o, now)
 	} else {
 		it.attempt--

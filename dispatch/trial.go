@@ -15,11 +15,33 @@ const (
 
 // trial is what is known of an item that has failed. The lane's mu guards it.
 type trial struct {
+	result  string    // of the last attempt, as a metric label
+	status  int       // of its answer; 0: there was none
+	spared  int       // attempts that do not count, since the own network was gone
 	tried   time.Time // when the last attempt failed
 	refused int       // attempts that failed while the hook was not failing
 	since   time.Time // when the first of those failed; zero: none did
 	due     time.Time // when the next attempt is due, if the hook is well
 	worked  int       // how often the hook worked after an attempt had failed
+}
+
+// fails notes the outcome of a failed attempt.
+func (it *item) fails(o Outcome, spared bool) {
+	if it.trial == nil {
+		it.trial = &trial{}
+	}
+	it.trial.result, it.trial.status = o.Result.String(), o.Status
+	if spared {
+		it.trial.spared++
+	}
+}
+
+// counted is how many attempts count, the present one included.
+func (it *item) counted() int {
+	if it.trial == nil {
+		return it.attempt
+	}
+	return it.attempt - it.trial.spared
 }
 
 // strikes is how many failures there are for which the hook cannot be blamed.
@@ -30,11 +52,8 @@ func (it *item) strikes() int {
 	return it.trial.refused
 }
 
-// failed notes a failed attempt at an item that was handed out.
+// failed notes a failed attempt, of which the item knows, at one that was handed out.
 func (w *window) failed(it *item, failing bool, now time.Time) {
-	if it.trial == nil {
-		it.trial = &trial{}
-	}
 	t := it.trial
 	t.tried = now
 	if !failing {

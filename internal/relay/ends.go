@@ -11,17 +11,21 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. A gap, a fault of the configuration
-// and a stream that is dead do. What only a person can mend does before the program
+// ends reports whether an error ends the program. What no waiting mends does. What only a person can mend does before the program
 // has streamed or stood by: then it was set up wrongly, and whoever started it is there
 // to see it. Later it is a migration, or credentials that are being rotated, which
 // the program waits out, and so is whatever is not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
+	return isFatal(err) || !s.isProven() && isPermanent(err)
+}
+
+// isFatal reports whether no waiting mends what has caused the error: a fault of the
+// configuration, a gap, a copied database, a stream that is dead.
+func isFatal(err error) bool {
+	var invalid *config.Error
 	var gap *cdc.Gap
-	if isInvalid(err) || errors.As(err, &gap) || errors.Is(err, errStreamDead) {
-		return true
-	}
-	return !s.isProven() && isPermanent(err)
+	var copied *parking.CopyError
+	return errors.As(err, &invalid) || errors.As(err, &gap) || errors.As(err, &copied) || errors.Is(err, errStreamDead)
 }
 
 // isProven reports whether the program has streamed or stood by.
@@ -41,11 +45,5 @@ func isPermanent(err error) bool {
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return isInvalid(err) || postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
-}
-
-// isInvalid reports whether the error is a fault of the configuration.
-func isInvalid(err error) bool {
-	var invalid *config.Error
-	return errors.As(err, &invalid)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
 }

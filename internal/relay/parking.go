@@ -91,7 +91,7 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 // persist repeats f while it fails for reasons that pass by themselves.
 func (p *parkingRoom) persist(ctx context.Context, f func(context.Context) error) error {
 	return retry.Policy{
-		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: func(err error) bool { return !isPermanent(err) },
+		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: func(err error) bool { return !isFatal(err) && !isPermanent(err) },
 		Failed: func(ctx context.Context, err error, next time.Duration) {
 			p.failing.Failed(ctx, p.Log, slog.LevelError, "hooktail's own tables cannot be read; trying again", slog.Any("error", err), slog.Duration("next", next))
 		},
