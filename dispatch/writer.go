@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // Bounds of one transaction. A body that is larger passes alone.
@@ -52,8 +52,8 @@ type writer struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
-	trouble trouble.Repeat
-	locked  trouble.Repeat // of what is put aside
+	trouble logging.Repeat
+	locked  logging.Repeat // of what is put aside
 	aside   aside          // the goroutine's alone
 	atOnce  bool           // what is written now waits for no lock; the goroutine's alone
 
