@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Whoever asks for a table after a statement that waits for it waits behind it. So a
@@ -32,7 +34,7 @@ func (in *installer) run(ctx context.Context, sql string) error {
 		case time.Since(begun) >= in.patience:
 			return locked(ctx, in.conn, in.plan.Tables, sql, in.patience, err)
 		}
-		if !sleep(ctx, min(lockPause, in.patience)) {
+		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
 			return fmt.Errorf("run %q: %w", sql, ctx.Err())
 		}
 	}

@@ -12,7 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Options say what a Stream reads and how. Config, Slot and Publication are
@@ -93,7 +94,7 @@ type Stream struct {
 	pending   []*Part   // of the goroutine in Run: finished, no room in the queue yet
 	connected bool      // of the goroutine in Run: ever
 	wake      waker
-	trouble   trouble.Repeat // with the connection
+	trouble   logging.Repeat // with the connection
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading
@@ -166,7 +167,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		}
 		attempt++
 		s.note(func(n *Stats) { n.Fault = err })
-		if !sleep(ctx, pause) {
+		if retry.Sleep(ctx, pause) != nil {
 			return s.unconfirmed()
 		}
 	}
@@ -187,21 +188,6 @@ const (
 	firstRetry  = 100 * time.Millisecond
 	activeRetry = 500 * time.Millisecond
 )
-
-// sleep waits for d; false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	if ctx.Err() != nil {
-		return false
-	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 // unconfirmed is the error of a stream that ends without a connection.
 func (s *Stream) unconfirmed() error {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Remains is what a plan has left in a database: what Teardown removes.
@@ -169,7 +171,7 @@ func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []st
 		case time.Since(begun) >= in.patience:
 			return locked(ctx, in.conn, in.plan.Tables, last, in.patience, err)
 		}
-		if !sleep(ctx, min(lockPause, in.patience)) {
+		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
 			return ctx.Err()
 		}
 	}

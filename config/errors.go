@@ -75,3 +75,12 @@ func showable(text string) string {
 	}
 	return text
 }
+
+// Error is a fault of the configuration that is found where a value is used, as that of
+// a file that has changed since Load.
+type Error struct{ Err error }
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap is the cause.
+func (e *Error) Unwrap() error { return e.Err }

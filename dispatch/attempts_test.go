@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // TestOneAttemptIsTheGuidesWord: "Failed connections are not retried"
@@ -75,7 +75,7 @@ func TestOneAttemptIsTheGuidesWord(t *testing.T) {
 						t.Errorf("%v %s, want %v", got, outcome, want)
 					}
 				}
-				time.Sleep(trouble.Longest) //nolint:forbidigo // the bubble's clock: the last line is due
+				time.Sleep(logging.Longest) //nolint:forbidigo // the bubble's clock: the last line is due
 				for line := range strings.Lines(b.log.String()) {
 					if !strings.Contains(line, "level=ERROR") {
 						continue

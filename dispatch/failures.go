@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // failures is the log of a hook that fails: its first failure at once, then a
@@ -19,7 +19,7 @@ type failures struct {
 	active atomic.Bool // something has failed; for the way that all goes well
 
 	mu     sync.Mutex
-	pace   trouble.Pace
+	pace   logging.Pace
 	worked bool        // the last attempt was a success
 	latest []slog.Attr // of the last failure
 	dead   int         // of the failures since the last line, those that were the last

@@ -12,7 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // lines is the log's lines of that level.
@@ -82,7 +82,7 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 				b.drain(t)
 				b.enqueue(t, 1, events, 1) // works, if any does
 				b.drain(t)
-				time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock
+				time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
 				failures := int(testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")))
 				if n := b.log.sum(t, "ERROR", "failures"); n != failures || failures == 0 {
 					t.Errorf("the errors in the log speak of %d failures, there were %d", n, failures)
@@ -133,7 +133,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 		up.Store(true)
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/mended")}) // tried at once
 		b.drain(t)
-		time.Sleep(2 * trouble.Longest) //nolint:forbidigo // the bubble's clock
+		time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
 		over := b.log.lines("INFO")
 		if len(over) != 1 || !strings.Contains(over[0], `msg="Webhook works again" hook=1 after=1`) || !strings.HasSuffix(over[0], "parked=1") {
 			t.Errorf("the end of the outage: %q", over)

@@ -37,7 +37,7 @@ func (l *lane) wrote(n *note) {
 // read starts what reads from the store, once all is written that was to be written
 // before. It need not wait for what comes then. It needs mu.
 func (l *lane) read(work func(context.Context)) {
-	l.store.add(note{ask: func(context.Context) error {
+	l.store.add(note{lane: l, ask: func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !l.closed {
@@ -67,7 +67,7 @@ func (l *lane) suspends(it *item) bool {
 		return false
 	}
 	l.backlog.suspended, l.backlog.confirmed = true, false
-	l.store.add(note{ask: func(ctx context.Context) error {
+	l.store.add(note{lane: l, ask: func(ctx context.Context) error {
 		if err := l.store.store.Suspend(ctx, l.hook, it.event); err != nil {
 			return err
 		}

@@ -18,9 +18,14 @@ const suspectFor = time.Minute
 func (w *writer) apply(ctx context.Context, notes []note) error {
 	b := w.batch(notes)
 	var refused error
+	var free []note // of those notes some of which are locked
+	var locked bool
 	begun := time.Now()
 	err := w.persist(ctx, func(ctx context.Context) error {
 		err := w.store.Apply(ctx, b)
+		if free, locked = w.setAside(ctx, notes, err); locked {
+			return nil
+		}
 		if parking.IsRefused(err) || parking.IsSuspect(err) && (len(notes) > 1 || time.Since(begun) >= suspectFor) {
 			refused = err
 			return nil
@@ -30,6 +35,10 @@ func (w *writer) apply(ctx context.Context, notes []note) error {
 	switch {
 	case err != nil:
 		return err
+	case locked && len(free) == 0:
+		return nil
+	case locked:
+		return w.apply(ctx, free)
 	case refused == nil:
 		for i := range notes {
 			notes[i].lane.wrote(&notes[i])
@@ -50,24 +59,36 @@ func (w *writer) apply(ctx context.Context, notes []note) error {
 // that refuses these refuses every delivery, which is waited for. A row that is there
 // already stays as it is if it cannot be changed, and comes again after the next start.
 func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
+	locked := false
 	switch n.kind {
 	case insert:
 		n.row = n.row.Bodiless()
 		b := parking.Batch{Insert: []parking.Row{n.row}}
-		if err := w.persist(ctx, func(ctx context.Context) error { return w.store.Apply(ctx, b) }); err != nil {
+		err := w.persist(ctx, func(ctx context.Context) error {
+			err := w.store.Apply(ctx, b)
+			if _, locked = w.setAside(ctx, []note{*n}, err); locked {
+				return nil
+			}
+			return err
+		})
+		if err != nil {
 			return err
 		}
 	case entomb:
 		b := parking.Batch{Bury: []parking.Attempt{{Key: n.row.Key, Attempts: n.row.Attempts, Reason: n.row.Reason, Bodiless: true}}}
 		err := w.persist(ctx, func(ctx context.Context) error {
-			if err := w.store.Apply(ctx, b); !parking.IsRefused(err) {
-				return err
+			err := w.store.Apply(ctx, b)
+			if _, locked = w.setAside(ctx, []note{*n}, err); locked || parking.IsRefused(err) {
+				return nil
 			}
-			return nil
+			return err
 		})
 		if err != nil {
 			return err
 		}
+	}
+	if locked {
+		return nil
 	}
 	n.lane.journal.reportUnstorable(n, refused)
 	n.lane.wrote(n)

@@ -2,12 +2,13 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/trouble"
+	"github.com/hooktail/hooktail/internal/logging"
 )
 
 // Bounds of one transaction. A body that is larger passes alone.
@@ -51,7 +52,10 @@ type writer struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
-	trouble trouble.Repeat
+	trouble logging.Repeat
+	locked  logging.Repeat // of what is put aside
+	aside   aside          // the goroutine's alone
+	atOnce  bool           // what is written now waits for no lock; the goroutine's alone
 
 	mu     sync.Mutex
 	notes  []note
@@ -100,26 +104,48 @@ func (w *writer) close(patience time.Duration) {
 }
 
 func (w *writer) run(ctx context.Context) {
+	again := time.NewTimer(asideEvery)
+	defer again.Stop()
 	for {
+		again.Stop()
+		if len(w.aside.notes) > 0 {
+			again.Reset(asideEvery)
+		}
 		select {
 		case <-w.more:
+		case <-again.C:
+			if w.revisit(ctx) != nil {
+				return
+			}
 		case <-ctx.Done():
 			return
 		}
-		for {
-			if w.isScanty() {
-				pause(ctx, linger)
+		if ended, err := w.drain(ctx); ended || err != nil {
+			return
+		}
+	}
+}
+
+// drain writes all that has been added. ended says that nothing comes any more, and
+// nothing waits.
+func (w *writer) drain(ctx context.Context) (ended bool, err error) {
+	for visited := time.Now(); ; {
+		if w.isScanty() {
+			pause(ctx, linger)
+		}
+		batch, closed := w.take()
+		if len(batch) == 0 {
+			return closed && len(w.aside.notes) == 0, nil
+		}
+		if err := w.write(ctx, batch); err != nil {
+			return false, err
+		}
+		clear(batch)                          // its array lives on, with what comes next
+		if time.Since(visited) > asideEvery { // there is always more
+			if err := w.revisit(ctx); err != nil {
+				return false, err
 			}
-			batch, closed := w.take()
-			if len(batch) == 0 && closed {
-				return
-			}
-			if len(batch) == 0 {
-				break
-			}
-			if err := w.write(ctx, batch, closed); err != nil {
-				return
-			}
+			visited = time.Now()
 		}
 	}
 }
@@ -136,13 +162,22 @@ func (w *writer) isScanty() bool {
 func (w *writer) take() (batch []note, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n, bytes := 0, 0
+	n := portion(w.notes)
+	batch = w.notes[:n:n]
+	if w.notes = w.notes[n:]; len(w.notes) == 0 {
+		w.notes = nil
+	}
+	return batch, w.closed
+}
+
+// portion is how many of the notes the next transaction takes, or 1 for a question.
+func portion(notes []note) (n int) {
+	bytes := 0
 	seen := make(map[parking.Key]struct{})
-	for n < min(len(w.notes), batchRows) {
-		next := &w.notes[n]
+	for n < min(len(notes), batchRows) {
+		next := &notes[n]
 		if next.ask != nil {
-			n = max(n, 1)
-			break
+			return max(n, 1)
 		}
 		key := next.row.Key
 		if _, again := seen[key]; again || n > 0 && bytes+next.size() > batchBytes {
@@ -152,11 +187,7 @@ func (w *writer) take() (batch []note, closed bool) {
 		bytes += next.size()
 		n++
 	}
-	batch = w.notes[:n:n]
-	if w.notes = w.notes[n:]; len(w.notes) == 0 {
-		w.notes = nil
-	}
-	return batch, w.closed
+	return n
 }
 
 // size is about how many bytes the note adds to a transaction.
@@ -167,24 +198,44 @@ func (n *note) size() int {
 	return 0
 }
 
-// write does what the notes say until it has been done or ctx ends.
-func (w *writer) write(ctx context.Context, batch []note, closed bool) error {
+// write does what the notes say until it has been done or ctx ends. What somebody has
+// locked it puts aside.
+func (w *writer) write(ctx context.Context, batch []note) error {
+	batch = w.aside.without(batch, nil)
+	if len(batch) == 0 {
+		return nil
+	}
 	if batch[0].ask != nil {
-		if closed {
-			return nil // nobody needs the answer any more
+		return w.answer(ctx, batch[0])
+	}
+	return w.apply(ctx, batch)
+}
+
+// answer asks the question, once if it needs a row that is locked.
+func (w *writer) answer(ctx context.Context, n note) error {
+	if w.isClosed() {
+		return nil // nobody needs the answer any more
+	}
+	return w.persist(ctx, func(ctx context.Context) error {
+		err := n.ask(ctx)
+		if _, locked := errors.AsType[*parking.LockedError](err); locked {
+			w.aside.put(n)
+			w.reportLocked(ctx, err)
+			return nil
 		}
-		return w.persist(ctx, batch[0].ask)
-	}
-	if err := w.apply(ctx, batch); err != nil {
 		return err
-	}
-	clear(batch) // its array lives on, with what comes next
-	return nil
+	})
+}
+
+func (w *writer) isClosed() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed
 }
 
 // batch is the notes as the store wants them.
 func (w *writer) batch(notes []note) parking.Batch {
-	var b parking.Batch
+	b := parking.Batch{AtOnce: w.atOnce}
 	for i := range notes {
 		n := &notes[i]
 		attempt := parking.Attempt{

@@ -93,7 +93,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 	// hooktail reads the changes in the order in which they are made. At no place in
 	// the stream may the hook be off.
 	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", func(tx pgx.Tx, hooks []int64) error {
-		if err := c.store.AdoptAll(ctx, tx, hooks, true); err != nil {
+		if err := c.Store.AdoptAll(ctx, tx, hooks, true); err != nil {
 			return err
 		}
 		return c.activate(ctx, tx, hooks, false)
@@ -118,7 +118,7 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 		if err := c.activate(ctx, tx, hooks, true); err != nil {
 			return err
 		}
-		return c.store.AdoptAll(ctx, tx, hooks, false)
+		return c.Store.AdoptAll(ctx, tx, hooks, false)
 	})
 }
 
@@ -130,7 +130,7 @@ func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string,
 		ids[i] = hook.ID
 	}
 	if len(ids) > 0 {
-		if err := pgx.BeginFunc(ctx, c.pool, func(tx pgx.Tx) error { return change(tx, ids) }); err != nil {
+		if err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error { return change(tx, ids) }); err != nil {
 			return err
 		}
 	}
@@ -174,7 +174,7 @@ func allOf(hooks, found []int64) error {
 // hooktail runs.
 func (c *control) mustHaveSlot(ctx context.Context) error {
 	var there bool
-	err := c.pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)", c.cfg.Slot).Scan(&there)
+	err := c.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)", c.cfg.Slot).Scan(&there)
 	if err != nil {
 		return fmt.Errorf("look slot %q up: %w", c.cfg.Slot, err)
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // The exit codes of every command.
@@ -28,17 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 	environ        []string // in the form of os.Environ
 
-	tuning
-}
-
-// tuning is what tests change. A zero stands for the default.
-type tuning struct {
-	statusInterval time.Duration // of the stream
-	streamTimeout  time.Duration // of the stream
-	beatEvery      time.Duration // of the heartbeat
-	countShare     float64       // of the mapping
-	dueLimit       time.Duration // of the readiness
-	guest          bool          // in a process that is not its own to limit
+	relay.Tuning
 }
 
 // usageError is a fault of the command line or the configuration.
@@ -59,12 +49,13 @@ func (a *app) execute(ctx context.Context, args []string) int {
 
 func exitCode(err error) int {
 	var usage usageError
+	var invalid *config.Error
 	var gap *cdc.Gap
 	var copied *parking.CopyError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &invalid):
 		return exitUsage
 	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap

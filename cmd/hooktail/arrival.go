@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // arrivalLimit bounds what a receiver here reads of a body: an import of 5000

@@ -35,35 +35,48 @@ func allowed() map[string]arrows {
 		conformance  = "cmd/hooktail/internal/conformance"
 		deploy       = "deploy"
 		dispatch     = "dispatch"
-		display      = "cmd/hooktail/internal/display"
+		display      = "internal/display"
 		doctor       = "cmd/hooktail/internal/doctor"
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
 		hooktail     = "cmd/hooktail"
+		logging      = "internal/logging"
 		mapping      = "mapping"
 		pagetest     = "cmd/hooktail/internal/pagetest"
 		parking      = "dispatch/parking"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
 		release      = "cmd/hooktail/internal/release"
-		status       = "cmd/hooktail/internal/status"
+		status       = "internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
 		postgres     = "internal/postgres"
+		relay        = "internal/relay"
+		replay       = "internal/replay"
 		retry        = "internal/retry"
+		setup        = "internal/setup"
 		testdata     = "testdata"
-		trouble      = "trouble"
+		wiring       = "internal/wiring"
 	)
 	return map[string]arrows{
 		config:   {must: []string{postgres}, never: []string{"net/http"}},
-		cdc:      {must: []string{postgres}, may: []string{retry, trouble}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		cdc:      {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{parking, retry, trouble}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
-		parking:  {must: []string{mapping}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{cdc, logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		parking:  {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
-			must:  []string{config, cdc, mapping, dispatch},
-			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata, trouble},
+			must:  []string{config, cdc, mapping, dispatch, relay, replay, setup, wiring},
+			may:   []string{display, doctor, parking, postgres, retry, status, throwaway, testdata},
 			tests: []string{conformance, cdctest, dispatchtest, proctest},
 		},
+
+		relay: {
+			must:  []string{config, cdc, mapping, dispatch, parking, wiring, setup, status},
+			may:   []string{display, logging, postgres, retry},
+			never: []string{"github.com/spf13/cobra"},
+		},
+		replay: {must: []string{dispatch, parking, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
+		setup:  {must: []string{config, cdc, dispatch, parking, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, parking, postgres}, never: []string{"github.com/spf13/cobra"}},
 
 		status:  {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
@@ -87,7 +100,7 @@ func allowed() map[string]arrows {
 		postgres:     {never: []string{"net/http"}},
 		retry:        {},
 		testdata:     {},
-		trouble:      {},
+		logging:      {},
 	}
 }
 

@@ -14,6 +14,8 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/replay"
 )
 
 // TestBackfillObeysEgress: no more is allowed than to the stream, and it is not
@@ -68,7 +70,7 @@ func TestBackfillGoesOn(t *testing.T) {
 			return 0
 		}, "in 1 attempt: the receiver answered 410; delivered before that: 0 events", "0"},
 		{"for good", func(n int64, _ func()) int {
-			if n >= 3 && n < 3+backfillAttempts {
+			if n >= 3 && n < 3+replay.BackfillAttempts {
 				return http.StatusServiceUnavailable
 			}
 			return 0
@@ -96,7 +98,7 @@ func TestBackfillGoesOn(t *testing.T) {
 			f := &faulty{fault: func(n int64) int { return tt.fault(n, interrupt) }}
 			point(t, db, f)
 			stdout, stderr := proctest.NewOutput(), proctest.NewOutput()
-			a := &app{stdout: stdout, stderr: stderr, environ: proctest.RoleEnviron(db), tuning: tuning{guest: true}}
+			a := &app{stdout: stdout, stderr: stderr, environ: proctest.RoleEnviron(db), Tuning: relay.Tuning{Guest: true}}
 			code := a.execute(ctx, append(slices.Clone(tasksTo8), "--since", "1h"))
 			if tt.after == "" {
 				if code != exitDone || stderr.String() != "" {
@@ -124,7 +126,7 @@ func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	setUpOnce(t, db)
-	manyTasks(t, db, 2*backfillBatch)
+	manyTasks(t, db, 2*replay.BackfillBatch)
 	f := &faulty{fault: func(n int64) int {
 		if n == 10 {
 			db.Exec(t, "UPDATE webhook SET is_active = false WHERE id = 8")
@@ -133,11 +135,11 @@ func TestBackfillStopsForAHookThatIsSwitchedOff(t *testing.T) {
 	}}
 	point(t, db, f)
 	code, _, stderr := command(proctest.RoleEnviron(db), tasksTo8...)
-	if want := fmt.Sprintf("--after %d\n", 1000+backfillBatch); code != exitFailed || !strings.HasSuffix(stderr, want) || !strings.Contains(stderr, "does not get TASK_CREATED") {
+	if want := fmt.Sprintf("--after %d\n", 1000+replay.BackfillBatch); code != exitFailed || !strings.HasSuffix(stderr, want) || !strings.Contains(stderr, "does not get TASK_CREATED") {
 		t.Errorf("exit code %d, want %q:\n%s", code, want, stderr)
 	}
-	if got := len(f.Take()); got != backfillBatch {
-		t.Errorf("%d requests, want %d", got, backfillBatch)
+	if got := len(f.Take()); got != replay.BackfillBatch {
+		t.Errorf("%d requests, want %d", got, replay.BackfillBatch)
 	}
 }
 

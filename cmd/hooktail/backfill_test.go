@@ -15,6 +15,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/replay"
 )
 
 // copied inserts a copy of row $1 of the table, with the members of $2 in place of
@@ -134,7 +135,7 @@ func TestBackfillChoice(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	setUpOnce(t, db)
-	const tasks = 2*backfillBatch + 20
+	const tasks = 2*replay.BackfillBatch + 20
 	manyTasks(t, db, tasks)
 	ids := map[string]bool{}
 	for _, tt := range []struct {

@@ -12,12 +12,13 @@ import (
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // command runs one command line to its end.
 func command(environ []string, args ...string) (code int, stdout, stderr string) {
 	out, err := proctest.NewOutput(), proctest.NewOutput()
-	a := &app{stdout: out, stderr: err, environ: environ, tuning: tuning{guest: true}}
+	a := &app{stdout: out, stderr: err, environ: environ, Tuning: relay.Tuning{Guest: true}}
 	code = a.execute(context.Background(), args)
 	return code, out.String(), err.String()
 }
@@ -131,7 +132,7 @@ func TestMissingColumnIsNamed(t *testing.T) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	db.Exec(t, "ALTER TABLE task_completion RENAME COLUMN updated_at TO changed_at")
 	setUpOnce(t, db)
-	p := startTuned(t, tuning{dueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db))
+	p := startTuned(t, relay.Tuning{DueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db))
 	db.Exec(t, strings.Replace(annotate, "updated_at, prediction", "changed_at, prediction", 1), 7)
 	p.err.Find(t, `level=ERROR .*(task_completion.*updated_at)`, p.ended)
 	p.unready(t, "updated_at")

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // finish gives every command of the tree what all have alike: a refusal of unknown

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -46,7 +47,7 @@ func (a *app) complete(cmd *cobra.Command) {
 		"hook":     a.fromDatabase(hookCompletions, false),
 		"action":   cobra.FixedCompletions(actionNames(cmd.Name() == "backfill"), cobra.ShellCompDirectiveNoFileComp),
 		"state":    cobra.FixedCompletions([]string{string(parking.Parked), string(parking.Dead)}, cobra.ShellCompDirectiveNoFileComp),
-		"identity": cobra.FixedCompletions([]string{string(identityFull), string(identityDefault)}, cobra.ShellCompDirectiveNoFileComp),
+		"identity": cobra.FixedCompletions([]string{string(wiring.IdentityFull), string(wiring.IdentityDefault)}, cobra.ShellCompDirectiveNoFileComp),
 		"since":    noFiles,
 		"limit":    noFiles,
 		"project":  noFiles,
@@ -86,7 +87,7 @@ func (a *app) fromDatabase(look func(context.Context, *pgxpool.Pool, config.Conf
 		if err != nil {
 			return nil, nothing
 		}
-		pool, err := openPool(ctx, cfg)
+		pool, err := wiring.OpenPool(ctx, cfg)
 		if err != nil {
 			return nil, nothing
 		}

@@ -12,15 +12,16 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // control is what the commands have that look at hooks and deliveries and change
 // what is said of them. A hooktail that runs learns of it from the database.
 type control struct {
-	*parkingRoom
+	*wiring.Parked
 	cfg   config.Config
 	hooks *dispatch.Hooks // as they are in the database now
 	out   display.Screen
@@ -36,16 +37,16 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 			return err
 		}
 		ctx := cmd.Context()
-		room, err := openParking(ctx, cfg, slog.New(slog.DiscardHandler))
+		room, err := wiring.OpenParked(ctx, cfg, slog.New(slog.DiscardHandler))
 		if err != nil {
 			return err
 		}
-		defer room.close()
-		hooks := dispatch.NewHooks(hooksOptions(cfg, room.log))
-		if err := loadHooks(ctx, room.pool, hooks, ""); err != nil {
+		defer room.Close()
+		hooks := dispatch.NewHooks(wiring.HooksOptions(cfg, room.Log))
+		if err := wiring.LoadHooks(ctx, room.Pool, hooks, ""); err != nil {
 			return err
 		}
-		return f(ctx, &control{parkingRoom: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
+		return f(ctx, &control{Parked: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
 	}
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // decide does what was chosen with the parked deliveries of a copy. Without a choice that
@@ -15,7 +15,7 @@ func (c *control) decide(ctx context.Context, want repairChoice) error {
 	if want.keep && want.forget {
 		return usageError{errors.New("--keep-parked and --forget-parked exclude each other")}
 	}
-	err := parking.CheckCopy(ctx, c.pool, c.cfg.StateSchema)
+	err := parking.CheckCopy(ctx, c.Pool, c.cfg.StateSchema)
 	copied, ok := errors.AsType[*parking.CopyError](err)
 	switch {
 	case !ok && err != nil:
@@ -28,13 +28,13 @@ func (c *control) decide(ctx context.Context, want repairChoice) error {
 		fmt.Fprintln(c.out, copied)
 		return nil
 	case want.keep:
-		if err := c.store.KeepParked(ctx); err != nil {
+		if err := c.Store.KeepParked(ctx); err != nil {
 			return err
 		}
 		fmt.Fprintf(c.out, "%s parked in the original: the next `hooktail run` sends what is parked\n", display.Count(copied.Parked, "delivery"))
 		return nil
 	case want.forget:
-		n, err := c.store.ForgetParked(ctx)
+		n, err := c.Store.ForgetParked(ctx)
 		fmt.Fprintf(c.out, "%s of the original deleted, parked and dead\n", display.Count(n, "delivery"))
 		return err
 	default:

@@ -19,6 +19,7 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // TestProjectCountsAreFreshWhenQuiet: each time the stream has fallen quiet, the
@@ -68,14 +69,15 @@ func startCounting(t testing.TB, db *cdctest.Database, share float64, variables 
 	if err != nil {
 		t.Fatalf("load configuration: %v", err)
 	}
-	s := (&app{tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond}}).sidecar(cfg, slog.New(slog.DiscardHandler), false)
-	s.countShare = share
 	started, ended := make(chan struct{}), make(chan struct{})
-	s.started = func(string) { close(started) }
+	options := relay.Options{
+		Config: cfg, Log: slog.New(slog.DiscardHandler), Version: "test", Started: func(string) { close(started) },
+		Tuning: relay.Tuning{Guest: true, StatusInterval: 10 * time.Millisecond, CountShare: share},
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		defer close(ended)
-		err = s.run(ctx)
+		err = relay.Run(ctx, options)
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()

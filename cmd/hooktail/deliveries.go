@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
@@ -47,7 +47,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 }
 
 func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON bool) error {
-	rows, err := c.store.List(ctx, f)
+	rows, err := c.Store.List(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := c.store.Show(ctx, hook, event)
+			rows, err := c.Store.Show(ctx, hook, event)
 			if err != nil {
 				return err
 			}
@@ -139,7 +139,7 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 }
 
 func (c *control) printJSON(r *parking.Row, payload bool) error {
-	d := storedOf(r)
+	d := status.StoredOf(r)
 	if payload {
 		d.Payload = r.Body.Bytes()
 	}
@@ -151,15 +151,6 @@ func (c *control) printJSON(r *parking.Row, payload bool) error {
 		return fmt.Errorf("print delivery of event %s: %w", r.Event, err)
 	}
 	return nil
-}
-
-// storedOf is the delivery without its body.
-func storedOf(r *parking.Row) status.Stored {
-	return status.Stored{
-		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: string(r.Action), Project: r.Project, Task: r.Task,
-		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: string(r.State), Attempts: r.Attempts,
-		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
-	}
 }
 
 // lastOf is what the last attempt came to.

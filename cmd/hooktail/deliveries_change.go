@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -60,7 +60,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if f.State == "" {
 			f.State = parking.Dead
 		}
-		n, err := ch.run(ctx, c.store, f, dryRun)
+		n, err := ch.run(ctx, c.Store, f, dryRun)
 		if err != nil {
 			return err
 		}

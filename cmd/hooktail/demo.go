@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc/throwaway"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 func (a *app) demoCommand() *cobra.Command {

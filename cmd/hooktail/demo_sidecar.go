@@ -11,9 +11,11 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // demoVariables are those of the user's environment that the demo obeys. The others are
@@ -25,11 +27,12 @@ var demoVariables = []string{
 
 // demoSidecar is the hooktail of the demo, which runs until stop.
 type demoSidecar struct {
-	*sidecar
-	ops    string // address of the page, or off
-	cancel context.CancelFunc
-	ended  chan struct{}
-	result error // once ended is closed
+	cfg      config.Config
+	registry *prometheus.Registry
+	ops      string // address of the page, or off
+	cancel   context.CancelFunc
+	ended    chan struct{}
+	result   error // once ended is closed
 }
 
 var errEnded = errors.New("hooktail has ended before the demo")
@@ -48,14 +51,17 @@ func (d *demo) start(ctx context.Context) (*demoSidecar, error) {
 		app.stderr = d.log
 	}
 	cfg.HTTPAddr = freeAddr(ctx, cfg.HTTPAddr)
-	s := &demoSidecar{sidecar: app.sidecar(cfg, app.logger(cfg), true), ended: make(chan struct{})}
+	s := &demoSidecar{cfg: cfg, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
 	started := make(chan string, 1)
-	s.started = func(addr string) { started <- addr }
+	options := relay.Options{
+		Config: cfg, Log: app.logger(cfg), Version: version(), Setup: true, Tuning: app.Tuning, Registry: s.registry,
+		Started: func(addr string) { started <- addr },
+	}
 	var run context.Context
 	run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(s.ended)
-		s.result = s.run(run)
+		s.result = relay.Run(run, options)
 	}()
 	select {
 	case s.ops = <-started:

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // TestDemo: the tour fits a terminal, and shows the seven actions, the outage of one
@@ -42,7 +43,7 @@ func TestDemo(t *testing.T) {
 	out, err := proctest.NewOutput(), proctest.NewOutput()
 	a := &app{stdout: out, stderr: err, environ: []string{
 		"HOOKTAIL_HTTP_ADDR=127.0.0.1:0", "HOOKTAIL_EGRESS=public", "HOOKTAIL_TASK_TABLE=elsewhere", // the user's, for another database
-	}, tuning: tuning{guest: true}}
+	}, Tuning: relay.Tuning{Guest: true}}
 	if code := a.execute(context.Background(), []string{"demo", "--once", "--receiver", own.URL + "/mine?secret=word"}); code != exitDone {
 		t.Fatalf("exit code = %d:\n%s%s", code, out, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/mapping"
 	"github.com/hooktail/hooktail/testdata"
 )

@@ -9,9 +9,12 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -37,24 +40,24 @@ func (a *app) doctorCommand() *cobra.Command {
 
 func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error {
 	log := slog.New(slog.DiscardHandler)
-	replication, err := connectionOptions(cfg)
+	replication, err := wiring.Replication(cfg)
 	if err != nil {
 		return err
 	}
-	signing, err := newSigning(cfg, log)
+	signing, err := wiring.NewSigning(cfg, log)
 	if err != nil {
 		return err
 	}
-	sender, err := a.sidecar(cfg, log, false).sender(nil)
+	sender, err := wiring.NewSender(cfg, version(), nil)
 	if err != nil {
 		return err
 	}
 	defer sender.Close()
 	findings := doctor.Examine(ctx, doctor.Options{
-		Config: cfg, Plan: planOf(cfg, identityFull), Hooks: hooksOptions(cfg, log),
-		Secrets: signing.ring, Keyed: signing.keyed, Sender: sender,
-		Open:        func(ctx context.Context) (*pgxpool.Pool, error) { return openPool(ctx, cfg) },
-		Replication: replication, NotSenders: notSenders(), Now: time.Now,
+		Config: cfg, Plan: wiring.PlanOf(cfg, wiring.IdentityFull), Hooks: wiring.HooksOptions(cfg, log),
+		Secrets: signing.Ring, Keyed: signing.Keyed, Sender: sender,
+		Open:        func(ctx context.Context) (*pgxpool.Pool, error) { return wiring.OpenPool(ctx, cfg) },
+		Replication: replication, NotSenders: relay.NotSenders(), Now: time.Now,
 		Redirects: func(ctx context.Context) map[int64]string { return redirects(ctx, cfg) },
 	})
 	if err := ctx.Err(); err != nil {
@@ -71,11 +74,11 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 
 // redirects are where receivers redirect to, as the hooktail that runs has seen it.
 func redirects(ctx context.Context, cfg config.Config) map[int64]string {
-	addr, err := askedAddr(cfg.HTTPAddr)
+	addr, err := status.AskedAddr(cfg.HTTPAddr)
 	if err != nil {
 		return nil
 	}
-	report, err := askRunning(ctx, addr)
+	report, err := status.Ask(ctx, addr)
 	if err != nil {
 		return nil
 	}

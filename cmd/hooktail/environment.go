@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // environmentTopic is `hooktail help environment`: every variable there is.

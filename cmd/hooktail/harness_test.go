@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
@@ -55,27 +56,27 @@ func setUpOnce(t *testing.T, db *cdctest.Database, variables ...string) {
 // startAs is start with another command line, on a database that was set up.
 func startAs(t *testing.T, db *cdctest.Database, args []string, variables ...string) *program {
 	t.Helper()
-	return startTuned(t, tuning{}, args, proctest.RoleEnviron(db, variables...))
+	return startTuned(t, relay.Tuning{}, args, proctest.RoleEnviron(db, variables...))
 }
 
 // startOwner runs `hooktail run --setup` as the owner of the tables: the hooks are read
 // under the snapshot of the slot.
 func startOwner(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	t.Helper()
-	return startTuned(t, tuning{}, []string{"run", "--setup"}, proctest.Environ(db, variables...))
+	return startTuned(t, relay.Tuning{}, []string{"run", "--setup"}, proctest.Environ(db, variables...))
 }
 
 // startTuned is startAs with other tuning and exactly this environment. The program is
 // a guest: under its memory limit the collector would have no end of looking through
 // what the tests themselves hold.
-func startTuned(t *testing.T, tuned tuning, args, environ []string) *program {
+func startTuned(t *testing.T, tuned relay.Tuning, args, environ []string) *program {
 	t.Helper()
-	tuned.guest = true
-	tuned.statusInterval, tuned.countShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
+	tuned.Guest = true
+	tuned.StatusInterval, tuned.CountShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}
 	a := &app{
-		stdout: io.Discard, stderr: p.err, environ: environ, tuning: tuned,
+		stdout: io.Discard, stderr: p.err, environ: environ, Tuning: tuned,
 	}
 	go func() {
 		defer close(p.ended)

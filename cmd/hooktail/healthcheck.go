@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // healthcheckPatience bounds the question: the container runtime waits for it.
@@ -68,7 +70,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {
-		return fmt.Errorf("request %s: %w", url, cause(err))
+		return fmt.Errorf("request %s: %w", url, status.Cause(err))
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(response.Body, 4096))

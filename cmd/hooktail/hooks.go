@@ -2,20 +2,18 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
 	"unicode"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/mapping"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) hooksCommand() *cobra.Command {
@@ -32,7 +30,7 @@ func (a *app) hooksCommand() *cobra.Command {
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
 // the database has it now; also before setup.
 func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]parking.Setting, map[int64]parking.Backlog, error) {
-	options := hooksOptions(cfg, slog.New(slog.DiscardHandler))
+	options := wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler))
 	version, err := parking.Version(ctx, pool, cfg.StateSchema)
 	if err != nil {
 		return nil, nil, nil, err
@@ -44,7 +42,7 @@ func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dis
 		return nil, nil, nil, err
 	}
 	hooks := dispatch.NewHooks(options)
-	if err := loadHooks(ctx, pool, hooks, ""); err != nil {
+	if err := wiring.LoadHooks(ctx, pool, hooks, ""); err != nil {
 		return nil, nil, nil, err
 	}
 	return hooks, settings, backlogs, nil
@@ -66,30 +64,6 @@ func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int6
 		backlogs[b.Hook] = b
 	}
 	return settings, backlogs, err
-}
-
-func hooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
-	return dispatch.HooksOptions{
-		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable,
-		StateSchema: cfg.StateSchema, Deliver: dispatch.Deliver(cfg.Deliver),
-		Actions: mapping.Profile(cfg.Profile).Actions(), Log: log,
-	}
-}
-
-// loadHooks reads their tables as of one moment: the snapshot's, or now.
-func loadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks, snapshot string) error {
-	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		if snapshot != "" {
-			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil { // takes no parameter; the name is the server's
-				return fmt.Errorf("import snapshot: %w", err)
-			}
-		}
-		return hooks.Load(ctx, tx)
-	})
-	if err != nil {
-		return fmt.Errorf("read the hooks (the role needs SELECT on their tables): %w", err)
-	}
-	return nil
 }
 
 func projectOf(h *dispatch.Hook) string {

@@ -9,10 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) listHooksCommand() *cobra.Command {
@@ -75,14 +75,6 @@ func listHooks(screen display.Screen, r *status.Report) error {
 		}
 	}
 	return table.Flush()
-}
-
-// unreadableRows are those of the hooks' tables.
-func unreadableRows(hooks *dispatch.Hooks) (rows []status.UnreadableRow) {
-	for _, row := range hooks.Unreadable() {
-		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
-	}
-	return rows
 }
 
 // chosenActions is short: `hooks show` has the names.

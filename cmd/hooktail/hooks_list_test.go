@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // TestListsOfHooks: both lists show the hooks that need a person first, with the reason,

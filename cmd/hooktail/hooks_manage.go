@@ -8,10 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
@@ -20,7 +21,7 @@ func (a *app) pauseCommand() *cobra.Command {
 		Short: "Park events of hooks instead of sending them, until they are resumed",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "paused: what it gets is parked", c.store.Pause)
+			return c.each(ctx, args, "paused: what it gets is parked", c.Store.Pause)
 		}),
 	}
 }
@@ -32,7 +33,7 @@ func (a *app) resumeCommand() *cobra.Command {
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
-				return resume(ctx, c.store, hook, int64(c.cfg.ParkMaxBytes))
+				return relay.Resume(ctx, c.Store, hook, int64(c.cfg.ParkMaxBytes))
 			})
 		}),
 	}
@@ -44,40 +45,9 @@ func (a *app) retryCommand() *cobra.Command {
 		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "is tried at once", c.store.Retry)
+			return c.each(ctx, args, "is tried at once", c.Store.Retry)
 		}),
 	}
-}
-
-// fullError says that a hook stays suspended: its next event would suspend it again.
-type fullError struct{ hook, parked, bound int64 }
-
-func (e *fullError) Error() string {
-	return fmt.Sprintf("stays suspended: %s is parked for it, and HOOKTAIL_PARK_MAX_BYTES is %s. "+
-		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
-}
-
-// resume ends the hook's pause, and its suspension unless as much is parked for it as may
-// be, which is a *fullError.
-func resume(ctx context.Context, store *parking.Store, hook, bound int64) error {
-	suspended, err := store.IsSuspended(ctx, hook)
-	if err != nil {
-		return err
-	}
-	if !suspended {
-		return store.Resume(ctx, hook)
-	}
-	parked, err := store.Bytes(ctx, hook)
-	if err != nil {
-		return err
-	}
-	if parked < bound {
-		return store.Resume(ctx, hook)
-	}
-	if err := store.Unpause(ctx, hook); err != nil {
-		return err
-	}
-	return &fullError{hook, parked, bound}
 }
 
 // each does the same with all hooks that are named.
@@ -89,7 +59,7 @@ func (c *control) each(ctx context.Context, args []string, done string, do func(
 	var full []error
 	for _, hook := range hooks {
 		err := do(ctx, hook.ID)
-		if _, ok := errors.AsType[*fullError](err); ok {
+		if _, ok := errors.AsType[*relay.FullError](err); ok {
 			full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
 			continue
 		}
@@ -128,7 +98,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	if err != nil {
 		return err
 	}
-	backlogs, err := c.store.Backlogs(ctx)
+	backlogs, err := c.Store.Backlogs(ctx)
 	if err != nil {
 		return err
 	}
@@ -171,11 +141,11 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 
 // secretOf says whether the hook's requests are signed.
 func (c *control) secretOf(setting parking.Setting) string {
-	if len(setting.Secrets) > 0 && !c.signing.keyed {
+	if len(setting.Secrets) > 0 && !c.Signing.Keyed {
 		return "yes (HOOKTAIL_SECRET_KEY is not set here)"
 	}
-	if h := c.signing.open(setting); h.err != nil {
-		return h.err.Error()
+	if h := c.Signing.Open(setting); h.Err != nil {
+		return h.Err.Error()
 	}
 	return [...]string{"no", "yes", "yes, and the one before"}[len(setting.Secrets)]
 }

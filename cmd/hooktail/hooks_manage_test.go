@@ -9,6 +9,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // TestPauseAndResume: a running hooktail parks what a paused hook gets, lets the
@@ -55,10 +56,10 @@ func TestPing(t *testing.T) {
 	secret := must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "5")
 	shown := must(t, proctest.RoleEnviron(db, oneKey), "hooks", "ping", "5")
 	got := r.Wait(t, "/h/5", 1)[0]
-	if string(got.Body) != pingBody || got.Header.Get("X-Team") != "newsroom" || got.Header.Get("Webhook-Signature") == "" {
+	if string(got.Body) != relay.PingBody || got.Header.Get("X-Team") != "newsroom" || got.Header.Get("Webhook-Signature") == "" {
 		t.Errorf("received %s with %v", got.Body, got.Header)
 	}
-	for _, want := range []string{"POST " + r.URL + "/h/5\n", "X-Team: ***\n", "webhook-signature: ***\n", pingBody, "200 (2xx) after"} {
+	for _, want := range []string{"POST " + r.URL + "/h/5\n", "X-Team: ***\n", "webhook-signature: ***\n", relay.PingBody, "200 (2xx) after"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("%q is not shown:\n%s", want, shown)
 		}

@@ -44,27 +44,27 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 		return err
 	}
 	switch {
-	case !c.signing.keyed:
+	case !c.Signing.Keyed:
 		return usageError{dispatch.ErrNoSecretKey}
 	case rotate && len(setting.Secrets) == 0:
 		return fmt.Errorf("hook %d has no secret yet: hooktail hooks secret set %[1]d", hook.ID)
 	case !rotate && len(setting.Secrets) > 0:
 		return fmt.Errorf("hook %d has a secret already: rotate it (hooktail hooks secret rotate %[1]d), or remove it first", hook.ID)
 	}
-	current := c.signing.open(setting)
-	if current.err != nil {
-		return fmt.Errorf("the current secret is of no use, remove it first: %w", current.err)
+	current := c.Signing.Open(setting)
+	if current.Err != nil {
+		return fmt.Errorf("the current secret is of no use, remove it first: %w", current.Err)
 	}
 	next := dispatch.NewSigningKey()
 	var sealed [][]byte
-	for _, key := range dispatch.Rotate(current.keys, next) {
-		text, err := c.signing.ring.Seal(hook.ID, key)
+	for _, key := range dispatch.Rotate(current.Keys, next) {
+		text, err := c.Signing.Ring.Seal(hook.ID, key)
 		if err != nil {
 			return err
 		}
 		sealed = append(sealed, text)
 	}
-	if err := c.store.SetSecrets(ctx, hook.ID, sealed); err != nil {
+	if err := c.Store.SetSecrets(ctx, hook.ID, sealed); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(c.out, next.Reveal()); err != nil {
@@ -83,7 +83,7 @@ func (c *control) removeSecret(ctx context.Context, args []string) error {
 		fmt.Fprintf(c.out, "hook %d has no secret\n", hook.ID)
 		return nil
 	}
-	if err := c.store.SetSecrets(ctx, hook.ID, nil); err != nil {
+	if err := c.Store.SetSecrets(ctx, hook.ID, nil); err != nil {
 		return err
 	}
 	fmt.Fprintf(c.out, "hook %d: its requests are signed no more\n", hook.ID)
@@ -96,7 +96,7 @@ func (c *control) settingOf(ctx context.Context, args []string) (*dispatch.Hook,
 	if err != nil {
 		return nil, parking.Setting{}, err
 	}
-	settings, err := c.store.Settings(ctx)
+	settings, err := c.Store.Settings(ctx)
 	if err != nil {
 		return nil, parking.Setting{}, err
 	}

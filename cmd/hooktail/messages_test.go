@@ -73,7 +73,7 @@ func documentation(t *testing.T) string {
 func messages(t *testing.T) map[string]string {
 	t.Helper()
 	said := make(map[string]string)
-	for _, folder := range []string{"cdc", "mapping", "dispatch", "dispatch/parking", "cmd/hooktail"} {
+	for _, folder := range []string{"cdc", "mapping", "dispatch", "dispatch/parking", "internal/wiring", "internal/setup", "internal/relay", "internal/replay", "internal/status", "cmd/hooktail"} {
 		files := token.NewFileSet()
 		var parsed []*ast.File
 		entries, err := fs.Glob(os.DirFS(filepath.Join("..", "..", folder)), "*.go")
@@ -125,7 +125,7 @@ func message(n ast.Node) ast.Expr {
 			return args[0]
 		case (name == "WarnContext" || name == "ErrorContext") && len(args) > 1:
 			return args[1]
-		case name == "Failed" && len(args) > 3: // of trouble.Repeat
+		case name == "Failed" && len(args) > 3: // of logging.Repeat
 			return args[3]
 		case (name == "LogAttrs" || name == "Log") && len(args) > 2 && !isQuiet(args[1]):
 			return args[2]

@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // screen is standard output, as it is now.

@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // annotateMany makes that many annotations, one after the other, of tasks 7, 8
@@ -139,7 +140,7 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	// The position is: when the slot is made, when it is connected, and every so often.
 	const read = "SELECT (n_tup_ins + n_tup_upd)::text FROM pg_stat_user_tables WHERE schemaname = 'hooktail' AND relname = 'position'"
 	positions, err := strconv.Atoi(db.QueryText(t, read))
-	if most := 3 + int(time.Since(begun)/positionEvery); err != nil || positions == 0 || positions > most {
+	if most := 3 + int(time.Since(begun)/relay.PositionEvery); err != nil || positions == 0 || positions > most {
 		t.Errorf("the position was written %d times, want at most %d (error %v)", positions, most, err)
 	}
 }

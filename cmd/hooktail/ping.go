@@ -2,16 +2,15 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
-	"github.com/hooktail/hooktail/mapping"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) pingCommand() *cobra.Command {
@@ -30,10 +29,6 @@ func (a *app) pingCommand() *cobra.Command {
 	return cmd
 }
 
-// pingBody is what a receiver of Label Studio's webhooks knows as the form of a
-// request without payload; it tells actions apart by their names.
-const pingBody = `{"action": "PING"}`
-
 func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
@@ -42,17 +37,16 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if hook.Refused != dispatch.ReasonNone {
 		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
 	}
-	c.signing.update([]parking.Setting{setting})
-	if _, err := c.signing.of(hook.ID); err != nil {
+	c.Signing.Update([]parking.Setting{setting})
+	if _, err := c.Signing.KeysOf(hook.ID); err != nil {
 		return err
 	}
-	s := &sidecar{cfg: c.cfg, log: c.log}
-	sender, err := s.sender(c.signing.of)
+	sender, err := wiring.NewSender(c.cfg, version(), c.Signing.KeysOf)
 	if err != nil {
 		return err
 	}
 	defer sender.Close()
-	e := pingWith(ctx, sender, hook)
+	e := relay.Ping(ctx, sender, hook)
 	exchange := exchanged(hook, &e)
 	if err := c.showExchange(exchange, asJSON); err != nil {
 		return err
@@ -63,7 +57,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	case e.Result != dispatch.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	default:
-		return c.store.Retry(ctx, hook.ID)
+		return c.Store.Retry(ctx, hook.ID)
 	}
 }
 
@@ -83,7 +77,7 @@ type exchange struct {
 
 func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {
 	x := exchange{
-		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: pingBody,
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: relay.PingBody,
 		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	if e.Err != nil {
@@ -118,10 +112,4 @@ func (c *control) showExchange(x exchange, asJSON bool) error {
 		_, err = fmt.Fprintf(c.out, "%q\n", x.Answer)
 	}
 	return err
-}
-
-func pingWith(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
-	return sender.Exchange(ctx, hook, dispatch.Message{
-		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: mapping.BodyOf([]byte(pingBody)),
-	})
 }

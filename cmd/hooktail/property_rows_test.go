@@ -16,15 +16,15 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 )
 
-// replay is what a hook of an organization knows of the rows.
-type replay struct {
+// replayed is what a hook of an organization knows of the rows.
+type replayed struct {
 	projects    map[int64]json.RawMessage
 	annotations map[int64]annotation
 }
 
 // after is what the hook knows once it has been told more.
-func (r replay) after(deliveries []delivery) replay {
-	r = replay{maps.Clone(r.projects), maps.Clone(r.annotations)}
+func (r replayed) after(deliveries []delivery) replayed {
+	r = replayed{maps.Clone(r.projects), maps.Clone(r.annotations)}
 	for _, d := range deliveries {
 		for _, a := range d.annotations {
 			r.annotations[a.id] = a
@@ -107,9 +107,9 @@ func (w *world) compareRows(t *testing.T, table string, want, got map[int64]json
 }
 
 // stored are the rows of an organization in the database, as payloads show them.
-func stored(t *testing.T, db *cdctest.Database, organization int64) replay {
+func stored(t *testing.T, db *cdctest.Database, organization int64) replayed {
 	t.Helper()
-	r := replay{map[int64]json.RawMessage{}, map[int64]annotation{}}
+	r := replayed{map[int64]json.RawMessage{}, map[int64]annotation{}}
 	eachRow(t, db, `SELECT p.id, to_jsonb(p)::text FROM project p WHERE organization_id = $1 AND deleted_at IS NULL`,
 		organization, func(id int64, row json.RawMessage) { r.projects[id] = asProject(row) })
 	eachRow(t, db, `SELECT a.id, to_jsonb(a)::text FROM task_completion a JOIN project p ON p.id = a.project_id

@@ -70,7 +70,7 @@ type world struct {
 	db       *cdctest.Database
 	receiver string
 	hooks    map[int64]hookModel // of the base data
-	base     map[int64]replay    // its rows, by organization
+	base     map[int64]replayed  // its rows, by organization
 	sessions []*session
 	inbox    *conformance.Collector
 	faults   int
@@ -82,7 +82,7 @@ func newWorld(t *testing.T, profile, memory string) *world {
 	w := &world{native: profile == "native", db: db, inbox: &conformance.Collector{}}
 	w.receiver = "http://" + point(t, db, w.inbox)
 	w.hooks = baseHooks(t, db)
-	w.base = map[int64]replay{1: stored(t, db, 1), 2: stored(t, db, 2)}
+	w.base = map[int64]replayed{1: stored(t, db, 1), 2: stored(t, db, 2)}
 	proctest.Run(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
 	return w
 }

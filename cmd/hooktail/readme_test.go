@@ -13,8 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/mapping"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of the documents anew")
@@ -41,11 +40,7 @@ func TestREADMEVariablesAreReal(t *testing.T) {
 // TestREADMEMetricsAreReal: so is the list of metrics.
 func TestREADMEMetricsAreReal(t *testing.T) {
 	registry := prometheus.NewRegistry()
-	dispatch.NewMetrics(registry)
-	mapping.NewMetrics(registry)
-	newParkingMetrics(registry)
-	newRole(registry)
-	registry.MustRegister(newDiskGuard(nil, "", nil))
+	relay.RegisterMetrics(registry)
 	descriptions := make(chan *prometheus.Desc, 1000)
 	registry.Describe(descriptions)
 	close(descriptions)

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 func (a *app) receiverCommand() *cobra.Command {
@@ -49,7 +51,7 @@ type receiver struct {
 func (r *receiver) run(ctx context.Context, addr string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
-		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, cause(err))
+		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, status.Cause(err))
 	}
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing of it is kept
@@ -65,7 +67,8 @@ func (r *receiver) run(ctx context.Context, addr string) error {
 // ServeHTTP prints a webhook and says ok to whoever asks whether it is there.
 func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
-		answer(w, nil)
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		fmt.Fprintln(w, "ok")
 		return
 	}
 	a, err := readArrival(w, req)
@@ -103,7 +106,7 @@ type received struct {
 func (r *receiver) printLine(req *http.Request, a *arrival, fault error) {
 	line := received{At: a.at.UTC(), Sender: a.sender, Path: req.URL.Path, ID: a.id, Action: a.parsed.Action}
 	if a.committed {
-		line.Latency = seconds(a.latency)
+		line.Latency = new(a.latency.Seconds())
 	}
 	if fault != nil {
 		line.Error = fault.Error()

@@ -10,8 +10,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // TestRedirectTargetIsNamed: log, status, ping and doctor say where a receiver redirects to,

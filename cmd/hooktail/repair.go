@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +13,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/replay"
+	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) repairCommand() *cobra.Command {
@@ -28,7 +35,7 @@ func (a *app) repairCommand() *cobra.Command {
 			"beside the original, --keep-parked where the original is gone, as after a restore or pg_upgrade.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
-			return c.repair(ctx, a.sidecar(c.cfg, c.log, false), want)
+			return c.repair(ctx, a.CountShare, want)
 		}),
 	}
 	cmd.Flags().BoolVar(&want.resend, "resend", false, "send what was created or updated in the gap")
@@ -49,22 +56,23 @@ type repairChoice struct {
 // repair is one run of the command.
 type repair struct {
 	*control
-	want      repairChoice
-	positions *positions
-	plan      cdc.Plan
-	gap       *cdc.Gap
-	past      *cdc.Past
-	slot      *cdc.Slot // as found, then as mended; nil if there is none
-	at        time.Time // before which everything that was committed lies before the slot
+	want       repairChoice
+	countShare float64
+	positions  *setup.Positions
+	plan       cdc.Plan
+	gap        *cdc.Gap
+	past       *cdc.Past
+	slot       *cdc.Slot // as found, then as mended; nil if there is none
+	at         time.Time // before which everything that was committed lies before the slot
 }
 
-func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) error {
+func (c *control) repair(ctx context.Context, countShare float64, want repairChoice) error {
 	if err := c.decide(ctx, want); err != nil {
 		return err
 	}
 	r := &repair{
-		control: c, want: want, positions: positionsOf(c.pool, c.cfg),
-		plan: planOf(c.cfg, identityDefault), // the tables stay as they are
+		control: c, want: want, countShare: countShare, positions: setup.PositionsOf(c.Pool, c.cfg),
+		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // the tables stay as they are
 	}
 	r.plan.Widen = true // what a publication was told to keep back is the gap
 	if err := r.find(ctx); err != nil || r.gap == nil {
@@ -80,19 +88,19 @@ func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) err
 		return err
 	}
 	if want.dryRun {
-		return r.preview(ctx, s, whole, since)
+		return r.preview(ctx, whole, since)
 	}
 	if err := r.mend(ctx, whole); err != nil {
 		return err
 	}
 	if want.resend {
-		resent, err := r.resend(ctx, s, since)
+		resent, err := r.resend(ctx, since)
 		if err != nil {
 			return fmt.Errorf("%w: the gap is still noted, run `hooktail repair --resend` again", err)
 		}
-		resent.report(r.out, "parked: the next `hooktail run` delivers")
+		reportResent(r.out, resent, "parked: the next `hooktail run` delivers")
 	}
-	if err := r.positions.replace(ctx, r.now(nil)); err != nil {
+	if err := r.positions.Replace(ctx, r.now(nil)); err != nil {
 		return err
 	}
 	r.unknown(since)
@@ -102,11 +110,11 @@ func (c *control) repair(ctx context.Context, s *sidecar, want repairChoice) err
 
 // find looks for the gap; it stays nil, and that is said, where there is none.
 func (r *repair) find(ctx context.Context) error {
-	past, err := r.positions.read(ctx)
+	past, err := r.positions.Read(ctx)
 	if err != nil {
 		return err
 	}
-	slot, err := probe(ctx, r.cfg, past)
+	slot, err := setup.Probe(ctx, r.cfg, past)
 	r.past, r.slot = past, slot
 	if slot != nil && slot.ActivePID != "" {
 		return fmt.Errorf("slot %q is in use by server process %s: stop the hooktail that reads it first", slot.Name, slot.ActivePID)
@@ -141,7 +149,7 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	if r.slot == nil || r.past != nil && r.past.Publication[""] != r.slot.Published[""] {
 		return false, nil
 	}
-	_, err := probe(ctx, r.cfg, nil)
+	_, err := setup.Probe(ctx, r.cfg, nil)
 	var gap *cdc.Gap
 	fault, ok := errors.AsType[*cdc.Fault](err)
 	switch {
@@ -160,7 +168,7 @@ var mendable = []cdc.Reason{cdc.OperationsMissing, cdc.PublicationIncomplete, cd
 // mend makes what is missing, the slot anew unless it is whole, and notes where the
 // stream goes on. The gap stays noted.
 func (r *repair) mend(ctx context.Context, whole bool) error {
-	conn, err := connect(ctx, r.cfg)
+	conn, err := wiring.Connect(ctx, r.cfg)
 	if err != nil {
 		return err
 	}
@@ -168,26 +176,26 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	say := func(step string) { fmt.Fprintln(r.out, step) }
 	tables := r.plan
 	tables.Slot = "" // probe has found that the role may replicate, and one that is lost is made anew
-	if err := checkSetup(ctx, conn, r.cfg, tables); err != nil {
+	if err := setup.Check(ctx, conn, r.cfg, tables); err != nil {
 		return err
 	}
 	r.at = r.gap.Since // a slot that stays stands where it stood
 	if !whole {
-		if r.at, err = databaseTime(ctx, conn); err != nil {
+		if r.at, err = setup.DatabaseTime(ctx, conn); err != nil {
 			return err
 		}
 		if err := cdc.DropSlot(ctx, conn, r.cfg.Slot, say); err != nil {
 			return err
 		}
 	}
-	if _, _, err := install(ctx, conn, r.cfg, r.plan, say); err != nil {
+	if _, _, err := setup.Install(ctx, conn, r.cfg, r.plan, say); err != nil {
 		return err
 	}
-	if r.slot, err = probe(ctx, r.cfg, nil); err != nil {
+	if r.slot, err = setup.Probe(ctx, r.cfg, nil); err != nil {
 		return err
 	}
 	r.gap.To = r.slot.Confirmed
-	return r.positions.replace(ctx, r.now(r.gap))
+	return r.positions.Replace(ctx, r.now(r.gap))
 }
 
 // now is the memory of a stream that begins where the slot stands.
@@ -199,10 +207,10 @@ func (r *repair) now(gap *cdc.Gap) *cdc.Past {
 }
 
 // preview says what would be done.
-func (r *repair) preview(ctx context.Context, s *sidecar, whole bool, since time.Time) error {
+func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error {
 	if !whole {
 		fmt.Fprintf(r.out, "would make publication %s and slot %s anew:\n", r.cfg.Publication, r.cfg.Slot)
-		conn, err := connect(ctx, r.cfg)
+		conn, err := wiring.Connect(ctx, r.cfg)
 		if err != nil {
 			return err
 		}
@@ -216,11 +224,33 @@ func (r *repair) preview(ctx context.Context, s *sidecar, whole bool, since time
 	if !r.want.resend {
 		return nil
 	}
-	resent, err := r.resend(ctx, s, since)
+	resent, err := r.resend(ctx, since)
 	if err == nil {
-		resent.report(r.out, "would be parked:")
+		reportResent(r.out, resent, "would be parked:")
 	}
 	return err
+}
+
+// resend makes again what the tables show of the gap.
+func (r *repair) resend(ctx context.Context, since time.Time) (*replay.Resent, error) {
+	options := wiring.MappingOptions(r.cfg, r.Log)
+	options.CountShare = r.countShare
+	return replay.Resend(ctx, replay.ResendOptions{
+		Parked: r.Parked, Mapping: options, Hooks: r.hooks, Since: since, To: r.gap.To, Most: int64(r.cfg.ParkMaxBytes), DryRun: r.want.dryRun,
+		Progress: func(total int64) replay.Progress { return newProgress(r.err, total, time.Now()) },
+	})
+}
+
+func reportResent(out io.Writer, r *replay.Resent, what string) {
+	if len(r.Deliveries) == 0 {
+		fmt.Fprintln(out, "no hook wants anything of what was created or updated in the gap")
+	}
+	for _, action := range slices.Sorted(maps.Keys(r.Deliveries)) {
+		fmt.Fprintf(out, "%s %d × %s\n", what, r.Deliveries[action], action)
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), parking.ReasonUnstorable)
+	}
 }
 
 // unknown says what the tables do not show.

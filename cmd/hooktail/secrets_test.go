@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // mark is in all that is secret in these tests.
@@ -137,7 +138,7 @@ func startIn(t *testing.T, format string, environ []string) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}
-	a := &app{stdout: p.err, stderr: p.err, environ: environ, tuning: tuning{guest: true}}
+	a := &app{stdout: p.err, stderr: p.err, environ: environ, Tuning: relay.Tuning{Guest: true}}
 	go func() {
 		defer close(p.ended)
 		p.code = a.execute(ctx, []string{"run"})
@@ -173,7 +174,7 @@ func (o outputs) commands(t *testing.T, environ []string) {
 			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 			out := proctest.NewOutput()
 			line := slices.Concat(args, more)
-			(&app{stdout: out, stderr: out, environ: environ, tuning: tuning{guest: true}}).execute(ctx, line)
+			(&app{stdout: out, stderr: out, environ: environ, Tuning: relay.Tuning{Guest: true}}).execute(ctx, line)
 			cancel()
 			o[strings.Join(line, " ")] = out.String()
 		}

@@ -16,6 +16,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // unbearable are settings with which nobody can connect, or no server can decode: they
@@ -223,7 +224,7 @@ func (s *settingsTest) event(t *testing.T) ([]byte, error) {
 	out := proctest.NewOutput()
 	a := &app{
 		stdout: io.Discard, stderr: out, environ: proctest.RoleEnviron(s.db, "HOOKTAIL_SETTLE=0"),
-		tuning: tuning{guest: true, statusInterval: 10 * time.Millisecond, countShare: 1},
+		Tuning: relay.Tuning{Guest: true, StatusInterval: 10 * time.Millisecond, CountShare: 1},
 	}
 	ended := make(chan int, 1)
 	stopped, stop := context.WithCancel(context.Background())
@@ -270,7 +271,7 @@ func TestCommandsInheritNothing(t *testing.T) {
 			environ := proctest.Environ(db)
 			for _, args := range []string{
 				"setup", "setup --print", "setup", "doctor", "status", "hooks list", "hooks pause 1", "hooks resume 1", "hooks adopt 1", "hooks release 1", "deliveries list",
-				"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "repair --dry-run", "teardown",
+				"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "repair --dry-run", "teardown --yes",
 			} {
 				code, stdout, stderr := command(environ, strings.Fields(args)...)
 				if code != exitDone && args != "doctor" || strings.Contains(stdout, "could not be looked at") {

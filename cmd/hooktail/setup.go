@@ -2,39 +2,28 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
-)
-
-// identity says what setup does to the tables' REPLICA IDENTITY.
-type identity string
-
-const (
-	identityFull    identity = "full"    // deletions say all that they need
-	identityDefault identity = "default" // the tables stay as they are
+	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) setupCommand() *cobra.Command {
 	var print bool
-	choice := string(identityFull)
+	choice := string(wiring.IdentityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Create publication, replica identity, schema and slot; can be repeated",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			kind := identity(choice)
-			if kind != identityFull && kind != identityDefault {
+			kind := wiring.Identity(choice)
+			if kind != wiring.IdentityFull && kind != wiring.IdentityDefault {
 				return usageError{fmt.Errorf("--identity=%s: it is full or default", choice)}
 			}
 			cfg, err := a.config()
@@ -51,13 +40,13 @@ func (a *app) setupCommand() *cobra.Command {
 
 // setUpOrPrint asks the database for its version either way: what setup does
 // depends on it.
-func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity, print bool) error {
-	conn, err := connect(ctx, cfg)
+func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.Identity, print bool) error {
+	conn, err := wiring.Connect(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	plan := planOf(cfg, kind)
+	plan := wiring.PlanOf(cfg, kind)
 	if print {
 		version, err := cdc.VersionOf(ctx, conn)
 		if err != nil {
@@ -68,25 +57,25 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		}
 		return nil
 	}
-	if err := refuseGap(ctx, conn, cfg); err != nil {
+	if err := setup.RefuseGap(ctx, conn, cfg); err != nil {
 		return err
 	}
-	if err := checkSetup(ctx, conn, cfg, plan); err != nil {
+	if err := setup.Check(ctx, conn, cfg, plan); err != nil {
 		return err
 	}
-	begun, err := databaseTime(ctx, conn)
+	begun, err := setup.DatabaseTime(ctx, conn)
 	if err != nil {
 		return err
 	}
-	result, migrated, err := install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
+	result, migrated, err := setup.Install(ctx, conn, cfg, plan, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
 	}
 	if result.SlotCreated {
-		if err := remember(ctx, conn, cfg, begun); err != nil {
+		if err := setup.Remember(ctx, conn, cfg, begun); err != nil {
 			return err
 		}
-		if err := seedHooks(ctx, conn, cfg); err != nil {
+		if err := setup.SeedHooks(ctx, conn, cfg); err != nil {
 			return err
 		}
 	}
@@ -94,178 +83,14 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind identity
 		fmt.Fprintln(a.stdout, "-- "+migrated)
 	}
 	if len(result.Late) > 0 {
-		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", lateWarning, cfg.Slot, result.Late)
+		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", setup.LateWarning, cfg.Slot, result.Late)
+	}
+	if err := parking.CheckCopy(ctx, conn, cfg.StateSchema); err != nil {
+		fmt.Fprintf(a.stderr, "hooktail: warning: %v\n", err)
 	}
 	if len(result.Steps) == 0 && migrated == "" {
 		fmt.Fprintln(a.stdout, "-- all was there already")
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
 	return nil
-}
-
-// lateWarning is about tables that a slot is older than.
-const lateWarning = "the slot was there before these tables were published: it does not bring what changed in them until now"
-
-// planOf is what hooktail needs of the database.
-func planOf(cfg config.Config, kind identity) cdc.Plan {
-	full := kind == identityFull
-	table := func(name string, full bool) cdc.Table {
-		return cdc.Table{Schema: cfg.SourceSchema, Name: name, IdentityFull: full}
-	}
-	return cdc.Plan{
-		Slot:        cfg.Slot,
-		Publication: cfg.Publication,
-		Tables: []cdc.Table{
-			table(cfg.ProjectTable, full),
-			// The Data Manager clears a task's project in a transaction of its
-			// own before it deletes the task, and only the native profile tells
-			// of deleted tasks.
-			table(cfg.TaskTable, full && cfg.Profile == config.Native),
-			table(cfg.AnnotationTable, full),
-			table(cfg.WebhookTable, false),
-			table(cfg.WebhookActionTable, false),
-			ownTable(cfg),
-		},
-		Failover: true,
-	}
-}
-
-// ownTable is published as well: that a hook is adopted takes effect where it was
-// committed.
-func ownTable(cfg config.Config) cdc.Table {
-	return cdc.Table{Schema: cfg.StateSchema, Name: string(dispatch.HookSetting)}
-}
-
-// checkSetup makes sure, before anything is changed, that the role may make all of the
-// plan and hooktail's own tables.
-func checkSetup(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
-	var besides []cdc.Lack
-	what, mend, newSchema, err := parking.MigrationLacks(ctx, conn, cfg.StateSchema)
-	if err != nil {
-		return err
-	}
-	if what != "" {
-		besides = append(besides, cdc.Lack{What: what, Mend: mend})
-	}
-	if newSchema {
-		lacks, err := cdc.MayCreate(ctx, conn)
-		if err != nil {
-			return err
-		}
-		besides = append(besides, lacks...)
-	}
-	own := ownTable(cfg)
-	if err := cdc.CheckTables(ctx, conn, []cdc.Table{own}); err != nil { // it is made in between
-		plan.Tables = slices.DeleteFunc(slices.Clone(plan.Tables), func(t cdc.Table) bool { return t == own })
-	}
-	return cdc.CheckSetup(ctx, conn, plan, besides...)
-}
-
-// install makes what is missing of the plan, and hooktail's own tables in between:
-// they need not be made in a database that is not Label Studio's, and have to be
-// there before one of them is published.
-func install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, log func(step string)) (cdc.Result, string, error) {
-	own := ownTable(cfg)
-	isOwn := func(t cdc.Table) bool { return t == own }
-	first := plan
-	first.Slot, first.Tables = "", slices.DeleteFunc(slices.Clone(plan.Tables), isOwn)
-	before, err := cdc.Setup(ctx, conn, first, log)
-	if err != nil {
-		return cdc.Result{}, "", err
-	}
-	migrated, err := migrate(ctx, conn, cfg.StateSchema)
-	if err != nil {
-		return cdc.Result{}, "", err
-	}
-	result, err := cdc.Setup(ctx, conn, plan, log)
-	if migrated != "" {
-		result.Late = slices.DeleteFunc(result.Late, isOwn) // nothing has changed in it
-	}
-	if !result.SlotCreated {
-		result.Late = append(before.Late, result.Late...)
-	}
-	result.Steps = append(before.Steps, result.Steps...)
-	return result, migrated, err
-}
-
-// migrate makes hooktail's own tables, or brings them up to date, and says what it
-// did; "" if there was nothing to do.
-func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
-	before, err := parking.Version(ctx, conn, schema)
-	if err != nil {
-		return "", err
-	}
-	if err := parking.Migrate(ctx, conn, schema); err != nil {
-		return "", err
-	}
-	if before == parking.Newest() {
-		return "", nil
-	}
-	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, parking.Newest(), before), nil
-}
-
-// freshSlot is a slot that was made just now. Its snapshot, the database's state
-// where the slot begins, can be read until close.
-type freshSlot struct {
-	conn     *pgconn.PgConn
-	snapshot string
-}
-
-func (f *freshSlot) close(ctx context.Context) { f.conn.Close(context.WithoutCancel(ctx)) }
-
-// setUp makes what is missing, for a run that begins with it. It returns nil
-// where the slot was there already.
-func setUp(ctx context.Context, cfg config.Config, log *slog.Logger) (*freshSlot, error) {
-	plan := planOf(cfg, identityFull)
-	conn, err := connect(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if err := refuseGap(ctx, conn, cfg); err != nil {
-		return nil, err
-	}
-	if err := checkSetup(ctx, conn, cfg, plan); err != nil {
-		return nil, err
-	}
-	tables := plan
-	tables.Slot = ""
-	result, migrated, err := install(ctx, conn, cfg, tables, func(step string) { log.Info("setup", "sql", step) })
-	if err != nil {
-		return nil, err
-	}
-	if migrated != "" {
-		log.Info("setup", "tables", migrated)
-	}
-	options, err := connectionOptions(cfg)
-	if err != nil {
-		return nil, err
-	}
-	options.RuntimeParams["replication"] = "database"
-	slot, err := pgconn.ConnectConfig(ctx, options)
-	if err != nil {
-		return nil, cdc.Explain(err, options)
-	}
-	begun, err := databaseTime(ctx, conn)
-	if err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		return nil, err
-	}
-	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
-	if err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		if errors.Is(err, cdc.ErrSlotExists) {
-			if len(result.Late) > 0 {
-				log.Warn(lateWarning, "slot", plan.Slot, "tables", result.Late)
-			}
-			return nil, nil
-		}
-		return nil, err
-	}
-	log.Info("setup", "slot", plan.Slot, "from", at)
-	if err := remember(ctx, conn, cfg, begun); err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		return nil, err
-	}
-	return &freshSlot{conn: slot, snapshot: snapshot}, nil
 }

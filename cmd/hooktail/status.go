@@ -2,22 +2,20 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) statusCommand() *cobra.Command {
@@ -49,59 +47,15 @@ func (a *app) statusCommand() *cobra.Command {
 
 // reportOf is the report of the hooktail that runs, or of the database alone.
 func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
-	addr, err := askedAddr(cfg.HTTPAddr)
+	addr, err := status.AskedAddr(cfg.HTTPAddr)
 	if err == nil {
 		var report status.Report
-		if report, err = askRunning(ctx, addr); err == nil {
+		if report, err = status.Ask(ctx, addr); err == nil {
 			return report, nil
 		}
 	}
 	fmt.Fprintf(a.stderr, "hooktail: %v; showing database state only\n", err)
 	return reportOfDatabase(ctx, cfg)
-}
-
-// askedAddr is where a hooktail that listens on the address is asked from this
-// machine.
-func askedAddr(addr string) (string, error) {
-	if addr == "" {
-		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
-	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
-	}
-	if port == "0" {
-		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR has port 0")
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port), nil
-}
-
-// askWithin is how long a hooktail may take to answer.
-const askWithin = 5 * time.Second
-
-// askRunning asks the hooktail at the address, and no proxy.
-func askRunning(ctx context.Context, addr string) (report status.Report, err error) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", http.NoBody)
-	if err != nil {
-		return report, fmt.Errorf("ask %s: %w", addr, err)
-	}
-	transport := &http.Transport{DisableKeepAlives: true}
-	answer, err := transport.RoundTrip(r)
-	if err != nil {
-		return report, fmt.Errorf("hooktail is not running on %s (%w)", addr, cause(err))
-	}
-	defer answer.Body.Close()
-	const most = 64 << 20
-	err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&report)
-	if err != nil || answer.StatusCode != http.StatusOK || !report.Running {
-		return status.Report{}, fmt.Errorf("another program or version answers on %s (status %d)", addr, answer.StatusCode)
-	}
-	return report, nil
 }
 
 // reportOfDatabase is what there is to tell when none runs.
@@ -110,7 +64,7 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 		Version: version(), Time: time.Now().UTC(), Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
 		Reason: "not known to run: this is the database's state alone",
 	}
-	pool, err := openPool(ctx, cfg)
+	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
 		return r, err
 	}
@@ -136,7 +90,7 @@ func reportSlot(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *s
 		return fmt.Errorf("read slot: %w", err)
 	}
 	r.Stream = &status.Stream{Slot: cfg.Slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &active}
-	describeDisk(r.Stream, disk, disk.Confirmed)
+	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
 	return nil
 }
 
@@ -149,13 +103,13 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 	for _, hook := range hooks.All() {
 		r.Hooks = append(r.Hooks, storedHook(hook, settings[hook.ID], backlogs[hook.ID]))
 	}
-	r.Unreadable = unreadableRows(hooks)
+	r.Unreadable = relay.UnreadableRows(hooks)
 	return nil
 }
 
 // storedHook is the hook as the tables have it.
 func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) status.Hook {
-	h := hookRow(hook)
+	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
 	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
 	return h
@@ -176,17 +130,5 @@ func storedState(h *dispatch.Hook, s parking.Setting) string {
 		return dispatch.StatePaused.String()
 	default:
 		return unknownState
-	}
-}
-
-// cause is the innermost error: what kept a connection from being made, without the
-// addresses and calls around it.
-func cause(err error) error {
-	for {
-		inner := errors.Unwrap(err)
-		if inner == nil {
-			return err
-		}
-		err = inner
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // printStatus is the report for a person.

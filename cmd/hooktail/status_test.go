@@ -5,12 +5,11 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/status"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/internal/status"
 )
 
 // TestStatusSaysHowThingsStand: /status and the command show each hook as it is, and
@@ -121,36 +120,5 @@ func TestStatusWithoutARunningOne(t *testing.T) {
 	}
 	if h := report.Hooks[0]; h.ID != 1 || h.Parked != 3 || h.Dead != 2 || h.State != "unknown" || h.Oldest.IsZero() {
 		t.Errorf("hook %+v", h)
-	}
-}
-
-func TestWhereTheRunningOneIsAsked(t *testing.T) {
-	t.Parallel()
-	for addr, want := range map[string]string{
-		"127.0.0.1:8484": "127.0.0.1:8484", ":8484": "localhost:8484", "0.0.0.0:8484": "localhost:8484", "[::]:8484": "localhost:8484",
-		"ops.internal:80": "ops.internal:80", "127.0.0.1:0": "", "": "",
-	} {
-		if got, err := askedAddr(addr); got != want || (err == nil) != (want != "") {
-			t.Errorf("%s is asked at %q, %v", addr, got, err)
-		}
-	}
-}
-
-func TestProgressSaysWhatIsLeft(t *testing.T) {
-	t.Parallel()
-	p := withEnd(status.Progress{What: status.CatchingUp, Left: 8_000_000, Unit: "bytes", Rate: 2_000_000}, "catching up: 8 MB of WAL left")
-	if p.About != "catching up: 8 MB of WAL left, 2 MB/s, about 4 s" || *p.Seconds != 4 {
-		t.Errorf("%q, %v", p.About, p.Seconds)
-	}
-	if p := withEnd(status.Progress{Left: 3, Unit: "deliveries"}, "stopping"); p.About != "stopping" || p.Seconds != nil {
-		t.Errorf("without a rate: %q, %v", p.About, p.Seconds)
-	}
-	pace, now := tempo{}, time.Now()
-	for n := range 3 * paceSamples {
-		at := now.Add(time.Duration(n) * time.Second)
-		pace.add(sample{at: at, confirmed: 0, delivered: uint64(7 * n), hooks: map[int64]hookSample{1: {uint64(7 * n), 1000 - 2*n}}})
-	}
-	if d, h := pace.delivered(), pace.hook(1); d != 7 || h != (hookPace{7, 2}) || pace.hook(2) != (hookPace{}) || len(pace.samples) != paceSamples+1 {
-		t.Errorf("%v per second, of hook 1 %+v, %d samples", d, h, len(pace.samples))
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -36,16 +37,17 @@ func (a *app) tailCommand() *cobra.Command {
 // tail is the path of a change without hooks: each batch is located, rendered
 // and printed as it settles.
 func (a *app) tail(ctx context.Context, cfg config.Config) error {
-	s := a.sidecar(cfg, a.logger(cfg), false)
-	pool, err := openPool(ctx, cfg)
+	log := a.logger(cfg)
+	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
 		return err
 	}
 	defer pool.Close()
-	reading, err := s.streamOptions()
+	reading, err := wiring.StreamOptions(cfg, log)
 	if err != nil {
 		return err
 	}
+	reading.StatusInterval, reading.Timeout = a.StatusInterval, a.StreamTimeout
 	reading.Slot, reading.Temporary = fmt.Sprintf("%.40s_tail_%d", cfg.Slot, os.Getpid()), true
 	stream := cdc.New(reading)
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -55,7 +57,8 @@ func (a *app) tail(ctx context.Context, cfg config.Config) error {
 		defer close(ended)
 		cancel(stream.Run(ctx))
 	}()
-	options := s.mappingOptions()
+	options := wiring.MappingOptions(cfg, log)
+	options.CountShare = a.CountShare
 	t := &tailer{
 		out: a.stdout, stream: stream, settle: cfg.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),

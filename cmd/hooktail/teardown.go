@@ -15,9 +15,10 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) teardownCommand() *cobra.Command {
@@ -35,12 +36,12 @@ func (a *app) teardownCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			conn, err := connect(cmd.Context(), cfg)
+			conn, err := wiring.Connect(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
 			defer conn.Close(context.WithoutCancel(cmd.Context()))
-			t := &teardown{app: a, cfg: cfg, conn: conn, plan: planOf(cfg, identityFull), release: release}
+			t := &teardown{app: a, cfg: cfg, conn: conn, plan: wiring.PlanOf(cfg, wiring.IdentityFull), release: release}
 			return t.run(cmd.Context(), func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
 		},
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // TestReceiverBehindTLSAndAProxy: the variables for TLS and the proxy reach the
@@ -95,7 +96,7 @@ func TestNoProxyUnlessAskedFor(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			proxy, err := a.sidecar(cfg, a.logger(cfg), false).proxy()
+			proxy, err := wiring.Proxy(cfg)
 			if err != nil || (proxy != nil) != tt.asks {
 				t.Errorf("proxy %t, %v, want %t", proxy != nil, err, tt.asks)
 			}

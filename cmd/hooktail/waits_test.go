@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // opsBefore waits until the program serves probes, which it does although it cannot
@@ -136,7 +137,7 @@ func TestEventsWaitForTheDatabase(t *testing.T) {
 			db := cdctest.Postgres(t).LabelStudio(t)
 			c := receive(t, db)
 			setUpOnce(t, db)
-			p := startTuned(t, tuning{dueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0"))
+			p := startTuned(t, relay.Tuning{DueLimit: 100 * time.Millisecond}, []string{"run"}, proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0"))
 			db.Exec(t, annotate, 7)
 			delivered(t, db) // what is asked of the catalog is known
 			c.Take()

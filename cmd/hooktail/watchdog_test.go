@@ -15,6 +15,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
 )
 
 // metric is the value of a metric without labels.
@@ -58,7 +59,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	setUpOnce(t, db)
 	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
 	const every = 500 * time.Millisecond
-	p := startTuned(t, tuning{beatEvery: every, streamTimeout: 4 * time.Second}, []string{"run"},
+	p := startTuned(t, relay.Tuning{BeatEvery: every, StreamTimeout: 4 * time.Second}, []string{"run"},
 		proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
 	db.Exec(t, annotate, 7)
 	delivered(t, db)
@@ -103,7 +104,7 @@ func TestStatusWhileNothingIsRead(t *testing.T) {
 	point(t, db, r)
 	setUpOnce(t, db)
 	const timeout, blocked = 5 * time.Second, 30 * time.Second
-	p := startTuned(t, tuning{beatEvery: 500 * time.Millisecond, streamTimeout: timeout}, []string{"run"},
+	p := startTuned(t, relay.Tuning{BeatEvery: 500 * time.Millisecond, StreamTimeout: timeout}, []string{"run"},
 		proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_TIMEOUT=5m"))
 	session := func() string {
 		return db.QueryText(t, "SELECT active_pid FROM pg_replication_slots WHERE slot_name = $1", db.Name)

@@ -15,6 +15,8 @@ type Batch struct {
 	Update []Attempt // failed attempts of what is stored
 	Bury   []Attempt // the last ones
 	Delete []Key     // delivered, or no longer wanted
+
+	AtOnce bool // what others have locked is not waited for, not even for a moment
 }
 
 // Attempt is what a failed attempt leaves behind.
@@ -33,25 +35,26 @@ type Attempt struct {
 // have ended between the commit and the answer to it. So a batch may be applied
 // again; what is stored already stays as it is, and what is not there is not
 // changed. IsRefused tells the errors for which that is of no use.
+//
+// It waits for the locks of others for a second at most, and returns a *LockedError then:
+// a person's transaction that is left open keeps only those waiting whose rows it has locked.
 func (s *Store) Apply(ctx context.Context, b Batch) error {
 	for i := range b.Insert {
 		if bytes := b.Insert[i].Body.Len(); bytes > maxBody {
 			return wrap(&tooLargeError{bytes}, "park")
 		}
 	}
-	// Statements that are sent together without BEGIN are one transaction, and
-	// one round trip.
-	// https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
 	if len(b.Insert) >= copied {
 		if done, err := s.copy(ctx, b); done || err != nil {
-			return wrap(err, "park")
+			return wrap(s.locked(ctx, b.keys(), err), "park")
 		}
 	}
 	queue := s.queue(b)
 	if queue.Len() == 0 {
 		return nil
 	}
-	return wrap(s.pool.SendBatch(ctx, queue).Close(), "park")
+	err := s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error { return tx.SendBatch(ctx, queue).Close() })
+	return wrap(s.locked(ctx, b.keys(), err), "park")
 }
 
 // queue is the batch's statements.

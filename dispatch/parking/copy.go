@@ -31,16 +31,8 @@ func (s *Store) copy(ctx context.Context, b Batch) (done bool, err error) {
 		}
 	}
 	rest := s.queue(Batch{Update: b.Update, Bury: b.Bury, Delete: b.Delete})
-	conn, err := s.pool.Acquire(ctx)
-	if err != nil {
-		return false, err
-	}
-	defer conn.Release()
-	if rest.Len() == 0 {
-		return isParked(s.copyOn(ctx, conn.Conn(), b.Insert))
-	}
-	return isParked(pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if err := s.copyOn(ctx, tx.Conn(), b.Insert); err != nil {
+	return isParked(s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error {
+		if err := s.copyOn(ctx, tx.Conn(), b.Insert); err != nil || rest.Len() == 0 {
 			return err
 		}
 		return tx.SendBatch(ctx, rest).Close()

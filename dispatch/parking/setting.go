@@ -74,9 +74,15 @@ func (s *Store) Pause(ctx context.Context, hook int64) error {
 }
 
 // Suspend says that nothing more is parked for the hook, from that event on. The
-// first one counts: on a hook that is suspended already it changes nothing.
+// first one counts: on a hook that is suspended already it changes nothing. If somebody
+// has locked the hook's row for longer than a second, it returns a *LockedError.
 func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error {
-	err := s.set(ctx, hook, `suspended_at = coalesce(suspended_at, now()), suspended_lsn = coalesce(suspended_lsn, $2::text::pg_lsn)`, from.Commit.String())
+	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+		return s.setIn(ctx, tx, hook, `suspended_at = coalesce(suspended_at, now()), suspended_lsn = coalesce(suspended_lsn, $2::text::pg_lsn)`, from.Commit.String())
+	})
+	if isLockTimeout(err) {
+		err = &LockedError{err: err}
+	}
 	return wrap(err, "suspend hook")
 }
 

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // small is what a slot must be able to retain at the least.

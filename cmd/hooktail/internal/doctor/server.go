@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // Versions of the server, as server_version_num has them.

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 const slotCatalog = "pg_catalog.pg_replication_slots"

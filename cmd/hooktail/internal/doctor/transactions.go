@@ -8,7 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/hooktail/hooktail/cmd/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 const (
@@ -62,7 +63,7 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 			unseen[o.xid] = true
 		}
 	}
-	if len(unseen) == 0 || !sleep(ctx, moment) {
+	if len(unseen) == 0 || retry.Sleep(ctx, moment) != nil {
 		return found, nil
 	}
 	if transactions, err = x.openTransactions(ctx); err != nil {
@@ -79,18 +80,6 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 
 // moment is longer than transactions of the application usually take.
 const moment = 2 * time.Second
-
-// sleep waits for d; false if ctx ended first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
 
 func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {
 	rows, err := x.conn.Query(ctx, "SELECT gid, owner::text, database::text, now() - prepared FROM pg_catalog.pg_prepared_xacts WHERE now() - prepared > $1::interval ORDER BY prepared", x.Long)

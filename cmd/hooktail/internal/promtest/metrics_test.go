@@ -21,7 +21,7 @@ import (
 // share nothing with the program.
 const journal = `CREATE TABLE program (id int);
 	CREATE TABLE journal (hook bigint, action text, what text, program bigint);
-	CREATE FUNCTION journal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+	CREATE FUNCTION journal() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public AS $$ BEGIN
 		INSERT INTO journal SELECT NEW.hook_id, NEW.action, NEW.state, count(*) FROM program;
 		RETURN NULL;
 	END $$;

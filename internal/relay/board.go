@@ -1,0 +1,159 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/status"
+)
+
+// board is what the ops server shows of this instance, and acts on. It outlives the
+// terms of leadership: between two there is nothing to act on. It is safe for
+// concurrent use.
+type board struct {
+	cfg     config.Config
+	role    *role
+	guard   *diskGuard // set before anything is served
+	log     *slog.Logger
+	version string
+	started time.Time
+	asking  chan struct{} // one question to the database at a time
+
+	mu    sync.Mutex
+	shown *shown // nil: this instance does not lead
+}
+
+// shown is the term that is shown.
+type shown struct {
+	dispatcher *dispatch.Dispatcher
+	hooks      *dispatch.Hooks
+	overlap    *dispatch.Overlap // nil: there is none
+	parked     *parkingRoom
+	sender     *dispatch.Sender
+	began      time.Time
+	pace       tempo
+	stopping   bool // guarded by the board
+}
+
+func newBoard(cfg config.Config, version string, role *role, log *slog.Logger) *board {
+	return &board{cfg: cfg, role: role, log: log, version: version, started: time.Now(), asking: make(chan struct{}, 1)}
+}
+
+// show says what the term that begins consists of, nil when it is over.
+func (b *board) show(s *shown) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.shown = s
+}
+
+// stops says that the term is coming to its end.
+func (b *board) stops() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.shown != nil {
+		b.shown.stopping = true
+	}
+}
+
+func (b *board) current() (s *shown, stopping bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.shown, b.shown != nil && b.shown.stopping
+}
+
+// watch measures the pace of the term until the context ends.
+func (b *board) watch(ctx context.Context) {
+	s, _ := b.current()
+	retry.Always(ctx, paceEvery, func() { s.pace.note(b.role.stats(), s.dispatcher, time.Now()) })
+}
+
+// ask lets one page at a time ask the database, so that many that are open keep no
+// connection from the lanes.
+func (b *board) ask(ctx context.Context, f func(*parkingRoom) error) error {
+	s, _ := b.current()
+	if s == nil {
+		return status.ErrStandby
+	}
+	select {
+	case b.asking <- struct{}{}:
+		defer func() { <-b.asking }()
+		return f(s.parked)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stored is for the page.
+func (b *board) Stored(ctx context.Context, f parking.Filter) ([]status.Stored, error) {
+	var out []status.Stored
+	err := b.ask(ctx, func(p *parkingRoom) error {
+		rows, err := p.Store.List(ctx, f)
+		for i := range rows {
+			out = append(out, status.StoredOf(&rows[i]))
+		}
+		return err
+	})
+	return out, err
+}
+
+// Payload is for who may see payloads.
+func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err error) {
+	if p.Seq != 0 {
+		if s, _ := b.current(); s != nil {
+			return s.dispatcher.Body(p.Seq), nil
+		}
+		return nil, status.ErrStandby
+	}
+	err = b.ask(ctx, func(room *parkingRoom) error {
+		rows, err := room.Store.Show(ctx, p.Hook, p.Event)
+		if len(rows) > 0 {
+			body = rows[0].Body.Bytes()
+		}
+		return err
+	})
+	return body, err
+}
+
+// Act is for who may act.
+func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
+	s, _ := b.current()
+	if s == nil {
+		return status.Done{}, status.ErrStandby
+	}
+	hook, known := s.hooks.Hook(a.Hook)
+	switch a.Do {
+	case status.Redrive, status.Discard: // what is stored may outlive its hook
+		return b.change(ctx, a)
+	case status.Pause, status.Resume, status.Ping:
+		if !known {
+			return status.Done{}, &status.Problem{Why: fmt.Sprintf("there is no hook %d any more", a.Hook)}
+		}
+	}
+	switch a.Do {
+	case status.Pause:
+		return status.Done{Message: fmt.Sprintf("hook %d is paused: what it gets is parked", a.Hook)}, s.parked.Store.Pause(ctx, a.Hook)
+	case status.Resume:
+		err := Resume(ctx, s.parked.Store, a.Hook, int64(b.cfg.ParkMaxBytes))
+		if full, ok := errors.AsType[*FullError](err); ok {
+			err = &status.Problem{Why: fmt.Sprintf("hook %d %s", a.Hook, full)}
+		}
+		if err != nil {
+			return status.Done{}, err
+		}
+		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
+	default:
+		done, err := pinged(ctx, s.sender, hook)
+		if err == nil && done.Exchange.Result == dispatch.Result2xx.String() {
+			err = s.parked.Store.Retry(ctx, a.Hook)
+		}
+		return done, err
+	}
+}

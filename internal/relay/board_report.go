@@ -1,0 +1,163 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/status"
+)
+
+// Report is for the page and `hooktail status`. It asks nobody.
+func (b *board) Report(ctx context.Context, q status.Query) status.Report {
+	r := status.Report{
+		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
+		Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
+	}
+	fault := b.role.ready()
+	if r.Ready = fault == nil; fault != nil {
+		r.Reason = fault.Error()
+	}
+	stream, beat := b.role.current()
+	shown, stopping := b.current()
+	switch {
+	case stream != nil && shown != nil:
+		r.Role = "leader"
+	case r.Ready:
+		r.Role = "standby"
+		return r
+	default:
+		r.Role = "starting"
+		return r
+	}
+	r.Leads = shown.began.UTC()
+	r.Overlap, r.Unreadable = shown.remembered(b.cfg), UnreadableRows(shown.hooks)
+	overview := shown.dispatcher.Overview()
+	r.Stream = b.stream(stream.Stats(), beat, shown)
+	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
+	answers := make(map[int64]string) // to the last attempts that failed
+	for _, e := range shown.dispatcher.Recent(0, q.Payloads) {
+		if e.Latency == 0 {
+			answers[e.Hook] = e.Answer
+		}
+		if e.Seq > q.After {
+			r.Recent = append(r.Recent, attemptOf(&e, q.Payloads))
+		}
+	}
+	for i := range overview {
+		h := hookOf(ctx, &overview[i], shown)
+		if q.Payloads {
+			h.URL = overview[i].Hook.URL.Whole()
+		}
+		if h.Error != nil && h.Error.Status != 0 {
+			h.Error.Answer = answers[h.ID]
+		}
+		r.Hooks = append(r.Hooks, h)
+	}
+	return r
+}
+
+func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.Stream {
+	s := &status.Stream{
+		Slot: b.cfg.Slot, Connected: stats.Connected, Confirmed: stats.Confirmed.String(), ServerEnd: stats.ServerEnd.String(),
+		Transactions: stats.Outstanding, QueueBytes: stats.QueueBytes, LaneBytes: shown.dispatcher.Bytes(),
+		Reconnects: b.role.reconnects(), SystemID: stats.SystemID, Timeline: stats.Timeline, Rate: shown.pace.delivered(),
+	}
+	s.LagSeconds = seconds(beat.lag())
+	if age, ok := beat.age(); ok {
+		s.Heartbeat, s.HeartbeatAge = seconds(beat.took()), seconds(age)
+	}
+	if disk, ok := b.guard.known(); ok {
+		DescribeDisk(s, disk, max(disk.Confirmed, stats.Confirmed))
+	}
+	return s
+}
+
+func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook {
+	h := HookRow(o.Hook)
+	h.Headers = append(h.Headers, shown.dispatcher.HeaderNames(ctx, o.Hook)...)
+	h.State, h.About = o.State.String(), aboutState(o)
+	h.Queued, h.InFlight, h.Retrying, h.Draining = o.Queued, o.InFlight, o.Retrying, o.Draining
+	h.Parked, h.Dead, h.Bytes = int64(o.Parked), int64(o.Dead), o.Bytes
+	h.Oldest, h.Next, h.Last = o.Oldest.UTC(), o.Next.UTC(), o.Delivered.UTC()
+	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead}
+	h.Rate = shown.pace.hook(o.Hook.ID).delivered
+	if h.Samples = o.Samples; h.Samples > 0 {
+		h.P50, h.P99 = seconds(o.P50), seconds(o.P99)
+	}
+	if f := o.Failure; !f.At.IsZero() {
+		h.Error = &status.Failure{
+			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Error: f.Err, Redirect: f.Redirect, Reason: reasonOf(f.Reason),
+		}
+	}
+	return h
+}
+
+// aboutState is the state in words.
+func aboutState(o *dispatch.Overview) string {
+	switch o.State {
+	case dispatch.StateInactive:
+		if o.Hook.Active || o.Hook.Adopted {
+			return "not served: HOOKTAIL_DELIVER leaves it out"
+		}
+		return "switched off"
+	case dispatch.StateFailing:
+		return "every attempt fails"
+	case dispatch.StateWaiting:
+		return "the receiver asked for a pause"
+	case dispatch.StateStopped:
+		return "the receiver answered 410: nothing is sent until the hook is saved again"
+	case dispatch.StateRefused:
+		if o.Hook.Fault != "" {
+			return "nothing can be sent: " + o.Hook.Fault
+		}
+		return "nothing can be sent: its signing secret cannot be opened"
+	case dispatch.StatePaused:
+		return "paused by a person: what it gets is parked"
+	case dispatch.StateSuspended:
+		return "too much is parked for it: nothing more is taken on"
+	}
+	switch {
+	case o.Draining:
+		return "gets what is parked for it, then what is new"
+	case o.Retrying > 0:
+		return fmt.Sprintf("%d wait for another attempt", o.Retrying)
+	default:
+		return "in order"
+	}
+}
+
+func attemptOf(e *dispatch.Recent, payloads bool) status.Attempt {
+	a := status.Attempt{
+		Seq: e.Seq, At: e.At.UTC(), Hook: e.Hook, Event: e.Event.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
+		Attempt: e.Attempt, Outcome: e.Outcome, Result: e.Result, Status: e.Status, Took: e.Took.Seconds(), Next: e.Next.UTC(),
+		Reason: reasonOf(e.Reason), Bytes: e.Bytes, Redirect: e.Redirect, Answer: e.Answer, Body: e.HasBody && payloads,
+	}
+	if e.Of != nil {
+		a.URL = e.Of.URL.String()
+		if payloads {
+			a.URL = e.Of.URL.Whole()
+		}
+	}
+	if e.Err != nil {
+		a.Error = e.Err.Error()
+	}
+	if e.Latency > 0 {
+		a.Latency = seconds(e.Latency)
+	}
+	return a
+}
+
+func reasonOf(r dispatch.Reason) string {
+	if r == dispatch.ReasonNone {
+		return ""
+	}
+	return r.String()
+}
+
+func seconds(d time.Duration) *float64 {
+	s := d.Seconds()
+	return &s
+}

@@ -1,0 +1,117 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+const (
+	// diskEvery is how often the database is asked, and diskLimit how old an answer
+	// may be to be shown.
+	diskEvery = 5 * time.Second
+	diskLimit = 30 * time.Second
+)
+
+// diskGuard watches what the slot makes the database's disk keep. One goroutine
+// asks; a scrape is given the last answer, and never waits for a database that is
+// away. The metrics are absent while the last answer is too old: a number that
+// stands still would look like health.
+type diskGuard struct {
+	db   cdc.Querier
+	slot string
+	log  *slog.Logger
+
+	warned diskWarning // of the goroutine in run
+
+	mu   sync.Mutex
+	disk cdc.Disk
+	read time.Time // when the database was asked for it; zero: it has never answered
+}
+
+// diskWarning is what was warned of, so that it is said once.
+type diskWarning struct{ unlimited, short bool }
+
+func newDiskGuard(db cdc.Querier, slot string, log *slog.Logger) *diskGuard {
+	return &diskGuard{db: db, slot: slot, log: log}
+}
+
+// run asks until the context ends.
+func (g *diskGuard) run(ctx context.Context) {
+	retry.Always(ctx, diskEvery, func() { g.look(ctx) })
+}
+
+func (g *diskGuard) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, diskEvery)
+	defer cancel()
+	began := time.Now()
+	disk, err := cdc.ReadDisk(ctx, g.db, g.slot)
+	if err != nil {
+		g.log.Debug("what the slot retains is not known", "error", err)
+		return
+	}
+	g.mu.Lock()
+	g.disk, g.read = disk, began
+	g.mu.Unlock()
+	g.warn(disk)
+}
+
+// warn says once that the disk is not protected, and each time anew that the slot
+// will soon be lost: when less than a quarter of what it may retain is left.
+func (g *diskGuard) warn(disk cdc.Disk) {
+	unlimited := disk.Safe == cdc.NoLimit
+	if unlimited && !g.warned.unlimited {
+		g.log.Warn("max_slot_wal_keep_size is unlimited: while hooktail is away, the slot can fill the database's disk", "remedy", "hooktail doctor")
+	}
+	short := !unlimited && disk.Safe < (disk.Safe+disk.Retained)/4
+	if short && !g.warned.short {
+		g.log.Warn("the slot will soon be lost: the database keeps WAL for it up to max_slot_wal_keep_size",
+			"slot", g.slot, "retained_bytes", disk.Retained, "safe_bytes", disk.Safe)
+	}
+	g.warned = diskWarning{unlimited: unlimited, short: short}
+}
+
+// known is the last answer; ok is false if there is none, or it is too old.
+func (g *diskGuard) known() (disk cdc.Disk, ok bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.disk, !g.read.IsZero() && time.Since(g.read) <= diskLimit
+}
+
+// diskMetrics are the guard's, in the order in which Collect sends them.
+func diskMetrics() [3]*prometheus.Desc {
+	describe := func(name, help string) *prometheus.Desc {
+		return prometheus.NewDesc(name, help+fmt.Sprintf(" Absent while the database has not answered for %s.", diskLimit), nil, nil)
+	}
+	return [...]*prometheus.Desc{
+		describe("hooktail_slot_lag_bytes", "WAL from what is confirmed to the end of the database's WAL."),
+		describe("hooktail_slot_retained_bytes", "WAL that the database keeps for the slot."),
+		describe("hooktail_slot_safe_bytes", "WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead."),
+	}
+}
+
+// Describe is for Prometheus.
+func (g *diskGuard) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range diskMetrics() {
+		ch <- d
+	}
+}
+
+// Collect is for Prometheus. It does not ask the database.
+func (g *diskGuard) Collect(ch chan<- prometheus.Metric) {
+	disk, ok := g.known()
+	if !ok {
+		return
+	}
+	values := [...]float64{float64(disk.End - min(disk.Confirmed, disk.End)), float64(disk.Retained), float64(disk.Safe)}
+	for i, d := range diskMetrics() {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, values[i])
+	}
+}

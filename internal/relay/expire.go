@@ -1,0 +1,79 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+const (
+	// expireEvery is how often what is too old is looked for.
+	expireEvery = time.Hour
+	// settingGrace is how long the settings of a hook outlive it.
+	settingGrace = 24 * time.Hour
+	// expireWithin bounds one look: its connection may be half open.
+	expireWithin = 10 * time.Minute
+)
+
+// expire deletes what is too old, until the context ends: dead deliveries, and the
+// settings of hooks that were deleted.
+func (p *parkingRoom) expire(ctx context.Context) {
+	retry.Always(ctx, expireEvery, func() {
+		look, cancel := context.WithTimeout(ctx, expireWithin)
+		defer cancel()
+		n, err := p.Store.Expire(look, p.retention)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			p.Log.Error("dead deliveries were not expired; trying again", "error", err, "next", expireEvery)
+		case n > 0:
+			p.Log.Info("dead deliveries expired", "deliveries", n, "older", p.retention)
+		}
+		gone, err := p.prune(look)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			p.Log.Error("settings of deleted hooks were not removed; trying again", "error", err, "next", expireEvery)
+		case len(gone) > 0:
+			p.Log.Info("settings of deleted hooks removed", "hooks", gone)
+		}
+	})
+}
+
+// prune deletes the settings of hooks that the application's table has not had for a day:
+// the table as it is, not as the stream has come to show it, since a hook that the stream
+// does not know may be newer than what it has read.
+func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
+	rows, err := p.Pool.Query(ctx, `SELECT id::bigint FROM `+p.webhooks)
+	if err != nil {
+		return nil, fmt.Errorf("read the hooks: %w", err)
+	}
+	there, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("read the hooks: %w", err)
+	}
+	return p.Store.Prune(ctx, there, settingGrace)
+}
+
+// parkingMetrics counts what is done with stored deliveries beside the lanes. A nil
+// *parkingMetrics counts nothing.
+type parkingMetrics struct{ trimmed prometheus.Counter }
+
+func newParkingMetrics(registry prometheus.Registerer) *parkingMetrics {
+	m := &parkingMetrics{trimmed: prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hooktail_dead_dropped_total", Help: "Dead deliveries deleted because those of their hook took more space than HOOKTAIL_PARK_MAX_BYTES.",
+	})}
+	registry.MustRegister(m.trimmed)
+	return m
+}
+
+func (m *parkingMetrics) dropped(n int64) {
+	if m != nil {
+		m.trimmed.Add(float64(n))
+	}
+}

@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+const (
+	// beatPrefix marks our logical messages in the WAL.
+	beatPrefix = "hooktail"
+	// beatEvery is how often a message is written.
+	beatEvery = 5 * time.Second
+)
+
+// heartbeat writes a small message into the WAL (no table) and waits for it in
+// the stream: the one proof that the whole way is open. It is safe for
+// concurrent use.
+// https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
+type heartbeat struct {
+	pool  *pgxpool.Pool
+	log   *slog.Logger
+	every time.Duration
+
+	mu       sync.Mutex
+	began    time.Time
+	sent     time.Time     // of the newest message, written or not
+	back     time.Time     // when the newest message that came back had been sent
+	commit   time.Time     // of the newest transaction that was handed over
+	seen     time.Time     // when the last message came back
+	trip     time.Duration // how long its round trip took
+	away     []time.Time   // when those were sent that were written and have not come back
+	writeErr error         // why the last message could not be written
+}
+
+// newHeartbeat is one that beats so often; 0 is the default.
+func newHeartbeat(pool *pgxpool.Pool, every time.Duration, log *slog.Logger) *heartbeat {
+	return &heartbeat{pool: pool, log: log, every: cmp.Or(every, beatEvery), began: time.Now()}
+}
+
+// limit is how long a message may be away: three in a row must be missing.
+func (h *heartbeat) limit() time.Duration { return 3*h.every + h.every/5 }
+
+// run writes the messages until the context ends.
+func (h *heartbeat) run(ctx context.Context) {
+	retry.Always(ctx, h.every, func() { h.write(ctx) })
+}
+
+// write sends the time in the message, so that no state is kept of what is
+// under way. The message is transactional: its commit flushes it.
+func (h *heartbeat) write(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
+	defer cancel()
+	now := time.Unix(0, time.Now().UnixNano()) // as it will come back
+	h.mu.Lock()
+	h.sent = now
+	h.mu.Unlock()
+	_, err := h.pool.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, strconv.FormatInt(now.UnixNano(), 10))
+	if err != nil && ctx.Err() == nil {
+		h.log.Debug("heartbeat not written", "error", err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.writeErr = err
+	if err == nil && now.After(h.back) {
+		h.away = append(h.away, now)
+	}
+}
+
+// received is called with each message that the stream shows.
+func (h *heartbeat) received(content string) {
+	sent, err := strconv.ParseInt(content, 10, 64)
+	if err != nil {
+		return // somebody else's message
+	}
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.back = time.Unix(0, sent)
+	h.seen, h.trip = now, now.Sub(h.back)
+	h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
+}
+
+// handedOver notes the commit of a transaction that the stream has handed over.
+func (h *heartbeat) handedOver(commit time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.commit = commit
+}
+
+// lag is how far the stream is behind the database in time: the last round trip
+// where every message has come back, else the age of the newest that is known to
+// have been read, message or transaction. A message under way hides what was
+// committed since the one before, so on a quiet database lag may for the moment of
+// its flight be as large as the pause between two.
+func (h *heartbeat) lag() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.sent.IsZero() && h.back.Equal(h.sent) {
+		return h.trip
+	}
+	newest := h.began // nothing was read yet
+	if !h.back.IsZero() || !h.commit.IsZero() {
+		newest = h.back
+		if h.commit.After(h.back) {
+			newest = h.commit
+		}
+	}
+	return max(0, time.Since(newest)) // the database's clock may be ahead
+}
+
+// missing is how long the oldest message has been away; 0: all came back.
+func (h *heartbeat) missing() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.away) == 0 {
+		return 0
+	}
+	return time.Since(h.away[0])
+}
+
+// took is how long the last message took to come back, or how long one has been
+// away that takes longer.
+func (h *heartbeat) took() time.Duration {
+	missing := h.missing()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return max(h.trip, missing)
+}
+
+// age is how long ago the last message came back; ok is false before the first.
+func (h *heartbeat) age() (age time.Duration, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Since(h.seen), !h.seen.IsZero()
+}
+
+// ready says why the stream cannot be relied on, nil if it can.
+func (h *heartbeat) ready(stream *cdc.Stream) error {
+	stats := stream.Stats()
+	if !stats.Connected {
+		if stats.Fault != nil {
+			return fmt.Errorf("not streaming: no replication connection: %w", stats.Fault)
+		}
+		return errors.New("not streaming: no replication connection")
+	}
+	missing := display.Span(h.missing())
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	age := time.Since(h.seen)
+	switch {
+	case h.writeErr != nil:
+		return fmt.Errorf("the heartbeat could not be written to the database: %w", h.writeErr)
+	case h.seen.IsZero():
+		return errors.New("starting: the first heartbeat is on its way")
+	case age <= h.limit():
+		return nil
+	case stats.Held:
+		return fmt.Errorf("not reading: the hooks and the database cannot take more; a heartbeat has been away for %s", missing)
+	case time.Since(stats.LastMessage) <= h.limit():
+		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is heard of, and at what was written before", missing)
+	default:
+		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
+	}
+}

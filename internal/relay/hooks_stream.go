@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"context"
+	"errors"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// hookTables are the names of the tables that the hooks are read from: the
+// application's, and hooktail's own.
+type hookTables struct{ source, webhook, action, state string }
+
+func hookTablesOf(cfg config.Config) hookTables {
+	return hookTables{source: cfg.SourceSchema, webhook: cfg.WebhookTable, action: cfg.WebhookActionTable, state: cfg.StateSchema}
+}
+
+// find is which of the tables the relation is; ok is false if it is none.
+func (t *hookTables) find(r *cdc.Relation) (table dispatch.Table, ok bool) {
+	switch {
+	case r.Schema == t.source && r.Name == t.webhook:
+		return dispatch.Webhook, true
+	case r.Schema == t.source && r.Name == t.action:
+		return dispatch.WebhookAction, true
+	case r.Schema == t.state && r.Name == string(dispatch.HookSetting):
+		return dispatch.HookSetting, true
+	default:
+		return "", false
+	}
+}
+
+// applyHooks brings the hooks to the state that they have at the part's commit.
+func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
+	if p.hooks.Advance(uint64(part.Commit)) {
+		if err := p.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
+			return err
+		}
+	}
+	for i := range part.Changes {
+		change := &part.Changes[i]
+		table, ok := p.hookTables.find(change.Relation)
+		if !ok {
+			continue
+		}
+		for _, c := range hookChanges(change, table, part.XID) {
+			if err := p.applyHook(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	if handovers := p.hooks.Handovers(); len(handovers) > 0 {
+		at := dispatch.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
+		if p.overlap.Hand(handovers, at) {
+			p.settler.Put(&wanted{})
+		}
+	}
+	return p.note(ctx, part.Commit)
+}
+
+// note writes down what hooks want from the commit on, before any of it can be confirmed:
+// who begins behind it cannot read it off the tables any more.
+func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
+	seen := p.hooks.Seen(uint64(commit))
+	if len(seen) == 0 {
+		return nil
+	}
+	err := p.questions.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
+		return parking.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
+	})
+	if err == nil {
+		p.hooks.Written(seen)
+	}
+	return err
+}
+
+// applyHook makes the change, with what the database says of the row where the stream does
+// not say enough. Waiting mends what a migration has taken away for a moment.
+func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) error {
+	err := p.hooks.Apply(change)
+	if !errors.Is(err, dispatch.ErrIncomplete) {
+		return err
+	}
+	return p.questions.persist(ctx, "read a hook", func(ctx context.Context) error {
+		return p.hooks.Complete(ctx, p.pool, change)
+	})
+}
+
+// hookChanges is the change as it is for the hooks: a row whose key has changed is another
+// one.
+func hookChanges(change *cdc.Change, table dispatch.Table, xid uint32) []dispatch.RowChange {
+	if change.Op == cdc.Truncate {
+		return []dispatch.RowChange{{Table: table, Truncated: true, XID: xid}}
+	}
+	gone := dispatch.RowChange{Table: table, Deleted: true, Row: row{change.Relation, change.Old}, XID: xid}
+	if change.Op == cdc.Delete {
+		return []dispatch.RowChange{gone}
+	}
+	now := dispatch.RowChange{Table: table, Row: row{change.Relation, change.New}, XID: xid}
+	columns := dispatch.RequiredColumns(table)
+	for _, column := range columns {
+		now.Narrow = now.Narrow || change.Relation.Index(column) < 0
+	}
+	key := columns[0]
+	before, null, ok := gone.Row.Text(key)
+	if after, _, _ := now.Row.Text(key); change.Old.IsZero() || null || !ok || before == after {
+		return []dispatch.RowChange{now}
+	}
+	return []dispatch.RowChange{gone, now}
+}
+
+// row reads a tuple by column name.
+type row struct {
+	relation *cdc.Relation
+	tuple    cdc.Tuple
+}
+
+// Text is the column's value; ok is false where the row does not have it.
+func (r row) Text(column string) (value string, null, ok bool) {
+	i := r.relation.Index(column)
+	if i < 0 || r.tuple.Kind(i) == cdc.Unchanged {
+		return "", false, false
+	}
+	return string(r.tuple.Text(i)), r.tuple.Kind(i) == cdc.Null, true
+}

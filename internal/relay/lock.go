@@ -1,0 +1,217 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// The lock is a lease: its session lives for as long as the leader is heard of. The
+// leader gives it up by its own clock well before the server does.
+const (
+	lockEvery     = 500 * time.Millisecond // a standby asks for the lock
+	renewEvery    = time.Second            // the leader is heard of
+	renewWithin   = 8 * time.Second        // not renewed for so long: the leader gives up
+	lockTimeout   = 16 * time.Second       // the server ends a session that it has not heard of
+	connectWithin = 5 * time.Second        // a connection that is not made by then is half open
+)
+
+// lock is the right to lead: a session-level advisory lock on a connection of its
+// own, kept up by a goroutine until release.
+// https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
+type lock struct {
+	heard  atomic.Pointer[time.Time] // when the session was asked that has answered last
+	cancel context.CancelFunc
+	ended  chan struct{} // closed when the session is over, released or lost
+	err    error         // then: why
+}
+
+var (
+	errLockLost   = errors.New("the session that holds the lock has ended")
+	errInRecovery = errors.New("the server is in recovery: it was not promoted")
+)
+
+// lockKey is the advisory lock of a slot's leader. Advisory locks are the
+// database's, as the slot is.
+func lockKey(slot string) int64 {
+	h := fnv.New64a()
+	h.Write([]byte("hooktail leader of slot " + slot))
+	return int64(h.Sum64())
+}
+
+// awaitLock returns when this instance has the lock. Until then it is a standby.
+// It returns nil when the context has ended, and at errors that end the program.
+func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
+	waiting, failing := false, false
+	for {
+		conn, err := s.connectForLock(ctx)
+		if err == nil {
+			var asked time.Time
+			asked, err = s.takeLock(ctx, conn, func() {
+				s.proven.Store(true)
+				s.role.standsBy()
+				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				if !waiting || failing {
+					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", ops)
+				}
+				waiting, failing = true, false
+			})
+			if err == nil {
+				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				return keepLock(ctx, conn, asked), nil
+			}
+			conn.Close(context.WithoutCancel(ctx))
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil
+		case s.ends(err):
+			return nil, err
+		}
+		s.role.cannot(err)
+		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
+			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", ops))
+		failing = true
+		if retry.Sleep(ctx, lockEvery) != nil {
+			return nil, nil
+		}
+	}
+}
+
+// connectForLock opens the session that the lock will belong to.
+func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	conn, err := wiring.Connect(ctx, s.cfg)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Exec(ctx, fmt.Sprintf("SET idle_session_timeout = %d", lockTimeout.Milliseconds())); err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("set idle_session_timeout: %w", err)
+	}
+	return conn, nil
+}
+
+// takeLock asks for the lock until it is the session's, and says when it asked. It
+// does not wait within the server: a session that waits there holds a snapshot, and
+// with it back what VACUUM may remove.
+func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) (asked time.Time, err error) {
+	for {
+		asked = time.Now()
+		taken, err := s.tryLock(ctx, conn)
+		if err != nil || taken {
+			return asked, err
+		}
+		waiting()
+		if err := retry.Sleep(ctx, lockEvery); err != nil {
+			return asked, err
+		}
+	}
+}
+
+func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	// A server in recovery has locks as well, but they are its own.
+	var answer *bool
+	err = conn.QueryRow(ctx, `SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_try_advisory_lock($1) END`,
+		lockKey(s.cfg.Slot)).Scan(&answer)
+	switch {
+	case err != nil:
+		return false, fmt.Errorf("ask for the lock: %w", err)
+	case answer == nil:
+		return false, errInRecovery
+	}
+	return *answer, nil
+}
+
+// keepLock keeps the session up until release that has the lock since it was asked
+// for it.
+func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	l := &lock{cancel: cancel, ended: make(chan struct{})}
+	l.heard.Store(&asked)
+	go func() {
+		defer close(l.ended)
+		l.err = l.renew(ctx, conn)
+		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		conn.Close(within)
+	}()
+	return l
+}
+
+// renew lets the server hear of the session until it ends, which is noticed at
+// once, or ctx does.
+func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
+	for {
+		pause, cancel := context.WithTimeout(ctx, renewEvery)
+		_, err := conn.WaitForNotification(pause) // of which there are none
+		cancel()
+		if conn.IsClosed() {
+			return fmt.Errorf("%w: %w", errLockLost, err)
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		began := time.Now()
+		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
+		err = conn.Ping(within)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("%w: %w", errLockLost, err)
+		}
+		l.heard.Store(&began)
+	}
+}
+
+// holds reports whether the server still has the session, for all that is known.
+// Where the whole process was frozen, it knows before the goroutines that wait do.
+func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
+
+// during is a context that ends when ctx does, or when the lock is lost, which is then
+// its cause. The function ends it.
+func (l *lock) during(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-l.ended:
+			cancel(l.err)
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		wg.Wait()
+	}
+}
+
+// guard calls halt as soon as the lock is lost, and returns why, after halt; nil
+// if the context has ended before.
+func (l *lock) guard(ctx context.Context, halt func()) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-l.ended:
+		halt()
+		return l.err
+	}
+}
+
+// release lets another instance lead.
+func (l *lock) release() {
+	l.cancel()
+	<-l.ended
+}

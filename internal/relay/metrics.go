@@ -1,0 +1,58 @@
+package relay
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// RegisterMetrics registers all that the program counts of its own, for documents: the
+// values are those of a program that does not run.
+func RegisterMetrics(registry *prometheus.Registry) {
+	dispatch.NewMetrics(registry)
+	mapping.NewMetrics(registry)
+	newParkingMetrics(registry)
+	newRole(registry)
+	registry.MustRegister(newDiskGuard(nil, "", nil))
+}
+
+// registerRole makes the state of the instance and of its stream readable for
+// Prometheus. It is asked for when somebody scrapes; nothing is counted twice. A
+// standby has no stream: its numbers are 0.
+func registerRole(registry prometheus.Registerer, r *role) {
+	gauge := func(name, help string, value func(s cdc.Stats) float64) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(r.stats()) }))
+	}
+	gauge("hooktail_leader", "1: this instance reads the slot and delivers; 0: it stands by.", func(cdc.Stats) float64 {
+		if stream, _ := r.current(); stream != nil {
+			return 1
+		}
+		return 0
+	})
+	gauge("hooktail_ready", "1: as /readyz says, the stream flows, or the standby can take over; 0: not, and /readyz says why.", func(cdc.Stats) float64 {
+		if r.ready() == nil {
+			return 1
+		}
+		return 0
+	})
+	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func(cdc.Stats) float64 {
+		if _, beat := r.current(); beat != nil {
+			return beat.lag().Seconds()
+		}
+		return 0
+	})
+	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
+		return float64(s.QueueBytes)
+	})
+	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or how long one has been away that takes longer.", func(cdc.Stats) float64 {
+		if _, beat := r.current(); beat != nil {
+			return beat.took().Seconds()
+		}
+		return 0
+	})
+	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
+	}, func() float64 { return float64(r.reconnects()) }))
+}

@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// orphan is what an event keeps of its transaction that waits for the deletion of its
+// project in the stream.
+type orphan struct {
+	tx  *cdc.Tx
+	xid uint32
+}
+
+const (
+	orphansShare = 16 // of HOOKTAIL_MEMORY that orphans may hold is one part
+	orphansLook  = 500 * time.Millisecond
+)
+
+// next is what the stream has. While orphans wait, it also looks how far the server has
+// read: past what they wait for there may be nothing more to come.
+func (p *pipeline) next(ctx context.Context) ([]*cdc.Part, error) {
+	for p.orphans.Len() > 0 {
+		read := p.stream.Stats().ServerEnd
+		looking, cancel := context.WithTimeout(ctx, orphansLook)
+		parts, err := p.stream.Next(looking)
+		cancel()
+		if ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded) {
+			return parts, err
+		}
+		if stats := p.stream.Stats(); stats.Connected && !stats.Held && stats.Reading.Changes == 0 {
+			p.reclaim(read)
+		}
+	}
+	return p.stream.Next(ctx)
+}
+
+// hold keeps an event whose project was deleted before it could be looked up, until the
+// stream brings the deletion, and whatever of that project comes before it. It reports
+// whether it has.
+func (p *pipeline) hold(part *cdc.Part, event *mapping.Event) bool {
+	until, ahead := p.locator.IsAhead(event)
+	if ahead {
+		part.Tx.Hold(1)
+		if p.orphans.Hold(event, until, orphan{part.Tx, part.XID}) {
+			return true
+		}
+		part.Tx.Done()
+	}
+	p.locator.Miss(event)
+	return false
+}
+
+// reclaim passes on the orphans whose organization is known by now, or cannot be known,
+// since the stream has been read up to there.
+func (p *pipeline) reclaim(read cdc.LSN) {
+	p.orphans.Take(read, p.mapper.OrganizationOf, func(event *mapping.Event, of orphan) {
+		defer of.tx.Done()
+		p.locator.Miss(event)
+		targets := p.hooks.Match(event, nil)
+		if len(targets) == 0 {
+			return
+		}
+		w := &wanted{event: event, targets: targets, tx: of.tx, rows: &rows{part: &cdc.Part{XID: of.xid}}}
+		w.rows.left.Store(1)
+		w.hold()
+		p.settler.Add(event, w)
+	})
+}
+
+// events maps the part. Where a table lacked a column that the rules need, it waits
+// until the table has it again; the part then is mapped as far as its rows go.
+func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event, error) {
+	events, err := p.mapper.Events(part, nil)
+	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {
+		return events, err
+	}
+	if err := p.questions.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {
+		return nil, err
+	}
+	p.mapper.Tolerate()
+	return p.mapper.Events(part, nil)
+}

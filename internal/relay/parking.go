@@ -1,0 +1,239 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// parkingRoom is the store of what cannot be delivered now, with what keeps it
+// and the lanes up to date with each other.
+type parkingRoom struct {
+	*wiring.Parked
+	retention time.Duration   // of dead deliveries
+	room      int64           // in bytes, of one hook's dead deliveries
+	webhooks  string          // the application's table, quoted
+	metrics   *parkingMetrics // nil counts nothing
+	failing   logging.Repeat  // of persist
+
+	counted time.Time           // when the rows were counted last
+	took    time.Duration       // duration of the last count
+	retried map[int64]time.Time // Setting.Retried as last seen, by hook
+	full    map[int64]bool      // hooks that were suspended when last seen
+}
+
+// openParking opens the store on connections of its own, if its tables are there.
+func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
+	p, err := wiring.OpenParked(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	return &parkingRoom{
+		Parked: p, retention: cfg.DeadRetention, room: int64(cfg.ParkMaxBytes),
+		webhooks: pgx.Identifier{cfg.SourceSchema, cfg.WebhookTable}.Sanitize(),
+		retried:  make(map[int64]time.Time), full: make(map[int64]bool),
+	}, nil
+}
+
+// check returns an error if there are secrets that nothing can be signed with, or if the
+// tables are a copy with deliveries that the original may make.
+func (p *parkingRoom) check(ctx context.Context) error {
+	return p.persist(ctx, func(ctx context.Context) error {
+		err := p.Store.CheckCopy(ctx)
+		if copied, ok := errors.AsType[*parking.CopyError](err); ok {
+			p.Log.Error("hooktail's tables are a copy: nothing is sent before somebody has decided on what is parked", "of", copied.Of.String(),
+				"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
+		}
+		if err != nil {
+			return err
+		}
+		settings, err := p.Store.Settings(ctx)
+		if err != nil {
+			return err
+		}
+		return p.Signing.Check(settings)
+	})
+}
+
+// restore tells the dispatcher what there is at the start.
+func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
+	var settings []parking.Setting
+	var backlogs []parking.Backlog
+	err := p.persist(ctx, func(ctx context.Context) (err error) {
+		if settings, err = p.Store.Settings(ctx); err != nil {
+			return err
+		}
+		backlogs, err = p.Store.Backlogs(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	p.Signing.Update(settings)
+	d.Restore(backlogs, settings)
+	p.counted = time.Now()
+	for _, set := range settings {
+		p.retried[set.Hook] = set.Retried // whoever asked before asked for what begins now
+	}
+	return nil
+}
+
+// persist repeats f while it fails for reasons that pass by themselves.
+func (p *parkingRoom) persist(ctx context.Context, f func(context.Context) error) error {
+	return retry.Policy{
+		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: func(err error) bool { return !isFatal(err) && !isPermanent(err) },
+		Failed: func(ctx context.Context, err error, next time.Duration) {
+			p.failing.Failed(ctx, p.Log, slog.LevelError, "hooktail's own tables cannot be read; trying again", slog.Any("error", err), slog.Duration("next", next))
+		},
+	}.Do(ctx, f)
+}
+
+// watch tells the dispatcher what people change, until the context ends.
+func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *dispatch.Hooks) {
+	double := &doubleSender{hooks: hooks, pool: p.Pool, log: p.Log, warned: make(map[int64]bool)}
+	var failing logging.Repeat
+	p.Store.Watch(ctx, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, lookPatience)
+		defer cancel()
+		if err := p.look(ctx, d); err == nil {
+			failing.Worked(ctx, p.Log, "what has been changed by people is known again")
+		} else if !errors.Is(ctx.Err(), context.Canceled) {
+			failing.Failed(ctx, p.Log, slog.LevelError, "what has been changed by people is not known; trying again", slog.Any("error", err))
+		}
+		if err := double.look(ctx); err != nil && ctx.Err() == nil {
+			p.Log.Debug("whether somebody else sends as well is not known", "error", err)
+		}
+		d.Ages()
+	})
+}
+
+// lookPatience bounds a look at the tables, however large they are: its connection
+// may be half open.
+const lookPatience = 5 * time.Minute
+
+// look brings the dispatcher up to date with the tables.
+func (p *parkingRoom) look(ctx context.Context, d *dispatch.Dispatcher) error {
+	return errors.Join(p.settings(ctx, d), p.redriven(ctx, d), p.recount(ctx, d))
+}
+
+// settings tells of what has been said of hooks. A hook that is not suspended any more is
+// counted first: it may have been resumed since its rows were discarded.
+func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) error {
+	asked, cancel := context.WithTimeout(ctx, attemptPatience)
+	defer cancel()
+	settings, err := p.Store.Settings(asked)
+	if err != nil {
+		return err
+	}
+	full := make(map[int64]bool)
+	for _, set := range settings {
+		full[set.Hook] = !set.Suspended.IsZero()
+	}
+	for hook, was := range p.full {
+		if was && !full[hook] {
+			p.counted = time.Time{}
+			err = p.recount(ctx, d)
+			break
+		}
+	}
+	p.full = full
+	p.Signing.Update(settings)
+	d.Settings(settings)
+	for _, set := range settings {
+		if !set.Retried.Equal(p.retried[set.Hook]) {
+			p.retried[set.Hook] = set.Retried
+			d.Retry(set.Hook)
+		}
+	}
+	return err
+}
+
+// redrivenAtOnce bounds the rows that are told of in one go.
+const redrivenAtOnce = 1000
+
+// redriven tells of the deliveries that somebody has redriven, and has their hooks tried
+// at once.
+func (p *parkingRoom) redriven(ctx context.Context, d *dispatch.Dispatcher) error {
+	for {
+		rows, err := p.tellRedriven(ctx, d)
+		if err != nil || rows < redrivenAtOnce {
+			return err
+		}
+	}
+}
+
+func (p *parkingRoom) tellRedriven(ctx context.Context, d *dispatch.Dispatcher) (n int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, attemptPatience)
+	defer cancel()
+	rows, err := p.Store.Redriven(ctx, redrivenAtOnce)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	d.Redriven(rows)
+	keys := make([]parking.Key, len(rows))
+	for i := range rows {
+		keys[i] = rows[i].Key
+		if i == 0 || rows[i].Hook != rows[i-1].Hook {
+			d.Retry(rows[i].Hook)
+		}
+	}
+	return len(rows), p.Store.Taken(ctx, keys)
+}
+
+// Counting reads the whole table: it may take that share of the time.
+const countingShare = 20
+
+// recount counts the rows anew, since they may be changed by others, and lets the oldest
+// dead ones go where there are too many.
+func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error {
+	begun := time.Now()
+	if begun.Sub(p.counted) < countingShare*p.took {
+		return nil
+	}
+	var backlogs []parking.Backlog
+	ctx, cancel := context.WithTimeout(ctx, max(attemptPatience, 4*p.took)) // who waits for it learns of nothing else
+	defer cancel()
+	err := d.Recount(ctx, func(work context.Context) (_ []parking.Backlog, err error) {
+		if ctx.Err() != nil {
+			return nil, ctx.Err() // nobody waits for it any more
+		}
+		backlogs, err = p.Store.Backlogs(work)
+		return backlogs, err
+	})
+	p.counted = time.Now()
+	p.took = p.counted.Sub(begun)
+	if err != nil {
+		return err
+	}
+	return p.trim(ctx, backlogs)
+}
+
+// trim deletes the oldest dead deliveries of hooks whose dead ones take more room than they
+// may: somewhat more than what is beyond the bound, so that it need not be done each time.
+func (p *parkingRoom) trim(ctx context.Context, backlogs []parking.Backlog) error {
+	for _, b := range backlogs {
+		if b.Room() <= p.room {
+			continue
+		}
+		n, err := p.Store.Trim(ctx, b.Hook, p.room-p.room/10)
+		p.metrics.dropped(n)
+		if n > 0 {
+			p.Log.Warn("Dead deliveries of a webhook take all the space that they may take: the oldest were deleted",
+				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard what is dead, or raise HOOKTAIL_PARK_MAX_BYTES")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,21 @@
+package relay
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// PingBody is what a receiver of Label Studio's webhooks knows as the form of a
+// request without payload; it tells actions apart by their names.
+const PingBody = `{"action": "PING"}`
+
+// Ping sends one request the way every event is sent, and says what became of it.
+func Ping(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
+	return sender.Exchange(ctx, hook, dispatch.Message{
+		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: mapping.BodyOf([]byte(PingBody)),
+	})
+}

@@ -1,0 +1,231 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// pipeline is the path of a change between the stream and the lanes. Two
+// goroutines walk it: take (steps 3 to 5: rows → events → who wants them) and
+// deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
+// of the stream, the latter that of each task and each project.
+type pipeline struct {
+	stream     *cdc.Stream
+	pool       *pgxpool.Pool
+	slot       string
+	hookTables hookTables
+	hooks      *dispatch.Hooks
+	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
+	mapper     *mapping.Mapper
+	locator    *mapping.Locator
+	orphans    *mapping.Orphans[orphan]
+	settler    *mapping.Settler[*wanted]
+	renderer   *mapping.Renderer
+	dispatcher *dispatch.Dispatcher
+	handedOver func(commit time.Time) // is told of every part
+	questions  *questions
+	log        *slog.Logger
+}
+
+// wanted is an event with the hooks that want it.
+type wanted struct {
+	event   *mapping.Event
+	targets []dispatch.Target // those to send to, and those that are Kept
+	tx      *cdc.Tx
+	rows    *rows
+	left    atomic.Int32 // deliveries that are not finished
+}
+
+// isMark reports whether w is no event, but says that hooks have been adopted.
+func (w *wanted) isMark() bool { return w.event == nil }
+
+// hold lets the position wait for the deliveries, and not for what is remembered alone.
+func (w *wanted) hold() {
+	deliveries := int32(0)
+	for _, t := range w.targets {
+		if !t.Kept {
+			deliveries++
+		}
+	}
+	if w.left.Store(deliveries); deliveries > 0 {
+		w.tx.Hold(1)
+	}
+}
+
+// rows frees a part when the last of its events has been rendered.
+type rows struct {
+	part *cdc.Part
+	left atomic.Int32
+}
+
+func (r *rows) done() {
+	if r.left.Add(-1) == 0 {
+		r.part.Free()
+	}
+}
+
+// delivered is called by the dispatcher once per delivery.
+func (w *wanted) delivered() {
+	if w.left.Add(-1) == 0 {
+		w.tx.Done()
+	}
+}
+
+// take carries committed transactions as far as the settler until the stream
+// has ended. It never waits for HTTP.
+func (p *pipeline) take(ctx context.Context) error {
+	defer p.settler.Close()
+	for {
+		parts, err := p.next(ctx)
+		if errors.Is(err, cdc.ErrStopped) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, part := range parts {
+			p.handedOver(part.Time)
+			if err := p.part(ctx, part); err != nil {
+				return fmt.Errorf("transaction at %s: %w", part.Commit, err)
+			}
+		}
+	}
+}
+
+// part makes the events of one part and registers who waits for them.
+func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
+	events, err := p.events(ctx, part)
+	if err != nil {
+		return err
+	}
+	p.reclaim(part.Commit) // with the hooks that there were before the project was deleted
+	if err := p.applyHooks(ctx, part); err != nil {
+		return err
+	}
+	if err := p.locate(ctx, events); err != nil {
+		return err
+	}
+	claim := &rows{part: part}
+	claim.left.Store(1) // until all events of the part are registered
+	for _, event := range events {
+		if p.hold(part, event) {
+			continue
+		}
+		targets := p.hooks.Match(event, nil)
+		if len(targets) == 0 {
+			p.settler.Pass(event)
+			continue
+		}
+		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
+		claim.left.Add(1)
+		w.hold()
+		p.settler.Add(event, w)
+	}
+	p.settler.See(part.XID, p.mapper.Signs())
+	claim.done()
+	if part.Last {
+		part.Tx.Close(part.End)
+	}
+	return nil
+}
+
+// locate finds the events' organizations; the database may be away for a while.
+func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
+	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
+		return p.locator.Locate(ctx, events)
+	})
+}
+
+// deliver renders what has settled, in batches, and hands it to the lanes,
+// waiting there when they are full. It ends when the settler is closed and empty.
+func (p *pipeline) deliver(ctx context.Context) error {
+	for {
+		batch, err := p.settler.Next(ctx, renderBatch)
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if isLate(batch) {
+			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), gathering)...)
+		}
+		batch = slices.DeleteFunc(batch, (*wanted).isMark)
+		if err := p.render(ctx, batch); err != nil {
+			return err
+		}
+		if err := p.enqueue(ctx, batch); err != nil {
+			return err
+		}
+	}
+}
+
+// gathering is how long a batch may grow that is late anyway.
+const gathering = 10 * time.Millisecond
+
+// isLate reports whether the batch is of long ago, and small: the stream catches up, and
+// what each batch costs the database is to be shared by more events.
+func isLate(batch []*wanted) bool {
+	const late, few = 2 * time.Second, renderBatch / 2
+	e := batch[0].event
+	return e != nil && len(batch) < few && e.Age+time.Since(e.Received) > late
+}
+
+// enqueue hands the batch to the lanes, and what was remembered for hooks that have been
+// adopted ahead of it. Its rows are not needed any more, and not held:
+// a delivery may take long.
+func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
+	deliveries := p.overlap.Take()
+	for _, w := range batch {
+		w.rows.done()
+		w.rows = nil
+		done := w.delivered
+		for _, target := range w.targets {
+			if !target.Kept {
+				deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
+			}
+		}
+		deliveries = append(deliveries, p.overlap.Keep(w.event, w.targets)...)
+	}
+	defer p.questions.ask("find room for events in the lanes of their hooks")()
+	return p.dispatcher.Enqueue(ctx, deliveries)
+}
+
+// renderBatch bounds the events that are rendered by one query of a kind.
+const renderBatch = 500
+
+// render builds the payloads that somebody wants, when the rows of the whole batch
+// can be read by anybody.
+func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	events := make([]*mapping.Event, 0, len(batch))
+	var xids []uint32
+	for _, w := range batch {
+		if slices.ContainsFunc(w.targets, func(t dispatch.Target) bool { return t.Payload }) {
+			events = append(events, w.event)
+		}
+		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
+			xids = append(xids, xid)
+		}
+		if xid := w.event.EndedBy; xid != 0 {
+			xids = append(xids, xid)
+		}
+	}
+	return p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
+		return p.renderer.Render(ctx, events, xids...)
+	})
+}

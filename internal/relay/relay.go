@@ -1,0 +1,184 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// sidecar is one run of the program.
+type sidecar struct {
+	cfg      config.Config
+	log      *slog.Logger
+	version  string
+	setup    bool
+	registry *prometheus.Registry
+
+	deliveries *dispatch.Metrics
+	rows       *mapping.Metrics
+	stored     *parkingMetrics
+	role       *role
+	board      *board
+	questions  *questions
+	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
+	proven     atomic.Bool    // whether it has ever streamed, or stood by
+	unled      logging.Repeat // with asking who leads
+	unserved   logging.Repeat // with terms that end
+	Tuning
+
+	started func(opsAddr string) // relayOptions.Started; nil once it was called
+}
+
+func newSidecar(o Options) *sidecar {
+	cfg, log, registry := o.Config, o.Log, o.Registry
+	if registry == nil {
+		registry = prometheus.NewRegistry()
+	}
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	role := newRole(registry)
+	s := &sidecar{
+		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
+		Tuning: o.Tuning, started: o.Started,
+	}
+	s.questions = newQuestions(log, s.ends)
+	role.questions, role.dueLimit = s.questions, cmp.Or(o.Tuning.DueLimit, dueLimit)
+	return s
+}
+
+// Run is the program, until ctx ends and what was in flight is finished, or until an
+// error that waiting does not mend, which it returns.
+func Run(ctx context.Context, o Options) error { return newSidecar(o).run(ctx) }
+
+// run is the program: it serves probes and metrics, before it has reached the
+// database, and leads whenever the lock can be had. It returns when the context has
+// ended and what was in flight is finished, or at an error that ends the program.
+func (s *sidecar) run(ctx context.Context) error {
+	if !s.Guest {
+		limitMemory(int64(s.cfg.Memory))
+	}
+
+	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
+	if err != nil {
+		return err
+	}
+	defer ops.close()
+
+	pool, err := wiring.NewPool(ctx, s.cfg)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
+	s.registry.MustRegister(guard)
+	s.board.guard = guard
+	wg.Go(func() { guard.run(ctx) })
+
+	served := make(chan error, 1)
+	go func() {
+		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, s.page())
+		if err != nil {
+			cancel()
+		}
+		served <- err
+	}()
+	err = s.lead(ctx, pool, ops.addr())
+	ops.close()
+	return errors.Join(err, <-served)
+}
+
+// page is what the ops server shows beside probes and metrics.
+func (s *sidecar) page() http.Handler {
+	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
+}
+
+// lead waits for the lock and serves a term, again and again: a term ends with
+// the lock or the database, and neither ends the program.
+func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) error {
+	const longest = 10 * time.Second
+	for pause := lockEvery; ; pause = min(2*pause, longest) {
+		lock, err := s.awaitLock(ctx, ops)
+		if lock == nil {
+			return err
+		}
+		began := time.Now()
+		pool.Reset() // what has ended the term before may have left its connections half open
+		err = s.term(ctx, pool, lock, ops)
+		lock.release()
+		switch {
+		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
+			return nil // told to stop
+		case s.ends(err):
+			return err
+		}
+		if time.Since(began) > longest {
+			pause = lockEvery
+		}
+		s.role.waits(err)
+		s.unserved.Failed(ctx, s.log, slog.LevelError, "hooktail does not lead any more: nothing is sent before it leads again",
+			slog.Any("error", err), slog.Duration("next", pause))
+		if retry.Sleep(ctx, pause) != nil {
+			return nil
+		}
+	}
+}
+
+// hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
+// for the database, and for tables that somebody has locked.
+func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
+	options := wiring.HooksOptions(s.cfg, s.log)
+	options.Metrics = s.deliveries
+	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
+	snapshot := ""
+	if s.setup {
+		slot, err := setup.ForRun(ctx, s.cfg, s.log)
+		if err != nil {
+			return nil, err
+		}
+		s.setup = false // a slot that is missing in a later term was lost: nobody is to make it silently
+		if slot != nil {
+			defer slot.Close(ctx)
+			options.AtSlot, snapshot = true, slot.Snapshot
+		}
+	}
+	var hooks *dispatch.Hooks
+	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
+		if err := parking.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+			return err
+		}
+		hooks = dispatch.NewHooks(options)
+		if err := wiring.LoadHooks(ctx, pool, hooks, snapshot); err != nil {
+			return err
+		}
+		return setup.Recall(ctx, pool, hooks, s.cfg)
+	})
+	if err != nil {
+		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
+	}
+	return hooks, nil
+}

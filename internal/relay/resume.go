@@ -1,0 +1,40 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/display"
+)
+
+// FullError says that a hook stays suspended: its next event would suspend it again.
+type FullError struct{ hook, parked, bound int64 }
+
+func (e *FullError) Error() string {
+	return fmt.Sprintf("stays suspended: %s is parked for it, and HOOKTAIL_PARK_MAX_BYTES is %s. "+
+		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
+}
+
+// Resume ends the hook's pause, and its suspension unless as much is parked for it as may
+// be, which is a *fullError.
+func Resume(ctx context.Context, store *parking.Store, hook, bound int64) error {
+	suspended, err := store.IsSuspended(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if !suspended {
+		return store.Resume(ctx, hook)
+	}
+	parked, err := store.Bytes(ctx, hook)
+	if err != nil {
+		return err
+	}
+	if parked < bound {
+		return store.Resume(ctx, hook)
+	}
+	if err := store.Unpause(ctx, hook); err != nil {
+		return err
+	}
+	return &FullError{hook, parked, bound}
+}

@@ -1,0 +1,140 @@
+package relay
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/display"
+)
+
+// role is what this instance is at the moment, of several on one slot: the leader,
+// which reads and sends, or a standby. Probes and metrics ask it. It is safe for
+// concurrent use.
+type role struct {
+	questions *questions    // that events wait for; set before anything is served; nil: none
+	dueLimit  time.Duration // how long they may wait; set with questions
+
+	mu     sync.Mutex
+	stream *cdc.Stream // of the term; nil: this instance does not lead
+	beat   *heartbeat  // of the term
+	keep   *keeper     // of the term
+	fault  error       // why it neither leads nor stands by
+	looked time.Time   // when a standby last saw that another one has the lock
+	before int         // reconnects of earlier terms
+}
+
+// standbyLimit is how long ago a healthy standby has looked at the lock.
+const standbyLimit = 10 * lockEvery
+
+// dueLimit is how long events may be due without any getting through.
+const dueLimit = 30 * time.Second
+
+// newRole is that of an instance that has not tried to lead yet.
+func newRole(registry prometheus.Registerer) *role {
+	r := &role{fault: errors.New("starting: the lock was not asked for yet")}
+	registerRole(registry, r)
+	return r
+}
+
+// standsBy says that another instance has the lock, just now.
+func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }) }
+
+// cannot says why the lock cannot be asked for.
+func (r *role) cannot(err error) {
+	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
+}
+
+// waits says why this instance does not lead for the moment.
+func (r *role) waits(err error) {
+	r.set(func() { r.fault = fmt.Errorf("not leading, trying again: %w", err) })
+}
+
+// takesOver says that this instance has the lock and a term begins.
+func (r *role) takesOver() {
+	r.set(func() { r.fault = errors.New("starting: the hooks are being read") })
+}
+
+// leads says that the term has this stream.
+func (r *role) leads(stream *cdc.Stream, beat *heartbeat, keep *keeper) {
+	r.set(func() { r.stream, r.beat, r.keep, r.fault = stream, beat, keep, nil })
+}
+
+// rests says that the term is over.
+func (r *role) rests() {
+	r.set(func() {
+		r.before += reconnects(r.stream)
+		r.stream, r.beat, r.keep, r.fault = nil, nil, nil, errors.New("not leading any more")
+	})
+}
+
+func (r *role) set(f func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	f()
+}
+
+// current is the stream of the term and its heartbeat, nil where there is none.
+func (r *role) current() (*cdc.Stream, *heartbeat) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.stream, r.beat
+}
+
+// stats are those of the stream of the term.
+func (r *role) stats() cdc.Stats {
+	if stream, _ := r.current(); stream != nil {
+		return stream.Stats()
+	}
+	return cdc.Stats{}
+}
+
+func (r *role) reconnects() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.before + reconnects(r.stream)
+}
+
+func reconnects(stream *cdc.Stream) int {
+	if stream == nil {
+		return 0
+	}
+	return max(0, stream.Stats().Connections-1)
+}
+
+// ready says why the instance is not ready: the stream flows, or it is a standby
+// that can take over.
+func (r *role) ready() error {
+	r.mu.Lock()
+	stream, beat, keep, fault, looked := r.stream, r.beat, r.keep, r.fault, r.looked
+	r.mu.Unlock()
+	var late error
+	if r.questions != nil {
+		late = r.questions.overdue(r.dueLimit)
+	}
+	switch {
+	case fault != nil && late != nil:
+		return fmt.Errorf("%w: %w", fault, late)
+	case fault != nil:
+		return fault
+	case stream != nil:
+		err := beat.ready(stream)
+		switch {
+		case err != nil && late != nil:
+			return fmt.Errorf("%w; %w", err, late)
+		case err != nil:
+			return err
+		case late != nil:
+			return late
+		}
+		return keep.overdue()
+	}
+	if age := time.Since(looked); age > standbyLimit {
+		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/internal/postgres"
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+var (
+	errSilent     = errors.New("no heartbeat came back, and nothing else")
+	errStreamDead = errors.New("the replication stream is dead")
+)
+
+// watch has the replication connection made anew when heartbeats are written and
+// do not come back, and returns an error if that does not help: then somebody has
+// to look.
+//
+// It acts on silence alone. A server that is heard of has a reason why a heartbeat
+// is late (a large transaction before it, a standby that it waits for), and a new
+// connection would have it begin again. Nor is a heartbeat missed that is not read
+// because the consumer has no room.
+func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
+	select {
+	case <-stream.Started():
+	case <-ctx.Done():
+		return nil
+	}
+	var renewed time.Time // when the connection was given up; zero: heartbeats come back
+	return retry.Every(ctx, h.every/5, func() error {
+		switch {
+		case h.missing() <= h.limit():
+			renewed = time.Time{}
+		case !isSilent(stream, h.limit()):
+		case renewed.IsZero():
+			renewed = time.Now()
+			h.log.Error("no heartbeat comes back: connecting anew", "missing", h.missing().Round(time.Second))
+			stream.Reconnect(errSilent)
+		case time.Since(renewed) > h.limit()+stream.Timeout():
+			// The server may have held the slot for the old connection until its timeout.
+			return fmt.Errorf("%w: a heartbeat that the database took has been away for %s, and a new connection did not bring it: "+
+				"look at the database's log, and at what lies between it and hooktail", errStreamDead, h.missing().Round(time.Second))
+		}
+		return nil
+	})
+}
+
+// isSilent reports whether the stream has heard nothing for longer than limit,
+// although it reads. A server that refuses the connection has been heard of.
+func isSilent(stream *cdc.Stream, limit time.Duration) bool {
+	stats := stream.Stats()
+	if !stats.Connected {
+		return !stats.Held && postgres.Code(stats.Fault) == ""
+	}
+	return !stats.Held && time.Since(stats.LastMessage) > limit
+}

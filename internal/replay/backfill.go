@@ -1,0 +1,259 @@
+package replay
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/wiring"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// A person is waiting: a receiver that does not recover soon ends the command.
+const (
+	BackfillAttempts = 5
+	backfillBackoff  = 250 * time.Millisecond // doubled each time
+	backfillPatience = time.Minute            // with a receiver that asks for time
+)
+
+// send makes attempts until one succeeds. An attempt that has begun is finished
+// even when the command is interrupted: it may have been received.
+func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target dispatch.Target) error {
+	m := dispatch.Message{
+		ID:        row.EventID(),
+		LSN:       "0/0", // PostgreSQL's own for none
+		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+		Body:      row.Event.Body(target.Action, target.Payload),
+	}
+	row.Event = nil // at most one body is held twice
+	for {
+		if err := b.pace.wait(ctx); err != nil {
+			return err
+		}
+		m.Attempt++
+		o := b.sender.Send(context.WithoutCancel(ctx), b.hook, m)
+		if o.Refused == dispatch.ReasonNone && o.Result == dispatch.Result2xx {
+			return nil
+		}
+		if isFinal(o) || m.Attempt == BackfillAttempts {
+			return fmt.Errorf("row %d (event %s) was not delivered to hook %d in %s: %s",
+				row.ID, m.ID, b.hook.ID, display.Count(m.Attempt, "attempt"), describeOutcome(o))
+		}
+		delay := max(backfillBackoff<<(m.Attempt-1), min(o.RetryAfter, backfillPatience))
+		if err := retry.Sleep(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// isFinal reports whether another attempt would end like this one.
+func isFinal(o dispatch.Outcome) bool {
+	return o.Refused != dispatch.ReasonNone || o.Result == dispatch.ResultBlocked || o.Status == http.StatusGone
+}
+
+func describeOutcome(o dispatch.Outcome) string {
+	if o.Err != nil {
+		return o.Err.Error()
+	}
+	return fmt.Sprintf("the receiver answered %d", o.Status)
+}
+
+// pace keeps requests apart, on average: what one is late the next is not. Time
+// in which there were none is not made up for.
+type pace struct {
+	every time.Duration
+	next  time.Time
+}
+
+// wait returns when the next request may be made.
+func (p *pace) wait(ctx context.Context) error {
+	now := time.Now()
+	if p.next.Before(now) {
+		p.next = now
+	}
+	delay := p.next.Sub(now)
+	p.next = p.next.Add(p.every)
+	return retry.Sleep(ctx, delay)
+}
+
+// BackfillOptions say what is sent to whom. All but After, CountShare, and DryRun are required.
+type BackfillOptions struct {
+	Config  config.Config
+	Version string // of the program, for receivers
+	Parked  *wiring.Parked
+	Mapping mapping.Options
+	Rows    *mapping.Backfill // not begun
+
+	Hook    int64
+	Project int64         // of the rows
+	After   int64         // id of the row that the rows come after
+	Every   time.Duration // pause between requests
+	DryRun  bool          // nothing is sent
+
+	Progress func(total int64) Progress // is called once, when the rows have been counted
+}
+
+// Progress is told of each row that is done.
+type Progress interface {
+	Step(id int64, now time.Time)
+	End()
+}
+
+// Backfill makes events of rows and sends them to one hook, one at a time.
+type Backfill struct {
+	*wiring.Parked
+	o            BackfillOptions
+	organization int64 // of the project
+	sender       *dispatch.Sender
+	pace         pace
+	progress     Progress
+
+	hooks   *dispatch.Hooks                    // as they were when the last rows were read
+	hook    *dispatch.Hook                     // of them
+	targets map[mapping.Action]dispatch.Target // of the hook, by what it wants
+
+	Events int   // delivered, or that would be
+	Passed int   // rows without an event for the hook
+	Last   int64 // all rows up to this id are done
+}
+
+// NewBackfill counts the rows and makes sure that the hook wants their events. The
+// caller closes it.
+func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
+	total, err := o.Rows.Begin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sender, err := wiring.NewSender(o.Config, o.Version, o.Parked.Signing.KeysOf)
+	if err != nil {
+		return nil, err
+	}
+	b := &Backfill{Parked: o.Parked, o: o, sender: sender, pace: pace{every: o.Every}, Last: o.After, progress: o.Progress(total)}
+	if b.organization, err = b.organizationOf(ctx); err == nil {
+		err = b.renew(ctx)
+	}
+	if err != nil {
+		sender.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+// Close closes the connections to the receiver.
+func (b *Backfill) Close() { b.sender.Close() }
+
+// organizationOf is that of the project, which has to be there.
+func (b *Backfill) organizationOf(ctx context.Context) (int64, error) {
+	e := &mapping.Event{Action: mapping.ProjectUpdated, Project: b.o.Project}
+	if err := mapping.NewLocator(b.Pool, b.o.Mapping).Locate(ctx, []*mapping.Event{e}); err != nil {
+		return 0, err
+	}
+	if e.Organization == 0 {
+		return 0, fmt.Errorf("there is no project %d", b.o.Project)
+	}
+	return e.Organization, nil
+}
+
+// BackfillBatch bounds the rows that are in memory at once.
+const BackfillBatch = 50
+
+// Run sends the events of all rows, in the order of their ids.
+func (b *Backfill) Run(ctx context.Context) error {
+	defer b.progress.End()
+	for {
+		rows, err := b.o.Rows.Next(ctx, BackfillBatch)
+		if err != nil || len(rows) == 0 {
+			return err
+		}
+		if !b.o.DryRun {
+			if err := b.renew(ctx); err != nil {
+				return err
+			}
+			if err := b.o.Rows.Render(ctx, rows); err != nil {
+				return err
+			}
+		}
+		for i := range rows {
+			if err := b.row(ctx, &rows[i]); err != nil {
+				return err
+			}
+			b.Last = rows[i].ID
+			b.progress.Step(b.Last, time.Now())
+		}
+	}
+}
+
+// row sends the row's event if the hook wants it.
+func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
+	var target dispatch.Target
+	wanted := false
+	if row.Event != nil {
+		target, wanted = b.target(row.Event.Action)
+	}
+	switch {
+	case !wanted:
+		b.Passed++
+		return nil
+	case !b.o.DryRun:
+		if err := b.send(ctx, row, target); err != nil {
+			return err
+		}
+	}
+	b.Events++
+	return nil
+}
+
+// renew reads the hook again: one that is switched off meanwhile gets nothing more.
+func (b *Backfill) renew(ctx context.Context) error {
+	settings, err := b.Store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	b.Signing.Update(settings)
+	for _, setting := range settings {
+		if setting.Hook == b.o.Hook && (setting.Paused || !setting.Suspended.IsZero()) {
+			return fmt.Errorf("hook %d is paused or suspended: resume it first (hooktail hooks resume %[1]d)", setting.Hook)
+		}
+	}
+	b.hooks = dispatch.NewHooks(wiring.HooksOptions(b.o.Config, slog.New(slog.DiscardHandler)))
+	if err := wiring.LoadHooks(ctx, b.Pool, b.hooks, ""); err != nil {
+		return err
+	}
+	hook, ok := b.hooks.Hook(b.o.Hook)
+	if !ok {
+		return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", b.o.Hook)
+	}
+	b.hook, b.targets = hook, map[mapping.Action]dispatch.Target{}
+	_, wanted := b.target(b.o.Rows.Action())
+	switch {
+	case b.hook.Refused != dispatch.ReasonNone:
+		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
+	case !wanted:
+		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",
+			b.hook.ID, b.o.Rows.Action(), b.o.Project)
+	}
+	b.hook = b.hook.From("backfill")
+	return nil
+}
+
+// target is how the hook wants events of the action, as if they were of now.
+func (b *Backfill) target(action mapping.Action) (target dispatch.Target, wanted bool) {
+	if target, wanted = b.targets[action]; wanted {
+		return target, true
+	}
+	const skew = time.Hour // of the clocks: a hook may be new
+	event := &mapping.Event{Action: action, Organization: b.organization, Project: b.o.Project, Committed: time.Now().Add(skew)}
+	for _, t := range b.hooks.Match(event, nil) {
+		if t.Hook == b.hook.ID {
+			b.targets[action] = t
+			return t, true
+		}
+	}
+	return target, false
+}

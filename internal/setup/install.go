@@ -1,0 +1,155 @@
+package setup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// Check makes sure, before anything is changed, that the role may make all of the
+// plan and hooktail's own tables.
+func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
+	var besides []cdc.Lack
+	what, mend, newSchema, err := parking.MigrationLacks(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return err
+	}
+	if what != "" {
+		besides = append(besides, cdc.Lack{What: what, Mend: mend})
+	}
+	if newSchema {
+		lacks, err := cdc.MayCreate(ctx, conn)
+		if err != nil {
+			return err
+		}
+		besides = append(besides, lacks...)
+	}
+	own := wiring.OwnTable(cfg)
+	if err := cdc.CheckTables(ctx, conn, []cdc.Table{own}); err != nil { // it is made in between
+		plan.Tables = slices.DeleteFunc(slices.Clone(plan.Tables), func(t cdc.Table) bool { return t == own })
+	}
+	return cdc.CheckSetup(ctx, conn, plan, besides...)
+}
+
+// LateWarning is about tables that a slot is older than.
+const LateWarning = "the slot was there before these tables were published: it does not bring what changed in them until now"
+
+// Install makes what is missing of the plan, and hooktail's own tables in between:
+// they need not be made in a database that is not Label Studio's, and have to be
+// there before one of them is published.
+func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, log func(step string)) (cdc.Result, string, error) {
+	own := wiring.OwnTable(cfg)
+	isOwn := func(t cdc.Table) bool { return t == own }
+	first := plan
+	first.Slot, first.Tables = "", slices.DeleteFunc(slices.Clone(plan.Tables), isOwn)
+	before, err := cdc.Setup(ctx, conn, first, log)
+	if err != nil {
+		return cdc.Result{}, "", err
+	}
+	migrated, err := migrate(ctx, conn, cfg.StateSchema)
+	if err != nil {
+		return cdc.Result{}, "", err
+	}
+	result, err := cdc.Setup(ctx, conn, plan, log)
+	if migrated != "" {
+		result.Late = slices.DeleteFunc(result.Late, isOwn) // nothing has changed in it
+	}
+	if !result.SlotCreated {
+		result.Late = append(before.Late, result.Late...)
+	}
+	result.Steps = append(before.Steps, result.Steps...)
+	return result, migrated, err
+}
+
+// migrate makes hooktail's own tables, or brings them up to date, and says what it
+// did; "" if there was nothing to do.
+func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
+	before, err := parking.Version(ctx, conn, schema)
+	if err != nil {
+		return "", err
+	}
+	if err := parking.Migrate(ctx, conn, schema); err != nil {
+		return "", err
+	}
+	if before == parking.Newest() {
+		return "", nil
+	}
+	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, parking.Newest(), before), nil
+}
+
+// FreshSlot is a slot that was made just now. Its snapshot, the database's state
+// where the slot begins, can be read until close.
+type FreshSlot struct {
+	conn     *pgconn.PgConn
+	Snapshot string
+}
+
+// Close ends the snapshot. The slot stays.
+func (f *FreshSlot) Close(ctx context.Context) { f.conn.Close(context.WithoutCancel(ctx)) }
+
+// ForRun makes what is missing, for a run that begins with it. It returns nil
+// where the slot was there already.
+func ForRun(ctx context.Context, cfg config.Config, log *slog.Logger) (*FreshSlot, error) {
+	plan := wiring.PlanOf(cfg, wiring.IdentityFull)
+	conn, err := wiring.Connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	if err := RefuseGap(ctx, conn, cfg); err != nil {
+		return nil, err
+	}
+	if err := Check(ctx, conn, cfg, plan); err != nil {
+		return nil, err
+	}
+	tables := plan
+	tables.Slot = ""
+	result, migrated, err := Install(ctx, conn, cfg, tables, func(step string) { log.Info("setup", "sql", step) })
+	if err != nil {
+		return nil, err
+	}
+	if migrated != "" {
+		log.Info("setup", "tables", migrated)
+	}
+	options, err := wiring.Replication(cfg)
+	if err != nil {
+		return nil, err
+	}
+	options.RuntimeParams["replication"] = "database"
+	slot, err := pgconn.ConnectConfig(ctx, options)
+	if err != nil {
+		return nil, cdc.Explain(err, options)
+	}
+	begun, err := DatabaseTime(ctx, conn)
+	if err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
+	if err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		if errors.Is(err, cdc.ErrSlotExists) {
+			if len(result.Late) > 0 {
+				log.Warn(LateWarning, "slot", plan.Slot, "tables", result.Late)
+			}
+			return nil, nil
+		}
+		return nil, err
+	}
+	log.Info("setup", "slot", plan.Slot, "from", at)
+	if err := Remember(ctx, conn, cfg, begun); err != nil {
+		slot.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return &FreshSlot{conn: slot, Snapshot: snapshot}, nil
+}

@@ -1,0 +1,47 @@
+package setup
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// recaller is a connection or a pool.
+type recaller interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// Recall lets the hooks want what they wanted where the slot stands. Of a slot that nobody
+// has read from that is what they want now, and is written down.
+func Recall(ctx context.Context, db recaller, hooks *dispatch.Hooks, cfg config.Config) error {
+	seen, known, err := parking.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
+	if err != nil {
+		return err
+	}
+	if err := hooks.Recall(seen, known); err != nil || known {
+		return err
+	}
+	seen = hooks.Seen(0)
+	if err := parking.WriteSeen(ctx, db, cfg.StateSchema, cfg.Slot, seen); err != nil {
+		return err
+	}
+	hooks.Written(seen)
+	return nil
+}
+
+// SeedHooks writes down what the hooks want where a slot was made just now.
+func SeedHooks(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
+	hooks := dispatch.NewHooks(wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler)))
+	if err := hooks.Load(ctx, conn); err != nil {
+		return err
+	}
+	return Recall(ctx, conn, hooks, cfg)
+}

@@ -1,0 +1,68 @@
+package status
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// AskedAddr is where a hooktail that listens on the address is asked from this
+// machine.
+func AskedAddr(addr string) (string, error) {
+	if addr == "" {
+		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
+	}
+	if port == "0" {
+		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR has port 0")
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return net.JoinHostPort(host, port), nil
+}
+
+// askWithin is how long a hooktail may take to answer.
+const askWithin = 5 * time.Second
+
+// Ask asks the hooktail at the address, and no proxy.
+func Ask(ctx context.Context, addr string) (report Report, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", http.NoBody)
+	if err != nil {
+		return report, fmt.Errorf("ask %s: %w", addr, err)
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	answer, err := transport.RoundTrip(r)
+	if err != nil {
+		return report, fmt.Errorf("hooktail is not running on %s (%w)", addr, Cause(err))
+	}
+	defer answer.Body.Close()
+	const most = 64 << 20
+	err = json.NewDecoder(io.LimitReader(answer.Body, most)).Decode(&report)
+	if err != nil || answer.StatusCode != http.StatusOK || !report.Running {
+		return Report{}, fmt.Errorf("another program or version answers on %s (status %d)", addr, answer.StatusCode)
+	}
+	return report, nil
+}
+
+// Cause is the innermost error: what kept a connection from being made, without the
+// addresses and calls around it.
+func Cause(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if inner == nil {
+			return err
+		}
+		err = inner
+	}
+}

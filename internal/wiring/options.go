@@ -1,0 +1,49 @@
+package wiring
+
+import (
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// StreamOptions are those of the configuration's stream.
+func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
+	options, err := Replication(cfg)
+	if err != nil {
+		return cdc.Options{}, err
+	}
+	return cdc.Options{
+		Config: options,
+		Renew: func() *pgconn.Config {
+			now, err := Replication(cfg)
+			if err != nil {
+				return nil
+			}
+			return now
+		},
+		Slot:        cfg.Slot,
+		Publication: cfg.Publication,
+		Tables:      PlanOf(cfg, IdentityDefault).Tables,
+		PartBytes:   int(cfg.Memory) / PartShare,
+		QueueBytes:  int(cfg.Memory) / RowsShare,
+		Log:         log,
+	}, nil
+}
+
+// MappingOptions are those of the configuration's tables.
+func MappingOptions(cfg config.Config, log *slog.Logger) mapping.Options {
+	return mapping.Options{
+		Tables: mapping.Tables{
+			Schema: cfg.SourceSchema, Project: cfg.ProjectTable, Task: cfg.TaskTable, Annotation: cfg.AnnotationTable,
+		},
+		Profile:     mapping.Profile(cfg.Profile),
+		SendSecrets: cfg.SendSecrets,
+		DeletedRows: cfg.Deleted == config.DeletedRow,
+		Settle:      cfg.Settle,
+		Log:         log,
+	}
+}

@@ -1,0 +1,41 @@
+package wiring
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// Parked is the store of what cannot be delivered now, on connections of its own, with
+// the keys that requests are signed with.
+type Parked struct {
+	Store   *parking.Store
+	Pool    *pgxpool.Pool
+	Signing *Signing
+	Log     *slog.Logger
+}
+
+// OpenParked opens the store, if its tables are there. The caller closes it.
+func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Parked, error) {
+	signing, err := NewSigning(cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := OpenPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := parking.Check(ctx, pool, cfg.StateSchema); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
+	return &Parked{Store: store, Pool: pool, Signing: signing, Log: log}, nil
+}
+
+// Close gives the connections back.
+func (p *Parked) Close() { p.Pool.Close() }

@@ -1,0 +1,119 @@
+package wiring
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/postgres"
+)
+
+// badURL says nothing of what pgx found: its error may quote the URL. The configuration
+// was checked with a message of its own; what it names may have changed since.
+func badURL(err error) error {
+	if _, ok := errors.AsType[*postgres.ParameterError](err); ok {
+		return &config.Error{Err: fmt.Errorf("HOOKTAIL_DATABASE_URL %w", err)}
+	}
+	return &config.Error{Err: errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
+}
+
+// databaseURL is the connection string as its file has it now, or as the program began
+// with where that is none at the moment: what rotates credentials may be writing it.
+func databaseURL(cfg config.Config) string {
+	now := cfg.DatabaseURL.Reread().Reveal()
+	if postgres.Check(now) != nil {
+		return cfg.DatabaseURL.Reveal()
+	}
+	return now
+}
+
+// Replication is the options of a connection in replication mode.
+func Replication(cfg config.Config) (*pgconn.Config, error) {
+	options, err := postgres.Replication(databaseURL(cfg))
+	if err != nil {
+		return nil, badURL(err)
+	}
+	return options, nil
+}
+
+// Session is the options of an ordinary session, with the credentials of now.
+func Session(cfg config.Config) (*pgx.ConnConfig, error) {
+	options, err := postgres.Ordinary(databaseURL(cfg))
+	if err != nil {
+		return nil, badURL(err)
+	}
+	// All that hooktail asks are fewer statements; pgx would make room for five hundred, in
+	// each session.
+	const statements = 64
+	options.StatementCacheCapacity, options.DescriptionCacheCapacity = statements, statements
+	return options, nil
+}
+
+// Connect opens one ordinary connection.
+func Connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
+	options, err := Session(cfg)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := pgx.ConnectConfig(ctx, options)
+	if err != nil {
+		return nil, cdc.Explain(err, &options.Config)
+	}
+	return conn, nil
+}
+
+// poolConnections are enough: one goroutine renders, one locates, one beats; and
+// of those that the store has for itself, one writes, one listens, and the rest
+// reads bodies.
+const poolConnections = 4
+
+// pingPatience is after how long an idle connection that does not answer is taken
+// to be half open, and replaced.
+const pingPatience = 3 * time.Second
+
+// NewPool is connections to the application's rows or to the store, none of which is
+// made before it is needed. Each is made with the credentials of its time.
+func NewPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	session, err := Session(cfg)
+	if err != nil {
+		return nil, err
+	}
+	options, err := pgxpool.ParseConfig(session.ConnString())
+	if err != nil {
+		return nil, badURL(err)
+	}
+	options.ConnConfig = session
+	options.MaxConns, options.MinConns = poolConnections, 0
+	options.PingTimeout = pingPatience
+	options.BeforeConnect = func(_ context.Context, session *pgx.ConnConfig) error {
+		if now, err := Session(cfg); err == nil {
+			*session = *now
+		}
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, options)
+	if err != nil {
+		return nil, fmt.Errorf("open connections: %w", err)
+	}
+	return pool, nil
+}
+
+// OpenPool is NewPool for who has to know at once whether the database answers.
+func OpenPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
+	pool, err := NewPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := pool.Ping(ctx); err != nil {
+		defer pool.Close()
+		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
+	}
+	return pool, nil
+}

@@ -1,0 +1,93 @@
+package wiring
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync/atomic"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/parking"
+)
+
+// Signing is the keys that hooks' requests are signed with, as the settings say. One
+// goroutine calls Update; KeysOf is safe for concurrent use.
+type Signing struct {
+	Ring    dispatch.Keyring
+	Keyed   bool // the ring has a key
+	log     *slog.Logger
+	current atomic.Pointer[map[int64]HookKeys]
+}
+
+// HookKeys is one hook's keys.
+type HookKeys struct {
+	sealed [][]byte
+	Keys   []dispatch.SigningKey
+	Err    error // they cannot be opened
+}
+
+// NewSigning is the keys of no hook yet. A key of the configuration that is none is a
+// *config.Error.
+func NewSigning(cfg config.Config, log *slog.Logger) (*Signing, error) {
+	ring, err := dispatch.NewKeyring(cfg.SecretKeys()...)
+	if err != nil {
+		return nil, &config.Error{Err: fmt.Errorf("HOOKTAIL_SECRET_KEY: %w", err)}
+	}
+	s := &Signing{Ring: ring, Keyed: len(cfg.SecretKeys()) > 0, log: log}
+	s.current.Store(&map[int64]HookKeys{})
+	return s, nil
+}
+
+// KeysOf is the keys of the hook: none if it has no secret, and an error if it has one
+// that cannot be opened.
+func (s *Signing) KeysOf(hook int64) ([]dispatch.SigningKey, error) {
+	h := (*s.current.Load())[hook]
+	return h.Keys, h.Err
+}
+
+// Update takes the secrets of all settings. It logs what is wrong with them, once.
+func (s *Signing) Update(settings []parking.Setting) {
+	before := *s.current.Load()
+	next := make(map[int64]HookKeys)
+	for _, setting := range settings {
+		if len(setting.Secrets) == 0 {
+			continue
+		}
+		h, known := before[setting.Hook]
+		if !known || !slices.EqualFunc(h.sealed, setting.Secrets, bytes.Equal) {
+			h = s.Open(setting)
+			if h.Err != nil {
+				s.log.Error("Webhook refused: nothing can be sent to it unsigned",
+					"hook", setting.Hook, "reason", dispatch.ReasonBadSecret.String(), "error", h.Err)
+			}
+		}
+		next[setting.Hook] = h
+	}
+	s.current.Store(&next)
+}
+
+// Open opens the hook's secrets, all of them: a receiver may know either.
+func (s *Signing) Open(setting parking.Setting) HookKeys {
+	h := HookKeys{sealed: setting.Secrets}
+	for _, sealed := range setting.Secrets {
+		key, err := s.Ring.Open(setting.Hook, sealed)
+		if err != nil {
+			return HookKeys{sealed: setting.Secrets, Err: err}
+		}
+		h.Keys = append(h.Keys, key)
+	}
+	return h
+}
+
+// Check is an error if there are secrets, and nothing to open them with. What nobody has
+// sealed is no secret: it refuses its hook alone.
+func (s *Signing) Check(settings []parking.Setting) error {
+	for _, setting := range settings {
+		if slices.ContainsFunc(setting.Secrets, dispatch.IsSealed) && !s.Keyed {
+			return &config.Error{Err: fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}
+		}
+	}
+	return nil
+}
