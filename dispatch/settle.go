@@ -56,7 +56,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	finished := v.step != retry && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
 		// After a crash these rows would be sent again, and it would not.
-		l.store.add(note{lane: l, ask: func(context.Context) error {
+		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a row that somebody has locked
 			l.finished(it.done, it.letter)
 			return nil
 		}})

@@ -67,7 +67,7 @@ func (l *lane) suspends(it *item) bool {
 		return false
 	}
 	l.backlog.suspended, l.backlog.confirmed = true, false
-	l.store.add(note{lane: l, ask: func(ctx context.Context) error {
+	l.store.add(note{ask: func(ctx context.Context) error {
 		if err := l.store.store.Suspend(ctx, l.hook, it.event); err != nil {
 			return err
 		}
