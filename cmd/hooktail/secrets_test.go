@@ -73,7 +73,7 @@ func testNoSecret(t *testing.T, format string) {
 	p := startIn(t, format, environOf("hooktail"))
 	db.Exec(t, strings.Replace(annotate, "'[]'", `'["`+mark+`"]'`, 1), 7)
 	proctest.WaitFor(t, func() error { return p.says(said...) })
-	proctest.WaitFor(t, func() error { return p.says("did not answer; trying again", "violates check constraint") })
+	proctest.WaitFor(t, func() error { return p.says("Delivery cannot be stored") })
 	db.Exec(t, "ALTER TABLE hooktail.parked DROP CONSTRAINT refused")
 	db.Exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", db.Name)
 	proctest.WaitFor(t, func() error { return p.says("replication connection failed") })
