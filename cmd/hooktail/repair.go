@@ -144,7 +144,8 @@ func (r *repair) since() (time.Time, error) {
 
 // isWhole reports whether the stream can go on with the slot: nothing of what it still
 // has is to be lost. Tables and operations that the publication lacks are added to it;
-// what it lacked of them is the gap. One that was made anew is younger than the slot.
+// what it lacked of them is the gap. One that was made anew is younger than the slot, and
+// one that was away for a moment cannot be read there.
 func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	if r.slot == nil || r.past != nil && r.past.Publication[""] != r.slot.Published[""] {
 		return false, nil
@@ -153,13 +154,26 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	var gap *cdc.Gap
 	fault, ok := errors.AsType[*cdc.Fault](err)
 	switch {
-	case err == nil || ok && slices.Contains(mendable, fault.Reason):
+	case err == nil:
+		return r.canRead(ctx)
+	case ok && slices.Contains(mendable, fault.Reason):
 		return true, nil
 	case errors.As(err, &gap):
 		return false, nil
 	default:
 		return false, err
 	}
+}
+
+// canRead reports whether the slot can be read with the publication, which may have been
+// away for a moment.
+func (r *repair) canRead(ctx context.Context) (bool, error) {
+	conn, err := wiring.Connect(ctx, r.cfg)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return cdc.CanRead(ctx, conn, r.cfg.Slot, r.cfg.Publication)
 }
 
 // mendable is what a publication may lack that is added to it.
