@@ -64,7 +64,9 @@ func TestLockedRowsDelayOnlyThemselves(t *testing.T) {
 			time.Sleep(20 * time.Second) //nolint:forbidigo // of the bubble
 			for hook := int64(1); hook <= 2; hook++ {
 				for n := range many {
+					store.mu.Lock()
 					_, there := store.rows[parking.Key{Hook: hook, Event: makeEvent(n, 1).ID}]
+					store.mu.Unlock()
 					locked := hook == 1 && n%bad == 0
 					if there == locked {
 						t.Fatalf("hook %d, event %d: stored %t, locked %t", hook, n, there, locked)

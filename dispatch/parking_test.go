@@ -77,8 +77,12 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, parking.Parked)); n != many || len(store.list(2, parking.Parked)) != 0 {
 			t.Errorf("%d are parked", n)
 		}
-		if l := b.lanes[1].window; l.schedule.size > b.windows.most() || b.Bytes() != 0 {
-			t.Errorf("%d in the window, %d bytes", l.schedule.size, b.Bytes())
+		l := b.lanes[1]
+		l.mu.Lock()
+		size := l.window.schedule.size
+		l.mu.Unlock()
+		if size > b.windows.most() || b.Bytes() != 0 {
+			t.Errorf("%d in the window, %d bytes", size, b.Bytes())
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != many {
 			t.Errorf("hooktail_parked = %v", n)

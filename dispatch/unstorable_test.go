@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -45,6 +46,7 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 		code := rapid.SampledFrom([]string{"22003", "22008", "22021", "22P02", "23502", "23514", "54000", "P0001", "XX000", "53200"}).Draw(r, "code")
 		many := rapid.IntRange(1, 60).Draw(r, "events")
 		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, many-1), 0, min(many, 5), rapid.ID).Draw(r, "refused")
+		slices.Sort(bad)
 		synctest.Test(t, func(t *testing.T) {
 			store := &choosyStore{fakeStore: newFakeStore(), code: code, refuses: func(key parking.Key, bodiless bool) bool {
 				return key.Hook == 1 && slices.Contains(bad, key.Event.Ordinal) && !bodiless
@@ -59,7 +61,6 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			b.drain(t)
 			time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 			synctest.Wait()
-			slices.Sort(bad)
 			if got := events(store.list(1, parking.Dead)); !slices.Equal(got, bad) {
 				t.Errorf("dead: %v, want %v", got, bad)
 			}
@@ -108,15 +109,16 @@ func TestUnstorableDeathIsStored(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
-		store.refuses = func(parking.Key, bool) bool { return false }
+		var since atomic.Bool
+		store.refuses = func(_ parking.Key, bodiless bool) bool { return since.Load() && !bodiless }
 		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 6}}, newStatuses(503, "h1").round, hostRow(1))
 		b.enqueue(t, 1, 0, 1)
 		b.drain(t)
 		if n := len(store.list(1, parking.Parked)); n != 1 {
 			t.Fatalf("%d are parked", n)
 		}
-		store.refuses = func(_ parking.Key, bodiless bool) bool { return !bodiless } // since now
-		time.Sleep(time.Hour)                                                        //nolint:forbidigo // of the bubble
+		since.Store(true)
+		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "exhausted" {
 			t.Errorf("dead: %+v", dead)
