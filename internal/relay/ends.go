@@ -11,10 +11,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. What no waiting mends does. What only a person can mend does before the program
-// has streamed or stood by: then it was set up wrongly, and whoever started it is there
-// to see it. Later it is a migration, or credentials that are being rotated, which
-// the program waits out, and so is whatever is not known to be of that kind.
+// ends reports whether an error ends the program. What no waiting mends does. What only a
+// person can mend does before the program has streamed or stood by: then it was set up
+// wrongly, and whoever started it is there to see it. Later it is a migration, or
+// credentials that are being rotated, which the program waits out, and so is whatever is
+// not known to be of that kind.
 func (s *sidecar) ends(err error) bool {
 	return isFatal(err) || !s.isProven() && isPermanent(err)
 }
@@ -39,12 +40,11 @@ func (s *sidecar) isProven() bool {
 // isPermanent reports whether only a person can mend what has caused the error.
 func isPermanent(err error) bool {
 	var schema *parking.SchemaError
-	var copied *parking.CopyError
 	var column *mapping.MissingColumnError
 	var hookColumn *dispatch.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &copied) || errors.As(err, &column) || errors.As(err, &hookColumn)
+	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
 }
