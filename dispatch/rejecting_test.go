@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // TestRejectingAllIsFailing: a hook whose receiver rejects the events of every task is
@@ -33,7 +33,7 @@ func TestRejectingAllIsFailing(t *testing.T) {
 			look()
 			<-time.After(3 * time.Hour)
 			look()
-			if n := len(store.list(1, parking.Dead)); stored && n != tasks || len(b.finished()) != tasks {
+			if n := len(store.list(1, state.Dead)); stored && n != tasks || len(b.finished()) != tasks {
 				t.Errorf("%d are dead, %d are done, want %d", n, len(b.finished()), tasks)
 			}
 			answers.set("h1", 200)
