@@ -36,20 +36,20 @@ type lane struct {
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
 
-	mu        sync.Mutex // guards all that follows
-	window    window
-	backlog   backlog
-	health    health
-	pulse     pulse
-	alarm     alarm
-	running   int       // attempts that are under way
-	dropped   int       // deliveries that were dropped since the hook is gone or switched off
-	notBefore time.Time // the receiver wants no request before this
-	leaving   bool      // a failed delivery is stored at once: the process is to end
-	halted    bool      // nothing starts any more, for the same reason
-	paused    bool      // by a person, or halted
-	row       *Hook     // as the lane was told; nil: there is no such hook
-	closed    bool      // nothing starts or is written any more
+	mu      sync.Mutex // guards all that follows
+	window  window
+	backlog backlog
+	health  health
+	pulse   pulse
+	alarm   alarm
+	running int // attempts that are under way
+	dropped int // deliveries that were dropped since the hook is gone or switched off
+	hold    hold
+	leaving bool  // a failed delivery is stored at once: the process is to end
+	halted  bool  // nothing starts any more, for the same reason
+	paused  bool  // by a person, or halted
+	row     *Hook // as the lane was told; nil: there is no such hook
+	closed  bool  // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -93,7 +93,7 @@ func (l *lane) add(it *item) {
 // isAway reports whether the hook is to get nothing for a while, as far as known. It
 // needs mu.
 func (l *lane) isAway(now time.Time) bool {
-	return l.health.failing || l.paused || now.Before(l.notBefore) || l.isOff()
+	return l.health.failing || l.paused || now.Before(l.hold.until) || l.isOff()
 }
 
 // isOff reports whether the hook is switched off in its row: what it has is held. It
@@ -132,7 +132,7 @@ func (l *lane) retry() {
 
 // revive makes the hook live, with nothing that waits. It needs mu.
 func (l *lane) revive() {
-	l.notBefore = time.Time{}
+	l.held(time.Time{}, time.Now())
 	l.health.revive()
 	l.window.hasten()
 }
@@ -156,7 +156,7 @@ func (l *lane) state(now time.Time) State {
 		return StatePaused
 	case l.stopped.Load() == hook.revision:
 		return StateStopped
-	case now.Before(l.notBefore):
+	case now.Before(l.hold.until):
 		return StateWaiting
 	case l.health.failing:
 		return StateFailing
@@ -197,7 +197,7 @@ func (l *lane) fill(now time.Time) {
 	if part, ok := l.window.wants(away || l.health.failing); ok {
 		l.read(func(ctx context.Context) { intake{l}.load(ctx, part) })
 	}
-	if away || l.running >= l.health.limit || now.Before(l.notBefore) || !l.window.scout {
+	if away || l.running >= l.health.limit || now.Before(l.hold.until) || !l.window.scout {
 		return
 	}
 	at := l.pulse.scout

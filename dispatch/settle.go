@@ -79,8 +79,8 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 
 // works draws the conclusions from a success for the whole hook. It needs mu.
 func (l *lane) works(now time.Time) {
-	if l.health.failing || !now.Before(l.notBefore) {
-		l.notBefore = time.Time{}
+	if l.health.failing || !now.Before(l.hold.until) {
+		l.held(time.Time{}, now)
 	}
 	l.health.succeeded()
 	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
@@ -90,7 +90,7 @@ func (l *lane) works(now time.Time) {
 // is to get nothing for a while from now on. It needs mu.
 func (l *lane) fails(it *item, v verdict, now time.Time) bool {
 	if v.hold > 0 {
-		l.notBefore = now.Add(v.hold)
+		l.held(now.Add(v.hold), now)
 	}
 	if v.stop {
 		l.revive()

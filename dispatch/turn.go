@@ -19,8 +19,8 @@ func (t turn) choose() *item {
 		return t.expired(ReasonSwitchedOff)
 	case l.paused:
 		return nil
-	case now.Before(l.notBefore):
-		l.alarm.set(l.notBefore)
+	case now.Before(l.hold.until):
+		l.alarm.set(l.hold.until)
 		return nil
 	case l.health.failing:
 		return t.probe()
