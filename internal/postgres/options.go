@@ -31,8 +31,8 @@ func (e *ParameterError) Error() string {
 }
 
 // Check parses the connection string as all sessions do. An error is a
-// *ParameterError or pgconn's; the text of the latter may quote the string, with a
-// password in it.
+// *ParameterError, a *ValueError or pgconn's; the text of the last may quote the string,
+// with a password in it.
 func Check(url string) error {
 	_, err := parse(url)
 	return err
@@ -64,8 +64,8 @@ func Replication(url string) (*pgconn.Config, error) {
 
 func parse(url string) (*pgconn.Config, error) {
 	options, err := pgconn.ParseConfig(url)
-	if err != nil {
-		return nil, err
+	if err != nil || !negotiates(options) {
+		return nil, faultOf(url, err)
 	}
 	if names := refused(options.RuntimeParams); len(names) > 0 {
 		return nil, &ParameterError{Names: names}
