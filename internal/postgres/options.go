@@ -17,6 +17,11 @@ import (
 // no connect_timeout: a server that accepts and says nothing must be noticed.
 const connectPatience = 10 * time.Second
 
+// Role is the one setting of the server that a connection string may have: who logs in
+// with credentials that are rotated acts as the role that has the privileges.
+// https://www.postgresql.org/docs/current/sql-set-role.html
+const Role = "role"
+
 // ParameterError is a connection string with parameters that the program does not
 // take: it does not know them, or they are its own to choose.
 type ParameterError struct {
@@ -84,6 +89,7 @@ func refused(params map[string]string) []string {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		switch {
 		case name == "application_name", name == "fallback_application_name": // every program has one; hooktail's is its own
+		case name == Role:
 		case name == "options" && params[name] == os.Getenv("PGOPTIONS"):
 		case name == "timezone" && params[name] == os.Getenv("PGTZ"):
 		case likeName.MatchString(name):

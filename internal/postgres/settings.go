@@ -117,11 +117,15 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // Fix makes the options those of a session that inherits nothing. What the
-// options asked for themselves, from the environment for example, is forgotten.
-// A setting of more wins over one of the same name. The options are those of
-// ParseConfig.
+// options asked for themselves, from the environment for example, is forgotten, but
+// for the Role. A setting of more wins over one of the same name. The options are
+// those of ParseConfig.
 func Fix(options *pgconn.Config, more map[string]string) {
+	role, has := options.RuntimeParams[Role]
 	options.RuntimeParams = settings()
+	if has {
+		options.RuntimeParams[Role] = role
+	}
 	maps.Copy(options.RuntimeParams, more)
 	options.AfterConnect = setLater
 	if options.ConnectTimeout == 0 {
