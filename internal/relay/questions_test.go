@@ -12,7 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -67,7 +67,7 @@ func TestParkingAsksOnce(t *testing.T) {
 	}
 	defer pool.Close()
 	log := slog.New(slog.DiscardHandler)
-	room := &parkingRoom{Parked: &wiring.Parked{Store: parking.New(parking.Options{Pool: pool, Schema: "hooktail", Log: log}), Pool: pool, Log: log}}
+	room := &parkingRoom{Parked: &wiring.Parked{Store: state.New(state.Options{Pool: pool, Schema: "hooktail", Log: log}), Pool: pool, Log: log}}
 	ctx, cancel := context.WithTimeout(t.Context(), attemptPatience)
 	defer cancel()
 	if err := room.check(ctx); err == nil || ctx.Err() != nil {
