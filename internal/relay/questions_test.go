@@ -38,11 +38,11 @@ func TestQuestionsWait(t *testing.T) {
 				return nil
 			})
 		}()
-		_ = retry.Sleep(t.Context(), attemptPatience - time.Second)
+		_ = retry.Sleep(t.Context(), attemptPatience-time.Second)
 		if err := q.overdue(attemptPatience - 2*time.Second); err == nil || !strings.Contains(err.Error(), "read the hooks") {
 			t.Errorf("while the first attempt waits: %v", err)
 		}
-		_ = retry.Sleep(t.Context(), 1500 * time.Millisecond)
+		_ = retry.Sleep(t.Context(), 1500*time.Millisecond)
 		if err := q.overdue(attemptPatience); err == nil || !strings.Contains(err.Error(), "connection refused") {
 			t.Errorf("after the second attempt: %v", err)
 		}
