@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -20,7 +20,7 @@ type Program interface {
 	Report(ctx context.Context, q Query) Report
 
 	// Stored is the stored deliveries that the filter means, without their bodies.
-	Stored(ctx context.Context, f parking.Filter) ([]Stored, error)
+	Stored(ctx context.Context, f state.Filter) ([]Stored, error)
 
 	// History is the attempts that are meant, the newest first, as far as they are
 	// remembered.
@@ -136,7 +136,7 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	if text := r.FormValue("seq"); text != "" {
 		p.Seq, err = strconv.ParseUint(text, 10, 64)
 	} else if p.Hook, err = strconv.ParseInt(r.FormValue("hook"), 10, 64); err == nil {
-		p.Event, err = parking.ParseID(r.FormValue("event"))
+		p.Event, err = state.ParseID(r.FormValue("event"))
 	}
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "a payload is asked for by seq, or by hook and event")

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -15,7 +15,7 @@ type Search struct {
 	Hook         int64
 	Action       mapping.Action // as the hook spells it
 	Outcome      string         // of an attempt: delivered, retried or dead
-	State        parking.State  // of what is stored
+	State        state.State    // of what is stored
 	Reason       string         // of death
 	Task         int64
 	Annotation   int64
@@ -25,8 +25,8 @@ type Search struct {
 }
 
 // stored is what is meant of the stored deliveries: by time of their commits.
-func (s *Search) stored() parking.Filter {
-	return parking.Filter{
+func (s *Search) stored() state.Filter {
+	return state.Filter{
 		Hook: s.Hook, Event: s.Event, Action: s.Action, State: s.State, Since: s.Since, Until: s.Until,
 		Task: s.Task, Reason: s.Reason, Limit: s.Limit, Annotation: s.Annotation,
 	}
@@ -38,10 +38,10 @@ const mostListed = 500
 // searchOf reads what is asked for; an error is for the one who asks.
 func searchOf(r *http.Request) (s Search, err error) {
 	s = Search{
-		Action: mapping.Action(r.FormValue("action")), Outcome: r.FormValue("outcome"), State: parking.State(r.FormValue("state")),
+		Action: mapping.Action(r.FormValue("action")), Outcome: r.FormValue("outcome"), State: state.State(r.FormValue("state")),
 		Reason: r.FormValue("reason"), Limit: 100,
 	}
-	if s.State != "" && s.State != parking.Parked && s.State != parking.Dead {
+	if s.State != "" && s.State != state.Parked && s.State != state.Dead {
 		return s, errors.New("state is parked or dead")
 	}
 	switch s.Outcome {
@@ -64,7 +64,7 @@ func searchOf(r *http.Request) (s Search, err error) {
 		}
 	}
 	if text := r.FormValue("event"); text != "" {
-		if s.Event, err = parking.ParseID(text); err != nil {
+		if s.Event, err = state.ParseID(text); err != nil {
 			return s, err
 		}
 	}
