@@ -1,0 +1,169 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/relay"
+)
+
+// obeyed are those of the user's environment that the demo obeys. The others are
+// about a database and receivers of the user's own.
+var obeyed = []string{
+	"HOOKTAIL_HTTP_ADDR", "HOOKTAIL_HTTP_HOSTS", "HOOKTAIL_ADMIN_TOKEN", "HOOKTAIL_LOG_LEVEL", "HOOKTAIL_LOG_FORMAT",
+	"HOOKTAIL_SETTLE", "HOOKTAIL_MEMORY", "HOOKTAIL_TLS_CA", "HOOKTAIL_TLS_CERT", "HOOKTAIL_TLS_KEY",
+}
+
+// sidecar is the hooktail of the demo, which runs until stop.
+type sidecar struct {
+	cfg      config.Config
+	registry *prometheus.Registry
+	ops      string // address of the page, or off
+	cancel   context.CancelFunc
+	ended    chan struct{}
+	result   error // once ended is closed
+}
+
+var errEnded = errors.New("hooktail has ended before the demo")
+
+// start sets the database up and runs the sidecar. What it logs is for whoever asks by
+// HOOKTAIL_LOG_LEVEL, or for the case that the demo fails: a receiver that is down is
+// part of the show.
+func (d *demo) start(ctx context.Context) (*sidecar, error) {
+	cfg, err := d.configuration()
+	if err != nil {
+		return nil, err
+	}
+	log := d.Err
+	if !d.chooses("HOOKTAIL_LOG_LEVEL") {
+		d.log = &tailBuffer{}
+		log = d.log
+	}
+	cfg.HTTPAddr = freeAddr(ctx, cfg.HTTPAddr)
+	s := &sidecar{cfg: cfg, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
+	started := make(chan string, 1)
+	options := relay.Options{
+		Config: cfg, Log: d.Log(cfg, log), Version: d.Version, Setup: true, Tuning: d.Tuning, Registry: s.registry,
+		Started: func(addr string) { started <- addr },
+	}
+	var run context.Context
+	run, s.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go func() {
+		defer close(s.ended)
+		s.result = relay.Run(run, options)
+	}()
+	select {
+	case s.ops = <-started:
+		return s, nil
+	case <-ctx.Done():
+		return nil, errors.Join(ctx.Err(), s.stop())
+	case <-s.ended:
+		s.cancel()
+		return nil, s.result
+	}
+}
+
+// stop ends the sidecar and returns how it ended.
+func (s *sidecar) stop() error {
+	s.cancel()
+	<-s.ended
+	return s.result
+}
+
+// chooses reports whether the user's environment has the variable.
+func (d *demo) chooses(name string) bool {
+	return slices.ContainsFunc(d.Environ, func(e string) bool {
+		return strings.HasPrefix(e, name+"=") || strings.HasPrefix(e, name+"_FILE=")
+	})
+}
+
+func (d *demo) configuration() (config.Config, error) {
+	environ := []string{"HOOKTAIL_GRACE=2s", "HOOKTAIL_DATABASE_URL=" + d.server.DSN(databaseName)}
+	for _, e := range d.Environ {
+		name, _, _ := strings.Cut(e, "=")
+		if slices.Contains(obeyed, strings.TrimSuffix(name, "_FILE")) {
+			environ = append(environ, e)
+		}
+	}
+	cfg, err := config.Load(environ)
+	if err != nil {
+		return cfg, &config.Error{Err: fmt.Errorf("configuration:\n%w", err)}
+	}
+	return cfg, nil
+}
+
+// freeAddr is the address, or a free port beside it where it is taken: a
+// hooktail may be running on this machine.
+func freeAddr(ctx context.Context, addr string) string {
+	if addr == "" {
+		return addr
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close() // only tried
+	return addr
+}
+
+// metric is the sum of the samples of that name and hook that have the labels.
+func (s *sidecar) metric(name string, hook int, labels map[string]string) (int, error) {
+	families, err := s.registry.Gather()
+	if err != nil {
+		return 0, fmt.Errorf("gather metrics: %w", err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, m := range family.GetMetric() {
+			if has(m, "hook", strconv.Itoa(hook)) && (len(labels) == 0 || has(m, "outcome", labels["outcome"])) {
+				sum += m.GetCounter().GetValue() + m.GetGauge().GetValue()
+			}
+		}
+	}
+	return int(sum), nil
+}
+
+func has(m *dto.Metric, name, value string) bool {
+	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == name && l.GetValue() == value })
+}
+
+// tailBuffer keeps the end of what is written. It is safe for concurrent use.
+type tailBuffer struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+var _ io.Writer = (*tailBuffer)(nil)
+
+// keptLog is how much of the log is kept.
+const keptLog = 16 << 10
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p...)
+	if over := len(b.text) - keptLog; over > 0 {
+		b.text = append(b.text[:0], b.text[over:]...)
+	}
+	return len(p), nil
+}
+
+func (b *tailBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
+}
