@@ -45,11 +45,12 @@ type lane struct {
 	running int // attempts that are under way
 	dropped int // deliveries that were dropped since the hook is gone or switched off
 	hold    hold
-	leaving bool  // a failed delivery is stored at once: the process is to end
-	halted  bool  // nothing starts any more, for the same reason
-	paused  bool  // by a person, or halted
-	row     *Hook // as the lane was told; nil: there is no such hook
-	closed  bool  // nothing starts or is written any more
+	leaving bool      // a failed delivery is stored at once: the process is to end
+	halted  bool      // nothing starts any more, for the same reason
+	paused  bool      // by a person, or halted
+	row     *Hook     // as the lane was told; nil: there is no such hook
+	off     time.Time // since when the row is known to be switched off; zero: it is not
+	closed  bool      // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -59,7 +60,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 		window:  newWindow(&c.windows, c.store != nil),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
-	l.row, _ = c.hooks.Hook(id)
+	l.tell(time.Now())
 	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	return l
@@ -108,7 +109,7 @@ func (l *lane) changed() {
 	defer l.mu.Unlock()
 	now := time.Now()
 	before := l.row
-	l.row, _ = l.hooks.Hook(l.hook)
+	l.tell(now)
 	if before == nil || l.row == nil || l.row.revision != before.revision {
 		l.revive()
 	}
@@ -117,6 +118,17 @@ func (l *lane) changed() {
 	}
 	l.show(now)
 	l.fill(now)
+}
+
+// tell lets the lane know of its hook's row. It needs mu.
+func (l *lane) tell(now time.Time) {
+	l.row, _ = l.hooks.Hook(l.hook)
+	switch {
+	case !l.isOff():
+		l.off = time.Time{}
+	case l.off.IsZero():
+		l.off = now
+	}
 }
 
 // retry lets everything that waits go at once, whatever it waits for.
