@@ -20,6 +20,7 @@ func TestRetryAfterOverARestart(t *testing.T) {
 		sent  time.Duration // the first request after the restart, since the first of all
 	}{
 		{"begun", false, 10 * time.Minute, time.Minute, 10 * time.Minute},
+		{"just before the end", false, 10 * time.Minute, 0, 10 * time.Minute},
 		{"nearly over", false, 10 * time.Minute, 9*time.Minute + 59*time.Second, 10 * time.Minute},
 		{"over", false, 10 * time.Minute, 11 * time.Minute, 11 * time.Minute},
 		{"a person's wish before the restart", true, 10 * time.Minute, time.Minute, time.Minute},

@@ -17,7 +17,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 		it.attempt--
 	}
 	failed := made && v.step != deliver && l.fails(it, v, now)
-	if v.step == retry {
+	if v.step == postpone {
 		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
 		it.doubted = v.doubt
 		at := due
@@ -55,7 +55,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	l.show(now)
 	next = l.pick(now)
 	l.fill(now)
-	finished := v.step != retry && !it.stored
+	finished := v.step != postpone && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
 		// After a crash these rows would be sent again, and it would not.
 		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a row that somebody has locked
@@ -97,10 +97,10 @@ func (l *lane) fails(it *item, v verdict, now time.Time) bool {
 		return false
 	}
 	before := l.health.failing
-	if v.step == retry {
+	if v.step == postpone {
 		l.window.failed(it, before || v.spared, now)
 	}
-	if v.step == retry || v.reason == ReasonExhausted || v.reason == ReasonRejected {
+	if v.step == postpone || v.reason == ReasonExhausted || v.reason == ReasonRejected {
 		l.health.failed(it.project, it.task, now)
 	}
 	return v.hold > 0 || l.health.failing && !before

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -41,7 +42,7 @@ func newFakeStore() *fakeStore {
 }
 
 func (s *fakeStore) Apply(ctx context.Context, b state.Batch) error {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.applied++
@@ -83,7 +84,7 @@ func (s *fakeStore) change(a state.Attempt, also func(*state.Row)) {
 }
 
 func (s *fakeStore) Tail(ctx context.Context, p state.Part) ([]state.Row, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -97,7 +98,7 @@ func (s *fakeStore) Tail(ctx context.Context, p state.Part) ([]state.Row, error)
 }
 
 func (s *fakeStore) Heads(ctx context.Context, h state.Heads) ([]state.Row, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -118,7 +119,7 @@ func (s *fakeStore) Heads(ctx context.Context, h state.Heads) ([]state.Row, erro
 }
 
 func (s *fakeStore) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
