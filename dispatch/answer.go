@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -59,37 +58,42 @@ func (a *answer) read(body io.ReadCloser) {
 const shortSecret = 5
 
 // privateOf is the values of a hook's headers, and the credentials and the query of
-// its URL.
-func privateOf(template *http.Request, u URL) *[]string {
+// its URL; nothing of a hook that is refused.
+func privateOf(hook *Hook) []string {
+	if hook.Refused != ReasonNone {
+		return nil
+	}
+	request := newTemplate(hook).request
 	var list []string
 	add := func(secret string) {
 		if len(secret) >= shortSecret {
 			list = append(list, secret)
 		}
 	}
-	add(template.URL.RawQuery)
-	if user := u.parsed.User; user != nil {
+	add(request.URL.RawQuery)
+	if user := hook.URL.Reveal().User; user != nil {
 		password, _ := user.Password()
 		add(user.Username())
 		add(password)
 	}
-	for name, values := range template.Header {
+	for name, values := range request.Header {
 		if name != "Content-Type" && name != "User-Agent" {
 			for _, value := range values {
 				add(value)
 			}
 		}
 	}
-	return &list
+	return list
 }
 
 // blot overwrites what the text repeats of what is private to the hook: all of a
 // value, or one of its words.
-func (h *Hook) blot(text []byte) {
-	if h.private == nil || len(*h.private) == 0 {
+func blot(text []byte, hook *Hook) {
+	private := privateOf(hook)
+	if len(private) == 0 {
 		return
 	}
-	for _, secret := range *h.private {
+	for _, secret := range private {
 		for rest := text; ; {
 			i := bytes.Index(rest, []byte(secret))
 			if i < 0 {
@@ -102,7 +106,7 @@ func (h *Hook) blot(text []byte) {
 	for from, to := range words(text) {
 		word := text[from:to]
 		repeats := func(secret string) bool { return strings.Contains(secret, string(word)) }
-		if len(word) >= shortSecret && slices.ContainsFunc(*h.private, repeats) {
+		if len(word) >= shortSecret && slices.ContainsFunc(private, repeats) {
 			fill(word)
 		}
 	}
@@ -144,7 +148,7 @@ func shown(text []byte, hook *Hook) string {
 	}
 	text = bytes.Clone(text)
 	if hook != nil {
-		hook.blot(text)
+		blot(text, hook)
 	}
 	return strings.ToValidUTF8(string(text), "\uFFFD")
 }

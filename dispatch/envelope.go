@@ -82,10 +82,13 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	return e
 }
 
-// fill makes the request: the hook's, with what differs per attempt.
-func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, signature string) *http.Request {
+// originHeader tells a receiver that a request is not of the stream.
+const originHeader = "hooktail-origin"
+
+// fill makes the request: the template's, with what differs per attempt.
+func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timestamp, signature string) *http.Request {
 	clear(e.header)
-	maps.Copy(e.header, hook.template.Header)
+	maps.Copy(e.header, t.Header)
 	h := e.header
 	if _, own := h["User-Agent"]; !own {
 		h["User-Agent"] = userAgent
@@ -114,7 +117,7 @@ func (e *envelope) fill(hook *Hook, m *Message, userAgent []string, timestamp, s
 		e.reader.Reset(e.text)
 	}
 	e.begun.Store(1)
-	r, t := e.request, hook.template
+	r := e.request
 	r.Method, r.URL, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = t.Method, t.URL, t.Host, t.Proto, t.ProtoMajor, t.ProtoMinor
 	r.Header, r.Body, r.GetBody, r.ContentLength = h, body, e.anew, int64(length)
 	return r

@@ -35,7 +35,7 @@ func (s *Sender) Exchange(ctx context.Context, hook *Hook, m Message) Exchange {
 	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
 		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
 		discard(body)
-		hook.blot(answer)
+		blot(answer, hook)
 		e.Answer = answer[:min(len(answer), shownAnswer)]
 	})
 	return e
@@ -60,7 +60,7 @@ func isOwn(name string, hook *Hook) bool {
 	case signatureHeader:
 		return false
 	case "Content-Type", "User-Agent":
-		return !hook.Headers.has(name)
+		return !hook.Headers.Has(name)
 	default: // a hook may set none of these
 		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
 	}
@@ -71,5 +71,5 @@ func (s *Sender) headerNames(ctx context.Context, hook *Hook, m Message) []strin
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, hook, &m, keys, time.Now()).Header))
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &m, keys, time.Now()).Header))
 }

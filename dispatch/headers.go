@@ -4,9 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,26 +89,20 @@ func notInName(r rune) bool {
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
 
-// header makes what every request of the hook carries: its own headers with
-// names written as the hook writes them, and application/json unless the hook
-// says otherwise. Those that net/http looks for by their canonical name
-// are put under that name.
-func (h Headers) header() http.Header {
-	out := make(http.Header, len(h.list)+8)
-	out["Content-Type"] = []string{"application/json"}
-	for _, own := range h.list {
-		name := own.name
-		switch canonical := http.CanonicalHeaderKey(name); canonical {
-		case "Content-Type", "User-Agent", "Authorization":
-			name = canonical
+// Reveal is the names as the hook writes them, each with its value, which may be a
+// secret: for requests, and for nothing that is shown.
+func (h Headers) Reveal() iter.Seq2[string, string] {
+	return func(yield func(name, value string) bool) {
+		for _, own := range h.list {
+			if !yield(own.name, own.value) {
+				return
+			}
 		}
-		out[name] = []string{own.value}
 	}
-	return out
 }
 
-// has reports whether the header of that name is one of them.
-func (h Headers) has(name string) bool {
+// Has reports whether the header of that name is one of them.
+func (h Headers) Has(name string) bool {
 	return slices.ContainsFunc(h.list, func(own header) bool { return strings.EqualFold(own.name, name) })
 }
 

@@ -1,9 +1,7 @@
 package dispatch
 
 import (
-	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -27,22 +25,18 @@ type Hook struct {
 	Refused Reason // other than ReasonNone: nothing can be sent, see Fault
 	Fault   string // what has to be mended, without secrets
 
-	served   bool          // see Served
-	revision uint64        // another one after each change that decides what is sent, see sendsAs
-	secret   uint64        // fingerprint of its signing secrets, as they are stored
-	host     string        // of the URL, in lower case and without the port
-	template *http.Request // without a body and what differs per attempt; read-only
-	private  *[]string     // what nobody is to be shown of it; a pointer, which prints as one
+	served   bool   // see Served
+	revision uint64 // another one after each change that decides what is sent, see sendsAs
+	secret   uint64 // fingerprint of its signing secrets, as they are stored
 
 	rowFault               string // of the columns that are neither url nor headers; "": none
 	unbound                bool   // one of them says which events it wants: it gets none
 	urlFault, headersFault error  // of the columns as they were last read
 }
 
-// judge refuses the hook if its row cannot be read or used, and otherwise makes it
-// ready to send.
+// judge refuses the hook if its row cannot be read or used.
 func (h *Hook) judge() {
-	h.Refused, h.Fault, h.template, h.private = ReasonNone, "", nil, nil
+	h.Refused, h.Fault = ReasonNone, ""
 	switch {
 	case h.rowFault != "":
 		h.Refused, h.Fault = ReasonBadRow, h.rowFault
@@ -50,31 +44,7 @@ func (h *Hook) judge() {
 		h.Refused, h.Fault = ReasonBadURL, h.urlFault.Error()
 	case h.headersFault != nil:
 		h.Refused, h.Fault = ReasonBadHeaders, h.headersFault.Error()
-	default:
-		h.template = newTemplate(h.URL, h.Headers)
-		h.private = privateOf(h.template, h.URL)
-		h.host = strings.ToLower(h.URL.parsed.Hostname())
 	}
-}
-
-// newTemplate is the request that every attempt copies. Credentials in the URL
-// become basic authentication unless the hook has an Authorization header.
-func newTemplate(u URL, headers Headers) *http.Request {
-	r := &http.Request{
-		Method: http.MethodPost, URL: u.parsed, Host: u.parsed.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: headers.header(),
-	}
-	if user := u.parsed.User; user != nil {
-		if r.Header.Get("Authorization") == "" {
-			password, _ := user.Password()
-			r.SetBasicAuth(user.Username(), password)
-		}
-		bare := *u.parsed
-		bare.User = nil
-		r.URL = &bare
-	}
-	return r
 }
 
 // sendsAs reports whether both get the same events and send them in the same way. What

@@ -125,7 +125,7 @@ func FuzzHookHeaders(f *testing.F) {
 		if len(h.list) > maxHeaders {
 			t.Fatalf("%d headers", len(h.list))
 		}
-		for name, values := range h.header() {
+		for name, values := range headerOf(h) {
 			if name == "" || len(values) != 1 || strings.ContainsAny(name+values[0], "\r\n\x00") {
 				t.Fatalf("header %q: %q", name, values)
 			}
@@ -212,7 +212,7 @@ func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.template == nil {
+	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.Refused != ReasonNone {
 		t.Errorf("became %v", after)
 	}
 	refused, err := readHook(hookRow(3, "bad").with("headers", `{"Host": "1"}`), nil)
@@ -234,17 +234,17 @@ func TestTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string][]string{"Content-Type": {"text/plain"}, "x-lower": {"1"}, "Authorization": {"Basic bWU6cGFzcw=="}}
-	if diff := cmp.Diff(want, map[string][]string(hook.template.Header)); diff != "" {
+	if diff := cmp.Diff(want, map[string][]string(newTemplate(hook).request.Header)); diff != "" {
 		t.Error(diff)
 	}
-	if got := hook.template.URL.String(); got != "http://example.com/h?a=b" {
+	if got := newTemplate(hook).request.URL.String(); got != "http://example.com/h?a=b" {
 		t.Errorf("URL %s", got)
 	}
 	own, err := readHook(hookRow(1, "http://me:pass@example.com/h").with("headers", `{"authorization": "Bearer x"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := own.template.Header["Authorization"]; !cmp.Equal(got, []string{"Bearer x"}) {
+	if got := newTemplate(own).request.Header["Authorization"]; !cmp.Equal(got, []string{"Bearer x"}) {
 		t.Errorf("Authorization %q", got)
 	}
 }

@@ -6,19 +6,17 @@ import (
 	"testing"
 )
 
-// TestFrom: the requests say where they come from, those of the hook itself do not.
-func TestFrom(t *testing.T) {
-	h := newTestHooks(t)
-	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
-	hook, _ := h.Hook(1)
+// TestOrigin: requests say where they come from, those of the stream do not.
+func TestOrigin(t *testing.T) {
+	hook := oneHook(t, hookRow(1, "http://x/"))
 	var got []string
 	receiver := transport(func(r *http.Request) (*http.Response, error) {
 		got = append(got, strings.Join(r.Header[originHeader], ", ")) //nolint:staticcheck // written as on the wire
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	})
 	sender := NewSender(SenderOptions{Transport: receiver})
-	for _, hook := range []*Hook{hook, hook.From("backfill"), hook} {
-		if o := sender.Send(t.Context(), hook, Message{ID: "1"}); o.Result != Result2xx {
+	for _, origin := range []string{"", "backfill", ""} {
+		if o := sender.Send(t.Context(), hook, Message{ID: "1", Origin: origin}); o.Result != Result2xx {
 			t.Fatal(o.Err)
 		}
 	}

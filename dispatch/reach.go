@@ -21,7 +21,7 @@ func (s *Sender) Reach(ctx context.Context, hook *Hook) error {
 	if !ok {
 		return errors.New("the transport is not the sender's own")
 	}
-	err := own.reach(hook.template.WithContext(ctx))
+	err := own.reach(s.templates.of(hook).request.WithContext(ctx))
 	if errors.Is(err, errReached) {
 		return nil
 	}

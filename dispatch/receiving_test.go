@@ -23,7 +23,7 @@ func TestReceivingHeaders(t *testing.T) {
 	}
 	s := newTestSender(t, SenderOptions{})
 	var sent []string
-	for name := range s.request(newEnvelope(t.Context(), time.Second), oneHook(t, hookRow(1, "http://x/")), &testMessage, []SigningKey{NewSigningKey()}, time.Now()).Header {
+	for name := range s.request(newEnvelope(t.Context(), time.Second), newTemplate(oneHook(t, hookRow(1, "http://x/"))), &testMessage, []SigningKey{NewSigningKey()}, time.Now()).Header {
 		if name != "Content-Type" && name != "User-Agent" {
 			sent = append(sent, strings.ToLower(name))
 		}

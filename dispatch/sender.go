@@ -26,6 +26,7 @@ type Sender struct {
 	close     func()
 	failed    func(netip.AddrPort, time.Time) // notes an address that gave no answer
 	envelopes envelopes
+	templates templates
 	clock     clock
 }
 
@@ -113,9 +114,10 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(
 	if err != nil {
 		return Outcome{Refused: ReasonBadSecret, Err: err}
 	}
+	t := s.templates.of(hook)
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	request := s.request(e, hook, &m, keys, begun)
+	request := s.request(e, t, &m, keys, begun)
 	if sent != nil {
 		sent(request.Header)
 	}
@@ -125,12 +127,12 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
-		return s.unanswered(e, hook, err, begun)
+		return s.unanswered(e, t, err, begun)
 	}
 	finish(answer.Body)
-	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Host: hook.host, Contact: ContactMade}
+	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Host: t.host, Contact: ContactMade}
 	if out.Result == Result3xx {
-		out.Redirect = describeRedirect(hook.template.URL, answer.Header.Get("Location"))
+		out.Redirect = describeRedirect(t.request.URL, answer.Header.Get("Location"))
 	}
 	now := time.Now()
 	out.Took = now.Sub(begun)
@@ -141,11 +143,11 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(
 }
 
 // unanswered is the outcome of an attempt that ended with an error.
-func (s *Sender) unanswered(e *envelope, hook *Hook, err error, begun time.Time) Outcome {
+func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time) Outcome {
 	now := time.Now()
 	out := Outcome{
 		Result: resultOfError(err), Err: errors.New(describe(err)), Took: now.Sub(begun),
-		Host: hook.host, Contact: contactOf(err, e.got.Conn != nil && !e.got.Reused),
+		Host: t.host, Contact: contactOf(err, e.got.Conn != nil && !e.got.Reused),
 	}
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		out.Addr = dial.addr.Addr()
@@ -157,9 +159,9 @@ func (s *Sender) unanswered(e *envelope, hook *Hook, err error, begun time.Time)
 }
 
 // request is that of the attempt, in the envelope.
-func (s *Sender) request(e *envelope, hook *Hook, m *Message, keys []SigningKey, now time.Time) *http.Request {
+func (s *Sender) request(e *envelope, t *template, m *Message, keys []SigningKey, now time.Time) *http.Request {
 	timestamp := s.clock.text(now)
-	return e.fill(hook, m, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, m.Body))
+	return e.fill(t.request, m, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, m.Body))
 }
 
 // discard reads the answer to its end, so that the connection can be used again,

@@ -181,8 +181,8 @@ func TestRetryIsSignedAnew(t *testing.T) {
 	s := newTestSender(t, SenderOptions{})
 	keys := []SigningKey{mustSigningKey(t, specimen)}
 	hook := oneHook(t, hookRow(1, "http://x/"))
-	first := s.request(newEnvelope(t.Context(), time.Second), hook, &testMessage, keys, time.Unix(1614265330, 0)).Header
-	later := s.request(newEnvelope(t.Context(), time.Second), hook, &testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
+	first := s.request(newEnvelope(t.Context(), time.Second), newTemplate(hook), &testMessage, keys, time.Unix(1614265330, 0)).Header
+	later := s.request(newEnvelope(t.Context(), time.Second), newTemplate(hook), &testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
 	for _, name := range []string{"webhook-timestamp", "webhook-signature"} {
 		if len(first[name]) != 1 || len(later[name]) != 1 || first[name][0] == later[name][0] {
 			t.Errorf("%s: %q, and later %q", name, first[name], later[name])

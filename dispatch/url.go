@@ -104,6 +104,10 @@ func (u URL) Whole() string {
 	return u.Origin() + u.parsed.EscapedPath()
 }
 
+// Reveal is all of it, credentials, path and query included, to be read alone: for
+// requests, and for nothing that is shown. It is nil for the zero URL.
+func (u URL) Reveal() *url.URL { return u.parsed }
+
 // GoString is the String in quotes: %#v does not look inside either.
 func (u URL) GoString() string { return strconv.Quote(u.String()) }
 

@@ -29,6 +29,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 		ID:        row.EventID(),
 		LSN:       "0/0", // PostgreSQL's own for none
 		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+		Origin:    "backfill",
 		Body:      row.Event.Body(target.Action, target.Payload),
 	}
 	row.Event = nil // at most one body is held twice
@@ -238,7 +239,6 @@ func (b *Backfill) renew(ctx context.Context) error {
 		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",
 			b.hook.ID, b.o.Rows.Action(), b.o.Project)
 	}
-	b.hook = b.hook.From("backfill")
 	return nil
 }
 
