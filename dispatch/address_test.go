@@ -206,7 +206,7 @@ func fateOf(t *testing.T, s *Sender, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hook.Refused != ReasonNone {
+	if hook.IsRefused() {
 		return malformed
 	}
 	switch out := s.Send(t.Context(), hook, testMessage); out.Result {

@@ -60,7 +60,7 @@ const shortSecret = 5
 // privateOf is the values of a hook's headers, and the credentials and the query of
 // its URL; nothing of a hook that is refused.
 func privateOf(hook *Hook) []string {
-	if hook.Refused != ReasonNone {
+	if hook.IsRefused() {
 		return nil
 	}
 	request := newTemplate(hook).request

@@ -37,8 +37,8 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 		return o, verdict{step: bury, reason: it.fate}, false
 	case !hook.isOn(): // only just
 		return o, verdict{step: retry}, false
-	case hook.Refused != ReasonNone:
-		return o, verdict{step: bury, reason: hook.Refused}, false
+	case hook.IsRefused():
+		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
 	case l.stopped.Load() == hook.revision:
 		return o, verdict{step: bury, reason: ReasonGone}, false
 	}
@@ -50,8 +50,8 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 	message := it.message()
 	answer := l.recorder.answers.take()
 	o = l.sender.observe(ctx, hook, message, answer)
-	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {
-		return o, verdict{step: bury, reason: o.Refused}, false
+	if l.refused.Store(o.Unsigned); o.Unsigned {
+		return o, verdict{step: bury, reason: ReasonBadSecret}, false
 	}
 	v = a.judge(o)
 	if v.step != deliver && ctx.Err() != nil {

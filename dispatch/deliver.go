@@ -32,16 +32,16 @@ func (h *Hook) isOn() bool { return h.Active || h.Adopted }
 
 // isKept reports whether the events of a hook that is not served are kept for whoever
 // adopts it.
-func (h *Hook) isKept() bool { return h.Active && !h.Adopted && h.Refused == ReasonNone }
+func (h *Hook) isKept() bool { return h.Active && !h.Adopted && !h.IsRefused() }
 
 // state is what the hook's row says.
 func (h *Hook) state() State {
 	switch {
-	case h.Refused == ReasonBadRow:
+	case h.Refused == BadRow:
 		return StateRefused
 	case !h.served:
 		return StateInactive
-	case h.Refused != ReasonNone:
+	case h.IsRefused():
 		return StateRefused
 	default:
 		return StateLive

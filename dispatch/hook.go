@@ -22,8 +22,8 @@ type Hook struct {
 	Actions      []mapping.Action // chosen, in alphabetical order
 	CreatedAt    time.Time        // by the clock of the application; zero: not known. It is shown, and decides nothing
 
-	Refused Reason // other than ReasonNone: nothing can be sent, see Fault
-	Fault   string // what has to be mended, without secrets
+	Refused Refusal // other than NotRefused: nothing can be sent, see Fault
+	Fault   string  // what has to be mended, without secrets
 
 	served   bool   // see Served
 	revision uint64 // another one after each change that decides what is sent, see sendsAs
@@ -36,16 +36,19 @@ type Hook struct {
 
 // judge refuses the hook if its row cannot be read or used.
 func (h *Hook) judge() {
-	h.Refused, h.Fault = ReasonNone, ""
+	h.Refused, h.Fault = NotRefused, ""
 	switch {
 	case h.rowFault != "":
-		h.Refused, h.Fault = ReasonBadRow, h.rowFault
+		h.Refused, h.Fault = BadRow, h.rowFault
 	case h.urlFault != nil:
-		h.Refused, h.Fault = ReasonBadURL, h.urlFault.Error()
+		h.Refused, h.Fault = BadURL, h.urlFault.Error()
 	case h.headersFault != nil:
-		h.Refused, h.Fault = ReasonBadHeaders, h.headersFault.Error()
+		h.Refused, h.Fault = BadHeaders, h.headersFault.Error()
 	}
 }
+
+// IsRefused reports whether nothing can be sent to the hook.
+func (h *Hook) IsRefused() bool { return h.Refused != NotRefused }
 
 // sendsAs reports whether both get the same events and send them in the same way. What
 // else an application writes into the row, as a name, a time or a counter, is no reason

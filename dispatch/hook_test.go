@@ -166,29 +166,29 @@ func TestHookRow(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		row    row
-		reason Reason
+		reason Refusal
 		err    string
 	}{
-		{"as recorded", good, ReasonNone, ""},
-		{"a column more", good.with("color", "red"), ReasonNone, ""},
-		{"no headers column", good.without("headers"), ReasonNone, ""},
-		{"no project column", good.without("project_id"), ReasonNone, ""},
-		{"bad url", good.with("url", "ftp://x"), ReasonBadURL, ""},
-		{"bad headers", good.with("headers", `{"Host": "x"}`), ReasonBadHeaders, ""},
-		{"no url column", good.without("url"), ReasonNone, "read webhook: column url is missing"},
-		{"null url", good.with("url", null), ReasonBadURL, ""},
-		{"no active column", good.without("is_active"), ReasonNone, "read webhook: column is_active is missing"},
-		{"text id", good.with("id", "x"), ReasonBadRow, ""},
-		{"odd boolean", good.with("is_active", "maybe"), ReasonBadRow, ""},
-		{"null boolean", good.with("send_payload", null), ReasonBadRow, ""},
-		{"no organization", good.with("organization_id", null), ReasonBadRow, ""},
-		{"organization 0", good.with("organization_id", "0"), ReasonBadRow, ""},
-		{"project 0", good.with("project_id", "0"), ReasonBadRow, ""},
-		{"project of another type", good.with("project_id", "6f1c2a9e-0b1f-4c57-9f39-3f5f3a8f4b11"), ReasonBadRow, ""},
-		{"odd date", good.with("created_at", "23.11.2026"), ReasonNone, ""},
-		{"no date", good.with("created_at", null), ReasonNone, ""},
-		{"date before Christ", good.with("created_at", "0044-03-15 00:00:00+00 BC"), ReasonNone, ""},
-		{"date without end", good.with("created_at", "infinity"), ReasonNone, ""},
+		{"as recorded", good, NotRefused, ""},
+		{"a column more", good.with("color", "red"), NotRefused, ""},
+		{"no headers column", good.without("headers"), NotRefused, ""},
+		{"no project column", good.without("project_id"), NotRefused, ""},
+		{"bad url", good.with("url", "ftp://x"), BadURL, ""},
+		{"bad headers", good.with("headers", `{"Host": "x"}`), BadHeaders, ""},
+		{"no url column", good.without("url"), NotRefused, "read webhook: column url is missing"},
+		{"null url", good.with("url", null), BadURL, ""},
+		{"no active column", good.without("is_active"), NotRefused, "read webhook: column is_active is missing"},
+		{"text id", good.with("id", "x"), BadRow, ""},
+		{"odd boolean", good.with("is_active", "maybe"), BadRow, ""},
+		{"null boolean", good.with("send_payload", null), BadRow, ""},
+		{"no organization", good.with("organization_id", null), BadRow, ""},
+		{"organization 0", good.with("organization_id", "0"), BadRow, ""},
+		{"project 0", good.with("project_id", "0"), BadRow, ""},
+		{"project of another type", good.with("project_id", "6f1c2a9e-0b1f-4c57-9f39-3f5f3a8f4b11"), BadRow, ""},
+		{"odd date", good.with("created_at", "23.11.2026"), NotRefused, ""},
+		{"no date", good.with("created_at", null), NotRefused, ""},
+		{"date before Christ", good.with("created_at", "0044-03-15 00:00:00+00 BC"), NotRefused, ""},
+		{"date without end", good.with("created_at", "infinity"), NotRefused, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			hook, err := readHook(tt.row, nil)
@@ -212,7 +212,7 @@ func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.Refused != ReasonNone {
+	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.IsRefused() {
 		t.Errorf("became %v", after)
 	}
 	refused, err := readHook(hookRow(3, "bad").with("headers", `{"Host": "1"}`), nil)
@@ -223,8 +223,8 @@ func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if half.Refused != ReasonBadHeaders {
-		t.Errorf("refused for %s, want %s", half.Refused, ReasonBadHeaders)
+	if half.Refused != BadHeaders {
+		t.Errorf("refused for %s, want %s", half.Refused, BadHeaders)
 	}
 }
 

@@ -144,9 +144,9 @@ func (h *Hooks) show(id int64) {
 
 // announce logs that nothing can be sent to the hook, and lets its metrics begin.
 func (h *Hooks) announce(hook, before *Hook) {
-	if hook.Refused != ReasonNone && (before == nil || before.Fault != hook.Fault) {
+	if hook.IsRefused() && (before == nil || before.Fault != hook.Fault) {
 		h.o.Log.Error("Webhook refused: nothing can be sent to it",
-			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.remedy())
+			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
 	}
 	metrics := h.o.Metrics.hook(hook.ID)
 	metrics.begin(hook, h.o.Actions)
@@ -173,7 +173,7 @@ func (h *Hooks) showUnreadable() {
 	h.noted = false
 	for _, row := range h.view.setRows(h.unreadable) {
 		h.o.Log.Error("Row of the hooks cannot be read: it is left out",
-			"table", string(row.Table), "key", row.Key, "fault", row.Fault, "remedy", ReasonBadRow.remedy())
+			"table", string(row.Table), "key", row.Key, "fault", row.Fault, "remedy", BadRow.Remedy())
 	}
 }
 

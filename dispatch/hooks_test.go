@@ -191,7 +191,7 @@ func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
 		t.Errorf("log:\n%s", s)
 	}
 	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
-	if hook, _ := h.Hook(1); hook.Refused != ReasonNone {
+	if hook, _ := h.Hook(1); hook.IsRefused() {
 		t.Errorf("still refused for %s", hook.Refused)
 	}
 }

@@ -93,7 +93,7 @@ func (s State) String() string {
 // HeaderNames is the names of the headers that the hook's requests have now, in
 // alphabetical order; none of a hook that is refused.
 func (d *Dispatcher) HeaderNames(ctx context.Context, hook *Hook) []string {
-	if hook.Refused != ReasonNone {
+	if hook.IsRefused() {
 		return nil
 	}
 	return d.o.Sender.headerNames(ctx, hook, Message{})

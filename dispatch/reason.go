@@ -2,7 +2,7 @@ package dispatch
 
 import "github.com/hooktail/hooktail/dispatch/parking"
 
-// Reason says why a hook is refused or a delivery is dead. Its String is stable:
+// Reason says why a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
 type Reason uint8
 
@@ -22,13 +22,27 @@ const (
 	ReasonSwitchedOff        // the hook was switched off for longer than a delivery is retried
 )
 
+// reasonOf is why what a refused hook was to get is dead.
+func reasonOf(r Refusal) Reason {
+	switch r {
+	case BadURL:
+		return ReasonBadURL
+	case BadHeaders:
+		return ReasonBadHeaders
+	case BadRow:
+		return ReasonBadRow
+	default:
+		return ReasonNone
+	}
+}
+
 // String is the reason as a metric label.
 func (r Reason) String() string {
 	switch r {
 	case ReasonBadURL:
-		return "bad_url"
+		return BadURL.String()
 	case ReasonBadHeaders:
-		return "bad_headers"
+		return BadHeaders.String()
 	case ReasonBlocked:
 		return "blocked"
 	case ReasonRejected:
@@ -44,7 +58,7 @@ func (r Reason) String() string {
 	case ReasonUnstorable:
 		return parking.ReasonUnstorable
 	case ReasonBadRow:
-		return "bad_row"
+		return BadRow.String()
 	case ReasonSwitchedOff:
 		return "switched_off"
 	default:
@@ -56,9 +70,9 @@ func (r Reason) String() string {
 func (r Reason) remedy() string {
 	switch r {
 	case ReasonBadURL:
-		return "correct the hook's url"
+		return BadURL.Remedy()
 	case ReasonBadHeaders:
-		return "correct the hook's headers"
+		return BadHeaders.Remedy()
 	case ReasonBlocked:
 		return "let the hook's url point to an allowed address, or allow it in HOOKTAIL_EGRESS"
 	case ReasonRejected:
@@ -74,7 +88,7 @@ func (r Reason) remedy() string {
 	case ReasonUnstorable:
 		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
 	case ReasonBadRow:
-		return "correct the row, or delete it"
+		return BadRow.Remedy()
 	case ReasonSwitchedOff:
 		return "switch the hook on, then redrive"
 	default:

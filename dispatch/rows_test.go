@@ -114,7 +114,7 @@ func TestCatchingUp(t *testing.T) {
 		if got := targets(h.Match(e, nil)); got != want {
 			t.Errorf("matches %q, want %q", got, want)
 		}
-		if hook, _ := h.Hook(1); hook.URL.parsed.String() != "http://x/now" || !hook.Active || hook.Refused != ReasonNone {
+		if hook, _ := h.Hook(1); hook.URL.parsed.String() != "http://x/now" || !hook.Active || hook.IsRefused() {
 			t.Errorf("requests go to %+v", hook)
 		}
 	}
@@ -198,7 +198,7 @@ func TestComplete(t *testing.T) {
 	if err := complete(update); err != nil {
 		t.Fatal(err)
 	}
-	if hook, ok := h.Hook(5); !ok || hook.Active || hook.Refused != ReasonNone || hook.Headers.Len() != 2 {
+	if hook, ok := h.Hook(5); !ok || hook.Active || hook.IsRefused() || hook.Headers.Len() != 2 {
 		t.Errorf("the rest of the row was not read, or more than that: %+v", hook)
 	}
 	if err := complete(RowChange{Table: WebhookAction, Row: actionRow(900, 5, "").Row.(row).without("action")}); err != nil {
@@ -260,7 +260,7 @@ func TestLoadLeavesOutWhatItCannotRead(t *testing.T) {
 	}
 	var got []string
 	for _, hook := range h.All() {
-		if hook.Refused != ReasonNone {
+		if hook.IsRefused() {
 			got = append(got, fmt.Sprintf("%d: %s, %s", hook.ID, hook.Refused, hook.Fault))
 		}
 	}
@@ -287,7 +287,7 @@ func TestLoadLeavesOutWhatItCannotRead(t *testing.T) {
 	if n := len(h.Unreadable()); n != 1 {
 		t.Errorf("%d rows are unreadable after one was deleted", n)
 	}
-	if hook, _ := h.Hook(1); hook.Refused != ReasonNone {
+	if hook, _ := h.Hook(1); hook.IsRefused() {
 		t.Errorf("corrected, and still refused: %s", hook.Fault)
 	}
 }
@@ -321,7 +321,7 @@ func lookAtAll(h *Hooks, e *mapping.Event) (found []Target) {
 		whole := e.Action == mapping.ProjectCreated || e.Action == mapping.ProjectDeleted
 		ofProject := hook.Project != 0 && hook.Project == e.Project && !whole && (e.Organization == 0 || e.Organization == hook.Organization)
 		ofAll := hook.Project == 0 && e.Organization != 0 && hook.Organization == e.Organization
-		kept := h.o.KeepUnadopted && hook.Active && !hook.Adopted && hook.Refused == ReasonNone
+		kept := h.o.KeepUnadopted && hook.Active && !hook.Adopted && !hook.IsRefused()
 		if wants && (ofProject || ofAll) && !hook.unbound && (hook.served || kept) {
 			found = append(found, Target{Hook: hook.ID, Action: spelt, Payload: hook.SendPayload})
 		}

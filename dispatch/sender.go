@@ -90,7 +90,7 @@ type Outcome struct {
 	RetryAfter time.Duration // asked for by a 429 or 503; 0: not
 	Err        error         // if there was no answer; free of secrets
 	Took       time.Duration
-	Refused    Reason // other than ReasonNone: nothing was sent, and Err says why
+	Unsigned   bool // nothing was sent, since the keys to sign it with are not to be had: Err says why
 
 	Redirect string     // where a 3xx would lead, without what may be secret; "": nowhere
 	Host     string     // that was to be reached, as the URL has it, without the port
@@ -112,7 +112,7 @@ func (s *Sender) exchange(ctx context.Context, hook *Hook, m Message, sent func(
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
 	if err != nil {
-		return Outcome{Refused: ReasonBadSecret, Err: err}
+		return Outcome{Unsigned: true, Err: err}
 	}
 	t := s.templates.of(hook)
 	e := s.envelopes.begin(ctx, s.timeout)

@@ -35,7 +35,7 @@ func oneHook(t testing.TB, r row) *Hook {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if hook.Refused != ReasonNone {
+	if hook.IsRefused() {
 		t.Fatalf("refused: %s", hook.Fault)
 	}
 	return hook

@@ -208,7 +208,7 @@ func TestHeadersOnTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if refused := hook.Refused != ReasonNone; refused != tt.refused {
+			if refused := hook.IsRefused(); refused != tt.refused {
 				t.Fatalf("refused: %t (%s), want %t", refused, hook.Fault, tt.refused)
 			}
 			if !tt.refused {

@@ -77,9 +77,9 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 		case !hook.Active && all:
 		case !hook.Active:
 			return fmt.Errorf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
-		case hook.Refused != dispatch.ReasonNone && all:
+		case hook.IsRefused() && all:
 			fmt.Fprintf(c.out, "hook %d was left alone, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
-		case hook.Refused != dispatch.ReasonNone:
+		case hook.IsRefused():
 			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
 		default:
 			chosen = append(chosen, hook)

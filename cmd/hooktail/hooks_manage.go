@@ -161,7 +161,7 @@ func volumeOf(v parking.Volume) string {
 func stateOf(h *dispatch.Hook, s parking.Setting) string {
 	state := "active"
 	switch {
-	case h.Refused != dispatch.ReasonNone:
+	case h.IsRefused():
 		state = "refused: " + h.Fault
 	case h.Adopted && h.Active:
 		state = "adopted, active"

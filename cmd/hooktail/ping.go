@@ -34,7 +34,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if hook.Refused != dispatch.ReasonNone {
+	if hook.IsRefused() {
 		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
 	}
 	c.Signing.Update([]parking.Setting{setting})

@@ -118,11 +118,11 @@ func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) statu
 // storedState is the hook's state as far as the database knows it.
 func storedState(h *dispatch.Hook, s parking.Setting) string {
 	switch {
-	case h.Refused == dispatch.ReasonBadRow:
+	case h.Refused == dispatch.BadRow:
 		return dispatch.StateRefused.String()
 	case !h.Served():
 		return dispatch.StateInactive.String()
-	case h.Refused != dispatch.ReasonNone:
+	case h.IsRefused():
 		return dispatch.StateRefused.String()
 	case !s.Suspended.IsZero():
 		return dispatch.StateSuspended.String()

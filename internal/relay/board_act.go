@@ -13,7 +13,7 @@ import (
 
 // pinged is a ping as the page shows it.
 func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
-	if hook.Refused != dispatch.ReasonNone {
+	if hook.IsRefused() {
 		return status.Done{}, &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
 	}
 	e := Ping(ctx, sender, hook)

@@ -31,7 +31,7 @@ func (d *doubleSender) look(ctx context.Context) error {
 	var doubled []int64
 	for _, hook := range d.hooks.All() {
 		switch {
-		case !hook.Active || !hook.Served() || hook.Refused != dispatch.ReasonNone:
+		case !hook.Active || !hook.Served() || hook.IsRefused():
 			delete(d.warned, hook.ID)
 		case !d.warned[hook.ID]:
 			doubled = append(doubled, hook.ID)

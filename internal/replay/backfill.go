@@ -39,7 +39,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 		}
 		m.Attempt++
 		o := b.sender.Send(context.WithoutCancel(ctx), b.hook, m)
-		if o.Refused == dispatch.ReasonNone && o.Result == dispatch.Result2xx {
+		if !o.Unsigned && o.Result == dispatch.Result2xx {
 			return nil
 		}
 		if isFinal(o) || m.Attempt == BackfillAttempts {
@@ -55,7 +55,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 
 // isFinal reports whether another attempt would end like this one.
 func isFinal(o dispatch.Outcome) bool {
-	return o.Refused != dispatch.ReasonNone || o.Result == dispatch.ResultBlocked || o.Status == http.StatusGone
+	return o.Unsigned || o.Result == dispatch.ResultBlocked || o.Status == http.StatusGone
 }
 
 func describeOutcome(o dispatch.Outcome) string {
@@ -233,7 +233,7 @@ func (b *Backfill) renew(ctx context.Context) error {
 	b.hook, b.targets = hook, map[mapping.Action]dispatch.Target{}
 	_, wanted := b.target(b.o.Rows.Action())
 	switch {
-	case b.hook.Refused != dispatch.ReasonNone:
+	case b.hook.IsRefused():
 		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
 	case !wanted:
 		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",

@@ -20,7 +20,7 @@ const (
 func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 	var hooks []*dispatch.Hook
 	for _, h := range x.served() {
-		if h.Refused == dispatch.ReasonNone {
+		if !h.IsRefused() {
 			hooks = append(hooks, h)
 		}
 	}

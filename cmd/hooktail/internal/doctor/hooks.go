@@ -42,13 +42,13 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 			"It is left out.", "correct the row, or delete it")...)
 	}
 	for _, h := range hooks.All() {
-		if h.Refused == dispatch.ReasonBadRow {
+		if h.Refused == dispatch.BadRow {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
 		}
 	}
 	for _, h := range x.served() {
-		if h.Refused != dispatch.ReasonBadRow && h.Refused != dispatch.ReasonNone {
+		if h.Refused != dispatch.BadRow && h.IsRefused() {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
@@ -124,7 +124,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 	hooks := x.served()
 	for i, a := range hooks {
 		for _, b := range hooks[i+1:] {
-			if a.Refused != dispatch.ReasonNone || b.Refused != dispatch.ReasonNone || !a.URL.Equal(b.URL) || !overlap(a, b) {
+			if a.IsRefused() || b.IsRefused() || !a.URL.Equal(b.URL) || !overlap(a, b) {
 				continue
 			}
 			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets them twice, each with a webhook-id of its own hook's delivery.",
@@ -176,7 +176,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	var doubled []string
 	for _, h := range x.served() {
-		if h.Active && h.Refused == dispatch.ReasonNone {
+		if h.Active && !h.IsRefused() {
 			doubled = append(doubled, fmt.Sprint(h.ID))
 		}
 	}
