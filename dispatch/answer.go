@@ -6,42 +6,38 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 )
 
-// keptAnswer is how much of an answer is kept to be shown.
-const keptAnswer = 256
+// AnswerBytes is how much of an answer an Answer has at most.
+const AnswerBytes = 256
 
-// answer is how the body of an answer begins.
-type answer struct {
+// Answer is how the body of an answer begins. It belongs to one attempt at a time.
+type Answer struct {
 	n      int
-	text   [keptAnswer]byte
+	text   [AnswerBytes]byte
 	finish func(io.ReadCloser) // read, made once
 }
 
-// answers are used again.
-type answers struct{ pool sync.Pool }
-
-func (p *answers) take() *answer {
-	if a, ok := p.pool.Get().(*answer); ok {
-		a.n = 0
-		return a
-	}
-	a := &answer{}
+// NewAnswer is empty, and can be used again.
+func NewAnswer() *Answer {
+	a := &Answer{}
 	a.finish = a.read
 	return a
 }
 
-func (p *answers) give(a *answer) { p.pool.Put(a) }
+// Text is what the receiver has said to the last attempt. It may repeat secrets of the
+// hook: see Shown. It is the Answer's own.
+func (a *Answer) Text() []byte { return a.text[:a.n] }
 
-// observe is Send, with the beginning of the answer.
-func (s *Sender) observe(ctx context.Context, hook *Hook, m Message, a *answer) Outcome {
+// Observe is Send, with the beginning of the answer.
+func (s *Sender) Observe(ctx context.Context, hook *Hook, m Message, a *Answer) Outcome {
+	a.n = 0
 	return s.exchange(ctx, hook, m, nil, a.finish)
 }
 
 // read takes what it keeps and discards the rest.
-func (a *answer) read(body io.ReadCloser) {
+func (a *Answer) read(body io.ReadCloser) {
 	for a.n < len(a.text) {
 		n, err := body.Read(a.text[a.n:])
 		a.n += n
@@ -141,8 +137,8 @@ func inWord(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c >= utf8.RuneSelf
 }
 
-// shown is the text of an answer, with asterisks where it repeats secrets of the hook.
-func shown(text []byte, hook *Hook) string {
+// Shown is the text of an answer, with asterisks where it repeats secrets of the hook.
+func Shown(text []byte, hook *Hook) string {
 	if len(text) == 0 {
 		return ""
 	}

@@ -49,7 +49,7 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 	}
 	message := it.message()
 	answer := l.recorder.answers.take()
-	o = l.sender.observe(ctx, hook, message, answer)
+	o = l.sender.Observe(ctx, hook, message, answer)
 	if l.refused.Store(o.Unsigned); o.Unsigned {
 		return o, verdict{step: bury, reason: ReasonBadSecret}, false
 	}

@@ -66,10 +66,14 @@ func isOwn(name string, hook *Hook) bool {
 	}
 }
 
-// headerNames is the names of the request's headers, in alphabetical order.
-func (s *Sender) headerNames(ctx context.Context, hook *Hook, m Message) []string {
+// HeaderNames is the names of the headers that the hook's requests have now, in
+// alphabetical order; none of a hook that is refused.
+func (s *Sender) HeaderNames(ctx context.Context, hook *Hook) []string {
+	if hook.IsRefused() {
+		return nil
+	}
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &m, keys, time.Now()).Header))
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{}, keys, time.Now()).Header))
 }

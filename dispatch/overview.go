@@ -1,9 +1,6 @@
 package dispatch
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // Overview is what operators see of one hook.
 type Overview struct {
@@ -88,13 +85,4 @@ func (s State) String() string {
 		return "unknown"
 	}
 	return words[s]
-}
-
-// HeaderNames is the names of the headers that the hook's requests have now, in
-// alphabetical order; none of a hook that is refused.
-func (d *Dispatcher) HeaderNames(ctx context.Context, hook *Hook) []string {
-	if hook.IsRefused() {
-		return nil
-	}
-	return d.o.Sender.headerNames(ctx, hook, Message{})
 }

@@ -51,7 +51,7 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 }
 
 // note keeps an attempt, or, if a is nil, a burial without one.
-func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
+func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *Answer) {
 	now := time.Now()
 	e := Entry{
 		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,

@@ -45,7 +45,7 @@ type Entry struct {
 type slot struct {
 	Entry
 	answered int
-	answer   [keptAnswer]byte
+	answer   [AnswerBytes]byte
 	body     []byte
 	hasBody  bool
 }
@@ -67,7 +67,7 @@ type ring struct {
 }
 
 // add keeps the entry. What it is given is copied; the answer is its own then.
-func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
+func (r *recorder) add(e *Entry, body mapping.Body, a *Answer) {
 	r.mu.Lock()
 	ring := &r.failures
 	if e.Outcome == outcomeLabels[delivered] {
@@ -79,7 +79,7 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	s.Entry, s.answered = *e, 0
 	s.Seq = r.seq
 	if r.bodies && a != nil {
-		s.answered = copy(s.answer[:], a.text[:a.n])
+		s.answered = copy(s.answer[:], a.Text())
 	}
 	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
 		s.body = body.AppendTo(s.body[:0])
@@ -89,6 +89,18 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 		r.answers.give(a)
 	}
 }
+
+// answers are used again.
+type answers struct{ pool sync.Pool }
+
+func (p *answers) take() *Answer {
+	if a, ok := p.pool.Get().(*Answer); ok {
+		return a
+	}
+	return NewAnswer()
+}
+
+func (p *answers) give(a *Answer) { p.pool.Put(a) }
 
 // Recent is an Entry with what belongs to it.
 type Recent struct {
@@ -113,7 +125,7 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 			}
 			text := ""
 			if payloads {
-				text = shown(s.answer[:s.answered], s.hook)
+				text = Shown(s.answer[:s.answered], s.hook)
 			}
 			out = append(out, Recent{s.Entry, text, s.hasBody, s.hook})
 		}

@@ -92,7 +92,7 @@ func TestRecentIsBounded(t *testing.T) {
 		}
 		b.drain(t)
 		recent := b.Recent(0, true)
-		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != keptAnswer {
+		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != AnswerBytes {
 			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
 		}
 	})
@@ -113,8 +113,8 @@ func TestAnswersAreForThoseWhoMaySeePayloads(t *testing.T) {
 		{"its word", private, "bad abcdef in dev", "bad ****** in dev"},
 		{"query", private, "no key=hush-hush", "no *************"},
 		{"credentials", private, "user jane has no passw0rd", "user jane has no ********"},
-		{"cut", private, strings.Repeat(".", keptAnswer-8) + "passw0rd", strings.Repeat(".", keptAnswer-8) + "********"},
-		{"cut within", private, strings.Repeat(".", keptAnswer-6) + "passw0rd", strings.Repeat(".", keptAnswer-6) + "******"},
+		{"cut", private, strings.Repeat(".", AnswerBytes-8) + "passw0rd", strings.Repeat(".", AnswerBytes-8) + "********"},
+		{"cut within", private, strings.Repeat(".", AnswerBytes-6) + "passw0rd", strings.Repeat(".", AnswerBytes-6) + "******"},
 		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b"},
 		{"empty", plain, "", ""},
 	} {
@@ -194,13 +194,9 @@ func BenchmarkRecord(b *testing.B) {
 			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
 			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
-			text := strings.NewReader("")
-			closer := io.NopCloser(text)
 			b.ReportAllocs()
 			for b.Loop() {
-				text.Reset(`{"status":"ok"}`)
 				a := j.recorder.answers.take()
-				a.finish(closer)
 				j.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
 				j.tally(it.Action, delivered)
 			}
