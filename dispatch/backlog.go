@@ -1,6 +1,6 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/parking"
+import "github.com/hooktail/hooktail/dispatch/state"
 
 // backlog counts the committed rows of a hook. The lane's mu guards it.
 type backlog struct {
@@ -15,7 +15,7 @@ type backlog struct {
 }
 
 // count replaces the figures by those of the store.
-func (b *backlog) count(stored parking.Backlog) {
+func (b *backlog) count(stored state.Backlog) {
 	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes
 	b.metrics.backlog(b.parked, b.dead)
 }
@@ -24,9 +24,9 @@ func (b *backlog) count(stored parking.Backlog) {
 func (b *backlog) wrote(n *note) {
 	switch n.kind {
 	case insert:
-		if n.row.State == parking.Dead {
+		if n.row.State == state.Dead {
 			b.dead++
-			n.item.unstorable = n.row.Reason == parking.ReasonUnstorable
+			n.item.unstorable = n.row.Reason == state.ReasonUnstorable
 		} else {
 			b.parked++
 			b.bytes += int64(n.row.Bytes)

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // scene is one outcome that the network observes, and what it says of it.
@@ -184,11 +184,11 @@ func TestOwnNetworkGone(t *testing.T) {
 				answers.set("h1", 200)
 				time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				if died := len(store.list(1, parking.Dead)) == 1; died != tt.died || len(store.list(1, parking.Parked)) != 0 {
+				if died := len(store.list(1, state.Dead)) == 1; died != tt.died || len(store.list(1, state.Parked)) != 0 {
 					t.Errorf("dead: %t, want %t", died, tt.died)
 				}
 				for hook := int64(2); hook <= 3; hook++ {
-					if len(store.list(hook, parking.Dead)) != 1 {
+					if len(store.list(hook, state.Dead)) != 1 {
 						t.Errorf("the attempts at hook %d do not count again", hook)
 					}
 				}
@@ -206,8 +206,8 @@ func TestTwoHooksAreNoOutage(t *testing.T) {
 		b.enqueue(t, 2, 2, 1)
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if len(store.list(1, parking.Dead)) != 1 || len(store.list(2, parking.Dead)) != 1 {
-			t.Errorf("%d and %d are dead", len(store.list(1, parking.Dead)), len(store.list(2, parking.Dead)))
+		if len(store.list(1, state.Dead)) != 1 || len(store.list(2, state.Dead)) != 1 {
+			t.Errorf("%d and %d are dead", len(store.list(1, state.Dead)), len(store.list(2, state.Dead)))
 		}
 	})
 }

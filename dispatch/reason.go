@@ -1,6 +1,6 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/parking"
+import "github.com/hooktail/hooktail/dispatch/state"
 
 // Reason says why a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
@@ -56,7 +56,7 @@ func (r Reason) String() string {
 	case ReasonSuspended:
 		return "suspended"
 	case ReasonUnstorable:
-		return parking.ReasonUnstorable
+		return state.ReasonUnstorable
 	case ReasonBadRow:
 		return BadRow.String()
 	case ReasonSwitchedOff:

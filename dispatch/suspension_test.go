@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -18,7 +18,7 @@ type stuckStore struct {
 	stuck atomic.Bool
 }
 
-func (s *stuckStore) Apply(ctx context.Context, b parking.Batch) error {
+func (s *stuckStore) Apply(ctx context.Context, b state.Batch) error {
 	if s.stuck.Load() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -121,8 +121,8 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 			if err := b.Recount(t.Context(), store.backlogs); err != nil {
 				t.Fatal(err)
 			}
-			if len(store.suspended) > 0 || b.lanes[1].backlog.suspended || len(store.list(1, parking.Dead)) != 300 {
-				t.Errorf("%d are dead; suspended %t", len(store.list(1, parking.Dead)), b.lanes[1].backlog.suspended)
+			if len(store.suspended) > 0 || b.lanes[1].backlog.suspended || len(store.list(1, state.Dead)) != 300 {
+				t.Errorf("%d are dead; suspended %t", len(store.list(1, state.Dead)), b.lanes[1].backlog.suspended)
 			}
 		}
 		check()

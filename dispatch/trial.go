@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // From when on an item is held: its project does not wait for it any more.
@@ -108,7 +108,7 @@ func (w *window) take(it *item) {
 // untried is the newest head that no attempt was made at, nil if there is none.
 func (w *window) untried() (newest *item) {
 	for it := range w.schedule.all() {
-		if it.state == ready && it.attempt == 0 && (newest == nil || parking.Compare(it.event, newest.event) > 0) {
+		if it.state == ready && it.attempt == 0 && (newest == nil || state.Compare(it.event, newest.event) > 0) {
 			newest = it
 		}
 	}

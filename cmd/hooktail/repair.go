@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/setup"
@@ -263,7 +263,7 @@ func reportResent(out io.Writer, r *replay.Resent, what string) {
 		fmt.Fprintf(out, "%s %d × %s\n", what, r.Deliveries[action], action)
 	}
 	if r.Refused > 0 {
-		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), parking.ReasonUnstorable)
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), state.ReasonUnstorable)
 	}
 }
 

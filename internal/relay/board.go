@@ -10,7 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
 )
@@ -92,7 +92,7 @@ func (b *board) ask(ctx context.Context, f func(*parkingRoom) error) error {
 }
 
 // Stored is for the page.
-func (b *board) Stored(ctx context.Context, f parking.Filter) ([]status.Stored, error) {
+func (b *board) Stored(ctx context.Context, f state.Filter) ([]status.Stored, error) {
 	var out []status.Stored
 	err := b.ask(ctx, func(p *parkingRoom) error {
 		rows, err := p.Store.List(ctx, f)

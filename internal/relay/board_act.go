@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/mapping"
@@ -37,12 +37,12 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 
 // change redrives or discards.
 func (b *board) change(ctx context.Context, a status.Action) (done status.Done, err error) {
-	f := parking.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: parking.State(a.State), Reason: a.Reason}
+	f := state.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: state.State(a.State), Reason: a.Reason}
 	if f.State == "" {
-		f.State = parking.Dead
+		f.State = state.Dead
 	}
 	if a.Event != "" {
-		if f.Event, err = parking.ParseID(a.Event); err != nil {
+		if f.Event, err = state.ParseID(a.Event); err != nil {
 			return done, &status.Problem{Why: err.Error()}
 		}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -50,7 +50,7 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 func (p *parkingRoom) check(ctx context.Context) error {
 	return p.persist(ctx, func(ctx context.Context) error {
 		err := p.Store.CheckCopy(ctx)
-		if copied, ok := errors.AsType[*parking.CopyError](err); ok {
+		if copied, ok := errors.AsType[*state.CopyError](err); ok {
 			p.Log.Error("hooktail's tables are a copy: nothing is sent before somebody has decided on what is parked", "of", copied.Of.String(),
 				"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
 		}
@@ -67,8 +67,8 @@ func (p *parkingRoom) check(ctx context.Context) error {
 
 // restore tells the dispatcher what there is at the start.
 func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
-	var settings []parking.Setting
-	var backlogs []parking.Backlog
+	var settings []state.Setting
+	var backlogs []state.Backlog
 	err := p.persist(ctx, func(ctx context.Context) (err error) {
 		if settings, err = p.Store.Settings(ctx); err != nil {
 			return err
@@ -180,7 +180,7 @@ func (p *parkingRoom) tellRedriven(ctx context.Context, d *dispatch.Dispatcher) 
 		return 0, err
 	}
 	d.Redriven(rows)
-	keys := make([]parking.Key, len(rows))
+	keys := make([]state.Key, len(rows))
 	for i := range rows {
 		keys[i] = rows[i].Key
 		if i == 0 || rows[i].Hook != rows[i-1].Hook {
@@ -200,10 +200,10 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 	if begun.Sub(p.counted) < countingShare*p.took {
 		return nil
 	}
-	var backlogs []parking.Backlog
+	var backlogs []state.Backlog
 	ctx, cancel := context.WithTimeout(ctx, max(attemptPatience, 4*p.took)) // who waits for it learns of nothing else
 	defer cancel()
-	err := d.Recount(ctx, func(work context.Context) (_ []parking.Backlog, err error) {
+	err := d.Recount(ctx, func(work context.Context) (_ []state.Backlog, err error) {
 		if ctx.Err() != nil {
 			return nil, ctx.Err() // nobody waits for it any more
 		}
@@ -220,7 +220,7 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 
 // trim deletes the oldest dead deliveries of hooks whose dead ones take more room than they
 // may: somewhat more than what is beyond the bound, so that it need not be done each time.
-func (p *parkingRoom) trim(ctx context.Context, backlogs []parking.Backlog) error {
+func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error {
 	for _, b := range backlogs {
 		if b.Room() <= p.room {
 			continue

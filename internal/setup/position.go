@@ -12,7 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -100,7 +100,7 @@ func (p *Positions) Write(ctx context.Context, past *cdc.Past) error {
 // Replace forgets what is known of the slot, for the sake of past and its gap: all at
 // once, so that no gap is forgotten with it.
 func (p *Positions) Replace(ctx context.Context, past *cdc.Past) error {
-	if err := parking.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+	if err := state.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
 		return err
 	}
 	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // What can be done.
@@ -112,14 +112,14 @@ func (a *Action) check() string {
 	default:
 		return "do is pause, resume, ping, redrive or discard"
 	}
-	if a.State != "" && a.State != string(parking.Parked) && a.State != string(parking.Dead) {
+	if a.State != "" && a.State != string(state.Parked) && a.State != string(state.Dead) {
 		return "state is parked or dead"
 	}
-	if a.Do == Redrive && a.State == string(parking.Parked) {
+	if a.Do == Redrive && a.State == string(state.Parked) {
 		return "what is parked is tried again by itself"
 	}
 	if a.Event != "" {
-		if _, err := parking.ParseID(a.Event); err != nil {
+		if _, err := state.ParseID(a.Event); err != nil {
 			return err.Error()
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -20,7 +20,7 @@ type Program interface {
 	Report(ctx context.Context, q Query) Report
 
 	// Stored is the stored deliveries that the filter means, without their bodies.
-	Stored(ctx context.Context, f parking.Filter) ([]Stored, error)
+	Stored(ctx context.Context, f state.Filter) ([]Stored, error)
 
 	// Payload is the body of a request; nil if it is not there any more.
 	Payload(ctx context.Context, p Payload) ([]byte, error)
@@ -125,11 +125,11 @@ func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
 	}{rows, len(rows) == f.Limit})
 }
 
-func filterOf(r *http.Request) (parking.Filter, error) {
-	f := parking.Filter{
-		Action: mapping.Action(r.FormValue("action")), State: parking.State(r.FormValue("state")), Reason: r.FormValue("reason"), Limit: 100,
+func filterOf(r *http.Request) (state.Filter, error) {
+	f := state.Filter{
+		Action: mapping.Action(r.FormValue("action")), State: state.State(r.FormValue("state")), Reason: r.FormValue("reason"), Limit: 100,
 	}
-	if f.State != "" && f.State != parking.Parked && f.State != parking.Dead {
+	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
 		return f, errors.New("state is parked or dead")
 	}
 	if text := r.FormValue("hook"); text != "" {
@@ -165,7 +165,7 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	if text := r.FormValue("seq"); text != "" {
 		p.Seq, err = strconv.ParseUint(text, 10, 64)
 	} else if p.Hook, err = strconv.ParseInt(r.FormValue("hook"), 10, 64); err == nil {
-		p.Event, err = parking.ParseID(r.FormValue("event"))
+		p.Event, err = state.ParseID(r.FormValue("event"))
 	}
 	if err != nil {
 		refuse(w, http.StatusBadRequest, "a payload is asked for by seq, or by hook and event")

@@ -14,7 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 const token = "correct-horse-battery"
@@ -24,7 +24,7 @@ type stage struct {
 	mu    sync.Mutex
 	acts  []Action
 	query Query
-	list  parking.Filter
+	list  state.Filter
 	err   error
 }
 
@@ -35,7 +35,7 @@ func (s *stage) Report(_ context.Context, q Query) Report {
 	return Report{Running: true, Role: "leader"}
 }
 
-func (s *stage) Stored(_ context.Context, f parking.Filter) ([]Stored, error) {
+func (s *stage) Stored(_ context.Context, f state.Filter) ([]Stored, error) {
 	s.list = f
 	return []Stored{{Hook: 1, Event: "1-16-0"}}, s.err
 }
@@ -311,17 +311,17 @@ func TestListIsFiltered(t *testing.T) {
 	s, h := newStage(Options{})
 	for _, tt := range []struct {
 		query string
-		want  parking.Filter
+		want  state.Filter
 		code  int
 	}{
-		{"", parking.Filter{Limit: 100}, 200},
-		{"?hook=3&state=dead&action=TASK_CREATED&reason=exhausted&limit=500", parking.Filter{Hook: 3, State: parking.Dead, Action: "TASK_CREATED", Reason: "exhausted", Limit: 500}, 200},
-		{"?hook=x", parking.Filter{}, 400},
-		{"?state=alive", parking.Filter{}, 400},
-		{"?limit=501", parking.Filter{}, 400},
-		{"?limit=0", parking.Filter{}, 400},
+		{"", state.Filter{Limit: 100}, 200},
+		{"?hook=3&state=dead&action=TASK_CREATED&reason=exhausted&limit=500", state.Filter{Hook: 3, State: state.Dead, Action: "TASK_CREATED", Reason: "exhausted", Limit: 500}, 200},
+		{"?hook=x", state.Filter{}, 400},
+		{"?state=alive", state.Filter{}, 400},
+		{"?limit=501", state.Filter{}, 400},
+		{"?limit=0", state.Filter{}, 400},
 	} {
-		s.list = parking.Filter{}
+		s.list = state.Filter{}
 		if w := call(h, http.MethodGet, "/status/deliveries"+tt.query, ""); w.Code != tt.code || s.list != tt.want {
 			t.Errorf("%s: %d, %+v", tt.query, w.Code, s.list)
 		}
