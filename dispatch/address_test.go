@@ -202,7 +202,7 @@ func TestHostileURLs(t *testing.T) {
 // fateOf is what becomes of an attempt at the URL.
 func fateOf(t *testing.T, s *Sender, url string) string {
 	t.Helper()
-	hook, err := readHook(hookRow(1, url), nil)
+	hook, err := readHook(dispatchtest.HookRow(1, url), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,7 +281,7 @@ func TestNameWithSeveralAddresses(t *testing.T) {
 		{"forbidden last, the other one refuses", "http://last.test" + closed, ResultRefused},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if out := s.Send(t.Context(), oneHook(t, hookRow(1, tt.url)), testMessage); out.Result != tt.want {
+			if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, tt.url)), testMessage); out.Result != tt.want {
 				t.Errorf("outcome %+v, want %s", out, tt.want)
 			}
 		})
@@ -294,7 +294,7 @@ func TestRebinding(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	dns := nameServer(map[string]string{"rebind.test": "127.0.0.1|169.254.169.254|127.0.0.1"})
 	s := newTestSender(t, SenderOptions{Resolver: dns.resolver()})
-	hook := oneHook(t, hookRow(1, strings.Replace(receiver.URL, "127.0.0.1", "rebind.test", 1)+"/h"))
+	hook := oneHook(t, dispatchtest.HookRow(1, strings.Replace(receiver.URL, "127.0.0.1", "rebind.test", 1)+"/h"))
 	send := func(want Result, lookUps int) {
 		t.Helper()
 		if out := s.Send(t.Context(), hook, testMessage); out.Result != want {
@@ -319,7 +319,7 @@ func TestRedirectToAForbiddenAddressIsNotFollowed(t *testing.T) {
 	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second})
 	for _, location := range []string{"http://169.254.169.254/latest/meta-data", "http://[fd00:ec2::254]/", "//0.0.0.0/", "file:///etc/passwd", "/again"} {
 		receiver.Script("/h", dispatchtest.Redirect(307, location))
-		if out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), testMessage); out.Result != Result3xx {
+		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h")), testMessage); out.Result != Result3xx {
 			t.Errorf("%s: outcome %+v", location, out)
 		}
 	}

@@ -7,26 +7,28 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // bench is a dispatcher on a transport without sockets.
 type bench struct {
 	*Dispatcher
 	hooks *Hooks
-	log   *logBuffer
+	log   *dispatchtest.Log
 
 	mu   sync.Mutex
 	done []int // ordinals of events, in the order in which they were finished
 }
 
-func newBench(t testing.TB, o Options, round transport, rows ...row) *bench {
+func newBench(t testing.TB, o Options, round dispatchtest.Transport, rows ...dispatchtest.Row) *bench {
 	t.Helper()
-	b := &bench{log: &logBuffer{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.logger(), Metrics: o.Metrics})
+	b := &bench{log: &dispatchtest.Log{}}
+	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Metrics: o.Metrics})
 	for _, r := range rows {
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
 	}
-	o.Hooks, o.Log = b.hooks, b.log.logger()
+	o.Hooks, o.Log = b.hooks, b.log.Logger()
 	o.Sender = NewSender(SenderOptions{Transport: round})
 	b.Dispatcher = New(o)
 	t.Cleanup(b.Close)

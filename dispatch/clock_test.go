@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -31,7 +32,7 @@ func TestNoClockDecidesWhoGetsAnEvent(t *testing.T) {
 		}
 		e.ID.Commit = theEnd().Commit - 1
 		h.Advance(uint64(e.ID.Commit))
-		apply(t, h, RowChange{Table: Webhook, Row: hookRow(2, "http://x/")})
+		apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(2, "http://x/")})
 		if got, want := targets(h.Match(e, nil)), "1:ANNOTATION_CREATED 2:ANNOTATION_CREATED"; got != want {
 			t.Errorf("created at %s: matches after the clock was set back %s, want %s", created, got, want)
 		}
@@ -54,7 +55,7 @@ func TestClockSetBackWhileParked(t *testing.T) {
 		var got []string
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 			got = append(got, r.Header["webhook-id"][0]) //nolint:staticcheck // written as on the wire
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1))
 		backlogs, _ := store.backlogs(t.Context())
 		b.Restore(backlogs, nil)

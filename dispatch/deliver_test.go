@@ -5,11 +5,12 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 func settingRow(hook int64, adopted string) RowChange {
-	return RowChange{Table: HookSetting, Row: row{"hook_id": strconv.FormatInt(hook, 10), "adopted": adopted}}
+	return RowChange{Table: HookSetting, Row: dispatchtest.Row{"hook_id": strconv.FormatInt(hook, 10), "adopted": adopted}}
 }
 
 func TestDeliver(t *testing.T) {
@@ -26,10 +27,10 @@ func TestDeliver(t *testing.T) {
 			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Deliver: tt.deliver})
 			apply(t, h,
 				settingRow(2, "t"), // before the row of its hook is known
-				RowChange{Table: Webhook, Row: hookRow(1, "http://x/")},
-				RowChange{Table: Webhook, Row: hookRow(2, "http://x/").with("is_active", "f")},
-				RowChange{Table: Webhook, Row: hookRow(3, "http://x/")},
-				RowChange{Table: Webhook, Row: hookRow(4, "http://x/").with("is_active", "f")},
+				RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/")},
+				RowChange{Table: Webhook, Row: dispatchtest.HookRow(2, "http://x/").With("is_active", "f")},
+				RowChange{Table: Webhook, Row: dispatchtest.HookRow(3, "http://x/")},
+				RowChange{Table: Webhook, Row: dispatchtest.HookRow(4, "http://x/").With("is_active", "f")},
 				settingRow(3, "t"), settingRow(4, "f"))
 			got := targets(h.Match(&mapping.Event{Action: mapping.TaskCreated, Organization: 1, Project: 1}, nil))
 			if got != tt.want {
@@ -44,7 +45,7 @@ func TestDeliver(t *testing.T) {
 func TestHandingOver(t *testing.T) {
 	for _, deliver := range []Deliver{DeliverBoth, DeliverActive, DeliverAdopted} {
 		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Deliver: deliver})
-		active, inactive := hookRow(1, "http://x/"), hookRow(1, "http://x/").with("is_active", "f")
+		active, inactive := dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(1, "http://x/").With("is_active", "f")
 		steps := []RowChange{
 			{Table: Webhook, Row: active},
 			settingRow(1, "t"),
@@ -52,7 +53,7 @@ func TestHandingOver(t *testing.T) {
 			{Table: Webhook, Row: active},
 			settingRow(1, "f"), // release
 			settingRow(1, "t"),
-			{Table: HookSetting, Deleted: true, Row: row{"hook_id": "1"}},
+			{Table: HookSetting, Deleted: true, Row: dispatchtest.Row{"hook_id": "1"}},
 		}
 		for i, step := range steps {
 			apply(t, h, step)
@@ -69,7 +70,7 @@ func TestHandingOver(t *testing.T) {
 // What else is said of a hook does not concern its row: a receiver that answered
 // 410 is not asked again because of it.
 func TestSettingsLeaveTheHookAlone(t *testing.T) {
-	h := newTestHooks(t, hookRow(1, "http://x/"))
+	h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/"))
 	before, _ := h.Hook(1)
 	apply(t, h, settingRow(1, "f"))
 	if after, _ := h.Hook(1); after != before {

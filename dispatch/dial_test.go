@@ -67,7 +67,7 @@ func TestFirstAddressSwallows(t *testing.T) {
 	dns := nameServer(map[string]string{"hook.test": "127.0.0.2 127.0.0.1"})
 	for _, timeout := range []time.Duration{time.Second, 1900 * time.Millisecond} {
 		s := newTestSender(t, SenderOptions{Timeout: timeout, Resolver: dns.resolver()})
-		hook := oneHook(t, hookRow(1, named(receiver.URL, "hook.test")+"/h"))
+		hook := oneHook(t, dispatchtest.HookRow(1, named(receiver.URL, "hook.test")+"/h"))
 		for range 4 {
 			if out := s.Send(t.Context(), hook, testMessage); out.Result != Result2xx || out.Contact != ContactMade {
 				t.Errorf("time-out %s: outcome %+v", timeout, out)
@@ -94,7 +94,7 @@ func TestAddressWithoutAnAnswer(t *testing.T) {
 		t.Cleanup(func() { silent.Close() })
 		dns := nameServer(map[string]string{"example.com": "127.0.0.2 127.0.0.1"})
 		s := newTestSender(t, SenderOptions{Timeout: time.Second, Resolver: dns.resolver(), TLS: &tls.Config{RootCAs: roots}})
-		hook := oneHook(t, hookRow(1, named(url, "example.com")+"/h"))
+		hook := oneHook(t, dispatchtest.HookRow(1, named(url, "example.com")+"/h"))
 		if out := s.Send(t.Context(), hook, testMessage); out.Result != ResultTimeout || out.Contact != ContactMade {
 			t.Errorf("%s: first outcome %+v", url, out)
 		}
@@ -127,7 +127,7 @@ func TestLostAnswersOfTheResolver(t *testing.T) {
 			proxy := newTestProxy(t, receiver.URL)
 			for way, ask := range map[string]ProxyFunc{"directly": nil, "through a proxy": http.ProxyURL(proxy.URL)} {
 				s := newTestSender(t, SenderOptions{Timeout: time.Second, Resolver: dns.resolver(), Proxy: ask})
-				out := s.Send(t.Context(), oneHook(t, hookRow(1, named(receiver.URL, "hook.test")+"/h")), testMessage)
+				out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, named(receiver.URL, "hook.test")+"/h")), testMessage)
 				if out.Result != tt.want || out.Contact != tt.contact || out.Host != "hook.test" {
 					t.Errorf("%s: outcome %+v", way, out)
 				}
@@ -149,7 +149,7 @@ func TestProxyWithSeveralAddresses(t *testing.T) {
 	at := &url.URL{Scheme: "http", Host: named(proxy.URL.Host, "proxy.test")}
 	s := newTestSender(t, SenderOptions{Timeout: time.Second, Egress: mustEgress(t, behindProxy), Resolver: dns.resolver(), Proxy: http.ProxyURL(at)})
 	for range 2 {
-		if out := s.Send(t.Context(), oneHook(t, hookRow(1, "http://hook.test/h")), testMessage); out.Result != Result2xx {
+		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "http://hook.test/h")), testMessage); out.Result != Result2xx {
 			t.Errorf("outcome %+v", out)
 		}
 		s.Close()
@@ -189,7 +189,7 @@ func TestContacts(t *testing.T) {
 			if refusing.refuses = tt.status; tt.status != 0 {
 				o.Proxy = http.ProxyURL(refusing.URL)
 			}
-			out := newTestSender(t, o).Send(t.Context(), oneHook(t, hookRow(1, tt.url)), testMessage)
+			out := newTestSender(t, o).Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, tt.url)), testMessage)
 			addr := ""
 			if out.Addr.IsValid() {
 				addr = out.Addr.String()
@@ -210,7 +210,7 @@ func TestUsedConnectionProvesNothing(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/h", dispatchtest.Status(200), dispatchtest.Hang())
 	s := newTestSender(t, SenderOptions{Timeout: 500 * time.Millisecond})
-	hook := oneHook(t, hookRow(1, receiver.URL+"/h"))
+	hook := oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h"))
 	for i, want := range []Contact{ContactMade, ContactUnknown} {
 		if out := s.Send(t.Context(), hook, testMessage); out.Contact != want {
 			t.Errorf("attempt %d: outcome %+v", i+1, out)
@@ -240,7 +240,7 @@ func TestConnectionClosedMeanwhile(t *testing.T) {
 		}
 	}()
 	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second})
-	hook := oneHook(t, hookRow(1, "http://"+listener.Addr().String()+"/"))
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://"+listener.Addr().String()+"/"))
 	for range 5 {
 		if out := s.Send(t.Context(), hook, testMessage); out.Result != Result2xx {
 			t.Errorf("outcome %+v", out)

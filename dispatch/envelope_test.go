@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +14,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -120,7 +120,7 @@ func TestBodiesStayApart(t *testing.T) {
 	}))
 	defer server.Close()
 	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second})
-	hook := oneHook(t, hookRow(1, server.URL))
+	hook := oneHook(t, dispatchtest.HookRow(1, server.URL))
 	var group sync.WaitGroup
 	for worker := range 8 {
 		group.Go(func() {
@@ -152,21 +152,13 @@ func bodyNumber(id int) string { return strings.Repeat(string(rune('a'+id%26)), 
 
 // TestSparesHoldNoBody: a large body is not copied, and no spare envelope keeps it.
 func TestSparesHoldNoBody(t *testing.T) {
-	s := newTestSender(t, SenderOptions{Transport: writing(&http.Response{StatusCode: http.StatusOK, Body: http.NoBody})})
+	s := newTestSender(t, SenderOptions{Transport: dispatchtest.Writing(&http.Response{StatusCode: http.StatusOK, Body: http.NoBody})})
 	m := testMessage
 	m.Body = mapping.BodyOf(make([]byte, 5<<20))
-	s.Send(t.Context(), oneHook(t, hookRow(1, "http://x/")), m)
+	s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "http://x/")), m)
 	e := s.envelopes.spare[0]
 	if cap(e.text)+int(e.reader.Size())+e.pieces.Len() > spareText {
 		t.Errorf("it has room for %d bytes, reads %d and holds %d", cap(e.text), e.reader.Size(), e.pieces.Len())
-	}
-}
-
-// writing is a transport that says, as net/http's does, that it has written the request.
-func writing(answer *http.Response) transport {
-	return func(r *http.Request) (*http.Response, error) {
-		httptrace.ContextClientTrace(r.Context()).WroteRequest(httptrace.WroteRequestInfo{})
-		return answer, nil
 	}
 }
 
@@ -174,8 +166,8 @@ func writing(answer *http.Response) transport {
 // no request, no headers, no body.
 func TestAttemptAllocations(t *testing.T) {
 	ok := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}
-	s := newTestSender(t, SenderOptions{Transport: writing(ok)})
-	hook := oneHook(t, hookRow(1, "http://x/"))
+	s := newTestSender(t, SenderOptions{Transport: dispatchtest.Writing(ok)})
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://x/"))
 	m := testMessage
 	const most = 2
 	if n := testing.AllocsPerRun(1000, func() { s.Send(t.Context(), hook, m) }); n > most {

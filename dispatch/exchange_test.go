@@ -18,10 +18,10 @@ import (
 func TestWithoutItsSecretNothingIsSent(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	var good atomic.Bool
-	log := &logBuffer{}
-	hooks := NewHooks(HooksOptions{Log: log.logger()})
-	apply(t, hooks, RowChange{Table: Webhook, Row: hookRow(1, hookURL(receiver.URL, 1))})
-	d := New(Options{Hooks: hooks, Log: log.logger(), Sender: newTestSender(t, SenderOptions{
+	log := &dispatchtest.Log{}
+	hooks := NewHooks(HooksOptions{Log: log.Logger()})
+	apply(t, hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, hookURL(receiver.URL, 1))})
+	d := New(Options{Hooks: hooks, Log: log.Logger(), Sender: newTestSender(t, SenderOptions{
 		Timeout: time.Second,
 		Secrets: func(int64) ([]SigningKey, error) {
 			if good.Load() {
@@ -67,7 +67,7 @@ func TestExchangeShowsNoSecret(t *testing.T) {
 	secret := func(int64) ([]SigningKey, error) { return []SigningKey{mustSigningKey(t, specimen)}, nil }
 	s := newTestSender(t, SenderOptions{Timeout: time.Second, Secrets: secret})
 	url := strings.Replace(echo.URL, "http://", "http://jane:hush@", 1) + "/?token=hush"
-	e := s.Exchange(t.Context(), oneHook(t, hookRow(1, url).with("headers", `{"X-Key": "hush-hush", "content-type": "text/plain"}`)), testMessage)
+	e := s.Exchange(t.Context(), oneHook(t, dispatchtest.HookRow(1, url).With("headers", `{"X-Key": "hush-hush", "content-type": "text/plain"}`)), testMessage)
 	if e.Status != http.StatusTeapot || e.Result != Result4xx || !strings.HasPrefix(string(e.Answer), "********* ********** tea") || len(e.Answer) != 512 {
 		t.Errorf("exchange %d %s: %q", e.Status, e.Result, e.Answer)
 	}

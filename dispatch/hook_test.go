@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 func TestParseURL(t *testing.T) {
@@ -140,12 +142,12 @@ func FuzzHookHeaders(f *testing.F) {
 		for _, header := range h.list {
 			own[header.name] = header.value
 		}
-		w.checkRequest(t, w.send(t, s, oneHook(t, hookRow(1, "http://"+w.host+"/h").with("headers", text))), "/h", own)
+		w.checkRequest(t, w.send(t, s, oneHook(t, dispatchtest.HookRow(1, "http://"+w.host+"/h").With("headers", text))), "/h", own)
 	})
 }
 
 func TestHookDoesNotPrintSecrets(t *testing.T) {
-	hook, err := readHook(hookRow(1, "http://user:hush@example.com/services/hush?hush#hush").with("headers", `{"X-A": "hush"}`), nil)
+	hook, err := readHook(dispatchtest.HookRow(1, "http://user:hush@example.com/services/hush?hush#hush").With("headers", `{"X-A": "hush"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,8 +155,8 @@ func TestHookDoesNotPrintSecrets(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log logBuffer
-	log.logger().Info("hook", "hook", hook, "url", hook.URL, "headers", hook.Headers)
+	var log dispatchtest.Log
+	log.Logger().Info("hook", "hook", hook, "url", hook.URL, "headers", hook.Headers)
 	all := fmt.Sprintf("%v %+v %#v %v %+v %#v %s %s", hook, hook, hook, *hook, *hook, *hook, text, &log)
 	if strings.Contains(all, "hush") || strings.Contains(all, "user") {
 		t.Errorf("secrets are printed: %s", all)
@@ -162,33 +164,33 @@ func TestHookDoesNotPrintSecrets(t *testing.T) {
 }
 
 func TestHookRow(t *testing.T) {
-	good := hookRow(3, "http://example.com/h")
+	good := dispatchtest.HookRow(3, "http://example.com/h")
 	for _, tt := range []struct {
 		name   string
-		row    row
+		row    dispatchtest.Row
 		reason Refusal
 		err    string
 	}{
 		{"as recorded", good, NotRefused, ""},
-		{"a column more", good.with("color", "red"), NotRefused, ""},
-		{"no headers column", good.without("headers"), NotRefused, ""},
-		{"no project column", good.without("project_id"), NotRefused, ""},
-		{"bad url", good.with("url", "ftp://x"), BadURL, ""},
-		{"bad headers", good.with("headers", `{"Host": "x"}`), BadHeaders, ""},
-		{"no url column", good.without("url"), NotRefused, "read webhook: column url is missing"},
-		{"null url", good.with("url", null), BadURL, ""},
-		{"no active column", good.without("is_active"), NotRefused, "read webhook: column is_active is missing"},
-		{"text id", good.with("id", "x"), BadRow, ""},
-		{"odd boolean", good.with("is_active", "maybe"), BadRow, ""},
-		{"null boolean", good.with("send_payload", null), BadRow, ""},
-		{"no organization", good.with("organization_id", null), BadRow, ""},
-		{"organization 0", good.with("organization_id", "0"), BadRow, ""},
-		{"project 0", good.with("project_id", "0"), BadRow, ""},
-		{"project of another type", good.with("project_id", "6f1c2a9e-0b1f-4c57-9f39-3f5f3a8f4b11"), BadRow, ""},
-		{"odd date", good.with("created_at", "23.11.2026"), NotRefused, ""},
-		{"no date", good.with("created_at", null), NotRefused, ""},
-		{"date before Christ", good.with("created_at", "0044-03-15 00:00:00+00 BC"), NotRefused, ""},
-		{"date without end", good.with("created_at", "infinity"), NotRefused, ""},
+		{"a column more", good.With("color", "red"), NotRefused, ""},
+		{"no headers column", good.Without("headers"), NotRefused, ""},
+		{"no project column", good.Without("project_id"), NotRefused, ""},
+		{"bad url", good.With("url", "ftp://x"), BadURL, ""},
+		{"bad headers", good.With("headers", `{"Host": "x"}`), BadHeaders, ""},
+		{"no url column", good.Without("url"), NotRefused, "read webhook: column url is missing"},
+		{"null url", good.With("url", dispatchtest.Null), BadURL, ""},
+		{"no active column", good.Without("is_active"), NotRefused, "read webhook: column is_active is missing"},
+		{"text id", good.With("id", "x"), BadRow, ""},
+		{"odd boolean", good.With("is_active", "maybe"), BadRow, ""},
+		{"null boolean", good.With("send_payload", dispatchtest.Null), BadRow, ""},
+		{"no organization", good.With("organization_id", dispatchtest.Null), BadRow, ""},
+		{"organization 0", good.With("organization_id", "0"), BadRow, ""},
+		{"project 0", good.With("project_id", "0"), BadRow, ""},
+		{"project of another type", good.With("project_id", "6f1c2a9e-0b1f-4c57-9f39-3f5f3a8f4b11"), BadRow, ""},
+		{"odd date", good.With("created_at", "23.11.2026"), NotRefused, ""},
+		{"no date", good.With("created_at", dispatchtest.Null), NotRefused, ""},
+		{"date before Christ", good.With("created_at", "0044-03-15 00:00:00+00 BC"), NotRefused, ""},
+		{"date without end", good.With("created_at", "infinity"), NotRefused, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			hook, err := readHook(tt.row, nil)
@@ -204,22 +206,22 @@ func TestHookRow(t *testing.T) {
 
 // A TOASTed column that an UPDATE left alone is as it was.
 func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
-	before, err := readHook(hookRow(3, "http://example.com/h").with("headers", `{"X-A": "1"}`), nil)
+	before, err := readHook(dispatchtest.HookRow(3, "http://example.com/h").With("headers", `{"X-A": "1"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	after, err := readHook(row{"id": "3", "is_active": "f"}, before)
+	after, err := readHook(dispatchtest.Row{"id": "3", "is_active": "f"}, before)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if after.Active || after.URL != before.URL || after.Headers.String() != "X-A: ***" || after.IsRefused() {
 		t.Errorf("became %v", after)
 	}
-	refused, err := readHook(hookRow(3, "bad").with("headers", `{"Host": "1"}`), nil)
+	refused, err := readHook(dispatchtest.HookRow(3, "bad").With("headers", `{"Host": "1"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	half, err := readHook(hookRow(3, "http://example.com/").without("headers"), refused)
+	half, err := readHook(dispatchtest.HookRow(3, "http://example.com/").Without("headers"), refused)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,7 +231,7 @@ func TestHookRowKeepsWhatIsNotSaid(t *testing.T) {
 }
 
 func TestTemplate(t *testing.T) {
-	hook, err := readHook(hookRow(1, "http://me:pass@example.com/h?a=b").with("headers", `{"x-lower": "1", "content-type": "text/plain"}`), nil)
+	hook, err := readHook(dispatchtest.HookRow(1, "http://me:pass@example.com/h?a=b").With("headers", `{"x-lower": "1", "content-type": "text/plain"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -240,7 +242,7 @@ func TestTemplate(t *testing.T) {
 	if got := newTemplate(hook).request.URL.String(); got != "http://example.com/h?a=b" {
 		t.Errorf("URL %s", got)
 	}
-	own, err := readHook(hookRow(1, "http://me:pass@example.com/h").with("headers", `{"authorization": "Bearer x"}`), nil)
+	own, err := readHook(dispatchtest.HookRow(1, "http://me:pass@example.com/h").With("headers", `{"authorization": "Bearer x"}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

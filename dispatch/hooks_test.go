@@ -10,20 +10,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 func TestMatch(t *testing.T) {
 	h := newTestHooks(t,
-		hookRow(1, "http://x/").with("project_id", "1"),
-		hookRow(2, "http://x/").with("project_id", "1", "send_payload", "f"),
-		hookRow(3, "http://x/").with("project_id", "1", "send_for_all_actions", "f"), // ANNOTATION_CREATED, TASKS_CREATED
-		hookRow(4, "http://x/").with("project_id", "1", "is_active", "f"),
-		hookRow(6, "http://x/"),
-		hookRow(7, "http://x/").with("send_for_all_actions", "f"), // PROJECT_CREATED, TASK_CREATED, TASK_DELETED
-		hookRow(8, "http://x/").with("project_id", "3"),
-		hookRow(9, "http://x/").with("project_id", "1", "send_for_all_actions", "f"), // nothing
-		hookRow(10, "http://x/").with("organization_id", "2"),
+		dispatchtest.HookRow(1, "http://x/").With("project_id", "1"),
+		dispatchtest.HookRow(2, "http://x/").With("project_id", "1", "send_payload", "f"),
+		dispatchtest.HookRow(3, "http://x/").With("project_id", "1", "send_for_all_actions", "f"), // ANNOTATION_CREATED, TASKS_CREATED
+		dispatchtest.HookRow(4, "http://x/").With("project_id", "1", "is_active", "f"),
+		dispatchtest.HookRow(6, "http://x/"),
+		dispatchtest.HookRow(7, "http://x/").With("send_for_all_actions", "f"), // PROJECT_CREATED, TASK_CREATED, TASK_DELETED
+		dispatchtest.HookRow(8, "http://x/").With("project_id", "3"),
+		dispatchtest.HookRow(9, "http://x/").With("project_id", "1", "send_for_all_actions", "f"), // nothing
+		dispatchtest.HookRow(10, "http://x/").With("organization_id", "2"),
 	)
 	apply(t, h,
 		actionRow(1, 3, "ANNOTATION_CREATED"), actionRow(2, 3, "TASKS_CREATED"),
@@ -73,7 +74,7 @@ func targets(ts []Target) string {
 }
 
 func TestApply(t *testing.T) {
-	base := hookRow(5, "http://x/").with("send_for_all_actions", "f")
+	base := dispatchtest.HookRow(5, "http://x/").With("send_for_all_actions", "f")
 	insert := RowChange{Table: Webhook, Row: base}
 	created, updated := actionRow(70, 5, "ANNOTATION_CREATED"), actionRow(71, 5, "ANNOTATION_UPDATED")
 	for _, tt := range []struct {
@@ -116,12 +117,12 @@ func TestApplyNamesTheMissingColumn(t *testing.T) {
 		want       string
 		incomplete bool
 	}{
-		{RowChange{Table: Webhook, Row: row{}}, "column id is missing", true},
-		{RowChange{Table: Webhook, Row: row{"id": "1"}}, "column organization_id is missing", true},
-		{RowChange{Table: WebhookAction, Row: row{"id": "1", "webhook_id": "1"}}, "column action is missing", true},
-		{RowChange{Table: HookSetting, Row: row{"hook_id": "1"}}, "column adopted is missing", true},
-		{RowChange{Table: Webhook, Deleted: true, Row: row{"id": null}}, "column id is missing", true},
-		{RowChange{Table: "task", Row: row{"id": "1"}}, "table task has no hooks", false},
+		{RowChange{Table: Webhook, Row: dispatchtest.Row{}}, "column id is missing", true},
+		{RowChange{Table: Webhook, Row: dispatchtest.Row{"id": "1"}}, "column organization_id is missing", true},
+		{RowChange{Table: WebhookAction, Row: dispatchtest.Row{"id": "1", "webhook_id": "1"}}, "column action is missing", true},
+		{RowChange{Table: HookSetting, Row: dispatchtest.Row{"hook_id": "1"}}, "column adopted is missing", true},
+		{RowChange{Table: Webhook, Deleted: true, Row: dispatchtest.Row{"id": dispatchtest.Null}}, "column id is missing", true},
+		{RowChange{Table: "task", Row: dispatchtest.Row{"id": "1"}}, "table task has no hooks", false},
 	} {
 		err := h.Apply(tt.change)
 		if !strings.Contains(errorText(err), tt.want) || errors.Is(err, ErrIncomplete) != tt.incomplete {
@@ -152,7 +153,7 @@ func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
 			h := NewHooks(HooksOptions{AtSlot: tt.atSlot, Log: slog.New(slog.DiscardHandler)})
 			h.seen, h.end, h.catching = snapshot{min: 95, max: 100, running: []uint64{95}}, 1000, !tt.atSlot
 			h.Advance(999)
-			apply(t, h, RowChange{Table: Webhook, XID: tt.xid, Row: hookRow(1, "http://x/")})
+			apply(t, h, RowChange{Table: Webhook, XID: tt.xid, Row: dispatchtest.HookRow(1, "http://x/")})
 			h.Advance(1000)
 			if _, got := h.Hook(1); got != tt.want {
 				t.Errorf("there: %v, want %v", got, tt.want)
@@ -163,7 +164,7 @@ func TestApplyIgnoresHooksThatAreGone(t *testing.T) {
 
 func TestTruncate(t *testing.T) {
 	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
-	some := hookRow(1, "http://x/").with("send_for_all_actions", "f")
+	some := dispatchtest.HookRow(1, "http://x/").With("send_for_all_actions", "f")
 	apply(t, h, RowChange{Table: Webhook, Row: some}, actionRow(7, 1, "TASK_CREATED"))
 	apply(t, h, RowChange{Table: WebhookAction, Truncated: true})
 	if hook, ok := h.Hook(1); !ok || len(hook.Actions) > 0 {
@@ -180,9 +181,9 @@ func TestTruncate(t *testing.T) {
 }
 
 func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
-	var log logBuffer
-	h := NewHooks(HooksOptions{Log: log.logger()})
-	bad := RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("headers", `{"Host": "hush"}`)}
+	var log dispatchtest.Log
+	h := NewHooks(HooksOptions{Log: log.Logger()})
+	bad := RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/").With("headers", `{"Host": "hush"}`)}
 	apply(t, h, bad, bad, actionRow(1, 1, "TASK_CREATED"))
 	if n := strings.Count(log.String(), "level=ERROR"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, &log)
@@ -190,7 +191,7 @@ func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
 	if s := log.String(); !strings.Contains(s, "hook=1") || !strings.Contains(s, "bad_headers") || strings.Contains(s, "hush") {
 		t.Errorf("log:\n%s", s)
 	}
-	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
+	apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
 	if hook, _ := h.Hook(1); hook.IsRefused() {
 		t.Errorf("still refused for %s", hook.Refused)
 	}
@@ -201,11 +202,11 @@ func TestRefusedHookIsLoggedOnceAndMended(t *testing.T) {
 func matching(t testing.TB, hooks int64) (*Hooks, *mapping.Event) {
 	t.Helper()
 	h := newTestHooks(t)
-	apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("project_id", "7")})
+	apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/").With("project_id", "7")})
 	for id := int64(2); id <= hooks; id++ {
-		other := hookRow(id, "http://x/").with("project_id", strconv.FormatInt(100+id, 10))
+		other := dispatchtest.HookRow(id, "http://x/").With("project_id", strconv.FormatInt(100+id, 10))
 		if id%2 == 0 {
-			other = hookRow(id, "http://x/").with("send_for_all_actions", "f")
+			other = dispatchtest.HookRow(id, "http://x/").With("send_for_all_actions", "f")
 			apply(t, h, actionRow(id, id, "PROJECT_CREATED"))
 		}
 		apply(t, h, RowChange{Table: Webhook, Row: other})
@@ -246,7 +247,7 @@ func BenchmarkApply(b *testing.B) {
 	for _, n := range []int64{10, 1000, 10_000} {
 		b.Run("hooks="+strconv.FormatInt(n, 10), func(b *testing.B) {
 			h, _ := matching(b, n)
-			rows := [...]row{hookRow(n/2, "http://x/").with("is_active", "f"), hookRow(n/2, "http://x/")}
+			rows := [...]dispatchtest.Row{dispatchtest.HookRow(n/2, "http://x/").With("is_active", "f"), dispatchtest.HookRow(n/2, "http://x/")}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				apply(b, h, RowChange{Table: Webhook, Row: rows[i%2]})

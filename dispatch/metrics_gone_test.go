@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -44,7 +45,7 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 				answer := make(chan struct{})
 				b := newBench(t, Options{Store: newFakeStore(), Metrics: NewMetrics(reg)}, func(*http.Request) (*http.Response, error) {
 					<-answer
-					return answerWith(500), nil
+					return dispatchtest.Answer(500), nil
 				}, hostRow(1), hostRow(2))
 				b.enqueue(t, 1, 1, 1)
 				b.enqueue(t, 1, 2, 2)
@@ -78,15 +79,15 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
-	newHooks := func(rows ...row) *Hooks {
+	newHooks := func(rows ...dispatchtest.Row) *Hooks {
 		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m})
 		for _, r := range rows {
 			apply(t, h, RowChange{Table: Webhook, Row: r})
 		}
 		return h
 	}
-	newHooks(hookRow(1, "http://x/"), hookRow(2, "http://x/"))
-	h := newHooks(hookRow(2, "http://x/"))
+	newHooks(dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://x/"))
+	h := newHooks(dispatchtest.HookRow(2, "http://x/"))
 	h.o.Metrics.keep(h.hooks) // as Load does
 	if names := seriesOf(t, reg, "1"); len(names) > 0 {
 		t.Errorf("series of a hook that is gone: %s", strings.Join(names, " "))

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -117,9 +118,9 @@ func TestMetricsBeginAtZero(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewMetrics(nil)
 			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m, Actions: tt.profile.Actions()})
-			r := hookRow(1, "http://x/")
+			r := dispatchtest.HookRow(1, "http://x/")
 			if tt.actions != nil {
-				r = r.with("send_for_all_actions", "f")
+				r = r.With("send_for_all_actions", "f")
 			}
 			apply(t, h, RowChange{Table: Webhook, Row: r})
 			for i, action := range tt.actions {

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -29,7 +30,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 			store, answers, hooks := newFakeStore(), newStatuses(status, "h1"), newTestHooks(t, hostRow(1))
 			var sent []string
 			start := func() *Dispatcher {
-				sender := NewSender(SenderOptions{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				sender := NewSender(SenderOptions{Transport: dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
 					a, err := answers.round(r)
 					switch {
 					case err != nil:
@@ -40,7 +41,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 					}
 					return a, err
 				})})
-				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Concurrency: 1, Log: (&logBuffer{}).logger()})
+				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Concurrency: 1, Log: (&dispatchtest.Log{}).Logger()})
 				backlogs, _ := store.backlogs(t.Context())
 				d.Restore(backlogs, nil)
 				return d
@@ -56,7 +57,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				enqueue(n)
 			}
 			<-time.After(pause)
-			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
 			for n := range late {
 				enqueue(events + n) // matched before, rendered after
 			}
@@ -111,9 +112,9 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 				store, c := newFakeStore(), newCalls()
 				b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: 24 * time.Hour}}, func(r *http.Request) (*http.Response, error) {
 					c.note(r)
-					return answerWith(200), nil
+					return dispatchtest.Answer(200), nil
 				}, hostRow(1))
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
 				for n := range events {
 					b.enqueue(t, 1, n, n%7)
 				}
@@ -147,12 +148,12 @@ func TestOffAndOnWhileCatchingUp(t *testing.T) {
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 			<-time.After(20 * time.Millisecond)
 			c.note(r)
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1))
 		var want []string
 		for n := range 200 {
 			if n%50 == 25 {
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
 			}
 			if n%50 == 40 {
 				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})

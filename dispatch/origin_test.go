@@ -4,13 +4,15 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // TestOrigin: requests say where they come from, those of the stream do not.
 func TestOrigin(t *testing.T) {
-	hook := oneHook(t, hookRow(1, "http://x/"))
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://x/"))
 	var got []string
-	receiver := transport(func(r *http.Request) (*http.Response, error) {
+	receiver := dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
 		got = append(got, strings.Join(r.Header[originHeader], ", ")) //nolint:staticcheck // written as on the wire
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 	})

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // overlapEvent is the n-th event, committed and read at these times after the first.
@@ -108,8 +110,8 @@ func TestOverlapSendsWhatWasOnItsWay(t *testing.T) {
 // What there is no room for is forgotten, the oldest first, and that is said to whoever
 // adopts.
 func TestOverlapIsBounded(t *testing.T) {
-	var log logBuffer
-	v := NewOverlap(OverlapOptions{For: 10 * time.Second, MaxBytes: 10_000, Log: log.logger()})
+	var log dispatchtest.Log
+	v := NewOverlap(OverlapOptions{For: 10 * time.Second, MaxBytes: 10_000, Log: log.Logger()})
 	for n := range 1000 {
 		at := time.Duration(n) * time.Millisecond
 		v.Keep(overlapEvent(n, at, at).Event, kept(1))

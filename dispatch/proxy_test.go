@@ -146,7 +146,7 @@ func TestProxy(t *testing.T) {
 				Timeout: 10 * time.Second, Egress: mustEgress(t, behindProxy), Resolver: dns.resolver(),
 				TLS: &tls.Config{RootCAs: roots}, Proxy: http.ProxyURL(proxy.URL),
 			})
-			out := s.Send(t.Context(), oneHook(t, hookRow(1, tt.url)), testMessage)
+			out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, tt.url)), testMessage)
 			if out.Result != tt.want {
 				t.Errorf("outcome %+v, want %s", out, tt.want)
 			}
@@ -163,7 +163,7 @@ func TestProxyPassesTheRequestOn(t *testing.T) {
 	proxy := newTestProxy(t, receiver.URL)
 	proxy.URL.User = url.UserPassword("me", "hush")
 	s := newTestSender(t, SenderOptions{Proxy: http.ProxyURL(proxy.URL), Resolver: nameServer(map[string]string{"hook.test": "10.0.0.7"}).resolver()})
-	if out := s.Send(t.Context(), oneHook(t, hookRow(1, "http://hook.test/h?a=b")), testMessage); out.Result != Result2xx {
+	if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "http://hook.test/h?a=b")), testMessage); out.Result != Result2xx {
 		t.Fatalf("outcome %+v", out)
 	}
 	got := receiver.Wait(t, "/h", 1)[0]
@@ -203,7 +203,7 @@ func TestProxyFails(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second, Proxy: tt.proxy, Resolver: dns.resolver()})
-			out := s.Send(t.Context(), oneHook(t, hookRow(1, "https://hook.test/h")), testMessage)
+			out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "https://hook.test/h")), testMessage)
 			if out.Result != ResultRefused && out.Result != ResultDNS {
 				t.Errorf("outcome %+v", out)
 			}
@@ -230,7 +230,7 @@ func TestPastTheProxy(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newTestSender(t, SenderOptions{Egress: mustEgress(t, tt.policy), Proxy: past})
-			if out := s.Send(t.Context(), oneHook(t, hookRow(1, tt.url)), testMessage); out.Result != tt.want {
+			if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, tt.url)), testMessage); out.Result != tt.want {
 				t.Errorf("outcome %+v, want %s", out, tt.want)
 			}
 		})

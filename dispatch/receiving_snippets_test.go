@@ -90,7 +90,7 @@ func signedRequests(t *testing.T) []signedRequest {
 	s := newTestSender(t, SenderOptions{Secrets: func(int64) ([]SigningKey, error) { return keys, nil }})
 	m := testMessage
 	m.Body = mapping.BodyOf([]byte("{\"action\": \"X\", \"text\": \"Jürgen ✓\", \"n\": 1.50}\n"))
-	if out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), m); out.Result != Result2xx {
+	if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h")), m); out.Result != Result2xx {
 		t.Fatalf("outcome %+v", out)
 	}
 	got := receiver.Wait(t, "/h", 1)[0]

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 const receivingDoc = "../docs/receiving.md"
@@ -23,7 +25,7 @@ func TestReceivingHeaders(t *testing.T) {
 	}
 	s := newTestSender(t, SenderOptions{})
 	var sent []string
-	for name := range s.request(newEnvelope(t.Context(), time.Second), newTemplate(oneHook(t, hookRow(1, "http://x/"))), &testMessage, []SigningKey{NewSigningKey()}, time.Now()).Header {
+	for name := range s.request(newEnvelope(t.Context(), time.Second), newTemplate(oneHook(t, dispatchtest.HookRow(1, "http://x/"))), &testMessage, []SigningKey{NewSigningKey()}, time.Now()).Header {
 		if name != "Content-Type" && name != "User-Agent" {
 			sent = append(sent, strings.ToLower(name))
 		}

@@ -38,10 +38,10 @@ func TestDescribeRedirect(t *testing.T) {
 func TestRedirectIsNamed(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/services/hush", dispatchtest.Redirect(308, "https://moved.test/services/hush"))
-	log := &logBuffer{}
-	hooks := NewHooks(HooksOptions{Log: log.logger()})
-	apply(t, hooks, RowChange{Table: Webhook, Row: hookRow(1, receiver.URL+"/services/hush?hush")})
-	d := New(Options{Hooks: hooks, Log: log.logger(), Retry: Policy{MaxAttempts: 1}, Sender: newTestSender(t, SenderOptions{})})
+	log := &dispatchtest.Log{}
+	hooks := NewHooks(HooksOptions{Log: log.Logger()})
+	apply(t, hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, receiver.URL+"/services/hush?hush")})
+	d := New(Options{Hooks: hooks, Log: log.Logger(), Retry: Policy{MaxAttempts: 1}, Sender: newTestSender(t, SenderOptions{})})
 	t.Cleanup(d.Close)
 	if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(1, 1), nil)}); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // TestWithOpenSSLCertificateAskedForLate: a server that asks for the client's certificate
@@ -34,7 +36,7 @@ func TestWithOpenSSLCertificateAskedForLate(t *testing.T) {
 	authority := write(t, dir, "client.pem", "CERTIFICATE", client.Certificate[0])
 	addr := lateServer(t, cert, keyFile, authority)
 	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second, TLS: &tls.Config{RootCAs: roots, Certificates: []tls.Certificate{client}}})
-	if out := s.Send(t.Context(), oneHook(t, hookRow(1, "https://"+addr+"/")), testMessage); out.Result != Result2xx {
+	if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "https://"+addr+"/")), testMessage); out.Result != Result2xx {
 		t.Errorf("outcome %+v", out)
 	}
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 func TestVerdict(t *testing.T) {
@@ -86,10 +88,10 @@ func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{"", "120", "-1", "9223372036854775807", "Mon, 23 Nov 2026 12:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		f.Add(seed)
 	}
-	hook := oneHook(f, hookRow(1, "http://x/"))
+	hook := oneHook(f, dispatchtest.HookRow(1, "http://x/"))
 	f.Fuzz(func(t *testing.T, value string) {
-		sender := NewSender(SenderOptions{Transport: transport(func(*http.Request) (*http.Response, error) {
-			busy := answerWith(http.StatusServiceUnavailable)
+		sender := NewSender(SenderOptions{Transport: dispatchtest.Transport(func(*http.Request) (*http.Response, error) {
+			busy := dispatchtest.Answer(http.StatusServiceUnavailable)
 			busy.Header.Set("Retry-After", value)
 			return busy, nil
 		})})

@@ -13,18 +13,19 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // TestOnlyWhatDecidesSendingMakesAHookNew: what else is written into its rows neither wakes
 // its lane nor lets it forget a pause that the receiver asked for.
 func TestOnlyWhatDecidesSendingMakesAHookNew(t *testing.T) {
-	base := hookRow(1, "http://x/a").with("headers", `{"A": "1"}`, "project_id", "7", "consecutive_failures", "0", "name", "n", "updated_at", "2026-11-23 09:37:58+00")
+	base := dispatchtest.HookRow(1, "http://x/a").With("headers", `{"A": "1"}`, "project_id", "7", "consecutive_failures", "0", "name", "n", "updated_at", "2026-11-23 09:37:58+00")
 	webhook := func(columnsAndValues ...string) RowChange {
-		return RowChange{Table: Webhook, Row: base.with(columnsAndValues...)}
+		return RowChange{Table: Webhook, Row: base.With(columnsAndValues...)}
 	}
 	setting := func(columnsAndValues ...string) RowChange {
-		return RowChange{Table: HookSetting, Row: row{"hook_id": "1", "adopted": "f", "secrets": "{}"}.with(columnsAndValues...)}
+		return RowChange{Table: HookSetting, Row: dispatchtest.Row{"hook_id": "1", "adopted": "f", "secrets": "{}"}.With(columnsAndValues...)}
 	}
 	for _, tt := range []struct {
 		name   string
@@ -81,7 +82,7 @@ func TestTruncateEmptiesItsTableAlone(t *testing.T) {
 		WebhookAction: "adopted []",
 		HookSetting:   "not adopted [TASK_CREATED]",
 	} {
-		h := newTestHooks(t, hookRow(1, "http://x/").with("send_for_all_actions", "f"))
+		h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/").With("send_for_all_actions", "f"))
 		apply(t, h, actionRow(7, 1, "TASK_CREATED"), settingRow(1, "t"), RowChange{Table: table, Truncated: true})
 		got := ""
 		if hook, ok := h.Hook(1); ok {
@@ -90,7 +91,7 @@ func TestTruncateEmptiesItsTableAlone(t *testing.T) {
 		if got != want {
 			t.Errorf("after TRUNCATE %s: %q, want %q", table, got, want)
 		}
-		apply(t, h, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with("send_for_all_actions", "f")})
+		apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/").With("send_for_all_actions", "f")})
 		if hook, _ := h.Hook(1); table == Webhook && (!hook.Adopted || len(hook.Actions) != 1) {
 			t.Errorf("a hook that is there again is %+v", hook)
 		}
@@ -101,12 +102,12 @@ func TestTruncateEmptiesItsTableAlone(t *testing.T) {
 // as of their commit, and requests are made as the rows are now: a fault that was mended
 // since, or a hook that was switched off, is not seen again.
 func TestCatchingUp(t *testing.T) {
-	h := newTestHooks(t, hookRow(1, "http://x/now"), hookRow(2, "http://x/"))
+	h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/now"), dispatchtest.HookRow(2, "http://x/"))
 	h.seen, h.end, h.catching = snapshot{min: 100, max: 100}, 1000, true // as if it had been loaded
 	told := 0
 	h.onChange(func(int64) { told++ })
 	past := func(columnsAndValues ...string) {
-		apply(t, h, RowChange{Table: Webhook, XID: 50, Row: hookRow(1, "http://x/now").with(columnsAndValues...)})
+		apply(t, h, RowChange{Table: Webhook, XID: 50, Row: dispatchtest.HookRow(1, "http://x/now").With(columnsAndValues...)})
 	}
 	e := &mapping.Event{Action: mapping.TaskCreated, Organization: 1, Project: 1}
 	matches := func(want string) {
@@ -122,18 +123,18 @@ func TestCatchingUp(t *testing.T) {
 	matches("2:TASK_CREATED")
 	past("url", "ftp://x/", "send_payload", "f")
 	matches("1:TASK_CREATED- 2:TASK_CREATED")
-	past("organization_id", null)
+	past("organization_id", dispatchtest.Null)
 	matches("2:TASK_CREATED")
-	apply(t, h, RowChange{Table: Webhook, XID: 51, Deleted: true, Row: row{"id": "1"}})
+	apply(t, h, RowChange{Table: Webhook, XID: 51, Deleted: true, Row: dispatchtest.Row{"id": "1"}})
 	matches("2:TASK_CREATED")
 	past()
 	matches("1:TASK_CREATED 2:TASK_CREATED")
-	apply(t, h, RowChange{Table: Webhook, XID: 52, Row: hookRow(9, "http://x/")}) // and deleted, before the load
+	apply(t, h, RowChange{Table: Webhook, XID: 52, Row: dispatchtest.HookRow(9, "http://x/")}) // and deleted, before the load
 	matches("1:TASK_CREATED 2:TASK_CREATED")
 	if told > 0 {
 		t.Errorf("the lanes were told of the past, %d times", told)
 	}
-	apply(t, h, RowChange{Table: Webhook, XID: 200, Row: hookRow(2, "http://x/new")}) // after the load
+	apply(t, h, RowChange{Table: Webhook, XID: 200, Row: dispatchtest.HookRow(2, "http://x/new")}) // after the load
 	if hook, _ := h.Hook(2); hook.URL.parsed.String() != "http://x/new" || told != 1 {
 		t.Errorf("what is newer than the load is not seen: %s, told %d times", hook.URL, told)
 	}
@@ -194,20 +195,20 @@ func TestComplete(t *testing.T) {
 		}
 		return h.Complete(t.Context(), conn, change)
 	}
-	update := RowChange{Table: Webhook, Row: hookRow(5, "").without("url").without("headers").with("is_active", "f")}
+	update := RowChange{Table: Webhook, Row: dispatchtest.HookRow(5, "").Without("url").Without("headers").With("is_active", "f")}
 	if err := complete(update); err != nil {
 		t.Fatal(err)
 	}
 	if hook, ok := h.Hook(5); !ok || hook.Active || hook.IsRefused() || hook.Headers.Len() != 2 {
 		t.Errorf("the rest of the row was not read, or more than that: %+v", hook)
 	}
-	if err := complete(RowChange{Table: WebhookAction, Row: actionRow(900, 5, "").Row.(row).without("action")}); err != nil {
+	if err := complete(RowChange{Table: WebhookAction, Row: actionRow(900, 5, "").Row.(dispatchtest.Row).Without("action")}); err != nil {
 		t.Fatal(err)
 	}
 	if hook, _ := h.Hook(5); len(hook.Actions) != 0 {
 		t.Errorf("a row that is gone has chosen %v", hook.Actions)
 	}
-	gone := hookRow(77, "").without("url")
+	gone := dispatchtest.HookRow(77, "").Without("url")
 	if err := complete(RowChange{Table: Webhook, Row: gone}); err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +217,8 @@ func TestComplete(t *testing.T) {
 	}
 
 	// A column that is renamed for a while: to wait is to try again.
-	narrow := RowChange{Table: Webhook, Narrow: true, Row: hookRow(6, "http://x/six").without("is_active")}
-	apply(t, h, RowChange{Table: Webhook, Row: hookRow(6, "http://x/before").with("is_active", "f")}) // what was known does not count
+	narrow := RowChange{Table: Webhook, Narrow: true, Row: dispatchtest.HookRow(6, "http://x/six").Without("is_active")}
+	apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(6, "http://x/before").With("is_active", "f")}) // what was known does not count
 	db.Exec(t, "ALTER TABLE webhook RENAME COLUMN is_active TO active")
 	err := complete(narrow)
 	if missing, ok := errors.AsType[*MissingColumnError](err); !ok || missing.Column != "is_active" {
@@ -232,7 +233,7 @@ func TestComplete(t *testing.T) {
 	}
 
 	// A row that nobody can name: all are read.
-	if err := complete(RowChange{Table: Webhook, Deleted: true, Row: row{"id": null}}); err != nil {
+	if err := complete(RowChange{Table: Webhook, Deleted: true, Row: dispatchtest.Row{"id": dispatchtest.Null}}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(h.All()); n != 10 {
@@ -253,8 +254,8 @@ func TestLoadLeavesOutWhatItCannotRead(t *testing.T) {
 	} {
 		db.Exec(t, sql)
 	}
-	var log logBuffer
-	h := NewHooks(HooksOptions{Log: log.logger()})
+	var log dispatchtest.Log
+	h := NewHooks(HooksOptions{Log: log.Logger()})
 	if err := h.Load(t.Context(), db.Connect(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +284,7 @@ func TestLoadLeavesOutWhatItCannotRead(t *testing.T) {
 	if n := strings.Count(log.String(), "level=ERROR"); n != 4 {
 		t.Errorf("%d faults are logged:\n%s", n, &log)
 	}
-	apply(t, h, RowChange{Table: Webhook, Deleted: true, Row: row{"id": "six"}}, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
+	apply(t, h, RowChange{Table: Webhook, Deleted: true, Row: dispatchtest.Row{"id": "six"}}, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
 	if n := len(h.Unreadable()); n != 1 {
 		t.Errorf("%d rows are unreadable after one was deleted", n)
 	}
@@ -332,7 +333,7 @@ func lookAtAll(h *Hooks, e *mapping.Event) (found []Target) {
 // anyChange is a change of few rows with any values, likely and unlikely ones.
 func anyChange() *rapid.Generator[RowChange] {
 	text := func(usual ...string) *rapid.Generator[string] {
-		odd := rapid.OneOf(rapid.SampledFrom([]string{null, "", "0", "-1", "infinity", "9223372036854775808", "1.0", "\u0000", "{}", "[]"}), rapid.String())
+		odd := rapid.OneOf(rapid.SampledFrom([]string{dispatchtest.Null, "", "0", "-1", "infinity", "9223372036854775808", "1.0", "\u0000", "{}", "[]"}), rapid.String())
 		return rapid.Custom(func(t *rapid.T) string {
 			if rapid.IntRange(0, 9).Draw(t, "odd") > 0 {
 				return rapid.SampledFrom(usual).Draw(t, "usual")
@@ -342,7 +343,7 @@ func anyChange() *rapid.Generator[RowChange] {
 	}
 	columns := map[Table]map[string]*rapid.Generator[string]{
 		Webhook: {
-			"id": text("1", "2", "3"), "organization_id": text("1", "2"), "project_id": text("1", "2", null),
+			"id": text("1", "2", "3"), "organization_id": text("1", "2"), "project_id": text("1", "2", dispatchtest.Null),
 			"send_payload": text("t", "f"), "send_for_all_actions": text("t", "f"), "is_active": text("t", "f"),
 			"url": text("http://x/", "ftp://x/"), "headers": text("{}", `{"A": "1"}`), "created_at": text("2026-11-23 09:37:58+00"),
 		},
@@ -355,7 +356,7 @@ func anyChange() *rapid.Generator[RowChange] {
 		if kind == 0 {
 			return RowChange{Table: table, Truncated: true}
 		}
-		r := row{}
+		r := dispatchtest.Row{}
 		names := make([]string, 0, len(columns[table]))
 		for name := range columns[table] {
 			names = append(names, name)
@@ -376,10 +377,10 @@ func BenchmarkApplyAll(b *testing.B) {
 	h, _ := matching(b, hooks)
 	for b.Loop() {
 		for id := int64(1); id <= hooks; id++ {
-			apply(b, h, settingRow(id, "t"), RowChange{Table: Webhook, Row: hookRow(id, "http://x/").with("project_id", strconv.FormatInt(id, 10), "is_active", "f")})
+			apply(b, h, settingRow(id, "t"), RowChange{Table: Webhook, Row: dispatchtest.HookRow(id, "http://x/").With("project_id", strconv.FormatInt(id, 10), "is_active", "f")})
 		}
 		for id := int64(1); id <= hooks; id++ {
-			apply(b, h, RowChange{Table: Webhook, Row: hookRow(id, "http://x/")}, settingRow(id, "f"))
+			apply(b, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(id, "http://x/")}, settingRow(id, "f"))
 		}
 	}
 }

@@ -29,7 +29,7 @@ func newTestSender(t testing.TB, o SenderOptions) *Sender {
 	return s
 }
 
-func oneHook(t testing.TB, r row) *Hook {
+func oneHook(t testing.TB, r dispatchtest.Row) *Hook {
 	t.Helper()
 	hook, err := readHook(r, nil)
 	if err != nil {
@@ -60,7 +60,7 @@ func TestRequestHeaders(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := "/" + strings.ReplaceAll(tt.name, " ", "-")
-			out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+path+"?a=b").with("headers", tt.headers)), testMessage)
+			out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+path+"?a=b").With("headers", tt.headers)), testMessage)
 			if out.Result != Result2xx || out.Status != 200 || out.Took <= 0 {
 				t.Fatalf("outcome %+v", out)
 			}
@@ -132,7 +132,7 @@ func TestOutcomes(t *testing.T) {
 				url = receiver.URL + path
 				receiver.Script(path, tt.step)
 			}
-			out := tt.sender.Send(t.Context(), oneHook(t, hookRow(1, url)), testMessage)
+			out := tt.sender.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, url)), testMessage)
 			if out.Result != tt.want {
 				t.Errorf("result %s, want %s (%v)", out.Result, tt.want, out.Err)
 			}
@@ -162,7 +162,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	s := newTestSender(t, SenderOptions{})
 	for _, code := range []int{301, 302, 303, 307, 308} {
 		receiver.Script("/from", dispatchtest.Redirect(code, receiver.URL+"/to"))
-		if out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/from")), testMessage); out.Result != Result3xx || out.Status != code {
+		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/from")), testMessage); out.Result != Result3xx || out.Status != code {
 			t.Errorf("%d: outcome %+v", code, out)
 		}
 	}
@@ -175,7 +175,7 @@ func TestEndlessBodyIsCut(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/h", dispatchtest.EndlessBody(200))
 	s := newTestSender(t, SenderOptions{Timeout: 30 * time.Second})
-	out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), testMessage)
+	out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h")), testMessage)
 	if out.Result != Result2xx || out.Took > 10*time.Second {
 		t.Errorf("outcome %+v", out)
 	}
@@ -189,7 +189,7 @@ func TestSlowDripIsCut(t *testing.T) {
 		want   Result
 	}{{200, Result2xx}, {500, Result5xx}} {
 		receiver.Script("/h", dispatchtest.SlowBody(tt.status, 10*time.Millisecond))
-		out := s.Send(t.Context(), oneHook(t, hookRow(1, receiver.URL+"/h")), testMessage)
+		out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h")), testMessage)
 		if out.Result != tt.want || out.Took > 5*time.Second {
 			t.Errorf("outcome %+v", out)
 		}
@@ -211,7 +211,7 @@ func TestConnectionIsReused(t *testing.T) {
 	server.Start()
 	defer server.Close()
 	s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second})
-	hook := oneHook(t, hookRow(1, server.URL))
+	hook := oneHook(t, dispatchtest.HookRow(1, server.URL))
 	for range 20 {
 		if out := s.Send(t.Context(), hook, testMessage); out.Result != Result2xx {
 			t.Fatalf("outcome %+v", out)
@@ -237,7 +237,7 @@ func BenchmarkSend(b *testing.B) {
 	payload := bytes.Repeat([]byte("x"), 2048)
 	b.Run("sender", func(b *testing.B) {
 		s := newTestSender(b, SenderOptions{})
-		hook := oneHook(b, hookRow(1, server.URL+"/h/1"))
+		hook := oneHook(b, dispatchtest.HookRow(1, server.URL+"/h/1"))
 		m := testMessage
 		m.Body = mapping.BodyOf(payload)
 		b.ReportAllocs()

@@ -155,7 +155,7 @@ func TestSenderSigns(t *testing.T) {
 		return nil, nil
 	}})
 	for _, id := range []int64{1, 2, 2} {
-		if out := s.Send(t.Context(), oneHook(t, hookRow(id, hookURL(receiver.URL, id))), testMessage); out.Status == 0 {
+		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(id, hookURL(receiver.URL, id))), testMessage); out.Status == 0 {
 			t.Fatalf("outcome %+v", out)
 		}
 	}
@@ -180,7 +180,7 @@ func TestSenderSigns(t *testing.T) {
 func TestRetryIsSignedAnew(t *testing.T) {
 	s := newTestSender(t, SenderOptions{})
 	keys := []SigningKey{mustSigningKey(t, specimen)}
-	hook := oneHook(t, hookRow(1, "http://x/"))
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://x/"))
 	first := s.request(newEnvelope(t.Context(), time.Second), newTemplate(hook), &testMessage, keys, time.Unix(1614265330, 0)).Header
 	later := s.request(newEnvelope(t.Context(), time.Second), newTemplate(hook), &testMessage, keys, time.Unix(1614265330+72*3600, 0)).Header
 	for _, name := range []string{"webhook-timestamp", "webhook-signature"} {
@@ -205,12 +205,12 @@ func TestKeysDoNotPrint(t *testing.T) {
 		struct{ r Keyring }{ring},
 		&struct{ K SigningKey }{key},
 	}
-	var log logBuffer
+	var log dispatchtest.Log
 	for _, value := range values {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%p"} {
 			fmt.Fprintf(&log, verb+"\n", value)
 		}
-		log.logger().Info("value", "value", value)
+		log.Logger().Info("value", "value", value)
 	}
 	out := log.String()
 	for _, form := range []string{secret, fmt.Sprintf("%x", secret), fmt.Sprintf("%X", secret), base64.StdEncoding.EncodeToString([]byte(secret))[:30], "104 117 115 104"} {

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -108,9 +109,9 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 		o := Options{Store: store, MaxParked: 2000, Retry: Policy{MaxAttempts: 1}}
 		b := newBench(t, o, func(*http.Request) (*http.Response, error) {
 			if up.Load() {
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}
-			return answerWith(500), nil
+			return dispatchtest.Answer(500), nil
 		}, hostRow(1))
 		for n := range 300 {
 			b.enqueue(t, 1, n, n+1)

@@ -15,6 +15,8 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 func TestTLS(t *testing.T) {
@@ -40,7 +42,7 @@ func TestTLS(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			s := newTestSender(t, SenderOptions{Timeout: 10 * time.Second, TLS: tt.config})
-			if out := s.Send(t.Context(), oneHook(t, hookRow(1, tt.server.URL)), testMessage); out.Result != tt.want {
+			if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, tt.server.URL)), testMessage); out.Result != tt.want {
 				t.Errorf("outcome %+v, want %s", out, tt.want)
 			}
 		})
@@ -58,7 +60,7 @@ func TestTLSRefusalIsNamed(t *testing.T) {
 		mutual.URL: "the receiver refused TLS: certificate required",
 		dated.URL:  "the receiver refused TLS: protocol version not supported",
 	} {
-		if out := s.Send(t.Context(), oneHook(t, hookRow(1, url)), testMessage); out.Err == nil || out.Err.Error() != want {
+		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, url)), testMessage); out.Err == nil || out.Err.Error() != want {
 			t.Errorf("%v, want %q", out.Err, want)
 		}
 	}
@@ -94,7 +96,7 @@ func TestHungHandshakeIsGivenUp(t *testing.T) {
 		ended <- err
 	}()
 	s := newTestSender(t, SenderOptions{Timeout: 200 * time.Millisecond})
-	out := s.Send(t.Context(), oneHook(t, hookRow(1, "https://"+listener.Addr().String()+"/")), testMessage)
+	out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "https://"+listener.Addr().String()+"/")), testMessage)
 	if out.Result != ResultTimeout {
 		t.Errorf("outcome %+v", out)
 	}

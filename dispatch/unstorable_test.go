@@ -75,7 +75,7 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			if got := len(store.list(2, state.Parked)); got != many {
 				t.Errorf("%d of %d are parked for the other hook", got, many)
 			}
-			if len(bad) > 0 && (!strings.Contains(strings.Join(b.log.lines("ERROR"), ""), "unstorable") || state.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
+			if len(bad) > 0 && (!strings.Contains(strings.Join(linesOf(b.log, "ERROR"), ""), "unstorable") || state.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
 				t.Errorf("log:\n%s", b.log)
 			}
 			answers.set("h1", 200)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -30,7 +31,7 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			var sent []string
 			b := newBench(t, Options{Store: store, Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}, hostRow(1))
 			backlogs, err := store.backlogs(t.Context())
 			if err != nil {

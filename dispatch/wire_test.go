@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // wire is a receiver that keeps the bytes of each request, and answers 200.
@@ -204,7 +206,7 @@ func TestHeadersOnTheWire(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			hook, err := readHook(hookRow(1, "http://"+w.host+"/h").with("headers", string(text)), nil)
+			hook, err := readHook(dispatchtest.HookRow(1, "http://"+w.host+"/h").With("headers", string(text)), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -236,7 +238,7 @@ func TestURLsOnTheWire(t *testing.T) {
 		{"asterisk", "/*", "/*"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w.checkRequest(t, w.send(t, s, oneHook(t, hookRow(1, "http://"+w.host+tt.url))), tt.want, nil)
+			w.checkRequest(t, w.send(t, s, oneHook(t, dispatchtest.HookRow(1, "http://"+w.host+tt.url))), tt.want, nil)
 		})
 	}
 }
