@@ -35,11 +35,11 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 		return o, verdict{step: drop}, false
 	case it.fate != ReasonNone:
 		return o, verdict{step: bury, reason: it.fate}, false
-	case !hook.isOn(): // only just
+	case !hook.IsOn(): // only just
 		return o, verdict{step: retry}, false
 	case hook.IsRefused():
 		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
-	case l.stopped.Load() == hook.revision:
+	case l.stopped.Load() == hook.Revision():
 		return o, verdict{step: bury, reason: ReasonGone}, false
 	}
 	if it.letter == nil && it.body == nil {
@@ -60,7 +60,7 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 	l.journal.report(ctx, it, o, v)
 	l.journal.note(hook, it, o, v, message.Body, answer)
 	if v.stop {
-		l.stopped.Store(hook.revision)
+		l.stopped.Store(hook.Revision())
 	}
 	return o, v, true
 }

@@ -24,7 +24,7 @@ type bench struct {
 func newBench(t testing.TB, o Options, round dispatchtest.Transport, rows ...dispatchtest.Row) *bench {
 	t.Helper()
 	b := &bench{log: &dispatchtest.Log{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Metrics: o.Metrics})
+	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
 	}

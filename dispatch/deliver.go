@@ -26,24 +26,10 @@ func (d Deliver) serves(h *Hook) bool {
 // Served reports whether the hook gets the events that are committed from now on.
 func (h *Hook) Served() bool { return h.served }
 
-// isOn reports whether somebody serves the hook: what was taken on for it is still
+// IsOn reports whether somebody serves the hook: what was taken on for it is still
 // wanted, also if it is the application that gets what follows.
-func (h *Hook) isOn() bool { return h.Active || h.Adopted }
+func (h *Hook) IsOn() bool { return h.Active || h.Adopted }
 
 // isKept reports whether the events of a hook that is not served are kept for whoever
 // adopts it.
 func (h *Hook) isKept() bool { return h.Active && !h.Adopted && !h.IsRefused() }
-
-// state is what the hook's row says.
-func (h *Hook) state() State {
-	switch {
-	case h.Refused == BadRow:
-		return StateRefused
-	case !h.served:
-		return StateInactive
-	case h.IsRefused():
-		return StateRefused
-	default:
-		return StateLive
-	}
-}

@@ -57,7 +57,7 @@ func TestHandingOver(t *testing.T) {
 		}
 		for i, step := range steps {
 			apply(t, h, step)
-			if hook, _ := h.Hook(1); !hook.isOn() {
+			if hook, _ := h.Hook(1); !hook.IsOn() {
 				t.Errorf("%s: off after step %d", deliver, i)
 			}
 		}

@@ -70,7 +70,7 @@ func New(o Options) *Dispatcher {
 		d.store = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
 	}
-	o.Hooks.onChange(d.hookChanged)
+	o.Hooks.OnChange(d.hookChanged)
 	return d
 }
 
@@ -169,7 +169,7 @@ func (d *Dispatcher) release(hook int64) {
 		l.journal.failures.close()
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
-		d.o.Metrics.forget(hook)
+		d.o.Metrics.Forget(hook)
 	}
 }
 
@@ -214,7 +214,7 @@ func (d *Dispatcher) Close() { d.end(writeWithin) }
 func (d *Dispatcher) Halt() { d.end(0) }
 
 func (d *Dispatcher) end(patience time.Duration) {
-	d.o.Hooks.onChange(nil)
+	d.o.Hooks.OnChange(nil)
 	d.mu.Lock()
 	d.closed = true
 	for _, l := range d.lanes {

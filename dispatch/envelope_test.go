@@ -173,8 +173,4 @@ func TestAttemptAllocations(t *testing.T) {
 	if n := testing.AllocsPerRun(1000, func() { s.Send(t.Context(), hook, m) }); n > most {
 		t.Errorf("%v allocations an attempt, want %d at most", n, most)
 	}
-	e := makeEvent(1, 1)
-	if n := testing.AllocsPerRun(1000, func() { newLetter(e, 1) }); n > 2 {
-		t.Errorf("%v allocations an event, want its letter and one text", n)
-	}
 }

@@ -22,6 +22,20 @@ const (
 	StateSuspended              // too much is parked for it: nothing more is taken on
 )
 
+// stateOf is what the hook's row says.
+func stateOf(h *Hook) State {
+	switch {
+	case h.Refused == BadRow:
+		return StateRefused
+	case !h.Served():
+		return StateInactive
+	case h.IsRefused():
+		return StateRefused
+	default:
+		return StateLive
+	}
+}
+
 // gauge is how things stand with one hook.
 type gauge struct {
 	state, parked, dead, oldest atomic.Int64 // the last in nanoseconds

@@ -26,7 +26,7 @@ type Hook struct {
 	Fault   string  // what has to be mended, without secrets
 
 	served   bool   // see Served
-	revision uint64 // another one after each change that decides what is sent, see sendsAs
+	revision uint64 // see Revision and sendsAs
 	secret   uint64 // fingerprint of its signing secrets, as they are stored
 
 	rowFault               string // of the columns that are neither url nor headers; "": none
@@ -47,6 +47,9 @@ func (h *Hook) judge() {
 	}
 }
 
+// Revision is another one after each change of the row that decides what is sent.
+func (h *Hook) Revision() uint64 { return h.revision }
+
 // IsRefused reports whether nothing can be sent to the hook.
 func (h *Hook) IsRefused() bool { return h.Refused != NotRefused }
 
@@ -61,9 +64,9 @@ func (h *Hook) sendsAs(o *Hook) bool {
 		h.Refused == o.Refused && h.Fault == o.Fault
 }
 
-// wants reports whether the hook chose the action, and under which spelling. It
+// Wants reports whether the hook chose the action, and under which spelling. It
 // does not ask whether the hook is active or of the event's project.
-func (h *Hook) wants(action mapping.Action) (mapping.Action, bool) {
+func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
 	if h.AllActions || slices.Contains(h.Actions, action) {
 		return action, true
 	}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"log/slog"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -53,14 +54,35 @@ type HooksOptions struct {
 	Actions []mapping.Action
 
 	Log     *slog.Logger
-	Metrics *Metrics // nil counts nothing
+	Counter Counter // nil: nobody counts
 }
+
+// Counter is told of the hooks that there are, by the goroutine that calls Apply and Load.
+type Counter interface {
+	// Begin is called for a hook that is new or sends in another way. The actions are those
+	// that there are.
+	Begin(hook *Hook, actions []mapping.Action)
+	// Forget is called when a hook is gone.
+	Forget(id int64)
+	// Keep is called with all hooks that there are: others are gone.
+	Keep(hooks map[int64]*Hook)
+}
+
+// nobody counts nothing.
+type nobody struct{}
+
+func (nobody) Begin(*Hook, []mapping.Action) {}
+func (nobody) Forget(int64)                  {}
+func (nobody) Keep(map[int64]*Hook)          {}
 
 // NewHooks is an empty set.
 func NewHooks(o HooksOptions) *Hooks {
-	o.Schema = or(o.Schema, "public")
-	o.WebhookTable = or(o.WebhookTable, "webhook")
-	o.WebhookActionTable = or(o.WebhookActionTable, "webhook_action")
+	o.Schema = cmp.Or(o.Schema, "public")
+	o.WebhookTable = cmp.Or(o.WebhookTable, "webhook")
+	o.WebhookActionTable = cmp.Or(o.WebhookActionTable, "webhook_action")
+	if o.Counter == nil {
+		o.Counter = nobody{}
+	}
 	if o.Actions == nil {
 		o.Actions = mapping.Guide.Actions()
 	}
@@ -121,7 +143,7 @@ func (h *Hooks) show(id int64) {
 		return
 	case hook == nil:
 		h.view.drop(id)
-		h.o.Metrics.forget(id)
+		h.o.Counter.Forget(id)
 	case before != nil && hook.sendsAs(before):
 		if hook.CreatedAt.Equal(before.CreatedAt) {
 			return
@@ -148,9 +170,7 @@ func (h *Hooks) announce(hook, before *Hook) {
 		h.o.Log.Error("Webhook refused: nothing can be sent to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
 	}
-	metrics := h.o.Metrics.hook(hook.ID)
-	metrics.begin(hook, h.o.Actions)
-	metrics.enter(hook.state()) // a lane of the hook knows better, and is told
+	h.o.Counter.Begin(hook, h.o.Actions)
 }
 
 // showAll lets everybody see the whole set.
@@ -177,13 +197,6 @@ func (h *Hooks) showUnreadable() {
 	}
 }
 
-// onChange has watch called after each change of a hook that decides what is sent, from
+// OnChange has watch called after each change of a hook that decides what is sent, from
 // the goroutine that made it.
-func (h *Hooks) onChange(watch func(hook int64)) { h.view.onChange(watch) }
-
-func or(value, otherwise string) string {
-	if value == "" {
-		return otherwise
-	}
-	return value
-}
+func (h *Hooks) OnChange(watch func(hook int64)) { h.view.onChange(watch) }

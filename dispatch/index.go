@@ -67,7 +67,7 @@ func placeOf(hook *Hook, action mapping.Action, kept bool) (places, mapping.Acti
 	if wanted := hook != nil && !hook.unbound && (hook.served || kept && hook.isKept()); !wanted {
 		return places{}, ""
 	}
-	spelt, ok := hook.wants(action)
+	spelt, ok := hook.Wants(action)
 	switch {
 	case !ok:
 		return places{}, ""

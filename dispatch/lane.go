@@ -98,7 +98,7 @@ func (l *lane) isAway(now time.Time) bool {
 
 // isOff reports whether the hook is switched off in its row: what it has is held. It
 // needs mu.
-func (l *lane) isOff() bool { return l.row != nil && !l.row.isOn() }
+func (l *lane) isOff() bool { return l.row != nil && !l.row.IsOn() }
 
 // changed is to be called after the hook's row has changed. If the change decides
 // sending, everything is tried at once; what a hook has that is switched off is stored,
@@ -109,7 +109,7 @@ func (l *lane) changed() {
 	now := time.Now()
 	before := l.row
 	l.row, _ = l.hooks.Hook(l.hook)
-	if before == nil || l.row == nil || l.row.revision != before.revision {
+	if before == nil || l.row == nil || l.row.Revision() != before.Revision() {
 		l.revive()
 	}
 	if l.isOff() && l.store != nil {
@@ -146,15 +146,15 @@ func (l *lane) state(now time.Time) State {
 	switch {
 	case hook == nil:
 		return StateInactive
-	case hook.state() != StateLive:
-		return hook.state()
+	case stateOf(hook) != StateLive:
+		return stateOf(hook)
 	case l.refused.Load():
 		return StateRefused
 	case l.backlog.suspended:
 		return StateSuspended
 	case l.paused:
 		return StatePaused
-	case l.stopped.Load() == hook.revision:
+	case l.stopped.Load() == hook.Revision():
 		return StateStopped
 	case now.Before(l.notBefore):
 		return StateWaiting

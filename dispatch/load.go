@@ -29,7 +29,7 @@ func (h *Hooks) Load(ctx context.Context, q Querier) error {
 	h.index = index{} // made once, at the end
 	h.showAll()
 	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
-	h.o.Metrics.keep(h.hooks)
+	h.o.Counter.Keep(h.hooks)
 	h.memory.later = nil
 	for id := range h.hooks {
 		h.touch(id)

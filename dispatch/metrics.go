@@ -98,8 +98,16 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 	return h
 }
 
-// forget removes the hook's part. Who still has it counts for nobody.
-func (m *Metrics) forget(id int64) {
+// Begin lets what the hook wants of all these actions start at 0, and what its row says
+// be its state: a lane of the hook knows better, and is told.
+func (m *Metrics) Begin(hook *Hook, all []mapping.Action) {
+	metrics := m.hook(hook.ID)
+	metrics.begin(hook, all)
+	metrics.enter(stateOf(hook))
+}
+
+// Forget removes the hook's part. Who still has it counts for nobody.
+func (m *Metrics) Forget(id int64) {
 	if m == nil {
 		return
 	}
@@ -122,8 +130,8 @@ func (m *Metrics) forget(id int64) {
 	m.commit.DeletePartialMatch(labels)
 }
 
-// keep removes the parts of all hooks that are not among these.
-func (m *Metrics) keep(hooks map[int64]*Hook) {
+// Keep removes the parts of all hooks that are not among these.
+func (m *Metrics) Keep(hooks map[int64]*Hook) {
 	if m == nil {
 		return
 	}
@@ -136,7 +144,7 @@ func (m *Metrics) keep(hooks map[int64]*Hook) {
 	}
 	m.mu.Unlock()
 	for _, id := range gone {
-		m.forget(id)
+		m.Forget(id)
 	}
 }
 
@@ -196,7 +204,7 @@ func (h *hookMetrics) begin(hook *Hook, all []mapping.Action) {
 		return
 	}
 	for _, action := range all {
-		if spelt, ok := hook.wants(action); ok {
+		if spelt, ok := hook.Wants(action); ok {
 			h.action(spelt)
 		}
 	}

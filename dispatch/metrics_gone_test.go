@@ -80,7 +80,7 @@ func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	newHooks := func(rows ...dispatchtest.Row) *Hooks {
-		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m})
+		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Counter: m})
 		for _, r := range rows {
 			apply(t, h, RowChange{Table: Webhook, Row: r})
 		}
@@ -88,7 +88,11 @@ func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	}
 	newHooks(dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://x/"))
 	h := newHooks(dispatchtest.HookRow(2, "http://x/"))
-	h.o.Metrics.keep(h.hooks) // as Load does
+	left := map[int64]*Hook{}
+	for _, hook := range h.All() {
+		left[hook.ID] = hook
+	}
+	m.Keep(left) // as Load does
 	if names := seriesOf(t, reg, "1"); len(names) > 0 {
 		t.Errorf("series of a hook that is gone: %s", strings.Join(names, " "))
 	}

@@ -68,13 +68,13 @@ func TestLabelsStayFew(t *testing.T) {
 			t.Errorf("%d series of %s, %v", n, name, err)
 		}
 	}
-	m.forget(7)
+	m.Forget(7)
 	m.hook(301).count("TASK_CREATED", delivered)
 	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "301", "delivered"); n != 1 {
 		t.Errorf("%v of a hook that took the place of another", n)
 	}
 	m.hook(300).count("TASK_CREATED", delivered)
-	m.forget(250)
+	m.Forget(250)
 	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "other", "delivered"); n != 101 {
 		t.Errorf("%v of the others, want those that there were: a counter does not go back, and its hooks do not leave it", n)
 	}
@@ -88,7 +88,7 @@ func TestForgottenHookStaysForgotten(t *testing.T) {
 	m := NewMetrics(nil)
 	h := m.hook(1)
 	h.count("TASK_CREATED", delivered)
-	m.forget(1)
+	m.Forget(1)
 	h.count("TASK_CREATED", delivered)
 	h.count("ANNOTATION_CREATED", delivered)
 	h.attempt(Outcome{})
@@ -117,7 +117,7 @@ func TestMetricsBeginAtZero(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewMetrics(nil)
-			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m, Actions: tt.profile.Actions()})
+			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Counter: m, Actions: tt.profile.Actions()})
 			r := dispatchtest.HookRow(1, "http://x/")
 			if tt.actions != nil {
 				r = r.With("send_for_all_actions", "f")
@@ -179,7 +179,7 @@ func TestNilMetricsCountNothing(t *testing.T) {
 	h.attempt(Outcome{})
 	h.latency(1)
 	h.enter(StateLive)
-	m.forget(1)
+	m.Forget(1)
 	if h != nil {
 		t.Error("a nil Metrics has hooks")
 	}

@@ -34,6 +34,12 @@ type OverlapOptions struct {
 	Log      *slog.Logger
 }
 
+// Match is an event and a hook that is to get it.
+type Match struct {
+	Target
+	Event *mapping.Event
+}
+
 // keptEvent is an event with the hooks that may be adopted.
 type keptEvent struct {
 	event   *mapping.Event
@@ -102,7 +108,7 @@ func (v *Overlap) Hand(handovers []Handover, at Moment) bool {
 
 // Take is what was kept for hooks that have been adopted since, in order: it is sent ahead
 // of what is newer.
-func (v *Overlap) Take() []Delivery {
+func (v *Overlap) Take() []Match {
 	if v == nil {
 		return nil
 	}
@@ -112,7 +118,7 @@ func (v *Overlap) Take() []Delivery {
 		return nil
 	}
 	v.pending = false
-	var deliveries []Delivery
+	var matches []Match
 	rest := v.kept[:0]
 	for _, k := range v.kept {
 		k.targets = slices.DeleteFunc(k.targets, func(t Target) bool {
@@ -121,7 +127,7 @@ func (v *Overlap) Take() []Delivery {
 				return false
 			}
 			if momentOf(k.event).within(v.o.For, a.Moment) {
-				deliveries = append(deliveries, Delivery{Target: t.sent(), Event: k.event})
+				matches = append(matches, Match{Target: t.sent(), Event: k.event})
 			}
 			return true
 		})
@@ -139,26 +145,26 @@ func (v *Overlap) Take() []Delivery {
 			v.adopted[hook] = a
 		}
 	}
-	return deliveries
+	return matches
 }
 
 // Keep remembers the rendered event for those of the targets that are Kept. It returns the
-// deliveries to those that have been adopted since the event was matched.
-func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Delivery {
+// matches of those that have been adopted since the event was matched.
+func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 	if v == nil {
 		return nil
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	k, now := keptEvent{event: e}, momentOf(e)
-	var deliveries []Delivery
+	var matches []Match
 	for _, t := range targets {
 		if !t.Kept {
 			continue
 		}
 		if a, ok := v.adopted[t.Hook]; ok {
 			if now.within(v.o.For, a.Moment) {
-				deliveries = append(deliveries, Delivery{Target: t.sent(), Event: e})
+				matches = append(matches, Match{Target: t.sent(), Event: e})
 			}
 			continue
 		}
@@ -169,7 +175,7 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Delivery {
 		v.kept, v.bytes = append(v.kept, k), v.bytes+k.bytes
 	}
 	v.prune(now)
-	return deliveries
+	return matches
 }
 
 // keptBytes is about the size of a Target.

@@ -11,11 +11,11 @@ import (
 )
 
 // overlapEvent is the n-th event, committed and read at these times after the first.
-func overlapEvent(n int, committed, received time.Duration) (d Delivery) {
+func overlapEvent(n int, committed, received time.Duration) (m Match) {
 	base := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	e := makeEvent(n, int64(n))
 	e.Committed, e.Received, e.Age = base.Add(committed), base.Add(received), max(0, received-committed)
-	return Delivery{Event: e}
+	return Match{Event: e}
 }
 
 func momentAt(committed, received time.Duration) Moment {
@@ -29,15 +29,15 @@ func kept(hooks ...int64) (ts []Target) {
 	return ts
 }
 
-// ordinals are the events of the deliveries to a hook.
-func ordinals(t *testing.T, ds []Delivery, hook int64) (events []int) {
+// ordinals are the events of the matches of a hook.
+func ordinals(t *testing.T, ms []Match, hook int64) (events []int) {
 	t.Helper()
-	for _, d := range ds {
-		if d.Kept || d.Done != nil {
-			t.Errorf("delivery of %d to hook %d is marked as kept, or holds the position", d.Event.ID.Ordinal, d.Hook)
+	for _, m := range ms {
+		if m.Kept {
+			t.Errorf("match of %d to hook %d is marked as kept", m.Event.ID.Ordinal, m.Hook)
 		}
-		if d.Hook == hook {
-			events = append(events, d.Event.ID.Ordinal)
+		if m.Hook == hook {
+			events = append(events, m.Event.ID.Ordinal)
 		}
 	}
 	return events

@@ -18,7 +18,7 @@ import (
 func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...dispatchtest.Row) *bench {
 	t.Helper()
 	b := &bench{log: &dispatchtest.Log{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Metrics: o.Metrics})
+	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
 	}

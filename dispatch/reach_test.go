@@ -7,19 +7,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-)
 
-// hookAt is a hook for the URL.
-func hookAt(t *testing.T, url string) *Hook {
-	t.Helper()
-	u, err := ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &Hook{ID: 1, URL: u}
-	h.judge()
-	return h
-}
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+)
 
 // TestReachSendsNothing: it connects, agrees on TLS, and hangs up.
 func TestReachSendsNothing(t *testing.T) {
@@ -45,7 +35,7 @@ func TestReachSendsNothing(t *testing.T) {
 		{"credentials are not shown", "http://user:opensesame@127.0.0.1:1/?opensesame", SenderOptions{Egress: internal}, "connection refused"},
 	} {
 		sender := NewSender(test.o)
-		err := sender.Reach(t.Context(), hookAt(t, test.url))
+		err := sender.Reach(t.Context(), oneHook(t, dispatchtest.HookRow(1, test.url)))
 		sender.Close()
 		switch {
 		case test.want == "" && err != nil:
@@ -75,7 +65,7 @@ func TestReachEndsInTime(t *testing.T) {
 	}
 	sender := NewSender(SenderOptions{Egress: internal})
 	defer sender.Close()
-	if err := sender.Reach(t.Context(), hookAt(t, "https://"+silent.Addr().String())); err == nil || err.Error() != "no answer in time" {
+	if err := sender.Reach(t.Context(), oneHook(t, dispatchtest.HookRow(1, "https://"+silent.Addr().String()))); err == nil || err.Error() != "no answer in time" {
 		t.Errorf("error %v", err)
 	}
 }

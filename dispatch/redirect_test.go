@@ -4,8 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 func TestDescribeRedirect(t *testing.T) {
@@ -30,33 +28,5 @@ func TestDescribeRedirect(t *testing.T) {
 		if got := describeRedirect(from, tt.location); got != tt.want {
 			t.Errorf("from %s to %q: %q, want %q", tt.from, tt.location, got, tt.want)
 		}
-	}
-}
-
-// TestRedirectIsNamed: where the receiver would lead is in the log and in the overview,
-// without what may be secret.
-func TestRedirectIsNamed(t *testing.T) {
-	receiver := dispatchtest.Receiver(t)
-	receiver.Script("/services/hush", dispatchtest.Redirect(308, "https://moved.test/services/hush"))
-	log := &dispatchtest.Log{}
-	hooks := NewHooks(HooksOptions{Log: log.Logger()})
-	apply(t, hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, receiver.URL+"/services/hush?hush")})
-	d := New(Options{Hooks: hooks, Log: log.Logger(), Retry: Policy{MaxAttempts: 1}, Sender: newTestSender(t, SenderOptions{})})
-	t.Cleanup(d.Close)
-	if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(1, 1), nil)}); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.Drain(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	const want = "https://moved.test (another path or query)"
-	if text := log.String(); !strings.Contains(text, `redirect="`+want+`"`) || strings.Contains(text, "hush") {
-		t.Errorf("log:\n%s", text)
-	}
-	if got := d.Overview()[0].Failure.Redirect; got != want {
-		t.Errorf("overview: %q", got)
-	}
-	if got := d.Recent(0, false)[0].Redirect; got != want {
-		t.Errorf("recent: %q", got)
 	}
 }

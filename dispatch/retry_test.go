@@ -12,7 +12,7 @@ import (
 )
 
 func TestVerdict(t *testing.T) {
-	answer := func(status int) Outcome { return Outcome{Result: resultOfStatus(status), Status: status} }
+	answer := func(status int) Outcome { return Outcome{Result: Result(status/100 - 2), Status: status} }
 	later := func(status int, d time.Duration) Outcome {
 		o := answer(status)
 		o.RetryAfter = d

@@ -62,7 +62,7 @@ func TestOnlyWhatDecidesSendingMakesAHookNew(t *testing.T) {
 			h := newTestHooks(t, base)
 			before, _ := h.Hook(1)
 			told := 0
-			h.onChange(func(int64) { told++ })
+			h.OnChange(func(int64) { told++ })
 			apply(t, h, tt.change)
 			after, ok := h.Hook(1)
 			if same := ok && after.revision == before.revision; same == tt.want {
@@ -105,7 +105,7 @@ func TestCatchingUp(t *testing.T) {
 	h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/now"), dispatchtest.HookRow(2, "http://x/"))
 	h.seen, h.end, h.catching = snapshot{min: 100, max: 100}, 1000, true // as if it had been loaded
 	told := 0
-	h.onChange(func(int64) { told++ })
+	h.OnChange(func(int64) { told++ })
 	past := func(columnsAndValues ...string) {
 		apply(t, h, RowChange{Table: Webhook, XID: 50, Row: dispatchtest.HookRow(1, "http://x/now").With(columnsAndValues...)})
 	}
@@ -318,7 +318,7 @@ func TestAnyRows(t *testing.T) {
 // lookAtAll is what Match finds, without an index.
 func lookAtAll(h *Hooks, e *mapping.Event) (found []Target) {
 	for _, hook := range h.All() {
-		spelt, wants := hook.wants(e.Action)
+		spelt, wants := hook.Wants(e.Action)
 		whole := e.Action == mapping.ProjectCreated || e.Action == mapping.ProjectDeleted
 		ofProject := hook.Project != 0 && hook.Project == e.Project && !whole && (e.Organization == 0 || e.Organization == hook.Organization)
 		ofAll := hook.Project == 0 && e.Organization != 0 && hook.Organization == e.Organization

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -54,7 +55,7 @@ func NewSender(o SenderOptions) *Sender {
 	}
 	s := &Sender{
 		transport: o.Transport, timeout: o.Timeout,
-		userAgent: []string{"hooktail/" + or(o.Version, "dev")},
+		userAgent: []string{"hooktail/" + cmp.Or(o.Version, "dev")},
 		secrets:   o.Secrets,
 		close:     func() {},
 		failed:    func(netip.AddrPort, time.Time) {},

@@ -29,12 +29,20 @@ func newTestSender(t testing.TB, o SenderOptions) *Sender {
 	return s
 }
 
-func oneHook(t testing.TB, r dispatchtest.Row) *Hook {
+// anyHook is the hook of the row, which may be refused.
+func anyHook(t testing.TB, r dispatchtest.Row) *Hook {
 	t.Helper()
-	hook, err := readHook(r, nil)
-	if err != nil {
+	hooks := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
+	if err := hooks.Apply(RowChange{Table: Webhook, Row: r}); err != nil {
 		t.Fatal(err)
 	}
+	return hooks.All()[0]
+}
+
+// oneHook is the hook of the row.
+func oneHook(t testing.TB, r dispatchtest.Row) *Hook {
+	t.Helper()
+	hook := anyHook(t, r)
 	if hook.IsRefused() {
 		t.Fatalf("refused: %s", hook.Fault)
 	}

@@ -90,7 +90,7 @@ func (u URL) String() string {
 	}
 	path := u.parsed.EscapedPath()
 	if path != "" && path != "/" {
-		path = "/" + mask
+		path = "/***"
 	}
 	return u.Origin() + path
 }

@@ -187,7 +187,13 @@ func isLate(batch []*wanted) bool {
 // adopted ahead of it. Its rows are not needed any more, and not held:
 // a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
-	deliveries := p.overlap.Take()
+	var deliveries []dispatch.Delivery
+	adopted := func(matches []dispatch.Match) {
+		for _, m := range matches {
+			deliveries = append(deliveries, dispatch.Delivery{Target: m.Target, Event: m.Event})
+		}
+	}
+	adopted(p.overlap.Take())
 	for _, w := range batch {
 		w.rows.done()
 		w.rows = nil
@@ -197,7 +203,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 				deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
 			}
 		}
-		deliveries = append(deliveries, p.overlap.Keep(w.event, w.targets)...)
+		adopted(p.overlap.Keep(w.event, w.targets))
 	}
 	defer p.questions.ask("find room for events in the lanes of their hooks")()
 	return p.dispatcher.Enqueue(ctx, deliveries)

@@ -152,7 +152,7 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 // for the database, and for tables that somebody has locked.
 func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
-	options.Metrics = s.deliveries
+	options.Counter = s.deliveries
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
