@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -27,7 +28,7 @@ type attempt struct {
 }
 
 // make makes the attempt unless there is nobody to make it for.
-func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
+func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool) {
 	l, it := a.lane, a.it
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
@@ -67,11 +68,11 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 
 // judge is the verdict on an attempt. While the own network is gone neither attempts
 // nor time count against the delivery.
-func (a attempt) judge(o Outcome) verdict {
+func (a attempt) judge(o send.Outcome) verdict {
 	l, it := a.lane, a.it
 	now := time.Now()
 	spared := l.network.observe(l.hook, o, now)
-	if o.Result == Result2xx {
+	if o.Result == send.Result2xx {
 		return verdict{step: deliver}
 	}
 	l.mu.Lock()

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // bench is a dispatcher on a transport without sockets.
 type bench struct {
 	*Dispatcher
-	hooks *Hooks
+	hooks *hook.Set
 	log   *dispatchtest.Log
 
 	mu   sync.Mutex
@@ -24,12 +26,12 @@ type bench struct {
 func newBench(t testing.TB, o Options, round dispatchtest.Transport, rows ...dispatchtest.Row) *bench {
 	t.Helper()
 	b := &bench{log: &dispatchtest.Log{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Counter: o.Metrics})
+	b.hooks = hook.NewSet(hook.Options{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: r})
 	}
 	o.Hooks, o.Log = b.hooks, b.log.Logger()
-	o.Sender = NewSender(SenderOptions{Transport: round})
+	o.Sender = send.New(send.Options{Transport: round})
 	b.Dispatcher = New(o)
 	t.Cleanup(b.Close)
 	return b

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // ErrClosed is returned once the Dispatcher has been closed.
@@ -16,8 +18,8 @@ var ErrClosed = errors.New("dispatcher is closed")
 
 // Options is what a Dispatcher needs.
 type Options struct {
-	Hooks       *Hooks
-	Sender      *Sender
+	Hooks       *hook.Set
+	Sender      *send.Sender
 	Concurrency int   // requests in flight per hook; 0 is 8
 	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy

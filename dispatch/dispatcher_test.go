@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // What waits an hour for its retry is dropped at once when the hook is deleted.
@@ -28,7 +30,7 @@ func TestDeliveriesOfADeletedHookAreDropped(t *testing.T) {
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		begun := time.Now()
-		apply(t, b.hooks, deleteRow(Webhook, 1))
+		apply(t, b.hooks, deleteRow(hook.Webhook, 1))
 		b.drain(t)
 		if took := time.Since(begun); took > time.Second {
 			t.Errorf("dropped after %s", took)
@@ -97,10 +99,10 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 func TestBodiesShareThePayload(t *testing.T) {
 	e := makeEvent(1, 1)
 	l := newLetter(e, 3)
-	a := l.message(Target{Hook: 1, Action: e.Action, Payload: true}, 1)
-	other := l.message(Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
-	bare := l.message(Target{Hook: 3, Action: e.Action}, 1)
-	for _, m := range []Message{a, other} {
+	a := l.message(hook.Target{Hook: 1, Action: e.Action, Payload: true}, 1)
+	other := l.message(hook.Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
+	bare := l.message(hook.Target{Hook: 3, Action: e.Action}, 1)
+	for _, m := range []send.Message{a, other} {
 		shared := false
 		for piece := range m.Body.Pieces() {
 			shared = shared || &piece[0] == &e.Payload[0]
@@ -190,7 +192,7 @@ func BenchmarkLane(b *testing.B) {
 	hooks := newTestHooks(b, dispatchtest.HookRow(1, "http://x/"))
 	d := New(Options{
 		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
-		Sender: NewSender(SenderOptions{Transport: dispatchtest.Writing(ok)}),
+		Sender: send.New(send.Options{Transport: dispatchtest.Writing(ok)}),
 	})
 	defer d.Close()
 	e := makeEvent(1, 1)

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
@@ -132,7 +133,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 			}
 		}
 		up.Store(true)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/mended")}) // tried at once
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/mended")}) // tried at once
 		b.drain(t)
 		time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
 		over := linesOf(b.log, "INFO")

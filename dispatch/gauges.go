@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // State is the value of hooktail_hook_state.
@@ -23,9 +25,9 @@ const (
 )
 
 // stateOf is what the hook's row says.
-func stateOf(h *Hook) State {
+func stateOf(h *hook.Hook) State {
 	switch {
-	case h.Refused == BadRow:
+	case h.Refused == hook.BadRow:
 		return StateRefused
 	case !h.Served():
 		return StateInactive

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -33,7 +34,7 @@ func TestHookStateIsTheHooks(t *testing.T) {
 			}
 		}
 		save := func(columnsAndValues ...string) {
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/").With(columnsAndValues...)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/").With(columnsAndValues...)})
 		}
 		n := 0
 		send := func(answer int64) {

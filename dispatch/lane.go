@@ -6,12 +6,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // common is what all lanes of a Dispatcher use.
 type common struct {
-	hooks     *Hooks
-	sender    *Sender
+	hooks     *hook.Set
+	sender    *send.Sender
 	policy    Policy
 	log       *slog.Logger
 	store     *writer // nil: everything is held in memory
@@ -42,14 +45,14 @@ type lane struct {
 	health    health
 	pulse     pulse
 	alarm     alarm
-	running   int       // attempts that are under way
-	dropped   int       // deliveries that were dropped since the hook is gone or switched off
-	notBefore time.Time // the receiver wants no request before this
-	leaving   bool      // a failed delivery is stored at once: the process is to end
-	halted    bool      // nothing starts any more, for the same reason
-	paused    bool      // by a person, or halted
-	row       *Hook     // as the lane was told; nil: there is no such hook
-	closed    bool      // nothing starts or is written any more
+	running   int        // attempts that are under way
+	dropped   int        // deliveries that were dropped since the hook is gone or switched off
+	notBefore time.Time  // the receiver wants no request before this
+	leaving   bool       // a failed delivery is stored at once: the process is to end
+	halted    bool       // nothing starts any more, for the same reason
+	paused    bool       // by a person, or halted
+	row       *hook.Hook // as the lane was told; nil: there is no such hook
+	closed    bool       // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 func TestRetriesBackOffUntilDelivered(t *testing.T) {
@@ -233,7 +234,7 @@ func TestGoneStopsTheHookUntilItsRowChanges(t *testing.T) {
 		if n := strings.Count(b.log.String(), "reason=gone"); n != 2 {
 			t.Errorf("%d dead:\n%s", n, b.log)
 		}
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/another")})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/another")})
 		b.enqueue(t, 1, 3, 3)
 		b.drain(t)
 		if n := len(c.all()); n != 2 {
@@ -253,7 +254,7 @@ func TestRefusedHookBuriesAndOthersFlow(t *testing.T) {
 		b.enqueue(t, 1, 1, 1)
 		b.enqueue(t, 2, 2, 1)
 		b.drain(t)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
 		b.enqueue(t, 1, 3, 1)
 		b.drain(t)
 		if n := len(c.all()); n != 2 {

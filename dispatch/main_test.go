@@ -12,6 +12,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -24,16 +26,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func newTestHooks(t testing.TB, rows ...dispatchtest.Row) *Hooks {
+func newTestHooks(t testing.TB, rows ...dispatchtest.Row) *hook.Set {
 	t.Helper()
-	h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler)})
+	h := hook.NewSet(hook.Options{Log: slog.New(slog.DiscardHandler)})
 	for _, r := range rows {
-		apply(t, h, RowChange{Table: Webhook, Row: r})
+		apply(t, h, hook.RowChange{Table: hook.Webhook, Row: r})
 	}
 	return h
 }
 
-func apply(t testing.TB, h *Hooks, changes ...RowChange) {
+func apply(t testing.TB, h *hook.Set, changes ...hook.RowChange) {
 	t.Helper()
 	for _, change := range changes {
 		if err := h.Apply(change); err != nil {
@@ -42,13 +44,13 @@ func apply(t testing.TB, h *Hooks, changes ...RowChange) {
 	}
 }
 
-func deleteRow(table Table, id int64) RowChange {
-	return RowChange{Table: table, Deleted: true, Row: dispatchtest.Row{"id": strconv.FormatInt(id, 10)}}
+func deleteRow(table hook.Table, id int64) hook.RowChange {
+	return hook.RowChange{Table: table, Deleted: true, Row: dispatchtest.Row{"id": strconv.FormatInt(id, 10)}}
 }
 
-func actionRow(id, hook int64, action string) RowChange {
-	return RowChange{Table: WebhookAction, Row: dispatchtest.Row{
-		"id": strconv.FormatInt(id, 10), "webhook_id": strconv.FormatInt(hook, 10), "action": action,
+func actionRow(id, of int64, action string) hook.RowChange {
+	return hook.RowChange{Table: hook.WebhookAction, Row: dispatchtest.Row{
+		"id": strconv.FormatInt(id, 10), "webhook_id": strconv.FormatInt(of, 10), "action": action,
 	}}
 }
 
@@ -63,17 +65,26 @@ func makeEvent(n int, task int64) *mapping.Event {
 }
 
 // deliveryTo is the event on its way to the hook, under its own name.
-func deliveryTo(hook int64, e *mapping.Event, done func()) Delivery {
-	return Delivery{Target: Target{Hook: hook, Action: e.Action, Payload: true}, Event: e, Done: done}
+func deliveryTo(to int64, e *mapping.Event, done func()) Delivery {
+	return Delivery{Target: hook.Target{Hook: to, Action: e.Action, Payload: true}, Event: e, Done: done}
 }
 
-func mustEgress(t testing.TB, policy string) Egress {
+// newTestSender is a sender that may reach this machine.
+func newTestSender(t testing.TB, o send.Options) *send.Sender {
 	t.Helper()
-	e, err := ParseEgress(policy)
-	if err != nil {
+	var err error
+	if o.Egress, err = send.ParseEgress("internal"); err != nil {
 		t.Fatal(err)
 	}
-	return e
+	s := send.New(o)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// oneHook is the hook of the row.
+func oneHook(t testing.TB, r dispatchtest.Row) *hook.Hook {
+	t.Helper()
+	return newTestHooks(t, r).All()[0]
 }
 
 func ids(from, to int) []string {

@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -100,7 +102,7 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 
 // Begin lets what the hook wants of all these actions start at 0, and what its row says
 // be its state: a lane of the hook knows better, and is told.
-func (m *Metrics) Begin(hook *Hook, all []mapping.Action) {
+func (m *Metrics) Begin(hook *hook.Hook, all []mapping.Action) {
 	metrics := m.hook(hook.ID)
 	metrics.begin(hook, all)
 	metrics.enter(stateOf(hook))
@@ -131,7 +133,7 @@ func (m *Metrics) Forget(id int64) {
 }
 
 // Keep removes the parts of all hooks that are not among these.
-func (m *Metrics) Keep(hooks map[int64]*Hook) {
+func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
 	if m == nil {
 		return
 	}
@@ -169,7 +171,7 @@ type hookMetrics struct {
 type counters struct {
 	label    string
 	metrics  *Metrics
-	attempts [results]prometheus.Counter
+	attempts [send.Results]prometheus.Counter
 	seconds  prometheus.Observer
 	commit   prometheus.Observer
 
@@ -185,7 +187,7 @@ func (m *Metrics) newCounters(label string) *counters {
 		commit:     m.commit.WithLabelValues(label),
 		deliveries: make(map[mapping.Action]*[outcomes]prometheus.Counter),
 	}
-	for result := range results {
+	for result := range send.Results {
 		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())
 	}
 	return c
@@ -199,7 +201,7 @@ func (c *counters) detach() {
 }
 
 // begin lets what the hook wants of all these actions start at 0.
-func (h *hookMetrics) begin(hook *Hook, all []mapping.Action) {
+func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	if h == nil {
 		return
 	}
@@ -239,7 +241,7 @@ func (h *hookMetrics) count(action mapping.Action, o outcome) {
 	}
 }
 
-func (h *hookMetrics) attempt(o Outcome) {
+func (h *hookMetrics) attempt(o send.Outcome) {
 	if h != nil {
 		h.attempts[o.Result].Inc()
 		h.seconds.Observe(o.Took.Seconds())

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -35,9 +36,9 @@ func seriesOf(t *testing.T, reg prometheus.Gatherer, hook string) (names []strin
 
 // TestSeriesGoWithTheirHook: however the hook goes, and whatever ends after it.
 func TestSeriesGoWithTheirHook(t *testing.T) {
-	for name, gone := range map[string]RowChange{
-		"deleted":     deleteRow(Webhook, 1),
-		"all deleted": {Table: Webhook, Truncated: true},
+	for name, gone := range map[string]hook.RowChange{
+		"deleted":     deleteRow(hook.Webhook, 1),
+		"all deleted": {Table: hook.Webhook, Truncated: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -79,16 +80,16 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
-	newHooks := func(rows ...dispatchtest.Row) *Hooks {
-		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Counter: m})
+	newHooks := func(rows ...dispatchtest.Row) *hook.Set {
+		h := hook.NewSet(hook.Options{Log: slog.New(slog.DiscardHandler), Counter: m})
 		for _, r := range rows {
-			apply(t, h, RowChange{Table: Webhook, Row: r})
+			apply(t, h, hook.RowChange{Table: hook.Webhook, Row: r})
 		}
 		return h
 	}
 	newHooks(dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://x/"))
 	h := newHooks(dispatchtest.HookRow(2, "http://x/"))
-	left := map[int64]*Hook{}
+	left := map[int64]*hook.Hook{}
 	for _, hook := range h.All() {
 		left[hook.ID] = hook
 	}

@@ -12,6 +12,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -30,7 +32,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 			store, answers, hooks := newFakeStore(), newStatuses(status, "h1"), newTestHooks(t, hostRow(1))
 			var sent []string
 			start := func() *Dispatcher {
-				sender := NewSender(SenderOptions{Transport: dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
+				sender := send.New(send.Options{Transport: dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
 					a, err := answers.round(r)
 					switch {
 					case err != nil:
@@ -57,7 +59,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				enqueue(n)
 			}
 			<-time.After(pause)
-			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
+			apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 			for n := range late {
 				enqueue(events + n) // matched before, rendered after
 			}
@@ -82,7 +84,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				t.Errorf("state %s, %d parked, want inactive, %d", o.State, o.Parked, held)
 			}
 			answers.set("h1", 200)
-			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+			apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 			<-time.After(time.Minute)
 			synctest.Wait()
 			if store.size() != 0 || len(sent) != events+late {
@@ -114,7 +116,7 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 					c.note(r)
 					return dispatchtest.Answer(200), nil
 				}, hostRow(1))
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 				for n := range events {
 					b.enqueue(t, 1, n, n%7)
 				}
@@ -128,7 +130,7 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 				if len(rows) != events || rows[0].Reason != "switched_off" {
 					t.Fatalf("after 25 h %d of %d are dead", len(rows), events)
 				}
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 				b.Redriven(store.redrive(1))
 				<-time.After(time.Minute)
 				synctest.Wait()
@@ -153,10 +155,10 @@ func TestOffAndOnWhileCatchingUp(t *testing.T) {
 		var want []string
 		for n := range 200 {
 			if n%50 == 25 {
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).With("is_active", "f")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 			}
 			if n%50 == 40 {
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 			}
 			b.enqueue(t, 1, n, 1)
 			want = append(want, ids(n, n)[0])

@@ -1,10 +1,14 @@
 package dispatch
 
-import "time"
+import (
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+)
 
 // Overview is what operators see of one hook.
 type Overview struct {
-	Hook  *Hook
+	Hook  *hook.Hook
 	State State
 
 	Queued   int // deliveries in memory, those in flight included

@@ -14,6 +14,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -68,7 +70,7 @@ func drawPlan(t *rapid.T) plan {
 type history struct {
 	plan
 	store *fakeStore
-	hooks *Hooks
+	hooks *hook.Set
 	begun time.Time
 	d     *Dispatcher
 	cut   *bool // of the present process: it has crashed
@@ -195,7 +197,7 @@ func (p process) Apply(ctx context.Context, b state.Batch) error {
 func (h *history) start() {
 	h.cut = new(bool)
 	h.d = New(Options{
-		Hooks: h.hooks, Sender: NewSender(SenderOptions{Transport: dispatchtest.Transport(h.receive), Timeout: 10 * time.Second}),
+		Hooks: h.hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(h.receive), Timeout: 10 * time.Second}),
 		Store: process{h.store, &h.mu, h.cut}, MaxBytes: h.maxBytes, Retry: Policy{Cap: 10 * time.Second}, Log: (&dispatchtest.Log{}).Logger(),
 	})
 	h.d.Passed(h.position(h.confirmed() - 1))

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -91,7 +92,7 @@ func TestDeadHookIsStored(t *testing.T) {
 			t.Errorf("hooktail_parked = %v", n)
 		}
 		answers.set("h1", 200)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if n := len(store.list(1, state.Parked)); n != 0 {
@@ -205,7 +206,7 @@ func TestDeadIsKept(t *testing.T) {
 					t.Errorf("%d are done", len(b.finished()))
 				}
 				answers.set("h1", 200)
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).With("headers", `{"X-Mended": "1"}`)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("headers", `{"X-Mended": "1"}`)})
 				b.Redriven(store.redrive(1))
 				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
@@ -240,7 +241,7 @@ func TestSuspension(t *testing.T) {
 			t.Errorf("nothing says so")
 		}
 		answers.set("h1", 200)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 		b.Settings(nil)         // resumed
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()

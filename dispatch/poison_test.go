@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // poison is a receiver that refuses some tasks for ever, and is down at times.
@@ -159,7 +160,7 @@ func TestPoisonedIsNotFailing(t *testing.T) {
 			p, store, hooks := newPoison(), newFakeStore(), newTestHooks(t, dispatchtest.HookRow(1, "http://x/"))
 			start := func() *Dispatcher {
 				d := New(Options{
-					Hooks: hooks, Sender: NewSender(SenderOptions{Transport: dispatchtest.Transport(p.round)}),
+					Hooks: hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(p.round)}),
 					Store: store, Log: (&dispatchtest.Log{}).Logger(),
 				})
 				backlogs, _ := store.backlogs(t.Context())

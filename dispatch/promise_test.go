@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // newSocketBench is a dispatcher on real sockets with hooks whose paths are
@@ -18,12 +21,12 @@ import (
 func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...dispatchtest.Row) *bench {
 	t.Helper()
 	b := &bench{log: &dispatchtest.Log{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.Logger(), Counter: o.Metrics})
+	b.hooks = hook.NewSet(hook.Options{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: r})
 	}
 	o.Hooks, o.Log = b.hooks, b.log.Logger()
-	o.Sender = newTestSender(t, SenderOptions{Timeout: timeout})
+	o.Sender = newTestSender(t, send.Options{Timeout: timeout})
 	b.Dispatcher = New(o)
 	t.Cleanup(b.Close)
 	return b
@@ -189,4 +192,14 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 			t.Errorf("the receiver did not get what it was to get: %v %s", http.Header(r.Header), r.Query)
 		}
 	}
+}
+
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String() + "/"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -115,7 +116,7 @@ func BenchmarkDrain(b *testing.B) {
 			for b.Loop() {
 				store := newRealStore(b)
 				log := &dispatchtest.Log{}
-				sender := newTestSender(b, SenderOptions{})
+				sender := newTestSender(b, send.Options{})
 				hooks := newTestHooks(b, dispatchtest.HookRow(1, server.URL+"/"))
 				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: log.Logger(), MaxBytes: 16 << 20})
 				if kind == "parked" {

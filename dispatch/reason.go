@@ -1,6 +1,9 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/state"
+import (
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+)
 
 // Reason says why a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
@@ -23,13 +26,13 @@ const (
 )
 
 // reasonOf is why what a refused hook was to get is dead.
-func reasonOf(r Refusal) Reason {
+func reasonOf(r hook.Refusal) Reason {
 	switch r {
-	case BadURL:
+	case hook.BadURL:
 		return ReasonBadURL
-	case BadHeaders:
+	case hook.BadHeaders:
 		return ReasonBadHeaders
-	case BadRow:
+	case hook.BadRow:
 		return ReasonBadRow
 	default:
 		return ReasonNone
@@ -40,9 +43,9 @@ func reasonOf(r Refusal) Reason {
 func (r Reason) String() string {
 	switch r {
 	case ReasonBadURL:
-		return BadURL.String()
+		return hook.BadURL.String()
 	case ReasonBadHeaders:
-		return BadHeaders.String()
+		return hook.BadHeaders.String()
 	case ReasonBlocked:
 		return "blocked"
 	case ReasonRejected:
@@ -58,7 +61,7 @@ func (r Reason) String() string {
 	case ReasonUnstorable:
 		return state.ReasonUnstorable
 	case ReasonBadRow:
-		return BadRow.String()
+		return hook.BadRow.String()
 	case ReasonSwitchedOff:
 		return "switched_off"
 	default:
@@ -70,9 +73,9 @@ func (r Reason) String() string {
 func (r Reason) remedy() string {
 	switch r {
 	case ReasonBadURL:
-		return BadURL.Remedy()
+		return hook.BadURL.Remedy()
 	case ReasonBadHeaders:
-		return BadHeaders.Remedy()
+		return hook.BadHeaders.Remedy()
 	case ReasonBlocked:
 		return "let the hook's url point to an allowed address, or allow it in HOOKTAIL_EGRESS"
 	case ReasonRejected:
@@ -88,7 +91,7 @@ func (r Reason) remedy() string {
 	case ReasonUnstorable:
 		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
 	case ReasonBadRow:
-		return BadRow.Remedy()
+		return hook.BadRow.Remedy()
 	case ReasonSwitchedOff:
 		return "switch the hook on, then redrive"
 	default:

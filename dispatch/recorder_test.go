@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -93,7 +94,7 @@ func TestRecentIsBounded(t *testing.T) {
 		}
 		b.drain(t)
 		recent := b.Recent(0, true)
-		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != AnswerBytes {
+		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != send.AnswerBytes {
 			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
 		}
 	})
@@ -116,8 +117,8 @@ func TestAnswersAreForThoseWhoMaySeePayloads(t *testing.T) {
 		{"its word", private, "bad abcdef in dev", "bad ****** in dev"},
 		{"query", private, "no key=hush-hush", "no *************"},
 		{"credentials", private, "user jane has no passw0rd", "user jane has no ********"},
-		{"cut", private, strings.Repeat(".", AnswerBytes-8) + "passw0rd", strings.Repeat(".", AnswerBytes-8) + "********"},
-		{"cut within", private, strings.Repeat(".", AnswerBytes-6) + "passw0rd", strings.Repeat(".", AnswerBytes-6) + "******"},
+		{"cut", private, strings.Repeat(".", send.AnswerBytes-8) + "passw0rd", strings.Repeat(".", send.AnswerBytes-8) + "********"},
+		{"cut within", private, strings.Repeat(".", send.AnswerBytes-6) + "passw0rd", strings.Repeat(".", send.AnswerBytes-6) + "******"},
 		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b"},
 		{"empty", plain, "", ""},
 	} {
@@ -200,7 +201,7 @@ func BenchmarkRecord(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				a := j.recorder.answers.take()
-				j.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
+				j.note(hook, it, send.Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
 				j.tally(it.Action, delivered)
 			}
 		})

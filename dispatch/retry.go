@@ -3,6 +3,8 @@ package dispatch
 import (
 	"math"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // Policy says what follows a failed attempt. The zero value of a field means its
@@ -66,11 +68,11 @@ type verdict struct {
 
 // verdict decides what follows the outcome of the attempt (from 1) at a delivery
 // of that age. jitter is a random number in [0, 1).
-func (p Policy) verdict(o Outcome, attempt int, age time.Duration, jitter float64) verdict {
+func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter float64) verdict {
 	switch {
-	case o.Result == Result2xx:
+	case o.Result == send.Result2xx:
 		return verdict{step: deliver}
-	case o.Result == ResultBlocked:
+	case o.Result == send.ResultBlocked:
 		return verdict{step: bury, reason: ReasonBlocked}
 	case o.Status == statusGone:
 		return verdict{step: bury, reason: ReasonGone, stop: true}

@@ -9,11 +9,14 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 func TestVerdict(t *testing.T) {
-	answer := func(status int) Outcome { return Outcome{Result: Result(status/100 - 2), Status: status} }
-	later := func(status int, d time.Duration) Outcome {
+	answer := func(status int) send.Outcome {
+		return send.Outcome{Result: send.Result(status/100 - 2), Status: status}
+	}
+	later := func(status int, d time.Duration) send.Outcome {
 		o := answer(status)
 		o.RetryAfter = d
 		return o
@@ -22,7 +25,7 @@ func TestVerdict(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
 		policy  Policy
-		outcome Outcome
+		outcome send.Outcome
 		attempt int
 		age     time.Duration
 		want    verdict
@@ -36,9 +39,9 @@ func TestVerdict(t *testing.T) {
 		{"many", Policy{}, answer(500), 100, 0, verdict{step: retry, delay: 30 * time.Minute}},
 		{"near the end", Policy{}, answer(500), 100, 72*time.Hour - time.Minute, verdict{step: retry, delay: time.Minute}},
 		{"at the end", Policy{}, answer(500), 100, 72 * time.Hour, verdict{step: bury, reason: ReasonExhausted}},
-		{"not retried", Policy{MaxAttempts: 1}, Outcome{Result: ResultRefused}, 1, 0, verdict{step: bury, reason: ReasonExhausted}},
-		{"attempts left", Policy{MaxAttempts: 3}, Outcome{Result: ResultTimeout}, 2, 0, verdict{step: retry, delay: 250 * time.Millisecond}},
-		{"no attempts left", Policy{MaxAttempts: 3}, Outcome{Result: ResultTimeout}, 3, 0, verdict{step: bury, reason: ReasonExhausted}},
+		{"not retried", Policy{MaxAttempts: 1}, send.Outcome{Result: send.ResultRefused}, 1, 0, verdict{step: bury, reason: ReasonExhausted}},
+		{"attempts left", Policy{MaxAttempts: 3}, send.Outcome{Result: send.ResultTimeout}, 2, 0, verdict{step: retry, delay: 250 * time.Millisecond}},
+		{"no attempts left", Policy{MaxAttempts: 3}, send.Outcome{Result: send.ResultTimeout}, 3, 0, verdict{step: bury, reason: ReasonExhausted}},
 		{"bad request", Policy{}, answer(400), 4, 0, verdict{step: retry, delay: time.Second}},
 		{"bad request for good", Policy{}, answer(400), 5, 0, verdict{step: bury, reason: ReasonRejected}},
 		{"too large for good", Policy{}, answer(413), 5, 0, verdict{step: bury, reason: ReasonRejected}},
@@ -48,7 +51,7 @@ func TestVerdict(t *testing.T) {
 		{"unauthorized speaks of the hook", Policy{}, answer(401), 5, 0, verdict{step: retry, delay: 2 * time.Second}},
 		{"not found speaks of the hook", Policy{}, answer(404), 6, 0, verdict{step: retry, delay: 4 * time.Second}},
 		{"gone", Policy{}, answer(410), 1, 0, verdict{step: bury, reason: ReasonGone, stop: true}},
-		{"blocked", Policy{}, Outcome{Result: ResultBlocked}, 1, 0, verdict{step: bury, reason: ReasonBlocked}},
+		{"blocked", Policy{}, send.Outcome{Result: send.ResultBlocked}, 1, 0, verdict{step: bury, reason: ReasonBlocked}},
 		{"asked to wait", Policy{}, later(429, time.Minute), 1, 0, verdict{step: retry, delay: time.Minute, hold: time.Minute}},
 		{"asked to wait too long", Policy{}, later(503, 50*time.Hour), 1, 0, verdict{step: retry, delay: time.Hour, hold: time.Hour}},
 		{"asked to wait at the last", Policy{MaxAttempts: 1}, later(503, time.Minute), 1, 0, verdict{step: bury, reason: ReasonExhausted, hold: time.Minute}},
@@ -90,12 +93,12 @@ func FuzzRetryAfter(f *testing.F) {
 	}
 	hook := oneHook(f, dispatchtest.HookRow(1, "http://x/"))
 	f.Fuzz(func(t *testing.T, value string) {
-		sender := NewSender(SenderOptions{Transport: dispatchtest.Transport(func(*http.Request) (*http.Response, error) {
+		sender := send.New(send.Options{Transport: dispatchtest.Transport(func(*http.Request) (*http.Response, error) {
 			busy := dispatchtest.Answer(http.StatusServiceUnavailable)
 			busy.Header.Set("Retry-After", value)
 			return busy, nil
 		})})
-		o := sender.Send(t.Context(), hook, Message{})
+		o := sender.Send(t.Context(), hook, send.Message{})
 		if o.Status != http.StatusServiceUnavailable || o.RetryAfter < 0 {
 			t.Fatalf("%+v", o)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // TestOnlyWhatDecidesSendingHastens: a row that is written again and decides the same
@@ -43,7 +44,7 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 				if n := len(c.all()); n > limit {
 					t.Errorf("%d requests after the row was written again", n-before)
 				}
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://y/")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://y/")})
 				b.enqueue(t, 1, 3, 3)
 				synctest.Wait()
 				if n := len(c.all()); n <= before {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // A hook whose secret cannot be opened gets nothing, and above all nothing that is
@@ -16,13 +18,13 @@ func TestWithoutItsSecretNothingIsSent(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	var good atomic.Bool
 	log := &dispatchtest.Log{}
-	hooks := NewHooks(HooksOptions{Log: log.Logger()})
-	apply(t, hooks, RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, hookURL(receiver.URL, 1))})
-	d := New(Options{Hooks: hooks, Log: log.Logger(), Sender: newTestSender(t, SenderOptions{
+	hooks := hook.NewSet(hook.Options{Log: log.Logger()})
+	apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, hookURL(receiver.URL, 1))})
+	d := New(Options{Hooks: hooks, Log: log.Logger(), Sender: newTestSender(t, send.Options{
 		Timeout: time.Second,
-		Secrets: func(int64) ([]SigningKey, error) {
+		Secrets: func(int64) ([]send.SigningKey, error) {
 			if good.Load() {
-				return []SigningKey{NewSigningKey()}, nil
+				return []send.SigningKey{send.NewSigningKey()}, nil
 			}
 			return nil, errors.New("cannot be opened")
 		},

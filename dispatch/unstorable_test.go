@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -80,8 +81,8 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			}
 			answers.set("h1", 200)
 			answers.set("h2", 200)
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(2)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(2)})
 			time.Sleep(2 * time.Hour) //nolint:forbidigo // of the bubble
 			synctest.Wait()
 			if n := len(store.list(1, state.Parked)) + len(store.list(2, state.Parked)); n != 0 {

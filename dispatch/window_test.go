@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -98,7 +99,7 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	for range heldAttempts + 1 {
 		w.release(now)
 		it := w.next()
-		it.fails(Outcome{Result: Result5xx, Status: 500}, false)
+		it.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
 		w.failed(it, false, now)
 		w.retryAt(it, now, now, true, now)
 		now = now.Add(heldFor)

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
@@ -12,7 +13,7 @@ import (
 )
 
 // pinged is a ping as the page shows it.
-func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
+func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.Done, error) {
 	if hook.IsRefused() {
 		return status.Done{}, &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
 	}

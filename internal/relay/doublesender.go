@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // doubleSender warns of hooks that Label Studio may send to as well. One goroutine
 // calls look.
 type doubleSender struct {
-	hooks  *dispatch.Hooks
+	hooks  *hook.Set
 	pool   *pgxpool.Pool
 	log    *slog.Logger
 	warned map[int64]bool

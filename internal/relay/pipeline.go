@@ -14,6 +14,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -26,8 +27,8 @@ type pipeline struct {
 	pool       *pgxpool.Pool
 	slot       string
 	hookTables hookTables
-	hooks      *dispatch.Hooks
-	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
+	hooks      *hook.Set
+	overlap    *hook.Overlap // nil: every hook is served, or nothing is remembered for the others
 	mapper     *mapping.Mapper
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
@@ -42,7 +43,7 @@ type pipeline struct {
 // wanted is an event with the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
-	targets []dispatch.Target // those to send to, and those that are Kept
+	targets []hook.Target // those to send to, and those that are Kept
 	tx      *cdc.Tx
 	rows    *rows
 	left    atomic.Int32 // deliveries that are not finished
@@ -188,7 +189,7 @@ func isLate(batch []*wanted) bool {
 // a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	var deliveries []dispatch.Delivery
-	adopted := func(matches []dispatch.Match) {
+	adopted := func(matches []hook.Match) {
 		for _, m := range matches {
 			deliveries = append(deliveries, dispatch.Delivery{Target: m.Target, Event: m.Event})
 		}
@@ -221,7 +222,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
 	for _, w := range batch {
-		if slices.ContainsFunc(w.targets, func(t dispatch.Target) bool { return t.Payload }) {
+		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload }) {
 			events = append(events, w.event)
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {

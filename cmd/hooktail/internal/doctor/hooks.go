@@ -7,18 +7,18 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // served are the hooks that get events, in the order of their ids; nil where they
 // could not be read.
-func (x *examination) served() []*dispatch.Hook {
+func (x *examination) served() []*hook.Hook {
 	if x.loaded == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *dispatch.Hook) bool { return !h.Served() })
+	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *hook.Hook) bool { return !h.Served() })
 }
 
 func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable) }
@@ -31,7 +31,7 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	if version, err := state.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
 		options.StateSchema = "" // said elsewhere
 	}
-	hooks := dispatch.NewHooks(options)
+	hooks := hook.NewSet(options)
 	if err := hooks.Load(ctx, x.conn); err != nil {
 		return nil, err
 	}
@@ -42,13 +42,13 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 			"It is left out.", "correct the row, or delete it")...)
 	}
 	for _, h := range hooks.All() {
-		if h.Refused == dispatch.BadRow {
+		if h.Refused == hook.BadRow {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
 		}
 	}
 	for _, h := range x.served() {
-		if h.Refused != dispatch.BadRow && h.IsRefused() {
+		if h.Refused != hook.BadRow && h.IsRefused() {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
@@ -134,7 +134,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 	return found, nil
 }
 
-func overlap(a, b *dispatch.Hook) bool {
+func overlap(a, b *hook.Hook) bool {
 	if a.Organization != b.Organization || a.Project != b.Project && a.Project != 0 && b.Project != 0 {
 		return false
 	}
