@@ -19,9 +19,9 @@ var ErrClosed = errors.New("dispatcher is closed")
 // Options is what a Dispatcher needs.
 type Options struct {
 	Hooks       *hook.Set
-	Sender      *send.Sender
-	Concurrency int   // requests in flight per hook; 0 is 8
-	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
+	Sender      sender // a *send.Sender, or what stands in for one
+	Concurrency int    // requests in flight per hook; 0 is 8
+	MaxBytes    int64  // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
@@ -29,6 +29,12 @@ type Options struct {
 	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
+}
+
+// sender makes one attempt: a POST to a hook, and what became of it. The answer takes how
+// the body of the receiver's answer begins. It is safe for concurrent use.
+type sender interface {
+	Observe(ctx context.Context, to *hook.Hook, m send.Message, answer *send.Answer) send.Outcome
 }
 
 // Dispatcher delivers to each hook in a lane of its own: the events of one task

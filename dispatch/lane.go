@@ -8,13 +8,12 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // common is what all lanes of a Dispatcher use.
 type common struct {
 	hooks     *hook.Set
-	sender    *send.Sender
+	sender    sender
 	policy    Policy
 	log       *slog.Logger
 	store     *writer // nil: everything is held in memory
