@@ -178,6 +178,7 @@ func (d *Dispatcher) release(hook int64) {
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
 		d.o.Metrics.Forget(hook)
+		d.recorder.forget(hook)
 	}
 }
 

@@ -58,7 +58,7 @@ type repair struct {
 	*control
 	want       repairChoice
 	countShare float64
-	positions  *setup.Positions
+	positions  *state.Positions
 	plan       cdc.Plan
 	gap        *cdc.Gap
 	past       *cdc.Past
@@ -71,7 +71,7 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		return err
 	}
 	r := &repair{
-		control: c, want: want, countShare: countShare, positions: setup.PositionsOf(c.Pool, c.cfg),
+		control: c, want: want, countShare: countShare, positions: state.NewPositions(c.Pool, c.cfg.StateSchema, c.cfg.Slot),
 		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // the tables stay as they are
 	}
 	r.plan.Widen = true // what a publication was told to keep back is the gap

@@ -58,6 +58,15 @@ func (u URL) Origin() string {
 	return u.parsed.Scheme + "://" + u.parsed.Host
 }
 
+// Host is the host's name or address, in lower case and without the port; empty for the
+// zero URL.
+func (u URL) Host() string {
+	if u.parsed == nil {
+		return ""
+	}
+	return strings.ToLower(u.parsed.Hostname())
+}
+
 // Equal reports whether both are the same, what is secret included.
 func (u URL) Equal(v URL) bool {
 	return u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()

@@ -13,7 +13,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
-const receivingDoc = "../docs/receiving.md"
+const receivingDoc = "../../docs/receiving.md"
 
 // TestReceivingHeaders: the headers that the document lists are those that are sent.
 func TestReceivingHeaders(t *testing.T) {

@@ -2,7 +2,6 @@ package send
 
 import (
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -33,7 +32,7 @@ func newTemplate(hook *hook.Hook) *template {
 		bare.User = nil
 		r.URL = &bare
 	}
-	return &template{hook, strings.ToLower(u.Hostname()), r}
+	return &template{hook, hook.URL.Host(), r}
 }
 
 // headerOf makes what every request of the hook carries: its own headers with

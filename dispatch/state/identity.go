@@ -126,12 +126,7 @@ func current(ctx context.Context, q Querier) (here Identity, err error) {
 	return here, err
 }
 
-// executor is what a note is made with.
-type executor interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
-func note(ctx context.Context, db executor, schema string, i Identity) error {
+func note(ctx context.Context, db Querier, schema string, i Identity) error {
 	_, err := db.Exec(ctx, "INSERT INTO "+quote(schema, "identity")+` (system_id, database, name) VALUES ($1, $2, $3)
 		ON CONFLICT (id) DO UPDATE SET system_id = excluded.system_id, database = excluded.database, name = excluded.name, noted_at = now()`,
 		i.System, i.Database, i.Name)

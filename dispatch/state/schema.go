@@ -66,10 +66,12 @@ func Grants(schema, role string) []string {
 // Newest is the version of the tables that this program makes and needs.
 func Newest() int64 { return int64(len(texts())) }
 
-// Querier is what the tables are looked at with: a pgx connection, transaction
-// or pool.
+// Querier is what everything that needs no Store works with: a pgx connection,
+// transaction or pool.
 type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
 // Version is that of the tables, 0 where there are none. A role that may not

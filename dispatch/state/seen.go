@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Seen is which events a hook wanted from a commit on, in a form that the caller knows.
@@ -25,7 +24,7 @@ func seenTable(schema string) string { return quote(schema, "hook_seen") }
 
 // HooksSeen is what was written for the slot, in the order of commits for each hook. known is
 // false if nothing was written since the slot was made.
-func HooksSeen(ctx context.Context, q Rows, schema, slot string) (seen []Seen, known bool, err error) {
+func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen, known bool, err error) {
 	rows, err := q.Query(ctx, "SELECT hook_id, (lsn - '0/0'::pg_lsn)::text, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
 	if err != nil {
 		return nil, false, wrap(err, "read hooks seen")
@@ -54,20 +53,10 @@ func HooksSeen(ctx context.Context, q Rows, schema, slot string) (seen []Seen, k
 	return hooks, true, nil
 }
 
-// Rows is what HooksSeen reads with: a pgx connection, transaction or pool.
-type Rows interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
-
-// Executor is what WriteSeen and ForgetSeen write with: a pgx connection, transaction or pool.
-type Executor interface {
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // WriteSeen writes down what hooks want from these commits on, before anything of them is
 // confirmed. It may be repeated. Rows of the same hooks that nothing can ask for any more, for
 // the slot's recorded position is beyond their successors, are removed.
-func WriteSeen(ctx context.Context, db Executor, schema, slot string, seen []Seen) error {
+func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen) error {
 	table := seenTable(schema)
 	hooks, lsns, wanted := make([]int64, len(seen)), make([]string, len(seen)), make([]*string, len(seen))
 	for i, s := range seen {
@@ -96,7 +85,7 @@ func WriteSeen(ctx context.Context, db Executor, schema, slot string, seen []See
 }
 
 // ForgetSeen forgets all of a slot: it was made anew, and begins with the hooks as they are.
-func ForgetSeen(ctx context.Context, db Executor, schema, slot string) error {
+func ForgetSeen(ctx context.Context, db Querier, schema, slot string) error {
 	_, err := db.Exec(ctx, "DELETE FROM "+seenTable(schema)+" WHERE slot = $1", slot)
 	return wrap(err, "forget hooks seen")
 }

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -13,15 +12,9 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// recaller is a connection or a pool.
-type recaller interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // Recall lets the hooks want what they wanted where the slot stands. Of a slot that nobody
 // has read from that is what they want now, and is written down.
-func Recall(ctx context.Context, db recaller, hooks *hook.Set, cfg config.Config) error {
+func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.Config) error {
 	seen, known, err := state.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
 	if err != nil {
 		return err

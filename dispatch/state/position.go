@@ -1,38 +1,29 @@
-package setup
+package state
 
 import (
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/state"
-	"github.com/hooktail/hooktail/mapping"
 )
 
-// Positions is the table with what hooktail remembers of its slots.
+// Positions is what hooktail remembers of one slot: how far it was read, of which server,
+// and the gap that was found and is not mended. Its methods are single statements, but for
+// Replace; none of them waits for the application.
 type Positions struct {
-	db     database
+	db     Querier
 	schema string
 	table  string
 	slot   string
 }
 
-// database is a connection, or a pool of them.
-type database interface {
-	mapping.Querier
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
-// PositionsOf is what is remembered of the slot of the configuration.
-func PositionsOf(db database, cfg config.Config) *Positions {
-	return &Positions{db: db, schema: cfg.StateSchema, table: pgx.Identifier{cfg.StateSchema, "position"}.Sanitize(), slot: cfg.Slot}
+// NewPositions is what the schema remembers of the slot.
+func NewPositions(db Querier, schema, slot string) *Positions {
+	return &Positions{db: db, schema: schema, table: quote(schema, "position"), slot: slot}
 }
 
 // Read is what an earlier run has left, nil if none has.
@@ -44,20 +35,20 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Past, error) {
 	}
 	past, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Past, error) {
 		var (
-			past             cdc.Past
-			publication      string
-			at, since, found *time.Time
-			why              *string
-			from, to         *cdc.LSN
+			past                      cdc.Past
+			publication               string
+			at, since, found, written moment
+			why                       *string
+			from, to                  *cdc.LSN
 		)
-		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &past.Written,
+		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &written,
 			&past.Decoded.Transactions, &past.Decoded.Since, &why, &from, &since, &to, &found)
 		if err != nil {
 			return nil, err
 		}
-		past.At = timeOf(at)
+		past.At, past.Written = at.time(), written.time()
 		if why != nil {
-			past.Gap = &cdc.Gap{Slot: p.slot, Since: timeOf(since), Found: timeOf(found)}
+			past.Gap = &cdc.Gap{Slot: p.slot, Since: since.time(), Found: found.time()}
 			past.Gap.Why = *why
 			if from != nil {
 				past.Gap.From = *from
@@ -77,20 +68,6 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Past, error) {
 	return past, nil
 }
 
-func timeOf(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return *t
-}
-
-func orNull(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
-	}
-	return &t
-}
-
 // Write notes how far the slot was read. A position that is behind the one that is
 // written, as after a crash of the server, changes no more than the time.
 func (p *Positions) Write(ctx context.Context, past *cdc.Past) error {
@@ -100,7 +77,7 @@ func (p *Positions) Write(ctx context.Context, past *cdc.Past) error {
 // Replace forgets what is known of the slot, for the sake of past and its gap: all at
 // once, so that no gap is forgotten with it.
 func (p *Positions) Replace(ctx context.Context, past *cdc.Past) error {
-	if err := state.ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+	if err := ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
 		return err
 	}
 	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
