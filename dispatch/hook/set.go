@@ -71,9 +71,14 @@ type Counter interface {
 // nobody counts nothing.
 type nobody struct{}
 
+// Begin does nothing.
 func (nobody) Begin(*Hook, []mapping.Action) {}
-func (nobody) Forget(int64)                  {}
-func (nobody) Keep(map[int64]*Hook)          {}
+
+// Forget does nothing.
+func (nobody) Forget(int64) {}
+
+// Keep does nothing.
+func (nobody) Keep(map[int64]*Hook) {}
 
 // NewSet is an empty Set.
 func NewSet(o Options) *Set {
