@@ -6,6 +6,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // TestRetryAfterOverARestart: what a receiver asked for with Retry-After holds after a
@@ -29,19 +32,19 @@ func TestRetryAfterOverARestart(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store, hooks, c := newFakeStore(), newTestHooks(t, hostRow(1)), newCalls()
-				sender := NewSender(SenderOptions{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				sender := send.New(send.Options{Transport: dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
 					switch n := c.note(r); {
 					case n == 2 && tt.retry:
-						return answerWith(500), nil
+						return dispatchtest.Answer(500), nil
 					case n > 1:
-						return answerWith(200), nil
+						return dispatchtest.Answer(200), nil
 					}
-					a := answerWith(429)
+					a := dispatchtest.Answer(429)
 					a.Header.Set("Retry-After", strconv.Itoa(int(tt.hold.Seconds())))
 					return a, nil
 				})})
 				start := func() *Dispatcher {
-					d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: (&logBuffer{}).logger()})
+					d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: (&dispatchtest.Log{}).Logger()})
 					backlogs, _ := store.backlogs(t.Context())
 					d.Restore(backlogs, store.holds())
 					return d
