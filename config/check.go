@@ -72,6 +72,8 @@ func (c *Config) check(name string) error {
 		return within(c.RetryFor, 1, maxTime)
 	case "HOOK_CONCURRENCY":
 		return within(c.HookConcurrency, 1, 1000)
+	case "CONCURRENCY":
+		return within(c.Concurrency, 1, 10000)
 	case "PARK_MAX_BYTES":
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":

@@ -43,6 +43,7 @@ type Config struct {
 	MaxAttempts     int           `envconfig:"MAX_ATTEMPTS" default:"0" allowed:"a whole number from 0" meaning:"after how many attempts a delivery is dead; 0: no limit but HOOKTAIL_RETRY_FOR; 1: failed connections are not retried"`
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
 	HookConcurrency int           `envconfig:"HOOK_CONCURRENCY" default:"8" allowed:"a whole number from 1 to 1000" meaning:"how many requests one hook has in flight at most"`
+	Concurrency     int           `envconfig:"CONCURRENCY" default:"256" allowed:"a whole number from 1 to 10000" meaning:"how many requests all hooks together have in flight at most; those that have timed out since their last success have half of it at most"`
 	Egress          Egress        `envconfig:"EGRESS" default:"internal" allowed:"internal, public, or CIDRs separated by commas" meaning:"the addresses that hooks may have; internal: all but link-local, metadata, multicast and unspecified ones; public: no private or loopback ones either; CIDRs: these alone"`
 	SecretKey       Secret        `envconfig:"SECRET_KEY" allowed:"32 bytes in base64 or hex; former keys may follow, separated by commas" meaning:"the key that encrypts the hooks' signing secrets in the database; not set: none can be stored"`
 

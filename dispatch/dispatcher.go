@@ -21,6 +21,7 @@ type Options struct {
 	Hooks       *hook.Set
 	Sender      sender // a *send.Sender, or what stands in for one
 	Concurrency int    // requests in flight per hook; 0 is 8
+	InFlight    int    // requests in flight in all; 0 is 256
 	MaxBytes    int64  // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
@@ -61,6 +62,9 @@ func New(o Options) *Dispatcher {
 	if o.Concurrency == 0 {
 		o.Concurrency = 8
 	}
+	if o.InFlight == 0 {
+		o.InFlight = 256
+	}
 	if o.MaxBytes == 0 {
 		o.MaxBytes = 64 << 20
 	}
@@ -70,6 +74,7 @@ func New(o Options) *Dispatcher {
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, crew: newCrew(), lanes: make(map[int64]*lane)}
+	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.crew.Go(l.granted) }
 	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit

@@ -21,6 +21,7 @@ type common struct {
 	network   network
 	recorder  recorder
 	windows   windows
+	slots     slots
 
 	start    func(work func(context.Context)) // starts a goroutine that Close waits for
 	finished func(done func(), l *letter)     // is called once per item, outside of the lane's mu
@@ -34,6 +35,7 @@ type lane struct {
 	*common
 	hook    int64
 	journal journal
+	claim   claim // its part in the slots
 
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
@@ -65,6 +67,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 	l.tell(time.Now())
 	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
+	l.claim.lane = l
 	return l
 }
 
@@ -231,8 +234,12 @@ func (l *lane) pick(now time.Time) *item {
 	if l.closed || l.halted || !l.permit() || l.window.schedule.oldest == nil || l.running >= l.health.limit {
 		return nil
 	}
+	if !l.slots.take(&l.claim) {
+		return nil // the lane is woken
+	}
 	it := turn{l, now}.choose()
 	if it == nil {
+		l.slots.give(&l.claim, untested)
 		return nil
 	}
 	if l.running == 0 {
@@ -247,6 +254,14 @@ func (l *lane) pick(now time.Time) *item {
 // the own network was gone.
 func (l *lane) age(it *item, now time.Time) time.Duration {
 	return now.Sub(it.added) - (l.network.lost(now) - it.excused)
+}
+
+// granted is called when the lane may have a slot.
+func (l *lane) granted() {
+	l.mu.Lock()
+	l.fill(time.Now())
+	l.mu.Unlock()
+	l.slots.decline(&l.claim)
 }
 
 // ring is called by the alarm.

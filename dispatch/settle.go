@@ -13,6 +13,7 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 	now := time.Now()
 	l.mu.Lock()
 	l.running--
+	l.slots.give(&l.claim, standingAfter(o, made))
 	if made {
 		l.pulse.beat(o, now)
 	} else {

@@ -51,6 +51,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		Hooks:       hooks,
 		Sender:      sender,
 		Concurrency: s.cfg.HookConcurrency,
+		InFlight:    s.cfg.Concurrency,
 		MaxBytes:    int64(s.cfg.Memory) / wiring.BodiesShare,
 		Retry:       dispatch.Policy{RetryFor: s.cfg.RetryFor, MaxAttempts: s.cfg.MaxAttempts},
 		Store:       parked.Store,

@@ -1,0 +1,162 @@
+package dispatch
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/hooktail/hooktail/dispatch/send"
+)
+
+// slots bounds the requests that all lanes have in flight. Lanes that find none free get
+// the next ones in the order in which they have asked, one at a time. Hooks that have
+// timed out since their last success have half of the slots at most together, and with
+// those that have not succeeded yet three quarters: however many hooks hang, there is room
+// for those that work. It is safe for concurrent use.
+type slots struct {
+	most int
+	wake func(*lane) // the lane may have a slot; called without the lock of the slots
+
+	mu    sync.Mutex
+	taken [standings]int      // slots that are in use, by the standing of the lane; guarded by mu
+	queue [standings][]*claim // that wait, the first that asked first; guarded by mu
+	asked uint64              // number of claims that had to wait; guarded by mu
+}
+
+// standing is what is known of a hook.
+type standing uint8
+
+const (
+	untested standing = iota // it has neither succeeded nor timed out
+	prompt                   // it has succeeded since it timed out
+	hanging                  // it has timed out since it succeeded
+	standings
+)
+
+// claim is a lane's part in the slots, whose mu guards all of it.
+type claim struct {
+	lane     *lane
+	taken    int // slots in use, or granted
+	standing standing
+	waits    bool   // it is in a queue
+	granted  bool   // one slot is taken for it that it does not use yet
+	asked    uint64 // its number in the queue
+}
+
+// take takes a slot for the lane. If there is none, the lane is woken when it has one.
+func (s *slots) take(c *claim) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case c.granted:
+		c.granted = false
+		return true
+	case s.isFree(c):
+		s.count(c, 1)
+		return true
+	}
+	if !c.waits {
+		s.asked++
+		c.waits, c.asked = true, s.asked
+		s.queue[c.standing] = append(s.queue[c.standing], c)
+	}
+	return false
+}
+
+// give returns a slot of a lane whose hook has that standing now.
+func (s *slots) give(c *claim, now standing) {
+	s.mu.Lock()
+	s.count(c, -1)
+	if now != untested && now != c.standing {
+		s.stand(c, now)
+	}
+	granted := s.grant()
+	s.mu.Unlock()
+	for _, l := range granted {
+		s.wake(l)
+	}
+}
+
+// decline returns a slot that was granted and is not used.
+func (s *slots) decline(c *claim) {
+	s.mu.Lock()
+	unused := c.granted
+	c.granted = false
+	s.mu.Unlock()
+	if unused {
+		s.give(c, untested)
+	}
+}
+
+// stand gives the lane another standing. It needs mu.
+func (s *slots) stand(c *claim, now standing) {
+	s.taken[c.standing] -= c.taken
+	s.taken[now] += c.taken
+	if c.waits {
+		s.queue[c.standing] = slices.DeleteFunc(s.queue[c.standing], func(other *claim) bool { return other == c })
+		s.queue[now] = append(s.queue[now], c)
+	}
+	c.standing = now
+}
+
+// grant takes slots for those that wait. It needs mu.
+func (s *slots) grant() (granted []*lane) {
+	for {
+		c := s.first()
+		if c == nil {
+			return granted
+		}
+		c.waits, c.granted = false, true
+		s.count(c, 1)
+		granted = append(granted, c.lane)
+	}
+}
+
+// first removes the claim from its queue that is next to have a slot, nil if none may
+// have one. It needs mu.
+func (s *slots) first() (next *claim) {
+	for _, queue := range &s.queue {
+		if len(queue) > 0 && s.isFree(queue[0]) && (next == nil || queue[0].asked < next.asked) {
+			next = queue[0]
+		}
+	}
+	if next != nil {
+		queue := &s.queue[next.standing]
+		if *queue = (*queue)[1:]; len(*queue) == 0 {
+			*queue = nil
+		}
+	}
+	return next
+}
+
+// isFree reports whether there is a slot for the lane. It needs mu.
+func (s *slots) isFree(c *claim) bool {
+	doubtful := s.taken[untested] + s.taken[hanging]
+	switch {
+	case doubtful+s.taken[prompt] >= s.most:
+		return false
+	case c.standing == prompt:
+		return true
+	case c.standing == hanging && s.taken[hanging] >= max(1, s.most/2):
+		return false
+	default:
+		return doubtful < max(1, s.most*3/4)
+	}
+}
+
+// count takes n slots for the lane, or returns them. It needs mu.
+func (s *slots) count(c *claim, n int) {
+	s.taken[c.standing] += n
+	c.taken += n
+}
+
+// standingAfter is what the attempt, if it was made, says of its hook; untested: nothing.
+func standingAfter(o send.Outcome, made bool) standing {
+	switch {
+	case made && o.Result == send.ResultTimeout:
+		return hanging
+	case made && o.Result == send.Result2xx:
+		return prompt
+	default:
+		return untested
+	}
+}

@@ -1,0 +1,176 @@
+package dispatch
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+)
+
+// hangs is a receiver that never answers but at one host, and counts requests in flight.
+type hangs struct {
+	but string // the host that answers within a millisecond
+
+	mu      sync.Mutex
+	flight  int
+	crowd   int // most requests in flight
+	arrived map[string]time.Time
+}
+
+func (h *hangs) round(r *http.Request) (*http.Response, error) {
+	h.mu.Lock()
+	h.flight++
+	h.crowd = max(h.crowd, h.flight)
+	h.mu.Unlock()
+	var err error
+	if r.URL.Host == h.but {
+		<-time.After(time.Millisecond)
+	} else {
+		<-r.Context().Done()
+		err = context.Cause(r.Context())
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.flight--
+	if err != nil {
+		return nil, err
+	}
+	h.arrived[r.Header.Get("Idempotency-Key")] = time.Now()
+	return dispatchtest.Answer(200), nil
+}
+
+// TestHangingHooksLeaveRoom: however many hooks hang, one that works gets each event as
+// fast as alone, its first one within seconds if all begin at once; and never are there
+// more requests in flight than may be.
+func TestHangingHooksLeaveRoom(t *testing.T) {
+	const hang, well = 300, 301
+	for _, tt := range []struct {
+		name  string
+		most  int
+		known bool // the one has succeeded before
+		first time.Duration
+	}{
+		{"default", 256, true, 2 * time.Millisecond},
+		{"few slots", 16, true, 2 * time.Millisecond},
+		{"all begin at once", 256, false, 3 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				rows := make([]dispatchtest.Row, well)
+				for i := range rows {
+					rows[i] = hostRow(int64(i + 1))
+				}
+				receiver := &hangs{but: "h301", arrived: make(map[string]time.Time)}
+				b := newBench(t, Options{Store: newFakeStore(), InFlight: tt.most}, receiver.round, rows...)
+				n := 0
+				send := func(hook int64) string {
+					n++
+					b.enqueue(t, hook, n, n)
+					return ids(n, n)[0]
+				}
+				if tt.known {
+					send(well)
+					<-time.After(time.Second)
+				}
+				for hook := range int64(hang) {
+					for range 3 {
+						send(hook + 1)
+					}
+				}
+				first, waits := send(well), time.Now()
+				made := make(map[string]time.Time)
+				for i := range int64(200) {
+					<-time.After(100 * time.Millisecond)
+					for hook := range int64(8) {
+						send((8*i+hook)%hang + 1)
+					}
+					if i >= 30 {
+						made[send(well)] = time.Now()
+					}
+				}
+				<-time.After(time.Minute)
+				receiver.mu.Lock()
+				defer receiver.mu.Unlock()
+				if took := receiver.arrived[first].Sub(waits); took < 0 || took > tt.first {
+					t.Errorf("the first event took %s", took)
+				}
+				for id, at := range made {
+					if took := receiver.arrived[id].Sub(at); took < 0 || took > 2*time.Millisecond {
+						t.Fatalf("an event took %s", took)
+					}
+				}
+				if receiver.crowd > tt.most || receiver.crowd < tt.most/2 {
+					t.Errorf("%d requests in flight, want at most %d", receiver.crowd, tt.most)
+				}
+			})
+		})
+	}
+}
+
+// TestSlots: whatever lanes do, no more slots are taken than there are, and none is kept
+// from a lane that waits and may have it.
+func TestSlots(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		most := rapid.IntRange(1, 9).Draw(t, "slots")
+		s := slots{most: most, wake: func(*lane) {}}
+		claims := make([]*claim, rapid.IntRange(1, 6).Draw(t, "lanes"))
+		used := make(map[*claim]int)
+		for i := range claims {
+			claims[i] = &claim{lane: &lane{}}
+		}
+		t.Repeat(map[string]func(*rapid.T){
+			"take": func(t *rapid.T) {
+				if c := rapid.SampledFrom(claims).Draw(t, "lane"); s.take(c) {
+					used[c]++
+				}
+			},
+			"give": func(t *rapid.T) {
+				c := rapid.SampledFrom(claims).Draw(t, "lane")
+				if used[c] == 0 {
+					t.Skip("it has none")
+				}
+				used[c]--
+				s.give(c, rapid.SampledFrom([]standing{untested, prompt, hanging}).Draw(t, "says"))
+			},
+			"decline": func(t *rapid.T) {
+				c := rapid.SampledFrom(claims).Draw(t, "lane")
+				s.decline(c)
+			},
+			"": func(t *rapid.T) {
+				var taken [standings]int
+				for _, c := range claims {
+					n := used[c]
+					if c.granted {
+						n++
+					}
+					if n != c.taken {
+						t.Errorf("a lane uses %d and has %d", n, c.taken)
+					}
+					taken[c.standing] += n
+				}
+				all := taken[untested] + taken[prompt] + taken[hanging]
+				if taken != s.taken || all > most {
+					t.Errorf("%v are taken, counted %v of %d", taken, s.taken, most)
+				}
+				for _, c := range claims {
+					room := all < most
+					switch c.standing {
+					case hanging:
+						room = room && taken[hanging] < max(1, most/2) && taken[hanging]+taken[untested] < max(1, most*3/4)
+					case untested:
+						room = room && taken[hanging]+taken[untested] < max(1, most*3/4)
+					}
+					if c.waits && room {
+						t.Errorf("somebody waits while %v of %d are taken", taken, most)
+					}
+				}
+			},
+		})
+	})
+}
