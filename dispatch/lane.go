@@ -231,7 +231,7 @@ func (l *lane) fill(now time.Time) {
 // pick returns the delivery to attempt now, and otherwise sets the alarm if time
 // alone will bring one. It needs mu.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.halted || !l.permit() || l.window.schedule.oldest == nil || l.running >= l.health.limit {
+	if l.closed || l.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit {
 		return nil
 	}
 	if !l.slots.take(&l.claim) {

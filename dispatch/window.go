@@ -70,6 +70,9 @@ func (w *window) accept(it *item, away bool) []note {
 	return w.flush()
 }
 
+// hasSome reports whether there may be an item to hand out.
+func (w *window) hasSome() bool { return w.schedule.queue.len() > 0 || len(w.waiting) > 0 }
+
 // next hands out the item that has been ready for longest, nil if none is.
 func (w *window) next() *item { return w.schedule.next() }
 
