@@ -44,6 +44,9 @@ type item struct {
 	early bool   // while it is running, something else has come to stand before it
 	again bool   // it is tried again at once, if the present attempt fails
 	fate  Reason // of its death; ReasonNone: it is to be attempted
+
+	doubted bool // it is dead, unless the own network turns out to have been gone
+
 	state stage
 
 	added   time.Time

@@ -18,9 +18,11 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	}
 	failed := made && v.step != deliver && l.fails(it, v, now)
 	if v.step == retry {
-		due, save := now.Add(v.delay), it.attempt > quick || l.leaving
+		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
+		it.doubted = v.doubt
 		at := due
 		switch {
+		case v.doubt:
 		case l.health.failing:
 			due = latest(due, l.health.nextTried(now))
 			at = due
@@ -28,7 +30,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 			at = l.health.look(now)
 		}
 		if it.stored {
-			save = v.delay >= l.policy.Base || l.health.failing
+			save = v.delay >= l.policy.Base || l.health.failing || v.doubt
 		}
 		l.write(l.window.retryAt(it, due, at, save, now))
 	} else {

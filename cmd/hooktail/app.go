@@ -98,10 +98,12 @@ func (a *app) config() (config.Config, error) {
 }
 
 // logger writes to stderr as the configuration says.
-func (a *app) logger(cfg config.Config) *slog.Logger {
+func (a *app) logger(cfg config.Config) *slog.Logger { return newLogger(cfg, a.stderr) }
+
+func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel}
 	if cfg.LogFormat == config.LogJSON {
-		return slog.New(slog.NewJSONHandler(a.stderr, options))
+		return slog.New(slog.NewJSONHandler(out, options))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, options))
+	return slog.New(slog.NewTextHandler(out, options))
 }

@@ -33,6 +33,7 @@ func allowed() map[string]arrows {
 		throwaway    = "cdc/throwaway"
 		config       = "config"
 		conformance  = "cmd/hooktail/internal/conformance"
+		demo         = "internal/demo"
 		deploy       = "deploy"
 		dispatch     = "dispatch"
 		display      = "internal/display"
@@ -46,6 +47,7 @@ func allowed() map[string]arrows {
 		state        = "dispatch/state"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
+		receiver     = "internal/receiver"
 		release      = "cmd/hooktail/internal/release"
 		status       = "internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
@@ -54,6 +56,7 @@ func allowed() map[string]arrows {
 		replay       = "internal/replay"
 		retry        = "internal/retry"
 		setup        = "internal/setup"
+		tail         = "internal/tail"
 		testdata     = "testdata"
 		wiring       = "internal/wiring"
 	)
@@ -64,9 +67,9 @@ func allowed() map[string]arrows {
 		dispatch: {must: []string{mapping}, may: []string{cdc, logging, state, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
 		state:    {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
-			must:  []string{config, cdc, mapping, dispatch, relay, replay, setup, wiring},
-			may:   []string{display, doctor, state, postgres, retry, status, throwaway, testdata},
-			tests: []string{conformance, cdctest, dispatchtest, proctest},
+			must:  []string{config, cdc, mapping, dispatch, demo, receiver, relay, replay, setup, tail, wiring},
+			may:   []string{display, doctor, state, postgres, retry, status},
+			tests: []string{conformance, cdctest, dispatchtest, proctest, testdata, throwaway},
 		},
 
 		relay: {
@@ -77,6 +80,10 @@ func allowed() map[string]arrows {
 		replay: {must: []string{dispatch, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatch, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, state, postgres}, never: []string{"github.com/spf13/cobra"}},
+		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
+		tail:   {must: []string{config, cdc, mapping, wiring}, never: []string{"net/http", "github.com/spf13/cobra"}},
+
+		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 
 		status:  {must: []string{state}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},

@@ -19,6 +19,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // TestDemo: the tour fits a terminal, and shows the seven actions, the outage of one
@@ -53,7 +54,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("on standard error: %s", err)
 	}
 	tour, outage, _ := strings.Cut(shown, "Receiver 2 dies")
-	for _, action := range guideActions {
+	for _, action := range mapping.Guide.Actions() {
 		if actions[string(action)] == 0 {
 			t.Errorf("%s did not come to the user's own receiver", action)
 		}

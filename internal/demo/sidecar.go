@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
-// demoVariables are those of the user's environment that the demo obeys. The others are
+// obeyed are those of the user's environment that the demo obeys. The others are
 // about a database and receivers of the user's own.
-var demoVariables = []string{
+var obeyed = []string{
 	"HOOKTAIL_HTTP_ADDR", "HOOKTAIL_HTTP_HOSTS", "HOOKTAIL_ADMIN_TOKEN", "HOOKTAIL_LOG_LEVEL", "HOOKTAIL_LOG_FORMAT",
 	"HOOKTAIL_SETTLE", "HOOKTAIL_MEMORY", "HOOKTAIL_TLS_CA", "HOOKTAIL_TLS_CERT", "HOOKTAIL_TLS_KEY",
 }
 
-// demoSidecar is the hooktail of the demo, which runs until stop.
-type demoSidecar struct {
+// sidecar is the hooktail of the demo, which runs until stop.
+type sidecar struct {
 	cfg      config.Config
 	registry *prometheus.Registry
 	ops      string // address of the page, or off
@@ -40,21 +40,21 @@ var errEnded = errors.New("hooktail has ended before the demo")
 // start sets the database up and runs the sidecar. What it logs is for whoever asks by
 // HOOKTAIL_LOG_LEVEL, or for the case that the demo fails: a receiver that is down is
 // part of the show.
-func (d *demo) start(ctx context.Context) (*demoSidecar, error) {
+func (d *demo) start(ctx context.Context) (*sidecar, error) {
 	cfg, err := d.configuration()
 	if err != nil {
 		return nil, err
 	}
-	app := *d.app
+	log := d.Err
 	if !d.chooses("HOOKTAIL_LOG_LEVEL") {
 		d.log = &tailBuffer{}
-		app.stderr = d.log
+		log = d.log
 	}
 	cfg.HTTPAddr = freeAddr(ctx, cfg.HTTPAddr)
-	s := &demoSidecar{cfg: cfg, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
+	s := &sidecar{cfg: cfg, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
 	started := make(chan string, 1)
 	options := relay.Options{
-		Config: cfg, Log: app.logger(cfg), Version: version(), Setup: true, Tuning: app.Tuning, Registry: s.registry,
+		Config: cfg, Log: d.Log(cfg, log), Version: d.Version, Setup: true, Tuning: d.Tuning, Registry: s.registry,
 		Started: func(addr string) { started <- addr },
 	}
 	var run context.Context
@@ -75,7 +75,7 @@ func (d *demo) start(ctx context.Context) (*demoSidecar, error) {
 }
 
 // stop ends the sidecar and returns how it ended.
-func (s *demoSidecar) stop() error {
+func (s *sidecar) stop() error {
 	s.cancel()
 	<-s.ended
 	return s.result
@@ -83,22 +83,22 @@ func (s *demoSidecar) stop() error {
 
 // chooses reports whether the user's environment has the variable.
 func (d *demo) chooses(name string) bool {
-	return slices.ContainsFunc(d.app.environ, func(e string) bool {
+	return slices.ContainsFunc(d.Environ, func(e string) bool {
 		return strings.HasPrefix(e, name+"=") || strings.HasPrefix(e, name+"_FILE=")
 	})
 }
 
 func (d *demo) configuration() (config.Config, error) {
-	environ := []string{"HOOKTAIL_GRACE=2s", "HOOKTAIL_DATABASE_URL=" + d.server.DSN(demoDatabase)}
-	for _, e := range d.app.environ {
+	environ := []string{"HOOKTAIL_GRACE=2s", "HOOKTAIL_DATABASE_URL=" + d.server.DSN(databaseName)}
+	for _, e := range d.Environ {
 		name, _, _ := strings.Cut(e, "=")
-		if slices.Contains(demoVariables, strings.TrimSuffix(name, "_FILE")) {
+		if slices.Contains(obeyed, strings.TrimSuffix(name, "_FILE")) {
 			environ = append(environ, e)
 		}
 	}
 	cfg, err := config.Load(environ)
 	if err != nil {
-		return cfg, usageError{fmt.Errorf("configuration:\n%w", err)}
+		return cfg, &config.Error{Err: fmt.Errorf("configuration:\n%w", err)}
 	}
 	return cfg, nil
 }
@@ -118,7 +118,7 @@ func freeAddr(ctx context.Context, addr string) string {
 }
 
 // metric is the sum of the samples of that name and hook that have the labels.
-func (s *demoSidecar) metric(name string, hook int, labels map[string]string) (int, error) {
+func (s *sidecar) metric(name string, hook int, labels map[string]string) (int, error) {
 	families, err := s.registry.Gather()
 	if err != nil {
 		return 0, fmt.Errorf("gather metrics: %w", err)

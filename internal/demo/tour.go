@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/receiver"
 	"github.com/hooktail/hooktail/mapping"
 	"github.com/hooktail/hooktail/testdata"
 )
@@ -38,9 +39,6 @@ var outageRecordings = []recording{
 }
 
 const nextAnnotation = "SELECT setval(pg_get_serial_sequence('task_completion', 'id'), "
-
-// guideActions are the seven actions of Label Studio's webhooks guide.
-var guideActions = mapping.Guide.Actions()
 
 // patience is how long a step of the tour waits for its events.
 const patience = time.Minute
@@ -74,7 +72,7 @@ func (d *demo) showActions(ctx context.Context) error {
 			}
 		}
 		first, second := d.receivers[0].since(i)[0], d.receivers[1].since(i)[0]
-		d.print("  %-20s %-34s %8s %8s\n", d.out.Paint(display.Good, fmt.Sprintf("%-20s", first.parsed.Action)), first.parsed.about(), first.since(), second.since())
+		d.print("  %-20s %-34s %8s %8s\n", d.Out.Paint(display.Good, fmt.Sprintf("%-20s", first.Payload.Action)), first.Payload.About(), first.Since(), second.Since())
 	}
 	return nil
 }
@@ -84,9 +82,9 @@ func (d *demo) showActions(ctx context.Context) error {
 func (d *demo) showOutage(ctx context.Context) (int, error) {
 	alive, dead := d.receivers[0], d.receivers[1]
 	seen, n := len(tourRecordings), len(outageRecordings)
-	dead.die()
+	dead.close()
 	died := time.Now()
-	d.print("\nReceiver 2 %s. The user goes on annotating:\n", d.out.Paint(display.Bad, "dies"))
+	d.print("\nReceiver 2 %s. The user goes on annotating:\n", d.Out.Paint(display.Bad, "dies"))
 	for _, step := range outageRecordings {
 		if err := d.play(ctx, step); err != nil {
 			return n, err
@@ -95,22 +93,22 @@ func (d *demo) showOutage(ctx context.Context) (int, error) {
 	if err := d.await(ctx, alive, seen+n); err != nil {
 		return n, err
 	}
-	slowest := slices.MaxFunc(alive.since(seen), func(a, b arrival) int { return int(a.latency - b.latency) })
-	d.print("  receiver 1   %d of %d delivered, each within %s of its commit\n", n, n, slowest.since())
+	slowest := slices.MaxFunc(alive.since(seen), func(a, b receiver.Arrival) int { return int(a.Latency - b.Latency) })
+	d.print("  receiver 1   %d of %d delivered, each within %s of its commit\n", n, n, slowest.Since())
 	if err := d.awaitParked(ctx, 2, n); err != nil {
 		return n, err
 	}
 	d.print("  receiver 2   refuses connections: %d of %d parked in PostgreSQL\n", n, n)
-	if err := dead.live(ctx); err != nil {
+	if err := dead.listen(ctx); err != nil {
 		return n, err
 	}
-	d.print("Receiver 2 %s after %s, and gets what it missed, in order:\n", d.out.Paint(display.Good, "is back"), display.Span(time.Since(died)))
+	d.print("Receiver 2 %s after %s, and gets what it missed, in order:\n", d.Out.Paint(display.Good, "is back"), display.Span(time.Since(died)))
 	for i := range n {
 		if err := d.await(ctx, dead, seen+i+1); err != nil {
 			return n, err
 		}
 		a := dead.since(seen + i)[0]
-		d.print("  %s %-34s %17s\n", d.out.Paint(display.Good, fmt.Sprintf("%-20s", a.parsed.Action)), a.parsed.about(), a.since())
+		d.print("  %s %-34s %17s\n", d.Out.Paint(display.Good, fmt.Sprintf("%-20s", a.Payload.Action)), a.Payload.About(), a.Since())
 	}
 	return n, nil
 }
@@ -128,7 +126,7 @@ func (d *demo) play(ctx context.Context, step recording) error {
 }
 
 // await returns when so many events have arrived at the receiver.
-func (d *demo) await(ctx context.Context, r *demoReceiver, events int) error {
+func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 	return d.until(ctx, r.arrived, func() error {
 		if n := len(r.since(0)); n < events {
 			return fmt.Errorf("%d of %d events have arrived at %s", n, events, r.name)
@@ -179,20 +177,21 @@ func (d *demo) verdict(ctx context.Context, missed int) error {
 	alive, dead := d.receivers[0].since(0), d.receivers[1].since(0)
 	seen := map[mapping.Action]bool{}
 	for _, a := range alive {
-		seen[mapping.Action(a.parsed.Action)] = true
+		seen[mapping.Action(a.Payload.Action)] = true
 	}
-	for _, action := range guideActions {
+	actions := mapping.Guide.Actions()
+	for _, action := range actions {
 		if !seen[action] {
 			return fmt.Errorf("%s was not delivered", action)
 		}
 	}
-	if !slices.EqualFunc(alive, dead, func(a, b arrival) bool { return a.id == b.id }) {
+	if !slices.EqualFunc(alive, dead, func(a, b receiver.Arrival) bool { return a.ID == b.ID }) {
 		return fmt.Errorf("the receivers did not get the same events in the same order: %d and %d requests", len(alive), len(dead))
 	}
-	if d.extra != "" {
+	if d.Receiver != "" {
 		d.reportExtra(ctx, len(alive))
 	}
-	d.print("\n%d of %d actions delivered; of the %d missed events none was lost or out of order.\n", len(seen), len(guideActions), missed)
+	d.print("\n%d of %d actions delivered; of the %d missed events none was lost or out of order.\n", len(seen), len(actions), missed)
 	return nil
 }
 
@@ -215,5 +214,5 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	if delivered < events {
 		rest = "; the others are tried again"
 	}
-	d.print("\n%s: %d of %d delivered%s\n", maskedURL(d.extra), delivered, events, rest)
+	d.print("\n%s: %d of %d delivered%s\n", d.Mask(d.Receiver), delivered, events, rest)
 }

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/testdata"
 )
 
-const demoDatabase = "labelstudio"
+const databaseName = "labelstudio"
 
 // database makes Label Studio's tables, with a webhook for each receiver.
 func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
@@ -20,10 +20,10 @@ func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
 		return nil, err
 	}
 	defer func() { _ = admin.Close(ctx) }() // it has done its work, or failed
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+demoDatabase); err != nil {
+	if _, err := admin.Exec(ctx, "CREATE DATABASE "+databaseName); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
-	conn, err := d.connect(ctx, demoDatabase)
+	conn, err := d.connect(ctx, databaseName)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +58,8 @@ func (d *demo) fill(ctx context.Context, conn *pgx.Conn) error {
 		return fmt.Errorf("remove the recorded hooks: %w", err)
 	}
 	urls := []string{d.receivers[0].url(), d.receivers[1].url()}
-	if d.extra != "" {
-		urls = append(urls, d.extra)
+	if d.Receiver != "" {
+		urls = append(urls, d.Receiver)
 	}
 	for i, url := range urls {
 		_, err := conn.Exec(ctx, `INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at, organization_id)

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestCommandsAreSmall: a command hands its arguments to a room and prints what comes
+// back. What has goroutines, or lines beyond that, belongs to a room.
+func TestCommandsAreSmall(t *testing.T) {
+	t.Parallel()
+	const most = 3500
+	lines := 0
+	for _, file := range commandFiles(t) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines += strings.Count(string(text), "\n")
+		fset := token.NewFileSet()
+		parsed, err := parser.ParseFile(fset, file, text, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			if startsGoroutine(n) {
+				t.Errorf("%s: a command starts a goroutine", fset.Position(n.Pos()))
+			}
+			return true
+		})
+	}
+	if lines > most {
+		t.Errorf("the commands have %d lines, at most %d are theirs", lines, most)
+	}
+}
+
+// commandFiles are the files of this package, but for tests.
+func commandFiles(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for _, file := range all {
+		if !strings.HasSuffix(file, "_test.go") {
+			files = append(files, file)
+		}
+	}
+	if len(files) == 0 {
+		t.Fatal("there is no command")
+	}
+	return files
+}
+
+// startsGoroutine reports whether the node is a go statement, or a call of a method Go,
+// as sync.WaitGroup and errgroup have it.
+func startsGoroutine(n ast.Node) bool {
+	switch n := n.(type) {
+	case *ast.GoStmt:
+		return true
+	case *ast.CallExpr:
+		method, ok := n.Fun.(*ast.SelectorExpr)
+		return ok && method.Sel.Name == "Go"
+	}
+	return false
+}

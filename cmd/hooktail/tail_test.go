@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+// TestTailPrintsEvents: tail prints what is committed from now on, an event per line,
+// whether or not a hook wants it. It ends with its context, and its slot with it.
+func TestTailPrintsEvents(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	setUpOnce(t, db)
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	db.Exec(t, "UPDATE project SET title = 'before', updated_at = now() WHERE id = 1")
+	slots := func(want string) {
+		t.Helper()
+		proctest.WaitFor(t, func() error {
+			if n := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE $1 AND active", db.Name+"_tail_%"); n != want {
+				return fmt.Errorf("tail has %s active slots, want %s", n, want)
+			}
+			return nil
+		})
+	}
+
+	out, stderr := proctest.NewOutput(), proctest.NewOutput()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	ended := make(chan struct{})
+	code := -1
+	go func() {
+		defer close(ended)
+		a := &app{stdout: out, stderr: stderr, environ: proctest.RoleEnviron(db)}
+		code = a.execute(ctx, []string{"tail"})
+	}()
+	slots("1")
+	db.Exec(t, "UPDATE project SET title = 'after', updated_at = now() + interval '1 s' WHERE id = 1")
+
+	line := out.Find(t, `(?m)^(.*)\n`, ended)
+	var event struct {
+		ID, LSN, Action string
+		Organization    int64
+		Project         int64
+		Body            struct {
+			Action  string
+			Project struct{ Title string }
+		}
+	}
+	if err := json.Unmarshal([]byte(line), &event); err != nil {
+		t.Fatalf("%q: %v", line, err)
+	}
+	if event.Action != "PROJECT_UPDATED" || event.Body.Action != event.Action || event.Body.Project.Title != "after" || event.Organization != 1 || event.Project != 1 {
+		t.Errorf("the event is %s", line)
+	}
+	if !regexp.MustCompile(`^[0-9A-F]+/[0-9A-F]+$`).MatchString(event.LSN) || event.ID == "" {
+		t.Errorf("the event has the position %q and the id %q", event.LSN, event.ID)
+	}
+	cancel()
+	<-ended
+	if code != exitDone {
+		t.Errorf("exit code = %d:\n%s", code, stderr)
+	}
+	slots("0")
+}

@@ -1,0 +1,137 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/receiver"
+	"github.com/hooktail/hooktail/internal/relay"
+)
+
+// Options are what a demonstration is shown with. All but Once and Receiver are
+// required.
+type Options struct {
+	Out     display.Screen
+	Err     io.Writer // the end of hooktail's log, if the demo fails
+	Environ []string  // in the form of os.Environ
+	Version string    // of the program
+	Tuning  relay.Tuning
+	Log     func(cfg config.Config, out io.Writer) *slog.Logger
+	Mask    func(url string) string // what of a receiver's URL may be printed
+
+	Once     bool   // end after the tour
+	Receiver string // URL of the user's own receiver; "" for none
+}
+
+// demo is one demonstration.
+type demo struct {
+	Options
+
+	mu sync.Mutex // guards Out
+
+	server    *throwaway.Server
+	conn      *pgx.Conn // where the application's changes are played
+	receivers [2]*endpoint
+	sidecar   *sidecar
+	left      error       // what could not be removed
+	log       *tailBuffer // what the sidecar logged; nil where it goes to Err
+}
+
+// Run shows the program on a server that exists for this purpose alone. However it
+// ends, by a signal too, nothing is left behind.
+func Run(parent context.Context, options Options) error {
+	// A second signal is not to end the process before everything is removed, nor is a
+	// reader who goes away, as in `demo | head`.
+	ctx, release := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer release()
+	piped, deaf := signal.NotifyContext(ctx, syscall.SIGPIPE)
+	defer deaf()
+
+	d := &demo{Options: options}
+	err := d.show(piped)
+	switch {
+	case piped.Err() == nil:
+		if err != nil && d.log != nil {
+			fmt.Fprintf(d.Err, "The end of hooktail's log:\n%s\n", d.log)
+		}
+		return errors.Join(err, d.left)
+	case d.left != nil:
+		return d.left
+	case ctx.Err() != nil && d.Once:
+		return errors.New("interrupted before the end of the tour; everything that it made is removed")
+	default:
+		d.print("\nThe demo has ended, and everything that it made is removed.\n")
+		return nil
+	}
+}
+
+// show makes everything, and removes it in the end.
+func (d *demo) show(ctx context.Context) (err error) {
+	d.print("hooktail demo: a throwaway PostgreSQL, Label Studio's tables, two webhooks.\n\n")
+	fetching := func(version string) {
+		d.print("PostgreSQL is not installed here: fetching version %s, once.\n\n", version)
+	}
+	if d.server, err = throwaway.Start(ctx, throwaway.Options{Fetching: fetching}); err != nil {
+		return fmt.Errorf("start a throwaway PostgreSQL: %w", err)
+	}
+	defer func() { d.left = d.server.Close() }()
+	for i := range d.receivers {
+		if d.receivers[i], err = startEndpoint(ctx, fmt.Sprintf("receiver %d", i+1)); err != nil {
+			return err
+		}
+		defer d.receivers[i].close()
+	}
+	if d.conn, err = d.database(ctx); err != nil {
+		return err
+	}
+	defer func() { _ = d.conn.Close(context.WithoutCancel(ctx)) }() // its server goes as well
+	if d.sidecar, err = d.start(ctx); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.sidecar.stop()) }()
+
+	if err := d.tour(ctx); err != nil || d.Once {
+		return err
+	}
+	return d.goOn(ctx)
+}
+
+// goOn shows what else arrives until the demo is ended.
+func (d *demo) goOn(ctx context.Context) error {
+	page := "There is no page, since HOOKTAIL_HTTP_ADDR is off."
+	if d.sidecar.ops != "off" {
+		page = "The page is at http://" + d.sidecar.ops + "/ until Ctrl-C ends the demo."
+	}
+	d.print("%s To change\nsomething yourself: psql -h %s -U postgres %s\n", page, filepath.Dir(d.server.Socket()), databaseName)
+	for _, r := range d.receivers {
+		r.watch(func(a *receiver.Arrival) {
+			d.print("  %s   %-20s %-32s %s\n", r.name, a.Payload.Action, display.Excerpt(a.Payload.About(), 32), a.Since())
+		})
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.sidecar.ended:
+		return errEnded
+	}
+}
+
+// print is for all goroutines.
+func (d *demo) print(format string, args ...any) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	fmt.Fprintf(d.Out, format, args...)
+}

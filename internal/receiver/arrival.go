@@ -1,0 +1,104 @@
+package receiver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hooktail/hooktail/internal/display"
+)
+
+// bodyLimit bounds what a receiver here reads of a body: an import of 5000
+// tasks is far below it.
+const bodyLimit = 256 << 20
+
+// Arrival is one request as a receiver sees it.
+type Arrival struct {
+	At      time.Time
+	Sender  string // its User-Agent up to the first blank
+	ID      string // webhook-id; "" from others than hooktail
+	Body    []byte
+	Payload Payload
+
+	Committed bool          // whether the request says when the change was committed, as hooktail's do
+	Latency   time.Duration // from then on
+}
+
+// Payload is what is read of a body.
+type Payload struct {
+	Action      string   `json:"action"`
+	Annotation  *object  `json:"annotation"`
+	Annotations []object `json:"annotations"`
+	Task        *object  `json:"task"`
+	Tasks       []object `json:"tasks"`
+	Project     *object  `json:"project"`
+}
+
+type object struct {
+	ID int64 `json:"id"`
+}
+
+// Read reads the request. The error is for who sent it.
+func Read(w http.ResponseWriter, req *http.Request) (Arrival, error) {
+	sender, _, _ := strings.Cut(req.UserAgent(), " ")
+	a := Arrival{At: time.Now(), Sender: sender, ID: req.Header.Get("webhook-id")}
+	if commit, err := time.Parse(time.RFC3339Nano, req.Header.Get("hooktail-commit-time")); err == nil {
+		a.Committed, a.Latency = true, a.At.Sub(commit)
+	}
+	var err error
+	if a.Body, err = io.ReadAll(http.MaxBytesReader(w, req.Body, bodyLimit)); err != nil {
+		return a, fmt.Errorf("read body: %w", err)
+	}
+	if err := json.Unmarshal(a.Body, &a.Payload); err != nil {
+		return a, fmt.Errorf("read body: %w", err)
+	}
+	if a.Payload.Action == "" {
+		return a, errors.New("the body has no action")
+	}
+	return a, nil
+}
+
+// Since is the time from the commit to the arrival.
+func (a *Arrival) Since() string {
+	if !a.Committed {
+		return "?"
+	}
+	return display.Span(a.Latency)
+}
+
+// About says what the body is about, in a few words: annotations 1, 2, project 3.
+func (b Payload) About() string {
+	var parts []string
+	add := func(kind string, ids ...object) {
+		texts := make([]string, len(ids))
+		for i, id := range ids {
+			texts[i] = strconv.FormatInt(id.ID, 10)
+		}
+		switch len(ids) {
+		case 0:
+			return
+		case 1:
+		default:
+			kind += "s"
+		}
+		parts = append(parts, kind+" "+strings.Join(texts, ", "))
+	}
+	one := func(id *object) []object {
+		if id == nil {
+			return nil
+		}
+		return []object{*id}
+	}
+	add("annotation", append(one(b.Annotation), b.Annotations...)...)
+	add("task", append(one(b.Task), b.Tasks...)...)
+	add("project", one(b.Project)...)
+	if len(parts) == 0 {
+		return "(no payload)"
+	}
+	return strings.Join(parts, ", ")
+}

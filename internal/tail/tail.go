@@ -1,0 +1,154 @@
+package tail
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/wiring"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Options are what a tail runs with. Config, Log and Out are required.
+type Options struct {
+	Config config.Config
+	Log    *slog.Logger
+	Out    io.Writer // gets one event per line
+
+	StatusInterval time.Duration // of the stream; 0: the default, as for the other two
+	StreamTimeout  time.Duration // of the stream
+	CountShare     float64       // of the mapping
+}
+
+// Run prints the events of the changes that are committed from now on: each batch is
+// located, rendered and printed as it settles. It returns nil when the context ends.
+func Run(ctx context.Context, o Options) error {
+	pool, err := wiring.OpenPool(ctx, o.Config)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	reading, err := wiring.StreamOptions(o.Config, o.Log)
+	if err != nil {
+		return err
+	}
+	reading.StatusInterval, reading.Timeout = o.StatusInterval, o.StreamTimeout
+	reading.Slot, reading.Temporary = fmt.Sprintf("%.40s_tail_%d", o.Config.Slot, os.Getpid()), true
+	stream := cdc.New(reading)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		cancel(stream.Run(ctx))
+	}()
+	options := wiring.MappingOptions(o.Config, o.Log)
+	options.CountShare = o.CountShare
+	t := &tailer{
+		out: o.Out, stream: stream, settle: o.Config.Settle,
+		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
+	}
+	err = t.run(ctx)
+	cancel(nil)
+	<-ended
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, cdc.ErrStopped) {
+		return nil
+	}
+	return err
+}
+
+// tailer prints the events of a stream.
+type tailer struct {
+	out      io.Writer
+	stream   *cdc.Stream
+	settle   time.Duration
+	mapper   *mapping.Mapper
+	locator  *mapping.Locator
+	renderer *mapping.Renderer
+}
+
+func (t *tailer) run(ctx context.Context) error {
+	for {
+		parts, err := t.stream.Next(ctx)
+		if err != nil {
+			return err
+		}
+		var events []*mapping.Event
+		var xids []uint32
+		for _, part := range parts {
+			if events, err = t.mapper.Events(part, events); err != nil {
+				return err
+			}
+			xids = append(xids, part.XID)
+		}
+		if err := t.print(ctx, events, xids); err != nil {
+			return err
+		}
+		for _, part := range parts {
+			part.Free()
+			if part.Last {
+				part.Tx.Close(part.End)
+			}
+		}
+	}
+}
+
+// print waits for the last of the events to settle, and until the transactions
+// can be read.
+func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint32) error {
+	if len(events) == 0 {
+		return nil
+	}
+	timer := time.NewTimer(time.Until(events[len(events)-1].Due(t.settle)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	if err := t.renderer.Await(ctx, xids); err != nil {
+		return err
+	}
+	if err := t.locator.Locate(ctx, events); err != nil {
+		return err
+	}
+	if err := t.renderer.Render(ctx, events); err != nil {
+		return err
+	}
+	for _, e := range events {
+		t.locator.Miss(e)
+		text, err := json.Marshal(line{
+			ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
+			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
+		})
+		if err != nil {
+			return fmt.Errorf("print event %s: %w", e.ID, err)
+		}
+		if _, err := fmt.Fprintf(t.out, "%s\n", text); err != nil {
+			return fmt.Errorf("print event %s: %w", e.ID, err)
+		}
+	}
+	return nil
+}
+
+// line is one event on the terminal.
+type line struct {
+	ID           string          `json:"id"`
+	LSN          string          `json:"lsn"`
+	Committed    time.Time       `json:"committed"`
+	Action       mapping.Action  `json:"action"`
+	Organization int64           `json:"organization,omitempty"`
+	Project      int64           `json:"project,omitempty"`
+	Task         int64           `json:"task,omitempty"`
+	Body         json.RawMessage `json:"body"`
+}
