@@ -54,7 +54,7 @@ func (c *control) find(args []string) ([]*dispatch.Hook, error) {
 	var found []*dispatch.Hook
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
-		if err != nil || id <= 0 {
+		if err != nil {
 			return nil, usageError{fmt.Errorf("%q is no hook's id", arg)}
 		}
 		hook, ok := c.hooks.Hook(id)
