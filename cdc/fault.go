@@ -160,6 +160,12 @@ func Explain(err error, config *pgconn.Config) error {
 	if Final(err) {
 		return err
 	}
+	if role := config.RuntimeParams[postgres.Role]; role != "" && postgres.RefusesRole(err) {
+		return &Fault{
+			Authentication, fmt.Sprintf("role %q may not act as role %q, which the connection string names", config.User, role),
+			fmt.Sprintf("GRANT %s TO %s; or take the parameter role out", quoteIdent(role), quoteIdent(config.User)), err,
+		}
+	}
 	remedy := postgres.Remedy(err)
 	if remedy == "" {
 		return concise(err, config)

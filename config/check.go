@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"math"
 	"net"
@@ -154,22 +153,26 @@ func checkName(name string) error {
 // checkDatabaseURL says in its own words what pgx finds: pgx quotes the text,
 // and hides the password in it only where it can find it.
 func checkDatabaseURL(url Secret) error {
+	const escape = "cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)"
 	err := postgres.Check(url.Reveal())
-	if err == nil && !splitsPassword(url.Reveal()) {
-		return nil
-	}
-	if unknown, ok := errors.AsType[*postgres.ParameterError](err); ok {
+	unknown, isUnknown := errors.AsType[*postgres.ParameterError](err)
+	invalid, isInvalid := errors.AsType[*postgres.ValueError](err)
+	switch {
+	case isUnknown:
 		return problem(unknown.Error())
-	}
-	if file, ok := errors.AsType[*fs.PathError](err); ok {
-		return problem(fmt.Sprintf("names the file %s, which cannot be read: %v", showable(file.Path), file.Err))
+	case splitsPassword(url.Reveal()):
+		return problem(escape)
+	case isInvalid:
+		return problem(invalid.Error())
+	case err == nil:
+		return nil
 	}
 	scheme, _, found := strings.Cut(url.Reveal(), "://")
 	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
 		return problem("is a URL of another scheme")
 	}
 	if found {
-		return problem("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
+		return problem(escape)
 	}
 	return problem("cannot be parsed")
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // asideEvery is how often the writer tries again to write what somebody has locked.
@@ -16,14 +16,14 @@ const asideEvery = time.Second
 // What is to follow one of them waits with it. The writer's goroutine alone uses it.
 type aside struct {
 	notes []note
-	keys  map[parking.Key]struct{}
+	keys  map[state.Key]struct{}
 	lanes map[*lane]struct{}
 }
 
 // put takes a note on.
 func (a *aside) put(n note) {
 	if a.keys == nil {
-		a.keys, a.lanes = make(map[parking.Key]struct{}), make(map[*lane]struct{})
+		a.keys, a.lanes = make(map[state.Key]struct{}), make(map[*lane]struct{})
 	}
 	a.notes = append(a.notes, n)
 	if n.ask == nil {
@@ -83,11 +83,11 @@ func (w *writer) revisit(ctx context.Context) error {
 // setAside puts the notes aside whose rows the error says are locked, and returns the
 // others. ok is false if it says that of no row.
 func (w *writer) setAside(ctx context.Context, notes []note, err error) (rest []note, ok bool) {
-	fault, ok := errors.AsType[*parking.LockedError](err)
+	fault, ok := errors.AsType[*state.LockedError](err)
 	if !ok || len(fault.Keys) == 0 {
 		return notes, false
 	}
-	locked := make(map[parking.Key]struct{}, len(fault.Keys))
+	locked := make(map[state.Key]struct{}, len(fault.Keys))
 	for _, key := range fault.Keys {
 		locked[key] = struct{}{}
 	}

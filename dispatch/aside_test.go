@@ -8,19 +8,19 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // lockingStore has rows that somebody has locked until a time.
 type lockingStore struct {
 	*fakeStore
 	until time.Time
-	locks func(parking.Key) bool
+	locks func(state.Key) bool
 }
 
-func (s *lockingStore) Apply(ctx context.Context, b parking.Batch) error {
-	var locked []parking.Key
-	touch := func(key parking.Key) {
+func (s *lockingStore) Apply(ctx context.Context, b state.Batch) error {
+	var locked []state.Key
+	touch := func(key state.Key) {
 		if time.Now().Before(s.until) && s.locks(key) {
 			locked = append(locked, key)
 		}
@@ -28,7 +28,7 @@ func (s *lockingStore) Apply(ctx context.Context, b parking.Batch) error {
 	for _, row := range b.Insert {
 		touch(row.Key)
 	}
-	for _, a := range append(append([]parking.Attempt{}, b.Update...), b.Bury...) {
+	for _, a := range append(append([]state.Attempt{}, b.Update...), b.Bury...) {
 		touch(a.Key)
 	}
 	for _, key := range b.Delete {
@@ -40,7 +40,7 @@ func (s *lockingStore) Apply(ctx context.Context, b parking.Batch) error {
 	if !b.AtOnce {
 		pause(ctx, time.Second)
 	}
-	return &parking.LockedError{Keys: locked}
+	return &state.LockedError{Keys: locked}
 }
 
 // TestLockedRowsDelayOnlyThemselves: while a person's transaction has some rows locked,
@@ -53,7 +53,7 @@ func TestLockedRowsDelayOnlyThemselves(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := &lockingStore{
 				fakeStore: newFakeStore(), until: time.Now().Add(open),
-				locks: func(key parking.Key) bool { return key.Hook == 1 && key.Event.Ordinal%bad == 0 },
+				locks: func(key state.Key) bool { return key.Hook == 1 && key.Event.Ordinal%bad == 0 },
 			}
 			answers := newStatuses(503, "h1", "h2")
 			b := newBench(t, Options{Store: store}, answers.round, hostRow(1), hostRow(2))
@@ -65,7 +65,7 @@ func TestLockedRowsDelayOnlyThemselves(t *testing.T) {
 			for hook := int64(1); hook <= 2; hook++ {
 				for n := range many {
 					store.mu.Lock()
-					_, there := store.rows[parking.Key{Hook: hook, Event: makeEvent(n, 1).ID}]
+					_, there := store.rows[state.Key{Hook: hook, Event: makeEvent(n, 1).ID}]
 					store.mu.Unlock()
 					locked := hook == 1 && n%bad == 0
 					if there == locked {

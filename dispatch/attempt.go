@@ -41,6 +41,8 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 		return o, verdict{step: bury, reason: hook.Refused}, false
 	case l.stopped.Load() == hook.revision:
 		return o, verdict{step: bury, reason: ReasonGone}, false
+	case it.doubted && !a.absolved():
+		return o, verdict{step: bury, reason: ReasonExhausted}, false
 	}
 	if it.letter == nil && it.body == nil {
 		if v := a.fetch(ctx); v.step != deliver {
@@ -76,6 +78,7 @@ func (a attempt) judge(o Outcome) verdict {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.absolve(it)
 	it.fails(o, spared)
 	strikes, jitter := max(1, it.strikes()), rand.Float64()
 	if spared {
@@ -91,7 +94,7 @@ func (a attempt) judge(o Outcome) verdict {
 	if v.step == retry && v.hold == 0 {
 		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
 	}
-	return v
+	return l.doubt(it, o, v, now)
 }
 
 // fetchRows is for how many deliveries bodies are read at once: for one, and for those

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -30,11 +30,11 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 			store := newFakeStore()
 			for _, n := range []int{1, 3} {
 				e := committed(n, 7)
-				row := parking.Row{
-					Key: parking.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
+				row := state.Row{
+					Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
 					Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
 				}
-				if err := store.Apply(t.Context(), parking.Batch{Insert: []parking.Row{row}}); err != nil {
+				if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -79,7 +79,7 @@ func TestConfirmedAfterTheRowsBeforeIt(t *testing.T) {
 		b := newBench(t, Options{Store: store}, answers.round, hostRow(1))
 		b.enqueue(t, 1, 1, 7)
 		<-time.After(10 * time.Second)
-		if n := len(store.list(1, parking.Parked)); n != 1 {
+		if n := len(store.list(1, state.Parked)); n != 1 {
 			t.Fatalf("%d are parked", n)
 		}
 		store.stuck.Store(true)

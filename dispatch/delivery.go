@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -44,7 +44,10 @@ type item struct {
 	early bool   // while it is running, something else has come to stand before it
 	again bool   // it is tried again at once, if the present attempt fails
 	fate  Reason // of its death; ReasonNone: it is to be attempted
-	state state
+
+	doubted bool // it is dead, unless the own network turns out to have been gone
+
+	state stage
 
 	added   time.Time
 	excused time.Duration // network.lost at that time
@@ -68,7 +71,7 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 
 // restored is the item of a row. What the clock of who stored it says is held against
 // now: it may have been ahead.
-func restored(row *parking.Row, now time.Time, longest time.Duration) *item {
+func restored(row *state.Row, now time.Time, longest time.Duration) *item {
 	it := &item{
 		Target: Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
@@ -88,11 +91,11 @@ func restored(row *parking.Row, now time.Time, longest time.Duration) *item {
 }
 
 // key is that of the item's row.
-func (it *item) key() parking.Key { return parking.Key{Hook: it.Hook, Event: it.event} }
+func (it *item) key() state.Key { return state.Key{Hook: it.Hook, Event: it.event} }
 
 // row is the item's row without its body.
-func (it *item) row() parking.Row {
-	row := parking.Row{
+func (it *item) row() state.Row {
+	row := state.Row{
 		Key: it.key(), Action: it.Action, Project: it.project, Task: it.task, Committed: it.committed,
 		Bytes: it.bytes, Attempts: it.attempt, Added: it.added,
 	}

@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // TestHookStateIsTheHooks: hooktail_hook_state says how it stands with the hook, also
@@ -43,11 +43,11 @@ func TestHookStateIsTheHooks(t *testing.T) {
 		is(StateLive, "at the start")
 		send(200)
 		is(StateLive, "delivered")
-		b.Settings([]parking.Setting{{Hook: 1, Paused: true}})
+		b.Settings([]state.Setting{{Hook: 1, Paused: true}})
 		is(StatePaused, "paused")
 		save()
 		is(StatePaused, "paused and saved")
-		b.Settings([]parking.Setting{{Hook: 1, Suspended: time.Now()}})
+		b.Settings([]state.Setting{{Hook: 1, Suspended: time.Now()}})
 		save()
 		is(StateSuspended, "suspended and saved")
 		b.Settings(nil)

@@ -3,14 +3,14 @@ package dispatch
 import (
 	"slices"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // wantsHeads reports whether the store is to find heads in the tail that were not
 // tried, and which: the newest for the probe of a failing hook, or any when the window
 // is full of what cannot go. Call scouted with what was found.
-func (w *window) wantsHeads(failing bool) (wanted parking.Heads, ok bool) {
+func (w *window) wantsHeads(failing bool) (wanted state.Heads, ok bool) {
 	if !w.tail || !w.scout || w.reading {
 		return wanted, false
 	}
@@ -25,15 +25,15 @@ func (w *window) wantsHeads(failing bool) (wanted parking.Heads, ok bool) {
 		rows = w.room.chunk()
 	}
 	w.reading, w.scout, w.gone = true, false, make(map[mapping.ID]struct{})
-	wanted = parking.Heads{Upto: w.ceiling, Rows: rows}
+	wanted = state.Heads{Upto: w.ceiling, Rows: rows}
 	known := make(map[taskKey]struct{})
 	for it := range w.schedule.all() {
 		if it.held {
-			wanted.Passed = append(wanted.Passed, parking.Task{Project: it.project, Task: it.task})
+			wanted.Passed = append(wanted.Passed, state.Task{Project: it.project, Task: it.task})
 		} else if key := (taskKey{it.project, it.task}); it.state != behind {
 			if _, again := known[key]; !again {
 				known[key] = struct{}{}
-				wanted.Known = append(wanted.Known, parking.Task{Project: it.project, Task: it.task})
+				wanted.Known = append(wanted.Known, state.Task{Project: it.project, Task: it.task})
 			}
 		}
 	}
@@ -47,7 +47,7 @@ func (w *window) scouted(heads []*item) {
 		known[it.event] = struct{}{}
 	}
 	for _, it := range heads {
-		overtaken := w.spilled || slices.ContainsFunc(w.recent, func(r *item) bool { return parking.Compare(r.event, it.event) < 0 })
+		overtaken := w.spilled || slices.ContainsFunc(w.recent, func(r *item) bool { return state.Compare(r.event, it.event) < 0 })
 		if _, again := known[it.event]; again || overtaken || it.event.Commit > w.ceiling {
 			w.scout = true
 			continue

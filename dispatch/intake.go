@@ -4,17 +4,17 @@ import (
 	"context"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // intake is what a lane reads from the store, without its mu.
 type intake struct{ *lane }
 
 // load reads a part of the tail.
-func (r intake) load(ctx context.Context, part parking.Part) {
+func (r intake) load(ctx context.Context, part state.Part) {
 	l := r.lane
 	part.Hook = l.hook
-	var rows []parking.Row
+	var rows []state.Row
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
 		rows, err = l.store.store.Tail(ctx, part)
 		return err
@@ -34,11 +34,11 @@ func (r intake) load(ctx context.Context, part parking.Part) {
 const scoutingShare = 10
 
 // findHeads reads the heads that the window wants.
-func (r intake) findHeads(ctx context.Context, wanted parking.Heads) {
+func (r intake) findHeads(ctx context.Context, wanted state.Heads) {
 	l := r.lane
 	wanted.Hook = l.hook
 	begun := time.Now()
-	var rows []parking.Row
+	var rows []state.Row
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
 		rows, err = l.store.store.Heads(ctx, wanted)
 		return err

@@ -1,6 +1,6 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/parking"
+import "github.com/hooktail/hooktail/dispatch/state"
 
 // admit adds and stores the item, if there is room for it in the window.
 func (w *window) admit(it *item, room int) {
@@ -84,7 +84,7 @@ func (w *window) left(it *item, v verdict) {
 func (w *window) entomb(it *item, v verdict) {
 	it.stored = true
 	n := w.note(insert, it)
-	n.row.State, n.row.Reason = parking.Dead, v.reason.String()
+	n.row.State, n.row.Reason = state.Dead, v.reason.String()
 }
 
 func (w *window) note(k kind, it *item) *note {

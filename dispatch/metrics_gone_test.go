@@ -10,7 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // seriesOf is how many series of any metric name the hook.
@@ -65,7 +65,7 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 				is("after them")
 				b.enqueue(t, 1, 3, 3) // which was matched before
 				is("with a delivery that comes late")
-				b.Settings([]parking.Setting{{Hook: 1, Paused: true}}) // whose row is still there
+				b.Settings([]state.Setting{{Hook: 1, Paused: true}}) // whose row is still there
 				is("with a setting")
 				time.Sleep(time.Hour) //nolint:forbidigo // the bubble's clock
 				is("later")

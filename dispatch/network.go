@@ -12,6 +12,8 @@ const (
 	fewestHosts = 3                // at different addresses, that nobody reaches
 	excuseFor   = 15 * time.Minute // longest outage; a host unreachable for longer is no sign of one
 	mostHosts   = 4096             // remembered
+
+	decideWithin = 5 * time.Second // after a host's first failure: whether there is an outage
 )
 
 // network tells an outage of our own network from receivers that are down. There is an
@@ -30,6 +32,8 @@ type network struct {
 	signs   map[string]netip.Addr // hosts that failed since any receiver was reached, with the address; guarded by mu
 	since   time.Time             // begin of the outage; zero: there is none; guarded by mu
 	spent   bool                  // an outage has ended by its length, and nobody was reached since; guarded by mu
+	back    time.Time             // when a receiver was last reached while some host was not; guarded by mu
+	before  span                  // the last outage that has ended, from its first sign on; guarded by mu
 	sum     time.Duration         // of the outages that have ended; guarded by mu
 }
 
@@ -54,6 +58,10 @@ func (n *network) observe(_ int64, o Outcome, now time.Time) bool {
 		return true
 	case ContactNone, ContactNoResolver:
 		n.missed(o, now)
+	case ContactUnknown:
+		if o.Result == ResultTimeout { // a connection of ours may have gone with the network
+			n.first(o.Host, now)
+		}
 	}
 	return !n.since.IsZero()
 }
@@ -62,8 +70,9 @@ func (n *network) observe(_ int64, o Outcome, now time.Time) bool {
 func (n *network) reached(host string, now time.Time) {
 	if !n.since.IsZero() {
 		n.sum += now.Sub(n.since)
+		n.before = span{n.back, now}
 	}
-	n.since, n.spent = time.Time{}, false
+	n.since, n.spent, n.back = time.Time{}, false, now
 	delete(n.failing, host)
 	clear(n.signs)
 	n.trouble.Store(len(n.failing) > 0)
@@ -71,16 +80,7 @@ func (n *network) reached(host string, now time.Time) {
 
 // missed takes a host that was not reached into account. It needs the lock.
 func (n *network) missed(o Outcome, now time.Time) {
-	if n.failing == nil {
-		n.failing, n.signs = make(map[string]time.Time), make(map[string]netip.Addr)
-	}
-	first, known := n.failing[o.Host]
-	if !known {
-		first = now
-		n.remember(o.Host, now)
-	}
-	n.trouble.Store(true)
-	if now.Sub(first) >= excuseFor {
+	if now.Sub(n.first(o.Host, now)) >= excuseFor {
 		delete(n.signs, o.Host)
 		return
 	}
@@ -88,6 +88,21 @@ func (n *network) missed(o Outcome, now time.Time) {
 	if n.since.IsZero() && !n.spent && (o.Contact == ContactNoResolver || n.places() >= fewestHosts) {
 		n.since = now
 	}
+}
+
+// first is when the host failed first since it was last reached: now, if it had not. It
+// needs the lock.
+func (n *network) first(host string, now time.Time) time.Time {
+	n.trouble.Store(true)
+	if n.failing == nil {
+		n.failing, n.signs = make(map[string]time.Time), make(map[string]netip.Addr)
+	}
+	first, known := n.failing[host]
+	if !known {
+		first = now
+		n.remember(host, now)
+	}
+	return first
 }
 
 // remember notes a host's first failure, in bounded space. It needs the lock.
@@ -120,6 +135,7 @@ func (n *network) places() int {
 // expire ends an outage that has lasted too long. It needs the lock.
 func (n *network) expire(now time.Time) {
 	if !n.since.IsZero() && now.Sub(n.since) >= excuseFor {
+		n.before = span{n.back, n.since.Add(excuseFor)}
 		n.since, n.spent = time.Time{}, true
 		n.sum += excuseFor
 	}
@@ -134,4 +150,30 @@ func (n *network) lost(now time.Time) time.Duration {
 		return n.sum
 	}
 	return n.sum + now.Sub(n.since)
+}
+
+// span is a time from its begin, which is not in it, to its end.
+type span struct{ from, to time.Time }
+
+func (s span) has(at time.Time) bool { return at.After(s.from) && !at.After(s.to) }
+
+// isOpen reports whether the host's failure that was observed just now may turn out to
+// belong to an outage, and until when that is decided.
+func (n *network) isOpen(host string, now time.Time) (until time.Time, open bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	first, fails := n.failing[host]
+	until = first.Add(decideWithin)
+	return until, fails && n.since.IsZero() && !n.spent && now.Before(until)
+}
+
+// wasGone reports whether a failure at that time, when no receiver was reached, belongs
+// to an outage, also if the outage was recognised later.
+func (n *network) wasGone(at time.Time) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.since.IsZero() {
+		return at.After(n.back)
+	}
+	return n.before.has(at)
 }

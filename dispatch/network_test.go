@@ -1,12 +1,17 @@
 package dispatch
 
 import (
+	"net/http"
 	"net/netip"
+	"strconv"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // scene is one outcome that the network observes, and what it says of it.
@@ -184,11 +189,11 @@ func TestOwnNetworkGone(t *testing.T) {
 				answers.set("h1", 200)
 				time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				if died := len(store.list(1, parking.Dead)) == 1; died != tt.died || len(store.list(1, parking.Parked)) != 0 {
+				if died := len(store.list(1, state.Dead)) == 1; died != tt.died || len(store.list(1, state.Parked)) != 0 {
 					t.Errorf("dead: %t, want %t", died, tt.died)
 				}
 				for hook := int64(2); hook <= 3; hook++ {
-					if len(store.list(hook, parking.Dead)) != 1 {
+					if len(store.list(hook, state.Dead)) != 1 {
 						t.Errorf("the attempts at hook %d do not count again", hook)
 					}
 				}
@@ -206,8 +211,108 @@ func TestTwoHooksAreNoOutage(t *testing.T) {
 		b.enqueue(t, 2, 2, 1)
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if len(store.list(1, parking.Dead)) != 1 || len(store.list(2, parking.Dead)) != 1 {
-			t.Errorf("%d and %d are dead", len(store.list(1, parking.Dead)), len(store.list(2, parking.Dead)))
+		if len(store.list(1, state.Dead)) != 1 || len(store.list(2, state.Dead)) != 1 {
+			t.Errorf("%d and %d are dead", len(store.list(1, state.Dead)), len(store.list(2, state.Dead)))
 		}
 	})
+}
+
+// TestOutageKillsNothing: where an event has one attempt, an outage of the own network
+// kills none that was attempted before it could be told from receivers that are down.
+// If there is none, the event is dead after one attempt, within seconds.
+func TestOutageKillsNothing(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		hosts  []string // that are not reached
+		store  bool
+		outage bool
+	}{
+		{"three hosts, stored", []string{"h1", "h2", "h3"}, true, true},
+		{"three hosts, in memory", []string{"h1", "h2", "h3"}, false, true},
+		{"two of four hosts", []string{"h1", "h2"}, true, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answers, calls := newStatuses(refused, tt.hosts...), newCalls()
+				store, o := newFakeStore(), Options{Retry: Policy{MaxAttempts: 1}, Metrics: NewMetrics(nil)}
+				if tt.store {
+					o.Store = store
+				}
+				b := newBench(t, o, func(r *http.Request) (*http.Response, error) {
+					calls.note(r)
+					return answers.round(r)
+				}, hostRow(1), hostRow(2), hostRow(3), hostRow(4))
+				const events = 5 // for each hook that is not reached
+				dead := func() (n float64) {
+					for hook := range tt.hosts {
+						n += testutil.ToFloat64(o.Metrics.deliveries.WithLabelValues(strconv.Itoa(hook+1), "ANNOTATION_UPDATED", "dead"))
+					}
+					return n
+				}
+				for hook := range tt.hosts {
+					for n := range events {
+						b.enqueue(t, int64(hook+1), hook*events+n, n%3+1)
+					}
+					time.Sleep(time.Second) //nolint:forbidigo // of the bubble
+				}
+				time.Sleep(30 * time.Second) //nolint:forbidigo // of the bubble
+				synctest.Wait()
+				all := events * len(tt.hosts)
+				if !tt.outage {
+					if len(calls.all()) != all || int(dead()) != all || len(store.list(1, state.Dead)) != events {
+						t.Errorf("%d attempts, %v dead, want %d", len(calls.all()), dead(), all)
+					}
+					if s := b.log.String(); strings.Count(s, "Webhook failed for good: the delivery is dead") != all {
+						t.Errorf("log:\n%s", s)
+					}
+					return
+				}
+				if n := dead(); n != 0 {
+					t.Errorf("%v are dead", n)
+				}
+				for _, host := range tt.hosts {
+					answers.set(host, 200)
+				}
+				time.Sleep(2 * time.Minute) //nolint:forbidigo // of the bubble
+				synctest.Wait()
+				if n := dead(); n != 0 || len(b.finished()) != all || store.size() != 0 {
+					t.Errorf("%v are dead, %d of %d finished, %d stored", n, len(b.finished()), all, store.size())
+				}
+			})
+		})
+	}
+}
+
+// TestOutageOnUsedConnections: a request that times out on a connection which was there
+// before says nothing of the network by itself; what follows does.
+func TestOutageOnUsedConnections(t *testing.T) {
+	var n network
+	now := time.Unix(1_000_000_000, 0)
+	unclear := func(host string) (spared bool) {
+		now = now.Add(time.Second)
+		return n.observe(1, Outcome{Host: host, Result: ResultTimeout, Contact: ContactUnknown}, now)
+	}
+	n.observe(1, Outcome{Host: "d", Contact: ContactMade}, now)
+	if unclear("a") {
+		t.Error("one request was excused")
+	}
+	failed := now
+	until, open := n.isOpen("a", now)
+	if !open || until.Sub(now) != decideWithin {
+		t.Errorf("decided %t, in %s", !open, until.Sub(now))
+	}
+	if n.wasGone(failed) {
+		t.Error("an outage, of one host")
+	}
+	for _, host := range []string{"a", "b", "c"} {
+		now = now.Add(time.Second)
+		n.observe(1, Outcome{Host: host, Contact: ContactNone}, now)
+	}
+	if _, open := n.isOpen("a", now); open || !n.wasGone(failed) {
+		t.Error("the outage is not known")
+	}
+	n.observe(1, Outcome{Host: "d", Contact: ContactMade}, now.Add(time.Second))
+	if !n.wasGone(failed) || n.wasGone(now.Add(2*time.Second)) {
+		t.Error("the outage that has ended has other bounds")
+	}
 }

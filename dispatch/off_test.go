@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // TestSwitchedOffHookHolds: whatever a hook has when it is switched off, in whatever
@@ -72,7 +72,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				d = start()
 			}
 			<-time.After(time.Hour)
-			held := len(store.list(1, parking.Parked))
+			held := len(store.list(1, state.Parked))
 			if len(sent) != before || before+held != events+late {
 				t.Errorf("%d were sent before, %d are held, %d were sent after; want %d in all", before, held, len(sent)-before, events+late)
 			}
@@ -118,12 +118,12 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 					b.enqueue(t, 1, n, n%7)
 				}
 				<-time.After(23 * time.Hour)
-				if n := len(store.list(1, parking.Parked)); n != events {
+				if n := len(store.list(1, state.Parked)); n != events {
 					t.Errorf("after 23 h %d of %d are parked", n, events)
 				}
 				<-time.After(2 * time.Hour)
 				synctest.Wait()
-				rows := store.list(1, parking.Dead)
+				rows := store.list(1, state.Dead)
 				if len(rows) != events || rows[0].Reason != "switched_off" {
 					t.Fatalf("after 25 h %d of %d are dead", len(rows), events)
 				}

@@ -7,7 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // toBoth enqueues events of as many tasks for the hooks 1 and 2.
@@ -37,12 +37,12 @@ func TestSlowHookOverflows(t *testing.T) {
 		if took := time.Since(begun); took > 10*time.Second {
 			t.Errorf("the slow hook kept the other for %s", took)
 		}
-		if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
+		if len(store.list(1, state.Parked)) == 0 || len(store.list(2, state.Parked)) != 0 {
 			t.Error("the slow hook alone is to be parked")
 		}
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].window.tail {
+		if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail {
 			t.Errorf("%d are still parked", n)
 		}
 	})
@@ -67,7 +67,7 @@ func TestSilentHookOverflowsAtOnce(t *testing.T) {
 			t.Errorf("the silent hook kept the other for %s", took)
 		}
 		synctest.Wait()
-		if len(store.list(2, parking.Parked)) != 0 {
+		if len(store.list(2, state.Parked)) != 0 {
 			t.Error("the silent hook alone is to be parked")
 		}
 	})
@@ -161,12 +161,12 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 				if longest := time.Duration(held.Load()); longest > tt.within {
 					t.Errorf("the slot was held for %s, want at most %s", longest, tt.within)
 				}
-				if len(store.list(1, parking.Parked)) == 0 || len(store.list(2, parking.Parked)) != 0 {
+				if len(store.list(1, state.Parked)) == 0 || len(store.list(2, state.Parked)) != 0 {
 					t.Error("the slow hook alone is to be parked")
 				}
 				time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				if n := len(store.list(1, parking.Parked)); n != 0 || b.lanes[1].window.tail {
+				if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail {
 					t.Errorf("%d are still parked", n)
 				}
 			})

@@ -6,13 +6,13 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Restore lets the lanes go on with what is in the Store. It is to be called once,
 // before Enqueue.
-func (d *Dispatcher) Restore(backlogs []parking.Backlog, settings []parking.Setting) {
+func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
 	for _, b := range backlogs {
 		d.with(b.Hook, func(l *lane) {
@@ -24,8 +24,8 @@ func (d *Dispatcher) Restore(backlogs []parking.Backlog, settings []parking.Sett
 
 // Settings tells what people have said of hooks, of all that they have said
 // anything of.
-func (d *Dispatcher) Settings(settings []parking.Setting) {
-	said := make(map[int64]parking.Setting, len(settings))
+func (d *Dispatcher) Settings(settings []state.Setting) {
+	said := make(map[int64]state.Setting, len(settings))
 	for _, s := range settings {
 		said[s.Hook] = s
 		if s.Paused || !s.Suspended.IsZero() {
@@ -36,11 +36,11 @@ func (d *Dispatcher) Settings(settings []parking.Setting) {
 }
 
 // Redriven tells of rows that were dead and are parked again.
-func (d *Dispatcher) Redriven(rows []parking.Row) {
+func (d *Dispatcher) Redriven(rows []state.Row) {
 	from := make(map[int64]mapping.ID)
 	for i := range rows {
 		first, known := from[rows[i].Hook]
-		if !known || parking.Compare(rows[i].Event, first) < 0 {
+		if !known || state.Compare(rows[i].Event, first) < 0 {
 			from[rows[i].Hook] = rows[i].Event
 		}
 	}
@@ -51,11 +51,11 @@ func (d *Dispatcher) Redriven(rows []parking.Row) {
 
 // Recount has the Store's rows counted anew, since they may be changed by others,
 // and waits for it.
-func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]parking.Backlog, error)) error {
+func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]state.Backlog, error)) error {
 	counted := make(chan error, 1)
 	d.store.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
 		backlogs, err := count(ctx)
-		rows := make(map[int64]parking.Backlog, len(backlogs))
+		rows := make(map[int64]state.Backlog, len(backlogs))
 		for _, b := range backlogs {
 			rows[b.Hook] = b
 		}
@@ -165,7 +165,7 @@ func (d *Dispatcher) with(hook int64, f func(*lane)) {
 
 // begin is the lane's first look at what is stored for it.
 // Of later commits than passed it waits for the stream; 0: none does.
-func (l *lane) begin(b parking.Backlog, passed cdc.LSN) {
+func (l *lane) begin(b state.Backlog, passed cdc.LSN) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.backlog.count(b)
@@ -200,7 +200,7 @@ func (l *lane) reconnect() {
 	l.fill(now)
 }
 
-func (l *lane) recount(b parking.Backlog) {
+func (l *lane) recount(b state.Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.backlog.count(b)
@@ -214,7 +214,7 @@ func (l *lane) redriven(first mapping.ID) {
 }
 
 // set makes the setting the lane's.
-func (l *lane) set(s parking.Setting) {
+func (l *lane) set(s state.Setting) {
 	if !s.Suspended.IsZero() {
 		l.letGo()
 	}

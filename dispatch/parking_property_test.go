@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // plan is a random history of one hook, and of the process.
@@ -180,7 +180,7 @@ type process struct {
 	cut *bool
 }
 
-func (p process) Apply(ctx context.Context, b parking.Batch) error {
+func (p process) Apply(ctx context.Context, b state.Batch) error {
 	p.mu.Lock()
 	cut := *p.cut
 	p.mu.Unlock()
@@ -261,7 +261,7 @@ func (h *history) play(ctx context.Context) {
 		case "stop", "crash":
 			n = h.restart(step == "stop")
 		case "pause", "resume":
-			h.d.Settings([]parking.Setting{{Hook: 1, Paused: step == "pause"}})
+			h.d.Settings([]state.Setting{{Hook: 1, Paused: step == "pause"}})
 		case "overflow":
 			for _, l := range h.d.lanes {
 				l.overflow(0)
@@ -269,7 +269,7 @@ func (h *history) play(ctx context.Context) {
 		case "rewind": // as when a person has redriven something: the rows are looked at again
 			event := makeEvent(n/2, 0).ID
 			event.Commit = h.position(n / 2)
-			h.d.Redriven([]parking.Row{{Key: parking.Key{Hook: 1, Event: event}}})
+			h.d.Redriven([]state.Row{{Key: state.Key{Hook: 1, Event: event}}})
 		case "settle":
 			synctest.Wait()
 		}
@@ -289,9 +289,9 @@ func (h *history) play(ctx context.Context) {
 	}
 	h.d.Settings(nil)
 	deadline := time.Now().Add(24 * time.Hour)
-	for len(h.store.list(1, parking.Parked)) > 0 || h.confirmed() < len(h.events) {
+	for len(h.store.list(1, state.Parked)) > 0 || h.confirmed() < len(h.events) {
 		if time.Now().After(deadline) {
-			h.fault("%d rows are left, the slot is at %d of %d", len(h.store.list(1, parking.Parked)), h.confirmed(), len(h.events))
+			h.fault("%d rows are left, the slot is at %d of %d", len(h.store.list(1, state.Parked)), h.confirmed(), len(h.events))
 			break
 		}
 		h.d.Passed(h.position(h.confirmed() - 1))

@@ -14,7 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // statuses answers for each hook, by its host, with a status that may change;
@@ -74,7 +74,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		if took := time.Since(begun); took > 30*time.Second {
 			t.Errorf("the dead hook kept the others for %s", took)
 		}
-		if n := len(store.list(1, parking.Parked)); n != many || len(store.list(2, parking.Parked)) != 0 {
+		if n := len(store.list(1, state.Parked)); n != many || len(store.list(2, state.Parked)) != 0 {
 			t.Errorf("%d are parked", n)
 		}
 		l := b.lanes[1]
@@ -91,7 +91,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if n := len(store.list(1, parking.Parked)); n != 0 {
+		if n := len(store.list(1, state.Parked)); n != 0 {
 			t.Errorf("%d are still parked", n)
 		}
 		if l := b.lanes[1].window; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
@@ -124,7 +124,7 @@ func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 		for n := 0; n < 300; n += 10 {
 			want = append(want, n)
 		}
-		if got := events(store.list(1, parking.Parked)); !slices.Equal(got, want) {
+		if got := events(store.list(1, state.Parked)); !slices.Equal(got, want) {
 			t.Errorf("parked %v", got)
 		}
 		if len(b.finished()) != 300 {
@@ -194,7 +194,7 @@ func TestDeadIsKept(t *testing.T) {
 				b.enqueue(t, 1, 2, 1)
 				time.Sleep(3 * time.Hour) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				rows := store.list(1, parking.Dead)
+				rows := store.list(1, state.Dead)
 				if len(rows) != 2 || rows[0].Reason != tt.reason.String() || rows[0].Body.Len() == 0 {
 					t.Fatalf("dead: %+v", rows)
 				}
@@ -225,7 +225,7 @@ func TestSuspension(t *testing.T) {
 			b.enqueue(t, 1, n, n+1)
 			time.Sleep(100 * time.Millisecond) //nolint:forbidigo // of the bubble
 		}
-		rows := store.list(1, parking.Parked)
+		rows := store.list(1, state.Parked)
 		from, suspended := store.suspended[1]
 		if !suspended || from.Ordinal != len(rows) || len(b.finished()) != 200 {
 			t.Errorf("%d parked, suspended %t from %d", len(rows), suspended, from.Ordinal)
@@ -259,12 +259,12 @@ func TestPause(t *testing.T) {
 			c.note(r)
 			return answerWith(200), nil
 		}, hostRow(1))
-		b.Settings([]parking.Setting{{Hook: 1, Paused: true}})
+		b.Settings([]state.Setting{{Hook: 1, Paused: true}})
 		for n := range 3000 {
 			b.enqueue(t, 1, n, n%7)
 		}
 		b.drain(t)
-		if len(c.all()) != 0 || len(store.list(1, parking.Parked)) != 3000 {
+		if len(c.all()) != 0 || len(store.list(1, state.Parked)) != 3000 {
 			t.Errorf("%d sent, %d parked", len(c.all()), store.size())
 		}
 		b.Settings(nil)
@@ -305,7 +305,7 @@ func TestEnd(t *testing.T) {
 			t.Errorf("%d are done", len(b.finished()))
 		}
 		b.Close()
-		if got := events(store.list(1, parking.Parked)); len(got) > 8 || !slices.Contains(got, 0) {
+		if got := events(store.list(1, state.Parked)); len(got) > 8 || !slices.Contains(got, 0) {
 			t.Errorf("parked %v", got)
 		}
 	})

@@ -11,16 +11,16 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-var _ Store = (*parking.Store)(nil)
+var _ Store = (*state.Store)(nil)
 
 // newRealStore is the store in a database of its own.
-func newRealStore(t testing.TB) *parking.Store {
+func newRealStore(t testing.TB) *state.Store {
 	t.Helper()
 	db := cdctest.Postgres(t).Database(t)
-	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
+	if err := state.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
 	options, err := pgxpool.ParseConfig(db.DSN)
@@ -33,11 +33,11 @@ func newRealStore(t testing.TB) *parking.Store {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	return parking.New(parking.Options{Pool: pool, Schema: "hooktail"})
+	return state.New(state.Options{Pool: pool, Schema: "hooktail"})
 }
 
 // await waits until nothing is parked.
-func await(t testing.TB, store *parking.Store) {
+func await(t testing.TB, store *state.Store) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -119,7 +119,7 @@ func BenchmarkDrain(b *testing.B) {
 				hooks := newTestHooks(b, hookRow(1, server.URL+"/"))
 				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: log.logger(), MaxBytes: 16 << 20})
 				if kind == "parked" {
-					d.Settings([]parking.Setting{{Hook: 1, Paused: true}})
+					d.Settings([]state.Setting{{Hook: 1, Paused: true}})
 				}
 				begun := time.Now()
 				for n := range events {

@@ -1,6 +1,6 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/parking"
+import "github.com/hooktail/hooktail/dispatch/state"
 
 // Reason says why a hook is refused or a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
@@ -42,7 +42,7 @@ func (r Reason) String() string {
 	case ReasonSuspended:
 		return "suspended"
 	case ReasonUnstorable:
-		return parking.ReasonUnstorable
+		return state.ReasonUnstorable
 	case ReasonBadRow:
 		return "bad_row"
 	case ReasonSwitchedOff:

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -34,13 +34,13 @@ type memory struct {
 	kept    bool // somebody writes it down
 	changed map[int64]struct{}
 	written map[int64]uint64 // sums of the facts, by hook; no entry: there was no hook
-	later   []parking.Seen   // what the stream has not reached yet, in order
+	later   []state.Seen     // what the stream has not reached yet, in order
 }
 
 // Recall gives the hooks that Load has found the wishes that they had where the stream
 // begins, as HooksSeen returns them. Without them (known is false) they have had those of now
 // all the time. From then on Seen returns what is to be written down.
-func (h *Hooks) Recall(seen []parking.Seen, known bool) error {
+func (h *Hooks) Recall(seen []state.Seen, known bool) error {
 	h.memory = memory{kept: true, changed: make(map[int64]struct{}), written: make(map[int64]uint64)}
 	if !known {
 		for id := range h.hooks {
@@ -50,7 +50,7 @@ func (h *Hooks) Recall(seen []parking.Seen, known bool) error {
 	}
 	h.catching = true
 	h.memory.later = slices.Clone(seen)
-	slices.SortStableFunc(h.memory.later, func(a, b parking.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
+	slices.SortStableFunc(h.memory.later, func(a, b state.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
 	h.index = index{} // made once, at the end
 	for id := range h.mentioned() {
 		if err := h.recall(id, nil); err != nil {
@@ -128,13 +128,13 @@ func (h *Hooks) reach(commit uint64) {
 
 // Seen is what hooks want from this commit on that was not written down yet, in order of
 // their ids; Written says that it is. Nothing of the commit may be confirmed before.
-func (h *Hooks) Seen(commit uint64) []parking.Seen {
+func (h *Hooks) Seen(commit uint64) []state.Seen {
 	if len(h.memory.changed) == 0 {
 		return nil
 	}
-	var seen []parking.Seen
+	var seen []state.Seen
 	for _, id := range slices.Sorted(maps.Keys(h.memory.changed)) {
-		s := parking.Seen{Hook: id, LSN: commit, Wanted: h.factsOf(id)}
+		s := state.Seen{Hook: id, LSN: commit, Wanted: h.factsOf(id)}
 		if before, there := h.memory.written[id]; there == (s.Wanted != nil) && before == sum(s.Wanted) {
 			delete(h.memory.changed, id)
 			continue
@@ -145,7 +145,7 @@ func (h *Hooks) Seen(commit uint64) []parking.Seen {
 }
 
 // Written says that these have been written down.
-func (h *Hooks) Written(seen []parking.Seen) {
+func (h *Hooks) Written(seen []state.Seen) {
 	for _, s := range seen {
 		delete(h.memory.changed, s.Hook)
 		if h.memory.written[s.Hook] = sum(s.Wanted); s.Wanted == nil {

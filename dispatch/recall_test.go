@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -31,7 +31,7 @@ func (w writtenDown) note(h *Hooks, commit int) {
 
 // seen is what there is of it when it was written up to one commit, and everything up to
 // another is recorded as done.
-func (w writtenDown) seen(upTo, recorded int) (all []parking.Seen) {
+func (w writtenDown) seen(upTo, recorded int) (all []state.Seen) {
 	for _, hook := range slices.Sorted(maps.Keys(w)) {
 		lsns := slices.Sorted(maps.Keys(w[hook]))
 		lsns = slices.DeleteFunc(lsns, func(lsn uint64) bool { return lsn > uint64(upTo) })
@@ -39,7 +39,7 @@ func (w writtenDown) seen(upTo, recorded int) (all []parking.Seen) {
 			if i+1 < len(lsns) && lsns[i+1] <= uint64(recorded) {
 				continue // nothing asks for it any more
 			}
-			all = append(all, parking.Seen{Hook: hook, LSN: lsn, Wanted: w[hook][lsn]})
+			all = append(all, state.Seen{Hook: hook, LSN: lsn, Wanted: w[hook][lsn]})
 		}
 	}
 	return all

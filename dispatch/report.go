@@ -39,12 +39,20 @@ func (j *journal) report(ctx context.Context, it *item, o Outcome, v verdict) {
 		return
 	}
 	level, attrs := j.failures.failed(append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC())), false)
+	if v.doubt {
+		j.log.LogAttrs(ctx, level, "Webhook failed for good, unless our own network is gone: the delivery waits until that is known", attrs...)
+		return
+	}
 	j.log.LogAttrs(ctx, level, "Webhook failed: it will be tried again", attrs...)
 }
 
-// reportUnsent logs a delivery that died without an attempt.
+// reportUnsent logs a delivery that died without another attempt.
 func (j *journal) reportUnsent(it *item, reason Reason) {
 	level, attrs := j.failures.failed(append(j.about(it), fate(reason)...), true)
+	if it.doubted {
+		j.log.LogAttrs(context.Background(), level, "Webhook failed for good: the delivery is dead", append(attrs, slog.String("result", it.trial.result))...)
+		return
+	}
 	j.log.LogAttrs(context.Background(), level, "Webhook not sent: the delivery is dead", attrs...)
 }
 

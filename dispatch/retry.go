@@ -61,6 +61,7 @@ type verdict struct {
 	stop   bool          // the hook is to send nothing until its row changes
 	reason Reason        // of death
 	spared bool          // the own network is gone: the attempt does not count
+	doubt  bool          // it may be gone: the retry is for the decision whether the delivery is dead
 }
 
 // verdict decides what follows the outcome of the attempt (from 1) at a delivery

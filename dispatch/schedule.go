@@ -2,11 +2,11 @@ package dispatch
 
 import "iter"
 
-// state is where an item is in its schedule.
-type state uint8
+// stage is where an item is in its schedule.
+type stage uint8
 
 const (
-	behind  state = iota // an earlier one has to be done first
+	behind  stage = iota // an earlier one has to be done first
 	ready                // may go
 	running              // handed out by next or take
 	waiting              // held back after running

@@ -16,7 +16,7 @@ type model []*modelItem
 
 type modelItem struct {
 	it    *item
-	state state // behind stands for "has not been handed out"
+	state stage // behind stands for "has not been handed out"
 }
 
 // concerns reports whether one of the two has to wait for the other.
@@ -67,7 +67,7 @@ func (m model) index(it *item) int {
 }
 
 // pick draws one of the items in that state, nil if there is none.
-func (m model) pick(t *rapid.T, s state) *modelItem {
+func (m model) pick(t *rapid.T, s stage) *modelItem {
 	var some []*modelItem
 	for _, mi := range m {
 		if mi.state == s {

@@ -16,11 +16,13 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 	} else {
 		it.attempt--
 	}
-	failed := made && v.step != deliver && l.fails(it, v, o, now)
+	failed := made && v.step != deliver && l.fails(it, v, now)
 	if v.step == retry {
-		due, save := now.Add(v.delay), it.attempt > quick || l.leaving
+		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
+		it.doubted = v.doubt
 		at := due
 		switch {
+		case v.doubt:
 		case l.health.failing:
 			due = latest(due, l.health.nextTried(now))
 			at = due
@@ -28,7 +30,7 @@ func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
 			at = l.health.look(now)
 		}
 		if it.stored {
-			save = v.delay >= l.policy.Base || l.health.failing
+			save = v.delay >= l.policy.Base || l.health.failing || v.doubt
 		}
 		l.write(l.window.retryAt(it, due, at, save, now))
 	} else {
@@ -85,9 +87,8 @@ func (l *lane) works(now time.Time) {
 }
 
 // fails draws the conclusions from a failure for the whole hook, and reports whether it
-// is to get nothing for a while from now on. An answer that speaks of the one event, or
-// of none, says nothing of the hook. It needs mu.
-func (l *lane) fails(it *item, v verdict, o Outcome, now time.Time) bool {
+// is to get nothing for a while from now on. It needs mu.
+func (l *lane) fails(it *item, v verdict, now time.Time) bool {
 	if v.hold > 0 {
 		l.notBefore = now.Add(v.hold)
 	}
@@ -99,7 +100,7 @@ func (l *lane) fails(it *item, v verdict, o Outcome, now time.Time) bool {
 	if v.step == retry {
 		l.window.failed(it, before || v.spared, now)
 	}
-	if (v.step == retry || v.reason == ReasonExhausted) && !isRejection(o.Status) {
+	if v.step == retry || v.reason == ReasonExhausted || v.reason == ReasonRejected {
 		l.health.failed(it.project, it.task, now)
 	}
 	return v.hold > 0 || l.health.failing && !before

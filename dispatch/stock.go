@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // write has the store do what the window's notes say. It needs mu.
@@ -15,7 +15,7 @@ func (l *lane) write(notes []note) {
 	for i := range notes {
 		n := &notes[i]
 		n.lane = l
-		if n.kind == insert && n.row.State != parking.Dead {
+		if n.kind == insert && n.row.State != state.Dead {
 			l.journal.tally(n.item.Action, parked)
 			l.journal.failures.stored()
 		}
@@ -48,7 +48,7 @@ func (l *lane) read(work func(context.Context)) {
 }
 
 // restored is the items of the rows.
-func (c *common) restored(rows []parking.Row, now time.Time) []*item {
+func (c *common) restored(rows []state.Row, now time.Time) []*item {
 	items, lost := make([]*item, len(rows)), c.network.lost(now)
 	for i := range rows {
 		items[i] = restored(&rows[i], now, c.policy.Cap)
@@ -76,7 +76,7 @@ func (l *lane) suspends(it *item) bool {
 	}})
 	l.show(time.Now())
 	l.log.Error("Webhook suspended: its parked deliveries take all the space that they may take; nothing more is accepted",
-		"hook", l.hook, "bytes", l.backlog.bytes, "from", it.event.String(), "remedy", ReasonSuspended.remedy())
+		"hook", l.hook, "bytes", l.backlog.room(), "from", it.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
 }
 

@@ -4,25 +4,25 @@ import (
 	"context"
 	"math"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Store keeps what cannot be delivered now, so that the slot may move on: a row
 // per hook and event, parked or dead. It is the persistent extension of the
-// lanes and decides nothing. It is a parking.Store, or stands in for one.
+// lanes and decides nothing. It is a state.Store, or stands in for one.
 type Store interface {
 	// Apply makes all of the batch in one transaction. A row that is there
 	// already stays as it is when it is inserted again; one that is not there is
 	// not changed.
-	Apply(ctx context.Context, b parking.Batch) error
+	Apply(ctx context.Context, b state.Batch) error
 
 	// Tail is a part of the hook's parked rows, in order.
-	Tail(ctx context.Context, p parking.Part) ([]parking.Row, error)
+	Tail(ctx context.Context, p state.Part) ([]state.Row, error)
 
 	// Heads is the newest of the hook's parked rows that wait for no other and were never
 	// attempted, the newest first.
-	Heads(ctx context.Context, h parking.Heads) ([]parking.Row, error)
+	Heads(ctx context.Context, h state.Heads) ([]state.Row, error)
 
 	// Bodies is the bodies of those of the events that are parked for the hook.
 	Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error)
@@ -43,7 +43,7 @@ func justBefore(id mapping.ID) mapping.ID {
 
 // earlier is the one that comes first in the stream.
 func earlier(a, b mapping.ID) mapping.ID {
-	if parking.Compare(b, a) < 0 {
+	if state.Compare(b, a) < 0 {
 		return b
 	}
 	return a

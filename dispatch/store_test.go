@@ -9,14 +9,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // fakeStore is a Store in memory. It outlives dispatchers.
 type fakeStore struct {
 	mu        sync.Mutex
-	rows      map[parking.Key]parking.Row
+	rows      map[state.Key]state.Row
 	inserted  int // ever
 	applied   int // batches
 	suspended map[int64]mapping.ID
@@ -36,10 +36,10 @@ const (
 var errAway = errors.New("the database is away")
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{rows: make(map[parking.Key]parking.Row), suspended: make(map[int64]mapping.ID)}
+	return &fakeStore{rows: make(map[state.Key]state.Row), suspended: make(map[int64]mapping.ID)}
 }
 
-func (s *fakeStore) Apply(ctx context.Context, b parking.Batch) error {
+func (s *fakeStore) Apply(ctx context.Context, b state.Batch) error {
 	pause(ctx, s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,16 +53,16 @@ func (s *fakeStore) Apply(ctx context.Context, b parking.Batch) error {
 	}
 	for _, row := range b.Insert {
 		if _, there := s.rows[row.Key]; !there {
-			row.Bytes, row.State = row.Body.Len(), cmp.Or(row.State, parking.Parked)
+			row.Bytes, row.State = row.Body.Len(), cmp.Or(row.State, state.Parked)
 			s.rows[row.Key] = row
 			s.inserted++
 		}
 	}
 	for _, a := range b.Update {
-		s.change(a, func(row *parking.Row) {})
+		s.change(a, func(row *state.Row) {})
 	}
 	for _, a := range b.Bury {
-		s.change(a, func(row *parking.Row) { row.State, row.Reason, row.Next = parking.Dead, a.Reason, time.Time{} })
+		s.change(a, func(row *state.Row) { row.State, row.Reason, row.Next = state.Dead, a.Reason, time.Time{} })
 	}
 	for _, key := range b.Delete {
 		delete(s.rows, key)
@@ -73,21 +73,21 @@ func (s *fakeStore) Apply(ctx context.Context, b parking.Batch) error {
 	return nil
 }
 
-func (s *fakeStore) change(a parking.Attempt, also func(*parking.Row)) {
-	if row, there := s.rows[a.Key]; there && row.State == parking.Parked {
+func (s *fakeStore) change(a state.Attempt, also func(*state.Row)) {
+	if row, there := s.rows[a.Key]; there && row.State == state.Parked {
 		row.Attempts, row.Next, row.LastResult, row.LastStatus = a.Attempts, a.Next, a.LastResult, a.LastStatus
 		also(&row)
 		s.rows[a.Key] = row
 	}
 }
 
-func (s *fakeStore) Tail(ctx context.Context, p parking.Part) ([]parking.Row, error) {
+func (s *fakeStore) Tail(ctx context.Context, p state.Part) ([]state.Row, error) {
 	pause(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	rows := s.list(p.Hook, parking.Parked)
-	rows = slices.DeleteFunc(rows, func(r parking.Row) bool { return parking.Compare(r.Event, p.After) <= 0 })
+	rows := s.list(p.Hook, state.Parked)
+	rows = slices.DeleteFunc(rows, func(r state.Row) bool { return state.Compare(r.Event, p.After) <= 0 })
 	rows = rows[:min(len(rows), p.Rows)]
 	for i := range rows {
 		rows[i].Body = mapping.Body{}
@@ -95,18 +95,18 @@ func (s *fakeStore) Tail(ctx context.Context, p parking.Part) ([]parking.Row, er
 	return rows, nil
 }
 
-func (s *fakeStore) Heads(ctx context.Context, h parking.Heads) ([]parking.Row, error) {
+func (s *fakeStore) Heads(ctx context.Context, h state.Heads) ([]state.Row, error) {
 	pause(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	rows := s.list(h.Hook, parking.Parked)
-	var heads []parking.Row
+	rows := s.list(h.Hook, state.Parked)
+	var heads []state.Row
 	for i := len(rows) - 1; i >= 0 && len(heads) < h.Rows; i-- {
-		task := parking.Task{Project: rows[i].Project, Task: rows[i].Task}
-		waits := slices.ContainsFunc(rows[:i], func(r parking.Row) bool {
+		task := state.Task{Project: rows[i].Project, Task: rows[i].Task}
+		waits := slices.ContainsFunc(rows[:i], func(r state.Row) bool {
 			return r.Project == task.Project && (r.Task == task.Task ||
-				(r.Task == 0 || task.Task == 0) && !slices.Contains(h.Passed, parking.Task{Project: r.Project, Task: r.Task}))
+				(r.Task == 0 || task.Task == 0) && !slices.Contains(h.Passed, state.Task{Project: r.Project, Task: r.Task}))
 		})
 		if !waits && rows[i].Attempts == 0 && rows[i].Event.Commit <= h.Upto && !slices.Contains(h.Passed, task) && !slices.Contains(h.Known, task) {
 			rows[i].Body = mapping.Body{}
@@ -125,7 +125,7 @@ func (s *fakeStore) Bodies(ctx context.Context, hook int64, events []mapping.ID)
 	defer s.mu.Unlock()
 	bodies := make(map[mapping.ID][]byte)
 	for _, id := range events {
-		if row, there := s.rows[parking.Key{Hook: hook, Event: id}]; there && row.State == parking.Parked {
+		if row, there := s.rows[state.Key{Hook: hook, Event: id}]; there && row.State == state.Parked {
 			bodies[id] = row.Body.Bytes()
 		}
 	}
@@ -142,21 +142,21 @@ func (s *fakeStore) Suspend(_ context.Context, hook int64, from mapping.ID) erro
 }
 
 // list is the hook's rows in that state, in order.
-func (s *fakeStore) list(hook int64, state parking.State) []parking.Row {
+func (s *fakeStore) list(hook int64, in state.State) []state.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var rows []parking.Row
+	var rows []state.Row
 	for row := range maps.Values(s.rows) {
-		if row.Hook == hook && row.State == state {
+		if row.Hook == hook && row.State == in {
 			rows = append(rows, row)
 		}
 	}
-	slices.SortFunc(rows, func(a, b parking.Row) int { return parking.Compare(a.Event, b.Event) })
+	slices.SortFunc(rows, func(a, b state.Row) int { return state.Compare(a.Event, b.Event) })
 	return rows
 }
 
 // events is the ordinals of the rows' events.
-func events(rows []parking.Row) []int {
+func events(rows []state.Row) []int {
 	var out []int
 	for _, row := range rows {
 		out = append(out, row.Event.Ordinal)
@@ -178,39 +178,39 @@ func (s *fakeStore) size() int {
 	return len(s.rows)
 }
 
-// backlogs is what parking.Store counts.
-func (s *fakeStore) backlogs(context.Context) ([]parking.Backlog, error) {
+// backlogs is what state.Store counts.
+func (s *fakeStore) backlogs(context.Context) ([]state.Backlog, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	byHook := make(map[int64]*parking.Backlog)
+	byHook := make(map[int64]*state.Backlog)
 	for row := range maps.Values(s.rows) {
 		b := byHook[row.Hook]
 		if b == nil {
-			b = &parking.Backlog{Hook: row.Hook}
+			b = &state.Backlog{Hook: row.Hook}
 			byHook[row.Hook] = b
 		}
 		volume := &b.Parked
-		if row.State == parking.Dead {
+		if row.State == state.Dead {
 			volume = &b.Dead
 		}
 		volume.Rows++
 		volume.Bytes += int64(row.Bytes)
 	}
-	var out []parking.Backlog
+	var out []state.Backlog
 	for _, b := range byHook {
 		out = append(out, *b)
 	}
 	return out, nil
 }
 
-// redrive is what parking.Store does for a person.
-func (s *fakeStore) redrive(hook int64) []parking.Row {
-	rows := s.list(hook, parking.Dead)
+// redrive is what state.Store does for a person.
+func (s *fakeStore) redrive(hook int64) []state.Row {
+	rows := s.list(hook, state.Dead)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i := range rows {
 		row := &rows[i]
-		row.State, row.Reason, row.Attempts, row.Added = parking.Parked, "", 0, time.Now()
+		row.State, row.Reason, row.Attempts, row.Added = state.Parked, "", 0, time.Now()
 		s.rows[row.Key] = *row
 	}
 	return rows

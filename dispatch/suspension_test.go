@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -18,7 +18,7 @@ type stuckStore struct {
 	stuck atomic.Bool
 }
 
-func (s *stuckStore) Apply(ctx context.Context, b parking.Batch) error {
+func (s *stuckStore) Apply(ctx context.Context, b state.Batch) error {
 	if s.stuck.Load() {
 		<-ctx.Done()
 		return ctx.Err()
@@ -121,8 +121,8 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 			if err := b.Recount(t.Context(), store.backlogs); err != nil {
 				t.Fatal(err)
 			}
-			if len(store.suspended) > 0 || b.lanes[1].backlog.suspended || len(store.list(1, parking.Dead)) != 300 {
-				t.Errorf("%d are dead; suspended %t", len(store.list(1, parking.Dead)), b.lanes[1].backlog.suspended)
+			if len(store.suspended) > 0 || b.lanes[1].backlog.suspended || len(store.list(1, state.Dead)) != 300 {
+				t.Errorf("%d are dead; suspended %t", len(store.list(1, state.Dead)), b.lanes[1].backlog.suspended)
 			}
 		}
 		check()
@@ -134,6 +134,32 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 		check()
 		if n := len(b.finished()); n != 310 {
 			t.Errorf("%d of 310 are done", n)
+		}
+	})
+}
+
+// TestBareDeliveriesAreBounded: what is parked without a payload takes room as well, here
+// 256 bytes a row and the few of the action.
+func TestBareDeliveriesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxParked: 20 * 256}, newStatuses(500, "h1").round, hostRow(1))
+		for n := range 100 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{{Target: Target{Hook: 1, Action: e.Action}, Event: e}}); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		from, suspended := store.suspended[1]
+		if n := len(store.list(1, state.Parked)); !suspended || n < 10 || n > 20 || from.Ordinal != n {
+			t.Errorf("%d are parked, suspended %t from %d", n, suspended, from.Ordinal)
+		}
+		if err := b.Recount(t.Context(), store.backlogs); err != nil {
+			t.Fatal(err)
+		}
+		if l := b.lanes[1]; !l.backlog.isFull() {
+			t.Errorf("counted anew the room of %d bytes is not taken: %d", l.backlog.max, l.backlog.room())
 		}
 	})
 }

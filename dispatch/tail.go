@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -67,10 +67,10 @@ func (w *window) beginTail() {
 func (w *window) evict(project int64) {
 	read := earlier(w.after, justBefore(w.lowest))
 	w.rebuild(func(it *item) bool {
-		return it.project != project || it.state == running || parking.Compare(it.event, read) <= 0
+		return it.project != project || it.state == running || state.Compare(it.event, read) <= 0
 	})
 	for it := range w.schedule.all() {
-		it.early = it.early || it.project == project && parking.Compare(it.event, read) > 0
+		it.early = it.early || it.project == project && state.Compare(it.event, read) > 0
 	}
 }
 
@@ -110,20 +110,20 @@ func (w *window) setTail(tail bool) {
 
 // wants is the part of the tail to read now; ok is false if none can be of use. away
 // says that the hook gets nothing for a while. Call loaded with what was read.
-func (w *window) wants(away bool) (part parking.Part, ok bool) {
+func (w *window) wants(away bool) (part state.Part, ok bool) {
 	room, rows := w.room.most(), w.room.chunk()
 	if away {
 		room = w.room.fewest()
 		rows = room
 	}
-	if !w.tail || w.reading || w.blocked && parking.Compare(w.lowest, w.after) > 0 || w.schedule.size >= room || w.schedule.queue.len() >= w.room.scarce() {
+	if !w.tail || w.reading || w.blocked && state.Compare(w.lowest, w.after) > 0 || w.schedule.size >= room || w.schedule.queue.len() >= w.room.scarce() {
 		return part, false
 	}
-	if parking.Compare(w.lowest, w.after) <= 0 {
+	if state.Compare(w.lowest, w.after) <= 0 {
 		w.after = justBefore(w.lowest)
 	}
 	w.reading, w.blocked, w.lowest, w.gone = true, false, theEnd(), make(map[mapping.ID]struct{})
-	return parking.Part{After: w.after, Rows: rows}, true
+	return state.Part{After: w.after, Rows: rows}, true
 }
 
 // loaded adds the items of the rows that wants asked for. If they are the last of
@@ -135,7 +135,7 @@ func (w *window) loaded(rows []*item, last bool) []note {
 	}
 	n := 0
 	for n < len(rows) && rows[n].event.Commit <= w.ceiling &&
-		parking.Compare(rows[n].event, w.lowest) < 0 { // what went to the tail meanwhile comes before the others
+		state.Compare(rows[n].event, w.lowest) < 0 { // what went to the tail meanwhile comes before the others
 		w.after = rows[n].event
 		if _, again := known[rows[n].event]; !again {
 			known[rows[n].event] = struct{}{}

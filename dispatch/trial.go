@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // From when on an item is held: its project does not wait for it any more.
@@ -18,6 +18,8 @@ type trial struct {
 	result  string    // of the last attempt, as a metric label
 	status  int       // of its answer; 0: there was none
 	spared  int       // attempts that do not count, since the own network was gone
+	signs   int       // latest attempts of which it is not known whether it was
+	signed  time.Time // when the last of those failed
 	tried   time.Time // when the last attempt failed
 	refused int       // attempts that failed while the hook was not failing
 	since   time.Time // when the first of those failed; zero: none did
@@ -68,7 +70,7 @@ func (w *window) failed(it *item, failing bool, now time.Time) {
 // ripen lets the item's project pass it if it has been refused for long enough, and
 // otherwise brings its next attempt forward to when it has.
 func (w *window) ripen(it *item, now time.Time) {
-	if it.held || it.state != waiting || it.strikes() < heldAttempts {
+	if it.held || it.doubted || it.state != waiting || it.strikes() < heldAttempts {
 		return
 	}
 	if ripe := it.trial.since.Add(heldFor); !now.Before(ripe) {
@@ -108,7 +110,7 @@ func (w *window) take(it *item) {
 // untried is the newest head that no attempt was made at, nil if there is none.
 func (w *window) untried() (newest *item) {
 	for it := range w.schedule.all() {
-		if it.state == ready && it.attempt == 0 && (newest == nil || parking.Compare(it.event, newest.event) > 0) {
+		if it.state == ready && it.attempt == 0 && (newest == nil || state.Compare(it.event, newest.event) > 0) {
 			newest = it
 		}
 	}
@@ -119,7 +121,7 @@ func (w *window) untried() (newest *item) {
 // those that have been refused least often the one that was.
 func (w *window) tried(byRefusals bool) (best *item) {
 	for it := range w.schedule.all() {
-		if (it.state == waiting || it.state == ready && it.attempt > 0) && (best == nil || it.isBefore(best, byRefusals)) {
+		if (it.state == waiting && !it.doubted || it.state == ready && it.attempt > 0) && (best == nil || it.isBefore(best, byRefusals)) {
 			best = it
 		}
 	}

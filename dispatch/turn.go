@@ -45,6 +45,9 @@ func (t turn) probe() *item {
 	if it := t.expired(ReasonExhausted); it != nil {
 		return it
 	}
+	if it := t.doubted(); it != nil {
+		return it
+	}
 	it := l.window.untried()
 	untried := it != nil
 	at := l.health.nextUntried(now)

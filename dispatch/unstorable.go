@@ -5,7 +5,7 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // suspectFor is how long the store may say of one delivery alone that its size may be
@@ -26,7 +26,7 @@ func (w *writer) apply(ctx context.Context, notes []note) error {
 		if free, locked = w.setAside(ctx, notes, err); locked {
 			return nil
 		}
-		if parking.IsRefused(err) || parking.IsSuspect(err) && (len(notes) > 1 || time.Since(begun) >= suspectFor) {
+		if state.IsRefused(err) || state.IsSuspect(err) && (len(notes) > 1 || time.Since(begun) >= suspectFor) {
 			refused = err
 			return nil
 		}
@@ -63,7 +63,7 @@ func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 	switch n.kind {
 	case insert:
 		n.row = n.row.Bodiless()
-		b := parking.Batch{Insert: []parking.Row{n.row}}
+		b := state.Batch{Insert: []state.Row{n.row}}
 		err := w.persist(ctx, func(ctx context.Context) error {
 			err := w.store.Apply(ctx, b)
 			if _, locked = w.setAside(ctx, []note{*n}, err); locked {
@@ -75,10 +75,10 @@ func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 			return err
 		}
 	case entomb:
-		b := parking.Batch{Bury: []parking.Attempt{{Key: n.row.Key, Attempts: n.row.Attempts, Reason: n.row.Reason, Bodiless: true}}}
+		b := state.Batch{Bury: []state.Attempt{{Key: n.row.Key, Attempts: n.row.Attempts, Reason: n.row.Reason, Bodiless: true}}}
 		err := w.persist(ctx, func(ctx context.Context) error {
 			err := w.store.Apply(ctx, b)
-			if _, locked = w.setAside(ctx, []note{*n}, err); locked || parking.IsRefused(err) {
+			if _, locked = w.setAside(ctx, []note{*n}, err); locked || state.IsRefused(err) {
 				return nil
 			}
 			return err
@@ -100,7 +100,7 @@ func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 func (j *journal) reportUnstorable(n *note, refused error) {
 	attrs := []slog.Attr{
 		slog.Int64("hook", j.hook), slog.String("action", string(n.item.Action)), slog.String("event", n.item.event.String()),
-		slog.Int("bytes", n.item.bytes), slog.String("refused", parking.Explain(refused)),
+		slog.Int("bytes", n.item.bytes), slog.String("refused", state.Explain(refused)),
 	}
 	if n.kind != insert {
 		j.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)

@@ -13,22 +13,22 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"pgregory.net/rapid"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // choosyStore refuses batches as a server does: as a whole, for the sake of one row.
 type choosyStore struct {
 	*fakeStore
 	code    string
-	refuses func(key parking.Key, bodiless bool) bool
+	refuses func(key state.Key, bodiless bool) bool
 }
 
-func (s *choosyStore) Apply(ctx context.Context, b parking.Batch) error {
+func (s *choosyStore) Apply(ctx context.Context, b state.Batch) error {
 	refused := false
 	for _, row := range b.Insert {
 		refused = refused || s.refuses(row.Key, row.Body.Len() == 0)
 	}
-	for _, list := range [][]parking.Attempt{b.Update, b.Bury} {
+	for _, list := range [][]state.Attempt{b.Update, b.Bury} {
 		for _, a := range list {
 			refused = refused || s.refuses(a.Key, a.Bodiless)
 		}
@@ -48,7 +48,7 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, many-1), 0, min(many, 5), rapid.ID).Draw(r, "refused")
 		slices.Sort(bad)
 		synctest.Test(t, func(t *testing.T) {
-			store := &choosyStore{fakeStore: newFakeStore(), code: code, refuses: func(key parking.Key, bodiless bool) bool {
+			store := &choosyStore{fakeStore: newFakeStore(), code: code, refuses: func(key state.Key, bodiless bool) bool {
 				return key.Hook == 1 && slices.Contains(bad, key.Event.Ordinal) && !bodiless
 			}}
 			answers := newStatuses(503, "h1", "h2")
@@ -61,21 +61,21 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			b.drain(t)
 			time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 			synctest.Wait()
-			if got := events(store.list(1, parking.Dead)); !slices.Equal(got, bad) {
+			if got := events(store.list(1, state.Dead)); !slices.Equal(got, bad) {
 				t.Errorf("dead: %v, want %v", got, bad)
 			}
-			for _, row := range store.list(1, parking.Dead) {
+			for _, row := range store.list(1, state.Dead) {
 				if row.Reason != "unstorable" || row.Body.Len() != 0 {
 					t.Errorf("dead row %+v", row)
 				}
 			}
-			if got := len(store.list(1, parking.Parked)) + len(bad); got != many {
+			if got := len(store.list(1, state.Parked)) + len(bad); got != many {
 				t.Errorf("%d of %d are stored for the hook", got, many)
 			}
-			if got := len(store.list(2, parking.Parked)); got != many {
+			if got := len(store.list(2, state.Parked)); got != many {
 				t.Errorf("%d of %d are parked for the other hook", got, many)
 			}
-			if len(bad) > 0 && (!strings.Contains(strings.Join(b.log.lines("ERROR"), ""), "unstorable") || parking.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
+			if len(bad) > 0 && (!strings.Contains(strings.Join(b.log.lines("ERROR"), ""), "unstorable") || state.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
 				t.Errorf("log:\n%s", b.log)
 			}
 			answers.set("h1", 200)
@@ -84,7 +84,7 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(2)})
 			time.Sleep(2 * time.Hour) //nolint:forbidigo // of the bubble
 			synctest.Wait()
-			if n := len(store.list(1, parking.Parked)) + len(store.list(2, parking.Parked)); n != 0 {
+			if n := len(store.list(1, state.Parked)) + len(store.list(2, state.Parked)); n != 0 {
 				t.Errorf("%d are parked after the receivers are back", n)
 			}
 			if parked, dead := m.shown(t, "hooktail_parked", "1"), m.shown(t, "hooktail_dead", "1"); parked != 0 || dead != float64(len(bad)) {
@@ -99,28 +99,28 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 func TestUnstorableDeathIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
-		store.refuses = func(_ parking.Key, bodiless bool) bool { return !bodiless }
+		store.refuses = func(_ state.Key, bodiless bool) bool { return !bodiless }
 		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 1}}, newStatuses(503, "h1").round, hostRow(1))
 		b.enqueue(t, 1, 0, 1)
 		b.drain(t)
-		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "unstorable" {
+		if dead := store.list(1, state.Dead); len(dead) != 1 || dead[0].Reason != "unstorable" {
 			t.Errorf("dead: %+v", dead)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
 		var since atomic.Bool
-		store.refuses = func(_ parking.Key, bodiless bool) bool { return since.Load() && !bodiless }
+		store.refuses = func(_ state.Key, bodiless bool) bool { return since.Load() && !bodiless }
 		b := newBench(t, Options{Store: store, Retry: Policy{MaxAttempts: 6}}, newStatuses(503, "h1").round, hostRow(1))
 		b.enqueue(t, 1, 0, 1)
 		b.drain(t)
-		if n := len(store.list(1, parking.Parked)); n != 1 {
+		if n := len(store.list(1, state.Parked)); n != 1 {
 			t.Fatalf("%d are parked", n)
 		}
 		since.Store(true)
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if dead := store.list(1, parking.Dead); len(dead) != 1 || dead[0].Reason != "exhausted" {
+		if dead := store.list(1, state.Dead); len(dead) != 1 || dead[0].Reason != "exhausted" {
 			t.Errorf("dead: %+v", dead)
 		}
 	})
@@ -132,7 +132,7 @@ func TestRefusingTableIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "P0001"}
 		broken := true
-		store.refuses = func(parking.Key, bool) bool { return broken }
+		store.refuses = func(state.Key, bool) bool { return broken }
 		b := newBench(t, Options{Store: store}, newStatuses(503, "h1").round, hostRow(1))
 		b.enqueue(t, 1, 0, 1)
 		time.Sleep(time.Hour) //nolint:forbidigo // of the bubble

@@ -91,6 +91,9 @@ func (w *window) releaseAll() {
 // hasten lets everything be tried at once: what waits, and what is being tried, if that
 // comes to nothing.
 func (w *window) hasten() {
+	for _, it := range w.waiting {
+		it.doubted = false
+	}
 	w.releaseAll()
 	for it := range w.schedule.all() {
 		it.again = it.state == running
@@ -101,7 +104,7 @@ func (w *window) hasten() {
 // by its own back-off, at for the hook's sake. save says that the store has to know.
 func (w *window) retryAt(it *item, due, at time.Time, save bool, now time.Time) []note {
 	if it.again {
-		due, it.again = now, false
+		due, it.again, it.doubted = now, false, false
 	}
 	it.at = earliest(due, at)
 	if it.trial != nil {

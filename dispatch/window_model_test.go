@@ -7,7 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -34,8 +34,8 @@ type owed struct {
 
 // asked is a part of the tail, or heads, that the window waits for.
 type asked struct {
-	part  parking.Part
-	heads *parking.Heads
+	part  state.Part
+	heads *state.Heads
 	after int // notes that were returned before
 }
 
@@ -75,13 +75,13 @@ func (m *naive) stored() []mapping.ID {
 	for id := range m.rows {
 		ids = append(ids, id)
 	}
-	slices.SortFunc(ids, parking.Compare)
+	slices.SortFunc(ids, state.Compare)
 	return ids
 }
 
 func (m *naive) row(id mapping.ID) *item {
 	o := m.find(id)
-	row := parking.Row{Key: parking.Key{Hook: 1, Event: id}, Project: o.project, Task: o.task, Added: m.now, Attempts: o.tries}
+	row := state.Row{Key: state.Key{Hook: 1, Event: id}, Project: o.project, Task: o.task, Added: m.now, Attempts: o.tries}
 	return restored(&row, m.now, time.Hour)
 }
 
@@ -92,7 +92,7 @@ func (m *naive) answer() {
 	var found []*item
 	if a.heads == nil {
 		for _, id := range m.stored() {
-			if parking.Compare(id, a.part.After) > 0 && len(found) < a.part.Rows && m.find(id) != nil {
+			if state.Compare(id, a.part.After) > 0 && len(found) < a.part.Rows && m.find(id) != nil {
 				found = append(found, m.row(id))
 			}
 		}
@@ -111,13 +111,13 @@ func (m *naive) answer() {
 }
 
 // isHead reports whether no stored event has to be waited for.
-func (m *naive) isHead(o *owed, passed []parking.Task) bool {
+func (m *naive) isHead(o *owed, passed []state.Task) bool {
 	for _, id := range m.stored() {
 		b := m.find(id)
-		if b == nil || parking.Compare(id, o.id) >= 0 || b.project != o.project {
+		if b == nil || state.Compare(id, o.id) >= 0 || b.project != o.project {
 			continue
 		}
-		if b.task == o.task || (b.task == 0 || o.task == 0) && !slices.Contains(passed, parking.Task{Project: b.project, Task: b.task}) {
+		if b.task == o.task || (b.task == 0 || o.task == 0) && !slices.Contains(passed, state.Task{Project: b.project, Task: b.task}) {
 			return false
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -20,11 +20,11 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			store := newFakeStore()
 			store.takes = 3 * time.Millisecond
 			stored := makeEvent(5, 2)
-			row := parking.Row{
-				Key: parking.Key{Hook: 1, Event: stored.ID}, Action: stored.Action, Project: 1, Task: 2,
+			row := state.Row{
+				Key: state.Key{Hook: 1, Event: stored.ID}, Action: stored.Action, Project: 1, Task: 2,
 				Committed: stored.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
 			}
-			if err := store.Apply(t.Context(), parking.Batch{Insert: []parking.Row{row}}); err != nil {
+			if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
 				t.Fatal(err)
 			}
 			var sent []string
@@ -43,7 +43,7 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			}
 			<-time.After(time.Hour)
 			synctest.Wait()
-			if rows := events(store.list(1, parking.Parked)); len(rows) != 0 || b.lanes[1].window.tail {
+			if rows := events(store.list(1, state.Parked)); len(rows) != 0 || b.lanes[1].window.tail {
 				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].window.tail)
 			}
 			if diff := cmp.Diff([]string{makeEvent(1, 1).ID.String(), stored.ID.String()}, sent); diff != "" {
@@ -86,7 +86,7 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	var room windows
 	w, now := newWindow(&room, true), time.Unix(1e9, 0)
 	stored := func(n int, task int64) *item {
-		row := parking.Row{Key: parking.Key{Hook: 1, Event: makeEvent(n, task).ID}, Project: 1, Task: task, Added: now}
+		row := state.Row{Key: state.Key{Hook: 1, Event: makeEvent(n, task).ID}, Project: 1, Task: task, Added: now}
 		return restored(&row, now, time.Hour)
 	}
 	accept := func(n int, task int64) {

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
@@ -39,7 +39,7 @@ type note struct {
 	kind kind
 	lane *lane
 	item *item
-	row  parking.Row                 // as of the decision, without the body
+	row  state.Row                   // as of the decision, without the body
 	ask  func(context.Context) error // instead of all that: a question, in its place among the notes
 }
 
@@ -173,7 +173,7 @@ func (w *writer) take() (batch []note, closed bool) {
 // portion is how many of the notes the next transaction takes, or 1 for a question.
 func portion(notes []note) (n int) {
 	bytes := 0
-	seen := make(map[parking.Key]struct{})
+	seen := make(map[state.Key]struct{})
 	for n < min(len(notes), batchRows) {
 		next := &notes[n]
 		if next.ask != nil {
@@ -218,7 +218,7 @@ func (w *writer) answer(ctx context.Context, n note) error {
 	}
 	return w.persist(ctx, func(ctx context.Context) error {
 		err := n.ask(ctx)
-		if _, locked := errors.AsType[*parking.LockedError](err); locked {
+		if _, locked := errors.AsType[*state.LockedError](err); locked {
 			w.aside.put(n)
 			w.reportLocked(ctx, err)
 			return nil
@@ -234,11 +234,11 @@ func (w *writer) isClosed() bool {
 }
 
 // batch is the notes as the store wants them.
-func (w *writer) batch(notes []note) parking.Batch {
-	b := parking.Batch{AtOnce: w.atOnce}
+func (w *writer) batch(notes []note) state.Batch {
+	b := state.Batch{AtOnce: w.atOnce}
 	for i := range notes {
 		n := &notes[i]
-		attempt := parking.Attempt{
+		attempt := state.Attempt{
 			Key: n.row.Key, Attempts: n.row.Attempts, Next: n.row.Next,
 			LastResult: n.row.LastResult, LastStatus: n.row.LastStatus, Reason: n.row.Reason,
 		}

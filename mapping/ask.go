@@ -27,6 +27,10 @@ type query struct {
 	reader *reader
 	row    func(*cdc.Relation, cdc.Tuple)
 
+	// keeps, if set, is asked whether row is to be called, before anything of the
+	// row is copied.
+	keeps func(*cdc.Relation, [][]byte) bool
+
 	// took, if set, is told how long the server may have worked on the query: never
 	// less than it has.
 	took func(time.Duration)
@@ -114,7 +118,9 @@ func (q *query) receive(pipeline *pgconn.Pipeline) error {
 			q.reader.describe(rows.FieldDescriptions())
 			described = true
 		}
-		q.row(q.reader.relation, q.reader.tuple(rows.Values()))
+		if q.keeps == nil || q.keeps(q.reader.relation, rows.Values()) {
+			q.row(q.reader.relation, q.reader.tuple(rows.Values()))
+		}
 	}
 	_, err = rows.Close()
 	return err

@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +39,7 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
 	b.present = r.catalog.present()
+	r.weights.begin()
 	var queries []query
 	if snapshot {
 		queries = append(queries, r.visible.query())
@@ -62,6 +64,9 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	if err := ask(ctx, r.db, queries); err != nil {
 		return fmt.Errorf("read rows for payloads: %w", err)
 	}
+	if r.weights.tooMuch {
+		return errTooMuch
+	}
 	return r.visible.fault
 }
 
@@ -74,8 +79,23 @@ func (r *Renderer) rows(queries []query, of table, columns string, got func(*cdc
 	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
 	return append(queries, query{
 		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id = ANY ($1::bigint[])", arg: arrayOf(ids), reader: &r.readers[of],
-		row: func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
+		row:   func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
+		keeps: func(rel *cdc.Relation, values [][]byte) bool { return r.keeps(of, rel, values) },
 	})
+}
+
+// keeps weighs a row that has arrived, and reports whether there is room for it.
+func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
+	bytes := 0
+	for _, value := range values {
+		bytes += len(value)
+	}
+	id, _ := strconv.ParseInt(string(values[rel.Index("id")]), 10, 64) // the database's own
+	if r.weights.add(of, id, bytes, r.batch.alone) {
+		return true
+	}
+	r.batch.forget()
+	return false
 }
 
 // gotProject encodes a project, once for all events that nest it.

@@ -24,3 +24,11 @@ func (s *idSet) reset() {
 	s.ids = s.ids[:0]
 	clear(s.seen)
 }
+
+// cut leaves the first n ids.
+func (s *idSet) cut(n int) {
+	for _, id := range s.ids[n:] {
+		delete(s.seen, id)
+	}
+	s.ids = s.ids[:n]
+}

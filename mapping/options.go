@@ -41,6 +41,7 @@ type Options struct {
 	SendSecrets bool          // send project.token and project.task_data_password
 	DeletedRows bool          // send the fields of deleted annotations, where known
 	BatchSize   int           // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
+	BatchBytes  int           // of the rows that one RenderFirst reads, about; 0: no bound. What one event needs is always read.
 	Settle      time.Duration // how long after its commit an event is rendered
 	CountShare  float64       // of a database core that counting in one project may take; 0: a tenth, 1: no bound
 	Log         *slog.Logger  // nil: nothing is logged

@@ -27,6 +27,7 @@ type Renderer struct {
 	optional reader                // of the number of optional columns
 	visible  visibility
 	counter  counter
+	weights  weights
 	batch    batch
 	scratch  []byte
 }
@@ -40,6 +41,7 @@ type batch struct {
 	encoded     []byte
 	present     int  // optional columns that the database has
 	again       bool // the catalog was read anew, since there were others
+	alone       bool // it is of one event, whose rows are read however large they are
 }
 
 type projectRead struct {
@@ -58,6 +60,7 @@ func NewRenderer(db Database, o Options) *Renderer {
 		db:      db,
 		formats: map[*cdc.Relation]*format{},
 		counter: newCounter(o.CountShare),
+		weights: newWeights(o.BatchBytes),
 		batch: batch{
 			projects:    map[int64]*projectRead{},
 			tasks:       map[int64]span{},
@@ -77,18 +80,31 @@ func (r *Renderer) Await(ctx context.Context, xids []uint32) error {
 // {"id": …} and counted; only a database that does not answer is an error, after
 // which the same events may be rendered again.
 func (r *Renderer) Render(ctx context.Context, events []*Event, xids ...uint32) error {
-	if len(events) == 0 {
-		return r.Await(ctx, xids)
+	for {
+		n, err := r.RenderFirst(ctx, events, xids...)
+		if err != nil || n == len(events) {
+			return err
+		}
+		events = events[n:]
 	}
-	err := r.render(ctx, events, xids)
+}
+
+// RenderFirst renders as many of the events, from the first on, as Options.BatchBytes
+// allows, at least one, and returns how many. What it promises of them is what Render
+// promises.
+func (r *Renderer) RenderFirst(ctx context.Context, events []*Event, xids ...uint32) (n int, err error) {
+	if len(events) == 0 {
+		return 0, r.Await(ctx, xids)
+	}
+	n, err = r.render(ctx, events, xids)
 	if hasChanged(err) {
 		r.forgetCatalog()
-		err = r.render(ctx, events, xids)
+		n, err = r.render(ctx, events, xids)
 	}
 	if hasChanged(err) {
 		r.forgetCatalog() // a migration is at work: the next call looks again
 	}
-	return err
+	return n, err
 }
 
 // hasChanged reports whether the error says that tables are not as the catalog has them:
@@ -106,34 +122,74 @@ func (r *Renderer) forgetCatalog() {
 	r.checked = [tables]*cdc.Relation{}
 }
 
-// render is one attempt.
-func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) error {
+// render is one attempt. Rows that turn out to be too much for one batch are read
+// again, fewer at a time.
+func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) (int, error) {
 	if r.catalog == nil {
 		if err := r.readCatalog(ctx); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	defer r.batch.reset()
-	for _, e := range events {
+	for most := len(events); ; {
+		n, err := r.gather(ctx, events[:most])
+		if err != nil {
+			return 0, err
+		}
+		err = r.read(ctx, xids)
+		if errors.Is(err, errTooMuch) {
+			r.batch.reset()
+			r.weights.compare()
+			most = n - 1 // one event alone is never too much
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range events[:n] {
+			r.encode(e)
+		}
+		r.weights.learn(n == len(events))
+		return n, nil
+	}
+}
+
+// gather notes what the first of the events need, as many as are expected to be within
+// the bound, and returns how many these are.
+func (r *Renderer) gather(ctx context.Context, events []*Event) (n int, err error) {
+	b, weight := &r.batch, 0
+	for i, e := range events {
 		if err := r.format(ctx, e); err != nil {
-			return err
+			return 0, err
+		}
+		var before [tables]int
+		for of := range b.want {
+			before[of] = len(b.want[of].ids)
 		}
 		r.require(e)
+		weight += e.Bytes()
+		for of := range b.want {
+			for _, id := range b.want[of].ids[before[of]:] {
+				weight += r.weights.of(table(of), id)
+			}
+		}
+		if i > 0 && r.weights.exceededBy(weight) {
+			for of := range b.want {
+				b.want[of].cut(before[of])
+			}
+			break
+		}
+		n++
 	}
-	if err := r.read(ctx, xids); err != nil {
-		return err
-	}
-	for _, e := range events {
-		r.encode(e)
-	}
-	return nil
+	b.alone = n == 1
+	return n, nil
 }
 
 func (b *batch) reset() {
 	for i := range b.want {
 		b.want[i].reset()
 	}
-	b.again = false
+	b.again, b.alone = false, false
 	b.forget()
 }
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
@@ -51,7 +51,7 @@ func exitCode(err error) int {
 	var usage usageError
 	var invalid *config.Error
 	var gap *cdc.Gap
-	var copied *parking.CopyError
+	var copied *state.CopyError
 	switch {
 	case err == nil:
 		return exitDone

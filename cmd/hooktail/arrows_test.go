@@ -44,7 +44,7 @@ func allowed() map[string]arrows {
 		logging      = "internal/logging"
 		mapping      = "mapping"
 		pagetest     = "cmd/hooktail/internal/pagetest"
-		parking      = "dispatch/parking"
+		state        = "dispatch/state"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
 		receiver     = "internal/receiver"
@@ -64,32 +64,32 @@ func allowed() map[string]arrows {
 		config:   {must: []string{postgres}, never: []string{"net/http"}},
 		cdc:      {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{cdc, logging, parking, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
-		parking:  {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatch: {must: []string{mapping}, may: []string{cdc, logging, state, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
+		state:    {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, demo, receiver, relay, replay, setup, tail, wiring},
-			may:   []string{display, doctor, parking, postgres, retry, status},
+			may:   []string{display, doctor, state, postgres, retry, status},
 			tests: []string{conformance, cdctest, dispatchtest, proctest, testdata, throwaway},
 		},
 
 		relay: {
-			must:  []string{config, cdc, mapping, dispatch, parking, wiring, setup, status},
+			must:  []string{config, cdc, mapping, dispatch, state, wiring, setup, status},
 			may:   []string{display, logging, postgres, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatch, parking, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
-		setup:  {must: []string{config, cdc, dispatch, parking, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
-		wiring: {must: []string{config, cdc, mapping, dispatch, parking, postgres}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatch, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
+		setup:  {must: []string{config, cdc, dispatch, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
 		tail:   {must: []string{config, cdc, mapping, wiring}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 
-		status:  {must: []string{parking}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		status:  {must: []string{state}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
-			must:  []string{config, cdc, dispatch, parking, mapping, postgres},
+			must:  []string{config, cdc, dispatch, state, mapping, postgres},
 			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},

@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
@@ -30,7 +30,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	server := cdctest.Postgres(t)
 	db := server.LabelStudio(t)
 	empty, fresh := server.Database(t), server.LabelStudio(t)
-	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
+	if err := state.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
 	proctest.Grant(t, db)
@@ -40,7 +40,7 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	} {
 		db.Exec(t, sql)
 	}
-	for _, sql := range parking.Grants("hooktail", "plain_"+db.Name) {
+	for _, sql := range state.Grants("hooktail", "plain_"+db.Name) {
 		db.Exec(t, sql)
 	}
 	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY plain_"+db.Name); db.Exec(t, "DROP ROLE plain_"+db.Name) })
@@ -109,7 +109,7 @@ func TestWALLevelReplica(t *testing.T) {
 	t.Parallel()
 	server := cdctest.Private(t, throwaway.Options{Settings: map[string]string{"wal_level": "replica"}})
 	db := server.LabelStudio(t)
-	if err := parking.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
+	if err := state.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
 	proctest.Grant(t, db)

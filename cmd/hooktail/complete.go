@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -46,7 +46,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	for flag, values := range map[string]completion{
 		"hook":     a.fromDatabase(hookCompletions, false),
 		"action":   cobra.FixedCompletions(actionNames(cmd.Name() == "backfill"), cobra.ShellCompDirectiveNoFileComp),
-		"state":    cobra.FixedCompletions([]string{string(parking.Parked), string(parking.Dead)}, cobra.ShellCompDirectiveNoFileComp),
+		"state":    cobra.FixedCompletions([]string{string(state.Parked), string(state.Dead)}, cobra.ShellCompDirectiveNoFileComp),
 		"identity": cobra.FixedCompletions([]string{string(wiring.IdentityFull), string(wiring.IdentityDefault)}, cobra.ShellCompDirectiveNoFileComp),
 		"since":    noFiles,
 		"limit":    noFiles,
@@ -119,8 +119,8 @@ func hookCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config)
 
 // eventCompletions are the ids of events that have stored deliveries.
 func eventCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) ([]string, error) {
-	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema})
-	rows, err := store.List(ctx, parking.Filter{Limit: completed})
+	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema})
+	rows, err := store.List(ctx, state.Filter{Limit: completed})
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -15,8 +15,8 @@ func (c *control) decide(ctx context.Context, want repairChoice) error {
 	if want.keep && want.forget {
 		return usageError{errors.New("--keep-parked and --forget-parked exclude each other")}
 	}
-	err := parking.CheckCopy(ctx, c.Pool, c.cfg.StateSchema)
-	copied, ok := errors.AsType[*parking.CopyError](err)
+	err := state.CheckCopy(ctx, c.Pool, c.cfg.StateSchema)
+	copied, ok := errors.AsType[*state.CopyError](err)
 	switch {
 	case !ok && err != nil:
 		return err

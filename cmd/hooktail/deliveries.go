@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
 )
@@ -46,7 +46,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *control) listDeliveries(ctx context.Context, f parking.Filter, asJSON bool) error {
+func (c *control) listDeliveries(ctx context.Context, f state.Filter, asJSON bool) error {
 	rows, err := c.Store.List(ctx, f)
 	if err != nil {
 		return err
@@ -111,7 +111,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *control) printDelivery(r *parking.Row, payload bool) error {
+func (c *control) printDelivery(r *state.Row, payload bool) error {
 	err := printFacts(c.out, [][2]string{
 		{"hook", display.ID(r.Hook)},
 		{"event", r.Event.String()},
@@ -138,7 +138,7 @@ func (c *control) printDelivery(r *parking.Row, payload bool) error {
 	return nil
 }
 
-func (c *control) printJSON(r *parking.Row, payload bool) error {
+func (c *control) printJSON(r *state.Row, payload bool) error {
 	d := status.StoredOf(r)
 	if payload {
 		d.Payload = r.Body.Bytes()
@@ -154,16 +154,16 @@ func (c *control) printJSON(r *parking.Row, payload bool) error {
 }
 
 // lastOf is what the last attempt came to.
-func lastOf(r *parking.Row) string {
+func lastOf(r *state.Row) string {
 	if r.LastStatus != 0 {
 		return fmt.Sprint(r.LastStatus)
 	}
 	return display.Text(r.LastResult)
 }
 
-func stateOfDelivery(r *parking.Row) display.Cell {
+func stateOfDelivery(r *state.Row) display.Cell {
 	tone := display.Doubtful
-	if r.State == parking.Dead {
+	if r.State == state.Dead {
 		tone = display.Bad
 	}
 	return display.Cell{Text: string(r.State), Tone: tone}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -17,7 +17,7 @@ func (a *app) redriveCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
 		use: "redrive", short: "Send dead deliveries again, with the same ids and in order",
 		would: "would be redriven", done: "redriven",
-		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
+		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
 			return s.Redrive(ctx, f, dryRun)
 		},
 	})
@@ -27,7 +27,7 @@ func (a *app) discardCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
 		use: "discard", short: "Delete stored deliveries permanently", states: "those that are parked, or dead (default dead)",
 		would: "would be discarded", done: "discarded",
-		run: func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error) {
+		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
 			return s.Discard(ctx, f, dryRun)
 		},
 	})
@@ -38,7 +38,7 @@ type change struct {
 	use, short  string
 	states      string // which may be chosen
 	would, done string
-	run         func(ctx context.Context, s *parking.Store, f parking.Filter, dryRun bool) (int64, error)
+	run         func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error)
 }
 
 func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
@@ -58,7 +58,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 			return usageError{fmt.Errorf("%s takes an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
 		}
 		if f.State == "" {
-			f.State = parking.Dead
+			f.State = state.Dead
 		}
 		n, err := ch.run(ctx, c.Store, f, dryRun)
 		if err != nil {
@@ -122,9 +122,9 @@ func (c *choice) isEmpty(args []string) bool {
 	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since == ""
 }
 
-func (c *choice) filter(args []string) (parking.Filter, error) {
-	f := parking.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: parking.State(c.state), Reason: c.reason, Limit: c.limit}
-	if f.State != "" && f.State != parking.Parked && f.State != parking.Dead {
+func (c *choice) filter(args []string) (state.Filter, error) {
+	f := state.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: state.State(c.state), Reason: c.reason, Limit: c.limit}
+	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
 		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
 	}
 	if f.Limit < 0 || f.Hook < 0 {
@@ -151,7 +151,7 @@ func sinceOf(text string, now time.Time) (time.Time, error) {
 }
 
 func eventOf(text string) (mapping.ID, error) {
-	id, err := parking.ParseID(text)
+	id, err := state.ParseID(text)
 	if err != nil {
 		return id, usageError{err}
 	}

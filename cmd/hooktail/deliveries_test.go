@@ -13,7 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -27,23 +27,23 @@ func storeDeliveries(t *testing.T, db *cdctest.Database) {
 		t.Fatal(err)
 	}
 	t.Cleanup(pool.Close)
-	store := parking.New(parking.Options{Pool: pool, Schema: "hooktail", Log: slog.New(slog.DiscardHandler)})
-	row := func(hook int64, n int) parking.Row {
-		return parking.Row{
-			Key:    parking.Key{Hook: hook, Event: mapping.ID{Timeline: 1, Commit: 0x16B374D848, Ordinal: n}},
+	store := state.New(state.Options{Pool: pool, Schema: "hooktail", Log: slog.New(slog.DiscardHandler)})
+	row := func(hook int64, n int) state.Row {
+		return state.Row{
+			Key:    state.Key{Hook: hook, Event: mapping.ID{Timeline: 1, Commit: 0x16B374D848, Ordinal: n}},
 			Action: mapping.AnnotationCreated, Project: 1, Task: 7, Attempts: 4, LastResult: "5xx", LastStatus: 503,
 			Committed: time.Now().Add(time.Duration(n-4) * time.Minute), Added: time.Now(),
 			Body: mapping.BodyOf(fmt.Appendf(nil, `{"action": "ANNOTATION_CREATED", "n": %d}`, n)),
 		}
 	}
-	batch := parking.Batch{Insert: []parking.Row{row(2, 0)}}
+	batch := state.Batch{Insert: []state.Row{row(2, 0)}}
 	for n := range 5 {
 		r := row(1, n)
 		switch n {
 		case 3:
-			r.State, r.Reason, r.Action = parking.Dead, "rejected", mapping.TaskCreated
+			r.State, r.Reason, r.Action = state.Dead, "rejected", mapping.TaskCreated
 		case 4:
-			r.State, r.Reason = parking.Dead, "exhausted"
+			r.State, r.Reason = state.Dead, "exhausted"
 		}
 		batch.Insert = append(batch.Insert, r)
 	}

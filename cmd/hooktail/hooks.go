@@ -12,7 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -29,13 +29,13 @@ func (a *app) hooksCommand() *cobra.Command {
 
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
 // the database has it now; also before setup.
-func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]parking.Setting, map[int64]parking.Backlog, error) {
+func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]state.Setting, map[int64]state.Backlog, error) {
 	options := wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler))
-	version, err := parking.Version(ctx, pool, cfg.StateSchema)
+	version, err := state.Version(ctx, pool, cfg.StateSchema)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	settings, backlogs := map[int64]parking.Setting{}, map[int64]parking.Backlog{}
+	settings, backlogs := map[int64]state.Setting{}, map[int64]state.Backlog{}
 	if version == 0 {
 		options.StateSchema = "" // before setup nobody has said anything of a hook
 	} else if settings, backlogs, err = readStore(ctx, pool, cfg.StateSchema); err != nil {
@@ -49,9 +49,9 @@ func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dis
 }
 
 // readStore is what has been said of hooks, and what is stored for them, by hook.
-func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int64]parking.Setting, map[int64]parking.Backlog, error) {
-	store := parking.New(parking.Options{Pool: pool, Schema: schema})
-	settings, backlogs := make(map[int64]parking.Setting), make(map[int64]parking.Backlog)
+func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int64]state.Setting, map[int64]state.Backlog, error) {
+	store := state.New(state.Options{Pool: pool, Schema: schema})
+	settings, backlogs := make(map[int64]state.Setting), make(map[int64]state.Backlog)
 	said, err := store.Settings(ctx)
 	for _, s := range said {
 		settings[s.Hook] = s

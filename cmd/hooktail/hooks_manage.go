@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
@@ -102,7 +102,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	if err != nil {
 		return err
 	}
-	var backlog parking.Backlog
+	var backlog state.Backlog
 	for _, b := range backlogs {
 		if b.Hook == hook.ID {
 			backlog = b
@@ -140,7 +140,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 }
 
 // secretOf says whether the hook's requests are signed.
-func (c *control) secretOf(setting parking.Setting) string {
+func (c *control) secretOf(setting state.Setting) string {
 	if len(setting.Secrets) > 0 && !c.Signing.Keyed {
 		return "yes (HOOKTAIL_SECRET_KEY is not set here)"
 	}
@@ -150,7 +150,7 @@ func (c *control) secretOf(setting parking.Setting) string {
 	return [...]string{"no", "yes", "yes, and the one before"}[len(setting.Secrets)]
 }
 
-func volumeOf(v parking.Volume) string {
+func volumeOf(v state.Volume) string {
 	if v.Rows == 0 {
 		return "0"
 	}
@@ -158,7 +158,7 @@ func volumeOf(v parking.Volume) string {
 }
 
 // stateOf says whether the hook gets anything, and if not, why.
-func stateOf(h *dispatch.Hook, s parking.Setting) string {
+func stateOf(h *dispatch.Hook, s state.Setting) string {
 	state := "active"
 	switch {
 	case h.Refused != dispatch.ReasonNone:

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 func (a *app) secretCommand() *cobra.Command {
@@ -91,19 +91,19 @@ func (c *control) removeSecret(ctx context.Context, args []string) error {
 }
 
 // settingOf is the one hook that is named, with what has been said of it.
-func (c *control) settingOf(ctx context.Context, args []string) (*dispatch.Hook, parking.Setting, error) {
+func (c *control) settingOf(ctx context.Context, args []string) (*dispatch.Hook, state.Setting, error) {
 	hooks, err := c.find(args)
 	if err != nil {
-		return nil, parking.Setting{}, err
+		return nil, state.Setting{}, err
 	}
 	settings, err := c.Store.Settings(ctx)
 	if err != nil {
-		return nil, parking.Setting{}, err
+		return nil, state.Setting{}, err
 	}
 	for _, setting := range settings {
 		if setting.Hook == hooks[0].ID {
 			return hooks[0], setting, nil
 		}
 	}
-	return hooks[0], parking.Setting{Hook: hooks[0].ID}, nil
+	return hooks[0], state.Setting{Hook: hooks[0].ID}, nil
 }

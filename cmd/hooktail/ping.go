@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -37,7 +37,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if hook.Refused != dispatch.ReasonNone {
 		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
 	}
-	c.Signing.Update([]parking.Setting{setting})
+	c.Signing.Update([]state.Setting{setting})
 	if _, err := c.Signing.KeysOf(hook.ID); err != nil {
 		return err
 	}

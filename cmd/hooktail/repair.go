@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/setup"
@@ -58,7 +58,7 @@ type repair struct {
 	*control
 	want       repairChoice
 	countShare float64
-	positions  *setup.Positions
+	positions  *state.Positions
 	plan       cdc.Plan
 	gap        *cdc.Gap
 	past       *cdc.Past
@@ -71,7 +71,7 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		return err
 	}
 	r := &repair{
-		control: c, want: want, countShare: countShare, positions: setup.PositionsOf(c.Pool, c.cfg),
+		control: c, want: want, countShare: countShare, positions: state.NewPositions(c.Pool, c.cfg.StateSchema, c.cfg.Slot),
 		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // the tables stay as they are
 	}
 	r.plan.Widen = true // what a publication was told to keep back is the gap
@@ -263,7 +263,7 @@ func reportResent(out io.Writer, r *replay.Resent, what string) {
 		fmt.Fprintf(out, "%s %d × %s\n", what, r.Deliveries[action], action)
 	}
 	if r.Refused > 0 {
-		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), parking.ReasonUnstorable)
+		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), state.ReasonUnstorable)
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -52,7 +52,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		if err != nil {
 			return err
 		}
-		for _, statement := range slices.Concat(parking.Statements(cfg.StateSchema), cdc.Statements(plan, version)) {
+		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version)) {
 			fmt.Fprintln(a.stdout, statement)
 		}
 		return nil
@@ -85,7 +85,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if len(result.Late) > 0 {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %s: slot %s, tables %v\n", setup.LateWarning, cfg.Slot, result.Late)
 	}
-	if err := parking.CheckCopy(ctx, conn, cfg.StateSchema); err != nil {
+	if err := state.CheckCopy(ctx, conn, cfg.StateSchema); err != nil {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %v\n", err)
 	}
 	if len(result.Steps) == 0 && migrated == "" {

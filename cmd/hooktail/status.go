@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -108,7 +108,7 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 }
 
 // storedHook is the hook as the tables have it.
-func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) status.Hook {
+func storedHook(hook *dispatch.Hook, s state.Setting, b state.Backlog) status.Hook {
 	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
 	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
@@ -116,7 +116,7 @@ func storedHook(hook *dispatch.Hook, s parking.Setting, b parking.Backlog) statu
 }
 
 // storedState is the hook's state as far as the database knows it.
-func storedState(h *dispatch.Hook, s parking.Setting) string {
+func storedState(h *dispatch.Hook, s state.Setting) string {
 	switch {
 	case h.Refused == dispatch.ReasonBadRow:
 		return dispatch.StateRefused.String()

@@ -16,7 +16,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -59,7 +59,7 @@ type teardown struct {
 	release bool
 
 	remains cdc.Remains
-	holding parking.Holding
+	holding state.Holding
 	adopted []int64 // of holding, those that the application still has
 }
 
@@ -89,7 +89,7 @@ func (t *teardown) run(ctx context.Context, confirm func() error) error {
 
 // look finds what there is, and whether the role may remove all of it.
 func (t *teardown) look(ctx context.Context) (err error) {
-	if t.holding, err = parking.ReadHolding(ctx, t.conn, t.cfg.StateSchema); err != nil {
+	if t.holding, err = state.ReadHolding(ctx, t.conn, t.cfg.StateSchema); err != nil {
 		return err
 	}
 	var besides []cdc.Lack
@@ -168,7 +168,7 @@ func (t *teardown) within(ctx context.Context, tx pgx.Tx) error {
 			return err
 		}
 	}
-	return parking.Drop(ctx, tx.Conn(), t.cfg.StateSchema)
+	return state.Drop(ctx, tx.Conn(), t.cfg.StateSchema)
 }
 
 // confirm asks on a terminal. Elsewhere yes has to have been said.

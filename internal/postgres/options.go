@@ -17,6 +17,11 @@ import (
 // no connect_timeout: a server that accepts and says nothing must be noticed.
 const connectPatience = 10 * time.Second
 
+// Role is the one setting of the server that a connection string may have: who logs in
+// with credentials that are rotated acts as the role that has the privileges.
+// https://www.postgresql.org/docs/current/sql-set-role.html
+const Role = "role"
+
 // ParameterError is a connection string with parameters that the program does not
 // take: it does not know them, or they are its own to choose.
 type ParameterError struct {
@@ -31,8 +36,8 @@ func (e *ParameterError) Error() string {
 }
 
 // Check parses the connection string as all sessions do. An error is a
-// *ParameterError or pgconn's; the text of the latter may quote the string, with a
-// password in it.
+// *ParameterError, a *ValueError or pgconn's; the text of the last may quote the string,
+// with a password in it.
 func Check(url string) error {
 	_, err := parse(url)
 	return err
@@ -64,8 +69,8 @@ func Replication(url string) (*pgconn.Config, error) {
 
 func parse(url string) (*pgconn.Config, error) {
 	options, err := pgconn.ParseConfig(url)
-	if err != nil {
-		return nil, err
+	if err != nil || !negotiates(options) {
+		return nil, faultOf(url, err)
 	}
 	if names := refused(options.RuntimeParams); len(names) > 0 {
 		return nil, &ParameterError{Names: names}
@@ -84,6 +89,7 @@ func refused(params map[string]string) []string {
 	for _, name := range slices.Sorted(maps.Keys(params)) {
 		switch {
 		case name == "application_name", name == "fallback_application_name": // every program has one; hooktail's is its own
+		case name == Role:
 		case name == "options" && params[name] == os.Getenv("PGOPTIONS"):
 		case name == "timezone" && params[name] == os.Getenv("PGTZ"):
 		case likeName.MatchString(name):

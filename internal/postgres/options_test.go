@@ -40,6 +40,7 @@ func TestParameters(t *testing.T) {
 		{"postgresql://u@h,i:2/d?target_session_attrs=read-write&connect_timeout=5&application_name=x&sslmode=disable", ""},
 		{"host=h user=u password='a b' dbname=d channel_binding=disable sslnegotiation=postgres require_auth=scram-sha-256", ""},
 		{"postgres://u@h/d?ssl=true", ""},
+		{"postgres://u@h/d?role=owner", ""},
 		{"postgres://u@h/d?min_protocol_version=3.0&max_protocol_version=3.2&krbsrvname=postgres&fallback_application_name=y", ""},
 		{"service=good servicefile=" + services, ""},
 		{"service=bad servicefile=" + services, "statement_timeout"},
@@ -94,6 +95,26 @@ func TestEnvironmentSetsNoSession(t *testing.T) {
 	}
 	if _, there := replication.RuntimeParams["options"]; there {
 		t.Error("options are passed on")
+	}
+}
+
+// TestRoleIsKept: both kinds of session ask for the role of the connection string.
+func TestRoleIsKept(t *testing.T) {
+	alone(t)
+	for url, want := range map[string]string{"host=h user=u role='The Owner'": "The Owner", "postgres://u@h/d?role=o": "o", "host=h": ""} {
+		ordinary, err := postgres.Ordinary(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		replication, err := postgres.Replication(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for kind, params := range map[string]map[string]string{"ordinary": ordinary.RuntimeParams, "replication": replication.RuntimeParams} {
+			if got, there := params[postgres.Role]; got != want || there != (want != "") {
+				t.Errorf("%s: the %s session has the role %q, %t", url, kind, got, there)
+			}
+		}
 	}
 }
 

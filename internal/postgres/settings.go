@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -78,7 +79,9 @@ func settings() map[string]string {
 }
 
 // later are settings that not every server has. One that does not know a setting
-// refuses a session that asks for it, so they are set when the session is there.
+// refuses a session that asks for it, also within options (-c transaction_timeout=0 is
+// SQLSTATE 42704 before 17), and which server it is, it says after the login alone. So
+// they are set when the session is there.
 func later() map[string]string {
 	return map[string]string{
 		"transaction_timeout":                 "0",   // from 17 on
@@ -98,6 +101,23 @@ func Sets(name string) bool {
 	return ordinary || late || name == "wal_sender_timeout"
 }
 
+// urgent is what comes before everything else: a transaction_timeout of some milliseconds
+// for the role would end the session while it plans the query that sets the others. SET
+// takes no plan, and stops the clock at once.
+// https://www.postgresql.org/docs/17/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
+func urgent(serverVersion string) string {
+	const since = 17
+	major, _, _ := strings.Cut(serverVersion, ".")
+	digits := strings.IndexFunc(major, func(r rune) bool { return r < '0' || r > '9' }) // 18beta1
+	if digits >= 0 {
+		major = major[:digits]
+	}
+	if n, err := strconv.Atoi(major); err != nil || n < since {
+		return ""
+	}
+	return "SET transaction_timeout = 0; "
+}
+
 // setLater is the function that sets them. It is bounded for itself: a pool goes on
 // making a connection that nobody waits for any more.
 func setLater(ctx context.Context, conn *pgconn.PgConn) error {
@@ -108,7 +128,7 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		rows = append(rows, fmt.Sprintf("('%s', '%s')", name, values[name]))
 	}
-	_, err := conn.Exec(ctx, "SELECT pg_catalog.set_config(name, value, false) FROM (VALUES "+strings.Join(rows, ", ")+
+	_, err := conn.Exec(ctx, urgent(conn.ParameterStatus("server_version"))+"SELECT pg_catalog.set_config(name, value, false) FROM (VALUES "+strings.Join(rows, ", ")+
 		") AS later (name, value) WHERE pg_catalog.current_setting(name, true) <> value").ReadAll()
 	if err != nil {
 		return fmt.Errorf("set what the session must not inherit: %w", err)
@@ -117,11 +137,15 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 }
 
 // Fix makes the options those of a session that inherits nothing. What the
-// options asked for themselves, from the environment for example, is forgotten.
-// A setting of more wins over one of the same name. The options are those of
-// ParseConfig.
+// options asked for themselves, from the environment for example, is forgotten, but
+// for the Role. A setting of more wins over one of the same name. The options are
+// those of ParseConfig.
 func Fix(options *pgconn.Config, more map[string]string) {
+	role, has := options.RuntimeParams[Role]
 	options.RuntimeParams = settings()
+	if has {
+		options.RuntimeParams[Role] = role
+	}
 	maps.Copy(options.RuntimeParams, more)
 	options.AfterConnect = setLater
 	if options.ConnectTimeout == 0 {

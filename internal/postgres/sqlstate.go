@@ -46,6 +46,14 @@ func IsOfWAL(err error) bool {
 	return ok && slices.Contains([]string{"walsender.c", "xlog.c", "xlogreader.c", "xlogutils.c"}, fault.File)
 }
 
+// RefusesRole reports whether a connection was refused for the Role that it asks for: it
+// does not exist, or the user is no member of it. Every other setting with which a
+// connection is asked for is one that every server takes.
+func RefusesRole(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	return connecting && slices.Contains([]string{InvalidParameter, InsufficientPrivilege}, Code(err))
+}
+
 // Remedy is what a person does about an error that waiting does not mend; "" for
 // every other error, which may pass. It is the whole list: what the server refuses
 // for another reason, a program tries again.

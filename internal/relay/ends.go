@@ -6,7 +6,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -25,7 +25,7 @@ func (s *sidecar) ends(err error) bool {
 func isFatal(err error) bool {
 	var invalid *config.Error
 	var gap *cdc.Gap
-	var copied *parking.CopyError
+	var copied *state.CopyError
 	return errors.As(err, &invalid) || errors.As(err, &gap) || errors.As(err, &copied) || errors.Is(err, errStreamDead)
 }
 
@@ -39,7 +39,7 @@ func (s *sidecar) isProven() bool {
 
 // isPermanent reports whether only a person can mend what has caused the error.
 func isPermanent(err error) bool {
-	var schema *parking.SchemaError
+	var schema *state.SchemaError
 	var column *mapping.MissingColumnError
 	var hookColumn *dispatch.MissingColumnError
 	var fault *cdc.Fault

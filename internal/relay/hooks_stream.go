@@ -7,7 +7,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -69,7 +69,7 @@ func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 		return nil
 	}
 	err := p.questions.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
-		return parking.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
+		return state.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
 	})
 	if err == nil {
 		p.hooks.Written(seen)

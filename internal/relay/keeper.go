@@ -12,8 +12,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
-	"github.com/hooktail/hooktail/internal/setup"
 )
 
 const (
@@ -33,7 +33,7 @@ const (
 // keeper keeps the position of the stream of a term, for the runs that follow, and
 // an eye on its publication. Only who reads the slot writes it.
 type keeper struct {
-	positions *setup.Positions
+	positions *state.Positions
 	pool      *pgxpool.Pool
 	log       *slog.Logger
 
@@ -42,7 +42,7 @@ type keeper struct {
 }
 
 func newKeeper(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *keeper {
-	return &keeper{positions: setup.PositionsOf(pool, cfg), pool: pool, log: log}
+	return &keeper{positions: state.NewPositions(pool, cfg.StateSchema, cfg.Slot), pool: pool, log: log}
 }
 
 // connected is called on each connection that streams, before anything is

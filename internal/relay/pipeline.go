@@ -163,11 +163,26 @@ func (p *pipeline) deliver(ctx context.Context) error {
 			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), gathering)...)
 		}
 		batch = slices.DeleteFunc(batch, (*wanted).isMark)
-		if err := p.render(ctx, batch); err != nil {
+		if err := p.hand(ctx, batch); err != nil {
 			return err
 		}
-		if err := p.enqueue(ctx, batch); err != nil {
+	}
+}
+
+// hand renders the batch and hands it to the lanes, in several steps if its rows are
+// large: the payloads of one step are in the lanes before those of the next are built.
+// An empty batch hands over what was remembered alone.
+func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
+	for {
+		n, err := p.render(ctx, batch)
+		if err != nil {
 			return err
+		}
+		if err := p.enqueue(ctx, batch[:n]); err != nil {
+			return err
+		}
+		if batch = batch[n:]; len(batch) == 0 {
+			return nil
 		}
 	}
 }
@@ -203,14 +218,15 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	return p.dispatcher.Enqueue(ctx, deliveries)
 }
 
-// renderBatch bounds the events that are rendered by one query of a kind.
+// renderBatch bounds the events that are rendered by one query of a kind; their rows are
+// bounded in bytes by the renderer.
 const renderBatch = 500
 
-// render builds the payloads that somebody wants, when the rows of the whole batch
-// can be read by anybody.
-func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
+// render builds the payloads that somebody wants, of the first n of the batch, when the
+// rows of the whole batch can be read by anybody.
+func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err error) {
 	if len(batch) == 0 {
-		return nil
+		return 0, nil
 	}
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
@@ -225,7 +241,12 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) error {
 			xids = append(xids, xid)
 		}
 	}
-	return p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) error {
-		return p.renderer.Render(ctx, events, xids...)
+	err = p.questions.persist(ctx, "read tasks and projects", func(ctx context.Context) (err error) {
+		n, err = p.renderer.RenderFirst(ctx, events, xids...)
+		return err
 	})
+	if err != nil || n == len(events) {
+		return len(batch), err
+	}
+	return slices.IndexFunc(batch, func(w *wanted) bool { return w.event == events[n] }), nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
@@ -168,7 +168,7 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 	}
 	var hooks *dispatch.Hooks
 	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
-		if err := parking.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+		if err := state.Check(ctx, pool, s.cfg.StateSchema); err != nil {
 			return err
 		}
 		hooks = dispatch.NewHooks(options)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -18,7 +18,7 @@ func (e *FullError) Error() string {
 
 // Resume ends the hook's pause, and its suspension unless as much is parked for it as may
 // be, which is a *fullError.
-func Resume(ctx context.Context, store *parking.Store, hook, bound int64) error {
+func Resume(ctx context.Context, store *state.Store, hook, bound int64) error {
 	suspended, err := store.IsSuspended(ctx, hook)
 	if err != nil {
 		return err
@@ -26,7 +26,7 @@ func Resume(ctx context.Context, store *parking.Store, hook, bound int64) error 
 	if !suspended {
 		return store.Resume(ctx, hook)
 	}
-	parked, err := store.Bytes(ctx, hook)
+	parked, err := store.Room(ctx, hook)
 	if err != nil {
 		return err
 	}

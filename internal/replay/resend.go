@@ -7,7 +7,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -110,7 +110,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			return err
 		}
 	}
-	var parked []parking.Row
+	var parked []state.Row
 	now := time.Now()
 	for i, e := range events {
 		e.ID = mapping.ID{Commit: r.o.To, Ordinal: *ordinal}
@@ -121,11 +121,11 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := out.add(target.Hook, body.Len(), r.o.Most); err != nil {
+			if err := out.add(target.Hook, body.Len()+state.RowBytes, r.o.Most); err != nil {
 				return err
 			}
-			parked = append(parked, parking.Row{
-				Key: parking.Key{Hook: target.Hook, Event: e.ID}, Action: target.Action, Project: e.Project, Task: e.Task,
+			parked = append(parked, state.Row{
+				Key: state.Key{Hook: target.Hook, Event: e.ID}, Action: target.Action, Project: e.Project, Task: e.Task,
 				Committed: e.Committed, Body: body, Added: now,
 			})
 		}
@@ -135,7 +135,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	return err
 }
 
-// add counts a body, of which a hook may have no more than can be parked for it.
+// add counts the bytes of a row, of which a hook may have no more than can be parked for it.
 func (r *Resent) add(hook int64, bytes int, most int64) error {
 	r.bytes[hook] += int64(bytes)
 	if most > 0 && r.bytes[hook] > most {

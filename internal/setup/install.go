@@ -12,7 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -20,7 +20,7 @@ import (
 // plan and hooktail's own tables.
 func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
 	var besides []cdc.Lack
-	what, mend, newSchema, err := parking.MigrationLacks(ctx, conn, cfg.StateSchema)
+	what, mend, newSchema, err := state.MigrationLacks(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err
 	}
@@ -74,17 +74,17 @@ func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Pl
 // migrate makes hooktail's own tables, or brings them up to date, and says what it
 // did; "" if there was nothing to do.
 func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
-	before, err := parking.Version(ctx, conn, schema)
+	before, err := state.Version(ctx, conn, schema)
 	if err != nil {
 		return "", err
 	}
-	if err := parking.Migrate(ctx, conn, schema); err != nil {
+	if err := state.Migrate(ctx, conn, schema); err != nil {
 		return "", err
 	}
-	if before == parking.Newest() {
+	if before == state.Newest() {
 		return "", nil
 	}
-	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, parking.Newest(), before), nil
+	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, state.Newest(), before), nil
 }
 
 // FreshSlot is a slot that was made just now. Its snapshot, the database's state

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -29,7 +30,7 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 	if err != nil {
 		return err
 	}
-	return PositionsOf(conn, cfg).Replace(ctx, &cdc.Past{
+	return state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Replace(ctx, &cdc.Past{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, At: at, Publication: slot.Published, Clean: true,
 	})
 }
@@ -37,7 +38,7 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 // RefuseGap returns the gap of a slot that an earlier run has read from, if there is
 // one: what makes a slot where one is missing must not hide it.
 func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
-	past, err := PositionsOf(conn, cfg).Read(ctx)
+	past, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Read(ctx)
 	if err != nil || past == nil {
 		return nil //nolint:nilerr // without the table, or the right to read it, nothing is known
 	}

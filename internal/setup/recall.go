@@ -5,24 +5,17 @@ import (
 	"log/slog"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// recaller is a connection or a pool.
-type recaller interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
-}
-
 // Recall lets the hooks want what they wanted where the slot stands. Of a slot that nobody
 // has read from that is what they want now, and is written down.
-func Recall(ctx context.Context, db recaller, hooks *dispatch.Hooks, cfg config.Config) error {
-	seen, known, err := parking.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
+func Recall(ctx context.Context, db state.Querier, hooks *dispatch.Hooks, cfg config.Config) error {
+	seen, known, err := state.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
 	if err != nil {
 		return err
 	}
@@ -30,7 +23,7 @@ func Recall(ctx context.Context, db recaller, hooks *dispatch.Hooks, cfg config.
 		return err
 	}
 	seen = hooks.Seen(0)
-	if err := parking.WriteSeen(ctx, db, cfg.StateSchema, cfg.Slot, seen); err != nil {
+	if err := state.WriteSeen(ctx, db, cfg.StateSchema, cfg.Slot, seen); err != nil {
 		return err
 	}
 	hooks.Written(seen)

@@ -14,18 +14,19 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 const token = "correct-horse-battery"
 
 // stage is a Program that says what it was asked.
 type stage struct {
-	mu    sync.Mutex
-	acts  []Action
-	query Query
-	list  parking.Filter
-	err   error
+	mu     sync.Mutex
+	acts   []Action
+	query  Query
+	list   state.Filter
+	search Search
+	err    error
 }
 
 func (s *stage) Report(_ context.Context, q Query) Report {
@@ -35,10 +36,17 @@ func (s *stage) Report(_ context.Context, q Query) Report {
 	return Report{Running: true, Role: "leader"}
 }
 
-func (s *stage) Stored(_ context.Context, f parking.Filter) ([]Stored, error) {
+func (s *stage) Stored(_ context.Context, f state.Filter) ([]Stored, error) {
 	s.list = f
 	return []Stored{{Hook: 1, Event: "1-16-0"}}, s.err
 }
+
+func (s *stage) History(_ context.Context, q Search, _ bool) ([]Attempt, error) {
+	s.search = q
+	return []Attempt{{Hook: 1, Event: "1-16-0"}}, s.err
+}
+
+func (s *stage) Series(context.Context) (Series, error) { return Series{Times: []int64{1}}, s.err }
 
 func (s *stage) Payload(_ context.Context, p Payload) ([]byte, error) {
 	if p.Seq == 404 {
@@ -311,17 +319,17 @@ func TestListIsFiltered(t *testing.T) {
 	s, h := newStage(Options{})
 	for _, tt := range []struct {
 		query string
-		want  parking.Filter
+		want  state.Filter
 		code  int
 	}{
-		{"", parking.Filter{Limit: 100}, 200},
-		{"?hook=3&state=dead&action=TASK_CREATED&reason=exhausted&limit=500", parking.Filter{Hook: 3, State: parking.Dead, Action: "TASK_CREATED", Reason: "exhausted", Limit: 500}, 200},
-		{"?hook=x", parking.Filter{}, 400},
-		{"?state=alive", parking.Filter{}, 400},
-		{"?limit=501", parking.Filter{}, 400},
-		{"?limit=0", parking.Filter{}, 400},
+		{"", state.Filter{Limit: 100}, 200},
+		{"?hook=3&state=dead&action=TASK_CREATED&reason=exhausted&limit=500", state.Filter{Hook: 3, State: state.Dead, Action: "TASK_CREATED", Reason: "exhausted", Limit: 500}, 200},
+		{"?hook=x", state.Filter{}, 400},
+		{"?state=alive", state.Filter{}, 400},
+		{"?limit=501", state.Filter{}, 400},
+		{"?limit=0", state.Filter{}, 400},
 	} {
-		s.list = parking.Filter{}
+		s.list = state.Filter{}
 		if w := call(h, http.MethodGet, "/status/deliveries"+tt.query, ""); w.Code != tt.code || s.list != tt.want {
 			t.Errorf("%s: %d, %+v", tt.query, w.Code, s.list)
 		}

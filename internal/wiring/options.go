@@ -43,6 +43,7 @@ func MappingOptions(cfg config.Config, log *slog.Logger) mapping.Options {
 		Profile:     mapping.Profile(cfg.Profile),
 		SendSecrets: cfg.SendSecrets,
 		DeletedRows: cfg.Deleted == config.DeletedRow,
+		BatchBytes:  int(cfg.Memory) / BatchShare,
 		Settle:      cfg.Settle,
 		Log:         log,
 	}

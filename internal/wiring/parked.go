@@ -7,13 +7,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Parked is the store of what cannot be delivered now, on connections of its own, with
 // the keys that requests are signed with.
 type Parked struct {
-	Store   *parking.Store
+	Store   *state.Store
 	Pool    *pgxpool.Pool
 	Signing *Signing
 	Log     *slog.Logger
@@ -29,11 +29,11 @@ func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Park
 	if err != nil {
 		return nil, err
 	}
-	if err := parking.Check(ctx, pool, cfg.StateSchema); err != nil {
+	if err := state.Check(ctx, pool, cfg.StateSchema); err != nil {
 		pool.Close()
 		return nil, err
 	}
-	store := parking.New(parking.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
+	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
 	return &Parked{Store: store, Pool: pool, Signing: signing, Log: log}, nil
 }
 

@@ -18,10 +18,11 @@ import (
 // badURL says nothing of what pgx found: its error may quote the URL. The configuration
 // was checked with a message of its own; what it names may have changed since.
 func badURL(err error) error {
-	if _, ok := errors.AsType[*postgres.ParameterError](err); ok {
+	_, unknown := errors.AsType[*postgres.ParameterError](err)
+	if _, invalid := errors.AsType[*postgres.ValueError](err); unknown || invalid {
 		return &config.Error{Err: fmt.Errorf("HOOKTAIL_DATABASE_URL %w", err)}
 	}
-	return &config.Error{Err: errors.New("HOOKTAIL_DATABASE_URL cannot be parsed, or names a file that cannot be read")}
+	return &config.Error{Err: errors.New("HOOKTAIL_DATABASE_URL cannot be parsed")}
 }
 
 // databaseURL is the connection string as its file has it now, or as the program began

@@ -6,6 +6,7 @@ package wiring
 const (
 	PartShare   = 64 // one part of a transaction
 	RowsShare   = 16
+	BatchShare  = 16 // rows that are read for one batch of payloads
 	BodiesShare = 8
 
 	OverlapShare = 32 // events that are remembered for hooks that may be adopted

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Signing is the keys that hooks' requests are signed with, as the settings say. One
@@ -48,7 +48,7 @@ func (s *Signing) KeysOf(hook int64) ([]dispatch.SigningKey, error) {
 }
 
 // Update takes the secrets of all settings. It logs what is wrong with them, once.
-func (s *Signing) Update(settings []parking.Setting) {
+func (s *Signing) Update(settings []state.Setting) {
 	before := *s.current.Load()
 	next := make(map[int64]HookKeys)
 	for _, setting := range settings {
@@ -69,7 +69,7 @@ func (s *Signing) Update(settings []parking.Setting) {
 }
 
 // Open opens the hook's secrets, all of them: a receiver may know either.
-func (s *Signing) Open(setting parking.Setting) HookKeys {
+func (s *Signing) Open(setting state.Setting) HookKeys {
 	h := HookKeys{sealed: setting.Secrets}
 	for _, sealed := range setting.Secrets {
 		key, err := s.Ring.Open(setting.Hook, sealed)
@@ -83,7 +83,7 @@ func (s *Signing) Open(setting parking.Setting) HookKeys {
 
 // Check is an error if there are secrets, and nothing to open them with. What nobody has
 // sealed is no secret: it refuses its hook alone.
-func (s *Signing) Check(settings []parking.Setting) error {
+func (s *Signing) Check(settings []state.Setting) error {
 	for _, setting := range settings {
 		if slices.ContainsFunc(setting.Secrets, dispatch.IsSealed) && !s.Keyed {
 			return &config.Error{Err: fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}

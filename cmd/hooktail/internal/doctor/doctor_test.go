@@ -108,6 +108,11 @@ func illnesses() []illness {
 		{"time-out of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET statement_timeout = '300ms'"), "settings", note, "statement_timeout = 300ms is set for role hooktail in database", "RESET", true},
 		{"time-out of the database", sql("ALTER DATABASE SLOT SET lock_timeout = '1s'"), "settings", note, "lock_timeout = 1s is set for database", "RESET", true},
 		{"role of the role", sql("ALTER ROLE hooktail IN DATABASE SLOT SET role = hooktail"), "settings", note, "sessions act as that role", "RESET", true},
+		{
+			"role of the connection string", func(_ *testing.T, p *patient) {
+				p.variables = []string{"HOOKTAIL_DATABASE_URL=" + proctest.RoleDSN(p.db) + "&role=hooktail"}
+			}, "settings", note, "role = hooktail is set in HOOKTAIL_DATABASE_URL", "take the parameter role out", true,
+		},
 		{"libraries of the database", sql("ALTER DATABASE SLOT SET dynamic_library_path = '/nowhere'"), "settings", warning, "dynamic_library_path", "RESET", false},
 		{"column missing", sql("ALTER TABLE task_completion RENAME COLUMN was_cancelled TO skipped"), "columns", failure, "task_completion has no column was_cancelled", "HOOKTAIL_", true},
 		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},

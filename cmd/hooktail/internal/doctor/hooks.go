@@ -8,7 +8,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -28,7 +28,7 @@ func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable)
 // that they are no failures.
 func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	options := x.Hooks
-	if version, err := parking.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
+	if version, err := state.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
 		options.StateSchema = "" // said elsewhere
 	}
 	hooks := dispatch.NewHooks(options)
@@ -148,10 +148,10 @@ func overlap(a, b *dispatch.Hook) bool {
 
 // lookAtSecrets opens them: a hook is never sent to unsigned.
 func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
-	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
 		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
-	settings, err := parking.New(parking.Options{Pool: x.pool, Schema: x.Config.StateSchema}).Settings(ctx)
+	settings, err := state.New(state.Options{Pool: x.pool, Schema: x.Config.StateSchema}).Settings(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"slices"
 
 	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // lookAtRedirects finds hooks whose receivers answer with a redirect. It sends nothing: the
@@ -41,10 +41,10 @@ func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
 // redirected is the hooks of which the first stored delivery was last answered with a
 // redirect.
 func (x *examination) redirected(ctx context.Context) (hooks []int64, err error) {
-	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
 		return nil, nil //nolint:nilerr // said elsewhere
 	}
-	store := parking.New(parking.Options{Pool: x.pool, Schema: x.Config.StateSchema})
+	store := state.New(state.Options{Pool: x.pool, Schema: x.Config.StateSchema})
 	backlogs, err := store.Backlogs(ctx)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (x *examination) redirected(ctx context.Context) (hooks []int64, err error)
 		if b.Parked.Rows == 0 {
 			continue
 		}
-		rows, err := store.List(ctx, parking.Filter{Hook: b.Hook, State: parking.Parked, Limit: 1})
+		rows, err := store.List(ctx, state.Filter{Hook: b.Hook, State: state.Parked, Limit: 1})
 		if err != nil {
 			return nil, err
 		}

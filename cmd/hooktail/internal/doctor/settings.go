@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/internal/postgres"
 )
@@ -24,6 +25,18 @@ func harmful(name string) (why string) {
 	return ""
 }
 
+// roleOf names the role that the connection string asks for.
+func roleOf(options *pgconn.Config) []Finding {
+	role := options.RuntimeParams[postgres.Role]
+	if role == "" {
+		return nil
+	}
+	return one(Note, fmt.Sprintf("role = %s is set in HOOKTAIL_DATABASE_URL: hooktail's sessions act as that role", role),
+		whyRole, "nothing has to be done; to take it back: take the parameter role out of HOOKTAIL_DATABASE_URL")
+}
+
+const whyRole = "Its privileges count, not those of the role that logs in, which needs REPLICATION all the same."
+
 // lookAtSettings names what ALTER ROLE and ALTER DATABASE have set for sessions such as
 // hooktail's, as far as it matters to them or would.
 // https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
@@ -38,7 +51,7 @@ func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
+	found := roleOf(x.Replication)
 	var setting, of string
 	_, err = pgx.ForEachRow(rows, []any{&setting, &of}, func() error {
 		name, value, _ := strings.Cut(setting, "=")
@@ -48,7 +61,7 @@ func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
 		switch {
 		case name == "role":
 			found = append(found, one(Note, what+": hooktail's sessions act as that role",
-				"Its privileges count, not those of the role that logs in.", "nothing has to be done; to take it back: "+reset)...)
+				whyRole, "nothing has to be done; to take it back: "+reset)...)
 		case harmful(name) != "":
 			found = append(found, one(Warning, what, harmful(name), reset)...)
 		case postgres.Sets(name):

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -62,9 +63,14 @@ func (x *examination) gone(ctx context.Context, err error, why string) ([]Findin
 }
 
 // wasRead reports whether hooktail has noted how far it has read the slot.
-func (x *examination) wasRead(ctx context.Context) (read bool) {
-	err := x.value(ctx, "SELECT EXISTS (SELECT FROM "+pgx.Identifier{x.Config.StateSchema, "position"}.Sanitize()+" WHERE slot = $1)", []any{x.Config.Slot}, &read)
-	return err == nil && read
+func (x *examination) wasRead(ctx context.Context) bool {
+	past, err := x.past(ctx)
+	return err == nil && past != nil
+}
+
+// past is what hooktail has noted of the slot, nil if nothing.
+func (x *examination) past(ctx context.Context) (*cdc.Past, error) {
+	return state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Read(ctx)
 }
 
 // mendGap is what to do about changes that are missing.
@@ -132,16 +138,15 @@ func (x *examination) standbys(ctx context.Context, standbys int, why string) ([
 
 // position compares what hooktail has written of its slot with the server.
 func (x *examination) position(ctx context.Context) ([]Finding, error) {
-	var system string
-	err := x.value(ctx, "SELECT system_id FROM "+pgx.Identifier{x.Config.StateSchema, "position"}.Sanitize()+" WHERE slot = $1", []any{x.Config.Slot}, &system)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return fine("nothing was read yet"), nil
-	}
+	past, err := x.past(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if x.systemID != "" && system != x.systemID {
-		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, system),
+	if past == nil {
+		return fine("nothing was read yet"), nil
+	}
+	if x.systemID != "" && past.SystemID != x.systemID {
+		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, past.SystemID),
 			"What was committed there, and not read, is missing.", mendGap), nil
 	}
 	return nil, nil

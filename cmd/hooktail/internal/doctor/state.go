@@ -6,34 +6,34 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/hooktail/hooktail/dispatch/parking"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 func lookAtState(ctx context.Context, x *examination) ([]Finding, error) {
-	err := parking.Check(ctx, x.conn, x.Config.StateSchema)
-	fault, ok := errors.AsType[*parking.SchemaError](err)
+	err := state.Check(ctx, x.conn, x.Config.StateSchema)
+	fault, ok := errors.AsType[*state.SchemaError](err)
 	if !ok {
 		return nil, err
 	}
 	what, mend := fmt.Sprintf("schema %q has no tables of hooktail", fault.Schema), "hooktail setup # as the owner of the tables; then run deploy/role.sql again"
 	switch fault.Fault {
-	case parking.SchemaOlder:
+	case state.SchemaOlder:
 		what = fmt.Sprintf("the tables in schema %q have version %d, older than %d, which this hooktail needs", fault.Schema, fault.Have, fault.Want)
-	case parking.SchemaNewer:
+	case state.SchemaNewer:
 		what, mend = fmt.Sprintf("the tables in schema %q have version %d, newer than this hooktail, which knows %d", fault.Schema, fault.Have, fault.Want), "run a newer hooktail"
-	case parking.SchemaDenied:
-		what, mend = fmt.Sprintf("role %q may not use the tables in schema %q", x.role, fault.Schema), strings.Join(parking.Grants(x.Config.StateSchema, x.role), " ")
+	case state.SchemaDenied:
+		what, mend = fmt.Sprintf("role %q may not use the tables in schema %q", x.role, fault.Schema), strings.Join(state.Grants(x.Config.StateSchema, x.role), " ")
 	}
 	return one(Failure, what, "What cannot be delivered at once is kept there; hooktail does not run without.", mend), nil
 }
 
 // lookAtCopy tells tables that were made here from those that a dump has brought.
 func lookAtCopy(ctx context.Context, x *examination) ([]Finding, error) {
-	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
 		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
-	err := parking.CheckCopy(ctx, x.conn, x.Config.StateSchema)
-	copied, ok := errors.AsType[*parking.CopyError](err)
+	err := state.CheckCopy(ctx, x.conn, x.Config.StateSchema)
+	copied, ok := errors.AsType[*state.CopyError](err)
 	if !ok {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtPosition compares what was read last with the server and its slot.
 func lookAtPosition(ctx context.Context, x *examination) ([]Finding, error) {
-	if err := parking.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
 		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
 	return x.position(ctx)

@@ -1,0 +1,48 @@
+package dispatch
+
+import (
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+)
+
+// TestRejectingAllIsFailing: a hook whose receiver rejects the events of every task is
+// failing, also once all of them are dead and the lane is empty, until it succeeds.
+func TestRejectingAllIsFailing(t *testing.T) {
+	for _, stored := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			store, answers, m := newFakeStore(), newStatuses(422, "h1"), NewMetrics(nil)
+			o := Options{Metrics: m}
+			if stored {
+				o.Store = store
+			}
+			b := newBench(t, o, answers.round, hostRow(1))
+			const tasks = 8
+			for n := range tasks {
+				b.enqueue(t, 1, n, n+1)
+			}
+			var states []State
+			look := func() {
+				synctest.Wait()
+				states = append(states, b.Overview()[0].State, State(m.shown(t, "hooktail_hook_state", "1")))
+			}
+			<-time.After(10 * time.Second)
+			look()
+			<-time.After(3 * time.Hour)
+			look()
+			if n := len(store.list(1, state.Dead)); stored && n != tasks || len(b.finished()) != tasks {
+				t.Errorf("%d are dead, %d are done, want %d", n, len(b.finished()), tasks)
+			}
+			answers.set("h1", 200)
+			b.enqueue(t, 1, tasks, 1)
+			<-time.After(10 * time.Second)
+			look()
+			if want := []State{StateFailing, StateFailing, StateFailing, StateFailing, StateLive, StateLive}; !slices.Equal(states, want) {
+				t.Errorf("stored %t: states %s, want %s", stored, states, want)
+			}
+		})
+	}
+}

@@ -1,0 +1,118 @@
+package state
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Batch is changes that belong together. A key may be in it once. Rows to insert are
+// copied to the connection one by one; where that cannot be, since some of them are stored
+// already, the batch takes about four times the memory of its bodies while it is sent.
+type Batch struct {
+	Insert []Row     // parked, or dead from the start
+	Update []Attempt // failed attempts of what is stored
+	Bury   []Attempt // the last ones
+	Delete []Key     // delivered, or no longer wanted
+
+	AtOnce bool // what others have locked is not waited for, not even for a moment
+}
+
+// Attempt is what a failed attempt leaves behind.
+type Attempt struct {
+	Key
+	Attempts   int       // made, with this one
+	Next       time.Time // zero: as soon as it is its turn; Bury ignores it
+	LastResult string
+	LastStatus int
+	Reason     string // of death; Update ignores it
+	Bodiless   bool   // the body is given up; Update ignores it
+}
+
+// Apply makes all changes of the batch in one transaction, or none and returns
+// an error. An error does not say that nothing was changed: the connection may
+// have ended between the commit and the answer to it. So a batch may be applied
+// again; what is stored already stays as it is, and what is not there is not
+// changed. IsRefused tells the errors for which that is of no use.
+//
+// It waits for the locks of others for a second at most, and returns a *LockedError then:
+// a person's transaction that is left open keeps only those waiting whose rows it has locked.
+func (s *Store) Apply(ctx context.Context, b Batch) error {
+	for i := range b.Insert {
+		if bytes := b.Insert[i].Body.Len(); bytes > maxBody {
+			return wrap(&tooLargeError{bytes}, "park")
+		}
+	}
+	if len(b.Insert) >= copied {
+		if done, err := s.copy(ctx, b); done || err != nil {
+			return wrap(s.locked(ctx, b.keys(), err), "park")
+		}
+	}
+	queue := s.queue(b)
+	if queue.Len() == 0 {
+		return nil
+	}
+	err := s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error { return tx.SendBatch(ctx, queue).Close() })
+	return wrap(s.locked(ctx, b.keys(), err), "park")
+}
+
+// queue is the batch's statements.
+func (s *Store) queue(b Batch) *pgx.Batch {
+	var queue pgx.Batch
+	if len(b.Insert) > 0 {
+		s.insert(&queue, b.Insert)
+	}
+	if len(b.Update) > 0 {
+		s.update(&queue, b.Update)
+	}
+	if len(b.Bury) > 0 {
+		s.bury(&queue, b.Bury)
+	}
+	if len(b.Delete) > 0 {
+		s.delete(&queue, b.Delete)
+	}
+	return &queue
+}
+
+const insertSQL = `INSERT INTO {parked} (hook_id, timeline, commit_lsn, ordinal, event_id, action, project_id, task_id,
+		committed_at, body, bytes, attempts, added_at, next_attempt_at, last_result, last_status, state, reason, dead_at)
+	SELECT hook, timeline, lsn::pg_lsn, ordinal, event, action, project, task,
+		committed, body, octet_length(body), attempts, added, next, result, status, state, reason, CASE state WHEN 'dead' THEN now() END
+	FROM unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::text[], $6::text[], $7::bigint[], $8::bigint[], $9::timestamptz[],
+		$10::bytea[], $11::int[], $12::timestamptz[], $13::timestamptz[], $14::text[], $15::int[], $16::text[], $17::text[])
+		AS new (hook, timeline, lsn, ordinal, event, action, project, task, committed, body, attempts, added, next, result, status, state, reason)
+	ON CONFLICT DO NOTHING`
+
+func (s *Store) insert(queue *pgx.Batch, rows []Row) {
+	k := newKeys(len(rows))
+	var (
+		events       = make([]string, len(rows))
+		actions      = make([]string, len(rows))
+		projects     = make([]int64, len(rows))
+		tasks        = make([]int64, len(rows))
+		committed    = make([]time.Time, len(rows))
+		bodies       = make([][]byte, len(rows))
+		attempts     = make([]int, len(rows))
+		added        = make([]time.Time, len(rows))
+		next         = make([]*time.Time, len(rows))
+		lastResults  = make([]string, len(rows))
+		lastStatuses = make([]int, len(rows))
+		states       = make([]string, len(rows))
+		reasons      = make([]string, len(rows))
+	)
+	for i := range rows {
+		r := &rows[i]
+		k.set(i, r.Key)
+		events[i], actions[i], projects[i], tasks[i] = r.Event.String(), plain(string(r.Action)), r.Project, r.Task
+		committed[i], bodies[i] = bounded(r.Committed), r.Body.AppendTo([]byte{})
+		attempts[i], added[i], next[i] = counted(r.Attempts), bounded(r.Added), orNull(r.Next)
+		lastResults[i], lastStatuses[i], reasons[i] = plain(r.LastResult), r.LastStatus, plain(r.Reason)
+		states[i] = string(Parked)
+		if r.State == Dead {
+			states[i] = string(Dead)
+		}
+	}
+	queue.Queue(s.sql(insertSQL), k.hooks, k.timelines, k.commits, k.ordinals, events, actions, projects, tasks,
+		committed, bodies, attempts, added, next, lastResults, lastStatuses, states, reasons)
+}

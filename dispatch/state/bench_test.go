@@ -1,0 +1,113 @@
+package state_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// bodyOf has 2 KB, of which the half is the same in all events of a project, as
+// in Label Studio's bodies.
+func bodyOf(random *rand.Rand) []byte {
+	var b strings.Builder
+	b.WriteString(`{"action": "ANNOTATION_UPDATED", "annotation": {"id": 17, "result": [`)
+	for b.Len() < 1200 {
+		fmt.Fprintf(&b, `{"id": "%x", "type": "labels", "value": {"end": %d, "text": "%x", "start": %d, "labels": ["PER"]}, "to_name": "text", "from_name": "label"}, `,
+			random.Uint32(), random.IntN(1000), random.Uint64(), random.IntN(1000))
+	}
+	b.WriteString(`]}, "project": {"id": 1, "task_number": 126, "finished_task_number": 9, "label_config": "<View>`)
+	for i := 0; b.Len() < 1990; i++ {
+		fmt.Fprintf(&b, `<Label value=\"LABEL%d\" background=\"#aabb%02x\"/>`, i, i)
+	}
+	b.WriteString(`</View>"}}`)
+	return []byte(b.String())
+}
+
+// large are n deliveries with bodies of 2 KB.
+func large(n int) []state.Row {
+	random := rand.New(rand.NewPCG(1, 2))
+	rows := make([]state.Row, n)
+	for i := range rows {
+		rows[i] = delivery(1, i)
+		rows[i].Body = mapping.BodyOf(bodyOf(random))
+	}
+	return rows
+}
+
+// BenchmarkPark is one batch of n inserts per operation.
+func BenchmarkPark(b *testing.B) {
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("n=%d", n), func(b *testing.B) {
+			store := newStore(b, migrated(b))
+			rows := large(20 * n)
+			next := 0
+			for b.Loop() {
+				batch := rows[next%len(rows):][:n]
+				for i := range batch {
+					batch[i].Event = event(next + i)
+				}
+				next += n
+				apply(b, store, state.Batch{Insert: batch})
+			}
+			b.ReportMetric(float64(next)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+}
+
+// BenchmarkAttempts is what follows parking, per row: one failed attempt and the
+// deletion after delivery, in batches of 1000.
+func BenchmarkAttempts(b *testing.B) {
+	const n = 1000
+	store := newStore(b, migrated(b))
+	rows := large(n)
+	update, remove := make([]state.Attempt, n), make([]state.Key, n)
+	for b.Loop() {
+		b.StopTimer()
+		apply(b, store, state.Batch{Insert: rows})
+		for i := range rows {
+			update[i] = state.Attempt{Key: rows[i].Key, Attempts: 3, Next: begin, LastResult: "timeout"}
+			remove[i] = rows[i].Key
+		}
+		b.StartTimer()
+		apply(b, store, state.Batch{Update: update})
+		apply(b, store, state.Batch{Delete: remove})
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkTail reads a backlog of 20 000 rows in parts of 1000.
+func BenchmarkTail(b *testing.B) {
+	store := newStore(b, migrated(b))
+	rows := large(20_000)
+	for part := range 20 {
+		apply(b, store, state.Batch{Insert: rows[part*1000:][:1000]})
+	}
+	for _, bodies := range []bool{false, true} {
+		b.Run(fmt.Sprintf("bodies=%t", bodies), func(b *testing.B) {
+			read := 0
+			part := state.Part{Hook: 1, Rows: 1000, Bytes: 4 << 20, Bodies: bodies}
+			for b.Loop() {
+				rows, err := store.Tail(b.Context(), part)
+				if err != nil {
+					b.Fatal(err)
+				}
+				read += len(rows)
+				if part.After = (mapping.ID{}); len(rows) > 0 {
+					part.After = rows[len(rows)-1].Event
+				}
+			}
+			b.ReportMetric(float64(read)/b.Elapsed().Seconds(), "rows/s")
+		})
+	}
+	b.Run("backlogs", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := store.Backlogs(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,174 @@
+package state_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// mixed stores 0 to 9 of hook 1, of which 6 to 9 are dead, and 0 and 1 of hook 2.
+func mixed(t *testing.T, store *state.Store) {
+	t.Helper()
+	park(t, store, 1, 0, 10)
+	park(t, store, 2, 0, 2)
+	created := delivery(3, 0)
+	created.Action = mapping.TaskCreated
+	apply(t, store, state.Batch{Insert: []state.Row{created}, Bury: []state.Attempt{
+		{Key: delivery(1, 6).Key, Attempts: 5, LastResult: "4xx", LastStatus: 422, Reason: "rejected"},
+		{Key: delivery(1, 7).Key, Attempts: 5, LastResult: "4xx", LastStatus: 413, Reason: "rejected"},
+		{Key: delivery(1, 8).Key, Attempts: 50, LastResult: "refused", Reason: "exhausted"},
+		{Key: delivery(1, 9).Key, Attempts: 50, LastResult: "refused", Reason: "exhausted"},
+	}})
+}
+
+func TestFilters(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, migrated(t))
+	mixed(t, store)
+	tests := []struct {
+		name string
+		in   state.Filter
+		want []int
+	}{
+		{"all", state.Filter{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1, 0}},
+		{"hook", state.Filter{Hook: 2}, []int{0, 1}},
+		{"event", state.Filter{Event: event(1)}, []int{1, 1}},
+		{"hook and event", state.Filter{Hook: 2, Event: event(1)}, []int{1}},
+		{"action", state.Filter{Action: mapping.TaskCreated}, []int{0}},
+		{"dead", state.Filter{State: state.Dead}, []int{6, 7, 8, 9}},
+		{"parked", state.Filter{Hook: 1, State: state.Parked}, []int{0, 1, 2, 3, 4, 5}},
+		{"since", state.Filter{Hook: 1, Since: begin.Add(8 * time.Second)}, []int{8, 9}},
+		{"until", state.Filter{Hook: 1, Until: begin.Add(2 * time.Second)}, []int{0, 1}},
+		{"task", state.Filter{Hook: 1, Task: 2}, []int{2, 5, 8}},
+		{"annotation", state.Filter{Hook: 1, Annotation: 8}, []int{8}},
+		{"reason", state.Filter{Reason: "exhausted"}, []int{8, 9}},
+		{"limit", state.Filter{State: state.Dead, Limit: 2}, []int{6, 7}},
+		{"none", state.Filter{Hook: 2, State: state.Dead}, nil},
+	}
+	for _, tt := range tests {
+		if diff := cmp.Diff(tt.want, stored(t, store, tt.in)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+func TestShow(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, migrated(t))
+	mixed(t, store)
+	for _, tt := range []struct {
+		name string
+		hook int64
+		n    int
+		want int
+	}{{"one hook", 1, 0, 1}, {"all hooks", 0, 0, 3}, {"not there", 2, 5, 0}} {
+		rows, err := store.Show(t.Context(), tt.hook, event(tt.n))
+		if err != nil || len(rows) != tt.want {
+			t.Fatalf("%s: %d rows, error %v", tt.name, len(rows), err)
+		}
+		for _, r := range rows {
+			if string(r.Body.Bytes()) != string(delivery(1, tt.n).Body.Bytes()) {
+				t.Errorf("%s: body %q", tt.name, r.Body.Bytes())
+			}
+		}
+	}
+}
+
+func TestRedrive(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, migrated(t))
+	mixed(t, store)
+	empty := delivery(1, 20)
+	empty.Body, empty.State, empty.Reason = mapping.Body{}, state.Dead, "suspended"
+	apply(t, store, state.Batch{Insert: []state.Row{empty}})
+
+	if n, err := store.Redrive(t.Context(), state.Filter{Hook: 1}, true); err != nil || n != 4 {
+		t.Fatalf("dry run: %d, error %v", n, err)
+	}
+	if got := stored(t, store, state.Filter{State: state.Dead}); len(got) != 5 {
+		t.Fatalf("dead after a dry run: %v", got)
+	}
+	if n, err := store.Redrive(t.Context(), state.Filter{Reason: "rejected", State: state.Parked}, false); err != nil || n != 2 {
+		t.Fatalf("redriven: %d, error %v", n, err)
+	}
+	if n, err := store.Redrive(t.Context(), state.Filter{Limit: 1}, false); err != nil || n != 1 {
+		t.Fatalf("redriven with limit: %d, error %v", n, err)
+	}
+	if diff := cmp.Diff([]int{9, 20}, stored(t, store, state.Filter{State: state.Dead})); diff != "" {
+		t.Errorf("dead (-want +got):\n%s", diff)
+	}
+	tail, err := store.Tail(t.Context(), state.Part{Hook: 1, Rows: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{0, 1, 2, 3, 4, 5, 6, 7, 8}, numbers(tail)); diff != "" {
+		t.Errorf("tail (-want +got):\n%s", diff)
+	}
+	if r := tail[6]; r.Attempts != 0 || r.Reason != "" || !r.Died.IsZero() || !r.Next.IsZero() || time.Since(r.Added) > time.Minute {
+		t.Errorf("redriven row %+v", r)
+	}
+
+	redriven, err := store.Redriven(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{6, 7}, numbers(redriven)); diff != "" {
+		t.Errorf("redriven (-want +got):\n%s", diff)
+	}
+	if err := store.Taken(t.Context(), []state.Key{redriven[0].Key, redriven[1].Key}); err != nil {
+		t.Fatal(err)
+	}
+	if rest, err := store.Redriven(t.Context(), 10); err != nil || len(rest) != 1 {
+		t.Errorf("%d are left, error %v", len(rest), err)
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	t.Parallel()
+	store := newStore(t, migrated(t))
+	mixed(t, store)
+	for _, tt := range []struct {
+		name string
+		in   state.Filter
+		dry  bool
+		n    int64
+		left int
+	}{
+		{"dry run", state.Filter{}, true, 13, 13},
+		{"dry run with limit", state.Filter{Limit: 3}, true, 3, 13},
+		{"dead with limit", state.Filter{State: state.Dead, Limit: 3}, false, 3, 10},
+		{"dead", state.Filter{State: state.Dead}, false, 1, 9},
+		{"a hook", state.Filter{Hook: 2}, false, 2, 7},
+		{"an event", state.Filter{Event: event(0)}, false, 2, 5},
+	} {
+		n, err := store.Discard(t.Context(), tt.in, tt.dry)
+		if err != nil || n != tt.n {
+			t.Errorf("%s: %d, error %v, want %d", tt.name, n, err, tt.n)
+		}
+		if got := stored(t, store, state.Filter{}); len(got) != tt.left {
+			t.Errorf("%s: %v are left", tt.name, got)
+		}
+	}
+}
+
+func TestExpire(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	store := newStore(t, db)
+	mixed(t, store)
+	db.Exec(t, `UPDATE "Hook""tail".parked SET dead_at = now() - interval '31 days' WHERE reason = 'rejected'`)
+	db.Exec(t, `UPDATE "Hook""tail".parked SET parked_at = now() - interval '31 days' WHERE state = 'parked'`)
+	if n, err := store.Expire(t.Context(), 720*time.Hour); err != nil || n != 2 {
+		t.Errorf("expired %d, error %v", n, err)
+	}
+	if diff := cmp.Diff([]int{8, 9}, stored(t, store, state.Filter{State: state.Dead})); diff != "" {
+		t.Errorf("dead (-want +got):\n%s", diff)
+	}
+	if got := stored(t, store, state.Filter{State: state.Parked}); len(got) != 9 {
+		t.Errorf("parked: %v", got)
+	}
+}

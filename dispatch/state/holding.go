@@ -1,0 +1,78 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Holding is what the schema has that goes with it.
+type Holding struct {
+	Schema   bool // there is one of that name
+	Foreign  bool // the schema, or one of its tables, belongs to a role that this one is no member of
+	Parked   int64
+	Dead     int64
+	Adopted  []int64 // hooks that hooktail serves although they are off in the application, in order
+	Settings int64   // hooks of which anything is set
+}
+
+// ReadHolding looks at the schema. Without tables there is nothing in it.
+func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding, err error) {
+	err = conn.QueryRow(ctx, `SELECT true, NOT pg_catalog.pg_has_role(n.nspowner, 'USAGE') OR EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&h.Schema, &h.Foreign)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return h, fmt.Errorf("look schema %s up: %w", schema, err)
+	}
+	if !h.Schema {
+		return h, nil
+	}
+	for _, q := range []struct {
+		sql string
+		to  []any
+	}{
+		{`SELECT count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'dead') FROM ` + quote(schema, "parked"), []any{&h.Parked, &h.Dead}},
+		{`SELECT count(*), coalesce(array_agg(hook_id) FILTER (WHERE adopted), '{}') FROM ` + quote(schema, "hook_setting"), []any{&h.Settings, &h.Adopted}},
+	} {
+		err := conn.QueryRow(ctx, q.sql).Scan(q.to...)
+		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == undefinedTable {
+			continue
+		}
+		if err != nil {
+			return h, fmt.Errorf("count what is in schema %s: %w", schema, err)
+		}
+	}
+	slices.Sort(h.Adopted)
+	return h, nil
+}
+
+// MigrationLacks says what the role lacks to make the schema's tables or to bring them up
+// to date, and the SQL that gives it; "" if nothing. Making the schema itself needs CREATE
+// on the database.
+func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, mend string, newSchema bool, err error) {
+	var create, foreign bool
+	var role string
+	err = conn.QueryRow(ctx, `SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE'), EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')), current_user
+		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&create, &foreign, &role)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", "", true, nil
+	}
+	if err != nil {
+		return "", "", false, fmt.Errorf("look schema %s up: %w", schema, err)
+	}
+	version, err := Version(ctx, conn, schema)
+	switch {
+	case err == nil && version >= Newest():
+		return "", "", false, nil // there is nothing to do
+	case foreign:
+		return fmt.Sprintf("must be owner of the tables in schema %q", schema), "hooktail setup as their owner;", false, nil
+	case !create:
+		return fmt.Sprintf("role %q lacks CREATE on schema %q", role, schema), fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s;", quote(schema), quote(role)), false, nil
+	}
+	return "", "", false, err
+}

@@ -1,0 +1,157 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Identity names a database. A dump that is restored has another one wherever that is; a
+// standby, and a copy of the server's files, has the same.
+type Identity struct {
+	System   string // the server's identifier; "": not known
+	Database int64  // oid; 0: not known
+	Name     string // for people: a database that is renamed is the same
+}
+
+func (i Identity) String() string {
+	if i.Database == 0 {
+		return "a database that is not known"
+	}
+	return fmt.Sprintf("database %q (oid %d, system identifier %s)", i.Name, i.Database, i.System)
+}
+
+// is reports whether both are the same database, as far as known.
+func (i Identity) is(o Identity) bool {
+	return i.Database == o.Database && (i.System == o.System || i.Database != 0 && (i.System == "" || o.System == ""))
+}
+
+// CopyError says that the tables were copied from another database, with deliveries that
+// the other one may have made.
+type CopyError struct {
+	Schema string
+	Of     Identity
+	Here   Identity
+	Parked int64
+}
+
+func (e *CopyError) Error() string {
+	return fmt.Sprintf("the tables in schema %q are a copy: they belong to %s, and this is %s. %d deliveries were parked there, and nothing is sent before somebody has decided on them: "+
+		"`hooktail repair --forget-parked` deletes them, as for a copy beside the original; `hooktail repair --keep-parked` sends them, as after a restore or pg_upgrade",
+		e.Schema, e.Of, e.Here, e.Parked)
+}
+
+// CheckCopy returns a *CopyError if the tables belong to another database and have
+// deliveries parked. It changes nothing.
+func CheckCopy(ctx context.Context, q Querier, schema string) error {
+	_, _, err := origin(ctx, q, schema)
+	return err
+}
+
+// CheckCopy is the function of that name, and notes this database as that of the tables
+// where nothing is parked that could be sent twice.
+func (s *Store) CheckCopy(ctx context.Context) error {
+	of, here, err := origin(ctx, s.pool, s.schema)
+	if err != nil || of.is(here) {
+		return err
+	}
+	return wrap(note(ctx, s.pool, s.schema, here), "note the database")
+}
+
+// KeepParked makes the tables this database's, with all that is in them.
+func (s *Store) KeepParked(ctx context.Context) error {
+	here, err := current(ctx, s.pool)
+	if err == nil {
+		err = note(ctx, s.pool, s.schema, here)
+	}
+	return wrap(err, "note the database")
+}
+
+// ForgetParked deletes all stored deliveries, dead ones too, and makes the tables this
+// database's. n is how many, also with an error; it may be repeated then.
+func (s *Store) ForgetParked(ctx context.Context) (n int64, err error) {
+	n, err = s.Discard(ctx, Filter{}, false)
+	if err != nil {
+		return n, err
+	}
+	return n, s.KeepParked(ctx)
+}
+
+// origin is the database that the tables belong to, and this one.
+func origin(ctx context.Context, q Querier, schema string) (of, here Identity, err error) {
+	if here, err = current(ctx, q); err != nil {
+		return of, here, wrap(err, "read the database's identity")
+	}
+	err = q.QueryRow(ctx, "SELECT system_id, database, name FROM "+quote(schema, "identity")).Scan(&of.System, &of.Database, &of.Name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return of, here, nil // nobody has noted one yet
+	}
+	if err != nil {
+		return of, here, wrap(err, "read the tables' identity")
+	}
+	if of.is(here) {
+		return of, here, nil
+	}
+	fault := &CopyError{Schema: schema, Of: of, Here: here}
+	err = q.QueryRow(ctx, "SELECT count(*) FROM "+quote(schema, "parked")+" WHERE state = 'parked'").Scan(&fault.Parked)
+	switch {
+	case err != nil:
+		return of, here, wrap(err, "count deliveries")
+	case fault.Parked > 0:
+		return of, here, fault
+	default:
+		return of, here, nil
+	}
+}
+
+// current is the identity of this database.
+func current(ctx context.Context, q Querier) (here Identity, err error) {
+	err = q.QueryRow(ctx, `SELECT oid::bigint, datname::text FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&here.Database, &here.Name)
+	if err != nil {
+		return here, err
+	}
+	err = q.QueryRow(ctx, `SELECT system_identifier::text FROM pg_catalog.pg_control_system()`).Scan(&here.System)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && slices.Contains([]string{
+		insufficientPrivilege,
+		"42883", // undefined function
+		"0A000", // feature not supported
+	}, pg.Code) {
+		return here, nil // as a managed service may have it
+	}
+	return here, err
+}
+
+func note(ctx context.Context, db Querier, schema string, i Identity) error {
+	_, err := db.Exec(ctx, "INSERT INTO "+quote(schema, "identity")+` (system_id, database, name) VALUES ($1, $2, $3)
+		ON CONFLICT (id) DO UPDATE SET system_id = excluded.system_id, database = excluded.database, name = excluded.name, noted_at = now()`,
+		i.System, i.Database, i.Name)
+	return err
+}
+
+// provenSQL tells whether tables that have no identity yet are still where they were
+// made: a slot that was read is still there, on the same server, or nothing is parked.
+const provenSQL = `SELECT NOT EXISTS (SELECT FROM {}.parked WHERE state = 'parked') OR EXISTS (
+	SELECT FROM {}.position p JOIN pg_catalog.pg_replication_slots s ON s.slot_name = p.slot AND s.database = current_database()
+	WHERE p.system_id = $1)`
+
+// identify notes the database that tables were made in, or have come from version 1 in.
+// Where that is not proven, nobody is said to have them, and somebody has to decide.
+func identify(ctx context.Context, conn *pgx.Conn, schema string) error {
+	here, err := current(ctx, conn)
+	if err != nil {
+		return wrap(err, "read the database's identity")
+	}
+	var proven bool
+	if err := conn.QueryRow(ctx, strings.ReplaceAll(provenSQL, "{}", quote(schema)), here.System).Scan(&proven); err != nil {
+		return wrap(err, "look for the slot of before")
+	}
+	if !proven {
+		here = Identity{}
+	}
+	return wrap(note(ctx, conn, schema, here), "note the database")
+}

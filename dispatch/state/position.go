@@ -1,0 +1,131 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// Positions is what hooktail remembers of one slot: how far it was read, of which server,
+// and the gap that was found and is not mended. Its methods are single statements, but for
+// Replace; none of them waits for the application.
+type Positions struct {
+	db     Querier
+	schema string
+	table  string
+	slot   string
+}
+
+// NewPositions is what the schema remembers of the slot.
+func NewPositions(db Querier, schema, slot string) *Positions {
+	return &Positions{db: db, schema: schema, table: quote(schema, "position"), slot: slot}
+}
+
+// Read is what an earlier run has left, nil if none has.
+func (p *Positions) Read(ctx context.Context) (*cdc.Past, error) {
+	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
+		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
+	if err != nil {
+		return nil, fmt.Errorf("read position: %w", err)
+	}
+	past, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Past, error) {
+		var (
+			past                      cdc.Past
+			publication               string
+			at, since, found, written moment
+			why                       *string
+			from, to                  *cdc.LSN
+		)
+		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &written,
+			&past.Decoded.Transactions, &past.Decoded.Since, &why, &from, &since, &to, &found)
+		if err != nil {
+			return nil, err
+		}
+		past.At, past.Written = at.time(), written.time()
+		if why != nil {
+			past.Gap = &cdc.Gap{Slot: p.slot, Since: since.time(), Found: found.time()}
+			past.Gap.Why = *why
+			if from != nil {
+				past.Gap.From = *from
+			}
+			if to != nil {
+				past.Gap.To = *to
+			}
+		}
+		return &past, json.Unmarshal([]byte(publication), &past.Publication)
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read position: %w", err)
+	}
+	return past, nil
+}
+
+// Write notes how far the slot was read. A position that is behind the one that is
+// written, as after a crash of the server, changes no more than the time.
+func (p *Positions) Write(ctx context.Context, past *cdc.Past) error {
+	return p.put(ctx, past, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
+}
+
+// Replace forgets what is known of the slot, for the sake of past and its gap: all at
+// once, so that no gap is forgotten with it.
+func (p *Positions) Replace(ctx context.Context, past *cdc.Past) error {
+	if err := ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
+		return err
+	}
+	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
+		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
+}
+
+// put inserts the row, or changes the one that is there in those columns as well as in
+// the ones that are always new.
+func (p *Positions) put(ctx context.Context, past *cdc.Past, columns string) error {
+	publication, err := json.Marshal(past.Publication)
+	if err != nil {
+		return fmt.Errorf("write position: %w", err)
+	}
+	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
+	args = append(args, gapColumns(past.Gap)...)
+	tag, err := p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
+			gap_why, gap_from, gap_since, gap_to, gap_found_at)
+		SELECT $1, $2, $3::integer, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END
+		WHERE $3::integer = `+cdc.TimelineQuery+`
+		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
+			clean = excluded.clean, written_at = now(), decoded = excluded.decoded, decoded_from = excluded.decoded_from, `+columns, args...)
+	if err != nil {
+		return fmt.Errorf("write position: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return errOtherTimeline
+	}
+	return nil
+}
+
+// errOtherTimeline is a promotion that the stream has not seen yet. What it has read
+// says nothing of the server that is there now.
+var errOtherTimeline = errors.New("write position: the server is on another timeline than the one that was read")
+
+// gapColumns are what a row says of the gap: nulls if there is none.
+func gapColumns(gap *cdc.Gap) []any {
+	if gap == nil {
+		return []any{nil, nil, nil, nil}
+	}
+	return []any{gap.Why, gap.From, orNull(gap.Since), gap.To}
+}
+
+// Found notes a gap, which stands until it is mended.
+func (p *Positions) Found(ctx context.Context, gap *cdc.Gap) error {
+	_, err := p.db.Exec(ctx, `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
+		WHERE slot = $1 AND gap_why IS NULL`, append([]any{p.slot}, gapColumns(gap)...)...)
+	if err != nil {
+		return fmt.Errorf("note the gap: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,149 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Fault is the kind of a SchemaError.
+type Fault int
+
+// The kinds.
+const (
+	SchemaMissing Fault = iota + 1 // there are no tables
+	SchemaOlder                    // they lack migrations that this program needs
+	SchemaNewer                    // they were migrated by a newer program
+	SchemaDenied                   // the role may not use them
+)
+
+// SchemaError says why a hooktail may not run on the tables as they are. Its
+// message says what to do.
+type SchemaError struct {
+	Schema string
+	Fault  Fault
+	Have   int64 // version; 0: no tables, or not known
+	Want   int64
+	Role   string // that asked; "" where it does not matter
+}
+
+func (e *SchemaError) Error() string {
+	switch e.Fault {
+	case SchemaMissing:
+		return fmt.Sprintf("schema %q has no tables of hooktail: run `hooktail setup` as a role that may create them%s", e.Schema, e.grants(", and after that "))
+	case SchemaOlder:
+		return fmt.Sprintf("the tables in schema %q have version %d, older than %d, which this hooktail needs: run `hooktail setup` as their owner%s",
+			e.Schema, e.Have, e.Want, e.grants(", and after that "))
+	case SchemaNewer:
+		return fmt.Sprintf("the tables in schema %q have version %d, newer than this hooktail, which knows %d: run a newer hooktail", e.Schema, e.Have, e.Want)
+	default:
+		return fmt.Sprintf("the role %q may not use the tables in schema %q%s", e.Role, e.Schema, e.grants(": let their owner run "))
+	}
+}
+
+// grants is what the owner has to run where the role is another one.
+func (e *SchemaError) grants(lead string) string {
+	if e.Role == "" {
+		return ""
+	}
+	return lead + strings.Join(Grants(e.Schema, e.Role), " ")
+}
+
+// Grants is the SQL that lets a role other than the owner of the tables run
+// hooktail on them, each statement with its semicolon. It has to be run again
+// after a migration that brings new tables.
+func Grants(schema, role string) []string {
+	return []string{
+		fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", quote(schema), quote(role)),
+		fmt.Sprintf("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %s TO %s;", quote(schema), quote(role)),
+	}
+}
+
+// Newest is the version of the tables that this program makes and needs.
+func Newest() int64 { return int64(len(texts())) }
+
+// Querier is what everything that needs no Store works with: a pgx connection,
+// transaction or pool.
+type Querier interface {
+	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+}
+
+// Version is that of the tables, 0 where there are none. A role that may not
+// look at them gets a *SchemaError.
+func Version(ctx context.Context, q Querier, schema string) (int64, error) {
+	version, err := readVersion(ctx, q, schema)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pg.Code {
+		case undefinedTable, invalidSchemaName:
+			return 0, nil
+		case insufficientPrivilege:
+			role, roleErr := currentRole(ctx, q)
+			return 0, errors.Join(&SchemaError{Schema: schema, Fault: SchemaDenied, Want: Newest(), Role: role}, roleErr)
+		}
+	}
+	return version, wrap(err, "read version of schema "+schema)
+}
+
+func readVersion(ctx context.Context, q Querier, schema string) (version int64, err error) {
+	err = q.QueryRow(ctx, "SELECT coalesce(max(version_id) FILTER (WHERE is_applied), 0) FROM "+quote(schema, versionTable)).Scan(&version)
+	return version, err
+}
+
+func currentRole(ctx context.Context, q Querier) (role string, err error) {
+	err = q.QueryRow(ctx, "SELECT current_user").Scan(&role)
+	return role, wrap(err, "read the role's name")
+}
+
+// SQLSTATEs of what is not there, or not for the role.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const (
+	undefinedTable        = "42P01"
+	invalidSchemaName     = "3F000"
+	insufficientPrivilege = "42501"
+)
+
+// Check says whether a hooktail of this version may run on the tables, with the
+// role's privileges; if not, with a *SchemaError. It changes nothing.
+func Check(ctx context.Context, q Querier, schema string) error {
+	have, err := Version(ctx, q, schema)
+	if err != nil {
+		return err
+	}
+	role, err := currentRole(ctx, q)
+	if err != nil {
+		return err
+	}
+	fault := &SchemaError{Schema: schema, Have: have, Want: Newest(), Role: role}
+	switch {
+	case have == 0:
+		fault.Fault = SchemaMissing
+		return fault
+	case have < fault.Want:
+		fault.Fault = SchemaOlder
+		return fault
+	case have > fault.Want:
+		fault.Fault = SchemaNewer
+		return fault
+	}
+	var may bool
+	if err := q.QueryRow(ctx, privileges, schema).Scan(&may); err != nil {
+		return fmt.Errorf("check privileges on schema %s: %w", schema, err)
+	}
+	if !may {
+		fault.Fault = SchemaDenied
+		return fault
+	}
+	return nil
+}
+
+// privileges are those that a Store needs. A list of privileges in one text
+// would ask for any of them.
+const privileges = `SELECT bool_and(has_table_privilege(c.oid, wanted)) FROM pg_catalog.pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted
+	WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1)
+	AND c.relname IN ('parked', 'hook_setting', 'position', 'identity', 'hook_seen')`

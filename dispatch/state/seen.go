@@ -1,0 +1,91 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Seen is which events a hook wanted from a commit on, in a form that the caller knows.
+type Seen struct {
+	Hook   int64
+	LSN    uint64 // of the commit; 0: of all that the slot brings
+	Wanted []byte // JSON; nil: there was no such hook
+}
+
+// noHook is the id of the row that says that a slot's hooks have been written, though there
+// may be none.
+const noHook = 0
+
+// seenTable is the table in the schema.
+func seenTable(schema string) string { return quote(schema, "hook_seen") }
+
+// HooksSeen is what was written for the slot, in the order of commits for each hook. known is
+// false if nothing was written since the slot was made.
+func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen, known bool, err error) {
+	rows, err := q.Query(ctx, "SELECT hook_id, (lsn - '0/0'::pg_lsn)::text, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
+	if err != nil {
+		return nil, false, wrap(err, "read hooks seen")
+	}
+	seen, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Seen, err error) {
+		var lsn string
+		var wanted *string
+		if err = row.Scan(&s.Hook, &lsn, &wanted); err != nil {
+			return s, err
+		}
+		if wanted != nil {
+			s.Wanted = []byte(*wanted)
+		}
+		s.LSN, err = strconv.ParseUint(lsn, 10, 64)
+		return s, err
+	})
+	if err != nil || len(seen) == 0 {
+		return nil, false, wrap(err, "read hooks seen")
+	}
+	hooks := seen[:0]
+	for _, s := range seen {
+		if s.Hook != noHook {
+			hooks = append(hooks, s)
+		}
+	}
+	return hooks, true, nil
+}
+
+// WriteSeen writes down what hooks want from these commits on, before anything of them is
+// confirmed. It may be repeated. Rows of the same hooks that nothing can ask for any more, for
+// the slot's recorded position is beyond their successors, are removed.
+func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen) error {
+	table := seenTable(schema)
+	hooks, lsns, wanted := make([]int64, len(seen)), make([]string, len(seen)), make([]*string, len(seen))
+	for i, s := range seen {
+		hooks[i], lsns[i] = s.Hook, fmt.Sprintf("%X/%X", s.LSN>>32, uint32(s.LSN))
+		if s.Wanted != nil {
+			text := string(s.Wanted)
+			wanted[i] = &text
+		}
+	}
+	_, err := db.Exec(ctx, `INSERT INTO `+table+` (slot, hook_id, lsn, wanted)
+		SELECT $1, hook_id, lsn::pg_lsn, wanted FROM unnest($2::bigint[], $3::text[], $4::text[]) AS s (hook_id, lsn, wanted)
+		UNION ALL SELECT $1, `+fmt.Sprint(noHook)+`, '0/0', NULL
+		ON CONFLICT (slot, hook_id, lsn) DO UPDATE SET wanted = excluded.wanted`, slot, hooks, lsns, wanted)
+	if err != nil {
+		return wrap(err, "write hooks seen")
+	}
+	_, err = db.Exec(ctx, `DELETE FROM `+table+` old USING `+table+` new, `+quote(schema, "position")+` p
+		WHERE old.slot = $1 AND new.slot = $1 AND p.slot = $1 AND old.hook_id = ANY($2) AND new.hook_id = old.hook_id
+		AND old.lsn < new.lsn AND new.lsn <= p.end_lsn`, slot, hooks)
+	if err == nil {
+		_, err = db.Exec(ctx, `DELETE FROM `+table+` old USING `+quote(schema, "position")+` p
+			WHERE old.slot = $1 AND p.slot = $1 AND old.wanted IS NULL AND old.hook_id <> `+fmt.Sprint(noHook)+` AND old.lsn <= p.end_lsn
+			AND NOT EXISTS (SELECT FROM `+table+` other WHERE other.slot = old.slot AND other.hook_id = old.hook_id AND other.lsn <> old.lsn)`, slot)
+	}
+	return wrap(err, "remove old rows of hooks seen")
+}
+
+// ForgetSeen forgets all of a slot: it was made anew, and begins with the hooks as they are.
+func ForgetSeen(ctx context.Context, db Querier, schema, slot string) error {
+	_, err := db.Exec(ctx, "DELETE FROM "+seenTable(schema)+" WHERE slot = $1", slot)
+	return wrap(err, "forget hooks seen")
+}

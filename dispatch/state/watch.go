@@ -1,0 +1,112 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// channel is where it is told that settings or deliveries were changed by other
+// means than Apply. The payload is the schema.
+const channel = "hooktail_parked"
+
+// tell notifies whoever watches, once the transaction is committed.
+func (s *Store) tell(ctx context.Context, tx pgx.Tx) error {
+	_, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, s.schema)
+	return err
+}
+
+// Watch calls changed when settings may have changed, or deliveries by other
+// means than Apply: at the start, promptly after each such change, and every
+// Options.Poll, for what was changed by hand. It listens on a connection of its
+// own, outside of the pool, and on a new one when that is lost; meanwhile it
+// polls. It returns when the context has ended. changed is called by the
+// goroutine that called Watch.
+func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
+	lost := false
+	for ctx.Err() == nil {
+		err := s.listen(ctx, func(ctx context.Context) {
+			lost = false
+			changed(ctx)
+		})
+		if ctx.Err() != nil {
+			return
+		}
+		if !lost {
+			lost = true
+			s.log.WarnContext(ctx, "Changes of settings are not notified any more: polling", "error", err, "every", s.poll)
+		}
+		changed(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(s.poll):
+		}
+	}
+}
+
+// listenPatience bounds what is asked of the server on the connection that listens, and
+// the farewell to it: it may be half open.
+const listenPatience = 10 * time.Second
+
+// listen calls changed while one connection lasts.
+func (s *Store) listen(ctx context.Context, changed func(context.Context)) error {
+	conn, err := s.listener(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), listenPatience)
+		defer cancel()
+		conn.Close(ctx)
+	}()
+	for {
+		changed(ctx)
+		if err := s.await(ctx, conn); err != nil {
+			return err
+		}
+	}
+}
+
+// listener is a connection that listens. It is not the pool's any more.
+func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, listenPatience)
+	defer cancel()
+	pooled, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	if _, err := pooled.Exec(ctx, "LISTEN "+channel); err != nil {
+		pooled.Release() // which closes one that is broken
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	return pooled.Hijack(), nil
+}
+
+// await returns after a notification for the schema, or when it is time to poll: then the
+// connection has to answer, since on one that is half open no notification arrives.
+func (s *Store) await(ctx context.Context, conn *pgx.Conn) error {
+	poll, cancel := context.WithTimeout(ctx, s.poll)
+	defer cancel()
+	for {
+		n, err := conn.WaitForNotification(poll)
+		switch {
+		case err == nil && n.Payload == s.schema:
+			return nil
+		case err == nil:
+			// another hooktail's
+		case pgconn.Timeout(err) && errors.Is(poll.Err(), context.DeadlineExceeded) && ctx.Err() == nil && !conn.IsClosed():
+			ctx, cancel := context.WithTimeout(ctx, listenPatience)
+			defer cancel()
+			if err := conn.Ping(ctx); err != nil {
+				return fmt.Errorf("ask the connection that listens: %w", err)
+			}
+			return nil
+		default:
+			return fmt.Errorf("wait for notification: %w", err)
+		}
+	}
+}

@@ -1,0 +1,136 @@
+package postgres
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// ValueError is a connection string with parameters whose values cannot be used. It
+// shows none of the values, but for the name of a file that cannot be read.
+type ValueError struct {
+	Values []Value // in the order in which they were looked at; at least one
+}
+
+// Value is a parameter whose value cannot be used.
+type Value struct {
+	Name string // of the parameter, or of two that belong together
+	Use  string // what can be used instead
+	File error  // a *fs.PathError of the file that the value names; nil: it was read, or the value names none
+}
+
+func (e *ValueError) Error() string {
+	texts := make([]string, len(e.Values))
+	for i, v := range e.Values {
+		texts[i] = fmt.Sprintf("has an invalid %s: use %s", v.Name, v.Use)
+		if file, ok := errors.AsType[*fs.PathError](v.File); ok {
+			texts[i] += fmt.Sprintf(" (read %s: %v)", showable(file.Path), file.Err)
+		}
+	}
+	return strings.Join(texts, "; ")
+}
+
+// showable is the path, or *** where it looks like a connection string that stands in
+// the wrong place.
+func showable(path string) string {
+	if strings.ContainsAny(path, "@=") || strings.Contains(path, "://") {
+		return "***"
+	}
+	return path
+}
+
+// parameter is one whose value may be wrong, with a value that never is.
+type parameter struct{ name, good, use string }
+
+// parameters are those of which pgconn refuses values, in an order in which each one
+// can be judged once those before it have been.
+func parameters() []parameter {
+	return []parameter{
+		{"port", "5432", "a number from 1 to 65535, or one for each host"},
+		{"connect_timeout", "10", "a whole number of seconds"},
+		{"target_session_attrs", "any", "any, read-write, read-only, primary, standby or prefer-standby"},
+		{"sslnegotiation", "postgres", "postgres or direct"},
+		{"sslmode", "prefer", "disable, allow, prefer, require, verify-ca or verify-full"},
+		{"sslcertmode", "allow", "disable, allow or require"},
+		{"sslrootcert", "", "a file with certificates in PEM, or system"},
+		{"sslcert and sslkey", "", "both of them, files with a certificate and its private key in PEM, and sslpassword if the key is encrypted"},
+		{"min_protocol_version", "3.0", "3.0, 3.2 or latest"},
+		{"max_protocol_version", "latest", "3.0, 3.2 or latest, and none below min_protocol_version"},
+		{"channel_binding", "prefer", "disable, prefer or require"},
+		{"require_auth", "", "authentication methods separated by commas, such as scram-sha-256"},
+	}
+}
+
+// faultOf says which values are to blame for the error with which pgconn has refused the
+// connection string; where it is none of them, the error is returned as it is.
+//
+// pgconn names the parameter in the text of its error alone. So it is asked again, with a
+// good value in the place of each parameter's own, which are then put back one by one.
+// The values may also be those of the environment or of a service file.
+func faultOf(connString string, err error) error {
+	if !isWellFormed(connString) {
+		return err
+	}
+	all := parameters()
+	good := make([]bool, len(all)) // the good value stands in the place of the string's own
+	for i := range good {
+		good[i] = true
+	}
+	if _, err := pgconn.ParseConfig(with(connString, all, good)); err != nil {
+		return &ValueError{Values: []Value{{Name: "service", Use: "the name of a service in the file that servicefile names, or ~/.pg_service.conf"}}}
+	}
+	var bad []Value
+	for i, p := range all {
+		good[i] = false
+		if own, err := pgconn.ParseConfig(with(connString, all, good)); err != nil || p.name == "sslnegotiation" && !negotiates(own) {
+			good[i] = true
+			bad = append(bad, Value{Name: p.name, Use: p.use, File: err})
+		}
+	}
+	if len(bad) == 0 {
+		return err
+	}
+	return &ValueError{Values: bad}
+}
+
+// negotiates reports whether the value of sslnegotiation is one that there is: pgconn
+// takes every other for postgres.
+func negotiates(options *pgconn.Config) bool {
+	return options.SSLNegotiation == "" || options.SSLNegotiation == "postgres" || options.SSLNegotiation == "direct"
+}
+
+// isWellFormed reports whether pgconn can tell the parameters of the string apart: then an
+// error that refuses all of them has no cause.
+func isWellFormed(connString string) bool {
+	_, err := pgconn.ParseConfigWithOptions(connString, pgconn.ParseConfigOptions{ConnStringAllowedKeys: []string{}})
+	return errors.Unwrap(err) == nil
+}
+
+// with is the connection string with good values for some of the parameters: of two values
+// the last counts.
+func with(connString string, all []parameter, good []bool) string {
+	isURL := strings.HasPrefix(connString, "postgres://") || strings.HasPrefix(connString, "postgresql://")
+	text := strings.Builder{}
+	text.WriteString(connString)
+	sep := "?"
+	if strings.Contains(connString, "?") {
+		sep = "&"
+	}
+	for i, p := range all {
+		for name := range strings.SplitSeq(p.name, " and ") {
+			switch {
+			case !good[i]:
+			case isURL:
+				text.WriteString(sep + name + "=" + url.QueryEscape(p.good))
+				sep = "&"
+			default:
+				text.WriteString(" " + name + "='" + p.good + "'")
+			}
+		}
+	}
+	return text.String()
+}
