@@ -2,8 +2,11 @@ package cdctest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,7 +31,19 @@ var shared struct {
 
 // Main runs the tests and stops the shared server after them. Use it in
 // TestMain: os.Exit(cdctest.Main(m)).
+//
+// At least four tests run at a time, unless -parallel says otherwise: they wait for
+// servers and timers most of the time, and leave two processors idle.
 func Main(m *testing.M) int {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == parallel })
+	if !said {
+		if err := flag.Set(parallel, strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := m.Run()
 	if shared.server != nil {
 		if err := shared.server.Close(); err != nil {
@@ -38,6 +53,9 @@ func Main(m *testing.M) int {
 	}
 	return code
 }
+
+// parallel is the flag of `go test` that says how many tests run at a time.
+const parallel = "test.parallel"
 
 // Server is a running PostgreSQL.
 type Server struct {
