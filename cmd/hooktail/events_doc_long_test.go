@@ -14,9 +14,6 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 )
 
-// eventsDoc shows one payload of each action.
-const eventsDoc = "../../docs/events.md"
-
 // TestEventsDocument: the payloads in docs/events.md are those that the program
 // sends when the recorded calls are played to it.
 func TestEventsDocument(t *testing.T) {

@@ -3,9 +3,8 @@
 package faults
 
 import (
-	"math/rand/v2"
-
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"testing"
 	"time"
