@@ -21,6 +21,29 @@ func command(environ []string, args ...string) (code int, stdout, stderr string)
 	return code, out.String(), err.String()
 }
 
+// refusal is a command line that is refused, with its exit code and a part of its message.
+type refusal struct {
+	name string
+	db   *cdctest.Database
+	args string
+	code int
+	want string
+}
+
+// refused runs each command line as the role with the least privileges. None prints
+// anything on standard output.
+func refused(t *testing.T, name string, all []refusal) {
+	t.Helper()
+	for _, tt := range all {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{name}, strings.Fields(tt.args)...)...)
+			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+		})
+	}
+}
+
 // TestFatalSetupExitsNonZero: what only a person can mend ends the program with
 // a sentence that names it and says what to do.
 func TestFatalSetupExitsNonZero(t *testing.T) {
