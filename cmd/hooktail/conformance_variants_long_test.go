@@ -1,3 +1,5 @@
+//go:build long
+
 package main
 
 import (
@@ -208,4 +210,11 @@ func TestCaughtUpWithProjectGone(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestConformanceNative plays all recorded scenarios through the program and
+// compares what each hook gets with what Label Studio sent.
+func TestConformanceNative(t *testing.T) {
+	t.Parallel()
+	conformsToNative(t, cdctest.Postgres(t).LabelStudio(t))
 }

@@ -1,3 +1,5 @@
+//go:build long
+
 package main
 
 import (
@@ -8,7 +10,6 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // The extremes of the types of hooktail's own columns, as SQL.
@@ -168,15 +169,4 @@ func TestHostileStateRows(t *testing.T) {
 			}
 		})
 	}
-}
-
-// accepted are the bodies that the hook's receiver has taken.
-func accepted(r *dispatchtest.Server, hook int) []string {
-	var bodies []string
-	for _, request := range r.Requests(path(hook)) {
-		if request.Status == 200 {
-			bodies = append(bodies, string(request.Body))
-		}
-	}
-	return bodies
 }

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build long && unix
 
 package faults
 
@@ -204,7 +204,9 @@ func hostOf(t *testing.T, db *cdctest.Database) string {
 	return dsn.Query().Get("host")
 }
 
-// synced waits until the standby has the slot, and would keep it if promoted.
+// synced waits until the standby has the slot, would keep it if promoted, and has told
+// the primary which rows of the catalogue the slot needs: before that, the primary may
+// remove them, and the slot is lost.
 func synced(t *testing.T, db, standby *cdctest.Database) {
 	t.Helper()
 	proctest.WaitFor(t, func() error {
@@ -215,6 +217,9 @@ func synced(t *testing.T, db, standby *cdctest.Database) {
 			FROM pg_replication_slots WHERE slot_name = $1`, db.Name)
 		if state != "synced" {
 			return fmt.Errorf("the slot at the standby: %q", state)
+		}
+		if told := db.QueryText(t, "SELECT catalog_xmin FROM pg_replication_slots WHERE slot_name = 'standby'"); told == "" {
+			return errors.New("the primary does not know what the slot at the standby needs")
 		}
 		return nil
 	})

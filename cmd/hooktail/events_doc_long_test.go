@@ -1,3 +1,5 @@
+//go:build long
+
 package main
 
 import (
@@ -11,9 +13,6 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 )
-
-// eventsDoc shows one payload of each action.
-const eventsDoc = "../../docs/events.md"
 
 // TestEventsDocument: the payloads in docs/events.md are those that the program
 // sends when the recorded calls are played to it.

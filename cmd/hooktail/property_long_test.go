@@ -1,3 +1,5 @@
+//go:build long
+
 package main
 
 import (
@@ -14,10 +16,7 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
-var (
-	seed         = flag.Uint64("seed", 0, "repeat TestRandomTransactionsRebuildTheRows; 0: another one each time")
-	transactions = flag.Int("transactions", 40, "of each of its sessions")
-)
+var transactions = flag.Int("transactions", 40, "of each session of TestRandomTransactionsRebuildTheRows")
 
 // The sessions of a test and where they write: three share a project of
 // organization 1, one is alone in organization 2.
