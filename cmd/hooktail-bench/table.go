@@ -67,6 +67,7 @@ func lines() []line {
 		{what: "the same, peak MiB", scenario: "memory", system: "10,000 hooks", measure: "peak_mib", most: 80},
 		{what: "parking of 500,000 deliveries, peak MiB", scenario: "memory", system: "parking", measure: "peak_mib", most: 80},
 		{what: "start with them, peak MiB", scenario: "memory", system: "parked", measure: "peak_mib", most: 80},
+		{what: "kill -9 at 500/s, sent again", scenario: "kill", system: h, measure: "again", most: 100},
 		{what: "soak, peak MiB", scenario: "soak look", system: h, measure: "peak_mib", most: 64},
 		{what: "soak, resident MiB", scenario: "soak look", system: h, measure: "rss_mib", most: 64},
 		{what: "soak, heap MiB", scenario: "soak look", system: h, measure: "heap_mib"},
