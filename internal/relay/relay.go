@@ -40,7 +40,7 @@ type sidecar struct {
 	role       *role
 	board      *board
 	questions  *questions
-	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
+	memory     *memory
 	proven     atomic.Bool    // whether it has ever streamed, or stood by
 	unled      logging.Repeat // with asking who leads
 	unserved   logging.Repeat // with terms that end
@@ -75,7 +75,7 @@ func Run(ctx context.Context, o Options) error { return newSidecar(o).run(ctx) }
 // ended and what was in flight is finished, or at an error that ends the program.
 func (s *sidecar) run(ctx context.Context) error {
 	if !s.Guest {
-		limitMemory(int64(s.cfg.Memory))
+		limitHeap(int64(s.cfg.Memory))
 	}
 
 	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
@@ -89,6 +89,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		return err
 	}
 	defer pool.Close()
+	s.memory = newMemory(pool, s.cfg, s.log)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup

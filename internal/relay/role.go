@@ -22,7 +22,7 @@ type role struct {
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
-	keep   *keeper     // of the term
+	memory *memory     // of the term
 	fault  error       // why it neither leads nor stands by
 	looked time.Time   // when a standby last saw that another one has the lock
 	before int         // reconnects of earlier terms
@@ -60,15 +60,15 @@ func (r *role) takesOver() {
 }
 
 // leads says that the term has this stream.
-func (r *role) leads(stream *cdc.Stream, beat *heartbeat, keep *keeper) {
-	r.set(func() { r.stream, r.beat, r.keep, r.fault = stream, beat, keep, nil })
+func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
+	r.set(func() { r.stream, r.beat, r.memory, r.fault = stream, beat, memory, nil })
 }
 
 // rests says that the term is over.
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
-		r.stream, r.beat, r.keep, r.fault = nil, nil, nil, errors.New("not leading any more")
+		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("not leading any more")
 	})
 }
 
@@ -110,7 +110,7 @@ func reconnects(stream *cdc.Stream) int {
 // that can take over.
 func (r *role) ready() error {
 	r.mu.Lock()
-	stream, beat, keep, fault, looked := r.stream, r.beat, r.keep, r.fault, r.looked
+	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked
 	r.mu.Unlock()
 	var late error
 	if r.questions != nil {
@@ -131,7 +131,7 @@ func (r *role) ready() error {
 		case late != nil:
 			return late
 		}
-		return keep.overdue()
+		return memory.overdue()
 	}
 	if age := time.Since(looked); age > standbyLimit {
 		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))

@@ -35,9 +35,9 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	reading.StatusInterval, reading.Timeout = s.StatusInterval, s.StreamTimeout
 	reading.OnHeartbeat, reading.ConnectPatience = beat.received, -1
-	keep := newKeeper(pool, s.cfg, s.log)
-	reading.MayConfirm = keep.mayConfirm
-	reading.Past, reading.OnConnect = s.remembered(keep), keep.connected
+	s.memory.begin()
+	reading.MayConfirm = s.memory.mayConfirm
+	reading.Memory, reading.OnConnect = s.memory.recall, s.memory.connected
 	stream := cdc.New(reading)
 
 	sender, err := wiring.NewSender(s.cfg, s.version, parked.Signing.KeysOf)
@@ -81,11 +81,11 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		questions:  s.questions,
 		log:        s.log,
 	}
-	s.role.leads(stream, beat, keep)
+	s.role.leads(stream, beat, s.memory)
 	defer s.role.rests()
 	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, overlap: overlap, parked: parked, sender: sender, began: time.Now()})
 	defer s.board.show(nil)
-	return s.supervise(ctx, p, beat, keep, parked, lock, ops)
+	return s.supervise(ctx, p, beat, parked, lock, ops)
 }
 
 // begin reads what a term begins with, for as long as the lock is held: it may have to
@@ -123,7 +123,7 @@ func causeOf(ctx context.Context, err error) error {
 
 // supervise runs the goroutines of a term and ends them in the order of the path:
 // no new transactions, then what is on its way, then the connection.
-func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, keep *keeper, parked *parkingRoom, lock *lock, ops string) error {
+func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, parked *parkingRoom, lock *lock, ops string) error {
 	work, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	var wg sync.WaitGroup
@@ -140,8 +140,8 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 	start(func() error { return p.take(work) })
 	start(func() error { beat.run(work); return nil })
 	start(func() error { return beat.watch(work, p.stream) })
-	start(func() error { keep.run(work, p.stream); return nil })
-	start(func() error { return keep.watch(work, p.stream) })
+	start(func() error { s.memory.run(work, p.stream); return nil })
+	start(func() error { return s.memory.watch(work, p.stream) })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { s.board.watch(work); return nil })
 	start(func() error {
@@ -164,8 +164,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 		cancel(errStopped)
 	}
 	wg.Wait()
-	keep.leave(p.stream, context.Cause(work))
-	s.sees(p.stream)
+	s.memory.end(p.stream, context.Cause(work))
 	if err := context.Cause(work); !errors.Is(err, errStopped) {
 		return err
 	}
