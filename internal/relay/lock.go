@@ -51,7 +51,7 @@ func lockKey(slot string) int64 {
 
 // awaitLock returns when this instance has the lock. Until then it is a standby.
 // It returns nil when the context has ended, and at errors that end the program.
-func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
+func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 	waiting, failing := false, false
 	for {
 		conn, err := s.connectForLock(ctx)
@@ -62,7 +62,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 				s.role.standsBy()
 				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
 				if !waiting || failing {
-					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", ops)
+					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
 				}
 				waiting, failing = true, false
 			})
@@ -80,7 +80,7 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 		}
 		s.role.cannot(err)
 		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
-			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", ops))
+			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", s.ops))
 		failing = true
 		if retry.Sleep(ctx, lockEvery) != nil {
 			return nil, nil

@@ -40,10 +40,13 @@ type sidecar struct {
 	role       *role
 	board      *board
 	questions  *questions
-	memory     *memory
-	proven     atomic.Bool    // whether it has ever streamed, or stood by
-	unled      logging.Repeat // with asking who leads
-	unserved   logging.Repeat // with terms that end
+	before     func(lanes Outlet) Outlet // Options.Outlet
+	pool       *pgxpool.Pool             // set by run
+	ops        string                    // address of the ops server; set by run
+	memory     *memory                   // set by run
+	proven     atomic.Bool               // whether it has ever streamed, or stood by
+	unled      logging.Repeat            // with asking who leads
+	unserved   logging.Repeat            // with terms that end
 	Tuning
 
 	started func(opsAddr string) // relayOptions.Started; nil once it was called
@@ -59,7 +62,7 @@ func newSidecar(o Options) *sidecar {
 	s := &sidecar{
 		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
-		Tuning: o.Tuning, started: o.Started,
+		Tuning: o.Tuning, started: o.Started, before: o.Outlet,
 	}
 	s.questions = newQuestions(log, s.ends)
 	role.questions, role.dueLimit = s.questions, cmp.Or(o.Tuning.DueLimit, dueLimit)
@@ -84,18 +87,19 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	defer ops.close()
 
-	pool, err := wiring.NewPool(ctx, s.cfg)
-	if err != nil {
+	s.ops = ops.addr()
+
+	if s.pool, err = wiring.NewPool(ctx, s.cfg); err != nil {
 		return err
 	}
-	defer pool.Close()
-	s.memory = newMemory(pool, s.cfg, s.log)
+	defer s.pool.Close()
+	s.memory = newMemory(s.pool, s.cfg, s.log)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
+	guard := newDiskGuard(s.pool, s.cfg.Slot, s.log)
 	s.registry.MustRegister(guard)
 	s.board.guard = guard
 	wg.Go(func() { guard.run(ctx) })
@@ -108,7 +112,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		}
 		served <- err
 	}()
-	err = s.lead(ctx, pool, ops.addr())
+	err = s.lead(ctx)
 	ops.close()
 	return errors.Join(err, <-served)
 }
@@ -120,16 +124,16 @@ func (s *sidecar) page() http.Handler {
 
 // lead waits for the lock and serves a term, again and again: a term ends with
 // the lock or the database, and neither ends the program.
-func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) error {
+func (s *sidecar) lead(ctx context.Context) error {
 	const longest = 10 * time.Second
 	for pause := lockEvery; ; pause = min(2*pause, longest) {
-		lock, err := s.awaitLock(ctx, ops)
+		lock, err := s.awaitLock(ctx)
 		if lock == nil {
 			return err
 		}
 		began := time.Now()
-		pool.Reset() // what has ended the term before may have left its connections half open
-		err = s.term(ctx, pool, lock, ops)
+		s.pool.Reset() // what has ended the term before may have left its connections half open
+		err = s.serve(ctx, lock)
 		lock.release()
 		switch {
 		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
@@ -149,9 +153,9 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 	}
 }
 
-// hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
+// readHooks loads the hooks, under the snapshot of the slot where it is made here. It waits
 // for the database, and for tables that somebody has locked.
-func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
+func (s *sidecar) readHooks(ctx context.Context) (*dispatch.Hooks, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
 	options.Metrics = s.deliveries
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
@@ -169,17 +173,17 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 	}
 	var hooks *dispatch.Hooks
 	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
-		if err := state.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+		if err := state.Check(ctx, s.pool, s.cfg.StateSchema); err != nil {
 			return err
 		}
 		hooks = dispatch.NewHooks(options)
-		if err := wiring.LoadHooks(ctx, pool, hooks, snapshot); err != nil {
+		if err := wiring.LoadHooks(ctx, s.pool, hooks, snapshot); err != nil {
 			return err
 		}
-		return setup.Recall(ctx, pool, hooks, s.cfg)
+		return setup.Recall(ctx, s.pool, hooks, s.cfg)
 	})
 	if err != nil {
-		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
+		return nil, cdc.Explain(err, &s.pool.Config().ConnConfig.Config)
 	}
 	return hooks, nil
 }
