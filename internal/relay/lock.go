@@ -38,6 +38,7 @@ type lock struct {
 
 var (
 	errLockLost   = errors.New("the session that holds the lock has ended")
+	errLockSilent = errors.New("the server was not heard of")
 	errInRecovery = errors.New("the server is in recovery: it was not promoted")
 )
 
@@ -59,8 +60,11 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 			var asked time.Time
 			asked, err = s.takeLock(ctx, conn, func() {
 				s.proven.Store(true)
-				s.role.standsBy()
+				other := s.role.standsBy()
 				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				if !other {
+					return
+				}
 				if !waiting || failing {
 					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
 				}
@@ -168,8 +172,12 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 		began := time.Now()
 		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
 		err = conn.Ping(within)
+		silent := within.Err() != nil
 		cancel()
-		if err != nil {
+		switch {
+		case err != nil && silent:
+			return fmt.Errorf("%w: %w: %w", errLockLost, errLockSilent, err)
+		case err != nil:
 			return fmt.Errorf("%w: %w", errLockLost, err)
 		}
 		l.heard.Store(&began)

@@ -135,6 +135,9 @@ func (s *sidecar) lead(ctx context.Context) error {
 		s.pool.Reset() // what has ended the term before may have left its connections half open
 		err = s.serve(ctx, lock)
 		lock.release()
+		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
+			s.role.losesLock(*lock.heard.Load())
+		}
 		switch {
 		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 			return nil // told to stop

@@ -24,7 +24,8 @@ type role struct {
 	beat   *heartbeat  // of the term
 	memory *memory     // of the term
 	fault  error       // why it neither leads nor stands by
-	looked time.Time   // when a standby last saw that another one has the lock
+	looked time.Time   // when a standby last saw that another session has the lock
+	lapses time.Time   // when the server will have ended the session of a lock that was lost; zero: none was
 	before int         // reconnects of earlier terms
 }
 
@@ -41,8 +42,25 @@ func newRole(registry prometheus.Registerer) *role {
 	return r
 }
 
-// standsBy says that another instance has the lock, just now.
-func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }) }
+// standsBy says that another session has the lock, just now, and reports whether it is
+// another instance's. Until a lock that was lost has lapsed it may be our own, which only
+// the server has not missed yet: then nobody leads.
+func (r *role) standsBy() (other bool) {
+	r.set(func() {
+		r.looked, r.fault = time.Now(), nil
+		if other = r.looked.After(r.lapses); !other {
+			r.fault = errOwnLock
+		}
+	})
+	return other
+}
+
+var errOwnLock = errors.New("not leading: the server keeps the lock for the session that was lost")
+
+// losesLock says that a session which had the lock is gone, and when it was heard of last.
+func (r *role) losesLock(heard time.Time) {
+	r.set(func() { r.lapses = heard.Add(lockTimeout) })
+}
 
 // cannot says why the lock cannot be asked for.
 func (r *role) cannot(err error) {
