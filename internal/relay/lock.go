@@ -61,17 +61,17 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 			asked, err = s.takeLock(ctx, conn, func() {
 				s.proven.Store(true)
 				other := s.role.standsBy()
-				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
 				if !other {
 					return
 				}
 				if !waiting || failing {
-					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
+					s.log.Info("Standing by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
 				}
 				waiting, failing = true, false
 			})
 			if err == nil {
-				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
 				return keepLock(ctx, conn, asked), nil
 			}
 			conn.Close(context.WithoutCancel(ctx))
@@ -83,7 +83,7 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 			return nil, err
 		}
 		s.role.cannot(err)
-		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
+		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot ask the database for the lock: trying again",
 			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", s.ops))
 		failing = true
 		if retry.Sleep(ctx, lockEvery) != nil {

@@ -130,7 +130,7 @@ func (m *memory) watch(ctx context.Context, stream *cdc.Stream) error {
 			return gap
 		}
 		if err != nil && ctx.Err() == nil {
-			m.log.Debug("the publication was not looked at", "error", err)
+			m.log.Debug("cannot look at the publication", "error", err)
 		}
 		return nil
 	})
@@ -163,6 +163,6 @@ func (m *memory) end(stream *cdc.Stream, err error) {
 		failed = errors.Join(failed, m.positions.Found(ctx, gap))
 	}
 	if failed != nil {
-		m.log.Warn("the last position was not written: what was confirmed since the one before is not known to the next run", "error", failed)
+		m.log.Warn("the last position was not written: the next run does not know what was confirmed since the one before", "error", failed)
 	}
 }

@@ -148,7 +148,7 @@ func (s *sidecar) lead(ctx context.Context) error {
 			pause = lockEvery
 		}
 		s.role.waits(err)
-		s.unserved.Failed(ctx, s.log, slog.LevelError, "hooktail does not lead any more: nothing is sent before it leads again",
+		s.unserved.Failed(ctx, s.log, slog.LevelError, "Lost leadership: delivery stopped until it is regained",
 			slog.Any("error", err), slog.Duration("next", pause))
 		if retry.Sleep(ctx, pause) != nil {
 			return nil

@@ -37,7 +37,7 @@ const dueLimit = 30 * time.Second
 
 // newRole is that of an instance that has not tried to lead yet.
 func newRole(registry prometheus.Registerer) *role {
-	r := &role{fault: errors.New("starting: the lock was not asked for yet")}
+	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
 	registerRole(registry, r)
 	return r
 }
@@ -74,7 +74,7 @@ func (r *role) waits(err error) {
 
 // takesOver says that this instance has the lock and a term begins.
 func (r *role) takesOver() {
-	r.set(func() { r.fault = errors.New("starting: the hooks are being read") })
+	r.set(func() { r.fault = errors.New("starting: reading the hooks") })
 }
 
 // leads says that the term has this stream.
@@ -152,7 +152,7 @@ func (r *role) ready() error {
 		return memory.overdue()
 	}
 	if age := time.Since(looked); age > standbyLimit {
-		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))
+		return fmt.Errorf("standby: the leader's lock was last seen %s ago", display.Span(age))
 	}
 	return nil
 }

@@ -33,12 +33,12 @@ func (t *term) stop(failed <-chan struct{}) {
 	case <-failed:
 		return
 	case <-grace.C:
-		t.log.Warn("the grace period is over: what is not delivered by now is delivered after the next start",
+		t.log.Warn("the grace period is over: undelivered events are sent after the next start",
 			"transactions", t.stream.Stats().Outstanding)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), parkWithin)
 	defer cancel()
 	if err := t.dispatcher.Park(ctx); err != nil {
-		t.log.Warn("not all could be parked: the rest comes again after the next start", "error", err)
+		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
 	}
 }

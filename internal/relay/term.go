@@ -213,7 +213,7 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 		return nil
 	}
 	t.proven.Store(true)
-	t.unserved.Worked(ctx, t.log, "hooktail leads again")
+	t.unserved.Worked(ctx, t.log, "Leadership regained")
 	passed := func() { t.dispatcher.Passed(t.stream.Stats().Confirmed) }
 	passed() // parked deliveries of later commits wait: the stream brings older events again
 	err := t.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
