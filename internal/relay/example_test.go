@@ -64,8 +64,7 @@ func ExampleOutlet() {
 		fmt.Println(err)
 		return
 	}
-	defer os.Remove(file.Name())
-	defer file.Close()
+	defer func() { _, _ = file.Close(), os.Remove(file.Name()) }()
 	options := relay.Options{Outlet: func(lanes relay.Outlet) relay.Outlet { return &journal{file, lanes} }}
 
 	outlet := options.Outlet(lanes{})
