@@ -5,18 +5,18 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // newOverlap is what remembers events for hooks that may be adopted; nil where no hook is
 // adopted without having been served before.
-func newOverlap(cfg config.Config, log *slog.Logger) *dispatch.Overlap {
+func newOverlap(cfg config.Config, log *slog.Logger) *hook.Overlap {
 	if cfg.Deliver != config.DeliverAdopted {
 		return nil
 	}
-	return dispatch.NewOverlap(dispatch.OverlapOptions{For: cfg.AdoptOverlap, MaxBytes: int64(cfg.Memory) / wiring.OverlapShare, Log: log})
+	return hook.NewOverlap(hook.OverlapOptions{For: cfg.AdoptOverlap, MaxBytes: int64(cfg.Memory) / wiring.OverlapShare, Log: log})
 }
 
 // remembered says how it stands with the overlap; nil if there is none.

@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
@@ -158,9 +159,9 @@ func (s *sidecar) lead(ctx context.Context) error {
 
 // readHooks loads the hooks, under the snapshot of the slot where it is made here. It waits
 // for the database, and for tables that somebody has locked.
-func (s *sidecar) readHooks(ctx context.Context) (*dispatch.Hooks, error) {
+func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
-	options.Metrics = s.deliveries
+	options.Counter = s.deliveries
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
@@ -174,12 +175,12 @@ func (s *sidecar) readHooks(ctx context.Context) (*dispatch.Hooks, error) {
 			options.AtSlot, snapshot = true, slot.Snapshot
 		}
 	}
-	var hooks *dispatch.Hooks
+	var hooks *hook.Set
 	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
 		if err := state.Check(ctx, s.pool, s.cfg.StateSchema); err != nil {
 			return err
 		}
-		hooks = dispatch.NewHooks(options)
+		hooks = hook.NewSet(options)
 		if err := wiring.LoadHooks(ctx, s.pool, hooks, snapshot); err != nil {
 			return err
 		}

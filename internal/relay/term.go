@@ -7,6 +7,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -16,14 +18,14 @@ import (
 type term struct {
 	*sidecar
 	lock       *lock
-	hooks      *dispatch.Hooks
+	hooks      *hook.Set
 	parked     *parkingRoom
 	beat       *heartbeat
 	stream     *cdc.Stream
-	sender     *dispatch.Sender
+	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	outlet     Outlet // the dispatcher, or what stands before it
-	overlap    *dispatch.Overlap
+	overlap    *hook.Overlap
 	pipeline   *pipeline
 	drained    chan struct{} // closed after the last delivery of a term that ends in order
 }
