@@ -182,6 +182,7 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 		if err := p.enqueue(ctx, batch[:n]); err != nil {
 			return err
 		}
+		clear(batch[:n]) // what is delivered is not held until the last step
 		if batch = batch[n:]; len(batch) == 0 {
 			return nil
 		}
