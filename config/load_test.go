@@ -166,7 +166,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** has another URL scheme: use a postgres:// URL, or a DSN of key=value pairs`},
 		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory)`},
 		{"port of a word", "HOOKTAIL_DATABASE_URL=postgres://u:p@h:x/d", `HOOKTAIL_DATABASE_URL=*** has an invalid port: use a number from 1 to 65535, or one for each host`},
-		{"two bad values", "HOOKTAIL_DATABASE_URL=host=h connect_timeout=abc sslmode=bogus", `HOOKTAIL_DATABASE_URL=*** has an invalid connect_timeout: use a whole number of seconds; has an invalid sslmode: use disable, allow, prefer, require, verify-ca or verify-full`},
+		{"two bad values", "HOOKTAIL_DATABASE_URL=host=h connect_timeout=abc sslmode=bogus", `HOOKTAIL_DATABASE_URL=*** has an invalid connect_timeout: use a whole number of seconds, up to a day; has an invalid sslmode: use disable, allow, prefer, require, verify-ca or verify-full`},
 		{"slot in capitals", "HOOKTAIL_SLOT=Hook", `HOOKTAIL_SLOT="Hook" contains the character 'H': ` + slot},
 		{"slot too long", "HOOKTAIL_SLOT=" + long, `HOOKTAIL_SLOT="` + long + `" is too long: ` + slot},
 		{"publication too long", "HOOKTAIL_PUBLICATION=" + long, `HOOKTAIL_PUBLICATION="` + long + `" is too long: ` + name},
