@@ -89,9 +89,12 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return on.Help()
 }
 
-// flagError suggests a flag for a misspelt one.
+// flagError suggests a flag for a misspelt one, and says how to pass a negative id.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
+		return usageError{fmt.Errorf("-%s looks like a flag: a negative id stands behind --, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
+	}
 	if !ok || len(unknown.GetSpecifiedName()) < 2 {
 		return usageError{err}
 	}
@@ -102,6 +105,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 }
+
+func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 // nearest returns the name that the word misspells or abbreviates; "" if there is none.
 func nearest(word string, names []string) string {
