@@ -37,15 +37,15 @@ type Options struct {
 	// hears of the stream three times as often, and a server that has not been
 	// heard of for as long is given up.
 	Timeout         time.Duration
-	StatusInterval  time.Duration // at most one status for an advance in this time: 1 s
+	StatusInterval  time.Duration // at most one status for an advance in this time: 100 ms
 	ConnectPatience time.Duration // for the very first connection: 30 s; negative: for ever
 	RetryMax        time.Duration // longest pause between connections: 10 s
 
 	ApplicationName string // hooktail
 
-	// Past is what an earlier run has left, nil if none has; it is called before the
+	// Memory is what is remembered of the slot, nil if nothing is; it is called before the
 	// first connection that streams. What contradicts it is a Gap.
-	Past func(ctx context.Context) (*Past, error)
+	Memory func(ctx context.Context) (*Memory, error)
 
 	// MayConfirm is asked before a newer position is confirmed; false keeps the server
 	// at the last one. It is called in the reader's goroutine and must not block.
@@ -70,7 +70,7 @@ func (o Options) withDefaults() Options {
 	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
-	o.StatusInterval = min(cmp.Or(o.StatusInterval, time.Second), o.Timeout/3)
+	o.StatusInterval = min(cmp.Or(o.StatusInterval, 100*time.Millisecond), o.Timeout/3)
 	o.ConnectPatience = cmp.Or(o.ConnectPatience, 30*time.Second)
 	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Second)
 	o.ApplicationName = cmp.Or(o.ApplicationName, "hooktail")
@@ -101,11 +101,11 @@ type Stream struct {
 	started  chan struct{} // closed when the slot was first streamed from
 	renew    chan error    // holds the reason why the connection is to be given up
 
-	looked *Past // of the goroutine that calls Look: when all was well
+	whole *Memory // of the goroutine that calls Look: as of the last time that the publication was whole
 
-	mu    sync.Mutex
-	stats Stats
-	left  *Past // as of the last connection, but for the position; nil before the first
+	mu     sync.Mutex
+	stats  Stats
+	memory *Memory // as of the last connection, but for the position; nil before the first
 }
 
 // New makes a stream that does nothing until Run.
