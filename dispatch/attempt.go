@@ -13,11 +13,12 @@ import (
 // work attempts the delivery, and one after the other that may go then.
 func (l *lane) work(ctx context.Context, it *item) {
 	for it != nil {
-		o, v, made := attempt{l, it}.make(ctx)
+		a := attempt{l, it}
+		o, v, made := a.make(ctx)
 		if v.step != deliver && ctx.Err() != nil {
 			return // closed: the attempt was cut off and says nothing
 		}
-		it = l.settle(it, o, v, made)
+		it = a.settle(o, v, made)
 	}
 }
 
@@ -40,7 +41,7 @@ func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool
 		return o, verdict{step: postpone}, false
 	case hook.IsRefused():
 		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
-	case l.stopped.Load() == hook.Revision():
+	case l.gate.stopped.Load() == hook.Revision():
 		return o, verdict{step: bury, reason: ReasonGone}, false
 	case it.doubted && !a.absolved():
 		return o, verdict{step: bury, reason: ReasonExhausted}, false
@@ -53,7 +54,7 @@ func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool
 	message := it.message()
 	answer := l.recorder.answers.take()
 	o = l.sender.Observe(ctx, hook, message, answer)
-	if l.refused.Store(o.Unsigned); o.Unsigned {
+	if l.gate.refused.Store(o.Unsigned); o.Unsigned {
 		return o, verdict{step: bury, reason: ReasonBadSecret}, false
 	}
 	v = a.judge(o)
@@ -63,7 +64,7 @@ func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool
 	l.journal.report(ctx, it, o, v)
 	l.journal.note(hook, it, o, v, message.Body, answer)
 	if v.stop {
-		l.stopped.Store(hook.Revision())
+		l.gate.stopped.Store(hook.Revision())
 	}
 	return o, v, true
 }
@@ -79,7 +80,7 @@ func (a attempt) judge(o send.Outcome) verdict {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.absolve(it)
+	a.absolve()
 	it.fails(o, spared)
 	strikes, jitter := max(1, it.strikes()), rand.Float64()
 	if spared {
@@ -95,7 +96,7 @@ func (a attempt) judge(o send.Outcome) verdict {
 	if v.step == postpone && v.hold == 0 {
 		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
 	}
-	return l.doubt(it, o, v, now)
+	return a.doubt(o, v, now)
 }
 
 // fetchRows is for how many deliveries bodies are read at once: for one, and for those

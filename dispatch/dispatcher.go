@@ -147,12 +147,12 @@ func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
 		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
 }
 
-// lane is the hook's lane, made when it is first needed. It needs the lock.
+// lane needs the lock. It is the hook's lane, made when it is first needed.
 func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
 		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.of(hook))
-		l.halted, l.paused = d.halted, d.halted
+		l.gate.halted, l.gate.paused = d.halted, d.halted
 		d.lanes[hook] = l
 		d.windows.lanes.Add(1)
 	}

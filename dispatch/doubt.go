@@ -10,9 +10,10 @@ import (
 // Attempts fail before an outage of the own network can be told from receivers that are
 // down. A delivery that they would make dead waits until the network has decided.
 
-// doubt is the verdict on a failed attempt while it is not known whether the own network
-// is gone. It needs mu.
-func (l *lane) doubt(it *item, o send.Outcome, v verdict, now time.Time) verdict {
+// doubt needs mu. It is the verdict on a failed attempt while it is not known whether the
+// own network is gone.
+func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
+	l, it := a.lane, a.it
 	until, open := l.network.isOpen(o.Host, now)
 	if !open || !haveHosts(l.hooks.All(), fewestHosts) {
 		return v
@@ -25,14 +26,14 @@ func (l *lane) doubt(it *item, o send.Outcome, v verdict, now time.Time) verdict
 	return v
 }
 
-// absolve lets the attempts not count that were in doubt, if the own network has turned
-// out to have been gone. It needs mu.
-func (l *lane) absolve(it *item) (absolved bool) {
-	t := it.trial
+// absolve needs mu. It lets the attempts not count that were in doubt, if the own network
+// has turned out to have been gone.
+func (a attempt) absolve() (absolved bool) {
+	t := a.it.trial
 	if t == nil || t.signs == 0 {
 		return false
 	}
-	if absolved = l.network.wasGone(t.signed); absolved {
+	if absolved = a.network.wasGone(t.signed); absolved {
 		t.spared += t.signs
 	}
 	t.signs = 0
@@ -41,9 +42,9 @@ func (l *lane) absolve(it *item) (absolved bool) {
 
 // absolved reports whether the item that was doubted is to be attempted again.
 func (a attempt) absolved() bool {
-	a.lane.mu.Lock()
-	defer a.lane.mu.Unlock()
-	return a.lane.absolve(a.it)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.absolve()
 }
 
 // haveHosts reports whether the hooks that get anything have so many hosts. With fewer

@@ -21,14 +21,14 @@ func (h *hold) isNews(now time.Time) bool {
 	return until.Sub(noted) > soon || noted.Sub(until) > soon
 }
 
-// held makes it known that the receiver wants no request before that time; zero: it does
-// not mind any more. It needs mu.
+// held needs mu. It makes it known that the receiver wants no request before that time;
+// zero: it does not mind any more.
 func (l *lane) held(until, now time.Time) {
-	l.hold.until = until
-	if l.store == nil || !l.hold.isNews(now) {
+	l.gate.hold.until = until
+	if l.store == nil || !l.gate.hold.isNews(now) {
 		return
 	}
-	l.hold.noted = until
+	l.gate.hold.noted = until
 	l.store.add(note{ask: func(ctx context.Context) error {
 		return l.store.store.Hold(ctx, l.hook, max(0, time.Until(until)))
 	}})
@@ -36,13 +36,13 @@ func (l *lane) held(until, now time.Time) {
 
 // restoreHold goes on with what the receiver asked for before the start, if it can be so:
 // nobody waits for longer than Cap.
-func (l *lane) restoreHold(wait time.Duration) {
+func (l desk) restoreHold(wait time.Duration) {
 	if wait <= 0 || wait > l.policy.Cap {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hold.until = time.Now().Add(wait)
-	l.hold.noted = l.hold.until
+	l.gate.hold.until = time.Now().Add(wait)
+	l.gate.hold.noted = l.gate.hold.until
 	l.show(time.Now())
 }

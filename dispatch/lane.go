@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -37,24 +36,17 @@ type lane struct {
 	journal journal
 	claim   claim // its part in the slots
 
-	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
-	refused atomic.Bool   // the last attempt was not made
-
 	mu      sync.Mutex // guards all that follows
+	gate    gate
 	window  window
 	backlog backlog
 	health  health
 	pulse   pulse
 	alarm   alarm
-	running int // attempts that are under way
-	dropped int // deliveries that were dropped since the hook is gone or switched off
-	hold    hold
-	leaving bool       // a failed delivery is stored at once: the process is to end
-	halted  bool       // nothing starts any more, for the same reason
-	paused  bool       // by a person, or halted
-	row     *hook.Hook // as the lane was told; nil: there is no such hook
-	off     time.Time  // since when the row is known to be switched off; zero: it is not
-	closed  bool       // nothing starts or is written any more
+	running int  // attempts that are under way
+	dropped int  // deliveries that were dropped since the hook is gone or switched off
+	leaving bool // a failed delivery is stored at once: the process is to end
+	closed  bool // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -64,11 +56,17 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 		window:  newWindow(&c.windows, c.store != nil),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
-	l.tell(time.Now())
+	l.gate.tell(c.row(id), time.Now())
 	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	l.claim.lane = l
 	return l
+}
+
+// row is the hook's row, nil if there is none.
+func (c *common) row(id int64) *hook.Hook {
+	row, _ := c.hooks.Hook(id)
+	return row
 }
 
 // add appends a delivery, unless the hook is suspended.
@@ -80,7 +78,7 @@ func (l *lane) add(it *item) {
 	known := l.backlog.confirmed
 	switch {
 	case !missed:
-		l.write(l.window.accept(it, l.isAway(now)))
+		l.write(l.window.accept(it, l.health.failing || l.gate.isShut(now)))
 		l.fill(now)
 	case !known:
 		l.backlog.missed = append(l.backlog.missed, it)
@@ -96,16 +94,6 @@ func (l *lane) add(it *item) {
 	}
 }
 
-// isAway reports whether the hook is to get nothing for a while, as far as known. It
-// needs mu.
-func (l *lane) isAway(now time.Time) bool {
-	return l.health.failing || l.paused || now.Before(l.hold.until) || l.isOff()
-}
-
-// isOff reports whether the hook is switched off in its row: what it has is held. It
-// needs mu.
-func (l *lane) isOff() bool { return l.row != nil && !l.row.IsOn() }
-
 // changed is to be called after the hook's row has changed. If the change decides
 // sending, everything is tried at once; what a hook has that is switched off is stored,
 // and what one has that is gone is dropped.
@@ -113,73 +101,39 @@ func (l *lane) changed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	before := l.row
-	l.tell(now)
-	if before == nil || l.row == nil || l.row.Revision() != before.Revision() {
+	before := l.gate.row
+	l.gate.tell(l.row(l.hook), now)
+	if before == nil || l.gate.row == nil || l.gate.row.Revision() != before.Revision() {
 		l.revive()
 	}
-	if l.isOff() && l.store != nil {
+	if l.gate.isOff() && l.store != nil {
 		l.write(l.window.keepAll())
 	}
 	l.show(now)
 	l.fill(now)
 }
 
-// tell lets the lane know of its hook's row. It needs mu.
-func (l *lane) tell(now time.Time) {
-	l.row, _ = l.hooks.Hook(l.hook)
-	switch {
-	case !l.isOff():
-		l.off = time.Time{}
-	case l.off.IsZero():
-		l.off = now
-	}
-}
-
 // retry lets everything that waits go at once, whatever it waits for.
 func (l *lane) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.stopped.Store(0)
+	l.gate.stopped.Store(0)
 	l.revive()
 	now := time.Now()
 	l.show(now)
 	l.fill(now)
 }
 
-// revive makes the hook live, with nothing that waits. It needs mu.
+// revive needs mu. It makes the hook live, with nothing that waits.
 func (l *lane) revive() {
 	l.held(time.Time{}, time.Now())
 	l.health.revive()
 	l.window.hasten()
 }
 
-// show makes the lane's state known. It needs mu.
-func (l *lane) show(now time.Time) { l.journal.metrics.enter(l.state(now)) }
-
-// state is how it stands with the hook. It needs mu.
-func (l *lane) state(now time.Time) State {
-	hook := l.row
-	switch {
-	case hook == nil:
-		return StateInactive
-	case stateOf(hook) != StateLive:
-		return stateOf(hook)
-	case l.refused.Load():
-		return StateRefused
-	case l.backlog.suspended:
-		return StateSuspended
-	case l.paused:
-		return StatePaused
-	case l.stopped.Load() == hook.Revision():
-		return StateStopped
-	case now.Before(l.hold.until):
-		return StateWaiting
-	case l.health.failing:
-		return StateFailing
-	default:
-		return StateLive
-	}
+// show needs mu. It makes the lane's state known.
+func (l *lane) show(now time.Time) {
+	l.journal.metrics.enter(l.gate.state(now, l.backlog.suspended, l.health.failing))
 }
 
 // close lets nothing start any more.
@@ -197,8 +151,8 @@ func (l *lane) isEmpty() bool {
 	return l.window.isEmpty()
 }
 
-// fill starts a goroutine for each delivery that may go, and one that reads more if
-// there is room. It needs mu.
+// fill needs mu. It starts a goroutine for each delivery that may go, and one that reads
+// more if there is room.
 func (l *lane) fill(now time.Time) {
 	for {
 		it := l.pick(now)
@@ -210,11 +164,11 @@ func (l *lane) fill(now time.Time) {
 	if l.closed {
 		return
 	}
-	away := l.paused || l.isOff()
+	away := l.gate.paused || l.gate.isOff()
 	if part, ok := l.window.wants(away || l.health.failing); ok {
 		l.read(func(ctx context.Context) { intake{l}.load(ctx, part) })
 	}
-	if away || l.running >= l.health.limit || now.Before(l.hold.until) || !l.window.scout {
+	if away || l.running >= l.health.limit || now.Before(l.gate.hold.until) || !l.window.scout {
 		return
 	}
 	at := l.pulse.scout
@@ -228,10 +182,10 @@ func (l *lane) fill(now time.Time) {
 	}
 }
 
-// pick returns the delivery to attempt now, and otherwise sets the alarm if time
-// alone will bring one. It needs mu.
+// pick needs mu. It returns the delivery to attempt now, and otherwise sets the alarm if
+// time alone will bring one.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit {
+	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit {
 		return nil
 	}
 	if !l.slots.take(&l.claim) {
@@ -252,8 +206,8 @@ func (l *lane) pick(now time.Time) *item {
 
 // age is for how long the delivery has been tried. The time does not count for which
 // the own network was gone.
-func (l *lane) age(it *item, now time.Time) time.Duration {
-	return now.Sub(it.added) - (l.network.lost(now) - it.excused)
+func (c *common) age(it *item, now time.Time) time.Duration {
+	return now.Sub(it.added) - (c.network.lost(now) - it.excused)
 }
 
 // granted is called when the lane may have a slot.

@@ -69,18 +69,18 @@ func (d *Dispatcher) unblock() {
 	defer d.mu.Unlock()
 	now := time.Now()
 	for _, l := range d.lanes {
-		since := l.silent()
+		since := (desk{l}).silent()
 		if since.IsZero() || now.Sub(since) < silence {
 			continue
 		}
-		if lag, _ := l.lag(now); lag > 0 && d.isAnswered(l, since, now.Sub(since)/slowBy) {
-			l.overflow(lag)
+		if lag, _ := (desk{l}).lag(now); lag > 0 && d.isAnswered(l, since, now.Sub(since)/slowBy) {
+			(desk{l}).overflow(lag)
 		}
 	}
 }
 
-// isAnswered reports whether another lane has got an answer since then, within less than
-// that time. If none has, it may be the machine or the network. It needs mu.
+// isAnswered needs mu. It reports whether another lane has got an answer since then,
+// within less than that time. If none has, it may be the machine or the network.
 func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
 	for _, l := range d.lanes {
 		l.mu.Lock()
@@ -94,7 +94,7 @@ func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Durat
 }
 
 // silent is since when no attempt has ended while some are under way; zero: none are.
-func (l *lane) silent() time.Time {
+func (l desk) silent() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
@@ -119,20 +119,20 @@ func (d *Dispatcher) overflow(after time.Duration) {
 	var slowest *lane
 	var most time.Duration
 	for _, l := range d.lanes {
-		if lag, _ := l.lag(now); lag > most {
+		if lag, _ := (desk{l}).lag(now); lag > most {
 			slowest, most = l, lag
 		}
 	}
 	if most > slotPatience || most > after && d.isFaster(slowest, most, now) {
-		slowest.overflow(most)
+		(desk{slowest}).overflow(most)
 	}
 }
 
-// isFaster reports whether another lane is, of those that have got events since
-// the oldest delivery of the slow one. It needs mu.
+// isFaster needs mu. It reports whether another lane is, of those that have got events
+// since the oldest delivery of the slow one.
 func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) bool {
 	for _, l := range d.lanes {
-		lag, fed := l.lag(now)
+		lag, fed := (desk{l}).lag(now)
 		if l != slow && now.Sub(fed) <= most && lag*slowBy < most {
 			return true
 		}
@@ -142,7 +142,7 @@ func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) boo
 
 // lag is for how long the oldest delivery waits that is held in memory alone, and
 // when the lane got its latest.
-func (l *lane) lag(now time.Time) (lag time.Duration, fed time.Time) {
+func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if it := l.window.oldestHeld(); it != nil {
@@ -153,7 +153,7 @@ func (l *lane) lag(now time.Time) (lag time.Duration, fed time.Time) {
 
 // overflow stores all that the lane holds, and what comes, until the hook has
 // caught up.
-func (l *lane) overflow(lag time.Duration) {
+func (l desk) overflow(lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now, level := time.Now(), slog.LevelWarn

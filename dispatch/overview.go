@@ -43,29 +43,29 @@ func (d *Dispatcher) Overview() []Overview {
 		l := d.lanes[hook.ID]
 		d.mu.Unlock()
 		if l != nil {
-			l.overview(&out[i], now)
+			desk{l}.overview(&out[i], now)
 		}
 	}
 	return out
 }
 
-func (l *lane) overview(o *Overview, now time.Time) {
+func (l desk) overview(o *Overview, now time.Time) {
 	l.journal.record.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.Queued, o.InFlight, o.Retrying = l.window.schedule.size, l.running, len(l.window.waiting)
 	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.bytes
-	o.Draining = l.window.tail && !l.paused && !l.health.failing
+	o.Draining = l.window.tail && !l.gate.paused && !l.health.failing
 	if oldest := l.window.oldestStored(); oldest != nil {
 		o.Oldest = oldest.committed
 	}
 	switch {
-	case now.Before(l.hold.until):
-		o.Next = l.hold.until
+	case now.Before(l.gate.hold.until):
+		o.Next = l.gate.hold.until
 	case l.health.failing:
 		o.Next = l.health.nextTried(now)
 	}
-	o.State = l.state(now)
+	o.State = l.gate.state(now, l.backlog.suspended, l.health.failing)
 }
 
 func (r *record) overview(o *Overview, now time.Time) {

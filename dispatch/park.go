@@ -16,11 +16,11 @@ func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting)
 	d.Settings(settings)
 	for _, s := range settings {
 		if s.Held > 0 {
-			d.with(s.Hook, func(l *lane) { l.restoreHold(s.Held) })
+			d.with(s.Hook, func(l desk) { l.restoreHold(s.Held) })
 		}
 	}
 	for _, b := range backlogs {
-		d.with(b.Hook, func(l *lane) {
+		d.with(b.Hook, func(l desk) {
 			l.begin(b, d.passed)
 			d.withholds = d.withholds || d.passed > 0
 		})
@@ -34,10 +34,10 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 	for _, s := range settings {
 		said[s.Hook] = s
 		if s.Paused || !s.Suspended.IsZero() {
-			d.with(s.Hook, func(*lane) {})
+			d.with(s.Hook, func(desk) {})
 		}
 	}
-	d.each(func(l *lane) { l.set(said[l.hook]) })
+	d.each(func(l desk) { l.set(said[l.hook]) })
 }
 
 // Redriven tells of rows that were dead and are parked again.
@@ -50,7 +50,7 @@ func (d *Dispatcher) Redriven(rows []state.Row) {
 		}
 	}
 	for hook, first := range from {
-		d.with(hook, func(l *lane) { l.redriven(first) })
+		d.with(hook, func(l desk) { l.redriven(first) })
 	}
 }
 
@@ -65,7 +65,7 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 			rows[b.Hook] = b
 		}
 		if err == nil {
-			d.each(func(l *lane) { l.recount(rows[l.hook]) })
+			d.each(func(l desk) { l.recount(rows[l.hook]) })
 		}
 		counted <- err
 		return nil
@@ -80,7 +80,7 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 
 // Hasten prepares for the end: what waits for another attempt is stored at once,
 // and what fails from now on.
-func (d *Dispatcher) Hasten() { d.each((*lane).hasten) }
+func (d *Dispatcher) Hasten() { d.each(desk.hasten) }
 
 // Park ends delivery: nothing starts any more, what is in flight comes to its
 // end, and what is unfinished is stored. It returns when all that has been done,
@@ -89,7 +89,7 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 	d.mu.Lock()
 	d.halted = true
 	for _, l := range d.lanes {
-		l.halt()
+		desk{l}.halt()
 	}
 	d.mu.Unlock()
 	if err := d.crew.wait(ctx); err != nil {
@@ -121,7 +121,7 @@ func (d *Dispatcher) retryAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.lanes {
-		l.reconnect()
+		desk{l}.reconnect()
 	}
 }
 
@@ -141,36 +141,40 @@ func (d *Dispatcher) Passed(position cdc.LSN) {
 	}
 	d.withholds = false
 	for _, l := range d.lanes {
-		d.withholds = l.passed(position) || d.withholds
+		d.withholds = desk{l}.passed(position) || d.withholds
 	}
 }
 
 // Ages brings the ages of the oldest parked deliveries up to date.
-func (d *Dispatcher) Ages() { d.each((*lane).measure) }
+func (d *Dispatcher) Ages() { d.each(desk.measure) }
 
-func (d *Dispatcher) each(f func(*lane)) {
+func (d *Dispatcher) each(f func(desk)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.store == nil || d.closed {
 		return
 	}
 	for _, l := range d.lanes {
-		f(l)
+		f(desk{l})
 	}
 }
 
 // with calls f for the lane of the hook, which is made if there is none.
-func (d *Dispatcher) with(hook int64, f func(*lane)) {
+func (d *Dispatcher) with(hook int64, f func(desk)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.store != nil && !d.closed {
-		f(d.lane(hook))
+		f(desk{d.lane(hook)})
 	}
 }
 
+// desk is what others ask of a lane. Its methods take the lane's mu; those of lane itself
+// need it, or say otherwise.
+type desk struct{ *lane }
+
 // begin is the lane's first look at what is stored for it.
 // Of later commits than passed it waits for the stream; 0: none does.
-func (l *lane) begin(b state.Backlog, passed cdc.LSN) {
+func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.backlog.count(b)
@@ -186,7 +190,7 @@ func (l *lane) begin(b state.Backlog, passed cdc.LSN) {
 }
 
 // passed reports whether rows still wait for the stream.
-func (l *lane) passed(position cdc.LSN) bool {
+func (l desk) passed(position cdc.LSN) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.window.passed(position)
@@ -195,7 +199,7 @@ func (l *lane) passed(position cdc.LSN) bool {
 }
 
 // reconnect lets everything that waits be tried, unless the receiver asked for a pause.
-func (l *lane) reconnect() {
+func (l desk) reconnect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.health.revive()
@@ -205,13 +209,13 @@ func (l *lane) reconnect() {
 	l.fill(now)
 }
 
-func (l *lane) recount(b state.Backlog) {
+func (l desk) recount(b state.Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.backlog.count(b)
 }
 
-func (l *lane) redriven(first mapping.ID) {
+func (l desk) redriven(first mapping.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.write(l.window.rewind(first))
@@ -219,18 +223,18 @@ func (l *lane) redriven(first mapping.ID) {
 }
 
 // set makes the setting the lane's.
-func (l *lane) set(s state.Setting) {
+func (l desk) set(s state.Setting) {
 	if !s.Suspended.IsZero() {
 		l.letGo()
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	before := l.paused
-	l.paused = s.Paused || l.halted
-	if !l.backlog.set(!s.Suspended.IsZero()) && l.paused == before {
+	before := l.gate.paused
+	l.gate.paused = s.Paused || l.gate.halted
+	if !l.backlog.set(!s.Suspended.IsZero()) && l.gate.paused == before {
 		return
 	}
-	if l.paused {
+	if l.gate.paused {
 		l.write(l.window.keepAll())
 	}
 	now := time.Now()
@@ -238,24 +242,24 @@ func (l *lane) set(s state.Setting) {
 	l.fill(now)
 }
 
-func (l *lane) hasten() {
+func (l desk) hasten() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving = true
 	l.write(l.window.keepWaiting())
 }
 
-func (l *lane) halt() {
+func (l desk) halt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.halted, l.paused = true, true
+	l.gate.halted, l.gate.paused = true, true
 	if l.store != nil {
 		l.write(l.window.keepAll())
 	}
 }
 
 // measure brings the age of the oldest parked delivery up to date.
-func (l *lane) measure() {
+func (l desk) measure() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var age time.Duration

@@ -9,7 +9,8 @@ import (
 )
 
 // settle does what follows the attempt and returns the delivery to go on with.
-func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *item) {
+func (a attempt) settle(o send.Outcome, v verdict, made bool) (next *item) {
+	l, it := a.lane, a.it
 	now := time.Now()
 	l.mu.Lock()
 	l.running--
@@ -19,7 +20,7 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 	} else {
 		it.attempt--
 	}
-	failed := made && v.step != deliver && l.fails(it, v, now)
+	failed := made && v.step != deliver && a.fails(v, now)
 	if v.step == postpone {
 		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
 		it.doubted = v.doubt
@@ -43,7 +44,7 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 		l.write(l.window.done(it, v))
 	}
 	if made && v.step == deliver {
-		l.works(now)
+		a.works(now)
 	}
 	if failed && l.store != nil {
 		l.write(l.window.keepAll())
@@ -80,18 +81,20 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 	return next
 }
 
-// works draws the conclusions from a success for the whole hook. It needs mu.
-func (l *lane) works(now time.Time) {
-	if l.health.failing || !now.Before(l.hold.until) {
+// works needs mu. It draws the conclusions from a success for the whole hook.
+func (a attempt) works(now time.Time) {
+	l := a.lane
+	if l.health.failing || !now.Before(l.gate.hold.until) {
 		l.held(time.Time{}, now)
 	}
 	l.health.succeeded()
 	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
 }
 
-// fails draws the conclusions from a failure for the whole hook, and reports whether it
-// is to get nothing for a while from now on. It needs mu.
-func (l *lane) fails(it *item, v verdict, now time.Time) bool {
+// fails needs mu. It draws the conclusions from a failure for the whole hook, and reports
+// whether it is to get nothing for a while from now on.
+func (a attempt) fails(v verdict, now time.Time) bool {
+	l, it := a.lane, a.it
 	if v.hold > 0 {
 		l.held(now.Add(v.hold), now)
 	}

@@ -87,7 +87,7 @@ func (s *slots) decline(c *claim) {
 	}
 }
 
-// stand gives the lane another standing. It needs mu.
+// stand needs mu. It gives the lane another standing.
 func (s *slots) stand(c *claim, now standing) {
 	s.taken[c.standing] -= c.taken
 	s.taken[now] += c.taken
@@ -98,7 +98,7 @@ func (s *slots) stand(c *claim, now standing) {
 	c.standing = now
 }
 
-// grant takes slots for those that wait. It needs mu.
+// grant needs mu. It takes slots for those that wait.
 func (s *slots) grant() (granted []*lane) {
 	for {
 		c := s.first()
@@ -111,8 +111,8 @@ func (s *slots) grant() (granted []*lane) {
 	}
 }
 
-// first removes the claim from its queue that is next to have a slot, nil if none may
-// have one. It needs mu.
+// first needs mu. It removes the claim from its queue that is next to have a slot, nil if
+// none may have one.
 func (s *slots) first() (next *claim) {
 	for _, queue := range &s.queue {
 		if len(queue) > 0 && s.isFree(queue[0]) && (next == nil || queue[0].asked < next.asked) {
@@ -128,7 +128,7 @@ func (s *slots) first() (next *claim) {
 	return next
 }
 
-// isFree reports whether there is a slot for the lane. It needs mu.
+// isFree needs mu. It reports whether there is a slot for the lane.
 func (s *slots) isFree(c *claim) bool {
 	doubtful := s.taken[untested] + s.taken[hanging]
 	switch {
@@ -143,7 +143,7 @@ func (s *slots) isFree(c *claim) bool {
 	}
 }
 
-// count takes n slots for the lane, or returns them. It needs mu.
+// count needs mu. It takes n slots for the lane, or returns them.
 func (s *slots) count(c *claim, n int) {
 	s.taken[c.standing] += n
 	c.taken += n

@@ -7,7 +7,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// write has the store do what the window's notes say. It needs mu.
+// write needs mu. It has the store do what the window's notes say.
 func (l *lane) write(notes []note) {
 	if len(notes) == 0 {
 		return
@@ -34,8 +34,8 @@ func (l *lane) wrote(n *note) {
 	}
 }
 
-// read starts what reads from the store, once all is written that was to be written
-// before. It need not wait for what comes then. It needs mu.
+// read needs mu. It starts what reads from the store, once all is written that was to be
+// written before. It need not wait for what comes then.
 func (l *lane) read(work func(context.Context)) {
 	l.store.add(note{lane: l, ask: func(context.Context) error {
 		l.mu.Lock()
@@ -57,8 +57,8 @@ func (c *common) restored(rows []state.Row, now time.Time) []*item {
 	return items
 }
 
-// suspends reports whether the hook is suspended, or is from now on: the event is the
-// first that it misses. No event is let go before the store knows. It needs mu.
+// suspends needs mu. It reports whether the hook is suspended, or is from now on: the
+// event is the first that it misses. No event is let go before the store knows.
 func (l *lane) suspends(it *item) bool {
 	if l.backlog.suspended {
 		return true

@@ -12,15 +12,15 @@ type turn struct {
 func (t turn) choose() *item {
 	l, now := t.lane, t.now
 	switch {
-	case l.row == nil || !l.isOff() && t.isFinal():
+	case l.gate.row == nil || l.gate.isFinal():
 		l.window.releaseAll()
 		return l.window.next() // there is nothing to wait for
-	case l.isOff():
+	case l.gate.isOff():
 		return t.expired(ReasonSwitchedOff, t.heldFor)
-	case l.paused:
+	case l.gate.paused:
 		return nil
-	case now.Before(l.hold.until):
-		l.alarm.set(l.hold.until)
+	case now.Before(l.gate.hold.until):
+		l.alarm.set(l.gate.hold.until)
 		return nil
 	case l.health.failing:
 		return t.probe()
@@ -31,12 +31,6 @@ func (t turn) choose() *item {
 		l.alarm.set(l.window.waiting[0].at)
 	}
 	return it
-}
-
-// isFinal reports whether nothing can be sent to the hook before its row changes.
-func (t turn) isFinal() bool {
-	l := t.lane
-	return !l.paused && (l.row.IsRefused() || l.stopped.Load() == l.row.Revision())
 }
 
 // probe hands out the one delivery that a failing hook is to get.
@@ -70,14 +64,14 @@ func (t turn) probe() *item {
 }
 
 // retriedFor is how much of a delivery's time is used up.
-func (t turn) retriedFor(it *item) time.Duration { return t.lane.age(it, t.now) }
+func (t turn) retriedFor(it *item) time.Duration { return t.age(it, t.now) }
 
 // heldFor is how much of its time is used up while the hook is off. It has all of it from
 // when the hook was switched off; since that is not known after a restart, it has twice
 // its time at most.
 func (t turn) heldFor(it *item) time.Duration {
-	age := t.lane.age(it, t.now)
-	return max(age-t.lane.policy.RetryFor, min(age, t.now.Sub(t.lane.off)))
+	age := t.age(it, t.now)
+	return max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))
 }
 
 // expired hands out the oldest delivery if its time is up, to be buried for the reason.
