@@ -4,7 +4,7 @@ import { button, byId } from "./dialog.js";
 import { stateOf, wants } from "./hooks.js";
 import { pulse, success } from "./pulse.js";
 import { state } from "./state.js";
-import { ago, badge, count, el, failure, put, rate, rows, size, span } from "./view.js";
+import { ago, badge, count, due, el, failure, put, rate, rows, size, span } from "./view.js";
 
 // showHook shows the hook of that id, and is false where there is none.
 export function showHook(id) {
@@ -50,7 +50,7 @@ function showState(h) {
   if (!node.firstElementChild) node.replaceChildren(el("span"), el("span", { cls: "why" }));
   const [word, why] = node.children;
   badge(word, stateOf(h));
-  const next = h.next_attempt ? `; the next attempt is made ${ago(h.next_attempt, state.report)}` : "";
+  const next = h.next_attempt ? `; ${due(h.next_attempt, state.report)}` : "";
   put(why, h.about === "in order" && !next ? "" : ` ${h.about}${next}`);
 }
 

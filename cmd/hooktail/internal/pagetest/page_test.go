@@ -94,6 +94,7 @@ func TestWithChromiumThePage(t *testing.T) {
 	t.Run("act", func(t *testing.T) { act(t, b) })
 	t.Run("narrow, logged in", func(t *testing.T) { looks(t, b) })
 	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
+	b.t = t
 	b.askedOnly(s.p.Ops)
 	text := b.eval("document.documentElement.outerHTML")
 	for _, secret := range []string{"hush-hush", "opensesame", token} {
@@ -125,9 +126,34 @@ func filter(t *testing.T, b *browser) {
 	b.click("#clear")
 	b.wait(outcomes, "delivered,retried")
 	b.wait(`location.hash + "."`, ".")
+	search(t, b)
 	b.click(row(1) + " a.id")
 	b.wait("document.querySelector('#filter select').value", "1")
 	b.click("#clear")
+}
+
+// search finds what became of one annotation, whoever got it.
+func search(t *testing.T, b *browser) {
+	b.t = t
+	set := func(name, value string) {
+		b.run(fmt.Sprintf(`const s = document.querySelector("#filter [name=%s]"); s.value = %q; s.dispatchEvent(new Event("change", {bubbles: true}))`, name, value))
+	}
+	set("task", "1")
+	b.wait(`[...new Set([...document.querySelectorAll("#recent .task")].map(e => e.textContent))].join("+")`, "task 1")
+	b.run(`document.querySelector("#recent details").open = true`)
+	b.waitText("#recent .more", "annotation ")
+	annotation := b.eval(`/annotation (\d+)/.exec(document.querySelector("#recent .more").innerText)[1]`)
+	event := b.eval(`document.querySelector("#recent .more .mono").innerText`)
+	set("task", "")
+	set("annotation", annotation)
+	b.wait(`document.querySelectorAll("#recent details").length`, "4") // one for each hook
+	set("annotation", "")
+	set("event", event)
+	b.wait(`document.querySelectorAll("#recent details").length`, "4")
+	set("until", "2020-01-01T00:00")
+	b.waitText("#no-recent", "None of the last deliveries")
+	b.click("#clear")
+	b.wait(`location.hash + "."`, ".")
 }
 
 // masked: without the token neither paths of URLs nor answers are shown.
@@ -262,7 +288,16 @@ func act(t *testing.T, b *browser) {
 	b.click("#all-hooks")
 	b.waitText(row(4)+" td.dead", "0")
 
+	b.run(`location.hash = "#hook=1"`)
+	b.waitText("#recent-title", "Deliveries of the last day")
+	b.wait(`[...document.querySelectorAll("#recent .hook")].map(e => e.textContent).join("")`, "11111111")
 	b.run(`document.querySelector("#recent details").open = true`)
+	b.click("#recent .more button[aria-label^='Send again']")
+	b.waitText("#ask-title", "Send it again?")
+	b.click("#ask-yes")
+	b.waitText("#show-title", "hook 1 answered 200")
+	b.waitText("#show-body", `"action": "ANNOTATION_CREATED"`)
+	b.click("#show-dialog .close")
 	b.click("#recent .more button") // of a payload that is remembered
 	b.waitText("#show-body", `"action":`)
 	b.click("#show-dialog .close")
