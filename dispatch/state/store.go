@@ -20,6 +20,7 @@ type Store struct {
 	parked string // the table, quoted
 	sets   string // hook_setting, quoted
 	poll   time.Duration
+	wait   Wait
 }
 
 // Options are what a Store needs.
@@ -28,6 +29,7 @@ type Options struct {
 	Schema string
 	Log    *slog.Logger  // nil: none
 	Poll   time.Duration // of Watch; 0: 5 s
+	Wait   Wait          // for locks, in what people ask for
 }
 
 // New is the store of the schema, which Migrate has made.
@@ -39,7 +41,7 @@ func New(o Options) *Store {
 		o.Poll = 5 * time.Second
 	}
 	return &Store{
-		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll,
+		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll, wait: o.Wait.withDefaults(o.Log),
 		parked: quote(o.Schema, "parked"),
 		sets:   quote(o.Schema, "hook_setting"),
 	}
