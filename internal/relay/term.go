@@ -83,7 +83,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 	}
 	s.role.leads(stream, beat, keep)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, overlap: overlap, parked: parked, sender: sender, began: time.Now()})
+	s.board.show(&shown{dispatcher: dispatcher, hooks: hooks, overlap: overlap, parked: parked, sender: sender, began: time.Now(), backfills: newBackfills()})
 	defer s.board.show(nil)
 	return s.supervise(ctx, p, beat, keep, parked, lock, ops)
 }
@@ -144,6 +144,7 @@ func (s *sidecar) supervise(ctx context.Context, p *pipeline, beat *heartbeat, k
 	start(func() error { return keep.watch(work, p.stream) })
 	start(func() error { parked.expire(work); return nil })
 	start(func() error { s.board.watch(work); return nil })
+	start(func() error { s.board.makeBackfills(work); return nil })
 	start(func() error {
 		err := s.dispatch(work, p, parked, start, drained)
 		if errors.Is(err, dispatch.ErrClosed) {

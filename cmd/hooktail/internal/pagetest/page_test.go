@@ -271,6 +271,8 @@ func act(t *testing.T, b *browser) {
 	b.waitText("#show-title", "hook 1 answered 200")
 	b.waitText("#show-body", "thank you")
 	b.click("#show-dialog .close")
+	handOver(b)
+	backfill(b)
 	b.click("#all-hooks")
 
 	b.waitText("#stored", "dead") // 422 five times
@@ -304,4 +306,29 @@ func act(t *testing.T, b *browser) {
 	if said := b.said(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
 	}
+}
+
+// handOver adopts hook 1 on its page, and gives it back.
+func handOver(b *browser) {
+	b.click("#hook-acts [data-act=adopt]")
+	b.waitText("#ask-title", "Adopt hook 1?")
+	b.click("#ask-yes")
+	b.waitText("#toast", "hook 1 is adopted")
+	b.waitText("#hook-facts", "hooktail alone")
+	b.click("#hook-acts [data-act=release]")
+	b.click("#ask-yes")
+	b.waitText("#toast", "hook 1 is released")
+	b.waitText("#hook-facts", "it is active in Label Studio")
+}
+
+// backfill sends hook 1 the annotations of project 1 once more, and follows it.
+func backfill(b *browser) {
+	b.click("#hook-acts [data-act=backfill]")
+	b.waitText("#backfill-title", "Backfill hook 1")
+	b.run(`const f = document.querySelector("#backfill-form").elements; f.project.value = 1; f.action.value = "ANNOTATION_CREATED"`)
+	b.click("#backfill-ask")
+	b.waitText("#backfill-count", "hook 1 would get events of up to")
+	b.click("#backfill-form .main")
+	b.waitText("#hook-backfill", "has ended")
+	b.wait(`/ended: ([1-9]\d*) of \1 rows/.test(document.querySelector("#hook-backfill").innerText)`, "true")
 }
