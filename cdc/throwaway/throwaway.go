@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -20,6 +21,7 @@ import (
 type Options struct {
 	Major    string            // major version to fetch; "" takes what is there (see Binaries)
 	Settings map[string]string // on top of the defaults below, as in postgresql.conf
+	Unset    []string          // defaults below that are left to the server's own files, for ALTER SYSTEM
 	Durable  bool              // fsync on: for tests that crash the server
 	Env      []string          // variables of the server's process, on top of the own ones
 
@@ -87,6 +89,9 @@ func arguments(dir string, o Options) []string {
 	args := []string{"-D", filepath.Join(dir, "data")}
 	for _, group := range []map[string]string{defaults, settings, o.Settings} {
 		for name, value := range group {
+			if slices.Contains(o.Unset, name) {
+				continue
+			}
 			args = append(args, "-c", name+"="+value)
 		}
 	}

@@ -17,12 +17,14 @@ import (
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	paths := []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md", "testdata/labelstudio/README.md"}
-	entries, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, entry := range entries {
-		paths = append(paths, "docs/"+filepath.Base(entry))
+	for _, folder := range []string{"docs", "docs/how-to"} {
+		entries, err := filepath.Glob(filepath.Join(repository, folder, "*.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, entry := range entries {
+			paths = append(paths, folder+"/"+filepath.Base(entry))
+		}
 	}
 	texts := map[string]string{}
 	for _, path := range paths {
@@ -32,8 +34,8 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	fence = regexp.MustCompile("(?ms)^```.*?^```$")
-	link  = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
+	fence = regexp.MustCompile("(?ms)^ *```.*?^ *```$")
+	link  = regexp.MustCompile(`(?:\[[^\]]*\]\(|\b(?:src|srcset)=")([^)"\s]+)[)"]`)
 	title = regexp.MustCompile(`(?m)^#+ +(.+)$`)
 )
 
@@ -111,10 +113,10 @@ func anchors(text string) []string {
 }
 
 var (
-	shell   = regexp.MustCompile("(?ms)^```sh\n(.*?)^```$")
+	shell   = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$")
 	comment = regexp.MustCompile(`(?m)(^|\s)#.*$`)
 	inline  = regexp.MustCompile("`(hooktail [a-z][^`]*)`")
-	typed   = regexp.MustCompile(`(?m)(?:^|[\s|;(])(?:/?hooktail|go run \./cmd/hooktail) +([a-z][^|;>#\n]*)`)
+	typed   = regexp.MustCompile(`(?m)(?:^|[\s|;(])(?:/?hooktail|go run \./cmd/hooktail) +([a-z][^|;&>#\n]*)`)
 )
 
 // TestDocumentedCommandsExist: what the documents, docker-compose.yml and the unit

@@ -18,7 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the generated parts of the documents anew")
 
-const readme = "../../README.md"
+// reference has the lists that the program itself can write.
+const reference = "../../docs/reference.md"
 
 // TestREADMEVariablesAreReal: the list of variables is the program's own.
 func TestREADMEVariablesAreReal(t *testing.T) {
@@ -57,10 +58,10 @@ func TestREADMEMetricsAreReal(t *testing.T) {
 	compareGenerated(t, "metrics", "| metric | labels | |\n|---|---|---|\n"+strings.Join(rows, ""))
 }
 
-// compareGenerated compares the part of the README between the marks.
+// compareGenerated compares the part of the reference between the marks.
 func compareGenerated(t *testing.T, mark, want string) {
 	t.Helper()
-	compareGeneratedIn(t, readme, mark, want)
+	compareGeneratedIn(t, reference, mark, want)
 }
 
 // compareGeneratedIn does so for another document.

@@ -115,17 +115,21 @@ func checkBill(t *testing.T, file string) {
 // typed are the files of deploy/ in what README.md and docs/ have people type.
 func typed(t *testing.T) []string {
 	t.Helper()
-	documents, err := filepath.Glob(filepath.Join(repository, "docs/*.md"))
-	if err != nil {
-		t.Fatal(err)
+	documents := []string{filepath.Join(repository, "README.md")}
+	for _, folder := range []string{"docs/*.md", "docs/how-to/*.md"} {
+		found, err := filepath.Glob(filepath.Join(repository, folder))
+		if err != nil {
+			t.Fatal(err)
+		}
+		documents = append(documents, found...)
 	}
 	var files []string
-	for _, document := range append(documents, filepath.Join(repository, "README.md")) {
+	for _, document := range documents {
 		text, err := os.ReadFile(document)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, block := range regexp.MustCompile("(?ms)^```.*?^```").FindAllString(string(text), -1) {
+		for _, block := range regexp.MustCompile("(?ms)^ *```.*?^ *```").FindAllString(string(text), -1) {
 			files = append(files, regexp.MustCompile(`\bdeploy/[\w./-]*\w`).FindAllString(block, -1)...)
 		}
 	}
