@@ -79,8 +79,8 @@ func (b *browser) still(t *testing.T, name string) {
 		if err != nil || string(known) != shown {
 			t.Errorf("%s.png shows another page than there is (%v): go test -tags external -run TestWithChromiumThePictures ./cmd/hooktail/internal/pagetest -update\n got %q\nwant %q", name, err, shown, known)
 		}
-		for _, scheme := range []string{"", "-dark"} {
-			if _, err := os.Stat(filepath.Join(images, name+scheme+".png")); errors.Is(err, os.ErrNotExist) {
+		for _, scheme := range []string{"light", "dark"} {
+			if _, err := os.Stat(filepath.Join(images, name+"-"+scheme+".png")); errors.Is(err, os.ErrNotExist) {
 				t.Error(err)
 			}
 		}
@@ -89,11 +89,11 @@ func (b *browser) still(t *testing.T, name string) {
 	if err := os.MkdirAll(images, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for scheme, suffix := range map[string]string{"light": "", "dark": "-dark"} {
+	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
 		png, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
 		if err == nil {
-			err = os.WriteFile(filepath.Join(images, name+suffix+".png"), png, 0o644)
+			err = os.WriteFile(filepath.Join(images, name+"-"+scheme+".png"), png, 0o644)
 		}
 		if err != nil {
 			t.Fatal(err)
