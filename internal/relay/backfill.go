@@ -119,6 +119,7 @@ type steps struct {
 	job *backfill
 }
 
+// Step is for replay.Progress.
 func (s steps) Step(id int64, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -126,6 +127,7 @@ func (s steps) Step(id int64, _ time.Time) {
 	s.job.state.Last = id
 }
 
+// End is for replay.Progress.
 func (s steps) End() {}
 
 // makeBackfills makes those that the term is asked for until the context ends.
