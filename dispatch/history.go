@@ -3,7 +3,6 @@ package dispatch
 import (
 	"bytes"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -189,17 +188,26 @@ func (h *chronicle) forget(hook int64) {
 // annotationOf is the annotation that the body of a request speaks of, of several the
 // first; 0: it speaks of none. It looks at how the pieces begin alone.
 func annotationOf(body mapping.Body) int64 {
+	const name, one, several = `"annotation`, `": {"id": `, `s": [{"id": `
 	for piece := range body.Pieces() {
-		for _, before := range []string{`"annotation": {"id": `, `"annotations": [{"id": `} {
-			_, rest, found := bytes.Cut(piece[:min(len(piece), 128)], []byte(before))
-			if !found {
-				continue
-			}
-			digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789"))
-			id, err := strconv.ParseInt(string(rest[:digits]), 10, 64)
-			if err == nil {
+		head := piece[:min(len(piece), 96)]
+		at := bytes.Index(head, []byte(name))
+		if at < 0 {
+			continue
+		}
+		rest, found := bytes.CutPrefix(head[at+len(name):], []byte(one))
+		if !found {
+			rest, found = bytes.CutPrefix(rest, []byte(several))
+		}
+		if !found {
+			continue
+		}
+		var id int64
+		for _, digit := range rest {
+			if digit < '0' || digit > '9' {
 				return id
 			}
+			id = id*10 + int64(digit-'0')
 		}
 	}
 	return 0
