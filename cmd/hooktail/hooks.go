@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 func (a *app) hooksCommand() *cobra.Command {
@@ -21,14 +21,14 @@ func (a *app) hooksCommand() *cobra.Command {
 	return hooks
 }
 
-func projectOf(h *dispatch.Hook) string {
+func projectOf(h *hook.Hook) string {
 	if h.Project == 0 {
 		return "all"
 	}
 	return strconv.FormatInt(h.Project, 10)
 }
 
-func actionsOf(h *dispatch.Hook) string {
+func actionsOf(h *hook.Hook) string {
 	if h.AllActions {
 		return "all"
 	}

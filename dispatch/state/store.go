@@ -21,6 +21,7 @@ type Store struct {
 	sets   string // hook_setting, quoted
 	poll   time.Duration
 	wait   Wait
+	done   done // of which the rows were locked
 }
 
 // Options are what a Store needs.
@@ -49,7 +50,7 @@ func New(o Options) *Store {
 
 // sql is the statement with the names of the tables in it.
 func (s *Store) sql(text string) string {
-	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets).Replace(text)
+	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets, "{done}", quote(s.schema, "done")).Replace(text)
 }
 
 // wrap says what was being done.

@@ -8,14 +8,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // adopt takes a hook over, under the conditions of `hooktail hooks adopt`.
-func (b *board) adopt(ctx context.Context, s *shown, hook *dispatch.Hook) (status.Done, error) {
+func (b *board) adopt(ctx context.Context, s *shown, hook *hook.Hook) (status.Done, error) {
 	overlap := s.remembered(b.cfg)
 	why := ""
 	switch {
@@ -25,7 +25,7 @@ func (b *board) adopt(ctx context.Context, s *shown, hook *dispatch.Hook) (statu
 		why = fmt.Sprintf("hook %d was adopted before", hook.ID)
 	case !hook.Active:
 		why = fmt.Sprintf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
-	case hook.Refused != dispatch.ReasonNone:
+	case hook.IsRefused():
 		why = fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)
 	case overlap != nil && !overlap.Whole:
 		why = "hooktail does not remember enough of what was committed before it started: wait a moment and try again"
@@ -38,7 +38,7 @@ func (b *board) adopt(ctx context.Context, s *shown, hook *dispatch.Hook) (statu
 }
 
 // release gives an adopted hook back.
-func (b *board) release(ctx context.Context, s *shown, hook *dispatch.Hook) (status.Done, error) {
+func (b *board) release(ctx context.Context, s *shown, hook *hook.Hook) (status.Done, error) {
 	if !hook.Adopted {
 		return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d is not adopted", hook.ID)}
 	}

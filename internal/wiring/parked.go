@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -54,7 +54,7 @@ func (p *Parked) Close() { p.Pool.Close() }
 
 // LoadHooks reads the hooks' tables as of now. Unlike LoadHooks without a store it ends with
 // a *state.LockedError where somebody has locked them for long.
-func (p *Parked) LoadHooks(ctx context.Context, hooks *dispatch.Hooks) error {
+func (p *Parked) LoadHooks(ctx context.Context, hooks *hook.Set) error {
 	err := p.Store.Read(ctx, func(tx pgx.Tx) error { return hooks.Load(ctx, tx) })
 	return explainLoad(err)
 }

@@ -3,7 +3,7 @@ package wiring
 import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -43,7 +43,7 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 // OwnTable is published as well: that a hook is adopted takes effect where it was
 // committed.
 func OwnTable(cfg config.Config) cdc.Table {
-	return cdc.Table{Schema: cfg.StateSchema, Name: string(dispatch.HookSetting)}
+	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
 }
 
 // Webhooks is the application's table of hooks, in which adopt and release write.
