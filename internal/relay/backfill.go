@@ -44,6 +44,11 @@ func (b *backfills) run(ctx context.Context) {
 		case job := <-b.asked:
 			b.make(ctx, job)
 		case <-ctx.Done():
+			select {
+			case job := <-b.asked:
+				job.of.Close()
+			default:
+			}
 			return
 		}
 	}
