@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +139,17 @@ func (b *browser) press(key string) {
 	}
 }
 
+// block has requests that match the pattern fail.
+func (b *browser) block(pattern string) {
+	b.t.Helper()
+	b.do(chromedp.Func(func(ctx context.Context, target *chromedp.Target) error {
+		_, err := cdp.Call(ctx, target, network.SetBlockedURLs, network.SetBlockedURLsParams{
+			URLPatterns: []*network.BlockPattern{{URLPattern: pattern, Block: true}},
+		})
+		return err
+	}))
+}
+
 // size makes the window that large, for a phone or a desk.
 func (b *browser) size(width, height int64) {
 	b.t.Helper()
@@ -153,6 +165,16 @@ func (b *browser) scheme(name string) {
 		})
 		return err
 	}))
+}
+
+// asked reports whether a request was made for the path.
+func (b *browser) asked(path string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.ContainsFunc(b.requests, func(text string) bool {
+		u, err := url.Parse(text)
+		return err == nil && u.Path == path
+	})
 }
 
 // askedOnly asserts that no request went to anybody but the host.

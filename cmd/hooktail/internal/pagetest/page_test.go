@@ -84,6 +84,9 @@ func TestWithChromiumThePage(t *testing.T) {
 	b.wait("document.title", "▲")
 	b.wait("document.querySelectorAll('#recent details').length >= 10", "true")
 	b.wait("window.loaded", "1") // all that without loading anew
+	if !b.asked("/status/live") {
+		t.Error("the page asks, and is not told")
+	}
 
 	t.Run("filter", func(t *testing.T) { filter(t, b) })
 	t.Run("masked", func(t *testing.T) { masked(t, b) })
@@ -96,6 +99,8 @@ func TestWithChromiumThePage(t *testing.T) {
 	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
 	b.t = t
 	b.askedOnly(s.p.Ops)
+	t.Run("polls", func(t *testing.T) { polls(t, b, s) })
+	b.t = t
 	text := b.eval("document.documentElement.outerHTML")
 	for _, secret := range []string{"hush-hush", "opensesame", token} {
 		if strings.Contains(text, secret) {
@@ -305,6 +310,26 @@ func act(t *testing.T, b *browser) {
 	b.click("#show-dialog .close")
 	if said := b.said(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
+	}
+}
+
+// polls: where the server cannot tell the page anything, the page asks.
+func polls(t *testing.T, b *browser, s *scene) {
+	b.t = t
+	b.block("*://*:*/status/live*")
+	b.run(`window.location.href = "/"`)
+	b.wait("window.loaded", "undefined")
+	b.waitText(row(1)+" td.delivered", "8")
+	s.annotate(t, 8)
+	b.waitText(row(1)+" td.delivered", "16")
+	said := b.said()
+	if len(said) == 0 {
+		t.Error("the page was told all the same")
+	}
+	for _, text := range said {
+		if !strings.Contains(text, "ERR_BLOCKED") {
+			t.Errorf("the console says %q", text)
+		}
 	}
 }
 
