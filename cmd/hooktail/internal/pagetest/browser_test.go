@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/url"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -167,14 +166,16 @@ func (b *browser) scheme(name string) {
 	}))
 }
 
-// asked reports whether a request was made for the path.
-func (b *browser) asked(path string) bool {
+// asked is how many requests were made for the path.
+func (b *browser) asked(path string) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return slices.ContainsFunc(b.requests, func(text string) bool {
-		u, err := url.Parse(text)
-		return err == nil && u.Path == path
-	})
+	for _, text := range b.requests {
+		if u, err := url.Parse(text); err == nil && u.Path == path {
+			n++
+		}
+	}
+	return n
 }
 
 // askedOnly asserts that no request went to anybody but the host.
