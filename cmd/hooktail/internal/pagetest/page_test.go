@@ -28,7 +28,8 @@ type scene struct {
 }
 
 // newScene makes the hooks and runs the program: 1 is healthy, 2 answers with
-// markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup.
+// markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup; no
+// action is for 5.
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +44,7 @@ func newScene(t *testing.T) *scene {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	db.Exec(t, "DELETE FROM webhook_action")
 	db.Exec(t, "DELETE FROM webhook")
-	for id, url := range []string{1: receiver.URL + "/h/1?key=hush-hush", 2: receiver.URL + "/h/2", 3: receiver.URL + "/h/3/" + hostile, 4: "javascript:window.pwned=1"} {
+	for id, url := range []string{1: receiver.URL + "/h/1?key=hush-hush", 2: receiver.URL + "/h/2", 3: receiver.URL + "/h/3/" + hostile, 4: "javascript:window.pwned=1", 5: receiver.URL + "/h/5"} {
 		if url != "" {
 			db.Exec(t, `INSERT INTO webhook (id, url, organization_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
 				VALUES ($1, $2, 1, true, $3, '{"X-Key": "opensesame"}', true, now() - interval '1 day', now())`, id, url, id < 4)
@@ -88,6 +89,7 @@ func TestWithChromiumThePage(t *testing.T) {
 		t.Error("the page asks, and is not told")
 	}
 
+	t.Run("first", func(t *testing.T) { first(t, b) })
 	t.Run("filter", func(t *testing.T) { filter(t, b) })
 	t.Run("masked", func(t *testing.T) { masked(t, b) })
 	t.Run("looks", func(t *testing.T) { looks(t, b) })
@@ -107,6 +109,25 @@ func TestWithChromiumThePage(t *testing.T) {
 			t.Errorf("the page has the secret %s", secret)
 		}
 	}
+}
+
+// first: what needs a person is seen first, each hook in one line, and a hook that nothing
+// is for is not in order.
+func first(t *testing.T, b *browser) {
+	b.t = t
+	b.wait(`[...document.querySelectorAll("#hooks tbody .state")].map(e => e.innerText).join()`, "failing,failing,refused,live,no action")
+	if lines := b.eval(`Math.max(...[...document.querySelectorAll("#hooks tbody tr")].map(e => e.offsetHeight))`); len(lines) > 2 || lines > "44" {
+		t.Errorf("a hook's line is %s pixels high", lines)
+	}
+	if tone := b.eval(`document.querySelector("` + row(5) + ` .state").className`); tone != "state off" {
+		t.Errorf("a hook without actions is %s", tone)
+	}
+	b.waitText(row(1)+" td.hour", "100 %")
+	b.wait(`document.querySelector("`+row(1)+` .pulse svg").ariaLabel`, "8 delivered and 0 failed")
+	b.click("#verdict a")
+	b.waitText("#hook-title", "Hook 2")
+	b.waitText("#hook-state", "every attempt fails")
+	b.click("#all-hooks")
 }
 
 func filter(t *testing.T, b *browser) {
