@@ -2,8 +2,8 @@ package dispatch
 
 import (
 	"bytes"
-	"slices"
 	"time"
+	"unsafe"
 
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -66,10 +66,10 @@ type made struct {
 	whole  bool // the body is kept
 }
 
-// attemptBytes is about the size of an attempt without answer and body.
-const attemptBytes = 384
+// attemptBytes is the size of an attempt's place, without answer and body.
+const attemptBytes = int(unsafe.Sizeof(made{}))
 
-func (k *made) bytes() int { return attemptBytes + cap(k.answer) + cap(k.body) }
+func (k *made) bytes() int { return cap(k.answer) + cap(k.body) }
 
 // add keeps the attempt; answer and body are nil where they are not to be kept.
 func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
@@ -99,7 +99,9 @@ func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
 func (s *shelf) add(e *Entry, answer, body []byte, whole bool) int {
 	before := s.bytes
 	if len(s.kept) < historyPerHook {
+		places := cap(s.kept)
 		s.kept = append(s.kept, made{})
+		s.bytes += (cap(s.kept) - places) * attemptBytes
 		s.next = len(s.kept) - 1
 	} else {
 		s.bytes -= s.kept[s.next].bytes()
@@ -138,22 +140,32 @@ func (h *chronicle) trim(now time.Time) {
 
 // trim keeps the newest that fit and are not too old.
 func (s *shelf) trim(most int, since time.Time) {
-	var newest []made
-	left, bytes := most, 0
-	for k := range s.newest() {
-		if left -= k.bytes(); left < 0 || k.At.Before(since) {
-			break
-		}
-		newest = append(newest, *k)
-		bytes += k.bytes()
-	}
-	if len(newest) == len(s.kept) {
+	if s.bytes <= most && (len(s.kept) == 0 || !s.oldest().At.Before(since)) {
 		return
 	}
-	slices.Reverse(newest)
+	n, bytes := 0, 0
+	for k := range s.newest() {
+		more := attemptBytes + k.bytes()
+		if bytes+more > most || k.At.Before(since) {
+			break
+		}
+		bytes += more
+		n++
+	}
+	newest, place := make([]made, n), n
+	for k := range s.newest() {
+		if place == 0 {
+			break
+		}
+		place--
+		newest[place] = *k
+	}
 	s.kept, s.bytes = newest, bytes
-	s.next = len(newest) % historyPerHook
+	s.next = n % historyPerHook
 }
+
+// oldest is the first that there is.
+func (s *shelf) oldest() *made { return &s.kept[s.next%len(s.kept)] }
 
 // newest yields the attempts, the newest first.
 func (s *shelf) newest() func(yield func(*made) bool) {
