@@ -6,11 +6,12 @@
 // goroutines walk it, all of which end with the term.
 //
 //	relay      Run: ops server, lock, one term after another
-//	term       what a term consists of, and the order in which it ends
+//	term       what a term consists of; crew its goroutines, stop the order in which they end
 //	pipeline   the path of a change; orphans wait beside it
+//	outlet     where rendered events go: the lanes, or a second destination before them
 //	lock, role who leads, and what this instance is at the moment
 //	heartbeat  the proof that the stream flows; watchdog acts on its absence
-//	keeper     the position, written for the next run
+//	memory     the memory of the stream, kept between terms and written for the next run
 //	parking    the store and the lanes learn of each other's changes; expire
 //	questions  what the path waits for, and how long
 //	board      what the page shows and does
