@@ -141,9 +141,9 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 // for the Role. A setting of more wins over one of the same name. The options are
 // those of ParseConfig.
 func Fix(options *pgconn.Config, more map[string]string) {
-	role, has := options.RuntimeParams[Role]
+	role := options.RuntimeParams[Role]
 	options.RuntimeParams = settings()
-	if has {
+	if role != "" {
 		options.RuntimeParams[Role] = role
 	}
 	maps.Copy(options.RuntimeParams, more)
