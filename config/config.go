@@ -51,7 +51,7 @@ type Config struct {
 	TLSKey  Secret `envconfig:"TLS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"the private key of HOOKTAIL_TLS_CERT"`
 	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"the proxy that requests go through; environment: as HTTP_PROXY, HTTPS_PROXY and NO_PROXY say; not set: none, whatever these say"`
 
-	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies; beyond it the hook is suspended. Its dead deliveries have as much room of their own, and the oldest go"`
+	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"how much is parked for one hook, in bytes of the bodies and 256 for each row; beyond it the hook is suspended. Its dead deliveries have as much room of their own, and the oldest go"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`
 
 	Memory     Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"about how much memory hooktail may take"`

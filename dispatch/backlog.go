@@ -5,7 +5,7 @@ import "github.com/hooktail/hooktail/dispatch/state"
 // backlog counts the committed rows of a hook. The lane's mu guards it.
 type backlog struct {
 	metrics *hookMetrics
-	max     int64 // bytes that the rows may take; 0: no bound
+	max     int64 // space that the parked rows may take, in bytes; 0: no bound
 
 	parked, dead int     // number of rows
 	bytes        int64   // size of the bodies of the parked ones
@@ -54,8 +54,13 @@ func (b *backlog) forgo(it *item) {
 	b.bytes -= int64(it.bytes)
 }
 
+// room is the space that the parked rows take.
+func (b *backlog) room() int64 {
+	return state.Volume{Rows: int64(b.parked), Bytes: b.bytes}.Room()
+}
+
 // isFull reports whether the parked rows take all the space that they may take.
-func (b *backlog) isFull() bool { return b.max != 0 && b.bytes >= b.max }
+func (b *backlog) isFull() bool { return b.max != 0 && b.room() >= b.max }
 
 // set makes the suspension what the store says of it, and reports whether that is news.
 func (b *backlog) set(suspended bool) bool {

@@ -170,6 +170,7 @@ func (d *Dispatcher) release(hook int64) {
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
 		d.o.Metrics.forget(hook)
+		d.recorder.forget(hook)
 	}
 }
 

@@ -54,8 +54,8 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
 	now := time.Now()
 	e := Entry{
-		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Project: it.project, Task: it.task,
-		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason,
+		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Committed: it.committed, Project: it.project, Task: it.task,
+		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason, Annotation: annotationOf(body),
 	}
 	e.Err, e.Redirect = o.Err, o.Redirect
 	if a != nil {

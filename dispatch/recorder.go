@@ -18,22 +18,24 @@ const (
 
 // Entry is an attempt at a delivery, or the death of one without an attempt.
 type Entry struct {
-	Seq     uint64    // in the order in which they ended, from 1
-	At      time.Time // when it ended
-	Hook    int64
-	Action  mapping.Action // as the hook spells it
-	Event   mapping.ID
-	Project int64
-	Task    int64         // 0: the whole project's
-	Attempt int           // from 1; 0: none was made
-	Outcome string        // delivered, retried or dead
-	Result  string        // of the attempt, as a metric label; "": none was made
-	Status  int           // 0: there was no answer
-	Took    time.Duration // of the attempt
-	Latency time.Duration // from commit to delivery; 0 unless it is delivered
-	Next    time.Time     // of the attempt that follows; zero: none does
-	Reason  Reason        // of death
-	Err     error         // if there was no answer; free of secrets
+	Seq        uint64    // in the order in which they ended, from 1
+	At         time.Time // when it ended
+	Hook       int64
+	Action     mapping.Action // as the hook spells it
+	Committed  time.Time
+	Event      mapping.ID
+	Project    int64
+	Task       int64         // 0: the whole project's
+	Annotation int64         // 0: it speaks of none; of several the first
+	Attempt    int           // from 1; 0: none was made
+	Outcome    string        // delivered, retried or dead
+	Result     string        // of the attempt, as a metric label; "": none was made
+	Status     int           // 0: there was no answer
+	Took       time.Duration // of the attempt
+	Latency    time.Duration // from commit to delivery; 0 unless it is delivered
+	Next       time.Time     // of the attempt that follows; zero: none does
+	Reason     Reason        // of death
+	Err        error         // if there was no answer; free of secrets
 
 	Redirect string // where the answer would lead, without what may be secret; "": nowhere
 	Bytes    int    // of the request's body
@@ -50,6 +52,14 @@ type slot struct {
 	hasBody  bool
 }
 
+// kept is the body, if it is kept.
+func (s *slot) kept() []byte {
+	if !s.hasBody {
+		return nil
+	}
+	return s.body
+}
+
 // recorder keeps the last entries of all lanes. It is safe for concurrent use.
 type recorder struct {
 	bodies  bool // whether bodies are kept, and how answers begin
@@ -59,6 +69,7 @@ type recorder struct {
 	seq       uint64
 	successes ring
 	failures  ring
+	history   chronicle
 }
 
 type ring struct {
@@ -84,6 +95,7 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
 		s.body = body.AppendTo(s.body[:0])
 	}
+	r.history.add(&s.Entry, s.answer[:s.answered], s.kept(), s.hasBody)
 	r.mu.Unlock()
 	if a != nil {
 		r.answers.give(a)
@@ -134,5 +146,5 @@ func (d *Dispatcher) Body(seq uint64) []byte {
 			}
 		}
 	}
-	return nil
+	return r.history.body(seq)
 }

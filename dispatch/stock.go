@@ -76,7 +76,7 @@ func (l *lane) suspends(it *item) bool {
 	}})
 	l.show(time.Now())
 	l.log.Error("Webhook suspended: its parked deliveries take all the space that they may take; nothing more is accepted",
-		"hook", l.hook, "bytes", l.backlog.bytes, "from", it.event.String(), "remedy", ReasonSuspended.remedy())
+		"hook", l.hook, "bytes", l.backlog.room(), "from", it.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
 }
 

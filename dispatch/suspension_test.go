@@ -137,3 +137,29 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 		}
 	})
 }
+
+// TestBareDeliveriesAreBounded: what is parked without a payload takes room as well, here
+// 256 bytes a row and the few of the action.
+func TestBareDeliveriesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store, MaxParked: 20 * 256}, newStatuses(500, "h1").round, hostRow(1))
+		for n := range 100 {
+			e := makeEvent(n, int64(n+1))
+			if err := b.Enqueue(t.Context(), []Delivery{{Target: Target{Hook: 1, Action: e.Action}, Event: e}}); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		from, suspended := store.suspended[1]
+		if n := len(store.list(1, state.Parked)); !suspended || n < 10 || n > 20 || from.Ordinal != n {
+			t.Errorf("%d are parked, suspended %t from %d", n, suspended, from.Ordinal)
+		}
+		if err := b.Recount(t.Context(), store.backlogs); err != nil {
+			t.Fatal(err)
+		}
+		if l := b.lanes[1]; !l.backlog.isFull() {
+			t.Errorf("counted anew the room of %d bytes is not taken: %d", l.backlog.max, l.backlog.room())
+		}
+	})
+}

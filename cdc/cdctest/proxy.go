@@ -3,6 +3,7 @@ package cdctest
 import (
 	"bytes"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -27,9 +28,31 @@ type Proxy struct {
 
 type pair struct {
 	client, server net.Conn
-	replication    bool // guarded by the proxy's mu
-	locks          bool // as well: an advisory lock was asked for
-	forgotten      bool // as well
+	kind           Kind // guarded by the proxy's mu
+	forgotten      bool // guarded by the proxy's mu
+}
+
+// Kind is what a connection has been used for.
+type Kind string
+
+// Kinds of connections.
+const (
+	Queries     Kind = ""            // none of the others
+	Replication Kind = "replication" // in replication mode
+	Lock        Kind = "lock"        // an advisory lock was asked for
+	Listen      Kind = "listen"      // notifications are waited for
+)
+
+// sign is what a client sends on a connection of the kind.
+func (k Kind) sign() string {
+	switch k {
+	case Replication:
+		return "\x00replication\x00database\x00" // of the start-up message
+	case Lock:
+		return "pg_try_advisory_lock"
+	default:
+		return "LISTEN "
+	}
 }
 
 // NewProxy listens on a free loopback port and forwards to the target, for
@@ -71,14 +94,19 @@ func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 // something in between forgets one connection and not the others.
 func (p *Proxy) StallReplication() { p.set(func() { p.silent = true }) }
 
-// Forget makes the present connections deliver nothing any more, in either
-// direction, for good; new ones work. So a firewall loses its state.
-func (p *Proxy) Forget() {
+// Forget makes the present connections of these kinds, or all, deliver nothing any more,
+// in either direction, for good; new ones work. So a firewall loses its state. It returns
+// how many they are.
+func (p *Proxy) Forget(kinds ...Kind) (n int) {
 	p.set(func() {
 		for c := range p.pairs {
-			c.forgotten = true
+			if len(kinds) == 0 || slices.Contains(kinds, c.kind) {
+				c.forgotten = true
+				n++
+			}
 		}
 	})
+	return n
 }
 
 // FailOver leads new connections to another server, and cuts the present ones. That of
@@ -87,7 +115,7 @@ func (p *Proxy) FailOver(network, target string, silent bool) {
 	p.set(func() {
 		p.network, p.target = network, target
 		for c := range p.pairs {
-			if c.forgotten = silent && c.locks; !c.forgotten {
+			if c.forgotten = silent && c.kind == Lock; !c.forgotten {
 				_ = c.client.Close()
 				_ = c.server.Close()
 			}
@@ -167,9 +195,12 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c.replication = c.replication || bytes.Contains(data, []byte("\x00replication\x00database\x00")) // of the start-up message
-	c.locks = c.locks || bytes.Contains(data, []byte("pg_try_advisory_lock"))
-	for (p.stalled || p.silent && c.replication) && !p.closed {
+	for _, kind := range [...]Kind{Replication, Lock, Listen} {
+		if c.kind == Queries && bytes.Contains(data, []byte(kind.sign())) {
+			c.kind = kind
+		}
+	}
+	for (p.stalled || p.silent && c.kind == Replication) && !p.closed {
 		p.flow.Wait()
 	}
 	if c.forgotten {

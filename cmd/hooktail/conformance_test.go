@@ -109,9 +109,7 @@ func newPlayer(t *testing.T, db *cdctest.Database) *player {
 	}
 	network, socket := pgconn.NetworkAddress(config.Host, config.Port)
 	p := &player{db: db, proxy: cdctest.NewProxy(t, network, socket), conn: db.Connect(t), collector: &conformance.Collector{}}
-	through := *db
-	through.DSN = "postgres://" + config.User + "@" + p.proxy.Addr() + "/" + config.Database + "?sslmode=disable"
-	p.through = &through
+	p.through = db.At(db.Name, "postgres://"+config.User+"@"+p.proxy.Addr()+"/"+config.Database+"?sslmode=disable")
 	p.address = point(t, db, p.collector)
 	return p
 }

@@ -13,8 +13,7 @@ import (
 // copyOf is a copy of the database as a restored dump is one: without slots.
 func copyOf(t *testing.T, db *cdctest.Database, suffix string) *cdctest.Database {
 	t.Helper()
-	other := *db
-	other.Name, other.DSN = db.Name+suffix, strings.Replace(db.DSN, db.Name, db.Name+suffix, 1)
+	other := db.At(db.Name+suffix, strings.Replace(db.DSN, db.Name, db.Name+suffix, 1))
 	admin := cdctest.Postgres(t).Database(t)
 	admin.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", db.Name)
 	admin.Exec(t, "CREATE DATABASE "+other.Name+" TEMPLATE "+db.Name)
@@ -27,7 +26,7 @@ func copyOf(t *testing.T, db *cdctest.Database, suffix string) *cdctest.Database
 		})
 		admin.Exec(t, "DROP DATABASE "+other.Name+" WITH (FORCE)")
 	})
-	return &other
+	return other
 }
 
 // TestCopySendsNothingParked: what was parked in the original is not sent by a hooktail

@@ -279,11 +279,11 @@ func TestBacklogs(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("backlogs (-want +got):\n%s", diff)
 	}
-	if n, err := store.Bytes(t.Context(), 1); err != nil || n != 2*size {
-		t.Errorf("bytes of hook 1 = %d, error %v, want %d", n, err, 2*size)
+	if n, err := store.Room(t.Context(), 1); err != nil || n != 2*(size+state.RowBytes) || n != want[0].Parked.Room() {
+		t.Errorf("room of hook 1 = %d, error %v, want %d", n, err, 2*(size+state.RowBytes))
 	}
-	if n, err := store.Bytes(t.Context(), 3); err != nil || n != 0 {
-		t.Errorf("bytes of a hook without rows = %d, error %v", n, err)
+	if n, err := store.Room(t.Context(), 3); err != nil || n != 0 {
+		t.Errorf("room of a hook without rows = %d, error %v", n, err)
 	}
 }
 

@@ -19,8 +19,12 @@ type Filter struct {
 	Action mapping.Action // as the hook spells it
 	State  State
 	Since  time.Time // committed then or later
+	Until  time.Time // committed before
+	Task   int64
 	Reason string
 	Limit  int // the first so many, in the order of hooks and events
+
+	Annotation int64 // of which the body speaks first: all that is meant otherwise is read
 }
 
 // where is the condition, with its parameters.
@@ -47,8 +51,17 @@ func (f Filter) where() (sql string, args []any) {
 	if !f.Since.IsZero() {
 		add("committed_at >= $%d", f.Since)
 	}
+	if !f.Until.IsZero() {
+		add("committed_at < $%d", f.Until)
+	}
+	if f.Task != 0 {
+		add("task_id = $%d", f.Task)
+	}
 	if f.Reason != "" {
 		add("reason = $%d", f.Reason)
+	}
+	if f.Annotation != 0 {
+		add(`encode(substring(body FOR 128), 'escape') ~ ('"annotations?": \[?{"id": ' || $%d::bigint || '[,}]')`, f.Annotation)
 	}
 	return strings.Join(conditions, " AND "), args
 }

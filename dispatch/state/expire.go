@@ -19,11 +19,15 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err err
 	}
 }
 
-// rowBytes is about what a row takes that has no body.
-const rowBytes = 256
+// RowBytes is about what a row takes that has no body: what is stored for a hook is
+// bounded, also if its hook wants no payload.
+const RowBytes = 256
 
 // Room is the space that the hook's dead deliveries take, rows included.
-func (b Backlog) Room() int64 { return b.Dead.Bytes + rowBytes*b.Dead.Rows }
+func (b Backlog) Room() int64 { return b.Dead.Room() }
+
+// Room is the space that the deliveries take, rows included.
+func (v Volume) Room() int64 { return v.Bytes + RowBytes*v.Rows }
 
 // Trim deletes the hook's oldest dead deliveries, by the time of their death, until what
 // is left takes so much room at most, as Backlog.Room counts it, or somebody has locked it. n is how many, also with an error.
@@ -33,7 +37,7 @@ func (s *Store) Trim(ctx context.Context, hook, room int64) (n int64, err error)
 			SELECT ctid FROM {parked} WHERE ctid = ANY (ARRAY(SELECT ctid FROM (
 				SELECT ctid, sum(octet_length(body) + $3::bigint) OVER (ORDER BY dead_at DESC, commit_lsn DESC, ordinal DESC, timeline DESC ROWS UNBOUNDED PRECEDING) AS room
 				FROM {parked} WHERE hook_id = $1 AND state = 'dead'
-			) AS summed WHERE room > $2 LIMIT $4)) FOR UPDATE SKIP LOCKED))`), hook, room, rowBytes, changedRows)
+			) AS summed WHERE room > $2 LIMIT $4)) FOR UPDATE SKIP LOCKED))`), hook, room, RowBytes, changedRows)
 		n += tag.RowsAffected()
 		if err != nil || tag.RowsAffected() < changedRows {
 			return n, wrap(err, "delete the oldest dead deliveries")

@@ -13,13 +13,12 @@ import (
 // looks like one.
 func copied(t *testing.T, db *cdctest.Database) *cdctest.Database {
 	t.Helper()
-	other := *db
-	other.Name, other.DSN = db.Name+"_copy", strings.Replace(db.DSN, db.Name, db.Name+"_copy", 1)
+	other := db.At(db.Name+"_copy", strings.Replace(db.DSN, db.Name, db.Name+"_copy", 1))
 	admin := cdctest.Postgres(t).Database(t)
 	admin.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", db.Name)
 	admin.Exec(t, "CREATE DATABASE "+other.Name+" TEMPLATE "+db.Name)
 	t.Cleanup(func() { admin.Exec(t, "DROP DATABASE "+other.Name+" WITH (FORCE)") })
-	return &other
+	return other
 }
 
 func isCopy(t *testing.T, db *cdctest.Database) bool {

@@ -124,9 +124,9 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	return backlogs, wrap(err, "count deliveries")
 }
 
-// Bytes is the size of the bodies that are parked for the hook.
-func (s *Store) Bytes(ctx context.Context, hook int64) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body)), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook).Scan(&n)
+// Room is the space that the hook's parked deliveries take, rows included.
+func (s *Store) Room(ctx context.Context, hook int64) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body) + $2::bigint), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook, RowBytes).Scan(&n)
 	return n, wrap(err, "count bytes")
 }
 

@@ -40,6 +40,7 @@ type shown struct {
 	sender     *dispatch.Sender
 	began      time.Time
 	pace       tempo
+	series     series
 	stopping   bool // guarded by the board
 }
 
@@ -72,7 +73,11 @@ func (b *board) current() (s *shown, stopping bool) {
 // watch measures the pace of the term until the context ends.
 func (b *board) watch(ctx context.Context) {
 	s, _ := b.current()
-	retry.Always(ctx, paceEvery, func() { s.pace.note(b.role.stats(), s.dispatcher, time.Now()) })
+	retry.Always(ctx, paceEvery, func() {
+		now := time.Now()
+		s.pace.note(b.role.stats(), s.dispatcher, now)
+		s.series.note(now, func() figures { return b.figures(s) })
+	})
 }
 
 // ask lets one page at a time ask the database, so that many that are open keep no
@@ -132,7 +137,7 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 	switch a.Do {
 	case status.Redrive, status.Discard: // what is stored may outlive its hook
 		return b.change(ctx, a)
-	case status.Pause, status.Resume, status.Ping:
+	default:
 		if !known {
 			return status.Done{}, &status.Problem{Why: fmt.Sprintf("there is no hook %d any more", a.Hook)}
 		}
@@ -149,6 +154,10 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 			return status.Done{}, err
 		}
 		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
+	case status.Retry:
+		return status.Done{Message: fmt.Sprintf("hook %d is tried at once", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
+	case status.Resend:
+		return resent(ctx, s, hook, a.Seq)
 	default:
 		done, err := pinged(ctx, s.sender, hook)
 		if err == nil && done.Exchange.Result == dispatch.Result2xx.String() {

@@ -14,11 +14,34 @@ import (
 // pinged is a ping as the page shows it.
 func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
 	if hook.Refused != dispatch.ReasonNone {
-		return status.Done{}, &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
+		return status.Done{}, refusedProblem(hook)
 	}
 	e := Ping(ctx, sender, hook)
+	return exchanged(hook, &e, PingBody), nil
+}
+
+// resent makes the request of an attempt again, with the event's id: a receiver that has
+// it may pass it over. It changes nothing of what is stored.
+func resent(ctx context.Context, s *shown, hook *dispatch.Hook, seq uint64) (status.Done, error) {
+	if hook.Refused != dispatch.ReasonNone {
+		return status.Done{}, refusedProblem(hook)
+	}
+	m, ok := s.dispatcher.Sent(hook.ID, seq)
+	if !ok {
+		return status.Done{}, &status.Problem{Why: "this payload is not kept any more"}
+	}
+	e := s.sender.Exchange(ctx, hook, m)
+	return exchanged(hook, &e, string(m.Body.Bytes())), nil
+}
+
+func refusedProblem(hook *dispatch.Hook) error {
+	return &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
+}
+
+// exchanged is an attempt as the page shows it.
+func exchanged(hook *dispatch.Hook, e *dispatch.Exchange, body string) status.Done {
 	x := &status.Exchange{
-		URL: hook.URL.Whole(), Headers: []string{}, Body: PingBody, Status: e.Status, Result: e.Result.String(),
+		URL: hook.URL.Whole(), Headers: []string{}, Body: body, Status: e.Status, Result: e.Result.String(),
 		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	for _, h := range e.Headers {
@@ -32,12 +55,12 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 		x.Error = e.Err.Error()
 		message = fmt.Sprintf("hook %d did not answer: %s", hook.ID, e.Err)
 	}
-	return status.Done{Message: message, Exchange: x}, nil
+	return status.Done{Message: message, Exchange: x}
 }
 
 // change redrives or discards.
 func (b *board) change(ctx context.Context, a status.Action) (done status.Done, err error) {
-	f := state.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: state.State(a.State), Reason: a.Reason}
+	f := state.Filter{Hook: a.Hook, Action: mapping.Action(a.Action), State: state.State(a.State), Reason: a.Reason, Task: a.Task, Since: a.Since, Until: a.Until}
 	if f.State == "" {
 		f.State = state.Dead
 	}

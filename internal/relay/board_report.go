@@ -46,8 +46,12 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 			r.Recent = append(r.Recent, attemptOf(&e, q.Payloads))
 		}
 	}
+	pulses := shown.dispatcher.Pulses()
 	for i := range overview {
 		h := hookOf(ctx, &overview[i], shown)
+		if pulse, ok := pulses[h.ID]; ok {
+			h.Hour = hourOf(&pulse, q.Pulses)
+		}
 		if q.Payloads {
 			h.URL = overview[i].Hook.URL.Whole()
 		}
@@ -132,7 +136,7 @@ func aboutState(o *dispatch.Overview) string {
 func attemptOf(e *dispatch.Recent, payloads bool) status.Attempt {
 	a := status.Attempt{
 		Seq: e.Seq, At: e.At.UTC(), Hook: e.Hook, Event: e.Event.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
-		Attempt: e.Attempt, Outcome: e.Outcome, Result: e.Result, Status: e.Status, Took: e.Took.Seconds(), Next: e.Next.UTC(),
+		Annotation: e.Annotation, Committed: e.Committed.UTC(), Attempt: e.Attempt, Outcome: e.Outcome, Result: e.Result, Status: e.Status, Took: e.Took.Seconds(), Next: e.Next.UTC(),
 		Reason: reasonOf(e.Reason), Bytes: e.Bytes, Redirect: e.Redirect, Answer: e.Answer, Body: e.HasBody && payloads,
 	}
 	if e.Of != nil {

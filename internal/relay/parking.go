@@ -12,7 +12,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -24,7 +23,6 @@ type parkingRoom struct {
 	room      int64           // in bytes, of one hook's dead deliveries
 	webhooks  string          // the application's table, quoted
 	metrics   *parkingMetrics // nil counts nothing
-	failing   logging.Repeat  // of persist
 
 	counted time.Time           // when the rows were counted last
 	took    time.Duration       // duration of the last count
@@ -46,36 +44,32 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 }
 
 // check returns an error if there are secrets that nothing can be signed with, or if the
-// tables are a copy with deliveries that the original may make.
+// tables are a copy with deliveries that the original may make. It asks once: whoever
+// calls it waits for the database.
 func (p *parkingRoom) check(ctx context.Context) error {
-	return p.persist(ctx, func(ctx context.Context) error {
-		err := p.Store.CheckCopy(ctx)
-		if copied, ok := errors.AsType[*state.CopyError](err); ok {
-			p.Log.Error("hooktail's tables are a copy: nothing is sent before somebody has decided on what is parked", "of", copied.Of.String(),
-				"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
-		}
-		if err != nil {
-			return err
-		}
-		settings, err := p.Store.Settings(ctx)
-		if err != nil {
-			return err
-		}
-		return p.Signing.Check(settings)
-	})
+	err := p.Store.CheckCopy(ctx)
+	if copied, ok := errors.AsType[*state.CopyError](err); ok {
+		p.Log.Error("hooktail's tables are a copy: nothing is sent before somebody has decided on what is parked", "of", copied.Of.String(),
+			"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
+	}
+	if err != nil {
+		return err
+	}
+	settings, err := p.Store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	return p.Signing.Check(settings)
 }
 
-// restore tells the dispatcher what there is at the start.
+// restore tells the dispatcher what there is at the start. It asks once, as check does,
+// and has told nothing where it returns an error.
 func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
-	var settings []state.Setting
-	var backlogs []state.Backlog
-	err := p.persist(ctx, func(ctx context.Context) (err error) {
-		if settings, err = p.Store.Settings(ctx); err != nil {
-			return err
-		}
-		backlogs, err = p.Store.Backlogs(ctx)
+	settings, err := p.Store.Settings(ctx)
+	if err != nil {
 		return err
-	})
+	}
+	backlogs, err := p.Store.Backlogs(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,16 +80,6 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 		p.retried[set.Hook] = set.Retried // whoever asked before asked for what begins now
 	}
 	return nil
-}
-
-// persist repeats f while it fails for reasons that pass by themselves.
-func (p *parkingRoom) persist(ctx context.Context, f func(context.Context) error) error {
-	return retry.Policy{
-		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience, Again: func(err error) bool { return !isFatal(err) && !isPermanent(err) },
-		Failed: func(ctx context.Context, err error, next time.Duration) {
-			p.failing.Failed(ctx, p.Log, slog.LevelError, "hooktail's own tables cannot be read; trying again", slog.Any("error", err), slog.Duration("next", next))
-		},
-	}.Do(ctx, f)
 }
 
 // watch tells the dispatcher what people change, until the context ends.

@@ -26,7 +26,7 @@ func Resume(ctx context.Context, store *state.Store, hook, bound int64) error {
 	if !suspended {
 		return store.Resume(ctx, hook)
 	}
-	parked, err := store.Bytes(ctx, hook)
+	parked, err := store.Room(ctx, hook)
 	if err != nil {
 		return err
 	}

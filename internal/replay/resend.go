@@ -121,7 +121,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := out.add(target.Hook, body.Len(), r.o.Most); err != nil {
+			if err := out.add(target.Hook, body.Len()+state.RowBytes, r.o.Most); err != nil {
 				return err
 			}
 			parked = append(parked, state.Row{
@@ -135,7 +135,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	return err
 }
 
-// add counts a body, of which a hook may have no more than can be parked for it.
+// add counts the bytes of a row, of which a hook may have no more than can be parked for it.
 func (r *Resent) add(hook int64, bytes int, most int64) error {
 	r.bytes[hook] += int64(bytes)
 	if most > 0 && r.bytes[hook] > most {

@@ -1,10 +1,10 @@
 package status
 
 import (
-	"context"
 	"crypto/subtle"
 	"errors"
 	"net/http"
+	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
 )
@@ -16,6 +16,8 @@ const (
 	Ping    = "ping"
 	Redrive = "redrive"
 	Discard = "discard"
+	Retry   = "retry"  // try at once what waits
+	Resend  = "resend" // send again what an attempt has sent
 )
 
 // Action is what a person asks for. Redrive means dead deliveries, and Discard those
@@ -27,6 +29,12 @@ type Action struct {
 	State  string `json:"state,omitempty"`  // parked or dead; dead unless given
 	Action string `json:"action,omitempty"` // of the deliveries, as the hook spells it
 	Reason string `json:"reason,omitempty"` // of their death
+	Task   int64  `json:"task,omitempty"`
+
+	Since time.Time `json:"since,omitzero"` // of their commits
+	Until time.Time `json:"until,omitzero"`
+
+	Seq    uint64 `json:"seq,omitempty"` // of the attempt that Resend means
 	DryRun bool   `json:"dry_run,omitempty"`
 }
 
@@ -79,7 +87,7 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, why)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), within)
+	ctx, cancel := within(r.Context())
 	defer cancel()
 	done, err := h.Program.Act(ctx, a)
 	if problem, ok := errors.AsType[*Problem](err); ok {
@@ -103,14 +111,22 @@ func (a *Action) check() string {
 		return "hook is the id of a hook"
 	}
 	switch a.Do {
-	case Pause, Resume, Ping:
+	case Resend:
+		if a.Seq == 0 || *a != (Action{Do: Resend, Hook: a.Hook, Seq: a.Seq}) {
+			return "resend takes a hook and the seq of an attempt, and nothing else"
+		}
+		return ""
+	case Pause, Resume, Ping, Retry:
 		if *a != (Action{Do: a.Do, Hook: a.Hook}) {
 			return a.Do + " takes a hook, and nothing else"
 		}
 		return ""
 	case Redrive, Discard:
 	default:
-		return "do is pause, resume, ping, redrive or discard"
+		return "do is pause, resume, ping, retry, resend, redrive or discard"
+	}
+	if a.Seq != 0 {
+		return a.Do + " takes the id of an event, and no seq"
 	}
 	if a.State != "" && a.State != string(state.Parked) && a.State != string(state.Dead) {
 		return "state is parked or dead"

@@ -157,10 +157,15 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool
 		}
 		return pass{valid: true}, true
 	}
+	return h.passOf(r, now), true
+}
+
+// passOf is what the session may do that the request belongs to.
+func (h *handler) passOf(r *http.Request, now time.Time) pass {
 	if cookie, err := r.Cookie(cookieName); err == nil {
-		return h.gate.find(cookie.Value, now), true
+		return h.gate.find(cookie.Value, now)
 	}
-	return pass{}, true
+	return pass{}
 }
 
 func tooManyGuesses(w http.ResponseWriter) {

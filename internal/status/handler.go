@@ -22,6 +22,13 @@ type Program interface {
 	// Stored is the stored deliveries that the filter means, without their bodies.
 	Stored(ctx context.Context, f state.Filter) ([]Stored, error)
 
+	// History is the attempts that are meant, the newest first, as far as they are
+	// remembered.
+	History(ctx context.Context, s Search, payloads bool) ([]Attempt, error)
+
+	// Series is the last hour in figures.
+	Series(ctx context.Context) (Series, error)
+
 	// Payload is the body of a request; nil if it is not there any more.
 	Payload(ctx context.Context, p Payload) ([]byte, error)
 
@@ -33,6 +40,7 @@ type Program interface {
 type Query struct {
 	After    uint64 // of the last attempts, those after this one
 	Payloads bool   // whether payloads may be seen
+	Pulses   bool   // whether each hook's last hour is wanted in steps
 }
 
 // Payload says which body is meant: that of an attempt that is remembered, or of a
@@ -56,16 +64,20 @@ type Options struct {
 // handler answers everything but probes and metrics.
 type handler struct {
 	Options
-	gate *gate
+	gate    *gate
+	watched chan struct{} // has a token for each page that is told
 }
 
 // Handler is the page, /status, and what may be done there. CheckHost has to stand before
 // it.
 func Handler(o Options) http.Handler {
-	h := &handler{Options: o, gate: newGate(o.Token)}
+	h := &handler{Options: o, gate: newGate(o.Token), watched: make(chan struct{}, maxLive)}
 	mux := http.NewServeMux()
 	serveAssets(mux)
 	mux.HandleFunc("GET /status", h.report)
+	mux.HandleFunc("GET /status/live", h.live)
+	mux.HandleFunc("GET /status/series", h.series)
+	mux.HandleFunc("GET /status/history", h.history)
 	mux.HandleFunc("GET /status/deliveries", h.deliveries)
 	mux.HandleFunc("GET /status/payload", h.payload)
 	mux.HandleFunc("GET /session", h.session)
@@ -80,73 +92,32 @@ func (h *handler) report(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
-	q := Query{Payloads: pass.valid}
-	if text := r.FormValue("after"); text != "" {
-		after, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
-			refuse(w, http.StatusBadRequest, "after is the seq of an attempt")
-			return
-		}
-		q.After = after
+	q, ok := queryOf(w, r)
+	if !ok {
+		return
 	}
+	q.Payloads = pass.valid
 	report := h.Program.Report(r.Context(), q)
 	report.Admin, report.Authorized = h.Token != "", pass.valid
 	reply(w, http.StatusOK, report)
 }
 
-// mostListed bounds a list of stored deliveries.
-const mostListed = 500
-
-// within bounds what is asked of the database for somebody.
-const within = 10 * time.Second
-
-func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
-	if _, ok := h.admit(w, r); !ok {
-		return
+// queryOf reads what is wanted of a report. After false it has been answered.
+func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
+	q.Pulses = r.FormValue("pulses") == "1"
+	if text := r.FormValue("after"); text != "" {
+		var err error
+		if q.After, err = strconv.ParseUint(text, 10, 64); err != nil {
+			refuse(w, http.StatusBadRequest, "after is the seq of an attempt")
+			return q, false
+		}
 	}
-	f, err := filterOf(r)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), within)
-	defer cancel()
-	rows, err := h.Program.Stored(ctx, f)
-	if err != nil {
-		h.fail(w, r, "list deliveries", err)
-		return
-	}
-	if rows == nil {
-		rows = []Stored{}
-	}
-	reply(w, http.StatusOK, struct {
-		Deliveries []Stored `json:"deliveries"`
-		More       bool     `json:"more"` // there may be more than these
-	}{rows, len(rows) == f.Limit})
+	return q, true
 }
 
-func filterOf(r *http.Request) (state.Filter, error) {
-	f := state.Filter{
-		Action: mapping.Action(r.FormValue("action")), State: state.State(r.FormValue("state")), Reason: r.FormValue("reason"), Limit: 100,
-	}
-	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
-		return f, errors.New("state is parked or dead")
-	}
-	if text := r.FormValue("hook"); text != "" {
-		hook, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || hook <= 0 {
-			return f, errors.New("hook is the id of a hook")
-		}
-		f.Hook = hook
-	}
-	if text := r.FormValue("limit"); text != "" {
-		limit, err := strconv.Atoi(text)
-		if err != nil || limit < 1 || limit > mostListed {
-			return f, errors.New("limit is a number from 1 to 500")
-		}
-		f.Limit = limit
-	}
-	return f, nil
+// within bounds what is asked of the database for somebody.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, 10*time.Second)
 }
 
 // payload shows a body to who may see it: by the seq of an attempt, or by hook and
@@ -171,7 +142,7 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "a payload is asked for by seq, or by hook and event")
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), within)
+	ctx, cancel := within(r.Context())
 	defer cancel()
 	body, err := h.Program.Payload(ctx, p)
 	switch {

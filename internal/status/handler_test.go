@@ -21,11 +21,12 @@ const token = "correct-horse-battery"
 
 // stage is a Program that says what it was asked.
 type stage struct {
-	mu    sync.Mutex
-	acts  []Action
-	query Query
-	list  state.Filter
-	err   error
+	mu     sync.Mutex
+	acts   []Action
+	query  Query
+	list   state.Filter
+	search Search
+	err    error
 }
 
 func (s *stage) Report(_ context.Context, q Query) Report {
@@ -39,6 +40,13 @@ func (s *stage) Stored(_ context.Context, f state.Filter) ([]Stored, error) {
 	s.list = f
 	return []Stored{{Hook: 1, Event: "1-16-0"}}, s.err
 }
+
+func (s *stage) History(_ context.Context, q Search, _ bool) ([]Attempt, error) {
+	s.search = q
+	return []Attempt{{Hook: 1, Event: "1-16-0"}}, s.err
+}
+
+func (s *stage) Series(context.Context) (Series, error) { return Series{Times: []int64{1}}, s.err }
 
 func (s *stage) Payload(_ context.Context, p Payload) ([]byte, error) {
 	if p.Seq == 404 {

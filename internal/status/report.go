@@ -118,6 +118,7 @@ type Hook struct {
 	Next     time.Time `json:"next_attempt,omitzero"`
 
 	Counts Counts  `json:"counts"`
+	Hour   *Hour   `json:"last_hour"` // null: there was no attempt
 	Rate   float64 `json:"delivered_per_second"`
 
 	P50     *float64  `json:"p50_seconds"` // from commit to delivery, of the last 5 to 10 minutes
@@ -125,6 +126,27 @@ type Hook struct {
 	Samples uint64    `json:"samples"`
 	Last    time.Time `json:"last_delivery,omitzero"`
 	Error   *Failure  `json:"last_error"`
+}
+
+// Hour is the attempts of the last hour by how they ended. A death without an attempt
+// counts as failed.
+type Hour struct {
+	Delivered uint64  `json:"delivered"`
+	Failed    uint64  `json:"failed"`
+	Pulse     []Pulse `json:"pulse,omitempty"` // where it is asked for: in steps of two minutes, the oldest first
+}
+
+// Pulse is what was delivered and what failed.
+type Pulse [2]uint32
+
+// Series is the last hour in columns of the same length, a place for every ten seconds,
+// the oldest first. Null is not known.
+type Series struct {
+	Times     []int64    `json:"times"` // in seconds since 1970
+	Lag       []*float64 `json:"lag_seconds"`
+	Retained  []*int64   `json:"retained_bytes"`
+	Delivered []*float64 `json:"delivered_per_second"`
+	Failed    []*float64 `json:"failed_per_second"` // attempts, and deaths without one
 }
 
 // Counts is deliveries by what became of them since this instance leads.
@@ -151,24 +173,26 @@ type Failure struct {
 
 // Attempt is one of the last attempts, or the death of a delivery without one.
 type Attempt struct {
-	Seq     uint64    `json:"seq"`
-	At      time.Time `json:"at"`
-	Hook    int64     `json:"hook"`
-	URL     string    `json:"url,omitempty"`
-	Event   string    `json:"event"`
-	Action  string    `json:"action"`
-	Project int64     `json:"project,omitempty"`
-	Task    int64     `json:"task,omitempty"`
-	Attempt int       `json:"attempt"`
-	Outcome string    `json:"outcome"` // delivered, retried or dead
-	Result  string    `json:"result,omitempty"`
-	Status  int       `json:"status,omitempty"`
-	Took    float64   `json:"took_seconds"`
-	Latency *float64  `json:"latency_seconds,omitempty"` // from commit to delivery
-	Next    time.Time `json:"next_attempt,omitzero"`
-	Reason  string    `json:"reason,omitempty"`
-	Error   string    `json:"error,omitempty"`
-	Bytes   int       `json:"bytes"` // of the request's body
+	Seq        uint64    `json:"seq"`
+	At         time.Time `json:"at"`
+	Hook       int64     `json:"hook"`
+	URL        string    `json:"url,omitempty"`
+	Event      string    `json:"event"`
+	Action     string    `json:"action"`
+	Project    int64     `json:"project,omitempty"`
+	Task       int64     `json:"task,omitempty"`
+	Annotation int64     `json:"annotation,omitempty"` // of several the first
+	Committed  time.Time `json:"committed"`
+	Attempt    int       `json:"attempt"`
+	Outcome    string    `json:"outcome"` // delivered, retried or dead
+	Result     string    `json:"result,omitempty"`
+	Status     int       `json:"status,omitempty"`
+	Took       float64   `json:"took_seconds"`
+	Latency    *float64  `json:"latency_seconds,omitempty"` // from commit to delivery
+	Next       time.Time `json:"next_attempt,omitzero"`
+	Reason     string    `json:"reason,omitempty"`
+	Error      string    `json:"error,omitempty"`
+	Bytes      int       `json:"bytes"` // of the request's body
 
 	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
 

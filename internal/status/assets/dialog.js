@@ -11,8 +11,9 @@ export function toast(text, bad = false) {
   toastTimer = setTimeout(() => put(byId("toast"), ""), bad ? 12000 : 6000);
 }
 
-export function button(text, label, run) {
-  const b = el("button", { type: "button", text, "aria-label": label });
+// button does something that may fail; act names what, for styles.
+export function button(text, label, run, act = "") {
+  const b = el("button", { type: "button", text, "aria-label": label, "data-act": act });
   b.addEventListener("click", async () => {
     b.disabled = true;
     try {

@@ -10,8 +10,8 @@ function figure(node, main, ...rest) {
   node.replaceChildren(el("b", { text: main }), " ", el("small", { text }));
 }
 
-// showStream shows where the stream is; history is deliveries per second.
-export function showStream(s, history) {
+// showStream shows where the stream is.
+export function showStream(s) {
   figure(byId("lag"), span(s.lag_seconds), s.lag_bytes === null ? "" : size(s.lag_bytes), s.connected ? "" : "▲ not connected");
   figure(byId("rate"), `${rate(s.delivered_per_second)}/s`);
   figure(byId("position"), s.confirmed, `slot ${s.slot}`, s.open_transactions ? `${count(s.open_transactions)} open` : "");
@@ -20,6 +20,4 @@ export function showStream(s, history) {
   const left = s.lost ? "▲ the slot is lost" : s.safe_bytes === -1 ? "no limit: it can fill the disk" : s.safe_bytes === null ? "" : `${size(s.safe_bytes)} until it is lost`;
   figure(byId("disk"), s.retained_bytes === null ? "–" : size(s.retained_bytes), left);
   figure(byId("memory"), size(s.lane_bytes), "in the lanes", `${size(s.queue_bytes)} of rows`);
-  const top = Math.max(1, ...history);
-  byId("spark").firstElementChild.setAttribute("points", history.map((v, i) => `${(120 * i) / 59},${(19 - (18 * v) / top).toFixed(1)}`).join(" "));
 }

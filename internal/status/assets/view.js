@@ -18,8 +18,16 @@ const states = {
   live: ["disc", "good"], failing: ["triangle", "bad"], waiting: ["clock", "warn"], stopped: ["square", "bad"],
   refused: ["cross", "bad"], paused: ["bars", "still"], suspended: ["diamond", "bad"], inactive: ["ring", "off"],
   delivered: ["disc", "good"], retried: ["arrow", "warn"], parked: ["bars", "warn"], dead: ["cross", "bad"],
-  leader: ["disc", "good"], standby: ["bars", "still"], starting: ["clock", "warn"], "not ready": ["triangle", "bad"],
+  "no action": ["ring", "off"], leader: ["disc", "good"], standby: ["bars", "still"], starting: ["clock", "warn"], "not ready": ["triangle", "bad"],
 };
+
+// shape is an element of a drawing.
+export function shape(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(svg, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
 
 // el is an element with a class, a text and children.
 export function el(tag, { cls, text, label, ...attributes } = {}, ...children) {
@@ -41,21 +49,25 @@ export function put(node, text) {
 export function badge(node, word) {
   if (node.dataset.state === word) return;
   node.dataset.state = word;
-  const [shape, tone] = states[word] ?? ["ring", "off"];
-  const icon = document.createElementNS(svg, "svg");
-  icon.setAttribute("viewBox", "0 0 12 12");
-  icon.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(svg, "path");
-  path.setAttribute("d", shapes[shape]);
-  if (shape === "ring" || shape === "clock") {
-    path.setAttribute("fill", "none");
-    path.setAttribute("stroke-width", "1.6");
-  } else {
-    path.setAttribute("stroke", "none");
-  }
-  icon.append(path);
+  const [name, tone] = states[word] ?? ["ring", "off"];
+  const outlined = name === "ring" || name === "clock";
+  const path = shape("path", { d: shapes[name], ...(outlined ? { fill: "none", "stroke-width": "1.6" } : { stroke: "none" }) });
+  const icon = shape("svg", { viewBox: "0 0 12 12", "aria-hidden": "true" }, path);
   node.className = `state ${tone}`;
   node.replaceChildren(icon, word);
+}
+
+// cell is one of a table.
+export function cell(cls, label) {
+  const attributes = { cls, role: "cell" };
+  if (label) attributes.label = label;
+  return el("td", attributes);
+}
+
+export function figureCell(node, n, text = count(n)) {
+  put(node, text);
+  node.classList.toggle("zero", !n);
+  node.classList.toggle("some", n > 0);
 }
 
 // rows makes the children of a node those of the items, and keeps those that stay.
@@ -151,22 +163,3 @@ export function indented(json) {
   return out;
 }
 
-// verdict is the one sentence that is to be read first.
-export function verdict(report) {
-  if (report.role === "standby") return "This instance stands by: another one leads and delivers.";
-  if (report.role !== "leader") return `Not leading: ${report.reason || "starting"}.`;
-  if (!report.ready) return `Not ready: ${report.reason}.`;
-  const bad = report.hooks.filter((h) => ["failing", "stopped", "refused", "suspended"].includes(h.state));
-  const dead = report.hooks.reduce((n, h) => n + h.dead, 0);
-  const served = report.hooks.filter((h) => h.state !== "inactive").length;
-  const parts = [];
-  if (bad.length) {
-    const groups = Map.groupBy(bad, (h) => h.state);
-    const named = [...groups].map(([state, hooks]) => `${together.format(hooks.slice(0, 6).map((h) => `${h.id}`))}${hooks.length > 6 ? " …" : ""} ${state}`).join(", ");
-    parts.push(`${bad.length} of ${served} ${served === 1 ? "hook" : "hooks"} ${bad.length === 1 ? "needs" : "need"} you: ${named}`);
-  } else {
-    parts.push(served === 0 ? "No hook is served" : served === 1 ? "The hook is in order" : `All ${served} hooks are in order`);
-  }
-  if (dead) parts.push(`${count(dead)} dead ${dead === 1 ? "delivery waits" : "deliveries wait"} for a person`);
-  return parts.join(". ") + ".";
-}

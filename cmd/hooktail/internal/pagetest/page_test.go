@@ -62,7 +62,7 @@ func (s *scene) annotate(t *testing.T, n int) {
 }
 
 // row is the selector of a hook's row.
-func row(hook int) string { return fmt.Sprintf("#hooks tbody tr:nth-child(%d)", hook) }
+func row(hook int) string { return fmt.Sprintf("#hooks tr[data-hook='%d']", hook) }
 
 // TestWithChromiumThePage goes through the page as an operator does, in one browser.
 func TestWithChromiumThePage(t *testing.T) {
@@ -77,7 +77,7 @@ func TestWithChromiumThePage(t *testing.T) {
 	b.run("window.loaded = 1")
 
 	s.annotate(t, 8)
-	b.waitText(row(1)+" td:nth-child(3)", "8") // delivered
+	b.waitText(row(1)+" td.delivered", "8")
 	b.waitText(row(2), "failing")
 	b.waitText(row(4), "refused")
 	b.waitText("#verdict", "hooks need you")
@@ -125,7 +125,7 @@ func filter(t *testing.T, b *browser) {
 	b.click("#clear")
 	b.wait(outcomes, "delivered,retried")
 	b.wait(`location.hash + "."`, ".")
-	b.click(row(1) + " button.plain")
+	b.click(row(1) + " a.id")
 	b.wait("document.querySelector('#filter select').value", "1")
 	b.click("#clear")
 }
@@ -154,7 +154,7 @@ func nothingRuns(t *testing.T, b *browser) {
 	b.waitText(row(2)+" td.error", "<script>window.pwned=1</script>")
 	b.waitText(row(3), "/h/3/")
 	b.waitText(row(4), "(no usable URL)")
-	b.waitText(row(4)+" td.which", `<img src=x onerror=window.pwned=1>`)
+	b.waitText(row(4)+" td.wants", `<img src=x onerror=window.pwned=1>`)
 	b.run(`for (const d of document.querySelectorAll("#recent details")) d.open = true`)
 	b.wait(`document.querySelector("#recent .more").innerText`, "X-Key: ***")
 	for expression, want := range map[string]string{
@@ -235,26 +235,31 @@ func act(t *testing.T, b *browser) {
 		t.Errorf("the console says more than the three refusals: %q", said)
 	}
 
-	b.click(row(1) + " td.act button") // pause
-	b.waitText(row(1), "paused")
-	b.click(row(1) + " td.act button") // resume
-	b.waitText(row(1), "live")
-	b.click(row(1) + " td.act button:nth-child(2)") // ping
+	b.click(row(1) + " a.id")
+	b.waitText("#hook-title", "Hook 1")
+	b.click("#hook-acts [data-act=pause]")
+	b.waitText("#hook-state", "paused")
+	b.click("#hook-acts [data-act=resume]")
+	b.waitText("#hook-state", "live")
+	b.click("#hook-acts [data-act=ping]")
 	b.waitText("#show-title", "hook 1 answered 200")
 	b.waitText("#show-body", "thank you")
 	b.click("#show-dialog .close")
+	b.click("#all-hooks")
 
 	b.waitText("#stored", "dead") // 422 five times
 	b.click("#stored tbody tr td.act button")
 	b.waitText("#show-body", `"action": "ANNOTATION_CREATED"`)
 	b.click("#show-dialog .close")
-	b.waitText(row(4), "Discard dead")
-	b.click(row(4) + " td.act button[aria-label^='Discard']")
+	b.click(row(4) + " a.id")
+	b.click("#hook-acts [data-act=discard]")
 	b.waitText("#ask-title", "Discard 8 deliveries?")
 	b.click("#ask-dialog .close")
-	b.click(row(4) + " td.act button[aria-label^='Discard']")
+	b.click("#hook-acts [data-act=discard]")
 	b.click("#ask-yes")
 	b.waitText("#toast", "8 deliveries discarded")
+	b.wait(`document.querySelector("#hook-acts [data-act=discard]")`, "null")
+	b.click("#all-hooks")
 	b.waitText(row(4)+" td.dead", "0")
 
 	b.run(`document.querySelector("#recent details").open = true`)

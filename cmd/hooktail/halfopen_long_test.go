@@ -1,0 +1,105 @@
+//go:build long
+
+package main
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/relay"
+)
+
+// TestEveryHalfOpenConnectionIsNoticed: whichever connections of the program deliver
+// nothing any more, and of which nobody says that they are gone, the program notices it by
+// deadlines of its own, is not ready meanwhile where events wait for it, and goes on with
+// new ones: in the middle of a term, and where a term begins with what the one before has
+// left.
+func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
+	t.Parallel()
+	// Longer than every patience that applies: 30 s for a question, and the server's 16 s
+	// for the session of the lock; and a slow machine.
+	const bound = 100 * time.Second
+	for _, test := range []struct {
+		name  string
+		kinds []cdctest.Kind
+		begin bool     // the term ends at the same time, by the server's doing
+		says  []string // why it is not ready: one of these; none: it is
+	}{
+		{"queries", []cdctest.Kind{cdctest.Queries}, false, []string{"heartbeat could not be written", "stale", "no event has got through"}},
+		{"replication", []cdctest.Kind{cdctest.Replication}, false, []string{"no replication connection", "stale"}},
+		{"lock", []cdctest.Kind{cdctest.Lock}, false, []string{"not leading"}},
+		{"listen", []cdctest.Kind{cdctest.Listen}, false, nil},
+		{"queries as a term begins", []cdctest.Kind{cdctest.Queries, cdctest.Listen, cdctest.Replication}, true, []string{"starting", "not leading", "no replication connection", "heartbeat"}},
+		{"all", nil, false, []string{"not leading", "heartbeat", "stale"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			server := cdctest.Postgres(t)
+			db := server.LabelStudio(t)
+			c := receive(t, db)
+			proxy := cdctest.NewProxy(t, "unix", server.Socket())
+			setUpOnce(t, db)
+			through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
+			p := startTuned(t, relay.Tuning{BeatEvery: 500 * time.Millisecond, StreamTimeout: 4 * time.Second}, []string{"run"},
+				proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
+			db.Exec(t, annotate, 7)
+			delivered(t, db)
+			c.Take()
+
+			begun := time.Now()
+			if proxy.Forget(test.kinds...) == 0 {
+				t.Fatal("there is no such connection")
+			}
+			if test.begin {
+				db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+			}
+			if test.says != nil {
+				p.unreadyFor(t, test.says...)
+				t.Logf("noticed after %s", time.Since(begun).Round(100*time.Millisecond))
+			}
+			db.Exec(t, annotate, 8)
+			if test.says == nil { // people's changes are known in spite of it
+				db.Exec(t, "INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (2, true)")
+				db.Exec(t, "NOTIFY hooktail, 'hooktail'")
+				p.err.Find(t, "(not notified any more)", p.ended)
+			}
+			delivered(t, db)
+			if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+				t.Errorf("annotations %v, want one", got)
+			}
+			p.whenReadyAgain(t)
+			if took := time.Since(begun); took > bound {
+				t.Errorf("well again after %s, want at most %s", took, bound)
+			} else {
+				t.Logf("well again after %s", took.Round(100*time.Millisecond))
+			}
+		})
+	}
+}
+
+// unreadyFor waits until the program is not ready for one of the reasons.
+func (p *program) unreadyFor(t *testing.T, reasons ...string) {
+	t.Helper()
+	proctest.WaitFor(t, func() error {
+		_, body := p.get(t, "/readyz")
+		for _, reason := range reasons {
+			if strings.Contains(body, reason) {
+				return nil
+			}
+		}
+		return &unexpected{body, reasons}
+	})
+}
+
+type unexpected struct {
+	got  string
+	want []string
+}
+
+func (u *unexpected) Error() string {
+	return "/readyz says " + u.got + ", want one of: " + strings.Join(u.want, ", ")
+}

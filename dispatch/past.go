@@ -1,0 +1,130 @@
+package dispatch
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Pulses are those of the hooks that have had an attempt since the Dispatcher was made.
+func (d *Dispatcher) Pulses() map[int64]Pulse {
+	now := stepOf(time.Now())
+	d.recorder.mu.Lock()
+	defer d.recorder.mu.Unlock()
+	pulses := make(map[int64]Pulse, len(d.recorder.history.hooks))
+	for hook, t := range d.recorder.history.hooks {
+		t.turn(now)
+		var p Pulse
+		for i := range p {
+			p[i] = t.pulse[(t.step+1+int64(i))%PulseSteps]
+		}
+		pulses[hook] = p
+	}
+	return pulses
+}
+
+// Past says which attempts of the history are meant. The zero value of a field means
+// any.
+type Past struct {
+	Hook         int64
+	Action       mapping.Action // as the hook spells it
+	Outcome      string         // delivered, retried or dead
+	Task         int64
+	Annotation   int64
+	Event        mapping.ID
+	Since, Until time.Time // when the attempt ended; Until is not among them
+	Limit        int       // the newest so many; 0: all
+}
+
+func (p *Past) means(e *Entry) bool {
+	return (p.Action == "" || e.Action == p.Action) && (p.Outcome == "" || e.Outcome == p.Outcome) && (p.Task == 0 || e.Task == p.Task) &&
+		(p.Annotation == 0 || e.Annotation == p.Annotation) && (p.Event == mapping.ID{} || e.Event == p.Event) &&
+		(p.Since.IsZero() || !e.At.Before(p.Since)) && (p.Until.IsZero() || e.At.Before(p.Until))
+}
+
+// History is the attempts that are meant, of the last 24 hours and as far as they are
+// kept, the newest first. Answers are in it only if payloads may be seen.
+func (d *Dispatcher) History(p Past, payloads bool) []Recent {
+	if since := time.Now().Add(-historyFor); p.Since.Before(since) {
+		p.Since = since
+	}
+	r := &d.recorder
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Recent
+	for hook, t := range r.history.hooks {
+		if p.Hook != 0 && p.Hook != hook {
+			continue
+		}
+		for _, s := range []*shelf{&t.successes, &t.failures} {
+			for k := range s.newest() {
+				if !p.means(&k.Entry) {
+					continue
+				}
+				text := ""
+				if payloads {
+					text = shown(k.answer, k.hook)
+				}
+				out = append(out, Recent{k.Entry, text, k.whole, k.hook})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(b.Seq, a.Seq) })
+	if p.Limit > 0 && len(out) > p.Limit {
+		out = out[:p.Limit]
+	}
+	return out
+}
+
+// Sent is the request of that attempt, to be made again; false if it is not kept.
+func (d *Dispatcher) Sent(hook int64, seq uint64) (m Message, ok bool) {
+	d.recorder.mu.Lock()
+	defer d.recorder.mu.Unlock()
+	k := d.recorder.history.find(hook, seq)
+	if k == nil || !k.whole {
+		return Message{}, false
+	}
+	m = Message{
+		ID: k.Event.String(), LSN: k.Event.Commit.String(), Committed: k.Committed.UTC().Format(committedLayout),
+		Attempt: k.Attempt + 1, Body: mapping.BodyOf(bytes.Clone(k.body)),
+	}
+	if k.Event.IsRepair() {
+		m.Origin = "repair"
+	}
+	return m, true
+}
+
+func (h *chronicle) find(hook int64, seq uint64) *made {
+	t := h.hooks[hook]
+	if t == nil {
+		return nil
+	}
+	for _, s := range []*shelf{&t.successes, &t.failures} {
+		for k := range s.newest() {
+			if k.Seq == seq {
+				return k
+			}
+		}
+	}
+	return nil
+}
+
+// body is that of the attempt, whatever its hook; nil if it is not kept.
+func (h *chronicle) body(seq uint64) []byte {
+	for hook := range h.hooks {
+		if k := h.find(hook, seq); k != nil && k.whole {
+			return bytes.Clone(k.body)
+		}
+	}
+	return nil
+}
+
+// forget lets go of the history of a hook that was deleted.
+func (r *recorder) forget(hook int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.history.forget(hook)
+}

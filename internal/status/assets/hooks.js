@@ -1,0 +1,90 @@
+// The table of hooks: one line each, what needs a person first.
+import { byId } from "./dialog.js";
+import { pulse, success } from "./pulse.js";
+import { state } from "./state.js";
+import { ago, badge, cell, count, el, failure, figureCell, put, rows, span } from "./view.js";
+
+export const bad = (h) => ["failing", "stopped", "refused", "suspended"].includes(h.state);
+const idle = (h) => h.state === "live" && !h.all_actions && !h.actions.length;
+
+// stateOf is the word for the hook: one that no action is for is not in order, it is idle.
+export const stateOf = (h) => (idle(h) ? "no action" : h.state);
+
+function rank(h) {
+  if (bad(h)) return 0;
+  if (h.dead) return 1;
+  if (h.state === "waiting" || h.state === "paused") return 2;
+  if (h.parked) return 3;
+  if (idle(h)) return 5;
+  return h.state === "inactive" ? 6 : 4;
+}
+
+export const sorted = (hooks) => [...hooks].sort((a, b) => rank(a) - rank(b) || a.id - b.id);
+
+export const wants = (h) => (h.all_actions ? "all actions" : h.actions.join(", ") || "no action");
+const whose = (h) => (h.project ? `project ${h.project}` : `organization ${h.organization}`);
+
+export function showHooks() {
+  const { report, opened } = state;
+  const hooks = sorted(report.hooks);
+  rows(document.querySelector("#hooks tbody"), hooks.slice(0, opened.hooks), (h) => h.id, make, show);
+  byId("hooks").hidden = !hooks.length;
+  byId("no-hooks").hidden = hooks.length > 0;
+  byId("more-hooks").hidden = hooks.length <= opened.hooks;
+  put(byId("more-hooks"), `Show ${count(hooks.length - opened.hooks)} more`);
+}
+
+byId("more-hooks").addEventListener("click", () => {
+  state.opened.hooks = Infinity;
+  showHooks();
+});
+
+function make(h) {
+  const row = el("tr", { role: "row", "data-hook": h.id });
+  row.what = cell("what");
+  row.what.append(el("span"));
+  row.which = cell("which");
+  row.which.append(el("a", { cls: "id", href: `#hook=${h.id}`, text: `${h.id}`, "aria-label": `Hook ${h.id}` }), " ", el("span", { cls: "url" }));
+  row.wants = cell("wants");
+  row.delivered = cell("n delivered", "Delivered");
+  row.hour = cell("hour", "Last hour");
+  row.hour.append(el("span", { cls: "rate" }), el("span", { cls: "pulse" }));
+  row.p50 = cell("n", "p50");
+  row.p99 = cell("n", "p99");
+  row.parked = cell("n parked", "Parked");
+  row.dead = cell("n dead", "Dead");
+  row.error = cell("error");
+  row.append(row.what, row.which, row.wants, row.delivered, row.hour, row.p50, row.p99, row.parked, row.dead, row.error);
+  return row;
+}
+
+function show(row, h) {
+  badge(row.what.firstElementChild, stateOf(h));
+  row.what.title = h.about;
+  put(row.which.lastElementChild, h.url || "(no usable URL)");
+  row.which.title = `${h.url}${h.headers.length ? `\nheaders: ${h.headers.join(", ")}` : ""}`;
+  const text = `${whose(h)} · ${wants(h)}${h.payload ? "" : " · no payload"}${h.adopted ? " · adopted" : ""}`;
+  put(row.wants, text);
+  row.wants.title = text;
+  figureCell(row.delivered, h.counts.delivered);
+  row.delivered.title = `${count(h.counts.retried)} retried, ${count(h.queued)} queued`;
+  put(row.hour.firstElementChild, success(h.last_hour));
+  pulse(row.hour.lastElementChild, h.last_hour);
+  put(row.p50, span(h.p50_seconds));
+  put(row.p99, span(h.p99_seconds));
+  figureCell(row.parked, h.parked);
+  figureCell(row.dead, h.dead);
+  row.parked.title = h.oldest_parked ? `the oldest of ${h.oldest_parked}` : "";
+  const trouble = troubles(h);
+  put(row.error, trouble);
+  row.error.title = trouble;
+}
+
+// troubles is what is wrong with the hook and when it is tried next, in a line.
+export function troubles(h) {
+  const parts = [];
+  if (h.last_error) parts.push(failure(h.last_error), ago(h.last_error.at, state.report));
+  if (h.state !== "live" && h.state !== "inactive") parts.push(h.about);
+  if (h.next_attempt) parts.push(`next ${ago(h.next_attempt, state.report)}`);
+  return parts.filter(Boolean).join(" · ");
+}
