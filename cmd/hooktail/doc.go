@@ -1,10 +1,7 @@
-// Command hooktail delivers Label Studio's webhooks from its database: it reads
-// PostgreSQL's logical replication stream, makes the events of Label Studio's
-// webhooks guide of the row changes and POSTs them to the hooks that are rows of
-// the same database.
+// Command hooktail delivers Label Studio's webhooks from its database. It reads
+// PostgreSQL's logical replication stream, turns row changes into the events of
+// Label Studio's webhooks guide, and POSTs them to the hooks in the same database.
 //
-// This package is the wiring: one file per command, run.go with the straight
-// line from the stream to the lanes, and the server for operators. What a change
-// becomes on its way is decided in the rooms that it wires: cdc, mapping and
-// dispatch.
+// This package has the commands, one file each: it parses arguments, calls another
+// package, and prints text or JSON. Package internal/relay is the running program.
 package main

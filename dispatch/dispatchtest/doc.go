@@ -1,4 +1,3 @@
-// Package dispatchtest is a receiver of webhooks for tests: an HTTP server that
-// behaves as its script says, hostile where it is told to be, and keeps what it
-// received.
+// Package dispatchtest is a webhook receiver for tests: an HTTP server that follows a
+// script, which may make it hostile, and records the requests that it received.
 package dispatchtest
