@@ -37,7 +37,7 @@ type Options struct {
 	// hears of the stream three times as often, and a server that has not been
 	// heard of for as long is given up.
 	Timeout         time.Duration
-	StatusInterval  time.Duration // at most one status for an advance in this time: 1 s
+	StatusInterval  time.Duration // at most one status for an advance in this time: 100 ms
 	ConnectPatience time.Duration // for the very first connection: 30 s; negative: for ever
 	RetryMax        time.Duration // longest pause between connections: 10 s
 
@@ -70,7 +70,7 @@ func (o Options) withDefaults() Options {
 	o.PartBytes = cmp.Or(o.PartBytes, 1<<20)
 	o.QueueBytes = cmp.Or(o.QueueBytes, 16<<20)
 	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
-	o.StatusInterval = min(cmp.Or(o.StatusInterval, time.Second), o.Timeout/3)
+	o.StatusInterval = min(cmp.Or(o.StatusInterval, 100*time.Millisecond), o.Timeout/3)
 	o.ConnectPatience = cmp.Or(o.ConnectPatience, 30*time.Second)
 	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Second)
 	o.ApplicationName = cmp.Or(o.ApplicationName, "hooktail")

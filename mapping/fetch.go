@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -124,6 +125,7 @@ func (r *Renderer) taskColumns() string {
 // gotTask encodes a task as it is read, so that a batch of large tasks is held once.
 func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
 	b := &r.batch
+	b.encoded = slices.Grow(b.encoded, row.Size()) // a large one is not to be copied as it grows
 	from := len(b.encoded)
 	of := ref(row, rel.Index("project_id"))
 	b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))

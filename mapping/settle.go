@@ -235,7 +235,8 @@ func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
 		}
 		s.waiting.remove(first)
 		leaving = append(leaving, readied[T]{first.item, first.number, first.ended})
-		first.event = nil // its watch may outlive it
+		var none T
+		first.event, first.item = nil, none // its watch may outlive it, and is not to hold its payload
 	}
 	if len(leaving) == 0 {
 		return nil, s.waiting.first().due.Sub(now), nil

@@ -62,6 +62,13 @@ func application(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// users are those who save annotations: how many at a time, how many annotations a second,
+// and how long the application takes between the transactions of one.
+type users struct {
+	sessions, rate int
+	pause          time.Duration
+}
+
 // savers is how many sessions save annotations, and saveRate how many annotations a
 // second they save together.
 const (
@@ -89,7 +96,7 @@ func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
 		}()
 		t = s.b.receiver.expect(1, first, n)
 	}
-	took, err := s.save(ctx, first, n)
+	took, err := s.save(ctx, first, n, users{savers, saveRate, 0})
 	if err != nil {
 		return err
 	}
@@ -105,13 +112,13 @@ func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
 }
 
 // save saves n annotations in several sessions and returns how long each took.
-func (s *stage) save(ctx context.Context, first int64, n int) ([]time.Duration, error) {
+func (s *stage) save(ctx context.Context, first int64, n int, by users) ([]time.Duration, error) {
 	ids := make(chan int)
 	var mu sync.Mutex
 	var took []time.Duration
 	var fault error
 	var wg sync.WaitGroup
-	for range savers {
+	for range by.sessions {
 		conn, err := pgx.Connect(ctx, s.dsn)
 		if err != nil {
 			return nil, fmt.Errorf("connect: %w", err)
@@ -119,7 +126,7 @@ func (s *stage) save(ctx context.Context, first int64, n int) ([]time.Duration, 
 		defer conn.Close(context.WithoutCancel(ctx))
 		wg.Go(func() {
 			for i := range ids {
-				d, err := saveOne(ctx, conn, first+int64(i), firstID+i)
+				d, err := saveOne(ctx, conn, first+int64(i), firstID+i, by.pause)
 				mu.Lock()
 				took = append(took, d)
 				if err != nil {
@@ -129,7 +136,7 @@ func (s *stage) save(ctx context.Context, first int64, n int) ([]time.Duration, 
 			}
 		})
 	}
-	tick := time.NewTicker(time.Second / saveRate)
+	tick := time.NewTicker(time.Second / time.Duration(by.rate))
 	defer tick.Stop()
 	for i := range n {
 		select {
@@ -145,10 +152,10 @@ func (s *stage) save(ctx context.Context, first int64, n int) ([]time.Duration, 
 
 // saveOne is what Label Studio 1.23 does: the annotation in one transaction, and its
 // task's columns in two more.
-func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int) (time.Duration, error) {
+func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int, pause time.Duration) (time.Duration, error) {
 	insert := fmt.Sprintf("%s VALUES ($1, %s, $2, %s)", annotationColumns, annotationResult, annotationRest)
 	began := time.Now()
-	for _, statement := range []struct {
+	for i, statement := range []struct {
 		sql  string
 		args []any
 	}{
@@ -158,6 +165,9 @@ func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int) (time.Dura
 	} {
 		if _, err := conn.Exec(ctx, statement.sql, statement.args...); err != nil {
 			return 0, fmt.Errorf("save annotation: %w", err)
+		}
+		if pause > 0 && i < 2 {
+			time.Sleep(pause)
 		}
 	}
 	return time.Since(began), nil

@@ -25,6 +25,8 @@ func scenarios() []scenario {
 		}},
 		{name: "application", what: "what saving an annotation costs with hooktail, an outbox, NOTIFY", run: application},
 		{name: "bulk", what: "a million tasks in one transaction", run: bulk},
+		{name: "memory", what: "peak memory with tasks of 400 KB, 10,000 hooks, 500,000 parked deliveries", run: memory},
+		{name: "kill", what: "kill -9 at 500 annotations a second: what is sent again", run: kill},
 		{name: "soak", what: "a long run at a modest rate", run: soak, apart: true},
 	}
 }

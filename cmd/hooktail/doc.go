@@ -1,7 +1,9 @@
-// Command hooktail delivers Label Studio's webhooks from its database. It reads
-// PostgreSQL's logical replication stream, turns row changes into the events of
-// Label Studio's webhooks guide, and POSTs them to the hooks in the same database.
+// Command hooktail delivers Label Studio's webhooks from its database: it reads
+// PostgreSQL's logical replication stream, turns row changes into the events of Label
+// Studio's webhooks guide and POSTs them to the hooks that are rows of the same
+// database.
 //
-// This package has the commands, one file each: it parses arguments, calls another
-// package, and prints text or JSON. Package internal/relay is the running program.
+// This package holds the commands, one file each: a command reads its arguments and
+// the configuration, calls a room and prints text or JSON. It starts no goroutine and
+// contains no SQL. The running program is internal/relay.
 package main

@@ -27,20 +27,28 @@ type Setting struct {
 	// Retried is when somebody asked last for an attempt at once; zero: nobody has. It
 	// is there to be compared with what it was before.
 	Retried time.Time
+
+	// Held is for how long from now on, by the clock of the database, the receiver wants no
+	// request, as it had said when Hold was called.
+	Held time.Duration
 }
 
 // Settings is the settings of all hooks that have any, in the order of the hooks.
 func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at
+	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
 		FROM {hook_setting} ORDER BY hook_id`))
 	if err != nil {
 		return nil, wrap(err, "read settings")
 	}
 	settings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (set Setting, err error) {
-		var suspended, retried moment
+		var suspended, retried, held moment
+		var now time.Time
 		var secrets pgtype.Array[[]byte] // of any dimensions, as anybody may have written it
-		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried)
+		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried, &held, &now)
 		set.Suspended, set.Retried, set.Secrets = suspended.time(), retried.time(), secrets.Elements
+		if until := held.time(); until.After(now) {
+			set.Held = until.Sub(now)
+		}
 		return set, err
 	})
 	return settings, wrap(err, "read settings")
@@ -86,6 +94,21 @@ func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error 
 	return wrap(err, "suspend hook")
 }
 
+// Hold notes for how long from now on the hook's receiver wants no request; 0: it does not
+// mind. If somebody has locked the hook's row for longer than a second, it returns a
+// *LockedError.
+func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error {
+	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} AS set (hook_id, held_until) VALUES ($1, CASE WHEN $2 > 0 THEN now() + make_interval(secs => $2) END)
+			ON CONFLICT (hook_id) DO UPDATE SET held_until = excluded.held_until`), hook, wait.Seconds())
+		return err
+	})
+	if isLockTimeout(err) {
+		err = &LockedError{err: err}
+	}
+	return wrap(err, "hold hook")
+}
+
 // Resume ends pause and suspension, and has the hook tried at once.
 func (s *Store) Resume(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = false, suspended_at = NULL, suspended_lsn = NULL, `+atOnce), "resume hook")
@@ -103,7 +126,7 @@ func (s *Store) Retry(ctx context.Context, hook int64) error {
 }
 
 // atOnce is another time each time, whatever the clock does.
-const atOnce = `retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
+const atOnce = `held_until = NULL, retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
 
 // SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the
 // newest first. They come sealed: whoever reads the table does not learn them.

@@ -152,3 +152,36 @@ func TestWatchPolls(t *testing.T) {
 		expectCall(t, calls, "by the clock")
 	}
 }
+
+// TestHold: what a receiver asked for is known after a restart, until a person wants the
+// hook to be tried, or it is over.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	store := newStore(t, db)
+	check := func(name string, err error, want time.Duration) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		settings, err := store.Settings(t.Context())
+		if err != nil || len(settings) != 1 {
+			t.Fatalf("%s: settings %+v, error %v", name, settings, err)
+		}
+		if got := settings[0].Held; got > want || got < want-time.Minute {
+			t.Errorf("%s: held for %s, want %s", name, got, want)
+		}
+	}
+	check("hold", store.Hold(t.Context(), 5, time.Hour), time.Hour)
+	check("pause", store.Pause(t.Context(), 5), time.Hour)
+	check("hold for longer", store.Hold(t.Context(), 5, 2*time.Hour), 2*time.Hour)
+	check("let go", store.Hold(t.Context(), 5, 0), 0)
+	check("hold again", store.Hold(t.Context(), 5, time.Hour), time.Hour)
+	check("retry", store.Retry(t.Context(), 5), 0)
+	for _, hostile := range []string{"infinity", "-infinity", "4000-01-01 BC", "294000-01-01"} {
+		db.Exec(t, `UPDATE "Hook""tail".hook_setting SET held_until = $1::text::timestamptz`, hostile)
+		if _, err := store.Settings(t.Context()); err != nil {
+			t.Errorf("held until %s: %v", hostile, err)
+		}
+	}
+}

@@ -1,3 +1,3 @@
 // Package receiver receives webhooks and prints them, for people who try hooktail out.
-// The command receiver and the demo use it. Delivery does not.
+// `hooktail receiver` and the demo share it; the running program does not use it.
 package receiver

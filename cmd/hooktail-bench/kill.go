@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"syscall"
+	"time"
+)
+
+// The load under which hooktail is killed: annotations a second, with the pauses between
+// their transactions that Label Studio takes in the median.
+const (
+	killRate  = 500
+	killPause = 18 * time.Millisecond
+)
+
+// settling makes hooktail wait for the end of actions, as it does by default.
+const settling = "HOOKTAIL_SETTLE=1s"
+
+// kill ends hooktail hard in the midst of a load, several times, and counts what its
+// successor sends again: what was delivered and not yet confirmed.
+func kill(ctx context.Context, b *bench) error {
+	n := b.size(5, 2) * killRate
+	s, err := b.stage(ctx, n, 1)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	for rep := range b.reps(5, 2) {
+		if err := s.killed(ctx, rep, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// killed is one kill, in the middle of the load.
+func (s *stage) killed(ctx context.Context, rep, n int) error {
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := s.warm(ctx, hooktail, slot, settling)
+	if err != nil {
+		return err
+	}
+	defer func() { s.end(hooktail, p) }()
+	first := s.annotations(n)
+	t := s.b.receiver.expect(1, first, n)
+	saved := make(chan error, 1)
+	go func() {
+		_, err := s.save(ctx, first, n, users{32, killRate, killPause})
+		saved <- err
+	}()
+	// Not at the same moment of the period in which positions are confirmed.
+	select {
+	case <-time.After(time.Duration(n)*time.Second/killRate/2 + time.Duration(rep)*23*time.Millisecond):
+	case <-ctx.Done():
+	}
+	p.stop(syscall.SIGKILL)
+	arrived := int64(n) - t.left.Load()
+	if p, err = s.start(hooktail, slot, 1, settling); err != nil {
+		return err
+	}
+	if err := <-saved; err != nil {
+		return err
+	}
+	if err := p.await(ctx, t.done, t); err != nil {
+		return err
+	}
+	out := newSample("kill", hooktail, "", rep)
+	out.set("again", float64(t.again.Load()))
+	out.set("before", float64(arrived))
+	s.end(hooktail, p)
+	return s.b.record(out, s.drop(ctx, slot))
+}

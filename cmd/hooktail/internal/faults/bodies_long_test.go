@@ -1,0 +1,99 @@
+//go:build long
+
+package faults
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+)
+
+// weighed is a receiver that measures the bodies of events and keeps none.
+type weighed struct {
+	mu     sync.Mutex
+	bodies map[string]int64 // by event
+}
+
+// ServeHTTP measures one body.
+func (w *weighed) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	n, err := io.Copy(io.Discard, r.Body)
+	if err != nil {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.bodies[r.Header.Get("webhook-id")] = n
+}
+
+// reset returns how many events have come, and the least of their bodies.
+func (w *weighed) reset() (events int, least int64) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range w.bodies {
+		if least == 0 || n < least {
+			least = n
+		}
+	}
+	events = len(w.bodies)
+	clear(w.bodies)
+	return events, least
+}
+
+// Annotations of tasks whose data do not compress, in a transaction each.
+const (
+	largeTasks = `INSERT INTO task (id, data, created_at, updated_at, is_labeled, project_id, overlap, total_annotations, cancelled_annotations,
+			total_predictions, comment_count, unresolved_comment_count)
+		SELECT 100000 + i, jsonb_build_object('text', (SELECT string_agg(md5(i::text || n), '') FROM generate_series(1, $2::int / 32) n)),
+			now(), now(), false, 1, 1, 0, 0, 0, 0, 0 FROM generate_series(1, $1::int) i`
+	annotateLarge = `DO $$ BEGIN FOR i IN 1..600 LOOP
+			INSERT INTO task_completion (result, task_id, project_id, was_cancelled, ground_truth, created_at, updated_at, result_count, bulk_created)
+				VALUES ('[]', 100000 + i, 1, false, false, now(), now(), 0, false);
+			COMMIT;
+		END LOOP; END $$`
+)
+
+// TestLargeBodiesBoundedMemory: the memory of the process is bounded whatever the tasks
+// weigh, for a backlog and while it follows.
+func TestLargeBodiesBoundedMemory(t *testing.T) {
+	t.Parallel()
+	const events, size, memory = 600, 400 << 10, 64 << 20
+	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+	receiver := &weighed{bodies: map[string]int64{}}
+	server := httptest.NewServer(receiver)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	db.Exec(t, "DELETE FROM webhook_action")
+	db.Exec(t, "DELETE FROM webhook")
+	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		VALUES (1, $1, 1, 1, true, true, '{}', true, now() - interval '1 day', now())`, server.URL)
+	db.Exec(t, largeTasks, events, size)
+
+	variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB"}
+	proctest.SetUp(t, db, variables...)
+	db.Exec(t, annotateLarge)
+	p := proctest.Start(t, proctest.RoleEnviron(db, variables...), "run")
+	p.Ready(t)
+	for _, load := range []string{"a backlog", "live"} {
+		if load == "live" {
+			db.Exec(t, annotateLarge)
+		}
+		proctest.Confirmed(t, db)
+		got, least := receiver.reset()
+		if got != events || least < size {
+			t.Errorf("%s: %d events arrived, the least of them of %d bytes; want %d of %d and more", load, got, least, events, size)
+		}
+		most := peak(t, p)
+		t.Logf("%s of %d events on tasks of %d KiB: peak %d MiB", load, events, size>>10, most>>20)
+		if most > memory*5/4 {
+			t.Errorf("%s: peak memory is %d MiB, more than 1.25 times %d MiB", load, most>>20, memory>>20)
+		}
+	}
+}
