@@ -89,9 +89,13 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return on.Help()
 }
 
-// flagError names the flag that was meant by a misspelt one.
+// flagError names the flag that was meant by a misspelt one, and says how a negative id is
+// told from a flag.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
+		return usageError{fmt.Errorf("-%s looks like a flag: a negative id stands behind --, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
+	}
 	if !ok || len(unknown.GetSpecifiedName()) < 2 {
 		return usageError{err}
 	}
@@ -102,6 +106,8 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 }
+
+func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 // nearest is the name that the word is a misspelling or the beginning of, "" if there
 // is none.

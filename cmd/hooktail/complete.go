@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
@@ -75,7 +74,7 @@ func actionNames(ofRows bool) []string {
 
 // fromDatabase completes a word by what the database has. Where it has not answered in
 // time nothing is offered. once: one argument is all that the command takes.
-func (a *app) fromDatabase(look func(context.Context, *pgxpool.Pool, config.Config) ([]string, error), once bool) completion {
+func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, error), once bool) completion {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const nothing = cobra.ShellCompDirectiveNoFileComp
 		if once && len(args) > 0 {
@@ -87,12 +86,7 @@ func (a *app) fromDatabase(look func(context.Context, *pgxpool.Pool, config.Conf
 		if err != nil {
 			return nil, nothing
 		}
-		pool, err := wiring.OpenPool(ctx, cfg)
-		if err != nil {
-			return nil, nothing
-		}
-		defer pool.Close()
-		offers, err := look(ctx, pool, cfg)
+		offers, err := look(ctx, cfg)
 		if err != nil {
 			return nil, nothing
 		}
@@ -104,23 +98,32 @@ func (a *app) fromDatabase(look func(context.Context, *pgxpool.Pool, config.Conf
 }
 
 // hookCompletions are the ids of all hooks, each with its project and where it leads.
-func hookCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) ([]string, error) {
-	hooks, settings, _, err := readHooks(ctx, pool, cfg)
+func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
+	pool, err := wiring.OpenPool(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer pool.Close()
+	known, err := wiring.ReadKnown(ctx, pool, cfg)
 	if err != nil {
 		return nil, err
 	}
 	var offers []string
-	for _, h := range hooks.All() {
-		about := fmt.Sprintf("%s, project %s, %s", stateOf(h, settings[h.ID]), projectOf(h), h.URL.Origin())
+	for _, h := range known.Hooks.All() {
+		about := fmt.Sprintf("%s, project %s, %s", stateOf(h, known.Settings[h.ID]), projectOf(h), h.URL.Origin())
 		offers = append(offers, cobra.CompletionWithDesc(strconv.FormatInt(h.ID, 10), about))
 	}
 	return offers, nil
 }
 
 // eventCompletions are the ids of events that have stored deliveries.
-func eventCompletions(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) ([]string, error) {
-	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema})
-	rows, err := store.List(ctx, state.Filter{Limit: completed})
+func eventCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
+	room, err := wiring.OpenForCommand(ctx, cfg, func(string) {})
+	if err != nil {
+		return nil, err
+	}
+	defer room.Close()
+	rows, err := room.Store.List(ctx, state.Filter{Limit: completed})
 	if err != nil {
 		return nil, err
 	}

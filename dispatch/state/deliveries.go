@@ -24,6 +24,8 @@ type Filter struct {
 	Reason string
 	Limit  int // the first so many, in the order of hooks and events
 
+	HookZero bool // those to the hook whose id is 0, which Hook cannot say
+
 	Annotation int64 // of which the body speaks first: all that is meant otherwise is read
 }
 
@@ -34,7 +36,7 @@ func (f Filter) where() (sql string, args []any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
 	}
-	if f.Hook != 0 {
+	if f.Hook != 0 || f.HookZero {
 		add("hook_id = $%d", f.Hook)
 	}
 	if f.Event != (mapping.ID{}) {
@@ -141,7 +143,7 @@ func (s *Store) change(ctx context.Context, f Filter, where string, args []any, 
 }
 
 func (s *Store) changeSome(ctx context.Context, sql string, args []any) (n int64, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.patient(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, s.sql(sql), args...)
 		if err != nil {
 			return err

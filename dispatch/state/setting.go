@@ -60,22 +60,6 @@ func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, er
 	return suspended, wrap(err, "read setting")
 }
 
-// Adopt is AdoptAll of one hook.
-func (s *Store) Adopt(ctx context.Context, tx pgx.Tx, hook int64, adopted bool) error {
-	return s.AdoptAll(ctx, tx, []int64{hook}, adopted)
-}
-
-// AdoptAll says whether hooktail delivers to the hooks although they are not active. It is
-// part of the transaction, which changes the application's rows as well.
-func (s *Store) AdoptAll(ctx context.Context, tx pgx.Tx, hooks []int64, adopted bool) error {
-	_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id, adopted) SELECT unnest($1::bigint[]), $2
-		ON CONFLICT (hook_id) DO UPDATE SET adopted = excluded.adopted, changed_at = now()`), hooks, adopted)
-	if err == nil {
-		err = s.tell(ctx, tx)
-	}
-	return wrap(err, "adopt hooks")
-}
-
 // Pause parks what the hook gets from now on.
 func (s *Store) Pause(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = true`), "pause hook")
@@ -145,7 +129,7 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 	if there == nil {
 		there = []int64{} // not null
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.bounded(ctx, false, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql(`UPDATE {hook_setting} SET gone_at = CASE WHEN hook_id = ANY ($1::bigint[]) THEN NULL ELSE now() END
 			WHERE (hook_id = ANY ($1::bigint[])) = (gone_at IS NOT NULL)`), there); err != nil {
 			return err
@@ -162,21 +146,10 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 	return gone, wrap(err, "delete settings of hooks that are gone")
 }
 
-// Forget removes the settings of a hook that is gone.
-func (s *Store) Forget(ctx context.Context, hook int64) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql(`DELETE FROM {hook_setting} WHERE hook_id = $1`), hook); err != nil {
-			return err
-		}
-		return s.tell(ctx, tx)
-	})
-	return wrap(err, "forget hook")
-}
-
 // set changes columns of the hook's row, which it makes where there is none, and
 // tells the hooktail that runs.
 func (s *Store) set(ctx context.Context, hook int64, assignments string, args ...any) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
+	return s.patient(ctx, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
 }
 
 func (s *Store) setIn(ctx context.Context, tx pgx.Tx, hook int64, assignments string, args ...any) error {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -18,6 +17,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
 	store := newStore(t, db)
+	makeWebhooks(t, db, 5)
 	ctx := t.Context()
 	step := func(name string, err error, want ...state.Setting) {
 		t.Helper()
@@ -35,7 +35,10 @@ func TestSettings(t *testing.T) {
 	}
 	step("nothing", nil)
 	adopt := func(adopted bool) error {
-		return pgx.BeginFunc(ctx, db.Connect(t), func(tx pgx.Tx) error { return store.Adopt(ctx, tx, 5, adopted) })
+		if adopted {
+			return store.Adopt(ctx, webhooks, []int64{5})
+		}
+		return store.Release(ctx, webhooks, []int64{5})
 	}
 	step("adopt", adopt(true), state.Setting{Hook: 5, Adopted: true})
 	step("pause", store.Pause(ctx, 5), state.Setting{Hook: 5, Adopted: true, Paused: true})
@@ -46,7 +49,11 @@ func TestSettings(t *testing.T) {
 	step("resume", store.Resume(ctx, 5), state.Setting{Hook: 5})
 	step("secrets", store.SetSecrets(ctx, 3, [][]byte{{1, 0}, {2}}), state.Setting{Hook: 3, Secrets: [][]byte{{1, 0}, {2}}}, state.Setting{Hook: 5})
 	step("no secrets", store.SetSecrets(ctx, 3, nil), state.Setting{Hook: 3}, state.Setting{Hook: 5})
-	step("forget", store.Forget(ctx, 3), state.Setting{Hook: 5})
+	prune := func(there ...int64) error {
+		_, err := store.Prune(ctx, there, -time.Hour)
+		return err
+	}
+	step("prune", prune(5), state.Setting{Hook: 5})
 	if err := store.SetSecrets(ctx, 3, [][]byte{{1}, {2}, {3}}); err == nil {
 		t.Error("three secrets are accepted")
 	}
