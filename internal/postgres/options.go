@@ -69,7 +69,10 @@ func Replication(url string) (*pgconn.Config, error) {
 
 func parse(url string) (*pgconn.Config, error) {
 	options, err := pgconn.ParseConfig(url)
-	if err != nil || !negotiates(options) {
+	if err == nil && !isUsable(options) {
+		err = errUnusable
+	}
+	if err != nil {
 		return nil, faultOf(url, err)
 	}
 	if names := refused(options.RuntimeParams); len(names) > 0 {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -46,13 +48,13 @@ func showable(path string) string {
 // parameter is one whose value may be wrong, with a value that never is.
 type parameter struct{ name, good, use string }
 
-// parameters are those of which pgconn refuses values, in an order in which each one
-// can be judged once those before it have been.
+// parameters are those of which pgconn or the program refuses values, in an order in which
+// each one can be judged once those before it have been.
 func parameters() []parameter {
 	return []parameter{
 		{"port", "5432", "a number from 1 to 65535, or one for each host"},
-		{"connect_timeout", "10", "a whole number of seconds"},
-		{"target_session_attrs", "any", "any, read-write, read-only, primary, standby or prefer-standby"},
+		{"connect_timeout", "10", "a whole number of seconds, up to a day"},
+		{"target_session_attrs", "any", "any, read-write or primary"},
 		{"sslnegotiation", "postgres", "postgres or direct"},
 		{"sslmode", "prefer", "disable, allow, prefer, require, verify-ca or verify-full"},
 		{"sslcertmode", "allow", "disable, allow or require"},
@@ -65,8 +67,38 @@ func parameters() []parameter {
 	}
 }
 
-// faultOf says which values are to blame for the error with which pgconn has refused the
-// connection string; where it is none of them, the error is returned as it is.
+// longestConnect bounds connect_timeout: pgconn lets one of centuries overflow.
+const longestConnect = 24 * time.Hour
+
+// isUsable reports whether the values that pgconn takes are of use to the program: it
+// takes every sslnegotiation that it does not know for postgres, and sessions with a server
+// that accepts no writes can neither hold the lock nor keep a position.
+func isUsable(options *pgconn.Config) bool {
+	negotiates := options.SSLNegotiation == "" || options.SSLNegotiation == "postgres" || options.SSLNegotiation == "direct"
+	return negotiates && options.ConnectTimeout >= 0 && options.ConnectTimeout <= longestConnect && !wantsStandby(options)
+}
+
+var errUnusable = errors.New("a value in the connection string is of no use to hooktail")
+
+// wantsStandby reports whether target_session_attrs asks for a server that accepts no
+// writes. The options have it as a function alone.
+func wantsStandby(options *pgconn.Config) bool {
+	if options.ValidateConnect == nil {
+		return false
+	}
+	wants := reflect.ValueOf(options.ValidateConnect).Pointer()
+	for _, standby := range [...]pgconn.ValidateConnectFunc{
+		pgconn.ValidateConnectTargetSessionAttrsReadOnly, pgconn.ValidateConnectTargetSessionAttrsStandby, pgconn.ValidateConnectTargetSessionAttrsPreferStandby,
+	} {
+		if wants == reflect.ValueOf(standby).Pointer() {
+			return true
+		}
+	}
+	return false
+}
+
+// faultOf says which values are to blame for the error, which is pgconn's, or
+// errUnusable; where it is none of them, the error is returned as it is.
 //
 // pgconn names the parameter in the text of its error alone. So it is asked again, with a
 // good value in the place of each parameter's own, which are then put back one by one.
@@ -86,7 +118,7 @@ func faultOf(connString string, err error) error {
 	var bad []Value
 	for i, p := range all {
 		good[i] = false
-		if own, err := pgconn.ParseConfig(with(connString, all, good)); err != nil || p.name == "sslnegotiation" && !negotiates(own) {
+		if own, err := pgconn.ParseConfig(with(connString, all, good)); err != nil || !isUsable(own) {
 			good[i] = true
 			bad = append(bad, Value{Name: p.name, Use: p.use, File: err})
 		}
@@ -95,12 +127,6 @@ func faultOf(connString string, err error) error {
 		return err
 	}
 	return &ValueError{Values: bad}
-}
-
-// negotiates reports whether the value of sslnegotiation is one that there is: pgconn
-// takes every other for postgres.
-func negotiates(options *pgconn.Config) bool {
-	return options.SSLNegotiation == "" || options.SSLNegotiation == "postgres" || options.SSLNegotiation == "direct"
 }
 
 // isWellFormed reports whether pgconn can tell the parameters of the string apart: then an

@@ -54,7 +54,7 @@ func (g *diskGuard) look(ctx context.Context) {
 	began := time.Now()
 	disk, err := cdc.ReadDisk(ctx, g.db, g.slot)
 	if err != nil {
-		g.log.Debug("what the slot retains is not known", "error", err)
+		g.log.Debug("cannot read what the slot retains", "error", err)
 		return
 	}
 	g.mu.Lock()

@@ -6,11 +6,12 @@
 // goroutines run it, and all of them end with the term.
 //
 //	relay      Run: ops server, lock, one term after another
-//	term       the parts of a term, and the order in which they end
+//	term       the parts of a term; crew: its goroutines; stop: the order in which they end
 //	pipeline   the path of a change; orphans wait beside it
+//	outlet     the receiver of rendered events: the lanes, or a second destination before them
 //	lock, role which instance leads, and the current role of this one
 //	heartbeat  proves that the stream flows; watchdog acts if it is missing
-//	keeper     writes the position for the next run
+//	memory     the memory of the stream, kept between terms and written for the next run
 //	parking    tells the store and the lanes of each other's changes; expires deliveries
 //	questions  the queries that the path waits for, and their durations
 //	board      the data and the actions of the page

@@ -170,7 +170,7 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	case stats.Held:
 		return fmt.Errorf("not reading: the hooks and the database cannot take more; a heartbeat has been away for %s", missing)
 	case time.Since(stats.LastMessage) <= h.limit():
-		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is heard of, and at what was written before", missing)
+		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is still sending what was written before it", missing)
 	default:
 		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
 	}

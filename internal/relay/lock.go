@@ -38,6 +38,7 @@ type lock struct {
 
 var (
 	errLockLost   = errors.New("the session that holds the lock has ended")
+	errLockSilent = errors.New("the server was not heard of")
 	errInRecovery = errors.New("the server is in recovery: it was not promoted")
 )
 
@@ -51,7 +52,7 @@ func lockKey(slot string) int64 {
 
 // awaitLock returns when this instance has the lock. Until then it is a standby.
 // It returns nil when the context has ended, and at errors that end the program.
-func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
+func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 	waiting, failing := false, false
 	for {
 		conn, err := s.connectForLock(ctx)
@@ -59,15 +60,18 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 			var asked time.Time
 			asked, err = s.takeLock(ctx, conn, func() {
 				s.proven.Store(true)
-				s.role.standsBy()
-				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				other := s.role.standsBy()
+				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
+				if !other {
+					return
+				}
 				if !waiting || failing {
-					s.log.Info("hooktail stands by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", ops)
+					s.log.Info("Standing by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
 				}
 				waiting, failing = true, false
 			})
 			if err == nil {
-				s.unled.Worked(ctx, s.log, "the database can be asked who leads again")
+				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
 				return keepLock(ctx, conn, asked), nil
 			}
 			conn.Close(context.WithoutCancel(ctx))
@@ -79,8 +83,8 @@ func (s *sidecar) awaitLock(ctx context.Context, ops string) (*lock, error) {
 			return nil, err
 		}
 		s.role.cannot(err)
-		s.unled.Failed(ctx, s.log, slog.LevelError, "the database cannot be asked who leads: trying again",
-			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", ops))
+		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot ask the database for the lock: trying again",
+			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", s.ops))
 		failing = true
 		if retry.Sleep(ctx, lockEvery) != nil {
 			return nil, nil
@@ -168,8 +172,12 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 		began := time.Now()
 		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
 		err = conn.Ping(within)
+		silent := within.Err() != nil
 		cancel()
-		if err != nil {
+		switch {
+		case err != nil && silent:
+			return fmt.Errorf("%w: %w: %w", errLockLost, errLockSilent, err)
+		case err != nil:
 			return fmt.Errorf("%w: %w", errLockLost, err)
 		}
 		l.heard.Store(&began)

@@ -50,7 +50,7 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 func (p *parkingRoom) check(ctx context.Context) error {
 	err := p.Store.CheckCopy(ctx)
 	if copied, ok := errors.AsType[*state.CopyError](err); ok {
-		p.Log.Error("hooktail's tables are a copy: nothing is sent before somebody has decided on what is parked", "of", copied.Of.String(),
+		p.Log.Error("hooktail's tables are a copy: nothing is sent until you decide what happens to the parked deliveries", "of", copied.Of.String(),
 			"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
 	}
 	if err != nil {
@@ -91,12 +91,12 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 		ctx, cancel := context.WithTimeout(ctx, lookPatience)
 		defer cancel()
 		if err := p.look(ctx, d); err == nil {
-			failing.Worked(ctx, p.Log, "what has been changed by people is known again")
+			failing.Worked(ctx, p.Log, "What people changed can be read again")
 		} else if !errors.Is(ctx.Err(), context.Canceled) {
-			failing.Failed(ctx, p.Log, slog.LevelError, "what has been changed by people is not known; trying again", slog.Any("error", err))
+			failing.Failed(ctx, p.Log, slog.LevelError, "Cannot read what people changed; trying again", slog.Any("error", err))
 		}
 		if err := double.look(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Debug("whether somebody else sends as well is not known", "error", err)
+			p.Log.Debug("cannot tell whether another program sends too", "error", err)
 		}
 		d.Ages()
 	})
@@ -213,7 +213,7 @@ func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error 
 		n, err := p.Store.Trim(ctx, b.Hook, p.room-p.room/10)
 		p.metrics.dropped(n)
 		if n > 0 {
-			p.Log.Warn("Dead deliveries of a webhook take all the space that they may take: the oldest were deleted",
+			p.Log.Warn("Dead deliveries of a webhook exceed their bound: the oldest were deleted",
 				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard what is dead, or raise HOOKTAIL_PARK_MAX_BYTES")
 		}
 		if err != nil {

@@ -34,7 +34,7 @@ type pipeline struct {
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	renderer   *mapping.Renderer
-	dispatcher *dispatch.Dispatcher
+	outlet     Outlet
 	handedOver func(commit time.Time) // is told of every part
 	questions  *questions
 	log        *slog.Logger
@@ -77,7 +77,7 @@ func (r *rows) done() {
 	}
 }
 
-// delivered is called by the dispatcher once per delivery.
+// delivered is called by the outlet once per delivery.
 func (w *wanted) delivered() {
 	if w.left.Add(-1) == 0 {
 		w.tx.Done()
@@ -223,7 +223,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
 	defer p.questions.ask("find room for events in the lanes of their hooks")()
-	return p.dispatcher.Enqueue(ctx, deliveries)
+	return p.outlet.Enqueue(ctx, deliveries)
 }
 
 // renderBatch bounds the events that are rendered by one query of a kind; their rows are

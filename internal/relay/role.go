@@ -22,9 +22,10 @@ type role struct {
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
-	keep   *keeper     // of the term
+	memory *memory     // of the term
 	fault  error       // why it neither leads nor stands by
-	looked time.Time   // when a standby last saw that another one has the lock
+	looked time.Time   // when a standby last saw that another session has the lock
+	lapses time.Time   // when the server will have ended the session of a lock that was lost; zero: none was
 	before int         // reconnects of earlier terms
 }
 
@@ -36,13 +37,30 @@ const dueLimit = 30 * time.Second
 
 // newRole is that of an instance that has not tried to lead yet.
 func newRole(registry prometheus.Registerer) *role {
-	r := &role{fault: errors.New("starting: the lock was not asked for yet")}
+	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
 	registerRole(registry, r)
 	return r
 }
 
-// standsBy says that another instance has the lock, just now.
-func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }) }
+// standsBy says that another session has the lock, just now, and reports whether it is
+// another instance's. Until a lock that was lost has lapsed it may be our own, which only
+// the server has not missed yet: then nobody leads.
+func (r *role) standsBy() (other bool) {
+	r.set(func() {
+		r.looked, r.fault = time.Now(), nil
+		if other = r.looked.After(r.lapses); !other {
+			r.fault = errOwnLock
+		}
+	})
+	return other
+}
+
+var errOwnLock = errors.New("not leading: the server keeps the lock for the session that was lost")
+
+// losesLock says that a session which had the lock is gone, and when it was heard of last.
+func (r *role) losesLock(heard time.Time) {
+	r.set(func() { r.lapses = heard.Add(lockTimeout) })
+}
 
 // cannot says why the lock cannot be asked for.
 func (r *role) cannot(err error) {
@@ -56,19 +74,19 @@ func (r *role) waits(err error) {
 
 // takesOver says that this instance has the lock and a term begins.
 func (r *role) takesOver() {
-	r.set(func() { r.fault = errors.New("starting: the hooks are being read") })
+	r.set(func() { r.fault = errors.New("starting: reading the hooks") })
 }
 
 // leads says that the term has this stream.
-func (r *role) leads(stream *cdc.Stream, beat *heartbeat, keep *keeper) {
-	r.set(func() { r.stream, r.beat, r.keep, r.fault = stream, beat, keep, nil })
+func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
+	r.set(func() { r.stream, r.beat, r.memory, r.fault = stream, beat, memory, nil })
 }
 
 // rests says that the term is over.
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
-		r.stream, r.beat, r.keep, r.fault = nil, nil, nil, errors.New("not leading any more")
+		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("not leading any more")
 	})
 }
 
@@ -110,7 +128,7 @@ func reconnects(stream *cdc.Stream) int {
 // that can take over.
 func (r *role) ready() error {
 	r.mu.Lock()
-	stream, beat, keep, fault, looked := r.stream, r.beat, r.keep, r.fault, r.looked
+	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked
 	r.mu.Unlock()
 	var late error
 	if r.questions != nil {
@@ -131,10 +149,10 @@ func (r *role) ready() error {
 		case late != nil:
 			return late
 		}
-		return keep.overdue()
+		return memory.overdue()
 	}
 	if age := time.Since(looked); age > standbyLimit {
-		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))
+		return fmt.Errorf("standby: the leader's lock was last seen %s ago", display.Span(age))
 	}
 	return nil
 }

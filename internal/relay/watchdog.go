@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	errSilent     = errors.New("no heartbeat came back, and nothing else")
+	errSilent     = errors.New("neither a heartbeat nor anything else came back")
 	errStreamDead = errors.New("the replication stream is dead")
 )
 
@@ -38,7 +38,7 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 		case !isSilent(stream, h.limit()):
 		case renewed.IsZero():
 			renewed = time.Now()
-			h.log.Error("no heartbeat comes back: connecting anew", "missing", h.missing().Round(time.Second))
+			h.log.Error("no heartbeat came back: reconnecting", "missing", h.missing().Round(time.Second))
 			stream.Reconnect(errSilent)
 		case time.Since(renewed) > h.limit()+stream.Timeout():
 			// The server may have held the slot for the old connection until its timeout.
