@@ -85,11 +85,11 @@ func (c *catalog) has(table, column string) bool {
 
 // covers reports whether the catalog has the columns of the relation, of the same
 // types: that of a domain may be the type that it restricts, as queries name it. The
-// authors of comments are computed.
+// authors of comments and the snapshot are computed.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 	for _, column := range rel.Columns {
 		known, ok := c.columns[table][column.Name]
-		if !ok && column.Name != commentAuthors || ok && column.Type != known.kind && column.Type != known.base {
+		if !ok && column.Name != commentAuthors && column.Name != snapshotColumn || ok && column.Type != known.kind && column.Type != known.base {
 			return false
 		}
 	}

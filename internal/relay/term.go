@@ -63,7 +63,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 
 	overlap := s.overlap()
 	options := wiring.MappingOptions(s.cfg, s.log)
-	options.CountShare, options.Metrics = s.CountShare, s.rows
+	options.CountShare, options.Metrics, options.Projects = s.CountShare, s.rows, &mapping.Projects{}
 	p := &pipeline{
 		stream:     stream,
 		pool:       pool,
@@ -75,6 +75,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 		locator:    mapping.NewLocator(pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(s.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
+		settle:     s.cfg.Settle,
 		renderer:   mapping.NewRenderer(pool, options),
 		dispatcher: dispatcher,
 		handedOver: beat.handedOver,
