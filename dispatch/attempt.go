@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -27,7 +28,7 @@ type attempt struct {
 }
 
 // make makes the attempt unless there is nobody to make it for.
-func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
+func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool) {
 	l, it := a.lane, a.it
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
@@ -35,11 +36,11 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 		return o, verdict{step: drop}, false
 	case it.fate != ReasonNone:
 		return o, verdict{step: bury, reason: it.fate}, false
-	case !hook.isOn(): // only just
+	case !hook.IsOn(): // only just
 		return o, verdict{step: retry}, false
-	case hook.Refused != ReasonNone:
-		return o, verdict{step: bury, reason: hook.Refused}, false
-	case l.stopped.Load() == hook.revision:
+	case hook.IsRefused():
+		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
+	case l.stopped.Load() == hook.Revision():
 		return o, verdict{step: bury, reason: ReasonGone}, false
 	case it.doubted && !a.absolved():
 		return o, verdict{step: bury, reason: ReasonExhausted}, false
@@ -51,9 +52,9 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 	}
 	message := it.message()
 	answer := l.recorder.answers.take()
-	o = l.sender.observe(ctx, hook, message, answer)
-	if l.refused.Store(o.Refused != ReasonNone); o.Refused != ReasonNone {
-		return o, verdict{step: bury, reason: o.Refused}, false
+	o = l.sender.Observe(ctx, hook, message, answer)
+	if l.refused.Store(o.Unsigned); o.Unsigned {
+		return o, verdict{step: bury, reason: ReasonBadSecret}, false
 	}
 	v = a.judge(o)
 	if v.step != deliver && ctx.Err() != nil {
@@ -62,18 +63,18 @@ func (a attempt) make(ctx context.Context) (o Outcome, v verdict, made bool) {
 	l.journal.report(ctx, it, o, v)
 	l.journal.note(hook, it, o, v, message.Body, answer)
 	if v.stop {
-		l.stopped.Store(hook.revision)
+		l.stopped.Store(hook.Revision())
 	}
 	return o, v, true
 }
 
 // judge is the verdict on an attempt. While the own network is gone neither attempts
 // nor time count against the delivery.
-func (a attempt) judge(o Outcome) verdict {
+func (a attempt) judge(o send.Outcome) verdict {
 	l, it := a.lane, a.it
 	now := time.Now()
 	spared := l.network.observe(l.hook, o, now)
-	if o.Result == Result2xx {
+	if o.Result == send.Result2xx {
 		return verdict{step: deliver}
 	}
 	l.mu.Lock()

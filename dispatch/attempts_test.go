@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
@@ -44,13 +45,13 @@ func TestOneAttemptIsTheGuidesWord(t *testing.T) {
 				b := newBench(t, Options{Metrics: m, Retry: Policy{MaxAttempts: 1}}, func(r *http.Request) (*http.Response, error) {
 					switch n := c.note(r); {
 					case n > failing:
-						return answerWith(200), nil
+						return dispatchtest.Answer(200), nil
 					case tt.err != nil:
 						return nil, tt.err
 					default:
-						return answerWith(tt.status), nil
+						return dispatchtest.Answer(tt.status), nil
 					}
-				}, hookRow(1, "http://x/"))
+				}, dispatchtest.HookRow(1, "http://x/"))
 				begun := time.Now()
 				for n := range events {
 					b.enqueue(t, 1, n, n%3+1)
@@ -86,7 +87,7 @@ func TestOneAttemptIsTheGuidesWord(t *testing.T) {
 						}
 					}
 				}
-				if n, d := b.log.sum(t, "ERROR", "failures"), b.log.sum(t, "ERROR", "dead"); n != failing || d != failing {
+				if n, d := sumOf(t, b.log, "ERROR", "failures"), sumOf(t, b.log, "ERROR", "dead"); n != failing || d != failing {
 					t.Errorf("the errors in the log speak of %d failures and %d dead, want %d:\n%s", n, d, failing, b.log)
 				}
 				if n := strings.Count(b.log.String(), "Webhook failed for good"); n != failing {

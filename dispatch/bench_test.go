@@ -7,27 +7,31 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // bench is a dispatcher on a transport without sockets.
 type bench struct {
 	*Dispatcher
-	hooks *Hooks
-	log   *logBuffer
+	hooks *hook.Set
+	log   *dispatchtest.Log
 
 	mu   sync.Mutex
 	done []int // ordinals of events, in the order in which they were finished
 }
 
-func newBench(t testing.TB, o Options, round transport, rows ...row) *bench {
+func newBench(t testing.TB, o Options, round dispatchtest.Transport, rows ...dispatchtest.Row) *bench {
 	t.Helper()
-	b := &bench{log: &logBuffer{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.logger(), Metrics: o.Metrics})
+	b := &bench{log: &dispatchtest.Log{}}
+	b.hooks = hook.NewSet(hook.Options{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: r})
 	}
-	o.Hooks, o.Log = b.hooks, b.log.logger()
-	o.Sender = NewSender(SenderOptions{Transport: round})
+	o.Hooks, o.Log = b.hooks, b.log.Logger()
+	o.Sender = send.New(send.Options{Transport: round})
 	b.Dispatcher = New(o)
 	t.Cleanup(b.Close)
 	return b

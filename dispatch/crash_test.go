@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -41,7 +42,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 			var sent []string
 			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}, hostRow(1))
 			b.Passed(1001)
 			backlogs, _ := store.backlogs(t.Context())

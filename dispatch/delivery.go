@@ -4,13 +4,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Delivery is an event on its way to one hook.
 type Delivery struct {
-	Target
+	hook.Target
 	Event *mapping.Event
 
 	// Done is called exactly once, when the Dispatcher answers for the delivery no
@@ -23,7 +25,7 @@ type Delivery struct {
 // item is a delivery in its lane. One goroutine at a time may have it out of
 // the schedule, to attempt it; all else is guarded by the lane.
 type item struct {
-	Target
+	hook.Target
 	event     mapping.ID
 	project   int64
 	task      int64
@@ -73,7 +75,7 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 // now: it may have been ahead.
 func restored(row *state.Row, now time.Time, longest time.Duration) *item {
 	it := &item{
-		Target: Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
+		Target: hook.Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
 		bytes: row.Bytes, stored: true, kept: true, attempt: row.Attempts,
 		added: now.Add(-max(0, now.Sub(row.Added))), // what the clock does from now on does not count
@@ -127,11 +129,11 @@ func (it *item) sinceCommit() time.Duration {
 }
 
 // message is what the attempt sends.
-func (it *item) message() Message {
+func (it *item) message() send.Message {
 	if it.letter != nil {
 		return it.letter.message(it.Target, it.attempt)
 	}
-	m := Message{
+	m := send.Message{
 		ID: it.event.String(), LSN: it.event.Commit.String(), Committed: it.committed.UTC().Format(committedLayout),
 		Attempt: it.attempt, Body: mapping.BodyOf(it.body),
 	}
@@ -170,6 +172,6 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 const itemBytes = 352
 
 // message is what the attempt sends.
-func (l *letter) message(t Target, attempt int) Message {
-	return Message{ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt, Body: l.event.Body(t.Action, t.Payload)}
+func (l *letter) message(t hook.Target, attempt int) send.Message {
+	return send.Message{ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt, Body: l.event.Body(t.Action, t.Payload)}
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // ErrClosed is returned once the Dispatcher has been closed.
@@ -16,10 +18,10 @@ var ErrClosed = errors.New("dispatcher is closed")
 
 // Options is what a Dispatcher needs.
 type Options struct {
-	Hooks       *Hooks
-	Sender      *Sender
-	Concurrency int   // requests in flight per hook; 0 is 8
-	MaxBytes    int64 // of what the lanes hold; 0 is 64 MiB
+	Hooks       *hook.Set
+	Sender      sender // a *send.Sender, or what stands in for one
+	Concurrency int    // requests in flight per hook; 0 is 8
+	MaxBytes    int64  // of what the lanes hold; 0 is 64 MiB
 	Retry       Policy
 	Store       Store       // nil: what cannot be delivered waits in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
@@ -27,6 +29,12 @@ type Options struct {
 	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
+}
+
+// sender makes one attempt: a POST to a hook, and what became of it. The answer takes how
+// the body of the receiver's answer begins. It is safe for concurrent use.
+type sender interface {
+	Observe(ctx context.Context, to *hook.Hook, m send.Message, answer *send.Answer) send.Outcome
 }
 
 // Dispatcher delivers to each hook in a lane of its own: the events of one task
@@ -70,7 +78,7 @@ func New(o Options) *Dispatcher {
 		d.store = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
 	}
-	o.Hooks.onChange(d.hookChanged)
+	o.Hooks.OnChange(d.hookChanged)
 	return d
 }
 
@@ -169,7 +177,7 @@ func (d *Dispatcher) release(hook int64) {
 		l.journal.failures.close()
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
-		d.o.Metrics.forget(hook)
+		d.o.Metrics.Forget(hook)
 		d.recorder.forget(hook)
 	}
 }
@@ -215,7 +223,7 @@ func (d *Dispatcher) Close() { d.end(writeWithin) }
 func (d *Dispatcher) Halt() { d.end(0) }
 
 func (d *Dispatcher) end(patience time.Duration) {
-	d.o.Hooks.onChange(nil)
+	d.o.Hooks.OnChange(nil)
 	d.mu.Lock()
 	d.closed = true
 	for _, l := range d.lanes {

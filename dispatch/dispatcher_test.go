@@ -11,22 +11,26 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // What waits an hour for its retry is dropped at once when the hook is deleted.
 func TestDeliveriesOfADeletedHookAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) {
-			a := answerWith(503)
+			a := dispatchtest.Answer(503)
 			a.Header.Set("Retry-After", "3600")
 			return a, nil
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 20 {
 			b.enqueue(t, 1, n, n%5)
 		}
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		begun := time.Now()
-		apply(t, b.hooks, deleteRow(Webhook, 1))
+		apply(t, b.hooks, deleteRow(hook.Webhook, 1))
 		b.drain(t)
 		if took := time.Since(begun); took > time.Second {
 			t.Errorf("dropped after %s", took)
@@ -51,8 +55,8 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 		gate := make(chan struct{})
 		b := newBench(t, Options{MaxBytes: 4000}, func(*http.Request) (*http.Response, error) {
 			<-gate
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"), hookRow(2, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://x/"))
 		taken := 0
 		go func() {
 			for n := range 100 {
@@ -95,10 +99,10 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 func TestBodiesShareThePayload(t *testing.T) {
 	e := makeEvent(1, 1)
 	l := newLetter(e, 3)
-	a := l.message(Target{Hook: 1, Action: e.Action, Payload: true}, 1)
-	other := l.message(Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
-	bare := l.message(Target{Hook: 3, Action: e.Action}, 1)
-	for _, m := range []Message{a, other} {
+	a := l.message(hook.Target{Hook: 1, Action: e.Action, Payload: true}, 1)
+	other := l.message(hook.Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
+	bare := l.message(hook.Target{Hook: 3, Action: e.Action}, 1)
+	for _, m := range []send.Message{a, other} {
 		shared := false
 		for piece := range m.Body.Pieces() {
 			shared = shared || &piece[0] == &e.Payload[0]
@@ -117,11 +121,11 @@ func TestCloseLeavesWhatIsUnfinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
 			if r.Header["webhook-id"][0] == ids(3, 3)[0] { //nolint:staticcheck // written as on the wire
-				return answerWith(500), nil
+				return dispatchtest.Answer(500), nil
 			}
 			<-r.Context().Done()
 			return nil, r.Context().Err()
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 3, 3)
 		synctest.Wait()
 		for n := range 3 {
@@ -151,10 +155,10 @@ func TestMetricsMatchDeliveries(t *testing.T) {
 		c := newCalls()
 		b := newBench(t, Options{Metrics: m}, func(r *http.Request) (*http.Response, error) {
 			if c.note(r) <= 2 {
-				return answerWith(302), nil
+				return dispatchtest.Answer(302), nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		b.drain(t)
 		for labels, want := range map[[2]string]float64{
@@ -175,7 +179,7 @@ func TestMetricsMatchDeliveries(t *testing.T) {
 }
 
 func TestSuccessIsLoggedAsLabelStudioDoes(t *testing.T) {
-	b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) { return answerWith(200), nil }, hookRow(1, "http://x/"))
+	b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) { return dispatchtest.Answer(200), nil }, dispatchtest.HookRow(1, "http://x/"))
 	b.enqueue(t, 1, 1, 1)
 	b.drain(t)
 	if s := b.log.String(); !strings.Contains(s, `level=DEBUG msg="Run webhook 1 for action ANNOTATION_UPDATED"`) {
@@ -185,10 +189,10 @@ func TestSuccessIsLoggedAsLabelStudioDoes(t *testing.T) {
 
 func BenchmarkLane(b *testing.B) {
 	ok := &http.Response{StatusCode: 200, Body: http.NoBody}
-	hooks := newTestHooks(b, hookRow(1, "http://x/"))
+	hooks := newTestHooks(b, dispatchtest.HookRow(1, "http://x/"))
 	d := New(Options{
 		Hooks: hooks, Metrics: NewMetrics(nil), Log: slog.New(slog.DiscardHandler),
-		Sender: NewSender(SenderOptions{Transport: writing(ok)}),
+		Sender: send.New(send.Options{Transport: dispatchtest.Writing(ok)}),
 	})
 	defer d.Close()
 	e := makeEvent(1, 1)

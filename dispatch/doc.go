@@ -1,24 +1,20 @@
-// Package dispatch delivers events to the hooks that want them: who wants an
-// event, in which order, over HTTP, again when it failed.
+// Package dispatch delivers events to the hooks that want them: what to attempt when, in
+// which order, and again when it failed.
 //
-// It is the last room on the path of a change: WAL → cdc → mapping → dispatch →
-// HTTP. It knows the tables webhook and webhook_action and nothing of the WAL
-// they are read from.
+// It is the last room on the path of a change: WAL → cdc → mapping → dispatch → HTTP.
+// Beside it stand dispatch/hook, which says who wants an event, dispatch/send, which makes
+// one attempt, and dispatch/state, which keeps what cannot be delivered now. It knows
+// nothing of the WAL, SQL and net/http.
 //
 // The path within the package:
 //
-//	Hooks       the rows of webhook and webhook_action, as of the event's commit
-//	Hooks.Match event → targets
 //	Dispatcher  targets → lanes, bounded in bytes
 //	lane        one hook's deliveries: lock, timer, health and attempts
 //	window      what a hook is still to get, in memory and in the Store (pure)
 //	schedule    which of them may go now: in order per task, parallel elsewhere (pure)
-//	Sender      one attempt: a POST and what became of it
+//	sender      one attempt: a POST and what became of it (dispatch/send)
 //	Policy      what follows an attempt: delivered, again at, dead (pure)
 //	writer      what windows decide → the Store, many decisions in a transaction
-//
-// The Sender asks Egress which addresses it may connect to, and signs with the
-// hook's SigningKeys, which a Keyring encrypts for the table that they are kept in.
 //
 // # Memory and the Store
 //

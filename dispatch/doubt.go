@@ -1,15 +1,20 @@
 package dispatch
 
-import "time"
+import (
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
+)
 
 // Attempts fail before an outage of the own network can be told from receivers that are
 // down. A delivery that they would make dead waits until the network has decided.
 
 // doubt is the verdict on a failed attempt while it is not known whether the own network
 // is gone. It needs mu.
-func (l *lane) doubt(it *item, o Outcome, v verdict, now time.Time) verdict {
+func (l *lane) doubt(it *item, o send.Outcome, v verdict, now time.Time) verdict {
 	until, open := l.network.isOpen(o.Host, now)
-	if !open || !l.hooks.haveHosts(fewestHosts) {
+	if !open || !haveHosts(l.hooks.All(), fewestHosts) {
 		return v
 	}
 	it.trial.signs++
@@ -43,13 +48,13 @@ func (a attempt) absolved() bool {
 
 // haveHosts reports whether the hooks that get anything have so many hosts. With fewer
 // nothing can be said of the own network.
-func (h *Hooks) haveHosts(n int) bool {
+func haveHosts(hooks []*hook.Hook, n int) bool {
 	seen := make(map[string]struct{}, n)
-	for _, hook := range h.All() {
-		if !hook.isOn() || hook.Refused != ReasonNone {
+	for _, h := range hooks {
+		if !h.IsOn() || h.IsRefused() {
 			continue
 		}
-		if seen[hook.host] = struct{}{}; len(seen) >= n {
+		if seen[h.URL.Host()] = struct{}{}; len(seen) >= n {
 			return true
 		}
 	}

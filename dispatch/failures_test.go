@@ -12,13 +12,15 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
-// lines is the log's lines of that level.
-func (b *logBuffer) lines(level string) []string {
+// linesOf is the log's lines of that level.
+func linesOf(log *dispatchtest.Log, level string) []string {
 	var out []string
-	for line := range strings.Lines(b.String()) {
+	for line := range strings.Lines(log.String()) {
 		if strings.Contains(line, "level="+level+" ") {
 			out = append(out, strings.TrimSpace(line))
 		}
@@ -26,11 +28,11 @@ func (b *logBuffer) lines(level string) []string {
 	return out
 }
 
-// sum adds the numbers up that the attribute has in the lines of that level.
-func (b *logBuffer) sum(t *testing.T, level, attribute string) int {
+// sumOf adds the numbers up that the attribute has in the lines of that level.
+func sumOf(t *testing.T, log *dispatchtest.Log, level, attribute string) int {
 	t.Helper()
 	sum := 0
-	for _, line := range b.lines(level) {
+	for _, line := range linesOf(log, level) {
 		if m := regexp.MustCompile(" " + attribute + `=(\d+)`).FindStringSubmatch(line); m != nil {
 			n, err := strconv.Atoi(m[1])
 			if err != nil {
@@ -71,10 +73,10 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 				b := newBench(t, Options{Concurrency: 1, Metrics: m, Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {
 					n := int(requests.Add(1))
 					if n > events {
-						return answerWith(200), nil
+						return dispatchtest.Answer(200), nil
 					}
-					return answerWith(tt.status(n - 1)), nil
-				}, hookRow(1, url))
+					return dispatchtest.Answer(tt.status(n - 1)), nil
+				}, dispatchtest.HookRow(1, url))
 				for n := range events {
 					b.enqueue(t, 1, n, n)
 					time.Sleep(time.Hour / events) //nolint:forbidigo // the bubble's clock
@@ -84,16 +86,16 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 				b.drain(t)
 				time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
 				failures := int(testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")))
-				if n := b.log.sum(t, "ERROR", "failures"); n != failures || failures == 0 {
+				if n := sumOf(t, b.log, "ERROR", "failures"); n != failures || failures == 0 {
 					t.Errorf("the errors in the log speak of %d failures, there were %d", n, failures)
 				}
-				if n := len(b.log.lines("ERROR")); n > tt.errors {
+				if n := len(linesOf(b.log, "ERROR")); n > tt.errors {
 					t.Errorf("%d errors for %d failures, want at most %d", n, failures, tt.errors)
 				}
-				if n := len(b.log.lines("INFO")); n > tt.over || n == 0 && tt.over > 0 {
+				if n := len(linesOf(b.log, "INFO")); n > tt.over || n == 0 && tt.over > 0 {
 					t.Errorf("%d lines say that it works again, want 1 to %d", n, tt.over)
 				}
-				if n := b.log.sum(t, "INFO", "failures"); tt.over > 0 && n != failures {
+				if n := sumOf(t, b.log, "INFO", "failures"); tt.over > 0 && n != failures {
 					t.Errorf("the lines that say that it works again speak of %d failures, there were %d", n, failures)
 				}
 				own := strings.Count(b.log.String(), "Webhook failed for good") + strings.Count(b.log.String(), "Webhook not sent")
@@ -113,32 +115,32 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
 			if up.Load() {
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}
-			return answerWith(502), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(502), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		synctest.Wait()
-		first := b.log.lines("ERROR")
+		first := linesOf(b.log, "ERROR")
 		if len(first) != 1 || !strings.Contains(first[0], `msg="Webhook failed: it will be tried again" hook=1 action=ANNOTATION_UPDATED`) ||
 			!strings.Contains(first[0], "status=502 next=") || !strings.HasSuffix(first[0], "failures=1 dead=0") {
 			t.Errorf("the first failure: %q", first)
 		}
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // the bubble's clock
-		for _, line := range b.log.lines("ERROR")[1:] {
+		for _, line := range linesOf(b.log, "ERROR")[1:] {
 			if !strings.Contains(line, "status=502 next=") || !strings.Contains(line, "failures=") {
 				t.Errorf("a line of the outage does not say what failed, how often, and what comes next: %s", line)
 			}
 		}
 		up.Store(true)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/mended")}) // tried at once
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/mended")}) // tried at once
 		b.drain(t)
 		time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
-		over := b.log.lines("INFO")
+		over := linesOf(b.log, "INFO")
 		if len(over) != 1 || !strings.Contains(over[0], `msg="Webhook works again" hook=1 after=1`) || !strings.HasSuffix(over[0], "parked=1") {
 			t.Errorf("the end of the outage: %q", over)
 		}
-		if told, ended := b.log.sum(t, "ERROR", "failures"), b.log.sum(t, "INFO", "failures"); told != ended {
+		if told, ended := sumOf(t, b.log, "ERROR", "failures"), sumOf(t, b.log, "INFO", "failures"); told != ended {
 			t.Errorf("the errors speak of %d failures, the end of %d", told, ended)
 		}
 	})
@@ -148,14 +150,14 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 func TestNoFailureIsUntoldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {
-			return answerWith(500), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(500), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 7 {
 			b.enqueue(t, 1, n, n)
 		}
 		b.drain(t)
 		b.Close()
-		if n := b.log.sum(t, "ERROR", "failures"); n != 7 {
+		if n := sumOf(t, b.log, "ERROR", "failures"); n != 7 {
 			t.Errorf("%d of 7 failures:\n%s", n, b.log)
 		}
 	})

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // State is the value of hooktail_hook_state.
@@ -21,6 +23,20 @@ const (
 	StatePaused                 // by a person: everything is parked
 	StateSuspended              // too much is parked for it: nothing more is taken on
 )
+
+// stateOf is what the hook's row says.
+func stateOf(h *hook.Hook) State {
+	switch {
+	case h.Refused == hook.BadRow:
+		return StateRefused
+	case !h.Served():
+		return StateInactive
+	case h.IsRefused():
+		return StateRefused
+	default:
+		return StateLive
+	}
+}
 
 // gauge is how things stand with one hook.
 type gauge struct {

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -18,12 +20,12 @@ func TestHookStateIsTheHooks(t *testing.T) {
 		var status, pause atomic.Int64 // of the answer
 		m := NewMetrics(nil)
 		b := newBench(t, Options{Metrics: m, Store: newFakeStore()}, func(*http.Request) (*http.Response, error) {
-			answer := answerWith(int(status.Load()))
+			answer := dispatchtest.Answer(int(status.Load()))
 			if seconds := pause.Load(); seconds > 0 {
 				answer.Header.Set("Retry-After", strconv.FormatInt(seconds, 10))
 			}
 			return answer, nil
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		is := func(want State, when string) {
 			t.Helper()
 			synctest.Wait()
@@ -32,7 +34,7 @@ func TestHookStateIsTheHooks(t *testing.T) {
 			}
 		}
 		save := func(columnsAndValues ...string) {
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/").with(columnsAndValues...)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/").With(columnsAndValues...)})
 		}
 		n := 0
 		send := func(answer int64) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -21,7 +22,7 @@ func TestHistoryOfAHook(t *testing.T) {
 				return answerText(500, "no room"), nil
 			}
 			return answerText(200, "thanks"), nil
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := 1; n <= 3; n++ {
 			b.enqueue(t, 1, n, 10+n)
 			b.drain(t)

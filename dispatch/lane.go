@@ -6,12 +6,14 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // common is what all lanes of a Dispatcher use.
 type common struct {
-	hooks     *Hooks
-	sender    *Sender
+	hooks     *hook.Set
+	sender    sender
 	policy    Policy
 	log       *slog.Logger
 	store     *writer // nil: everything is held in memory
@@ -42,14 +44,14 @@ type lane struct {
 	health    health
 	pulse     pulse
 	alarm     alarm
-	running   int       // attempts that are under way
-	dropped   int       // deliveries that were dropped since the hook is gone or switched off
-	notBefore time.Time // the receiver wants no request before this
-	leaving   bool      // a failed delivery is stored at once: the process is to end
-	halted    bool      // nothing starts any more, for the same reason
-	paused    bool      // by a person, or halted
-	row       *Hook     // as the lane was told; nil: there is no such hook
-	closed    bool      // nothing starts or is written any more
+	running   int        // attempts that are under way
+	dropped   int        // deliveries that were dropped since the hook is gone or switched off
+	notBefore time.Time  // the receiver wants no request before this
+	leaving   bool       // a failed delivery is stored at once: the process is to end
+	halted    bool       // nothing starts any more, for the same reason
+	paused    bool       // by a person, or halted
+	row       *hook.Hook // as the lane was told; nil: there is no such hook
+	closed    bool       // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -98,7 +100,7 @@ func (l *lane) isAway(now time.Time) bool {
 
 // isOff reports whether the hook is switched off in its row: what it has is held. It
 // needs mu.
-func (l *lane) isOff() bool { return l.row != nil && !l.row.isOn() }
+func (l *lane) isOff() bool { return l.row != nil && !l.row.IsOn() }
 
 // changed is to be called after the hook's row has changed. If the change decides
 // sending, everything is tried at once; what a hook has that is switched off is stored,
@@ -109,7 +111,7 @@ func (l *lane) changed() {
 	now := time.Now()
 	before := l.row
 	l.row, _ = l.hooks.Hook(l.hook)
-	if before == nil || l.row == nil || l.row.revision != before.revision {
+	if before == nil || l.row == nil || l.row.Revision() != before.Revision() {
 		l.revive()
 	}
 	if l.isOff() && l.store != nil {
@@ -146,15 +148,15 @@ func (l *lane) state(now time.Time) State {
 	switch {
 	case hook == nil:
 		return StateInactive
-	case hook.state() != StateLive:
-		return hook.state()
+	case stateOf(hook) != StateLive:
+		return stateOf(hook)
 	case l.refused.Load():
 		return StateRefused
 	case l.backlog.suspended:
 		return StateSuspended
 	case l.paused:
 		return StatePaused
-	case l.stopped.Load() == hook.revision:
+	case l.stopped.Load() == hook.Revision():
 		return StateStopped
 	case now.Before(l.notBefore):
 		return StateWaiting

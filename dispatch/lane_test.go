@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 func TestRetriesBackOffUntilDelivered(t *testing.T) {
@@ -20,10 +23,10 @@ func TestRetriesBackOffUntilDelivered(t *testing.T) {
 		c := newCalls()
 		b := newBench(t, Options{}, func(r *http.Request) (*http.Response, error) {
 			if c.note(r) < 12 {
-				return answerWith(503), nil
+				return dispatchtest.Answer(503), nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		b.drain(t)
 		list := c.all()
@@ -47,7 +50,7 @@ func TestRetryingEndsAfterRetryFor(t *testing.T) {
 		m := NewMetrics(nil)
 		b := newBench(t, Options{Metrics: m}, func(*http.Request) (*http.Response, error) {
 			return nil, syscall.ECONNREFUSED
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		begun := time.Now()
 		b.enqueue(t, 1, 1, 1)
 		b.drain(t)
@@ -68,10 +71,10 @@ func TestRetryHoldsItsTaskOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
 			if r.Header["webhook-id"][0] == ids(1, 1)[0] && r.Header["webhook-attempt"][0] == "1" { //nolint:staticcheck // written as on the wire
-				return answerWith(500), nil
+				return dispatchtest.Answer(500), nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for event, task := range []int{0: 9, 1: 1, 2: 1, 3: 2, 4: 3, 5: 0, 6: 4} {
 			b.enqueue(t, 1, event, task)
 		}
@@ -96,8 +99,8 @@ func TestConcurrencyIsBounded(t *testing.T) {
 			mu.Lock()
 			now--
 			mu.Unlock()
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 20 {
 			b.enqueue(t, 1, n, n+1)
 		}
@@ -131,8 +134,8 @@ func TestFailingHookIsProbed(t *testing.T) {
 			if failing {
 				return nil, syscall.ECONNREFUSED
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		const events = 40
 		for n := range events {
 			b.enqueue(t, 1, n, n+1)
@@ -191,12 +194,12 @@ func TestRetryAfterHoldsTheWholeHook(t *testing.T) {
 		c := newCalls()
 		b := newBench(t, Options{Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
 			if c.note(r) == 1 {
-				a := answerWith(429)
+				a := dispatchtest.Answer(429)
 				a.Header.Set("Retry-After", "60")
 				return a, nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 3 {
 			b.enqueue(t, 1, n, n+1)
 		}
@@ -218,10 +221,10 @@ func TestGoneStopsTheHookUntilItsRowChanges(t *testing.T) {
 		c := newCalls()
 		b := newBench(t, Options{Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
 			if c.note(r) == 1 {
-				return answerWith(410), nil
+				return dispatchtest.Answer(410), nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		b.enqueue(t, 1, 2, 2)
 		b.drain(t)
@@ -231,7 +234,7 @@ func TestGoneStopsTheHookUntilItsRowChanges(t *testing.T) {
 		if n := strings.Count(b.log.String(), "reason=gone"); n != 2 {
 			t.Errorf("%d dead:\n%s", n, b.log)
 		}
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/another")})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/another")})
 		b.enqueue(t, 1, 3, 3)
 		b.drain(t)
 		if n := len(c.all()); n != 2 {
@@ -246,12 +249,12 @@ func TestRefusedHookBuriesAndOthersFlow(t *testing.T) {
 		m := NewMetrics(nil)
 		b := newBench(t, Options{Metrics: m}, func(r *http.Request) (*http.Response, error) {
 			c.note(r)
-			return answerWith(200), nil
-		}, hookRow(1, "ftp://x/"), hookRow(2, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "ftp://x/"), dispatchtest.HookRow(2, "http://x/"))
 		b.enqueue(t, 1, 1, 1)
 		b.enqueue(t, 2, 2, 1)
 		b.drain(t)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://x/")})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
 		b.enqueue(t, 1, 3, 1)
 		b.drain(t)
 		if n := len(c.all()); n != 2 {
@@ -272,7 +275,7 @@ func TestNotRetried(t *testing.T) {
 		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(r *http.Request) (*http.Response, error) {
 			c.note(r)
 			return nil, errors.New("no")
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 50 {
 			b.enqueue(t, 1, n, n%7)
 		}

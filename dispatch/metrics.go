@@ -8,6 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -98,8 +100,16 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 	return h
 }
 
-// forget removes the hook's part. Who still has it counts for nobody.
-func (m *Metrics) forget(id int64) {
+// Begin lets what the hook wants of all these actions start at 0, and what its row says
+// be its state: a lane of the hook knows better, and is told.
+func (m *Metrics) Begin(hook *hook.Hook, all []mapping.Action) {
+	metrics := m.hook(hook.ID)
+	metrics.begin(hook, all)
+	metrics.enter(stateOf(hook))
+}
+
+// Forget removes the hook's part. Who still has it counts for nobody.
+func (m *Metrics) Forget(id int64) {
 	if m == nil {
 		return
 	}
@@ -122,8 +132,8 @@ func (m *Metrics) forget(id int64) {
 	m.commit.DeletePartialMatch(labels)
 }
 
-// keep removes the parts of all hooks that are not among these.
-func (m *Metrics) keep(hooks map[int64]*Hook) {
+// Keep removes the parts of all hooks that are not among these.
+func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
 	if m == nil {
 		return
 	}
@@ -136,7 +146,7 @@ func (m *Metrics) keep(hooks map[int64]*Hook) {
 	}
 	m.mu.Unlock()
 	for _, id := range gone {
-		m.forget(id)
+		m.Forget(id)
 	}
 }
 
@@ -161,7 +171,7 @@ type hookMetrics struct {
 type counters struct {
 	label    string
 	metrics  *Metrics
-	attempts [results]prometheus.Counter
+	attempts [send.Results]prometheus.Counter
 	seconds  prometheus.Observer
 	commit   prometheus.Observer
 
@@ -177,7 +187,7 @@ func (m *Metrics) newCounters(label string) *counters {
 		commit:     m.commit.WithLabelValues(label),
 		deliveries: make(map[mapping.Action]*[outcomes]prometheus.Counter),
 	}
-	for result := range results {
+	for result := range send.Results {
 		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())
 	}
 	return c
@@ -191,12 +201,12 @@ func (c *counters) detach() {
 }
 
 // begin lets what the hook wants of all these actions start at 0.
-func (h *hookMetrics) begin(hook *Hook, all []mapping.Action) {
+func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	if h == nil {
 		return
 	}
 	for _, action := range all {
-		if spelt, ok := hook.wants(action); ok {
+		if spelt, ok := hook.Wants(action); ok {
 			h.action(spelt)
 		}
 	}
@@ -231,7 +241,7 @@ func (h *hookMetrics) count(action mapping.Action, o outcome) {
 	}
 }
 
-func (h *hookMetrics) attempt(o Outcome) {
+func (h *hookMetrics) attempt(o send.Outcome) {
 	if h != nil {
 		h.attempts[o.Result].Inc()
 		h.seconds.Observe(o.Took.Seconds())

@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -34,9 +36,9 @@ func seriesOf(t *testing.T, reg prometheus.Gatherer, hook string) (names []strin
 
 // TestSeriesGoWithTheirHook: however the hook goes, and whatever ends after it.
 func TestSeriesGoWithTheirHook(t *testing.T) {
-	for name, gone := range map[string]RowChange{
-		"deleted":     deleteRow(Webhook, 1),
-		"all deleted": {Table: Webhook, Truncated: true},
+	for name, gone := range map[string]hook.RowChange{
+		"deleted":     deleteRow(hook.Webhook, 1),
+		"all deleted": {Table: hook.Webhook, Truncated: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -44,7 +46,7 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 				answer := make(chan struct{})
 				b := newBench(t, Options{Store: newFakeStore(), Metrics: NewMetrics(reg)}, func(*http.Request) (*http.Response, error) {
 					<-answer
-					return answerWith(500), nil
+					return dispatchtest.Answer(500), nil
 				}, hostRow(1), hostRow(2))
 				b.enqueue(t, 1, 1, 1)
 				b.enqueue(t, 1, 2, 2)
@@ -78,16 +80,20 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
-	newHooks := func(rows ...row) *Hooks {
-		h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m})
+	newHooks := func(rows ...dispatchtest.Row) *hook.Set {
+		h := hook.NewSet(hook.Options{Log: slog.New(slog.DiscardHandler), Counter: m})
 		for _, r := range rows {
-			apply(t, h, RowChange{Table: Webhook, Row: r})
+			apply(t, h, hook.RowChange{Table: hook.Webhook, Row: r})
 		}
 		return h
 	}
-	newHooks(hookRow(1, "http://x/"), hookRow(2, "http://x/"))
-	h := newHooks(hookRow(2, "http://x/"))
-	h.o.Metrics.keep(h.hooks) // as Load does
+	newHooks(dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://x/"))
+	h := newHooks(dispatchtest.HookRow(2, "http://x/"))
+	left := map[int64]*hook.Hook{}
+	for _, hook := range h.All() {
+		left[hook.ID] = hook
+	}
+	m.Keep(left) // as Load does
 	if names := seriesOf(t, reg, "1"); len(names) > 0 {
 		t.Errorf("series of a hook that is gone: %s", strings.Join(names, " "))
 	}

@@ -10,6 +10,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -67,13 +70,13 @@ func TestLabelsStayFew(t *testing.T) {
 			t.Errorf("%d series of %s, %v", n, name, err)
 		}
 	}
-	m.forget(7)
+	m.Forget(7)
 	m.hook(301).count("TASK_CREATED", delivered)
 	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "301", "delivered"); n != 1 {
 		t.Errorf("%v of a hook that took the place of another", n)
 	}
 	m.hook(300).count("TASK_CREATED", delivered)
-	m.forget(250)
+	m.Forget(250)
 	if n := gathered(t, reg, "hooktail_deliveries_total", "TASK_CREATED", "other", "delivered"); n != 101 {
 		t.Errorf("%v of the others, want those that there were: a counter does not go back, and its hooks do not leave it", n)
 	}
@@ -87,10 +90,10 @@ func TestForgottenHookStaysForgotten(t *testing.T) {
 	m := NewMetrics(nil)
 	h := m.hook(1)
 	h.count("TASK_CREATED", delivered)
-	m.forget(1)
+	m.Forget(1)
 	h.count("TASK_CREATED", delivered)
 	h.count("ANNOTATION_CREATED", delivered)
-	h.attempt(Outcome{})
+	h.attempt(send.Outcome{})
 	if n := testutil.CollectAndCount(m.deliveries) + testutil.CollectAndCount(m.attempts) + len(m.readings()); n != 0 {
 		t.Errorf("%d series of a hook that is gone", n)
 	}
@@ -116,19 +119,19 @@ func TestMetricsBeginAtZero(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := NewMetrics(nil)
-			h := NewHooks(HooksOptions{Log: slog.New(slog.DiscardHandler), Metrics: m, Actions: tt.profile.Actions()})
-			r := hookRow(1, "http://x/")
+			h := hook.NewSet(hook.Options{Log: slog.New(slog.DiscardHandler), Counter: m, Actions: tt.profile.Actions()})
+			r := dispatchtest.HookRow(1, "http://x/")
 			if tt.actions != nil {
-				r = r.with("send_for_all_actions", "f")
+				r = r.With("send_for_all_actions", "f")
 			}
-			apply(t, h, RowChange{Table: Webhook, Row: r})
+			apply(t, h, hook.RowChange{Table: hook.Webhook, Row: r})
 			for i, action := range tt.actions {
 				apply(t, h, actionRow(int64(i+1), 1, action))
 			}
 			if n, want := testutil.CollectAndCount(m.deliveries), len(tt.want)*int(outcomes); n != want {
 				t.Errorf("%d series of deliveries, want %d", n, want)
 			}
-			if n := testutil.CollectAndCount(m.attempts); n != int(results) {
+			if n := testutil.CollectAndCount(m.attempts); n != int(send.Results) {
 				t.Errorf("%d series of attempts", n)
 			}
 			for _, action := range tt.want {
@@ -156,7 +159,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 // The labels are those that the documentation and the rules for alerts name.
 func TestLabels(t *testing.T) {
 	for i, want := range []string{"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "dns", "tls", "blocked", "reset"} {
-		if got := Result(i).String(); got != want {
+		if got := send.Result(i).String(); got != want {
 			t.Errorf("result %d is %s, want %s", i, got, want)
 		}
 	}
@@ -173,12 +176,12 @@ func TestLabels(t *testing.T) {
 func TestNilMetricsCountNothing(t *testing.T) {
 	var m *Metrics
 	h := m.hook(1)
-	h.begin(&Hook{}, nil)
+	h.begin(&hook.Hook{}, nil)
 	h.count("TASK_CREATED", dead)
-	h.attempt(Outcome{})
+	h.attempt(send.Outcome{})
 	h.latency(1)
 	h.enter(StateLive)
-	m.forget(1)
+	m.Forget(1)
 	if h != nil {
 		t.Error("a nil Metrics has hooks")
 	}
@@ -190,7 +193,7 @@ func BenchmarkCount(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h.count("TASK_CREATED", delivered)
-		h.attempt(Outcome{})
+		h.attempt(send.Outcome{})
 		h.latency(1)
 	}
 	if n := testutil.ToFloat64(m.attempts.WithLabelValues(strconv.Itoa(1), "2xx")); n < 1 {

@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // The bounds of an outage of our own network.
@@ -39,27 +41,27 @@ type network struct {
 
 // observe takes an attempt's outcome into account and reports whether the attempt is
 // excused: it failed in an outage, or by a fault of our own machine.
-func (n *network) observe(_ int64, o Outcome, now time.Time) bool {
+func (n *network) observe(_ int64, o send.Outcome, now time.Time) bool {
 	contact := o.Contact
 	if o.Status != 0 {
-		contact = ContactMade
+		contact = send.ContactMade
 	}
-	if contact == ContactMade && !n.trouble.Load() {
+	if contact == send.ContactMade && !n.trouble.Load() {
 		return false
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.expire(now)
 	switch contact {
-	case ContactMade:
+	case send.ContactMade:
 		n.reached(o.Host, now)
 		return false
-	case ContactOwnFault:
+	case send.ContactOwnFault:
 		return true
-	case ContactNone, ContactNoResolver:
+	case send.ContactNone, send.ContactNoResolver:
 		n.missed(o, now)
-	case ContactUnknown:
-		if o.Result == ResultTimeout { // a connection of ours may have gone with the network
+	case send.ContactUnknown:
+		if o.Result == send.ResultTimeout { // a connection of ours may have gone with the network
 			n.first(o.Host, now)
 		}
 	}
@@ -79,13 +81,13 @@ func (n *network) reached(host string, now time.Time) {
 }
 
 // missed takes a host that was not reached into account. It needs the lock.
-func (n *network) missed(o Outcome, now time.Time) {
+func (n *network) missed(o send.Outcome, now time.Time) {
 	if now.Sub(n.first(o.Host, now)) >= excuseFor {
 		delete(n.signs, o.Host)
 		return
 	}
 	n.signs[o.Host] = o.Addr
-	if n.since.IsZero() && !n.spent && (o.Contact == ContactNoResolver || n.places() >= fewestHosts) {
+	if n.since.IsZero() && !n.spent && (o.Contact == send.ContactNoResolver || n.places() >= fewestHosts) {
 		n.since = now
 	}
 }

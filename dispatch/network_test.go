@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/send"
+
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -18,7 +20,7 @@ import (
 type scene struct {
 	after   time.Duration // since the begin
 	host    string
-	contact Contact
+	contact send.Contact
 	excused bool
 }
 
@@ -31,106 +33,106 @@ func TestOutage(t *testing.T) {
 		lost   time.Duration // up to the last scene
 	}{
 		{"one host, ever so often", []scene{
-			{0, "a 10.0.0.1", ContactNone, false},
-			{minute, "a 10.0.0.1", ContactNone, false},
-			{2 * minute, "a 10.0.0.2", ContactNone, false},
-			{3 * minute, "a 10.0.0.3", ContactNone, false},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{minute, "a 10.0.0.1", send.ContactNone, false},
+			{2 * minute, "a 10.0.0.2", send.ContactNone, false},
+			{3 * minute, "a 10.0.0.3", send.ContactNone, false},
 		}, 0},
 		{"two hosts", []scene{
-			{0, "a 10.0.0.1", ContactNone, false},
-			{minute, "b 10.0.0.2", ContactNone, false},
-			{2 * minute, "a 10.0.0.1", ContactNone, false},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{minute, "b 10.0.0.2", send.ContactNone, false},
+			{2 * minute, "a 10.0.0.1", send.ContactNone, false},
 		}, 0},
 		{"three names at one address", []scene{
-			{0, "a 10.0.0.1", ContactNone, false},
-			{0, "b 10.0.0.1", ContactNone, false},
-			{0, "c 10.0.0.1", ContactNone, false},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{0, "b 10.0.0.1", send.ContactNone, false},
+			{0, "c 10.0.0.1", send.ContactNone, false},
 		}, 0},
 		{"three hosts", []scene{
-			{0, "a 10.0.0.1", ContactNone, false},
-			{0, "b 10.0.0.2", ContactNone, false},
-			{0, "c 10.0.0.3", ContactNone, true},
-			{minute, "a 10.0.0.1", ContactNone, true},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{0, "b 10.0.0.2", send.ContactNone, false},
+			{0, "c 10.0.0.3", send.ContactNone, true},
+			{minute, "a 10.0.0.1", send.ContactNone, true},
 		}, minute},
 		{"three hosts whose addresses are not known", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
 		}, 0},
 		{"one of them was reached between", []scene{
-			{0, "a 10.0.0.1", ContactNone, false},
-			{0, "b 10.0.0.2", ContactNone, false},
-			{0, "d 10.0.0.4", ContactMade, false},
-			{0, "c 10.0.0.3", ContactNone, false},
-			{0, "a 10.0.0.1", ContactNone, false},
-			{0, "b 10.0.0.2", ContactNone, true},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{0, "b 10.0.0.2", send.ContactNone, false},
+			{0, "d 10.0.0.4", send.ContactMade, false},
+			{0, "c 10.0.0.3", send.ContactNone, false},
+			{0, "a 10.0.0.1", send.ContactNone, false},
+			{0, "b 10.0.0.2", send.ContactNone, true},
 		}, 0},
 		{"ends when anybody is reached", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
-			{3 * minute, "d", ContactMade, false},
-			{4 * minute, "a", ContactNone, false},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
+			{3 * minute, "d", send.ContactMade, false},
+			{4 * minute, "a", send.ContactNone, false},
 		}, 3 * minute},
 		{"ends after 15 minutes, for good", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
-			{14 * minute, "a", ContactNone, true},
-			{15 * minute, "a", ContactNone, false},
-			{16 * minute, "d", ContactNone, false},
-			{16 * minute, "e", ContactNone, false},
-			{16 * minute, "f", ContactNone, false},
-			{16 * minute, "f", ContactNoResolver, false},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
+			{14 * minute, "a", send.ContactNone, true},
+			{15 * minute, "a", send.ContactNone, false},
+			{16 * minute, "d", send.ContactNone, false},
+			{16 * minute, "e", send.ContactNone, false},
+			{16 * minute, "f", send.ContactNone, false},
+			{16 * minute, "f", send.ContactNoResolver, false},
 		}, 15 * minute},
 		{"hosts that were down before are no sign", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
-			{20 * minute, "d", ContactMade, false},
-			{20 * minute, "a", ContactNone, false},
-			{20 * minute, "b", ContactNone, false},
-			{20 * minute, "c", ContactNone, false},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
+			{20 * minute, "d", send.ContactMade, false},
+			{20 * minute, "a", send.ContactNone, false},
+			{20 * minute, "b", send.ContactNone, false},
+			{20 * minute, "c", send.ContactNone, false},
 		}, 15 * minute},
 		{"hosts that were reached again are a sign again", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
-			{20 * minute, "a", ContactMade, false},
-			{20 * minute, "b", ContactMade, false},
-			{20 * minute, "c", ContactMade, false},
-			{30 * minute, "a", ContactNone, false},
-			{30 * minute, "b", ContactNone, false},
-			{30 * minute, "c", ContactNone, true},
-			{35 * minute, "c", ContactNone, true},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
+			{20 * minute, "a", send.ContactMade, false},
+			{20 * minute, "b", send.ContactMade, false},
+			{20 * minute, "c", send.ContactMade, false},
+			{30 * minute, "a", send.ContactNone, false},
+			{30 * minute, "b", send.ContactNone, false},
+			{30 * minute, "c", send.ContactNone, true},
+			{35 * minute, "c", send.ContactNone, true},
 		}, 20 * minute},
 		{"the resolver alone", []scene{
-			{0, "a", ContactNoResolver, true},
-			{minute, "a", ContactNoResolver, true},
-			{15 * minute, "a", ContactNoResolver, false},
+			{0, "a", send.ContactNoResolver, true},
+			{minute, "a", send.ContactNoResolver, true},
+			{15 * minute, "a", send.ContactNoResolver, false},
 		}, 15 * minute},
 		{"a name that nobody can resolve, while others are reached", []scene{
-			{0, "a", ContactNoResolver, true},
-			{minute, "b", ContactMade, false},
-			{14 * minute, "a", ContactNoResolver, true},
-			{14 * minute, "b", ContactMade, false},
-			{16 * minute, "a", ContactNoResolver, false},
+			{0, "a", send.ContactNoResolver, true},
+			{minute, "b", send.ContactMade, false},
+			{14 * minute, "a", send.ContactNoResolver, true},
+			{14 * minute, "b", send.ContactMade, false},
+			{16 * minute, "a", send.ContactNoResolver, false},
 		}, minute},
 		{"our own machine, for ever", []scene{
-			{0, "a", ContactOwnFault, true},
-			{100 * time.Hour, "a", ContactOwnFault, true},
+			{0, "a", send.ContactOwnFault, true},
+			{100 * time.Hour, "a", send.ContactOwnFault, true},
 		}, 0},
 		{"what tells nothing", []scene{
-			{0, "a", ContactUnknown, false},
-			{0, "b", ContactUnknown, false},
-			{0, "c", ContactUnknown, false},
-			{0, "d", ContactUnknown, false},
+			{0, "a", send.ContactUnknown, false},
+			{0, "b", send.ContactUnknown, false},
+			{0, "c", send.ContactUnknown, false},
+			{0, "d", send.ContactUnknown, false},
 		}, 0},
 		{"what tells nothing, in an outage", []scene{
-			{0, "a", ContactNone, false},
-			{0, "b", ContactNone, false},
-			{0, "c", ContactNone, true},
-			{0, "d", ContactUnknown, true},
+			{0, "a", send.ContactNone, false},
+			{0, "b", send.ContactNone, false},
+			{0, "c", send.ContactNone, true},
+			{0, "d", send.ContactUnknown, true},
 		}, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,7 +145,7 @@ func TestOutage(t *testing.T) {
 				if len(s.host) > 2 {
 					addr = netip.MustParseAddr(s.host[2:])
 				}
-				if got := n.observe(1, Outcome{Host: host, Addr: addr, Contact: s.contact}, now); got != s.excused {
+				if got := n.observe(1, send.Outcome{Host: host, Addr: addr, Contact: s.contact}, now); got != s.excused {
 					t.Errorf("scene %d: excused %t, want %t", i, got, s.excused)
 				}
 			}
@@ -159,7 +161,7 @@ func TestHostsInBoundedSpace(t *testing.T) {
 	var n network
 	now := time.Unix(1_000_000_000, 0)
 	for i := range 3 * mostHosts {
-		n.observe(1, Outcome{Host: ids(i, i)[0], Contact: ContactNone}, now)
+		n.observe(1, send.Outcome{Host: ids(i, i)[0], Contact: send.ContactNone}, now)
 	}
 	if len(n.failing) > mostHosts || len(n.signs) > mostHosts {
 		t.Errorf("%d and %d hosts are remembered", len(n.failing), len(n.signs))
@@ -290,9 +292,9 @@ func TestOutageOnUsedConnections(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	unclear := func(host string) (spared bool) {
 		now = now.Add(time.Second)
-		return n.observe(1, Outcome{Host: host, Result: ResultTimeout, Contact: ContactUnknown}, now)
+		return n.observe(1, send.Outcome{Host: host, Result: send.ResultTimeout, Contact: send.ContactUnknown}, now)
 	}
-	n.observe(1, Outcome{Host: "d", Contact: ContactMade}, now)
+	n.observe(1, send.Outcome{Host: "d", Contact: send.ContactMade}, now)
 	if unclear("a") {
 		t.Error("one request was excused")
 	}
@@ -306,12 +308,12 @@ func TestOutageOnUsedConnections(t *testing.T) {
 	}
 	for _, host := range []string{"a", "b", "c"} {
 		now = now.Add(time.Second)
-		n.observe(1, Outcome{Host: host, Contact: ContactNone}, now)
+		n.observe(1, send.Outcome{Host: host, Contact: send.ContactNone}, now)
 	}
 	if _, open := n.isOpen("a", now); open || !n.wasGone(failed) {
 		t.Error("the outage is not known")
 	}
-	n.observe(1, Outcome{Host: "d", Contact: ContactMade}, now.Add(time.Second))
+	n.observe(1, send.Outcome{Host: "d", Contact: send.ContactMade}, now.Add(time.Second))
 	if !n.wasGone(failed) || n.wasGone(now.Add(2*time.Second)) {
 		t.Error("the outage that has ended has other bounds")
 	}

@@ -11,6 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -29,7 +32,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 			store, answers, hooks := newFakeStore(), newStatuses(status, "h1"), newTestHooks(t, hostRow(1))
 			var sent []string
 			start := func() *Dispatcher {
-				sender := NewSender(SenderOptions{Transport: transport(func(r *http.Request) (*http.Response, error) {
+				sender := send.New(send.Options{Transport: dispatchtest.Transport(func(r *http.Request) (*http.Response, error) {
 					a, err := answers.round(r)
 					switch {
 					case err != nil:
@@ -40,7 +43,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 					}
 					return a, err
 				})})
-				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Concurrency: 1, Log: (&logBuffer{}).logger()})
+				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Concurrency: 1, Log: (&dispatchtest.Log{}).Logger()})
 				backlogs, _ := store.backlogs(t.Context())
 				d.Restore(backlogs, nil)
 				return d
@@ -56,7 +59,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				enqueue(n)
 			}
 			<-time.After(pause)
-			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+			apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 			for n := range late {
 				enqueue(events + n) // matched before, rendered after
 			}
@@ -81,7 +84,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 				t.Errorf("state %s, %d parked, want inactive, %d", o.State, o.Parked, held)
 			}
 			answers.set("h1", 200)
-			apply(t, hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+			apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 			<-time.After(time.Minute)
 			synctest.Wait()
 			if store.size() != 0 || len(sent) != events+late {
@@ -111,9 +114,9 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 				store, c := newFakeStore(), newCalls()
 				b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: 24 * time.Hour}}, func(r *http.Request) (*http.Response, error) {
 					c.note(r)
-					return answerWith(200), nil
+					return dispatchtest.Answer(200), nil
 				}, hostRow(1))
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 				for n := range events {
 					b.enqueue(t, 1, n, n%7)
 				}
@@ -127,7 +130,7 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 				if len(rows) != events || rows[0].Reason != "switched_off" {
 					t.Fatalf("after 25 h %d of %d are dead", len(rows), events)
 				}
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 				b.Redriven(store.redrive(1))
 				<-time.After(time.Minute)
 				synctest.Wait()
@@ -147,15 +150,15 @@ func TestOffAndOnWhileCatchingUp(t *testing.T) {
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 			<-time.After(20 * time.Millisecond)
 			c.note(r)
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1))
 		var want []string
 		for n := range 200 {
 			if n%50 == 25 {
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("is_active", "f")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
 			}
 			if n%50 == 40 {
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 			}
 			b.enqueue(t, 1, n, 1)
 			want = append(want, ids(n, n)[0])

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // A lane is slow if its oldest delivery waits for very much longer than those of
@@ -178,7 +180,7 @@ type pulse struct {
 }
 
 // beat notes the end of an attempt.
-func (p *pulse) beat(o Outcome, now time.Time) {
+func (p *pulse) beat(o send.Outcome, now time.Time) {
 	p.ended = now
 	if o.Status != 0 {
 		p.answered, p.took = now, o.Took

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -29,7 +30,7 @@ func TestSlowHookOverflows(t *testing.T) {
 			if r.URL.Host == "h1" {
 				time.Sleep(800 * time.Millisecond) //nolint:forbidigo // of the bubble
 			}
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1), hostRow(2))
 		begun := time.Now()
 		toBoth(t, b, 3000)
@@ -59,7 +60,7 @@ func TestSilentHookOverflowsAtOnce(t *testing.T) {
 				return nil, r.Context().Err()
 			}
 			<-time.After(time.Millisecond)
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1), hostRow(2))
 		begun := time.Now()
 		toBoth(t, b, 3000)
@@ -79,7 +80,7 @@ func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(*http.Request) (*http.Response, error) {
 			time.Sleep(700 * time.Millisecond) //nolint:forbidigo // of the bubble
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1), hostRow(2))
 		toBoth(t, b, 500)
 		b.drain(t)
@@ -96,14 +97,14 @@ func TestPauseOfAllIsNoHooksFault(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
 			begun := time.Now()
-			rows := []row{hostRow(1), hostRow(2)}
+			rows := []dispatchtest.Row{hostRow(1), hostRow(2)}
 			b := newBench(t, Options{Store: store, MaxBytes: 200_000}, func(*http.Request) (*http.Response, error) {
 				takes := 5 * time.Millisecond
 				if at := time.Since(begun); at > 300*time.Millisecond && at < 800*time.Millisecond {
 					takes = 800*time.Millisecond - at
 				}
 				<-time.After(takes)
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}, rows[:hooks]...)
 			if hooks == 2 {
 				toBoth(t, b, 3000)
@@ -138,7 +139,7 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 					if r.URL.Host == "h1" {
 						time.Sleep(900 * time.Millisecond) //nolint:forbidigo // of the bubble
 					}
-					return answerWith(200), nil
+					return dispatchtest.Answer(200), nil
 				}, hostRow(1), hostRow(2))
 				const events = 400
 				var held atomic.Int64

@@ -1,13 +1,14 @@
 package dispatch
 
 import (
-	"context"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // Overview is what operators see of one hook.
 type Overview struct {
-	Hook  *Hook
+	Hook  *hook.Hook
 	State State
 
 	Queued   int // deliveries in memory, those in flight included
@@ -37,7 +38,7 @@ func (d *Dispatcher) Overview() []Overview {
 	hooks := d.o.Hooks.All()
 	out := make([]Overview, len(hooks))
 	for i, hook := range hooks {
-		out[i] = Overview{Hook: hook, State: hook.state()}
+		out[i] = Overview{Hook: hook, State: stateOf(hook)}
 		d.mu.Lock()
 		l := d.lanes[hook.ID]
 		d.mu.Unlock()
@@ -88,13 +89,4 @@ func (s State) String() string {
 		return "unknown"
 	}
 	return words[s]
-}
-
-// HeaderNames is the names of the headers that the hook's requests have now, in
-// alphabetical order; none of a hook that is refused.
-func (d *Dispatcher) HeaderNames(ctx context.Context, hook *Hook) []string {
-	if hook.template == nil {
-		return nil
-	}
-	return d.o.Sender.headerNames(ctx, hook, Message{})
 }

@@ -13,6 +13,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -67,7 +70,7 @@ func drawPlan(t *rapid.T) plan {
 type history struct {
 	plan
 	store *fakeStore
-	hooks *Hooks
+	hooks *hook.Set
 	begun time.Time
 	d     *Dispatcher
 	cut   *bool // of the present process: it has crashed
@@ -114,12 +117,12 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !ok {
-		return answerWith(h.events[n].status), nil
+		return dispatchtest.Answer(h.events[n].status), nil
 	}
 	h.delivered[n]++
 	h.at[n] = time.Now()
 	h.arrivals = append(h.arrivals, n)
-	return answerWith(200), nil
+	return dispatchtest.Answer(200), nil
 }
 
 // concern reports whether one of the events has to wait for the other.
@@ -194,8 +197,8 @@ func (p process) Apply(ctx context.Context, b state.Batch) error {
 func (h *history) start() {
 	h.cut = new(bool)
 	h.d = New(Options{
-		Hooks: h.hooks, Sender: NewSender(SenderOptions{Transport: transport(h.receive), Timeout: 10 * time.Second}),
-		Store: process{h.store, &h.mu, h.cut}, MaxBytes: h.maxBytes, Retry: Policy{Cap: 10 * time.Second}, Log: (&logBuffer{}).logger(),
+		Hooks: h.hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(h.receive), Timeout: 10 * time.Second}),
+		Store: process{h.store, &h.mu, h.cut}, MaxBytes: h.maxBytes, Retry: Policy{Cap: 10 * time.Second}, Log: (&dispatchtest.Log{}).Logger(),
 	})
 	h.d.Passed(h.position(h.confirmed() - 1))
 	backlogs, _ := h.store.backlogs(context.Background())
@@ -315,7 +318,7 @@ func (h *history) play(ctx context.Context) {
 func TestParkingKeepsOrderAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{
-			plan: drawPlan(rt), store: newFakeStore(), hooks: newTestHooks(t, hookRow(1, "http://x/")),
+			plan: drawPlan(rt), store: newFakeStore(), hooks: newTestHooks(t, dispatchtest.HookRow(1, "http://x/")),
 			attempts: make(map[int]int), first: make(map[int]time.Time), at: make(map[int]time.Time), passed: make(map[[2]int]bool), delivered: make(map[int]int), done: make(map[int]bool),
 		}
 		h.store.takes = h.storing

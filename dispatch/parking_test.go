@@ -14,6 +14,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -45,15 +47,17 @@ func (s *statuses) round(r *http.Request) (*http.Response, error) {
 	defer s.mu.Unlock()
 	switch status := s.byHost[r.URL.Host]; status {
 	case 0:
-		return answerWith(200), nil
+		return dispatchtest.Answer(200), nil
 	case refused:
 		return nil, syscall.ECONNREFUSED
 	default:
-		return answerWith(status), nil
+		return dispatchtest.Answer(status), nil
 	}
 }
 
-func hostRow(id int64) row { return hookRow(id, "http://h"+strconv.FormatInt(id, 10)+"/") }
+func hostRow(id int64) dispatchtest.Row {
+	return dispatchtest.HookRow(id, "http://h"+strconv.FormatInt(id, 10)+"/")
+}
 
 // A hook that fails wholly keeps neither the slot nor another hook waiting.
 func TestDeadHookIsStored(t *testing.T) {
@@ -88,7 +92,7 @@ func TestDeadHookIsStored(t *testing.T) {
 			t.Errorf("hooktail_parked = %v", n)
 		}
 		answers.set("h1", 200)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
 		if n := len(store.list(1, state.Parked)); n != 0 {
@@ -110,10 +114,10 @@ func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 		poison := ids(0, 0)[0]
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 			if r.Header["webhook-id"][0] == poison { //nolint:staticcheck // written as on the wire
-				return answerWith(500), nil
+				return dispatchtest.Answer(500), nil
 			}
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 300 {
 			b.enqueue(t, 1, n, n%10+1)
 			time.Sleep(10 * time.Millisecond) //nolint:forbidigo // of the bubble
@@ -140,13 +144,13 @@ func TestHealthyHooksWriteNothing(t *testing.T) {
 		t.Run(strconv.FormatInt(hooks, 10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newFakeStore()
-				var rows []row
+				var rows []dispatchtest.Row
 				for hook := int64(1); hook <= hooks; hook++ {
 					rows = append(rows, hostRow(hook))
 				}
 				b := newBench(t, Options{Store: store, MaxBytes: 1 << 20}, func(*http.Request) (*http.Response, error) {
 					time.Sleep(50 * time.Millisecond) //nolint:forbidigo // of the bubble
-					return answerWith(200), nil
+					return dispatchtest.Answer(200), nil
 				}, rows...)
 				for n := range 5000 {
 					var ds []Delivery
@@ -171,7 +175,7 @@ func TestHealthyHooksWriteNothing(t *testing.T) {
 func TestDeadIsKept(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		hook   row
+		hook   dispatchtest.Row
 		status int
 		policy Policy
 		reason Reason
@@ -181,8 +185,8 @@ func TestDeadIsKept(t *testing.T) {
 		{"once", hostRow(1), 500, Policy{MaxAttempts: 1}, ReasonExhausted},
 		{"exhausted", hostRow(1), 500, Policy{MaxAttempts: 6}, ReasonExhausted},
 		{"too old", hostRow(1), 500, Policy{RetryFor: time.Hour}, ReasonExhausted},
-		{"bad url", hookRow(1, "ftp://h1/"), 200, Policy{}, ReasonBadURL},
-		{"bad headers", hostRow(1).with("headers", `{"Host": "x"}`), 200, Policy{}, ReasonBadHeaders},
+		{"bad url", dispatchtest.HookRow(1, "ftp://h1/"), 200, Policy{}, ReasonBadURL},
+		{"bad headers", hostRow(1).With("headers", `{"Host": "x"}`), 200, Policy{}, ReasonBadHeaders},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -202,7 +206,7 @@ func TestDeadIsKept(t *testing.T) {
 					t.Errorf("%d are done", len(b.finished()))
 				}
 				answers.set("h1", 200)
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1).with("headers", `{"X-Mended": "1"}`)})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("headers", `{"X-Mended": "1"}`)})
 				b.Redriven(store.redrive(1))
 				time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
@@ -237,7 +241,7 @@ func TestSuspension(t *testing.T) {
 			t.Errorf("nothing says so")
 		}
 		answers.set("h1", 200)
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
 		b.Settings(nil)         // resumed
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
@@ -257,7 +261,7 @@ func TestPause(t *testing.T) {
 		c := newCalls()
 		b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 			c.note(r)
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1))
 		b.Settings([]state.Setting{{Hook: 1, Paused: true}})
 		for n := range 3000 {
@@ -283,10 +287,10 @@ func TestEnd(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store, Concurrency: 2}, func(r *http.Request) (*http.Response, error) {
 			if r.Header["webhook-id"][0] == ids(0, 0)[0] { //nolint:staticcheck // written as on the wire
-				return answerWith(500), nil
+				return dispatchtest.Answer(500), nil
 			}
 			time.Sleep(900 * time.Millisecond) //nolint:forbidigo // of the bubble
-			return answerWith(200), nil
+			return dispatchtest.Answer(200), nil
 		}, hostRow(1))
 		for n := range 10 {
 			b.enqueue(t, 1, n, n+1)

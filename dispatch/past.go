@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -66,7 +67,7 @@ func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 				}
 				text := ""
 				if payloads {
-					text = shown(k.answer, k.hook)
+					text = send.Shown(k.answer, k.hook)
 				}
 				out = append(out, Recent{k.Entry, text, k.whole, k.hook})
 			}
@@ -80,14 +81,14 @@ func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 }
 
 // Sent is the request of that attempt, to be made again; false if it is not kept.
-func (d *Dispatcher) Sent(hook int64, seq uint64) (m Message, ok bool) {
+func (d *Dispatcher) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
 	d.recorder.mu.Lock()
 	defer d.recorder.mu.Unlock()
 	k := d.recorder.history.find(hook, seq)
 	if k == nil || !k.whole {
-		return Message{}, false
+		return send.Message{}, false
 	}
-	m = Message{
+	m = send.Message{
 		ID: k.Event.String(), LSN: k.Event.Commit.String(), Committed: k.Committed.UTC().Format(committedLayout),
 		Attempt: k.Attempt + 1, Body: mapping.BodyOf(bytes.Clone(k.body)),
 	}

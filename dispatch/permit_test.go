@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
 // TestNothingBeginsWithoutPermit: what is in flight comes to its end, and nothing
@@ -19,8 +21,8 @@ func TestNothingBeginsWithoutPermit(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 2, Permit: permitted.Load}, func(*http.Request) (*http.Response, error) {
 			begun.Add(1)
 			<-answer
-			return answerWith(200), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		for n := range 4 {
 			b.enqueue(t, 1, n, n)
 		}
@@ -44,8 +46,8 @@ func TestHaltWritesNothing(t *testing.T) {
 		store := newFakeStore()
 		store.takes = time.Hour
 		b := newBench(t, Options{Concurrency: 2, Store: store}, func(*http.Request) (*http.Response, error) {
-			return answerWith(500), nil
-		}, hookRow(1, "http://x/"))
+			return dispatchtest.Answer(500), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 0, 7)
 		time.Sleep(time.Minute) //nolint:forbidigo // of the bubble; the store is at it by then
 		began := time.Now()

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // poison is a receiver that refuses some tasks for ever, and is down at times.
@@ -70,11 +73,11 @@ func answerAs(ctx context.Context, fate string) (*http.Response, error) {
 	}
 	switch fate {
 	case "":
-		return answerWith(200), nil
+		return dispatchtest.Answer(200), nil
 	case "500":
-		return answerWith(500), nil
+		return dispatchtest.Answer(500), nil
 	case "redirect":
-		return answerWith(302), nil
+		return dispatchtest.Answer(302), nil
 	case "reset":
 		return nil, syscall.ECONNRESET
 	case "timeout":
@@ -154,11 +157,11 @@ func TestPoisonedIsNotFailing(t *testing.T) {
 		restart := rapid.Bool().Draw(rt, "restart")
 		again := rapid.IntRange(0, 3).Draw(rt, "again") // events of poisoned tasks among the others
 		synctest.Test(t, func(t *testing.T) {
-			p, store, hooks := newPoison(), newFakeStore(), newTestHooks(t, hookRow(1, "http://x/"))
+			p, store, hooks := newPoison(), newFakeStore(), newTestHooks(t, dispatchtest.HookRow(1, "http://x/"))
 			start := func() *Dispatcher {
 				d := New(Options{
-					Hooks: hooks, Sender: NewSender(SenderOptions{Transport: transport(p.round)}),
-					Store: store, Log: (&logBuffer{}).logger(),
+					Hooks: hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(p.round)}),
+					Store: store, Log: (&dispatchtest.Log{}).Logger(),
 				})
 				backlogs, _ := store.backlogs(t.Context())
 				d.Restore(backlogs, nil)
@@ -231,7 +234,7 @@ func TestManyPoisonedTasks(t *testing.T) {
 			t.Run(fate+"/"+strconv.Itoa(many), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := newPoison()
-					b := newBench(t, Options{Store: newFakeStore()}, p.round, hookRow(1, "http://x/"))
+					b := newBench(t, Options{Store: newFakeStore()}, p.round, dispatchtest.HookRow(1, "http://x/"))
 					for i := range 3 {
 						p.set(int64(1000+i), fate)
 						p.send(t, b.Dispatcher, i, int64(1000+i))
@@ -261,7 +264,7 @@ func TestProjectPassesAHeldTask(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", fate, task), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := newPoison()
-					b := newBench(t, Options{Store: newFakeStore()}, p.round, hookRow(1, "http://x/"))
+					b := newBench(t, Options{Store: newFakeStore()}, p.round, dispatchtest.HookRow(1, "http://x/"))
 					p.set(task, fate)
 					p.send(t, b.Dispatcher, 0, task)
 					own := p.send(t, b.Dispatcher, 1, task)
@@ -312,7 +315,7 @@ func TestRecoveryIsNoticed(t *testing.T) {
 				t.Run(fmt.Sprintf("%s/%s/%d", outage, by, tasks), func(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						p, store := newPoison(), newFakeStore()
-						b := newBench(t, Options{Store: store}, p.round, hookRow(1, "http://x/"))
+						b := newBench(t, Options{Store: store}, p.round, dispatchtest.HookRow(1, "http://x/"))
 						p.turn(true)
 						for n := range tasks {
 							p.send(t, b.Dispatcher, n, int64(n+1))
@@ -332,7 +335,7 @@ func TestRecoveryIsNoticed(t *testing.T) {
 							b.Retry(1)
 						case "restart":
 							b.Close()
-							b = newBench(t, Options{Store: store}, p.round, hookRow(1, "http://x/"))
+							b = newBench(t, Options{Store: store}, p.round, dispatchtest.HookRow(1, "http://x/"))
 							backlogs, _ := store.backlogs(t.Context())
 							b.Restore(backlogs, nil)
 						}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -11,19 +12,21 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // newSocketBench is a dispatcher on real sockets with hooks whose paths are
 // /h/<id>.
-func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...row) *bench {
+func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...dispatchtest.Row) *bench {
 	t.Helper()
-	b := &bench{log: &logBuffer{}}
-	b.hooks = NewHooks(HooksOptions{Log: b.log.logger(), Metrics: o.Metrics})
+	b := &bench{log: &dispatchtest.Log{}}
+	b.hooks = hook.NewSet(hook.Options{Log: b.log.Logger(), Counter: o.Metrics})
 	for _, r := range rows {
-		apply(t, b.hooks, RowChange{Table: Webhook, Row: r})
+		apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: r})
 	}
-	o.Hooks, o.Log = b.hooks, b.log.logger()
-	o.Sender = newTestSender(t, SenderOptions{Timeout: timeout})
+	o.Hooks, o.Log = b.hooks, b.log.Logger()
+	o.Sender = newTestSender(t, send.Options{Timeout: timeout})
 	b.Dispatcher = New(o)
 	t.Cleanup(b.Close)
 	return b
@@ -32,7 +35,7 @@ func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...row)
 func TestDeadHookDelaysOnlyItself(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/h/1", dispatchtest.Hang())
-	b := newSocketBench(t, Options{}, time.Second, hookRow(1, hookURL(receiver.URL, 1)), hookRow(2, hookURL(receiver.URL, 2)))
+	b := newSocketBench(t, Options{}, time.Second, dispatchtest.HookRow(1, hookURL(receiver.URL, 1)), dispatchtest.HookRow(2, hookURL(receiver.URL, 2)))
 	const events = 200
 	begun := time.Now()
 	for n := 1; n <= events; n++ {
@@ -75,7 +78,7 @@ func TestOrderPerHook(t *testing.T) {
 	}
 	policy := Policy{Base: 4 * time.Millisecond, Cap: 20 * time.Millisecond}
 	b := newSocketBench(t, Options{Retry: policy}, 5*time.Second,
-		hookRow(1, hookURL(receiver.URL, 1)), hookRow(2, hookURL(receiver.URL, 2)), hookRow(3, hookURL(receiver.URL, 3)))
+		dispatchtest.HookRow(1, hookURL(receiver.URL, 1)), dispatchtest.HookRow(2, hookURL(receiver.URL, 2)), dispatchtest.HookRow(3, hookURL(receiver.URL, 3)))
 
 	const events = 300
 	byTask := make(map[int64][]string)
@@ -133,10 +136,10 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 	userinfo := func(base, path string) string {
 		return strings.Replace(base, "://", "://hush:hush@", 1) + path + "?token=hush#hush"
 	}
-	var rows []row
+	var rows []dispatchtest.Row
 	add := func(url, headers string) {
 		id := int64(len(rows) + 1)
-		rows = append(rows, hookRow(id, url).with("headers", headers))
+		rows = append(rows, dispatchtest.HookRow(id, url).With("headers", headers))
 	}
 	const headers = `{"Authorization": "Bearer hush", "X-Key": "hush"}`
 	for name, step := range steps {
@@ -189,4 +192,14 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 			t.Errorf("the receiver did not get what it was to get: %v %s", http.Header(r.Header), r.Query)
 		}
 	}
+}
+
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return "http://" + l.Addr().String() + "/"
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -63,7 +64,7 @@ func TestOrderOverTheDatabase(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/h/1", dispatchtest.Status(500))
 	const events, tasks = 3000, 20
-	first := newSocketBench(t, Options{Store: store}, time.Second, hookRow(1, hookURL(receiver.URL, 1)))
+	first := newSocketBench(t, Options{Store: store}, time.Second, dispatchtest.HookRow(1, hookURL(receiver.URL, 1)))
 	chains := make([][]string, tasks)
 	for n := range events {
 		e := makeEvent(n, int64(n%tasks+1))
@@ -79,7 +80,7 @@ func TestOrderOverTheDatabase(t *testing.T) {
 	first.Close()
 
 	receiver.Script("/h/1")
-	second := newSocketBench(t, Options{Store: store}, time.Second, hookRow(1, hookURL(receiver.URL, 1)))
+	second := newSocketBench(t, Options{Store: store}, time.Second, dispatchtest.HookRow(1, hookURL(receiver.URL, 1)))
 	backlogs, err := store.Backlogs(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -114,10 +115,10 @@ func BenchmarkDrain(b *testing.B) {
 			var delivering time.Duration
 			for b.Loop() {
 				store := newRealStore(b)
-				log := &logBuffer{}
-				sender := newTestSender(b, SenderOptions{})
-				hooks := newTestHooks(b, hookRow(1, server.URL+"/"))
-				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: log.logger(), MaxBytes: 16 << 20})
+				log := &dispatchtest.Log{}
+				sender := newTestSender(b, send.Options{})
+				hooks := newTestHooks(b, dispatchtest.HookRow(1, server.URL+"/"))
+				d := New(Options{Hooks: hooks, Sender: sender, Store: store, Log: log.Logger(), MaxBytes: 16 << 20})
 				if kind == "parked" {
 					d.Settings([]state.Setting{{Hook: 1, Paused: true}})
 				}

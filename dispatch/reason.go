@@ -1,8 +1,11 @@
 package dispatch
 
-import "github.com/hooktail/hooktail/dispatch/state"
+import (
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+)
 
-// Reason says why a hook is refused or a delivery is dead. Its String is stable:
+// Reason says why a delivery is dead. Its String is stable:
 // it is logged, counted and stored.
 type Reason uint8
 
@@ -22,13 +25,27 @@ const (
 	ReasonSwitchedOff        // the hook was switched off for longer than a delivery is retried
 )
 
+// reasonOf is why what a refused hook was to get is dead.
+func reasonOf(r hook.Refusal) Reason {
+	switch r {
+	case hook.BadURL:
+		return ReasonBadURL
+	case hook.BadHeaders:
+		return ReasonBadHeaders
+	case hook.BadRow:
+		return ReasonBadRow
+	default:
+		return ReasonNone
+	}
+}
+
 // String is the reason as a metric label.
 func (r Reason) String() string {
 	switch r {
 	case ReasonBadURL:
-		return "bad_url"
+		return hook.BadURL.String()
 	case ReasonBadHeaders:
-		return "bad_headers"
+		return hook.BadHeaders.String()
 	case ReasonBlocked:
 		return "blocked"
 	case ReasonRejected:
@@ -44,7 +61,7 @@ func (r Reason) String() string {
 	case ReasonUnstorable:
 		return state.ReasonUnstorable
 	case ReasonBadRow:
-		return "bad_row"
+		return hook.BadRow.String()
 	case ReasonSwitchedOff:
 		return "switched_off"
 	default:
@@ -56,9 +73,9 @@ func (r Reason) String() string {
 func (r Reason) remedy() string {
 	switch r {
 	case ReasonBadURL:
-		return "correct the hook's url"
+		return hook.BadURL.Remedy()
 	case ReasonBadHeaders:
-		return "correct the hook's headers"
+		return hook.BadHeaders.Remedy()
 	case ReasonBlocked:
 		return "let the hook's url point to an allowed address, or allow it in HOOKTAIL_EGRESS"
 	case ReasonRejected:
@@ -74,7 +91,7 @@ func (r Reason) remedy() string {
 	case ReasonUnstorable:
 		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
 	case ReasonBadRow:
-		return "correct the row, or delete it"
+		return hook.BadRow.Remedy()
 	case ReasonSwitchedOff:
 		return "switch the hook on, then redrive"
 	default:

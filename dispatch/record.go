@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -51,7 +53,7 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 }
 
 // note keeps an attempt, or, if a is nil, a burial without one.
-func (j *journal) note(hook *Hook, it *item, o Outcome, v verdict, body mapping.Body, a *answer) {
+func (j *journal) note(hook *hook.Hook, it *item, o send.Outcome, v verdict, body mapping.Body, a *send.Answer) {
 	now := time.Now()
 	e := Entry{
 		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Committed: it.committed, Project: it.project, Task: it.task,
@@ -88,7 +90,7 @@ func (r *record) failed(e *Entry) {
 }
 
 // tell counts what has become of the delivery.
-func (j *journal) tell(it *item, o Outcome, v verdict, made bool) {
+func (j *journal) tell(it *item, o send.Outcome, v verdict, made bool) {
 	switch v.step {
 	case retry:
 		if made {

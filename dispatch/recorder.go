@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -40,14 +42,14 @@ type Entry struct {
 	Redirect string // where the answer would lead, without what may be secret; "": nowhere
 	Bytes    int    // of the request's body
 
-	hook *Hook
+	hook *hook.Hook
 }
 
 // slot is an entry's place in a ring. What it holds is overwritten, not allocated.
 type slot struct {
 	Entry
 	answered int
-	answer   [keptAnswer]byte
+	answer   [send.AnswerBytes]byte
 	body     []byte
 	hasBody  bool
 }
@@ -78,7 +80,7 @@ type ring struct {
 }
 
 // add keeps the entry. What it is given is copied; the answer is its own then.
-func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
+func (r *recorder) add(e *Entry, body mapping.Body, a *send.Answer) {
 	r.mu.Lock()
 	ring := &r.failures
 	if e.Outcome == outcomeLabels[delivered] {
@@ -90,7 +92,7 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	s.Entry, s.answered = *e, 0
 	s.Seq = r.seq
 	if r.bodies && a != nil {
-		s.answered = copy(s.answer[:], a.text[:a.n])
+		s.answered = copy(s.answer[:], a.Text())
 	}
 	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
 		s.body = body.AppendTo(s.body[:0])
@@ -102,12 +104,24 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *answer) {
 	}
 }
 
+// answers are used again.
+type answers struct{ pool sync.Pool }
+
+func (p *answers) take() *send.Answer {
+	if a, ok := p.pool.Get().(*send.Answer); ok {
+		return a
+	}
+	return send.NewAnswer()
+}
+
+func (p *answers) give(a *send.Answer) { p.pool.Put(a) }
+
 // Recent is an Entry with what belongs to it.
 type Recent struct {
 	Entry
-	Answer  string // how the answer's body begins; "": it is not kept, or not to be seen
-	HasBody bool   // see Body
-	Of      *Hook  // the hook as it was
+	Answer  string     // how the answer's body begins; "": it is not kept, or not to be seen
+	HasBody bool       // see Body
+	Of      *hook.Hook // the hook as it was
 }
 
 // Recent is the entries after that one (0: all that are kept), in order. Answers, which may
@@ -125,7 +139,7 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 			}
 			text := ""
 			if payloads {
-				text = shown(s.answer[:s.answered], s.hook)
+				text = send.Shown(s.answer[:s.answered], s.hook)
 			}
 			out = append(out, Recent{s.Entry, text, s.hasBody, s.hook})
 		}

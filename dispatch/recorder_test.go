@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -32,7 +34,7 @@ func TestRecentShowsWhatBecameOfDeliveries(t *testing.T) {
 			default:
 				return answerText(410, "gone fishing"), nil
 			}
-		}, hookRow(1, "http://x/"))
+		}, dispatchtest.HookRow(1, "http://x/"))
 		b.enqueue(t, 1, 1, 7)
 		b.drain(t)
 		b.enqueue(t, 1, 2, 7)
@@ -84,7 +86,7 @@ func TestRecentIsBounded(t *testing.T) {
 				return answerText(500, strings.Repeat("x", 5000)), nil
 			}
 			return answerText(200, "ok"), nil
-		}, hookRow(1, "http://good/"), hookRow(2, "http://bad/"))
+		}, dispatchtest.HookRow(1, "http://good/"), dispatchtest.HookRow(2, "http://bad/"))
 		b.enqueue(t, 2, 0, 1)
 		b.drain(t)
 		for n := range 3 * keptEntries {
@@ -92,7 +94,7 @@ func TestRecentIsBounded(t *testing.T) {
 		}
 		b.drain(t)
 		recent := b.Recent(0, true)
-		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != keptAnswer {
+		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != send.AnswerBytes {
 			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
 		}
 	})
@@ -101,11 +103,13 @@ func TestRecentIsBounded(t *testing.T) {
 // TestAnswersAreForThoseWhoMaySeePayloads: an answer can repeat the request. Who may see it
 // sees no secret of the hook either, wherever the kept text ends.
 func TestAnswersAreForThoseWhoMaySeePayloads(t *testing.T) {
-	hook := func(url, headers string) row { return hookRow(1, url).with("headers", headers) }
+	hook := func(url, headers string) dispatchtest.Row {
+		return dispatchtest.HookRow(1, url).With("headers", headers)
+	}
 	plain, private := hook("http://x/", "{}"), hook("http://jane:passw0rd@x/?key=hush-hush", `{"X-Key": "Token abcdef", "X-Env": "dev"}`)
 	for _, tt := range []struct {
 		name     string
-		hook     row
+		hook     dispatchtest.Row
 		in, want string
 	}{
 		{"words", plain, "unknown label", "unknown label"},
@@ -113,8 +117,8 @@ func TestAnswersAreForThoseWhoMaySeePayloads(t *testing.T) {
 		{"its word", private, "bad abcdef in dev", "bad ****** in dev"},
 		{"query", private, "no key=hush-hush", "no *************"},
 		{"credentials", private, "user jane has no passw0rd", "user jane has no ********"},
-		{"cut", private, strings.Repeat(".", keptAnswer-8) + "passw0rd", strings.Repeat(".", keptAnswer-8) + "********"},
-		{"cut within", private, strings.Repeat(".", keptAnswer-6) + "passw0rd", strings.Repeat(".", keptAnswer-6) + "******"},
+		{"cut", private, strings.Repeat(".", send.AnswerBytes-8) + "passw0rd", strings.Repeat(".", send.AnswerBytes-8) + "********"},
+		{"cut within", private, strings.Repeat(".", send.AnswerBytes-6) + "passw0rd", strings.Repeat(".", send.AnswerBytes-6) + "******"},
 		{"not UTF-8", plain, "a\xff\xfe b", "a\uFFFD b"},
 		{"empty", plain, "", ""},
 	} {
@@ -190,18 +194,14 @@ func TestBucketsHoldTheirDurations(t *testing.T) {
 func BenchmarkRecord(b *testing.B) {
 	for _, bodies := range []bool{false, true} {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
-			hook := oneHook(b, hookRow(1, "http://x/").with("headers", `{"Authorization": "Bearer abcdefgh"}`))
+			hook := oneHook(b, dispatchtest.HookRow(1, "http://x/").With("headers", `{"Authorization": "Bearer abcdefgh"}`))
 			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
 			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
-			text := strings.NewReader("")
-			closer := io.NopCloser(text)
 			b.ReportAllocs()
 			for b.Loop() {
-				text.Reset(`{"status":"ok"}`)
 				a := j.recorder.answers.take()
-				a.finish(closer)
-				j.note(hook, it, Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
+				j.note(hook, it, send.Outcome{Status: 200}, verdict{step: deliver}, mapping.BodyOf(body), a)
 				j.tally(it.Action, delivered)
 			}
 		})

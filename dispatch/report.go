@@ -5,13 +5,15 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a
 // hook at ERROR, with what comes next, and those that follow as failures has it.
 // Nothing of the payload, of header values, and of the URL's credentials, path and query
 // is in it.
-func (j *journal) report(ctx context.Context, it *item, o Outcome, v verdict) {
+func (j *journal) report(ctx context.Context, it *item, o send.Outcome, v verdict) {
 	j.metrics.attempt(o)
 	if v.step == deliver {
 		j.metrics.latency(it.sinceCommit())

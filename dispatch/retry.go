@@ -2,9 +2,9 @@ package dispatch
 
 import (
 	"math"
-	"net/http"
-	"strconv"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // Policy says what follows a failed attempt. The zero value of a field means its
@@ -36,6 +36,9 @@ func (p Policy) patient() Policy {
 	return p
 }
 
+// statusGone is the answer of a receiver that wants no more (RFC 9110 15.5.11).
+const statusGone = 410
+
 // rejections is how often an event is tried that the receiver will not have.
 const rejections = 5
 
@@ -66,13 +69,13 @@ type verdict struct {
 
 // verdict decides what follows the outcome of the attempt (from 1) at a delivery
 // of that age. jitter is a random number in [0, 1).
-func (p Policy) verdict(o Outcome, attempt int, age time.Duration, jitter float64) verdict {
+func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter float64) verdict {
 	switch {
-	case o.Result == Result2xx:
+	case o.Result == send.Result2xx:
 		return verdict{step: deliver}
-	case o.Result == ResultBlocked:
+	case o.Result == send.ResultBlocked:
 		return verdict{step: bury, reason: ReasonBlocked}
-	case o.Status == http.StatusGone:
+	case o.Status == statusGone:
 		return verdict{step: bury, reason: ReasonGone, stop: true}
 	case attempt >= rejections && isRejection(o.Status):
 		return verdict{step: bury, reason: ReasonRejected}
@@ -91,8 +94,7 @@ func (p Policy) verdict(o Outcome, attempt int, age time.Duration, jitter float6
 // isRejection reports whether the answer speaks of the event, not of the hook.
 func isRejection(status int) bool {
 	switch status {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusRequestURITooLong,
-		http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity:
+	case 400, 413, 414, 415, 422: // bad request, too large, URI too long, unsupported type, unprocessable
 		return true
 	default:
 		return false
@@ -119,34 +121,4 @@ func (p Policy) ceiling(attempt int) time.Duration {
 		d *= 2
 	}
 	return min(d, p.Cap)
-}
-
-// parseRetryAfter reads the value of a Retry-After field: seconds, or a date
-// (RFC 9110 10.2.3). A date that has passed is 0.
-func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
-	const most = 1 << 31 // seconds; far beyond any bound, and no overflow
-	if value == "" {
-		return 0, false
-	}
-	if isDigits(value) {
-		seconds, err := strconv.ParseInt(value, 10, 64)
-		if err != nil { // out of range
-			seconds = most
-		}
-		return time.Duration(min(seconds, most)) * time.Second, true
-	}
-	at, err := http.ParseTime(value)
-	if err != nil {
-		return 0, false
-	}
-	return min(max(0, at.Sub(now)), most*time.Second), true
-}
-
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
 }

@@ -5,6 +5,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // TestOnlyWhatDecidesSendingHastens: a row that is written again and decides the same
@@ -15,12 +18,12 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 		answer func() *http.Response
 	}{
 		{"Retry-After", func() *http.Response {
-			a := answerWith(429)
+			a := dispatchtest.Answer(429)
 			a.Header.Set("Retry-After", "600")
 			return a
 		}},
-		{"410", func() *http.Response { return answerWith(410) }},
-		{"back-off", func() *http.Response { return answerWith(500) }},
+		{"410", func() *http.Response { return dispatchtest.Answer(410) }},
+		{"back-off", func() *http.Response { return dispatchtest.Answer(500) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -28,7 +31,7 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 				b := newBench(t, Options{Store: newFakeStore()}, func(r *http.Request) (*http.Response, error) {
 					c.note(r)
 					return tt.answer(), nil
-				}, hookRow(1, "http://x/"))
+				}, dispatchtest.HookRow(1, "http://x/"))
 				b.enqueue(t, 1, 1, 1)
 				<-time.After(30 * time.Second)
 				before := len(c.all())
@@ -41,7 +44,7 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 				if n := len(c.all()); n > limit {
 					t.Errorf("%d requests after the row was written again", n-before)
 				}
-				apply(t, b.hooks, RowChange{Table: Webhook, Row: hookRow(1, "http://y/")})
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://y/")})
 				b.enqueue(t, 1, 3, 3)
 				synctest.Wait()
 				if n := len(c.all()); n <= before {

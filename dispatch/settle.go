@@ -4,10 +4,12 @@ import (
 	"context"
 	"math/rand/v2"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // settle does what follows the attempt and returns the delivery to go on with.
-func (l *lane) settle(it *item, o Outcome, v verdict, made bool) (next *item) {
+func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *item) {
 	now := time.Now()
 	l.mu.Lock()
 	l.running--

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -108,9 +110,9 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 		o := Options{Store: store, MaxParked: 2000, Retry: Policy{MaxAttempts: 1}}
 		b := newBench(t, o, func(*http.Request) (*http.Response, error) {
 			if up.Load() {
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}
-			return answerWith(500), nil
+			return dispatchtest.Answer(500), nil
 		}, hostRow(1))
 		for n := range 300 {
 			b.enqueue(t, 1, n, n+1)
@@ -146,7 +148,7 @@ func TestBareDeliveriesAreBounded(t *testing.T) {
 		b := newBench(t, Options{Store: store, MaxParked: 20 * 256}, newStatuses(500, "h1").round, hostRow(1))
 		for n := range 100 {
 			e := makeEvent(n, int64(n+1))
-			if err := b.Enqueue(t.Context(), []Delivery{{Target: Target{Hook: 1, Action: e.Action}, Event: e}}); err != nil {
+			if err := b.Enqueue(t.Context(), []Delivery{{Target: hook.Target{Hook: 1, Action: e.Action}, Event: e}}); err != nil {
 				t.Fatal(err)
 			}
 			<-time.After(time.Second)

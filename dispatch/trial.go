@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -28,7 +29,7 @@ type trial struct {
 }
 
 // fails notes the outcome of a failed attempt.
-func (it *item) fails(o Outcome, spared bool) {
+func (it *item) fails(o send.Outcome, spared bool) {
 	if it.trial == nil {
 		it.trial = &trial{}
 	}

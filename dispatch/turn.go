@@ -36,7 +36,7 @@ func (t turn) choose() *item {
 // isFinal reports whether nothing can be sent to the hook before its row changes.
 func (t turn) isFinal() bool {
 	l := t.lane
-	return !l.paused && (l.row.Refused != ReasonNone || l.stopped.Load() == l.row.revision)
+	return !l.paused && (l.row.IsRefused() || l.stopped.Load() == l.row.Revision())
 }
 
 // probe hands out the one delivery that a failing hook is to get.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -75,13 +76,13 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 			if got := len(store.list(2, state.Parked)); got != many {
 				t.Errorf("%d of %d are parked for the other hook", got, many)
 			}
-			if len(bad) > 0 && (!strings.Contains(strings.Join(b.log.lines("ERROR"), ""), "unstorable") || state.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
+			if len(bad) > 0 && (!strings.Contains(strings.Join(linesOf(b.log, "ERROR"), ""), "unstorable") || state.IsRefused(&pgconn.PgError{Code: code}) && strings.Contains(b.log.String(), "secret payload")) {
 				t.Errorf("log:\n%s", b.log)
 			}
 			answers.set("h1", 200)
 			answers.set("h2", 200)
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(1)})
-			apply(t, b.hooks, RowChange{Table: Webhook, Row: hostRow(2)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)})
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(2)})
 			time.Sleep(2 * time.Hour) //nolint:forbidigo // of the bubble
 			synctest.Wait()
 			if n := len(store.list(1, state.Parked)) + len(store.list(2, state.Parked)); n != 0 {

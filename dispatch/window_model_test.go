@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -221,7 +222,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			"fail": func(t *rapid.T) {
 				if some := out(); len(some) > 0 {
 					o := rapid.SampledFrom(some).Draw(t, "event")
-					o.out.fails(Outcome{Result: Result5xx, Status: 500}, false)
+					o.out.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
 					m.w.failed(o.out, rapid.Bool().Draw(t, "failing"), m.now)
 					it := o.out
 					o.out = nil

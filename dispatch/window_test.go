@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -30,7 +32,7 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			var sent []string
 			b := newBench(t, Options{Store: store, Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))
-				return answerWith(200), nil
+				return dispatchtest.Answer(200), nil
 			}, hostRow(1))
 			backlogs, err := store.backlogs(t.Context())
 			if err != nil {
@@ -97,7 +99,7 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	for range heldAttempts + 1 {
 		w.release(now)
 		it := w.next()
-		it.fails(Outcome{Result: Result5xx, Status: 500}, false)
+		it.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
 		w.failed(it, false, now)
 		w.retryAt(it, now, now, true, now)
 		now = now.Add(heldFor)

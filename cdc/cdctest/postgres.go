@@ -2,8 +2,11 @@ package cdctest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
+	"runtime"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,12 +25,25 @@ var shared struct {
 	server   *Server
 	err      error
 	template sync.Once // of Label Studio's tables
+	source   string    // what CREATE DATABASE copies then
 	loadErr  error
 }
 
 // Main runs the tests and stops the shared server after them. Use it in
 // TestMain: os.Exit(cdctest.Main(m)).
+//
+// At least four tests run at a time, unless -parallel says otherwise: they wait for
+// servers and timers most of the time, and leave two processors idle.
 func Main(m *testing.M) int {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == parallel })
+	if !said {
+		if err := flag.Set(parallel, strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	code := m.Run()
 	if shared.server != nil {
 		if err := shared.server.Close(); err != nil {
@@ -37,6 +53,9 @@ func Main(m *testing.M) int {
 	}
 	return code
 }
+
+// parallel is the flag of `go test` that says how many tests run at a time.
+const parallel = "test.parallel"
 
 // Server is a running PostgreSQL.
 type Server struct {
@@ -129,14 +148,38 @@ func (s *Server) LabelStudio(t testing.TB) *Database {
 		return db
 	}
 	shared.template.Do(func() {
-		if shared.loadErr = s.admin("CREATE DATABASE " + template); shared.loadErr == nil {
-			shared.loadErr = load(s.DSN(template))
-		}
+		shared.source, shared.loadErr = s.makeTemplate()
 	})
 	if shared.loadErr != nil {
 		t.Fatalf("load Label Studio's tables: %v", shared.loadErr)
 	}
-	return s.database(t, template)
+	return s.database(t, shared.source)
+}
+
+// makeTemplate fills the template and says how it is copied: where the server can, by
+// its files. The other way writes 4.5 MB of WAL, which the slots of all tests that run
+// would have to read.
+func (s *Server) makeTemplate() (source string, err error) {
+	if err := s.admin("CREATE DATABASE " + template); err != nil {
+		return "", err
+	}
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, s.DSN(template))
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close(ctx)
+	if err := testdata.Load(ctx, conn); err != nil {
+		return "", err
+	}
+	var named bool
+	if err := conn.QueryRow(ctx, "SELECT current_setting('server_version_num')::int >= 150000").Scan(&named); err != nil {
+		return "", err
+	}
+	if named {
+		return template + " STRATEGY FILE_COPY", nil
+	}
+	return template, nil
 }
 
 func load(dsn string) error {

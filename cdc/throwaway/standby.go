@@ -24,10 +24,12 @@ func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
 	}
 	settings := map[string]string{
-		"primary_conninfo":       fmt.Sprintf("host=%s user=postgres dbname=postgres application_name=%s", s.dir, slot),
-		"primary_slot_name":      slot,
-		"hot_standby_feedback":   "on",
-		"sync_replication_slots": "on",
+		"primary_conninfo":     fmt.Sprintf("host=%s user=postgres dbname=postgres application_name=%s", s.dir, slot),
+		"primary_slot_name":    slot,
+		"hot_standby_feedback": "on",
+		// The feedback says what the synchronized slots need; every 10 seconds is too late.
+		"wal_receiver_status_interval": "1s",
+		"sync_replication_slots":       "on",
 	}
 	standby := &Server{bin: s.bin, dir: dir, owner: s.owner, args: arguments(dir, Options{Settings: settings})}
 	if err := s.backup(ctx, filepath.Join(dir, "data"), slot); err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 func (a *app) adoptCommand() *cobra.Command {
@@ -51,7 +51,7 @@ func hooksOrAll(all *bool) cobra.PositionalArgs {
 }
 
 // named are the hooks of the ids, or all.
-func (c *control) named(args []string, all bool) ([]*dispatch.Hook, error) {
+func (c *control) named(args []string, all bool) ([]*hook.Hook, error) {
 	if all {
 		return c.hooks.All(), nil
 	}
@@ -69,7 +69,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 	if err != nil {
 		return err
 	}
-	var chosen []*dispatch.Hook
+	var chosen []*hook.Hook
 	for _, hook := range hooks {
 		switch {
 		case !hook.Active && hook.Adopted:
@@ -77,9 +77,9 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 		case !hook.Active && all:
 		case !hook.Active:
 			return fmt.Errorf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
-		case hook.Refused != dispatch.ReasonNone && all:
+		case hook.IsRefused() && all:
 			fmt.Fprintf(c.out, "hook %d was left alone, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
-		case hook.Refused != dispatch.ReasonNone:
+		case hook.IsRefused():
 			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
 		default:
 			chosen = append(chosen, hook)
@@ -105,7 +105,7 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 	if err != nil {
 		return err
 	}
-	var chosen []*dispatch.Hook
+	var chosen []*hook.Hook
 	for _, hook := range hooks {
 		switch {
 		case hook.Adopted:
@@ -124,7 +124,7 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 
 // hand changes who sends to the hooks, in one transaction that takes a few statements,
 // however many hooks there are: Label Studio waits for its rows meanwhile.
-func (c *control) hand(ctx context.Context, hooks []*dispatch.Hook, done string, change func(tx pgx.Tx, hooks []int64) error) error {
+func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(tx pgx.Tx, hooks []int64) error) error {
 	ids := make([]int64, len(hooks))
 	for i, hook := range hooks {
 		ids[i] = hook.ID

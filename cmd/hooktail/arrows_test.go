@@ -37,6 +37,8 @@ func allowed() map[string]arrows {
 		deploy       = "deploy"
 		dispatch     = "dispatch"
 		display      = "internal/display"
+		dispatchHook = "dispatch/hook"
+		dispatchSend = "dispatch/send"
 		doctor       = "cmd/hooktail/internal/doctor"
 		dispatchtest = "dispatch/dispatchtest"
 		faults       = "cmd/hooktail/internal/faults"
@@ -61,25 +63,27 @@ func allowed() map[string]arrows {
 		wiring       = "internal/wiring"
 	)
 	return map[string]arrows{
-		config:   {must: []string{postgres}, never: []string{"net/http"}},
-		cdc:      {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
-		mapping:  {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatch: {must: []string{mapping}, may: []string{cdc, logging, state, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"github.com/jackc/pglogrepl"}},
-		state:    {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		config:       {must: []string{postgres}, never: []string{"net/http"}},
+		cdc:          {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
+		mapping:      {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatch:     {must: []string{mapping, dispatchHook, dispatchSend, state}, may: []string{cdc, logging, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
+		dispatchHook: {must: []string{mapping}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		dispatchSend: {must: []string{mapping, dispatchHook}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
+		state:        {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
-			must:  []string{config, cdc, mapping, dispatch, demo, receiver, relay, replay, setup, tail, wiring},
+			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
 			may:   []string{display, doctor, state, postgres, retry, status},
 			tests: []string{conformance, cdctest, dispatchtest, proctest, testdata, throwaway},
 		},
 
 		relay: {
-			must:  []string{config, cdc, mapping, dispatch, state, wiring, setup, status},
+			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, wiring, setup, status},
 			may:   []string{display, logging, postgres, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatch, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
-		setup:  {must: []string{config, cdc, dispatch, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
-		wiring: {must: []string{config, cdc, mapping, dispatch, state, postgres}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
+		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
 		tail:   {must: []string{config, cdc, mapping, wiring}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
@@ -89,7 +93,7 @@ func allowed() map[string]arrows {
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
-			must:  []string{config, cdc, dispatch, state, mapping, postgres},
+			must:  []string{config, cdc, dispatchHook, dispatchSend, state, mapping, postgres},
 			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},

@@ -152,13 +152,7 @@ func TestBackfillRefuses(t *testing.T) {
 	db.Exec(t, `UPDATE webhook SET headers = '["a list"]' WHERE id = 2`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (6, true)`)
 	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, suspended_at, suspended_lsn) VALUES (3, now(), '0/1')`)
-	for _, tt := range []struct {
-		name string
-		db   *cdctest.Database
-		args string
-		code int
-		want string
-	}{
+	refused(t, "backfill", []refusal{
 		{"before setup", fresh, "--hook 1 --project 1 --action TASK_CREATED", exitFailed, "hooktail setup"},
 		{"nothing", db, "", exitUsage, "--hook ID --project ID --action ACTION"},
 		{"no action", db, "--hook 1 --project 1", exitUsage, "--hook ID --project ID --action ACTION"},
@@ -178,14 +172,7 @@ func TestBackfillRefuses(t *testing.T) {
 		{"refused", db, "--hook 2 --project 1 --action TASK_CREATED", exitFailed, "JSON object"},
 		{"paused", db, "--hook 6 --project 1 --action TASK_CREATED", exitFailed, "hooktail hooks resume 6"},
 		{"suspended", db, "--hook 3 --project 1 --action TASK_CREATED", exitFailed, "hooktail hooks resume 3"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{"backfill"}, strings.Fields(tt.args)...)...)
-			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
-				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
-			}
-		})
-	}
+	})
 	if n := len(c.Take()); n > 0 {
 		t.Errorf("%d requests", n)
 	}

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"net"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
-	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -21,6 +19,29 @@ func command(environ []string, args ...string) (code int, stdout, stderr string)
 	a := &app{stdout: out, stderr: err, environ: environ, Tuning: relay.Tuning{Guest: true}}
 	code = a.execute(context.Background(), args)
 	return code, out.String(), err.String()
+}
+
+// refusal is a command line that is refused, with its exit code and a part of its message.
+type refusal struct {
+	name string
+	db   *cdctest.Database
+	args string
+	code int
+	want string
+}
+
+// refused runs each command line as the role with the least privileges. None prints
+// anything on standard output.
+func refused(t *testing.T, name string, all []refusal) {
+	t.Helper()
+	for _, tt := range all {
+		t.Run(tt.name, func(t *testing.T) {
+			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{name}, strings.Fields(tt.args)...)...)
+			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
+				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
+			}
+		})
+	}
 }
 
 // TestFatalSetupExitsNonZero: what only a person can mend ends the program with
@@ -104,27 +125,6 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	}
 }
 
-// TestWALLevelReplica: the server's setting is named, with the cure.
-func TestWALLevelReplica(t *testing.T) {
-	t.Parallel()
-	server := cdctest.Private(t, throwaway.Options{Settings: map[string]string{"wal_level": "replica"}})
-	db := server.LabelStudio(t)
-	if err := state.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
-		t.Fatal(err)
-	}
-	proctest.Grant(t, db)
-	for _, args := range [][]string{{"setup"}, {"run"}, {"run", "--setup"}, {"tail"}} {
-		environ := proctest.RoleEnviron(db)
-		if slices.Contains(args, "setup") || slices.Contains(args, "--setup") {
-			environ = proctest.Environ(db) // which needs the owner of the tables
-		}
-		code, _, stderr := command(environ, args...)
-		if code != exitFailed || !strings.Contains(stderr, "wal_level is replica") || !strings.Contains(stderr, "ALTER SYSTEM") {
-			t.Errorf("%v: exit code = %d, message: %s", args, code, stderr)
-		}
-	}
-}
-
 // TestMissingColumnIsNamed: a table that is not Label Studio's makes a program that
 // has streamed wait, not ready, for the reason that names it, and nothing is confirmed.
 func TestMissingColumnIsNamed(t *testing.T) {
@@ -189,30 +189,5 @@ func TestBadHookIsRefusedAndOthersFlow(t *testing.T) {
 		if !strings.Contains(stdout, id) {
 			t.Errorf("hooks list does not show hook %s:\n%s", id, stdout)
 		}
-	}
-}
-
-// TestBodyLargerThanTheMemoryBound: it is sent alone, and said.
-func TestBodyLargerThanTheMemoryBound(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	c := receive(t, db)
-	p := proctest.Run(t, db, "HOOKTAIL_MEMORY=16MiB", "HOOKTAIL_SETTLE=0") // the bound is its process's
-	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
-		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
-		SELECT jsonb_build_array(repeat('x', 20000000)), 7, 1, 1, 1, false, false, now(), now(), '{}', 0, false`)
-	db.Exec(t, annotate, 8)
-	delivered(t, db)
-	var tasks []string
-	for _, r := range c.Take() {
-		if r.Hook == 1 {
-			tasks = append(tasks, idOf(t, r.Body, "task"))
-		}
-	}
-	if strings.Join(tasks, " ") != "7 8" && strings.Join(tasks, " ") != "8 7" {
-		t.Errorf("hook 1 got tasks %v, want 7 and 8", tasks)
-	}
-	if !strings.Contains(p.Stderr.String(), "HOOKTAIL_MEMORY") {
-		t.Errorf("the log does not name the bound:\n%.2000s", p.Stderr)
 	}
 }

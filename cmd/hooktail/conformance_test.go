@@ -16,13 +16,6 @@ import (
 // recordings is where the recorded scenarios are.
 const recordings = "../../testdata/labelstudio"
 
-// TestConformanceNative plays all recorded scenarios through the program and
-// compares what each hook gets with what Label Studio sent.
-func TestConformanceNative(t *testing.T) {
-	t.Parallel()
-	conformsToNative(t, cdctest.Postgres(t).LabelStudio(t))
-}
-
 // TestConformanceGuide does so by the rules of the guide, which a second, small
 // derivation applies to the recorded rows.
 func TestConformanceGuide(t *testing.T) {

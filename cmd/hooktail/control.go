@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -23,7 +23,7 @@ import (
 type control struct {
 	*wiring.Parked
 	cfg   config.Config
-	hooks *dispatch.Hooks // as they are in the database now
+	hooks *hook.Set // as they are in the database now
 	out   display.Screen
 	err   io.Writer
 }
@@ -42,7 +42,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 			return err
 		}
 		defer room.Close()
-		hooks := dispatch.NewHooks(wiring.HooksOptions(cfg, room.Log))
+		hooks := hook.NewSet(wiring.HooksOptions(cfg, room.Log))
 		if err := wiring.LoadHooks(ctx, room.Pool, hooks, ""); err != nil {
 			return err
 		}
@@ -51,8 +51,8 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 }
 
 // find is the hooks of these ids, all of which have to be there.
-func (c *control) find(args []string) ([]*dispatch.Hook, error) {
-	var found []*dispatch.Hook
+func (c *control) find(args []string) ([]*hook.Hook, error) {
+	var found []*hook.Hook
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil || id <= 0 {

@@ -145,13 +145,7 @@ func TestDeliveriesRefuse(t *testing.T) {
 	server := cdctest.Postgres(t)
 	db, fresh := server.LabelStudio(t), server.LabelStudio(t)
 	setUpOnce(t, db)
-	for _, tt := range []struct {
-		name string
-		db   *cdctest.Database
-		args string
-		code int
-		want string
-	}{
+	refused(t, "deliveries", []refusal{
 		{"before setup", fresh, "list", exitFailed, "hooktail setup"},
 		{"state", db, "list --state ill", exitUsage, "parked or dead"},
 		{"since", db, "list --since yesterday", exitUsage, "--since=yesterday"},
@@ -166,12 +160,5 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"redrive by state", db, "redrive --state parked", exitUsage, "--state"},
 		{"redrive two", db, "redrive 1 2", exitUsage, "one event"},
 		{"discard what", db, "discard --state parked", exitUsage, "--all"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			code, stdout, stderr := command(proctest.RoleEnviron(tt.db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...)
-			if code != tt.code || !strings.Contains(stderr, tt.want) || stdout != "" {
-				t.Errorf("exit code %d, want %d and %q:\n%s%s", code, tt.code, tt.want, stdout, stderr)
-			}
-		})
-	}
+	})
 }

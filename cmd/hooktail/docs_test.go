@@ -13,6 +13,9 @@ import (
 	"unicode"
 )
 
+// eventsDoc shows one payload of each action.
+const eventsDoc = "../../docs/events.md"
+
 // documents are the texts that people read, by their paths from the root.
 func documents(t *testing.T) map[string]string {
 	t.Helper()

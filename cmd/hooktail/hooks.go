@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -29,7 +29,7 @@ func (a *app) hooksCommand() *cobra.Command {
 
 // readHooks is the hooks, what has been said of them, and what is stored for them, as
 // the database has it now; also before setup.
-func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dispatch.Hooks, map[int64]state.Setting, map[int64]state.Backlog, error) {
+func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*hook.Set, map[int64]state.Setting, map[int64]state.Backlog, error) {
 	options := wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler))
 	version, err := state.Version(ctx, pool, cfg.StateSchema)
 	if err != nil {
@@ -41,7 +41,7 @@ func readHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (*dis
 	} else if settings, backlogs, err = readStore(ctx, pool, cfg.StateSchema); err != nil {
 		return nil, nil, nil, err
 	}
-	hooks := dispatch.NewHooks(options)
+	hooks := hook.NewSet(options)
 	if err := wiring.LoadHooks(ctx, pool, hooks, ""); err != nil {
 		return nil, nil, nil, err
 	}
@@ -66,14 +66,14 @@ func readStore(ctx context.Context, pool *pgxpool.Pool, schema string) (map[int6
 	return settings, backlogs, err
 }
 
-func projectOf(h *dispatch.Hook) string {
+func projectOf(h *hook.Hook) string {
 	if h.Project == 0 {
 		return "all"
 	}
 	return strconv.FormatInt(h.Project, 10)
 }
 
-func actionsOf(h *dispatch.Hook) string {
+func actionsOf(h *hook.Hook) string {
 	if h.AllActions {
 		return "all"
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -158,10 +158,10 @@ func volumeOf(v state.Volume) string {
 }
 
 // stateOf says whether the hook gets anything, and if not, why.
-func stateOf(h *dispatch.Hook, s state.Setting) string {
+func stateOf(h *hook.Hook, s state.Setting) string {
 	state := "active"
 	switch {
-	case h.Refused != dispatch.ReasonNone:
+	case h.IsRefused():
 		state = "refused: " + h.Fault
 	case h.Adopted && h.Active:
 		state = "adopted, active"

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -45,7 +46,7 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 	}
 	switch {
 	case !c.Signing.Keyed:
-		return usageError{dispatch.ErrNoSecretKey}
+		return usageError{send.ErrNoSecretKey}
 	case rotate && len(setting.Secrets) == 0:
 		return fmt.Errorf("hook %d has no secret yet: hooktail hooks secret set %[1]d", hook.ID)
 	case !rotate && len(setting.Secrets) > 0:
@@ -55,9 +56,9 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 	if current.Err != nil {
 		return fmt.Errorf("the current secret is of no use, remove it first: %w", current.Err)
 	}
-	next := dispatch.NewSigningKey()
+	next := send.NewSigningKey()
 	var sealed [][]byte
-	for _, key := range dispatch.Rotate(current.Keys, next) {
+	for _, key := range send.Rotate(current.Keys, next) {
 		text, err := c.Signing.Ring.Seal(hook.ID, key)
 		if err != nil {
 			return err
@@ -91,7 +92,7 @@ func (c *control) removeSecret(ctx context.Context, args []string) error {
 }
 
 // settingOf is the one hook that is named, with what has been said of it.
-func (c *control) settingOf(ctx context.Context, args []string) (*dispatch.Hook, state.Setting, error) {
+func (c *control) settingOf(ctx context.Context, args []string) (*hook.Hook, state.Setting, error) {
 	hooks, err := c.find(args)
 	if err != nil {
 		return nil, state.Setting{}, err

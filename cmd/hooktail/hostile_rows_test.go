@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
@@ -17,6 +18,8 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
+
+var seed = flag.Uint64("seed", 0, "repeat a test of random rows or transactions; 0: another one each time")
 
 // The good rows, which nobody else writes to: hook 10 is told of everything in
 // organization 2, whose project 4 has the task.
@@ -55,7 +58,7 @@ func TestNoRowStopsUs(t *testing.T) {
 		p = g.start(t)
 		g.event(t, p, written)
 	}
-	if all := (rounds + starts) * perRound; h.written < all/2 {
+	if all := (rounds + starts) * perRound; h.written < all/3 { // about half of what is random is refused
 		t.Errorf("the server refused all but %d of %d statements", h.written, all)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -35,7 +35,7 @@ func printFacts(screen display.Screen, facts [][2]string) error {
 // maskedURL is where a hook's URL leads, without its path: those of Slack and Discord are
 // secrets.
 func maskedURL(text string) string {
-	u, err := dispatch.ParseURL(text)
+	u, err := hook.ParseURL(text)
 	if err != nil {
 		return "(invalid)"
 	}

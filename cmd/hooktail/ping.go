@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -34,7 +35,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if hook.Refused != dispatch.ReasonNone {
+	if hook.IsRefused() {
 		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
 	}
 	c.Signing.Update([]state.Setting{setting})
@@ -54,7 +55,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	switch {
 	case e.Status == 0:
 		return fmt.Errorf("hook %d did not answer: %w", hook.ID, e.Err)
-	case e.Result != dispatch.Result2xx:
+	case e.Result != send.Result2xx:
 		return fmt.Errorf("hook %d did not accept the ping: status %d", hook.ID, e.Status)
 	default:
 		return c.Store.Retry(ctx, hook.ID)
@@ -63,19 +64,19 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 
 // exchange is what a ping shows.
 type exchange struct {
-	Hook     int64             `json:"hook"`
-	URL      string            `json:"url"` // without credentials and query
-	Headers  []dispatch.Header `json:"headers"`
-	Body     string            `json:"body"`
-	Status   int               `json:"status,omitempty"` // 0: no answer
-	Result   string            `json:"result"`
-	Took     float64           `json:"took_seconds"`
-	Answer   string            `json:"answer,omitempty"`
-	Redirect string            `json:"redirect,omitempty"` // where the answer leads; it is not followed
-	Error    string            `json:"error,omitempty"`
+	Hook     int64         `json:"hook"`
+	URL      string        `json:"url"` // without credentials and query
+	Headers  []send.Header `json:"headers"`
+	Body     string        `json:"body"`
+	Status   int           `json:"status,omitempty"` // 0: no answer
+	Result   string        `json:"result"`
+	Took     float64       `json:"took_seconds"`
+	Answer   string        `json:"answer,omitempty"`
+	Redirect string        `json:"redirect,omitempty"` // where the answer leads; it is not followed
+	Error    string        `json:"error,omitempty"`
 }
 
-func exchanged(hook *dispatch.Hook, e *dispatch.Exchange) exchange {
+func exchanged(hook *hook.Hook, e *send.Exchange) exchange {
 	x := exchange{
 		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: relay.PingBody,
 		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
@@ -101,7 +102,7 @@ func (c *control) showExchange(x exchange, asJSON bool) error {
 		return err
 	}
 	tone := display.Bad
-	if x.Result == dispatch.Result2xx.String() {
+	if x.Result == send.Result2xx.String() {
 		tone = display.Good
 	}
 	_, err := fmt.Fprintf(c.out, "%s after %s\n", c.out.Paint(tone, fmt.Sprintf("%d (%s)", x.Status, x.Result)), took)

@@ -84,6 +84,6 @@ func compareGeneratedIn(t *testing.T, document, mark, want string) {
 		return
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("%s in %s (-program +document; go test ./cmd/hooktail -run %s -update mends it):\n%s", mark, document, t.Name(), diff)
+		t.Errorf("%s in %s (-program +document; go test -tags long ./cmd/hooktail -run %s -update mends it):\n%s", mark, document, t.Name(), diff)
 	}
 }

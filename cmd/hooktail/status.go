@@ -12,6 +12,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
@@ -108,7 +109,7 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 }
 
 // storedHook is the hook as the tables have it.
-func storedHook(hook *dispatch.Hook, s state.Setting, b state.Backlog) status.Hook {
+func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
 	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
@@ -116,13 +117,13 @@ func storedHook(hook *dispatch.Hook, s state.Setting, b state.Backlog) status.Ho
 }
 
 // storedState is the hook's state as far as the database knows it.
-func storedState(h *dispatch.Hook, s state.Setting) string {
+func storedState(h *hook.Hook, s state.Setting) string {
 	switch {
-	case h.Refused == dispatch.ReasonBadRow:
+	case h.Refused == hook.BadRow:
 		return dispatch.StateRefused.String()
 	case !h.Served():
 		return dispatch.StateInactive.String()
-	case h.Refused != dispatch.ReasonNone:
+	case h.IsRefused():
 		return dispatch.StateRefused.String()
 	case !s.Suspended.IsZero():
 		return dispatch.StateSuspended.String()

@@ -48,3 +48,14 @@ func TestUnstorableDeliveryHoldsNothing(t *testing.T) {
 		}
 	}
 }
+
+// accepted are the bodies that the hook's receiver has taken.
+func accepted(r *dispatchtest.Server, hook int) []string {
+	var bodies []string
+	for _, request := range r.Requests(path(hook)) {
+		if request.Status == 200 {
+			bodies = append(bodies, string(request.Body))
+		}
+	}
+	return bodies
+}

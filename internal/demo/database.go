@@ -13,7 +13,8 @@ import (
 
 const databaseName = "labelstudio"
 
-// database makes Label Studio's tables, with a webhook for each receiver.
+// database makes Label Studio's tables with a webhook for each receiver, and returns a
+// session in which to play changes.
 func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
 	admin, err := d.connect(ctx, "postgres")
 	if err != nil {
@@ -33,7 +34,7 @@ func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// connect opens a session that has hooktail's name: one without a name is taken for a
+// connect opens a session under hooktail's name: a session without a name counts as a
 // Label Studio that sends webhooks too.
 func (d *demo) connect(ctx context.Context, database string) (*pgx.Conn, error) {
 	options, err := postgres.Ordinary(d.server.DSN(database))
@@ -48,8 +49,8 @@ func (d *demo) connect(ctx context.Context, database string) (*pgx.Conn, error) 
 	return conn, nil
 }
 
-// fill loads the base data of the recordings, whose own webhooks give way to those of
-// the demo: for all projects of the organization, and all actions.
+// fill loads the base data of the recordings and replaces its webhooks by the demo's,
+// which want all actions of all projects of the organization.
 func (d *demo) fill(ctx context.Context, conn *pgx.Conn) error {
 	if err := testdata.Load(ctx, conn); err != nil {
 		return err

@@ -21,16 +21,15 @@ import (
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
-// Options are what a demonstration is shown with. All but Once and Receiver are
-// required.
+// Options of a demonstration. All but Once and Receiver are required.
 type Options struct {
 	Out     display.Screen
-	Err     io.Writer // the end of hooktail's log, if the demo fails
+	Err     io.Writer // receives the end of hooktail's log if the demo fails
 	Environ []string  // in the form of os.Environ
 	Version string    // of the program
 	Tuning  relay.Tuning
 	Log     func(cfg config.Config, out io.Writer) *slog.Logger
-	Mask    func(url string) string // what of a receiver's URL may be printed
+	Mask    func(url string) string // returns the printable part of a receiver's URL
 
 	Once     bool   // end after the tour
 	Receiver string // URL of the user's own receiver; "" for none
@@ -46,15 +45,15 @@ type demo struct {
 	conn      *pgx.Conn // where the application's changes are played
 	receivers [2]*endpoint
 	sidecar   *sidecar
-	left      error       // what could not be removed
-	log       *tailBuffer // what the sidecar logged; nil where it goes to Err
+	left      error       // the server was not removed
+	log       *tailBuffer // end of the sidecar's log; nil if the log goes to Err
 }
 
-// Run shows the program on a server that exists for this purpose alone. However it
-// ends, by a signal too, nothing is left behind.
+// Run shows the program on a server made for this purpose alone. Nothing is left behind,
+// even if a signal ends the demonstration.
 func Run(parent context.Context, options Options) error {
-	// A second signal is not to end the process before everything is removed, nor is a
-	// reader who goes away, as in `demo | head`.
+	// Neither a second signal nor a closed output, as in `demo | head`, may end the process
+	// before everything is removed.
 	ctx, release := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
 	piped, deaf := signal.NotifyContext(ctx, syscall.SIGPIPE)
@@ -78,7 +77,7 @@ func Run(parent context.Context, options Options) error {
 	}
 }
 
-// show makes everything, and removes it in the end.
+// show makes everything, runs the tour and removes what it made.
 func (d *demo) show(ctx context.Context) (err error) {
 	d.print("hooktail demo: a throwaway PostgreSQL, Label Studio's tables, two webhooks.\n\n")
 	fetching := func(version string) {
@@ -97,7 +96,7 @@ func (d *demo) show(ctx context.Context) (err error) {
 	if d.conn, err = d.database(ctx); err != nil {
 		return err
 	}
-	defer func() { _ = d.conn.Close(context.WithoutCancel(ctx)) }() // its server goes as well
+	defer func() { _ = d.conn.Close(context.WithoutCancel(ctx)) }() // the server is removed as well
 	if d.sidecar, err = d.start(ctx); err != nil {
 		return err
 	}
@@ -109,7 +108,7 @@ func (d *demo) show(ctx context.Context) (err error) {
 	return d.goOn(ctx)
 }
 
-// goOn shows what else arrives until the demo is ended.
+// goOn prints further arrivals until the context or hooktail ends.
 func (d *demo) goOn(ctx context.Context) error {
 	page := "There is no page, since HOOKTAIL_HTTP_ADDR is off."
 	if d.sidecar.ops != "off" {
@@ -129,7 +128,7 @@ func (d *demo) goOn(ctx context.Context) error {
 	}
 }
 
-// print is for all goroutines.
+// print is safe for concurrent use.
 func (d *demo) print(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

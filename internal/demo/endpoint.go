@@ -16,12 +16,12 @@ import (
 type endpoint struct {
 	name    string
 	addr    string        // the same after close and listen
-	arrived chan struct{} // has a token after an arrival
+	arrived chan struct{} // receives a token after an arrival
 
 	mu       sync.Mutex
 	server   *http.Server            // nil: closed
 	arrivals []receiver.Arrival      // each event once
-	ids      map[string]bool         // of the events that have arrived
+	ids      map[string]bool         // ids of the events that have arrived
 	watcher  func(*receiver.Arrival) // gets later arrivals; nil: they are kept
 }
 
@@ -51,14 +51,14 @@ func (e *endpoint) close() {
 	e.server = nil
 	e.mu.Unlock()
 	if server != nil {
-		_ = server.Close() // nothing of it is kept
+		_ = server.Close() // open requests are cut
 	}
 }
 
 func (e *endpoint) url() string { return "http://" + e.addr + "/" }
 
-// ServeHTTP notes the request. An event whose answer was lost comes again, under the
-// same id.
+// ServeHTTP records the event, once: if the answer is lost, the event comes again under
+// the same id.
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	a, err := receiver.Read(w, req)
 	if err != nil {

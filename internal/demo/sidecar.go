@@ -18,28 +18,27 @@ import (
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
-// obeyed are those of the user's environment that the demo obeys. The others are
-// about a database and receivers of the user's own.
+// obeyed lists the variables of the user's environment that apply to the demo. The
+// others concern the user's own database and receivers.
 var obeyed = []string{
 	"HOOKTAIL_HTTP_ADDR", "HOOKTAIL_HTTP_HOSTS", "HOOKTAIL_ADMIN_TOKEN", "HOOKTAIL_LOG_LEVEL", "HOOKTAIL_LOG_FORMAT",
 	"HOOKTAIL_SETTLE", "HOOKTAIL_MEMORY", "HOOKTAIL_TLS_CA", "HOOKTAIL_TLS_CERT", "HOOKTAIL_TLS_KEY",
 }
 
-// sidecar is the hooktail of the demo, which runs until stop.
+// sidecar is the demo's running program. It runs until stop.
 type sidecar struct {
 	cfg      config.Config
 	registry *prometheus.Registry
-	ops      string // address of the page, or off
+	ops      string // address of the page, or "off"
 	cancel   context.CancelFunc
 	ended    chan struct{}
-	result   error // once ended is closed
+	result   error // set before ended is closed
 }
 
 var errEnded = errors.New("hooktail has ended before the demo")
 
-// start sets the database up and runs the sidecar. What it logs is for whoever asks by
-// HOOKTAIL_LOG_LEVEL, or for the case that the demo fails: a receiver that is down is
-// part of the show.
+// start sets the database up and starts the sidecar. The log is shown only if the user
+// sets HOOKTAIL_LOG_LEVEL or the demo fails: an unreachable receiver is part of the show.
 func (d *demo) start(ctx context.Context) (*sidecar, error) {
 	cfg, err := d.configuration()
 	if err != nil {
@@ -81,7 +80,7 @@ func (s *sidecar) stop() error {
 	return s.result
 }
 
-// chooses reports whether the user's environment has the variable.
+// chooses reports whether the user's environment sets the variable.
 func (d *demo) chooses(name string) bool {
 	return slices.ContainsFunc(d.Environ, func(e string) bool {
 		return strings.HasPrefix(e, name+"=") || strings.HasPrefix(e, name+"_FILE=")
@@ -103,8 +102,8 @@ func (d *demo) configuration() (config.Config, error) {
 	return cfg, nil
 }
 
-// freeAddr is the address, or a free port beside it where it is taken: a
-// hooktail may be running on this machine.
+// freeAddr returns the address if it is free, else a free port: a hooktail may be running
+// on this machine already.
 func freeAddr(ctx context.Context, addr string) string {
 	if addr == "" {
 		return addr
@@ -113,11 +112,11 @@ func freeAddr(ctx context.Context, addr string) string {
 	if err != nil {
 		return "127.0.0.1:0"
 	}
-	_ = l.Close() // only tried
+	_ = l.Close() // it was only to find out
 	return addr
 }
 
-// metric is the sum of the samples of that name and hook that have the labels.
+// metric returns the sum of the hook's samples of that name and, if given, that outcome.
 func (s *sidecar) metric(name string, hook int, labels map[string]string) (int, error) {
 	families, err := s.registry.Gather()
 	if err != nil {
@@ -141,7 +140,7 @@ func has(m *dto.Metric, name, value string) bool {
 	return slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == name && l.GetValue() == value })
 }
 
-// tailBuffer keeps the end of what is written. It is safe for concurrent use.
+// tailBuffer keeps the last keptLog bytes written to it. It is safe for concurrent use.
 type tailBuffer struct {
 	mu   sync.Mutex
 	text []byte
@@ -149,7 +148,7 @@ type tailBuffer struct {
 
 var _ io.Writer = (*tailBuffer)(nil)
 
-// keptLog is how much of the log is kept.
+// keptLog is the size of a tailBuffer, in bytes.
 const keptLog = 16 << 10
 
 func (b *tailBuffer) Write(p []byte) (int, error) {

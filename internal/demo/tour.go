@@ -12,14 +12,14 @@ import (
 	"github.com/hooktail/hooktail/testdata"
 )
 
-// recording is a recorded action of a user of Label Studio, which makes one event.
+// recording is a recorded action of a Label Studio user that makes one event.
 type recording struct {
 	scenario string
-	before   string // SQL that stands for the recordings in between; "" for none
+	before   string // SQL that replaces the recordings skipped before it; "" for none
 }
 
-// tourRecordings make each of the seven actions once. Recordings build on earlier
-// ones: an annotation's id is the next of its sequence.
+// tourRecordings make each of the seven actions once. Recordings build on earlier ones:
+// an annotation takes the next id of its sequence.
 var tourRecordings = []recording{
 	{"01-project-create", ""},
 	{"02-project-update-title", ""},
@@ -30,7 +30,7 @@ var tourRecordings = []recording{
 	{"62-project-delete", ""},
 }
 
-// outageRecordings are what people do to one task while a receiver is down.
+// outageRecordings are changes of one task, played while a receiver is down.
 var outageRecordings = []recording{
 	{"27-annotation-second-user", nextAnnotation + "15)"},
 	{"22-annotation-update-put", ""},
@@ -40,10 +40,10 @@ var outageRecordings = []recording{
 
 const nextAnnotation = "SELECT setval(pg_get_serial_sequence('task_completion', 'id'), "
 
-// patience is how long a step of the tour waits for its events.
+// patience bounds how long a step of the tour waits for its events.
 const patience = time.Minute
 
-// tour shows what hooktail is for.
+// tour shows the seven actions, then an outage, and checks that no event is missing.
 func (d *demo) tour(ctx context.Context) error {
 	if err := d.showActions(ctx); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (d *demo) tour(ctx context.Context) error {
 	return d.verdict(ctx, n)
 }
 
-// showActions shows the seven actions as they arrive at both receivers.
+// showActions plays the seven actions and prints their arrival at both receivers.
 func (d *demo) showActions(ctx context.Context) error {
 	note := "after its commit:"
 	if settle := d.sidecar.cfg.Settle; settle > 0 {
@@ -77,8 +77,9 @@ func (d *demo) showActions(ctx context.Context) error {
 	return nil
 }
 
-// showOutage shows that one receiver's death is its own: what it misses is parked, and
-// comes in order once it is back. It returns how many events that are.
+// showOutage closes one receiver and shows that the other is not affected: the missed
+// events are parked, and arrive in order after the receiver is back. It returns their
+// number.
 func (d *demo) showOutage(ctx context.Context) (int, error) {
 	alive, dead := d.receivers[0], d.receivers[1]
 	seen, n := len(tourRecordings), len(outageRecordings)
@@ -113,7 +114,7 @@ func (d *demo) showOutage(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// play runs the recorded statements.
+// play runs the statements of the recording.
 func (d *demo) play(ctx context.Context, step recording) error {
 	statements, err := testdata.Changes(step.scenario)
 	if err != nil {
@@ -125,7 +126,7 @@ func (d *demo) play(ctx context.Context, step recording) error {
 	return testdata.Play(ctx, d.conn, statements)
 }
 
-// await returns when so many events have arrived at the receiver.
+// await waits until that number of events has arrived at the receiver.
 func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 	return d.until(ctx, r.arrived, func() error {
 		if n := len(r.since(0)); n < events {
@@ -135,7 +136,7 @@ func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 	})
 }
 
-// awaitParked returns when so many deliveries are parked for the hook.
+// awaitParked waits until that number of deliveries is parked for the hook.
 func (d *demo) awaitParked(ctx context.Context, hook, deliveries int) error {
 	return d.until(ctx, nil, func() error {
 		n, err := d.sidecar.metric("hooktail_parked", hook, nil)
@@ -146,8 +147,8 @@ func (d *demo) awaitParked(ctx context.Context, hook, deliveries int) error {
 	})
 }
 
-// until returns when the condition holds, which is looked at after each event, and now
-// and then.
+// until waits until the condition returns nil. It checks it after each event and every
+// 50 ms.
 func (d *demo) until(ctx context.Context, event <-chan struct{}, condition func() error) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
@@ -171,8 +172,8 @@ func (d *demo) until(ctx context.Context, event <-chan struct{}, condition func(
 	}
 }
 
-// verdict holds what has arrived at the receivers against each other, and says how it
-// went. It is an error if an event is missing, doubled or out of order.
+// verdict compares the arrivals of both receivers and prints the result. It returns an
+// error if an event is missing, doubled or out of order.
 func (d *demo) verdict(ctx context.Context, missed int) error {
 	alive, dead := d.receivers[0].since(0), d.receivers[1].since(0)
 	seen := map[mapping.Action]bool{}
@@ -195,15 +196,16 @@ func (d *demo) verdict(ctx context.Context, missed int) error {
 	return nil
 }
 
-// extraPatience is how long the user's own receiver is waited for.
+// extraPatience bounds the wait for the user's own receiver.
 const extraPatience = 5 * time.Second
 
-// reportExtra says what has come to the user's own receiver, which may be down.
+// reportExtra prints how many events the user's own receiver, which may be down, has
+// accepted.
 func (d *demo) reportExtra(ctx context.Context, events int) {
 	ctx, cancel := context.WithTimeout(ctx, extraPatience)
 	defer cancel()
 	delivered := 0
-	_ = d.until(ctx, nil, func() (err error) { // what is missing is said below
+	_ = d.until(ctx, nil, func() (err error) { // the line below says how many are missing
 		delivered, err = d.sidecar.metric("hooktail_deliveries_total", 3, map[string]string{"outcome": "delivered"})
 		if err == nil && delivered < events {
 			err = fmt.Errorf("%d of %d events are delivered", delivered, events)

@@ -13,23 +13,22 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// bodyLimit bounds what a receiver here reads of a body: an import of 5000
-// tasks is far below it.
+// bodyLimit bounds the size of a body, in bytes. An import of 5000 tasks is far below it.
 const bodyLimit = 256 << 20
 
-// Arrival is one request as a receiver sees it.
+// Arrival is a request that a receiver got.
 type Arrival struct {
 	At      time.Time
-	Sender  string // its User-Agent up to the first blank
+	Sender  string // User-Agent up to the first blank
 	ID      string // webhook-id; "" from others than hooktail
 	Body    []byte
 	Payload Payload
 
-	Committed bool          // whether the request says when the change was committed, as hooktail's do
-	Latency   time.Duration // from then on
+	Committed bool          // the request has the time of the commit, as hooktail's do
+	Latency   time.Duration // from the commit to At; valid if Committed
 }
 
-// Payload is what is read of a body.
+// Payload is the part of a body that is read.
 type Payload struct {
 	Action      string   `json:"action"`
 	Annotation  *object  `json:"annotation"`
@@ -43,7 +42,7 @@ type object struct {
 	ID int64 `json:"id"`
 }
 
-// Read reads the request. The error is for who sent it.
+// Read reads the request. An error may be shown to the sender.
 func Read(w http.ResponseWriter, req *http.Request) (Arrival, error) {
 	sender, _, _ := strings.Cut(req.UserAgent(), " ")
 	a := Arrival{At: time.Now(), Sender: sender, ID: req.Header.Get("webhook-id")}
@@ -63,7 +62,8 @@ func Read(w http.ResponseWriter, req *http.Request) (Arrival, error) {
 	return a, nil
 }
 
-// Since is the time from the commit to the arrival.
+// Since returns the time from the commit to the arrival, for people; "?" if it is not
+// known.
 func (a *Arrival) Since() string {
 	if !a.Committed {
 		return "?"
@@ -71,7 +71,7 @@ func (a *Arrival) Since() string {
 	return display.Span(a.Latency)
 }
 
-// About says what the body is about, in a few words: annotations 1, 2, project 3.
+// About names the objects of the body: "annotations 1, 2, project 3".
 func (b Payload) About() string {
 	var parts []string
 	add := func(kind string, ids ...object) {

@@ -20,20 +20,20 @@ import (
 // Printer prints each request that arrives. It is safe for concurrent use.
 type Printer struct {
 	Out    io.Writer
-	Bodies bool // whether headers and bodies are printed, credentials included
-	JSON   bool // whether a request is an object in JSON, on a line
+	Bodies bool // print headers and bodies too, credentials included
+	JSON   bool // print a JSON object per line instead of text
 
 	mu sync.Mutex // guards Out
 }
 
-// Run takes requests until the context ends.
+// Run serves requests on the address until the context ends.
 func (p *Printer) Run(ctx context.Context, addr string) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen on %s: %w: choose another address with --addr", addr, status.Cause(err))
 	}
 	server := &http.Server{Handler: p, ReadHeaderTimeout: 5 * time.Second}
-	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // nothing of it is kept
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })() // open requests are cut
 	if !p.JSON {
 		fmt.Fprintf(p.Out, "receiving on http://%s\n", l.Addr())
 	}
@@ -43,7 +43,7 @@ func (p *Printer) Run(ctx context.Context, addr string) error {
 	return nil
 }
 
-// ServeHTTP prints a webhook and says ok to whoever asks whether it is there.
+// ServeHTTP prints a webhook. It answers GET and HEAD with ok, for health checks.
 func (p *Printer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if req.Method == http.MethodGet || req.Method == http.MethodHead {
 		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
@@ -68,7 +68,7 @@ func (p *Printer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// received is a request as --json prints it.
+// received is a request in JSON.
 type received struct {
 	At      time.Time       `json:"at"`
 	Sender  string          `json:"sender"`
@@ -76,12 +76,12 @@ type received struct {
 	ID      string          `json:"webhook_id,omitempty"`
 	Action  string          `json:"action,omitempty"`
 	Latency *float64        `json:"commit_to_delivery_seconds,omitempty"`
-	Error   string          `json:"error,omitempty"` // why it is no webhook
+	Error   string          `json:"error,omitempty"` // why the request is not a webhook
 	Headers http.Header     `json:"headers,omitempty"`
 	Body    json.RawMessage `json:"body,omitempty"`
 }
 
-// printLine prints the request for machines; the lock is held.
+// printLine prints the request in JSON. The caller holds mu.
 func (p *Printer) printLine(req *http.Request, a *Arrival, fault error) {
 	line := received{At: a.At.UTC(), Sender: a.Sender, Path: req.URL.Path, ID: a.ID, Action: a.Payload.Action}
 	if a.Committed {
@@ -96,10 +96,10 @@ func (p *Printer) printLine(req *http.Request, a *Arrival, fault error) {
 			line.Body = a.Body
 		}
 	}
-	_ = json.NewEncoder(p.Out).Encode(line) // where the output is closed nobody reads it
+	_ = json.NewEncoder(p.Out).Encode(line) // a closed output has no reader
 }
 
-// show prints headers and body; the lock is held.
+// show prints headers and body. The caller holds mu.
 func (p *Printer) show(header http.Header, body []byte) {
 	var b strings.Builder
 	names := make([]string, 0, len(header))

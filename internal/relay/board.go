@@ -10,6 +10,8 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
@@ -34,10 +36,10 @@ type board struct {
 // shown is the term that is shown.
 type shown struct {
 	dispatcher *dispatch.Dispatcher
-	hooks      *dispatch.Hooks
-	overlap    *dispatch.Overlap // nil: there is none
+	hooks      *hook.Set
+	overlap    *hook.Overlap // nil: there is none
 	parked     *parkingRoom
-	sender     *dispatch.Sender
+	sender     *send.Sender
 	began      time.Time
 	pace       tempo
 	series     series
@@ -160,7 +162,7 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		return resent(ctx, s, hook, a.Seq)
 	default:
 		done, err := pinged(ctx, s.sender, hook)
-		if err == nil && done.Exchange.Result == dispatch.Result2xx.String() {
+		if err == nil && done.Exchange.Result == send.Result2xx.String() {
 			err = s.parked.Store.Retry(ctx, a.Hook)
 		}
 		return done, err

@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
@@ -12,8 +13,8 @@ import (
 )
 
 // pinged is a ping as the page shows it.
-func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (status.Done, error) {
-	if hook.Refused != dispatch.ReasonNone {
+func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.Done, error) {
+	if hook.IsRefused() {
 		return status.Done{}, refusedProblem(hook)
 	}
 	e := Ping(ctx, sender, hook)
@@ -22,8 +23,8 @@ func pinged(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) (
 
 // resent makes the request of an attempt again, with the event's id: a receiver that has
 // it may pass it over. It changes nothing of what is stored.
-func resent(ctx context.Context, s *shown, hook *dispatch.Hook, seq uint64) (status.Done, error) {
-	if hook.Refused != dispatch.ReasonNone {
+func resent(ctx context.Context, s *shown, hook *hook.Hook, seq uint64) (status.Done, error) {
+	if hook.IsRefused() {
 		return status.Done{}, refusedProblem(hook)
 	}
 	m, ok := s.dispatcher.Sent(hook.ID, seq)
@@ -34,12 +35,12 @@ func resent(ctx context.Context, s *shown, hook *dispatch.Hook, seq uint64) (sta
 	return exchanged(hook, &e, string(m.Body.Bytes())), nil
 }
 
-func refusedProblem(hook *dispatch.Hook) error {
+func refusedProblem(hook *hook.Hook) error {
 	return &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
 }
 
 // exchanged is an attempt as the page shows it.
-func exchanged(hook *dispatch.Hook, e *dispatch.Exchange, body string) status.Done {
+func exchanged(hook *hook.Hook, e *send.Exchange, body string) status.Done {
 	x := &status.Exchange{
 		URL: hook.URL.Whole(), Headers: []string{}, Body: body, Status: e.Status, Result: e.Result.String(),
 		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,

@@ -81,7 +81,7 @@ func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.S
 
 func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook {
 	h := HookRow(o.Hook)
-	h.Headers = append(h.Headers, shown.dispatcher.HeaderNames(ctx, o.Hook)...)
+	h.Headers = append(h.Headers, shown.sender.HeaderNames(ctx, o.Hook)...)
 	h.State, h.About = o.State.String(), aboutState(o)
 	h.Queued, h.InFlight, h.Retrying, h.Draining = o.Queued, o.InFlight, o.Retrying, o.Draining
 	h.Parked, h.Dead, h.Bytes = int64(o.Parked), int64(o.Dead), o.Bytes

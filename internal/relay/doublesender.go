@@ -8,13 +8,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // doubleSender warns of hooks that Label Studio may send to as well. One goroutine
 // calls look.
 type doubleSender struct {
-	hooks  *dispatch.Hooks
+	hooks  *hook.Set
 	pool   *pgxpool.Pool
 	log    *slog.Logger
 	warned map[int64]bool
@@ -31,7 +31,7 @@ func (d *doubleSender) look(ctx context.Context) error {
 	var doubled []int64
 	for _, hook := range d.hooks.All() {
 		switch {
-		case !hook.Active || !hook.Served() || hook.Refused != dispatch.ReasonNone:
+		case !hook.Active || !hook.Served() || hook.IsRefused():
 			delete(d.warned, hook.ID)
 		case !d.warned[hook.ID]:
 			doubled = append(doubled, hook.ID)

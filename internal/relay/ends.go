@@ -5,7 +5,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
@@ -41,7 +41,7 @@ func (s *sidecar) isProven() bool {
 func isPermanent(err error) bool {
 	var schema *state.SchemaError
 	var column *mapping.MissingColumnError
-	var hookColumn *dispatch.MissingColumnError
+	var hookColumn *hook.MissingColumnError
 	var fault *cdc.Fault
 	if errors.As(err, &fault) {
 		return !fault.Passes()

@@ -6,7 +6,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -20,14 +20,14 @@ func hookTablesOf(cfg config.Config) hookTables {
 }
 
 // find is which of the tables the relation is; ok is false if it is none.
-func (t *hookTables) find(r *cdc.Relation) (table dispatch.Table, ok bool) {
+func (t *hookTables) find(r *cdc.Relation) (table hook.Table, ok bool) {
 	switch {
 	case r.Schema == t.source && r.Name == t.webhook:
-		return dispatch.Webhook, true
+		return hook.Webhook, true
 	case r.Schema == t.source && r.Name == t.action:
-		return dispatch.WebhookAction, true
-	case r.Schema == t.state && r.Name == string(dispatch.HookSetting):
-		return dispatch.HookSetting, true
+		return hook.WebhookAction, true
+	case r.Schema == t.state && r.Name == string(hook.HookSetting):
+		return hook.HookSetting, true
 	default:
 		return "", false
 	}
@@ -53,7 +53,7 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 		}
 	}
 	if handovers := p.hooks.Handovers(); len(handovers) > 0 {
-		at := dispatch.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
+		at := hook.Moment{Committed: part.Time, Received: part.Received, Age: part.Age}
 		if p.overlap.Hand(handovers, at) {
 			p.settler.Put(&wanted{})
 		}
@@ -79,9 +79,9 @@ func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 
 // applyHook makes the change, with what the database says of the row where the stream does
 // not say enough. Waiting mends what a migration has taken away for a moment.
-func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) error {
+func (p *pipeline) applyHook(ctx context.Context, change hook.RowChange) error {
 	err := p.hooks.Apply(change)
-	if !errors.Is(err, dispatch.ErrIncomplete) {
+	if !errors.Is(err, hook.ErrIncomplete) {
 		return err
 	}
 	return p.questions.persist(ctx, "read a hook", func(ctx context.Context) error {
@@ -91,25 +91,25 @@ func (p *pipeline) applyHook(ctx context.Context, change dispatch.RowChange) err
 
 // hookChanges is the change as it is for the hooks: a row whose key has changed is another
 // one.
-func hookChanges(change *cdc.Change, table dispatch.Table, xid uint32) []dispatch.RowChange {
+func hookChanges(change *cdc.Change, table hook.Table, xid uint32) []hook.RowChange {
 	if change.Op == cdc.Truncate {
-		return []dispatch.RowChange{{Table: table, Truncated: true, XID: xid}}
+		return []hook.RowChange{{Table: table, Truncated: true, XID: xid}}
 	}
-	gone := dispatch.RowChange{Table: table, Deleted: true, Row: row{change.Relation, change.Old}, XID: xid}
+	gone := hook.RowChange{Table: table, Deleted: true, Row: row{change.Relation, change.Old}, XID: xid}
 	if change.Op == cdc.Delete {
-		return []dispatch.RowChange{gone}
+		return []hook.RowChange{gone}
 	}
-	now := dispatch.RowChange{Table: table, Row: row{change.Relation, change.New}, XID: xid}
-	columns := dispatch.RequiredColumns(table)
+	now := hook.RowChange{Table: table, Row: row{change.Relation, change.New}, XID: xid}
+	columns := hook.RequiredColumns(table)
 	for _, column := range columns {
 		now.Narrow = now.Narrow || change.Relation.Index(column) < 0
 	}
 	key := columns[0]
 	before, null, ok := gone.Row.Text(key)
 	if after, _, _ := now.Row.Text(key); change.Old.IsZero() || null || !ok || before == after {
-		return []dispatch.RowChange{now}
+		return []hook.RowChange{now}
 	}
-	return []dispatch.RowChange{gone, now}
+	return []hook.RowChange{gone, now}
 }
 
 // row reads a tuple by column name.

@@ -4,18 +4,18 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // overlap is what remembers events for hooks that may be adopted; nil where no hook is
 // adopted without having been served before.
-func (s *sidecar) overlap() *dispatch.Overlap {
+func (s *sidecar) overlap() *hook.Overlap {
 	if s.cfg.Deliver != config.DeliverAdopted {
 		return nil
 	}
-	return dispatch.NewOverlap(dispatch.OverlapOptions{For: s.cfg.AdoptOverlap, MaxBytes: int64(s.cfg.Memory) / wiring.OverlapShare, Log: s.log})
+	return hook.NewOverlap(hook.OverlapOptions{For: s.cfg.AdoptOverlap, MaxBytes: int64(s.cfg.Memory) / wiring.OverlapShare, Log: s.log})
 }
 
 // remembered says how it stands with the overlap; nil if there is none.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -83,7 +84,7 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 }
 
 // watch tells the dispatcher what people change, until the context ends.
-func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *dispatch.Hooks) {
+func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *hook.Set) {
 	double := &doubleSender{hooks: hooks, pool: p.Pool, log: p.Log, warned: make(map[int64]bool)}
 	var failing logging.Repeat
 	p.Store.Watch(ctx, func(ctx context.Context) {

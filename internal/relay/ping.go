@@ -5,7 +5,8 @@ import (
 	"crypto/rand"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -14,8 +15,8 @@ import (
 const PingBody = `{"action": "PING"}`
 
 // Ping sends one request the way every event is sent, and says what became of it.
-func Ping(ctx context.Context, sender *dispatch.Sender, hook *dispatch.Hook) dispatch.Exchange {
-	return sender.Exchange(ctx, hook, dispatch.Message{
+func Ping(ctx context.Context, sender *send.Sender, hook *hook.Hook) send.Exchange {
+	return sender.Exchange(ctx, hook, send.Message{
 		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1, Body: mapping.BodyOf([]byte(PingBody)),
 	})
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -26,8 +27,8 @@ type pipeline struct {
 	pool       *pgxpool.Pool
 	slot       string
 	hookTables hookTables
-	hooks      *dispatch.Hooks
-	overlap    *dispatch.Overlap // nil: every hook is served, or nothing is remembered for the others
+	hooks      *hook.Set
+	overlap    *hook.Overlap // nil: every hook is served, or nothing is remembered for the others
 	mapper     *mapping.Mapper
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
@@ -43,7 +44,7 @@ type pipeline struct {
 // wanted is an event with the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
-	targets []dispatch.Target // those to send to, and those that are Kept
+	targets []hook.Target // those to send to, and those that are Kept
 	tx      *cdc.Tx
 	rows    *rows
 	left    atomic.Int32 // deliveries that are not finished
@@ -219,7 +220,13 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 // adopted ahead of it. Its rows are not needed any more, and not held:
 // a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
-	deliveries := p.overlap.Take()
+	var deliveries []dispatch.Delivery
+	adopted := func(matches []hook.Match) {
+		for _, m := range matches {
+			deliveries = append(deliveries, dispatch.Delivery{Target: m.Target, Event: m.Event})
+		}
+	}
+	adopted(p.overlap.Take())
 	for _, w := range batch {
 		w.rows.done()
 		w.rows = nil
@@ -229,7 +236,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 				deliveries = append(deliveries, dispatch.Delivery{Target: target, Event: w.event, Done: done})
 			}
 		}
-		deliveries = append(deliveries, p.overlap.Keep(w.event, w.targets)...)
+		adopted(p.overlap.Keep(w.event, w.targets))
 	}
 	defer p.questions.ask("find room for events in the lanes of their hooks")()
 	return p.dispatcher.Enqueue(ctx, deliveries)
@@ -248,7 +255,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err erro
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
 	for _, w := range batch {
-		if slices.ContainsFunc(w.targets, func(t dispatch.Target) bool { return t.Payload }) {
+		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload }) {
 			events = append(events, w.event)
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {

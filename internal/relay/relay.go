@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
@@ -150,9 +151,9 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 
 // hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
 // for the database, and for tables that somebody has locked.
-func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hooks, error) {
+func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
-	options.Metrics = s.deliveries
+	options.Counter = s.deliveries
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
@@ -166,12 +167,12 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*dispatch.Hook
 			options.AtSlot, snapshot = true, slot.Snapshot
 		}
 	}
-	var hooks *dispatch.Hooks
+	var hooks *hook.Set
 	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
 		if err := state.Check(ctx, pool, s.cfg.StateSchema); err != nil {
 			return err
 		}
-		hooks = dispatch.NewHooks(options)
+		hooks = hook.NewSet(options)
 		if err := wiring.LoadHooks(ctx, pool, hooks, snapshot); err != nil {
 			return err
 		}

@@ -2,12 +2,12 @@ package relay
 
 import (
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
 // UnreadableRows are those of the hooks' tables.
-func UnreadableRows(hooks *dispatch.Hooks) (rows []status.UnreadableRow) {
+func UnreadableRows(hooks *hook.Set) (rows []status.UnreadableRow) {
 	for _, row := range hooks.Unreadable() {
 		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
 	}
@@ -15,7 +15,7 @@ func UnreadableRows(hooks *dispatch.Hooks) (rows []status.UnreadableRow) {
 }
 
 // HookRow is what the row says.
-func HookRow(hook *dispatch.Hook) status.Hook {
+func HookRow(hook *hook.Hook) status.Hook {
 	h := status.Hook{
 		ID: hook.ID, Organization: hook.Organization, Project: hook.Project, URL: hook.URL.String(), Headers: []string{},
 		AllActions: hook.AllActions, Actions: []string{}, Payload: hook.SendPayload, Active: hook.Active, Adopted: hook.Adopted,

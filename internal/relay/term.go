@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -91,7 +92,7 @@ func (s *sidecar) term(ctx context.Context, pool *pgxpool.Pool, lock *lock, ops 
 
 // begin reads what a term begins with, for as long as the lock is held: it may have to
 // wait for the database, and another instance may lead meanwhile.
-func (s *sidecar) begin(ctx context.Context, pool *pgxpool.Pool, lock *lock) (*dispatch.Hooks, *parkingRoom, error) {
+func (s *sidecar) begin(ctx context.Context, pool *pgxpool.Pool, lock *lock) (*hook.Set, *parkingRoom, error) {
 	ctx, cancel := lock.during(ctx)
 	defer cancel()
 	hooks, err := s.hooks(ctx, pool)

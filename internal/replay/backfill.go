@@ -8,7 +8,8 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -24,11 +25,12 @@ const (
 
 // send makes attempts until one succeeds. An attempt that has begun is finished
 // even when the command is interrupted: it may have been received.
-func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target dispatch.Target) error {
-	m := dispatch.Message{
+func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
+	m := send.Message{
 		ID:        row.EventID(),
 		LSN:       "0/0", // PostgreSQL's own for none
 		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+		Origin:    "backfill",
 		Body:      row.Event.Body(target.Action, target.Payload),
 	}
 	row.Event = nil // at most one body is held twice
@@ -38,7 +40,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 		}
 		m.Attempt++
 		o := b.sender.Send(context.WithoutCancel(ctx), b.hook, m)
-		if o.Refused == dispatch.ReasonNone && o.Result == dispatch.Result2xx {
+		if !o.Unsigned && o.Result == send.Result2xx {
 			return nil
 		}
 		if isFinal(o) || m.Attempt == BackfillAttempts {
@@ -53,11 +55,11 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target di
 }
 
 // isFinal reports whether another attempt would end like this one.
-func isFinal(o dispatch.Outcome) bool {
-	return o.Refused != dispatch.ReasonNone || o.Result == dispatch.ResultBlocked || o.Status == http.StatusGone
+func isFinal(o send.Outcome) bool {
+	return o.Unsigned || o.Result == send.ResultBlocked || o.Status == http.StatusGone
 }
 
-func describeOutcome(o dispatch.Outcome) string {
+func describeOutcome(o send.Outcome) string {
 	if o.Err != nil {
 		return o.Err.Error()
 	}
@@ -110,13 +112,13 @@ type Backfill struct {
 	*wiring.Parked
 	o            BackfillOptions
 	organization int64 // of the project
-	sender       *dispatch.Sender
+	sender       *send.Sender
 	pace         pace
 	progress     Progress
 
-	hooks   *dispatch.Hooks                    // as they were when the last rows were read
-	hook    *dispatch.Hook                     // of them
-	targets map[mapping.Action]dispatch.Target // of the hook, by what it wants
+	hooks   *hook.Set                      // as they were when the last rows were read
+	hook    *hook.Hook                     // of them
+	targets map[mapping.Action]hook.Target // of the hook, by what it wants
 
 	Events int   // delivered, or that would be
 	Passed int   // rows without an event for the hook
@@ -191,7 +193,7 @@ func (b *Backfill) Run(ctx context.Context) error {
 
 // row sends the row's event if the hook wants it.
 func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
-	var target dispatch.Target
+	var target hook.Target
 	wanted := false
 	if row.Event != nil {
 		target, wanted = b.target(row.Event.Action)
@@ -221,29 +223,28 @@ func (b *Backfill) renew(ctx context.Context) error {
 			return fmt.Errorf("hook %d is paused or suspended: resume it first (hooktail hooks resume %[1]d)", setting.Hook)
 		}
 	}
-	b.hooks = dispatch.NewHooks(wiring.HooksOptions(b.o.Config, slog.New(slog.DiscardHandler)))
+	b.hooks = hook.NewSet(wiring.HooksOptions(b.o.Config, slog.New(slog.DiscardHandler)))
 	if err := wiring.LoadHooks(ctx, b.Pool, b.hooks, ""); err != nil {
 		return err
 	}
-	hook, ok := b.hooks.Hook(b.o.Hook)
+	current, ok := b.hooks.Hook(b.o.Hook)
 	if !ok {
 		return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", b.o.Hook)
 	}
-	b.hook, b.targets = hook, map[mapping.Action]dispatch.Target{}
+	b.hook, b.targets = current, map[mapping.Action]hook.Target{}
 	_, wanted := b.target(b.o.Rows.Action())
 	switch {
-	case b.hook.Refused != dispatch.ReasonNone:
+	case b.hook.IsRefused():
 		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
 	case !wanted:
 		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",
 			b.hook.ID, b.o.Rows.Action(), b.o.Project)
 	}
-	b.hook = b.hook.From("backfill")
 	return nil
 }
 
 // target is how the hook wants events of the action, as if they were of now.
-func (b *Backfill) target(action mapping.Action) (target dispatch.Target, wanted bool) {
+func (b *Backfill) target(action mapping.Action) (target hook.Target, wanted bool) {
 	if target, wanted = b.targets[action]; wanted {
 		return target, true
 	}

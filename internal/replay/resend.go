@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -27,7 +27,7 @@ type Resent struct {
 type ResendOptions struct {
 	Parked  *wiring.Parked
 	Mapping mapping.Options
-	Hooks   *dispatch.Hooks
+	Hooks   *hook.Set
 	Since   time.Time // when the gap began
 	To      cdc.LSN   // where it ends
 	Most    int64     // bytes that may be parked for a hook; 0: no bound
@@ -100,7 +100,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	if err := locator.Locate(ctx, events); err != nil {
 		return err
 	}
-	wanted := make([][]dispatch.Target, len(events))
+	wanted := make([][]hook.Target, len(events))
 	for i, e := range events {
 		locator.Miss(e)
 		wanted[i] = r.o.Hooks.Match(e, nil)

@@ -7,14 +7,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // Recall lets the hooks want what they wanted where the slot stands. Of a slot that nobody
 // has read from that is what they want now, and is written down.
-func Recall(ctx context.Context, db state.Querier, hooks *dispatch.Hooks, cfg config.Config) error {
+func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.Config) error {
 	seen, known, err := state.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
 	if err != nil {
 		return err
@@ -32,7 +32,7 @@ func Recall(ctx context.Context, db state.Querier, hooks *dispatch.Hooks, cfg co
 
 // SeedHooks writes down what the hooks want where a slot was made just now.
 func SeedHooks(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
-	hooks := dispatch.NewHooks(wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler)))
+	hooks := hook.NewSet(wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler)))
 	if err := hooks.Load(ctx, conn); err != nil {
 		return err
 	}

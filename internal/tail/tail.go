@@ -16,19 +16,19 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Options are what a tail runs with. Config, Log and Out are required.
+// Options of a tail. Config, Log and Out are required; zero stands for a default.
 type Options struct {
 	Config config.Config
 	Log    *slog.Logger
 	Out    io.Writer // gets one event per line
 
-	StatusInterval time.Duration // of the stream; 0: the default, as for the other two
+	StatusInterval time.Duration // of the stream
 	StreamTimeout  time.Duration // of the stream
 	CountShare     float64       // of the mapping
 }
 
-// Run prints the events of the changes that are committed from now on: each batch is
-// located, rendered and printed as it settles. It returns nil when the context ends.
+// Run prints the events of all changes committed from now on. Each batch is located,
+// rendered and printed once it has settled. Run returns nil when the context ends.
 func Run(ctx context.Context, o Options) error {
 	pool, err := wiring.OpenPool(ctx, o.Config)
 	if err != nil {
@@ -103,8 +103,8 @@ func (t *tailer) run(ctx context.Context) error {
 	}
 }
 
-// print waits for the last of the events to settle, and until the transactions
-// can be read.
+// print waits until the last event has settled and the transactions are visible, and
+// prints the events.
 func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint32) error {
 	if len(events) == 0 {
 		return nil
@@ -141,7 +141,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	return nil
 }
 
-// line is one event on the terminal.
+// line is an event as it is printed.
 type line struct {
 	ID           string          `json:"id"`
 	LSN          string          `json:"lsn"`

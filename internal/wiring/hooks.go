@@ -9,21 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // HooksOptions are those of the configuration's tables.
-func HooksOptions(cfg config.Config, log *slog.Logger) dispatch.HooksOptions {
-	return dispatch.HooksOptions{
+func HooksOptions(cfg config.Config, log *slog.Logger) hook.Options {
+	return hook.Options{
 		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable,
-		StateSchema: cfg.StateSchema, Deliver: dispatch.Deliver(cfg.Deliver),
+		StateSchema: cfg.StateSchema, Deliver: hook.Deliver(cfg.Deliver),
 		Actions: mapping.Profile(cfg.Profile).Actions(), Log: log,
 	}
 }
 
 // LoadHooks reads their tables as of one moment: the snapshot's, or now.
-func LoadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *dispatch.Hooks, snapshot string) error {
+func LoadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *hook.Set, snapshot string) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if snapshot != "" {
 			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil { // takes no parameter; the name is the server's

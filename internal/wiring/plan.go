@@ -3,7 +3,7 @@ package wiring
 import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // Identity says what setup does to the tables' REPLICA IDENTITY.
@@ -42,5 +42,5 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 // OwnTable is published as well: that a hook is adopted takes effect where it was
 // committed.
 func OwnTable(cfg config.Config) cdc.Table {
-	return cdc.Table{Schema: cfg.StateSchema, Name: string(dispatch.HookSetting)}
+	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
 }

@@ -7,13 +7,13 @@ import (
 	"net/url"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // NewSender makes requests as the configuration says. The secrets are those of a hook;
 // nil signs nothing. The caller closes it.
-func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]dispatch.SigningKey, error)) (*dispatch.Sender, error) {
-	egress, err := dispatch.ParseEgress(cfg.Egress.String())
+func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]send.SigningKey, error)) (*send.Sender, error) {
+	egress, err := send.ParseEgress(cfg.Egress.String())
 	if err != nil {
 		return nil, &config.Error{Err: fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
 	}
@@ -25,7 +25,7 @@ func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]di
 	if err != nil {
 		return nil, err
 	}
-	return dispatch.NewSender(dispatch.SenderOptions{
+	return send.New(send.Options{
 		Timeout: cfg.Timeout, Egress: egress, Version: version,
 		TLS: tls, Proxy: proxy, Secrets: secrets,
 	}), nil
@@ -33,7 +33,7 @@ func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]di
 
 // Proxy is which proxy the receivers are reached through: none unless the
 // configuration asks for one.
-func Proxy(cfg config.Config) (dispatch.ProxyFunc, error) {
+func Proxy(cfg config.Config) (send.ProxyFunc, error) {
 	proxy, environment := cfg.ProxyURL()
 	switch {
 	case proxy != nil:

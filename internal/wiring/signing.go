@@ -9,13 +9,14 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Signing is the keys that hooks' requests are signed with, as the settings say. One
 // goroutine calls Update; KeysOf is safe for concurrent use.
 type Signing struct {
-	Ring    dispatch.Keyring
+	Ring    send.Keyring
 	Keyed   bool // the ring has a key
 	log     *slog.Logger
 	current atomic.Pointer[map[int64]HookKeys]
@@ -24,14 +25,14 @@ type Signing struct {
 // HookKeys is one hook's keys.
 type HookKeys struct {
 	sealed [][]byte
-	Keys   []dispatch.SigningKey
+	Keys   []send.SigningKey
 	Err    error // they cannot be opened
 }
 
 // NewSigning is the keys of no hook yet. A key of the configuration that is none is a
 // *config.Error.
 func NewSigning(cfg config.Config, log *slog.Logger) (*Signing, error) {
-	ring, err := dispatch.NewKeyring(cfg.SecretKeys()...)
+	ring, err := send.NewKeyring(cfg.SecretKeys()...)
 	if err != nil {
 		return nil, &config.Error{Err: fmt.Errorf("HOOKTAIL_SECRET_KEY: %w", err)}
 	}
@@ -42,7 +43,7 @@ func NewSigning(cfg config.Config, log *slog.Logger) (*Signing, error) {
 
 // KeysOf is the keys of the hook: none if it has no secret, and an error if it has one
 // that cannot be opened.
-func (s *Signing) KeysOf(hook int64) ([]dispatch.SigningKey, error) {
+func (s *Signing) KeysOf(hook int64) ([]send.SigningKey, error) {
 	h := (*s.current.Load())[hook]
 	return h.Keys, h.Err
 }
@@ -85,8 +86,8 @@ func (s *Signing) Open(setting state.Setting) HookKeys {
 // sealed is no secret: it refuses its hook alone.
 func (s *Signing) Check(settings []state.Setting) error {
 	for _, setting := range settings {
-		if slices.ContainsFunc(setting.Secrets, dispatch.IsSealed) && !s.Keyed {
-			return &config.Error{Err: fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, dispatch.ErrNoSecretKey)}
+		if slices.ContainsFunc(setting.Secrets, send.IsSealed) && !s.Keyed {
+			return &config.Error{Err: fmt.Errorf("hook %d has a signing secret: %w", setting.Hook, send.ErrNoSecretKey)}
 		}
 	}
 	return nil

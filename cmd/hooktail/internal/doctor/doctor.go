@@ -13,7 +13,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // Severity says how bad a finding is.
@@ -41,10 +42,10 @@ type Finding struct {
 type Options struct {
 	Config      config.Config
 	Plan        cdc.Plan // what setup would make, with the identities that it would set
-	Hooks       dispatch.HooksOptions
-	Secrets     dispatch.Keyring
-	Keyed       bool             // Secrets has a key
-	Sender      *dispatch.Sender // that run would send with
+	Hooks       hook.Options
+	Secrets     send.Keyring
+	Keyed       bool         // Secrets has a key
+	Sender      *send.Sender // that run would send with
 	Open        func(context.Context) (*pgxpool.Pool, error)
 	Replication *pgconn.Config // of an ordinary connection
 	NotSenders  []string       // application names of programs that send nothing
@@ -116,7 +117,7 @@ type examination struct {
 	super    bool
 	version  int // server_version_num
 	systemID string
-	loaded   *dispatch.Hooks // by hooks; nil if they cannot be read
+	loaded   *hook.Set // by hooks; nil if they cannot be read
 }
 
 const (

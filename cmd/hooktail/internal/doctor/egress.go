@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
 // atOnce bounds the connections that are tried at a time, and most how many hooks
@@ -18,9 +18,9 @@ const (
 
 // lookAtEgress goes the way of each hook's requests, and sends none.
 func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
-	var hooks []*dispatch.Hook
+	var hooks []*hook.Hook
 	for _, h := range x.served() {
-		if h.Refused == dispatch.ReasonNone {
+		if !h.IsRefused() {
 			hooks = append(hooks, h)
 		}
 	}

@@ -7,18 +7,18 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // served are the hooks that get events, in the order of their ids; nil where they
 // could not be read.
-func (x *examination) served() []*dispatch.Hook {
+func (x *examination) served() []*hook.Hook {
 	if x.loaded == nil {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *dispatch.Hook) bool { return !h.Served() })
+	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *hook.Hook) bool { return !h.Served() })
 }
 
 func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable) }
@@ -31,7 +31,7 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	if version, err := state.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
 		options.StateSchema = "" // said elsewhere
 	}
-	hooks := dispatch.NewHooks(options)
+	hooks := hook.NewSet(options)
 	if err := hooks.Load(ctx, x.conn); err != nil {
 		return nil, err
 	}
@@ -42,13 +42,13 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 			"It is left out.", "correct the row, or delete it")...)
 	}
 	for _, h := range hooks.All() {
-		if h.Refused == dispatch.ReasonBadRow {
+		if h.Refused == hook.BadRow {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
 		}
 	}
 	for _, h := range x.served() {
-		if h.Refused != dispatch.ReasonBadRow && h.Refused != dispatch.ReasonNone {
+		if h.Refused != hook.BadRow && h.IsRefused() {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
@@ -124,7 +124,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 	hooks := x.served()
 	for i, a := range hooks {
 		for _, b := range hooks[i+1:] {
-			if a.Refused != dispatch.ReasonNone || b.Refused != dispatch.ReasonNone || !a.URL.Equal(b.URL) || !overlap(a, b) {
+			if a.IsRefused() || b.IsRefused() || !a.URL.Equal(b.URL) || !overlap(a, b) {
 				continue
 			}
 			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets them twice, each with a webhook-id of its own hook's delivery.",
@@ -134,7 +134,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 	return found, nil
 }
 
-func overlap(a, b *dispatch.Hook) bool {
+func overlap(a, b *hook.Hook) bool {
 	if a.Organization != b.Organization || a.Project != b.Project && a.Project != 0 && b.Project != 0 {
 		return false
 	}
@@ -176,7 +176,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	var doubled []string
 	for _, h := range x.served() {
-		if h.Active && h.Refused == dispatch.ReasonNone {
+		if h.Active && !h.IsRefused() {
 			doubled = append(doubled, fmt.Sprint(h.ID))
 		}
 	}

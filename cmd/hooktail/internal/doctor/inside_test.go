@@ -16,7 +16,8 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // look examines within the test, as a superuser, with other options.
@@ -30,10 +31,10 @@ func (p *patient) look(t *testing.T, change func(*doctor.Options)) []doctor.Find
 	if err != nil {
 		t.Fatal(err)
 	}
-	sender := dispatch.NewSender(dispatch.SenderOptions{})
+	sender := send.New(send.Options{})
 	defer sender.Close()
 	o := doctor.Options{
-		Config: cfg, Plan: cdc.Plan{Slot: cfg.Slot, Publication: cfg.Publication}, Hooks: dispatch.HooksOptions{Log: slog.New(slog.DiscardHandler)},
+		Config: cfg, Plan: cdc.Plan{Slot: cfg.Slot, Publication: cfg.Publication}, Hooks: hook.Options{Log: slog.New(slog.DiscardHandler)},
 		Sender: sender, Replication: replication, Now: time.Now,
 		Open: func(ctx context.Context) (*pgxpool.Pool, error) { return pgxpool.New(ctx, p.db.DSN) },
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -24,7 +23,7 @@ func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
 	for _, h := range x.served() {
 		to, known := seen[h.ID]
 		switch {
-		case h.Refused != dispatch.ReasonNone || !known && !slices.Contains(stored, h.ID):
+		case h.IsRefused() || !known && !slices.Contains(stored, h.ID):
 			continue
 		case known:
 			to = "to " + to

@@ -10,7 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -136,9 +136,9 @@ func (x *examination) missing(t cdc.Table, columns []string) []string {
 	var required []string
 	switch t.Name {
 	case x.Config.WebhookTable:
-		required = dispatch.RequiredColumns(dispatch.Webhook)
+		required = hook.RequiredColumns(hook.Webhook)
 	case x.Config.WebhookActionTable:
-		required = dispatch.RequiredColumns(dispatch.WebhookAction)
+		required = hook.RequiredColumns(hook.WebhookAction)
 	default:
 		if missing, ok := errors.AsType[*mapping.MissingColumnError](mapping.CheckColumns(t.Schema, t.Name, columns, x.rulesTables())); ok {
 			return []string{missing.Column}

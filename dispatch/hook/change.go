@@ -1,0 +1,240 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Table is one of the tables that hooks are made of, whatever its name in the
+// database.
+type Table string
+
+// The tables.
+const (
+	Webhook       Table = "webhook"
+	WebhookAction Table = "webhook_action"
+	HookSetting   Table = "hook_setting" // hooktail's own
+)
+
+// RowChange is a row of one of the tables that was inserted or updated (Row is its
+// new state) or Deleted (Row needs to say its key alone: id, or hook_id), or the table was
+// Truncated (there is no Row).
+type RowChange struct {
+	Table     Table
+	Deleted   bool
+	Truncated bool
+	Row       Row
+	XID       uint32 // of the transaction; 0: one after Load
+
+	// Narrow says that the table lacks a required column at this place in the stream: an
+	// absent value is not one that the UPDATE left alone.
+	Narrow bool
+}
+
+// ErrIncomplete is returned for a change that says less than is needed: see Complete.
+var ErrIncomplete = errors.New("the row does not say all that is needed of it")
+
+// Advance says that the stream is about to show a transaction with this commit. Apply and
+// Match of it follow. It reports whether the stream has shown another way than the one to
+// what Load has read: then Load is to be called again.
+func (h *Set) Advance(commit uint64) (lost bool) {
+	if !h.catching {
+		return false
+	}
+	h.reach(commit)
+	if commit < h.end {
+		return false
+	}
+	h.catching = false
+	if len(h.hooks) != len(h.view.all()) {
+		return true
+	}
+	for _, seen := range h.view.all() {
+		if hook := h.hooks[seen.ID]; hook == nil || !hook.sendsAs(seen) {
+			return true
+		}
+	}
+	h.showAll()
+	return false
+}
+
+// Apply makes one change of the stream. What Load has seen already may be
+// applied again, in order; the end is the same. A row whose values make no sense refuses
+// its hook, or is Unreadable. The error is ErrIncomplete, and nothing has changed.
+func (h *Set) Apply(change RowChange) error {
+	if change.Narrow && !change.Deleted && !change.Truncated {
+		return ErrIncomplete
+	}
+	err := h.apply(change)
+	if _, missing := errors.AsType[*MissingColumnError](err); missing {
+		return fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return err
+}
+
+func (h *Set) apply(change RowChange) error {
+	changed, err := h.change(change)
+	if err != nil {
+		return err
+	}
+	if h.isBehind(change.XID) {
+		return nil // everybody sees it as it became
+	}
+	for _, id := range changed {
+		h.show(id)
+	}
+	h.showUnreadable()
+	return nil
+}
+
+// isBehind reports whether Load saw the transaction, and the stream is still on its way
+// there.
+func (h *Set) isBehind(xid uint32) bool { return h.catching && h.seen.saw(xid) }
+
+// change makes the change in the set, and returns the hooks that it may have changed.
+func (h *Set) change(change RowChange) ([]int64, error) {
+	switch {
+	case change.Truncated:
+		return h.truncate(change.Table)
+	case change.Table == Webhook && change.Deleted:
+		return h.remove(change.Row)
+	case change.Table == Webhook:
+		return h.write(change)
+	case change.Table == WebhookAction && change.Deleted:
+		return h.disown(change.Row)
+	case change.Table == WebhookAction:
+		return h.own(h.choose(change.Row))
+	case change.Table == HookSetting && change.Deleted:
+		return h.unsay(change.Row)
+	case change.Table == HookSetting:
+		return h.say(change.Row)
+	default:
+		return nil, fmt.Errorf("table %s has no hooks", change.Table)
+	}
+}
+
+// write inserts or updates a hook.
+func (h *Set) write(change RowChange) ([]int64, error) {
+	id, ok, err := h.hookID(change.Row)
+	if !ok || err != nil {
+		return nil, err
+	}
+	before := h.hooks[id]
+	if before == nil && h.isBehind(change.XID) && h.view.at(id) == nil {
+		return nil, nil // it has been deleted since
+	}
+	hook, err := readHook(change.Row, before)
+	if err != nil {
+		return nil, err
+	}
+	h.put(hook)
+	return []int64{id}, nil
+}
+
+// remove forgets a hook. Its rows in the other tables are deleted by themselves.
+func (h *Set) remove(row Row) ([]int64, error) {
+	id, ok, err := h.hookID(row)
+	if key, _ := keyText(row, "id"); !ok && err == nil {
+		h.note(Webhook, key, "")
+	}
+	if !ok || err != nil {
+		return nil, err
+	}
+	h.drop(id)
+	return []int64{id}, nil
+}
+
+func (h *Set) disown(row Row) ([]int64, error) {
+	id, err := keyText(row, "id")
+	if err != nil {
+		return nil, err
+	}
+	h.note(WebhookAction, id, "")
+	return h.own(h.unchoose(id), nil)
+}
+
+// own gives the hooks their actions anew.
+func (h *Set) own(hooks []int64, err error) ([]int64, error) {
+	for _, id := range hooks {
+		h.touch(id)
+		h.renew(id)
+	}
+	return hooks, err
+}
+
+// truncate empties that one table: what is in the others is told by themselves.
+func (h *Set) truncate(table Table) ([]int64, error) {
+	changed := make([]int64, 0, len(h.hooks))
+	for id := range h.hooks {
+		changed = append(changed, id)
+	}
+	h.forgive(table)
+	switch table {
+	case Webhook:
+		for _, id := range changed {
+			h.drop(id)
+		}
+		return changed, nil
+	case WebhookAction:
+		for hook := range h.choices {
+			h.touch(hook)
+		}
+		clear(h.chosen)
+		clear(h.choices)
+	case HookSetting:
+		for hook, before := range h.settings {
+			h.touch(hook)
+			h.hand(hook, before, setting{})
+		}
+		clear(h.settings)
+	}
+	return h.own(changed, nil)
+}
+
+// Complete makes a change that Apply found to be incomplete, with the help of the row as q
+// reads it now: it is not older than the change. If there is none, the row has been deleted
+// since. It is an error that the table lacks a column: waiting mends it where a migration
+// renames it.
+func (h *Set) Complete(ctx context.Context, q Querier, change RowChange) error {
+	key, err := keyText(change.Row, keyColumn(change.Table))
+	if err != nil { // nobody can say which row it is
+		return h.Load(ctx, q)
+	}
+	now, err := h.readRow(ctx, q, change.Table, key)
+	if err != nil {
+		return fmt.Errorf("complete a row of the hooks: %w", err)
+	}
+	change.Deleted = now == nil
+	if now != nil {
+		for _, column := range RequiredColumns(change.Table) {
+			if _, _, ok := now.Text(column); !ok {
+				return fmt.Errorf("complete a row of the hooks: %w", &MissingColumnError{column})
+			}
+		}
+		change.Row = completed{change.Row, now}
+	}
+	if err := h.apply(change); err != nil {
+		return fmt.Errorf("complete a row of the hooks: %w", err)
+	}
+	return nil
+}
+
+// completed is a row of the stream, and what it does not say.
+type completed struct{ row, now Row }
+
+// Text is the column's value, as of the stream if that has it.
+func (c completed) Text(column string) (value string, null, ok bool) {
+	if value, null, ok = c.row.Text(column); ok {
+		return value, null, ok
+	}
+	return c.now.Text(column)
+}
+
+// keyColumn names the rows of the table.
+func keyColumn(t Table) string {
+	if t == HookSetting {
+		return "hook_id"
+	}
+	return "id"
+}

@@ -1,0 +1,192 @@
+package hook
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// The stream begins at a place at which the hooks were not as Load finds them: one has been
+// switched off since, released, narrowed to fewer actions, or was not there yet. What they
+// wanted there is written down whenever it changes, and recalled.
+
+// facts are which events a hook wants, row by row.
+type facts struct {
+	Gone         bool                      `json:"gone,omitempty"` // there are rows of a hook that is not there
+	Organization int64                     `json:"organization"`
+	Project      int64                     `json:"project,omitempty"`
+	Active       bool                      `json:"active"`
+	Adopted      bool                      `json:"adopted,omitempty"`
+	AllActions   bool                      `json:"all_actions"`
+	Payload      bool                      `json:"payload"`
+	Unbound      bool                      `json:"unbound,omitempty"`
+	Chosen       map[string]mapping.Action `json:"chosen,omitempty"` // by id of webhook_action
+}
+
+// memory is what is known of the hooks' past, and which of it has been written down.
+type memory struct {
+	kept    bool // somebody writes it down
+	changed map[int64]struct{}
+	written map[int64]uint64 // sums of the facts, by hook; no entry: there was no hook
+	later   []state.Seen     // what the stream has not reached yet, in order
+}
+
+// Recall gives the hooks that Load has found the wishes that they had where the stream
+// begins, as HooksSeen returns them. Without them (known is false) they have had those of now
+// all the time. From then on Seen returns what is to be written down.
+func (h *Set) Recall(seen []state.Seen, known bool) error {
+	h.memory = memory{kept: true, changed: make(map[int64]struct{}), written: make(map[int64]uint64)}
+	if !known {
+		for id := range h.hooks {
+			h.memory.changed[id] = struct{}{}
+		}
+		return nil
+	}
+	h.catching = true
+	h.memory.later = slices.Clone(seen)
+	slices.SortStableFunc(h.memory.later, func(a, b state.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
+	h.index = index{} // made once, at the end
+	for id := range h.mentioned() {
+		if err := h.recall(id, nil); err != nil {
+			return err
+		}
+	}
+	h.reach(0)
+	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
+	for _, s := range seen { // the last of each counts
+		h.memory.written[s.Hook] = sum(s.Wanted)
+		if s.Wanted == nil {
+			delete(h.memory.written, s.Hook)
+		}
+	}
+	clear(h.memory.changed)
+	return nil
+}
+
+// mentioned are the hooks that have any row.
+func (h *Set) mentioned() map[int64]struct{} {
+	ids := make(map[int64]struct{}, len(h.hooks))
+	for id := range h.hooks {
+		ids[id] = struct{}{}
+	}
+	for id := range h.choices {
+		ids[id] = struct{}{}
+	}
+	for id := range h.settings {
+		ids[id] = struct{}{}
+	}
+	return ids
+}
+
+// recall lets the hook of the set be as it was; gone if it was not there.
+func (h *Set) recall(id int64, wanted []byte) error {
+	for row := range maps.Clone(h.choices[id]) {
+		h.unchoose(row)
+	}
+	f := facts{Gone: true}
+	if wanted != nil {
+		f.Gone = false
+		if err := json.Unmarshal(wanted, &f); err != nil {
+			return fmt.Errorf("recall hook %d: %w", id, err)
+		}
+	}
+	for row, action := range f.Chosen {
+		h.add(row, choice{id, action})
+	}
+	setting := h.settings[id]
+	setting.adopted = f.Adopted
+	h.assign(id, setting)
+	now := h.view.at(id)
+	if f.Gone || now == nil { // there was nobody to send to, or is nobody now
+		h.drop(id)
+		return nil
+	}
+	hook := *now // where requests go is as it is now
+	hook.Organization, hook.Project = f.Organization, f.Project
+	hook.Active, hook.AllActions, hook.SendPayload, hook.unbound = f.Active, f.AllActions, f.Payload, f.Unbound
+	h.put(&hook)
+	return nil
+}
+
+// reach lets hooks be as they were from this commit on: the stream does not show again what
+// lies before its beginning.
+func (h *Set) reach(commit uint64) {
+	for len(h.memory.later) > 0 && h.memory.later[0].LSN <= commit {
+		s := h.memory.later[0]
+		h.memory.later = h.memory.later[1:]
+		if err := h.recall(s.Hook, s.Wanted); err != nil {
+			h.o.Log.Debug("what a hook wanted cannot be read", "hook", s.Hook, "error", err)
+		}
+	}
+}
+
+// Seen is what hooks want from this commit on that was not written down yet, in order of
+// their ids; Written says that it is. Nothing of the commit may be confirmed before.
+func (h *Set) Seen(commit uint64) []state.Seen {
+	if len(h.memory.changed) == 0 {
+		return nil
+	}
+	var seen []state.Seen
+	for _, id := range slices.Sorted(maps.Keys(h.memory.changed)) {
+		s := state.Seen{Hook: id, LSN: commit, Wanted: h.factsOf(id)}
+		if before, there := h.memory.written[id]; there == (s.Wanted != nil) && before == sum(s.Wanted) {
+			delete(h.memory.changed, id)
+			continue
+		}
+		seen = append(seen, s)
+	}
+	return seen
+}
+
+// Written says that these have been written down.
+func (h *Set) Written(seen []state.Seen) {
+	for _, s := range seen {
+		delete(h.memory.changed, s.Hook)
+		if h.memory.written[s.Hook] = sum(s.Wanted); s.Wanted == nil {
+			delete(h.memory.written, s.Hook)
+		}
+	}
+}
+
+// touch notes that the hook of the set may want something else.
+func (h *Set) touch(id int64) {
+	if h.memory.kept {
+		h.memory.changed[id] = struct{}{}
+	}
+}
+
+// factsOf is what the hook of the set wants, nil if there is no row of it.
+func (h *Set) factsOf(id int64) []byte {
+	hook := h.hooks[id]
+	f := facts{Adopted: h.settings[id].adopted, Chosen: make(map[string]mapping.Action)}
+	switch {
+	case hook != nil:
+		f.Organization, f.Project = hook.Organization, hook.Project
+		f.Active, f.AllActions, f.Payload, f.Unbound = hook.Active, hook.AllActions, hook.SendPayload, hook.unbound
+	case len(h.choices[id]) == 0 && !f.Adopted:
+		return nil
+	default:
+		f.Gone = true
+	}
+	for row := range h.choices[id] {
+		f.Chosen[row] = h.chosen[row].action
+	}
+	text, err := json.Marshal(f)
+	if err != nil {
+		return nil // strings and numbers always have a form
+	}
+	return text
+}
+
+// sum tells facts apart.
+func sum(wanted []byte) uint64 {
+	s := fnv.New64a()
+	s.Write(wanted)
+	return s.Sum64()
+}

@@ -1,0 +1,196 @@
+package hook
+
+import (
+	"cmp"
+	"hash/fnv"
+	"slices"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// rows is the rows of the three tables, as of one moment.
+type rows struct {
+	deliver    Deliver
+	hooks      map[int64]*Hook
+	chosen     map[string]choice             // by id of webhook_action, as text
+	choices    map[int64]map[string]struct{} // ids of webhook_action, by hook
+	settings   map[int64]setting             // by hook; none that says nothing
+	unreadable map[rowKey]Unreadable
+	noted      bool // unreadable has changed since it was shown
+}
+
+// choice is a row of webhook_action.
+type choice struct {
+	hook   int64
+	action mapping.Action
+}
+
+// setting is what a row of hook_setting has to do with its hook's deliveries.
+type setting struct {
+	adopted bool
+	secret  uint64 // fingerprint of the sealed signing secrets
+}
+
+func newRows(deliver Deliver) rows {
+	return rows{
+		deliver:    deliver,
+		hooks:      make(map[int64]*Hook),
+		chosen:     make(map[string]choice),
+		choices:    make(map[int64]map[string]struct{}),
+		settings:   make(map[int64]setting),
+		unreadable: make(map[rowKey]Unreadable),
+	}
+}
+
+// finished is the hook with what its rows in the other tables say.
+func (s *rows) finished(hook *Hook) *Hook {
+	hook.Actions = s.actionsOf(hook.ID)
+	setting := s.settings[hook.ID]
+	hook.Adopted, hook.secret = setting.adopted, setting.secret
+	hook.served = s.deliver.serves(hook)
+	return hook
+}
+
+// actionsOf is what the hook chose, in alphabetical order.
+func (s *rows) actionsOf(hook int64) []mapping.Action {
+	var actions []mapping.Action
+	for id := range s.choices[hook] {
+		actions = append(actions, s.chosen[id].action)
+	}
+	slices.SortFunc(actions, cmp.Compare[mapping.Action])
+	return actions
+}
+
+// hookID is the id of a row of webhook. ok is false, and the row noted as unreadable, if
+// it is none that a hook can have.
+func (s *rows) hookID(row Row) (id int64, ok bool, err error) {
+	key, err := keyText(row, "id")
+	if err != nil {
+		return 0, false, err
+	}
+	r := reader{row: row}
+	r.scope("id", &id, required)
+	return id, s.note(Webhook, key, r.fault), nil
+}
+
+// note remembers that the row cannot be read, or that it can be: fault is "" and the result
+// true.
+func (s *rows) note(table Table, key, fault string) bool {
+	at := keyIn(table, key)
+	before, noted := s.unreadable[at]
+	if fault == "" {
+		if noted {
+			delete(s.unreadable, at)
+			s.noted = true
+		}
+		return true
+	}
+	now := Unreadable{Table: table, Key: at.key, Fault: fault}
+	if now != before {
+		s.unreadable[at], s.noted = now, true
+	}
+	return false
+}
+
+// forgive forgets the unreadable rows of a table.
+func (s *rows) forgive(table Table) {
+	for key := range s.unreadable {
+		if key.table == table {
+			delete(s.unreadable, key)
+			s.noted = true
+		}
+	}
+}
+
+// choose notes a row of webhook_action, whether its hook is known or not, and returns the
+// hooks whose choice it may have changed.
+func (s *rows) choose(row Row) ([]int64, error) {
+	id, err := keyText(row, "id")
+	if err != nil {
+		return nil, err
+	}
+	before, known := s.chosen[id]
+	c := before
+	r := reader{row: row, known: known}
+	r.integer("webhook_id", &c.hook, required)
+	r.parse("action", required, func(text string) { c.action = mapping.Action(text) })
+	if r.missing != "" {
+		return nil, &MissingColumnError{r.missing}
+	}
+	changed := s.unchoose(id)
+	if !s.note(WebhookAction, id, r.fault) {
+		return changed, nil
+	}
+	s.add(id, c)
+	if !slices.Contains(changed, c.hook) {
+		changed = append(changed, c.hook)
+	}
+	return changed, nil
+}
+
+// add notes a row of webhook_action, whoever's it was before.
+func (s *rows) add(id string, c choice) {
+	s.unchoose(id)
+	s.chosen[id] = c
+	if s.choices[c.hook] == nil {
+		s.choices[c.hook] = make(map[string]struct{})
+	}
+	s.choices[c.hook][id] = struct{}{}
+}
+
+// unchoose removes a row of webhook_action, and returns its hook, if there was one.
+func (s *rows) unchoose(id string) []int64 {
+	c, known := s.chosen[id]
+	if !known {
+		return nil
+	}
+	delete(s.chosen, id)
+	delete(s.choices[c.hook], id)
+	if len(s.choices[c.hook]) == 0 {
+		delete(s.choices, c.hook)
+	}
+	return []int64{c.hook}
+}
+
+// resolve notes a row of hook_setting, whether its hook is known or not, and returns the
+// hook and what was said before. ok is false if the row says nothing that can be read.
+func (s *rows) resolve(row Row) (hook int64, before setting, ok bool, err error) {
+	key, err := keyText(row, "hook_id")
+	if err != nil {
+		return 0, setting{}, false, err
+	}
+	r := reader{row: row}
+	r.integer("hook_id", &hook, required)
+	before = s.settings[hook]
+	now := before
+	r.known = before != setting{}
+	r.boolean("adopted", &now.adopted)
+	r.parse("secrets", optional, func(text string) { now.secret = fingerprint(text) })
+	if r.missing != "" {
+		return 0, setting{}, false, &MissingColumnError{r.missing}
+	}
+	if !s.note(HookSetting, key, r.fault) {
+		return 0, setting{}, false, nil
+	}
+	s.assign(hook, now)
+	return hook, before, true, nil
+}
+
+func (s *rows) assign(hook int64, now setting) {
+	if s.settings[hook] = now; now == (setting{}) {
+		delete(s.settings, hook)
+	}
+}
+
+// noSecrets is the text form of an array without elements.
+const noSecrets = "{}"
+
+// fingerprint tells secrets apart, and does not show them; 0 is none.
+func fingerprint(secrets string) uint64 {
+	if secrets == "" || secrets == noSecrets {
+		return 0
+	}
+	sum := fnv.New64a()
+	sum.Write([]byte(secrets))
+	return sum.Sum64()
+}

@@ -1,0 +1,60 @@
+package hook
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// snapshot says which transactions were visible to a query: exactly those, whatever the
+// clocks say, and however long a commit has waited for a standby. The zero snapshot saw
+// none.
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+type snapshot struct {
+	min, max uint64   // all below min had ended; none from max on
+	running  []uint64 // between them, in order
+}
+
+// parseSnapshot reads the text form of pg_snapshot: xmin:xmax:xip,xip.
+func parseSnapshot(text string) (snapshot, error) {
+	fields := strings.Split(text, ":")
+	if len(fields) != 3 {
+		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+	}
+	var s snapshot
+	var err error
+	if s.min, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
+		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+	}
+	if s.max, err = strconv.ParseUint(fields[1], 10, 64); err != nil {
+		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+	}
+	if fields[2] == "" {
+		return s, nil
+	}
+	for _, field := range strings.Split(fields[2], ",") {
+		xid, err := strconv.ParseUint(field, 10, 64)
+		if err != nil {
+			return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+		}
+		s.running = append(s.running, xid)
+	}
+	slices.Sort(s.running)
+	return s, nil
+}
+
+// saw reports whether the snapshot saw what the committed transaction did. The stream
+// gives the number without its epoch: it is of the transactions around the snapshot. 0 is
+// no transaction.
+func (s *snapshot) saw(xid uint32) bool {
+	if s.max == 0 || xid == 0 {
+		return false
+	}
+	full := s.max + uint64(int64(int32(xid-uint32(s.max)))) // at most 2³¹ away
+	if full >= s.max {
+		return false
+	}
+	_, running := slices.BinarySearch(s.running, full)
+	return full < s.min || !running
+}

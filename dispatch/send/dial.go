@@ -1,0 +1,139 @@
+package send
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// dialer makes connections for a transport: it looks a host up, connects to one of its
+// addresses, and agrees on TLS. It is safe for concurrent use.
+type dialer struct {
+	egress   *Egress // checked for each address; nil: all are allowed
+	timeout  time.Duration
+	resolver *net.Resolver
+	tls      *tls.Config
+	known    addresses
+}
+
+// dialShare is how much of an attempt's time-out there is for making its connection. The
+// rest lets the error of the dialer, which says more, come before the attempt's own end.
+const dialShare = 0.9
+
+func newDialer(o Options, egress *Egress) *dialer {
+	return &dialer{egress: egress, timeout: time.Duration(dialShare * float64(o.Timeout)), resolver: o.Resolver, tls: tlsConfig(o.TLS)}
+}
+
+// dial connects to an address of the host. Its errors are those of the look-up, ErrBlocked
+// where no address is allowed, and *dialError.
+func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	return d.connect(ctx, address)
+}
+
+// dialTLS is dial and a handshake. An address with which there is no agreement has failed
+// as one that does not accept a connection.
+func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, d.timeout)
+	defer cancel()
+	conn, err := d.connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	config := d.tls
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(address) // connect has split it
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		d.known.fail(addrPortOf(conn), time.Now())
+		conn.Close()
+		return nil, &handshakeError{err}
+	}
+	return secure, nil
+}
+
+// handshakeError is the end of a TLS handshake. A connection was made.
+type handshakeError struct{ err error }
+
+func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
+func (e *handshakeError) Unwrap() error { return e.err }
+
+// connect races the addresses that are allowed, as they are found.
+func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, &unreachableError{"the port is not a number"}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	answers := lookUp(ctx, d.resolver, host)
+	more := make(chan []netip.AddrPort)
+	ended := make(chan struct{})
+	var blocked, failed error // first of each; read after ended
+	go func() {
+		defer close(ended)
+		defer close(more)
+		for f := range answers {
+			if f.err != nil && failed == nil {
+				failed = noAnswer(f.err, host)
+			}
+			allowed, err := d.allowed(f.addrs, uint16(number))
+			if err != nil && blocked == nil {
+				blocked = err
+			}
+			select {
+			case more <- allowed:
+			case <-ctx.Done(): // the race has ended; lookUp sends to nobody then
+			}
+		}
+	}()
+	r := race{dial: d.single, known: &d.known, budget: d.timeout}
+	conn, err := r.run(ctx, more)
+	ending := ctx.Err()
+	cancel()
+	<-ended
+	switch {
+	case conn != nil || err != nil:
+		return conn, err
+	case blocked != nil:
+		return nil, blocked
+	case failed != nil:
+		return nil, failed
+	default:
+		return nil, noAnswer(ending, host)
+	}
+}
+
+// allowed is the addresses that the egress policy allows, and the error of the first that
+// it does not.
+func (d *dialer) allowed(addrs []netip.Addr, port uint16) (list []netip.AddrPort, blocked error) {
+	for _, addr := range addrs {
+		if d.egress != nil && !d.egress.Allows(addr) {
+			if blocked == nil {
+				blocked = &blockedError{addr.String()}
+			}
+			continue
+		}
+		list = append(list, netip.AddrPortFrom(addr, port))
+	}
+	return list, blocked
+}
+
+// single connects to one address. The policy is asked once more, by the library that it
+// is made with, at the place where the address can no longer change.
+func (d *dialer) single(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
+	var system net.Dialer
+	if d.egress != nil {
+		system.Control = d.egress.Control
+	}
+	return system.DialContext(ctx, "tcp", addr.String())
+}

@@ -1,0 +1,181 @@
+package send
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptrace"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// envelopes are what attempts are made with, one after the other: to make the request,
+// its headers, its body and a context with a timeout anew costs more than all else that
+// an attempt adds to what net/http does. It is safe for concurrent use.
+type envelopes struct {
+	mu    sync.Mutex
+	spare []*envelope
+}
+
+// How many are kept, and how large a body may be that is copied into one: a larger one is
+// in memory once, however many hooks get it, and goes in one more write.
+const (
+	spares    = 256
+	spareText = 16 << 10
+)
+
+// envelope is a request and its context. The context's cause is
+// context.DeadlineExceeded when the time has passed, and the parent's when that has
+// ended. An envelope belongs to one attempt at a time, and to the transport until it
+// has written the request.
+type envelope struct {
+	context.Context
+	parent context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+
+	request *http.Request
+	header  http.Header
+	values  [6]string // of headers
+	pieces  mapping.Body
+	text    []byte // of them, unless they are too large to be copied
+	reader  *bytes.Reader
+	body    io.ReadCloser                 // of reader; net/http knows this kind, and sends it together with the headers
+	anew    func() (io.ReadCloser, error) // the body once more
+	begun   atomic.Int32                  // writings of the body
+	written atomic.Int32                  // that have ended
+	got     httptrace.GotConnInfo         // the last connection that the request had; without one yet: zero
+}
+
+// begin is an envelope whose context ends after d. It is to be ended.
+func (s *envelopes) begin(parent context.Context, d time.Duration) *envelope {
+	if spare := s.take(); spare != nil {
+		if spare.parent == parent {
+			spare.timer.Reset(d)
+			return spare
+		}
+		spare.cancel(nil)
+	}
+	return newEnvelope(parent, d)
+}
+
+func newEnvelope(parent context.Context, d time.Duration) *envelope {
+	e := &envelope{parent: parent, header: http.Header{}, reader: bytes.NewReader(nil)}
+	ctx, cancel := context.WithCancelCause(parent)
+	e.cancel, e.timer = cancel, time.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
+	e.Context = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		WroteRequest: func(httptrace.WroteRequestInfo) { e.written.Add(1) },
+		GotConn:      func(got httptrace.GotConnInfo) { e.got = got }, // within RoundTrip, as net/http has it for HTTP/1
+	})
+	e.request = (&http.Request{}).WithContext(e)
+	e.body = io.NopCloser(e.reader)
+	e.anew = func() (io.ReadCloser, error) {
+		e.begun.Add(1)
+		return e.pieces.Reader(), nil
+	}
+	return e
+}
+
+// originHeader tells a receiver that a request is not of the stream.
+const originHeader = "hooktail-origin"
+
+// fill makes the request: the template's, with what differs per attempt.
+func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timestamp, signature string) *http.Request {
+	clear(e.header)
+	maps.Copy(e.header, t.Header)
+	h := e.header
+	if _, own := h["User-Agent"]; !own {
+		h["User-Agent"] = userAgent
+	}
+	e.values = [...]string{m.ID, timestamp, strconv.Itoa(m.Attempt), m.LSN, m.Committed, signature}
+	// net/http sends again by itself, on a new connection, what it sent on a kept
+	// one that turned out to be closed: it may, because of Idempotency-Key.
+	h["Idempotency-Key"] = e.values[0:1:1]
+	h["webhook-id"] = e.values[0:1:1]
+	h["webhook-timestamp"] = e.values[1:2:2]
+	h["webhook-attempt"] = e.values[2:3:3]
+	h["hooktail-lsn"] = e.values[3:4:4]
+	h["hooktail-commit-time"] = e.values[4:5:5]
+	if m.Origin != "" {
+		h[originHeader] = []string{m.Origin}
+	}
+	if signature != "" {
+		h[signatureHeader] = e.values[5:6:6]
+	}
+	e.pieces = m.Body
+	length, body := m.Body.Len(), e.body
+	if length > spareText {
+		body = e.pieces.Reader()
+	} else {
+		e.text = m.Body.AppendTo(e.text[:0])
+		e.reader.Reset(e.text)
+	}
+	e.begun.Store(1)
+	r := e.request
+	r.Method, r.URL, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = t.Method, t.URL, t.Host, t.Proto, t.ProtoMajor, t.ProtoMinor
+	r.Header, r.Body, r.GetBody, r.ContentLength = h, body, e.anew, int64(length)
+	return r
+}
+
+func (s *envelopes) take() *envelope {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.spare) - 1
+	if last < 0 {
+		return nil
+	}
+	e := s.spare[last]
+	s.spare = s.spare[:last]
+	return e
+}
+
+// end is called when the attempt has ended. The transport may be writing the request
+// even now, where the answer came before it was read: then nobody uses the envelope
+// again.
+func (s *envelopes) end(e *envelope) {
+	if !e.timer.Stop() || e.Err() != nil || !e.isBack() || !s.keep(e) {
+		e.cancel(nil) // otherwise its parent would hold on to it
+	}
+}
+
+// isBack reports whether the transport is done with the envelope: the request was
+// written once, and that has ended.
+func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load() == 1 }
+
+func (s *envelopes) keep(e *envelope) bool {
+	e.written.Store(0)
+	e.pieces, e.values, e.got = mapping.Body{}, [6]string{}, httptrace.GotConnInfo{}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.spare) == spares {
+		return false
+	}
+	s.spare = append(s.spare, e)
+	return true
+}
+
+// clock writes the present second, which many attempts share. It is safe for
+// concurrent use.
+type clock struct{ latest atomic.Pointer[second] }
+
+type second struct {
+	unix int64
+	text string
+}
+
+// text is the second since 1970 in decimal digits.
+func (c *clock) text(now time.Time) string {
+	unix := now.Unix()
+	if latest := c.latest.Load(); latest != nil && latest.unix == unix {
+		return latest.text
+	}
+	s := &second{unix: unix, text: strconv.FormatInt(unix, 10)}
+	c.latest.Store(s)
+	return s.text
+}

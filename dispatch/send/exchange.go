@@ -1,0 +1,81 @@
+package send
+
+import (
+	"context"
+	"io"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+)
+
+// Exchange is an attempt for a person to look at.
+type Exchange struct {
+	Outcome
+	Headers []Header // of the request, in alphabetical order of their names
+	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
+}
+
+// Header is a header of a request for a person to look at. Value is *** where it may be
+// a secret: in headers that the hook's row sets, its URL's credentials among them, and
+// in the signature.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// shownAnswer is how much of an answer is shown.
+const shownAnswer = 512
+
+// Exchange makes one attempt as Send does.
+func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
+	var e Exchange
+	sent := func(header http.Header) { e.Headers = shownHeaders(header, hook) }
+	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
+		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
+		discard(body)
+		blot(answer, hook)
+		e.Answer = answer[:min(len(answer), shownAnswer)]
+	})
+	return e
+}
+
+// shownHeaders copies the headers without what is secret in them.
+func shownHeaders(header http.Header, hook *hook.Hook) []Header {
+	var shown []Header
+	for _, name := range slices.Sorted(maps.Keys(header)) {
+		value := "***"
+		if isOwn(name, hook) {
+			value = strings.Join(header[name], ", ")
+		}
+		shown = append(shown, Header{name, value})
+	}
+	return shown
+}
+
+// isOwn reports whether hooktail sets the header, to what is no secret.
+func isOwn(name string, hook *hook.Hook) bool {
+	switch name {
+	case signatureHeader:
+		return false
+	case "Content-Type", "User-Agent":
+		return !hook.Headers.Has(name)
+	default: // a hook may set none of these
+		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
+	}
+}
+
+// HeaderNames is the names of the headers that the hook's requests have now, in
+// alphabetical order; none of a hook that is refused.
+func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
+	if hook.IsRefused() {
+		return nil
+	}
+	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
+	e := s.envelopes.begin(ctx, s.timeout)
+	defer s.envelopes.end(e)
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{}, keys, time.Now()).Header))
+}

@@ -1,0 +1,98 @@
+package send
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// ProxyFunc says which proxy a request goes through; nil: none. It is that of
+// http.Transport: http.ProxyURL and http.ProxyFromEnvironment are two.
+type ProxyFunc = func(*http.Request) (*url.URL, error)
+
+// isProxied reports whether the request goes through the proxy. Its connection then goes
+// to the proxy, so that the egress policy cannot be asked when it is made. It is asked here,
+// of all addresses that the request's host has: the proxy chooses among them. The limit:
+// the proxy looks the name up again, and what it finds then is its own to check.
+func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
+	if t.proxy == nil {
+		return false, nil
+	}
+	proxy, err := t.proxy(r)
+	switch {
+	case err != nil:
+		return false, &unreachableError{"the proxy's URL cannot be used"} // err may quote credentials
+	case proxy == nil:
+		return false, nil
+	}
+	return true, t.check(r.Context(), r.URL.Hostname())
+}
+
+// check returns an error unless every address of the host is allowed.
+func (t *ownTransport) check(ctx context.Context, host string) error {
+	addresses, err := t.lookUp(ctx, host)
+	if err != nil {
+		return err
+	}
+	for _, address := range addresses {
+		if !t.dialer.egress.Allows(address) {
+			return &blockedError{address.String()}
+		}
+	}
+	return nil
+}
+
+func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{address}, nil
+	}
+	if isAmbiguous(host) {
+		return nil, &blockedError{strconv.Quote(host) + ", which a proxy could read as another host"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.dialer.timeout)
+	defer cancel()
+	addresses, err := addressesOf(ctx, t.dialer.resolver, host)
+	if err != nil {
+		return nil, fmt.Errorf("look up host: %w", err)
+	}
+	return addresses, nil
+}
+
+// isAmbiguous reports whether a name may mean an address to a proxy and something
+// else to the resolver: letters beyond ASCII, which become others on the way, and
+// names that end in a number, as 0x7f.1 (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+func isAmbiguous(host string) bool {
+	for i := range len(host) {
+		if host[i] <= ' ' || host[i] >= 0x7f {
+			return true
+		}
+	}
+	host = strings.TrimSuffix(host, ".")
+	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
+	hex, isHex := strings.CutPrefix(last, "0x")
+	return last == "" || isDigits(last) || isHex && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// refusedByProxy is for http.Transport, whose own error has no type.
+func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
+	err := &unreachableError{"the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode)}
+	switch answer.StatusCode {
+	case http.StatusOK:
+		return nil
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return err // it speaks of the way beyond the proxy
+	default:
+		return &proxyError{err}
+	}
+}
+
+// proxyError is a refusal that is the proxy's own: it tells nothing of the receiver's
+// network.
+type proxyError struct{ err error }
+
+func (e *proxyError) Error() string { return e.err.Error() }
+func (e *proxyError) Unwrap() error { return e.err }

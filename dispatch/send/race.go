@@ -1,0 +1,176 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The delays between the attempts to connect to one address and to the next (RFC 8305,
+// section 5).
+const (
+	shortestDelay = 10 * time.Millisecond
+	longestDelay  = 250 * time.Millisecond
+)
+
+// race connects to the addresses of one host: to the first, after a short delay or a
+// failure to the next as well, and so on. The first connection wins. All addresses have
+// begun by the middle of the time that there is.
+type race struct {
+	dial   func(context.Context, netip.AddrPort) (net.Conn, error)
+	known  *addresses
+	budget time.Duration // from the begin to the deadline of the context
+
+	addrs   []netip.AddrPort // known so far
+	queue   []netip.AddrPort // of them, those that have not begun
+	due     bool             // the delay has passed, and there was none to begin
+	running map[netip.AddrPort]time.Time
+	first   error // most telling of the errors
+	at      netip.AddrPort
+}
+
+// finish is the end of one address's attempt.
+type finish struct {
+	addr netip.AddrPort
+	conn net.Conn
+	err  error
+}
+
+// run connects to what the channel brings, and waits for its goroutines. It returns the
+// winner's connection; otherwise an error of one address, as a *dialError, or nil for both
+// if the channel brought no address.
+func (r *race) run(ctx context.Context, more <-chan []netip.AddrPort) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	results := make(chan finish)
+	r.running = make(map[netip.AddrPort]time.Time)
+	defer func() {
+		cancel()
+		go func() { wg.Wait(); close(results) }()
+		for late := range results {
+			if late.conn != nil {
+				late.conn.Close()
+			}
+		}
+	}()
+	next := time.NewTimer(0)
+	defer next.Stop()
+	for more != nil || len(r.queue) > 0 || len(r.running) > 0 {
+		select {
+		case addrs, ok := <-more:
+			if !ok {
+				more = nil
+			}
+			if r.learn(addrs) {
+				next.Reset(0)
+			}
+		case <-next.C:
+			if addr, ok := r.start(time.Now()); ok {
+				wg.Go(func() {
+					conn, err := r.dial(ctx, addr)
+					results <- finish{addr, conn, err}
+				})
+				next.Reset(r.delay())
+			}
+		case f := <-results:
+			begun := r.running[f.addr]
+			delete(r.running, f.addr)
+			if f.err == nil {
+				r.won(f.addr, begun)
+				return f.conn, nil
+			}
+			r.lost(f.addr, f.err)
+			next.Reset(0)
+		case <-ctx.Done():
+			return nil, r.ended(ctx.Err())
+		}
+	}
+	return nil, r.fault()
+}
+
+// learn takes addresses on, and reports whether one may begin at once.
+func (r *race) learn(addrs []netip.AddrPort) bool {
+	var fresh []netip.AddrPort
+	for _, addr := range addrs {
+		if !contains(r.addrs, addr) && !contains(fresh, addr) {
+			fresh = append(fresh, addr)
+		}
+	}
+	r.addrs = append(r.addrs, fresh...)
+	r.queue = r.known.order(append(r.queue, fresh...), time.Now())
+	return len(fresh) > 0 && r.due
+}
+
+func contains(list []netip.AddrPort, addr netip.AddrPort) bool {
+	for _, other := range list {
+		if other == addr {
+			return true
+		}
+	}
+	return false
+}
+
+// start is the address whose turn it is.
+func (r *race) start(now time.Time) (netip.AddrPort, bool) {
+	if r.due = len(r.queue) == 0; r.due {
+		return netip.AddrPort{}, false
+	}
+	addr := r.queue[0]
+	r.queue = r.queue[1:]
+	r.running[addr] = now
+	return addr, true
+}
+
+func (r *race) delay() time.Duration {
+	return min(longestDelay, max(shortestDelay, r.budget/time.Duration(2*len(r.addrs))))
+}
+
+// won notes the winner, and those that began before it as failed.
+func (r *race) won(winner netip.AddrPort, begun time.Time) {
+	r.known.succeed(winner)
+	for addr, at := range r.running {
+		if at.Before(begun) {
+			r.known.fail(addr, time.Now())
+		}
+	}
+}
+
+// lost notes an address that failed.
+func (r *race) lost(addr netip.AddrPort, err error) {
+	if len(r.addrs) > 1 {
+		r.known.fail(addr, time.Now())
+	}
+	if r.first == nil || tellsLittle(r.first) && !tellsLittle(err) {
+		r.first, r.at = err, addr
+	}
+}
+
+// tellsLittle reports whether the error may be due to this machine having no address of
+// the family.
+func tellsLittle(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || isOwnFault(err)
+}
+
+// ended is the error where time, or the caller, has ended the race.
+func (r *race) ended(cause error) error {
+	for _, addr := range r.addrs { // in their order, so that the last one to begin goes last
+		if _, runs := r.running[addr]; runs {
+			r.first, r.at = cause, addr
+			if len(r.addrs) > 1 && errors.Is(cause, context.DeadlineExceeded) {
+				r.known.fail(addr, time.Now())
+			}
+		}
+	}
+	return r.fault()
+}
+
+func (r *race) fault() error {
+	if r.first == nil {
+		return nil
+	}
+	return &dialError{addr: r.at, tried: len(r.addrs) - len(r.queue), err: r.first}
+}

@@ -1,0 +1,67 @@
+package send
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+)
+
+// errReached ends a request that is not to be sent.
+var errReached = errors.New("the receiver is reached")
+
+// Reach goes the way of the hook's requests up to where one would be sent, and sends
+// none: name, egress policy, connection, and TLS for an https URL. Its error says
+// what is in the way, without secrets. Through a proxy it goes no further than the
+// proxy. The hook must not be refused, and the transport be the Sender's own.
+func (s *Sender) Reach(ctx context.Context, hook *hook.Hook) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	own, ok := s.transport.(*ownTransport)
+	if !ok {
+		return errors.New("the transport is not the sender's own")
+	}
+	err := own.reach(s.templates.of(hook).request.WithContext(ctx))
+	if errors.Is(err, errReached) {
+		return nil
+	}
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, ErrBlocked) {
+		err = errors.Join(cause, err)
+	}
+	return errors.New(describe(err))
+}
+
+// reach connects, and closes the connection before anything is sent on it. Its error is
+// errReached if nothing is in the way.
+func (t *ownTransport) reach(r *http.Request) error {
+	proxied, err := t.isProxied(r)
+	if err != nil {
+		return err
+	}
+	d, proxy := t.dialer, ProxyFunc(nil)
+	if proxied {
+		d, proxy = t.hop, t.proxy
+	}
+	hangUp := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+		return func(ctx context.Context, network, address string) (net.Conn, error) {
+			conn, err := dial(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			conn.Close()
+			return nil, errReached
+		}
+	}
+	// net/http knows which address belongs to a URL: of names beyond ASCII, too.
+	once := &http.Transport{DialContext: hangUp(d.dial), DialTLSContext: hangUp(d.dialTLS), Proxy: proxy}
+	answer, err := once.RoundTrip(r)
+	switch {
+	case err == nil:
+		answer.Body.Close()
+	case proxied && isA[*dialError](err):
+		return &unreachableError{"the proxy does not accept connections: " + describe(err)}
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+package send
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"reflect"
+	"strings"
+	"syscall"
+)
+
+// Result is what became of one attempt.
+type Result uint8
+
+// The results.
+const (
+	Result2xx Result = iota
+	Result3xx
+	Result4xx
+	Result5xx
+	ResultTimeout // no answer in time
+	ResultRefused // nobody accepts connections there, or there is no way to it
+	ResultDNS     // the host's name has no address
+	ResultTLS     // no trust, or no TLS at all
+	ResultBlocked // the egress policy forbids the address
+	ResultReset   // the connection broke, or what came was not an HTTP answer
+	Results       // is how many there are
+)
+
+var resultLabels = [Results]string{"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "dns", "tls", "blocked", "reset"}
+
+// String is the result as a metric label.
+func (r Result) String() string {
+	if r >= Results {
+		return "unknown"
+	}
+	return resultLabels[r]
+}
+
+// resultOfStatus is the result of a final answer. Statuses that RFC 9110 does
+// not know count by their first digit, or as 5xx; a final 1xx is no HTTP answer
+// to a POST.
+func resultOfStatus(status int) Result {
+	switch status / 100 {
+	case 1:
+		return ResultReset
+	case 2:
+		return Result2xx
+	case 3:
+		return Result3xx
+	case 4:
+		return Result4xx
+	default:
+		return Result5xx
+	}
+}
+
+// resultOfError is the result of an attempt that got no answer.
+func resultOfError(err error) Result {
+	switch {
+	case errors.Is(err, ErrBlocked):
+		return ResultBlocked
+	case isA[*net.DNSError](err):
+		return ResultDNS
+	case isTLS(err):
+		return ResultTLS
+	case isTimeout(err):
+		return ResultTimeout
+	case isUnreachable(err):
+		return ResultRefused
+	default:
+		return ResultReset
+	}
+}
+
+func isTLS(err error) bool {
+	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
+		return true // a TLS alert, whose own type is not exported
+	}
+	return errors.Is(err, http.ErrSchemeMismatch) ||
+		isA[*tls.CertificateVerificationError](err) || isA[tls.RecordHeaderError](err) ||
+		isA[x509.HostnameError](err) || isA[x509.UnknownAuthorityError](err) || isA[x509.CertificateInvalidError](err)
+}
+
+func isTimeout(err error) bool {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
+		return true
+	}
+	timeout, ok := errors.AsType[net.Error](err)
+	return ok && timeout.Timeout()
+}
+
+func isUnreachable(err error) bool {
+	for _, errno := range []syscall.Errno{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
+		if errors.Is(err, errno) {
+			return true
+		}
+	}
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isA[*unreachableError](err)
+}
+
+// unreachableError is a way to the receiver that is closed, for a reason without
+// secrets.
+type unreachableError struct{ why string }
+
+func (e *unreachableError) Error() string { return e.why }
+
+func isA[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// describe says what went wrong without quoting what may be secret: errors of
+// net/http can hold the URL, or what the receiver sent, which may be an echo of
+// the request.
+func describe(err error) string {
+	switch result := resultOfError(err); result {
+	case ResultTimeout:
+		if dial, ok := errors.AsType[*dialError](err); ok {
+			return "no answer in time from " + dial.where()
+		}
+		return "no answer in time"
+	case ResultBlocked:
+		if blocked, ok := errors.AsType[*blockedError](err); ok {
+			return blocked.Error()
+		}
+	case ResultDNS:
+		if dns, ok := errors.AsType[*net.DNSError](err); ok {
+			return fmt.Sprintf("look up %s: %s", dns.Name, dns.Err)
+		}
+	case ResultTLS:
+		return describeTLS(err)
+	case ResultRefused:
+		if unreachable, ok := errors.AsType[*unreachableError](err); ok {
+			return unreachable.Error()
+		}
+	}
+	if dial, ok := errors.AsType[*dialError](err); ok {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			return ownFaultFirst(err) + "dial " + dial.where() + ": " + errno.Error()
+		}
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			return fmt.Sprintf("%s %s: %s", op.Op, op.Addr, errno)
+		}
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno.Error()
+	}
+	return "the connection broke before there was an HTTP answer"
+}
+
+// ownFaultFirst says of an error that is not the receiver's whose it is.
+func ownFaultFirst(err error) string {
+	if isOwnFault(err) {
+		return "this machine cannot connect: "
+	}
+	return ""
+}
+
+func describeTLS(err error) string {
+	switch {
+	case errors.Is(err, http.ErrSchemeMismatch) || isA[tls.RecordHeaderError](err):
+		return "the receiver does not speak TLS on this port"
+	case isA[x509.HostnameError](err):
+		return "the receiver's certificate is for another host"
+	case isA[x509.UnknownAuthorityError](err):
+		return "the receiver's certificate is signed by an unknown authority: if you trust it, add its certificate to HOOKTAIL_TLS_CA"
+	case isA[x509.CertificateInvalidError](err):
+		return "the receiver's certificate is not valid"
+	}
+	side, alert := alertOf(err)
+	switch {
+	case alert == "":
+		return "no agreement on TLS"
+	case side == "remote error":
+		return "the receiver refused TLS: " + alert
+	default:
+		return "no agreement on TLS: " + alert
+	}
+}
+
+// alertOf is the name of the TLS alert that ended the connection, as RFC 8446 has it, and
+// which side sent it; "" if the error is another one. The error's own type is not exported.
+func alertOf(err error) (side, alert string) {
+	op, ok := errors.AsType[*net.OpError](err)
+	if !ok || op.Op != "remote error" && op.Op != "local error" || op.Err == nil {
+		return "", ""
+	}
+	number := reflect.ValueOf(op.Err)
+	if number.Kind() != reflect.Uint8 {
+		return "", ""
+	}
+	return op.Op, strings.TrimPrefix(tls.AlertError(number.Uint()).Error(), "tls: ")
+}

@@ -1,0 +1,135 @@
+package send
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash"
+	"strings"
+	"sync"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// How a signing key is written, and how long it is in bytes.
+// https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
+const (
+	keyPrefix = "whsec_"
+	leastKey  = 24
+	mostKey   = 64
+)
+
+// maxSigningKeys is how many keys a hook has at most: the current one, and the
+// one before until its receivers know the current one.
+const maxSigningKeys = 2
+
+// SigningKey is a secret that a hook shares with its receivers. It prints as ***.
+// It is safe for concurrent use. The zero SigningKey is none: nothing can be signed
+// with it.
+type SigningKey struct {
+	masked
+	state *keyState
+}
+
+// keyState is a key with the signers that are not in use.
+type keyState struct {
+	key     *[]byte   // package fmt follows one pointer on its way, and not two
+	signers sync.Pool // of *signer
+}
+
+// signer is an HMAC that is keyed, and memory to work in.
+type signer struct {
+	mac hash.Hash
+	buf []byte
+}
+
+// NewSigningKey is a new random key.
+func NewSigningKey() SigningKey {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key) // it never fails
+	return signingKey(key)
+}
+
+// ParseSigningKey reads whsec_ and 24 to 64 bytes in base64. Its errors do not
+// quote the text.
+func ParseSigningKey(text string) (SigningKey, error) {
+	encoded, found := strings.CutPrefix(text, keyPrefix)
+	if !found {
+		return SigningKey{}, errors.New("a signing secret begins with " + keyPrefix)
+	}
+	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
+		return SigningKey{}, errors.New("a signing secret is base64 after " + keyPrefix)
+	}
+	if len(key) < leastKey || len(key) > mostKey {
+		return SigningKey{}, fmt.Errorf("a signing secret has %d to %d bytes, not %d", leastKey, mostKey, len(key))
+	}
+	return signingKey(key), nil
+}
+
+func signingKey(key []byte) SigningKey {
+	s := &keyState{key: &key}
+	s.signers.New = func() any { return &signer{mac: hmac.New(sha256.New, key)} }
+	return SigningKey{state: s}
+}
+
+// Reveal is the key in the form that ParseSigningKey reads: for its receiver, and
+// for nobody else. It is empty for the zero SigningKey.
+func (k SigningKey) Reveal() string {
+	if k.state == nil {
+		return ""
+	}
+	return keyPrefix + base64.StdEncoding.EncodeToString(*k.state.key)
+}
+
+// Equal reports whether both are the same key.
+func (k SigningKey) Equal(other SigningKey) bool {
+	return hmac.Equal([]byte(k.Reveal()), []byte(other.Reveal()))
+}
+
+// Rotate puts the next key before the current one, which is used further, until the
+// next rotation. The one before that is used no more.
+func Rotate(keys []SigningKey, next SigningKey) []SigningKey {
+	rotated := append([]SigningKey{next}, keys...)
+	return rotated[:min(len(rotated), maxSigningKeys)]
+}
+
+// signatureHeader has the signatures of a request.
+const signatureHeader = "webhook-signature"
+
+// Sign is the value of webhook-signature: one signature per key, at most two, with
+// a blank between. Each is v1, and the HMAC-SHA256 of id.timestamp.body in base64.
+// The timestamp is the text of webhook-timestamp: seconds since 1970. Without a
+// key it is empty.
+func Sign(keys []SigningKey, id, timestamp string, body mapping.Body) string {
+	const each = len(" v1,") + (sha256.Size+2)/3*4
+	var room [maxSigningKeys * each]byte
+	out := room[:0]
+	for i, key := range keys[:min(len(keys), maxSigningKeys)] {
+		if i > 0 {
+			out = append(out, ' ')
+		}
+		out = key.state.appendSignature(out, id, timestamp, body)
+	}
+	return string(out)
+}
+
+func (k *keyState) appendSignature(out []byte, id, timestamp string, body mapping.Body) []byte {
+	s := k.signers.Get().(*signer)
+	defer k.signers.Put(s)
+	s.buf = append(s.buf[:0], id...)
+	s.buf = append(s.buf, '.')
+	s.buf = append(s.buf, timestamp...)
+	s.buf = append(s.buf, '.')
+	s.mac.Reset()
+	_, _ = s.mac.Write(s.buf) // a hash never fails
+	for piece := range body.Pieces() {
+		_, _ = s.mac.Write(piece)
+	}
+	s.buf = s.mac.Sum(s.buf[:0])
+	out = append(out, "v1,"...)
+	return base64.StdEncoding.AppendEncode(out, s.buf)
+}
