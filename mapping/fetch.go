@@ -52,7 +52,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	queries := r.counts(now, snapshot)
 	var projects []int64
 	for _, id := range b.want[project].ids {
-		if kept := r.kept.get(id, now); kept != nil {
+		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // whose query tells whether it is outdated
 			b.projects[id] = &projectRead{kept: kept}
 		} else {
 			projects = append(projects, id)
@@ -125,8 +125,8 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 	return false
 }
 
-// tasks appends the query for the tasks, if any are wanted, whose rows may be asked to tell
-// the snapshot.
+// tasks appends the query for the tasks, if any are wanted. Their rows tell the columns of
+// projects, and may be asked to tell the snapshot.
 func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	n := len(queries)
 	queries = r.rows(queries, task, r.batch.want[task].ids, r.taskColumns(), r.gotTask)
@@ -135,15 +135,17 @@ func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	}
 	q := &queries[n]
 	q.args = append(q.args, []byte(strconv.FormatBool(snapshot)))
-	if q.tellsSnapshot = snapshot; snapshot {
-		got, told := q.row, false
-		q.row = func(rel *cdc.Relation, row cdc.Tuple) {
-			if !told {
+	q.tellsSnapshot = snapshot
+	got, told := q.row, false
+	q.row = func(rel *cdc.Relation, row cdc.Tuple) {
+		if !told {
+			told = true
+			r.kept.told = string(row.Text(rel.Index(projectColumn)))
+			if snapshot {
 				r.visible.note(row.Text(rel.Index(snapshotColumn)))
-				told = true
 			}
-			got(rel, row)
 		}
+		got(rel, row)
 	}
 	return queries
 }
@@ -165,19 +167,22 @@ func (r *Renderer) nest() {
 	}
 }
 
-// taskColumns are those of a task, with the authors of its comments and, if the second
-// parameter says so, the snapshot.
+// taskColumns are those of a task, with the authors of its comments, what the columns of
+// projects are told by and, if the second parameter says so, the snapshot.
 func (r *Renderer) taskColumns() string {
-	const snapshot = "CASE WHEN $2::boolean THEN (SELECT pg_catalog.pg_current_snapshot()::text) END AS " + snapshotColumn
-	if r.catalog.has(r.opts.Tables.Task, commentAuthors) {
-		return "r.*, " + snapshot
+	names := r.opts.Tables
+	columns := "r.*"
+	if !r.catalog.has(names.Task, commentAuthors) {
+		authors := `'[]'::jsonb`
+		if r.catalog.has(names.authors(), "user_id") {
+			authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
+				pgx.Identifier{names.Schema, names.authors()}.Sanitize())
+		}
+		columns += ", " + authors + " AS " + commentAuthors
 	}
-	authors := `'[]'::jsonb`
-	if r.catalog.has(r.opts.Tables.authors(), "user_id") {
-		authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
-			pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.authors()}.Sanitize())
-	}
-	return "r.*, " + authors + " AS " + commentAuthors + ", " + snapshot
+	return columns + `, CASE WHEN $2::boolean THEN (SELECT pg_catalog.pg_current_snapshot()::text) END AS ` + snapshotColumn + `,
+		(SELECT pg_catalog.sum(pg_catalog.hashtext(a.attname::text || ' ' || a.atttypid::text)) FROM pg_catalog.pg_attribute a
+			WHERE a.attrelid = ` + literal(pgx.Identifier{names.Schema, names.Project}.Sanitize()) + `::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped) AS ` + projectColumn
 }
 
 // gotTask encodes a task as it is read, so that a batch of large tasks is held once.
@@ -220,6 +225,7 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 		delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
 		again = true
 	}
+	again = r.kept.isOutdated() || again
 	if !r.batch.again && r.batch.present != r.catalog.present() { // a table was made, or a column added, that was done without
 		r.batch.again, again = true, true
 	}

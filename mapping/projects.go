@@ -49,6 +49,8 @@ type keptProjects struct {
 	changes uint64    // that the stream has shown
 	xids    []uint32  // that have to be seen before a project is read
 	recent  recent[*keptProject]
+	columns string // what the columns of those were told by
+	told    string // the same of the batch
 }
 
 // keptProject is a project without its counts.
@@ -58,8 +60,7 @@ type keptProject struct {
 	at            time.Time
 }
 
-// Bounds of what is kept: up to 2 × keptCount projects, for as long as keptFor. A column
-// that is added shows in the stream with the next change alone.
+// Bounds of what is kept: up to 2 × keptCount projects, for as long as keptFor.
 const (
 	keptCount = 32
 	keptSize  = 32 << 10 // of one
@@ -101,6 +102,20 @@ func (k *keptProjects) seen(projects map[int64]*projectRead) {
 		}
 	}
 }
+
+// isOutdated reports whether the table has got other columns, which the stream does not
+// show before it shows a change. Nothing is kept then.
+func (k *keptProjects) isOutdated() bool {
+	outdated := k.columns != "" && k.told != k.columns
+	if k.columns = k.told; outdated {
+		k.forget()
+	}
+	return outdated
+}
+
+// projectColumn is the name of what the columns of projects are told by, among the columns
+// of a query.
+const projectColumn = "hooktail_project"
 
 func (k *keptProjects) forget() {
 	clear(k.recent.young)
