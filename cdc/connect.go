@@ -36,7 +36,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		if ctx.Err() != nil {
 			return false, s.unconfirmed()
 		}
-		return false, s.Left().explain(s.o.Slot, s.classify(err))
+		return false, s.Memory().explain(s.o.Slot, s.classify(err))
 	}
 	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
 	s.note(func(n *Stats) {
@@ -52,7 +52,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return true, s.Left().explain(s.o.Slot, s.classify(err))
+	return true, s.Memory().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.
@@ -100,21 +100,21 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if _, err := serverVersion(ctx, conn); err != nil {
 		return nil, err
 	}
-	past := s.Left()
-	if past == nil && s.o.Past != nil {
+	memory := s.Memory()
+	if memory == nil && s.o.Memory != nil {
 		var err error
-		if past, err = s.o.Past(ctx); err != nil {
+		if memory, err = s.o.Memory(ctx); err != nil {
 			return nil, fmt.Errorf("read what an earlier run has left: %w", err)
 		}
 	}
 	slot, err := s.slot(ctx, conn)
 	if err != nil {
-		return slot, past.explain(s.o.Slot, err)
+		return slot, memory.explain(s.o.Slot, err)
 	}
-	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, past.published()); err != nil {
+	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, memory.published()); err != nil {
 		return nil, err
 	}
-	if past != nil {
+	if memory != nil {
 		last, err := lastCheckpoint(ctx, conn)
 		if err != nil {
 			s.o.Log.DebugContext(ctx, "the last checkpoint is not known", "error", err)
@@ -122,16 +122,16 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 		if slot.Decoded, err = decodedOf(ctx, conn, s.o.Slot); err != nil {
 			s.o.Log.DebugContext(ctx, "what was decoded is not known", "error", err)
 		}
-		if gap := past.gap(slot, &s.assembler.timelines, last); gap != nil {
+		if gap := memory.gap(slot, &s.assembler.timelines, last); gap != nil {
 			return slot, gap
 		}
-		slot.At = past.At
+		slot.At = memory.At
 	}
-	if err := s.diverged(ctx, slot, s.Left()); err != nil {
+	if err := s.diverged(ctx, slot, s.Memory()); err != nil {
 		return slot, err
 	}
 	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
-		return slot, past.explain(s.o.Slot, err)
+		return slot, memory.explain(s.o.Slot, err)
 	}
 	if slot.ActivePID != "" && !s.o.Temporary {
 		return slot, &activeError{slot: slot.Name, pid: slot.ActivePID}
@@ -154,12 +154,12 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 	}
 	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are not behind it
-	left := &Past{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
-	left.history = s.assembler.timelines.past
+	memory := &Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
+	memory.history = s.assembler.timelines.past
 	s.assembler.names = namesOf(s.o.Tables, slot.Published)
-	left.End, left.At = s.position.ConfirmedAt()
+	memory.End, memory.At = s.position.ConfirmedAt()
 	s.mu.Lock()
-	s.left = left
+	s.memory = memory
 	s.mu.Unlock()
 	s.note(func(n *Stats) {
 		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline

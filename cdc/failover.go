@@ -37,14 +37,14 @@ const neverHad = "the server never had transactions that were read before: recei
 
 // diverged compares what this stream has read with the server that it is connected to
 // now. It returns nil where the server has all of it, and on a first connection.
-func (s *Stream) diverged(ctx context.Context, slot *Slot, left *Past) error {
-	if left == nil || left.SystemID != slot.SystemID {
+func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error {
+	if memory == nil || memory.SystemID != slot.SystemID {
 		return nil
 	}
-	end, moved := s.assembler.timelines.left(&timelines{left.Timeline, left.history})
+	end, moved := s.assembler.timelines.left(&timelines{memory.Timeline, memory.history})
 	switch {
 	case moved:
-	case slot.Timeline != left.Timeline:
+	case slot.Timeline != memory.Timeline:
 		end = 0 // where, nobody can say
 	default:
 		end = slot.Written

@@ -40,7 +40,7 @@ func TestDiverged(t *testing.T) {
 			s.assembler.timelines = test.now
 			slot := &Slot{Name: "s", SystemID: "1", Timeline: test.now.current, Confirmed: 50, Written: test.written}
 			before := s.position.Confirmed()
-			err := s.diverged(t.Context(), slot, &Past{SystemID: "1", Timeline: 1})
+			err := s.diverged(t.Context(), slot, &Memory{SystemID: "1", Timeline: 1})
 			for _, part := range s.assembler.take() {
 				finish(part) // delivered after all
 			}
@@ -85,18 +85,18 @@ func TestDelivered(t *testing.T) {
 // TestPastLater: what was delivered stays known when the next stream begins where the
 // slot stands, and that is before.
 func TestPastLater(t *testing.T) {
-	before := &Past{SystemID: "1", Timeline: 1, End: 90, Done: 80}
+	before := &Memory{SystemID: "1", Timeline: 1, End: 90, Done: 80}
 	for _, test := range []struct {
 		name   string
-		now    Past
-		before *Past
+		now    Memory
+		before *Memory
 		want   LSN
 	}{
-		{"the first", Past{SystemID: "1", Timeline: 1, End: 50, Done: 50}, nil, 50},
-		{"behind", Past{SystemID: "1", Timeline: 1, End: 50, Done: 50}, before, 80},
-		{"ahead", Past{SystemID: "1", Timeline: 1, End: 99, Done: 99}, before, 99},
-		{"promoted", Past{SystemID: "1", Timeline: 2, End: 50, Done: 50}, before, 50},
-		{"another server", Past{SystemID: "2", Timeline: 1, End: 50, Done: 50}, before, 50},
+		{"the first", Memory{SystemID: "1", Timeline: 1, End: 50, Done: 50}, nil, 50},
+		{"behind", Memory{SystemID: "1", Timeline: 1, End: 50, Done: 50}, before, 80},
+		{"ahead", Memory{SystemID: "1", Timeline: 1, End: 99, Done: 99}, before, 99},
+		{"promoted", Memory{SystemID: "1", Timeline: 2, End: 50, Done: 50}, before, 50},
+		{"another server", Memory{SystemID: "2", Timeline: 1, End: 50, Done: 50}, before, 50},
 	} {
 		if got := test.now.Later(test.before); got.Done != test.want || got.End < test.want {
 			t.Errorf("%s: delivered %v of %v, want %v", test.name, got.Done, got.End, test.want)

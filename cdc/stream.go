@@ -43,9 +43,9 @@ type Options struct {
 
 	ApplicationName string // hooktail
 
-	// Past is what an earlier run has left, nil if none has; it is called before the
+	// Memory is what is remembered of the slot, nil if nothing is; it is called before the
 	// first connection that streams. What contradicts it is a Gap.
-	Past func(ctx context.Context) (*Past, error)
+	Memory func(ctx context.Context) (*Memory, error)
 
 	// MayConfirm is asked before a newer position is confirmed; false keeps the server
 	// at the last one. It is called in the reader's goroutine and must not block.
@@ -101,11 +101,11 @@ type Stream struct {
 	started  chan struct{} // closed when the slot was first streamed from
 	renew    chan error    // holds the reason why the connection is to be given up
 
-	looked *Past // of the goroutine that calls Look: when all was well
+	whole *Memory // of the goroutine that calls Look: as of the last time that the publication was whole
 
-	mu    sync.Mutex
-	stats Stats
-	left  *Past // as of the last connection, but for the position; nil before the first
+	mu     sync.Mutex
+	stats  Stats
+	memory *Memory // as of the last connection, but for the position; nil before the first
 }
 
 // New makes a stream that does nothing until Run.

@@ -118,7 +118,7 @@ func within[T cmp.Ordered](value, least, most T) error {
 
 func oneOf[T comparable](value T, allowed ...T) error {
 	if !slices.Contains(allowed, value) {
-		return problem("is none of the choices")
+		return problem("is invalid")
 	}
 	return nil
 }
@@ -131,7 +131,7 @@ func checkSlot(name string) error {
 	}
 	for _, r := range name {
 		if r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9') {
-			return problem(fmt.Sprintf("has the character %q", r))
+			return problem(fmt.Sprintf("contains the character %q", r))
 		}
 	}
 	return nil
@@ -144,7 +144,7 @@ func checkName(name string) error {
 	case len(name) > maxName:
 		return problem("is too long")
 	case !utf8.ValidString(name), strings.ContainsFunc(name, unicode.IsControl):
-		return problem("has a character that no name has")
+		return problem("contains a control character, or is not UTF-8")
 	default:
 		return nil
 	}
@@ -159,20 +159,20 @@ func checkDatabaseURL(url Secret) error {
 	invalid, isInvalid := errors.AsType[*postgres.ValueError](err)
 	switch {
 	case isUnknown:
-		return problem(unknown.Error())
+		return advice(unknown.Error())
 	case splitsPassword(url.Reveal()):
-		return problem(escape)
+		return advice(escape)
 	case isInvalid:
-		return problem(invalid.Error())
+		return advice(invalid.Error())
 	case err == nil:
 		return nil
 	}
 	scheme, _, found := strings.Cut(url.Reveal(), "://")
 	if found && !strings.ContainsAny(scheme, "= ") && scheme != "postgres" && scheme != "postgresql" {
-		return problem("is a URL of another scheme")
+		return problem("has another URL scheme")
 	}
 	if found {
-		return problem(escape)
+		return advice(escape)
 	}
 	return problem("cannot be parsed")
 }
@@ -209,7 +209,7 @@ func checkHosts(hosts []string) error {
 	for i, host := range hosts {
 		host = strings.TrimSpace(host)
 		if _, err := netip.ParseAddr(host); err != nil && (host == "" || strings.ContainsFunc(host, notInHost)) {
-			return problem(fmt.Sprintf("has no name or address as entry %d", i+1))
+			return problem(fmt.Sprintf("has an invalid entry %d", i+1))
 		}
 	}
 	return nil
@@ -222,7 +222,7 @@ func checkToken(token Secret) error {
 	case text == "":
 		return nil // not set
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return problem("has a blank or another character that no header carries as it is")
+		return problem("contains a space, or a character outside visible ASCII")
 	case len(text) < minToken:
 		return problem("is too short")
 	case len(text) > maxToken:

@@ -34,7 +34,7 @@ func (e *Egress) UnmarshalText(text []byte) error {
 	for i, entry := range strings.Split(string(text), ",") {
 		network, err := netip.ParsePrefix(strings.TrimSpace(entry))
 		if err != nil {
-			return problem(fmt.Sprintf("has no CIDR as entry %d", i+1))
+			return problem(fmt.Sprintf("has an invalid entry %d", i+1))
 		}
 		parsed.Networks = append(parsed.Networks, network.Masked())
 	}

@@ -12,7 +12,7 @@ type ValueError struct {
 	Variable string // with the prefix
 	Value    string // empty: not set; ***: not to be shown
 	Problem  string // what is wrong with it, as a predicate
-	Allowed  string // what is allowed, as a noun
+	Allowed  string // what is allowed, as a noun; empty: the problem says it
 }
 
 func (e *ValueError) Error() string {
@@ -24,7 +24,11 @@ func (e *ValueError) Error() string {
 	default:
 		value = fmt.Sprintf("=%q", e.Value)
 	}
-	return fmt.Sprintf("%s%s %s; allowed: %s", e.Variable, value, e.Problem, e.Allowed)
+	text := fmt.Sprintf("%s%s %s", e.Variable, value, e.Problem)
+	if e.Allowed != "" {
+		text += ": use " + e.Allowed
+	}
+	return text
 }
 
 // FileError is a file that was to hold a variable's value and cannot be read.
@@ -66,6 +70,11 @@ func (e *UnknownError) Error() string {
 type problem string
 
 func (p problem) Error() string { return string(p) }
+
+// advice is a problem that says itself what to do.
+type advice string
+
+func (a advice) Error() string { return string(a) }
 
 // showable is the text, or *** where it looks like a connection string or a
 // URL: the secret of one variable that was given to another by mistake.

@@ -54,7 +54,7 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 	case t.value != "":
 		err = convert(field, t.value)
 	case v.Required:
-		err = problem("is required and not set")
+		err = problem("is not set")
 	}
 	if secret, ok := field.Addr().Interface().(*Secret); ok && err == nil && t.path != "" {
 		secret.path = &t.path
@@ -66,6 +66,9 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 		return nil
 	}
 	fault := &ValueError{Variable: v.Name, Value: mask, Problem: err.Error(), Allowed: v.Allowed}
+	if _, says := errors.AsType[advice](err); says {
+		fault.Allowed = ""
+	}
 	if t.value == "" || !v.Secret && t.path == "" {
 		fault.Value = showable(t.value)
 	}
@@ -88,7 +91,7 @@ func convert(field reflect.Value, text string) error {
 		Tag:  reflect.StructTag(`envconfig:"=" default:` + strconv.Quote(text)),
 	}}))
 	if err := envconfig.Process("", one.Interface()); err != nil {
-		return unreadable(field, err)
+		return unreadable(field, text, err)
 	}
 	field.Set(one.Elem().Field(0))
 	return nil
@@ -96,7 +99,7 @@ func convert(field reflect.Value, text string) error {
 
 // unreadable says what text that could not be converted should have been. It
 // never repeats the text: what parsers say does.
-func unreadable(field reflect.Value, err error) error {
+func unreadable(field reflect.Value, text string, err error) error {
 	if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
 		if p, ok := errors.AsType[problem](parse.Err); ok {
 			return p
@@ -104,12 +107,15 @@ func unreadable(field reflect.Value, err error) error {
 	}
 	switch field.Interface().(type) {
 	case time.Duration:
+		if _, err := strconv.ParseFloat(text, 64); err == nil {
+			return advice("needs a unit, for example 2s or 500ms")
+		}
 		return problem("is not a duration")
 	case bool:
-		return problem("is neither true nor false")
+		return problem("is invalid")
 	case int:
 		return problem("is not a whole number")
 	default:
-		return problem("cannot be read")
+		return problem("is invalid")
 	}
 }

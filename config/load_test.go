@@ -144,12 +144,12 @@ func TestLoad(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	t.Parallel()
-	const slot = "allowed: 1 to 63 lower-case letters, digits and underscores"
-	const name = "allowed: a name of 1 to 63 bytes"
-	const key = "allowed: 32 bytes in base64 or hex; former keys may follow, separated by commas"
-	const token = "allowed: 16 to 1024 visible ASCII characters"
-	const hosts = "allowed: names or addresses without a port, separated by commas"
-	const proxy = "allowed: an http:// or https:// URL without a path, or environment"
+	const slot = "use 1 to 63 lower-case letters, digits and underscores"
+	const name = "use a name of 1 to 63 bytes"
+	const key = "use 32 bytes in base64 or hex; former keys may follow, separated by commas"
+	const token = "use 16 to 1024 visible ASCII characters"
+	const hosts = "use names or addresses without a port, separated by commas"
+	const proxy = "use an http:// or https:// URL without a path, or environment"
 	const keyPEM = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----"
 	const brokenPEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"
 	long := strings.Repeat("a", 64)
@@ -158,70 +158,70 @@ func TestLoadRefuses(t *testing.T) {
 		in   string
 		want string
 	}{
-		{"no database", "HOOKTAIL_DATABASE_URL=", `HOOKTAIL_DATABASE_URL is required and not set; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"no DSN", "HOOKTAIL_DATABASE_URL=labelstudio", `HOOKTAIL_DATABASE_URL=*** cannot be parsed; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not take; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not take; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23); allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** is a URL of another scheme; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory); allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"port of a word", "HOOKTAIL_DATABASE_URL=postgres://u:p@h:x/d", `HOOKTAIL_DATABASE_URL=*** has an invalid port: use a number from 1 to 65535, or one for each host; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"two bad values", "HOOKTAIL_DATABASE_URL=host=h connect_timeout=abc sslmode=bogus", `HOOKTAIL_DATABASE_URL=*** has an invalid connect_timeout: use a whole number of seconds; has an invalid sslmode: use disable, allow, prefer, require, verify-ca or verify-full; allowed: a postgres:// URL, or a DSN of key=value pairs`},
-		{"slot in capitals", "HOOKTAIL_SLOT=Hook", `HOOKTAIL_SLOT="Hook" has the character 'H'; ` + slot},
-		{"slot too long", "HOOKTAIL_SLOT=" + long, `HOOKTAIL_SLOT="` + long + `" is too long; ` + slot},
-		{"publication too long", "HOOKTAIL_PUBLICATION=" + long, `HOOKTAIL_PUBLICATION="` + long + `" is too long; ` + name},
-		{"schema of two lines", "HOOKTAIL_SOURCE_SCHEMA=a\nb", `HOOKTAIL_SOURCE_SCHEMA="a\nb" has a character that no name has; ` + name},
-		{"state schema too long", "HOOKTAIL_STATE_SCHEMA=" + long, `HOOKTAIL_STATE_SCHEMA="` + long + `" is too long; ` + name},
-		{"table not of UTF-8", "HOOKTAIL_TASK_TABLE=\xff", `HOOKTAIL_TASK_TABLE="\xff" has a character that no name has; ` + name},
-		{"profile", "HOOKTAIL_PROFILE=Guide", `HOOKTAIL_PROFILE="Guide" is none of the choices; allowed: guide or native`},
-		{"settle below", "HOOKTAIL_SETTLE=-1ns", `HOOKTAIL_SETTLE="-1ns" is too small; allowed: a duration from 0 to 1m`},
-		{"settle above", "HOOKTAIL_SETTLE=60001ms", `HOOKTAIL_SETTLE="60001ms" is too large; allowed: a duration from 0 to 1m`},
-		{"settle without a unit", "HOOKTAIL_SETTLE=250", `HOOKTAIL_SETTLE="250" is not a duration; allowed: a duration from 0 to 1m`},
-		{"secrets perhaps", "HOOKTAIL_SEND_SECRETS=perhaps", `HOOKTAIL_SEND_SECRETS="perhaps" is neither true nor false; allowed: true or false`},
-		{"deleted", "HOOKTAIL_DELETED=all", `HOOKTAIL_DELETED="all" is none of the choices; allowed: id or row`},
-		{"overlap", "HOOKTAIL_ADOPT_OVERLAP=11m", `HOOKTAIL_ADOPT_OVERLAP="11m" is too large; allowed: a duration from 0 to 10m`},
-		{"deliver", "HOOKTAIL_DELIVER=all", `HOOKTAIL_DELIVER="all" is none of the choices; allowed: active, adopted or both`},
-		{"no timeout", "HOOKTAIL_TIMEOUT=0", `HOOKTAIL_TIMEOUT="0" is too small; allowed: a duration above 0`},
-		{"attempts below", "HOOKTAIL_MAX_ATTEMPTS=-1", `HOOKTAIL_MAX_ATTEMPTS="-1" is too small; allowed: a whole number from 0`},
-		{"attempts in words", "HOOKTAIL_MAX_ATTEMPTS=three", `HOOKTAIL_MAX_ATTEMPTS="three" is not a whole number; allowed: a whole number from 0`},
-		{"no retries", "HOOKTAIL_RETRY_FOR=0s", `HOOKTAIL_RETRY_FOR="0s" is too small; allowed: a duration above 0`},
-		{"no concurrency", "HOOKTAIL_HOOK_CONCURRENCY=0", `HOOKTAIL_HOOK_CONCURRENCY="0" is too small; allowed: a whole number from 1 to 1000`},
-		{"concurrency above", "HOOKTAIL_HOOK_CONCURRENCY=1001", `HOOKTAIL_HOOK_CONCURRENCY="1001" is too large; allowed: a whole number from 1 to 1000`},
-		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has no CIDR as entry 2; allowed: internal, public, or CIDRs separated by commas`},
-		{"parking below", "HOOKTAIL_PARK_MAX_BYTES=1023KiB", `HOOKTAIL_PARK_MAX_BYTES="1023KiB" is too small; allowed: a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
-		{"retention below", "HOOKTAIL_DEAD_RETENTION=59m", `HOOKTAIL_DEAD_RETENTION="59m" is too small; allowed: a duration of at least 1h`},
-		{"host with a port", "HOOKTAIL_HTTP_HOSTS=hooktail,hooktail:8484", `HOOKTAIL_HTTP_HOSTS="hooktail,hooktail:8484" has no name or address as entry 2; ` + hosts},
-		{"URL for a host", "HOOKTAIL_HTTP_HOSTS=https://hooktail", `HOOKTAIL_HTTP_HOSTS=*** has no name or address as entry 1; ` + hosts},
-		{"every host", "HOOKTAIL_HTTP_HOSTS=*", `HOOKTAIL_HTTP_HOSTS="*" has no name or address as entry 1; ` + hosts},
-		{"empty host", "HOOKTAIL_HTTP_HOSTS=hooktail,", `HOOKTAIL_HTTP_HOSTS="hooktail," has no name or address as entry 2; ` + hosts},
-		{"token too short", "HOOKTAIL_ADMIN_TOKEN=fifteen-letters", "HOOKTAIL_ADMIN_TOKEN=*** is too short; " + token},
-		{"token too long", "HOOKTAIL_ADMIN_TOKEN=" + strings.Repeat("a", 1025), "HOOKTAIL_ADMIN_TOKEN=*** is too long; " + token},
-		{"token of words", "HOOKTAIL_ADMIN_TOKEN=correct horse battery", "HOOKTAIL_ADMIN_TOKEN=*** has a blank or another character that no header carries as it is; " + token},
-		{"token not of ASCII", "HOOKTAIL_ADMIN_TOKEN=sixteen-lettersé", "HOOKTAIL_ADMIN_TOKEN=*** has a blank or another character that no header carries as it is; " + token},
-		{"no secret key", "HOOKTAIL_SECRET_KEY=, ,", "HOOKTAIL_SECRET_KEY=*** has no key; " + key},
-		{"secret key too short", "HOOKTAIL_SECRET_KEY=" + hexKey[2:], "HOOKTAIL_SECRET_KEY=*** has 31 bytes, not 32, as entry 1; " + key},
-		{"secret key too long", "HOOKTAIL_SECRET_KEY=" + hexKey + "00", "HOOKTAIL_SECRET_KEY=*** has 33 bytes, not 32, as entry 1; " + key},
-		{"former secret key in words", "HOOKTAIL_SECRET_KEY=" + hexKey + ", correct horse", "HOOKTAIL_SECRET_KEY=*** has neither base64 nor hex as entry 2; " + key},
-		{"authorities not in PEM", "HOOKTAIL_TLS_CA=/etc/ca.pem", "HOOKTAIL_TLS_CA=*** has no PEM block; allowed: certificates in PEM"},
-		{"authorities not certificates", "HOOKTAIL_TLS_CA=" + keyPEM, "HOOKTAIL_TLS_CA=*** has something else than a certificate as entry 1; allowed: certificates in PEM"},
-		{"authorities broken", "HOOKTAIL_TLS_CA=" + brokenPEM, "HOOKTAIL_TLS_CA=*** has a certificate that cannot be parsed as entry 1; allowed: certificates in PEM"},
-		{"authorities cut off", "HOOKTAIL_TLS_CA=-----BEGIN CERTIFICATE-----\nAAAA", "HOOKTAIL_TLS_CA=*** has no PEM block; allowed: certificates in PEM"},
-		{"key alone", "HOOKTAIL_TLS_KEY=" + keyPEM, "HOOKTAIL_TLS_KEY=*** is set, and HOOKTAIL_TLS_CERT is not; allowed: a private key in PEM, not encrypted"},
-		{"proxy without a scheme", "HOOKTAIL_PROXY=proxy:3128", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
-		{"proxy of SOCKS", "HOOKTAIL_PROXY=socks5://proxy", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
-		{"proxy in a word", "HOOKTAIL_PROXY=Environment", "HOOKTAIL_PROXY=*** is a URL of another scheme; " + proxy},
-		{"proxy without a host", "HOOKTAIL_PROXY=http://:3128", "HOOKTAIL_PROXY=*** names no host; " + proxy},
-		{"proxy with a path", "HOOKTAIL_PROXY=http://proxy/pac", "HOOKTAIL_PROXY=*** has more than a host; " + proxy},
-		{"proxy without a port", "HOOKTAIL_PROXY=http://proxy:0", "HOOKTAIL_PROXY=*** has no port from 1 to 65535; " + proxy},
-		{"proxy broken", "HOOKTAIL_PROXY=http://u:p@[proxy", "HOOKTAIL_PROXY=*** cannot be parsed; " + proxy},
-		{"memory below", "HOOKTAIL_MEMORY=16383KiB", `HOOKTAIL_MEMORY="16383KiB" is too small; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
-		{"memory of another unit", "HOOKTAIL_MEMORY=64M", `HOOKTAIL_MEMORY="64M" is not a number of bytes; allowed: a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
-		{"grace below", "HOOKTAIL_GRACE=-1s", `HOOKTAIL_GRACE="-1s" is too small; allowed: a duration from 0`},
-		{"address without a port", "HOOKTAIL_HTTP_ADDR=localhost", `HOOKTAIL_HTTP_ADDR="localhost" is not host:port; allowed: host:port with the port as a number, or off`},
-		{"address with a service", "HOOKTAIL_HTTP_ADDR=localhost:http", `HOOKTAIL_HTTP_ADDR="localhost:http" has no port from 0 to 65535; allowed: host:port with the port as a number, or off`},
-		{"level", "HOOKTAIL_LOG_LEVEL=trace", `HOOKTAIL_LOG_LEVEL="trace" cannot be read; allowed: debug, info, warn or error`},
-		{"level between", "HOOKTAIL_LOG_LEVEL=info+1", `HOOKTAIL_LOG_LEVEL="info+1" is none of the choices; allowed: debug, info, warn or error`},
-		{"format", "HOOKTAIL_LOG_FORMAT=xml", `HOOKTAIL_LOG_FORMAT="xml" is none of the choices; allowed: text or json`},
+		{"no database", "HOOKTAIL_DATABASE_URL=", `HOOKTAIL_DATABASE_URL is not set: use a postgres:// URL, or a DSN of key=value pairs`},
+		{"no DSN", "HOOKTAIL_DATABASE_URL=labelstudio", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: use a postgres:// URL, or a DSN of key=value pairs`},
+		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not take`},
+		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not take`},
+		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)`},
+		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** has another URL scheme: use a postgres:// URL, or a DSN of key=value pairs`},
+		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory)`},
+		{"port of a word", "HOOKTAIL_DATABASE_URL=postgres://u:p@h:x/d", `HOOKTAIL_DATABASE_URL=*** has an invalid port: use a number from 1 to 65535, or one for each host`},
+		{"two bad values", "HOOKTAIL_DATABASE_URL=host=h connect_timeout=abc sslmode=bogus", `HOOKTAIL_DATABASE_URL=*** has an invalid connect_timeout: use a whole number of seconds, up to a day; has an invalid sslmode: use disable, allow, prefer, require, verify-ca or verify-full`},
+		{"slot in capitals", "HOOKTAIL_SLOT=Hook", `HOOKTAIL_SLOT="Hook" contains the character 'H': ` + slot},
+		{"slot too long", "HOOKTAIL_SLOT=" + long, `HOOKTAIL_SLOT="` + long + `" is too long: ` + slot},
+		{"publication too long", "HOOKTAIL_PUBLICATION=" + long, `HOOKTAIL_PUBLICATION="` + long + `" is too long: ` + name},
+		{"schema of two lines", "HOOKTAIL_SOURCE_SCHEMA=a\nb", `HOOKTAIL_SOURCE_SCHEMA="a\nb" contains a control character, or is not UTF-8: ` + name},
+		{"state schema too long", "HOOKTAIL_STATE_SCHEMA=" + long, `HOOKTAIL_STATE_SCHEMA="` + long + `" is too long: ` + name},
+		{"table not of UTF-8", "HOOKTAIL_TASK_TABLE=\xff", `HOOKTAIL_TASK_TABLE="\xff" contains a control character, or is not UTF-8: ` + name},
+		{"profile", "HOOKTAIL_PROFILE=Guide", `HOOKTAIL_PROFILE="Guide" is invalid: use guide or native`},
+		{"settle below", "HOOKTAIL_SETTLE=-1ns", `HOOKTAIL_SETTLE="-1ns" is too small: use a duration from 0 to 1m`},
+		{"settle above", "HOOKTAIL_SETTLE=60001ms", `HOOKTAIL_SETTLE="60001ms" is too large: use a duration from 0 to 1m`},
+		{"settle without a unit", "HOOKTAIL_SETTLE=250", `HOOKTAIL_SETTLE="250" needs a unit, for example 2s or 500ms`},
+		{"secrets perhaps", "HOOKTAIL_SEND_SECRETS=perhaps", `HOOKTAIL_SEND_SECRETS="perhaps" is invalid: use true or false`},
+		{"deleted", "HOOKTAIL_DELETED=all", `HOOKTAIL_DELETED="all" is invalid: use id or row`},
+		{"overlap", "HOOKTAIL_ADOPT_OVERLAP=11m", `HOOKTAIL_ADOPT_OVERLAP="11m" is too large: use a duration from 0 to 10m`},
+		{"deliver", "HOOKTAIL_DELIVER=all", `HOOKTAIL_DELIVER="all" is invalid: use active, adopted or both`},
+		{"no timeout", "HOOKTAIL_TIMEOUT=0", `HOOKTAIL_TIMEOUT="0" is too small: use a duration above 0`},
+		{"attempts below", "HOOKTAIL_MAX_ATTEMPTS=-1", `HOOKTAIL_MAX_ATTEMPTS="-1" is too small: use a whole number from 0`},
+		{"attempts in words", "HOOKTAIL_MAX_ATTEMPTS=three", `HOOKTAIL_MAX_ATTEMPTS="three" is not a whole number: use a whole number from 0`},
+		{"no retries", "HOOKTAIL_RETRY_FOR=0s", `HOOKTAIL_RETRY_FOR="0s" is too small: use a duration above 0`},
+		{"no concurrency", "HOOKTAIL_HOOK_CONCURRENCY=0", `HOOKTAIL_HOOK_CONCURRENCY="0" is too small: use a whole number from 1 to 1000`},
+		{"concurrency above", "HOOKTAIL_HOOK_CONCURRENCY=1001", `HOOKTAIL_HOOK_CONCURRENCY="1001" is too large: use a whole number from 1 to 1000`},
+		{"egress", "HOOKTAIL_EGRESS=10.0.0.0/8,10.1.1.1", `HOOKTAIL_EGRESS="10.0.0.0/8,10.1.1.1" has an invalid entry 2: use internal, public, or CIDRs separated by commas`},
+		{"parking below", "HOOKTAIL_PARK_MAX_BYTES=1023KiB", `HOOKTAIL_PARK_MAX_BYTES="1023KiB" is too small: use a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
+		{"retention below", "HOOKTAIL_DEAD_RETENTION=59m", `HOOKTAIL_DEAD_RETENTION="59m" is too small: use a duration of at least 1h`},
+		{"host with a port", "HOOKTAIL_HTTP_HOSTS=hooktail,hooktail:8484", `HOOKTAIL_HTTP_HOSTS="hooktail,hooktail:8484" has an invalid entry 2: ` + hosts},
+		{"URL for a host", "HOOKTAIL_HTTP_HOSTS=https://hooktail", `HOOKTAIL_HTTP_HOSTS=*** has an invalid entry 1: ` + hosts},
+		{"every host", "HOOKTAIL_HTTP_HOSTS=*", `HOOKTAIL_HTTP_HOSTS="*" has an invalid entry 1: ` + hosts},
+		{"empty host", "HOOKTAIL_HTTP_HOSTS=hooktail,", `HOOKTAIL_HTTP_HOSTS="hooktail," has an invalid entry 2: ` + hosts},
+		{"token too short", "HOOKTAIL_ADMIN_TOKEN=fifteen-letters", "HOOKTAIL_ADMIN_TOKEN=*** is too short: " + token},
+		{"token too long", "HOOKTAIL_ADMIN_TOKEN=" + strings.Repeat("a", 1025), "HOOKTAIL_ADMIN_TOKEN=*** is too long: " + token},
+		{"token of words", "HOOKTAIL_ADMIN_TOKEN=correct horse battery", "HOOKTAIL_ADMIN_TOKEN=*** contains a space, or a character outside visible ASCII: " + token},
+		{"token not of ASCII", "HOOKTAIL_ADMIN_TOKEN=sixteen-lettersé", "HOOKTAIL_ADMIN_TOKEN=*** contains a space, or a character outside visible ASCII: " + token},
+		{"no secret key", "HOOKTAIL_SECRET_KEY=, ,", "HOOKTAIL_SECRET_KEY=*** has no key: " + key},
+		{"secret key too short", "HOOKTAIL_SECRET_KEY=" + hexKey[2:], "HOOKTAIL_SECRET_KEY=*** has an invalid entry 1 (31 bytes, not 32): " + key},
+		{"secret key too long", "HOOKTAIL_SECRET_KEY=" + hexKey + "00", "HOOKTAIL_SECRET_KEY=*** has an invalid entry 1 (33 bytes, not 32): " + key},
+		{"former secret key in words", "HOOKTAIL_SECRET_KEY=" + hexKey + ", correct horse", "HOOKTAIL_SECRET_KEY=*** has an invalid entry 2 (neither base64 nor hex): " + key},
+		{"authorities not in PEM", "HOOKTAIL_TLS_CA=/etc/ca.pem", "HOOKTAIL_TLS_CA=*** has no PEM block: use certificates in PEM"},
+		{"authorities not certificates", "HOOKTAIL_TLS_CA=" + keyPEM, "HOOKTAIL_TLS_CA=*** has an invalid entry 1 (not a certificate): use certificates in PEM"},
+		{"authorities broken", "HOOKTAIL_TLS_CA=" + brokenPEM, "HOOKTAIL_TLS_CA=*** has an invalid entry 1 (a certificate that cannot be parsed): use certificates in PEM"},
+		{"authorities cut off", "HOOKTAIL_TLS_CA=-----BEGIN CERTIFICATE-----\nAAAA", "HOOKTAIL_TLS_CA=*** has no PEM block: use certificates in PEM"},
+		{"key alone", "HOOKTAIL_TLS_KEY=" + keyPEM, "HOOKTAIL_TLS_KEY=*** is set, but HOOKTAIL_TLS_CERT is not: set both, or neither"},
+		{"proxy without a scheme", "HOOKTAIL_PROXY=proxy:3128", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},
+		{"proxy of SOCKS", "HOOKTAIL_PROXY=socks5://proxy", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},
+		{"proxy in a word", "HOOKTAIL_PROXY=Environment", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},
+		{"proxy without a host", "HOOKTAIL_PROXY=http://:3128", "HOOKTAIL_PROXY=*** has no host: " + proxy},
+		{"proxy with a path", "HOOKTAIL_PROXY=http://proxy/pac", "HOOKTAIL_PROXY=*** has more than a scheme, a host and a port: " + proxy},
+		{"proxy without a port", "HOOKTAIL_PROXY=http://proxy:0", "HOOKTAIL_PROXY=*** has no port from 1 to 65535: " + proxy},
+		{"proxy broken", "HOOKTAIL_PROXY=http://u:p@[proxy", "HOOKTAIL_PROXY=*** cannot be parsed: " + proxy},
+		{"memory below", "HOOKTAIL_MEMORY=16383KiB", `HOOKTAIL_MEMORY="16383KiB" is too small: use a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
+		{"memory of another unit", "HOOKTAIL_MEMORY=64M", `HOOKTAIL_MEMORY="64M" is not a number of bytes: use a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB`},
+		{"grace below", "HOOKTAIL_GRACE=-1s", `HOOKTAIL_GRACE="-1s" is too small: use a duration from 0`},
+		{"address without a port", "HOOKTAIL_HTTP_ADDR=localhost", `HOOKTAIL_HTTP_ADDR="localhost" is not host:port: use host:port with the port as a number, or off`},
+		{"address with a service", "HOOKTAIL_HTTP_ADDR=localhost:http", `HOOKTAIL_HTTP_ADDR="localhost:http" has no port from 0 to 65535: use host:port with the port as a number, or off`},
+		{"level", "HOOKTAIL_LOG_LEVEL=trace", `HOOKTAIL_LOG_LEVEL="trace" is invalid: use debug, info, warn or error`},
+		{"level between", "HOOKTAIL_LOG_LEVEL=info+1", `HOOKTAIL_LOG_LEVEL="info+1" is invalid: use debug, info, warn or error`},
+		{"format", "HOOKTAIL_LOG_FORMAT=xml", `HOOKTAIL_LOG_FORMAT="xml" is invalid: use text or json`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -256,11 +256,11 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		"HOOKTAIL_COLOUR=",
 	})
 	want := strings.Join([]string{
-		`HOOKTAIL_DATABASE_URL is required and not set; allowed: a postgres:// URL, or a DSN of key=value pairs`,
+		`HOOKTAIL_DATABASE_URL is not set: use a postgres:// URL, or a DSN of key=value pairs`,
 		`HOOKTAIL_SLOT and HOOKTAIL_SLOT_FILE are both set: set one of them`,
-		`HOOKTAIL_SETTLE="soon" is not a duration; allowed: a duration from 0 to 1m`,
+		`HOOKTAIL_SETTLE="soon" is not a duration: use a duration from 0 to 1m`,
 		`HOOKTAIL_GRACE_FILE: read /nowhere/grace: no such file or directory`,
-		`HOOKTAIL_LOG_FORMAT="xml" is none of the choices; allowed: text or json`,
+		`HOOKTAIL_LOG_FORMAT="xml" is invalid: use text or json`,
 		`HOOKTAIL_COLOUR is not a variable of hooktail: did you mean HOOKTAIL_SLOT?`,
 		`HOOKTAIL_SETTEL is not a variable of hooktail: did you mean HOOKTAIL_SETTLE?`,
 	}, "\n")
@@ -337,7 +337,7 @@ func TestValueFromFile(t *testing.T) {
 	t.Run("one newline only", func(t *testing.T) {
 		t.Parallel()
 		_, err := config.Load([]string{database, "HOOKTAIL_SLOT_FILE=" + write(t, "a\n\n")})
-		want := `HOOKTAIL_SLOT=*** has the character '\n'; allowed: 1 to 63 lower-case letters, digits and underscores`
+		want := `HOOKTAIL_SLOT=*** contains the character '\n': use 1 to 63 lower-case letters, digits and underscores`
 		if err == nil || err.Error() != want {
 			t.Errorf("Load error = %v, want %s", err, want)
 		}

@@ -31,11 +31,11 @@ func checkProxy(text Secret) error {
 	case err != nil:
 		return problem("cannot be parsed")
 	case proxy.Scheme != "http" && proxy.Scheme != "https":
-		return problem("is a URL of another scheme")
+		return problem("has another URL scheme")
 	case proxy.Hostname() == "":
-		return problem("names no host")
+		return problem("has no host")
 	case proxy.Path != "" && proxy.Path != "/" || proxy.RawQuery != "" || proxy.Fragment != "":
-		return problem("has more than a host")
+		return problem("has more than a scheme, a host and a port")
 	}
 	if port := proxy.Port(); port != "" {
 		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {

@@ -37,9 +37,9 @@ func parseSecretKeys(text Secret) ([][]byte, error) {
 		}
 		switch {
 		case err != nil:
-			return nil, problem(fmt.Sprintf("has neither base64 nor hex as entry %d", i+1))
+			return nil, problem(fmt.Sprintf("has an invalid entry %d (neither base64 nor hex)", i+1))
 		case len(key) != secretKeyBytes:
-			return nil, problem(fmt.Sprintf("has %d bytes, not %d, as entry %d", len(key), secretKeyBytes, i+1))
+			return nil, problem(fmt.Sprintf("has an invalid entry %d (%d bytes, not %d)", i+1, len(key), secretKeyBytes))
 		}
 		keys = append(keys, key)
 	}

@@ -58,11 +58,11 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 		}
 		entry := len(list) + 1
 		if block.Type != "CERTIFICATE" {
-			return nil, problem(fmt.Sprintf("has something else than a certificate as entry %d", entry))
+			return nil, problem(fmt.Sprintf("has an invalid entry %d (not a certificate)", entry))
 		}
 		certificate, err := x509.ParseCertificate(block.Bytes)
 		if err != nil {
-			return nil, problem(fmt.Sprintf("has a certificate that cannot be parsed as entry %d", entry))
+			return nil, problem(fmt.Sprintf("has an invalid entry %d (a certificate that cannot be parsed)", entry))
 		}
 		list = append(list, certificate)
 	}
@@ -70,7 +70,7 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	case len(list) == 0:
 		return nil, problem("has no PEM block")
 	case strings.Contains(string(rest), "-----BEGIN"):
-		return nil, problem(fmt.Sprintf("has a PEM block that cannot be parsed as entry %d", len(list)+1))
+		return nil, problem(fmt.Sprintf("has an invalid entry %d (a PEM block that cannot be parsed)", len(list)+1))
 	default:
 		return list, nil
 	}
@@ -83,9 +83,9 @@ func checkKey(certificate, key Secret) error {
 	case certificate.Reveal() == "" && key.Reveal() == "":
 		return nil
 	case certificate.Reveal() == "":
-		return problem("is set, and " + Prefix + "TLS_CERT is not")
+		return advice("is set, but " + Prefix + "TLS_CERT is not: set both, or neither")
 	case key.Reveal() == "":
-		return problem("is not set, and " + Prefix + "TLS_CERT is")
+		return advice("is not set, but " + Prefix + "TLS_CERT is: set both, or neither")
 	case checkCertificates(certificate) != nil:
 		return nil
 	}
@@ -105,6 +105,6 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 		return pair, problem("is encrypted")
 	default:
-		return pair, problem("is no private key, or not that of " + Prefix + "TLS_CERT")
+		return pair, problem("is not the private key of " + Prefix + "TLS_CERT")
 	}
 }

@@ -125,21 +125,21 @@ func TestTLSRefuses(t *testing.T) {
 	a, b := newPair(t, "a"), newPair(t, "b")
 	encrypted := string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: []byte("x")}))
 	dated := string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"Proc-Type": "4,ENCRYPTED"}, Bytes: []byte("x")}))
-	const allowed = "; allowed: a private key in PEM, not encrypted"
+	const allowed = ": use a private key in PEM, not encrypted"
 	tests := []struct {
 		name             string
 		certificate, key string
 		want             string
 	}{
-		{"certificate alone", a.certificate, "", "HOOKTAIL_TLS_KEY is not set, and HOOKTAIL_TLS_CERT is" + allowed},
-		{"key of another certificate", a.certificate, b.key, "HOOKTAIL_TLS_KEY=*** is no private key, or not that of HOOKTAIL_TLS_CERT" + allowed},
-		{"no key", a.certificate, a.certificate, "HOOKTAIL_TLS_KEY=*** is no private key, or not that of HOOKTAIL_TLS_CERT" + allowed},
+		{"certificate alone", a.certificate, "", "HOOKTAIL_TLS_KEY is not set, but HOOKTAIL_TLS_CERT is: set both, or neither"},
+		{"key of another certificate", a.certificate, b.key, "HOOKTAIL_TLS_KEY=*** is not the private key of HOOKTAIL_TLS_CERT" + allowed},
+		{"no key", a.certificate, a.certificate, "HOOKTAIL_TLS_KEY=*** is not the private key of HOOKTAIL_TLS_CERT" + allowed},
 		{"path of a key", a.certificate, "/etc/key.pem", "HOOKTAIL_TLS_KEY=*** has no PEM block" + allowed},
 		{"encrypted", a.certificate, encrypted, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
 		{"encrypted as of old", a.certificate, dated, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
-		{"key beside a broken certificate", "x", a.key, "HOOKTAIL_TLS_CERT=*** has no PEM block; allowed: certificates in PEM, the own one first"},
-		{"certificate with its key", a.certificate + a.key, a.key, "HOOKTAIL_TLS_CERT=*** has something else than a certificate as entry 2; allowed: certificates in PEM, the own one first"},
-		{"second certificate cut off", a.certificate + b.certificate[:100], a.key, "HOOKTAIL_TLS_CERT=*** has a PEM block that cannot be parsed as entry 2; allowed: certificates in PEM, the own one first"},
+		{"key beside a broken certificate", "x", a.key, "HOOKTAIL_TLS_CERT=*** has no PEM block: use certificates in PEM, the own one first"},
+		{"certificate with its key", a.certificate + a.key, a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (not a certificate): use certificates in PEM, the own one first"},
+		{"second certificate cut off", a.certificate + b.certificate[:100], a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (a PEM block that cannot be parsed): use certificates in PEM, the own one first"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

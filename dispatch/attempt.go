@@ -37,7 +37,7 @@ func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool
 	case it.fate != ReasonNone:
 		return o, verdict{step: bury, reason: it.fate}, false
 	case !hook.IsOn(): // only just
-		return o, verdict{step: retry}, false
+		return o, verdict{step: postpone}, false
 	case hook.IsRefused():
 		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
 	case l.stopped.Load() == hook.Revision():
@@ -92,7 +92,7 @@ func (a attempt) judge(o send.Outcome) verdict {
 	}
 	age := l.age(it, now)
 	v := l.policy.verdict(o, it.counted(), age, jitter)
-	if v.step == retry && v.hold == 0 {
+	if v.step == postpone && v.hold == 0 {
 		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
 	}
 	return l.doubt(it, o, v, now)
@@ -123,7 +123,7 @@ func (a attempt) fetch(ctx context.Context) verdict {
 		if ctx.Err() == nil {
 			l.store.trouble.Failed(ctx, l.log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
 		}
-		return verdict{step: retry, delay: time.Second}
+		return verdict{step: postpone, delay: time.Second}
 	}
 	l.store.answered(ctx)
 	l.mu.Lock()
@@ -138,7 +138,7 @@ func (a attempt) fetch(ctx context.Context) verdict {
 	case it.body == nil:
 		return verdict{step: forgo}
 	case it.early:
-		return verdict{step: retry} // what it was let past is held no more
+		return verdict{step: postpone} // what it was let past is held no more
 	}
 	return verdict{step: deliver}
 }

@@ -20,7 +20,7 @@ func (l *lane) doubt(it *item, o send.Outcome, v verdict, now time.Time) verdict
 	it.trial.signs++
 	it.trial.signed = now
 	if v.step == bury && v.reason == ReasonExhausted {
-		return verdict{step: retry, delay: until.Sub(now), hold: v.hold, doubt: true}
+		return verdict{step: postpone, delay: until.Sub(now), hold: v.hold, doubt: true}
 	}
 	return v
 }

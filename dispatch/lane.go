@@ -38,20 +38,21 @@ type lane struct {
 	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
 	refused atomic.Bool   // the last attempt was not made
 
-	mu        sync.Mutex // guards all that follows
-	window    window
-	backlog   backlog
-	health    health
-	pulse     pulse
-	alarm     alarm
-	running   int        // attempts that are under way
-	dropped   int        // deliveries that were dropped since the hook is gone or switched off
-	notBefore time.Time  // the receiver wants no request before this
-	leaving   bool       // a failed delivery is stored at once: the process is to end
-	halted    bool       // nothing starts any more, for the same reason
-	paused    bool       // by a person, or halted
-	row       *hook.Hook // as the lane was told; nil: there is no such hook
-	closed    bool       // nothing starts or is written any more
+	mu      sync.Mutex // guards all that follows
+	window  window
+	backlog backlog
+	health  health
+	pulse   pulse
+	alarm   alarm
+	running int // attempts that are under way
+	dropped int // deliveries that were dropped since the hook is gone or switched off
+	hold    hold
+	leaving bool       // a failed delivery is stored at once: the process is to end
+	halted  bool       // nothing starts any more, for the same reason
+	paused  bool       // by a person, or halted
+	row     *hook.Hook // as the lane was told; nil: there is no such hook
+	off     time.Time  // since when the row is known to be switched off; zero: it is not
+	closed  bool       // nothing starts or is written any more
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -61,7 +62,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 		window:  newWindow(&c.windows, c.store != nil),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
-	l.row, _ = c.hooks.Hook(id)
+	l.tell(time.Now())
 	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	return l
@@ -95,7 +96,7 @@ func (l *lane) add(it *item) {
 // isAway reports whether the hook is to get nothing for a while, as far as known. It
 // needs mu.
 func (l *lane) isAway(now time.Time) bool {
-	return l.health.failing || l.paused || now.Before(l.notBefore) || l.isOff()
+	return l.health.failing || l.paused || now.Before(l.hold.until) || l.isOff()
 }
 
 // isOff reports whether the hook is switched off in its row: what it has is held. It
@@ -110,7 +111,7 @@ func (l *lane) changed() {
 	defer l.mu.Unlock()
 	now := time.Now()
 	before := l.row
-	l.row, _ = l.hooks.Hook(l.hook)
+	l.tell(now)
 	if before == nil || l.row == nil || l.row.Revision() != before.Revision() {
 		l.revive()
 	}
@@ -119,6 +120,17 @@ func (l *lane) changed() {
 	}
 	l.show(now)
 	l.fill(now)
+}
+
+// tell lets the lane know of its hook's row. It needs mu.
+func (l *lane) tell(now time.Time) {
+	l.row, _ = l.hooks.Hook(l.hook)
+	switch {
+	case !l.isOff():
+		l.off = time.Time{}
+	case l.off.IsZero():
+		l.off = now
+	}
 }
 
 // retry lets everything that waits go at once, whatever it waits for.
@@ -134,7 +146,7 @@ func (l *lane) retry() {
 
 // revive makes the hook live, with nothing that waits. It needs mu.
 func (l *lane) revive() {
-	l.notBefore = time.Time{}
+	l.held(time.Time{}, time.Now())
 	l.health.revive()
 	l.window.hasten()
 }
@@ -158,7 +170,7 @@ func (l *lane) state(now time.Time) State {
 		return StatePaused
 	case l.stopped.Load() == hook.Revision():
 		return StateStopped
-	case now.Before(l.notBefore):
+	case now.Before(l.hold.until):
 		return StateWaiting
 	case l.health.failing:
 		return StateFailing
@@ -199,7 +211,7 @@ func (l *lane) fill(now time.Time) {
 	if part, ok := l.window.wants(away || l.health.failing); ok {
 		l.read(func(ctx context.Context) { intake{l}.load(ctx, part) })
 	}
-	if away || l.running >= l.health.limit || now.Before(l.notBefore) || !l.window.scout {
+	if away || l.running >= l.health.limit || now.Before(l.hold.until) || !l.window.scout {
 		return
 	}
 	at := l.pulse.scout

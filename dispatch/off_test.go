@@ -173,3 +173,58 @@ func TestOffAndOnWhileCatchingUp(t *testing.T) {
 		}
 	})
 }
+
+// TestSwitchedOffHasAllItsTime: what had been retried for long when its hook was switched
+// off is held for RetryFor from then on, over restarts for as long again at most.
+func TestSwitchedOffHasAllItsTime(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, tt := range []struct {
+		name     string
+		tried    time.Duration   // before the hook is switched off
+		restarts []time.Duration // after it is switched off
+		held     time.Duration   // since it was switched off
+	}{
+		{"tried for long", 20 * time.Hour, nil, day},
+		{"new", 0, nil, day},
+		{"restarted", 20 * time.Hour, []time.Duration{10 * time.Hour}, 28 * time.Hour},
+		{"restarted often", 20 * time.Hour, []time.Duration{time.Hour, 10 * time.Hour, 20 * time.Hour, 26 * time.Hour}, 28 * time.Hour},
+		{"new, restarted", 0, []time.Duration{10 * time.Hour}, 34 * time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, hooks := newFakeStore(), newTestHooks(t, hostRow(1))
+				start := func() *Dispatcher {
+					d := New(Options{
+						Hooks: hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(newStatuses(500, "h1").round)}),
+						Store: store, Retry: Policy{RetryFor: day}, Log: (&dispatchtest.Log{}).Logger(),
+					})
+					backlogs, _ := store.backlogs(t.Context())
+					d.Restore(backlogs, nil)
+					return d
+				}
+				d := start()
+				defer func() { d.Close() }()
+				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(1, 1), nil)}); err != nil {
+					t.Fatal(err)
+				}
+				<-time.After(tt.tried)
+				apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1).With("is_active", "f")})
+				off := time.Now()
+				for _, at := range tt.restarts {
+					<-time.After(time.Until(off.Add(at)))
+					d.Close()
+					d = start()
+				}
+				<-time.After(time.Until(off.Add(tt.held - time.Minute)))
+				if n := len(store.list(1, state.Parked)); n != 1 {
+					t.Errorf("%d are held a minute before the end", n)
+				}
+				<-time.After(2 * time.Minute)
+				synctest.Wait()
+				if rows := store.list(1, state.Dead); len(rows) != 1 || rows[0].Reason != "switched_off" {
+					t.Errorf("dead: %+v", rows)
+				}
+			})
+		})
+	}
+}

@@ -60,8 +60,8 @@ func (l *lane) overview(o *Overview, now time.Time) {
 		o.Oldest = oldest.committed
 	}
 	switch {
-	case now.Before(l.notBefore):
-		o.Next = l.notBefore
+	case now.Before(l.hold.until):
+		o.Next = l.hold.until
 	case l.health.failing:
 		o.Next = l.health.nextTried(now)
 	}

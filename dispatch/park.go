@@ -14,6 +14,11 @@ import (
 // before Enqueue.
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
+	for _, s := range settings {
+		if s.Held > 0 {
+			d.with(s.Hook, func(l *lane) { l.restoreHold(s.Held) })
+		}
+	}
 	for _, b := range backlogs {
 		d.with(b.Hook, func(l *lane) {
 			l.begin(b, d.passed)

@@ -68,7 +68,7 @@ func (j *journal) note(hook *hook.Hook, it *item, o send.Outcome, v verdict, bod
 		e.Outcome, e.Latency = outcomeLabels[delivered], it.sinceCommit()
 		j.record.latency.observe(e.Latency, now)
 		j.record.delivered.Store(now.UnixNano())
-	case retry:
+	case postpone:
 		e.Outcome, e.Next = outcomeLabels[retried], now.Add(v.delay)
 	default:
 		e.Outcome = outcomeLabels[dead]
@@ -92,7 +92,7 @@ func (r *record) failed(e *Entry) {
 // tell counts what has become of the delivery.
 func (j *journal) tell(it *item, o send.Outcome, v verdict, made bool) {
 	switch v.step {
-	case retry:
+	case postpone:
 		if made {
 			j.tally(it.Action, retried)
 		}

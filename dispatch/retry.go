@@ -49,11 +49,11 @@ const quick = 2
 type step uint8
 
 const (
-	deliver step = iota // it is delivered
-	retry               // it is tried again
-	bury                // it is dead
-	drop                // nobody wants it any more
-	forgo               // a person has removed it from the store
+	deliver  step = iota // it is delivered
+	postpone             // it is tried again
+	bury                 // it is dead
+	drop                 // nobody wants it any more
+	forgo                // a person has removed it from the store
 )
 
 // verdict is a step with what belongs to it.
@@ -88,7 +88,7 @@ func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter f
 	if delay == 0 {
 		delay = p.backoff(attempt, jitter)
 	}
-	return verdict{step: retry, delay: min(delay, p.RetryFor-age), hold: hold}
+	return verdict{step: postpone, delay: min(delay, p.RetryFor-age), hold: hold}
 }
 
 // isRejection reports whether the answer speaks of the event, not of the hook.

@@ -19,7 +19,7 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 		it.attempt--
 	}
 	failed := made && v.step != deliver && l.fails(it, v, now)
-	if v.step == retry {
+	if v.step == postpone {
 		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
 		it.doubted = v.doubt
 		at := due
@@ -57,7 +57,7 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 	l.show(now)
 	next = l.pick(now)
 	l.fill(now)
-	finished := v.step != retry && !it.stored
+	finished := v.step != postpone && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
 		// After a crash these rows would be sent again, and it would not.
 		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a row that somebody has locked
@@ -81,8 +81,8 @@ func (l *lane) settle(it *item, o send.Outcome, v verdict, made bool) (next *ite
 
 // works draws the conclusions from a success for the whole hook. It needs mu.
 func (l *lane) works(now time.Time) {
-	if l.health.failing || !now.Before(l.notBefore) {
-		l.notBefore = time.Time{}
+	if l.health.failing || !now.Before(l.hold.until) {
+		l.held(time.Time{}, now)
 	}
 	l.health.succeeded()
 	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
@@ -92,17 +92,17 @@ func (l *lane) works(now time.Time) {
 // is to get nothing for a while from now on. It needs mu.
 func (l *lane) fails(it *item, v verdict, now time.Time) bool {
 	if v.hold > 0 {
-		l.notBefore = now.Add(v.hold)
+		l.held(now.Add(v.hold), now)
 	}
 	if v.stop {
 		l.revive()
 		return false
 	}
 	before := l.health.failing
-	if v.step == retry {
+	if v.step == postpone {
 		l.window.failed(it, before || v.spared, now)
 	}
-	if v.step == retry || v.reason == ReasonExhausted || v.reason == ReasonRejected {
+	if v.step == postpone || v.reason == ReasonExhausted || v.reason == ReasonRejected {
 		l.health.failed(it.project, it.task, now)
 	}
 	return v.hold > 0 || l.health.failing && !before

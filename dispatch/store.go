@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
@@ -29,6 +30,9 @@ type Store interface {
 
 	// Suspend notes that the hook takes nothing on from this event on.
 	Suspend(ctx context.Context, hook int64, from mapping.ID) error
+
+	// Hold notes for how long the hook's receiver wants no request; 0: it does not mind.
+	Hold(ctx context.Context, hook int64, wait time.Duration) error
 }
 
 // theEnd is after all events.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -20,6 +21,7 @@ type fakeStore struct {
 	inserted  int // ever
 	applied   int // batches
 	suspended map[int64]mapping.ID
+	held      map[int64]time.Time
 
 	takes  time.Duration         // each call
 	faults func(applied int) int // what is wrong with that batch
@@ -36,11 +38,11 @@ const (
 var errAway = errors.New("the database is away")
 
 func newFakeStore() *fakeStore {
-	return &fakeStore{rows: make(map[state.Key]state.Row), suspended: make(map[int64]mapping.ID)}
+	return &fakeStore{rows: make(map[state.Key]state.Row), suspended: make(map[int64]mapping.ID), held: make(map[int64]time.Time)}
 }
 
 func (s *fakeStore) Apply(ctx context.Context, b state.Batch) error {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.applied++
@@ -82,7 +84,7 @@ func (s *fakeStore) change(a state.Attempt, also func(*state.Row)) {
 }
 
 func (s *fakeStore) Tail(ctx context.Context, p state.Part) ([]state.Row, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -96,7 +98,7 @@ func (s *fakeStore) Tail(ctx context.Context, p state.Part) ([]state.Row, error)
 }
 
 func (s *fakeStore) Heads(ctx context.Context, h state.Heads) ([]state.Row, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -117,7 +119,7 @@ func (s *fakeStore) Heads(ctx context.Context, h state.Heads) ([]state.Row, erro
 }
 
 func (s *fakeStore) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
-	pause(ctx, s.takes)
+	_ = retry.Sleep(ctx, s.takes)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
@@ -153,6 +155,23 @@ func (s *fakeStore) list(hook int64, in state.State) []state.Row {
 	}
 	slices.SortFunc(rows, func(a, b state.Row) int { return state.Compare(a.Event, b.Event) })
 	return rows
+}
+
+func (s *fakeStore) Hold(_ context.Context, hook int64, wait time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held[hook] = time.Now().Add(wait)
+	return nil
+}
+
+// holds is what state.Store says of the hooks.
+func (s *fakeStore) holds() (settings []state.Setting) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for hook, until := range s.held {
+		settings = append(settings, state.Setting{Hook: hook, Held: max(0, time.Until(until))})
+	}
+	return settings
 }
 
 // events is the ordinals of the rows' events.

@@ -16,11 +16,11 @@ func (t turn) choose() *item {
 		l.window.releaseAll()
 		return l.window.next() // there is nothing to wait for
 	case l.isOff():
-		return t.expired(ReasonSwitchedOff)
+		return t.expired(ReasonSwitchedOff, t.heldFor)
 	case l.paused:
 		return nil
-	case now.Before(l.notBefore):
-		l.alarm.set(l.notBefore)
+	case now.Before(l.hold.until):
+		l.alarm.set(l.hold.until)
 		return nil
 	case l.health.failing:
 		return t.probe()
@@ -42,7 +42,7 @@ func (t turn) isFinal() bool {
 // probe hands out the one delivery that a failing hook is to get.
 func (t turn) probe() *item {
 	l, now := t.lane, t.now
-	if it := t.expired(ReasonExhausted); it != nil {
+	if it := t.expired(ReasonExhausted, t.retriedFor); it != nil {
 		return it
 	}
 	if it := t.doubted(); it != nil {
@@ -69,14 +69,25 @@ func (t turn) probe() *item {
 	return it
 }
 
+// retriedFor is how much of a delivery's time is used up.
+func (t turn) retriedFor(it *item) time.Duration { return t.lane.age(it, t.now) }
+
+// heldFor is how much of its time is used up while the hook is off. It has all of it from
+// when the hook was switched off; since that is not known after a restart, it has twice
+// its time at most.
+func (t turn) heldFor(it *item) time.Duration {
+	age := t.lane.age(it, t.now)
+	return max(age-t.lane.policy.RetryFor, min(age, t.now.Sub(t.lane.off)))
+}
+
 // expired hands out the oldest delivery if its time is up, to be buried for the reason.
-func (t turn) expired(reason Reason) *item {
+func (t turn) expired(reason Reason, used func(*item) time.Duration) *item {
 	l, now := t.lane, t.now
 	it := l.window.schedule.oldest
 	if it == nil || it.state != ready && it.state != waiting {
 		return nil
 	}
-	if left := l.policy.RetryFor - l.age(it, now); left > 0 {
+	if left := l.policy.RetryFor - used(it); left > 0 {
 		l.alarm.set(now.Add(left))
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Bounds of one transaction. A body that is larger passes alone.
@@ -52,6 +53,7 @@ type writer struct {
 	cancel  context.CancelFunc
 	stopped chan struct{}
 	more    chan struct{} // has a token when there may be notes
+	retries retry.Policy
 	trouble logging.Repeat
 	locked  logging.Repeat // of what is put aside
 	aside   aside          // the goroutine's alone
@@ -68,6 +70,13 @@ func newWriter(store Store, log *slog.Logger) *writer {
 	w := &writer{
 		store: store, log: log, cancel: cancel,
 		stopped: make(chan struct{}), more: make(chan struct{}, 1),
+	}
+	w.retries = retry.Policy{
+		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: storePatience,
+		Failed: func(ctx context.Context, err error, next time.Duration) {
+			w.trouble.Failed(ctx, log, slog.LevelError, "the store of parked deliveries did not answer; trying again: the slot waits for it",
+				slog.Any("error", err), slog.Duration("next", next))
+		},
 	}
 	go func() {
 		defer close(w.stopped)
@@ -131,7 +140,7 @@ func (w *writer) run(ctx context.Context) {
 func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 	for visited := time.Now(); ; {
 		if w.isScanty() {
-			pause(ctx, linger)
+			_ = retry.Sleep(ctx, linger) // what is done next says that ctx has ended
 		}
 		batch, closed := w.take()
 		if len(batch) == 0 {
@@ -213,9 +222,6 @@ func (w *writer) write(ctx context.Context, batch []note) error {
 
 // answer asks the question, once if it needs a row that is locked.
 func (w *writer) answer(ctx context.Context, n note) error {
-	if w.isClosed() {
-		return nil // nobody needs the answer any more
-	}
 	return w.persist(ctx, func(ctx context.Context) error {
 		err := n.ask(ctx)
 		if _, locked := errors.AsType[*state.LockedError](err); locked {
@@ -225,12 +231,6 @@ func (w *writer) answer(ctx context.Context, n note) error {
 		}
 		return err
 	})
-}
-
-func (w *writer) isClosed() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.closed
 }
 
 // batch is the notes as the store wants them.
@@ -257,32 +257,13 @@ func (w *writer) batch(notes []note) state.Batch {
 	return b
 }
 
-// persist repeats f until it succeeds or ctx ends. An attempt that takes too long
-// is given up, since its connection may be half open; the next one may take twice
-// as long.
+// persist repeats f until it succeeds or ctx ends.
 func (w *writer) persist(ctx context.Context, f func(context.Context) error) error {
-	const first, longest = 100 * time.Millisecond, 5 * time.Second
-	patience := storePatience
-	for wait := first; ; wait = min(2*wait, longest) {
-		attempt, cancel := context.WithTimeout(ctx, patience)
-		err := f(attempt)
-		if attempt.Err() != nil {
-			patience *= 2
-		}
-		cancel()
-		if err == nil {
-			w.answered(ctx)
-			return nil
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		w.trouble.Failed(ctx, w.log, slog.LevelError, "the store of parked deliveries did not answer; trying again: the slot waits for it",
-			slog.Any("error", err), slog.Duration("next", wait))
-		if pause(ctx, wait); ctx.Err() != nil {
-			return err
-		}
+	err := w.retries.Do(ctx, f)
+	if err == nil {
+		w.answered(ctx)
 	}
+	return err
 }
 
 // storePatience is how long the store may take for an answer, at first.
@@ -291,14 +272,4 @@ const storePatience = 30 * time.Second
 // answered ends what failed has begun in the log.
 func (w *writer) answered(ctx context.Context) {
 	w.trouble.Worked(ctx, w.log, "the store of parked deliveries answers again")
-}
-
-// pause waits, but not longer than ctx lasts.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 func (a *app) adoptCommand() *cobra.Command {
@@ -90,14 +92,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 			return err
 		}
 	}
-	// hooktail reads the changes in the order in which they are made. At no place in
-	// the stream may the hook be off.
-	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", func(tx pgx.Tx, hooks []int64) error {
-		if err := c.Store.AdoptAll(ctx, tx, hooks, true); err != nil {
-			return err
-		}
-		return c.activate(ctx, tx, hooks, false)
-	})
+	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", c.Store.Adopt)
 }
 
 func (c *control) release(ctx context.Context, args []string, all bool) error {
@@ -114,23 +109,17 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 			fmt.Fprintf(c.out, "hook %d is not adopted\n", hook.ID)
 		}
 	}
-	return c.hand(ctx, chosen, "released: it is active in Label Studio again", func(tx pgx.Tx, hooks []int64) error {
-		if err := c.activate(ctx, tx, hooks, true); err != nil {
-			return err
-		}
-		return c.Store.AdoptAll(ctx, tx, hooks, false)
-	})
+	return c.hand(ctx, chosen, "released: it is active in Label Studio again", c.Store.Release)
 }
 
-// hand changes who sends to the hooks, in one transaction that takes a few statements,
-// however many hooks there are: Label Studio waits for its rows meanwhile.
-func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(tx pgx.Tx, hooks []int64) error) error {
+// hand changes who sends to the hooks, all of them at once, and says so.
+func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(ctx context.Context, webhooks state.Table, hooks []int64) error) error {
 	ids := make([]int64, len(hooks))
 	for i, hook := range hooks {
 		ids[i] = hook.ID
 	}
 	if len(ids) > 0 {
-		if err := pgx.BeginFunc(ctx, c.Pool, func(tx pgx.Tx) error { return change(tx, ids) }); err != nil {
+		if err := change(ctx, wiring.Webhooks(c.cfg), ids); err != nil {
 			return err
 		}
 	}
@@ -143,43 +132,12 @@ func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, cha
 	return nil
 }
 
-// activate switches the hooks on or off in the application's rows.
-func (c *control) activate(ctx context.Context, tx pgx.Tx, hooks []int64, active bool) error {
-	table := pgx.Identifier{c.cfg.SourceSchema, c.cfg.WebhookTable}.Sanitize()
-	rows, err := tx.Query(ctx, "UPDATE "+table+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
-	if err == nil {
-		var switched []int64
-		if switched, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil {
-			return allOf(hooks, switched)
-		}
-	}
-	return fmt.Errorf("switch hooks: %w", granted(err, "GRANT UPDATE (is_active) ON "+table+" to the role"))
-}
-
-// allOf is an error that names the first hook that is not there any more.
-func allOf(hooks, found []int64) error {
-	there := make(map[int64]bool, len(found))
-	for _, id := range found {
-		there[id] = true
-	}
-	for _, id := range hooks {
-		if !there[id] {
-			return fmt.Errorf("hook %d was deleted meanwhile", id)
-		}
-	}
-	return nil
-}
-
 // mustHaveSlot makes sure that a change of now will be delivered, if only once a
 // hooktail runs.
 func (c *control) mustHaveSlot(ctx context.Context) error {
-	var there bool
-	err := c.Pool.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1)", c.cfg.Slot).Scan(&there)
-	if err != nil {
-		return fmt.Errorf("look slot %q up: %w", c.cfg.Slot, err)
-	}
-	if !there {
+	_, err := cdc.ReadUsage(ctx, c.Pool, c.cfg.Slot)
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
 		return fmt.Errorf("slot %q does not exist: run `hooktail setup` first, or what changes from now on reaches nobody", c.cfg.Slot)
 	}
-	return nil
+	return err
 }

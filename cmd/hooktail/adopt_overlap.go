@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/status"
 )
@@ -23,16 +24,14 @@ func (c *control) mustRemember(ctx context.Context) error {
 	if c.cfg.Deliver != config.DeliverAdopted || c.cfg.AdoptOverlap == 0 {
 		return nil // hooktail sends to active hooks as well
 	}
-	var age *float64
-	err = c.Pool.QueryRow(ctx, `SELECT (SELECT extract(epoch FROM clock_timestamp() - a.backend_start)::float8
-		FROM pg_catalog.pg_stat_activity a JOIN pg_catalog.pg_replication_slots s ON s.active_pid = a.pid WHERE s.slot_name = $1)`, c.cfg.Slot).Scan(&age)
+	usage, err := cdc.ReadUsage(ctx, c.Pool, c.cfg.Slot)
 	switch {
 	case err != nil:
-		return fmt.Errorf("look up who reads slot %q: %w", c.cfg.Slot, err)
-	case age == nil:
+		return err
+	case usage.For == 0:
 		return errors.New("no hooktail is known to read the slot: start it first, or an event that Label Studio has not sent yet is sent by nobody (--force adopts all the same)")
 	default:
-		return whole(&status.Overlap{Seconds: c.cfg.AdoptOverlap.Seconds(), Whole: *age >= c.cfg.AdoptOverlap.Seconds()})
+		return whole(&status.Overlap{Seconds: c.cfg.AdoptOverlap.Seconds(), Whole: usage.For >= c.cfg.AdoptOverlap})
 	}
 }
 

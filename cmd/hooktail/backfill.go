@@ -53,7 +53,7 @@ type backfillChoice struct {
 // rows is which rows are meant, and how far apart their requests are.
 func (w *backfillChoice) rows(now time.Time) (rows mapping.BackfillRows, every time.Duration, err error) {
 	switch {
-	case w.hook <= 0 || w.project <= 0 || w.action == "":
+	case w.hook == 0 || w.project <= 0 || w.action == "":
 		return rows, 0, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
 	case w.after < 0:
 		return rows, 0, usageError{fmt.Errorf("--after=%d: it is the id of a row", w.after)}

@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"strconv"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
@@ -37,13 +34,15 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 			return err
 		}
 		ctx := cmd.Context()
-		room, err := wiring.OpenParked(ctx, cfg, slog.New(slog.DiscardHandler))
+		room, err := wiring.OpenForCommand(ctx, cfg, func(holders string) {
+			fmt.Fprintf(a.stderr, "hooktail: waiting for a lock of %s\n", holders)
+		})
 		if err != nil {
 			return err
 		}
 		defer room.Close()
 		hooks := hook.NewSet(wiring.HooksOptions(cfg, room.Log))
-		if err := wiring.LoadHooks(ctx, room.Pool, hooks, ""); err != nil {
+		if err := room.LoadHooks(ctx, hooks); err != nil {
 			return err
 		}
 		return f(ctx, &control{Parked: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
@@ -55,12 +54,12 @@ func (c *control) find(args []string) ([]*hook.Hook, error) {
 	var found []*hook.Hook
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
-		if err != nil || id <= 0 {
+		if err != nil {
 			return nil, usageError{fmt.Errorf("%q is no hook's id", arg)}
 		}
 		hook, ok := c.hooks.Hook(id)
 		if !ok {
-			return nil, fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
+			return nil, c.missing(id)
 		}
 		if !slices.Contains(found, hook) {
 			found = append(found, hook)
@@ -69,14 +68,15 @@ func (c *control) find(args []string) ([]*hook.Hook, error) {
 	return found, nil
 }
 
+// missing says why there is no such hook.
+func (c *control) missing(id int64) error {
+	for _, row := range c.hooks.Unreadable() {
+		if row.Table == hook.Webhook && row.Key == strconv.FormatInt(id, 10) {
+			return fmt.Errorf("the row of hook %d cannot be read, and nothing is sent to it: %s", id, row.Fault)
+		}
+	}
+	return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
+}
+
 // oneHook is for commands that take one hook.
 func oneHook() cobra.PositionalArgs { return some("the id of one hook", 1) }
-
-// granted adds to an error for want of a privilege what the owner has to run.
-func granted(err error, grant string) error {
-	const insufficientPrivilege = "42501" // https://www.postgresql.org/docs/current/errcodes-appendix.html
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
-		return fmt.Errorf("%w: let the owner of the table run %s", err, grant)
-	}
-	return err
-}

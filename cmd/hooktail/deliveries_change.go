@@ -127,8 +127,8 @@ func (c *choice) filter(args []string) (state.Filter, error) {
 	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
 		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
 	}
-	if f.Limit < 0 || f.Hook < 0 {
-		return f, usageError{errors.New("neither --limit nor --hook can be negative")}
+	if f.Limit < 0 {
+		return f, usageError{errors.New("--limit cannot be negative")}
 	}
 	var err error
 	if c.since != "" {

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
@@ -56,7 +55,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 	findings := doctor.Examine(ctx, doctor.Options{
 		Config: cfg, Plan: wiring.PlanOf(cfg, wiring.IdentityFull), Hooks: wiring.HooksOptions(cfg, log),
 		Secrets: signing.Ring, Keyed: signing.Keyed, Sender: sender,
-		Open:        func(ctx context.Context) (*pgxpool.Pool, error) { return wiring.OpenPool(ctx, cfg) },
+		Open:        wiring.Opener(cfg),
 		Replication: replication, NotSenders: relay.NotSenders(), Now: time.Now,
 		Redirects: func(ctx context.Context) map[int64]string { return redirects(ctx, cfg) },
 	})

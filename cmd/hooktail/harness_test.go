@@ -27,7 +27,8 @@ const patient = proctest.Patience
 
 // program is a running hooktail.
 type program struct {
-	ops   string // address
+	ops   string      // address
+	ready chan string // has it when the program is ready
 	err   *proctest.Output
 	ended chan struct{} // closed when it has ended
 	code  int           // then
@@ -74,7 +75,8 @@ func startTuned(t *testing.T, tuned relay.Tuning, args, environ []string) *progr
 	tuned.Guest = true
 	tuned.StatusInterval, tuned.CountShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &program{err: proctest.NewOutput(), ended: make(chan struct{}), stop: cancel}
+	p := &program{err: proctest.NewOutput(), ready: make(chan string, 1), ended: make(chan struct{}), stop: cancel}
+	tuned.Ready = func(ops string) { p.ready <- ops }
 	a := &app{
 		stdout: io.Discard, stderr: p.err, environ: environ, Tuning: tuned,
 	}
@@ -89,14 +91,13 @@ func startTuned(t *testing.T, tuned relay.Tuning, args, environ []string) *progr
 func (p *program) whenReady(t *testing.T) {
 	t.Helper()
 	t.Cleanup(func() { p.end(t) })
-	p.ops = p.err.Find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
-	proctest.WaitFor(t, func() error {
-		status, body := p.get(t, "/readyz")
-		if status != http.StatusOK {
-			return fmt.Errorf("not ready: %s", body)
-		}
-		return nil
-	})
+	select {
+	case p.ops = <-p.ready:
+	case <-p.ended:
+		t.Fatalf("the program has ended with exit code %d:\n%s", p.code, p.err)
+	case <-time.After(patient):
+		t.Fatalf("the program is not ready:\n%s", p.err)
+	}
 }
 
 // end stops the program and returns its exit code.

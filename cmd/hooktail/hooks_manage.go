@@ -154,7 +154,7 @@ func volumeOf(v state.Volume) string {
 	if v.Rows == 0 {
 		return "0"
 	}
-	return fmt.Sprintf("%d, %s, the oldest of %s", v.Rows, display.Size(v.Bytes), display.Time(v.Oldest))
+	return fmt.Sprintf("%d, %s, the oldest of %s", v.Rows, display.Size(v.Room()), display.Time(v.Oldest))
 }
 
 // stateOf says whether the hook gets anything, and if not, why.

@@ -96,10 +96,10 @@ func parkedExtremes(hook int, dead bool) []string {
 // the first on.
 func settingExtremes(first int) []string {
 	good := map[string]string{
-		"hook_id": "", "adopted": "true", "paused": "false", "suspended_at": "NULL", "suspended_lsn": "NULL", "secrets": "'{}'", "changed_at": "now()", "retry_at": "NULL", "gone_at": "NULL",
+		"hook_id": "", "adopted": "true", "paused": "false", "suspended_at": "NULL", "suspended_lsn": "NULL", "secrets": "'{}'", "changed_at": "now()", "retry_at": "NULL", "gone_at": "NULL", "held_until": "NULL",
 	}
 	rows := ownRows("hook_setting", 0, good, []column{
-		{"hook_id", extremeIDs}, {"secrets", extremeSecrets}, {"changed_at", extremeTimes}, {"retry_at", extremeTimes}, {"gone_at", extremeTimes},
+		{"hook_id", extremeIDs}, {"secrets", extremeSecrets}, {"changed_at", extremeTimes}, {"retry_at", extremeTimes}, {"gone_at", extremeTimes}, {"held_until", extremeTimes},
 	})
 	good["suspended_at"], good["suspended_lsn"] = "now()", "'0/1'"
 	rows = append(rows, ownRows("hook_setting", 0, good, []column{{"suspended_at", extremeTimes}, {"suspended_lsn", extremeLSNs}})...)

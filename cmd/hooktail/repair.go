@@ -61,7 +61,7 @@ type repair struct {
 	positions  *state.Positions
 	plan       cdc.Plan
 	gap        *cdc.Gap
-	past       *cdc.Past
+	memory     *cdc.Memory
 	slot       *cdc.Slot // as found, then as mended; nil if there is none
 	at         time.Time // before which everything that was committed lies before the slot
 }
@@ -110,12 +110,12 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 
 // find looks for the gap; it stays nil, and that is said, where there is none.
 func (r *repair) find(ctx context.Context) error {
-	past, err := r.positions.Read(ctx)
+	memory, err := r.positions.Read(ctx)
 	if err != nil {
 		return err
 	}
-	slot, err := setup.Probe(ctx, r.cfg, past)
-	r.past, r.slot = past, slot
+	slot, err := setup.Probe(ctx, r.cfg, memory)
+	r.memory, r.slot = memory, slot
 	if slot != nil && slot.ActivePID != "" {
 		return fmt.Errorf("slot %q is in use by server process %s: stop the hooktail that reads it first", slot.Name, slot.ActivePID)
 	}
@@ -147,7 +147,7 @@ func (r *repair) since() (time.Time, error) {
 // what it lacked of them is the gap. One that was made anew is younger than the slot, and
 // one that was away for a moment cannot be read there.
 func (r *repair) isWhole(ctx context.Context) (bool, error) {
-	if r.slot == nil || r.past != nil && r.past.Publication[""] != r.slot.Published[""] {
+	if r.slot == nil || r.memory != nil && r.memory.Publication[""] != r.slot.Published[""] {
 		return false, nil
 	}
 	_, err := setup.Probe(ctx, r.cfg, nil)
@@ -213,8 +213,8 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 }
 
 // now is the memory of a stream that begins where the slot stands.
-func (r *repair) now(gap *cdc.Gap) *cdc.Past {
-	return &cdc.Past{
+func (r *repair) now(gap *cdc.Gap) *cdc.Memory {
+	return &cdc.Memory{
 		SystemID: r.slot.SystemID, Timeline: r.slot.Timeline, End: r.slot.Confirmed, At: r.at,
 		Publication: r.slot.Published, Clean: true, Gap: gap,
 	}

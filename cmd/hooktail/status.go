@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -70,41 +69,36 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 		return r, err
 	}
 	defer pool.Close()
-	if err := reportSlot(ctx, pool, cfg, &r); err != nil {
+	if err := reportSlot(ctx, pool, cfg.Slot, &r); err != nil {
 		return r, err
 	}
-	return r, reportHooks(ctx, pool, cfg, &r)
+	known, err := wiring.ReadKnown(ctx, pool, cfg)
+	if err != nil {
+		return r, err
+	}
+	for _, hook := range known.Hooks.All() {
+		r.Hooks = append(r.Hooks, storedHook(hook, known.Settings[hook.ID], known.Backlogs[hook.ID]))
+	}
+	r.Unreadable = relay.UnreadableRows(known.Hooks)
+	return r, nil
 }
 
 // reportSlot says how it stands with the slot, which may be missing.
-func reportSlot(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *status.Report) error {
-	disk, err := cdc.ReadDisk(ctx, pool, cfg.Slot)
+func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Report) error {
+	disk, err := cdc.ReadDisk(ctx, db, slot)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
-		r.Reason += fmt.Sprintf("; there is no slot %s: see hooktail setup", cfg.Slot)
+		r.Reason += fmt.Sprintf("; there is no slot %s: see hooktail setup", slot)
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	var active bool
-	if err := pool.QueryRow(ctx, `SELECT active FROM pg_catalog.pg_replication_slots WHERE slot_name = $1`, cfg.Slot).Scan(&active); err != nil {
-		return fmt.Errorf("read slot: %w", err)
-	}
-	r.Stream = &status.Stream{Slot: cfg.Slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &active}
-	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
-	return nil
-}
-
-// reportHooks says what the tables say of the hooks.
-func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *status.Report) error {
-	hooks, settings, backlogs, err := readHooks(ctx, pool, cfg)
+	usage, err := cdc.ReadUsage(ctx, db, slot)
 	if err != nil {
 		return err
 	}
-	for _, hook := range hooks.All() {
-		r.Hooks = append(r.Hooks, storedHook(hook, settings[hook.ID], backlogs[hook.ID]))
-	}
-	r.Unreadable = relay.UnreadableRows(hooks)
+	r.Stream = &status.Stream{Slot: slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &usage.Active}
+	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
 	return nil
 }
 
@@ -112,7 +106,7 @@ func reportHooks(ctx context.Context, pool *pgxpool.Pool, cfg config.Config, r *
 func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
-	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Bytes+b.Dead.Bytes, b.Parked.Oldest.UTC()
+	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Room()+b.Dead.Room(), b.Parked.Oldest.UTC()
 	return h
 }
 

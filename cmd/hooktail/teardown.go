@@ -10,15 +10,12 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
-	"github.com/hooktail/hooktail/internal/wiring"
+	"github.com/hooktail/hooktail/internal/setup"
 )
 
 func (a *app) teardownCommand() *cobra.Command {
@@ -36,13 +33,7 @@ func (a *app) teardownCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			conn, err := wiring.Connect(cmd.Context(), cfg)
-			if err != nil {
-				return err
-			}
-			defer conn.Close(context.WithoutCancel(cmd.Context()))
-			t := &teardown{app: a, cfg: cfg, conn: conn, plan: wiring.PlanOf(cfg, wiring.IdentityFull), release: release}
-			return t.run(cmd.Context(), func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
+			return a.teardown(cmd.Context(), cfg, release, func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
 		},
 	}
 	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio: they are active there again")
@@ -50,125 +41,56 @@ func (a *app) teardownCommand() *cobra.Command {
 	return cmd
 }
 
-// teardown is one run of the command.
-type teardown struct {
-	*app
-	cfg     config.Config
-	conn    *pgx.Conn
-	plan    cdc.Plan
-	release bool
-
-	remains cdc.Remains
-	holding state.Holding
-	adopted []int64 // of holding, those that the application still has
-}
-
-// run checks everything, says what goes, and removes it once confirm has returned nil.
-func (t *teardown) run(ctx context.Context, confirm func() error) error {
-	if err := t.look(ctx); err != nil {
+// teardown checks everything, says what goes, and removes it once confirm has returned nil.
+func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, confirm func() error) error {
+	t, err := setup.FindRemains(ctx, cfg, release)
+	if err != nil {
 		return err
 	}
-	if !t.say() {
-		fmt.Fprintln(t.stdout, "-- there is nothing to remove")
+	defer t.Close(ctx)
+	if !a.sayRemains(cfg, t, release) {
+		fmt.Fprintln(a.stdout, "-- there is nothing to remove")
 		return nil
 	}
-	if len(t.adopted) > 0 && !t.release {
+	if len(t.Adopted) > 0 && !release {
 		return fmt.Errorf("nothing was removed: %s adopted, so that nobody would send to them afterwards: run `hooktail hooks release --all`, "+
-			"let hooktail deliver what is left, and try again, or run `hooktail teardown --release`", hookList(t.adopted))
+			"let hooktail deliver what is left, and try again, or run `hooktail teardown --release`", hookList(t.Adopted))
 	}
 	if err := confirm(); err != nil {
 		return err
 	}
-	log := func(step string) { fmt.Fprintln(t.stdout, step) }
-	if err := cdc.Teardown(ctx, t.conn, t.plan, log, t.within); err != nil {
+	if err := t.Remove(ctx, func(step string) { fmt.Fprintln(a.stdout, step) }); err != nil {
 		return err
 	}
-	fmt.Fprintln(t.stdout, "-- removed")
+	fmt.Fprintln(a.stdout, "-- removed")
 	return nil
 }
 
-// look finds what there is, and whether the role may remove all of it.
-func (t *teardown) look(ctx context.Context) (err error) {
-	if t.holding, err = state.ReadHolding(ctx, t.conn, t.cfg.StateSchema); err != nil {
-		return err
-	}
-	var besides []cdc.Lack
-	if t.holding.Foreign {
-		besides = append(besides, cdc.Lack{
-			What: fmt.Sprintf("must be owner of schema %q and its tables", t.cfg.StateSchema), Mend: "hooktail teardown as their owner;",
-		})
-	}
-	if len(t.holding.Adopted) > 0 {
-		lack, err := t.readAdopted(ctx)
-		if err != nil {
-			return err
-		}
-		besides = append(besides, lack...)
-	}
-	t.remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...)
-	return err
-}
-
-// readAdopted looks for the adopted hooks in the application's table, and whether the role
-// may switch them on.
-func (t *teardown) readAdopted(ctx context.Context) ([]cdc.Lack, error) {
-	if err := cdc.CheckTables(ctx, t.conn, []cdc.Table{{Schema: t.cfg.SourceSchema, Name: t.cfg.WebhookTable}}); err != nil {
-		return nil, nil //nolint:nilerr // the application is gone, and its hooks with it
-	}
-	table := pgx.Identifier{t.cfg.SourceSchema, t.cfg.WebhookTable}.Sanitize()
-	var may bool
-	if err := t.conn.QueryRow(ctx, "SELECT pg_catalog.has_column_privilege($1, 'is_active', 'UPDATE')", table).Scan(&may); err != nil {
-		return nil, fmt.Errorf("look up privileges on %s: %w", table, err)
-	}
-	rows, err := t.conn.Query(ctx, "SELECT id FROM "+table+" WHERE id = ANY ($1) ORDER BY id", t.holding.Adopted)
-	if err == nil {
-		t.adopted, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-	}
-	if err != nil {
-		return nil, fmt.Errorf("look adopted hooks up: %w", err)
-	}
-	if t.release && !may && len(t.adopted) > 0 {
-		return []cdc.Lack{{What: "the role may not switch hooks on", Mend: "GRANT UPDATE (is_active) ON " + table + " TO the role;"}}, nil
-	}
-	return nil, nil
-}
-
-// say prints all that goes; false if that is nothing.
-func (t *teardown) say() (some bool) {
+// sayRemains prints all that goes; false if that is nothing.
+func (a *app) sayRemains(cfg config.Config, t *setup.Teardown, release bool) (some bool) {
 	line := func(format string, args ...any) {
 		if !some {
-			fmt.Fprintln(t.stdout, "-- to be removed:")
+			fmt.Fprintln(a.stdout, "-- to be removed:")
 		}
 		some = true
-		fmt.Fprintf(t.stdout, "--   "+format+"\n", args...)
+		fmt.Fprintf(a.stdout, "--   "+format+"\n", args...)
 	}
-	if t.remains.Slot {
-		line("slot %s, with %s of WAL that was not read yet", t.cfg.Slot, display.Size(t.remains.Unread))
+	if t.Remains.Slot {
+		line("slot %s, with %s of WAL that was not read yet", cfg.Slot, display.Size(t.Remains.Unread))
 	}
-	if t.remains.Publication {
-		line("publication %s", t.cfg.Publication)
+	if t.Remains.Publication {
+		line("publication %s", cfg.Publication)
 	}
-	for _, table := range t.remains.Identity {
+	for _, table := range t.Remains.Identity {
 		line("REPLICA IDENTITY FULL of table %s, which gets DEFAULT", table)
 	}
-	if t.holding.Schema {
-		line("schema %s: %d parked and %d dead deliveries, settings of %d hooks", t.cfg.StateSchema, t.holding.Parked, t.holding.Dead, t.holding.Settings)
+	if t.Holding.Schema {
+		line("schema %s: %d parked and %d dead deliveries, settings of %d hooks", cfg.StateSchema, t.Holding.Parked, t.Holding.Dead, t.Holding.Settings)
 	}
-	if len(t.adopted) > 0 && t.release {
-		fmt.Fprintf(t.stdout, "-- %s switched on again in Label Studio\n", hookList(t.adopted))
+	if len(t.Adopted) > 0 && release {
+		fmt.Fprintf(a.stdout, "-- %s switched on again in Label Studio\n", hookList(t.Adopted))
 	}
 	return some
-}
-
-// within is the part of the transaction that is not about the stream.
-func (t *teardown) within(ctx context.Context, tx pgx.Tx) error {
-	c := &control{cfg: t.cfg}
-	if len(t.adopted) > 0 {
-		if err := c.activate(ctx, tx, t.adopted, true); err != nil {
-			return err
-		}
-	}
-	return state.Drop(ctx, tx.Conn(), t.cfg.StateSchema)
 }
 
 // confirm asks on a terminal. Elsewhere yes has to have been said.

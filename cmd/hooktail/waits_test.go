@@ -19,7 +19,7 @@ import (
 // reach the database, and says why it is not ready.
 func opsBefore(t *testing.T, p *proctest.Program, words string) {
 	t.Helper()
-	p.Ops = p.Stderr.Find(t, `msg="the database cannot be asked who leads: trying again".* ops=(\S+)`, p.Ended())
+	p.Ops = p.Stderr.Find(t, `msg="Cannot ask the database for the lock: trying again".* ops=(\S+)`, p.Ended())
 	proctest.WaitFor(t, func() error {
 		status, body := p.Get(t, "/readyz")
 		if status != http.StatusServiceUnavailable || !strings.Contains(body, words) {

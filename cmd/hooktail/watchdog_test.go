@@ -64,7 +64,7 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	c.Take()
 
 	proxy.StallReplication()
-	p.err.Find(t, "(no heartbeat comes back: connecting anew)", p.ended)
+	p.err.Find(t, "(no heartbeat came back: reconnecting)", p.ended)
 	if away := p.metric(t, "hooktail_heartbeat_seconds"); away < (3 * every).Seconds() {
 		t.Errorf("hooktail_heartbeat_seconds = %v while none comes back", away)
 	}

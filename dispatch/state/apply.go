@@ -2,6 +2,7 @@ package state
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,27 +39,46 @@ type Attempt struct {
 //
 // It waits for the locks of others for a second at most, and returns a *LockedError then:
 // a person's transaction that is left open keeps only those waiting whose rows it has locked.
+// Which of these were to be deleted or buried has been written then all the same: neither
+// Tail nor Heads returns them again, in this run or a later one.
 func (s *Store) Apply(ctx context.Context, b Batch) error {
 	for i := range b.Insert {
 		if bytes := b.Insert[i].Body.Len(); bytes > maxBody {
 			return wrap(&tooLargeError{bytes}, "park")
 		}
 	}
-	if len(b.Insert) >= copied {
-		if done, err := s.copy(ctx, b); done || err != nil {
-			return wrap(s.locked(ctx, b.keys(), err), "park")
+	noted := s.done.of(b.keys())
+	err := s.apply(ctx, b, noted)
+	if err == nil {
+		s.done.remove(noted)
+		return nil
+	}
+	err = s.locked(ctx, b.keys(), err)
+	if fault, ok := errors.AsType[*LockedError](err); ok {
+		if undone := s.finish(ctx, b, fault.Keys); undone != nil {
+			err = undone
 		}
 	}
-	queue := s.queue(b)
+	return wrap(err, "park")
+}
+
+// apply is Apply without regard to who has locked what; noted are deliveries of the batch of
+// which finish has written that they are over.
+func (s *Store) apply(ctx context.Context, b Batch, noted []Key) error {
+	if len(b.Insert) >= copied {
+		if done, err := s.copy(ctx, b, noted); done || err != nil {
+			return err
+		}
+	}
+	queue := s.queue(b, noted)
 	if queue.Len() == 0 {
 		return nil
 	}
-	err := s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error { return tx.SendBatch(ctx, queue).Close() })
-	return wrap(s.locked(ctx, b.keys(), err), "park")
+	return s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error { return tx.SendBatch(ctx, queue).Close() })
 }
 
 // queue is the batch's statements.
-func (s *Store) queue(b Batch) *pgx.Batch {
+func (s *Store) queue(b Batch, noted []Key) *pgx.Batch {
 	var queue pgx.Batch
 	if len(b.Insert) > 0 {
 		s.insert(&queue, b.Insert)
@@ -71,6 +91,9 @@ func (s *Store) queue(b Batch) *pgx.Batch {
 	}
 	if len(b.Delete) > 0 {
 		s.delete(&queue, b.Delete)
+	}
+	if len(noted) > 0 {
+		s.undo(&queue, noted)
 	}
 	return &queue
 }

@@ -111,3 +111,35 @@ func BenchmarkTail(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkHeads looks for 16 heads among 500 000 rows of 50 000 tasks in 10 projects, in
+// one of which an event of the whole project waits.
+func BenchmarkHeads(b *testing.B) {
+	db := migrated(b)
+	store := newStore(b, db)
+	db.Exec(b, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at)
+		SELECT 1, '0/0'::pg_lsn + n * 1000, 0, 1, n::text, 'ANNOTATION_UPDATED', n % 10, CASE WHEN n = 100000 THEN 0 ELSE 1 + n % 50000 END, now(),
+			(SELECT convert_to(string_agg(md5((n * i)::text), ''), 'UTF8') FROM generate_series(1, 16) i), 512, now() FROM generate_series(1, 500000) n`)
+	for _, analyzed := range []bool{false, true} {
+		if analyzed {
+			db.Exec(b, `VACUUM ANALYZE "Hook""tail".parked`)
+		}
+		for _, known := range []int{0, 1000} {
+			wanted := state.Heads{Hook: 1, Rows: 16}
+			if err := wanted.Upto.Scan("FFFFFFFF/FFFFFFFF"); err != nil {
+				b.Fatal(err)
+			}
+			for n := range known {
+				wanted.Known = append(wanted.Known, state.Task{Project: int64(n % 10), Task: int64(1 + n)})
+			}
+			b.Run(fmt.Sprintf("analyzed=%t/known=%d", analyzed, known), func(b *testing.B) {
+				for b.Loop() {
+					rows, err := store.Heads(b.Context(), wanted)
+					if err != nil || len(rows) != wanted.Rows {
+						b.Fatalf("%d rows, error %v", len(rows), err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -24,13 +24,13 @@ const copyFields = 16
 // and this program a tenth: bodies go to the connection as they are. It reports false
 // if nothing was parked since COPY cannot do it: some of it is stored already, or
 // is dead from the start.
-func (s *Store) copy(ctx context.Context, b Batch) (done bool, err error) {
+func (s *Store) copy(ctx context.Context, b Batch, noted []Key) (done bool, err error) {
 	for i := range b.Insert {
 		if b.Insert[i].State == Dead {
 			return false, nil
 		}
 	}
-	rest := s.queue(Batch{Update: b.Update, Bury: b.Bury, Delete: b.Delete})
+	rest := s.queue(Batch{Update: b.Update, Bury: b.Bury, Delete: b.Delete}, noted)
 	return isParked(s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error {
 		if err := s.copyOn(ctx, tx.Conn(), b.Insert); err != nil || rest.Len() == 0 {
 			return err

@@ -141,7 +141,7 @@ func (s *Store) change(ctx context.Context, f Filter, where string, args []any, 
 }
 
 func (s *Store) changeSome(ctx context.Context, sql string, args []any) (n int64, err error) {
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.patient(ctx, func(tx pgx.Tx) error {
 		tag, err := tx.Exec(ctx, s.sql(sql), args...)
 		if err != nil {
 			return err

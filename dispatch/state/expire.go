@@ -7,8 +7,11 @@ import (
 
 // Expire deletes the deliveries that died longer ago than that, some at a time. The
 // clock of the database alone decides, by which they died. n is how many, also
-// with an error.
+// with an error. It removes as well what an earlier run could not, since it was locked.
 func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err error) {
+	if err := s.sweep(ctx); err != nil {
+		return 0, wrap(err, "remove what was locked")
+	}
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE ctid = ANY (ARRAY(
 			SELECT ctid FROM {parked} WHERE state = 'dead' AND dead_at < now() - make_interval(secs => $1) ORDER BY dead_at LIMIT $2 FOR UPDATE SKIP LOCKED))`), age.Seconds(), changedRows)

@@ -3,6 +3,8 @@ package state
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -22,27 +24,43 @@ type Heads struct {
 type Task struct{ Project, Task int64 }
 
 // Heads is the newest heads, the newest first, without bodies. It reads all that is
-// parked for the hook.
+// parked for the hook: half a million rows take 0.65 s of the server. An index by task
+// would make that 0.12 s, and parking slower by a third.
 func (s *Store) Heads(ctx context.Context, h Heads) ([]Row, error) {
 	passedProjects, passedTasks := arraysOf(h.Passed)
 	knownProjects, knownTasks := arraysOf(h.Known)
-	// What waits for any event waits for the first of that event's task as well.
-	rows, err := s.rows(ctx, `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4::bigint[], $5::bigint[])),
-		known (project_id, task_id) AS (SELECT * FROM unnest($6::bigint[], $7::bigint[])),
-		firsts AS MATERIALIZED (SELECT DISTINCT ON (project_id, task_id) project_id, task_id, commit_lsn, ordinal, timeline, attempts FROM {parked}
-			WHERE hook_id = $1 AND state = 'parked' ORDER BY project_id, task_id, commit_lsn, ordinal, timeline),
-		barring AS MATERIALIZED (SELECT * FROM firsts WHERE (project_id, task_id) NOT IN (SELECT * FROM passed)),
-		barriers AS MATERIALIZED (SELECT * FROM barring WHERE task_id = 0),
-		heads AS (SELECT commit_lsn, ordinal, timeline FROM barring c
-			WHERE attempts = 0 AND commit_lsn <= $2::text::pg_lsn AND (project_id, task_id) NOT IN (SELECT * FROM known)
-				AND NOT EXISTS (SELECT FROM barriers b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline))
-				AND (task_id <> 0 OR NOT EXISTS (SELECT FROM barring b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline)))
-			ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC LIMIT $3)
-		SELECT `+columns+` FROM {parked} WHERE hook_id = $1 AND state = 'parked' AND (commit_lsn, ordinal, timeline) IN (SELECT * FROM heads)
-		ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC`,
-		h.Hook, h.Upto.String(), h.Rows, passedProjects, passedTasks, knownProjects, knownTasks)
+	var (
+		batch pgx.Batch
+		rows  []Row
+	)
+	batch.Queue(notCompiled)
+	batch.Queue(s.sql(headsSQL), h.Hook, h.Upto.String(), h.Rows, passedProjects, passedTasks, knownProjects, knownTasks).
+		Query(func(r pgx.Rows) (err error) {
+			rows, err = pgx.CollectRows(r, scanRow)
+			return err
+		})
+	err := s.pool.SendBatch(ctx, &batch).Close()
 	return rows, wrap(err, "find heads")
 }
+
+// notCompiled keeps the server from compiling the query, which takes it longer than running
+// it, until the end of the transaction.
+const notCompiled = `SELECT set_config('jit', 'off', true)`
+
+// headsSQL: what waits for any event waits for the first of that event's task as well.
+const headsSQL = `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4::bigint[], $5::bigint[])),
+	known (project_id, task_id) AS (SELECT * FROM unnest($6::bigint[], $7::bigint[])),
+	firsts AS MATERIALIZED (SELECT DISTINCT ON (project_id, task_id) project_id, task_id, commit_lsn, ordinal, timeline, attempts FROM {parked} p
+		WHERE hook_id = $1 AND state = 'parked' AND ` + pending + ` ORDER BY project_id, task_id, commit_lsn, ordinal, timeline),
+	barring AS MATERIALIZED (SELECT * FROM firsts WHERE (project_id, task_id) NOT IN (SELECT * FROM passed)),
+	barriers AS MATERIALIZED (SELECT * FROM barring WHERE task_id = 0),
+	heads AS (SELECT commit_lsn, ordinal, timeline FROM barring c
+		WHERE attempts = 0 AND commit_lsn <= $2::text::pg_lsn AND (project_id, task_id) NOT IN (SELECT * FROM known)
+			AND NOT EXISTS (SELECT FROM barriers b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline))
+			AND (task_id <> 0 OR NOT EXISTS (SELECT FROM barring b WHERE b.project_id = c.project_id AND (b.commit_lsn, b.ordinal, b.timeline) < (c.commit_lsn, c.ordinal, c.timeline)))
+		ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC LIMIT $3)
+	SELECT ` + columns + ` FROM {parked} WHERE hook_id = $1 AND state = 'parked' AND (commit_lsn, ordinal, timeline) IN (SELECT * FROM heads)
+	ORDER BY commit_lsn DESC, ordinal DESC, timeline DESC`
 
 func arraysOf(tasks []Task) (projects, ids []int64) {
 	projects, ids = make([]int64, len(tasks)), make([]int64, len(tasks))

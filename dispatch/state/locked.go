@@ -16,8 +16,8 @@ const lockPatience = time.Second
 
 // LockedError says that nothing was changed, since somebody else holds a lock.
 type LockedError struct {
-	Keys    []Key  // the rows that are locked; none: the table is, or it is not known which
-	Holders string // processes that have locked the table, as the server names them; "": not known
+	Keys    []Key  // the rows that are locked; none: others, or it is not known which
+	Holders string // who holds the lock, as the server names them; "": not known
 
 	err error // the server's
 }
@@ -27,7 +27,7 @@ func (e *LockedError) Error() string {
 	case len(e.Keys) > 0:
 		return fmt.Sprintf("somebody's open transaction has locked rows (%d of them): %v", len(e.Keys), e.err)
 	case e.Holders != "":
-		return fmt.Sprintf("somebody has locked the table (%s): %v", e.Holders, e.err)
+		return fmt.Sprintf("waited in vain for a lock of %s: %v", e.Holders, e.err)
 	default:
 		return "somebody's open transaction holds a lock: " + e.err.Error()
 	}
@@ -89,10 +89,10 @@ func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 
 // holders is who has locked the table, for people; "" if that cannot be said.
 func (s *Store) holders(ctx context.Context) (text string) {
-	err := s.pool.QueryRow(ctx, `SELECT coalesce(string_agg(DISTINCT format('process %s, role %s, application %s', l.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?')), '; '), '')
+	err := s.pool.QueryRow(ctx, `SELECT coalesce(string_agg(DISTINCT `+holderText+`, '; '), '')
 		FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
-		WHERE l.granted AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock') AND l.pid <> pg_catalog.pg_backend_pid()
+		CROSS JOIN LATERAL (SELECT coalesce(l.pid, 0)) AS p (pid) LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid
+		WHERE l.granted AND l.mode IN ('AccessExclusiveLock', 'ExclusiveLock', 'ShareLock', 'ShareRowExclusiveLock') AND l.pid IS DISTINCT FROM pg_catalog.pg_backend_pid()
 			AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND n.nspname = $1 AND c.relname = 'parked'`, s.schema).Scan(&text)
 	if err != nil {
 		return ""

@@ -119,6 +119,9 @@ func TestLockedSettingIsSaid(t *testing.T) {
 	if _, ok := errors.AsType[*state.LockedError](store.Suspend(t.Context(), 1, event(0))); !ok {
 		t.Error("the hook's row is locked, and no LockedError says so")
 	}
+	if _, ok := errors.AsType[*state.LockedError](store.Hold(t.Context(), 1, time.Hour)); !ok {
+		t.Error("the hook's row is locked, and nothing says so when it is to be held")
+	}
 	if err := store.Suspend(t.Context(), 2, event(0)); err != nil {
 		t.Error(err)
 	}

@@ -182,7 +182,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 
 // ownTables are all that Migrate makes.
 func ownTables() []string {
-	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", versionTable}
+	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", versionTable}
 }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }

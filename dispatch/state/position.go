@@ -27,37 +27,37 @@ func NewPositions(db Querier, schema, slot string) *Positions {
 }
 
 // Read is what an earlier run has left, nil if none has.
-func (p *Positions) Read(ctx context.Context) (*cdc.Past, error) {
+func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
 	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
 		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
 	if err != nil {
 		return nil, fmt.Errorf("read position: %w", err)
 	}
-	past, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Past, error) {
+	memory, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Memory, error) {
 		var (
-			past                      cdc.Past
+			memory                      cdc.Memory
 			publication               string
 			at, since, found, written moment
 			why                       *string
 			from, to                  *cdc.LSN
 		)
-		err := row.Scan(&past.SystemID, &past.Timeline, &past.End, &at, &publication, &past.Clean, &written,
-			&past.Decoded.Transactions, &past.Decoded.Since, &why, &from, &since, &to, &found)
+		err := row.Scan(&memory.SystemID, &memory.Timeline, &memory.End, &at, &publication, &memory.Clean, &written,
+			&memory.Decoded.Transactions, &memory.Decoded.Since, &why, &from, &since, &to, &found)
 		if err != nil {
 			return nil, err
 		}
-		past.At, past.Written = at.time(), written.time()
+		memory.At, memory.Written = at.time(), written.time()
 		if why != nil {
-			past.Gap = &cdc.Gap{Slot: p.slot, Since: since.time(), Found: found.time()}
-			past.Gap.Why = *why
+			memory.Gap = &cdc.Gap{Slot: p.slot, Since: since.time(), Found: found.time()}
+			memory.Gap.Why = *why
 			if from != nil {
-				past.Gap.From = *from
+				memory.Gap.From = *from
 			}
 			if to != nil {
-				past.Gap.To = *to
+				memory.Gap.To = *to
 			}
 		}
-		return &past, json.Unmarshal([]byte(publication), &past.Publication)
+		return &memory, json.Unmarshal([]byte(publication), &memory.Publication)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
@@ -65,34 +65,34 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Past, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read position: %w", err)
 	}
-	return past, nil
+	return memory, nil
 }
 
 // Write notes how far the slot was read. A position that is behind the one that is
 // written, as after a crash of the server, changes no more than the time.
-func (p *Positions) Write(ctx context.Context, past *cdc.Past) error {
-	return p.put(ctx, past, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
+func (p *Positions) Write(ctx context.Context, memory *cdc.Memory) error {
+	return p.put(ctx, memory, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
 }
 
-// Replace forgets what is known of the slot, for the sake of past and its gap: all at
+// Replace forgets what is known of the slot, for the sake of memory and its gap: all at
 // once, so that no gap is forgotten with it.
-func (p *Positions) Replace(ctx context.Context, past *cdc.Past) error {
+func (p *Positions) Replace(ctx context.Context, memory *cdc.Memory) error {
 	if err := ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
 		return err
 	}
-	return p.put(ctx, past, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
+	return p.put(ctx, memory, `end_lsn = excluded.end_lsn, committed_at = excluded.committed_at, gap_why = excluded.gap_why,
 		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
 }
 
 // put inserts the row, or changes the one that is there in those columns as well as in
 // the ones that are always new.
-func (p *Positions) put(ctx context.Context, past *cdc.Past, columns string) error {
-	publication, err := json.Marshal(past.Publication)
+func (p *Positions) put(ctx context.Context, memory *cdc.Memory, columns string) error {
+	publication, err := json.Marshal(memory.Publication)
 	if err != nil {
 		return fmt.Errorf("write position: %w", err)
 	}
-	args := []any{p.slot, past.SystemID, past.Timeline, past.End, orNull(past.At), string(publication), past.Clean}
-	args = append(args, gapColumns(past.Gap)...)
+	args := []any{p.slot, memory.SystemID, memory.Timeline, memory.End, orNull(memory.At), string(publication), memory.Clean}
+	args = append(args, gapColumns(memory.Gap)...)
 	tag, err := p.db.Exec(ctx, `WITH decoded (total_txns, since) AS (`+cdc.DecodedQuery("$1::text")+`) INSERT INTO `+p.table+` AS p (slot, system_id, timeline, end_lsn, committed_at, publication, clean, decoded, decoded_from,
 			gap_why, gap_from, gap_since, gap_to, gap_found_at)
 		SELECT $1, $2, $3::integer, $4, $5, $6::text::jsonb, $7, (SELECT total_txns FROM decoded), (SELECT since FROM decoded), $8::text, $9, $10, $11, CASE WHEN $8::text IS NOT NULL THEN now() END

@@ -9,6 +9,7 @@ import (
 // Withdraw removes the events that a repair has stored under that commit: one that
 // was interrupted begins again.
 func (s *Store) Withdraw(ctx context.Context, commit mapping.ID) error {
-	_, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE timeline = 0 AND commit_lsn = $1::text::pg_lsn`), commit.Commit.String())
+	_, err := s.pool.Exec(ctx, s.sql(`WITH gone AS (DELETE FROM {done} WHERE timeline = 0 AND commit_lsn = $1::text::pg_lsn)
+		DELETE FROM {parked} WHERE timeline = 0 AND commit_lsn = $1::text::pg_lsn`), commit.Commit.String())
 	return wrap(err, "withdraw events of a repair")
 }

@@ -27,20 +27,28 @@ type Setting struct {
 	// Retried is when somebody asked last for an attempt at once; zero: nobody has. It
 	// is there to be compared with what it was before.
 	Retried time.Time
+
+	// Held is for how long from now on, by the clock of the database, the receiver wants no
+	// request, as it had said when Hold was called.
+	Held time.Duration
 }
 
 // Settings is the settings of all hooks that have any, in the order of the hooks.
 func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at
+	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
 		FROM {hook_setting} ORDER BY hook_id`))
 	if err != nil {
 		return nil, wrap(err, "read settings")
 	}
 	settings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (set Setting, err error) {
-		var suspended, retried moment
+		var suspended, retried, held moment
+		var now time.Time
 		var secrets pgtype.Array[[]byte] // of any dimensions, as anybody may have written it
-		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried)
+		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried, &held, &now)
 		set.Suspended, set.Retried, set.Secrets = suspended.time(), retried.time(), secrets.Elements
+		if until := held.time(); until.After(now) {
+			set.Held = until.Sub(now)
+		}
 		return set, err
 	})
 	return settings, wrap(err, "read settings")
@@ -50,22 +58,6 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, err error) {
 	err = s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {hook_setting} WHERE hook_id = $1 AND suspended_at IS NOT NULL)`), hook).Scan(&suspended)
 	return suspended, wrap(err, "read setting")
-}
-
-// Adopt is AdoptAll of one hook.
-func (s *Store) Adopt(ctx context.Context, tx pgx.Tx, hook int64, adopted bool) error {
-	return s.AdoptAll(ctx, tx, []int64{hook}, adopted)
-}
-
-// AdoptAll says whether hooktail delivers to the hooks although they are not active. It is
-// part of the transaction, which changes the application's rows as well.
-func (s *Store) AdoptAll(ctx context.Context, tx pgx.Tx, hooks []int64, adopted bool) error {
-	_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id, adopted) SELECT unnest($1::bigint[]), $2
-		ON CONFLICT (hook_id) DO UPDATE SET adopted = excluded.adopted, changed_at = now()`), hooks, adopted)
-	if err == nil {
-		err = s.tell(ctx, tx)
-	}
-	return wrap(err, "adopt hooks")
 }
 
 // Pause parks what the hook gets from now on.
@@ -86,6 +78,21 @@ func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error 
 	return wrap(err, "suspend hook")
 }
 
+// Hold notes for how long from now on the hook's receiver wants no request; 0: it does not
+// mind. If somebody has locked the hook's row for longer than a second, it returns a
+// *LockedError.
+func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error {
+	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} AS set (hook_id, held_until) VALUES ($1, CASE WHEN $2 > 0 THEN now() + make_interval(secs => $2) END)
+			ON CONFLICT (hook_id) DO UPDATE SET held_until = excluded.held_until`), hook, wait.Seconds())
+		return err
+	})
+	if isLockTimeout(err) {
+		err = &LockedError{err: err}
+	}
+	return wrap(err, "hold hook")
+}
+
 // Resume ends pause and suspension, and has the hook tried at once.
 func (s *Store) Resume(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = false, suspended_at = NULL, suspended_lsn = NULL, `+atOnce), "resume hook")
@@ -103,7 +110,7 @@ func (s *Store) Retry(ctx context.Context, hook int64) error {
 }
 
 // atOnce is another time each time, whatever the clock does.
-const atOnce = `retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
+const atOnce = `held_until = NULL, retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
 
 // SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the
 // newest first. They come sealed: whoever reads the table does not learn them.
@@ -122,7 +129,7 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 	if there == nil {
 		there = []int64{} // not null
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.bounded(ctx, false, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql(`UPDATE {hook_setting} SET gone_at = CASE WHEN hook_id = ANY ($1::bigint[]) THEN NULL ELSE now() END
 			WHERE (hook_id = ANY ($1::bigint[])) = (gone_at IS NOT NULL)`), there); err != nil {
 			return err
@@ -139,21 +146,10 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 	return gone, wrap(err, "delete settings of hooks that are gone")
 }
 
-// Forget removes the settings of a hook that is gone.
-func (s *Store) Forget(ctx context.Context, hook int64) error {
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, s.sql(`DELETE FROM {hook_setting} WHERE hook_id = $1`), hook); err != nil {
-			return err
-		}
-		return s.tell(ctx, tx)
-	})
-	return wrap(err, "forget hook")
-}
-
 // set changes columns of the hook's row, which it makes where there is none, and
 // tells the hooktail that runs.
 func (s *Store) set(ctx context.Context, hook int64, assignments string, args ...any) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
+	return s.patient(ctx, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
 }
 
 func (s *Store) setIn(ctx context.Context, tx pgx.Tx, hook int64, assignments string, args ...any) error {

@@ -20,6 +20,8 @@ type Store struct {
 	parked string // the table, quoted
 	sets   string // hook_setting, quoted
 	poll   time.Duration
+	wait   Wait
+	done   done // of which the rows were locked
 }
 
 // Options are what a Store needs.
@@ -28,6 +30,7 @@ type Options struct {
 	Schema string
 	Log    *slog.Logger  // nil: none
 	Poll   time.Duration // of Watch; 0: 5 s
+	Wait   Wait          // for locks, in what people ask for
 }
 
 // New is the store of the schema, which Migrate has made.
@@ -39,7 +42,7 @@ func New(o Options) *Store {
 		o.Poll = 5 * time.Second
 	}
 	return &Store{
-		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll,
+		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll, wait: o.Wait.withDefaults(o.Log),
 		parked: quote(o.Schema, "parked"),
 		sets:   quote(o.Schema, "hook_setting"),
 	}
@@ -47,7 +50,7 @@ func New(o Options) *Store {
 
 // sql is the statement with the names of the tables in it.
 func (s *Store) sql(text string) string {
-	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets).Replace(text)
+	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets, "{done}", quote(s.schema, "done")).Replace(text)
 }
 
 // wrap says what was being done.

@@ -30,8 +30,8 @@ func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	batch.Queue(planByKey)
 	batch.Queue(s.sql(`SELECT `+bodyIf(p.Bodies)+` FROM (
 			SELECT *, sum(octet_length(body)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - octet_length(body) AS preceding
-			FROM (SELECT * FROM {parked} WHERE hook_id = $1 AND state = 'parked'
-				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint)`+inOrder+` LIMIT $5) AS part
+			FROM (SELECT * FROM {parked} p WHERE hook_id = $1 AND state = 'parked'
+				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint) AND `+pending+inOrder+` LIMIT $5) AS part
 		) AS summed WHERE $6 = 0 OR preceding < $6`+inOrder),
 		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows, p.Bytes,
 	).Query(func(r pgx.Rows) (err error) {

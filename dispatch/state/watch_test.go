@@ -8,7 +8,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -18,6 +17,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
 	store := newStore(t, db)
+	makeWebhooks(t, db, 5)
 	ctx := t.Context()
 	step := func(name string, err error, want ...state.Setting) {
 		t.Helper()
@@ -35,7 +35,10 @@ func TestSettings(t *testing.T) {
 	}
 	step("nothing", nil)
 	adopt := func(adopted bool) error {
-		return pgx.BeginFunc(ctx, db.Connect(t), func(tx pgx.Tx) error { return store.Adopt(ctx, tx, 5, adopted) })
+		if adopted {
+			return store.Adopt(ctx, webhooks, []int64{5})
+		}
+		return store.Release(ctx, webhooks, []int64{5})
 	}
 	step("adopt", adopt(true), state.Setting{Hook: 5, Adopted: true})
 	step("pause", store.Pause(ctx, 5), state.Setting{Hook: 5, Adopted: true, Paused: true})
@@ -46,7 +49,11 @@ func TestSettings(t *testing.T) {
 	step("resume", store.Resume(ctx, 5), state.Setting{Hook: 5})
 	step("secrets", store.SetSecrets(ctx, 3, [][]byte{{1, 0}, {2}}), state.Setting{Hook: 3, Secrets: [][]byte{{1, 0}, {2}}}, state.Setting{Hook: 5})
 	step("no secrets", store.SetSecrets(ctx, 3, nil), state.Setting{Hook: 3}, state.Setting{Hook: 5})
-	step("forget", store.Forget(ctx, 3), state.Setting{Hook: 5})
+	prune := func(there ...int64) error {
+		_, err := store.Prune(ctx, there, -time.Hour)
+		return err
+	}
+	step("prune", prune(5), state.Setting{Hook: 5})
 	if err := store.SetSecrets(ctx, 3, [][]byte{{1}, {2}, {3}}); err == nil {
 		t.Error("three secrets are accepted")
 	}
@@ -150,5 +157,38 @@ func TestWatchPolls(t *testing.T) {
 	calls := watch(t, state.New(state.Options{Pool: openPool(t, db.DSN), Schema: schema, Poll: time.Millisecond}))
 	for range 5 {
 		expectCall(t, calls, "by the clock")
+	}
+}
+
+// TestHold: what a receiver asked for is known after a restart, until a person wants the
+// hook to be tried, or it is over.
+func TestHold(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	store := newStore(t, db)
+	check := func(name string, err error, want time.Duration) {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		settings, err := store.Settings(t.Context())
+		if err != nil || len(settings) != 1 {
+			t.Fatalf("%s: settings %+v, error %v", name, settings, err)
+		}
+		if got := settings[0].Held; got > want || got < want-time.Minute {
+			t.Errorf("%s: held for %s, want %s", name, got, want)
+		}
+	}
+	check("hold", store.Hold(t.Context(), 5, time.Hour), time.Hour)
+	check("pause", store.Pause(t.Context(), 5), time.Hour)
+	check("hold for longer", store.Hold(t.Context(), 5, 2*time.Hour), 2*time.Hour)
+	check("let go", store.Hold(t.Context(), 5, 0), 0)
+	check("hold again", store.Hold(t.Context(), 5, time.Hour), time.Hour)
+	check("retry", store.Retry(t.Context(), 5), 0)
+	for _, hostile := range []string{"infinity", "-infinity", "4000-01-01 BC", "294000-01-01"} {
+		db.Exec(t, `UPDATE "Hook""tail".hook_setting SET held_until = $1::text::timestamptz`, hostile)
+		if _, err := store.Settings(t.Context()); err != nil {
+			t.Errorf("held until %s: %v", hostile, err)
+		}
 	}
 }

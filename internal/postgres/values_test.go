@@ -29,7 +29,11 @@ func TestBadValuesAreNamed(t *testing.T) {
 		{"port", "1,2,3", "one for each host"},
 		{"connect_timeout", "hunter2", "seconds"},
 		{"connect_timeout", "-1", "seconds"},
+		{"connect_timeout", "99999999999", "seconds"},
 		{"target_session_attrs", "hunter2", "read-write"},
+		{"target_session_attrs", "standby", "primary"},
+		{"target_session_attrs", "prefer-standby", "primary"},
+		{"target_session_attrs", "read-only", "primary"},
 		{"sslmode", "hunter2", "verify-full"},
 		{"sslnegotiation", "hunter2", "direct"},
 		{"sslcertmode", "hunter2", "require"},
@@ -59,7 +63,7 @@ func TestBadValuesAreNamed(t *testing.T) {
 		}
 	}
 	for _, test := range []struct{ url, want string }{
-		{"host=h sslmode=x port=y channel_binding=z", "port sslmode channel_binding"},
+		{"host=h sslmode=x port=y channel_binding=z target_session_attrs=standby", "port target_session_attrs sslmode channel_binding"},
 		{"postgres://u:p@h:y/d", "port"},
 		{"host=h,i port=1,2,3", "port"},
 		{"host=h sslcert=/nowhere/cert.pem sslkey=/nowhere/key.pem", "sslcert and sslkey"},

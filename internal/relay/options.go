@@ -17,6 +17,10 @@ type Tuning struct {
 	CountShare     float64       // of the mapping
 	DueLimit       time.Duration // of the readiness
 	Guest          bool          // in a process that is not its own to limit
+
+	// Ready is called once, if set, with the address of the ops server, when this
+	// instance leads and /readyz says that it is ready.
+	Ready func(opsAddr string)
 }
 
 // Options are what the program runs with. Config, Log and Version are required.
@@ -32,4 +36,8 @@ type Options struct {
 	// Started is called once, if set, with the address of the ops server, when this
 	// instance leads and slot and hooks are there: from then on no change is missed.
 	Started func(opsAddr string)
+
+	// Outlet is called at the beginning of each term with the lanes, and returns what
+	// the events of the term go to, which may hand them on to the lanes; nil: the lanes.
+	Outlet func(lanes Outlet) Outlet
 }

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/hooktail/hooktail/config"
@@ -9,16 +10,16 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// overlap is what remembers events for hooks that may be adopted; nil where no hook is
-// adopted without having been served before.
-func (s *sidecar) overlap() *hook.Overlap {
-	if s.cfg.Deliver != config.DeliverAdopted {
+// newOverlap returns the memory of events for hooks that may be adopted; nil if hooks
+// are served without being adopted.
+func newOverlap(cfg config.Config, log *slog.Logger) *hook.Overlap {
+	if cfg.Deliver != config.DeliverAdopted {
 		return nil
 	}
-	return hook.NewOverlap(hook.OverlapOptions{For: s.cfg.AdoptOverlap, MaxBytes: int64(s.cfg.Memory) / wiring.OverlapShare, Log: s.log})
+	return hook.NewOverlap(hook.OverlapOptions{For: cfg.AdoptOverlap, MaxBytes: int64(cfg.Memory) / wiring.OverlapShare, Log: log})
 }
 
-// remembered says how it stands with the overlap; nil if there is none.
+// remembered describes the overlap; nil if there is none.
 func (s *shown) remembered(cfg config.Config) *status.Overlap {
 	if s.overlap == nil {
 		return nil

@@ -35,13 +35,13 @@ type pipeline struct {
 	settler    *mapping.Settler[*wanted]
 	settle     time.Duration // HOOKTAIL_SETTLE
 	renderer   *mapping.Renderer
-	dispatcher *dispatch.Dispatcher
+	outlet     Outlet
 	handedOver func(commit time.Time) // is told of every part
 	questions  *questions
 	log        *slog.Logger
 }
 
-// wanted is an event with the hooks that want it.
+// wanted is an event and the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
 	targets []hook.Target // those to send to, and those that are Kept
@@ -50,10 +50,11 @@ type wanted struct {
 	left    atomic.Int32 // deliveries that are not finished
 }
 
-// isMark reports whether w is no event, but says that hooks have been adopted.
+// isMark reports whether w is no event but the mark that hooks have been adopted.
 func (w *wanted) isMark() bool { return w.event == nil }
 
-// hold lets the position wait for the deliveries, and not for what is remembered alone.
+// hold makes the position wait for the deliveries, but not for those that are only kept
+// in the overlap.
 func (w *wanted) hold() {
 	deliveries := int32(0)
 	for _, t := range w.targets {
@@ -66,7 +67,7 @@ func (w *wanted) hold() {
 	}
 }
 
-// rows frees a part when the last of its events has been rendered.
+// rows frees a part when its last event has been rendered.
 type rows struct {
 	part *cdc.Part
 	left atomic.Int32
@@ -78,15 +79,15 @@ func (r *rows) done() {
 	}
 }
 
-// delivered is called by the dispatcher once per delivery.
+// delivered is called by the outlet once per delivery.
 func (w *wanted) delivered() {
 	if w.left.Add(-1) == 0 {
 		w.tx.Done()
 	}
 }
 
-// take carries committed transactions as far as the settler until the stream
-// has ended. It never waits for HTTP.
+// take carries committed transactions as far as the settler, until the stream has ended.
+// It never waits for HTTP.
 func (p *pipeline) take(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
@@ -106,7 +107,7 @@ func (p *pipeline) take(ctx context.Context) error {
 	}
 }
 
-// part makes the events of one part and registers who waits for them.
+// part makes the events of one part and finds the hooks that want them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	events, err := p.events(ctx, part)
 	if err != nil {
@@ -143,15 +144,15 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations; the database may be away for a while.
+// locate finds the events' organizations. It waits for a database that is away.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
 
-// deliver renders what has settled, in batches, and hands it to the lanes,
-// waiting there when they are full. It ends when the settler is closed and empty.
+// deliver renders settled events in batches and hands them to the outlet, which makes it
+// wait while it has no room. It returns when the settler is closed and empty.
 func (p *pipeline) deliver(ctx context.Context) error {
 	var begun time.Time // of the batch before
 	for {
@@ -239,7 +240,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
 	defer p.questions.ask("find room for events in the lanes of their hooks")()
-	return p.dispatcher.Enqueue(ctx, deliveries)
+	return p.outlet.Enqueue(ctx, deliveries)
 }
 
 // renderBatch bounds the events that are rendered by one query of a kind; their rows are

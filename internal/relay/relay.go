@@ -41,10 +41,13 @@ type sidecar struct {
 	role       *role
 	board      *board
 	questions  *questions
-	seen       *cdc.Past      // of the server, in earlier terms; nil: nothing
-	proven     atomic.Bool    // whether it has ever streamed, or stood by
-	unled      logging.Repeat // with asking who leads
-	unserved   logging.Repeat // with terms that end
+	before     func(lanes Outlet) Outlet // Options.Outlet
+	pool       *pgxpool.Pool             // set by run
+	ops        string                    // address of the ops server; set by run
+	memory     *memory                   // set by run
+	proven     atomic.Bool               // whether it has ever streamed, or stood by
+	unled      logging.Repeat            // with asking who leads
+	unserved   logging.Repeat            // with terms that end
 	Tuning
 
 	started func(opsAddr string) // relayOptions.Started; nil once it was called
@@ -60,7 +63,7 @@ func newSidecar(o Options) *sidecar {
 	s := &sidecar{
 		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
-		Tuning: o.Tuning, started: o.Started,
+		Tuning: o.Tuning, started: o.Started, before: o.Outlet,
 	}
 	s.questions = newQuestions(log, s.ends)
 	role.questions, role.dueLimit = s.questions, cmp.Or(o.Tuning.DueLimit, dueLimit)
@@ -76,7 +79,7 @@ func Run(ctx context.Context, o Options) error { return newSidecar(o).run(ctx) }
 // ended and what was in flight is finished, or at an error that ends the program.
 func (s *sidecar) run(ctx context.Context) error {
 	if !s.Guest {
-		limitMemory(int64(s.cfg.Memory))
+		limitHeap(int64(s.cfg.Memory))
 	}
 
 	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
@@ -85,19 +88,21 @@ func (s *sidecar) run(ctx context.Context) error {
 	}
 	defer ops.close()
 
-	pool, err := wiring.NewPool(ctx, s.cfg)
-	if err != nil {
+	s.ops = ops.addr()
+
+	if s.pool, err = wiring.NewPool(ctx, s.cfg); err != nil {
 		return err
 	}
-	defer pool.Close()
+	defer s.pool.Close()
+	s.memory = newMemory(s.pool, s.cfg, s.log)
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	guard := newDiskGuard(pool, s.cfg.Slot, s.log)
+	guard := newDiskGuard(s.pool, s.cfg.Slot, s.log)
 	s.registry.MustRegister(guard)
-	s.board.guard = guard
+	s.board.guard, s.board.countShare = guard, s.CountShare
 	wg.Go(func() { guard.run(ctx) })
 
 	served := make(chan error, 1)
@@ -108,29 +113,32 @@ func (s *sidecar) run(ctx context.Context) error {
 		}
 		served <- err
 	}()
-	err = s.lead(ctx, pool, ops.addr())
+	err = s.lead(ctx)
 	ops.close()
 	return errors.Join(err, <-served)
 }
 
-// page is what the ops server shows beside probes and metrics.
+// page is the ops server's handler for everything but probes and metrics.
 func (s *sidecar) page() http.Handler {
 	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
-// lead waits for the lock and serves a term, again and again: a term ends with
-// the lock or the database, and neither ends the program.
-func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) error {
+// lead waits for the lock and serves a term, again and again. A term ends with the lock
+// or with the database; neither ends the program.
+func (s *sidecar) lead(ctx context.Context) error {
 	const longest = 10 * time.Second
 	for pause := lockEvery; ; pause = min(2*pause, longest) {
-		lock, err := s.awaitLock(ctx, ops)
+		lock, err := s.awaitLock(ctx)
 		if lock == nil {
 			return err
 		}
 		began := time.Now()
-		pool.Reset() // what has ended the term before may have left its connections half open
-		err = s.term(ctx, pool, lock, ops)
+		s.pool.Reset() // what has ended the term before may have left its connections half open
+		err = s.serve(ctx, lock)
 		lock.release()
+		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
+			s.role.losesLock(*lock.heard.Load())
+		}
 		switch {
 		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
 			return nil // told to stop
@@ -141,7 +149,7 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 			pause = lockEvery
 		}
 		s.role.waits(err)
-		s.unserved.Failed(ctx, s.log, slog.LevelError, "hooktail does not lead any more: nothing is sent before it leads again",
+		s.unserved.Failed(ctx, s.log, slog.LevelError, "Lost leadership: delivery stopped until it is regained",
 			slog.Any("error", err), slog.Duration("next", pause))
 		if retry.Sleep(ctx, pause) != nil {
 			return nil
@@ -149,9 +157,9 @@ func (s *sidecar) lead(ctx context.Context, pool *pgxpool.Pool, ops string) erro
 	}
 }
 
-// hooks loads the hooks, under the snapshot of the slot where it is made here. It waits
-// for the database, and for tables that somebody has locked.
-func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*hook.Set, error) {
+// readHooks loads the hooks, under the slot's snapshot if the slot is made here. It
+// waits for the database, and for tables that somebody has locked.
+func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
 	options.Counter = s.deliveries
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
@@ -169,17 +177,17 @@ func (s *sidecar) hooks(ctx context.Context, pool *pgxpool.Pool) (*hook.Set, err
 	}
 	var hooks *hook.Set
 	err := s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error {
-		if err := state.Check(ctx, pool, s.cfg.StateSchema); err != nil {
+		if err := state.Check(ctx, s.pool, s.cfg.StateSchema); err != nil {
 			return err
 		}
 		hooks = hook.NewSet(options)
-		if err := wiring.LoadHooks(ctx, pool, hooks, snapshot); err != nil {
+		if err := wiring.LoadHooks(ctx, s.pool, hooks, snapshot); err != nil {
 			return err
 		}
-		return setup.Recall(ctx, pool, hooks, s.cfg)
+		return setup.Recall(ctx, s.pool, hooks, s.cfg)
 	})
 	if err != nil {
-		return nil, cdc.Explain(err, &pool.Config().ConnConfig.Config)
+		return nil, cdc.Explain(err, &s.pool.Config().ConnConfig.Config)
 	}
 	return hooks, nil
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// role is what this instance is at the moment, of several on one slot: the leader,
+// role is the present role of this instance among those that share the slot: the leader,
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
@@ -22,53 +22,73 @@ type role struct {
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
-	keep   *keeper     // of the term
+	memory *memory     // of the term
 	fault  error       // why it neither leads nor stands by
-	looked time.Time   // when a standby last saw that another one has the lock
+	looked time.Time   // when a standby last saw that another session has the lock
+	lapses time.Time   // when the server will have ended the session of a lock that was lost; zero: none was
 	before int         // reconnects of earlier terms
 }
 
-// standbyLimit is how long ago a healthy standby has looked at the lock.
+// standbyLimit is the age up to which a standby's last look at the lock counts as
+// healthy.
 const standbyLimit = 10 * lockEvery
 
-// dueLimit is how long events may be due without any getting through.
+// dueLimit is the time that events may be due without one being delivered.
 const dueLimit = 30 * time.Second
 
-// newRole is that of an instance that has not tried to lead yet.
+// newRole is the role of an instance that has not tried to lead yet.
 func newRole(registry prometheus.Registerer) *role {
-	r := &role{fault: errors.New("starting: the lock was not asked for yet")}
+	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
 	registerRole(registry, r)
 	return r
 }
 
-// standsBy says that another instance has the lock, just now.
-func (r *role) standsBy() { r.set(func() { r.looked, r.fault = time.Now(), nil }) }
+// standsBy records that another session holds the lock now, and reports whether that is
+// another instance's session. Until a lost lock has lapsed it may be this instance's own
+// session, whose end the server has not noticed; then nobody leads.
+func (r *role) standsBy() (other bool) {
+	r.set(func() {
+		r.looked, r.fault = time.Now(), nil
+		if other = r.looked.After(r.lapses); !other {
+			r.fault = errOwnLock
+		}
+	})
+	return other
+}
 
-// cannot says why the lock cannot be asked for.
+var errOwnLock = errors.New("not leading: the server keeps the lock for the session that was lost")
+
+// losesLock records that the lock's session went silent, and when the server last
+// answered on it.
+func (r *role) losesLock(heard time.Time) {
+	r.set(func() { r.lapses = heard.Add(lockTimeout) })
+}
+
+// cannot records why the lock cannot be requested.
 func (r *role) cannot(err error) {
 	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
 }
 
-// waits says why this instance does not lead for the moment.
+// waits records why this instance does not lead for now.
 func (r *role) waits(err error) {
 	r.set(func() { r.fault = fmt.Errorf("not leading, trying again: %w", err) })
 }
 
-// takesOver says that this instance has the lock and a term begins.
+// takesOver records that this instance has the lock and a term begins.
 func (r *role) takesOver() {
-	r.set(func() { r.fault = errors.New("starting: the hooks are being read") })
+	r.set(func() { r.fault = errors.New("starting: reading the hooks") })
 }
 
-// leads says that the term has this stream.
-func (r *role) leads(stream *cdc.Stream, beat *heartbeat, keep *keeper) {
-	r.set(func() { r.stream, r.beat, r.keep, r.fault = stream, beat, keep, nil })
+// leads records the parts of the term that begins.
+func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
+	r.set(func() { r.stream, r.beat, r.memory, r.fault = stream, beat, memory, nil })
 }
 
-// rests says that the term is over.
+// rests records that the term is over.
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
-		r.stream, r.beat, r.keep, r.fault = nil, nil, nil, errors.New("not leading any more")
+		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("not leading any more")
 	})
 }
 
@@ -106,11 +126,11 @@ func reconnects(stream *cdc.Stream) int {
 	return max(0, stream.Stats().Connections-1)
 }
 
-// ready says why the instance is not ready: the stream flows, or it is a standby
-// that can take over.
+// ready returns the reason why the instance is not ready. It returns nil if the stream
+// flows, or if the instance is a standby that can take over.
 func (r *role) ready() error {
 	r.mu.Lock()
-	stream, beat, keep, fault, looked := r.stream, r.beat, r.keep, r.fault, r.looked
+	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked
 	r.mu.Unlock()
 	var late error
 	if r.questions != nil {
@@ -131,10 +151,10 @@ func (r *role) ready() error {
 		case late != nil:
 			return late
 		}
-		return keep.overdue()
+		return memory.overdue()
 	}
 	if age := time.Since(looked); age > standbyLimit {
-		return fmt.Errorf("standby: who leads was last seen %s ago", display.Span(age))
+		return fmt.Errorf("standby: the leader's lock was last seen %s ago", display.Span(age))
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 	if err != nil {
 		return err
 	}
-	return state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Replace(ctx, &cdc.Past{
+	return state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Replace(ctx, &cdc.Memory{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, At: at, Publication: slot.Published, Clean: true,
 	})
 }
@@ -38,11 +38,11 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 // RefuseGap returns the gap of a slot that an earlier run has read from, if there is
 // one: what makes a slot where one is missing must not hide it.
 func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
-	past, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Read(ctx)
-	if err != nil || past == nil {
+	memory, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Read(ctx)
+	if err != nil || memory == nil {
 		return nil //nolint:nilerr // without the table, or the right to read it, nothing is known
 	}
-	if _, err := Probe(ctx, cfg, past); err != nil {
+	if _, err := Probe(ctx, cfg, memory); err != nil {
 		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
 			return gap
 		}
@@ -51,13 +51,13 @@ func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 }
 
 // Probe looks at the slot as a run that begins does.
-func Probe(ctx context.Context, cfg config.Config, past *cdc.Past) (*cdc.Slot, error) {
+func Probe(ctx context.Context, cfg config.Config, memory *cdc.Memory) (*cdc.Slot, error) {
 	options, err := wiring.Replication(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return cdc.Probe(ctx, cdc.Options{
 		Config: options, Slot: cfg.Slot, Publication: cfg.Publication, Tables: wiring.PlanOf(cfg, wiring.IdentityDefault).Tables,
-		Past: func(context.Context) (*cdc.Past, error) { return past, nil },
+		Memory: func(context.Context) (*cdc.Memory, error) { return memory, nil },
 	})
 }

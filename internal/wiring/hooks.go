@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -32,8 +33,56 @@ func LoadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *hook.Set, snapsho
 		}
 		return hooks.Load(ctx, tx)
 	})
+	return explainLoad(err)
+}
+
+func explainLoad(err error) error {
 	if err != nil {
 		return fmt.Errorf("read the hooks (the role needs SELECT on their tables): %w", err)
+	}
+	return nil
+}
+
+// Known is what the database knows of the hooks: themselves, what has been said of them, and
+// what is stored for them.
+type Known struct {
+	Hooks    *hook.Set
+	Settings map[int64]state.Setting // by hook
+	Backlogs map[int64]state.Backlog // by hook
+}
+
+// ReadKnown reads it as it is now. Before setup nothing is set or stored for a hook.
+func ReadKnown(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (Known, error) {
+	options := HooksOptions(cfg, slog.New(slog.DiscardHandler))
+	known := Known{Settings: map[int64]state.Setting{}, Backlogs: map[int64]state.Backlog{}}
+	version, err := state.Version(ctx, pool, cfg.StateSchema)
+	if err != nil {
+		return known, err
+	}
+	if version == 0 {
+		options.StateSchema = ""
+	} else if err := known.readStored(ctx, pool, cfg.StateSchema); err != nil {
+		return known, err
+	}
+	known.Hooks = hook.NewSet(options)
+	return known, LoadHooks(ctx, pool, known.Hooks, "")
+}
+
+func (k *Known) readStored(ctx context.Context, pool *pgxpool.Pool, schema string) error {
+	store := state.New(state.Options{Pool: pool, Schema: schema})
+	settings, err := store.Settings(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range settings {
+		k.Settings[s.Hook] = s
+	}
+	backlogs, err := store.Backlogs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, b := range backlogs {
+		k.Backlogs[b.Hook] = b
 	}
 	return nil
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -21,6 +23,16 @@ type Parked struct {
 
 // OpenParked opens the store, if its tables are there. The caller closes it.
 func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Parked, error) {
+	return openParked(ctx, cfg, log, state.Wait{})
+}
+
+// OpenForCommand is OpenParked for a command, which logs nothing: tell learns whose locks it
+// waits for.
+func OpenForCommand(ctx context.Context, cfg config.Config, tell func(holders string)) (*Parked, error) {
+	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell})
+}
+
+func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait state.Wait) (*Parked, error) {
 	signing, err := NewSigning(cfg, log)
 	if err != nil {
 		return nil, err
@@ -33,9 +45,16 @@ func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Park
 		pool.Close()
 		return nil, err
 	}
-	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema, Log: log})
+	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema, Log: log, Wait: wait})
 	return &Parked{Store: store, Pool: pool, Signing: signing, Log: log}, nil
 }
 
 // Close gives the connections back.
 func (p *Parked) Close() { p.Pool.Close() }
+
+// LoadHooks reads the hooks' tables as of now. Unlike LoadHooks without a store it ends with
+// a *state.LockedError where somebody has locked them for long.
+func (p *Parked) LoadHooks(ctx context.Context, hooks *hook.Set) error {
+	err := p.Store.Read(ctx, func(tx pgx.Tx) error { return hooks.Load(ctx, tx) })
+	return explainLoad(err)
+}

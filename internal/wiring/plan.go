@@ -4,6 +4,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Identity says what setup does to the tables' REPLICA IDENTITY.
@@ -43,4 +44,9 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 // committed.
 func OwnTable(cfg config.Config) cdc.Table {
 	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
+}
+
+// Webhooks is the application's table of hooks, in which adopt and release write.
+func Webhooks(cfg config.Config) state.Table {
+	return state.Table{Schema: cfg.SourceSchema, Name: cfg.WebhookTable}
 }

@@ -118,3 +118,8 @@ func OpenPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	}
 	return pool, nil
 }
+
+// Opener is OpenPool for who does not know the configuration.
+func Opener(cfg config.Config) func(context.Context) (*pgxpool.Pool, error) {
+	return func(ctx context.Context) (*pgxpool.Pool, error) { return OpenPool(ctx, cfg) }
+}

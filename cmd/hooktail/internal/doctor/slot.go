@@ -64,12 +64,12 @@ func (x *examination) gone(ctx context.Context, err error, why string) ([]Findin
 
 // wasRead reports whether hooktail has noted how far it has read the slot.
 func (x *examination) wasRead(ctx context.Context) bool {
-	past, err := x.past(ctx)
-	return err == nil && past != nil
+	memory, err := x.memory(ctx)
+	return err == nil && memory != nil
 }
 
-// past is what hooktail has noted of the slot, nil if nothing.
-func (x *examination) past(ctx context.Context) (*cdc.Past, error) {
+// memory is what hooktail has noted of the slot, nil if nothing.
+func (x *examination) memory(ctx context.Context) (*cdc.Memory, error) {
 	return state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Read(ctx)
 }
 
@@ -138,15 +138,15 @@ func (x *examination) standbys(ctx context.Context, standbys int, why string) ([
 
 // position compares what hooktail has written of its slot with the server.
 func (x *examination) position(ctx context.Context) ([]Finding, error) {
-	past, err := x.past(ctx)
+	memory, err := x.memory(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if past == nil {
+	if memory == nil {
 		return fine("nothing was read yet"), nil
 	}
-	if x.systemID != "" && past.SystemID != x.systemID {
-		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, past.SystemID),
+	if x.systemID != "" && memory.SystemID != x.systemID {
+		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, memory.SystemID),
 			"What was committed there, and not read, is missing.", mendGap), nil
 	}
 	return nil, nil

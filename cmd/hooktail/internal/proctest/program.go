@@ -88,7 +88,7 @@ func (p *Program) Started(t testing.TB) {
 // to take over.
 func (p *Program) StandsBy(t testing.TB) {
 	t.Helper()
-	p.Ops = p.Stderr.Find(t, `msg="hooktail stands by.* ops=(\S+)`, p.ended)
+	p.Ops = p.Stderr.Find(t, `msg="Standing by.* ops=(\S+)`, p.ended)
 	p.awaitReady(t)
 }
 

@@ -11,9 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Past is what an earlier run has left written of the stream: the memory by which
-// a gap that opened while nothing ran is found.
-type Past struct {
+// Memory is what is remembered of a stream that was read: how far, of which server, with
+// which publication. A Stream has one of its own; an earlier run has left one written, by
+// which a gap is found that opened while nothing ran.
+type Memory struct {
 	SystemID string
 	Timeline int32
 	End      LSN       // everything before it was done
@@ -30,14 +31,14 @@ type Past struct {
 	Publication Published
 	Gap         *Gap // that was found, and not mended yet; nil: none
 
-	// Seen is what this process itself has read of the server before; nil: nothing. The
-	// rest of Past is kept in the database, and goes back with it when it is restored.
-	Seen *Past
+	// Own is what this process itself remembers of streams before; nil: nothing. The
+	// rest of a Memory is kept in the database, and goes back with it when it is restored.
+	Own *Memory
 
 	history []timeline // before Timeline, where this process has read it
 }
 
-// unproven is how long after Past.Written a checkpoint has to have been made to prove
+// unproven is how long after Memory.Written a checkpoint has to have been made to prove
 // that a slot behind it was not brought there by a run that did not end in order: twice
 // as long as such a run may go on to confirm (Options.MayConfirm), since checkpoints take
 // a while.
@@ -52,62 +53,62 @@ type Past struct {
 // seconds: after a kill -9 so much would be sent twice.
 const unproven = time.Minute
 
-func (p *Past) published() Published {
-	if p == nil {
+func (m *Memory) published() Published {
+	if m == nil {
 		return nil
 	}
-	return p.Publication
+	return m.Publication
 }
 
 // gap compares what an earlier run has left with what is found now; nil: nothing is
 // missing. A slot that is behind is no gap: a server that crashed remembers an
 // earlier position.
-func (p *Past) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
+func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	var why string
 	var to LSN
-	undone := p.undone(slot, history)
+	undone := m.undone(slot, history)
 	switch {
-	case p.Gap != nil:
-		return p.Gap
-	case slot.SystemID != p.SystemID:
-		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, p.SystemID)
+	case m.Gap != nil:
+		return m.Gap
+	case slot.SystemID != m.SystemID:
+		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, m.SystemID)
 	case undone != nil:
 		return undone
-	case slot.Confirmed > p.End && (p.Clean || p.Decoded.exceeds(slot.Decoded) || last.proves(p, slot)):
+	case slot.Confirmed > m.End && (m.Clean || m.Decoded.exceeds(slot.Decoded) || last.proves(m, slot)):
 		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
 	default:
-		why = p.Publication.Lost(slot.Published)
+		why = m.Publication.Lost(slot.Published)
 	}
 	if why == "" {
 		return nil
 	}
-	return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At, To: to}
+	return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At, To: to}
 }
 
 // undone is the gap of a database that has lost what was delivered; nil if it has not.
 // It is told by what was written, else by what this process has seen.
-func (p *Past) undone(slot *Slot, history *timelines) *Gap {
+func (m *Memory) undone(slot *Slot, history *timelines) *Gap {
 	var why string
 	var from LSN
-	delivered := cmp.Or(p.Done, p.End)
-	end, left := history.left(&timelines{p.Timeline, p.history})
+	delivered := cmp.Or(m.Done, m.End)
+	end, left := history.left(&timelines{m.Timeline, m.history})
 	switch {
-	case slot.Timeline < p.Timeline:
-		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, p.Timeline)
-		return &Gap{Slot: slot.Name, Why: why, From: p.End, Since: p.At}
-	case slot.Timeline == p.Timeline && slot.Written < delivered:
+	case slot.Timeline < m.Timeline:
+		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, m.Timeline)
+		return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At}
+	case slot.Timeline == m.Timeline && slot.Written < delivered:
 		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
 		from = slot.Written
 	case left && end < delivered:
 		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
-			p.Timeline, end, delivered)
+			m.Timeline, end, delivered)
 		from = end
-	case p.Seen != nil && p.Seen.SystemID == slot.SystemID:
-		return p.Seen.undone(slot, history)
+	case m.Own != nil && m.Own.SystemID == slot.SystemID:
+		return m.Own.undone(slot, history)
 	default:
 		return nil
 	}
-	return &Gap{Slot: slot.Name, Why: why, From: from, Since: p.At, To: delivered, Until: p.At}
+	return &Gap{Slot: slot.Name, Why: why, From: from, Since: m.At, To: delivered, Until: m.At}
 }
 
 // checkpoint is the last one of the server; zero: not known.
@@ -117,8 +118,8 @@ type checkpoint struct {
 }
 
 // proves reports whether the slot stands where nobody was when the run had ended.
-func (c checkpoint) proves(p *Past, slot *Slot) bool {
-	return c.time.After(p.Written.Add(unproven)) && c.lsn <= slot.Confirmed
+func (c checkpoint) proves(m *Memory, slot *Slot) bool {
+	return c.time.After(m.Written.Add(unproven)) && c.lsn <= slot.Confirmed
 }
 
 // lastCheckpoint reads it.
@@ -159,76 +160,76 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 // who reads that it has changed. It returns a *Gap if something is, or was, missing,
 // that begins where the last look found all well.
 func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
-	past := s.Left()
-	if past == nil {
+	memory := s.Memory()
+	if memory == nil {
 		return nil // not connected yet
 	}
-	if s.looked == nil {
-		s.looked = s.connectedAt()
+	if s.whole == nil {
+		s.whole = s.connectedAt()
 	}
-	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, past.Publication)
+	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, memory.Publication)
 	if err != nil {
 		return err
 	}
-	if why := past.Publication.Lost(now); why != "" {
-		return &Gap{Slot: s.o.Slot, Why: why, From: s.looked.End, Since: s.looked.At}
+	if why := memory.Publication.Lost(now); why != "" {
+		return &Gap{Slot: s.o.Slot, Why: why, From: s.whole.End, Since: s.whole.At}
 	}
 	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
-		return s.looked.explain(s.o.Slot, err)
+		return s.whole.explain(s.o.Slot, err)
 	}
-	s.looked = past
+	s.whole = memory
 	s.mu.Lock()
-	s.left.Publication = now // what was added since may take the place of what goes next
+	s.memory.Publication = now // what was added since may take the place of what goes next
 	s.mu.Unlock()
 	return nil
 }
 
 // connectedAt is the same as of the last connection, which has found all well.
-func (s *Stream) connectedAt() *Past {
+func (s *Stream) connectedAt() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	past := *s.left
-	return &past
+	memory := *s.memory
+	return &memory
 }
 
-// Left is what the stream itself has read so far; nil before its first connection.
-func (s *Stream) Left() *Past {
+// Memory is what the stream itself has read so far; nil before its first connection.
+func (s *Stream) Memory() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.left == nil {
+	if s.memory == nil {
 		return nil
 	}
-	past := *s.left
-	past.End, past.At = s.position.ConfirmedAt()
-	past.Done = s.position.Delivered()
-	return &past
+	memory := *s.memory
+	memory.End, memory.At = s.position.ConfirmedAt()
+	memory.Done = s.position.Delivered()
+	return &memory
 }
 
 // Later is what is known after two streams, this one and the one before it: a server
 // that remembers less of its slot has lost nothing of what was delivered.
-func (p *Past) Later(before *Past) *Past {
-	if before != nil && before.SystemID == p.SystemID && before.Timeline == p.Timeline && before.Done > p.Done {
-		later := *p
+func (m *Memory) Later(before *Memory) *Memory {
+	if before != nil && before.SystemID == m.SystemID && before.Timeline == m.Timeline && before.Done > m.Done {
+		later := *m
 		later.Done, later.At = before.Done, before.At
-		later.End = max(p.End, before.Done)
+		later.End = max(m.End, before.Done)
 		return &later
 	}
-	return p
+	return m
 }
 
 // explain is the Gap that an error of slot or publication means to who has read
 // from them before.
-func (p *Past) explain(slot string, err error) error {
+func (m *Memory) explain(slot string, err error) error {
 	var gap *Gap
 	var fault *Fault
 	switch {
-	case p == nil:
+	case m == nil:
 		return err
-	case p.Gap != nil:
-		return p.Gap
+	case m.Gap != nil:
+		return m.Gap
 	case errors.As(err, &gap):
 		if gap.Since.IsZero() {
-			gap.Since = p.At
+			gap.Since = m.At
 		}
 		return err
 	case !errors.As(err, &fault):
@@ -245,5 +246,5 @@ func (p *Past) explain(slot string, err error) error {
 	default:
 		return err
 	}
-	return &Gap{Slot: slot, Why: why, From: p.End, Since: p.At}
+	return &Gap{Slot: slot, Why: why, From: m.End, Since: m.At}
 }

@@ -1,3 +1,5 @@
+//go:build long
+
 package cdc
 
 import (
@@ -144,7 +146,7 @@ func TestLossyFailover(t *testing.T) {
 			}
 
 			err := s.fault(t)
-			seen := s.Left()
+			seen := s.Memory()
 			if test.delivered {
 				gap, ok := errors.AsType[*Gap](err)
 				if !ok || gap.From == 0 || gap.To <= gap.From || gap.Since.IsZero() {
@@ -155,8 +157,8 @@ func TestLossyFailover(t *testing.T) {
 			if _, ok := errors.AsType[*Diverged](err); !ok {
 				t.Fatalf("error %v, want that the server has diverged", err)
 			}
-			p.options.Past = func(context.Context) (*Past, error) { // as the next term has it, and the database
-				return &Past{SystemID: seen.SystemID, Timeline: 1, End: 1, Written: time.Now(), Publication: seen.Publication, Seen: seen}, nil
+			p.options.Memory = func(context.Context) (*Memory, error) { // as the next term has it, and the database
+				return &Memory{SystemID: seen.SystemID, Timeline: 1, End: 1, Written: time.Now(), Publication: seen.Publication, Own: seen}, nil
 			}
 			next := start(t, p.options)
 			var got []string

@@ -13,8 +13,8 @@ import (
 func TestPastGap(t *testing.T) {
 	written := time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
 	published := Published{"": "1", "public.task": "7/5"}
-	past := func(change func(*Past)) *Past {
-		p := &Past{SystemID: "1", Timeline: 2, End: 50, At: written, Clean: true, Written: written, Publication: published}
+	past := func(change func(*Memory)) *Memory {
+		p := &Memory{SystemID: "1", Timeline: 2, End: 50, At: written, Clean: true, Written: written, Publication: published}
 		if change != nil {
 			change(p)
 		}
@@ -27,7 +27,7 @@ func TestPastGap(t *testing.T) {
 		}
 		return s
 	}
-	unclean := past(func(p *Past) { p.Clean, p.Decoded = false, Decoded{7, "noon"} })
+	unclean := past(func(p *Memory) { p.Clean, p.Decoded = false, Decoded{7, "noon"} })
 	ahead := slot(func(s *Slot) { s.Confirmed = 60 })
 	decoded := func(confirmed LSN, n int64, since string) *Slot {
 		return slot(func(s *Slot) { s.Confirmed, s.Decoded = confirmed, Decoded{n, since} })
@@ -40,7 +40,7 @@ func TestPastGap(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name    string
-		past    *Past
+		past    *Memory
 		slot    *Slot
 		history timelines
 		last    checkpoint
@@ -89,7 +89,7 @@ func TestPastGap(t *testing.T) {
 			want:    "the database was restored to a moment before: timeline 2 was left at 0/31, when 0/32 had been delivered", from: 49, to: 50, until: written,
 		},
 		{
-			name: "promoted without WAL in which no transaction was", past: past(func(p *Past) { p.Done = 49 }), slot: promoted,
+			name: "promoted without WAL in which no transaction was", past: past(func(p *Memory) { p.Done = 49 }), slot: promoted,
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
 		},
 		{
@@ -129,7 +129,7 @@ func TestPastGap(t *testing.T) {
 // TestPastSeen: what is written goes back with the database, what this process has
 // seen does not.
 func TestPastSeen(t *testing.T) {
-	past := &Past{SystemID: "1", Timeline: 1, End: 40, Seen: &Past{SystemID: "1", Timeline: 1, End: 60}}
+	past := &Memory{SystemID: "1", Timeline: 1, End: 40, Own: &Memory{SystemID: "1", Timeline: 1, End: 60}}
 	restored := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 40}
 	got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 50}}}, checkpoint{})
 	want := &Gap{Slot: "s", Why: "the database was restored to a moment before: timeline 1 was left at 0/32, when 0/3C had been delivered", From: 50, To: 60}
@@ -149,7 +149,7 @@ func TestPastSeen(t *testing.T) {
 // TestPastGapStays: a gap that was found is one until it is mended.
 func TestPastGapStays(t *testing.T) {
 	found := &Gap{Slot: "s", Why: "the slot was dropped", From: 50, Found: time.Now()}
-	past := &Past{SystemID: "1", End: 50, Gap: found}
+	past := &Memory{SystemID: "1", End: 50, Gap: found}
 	if got := past.gap(&Slot{SystemID: "1", Confirmed: 40, Written: 70}, &timelines{}, checkpoint{}); got != found {
 		t.Errorf("gap %v, want %v", got, found)
 	}
@@ -159,10 +159,10 @@ func TestPastGapStays(t *testing.T) {
 }
 
 func TestPastExplains(t *testing.T) {
-	past := &Past{End: 50, At: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
+	past := &Memory{End: 50, At: time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)}
 	for _, test := range []struct {
 		name string
-		past *Past
+		past *Memory
 		err  error
 		want string // of the gap; "": the error is returned as it is
 	}{

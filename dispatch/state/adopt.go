@@ -1,0 +1,116 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Table names a table of the application.
+type Table struct{ Schema, Name string }
+
+func (t Table) sql() string { return quote(t.Schema, t.Name) }
+
+// Adopt takes hooks over: it switches them off in the application's table of webhooks and
+// notes that hooktail serves them all the same. Both are one transaction of a few
+// statements, however many hooks there are, since the application waits for its rows
+// meanwhile. A hook that is not in the table is an error, and nothing is changed then.
+//
+// It waits for the locks of others as Options.Wait says, and returns a *LockedError after it.
+func (s *Store) Adopt(ctx context.Context, webhooks Table, hooks []int64) error {
+	// A hooktail that runs reads the changes in the order in which they are made. At no
+	// place in the stream may the hook be off.
+	return s.patient(ctx, func(tx pgx.Tx) error {
+		if err := s.setAdopted(ctx, tx, hooks, true); err != nil {
+			return err
+		}
+		return activate(ctx, tx, webhooks, hooks, false)
+	})
+}
+
+// Release gives hooks back: it undoes Adopt, under the same conditions.
+func (s *Store) Release(ctx context.Context, webhooks Table, hooks []int64) error {
+	return s.patient(ctx, func(tx pgx.Tx) error {
+		if err := activate(ctx, tx, webhooks, hooks, true); err != nil {
+			return err
+		}
+		return s.setAdopted(ctx, tx, hooks, false)
+	})
+}
+
+func (s *Store) setAdopted(ctx context.Context, tx pgx.Tx, hooks []int64, adopted bool) error {
+	_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id, adopted) SELECT unnest($1::bigint[]), $2
+		ON CONFLICT (hook_id) DO UPDATE SET adopted = excluded.adopted, changed_at = now()`), hooks, adopted)
+	if err == nil {
+		err = s.tell(ctx, tx)
+	}
+	return wrap(err, "note which hooks are adopted")
+}
+
+// activate switches hooks on or off in the application's table.
+func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, active bool) error {
+	rows, err := db.Query(ctx, "UPDATE "+webhooks.sql()+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
+	if err == nil {
+		var switched []int64
+		if switched, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil {
+			return allOf(hooks, switched)
+		}
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
+		err = fmt.Errorf("%w: let the owner of the table run %s to the role", err, grantActivate(webhooks))
+	}
+	return wrap(err, "switch hooks")
+}
+
+// grantActivate is the privilege that activate needs, without the role that gets it.
+func grantActivate(webhooks Table) string { return "GRANT UPDATE (is_active) ON " + webhooks.sql() }
+
+// allOf is an error that names the first hook that is not there any more.
+func allOf(hooks, found []int64) error {
+	there := make(map[int64]bool, len(found))
+	for _, id := range found {
+		there[id] = true
+	}
+	for _, id := range hooks {
+		if !there[id] {
+			return fmt.Errorf("hook %d was deleted meanwhile", id)
+		}
+	}
+	return nil
+}
+
+// Abandoned are adopted hooks that nobody would send to without hooktail.
+type Abandoned struct {
+	Hooks []int64 // those that the application still has, in order
+	Grant string  // the SQL that lets the role switch them on, without the role; "": it may
+}
+
+// ReadAbandoned looks for the adopted hooks in the application's table, which has to be there.
+func ReadAbandoned(ctx context.Context, db Querier, webhooks Table, adopted []int64) (a Abandoned, err error) {
+	var may bool
+	if err := db.QueryRow(ctx, "SELECT pg_catalog.has_column_privilege($1, 'is_active', 'UPDATE')", webhooks.sql()).Scan(&may); err != nil {
+		return a, fmt.Errorf("look up privileges on %s: %w", webhooks.sql(), err)
+	}
+	rows, err := db.Query(ctx, "SELECT id FROM "+webhooks.sql()+" WHERE id = ANY ($1) ORDER BY id", adopted)
+	if err == nil {
+		a.Hooks, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+	}
+	if !may && len(a.Hooks) > 0 {
+		a.Grant = grantActivate(webhooks)
+	}
+	return a, wrap(err, "look adopted hooks up")
+}
+
+// Remove removes the schema as Drop does, and switches the hooks on in the application's
+// table before it: in the transaction that conn is in, which the caller ends.
+func Remove(ctx context.Context, tx pgx.Tx, schema string, webhooks Table, hooks []int64) error {
+	if len(hooks) > 0 {
+		if err := activate(ctx, tx, webhooks, hooks, true); err != nil {
+			return err
+		}
+	}
+	return Drop(ctx, tx.Conn(), schema)
+}

@@ -1,0 +1,122 @@
+package state
+
+import (
+	"context"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A delivery that has been made, or is dead, and whose row somebody has locked, would be sent
+// again after a crash: and after what its task has got since. So that it is over is written
+// beside the row, where nobody has a lock, before Apply returns the *LockedError. Tail and
+// Heads pass such rows over, and Expire removes what is left once the locks are gone.
+
+// done is the deliveries of which that was written in this run.
+type done struct {
+	mu   sync.Mutex
+	keys map[Key]struct{}
+}
+
+// of is those among the keys.
+func (d *done) of(keys []Key) (noted []Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.keys) == 0 {
+		return nil
+	}
+	for _, key := range keys {
+		if _, is := d.keys[key]; is {
+			noted = append(noted, key)
+		}
+	}
+	return noted
+}
+
+func (d *done) add(keys []Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.keys == nil {
+		d.keys = make(map[Key]struct{})
+	}
+	for _, key := range keys {
+		d.keys[key] = struct{}{}
+	}
+}
+
+func (d *done) remove(keys []Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, key := range keys {
+		delete(d.keys, key)
+	}
+}
+
+// pending leaves out of a query of {parked} AS p the rows that are done.
+const pending = `NOT EXISTS (SELECT FROM {done} d WHERE d.hook_id = p.hook_id AND d.commit_lsn = p.commit_lsn AND d.ordinal = p.ordinal AND d.timeline = p.timeline)`
+
+const doneSQL = `INSERT INTO {done} (hook_id, commit_lsn, ordinal, timeline, reason)
+	SELECT hook, lsn::pg_lsn, ordinal, timeline, reason FROM unnest(` + keyArrays + `, $5::text[]) AS given (hook, timeline, lsn, ordinal, reason)
+	ON CONFLICT DO NOTHING`
+
+// finish notes which of the batch's deliveries are over although their rows are locked.
+func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
+	is := make(map[Key]bool, len(locked))
+	for _, key := range locked {
+		is[key] = true
+	}
+	for _, key := range s.done.of(locked) {
+		is[key] = false
+	}
+	var list []Key
+	var reasons []*string
+	for _, key := range b.Delete {
+		if is[key] {
+			list, reasons = append(list, key), append(reasons, nil)
+		}
+	}
+	for i := range b.Bury {
+		if is[b.Bury[i].Key] {
+			reason := plain(b.Bury[i].Reason)
+			list, reasons = append(list, b.Bury[i].Key), append(reasons, &reason)
+		}
+	}
+	if len(list) == 0 {
+		return nil
+	}
+	k := keysOf(list)
+	if _, err := s.pool.Exec(ctx, s.sql(doneSQL), k.hooks, k.timelines, k.commits, k.ordinals, reasons); err != nil {
+		return err
+	}
+	s.done.add(list)
+	return nil
+}
+
+const undoneSQL = `DELETE FROM {done} p USING unnest(` + keyArrays + `) AS given (hook, timeline, lsn, ordinal) WHERE ` + matched
+
+// undo removes the notes of these deliveries: the transaction does what they say.
+func (s *Store) undo(queue *pgx.Batch, noted []Key) {
+	k := keysOf(noted)
+	queue.Queue(s.sql(undoneSQL), k.hooks, k.timelines, k.commits, k.ordinals)
+}
+
+// sweep does what an earlier run has noted as done, where the locks are gone.
+func (s *Store) sweep(ctx context.Context) error {
+	const gone = `, gone AS (DELETE FROM {done} d USING free WHERE d.hook_id = free.hook_id AND d.commit_lsn = free.commit_lsn AND d.ordinal = free.ordinal AND d.timeline = free.timeline)`
+	const free = `WITH free AS MATERIALIZED (SELECT p.hook_id, p.commit_lsn, p.ordinal, p.timeline, d.reason FROM {parked} p JOIN {done} d
+		ON d.hook_id = p.hook_id AND d.commit_lsn = p.commit_lsn AND d.ordinal = p.ordinal AND d.timeline = p.timeline
+		WHERE `
+	const same = `p.hook_id = free.hook_id AND p.commit_lsn = free.commit_lsn AND p.ordinal = free.ordinal AND p.timeline = free.timeline`
+	return s.bounded(ctx, false, func(tx pgx.Tx) error {
+		for _, sql := range []string{
+			free + `d.reason IS NULL FOR UPDATE OF p SKIP LOCKED)` + gone + ` DELETE FROM {parked} p USING free WHERE ` + same,
+			free + `d.reason IS NOT NULL FOR UPDATE OF p SKIP LOCKED)` + gone + ` UPDATE {parked} p SET state = 'dead', dead_at = now(), redriven = false, next_attempt_at = NULL, reason = free.reason FROM free WHERE p.state = 'parked' AND ` + same,
+			`DELETE FROM {done} d WHERE NOT EXISTS (SELECT FROM {parked} p WHERE d.hook_id = p.hook_id AND d.commit_lsn = p.commit_lsn AND d.ordinal = p.ordinal AND d.timeline = p.timeline)`,
+		} {
+			if _, err := tx.Exec(ctx, s.sql(sql)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

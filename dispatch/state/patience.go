@@ -1,0 +1,105 @@
+package state
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Wait is how long a change that a person has asked for waits for the locks of others. A
+// lane does not wait like that: see Apply.
+type Wait struct {
+	Notice time.Duration // after which Tell is called, and again when others hold them; 0: 2 s
+	Bound  time.Duration // for each lock; the change fails with a *LockedError after it; 0: 30 s
+
+	// Tell learns who holds the locks, as the server names them. It is called by another
+	// goroutine than the one that waits, but never after that has returned. nil: a WARN line.
+	Tell func(holders string)
+}
+
+// withDefaults fills what is not set.
+func (w Wait) withDefaults(log *slog.Logger) Wait {
+	if w.Notice <= 0 {
+		w.Notice = 2 * time.Second
+	}
+	if w.Bound <= 0 {
+		w.Bound = 30 * time.Second
+	}
+	if w.Tell == nil {
+		w.Tell = func(holders string) { log.Warn("A change of hooktail's tables waits for a lock", "holders", holders) }
+	}
+	return w
+}
+
+// Read runs f in a transaction that changes nothing and sees the database as of one moment.
+// It waits for the locks of others as Options.Wait says, and returns a *LockedError after it.
+func (s *Store) Read(ctx context.Context, f func(pgx.Tx) error) error {
+	return s.patiently(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", f)
+}
+
+// patient runs f in a transaction that waits for locks as Options.Wait says.
+func (s *Store) patient(ctx context.Context, f func(pgx.Tx) error) error {
+	return s.patiently(ctx, "BEGIN", f)
+}
+
+func (s *Store) patiently(ctx context.Context, begin string, f func(pgx.Tx) error) error {
+	var holders string
+	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(s.wait.Bound.Milliseconds(), 1)) // zero is for ever
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+		watching, cancel := context.WithCancel(ctx)
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			holders = s.watchLocks(watching, tx.Conn().PgConn().PID())
+		}()
+		defer func() {
+			cancel()
+			<-watched
+		}()
+		return f(tx)
+	})
+	if isLockTimeout(err) {
+		return &LockedError{Holders: holders, err: err}
+	}
+	return err
+}
+
+// watchLocks tells who keeps the server's process waiting, until the context ends. It
+// returns the last that it has found, "" if there were none.
+func (s *Store) watchLocks(ctx context.Context, process uint32) (holders string) {
+	every := time.NewTicker(s.wait.Notice)
+	defer every.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return holders
+		case <-every.C:
+		}
+		now, err := s.blockers(ctx, process)
+		switch {
+		case ctx.Err() != nil:
+			return holders
+		case err != nil:
+			s.log.DebugContext(ctx, "who holds a lock is not known", "error", err)
+		case now != "" && now != holders:
+			holders = now
+			s.wait.Tell(now)
+		}
+	}
+}
+
+// holderText is a process p with what the server says of it, a, for people. A prepared
+// transaction has no process.
+const holderText = `CASE p.pid WHEN 0 THEN 'a prepared transaction (pg_prepared_xacts)'
+	ELSE format('process %s, role %s, application %s', p.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?')) END`
+
+// blockers is who keeps the server's process waiting for a lock now, "" if nobody.
+// https://www.postgresql.org/docs/current/functions-info.html
+func (s *Store) blockers(ctx context.Context, process uint32) (text string, err error) {
+	err = s.pool.QueryRow(ctx, `SELECT coalesce(string_agg(DISTINCT `+holderText+`, '; '), '')
+		FROM unnest(pg_catalog.pg_blocking_pids($1)) AS p (pid) LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid`, int32(process)).Scan(&text)
+	return text, err
+}

@@ -1,0 +1,78 @@
+package setup
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// Teardown is what hooktail has left in a database, and its removal. It has a connection
+// of its own until Close.
+type Teardown struct {
+	Remains cdc.Remains
+	Holding state.Holding
+	// Adopted are the hooks that nobody would send to afterwards, in order: adopted, and
+	// still in the application's table.
+	Adopted []int64
+
+	cfg  config.Config
+	plan cdc.Plan
+	conn *pgx.Conn
+}
+
+// FindRemains looks for all that teardown removes, and whether the role may remove it; what
+// it lacks is a *cdc.Fault. release says that adopted hooks are to be switched on again. It
+// changes nothing.
+func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardown, error) {
+	conn, err := wiring.Connect(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	t := &Teardown{cfg: cfg, plan: wiring.PlanOf(cfg, wiring.IdentityFull), conn: conn}
+	if err := t.look(ctx, release); err != nil {
+		t.Close(ctx)
+		return nil, err
+	}
+	return t, nil
+}
+
+// Close closes the connection.
+func (t *Teardown) Close(ctx context.Context) { _ = t.conn.Close(context.WithoutCancel(ctx)) }
+
+func (t *Teardown) look(ctx context.Context, release bool) (err error) {
+	if t.Holding, err = state.ReadHolding(ctx, t.conn, t.cfg.StateSchema); err != nil {
+		return err
+	}
+	var besides []cdc.Lack
+	if t.Holding.Foreign {
+		besides = append(besides, cdc.Lack{
+			What: fmt.Sprintf("must be owner of schema %q and its tables", t.cfg.StateSchema), Mend: "hooktail teardown as their owner;",
+		})
+	}
+	if len(t.Holding.Adopted) > 0 && cdc.CheckTables(ctx, t.conn, []cdc.Table{{Schema: t.cfg.SourceSchema, Name: t.cfg.WebhookTable}}) == nil {
+		abandoned, err := state.ReadAbandoned(ctx, t.conn, wiring.Webhooks(t.cfg), t.Holding.Adopted)
+		if err != nil {
+			return err
+		}
+		t.Adopted = abandoned.Hooks
+		if release && abandoned.Grant != "" {
+			besides = append(besides, cdc.Lack{What: "the role may not switch hooks on", Mend: abandoned.Grant + " TO the role;"})
+		}
+	} // else the application is gone, and its hooks with it
+	t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...)
+	return err
+}
+
+// Remove removes all that was found, and switches the adopted hooks on, in one transaction:
+// an error says that nothing was changed. log learns of each statement about the stream.
+func (t *Teardown) Remove(ctx context.Context, log func(step string)) error {
+	return cdc.Teardown(ctx, t.conn, t.plan, log, func(ctx context.Context, tx pgx.Tx) error {
+		return state.Remove(ctx, tx, t.cfg.StateSchema, wiring.Webhooks(t.cfg), t.Adopted)
+	})
+}
