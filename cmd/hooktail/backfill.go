@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
@@ -34,7 +33,6 @@ func (a *app) backfillCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
-	want.hookFlag = flags.Lookup("hook")
 	flags.Int64Var(&want.project, "project", 0, "project of the rows")
 	flags.StringVar(&want.action, "action", "", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
 	flags.StringVar(&want.since, "since", "", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
@@ -50,14 +48,12 @@ type backfillChoice struct {
 	hook, project, after int64
 	action, since, rate  string
 	dryRun, asJSON       bool
-
-	hookFlag *pflag.Flag // whether a hook was named: one may have the id 0
 }
 
 // rows is which rows are meant, and how far apart their requests are.
 func (w *backfillChoice) rows(now time.Time) (rows mapping.BackfillRows, every time.Duration, err error) {
 	switch {
-	case !w.hookFlag.Changed || w.project <= 0 || w.action == "":
+	case w.hook == 0 || w.project <= 0 || w.action == "":
 		return rows, 0, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
 	case w.after < 0:
 		return rows, 0, usageError{fmt.Errorf("--after=%d: it is the id of a row", w.after)}

@@ -59,13 +59,23 @@ func (c *control) find(args []string) ([]*hook.Hook, error) {
 		}
 		hook, ok := c.hooks.Hook(id)
 		if !ok {
-			return nil, fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
+			return nil, c.missing(id)
 		}
 		if !slices.Contains(found, hook) {
 			found = append(found, hook)
 		}
 	}
 	return found, nil
+}
+
+// missing says why there is no such hook.
+func (c *control) missing(id int64) error {
+	for _, row := range c.hooks.Unreadable() {
+		if row.Table == hook.Webhook && row.Key == strconv.FormatInt(id, 10) {
+			return fmt.Errorf("the row of hook %d cannot be read, and nothing is sent to it: %s", id, row.Fault)
+		}
+	}
+	return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
 }
 
 // oneHook is for commands that take one hook.

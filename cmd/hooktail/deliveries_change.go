@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
@@ -102,15 +101,12 @@ type choice struct {
 	action, state, reason string
 	since                 string
 	limit                 int
-
-	hookFlag *pflag.Flag // whether a hook was named: one may have the id 0
 }
 
 // flags defines those of the choice; states are which may be chosen, "" if none may.
 func (c *choice) flags(cmd *cobra.Command, states string) {
 	flags := cmd.Flags()
 	flags.Int64Var(&c.hook, "hook", 0, "only those to this hook")
-	c.hookFlag = flags.Lookup("hook")
 	flags.StringVar(&c.action, "action", "", "only those of this action, as the hook spells it")
 	if states != "" {
 		flags.StringVar(&c.state, "state", "", states)
@@ -123,11 +119,11 @@ func (c *choice) flags(cmd *cobra.Command, states string) {
 // isEmpty reports whether all deliveries are meant. The state and the limit say
 // which of them, and are not reason enough to change any.
 func (c *choice) isEmpty(args []string) bool {
-	return len(args) == 0 && !c.hookFlag.Changed && c.action == "" && c.reason == "" && c.since == ""
+	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since == ""
 }
 
 func (c *choice) filter(args []string) (state.Filter, error) {
-	f := state.Filter{Hook: c.hook, HookZero: c.hookFlag.Changed && c.hook == 0, Action: mapping.Action(c.action), State: state.State(c.state), Reason: c.reason, Limit: c.limit}
+	f := state.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: state.State(c.state), Reason: c.reason, Limit: c.limit}
 	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
 		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
 	}

@@ -24,8 +24,6 @@ type Filter struct {
 	Reason string
 	Limit  int // the first so many, in the order of hooks and events
 
-	HookZero bool // those to the hook whose id is 0, which Hook cannot say
-
 	Annotation int64 // of which the body speaks first: all that is meant otherwise is read
 }
 
@@ -36,7 +34,7 @@ func (f Filter) where() (sql string, args []any) {
 		args = append(args, arg)
 		conditions = append(conditions, fmt.Sprintf(condition, len(args)))
 	}
-	if f.Hook != 0 || f.HookZero {
+	if f.Hook != 0 {
 		add("hook_id = $%d", f.Hook)
 	}
 	if f.Event != (mapping.ID{}) {

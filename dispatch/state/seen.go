@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"fmt"
-	"math"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -16,12 +15,9 @@ type Seen struct {
 	Wanted []byte // JSON; nil: there was no such hook
 }
 
-// noHook and noCommit are those of the row that says that a slot's hooks have been written,
-// though there may be none. A hook may have that id, and no commit that place.
-const (
-	noHook   = 0
-	noCommit = "FFFFFFFF/FFFFFFFF"
-)
+// noHook is the id of the row that says that a slot's hooks have been written, though there
+// may be none.
+const noHook = 0
 
 // seenTable is the table in the schema.
 func seenTable(schema string) string { return quote(schema, "hook_seen") }
@@ -50,7 +46,7 @@ func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen
 	}
 	hooks := seen[:0]
 	for _, s := range seen {
-		if s.LSN != math.MaxUint64 {
+		if s.Hook != noHook {
 			hooks = append(hooks, s)
 		}
 	}
@@ -72,7 +68,7 @@ func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen
 	}
 	_, err := db.Exec(ctx, `INSERT INTO `+table+` (slot, hook_id, lsn, wanted)
 		SELECT $1, hook_id, lsn::pg_lsn, wanted FROM unnest($2::bigint[], $3::text[], $4::text[]) AS s (hook_id, lsn, wanted)
-		UNION ALL SELECT $1, `+fmt.Sprint(noHook)+`, '`+noCommit+`', NULL
+		UNION ALL SELECT $1, `+fmt.Sprint(noHook)+`, '0/0', NULL
 		ON CONFLICT (slot, hook_id, lsn) DO UPDATE SET wanted = excluded.wanted`, slot, hooks, lsns, wanted)
 	if err != nil {
 		return wrap(err, "write hooks seen")
@@ -82,8 +78,8 @@ func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen
 		AND old.lsn < new.lsn AND new.lsn <= p.end_lsn`, slot, hooks)
 	if err == nil {
 		_, err = db.Exec(ctx, `DELETE FROM `+table+` old USING `+quote(schema, "position")+` p
-			WHERE old.slot = $1 AND p.slot = $1 AND old.wanted IS NULL AND old.lsn <> '`+noCommit+`' AND old.lsn <= p.end_lsn
-			AND NOT EXISTS (SELECT FROM `+table+` other WHERE other.slot = old.slot AND other.hook_id = old.hook_id AND other.lsn NOT IN (old.lsn, '`+noCommit+`'))`, slot)
+			WHERE old.slot = $1 AND p.slot = $1 AND old.wanted IS NULL AND old.hook_id <> `+fmt.Sprint(noHook)+` AND old.lsn <= p.end_lsn
+			AND NOT EXISTS (SELECT FROM `+table+` other WHERE other.slot = old.slot AND other.hook_id = old.hook_id AND other.lsn <> old.lsn)`, slot)
 	}
 	return wrap(err, "remove old rows of hooks seen")
 }

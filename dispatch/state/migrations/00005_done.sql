@@ -13,7 +13,3 @@ CREATE TABLE done (
 
 -- Whoever may use the tables of before may use this one.
 DO $$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee FROM pg_class c, aclexplode(c.relacl) g WHERE c.oid = 'parked'::regclass AND g.grantee <> 0 LOOP EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON done TO %s', r.grantee::regrole); END LOOP; END $$;
-
--- The row that says that a slot's hooks were noted has a place that no hook's row can have:
--- a hook may have the id 0.
-UPDATE hook_seen SET lsn = 'FFFFFFFF/FFFFFFFF' WHERE hook_id = 0 AND lsn = '0/0' AND wanted IS NULL;
