@@ -1,3 +1,3 @@
-// Package setup makes what a run needs in the database, and keeps what a run leaves there
-// for the next one: tables, publication and slot, and the position in the stream.
+// Package setup creates the tables, the publication and the slot that a run needs, and
+// stores a run's position in the stream for the next run.
 package setup
