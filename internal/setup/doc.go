@@ -1,3 +1,3 @@
-// Package setup makes what a run needs in the database, and keeps what a run leaves there
-// for the next one: tables, publication and slot, and the position in the stream.
+// Package setup makes what a run needs in the database, and removes it: tables, publication
+// and slot. It looks at the slot as a run does, without reading it.
 package setup
