@@ -20,10 +20,10 @@ const (
 	exitDone   = 0
 	exitFailed = 1
 	exitUsage  = 2 // the command line or the configuration
-	exitGap    = 3 // changes are missing from the stream, or it is a copy's: `hooktail repair`
+	exitGap    = 3 // changes are missing from the stream, or the database is a copy: `hooktail repair`
 )
 
-// app is the program: what its commands share.
+// app holds what the commands share.
 type app struct {
 	stdout, stderr io.Writer
 	environ        []string // in the form of os.Environ
@@ -36,7 +36,8 @@ type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// execute runs one command line and says what went wrong, once, on stderr.
+// execute runs a command line, prints its error once, on stderr, and returns the exit
+// code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
 	root.SetArgs(args)
@@ -64,7 +65,7 @@ func exitCode(err error) int {
 	}
 }
 
-// root is the command tree. Without a command hooktail runs.
+// root returns the command tree. Without a command, hooktail does what run does.
 func (a *app) root() *cobra.Command {
 	runCommand := a.runCommand()
 	root := &cobra.Command{

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// finish gives every command of the tree what all have alike: a refusal of unknown
-// subcommands, examples, and completions.
+// finish adds to every command what all have in common: the refusal of unknown
+// subcommands, examples and completions.
 func (a *app) finish(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
@@ -35,7 +35,7 @@ func (a *app) finish(root *cobra.Command) {
 	})
 }
 
-// helpWidth is that of the narrowest terminals.
+// helpWidth is the width of help texts, in columns: that of the narrowest terminals.
 const helpWidth = 80
 
 func eachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
@@ -89,8 +89,7 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return on.Help()
 }
 
-// flagError names the flag that was meant by a misspelt one, and says how a negative id is
-// told from a flag.
+// flagError suggests a flag for a misspelt one, and says how to pass a negative id.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
@@ -109,8 +108,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
-// nearest is the name that the word is a misspelling or the beginning of, "" if there
-// is none.
+// nearest returns the name that the word misspells or abbreviates; "" if there is none.
 func nearest(word string, names []string) string {
 	word = strings.ToLower(word)
 	distance := func(name string) int {
@@ -129,7 +127,8 @@ func nearest(word string, names []string) string {
 	return name
 }
 
-// some asks for ids, at least one and at most so many; 0 is no limit.
+// some requires at least one argument and at most that many; 0 is no limit. The error
+// calls them what.
 func some(what string, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || most > 0 && len(args) > most {

@@ -16,17 +16,16 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// completeWithin is how long the database may take to answer a shell that completes a
-// word.
+// completeWithin bounds the time for the completion of a word.
 const completeWithin = 2 * time.Second
 
-// completed bounds the event ids that are offered.
+// completed bounds the number of event ids offered.
 const completed = 50
 
 type completion = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective)
 
-// complete registers what the command's arguments and flags may be. The argument's
-// name in the usage line says what it is: ID is a hook's, EVENT an event's.
+// complete registers the completions of the command's arguments and flags. The usage line
+// tells the kind of an argument: ID is the id of a hook, EVENT that of an event.
 func (a *app) complete(cmd *cobra.Command) {
 	noFiles := cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoFileComp)
 	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
@@ -58,7 +57,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	}
 }
 
-// actionNames are the actions of both profiles, or those that rows tell of.
+// actionNames returns the actions of both profiles, or those that backfill makes of rows.
 func actionNames(ofRows bool) []string {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 	if ofRows {
@@ -72,8 +71,8 @@ func actionNames(ofRows bool) []string {
 	return slices.Compact(names)
 }
 
-// fromDatabase completes a word by what the database has. Where it has not answered in
-// time nothing is offered. once: one argument is all that the command takes.
+// fromDatabase completes a word from the database. It offers nothing if the database does
+// not answer in time. once: the command takes one argument only.
 func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, error), once bool) completion {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const nothing = cobra.ShellCompDirectiveNoFileComp
@@ -97,7 +96,7 @@ func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, 
 	}
 }
 
-// hookCompletions are the ids of all hooks, each with its project and where it leads.
+// hookCompletions returns the ids of all hooks, each with its state, project and origin.
 func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
@@ -116,7 +115,7 @@ func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	return offers, nil
 }
 
-// eventCompletions are the ids of events that have stored deliveries.
+// eventCompletions returns the ids of events with stored deliveries.
 func eventCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	room, err := wiring.OpenForCommand(ctx, cfg, func(string) {})
 	if err != nil {

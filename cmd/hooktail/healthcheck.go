@@ -15,7 +15,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// healthcheckPatience bounds the question: the container runtime waits for it.
+// healthcheckPatience bounds the request: the container runtime waits for the command.
 const healthcheckPatience = 5 * time.Second
 
 func (a *app) healthcheckCommand() *cobra.Command {
@@ -43,8 +43,8 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	return cmd
 }
 
-// readyURL is where the program answers that listens on the address: an address
-// for all interfaces is reached through the loopback one.
+// readyURL returns the URL of /readyz for a listening address. An address for all
+// interfaces is reached through loopback.
 func readyURL(addr string) (string, error) {
 	if addr == "" {
 		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: there is nothing to check")}
@@ -66,7 +66,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	if err != nil {
 		return usageError{errors.New("--url needs a URL such as http://127.0.0.1:8484/readyz")}
 	}
-	// Not the default transport: a proxy of the environment is for others.
+	// Not the default transport, which would use a proxy of the environment.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {

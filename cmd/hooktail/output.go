@@ -9,10 +9,10 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// screen is standard output, as it is now.
+// screen returns standard output with its width and its colours.
 func (a *app) screen() display.Screen { return display.NewScreen(a.stdout, a.environ) }
 
-// printJSON prints a value for machines.
+// printJSON prints the value as indented JSON.
 func printJSON(out io.Writer, value any) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
@@ -23,7 +23,7 @@ func printJSON(out io.Writer, value any) error {
 	return nil
 }
 
-// printFacts prints names and values, a pair a line.
+// printFacts prints a name and its value per line.
 func printFacts(screen display.Screen, facts [][2]string) error {
 	table := screen.Table()
 	for _, fact := range facts {
@@ -32,8 +32,8 @@ func printFacts(screen display.Screen, facts [][2]string) error {
 	return table.Flush()
 }
 
-// maskedURL is where a hook's URL leads, without its path: those of Slack and Discord are
-// secrets.
+// maskedURL returns a hook's URL without credentials, path and query: the paths of Slack
+// and Discord are secrets.
 func maskedURL(text string) string {
 	u, err := hook.ParseURL(text)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// progress says how far the command is: on a terminal in one line that is written
-// again and again, elsewhere in a line now and then.
+// progress shows how far a command has come: on a terminal in one line that is rewritten,
+// elsewhere in a new line every 10 seconds.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -18,10 +18,10 @@ type progress struct {
 	done     int64
 	begun    time.Time
 	shown    time.Time
-	open     bool // a line of the terminal is not ended
+	open     bool // the line on the terminal is not ended
 }
 
-// How often progress is shown.
+// The times between two updates.
 const (
 	progressOnTerminal = 100 * time.Millisecond
 	progressElsewhere  = 10 * time.Second
@@ -31,7 +31,7 @@ func newProgress(out io.Writer, total int64, now time.Time) *progress {
 	return &progress{out: out, terminal: display.NewScreen(out, nil).Terminal, total: total, begun: now, shown: now}
 }
 
-// Step counts the row of that id.
+// Step counts a row and shows its id.
 func (p *progress) Step(id int64, now time.Time) {
 	p.done++
 	every := progressElsewhere
@@ -53,7 +53,7 @@ func (p *progress) Step(id int64, now time.Time) {
 	p.open = true
 }
 
-// End leaves the terminal's line.
+// End ends the line on the terminal.
 func (p *progress) End() {
 	if p.open {
 		fmt.Fprintln(p.out)

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// buildFacts is what `hooktail version` says.
+// buildFacts is the output of `hooktail version`.
 type buildFacts struct {
 	Version string `json:"version"`
 	Go      string `json:"go"`

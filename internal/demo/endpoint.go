@@ -18,7 +18,9 @@ type endpoint struct {
 	addr    string        // the same after close and listen
 	arrived chan struct{} // receives a token after an arrival
 
-	mu       sync.Mutex
+	serving sync.WaitGroup // the goroutine that serves
+
+	mu       sync.Mutex              // guards addr and what follows
 	server   *http.Server            // nil: closed
 	arrivals []receiver.Arrival      // each event once
 	ids      map[string]bool         // ids of the events that have arrived
@@ -40,7 +42,7 @@ func (e *endpoint) listen(ctx context.Context) error {
 	e.mu.Lock()
 	e.addr, e.server = l.Addr().String(), server
 	e.mu.Unlock()
-	go func() { _ = server.Serve(l) }() // until close
+	e.serving.Go(func() { _ = server.Serve(l) }) // until close
 	return nil
 }
 
@@ -53,6 +55,7 @@ func (e *endpoint) close() {
 	if server != nil {
 		_ = server.Close() // open requests are cut
 	}
+	e.serving.Wait()
 }
 
 func (e *endpoint) url() string { return "http://" + e.addr + "/" }

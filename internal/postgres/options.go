@@ -13,17 +13,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// connectPatience bounds the making of one connection where the connection string has
-// no connect_timeout: a server that accepts and says nothing must be noticed.
+// connectPatience bounds connecting if the connection string has no connect_timeout: a
+// server that accepts the connection and then says nothing must be noticed.
 const connectPatience = 10 * time.Second
 
-// Role is the one setting of the server that a connection string may have: who logs in
-// with credentials that are rotated acts as the role that has the privileges.
+// Role is the only setting of the server that a connection string may contain: a login
+// role whose credentials are rotated acts as the role that has the privileges.
 // https://www.postgresql.org/docs/current/sql-set-role.html
 const Role = "role"
 
 // ParameterError is a connection string with parameters that the program does not
-// take: it does not know them, or they are its own to choose.
+// accept, because it does not know them or chooses them itself.
 type ParameterError struct {
 	Names []string // sorted; *** where the text may be anything else than a name
 }
@@ -35,15 +35,16 @@ func (e *ParameterError) Error() string {
 	return fmt.Sprintf("has the parameters %s, which hooktail does not take", strings.Join(e.Names, ", "))
 }
 
-// Check parses the connection string as all sessions do. An error is a
-// *ParameterError, a *ValueError or pgconn's; the text of the last may quote the string,
-// with a password in it.
+// Check parses the connection string as every session does. An error is a
+// *ParameterError, a *ValueError or pgconn's own, whose text may quote the string with a
+// password in it.
 func Check(url string) error {
 	_, err := parse(url)
 	return err
 }
 
-// Ordinary are the options of a session that runs queries. Errors are those of Check.
+// Ordinary returns the options of a session that runs queries. Errors are those of
+// Check.
 func Ordinary(url string) (*pgx.ConnConfig, error) {
 	if err := Check(url); err != nil {
 		return nil, err
@@ -56,7 +57,7 @@ func Ordinary(url string) (*pgx.ConnConfig, error) {
 	return options, nil
 }
 
-// Replication are the options of a session that streams, less what package cdc
+// Replication returns the options of a session that streams, except for what package cdc
 // adds. Errors are those of Check.
 func Replication(url string) (*pgconn.Config, error) {
 	options, err := parse(url)
@@ -81,12 +82,12 @@ func parse(url string) (*pgconn.Config, error) {
 	return options, nil
 }
 
-// refused are the parameters that pgconn leaves for the server, pgx or its pool. A
-// session would carry them as settings, and each of the three has some that change
+// refused names the parameters that pgconn leaves to the server, to pgx or to its pool.
+// A session would carry them as settings, and each of the three has settings that change
 // what hooktail relies on.
 //
-// What the environment of the process says for all programs (PGOPTIONS, PGTZ) is no
-// fault of the connection string, and is passed over: no session inherits it.
+// Parameters that the environment sets for all programs (PGOPTIONS, PGTZ) are not faults
+// of the connection string. They are ignored: no session inherits them.
 func refused(params map[string]string) []string {
 	var names []string
 	for _, name := range slices.Sorted(maps.Keys(params)) {
@@ -104,6 +105,6 @@ func refused(params map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// likeName matches what may be shown as a parameter's name. A password with an
-// ampersand that is not escaped makes one as well, which is seldom so plain.
+// likeName matches text that may be shown as a parameter's name. An ampersand in a
+// password that is not escaped makes a parameter too; its text seldom looks like a name.
 var likeName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z_]{1,62}$`)

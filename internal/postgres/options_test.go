@@ -101,7 +101,7 @@ func TestEnvironmentSetsNoSession(t *testing.T) {
 // TestRoleIsKept: both kinds of session ask for the role of the connection string.
 func TestRoleIsKept(t *testing.T) {
 	alone(t)
-	for url, want := range map[string]string{"host=h user=u role='The Owner'": "The Owner", "postgres://u@h/d?role=o": "o", "host=h": ""} {
+	for url, want := range map[string]string{"host=h user=u role='The Owner'": "The Owner", "postgres://u@h/d?role=o": "o", "host=h": "", "host=h role=": ""} {
 		ordinary, err := postgres.Ordinary(url)
 		if err != nil {
 			t.Fatal(err)

@@ -11,17 +11,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ApplicationName is what every session calls itself, so that the views of the
-// database show who is connected.
+// ApplicationName is the name of every session, so that the database's views show who is
+// connected.
 const ApplicationName = "hooktail"
 
-// settings are what a session sets for itself. They go with the request for the
-// session and so count for more than what ALTER ROLE and ALTER DATABASE have set,
-// from its first statement on: a time-out of 1 ms would not let a later SET pass.
-// Every server from version 14 on knows them, and every role may set them.
+// settings are what a session sets for itself. They are part of the request for the
+// session and therefore override ALTER ROLE and ALTER DATABASE from the first statement
+// on; a statement_timeout of 1 ms would stop a later SET. Every server from version 14
+// on knows them, and every role may set them.
 //
-// The program bounds its statements by deadlines of its own, which adapt; those of
-// the server are off.
+// The program bounds its statements by adaptive deadlines of its own; those of the
+// server are off.
 //
 // https://www.postgresql.org/docs/current/runtime-config-client.html
 func settings() map[string]string {
@@ -78,10 +78,10 @@ func settings() map[string]string {
 	}
 }
 
-// later are settings that not every server has. One that does not know a setting
-// refuses a session that asks for it, also within options (-c transaction_timeout=0 is
-// SQLSTATE 42704 before 17), and which server it is, it says after the login alone. So
-// they are set when the session is there.
+// later are settings that only some servers have. A server refuses a session that asks
+// for a setting it does not know, also within options (-c transaction_timeout=0 is
+// SQLSTATE 42704 before 17), and it tells its version only after the login. So they are
+// set once the session exists.
 func later() map[string]string {
 	return map[string]string{
 		"transaction_timeout":                 "0",   // from 17 on
@@ -92,8 +92,8 @@ func later() map[string]string {
 	}
 }
 
-// Sets reports whether every session of the program, or each that replicates, sets the
-// parameter for itself.
+// Sets reports whether every session of the program, or every session that replicates,
+// sets the parameter for itself.
 func Sets(name string) bool {
 	name = strings.ToLower(name)
 	_, ordinary := settings()[name]
@@ -101,9 +101,9 @@ func Sets(name string) bool {
 	return ordinary || late || name == "wal_sender_timeout"
 }
 
-// urgent is what comes before everything else: a transaction_timeout of some milliseconds
-// for the role would end the session while it plans the query that sets the others. SET
-// takes no plan, and stops the clock at once.
+// urgent is the statement that must come first: a transaction_timeout of a few
+// milliseconds, set for the role, would end the session while it plans the query for the
+// other settings. SET is not planned, and stops the timer at once.
 // https://www.postgresql.org/docs/17/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
 func urgent(serverVersion string) string {
 	const since = 17
@@ -118,8 +118,8 @@ func urgent(serverVersion string) string {
 	return "SET transaction_timeout = 0; "
 }
 
-// setLater is the function that sets them. It is bounded for itself: a pool goes on
-// making a connection that nobody waits for any more.
+// setLater sets them. It has a deadline of its own, since a pool goes on making a
+// connection that nobody waits for any more.
 func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
@@ -136,14 +136,14 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// Fix makes the options those of a session that inherits nothing. What the
-// options asked for themselves, from the environment for example, is forgotten, but
-// for the Role. A setting of more wins over one of the same name. The options are
-// those of ParseConfig.
+// Fix makes the options those of a session that inherits nothing. It drops the settings
+// that the options contain, for example from the environment, except for the Role. A
+// setting in more overrides one of the same name. The options must come from
+// ParseConfig.
 func Fix(options *pgconn.Config, more map[string]string) {
-	role, has := options.RuntimeParams[Role]
+	role := options.RuntimeParams[Role]
 	options.RuntimeParams = settings()
-	if has {
+	if role != "" {
 		options.RuntimeParams[Role] = role
 	}
 	maps.Copy(options.RuntimeParams, more)

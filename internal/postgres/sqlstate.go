@@ -7,7 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// SQLSTATEs that the program tells apart.
+// SQLSTATEs that the program distinguishes.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	FeatureNotSupported   = "0A000"
@@ -30,7 +30,7 @@ const (
 	UndefinedFile         = "58P01"
 )
 
-// Code is the SQLSTATE that the server gave, "" if err is not the server's.
+// Code returns the SQLSTATE from the server; "" if err is not the server's.
 func Code(err error) string {
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fault.Code
@@ -38,25 +38,25 @@ func Code(err error) string {
 	return ""
 }
 
-// IsOfWAL reports whether an UndefinedFile is a segment of WAL that the server has
-// removed: it has the same SQLSTATE for every file. Which one is missing is known by the
-// source of the server that says so, whatever its language.
+// IsOfWAL reports whether an UndefinedFile is a WAL segment that the server has removed.
+// The server has one SQLSTATE for all missing files; the name of its source file tells
+// them apart, whatever its language.
 func IsOfWAL(err error) bool {
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && slices.Contains([]string{"walsender.c", "xlog.c", "xlogreader.c", "xlogutils.c"}, fault.File)
 }
 
-// RefusesRole reports whether a connection was refused for the Role that it asks for: it
-// does not exist, or the user is no member of it. Every other setting with which a
-// connection is asked for is one that every server takes.
+// RefusesRole reports whether a connection was refused because of its Role: the role
+// does not exist, or the user is not a member of it. Every server accepts the other
+// settings that a connection asks for.
 func RefusesRole(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
 	return connecting && slices.Contains([]string{InvalidParameter, InsufficientPrivilege}, Code(err))
 }
 
-// Remedy is what a person does about an error that waiting does not mend; "" for
-// every other error, which may pass. It is the whole list: what the server refuses
-// for another reason, a program tries again.
+// Remedy says what a person must do about an error that waiting does not cure; "" for
+// every other error. This is the complete list: whatever else the server refuses is
+// tried again.
 func Remedy(err error) string {
 	switch Code(err) {
 	case InvalidAuthorization, InvalidPassword:
@@ -71,5 +71,5 @@ func Remedy(err error) string {
 	return ""
 }
 
-// Permanent reports whether the error is the server's and has a Remedy.
+// Permanent reports whether the error comes from the server and has a Remedy.
 func Permanent(err error) bool { return Remedy(err) != "" }

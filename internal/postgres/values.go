@@ -12,13 +12,13 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ValueError is a connection string with parameters whose values cannot be used. It
-// shows none of the values, but for the name of a file that cannot be read.
+// ValueError is a connection string in which parameters have values that cannot be used.
+// It shows no value, except the path of a file that cannot be read.
 type ValueError struct {
 	Values []Value // in the order in which they were looked at; at least one
 }
 
-// Value is a parameter whose value cannot be used.
+// Value is a parameter with a value that cannot be used.
 type Value struct {
 	Name string // of the parameter, or of two that belong together
 	Use  string // what can be used instead
@@ -36,8 +36,7 @@ func (e *ValueError) Error() string {
 	return strings.Join(texts, "; ")
 }
 
-// showable is the path, or *** where it looks like a connection string that stands in
-// the wrong place.
+// showable returns the path, or *** if it looks like a misplaced connection string.
 func showable(path string) string {
 	if strings.ContainsAny(path, "@=") || strings.Contains(path, "://") {
 		return "***"
@@ -45,11 +44,11 @@ func showable(path string) string {
 	return path
 }
 
-// parameter is one whose value may be wrong, with a value that never is.
+// parameter is one whose value may be invalid, and a value that is always valid.
 type parameter struct{ name, good, use string }
 
-// parameters are those of which pgconn or the program refuses values, in an order in which
-// each one can be judged once those before it have been.
+// parameters lists those whose values pgconn or the program may refuse. Each one can be
+// checked once those before it have been.
 func parameters() []parameter {
 	return []parameter{
 		{"port", "5432", "a number from 1 to 65535, or one for each host"},
@@ -67,12 +66,12 @@ func parameters() []parameter {
 	}
 }
 
-// longestConnect bounds connect_timeout: pgconn lets one of centuries overflow.
+// longestConnect bounds connect_timeout: in pgconn a timeout of centuries overflows.
 const longestConnect = 24 * time.Hour
 
-// isUsable reports whether the values that pgconn takes are of use to the program: it
-// takes every sslnegotiation that it does not know for postgres, and sessions with a server
-// that accepts no writes can neither hold the lock nor keep a position.
+// isUsable reports whether the program can use the values, all of which pgconn has
+// accepted. pgconn treats every unknown sslnegotiation as postgres. A session with a
+// server that accepts no writes can neither hold the lock nor store a position.
 func isUsable(options *pgconn.Config) bool {
 	negotiates := options.SSLNegotiation == "" || options.SSLNegotiation == "postgres" || options.SSLNegotiation == "direct"
 	return negotiates && options.ConnectTimeout >= 0 && options.ConnectTimeout <= longestConnect && !wantsStandby(options)
@@ -81,7 +80,7 @@ func isUsable(options *pgconn.Config) bool {
 var errUnusable = errors.New("a value in the connection string is of no use to hooktail")
 
 // wantsStandby reports whether target_session_attrs asks for a server that accepts no
-// writes. The options have it as a function alone.
+// writes. The options contain it only as a function.
 func wantsStandby(options *pgconn.Config) bool {
 	if options.ValidateConnect == nil {
 		return false
@@ -97,12 +96,12 @@ func wantsStandby(options *pgconn.Config) bool {
 	return false
 }
 
-// faultOf says which values are to blame for the error, which is pgconn's, or
-// errUnusable; where it is none of them, the error is returned as it is.
+// faultOf returns a *ValueError that names the values which caused err. The error is
+// pgconn's or errUnusable; if no value caused it, it is returned unchanged.
 //
-// pgconn names the parameter in the text of its error alone. So it is asked again, with a
-// good value in the place of each parameter's own, which are then put back one by one.
-// The values may also be those of the environment or of a service file.
+// pgconn names the parameter only in the text of its error. So the string is parsed
+// again with a valid value for each parameter, and then the string's own values are put
+// back one by one. They may also come from the environment or from a service file.
 func faultOf(connString string, err error) error {
 	if !isWellFormed(connString) {
 		return err
@@ -129,15 +128,15 @@ func faultOf(connString string, err error) error {
 	return &ValueError{Values: bad}
 }
 
-// isWellFormed reports whether pgconn can tell the parameters of the string apart: then an
-// error that refuses all of them has no cause.
+// isWellFormed reports whether pgconn can split the string into parameters: then its
+// error for a list of allowed parameters that is empty wraps no other error.
 func isWellFormed(connString string) bool {
 	_, err := pgconn.ParseConfigWithOptions(connString, pgconn.ParseConfigOptions{ConnStringAllowedKeys: []string{}})
 	return errors.Unwrap(err) == nil
 }
 
-// with is the connection string with good values for some of the parameters: of two values
-// the last counts.
+// with returns the connection string with valid values for some of the parameters. The
+// last of several values counts.
 func with(connString string, all []parameter, good []bool) string {
 	isURL := strings.HasPrefix(connString, "postgres://") || strings.HasPrefix(connString, "postgresql://")
 	text := strings.Builder{}

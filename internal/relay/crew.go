@@ -5,20 +5,20 @@ import (
 	"sync"
 )
 
-// crew is the goroutines of a term. Whoever makes it waits for them. The first error of
-// one ends the work of all.
+// crew is the goroutines of a term. Its maker waits for them. The first error of one of
+// them ends the work of all.
 type crew struct {
 	wg     sync.WaitGroup
 	cancel context.CancelCauseFunc // of the context that all work in
 }
 
-// newCrew is a crew without goroutines, and the context for them.
+// newCrew returns a crew without goroutines, and the context in which they work.
 func newCrew(ctx context.Context) (*crew, context.Context) {
 	work, cancel := context.WithCancelCause(ctx)
 	return &crew{cancel: cancel}, work
 }
 
-// start has f run until it returns; an error ends the work.
+// start runs f in a goroutine. An error of f ends the work.
 func (c *crew) start(work context.Context, f func(context.Context) error) {
 	c.wg.Go(func() {
 		if err := f(work); err != nil {
@@ -27,12 +27,13 @@ func (c *crew) start(work context.Context, f func(context.Context) error) {
 	})
 }
 
-// keep has f run until the work ends.
+// keep runs f in a goroutine; f returns when the work ends.
 func (c *crew) keep(work context.Context, f func(context.Context)) {
 	c.wg.Go(func() { f(work) })
 }
 
-// end ends the work for the reason, unless it has ended, and waits for all.
+// end ends the work for the given reason, unless it has ended already, and waits for all
+// goroutines.
 func (c *crew) end(reason error) {
 	c.cancel(reason)
 	c.wg.Wait()

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// diskEvery is how often the database is asked, and diskLimit how old an answer
-	// may be to be shown.
+	// diskEvery is the pause between two queries, and diskLimit the age up to which an
+	// answer is shown.
 	diskEvery = 5 * time.Second
 	diskLimit = 30 * time.Second
 )
 
-// diskGuard watches what the slot makes the database's disk keep. One goroutine
-// asks; a scrape is given the last answer, and never waits for a database that is
-// away. The metrics are absent while the last answer is too old: a number that
-// stands still would look like health.
+// diskGuard watches how much disk space the slot makes the database keep. One goroutine
+// asks; a scrape gets the last answer and never waits for a database that is away. While
+// the last answer is too old the metrics are absent: a number that stands still would
+// look like health.
 type diskGuard struct {
 	db   cdc.Querier
 	slot string
@@ -36,14 +36,14 @@ type diskGuard struct {
 	read time.Time // when the database was asked for it; zero: it has never answered
 }
 
-// diskWarning is what was warned of, so that it is said once.
+// diskWarning records which warnings were logged, so that each is logged once.
 type diskWarning struct{ unlimited, short bool }
 
 func newDiskGuard(db cdc.Querier, slot string, log *slog.Logger) *diskGuard {
 	return &diskGuard{db: db, slot: slot, log: log}
 }
 
-// run asks until the context ends.
+// run asks until ctx ends.
 func (g *diskGuard) run(ctx context.Context) {
 	retry.Always(ctx, diskEvery, func() { g.look(ctx) })
 }
@@ -63,8 +63,8 @@ func (g *diskGuard) look(ctx context.Context) {
 	g.warn(disk)
 }
 
-// warn says once that the disk is not protected, and each time anew that the slot
-// will soon be lost: when less than a quarter of what it may retain is left.
+// warn logs once that the disk is not protected. It logs each time anew that the slot
+// will soon be lost, when less than a quarter of what the slot may retain is left.
 func (g *diskGuard) warn(disk cdc.Disk) {
 	unlimited := disk.Safe == cdc.NoLimit
 	if unlimited && !g.warned.unlimited {
@@ -78,14 +78,14 @@ func (g *diskGuard) warn(disk cdc.Disk) {
 	g.warned = diskWarning{unlimited: unlimited, short: short}
 }
 
-// known is the last answer; ok is false if there is none, or it is too old.
+// known returns the last answer; ok is false if there is none or it is too old.
 func (g *diskGuard) known() (disk cdc.Disk, ok bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.disk, !g.read.IsZero() && time.Since(g.read) <= diskLimit
 }
 
-// diskMetrics are the guard's, in the order in which Collect sends them.
+// diskMetrics describes the guard's metrics in the order in which Collect sends them.
 func diskMetrics() [3]*prometheus.Desc {
 	describe := func(name, help string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help+fmt.Sprintf(" Absent while the database has not answered for %s.", diskLimit), nil, nil)

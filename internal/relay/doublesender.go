@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// doubleSender warns of hooks that Label Studio may send to as well. One goroutine
+// doubleSender warns about hooks that Label Studio may send to as well. One goroutine
 // calls look.
 type doubleSender struct {
 	hooks  *hook.Set
@@ -20,13 +20,13 @@ type doubleSender struct {
 	warned map[int64]bool
 }
 
-// NotSenders are the programs that are known not to be a Label Studio, which gives
-// itself no name. psql has one, and whoever sits at it is no sender.
+// NotSenders lists the names of programs that are known not to be Label Studio, which
+// sets no name. psql sets one, and a person at psql sends no webhooks.
 func NotSenders() []string { return []string{"hooktail", "psql"} }
 
-// look warns once of each hook that is served by hooktail and active for the
-// application, if another program is connected that may be the application. A hook
-// that is adopted or switched off, and later active again, is warned of again.
+// look warns once about each hook that hooktail serves and that is active in the
+// application, if another program is connected that may be the application. It warns
+// again about a hook that was adopted or switched off and is active again.
 func (d *doubleSender) look(ctx context.Context) error {
 	var doubled []int64
 	for _, hook := range d.hooks.All() {

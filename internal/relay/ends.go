@@ -11,17 +11,17 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. What no waiting mends does. What only a
-// person can mend does before the program has streamed or stood by: then it was set up
-// wrongly, and whoever started it is there to see it. Later it is a migration, or
-// credentials that are being rotated, which the program waits out, and so is whatever is
-// not known to be of that kind.
+// ends reports whether an error ends the program. Errors that no waiting cures do.
+// Errors that only a person can cure do before the program has streamed or stood by:
+// then the set-up is wrong, and whoever started the program is there to see it. Later
+// they are a migration or a rotation of credentials, and the program waits for its end,
+// as it does for every error of which nothing is known.
 func (s *sidecar) ends(err error) bool {
 	return isFatal(err) || !s.isProven() && isPermanent(err)
 }
 
-// isFatal reports whether no waiting mends what has caused the error: a fault of the
-// configuration, a gap, a copied database, a stream that is dead.
+// isFatal reports whether no waiting cures the error: an invalid configuration, a gap, a
+// copied database, a dead stream.
 func isFatal(err error) bool {
 	var invalid *config.Error
 	var gap *cdc.Gap
@@ -37,7 +37,7 @@ func (s *sidecar) isProven() bool {
 	return s.proven.Load()
 }
 
-// isPermanent reports whether only a person can mend what has caused the error.
+// isPermanent reports whether only a person can cure the error.
 func isPermanent(err error) bool {
 	var schema *state.SchemaError
 	var column *mapping.MissingColumnError

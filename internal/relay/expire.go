@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	// expireEvery is how often what is too old is looked for.
+	// expireEvery is the pause between two searches for expired rows.
 	expireEvery = time.Hour
 	// settingGrace is how long the settings of a hook outlive it.
 	settingGrace = 24 * time.Hour
-	// expireWithin bounds one look: its connection may be half open.
+	// expireWithin bounds one search: its connection may be half open.
 	expireWithin = 10 * time.Minute
 )
 
-// expire deletes what is too old, until the context ends: dead deliveries, and the
-// settings of hooks that were deleted.
+// expire deletes expired dead deliveries and the settings of deleted hooks, until ctx
+// ends.
 func (p *parkingRoom) expire(ctx context.Context) {
 	retry.Always(ctx, expireEvery, func() {
 		look, cancel := context.WithTimeout(ctx, expireWithin)
@@ -45,9 +45,9 @@ func (p *parkingRoom) expire(ctx context.Context) {
 	})
 }
 
-// prune deletes the settings of hooks that the application's table has not had for a day:
-// the table as it is, not as the stream has come to show it, since a hook that the stream
-// does not know may be newer than what it has read.
+// prune deletes the settings of hooks that have been missing from the application's
+// table for a day. It reads the table itself rather than what the stream has shown,
+// since a hook that the stream does not know may be newer than what was read.
 func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
 	rows, err := p.Pool.Query(ctx, `SELECT id::bigint FROM `+p.webhooks)
 	if err != nil {
@@ -60,7 +60,7 @@ func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
 	return p.Store.Prune(ctx, there, settingGrace)
 }
 
-// parkingMetrics counts what is done with stored deliveries beside the lanes. A nil
+// parkingMetrics counts changes of stored deliveries that the lanes do not make. A nil
 // *parkingMetrics counts nothing.
 type parkingMetrics struct{ trimmed prometheus.Counter }
 

@@ -25,9 +25,8 @@ const (
 	beatEvery = 5 * time.Second
 )
 
-// heartbeat writes a small message into the WAL (no table) and waits for it in
-// the stream: the one proof that the whole way is open. It is safe for
-// concurrent use.
+// heartbeat writes a small message into the WAL (no table) and waits for it in the
+// stream: the only proof that the whole path is open. It is safe for concurrent use.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 type heartbeat struct {
 	pool  *pgxpool.Pool
@@ -45,20 +44,20 @@ type heartbeat struct {
 	writeErr error         // why the last message could not be written
 }
 
-// newHeartbeat is one that beats so often; 0 is the default.
+// newHeartbeat returns a heartbeat with that period; 0 means beatEvery.
 func newHeartbeat(pool *pgxpool.Pool, every time.Duration, log *slog.Logger) *heartbeat {
 	return &heartbeat{pool: pool, log: log, every: cmp.Or(every, beatEvery), began: time.Now()}
 }
 
-// limit is how long a message may be away: three in a row must be missing.
+// limit is how long a message may be missing: three in a row.
 func (h *heartbeat) limit() time.Duration { return 3*h.every + h.every/5 }
 
-// run writes the messages until the context ends.
+// run writes messages until ctx ends.
 func (h *heartbeat) run(ctx context.Context) {
 	retry.Always(ctx, h.every, func() { h.write(ctx) })
 }
 
-// write sends the time in the message, so that no state is kept of what is
+// write sends its time in the message, so that nothing has to be kept about messages
 // under way. The message is transactional: its commit flushes it.
 func (h *heartbeat) write(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
@@ -93,18 +92,18 @@ func (h *heartbeat) received(content string) {
 	h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
 }
 
-// handedOver notes the commit of a transaction that the stream has handed over.
+// handedOver records the commit time of a transaction that the stream has handed over.
 func (h *heartbeat) handedOver(commit time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.commit = commit
 }
 
-// lag is how far the stream is behind the database in time: the last round trip
-// where every message has come back, else the age of the newest that is known to
-// have been read, message or transaction. A message under way hides what was
-// committed since the one before, so on a quiet database lag may for the moment of
-// its flight be as large as the pause between two.
+// lag is how far the stream is behind the database in time. If every message has come
+// back it is the last round trip; else it is the age of the newest message or
+// transaction that is known to have been read. While a message is under way on a quiet
+// database, lag may be as large as the pause between two messages, since nothing newer
+// is known.
 func (h *heartbeat) lag() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -121,7 +120,8 @@ func (h *heartbeat) lag() time.Duration {
 	return max(0, time.Since(newest)) // the database's clock may be ahead
 }
 
-// missing is how long the oldest message has been away; 0: all came back.
+// missing is how long the oldest outstanding message has been away; 0 if none is
+// outstanding.
 func (h *heartbeat) missing() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,8 +131,8 @@ func (h *heartbeat) missing() time.Duration {
 	return time.Since(h.away[0])
 }
 
-// took is how long the last message took to come back, or how long one has been
-// away that takes longer.
+// took is the last round trip, or the time that a message has been away if that is
+// longer.
 func (h *heartbeat) took() time.Duration {
 	missing := h.missing()
 	h.mu.Lock()
@@ -140,14 +140,14 @@ func (h *heartbeat) took() time.Duration {
 	return max(h.trip, missing)
 }
 
-// age is how long ago the last message came back; ok is false before the first.
+// age is the time since the last message came back; ok is false before the first.
 func (h *heartbeat) age() (age time.Duration, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return time.Since(h.seen), !h.seen.IsZero()
 }
 
-// ready says why the stream cannot be relied on, nil if it can.
+// ready returns the reason why the stream cannot be relied on, nil if it can.
 func (h *heartbeat) ready(stream *cdc.Stream) error {
 	stats := stream.Stats()
 	if !stats.Connected {

@@ -11,15 +11,15 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// hookTables are the names of the tables that the hooks are read from: the
-// application's, and hooktail's own.
+// hookTables names the tables that define the hooks: the application's, and hooktail's
+// own.
 type hookTables struct{ source, webhook, action, state string }
 
 func hookTablesOf(cfg config.Config) hookTables {
 	return hookTables{source: cfg.SourceSchema, webhook: cfg.WebhookTable, action: cfg.WebhookActionTable, state: cfg.StateSchema}
 }
 
-// find is which of the tables the relation is; ok is false if it is none.
+// find returns which of the tables the relation is; ok is false if it is none of them.
 func (t *hookTables) find(r *cdc.Relation) (table hook.Table, ok bool) {
 	switch {
 	case r.Schema == t.source && r.Name == t.webhook:
@@ -33,7 +33,7 @@ func (t *hookTables) find(r *cdc.Relation) (table hook.Table, ok bool) {
 	}
 }
 
-// applyHooks brings the hooks to the state that they have at the part's commit.
+// applyHooks brings the hooks to their state as of the part's commit.
 func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	if p.hooks.Advance(uint64(part.Commit)) {
 		if err := p.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
@@ -61,8 +61,8 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	return p.note(ctx, part.Commit)
 }
 
-// note writes down what hooks want from the commit on, before any of it can be confirmed:
-// who begins behind it cannot read it off the tables any more.
+// note writes down what the hooks want from this commit on, before the commit can be
+// confirmed: a run that begins after it cannot read that from the tables any more.
 func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 	seen := p.hooks.Seen(uint64(commit))
 	if len(seen) == 0 {
@@ -77,8 +77,9 @@ func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 	return err
 }
 
-// applyHook makes the change, with what the database says of the row where the stream does
-// not say enough. Waiting mends what a migration has taken away for a moment.
+// applyHook applies the change. If the stream does not show the whole row, the row is
+// read from the database. If a migration has removed a column for a moment, applyHook
+// waits.
 func (p *pipeline) applyHook(ctx context.Context, change hook.RowChange) error {
 	err := p.hooks.Apply(change)
 	if !errors.Is(err, hook.ErrIncomplete) {
@@ -89,8 +90,8 @@ func (p *pipeline) applyHook(ctx context.Context, change hook.RowChange) error {
 	})
 }
 
-// hookChanges is the change as it is for the hooks: a row whose key has changed is another
-// one.
+// hookChanges translates a row change for the hooks. A row whose key has changed is
+// another hook.
 func hookChanges(change *cdc.Change, table hook.Table, xid uint32) []hook.RowChange {
 	if change.Op == cdc.Truncate {
 		return []hook.RowChange{{Table: table, Truncated: true, XID: xid}}
@@ -118,7 +119,7 @@ type row struct {
 	tuple    cdc.Tuple
 }
 
-// Text is the column's value; ok is false where the row does not have it.
+// Text returns the column's value; ok is false if the row does not contain the column.
 func (r row) Text(column string) (value string, null, ok bool) {
 	i := r.relation.Index(column)
 	if i < 0 || r.tuple.Kind(i) == cdc.Unchanged {

@@ -26,8 +26,8 @@ const (
 	connectWithin = 5 * time.Second        // a connection that is not made by then is half open
 )
 
-// lock is the right to lead: a session-level advisory lock on a connection of its
-// own, kept up by a goroutine until release.
+// lock is the right to lead: a session-level advisory lock on a connection of its own. A
+// goroutine keeps the session alive until release.
 // https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 type lock struct {
 	heard  atomic.Pointer[time.Time] // when the session was asked that has answered last
@@ -42,16 +42,16 @@ var (
 	errInRecovery = errors.New("the server is in recovery: it was not promoted")
 )
 
-// lockKey is the advisory lock of a slot's leader. Advisory locks are the
-// database's, as the slot is.
+// lockKey is the key of the advisory lock for leading on the slot. Advisory locks belong
+// to a database, as the slot does.
 func lockKey(slot string) int64 {
 	h := fnv.New64a()
 	h.Write([]byte("hooktail leader of slot " + slot))
 	return int64(h.Sum64())
 }
 
-// awaitLock returns when this instance has the lock. Until then it is a standby.
-// It returns nil when the context has ended, and at errors that end the program.
+// awaitLock returns when this instance has the lock. Until then the instance is a
+// standby. It returns nil when ctx ends, and at errors that end the program.
 func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 	waiting, failing := false, false
 	for {
@@ -92,7 +92,7 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 	}
 }
 
-// connectForLock opens the session that the lock will belong to.
+// connectForLock opens the session that will own the lock.
 func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
@@ -107,9 +107,9 @@ func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// takeLock asks for the lock until it is the session's, and says when it asked. It
-// does not wait within the server: a session that waits there holds a snapshot, and
-// with it back what VACUUM may remove.
+// takeLock asks for the lock until it gets it, and returns the time of the successful
+// request. It polls: a session that waits inside the server holds a snapshot, which
+// keeps VACUUM from removing rows.
 func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) (asked time.Time, err error) {
 	for {
 		asked = time.Now()
@@ -140,8 +140,8 @@ func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err 
 	return *answer, nil
 }
 
-// keepLock keeps the session up until release that has the lock since it was asked
-// for it.
+// keepLock keeps the session alive until release. The session has owned the lock since
+// asked.
 func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lock{cancel: cancel, ended: make(chan struct{})}
@@ -156,8 +156,8 @@ func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 	return l
 }
 
-// renew lets the server hear of the session until it ends, which is noticed at
-// once, or ctx does.
+// renew lets the server hear from the session until the session ends, which it notices
+// at once, or until ctx ends.
 func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		pause, cancel := context.WithTimeout(ctx, renewEvery)
@@ -184,12 +184,13 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-// holds reports whether the server still has the session, for all that is known.
-// Where the whole process was frozen, it knows before the goroutines that wait do.
+// holds reports whether, as far as is known, the server still has the session. After the
+// whole process was frozen, it gives the right answer before the waiting goroutines have
+// run.
 func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
 
-// during is a context that ends when ctx does, or when the lock is lost, which is then
-// its cause. The function ends it.
+// during returns a context that ends with ctx, or when the lock is lost, which is then
+// its cause. The caller must call the returned function.
 func (l *lock) during(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
@@ -206,8 +207,8 @@ func (l *lock) during(ctx context.Context) (context.Context, context.CancelFunc)
 	}
 }
 
-// guard calls halt as soon as the lock is lost, and returns why, after halt; nil
-// if the context has ended before.
+// guard calls halt as soon as the lock is lost, and then returns the reason. It returns
+// nil if ctx ends first.
 func (l *lock) guard(ctx context.Context, halt func()) error {
 	select {
 	case <-ctx.Done():

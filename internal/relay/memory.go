@@ -30,9 +30,9 @@ const (
 	lastWords = 3 * time.Second
 )
 
-// memory is the memory of the stream: of the terms of this process, and written into the
-// database for the runs that follow. It also keeps an eye on the publication. Only who
-// reads the slot writes it. It outlives the terms, of which there is one at a time.
+// memory is what hooktail remembers of the stream: from earlier terms of this process,
+// and, for later runs, in the database. It also watches the publication. Only the reader
+// of the slot writes it. It outlives the terms, of which there is one at a time.
 type memory struct {
 	positions *state.Positions
 	pool      *pgxpool.Pool
@@ -47,15 +47,15 @@ func newMemory(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *memory 
 	return &memory{positions: state.NewPositions(pool, cfg.StateSchema, cfg.Slot), pool: pool, log: log}
 }
 
-// begin is the beginning of a term: it has written nothing yet.
+// begin starts a term, which has written nothing yet.
 func (m *memory) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.written = time.Time{}
 }
 
-// recall is what is written, and what this process knows besides: a database that was put
-// back to an earlier state says of itself that all is well.
+// recall returns what is written, together with what this process knows itself: a
+// database that was restored to an earlier state would say that nothing is missing.
 func (m *memory) recall(ctx context.Context) (*cdc.Memory, error) {
 	known, err := m.positions.Read(ctx)
 	if known != nil {
@@ -64,8 +64,8 @@ func (m *memory) recall(ctx context.Context) (*cdc.Memory, error) {
 	return known, err
 }
 
-// connected is called on each connection that streams, before anything is
-// confirmed: from then on a run that does not come to end has not ended in order.
+// connected is called on each connection that streams, before anything is confirmed. A
+// run that does not reach end after it has not ended in order.
 func (m *memory) connected(ctx context.Context, slot cdc.Slot) error {
 	return m.note(ctx, &cdc.Memory{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
@@ -83,8 +83,8 @@ func (m *memory) note(ctx context.Context, known *cdc.Memory) error {
 	return nil
 }
 
-// overdue says that the position has not been written for so long that nothing is
-// confirmed any more, nil if it has.
+// overdue returns an error if the position has not been written for so long that nothing
+// is confirmed any more.
 func (m *memory) overdue() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -95,15 +95,15 @@ func (m *memory) overdue() error {
 	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
 }
 
-// mayConfirm reports whether what is written is new enough.
+// mayConfirm reports whether the written position is recent enough.
 func (m *memory) mayConfirm() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return time.Since(m.written) < confirmWithin
 }
 
-// run writes the position every now and then, also where it has not moved: its
-// time says how long ago a run that was killed may have confirmed more.
+// run writes the position every PositionEvery, even if it has not moved: its time says
+// until when a run that was killed may have confirmed more.
 func (m *memory) run(ctx context.Context, stream *cdc.Stream) {
 	_ = retry.Every(ctx, PositionEvery, func() error { // which returns none
 		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
@@ -115,8 +115,7 @@ func (m *memory) run(ctx context.Context, stream *cdc.Stream) {
 	})
 }
 
-// watch looks at the publication every now and then, and returns the gap if
-// there is one.
+// watch looks at the publication every lookEvery, and returns the gap if there is one.
 func (m *memory) watch(ctx context.Context, stream *cdc.Stream) error {
 	return retry.Every(ctx, lookEvery, func() error {
 		ctx, cancel := context.WithTimeout(ctx, lookWithin)
@@ -145,9 +144,9 @@ func (m *memory) write(ctx context.Context, stream *cdc.Stream, clean bool) erro
 	return m.note(ctx, known)
 }
 
-// end keeps what a term has read that has ended with err, for the terms that follow, and
-// writes its last position, once nothing is confirmed any more: nil or errStopped is the
-// end in order. A gap is noted.
+// end keeps what the term has read for later terms, and writes the term's last position.
+// The term has ended with err, and nothing is confirmed after it; nil or errStopped is
+// the end in order. A gap is recorded.
 func (m *memory) end(stream *cdc.Stream, err error) {
 	if known := stream.Memory(); known != nil {
 		m.own = known.Later(m.own)

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// orphan is what an event keeps of its transaction that waits for the deletion of its
-// project in the stream.
+// orphan is the part of a transaction that an event keeps while it waits for the stream
+// to show its project's deletion.
 type orphan struct {
 	tx  *cdc.Tx
 	xid uint32
@@ -21,8 +21,8 @@ const (
 	orphansLook  = 500 * time.Millisecond
 )
 
-// next is what the stream has. While orphans wait, it also looks how far the server has
-// read: past what they wait for there may be nothing more to come.
+// next returns parts from the stream. While orphans wait, it also checks how far the
+// server has read: nothing more may arrive beyond the position that they wait for.
 func (p *pipeline) next(ctx context.Context) ([]*cdc.Part, error) {
 	for p.orphans.Len() > 0 {
 		read := p.stream.Stats().ServerEnd
@@ -40,8 +40,8 @@ func (p *pipeline) next(ctx context.Context) ([]*cdc.Part, error) {
 }
 
 // hold keeps an event whose project was deleted before it could be looked up, until the
-// stream brings the deletion, and whatever of that project comes before it. It reports
-// whether it has.
+// stream has shown the deletion and everything of that project before it. It reports
+// whether it keeps the event.
 func (p *pipeline) hold(part *cdc.Part, event *mapping.Event) bool {
 	until, ahead := p.locator.IsAhead(event)
 	if ahead {
@@ -55,8 +55,9 @@ func (p *pipeline) hold(part *cdc.Part, event *mapping.Event) bool {
 	return false
 }
 
-// reclaim passes on the orphans whose organization is known by now, or cannot be known,
-// since the stream has been read up to there.
+// reclaim passes on the orphans whose organization is known now, and those whose
+// organization cannot become known, because the stream has been read up to the given
+// position.
 func (p *pipeline) reclaim(read cdc.LSN) {
 	p.orphans.Take(read, p.mapper.OrganizationOf, func(event *mapping.Event, of orphan) {
 		defer of.tx.Done()
@@ -72,8 +73,8 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 	})
 }
 
-// events maps the part. Where a table lacked a column that the rules need, it waits
-// until the table has it again; the part then is mapped as far as its rows go.
+// events maps the part. If a table lacks a column that the rules need, events waits
+// until the table has it again, and then maps as much of the part as its rows allow.
 func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event, error) {
 	events, err := p.mapper.Events(part, nil)
 	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {

@@ -6,13 +6,13 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 )
 
-// Outlet is where rendered events go, one delivery for each hook that wants the event:
-// the lanes, and what Options.Outlet puts before them. One goroutine calls it.
+// Outlet is where rendered events go: the lanes, or what Options.Outlet puts before
+// them. It gets one delivery for each hook that wants an event. One goroutine calls it.
 //
-// It answers for each delivery until it calls the delivery's Done, once, from any
-// goroutine: then the delivery has arrived, or is stored where a crash does not reach it.
-// The slot is confirmed up to the first delivery that is not done; what is not done when
-// the program ends comes again, with the same event id.
+// It is responsible for a delivery until it calls the delivery's Done, once, from any
+// goroutine: the delivery has arrived, or is stored where a crash does not reach it. The
+// slot is confirmed up to the first delivery that is not done. Deliveries that are not
+// done when the program ends come again, with the same event id.
 type Outlet interface {
 	// Enqueue takes deliveries in the order of the stream. While there is no room it
 	// waits, and nothing more is read; it gives up when ctx ends. An error ends the term

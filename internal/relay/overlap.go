@@ -10,8 +10,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// newOverlap is what remembers events for hooks that may be adopted; nil where no hook is
-// adopted without having been served before.
+// newOverlap returns the memory of events for hooks that may be adopted; nil if hooks
+// are served without being adopted.
 func newOverlap(cfg config.Config, log *slog.Logger) *hook.Overlap {
 	if cfg.Deliver != config.DeliverAdopted {
 		return nil
@@ -19,7 +19,7 @@ func newOverlap(cfg config.Config, log *slog.Logger) *hook.Overlap {
 	return hook.NewOverlap(hook.OverlapOptions{For: cfg.AdoptOverlap, MaxBytes: int64(cfg.Memory) / wiring.OverlapShare, Log: log})
 }
 
-// remembered says how it stands with the overlap; nil if there is none.
+// remembered describes the overlap; nil if there is none.
 func (s *shown) remembered(cfg config.Config) *status.Overlap {
 	if s.overlap == nil {
 		return nil

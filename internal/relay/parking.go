@@ -16,8 +16,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// parkingRoom is the store of what cannot be delivered now, with what keeps it
-// and the lanes up to date with each other.
+// parkingRoom holds the store of parked deliveries. It keeps the store and the lanes
+// informed of each other's changes.
 type parkingRoom struct {
 	*wiring.Parked
 	retention time.Duration   // of dead deliveries
@@ -31,7 +31,8 @@ type parkingRoom struct {
 	full    map[int64]bool      // hooks that were suspended when last seen
 }
 
-// openParking opens the store on connections of its own, if its tables are there.
+// openParking opens the store on connections of its own. It returns an error if the
+// store's tables are missing.
 func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
 	p, err := wiring.OpenParked(ctx, cfg, log)
 	if err != nil {
@@ -44,9 +45,9 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 	}, nil
 }
 
-// check returns an error if there are secrets that nothing can be signed with, or if the
-// tables are a copy with deliveries that the original may make. It asks once: whoever
-// calls it waits for the database.
+// check returns an error if there are signing secrets but no key to open them, or if the
+// tables are a copy whose parked deliveries the original may send too. It makes one
+// attempt; the caller waits for the database.
 func (p *parkingRoom) check(ctx context.Context) error {
 	err := p.Store.CheckCopy(ctx)
 	if copied, ok := errors.AsType[*state.CopyError](err); ok {
@@ -63,8 +64,8 @@ func (p *parkingRoom) check(ctx context.Context) error {
 	return p.Signing.Check(settings)
 }
 
-// restore tells the dispatcher what there is at the start. It asks once, as check does,
-// and has told nothing where it returns an error.
+// restore tells the dispatcher what is stored when a term begins. It makes one attempt,
+// like check, and has told the dispatcher nothing if it returns an error.
 func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
 	settings, err := p.Store.Settings(ctx)
 	if err != nil {
@@ -83,7 +84,7 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 	return nil
 }
 
-// watch tells the dispatcher what people change, until the context ends.
+// watch tells the dispatcher what people change, until ctx ends.
 func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *hook.Set) {
 	double := &doubleSender{hooks: hooks, pool: p.Pool, log: p.Log, warned: make(map[int64]bool)}
 	var failing logging.Repeat
@@ -102,8 +103,8 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 	})
 }
 
-// lookPatience bounds a look at the tables, however large they are: its connection
-// may be half open.
+// lookPatience bounds one look at the tables, whatever their size: the connection may be
+// half open.
 const lookPatience = 5 * time.Minute
 
 // look brings the dispatcher up to date with the tables.
@@ -111,8 +112,8 @@ func (p *parkingRoom) look(ctx context.Context, d *dispatch.Dispatcher) error {
 	return errors.Join(p.settings(ctx, d), p.redriven(ctx, d), p.recount(ctx, d))
 }
 
-// settings tells of what has been said of hooks. A hook that is not suspended any more is
-// counted first: it may have been resumed since its rows were discarded.
+// settings passes on the settings of the hooks. If a hook is no longer suspended, the
+// rows are counted first: it may have been resumed because rows were discarded.
 func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) error {
 	asked, cancel := context.WithTimeout(ctx, attemptPatience)
 	defer cancel()
@@ -143,11 +144,11 @@ func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) erro
 	return err
 }
 
-// redrivenAtOnce bounds the rows that are told of in one go.
+// redrivenAtOnce bounds the rows that are passed on in one step.
 const redrivenAtOnce = 1000
 
-// redriven tells of the deliveries that somebody has redriven, and has their hooks tried
-// at once.
+// redriven passes on the deliveries that somebody has redriven, and has their hooks
+// tried at once.
 func (p *parkingRoom) redriven(ctx context.Context, d *dispatch.Dispatcher) error {
 	for {
 		rows, err := p.tellRedriven(ctx, d)
@@ -175,11 +176,12 @@ func (p *parkingRoom) tellRedriven(ctx context.Context, d *dispatch.Dispatcher) 
 	return len(rows), p.Store.Taken(ctx, keys)
 }
 
-// Counting reads the whole table: it may take that share of the time.
+// countingShare bounds the time spent counting to one part in so many, since counting
+// reads the whole table.
 const countingShare = 20
 
-// recount counts the rows anew, since they may be changed by others, and lets the oldest
-// dead ones go where there are too many.
+// recount counts the rows again, since other programs may change them, and deletes the
+// oldest dead deliveries of hooks that exceed their bound.
 func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error {
 	begun := time.Now()
 	if begun.Sub(p.counted) < countingShare*p.took {
@@ -203,8 +205,8 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 	return p.trim(ctx, backlogs)
 }
 
-// trim deletes the oldest dead deliveries of hooks whose dead ones take more room than they
-// may: somewhat more than what is beyond the bound, so that it need not be done each time.
+// trim deletes the oldest dead deliveries of each hook that exceeds the bound. It
+// deletes somewhat more than necessary, so that it need not run at every count.
 func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error {
 	for _, b := range backlogs {
 		if b.Room() <= p.room {

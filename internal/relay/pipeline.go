@@ -40,7 +40,7 @@ type pipeline struct {
 	log        *slog.Logger
 }
 
-// wanted is an event with the hooks that want it.
+// wanted is an event and the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
 	targets []hook.Target // those to send to, and those that are Kept
@@ -49,10 +49,11 @@ type wanted struct {
 	left    atomic.Int32 // deliveries that are not finished
 }
 
-// isMark reports whether w is no event, but says that hooks have been adopted.
+// isMark reports whether w is no event but the mark that hooks have been adopted.
 func (w *wanted) isMark() bool { return w.event == nil }
 
-// hold lets the position wait for the deliveries, and not for what is remembered alone.
+// hold makes the position wait for the deliveries, but not for those that are only kept
+// in the overlap.
 func (w *wanted) hold() {
 	deliveries := int32(0)
 	for _, t := range w.targets {
@@ -65,7 +66,7 @@ func (w *wanted) hold() {
 	}
 }
 
-// rows frees a part when the last of its events has been rendered.
+// rows frees a part when its last event has been rendered.
 type rows struct {
 	part *cdc.Part
 	left atomic.Int32
@@ -84,8 +85,8 @@ func (w *wanted) delivered() {
 	}
 }
 
-// take carries committed transactions as far as the settler until the stream
-// has ended. It never waits for HTTP.
+// take carries committed transactions as far as the settler, until the stream has ended.
+// It never waits for HTTP.
 func (p *pipeline) take(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
@@ -105,7 +106,7 @@ func (p *pipeline) take(ctx context.Context) error {
 	}
 }
 
-// part makes the events of one part and registers who waits for them.
+// part makes the events of one part and finds the hooks that want them.
 func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	events, err := p.events(ctx, part)
 	if err != nil {
@@ -142,15 +143,15 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations; the database may be away for a while.
+// locate finds the events' organizations. It waits for a database that is away.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
 
-// deliver renders what has settled, in batches, and hands it to the lanes,
-// waiting there when they are full. It ends when the settler is closed and empty.
+// deliver renders settled events in batches and hands them to the outlet, which makes it
+// wait while it has no room. It returns when the settler is closed and empty.
 func (p *pipeline) deliver(ctx context.Context) error {
 	for {
 		batch, err := p.settler.Next(ctx, renderBatch)
@@ -189,11 +190,11 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 	}
 }
 
-// gathering is how long a batch may grow that is late anyway.
+// gathering is how long a late batch may wait for more events.
 const gathering = 10 * time.Millisecond
 
-// isLate reports whether the batch is of long ago, and small: the stream catches up, and
-// what each batch costs the database is to be shared by more events.
+// isLate reports whether the batch is old and small. Then the stream is catching up, and
+// more events should share the queries of a batch.
 func isLate(batch []*wanted) bool {
 	const late, few = 2 * time.Second, renderBatch / 2
 	e := batch[0].event

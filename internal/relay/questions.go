@@ -11,8 +11,8 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// questions are what the path of an event waits for: the database, and room in the
-// lanes. They outlive the terms of leadership. They are safe for concurrent use.
+// questions tracks what the path of an event waits for: answers from the database, and
+// room in the lanes. It outlives the terms of leadership. It is safe for concurrent use.
 type questions struct {
 	log     *slog.Logger
 	ends    func(error) bool // whether an error of the database is not to be waited out
@@ -22,7 +22,7 @@ type questions struct {
 	open map[string]*question // what has no answer yet, by its name; guarded by mu
 }
 
-// question is one that has no answer yet.
+// question is one that has not been answered yet.
 type question struct {
 	since time.Time
 	err   error // of the last attempt; nil: the first one is not over
@@ -32,15 +32,14 @@ func newQuestions(log *slog.Logger, ends func(error) bool) *questions {
 	return &questions{log: log, ends: ends, open: map[string]*question{}}
 }
 
-// attemptPatience is how long the first attempt may take: as long as the stream waits
-// for a server that is silent. A connection that is half open would keep it for ever;
-// the next attempt is made on another one.
+// attemptPatience bounds the first attempt. It equals the time that the stream waits for
+// a silent server. A half-open connection would block the attempt forever; the next
+// attempt uses another connection.
 const attemptPatience = 30 * time.Second
 
-// persist repeats what needs the database until it succeeds: an event waits for a
-// database that restarts, a table that a migration has locked, and a column that it
-// has renamed for a moment. It gives up when the context ends, and at errors that
-// waiting does not mend.
+// persist repeats f until it succeeds: an event waits for a database that restarts, for
+// a table that a migration has locked, and for a column that it has renamed for a
+// moment. It gives up when ctx ends, and at errors that waiting does not cure.
 func (q *questions) persist(ctx context.Context, what string, f func(context.Context) error) error {
 	defer q.ask(what)()
 	err := retry.Policy{
@@ -58,8 +57,7 @@ func (q *questions) persist(ctx context.Context, what string, f func(context.Con
 	return err
 }
 
-// ask notes that an answer is waited for, until the function that it returns is
-// called.
+// ask records a question as open until the returned function is called.
 func (q *questions) ask(what string) (answered func()) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -82,8 +80,8 @@ func (q *questions) failed(what string, err error) {
 	}
 }
 
-// overdue says what has had no answer for longer than limit, nil if nothing: then events
-// are due and none gets through. Of several it is the oldest.
+// overdue describes the oldest question that has been open for longer than limit; nil if
+// there is none. While one is overdue, events are due and none is delivered.
 func (q *questions) overdue(limit time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -118,13 +118,13 @@ func (s *sidecar) run(ctx context.Context) error {
 	return errors.Join(err, <-served)
 }
 
-// page is what the ops server shows beside probes and metrics.
+// page is the ops server's handler for everything but probes and metrics.
 func (s *sidecar) page() http.Handler {
 	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
-// lead waits for the lock and serves a term, again and again: a term ends with
-// the lock or the database, and neither ends the program.
+// lead waits for the lock and serves a term, again and again. A term ends with the lock
+// or with the database; neither ends the program.
 func (s *sidecar) lead(ctx context.Context) error {
 	const longest = 10 * time.Second
 	for pause := lockEvery; ; pause = min(2*pause, longest) {
@@ -157,8 +157,8 @@ func (s *sidecar) lead(ctx context.Context) error {
 	}
 }
 
-// readHooks loads the hooks, under the snapshot of the slot where it is made here. It waits
-// for the database, and for tables that somebody has locked.
+// readHooks loads the hooks, under the slot's snapshot if the slot is made here. It
+// waits for the database, and for tables that somebody has locked.
 func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
 	options.Counter = s.deliveries

@@ -8,7 +8,8 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// FullError says that a hook stays suspended: its next event would suspend it again.
+// FullError says that a hook stays suspended, because its next event would suspend it
+// again.
 type FullError struct{ hook, parked, bound int64 }
 
 func (e *FullError) Error() string {
@@ -16,8 +17,8 @@ func (e *FullError) Error() string {
 		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
 }
 
-// Resume ends the hook's pause, and its suspension unless as much is parked for it as may
-// be, which is a *fullError.
+// Resume ends the hook's pause. It also ends the hook's suspension, unless the parked
+// deliveries still fill the bound; then it returns a *FullError.
 func Resume(ctx context.Context, store *state.Store, hook, bound int64) error {
 	suspended, err := store.IsSuspended(ctx, hook)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// role is what this instance is at the moment, of several on one slot: the leader,
+// role is the present role of this instance among those that share the slot: the leader,
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
@@ -29,22 +29,23 @@ type role struct {
 	before int         // reconnects of earlier terms
 }
 
-// standbyLimit is how long ago a healthy standby has looked at the lock.
+// standbyLimit is the age up to which a standby's last look at the lock counts as
+// healthy.
 const standbyLimit = 10 * lockEvery
 
-// dueLimit is how long events may be due without any getting through.
+// dueLimit is the time that events may be due without one being delivered.
 const dueLimit = 30 * time.Second
 
-// newRole is that of an instance that has not tried to lead yet.
+// newRole is the role of an instance that has not tried to lead yet.
 func newRole(registry prometheus.Registerer) *role {
 	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
 	registerRole(registry, r)
 	return r
 }
 
-// standsBy says that another session has the lock, just now, and reports whether it is
-// another instance's. Until a lock that was lost has lapsed it may be our own, which only
-// the server has not missed yet: then nobody leads.
+// standsBy records that another session holds the lock now, and reports whether that is
+// another instance's session. Until a lost lock has lapsed it may be this instance's own
+// session, whose end the server has not noticed; then nobody leads.
 func (r *role) standsBy() (other bool) {
 	r.set(func() {
 		r.looked, r.fault = time.Now(), nil
@@ -57,32 +58,33 @@ func (r *role) standsBy() (other bool) {
 
 var errOwnLock = errors.New("not leading: the server keeps the lock for the session that was lost")
 
-// losesLock says that a session which had the lock is gone, and when it was heard of last.
+// losesLock records that the lock's session went silent, and when the server last
+// answered on it.
 func (r *role) losesLock(heard time.Time) {
 	r.set(func() { r.lapses = heard.Add(lockTimeout) })
 }
 
-// cannot says why the lock cannot be asked for.
+// cannot records why the lock cannot be requested.
 func (r *role) cannot(err error) {
 	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
 }
 
-// waits says why this instance does not lead for the moment.
+// waits records why this instance does not lead for now.
 func (r *role) waits(err error) {
 	r.set(func() { r.fault = fmt.Errorf("not leading, trying again: %w", err) })
 }
 
-// takesOver says that this instance has the lock and a term begins.
+// takesOver records that this instance has the lock and a term begins.
 func (r *role) takesOver() {
 	r.set(func() { r.fault = errors.New("starting: reading the hooks") })
 }
 
-// leads says that the term has this stream.
+// leads records the parts of the term that begins.
 func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
 	r.set(func() { r.stream, r.beat, r.memory, r.fault = stream, beat, memory, nil })
 }
 
-// rests says that the term is over.
+// rests records that the term is over.
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
@@ -124,8 +126,8 @@ func reconnects(stream *cdc.Stream) int {
 	return max(0, stream.Stats().Connections-1)
 }
 
-// ready says why the instance is not ready: the stream flows, or it is a standby
-// that can take over.
+// ready returns the reason why the instance is not ready. It returns nil if the stream
+// flows, or if the instance is a standby that can take over.
 func (r *role) ready() error {
 	r.mu.Lock()
 	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked

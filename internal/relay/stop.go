@@ -8,13 +8,13 @@ import (
 
 var errStopped = errors.New("stopped")
 
-// parkWithin is how long the end may take after the grace period.
+// parkWithin bounds the time from the end of the grace period to the end of the term.
 const parkWithin = 3 * time.Second
 
-// stop is the orderly end, little longer than the grace period: nothing new is
-// read, and what is on its way is delivered. What waits for another attempt is
-// parked at once, and all that is unfinished at the end, so that the slot can be
-// confirmed. It returns early where the work has failed.
+// stop ends the term in order; it takes little longer than the grace period. Nothing new
+// is read, and deliveries under way are finished. Deliveries that wait for another
+// attempt are parked at once, and all that is unfinished at the end, so that the slot
+// can be confirmed. It returns early if the work has failed.
 func (t *term) stop(failed <-chan struct{}) {
 	select {
 	case <-t.stream.Started():

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// term is one term of leadership: what it consists of, in the order in which it is made.
+// term is one term of leadership. Its fields stand in the order in which they are made.
 type term struct {
 	*sidecar
 	lock       *lock
@@ -30,10 +30,10 @@ type term struct {
 	drained    chan struct{} // closed after the last delivery of a term that ends in order
 }
 
-// serve is one term in one straight line, from the lock to the last attempt. It returns
-// when the context has ended and what was in flight is finished, when the lock is lost, or
-// at the first fault that waiting does not mend. Until it returns, nobody else who keeps
-// to the lock sends anything.
+// serve runs one term in a straight line, from the lock to the last attempt. It returns
+// when ctx has ended and everything in flight is finished, when the lock is lost, or at
+// the first error that waiting does not cure. Until it returns, no other instance that
+// respects the lock sends anything.
 func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 	s.role.takesOver()
 	t := &term{sidecar: s, lock: lock, drained: make(chan struct{})}
@@ -66,8 +66,8 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 	return t.run(ctx)
 }
 
-// begin reads what a term begins with, for as long as the lock is held: it may have to
-// wait for the database, and another instance may lead meanwhile.
+// begin reads what a term starts from, as long as the lock is held: it may have to wait
+// for the database, and another instance may take the lead meanwhile.
 func (t *term) begin(ctx context.Context) (err error) {
 	ctx, cancel := t.lock.during(ctx)
 	defer cancel()
@@ -90,7 +90,7 @@ func (t *term) begin(ctx context.Context) (err error) {
 	return nil
 }
 
-// causeOf is why the context has ended, err where it has not.
+// causeOf returns why ctx has ended, or err if it has not.
 func causeOf(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return cause
@@ -149,8 +149,8 @@ func (t *term) newPipeline() *pipeline {
 	}
 }
 
-// run starts the goroutines of the term and ends them in the order of the path:
-// no new transactions, then what is on its way, then the connection.
+// run starts the goroutines of the term and ends them in the order of the path: new
+// transactions first, then deliveries under way, then the connection.
 func (t *term) run(ctx context.Context) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, t.dispatcher.Halt) })
@@ -185,7 +185,7 @@ func (t *term) run(ctx context.Context) error {
 	return nil
 }
 
-// announce says once in the life of the program that it is ready.
+// announce calls Ready once in the life of the program.
 func (t *term) announce(ctx context.Context) {
 	if t.Ready == nil {
 		return
@@ -204,10 +204,9 @@ const readyEvery = 10 * time.Millisecond
 
 var errAnnounced = errors.New("ready")
 
-// deliver delivers what is parked and what is read, from the time on at which the slot is
-// this instance's, and closes drained after the last of it. A leader that has lost its
-// lock keeps the slot until its last attempt has ended: nothing is sent or taken up
-// before.
+// deliver sends parked and new events once the slot belongs to this instance, and closes
+// drained after the last one. A leader that has lost its lock keeps the slot until its
+// last attempt has ended; until then the new leader sends nothing.
 func (t *term) deliver(ctx context.Context, crew *crew) error {
 	select {
 	case <-t.stream.Started():
@@ -238,5 +237,5 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 	return nil
 }
 
-// passedEvery is how often the dispatcher is told how far the stream has come.
+// passedEvery is how often the dispatcher learns the stream's position.
 const passedEvery = 250 * time.Millisecond

@@ -16,13 +16,12 @@ var (
 	errStreamDead = errors.New("the replication stream is dead")
 )
 
-// watch has the replication connection made anew when heartbeats are written and
-// do not come back, and returns an error if that does not help: then somebody has
-// to look.
+// watch renews the replication connection when heartbeats are written and do not come
+// back. If that does not help it returns an error, since a person has to look.
 //
-// It acts on silence alone. A server that is heard of has a reason why a heartbeat
-// is late (a large transaction before it, a standby that it waits for), and a new
-// connection would have it begin again. Nor is a heartbeat missed that is not read
+// It acts on silence alone. A server that still sends has a reason for a late heartbeat
+// (a large transaction before it, a standby that it waits for), and a new connection
+// would make it start again. A heartbeat is not missed either while nothing is read
 // because the consumer has no room.
 func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 	select {
@@ -49,8 +48,8 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 	})
 }
 
-// isSilent reports whether the stream has heard nothing for longer than limit,
-// although it reads. A server that refuses the connection has been heard of.
+// isSilent reports whether the stream has received nothing for longer than limit,
+// although it reads. A server that refuses the connection is not silent.
 func isSilent(stream *cdc.Stream, limit time.Duration) bool {
 	stats := stream.Stats()
 	if !stats.Connected {

@@ -23,8 +23,8 @@ const (
 	backfillPatience = time.Minute            // with a receiver that asks for time
 )
 
-// send makes attempts until one succeeds. An attempt that has begun is finished
-// even when the command is interrupted: it may have been received.
+// send makes attempts until one succeeds. An attempt that has begun is finished even if
+// the command is interrupted, since the receiver may have got it.
 func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
 	m := send.Message{
 		ID:        row.EventID(),
@@ -66,8 +66,8 @@ func describeOutcome(o send.Outcome) string {
 	return fmt.Sprintf("the receiver answered %d", o.Status)
 }
 
-// pace keeps requests apart, on average: what one is late the next is not. Time
-// in which there were none is not made up for.
+// pace keeps requests apart, on average: a request that is late shortens the pause after
+// it. Time without requests is not made up for.
 type pace struct {
 	every time.Duration
 	next  time.Time
@@ -84,7 +84,8 @@ func (p *pace) wait(ctx context.Context) error {
 	return retry.Sleep(ctx, delay)
 }
 
-// BackfillOptions say what is sent to whom. All but After, CountShare, and DryRun are required.
+// BackfillOptions say which events are sent, and to which hook. All but After, Every and
+// DryRun are required.
 type BackfillOptions struct {
 	Config  config.Config
 	Version string // of the program, for receivers
@@ -101,7 +102,7 @@ type BackfillOptions struct {
 	Progress func(total int64) Progress // is called once, when the rows have been counted
 }
 
-// Progress is told of each row that is done.
+// Progress is told about each row that is done.
 type Progress interface {
 	Step(id int64, now time.Time)
 	End()
@@ -150,7 +151,7 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 // Close closes the connections to the receiver.
 func (b *Backfill) Close() { b.sender.Close() }
 
-// organizationOf is that of the project, which has to be there.
+// organizationOf returns the project's organization; a missing project is an error.
 func (b *Backfill) organizationOf(ctx context.Context) (int64, error) {
 	e := &mapping.Event{Action: mapping.ProjectUpdated, Project: b.o.Project}
 	if err := mapping.NewLocator(b.Pool, b.o.Mapping).Locate(ctx, []*mapping.Event{e}); err != nil {
@@ -211,7 +212,8 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	return nil
 }
 
-// renew reads the hook again: one that is switched off meanwhile gets nothing more.
+// renew reads the hook again: a hook that has been switched off meanwhile gets nothing
+// more.
 func (b *Backfill) renew(ctx context.Context) error {
 	settings, err := b.Store.Settings(ctx)
 	if err != nil {
@@ -243,7 +245,7 @@ func (b *Backfill) renew(ctx context.Context) error {
 	return nil
 }
 
-// target is how the hook wants events of the action, as if they were of now.
+// target returns how the hook wants events of the action at present.
 func (b *Backfill) target(action mapping.Action) (target hook.Target, wanted bool) {
 	if target, wanted = b.targets[action]; wanted {
 		return target, true

@@ -12,18 +12,20 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// gapSlack is how long before the gap's beginning rows are looked at: a row's
-// created_at and updated_at are of the application's clock, and from before the commit.
+// gapSlack is how long before the beginning of the gap rows are looked at: a row's
+// created_at and updated_at come from the application's clock, and from before the
+// commit.
 const gapSlack = time.Minute
 
-// Resent counts what was made of the tables.
+// Resent counts the deliveries made from the tables.
 type Resent struct {
 	Deliveries map[mapping.Action]int
 	Refused    int             // of them, by the database
 	bytes      map[int64]int64 // of the bodies, by hook
 }
 
-// ResendOptions say what is made again, and for whom. All but DryRun are required.
+// ResendOptions say which events are made again, and for whom. All but Most and DryRun
+// are required.
 type ResendOptions struct {
 	Parked  *wiring.Parked
 	Mapping mapping.Options
@@ -36,73 +38,86 @@ type ResendOptions struct {
 	Progress func(total int64) Progress // is called for each action, when its rows have been counted
 }
 
-// resend is one run.
+// resend is one run of Resend.
 type resend struct {
 	*wiring.Parked
-	o ResendOptions
+	o       ResendOptions
+	locator *mapping.Locator
+	out     *Resent
+	ordinal int // of the next event
 }
 
 // Resend makes events of the rows that were created or updated since the gap began, and
 // parks them for the hooks that want them.
 func Resend(ctx context.Context, o ResendOptions) (*Resent, error) {
-	return (&resend{Parked: o.Parked, o: o}).run(ctx)
+	r := &resend{
+		Parked: o.Parked, o: o, locator: mapping.NewLocator(o.Parked.Pool, o.Mapping),
+		out: &Resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}},
+	}
+	if err := r.run(ctx); err != nil {
+		return nil, err
+	}
+	return r.out, nil
 }
 
 // run parks projects, then tasks, then annotations. A dry run only counts.
-func (r *resend) run(ctx context.Context) (*Resent, error) {
-	out := &Resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}}
+func (r *resend) run(ctx context.Context) error {
 	if !r.o.DryRun {
 		if err := r.Store.Withdraw(ctx, mapping.ID{Commit: r.o.To}); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	options := r.o.Mapping
-	locator := mapping.NewLocator(r.Pool, options)
-	ordinal := 0
 	for _, action := range mapping.BackfillActions() {
-		rows, err := mapping.NewBackfill(r.Pool, options, action, mapping.BackfillRows{Since: r.o.Since.Add(-gapSlack), Changed: true})
+		rows, err := mapping.NewBackfill(r.Pool, r.o.Mapping, action, mapping.BackfillRows{Since: r.o.Since.Add(-gapSlack), Changed: true})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		total, err := rows.Begin(ctx)
-		if err != nil {
-			return nil, err
+		if err := r.rows(ctx, rows); err != nil {
+			return err
 		}
-		progress := r.o.Progress(total)
-		for {
-			page, err := rows.Next(ctx, BackfillBatch)
-			if err != nil {
-				return nil, err
-			}
-			if len(page) == 0 {
-				break
-			}
-			if err := r.page(ctx, rows, page, locator, &ordinal, out); err != nil {
-				return nil, err
-			}
-			for i := range page {
-				progress.Step(page[i].ID, time.Now())
-			}
-		}
-		progress.End()
 	}
-	return out, nil
+	return nil
 }
 
-// page parks the events of some rows.
-func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow, locator *mapping.Locator, ordinal *int, out *Resent) error {
+// rows parks the events of all rows of one action.
+func (r *resend) rows(ctx context.Context, rows *mapping.Backfill) error {
+	total, err := rows.Begin(ctx)
+	if err != nil {
+		return err
+	}
+	progress := r.o.Progress(total)
+	for {
+		page, err := rows.Next(ctx, BackfillBatch)
+		if err != nil {
+			return err
+		}
+		if len(page) == 0 {
+			progress.End()
+			return nil
+		}
+		if err := r.page(ctx, rows, page); err != nil {
+			return err
+		}
+		for i := range page {
+			progress.Step(page[i].ID, time.Now())
+		}
+	}
+}
+
+// page parks the events of one page of rows.
+func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow) error {
 	var events []*mapping.Event
 	for i := range page {
 		if e := page[i].Event; e != nil {
 			events = append(events, e)
 		}
 	}
-	if err := locator.Locate(ctx, events); err != nil {
+	if err := r.locator.Locate(ctx, events); err != nil {
 		return err
 	}
 	wanted := make([][]hook.Target, len(events))
 	for i, e := range events {
-		locator.Miss(e)
+		r.locator.Miss(e)
 		wanted[i] = r.o.Hooks.Match(e, nil)
 	}
 	if !r.o.DryRun {
@@ -113,15 +128,15 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	var parked []state.Row
 	now := time.Now()
 	for i, e := range events {
-		e.ID = mapping.ID{Commit: r.o.To, Ordinal: *ordinal}
-		*ordinal++
+		e.ID = mapping.ID{Commit: r.o.To, Ordinal: r.ordinal}
+		r.ordinal++
 		for _, target := range wanted[i] {
-			out.Deliveries[target.Action]++
+			r.out.Deliveries[target.Action]++
 			if r.o.DryRun {
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := out.add(target.Hook, body.Len()+state.RowBytes, r.o.Most); err != nil {
+			if err := r.out.add(target.Hook, body.Len()+state.RowBytes, r.o.Most); err != nil {
 				return err
 			}
 			parked = append(parked, state.Row{
@@ -131,11 +146,11 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 		}
 	}
 	refused, err := r.Store.Park(ctx, parked)
-	out.Refused += refused
+	r.out.Refused += refused
 	return err
 }
 
-// add counts the bytes of a row, of which a hook may have no more than can be parked for it.
+// add counts the bytes of a row, and refuses more for a hook than can be parked for it.
 func (r *Resent) add(hook int64, bytes int, most int64) error {
 	r.bytes[hook] += int64(bytes)
 	if most > 0 && r.bytes[hook] > most {

@@ -5,28 +5,28 @@ import (
 	"time"
 )
 
-// Policy says how something is tried again. First and Patience are required.
+// Policy says how an action is retried. First and Patience are required.
 type Policy struct {
 	First   time.Duration // pause after the first failure; it doubles after each one
 	Longest time.Duration // bound of the pause; 0: First
 
-	// Patience is the time that the first attempt has: it may wait for a peer that is
-	// gone. An attempt that runs out of time doubles the patience of those after it, up
-	// to patienceGrowth times, in case the peer is slow and not gone.
+	// Patience bounds the first attempt, which may wait for a peer that is gone. An attempt
+	// that times out doubles the patience of the next one, up to patienceGrowth times, in
+	// case the peer is only slow.
 	Patience time.Duration
 
-	// Again reports whether an error is worth another attempt. Nil: every error is. It
-	// is not asked about an attempt that ran out of time, which always is.
+	// Again reports whether an error is worth another attempt; nil: every error is. It is
+	// not asked about an attempt that timed out, which always is.
 	Again func(err error) bool
 
-	// Failed is told of each failure that another attempt follows. Nil: nobody is.
+	// Failed is called for each failure that is followed by another attempt; nil: it is not.
 	Failed func(ctx context.Context, err error, next time.Duration)
 }
 
-// patienceGrowth bounds the patience, as a multiple of the first attempt's.
+// patienceGrowth bounds the patience as a multiple of the first attempt's.
 const patienceGrowth = 64
 
-// Do calls f until it succeeds. It returns the last error of f when ctx ends or the
+// Do calls f until it succeeds. It returns the last error of f when ctx ends or when the
 // error is not worth another attempt.
 func (p Policy) Do(ctx context.Context, f func(context.Context) error) error {
 	wait, patience := p.First, p.Patience

@@ -217,3 +217,22 @@ func illnesses() []illness {
 		{"proxy away", with("HOOKTAIL_PROXY=http://127.0.0.1:1"), "egress", warning, "proxy does not accept connections", "hooktail hooks ping", true},
 	}
 }
+
+// sign is a finding that has to be there.
+type sign struct {
+	id       string
+	severity doctor.Severity
+	what     string
+	mend     string
+}
+
+// check holds the findings against the signs.
+func check(t *testing.T, findings []doctor.Finding, signs ...sign) {
+	t.Helper()
+	for _, s := range signs {
+		f, ok := find(findings, s.id, s.what)
+		if !ok || f.Severity != s.severity || !strings.Contains(f.Mend, s.mend) {
+			t.Errorf("want %+v, got %+v of %+v", s, f, told(findings))
+		}
+	}
+}

@@ -1,10 +1,11 @@
+//go:build long
+
 package doctor_test
 
 import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -15,25 +16,6 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
-
-// sign is a finding that has to be there.
-type sign struct {
-	id       string
-	severity doctor.Severity
-	what     string
-	mend     string
-}
-
-// check holds the findings against the signs.
-func check(t *testing.T, findings []doctor.Finding, signs ...sign) {
-	t.Helper()
-	for _, s := range signs {
-		f, ok := find(findings, s.id, s.what)
-		if !ok || f.Severity != s.severity || !strings.Contains(f.Mend, s.mend) {
-			t.Errorf("want %+v, got %+v of %+v", s, f, told(findings))
-		}
-	}
-}
 
 // TestServerThatIsFull has no limit where there should be one, and too few of
 // everything else.
