@@ -1,20 +1,21 @@
 // Package cdc turns the bytes of one logical replication slot into committed
-// transactions, and the progress of their consumer back into the position that
-// the slot is confirmed at.
+// transactions, and turns its consumer's progress into the position that it
+// confirms to the slot.
 //
-// It is the first room on the path of a change: WAL → cdc → mapping → dispatch
-// → HTTP. It knows PostgreSQL (slots, publications, pgoutput, LSNs) and nothing
-// of Label Studio, of webhooks or of HTTP.
+// It is the first package on the path of a change: WAL → cdc → mapping →
+// dispatch → HTTP. It knows PostgreSQL (slots, publications, pgoutput, LSNs), but
+// not Label Studio, webhooks or HTTP.
 //
 // The path within the package:
 //
-//	Stream      connects again and again; one connection at a time is read by
-//	reader      messages in, statuses out; never waits for the consumer in silence
-//	message     one pgoutput message (protocol version 1), decoded
+//	Stream      reconnects after failures; a reader reads each connection
+//	reader      messages in, statuses out; keeps reporting while the consumer is slow
+//	message     one decoded pgoutput message (protocol version 1)
 //	assembler   messages → Parts of committed transactions, bounded in rows and bytes
 //	queue       the hand-over to the consumer, bounded in bytes
-//	Position    what the consumer has finished → the LSN to confirm
+//	Position    the transactions that the consumer has finished → the LSN to confirm
 //
-// Beside the path: Setup and Teardown make and remove publication and slot. What
-// trying again does not cure is a Fault, and what is missing a Gap.
+// Beside the path, Setup and Teardown create and remove publication and slot. A
+// Fault is an error that a retry does not cure; a Gap means that changes are
+// missing.
 package cdc

@@ -34,7 +34,7 @@ func TestVariables(t *testing.T) {
 		Required: true,
 		Secret:   true,
 		Allowed:  "a postgres:// URL, or a DSN of key=value pairs",
-		Meaning:  "the database of Label Studio; the role needs REPLICATION",
+		Meaning:  "Label Studio's database; the role needs REPLICATION",
 	}
 	if diff := cmp.Diff(want, list[0]); diff != "" {
 		t.Errorf("first variable (-want +got):\n%s", diff)

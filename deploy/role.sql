@@ -1,22 +1,26 @@
--- The role that hooktail runs as, with the least that it needs. Run it in Label
--- Studio's database after `hooktail setup`, as the role that has run setup, and
--- again after an upgrade of hooktail; what is there already stays:
+-- Creates the role that hooktail runs as, with the least privileges that it needs. Run
+-- this script in Label Studio's database after `hooktail setup`, as the role that ran
+-- setup, and again after an upgrade of hooktail. It keeps what exists already:
 --
 --     psql -d labelstudio -f deploy/role.sql
 --     psql -d labelstudio -c '\password hooktail'
 --
--- The names are the defaults of the HOOKTAIL_… variables: change here what you have
--- changed there.
+-- The names are the defaults of the HOOKTAIL_… variables. If you have changed a variable,
+-- change the name here too.
 --
--- Whoever runs it has to own the tables, and, unless the role is there already, may make
--- roles that replicate: a superuser, or from PostgreSQL 16 on a role with CREATEROLE and
--- REPLICATION of its own. It all happens or nothing does, and psql ends with exit code 3
--- where something is missing.
+-- Run it as a superuser or as the owner of the tables. The owner cannot create the role,
+-- unless it has CREATEROLE and REPLICATION on PostgreSQL 16 or newer; so let a superuser
+-- run this first:
+--
+--     CREATE ROLE hooktail LOGIN REPLICATION;
+--
+-- The script does everything or nothing. If something is missing, it says what, and psql
+-- ends with exit code 3.
 \set ON_ERROR_STOP on
 BEGIN;
 
--- REPLICATION is what streaming asks for. On managed services it may be another word:
--- see docs/managed.md.
+-- Streaming needs REPLICATION. Some managed services grant a role instead: see
+-- docs/managed.md.
 DO $$
 BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'hooktail') THEN
@@ -32,11 +36,11 @@ EXCEPTION
     WHEN duplicate_object OR unique_violation THEN NULL; -- made by somebody else just now
     WHEN insufficient_privilege THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('role %s may not make a role that replicates (%s)', current_user, SQLERRM),
-            HINT = 'Let a superuser run CREATE ROLE hooktail LOGIN REPLICATION; and then run this script again.';
+            MESSAGE = format('role %s cannot create a role with REPLICATION (%s)', current_user, SQLERRM),
+            HINT = 'Let a superuser run CREATE ROLE hooktail LOGIN REPLICATION; then run this script again.';
 END $$;
 
--- What payloads are built of, and the hooks.
+-- Payloads are built from these tables; webhook and webhook_action have the hooks.
 GRANT USAGE ON SCHEMA public TO hooktail;
 GRANT SELECT ON public.project, public.task, public.task_completion, public.prediction, public.webhook, public.webhook_action
     TO hooktail;
@@ -47,17 +51,17 @@ EXCEPTION
     WHEN undefined_table THEN NULL; -- an older Label Studio
 END $$;
 
--- `hooktail hooks adopt` and `release` switch hooks in Label Studio. Leave it out where
--- only somebody else may.
+-- `hooktail hooks adopt` and `release` switch hooks in Label Studio. Remove this line if
+-- this role is not to do that.
 GRANT UPDATE (is_active) ON public.webhook TO hooktail;
 
--- Hooktail's own tables: what cannot be delivered at once, and how far it has read.
--- Those of later versions are granted too, if the same role makes them.
+-- hooktail's own tables: parked deliveries, settings and the position. The default
+-- privileges cover tables of later versions, if the same role creates them.
 GRANT USAGE ON SCHEMA hooktail TO hooktail;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA hooktail TO hooktail;
 ALTER DEFAULT PRIVILEGES IN SCHEMA hooktail GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO hooktail;
 
--- A grant by a role that may not make it can be a warning alone.
+-- PostgreSQL may only warn about a grant that the current role cannot make.
 DO $$
 DECLARE
     missing text;
@@ -81,7 +85,7 @@ BEGIN
     ) AS lacks;
     IF missing IS NOT NULL THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege',
-            MESSAGE = format('role hooktail lacks %s, and role %s may not give it', missing, current_user),
+            MESSAGE = format('role hooktail lacks %s, and role %s cannot grant it', missing, current_user),
             HINT = 'Run this script as the owner of the tables, or as a superuser.';
     END IF;
 END $$;

@@ -2,9 +2,8 @@ package dispatch
 
 import (
 	"bytes"
-	"slices"
-	"strconv"
 	"time"
+	"unsafe"
 
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -67,10 +66,10 @@ type made struct {
 	whole  bool // the body is kept
 }
 
-// attemptBytes is about the size of an attempt without answer and body.
-const attemptBytes = 384
+// attemptBytes is the size of an attempt's place, without answer and body.
+const attemptBytes = int(unsafe.Sizeof(made{}))
 
-func (k *made) bytes() int { return attemptBytes + cap(k.answer) + cap(k.body) }
+func (k *made) bytes() int { return cap(k.answer) + cap(k.body) }
 
 // add keeps the attempt; answer and body are nil where they are not to be kept.
 func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
@@ -100,7 +99,9 @@ func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
 func (s *shelf) add(e *Entry, answer, body []byte, whole bool) int {
 	before := s.bytes
 	if len(s.kept) < historyPerHook {
+		places := cap(s.kept)
 		s.kept = append(s.kept, made{})
+		s.bytes += (cap(s.kept) - places) * attemptBytes
 		s.next = len(s.kept) - 1
 	} else {
 		s.bytes -= s.kept[s.next].bytes()
@@ -139,22 +140,32 @@ func (h *chronicle) trim(now time.Time) {
 
 // trim keeps the newest that fit and are not too old.
 func (s *shelf) trim(most int, since time.Time) {
-	var newest []made
-	left, bytes := most, 0
-	for k := range s.newest() {
-		if left -= k.bytes(); left < 0 || k.At.Before(since) {
-			break
-		}
-		newest = append(newest, *k)
-		bytes += k.bytes()
-	}
-	if len(newest) == len(s.kept) {
+	if s.bytes <= most && (len(s.kept) == 0 || !s.oldest().At.Before(since)) {
 		return
 	}
-	slices.Reverse(newest)
+	n, bytes := 0, 0
+	for k := range s.newest() {
+		more := attemptBytes + k.bytes()
+		if bytes+more > most || k.At.Before(since) {
+			break
+		}
+		bytes += more
+		n++
+	}
+	newest, place := make([]made, n), n
+	for k := range s.newest() {
+		if place == 0 {
+			break
+		}
+		place--
+		newest[place] = *k
+	}
 	s.kept, s.bytes = newest, bytes
-	s.next = len(newest) % historyPerHook
+	s.next = n % historyPerHook
 }
+
+// oldest is the first that there is.
+func (s *shelf) oldest() *made { return &s.kept[s.next%len(s.kept)] }
 
 // newest yields the attempts, the newest first.
 func (s *shelf) newest() func(yield func(*made) bool) {
@@ -189,17 +200,26 @@ func (h *chronicle) forget(hook int64) {
 // annotationOf is the annotation that the body of a request speaks of, of several the
 // first; 0: it speaks of none. It looks at how the pieces begin alone.
 func annotationOf(body mapping.Body) int64 {
+	const name, one, several = `"annotation`, `": {"id": `, `s": [{"id": `
 	for piece := range body.Pieces() {
-		for _, before := range []string{`"annotation": {"id": `, `"annotations": [{"id": `} {
-			_, rest, found := bytes.Cut(piece[:min(len(piece), 128)], []byte(before))
-			if !found {
-				continue
-			}
-			digits := len(rest) - len(bytes.TrimLeft(rest, "0123456789"))
-			id, err := strconv.ParseInt(string(rest[:digits]), 10, 64)
-			if err == nil {
+		head := piece[:min(len(piece), 96)]
+		at := bytes.Index(head, []byte(name))
+		if at < 0 {
+			continue
+		}
+		rest, found := bytes.CutPrefix(head[at+len(name):], []byte(one))
+		if !found {
+			rest, found = bytes.CutPrefix(rest, []byte(several))
+		}
+		if !found {
+			continue
+		}
+		var id int64
+		for _, digit := range rest {
+			if digit < '0' || digit > '9' {
 				return id
 			}
+			id = id*10 + int64(digit-'0')
 		}
 	}
 	return 0

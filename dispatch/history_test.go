@@ -108,7 +108,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	for _, track := range h.hooks {
 		sum += track.successes.bytes + track.failures.bytes
 		for _, s := range []*shelf{&track.successes, &track.failures} {
-			bytes := 0
+			bytes := cap(s.kept) * attemptBytes
 			for k := range s.newest() {
 				bytes += k.bytes()
 			}

@@ -52,11 +52,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_deliveries_total",
-			Help: "Deliveries by what became of them; retried counts each time one was put off.",
+			Help: "Deliveries by outcome; retried counts postponements.",
 		}, []string{"hook", "action", "outcome"}),
 		attempts: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_delivery_attempts_total",
-			Help: "Requests by what became of them.",
+			Help: "Requests by result.",
 		}, []string{"hook", "result"}),
 		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "hooktail_delivery_attempt_seconds",

@@ -1,7 +1,6 @@
 // Package mapping turns committed row changes into the webhook events of Label
-// Studio, with the JSON bodies that Label Studio itself would send. All
-// knowledge of Label Studio's tables is here; of hooks, HTTP and slots there is
-// none.
+// Studio, with the JSON bodies that Label Studio itself would send. It has all
+// knowledge of Label Studio's tables, and does not know hooks, HTTP or slots.
 //
 // The path within the package:
 //
@@ -10,12 +9,12 @@
 //	Settler   holds an event until the user's action has ended
 //	Renderer  rows → Event.Payload, one query per kind and batch
 //
-// Columns are found by name in the relation that the stream announces, so a
-// column that a later version of Label Studio adds flows into the payload by
-// itself, and one that the rules need and that is missing stops the mapping
-// with its name.
+// It finds columns by name in the relation that the stream announces. A column
+// that a later version of Label Studio adds appears in the payload by itself. If
+// a column that the rules need is missing, mapping stops with an error that names
+// it.
 //
-// Each of the four has one owner: none but the Settler is safe for concurrent
-// use. A Mapper must see the whole stream, in order; several Renderers may work
-// side by side.
+// Each of the four has one owner: only the Settler is safe for concurrent use. A
+// Mapper must see the whole stream, in order; several Renderers may work
+// concurrently.
 package mapping

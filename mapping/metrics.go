@@ -32,17 +32,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		reg.MustRegister(c)
 		return c
 	}
-	events := counters("hooktail_events_total", "Events made of committed changes.", "action")
-	changes := counters("hooktail_changes_total", "Row changes read, other tables of the publication as one.", "table", "op")
+	events := counters("hooktail_events_total", "Events made from committed changes.", "action")
+	changes := counters("hooktail_changes_total", "Row changes read; other tables of the publication share one label.", "table", "op")
 	unroutable := counters("hooktail_unroutable_total", "Rows without an event because their project is not known.", "table")
 	gone := counters("hooktail_gone_total", "Rows that were deleted before they could be read for a payload.", "kind")
 	m := &Metrics{events: map[Action]prometheus.Counter{}}
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hooktail_omitted_columns_total",
-		Help: "Columns left out of a payload because their value is neither in the WAL nor in the table any more.",
+		Help: "Columns omitted from a payload because their value is no longer in the WAL or in the table.",
 	})
 	reg.MustRegister(m.omitted)
-	settled := counters("hooktail_settled_total", "Events that have waited for the end of the user's action, by what ended the wait.", "by")
+	settled := counters("hooktail_settled_total", "Events that waited for the end of the user's action, by the cause that ended the wait.", "by")
 	for i, by := range []string{"bound", "at_once", "end"} {
 		m.settling[i] = settled.WithLabelValues(by)
 	}

@@ -1,6 +1,6 @@
 // Package cdctest gives tests a real PostgreSQL and a network to break: one
-// server per test binary, one database per test, and servers and proxies of a
-// test's own where it means to damage them.
+// server per test binary, one database per test, and private servers and proxies
+// for tests that damage them.
 //
-// A test that needs PostgreSQL and cannot have it fails; it never skips.
+// If PostgreSQL is not available, the test fails; it never skips.
 package cdctest

@@ -1,14 +1,13 @@
-// Command hooktail-bench measures hooktail beside the null pipeline: the shortest
-// program that reads the same slot and posts what it reads.
+// Command hooktail-bench compares hooktail with the null pipeline, the shortest
+// program that reads the same slot and posts every row.
 //
 //	go run ./cmd/hooktail-bench
 //
-// starts a throwaway PostgreSQL, builds hooktail, lets the two take turns at the
-// same loads, and prints a table of ratios in Markdown for docs/performance.md,
-// where the scenarios are explained. Each repetition is a line of JSON in the file
-// that -json names. Processor time and memory are read from /proc, so it measures on
-// Linux alone.
+// starts a throwaway PostgreSQL, builds hooktail, runs the two programs in turns on
+// the same loads, and prints a table of ratios in Markdown for docs/performance.md,
+// which explains the scenarios. The file that -json names gets a line of JSON for
+// each repetition. The program reads processor time and memory from /proc, so it
+// needs Linux.
 //
-// It knows hooktail as its users do: the built program, its environment, its
-// tables.
+// It uses hooktail as users do: the built program, its environment and its tables.
 package main

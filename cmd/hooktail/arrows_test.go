@@ -78,7 +78,7 @@ func allowed() map[string]arrows {
 
 		relay: {
 			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, wiring, setup, status},
-			may:   []string{display, logging, postgres, retry},
+			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
 		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},

@@ -29,23 +29,23 @@ func TestWithPythonHowToSlack(t *testing.T) {
 	t.Parallel()
 	slack := newService(t)
 	adapter := runHowTo(t, "slack", "SLACK_WEBHOOK_URL="+slack.url)
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.StatusCode != http.StatusOK {
-		t.Errorf("the program answers %s", got.Status)
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusOK {
+		t.Errorf("the program answers %d", got.status)
 	}
 	if want := `{"text": "Task 7 of *`; !strings.HasPrefix(slack.last(), want) || !strings.HasSuffix(slack.last(), `* was annotated."}`) {
 		t.Errorf("Slack got %s, want %s…", slack.last(), want)
 	}
 	slack.answers(http.StatusTooManyRequests)
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_UPDATED")); got.StatusCode != http.StatusTooManyRequests || got.Header.Get("Retry-After") != "7" {
-		t.Errorf("when Slack answers 429, the program answers %s, Retry-After %q", got.Status, got.Header.Get("Retry-After"))
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_UPDATED")); got.status != http.StatusTooManyRequests || got.retryAfter != "7" {
+		t.Errorf("when Slack answers 429, the program answers %d, Retry-After %q", got.status, got.retryAfter)
 	}
 	slack.answers(http.StatusForbidden)
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.StatusCode != http.StatusBadGateway {
-		t.Errorf("when Slack refuses, the program answers %s", got.Status)
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusBadGateway {
+		t.Errorf("when Slack refuses, the program answers %d", got.status)
 	}
 	before := slack.count()
-	if got := adapter.sends(t, `{"action": "PING"}`); got.StatusCode != http.StatusOK || slack.count() != before {
-		t.Errorf("a ping is answered %s, and Slack got %d messages of it", got.Status, slack.count()-before)
+	if got := adapter.sends(t, `{"action": "PING"}`); got.status != http.StatusOK || slack.count() != before {
+		t.Errorf("a ping is answered %d, and Slack got %d messages of it", got.status, slack.count()-before)
 	}
 }
 
@@ -55,8 +55,8 @@ func TestWithPythonHowToGitHubDispatch(t *testing.T) {
 	t.Parallel()
 	github := newService(t)
 	adapter := runHowTo(t, "github-dispatch", "GITHUB_API_URL="+github.url, "GITHUB_REPOSITORY=owner/name", "GITHUB_TOKEN=secret")
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.StatusCode != http.StatusOK {
-		t.Errorf("the program answers %s", got.Status)
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusOK {
+		t.Errorf("the program answers %d", got.status)
 	}
 	if got, want := github.asked(), "POST /repos/owner/name/dispatches Bearer secret"; got != want {
 		t.Errorf("GitHub got %q, want %q", got, want)
@@ -85,12 +85,12 @@ func TestWithPythonHowToGitHubDispatch(t *testing.T) {
 		}
 	}
 	github.answers(http.StatusUnprocessableEntity)
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.StatusCode != http.StatusUnprocessableEntity {
-		t.Errorf("when GitHub answers 422, the program answers %s", got.Status)
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusUnprocessableEntity {
+		t.Errorf("when GitHub answers 422, the program answers %d", got.status)
 	}
 	github.answers(http.StatusBadGateway)
-	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.StatusCode != http.StatusBadGateway {
-		t.Errorf("when GitHub fails, the program answers %s", got.Status)
+	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusBadGateway {
+		t.Errorf("when GitHub fails, the program answers %d", got.status)
 	}
 }
 
@@ -216,8 +216,14 @@ func runHowTo(t *testing.T, name string, variables ...string) adapter {
 	return adapter{"http://" + address}
 }
 
-// sends posts the body as hooktail does, and returns the answer.
-func (a adapter) sends(t *testing.T, body string) *http.Response {
+// answer is what the program says to hooktail.
+type answer struct {
+	status     int
+	retryAfter string
+}
+
+// sends posts the body as hooktail does.
+func (a adapter) sends(t *testing.T, body string) answer {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, a.url, strings.NewReader(body))
 	if err != nil {
@@ -228,8 +234,8 @@ func (a adapter) sends(t *testing.T, body string) *http.Response {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = response.Body.Close() // nothing is made of it
-	return response
+	defer response.Body.Close()
+	return answer{response.StatusCode, response.Header.Get("Retry-After")}
 }
 
 // service stands in for Slack or GitHub.

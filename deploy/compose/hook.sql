@@ -1,6 +1,6 @@
--- The hook of docker-compose.yml: every action of every project of the first
--- organization goes to its receiver. A second run changes nothing; a run before
--- there is an organization fails, and is repeated.
+-- Creates the hook of docker-compose.yml, which sends every action of every project of
+-- the first organization to the receiver. A second run changes nothing. If there is no
+-- organization yet, the script fails, and compose repeats it.
 DO $$
 DECLARE
   first bigint := (SELECT min(id) FROM organization);

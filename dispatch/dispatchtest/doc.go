@@ -1,4 +1,4 @@
-// Package dispatchtest is a receiver of webhooks for tests: an HTTP server that
-// behaves as its script says, hostile where it is told to be, and keeps what it
-// received. Beside it are rows of hooks, a log, and transports without sockets.
+// Package dispatchtest has a webhook receiver for tests: an HTTP server that follows a
+// script, which may make it hostile, and records the requests that it received. It also
+// has rows of hooks, a log, and transports without sockets.
 package dispatchtest

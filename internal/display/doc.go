@@ -1,5 +1,5 @@
-// Package display is how commands print for people: sizes, times, tables and colours,
-// the same everywhere.
+// Package display formats the commands' output for people: sizes, times, tables and
+// colours, the same way everywhere.
 //
-// It stands beside the path of a change. It knows nothing of hooks or deliveries.
+// It is not on the path of a change, and does not know hooks or deliveries.
 package display

@@ -1,6 +1,5 @@
-// Package logging decides which failures are logged of something that fails again
-// and again: at once when it begins, then now and then with how many there were,
-// and once more when it is over.
+// Package logging decides which of many repeated failures are logged: the first one
+// at once, then summaries with their number, and a last line when it works again.
 //
-// It stands beside the path and knows nothing of it.
+// It is not on the path of a change.
 package logging

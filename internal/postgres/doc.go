@@ -1,13 +1,12 @@
-// Package postgres is what all sessions with the database have in common: which
-// connection strings are accepted, what a session sets so that it inherits
-// nothing from the role or the database, and which errors of the server wait for
-// a person.
+// Package postgres has what all database sessions share: the accepted connection
+// strings, the settings that keep a session from inheriting those of the role or
+// the database, and the list of errors that only a person can mend.
 //
-//	Check       whether a connection string is one that the program accepts
+//	Check       whether the program accepts a connection string
 //	Ordinary    the options of a session that runs queries
 //	Replication the options of a session that streams
 //	Code        the SQLSTATE of an error
-//	Remedy      what a person does about an error that waiting does not mend
+//	Remedy      the remedy for an error that only a person can mend
 //
-// It opens no connection and knows none of the program's tables.
+// It opens no connection and does not know the program's tables.
 package postgres

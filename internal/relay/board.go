@@ -26,8 +26,10 @@ type board struct {
 	guard   *diskGuard // set before anything is served
 	log     *slog.Logger
 	version string
-	started time.Time
-	asking  chan struct{} // one question to the database at a time
+
+	countShare float64 // of the mapping; 0: its default
+	started    time.Time
+	asking     chan struct{} // one question to the database at a time
 
 	mu    sync.Mutex
 	shown *shown // nil: this instance does not lead
@@ -43,6 +45,7 @@ type shown struct {
 	began      time.Time
 	pace       tempo
 	series     series
+	backfills  *backfills
 	stopping   bool // guarded by the board
 }
 
@@ -63,6 +66,7 @@ func (b *board) stops() {
 	defer b.mu.Unlock()
 	if b.shown != nil {
 		b.shown.stopping = true
+		b.shown.backfills.end()
 	}
 }
 
@@ -158,6 +162,17 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
 	case status.Retry:
 		return status.Done{Message: fmt.Sprintf("hook %d is tried at once", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
+	case status.Adopt:
+		return b.adopt(ctx, s, hook)
+	case status.Release:
+		return b.release(ctx, s, hook)
+	case status.StartBackfill:
+		return b.backfill(ctx, s, a)
+	case status.StopBackfill:
+		if !s.backfills.end() {
+			return status.Done{}, &status.Problem{Why: "no backfill is running"}
+		}
+		return status.Done{Message: "the backfill is stopped"}, nil
 	case status.Resend:
 		return resent(ctx, s, hook, a.Seq)
 	default:

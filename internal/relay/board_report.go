@@ -35,6 +35,9 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	r.Leads = shown.began.UTC()
 	r.Overlap, r.Unreadable = shown.remembered(b.cfg), UnreadableRows(shown.hooks)
 	overview := shown.dispatcher.Overview()
+	if r.Backfill = shown.backfills.shown(); r.Backfill != nil && !q.Payloads {
+		r.Backfill.Error = ""
+	}
 	r.Stream = b.stream(stream.Stats(), beat, shown)
 	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
 	answers := make(map[int64]string) // to the last attempts that failed

@@ -91,7 +91,7 @@ func diskMetrics() [3]*prometheus.Desc {
 		return prometheus.NewDesc(name, help+fmt.Sprintf(" Absent while the database has not answered for %s.", diskLimit), nil, nil)
 	}
 	return [...]*prometheus.Desc{
-		describe("hooktail_slot_lag_bytes", "WAL from what is confirmed to the end of the database's WAL."),
+		describe("hooktail_slot_lag_bytes", "WAL from the confirmed position to the end of the database's WAL."),
 		describe("hooktail_slot_retained_bytes", "WAL that the database keeps for the slot."),
 		describe("hooktail_slot_safe_bytes", "WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead."),
 	}

@@ -57,7 +57,7 @@ func TestScrapeDoesNotWaitForTheDatabase(t *testing.T) {
 	}
 	guard.look(t.Context())
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(`
-# HELP hooktail_slot_lag_bytes WAL from what is confirmed to the end of the database's WAL. Absent while the database has not answered for 30s.
+# HELP hooktail_slot_lag_bytes WAL from the confirmed position to the end of the database's WAL. Absent while the database has not answered for 30s.
 # TYPE hooktail_slot_lag_bytes gauge
 hooktail_slot_lag_bytes 600
 # HELP hooktail_slot_retained_bytes WAL that the database keeps for the slot. Absent while the database has not answered for 30s.

@@ -31,22 +31,22 @@ func registerRole(registry prometheus.Registerer, r *role) {
 		}
 		return 0
 	})
-	gauge("hooktail_ready", "1: as /readyz says, the stream flows, or the standby can take over; 0: not, and /readyz says why.", func(cdc.Stats) float64 {
+	gauge("hooktail_ready", "1: the stream flows, or the standby can take over; 0: not ready, and /readyz gives the reason.", func(cdc.Stats) float64 {
 		if r.ready() == nil {
 			return 1
 		}
 		return 0
 	})
-	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or the age of the newest commit that was handed over while a heartbeat is under way.", func(cdc.Stats) float64 {
+	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or, while a heartbeat is under way, the age of the newest commit that was handed over.", func(cdc.Stats) float64 {
 		if _, beat := r.current(); beat != nil {
 			return beat.lag().Seconds()
 		}
 		return 0
 	})
-	gauge("hooktail_in_flight_bytes", "Rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
+	gauge("hooktail_in_flight_bytes", "Bytes of rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
 		return float64(s.QueueBytes)
 	})
-	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or how long one has been away that takes longer.", func(cdc.Stats) float64 {
+	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or the age of a heartbeat that takes longer.", func(cdc.Stats) float64 {
 		if _, beat := r.current(); beat != nil {
 			return beat.took().Seconds()
 		}

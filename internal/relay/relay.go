@@ -102,7 +102,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	defer cancel()
 	guard := newDiskGuard(s.pool, s.cfg.Slot, s.log)
 	s.registry.MustRegister(guard)
-	s.board.guard = guard
+	s.board.guard, s.board.countShare = guard, s.CountShare
 	wg.Go(func() { guard.run(ctx) })
 
 	served := make(chan error, 1)

@@ -61,7 +61,7 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 
 	s.role.leads(t.stream, t.beat, s.memory)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, overlap: t.overlap, parked: t.parked, sender: t.sender, began: time.Now()})
+	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, overlap: t.overlap, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
 	defer s.board.show(nil)
 	return t.run(ctx)
 }
@@ -162,6 +162,7 @@ func (t *term) run(ctx context.Context) error {
 	crew.start(work, func(work context.Context) error { return t.memory.watch(work, t.stream) })
 	crew.keep(work, t.parked.expire)
 	crew.keep(work, t.board.watch)
+	crew.keep(work, t.board.makeBackfills)
 	crew.keep(work, t.announce)
 	crew.start(work, func(work context.Context) error { return t.deliver(work, crew) })
 	if t.started != nil {

@@ -1,5 +1,5 @@
-// Package retry waits and tries again: once for all rooms.
+// Package retry sleeps and retries for all packages.
 //
-// It knows no errors of PostgreSQL or HTTP; callers say which errors are worth
-// another attempt.
+// It does not know the errors of PostgreSQL or HTTP; callers say which errors are
+// worth another attempt.
 package retry

@@ -1,3 +1,3 @@
-// Package setup makes what a run needs in the database, and removes it: tables, publication
-// and slot. It looks at the slot as a run does, without reading it.
+// Package setup creates the tables, the publication and the slot that a run needs, and
+// removes them. It looks at the slot as a run does, without reading it.
 package setup

@@ -18,6 +18,11 @@ const (
 	Discard = "discard"
 	Retry   = "retry"  // try at once what waits
 	Resend  = "resend" // send again what an attempt has sent
+	Adopt   = "adopt"
+	Release = "release"
+
+	StartBackfill = "backfill"
+	StopBackfill  = "stop_backfill"
 )
 
 // Action is what a person asks for. Redrive means dead deliveries, and Discard those
@@ -34,8 +39,10 @@ type Action struct {
 	Since time.Time `json:"since,omitzero"` // of their commits
 	Until time.Time `json:"until,omitzero"`
 
-	Seq    uint64 `json:"seq,omitempty"` // of the attempt that Resend means
-	DryRun bool   `json:"dry_run,omitempty"`
+	Seq uint64 `json:"seq,omitempty"` // of the attempt that Resend means
+
+	Project int64 `json:"project,omitempty"` // of the rows of a backfill, of which Since is the creation
+	DryRun  bool  `json:"dry_run,omitempty"`
 }
 
 // Done is what came of it.
@@ -116,17 +123,22 @@ func (a *Action) check() string {
 			return "resend takes a hook and the seq of an attempt, and nothing else"
 		}
 		return ""
-	case Pause, Resume, Ping, Retry:
+	case StartBackfill:
+		if a.Project <= 0 || a.Action == "" || *a != (Action{Do: a.Do, Hook: a.Hook, Project: a.Project, Action: a.Action, Since: a.Since, DryRun: a.DryRun}) {
+			return "backfill takes a hook, a project and an action, and may take since and dry_run"
+		}
+		return ""
+	case Pause, Resume, Ping, Retry, Adopt, Release, StopBackfill:
 		if *a != (Action{Do: a.Do, Hook: a.Hook}) {
 			return a.Do + " takes a hook, and nothing else"
 		}
 		return ""
 	case Redrive, Discard:
 	default:
-		return "do is pause, resume, ping, retry, resend, redrive or discard"
+		return "do is pause, resume, ping, retry, resend, redrive, discard, adopt, release, backfill or stop_backfill"
 	}
-	if a.Seq != 0 {
-		return a.Do + " takes the id of an event, and no seq"
+	if a.Seq != 0 || a.Project != 0 {
+		return a.Do + " takes neither seq nor project"
 	}
 	if a.State != "" && a.State != string(state.Parked) && a.State != string(state.Dead) {
 		return "state is parked or dead"

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -85,9 +86,22 @@ func call(h http.Handler, method, target, body string, headers ...string) *httpt
 	return w
 }
 
+// scripts are the paths of all that the page may run.
+func scripts(t *testing.T) (paths []string) {
+	t.Helper()
+	names, err := fs.Glob(assets, "assets/*.js")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("scripts %q, %v", names, err)
+	}
+	for _, name := range names {
+		paths = append(paths, strings.TrimPrefix(name, "assets"))
+	}
+	return paths
+}
+
 func TestEverythingIsProtected(t *testing.T) {
 	_, h := newStage(Options{Token: token})
-	for _, target := range []string{"/", "/page.js", "/view.js", "/dialog.js", "/stream.js", "/ask.js", "/page.css", "/icon.svg", "/status", "/status/deliveries", "/session", "/nowhere"} {
+	for _, target := range append(scripts(t), "/", "/page.css", "/lists.css", "/uPlot.css", "/icon.svg", "/status", "/status/deliveries", "/status/history", "/status/series", "/session", "/nowhere") {
 		w := call(h, http.MethodGet, target, "")
 		if (w.Code == http.StatusOK) != (target != "/nowhere") {
 			t.Errorf("%s: %d", target, w.Code)
@@ -113,7 +127,7 @@ func TestPageNeedsNobodyElse(t *testing.T) {
 			t.Errorf("the page has %q", bad)
 		}
 	}
-	for _, script := range []string{"/page.js", "/view.js", "/dialog.js", "/stream.js", "/ask.js"} {
+	for _, script := range scripts(t) {
 		text := call(h, http.MethodGet, script, "").Body.String()
 		for _, bad := range []string{"innerHTML", "outerHTML", "insertAdjacent", "document.write", "eval(", "new Function", "localStorage"} {
 			if strings.Contains(text, bad) {
@@ -297,6 +311,19 @@ func TestActionsAreChecked(t *testing.T) {
 		{`{"do": "redrive", "hook": 1, "state": "parked"}`, nil, 400, "by itself"},
 		{`{"do": "redrive", "hook": 1, "event": "x"}`, nil, 400, "no event's id"},
 		{`{"do": "pause", "hook": 1, "event": "1-16B374D848-3"}`, nil, 400, "nothing else"},
+		{`{"do": "retry", "hook": 1}`, nil, 200, "done"},
+		{`{"do": "resend", "hook": 1, "seq": 7}`, nil, 200, "done"},
+		{`{"do": "resend", "hook": 1}`, nil, 400, "seq"},
+		{`{"do": "resend", "hook": 1, "seq": 7, "action": "TASK_CREATED"}`, nil, 400, "nothing else"},
+		{`{"do": "redrive", "hook": 1, "seq": 7}`, nil, 400, "neither seq"},
+		{`{"do": "backfill", "hook": 1, "project": 2, "action": "TASK_CREATED", "since": "2026-11-28T21:30:00Z"}`, nil, 200, "done"},
+		{`{"do": "backfill", "hook": 1, "action": "TASK_CREATED"}`, nil, 400, "a project"},
+		{`{"do": "backfill", "hook": 1, "project": 2, "action": "TASK_CREATED", "task": 3}`, nil, 400, "a project"},
+		{`{"do": "stop_backfill", "hook": 1}`, nil, 200, "done"},
+		{`{"do": "adopt", "hook": 1}`, nil, 200, "done"},
+		{`{"do": "release", "hook": 1, "project": 2}`, nil, 400, "nothing else"},
+		{`{"do": "discard", "hook": 1, "task": 8, "since": "2026-11-28T21:30:00Z", "until": "2026-11-28T22:30:00Z"}`, nil, 200, "done"},
+		{`{"do": "retry", "hook": 1, "task": 8}`, nil, 400, "nothing else"},
 		{`{"do": "drop", "hook": 1}`, nil, 400, "pause, resume"},
 		{`{"do": "pause", "hook": 1, "all": true}`, nil, 400, "JSON object"},
 		{`{"do": "pause", "hook": 1} {}`, nil, 400, "JSON object"},

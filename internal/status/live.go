@@ -37,6 +37,7 @@ func (h *handler) live(w http.ResponseWriter, r *http.Request) {
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Time{}) // where it cannot be set there is none
 	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy is not to hold back what is to be seen now
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
 	for {

@@ -23,6 +23,7 @@ type Report struct {
 
 	Stream   *Stream    `json:"stream"` // null: a standby has none
 	Progress []Progress `json:"progress"`
+	Backfill *Backfill  `json:"backfill,omitempty"` // asked for on the page: that which runs, or ended last
 	Hooks    []Hook     `json:"hooks"`
 	Recent   []Attempt  `json:"recent"`
 
@@ -89,6 +90,20 @@ type Progress struct {
 	Seconds *float64 `json:"seconds_left"` // null: at this rate it does not end
 	Done    int64    `json:"done,omitempty"`
 	About   string   `json:"about"` // in words
+}
+
+// Backfill is a backfill that was asked for on the page.
+type Backfill struct {
+	Hook    int64     `json:"hook"`
+	Project int64     `json:"project"`
+	Action  string    `json:"action"`
+	Began   time.Time `json:"began"`
+	Ended   time.Time `json:"ended,omitzero"`
+	Total   int64     `json:"total"`           // rows, as counted when it began
+	Done    int64     `json:"done"`            // of them
+	Events  int       `json:"events"`          // delivered, known when it has ended
+	Last    int64     `json:"last"`            // id of the last row that is done
+	Error   string    `json:"error,omitempty"` // why it did not end well; with the token alone
 }
 
 // Hook is a row of webhook and how it stands with it.

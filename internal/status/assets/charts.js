@@ -54,8 +54,8 @@ function make(chart) {
 function plot(chart) {
   const axis = { stroke: tone("soft"), grid: { stroke: tone("line"), width: 1 }, ticks: { show: false }, font: "11px system-ui, sans-serif", size: 24 };
   return new uPlot({
-    width: chart.canvas.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [6, 6, 0, 0],
-    scales: { y: { range: (u, low, high) => [0, Math.max(high ?? 0, Number.MIN_VALUE) * 1.1 || 1] } },
+    width: chart.canvas.clientWidth, height, legend: { show: false }, cursor: { show: false }, padding: [6, 18, 0, 0],
+    scales: { x: { range: (u, first, last) => [Math.min(first, last - 300), last] }, y: { range: (u, low, high) => [0, Math.max(high ?? 0, Number.MIN_VALUE) * 1.1 || 1] } },
     axes: [{ ...axis, values: "{HH}:{mm}", space: 60 }, { ...axis, size: 58, space: 28, values: (u, ticks) => ticks.map(chart.unit) }],
     series: [{}, ...chart.tones.map((name) => ({ stroke: tone(name), width: 1.5, points: { show: false } }))],
   }, [[], ...chart.tones.map(() => [])], chart.canvas);

@@ -1,17 +1,18 @@
 // The page of a hook: what it is set to, how it stands with it, and what can be done.
 import { act } from "./act.js";
+import { askBackfill, showBackfill } from "./backfill.js";
 import { button, byId } from "./dialog.js";
 import { stateOf, wants } from "./hooks.js";
 import { pulse, success } from "./pulse.js";
 import { state } from "./state.js";
-import { ago, badge, count, el, failure, put, rate, rows, size, span } from "./view.js";
+import { ago, badge, count, due, el, failure, put, rate, rows, size, span } from "./view.js";
 
 // showHook shows the hook of that id, and is false where there is none.
 export function showHook(id) {
   const { report } = state;
   const h = report.hooks.find((one) => `${one.id}` === id);
   put(byId("hook-title"), `Hook ${id}`);
-  for (const part of ["hook-acts", "hook-pulse", "hook-hour", "hook-figures", "hook-facts"]) byId(part).hidden = !h;
+  for (const part of ["hook-acts", "hook-backfill", "hook-pulse", "hook-hour", "hook-figures", "hook-facts"]) byId(part).hidden = !h;
   if (!h) {
     byId("hook-state").replaceChildren(`There is no hook ${id} any more.`);
     byId("hook-state").said = "";
@@ -19,6 +20,7 @@ export function showHook(id) {
   }
   showState(h);
   showActs(h);
+  showBackfill(h);
   pulse(byId("hook-pulse"), h.last_hour, 600, 48);
   byId("hook-hour").hidden = !h.last_hour;
   const e = h.last_error;
@@ -50,7 +52,7 @@ function showState(h) {
   if (!node.firstElementChild) node.replaceChildren(el("span"), el("span", { cls: "why" }));
   const [word, why] = node.children;
   badge(word, stateOf(h));
-  const next = h.next_attempt ? `; the next attempt is made ${ago(h.next_attempt, state.report)}` : "";
+  const next = h.next_attempt ? `; ${due(h.next_attempt, state.report)}` : "";
   put(why, h.about === "in order" && !next ? "" : ` ${h.about}${next}`);
 }
 
@@ -61,17 +63,21 @@ function pairs(list, items, show) {
   }, (node, [, ...values]) => show(node.lastElementChild, values));
 }
 
-const words = { pause: "Pause", resume: "Resume", retry: "Retry now", ping: "Ping", redrive: "Redrive dead", discard: "Discard dead" };
+const words = {
+  pause: "Pause", resume: "Resume", retry: "Retry now", ping: "Ping", redrive: "Redrive dead", discard: "Discard dead",
+  adopt: "Adopt", release: "Release", backfill: "Backfill…",
+};
 
 function showActs(h) {
   const held = h.state === "paused" || h.state === "suspended";
   const wanted = !state.report.authorized ? [] : [
     ...(held ? ["resume"] : h.state === "inactive" ? [] : ["pause"]), ...(h.url ? ["ping"] : []),
     ...(h.parked || h.retrying || h.next_attempt ? ["retry"] : []), ...(h.dead ? ["redrive", "discard"] : []),
+    ...(h.adopted ? ["release"] : h.active && h.state !== "refused" ? ["adopt"] : []), ...(h.url && h.state !== "inactive" ? ["backfill"] : []),
   ];
   const node = byId("hook-acts");
   const key = `${h.id} ${wanted}`;
   if (node.wanted === key) return;
   node.wanted = key;
-  node.replaceChildren(...wanted.map((what) => button(words[what], `${words[what]}: hook ${h.id}`, () => act({ do: what, hook: h.id }), what)));
+  node.replaceChildren(...wanted.map((what) => button(words[what], `${words[what]}: hook ${h.id}`, () => (what === "backfill" ? askBackfill(h) : act({ do: what, hook: h.id })), what)));
 }

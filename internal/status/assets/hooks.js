@@ -2,7 +2,7 @@
 import { byId } from "./dialog.js";
 import { pulse, success } from "./pulse.js";
 import { state } from "./state.js";
-import { ago, badge, cell, count, el, failure, figureCell, put, rows, span } from "./view.js";
+import { ago, badge, cell, count, due, el, failure, figureCell, put, rows, span } from "./view.js";
 
 export const bad = (h) => ["failing", "stopped", "refused", "suspended"].includes(h.state);
 const idle = (h) => h.state === "live" && !h.all_actions && !h.actions.length;
@@ -22,7 +22,12 @@ function rank(h) {
 export const sorted = (hooks) => [...hooks].sort((a, b) => rank(a) - rank(b) || a.id - b.id);
 
 export const wants = (h) => (h.all_actions ? "all actions" : h.actions.join(", ") || "no action");
-const whose = (h) => (h.project ? `project ${h.project}` : `organization ${h.organization}`);
+
+// whose is the project or, where there are several, the organization.
+function whose(h) {
+  if (h.project) return `project ${h.project} · `;
+  return state.report.hooks.some((other) => other.organization !== h.organization) ? `organization ${h.organization} · ` : "";
+}
 
 export function showHooks() {
   const { report, opened } = state;
@@ -63,7 +68,7 @@ function show(row, h) {
   row.what.title = h.about;
   put(row.which.lastElementChild, h.url || "(no usable URL)");
   row.which.title = `${h.url}${h.headers.length ? `\nheaders: ${h.headers.join(", ")}` : ""}`;
-  const text = `${whose(h)} · ${wants(h)}${h.payload ? "" : " · no payload"}${h.adopted ? " · adopted" : ""}`;
+  const text = `${whose(h)}${wants(h)}${h.payload ? "" : " · no payload"}${h.adopted ? " · adopted" : ""}`;
   put(row.wants, text);
   row.wants.title = text;
   figureCell(row.delivered, h.counts.delivered);
@@ -85,6 +90,6 @@ export function troubles(h) {
   const parts = [];
   if (h.last_error) parts.push(failure(h.last_error), ago(h.last_error.at, state.report));
   if (h.state !== "live" && h.state !== "inactive") parts.push(h.about);
-  if (h.next_attempt) parts.push(`next ${ago(h.next_attempt, state.report)}`);
+  if (h.next_attempt) parts.push(due(h.next_attempt, state.report));
   return parts.filter(Boolean).join(" · ");
 }

@@ -3,7 +3,7 @@ import { act, payload } from "./act.js";
 import { ask } from "./ask.js";
 import { button, byId, toast } from "./dialog.js";
 import { instant, query, search, state } from "./state.js";
-import { ago, badge, cell, count, el, leadsTo, put, rows, size, span, when } from "./view.js";
+import { badge, cell, count, due, el, leadsTo, put, rows, size, span, when } from "./view.js";
 
 const listed = "300";
 
@@ -46,7 +46,7 @@ function showStoredActs(f) {
   const narrow = f.action || f.task || f.since || f.until;
   const wanted = state.report.authorized && f.hook && narrow && !f.event && !f.annotation ? [...(kinds.has("dead") ? ["redrive dead", "discard dead"] : []), ...(kinds.has("parked") ? ["discard parked"] : [])] : [];
   const which = { hook: Number(f.hook), ...(f.action ? { action: f.action } : {}), ...(f.task ? { task: Number(f.task) } : {}) };
-  for (const name of ["since", "until"]) if (f[name]) which[name] = instant(f[name]);
+  for (const name of ["since", "until"]) if (instant(f[name])) which[name] = instant(f[name]);
   const key = JSON.stringify([wanted, which]);
   if (node.wanted === key) return;
   node.wanted = key;
@@ -89,7 +89,7 @@ function showStoredRow(row, d) {
   when(committed, d.committed, report);
   put(attempts, count(d.attempts));
   put(last, `${d.last_status || d.last_result || "–"}`);
-  put(why, d.state === "dead" ? d.reason : d.next_attempt ? `next ${ago(d.next_attempt, report)}` : "waits for its turn");
+  put(why, d.state === "dead" ? d.reason : d.next_attempt ? due(d.next_attempt, report) : "waits for its turn");
   const wanted = `${report.authorized} ${d.state}`;
   if (actions.wanted === wanted) return;
   actions.wanted = wanted;
@@ -153,8 +153,8 @@ function details(a) {
   if (a.redirect) line("Redirect", leadsTo(a));
   if (a.status) line("Answer", el("pre", { text: `${a.status}${a.answer ? `\n${a.answer}` : state.report.authorized ? ", empty" : ""}` }));
   if (a.body) {
-    line("Payload", button("Show", `Payload of event ${a.event} to hook ${a.hook}`, () => payload(`seq=${a.seq}`, `event ${a.event}`)), " ",
-      button("Send again", `Send event ${a.event} to hook ${a.hook} again`, () => act({ do: "resend", hook: a.hook, seq: a.seq })));
+    line("Payload", button("Show", `Show payload of event ${a.event} to hook ${a.hook}`, () => payload(`seq=${a.seq}`, `event ${a.event}`)), " ",
+      button("Send again", `Send again: event ${a.event} to hook ${a.hook}`, () => act({ do: "resend", hook: a.hook, seq: a.seq })));
   }
   if (a.attempt > 1) {
     const timeline = el("ol", { cls: "timeline" });

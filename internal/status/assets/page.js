@@ -194,8 +194,9 @@ async function go() {
 }
 
 let shown = search().hook;
+const unfocus = () => { if (form.contains(document.activeElement)) document.activeElement.blur(); }; // what it shows changes
 window.addEventListener("hashchange", () => {
-  document.activeElement?.blur();
+  unfocus();
   go();
   const { hook } = search();
   if (hook !== shown) { // another page: what is read begins at its head
@@ -214,14 +215,20 @@ form.addEventListener("submit", (e) => e.preventDefault());
 form.addEventListener("reset", (e) => {
   e.preventDefault();
   window.history.pushState(null, "", location.pathname);
-  shown = "";
-  document.activeElement?.blur();
+  unfocus();
   go();
+  if (shown) byId("main").focus({ preventScroll: true });
+  shown = "";
 });
 window.addEventListener("popstate", () => { if (state.report) go(); });
 byId("all-hooks").addEventListener("click", (e) => {
   e.preventDefault();
   form.reset();
+});
+
+document.querySelector(".skip").addEventListener("click", (e) => { // without another address
+  e.preventDefault();
+  byId("main").focus();
 });
 
 onDone(() => {

@@ -24,12 +24,12 @@ export function address(f) {
 }
 
 // instant is a local time of a form as the server wants it.
-export const instant = (local) => (local ? new Date(local).toISOString() : "");
+export const instant = (local) => (Number.isNaN(Date.parse(local)) ? "" : new Date(local).toISOString());
 
 // query is the search for the server, with what else is to be said.
 export function query(f, more = {}) {
   const q = new URLSearchParams(more);
   for (const name of ["hook", "action", "task", "annotation", "event"]) if (f[name]) q.set(name, f[name]);
-  for (const name of ["since", "until"]) if (f[name]) q.set(name, instant(f[name]));
+  for (const name of ["since", "until"]) if (instant(f[name])) q.set(name, instant(f[name]));
   return q;
 }

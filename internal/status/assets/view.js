@@ -124,6 +124,9 @@ export function ago(time, report) {
   return s > 0 ? `${span(s).replace(".0 ", " ")} ago` : `in ${span(-s).replace(".0 ", " ")}`;
 }
 
+// due is when something comes next: what is overdue waits for its turn.
+export const due = (time, report) => (Date.parse(time) > Date.parse(report.time) ? `next ${ago(time, report)}` : "waits for its turn");
+
 // when shows a time relative to the report, and the time itself to who points at it.
 export function when(node, time, report) {
   put(node, time ? ago(time, report) : "");

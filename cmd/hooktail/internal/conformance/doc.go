@@ -1,7 +1,7 @@
-// Package conformance is the yardstick of hooktail: what every hook must get in
-// the recorded scenarios of testdata/labelstudio, and the comparison of that
-// with what it got. It shares no code with the program on purpose, so that a
-// mistake there is not repeated here.
+// Package conformance compares the requests that hooktail sends in the recorded
+// scenarios of testdata/labelstudio with those that every hook must get. It
+// deliberately shares no code with the program, so that it does not repeat the
+// program's mistakes.
 //
 //	Scenarios       the recording
 //	Scenario.Calls  their statements, one group per user action
@@ -13,10 +13,10 @@
 //	Counts          what the hooks must have got after some calls
 //	Table           the outcome of all scenarios as text
 //
-// How to play the scenarios: load schema and base, then each scenario's calls in
-// order, waiting between two calls until nothing is outstanding. A payload shows
-// the task and the project as they are when the user's action has ended. At full
-// speed an earlier call's payload would show what the later ones did: so it is in
-// scenarios 44, 47, 55, 58, 60 and 61 (and in 44 a hook is deleted that must get
-// an earlier call's event first). All others may be played in one go.
+// To play the scenarios, load schema and base, then each scenario's calls in
+// order, and wait between two calls until nothing is outstanding. A payload shows
+// the task and the project at the end of the user's action. At full speed, an
+// earlier call's payload would show the effects of later calls in scenarios 44, 47,
+// 55, 58, 60 and 61; scenario 44 also deletes a hook that must get an earlier
+// call's event first. All others can be played without waiting.
 package conformance

@@ -1,3 +1,3 @@
-// Package pagetest looks at the status page in a real browser: the built program on
-// a real database, hooks of all kinds, hostile ones too, and Chromium.
+// Package pagetest tests the status page in Chromium, with the built program, a real
+// database, and hooks of all kinds, including hostile ones.
 package pagetest

@@ -28,7 +28,8 @@ type scene struct {
 }
 
 // newScene makes the hooks and runs the program: 1 is healthy, 2 answers with
-// markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup.
+// markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup; no
+// action is for 5.
 func newScene(t *testing.T) *scene {
 	t.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,7 +44,7 @@ func newScene(t *testing.T) *scene {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	db.Exec(t, "DELETE FROM webhook_action")
 	db.Exec(t, "DELETE FROM webhook")
-	for id, url := range []string{1: receiver.URL + "/h/1?key=hush-hush", 2: receiver.URL + "/h/2", 3: receiver.URL + "/h/3/" + hostile, 4: "javascript:window.pwned=1"} {
+	for id, url := range []string{1: receiver.URL + "/h/1?key=hush-hush", 2: receiver.URL + "/h/2", 3: receiver.URL + "/h/3/" + hostile, 4: "javascript:window.pwned=1", 5: receiver.URL + "/h/5"} {
 		if url != "" {
 			db.Exec(t, `INSERT INTO webhook (id, url, organization_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
 				VALUES ($1, $2, 1, true, $3, '{"X-Key": "opensesame"}', true, now() - interval '1 day', now())`, id, url, id < 4)
@@ -84,7 +85,11 @@ func TestWithChromiumThePage(t *testing.T) {
 	b.wait("document.title", "▲")
 	b.wait("document.querySelectorAll('#recent details').length >= 10", "true")
 	b.wait("window.loaded", "1") // all that without loading anew
+	if b.asked("/status/live") == 0 {
+		t.Error("the page asks, and is not told")
+	}
 
+	t.Run("first", func(t *testing.T) { first(t, b) })
 	t.Run("filter", func(t *testing.T) { filter(t, b) })
 	t.Run("masked", func(t *testing.T) { masked(t, b) })
 	t.Run("looks", func(t *testing.T) { looks(t, b) })
@@ -94,13 +99,35 @@ func TestWithChromiumThePage(t *testing.T) {
 	t.Run("act", func(t *testing.T) { act(t, b) })
 	t.Run("narrow, logged in", func(t *testing.T) { looks(t, b) })
 	t.Run("hostile", func(t *testing.T) { nothingRuns(t, b) })
+	b.t = t
 	b.askedOnly(s.p.Ops)
+	t.Run("polls", func(t *testing.T) { polls(t, b, s) })
+	b.t = t
 	text := b.eval("document.documentElement.outerHTML")
 	for _, secret := range []string{"hush-hush", "opensesame", token} {
 		if strings.Contains(text, secret) {
 			t.Errorf("the page has the secret %s", secret)
 		}
 	}
+}
+
+// first: what needs a person is seen first, each hook in one line, and a hook that nothing
+// is for is not in order.
+func first(t *testing.T, b *browser) {
+	b.t = t
+	b.wait(`[...document.querySelectorAll("#hooks tbody .state")].map(e => e.innerText).join()`, "failing,failing,refused,live,no action")
+	if lines := b.eval(`Math.max(...[...document.querySelectorAll("#hooks tbody tr")].map(e => e.offsetHeight))`); len(lines) > 2 || lines > "44" {
+		t.Errorf("a hook's line is %s pixels high", lines)
+	}
+	if tone := b.eval(`document.querySelector("` + row(5) + ` .state").className`); tone != "state off" {
+		t.Errorf("a hook without actions is %s", tone)
+	}
+	b.waitText(row(1)+" td.hour", "100 %")
+	b.wait(`document.querySelector("`+row(1)+` .pulse svg").ariaLabel`, "8 delivered and 0 failed")
+	b.click("#verdict a")
+	b.waitText("#hook-title", "Hook 2")
+	b.waitText("#hook-state", "every attempt fails")
+	b.click("#all-hooks")
 }
 
 func filter(t *testing.T, b *browser) {
@@ -125,9 +152,34 @@ func filter(t *testing.T, b *browser) {
 	b.click("#clear")
 	b.wait(outcomes, "delivered,retried")
 	b.wait(`location.hash + "."`, ".")
+	search(t, b)
 	b.click(row(1) + " a.id")
 	b.wait("document.querySelector('#filter select').value", "1")
 	b.click("#clear")
+}
+
+// search finds what became of one annotation, whoever got it.
+func search(t *testing.T, b *browser) {
+	b.t = t
+	set := func(name, value string) {
+		b.run(fmt.Sprintf(`const s = document.querySelector("#filter [name=%s]"); s.value = %q; s.dispatchEvent(new Event("change", {bubbles: true}))`, name, value))
+	}
+	set("task", "1")
+	b.wait(`[...new Set([...document.querySelectorAll("#recent .task")].map(e => e.textContent))].join("+")`, "task 1")
+	b.run(`document.querySelector("#recent details").open = true`)
+	b.waitText("#recent .more", "annotation ")
+	annotation := b.eval(`/annotation (\d+)/.exec(document.querySelector("#recent .more").innerText)[1]`)
+	event := b.eval(`document.querySelector("#recent .more .mono").innerText`)
+	set("task", "")
+	set("annotation", annotation)
+	b.wait(`document.querySelectorAll("#recent details").length`, "3") // hook 4 had no request, of whose body it would be known
+	set("annotation", "")
+	set("event", event)
+	b.wait(`document.querySelectorAll("#recent details").length`, "4")
+	set("until", "2020-01-01T00:00")
+	b.waitText("#no-recent", "None of the last deliveries")
+	b.click("#clear")
+	b.wait(`location.hash + "."`, ".")
 }
 
 // masked: without the token neither paths of URLs nor answers are shown.
@@ -188,7 +240,7 @@ func looks(t *testing.T, b *browser) {
 	if light := b.eval("getComputedStyle(document.documentElement).backgroundColor"); light == dark {
 		t.Errorf("the ground is %s in light and dark", light)
 	}
-	if bare := b.eval(`[...document.querySelectorAll(".state")].filter(e => !e.innerText.trim() || !e.querySelector("svg")).length`); bare != "0" {
+	if bare := b.eval(`[...document.querySelectorAll(".state")].filter(e => e.checkVisibility() && !e.innerText.trim() || !e.querySelector("svg")).length`); bare != "0" {
 		t.Errorf("%s states have no word or no shape", bare)
 	}
 	for _, nameless := range []string{
@@ -245,6 +297,8 @@ func act(t *testing.T, b *browser) {
 	b.waitText("#show-title", "hook 1 answered 200")
 	b.waitText("#show-body", "thank you")
 	b.click("#show-dialog .close")
+	handOver(b)
+	backfill(b)
 	b.click("#all-hooks")
 
 	b.waitText("#stored", "dead") // 422 five times
@@ -262,11 +316,68 @@ func act(t *testing.T, b *browser) {
 	b.click("#all-hooks")
 	b.waitText(row(4)+" td.dead", "0")
 
+	b.run(`location.hash = "#hook=1"`)
+	b.waitText("#recent-title", "Deliveries of the last day")
+	b.wait(`[...document.querySelectorAll("#recent .hook")].map(e => e.textContent).join("")`, "11111111")
 	b.run(`document.querySelector("#recent details").open = true`)
+	b.click("#recent .more button[aria-label^='Send again']")
+	b.waitText("#ask-title", "Send it again?")
+	b.click("#ask-yes")
+	b.waitText("#show-title", "hook 1 answered 200")
+	b.waitText("#show-body", `"action": "ANNOTATION_CREATED"`)
+	b.click("#show-dialog .close")
 	b.click("#recent .more button") // of a payload that is remembered
 	b.waitText("#show-body", `"action":`)
 	b.click("#show-dialog .close")
 	if said := b.said(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
 	}
+}
+
+// polls: where the server cannot tell the page anything, the page asks.
+func polls(t *testing.T, b *browser, s *scene) {
+	b.t = t
+	b.block("*://*:*/status/live*")
+	b.run(`window.location.href = "/"`)
+	b.wait("window.loaded", "undefined")
+	b.waitText(row(1)+" td.delivered", "8")
+	s.annotate(t, 8)
+	b.waitText(row(1)+" td.delivered", "16")
+	before := b.asked("/status")
+	proctest.WaitFor(t, func() error {
+		if n := b.asked("/status") - before; n < 3 {
+			return fmt.Errorf("the page has asked %d times more: is it told all the same?", n)
+		}
+		return nil
+	})
+	for _, text := range b.said() {
+		if !strings.Contains(text, "ERR_BLOCKED") {
+			t.Errorf("the console says %q", text)
+		}
+	}
+}
+
+// handOver adopts hook 1 on its page, and gives it back.
+func handOver(b *browser) {
+	b.click("#hook-acts [data-act=adopt]")
+	b.waitText("#ask-title", "Adopt hook 1?")
+	b.click("#ask-yes")
+	b.waitText("#toast", "hook 1 is adopted")
+	b.waitText("#hook-facts", "hooktail alone")
+	b.click("#hook-acts [data-act=release]")
+	b.click("#ask-yes")
+	b.waitText("#toast", "hook 1 is released")
+	b.waitText("#hook-facts", "it is active in Label Studio")
+}
+
+// backfill sends hook 1 the annotations of project 1 once more, and follows it.
+func backfill(b *browser) {
+	b.click("#hook-acts [data-act=backfill]")
+	b.waitText("#backfill-title", "Backfill hook 1")
+	b.run(`const f = document.querySelector("#backfill-form").elements; f.project.value = 1; f.action.value = "ANNOTATION_CREATED"`)
+	b.click("#backfill-ask")
+	b.waitText("#backfill-count", "hook 1 would get events of up to")
+	b.click("#backfill-form .main")
+	b.waitText("#hook-backfill", "has ended")
+	b.wait(`/ended: ([1-9]\d*) of \1 rows/.test(document.querySelector("#hook-backfill").innerText)`, "true")
 }

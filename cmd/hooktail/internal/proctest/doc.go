@@ -1,7 +1,7 @@
-// Package proctest runs hooktail as a process of its own, for tests that kill it,
-// look at it from outside, or put it beside other programs.
+// Package proctest runs hooktail as a process, for tests that kill it, observe it
+// from outside, or run it with other programs.
 //
-// It is for tests alone. The program is built once per test binary (Main), with
-// the race detector where the tests have it, and runs on a database of cdctest;
-// the receiver is dispatchtest's.
+// Only tests use it. Main builds the program once per test binary, with the race
+// detector if the tests have it. The program runs on a database of cdctest and
+// sends to a receiver of dispatchtest.
 package proctest

@@ -1,4 +1,4 @@
-// Package promtest is tests alone: what operators see, the metrics beside what
-// receivers and database saw, and the rules and the dashboard of deploy in a real
+// Package promtest has only tests. They compare the metrics with what receivers and
+// the database saw, and evaluate the rules and the dashboard of deploy in a real
 // Prometheus.
 package promtest

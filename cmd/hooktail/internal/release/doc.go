@@ -1,4 +1,4 @@
-// Package release has no code, only tests: that the program is made the same way
-// wherever it is made, and that a tag becomes a release which has everything in
-// it. They build the program, so they stand apart from its own tests.
+// Package release has only tests: builds are reproducible, and a tag becomes a
+// complete release. The tests build the program, so they are apart from its own
+// tests.
 package release

@@ -1,0 +1,57 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// adopt takes a hook over, under the conditions of `hooktail hooks adopt`.
+func (b *board) adopt(ctx context.Context, s *shown, hook *hook.Hook) (status.Done, error) {
+	overlap := s.remembered(b.cfg)
+	why := ""
+	switch {
+	case b.cfg.Deliver == config.DeliverActive:
+		why = "HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted"
+	case hook.Adopted && !hook.Active:
+		why = fmt.Sprintf("hook %d was adopted before", hook.ID)
+	case !hook.Active:
+		why = fmt.Sprintf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
+	case hook.IsRefused():
+		why = fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)
+	case overlap != nil && !overlap.Whole:
+		why = "hooktail does not remember enough of what was committed before it started: wait a moment and try again"
+	}
+	if why != "" {
+		return status.Done{}, &status.Problem{Why: why}
+	}
+	err := handed(s.parked.Store.Adopt(ctx, wiring.Webhooks(b.cfg), []int64{hook.ID}))
+	return status.Done{Message: fmt.Sprintf("hook %d is adopted: Label Studio does not send to it any more, hooktail does", hook.ID)}, err
+}
+
+// release gives an adopted hook back.
+func (b *board) release(ctx context.Context, s *shown, hook *hook.Hook) (status.Done, error) {
+	if !hook.Adopted {
+		return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d is not adopted", hook.ID)}
+	}
+	err := handed(s.parked.Store.Release(ctx, wiring.Webhooks(b.cfg), []int64{hook.ID}))
+	return status.Done{Message: fmt.Sprintf("hook %d is released: it is active in Label Studio again", hook.ID)}, err
+}
+
+// handed is the error for whoever asked, where it says what to do.
+func handed(err error) error {
+	const insufficientPrivilege = "42501" // https://www.postgresql.org/docs/current/errcodes-appendix.html
+	pg, ofDatabase := errors.AsType[*pgconn.PgError](err)
+	if _, locked := errors.AsType[*state.LockedError](err); locked || ofDatabase && pg.Code == insufficientPrivilege {
+		return &status.Problem{Why: err.Error()}
+	}
+	return err
+}

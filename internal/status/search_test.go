@@ -1,0 +1,58 @@
+package status
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// TestSearch: each way to search is understood, and what is not is said.
+func TestSearch(t *testing.T) {
+	s, h := newStage(Options{Token: token})
+	at := time.Date(2026, 11, 28, 21, 30, 0, 0, time.UTC)
+	event, err := state.ParseID("1-16B374D848-3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		query string
+		want  Search
+		code  int
+	}{
+		{"", Search{Limit: 100}, 200},
+		{"?hook=3&action=TASK_CREATED&outcome=retried&limit=500", Search{Hook: 3, Action: mapping.TaskCreated, Outcome: "retried", Limit: 500}, 200},
+		{"?task=5&annotation=7", Search{Task: 5, Annotation: 7, Limit: 100}, 200},
+		{"?event=1-16B374D848-3", Search{Event: event, Limit: 100}, 200},
+		{"?since=2026-11-28T21:30:00Z&until=2026-11-28T22:30:00%2B01:00", Search{Since: at, Until: at, Limit: 100}, 200},
+		{"?outcome=lost", Search{}, 400},
+		{"?task=-5", Search{}, 400},
+		{"?annotation=x", Search{}, 400},
+		{"?event=x", Search{}, 400},
+		{"?since=yesterday", Search{}, 400},
+		{"?limit=501", Search{}, 400},
+	} {
+		s.search = Search{}
+		w := call(h, http.MethodGet, "/status/history"+tt.query, "")
+		got := s.search
+		got.Until, got.Since = got.Until.UTC(), got.Since.UTC()
+		if w.Code != tt.code || got != tt.want {
+			t.Errorf("%s: %d, %+v", tt.query, w.Code, got)
+		}
+	}
+	if w := call(h, http.MethodGet, "/status/series", ""); !strings.Contains(w.Body.String(), `"times":[1]`) {
+		t.Errorf("series: %d %s", w.Code, w.Body)
+	}
+	for err, want := range map[error]int{ErrStandby: 409, errors.New("password in here"): 503} {
+		s.err = err
+		for _, target := range []string{"/status/history", "/status/series", "/status/deliveries"} {
+			if w := call(h, http.MethodGet, target, ""); w.Code != want || strings.Contains(w.Body.String(), "password") {
+				t.Errorf("%s, %v: %d %s", target, err, w.Code, w.Body)
+			}
+		}
+	}
+}
