@@ -23,9 +23,11 @@ type Database interface {
 // query is one of those that are asked together. Its values come in their text form.
 type query struct {
 	sql    string
-	arg    []byte // its parameter in text form, if it has one
+	args   [][]byte // its parameters in text form
 	reader *reader
 	row    func(*cdc.Relation, cdc.Tuple)
+
+	tellsSnapshot bool // its rows have the snapshot that they were read with
 
 	// keeps, if set, is asked whether row is to be called, before anything of the
 	// row is copied.
@@ -77,11 +79,7 @@ func askOn(ctx context.Context, conn *pgx.Conn, queries []query) (err error) {
 	pipeline := conn.PgConn().StartPipeline(ctx)
 	defer func() { err = errors.Join(err, pipeline.Close()) }()
 	for i := range queries {
-		var args [][]byte
-		if queries[i].arg != nil {
-			args = [][]byte{queries[i].arg}
-		}
-		pipeline.SendQueryStatement(statements[i], args, nil, nil)
+		pipeline.SendQueryStatement(statements[i], queries[i].args, nil, nil)
 		if queries[i].took != nil {
 			pipeline.SendFlushRequest() // otherwise its result might wait for that of the next
 		}

@@ -84,16 +84,20 @@ func (c *catalog) has(table, column string) bool {
 }
 
 // covers reports whether the catalog has the columns of the relation, of the same
-// types: that of a domain may be the type that it restricts, as queries name it. The
-// authors of comments are computed.
+// types: that of a domain may be the type that it restricts, as queries name it. Some
+// are computed.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 	for _, column := range rel.Columns {
 		known, ok := c.columns[table][column.Name]
-		if !ok && column.Name != commentAuthors || ok && column.Type != known.kind && column.Type != known.base {
+		if !ok && !isComputed(column.Name) || ok && column.Type != known.kind && column.Type != known.base {
 			return false
 		}
 	}
 	return true
+}
+
+func isComputed(column string) bool {
+	return column == commentAuthors || column == snapshotColumn || column == projectColumn
 }
 
 // complete reports whether all optional columns are there: then a query that fails tells

@@ -85,7 +85,7 @@ func (c *counter) prepare(names Tables, columns *catalog) {
 		predicted = "(SELECT count(*) FROM " + quote(predictions) + " WHERE " + within(predictions) + ")"
 	}
 	c.sql = fmt.Sprintf(`
-SELECT t.*, %s AS total_predictions_number, a.*
+SELECT t.*, %s AS total_predictions_number, a.*, pg_catalog.pg_current_snapshot()::text AS `+snapshotColumn+`
 FROM (SELECT set_config('max_parallel_workers_per_gather', '0', true)) one_core,
  (
   SELECT count(*) AS task_number,
@@ -119,12 +119,13 @@ func (b *counted) isDue(now time.Time) bool {
 	return b.json == nil || b.debt <= countDebt
 }
 
-// query counts what is in the project.
-func (c *counter) query(id int64) query {
+// query counts what is in the project, and tells the snapshot that it was counted with.
+func (c *counter) query(id int64, snapshot func(text []byte)) query {
 	to := c.of(id)
 	return query{
-		sql: c.sql, arg: strconv.AppendInt(nil, id, 10), reader: &c.reader,
+		sql: c.sql, args: [][]byte{strconv.AppendInt(nil, id, 10)}, reader: &c.reader, tellsSnapshot: true,
 		row: func(rel *cdc.Relation, row cdc.Tuple) {
+			snapshot(row.Text(rel.Index(snapshotColumn)))
 			if c.format == nil || c.format.relation != rel {
 				c.format = newFormat(rel, other, nil, false)
 			}

@@ -16,6 +16,9 @@ import (
 // can by now: whether it is so is asked together with the rest, and what was read
 // too early is read again.
 func (r *Renderer) read(ctx context.Context, xids []uint32) error {
+	if wanted := &r.batch.want[project]; !wanted.empty() {
+		xids = append(xids[:len(xids):len(xids)], r.kept.await()...)
+	}
 	for {
 		hidden := r.visible.hidden(xids)
 		r.batch.forget()
@@ -29,32 +32,40 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 			continue
 		}
 		again, err := r.check(ctx)
-		if err != nil || !again {
+		if err != nil {
 			return err
+		}
+		if !again {
+			r.kept.seen(r.batch.projects)
+			return nil
 		}
 	}
 }
 
 // readOnce reads it all in one round trip. Each query sees at least what the one
-// before it saw.
+// before it saw; so the first tells the snapshot, if that is asked for.
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
 	b.present = r.catalog.present()
 	r.weights.begin()
-	var queries []query
-	if snapshot {
-		queries = append(queries, r.visible.query())
-	}
 	now := time.Now()
+	queries := r.counts(now, snapshot)
+	var projects []int64
 	for _, id := range b.want[project].ids {
-		if r.counter.of(id).isDue(now) {
-			queries = append(queries, r.counter.query(id))
+		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // whose query tells whether it is outdated
+			b.projects[id] = &projectRead{kept: kept}
+		} else {
+			projects = append(projects, id)
 		}
 	}
-	queries = r.rows(queries, project, "*", r.gotProject)
-	queries = r.rows(queries, task, r.taskColumns(), r.gotTask)
-	queries = r.rows(queries, annotation, "*", r.gotAnnotation)
+	queries = r.rows(queries, project, projects, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) { r.gotProject(rel, id, row, now) })
+	queries = r.tasks(queries, snapshot && len(queries) == 0)
+	queries = r.rows(queries, annotation, b.want[annotation].ids, "*", r.gotAnnotation)
+	if snapshot && (len(queries) == 0 || !queries[0].tellsSnapshot) {
+		queries = slices.Insert(queries, 0, r.visible.query())
+	}
 	if len(queries) == 0 {
+		r.nest()
 		return nil
 	}
 	if !r.catalog.complete() {
@@ -68,18 +79,33 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	if r.weights.tooMuch {
 		return errTooMuch
 	}
+	r.nest()
 	return r.visible.fault
 }
 
-// rows appends the query for the wanted rows of a table, if any are.
-func (r *Renderer) rows(queries []query, of table, columns string, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
-	ids := r.batch.want[of].ids
+// counts is the queries of the numbers that are due. The first tells the snapshot.
+func (r *Renderer) counts(now time.Time, snapshot bool) (queries []query) {
+	for _, id := range r.batch.want[project].ids {
+		if r.counter.of(id).isDue(now) {
+			tell := snapshot && len(queries) == 0
+			queries = append(queries, r.counter.query(id, func(text []byte) {
+				if tell {
+					r.visible.note(text)
+				}
+			}))
+		}
+	}
+	return queries
+}
+
+// rows appends the query for rows of a table, if any are wanted.
+func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
 	if len(ids) == 0 {
 		return queries
 	}
 	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
 	return append(queries, query{
-		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id = ANY ($1::bigint[])", arg: arrayOf(ids), reader: &r.readers[of],
+		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id = ANY ($1::bigint[])", args: [][]byte{arrayOf(ids)}, reader: &r.readers[of],
 		row:   func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
 		keeps: func(rel *cdc.Relation, values [][]byte) bool { return r.keeps(of, rel, values) },
 	})
@@ -99,27 +125,64 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 	return false
 }
 
+// tasks appends the query for the tasks, if any are wanted. Their rows tell the columns of
+// projects, and may be asked to tell the snapshot.
+func (r *Renderer) tasks(queries []query, snapshot bool) []query {
+	n := len(queries)
+	queries = r.rows(queries, task, r.batch.want[task].ids, r.taskColumns(), r.gotTask)
+	if len(queries) == n {
+		return queries
+	}
+	q := &queries[n]
+	q.args = append(q.args, []byte(strconv.FormatBool(snapshot)))
+	q.tellsSnapshot = snapshot
+	got, told := q.row, false
+	q.row = func(rel *cdc.Relation, row cdc.Tuple) {
+		if !told {
+			told = true
+			r.kept.told = string(row.Text(rel.Index(projectColumn)))
+			if snapshot {
+				r.visible.note(row.Text(rel.Index(snapshotColumn)))
+			}
+		}
+		got(rel, row)
+	}
+	return queries
+}
+
 // gotProject encodes a project, once for all events that nest it.
-func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple) {
-	json := append(make([]byte, 0, 4096), `"project": {`...)
-	json, _ = r.formatOf(rel, project).appendFields(json, image{row: row}, read{}, override{})
-	json = append(append(json, ", "...), r.counter.of(id).json...)
-	r.batch.projects[id] = &projectRead{
-		nested: &nested{json: append(json, '}')}, found: true, types: row.Text(rel.Index("data_types")),
+func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple, now time.Time) {
+	kept := &keptProject{types: row.Text(rel.Index("data_types")), changes: r.kept.changes, at: now}
+	kept.fields, _ = r.formatOf(rel, project).appendFields(make([]byte, 0, 4096), image{row: row}, read{}, override{})
+	r.batch.projects[id] = &projectRead{kept: kept}
+}
+
+// nest puts the projects together with their counts.
+func (r *Renderer) nest() {
+	for id, p := range r.batch.projects {
+		counts := r.counter.of(id).json
+		json := append(make([]byte, 0, len(p.kept.fields)+len(counts)+32), `"project": {`...)
+		json = append(append(append(json, p.kept.fields...), ", "...), counts...)
+		p.nested = &nested{json: append(json, '}')}
 	}
 }
 
-// taskColumns are those of a task, with the authors of its comments.
+// taskColumns are those of a task, with the authors of its comments, what the columns of
+// projects are told by and, if the second parameter says so, the snapshot.
 func (r *Renderer) taskColumns() string {
-	if r.catalog.has(r.opts.Tables.Task, commentAuthors) {
-		return "r.*"
+	names := r.opts.Tables
+	columns := "r.*"
+	if !r.catalog.has(names.Task, commentAuthors) {
+		authors := `'[]'::jsonb`
+		if r.catalog.has(names.authors(), "user_id") {
+			authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
+				pgx.Identifier{names.Schema, names.authors()}.Sanitize())
+		}
+		columns += ", " + authors + " AS " + commentAuthors
 	}
-	authors := `'[]'::jsonb`
-	if r.catalog.has(r.opts.Tables.authors(), "user_id") {
-		authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
-			pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.authors()}.Sanitize())
-	}
-	return "r.*, " + authors + " AS " + commentAuthors
+	return columns + `, CASE WHEN $2::boolean THEN (SELECT pg_catalog.pg_current_snapshot()::text) END AS ` + snapshotColumn + `,
+		(SELECT pg_catalog.sum(pg_catalog.hashtext(a.attname::text || ' ' || a.atttypid::text)) FROM pg_catalog.pg_attribute a
+			WHERE a.attrelid = ` + literal(pgx.Identifier{names.Schema, names.Project}.Sanitize()) + `::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped) AS ` + projectColumn
 }
 
 // gotTask encodes a task as it is read, so that a batch of large tasks is held once.
@@ -136,10 +199,10 @@ func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
 // taskData gives a task's data the name that its project has for them.
 func (b *batch) taskData(project int64) override {
 	p := b.projects[project]
-	if p == nil || len(p.types) == 0 {
+	if p == nil || p.kept == nil || len(p.kept.types) == 0 {
 		return override{}
 	}
-	return override{"data", func(data []byte) []byte { return nameUndefined(data, p.types) }}
+	return override{"data", func(data []byte) []byte { return nameUndefined(data, p.kept.types) }}
 }
 
 func (r *Renderer) gotAnnotation(rel *cdc.Relation, id int64, row cdc.Tuple) {
@@ -162,6 +225,7 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 		delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
 		again = true
 	}
+	again = r.kept.isOutdated() || again
 	if !r.batch.again && r.batch.present != r.catalog.present() { // a table was made, or a column added, that was done without
 		r.batch.again, again = true, true
 	}

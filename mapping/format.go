@@ -51,8 +51,8 @@ func newFormat(rel *cdc.Relation, of table, references []string, sendSecrets boo
 		if ok && !taken[short] && (slices.Contains(references, name) || slices.Contains(foreignKeys[of], name)) {
 			name, taken[short] = short, true
 		}
-		if of == project && slices.Contains(countNames, c.Name) {
-			as = asNothing // it is counted
+		if of == project && slices.Contains(countNames, c.Name) || c.Name == snapshotColumn || c.Name == projectColumn {
+			as = asNothing // it is counted, or of no row
 		}
 		if of == project && !sendSecrets && slices.Contains(secrets, c.Name) {
 			as = asSecret

@@ -52,10 +52,16 @@ func NewMapper(o Options) *Mapper {
 // the transaction committed. Nothing has been made of the part then, and it may be
 // given again, after Tolerate.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
+	projects := false
 	for i := range part.Changes {
-		if _, err := m.shapeOf(part.Changes[i].Relation); err != nil {
+		s, err := m.shapeOf(part.Changes[i].Relation)
+		if err != nil {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
+		projects = projects || s.table == project
+	}
+	if projects {
+		m.opts.Projects.changed(part.XID)
 	}
 	if part.First {
 		m.tx.reset(m.opts)

@@ -43,6 +43,7 @@ type Options struct {
 	BatchSize   int           // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
 	BatchBytes  int           // of the rows that one RenderFirst reads, about; 0: no bound. What one event needs is always read.
 	Settle      time.Duration // how long after its commit an event is rendered
+	Projects    *Projects     // shared by a Mapper and a Renderer; nil: projects are read anew for each batch
 	CountShare  float64       // of a database core that counting in one project may take; 0: a tenth, 1: no bound
 	Log         *slog.Logger  // nil: nothing is logged
 	Metrics     *Metrics      // nil: nothing is counted

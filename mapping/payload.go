@@ -71,7 +71,7 @@ func (r *Renderer) appendList(dst []byte, open string, e *Event, element func([]
 // new project was empty, for another one the counts are left out.
 func (r *Renderer) appendProject(dst []byte, e *Event) []byte {
 	s := &e.subject
-	if p := r.batch.projects[e.Project]; p.found || s.image.row.IsZero() {
+	if p := r.batch.projects[e.Project]; p.kept != nil || s.image.row.IsZero() {
 		return append(dst, p.nested.json...)
 	}
 	dst = append(dst, `"project": {`...)

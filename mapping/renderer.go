@@ -28,6 +28,7 @@ type Renderer struct {
 	visible  visibility
 	counter  counter
 	weights  weights
+	kept     keptProjects
 	batch    batch
 	scratch  []byte
 }
@@ -44,10 +45,10 @@ type batch struct {
 	alone       bool // it is of one event, whose rows are read however large they are
 }
 
+// projectRead is a project of the batch.
 type projectRead struct {
 	nested *nested
-	types  []byte // data_types
-	found  bool
+	kept   *keptProject // nil: it is not there any more
 }
 
 type span struct{ from, to int }
@@ -61,6 +62,7 @@ func NewRenderer(db Database, o Options) *Renderer {
 		formats: map[*cdc.Relation]*format{},
 		counter: newCounter(o.CountShare),
 		weights: newWeights(o.BatchBytes),
+		kept:    newKeptProjects(o.Projects),
 		batch: batch{
 			projects:    map[int64]*projectRead{},
 			tasks:       map[int64]span{},
@@ -118,6 +120,7 @@ func hasChanged(err error) bool {
 // forgetCatalog has the catalog read anew, with all that depends on it.
 func (r *Renderer) forgetCatalog() {
 	r.catalog = nil
+	r.kept.forget()
 	clear(r.formats)
 	r.checked = [tables]*cdc.Relation{}
 }
@@ -213,6 +216,7 @@ func (r *Renderer) readCatalog(ctx context.Context) error {
 		return err
 	}
 	r.catalog = c
+	r.kept.forget()
 	r.counter.prepare(r.opts.Tables, c)
 	return nil
 }

@@ -336,7 +336,7 @@ func TestMetricsAreThereFromTheStart(t *testing.T) {
 	}
 	s := newSchema(fullKey)
 	mapAll(t, NewMapper(Options{Metrics: m}), parts(1, []cdc.Change{s.insert("task", 5, 1, "{}"), s.insert("webhook", 1)}))
-	want := `# HELP hooktail_events_total Events made of committed changes.
+	want := `# HELP hooktail_events_total Events made from committed changes.
 # TYPE hooktail_events_total counter
 hooktail_events_total{action="TASK_CREATED"} 1
 `

@@ -40,10 +40,18 @@ func (v *visibility) hidden(xids []uint32) []uint32 {
 
 // query asks for the present snapshot. Whatever is read after it sees what it sees.
 func (v *visibility) query() query {
-	return query{sql: "SELECT pg_catalog.pg_current_snapshot()::text", reader: &v.reader, row: func(_ *cdc.Relation, row cdc.Tuple) {
-		v.latest, v.fault = parseSnapshot(string(row.Text(0)))
-		v.at = time.Now()
+	return query{sql: "SELECT pg_catalog.pg_current_snapshot()::text", reader: &v.reader, tellsSnapshot: true, row: func(_ *cdc.Relation, row cdc.Tuple) {
+		v.note(row.Text(0))
 	}}
+}
+
+// snapshotColumn is the name of the snapshot among the columns of a query.
+const snapshotColumn = "hooktail_snapshot"
+
+// note takes note of the present snapshot.
+func (v *visibility) note(text []byte) {
+	v.latest, v.fault = parseSnapshot(string(text))
+	v.at = time.Now()
 }
 
 // await returns when queries see the transactions.

@@ -167,7 +167,11 @@ func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int, pause time
 			return 0, fmt.Errorf("save annotation: %w", err)
 		}
 		if pause > 0 && i < 2 {
-			time.Sleep(pause)
+			select {
+			case <-time.After(pause):
+			case <-ctx.Done():
+				return 0, ctx.Err()
+			}
 		}
 	}
 	return time.Since(began), nil

@@ -33,12 +33,18 @@ func database(ctx context.Context, b *bench) error {
 		}); err != nil {
 			return err
 		}
+		if err := s.asked(ctx, "db saves", rep, few, func(string, int64) error { return s.reset(ctx) }, func(first int64) error {
+			_, err := s.save(ctx, first, few, users{32, trickleRate, labelStudioPause})
+			return err
+		}, settling); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // asked counts what is asked between what comes before the start and the last arrival.
-func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before func(string, int64) error, after func(int64) error) error {
+func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before func(string, int64) error, after func(int64) error, env ...string) error {
 	slot, err := s.slot(ctx)
 	if err != nil {
 		return err
@@ -52,7 +58,7 @@ func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before f
 	if err := s.conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&wal); err != nil {
 		return fmt.Errorf("read position of the WAL: %w", err)
 	}
-	p, err := s.start(hooktail, slot, 1)
+	p, err := s.start(hooktail, slot, 1, env...)
 	if err != nil {
 		return err
 	}
@@ -78,7 +84,7 @@ func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before f
 	var statements, bytes float64
 	err = s.conn.QueryRow(ctx, `SELECT coalesce(sum(calls), 0)::float8, (pg_current_wal_insert_lsn() - $1::text::pg_lsn)::float8
 		FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
-		WHERE d.datname = current_database() AND query !~ 'INSERT INTO|UPDATE |pg_stat|pg_current_wal|replication_slot|^(begin|commit)'`, wal).Scan(&statements, &bytes)
+		WHERE d.datname = current_database() AND query !~ 'INSERT INTO|UPDATE |pg_stat|pg_current_wal|replication_slot|FOR KEY SHARE|^(begin|commit)'`, wal).Scan(&statements, &bytes)
 	if err != nil {
 		return fmt.Errorf("count statements: %w", err)
 	}

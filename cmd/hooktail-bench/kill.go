@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// The load under which hooktail is killed: annotations a second, with the pauses between
-// their transactions that Label Studio takes in the median.
-const (
-	killRate  = 500
-	killPause = 18 * time.Millisecond
-)
+// killRate is how many annotations a second there are when hooktail is killed.
+const killRate = 500
+
+// labelStudioPause is how long Label Studio takes in the median between two transactions
+// of an annotation.
+const labelStudioPause = 18 * time.Millisecond
 
 // settling makes hooktail wait for the end of actions, as it does by default.
 const settling = "HOOKTAIL_SETTLE=1s"
@@ -48,7 +48,7 @@ func (s *stage) killed(ctx context.Context, rep, n int) error {
 	t := s.b.receiver.expect(1, first, n)
 	saved := make(chan error, 1)
 	go func() {
-		_, err := s.save(ctx, first, n, users{32, killRate, killPause})
+		_, err := s.save(ctx, first, n, users{32, killRate, labelStudioPause})
 		saved <- err
 	}()
 	// Not at the same moment of the period in which positions are confirmed.

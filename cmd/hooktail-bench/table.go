@@ -49,6 +49,7 @@ func lines() []line {
 		{what: "parking, peak MiB", scenario: "parking", system: "drained", measure: "peak_mib", most: 64},
 		{what: "statements per 1,000 events, backlog", scenario: "db backlog", system: h, measure: "statements"},
 		{what: "statements per 1,000 events, trickle", scenario: "db trickle", system: h, measure: "statements"},
+		{what: "statements per 1,000 annotations saved at 200/s, default settings", scenario: "db saves", system: h, measure: "statements", most: 600},
 		{what: "their share of hooktail's, its sessions' and the walsender's CPU, backlog", scenario: "db backlog", system: h, measure: "sessions_share"},
 		{what: "their share of it, trickle", scenario: "db trickle", system: h, measure: "sessions_share"},
 		{what: "WAL written during a backlog, bytes in all", scenario: "db backlog", system: h, measure: "wal_bytes", most: 2000},

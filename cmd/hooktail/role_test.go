@@ -46,6 +46,20 @@ func TestRoleIsHonoured(t *testing.T) {
 	}
 }
 
+// TestLoginRoleWithoutReplication: what is said of it is that it may not stream, although
+// it acts as a role that may.
+func TestLoginRoleWithoutReplication(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+	setUpOnce(t, db)
+	db.Exec(t, "CREATE ROLE plain LOGIN IN ROLE hooktail")
+	url := strings.Replace(db.DSN, "postgres@", "plain@", 1) + "&role=hooktail"
+	code, _, stderr := command(proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL="+url), "run")
+	if want := `role "plain" may not stream`; code != exitFailed || !strings.Contains(stderr, want) {
+		t.Errorf("exit code %d, want %q:\n%s", code, want, stderr)
+	}
+}
+
 // TestRoleThatCannotBeTaken ends the start, with the roles' names.
 func TestRoleThatCannotBeTaken(t *testing.T) {
 	t.Parallel()

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Table names a table of the application.
+// Table names a table of the application, of which this package knows nothing else.
 type Table struct{ Schema, Name string }
 
 func (t Table) sql() string { return quote(t.Schema, t.Name) }
@@ -104,8 +104,8 @@ func ReadAbandoned(ctx context.Context, db Querier, webhooks Table, adopted []in
 	return a, wrap(err, "look adopted hooks up")
 }
 
-// Remove removes the schema as Drop does, and switches the hooks on in the application's
-// table before it: in the transaction that conn is in, which the caller ends.
+// Remove switches the hooks on in the application's table, and removes the schema as Drop
+// does: in the transaction, which the caller ends.
 func Remove(ctx context.Context, tx pgx.Tx, schema string, webhooks Table, hooks []int64) error {
 	if len(hooks) > 0 {
 		if err := activate(ctx, tx, webhooks, hooks, true); err != nil {

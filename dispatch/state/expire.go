@@ -22,16 +22,6 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err err
 	}
 }
 
-// RowBytes is about what a row takes that has no body: what is stored for a hook is
-// bounded, also if its hook wants no payload.
-const RowBytes = 256
-
-// Room is the space that the hook's dead deliveries take, rows included.
-func (b Backlog) Room() int64 { return b.Dead.Room() }
-
-// Room is the space that the deliveries take, rows included.
-func (v Volume) Room() int64 { return v.Bytes + RowBytes*v.Rows }
-
 // Trim deletes the hook's oldest dead deliveries, by the time of their death, until what
 // is left takes so much room at most, as Backlog.Room counts it, or somebody has locked it. n is how many, also with an error.
 func (s *Store) Trim(ctx context.Context, hook, room int64) (n int64, err error) {

@@ -49,30 +49,3 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 	slices.Sort(h.Adopted)
 	return h, nil
 }
-
-// MigrationLacks says what the role lacks to make the schema's tables or to bring them up
-// to date, and the SQL that gives it; "" if nothing. Making the schema itself needs CREATE
-// on the database.
-func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, mend string, newSchema bool, err error) {
-	var create, foreign bool
-	var role string
-	err = conn.QueryRow(ctx, `SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE'), EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')), current_user
-		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&create, &foreign, &role)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", "", true, nil
-	}
-	if err != nil {
-		return "", "", false, fmt.Errorf("look schema %s up: %w", schema, err)
-	}
-	version, err := Version(ctx, conn, schema)
-	switch {
-	case err == nil && version >= Newest():
-		return "", "", false, nil // there is nothing to do
-	case foreign:
-		return fmt.Sprintf("must be owner of the tables in schema %q", schema), "hooktail setup as their owner;", false, nil
-	case !create:
-		return fmt.Sprintf("role %q lacks CREATE on schema %q", role, schema), fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s;", quote(schema), quote(role)), false, nil
-	}
-	return "", "", false, err
-}

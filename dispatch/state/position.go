@@ -35,7 +35,7 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
 	}
 	memory, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Memory, error) {
 		var (
-			memory                      cdc.Memory
+			memory                    cdc.Memory
 			publication               string
 			at, since, found, written moment
 			why                       *string

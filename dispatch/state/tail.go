@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -71,63 +70,6 @@ func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (ma
 		return nil
 	})
 	return bodies, wrap(err, "read bodies")
-}
-
-// Redriven is parked deliveries that were redriven and not Taken yet, in the
-// order of their hooks and events, without bodies, at most limit. Those that
-// stand behind what a lane has read with Tail will come by Tail as well. Those that
-// somebody has locked are left for another time.
-func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
-	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
-	return rows, wrap(err, "read redriven deliveries")
-}
-
-// Taken says that the lanes have what Redriven returned, and need not be told again, but
-// of what somebody has locked since.
-func (s *Store) Taken(ctx context.Context, list []Key) error {
-	k := keysOf(list)
-	_, err := s.pool.Exec(ctx, s.sql(`UPDATE {parked} SET redriven = false WHERE ctid = ANY (ARRAY(SELECT p.ctid FROM {parked} p JOIN unnest(`+keyArrays+`)
-		AS given (hook, timeline, lsn, ordinal) ON `+matched+` WHERE p.redriven FOR UPDATE OF p SKIP LOCKED))`), k.hooks, k.timelines, k.commits, k.ordinals)
-	return wrap(err, "take redriven deliveries")
-}
-
-// Backlog is what is stored for one hook.
-type Backlog struct {
-	Hook   int64
-	Parked Volume
-	Dead   Volume
-}
-
-// Volume is an amount of deliveries.
-type Volume struct {
-	Rows   int64
-	Bytes  int64     // of their bodies
-	Oldest time.Time // when the first of their events was committed; zero: there are none
-}
-
-// Backlogs is what is stored for each hook that has anything stored, in the order
-// of the hooks. It reads the whole table: it is for the start and for people.
-func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
-			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
-			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
-		FROM {parked} GROUP BY hook_id ORDER BY hook_id`))
-	if err != nil {
-		return nil, wrap(err, "count deliveries")
-	}
-	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
-		var parked, dead moment
-		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead)
-		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
-		return b, err
-	})
-	return backlogs, wrap(err, "count deliveries")
-}
-
-// Room is the space that the hook's parked deliveries take, rows included.
-func (s *Store) Room(ctx context.Context, hook int64) (n int64, err error) {
-	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body) + $2::bigint), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook, RowBytes).Scan(&n)
-	return n, wrap(err, "count bytes")
 }
 
 // bodyIf is the columns of a Row, with the body or without.

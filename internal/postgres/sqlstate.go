@@ -46,12 +46,14 @@ func IsOfWAL(err error) bool {
 	return ok && slices.Contains([]string{"walsender.c", "xlog.c", "xlogreader.c", "xlogutils.c"}, fault.File)
 }
 
-// RefusesRole reports whether a connection was refused because of its Role: the role
-// does not exist, or the user is not a member of it. Every server accepts the other
-// settings that a connection asks for.
+// RefusesRole reports whether a connection was refused because of its Role: the role does
+// not exist, or the user is not a member of it. Every server accepts the other settings
+// that a connection asks for. The name of the server's source file tells such a refusal
+// from that of the database or of replication, which has the same SQLSTATE.
 func RefusesRole(err error) bool {
 	_, connecting := errors.AsType[*pgconn.ConnectError](err)
-	return connecting && slices.Contains([]string{InvalidParameter, InsufficientPrivilege}, Code(err))
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return connecting && ok && fault.File == "guc.c" && (fault.Code == InvalidParameter || fault.Code == InsufficientPrivilege)
 }
 
 // Remedy says what a person must do about an error that waiting does not cure; "" for

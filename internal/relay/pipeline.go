@@ -33,6 +33,7 @@ type pipeline struct {
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
+	settle     time.Duration // HOOKTAIL_SETTLE
 	renderer   *mapping.Renderer
 	outlet     Outlet
 	handedOver func(commit time.Time) // is told of every part
@@ -153,6 +154,7 @@ func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 // deliver renders settled events in batches and hands them to the outlet, which makes it
 // wait while it has no room. It returns when the settler is closed and empty.
 func (p *pipeline) deliver(ctx context.Context) error {
+	var begun time.Time // of the batch before
 	for {
 		batch, err := p.settler.Next(ctx, renderBatch)
 		if errors.Is(err, io.EOF) {
@@ -161,14 +163,39 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if isLate(batch) {
-			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), gathering)...)
+		if grow := p.growing(batch, begun); grow > 0 {
+			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), grow)...)
 		}
+		begun = time.Now()
 		batch = slices.DeleteFunc(batch, (*wanted).isMark)
 		if err := p.hand(ctx, batch); err != nil {
 			return err
 		}
 	}
+}
+
+// What each batch costs the database is shared by the events of some time: by few only
+// where they are small anyway.
+const (
+	gathering = 10 * time.Millisecond // how long a batch may grow that is late anyway
+	pace      = 25 * time.Millisecond // from one batch to the next, of events that have waited for the end of their action
+	many      = 64                    // events that are enough for a batch
+)
+
+// growing is how long the batch may still grow: where the stream catches up, and where
+// events come one after the other while their receivers wait for none at once.
+func (p *pipeline) growing(batch []*wanted, begun time.Time) time.Duration {
+	const late, few = time.Second, renderBatch / 2
+	e := batch[0].event
+	switch {
+	case e == nil:
+		return 0
+	case len(batch) < few && e.Age+time.Since(e.Received) > p.settle+late:
+		return gathering
+	case len(batch) < many && p.settle > 0:
+		return pace - time.Since(begun)
+	}
+	return 0
 }
 
 // hand renders the batch and hands it to the lanes, in several steps if its rows are
@@ -188,17 +215,6 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 			return nil
 		}
 	}
-}
-
-// gathering is how long a late batch may wait for more events.
-const gathering = 10 * time.Millisecond
-
-// isLate reports whether the batch is old and small. Then the stream is catching up, and
-// more events should share the queries of a batch.
-func isLate(batch []*wanted) bool {
-	const late, few = 2 * time.Second, renderBatch / 2
-	e := batch[0].event
-	return e != nil && len(batch) < few && e.Age+time.Since(e.Received) > late
 }
 
 // enqueue hands the batch to the lanes, and what was remembered for hooks that have been

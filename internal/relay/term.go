@@ -130,7 +130,7 @@ func (t *term) newDispatcher() *dispatch.Dispatcher {
 
 func (t *term) newPipeline() *pipeline {
 	options := wiring.MappingOptions(t.cfg, t.log)
-	options.CountShare, options.Metrics = t.CountShare, t.rows
+	options.CountShare, options.Metrics, options.Projects = t.CountShare, t.rows, &mapping.Projects{}
 	return &pipeline{
 		stream:     t.stream,
 		pool:       t.pool,
@@ -142,6 +142,7 @@ func (t *term) newPipeline() *pipeline {
 		locator:    mapping.NewLocator(t.pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(t.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
+		settle:     t.cfg.Settle,
 		renderer:   mapping.NewRenderer(t.pool, options),
 		outlet:     t.outlet,
 		handedOver: t.beat.handedOver,

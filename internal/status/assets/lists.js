@@ -113,28 +113,40 @@ export function showRecent() {
   const last = found ? [...Map.groupBy(attempts, (a) => `${a.hook} ${a.event}`).values()].map((of) => of[0]) : attempts;
   put(byId("recent-title"), found ? "Deliveries of the last day" : "Recent deliveries");
   offerMore("recent", last.length);
-  rows(byId("recent"), last.slice(0, opened.recent), (a) => `${a.seq} ${report.authorized}`, makeAttempt, (node, a) => when(node.ago, a.at, report));
+  rows(byId("recent"), last.slice(0, opened.recent), (a) => `${found ? `${a.hook} ${a.event}` : a.seq} ${report.authorized}`, makeAttempt, showAttempt);
   byId("no-recent").hidden = last.length > 0;
   put(byId("no-recent"), recent.length || found ? "None of the last deliveries is like that." : "Nothing has been sent since this instance leads.");
 }
 
-function makeAttempt(a) {
+function makeAttempt() {
+  const node = el("details");
+  node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(details(node.attempt)); });
+  return node;
+}
+
+// showAttempt shows the delivery's last attempt. One that is open stays so when there is another.
+function showAttempt(node, a) {
+  if (node.attempt?.seq !== a.seq) {
+    const focused = node.firstElementChild && node.firstElementChild === document.activeElement;
+    node.attempt = a;
+    node.replaceChildren(summary(node, a), ...(node.open ? [details(a)] : []));
+    if (focused) node.firstElementChild.focus();
+  }
+  when(node.ago, a.at, state.report);
+}
+
+function summary(node, a) {
   const outcome = el("span", { cls: "outcome" });
   const word = el("span");
   badge(word, a.outcome);
   outcome.append(word);
-  const node = el("details");
   node.ago = el("span", { cls: "ago" });
   const why = a.error || (a.outcome === "delivered" ? "" : leadsTo(a) || a.answer || a.reason || "");
-  node.append(
-    el("summary", {}, outcome, node.ago, el("span", { cls: "hook id", text: `${a.hook}`, title: `hook ${a.hook}` }),
-      el("span", { cls: "action", text: a.action, "data-hook": `${a.hook}` }),
-      el("span", { cls: "result n", text: `${a.status || a.result || "not sent"}` }),
-      el("span", { cls: "took n", text: a.attempt ? span(a.took_seconds) : "" }),
-      el("span", { cls: "task", text: a.task ? `task ${a.task}` : "" }), el("span", { cls: "why", text: why })),
-  );
-  node.addEventListener("toggle", () => { if (node.open && node.children.length === 1) node.append(details(a)); });
-  return node;
+  return el("summary", {}, outcome, node.ago, el("span", { cls: "hook id", text: `${a.hook}`, title: `hook ${a.hook}` }),
+    el("span", { cls: "action", text: a.action, "data-hook": `${a.hook}` }),
+    el("span", { cls: "result n", text: `${a.status || a.result || "not sent"}` }),
+    el("span", { cls: "took n", text: a.attempt ? span(a.took_seconds) : "" }),
+    el("span", { cls: "task", text: a.task ? `task ${a.task}` : "" }), el("span", { cls: "why", text: why }));
 }
 
 function details(a) {

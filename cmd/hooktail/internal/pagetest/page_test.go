@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
@@ -338,8 +340,7 @@ func act(t *testing.T, b *browser) {
 func polls(t *testing.T, b *browser, s *scene) {
 	b.t = t
 	b.block("*://*:*/status/live*")
-	b.run(`window.location.href = "/"`)
-	b.wait("window.loaded", "undefined")
+	b.do(chromedp.Navigate("http://" + s.p.Ops + "/"))
 	b.waitText(row(1)+" td.delivered", "8")
 	s.annotate(t, 8)
 	b.waitText(row(1)+" td.delivered", "16")

@@ -70,3 +70,26 @@ func (s *scene) work(t *testing.T, tasks int) {
 	}
 	s.db.Exec(t, "UPDATE project SET title = title || '!', updated_at = now() WHERE id = 1")
 }
+
+// events is how many events every hook got.
+func (s *scene) events() int {
+	seen := make(map[string]bool)
+	for _, r := range s.receiver.Requests(path(healthy)) {
+		seen[r.Event] = true
+	}
+	return len(seen)
+}
+
+// awaitDelivered waits until the hook has answered that many events with 2xx.
+func (s *scene) awaitDelivered(t *testing.T, hook, events int) {
+	t.Helper()
+	s.receiver.WaitFor(t, path(hook), fmt.Sprintf("%d events to be accepted", events), func(got []dispatchtest.Request) bool {
+		accepted := make(map[string]bool)
+		for _, r := range got {
+			if r.Status/100 == 2 {
+				accepted[r.Event] = true
+			}
+		}
+		return len(accepted) >= events
+	})
+}

@@ -1,3 +1,5 @@
+//go:build long
+
 package promtest
 
 import (
@@ -13,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -70,29 +71,6 @@ func TestMetricsMatchDeliveries(t *testing.T) {
 	s.db.Exec(t, "UPDATE webhook SET updated_at = now()") // tried at once
 	s.awaitDelivered(t, down, s.events())
 	s.settled(t, second, seen)
-}
-
-// events is how many events every hook got.
-func (s *scene) events() int {
-	seen := make(map[string]bool)
-	for _, r := range s.receiver.Requests(path(healthy)) {
-		seen[r.Event] = true
-	}
-	return len(seen)
-}
-
-// awaitDelivered waits until the hook has answered that many events with 2xx.
-func (s *scene) awaitDelivered(t *testing.T, hook, events int) {
-	t.Helper()
-	s.receiver.WaitFor(t, path(hook), fmt.Sprintf("%d events to be accepted", events), func(got []dispatchtest.Request) bool {
-		accepted := make(map[string]bool)
-		for _, r := range got {
-			if r.Status/100 == 2 {
-				accepted[r.Event] = true
-			}
-		}
-		return len(accepted) >= events
-	})
 }
 
 // counts is what happened for one hook, by name of a metric's labels.

@@ -1,0 +1,57 @@
+package state
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Backlog is what is stored for one hook.
+type Backlog struct {
+	Hook   int64
+	Parked Volume
+	Dead   Volume
+}
+
+// Volume is an amount of deliveries.
+type Volume struct {
+	Rows   int64
+	Bytes  int64     // of their bodies
+	Oldest time.Time // when the first of their events was committed; zero: there are none
+}
+
+// Backlogs is what is stored for each hook that has anything stored, in the order
+// of the hooks. It reads the whole table: it is for the start and for people.
+func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
+	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
+			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
+			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
+		FROM {parked} GROUP BY hook_id ORDER BY hook_id`))
+	if err != nil {
+		return nil, wrap(err, "count deliveries")
+	}
+	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
+		var parked, dead moment
+		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead)
+		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
+		return b, err
+	})
+	return backlogs, wrap(err, "count deliveries")
+}
+
+// Room is the space that the hook's parked deliveries take, rows included.
+func (s *Store) Room(ctx context.Context, hook int64) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body) + $2::bigint), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook, RowBytes).Scan(&n)
+	return n, wrap(err, "count bytes")
+}
+
+// RowBytes is about what a row takes that has no body: what is stored for a hook is
+// bounded, also if its hook wants no payload.
+const RowBytes = 256
+
+// Room is the space that the hook's dead deliveries take, rows included.
+func (b Backlog) Room() int64 { return b.Dead.Room() }
+
+// Room is the space that the deliveries take, rows included.
+func (v Volume) Room() int64 { return v.Bytes + RowBytes*v.Rows }
