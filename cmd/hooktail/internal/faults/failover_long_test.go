@@ -61,7 +61,7 @@ func failover(t *testing.T, major string) {
 	if err := primary.Stop(throwaway.Crash); err != nil {
 		t.Fatalf("kill the primary: %v", err)
 	}
-	p.Stderr.Find(t, "(does not lead any more)", p.Ended())
+	p.Stderr.Find(t, "(Lost leadership)", p.Ended())
 	receiver.answer()
 	if done := promoted.QueryText(t, "SELECT pg_promote()"); done != "t" {
 		t.Fatalf("pg_promote() = %q", done)

@@ -29,7 +29,7 @@ func TestLeaderLosesItsLock(t *testing.T) {
 	for round := range rounds {
 		p.endLockSession(t)
 		proctest.WaitFor(t, func() error {
-			if deposed := p.said("does not lead any more"); deposed != round+1 {
+			if deposed := p.said("Lost leadership"); deposed != round+1 {
 				return fmt.Errorf("a leader has given up %d times, want %d", deposed, round+1)
 			}
 			return nil
@@ -80,7 +80,7 @@ func TestLeaderWithFullLanesLosesItsLock(t *testing.T) {
 		return errors.New("the queue is not full")
 	})
 	p.endLockSession(t)
-	p.instances["A"].Stderr.Find(t, "(does not lead any more)", p.instances["A"].Ended())
+	p.instances["A"].Stderr.Find(t, "(Lost leadership)", p.instances["A"].Ended())
 	if _, err := conn.Exec(t.Context(), "ROLLBACK"); err != nil {
 		t.Fatalf("unlock: %v", err)
 	}
