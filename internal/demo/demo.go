@@ -39,7 +39,8 @@ type Options struct {
 type demo struct {
 	Options
 
-	mu sync.Mutex // guards Out
+	mu     sync.Mutex // guards Out
+	unread func()     // ends the demonstration, since nobody reads it any more
 
 	server    *throwaway.Server
 	conn      *pgx.Conn // where the application's changes are played
@@ -56,13 +57,16 @@ func Run(parent context.Context, options Options) error {
 	// before everything is removed.
 	ctx, release := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
-	piped, deaf := signal.NotifyContext(ctx, syscall.SIGPIPE)
-	defer deaf()
+	pipes := make(chan os.Signal, 1) // never read: sockets send SIGPIPE too, and print knows better
+	signal.Notify(pipes, syscall.SIGPIPE)
+	defer signal.Stop(pipes)
+	read, unread := context.WithCancel(ctx)
+	defer unread()
 
-	d := &demo{Options: options}
-	err := d.show(piped)
+	d := &demo{Options: options, unread: unread}
+	err := d.show(read)
 	switch {
-	case piped.Err() == nil:
+	case read.Err() == nil:
 		if err != nil && d.log != nil {
 			fmt.Fprintf(d.Err, "The end of hooktail's log:\n%s\n", d.log)
 		}
@@ -128,9 +132,11 @@ func (d *demo) goOn(ctx context.Context) error {
 	}
 }
 
-// print is safe for concurrent use.
+// print ends the demonstration if the output is closed. It is safe for concurrent use.
 func (d *demo) print(format string, args ...any) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	fmt.Fprintf(d.Out, format, args...)
+	if _, err := fmt.Fprintf(d.Out, format, args...); errors.Is(err, syscall.EPIPE) {
+		d.unread()
+	}
 }
