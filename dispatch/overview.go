@@ -17,7 +17,7 @@ type Overview struct {
 	Draining bool // it gets what is parked for it; what is new goes behind that
 
 	Parked, Dead int   // rows of the Store
-	Bytes        int64 // of their bodies
+	Bytes        int64 // that the parked ones take, as the bound counts them
 	Oldest       time.Time
 	Next         time.Time // before which nothing is sent; zero: nothing is held back
 
@@ -54,7 +54,7 @@ func (l desk) overview(o *Overview, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o.Queued, o.InFlight, o.Retrying = l.window.schedule.size, l.running, len(l.window.waiting)
-	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.bytes
+	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.room()
 	o.Draining = l.window.tail && !l.gate.paused && !l.health.failing
 	if oldest := l.window.oldestStored(); oldest != nil {
 		o.Oldest = oldest.committed

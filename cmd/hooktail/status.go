@@ -106,7 +106,7 @@ func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Repo
 func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
-	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Room()+b.Dead.Room(), b.Parked.Oldest.UTC()
+	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Room(), b.Parked.Oldest.UTC()
 	return h
 }
 

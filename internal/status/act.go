@@ -114,7 +114,7 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request) {
 // check says what is wrong with the request; "" if nothing is. No action is for all
 // hooks at once.
 func (a *Action) check() string {
-	if a.Hook <= 0 {
+	if a.Hook == 0 {
 		return "hook is the id of a hook"
 	}
 	switch a.Do {

@@ -29,8 +29,8 @@ export function showHook(id) {
     ["Commit to delivery", span(h.p50_seconds), h.samples ? `p50 · p99 ${span(h.p99_seconds)}` : ""],
     ["Delivered", count(h.counts.delivered), `${rate(h.delivered_per_second)}/s${h.last_delivery ? ` · ${ago(h.last_delivery, report)}` : ""}`],
     ["Queued", count(h.queued), `${count(h.in_flight)} in flight · ${count(h.retrying)} to be retried`],
-    ["Parked", count(h.parked), h.oldest_parked ? `the oldest ${ago(h.oldest_parked, report)}` : ""],
-    ["Dead", count(h.dead), h.stored_bytes ? `${size(h.stored_bytes)} stored` : ""],
+    ["Parked", count(h.parked), h.oldest_parked ? `${size(h.stored_bytes)} · the oldest ${ago(h.oldest_parked, report)}` : ""],
+    ["Dead", count(h.dead), ""],
   ], (node, [main, small]) => {
     const text = `${main}\n${small}`;
     if (node.said === text) return;
