@@ -93,15 +93,15 @@ func (s *scene) settled(t *testing.T, p *proctest.Program, since int) (seen [hoo
 	t.Helper()
 	proctest.Confirmed(t, s.db)
 	proctest.WaitFor(t, func() error {
+		if s.db.QueryText(t, "SELECT count(*) FROM hooktail.parked WHERE state = 'parked' AND hook_id NOT IN ($1, $2)", down, moved) != "0" {
+			return errors.New("hooks that work have something parked")
+		}
 		status, text := p.Get(t, "/metrics")
 		if status != http.StatusOK {
 			return fmt.Errorf("/metrics = %d %s", status, text)
 		}
 		var want map[string]int
 		seen, want = s.seen(t, since)
-		if s.db.QueryText(t, "SELECT count(*) FROM hooktail.parked WHERE state = 'parked' AND hook_id NOT IN ($1, $2)", down, moved) != "0" {
-			return errors.New("hooks that work have something parked")
-		}
 		if diff := cmp.Diff(want, samples(t, text)); diff != "" {
 			return fmt.Errorf("metrics (-receiver and database +/metrics):\n%s", diff)
 		}
