@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"golang.org/x/time/rate"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
@@ -34,6 +35,7 @@ type pipeline struct {
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	settle     time.Duration // HOOKTAIL_SETTLE
+	pacing     *rate.Limiter // of batches that have settled
 	renderer   *mapping.Renderer
 	outlet     Outlet
 	handedOver func(commit time.Time) // is told of every part
@@ -154,7 +156,6 @@ func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 // deliver renders settled events in batches and hands them to the outlet, which makes it
 // wait while it has no room. It returns when the settler is closed and empty.
 func (p *pipeline) deliver(ctx context.Context) error {
-	var begun time.Time // of the batch before
 	for {
 		batch, err := p.settler.Next(ctx, renderBatch)
 		if errors.Is(err, io.EOF) {
@@ -163,10 +164,9 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if grow := p.growing(batch, begun); grow > 0 {
+		if grow := p.growing(batch); grow > 0 {
 			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), grow)...)
 		}
-		begun = time.Now()
 		batch = slices.DeleteFunc(batch, (*wanted).isMark)
 		if err := p.hand(ctx, batch); err != nil {
 			return err
@@ -178,13 +178,18 @@ func (p *pipeline) deliver(ctx context.Context) error {
 // where they are small anyway.
 const (
 	gathering = 10 * time.Millisecond // how long a batch may grow that is late anyway
-	pace      = 25 * time.Millisecond // from one batch to the next, of events that have waited for the end of their action
+	pace      = 25 * time.Millisecond // from one batch to the next, if they go on for long
+	burst     = 20                    // batches that need not keep to the pace
 	many      = 64                    // events that are enough for a batch
 )
 
+// newPacing lets what a few users do leave at once, however close together: only where
+// batches go on to follow each other do they keep to the pace.
+func newPacing() *rate.Limiter { return rate.NewLimiter(rate.Every(pace), burst) }
+
 // growing is how long the batch may still grow: where the stream catches up, and where
 // events come one after the other while their receivers wait for none at once.
-func (p *pipeline) growing(batch []*wanted, begun time.Time) time.Duration {
+func (p *pipeline) growing(batch []*wanted) time.Duration {
 	const late, few = time.Second, renderBatch / 2
 	e := batch[0].event
 	switch {
@@ -193,7 +198,7 @@ func (p *pipeline) growing(batch []*wanted, begun time.Time) time.Duration {
 	case len(batch) < few && e.Age+time.Since(e.Received) > p.settle+late:
 		return gathering
 	case len(batch) < many && p.settle > 0:
-		return pace - time.Since(begun)
+		return p.pacing.Reserve().Delay()
 	}
 	return 0
 }

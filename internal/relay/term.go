@@ -143,6 +143,7 @@ func (t *term) newPipeline() *pipeline {
 		orphans:    mapping.NewOrphans[orphan](int(t.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
 		settle:     t.cfg.Settle,
+		pacing:     newPacing(),
 		renderer:   mapping.NewRenderer(t.pool, options),
 		outlet:     t.outlet,
 		handedOver: t.beat.handedOver,
