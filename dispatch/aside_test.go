@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
@@ -69,7 +70,7 @@ func TestLockedRowsDelayOnlyThemselves(t *testing.T) {
 			for hook := int64(1); hook <= 2; hook++ {
 				for n := range many {
 					store.mu.Lock()
-					_, there := store.rows[state.Key{Hook: hook, Event: makeEvent(n, 1).ID}]
+					_, there := store.rows[state.Key{Hook: hook, Event: dispatchtest.Event(n, 1).ID}]
 					store.mu.Unlock()
 					locked := hook == 1 && n%bad == 0
 					if there == locked {
@@ -148,7 +149,7 @@ func TestTailIsReadAfterLockedRows(t *testing.T) {
 		store.until = time.Now().Add(time.Minute)
 		b.Retry(1)
 		<-time.After(30 * time.Second)
-		b.Redriven([]state.Row{{Key: state.Key{Hook: 1, Event: makeEvent(0, 1).ID}}}) // all of it is read again
+		b.Redriven([]state.Row{{Key: state.Key{Hook: 1, Event: dispatchtest.Event(0, 1).ID}}}) // all of it is read again
 		<-time.After(10 * time.Minute)
 		synctest.Wait()
 		mu.Lock()

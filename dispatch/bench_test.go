@@ -39,7 +39,7 @@ func newBench(t testing.TB, o Options, round dispatchtest.Transport, rows ...dis
 
 func (b *bench) enqueue(t testing.TB, hook int64, event, task int) {
 	t.Helper()
-	d := deliveryTo(hook, makeEvent(event, int64(task)), func() {
+	d := deliveryTo(hook, dispatchtest.Event(event, int64(task)), func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.done = append(b.done, event)

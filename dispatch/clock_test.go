@@ -18,7 +18,7 @@ func TestClockSetBackWhileParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, ahead := newFakeStore(), time.Now().AddDate(1, 0, 0)
 		for n := range 3 {
-			key := state.Key{Hook: 1, Event: makeEvent(n, 7).ID}
+			key := state.Key{Hook: 1, Event: dispatchtest.Event(n, 7).ID}
 			row := state.Row{Key: key, Action: mapping.AnnotationCreated, Project: 1, Task: 7, Body: mapping.BodyOf([]byte("{}")), Bytes: 2, State: state.Parked, Attempts: 4, Added: ahead, Committed: ahead}
 			if n == 0 {
 				row.Next = ahead.Add(time.Minute)

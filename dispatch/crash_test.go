@@ -17,7 +17,7 @@ import (
 
 // committed is the n-th event, with a commit of its own.
 func committed(n int, task int64) *mapping.Event {
-	e := makeEvent(n, task)
+	e := dispatchtest.Event(n, task)
 	e.ID.Commit = cdc.LSN(1000 + n)
 	return e
 }

@@ -70,7 +70,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := b.Enqueue(ctx, []Delivery{deliveryTo(1, makeEvent(500, 1), nil)}); !errors.Is(err, context.DeadlineExceeded) {
+		if err := b.Enqueue(ctx, []Delivery{deliveryTo(1, dispatchtest.Event(500, 1), nil)}); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 		close(gate)
@@ -80,7 +80,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 			t.Errorf("%d taken, %d bytes held", taken, b.Bytes())
 		}
 
-		large := makeEvent(600, 1)
+		large := dispatchtest.Event(600, 1)
 		large.Payload = make([]byte, 5000)
 		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, large, nil), deliveryTo(2, large, nil)}); err != nil {
 			t.Fatal(err)
@@ -97,7 +97,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 
 // Hooks that want the same event share its bytes, whatever form they want it in.
 func TestBodiesShareThePayload(t *testing.T) {
-	e := makeEvent(1, 1)
+	e := dispatchtest.Event(1, 1)
 	l := newLetter(e, 3)
 	a := l.message(hook.Target{Hook: 1, Action: e.Action, Payload: true}, 1)
 	other := l.message(hook.Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
@@ -140,7 +140,7 @@ func TestCloseLeavesWhatIsUnfinished(t *testing.T) {
 		if after := b.log.String(); after != before {
 			t.Errorf("log of the end:\n%s", after[len(before):])
 		}
-		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(9, 1), nil)}); !errors.Is(err, ErrClosed) {
+		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(9, 1), nil)}); !errors.Is(err, ErrClosed) {
 			t.Errorf("error %v", err)
 		}
 		if err := b.Drain(t.Context()); !errors.Is(err, ErrClosed) {
@@ -195,7 +195,7 @@ func BenchmarkLane(b *testing.B) {
 		Sender: send.New(send.Options{Transport: dispatchtest.Writing(ok)}),
 	})
 	defer d.Close()
-	e := makeEvent(1, 1)
+	e := dispatchtest.Event(1, 1)
 	n := 0
 	b.ReportAllocs()
 	for b.Loop() {

@@ -50,7 +50,7 @@ func TestRetryAfterOverARestart(t *testing.T) {
 					return d
 				}
 				enqueue := func(d *Dispatcher, n int) {
-					if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(n, int64(n)), nil)}); err != nil {
+					if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(n, int64(n)), nil)}); err != nil {
 						t.Fatal(err)
 					}
 				}

@@ -6,9 +6,6 @@ import (
 	"os"
 	"strconv"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
@@ -18,12 +15,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := cdctest.Main(m)
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(cdctest.MainWithoutLeaks(m))
 }
 
 func newTestHooks(t testing.TB, rows ...dispatchtest.Row) *hook.Set {
@@ -54,16 +46,6 @@ func actionRow(id, of int64, action string) hook.RowChange {
 	}}
 }
 
-// makeEvent is the n-th event, of project 1.
-func makeEvent(n int, task int64) *mapping.Event {
-	now := time.Now()
-	return &mapping.Event{
-		ID: mapping.ID{Timeline: 1, Commit: 0x16B374D848, Ordinal: n}, Action: mapping.AnnotationUpdated,
-		Committed: now, Received: now, Organization: 1, Project: 1, Task: task,
-		Payload: []byte(`"annotation": {"id": ` + strconv.Itoa(n) + `}`),
-	}
-}
-
 // deliveryTo is the event on its way to the hook, under its own name.
 func deliveryTo(to int64, e *mapping.Event, done func()) Delivery {
 	return Delivery{Target: hook.Target{Hook: to, Action: e.Action, Payload: true}, Event: e, Done: done}
@@ -90,7 +72,7 @@ func oneHook(t testing.TB, r dispatchtest.Row) *hook.Hook {
 func ids(from, to int) []string {
 	var out []string
 	for n := from; n <= to; n++ {
-		out = append(out, makeEvent(n, 0).ID.String())
+		out = append(out, dispatchtest.Event(n, 0).ID.String())
 	}
 	return out
 }

@@ -51,7 +51,7 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 			d := start()
 			defer func() { d.Close() }()
 			enqueue := func(n int) {
-				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(n, int64(n%tasks+1)), nil)}); err != nil {
+				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(n, int64(n%tasks+1)), nil)}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -204,7 +204,7 @@ func TestSwitchedOffHasAllItsTime(t *testing.T) {
 				}
 				d := start()
 				defer func() { d.Close() }()
-				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(1, 1), nil)}); err != nil {
+				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(1, 1), nil)}); err != nil {
 					t.Fatal(err)
 				}
 				<-time.After(tt.tried)

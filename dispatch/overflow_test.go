@@ -15,7 +15,7 @@ import (
 func toBoth(t *testing.T, b *bench, events int) {
 	t.Helper()
 	for n := range events {
-		e := makeEvent(n, int64(n+1))
+		e := dispatchtest.Event(n, int64(n+1))
 		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
 			t.Fatal(err)
 		}
@@ -144,7 +144,7 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 				const events = 400
 				var held atomic.Int64
 				for n := range events {
-					e, at := makeEvent(n, int64(n+1)), time.Now()
+					e, at := dispatchtest.Event(n, int64(n+1)), time.Now()
 					ds := []Delivery{deliveryTo(1, e, func() {
 						if d := int64(time.Since(at)); d > held.Load() {
 							held.Store(d)

@@ -207,7 +207,7 @@ func (h *history) start() {
 
 // enqueue is what the stream brings.
 func (h *history) enqueue(ctx context.Context, n int) error {
-	e := makeEvent(n, h.events[n].task)
+	e := dispatchtest.Event(n, h.events[n].task)
 	e.Project, e.ID.Commit = h.events[n].project, h.position(n)
 	cut := h.cut
 	return h.d.Enqueue(ctx, []Delivery{deliveryTo(1, e, func() {
@@ -220,7 +220,7 @@ func (h *history) enqueue(ctx context.Context, n int) error {
 }
 
 // position is the commit of the event.
-func (h *history) position(n int) cdc.LSN { return makeEvent(n, 0).ID.Commit + cdc.LSN(n) }
+func (h *history) position(n int) cdc.LSN { return dispatchtest.Event(n, 0).ID.Commit + cdc.LSN(n) }
 
 // confirmed is the first event that the slot brings again.
 func (h *history) confirmed() int {
@@ -270,7 +270,7 @@ func (h *history) play(ctx context.Context) {
 				desk{l}.overflow(0)
 			}
 		case "rewind": // as when a person has redriven something: the rows are looked at again
-			event := makeEvent(n/2, 0).ID
+			event := dispatchtest.Event(n/2, 0).ID
 			event.Commit = h.position(n / 2)
 			h.d.Redriven([]state.Row{{Key: state.Key{Hook: 1, Event: event}}})
 		case "settle":

@@ -69,7 +69,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		begun := time.Now()
 		const many = 5000
 		for n := range many {
-			e := makeEvent(n, int64(n%50))
+			e := dispatchtest.Event(n, int64(n%50))
 			if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +155,7 @@ func TestHealthyHooksWriteNothing(t *testing.T) {
 				for n := range 5000 {
 					var ds []Delivery
 					for hook := int64(1); hook <= hooks; hook++ {
-						ds = append(ds, deliveryTo(hook, makeEvent(n, int64(n+1)), nil))
+						ds = append(ds, deliveryTo(hook, dispatchtest.Event(n, int64(n+1)), nil))
 						ds[hook-1].Event = ds[0].Event
 					}
 					if err := b.Enqueue(t.Context(), ds); err != nil {

@@ -104,7 +104,7 @@ func (p *poison) turn(down bool) {
 // send enqueues the event.
 func (p *poison) send(t testing.TB, d *Dispatcher, n int, task int64) string {
 	t.Helper()
-	e := makeEvent(n, task)
+	e := dispatchtest.Event(n, task)
 	id := e.ID.String()
 	p.mu.Lock()
 	p.task[id], p.made[id] = task, time.Now()

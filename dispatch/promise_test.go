@@ -39,7 +39,7 @@ func TestDeadHookDelaysOnlyItself(t *testing.T) {
 	const events = 200
 	begun := time.Now()
 	for n := 1; n <= events; n++ {
-		e := makeEvent(n, int64(n%20+1))
+		e := dispatchtest.Event(n, int64(n%20+1))
 		if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil), deliveryTo(2, e, nil)}); err != nil {
 			t.Fatal(err)
 		}
@@ -87,7 +87,7 @@ func TestOrderPerHook(t *testing.T) {
 	barriers := []string{}
 	for n := 1; n <= events; n++ {
 		task := random.Int64N(12)
-		e := makeEvent(n, task)
+		e := dispatchtest.Event(n, task)
 		if task == 0 {
 			barriers = append(barriers, e.ID.String())
 			for other := range byTask {
@@ -158,7 +158,7 @@ func TestNoSecretInLogsOrErrors(t *testing.T) {
 	add(userinfo(receiver.URL, "/ok"), `{"Host": "hush"}`)
 
 	b := newSocketBench(t, Options{Retry: Policy{MaxAttempts: 2, Base: time.Millisecond, Cap: time.Millisecond}, MaxBytes: 1}, 2*time.Second, rows...)
-	e := makeEvent(1, 1)
+	e := dispatchtest.Event(1, 1)
 	e.Payload = []byte(`"annotation": "hush"`)
 	var ds []Delivery
 	var finished sync.WaitGroup

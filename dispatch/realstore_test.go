@@ -67,7 +67,7 @@ func TestOrderOverTheDatabase(t *testing.T) {
 	first := newSocketBench(t, Options{Store: store}, time.Second, dispatchtest.HookRow(1, hookURL(receiver.URL, 1)))
 	chains := make([][]string, tasks)
 	for n := range events {
-		e := makeEvent(n, int64(n%tasks+1))
+		e := dispatchtest.Event(n, int64(n%tasks+1))
 		chains[n%tasks] = append(chains[n%tasks], e.ID.String())
 		if err := first.Enqueue(t.Context(), []Delivery{deliveryTo(1, e, nil)}); err != nil {
 			t.Fatal(err)
@@ -92,7 +92,7 @@ func TestOrderOverTheDatabase(t *testing.T) {
 	for _, chain := range chains {
 		receiver.InOrder(t, "/h/1", chain...)
 	}
-	e := makeEvent(7, 1)
+	e := dispatchtest.Event(7, 1)
 	for _, r := range receiver.Requests("/h/1") {
 		if r.Event != e.ID.String() || r.Status != 200 {
 			continue
@@ -124,7 +124,7 @@ func BenchmarkDrain(b *testing.B) {
 				}
 				begun := time.Now()
 				for n := range events {
-					e := makeEvent(n, int64(n%1000+1))
+					e := dispatchtest.Event(n, int64(n%1000+1))
 					e.Payload = append(e.Payload, make([]byte, 1500)...)
 					if err := d.Enqueue(b.Context(), []Delivery{deliveryTo(1, e, nil)}); err != nil {
 						b.Fatal(err)

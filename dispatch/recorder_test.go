@@ -196,7 +196,7 @@ func BenchmarkRecord(b *testing.B) {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
 			hook := oneHook(b, dispatchtest.HookRow(1, "http://x/").With("headers", `{"Authorization": "Bearer abcdefgh"}`))
 			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
-			it := newItem(deliveryTo(1, makeEvent(1, 1), nil), newLetter(makeEvent(1, 1), 1), time.Now())
+			it := newItem(deliveryTo(1, dispatchtest.Event(1, 1), nil), newLetter(dispatchtest.Event(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
 			b.ReportAllocs()
 			for b.Loop() {

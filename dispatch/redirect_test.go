@@ -19,7 +19,7 @@ func TestRedirectIsNamed(t *testing.T) {
 	apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, receiver.URL+"/services/hush?hush")})
 	d := New(Options{Hooks: hooks, Log: log.Logger(), Retry: Policy{MaxAttempts: 1}, Sender: newTestSender(t, send.Options{})})
 	t.Cleanup(d.Close)
-	if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(1, 1), nil)}); err != nil {
+	if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(1, 1), nil)}); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.Drain(t.Context()); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -216,7 +217,7 @@ func firstRunning(m model) *modelItem {
 func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	var s schedule
 	for n := range 100 {
-		s.add(newItem(Delivery{Event: makeEvent(n, int64(n+1))}, nil, time.Time{}))
+		s.add(newItem(Delivery{Event: dispatchtest.Event(n, int64(n+1))}, nil, time.Time{}))
 	}
 	for range 99 {
 		s.take(s.oldest)

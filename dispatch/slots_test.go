@@ -133,7 +133,7 @@ func TestSlots(t *testing.T) {
 			"give": func(t *rapid.T) {
 				c := rapid.SampledFrom(claims).Draw(t, "lane")
 				if used[c] == 0 {
-					t.Skip("it has none")
+					return // it has none to give
 				}
 				used[c]--
 				s.give(c, rapid.SampledFrom([]standing{untested, prompt, hanging}).Draw(t, "says"))

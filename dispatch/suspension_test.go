@@ -147,7 +147,7 @@ func TestBareDeliveriesAreBounded(t *testing.T) {
 		store := newFakeStore()
 		b := newBench(t, Options{Store: store, MaxParked: 20 * 256}, newStatuses(500, "h1").round, hostRow(1))
 		for n := range 100 {
-			e := makeEvent(n, int64(n+1))
+			e := dispatchtest.Event(n, int64(n+1))
 			if err := b.Enqueue(t.Context(), []Delivery{{Target: hook.Target{Hook: 1, Action: e.Action}, Event: e}}); err != nil {
 				t.Fatal(err)
 			}

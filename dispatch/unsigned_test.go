@@ -32,7 +32,7 @@ func TestWithoutItsSecretNothingIsSent(t *testing.T) {
 	t.Cleanup(d.Close)
 	deliver := func(n int) {
 		t.Helper()
-		if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, makeEvent(n, 1), nil)}); err != nil {
+		if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(n, 1), nil)}); err != nil {
 			t.Fatal(err)
 		}
 		if err := d.Drain(t.Context()); err != nil {

@@ -21,7 +21,7 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
 			store.takes = 3 * time.Millisecond
-			stored := makeEvent(5, 2)
+			stored := dispatchtest.Event(5, 2)
 			row := state.Row{
 				Key: state.Key{Hook: 1, Event: stored.ID}, Action: stored.Action, Project: 1, Task: 2,
 				Committed: stored.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
@@ -48,7 +48,7 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			if rows := events(store.list(1, state.Parked)); len(rows) != 0 || b.lanes[1].window.tail {
 				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].window.tail)
 			}
-			if diff := cmp.Diff([]string{makeEvent(1, 1).ID.String(), stored.ID.String()}, sent); diff != "" {
+			if diff := cmp.Diff([]string{dispatchtest.Event(1, 1).ID.String(), stored.ID.String()}, sent); diff != "" {
 				t.Errorf("replayed %t: sent (-want +got):\n%s", replayed, diff)
 			}
 		})
@@ -88,11 +88,11 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	var room windows
 	w, now := newWindow(&room, true), time.Unix(1e9, 0)
 	stored := func(n int, task int64) *item {
-		row := state.Row{Key: state.Key{Hook: 1, Event: makeEvent(n, task).ID}, Project: 1, Task: task, Added: now}
+		row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(n, task).ID}, Project: 1, Task: task, Added: now}
 		return restored(&row, now, time.Hour)
 	}
 	accept := func(n int, task int64) {
-		e := makeEvent(n, task)
+		e := dispatchtest.Event(n, task)
 		w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), now), true)
 	}
 	accept(1, 7)

@@ -99,7 +99,7 @@ func allowed() map[string]arrows {
 		},
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},
-		dispatchtest: {},
+		dispatchtest: {may: []string{mapping}},
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},

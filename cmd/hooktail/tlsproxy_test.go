@@ -3,16 +3,15 @@ package main
 import (
 	"encoding/pem"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -57,23 +56,7 @@ func TestReceiverBehindTLSAndAProxy(t *testing.T) {
 func tunnels(asked chan<- string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r.Method + " " + r.RequestURI + " " + r.Header.Get("Proxy-Authorization")
-		upstream, err := net.Dial("tcp", r.RequestURI)
-		if err != nil {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer upstream.Close()
-		conn, _, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			panic(err) // an HTTP/1.1 server can always
-		}
-		defer conn.Close()
-		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-		var wg sync.WaitGroup
-		wg.Go(func() { _, _ = io.Copy(upstream, conn); upstream.Close() })
-		_, _ = io.Copy(conn, upstream)
-		conn.Close()
-		wg.Wait()
+		dispatchtest.Tunnel(r.Context(), w, r.RequestURI)
 	})
 }
 

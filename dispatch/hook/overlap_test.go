@@ -13,7 +13,7 @@ import (
 // overlapEvent is the n-th event, committed and read at these times after the first.
 func overlapEvent(n int, committed, received time.Duration) (m Match) {
 	base := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	e := makeEvent(n, int64(n))
+	e := dispatchtest.Event(n, int64(n))
 	e.Committed, e.Received, e.Age = base.Add(committed), base.Add(received), max(0, received-committed)
 	return Match{Event: e}
 }
@@ -138,7 +138,7 @@ func TestOverlapIsBounded(t *testing.T) {
 
 func TestNoOverlap(t *testing.T) {
 	v := NewOverlap(OverlapOptions{})
-	if v != nil || v.Hand([]Handover{{1, true}}, Moment{}) || v.Take() != nil || v.Keep(makeEvent(1, 1), kept(1)) != nil || !v.Whole(time.Now()) {
+	if v != nil || v.Hand([]Handover{{1, true}}, Moment{}) || v.Take() != nil || v.Keep(dispatchtest.Event(1, 1), kept(1)) != nil || !v.Whole(time.Now()) {
 		t.Error("a nil Overlap remembers something")
 	}
 }

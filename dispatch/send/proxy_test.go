@@ -4,8 +4,6 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
-	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -62,28 +60,8 @@ func (p *testProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case p.refuses != 0:
 		w.WriteHeader(p.refuses)
 	default:
-		p.tunnel(w)
+		dispatchtest.Tunnel(r.Context(), w, p.to)
 	}
-}
-
-func (p *testProxy) tunnel(w http.ResponseWriter) {
-	upstream, err := net.Dial("tcp", p.to)
-	if err != nil {
-		w.WriteHeader(http.StatusBadGateway)
-		return
-	}
-	defer upstream.Close()
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(err) // an HTTP/1.1 server can always
-	}
-	defer conn.Close()
-	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")
-	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = io.Copy(upstream, conn); upstream.Close() })
-	_, _ = io.Copy(conn, upstream)
-	conn.Close()
-	wg.Wait()
 }
 
 func (p *testProxy) requests() []string {

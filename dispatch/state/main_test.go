@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"go.uber.org/goleak"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -18,12 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	code := cdctest.Main(m)
-	if err := goleak.Find(); code == 0 && err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.Exit(code)
+	os.Exit(cdctest.MainWithoutLeaks(m))
 }
 
 // schema has a name that needs its quotes.

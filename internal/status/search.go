@@ -76,15 +76,24 @@ func searchOf(r *http.Request) (s Search, err error) {
 	return s, nil
 }
 
-// history answers with attempts, the newest first.
-func (h *handler) history(w http.ResponseWriter, r *http.Request) {
-	pass, ok := h.admit(w, r)
-	if !ok {
-		return
+// searched is what an admitted request searches for. ok is false where it has been
+// answered.
+func (h *handler) searched(w http.ResponseWriter, r *http.Request) (s Search, p pass, ok bool) {
+	if p, ok = h.admit(w, r); !ok {
+		return s, p, false
 	}
 	s, err := searchOf(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
+		return s, p, false
+	}
+	return s, p, true
+}
+
+// history answers with attempts, the newest first.
+func (h *handler) history(w http.ResponseWriter, r *http.Request) {
+	s, pass, ok := h.searched(w, r)
+	if !ok {
 		return
 	}
 	attempts, err := h.Program.History(r.Context(), s, pass.valid)
@@ -102,12 +111,8 @@ func (h *handler) history(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
-	if _, ok := h.admit(w, r); !ok {
-		return
-	}
-	s, err := searchOf(r)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
+	s, _, ok := h.searched(w, r)
+	if !ok {
 		return
 	}
 	ctx, cancel := within(r.Context())

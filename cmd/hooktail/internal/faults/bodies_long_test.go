@@ -5,7 +5,6 @@ package faults
 import (
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 
@@ -65,15 +64,7 @@ func TestLargeBodiesBoundedMemory(t *testing.T) {
 	const events, size, memory = 600, 400 << 10, 64 << 20
 	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 	receiver := &weighed{bodies: map[string]int64{}}
-	server := httptest.NewServer(receiver)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	db.Exec(t, "DELETE FROM webhook_action")
-	db.Exec(t, "DELETE FROM webhook")
-	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
-		VALUES (1, $1, 1, 1, true, true, '{}', true, now() - interval '1 day', now())`, server.URL)
+	onlyHook(t, db, receiver)
 	db.Exec(t, largeTasks, events, size)
 
 	variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB"}

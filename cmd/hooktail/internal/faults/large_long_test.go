@@ -31,7 +31,15 @@ type census struct {
 func counted(t testing.TB, db *cdctest.Database) *census {
 	t.Helper()
 	c := &census{}
-	server := httptest.NewServer(c)
+	onlyHook(t, db, c)
+	return c
+}
+
+// onlyHook serves the handler, and makes it the receiver of the only hook of the database,
+// which is for all actions of project 1.
+func onlyHook(t testing.TB, db *cdctest.Database, receiver http.Handler) {
+	t.Helper()
+	server := httptest.NewServer(receiver)
 	t.Cleanup(func() {
 		server.CloseClientConnections()
 		server.Close()
@@ -40,7 +48,6 @@ func counted(t testing.TB, db *cdctest.Database) *census {
 	db.Exec(t, "DELETE FROM webhook")
 	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
 		VALUES (1, $1, 1, 1, true, true, '{}', true, now() - interval '1 day', now())`, server.URL)
-	return c
 }
 
 var idKey = []byte(`{"id": `)
