@@ -120,3 +120,15 @@ func (r *bodyReader) Read(p []byte) (n int, err error) {
 
 // Close is for http.Request.
 func (r *bodyReader) Close() error { return nil }
+
+// Members is a copy of the members of the payload after "action", as they are in each body:
+// an event with these as its Payload has the same bodies. It is nil if there are none.
+func (e *Event) Members() []byte {
+	if len(e.Payload) == 0 {
+		return nil
+	}
+	if e.nested == nil {
+		return bytes.Clone(e.Payload)
+	}
+	return bytes.Join([][]byte{e.Payload, e.nested.json}, comma)
+}

@@ -1,0 +1,161 @@
+package natslog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// The headers of a message, see the package's documentation.
+const (
+	idHeader     = "Ht-Id"
+	beforeHeader = "Ht-Before"
+	prefixHeader = "Ht-Prefix"
+	floorHeader  = "Ht-Floor"
+	hooksHeader  = "Ht-Hooks"
+	eventHeader  = "Ht-Event"
+	storedHeader = "Ht-Stored"
+)
+
+// Message is one message of the log: an event for the hooks of a partition, or a change of a
+// hook.
+type Message struct {
+	Partition int
+	Seq       uint64 // in the stream; 0: not published yet
+	ID        string
+	Before    string // ID of the partition's message before; "": it is the first
+	Prefix    cdc.LSN
+	Floor     uint64
+
+	Event   *mapping.Event // nil: a change
+	Targets []hook.Target
+	Changed int64 // the hook that has changed; 0: all may have
+	Commit  cdc.LSN
+	Stored  bool // the payload is in log_body, and not in Event
+	Bytes   int  // of the payload
+}
+
+// changePrefix begins the ids of changes.
+const changePrefix = "change-"
+
+// changeOf is the message that tells the partition of the change, which the commit has made.
+func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
+	id := fmt.Sprintf("%s%X-%d", changePrefix, uint64(commit), hook)
+	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
+}
+
+// encode is the message as it is published.
+func (m *Message) encode(names Names) *nats.Msg {
+	h := nats.Header{
+		idHeader: {m.ID}, beforeHeader: {m.Before},
+		prefixHeader: {m.Prefix.String()}, floorHeader: {strconv.FormatUint(m.Floor, 10)},
+	}
+	out := &nats.Msg{Subject: names.Subject(m.Partition), Header: h}
+	if m.Event == nil {
+		return out
+	}
+	h[hooksHeader] = []string{formatTargets(m.Targets)}
+	e := m.Event
+	h[eventHeader] = []string{fmt.Sprintf("%s %d %d %s", e.Action, e.Project, e.Task, e.Committed.UTC().Format(time.RFC3339Nano))}
+	if m.Stored {
+		h[storedHeader] = []string{"1"}
+		return out
+	}
+	out.Data = e.Members()
+	return out
+}
+
+// decode reads a message of the log. What it returns refers to data.
+func decode(names Names, subject string, seq uint64, header nats.Header, data []byte) (*Message, error) {
+	m := &Message{Partition: names.Partition(subject), Seq: seq, ID: header.Get(idHeader), Before: header.Get(beforeHeader)}
+	if m.Partition < 0 || m.ID == "" {
+		return nil, fmt.Errorf("message %d of stream %s is not hooktail's", seq, names.Stream)
+	}
+	err := m.Prefix.Scan(header.Get(prefixHeader))
+	if err == nil {
+		m.Floor, err = strconv.ParseUint(header.Get(floorHeader), 10, 64)
+	}
+	if err == nil {
+		err = m.decodeBody(header, data)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("message %d of stream %s (%s): %w", seq, names.Stream, m.ID, err)
+	}
+	return m, nil
+}
+
+func (m *Message) decodeBody(header nats.Header, data []byte) error {
+	if rest, ok := strings.CutPrefix(m.ID, changePrefix); ok {
+		commit, hook, _ := strings.Cut(rest, "-")
+		lsn, err := strconv.ParseUint(commit, 16, 64)
+		if err == nil {
+			m.Commit = cdc.LSN(lsn)
+			m.Changed, err = strconv.ParseInt(hook, 10, 64)
+		}
+		return err
+	}
+	id, err := state.ParseID(m.ID)
+	if err != nil {
+		return err
+	}
+	fields := strings.Fields(header.Get(eventHeader))
+	if len(fields) != 4 {
+		return fmt.Errorf("header %s is invalid", eventHeader)
+	}
+	e := &mapping.Event{ID: id, Action: mapping.Action(fields[0]), Payload: data}
+	if e.Project, err = strconv.ParseInt(fields[1], 10, 64); err != nil {
+		return err
+	}
+	if e.Task, err = strconv.ParseInt(fields[2], 10, 64); err != nil {
+		return err
+	}
+	if e.Committed, err = time.Parse(time.RFC3339Nano, fields[3]); err != nil {
+		return err
+	}
+	m.Event, m.Commit, m.Bytes = e, id.Commit, len(data)
+	m.Stored = header.Get(storedHeader) != ""
+	m.Targets, err = parseTargets(header.Get(hooksHeader))
+	return err
+}
+
+// bare is what follows the action of a hook that gets no payload.
+const bare = ",bare"
+
+func formatTargets(targets []hook.Target) string {
+	var b strings.Builder
+	for i, t := range targets {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(strconv.FormatInt(t.Hook, 10) + "=" + string(t.Action))
+		if !t.Payload {
+			b.WriteString(bare)
+		}
+	}
+	return b.String()
+}
+
+func parseTargets(text string) ([]hook.Target, error) {
+	var targets []hook.Target
+	for field := range strings.FieldsSeq(text) {
+		id, action, _ := strings.Cut(field, "=")
+		n, err := strconv.ParseInt(id, 10, 64)
+		if err != nil {
+			return nil, fmt.Errorf("header %s is invalid", hooksHeader)
+		}
+		action, isBare := strings.CutSuffix(action, bare)
+		targets = append(targets, hook.Target{Hook: n, Action: mapping.Action(action), Payload: !isBare})
+	}
+	if len(targets) == 0 {
+		return nil, fmt.Errorf("header %s is empty", hooksHeader)
+	}
+	return targets, nil
+}

@@ -1,0 +1,44 @@
+package natslog
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Partitions is the number of partitions of a log.
+const Partitions = 64
+
+// PartitionOf is the partition of a hook. SQL computes the same: hook_id % 64.
+func PartitionOf(hook int64) int { return int(uint64(hook) % Partitions) }
+
+// Names are those of one slot's stream, bucket and subjects.
+type Names struct {
+	Stream string // also the bucket's
+	prefix string
+}
+
+// NamesOf is the names for a slot.
+func NamesOf(slot string) Names {
+	return Names{Stream: "HOOKTAIL_" + slot, prefix: "ht." + slot + ".d."}
+}
+
+// Subjects is the subject of all messages.
+func (n Names) Subjects() string { return n.prefix + "*" }
+
+// Subject is that of one partition.
+func (n Names) Subject(partition int) string { return fmt.Sprintf("%s%02d", n.prefix, partition) }
+
+// Partition is that of a subject, or -1.
+func (n Names) Partition(subject string) int {
+	number, ok := strings.CutPrefix(subject, n.prefix)
+	if !ok || len(number) != 2 || number[0] < '0' || number[0] > '9' || number[1] < '0' || number[1] > '9' {
+		return -1
+	}
+	if p := int(number[0]-'0')*10 + int(number[1]-'0'); p < Partitions {
+		return p
+	}
+	return -1
+}
+
+// key is the bookmark's in the bucket.
+func key(partition int) string { return fmt.Sprintf("%02d", partition) }
