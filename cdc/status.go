@@ -42,10 +42,17 @@ func (r *reader) status(now time.Time, atOnce bool) error {
 // confirmable is the confirmed position, or the last one that was sent where the
 // server is to be kept there.
 func (r *reader) confirmable() LSN {
-	if r.s.o.MayConfirm != nil && !r.s.o.MayConfirm() {
+	may := r.s.o.MayConfirm == nil || r.s.o.MayConfirm()
+	switch {
+	case r.s.o.Hold == nil && may:
+		return r.s.position.Confirmed()
+	case r.s.o.Hold == nil:
 		return r.sent
+	case may:
+		return max(r.s.o.Hold(r.s.position.Confirmed()), r.s.recorded())
+	default:
+		return r.s.recorded()
 	}
-	return r.s.position.Confirmed()
 }
 
 func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {

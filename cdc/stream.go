@@ -51,6 +51,10 @@ type Options struct {
 	// at the last one. It is called in the reader's goroutine and must not block.
 	MayConfirm func() bool
 
+	// Hold is asked how much of the position may be told to the server; nil: all of it. It
+	// is called as MayConfirm is. The server is never told less than before.
+	Hold func(position LSN) LSN
+
 	// OnConnect is called on each connection before anything is read, in the
 	// reader's goroutine. An error ends the connection, and if it is or wraps a
 	// Fault or a Gap, the stream.
@@ -191,10 +195,10 @@ const (
 
 // unconfirmed is the error of a stream that ends without a connection.
 func (s *Stream) unconfirmed() error {
-	s.mu.Lock()
-	told := s.stats.Recorded
-	s.mu.Unlock()
-	if confirmed := s.position.Confirmed(); confirmed > told {
+	if s.o.Hold != nil {
+		return nil // what is held back is confirmed by a later run
+	}
+	if confirmed := s.position.Confirmed(); confirmed > s.recorded() {
 		return fmt.Errorf("confirm %s to the server: not connected", confirmed)
 	}
 	return nil
@@ -290,6 +294,13 @@ func (s *Stream) Stats() Stats {
 	stats.Confirmed, stats.Outstanding = s.position.Confirmed(), s.position.Outstanding()
 	stats.QueueBytes = s.queue.bytes()
 	return stats
+}
+
+// recorded is the position that the server has been told, or had before.
+func (s *Stream) recorded() LSN {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats.Recorded
 }
 
 // note changes the stats.

@@ -132,3 +132,11 @@ func (e *Event) Members() []byte {
 	}
 	return bytes.Join([][]byte{e.Payload, e.nested.json}, comma)
 }
+
+// MembersLen is the length of Members.
+func (e *Event) MembersLen() int {
+	if len(e.Payload) == 0 || e.nested == nil {
+		return len(e.Payload)
+	}
+	return len(e.Payload) + len(comma) + len(e.nested.json)
+}

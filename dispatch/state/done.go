@@ -85,7 +85,11 @@ func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 		return nil
 	}
 	k := keysOf(list)
-	if _, err := s.pool.Exec(ctx, s.sql(doneSQL), k.hooks, k.timelines, k.commits, k.ordinals, reasons); err != nil {
+	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, s.sql(doneSQL), k.hooks, k.timelines, k.commits, k.ordinals, reasons)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	s.done.add(list)

@@ -44,13 +44,19 @@ func isLockTimeout(err error) bool {
 
 // bounded runs f in a transaction that waits for locks for lockPatience at most, or for
 // none. The bound is set before any statement is prepared: that waits for locks as well.
+// A sender that was deposed gets ErrDeposed.
 func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) error {
 	patience := lockPatience
 	if atOnce {
 		patience = time.Millisecond // zero is for ever
 	}
 	begin := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d", patience.Milliseconds())
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, f)
+	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+		if err := s.share.check(ctx, tx, s.schema); err != nil {
+			return err
+		}
+		return f(tx)
+	})
 }
 
 // lockedSQL is the keys among the given ones whose rows others have locked.

@@ -209,7 +209,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 
 // ownTables are all that Migrate makes.
 func ownTables() []string {
-	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", versionTable}
+	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", "log_partition", "log_body", "log_stream", versionTable}
 }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }

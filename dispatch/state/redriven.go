@@ -7,7 +7,7 @@ import "context"
 // stand behind what a lane has read with Tail will come by Tail as well. Those that
 // somebody has locked are left for another time.
 func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
-	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit)
+	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND ($2::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($2)) ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.share.partitions())
 	return rows, wrap(err, "read redriven deliveries")
 }
 

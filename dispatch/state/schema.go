@@ -146,4 +146,4 @@ func Check(ctx context.Context, q Querier, schema string) error {
 // would ask for any of them.
 const privileges = `SELECT bool_and(has_table_privilege(c.oid, wanted)) FROM pg_catalog.pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted
 	WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1)
-	AND c.relname IN ('parked', 'hook_setting', 'position', 'identity', 'hook_seen', 'done')`
+	AND c.relname IN ('parked', 'hook_setting', 'position', 'identity', 'hook_seen', 'done', 'log_partition', 'log_body', 'log_stream')`

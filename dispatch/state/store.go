@@ -22,6 +22,7 @@ type Store struct {
 	poll   time.Duration
 	wait   Wait
 	done   done // of which the rows were locked
+	share  *Share
 }
 
 // Options are what a Store needs.
@@ -31,6 +32,7 @@ type Options struct {
 	Log    *slog.Logger  // nil: none
 	Poll   time.Duration // of Watch; 0: 5 s
 	Wait   Wait          // for locks, in what people ask for
+	Share  *Share        // of a sender, with all of its hooks; nil: every hook
 }
 
 // New is the store of the schema, which Migrate has made.
@@ -43,6 +45,7 @@ func New(o Options) *Store {
 	}
 	return &Store{
 		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll, wait: o.Wait.withDefaults(o.Log),
+		share:  o.Share,
 		parked: quote(o.Schema, "parked"),
 		sets:   quote(o.Schema, "hook_setting"),
 	}

@@ -1,16 +1,108 @@
 package natslog
 
 import (
-	"github.com/hooktail/hooktail/cdc"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Bookmark is how far a partition is delivered, as its bucket has it.
 type Bookmark struct {
-	Epoch  int64   `json:"epoch"`  // of the sender that wrote it
-	Seq    uint64  `json:"seq"`    // of the last message below which all is done; 0: of none
-	ID     string  `json:"id"`     // of that message
-	Prefix cdc.LSN `json:"prefix"` // that it has: all of these commits is done
+	Epoch  int64  `json:"epoch"`  // of the sender that wrote it
+	Seq    uint64 `json:"seq"`    // of the last message up to which all is done; 0: of none
+	ID     string `json:"id"`     // of that message
+	Prefix Prefix `json:"prefix"` // that it has: all of these commits is done
 	// Done is what is done above the prefix: "<id>" if all hooks of the partition have the
 	// event, otherwise "<id>/<hook>".
 	Done []string `json:"done"`
+}
+
+// ErrDeposed says that another sender has written the partition's bookmark.
+var ErrDeposed = errors.New("another sender has taken the partition")
+
+// Bookmarks are those of a sender's partitions. One goroutine uses them.
+type Bookmarks struct {
+	kv        jetstream.KeyValue
+	revisions map[int]uint64 // as they were written last
+}
+
+// Bookmarks opens the bucket.
+func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
+	kv, err := l.js.KeyValue(ctx, l.names.Stream)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, fmt.Errorf("bucket %s: %w", l.names.Stream, ErrNoLog)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look bucket %s up: %w", l.names.Stream, err)
+	}
+	return &Bookmarks{kv: kv, revisions: make(map[int]uint64)}, nil
+}
+
+// Read is the partition's bookmark; the zero Bookmark if there is none.
+func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err error) {
+	entry, err := b.kv.Get(ctx, key(partition))
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		b.revisions[partition] = 0
+		return Bookmark{}, nil
+	}
+	if err != nil {
+		return Bookmark{}, fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
+	}
+	if err := json.Unmarshal(entry.Value(), &mark); err != nil {
+		return Bookmark{}, fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
+	}
+	b.revisions[partition] = entry.Revision()
+	return mark, nil
+}
+
+// Take writes the epoch into the bookmark, so that the sender before can write it no more. What
+// a replica says that is behind is read again.
+func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookmark, error) {
+	const attempts, pause = 20, 100 * time.Millisecond
+	for n := 1; ; n++ {
+		mark, err := b.Read(ctx, partition)
+		if err != nil {
+			return Bookmark{}, err
+		}
+		if mark.Epoch > epoch {
+			return Bookmark{}, fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+		}
+		mark.Epoch = epoch
+		err = b.Write(ctx, partition, mark)
+		if err == nil || !errors.Is(err, ErrDeposed) || n == attempts {
+			return mark, err
+		}
+		if err := retry.Sleep(ctx, pause); err != nil {
+			return Bookmark{}, err
+		}
+	}
+}
+
+// Write replaces the bookmark that was read or written last. If it is another one by now, it
+// returns ErrDeposed.
+func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) error {
+	value, err := json.Marshal(mark)
+	if err != nil {
+		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
+	}
+	revision := b.revisions[partition]
+	if revision == 0 {
+		revision, err = b.kv.Create(ctx, key(partition), value)
+	} else {
+		revision, err = b.kv.Update(ctx, key(partition), value, revision)
+	}
+	if isWrongSequence(err) {
+		return fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+	}
+	if err != nil {
+		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
+	}
+	b.revisions[partition] = revision
+	return nil
 }

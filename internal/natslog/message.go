@@ -32,7 +32,7 @@ type Message struct {
 	Seq       uint64 // in the stream; 0: not published yet
 	ID        string
 	Before    string // ID of the partition's message before; "": it is the first
-	Prefix    cdc.LSN
+	Prefix    Prefix
 	Floor     uint64
 
 	Event   *mapping.Event // nil: a change
@@ -41,7 +41,13 @@ type Message struct {
 	Commit  cdc.LSN
 	Stored  bool // the payload is in log_body, and not in Event
 	Bytes   int  // of the payload
+
+	bare bool // no hook gets a payload; of a message to be published
 }
+
+// adopted stands in the id of a message between the event and the one hook that gets it
+// afterwards, since it was adopted: the partition may have the event already.
+const adopted = "@"
 
 // changePrefix begins the ids of changes.
 const changePrefix = "change-"
@@ -69,7 +75,9 @@ func (m *Message) encode(names Names) *nats.Msg {
 		h[storedHeader] = []string{"1"}
 		return out
 	}
-	out.Data = e.Members()
+	if !m.bare {
+		out.Data = e.Members()
+	}
 	return out
 }
 
@@ -79,8 +87,8 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 	if m.Partition < 0 || m.ID == "" {
 		return nil, fmt.Errorf("message %d of stream %s is not hooktail's", seq, names.Stream)
 	}
-	err := m.Prefix.Scan(header.Get(prefixHeader))
-	if err == nil {
+	var err error
+	if m.Prefix, err = parsePrefix(header.Get(prefixHeader)); err == nil {
 		m.Floor, err = strconv.ParseUint(header.Get(floorHeader), 10, 64)
 	}
 	if err == nil {
@@ -102,7 +110,8 @@ func (m *Message) decodeBody(header nats.Header, data []byte) error {
 		}
 		return err
 	}
-	id, err := state.ParseID(m.ID)
+	event, _, _ := strings.Cut(m.ID, adopted)
+	id, err := state.ParseID(event)
 	if err != nil {
 		return err
 	}
@@ -135,7 +144,7 @@ func formatTargets(targets []hook.Target) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(strconv.FormatInt(t.Hook, 10) + "=" + string(t.Action))
+		b.WriteString(text(t.Hook) + "=" + string(t.Action))
 		if !t.Payload {
 			b.WriteString(bare)
 		}
@@ -159,3 +168,5 @@ func parseTargets(text string) ([]hook.Target, error) {
 	}
 	return targets, nil
 }
+
+func text(n int64) string { return strconv.FormatInt(n, 10) }

@@ -1,0 +1,65 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Share is the partitions of a log that a sender has, and its epoch. A Store with a Share
+// reads the settings and the deliveries of the hooks of these partitions alone, and each of
+// its transactions checks that the epoch of all of them is still the sender's.
+type Share struct {
+	Slot       string
+	Partitions []int
+	Epoch      int64
+}
+
+// ErrDeposed says that another sender has taken a partition of the Share.
+var ErrDeposed = errors.New("another sender has taken the partition")
+
+// partitionCount is natslog.Partitions, for SQL.
+const partitionCount = "64"
+
+// partitions are nil for every hook.
+func (s *Share) partitions() []int {
+	if s == nil {
+		return nil
+	}
+	return s.Partitions
+}
+
+// check locks the epochs until the transaction ends, so that a takeover waits for it.
+func (s *Share) check(ctx context.Context, tx pgx.Tx, schema string) error {
+	if s == nil {
+		return nil
+	}
+	var held int
+	err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM `+quote(schema, "log_partition")+`
+		WHERE slot = $1 AND partition = ANY ($2) AND epoch = $3 FOR SHARE) AS held`, s.Slot, s.Partitions, s.Epoch).Scan(&held)
+	switch {
+	case err != nil:
+		return fmt.Errorf("check the epoch: %w", err)
+	case held != len(s.Partitions):
+		return ErrDeposed
+	}
+	return nil
+}
+
+// TakeShare raises the epoch of the partitions, for the sender whose session has their
+// advisory locks: it has to be called on that session. It waits for transactions of the sender
+// before.
+func TakeShare(ctx context.Context, q Querier, schema, slot string, partitions []int) (*Share, error) {
+	share := &Share{Slot: slot, Partitions: partitions}
+	table := quote(schema, "log_partition")
+	err := q.QueryRow(ctx, `WITH next AS (SELECT coalesce(max(epoch), 0) + 1 AS epoch FROM `+table+` WHERE slot = $1),
+			taken AS (INSERT INTO `+table+` AS p (slot, partition, epoch) SELECT $1, given, next.epoch FROM unnest($2::int[]) AS given, next
+				ON CONFLICT (slot, partition) DO UPDATE SET epoch = excluded.epoch RETURNING p.epoch)
+		SELECT max(epoch) FROM taken`, slot, partitions).Scan(&share.Epoch)
+	if err != nil {
+		return nil, fmt.Errorf("take partitions: %w", err)
+	}
+	return share, nil
+}

@@ -1,0 +1,94 @@
+package natstest
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+// Server is one server, with a port and a directory that it keeps between Stop and Start.
+type Server struct {
+	Dir  string // of its store
+	Port int
+
+	t       testing.TB
+	options func(*server.Options)
+	running *server.Server
+}
+
+// Start starts a server, which ends with the test. options may change how it runs.
+func Start(t testing.TB, options func(*server.Options)) *Server {
+	t.Helper()
+	s := &Server{Dir: t.TempDir(), t: t, options: options, Port: freePort(t)}
+	s.Start()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// URL is where the server listens.
+func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.Port) }
+
+// Start starts the server again, with what is in its directory.
+func (s *Server) Start() {
+	s.t.Helper()
+	o := &server.Options{Host: "127.0.0.1", Port: s.Port, JetStream: true, StoreDir: s.Dir, NoLog: true, NoSigs: true}
+	if s.options != nil {
+		s.options(o)
+	}
+	running, err := server.NewServer(o)
+	if err != nil {
+		s.t.Fatalf("start NATS: %v", err)
+	}
+	running.Start()
+	if !running.ReadyForConnections(20 * time.Second) {
+		s.t.Fatal("NATS is not ready")
+	}
+	s.running = running
+}
+
+// Stop ends the server.
+func (s *Server) Stop() {
+	if s.running == nil {
+		return
+	}
+	s.running.Shutdown()
+	s.running.WaitForShutdown()
+	s.running = nil
+}
+
+// Copy is a copy of the store as it is on disk, for CutBack: what a server has after a loss of
+// power, if it was synced now.
+func (s *Server) Copy() string {
+	s.t.Helper()
+	to := filepath.Join(s.t.TempDir(), "store")
+	if err := os.CopyFS(to, os.DirFS(s.Dir)); err != nil {
+		s.t.Fatalf("copy the store: %v", err)
+	}
+	return to
+}
+
+// CutBack replaces the store by the copy. The server must be stopped.
+func (s *Server) CutBack(copied string) {
+	s.t.Helper()
+	if err := os.RemoveAll(s.Dir); err != nil {
+		s.t.Fatalf("cut the store back: %v", err)
+	}
+	if err := os.CopyFS(s.Dir, os.DirFS(copied)); err != nil {
+		s.t.Fatalf("cut the store back: %v", err)
+	}
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close() //nolint:errcheck // it was only asked for a port
+	return l.Addr().(*net.TCPAddr).Port
+}

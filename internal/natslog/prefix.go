@@ -1,0 +1,48 @@
+package natslog
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Prefix is a position of the reader below which all events are in the log, and the timeline
+// of the server that it was read on. The zero Prefix has no events below it.
+type Prefix struct {
+	Timeline int32
+	LSN      cdc.LSN
+}
+
+// Has reports whether the event is below the prefix. An event of a later timeline is not: its
+// server may have been promoted before it had what the prefix says.
+func (p Prefix) Has(id mapping.ID) bool {
+	return !id.IsRepair() && id.Timeline <= p.Timeline && id.Commit < p.LSN
+}
+
+// String is the timeline and the LSN, both as in an event's id.
+func (p Prefix) String() string { return fmt.Sprintf("%d-%X", p.Timeline, uint64(p.LSN)) }
+
+// MarshalText is String.
+func (p Prefix) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what String has made.
+func (p *Prefix) UnmarshalText(text []byte) (err error) {
+	*p, err = parsePrefix(string(text))
+	return err
+}
+
+func parsePrefix(text string) (Prefix, error) {
+	timeline, lsn, _ := strings.Cut(text, "-")
+	n, err := strconv.ParseInt(timeline, 10, 32)
+	if err != nil {
+		return Prefix{}, fmt.Errorf("prefix %q is invalid", text)
+	}
+	at, err := strconv.ParseUint(lsn, 16, 64)
+	if err != nil {
+		return Prefix{}, fmt.Errorf("prefix %q is invalid", text)
+	}
+	return Prefix{int32(n), cdc.LSN(at)}, nil
+}

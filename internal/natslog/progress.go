@@ -1,0 +1,200 @@
+package natslog
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+)
+
+// Progress is what a sender knows of a partition: which messages it has taken, and what of
+// them is done. It has no clock and asks nobody. It is safe for concurrent use.
+type Progress struct {
+	partition int
+
+	mu      sync.Mutex // guards all that follows
+	mark    Bookmark   // without Done
+	last    string     // id of the message that was read last, "": of none
+	open    []*Taken   // in the order of the log; the first is not done
+	done    map[string]struct{}
+	changed bool  // since the last bookmark
+	hole    *Hole // the partition has stopped
+}
+
+// Taken is a message that was read, until its deliveries are done.
+type Taken struct {
+	*Message
+	left int // deliveries that are not done; guarded by the Progress
+}
+
+// Hole says that a message is missing in the log.
+type Hole struct {
+	Partition int
+	Missing   string // the id of the message
+	Seq       uint64 // of the message that follows
+}
+
+func (h *Hole) Error() string {
+	return fmt.Sprintf("gap in the log: message %s of partition %02d, which stood before sequence %d, is missing; its hooks get nothing until `hooktail repair`", h.Missing, h.Partition, h.Seq)
+}
+
+// NewProgress goes on from the bookmark. verified says that the log has the bookmark's message
+// under its sequence: what was read last is then known.
+func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
+	p := &Progress{partition: partition, mark: mark, done: make(map[string]struct{}, len(mark.Done))}
+	for _, id := range mark.Done {
+		p.done[id] = struct{}{}
+	}
+	p.mark.Done = nil
+	if verified {
+		p.last = mark.ID
+	}
+	if mark.ID != "" {
+		p.done[mark.ID] = struct{}{}
+	}
+	return p
+}
+
+// Take takes the next message of the partition, and returns it with the targets that do not
+// have the event yet: nil if there is nothing to do. A message that follows a hole stops the
+// partition: it returns the *Hole, and nothing for later messages.
+func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hole != nil {
+		return nil, nil, nil
+	}
+	if m.Before != p.last && m.Before != "" && !p.isDone(m.Before) || m.Before == "" && p.last != "" {
+		p.hole = &Hole{Partition: p.partition, Missing: m.Before, Seq: m.Seq}
+		return nil, nil, p.hole
+	}
+	p.last = m.ID
+	t := &Taken{Message: m}
+	var targets []hook.Target
+	if m.Event != nil && !p.isDone(m.ID) {
+		for _, target := range m.Targets {
+			if _, has := p.done[part(m.ID, target.Hook)]; !has {
+				targets = append(targets, target)
+			}
+		}
+	}
+	t.left = len(targets)
+	p.open = append(p.open, t)
+	p.advance()
+	return t, targets, nil
+}
+
+// Done says that the delivery of the message to that hook is done.
+func (p *Progress) Done(t *Taken, hook int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed = true
+	if t.left--; t.left > 0 {
+		p.done[part(t.ID, hook)] = struct{}{}
+		return
+	}
+	p.advance()
+}
+
+// advance needs mu. It moves over the messages that are done, and takes note of those behind
+// one that is not.
+func (p *Progress) advance() {
+	n := 0
+	for n < len(p.open) && p.open[n].left == 0 {
+		t := p.open[n]
+		p.mark.Seq, p.mark.ID = t.Seq, t.ID
+		if t.Prefix.LSN > p.mark.Prefix.LSN {
+			p.mark.Prefix = t.Prefix
+		}
+		p.finish(t)
+		n++
+	}
+	p.open = p.open[n:]
+	p.changed = p.changed || n > 0
+}
+
+// finish needs mu. It takes note that all deliveries of the message are done.
+func (p *Progress) finish(t *Taken) {
+	for _, target := range t.Targets {
+		delete(p.done, part(t.ID, target.Hook))
+	}
+	switch {
+	case strings.Contains(t.ID, adopted): // no prefix says when it may be forgotten
+		delete(p.done, t.ID)
+	case !p.mark.Prefix.hasID(t.ID):
+		p.done[t.ID] = struct{}{}
+	}
+}
+
+// isDone needs mu. It reports whether all deliveries of the message are done.
+func (p *Progress) isDone(id string) bool {
+	if p.mark.Prefix.hasID(id) {
+		return true
+	}
+	_, done := p.done[id]
+	return done
+}
+
+// Bookmark is how far the partition is, if that has changed since the last call.
+func (p *Progress) Bookmark() (mark Bookmark, changed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.changed {
+		return p.mark, false
+	}
+	p.changed = false
+	maps.DeleteFunc(p.done, func(id string, _ struct{}) bool {
+		event, _, _ := strings.Cut(id, "/")
+		return p.mark.Prefix.hasID(event)
+	})
+	mark = p.mark
+	mark.Done = slices.Sorted(maps.Keys(p.done))
+	for _, t := range p.open {
+		if t.left == 0 && len(t.Targets) > 0 {
+			mark.Done = append(mark.Done, t.ID)
+		}
+	}
+	return mark, true
+}
+
+// Lost says that the bookmark was not written.
+func (p *Progress) Lost() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.changed = true
+}
+
+// Hole is why the partition has stopped, nil if it has not.
+func (p *Progress) Hole() *Hole {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hole
+}
+
+// Behind is the number of messages that were read and are not done.
+func (p *Progress) Behind() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.open)
+}
+
+// part is what of a message is done for one hook.
+func part(id string, hook int64) string { return id + "/" + strconv.FormatInt(hook, 10) }
+
+// hasID reports whether the message with that id is below the prefix.
+func (p Prefix) hasID(id string) bool {
+	if rest, ok := strings.CutPrefix(id, changePrefix); ok {
+		commit, _, _ := strings.Cut(rest, "-")
+		lsn, err := strconv.ParseUint(commit, 16, 64)
+		return err == nil && cdc.LSN(lsn) < p.LSN
+	}
+	event, _, isAdopted := strings.Cut(id, adopted)
+	parsed, err := state.ParseID(event)
+	return err == nil && !isAdopted && p.Has(parsed)
+}

@@ -1,0 +1,118 @@
+package natslog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// found is what the log has of earlier terms: all below the prefix, and some above it. It is
+// read-only once it was read.
+type found struct {
+	prefix Prefix
+	above  map[entry]struct{}
+}
+
+type entry struct {
+	partition int
+	id        string
+}
+
+func (f *found) has(id mapping.ID, partition int) bool {
+	return f.prefix.Has(id) || len(f.above) > 0 && f.hasMessage(id.String(), partition)
+}
+
+func (f *found) hasMessage(id string, partition int) bool {
+	_, ok := f.above[entry{partition, id}]
+	return ok
+}
+
+// readBack reads where the log and its partitions end, and what is above its prefix.
+func (w *Writer) readBack(ctx context.Context) error {
+	w.found.above = make(map[entry]struct{})
+	w.end = w.stream.CachedInfo().State.LastSeq
+	if w.stream.CachedInfo().State.Msgs == 0 {
+		return nil
+	}
+	last, err := w.log.message(ctx, w.stream, w.end)
+	if err != nil {
+		return err
+	}
+	if last == nil {
+		return fmt.Errorf("the last message of stream %s, %d, was removed: %w", w.log.names.Stream, w.end, errRemoved)
+	}
+	w.endID, w.found.prefix = last.ID, last.Prefix
+	for p := range Partitions {
+		m, err := w.log.lastOf(ctx, w.stream, p)
+		if err != nil {
+			return err
+		}
+		if m != nil {
+			w.before[p] = m.ID
+		}
+	}
+	return w.scan(ctx, last.Floor)
+}
+
+// scan reads the log from the floor to its end.
+func (w *Writer) scan(ctx context.Context, floor uint64) error {
+	if floor > w.end {
+		return nil
+	}
+	consumer, err := w.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor)})
+	if err != nil {
+		return err
+	}
+	messages, err := consumer.Messages()
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	for {
+		m, err := w.log.next(ctx, messages)
+		if err != nil {
+			return err
+		}
+		if !w.found.prefix.hasMessage(m) {
+			w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
+		}
+		w.place(m)
+		if m.Seq >= w.end {
+			return nil
+		}
+	}
+}
+
+// hasMessage reports whether the message is below the prefix.
+func (p Prefix) hasMessage(m *Message) bool {
+	if m.Event == nil {
+		return m.Commit < p.LSN
+	}
+	return p.Has(m.Event.ID)
+}
+
+// eventOf is the event's id in the message's, which may have an adopted hook. What is found
+// for such a hook says nothing of the others.
+func eventOf(id string) string {
+	if strings.Contains(id, adopted) {
+		return ""
+	}
+	return id
+}
+
+// next waits for the next message.
+func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Message, error) {
+	raw, err := messages.Next(jetstream.NextContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	}
+	meta, err := raw.Metadata()
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	}
+	return decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+}

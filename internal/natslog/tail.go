@@ -1,0 +1,124 @@
+package natslog
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Tail reads the partitions of a sender, from their bookmarks on, in the order of the log.
+type Tail struct {
+	log      *Log
+	stream   jetstream.Stream
+	progress map[int]*Progress
+	after    map[int]uint64 // sequence up to which the partition is done
+	reaches  uint64         // where the partitions ended when the Tail was made
+	messages jetstream.MessagesContext
+	at       uint64 // sequence that was read last
+}
+
+// readAhead bounds the bytes that the client reads ahead.
+const readAhead = 2 << 20
+
+// Tail begins to read the partitions. Close it.
+func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
+	stream, err := l.stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tail{log: l, stream: stream, progress: make(map[int]*Progress), after: make(map[int]uint64)}
+	from := stream.CachedInfo().State.LastSeq + 1
+	subjects := make([]string, 0, len(marks))
+	for _, p := range slices.Sorted(maps.Keys(marks)) {
+		begin, err := t.begin(ctx, p, marks[p])
+		if err != nil {
+			return nil, err
+		}
+		from = min(from, begin)
+		subjects = append(subjects, l.names.Subject(p))
+	}
+	if len(subjects) == Partitions {
+		subjects = []string{l.names.Subjects()}
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from), NamePrefix: "hooktail",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	}
+	t.messages, err = consumer.Messages(jetstream.PullMaxBytes(readAhead))
+	if err != nil {
+		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	}
+	return t, nil
+}
+
+// begin is the sequence from which on the partition is read: behind its bookmark, if the log
+// has that message there, otherwise its first one.
+func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from uint64, err error) {
+	last, err := t.log.lastOf(ctx, t.stream, partition)
+	if err != nil {
+		return 0, err
+	}
+	if last != nil {
+		t.reaches = max(t.reaches, last.Seq)
+	}
+	verified := false
+	if mark.Seq > 0 {
+		m, err := t.log.message(ctx, t.stream, mark.Seq)
+		if err != nil {
+			return 0, err
+		}
+		verified = m != nil && m.ID == mark.ID && m.Partition == partition
+	}
+	t.progress[partition] = NewProgress(partition, mark, verified)
+	if verified {
+		t.after[partition] = mark.Seq
+		if last.Seq == mark.Seq {
+			return t.stream.CachedInfo().State.LastSeq + 1, nil
+		}
+		return mark.Seq + 1, nil
+	}
+	return max(1, t.stream.CachedInfo().State.FirstSeq), nil
+}
+
+// Progress are those of the partitions.
+func (t *Tail) Progress() map[int]*Progress { return t.progress }
+
+// IsCaughtUp reports whether all has been read that was in the log when the Tail was made.
+func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches || t.isDoneTo(t.reaches) }
+
+// isDoneTo reports whether the bookmarks say that nothing up to the sequence is to be read.
+func (t *Tail) isDoneTo(seq uint64) bool {
+	for p := range t.progress {
+		if t.after[p] >= seq {
+			return true
+		}
+	}
+	return seq == 0
+}
+
+// Next waits for the next message, and returns the Progress of its partition.
+func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
+	for {
+		m, err := t.log.next(ctx, t.messages)
+		if err != nil {
+			return nil, nil, err
+		}
+		if m.Seq <= t.at {
+			return nil, nil, fmt.Errorf("stream %s: sequence %d comes again: %w", t.log.names.Stream, m.Seq, ErrRewound)
+		}
+		t.at = m.Seq
+		p := t.progress[m.Partition]
+		if p == nil || m.Seq <= t.after[m.Partition] {
+			continue
+		}
+		return m, p, nil
+	}
+}
+
+// Close ends reading.
+func (t *Tail) Close() { t.messages.Stop() }

@@ -1,0 +1,233 @@
+package natslog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/synadia-io/orbit.go/jetstreamext"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// WriterOptions are what a Writer needs. All are required.
+type WriterOptions struct {
+	// Prefix is the position below which all events are done: wanted by nobody, or in the log.
+	Prefix func() Prefix
+	// Store writes a payload that is too large for a message, when the log ends at that
+	// sequence.
+	Store func(ctx context.Context, event string, payload []byte, after uint64) error
+	Log   *slog.Logger
+}
+
+// Writer puts events into the log, for one term of a reader. Enqueue and Drain make it an
+// outlet of the pipeline. One goroutine calls Enqueue; the other methods are safe for
+// concurrent use.
+type Writer struct {
+	log    *Log
+	o      WriterOptions
+	stream jetstream.Stream
+	found  found // by reading back
+
+	mu      sync.Mutex // guards all that follows; it is held while a batch is published
+	end     uint64     // sequence of the last message
+	endID   string     // of it
+	before  [Partitions]string
+	above   []placed // messages of commits above the prefix, in the order of the log
+	high    cdc.LSN  // newest commit that is in the log
+	pending []change // to be told with the next batch
+}
+
+// placed is a message's place, and the commit that made it.
+type placed struct {
+	seq    uint64
+	commit cdc.LSN
+	id     mapping.ID // the zero ID: a change
+}
+
+// change is news of a hook. done is called when it is in the log.
+type change struct {
+	hook   int64
+	commit cdc.LSN
+	done   func()
+}
+
+// ErrFenced says that somebody else has written to the log, or that it was cut back.
+var ErrFenced = errors.New("the log does not end where this reader left it: another reader has written, or the log has lost its end")
+
+// NewWriter reads what is in the log above its prefix.
+func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) {
+	stream, err := log.stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w := &Writer{log: log, o: o, stream: stream}
+	if err := w.readBack(ctx); err != nil {
+		return nil, fmt.Errorf("read the end of the log: %w", err)
+	}
+	return w, nil
+}
+
+// Has reports whether the log has the event for the hook's partition, as far as it was written
+// by earlier terms.
+func (w *Writer) Has(id mapping.ID, hook int64) bool { return w.found.has(id, PartitionOf(hook)) }
+
+// Change tells the hook's sender, with the next batch, that the commit has changed the hook.
+// done is called once that is in the log.
+func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.pending = append(w.pending, change{hook, commit, done})
+}
+
+// Enqueue puts the deliveries into the log, with the changes before them, and calls their Done.
+// An error says that this writer must write no more: what of the batch is in the log, the next
+// Writer finds.
+func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
+	w.mu.Lock()
+	changes := w.pending
+	w.pending = nil
+	err := w.write(ctx, changes, split(deliveries))
+	w.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("write to the log: %w", err)
+	}
+	for _, c := range changes {
+		c.done()
+	}
+	for i := range deliveries {
+		if done := deliveries[i].Done; done != nil {
+			done()
+		}
+	}
+	return nil
+}
+
+// Drain returns at once: Enqueue leaves nothing undone.
+func (w *Writer) Drain(context.Context) error { return nil }
+
+// write needs mu.
+func (w *Writer) write(ctx context.Context, changes []change, messages []*Message) error {
+	news := make([]*Message, 0, len(changes)+len(messages))
+	for _, c := range changes {
+		m := changeOf(PartitionOf(c.hook), c.hook, c.commit)
+		if !w.found.hasMessage(m.ID, m.Partition) {
+			news = append(news, m)
+		}
+	}
+	for rest := append(news, messages...); len(rest) > 0; {
+		var batch []*Message
+		batch, rest = cut(rest)
+		if err := w.store(ctx, batch); err != nil {
+			return err
+		}
+		if err := w.publish(ctx, batch); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store needs mu. It writes the payloads that are too large.
+func (w *Writer) store(ctx context.Context, batch []*Message) error {
+	for i, m := range batch {
+		if !m.Stored || i > 0 && batch[i-1].Stored && batch[i-1].Event == m.Event {
+			continue
+		}
+		if err := w.o.Store(ctx, m.Event.ID.String(), m.Event.Members(), w.end); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// publish needs mu.
+func (w *Writer) publish(ctx context.Context, batch []*Message) error {
+	prefix := w.o.Prefix()
+	floor := w.floor(prefix)
+	before := w.before
+	out := make([]*nats.Msg, len(batch))
+	for i, m := range batch {
+		m.Before, m.Prefix, m.Floor = before[m.Partition], prefix, floor
+		before[m.Partition] = m.ID
+		out[i] = m.encode(w.log.names)
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	last, err := w.send(ctx, out)
+	if isWrongSequence(err) {
+		return fmt.Errorf("%w: %w", ErrFenced, err)
+	}
+	if err != nil {
+		return err
+	}
+	if last != w.end+uint64(len(batch)) {
+		return ErrFenced
+	}
+	for i, m := range batch {
+		m.Seq = w.end + uint64(i) + 1
+		w.place(m)
+	}
+	w.end, w.endID, w.before = last, batch[len(batch)-1].ID, before
+	return nil
+}
+
+// send publishes the messages, all or none, if the log ends where it is known to end. It
+// returns the last sequence.
+func (w *Writer) send(ctx context.Context, out []*nats.Msg) (last uint64, err error) {
+	if len(out) == 1 {
+		ack, err := w.log.js.PublishMsg(ctx, out[0], jetstream.WithExpectLastSequence(w.end), jetstream.WithExpectStream(w.log.names.Stream), jetstream.WithRetryAttempts(0))
+		if err != nil {
+			return 0, err
+		}
+		return ack.Sequence, nil
+	}
+	out[0].Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(w.end, 10))
+	ack, err := jetstreamext.PublishMsgBatch(ctx, w.log.js, out, jetstreamext.BatchFlowControl{})
+	if err != nil {
+		return 0, err
+	}
+	return ack.Sequence, nil
+}
+
+func isWrongSequence(err error) bool {
+	fault, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && (fault.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || fault.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
+}
+
+// place needs mu. It takes note of a message that is in the log.
+func (w *Writer) place(m *Message) {
+	at := placed{seq: m.Seq, commit: m.Commit}
+	if m.Event != nil {
+		at.id = m.Event.ID
+	}
+	w.above = append(w.above, at)
+	w.high = max(w.high, m.Commit)
+}
+
+// floor needs mu. It is the sequence from which on all messages above the prefix are.
+func (w *Writer) floor(prefix Prefix) uint64 {
+	n := 0
+	for n < len(w.above) && w.above[n].isBelow(prefix) {
+		n++
+	}
+	w.above = w.above[n:]
+	if len(w.above) == 0 {
+		return w.end + 1
+	}
+	return w.above[0].seq
+}
+
+func (p *placed) isBelow(prefix Prefix) bool {
+	if p.id == (mapping.ID{}) {
+		return p.commit < prefix.LSN
+	}
+	return prefix.Has(p.id) || p.id.IsRepair()
+}

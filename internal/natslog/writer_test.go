@@ -1,0 +1,159 @@
+package natslog_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// TestWriteAndRead: what a writer is given is what a tail reads, one message for each
+// partition of an event, each with the id before it.
+func TestWriteAndRead(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	w := newReader(t, l)
+	done := 0
+	one, two := event(0x100), event(0x200)
+	if err := w.Enqueue(t.Context(), append(to(one, func() { done++ }, 1, 65, 2, 9), to(two, func() { done++ }, 1)...)); err != nil {
+		t.Fatal(err)
+	}
+	if done != 5 {
+		t.Errorf("%d deliveries done", done)
+	}
+	told := false
+	w.Change(65, 0x300, func() { told = true })
+	if err := w.Enqueue(t.Context(), nil); err != nil || !told {
+		t.Errorf("told %t, %v", told, err)
+	}
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	messages, _ := take(t, tail, 5)
+	first := messages[0]
+	if first.Partition != 1 || len(first.Targets) != 2 || first.Targets[1].Hook != 65 || first.ID != one.ID.String() || first.Before != "" {
+		t.Errorf("the first is %+v", first)
+	}
+	for _, target := range first.Targets {
+		if got, want := first.Event.Body(target.Action, target.Payload), one.Body(target.Action, target.Payload); !got.Equal(want) {
+			t.Errorf("the body is %s, not %s", got.Bytes(), want.Bytes())
+		}
+	}
+	if e := first.Event; e.ID != one.ID || e.Project != one.Project || e.Task != one.Task || !e.Committed.Equal(one.Committed) {
+		t.Errorf("the event is %+v", e)
+	}
+	if bare := messages[2]; bare.Partition != 9 || len(bare.Event.Payload) != 0 || bare.Targets[0].Payload {
+		t.Errorf("without payload: %+v", bare)
+	}
+	if next := messages[3]; next.Partition != 1 || next.Before != one.ID.String() {
+		t.Errorf("the next is %+v", next)
+	}
+	if change := messages[4]; change.Changed != 65 || change.Event != nil || change.Before != two.ID.String() {
+		t.Errorf("the change is %+v", change)
+	}
+	if !tail.IsCaughtUp() {
+		t.Error("not caught up at the end")
+	}
+}
+
+// TestNextReaderSkipsWhatIsThere: a new reader leaves out what is below the prefix and what it
+// finds above it, and nothing else.
+func TestNextReaderSkipsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	w := newReader(t, l)
+	nothing := func() {}
+	for _, step := range []struct{ event, passed int }{{0x100, 0x110}, {0x400, 0x110}, {0x200, 0x210}, {0x500, 0x210}} {
+		e := event(lsn(step.event))
+		if err := w.Enqueue(t.Context(), to(e, nothing, 1, 2)); err != nil {
+			t.Fatal(err)
+		}
+		w.passed(lsn(step.passed))
+	}
+	next := newReader(t, l)
+	for _, test := range []struct {
+		event int
+		hook  int64
+		want  bool
+	}{
+		{0x100, 1, true}, {0x150, 1, true}, {0x200, 1, true}, {0x300, 1, false}, {0x400, 1, true}, {0x400, 66, true}, {0x400, 3, false}, {0x500, 2, true}, {0x600, 1, false},
+	} {
+		if got := next.Has(event(lsn(test.event)).ID, test.hook); got != test.want {
+			t.Errorf("event %X for hook %d: %t", test.event, test.hook, got)
+		}
+	}
+	promoted := mapping.ID{Timeline: 2, Commit: 0x150}
+	if next.Has(promoted, 1) {
+		t.Error("an event of a promoted server is taken for one of the server before")
+	}
+}
+
+// TestDeposedReaderIsRefused: once another reader has written, the batches of the one before
+// are refused, whole, and so is a look at the end.
+func TestDeposedReaderIsRefused(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	old := newReader(t, l)
+	nothing := func() {}
+	if err := old.Enqueue(t.Context(), to(event(0x100), nothing, 1, 2)); err != nil {
+		t.Fatal(err)
+	}
+	next := newReader(t, l)
+	if err := next.Enqueue(t.Context(), to(event(0x200), nothing, 1)); err != nil {
+		t.Fatal(err)
+	}
+	for _, hooks := range [][]int64{{1}, {1, 2, 3}} {
+		err := old.Enqueue(t.Context(), to(event(0x300), func() { t.Error("done") }, hooks...))
+		if !errors.Is(err, natslog.ErrFenced) {
+			t.Errorf("%d messages: %v", len(hooks), err)
+		}
+	}
+	info, err := l.Info(t.Context())
+	if err != nil || info.State.LastSeq != 3 {
+		t.Errorf("the log ends at %d: %v", info.State.LastSeq, err)
+	}
+}
+
+// TestLargeBatchIsCut: any number of deliveries goes into the log, in order, and payloads that
+// are too large for a message are stored beside it.
+func TestLargeBatchIsCut(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	w := newReader(t, l)
+	var hooks []int64
+	for h := range int64(30) {
+		hooks = append(hooks, h+1)
+	}
+	deliveries := to(event(0x100), func() {}, hooks...)
+	for i := range 99 {
+		deliveries = append(deliveries, to(event(lsn(0x200+i)), func() {}, hooks...)...)
+	}
+	large := event(0x900)
+	large.Payload = []byte(`"annotation": "` + strings.Repeat("x", 600<<10) + `"`)
+	deliveries = append(deliveries, to(large, func() {}, 1, 2)...)
+	if err := w.Enqueue(t.Context(), deliveries); err != nil {
+		t.Fatal(err)
+	}
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	messages, progress := take(t, tail, 100*30+2)
+	for i, m := range messages {
+		if _, _, err := progress[i].Take(m); err != nil {
+			t.Fatal(err)
+		}
+		if want := i/30 == 100; m.Stored != want {
+			t.Errorf("message %d stored: %t", i, m.Stored)
+		}
+	}
+	if got := w.stored[large.ID.String()]; string(got) != string(large.Payload) {
+		t.Errorf("%d bytes were stored", len(got))
+	}
+}
