@@ -56,7 +56,7 @@ func (c *Config) check(name string) error {
 		return oneOf(c.Profile, Guide, Native)
 	case "SETTLE":
 		return within(c.Settle, 0, time.Minute)
-	case "SEND_SECRETS", "EGRESS":
+	case "SEND_SECRETS", "EGRESS", "NATS_SYNC":
 		return nil // the type says it all
 	case "DELETED":
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
@@ -74,6 +74,12 @@ func (c *Config) check(name string) error {
 		return within(c.HookConcurrency, 1, 1000)
 	case "CONCURRENCY":
 		return within(c.Concurrency, 1, 10000)
+	case "NATS_URL":
+		return checkNATS(c.NATSURL)
+	case "ROLE":
+		return checkRole(c.Role, c.NATSURL)
+	case "NATS_REPLICAS":
+		return oneOf(c.NATSReplicas, 1, 3, 5)
 	case "PARK_MAX_BYTES":
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":

@@ -52,6 +52,11 @@ type Config struct {
 	TLSKey  Secret `envconfig:"TLS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"private key of HOOKTAIL_TLS_CERT"`
 	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"proxy for requests; environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY; unset: no proxy, even if these are set"`
 
+	NATSURL      Secret `envconfig:"NATS_URL" allowed:"nats:// or tls:// URLs of one cluster, separated by commas" meaning:"servers of NATS JetStream whose stream carries deliveries from a reader to senders; unset: one instance reads and delivers"`
+	Role         Role   `envconfig:"ROLE" default:"both" allowed:"both, reader or sender" meaning:"part of hooktail that this instance is, with HOOKTAIL_NATS_URL; reader: reads the slot and writes the log; sender: reads the log and delivers"`
+	NATSSync     Sync   `envconfig:"NATS_SYNC" default:"2m" allowed:"a duration above 0, or always" meaning:"sync_interval of the NATS servers; the slot is confirmed only for what they have had for twice as long, which a loss of power does not take; always: they sync each message"`
+	NATSReplicas int    `envconfig:"NATS_REPLICAS" default:"1" allowed:"1, 3 or 5" meaning:"number of NATS servers that have a copy of the log, when setup makes it"`
+
 	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"limit of the parked deliveries of a hook, in bytes of the bodies and 256 for each row; beyond it the hook is suspended. Its dead deliveries have a separate limit of the same size, beyond which the oldest are deleted"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`
 

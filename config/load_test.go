@@ -40,6 +40,9 @@ func defaults() config.Config {
 		HookConcurrency:    8,
 		Concurrency:        256,
 		Egress:             config.Egress{Mode: config.EgressInternal},
+		Role:               config.RoleBoth,
+		NATSSync:           config.Sync(2 * time.Minute),
+		NATSReplicas:       1,
 		ParkMaxBytes:       config.GiB,
 		DeadRetention:      720 * time.Hour,
 		Memory:             64 * config.MiB,
@@ -127,6 +130,9 @@ func TestLoad(t *testing.T) {
 		}},
 		{"no server", []string{"HOOKTAIL_HTTP_ADDR=off"}, func(c *config.Config) { c.HTTPAddr = "" }},
 		{"log level", []string{"HOOKTAIL_LOG_LEVEL=debug"}, func(c *config.Config) { c.LogLevel = slog.LevelDebug }},
+		{"NATS", []string{"HOOKTAIL_NATS_URL=nats://a:4222,tls://b", "HOOKTAIL_ROLE=sender", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_REPLICAS=3"}, func(c *config.Config) {
+			c.NATSURL, c.Role, c.NATSSync, c.NATSReplicas = config.NewSecret("nats://a:4222,tls://b"), config.RoleSender, 0, 3
+		}},
 		{"log format", []string{"HOOKTAIL_LOG_FORMAT=json"}, func(c *config.Config) { c.LogFormat = config.LogJSON }},
 	}
 	for _, tt := range tests {
@@ -210,6 +216,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"authorities not certificates", "HOOKTAIL_TLS_CA=" + keyPEM, "HOOKTAIL_TLS_CA=*** has an invalid entry 1 (not a certificate): use certificates in PEM"},
 		{"authorities broken", "HOOKTAIL_TLS_CA=" + brokenPEM, "HOOKTAIL_TLS_CA=*** has an invalid entry 1 (a certificate that cannot be parsed): use certificates in PEM"},
 		{"authorities cut off", "HOOKTAIL_TLS_CA=-----BEGIN CERTIFICATE-----\nAAAA", "HOOKTAIL_TLS_CA=*** has no PEM block: use certificates in PEM"},
+		{"NATS URL of another scheme", "HOOKTAIL_NATS_URL=http://user:secret@a", "HOOKTAIL_NATS_URL=*** has another URL scheme: use nats:// or tls:// URLs of one cluster, separated by commas"},
+		{"role without a log", "HOOKTAIL_ROLE=reader", `HOOKTAIL_ROLE="reader" needs HOOKTAIL_NATS_URL, which is not set`},
+		{"sync interval", "HOOKTAIL_NATS_SYNC=0s", `HOOKTAIL_NATS_SYNC="0s" is too small: use a duration above 0, or always`},
+		{"replicas", "HOOKTAIL_NATS_REPLICAS=2", `HOOKTAIL_NATS_REPLICAS="2" is invalid: use 1, 3 or 5`},
 		{"key alone", "HOOKTAIL_TLS_KEY=" + keyPEM, "HOOKTAIL_TLS_KEY=*** is set, but HOOKTAIL_TLS_CERT is not: set both, or neither"},
 		{"proxy without a scheme", "HOOKTAIL_PROXY=proxy:3128", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},
 		{"proxy of SOCKS", "HOOKTAIL_PROXY=socks5://proxy", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},

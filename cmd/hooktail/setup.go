@@ -63,6 +63,10 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if err := setup.Check(ctx, conn, cfg, plan); err != nil {
 		return err
 	}
+	log, err := setup.Log(ctx, cfg) // before the slot: what it brings has somewhere to go
+	if err != nil {
+		return err
+	}
 	begun, err := setup.DatabaseTime(ctx, conn)
 	if err != nil {
 		return err
@@ -90,6 +94,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	}
 	if len(result.Steps) == 0 && migrated == "" {
 		fmt.Fprintln(a.stdout, "-- all was there already")
+	}
+	if log != "" {
+		fmt.Fprintf(a.stdout, "-- the log is stream and bucket %s\n", log)
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
 	return nil

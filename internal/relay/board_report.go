@@ -25,6 +25,11 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	switch {
 	case stream != nil && shown != nil:
 		r.Role = "leader"
+	case shown != nil:
+		r.Role = "sender"
+	case stream != nil && b.cfg.NATSURL.Reveal() != "":
+		r.Role, r.Stream = "reader", b.stream(stream.Stats(), beat, nil)
+		return r
 	case r.Ready:
 		r.Role = "standby"
 		return r
@@ -38,8 +43,10 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	if r.Backfill = shown.backfills.shown(); r.Backfill != nil && !q.Payloads {
 		r.Backfill.Error = ""
 	}
-	r.Stream = b.stream(stream.Stats(), beat, shown)
-	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
+	if stream != nil {
+		r.Stream = b.stream(stream.Stats(), beat, shown)
+		r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
+	}
 	answers := make(map[int64]string) // to the last attempts that failed
 	for _, e := range shown.dispatcher.Recent(0, q.Payloads) {
 		if e.Latency == 0 {
@@ -69,8 +76,11 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.Stream {
 	s := &status.Stream{
 		Slot: b.cfg.Slot, Connected: stats.Connected, Confirmed: stats.Confirmed.String(), ServerEnd: stats.ServerEnd.String(),
-		Transactions: stats.Outstanding, QueueBytes: stats.QueueBytes, LaneBytes: shown.dispatcher.Bytes(),
-		Reconnects: b.role.reconnects(), SystemID: stats.SystemID, Timeline: stats.Timeline, Rate: shown.pace.delivered(),
+		Transactions: stats.Outstanding, QueueBytes: stats.QueueBytes,
+		Reconnects: b.role.reconnects(), SystemID: stats.SystemID, Timeline: stats.Timeline,
+	}
+	if shown != nil { // else it is a reader, which has no lanes
+		s.LaneBytes, s.Rate = shown.dispatcher.Bytes(), shown.pace.delivered()
 	}
 	s.LagSeconds = seconds(beat.lag())
 	if age, ok := beat.age(); ok {

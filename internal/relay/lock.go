@@ -143,12 +143,18 @@ func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err 
 // keepLock keeps the session alive until release. The session has owned the lock since
 // asked.
 func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
+	return keepSession(ctx, conn, asked, func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) }, nil)
+}
+
+// keepSession is keepLock for a session on which beat lets the server hear of it, and which
+// does what is requested; nil: nothing is.
+func keepSession(ctx context.Context, conn *pgx.Conn, asked time.Time, beat func(context.Context, *pgx.Conn) error, requests <-chan request) *lock {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lock{cancel: cancel, ended: make(chan struct{})}
 	l.heard.Store(&asked)
 	go func() {
 		defer close(l.ended)
-		l.err = l.renew(ctx, conn)
+		l.err = l.renew(ctx, conn, beat, requests)
 		within, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 		defer cancel()
 		conn.Close(within)
@@ -158,11 +164,9 @@ func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 
 // renew lets the server hear from the session until the session ends, which it notices
 // at once, or until ctx ends.
-func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
+func (l *lock) renew(ctx context.Context, conn *pgx.Conn, beat func(context.Context, *pgx.Conn) error, requests <-chan request) error {
 	for {
-		pause, cancel := context.WithTimeout(ctx, renewEvery)
-		_, err := conn.WaitForNotification(pause) // of which there are none
-		cancel()
+		err := l.pause(ctx, conn, requests)
 		if conn.IsClosed() {
 			return fmt.Errorf("%w: %w", errLockLost, err)
 		}
@@ -171,7 +175,7 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 		}
 		began := time.Now()
 		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
-		err = conn.Ping(within)
+		err = beat(within, conn)
 		silent := within.Err() != nil
 		cancel()
 		switch {
@@ -181,6 +185,38 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 			return fmt.Errorf("%w: %w", errLockLost, err)
 		}
 		l.heard.Store(&began)
+	}
+}
+
+// pause waits until the server is to hear from the session again. It notices at once that the
+// session has ended, or does what is requested.
+func (l *lock) pause(ctx context.Context, conn *pgx.Conn, requests <-chan request) error {
+	pause, cancel := context.WithTimeout(ctx, renewEvery)
+	defer cancel()
+	if requests == nil {
+		_, err := conn.WaitForNotification(pause) // of which there are none
+		return err
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	waiting, stop := context.WithCancel(pause)
+	defer stop()
+	ended := make(chan error, 1)
+	wg.Go(func() {
+		_, err := conn.WaitForNotification(waiting)
+		ended <- err
+	})
+	select {
+	case err := <-ended:
+		return err
+	case r := <-requests:
+		stop()
+		<-ended
+		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
+		defer cancel()
+		err := r.do(within, conn)
+		r.done <- err
+		return err
 	}
 }
 

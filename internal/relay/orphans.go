@@ -62,7 +62,7 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 	p.orphans.Take(read, p.mapper.OrganizationOf, func(event *mapping.Event, of orphan) {
 		defer of.tx.Done()
 		p.locator.Miss(event)
-		targets := p.hooks.Match(event, nil)
+		targets := p.news.missing(event, p.hooks.Match(event, nil))
 		if len(targets) == 0 {
 			return
 		}

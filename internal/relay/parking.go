@@ -34,7 +34,12 @@ type parkingRoom struct {
 // openParking opens the store on connections of its own. It returns an error if the
 // store's tables are missing.
 func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
-	p, err := wiring.OpenParked(ctx, cfg, log)
+	return openParkingOf(ctx, cfg, log, nil)
+}
+
+// openParkingOf is openParking for a sender's share; nil: for all hooks.
+func openParkingOf(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*parkingRoom, error) {
+	p, err := wiring.OpenShare(ctx, cfg, log, share)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type pipeline struct {
 	pacing     *rate.Limiter // of batches that have settled
 	renderer   *mapping.Renderer
 	outlet     Outlet
+	news       *news // nil: there is no log
 	handedOver func(commit time.Time) // is told of every part
 	questions  *questions
 	log        *slog.Logger
@@ -122,13 +123,16 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	if err := p.locate(ctx, events); err != nil {
 		return err
 	}
+	if p.news.tell(part) {
+		p.settler.Put(&wanted{})
+	}
 	claim := &rows{part: part}
 	claim.left.Store(1) // until all events of the part are registered
 	for _, event := range events {
 		if p.hold(part, event) {
 			continue
 		}
-		targets := p.hooks.Match(event, nil)
+		targets := p.news.missing(event, p.hooks.Match(event, nil))
 		if len(targets) == 0 {
 			p.settler.Pass(event)
 			continue

@@ -20,6 +20,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/status"
@@ -45,9 +46,13 @@ type sidecar struct {
 	pool       *pgxpool.Pool             // set by run
 	ops        string                    // address of the ops server; set by run
 	memory     *memory                   // set by run
+	events     *natslog.Log              // set by work; nil: there is no log
+	prepared   chan struct{}             // closed when hooktail's tables are there
+	prepare    func()                    // closes prepared
 	proven     atomic.Bool               // whether it has ever streamed, or stood by
 	unled      logging.Repeat            // with asking who leads
 	unserved   logging.Repeat            // with terms that end
+	unsent     logging.Repeat            // with tenures that end
 	Tuning
 
 	started func(opsAddr string) // relayOptions.Started; nil once it was called
@@ -60,11 +65,15 @@ func newSidecar(o Options) *sidecar {
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	role := newRole(registry)
+	if cfg.NATSURL.Reveal() != "" {
+		role.withLog(cfg.Role)
+	}
 	s := &sidecar{
 		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
-		Tuning: o.Tuning, started: o.Started, before: o.Outlet,
+		Tuning: o.Tuning, started: o.Started, before: o.Outlet, prepared: make(chan struct{}),
 	}
+	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
 	s.questions = newQuestions(log, s.ends)
 	role.questions, role.dueLimit = s.questions, cmp.Or(o.Tuning.DueLimit, dueLimit)
 	return s
@@ -113,7 +122,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		}
 		served <- err
 	}()
-	err = s.lead(ctx)
+	err = s.work(ctx)
 	ops.close()
 	return errors.Join(err, <-served)
 }
@@ -134,7 +143,11 @@ func (s *sidecar) lead(ctx context.Context) error {
 		}
 		began := time.Now()
 		s.pool.Reset() // what has ended the term before may have left its connections half open
-		err = s.serve(ctx, lock)
+		if s.events == nil {
+			err = s.serve(ctx, lock)
+		} else {
+			err = s.serveReader(ctx, lock)
+		}
 		lock.release()
 		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
 			s.role.losesLock(*lock.heard.Load())
@@ -161,7 +174,9 @@ func (s *sidecar) lead(ctx context.Context) error {
 // waits for the database, and for tables that somebody has locked.
 func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
-	options.Counter = s.deliveries
+	if s.events == nil {
+		options.Counter = s.deliveries
+	}
 	options.KeepUnadopted = s.cfg.AdoptOverlap > 0
 	snapshot := ""
 	if s.setup {
@@ -189,5 +204,6 @@ func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	if err != nil {
 		return nil, cdc.Explain(err, &s.pool.Config().ConnConfig.Config)
 	}
+	s.prepare()
 	return hooks, nil
 }

@@ -27,6 +27,9 @@ type role struct {
 	looked time.Time   // when a standby last saw that another session has the lock
 	lapses time.Time   // when the server will have ended the session of a lock that was lost; zero: none was
 	before int         // reconnects of earlier terms
+
+	senderOnly bool         // this instance never leads; set before anything is served
+	sender     func() error // why it does not send; nil: it has no sender of its own
 }
 
 // standbyLimit is the age up to which a standby's last look at the lock counts as
@@ -129,6 +132,19 @@ func reconnects(stream *cdc.Stream) int {
 // ready returns the reason why the instance is not ready. It returns nil if the stream
 // flows, or if the instance is a standby that can take over.
 func (r *role) ready() error {
+	sender := r.sendingFault()
+	switch {
+	case r.senderOnly:
+		return sender
+	case sender == nil:
+		return r.reading()
+	default:
+		return errors.Join(r.reading(), sender)
+	}
+}
+
+// reading returns the reason why the instance neither reads the stream nor can take over.
+func (r *role) reading() error {
 	r.mu.Lock()
 	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked
 	r.mu.Unlock()

@@ -25,6 +25,7 @@ type term struct {
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 	outlet     Outlet // the dispatcher, or what stands before it
+	hold       func(position cdc.LSN) cdc.LSN // of the stream; nil: nothing is held back
 	overlap    *hook.Overlap
 	pipeline   *pipeline
 	drained    chan struct{} // closed after the last delivery of a term that ends in order
@@ -106,7 +107,7 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	options.StatusInterval, options.Timeout = t.StatusInterval, t.StreamTimeout
 	options.OnHeartbeat, options.ConnectPatience = t.beat.received, -1
 	t.memory.begin()
-	options.MayConfirm = t.memory.mayConfirm
+	options.MayConfirm, options.Hold = t.memory.mayConfirm, t.hold
 	options.Memory, options.OnConnect = t.memory.recall, t.memory.connected
 	return cdc.New(options), nil
 }
@@ -190,16 +191,16 @@ func (t *term) run(ctx context.Context) error {
 }
 
 // announce calls Ready once in the life of the program.
-func (t *term) announce(ctx context.Context) {
-	if t.Ready == nil {
+func (s *sidecar) announce(ctx context.Context) {
+	if s.Ready == nil {
 		return
 	}
 	_ = retry.Every(ctx, readyEvery, func() error { // returns errAnnounced, or nothing
-		if t.role.ready() != nil {
+		if s.role.ready() != nil {
 			return nil
 		}
-		t.Ready(t.ops)
-		t.Ready = nil
+		s.Ready(s.ops)
+		s.Ready = nil
 		return errAnnounced
 	})
 }

@@ -23,16 +23,21 @@ type Parked struct {
 
 // OpenParked opens the store, if its tables are there. The caller closes it.
 func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Parked, error) {
-	return openParked(ctx, cfg, log, state.Wait{})
+	return OpenShare(ctx, cfg, log, nil)
+}
+
+// OpenShare is OpenParked for a sender's share of the hooks; nil: for all.
+func OpenShare(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*Parked, error) {
+	return openParked(ctx, cfg, log, state.Wait{}, share)
 }
 
 // OpenForCommand is OpenParked for a command, which logs nothing: tell learns whose locks it
 // waits for.
 func OpenForCommand(ctx context.Context, cfg config.Config, tell func(holders string)) (*Parked, error) {
-	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell})
+	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell}, nil)
 }
 
-func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait state.Wait) (*Parked, error) {
+func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait state.Wait, share *state.Share) (*Parked, error) {
 	signing, err := NewSigning(cfg, log)
 	if err != nil {
 		return nil, err
@@ -45,7 +50,7 @@ func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait s
 		pool.Close()
 		return nil, err
 	}
-	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema, Log: log, Wait: wait})
+	store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema, Log: log, Wait: wait, Share: share})
 	return &Parked{Store: store, Pool: pool, Signing: signing, Log: log}, nil
 }
 

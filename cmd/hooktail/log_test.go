@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
+)
+
+// TestThroughTheLog: with a log between them, one instance that reads and sends, and a reader
+// and a sender apart, deliver what a program without a log does, hooks that change included.
+func TestThroughTheLog(t *testing.T) {
+	t.Parallel()
+	t.Run("both", func(t *testing.T) {
+		t.Parallel()
+		testThroughTheLog(t, func(t *testing.T, db *cdctest.Database, variables ...string) { start(t, db, variables...) })
+	})
+	t.Run("reader and sender", func(t *testing.T) {
+		t.Parallel()
+		testThroughTheLog(t, func(t *testing.T, db *cdctest.Database, variables ...string) {
+			start(t, db, append(variables, "HOOKTAIL_ROLE=sender")...)
+			startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=reader")...)
+		})
+	})
+}
+
+func testThroughTheLog(t *testing.T, begin func(*testing.T, *cdctest.Database, ...string)) {
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	begin(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL="+natstest.Start(t, nil).URL())
+	want := map[string]bool{}
+	for range 50 {
+		want[db.QueryText(t, annotate, 7)] = true
+	}
+	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		SELECT 77, replace(url, '/h/1', '/h/77'), 1, 1, true, true, '{}', true, now(), now() FROM webhook WHERE id = 1`)
+	db.Exec(t, annotate, 8)
+	db.Exec(t, "UPDATE webhook SET is_active = false WHERE id = 1")
+	db.Exec(t, annotate, 9)
+	got, ofNew := map[string]bool{}, []string{}
+	proctest.WaitFor(t, func() error {
+		for _, r := range c.Take() {
+			switch {
+			case r.Hook == 1 && r.Action == "ANNOTATION_CREATED" && idOf(t, r.Body, "task") == "7":
+				got[idOf(t, r.Body, "annotation")] = true
+			case r.Hook == 1 && idOf(t, r.Body, "task") == "9":
+				t.Error("the hook that was switched off got what came afterwards")
+			case r.Hook == 77:
+				ofNew = append(ofNew, idOf(t, r.Body, "task"))
+			}
+		}
+		slices.Sort(ofNew)
+		return errors.Join(differ("annotations at hook 1", want, got), differ("tasks at the new hook", []string{"8", "9"}, ofNew))
+	})
+	delivered(t, db)
+}
+
+// differ is an error with what is not as wanted.
+func differ(what string, want, got any) error {
+	if diff := cmp.Diff(want, got); diff != "" {
+		return fmt.Errorf("%s (-want +got):\n%s", what, diff)
+	}
+	return nil
+}

@@ -1,0 +1,86 @@
+package config
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Role says which parts of hooktail this instance is, where deliveries go over a log.
+type Role string
+
+// The roles.
+const (
+	RoleBoth   Role = "both"
+	RoleReader Role = "reader" // it reads the slot and writes the log
+	RoleSender Role = "sender" // it reads the log and delivers
+)
+
+// Reads reports whether the instance may read the slot.
+func (r Role) Reads() bool { return r != RoleSender }
+
+// Sends reports whether the instance delivers.
+func (r Role) Sends() bool { return r != RoleReader }
+
+// Sync is the interval at which the log's servers sync their files; 0: before they
+// acknowledge.
+type Sync time.Duration
+
+const always = "always"
+
+// UnmarshalText reads a duration, or always.
+func (s *Sync) UnmarshalText(text []byte) error {
+	if string(text) == always {
+		*s = 0
+		return nil
+	}
+	d, err := time.ParseDuration(string(text))
+	if err != nil {
+		if _, err := strconv.ParseFloat(string(text), 64); err == nil {
+			return problem("has no unit")
+		}
+		return problem("is not a duration")
+	}
+	if d <= 0 {
+		return problem("is too small")
+	}
+	*s = Sync(d)
+	return nil
+}
+
+// String is what UnmarshalText reads.
+func (s Sync) String() string {
+	if s == 0 {
+		return always
+	}
+	return time.Duration(s).String()
+}
+
+// checkRole refuses a part of hooktail that has no log to work with.
+func checkRole(role Role, nats Secret) error {
+	if err := oneOf(role, RoleBoth, RoleReader, RoleSender); err != nil {
+		return err
+	}
+	if role != RoleBoth && nats.Reveal() == "" {
+		return advice("needs HOOKTAIL_NATS_URL, which is not set")
+	}
+	return nil
+}
+
+// checkNATS obeys what the client accepts: servers of one cluster, separated by commas.
+func checkNATS(urls Secret) error {
+	if urls.Reveal() == "" {
+		return nil // not set
+	}
+	for one := range strings.SplitSeq(urls.Reveal(), ",") {
+		u, err := url.Parse(strings.TrimSpace(one))
+		switch {
+		case err != nil, u.Hostname() == "":
+			return advice("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
+		case u.Scheme != "nats" && u.Scheme != "tls":
+			return problem("has another URL scheme")
+		}
+	}
+	return nil
+}

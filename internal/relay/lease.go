@@ -1,0 +1,169 @@
+package relay
+
+import (
+	"context"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
+)
+
+// lease is the partitions of a log that this sender may have, as advisory locks of one session.
+// All senders share the partitions equally: each has a lock that all of them share, whose
+// holders are counted.
+type lease struct {
+	*lock
+	class    int32 // of the advisory locks
+	schema   string
+	slot     string
+	requests chan request
+	moved    chan struct{} // has a token after each change of share
+
+	mu    sync.Mutex
+	held  []int // partitions that the session has locked, in order; guarded by mu
+	share []int // of held, those that are to be kept, in order; guarded by mu
+}
+
+// request is what is to be done on the lease's session.
+type request struct {
+	do   func(ctx context.Context, conn *pgx.Conn) error
+	done chan error
+}
+
+// member is the number of the lock that all senders share, beside those of the partitions.
+const member = natslog.Partitions
+
+// leaseClass is the first key of the advisory locks for the slot's senders: not negative, as
+// pg_locks shows it.
+func leaseClass(slot string) int32 {
+	h := fnv.New32a()
+	h.Write([]byte("hooktail senders of slot " + slot))
+	return int32(h.Sum32() & 0x7FFFFFFF)
+}
+
+// newLease joins the senders, on a session of its own.
+func (s *sidecar) newLease(ctx context.Context) (*lease, error) {
+	conn, err := s.connectForLock(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &lease{
+		class: leaseClass(s.cfg.Slot), schema: s.cfg.StateSchema, slot: s.cfg.Slot,
+		requests: make(chan request), moved: make(chan struct{}, 1),
+	}
+	asked := time.Now()
+	within, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	if _, err := conn.Exec(within, `SELECT pg_catalog.pg_advisory_lock_shared($1, $2)`, l.class, member); err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, fmt.Errorf("join the senders: %w", err)
+	}
+	if err := l.look(within, conn); err != nil {
+		conn.Close(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	l.lock = keepSession(ctx, conn, asked, l.look, l.requests)
+	return l, nil
+}
+
+const countSenders = `SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+	AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND classid = $1::int::oid AND objid = $2::int::oid`
+
+// look counts the senders and takes partitions that nobody has, up to the fair share. It runs
+// on the lease's session, once a second.
+func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
+	var senders int
+	if err := conn.QueryRow(ctx, countSenders, l.class, member).Scan(&senders); err != nil {
+		return fmt.Errorf("count the senders: %w", err)
+	}
+	senders = max(1, senders)
+	fair := (natslog.Partitions + senders - 1) / senders
+	held := l.all()
+	if missing := fair - len(held); missing > 0 {
+		var others []int
+		for p := range natslog.Partitions {
+			if !slices.Contains(held, p) {
+				others = append(others, p)
+			}
+		}
+		rows, err := conn.Query(ctx, `SELECT p FROM unnest($2::int[]) AS p WHERE pg_catalog.pg_try_advisory_lock($1, p) LIMIT $3`, l.class, others, missing)
+		if err != nil {
+			return fmt.Errorf("take partitions: %w", err)
+		}
+		taken, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			return fmt.Errorf("take partitions: %w", err)
+		}
+		held = append(held, taken...)
+		slices.Sort(held)
+	}
+	l.set(held, held[:min(len(held), fair)])
+	return nil
+}
+
+func (l *lease) all() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.held)
+}
+
+func (l *lease) set(held, share []int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	same := slices.Equal(share, l.share)
+	l.held, l.share = held, share
+	if !same {
+		select {
+		case l.moved <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// wanted is the partitions that this sender is to have.
+func (l *lease) wanted() []int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.share)
+}
+
+// take gives the partitions back that are not among these, and raises the epoch of these. The
+// sender must have ended what it did for any partition.
+func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share, err error) {
+	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		for _, p := range l.all() {
+			if slices.Contains(partitions, p) {
+				continue
+			}
+			if _, err := conn.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1, $2)`, l.class, p); err != nil {
+				return fmt.Errorf("give partition %d back: %w", p, err)
+			}
+		}
+		l.set(slices.Clone(partitions), slices.Clone(partitions))
+		if len(partitions) == 0 {
+			return nil
+		}
+		share, err = state.TakeShare(ctx, conn, l.schema, l.slot, partitions)
+		return err
+	})
+	return share, err
+}
+
+// ask has something done on the lease's session.
+func (l *lease) ask(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
+	r := request{do, make(chan error, 1)}
+	select {
+	case l.requests <- r:
+		return <-r.done
+	case <-l.ended:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

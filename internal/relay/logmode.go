@@ -1,0 +1,87 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// work is what this instance does until ctx ends: it leads, and delivers by itself; or, where
+// there is a log, it reads the slot, or sends what is in the log, or both.
+func (s *sidecar) work(ctx context.Context) error {
+	if s.cfg.NATSURL.Reveal() == "" {
+		return s.lead(ctx)
+	}
+	if err := s.openLog(ctx); err != nil || s.events == nil {
+		return err
+	}
+	defer s.events.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	var reading, sending error
+	if s.cfg.Role.Reads() {
+		wg.Go(func() {
+			defer cancel()
+			reading = s.lead(ctx)
+		})
+	}
+	if s.cfg.Role.Sends() {
+		wg.Go(func() {
+			defer cancel()
+			sending = s.send(ctx)
+		})
+	}
+	wg.Wait()
+	return errors.Join(reading, sending)
+}
+
+// openLog connects to the log's servers, and makes the log if this run sets up. It waits for
+// servers that are away, but not for ones that refuse the credentials. It has opened nothing
+// if ctx ends first.
+func (s *sidecar) openLog(ctx context.Context) error {
+	for {
+		log, err := wiring.OpenLog(s.cfg, s.log)
+		if err == nil && s.setup {
+			if err = log.SetUp(ctx); err != nil {
+				log.Close()
+			}
+		}
+		switch {
+		case err == nil:
+			s.unled.Worked(ctx, s.log, "NATS answers again")
+			s.events = log
+			return nil
+		case isRefusedByNATS(err):
+			return &config.Error{Err: fmt.Errorf("HOOKTAIL_NATS_URL: %w", err)}
+		}
+		s.role.cannot(err)
+		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot reach NATS: trying again", slog.Any("error", err), slog.Duration("every", natsEvery))
+		if retry.Sleep(ctx, natsEvery) != nil {
+			return nil
+		}
+	}
+}
+
+// natsEvery is how often servers of the log are asked that are away.
+const natsEvery = time.Second
+
+func isRefusedByNATS(err error) bool {
+	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted)
+}
+
+// prefix is the reader's position, for the log.
+func (t *term) prefix() natslog.Prefix {
+	stats := t.stream.Stats()
+	return natslog.Prefix{Timeline: stats.Timeline, LSN: stats.Confirmed}
+}

@@ -1,0 +1,46 @@
+package relay
+
+import (
+	"slices"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// news is what a pipeline tells the log besides events: which hooks have changed. The
+// goroutine of take uses it.
+type news struct {
+	writer *natslog.Writer
+	hooks  []int64 // that the present transaction has changed
+}
+
+// changed is called by the hooks.
+func (n *news) changed(hook int64) {
+	if !slices.Contains(n.hooks, hook) {
+		n.hooks = append(n.hooks, hook)
+	}
+}
+
+// tell hands the changes of the part to the writer, and reports whether there were any. The
+// position waits until they are in the log.
+func (n *news) tell(part *cdc.Part) bool {
+	if n == nil || len(n.hooks) == 0 {
+		return false
+	}
+	part.Tx.Hold(len(n.hooks))
+	for _, hook := range n.hooks {
+		n.writer.Change(hook, part.Commit, part.Tx.Done)
+	}
+	n.hooks = n.hooks[:0]
+	return true
+}
+
+// missing is the targets that the log does not have the event for.
+func (n *news) missing(e *mapping.Event, targets []hook.Target) []hook.Target {
+	if n == nil {
+		return targets
+	}
+	return slices.DeleteFunc(targets, func(t hook.Target) bool { return !t.Kept && n.writer.Has(e.ID, t.Hook) })
+}

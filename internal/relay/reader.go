@@ -1,0 +1,167 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+// readerTerm is a term of an instance that puts events into the log. It has no lanes.
+type readerTerm struct {
+	*term
+	writer   *natslog.Writer
+	holdback *natslog.Holdback
+}
+
+// serveReader is serve, where there is a log: a straight line from the lock to the last batch.
+func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
+	s.role.takesOver()
+	t := &readerTerm{term: &term{sidecar: s, lock: lock, drained: make(chan struct{})}}
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	defer t.parked.Close()
+	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
+	stored := state.NewLog(t.parked.Pool, s.cfg.StateSchema, s.cfg.Slot)
+	if err := s.recognize(ctx, stored); err != nil {
+		return err
+	}
+	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log})
+	if err != nil {
+		return err
+	}
+	t.holdback = natslog.NewHoldback(t.writer, time.Duration(s.cfg.NATSSync), s.log)
+	t.hold = t.holdback.Hold
+	if t.stream, err = t.newStream(); err != nil {
+		return err
+	}
+	t.outlet, t.overlap = t.writer, newOverlap(s.cfg, s.log)
+	t.pipeline = t.newPipeline()
+	t.pipeline.news = &news{writer: t.writer}
+	t.hooks.OnChange(t.pipeline.news.changed)
+	defer t.hooks.OnChange(nil)
+
+	s.role.leads(t.stream, t.beat, s.memory)
+	defer s.role.rests()
+	return t.run(ctx, stored)
+}
+
+// run is term.run, without lanes.
+func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
+	crew, work := newCrew(context.WithoutCancel(ctx))
+	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
+	crew.start(work, t.stream.Run)
+	crew.start(work, t.pipeline.take)
+	crew.start(work, t.holdback.Run)
+	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
+	crew.keep(work, t.beat.run)
+	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
+	crew.keep(work, func(work context.Context) { t.memory.run(work, t.stream) })
+	crew.start(work, func(work context.Context) error { return t.memory.watch(work, t.stream) })
+	crew.keep(work, t.parked.expire)
+	crew.keep(work, t.announce)
+	crew.start(work, t.deliver)
+	if t.started != nil {
+		t.started(t.ops)
+		t.started = nil
+	}
+	t.log.Info("hooktail started", "version", t.version, "role", t.cfg.Role, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "log", t.events.Names().Stream, "ops", t.ops)
+
+	select {
+	case <-work.Done():
+	case <-ctx.Done():
+		t.stop(work.Done())
+	}
+	crew.end(errStopped)
+	err := context.Cause(work)
+	t.memory.end(t.stream, err)
+	if !errors.Is(err, errStopped) {
+		return err
+	}
+	t.log.Info("hooktail stopped", "confirmed", t.stream.Stats().Recorded)
+	return nil
+}
+
+// deliver puts events into the log once the slot belongs to this instance, and closes drained
+// after the last one.
+func (t *readerTerm) deliver(ctx context.Context) error {
+	select {
+	case <-t.stream.Started():
+	case <-ctx.Done():
+		return nil
+	}
+	t.proven.Store(true)
+	t.unserved.Worked(ctx, t.log, "Leadership regained")
+	if err := t.pipeline.deliver(ctx); err != nil {
+		return err
+	}
+	close(t.drained)
+	return nil
+}
+
+// stop ends the term in order: nothing new is read, and what was read goes into the log.
+func (t *readerTerm) stop(failed <-chan struct{}) {
+	select {
+	case <-t.stream.Started():
+	default:
+		return // nothing is
+	}
+	t.stream.StopReading()
+	t.pipeline.settler.Flush()
+	grace := time.NewTimer(t.cfg.Grace)
+	defer grace.Stop()
+	select {
+	case <-t.drained:
+	case <-failed:
+	case <-grace.C:
+		t.log.Warn("the grace period is over: what is not in the log is read again by the next reader", "transactions", t.stream.Stats().Outstanding)
+	}
+}
+
+// purgeEvery is how often the log is purged.
+const purgeEvery = 30 * time.Second
+
+// purge deletes from the log what nobody needs, until ctx ends.
+func (t *readerTerm) purge(ctx context.Context, stored *state.Log) {
+	purger := natslog.NewPurger(t.events, t.holdback)
+	_ = retry.Every(ctx, purgeEvery, func() error { // which returns none
+		below, err := purger.Run(ctx, t.stream.Stats().Recorded)
+		if err == nil && below > 0 {
+			err = stored.Purge(ctx, below)
+		}
+		if err != nil && ctx.Err() == nil {
+			t.log.Warn("The log was not purged; trying again", "error", err, "next", purgeEvery)
+		}
+		return nil
+	})
+}
+
+// recognize makes sure that the stream is the one that the slot has been confirmed for.
+func (s *sidecar) recognize(ctx context.Context, stored *state.Log) error {
+	info, err := s.events.Info(ctx)
+	if err != nil && !errors.Is(err, natslog.ErrNoLog) {
+		return err
+	}
+	created, seq, knownErr := stored.Stream(ctx)
+	switch {
+	case knownErr != nil:
+		return knownErr
+	case err != nil && created.IsZero():
+		return err // it was never set up
+	case err != nil:
+		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was deleted"}
+	case created.IsZero():
+	case !info.Created.Equal(created):
+		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was made anew"}
+	case info.State.LastSeq < seq:
+		return &cdc.Gap{Slot: s.cfg.Slot, Why: "the sequence of stream " + s.events.Names().Stream + " of the log was reset"}
+	default:
+		return nil
+	}
+	return stored.Note(ctx, info.Created, 0)
+}

@@ -1,0 +1,157 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/retry"
+)
+
+// send takes partitions of the log and delivers what is in them, until ctx ends. A sender has
+// one tenure at a time, with all of its partitions. When its share changes, the tenure ends in
+// order and another one begins.
+func (s *sidecar) send(ctx context.Context) error {
+	if s.setup && s.cfg.Role.Reads() {
+		select {
+		case <-s.prepared:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+	if !s.cfg.Role.Reads() {
+		s.log.Info("hooktail started", "version", s.version, "role", s.cfg.Role, "slot", s.cfg.Slot, "log", s.events.Names().Stream, "ops", s.ops)
+	}
+	const longest = 10 * time.Second
+	for pause := lockEvery; ; pause = min(2*pause, longest) {
+		began := time.Now()
+		err := s.sendLeased(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil // told to stop
+		case err == nil:
+			continue
+		case s.ends(err):
+			return err
+		}
+		if time.Since(began) > longest {
+			pause = lockEvery
+		}
+		s.role.cannotSend(err)
+		s.unsent.Failed(ctx, s.log, slog.LevelError, "This instance does not send: trying again", slog.Any("error", err), slog.Duration("next", pause))
+		if retry.Sleep(ctx, pause) != nil {
+			return nil
+		}
+	}
+}
+
+// sendLeased joins the senders and serves one tenure after another, until the session is lost
+// or ctx ends.
+func (s *sidecar) sendLeased(ctx context.Context) error {
+	if err := state.Check(ctx, s.pool, s.cfg.StateSchema); err != nil {
+		return err
+	}
+	lease, err := s.newLease(ctx)
+	if err != nil {
+		return err
+	}
+	defer lease.release()
+	s.proven.Store(true)
+	for {
+		partitions := lease.wanted()
+		share, err := lease.take(ctx, partitions)
+		if err != nil {
+			return err
+		}
+		if len(partitions) == 0 {
+			s.role.sends(standbySender)
+			s.unsent.Worked(ctx, s.log, "This instance can send again")
+			if err := lease.await(ctx); err != nil {
+				return err
+			}
+			continue
+		}
+		err = s.serveShare(ctx, lease, share)
+		switch {
+		case errors.Is(err, natslog.ErrRewound):
+			s.log.Warn("The log has lost its end: it is read again from the bookmarks", "error", err)
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return nil
+		}
+	}
+}
+
+// await returns when the share has changed. An error says that the session is lost, or that ctx
+// has ended.
+func (l *lease) await(ctx context.Context) error {
+	select {
+	case <-l.moved:
+		return nil
+	case <-l.ended:
+		return l.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// bookmarkEvery is how often the bookmarks are written: what is delivered in that time is
+// repeated after a crash.
+const bookmarkEvery = time.Second
+
+// mark writes the bookmarks that have changed. What was not written is written the next time.
+func (t *tenure) mark(ctx context.Context) error {
+	var failed error
+	for p, progress := range t.tail.Progress() {
+		mark, changed := progress.Bookmark()
+		if !changed {
+			continue
+		}
+		mark.Epoch = t.share.Epoch
+		err := t.bookmarks.Write(ctx, p, mark)
+		if err != nil {
+			progress.Lost()
+			failed = errors.Join(failed, err)
+		}
+		if errors.Is(err, natslog.ErrDeposed) {
+			return err
+		}
+	}
+	return failed
+}
+
+// markAlways is mark once a second, until ctx ends or another sender has a partition.
+func (t *tenure) markAlways(ctx context.Context) error {
+	return retry.Every(ctx, bookmarkEvery, func() error {
+		within, cancel := context.WithTimeout(ctx, markWithin)
+		defer cancel()
+		err := t.mark(within)
+		switch {
+		case errors.Is(err, natslog.ErrDeposed):
+			return err
+		case err != nil && ctx.Err() == nil:
+			t.unmarked.Failed(ctx, t.log, slog.LevelError, "Bookmarks were not written; trying again", slog.Any("error", err), slog.Duration("next", bookmarkEvery))
+		case err == nil:
+			t.unmarked.Worked(ctx, t.log, "Bookmarks are written again")
+		}
+		return nil
+	})
+}
+
+// markWithin bounds the writing of all bookmarks.
+const markWithin = 10 * time.Second
+
+// holes names the partitions that have stopped, nil if none has.
+func (t *tenure) holes() error {
+	for _, progress := range t.tail.Progress() {
+		if hole := progress.Hole(); hole != nil {
+			return fmt.Errorf("a partition has stopped: %w", hole)
+		}
+	}
+	return nil
+}

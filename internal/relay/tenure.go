@@ -1,0 +1,300 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// tenure is the time for which a sender has the same partitions. Its fields stand in the order
+// in which they are made.
+type tenure struct {
+	*sidecar
+	lease      *lease
+	share      *state.Share
+	hooks      *hook.Set
+	parked     *parkingRoom
+	payloads   *state.Log
+	sender     *send.Sender
+	dispatcher *dispatch.Dispatcher
+	bookmarks  *natslog.Bookmarks
+	tail       *natslog.Tail
+	unmarked   logging.Repeat
+
+	loading sync.Mutex // one goroutine at a time reads the hooks
+
+	mu    sync.Mutex
+	fresh time.Time // until when the hooks are read again, since one has changed; guarded by mu
+}
+
+// serveShare delivers the share's partitions. It returns nil when the share has changed or ctx
+// has ended and everything in flight is finished, and otherwise the first error that waiting
+// does not cure.
+func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Share) (err error) {
+	s.role.sends("starting: reading the bookmarks")
+	t := &tenure{sidecar: s, lease: lease, share: share}
+	if err := t.begin(ctx); err != nil {
+		return err
+	}
+	defer t.parked.Close()
+	if t.sender, err = wiring.NewSender(s.cfg, s.version, t.parked.Signing.KeysOf); err != nil {
+		return err
+	}
+	defer t.sender.Close()
+	defer s.deliveries.Rest()
+	t.dispatcher = dispatch.New(t.dispatcherOptions())
+	defer t.dispatcher.Close()
+	if err := t.open(ctx); err != nil {
+		return err
+	}
+	defer t.tail.Close()
+	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
+	defer s.board.show(nil)
+	return t.run(ctx)
+}
+
+// begin reads the hooks and opens the store for the share.
+func (t *tenure) begin(ctx context.Context) error {
+	ctx, cancel := t.lease.during(ctx)
+	defer cancel()
+	options := wiring.HooksOptions(t.cfg, t.log)
+	options.Counter, options.AtSlot = t.deliveries, true
+	t.hooks = hook.NewSet(options)
+	err := t.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, t.pool, t.hooks, "") })
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	err = t.questions.persist(ctx, "read what is parked", func(ctx context.Context) (err error) {
+		if t.parked, err = openParkingOf(ctx, t.cfg, t.log, t.share); err != nil {
+			return err
+		}
+		if err = t.parked.check(ctx); err != nil {
+			t.parked.Close()
+		}
+		return err
+	})
+	if err != nil {
+		return causeOf(ctx, err)
+	}
+	t.parked.metrics = t.stored
+	t.payloads = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
+	return nil
+}
+
+func (t *tenure) dispatcherOptions() dispatch.Options {
+	return dispatch.Options{
+		Hooks: t.hooks, Sender: t.sender, Concurrency: t.cfg.HookConcurrency, InFlight: t.cfg.Concurrency,
+		MaxBytes: int64(t.cfg.Memory) / wiring.BodiesShare,
+		Retry:    dispatch.Policy{RetryFor: t.cfg.RetryFor, MaxAttempts: t.cfg.MaxAttempts},
+		Store:    t.parked.Store, MaxParked: int64(t.cfg.ParkMaxBytes), KeepBodies: t.cfg.AdminToken.Reveal() != "",
+		Permit: t.lease.holds, Log: t.log, Metrics: t.deliveries,
+	}
+}
+
+// open takes the bookmarks over and restores what is parked. Parked deliveries wait until all
+// has been read that was in the log before: some of it may be older than they, and come again.
+func (t *tenure) open(ctx context.Context) (err error) {
+	if t.bookmarks, err = t.events.Bookmarks(ctx); err != nil {
+		return err
+	}
+	marks := make(map[int]natslog.Bookmark, len(t.share.Partitions))
+	for _, p := range t.share.Partitions {
+		if marks[p], err = t.bookmarks.Take(ctx, p, t.share.Epoch); err != nil {
+			return err
+		}
+	}
+	const beforeAll = 1
+	t.dispatcher.Passed(beforeAll)
+	err = t.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
+	if err != nil {
+		return err
+	}
+	t.tail, err = t.events.Tail(ctx, marks)
+	return err
+}
+
+// run starts the goroutines of the tenure and ends them in the order of the path.
+func (t *tenure) run(ctx context.Context) error {
+	crew, work := newCrew(context.WithoutCancel(ctx))
+	reading, stopReading := context.WithCancel(work)
+	defer stopReading()
+	read := make(chan struct{})
+	crew.start(work, func(work context.Context) error { return t.lease.guard(work, t.dispatcher.Halt) })
+	crew.start(work, func(context.Context) error {
+		defer close(read)
+		if err := t.read(reading); reading.Err() == nil || work.Err() != nil {
+			return err
+		}
+		return nil
+	})
+	crew.start(work, t.markAlways)
+	crew.keep(work, func(work context.Context) { t.parked.watch(work, t.dispatcher, t.hooks) })
+	crew.keep(work, t.refresh)
+	if !t.cfg.Role.Reads() {
+		crew.keep(work, t.announce)
+	}
+	crew.keep(work, t.board.watch)
+	crew.keep(work, t.board.makeBackfills)
+	t.log.Info("hooktail sends", "version", t.version, "slot", t.cfg.Slot, "partitions", len(t.share.Partitions), "epoch", t.share.Epoch, "ops", t.ops)
+	t.role.sending(t.holes)
+	t.unsent.Worked(ctx, t.log, "This instance can send again")
+
+	select {
+	case <-work.Done():
+	case <-ctx.Done():
+		t.stop(stopReading, read, work.Done(), t.cfg.Grace)
+	case <-t.lease.moved:
+		t.log.Info("The share of the partitions changes", "senders", "joined or left", "partitions", len(t.lease.wanted()))
+		t.stop(stopReading, read, work.Done(), min(t.cfg.Grace, handover))
+	}
+	crew.end(errStopped)
+	err := context.Cause(work)
+	if !errors.Is(err, errStopped) {
+		return err
+	}
+	return t.lastMarks()
+}
+
+// handover is for how long a tenure finishes what is in flight, before the rest is parked.
+const handover = 2 * time.Second
+
+// lastMarks writes the bookmarks at the end of a tenure, so that nothing is repeated.
+func (t *tenure) lastMarks() error {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if err := t.mark(ctx); err != nil {
+		t.log.Warn("The last bookmarks were not written: what was delivered since is repeated", "error", err)
+	}
+	return nil
+}
+
+// stop ends the tenure in order: nothing new is read, what is in flight is finished, and what
+// is unfinished is parked.
+func (t *tenure) stop(stopReading func(), read, failed <-chan struct{}, grace time.Duration) {
+	stopReading()
+	select {
+	case <-read:
+	case <-failed:
+		return
+	}
+	t.dispatcher.Hasten()
+	t.board.stops()
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	_ = t.dispatcher.Drain(ctx) // what it does not finish is parked
+	ctx, cancel = context.WithTimeout(context.Background(), parkWithin)
+	defer cancel()
+	if err := t.dispatcher.Park(ctx); err != nil {
+		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
+	}
+}
+
+// read hands the messages to the lanes, in the order of the log, until ctx ends.
+func (t *tenure) read(ctx context.Context) error {
+	passed := false
+	for {
+		if !passed && t.tail.IsCaughtUp() {
+			t.dispatcher.Passed(cdc.LSN(math.MaxUint64))
+			passed = true
+		}
+		m, progress, err := t.tail.Next(ctx)
+		if err != nil {
+			return err
+		}
+		if err := t.take(ctx, m, progress); err != nil {
+			return err
+		}
+	}
+}
+
+func (t *tenure) take(ctx context.Context, m *natslog.Message, progress *natslog.Progress) error {
+	taken, targets, err := progress.Take(m)
+	if hole, stops := errors.AsType[*natslog.Hole](err); stops {
+		t.log.Error("Gap in the log: a partition has stopped, the others go on", "partition", hole.Partition, "missing", hole.Missing, "before", hole.Seq, "remedy", "hooktail repair")
+		return nil
+	}
+	switch {
+	case taken == nil:
+		return nil
+	case m.Event == nil:
+		return t.hookChanged(ctx)
+	case len(targets) == 0:
+		return nil
+	}
+	if m.Stored {
+		if err := t.payload(ctx, m); err != nil {
+			return err
+		}
+	}
+	m.Event.Received = time.Now()
+	m.Event.Age = max(0, m.Event.Received.Sub(m.Event.Committed))
+	deliveries := make([]dispatch.Delivery, len(targets))
+	for i, target := range targets {
+		deliveries[i] = dispatch.Delivery{Target: target, Event: m.Event, Done: func() { progress.Done(taken, target.Hook) }}
+	}
+	return t.dispatcher.Enqueue(ctx, deliveries)
+}
+
+// payload reads the payload that was too large for the log.
+func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
+	return t.questions.persist(ctx, "read a large payload", func(ctx context.Context) (err error) {
+		m.Event.Payload, err = t.payloads.Payload(ctx, m.Event.ID.String())
+		if err == nil && m.Event.Payload == nil {
+			err = fmt.Errorf("the payload of event %s is missing in table log_body", m.Event.ID)
+		}
+		return err
+	})
+}
+
+// hookChanged reads the hooks before the next message is handed on: it may be for the hook
+// that has changed. The change may not be visible to all sessions yet, so refresh reads them
+// again for some time.
+func (t *tenure) hookChanged(ctx context.Context) error {
+	t.mu.Lock()
+	t.fresh = time.Now().Add(freshFor)
+	t.mu.Unlock()
+	return t.questions.persist(ctx, "read the hooks", t.reload)
+}
+
+const (
+	freshFor   = 10 * time.Second
+	freshEvery = time.Second
+)
+
+// reload reads the hooks as they are now.
+func (t *tenure) reload(ctx context.Context) error {
+	t.loading.Lock()
+	defer t.loading.Unlock()
+	return wiring.LoadHooks(ctx, t.pool, t.hooks, "")
+}
+
+func (t *tenure) refresh(ctx context.Context) {
+	_ = retry.Every(ctx, freshEvery, func() error { // which returns none
+		t.mu.Lock()
+		stale := time.Now().Before(t.fresh)
+		t.mu.Unlock()
+		if !stale {
+			return nil
+		}
+		within, cancel := context.WithTimeout(ctx, lookWithin)
+		defer cancel()
+		if err := t.reload(within); err != nil && ctx.Err() == nil {
+			t.log.LogAttrs(ctx, slog.LevelDebug, "cannot read the hooks", slog.Any("error", err))
+		}
+		return nil
+	})
+}

@@ -1,0 +1,13 @@
+package wiring
+
+import (
+	"log/slog"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/natslog"
+)
+
+// OpenLog connects to the servers of the log. The caller closes it.
+func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
+	return natslog.Open(natslog.Options{Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), Replicas: cfg.NATSReplicas, Log: log})
+}
