@@ -2,6 +2,7 @@ package natslog_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"testing"
@@ -104,4 +105,68 @@ func allMarks() map[int]natslog.Bookmark {
 		marks[p] = natslog.Bookmark{}
 	}
 	return marks
+}
+
+// to1 is a delivery of the event to hook 1.
+func to1(e *mapping.Event) []dispatch.Delivery { return to(e, func() {}, 1) }
+
+// wait calls check until it returns nil.
+func wait(t *testing.T, check func() error) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatal(err)
+		case <-tick.C:
+		}
+	}
+}
+
+// retried calls f until the connection is there again.
+func retried(t *testing.T, f func() error) (err error) {
+	t.Helper()
+	wait(t, func() error {
+		err = f()
+		if errors.Is(err, natslog.ErrFenced) || err == nil {
+			return nil
+		}
+		return err
+	})
+	return err
+}
+
+// events are the ids of all events in the log.
+func events(t *testing.T, l *natslog.Log) map[string]bool {
+	t.Helper()
+	info, err := l.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	ids := make(map[string]bool)
+	messages, _ := take(t, tail, int(info.State.Msgs))
+	for _, m := range messages {
+		ids[m.ID] = true
+	}
+	return ids
+}
+
+// answers waits until the client has reconnected.
+func answers(t *testing.T, l *natslog.Log) {
+	t.Helper()
+	wait(t, func() error {
+		_, err := l.Info(t.Context())
+		return err
+	})
 }
