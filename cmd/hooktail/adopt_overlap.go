@@ -39,7 +39,7 @@ func whole(o *status.Overlap) error {
 	if o == nil || o.Whole {
 		return nil
 	}
-	return fmt.Errorf("hooktail does not remember all events of the last %s (it started more recently, or HOOKTAIL_MEMORY is too small):  "+
+	return fmt.Errorf("hooktail does not remember all events of the last %s (it started more recently, or HOOKTAIL_MEMORY is too small): "+
 		"an event that Label Studio has not sent yet could be lost; wait and try again (--force adopts anyway)",
 		time.Duration(o.Seconds*float64(time.Second)))
 }
