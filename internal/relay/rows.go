@@ -6,7 +6,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// UnreadableRows are those of the hooks' tables.
+// UnreadableRows returns the unreadable rows of the hooks' tables.
 func UnreadableRows(hooks *hook.Set) (rows []status.UnreadableRow) {
 	for _, row := range hooks.Unreadable() {
 		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
@@ -14,7 +14,7 @@ func UnreadableRows(hooks *hook.Set) (rows []status.UnreadableRow) {
 	return rows
 }
 
-// HookRow is what the row says.
+// HookRow returns the content of the hook's row.
 func HookRow(hook *hook.Hook) status.Hook {
 	h := status.Hook{
 		ID: hook.ID, Organization: hook.Organization, Project: hook.Project, URL: hook.URL.String(), Headers: []string{},
@@ -26,7 +26,7 @@ func HookRow(hook *hook.Hook) status.Hook {
 	return h
 }
 
-// DescribeDisk says what the slot makes the database keep.
+// DescribeDisk adds the WAL that the database retains for the slot.
 func DescribeDisk(s *status.Stream, disk cdc.Disk, confirmed cdc.LSN) {
 	lag := int64(disk.End - min(confirmed, disk.End))
 	s.LagBytes, s.Retained, s.Safe, s.Lost = &lag, &disk.Retained, &disk.Safe, disk.Lost
