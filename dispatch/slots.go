@@ -150,11 +150,11 @@ func (s *slots) count(c *claim, n int) {
 }
 
 // standingAfter is what the attempt, if it was made, says of its hook; untested: nothing.
-func standingAfter(o send.Outcome, made bool) standing {
+func standingAfter(e *ending) standing {
 	switch {
-	case made && o.Result == send.ResultTimeout:
+	case e.made && e.Result == send.ResultTimeout:
 		return hanging
-	case made && o.Result == send.Result2xx:
+	case e.made && e.Result == send.Result2xx:
 		return prompt
 	default:
 		return untested

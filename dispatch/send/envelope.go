@@ -50,6 +50,7 @@ type envelope struct {
 	anew    func() (io.ReadCloser, error) // the body once more
 	begun   atomic.Int32                  // writings of the body
 	written atomic.Int32                  // that have ended
+	answer  [AnswerBytes]byte             // how the answer begins
 	got     httptrace.GotConnInfo         // the last connection that the request had; without one yet: zero
 }
 
