@@ -12,7 +12,7 @@ func (a attempt) settle(e *ending) (next *item) {
 	l, it, v, made, now := a.lane, a.it, e.verdict, e.made, e.at
 	l.mu.Lock()
 	l.running--
-	l.slots.give(&l.claim, standingAfter(e))
+	l.slots.keep(&l.claim, standingAfter(e))
 	if made {
 		l.pulse.beat(e)
 	} else {
@@ -57,6 +57,7 @@ func (a attempt) settle(e *ending) (next *item) {
 	l.show(now)
 	next = l.pick(now)
 	l.fill(now)
+	l.slots.yield(&l.claim)
 	finished := v.step != postpone && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
 		// After a crash these rows would be sent again, and it would not.
