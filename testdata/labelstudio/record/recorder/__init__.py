@@ -17,4 +17,5 @@ endings      calls at the same time, under load and with an overlap (endings.py)
 shape        the comparison with an earlier recording
 payload      the comparison of two request bodies (live.py)
 match        which request of hooktail answers which request of Label Studio (live.py)
+load         users who annotate at the same time beside hooktail (load.py)
 """
