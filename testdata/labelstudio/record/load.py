@@ -66,7 +66,7 @@ def _print(rows: list[Row], bodies: Bodies) -> None:
         print(f"| {row.kind} | {row.calls} | {row.took:.0f} | {row.native:.0f} | {row.other:.0f} | {row.other_p95:.0f} |")
     print(
         f"\nbodies: {bodies.equal} equal, {bodies.counts} equal but for the project's counts, "
-        f"{bodies.different} different, {bodies.missing} missing"
+        f"{bodies.slow} of calls longer than HOOKTAIL_SETTLE, {bodies.different} different, {bodies.missing} missing"
     )
     for line in bodies.details[:20]:
         print(f"  {line}")

@@ -20,6 +20,7 @@ from .session import Session
 
 PROJECT = 2  # it has the organization's hooks alone
 HOOK = 6
+SETTLE = 1.0  # seconds, HOOKTAIL_SETTLE's default
 COUNTS = ("$.project.*_number", "$.project.num_tasks_with_annotations")  # move while others annotate
 
 _KINDS = {
@@ -175,6 +176,7 @@ class Bodies:
 
     equal: int = 0
     counts: int = 0  # equal but for the project's counts, which others moved meanwhile
+    slow: int = 0  # of calls that took longer than HOOKTAIL_SETTLE, and so show an earlier moment
     different: int = 0
     missing: int = 0
     details: tuple[str, ...] = ()
@@ -194,6 +196,8 @@ def compare(made: list[Timed], found: dict[tuple[str, int], Arrivals]) -> Bodies
             bodies.equal += 1
         elif not (unlike := differences(native, other, COUNTS)):
             bodies.counts += 1
+        elif timed.ended - timed.began > SETTLE:
+            bodies.slow += 1
         else:
             bodies.different += 1
             details += [f"{timed.kind} {timed.annotation}: {one}" for one in unlike]
