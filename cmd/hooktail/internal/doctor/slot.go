@@ -146,7 +146,7 @@ func (x *examination) position(ctx context.Context) ([]Finding, error) {
 		return fine("nothing was read yet"), nil
 	}
 	if x.systemID != "" && memory.SystemID != x.systemID {
-		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, memory.SystemID),
+		return one(Failure, fmt.Sprintf("this is another server: its system identifier is %s, that of the one read before %s", x.systemID, memory.SystemID),
 			"What was committed there, and not read, is missing.", mendGap), nil
 	}
 	return nil, nil
