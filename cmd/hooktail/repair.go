@@ -190,7 +190,7 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	say := func(step string) { fmt.Fprintln(r.out, step) }
 	tables := r.plan
 	tables.Slot = "" // probe has found that the role may replicate, and one that is lost is made anew
-	if err := setup.Check(ctx, conn, r.cfg, tables); err != nil {
+	if err := setup.Check(ctx, conn, r.cfg, tables, setup.Extras{}); err != nil {
 		return err
 	}
 	r.at = r.gap.Since // a slot that stays stands where it stood

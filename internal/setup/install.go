@@ -17,9 +17,12 @@ import (
 )
 
 // Check makes sure, before anything is changed, that the role may make all of the
-// plan and hooktail's own tables.
-func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
-	var besides []cdc.Lack
+// plan, hooktail's own tables and the extras.
+func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, extras Extras) error {
+	besides, err := extras.lacks(ctx, conn, cfg)
+	if err != nil {
+		return err
+	}
 	what, mend, newSchema, err := state.MigrationLacks(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func ForRun(ctx context.Context, cfg config.Config, log *slog.Logger) (*FreshSlo
 	if err := RefuseGap(ctx, conn, cfg); err != nil {
 		return nil, err
 	}
-	if err := Check(ctx, conn, cfg, plan); err != nil {
+	if err := Check(ctx, conn, cfg, plan, Extras{}); err != nil {
 		return nil, err
 	}
 	tables := plan
