@@ -17,8 +17,8 @@ type Extras struct {
 	CustomEvents bool // the function emit, and its secret
 }
 
-// lacks says what the role lacks for the extras.
-func (e Extras) lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([]cdc.Lack, error) {
+// Lacks says what the role lacks for the extras.
+func (e Extras) Lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([]cdc.Lack, error) {
 	if !e.CustomEvents {
 		return nil, nil
 	}
