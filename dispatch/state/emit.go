@@ -66,7 +66,8 @@ func EmitStatements(schema string, sources EmitSources) []string {
 	return []string{
 		"CREATE TABLE IF NOT EXISTS " + secret + " (id integer PRIMARY KEY DEFAULT 1 CHECK (id = 1), made_at timestamptz NOT NULL DEFAULT now());",
 		"REVOKE ALL ON " + secret + " FROM PUBLIC;",
-		"INSERT INTO " + secret + " DEFAULT VALUES ON CONFLICT DO NOTHING;",
+		"DO $$ BEGIN IF NOT EXISTS (SELECT FROM " + secret + ") THEN ALTER TABLE " + secret + " DROP COLUMN IF EXISTS inner_key, DROP COLUMN IF EXISTS outer_key; " +
+			"INSERT INTO " + secret + " (id) VALUES (1); END IF; END $$;",
 		"ALTER TABLE " + secret + " " + fmt.Sprintf(secretColumns, random) + ";",
 		"ALTER TABLE " + secret + " ALTER COLUMN inner_key DROP DEFAULT, ALTER COLUMN outer_key DROP DEFAULT;",
 		"CREATE SEQUENCE IF NOT EXISTS " + quote(schema, emitNumber) + " OWNED BY " + secret + ".id;",
@@ -85,8 +86,13 @@ func EmitStatements(schema string, sources EmitSources) []string {
 // another version, and returns what it ran. conn must not be in a transaction.
 func SetUpEmit(ctx context.Context, conn *pgx.Conn, schema string, sources EmitSources, log func(step string)) (ran []string, err error) {
 	found, err := LookAtEmit(ctx, conn, schema, sources)
-	if err != nil || found.Complete() {
+	if err != nil {
 		return nil, err
+	}
+	if found.Complete() {
+		if keys, err := EmitKeys(ctx, conn, schema); err != nil || keys != nil {
+			return nil, err
+		}
 	}
 	ran = EmitStatements(schema, sources)
 	for _, statement := range ran {

@@ -113,8 +113,9 @@ const callersSQL = `WITH function AS (
 		UNION
 		SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 0 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 		WHERE l.lanname NOT IN ('internal', 'c') AND p.oid NOT IN (SELECT oid FROM function) AND p.prosrc ~* ('\m' || $2 || '\M"?\s*\(')
-			AND (strpos(lower(p.prosrc), lower($1)) > 0 OR strpos(lower(p.proconfig::text), lower($1)) > 0 OR EXISTS (
-				SELECT FROM pg_catalog.pg_db_role_setting r, unnest(r.setconfig) s WHERE s LIKE 'search_path=%' AND strpos(lower(s), lower($1)) > 0)))
+			AND EXISTS (SELECT FROM unnest(ARRAY[$1, replace($1, '"', '""')]) name
+				WHERE strpos(lower(p.prosrc), lower(name)) > 0 OR strpos(lower(array_to_string(p.proconfig, ' ')), lower(name)) > 0 OR EXISTS (
+					SELECT FROM pg_catalog.pg_db_role_setting r, unnest(r.setconfig) s WHERE s LIKE 'search_path=%' AND strpos(lower(s), lower(name)) > 0)))
 	SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS what FROM dependent
 	UNION
 	SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, t.oid, 0) FROM pg_catalog.pg_trigger t JOIN dependent d ON d.objid = t.tgfoid
