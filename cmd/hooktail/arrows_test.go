@@ -29,6 +29,7 @@ func allowed() map[string]arrows {
 	const (
 		bench        = "cmd/hooktail-bench"
 		cdc          = "cdc"
+		cloudevents  = "internal/cloudevents"
 		cdctest      = "cdc/cdctest"
 		throwaway    = "cdc/throwaway"
 		config       = "config"
@@ -112,6 +113,7 @@ func allowed() map[string]arrows {
 		retry:        {},
 		testdata:     {},
 		logging:      {},
+		cloudevents:  {never: []string{"net/http"}},
 	}
 }
 
