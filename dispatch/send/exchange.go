@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/internal/cloudevents"
 )
 
 // Exchange is an attempt for a person to look at.
 type Exchange struct {
 	Outcome
 	Headers []Header // of the request, in alphabetical order of their names
+	Body    []byte   // of the request, as it was sent
 	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
 }
 
@@ -33,7 +35,9 @@ const shownAnswer = 512
 // Exchange makes one attempt as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
-	sent := func(header http.Header) { e.Headers = shownHeaders(header, hook) }
+	sent := func(request *envelope) {
+		e.Headers, e.Body = shownHeaders(request.header, hook), request.pieces.Bytes()
+	}
 	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
 		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
 		discard(body)
@@ -57,12 +61,16 @@ func shownHeaders(header http.Header, hook *hook.Hook) []Header {
 }
 
 // isOwn reports whether hooktail sets the header, to what is no secret.
-func isOwn(name string, hook *hook.Hook) bool {
-	switch name {
-	case signatureHeader:
+func isOwn(name string, of *hook.Hook) bool {
+	switch {
+	case name == signatureHeader:
 		return false
-	case "Content-Type", "User-Agent":
-		return !hook.Headers.Has(name)
+	case name == "Content-Type" && of.Format() == hook.CloudEventsStructured:
+		return true
+	case name == "Content-Type", name == "User-Agent":
+		return !of.Headers.Has(name)
+	case cloudevents.IsHeader(name):
+		return of.Format() != hook.LabelStudio
 	default: // a hook may set none of these
 		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
 	}
@@ -77,5 +85,5 @@ func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{}, keys, time.Now()).Header))
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{Task: 1}, keys, time.Now()).Header))
 }
