@@ -20,6 +20,7 @@ type Hook struct {
 	Active       bool             // the application sends to it as well
 	Adopted      bool             // hooktail serves it although it need not be active
 	Actions      []mapping.Action // chosen, in alphabetical order
+	Choice       *Choice          // what people chose for it beyond the row; nil: nothing
 	CreatedAt    time.Time        // by the clock of the application; zero: not known. It is shown, and decides nothing
 
 	Refused Refusal // other than NotRefused: nothing can be sent, see Fault
@@ -60,7 +61,7 @@ func (h *Hook) sendsAs(o *Hook) bool {
 	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
 		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
 		h.SendPayload == o.SendPayload && h.AllActions == o.AllActions && slices.Equal(h.Actions, o.Actions) &&
-		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret &&
+		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret && h.Choice.equal(o.Choice) &&
 		h.Refused == o.Refused && h.Fault == o.Fault
 }
 
