@@ -1,5 +1,7 @@
 package hook
 
+import "fmt"
+
 // Format is the form of a hook's requests.
 type Format string
 
@@ -10,5 +12,17 @@ const (
 	CloudEventsStructured Format = "cloudevents-structured" // CloudEvents 1.0, structured content mode: the body within a JSON object
 )
 
+// ParseFormat reads the name of a form as people write it: labelstudio is one too.
+func ParseFormat(text string) (Format, error) {
+	switch f := Format(text); f {
+	case "labelstudio":
+		return LabelStudio, nil
+	case LabelStudio, CloudEvents, CloudEventsStructured:
+		return f, nil
+	default:
+		return LabelStudio, fmt.Errorf("format %.40q is invalid: use labelstudio, %s or %s", text, CloudEvents, CloudEventsStructured)
+	}
+}
+
 // Format is the form of the hook's requests.
-func (h *Hook) Format() Format { return "" }
+func (h *Hook) Format() Format { return Format(h.Choice.texts().Format) }

@@ -85,5 +85,6 @@ func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{Task: 1}, keys, time.Now()).Header))
+	m := Message{ID: "an event", Committed: "now", Task: 1}
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &m, keys, time.Now()).Header))
 }
