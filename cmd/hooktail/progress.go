@@ -10,7 +10,7 @@ import (
 )
 
 // progress shows how far a command has come: on a terminal in one line that is rewritten,
-// elsewhere in a new line every 10 seconds.
+// otherwise in a new line every 10 seconds.
 type progress struct {
 	out      io.Writer
 	terminal bool
@@ -18,10 +18,10 @@ type progress struct {
 	done     int64
 	begun    time.Time
 	shown    time.Time
-	open     bool // the line on the terminal is not ended
+	open     bool // the line on the terminal has no newline yet
 }
 
-// The times between two updates.
+// Intervals between two updates.
 const (
 	progressOnTerminal = 100 * time.Millisecond
 	progressElsewhere  = 10 * time.Second
@@ -53,7 +53,7 @@ func (p *progress) Step(id int64, now time.Time) {
 	p.open = true
 }
 
-// End ends the line on the terminal.
+// End writes the missing newline on the terminal.
 func (p *progress) End() {
 	if p.open {
 		fmt.Fprintln(p.out)
