@@ -48,8 +48,8 @@ const (
 	inactive = "inactive"
 )
 
-// broken is the states that need a person, the most serious first.
-var broken = []string{"suspended", "stopped", "refused", "failing"}
+// broken is the states that need a person.
+var broken = []string{"failing", "stopped", "refused", "suspended"}
 
 // ByNeed compares two hooks: the one that needs a person more is the lesser, then the one
 // with the smaller id.
@@ -76,7 +76,7 @@ type Tally struct {
 	Organizations int       `json:"organizations"` // of the hooks
 	Parked        int64     `json:"parked"`        // deliveries
 	Dead          int64     `json:"dead"`          // deliveries
-	Broken        []Ailment `json:"broken"`        // the most serious first
+	Broken        []Ailment `json:"broken"`        // in order of the first id
 	Found         int       `json:"found"`         // hooks that the question means; hooks has the first of them
 }
 
@@ -94,10 +94,6 @@ const named = 6
 func TallyOf(hooks []*Hook) *Tally {
 	t := &Tally{Hooks: len(hooks), Broken: []Ailment{}}
 	organizations := map[int64]bool{}
-	ailments := map[string]*Ailment{}
-	for _, state := range broken {
-		ailments[state] = &Ailment{State: state}
-	}
 	for _, h := range hooks {
 		organizations[h.Organization] = true
 		t.Parked += h.Parked
@@ -105,17 +101,22 @@ func TallyOf(hooks []*Hook) *Tally {
 		if h.State != inactive {
 			t.Served++
 		}
-		if a := ailments[h.State]; a != nil {
-			if a.Hooks++; a.Hooks <= named {
-				a.First = append(a.First, h.ID)
-			}
+		if slices.Contains(broken, h.State) {
+			t.ails(h)
 		}
 	}
 	t.Organizations = len(organizations)
-	for _, state := range broken {
-		if a := ailments[state]; a.Hooks > 0 {
-			t.Broken = append(t.Broken, *a)
-		}
-	}
 	return t
+}
+
+func (t *Tally) ails(h *Hook) {
+	i := slices.IndexFunc(t.Broken, func(a Ailment) bool { return a.State == h.State })
+	if i < 0 {
+		i = len(t.Broken)
+		t.Broken = append(t.Broken, Ailment{State: h.State})
+	}
+	a := &t.Broken[i]
+	if a.Hooks++; a.Hooks <= named {
+		a.First = append(a.First, h.ID)
+	}
 }
