@@ -120,12 +120,12 @@ func (it *item) drop() {
 
 // sinceCommit is the time since the commit: by the own clock alone, if the event
 // is still in memory.
-func (it *item) sinceCommit() time.Duration {
+func (it *item) sinceCommit(now time.Time) time.Duration {
 	if it.letter != nil {
 		e := it.letter.event
-		return max(0, e.Age) + time.Since(e.Received)
+		return max(0, e.Age) + now.Sub(e.Received)
 	}
-	return max(0, time.Since(it.committed))
+	return max(0, now.Sub(it.committed))
 }
 
 // message is what the attempt sends.

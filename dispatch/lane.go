@@ -71,7 +71,7 @@ func (c *common) row(id int64) *hook.Hook {
 
 // add appends a delivery, unless the hook is suspended.
 func (l *lane) add(it *item) {
-	now := time.Now()
+	now := it.added
 	l.mu.Lock()
 	l.pulse.fed = now
 	missed := l.suspends(it)

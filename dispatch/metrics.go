@@ -241,7 +241,7 @@ func (h *hookMetrics) count(action mapping.Action, o outcome) {
 	}
 }
 
-func (h *hookMetrics) attempt(o send.Outcome) {
+func (h *hookMetrics) attempt(o *send.Outcome) {
 	if h != nil {
 		h.attempts[o.Result].Inc()
 		h.seconds.Observe(o.Took.Seconds())

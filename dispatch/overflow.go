@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // A lane is slow if its oldest delivery waits for very much longer than those of
@@ -180,9 +179,9 @@ type pulse struct {
 }
 
 // beat notes the end of an attempt.
-func (p *pulse) beat(o send.Outcome, now time.Time) {
-	p.ended = now
-	if o.Status != 0 {
-		p.answered, p.took = now, o.Took
+func (p *pulse) beat(e *ending) {
+	p.ended = e.at
+	if e.Status != 0 {
+		p.answered, p.took = e.at, e.Took
 	}
 }

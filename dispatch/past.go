@@ -65,11 +65,7 @@ func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 				if !p.means(&k.Entry) {
 					continue
 				}
-				text := ""
-				if payloads {
-					text = send.Shown(k.answer, k.hook)
-				}
-				out = append(out, Recent{k.Entry, text, k.whole, k.hook})
+				out = append(out, Recent{k.Entry, shown(k.answer, payloads), k.whole, k.hook})
 			}
 		}
 	}

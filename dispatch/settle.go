@@ -5,18 +5,16 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // settle does what follows the attempt and returns the delivery to go on with.
-func (a attempt) settle(o send.Outcome, v verdict, made bool) (next *item) {
-	l, it := a.lane, a.it
-	now := time.Now()
+func (a attempt) settle(e *ending) (next *item) {
+	l, it, v, made, now := a.lane, a.it, e.verdict, e.made, e.at
 	l.mu.Lock()
 	l.running--
-	l.slots.give(&l.claim, standingAfter(o, made))
+	l.slots.keep(&l.claim, standingAfter(e))
 	if made {
-		l.pulse.beat(o, now)
+		l.pulse.beat(e)
 	} else {
 		it.attempt--
 	}
@@ -59,6 +57,7 @@ func (a attempt) settle(o send.Outcome, v verdict, made bool) (next *item) {
 	l.show(now)
 	next = l.pick(now)
 	l.fill(now)
+	l.slots.yield(&l.claim)
 	finished := v.step != postpone && !it.stored
 	if finished && it.trails && l.window.leaving > 0 {
 		// After a crash these rows would be sent again, and it would not.
@@ -70,7 +69,7 @@ func (a attempt) settle(o send.Outcome, v verdict, made bool) (next *item) {
 	}
 	l.mu.Unlock()
 
-	l.journal.tell(it, o, v, made)
+	l.journal.tell(it, e)
 	if finished {
 		l.finished(it.done, it.letter)
 	}

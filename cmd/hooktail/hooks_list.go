@@ -18,9 +18,9 @@ func (a *app) listHooksCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the hooks with their states, those that need a person first",
-		Long: "list shows each hook's state as the hooktail that runs on HOOKTAIL_HTTP_ADDR sees it. If none runs there, the\n" +
-			"states are those of the database: whether the hook is active, adopted, paused, suspended or refused.",
+		Short: "List hooks and their states, those that need attention first",
+		Long: "list shows the state of each hook, as reported by the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there,\n" +
+			"it shows the state in the database: whether the hook is active, adopted, paused, suspended or refused.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -41,12 +41,12 @@ func (a *app) listHooksCommand() *cobra.Command {
 	return cmd
 }
 
-// reportWithHooks is the report of the hooktail that runs, or of the database where that
-// one does not lead: a standby has no hooks.
+// reportWithHooks returns the report of the running hooktail. If that is a standby, which
+// has no hooks, it returns the report of the database.
 func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.Report, error) {
 	report, err := a.reportOf(ctx, cfg)
 	if err == nil && report.Running && report.Stream == nil {
-		fmt.Fprintf(a.stderr, "hooktail: the instance on %s does not lead (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
+		fmt.Fprintf(a.stderr, "hooktail: the instance on %s is not the leader (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
 		report, err = reportOfDatabase(ctx, cfg)
 	}
 	return &report, err
@@ -54,12 +54,12 @@ func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.R
 
 func listHooks(screen display.Screen, r *status.Report) error {
 	for _, row := range r.Unreadable {
-		if _, err := fmt.Fprintf(screen, "the row %q of %s is left out: %s\n", row.Key, row.Table, row.Fault); err != nil {
+		if _, err := fmt.Fprintf(screen, "row %q of %s is ignored: %s\n", row.Key, row.Table, row.Fault); err != nil {
 			return err
 		}
 	}
 	if len(r.Hooks) == 0 {
-		_, err := fmt.Fprintln(screen, "There are no hooks: make one in Label Studio (Project → Settings → Webhooks).")
+		_, err := fmt.Fprintln(screen, "There are no hooks. Create one in Label Studio (Project → Settings → Webhooks).")
 		return err
 	}
 	table := screen.Table("ID", "STATE", "PROJECT", "ACTIONS", "PARKED", "DEAD", "URL")
@@ -76,7 +76,7 @@ func listHooks(screen display.Screen, r *status.Report) error {
 	return table.Flush()
 }
 
-// chosenActions is short: `hooks show` has the names.
+// chosenActions returns a short form; `hooks show` prints the names.
 func chosenActions(h *status.Hook) string {
 	switch {
 	case h.AllActions:
@@ -90,10 +90,10 @@ func chosenActions(h *status.Hook) string {
 	}
 }
 
-// unknownState is the state of a hook of which the database says nothing else.
+// unknownState is the state of a hook for which the database records no other.
 const unknownState = "unknown"
 
-// byNeed is the hooks, those that need a person first.
+// byNeed sorts the hooks, those that need attention first.
 func byNeed(hooks []status.Hook) []*status.Hook {
 	sorted := make([]*status.Hook, len(hooks))
 	for i := range hooks {
@@ -103,8 +103,7 @@ func byNeed(hooks []status.Hook) []*status.Hook {
 	return sorted
 }
 
-// stateCell is the hook's state; where only the database is asked, what it says of the
-// hook.
+// stateCell returns the hook's state, live or as recorded in the database.
 func stateCell(h *status.Hook) display.Cell {
 	if h.State == unknownState {
 		return display.Cell{Text: h.About, Tone: display.Plain}
@@ -121,7 +120,7 @@ func stateCell(h *status.Hook) display.Cell {
 	return display.Cell{Text: h.State, Tone: tone}
 }
 
-// noteOn says why a hook needs a person; "" for one that needs none.
+// noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
 	if h.State == unknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
 		return ""
@@ -136,7 +135,7 @@ func noteOn(h *status.Hook, r *status.Report) string {
 func failureText(e *status.Failure) string {
 	switch {
 	case e.Redirect != "":
-		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, display.Excerpt(e.Redirect, 80))
+		return fmt.Sprintf("%d, redirects to %s: redirects are not followed", e.Status, display.Excerpt(e.Redirect, 80))
 	case e.Status != 0:
 		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, display.Excerpt(e.Answer, 80)))
 	case e.Error != "":

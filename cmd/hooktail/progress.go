@@ -55,7 +55,7 @@ func (p *progress) Step(id int64, now time.Time) {
 	fmt.Fprintf(p.out, "%d of %d rows, %.0f/s, up to id %d\n", p.done, p.total, float64(p.done)/now.Sub(p.begun).Seconds(), id)
 }
 
-// End ends the line on the terminal.
+// End writes the missing newline on the terminal.
 func (p *progress) End() {
 	if p.bar != nil && p.done > 0 {
 		fmt.Fprintln(p.out)

@@ -24,7 +24,7 @@ func (a *app) setupCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind := wiring.Identity(choice)
 			if kind != wiring.IdentityFull && kind != wiring.IdentityDefault {
-				return usageError{fmt.Errorf("--identity=%s: it is full or default", choice)}
+				return usageError{fmt.Errorf("--identity=%s is invalid: use full or default", choice)}
 			}
 			cfg, err := a.config()
 			if err != nil {
@@ -38,8 +38,8 @@ func (a *app) setupCommand() *cobra.Command {
 	return cmd
 }
 
-// setUpOrPrint asks the database for its version either way: what setup does
-// depends on it.
+// setUpOrPrint asks the database for its version in both cases: what setup does depends
+// on it.
 func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.Identity, print bool) error {
 	conn, err := wiring.Connect(ctx, cfg)
 	if err != nil {
@@ -89,8 +89,8 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		fmt.Fprintf(a.stderr, "hooktail: warning: %v\n", err)
 	}
 	if len(result.Steps) == 0 && migrated == "" {
-		fmt.Fprintln(a.stdout, "-- all was there already")
+		fmt.Fprintln(a.stdout, "-- nothing to do: everything exists")
 	}
-	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
+	fmt.Fprintf(a.stdout, "-- slot %s is at %s: `hooktail run` delivers all later changes\n", cfg.Slot, result.Confirmed)
 	return nil
 }

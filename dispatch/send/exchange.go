@@ -2,7 +2,6 @@ package send
 
 import (
 	"context"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -16,7 +15,6 @@ import (
 type Exchange struct {
 	Outcome
 	Headers []Header // of the request, in alphabetical order of their names
-	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
 }
 
 // Header is a header of a request for a person to look at. Value is *** where it may be
@@ -27,19 +25,10 @@ type Header struct {
 	Value string `json:"value"`
 }
 
-// shownAnswer is how much of an answer is shown.
-const shownAnswer = 512
-
 // Exchange makes one attempt as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
-	sent := func(header http.Header) { e.Headers = shownHeaders(header, hook) }
-	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
-		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
-		discard(body)
-		blot(answer, hook)
-		e.Answer = answer[:min(len(answer), shownAnswer)]
-	})
+	e.Outcome = s.send(ctx, hook, m, func(header http.Header) { e.Headers = shownHeaders(header, hook) })
 	return e
 }
 
