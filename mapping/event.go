@@ -27,6 +27,12 @@ const (
 	AnnotationsCreated Action = "ANNOTATIONS_CREATED"
 )
 
+// The actions that hooktail itself adds to either profile, for hooks that list them.
+const (
+	TaskCompleted Action = "TASK_COMPLETED" // is_labeled has turned true
+	TaskReopened  Action = "TASK_REOPENED"  // and false
+)
+
 // ID identifies an event permanently: it is the same on every attempt, restart and
 // replay. The ids of a transaction's events are in the order of the events. Events that
 // depend on the whole transaction come last: the number of its row changes is added to

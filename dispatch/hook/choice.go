@@ -1,6 +1,8 @@
 package hook
 
 import (
+	"slices"
+
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -23,6 +25,14 @@ func (c *Choice) texts() state.Choice {
 
 // equal reports whether both are the same choice. Nil is the choice of nothing.
 func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
+
+func (c *Choice) adds(action mapping.Action) bool {
+	return c != nil && slices.Contains(c.Added, action)
+}
+
+func (c *Choice) removes(action mapping.Action) bool {
+	return c != nil && slices.Contains(c.Removed, action)
+}
 
 // become is the choice with these texts: c itself if they are its own, nil if they say
 // nothing.

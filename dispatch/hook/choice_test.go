@@ -9,6 +9,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // choiceRow is a change of the hook's choice.
@@ -77,4 +78,47 @@ func TestChoiceKeepsWhatIsNotSaid(t *testing.T) {
 	if hook, _ = h.Hook(1); hook.Choice != nil {
 		t.Errorf("a choice is left of no row: %+v", hook.Choice)
 	}
+}
+
+// TestMatchWithChoice: what people chose is on top of what the row in the application says.
+func TestMatchWithChoice(t *testing.T) {
+	h := newTestHooks(t,
+		dispatchtest.HookRow(1, "http://x/"),
+		dispatchtest.HookRow(2, "http://x/").With("project_id", "1"),
+		dispatchtest.HookRow(3, "http://x/").With("send_for_all_actions", "f"), // TASK_CREATED
+		dispatchtest.HookRow(4, "http://x/").With("send_for_all_actions", "f"), // MODEL_OUTDATED in the application
+		dispatchtest.HookRow(5, "http://x/").With("is_active", "f"),
+	)
+	apply(t, h,
+		actionRow(1, 3, "TASK_CREATED"), actionRow(2, 4, "MODEL_OUTDATED"),
+		choiceRow("2", "events_added", "{TASK_COMPLETED,MODEL_OUTDATED}", "events_removed", "{TASK_CREATED,ANNOTATION_UPDATED}"),
+		choiceRow("3", "events_added", "{MODEL_OUTDATED,ANNOTATION_UPDATED}"),
+		choiceRow("5", "events_added", "{MODEL_OUTDATED}"),
+	)
+	match := func(want map[mapping.Action]string) {
+		t.Helper()
+		for action, want := range want {
+			if got := targets(h.Match(&mapping.Event{Action: action, Organization: 1, Project: 1}, nil)); got != want {
+				t.Errorf("%s matches %q, want %q", action, got, want)
+			}
+		}
+	}
+	match(map[mapping.Action]string{
+		"TASK_CREATED":       "1:TASK_CREATED 3:TASK_CREATED",
+		"TASKS_CREATED":      "1:TASKS_CREATED 3:TASK_CREATED", // one name removes both
+		"ANNOTATION_UPDATED": "1:ANNOTATION_UPDATED 3:ANNOTATION_UPDATED",
+		"ANNOTATION_CREATED": "1:ANNOTATION_CREATED 2:ANNOTATION_CREATED",
+		"TASK_COMPLETED":     "2:TASK_COMPLETED", // all actions are the application's
+		"MODEL_OUTDATED":     "2:MODEL_OUTDATED 3:MODEL_OUTDATED 4:MODEL_OUTDATED",
+		"UNKNOWN":            "",
+	})
+	apply(t, h, choiceRow("2", "events_added", "{UNKNOWN}"), deleteRow(WebhookAction, 2), RowChange{Table: Webhook, Row: dispatchtest.HookRow(5, "http://x/")})
+	match(map[mapping.Action]string{
+		"TASK_CREATED":   "1:TASK_CREATED 2:TASK_CREATED 3:TASK_CREATED 5:TASK_CREATED",
+		"TASK_COMPLETED": "",
+		"MODEL_OUTDATED": "3:MODEL_OUTDATED 5:MODEL_OUTDATED",
+		"UNKNOWN":        "2:UNKNOWN",
+	})
+	apply(t, h, RowChange{Table: HookSetting, Truncated: true})
+	match(map[mapping.Action]string{"MODEL_OUTDATED": "", "UNKNOWN": "", "ANNOTATION_UPDATED": "1:ANNOTATION_UPDATED 2:ANNOTATION_UPDATED 5:ANNOTATION_UPDATED"})
 }

@@ -311,7 +311,7 @@ func TestAnyRows(t *testing.T) {
 				t.Fatalf("%+v: %v", change, err)
 			}
 			e := &mapping.Event{
-				Action:       rapid.SampledFrom(append(mapping.Guide.Actions(), mapping.Native.Actions()...)).Draw(t, "action"),
+				Action:       rapid.SampledFrom(append(append(mapping.Guide.Actions(), mapping.Native.Actions()...), "MODEL_OUTDATED")).Draw(t, "action"),
 				Organization: rapid.Int64Range(0, 2).Draw(t, "organization"), Project: rapid.Int64Range(0, 2).Draw(t, "project"),
 			}
 			if got, want := targets(h.Match(e, nil)), targets(lookAtAll(h, e)); got != want {
