@@ -50,13 +50,13 @@ func NewMapper(o Options) *Mapper {
 }
 
 // Events appends the events of a part to dst: at most one per row, in the order
-// of the changes that make them, and, with the last part of a transaction,
-// those that had to wait for the commit. They hold on to the rows of the part
-// that they are about until they are rendered.
+// of the changes that make them, followed in the last part of a transaction by
+// those that had to wait for the commit. Until they are rendered, they hold their
+// rows of the part.
 //
-// A *MissingColumnError says that a table lacked a column that the rules need when
-// the transaction committed. Nothing has been made of the part then, and it may be
-// given again, after Tolerate. The same holds for ErrUnproven and Trust.
+// A *MissingColumnError states that a table lacked a required column when
+// the transaction committed. Then no event was made, and Events may be called
+// again with the part, after Tolerate. The same holds for ErrUnproven and Trust.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	if !m.proven(part) {
 		return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)

@@ -18,7 +18,7 @@ type Metrics struct {
 	settling   [3]prometheus.Counter // by the cause: bound, at once, recognized end
 }
 
-// actions are all that there are but for custom ones.
+// actions are all actions except custom ones.
 var actions = [...]Action{
 	ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, TasksCreated, TasksDeleted,
 	AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted, TaskCompleted, TaskReopened,
@@ -38,7 +38,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	events := counters("hooktail_events_total", "Events made from committed changes.", "action")
 	changes := counters("hooktail_changes_total", "Row changes read; other tables of the publication share one label.", "table", "op")
-	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is not known.", "table")
+	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is unknown.", "table")
 	gone := counters("hooktail_gone_total", "Rows that were deleted before they were read for a payload.", "kind")
 	m := &Metrics{
 		events: map[Action]prometheus.Counter{},
