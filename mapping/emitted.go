@@ -82,7 +82,7 @@ var custom = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 // send of other tables, and those that hooktail makes.
 func Reserved() []Action {
 	return slices.Concat(actions[:], []Action{
-		"TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
+		TaskCompleted, TaskReopened, "TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
 	})
 }
 
