@@ -187,7 +187,7 @@ type forgeries struct {
 // count logs the first one, the tenth, the hundredth and so on: whoever can log in can
 // write any number.
 func (f *forgeries) count(part *cdc.Part, repeated bool) {
-	f.opts.Metrics.forge()
+	f.opts.Metrics.Forged()
 	f.n++
 	for n := f.n; n > 1; n /= 10 {
 		if n%10 != 0 {
