@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -243,5 +244,81 @@ func TestTeardownSparesCallers(t *testing.T) {
 	must(t, owner, "setup")
 	if there := db.QueryText(t, "SELECT count(*) FROM pg_proc WHERE proname = 'emit'"); there != "0" {
 		t.Error("setup has made the function without being asked to")
+	}
+}
+
+// customEventsDoc is the how-to whose example is run as it stands.
+const customEventsDoc = "docs/how-to/custom-events.md"
+
+// TestCustomEventsHowTo: its commands and statements are run one after the other, and its
+// hook gets what it shows.
+func TestCustomEventsHowTo(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	text := readText(t, filepath.Join(repository, customEventsDoc))
+	steps, rest, found := strings.Cut(text, "\n## ")
+	if !found {
+		t.Fatal("the how-to has no headings")
+	}
+	blocks := regexp.MustCompile("(?ms)^ *```(sh|sql)\n(.*?)^ *```$")
+	for _, block := range blocks.FindAllStringSubmatch(steps, -1) {
+		if block[1] == "sql" {
+			db.Exec(t, block[2])
+			continue
+		}
+		for line := range strings.Lines(block[2]) {
+			must(t, proctest.Environ(db), strings.Fields(line)[1:]...)
+		}
+	}
+	proctest.Grant(t, db)
+	db.Exec(t, `DO $$ BEGIN CREATE ROLE reporting; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`) // roles are the server's
+	grants := 0
+	for _, block := range blocks.FindAllStringSubmatch(rest, -1) {
+		if strings.HasPrefix(strings.TrimSpace(block[2]), "GRANT") {
+			grants++
+			db.Exec(t, block[2])
+		}
+	}
+	if grants == 0 {
+		t.Error("the how-to grants nothing")
+	}
+	startAs(t, db, []string{"run"}, "HOOKTAIL_SETTLE=0")
+	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled, ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
+		SELECT '[]', 7, 1, 1, 1, n % 10 = 0, false, now(), now(), '{}', 0, false FROM generate_series(1, 230) n`) // 207 that count
+	db.Exec(t, `SET ROLE reporting; SELECT hooktail.emit('REPORT', 1, '{}', 7)`)
+	delivered(t, db)
+	requests := c.Take()
+	if diff := cmp.Diff([]string{`{"annotations": 100}`, `{"annotations": 200}`}, customOf(t, requests, 1, "MODEL_OUTDATED")); diff != "" {
+		t.Errorf("payloads (-want +got):\n%s", diff)
+	}
+	shown := regexp.MustCompile("(?ms)^```json\n(.*?)^```$").FindStringSubmatch(text)
+	if shown == nil {
+		t.Fatal("the how-to shows no body")
+	}
+	var want map[string]json.RawMessage
+	unmarshalJSON(t, []byte(shown[1]), &want)
+	for _, r := range requests {
+		if r.Action != "MODEL_OUTDATED" {
+			continue
+		}
+		var got map[string]json.RawMessage
+		unmarshalJSON(t, r.Body, &got)
+		for _, member := range []string{"action", "payload", "task"} {
+			if string(got[member]) != string(want[member]) {
+				t.Errorf("%s is %s, the how-to shows %s", member, got[member], want[member])
+			}
+		}
+		if len(got) != len(want) || idOf(t, r.Body, "project") != "1" {
+			t.Errorf("body %s", r.Body)
+		}
+		break
+	}
+}
+
+func unmarshalJSON(t *testing.T, text []byte, into any) {
+	t.Helper()
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%v:\n%s", err, text)
 	}
 }
