@@ -19,7 +19,8 @@ type naive struct {
 	left   []*owed             // in the order of the stream
 	rows   map[mapping.ID]bool // committed
 	queue  []note              // returned by the window, and not committed
-	asked  *asked
+	asked  *question
+	before int // notes that were returned before that was asked
 	events int
 	now    time.Time
 }
@@ -31,13 +32,6 @@ type owed struct {
 	task    int64
 	tries   int
 	out     *item // handed out
-}
-
-// asked is a part of the tail, or heads, that the window waits for.
-type asked struct {
-	part  state.Part
-	heads *state.Heads
-	after int // notes that were returned before
 }
 
 func (m *naive) find(id mapping.ID) *owed {
@@ -58,16 +52,17 @@ func (m *naive) commit(n int) {
 		note := &m.queue[i]
 		switch note.kind {
 		case insert:
-			m.rows[note.item.event] = true
+			m.rows[note.item.event] = note.row.State != state.Dead
 		case remove, entomb:
+			m.rows[note.item.event] = false
+		}
+		if !m.rows[note.item.event] {
 			delete(m.rows, note.item.event)
 		}
 		m.w.wrote(note)
 	}
 	m.queue = m.queue[n:]
-	if m.asked != nil {
-		m.asked.after = max(0, m.asked.after-n)
-	}
+	m.before = max(0, m.before-n)
 }
 
 // stored is the rows' events in order.
@@ -97,7 +92,7 @@ func (m *naive) answer() {
 				found = append(found, m.row(id))
 			}
 		}
-		m.take(m.w.loaded(found, len(found) < a.part.Rows))
+		m.take(m.w.loaded(found))
 		return
 	}
 	ids := m.stored()
@@ -108,7 +103,7 @@ func (m *naive) answer() {
 			found = append(found, m.row(id))
 		}
 	}
-	m.w.scouted(found)
+	m.take(m.w.loaded(found))
 }
 
 // isHead reports whether no stored event has to be waited for.
@@ -128,7 +123,7 @@ func (m *naive) isHead(o *owed, passed []state.Task) bool {
 // mayGo reports whether nothing stands before it but what is held of other tasks.
 func (m *naive) mayGo(o *owed) bool {
 	held := make(map[taskKey]bool)
-	for it := range m.w.schedule.all() {
+	for it := range m.w.agenda.schedule.all() {
 		if it.held {
 			held[taskKey{it.project, it.task}] = true
 		}
@@ -150,7 +145,8 @@ func (m *naive) mayGo(o *owed) bool {
 func TestWindowAgainstNaiveList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var room windows
-		m := &naive{w: newWindow(&room, true), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}
+		backoff := func(n int) time.Duration { return time.Duration(n) * time.Second }
+		m := &naive{w: newWindow(&room, true, backoff), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}
 		for range rapid.SampledFrom([]int{0, 0, 10_000}).Draw(t, "other tails") {
 			room.count(true)
 		}
@@ -169,19 +165,17 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			o.tries++
 		}
 		ask := func(away, failing bool) {
-			if m.asked != nil {
-				return
-			}
-			if part, ok := m.w.wants(away); ok {
-				m.asked = &asked{part: part, after: len(m.queue)}
-			} else if heads, ok := m.w.wantsHeads(failing); ok {
-				m.asked = &asked{heads: &heads, after: len(m.queue)}
+			if q, _ := m.w.wants(need{now: m.now, away: away, failing: failing}); q != nil {
+				if m.asked != nil {
+					t.Fatal("two questions at a time")
+				}
+				m.asked, m.before = q, len(m.queue)
 			}
 		}
-		finish := func(o *owed) {
+		finish := func(o *owed, s step) {
 			it := o.out
 			m.left = slices.DeleteFunc(m.left, func(x *owed) bool { return x == o })
-			m.take(m.w.done(it, verdict{step: deliver}))
+			m.take(m.w.done(it, verdict{step: s}, m.now))
 		}
 		out := func() []*owed {
 			return slices.DeleteFunc(slices.Clone(m.left), func(o *owed) bool { return o.out == nil })
@@ -198,40 +192,37 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 					m.take(m.w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), m.now), rapid.Bool().Draw(t, "away")))
 				}
 			},
-			"next": func(*rapid.T) {
-				m.w.release(m.now)
-				if it := m.w.next(); it != nil {
-					handOut(it)
+			"next": func(t *rapid.T) {
+				mode := rapid.SampledFrom([]mode{inOrder, inOrder, asProbe, atOnce, onlyLate}).Draw(t, "mode")
+				given := terms{now: m.now, mode: mode, gentle: rapid.Bool().Draw(t, "gentle"), newest: rapid.Bool().Draw(t, "newest")}
+				if rapid.Bool().Draw(t, "bounded") {
+					patience := time.Duration(rapid.IntRange(0, 200).Draw(t, "patience")) * time.Second
+					given.left = func(it *item) time.Duration { return patience - m.now.Sub(it.added) }
 				}
-			},
-			"probe": func(t *rapid.T) {
-				it := m.w.untried()
-				if it == nil {
-					it = m.w.tried(rapid.Bool().Draw(t, "by refusals"))
-				}
-				if it != nil {
-					m.w.take(it)
+				switch it, at := m.w.next(given); {
+				case it != nil:
 					handOut(it)
+				case !at.IsZero() && at.Before(m.now):
+					t.Fatalf("nothing may go, since %v ago", m.now.Sub(at))
 				}
 			},
 			"end": func(t *rapid.T) {
 				if some := out(); len(some) > 0 {
-					finish(rapid.SampledFrom(some).Draw(t, "event"))
+					finish(rapid.SampledFrom(some).Draw(t, "event"), rapid.SampledFrom([]step{deliver, bury, drop}).Draw(t, "step"))
 				}
 			},
 			"fail": func(t *rapid.T) {
 				if some := out(); len(some) > 0 {
 					o := rapid.SampledFrom(some).Draw(t, "event")
 					o.out.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
-					m.w.failed(o.out, rapid.Bool().Draw(t, "failing"), m.now)
 					it := o.out
 					o.out = nil
 					due := m.now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
-					m.take(m.w.retryAt(it, due, due, rapid.Bool().Draw(t, "save"), m.now))
+					m.take(m.w.retryAt(it, delay{
+						now: m.now, due: due, at: due, save: rapid.Bool().Draw(t, "save"),
+						doubt: rapid.Bool().Draw(t, "doubt"), failed: true, spared: rapid.Bool().Draw(t, "spared"),
+					}))
 				}
-			},
-			"succeed": func(*rapid.T) {
-				m.w.succeeded(m.now, func(n int) time.Duration { return time.Duration(n) * time.Second })
 			},
 			"wait": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(t, "seconds")) * time.Second)
@@ -239,7 +230,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			"read": func(t *rapid.T) { ask(rapid.Bool().Draw(t, "away"), rapid.Bool().Draw(t, "failing")) },
 			"answer": func(*rapid.T) {
 				if m.asked != nil {
-					m.commit(m.asked.after)
+					m.commit(m.before)
 					m.answer()
 				}
 			},
@@ -248,35 +239,39 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 					m.commit(rapid.IntRange(1, len(m.queue)).Draw(t, "notes"))
 				}
 			},
-			"keep":  func(*rapid.T) { m.take(m.w.keepAll()) },
-			"spill": func(*rapid.T) { m.take(m.w.spill()) },
+			"keep":   func(t *rapid.T) { m.take(m.w.keep(rapid.Bool().Draw(t, "all"))) },
+			"spill":  func(*rapid.T) { m.take(m.w.rewind(theEnd())) },
+			"hasten": func(*rapid.T) { m.w.hasten() },
 			"rewind": func(t *rapid.T) {
 				m.take(m.w.rewind(mapping.ID{Timeline: 1, Commit: 1000, Ordinal: rapid.IntRange(0, max(1, m.events)).Draw(t, "to")}))
 			},
 			"restart": func(*rapid.T) { // in order: everything is stored
-				m.take(m.w.keepAll())
+				m.take(m.w.keep(true))
 				m.commit(len(m.queue))
-				m.w.setTail(false)
-				m.asked, m.w = nil, newWindow(&room, true)
+				m.w.tail.set(false)
+				m.asked, m.w = nil, newWindow(&room, true, backoff)
 				for _, o := range m.left {
 					o.out = nil
 				}
-				m.take(m.w.rewind(mapping.ID{}))
+				m.take(m.w.resume(0))
 			},
 			"": func(t *rapid.T) {
-				if m.w.stored > m.w.schedule.size || m.w.tail && m.w.stored != m.w.schedule.size {
-					t.Fatalf("%d of %d are stored, tail %t", m.w.stored, m.w.schedule.size, m.w.tail)
+				if a := &m.w.agenda; a.stored > a.schedule.size || m.w.tail.open && a.stored != a.schedule.size {
+					t.Fatalf("%d of %d are stored, tail %t", a.stored, a.schedule.size, m.w.tail.open)
 				}
 			},
 		})
 		for range 100 * (len(m.left) + 10) { // nothing is lost: all of it comes to its end
 			m.now = m.now.Add(2 * time.Minute)
-			m.w.release(m.now)
-			for it := m.w.next(); it != nil; it = m.w.next() {
+			for {
+				it, _ := m.w.next(terms{now: m.now})
+				if it == nil {
+					break
+				}
 				handOut(it)
 			}
 			for _, o := range out() {
-				finish(o)
+				finish(o, deliver)
 			}
 			m.commit(len(m.queue))
 			if ask(false, false); m.asked != nil {
@@ -284,8 +279,8 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			}
 		}
 		m.commit(len(m.queue))
-		if len(m.left) > 0 || m.w.schedule.size > 0 || len(m.w.waiting) > 0 || m.w.leaving != 0 || len(m.rows) > 0 || m.w.tail {
-			t.Fatalf("%d are left, %d in the window, %d rows, tail %t", len(m.left), m.w.schedule.size, len(m.rows), m.w.tail)
+		if len(m.left) > 0 || !m.w.isEmpty() || m.w.hasSome() || m.w.agenda.leaving != 0 || len(m.rows) > 0 {
+			t.Fatalf("%d are left, %d in the window, %d rows, tail %t", len(m.left), m.w.agenda.schedule.size, len(m.rows), m.w.tail.open)
 		}
 	})
 }
