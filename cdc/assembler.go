@@ -22,6 +22,7 @@ type assembler struct {
 	bytes     int // bound of a part; the unused rest of its last allocations may exceed it
 	position  *Position
 	timelines timelines
+	messages  *Relation       // of messages that are changes; nil: none are
 	free      func(bytes int) // of the parts
 
 	relations map[uint32]*Relation // as announced on this connection
@@ -72,7 +73,9 @@ func (a *assembler) add(m *message, at arrival) error {
 		return a.row(m, at)
 	case byte(Truncate):
 		return a.truncate(m, at)
-	default: // Origin, Type; Logical is the stream's
+	case kindLogical:
+		return a.emitted(m, at)
+	default: // Origin, Type
 		return nil
 	}
 }
@@ -161,6 +164,33 @@ func (a *assembler) truncate(m *message, at arrival) error {
 		a.change(Change{Op: Truncate, Relation: r}, at)
 	}
 	return nil
+}
+
+// emitted adds a logical message that is a change. One without a transaction cannot be
+// told from one whose transaction was rolled back, and is none.
+func (a *assembler) emitted(m *message, at arrival) error {
+	if a.messages == nil || !m.transactional || string(m.prefix) != a.messages.Name {
+		return nil
+	}
+	if a.open == nil {
+		return fmt.Errorf("transactional message outside a transaction")
+	}
+	content := Value{Kind: Text, Text: m.content}
+	if len(m.content) > MaxMessage {
+		content = Value{Kind: Null}
+	}
+	a.change(Change{Op: Message, Relation: a.messages, New: MakeTuple(content)}, at)
+	return nil
+}
+
+// MaxMessage is how many bytes the content of a message may have. That of a longer one is
+// left out, and null.
+const MaxMessage = 1<<20 + 4<<10
+
+// messageRelation describes the messages of that prefix.
+func messageRelation(prefix string) *Relation {
+	const bytea = 17
+	return &Relation{Name: prefix, Identity: 'n', Columns: []Column{{Name: "content", Type: bytea}}}
 }
 
 func (a *assembler) relation(id uint32) (*Relation, error) {

@@ -9,15 +9,16 @@ import (
 // LSN is a position in the write-ahead log.
 type LSN = pglogrepl.LSN
 
-// Op is what happened to a row, or to a whole table.
+// Op is what happened to a row, or to a whole table; or that a message was written.
 type Op byte
 
-// The operations that a publication sends.
+// The operations that a publication sends, and Message, which Options.Messages asks for.
 const (
 	Insert   Op = 'I'
 	Update   Op = 'U'
 	Delete   Op = 'D'
 	Truncate Op = 'T'
+	Message  Op = 'M'
 )
 
 // String is the operation in the words of SQL, in lower case: a metric label.
@@ -31,6 +32,8 @@ func (o Op) String() string {
 		return "delete"
 	case Truncate:
 		return "truncate"
+	case Message:
+		return "message"
 	default:
 		return "unknown"
 	}
@@ -64,17 +67,18 @@ func (r *Relation) Index(name string) int {
 	return -1
 }
 
-// Change is one row change of a transaction.
+// Change is one row change of a transaction, or a logical message in it.
 //
 //	Insert    New
 //	Update    New; Old if the replica identity is full (whole row) or the key changed (key columns alone)
 //	Delete    Old: the whole row, or with the default identity the key columns alone, the others Null
 //	Truncate  neither
+//	Message   New: one column, the content; Relation is no table's, and is named for the prefix
 type Change struct {
 	Op       Op
 	Relation *Relation
 	Old, New Tuple
-	// Ordinal is the place of the change among all row changes of its
+	// Ordinal is the place of the change among all changes of its
 	// transaction, from 0, whatever the size of the parts: the same each time
 	// the transaction is read.
 	Ordinal int

@@ -43,6 +43,7 @@ type message struct {
 	ids      []uint32 // Truncate: relations
 
 	prefix, content []byte // Logical
+	transactional   bool   // Logical: it belongs to a transaction, and goes with it if that is rolled back
 
 	index []uint32 // of old and new
 }
@@ -82,7 +83,7 @@ func (m *message) body(c *cursor) error {
 	case kindRelation:
 		m.relation = c.relation()
 	case kindLogical:
-		c.uint8()  // flags: 1 if transactional
+		m.transactional = c.uint8()&1 != 0
 		c.uint64() // LSN of the message
 		m.prefix = c.text()
 		m.content = c.take(c.uint32())

@@ -222,8 +222,8 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 	if err := m.decode(x.WALData); err != nil {
 		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
 	}
-	if m.kind == kindLogical {
-		if r.s.o.OnHeartbeat != nil && string(m.prefix) == r.s.o.HeartbeatPrefix {
+	if m.kind == kindLogical && string(m.prefix) == r.s.o.HeartbeatPrefix {
+		if r.s.o.OnHeartbeat != nil {
 			r.s.o.OnHeartbeat(string(m.content))
 		}
 		return nil

@@ -62,6 +62,10 @@ type Options struct {
 	HeartbeatPrefix string // hooktail
 	OnHeartbeat     func(content string)
 
+	// Messages is the prefix of the logical messages that come as changes, each in its
+	// place in its transaction; "": none do.
+	Messages string
+
 	Log *slog.Logger // nothing is logged without
 }
 
@@ -116,6 +120,9 @@ func New(o Options) *Stream {
 		stopped: make(chan struct{}), started: make(chan struct{}), renew: make(chan error, 1),
 	}
 	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
+	if o.Messages != "" {
+		s.assembler.messages = messageRelation(o.Messages)
+	}
 	return s
 }
 

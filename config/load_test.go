@@ -163,8 +163,8 @@ func TestLoadRefuses(t *testing.T) {
 	}{
 		{"no database", "HOOKTAIL_DATABASE_URL=", `HOOKTAIL_DATABASE_URL is not set: use a postgres:// URL, or a DSN of key=value pairs`},
 		{"no DSN", "HOOKTAIL_DATABASE_URL=labelstudio", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: use a postgres:// URL, or a DSN of key=value pairs`},
-		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not take`},
-		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not take`},
+		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not accept`},
+		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not accept`},
 		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)`},
 		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** has another URL scheme: use a postgres:// URL, or a DSN of key=value pairs`},
 		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory)`},

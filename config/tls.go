@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// ClientTLS is what TLS_CA, TLS_CERT and TLS_KEY say, for connections to receivers;
-// nil if none of them is set. The authorities of the system are trusted as well.
+// ClientTLS returns the settings for connections to receivers, from TLS_CA, TLS_CERT and
+// TLS_KEY; nil if all are unset. The system's certificate authorities are trusted as
+// well.
 func (c Config) ClientTLS() (*tls.Config, error) {
 	if c.TLSCA.Reveal() == "" && c.TLSCert.Reveal() == "" {
 		return nil, nil
@@ -47,7 +48,7 @@ func checkCertificates(text Secret) error {
 	return err
 }
 
-// parseCertificates reads one certificate or more, and nothing else than these.
+// parseCertificates reads one or more certificates and rejects everything else.
 func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
 	rest := []byte(text.Reveal())
@@ -76,7 +77,7 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	}
 }
 
-// checkKey checks the key with its certificate, of which the faults are said
+// checkKey checks the key against its certificate. Errors in the certificate are reported
 // elsewhere.
 func checkKey(certificate, key Secret) error {
 	switch {

@@ -137,9 +137,9 @@ func TestTLSRefuses(t *testing.T) {
 		{"path of a key", a.certificate, "/etc/key.pem", "HOOKTAIL_TLS_KEY=*** has no PEM block" + allowed},
 		{"encrypted", a.certificate, encrypted, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
 		{"encrypted as of old", a.certificate, dated, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
-		{"key beside a broken certificate", "x", a.key, "HOOKTAIL_TLS_CERT=*** has no PEM block: use certificates in PEM, the own one first"},
-		{"certificate with its key", a.certificate + a.key, a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (not a certificate): use certificates in PEM, the own one first"},
-		{"second certificate cut off", a.certificate + b.certificate[:100], a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (a PEM block that cannot be parsed): use certificates in PEM, the own one first"},
+		{"key beside a broken certificate", "x", a.key, "HOOKTAIL_TLS_CERT=*** has no PEM block: use certificates in PEM, hooktail's own first"},
+		{"certificate with its key", a.certificate + a.key, a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (not a certificate): use certificates in PEM, hooktail's own first"},
+		{"second certificate cut off", a.certificate + b.certificate[:100], a.key, "HOOKTAIL_TLS_CERT=*** has an invalid entry 2 (a PEM block that cannot be parsed): use certificates in PEM, hooktail's own first"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// examples are the command lines that the help of a command shows, by the command's
-// path without the program's name.
+// examples returns the command lines shown in the help, by command path without the
+// program's name.
 func examples() map[string][]string {
 	return map[string][]string{
 		"":                      {"hooktail demo", "hooktail setup", "hooktail run"},
@@ -51,7 +51,7 @@ func examples() map[string][]string {
 	}
 }
 
-// exampleOf is the command's examples as cobra prints them, "" if there are none.
+// exampleOf returns the command's examples as cobra prints them, or "".
 func exampleOf(cmd *cobra.Command) string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	lines := examples()[path]

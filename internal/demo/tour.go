@@ -205,7 +205,7 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	ctx, cancel := context.WithTimeout(ctx, extraPatience)
 	defer cancel()
 	delivered := 0
-	_ = d.until(ctx, nil, func() (err error) { // the line below says how many are missing
+	_ = d.until(ctx, nil, func() (err error) { // the line below gives the number of missing events
 		delivered, err = d.sidecar.metric("hooktail_deliveries_total", 3, map[string]string{"outcome": "delivered"})
 		if err == nil && delivered < events {
 			err = fmt.Errorf("%d of %d events are delivered", delivered, events)
@@ -214,7 +214,7 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	})
 	rest := ""
 	if delivered < events {
-		rest = "; the others are tried again"
+		rest = "; the others are retried"
 	}
 	d.print("\n%s: %d of %d delivered%s\n", d.Mask(d.Receiver), delivered, events, rest)
 }

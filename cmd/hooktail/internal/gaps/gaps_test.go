@@ -269,14 +269,14 @@ func (s *scene) mend(kept bool) {
 	s.t.Helper()
 	before := s.db.QueryText(s.t, "SELECT count(*) FROM hooktail.parked")
 	dry := s.repair("--dry-run", "--resend")
-	if remade := strings.Contains(dry, "would make publication hooktail and slot "+s.db.Name+" anew"); remade == kept {
+	if remade := strings.Contains(dry, "would recreate publication hooktail and slot "+s.db.Name); remade == kept {
 		s.t.Errorf("repair --dry-run says that the slot is made anew: %t, want %t:\n%s", remade, !kept, dry)
 	}
 	if after := s.db.QueryText(s.t, "SELECT count(*) FROM hooktail.parked"); after != before {
 		s.t.Errorf("a dry run has parked deliveries: %s, before %s", after, before)
 	}
 	said := s.repair("--resend")
-	for _, want := range []string{"are missing", "× ANNOTATION_CREATED", "not known, and not sent", "hooktail run"} {
+	for _, want := range []string{"are missing", "× ANNOTATION_CREATED", "unknown, and not sent", "hooktail run"} {
 		if !strings.Contains(said, want) {
 			s.t.Errorf("repair does not say %q:\n%s", want, said)
 		}
