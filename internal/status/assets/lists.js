@@ -11,7 +11,7 @@ const listed = "300";
 // those of the report do not do.
 export async function list() {
   const f = search();
-  const wide = f.hook || f.task || f.annotation || f.event || f.since || f.until;
+  const wide = f.hook || f.action || f.task || f.annotation || f.event || f.since || f.until;
   const any = state.report.hooks.some((h) => h.parked || h.dead);
   const lists = [];
   if (any && f.outcome !== "delivered" && f.outcome !== "retried") {
