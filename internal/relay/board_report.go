@@ -49,14 +49,16 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 			r.Recent = append(r.Recent, attemptOf(&e, q.Payloads))
 		}
 	}
+	var wanted []dispatch.Overview
+	wanted, r.Tally = choose(overview, q)
 	pulses := shown.dispatcher.Pulses()
-	for i := range overview {
-		h := hookOf(ctx, &overview[i], shown)
+	for i := range wanted {
+		h := hookOf(ctx, &wanted[i], shown)
 		if pulse, ok := pulses[h.ID]; ok {
 			h.Hour = hourOf(&pulse, q.Pulses)
 		}
 		if q.Payloads {
-			h.URL = overview[i].Hook.URL.Whole()
+			h.URL = wanted[i].Hook.URL.Whole()
 		}
 		if h.Error != nil && h.Error.Status != 0 {
 			h.Error.Answer = answers[h.ID]
@@ -83,11 +85,11 @@ func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.S
 }
 
 func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook {
-	h := HookRow(o.Hook)
+	h := briefly(o)
 	h.Headers = append(h.Headers, shown.sender.HeaderNames(ctx, o.Hook)...)
-	h.State, h.About = o.State.String(), aboutState(o)
+	h.About = aboutState(o)
 	h.Queued, h.InFlight, h.Retrying, h.Draining = o.Queued, o.InFlight, o.Retrying, o.Draining
-	h.Parked, h.Dead, h.Bytes = int64(o.Parked), int64(o.Dead), o.Bytes
+	h.Bytes = o.Bytes
 	h.Oldest, h.Next, h.Last = o.Oldest.UTC(), o.Next.UTC(), o.Delivered.UTC()
 	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead}
 	h.Rate = shown.pace.hook(o.Hook.ID).delivered

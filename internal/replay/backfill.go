@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
@@ -36,7 +38,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target ho
 	}
 	row.Event = nil // at most one body is held twice
 	for {
-		if err := b.pace.wait(ctx); err != nil {
+		if err := b.pace.Wait(ctx); err != nil {
 			return err
 		}
 		m.Attempt++
@@ -65,24 +67,6 @@ func describeOutcome(o send.Outcome) string {
 		return o.Err.Error()
 	}
 	return fmt.Sprintf("the receiver answered %d", o.Status)
-}
-
-// pace keeps requests apart, on average: a request that is late shortens the pause after
-// it. Time without requests is not made up for.
-type pace struct {
-	every time.Duration
-	next  time.Time
-}
-
-// wait returns when the next request may be made.
-func (p *pace) wait(ctx context.Context) error {
-	now := time.Now()
-	if p.next.Before(now) {
-		p.next = now
-	}
-	delay := p.next.Sub(now)
-	p.next = p.next.Add(p.every)
-	return retry.Sleep(ctx, delay)
 }
 
 // BackfillOptions say which events are sent, and to which hook. All but After, Every and
@@ -115,7 +99,7 @@ type Backfill struct {
 	o            BackfillOptions
 	organization int64 // of the project
 	sender       *send.Sender
-	pace         pace
+	pace         *rate.Limiter // keeps requests apart
 	progress     Progress
 
 	hooks   *hook.Set                      // as they were when the last rows were read
@@ -138,7 +122,7 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backfill{Parked: o.Parked, o: o, sender: sender, pace: pace{every: o.Every}, Last: o.After, progress: o.Progress(total)}
+	b := &Backfill{Parked: o.Parked, o: o, sender: sender, pace: rate.NewLimiter(rate.Every(o.Every), 1), Last: o.After, progress: o.Progress(total)}
 	if b.organization, err = b.organizationOf(ctx); err == nil {
 		err = b.renew(ctx)
 	}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -41,6 +42,10 @@ type Query struct {
 	After    uint64 // of the last attempts, those after this one
 	Payloads bool   // whether payloads may be seen
 	Pulses   bool   // whether each hook's last hour is wanted in steps
+
+	Hooks int    // at most so many hooks, those that need a person first; 0: all, in order of id
+	Find  string // only hooks that are Found by this text; "": all
+	Hook  int64  // this hook as well, at the end if it is not among them; 0: none
 }
 
 // Payload says which body is meant: that of an attempt that is remembered, or of a
@@ -105,10 +110,23 @@ func (h *handler) report(w http.ResponseWriter, r *http.Request) {
 // queryOf reads what is wanted of a report. After false it has been answered.
 func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
 	q.Pulses = r.FormValue("pulses") == "1"
+	q.Find = strings.TrimSpace(r.FormValue("find"))
+	var err error
 	if text := r.FormValue("after"); text != "" {
-		var err error
 		if q.After, err = strconv.ParseUint(text, 10, 64); err != nil {
 			refuse(w, http.StatusBadRequest, "after is the seq of an attempt")
+			return q, false
+		}
+	}
+	if text := r.FormValue("hooks"); text != "" {
+		if q.Hooks, err = strconv.Atoi(text); err != nil || q.Hooks < 1 {
+			refuse(w, http.StatusBadRequest, "hooks is how many hooks are wanted at most")
+			return q, false
+		}
+	}
+	if text := r.FormValue("hook"); text != "" {
+		if q.Hook, err = strconv.ParseInt(text, 10, 64); err != nil {
+			refuse(w, http.StatusBadRequest, "hook is the id of a hook")
 			return q, false
 		}
 	}

@@ -362,12 +362,14 @@ func TestListIsFiltered(t *testing.T) {
 			t.Errorf("%s: %d, %+v", tt.query, w.Code, s.list)
 		}
 	}
-	if w := call(h, http.MethodGet, "/status?after=-1", ""); w.Code != 400 {
-		t.Errorf("after -1: %d", w.Code)
+	for _, bad := range []string{"after=-1", "hooks=0", "hooks=all", "hook=x"} {
+		if w := call(h, http.MethodGet, "/status?"+bad, ""); w.Code != 400 {
+			t.Errorf("%s: %d", bad, w.Code)
+		}
 	}
-	call(h, http.MethodGet, "/status?after=7", "")
-	if s.query != (Query{After: 7}) {
-		t.Errorf("after 7: %+v", s.query)
+	call(h, http.MethodGet, "/status?after=7&hooks=100&hook=3&find=+example.com&pulses=1", "")
+	if want := (Query{After: 7, Hooks: 100, Hook: 3, Find: "example.com", Pulses: true}); s.query != want {
+		t.Errorf("asked %+v, want %+v", s.query, want)
 	}
 }
 

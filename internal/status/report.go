@@ -24,6 +24,7 @@ type Report struct {
 	Stream   *Stream    `json:"stream"` // null: a standby has none
 	Progress []Progress `json:"progress"`
 	Backfill *Backfill  `json:"backfill,omitempty"` // asked for on the page: that which runs, or ended last
+	Tally    *Tally     `json:"tally"`              // null: a standby has no hooks
 	Hooks    []Hook     `json:"hooks"`
 	Recent   []Attempt  `json:"recent"`
 

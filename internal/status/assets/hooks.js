@@ -1,25 +1,14 @@
-// The table of hooks: one line each, what needs a person first.
+// The table of hooks: one line each, in the server's order, what needs a person first. With
+// many hooks the report has the first of them, and a search finds the others.
 import { byId } from "./dialog.js";
 import { pulse, success } from "./pulse.js";
-import { state } from "./state.js";
+import { hooksMore, state } from "./state.js";
 import { ago, badge, cell, count, due, el, failure, figureCell, put, rows, span } from "./view.js";
 
-export const bad = (h) => ["failing", "stopped", "refused", "suspended"].includes(h.state);
 const idle = (h) => h.state === "live" && !h.all_actions && !listed(h).length;
 
 // stateOf is the word for the hook: one that no action is for is not in order, it is idle.
 export const stateOf = (h) => (idle(h) ? "no action" : h.state);
-
-function rank(h) {
-  if (bad(h)) return 0;
-  if (h.dead) return 1;
-  if (h.state === "waiting" || h.state === "paused") return 2;
-  if (h.parked) return 3;
-  if (idle(h)) return 5;
-  return h.state === "inactive" ? 6 : 4;
-}
-
-export const sorted = (hooks) => [...hooks].sort((a, b) => rank(a) - rank(b) || a.id - b.id);
 
 const added = (h) => (h.events_added ?? []).filter((a) => !h.events_removed?.includes(a));
 
@@ -38,23 +27,23 @@ export const limits = (h) => [h.filter && "filtered", h.rate, h.format].filter(B
 // whose is the project or, where there are several, the organization.
 function whose(h) {
   if (h.project) return `project ${h.project} · `;
-  return state.report.hooks.some((other) => other.organization !== h.organization) ? `organization ${h.organization} · ` : "";
+  return state.report.tally.organizations > 1 ? `organization ${h.organization} · ` : "";
 }
+
+const few = 20; // hooks that one sees without searching
 
 export function showHooks() {
-  const { report, opened } = state;
-  const hooks = sorted(report.hooks);
-  rows(document.querySelector("#hooks tbody"), hooks.slice(0, opened.hooks), (h) => h.id, make, show);
+  const { tally } = state.report;
+  const hooks = state.report.hooks.slice(0, Math.min(state.opened.hooks, tally.found)); // not that of a page of its own
+  rows(document.querySelector("#hooks tbody"), hooks, (h) => h.id, make, show);
   byId("hooks").hidden = !hooks.length;
   byId("no-hooks").hidden = hooks.length > 0;
-  byId("more-hooks").hidden = hooks.length <= opened.hooks;
-  put(byId("more-hooks"), `Show ${count(hooks.length - opened.hooks)} more`);
+  put(byId("no-hooks"), tally.hooks ? "No hook is like that." : "There are no hooks. Make one in Label Studio: Project → Settings → Webhooks.");
+  byId("find").hidden = tally.hooks <= few && !state.find;
+  put(byId("found"), hooks.length < tally.hooks ? `${count(hooks.length)} of ${count(tally.hooks)} hooks${state.find && hooks.length < tally.found ? `, ${count(tally.found)} found` : ""}` : "");
+  byId("more-hooks").hidden = hooks.length >= tally.found;
+  put(byId("more-hooks"), `Show ${count(Math.min(hooksMore, tally.found - hooks.length))} more`);
 }
-
-byId("more-hooks").addEventListener("click", () => {
-  state.opened.hooks = Infinity;
-  showHooks();
-});
 
 function make(h) {
   const row = el("tr", { role: "row", "data-hook": h.id });

@@ -12,7 +12,8 @@ const listed = "300";
 export async function list() {
   const f = search();
   const wide = f.hook || f.action || f.task || f.annotation || f.event || f.since || f.until;
-  const any = state.report.hooks.some((h) => h.parked || h.dead);
+  const { tally } = state.report;
+  const any = tally && tally.parked + tally.dead > 0;
   const lists = [];
   if (any && f.outcome !== "delivered" && f.outcome !== "retried") {
     for (const kind of f.outcome ? [f.outcome] : ["dead", "parked"]) lists.push((await ask(`/status/deliveries?${query(f, { state: kind, limit: "100" })}`)).body);
