@@ -15,7 +15,7 @@ func examples() map[string][]string {
 		"setup":                 {"hooktail setup --print", "hooktail setup", "hooktail setup --identity default"},
 		"teardown":              {"hooktail teardown", "hooktail teardown --release --yes"},
 		"doctor":                {"hooktail doctor", "hooktail doctor --json"},
-		"tail":                  {"hooktail tail", "hooktail tail | jq -r .action"},
+		"tail":                  {"hooktail tail", "hooktail tail | jq -r .action", "hooktail tail --format cloudevents"},
 		"status":                {"hooktail status", "hooktail status --json"},
 		"hooks":                 {"hooktail hooks list", "hooktail hooks ping 3", "hooktail hooks adopt --all"},
 		"hooks list":            {"hooktail hooks list", "hooktail hooks list --json"},
