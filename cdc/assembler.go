@@ -22,7 +22,7 @@ type assembler struct {
 	bytes     int // bound of a part; the unused rest of its last allocations may exceed it
 	position  *Position
 	timelines timelines
-	messages  *Relation // of messages that are changes; nil: none are
+	messages  *Relation       // of messages that are changes; nil: none are
 	free      func(bytes int) // of the parts
 
 	relations map[uint32]*Relation // as announced on this connection

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"iter"
+	"slices"
 )
 
 // Body is the body of a request: pieces, one after the other. Most bytes of a body are
@@ -53,6 +54,30 @@ func (e *Event) Body(action Action, payload bool) Body {
 		return Body{pieces{head, e.Payload, brace}}
 	}
 	return Body{pieces{head, e.Payload, comma, e.nested.json, brace}}
+}
+
+// Within is the body between head and tail, which it takes over. No piece is copied but,
+// where there are too many of them, the first one behind head and the last one before tail:
+// those of an event's body are short.
+func (b Body) Within(head, tail []byte) Body {
+	var used pieces
+	n := 0
+	for piece := range b.Pieces() {
+		used[n] = piece
+		n++
+	}
+	inner := used[:n]
+	if len(inner) > len(used)-2 {
+		head, inner = append(head, inner[0]...), inner[1:]
+	}
+	if len(inner) > len(used)-2 {
+		last := len(inner) - 1
+		inner, tail = inner[:last], slices.Concat(inner[last], tail)
+	}
+	out := Body{pieces{head}}
+	n = 1 + copy(out.pieces[1:], inner)
+	out.pieces[n] = tail
+	return out
 }
 
 // Pieces are those of the body, none of them empty.

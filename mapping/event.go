@@ -27,6 +27,12 @@ const (
 	AnnotationsCreated Action = "ANNOTATIONS_CREATED"
 )
 
+// The actions that hooktail itself adds to either profile, for hooks that list them.
+const (
+	TaskCompleted Action = "TASK_COMPLETED" // is_labeled has turned true
+	TaskReopened  Action = "TASK_REOPENED"  // and false
+)
+
 // ID names an event for good: the same on every attempt, restart and replay. The ids of
 // a transaction's events are in the order in which they are told: those that depend on
 // the whole transaction come last, with the number of its row changes added to the ordinal.

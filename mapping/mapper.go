@@ -25,6 +25,11 @@ type Mapper struct {
 	commit cdc.LSN // of the last part
 	stray  strays
 
+	keys    *Keys // that prove messages; nil: none are known
+	asked   bool  // whether newer keys were asked for, for the next part
+	emitted []*Event
+	forged  forgeries
+
 	tolerant bool // a missing column is no error
 	signs    []Sign
 	alone    bool // the part is one small transaction, as one user makes them
@@ -38,6 +43,7 @@ func NewMapper(o Options) *Mapper {
 		shapes: map[*cdc.Relation]*shape{},
 		memory: newMemory(),
 		stray:  strays{opts: o},
+		forged: forgeries{opts: o},
 	}
 	m.tx.reset(o)
 	return m
@@ -50,8 +56,11 @@ func NewMapper(o Options) *Mapper {
 //
 // A *MissingColumnError says that a table lacked a column that the rules need when
 // the transaction committed. Nothing has been made of the part then, and it may be
-// given again, after Tolerate.
+// given again, after Tolerate. The same holds for ErrUnproven and Trust.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
+	if !m.proven(part) {
+		return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)
+	}
 	projects := false
 	for i := range part.Changes {
 		s, err := m.shapeOf(part.Changes[i].Relation)
@@ -77,6 +86,10 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	defer m.folds.reset()
 	for i := range part.Changes {
 		m.tx.changes = part.Changes[i].Ordinal + 1
+		if part.Changes[i].Op == cdc.Message {
+			m.ofMessage(part, &part.Changes[i])
+			continue
+		}
 		if err := m.add(&part.Changes[i]); err != nil {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
@@ -84,6 +97,12 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	m.folds.sort()
 	from := len(dst)
 	dst = m.ofRows(part, dst)
+	if len(m.emitted) > 0 {
+		dst = append(dst, m.emitted...)
+		slices.SortFunc(dst[from:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
+		m.emitted = nil
+	}
+	m.asked = false
 	if part.Last {
 		waited := len(dst)
 		dst = m.ofCommit(part, dst)

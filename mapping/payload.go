@@ -40,8 +40,11 @@ func (r *Renderer) encode(e *Event) {
 		dst = r.appendList(dst, `, "task": [`, e, func(dst []byte, i int) []byte {
 			return r.appendTask(dst, e.subject.group.members[i].task)
 		})
-	default:
+	case AnnotationCreated, AnnotationUpdated:
 		dst = r.appendAnnotation(append(dst, `"annotation": `...), e, e.subject.id, e.subject.image)
+		dst = r.appendTask(append(dst, `, "task": `...), e.Task)
+	default:
+		dst = append(append(dst, `"payload": `...), payloadOf(e.subject.image.row)...)
 		dst = r.appendTask(append(dst, `, "task": `...), e.Task)
 	}
 	e.Payload = bytes.Clone(dst)

@@ -229,6 +229,9 @@ func (r *Renderer) format(ctx context.Context, e *Event) error {
 		return nil
 	}
 	of := e.Action.table()
+	if of == other { // it is no table's
+		return nil
+	}
 	if !r.catalog.covers(r.opts.Tables.name(of), rel) {
 		if err := r.readCatalog(ctx); err != nil {
 			return err
@@ -251,15 +254,17 @@ func (r *Renderer) formatOf(rel *cdc.Relation, of table) *format {
 	return f
 }
 
-// table is the table whose rows the action is about.
+// table is the table whose rows the action is about; other for a custom one.
 func (a Action) table() table {
 	switch a {
 	case ProjectCreated, ProjectUpdated, ProjectDeleted:
 		return project
-	case TaskCreated, TasksCreated, TasksDeleted:
+	case TaskCreated, TasksCreated, TasksDeleted, TaskCompleted, TaskReopened:
 		return task
-	default:
+	case AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted:
 		return annotation
+	default:
+		return other
 	}
 }
 
@@ -290,6 +295,11 @@ func (r *Renderer) require(e *Event) {
 			if s.group.image(i).unfinished() {
 				b.want[annotation].add(member.id)
 			}
+		}
+	case ProjectCreated, ProjectUpdated, AnnotationsDeleted, TasksDeleted:
+	default:
+		if e.Task != 0 {
+			b.want[task].add(e.Task)
 		}
 	}
 }

@@ -21,7 +21,8 @@ type transaction struct {
 	strays [tables]int // deleted rows that belong to nobody that is known
 	left   int         // of keptBytes
 
-	changes int // so far
+	changes int    // so far
+	number  uint64 // of the last message
 }
 
 // keptBytes bounds the rows that a transaction of several parts keeps; of the
@@ -36,7 +37,7 @@ func (t *transaction) reset(o Options) {
 	clear(t.born)
 	clear(t.fed)
 	clear(t.projectAt)
-	t.projects, t.strays, t.left, t.changes = nil, [tables]int{}, keptBytes, 0
+	t.projects, t.strays, t.left, t.changes, t.number = nil, [tables]int{}, keptBytes, 0, 0
 	for _, l := range []*ledger{&t.tasksInserted, &t.tasksDeleted, &t.annotationsInserted, &t.annotationsDeleted} {
 		if l.groups != nil || l.size == 0 {
 			*l = ledger{size: o.BatchSize}

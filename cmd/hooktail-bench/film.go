@@ -46,8 +46,9 @@ func readFilm(ctx context.Context) ([]take, error) {
 		return nil, fmt.Errorf("list scenarios: %w", err)
 	}
 	var film []take
+	var before time.Time // the last commit so far
 	for _, folder := range folders {
-		t, err := readTake(filepath.Join(dir, folder.Name()))
+		t, err := readTake(filepath.Join(dir, folder.Name()), &before)
 		if err != nil {
 			return nil, fmt.Errorf("read scenario %s: %w", folder.Name(), err)
 		}
@@ -56,7 +57,8 @@ func readFilm(ctx context.Context) ([]take, error) {
 	return film, nil
 }
 
-func readTake(dir string) (take, error) {
+// readTake reads one scenario. before is the last commit of the one before, and becomes its own.
+func readTake(dir string, before *time.Time) (take, error) {
 	t := take{name: filepath.Base(dir)}
 	calls, err := os.ReadFile(filepath.Join(dir, "api.txt"))
 	if err != nil {
@@ -80,14 +82,13 @@ func readTake(dir string) (take, error) {
 		last.streamed = last.streamed || streamed.MatchString(statements[0])
 		open = (open || statements[0] == "BEGIN") && statements[0] != "COMMIT" && statements[0] != "ROLLBACK"
 	}
-	n := 0
 	for i := range t.shots {
 		// A statement that has changed no row is not in the stream; four scenarios have one.
-		if t.shots[i].streamed && n < len(commits) {
-			if n > 0 {
-				t.shots[i].pause = commits[n].Sub(commits[n-1])
+		if t.shots[i].streamed && len(commits) > 0 {
+			if !before.IsZero() {
+				t.shots[i].pause = commits[0].Sub(*before)
 			}
-			n++
+			*before, commits = commits[0], commits[1:]
 		}
 	}
 	return t, nil
@@ -117,27 +118,36 @@ func commitTimes(name string) (times []time.Time, err error) {
 	return times, nil
 }
 
-// play makes the scenario's transactions at their pace, and returns when the last that is
-// in the stream began to commit.
-func (t take) play(ctx context.Context, conn *pgx.Conn, readdress func(string) string) (last time.Time, err error) {
-	before := time.Now()
+// player plays takes on its connection.
+type player struct {
+	conn      *pgx.Conn
+	readdress func(string) string
+	before    time.Time // when the last transaction that is in the stream began to commit
+}
+
+// play makes the scenario's transactions at their pace, and returns when the first
+// that is in the stream began.
+func (p *player) play(ctx context.Context, t take) (began time.Time, err error) {
 	for _, shot := range t.shots {
 		if shot.streamed {
-			if err := wait(ctx, shot.pause-time.Since(before)); err != nil {
-				return last, err
+			if err := wait(ctx, shot.pause-time.Since(p.before)); err != nil {
+				return began, err
 			}
-			before = time.Now()
+			p.before = time.Now()
+			if began.IsZero() {
+				began = p.before
+			}
 		}
 		for _, sql := range shot.statements {
 			if shot.streamed && (sql == "COMMIT" || len(shot.statements) == 1) {
-				last = time.Now()
+				p.before = time.Now()
 			}
-			if _, err := conn.PgConn().Exec(ctx, readdress(sql)).ReadAll(); err != nil {
-				return last, fmt.Errorf("play %.80q: %w", sql, err)
+			if _, err := p.conn.PgConn().Exec(ctx, p.readdress(sql)).ReadAll(); err != nil {
+				return began, fmt.Errorf("play %.80q: %w", sql, err)
 			}
 		}
 	}
-	return last, nil
+	return began, nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

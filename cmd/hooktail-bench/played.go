@@ -45,7 +45,8 @@ const (
 // came is one request to that hook.
 type came struct {
 	at         time.Time
-	id, commit string
+	commit     string // as its header says
+	committed  time.Time
 	annotation bool
 }
 
@@ -66,7 +67,7 @@ func (a *audience) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.requests = append(a.requests, came{
-		at, r.Header.Get("webhook-id"), r.Header.Get("hooktail-commit-time"), strings.HasPrefix(string(body), `{"action": "ANNOTATION`),
+		at: at, commit: r.Header.Get("hooktail-commit-time"), annotation: strings.HasPrefix(string(body), `{"action": "ANNOTATION`),
 	})
 }
 
@@ -79,8 +80,34 @@ func (a *audience) take() []came {
 	return taken
 }
 
-// betweenTakes is longer than what shows no end waits.
-const betweenTakes = 1200 * time.Millisecond
+// theEnd is longer than what shows no end waits.
+const theEnd = 1500 * time.Millisecond
+
+// scene is a scenario as it was played.
+type scene struct {
+	take
+	began, last time.Time // its first and last transaction
+	requests    []came
+}
+
+// assign gives each request to the scenario in which its event was committed.
+func assign(scenes []scene, requests []came) error {
+	for _, c := range requests {
+		commit, err := time.Parse(time.RFC3339Nano, c.commit)
+		if err != nil {
+			return fmt.Errorf("read the commit time: %w", err)
+		}
+		c.committed = commit
+		of := slices.IndexFunc(scenes, func(s scene) bool { return commit.Before(s.began) })
+		if of < 0 {
+			of = len(scenes)
+		}
+		if of > 0 {
+			scenes[of-1].requests = append(scenes[of-1].requests, c)
+		}
+	}
+	return nil
+}
 
 func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the server
@@ -105,31 +132,36 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 		return err
 	}
 	defer s.end(hooktail, p)
-	player, err := pgx.Connect(ctx, s.dsn)
+	conn, err := pgx.Connect(ctx, s.dsn)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer player.Close(context.WithoutCancel(ctx))
+	defer conn.Close(context.WithoutCancel(ctx))
+	player := &player{conn: conn, readdress: readdress}
 
-	var late []time.Duration
-	annotations, shown := 0, 0
+	var scenes []scene
 	for _, t := range film {
-		committed, err := t.play(ctx, player, readdress)
+		began, err := player.play(ctx, t)
 		if err != nil {
 			return fmt.Errorf("scenario %s: %w", t.name, err)
 		}
-		if err := wait(ctx, betweenTakes); err != nil {
-			return err
+		if !began.IsZero() {
+			scenes = append(scenes, scene{take: t, began: began, last: player.before})
 		}
-		requests := hall.take()
-		if !t.single {
-			continue
+	}
+	if err := wait(ctx, theEnd); err != nil {
+		return err
+	}
+	if err := assign(scenes, hall.take()); err != nil {
+		return err
+	}
+	var late []time.Duration
+	annotations, shown := 0, 0
+	for _, scene := range scenes {
+		if scene.single {
+			r := scene.review()
+			late, annotations, shown = append(late, r.late...), annotations+r.annotations, shown+r.shown
 		}
-		r, err := review(requests, committed)
-		if err != nil {
-			return err
-		}
-		late, annotations, shown = append(late, r.late...), annotations+r.annotations, shown+r.shown
 	}
 	if len(late) == 0 {
 		return fmt.Errorf("nothing came: %s", p.stderr)
@@ -157,13 +189,10 @@ const byBound = 800 * time.Millisecond
 
 // review counts a call once for each kind of event, with the median of these events: an
 // import of a hundred tasks is not a hundred calls.
-func review(requests []came, last time.Time) (r reviewed, err error) {
+func (s scene) review() (r reviewed) {
 	kinds := map[bool][]time.Duration{}
-	for _, c := range requests {
-		after, err := c.after(last)
-		if err != nil {
-			return r, err
-		}
+	for _, c := range s.requests {
+		after := c.after(s.last)
 		if c.annotation {
 			r.annotations++
 		}
@@ -179,20 +208,16 @@ func review(requests []came, last time.Time) (r reviewed, err error) {
 		slices.Sort(late)
 		r.late = append(r.late, late[len(late)/2])
 	}
-	return r, nil
+	return r
 }
 
 // after is how long after the last commit that it shows the request came: of an annotation's
 // the last of its call, of the others the event's own.
-func (c came) after(last time.Time) (time.Duration, error) {
+func (c came) after(last time.Time) time.Duration {
 	if c.annotation {
-		return max(0, c.at.Sub(last)), nil
+		return max(0, c.at.Sub(last))
 	}
-	own, err := time.Parse(time.RFC3339Nano, c.commit)
-	if err != nil {
-		return 0, fmt.Errorf("read the commit time: %w", err)
-	}
-	return c.at.Sub(own), nil
+	return c.at.Sub(c.committed)
 }
 
 // recordedHooks are those of the base, which a stage has not.

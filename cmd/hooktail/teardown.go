@@ -57,6 +57,10 @@ func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, con
 		return fmt.Errorf("nothing was removed: %s adopted and would no longer be served: run `hooktail hooks release --all`, "+
 			"let hooktail deliver the rest and try again, or run `hooktail teardown --release`", hookList(t.Adopted))
 	}
+	if len(t.Holding.Callers) > 0 {
+		return fmt.Errorf("nothing was removed: the function %s.emit is called by %s, which would fail without it: change or drop them first",
+			cfg.StateSchema, strings.Join(t.Holding.Callers, ", "))
+	}
 	if err := confirm(); err != nil {
 		return err
 	}
@@ -88,6 +92,9 @@ func (a *app) sayRemains(cfg config.Config, t *setup.Teardown, release bool) (so
 	}
 	if t.Holding.Schema {
 		line("schema %s: %d parked and %d dead deliveries, settings of %d hooks", cfg.StateSchema, t.Holding.Parked, t.Holding.Dead, t.Holding.Settings)
+	}
+	if t.Holding.Emits {
+		line("function %s.emit of custom events, and its secret", cfg.StateSchema)
 	}
 	if len(t.Adopted) > 0 && release {
 		fmt.Fprintf(a.stdout, "-- %s activated again in Label Studio\n", hookList(t.Adopted))

@@ -18,7 +18,7 @@ func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.D
 		return status.Done{}, refusedProblem(hook)
 	}
 	e := Ping(ctx, sender, hook)
-	return exchanged(hook, &e, PingBody), nil
+	return exchanged(hook, &e), nil
 }
 
 // resent makes the request of an attempt again, with the event's id: a receiver that has
@@ -32,7 +32,7 @@ func resent(ctx context.Context, s *shown, hook *hook.Hook, seq uint64) (status.
 		return status.Done{}, &status.Problem{Why: "this payload is not kept any more"}
 	}
 	e := s.sender.Exchange(ctx, hook, m)
-	return exchanged(hook, &e, string(m.Body.Bytes())), nil
+	return exchanged(hook, &e), nil
 }
 
 func refusedProblem(hook *hook.Hook) error {
@@ -40,9 +40,9 @@ func refusedProblem(hook *hook.Hook) error {
 }
 
 // exchanged is an attempt as the page shows it.
-func exchanged(hook *hook.Hook, e *send.Exchange, body string) status.Done {
+func exchanged(hook *hook.Hook, e *send.Exchange) status.Done {
 	x := &status.Exchange{
-		URL: hook.URL.Whole(), Headers: []string{}, Body: body, Status: e.Status, Result: e.Result.String(),
+		URL: hook.URL.Whole(), Headers: []string{}, Body: string(e.Body), Status: e.Status, Result: e.Result.String(),
 		Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	for _, h := range e.Headers {

@@ -34,6 +34,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target ho
 		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
 		Origin:    "backfill",
 		Body:      row.Event.Body(target.Action, target.Payload),
+		Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,
 	}
 	row.Event = nil // at most one body is held twice
 	for {

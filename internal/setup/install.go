@@ -17,9 +17,8 @@ import (
 )
 
 // Check makes sure, before anything is changed, that the role may create everything in
-// the plan and hooktail's own tables.
-func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
-	var besides []cdc.Lack
+// the plan and hooktail's own tables; besides is what else it lacks.
+func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, besides ...cdc.Lack) error {
 	what, mend, newSchema, err := state.MigrationLacks(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err

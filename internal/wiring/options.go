@@ -7,6 +7,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -30,6 +31,7 @@ func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 		Tables:      PlanOf(cfg, IdentityDefault).Tables,
 		PartBytes:   int(cfg.Memory) / PartShare,
 		QueueBytes:  int(cfg.Memory) / RowsShare,
+		Messages:    state.EmitPrefix(cfg.StateSchema),
 		Log:         log,
 	}, nil
 }

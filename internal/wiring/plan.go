@@ -46,6 +46,14 @@ func OwnTable(cfg config.Config) cdc.Table {
 	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
 }
 
+// EmitSources are the application's tables that custom events belong to.
+func EmitSources(cfg config.Config) state.EmitSources {
+	return state.EmitSources{
+		Project: state.Table{Schema: cfg.SourceSchema, Name: cfg.ProjectTable},
+		Task:    state.Table{Schema: cfg.SourceSchema, Name: cfg.TaskTable},
+	}
+}
+
 // Webhooks is the application's table of hooks, in which adopt and release write.
 func Webhooks(cfg config.Config) state.Table {
 	return state.Table{Schema: cfg.SourceSchema, Name: cfg.WebhookTable}
