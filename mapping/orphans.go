@@ -41,7 +41,7 @@ func (o *Orphans[T]) Len() int { return len(o.waiting) }
 // Hold keeps the event and its item until the stream has been read up to until. It
 // reports whether there was room. Afterwards the event does not hold its part.
 func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
-	if size := e.Bytes(); o.used+size > o.limit/2 && e.Action.table() != other { // a message cannot be read again
+	if size := e.Bytes(); o.used+size > o.limit/2 && !e.Action.IsCustom() { // a message cannot be read again
 		e.subject.forget()
 	}
 	e.subject.detach()

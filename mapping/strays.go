@@ -34,6 +34,10 @@ func (s *strays) count(t table, deleted bool) {
 		return
 	}
 	s.told[t] = true
+	if t == other {
+		s.opts.Log.Warn("custom events of an unknown project or organization reach no hook")
+		return
+	}
 	name := s.name(t)
 	if deleted {
 		s.opts.Log.Warn("deleted rows of an unknown project make no events",
