@@ -35,7 +35,7 @@ func transactionOf(commit LSN, texts ...string) [][]byte {
 }
 
 func newAssembler() *assembler {
-	return &assembler{slot: "s", rows: 1000, bytes: 1 << 20, position: NewPosition(1), timelines: timelines{current: 1}}
+	return &assembler{slot: "s", rows: 1000, bytes: 1 << 20, position: NewPosition(1), timelines: timelines{current: 1}, messages: messageRelation("ours")}
 }
 
 // feed decodes and adds the messages, overwriting each afterwards as the read

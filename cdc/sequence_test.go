@@ -14,6 +14,7 @@ func FuzzDecodeSequence(f *testing.F) {
 		}
 	}
 	f.Add(framed(append(transactionOf(10, "1", "2", "3"), transactionOf(20, "4")...)...), true)
+	f.Add(framed(rawBegin(10, 1), rawMessage(true, "ours", "text"), rawMessage(false, "ours", "loose"), rawCommit(10), rawMessage(true, "ours", "outside")), true)
 	f.Fuzz(func(t *testing.T, stream []byte, cut bool) {
 		a := newAssembler()
 		a.rows, a.bytes = 2, 512

@@ -9,20 +9,20 @@ import (
 // Bytes is an amount of memory.
 type Bytes int64
 
-// The binary units.
+// Binary units.
 const (
 	KiB Bytes = 1 << (10 * (iota + 1))
 	MiB
 	GiB
 )
 
-// unit is what a number of Bytes may be followed by.
+// unit is a unit that may follow a number of Bytes.
 type unit struct {
 	name string
 	size Bytes
 }
 
-// units is largest first; the binary ones are those that String uses.
+// units lists the units, largest first; String uses the binary ones.
 func units() []unit {
 	return []unit{
 		{"GiB", GiB},
@@ -34,7 +34,7 @@ func units() []unit {
 	}
 }
 
-// UnmarshalText reads a whole number, with a unit or without: 64MiB, 67108864.
+// UnmarshalText reads a whole number with or without a unit: 64MiB, 67108864.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	number, size := string(text), Bytes(1)
 	for _, u := range units() {
@@ -54,8 +54,8 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the amount in the largest binary unit that divides it, in a form
-// that UnmarshalText reads.
+// String returns the amount in the largest binary unit that divides it. UnmarshalText
+// reads this form.
 func (b Bytes) String() string {
 	for _, u := range units()[:3] {
 		if b != 0 && b%u.size == 0 {

@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	maxName   = 63 // bytes: NAMEDATALEN less the final zero
+	maxName   = 63 // bytes: NAMEDATALEN without the final zero
 	maxTime   = time.Duration(math.MaxInt64)
 	minMemory = 16 * MiB
 	minPark   = MiB
@@ -28,8 +28,8 @@ const (
 	maxToken  = 1024
 )
 
-// check says what is wrong with the variable's value as far as its type cannot,
-// without the value itself; nil if nothing is. Every variable has a case.
+// check returns what is wrong with the variable's value, apart from its type, without
+// showing the value; nil if it is valid. Every variable has a case.
 func (c *Config) check(name string) error {
 	switch name {
 	case "DATABASE_URL":
@@ -57,7 +57,7 @@ func (c *Config) check(name string) error {
 	case "SETTLE":
 		return within(c.Settle, 0, time.Minute)
 	case "SEND_SECRETS", "EGRESS", "NATS_SYNC":
-		return nil // the type says it all
+		return nil // the type checks everything
 	case "DELETED":
 		return oneOf(c.Deleted, DeletedID, DeletedRow)
 	case "DELIVER":
@@ -131,7 +131,7 @@ func oneOf[T comparable](value T, allowed ...T) error {
 	return nil
 }
 
-// checkSlot obeys what the server accepts as a slot's name.
+// checkSlot allows the names that the server accepts for a slot.
 // https://www.postgresql.org/docs/current/warm-standby.html#STREAMING-REPLICATION-SLOTS-MANIPULATION
 func checkSlot(name string) error {
 	if len(name) > maxName {
@@ -145,8 +145,8 @@ func checkSlot(name string) error {
 	return nil
 }
 
-// checkName obeys what the server accepts as an identifier in quotes. Longer
-// names it would cut without an error.
+// checkName allows the names that the server accepts as a quoted identifier. The server
+// truncates longer names without an error.
 func checkName(name string) error {
 	switch {
 	case len(name) > maxName:
@@ -158,8 +158,8 @@ func checkName(name string) error {
 	}
 }
 
-// checkDatabaseURL says in its own words what pgx finds: pgx quotes the text,
-// and hides the password in it only where it can find it.
+// checkDatabaseURL rewords the errors of pgx, which quote the text and do not always hide
+// the password in it.
 func checkDatabaseURL(url Secret) error {
 	const escape = "cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)"
 	err := postgres.Check(url.Reveal())
@@ -185,9 +185,8 @@ func checkDatabaseURL(url Secret) error {
 	return problem("cannot be parsed")
 }
 
-// splitsPassword reports whether a URL has an @ behind its host. It stands in a password
-// like p@ss/word, of which one part would be taken for the host, the other for the
-// database, and both be shown in errors.
+// splitsPassword reports whether a URL has an @ after its host. The cause is a password
+// such as p@ss/word: its parts would be taken for host and database and appear in errors.
 func splitsPassword(url string) bool {
 	_, rest, isURL := strings.Cut(url, "://")
 	rest, _, _ = strings.Cut(rest, "?")
@@ -201,6 +200,9 @@ func checkAddr(addr string) error {
 	}
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
+		if _, err := strconv.ParseUint(addr, 10, 16); err == nil {
+			return advice(fmt.Sprintf("is a port without an address: use 127.0.0.1:%[1]s for this machine alone, :%[1]s for all addresses, or off", addr))
+		}
 		return problem("is not host:port")
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
@@ -209,7 +211,7 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// checkHosts obeys what a Host header has for a name or an address, less its port.
+// checkHosts allows names and addresses as they appear in a Host header, without a port.
 func checkHosts(hosts []string) error {
 	notInHost := func(r rune) bool {
 		return r > '~' || !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-._", r)
@@ -223,12 +225,13 @@ func checkHosts(hosts []string) error {
 	return nil
 }
 
-// checkToken obeys what an Authorization header can carry, and what nobody guesses.
+// checkToken allows what an Authorization header can carry, and rejects tokens that can
+// be guessed.
 func checkToken(token Secret) error {
 	text := token.Reveal()
 	switch {
 	case text == "":
-		return nil // not set
+		return nil // unset
 	case strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }):
 		return problem("contains a space, or a character outside visible ASCII")
 	case len(text) < minToken:

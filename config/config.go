@@ -5,20 +5,20 @@ import (
 	"time"
 )
 
-// Prefix is what the names of all variables begin with.
+// Prefix begins the name of every variable.
 const Prefix = "HOOKTAIL_"
 
-// Config is the whole configuration. A value that Load returned without an
-// error obeys everything that its tags allow. It prints without its secrets,
-// with any verb of package fmt and any handler of log/slog.
+// Config is the whole configuration. Every value that Load returns without an error is
+// valid. A Config prints without its secrets, with any verb of package fmt and any
+// handler of log/slog.
 //
 // The tags are those of envconfig, and two of our own:
 //
 //	envconfig  the variable's name without the prefix
-//	default    the text that stands for a variable that is not set
-//	required   true if the variable must be set; one with neither this nor a default may stay unset
-//	allowed    which values are accepted, as a noun
-//	meaning    what the value does
+//	default    the value of a variable that is not set
+//	required   true if the variable must be set; without this and a default it may stay unset
+//	allowed    the accepted values, as a noun phrase
+//	meaning    the effect of the value
 type Config struct {
 	DatabaseURL Secret `envconfig:"DATABASE_URL" required:"true" allowed:"a postgres:// URL, or a DSN of key=value pairs" meaning:"Label Studio's database; the role needs REPLICATION"`
 	Slot        string `envconfig:"SLOT" default:"hooktail" allowed:"1 to 63 lower-case letters, digits and underscores" meaning:"replication slot"`
@@ -30,17 +30,17 @@ type Config struct {
 	TaskTable          string `envconfig:"TASK_TABLE" default:"task" allowed:"a name of 1 to 63 bytes" meaning:"table of tasks"`
 	AnnotationTable    string `envconfig:"ANNOTATION_TABLE" default:"task_completion" allowed:"a name of 1 to 63 bytes" meaning:"table of annotations"`
 	WebhookTable       string `envconfig:"WEBHOOK_TABLE" default:"webhook" allowed:"a name of 1 to 63 bytes" meaning:"table of hooks"`
-	WebhookActionTable string `envconfig:"WEBHOOK_ACTION_TABLE" default:"webhook_action" allowed:"a name of 1 to 63 bytes" meaning:"table of the actions that hooks have chosen"`
+	WebhookActionTable string `envconfig:"WEBHOOK_ACTION_TABLE" default:"webhook_action" allowed:"a name of 1 to 63 bytes" meaning:"table of the hooks' chosen actions"`
 
 	Profile     Profile       `envconfig:"PROFILE" default:"guide" allowed:"guide or native" meaning:"guide: the seven actions of Label Studio's webhooks guide; native: what the application itself sends"`
-	Settle      time.Duration `envconfig:"SETTLE" default:"1s" allowed:"a duration from 0 to 1m" meaning:"how long an event waits at most after its commit for the end of the user's action, so that its payload shows the rows at that end; 0: events do not wait"`
+	Settle      time.Duration `envconfig:"SETTLE" default:"1s" allowed:"a duration from 0 to 1m" meaning:"longest time that an event waits after its commit for the end of the user's action, so that its payload shows the rows at that end; 0: events do not wait"`
 	SendSecrets bool          `envconfig:"SEND_SECRETS" default:"false" allowed:"true or false" meaning:"true: send project.token and project.task_data_password; false: send null instead"`
 	Deleted     Deleted       `envconfig:"DELETED" default:"id" allowed:"id or row" meaning:"content of deleted annotations in payloads; id: their ids; row: their last rows"`
 
-	Deliver         Deliver       `envconfig:"DELIVER" default:"both" allowed:"active, adopted or both" meaning:"which hooks hooktail serves; active: active ones, to which Label Studio sends too; adopted: those that were adopted (hooktail hooks adopt), to which Label Studio does not send; both: all of these"`
+	Deliver         Deliver       `envconfig:"DELIVER" default:"both" allowed:"active, adopted or both" meaning:"which hooks hooktail serves; active: active hooks, which Label Studio serves too; adopted: hooks adopted by hooktail hooks adopt, which Label Studio no longer serves; both: all of these"`
 	AdoptOverlap    time.Duration `envconfig:"ADOPT_OVERLAP" default:"10s" allowed:"a duration from 0 to 10m" meaning:"with HOOKTAIL_DELIVER=adopted: how long events of unadopted hooks are remembered, so that hooktail can send them if the hook is adopted meanwhile; 0: events are not remembered"`
 	Timeout         time.Duration `envconfig:"TIMEOUT" default:"1s" allowed:"a duration above 0" meaning:"limit of one attempt, from the name lookup to the end of the answer"`
-	MaxAttempts     int           `envconfig:"MAX_ATTEMPTS" default:"0" allowed:"a whole number from 0" meaning:"number of attempts after which a delivery is dead; 0: only HOOKTAIL_RETRY_FOR limits attempts; 1: follow the guide and never retry"`
+	MaxAttempts     int           `envconfig:"MAX_ATTEMPTS" default:"0" allowed:"a whole number from 0" meaning:"number of attempts after which a delivery is dead; 0: HOOKTAIL_RETRY_FOR is the only limit; 1: follow the guide and never retry"`
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
 	HookConcurrency int           `envconfig:"HOOK_CONCURRENCY" default:"8" allowed:"a whole number from 1 to 1000" meaning:"maximum number of requests in flight per hook"`
 	Concurrency     int           `envconfig:"CONCURRENCY" default:"256" allowed:"a whole number from 1 to 10000" meaning:"maximum number of requests in flight for all hooks together; hooks that have timed out since their last success use at most half of it"`
@@ -48,7 +48,7 @@ type Config struct {
 	SecretKey       Secret        `envconfig:"SECRET_KEY" allowed:"32 bytes in base64 or hex; former keys may follow, separated by commas" meaning:"key that encrypts the hooks' signing secrets in the database; unset: no secrets can be stored"`
 
 	TLSCA   Secret `envconfig:"TLS_CA" allowed:"certificates in PEM" meaning:"certificate authorities of receivers, in addition to the system's"`
-	TLSCert Secret `envconfig:"TLS_CERT" allowed:"certificates in PEM, the own one first" meaning:"client certificate for receivers that request one"`
+	TLSCert Secret `envconfig:"TLS_CERT" allowed:"certificates in PEM, hooktail's own first" meaning:"client certificate for receivers that request one"`
 	TLSKey  Secret `envconfig:"TLS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"private key of HOOKTAIL_TLS_CERT"`
 	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"proxy for requests; environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY; unset: no proxy, even if these are set"`
 
@@ -57,8 +57,8 @@ type Config struct {
 	NATSSync     Sync   `envconfig:"NATS_SYNC" default:"2m" allowed:"a duration above 0, or always" meaning:"sync_interval of the NATS servers; the slot is confirmed only for what they have had for twice as long, which a loss of power does not take; always: they sync each message"`
 	NATSReplicas int    `envconfig:"NATS_REPLICAS" default:"1" allowed:"1, 3 or 5" meaning:"number of NATS servers that have a copy of the log, when setup makes it"`
 
-	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"limit of the parked deliveries of a hook, in bytes of the bodies and 256 for each row; beyond it the hook is suspended. Its dead deliveries have a separate limit of the same size, beyond which the oldest are deleted"`
-	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, for a person to look at and to redrive"`
+	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"limit on a hook's parked deliveries, in bytes: their bodies plus 256 per row; beyond it the hook is suspended. Its dead deliveries have a separate limit of the same size, beyond which the oldest are deleted"`
+	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, so that it can be inspected and redriven"`
 
 	Memory     Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"approximate limit of hooktail's memory"`
 	Grace      time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for requests in flight"`
@@ -69,38 +69,38 @@ type Config struct {
 	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"format of the log on standard error"`
 }
 
-// Profile says whose rules make the events.
+// Profile selects the rules for making events.
 type Profile string
 
-// The profiles.
+// Profiles.
 const (
 	Guide  Profile = "guide"  // the seven actions of https://labelstud.io/guide/webhooks
 	Native Profile = "native" // what the application itself sends
 )
 
-// Deleted says what is sent of a deleted annotation.
+// Deleted selects the payload content of a deleted annotation.
 type Deleted string
 
-// What can be sent of a deleted annotation.
+// Payload content of a deleted annotation.
 const (
 	DeletedID  Deleted = "id"
 	DeletedRow Deleted = "row"
 )
 
-// Deliver says which hooks are served.
+// Deliver selects the hooks to serve.
 type Deliver string
 
-// Which hooks can be served.
+// Hooks to serve.
 const (
-	DeliverActive  Deliver = "active"  // those that are active in the application
-	DeliverAdopted Deliver = "adopted" // those that hooktail has taken over
+	DeliverActive  Deliver = "active"  // active in the application
+	DeliverAdopted Deliver = "adopted" // adopted by hooktail
 	DeliverBoth    Deliver = "both"
 )
 
-// LogFormat is the form of the log.
+// LogFormat is the format of the log.
 type LogFormat string
 
-// The forms of the log.
+// Formats of the log.
 const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"

@@ -6,21 +6,21 @@ import (
 	"strings"
 )
 
-// Egress says which addresses hooks may have. Only the value is kept here; the
-// check of an address is the sender's.
+// Egress selects the addresses that hooks may have. It only holds the value; package
+// dispatch/send checks addresses.
 type Egress struct {
 	Mode     EgressMode
-	Networks []netip.Prefix // with EgressNetworks: at least one, masked; else none
+	Networks []netip.Prefix // masked; at least one with EgressNetworks, otherwise none
 }
 
-// EgressMode is the rule that an address is held against.
+// EgressMode is a rule for addresses.
 type EgressMode string
 
-// The rules for addresses.
+// Rules for addresses.
 const (
-	EgressInternal EgressMode = "internal" // all but link-local, metadata, multicast and unspecified ones
-	EgressPublic   EgressMode = "public"   // no private or loopback ones either
-	EgressNetworks EgressMode = "networks" // those of Networks alone
+	EgressInternal EgressMode = "internal" // all but link-local, metadata, multicast and unspecified addresses
+	EgressPublic   EgressMode = "public"   // also no private or loopback addresses
+	EgressNetworks EgressMode = "networks" // only the addresses in Networks
 )
 
 // UnmarshalText reads internal, public, or CIDRs separated by commas.
@@ -42,7 +42,7 @@ func (e *Egress) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is the value in the form that UnmarshalText reads.
+// String returns the value in the form that UnmarshalText reads.
 func (e Egress) String() string {
 	if e.Mode != EgressNetworks {
 		return string(e.Mode)

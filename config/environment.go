@@ -12,16 +12,16 @@ import (
 	"github.com/agext/levenshtein"
 )
 
-// fileSuffix marks the variable that names the file of another one's value.
+// fileSuffix marks a variable that names the file with another variable's value.
 const fileSuffix = "_FILE"
 
-// environment is what the environment says under our prefix.
+// environment holds the variables with our prefix.
 type environment map[string]string
 
-// text is the value of a variable before it is converted.
+// text is the unconverted value of a variable.
 type text struct {
 	value string
-	path  string // of the file that it is from; "": it is from none
+	path  string // file from which it was read; empty: none
 }
 
 func newEnvironment(environ []string) environment {
@@ -35,7 +35,7 @@ func newEnvironment(environ []string) environment {
 	return env
 }
 
-// find is the text of the variable: its own, that of its file, or the default.
+// find returns the variable's own text, that of its file, or the default.
 func (env environment) find(v Variable) (text, error) {
 	value, path := env[v.Name], env[v.Name+fileSuffix]
 	switch {
@@ -50,12 +50,12 @@ func (env environment) find(v Variable) (text, error) {
 	}
 }
 
-// readFile is the text of a file without the newline that editors end it with.
+// readFile returns the content of a file without the final newline that editors add.
 func readFile(variable, path string) (text, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		if pathError, ok := errors.AsType[*fs.PathError](err); ok {
-			err = pathError.Err // the path is shown by FileError, if at all
+			err = pathError.Err // only FileError may show the path
 		}
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: err}
 	}
@@ -66,7 +66,7 @@ func readFile(variable, path string) (text, error) {
 	return text{value: value, path: path}, nil
 }
 
-// unknown is a fault for each variable that has our prefix and no meaning.
+// unknown returns an error for each variable that has our prefix and is not known.
 func (env environment) unknown(known []Variable) []error {
 	var names []string
 	for _, v := range known {
@@ -81,7 +81,7 @@ func (env environment) unknown(known []Variable) []error {
 	return faults
 }
 
-// nearest is the name that takes the fewest edits to get to.
+// nearest returns the name with the smallest edit distance.
 func nearest(name string, names []string) string {
 	name = strings.ToUpper(name)
 	return slices.MinFunc(names, func(a, b string) int {
@@ -89,9 +89,9 @@ func nearest(name string, names []string) string {
 	})
 }
 
-// serviceLink matches the variables that Kubernetes gives every container for
-// a Service whose name begins with hooktail. HOOKTAIL_HTTP_PORT=8484 is not one
-// of them but a mistake to be named: only the value tells the two apart.
+// serviceLink matches the variables that Kubernetes gives every container for a Service
+// whose name begins with hooktail. HOOKTAIL_HTTP_PORT=8484 is not one of them but a
+// mistake to report; only the value distinguishes the two.
 // https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
 var serviceLink = regexp.MustCompile(`^HOOKTAIL_([A-Z0-9_]+_)?(` +
 	`SERVICE_HOST=|SERVICE_PORT(_[A-Z0-9_]+)?=|` +

@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// ValueError is a variable whose value is not allowed, or that is not set and
-// must be.
+// ValueError is a variable with an invalid value, or a required variable that is not set.
 type ValueError struct {
 	Variable string // with the prefix
-	Value    string // empty: not set; ***: not to be shown
-	Problem  string // what is wrong with it, as a predicate
-	Allowed  string // what is allowed, as a noun; empty: the problem says it
+	Value    string // empty: not set; ***: hidden
+	Problem  string // what is wrong, as a predicate
+	Allowed  string // accepted values, as a noun phrase; empty: Problem includes the remedy
 }
 
 func (e *ValueError) Error() string {
@@ -31,10 +30,10 @@ func (e *ValueError) Error() string {
 	return text
 }
 
-// FileError is a file that was to hold a variable's value and cannot be read.
+// FileError is a variable's file that cannot be read.
 type FileError struct {
 	Variable string // with the prefix and _FILE
-	Path     string // ***: not to be shown
+	Path     string // ***: hidden
 	Err      error
 }
 
@@ -42,12 +41,12 @@ func (e *FileError) Error() string {
 	return fmt.Sprintf("%s: read %s: %v", e.Variable, e.Path, e.Err)
 }
 
-// Unwrap is why the file cannot be read.
+// Unwrap returns the reason.
 func (e *FileError) Unwrap() error { return e.Err }
 
 var errEmpty = errors.New("file is empty")
 
-// ConflictError is a variable that is set twice, by itself and by a file.
+// ConflictError is a variable that is set both directly and by a file.
 type ConflictError struct {
 	Variable string // with the prefix
 }
@@ -56,28 +55,28 @@ func (e *ConflictError) Error() string {
 	return fmt.Sprintf("%s and %s%s are both set: set one of them", e.Variable, e.Variable, fileSuffix)
 }
 
-// UnknownError is a variable that has our prefix and no meaning.
+// UnknownError is a variable with our prefix that does not exist.
 type UnknownError struct {
 	Variable string // with the prefix
-	Nearest  string // the most similar name that has one
+	Nearest  string // the most similar existing name
 }
 
 func (e *UnknownError) Error() string {
 	return fmt.Sprintf("%s is not a variable of hooktail: did you mean %s?", e.Variable, e.Nearest)
 }
 
-// problem is what is wrong with a value, said without the value.
+// problem describes what is wrong with a value, without showing it.
 type problem string
 
 func (p problem) Error() string { return string(p) }
 
-// advice is a problem that says itself what to do.
+// advice is a problem that includes the remedy.
 type advice string
 
 func (a advice) Error() string { return string(a) }
 
-// showable is the text, or *** where it looks like a connection string or a
-// URL: the secret of one variable that was given to another by mistake.
+// showable returns the text, or *** if it looks like a connection string or a URL: a
+// secret may have been given to the wrong variable.
 func showable(text string) string {
 	if strings.ContainsAny(text, "@=") || strings.Contains(text, "://") {
 		return mask
@@ -85,11 +84,11 @@ func showable(text string) string {
 	return text
 }
 
-// Error is a fault of the configuration that is found where a value is used, as that of
-// a file that has changed since Load.
+// Error is a configuration error found when a value is used, for example in a file that
+// has changed since Load.
 type Error struct{ Err error }
 
 func (e *Error) Error() string { return e.Err.Error() }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }

@@ -9,18 +9,18 @@ import (
 	"github.com/kelseyhightower/envconfig"
 )
 
-// Load makes the configuration from the environment, in the form of
-// os.Environ. An empty variable counts as one that is not set; of two with the
-// same name the last counts. The text of HOOKTAIL_X may come from the file that
-// HOOKTAIL_X_FILE names, less one newline at its end.
+// Load reads the configuration from the environment, in the form of os.Environ. An empty
+// variable counts as unset. If a variable is given twice, the last value counts. The
+// value of HOOKTAIL_X may be in a file named by HOOKTAIL_X_FILE; one newline at the end
+// of the file is dropped.
 //
-// Load reads nothing else, with one exception: DATABASE_URL is parsed by pgx,
-// which completes it from PGHOST, PGPASSFILE and their like, as libpq does. A
-// parameter in it that is a setting of the server or of a driver is a fault.
+// Load reads nothing else, with one exception: DATABASE_URL is parsed by pgx, which
+// completes it from PGHOST, PGPASSFILE and similar variables, as libpq does. Parameters
+// that are settings of the server or of a driver are errors.
 //
-// The error joins all faults, in the order of the variables, the unknown ones
-// last: *ValueError, *FileError, *ConflictError and *UnknownError. None of them
-// shows a secret, or text that came from a file.
+// The error joins all errors in the order of the variables, unknown variables last:
+// *ValueError, *FileError, *ConflictError and *UnknownError. They never show a secret or
+// the content of a file.
 func Load(environ []string) (Config, error) {
 	var (
 		c      Config
@@ -77,13 +77,13 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 
 // convert lets envconfig turn the text into a value of the field's type.
 //
-// envconfig by itself reads the environment of the process and no other, takes
-// a variable without its prefix as well (TIMEOUT for HOOKTAIL_TIMEOUT), knows
-// no files, stops at the first fault, and shows the value in it. So it gets
-// each field as a struct of its own, under a name that no environment can hold,
-// with the text as the default. That makes Load a function of its argument; of
-// an error only the kind is taken. The price is a type that package reflect
-// keeps for good, under 1 KB per text: nothing for a program that loads once.
+// envconfig itself reads only the environment of the process, also accepts a variable
+// without its prefix (TIMEOUT for HOOKTAIL_TIMEOUT), does not read files, stops at the
+// first error and shows the value in it. So convert passes it one field at a time, in a
+// struct of its own, under a name that cannot be in an environment, with the text as the
+// default. This makes Load a function of its argument. Only the kind of an error is used.
+// The cost is a type that package reflect never frees, less than 1 KB per text, which is
+// nothing for a program that loads once.
 func convert(field reflect.Value, text string) error {
 	one := reflect.New(reflect.StructOf([]reflect.StructField{{
 		Name: "Value",
@@ -97,8 +97,8 @@ func convert(field reflect.Value, text string) error {
 	return nil
 }
 
-// unreadable says what text that could not be converted should have been. It
-// never repeats the text: what parsers say does.
+// unreadable describes what text that could not be converted should have been. It never
+// shows the text, as the errors of parsers do.
 func unreadable(field reflect.Value, text string, err error) error {
 	if parse, ok := errors.AsType[*envconfig.ParseError](err); ok {
 		if p, ok := errors.AsType[problem](parse.Err); ok {

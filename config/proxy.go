@@ -5,11 +5,12 @@ import (
 	"strconv"
 )
 
-// proxyEnvironment is the value of PROXY that has the usual variables obeyed.
+// proxyEnvironment is the value of PROXY that enables HTTP_PROXY, HTTPS_PROXY and
+// NO_PROXY.
 const proxyEnvironment = "environment"
 
-// ProxyURL is the proxy of PROXY, or nil; environment says that HTTP_PROXY,
-// HTTPS_PROXY and NO_PROXY are to be obeyed. It may hold credentials.
+// ProxyURL returns the proxy set by PROXY, or nil. If environment is true, HTTP_PROXY,
+// HTTPS_PROXY and NO_PROXY apply. The URL may contain credentials.
 func (c Config) ProxyURL() (proxy *url.URL, environment bool) {
 	switch text := c.Proxy.Reveal(); text {
 	case "":

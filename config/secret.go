@@ -6,24 +6,23 @@ import (
 	"log/slog"
 )
 
-// mask is printed in the place of a secret.
+// mask is printed in place of a secret.
 const mask = "***"
 
 // Secret is text that does not print: every verb of package fmt, every handler
 // of log/slog and every encoder of text show *** instead.
 //
-// It holds a pointer, because fmt calls no methods of a value that it reaches
-// through an unexported field, and prints a plain string there as it is.
+// It holds a pointer because fmt does not call methods of values in unexported fields: it
+// would print a plain string.
 type Secret struct {
 	text *string
-	path *string // of the file that the text is from; nil: of none
+	path *string // file from which the text was read; nil: none
 }
 
-// NewSecret makes a Secret of the text.
+// NewSecret returns a Secret with the text.
 func NewSecret(text string) Secret { return Secret{text: &text} }
 
-// Reveal is the text itself. Whoever calls it keeps it from logs, metrics and
-// errors.
+// Reveal returns the text. Callers must keep it out of logs, metrics and errors.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -31,9 +30,9 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Reread is the secret as its file has it now: what rotates credentials changes the
-// file. The secret itself is returned where it is from no file, or the file cannot
-// be read or is empty, as while it is being replaced.
+// Reread returns the present content of the secret's file: credentials are rotated by
+// changing the file. It returns s if there is no file, or if the file cannot be read or
+// is empty, as it may be while it is being replaced.
 func (s Secret) Reread() Secret {
 	if s.path == nil {
 		return s
@@ -48,23 +47,22 @@ func (s Secret) Reread() Secret {
 // Equal reports whether both hold the same text.
 func (s Secret) Equal(other Secret) bool { return s.Reveal() == other.Reveal() }
 
-// String is ***, whatever the text.
+// String returns ***.
 func (Secret) String() string { return mask }
 
-// GoString is ***, whatever the text.
+// GoString returns ***.
 func (Secret) GoString() string { return mask }
 
 // Format writes *** for every verb.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
 
-// LogValue is ***, whatever the text.
+// LogValue returns ***.
 func (Secret) LogValue() slog.Value { return slog.StringValue(mask) }
 
-// MarshalText is ***, whatever the text: a Secret cannot be written and read
-// back.
+// MarshalText returns ***: a Secret cannot be written and read back.
 func (Secret) MarshalText() ([]byte, error) { return []byte(mask), nil }
 
-// UnmarshalText takes the text as it is.
+// UnmarshalText sets the text.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

@@ -8,11 +8,11 @@ import (
 	"unicode"
 )
 
-// secretKeyBytes is the length of a key of AES-256.
+// secretKeyBytes is the length of an AES-256 key.
 const secretKeyBytes = 32
 
-// SecretKeys are the keys of SECRET_KEY, each of 32 bytes, the one that encrypts
-// first; none if it is not set.
+// SecretKeys returns the keys in SECRET_KEY, 32 bytes each. The first one encrypts. It
+// returns none if the variable is unset.
 func (c Config) SecretKeys() [][]byte {
 	keys, _ := parseSecretKeys(c.SecretKey) // Load has checked it
 	return keys
@@ -23,7 +23,7 @@ func checkSecretKey(text Secret) error {
 	return err
 }
 
-// parseSecretKeys reads keys that are separated by commas, blanks or line breaks.
+// parseSecretKeys reads keys separated by commas, blanks or line breaks.
 func parseSecretKeys(text Secret) ([][]byte, error) {
 	entries := strings.FieldsFunc(text.Reveal(), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	if len(entries) == 0 && text.Reveal() != "" {

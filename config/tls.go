@@ -8,8 +8,9 @@ import (
 	"strings"
 )
 
-// ClientTLS is what TLS_CA, TLS_CERT and TLS_KEY say, for connections to receivers;
-// nil if none of them is set. The authorities of the system are trusted as well.
+// ClientTLS returns the settings for connections to receivers, from TLS_CA, TLS_CERT and
+// TLS_KEY; nil if all are unset. The system's certificate authorities are trusted as
+// well.
 func (c Config) ClientTLS() (*tls.Config, error) {
 	if c.TLSCA.Reveal() == "" && c.TLSCert.Reveal() == "" {
 		return nil, nil
@@ -47,7 +48,7 @@ func checkCertificates(text Secret) error {
 	return err
 }
 
-// parseCertificates reads one certificate or more, and nothing else than these.
+// parseCertificates reads one or more certificates and rejects everything else.
 func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	var list []*x509.Certificate
 	rest := []byte(text.Reveal())
@@ -67,6 +68,8 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 		list = append(list, certificate)
 	}
 	switch {
+	case len(list) == 0 && isPath(text):
+		return nil, advice("is a path: the variable with _FILE at the end of its name takes one")
 	case len(list) == 0:
 		return nil, problem("has no PEM block")
 	case strings.Contains(string(rest), "-----BEGIN"):
@@ -76,7 +79,7 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	}
 }
 
-// checkKey checks the key with its certificate, of which the faults are said
+// checkKey checks the key against its certificate. Errors in the certificate are reported
 // elsewhere.
 func checkKey(certificate, key Secret) error {
 	switch {
@@ -100,6 +103,8 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	}
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	switch {
+	case block == nil && isPath(key):
+		return pair, advice("is a path: the variable with _FILE at the end of its name takes one")
 	case block == nil:
 		return pair, problem("has no PEM block")
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
@@ -107,4 +112,9 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	default:
 		return pair, problem("is not the private key of " + Prefix + "TLS_CERT")
 	}
+}
+
+// isPath reports whether somebody gave the name of a file in the place of its content.
+func isPath(text Secret) bool {
+	return strings.ContainsAny(text.Reveal(), "/.") && !strings.Contains(text.Reveal(), "-----") && !strings.Contains(strings.TrimSpace(text.Reveal()), "\n")
 }

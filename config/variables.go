@@ -2,18 +2,18 @@ package config
 
 import "reflect"
 
-// Variable describes one variable of the environment.
+// Variable describes an environment variable.
 type Variable struct {
 	Name     string // with the prefix
 	Default  string // empty: none
 	Required bool
-	Secret   bool   // its value is never shown
-	Allowed  string // which values are accepted, as a noun
-	Meaning  string // what the value does
+	Secret   bool   // the value is never shown
+	Allowed  string // accepted values, as a noun phrase
+	Meaning  string // effect of the value
 }
 
-// Variables lists all variables in the order of Config. Each of them may be
-// given as a file as well: with _FILE behind its name.
+// Variables lists all variables in the order of Config. Each can also be given as a file,
+// by its name with _FILE appended.
 func Variables() []Variable {
 	var list []Variable
 	for field := range reflect.TypeFor[Config]().Fields() {

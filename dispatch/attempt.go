@@ -14,11 +14,11 @@ import (
 func (l *lane) work(ctx context.Context, it *item) {
 	for it != nil {
 		a := attempt{l, it}
-		o, v, made := a.make(ctx)
-		if v.step != deliver && ctx.Err() != nil {
+		e := a.make(ctx)
+		if e.step != deliver && ctx.Err() != nil {
 			return // closed: the attempt was cut off and says nothing
 		}
-		it = a.settle(o, v, made)
+		it = a.settle(&e)
 	}
 }
 
@@ -28,52 +28,64 @@ type attempt struct {
 	it *item
 }
 
+// ending is what became of an attempt.
+type ending struct {
+	send.Outcome
+	verdict
+	made bool // otherwise there is no Outcome
+	at   time.Time
+}
+
+// unmade is the ending without an attempt.
+func unmade(v verdict) ending { return ending{verdict: v, at: time.Now()} }
+
 // make makes the attempt unless there is nobody to make it for.
-func (a attempt) make(ctx context.Context) (o send.Outcome, v verdict, made bool) {
+func (a attempt) make(ctx context.Context) ending {
 	l, it := a.lane, a.it
 	hook, ok := l.hooks.Hook(l.hook)
 	switch {
 	case !ok:
-		return o, verdict{step: drop}, false
+		return unmade(verdict{step: drop})
 	case it.fate != ReasonNone:
-		return o, verdict{step: bury, reason: it.fate}, false
+		return unmade(verdict{step: bury, reason: it.fate})
 	case !hook.IsOn(): // only just
-		return o, verdict{step: postpone}, false
+		return unmade(verdict{step: postpone})
 	case hook.IsRefused():
-		return o, verdict{step: bury, reason: reasonOf(hook.Refused)}, false
+		return unmade(verdict{step: bury, reason: reasonOf(hook.Refused)})
 	case l.gate.stopped.Load() == hook.Revision():
-		return o, verdict{step: bury, reason: ReasonGone}, false
+		return unmade(verdict{step: bury, reason: ReasonGone})
 	case it.doubted && !a.absolved():
-		return o, verdict{step: bury, reason: ReasonExhausted}, false
+		return unmade(verdict{step: bury, reason: ReasonExhausted})
 	}
 	if it.letter == nil && it.body == nil {
 		if v := a.fetch(ctx); v.step != deliver {
-			return o, v, false
+			return unmade(v)
 		}
 	}
 	message := it.message()
-	answer := l.recorder.answers.take()
-	o = l.sender.Observe(ctx, hook, message, answer)
+	o := l.sender.Send(ctx, hook, message)
 	if l.gate.refused.Store(o.Unsigned); o.Unsigned {
-		return o, verdict{step: bury, reason: ReasonBadSecret}, false
+		e := unmade(verdict{step: bury, reason: ReasonBadSecret})
+		e.Err = o.Err
+		return e
 	}
-	v = a.judge(o)
-	if v.step != deliver && ctx.Err() != nil {
-		return o, v, true
+	now := time.Now()
+	e := ending{o, a.judge(o, now), true, now}
+	if e.step != deliver && ctx.Err() != nil {
+		return e
 	}
-	l.journal.report(ctx, it, o, v)
-	l.journal.note(hook, it, o, v, message.Body, answer)
-	if v.stop {
+	l.journal.report(ctx, it, &e)
+	l.journal.note(hook, it, &e, message.Body)
+	if e.stop {
 		l.gate.stopped.Store(hook.Revision())
 	}
-	return o, v, true
+	return e
 }
 
 // judge is the verdict on an attempt. While the own network is gone neither attempts
 // nor time count against the delivery.
-func (a attempt) judge(o send.Outcome) verdict {
+func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	l, it := a.lane, a.it
-	now := time.Now()
 	spared := l.network.observe(l.hook, o, now)
 	if o.Result == send.Result2xx {
 		return verdict{step: deliver}
@@ -153,7 +165,7 @@ func (a attempt) soon() []*item {
 	if l.health.failing {
 		return items
 	}
-	for _, other := range l.window.schedule.queue.waiting() {
+	for _, other := range l.window.ready() {
 		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
 			continue
 		}

@@ -32,10 +32,10 @@ type Options struct {
 	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
 }
 
-// sender makes one attempt: a POST to a hook, and what became of it. The answer takes how
-// the body of the receiver's answer begins. It is safe for concurrent use.
+// sender makes one attempt: a POST to a hook, and what became of it. It is safe for
+// concurrent use.
 type sender interface {
-	Observe(ctx context.Context, to *hook.Hook, m send.Message, answer *send.Answer) send.Outcome
+	Send(ctx context.Context, to *hook.Hook, m send.Message) send.Outcome
 }
 
 // Dispatcher delivers to each hook in a lane of its own: the events of one task

@@ -39,6 +39,7 @@ type Metrics struct {
 	attempts   *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
 	commit     *prometheus.HistogramVec
+	actions    actionLabels
 
 	mu     sync.Mutex
 	hooks  map[int64]*hookMetrics
@@ -68,7 +69,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of a change to its delivery.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"hook"}),
-		hooks: make(map[int64]*hookMetrics),
+		actions: newActionLabels(),
+		hooks:   make(map[int64]*hookMetrics),
 	}
 	if reg != nil {
 		reg.MustRegister(newGauges(m))
@@ -219,6 +221,7 @@ func (c *counters) action(action mapping.Action) *[outcomes]prometheus.Counter {
 	if counters != nil {
 		return counters
 	}
+	action = c.metrics.actions.of(action)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if counters = c.deliveries[action]; counters == nil {
@@ -241,7 +244,7 @@ func (h *hookMetrics) count(action mapping.Action, o outcome) {
 	}
 }
 
-func (h *hookMetrics) attempt(o send.Outcome) {
+func (h *hookMetrics) attempt(o *send.Outcome) {
 	if h != nil {
 		h.attempts[o.Result].Inc()
 		h.seconds.Observe(o.Took.Seconds())

@@ -93,7 +93,7 @@ func TestForgottenHookStaysForgotten(t *testing.T) {
 	m.Forget(1)
 	h.count("TASK_CREATED", delivered)
 	h.count("ANNOTATION_CREATED", delivered)
-	h.attempt(send.Outcome{})
+	h.attempt(&send.Outcome{})
 	if n := testutil.CollectAndCount(m.deliveries) + testutil.CollectAndCount(m.attempts) + len(m.readings()); n != 0 {
 		t.Errorf("%d series of a hook that is gone", n)
 	}
@@ -178,7 +178,7 @@ func TestNilMetricsCountNothing(t *testing.T) {
 	h := m.hook(1)
 	h.begin(&hook.Hook{}, nil)
 	h.count("TASK_CREATED", dead)
-	h.attempt(send.Outcome{})
+	h.attempt(&send.Outcome{})
 	h.latency(1)
 	h.enter(StateLive)
 	m.Forget(1)
@@ -193,7 +193,7 @@ func BenchmarkCount(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		h.count("TASK_CREATED", delivered)
-		h.attempt(send.Outcome{})
+		h.attempt(&send.Outcome{})
 		h.latency(1)
 	}
 	if n := testutil.ToFloat64(m.attempts.WithLabelValues(strconv.Itoa(1), "2xx")); n < 1 {

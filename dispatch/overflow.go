@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // A lane is slow if its oldest delivery waits for very much longer than those of
@@ -145,7 +143,7 @@ func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) boo
 func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if it := l.window.oldestHeld(); it != nil {
+	if it := l.window.oldest(false); it != nil {
 		lag = now.Sub(it.added)
 	}
 	return lag, l.pulse.fed
@@ -162,9 +160,10 @@ func (l desk) overflow(lag time.Duration) {
 	} else {
 		l.pulse.warned = now
 	}
+	queued, _, _ := l.window.figures()
 	l.log.Log(context.Background(), level, "Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
-		"hook", l.hook, "behind", lag, "deliveries", l.window.schedule.size)
-	l.write(l.window.spill())
+		"hook", l.hook, "behind", lag, "deliveries", queued)
+	l.write(l.window.rewind(theEnd()))
 	l.fill(now)
 }
 
@@ -180,9 +179,9 @@ type pulse struct {
 }
 
 // beat notes the end of an attempt.
-func (p *pulse) beat(o send.Outcome, now time.Time) {
-	p.ended = now
-	if o.Status != 0 {
-		p.answered, p.took = now, o.Took
+func (p *pulse) beat(e *ending) {
+	p.ended = e.at
+	if e.Status != 0 {
+		p.answered, p.took = e.at, e.Took
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -52,31 +51,31 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 	j.metrics.count(action, o)
 }
 
-// note keeps an attempt, or, if a is nil, a burial without one.
-func (j *journal) note(hook *hook.Hook, it *item, o send.Outcome, v verdict, body mapping.Body, a *send.Answer) {
-	now := time.Now()
+// note keeps an attempt, or, if none was made, a burial.
+func (j *journal) note(hook *hook.Hook, it *item, end *ending, body mapping.Body) {
+	now := end.at
 	e := Entry{
 		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Committed: it.committed, Project: it.project, Task: it.task,
-		Attempt: it.attempt, Status: o.Status, Took: o.Took, Bytes: body.Len(), Reason: v.reason, Annotation: annotationOf(body),
+		Attempt: it.attempt, Status: end.Status, Took: end.Took, Bytes: body.Len(), Reason: end.reason, Annotation: annotationOf(body),
 	}
-	e.Err, e.Redirect = o.Err, o.Redirect
-	if a != nil {
-		e.Result = o.Result.String()
+	e.Err, e.Redirect = end.Err, end.Redirect
+	if end.made {
+		e.Result = end.Result.String()
 	}
-	switch v.step {
+	switch end.step {
 	case deliver:
-		e.Outcome, e.Latency = outcomeLabels[delivered], it.sinceCommit()
+		e.Outcome, e.Latency = outcomeLabels[delivered], it.sinceCommit(now)
 		j.record.latency.observe(e.Latency, now)
 		j.record.delivered.Store(now.UnixNano())
 	case postpone:
-		e.Outcome, e.Next = outcomeLabels[retried], now.Add(v.delay)
+		e.Outcome, e.Next = outcomeLabels[retried], now.Add(end.delay)
 	default:
 		e.Outcome = outcomeLabels[dead]
 	}
-	if v.step != deliver {
+	if end.step != deliver {
 		j.record.failed(&e)
 	}
-	j.recorder.add(&e, body, a)
+	j.recorder.add(&e, body, end.Answer, end.made)
 }
 
 func (r *record) failed(e *Entry) {
@@ -90,19 +89,19 @@ func (r *record) failed(e *Entry) {
 }
 
 // tell counts what has become of the delivery.
-func (j *journal) tell(it *item, o send.Outcome, v verdict, made bool) {
-	switch v.step {
+func (j *journal) tell(it *item, e *ending) {
+	switch e.step {
 	case postpone:
-		if made {
+		if e.made {
 			j.tally(it.Action, retried)
 		}
 	case deliver:
 		j.tally(it.Action, delivered)
 	case bury:
 		j.tally(it.Action, dead)
-		if !made {
-			j.reportUnsent(it, v.reason)
-			j.note(nil, it, o, v, mapping.Body{}, nil)
+		if !e.made {
+			j.reportUnsent(it, e.reason)
+			j.note(nil, it, e, mapping.Body{})
 		}
 	}
 }

@@ -3,11 +3,11 @@ package dispatch
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -48,24 +48,14 @@ type Entry struct {
 // slot is an entry's place in a ring. What it holds is overwritten, not allocated.
 type slot struct {
 	Entry
-	answered int
-	answer   [send.AnswerBytes]byte
-	body     []byte
-	hasBody  bool
-}
-
-// kept is the body, if it is kept.
-func (s *slot) kept() []byte {
-	if !s.hasBody {
-		return nil
-	}
-	return s.body
+	answer  []byte
+	body    []byte
+	hasBody bool
 }
 
 // recorder keeps the last entries of all lanes. It is safe for concurrent use.
 type recorder struct {
-	bodies  bool // whether bodies are kept, and how answers begin
-	answers answers
+	bodies bool // whether bodies are kept, and how answers begin
 
 	mu        sync.Mutex
 	seq       uint64
@@ -79,9 +69,11 @@ type ring struct {
 	next  int
 }
 
-// add keeps the entry. What it is given is copied; the answer is its own then.
-func (r *recorder) add(e *Entry, body mapping.Body, a *send.Answer) {
+// add keeps the entry, with what belongs to the attempt if one was made. What it is given
+// is copied.
+func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	ring := &r.failures
 	if e.Outcome == outcomeLabels[delivered] {
 		ring = &r.successes
@@ -89,32 +81,24 @@ func (r *recorder) add(e *Entry, body mapping.Body, a *send.Answer) {
 	s := &ring.slots[ring.next]
 	ring.next = (ring.next + 1) % keptEntries
 	r.seq++
-	s.Entry, s.answered = *e, 0
+	s.Entry, s.answer, s.body = *e, s.answer[:0], s.body[:0]
 	s.Seq = r.seq
-	if r.bodies && a != nil {
-		s.answered = copy(s.answer[:], a.Text())
+	if r.bodies {
+		s.answer = append(s.answer, answer...)
 	}
-	if s.hasBody = r.bodies && a != nil && e.Bytes <= keptBody; s.hasBody {
-		s.body = body.AppendTo(s.body[:0])
+	if s.hasBody = r.bodies && made && e.Bytes <= keptBody; s.hasBody {
+		s.body = body.AppendTo(s.body)
 	}
-	r.history.add(&s.Entry, s.answer[:s.answered], s.kept(), s.hasBody)
-	r.mu.Unlock()
-	if a != nil {
-		r.answers.give(a)
-	}
+	r.history.add(&s.Entry, s.answer, s.body, s.hasBody)
 }
 
-// answers are used again.
-type answers struct{ pool sync.Pool }
-
-func (p *answers) take() *send.Answer {
-	if a, ok := p.pool.Get().(*send.Answer); ok {
-		return a
+// shown is the text of an answer for people who may see payloads, "" for others.
+func shown(answer []byte, payloads bool) string {
+	if !payloads {
+		return ""
 	}
-	return send.NewAnswer()
+	return strings.ToValidUTF8(string(answer), "\uFFFD")
 }
-
-func (p *answers) give(a *send.Answer) { p.pool.Put(a) }
 
 // Recent is an Entry with what belongs to it.
 type Recent struct {
@@ -137,11 +121,7 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 			if s.Seq <= after {
 				continue
 			}
-			text := ""
-			if payloads {
-				text = send.Shown(s.answer[:s.answered], s.hook)
-			}
-			out = append(out, Recent{s.Entry, text, s.hasBody, s.hook})
+			out = append(out, Recent{s.Entry, shown(s.answer, payloads), s.hasBody, s.hook})
 		}
 	}
 	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(a.Seq, b.Seq) })

@@ -4,44 +4,41 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"time"
-
-	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a
 // hook at ERROR, with what comes next, and those that follow as failures has it.
 // Nothing of the payload, of header values, and of the URL's credentials, path and query
 // is in it.
-func (j *journal) report(ctx context.Context, it *item, o send.Outcome, v verdict) {
-	j.metrics.attempt(o)
-	if v.step == deliver {
-		j.metrics.latency(it.sinceCommit())
+func (j *journal) report(ctx context.Context, it *item, e *ending) {
+	j.metrics.attempt(&e.Outcome)
+	if e.step == deliver {
+		j.metrics.latency(it.sinceCommit(e.at))
 		j.failures.succeeded()
 		if j.log.Enabled(ctx, slog.LevelDebug) {
 			j.log.LogAttrs(ctx, slog.LevelDebug,
 				fmt.Sprintf("Run webhook %d for action %s", j.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
-				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", o.Took))
+				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", e.Took))
 		}
 		return
 	}
-	attrs := append(j.about(it), slog.String("result", o.Result.String()))
-	if o.Status != 0 {
-		attrs = append(attrs, slog.Int("status", o.Status))
+	attrs := append(j.about(it), slog.String("result", e.Result.String()))
+	if e.Status != 0 {
+		attrs = append(attrs, slog.Int("status", e.Status))
 	}
-	if o.Redirect != "" {
-		attrs = append(attrs, slog.String("redirect", o.Redirect))
+	if e.Redirect != "" {
+		attrs = append(attrs, slog.String("redirect", e.Redirect))
 	}
-	if o.Err != nil {
-		attrs = append(attrs, slog.String("error", o.Err.Error()))
+	if e.Err != nil {
+		attrs = append(attrs, slog.String("error", e.Err.Error()))
 	}
-	if v.step == bury {
-		level, attrs := j.failures.failed(append(attrs, fate(v.reason)...), true)
+	if e.step == bury {
+		level, attrs := j.failures.failed(append(attrs, fate(e.reason)...), true)
 		j.log.LogAttrs(ctx, level, "Webhook failed for good: the delivery is dead", attrs...)
 		return
 	}
-	level, attrs := j.failures.failed(append(attrs, slog.Time("next", time.Now().Add(v.delay).UTC())), false)
-	if v.doubt {
+	level, attrs := j.failures.failed(append(attrs, slog.Time("next", e.at.Add(e.delay).UTC())), false)
+	if e.doubt {
 		j.log.LogAttrs(ctx, level, "Webhook failed for good, unless our own network is gone: the delivery waits until that is known", attrs...)
 		return
 	}

@@ -3,6 +3,7 @@ package dispatch
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hooktail/hooktail/dispatch/send"
 )
@@ -15,6 +16,8 @@ import (
 type slots struct {
 	most int
 	wake func(*lane) // the lane may have a slot; called without the lock of the slots
+
+	waiting atomic.Int32 // number of claims in the queues
 
 	mu    sync.Mutex
 	taken [standings]int      // slots that are in use, by the standing of the lane; guarded by mu
@@ -32,18 +35,24 @@ const (
 	standings
 )
 
-// claim is a lane's part in the slots, whose mu guards all of it.
+// claim is a lane's part in the slots, whose mu guards it, except as stated.
 type claim struct {
 	lane     *lane
-	taken    int // slots in use, or granted
-	standing standing
-	waits    bool   // it is in a queue
-	granted  bool   // one slot is taken for it that it does not use yet
-	asked    uint64 // its number in the queue
+	spare    bool     // a slot that the lane has from an attempt that has ended; guarded by the lane's mu alone
+	taken    int      // slots in use, granted or spare
+	standing standing // changes only with the lane's mu held as well
+	waits    bool     // it is in a queue
+	granted  bool     // one slot is taken for it that it does not use yet
+	asked    uint64   // its number in the queue
 }
 
-// take takes a slot for the lane. If there is none, the lane is woken when it has one.
+// take needs the lane's mu. It takes a slot for the lane. If there is none, the lane is
+// woken when it has one.
 func (s *slots) take(c *claim) bool {
+	if c.spare {
+		c.spare = false
+		return true
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -57,9 +66,27 @@ func (s *slots) take(c *claim) bool {
 	if !c.waits {
 		s.asked++
 		c.waits, c.asked = true, s.asked
+		s.waiting.Add(1)
 		s.queue[c.standing] = append(s.queue[c.standing], c)
 	}
 	return false
+}
+
+// keep needs the lane's mu. It ends an attempt of a lane whose hook has that standing now:
+// the lane has its slot to spare unless others wait for one. What it does not need for its
+// next attempt it has to yield.
+func (s *slots) keep(c *claim, now standing) {
+	if c.spare = (now == untested || now == c.standing) && s.waiting.Load() == 0; !c.spare {
+		s.give(c, now)
+	}
+}
+
+// yield needs the lane's mu. It returns the slot that the lane has to spare, if any.
+func (s *slots) yield(c *claim) {
+	if c.spare {
+		c.spare = false
+		s.give(c, untested)
+	}
 }
 
 // give returns a slot of a lane whose hook has that standing now.
@@ -106,6 +133,7 @@ func (s *slots) grant() (granted []*lane) {
 			return granted
 		}
 		c.waits, c.granted = false, true
+		s.waiting.Add(-1)
 		s.count(c, 1)
 		granted = append(granted, c.lane)
 	}
@@ -150,11 +178,11 @@ func (s *slots) count(c *claim, n int) {
 }
 
 // standingAfter is what the attempt, if it was made, says of its hook; untested: nothing.
-func standingAfter(o send.Outcome, made bool) standing {
+func standingAfter(e *ending) standing {
 	switch {
-	case made && o.Result == send.ResultTimeout:
+	case e.made && e.Result == send.ResultTimeout:
 		return hanging
-	case made && o.Result == send.Result2xx:
+	case e.made && e.Result == send.Result2xx:
 		return prompt
 	default:
 		return untested

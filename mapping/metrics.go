@@ -6,26 +6,31 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Metrics count what the package has seen and made. A nil *Metrics counts
-// nothing.
+// Metrics counts what the package reads and makes. A nil *Metrics counts nothing.
 type Metrics struct {
 	events     map[Action]prometheus.Counter
+	custom     func(label string) prometheus.Counter
+	forged     prometheus.Counter
 	changes    [tables][4]prometheus.Counter // by table and operation
 	unroutable [tables]prometheus.Counter
 	gone       [tables]prometheus.Counter
 	omitted    prometheus.Counter
-	settling   [3]prometheus.Counter // by the bound, at once, by the end that the stream has shown
+	settling   [3]prometheus.Counter // by the cause: bound, at once, recognized end
 }
 
-// actions are all that either profile has.
+// actions are the actions of both profiles.
 var actions = [...]Action{
 	ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, TasksCreated, TasksDeleted,
 	AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
 }
 
+// customLabels is how many other actions have a label of their own, once there is an event
+// of theirs: 50 custom ones, and the two of hooktail. The others share one.
+const customLabels = 52
+
 var operations = [...]cdc.Op{cdc.Insert, cdc.Update, cdc.Delete, cdc.Truncate}
 
-// NewMetrics registers the package's metrics, each label value at zero.
+// NewMetrics registers the package's metrics, with every label value at zero.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -34,9 +39,17 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	events := counters("hooktail_events_total", "Events made from committed changes.", "action")
 	changes := counters("hooktail_changes_total", "Row changes read; other tables of the publication share one label.", "table", "op")
-	unroutable := counters("hooktail_unroutable_total", "Rows without an event because their project is not known.", "table")
-	gone := counters("hooktail_gone_total", "Rows that were deleted before they could be read for a payload.", "kind")
-	m := &Metrics{events: map[Action]prometheus.Counter{}}
+	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is unknown.", "table")
+	gone := counters("hooktail_gone_total", "Rows that were deleted before they were read for a payload.", "kind")
+	m := &Metrics{
+		events: map[Action]prometheus.Counter{},
+		custom: func(label string) prometheus.Counter { return events.WithLabelValues(label) },
+		forged: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "hooktail_forged_messages_total",
+			Help: "Logical messages that imitate custom events but were not written by the function emit; they make no events.",
+		}),
+	}
+	reg.MustRegister(m.forged)
 	m.omitted = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hooktail_omitted_columns_total",
 		Help: "Columns omitted from a payload because their value is no longer in the WAL or in the table.",
@@ -53,8 +66,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		for i, op := range operations {
 			m.changes[t][i] = changes.WithLabelValues(t.String(), op.String())
 		}
+		m.unroutable[t] = unroutable.WithLabelValues(t.String())
 		if t != other {
-			m.unroutable[t] = unroutable.WithLabelValues(t.String())
 			m.gone[t] = gone.WithLabelValues(t.String())
 		}
 	}
@@ -77,7 +90,28 @@ func (m *Metrics) made(events []*Event) {
 		return
 	}
 	for _, e := range events {
-		m.events[e.Action].Inc()
+		m.of(e.Action).Inc()
+	}
+}
+
+// of is the counter of the action's events.
+func (m *Metrics) of(a Action) prometheus.Counter {
+	counter := m.events[a]
+	if counter == nil {
+		label := string(a)
+		if len(m.events) >= len(actions)+customLabels {
+			return m.custom("other")
+		}
+		counter = m.custom(label)
+		m.events[a] = counter
+	}
+	return counter
+}
+
+// Forged counts a message that claims to be a custom event and is none.
+func (m *Metrics) Forged() {
+	if m != nil {
+		m.forged.Inc()
 	}
 }
 

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
+	"os/exec"
 	"slices"
-	"sync"
+	"strconv"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // The ways in which an application's changes get out.
@@ -30,15 +32,41 @@ const (
 	plainIdentity = "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT"
 )
 
-// application is what saving an annotation costs Label Studio: with nothing, with
-// hooktail at work, with an outbox that a trigger fills, with a trigger that
-// notifies. Nobody empties the outbox, and nobody listens: their readers would come
-// on top.
-func application(ctx context.Context, b *bench) error {
-	n := b.size(1000, 500)
-	ways := []struct{ name, sql string }{
-		{"nothing", plainIdentity}, {"hooktail", ""}, {"outbox", plainIdentity + ";" + outboxTrigger}, {"notify", plainIdentity + ";" + notifyTrigger},
+// way is how the changes of the application get out.
+type way struct {
+	name   string
+	of     system // that is at work meanwhile; "": none
+	tables string // what is done to the tables first; "": what hooktail setup did
+}
+
+func ways() []way {
+	return []way{
+		{name: "nothing", tables: plainIdentity},
+		{name: "null", of: null},
+		{name: "hooktail", of: hooktail},
+		{name: "outbox", tables: plainIdentity + ";" + outboxTrigger},
+		{name: "notify", tables: plainIdentity + ";" + notifyTrigger},
 	}
+}
+
+// application is what saving an annotation costs Label Studio: with nothing, with the null
+// pipeline or hooktail at work, with an outbox that a trigger fills, with a trigger that
+// notifies. Nobody empties the outbox, and nobody listens: their readers would come
+// on top. Then once more with a core for the database and the application, and the other
+// one for hooktail and the receiver.
+func application(ctx context.Context, b *bench) error {
+	n := b.size(600, 300)
+	if err := b.applications(ctx, "application", ways(), n); err != nil {
+		return err
+	}
+	undo, err := b.pin(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.applications(ctx, "pinned", ways()[:3], n), undo())
+}
+
+func (b *bench) applications(ctx context.Context, scenario string, ways []way, n int) error {
 	stages := make([]*stage, len(ways))
 	for i, way := range ways {
 		s, err := b.stage(ctx, n, 1)
@@ -46,7 +74,7 @@ func application(ctx context.Context, b *bench) error {
 			return err
 		}
 		defer s.close(ctx)
-		if err := s.exec(ctx, "SELECT pg_drop_replication_slot('"+s.slotName()+"');"+way.sql); err != nil {
+		if err := s.exec(ctx, "SELECT pg_drop_replication_slot('"+s.slotName()+"');"+way.tables); err != nil {
 			return err
 		}
 		stages[i] = s
@@ -54,7 +82,7 @@ func application(ctx context.Context, b *bench) error {
 	for rep := range b.reps(4, 1) {
 		for i := range ways {
 			at := (i + rep) % len(ways)
-			if err := stages[at].saves(ctx, ways[at].name, rep, n); err != nil {
+			if err := stages[at].saves(ctx, scenario, ways[at], rep, n); err != nil {
 				return err
 			}
 		}
@@ -77,26 +105,29 @@ const (
 )
 
 // saves records how long the transactions of saving an annotation take.
-func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
-	out := newSample("application", "", way, rep)
+func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) error {
+	out := newSample(scenario, "", w.name, rep)
 	var p *program
-	if way == string(hooktail) {
+	if w.of != "" {
 		slot, err := s.slot(ctx)
 		if err != nil {
 			return err
 		}
-		if p, err = s.warm(ctx, hooktail, slot); err != nil {
+		if p, err = s.warm(ctx, w.of, slot, settling); err != nil {
 			return err
 		}
 		defer func() {
-			s.end(hooktail, p)
+			s.end(w.of, p)
 			_ = s.drop(ctx, slot) // the next one would say so
 		}()
-		t = s.b.receiver.expect(1, first, n)
 	}
-	took, err := s.save(ctx, first, n, users{savers, saveRate, 0})
+	first := s.annotations(n)
+	t := s.b.receiver.expect(1, first, n)
+	from, err := s.meter(ctx, p)
+	if err != nil {
+		return err
+	}
+	took, err := s.saveApart(ctx, first, n)
 	if err != nil {
 		return err
 	}
@@ -104,6 +135,11 @@ func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
 		if err := p.await(ctx, t.done, t); err != nil {
 			return err
 		}
+		to, err := s.meter(ctx, p)
+		if err != nil {
+			return err
+		}
+		out.used(from, to, n)
 	}
 	slices.Sort(took)
 	out.set("p50_ms", milliseconds(took[len(took)/2]))
@@ -111,68 +147,42 @@ func (s *stage) saves(ctx context.Context, way string, rep, n int) error {
 	return s.b.record(out, nil)
 }
 
-// save saves n annotations in several sessions and returns how long each took.
-func (s *stage) save(ctx context.Context, first int64, n int, by users) ([]time.Duration, error) {
-	ids := make(chan int)
-	var mu sync.Mutex
+// saveCommand saves annotations in a process of its own, which can be pinned to a core.
+const saveCommand = "save"
+
+// saveApart saves n annotations from a process of its own: the application is not the
+// receiver.
+func (s *stage) saveApart(ctx context.Context, first int64, n int) ([]time.Duration, error) {
+	args := []string{saveCommand, s.dsn, strconv.FormatInt(first, 10), strconv.Itoa(n)}
+	cmd := exec.CommandContext(ctx, s.b.self, args...)
+	if s.b.databaseCore != "" {
+		cmd = exec.CommandContext(ctx, "taskset", append([]string{"-c", s.b.databaseCore, s.b.self}, args...)...)
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, fmt.Errorf("save annotations: %w", err)
+	}
 	var took []time.Duration
-	var fault error
-	var wg sync.WaitGroup
-	for range by.sessions {
-		conn, err := pgx.Connect(ctx, s.dsn)
-		if err != nil {
-			return nil, fmt.Errorf("connect: %w", err)
-		}
-		defer conn.Close(context.WithoutCancel(ctx))
-		wg.Go(func() {
-			for i := range ids {
-				d, err := saveOne(ctx, conn, first+int64(i), firstID+i, by.pause)
-				mu.Lock()
-				took = append(took, d)
-				if err != nil {
-					fault = err
-				}
-				mu.Unlock()
-			}
-		})
+	if err := json.Unmarshal(out, &took); err != nil || len(took) != n {
+		return nil, fmt.Errorf("save annotations: %d of %d were saved: %w", len(took), n, err)
 	}
-	tick := time.NewTicker(time.Second / time.Duration(by.rate))
-	defer tick.Stop()
-	for i := range n {
-		select {
-		case <-tick.C:
-			ids <- i
-		case <-ctx.Done():
-		}
-	}
-	close(ids)
-	wg.Wait()
-	return took, fault
+	return took, nil
 }
 
-// saveOne is what Label Studio 1.23 does: the annotation in one transaction, and its
-// task's columns in two more.
-func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int, pause time.Duration) (time.Duration, error) {
-	insert := fmt.Sprintf("%s VALUES ($1, %s, $2, %s)", annotationColumns, annotationResult, annotationRest)
-	began := time.Now()
-	for i, statement := range []struct {
-		sql  string
-		args []any
-	}{
-		{insert, []any{id, task}},
-		{"UPDATE task SET is_labeled = true, total_annotations = total_annotations + 1, cancelled_annotations = 0 WHERE id = $1", []any{task}},
-		{"UPDATE task SET updated_at = now(), updated_by_id = 1 WHERE id = $1", []any{task}},
-	} {
-		if _, err := conn.Exec(ctx, statement.sql, statement.args...); err != nil {
-			return 0, fmt.Errorf("save annotation: %w", err)
-		}
-		if pause > 0 && i < 2 {
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-				return 0, ctx.Err()
-			}
-		}
+// runSave is the process. Its arguments are the database's URL, the first annotation's id,
+// and how many there are.
+func runSave(ctx context.Context, args []string, stdout io.Writer) error {
+	first, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil {
+		return err
 	}
-	return time.Since(began), nil
+	n, err := strconv.Atoi(args[2])
+	if err != nil {
+		return err
+	}
+	took, err := save(ctx, args[0], first, n, users{savers, saveRate, 0})
+	if err != nil {
+		return err
+	}
+	return json.NewEncoder(stdout).Encode(took)
 }

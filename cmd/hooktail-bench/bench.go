@@ -26,6 +26,8 @@ type bench struct {
 	results  *results
 	progress io.Writer
 	stages   int // made so far
+
+	databaseCore string // on which annotations are saved; "": any
 }
 
 // measure runs the scenarios one after the other and prints the table. A scenario

@@ -158,3 +158,51 @@ func TestScenariosAreChosenByName(t *testing.T) {
 		t.Error("a scenario that does not exist is no error")
 	}
 }
+
+// TestFilmHasThePausesOfTheRecording: each recorded transaction that is in the stream has
+// one to play, and what is played takes as long as it took.
+func TestFilmHasThePausesOfTheRecording(t *testing.T) {
+	t.Parallel()
+	film, err := readFilm(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	within := map[string]time.Duration{}
+	for _, take := range film {
+		streamed := false
+		for _, shot := range take.shots {
+			if streamed {
+				within[take.name] += shot.pause
+			}
+			streamed = streamed || shot.streamed
+		}
+	}
+	for name, want := range map[string]time.Duration{"18-annotation-create": 34 * time.Millisecond, "14-import-100": 133 * time.Millisecond, "62-project-delete": 0} {
+		if got := within[name].Round(time.Millisecond); got != want {
+			t.Errorf("%s takes %s, want %s", name, got, want)
+		}
+	}
+}
+
+// TestReviewCountsACallOnce: an import of many tasks is one figure, and what waited for the
+// bound is none.
+func TestReviewCountsACallOnce(t *testing.T) {
+	t.Parallel()
+	began := time.Now()
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	header := func(ms int) string { return at(ms).UTC().Format(time.RFC3339Nano) }
+	scenes := []scene{{began: began, last: at(40)}, {began: at(100), last: at(100)}}
+	if err := assign(scenes, []came{
+		{at: at(44), commit: header(1), annotation: true}, {at: at(1001), commit: header(2), annotation: true},
+		{at: at(110), commit: header(101)}, {at: at(120), commit: header(101)}, {at: at(190), commit: header(101)},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	first, second := scenes[0].review(), scenes[1].review()
+	if len(first.late) != 1 || first.late[0] != 4*time.Millisecond || first.annotations != 2 || first.shown != 1 {
+		t.Errorf("the annotation: %+v, want 4 ms, one of two shown", first)
+	}
+	if len(second.late) != 1 || second.late[0] != 19*time.Millisecond || second.annotations != 0 {
+		t.Errorf("the import: %+v, want its median of 19 ms", second)
+	}
+}

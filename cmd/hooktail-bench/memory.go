@@ -9,10 +9,11 @@ import (
 // largeTask is the text of a task that is large, in bytes. It does not compress.
 const largeTask = 400 << 10
 
-// memory is the most that is resident of the process (VmHWM), with large tasks, with very
-// many hooks, and with very much that is parked.
+// memory is the most that is resident of the process (VmHWM) in its default settings: with
+// large tasks, a large transaction, very many hooks, many that are sick, and very much that
+// is parked.
 func memory(ctx context.Context, b *bench) error {
-	for _, load := range []func(context.Context, *bench) error{largeTasks, tenThousandHooks, muchParked} {
+	for _, load := range []func(context.Context, *bench) error{largeTasks, largeTransaction, tenThousandHooks, sickHooks, muchParked} {
 		if err := load(ctx, b); err != nil {
 			return err
 		}
@@ -41,7 +42,7 @@ func largeTasks(ctx context.Context, b *bench) error {
 		return err
 	}
 	t := b.receiver.expect(1, first, n)
-	p, err := s.start(hooktail, slot, 1)
+	p, err := s.start(hooktail, slot, 1, settling)
 	if err != nil {
 		return err
 	}
@@ -65,23 +66,37 @@ func largeTasks(ctx context.Context, b *bench) error {
 	return b.record(out, out.resident(p))
 }
 
-// tenThousandHooks lets one hook of ten thousand get a backlog: the others have chosen
-// another action.
-func tenThousandHooks(ctx context.Context, b *bench) error {
-	n := b.size(10_000, 2000)
+// largeTransaction lets a program that follows read a transaction of very many annotations.
+func largeTransaction(ctx context.Context, b *bench) error {
+	n := b.size(1_000_000, 100_000)
 	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if err := s.exec(ctx, fmt.Sprintf(`
-		INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at, organization_id)
-			SELECT i, '%s', true, false, '{}', true, now(), now(), 1 FROM generate_series(2, 10000) i;
-		INSERT INTO webhook_action (action, webhook_id) SELECT 'PROJECT_CREATED', id FROM webhook WHERE NOT send_for_all_actions`,
-		b.receiver.url(2))); err != nil {
+	slot, err := s.slot(ctx)
+	if err != nil {
 		return err
 	}
-	return s.turns(ctx, 0, n, []drained{{scenario: "memory", of: hooktail, name: "10,000 hooks", hooks: 1}})
+	p, err := s.warm(ctx, hooktail, slot, settling)
+	if err != nil {
+		return err
+	}
+	defer s.end(hooktail, p)
+	first := s.annotations(n)
+	t := b.receiver.expect(1, first, n)
+	out := newSample("memory", hooktail, "large transaction", 0)
+	if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i", annotationColumns, first, annotationResult, firstID, annotationRest, n-1)); err != nil {
+		return err
+	}
+	if err := p.await(ctx, t.done, t); err != nil {
+		return err
+	}
+	if err := out.resident(p); err != nil {
+		return err
+	}
+	s.end(hooktail, p)
+	return b.record(out, s.drop(ctx, slot))
 }
 
 // muchParked parks a large import for a hook that is dead, and starts again with it.
@@ -108,20 +123,12 @@ func muchParked(ctx context.Context, b *bench) error {
 	}
 	for _, name := range []string{"parking", "parked"} {
 		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(hooktail, slot, 1)
+		p, err := s.start(hooktail, slot, 1, settling)
 		if err != nil {
 			return err
 		}
 		defer s.end(hooktail, p)
-		for parked := 0; parked < n; {
-			if err := quiet(ctx); err != nil {
-				return err
-			}
-			if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {
-				return fmt.Errorf("count what is parked: %w", err)
-			}
-		}
-		if err := quiet(ctx); err != nil {
+		if err := s.untilAllParked(ctx, n); err != nil {
 			return err
 		}
 		if err := out.resident(p); err != nil {
@@ -133,6 +140,26 @@ func muchParked(ctx context.Context, b *bench) error {
 		}
 	}
 	return s.drop(ctx, slot)
+}
+
+// untilAllParked waits until so many deliveries are parked, and a while longer: a look at
+// very many costs the server more than a look at few.
+func (s *stage) untilAllParked(ctx context.Context, n int) error {
+	for began := time.Now(); ; {
+		if err := quiet(ctx); err != nil {
+			return err
+		}
+		var parked int
+		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {
+			return fmt.Errorf("count what is parked: %w", err)
+		}
+		if parked >= n {
+			return quiet(ctx)
+		}
+		if time.Since(began) > patience {
+			return fmt.Errorf("%d of %d are parked", parked, n)
+		}
+	}
 }
 
 // quiet lets a program be for as long as it takes to read what is parked, and to try it.

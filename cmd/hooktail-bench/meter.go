@@ -15,9 +15,12 @@ type meter struct {
 	sessions time.Duration // and of hooktail's other sessions
 }
 
-// meter reads it. Sessions that have ended do not count any more.
+// meter reads it; without a program it is empty. Sessions that have ended do not count any more.
 func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	var m meter
+	if p == nil {
+		return m, nil
+	}
 	var err error
 	if m.program, err = p.usage(); err != nil {
 		return m, err

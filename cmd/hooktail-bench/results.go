@@ -44,7 +44,7 @@ func (s sample) String() string {
 // measures are the names of the values, in the order in which they are shown.
 func measures() []string {
 	return []string{
-		"rate", "p50_ms", "p99_ms", "start_s", "load_s", "cpu_s", "peak_mib", "walsender_s", "sessions_s", "again", "before",
+		"rate", "p50_ms", "p95_ms", "p99_ms", "shown", "start_s", "load_s", "took_s", "cpu_s", "peak_mib", "walsender_s", "sessions_s", "again", "before",
 		"statements", "wal_bytes", "sessions_share", "rss_mib", "heap_mib", "goroutines", "fds",
 	}
 }

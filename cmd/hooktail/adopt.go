@@ -18,15 +18,16 @@ func (a *app) adoptCommand() *cobra.Command {
 	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "adopt ID… | --all",
-		Short: "Take hooks over: Label Studio does not send to them any more, hooktail does",
-		Long: "adopt switches hooks off in Label Studio (webhook.is_active) and has hooktail serve them all the same, in\n" +
-			"one transaction. What is committed after it comes from hooktail alone. Label Studio looks its hooks up at the\n" +
-			"end of a request: what was committed within HOOKTAIL_ADOPT_OVERLAP before may come from both, and comes from one.",
+		Short: "Take hooks over from Label Studio, which stops sending to them",
+		Long: "adopt makes hooks inactive in Label Studio (webhook.is_active) and has hooktail serve them, in\n" +
+			"one transaction. Changes committed afterwards are sent by hooktail alone. Label Studio looks up its hooks at the\n" +
+			"end of a request, so it may still send changes committed within HOOKTAIL_ADOPT_OVERLAP before. hooktail sends\n" +
+			"those too: they may arrive twice, but none is lost.",
 		Args: hooksOrAll(&all),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, all, force) }),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all hooks that are active")
-	cmd.Flags().BoolVar(&force, "force", false, "even if an event that Label Studio has not sent yet may be sent by nobody")
+	cmd.Flags().BoolVar(&all, "all", false, "all active hooks")
+	cmd.Flags().BoolVar(&force, "force", false, "adopt even if an event that Label Studio has not sent yet may be lost")
 	return cmd
 }
 
@@ -34,15 +35,15 @@ func (a *app) releaseCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "release ID… | --all",
-		Short: "Give adopted hooks back: they are active in Label Studio again",
+		Short: "Give adopted hooks back to Label Studio, active again",
 		Args:  hooksOrAll(&all),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.release(ctx, args, all) }),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all hooks that are adopted")
+	cmd.Flags().BoolVar(&all, "all", false, "all adopted hooks")
 	return cmd
 }
 
-// hooksOrAll asks for ids, or for the flag in their place.
+// hooksOrAll requires hook ids or the flag --all.
 func hooksOrAll(all *bool) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if *all != (len(args) == 0) {
@@ -52,7 +53,7 @@ func hooksOrAll(all *bool) cobra.PositionalArgs {
 	}
 }
 
-// named are the hooks of the ids, or all.
+// named returns the hooks with the given ids, or all hooks.
 func (c *control) named(args []string, all bool) ([]*hook.Hook, error) {
 	if all {
 		return c.hooks.All(), nil
@@ -62,7 +63,7 @@ func (c *control) named(args []string, all bool) ([]*hook.Hook, error) {
 
 func (c *control) adopt(ctx context.Context, args []string, all, force bool) error {
 	if c.cfg.Deliver == config.DeliverActive {
-		return usageError{errors.New("HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted")}
+		return usageError{errors.New("HOOKTAIL_DELIVER=active: adopted hooks would not be served")}
 	}
 	if err := c.mustHaveSlot(ctx); err != nil {
 		return err
@@ -75,12 +76,12 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 	for _, hook := range hooks {
 		switch {
 		case !hook.Active && hook.Adopted:
-			fmt.Fprintf(c.out, "hook %d was adopted before\n", hook.ID)
+			fmt.Fprintf(c.out, "hook %d is already adopted\n", hook.ID)
 		case !hook.Active && all:
 		case !hook.Active:
-			return fmt.Errorf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
+			return fmt.Errorf("hook %d is inactive in Label Studio: activate it first", hook.ID)
 		case hook.IsRefused() && all:
-			fmt.Fprintf(c.out, "hook %d was left alone, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
+			fmt.Fprintf(c.out, "hook %d was skipped, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
 		case hook.IsRefused():
 			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
 		default:
@@ -92,7 +93,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 			return err
 		}
 	}
-	return c.hand(ctx, chosen, "adopted: Label Studio does not send to it any more, hooktail does", c.Store.Adopt)
+	return c.hand(ctx, chosen, "adopted: hooktail sends to it now, Label Studio no longer does", c.Store.Adopt)
 }
 
 func (c *control) release(ctx context.Context, args []string, all bool) error {
@@ -112,7 +113,7 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 	return c.hand(ctx, chosen, "released: it is active in Label Studio again", c.Store.Release)
 }
 
-// hand changes who sends to the hooks, all of them at once, and says so.
+// hand changes who sends to the hooks, in one transaction, and prints the result.
 func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(ctx context.Context, webhooks state.Table, hooks []int64) error) error {
 	ids := make([]int64, len(hooks))
 	for i, hook := range hooks {
@@ -132,12 +133,12 @@ func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, cha
 	return nil
 }
 
-// mustHaveSlot makes sure that a change of now will be delivered, if only once a
-// hooktail runs.
+// mustHaveSlot returns an error unless the slot exists. With a slot, later changes are
+// delivered even if hooktail is not running now.
 func (c *control) mustHaveSlot(ctx context.Context) error {
 	_, err := cdc.ReadUsage(ctx, c.Pool, c.cfg.Slot)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
-		return fmt.Errorf("slot %q does not exist: run `hooktail setup` first, or what changes from now on reaches nobody", c.cfg.Slot)
+		return fmt.Errorf("slot %q does not exist: run `hooktail setup` first, or changes from now on are lost", c.cfg.Slot)
 	}
 	return err
 }

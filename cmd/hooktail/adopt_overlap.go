@@ -11,8 +11,8 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// mustRemember makes sure that an event whose request is under way, so that Label Studio
-// has not looked for its hooks yet, is remembered by the hooktail that runs.
+// mustRemember returns an error unless the running hooktail remembers the events of
+// requests in progress, for which Label Studio has not looked up its hooks yet.
 func (c *control) mustRemember(ctx context.Context) error {
 	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
 	if err == nil {
@@ -29,7 +29,7 @@ func (c *control) mustRemember(ctx context.Context) error {
 	case err != nil:
 		return err
 	case usage.For == 0:
-		return errors.New("no hooktail is known to read the slot: start it first, or an event that Label Studio has not sent yet is sent by nobody (--force adopts all the same)")
+		return errors.New("hooktail is not reading the slot: start it first, or an event that Label Studio has not sent yet is lost (--force adopts anyway)")
 	default:
 		return whole(&status.Overlap{Seconds: c.cfg.AdoptOverlap.Seconds(), Whole: usage.For >= c.cfg.AdoptOverlap})
 	}
@@ -39,7 +39,7 @@ func whole(o *status.Overlap) error {
 	if o == nil || o.Whole {
 		return nil
 	}
-	return fmt.Errorf("hooktail does not remember all of the last %s yet (it started less than that ago, or HOOKTAIL_MEMORY has no room for so much): "+
-		"an event that Label Studio has not sent yet could be sent by nobody; wait and try again (--force adopts all the same)",
+	return fmt.Errorf("hooktail does not remember all events of the last %s (it started more recently, or HOOKTAIL_MEMORY is too small): "+
+		"an event that Label Studio has not sent yet could be lost; wait and try again (--force adopts anyway)",
 		time.Duration(o.Seconds*float64(time.Second)))
 }

@@ -129,16 +129,16 @@ func TestAdoptSays(t *testing.T) {
 	}{
 		{"nobody", nil, "adopt", exitUsage, "or --all"},
 		{"somebody and all", nil, "adopt 1 --all", exitUsage, "or --all"},
-		{"no id", nil, "adopt one", exitUsage, `"one" is no hook's id`},
+		{"no id", nil, "adopt one", exitUsage, `"one" is not the id of a hook`},
 		{"unknown", nil, "adopt 1 99", exitFailed, "there is no hook 99"},
-		{"switched off", nil, "adopt 4", exitFailed, "hook 4 is switched off"},
+		{"switched off", nil, "adopt 4", exitFailed, "hook 4 is inactive"},
 		{"refused", nil, "adopt 2", exitFailed, "JSON object"},
 		{"served by nobody", []string{"HOOKTAIL_DELIVER=active"}, "adopt 1", exitUsage, "HOOKTAIL_DELIVER=active"},
 		{"no slot", []string{"HOOKTAIL_SLOT=another"}, "adopt 1", exitFailed, `"another" does not exist`},
 		{"not adopted", nil, "release 1", exitDone, "hook 1 is not adopted"},
 		{"one", nil, "adopt 1", exitDone, "hook 1 adopted"},
-		{"again", nil, "adopt 1", exitDone, "hook 1 was adopted before"},
-		{"all", nil, "adopt --all", exitDone, "hook 2 was left alone"},
+		{"again", nil, "adopt 1", exitDone, "hook 1 is already adopted"},
+		{"all", nil, "adopt --all", exitDone, "hook 2 was skipped"},
 		{"back", nil, "release 1", exitDone, "hook 1 released"},
 		{"all back", nil, "release --all", exitDone, "hook 3 released"},
 		{"all back again", nil, "release --all", exitDone, "nothing was changed"},
@@ -258,10 +258,10 @@ func TestAdoptWaitsForTheOverlap(t *testing.T) {
 			t.Errorf("is_active = %s after adopt refused", got)
 		}
 	}
-	refused("no hooktail is known to read the slot", proctest.RoleEnviron(db, variables...))
+	refused("hooktail is not reading the slot", proctest.RoleEnviron(db, variables...))
 	p := start(t, db, variables...)
-	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, variables...))
-	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)) // the program knows better
+	refused("does not remember all events of the last 10m0s", proctest.RoleEnviron(db, variables...))
+	refused("does not remember all events of the last 10m0s", proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)) // the program knows better
 	must(t, proctest.RoleEnviron(db, "HOOKTAIL_ADOPT_OVERLAP=0", "HOOKTAIL_DELIVER=adopted"), "hooks", "adopt", "2")
 	must(t, proctest.RoleEnviron(db, variables...), "hooks", "adopt", "1", "--force")
 	must(t, proctest.RoleEnviron(db, variables...), "hooks", "release", "--all")

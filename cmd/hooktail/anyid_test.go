@@ -10,7 +10,7 @@ import (
 )
 
 // TestHooksOfAnyID: a hook is delivered to and managed whatever its id is; what looks like a
-// flag, and what there is not, is said. 0 is no hook's id.
+// flag, and what there is not, is said. 0 is not the id of a hook.
 func TestHooksOfAnyID(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
@@ -41,7 +41,7 @@ func TestHooksOfAnyID(t *testing.T) {
 		{"hooks show -- -7", exitDone, "hook: -7"},
 		{"hooks pause -- -7 -5", exitDone, "hook -5 paused"},
 		{"hooks resume -- -7", exitDone, "hook -7 resumed"},
-		{"hooks retry -- -5", exitDone, "hook -5 is tried at once"},
+		{"hooks retry -- -5", exitDone, "hook -5 retries its deliveries now"},
 		{"hooks resume -- -5", exitDone, "hook -5 resumed"},
 		{"hooks adopt -- -7 -5", exitDone, "hook -5 adopted"},
 		{"hooks release -- -5 -7", exitDone, "hook -7 released"},
@@ -50,7 +50,7 @@ func TestHooksOfAnyID(t *testing.T) {
 		{"hooks retry -5", exitUsage, "hooktail hooks retry -- -5"},
 		{"hooks retry -- -6", exitFailed, "there is no hook -6"},
 		{"hooks retry 1", exitFailed, "there is no hook 1"},
-		{"hooks retry 0x", exitUsage, `"0x" is no hook's id`},
+		{"hooks retry 0x", exitUsage, `"0x" is not the id of a hook`},
 		{"deliveries redrive --hook 0", exitUsage, "a filter"},
 		{"deliveries discard --hook -5", exitDone, "0 deliveries discarded"},
 		{"backfill --hook -7 --project 1 --action TASK_CREATED --dry-run", exitDone, "hook -7 would get"},

@@ -15,12 +15,12 @@ import (
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
-// The exit codes of every command.
+// Exit codes of all commands.
 const (
 	exitDone   = 0
 	exitFailed = 1
-	exitUsage  = 2 // the command line or the configuration
-	exitGap    = 3 // changes are missing from the stream, or the database is a copy: `hooktail repair`
+	exitUsage  = 2 // invalid command line or configuration
+	exitGap    = 3 // changes are missing from the stream, or the database is a copy: run `hooktail repair`
 )
 
 // app holds what the commands share.
@@ -31,12 +31,12 @@ type app struct {
 	relay.Tuning
 }
 
-// usageError is a fault of the command line or the configuration.
+// usageError is an error in the command line or the configuration.
 type usageError struct{ error }
 
 func (e usageError) Unwrap() error { return e.error }
 
-// execute runs a command line, prints its error once, on stderr, and returns the exit
+// execute runs a command line, prints its error once to stderr, and returns the exit
 // code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
@@ -65,21 +65,21 @@ func exitCode(err error) int {
 	}
 }
 
-// root returns the command tree. Without a command, hooktail does what run does.
+// root returns the command tree. Without a command, hooktail runs the command run.
 func (a *app) root() *cobra.Command {
 	runCommand := a.runCommand()
 	root := &cobra.Command{
 		Use:   "hooktail",
 		Short: "Deliver Label Studio's webhooks from its PostgreSQL",
-		Long: "hooktail reads the logical replication stream of Label Studio's PostgreSQL and delivers the webhooks that are\n" +
-			"configured in the same database. Without a command it does what `hooktail run` does.\n\n" +
+		Long: "hooktail reads the logical replication stream of Label Studio's PostgreSQL and delivers the webhooks\n" +
+			"configured in the same database. Without a command it is `hooktail run`.\n\n" +
 			"It is configured by environment variables: see `hooktail help environment`.",
 		RunE:          runCommand.RunE,
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetOut(a.stdout) // before the completion command takes it
+	root.SetOut(a.stdout) // before the completion command reads it
 	root.SetErr(a.stderr)
 	root.Flags().AddFlagSet(runCommand.Flags())
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
@@ -89,7 +89,7 @@ func (a *app) root() *cobra.Command {
 	return root
 }
 
-// config loads the configuration; its faults are usage errors.
+// config loads the configuration; its errors are usage errors.
 func (a *app) config() (config.Config, error) {
 	cfg, err := config.Load(a.environ)
 	if err != nil {
@@ -98,7 +98,7 @@ func (a *app) config() (config.Config, error) {
 	return cfg, nil
 }
 
-// logger writes to stderr as the configuration says.
+// logger returns a logger that writes to stderr as configured.
 func (a *app) logger(cfg config.Config) *slog.Logger { return newLogger(cfg, a.stderr) }
 
 func newLogger(cfg config.Config, out io.Writer) *slog.Logger {

@@ -29,6 +29,7 @@ func allowed() map[string]arrows {
 	const (
 		bench        = "cmd/hooktail-bench"
 		cdc          = "cdc"
+		cloudevents  = "internal/cloudevents"
 		cdctest      = "cdc/cdctest"
 		throwaway    = "cdc/throwaway"
 		config       = "config"
@@ -68,7 +69,7 @@ func allowed() map[string]arrows {
 		mapping:      {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch:     {must: []string{mapping, dispatchHook, dispatchSend, state}, may: []string{cdc, logging, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		dispatchHook: {must: []string{mapping}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
-		dispatchSend: {must: []string{mapping, dispatchHook}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
+		dispatchSend: {must: []string{mapping, dispatchHook, cloudevents}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		state:        {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
@@ -85,7 +86,7 @@ func allowed() map[string]arrows {
 		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
-		tail:   {must: []string{config, cdc, mapping, wiring}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 
@@ -112,6 +113,7 @@ func allowed() map[string]arrows {
 		retry:        {},
 		testdata:     {},
 		logging:      {},
+		cloudevents:  {never: []string{"net/http"}},
 	}
 }
 

@@ -20,12 +20,12 @@ func (a *app) backfillCommand() *cobra.Command {
 	var want backfillChoice
 	cmd := &cobra.Command{
 		Use:   "backfill --hook ID --project ID --action ACTION",
-		Short: "Send a hook events made from rows that exist already",
-		Long: "backfill makes the creation events of a project's rows and sends them to one hook, one at a time in the order\n" +
+		Short: "Send a hook events made from existing rows",
+		Long: "backfill makes the creation events of a project's rows and sends them to one hook, one at a time, in the order\n" +
 			"of the rows' ids, with the header hooktail-origin: backfill. TASK_CREATED is made from tasks, PROJECT_CREATED\n" +
 			"from projects, ANNOTATION_CREATED from annotations (ANNOTATION_UPDATED from skipped ones, if the hook wants\n" +
-			"it). Rows do not tell of updates and deletions. An event keeps its webhook-id until its row changes.\n\n" +
-			"A running hooktail goes on meanwhile; its events and these have no order between them.",
+			"it). Rows do not show updates or deletions. An event keeps its webhook-id until its row changes.\n\n" +
+			"A running hooktail continues meanwhile; there is no order between its events and these.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.backfill(ctx, a.CountShare, want)
@@ -33,30 +33,30 @@ func (a *app) backfillCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
-	flags.Int64Var(&want.project, "project", 0, "project of the rows")
+	flags.Int64Var(&want.project, "project", 0, "project whose rows to send")
 	flags.StringVar(&want.action, "action", "", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
 	flags.StringVar(&want.since, "since", "", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
 	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
 	flags.StringVar(&want.rate, "rate", "100/s", "requests per s, m or h")
-	flags.BoolVar(&want.dryRun, "dry-run", false, "only say how many there are")
+	flags.BoolVar(&want.dryRun, "dry-run", false, "print the number of events and send none")
 	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
-// backfillChoice is what is to be sent to whom, as the command line says it.
+// backfillChoice holds the flags.
 type backfillChoice struct {
 	hook, project, after int64
 	action, since, rate  string
 	dryRun, asJSON       bool
 }
 
-// rows is which rows are meant, and how far apart their requests are.
+// rows returns the rows to read and the time between two requests.
 func (w *backfillChoice) rows(now time.Time) (rows mapping.BackfillRows, every time.Duration, err error) {
 	switch {
 	case w.hook == 0 || w.project <= 0 || w.action == "":
 		return rows, 0, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
 	case w.after < 0:
-		return rows, 0, usageError{fmt.Errorf("--after=%d: it is the id of a row", w.after)}
+		return rows, 0, usageError{fmt.Errorf("--after=%d: must be the id of a row", w.after)}
 	}
 	rows = mapping.BackfillRows{Project: w.project, After: w.after}
 	if every, err = parseRate(w.rate); err == nil && w.since != "" {
@@ -87,13 +87,13 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	}
 	defer b.Close()
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
-		return fmt.Errorf("%w; delivered before that: %s; go on with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
+		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
 	}
 	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Last, want.dryRun}, every, want.asJSON)
 }
 
-// restFlags choose what is left. The beginning is now a time: a duration would have
-// moved it.
+// restFlags returns the flags that select the remaining rows. They give the beginning as
+// a time, since a duration would move it.
 func restFlags(last int64, since time.Time) string {
 	flags := fmt.Sprintf("--after %d", last)
 	if !since.IsZero() {
@@ -105,8 +105,8 @@ func restFlags(last int64, since time.Time) string {
 // backfilled is the result of a backfill.
 type backfilled struct {
 	Hook   int64 `json:"hook"`
-	Events int   `json:"events"` // delivered, or that would be
-	Passed int   `json:"passed"` // rows without an event that the hook wants
+	Events int   `json:"events"` // delivered; with --dry-run, to be delivered
+	Passed int   `json:"passed"` // rows without an event for the hook
 	Last   int64 `json:"last"`   // id of the last row
 	DryRun bool  `json:"dry_run"`
 }
@@ -117,18 +117,18 @@ func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool)
 	}
 	if b.DryRun {
 		took := display.Span(time.Duration(b.Events) * every)
-		fmt.Fprintf(c.out, "hook %d would get %s, which takes %s at least", b.Hook, display.Count(b.Events, "event"), took)
+		fmt.Fprintf(c.out, "hook %d would get %s, in at least %s", b.Hook, display.Count(b.Events, "event"), took)
 	} else {
 		fmt.Fprintf(c.out, "hook %d: %s delivered", b.Hook, display.Count(b.Events, "event"))
 	}
 	if b.Passed > 0 {
-		fmt.Fprintf(c.out, "; %s passed over, without an event that it wants", display.Count(b.Passed, "row"))
+		fmt.Fprintf(c.out, "; %s skipped, without an event that the hook wants", display.Count(b.Passed, "row"))
 	}
 	_, err := fmt.Fprintf(c.out, "; the last row was %d\n", b.Last)
 	return err
 }
 
-// interrupted is the error, or what a person who stopped the command wants to read.
+// interrupted returns err, or a short message if a person stopped the command.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errors.New("interrupted")
@@ -136,8 +136,7 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// parseRate reads how many there may be per s, m or h, and returns the time for
-// each.
+// parseRate parses a number per s, m or h and returns the time between two requests.
 func parseRate(text string) (every time.Duration, err error) {
 	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
 	number, unit, _ := strings.Cut(text, "/")

@@ -108,7 +108,7 @@ func TestBackfillGoesOn(t *testing.T) {
 				if code != exitFailed || !strings.Contains(stderr.String(), tt.says) || !strings.HasSuffix(stderr.String(), "--after "+tt.after+"\n") {
 					t.Errorf("exit code %d, want %d, %q and --after %s:\n%s", code, exitFailed, tt.says, tt.after, stderr)
 				}
-				_, rest, _ := strings.Cut(stderr.String(), "go on with ")
+				_, rest, _ := strings.Cut(stderr.String(), "continue with ")
 				if strings.Contains(rest, "1h") || !strings.HasPrefix(rest, "--since ") {
 					t.Errorf("what is left moves with the time: %s", rest)
 				}

@@ -189,7 +189,7 @@ func TestBackfillSpelling(t *testing.T) {
 	copied(true)
 	copied(false)
 	for _, tt := range []struct{ hook, action, want, says string }{
-		{"3", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_CREATED", "1 row passed over"},
+		{"3", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_CREATED", "1 row skipped"},
 		{"6", "ANNOTATION_CREATED", "ANNOTATION_CREATED ANNOTATION_UPDATED ANNOTATION_CREATED", "3 events delivered; the last"},
 		{"2", "ANNOTATION_CREATED", `{"action": "ANNOTATION_CREATED"} {"action": "ANNOTATION_UPDATED"} {"action": "ANNOTATION_CREATED"}`, "3 events"},
 	} {
@@ -242,7 +242,7 @@ func TestBackfillPassesOver(t *testing.T) {
 	setUpOnce(t, db)
 	db.Exec(t, "UPDATE project SET deleted_at = now() WHERE id = 3")
 	got := must(t, proctest.RoleEnviron(db), "backfill", "--hook", "6", "--project", "3", "--action", "PROJECT_CREATED")
-	if want := "hook 6: 0 events delivered; 1 row passed over, without an event that it wants; the last row was 3\n"; got != want {
+	if want := "hook 6: 0 events delivered; 1 row skipped, without an event that the hook wants; the last row was 3\n"; got != want {
 		t.Errorf("said %q, want %q", got, want)
 	}
 	if n := len(c.Take()); n > 0 {

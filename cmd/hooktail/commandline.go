@@ -13,12 +13,13 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// finish adds to every command what all have in common: the refusal of unknown
-// subcommands, examples and completions.
+// finish adds to every command what all share: an error for unknown subcommands, examples
+// and completions.
 func (a *app) finish(root *cobra.Command) {
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(flagError)
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), "Flags.FlagUsages ", fmt.Sprintf("Flags.FlagUsagesWrapped %d ", helpWidth)))
 	eachCommand(root, func(cmd *cobra.Command) {
 		if cmd.HasSubCommands() && !cmd.Runnable() {
 			cmd.Args, cmd.DisableFlagsInUseLine = noSubcommand, true
@@ -53,7 +54,7 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case cmd.HasSubCommands():
 		return noSubcommand(cmd, args)
 	default:
-		return usageError{fmt.Errorf("%s takes no argument, got %q", cmd.CommandPath(), args[0])}
+		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])}
 	}
 }
 
@@ -75,7 +76,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 	return usageError{fmt.Errorf("%s: choose from %s", unknown, strings.Join(names, ", "))}
 }
 
-// helpOn is `hooktail help COMMAND…`.
+// helpOn implements `hooktail help COMMAND…`.
 func helpOn(cmd *cobra.Command, args []string) error {
 	on := cmd.Root()
 	for _, name := range args {
@@ -89,11 +90,12 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return on.Help()
 }
 
-// flagError suggests a flag for a misspelt one, and says how to pass a negative id.
+// flagError suggests the nearest flag for a misspelt one, and explains how to pass a
+// negative id.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
-		return usageError{fmt.Errorf("-%s looks like a flag: a negative id stands behind --, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
+		return usageError{fmt.Errorf("-%s looks like a flag: put -- before a negative id, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
 	}
 	if !ok || len(unknown.GetSpecifiedName()) < 2 {
 		return usageError{err}
@@ -108,7 +110,7 @@ func flagError(cmd *cobra.Command, err error) error {
 
 func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
-// nearest returns the name that the word misspells or abbreviates; "" if there is none.
+// nearest returns the name that word misspells or abbreviates, or "".
 func nearest(word string, names []string) string {
 	word = strings.ToLower(word)
 	distance := func(name string) int {
@@ -127,12 +129,12 @@ func nearest(word string, names []string) string {
 	return name
 }
 
-// some requires at least one argument and at most that many; 0 is no limit. The error
-// calls them what.
+// some requires between one and most arguments; most = 0 means no limit. what names the
+// arguments in the error.
 func some(what string, most int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 || most > 0 && len(args) > most {
-			return usageError{fmt.Errorf("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))}
+			return usageError{fmt.Errorf("%s requires %s, got %d arguments", cmd.CommandPath(), what, len(args))}
 		}
 		return nil
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// completeWithin bounds the time for the completion of a word.
+// completeWithin bounds the time to complete a word.
 const completeWithin = 2 * time.Second
 
 // completed bounds the number of event ids offered.
@@ -25,7 +25,7 @@ const completed = 50
 type completion = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective)
 
 // complete registers the completions of the command's arguments and flags. The usage line
-// tells the kind of an argument: ID is the id of a hook, EVENT that of an event.
+// gives the kind of an argument: ID is a hook's id, EVENT an event's.
 func (a *app) complete(cmd *cobra.Command) {
 	noFiles := cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoFileComp)
 	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
@@ -52,12 +52,13 @@ func (a *app) complete(cmd *cobra.Command) {
 		"reason":   noFiles,
 	} {
 		if cmd.LocalNonPersistentFlags().Lookup(flag) != nil {
-			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails for a flag that is not there, or has one
+			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails if there is no such flag, or if it has a completion
 		}
 	}
 }
 
-// actionNames returns the actions of both profiles, or those that backfill makes of rows.
+// actionNames returns the actions of both profiles, or only those that backfill makes
+// from rows.
 func actionNames(ofRows bool) []string {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 	if ofRows {
@@ -72,7 +73,7 @@ func actionNames(ofRows bool) []string {
 }
 
 // fromDatabase completes a word from the database. It offers nothing if the database does
-// not answer in time. once: the command takes one argument only.
+// not answer in time. If once is set, the command takes one argument.
 func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, error), once bool) completion {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const nothing = cobra.ShellCompDirectiveNoFileComp

@@ -15,8 +15,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// control is what the commands have that look at hooks and deliveries and change
-// what is said of them. A hooktail that runs learns of it from the database.
+// control is shared by the commands that list and manage hooks and deliveries. A running
+// hooktail follows their changes in the database.
 type control struct {
 	*wiring.Parked
 	cfg   config.Config
@@ -25,8 +25,7 @@ type control struct {
 	err   io.Writer
 }
 
-// controls runs f with the configuration's database, whose tables of hooktail have
-// to be there.
+// controls runs f with the configured database, in which hooktail's tables must exist.
 func (a *app) controls(f func(ctx context.Context, c *control, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
 		cfg, err := a.config()
@@ -35,7 +34,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 		}
 		ctx := cmd.Context()
 		room, err := wiring.OpenForCommand(ctx, cfg, func(holders string) {
-			fmt.Fprintf(a.stderr, "hooktail: waiting for a lock of %s\n", holders)
+			fmt.Fprintf(a.stderr, "hooktail: waiting for a lock held by %s\n", holders)
 		})
 		if err != nil {
 			return err
@@ -49,13 +48,13 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 	}
 }
 
-// find is the hooks of these ids, all of which have to be there.
+// find returns the hooks with the given ids, or an error if one is missing.
 func (c *control) find(args []string) ([]*hook.Hook, error) {
 	var found []*hook.Hook
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("%q is no hook's id", arg)}
+			return nil, usageError{fmt.Errorf("%q is not the id of a hook", arg)}
 		}
 		hook, ok := c.hooks.Hook(id)
 		if !ok {
@@ -68,7 +67,7 @@ func (c *control) find(args []string) ([]*hook.Hook, error) {
 	return found, nil
 }
 
-// missing says why there is no such hook.
+// missing explains why there is no such hook.
 func (c *control) missing(id int64) error {
 	for _, row := range c.hooks.Unreadable() {
 		if row.Table == hook.Webhook && row.Key == strconv.FormatInt(id, 10) {
@@ -78,5 +77,5 @@ func (c *control) missing(id int64) error {
 	return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
 }
 
-// oneHook is for commands that take one hook.
+// oneHook requires one hook id.
 func oneHook() cobra.PositionalArgs { return some("the id of one hook", 1) }

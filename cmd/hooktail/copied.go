@@ -9,8 +9,9 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// decide does what was chosen with the parked deliveries of a copy. Without a choice that
-// is the error that run ends with; where the tables are no copy there is nothing to choose.
+// decide keeps or deletes the parked deliveries of a copied database, as chosen. Without
+// a choice it returns the error with which run stops in a copy. If the database is not a
+// copy, there is nothing to choose.
 func (c *control) decide(ctx context.Context, want repairChoice) error {
 	if want.keep && want.forget {
 		return usageError{errors.New("--keep-parked and --forget-parked exclude each other")}
@@ -21,7 +22,7 @@ func (c *control) decide(ctx context.Context, want repairChoice) error {
 	case !ok && err != nil:
 		return err
 	case !ok && want.forget:
-		return usageError{errors.New("--forget-parked: what is parked here is no copy's; `hooktail deliveries discard` deletes it")}
+		return usageError{errors.New("--forget-parked: this database is not a copy; `hooktail deliveries discard` deletes parked deliveries")}
 	case !ok:
 		return nil
 	case want.dryRun:
@@ -31,11 +32,11 @@ func (c *control) decide(ctx context.Context, want repairChoice) error {
 		if err := c.Store.KeepParked(ctx); err != nil {
 			return err
 		}
-		fmt.Fprintf(c.out, "%s parked in the original: the next `hooktail run` sends what is parked\n", display.Count(copied.Parked, "delivery"))
+		fmt.Fprintf(c.out, "%s parked in the original: the next `hooktail run` sends them\n", display.Count(copied.Parked, "delivery"))
 		return nil
 	case want.forget:
 		n, err := c.Store.ForgetParked(ctx)
-		fmt.Fprintf(c.out, "%s of the original deleted, parked and dead\n", display.Count(n, "delivery"))
+		fmt.Fprintf(c.out, "deleted %s of the original, parked and dead\n", display.Count(n, "delivery"))
 		return err
 	default:
 		return copied

@@ -16,14 +16,14 @@ import (
 func (a *app) deliveriesCommand() *cobra.Command {
 	deliveries := &cobra.Command{
 		Use:   "deliveries",
-		Short: "List parked and dead deliveries, redrive or discard them",
+		Short: "List, redrive or discard parked and dead deliveries",
 		Args:  noArgs,
 	}
 	deliveries.AddCommand(a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
 	return deliveries
 }
 
-// listed is how many deliveries are listed unless somebody asks for more.
+// listed is the default limit of a list.
 const listed = 100
 
 func (a *app) listDeliveriesCommand() *cobra.Command {
@@ -41,8 +41,8 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 			return c.listDeliveries(ctx, f, asJSON)
 		}),
 	}
-	chosen.flags(cmd, "only those that are parked, or dead")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
+	chosen.flags(cmd, "state of the deliveries: parked or dead")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
 	return cmd
 }
 
@@ -68,7 +68,7 @@ func (c *control) listDeliveries(ctx context.Context, f state.Filter, asJSON boo
 		return err
 	}
 	if f.Limit > 0 && len(rows) == f.Limit {
-		fmt.Fprintf(c.err, "hooktail: only the first %d are shown: --limit 0 shows all\n", f.Limit)
+		fmt.Fprintf(c.err, "hooktail: only the first %d are shown; use --limit 0 for all\n", f.Limit)
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 				return err
 			}
 			if len(rows) == 0 {
-				return fmt.Errorf("no delivery of event %s is stored: it was delivered or discarded, or never parked", event)
+				return fmt.Errorf("no delivery of event %s is stored: it was delivered, discarded or never parked", event)
 			}
 			for i := range rows {
 				if asJSON {
@@ -105,9 +105,9 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			return nil
 		}),
 	}
-	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery to this hook")
-	cmd.Flags().BoolVar(&payload, "payload", false, "print the body of the request as well")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object per line")
+	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery for this hook")
+	cmd.Flags().BoolVar(&payload, "payload", false, "also print the body of the request")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
 	return cmd
 }
 
@@ -153,7 +153,7 @@ func (c *control) printJSON(r *state.Row, payload bool) error {
 	return nil
 }
 
-// lastOf is what the last attempt came to.
+// lastOf describes the result of the last attempt.
 func lastOf(r *state.Row) string {
 	if r.LastStatus != 0 {
 		return fmt.Sprint(r.LastStatus)

@@ -15,7 +15,7 @@ import (
 
 func (a *app) redriveCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
-		use: "redrive", short: "Send dead deliveries again, with the same ids and in order",
+		use: "redrive", short: "Send dead deliveries again, in order and with the same ids",
 		would: "would be redriven", done: "redriven",
 		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
 			return s.Redrive(ctx, f, dryRun)
@@ -25,7 +25,7 @@ func (a *app) redriveCommand() *cobra.Command {
 
 func (a *app) discardCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
-		use: "discard", short: "Delete stored deliveries permanently", states: "those that are parked, or dead (default dead)",
+		use: "discard", short: "Delete stored deliveries permanently", states: "state of the deliveries: parked or dead (default dead)",
 		would: "would be discarded", done: "discarded",
 		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
 			return s.Discard(ctx, f, dryRun)
@@ -33,10 +33,10 @@ func (a *app) discardCommand() *cobra.Command {
 	})
 }
 
-// change is what may be done to stored deliveries.
+// change is an operation on stored deliveries.
 type change struct {
 	use, short  string
-	states      string // which may be chosen
+	states      string // help of the flag --state; empty: no such flag
 	would, done string
 	run         func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error)
 }
@@ -55,7 +55,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 			return err
 		}
 		if chosen.isEmpty(args) != all {
-			return usageError{fmt.Errorf("%s takes an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
+			return usageError{fmt.Errorf("%s requires an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
 		}
 		if f.State == "" {
 			f.State = state.Dead
@@ -75,27 +75,27 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		return nil
 	})
 	chosen.flags(cmd, ch.states)
-	cmd.Flags().BoolVar(&all, "all", false, "all of them, without a filter")
-	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "only say how many there are")
+	cmd.Flags().BoolVar(&all, "all", false, "all deliveries, without a filter")
+	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the number of deliveries and change none")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
 }
 
-// changed is how many deliveries were changed, or would be.
+// changed is the number of deliveries that were changed; with --dry-run, that would be.
 type changed struct {
 	Deliveries int64 `json:"deliveries"`
 	DryRun     bool  `json:"dry_run"`
 }
 
-// atMostOne lets one event be named.
+// atMostOne allows one event to be named.
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
-		return usageError{fmt.Errorf("%s takes one event at most, got %d arguments", cmd.CommandPath(), len(args))}
+		return usageError{fmt.Errorf("%s takes at most one event, got %d arguments", cmd.CommandPath(), len(args))}
 	}
 	return nil
 }
 
-// choice is which deliveries are meant, as the command line says it.
+// choice holds the flags that select deliveries.
 type choice struct {
 	hook                  int64
 	action, state, reason string
@@ -103,21 +103,20 @@ type choice struct {
 	limit                 int
 }
 
-// flags defines those of the choice; states are which may be chosen, "" if none may.
+// flags defines the flags. states is the help of --state, or "" for a command without it.
 func (c *choice) flags(cmd *cobra.Command, states string) {
 	flags := cmd.Flags()
-	flags.Int64Var(&c.hook, "hook", 0, "only those to this hook")
-	flags.StringVar(&c.action, "action", "", "only those of this action, as the hook spells it")
+	flags.Int64Var(&c.hook, "hook", 0, "only deliveries for this hook")
+	flags.StringVar(&c.action, "action", "", "only deliveries of this action, in the hook's spelling")
 	if states != "" {
 		flags.StringVar(&c.state, "state", "", states)
 	}
-	flags.StringVar(&c.since, "since", "", "only those committed since then: a duration such as 48h, or a time in RFC 3339")
-	flags.StringVar(&c.reason, "reason", "", "only those that are dead for this reason")
-	flags.IntVar(&c.limit, "limit", c.limit, "at most this many; 0: all")
+	flags.StringVar(&c.since, "since", "", "only deliveries committed since: a duration such as 48h, or a time in RFC 3339")
+	flags.StringVar(&c.reason, "reason", "", "only deliveries that are dead for this reason")
+	flags.IntVar(&c.limit, "limit", c.limit, "maximum number of deliveries; 0: no limit")
 }
 
-// isEmpty reports whether all deliveries are meant. The state and the limit say
-// which of them, and are not reason enough to change any.
+// isEmpty reports whether no filter is set. The state and the limit are no filter.
 func (c *choice) isEmpty(args []string) bool {
 	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since == ""
 }

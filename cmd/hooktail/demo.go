@@ -15,9 +15,9 @@ func (a *app) demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Show hooktail at work on a throwaway PostgreSQL",
-		Long: "demo starts a throwaway PostgreSQL with Label Studio's tables and two webhooks, runs hooktail on it and plays\n" +
-			"changes that a real Label Studio made: the seven actions as they arrive, then a receiver that is down for a\n" +
-			"while and gets what it missed. It goes on until Ctrl-C, and then removes everything that it made.\n\n" +
+		Long: "demo starts a throwaway PostgreSQL with Label Studio's tables and two webhooks, runs hooktail on it and replays\n" +
+			"changes recorded from a real Label Studio: first all seven actions, then a receiver that is down for a while\n" +
+			"and afterwards gets what it missed. It runs until Ctrl-C, and then removes everything that it created.\n\n" +
 			"HOOKTAIL_HTTP_ADDR, HOOKTAIL_LOG_LEVEL and HOOKTAIL_SETTLE apply to the demo too; no variable is needed.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -30,8 +30,8 @@ func (a *app) demoCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&once, "once", false, "end after the tour")
-	cmd.Flags().StringVar(&receiver, "receiver", "", "send every event to this `URL` as well")
+	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")
+	cmd.Flags().StringVar(&receiver, "receiver", "", "also send every event to this `URL`")
 	return cmd
 }
 

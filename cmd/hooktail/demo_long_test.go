@@ -29,10 +29,10 @@ func TestDemoLeavesNothing(t *testing.T) {
 		code    int
 		shown   string // at the end
 	}{
-		{"Ctrl-C at once", []string{"demo"}, `throwaway`, []os.Signal{os.Interrupt}, exitDone, "everything that it made is removed"},
-		{"Ctrl-C in the tour", []string{"demo"}, `PROJECT_CREATED`, []os.Signal{os.Interrupt}, exitDone, "everything that it made is removed"},
-		{"Ctrl-C twice", []string{"demo"}, ready, []os.Signal{os.Interrupt, os.Interrupt, os.Interrupt}, exitDone, "everything that it made is removed"},
-		{"SIGTERM", []string{"demo"}, ready, []os.Signal{syscall.SIGTERM}, exitDone, "everything that it made is removed"},
+		{"Ctrl-C at once", []string{"demo"}, `throwaway`, []os.Signal{os.Interrupt}, exitDone, "everything it created is removed"},
+		{"Ctrl-C in the tour", []string{"demo"}, `PROJECT_CREATED`, []os.Signal{os.Interrupt}, exitDone, "everything it created is removed"},
+		{"Ctrl-C twice", []string{"demo"}, ready, []os.Signal{os.Interrupt, os.Interrupt, os.Interrupt}, exitDone, "everything it created is removed"},
+		{"SIGTERM", []string{"demo"}, ready, []os.Signal{syscall.SIGTERM}, exitDone, "everything it created is removed"},
 		{"SIGTERM in the tour of a script", []string{"demo", "--once"}, `PROJECT_CREATED`, []os.Signal{syscall.SIGTERM}, exitFailed, "interrupted"},
 		{"the terminal is closed", []string{"demo"}, ready, []os.Signal{syscall.SIGHUP}, exitDone, ""},
 		{"the tour is over", []string{"demo", "--once"}, ``, nil, exitDone, "7 of 7"},

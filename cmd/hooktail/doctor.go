@@ -20,10 +20,10 @@ func (a *app) doctorCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Check what run needs and what may fail later",
+		Short: "Check the requirements of run, and what may fail later",
 		Long: "doctor checks server, role, tables, publication, slot and hooks. For each problem it says why it matters and how\n" +
 			"to fix it. It changes nothing and sends nothing: to a receiver it only opens a connection.\n\n" +
-			"Exit code 0: no failure. 1: hooktail does not run, loses events or endangers the application.",
+			"Exit code 0: no failure. 1: hooktail cannot run, loses events or endangers the application.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -71,7 +71,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 	return nil
 }
 
-// redirects are where receivers redirect to, as the hooktail that runs has seen it.
+// redirects returns the redirects that the running hooktail has seen, by hook.
 func redirects(ctx context.Context, cfg config.Config) map[int64]string {
 	addr, err := status.AskedAddr(cfg.HTTPAddr)
 	if err != nil {
@@ -111,7 +111,7 @@ func show(screen display.Screen, findings []doctor.Finding, asJSON bool) error {
 		screen.Paragraph(screen.Paint(tones[f.Severity], fmt.Sprintf("%-8s ", f.Severity)), indent, f.ID+": "+f.What)
 		if f.Severity != doctor.OK {
 			screen.Paragraph(indent+"why:  ", indent+"      ", f.Why)
-			fmt.Fprintf(screen, "%smend: %s\n", indent, f.Mend) // in one line: it is copied
+			fmt.Fprintf(screen, "%smend: %s\n", indent, f.Mend) // on one line, so that it can be copied
 		}
 	}
 	_, err := fmt.Fprintf(screen, "\nfailures: %d, warnings: %d, notes: %d, ok: %d\n", tally(findings, doctor.Failure), tally(findings, doctor.Warning),

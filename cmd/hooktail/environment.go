@@ -11,11 +11,11 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// environmentTopic is `hooktail help environment`: every variable there is.
+// environmentTopic is `hooktail help environment`: all variables.
 func environmentTopic() *cobra.Command {
 	return &cobra.Command{
 		Use:   "environment",
-		Short: "Every variable, its default and meaning",
+		Short: "All variables, their defaults and meanings",
 		Long:  environmentText(),
 	}
 }
@@ -23,8 +23,8 @@ func environmentTopic() *cobra.Command {
 func environmentText() string {
 	var b strings.Builder
 	const indent = "    "
-	b.WriteString("hooktail is configured by environment variables alone. Any of them may come from\n" +
-		"a file: HOOKTAIL_X_FILE names the file that holds the value of HOOKTAIL_X. Each\n" +
+	b.WriteString("hooktail is configured by environment variables only. Any of them can be read from\n" +
+		"a file: HOOKTAIL_X_FILE names a file that contains the value of HOOKTAIL_X. Each\n" +
 		"variable is listed with its default.\n\n")
 	for _, v := range config.Variables() {
 		byDefault := cmp.Or(v.Default, "(unset)")

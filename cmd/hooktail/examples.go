@@ -6,8 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// examples are the command lines that the help of a command shows, by the command's
-// path without the program's name.
+// examples returns the command lines shown in the help, by command path without the
+// program's name.
 func examples() map[string][]string {
 	return map[string][]string{
 		"":                      {"hooktail demo", "hooktail setup", "hooktail run"},
@@ -15,7 +15,7 @@ func examples() map[string][]string {
 		"setup":                 {"hooktail setup --print", "hooktail setup", "hooktail setup --identity default"},
 		"teardown":              {"hooktail teardown", "hooktail teardown --release --yes"},
 		"doctor":                {"hooktail doctor", "hooktail doctor --json"},
-		"tail":                  {"hooktail tail", "hooktail tail | jq -r .action"},
+		"tail":                  {"hooktail tail", "hooktail tail | jq -r .action", "hooktail tail --format cloudevents"},
 		"status":                {"hooktail status", "hooktail status --json"},
 		"hooks":                 {"hooktail hooks list", "hooktail hooks ping 3", "hooktail hooks adopt --all"},
 		"hooks list":            {"hooktail hooks list", "hooktail hooks list --json"},
@@ -35,7 +35,7 @@ func examples() map[string][]string {
 		"deliveries show":       {"hooktail deliveries show 1-1A38B18-0", "hooktail deliveries show 1-1A38B18-0 --hook 3 --payload"},
 		"deliveries redrive":    {"hooktail deliveries redrive 1-1A38B18-0", "hooktail deliveries redrive --hook 3 --since 48h --dry-run", "hooktail deliveries redrive --all"},
 		"deliveries discard":    {"hooktail deliveries discard 1-1A38B18-0", "hooktail deliveries discard --hook 3 --state parked --dry-run"},
-		"backfill":              {"hooktail backfill --hook 3 --project 1 --action ANNOTATION_CREATED --since 48h", "hooktail backfill --hook 3 --project 1 --action TASK_CREATED --rate 20/s --dry-run"},
+		"backfill":              {"hooktail backfill --hook 3 --project 1 --action ANNOTATION_CREATED --since 48h", "hooktail backfill --hook 3 --project 1 --action TASK_CREATED --dry-run"},
 		"repair":                {"hooktail repair --dry-run", "hooktail repair --resend", "hooktail repair --forget-parked"},
 		"demo":                  {"hooktail demo", "hooktail demo --once", "hooktail demo --receiver http://127.0.0.1:9000/hook"},
 		"version":               {"hooktail version", "hooktail version --json"},
@@ -51,7 +51,7 @@ func examples() map[string][]string {
 	}
 }
 
-// exampleOf is the command's examples as cobra prints them, "" if there are none.
+// exampleOf returns the command's examples as cobra prints them, or "".
 func exampleOf(cmd *cobra.Command) string {
 	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
 	lines := examples()[path]

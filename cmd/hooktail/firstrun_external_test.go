@@ -47,7 +47,7 @@ func TestWithPsqlFirstRun(t *testing.T) {
 			user.exports += "export PGUSER=" + role + "\n"
 			second := user.types(t, 2)
 			user.finishes(t, second)
-			says(t, second, `(?s)CREATE PUBLICATION .*slot hooktail stands at .*\nCOMMIT\n`)
+			says(t, second, `(?s)CREATE PUBLICATION .*slot hooktail is at .*\nCOMMIT\n`)
 
 			hooktail := user.types(t, 3)
 			says(t, hooktail, `failures: 0, warnings: 0, `)

@@ -15,7 +15,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// healthcheckPatience bounds the request: the container runtime waits for the command.
+// healthcheckPatience bounds the request: a container runtime waits for the command.
 const healthcheckPatience = 5 * time.Second
 
 func (a *app) healthcheckCommand() *cobra.Command {
@@ -23,8 +23,8 @@ func (a *app) healthcheckCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "healthcheck",
 		Short: "Check whether the hooktail on this machine is ready",
-		Long: "healthcheck requests /readyz on HOOKTAIL_HTTP_ADDR. It exits with 0 if the answer is ready, else with 1 and the\n" +
-			"reason. It is for images without a shell, in which a health check has no other program to call.",
+		Long: "healthcheck requests /readyz on HOOKTAIL_HTTP_ADDR. It exits with 0 if hooktail is ready, else with 1 and the\n" +
+			"reason. It is the health check of images without a shell.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url == "" {
@@ -39,12 +39,12 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			return healthcheck(cmd.Context(), a.stdout, url)
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "", "request this `URL` instead; no variable is needed then")
+	cmd.Flags().StringVar(&url, "url", "", "request this `URL` instead; needs no variables")
 	return cmd
 }
 
-// readyURL returns the URL of /readyz for a listening address. An address for all
-// interfaces is reached through loopback.
+// readyURL returns the URL of /readyz for a listening address, with the loopback address
+// in place of an unspecified one.
 func readyURL(addr string) (string, error) {
 	if addr == "" {
 		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: there is nothing to check")}
@@ -54,7 +54,7 @@ func readyURL(addr string) (string, error) {
 		return "", usageError{fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)}
 	}
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1" // no name: an image without files may not know localhost
+		host = "127.0.0.1" // not a name: a minimal image may be unable to resolve localhost
 	}
 	return "http://" + net.JoinHostPort(host, port) + "/readyz", nil
 }
@@ -66,7 +66,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	if err != nil {
 		return usageError{errors.New("--url needs a URL such as http://127.0.0.1:8484/readyz")}
 	}
-	// Not the default transport, which would use a proxy of the environment.
+	// Not the default transport, which uses proxies set in the environment.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
 	if err != nil {

@@ -42,8 +42,8 @@ func actionsOf(h *hook.Hook) string {
 	return strings.Join(names, ",")
 }
 
-// actionText is the action, in quotes if it would not be seen as it is: rows may hold any
-// text.
+// actionText returns the action, in quotes if it contains invisible characters: a row can
+// hold any text.
 func actionText(text string) string {
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r == ',' || r == '"' || !unicode.IsGraphic(r) || unicode.IsSpace(r) }) {
 		return strconv.Quote(text)

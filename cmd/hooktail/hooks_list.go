@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -19,9 +18,9 @@ func (a *app) listHooksCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the hooks with their states, those that need a person first",
-		Long: "list shows each hook's state as the hooktail that runs on HOOKTAIL_HTTP_ADDR sees it. If none runs there, the\n" +
-			"states are those of the database: whether the hook is active, adopted, paused, suspended or refused.",
+		Short: "List hooks and their states, those that need attention first",
+		Long: "list shows the state of each hook, as reported by the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there,\n" +
+			"it shows the state in the database: whether the hook is active, adopted, paused, suspended or refused.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -42,12 +41,12 @@ func (a *app) listHooksCommand() *cobra.Command {
 	return cmd
 }
 
-// reportWithHooks is the report of the hooktail that runs, or of the database where that
-// one does not lead: a standby has no hooks.
+// reportWithHooks returns the report of the running hooktail. If that is a standby, which
+// has no hooks, it returns the report of the database.
 func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.Report, error) {
 	report, err := a.reportOf(ctx, cfg)
 	if err == nil && report.Running && report.Stream == nil {
-		fmt.Fprintf(a.stderr, "hooktail: the instance on %s does not lead (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
+		fmt.Fprintf(a.stderr, "hooktail: the instance on %s is not the leader (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
 		report, err = reportOfDatabase(ctx, cfg)
 	}
 	return &report, err
@@ -55,12 +54,12 @@ func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.R
 
 func listHooks(screen display.Screen, r *status.Report) error {
 	for _, row := range r.Unreadable {
-		if _, err := fmt.Fprintf(screen, "the row %q of %s is left out: %s\n", row.Key, row.Table, row.Fault); err != nil {
+		if _, err := fmt.Fprintf(screen, "row %q of %s is ignored: %s\n", row.Key, row.Table, row.Fault); err != nil {
 			return err
 		}
 	}
 	if len(r.Hooks) == 0 {
-		_, err := fmt.Fprintln(screen, "There are no hooks: make one in Label Studio (Project → Settings → Webhooks).")
+		_, err := fmt.Fprintln(screen, "There are no hooks. Create one in Label Studio (Project → Settings → Webhooks).")
 		return err
 	}
 	table := screen.Table("ID", "STATE", "PROJECT", "ACTIONS", "PARKED", "DEAD", "URL")
@@ -77,7 +76,7 @@ func listHooks(screen display.Screen, r *status.Report) error {
 	return table.Flush()
 }
 
-// chosenActions is short: `hooks show` has the names.
+// chosenActions returns a short form; `hooks show` prints the names.
 func chosenActions(h *status.Hook) string {
 	switch {
 	case h.AllActions:
@@ -91,51 +90,39 @@ func chosenActions(h *status.Hook) string {
 	}
 }
 
-// unknownState is the state of a hook of which the database says nothing else.
+// unknownState is the state of a hook for which the database records no other.
 const unknownState = "unknown"
 
-// needs ranks the states by how much they need a person.
-func needs(h *status.Hook) int {
-	switch h.State {
-	case dispatch.StateFailing.String(), dispatch.StateStopped.String(), dispatch.StateRefused.String(), dispatch.StateSuspended.String():
-		return 0
-	case dispatch.StateInactive.String():
-		return 4
-	case dispatch.StateWaiting.String(), dispatch.StatePaused.String():
-		return 1
-	default:
-		if h.Dead > 0 || h.Parked > 0 || h.Retrying > 0 {
-			return 2
-		}
-		return 3
-	}
-}
-
-// byNeed is the hooks, those that need a person first.
+// byNeed sorts the hooks, those that need attention first.
 func byNeed(hooks []status.Hook) []*status.Hook {
 	sorted := make([]*status.Hook, len(hooks))
 	for i := range hooks {
 		sorted[i] = &hooks[i]
 	}
-	slices.SortStableFunc(sorted, func(a, b *status.Hook) int {
-		return cmp.Or(cmp.Compare(needs(a), needs(b)), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(sorted, status.ByNeed)
 	return sorted
 }
 
-// stateCell is the hook's state; where only the database is asked, what it says of the
-// hook.
+// stateCell returns the hook's state, live or as recorded in the database.
 func stateCell(h *status.Hook) display.Cell {
-	tone := [...]display.Tone{display.Bad, display.Doubtful, display.Doubtful, display.Good, display.Faint}[needs(h)]
 	if h.State == unknownState {
 		return display.Cell{Text: h.About, Tone: display.Plain}
+	}
+	tone := display.Doubtful
+	switch need := h.Need(); {
+	case need == status.NeedBroken:
+		tone = display.Bad
+	case need == status.NeedNothing && h.Retrying == 0:
+		tone = display.Good
+	case need > status.NeedNothing:
+		tone = display.Faint
 	}
 	return display.Cell{Text: h.State, Tone: tone}
 }
 
-// noteOn says why a hook needs a person; "" for one that needs none.
+// noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
-	if need := needs(h); need > 2 || h.State == unknownState {
+	if h.State == unknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
 		return ""
 	}
 	about := h.About
@@ -148,7 +135,7 @@ func noteOn(h *status.Hook, r *status.Report) string {
 func failureText(e *status.Failure) string {
 	switch {
 	case e.Redirect != "":
-		return fmt.Sprintf("%d, which leads to %s: no redirect is followed", e.Status, display.Excerpt(e.Redirect, 80))
+		return fmt.Sprintf("%d, redirects to %s: redirects are not followed", e.Status, display.Excerpt(e.Redirect, 80))
 	case e.Status != 0:
 		return strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, display.Excerpt(e.Answer, 80)))
 	case e.Error != "":

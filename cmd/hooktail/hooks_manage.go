@@ -18,10 +18,10 @@ import (
 func (a *app) pauseCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "pause ID…",
-		Short: "Park events of hooks instead of sending them, until they are resumed",
+		Short: "Park the events of hooks until they are resumed",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "paused: what it gets is parked", c.Store.Pause)
+			return c.each(ctx, args, "paused: its events are parked", c.Store.Pause)
 		}),
 	}
 }
@@ -29,7 +29,7 @@ func (a *app) pauseCommand() *cobra.Command {
 func (a *app) resumeCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "resume ID…",
-		Short: "End the pause or suspension of hooks, and deliver what is parked",
+		Short: "End the pause or suspension of hooks and send their parked events",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
@@ -42,15 +42,15 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry ID…",
-		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
+		Short: "Attempt waiting deliveries now, despite back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "is tried at once", c.Store.Retry)
+			return c.each(ctx, args, "retries its deliveries now", c.Store.Retry)
 		}),
 	}
 }
 
-// each does the same with all hooks that are named.
+// each applies do to each named hook.
 func (c *control) each(ctx context.Context, args []string, done string, do func(ctx context.Context, hook int64) error) error {
 	hooks, err := c.find(args)
 	if err != nil {
@@ -75,7 +75,7 @@ func (a *app) showHookCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "show ID",
-		Short: "Show a hook, its settings and what is stored for it",
+		Short: "Show a hook, its settings and its stored deliveries",
 		Args:  oneHook(),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args, asJSON) }),
 	}
@@ -83,14 +83,14 @@ func (a *app) showHookCommand() *cobra.Command {
 	return cmd
 }
 
-// hookFacts is what the database says of a hook.
+// hookFacts is the state of a hook in the database.
 type hookFacts struct {
 	status.Hook
 	Created      time.Time `json:"created_at,omitzero"`
 	Served       bool      `json:"served"`
 	Secret       string    `json:"secret"` // whether requests are signed, in words
 	Suspended    time.Time `json:"suspended_at,omitzero"`
-	SuspendedLSN string    `json:"suspended_lsn,omitempty"` // from which on events are missing
+	SuspendedLSN string    `json:"suspended_lsn,omitempty"` // position of the first missing event
 }
 
 func (c *control) showHook(ctx context.Context, args []string, asJSON bool) error {
@@ -139,7 +139,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	return printFacts(c.out, facts)
 }
 
-// secretOf says whether the hook's requests are signed.
+// secretOf describes whether the hook's requests are signed.
 func (c *control) secretOf(setting state.Setting) string {
 	if len(setting.Secrets) > 0 && !c.Signing.Keyed {
 		return "yes (HOOKTAIL_SECRET_KEY is not set here)"
@@ -147,7 +147,7 @@ func (c *control) secretOf(setting state.Setting) string {
 	if h := c.Signing.Open(setting); h.Err != nil {
 		return h.Err.Error()
 	}
-	return [...]string{"no", "yes", "yes, and the one before"}[len(setting.Secrets)]
+	return [...]string{"no", "yes", "yes, and the previous one"}[len(setting.Secrets)]
 }
 
 func volumeOf(v state.Volume) string {
@@ -157,7 +157,7 @@ func volumeOf(v state.Volume) string {
 	return fmt.Sprintf("%d, %s, the oldest of %s", v.Rows, display.Size(v.Room()), display.Time(v.Oldest))
 }
 
-// stateOf says whether the hook gets anything, and if not, why.
+// stateOf describes whether the hook is served and, if not, why.
 func stateOf(h *hook.Hook, s state.Setting) string {
 	state := "active"
 	switch {

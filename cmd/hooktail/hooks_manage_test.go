@@ -126,7 +126,7 @@ func TestHooksShow(t *testing.T) {
 			t.Errorf("%s before setup: exit code %d: %s", args, code, stderr)
 		}
 	}
-	for args, want := range map[string]string{"pause": "the ids of hooks", "resume x": `"x" is no hook's id`, "show 1 2": "one hook"} {
+	for args, want := range map[string]string{"pause": "the ids of hooks", "resume x": `"x" is not the id of a hook`, "show 1 2": "one hook"} {
 		code, _, stderr := command(proctest.RoleEnviron(db), append([]string{"hooks"}, strings.Fields(args)...)...)
 		if code != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("%s: exit code %d: %s", args, code, stderr)

@@ -37,8 +37,8 @@ func (a *app) secretCommand() *cobra.Command {
 	return secret
 }
 
-// renewSecret makes a secret and prints it: alone on standard output, so that it
-// can be piped to where it is kept.
+// renewSecret creates a secret and prints it to standard output, alone, so that it can be
+// piped.
 func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
@@ -50,11 +50,11 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 	case rotate && len(setting.Secrets) == 0:
 		return fmt.Errorf("hook %d has no secret yet: hooktail hooks secret set %[1]d", hook.ID)
 	case !rotate && len(setting.Secrets) > 0:
-		return fmt.Errorf("hook %d has a secret already: rotate it (hooktail hooks secret rotate %[1]d), or remove it first", hook.ID)
+		return fmt.Errorf("hook %d already has a secret: rotate it (hooktail hooks secret rotate %[1]d) or remove it first", hook.ID)
 	}
 	current := c.Signing.Open(setting)
 	if current.Err != nil {
-		return fmt.Errorf("the current secret is of no use, remove it first: %w", current.Err)
+		return fmt.Errorf("the current secret is unusable, remove it first: %w", current.Err)
 	}
 	next := send.NewSigningKey()
 	var sealed [][]byte
@@ -69,9 +69,9 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 		return err
 	}
 	if _, err := fmt.Fprintln(c.out, next.Reveal()); err != nil {
-		return errors.Join(err, errors.New("the secret could not be printed: remove it and set another"))
+		return errors.Join(err, errors.New("the secret could not be printed: remove it and set a new one"))
 	}
-	fmt.Fprintf(c.err, "hooktail: this is the secret of hook %d, for its receiver: it is not shown again\n", hook.ID)
+	fmt.Fprintf(c.err, "hooktail: give this secret to the receiver of hook %d; it is not shown again\n", hook.ID)
 	return nil
 }
 
@@ -87,11 +87,11 @@ func (c *control) removeSecret(ctx context.Context, args []string) error {
 	if err := c.Store.SetSecrets(ctx, hook.ID, nil); err != nil {
 		return err
 	}
-	fmt.Fprintf(c.out, "hook %d: its requests are signed no more\n", hook.ID)
+	fmt.Fprintf(c.out, "hook %d: its requests are no longer signed\n", hook.ID)
 	return nil
 }
 
-// settingOf is the one hook that is named, with what has been said of it.
+// settingOf returns the named hook and its settings.
 func (c *control) settingOf(ctx context.Context, args []string) (*hook.Hook, state.Setting, error) {
 	hooks, err := c.find(args)
 	if err != nil {

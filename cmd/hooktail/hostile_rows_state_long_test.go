@@ -20,6 +20,7 @@ var (
 	extremeTexts   = []string{"''", "repeat('ä', 100000)", `E'\x01\n\uFFFE'`}
 	extremeBodies  = []string{"''", `'\x00ff'`, "convert_to(repeat('x', 3000000), 'UTF8')"}
 	extremeLSNs    = []string{"'0/0'", "'FFFFFFFF/FFFFFFFF'", "'FFFFFFFF/FFFFFFFE'"}
+	extremeNames   = []string{"ARRAY[NULL]::text[]", "ARRAY['']", "ARRAY[ARRAY['a'], ARRAY['TASK_CREATED']]", "ARRAY[repeat('ä', 100000)]"}
 	extremeSecrets = []string{"ARRAY[NULL]::bytea[]", "ARRAY[''::bytea]", "ARRAY[ARRAY['a'::bytea], ARRAY['b'::bytea]]", `ARRAY['\x01'::bytea, '\x0102030405'::bytea]`}
 )
 
@@ -97,9 +98,11 @@ func parkedExtremes(hook int, dead bool) []string {
 func settingExtremes(first int) []string {
 	good := map[string]string{
 		"hook_id": "", "adopted": "true", "paused": "false", "suspended_at": "NULL", "suspended_lsn": "NULL", "secrets": "'{}'", "changed_at": "now()", "retry_at": "NULL", "gone_at": "NULL", "held_until": "NULL",
+		"events_added": "NULL", "events_removed": "NULL", "filter": "NULL", "rate": "NULL", "format": "NULL",
 	}
 	rows := ownRows("hook_setting", 0, good, []column{
 		{"hook_id", extremeIDs}, {"secrets", extremeSecrets}, {"changed_at", extremeTimes}, {"retry_at", extremeTimes}, {"gone_at", extremeTimes}, {"held_until", extremeTimes},
+		{"events_added", extremeNames}, {"events_removed", extremeNames}, {"filter", extremeTexts}, {"rate", extremeTexts}, {"format", extremeTexts},
 	})
 	good["suspended_at"], good["suspended_lsn"] = "now()", "'0/1'"
 	rows = append(rows, ownRows("hook_setting", 0, good, []column{{"suspended_at", extremeTimes}, {"suspended_lsn", extremeLSNs}})...)

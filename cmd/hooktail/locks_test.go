@@ -32,7 +32,7 @@ func TestCommandsSayWhoLocks(t *testing.T) {
 			a := &app{stdout: io.Discard, stderr: stderr, environ: proctest.RoleEnviron(db)}
 			code = a.execute(t.Context(), tt.args)
 		}()
-		stderr.Find(t, `waiting for a lock of process \d+, role \S+, application (migration 17)`, ended)
+		stderr.Find(t, `waiting for a lock held by process \d+, role \S+, application (migration 17)`, ended)
 		if _, err := person.Exec(t.Context(), "ROLLBACK"); err != nil {
 			t.Fatal(err)
 		}

@@ -6,15 +6,15 @@ import (
 	"os/signal"
 	"syscall"
 
-	// The authorities that browsers trust, for a machine or an image that has no
-	// list of its own; where there is one, it alone counts.
+	// Root certificates for machines and images that have none. The system's own take
+	// precedence.
 	_ "golang.org/x/crypto/x509roots/fallback"
 )
 
 func main() { os.Exit(run()) }
 
-// run maps signals to a context and the outcome to an exit code. The first
-// signal asks for an orderly end, a second one ends the process at once.
+// run maps signals to a context and the result to an exit code. The first signal requests
+// a graceful stop; a second one ends the process immediately.
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra/doc"
 )
 
-// manCommand is for those who package the program: users have `hooktail help`.
+// manCommand is for packagers; users have `hooktail help`.
 func (a *app) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIRECTORY",
@@ -26,8 +26,8 @@ func (a *app) manCommand() *cobra.Command {
 	}
 }
 
-// writeManual writes a page for each command in section 1, and one for the
-// variables in section 7. The same program writes the same pages.
+// writeManual writes one page per command in section 1, and one for the variables in
+// section 7. Its output is reproducible.
 func writeManual(root *cobra.Command, directory string) error {
 	if err := os.MkdirAll(directory, 0o755); err != nil {
 		return fmt.Errorf("make directory: %w", err)
@@ -42,7 +42,7 @@ func writeManual(root *cobra.Command, directory string) error {
 		return fmt.Errorf("write manual pages: %w", err)
 	}
 	topic.DisableFlagsInUseLine = true
-	// Four blanks keep the columns: the generator reads Markdown.
+	// Four spaces keep the columns: the generator reads Markdown.
 	topic.Long = "    " + strings.ReplaceAll(topic.Long, "\n", "\n    ")
 	header.Title, header.Section = "HOOKTAIL-ENVIRONMENT", "7"
 	var page bytes.Buffer
@@ -52,8 +52,8 @@ func writeManual(root *cobra.Command, directory string) error {
 	return os.WriteFile(filepath.Join(directory, "hooktail-environment.7"), page.Bytes(), 0o644)
 }
 
-// committed is the time of the commit that the program was built from. Without
-// one the generator takes SOURCE_DATE_EPOCH, or today.
+// committed returns the time of the commit from which the program was built. If it is
+// unknown, the generator uses SOURCE_DATE_EPOCH or today.
 func committed() *time.Time {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

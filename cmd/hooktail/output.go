@@ -9,7 +9,7 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// screen returns standard output with its width and its colours.
+// screen returns standard output, with the terminal's width and colours.
 func (a *app) screen() display.Screen { return display.NewScreen(a.stdout, a.environ) }
 
 // printJSON prints the value as indented JSON.
@@ -23,7 +23,7 @@ func printJSON(out io.Writer, value any) error {
 	return nil
 }
 
-// printFacts prints a name and its value per line.
+// printFacts prints one name and value per line.
 func printFacts(screen display.Screen, facts [][2]string) error {
 	table := screen.Table()
 	for _, fact := range facts {
@@ -32,7 +32,7 @@ func printFacts(screen display.Screen, facts [][2]string) error {
 	return table.Flush()
 }
 
-// maskedURL returns a hook's URL without credentials, path and query: the paths of Slack
+// maskedURL returns a hook's URL without credentials, path and query. The paths of Slack
 // and Discord are secrets.
 func maskedURL(text string) string {
 	u, err := hook.ParseURL(text)

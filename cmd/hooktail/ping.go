@@ -19,10 +19,10 @@ func (a *app) pingCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ping ID",
 		Short: "Send a test event to a hook and show the exchange",
-		Long: "ping sends one request the way every event is sent: to the hook's URL, with its headers, signed if it has a\n" +
-			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Headers\n" +
-			"that the hook's row sets, and the signature, are shown as ***.\n\n" +
-			"After a success the deliveries that wait for another attempt are tried at once.",
+		Long: "ping sends one request in the same way as an event: to the hook's URL, with its headers, signed if it has a\n" +
+			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Values of headers\n" +
+			"from the hook's row, and the signature, are shown as ***.\n\n" +
+			"After a success, deliveries that wait for another attempt are tried immediately.",
 		Args: oneHook(),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args, asJSON) }),
 	}
@@ -36,7 +36,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 		return err
 	}
 	if hook.IsRefused() {
-		return fmt.Errorf("hook %d: nothing can be sent to it: %s", hook.ID, hook.Fault)
+		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
 	}
 	c.Signing.Update([]state.Setting{setting})
 	if _, err := c.Signing.KeysOf(hook.ID); err != nil {
@@ -62,7 +62,7 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	}
 }
 
-// exchange is what a ping shows.
+// exchange is the output of ping.
 type exchange struct {
 	Hook     int64         `json:"hook"`
 	URL      string        `json:"url"` // without credentials and query
@@ -72,13 +72,13 @@ type exchange struct {
 	Result   string        `json:"result"`
 	Took     float64       `json:"took_seconds"`
 	Answer   string        `json:"answer,omitempty"`
-	Redirect string        `json:"redirect,omitempty"` // where the answer leads; it is not followed
+	Redirect string        `json:"redirect,omitempty"` // target of a redirect, which is not followed
 	Error    string        `json:"error,omitempty"`
 }
 
 func exchanged(hook *hook.Hook, e *send.Exchange) exchange {
 	x := exchange{
-		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: relay.PingBody,
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: string(e.Body),
 		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	if e.Err != nil {
@@ -107,7 +107,7 @@ func (c *control) showExchange(x exchange, asJSON bool) error {
 	}
 	_, err := fmt.Fprintf(c.out, "%s after %s\n", c.out.Paint(tone, fmt.Sprintf("%d (%s)", x.Status, x.Result)), took)
 	if x.Redirect != "" {
-		_, err = fmt.Fprintf(c.out, "It leads to %s. No redirect is followed: correct the hook's URL.\n", display.Printable(x.Redirect))
+		_, err = fmt.Fprintf(c.out, "It redirects to %s. Redirects are not followed: correct the hook's URL.\n", display.Printable(x.Redirect))
 	}
 	if x.Answer != "" {
 		_, err = fmt.Fprintf(c.out, "%q\n", x.Answer)

@@ -24,32 +24,32 @@ func (a *app) repairCommand() *cobra.Command {
 	var want repairChoice
 	cmd := &cobra.Command{
 		Use:   "repair",
-		Short: "Mend a gap: make the stream whole from now on, and send what the tables still show of it",
-		Long: "repair says which changes are missing, makes publication and slot anew where they have to be, and lets\n" +
-			"`hooktail run` start again, which refuses while a gap is not mended.\n\n" +
-			"With --resend what was created or updated in the gap is parked for the hooks that want it, as its rows are\n" +
-			"now, with the header hooktail-origin: repair. The next run delivers it before all that follows.\n" +
-			"What was deleted, and states in between, cannot be known from the tables.\n\n" +
-			"In a copy of a database (a restored dump, a database made from a template) hooktail sends nothing before\n" +
-			"somebody has decided on what was parked in the original, which may send it too: --forget-parked for a copy\n" +
-			"beside the original, --keep-parked where the original is gone, as after a restore or pg_upgrade.",
+		Short: "Repair a gap in the stream, and resend what the tables still show",
+		Long: "repair shows which changes are missing, recreates publication and slot where necessary, and allows\n" +
+			"`hooktail run` to start again, which refuses to start while there is a gap.\n\n" +
+			"With --resend, events for rows that were created or updated in the gap are parked, with the rows' present\n" +
+			"content and the header hooktail-origin: repair. The next run delivers them before all later events.\n" +
+			"Deletions and intermediate states are lost: the tables do not show them.\n\n" +
+			"In a copy of a database (a restored dump, a database made from a template) hooktail sends nothing parked\n" +
+			"in the original until you have decided, since the original may send it too: --forget-parked for a copy\n" +
+			"that exists beside the original, --keep-parked if the original is gone, as after a restore or pg_upgrade.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.repair(ctx, a.CountShare, want)
 		}),
 	}
-	cmd.Flags().BoolVar(&want.resend, "resend", false, "send what was created or updated in the gap")
-	cmd.Flags().StringVar(&want.since, "since", "", "where the gap begins, if that is not known: a duration before now, or a time as of RFC 3339")
-	cmd.Flags().BoolVar(&want.keep, "keep-parked", false, "in a copy: send what was parked in the original")
-	cmd.Flags().BoolVar(&want.forget, "forget-parked", false, "in a copy: delete what was parked and dead in the original")
-	cmd.Flags().BoolVar(&want.dryRun, "dry-run", false, "only say what would be done")
+	cmd.Flags().BoolVar(&want.resend, "resend", false, "send events for rows created or updated in the gap")
+	cmd.Flags().StringVar(&want.since, "since", "", "beginning of the gap, if it is unknown: a duration before now, or a time in RFC 3339")
+	cmd.Flags().BoolVar(&want.keep, "keep-parked", false, "in a copy: send the original's parked deliveries")
+	cmd.Flags().BoolVar(&want.forget, "forget-parked", false, "in a copy: delete the original's parked and dead deliveries")
+	cmd.Flags().BoolVar(&want.dryRun, "dry-run", false, "print what would be done, and change nothing")
 	return cmd
 }
 
-// repairChoice is what is to be done, as the command line says it.
+// repairChoice holds the flags.
 type repairChoice struct {
 	resend, dryRun bool
-	keep, forget   bool // what a copy has parked
+	keep, forget   bool // what to do with a copy's parked deliveries
 	since          string
 }
 
@@ -62,8 +62,8 @@ type repair struct {
 	plan       cdc.Plan
 	gap        *cdc.Gap
 	memory     *cdc.Memory
-	slot       *cdc.Slot // as found, then as mended; nil if there is none
-	at         time.Time // before which everything that was committed lies before the slot
+	slot       *cdc.Slot // as found, later as repaired; nil: it does not exist
+	at         time.Time // everything committed before it precedes the slot
 }
 
 func (c *control) repair(ctx context.Context, countShare float64, want repairChoice) error {
@@ -72,9 +72,9 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 	}
 	r := &repair{
 		control: c, want: want, countShare: countShare, positions: state.NewPositions(c.Pool, c.cfg.StateSchema, c.cfg.Slot),
-		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // the tables stay as they are
+		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // leaves the tables alone
 	}
-	r.plan.Widen = true // what a publication was told to keep back is the gap
+	r.plan.Widen = true // changes that the publication withheld are the gap
 	if err := r.find(ctx); err != nil || r.gap == nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 	if want.resend {
 		resent, err := r.resend(ctx, since)
 		if err != nil {
-			return fmt.Errorf("%w: the gap is still noted, run `hooktail repair --resend` again", err)
+			return fmt.Errorf("%w: the gap remains, run `hooktail repair --resend` again", err)
 		}
 		reportResent(r.out, resent, "parked: the next `hooktail run` delivers")
 	}
@@ -104,11 +104,11 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		return err
 	}
 	r.unknown(since)
-	fmt.Fprintf(r.out, "slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", r.slot.Name, r.slot.Confirmed)
+	fmt.Fprintf(r.out, "slot %s is at %s: `hooktail run` delivers all later changes\n", r.slot.Name, r.slot.Confirmed)
 	return nil
 }
 
-// find looks for the gap; it stays nil, and that is said, where there is none.
+// find sets gap. If there is none, it prints so and leaves gap nil.
 func (r *repair) find(ctx context.Context) error {
 	memory, err := r.positions.Read(ctx)
 	if err != nil {
@@ -126,26 +126,26 @@ func (r *repair) find(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "there is no gap: slot %s stands at %s\n", slot.Name, slot.Confirmed)
+	fmt.Fprintf(r.out, "there is no gap: slot %s is at %s\n", slot.Name, slot.Confirmed)
 	return nil
 }
 
-// since is when the gap begins; an error if that has to be known and is not.
+// since returns the beginning of the gap, or an error if it is required and unknown.
 func (r *repair) since() (time.Time, error) {
 	switch {
 	case r.want.since != "":
 		return sinceOf(r.want.since, time.Now())
 	case r.gap.Since.IsZero() && r.want.resend:
-		return time.Time{}, usageError{errors.New("it is not known when the gap began: say it by --since")}
+		return time.Time{}, usageError{errors.New("the beginning of the gap is unknown: set --since")}
 	default:
 		return r.gap.Since, nil
 	}
 }
 
-// isWhole reports whether the stream can go on with the slot: nothing of what it still
-// has is to be lost. Tables and operations that the publication lacks are added to it;
-// what it lacked of them is the gap. One that was made anew is younger than the slot, and
-// one that was away for a moment cannot be read there.
+// isWhole reports whether the stream can continue with the present slot without losing
+// any of the slot's changes. Missing tables and operations are added to the publication;
+// their past changes are the gap. A slot cannot be read with a publication that was
+// created after it, or that was dropped for a while.
 func (r *repair) isWhole(ctx context.Context) (bool, error) {
 	if r.slot == nil || r.memory != nil && r.memory.Publication[""] != r.slot.Published[""] {
 		return false, nil
@@ -166,7 +166,7 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 }
 
 // canRead reports whether the slot can be read with the publication, which may have been
-// away for a moment.
+// dropped for a while.
 func (r *repair) canRead(ctx context.Context) (bool, error) {
 	conn, err := wiring.Connect(ctx, r.cfg)
 	if err != nil {
@@ -176,11 +176,11 @@ func (r *repair) canRead(ctx context.Context) (bool, error) {
 	return cdc.CanRead(ctx, conn, r.cfg.Slot, r.cfg.Publication)
 }
 
-// mendable is what a publication may lack that is added to it.
+// mendable are the faults of a publication that are repaired by adding to it.
 var mendable = []cdc.Reason{cdc.OperationsMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed}
 
-// mend makes what is missing, the slot anew unless it is whole, and notes where the
-// stream goes on. The gap stays noted.
+// mend creates what is missing, recreates the slot unless it is whole, and records where
+// the stream continues. The gap remains recorded.
 func (r *repair) mend(ctx context.Context, whole bool) error {
 	conn, err := wiring.Connect(ctx, r.cfg)
 	if err != nil {
@@ -189,11 +189,11 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	say := func(step string) { fmt.Fprintln(r.out, step) }
 	tables := r.plan
-	tables.Slot = "" // probe has found that the role may replicate, and one that is lost is made anew
+	tables.Slot = "" // Probe has found that the role may replicate; a lost slot is recreated below
 	if err := setup.Check(ctx, conn, r.cfg, tables); err != nil {
 		return err
 	}
-	r.at = r.gap.Since // a slot that stays stands where it stood
+	r.at = r.gap.Since // a kept slot keeps its position
 	if !whole {
 		if r.at, err = setup.DatabaseTime(ctx, conn); err != nil {
 			return err
@@ -212,7 +212,7 @@ func (r *repair) mend(ctx context.Context, whole bool) error {
 	return r.positions.Replace(ctx, r.now(r.gap))
 }
 
-// now is the memory of a stream that begins where the slot stands.
+// now returns the memory of a stream that begins at the slot's position.
 func (r *repair) now(gap *cdc.Gap) *cdc.Memory {
 	return &cdc.Memory{
 		SystemID: r.slot.SystemID, Timeline: r.slot.Timeline, End: r.slot.Confirmed, At: r.at,
@@ -220,10 +220,10 @@ func (r *repair) now(gap *cdc.Gap) *cdc.Memory {
 	}
 }
 
-// preview says what would be done.
+// preview prints what would be done.
 func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error {
 	if !whole {
-		fmt.Fprintf(r.out, "would make publication %s and slot %s anew:\n", r.cfg.Publication, r.cfg.Slot)
+		fmt.Fprintf(r.out, "would recreate publication %s and slot %s:\n", r.cfg.Publication, r.cfg.Slot)
 		conn, err := wiring.Connect(ctx, r.cfg)
 		if err != nil {
 			return err
@@ -245,7 +245,7 @@ func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error
 	return err
 }
 
-// resend makes again what the tables show of the gap.
+// resend parks events made from the rows that changed in the gap.
 func (r *repair) resend(ctx context.Context, since time.Time) (*replay.Resent, error) {
 	options := wiring.MappingOptions(r.cfg, r.Log)
 	options.CountShare = r.countShare
@@ -257,26 +257,26 @@ func (r *repair) resend(ctx context.Context, since time.Time) (*replay.Resent, e
 
 func reportResent(out io.Writer, r *replay.Resent, what string) {
 	if len(r.Deliveries) == 0 {
-		fmt.Fprintln(out, "no hook wants anything of what was created or updated in the gap")
+		fmt.Fprintln(out, "no hook wants an event for a row created or updated in the gap")
 	}
 	for _, action := range slices.Sorted(maps.Keys(r.Deliveries)) {
 		fmt.Fprintf(out, "%s %d × %s\n", what, r.Deliveries[action], action)
 	}
 	if r.Refused > 0 {
-		fmt.Fprintf(out, "%s of these could not be stored, and are dead without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), state.ReasonUnstorable)
+		fmt.Fprintf(out, "%s of these could not be stored and are dead, without their bodies: hooktail deliveries list --reason %s\n", display.Count(r.Refused, "delivery"), state.ReasonUnstorable)
 	}
 }
 
-// unknown says what the tables do not show.
+// unknown prints what the tables do not show.
 func (r *repair) unknown(since time.Time) {
 	from := "the beginning of the gap"
 	if !since.IsZero() {
 		from = since.UTC().Format(time.RFC3339)
 	}
 	if !r.want.resend {
-		fmt.Fprintf(r.out, "nothing of the gap was sent: what was created since %s can be, hook by hook, by `hooktail backfill --since`\n", from)
+		fmt.Fprintf(r.out, "no event of the gap was sent: `hooktail backfill --since` sends creations since %s, hook by hook\n", from)
 		return
 	}
-	fmt.Fprintf(r.out, "not known, and not sent: what was deleted between %s and now (projects, tasks, annotations), what was there only\n"+
-		"in between, states that were changed again, and updates that left updated_at alone\n", from)
+	fmt.Fprintf(r.out, "unknown, and not sent: deletions between %s and now (projects, tasks, annotations), rows that existed only\n"+
+		"in between, intermediate states, and updates that did not change updated_at\n", from)
 }

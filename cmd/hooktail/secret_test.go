@@ -95,7 +95,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	if got := annotationsOf(t, c.Requests(), 6); len(got) != 1 {
 		t.Errorf("hook 6 got %v", got)
 	}
-	if log := p.err.String(); strings.Count(log, "nothing can be sent to it unsigned") != 1 || !strings.Contains(log, "reason=bad_secret") {
+	if log := p.err.String(); strings.Count(log, "does not send to it unsigned") != 1 || !strings.Contains(log, "reason=bad_secret") {
 		t.Errorf("log:\n%s", log)
 	}
 	p.end(t)
@@ -133,7 +133,7 @@ func TestSecretSays(t *testing.T) {
 		{"set", []string{oneKey}, "set 1", exitDone, "whsec_"},
 		{"set again", []string{oneKey}, "set 1", exitFailed, "secret rotate 1"},
 		{"another key", []string{anotherKey}, "rotate 1", exitFailed, "another key"},
-		{"removed without a key", nil, "remove 1", exitDone, "signed no more"},
+		{"removed without a key", nil, "remove 1", exitDone, "no longer signed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			code, stdout, stderr := command(proctest.RoleEnviron(db, tt.variables...), append([]string{"hooks", "secret"}, strings.Fields(tt.args)...)...)

@@ -16,31 +16,33 @@ import (
 
 func (a *app) setupCommand() *cobra.Command {
 	var print bool
+	var extras setup.Extras
 	choice := string(wiring.IdentityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Create publication, replica identity, schema and slot; can be repeated",
+		Short: "Create publication, replica identity, schema and slot; repeatable",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind := wiring.Identity(choice)
 			if kind != wiring.IdentityFull && kind != wiring.IdentityDefault {
-				return usageError{fmt.Errorf("--identity=%s: it is full or default", choice)}
+				return usageError{fmt.Errorf("--identity=%s is invalid: use full or default", choice)}
 			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
 			}
-			return a.setUpOrPrint(cmd.Context(), cfg, kind, print)
+			return a.setUpOrPrint(cmd.Context(), cfg, kind, extras, print)
 		},
 	}
 	cmd.Flags().BoolVar(&print, "print", false, "print the SQL instead of running it")
+	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send events of their own")
 	cmd.Flags().StringVar(&choice, "identity", choice, "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
 	return cmd
 }
 
-// setUpOrPrint asks the database for its version either way: what setup does
-// depends on it.
-func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.Identity, print bool) error {
+// setUpOrPrint asks the database for its version in both cases: what setup does depends
+// on it.
+func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.Identity, extras setup.Extras, print bool) error {
 	conn, err := wiring.Connect(ctx, cfg)
 	if err != nil {
 		return err
@@ -52,7 +54,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		if err != nil {
 			return err
 		}
-		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version)) {
+		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version), extras.Statements(cfg)) {
 			fmt.Fprintln(a.stdout, statement)
 		}
 		return nil
@@ -60,7 +62,11 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if err := setup.RefuseGap(ctx, conn, cfg); err != nil {
 		return err
 	}
-	if err := setup.Check(ctx, conn, cfg, plan); err != nil {
+	lacks, err := extras.Lacks(ctx, conn, cfg)
+	if err != nil {
+		return err
+	}
+	if err := setup.Check(ctx, conn, cfg, plan, lacks...); err != nil {
 		return err
 	}
 	log, err := setup.Log(ctx, cfg) // before the slot: what it brings has somewhere to go
@@ -83,6 +89,10 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 			return err
 		}
 	}
+	extra, err := extras.Install(ctx, conn, cfg, func(step string) { fmt.Fprintln(a.stdout, step) })
+	if err != nil {
+		return err
+	}
 	if migrated != "" {
 		fmt.Fprintln(a.stdout, "-- "+migrated)
 	}
@@ -92,12 +102,12 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if err := state.CheckCopy(ctx, conn, cfg.StateSchema); err != nil {
 		fmt.Fprintf(a.stderr, "hooktail: warning: %v\n", err)
 	}
-	if len(result.Steps) == 0 && migrated == "" {
-		fmt.Fprintln(a.stdout, "-- all was there already")
+	if len(result.Steps) == 0 && migrated == "" && len(extra) == 0 {
+		fmt.Fprintln(a.stdout, "-- nothing to do: everything exists")
 	}
 	if log != "" {
 		fmt.Fprintf(a.stdout, "-- the log is stream and bucket %s\n", log)
 	}
-	fmt.Fprintf(a.stdout, "-- slot %s stands at %s: changes from here on are delivered by `hooktail run`\n", cfg.Slot, result.Confirmed)
+	fmt.Fprintf(a.stdout, "-- slot %s is at %s: `hooktail run` delivers all later changes\n", cfg.Slot, result.Confirmed)
 	return nil
 }

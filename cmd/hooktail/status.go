@@ -22,9 +22,9 @@ func (a *app) statusCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "status",
-		Short: "Show the stream, the hooks and what takes long",
-		Long: "status asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows what the\n" +
-			"database knows: the slot, and parked and dead deliveries.",
+		Short: "Show the state of the stream and the hooks",
+		Long: "status asks the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows the state in\n" +
+			"the database: the slot, and parked and dead deliveries.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -41,11 +41,11 @@ func (a *app) statusCommand() *cobra.Command {
 			return printStatus(a.screen(), &report)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print what /status answers")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as served at /status")
 	return cmd
 }
 
-// reportOf is the report of the hooktail that runs, or of the database alone.
+// reportOf returns the report of the running hooktail, or of the database alone.
 func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
 	addr, err := status.AskedAddr(cfg.HTTPAddr)
 	if err == nil {
@@ -58,11 +58,11 @@ func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, e
 	return reportOfDatabase(ctx, cfg)
 }
 
-// reportOfDatabase is what there is to tell when none runs.
+// reportOfDatabase returns the report for a hooktail that is not running.
 func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, error) {
 	r := status.Report{
 		Version: version(), Time: time.Now().UTC(), Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
-		Reason: "not known to run: this is the database's state alone",
+		Reason: "not running; this is database state only",
 	}
 	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
@@ -83,7 +83,7 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 	return r, nil
 }
 
-// reportSlot says how it stands with the slot, which may be missing.
+// reportSlot adds the state of the slot, which may be missing.
 func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Report) error {
 	disk, err := cdc.ReadDisk(ctx, db, slot)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
@@ -102,7 +102,7 @@ func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Repo
 	return nil
 }
 
-// storedHook is the hook as the tables have it.
+// storedHook returns the hook as recorded in the tables.
 func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 	h := relay.HookRow(hook)
 	h.State, h.About = storedState(hook, s), stateOf(hook, s)
@@ -110,7 +110,7 @@ func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 	return h
 }
 
-// storedState is the hook's state as far as the database knows it.
+// storedState returns the hook's state as far as the database records it.
 func storedState(h *hook.Hook, s state.Setting) string {
 	switch {
 	case h.Refused == hook.BadRow:

@@ -9,7 +9,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// printStatus is the report for a person.
+// printStatus prints the report for people.
 func printStatus(screen display.Screen, r *status.Report) error {
 	table := screen.Table()
 	switch {
@@ -38,8 +38,8 @@ func printStatus(screen display.Screen, r *status.Report) error {
 	return printHookStates(screen, r)
 }
 
-// printHookStates is a line a hook, those that need a person first, each of these with
-// the reason.
+// printHookStates prints one line per hook, those that need attention first and with the
+// reason.
 func printHookStates(screen display.Screen, r *status.Report) error {
 	header := []any{"HOOK", "STATE", "PARKED", "DEAD", "URL"}
 	if r.Running {
@@ -75,12 +75,12 @@ func aboutStream(s *status.Stream, running bool) [][2]string {
 	}
 	lines := [][2]string{{"stream", strings.Join(about, ", ")}}
 	if s.Retained != nil && s.Safe != nil {
-		disk := display.Size(*s.Retained) + " of WAL kept for the slot, "
+		disk := display.Size(*s.Retained) + " of WAL retained for the slot, "
 		switch {
 		case s.Lost:
 			disk += "and the slot is lost: hooktail repair"
 		case *s.Safe == cdc.NoLimit:
-			disk += "without a limit: the disk can fill"
+			disk += "without a limit: the disk can fill up"
 		default:
 			disk += display.Size(*s.Safe) + " until it is lost"
 		}

@@ -22,11 +22,11 @@ func (a *app) teardownCommand() *cobra.Command {
 	var release, yes bool
 	cmd := &cobra.Command{
 		Use:   "teardown",
-		Short: "Remove slot, publication, replica identity and hooktail's own tables",
-		Long: "teardown prints all that it will remove, asks, and removes it in one transaction: slot, publication,\n" +
-			"REPLICA IDENTITY FULL, and the schema of hooktail with what is parked and dead in it.\n\n" +
-			"Hooks that are adopted are off in Label Studio: nobody would send to them afterwards. teardown refuses\n" +
-			"while there are any, or with --release switches them on again in the same transaction.",
+		Short: "Remove slot, publication, replica identity and hooktail's tables",
+		Long: "teardown lists everything it will remove, asks for confirmation, and removes it in one transaction: slot, publication,\n" +
+			"REPLICA IDENTITY FULL, and hooktail's schema with all parked and dead deliveries.\n\n" +
+			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +
+			"while there are any; with --release it activates them again in the same transaction.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := a.config()
@@ -36,12 +36,13 @@ func (a *app) teardownCommand() *cobra.Command {
 			return a.teardown(cmd.Context(), cfg, release, func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
 		},
 	}
-	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio: they are active there again")
-	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask; needed where there is no terminal")
+	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio, where they become active again")
+	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation; required without a terminal")
 	return cmd
 }
 
-// teardown checks everything, says what goes, and removes it once confirm has returned nil.
+// teardown checks everything, prints what goes, and removes it after confirm has returned
+// nil.
 func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, confirm func() error) error {
 	t, err := setup.FindRemains(ctx, cfg, release)
 	if err != nil {
@@ -53,8 +54,12 @@ func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, con
 		return nil
 	}
 	if len(t.Adopted) > 0 && !release {
-		return fmt.Errorf("nothing was removed: %s adopted, so that nobody would send to them afterwards: run `hooktail hooks release --all`, "+
-			"let hooktail deliver what is left, and try again, or run `hooktail teardown --release`", hookList(t.Adopted))
+		return fmt.Errorf("nothing was removed: %s adopted and would no longer be served: run `hooktail hooks release --all`, "+
+			"let hooktail deliver the rest and try again, or run `hooktail teardown --release`", hookList(t.Adopted))
+	}
+	if len(t.Holding.Callers) > 0 {
+		return fmt.Errorf("nothing was removed: the function %s.emit is called by %s, which would fail without it: change or drop them first",
+			cfg.StateSchema, strings.Join(t.Holding.Callers, ", "))
 	}
 	if err := confirm(); err != nil {
 		return err
@@ -66,7 +71,8 @@ func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, con
 	return nil
 }
 
-// sayRemains prints all that goes; false if that is nothing.
+// sayRemains prints everything that will be removed, and reports whether there is
+// anything.
 func (a *app) sayRemains(cfg config.Config, t *setup.Teardown, release bool) (some bool) {
 	line := func(format string, args ...any) {
 		if !some {
@@ -76,37 +82,40 @@ func (a *app) sayRemains(cfg config.Config, t *setup.Teardown, release bool) (so
 		fmt.Fprintf(a.stdout, "--   "+format+"\n", args...)
 	}
 	if t.Remains.Slot {
-		line("slot %s, with %s of WAL that was not read yet", cfg.Slot, display.Size(t.Remains.Unread))
+		line("slot %s, with %s of unread WAL", cfg.Slot, display.Size(t.Remains.Unread))
 	}
 	if t.Remains.Publication {
 		line("publication %s", cfg.Publication)
 	}
 	for _, table := range t.Remains.Identity {
-		line("REPLICA IDENTITY FULL of table %s, which gets DEFAULT", table)
+		line("REPLICA IDENTITY FULL of table %s (reset to DEFAULT)", table)
 	}
 	if t.Holding.Schema {
 		line("schema %s: %d parked and %d dead deliveries, settings of %d hooks", cfg.StateSchema, t.Holding.Parked, t.Holding.Dead, t.Holding.Settings)
 	}
+	if t.Holding.Emits {
+		line("function %s.emit of custom events, and its secret", cfg.StateSchema)
+	}
 	if len(t.Adopted) > 0 && release {
-		fmt.Fprintf(a.stdout, "-- %s switched on again in Label Studio\n", hookList(t.Adopted))
+		fmt.Fprintf(a.stdout, "-- %s activated again in Label Studio\n", hookList(t.Adopted))
 	}
 	return some
 }
 
-// confirm asks on a terminal. Elsewhere yes has to have been said.
+// confirm asks on a terminal. Elsewhere --yes is required.
 func (a *app) confirm(in io.Reader, terminal, yes bool) error {
 	if yes {
 		return nil
 	}
-	unasked := usageError{errors.New("nothing was removed: without a terminal to ask on, say --yes")}
+	unasked := usageError{errors.New("nothing was removed: without a terminal, --yes is required")}
 	if !terminal {
 		return unasked
 	}
-	fmt.Fprint(a.stdout, "Remove all of it? [y/N] ")
+	fmt.Fprint(a.stdout, "Remove everything listed? [y/N] ")
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if errors.Is(err, io.EOF) && answer == "" {
 		fmt.Fprintln(a.stdout)
-		return unasked // a device that is none, such as /dev/null
+		return unasked // a device that is not a terminal, such as /dev/null
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read the answer: %w", err)
@@ -118,7 +127,7 @@ func (a *app) confirm(in io.Reader, terminal, yes bool) error {
 	return errors.New("nothing was removed")
 }
 
-// hookList is "1 hook (7) is" or "2 hooks (7, 8) are", with at most ten ids.
+// hookList returns "1 hook (7) is" or "2 hooks (7, 8) are", with at most ten ids.
 func hookList(ids []int64) string {
 	const most = 10
 	names := make([]string, 0, most)

@@ -35,8 +35,8 @@ func (a *app) versionCommand() *cobra.Command {
 	return cmd
 }
 
-// version is the module version that the binary was built from, else its
-// commit, else "devel".
+// version returns the module version from which the binary was built, else its commit,
+// else "devel".
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

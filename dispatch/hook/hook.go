@@ -20,6 +20,7 @@ type Hook struct {
 	Active       bool             // the application sends to it as well
 	Adopted      bool             // hooktail serves it although it need not be active
 	Actions      []mapping.Action // chosen, in alphabetical order
+	Choice       *Choice          // what people chose for it beyond the row; nil: nothing
 	CreatedAt    time.Time        // by the clock of the application; zero: not known. It is shown, and decides nothing
 
 	Refused Refusal // other than NotRefused: nothing can be sent, see Fault
@@ -44,6 +45,10 @@ func (h *Hook) judge() {
 		h.Refused, h.Fault = BadURL, h.urlFault.Error()
 	case h.headersFault != nil:
 		h.Refused, h.Fault = BadHeaders, h.headersFault.Error()
+	default:
+		if _, err := ParseFormat(string(h.Format())); err != nil {
+			h.Refused, h.Fault = BadRow, err.Error()
+		}
 	}
 }
 
@@ -60,20 +65,41 @@ func (h *Hook) sendsAs(o *Hook) bool {
 	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
 		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
 		h.SendPayload == o.SendPayload && h.AllActions == o.AllActions && slices.Equal(h.Actions, o.Actions) &&
-		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret &&
+		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret && h.Choice.equal(o.Choice) &&
 		h.Refused == o.Refused && h.Fault == o.Fault
 }
 
 // Wants reports whether the hook chose the action, and under which spelling. It
-// does not ask whether the hook is active or of the event's project.
+// does not ask whether the hook is active or of the event's project. All actions are those
+// of the application: others, as custom ones, are for hooks that list them.
 func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
-	if h.AllActions || slices.Contains(h.Actions, action) {
+	other := otherSpelling(action)
+	switch {
+	case h.Choice.removes(action) || other != "" && h.Choice.removes(other):
+		return "", false
+	case h.AllActions && isApplications(action) || h.lists(action):
 		return action, true
-	}
-	if other := otherSpelling(action); other != "" && slices.Contains(h.Actions, other) {
+	case other != "" && h.lists(other):
 		return other, true
 	}
 	return "", false
+}
+
+// lists reports whether the action was chosen by its name.
+func (h *Hook) lists(action mapping.Action) bool {
+	return slices.Contains(h.Actions, action) || h.Choice.adds(action)
+}
+
+// isApplications reports whether Label Studio or its guide has an event of that name.
+func isApplications(action mapping.Action) bool {
+	switch action {
+	case mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
+		mapping.TaskCreated, mapping.TasksCreated, mapping.TasksDeleted, taskDeleted,
+		mapping.AnnotationCreated, mapping.AnnotationsCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted:
+		return true
+	default:
+		return false
+	}
 }
 
 // taskDeleted is the guide's spelling of mapping.TasksDeleted.

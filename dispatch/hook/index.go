@@ -13,7 +13,7 @@ import (
 //
 // The zero index has no hooks, and takes none.
 type index struct {
-	actions []mapping.Action // that there are
+	actions []mapping.Action // of the application, in alphabetical order
 	wishes  map[interest][]wish
 }
 
@@ -50,13 +50,43 @@ func newIndex(hooks map[int64]*Hook, kept bool) index {
 // whether the index has hooks that are not served but may be, see isKept.
 func (x *index) replace(before, after *Hook, kept bool) {
 	for _, action := range x.actions {
-		from, _ := placeOf(before, action, kept)
-		to, spelt := placeOf(after, action, kept)
-		if from != to {
-			x.drop(from, before)
-		}
-		x.set(to, after, spelt)
+		x.move(action, before, after, kept)
 	}
+	if x.wishes == nil {
+		return
+	}
+	for _, action := range x.others(before) {
+		x.move(action, before, after, kept)
+	}
+	for _, action := range x.others(after) {
+		x.move(action, before, after, kept)
+	}
+}
+
+// move replaces the hook in its places for the action.
+func (x *index) move(action mapping.Action, before, after *Hook, kept bool) {
+	from, _ := placeOf(before, action, kept)
+	to, spelt := placeOf(after, action, kept)
+	if from != to {
+		x.drop(from, before)
+	}
+	x.set(to, after, spelt)
+}
+
+// others are the actions that the hook lists and the application does not have.
+func (x *index) others(hook *Hook) (actions []mapping.Action) {
+	if hook == nil {
+		return nil
+	}
+	lists := [...][]mapping.Action{hook.Actions, hook.Choice.texts().Added}
+	for _, list := range lists {
+		for _, action := range list {
+			if _, known := slices.BinarySearch(x.actions, action); !known {
+				actions = append(actions, action)
+			}
+		}
+	}
+	return actions
 }
 
 // places are the interests that a hook has in an action: none, one, or two if it is of a

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 func TestMain(m *testing.M) {
@@ -41,3 +42,5 @@ func actionRow(id, of int64, action string) RowChange {
 		"id": strconv.FormatInt(id, 10), "webhook_id": strconv.FormatInt(of, 10), "action": action,
 	}}
 }
+
+func actions(names ...mapping.Action) []mapping.Action { return names }

@@ -27,6 +27,9 @@ type facts struct {
 	Payload      bool                      `json:"payload"`
 	Unbound      bool                      `json:"unbound,omitempty"`
 	Chosen       map[string]mapping.Action `json:"chosen,omitempty"` // by id of webhook_action
+	Added        []mapping.Action          `json:"added,omitempty"`
+	Removed      []mapping.Action          `json:"removed,omitempty"`
+	Filter       string                    `json:"filter,omitempty"`
 }
 
 // memory is what is known of the hooks' past, and which of it has been written down.
@@ -101,6 +104,7 @@ func (h *Set) recall(id int64, wanted []byte) error {
 	}
 	setting := h.settings[id]
 	setting.adopted = f.Adopted
+	setting.choice = f.choice(setting.choice)
 	h.assign(id, setting)
 	now := h.view.at(id)
 	if f.Gone || now == nil { // there was nobody to send to, or is nobody now
@@ -165,11 +169,13 @@ func (h *Set) touch(id int64) {
 func (h *Set) factsOf(id int64) []byte {
 	hook := h.hooks[id]
 	f := facts{Adopted: h.settings[id].adopted, Chosen: make(map[string]mapping.Action)}
+	c := h.settings[id].choice.texts()
+	f.Added, f.Removed, f.Filter = c.Added, c.Removed, c.Filter
 	switch {
 	case hook != nil:
 		f.Organization, f.Project = hook.Organization, hook.Project
 		f.Active, f.AllActions, f.Payload, f.Unbound = hook.Active, hook.AllActions, hook.SendPayload, hook.unbound
-	case len(h.choices[id]) == 0 && !f.Adopted:
+	case len(h.choices[id]) == 0 && !f.Adopted && f.choice(nil) == nil:
 		return nil
 	default:
 		f.Gone = true
@@ -182,6 +188,13 @@ func (h *Set) factsOf(id int64) []byte {
 		return nil // strings and numbers always have a form
 	}
 	return text
+}
+
+// choice is what was chosen of the hook's events, and how it gets them as now says.
+func (f *facts) choice(now *Choice) *Choice {
+	c := now.texts()
+	c.Added, c.Removed, c.Filter = f.Added, f.Removed, f.Filter
+	return now.become(c)
 }
 
 // sum tells facts apart.

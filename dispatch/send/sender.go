@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,6 +13,9 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
 )
+
+// AnswerBytes is how much of an answer's body an Outcome has at most.
+const AnswerBytes = 512
 
 // maxAnswer is how much of an answer's body is read. What is longer costs the
 // connection.
@@ -83,6 +85,11 @@ type Message struct {
 	Attempt   int    // from 1
 	Origin    string // other than the stream; "" is the stream
 	Body      mapping.Body
+
+	// What CloudEvents say of the event besides.
+	Action  mapping.Action // as the hook spells it
+	Project int64          // 0: none
+	Task    int64          // 0: none, or several
 }
 
 // Outcome is what became of an attempt.
@@ -92,7 +99,8 @@ type Outcome struct {
 	RetryAfter time.Duration // asked for by a 429 or 503; 0: not
 	Err        error         // if there was no answer; free of secrets
 	Took       time.Duration
-	Unsigned   bool // nothing was sent, since the keys to sign it with are not to be had: Err says why
+	Answer     []byte // how the answer's body begins: it may repeat the request, so only those may see it who may see payloads
+	Unsigned   bool   // nothing was sent, since the keys to sign it with are not to be had: Err says why
 
 	Redirect string     // where a 3xx would lead, without what may be secret; "": nowhere
 	Host     string     // that was to be reached, as the URL has it, without the port
@@ -105,12 +113,11 @@ type Outcome struct {
 // has the event, however its answer ends. No redirect is followed. The hook must
 // not be refused.
 func (s *Sender) Send(ctx context.Context, hook *hook.Hook, m Message) Outcome {
-	return s.exchange(ctx, hook, m, nil, discard)
+	return s.send(ctx, hook, m, nil)
 }
 
-// exchange makes the attempt. sent, unless it is nil, is given the headers of the
-// request, and finish the body of the answer, which it has to close.
-func (s *Sender) exchange(ctx context.Context, hook *hook.Hook, m Message, sent func(http.Header), finish func(io.ReadCloser)) Outcome {
+// send makes the attempt. sent, unless it is nil, is given the envelope with the request.
+func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func(*envelope)) Outcome {
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
 	if err != nil {
@@ -121,9 +128,9 @@ func (s *Sender) exchange(ctx context.Context, hook *hook.Hook, m Message, sent 
 	defer s.envelopes.end(e)
 	request := s.request(e, t, &m, keys, begun)
 	if sent != nil {
-		sent(request.Header)
+		sent(e)
 	}
-	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // finish closes it
+	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
 	if err != nil {
 		// The context says best why net/http gave up.
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
@@ -131,8 +138,10 @@ func (s *Sender) exchange(ctx context.Context, hook *hook.Hook, m Message, sent 
 		}
 		return s.unanswered(e, t, err, begun)
 	}
-	finish(answer.Body)
-	out := Outcome{Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Host: t.host, Contact: ContactMade}
+	out := Outcome{
+		Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Answer: e.read(answer.Body),
+		Host: t.host, Contact: ContactMade,
+	}
 	if out.Result == Result3xx {
 		out.Redirect = describeRedirect(t.request.URL, answer.Header.Get("Location"))
 	}
@@ -163,12 +172,13 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 // request is that of the attempt, in the envelope.
 func (s *Sender) request(e *envelope, t *template, m *Message, keys []SigningKey, now time.Time) *http.Request {
 	timestamp := s.clock.text(now)
-	return e.fill(t.request, m, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, m.Body))
-}
-
-// discard reads the answer to its end, so that the connection can be used again,
-// or gives it up: when it is too long, broken, or not there in time.
-func discard(body io.ReadCloser) {
-	_, _ = io.CopyN(io.Discard, body, maxAnswer+1) // what the receiver says besides its status means nothing
-	_ = body.Close()
+	body := m.Body
+	if t.format == hook.CloudEventsStructured {
+		body = e.enclose(m)
+	}
+	request := e.fill(t.request, m, body, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, body))
+	if t.format == hook.CloudEvents {
+		e.describe(m)
+	}
+	return request
 }

@@ -18,6 +18,9 @@ type Holding struct {
 	Dead     int64
 	Adopted  []int64 // hooks that hooktail serves although they are off in the application, in order
 	Settings int64   // hooks of which anything is set
+	Emits    bool    // there is the function of custom events
+	// Callers are what calls that function, and would fail without it.
+	Callers []string
 }
 
 // ReadHolding looks at the schema. Without tables there is nothing in it.
@@ -47,5 +50,11 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 		}
 	}
 	slices.Sort(h.Adopted)
+	if h.Emits, err = hasEmit(ctx, conn, schema); err == nil && h.Emits {
+		h.Callers, err = EmitCallers(ctx, conn, schema)
+	}
+	if err != nil {
+		return h, err
+	}
 	return h, nil
 }

@@ -34,6 +34,8 @@ func values(kind string) *rapid.Generator[string] {
 		return of("''", `'\x00'`, `'\xff00'`, "convert_to(repeat('x', 1000000), 'UTF8')", "'{}'")
 	case "boolean":
 		return rapid.OneOf(of("true", "false"))
+	case "texts":
+		return of("'{}'", "ARRAY[NULL]::text[]", "ARRAY['', 'A']", "ARRAY[ARRAY['a'], ARRAY['b']]", `'[5:6]={"x,","\\"}'::text[]`)
 	case "secrets":
 		return of("'{}'", "ARRAY[NULL]::bytea[]", "ARRAY[''::bytea, NULL]", "ARRAY[ARRAY['a'::bytea], ARRAY['b'::bytea]]", `'[5:6]={"\\x01","\\x02"}'::bytea[]`)
 	}
@@ -68,9 +70,10 @@ func hostile(r *rapid.T) []string {
 		if rapid.Bool().Draw(r, "suspended") {
 			suspended, from = values("timestamptz").Draw(r, "since"), values("pg_lsn").Draw(r, "from")
 		}
-		statements = append(statements, fmt.Sprintf(`INSERT INTO {}.hook_setting (hook_id, adopted, paused, suspended_at, suspended_lsn, secrets, changed_at, retry_at, gone_at)
-			VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING`, values("bigint").Draw(r, "hook"), values("boolean").Draw(r, "adopted"), values("boolean").Draw(r, "paused"),
-			suspended, from, values("secrets").Draw(r, "secrets"), values("timestamptz").Draw(r, "changed"), null(values("timestamptz")).Draw(r, "retry"), null(values("timestamptz")).Draw(r, "gone")))
+		statements = append(statements, fmt.Sprintf(`INSERT INTO {}.hook_setting (hook_id, adopted, paused, suspended_at, suspended_lsn, secrets, changed_at, retry_at, gone_at, events_added, filter)
+			VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING`, values("bigint").Draw(r, "hook"), values("boolean").Draw(r, "adopted"), values("boolean").Draw(r, "paused"),
+			suspended, from, values("secrets").Draw(r, "secrets"), values("timestamptz").Draw(r, "changed"), null(values("timestamptz")).Draw(r, "retry"), null(values("timestamptz")).Draw(r, "gone"),
+			null(values("texts")).Draw(r, "added"), null(values("text")).Draw(r, "filter")))
 	}
 	return statements
 }

@@ -107,7 +107,8 @@ func TestForgetParked(t *testing.T) {
 func downgrade(t *testing.T, db *cdctest.Database) {
 	t.Helper()
 	for _, statement := range []string{
-		`DROP TABLE {}.identity, {}.hook_seen, {}.done, {}.log_partition, {}.log_body, {}.log_stream`, `ALTER TABLE {}.hook_setting DROP COLUMN retry_at, DROP COLUMN gone_at, DROP COLUMN held_until`,
+		`DROP TABLE {}.identity, {}.hook_seen, {}.done, {}.log_partition, {}.log_body, {}.log_stream`, `ALTER TABLE {}.hook_setting DROP COLUMN retry_at, DROP COLUMN gone_at, DROP COLUMN held_until,
+			DROP COLUMN events_added, DROP COLUMN events_removed, DROP COLUMN filter, DROP COLUMN rate, DROP COLUMN format`,
 		`DELETE FROM {}.migration WHERE version_id > 1`,
 	} {
 		db.Exec(t, strings.ReplaceAll(statement, "{}", `"Hook""tail"`))

@@ -185,6 +185,9 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	if !there {
 		return nil
 	}
+	if err := dropEmit(ctx, conn, schema); err != nil {
+		return err
+	}
 	var names []string
 	for _, table := range ownTables() {
 		names = append(names, quote(schema, table))
@@ -207,9 +210,9 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	return wrap(err, "drop schema "+schema)
 }
 
-// ownTables are all that Migrate makes.
+// ownTables are all that Migrate and SetUpEmit make.
 func ownTables() []string {
-	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", "log_partition", "log_body", "log_stream", versionTable}
+	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", "log_partition", "log_body", "log_stream", versionTable, emitSecret}
 }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }

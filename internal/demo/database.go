@@ -20,7 +20,7 @@ func (d *demo) database(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = admin.Close(ctx) }() // it has done its work, or failed
+	defer func() { _ = admin.Close(ctx) }() // all that it was for is done, or has failed
 	if _, err := admin.Exec(ctx, "CREATE DATABASE "+databaseName); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}

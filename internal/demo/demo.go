@@ -40,7 +40,7 @@ type demo struct {
 	Options
 
 	mu     sync.Mutex // guards Out
-	unread func()     // ends the demonstration, since nobody reads it any more
+	unread func()     // ends the demonstration: the output is closed
 
 	server    *throwaway.Server
 	conn      *pgx.Conn // where the application's changes are played
@@ -53,11 +53,11 @@ type demo struct {
 // Run shows the program on a server made for this purpose alone. Nothing is left behind,
 // even if a signal ends the demonstration.
 func Run(parent context.Context, options Options) error {
-	// Neither a second signal nor a closed output, as in `demo | head`, may end the process
-	// before everything is removed.
+	// Neither a second signal nor a closed output, as in `demo | head`, may end the
+	// process before the removal is complete.
 	ctx, release := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer release()
-	pipes := make(chan os.Signal, 1) // never read: sockets send SIGPIPE too, and print knows better
+	pipes := make(chan os.Signal, 1) // never read: sockets send SIGPIPE too, and print detects a closed output
 	signal.Notify(pipes, syscall.SIGPIPE)
 	defer signal.Stop(pipes)
 	read, unread := context.WithCancel(ctx)
@@ -74,14 +74,14 @@ func Run(parent context.Context, options Options) error {
 	case d.left != nil:
 		return d.left
 	case ctx.Err() != nil && d.Once:
-		return errors.New("interrupted before the end of the tour; everything that it made is removed")
+		return errors.New("interrupted before the end of the tour; everything it created is removed")
 	default:
-		d.print("\nThe demo has ended, and everything that it made is removed.\n")
+		d.print("\nThe demo has ended; everything it created is removed.\n")
 		return nil
 	}
 }
 
-// show makes everything, runs the tour and removes what it made.
+// show creates the database and the receivers, runs the tour and removes everything.
 func (d *demo) show(ctx context.Context) (err error) {
 	d.print("hooktail demo: a throwaway PostgreSQL, Label Studio's tables, two webhooks.\n\n")
 	fetching := func(version string) {

@@ -112,7 +112,7 @@ func freeAddr(ctx context.Context, addr string) string {
 	if err != nil {
 		return "127.0.0.1:0"
 	}
-	_ = l.Close() // it was only to find out
+	_ = l.Close() // the address was only probed
 	return addr
 }
 

@@ -57,11 +57,11 @@ func (d *demo) tour(ctx context.Context) error {
 
 // showActions plays the seven actions and prints their arrival at both receivers.
 func (d *demo) showActions(ctx context.Context) error {
-	note := "after its commit:"
+	end := "commit:"
 	if settle := d.sidecar.cfg.Settle; settle > 0 {
-		note = fmt.Sprintf("after\nits commit; hooktail waits up to %s of it for the user's action to end:", display.Span(settle))
+		end = fmt.Sprintf("commit (hooktail waits up to %s for the user's action to end):", display.Span(settle))
 	}
-	d.print("A user works in Label Studio. What reaches both receivers, and how long %s\n", note)
+	d.print("A user works in Label Studio. Both receivers get each event this long after its\n%s\n", end)
 	for i, step := range tourRecordings {
 		if err := d.play(ctx, step); err != nil {
 			return err
@@ -205,7 +205,7 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	ctx, cancel := context.WithTimeout(ctx, extraPatience)
 	defer cancel()
 	delivered := 0
-	_ = d.until(ctx, nil, func() (err error) { // the line below says how many are missing
+	_ = d.until(ctx, nil, func() (err error) { // the line below gives the number of missing events
 		delivered, err = d.sidecar.metric("hooktail_deliveries_total", 3, map[string]string{"outcome": "delivered"})
 		if err == nil && delivered < events {
 			err = fmt.Errorf("%d of %d events are delivered", delivered, events)
@@ -214,7 +214,7 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	})
 	rest := ""
 	if delivered < events {
-		rest = "; the others are tried again"
+		rest = "; the others are retried"
 	}
 	d.print("\n%s: %d of %d delivered%s\n", d.Mask(d.Receiver), delivered, events, rest)
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// Size is a number of bytes, in decimal units with one decimal at most: 10.7 GB.
+// Size formats a number of bytes in decimal units with at most one decimal: 10.7 GB.
 func Size(bytes int64) string {
 	return humanize.SIWithDigits(float64(bytes), 1, "B")
 }
 
-// Span is a duration, with two digits or three: 1.2 s, 27 min.
+// Span formats a duration with two or three digits: 1.2 s, 27 min.
 func Span(d time.Duration) string { return Seconds(d.Seconds()) }
 
-// Seconds is Span of a number of seconds.
+// Seconds is Span for a number of seconds.
 func Seconds(s float64) string {
 	switch {
 	case s < 0.0995:
@@ -36,7 +36,7 @@ func Seconds(s float64) string {
 	}
 }
 
-// Time is a time in UTC with milliseconds, as RFC 3339 writes it; a dash for none.
+// Time formats a time in UTC with milliseconds, as in RFC 3339; a dash if it is zero.
 func Time(t time.Time) string {
 	if t.IsZero() {
 		return none
@@ -44,10 +44,10 @@ func Time(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-// none stands in a table where there is no value.
+// none is shown in a table for a missing value.
 const none = "-"
 
-// Text is the text, or a dash for none.
+// Text returns the text, or a dash if it is empty.
 func Text(text string) string {
 	if text == "" {
 		return none
@@ -55,7 +55,7 @@ func Text(text string) string {
 	return text
 }
 
-// ID is the number of a row, or a dash for 0.
+// ID formats the id of a row; a dash if it is 0.
 func ID(id int64) string {
 	if id == 0 {
 		return none
@@ -63,7 +63,7 @@ func ID(id int64) string {
 	return strconv.FormatInt(id, 10)
 }
 
-// Count is a number of things: 1 event, 2 events, 0 deliveries.
+// Count formats a number of things: 1 event, 2 events, 0 deliveries.
 func Count[N ~int | ~int64](n N, of string) string {
 	switch {
 	case n == 1:

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/term"
 )
 
-// Screen is where a command prints: a terminal, or a file or pipe, which has no width
+// Screen is the output of a command: a terminal, or a file or pipe, which has no width
 // and no colours.
 type Screen struct {
 	io.Writer
 	Terminal bool
 	Width    int  // columns; 0: no limit
-	Colour   bool // whether Paint colours
+	Colour   bool // Paint uses colours
 }
 
-// NewScreen looks at the writer, and at NO_COLOR and TERM of the environment, which is
-// in the form of os.Environ. https://no-color.org
+// NewScreen examines the writer, and NO_COLOR and TERM in environ, which has the form of
+// os.Environ. https://no-color.org
 func NewScreen(w io.Writer, environ []string) Screen {
 	s := Screen{Writer: w}
 	file, ok := w.(*os.File)
@@ -40,10 +40,10 @@ func NewScreen(w io.Writer, environ []string) Screen {
 	return s
 }
 
-// Tone is what a text means, which colours show as well.
+// Tone is the meaning of a text, which its colour also shows.
 type Tone int
 
-// The tones.
+// Tones.
 const (
 	Plain Tone = iota
 	Good
@@ -52,7 +52,7 @@ const (
 	Faint
 )
 
-// Paint colours the text by its tone, where there are colours.
+// Paint colours the text by its tone, if the screen has colours.
 func (s Screen) Paint(t Tone, plain string) string {
 	if !s.Colour || t == Plain {
 		return plain
@@ -61,7 +61,7 @@ func (s Screen) Paint(t Tone, plain string) string {
 	return text.Escape(plain, colours[t].EscapeSeq())
 }
 
-// Paragraph prints the text after first, wrapped at the width of the screen; further
+// Paragraph prints first and then the text, wrapped at the width of the screen. Further
 // lines begin with indent, which is as wide as first.
 func (s Screen) Paragraph(first, indent, plain string) {
 	if width := s.Width - len(indent); width > 20 {
@@ -73,7 +73,7 @@ func (s Screen) Paragraph(first, indent, plain string) {
 	}
 }
 
-// Wrap lays paragraphs out anew, in lines of that width. An empty line is between two.
+// Wrap reflows paragraphs to the width. Empty lines separate paragraphs.
 func Wrap(prose string, width int) string {
 	paragraphs := strings.Split(prose, "\n\n")
 	for i, p := range paragraphs {
@@ -86,7 +86,7 @@ func Wrap(prose string, width int) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// Printable is text of somebody else, of which nothing can steer the terminal.
+// Printable returns foreign text without characters that control a terminal.
 func Printable(foreign string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -96,7 +96,7 @@ func Printable(foreign string) string {
 	}, strings.ToValidUTF8(foreign, "\uFFFD"))
 }
 
-// Excerpt is the printable beginning of a text of somebody else.
+// Excerpt returns the printable beginning of foreign text.
 func Excerpt(foreign string, most int) string {
 	return text.Snip(Printable(foreign), most, "…")
 }

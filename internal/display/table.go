@@ -8,13 +8,13 @@ import (
 	"github.com/jedib0t/go-pretty/v6/text"
 )
 
-// Table is rows in columns that fit the screen. It prints nothing before
-// Flush. The text of a cell may be somebody else's: it cannot steer the terminal.
+// Table prints rows in columns that fit the screen. It prints nothing before Flush. Cells
+// may hold foreign text, which cannot control the terminal.
 type Table struct {
 	screen Screen
 	rows   table.Writer
 	widths []int          // of the columns
-	notes  map[int]string // under the row of that number
+	notes  map[int]string // text under a row, by the row's number
 	header bool
 	length int
 }
@@ -25,10 +25,10 @@ type Cell struct {
 	Tone Tone
 }
 
-// gap is between columns.
+// gap separates columns.
 const gap = "  "
 
-// Table begins a table. Without a header each row is a name and its value, and has no
+// Table begins a table. Without a header, each row is a name and its value and has no
 // note.
 func (s Screen) Table(header ...any) *Table {
 	rows := table.NewWriter()
@@ -46,7 +46,7 @@ func (s Screen) Table(header ...any) *Table {
 	return t
 }
 
-// measure keeps the columns as wide as their widest cells.
+// measure widens the columns to the widest cells.
 func (t *Table) measure(row table.Row) {
 	for i, cell := range row {
 		if i == len(t.widths) {
@@ -56,7 +56,7 @@ func (t *Table) measure(row table.Row) {
 	}
 }
 
-// Row adds a row. A cell is a Cell, or whatever fmt prints.
+// Row adds a row. A cell is a Cell, or any value that fmt prints.
 func (t *Table) Row(cells ...any) {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
@@ -74,7 +74,7 @@ func (t *Table) Row(cells ...any) {
 	t.length++
 }
 
-// Note adds a text under the last row, on as many lines as it takes.
+// Note adds a text of any number of lines under the last row.
 func (t *Table) Note(note string) { t.notes[t.length-1] = Printable(note) }
 
 const noteIndent = "      "
@@ -101,12 +101,12 @@ func (t *Table) Flush() error {
 	return nil
 }
 
-// leastLast is how narrow the last column may become. On a screen that has less, all
-// lines are cut.
+// leastLast is the minimum width of the last column. If the screen has less, all lines
+// are cut.
 const leastLast = 8
 
-// cutLast makes the last column fit the screen: in a table with a header by cutting
-// cells, else by wrapping them.
+// cutLast fits the last column into the screen: in a table with a header by cutting
+// cells, otherwise by wrapping them.
 func (t *Table) cutLast() {
 	last := len(t.widths) - 1
 	left := t.screen.Width
@@ -116,7 +116,7 @@ func (t *Table) cutLast() {
 	if left < leastLast || t.widths[last]+len(gap) <= left {
 		return
 	}
-	cut := text.WrapSoft // nothing of a value is left out
+	cut := text.WrapSoft // shows the whole value
 	if t.header {
 		cut = func(cell string, width int) string { return text.Snip(cell, width, "…") }
 	}

@@ -1,5 +1,5 @@
-// Package logging decides which of many repeated failures are logged: the first one
-// at once, then summaries with their number, and a last line when it works again.
+// Package logging decides which of many repeated failures are logged: the first one, then
+// summaries with the number of failures, and a last line after a success.
 //
 // It is not on the path of a change.
 package logging

@@ -2,27 +2,27 @@ package logging
 
 import "time"
 
-// From one line to the next it takes at least First, twice as long each time, and
-// Longest in the end.
+// The pause between two lines is at least First, doubles with each line, and is at most
+// Longest.
 const (
 	First   = time.Second
 	Longest = time.Minute
 )
 
-// Pace counts the failures of one thing and says when a line is due. Every failure
-// is counted once by Over, and before that at most once by a line. The zero value
-// is that of something that has not failed. It is not safe for concurrent use.
+// Pace counts failures of one kind and decides when a line is due. Each failure is
+// counted once by Over, and before that at most once by a line. The zero value is ready
+// for use. It is not safe for concurrent use.
 type Pace struct {
-	since  time.Time     // the first failure that Over has not counted; zero: none
-	last   time.Time     // the last failure
-	told   time.Time     // the last line
-	wait   time.Duration // from the last line to the next one
+	since  time.Time     // first failure not yet counted by Over; zero: none
+	last   time.Time     // last failure
+	told   time.Time     // time of the last line
+	wait   time.Duration // pause between the last line and the next
 	untold int           // failures since the last line
-	failed int           // and since the last Over
+	failed int           // failures since the last Over
 }
 
-// Failed counts a failure and reports whether a line is due. The first failure is
-// told at once, and so is one after which Longest has passed without any.
+// Failed counts a failure and reports whether a line is due. A line is due for the first
+// failure, and for a failure after a pause of Longest without any.
 func (p *Pace) Failed(now time.Time) (due bool) {
 	if now.Sub(p.last) >= Longest {
 		p.wait = 0
@@ -36,8 +36,8 @@ func (p *Pace) Failed(now time.Time) (due bool) {
 	return !now.Before(p.Next())
 }
 
-// Tell is to be called when a line is logged; it returns how many failures the line
-// has to speak of.
+// Tell must be called when a line is logged. It returns the number of failures that the
+// line covers.
 func (p *Pace) Tell(now time.Time) (failures int) {
 	failures, p.untold = p.untold, 0
 	p.told = now
@@ -45,16 +45,15 @@ func (p *Pace) Tell(now time.Time) (failures int) {
 	return failures
 }
 
-// Untold is how many failures no line has spoken of.
+// Untold returns the number of failures that no line has covered.
 func (p *Pace) Untold() int { return p.untold }
 
-// Next is from when on the next line is due.
+// Next returns when the next line is due.
 func (p *Pace) Next() time.Time { return p.told.Add(p.wait) }
 
-// Over is to be called when the thing works. If a line has spoken of the trouble,
-// another one is due that says how long it took and how many failures there were,
-// those among them that no line has spoken of; otherwise ok is false, and what
-// failed is left to the lines to come.
+// Over must be called after a success. If a line has reported the failures, another line
+// is due: Over returns how long they lasted, and how many no line has covered. Otherwise
+// ok is false, and the failures remain for later lines.
 func (p *Pace) Over(now time.Time) (took time.Duration, failures int, ok bool) {
 	if p.since.IsZero() || p.told.Before(p.since) {
 		return 0, 0, false

@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// Repeat logs what is tried again until it works, a query for example. The zero
-// value is ready; it is safe for concurrent use.
+// Repeat logs the failures of something that is retried until it succeeds, for example a
+// query. The zero value is ready for use. It is safe for concurrent use.
 type Repeat struct {
 	mu   sync.Mutex
 	pace Pace
 }
 
-// Failed counts a failure and logs it: at the level with the count of those since
-// the last such line if one is due, otherwise at DEBUG.
+// Failed counts a failure and logs it: if a line is due, at the level and with the number
+// of failures since the last such line, otherwise at DEBUG.
 func (r *Repeat) Failed(ctx context.Context, log *slog.Logger, level slog.Level, message string, attrs ...slog.Attr) {
 	now := time.Now()
 	r.mu.Lock()
@@ -28,7 +28,7 @@ func (r *Repeat) Failed(ctx context.Context, log *slog.Logger, level slog.Level,
 	log.LogAttrs(ctx, level, message, attrs...) //nolint:sloglint // constants of the callers
 }
 
-// Worked logs at INFO that it works again, if there was a line about a failure.
+// Worked logs a success at INFO if a failure was logged before.
 func (r *Repeat) Worked(ctx context.Context, log *slog.Logger, message string) {
 	now := time.Now()
 	r.mu.Lock()

@@ -16,7 +16,7 @@ type Purger struct {
 	log      *Log
 	holdback *Holdback
 	marks    [Partitions][]seen // the oldest first
-	bounds   []sample               // durable ones, the oldest first
+	bounds   []sample           // durable ones, the oldest first
 }
 
 // seen is the sequence of a bookmark, and when it was read first.

@@ -13,8 +13,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// connectPatience bounds connecting if the connection string has no connect_timeout: a
-// server that accepts the connection and then says nothing must be noticed.
+// connectPatience bounds connecting if the connection string has no connect_timeout, so
+// that a server that accepts the connection and then stays silent is noticed.
 const connectPatience = 10 * time.Second
 
 // Role is the only setting of the server that a connection string may contain: a login
@@ -25,14 +25,14 @@ const Role = "role"
 // ParameterError is a connection string with parameters that the program does not
 // accept, because it does not know them or chooses them itself.
 type ParameterError struct {
-	Names []string // sorted; *** where the text may be anything else than a name
+	Names []string // sorted; *** for text that may not be a name
 }
 
 func (e *ParameterError) Error() string {
 	if len(e.Names) == 1 {
-		return fmt.Sprintf("has the parameter %s, which hooktail does not take", e.Names[0])
+		return fmt.Sprintf("has the parameter %s, which hooktail does not accept", e.Names[0])
 	}
-	return fmt.Sprintf("has the parameters %s, which hooktail does not take", strings.Join(e.Names, ", "))
+	return fmt.Sprintf("has the parameters %s, which hooktail does not accept", strings.Join(e.Names, ", "))
 }
 
 // Check parses the connection string as every session does. An error is a
@@ -105,6 +105,6 @@ func refused(params map[string]string) []string {
 	return slices.Compact(names)
 }
 
-// likeName matches text that may be shown as a parameter's name. An ampersand in a
-// password that is not escaped makes a parameter too; its text seldom looks like a name.
+// likeName matches text that may be shown as a parameter's name. An unescaped ampersand
+// in a password also creates a parameter; its text seldom looks like a name.
 var likeName = regexp.MustCompile(`^[a-zA-Z][a-zA-Z_]{1,62}$`)

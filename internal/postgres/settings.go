@@ -17,8 +17,8 @@ const ApplicationName = "hooktail"
 
 // settings are what a session sets for itself. They are part of the request for the
 // session and therefore override ALTER ROLE and ALTER DATABASE from the first statement
-// on; a statement_timeout of 1 ms would stop a later SET. Every server from version 14
-// on knows them, and every role may set them.
+// on; a statement_timeout of 1 ms would stop a later SET. Every server since version 14
+// has them, and every role may set them.
 //
 // The program bounds its statements by adaptive deadlines of its own; those of the
 // server are off.
@@ -28,7 +28,7 @@ func settings() map[string]string {
 	return map[string]string{
 		"application_name": ApplicationName,
 
-		// What bounds a statement, a transaction or a session.
+		// Limits on a statement, a transaction or a session.
 		"statement_timeout":                   "0",
 		"lock_timeout":                        "0",
 		"idle_in_transaction_session_timeout": "0",
@@ -36,14 +36,15 @@ func settings() map[string]string {
 		"tcp_user_timeout":                    "0",
 		"exit_on_error":                       "off",
 
-		// What a transaction may do and see, and whether its commit is durable.
+		// The visibility and permissions of a transaction, and the durability of its
+		// commit.
 		"default_transaction_isolation":  "read committed",
 		"default_transaction_read_only":  "off",
 		"default_transaction_deferrable": "off",
 		"synchronous_commit":             "on",
-		"row_security":                   "off", // a policy is an error, not a row that is missing
+		"row_security":                   "off", // a policy causes an error instead of hiding rows
 
-		// The text form of values, to the program and from it.
+		// The text form of values in both directions.
 		"client_encoding":             "UTF8",
 		"timezone":                    "UTC",
 		"datestyle":                   "ISO, MDY",
@@ -63,7 +64,7 @@ func settings() map[string]string {
 		"transform_null_equals":       "off",
 		"client_min_messages":         "warning",
 
-		// Where names are looked for, and how what is made is stored.
+		// The lookup of names, and the storage of new objects.
 		"search_path":                 "pg_catalog",
 		"default_table_access_method": "heap",
 		"default_tablespace":          "",
@@ -71,17 +72,17 @@ func settings() map[string]string {
 		"default_toast_compression":   "pglz",
 		"check_function_bodies":       "on",
 
-		// What queries cost.
+		// The cost of queries.
 		"jit":             "off", // compiling takes longer than any of the queries
 		"plan_cache_mode": "auto",
 		"work_mem":        "4MB",
 	}
 }
 
-// later are settings that only some servers have. A server refuses a session that asks
-// for a setting it does not know, also within options (-c transaction_timeout=0 is
-// SQLSTATE 42704 before 17), and it tells its version only after the login. So they are
-// set once the session exists.
+// later are settings that only some servers have. A server refuses a session that
+// requests an unknown setting, also within options (-c transaction_timeout=0 is SQLSTATE
+// 42704 before 17), and reports its version only after the login. So these are set once
+// the session exists.
 func later() map[string]string {
 	return map[string]string{
 		"transaction_timeout":                 "0",   // from 17 on
@@ -103,7 +104,7 @@ func Sets(name string) bool {
 
 // urgent is the statement that must come first: a transaction_timeout of a few
 // milliseconds, set for the role, would end the session while it plans the query for the
-// other settings. SET is not planned, and stops the timer at once.
+// other settings. SET is not planned, and stops the timer immediately.
 // https://www.postgresql.org/docs/17/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
 func urgent(serverVersion string) string {
 	const since = 17
@@ -118,8 +119,8 @@ func urgent(serverVersion string) string {
 	return "SET transaction_timeout = 0; "
 }
 
-// setLater sets them. It has a deadline of its own, since a pool goes on making a
-// connection that nobody waits for any more.
+// setLater sets them. It has a deadline of its own, since a pool continues to open a
+// connection after its caller has gone.
 func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
@@ -136,10 +137,9 @@ func setLater(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// Fix makes the options those of a session that inherits nothing. It drops the settings
-// that the options contain, for example from the environment, except for the Role. A
-// setting in more overrides one of the same name. The options must come from
-// ParseConfig.
+// Fix changes the options so that the session inherits nothing. It drops the settings in
+// the options, for example from the environment, except for the Role. Settings in more
+// override those of the same name. The options must come from ParseConfig.
 func Fix(options *pgconn.Config, more map[string]string) {
 	role := options.RuntimeParams[Role]
 	options.RuntimeParams = settings()

@@ -30,7 +30,7 @@ const (
 	UndefinedFile         = "58P01"
 )
 
-// Code returns the SQLSTATE from the server; "" if err is not the server's.
+// Code returns the SQLSTATE sent by the server, or "" if err does not come from a server.
 func Code(err error) string {
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return fault.Code
@@ -56,13 +56,12 @@ func RefusesRole(err error) bool {
 	return connecting && ok && fault.File == "guc.c" && (fault.Code == InvalidParameter || fault.Code == InsufficientPrivilege)
 }
 
-// Remedy says what a person must do about an error that waiting does not cure; "" for
-// every other error. This is the complete list: whatever else the server refuses is
-// tried again.
+// Remedy describes what a person must do about an error that does not go away by waiting,
+// or returns "". The list is complete: all other errors of the server are retried.
 func Remedy(err error) string {
 	switch Code(err) {
 	case InvalidAuthorization, InvalidPassword:
-		return "check user, password and pg_hba.conf (database access, not the keyword replication, is what it needs)"
+		return "check user, password and pg_hba.conf (hooktail needs access to the database by name; the keyword replication does not cover it)"
 	case InvalidCatalogName:
 		return "check HOOKTAIL_DATABASE_URL"
 	case InsufficientPrivilege:

@@ -12,17 +12,17 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ValueError is a connection string in which parameters have values that cannot be used.
-// It shows no value, except the path of a file that cannot be read.
+// ValueError is a connection string with unusable parameter values. It shows no value,
+// except the path of a file that cannot be read.
 type ValueError struct {
-	Values []Value // in the order in which they were looked at; at least one
+	Values []Value // in the order in which they were checked; at least one
 }
 
-// Value is a parameter with a value that cannot be used.
+// Value is a parameter with an unusable value.
 type Value struct {
-	Name string // of the parameter, or of two that belong together
-	Use  string // what can be used instead
-	File error  // a *fs.PathError of the file that the value names; nil: it was read, or the value names none
+	Name string // name of the parameter, or of two that belong together
+	Use  string // what to use instead
+	File error  // error of reading the file that the value names; nil: none
 }
 
 func (e *ValueError) Error() string {
@@ -44,11 +44,11 @@ func showable(path string) string {
 	return path
 }
 
-// parameter is one whose value may be invalid, and a value that is always valid.
+// parameter is a parameter whose value may be invalid, with a valid value.
 type parameter struct{ name, good, use string }
 
-// parameters lists those whose values pgconn or the program may refuse. Each one can be
-// checked once those before it have been.
+// parameters lists the parameters whose values pgconn or the program may refuse. Each can
+// be checked after those before it.
 func parameters() []parameter {
 	return []parameter{
 		{"port", "5432", "a number from 1 to 65535, or one for each host"},
@@ -69,15 +69,15 @@ func parameters() []parameter {
 // longestConnect bounds connect_timeout: in pgconn a timeout of centuries overflows.
 const longestConnect = 24 * time.Hour
 
-// isUsable reports whether the program can use the values, all of which pgconn has
-// accepted. pgconn treats every unknown sslnegotiation as postgres. A session with a
-// server that accepts no writes can neither hold the lock nor store a position.
+// isUsable reports whether the program can use the values, which pgconn has accepted.
+// pgconn treats every unknown sslnegotiation as postgres. A session with a server that
+// accepts no writes can neither hold the lock nor store a position.
 func isUsable(options *pgconn.Config) bool {
 	negotiates := options.SSLNegotiation == "" || options.SSLNegotiation == "postgres" || options.SSLNegotiation == "direct"
 	return negotiates && options.ConnectTimeout >= 0 && options.ConnectTimeout <= longestConnect && !wantsStandby(options)
 }
 
-var errUnusable = errors.New("a value in the connection string is of no use to hooktail")
+var errUnusable = errors.New("a value in the connection string cannot be used by hooktail")
 
 // wantsStandby reports whether target_session_attrs asks for a server that accepts no
 // writes. The options contain it only as a function.
@@ -107,7 +107,7 @@ func faultOf(connString string, err error) error {
 		return err
 	}
 	all := parameters()
-	good := make([]bool, len(all)) // the good value stands in the place of the string's own
+	good := make([]bool, len(all)) // true: the valid value replaces the string's own
 	for i := range good {
 		good[i] = true
 	}

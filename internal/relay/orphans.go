@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -17,7 +18,7 @@ type orphan struct {
 }
 
 const (
-	orphansShare = 16 // of HOOKTAIL_MEMORY that orphans may hold is one part
+	orphansShare = 16 // orphans may hold 1/orphansShare of HOOKTAIL_MEMORY
 	orphansLook  = 500 * time.Millisecond
 )
 
@@ -73,10 +74,17 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 	})
 }
 
-// events maps the part. If a table lacks a column that the rules need, events waits
+// events maps the part. If it has messages that the known keys do not prove, events asks
+// for newer keys. If a table lacks a column that the rules need, events waits
 // until the table has it again, and then maps as much of the part as its rows allow.
 func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event, error) {
 	events, err := p.mapper.Events(part, nil)
+	if errors.Is(err, mapping.ErrUnproven) {
+		if err := p.readKeys(ctx); err != nil {
+			return nil, err
+		}
+		events, err = p.mapper.Events(part, nil)
+	}
 	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {
 		return events, err
 	}
@@ -85,4 +93,15 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 	}
 	p.mapper.Tolerate()
 	return p.mapper.Events(part, nil)
+}
+
+// readKeys gives the mapper the keys that prove messages of custom events.
+func (p *pipeline) readKeys(ctx context.Context) error {
+	return p.questions.persist(ctx, "read the secret of custom events", func(ctx context.Context) error {
+		keys, err := state.EmitKeys(ctx, p.pool, p.hookTables.state)
+		if err == nil {
+			p.mapper.Trust(keys)
+		}
+		return err
+	})
 }

@@ -7,27 +7,27 @@ import (
 
 // Policy says how an action is retried. First and Patience are required.
 type Policy struct {
-	First   time.Duration // pause after the first failure; it doubles after each one
-	Longest time.Duration // bound of the pause; 0: First
+	First   time.Duration // pause after the first failure; doubles with each failure
+	Longest time.Duration // maximum pause; 0: First
 
-	// Patience bounds the first attempt, which may wait for a peer that is gone. An attempt
-	// that times out doubles the patience of the next one, up to patienceGrowth times, in
-	// case the peer is only slow.
+	// Patience is the timeout of the first attempt. An attempt that times out doubles the
+	// timeout of the next one, up to patienceGrowth times the first, in case the peer is
+	// only slow.
 	Patience time.Duration
 
-	// Again reports whether an error is worth another attempt; nil: every error is. It is
-	// not asked about an attempt that timed out, which always is.
+	// Again reports whether to retry after an error; nil: always. It is not called after
+	// a timeout, which is always retried.
 	Again func(err error) bool
 
-	// Failed is called for each failure that is followed by another attempt; nil: it is not.
+	// Failed, if not nil, is called for each failure that is followed by another attempt.
 	Failed func(ctx context.Context, err error, next time.Duration)
 }
 
-// patienceGrowth bounds the patience as a multiple of the first attempt's.
+// patienceGrowth is the maximum timeout, as a multiple of Patience.
 const patienceGrowth = 64
 
-// Do calls f until it succeeds. It returns the last error of f when ctx ends or when the
-// error is not worth another attempt.
+// Do calls f until it succeeds. It returns the last error of f when ctx ends or Again
+// returns false.
 func (p Policy) Do(ctx context.Context, f func(context.Context) error) error {
 	wait, patience := p.First, p.Patience
 	for {

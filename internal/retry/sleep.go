@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Sleep waits for d. It returns the context's error if ctx ends first, and at once
-// if ctx has ended already.
+// Sleep waits for d. It returns the context's error if ctx ends first or has already
+// ended.
 func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err
@@ -21,8 +21,9 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Every calls f after each period until ctx ends, which is no error, or f returns an
-// error, which Every returns. A call that takes longer than the period delays the next.
+// Every calls f after each period until ctx ends, and then returns nil, or until f
+// returns an error, and then returns that. A call that takes longer than the period
+// delays the next one.
 func Every(ctx context.Context, period time.Duration, f func() error) error {
 	tick := time.NewTicker(period)
 	defer tick.Stop()
@@ -41,7 +42,7 @@ func Every(ctx context.Context, period time.Duration, f func() error) error {
 	}
 }
 
-// Always calls f at once and then after each period, until ctx ends.
+// Always calls f now and after each period, until ctx ends.
 func Always(ctx context.Context, period time.Duration, f func()) {
 	f()
 	_ = Every(ctx, period, func() error { f(); return nil }) // f returns no error

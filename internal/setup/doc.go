@@ -1,3 +1,3 @@
 // Package setup creates the tables, the publication and the slot that a run needs, and
-// removes them. It looks at the slot as a run does, without reading it.
+// removes them. It examines the slot as a run does, without reading it.
 package setup

@@ -16,10 +16,9 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// Check makes sure, before anything is changed, that the role may make all of the
-// plan and hooktail's own tables.
-func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan) error {
-	var besides []cdc.Lack
+// Check makes sure, before anything is changed, that the role may create everything in
+// the plan and hooktail's own tables; besides is what else it lacks.
+func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, besides ...cdc.Lack) error {
 	what, mend, newSchema, err := state.MigrationLacks(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err
@@ -35,18 +34,18 @@ func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan
 		besides = append(besides, lacks...)
 	}
 	own := wiring.OwnTable(cfg)
-	if err := cdc.CheckTables(ctx, conn, []cdc.Table{own}); err != nil { // it is made in between
+	if err := cdc.CheckTables(ctx, conn, []cdc.Table{own}); err != nil { // Install creates it
 		plan.Tables = slices.DeleteFunc(slices.Clone(plan.Tables), func(t cdc.Table) bool { return t == own })
 	}
 	return cdc.CheckSetup(ctx, conn, plan, besides...)
 }
 
 // LateWarning is about tables that a slot is older than.
-const LateWarning = "the slot was there before these tables were published: it does not bring what changed in them until now"
+const LateWarning = "the slot is older than the publication of these tables: their changes up to now are missing from it"
 
-// Install makes what is missing of the plan, and hooktail's own tables in between:
-// they need not be made in a database that is not Label Studio's, and have to be
-// there before one of them is published.
+// Install creates what is missing from the plan. It creates hooktail's own tables after
+// the checks of the plan, so that none are created in a database that is not Label
+// Studio's, and before one of them is published.
 func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, log func(step string)) (cdc.Result, string, error) {
 	own := wiring.OwnTable(cfg)
 	isOwn := func(t cdc.Table) bool { return t == own }
@@ -62,7 +61,7 @@ func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Pl
 	}
 	result, err := cdc.Setup(ctx, conn, plan, log)
 	if migrated != "" {
-		result.Late = slices.DeleteFunc(result.Late, isOwn) // nothing has changed in it
+		result.Late = slices.DeleteFunc(result.Late, isOwn) // a new table: no change is missing
 	}
 	if !result.SlotCreated {
 		result.Late = append(before.Late, result.Late...)
@@ -71,8 +70,8 @@ func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Pl
 	return result, migrated, err
 }
 
-// migrate makes hooktail's own tables, or brings them up to date, and says what it
-// did; "" if there was nothing to do.
+// migrate creates or migrates hooktail's own tables and describes what it did; "" if
+// there was nothing to do.
 func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error) {
 	before, err := state.Version(ctx, conn, schema)
 	if err != nil {
@@ -87,18 +86,17 @@ func migrate(ctx context.Context, conn *pgx.Conn, schema string) (string, error)
 	return fmt.Sprintf("tables in schema %q: version %d, from %d", schema, state.Newest(), before), nil
 }
 
-// FreshSlot is a slot that was made just now. Its snapshot, the database's state
-// where the slot begins, can be read until close.
+// FreshSlot is a slot that was just created. Its snapshot, the state of the database
+// where the slot begins, can be read until Close.
 type FreshSlot struct {
 	conn     *pgconn.PgConn
 	Snapshot string
 }
 
-// Close ends the snapshot. The slot stays.
+// Close ends the snapshot. The slot remains.
 func (f *FreshSlot) Close(ctx context.Context) { f.conn.Close(context.WithoutCancel(ctx)) }
 
-// ForRun makes what is missing, for a run that begins with it. It returns nil
-// where the slot was there already.
+// ForRun creates what is missing before a run. It returns nil if the slot exists already.
 func ForRun(ctx context.Context, cfg config.Config, log *slog.Logger) (*FreshSlot, error) {
 	plan := wiring.PlanOf(cfg, wiring.IdentityFull)
 	conn, err := wiring.Connect(ctx, cfg)

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// DatabaseTime is the time by the clock of the database.
+// DatabaseTime returns the time of the database's clock.
 func DatabaseTime(ctx context.Context, conn *pgx.Conn) (now time.Time, err error) {
 	if err := conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&now); err != nil {
 		return now, fmt.Errorf("read the database's clock: %w", err)
@@ -22,9 +22,9 @@ func DatabaseTime(ctx context.Context, conn *pgx.Conn) (now time.Time, err error
 	return now, nil
 }
 
-// Remember notes a slot that was made just now, so that a gap is found from its
-// beginning. Everything that was committed before that time, which is the
-// database's, lies before the slot.
+// Remember records a slot that was just created, so that a gap is detected from the
+// slot's beginning. at is a time of the database's clock: everything committed before it
+// precedes the slot.
 func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Time) error {
 	slot, err := Probe(ctx, cfg, nil)
 	if err != nil {
@@ -35,8 +35,8 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 	})
 }
 
-// RefuseGap returns the gap of a slot that an earlier run has read from, if there is
-// one: what makes a slot where one is missing must not hide it.
+// RefuseGap returns the gap of a slot that an earlier run has read, or nil. Creating a
+// missing slot must not hide a gap.
 func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	memory, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Read(ctx)
 	if err != nil || memory == nil {
@@ -47,10 +47,10 @@ func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 			return gap
 		}
 	}
-	return nil // what else is wrong the setup will find
+	return nil // the setup reports other errors
 }
 
-// Probe looks at the slot as a run that begins does.
+// Probe examines the slot as a run does at its start.
 func Probe(ctx context.Context, cfg config.Config, memory *cdc.Memory) (*cdc.Slot, error) {
 	options, err := wiring.Replication(cfg)
 	if err != nil {

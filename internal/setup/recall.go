@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// Recall lets the hooks want what they wanted where the slot stands. Of a slot that nobody
-// has read from that is what they want now, and is written down.
+// Recall restores the hooks' settings as of the slot's position. If the slot has never
+// been read, these are the present settings, which Recall records.
 func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.Config) error {
 	seen, known, err := state.HooksSeen(ctx, db, cfg.StateSchema, cfg.Slot)
 	if err != nil {
@@ -30,7 +30,7 @@ func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.C
 	return nil
 }
 
-// SeedHooks writes down what the hooks want where a slot was made just now.
+// SeedHooks records the hooks' settings at the position of a slot that was just created.
 func SeedHooks(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	hooks := hook.NewSet(wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler)))
 	if err := hooks.Load(ctx, conn); err != nil {

@@ -12,13 +12,13 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// Teardown is what hooktail has left in a database, and its removal. It has a connection
-// of its own until Close.
+// Teardown holds everything that hooktail has created in a database, and removes it. It
+// has its own connection until Close.
 type Teardown struct {
 	Remains cdc.Remains
 	Holding state.Holding
-	// Adopted are the hooks that nobody would send to afterwards, in order: adopted, and
-	// still in the application's table.
+	// Adopted are the ids, in order, of hooks that would no longer be served afterwards:
+	// adopted, and still in the application's table.
 	Adopted []int64
 
 	cfg  config.Config
@@ -26,9 +26,9 @@ type Teardown struct {
 	conn *pgx.Conn
 }
 
-// FindRemains looks for all that teardown removes, and whether the role may remove it; what
-// it lacks is a *cdc.Fault. release says that adopted hooks are to be switched on again. It
-// changes nothing.
+// FindRemains finds everything that teardown removes, and checks whether the role may
+// remove it; a missing privilege is a *cdc.Fault. release states that adopted hooks are
+// to be activated again. It changes nothing.
 func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardown, error) {
 	conn, err := wiring.Connect(ctx, cfg)
 	if err != nil {
@@ -62,15 +62,15 @@ func (t *Teardown) look(ctx context.Context, release bool) (err error) {
 		}
 		t.Adopted = abandoned.Hooks
 		if release && abandoned.Grant != "" {
-			besides = append(besides, cdc.Lack{What: "the role may not switch hooks on", Mend: abandoned.Grant + " TO the role;"})
+			besides = append(besides, cdc.Lack{What: "the role may not activate hooks", Mend: abandoned.Grant + " TO the role;"})
 		}
-	} // else the application is gone, and its hooks with it
+	} // otherwise the application and its hooks are gone
 	t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...)
 	return err
 }
 
-// Remove removes all that was found, and switches the adopted hooks on, in one transaction:
-// an error says that nothing was changed. log learns of each statement about the stream.
+// Remove removes everything found and activates the adopted hooks, in one transaction:
+// after an error nothing is changed. log gets each statement about the stream.
 func (t *Teardown) Remove(ctx context.Context, log func(step string)) error {
 	return cdc.Teardown(ctx, t.conn, t.plan, log, func(ctx context.Context, tx pgx.Tx) error {
 		return state.Remove(ctx, tx, t.cfg.StateSchema, wiring.Webhooks(t.cfg), t.Adopted)

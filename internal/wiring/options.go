@@ -7,10 +7,11 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// StreamOptions are those of the configuration's stream.
+// StreamOptions returns the options of the configured stream.
 func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 	options, err := Replication(cfg)
 	if err != nil {
@@ -30,11 +31,12 @@ func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 		Tables:      PlanOf(cfg, IdentityDefault).Tables,
 		PartBytes:   int(cfg.Memory) / PartShare,
 		QueueBytes:  int(cfg.Memory) / RowsShare,
+		Messages:    state.EmitPrefix(cfg.StateSchema),
 		Log:         log,
 	}, nil
 }
 
-// MappingOptions are those of the configuration's tables.
+// MappingOptions returns the options of the configured tables.
 func MappingOptions(cfg config.Config, log *slog.Logger) mapping.Options {
 	return mapping.Options{
 		Tables: mapping.Tables{

@@ -14,7 +14,9 @@ dumps        schema.sql and base.sql
 replay       the check: the recorded changes, played into a fresh database
 upgrade      an upgrade on a database with rows (upgrade.py)
 endings      calls at the same time, under load and with an overlap (endings.py)
+sequence     the transactions of a call, by which its end is told
 shape        the comparison with an earlier recording
 payload      the comparison of two request bodies (live.py)
 match        which request of hooktail answers which request of Label Studio (live.py)
+load         users who annotate at the same time beside hooktail (load.py)
 """

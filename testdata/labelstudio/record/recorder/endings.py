@@ -44,7 +44,7 @@ def record(live: Session, out: Path) -> dict[str, int]:
     calls: list[dict[str, Any]] = []
     for play in _plays(live):
         print(play.name, flush=True)
-        with _burning(play.busy):
+        with burning(play.busy):
             for step in play.steps:
                 calls += _at_once(live, play.name, step)
         live.wait_idle()
@@ -131,7 +131,8 @@ def _at_once(live: Session, play: str, step: list[Call]) -> list[dict[str, Any]]
 
 
 @contextlib.contextmanager
-def _burning(processes: int) -> Iterator[None]:
+def burning(processes: int) -> Iterator[None]:
+    """Processes that take what they can get of the processor."""
     burning = [multiprocessing.Process(target=_burn, daemon=True) for _ in range(processes)]
     for process in burning:
         process.start()

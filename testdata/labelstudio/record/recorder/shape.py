@@ -8,12 +8,14 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from . import sequence
+
 # Objects whose keys are data of the tasks and projects, not fields of Label Studio's payload.
 _FREE = {"data", "meta", "result", "prediction", "parsed_label_config", "control_weights", "data_types"}
 
 
 def compare(old: Path, new: Path) -> list[str]:
-    """Returns one line per difference between two records: tables, requests per scenario, fields per action."""
+    """Returns one line per difference between two records: tables, requests and transactions per scenario, fields per action."""
     lines = _tables(old / "schema.sql", new / "schema.sql")
     before, after = _expected(old), _expected(new)
     for name in sorted(before.keys() - after.keys()):
@@ -22,7 +24,7 @@ def compare(old: Path, new: Path) -> list[str]:
         lines.append(f"scenario {name}: new")
     for name in sorted(before.keys() & after.keys()):
         lines += _requests(name, before[name], after[name])
-    return lines + _fields(before, after)
+    return lines + _fields(before, after) + sequence.compare(old, new)
 
 
 def _expected(folder: Path) -> dict[str, list[dict[str, Any]]]:

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from recorder import shape, statements, wal
+from recorder import sequence, shape, statements, wal
 from recorder.dumps import _loadable, _statements
 from recorder.postgres import APPLICATION
 
@@ -106,6 +106,34 @@ class Dumps(unittest.TestCase):
         ]:
             with self.subTest(statement):
                 self.assertEqual(want, _loadable(statement))
+
+
+class Sequences(unittest.TestCase):
+    def test_of_wal(self) -> None:
+        first, later = "2026-11-23 11:17:08.1+00", "2026-11-23 11:17:08.2+00"
+        wal = "\n".join(
+            [
+                "BEGIN", f"table public.task_completion: INSERT: id[integer]:14 updated_at[timestamp with time zone]:'{first}'", "COMMIT",
+                "BEGIN", "table public.htx_user: UPDATE: id[integer]:1", "COMMIT",
+                "BEGIN", f"table public.task: UPDATE: id[integer]:7 updated_at[timestamp with time zone]:'{first}' updated_by_id[integer]:1", "COMMIT",
+                "BEGIN", f"table public.task: UPDATE: id[integer]:7 updated_at[timestamp with time zone]:'{later}' updated_by_id[integer]:1", "COMMIT",
+                "BEGIN", f"table public.task: UPDATE: id[integer]:7 updated_at[timestamp with time zone]:'{later}' updated_by_id[integer]:null",
+                "table public.task: DELETE: id[integer]:7", "table public.task: DELETE: id[integer]:8", "COMMIT",
+            ]
+        )  # fmt: skip
+        want = ["INSERT task_completion", "counters of task", "stamp of task with user", "stamp of task, DELETE task, several"]
+        self.assertEqual(want, sequence.of_wal(wal))
+
+    def test_compare(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            old, new = Path(name) / "old", Path(name) / "new"
+            one, other = ("BEGIN\ntable public.task: %s: id[integer]:7\nCOMMIT\n" % operation for operation in ("INSERT", "DELETE"))
+            for folder, wal in ((old, one + one), (new, one + other + one)):
+                (folder / "scenarios/01-x").mkdir(parents=True)
+                (folder / "scenarios/01-x/wal.txt").write_text(wal)
+            want = ["scenario 01-x: transaction 2 was INSERT task, is DELETE task (2 were, 3 are)"]
+            self.assertEqual(want, sequence.compare(old, new))
+            self.assertEqual([], sequence.compare(old, old))
 
 
 class Shapes(unittest.TestCase):

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pglogrepl"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/testdata"
+)
+
+// take is one recorded scenario.
+type take struct {
+	name   string
+	single bool // it is one call
+	shots  []shot
+}
+
+// shot is one transaction.
+type shot struct {
+	statements []string
+	pause      time.Duration // since the one before, as far as both are in the stream
+	streamed   bool
+}
+
+// streamed matches a statement that changes one of the tables of the publication.
+var streamed = regexp.MustCompile(`^(INSERT INTO|UPDATE|DELETE FROM) "(project|task|task_completion|webhook|webhook_action)"`)
+
+// readFilm reads all scenarios from the folder of the sources.
+func readFilm(ctx context.Context) ([]take, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/hooktail/hooktail/testdata").Output()
+	if err != nil {
+		return nil, fmt.Errorf("find the sources of hooktail: %w", err)
+	}
+	dir := filepath.Join(strings.TrimSpace(string(out)), "labelstudio", "scenarios")
+	folders, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("list scenarios: %w", err)
+	}
+	var film []take
+	var before time.Time // the last commit so far
+	for _, folder := range folders {
+		t, err := readTake(filepath.Join(dir, folder.Name()), &before)
+		if err != nil {
+			return nil, fmt.Errorf("read scenario %s: %w", folder.Name(), err)
+		}
+		film = append(film, t)
+	}
+	return film, nil
+}
+
+// readTake reads one scenario. before is the last commit of the one before, and becomes its own.
+func readTake(dir string, before *time.Time) (take, error) {
+	t := take{name: filepath.Base(dir)}
+	calls, err := os.ReadFile(filepath.Join(dir, "api.txt"))
+	if err != nil {
+		return t, err
+	}
+	t.single = strings.Count(string(calls), "   (user ") == 1
+	commits, err := commitTimes(filepath.Join(dir, "wal.pgoutput.hex"))
+	if err != nil {
+		return t, err
+	}
+	statements, err := testdata.Changes(t.name)
+	if err != nil {
+		return t, err
+	}
+	for open := false; len(statements) > 0; statements = statements[1:] {
+		if !open {
+			t.shots = append(t.shots, shot{})
+		}
+		last := &t.shots[len(t.shots)-1]
+		last.statements = append(last.statements, statements[0])
+		last.streamed = last.streamed || streamed.MatchString(statements[0])
+		open = (open || statements[0] == "BEGIN") && statements[0] != "COMMIT" && statements[0] != "ROLLBACK"
+	}
+	for i := range t.shots {
+		// A statement that has changed no row is not in the stream; four scenarios have one.
+		if t.shots[i].streamed && len(commits) > 0 {
+			if !before.IsZero() {
+				t.shots[i].pause = commits[0].Sub(*before)
+			}
+			*before, commits = commits[0], commits[1:]
+		}
+	}
+	return t, nil
+}
+
+// commitTimes are when the recorded transactions were committed.
+func commitTimes(name string) (times []time.Time, err error) {
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		_, message, _ := strings.Cut(strings.TrimSpace(line), " ")
+		data, err := hex.DecodeString(message)
+		if err != nil {
+			return nil, fmt.Errorf("decode %s: %w", name, err)
+		}
+		if len(data) == 0 || pglogrepl.MessageType(data[0]) != pglogrepl.MessageTypeCommit {
+			continue
+		}
+		commit, err := pglogrepl.Parse(data)
+		if err != nil {
+			return nil, fmt.Errorf("decode %s: %w", name, err)
+		}
+		times = append(times, commit.(*pglogrepl.CommitMessage).CommitTime)
+	}
+	return times, nil
+}
+
+// player plays takes on its connection.
+type player struct {
+	conn      *pgx.Conn
+	readdress func(string) string
+	before    time.Time // when the last transaction that is in the stream began to commit
+}
+
+// play makes the scenario's transactions at their pace, and returns when the first
+// that is in the stream began.
+func (p *player) play(ctx context.Context, t take) (began time.Time, err error) {
+	for _, shot := range t.shots {
+		if shot.streamed {
+			if err := wait(ctx, shot.pause-time.Since(p.before)); err != nil {
+				return began, err
+			}
+			p.before = time.Now()
+			if began.IsZero() {
+				began = p.before
+			}
+		}
+		for _, sql := range shot.statements {
+			if shot.streamed && (sql == "COMMIT" || len(shot.statements) == 1) {
+				p.before = time.Now()
+			}
+			if _, err := p.conn.PgConn().Exec(ctx, p.readdress(sql)).ReadAll(); err != nil {
+				return began, fmt.Errorf("play %.80q: %w", sql, err)
+			}
+		}
+	}
+	return began, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

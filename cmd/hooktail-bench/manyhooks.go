@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os/exec"
+	"time"
+)
+
+// tenThousandHooks lets one hook of ten thousand get a backlog: the others have chosen
+// another action. Then all of them are adopted.
+func tenThousandHooks(ctx context.Context, b *bench) error {
+	n := b.size(10_000, 2000)
+	s, err := b.stage(ctx, n, 1)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	if err := s.exec(ctx, fmt.Sprintf(`
+		INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at, organization_id)
+			SELECT i, '%s', true, false, '{}', true, now(), now(), 1 FROM generate_series(2, 10000) i;
+		INSERT INTO webhook_action (action, webhook_id) SELECT 'PROJECT_CREATED', id FROM webhook WHERE NOT send_for_all_actions`,
+		b.receiver.url(2))); err != nil {
+		return err
+	}
+	if err := s.turns(ctx, 0, n, []drained{{scenario: "memory", of: hooktail, name: "10,000 hooks", hooks: 1, env: []string{settling}}}); err != nil {
+		return err
+	}
+	return s.adoptAll(ctx)
+}
+
+// adoptAll lets a program that runs take all hooks over.
+func (s *stage) adoptAll(ctx context.Context) error {
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := s.warm(ctx, hooktail, slot, settling)
+	if err != nil {
+		return err
+	}
+	defer s.end(hooktail, p)
+	out := newSample("memory", hooktail, "adopt", 0)
+	began := time.Now()
+	// It runs for less time than what the two senders overlap for.
+	adopt := exec.CommandContext(ctx, s.b.hooktail, "hooks", "adopt", "--all", "--force")
+	adopt.Env = s.environ(slot)
+	if text, err := adopt.CombinedOutput(); err != nil {
+		return fmt.Errorf("hooktail hooks adopt: %w: %s", err, text)
+	}
+	out.set("took_s", time.Since(began).Seconds())
+	if err := out.resident(p); err != nil {
+		return err
+	}
+	s.end(hooktail, p)
+	return s.b.record(out, s.drop(ctx, slot))
+}
+
+// sickHooks lets very many hooks hang, then refuse, then come back, all at once.
+func sickHooks(ctx context.Context, b *bench) error {
+	const hooks = 300
+	n := b.size(100, 30)
+	s, err := b.stage(ctx, n, 0)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed below
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	defer silent.Close()
+	address := silent.Addr().String()
+	for i := range hooks {
+		if err := s.hook(ctx, i+1, fmt.Sprintf("http://%s/%d", address, i+1), 1); err != nil {
+			return err
+		}
+	}
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	first := s.annotations(n)
+	if err := s.annotate(ctx, first, n); err != nil {
+		return err
+	}
+	p, err := s.start(hooktail, slot, hooks, settling)
+	if err != nil {
+		return err
+	}
+	defer s.end(hooktail, p)
+	if err := s.sick(ctx, p, hooks*n, "hang"); err != nil {
+		return err
+	}
+	if err := silent.Close(); err != nil {
+		return fmt.Errorf("close: %w", err)
+	}
+	if err := s.sick(ctx, p, hooks*n, "refuse"); err != nil {
+		return err
+	}
+	r, err := listen(address)
+	if err != nil {
+		return err
+	}
+	defer r.close()
+	t := r.expect(hooks, first, n)
+	out := newSample("memory", hooktail, "come back", 0)
+	began := time.Now()
+	if err := p.await(ctx, t.done, t); err != nil {
+		return err
+	}
+	out.set("took_s", time.Since(began).Seconds())
+	if err := out.resident(p); err != nil {
+		return err
+	}
+	s.end(hooktail, p)
+	return b.record(out, s.drop(ctx, slot))
+}
+
+// sick waits until all deliveries are parked, and a while longer.
+func (s *stage) sick(ctx context.Context, p *program, deliveries int, name string) error {
+	out := newSample("memory", hooktail, name, 0)
+	began := time.Now()
+	if err := s.untilAllParked(ctx, deliveries); err != nil {
+		return fmt.Errorf("%w: %s", err, p.stderr)
+	}
+	out.set("took_s", time.Since(began).Seconds())
+	return s.b.record(out, out.resident(p))
+}

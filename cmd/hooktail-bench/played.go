@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/testdata"
+)
+
+// played plays what was recorded of Label Studio, with its own pauses between the
+// transactions of a call, to hooktail in its default settings.
+func played(ctx context.Context, b *bench) error {
+	film, err := readFilm(ctx)
+	if err != nil {
+		return err
+	}
+	for rep := range b.reps(3, 1) {
+		s, err := b.stage(ctx, 0, 0)
+		if err != nil {
+			return err
+		}
+		defer s.close(ctx)
+		if err := s.played(ctx, rep, film); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The hook of the recording that gets everything of its organization.
+const (
+	allActions      = "/h/6"
+	recordedAddress = "127.0.0.1:9900"
+)
+
+// came is one request to that hook.
+type came struct {
+	at         time.Time
+	commit     string // as its header says
+	committed  time.Time
+	annotation bool
+}
+
+// audience answers 200 and keeps what comes to the hook that gets everything. It is safe
+// for concurrent use.
+type audience struct {
+	mu       sync.Mutex
+	requests []came
+}
+
+// ServeHTTP is called by the senders.
+func (a *audience) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
+	at := time.Now()
+	body, err := io.ReadAll(r.Body)
+	if err != nil || r.URL.Path != allActions {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.requests = append(a.requests, came{
+		at: at, commit: r.Header.Get("hooktail-commit-time"), annotation: strings.HasPrefix(string(body), `{"action": "ANNOTATION`),
+	})
+}
+
+// take is what came since it was called last.
+func (a *audience) take() []came {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	taken := a.requests
+	a.requests = nil
+	return taken
+}
+
+// theEnd is longer than what shows no end waits.
+const theEnd = 1500 * time.Millisecond
+
+// scene is a scenario as it was played.
+type scene struct {
+	take
+	began, last time.Time // its first and last transaction
+	requests    []came
+}
+
+// assign gives each request to the scenario in which its event was committed.
+func assign(scenes []scene, requests []came) error {
+	for _, c := range requests {
+		commit, err := time.Parse(time.RFC3339Nano, c.commit)
+		if err != nil {
+			return fmt.Errorf("read the commit time: %w", err)
+		}
+		c.committed = commit
+		of := slices.IndexFunc(scenes, func(s scene) bool { return commit.Before(s.began) })
+		if of < 0 {
+			of = len(scenes)
+		}
+		if of > 0 {
+			scenes[of-1].requests = append(scenes[of-1].requests, c)
+		}
+	}
+	return nil
+}
+
+func (s *stage) played(ctx context.Context, rep int, film []take) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the server
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	hall := &audience{}
+	server := &http.Server{Handler: hall, ReadHeaderTimeout: time.Minute}
+	go func() { _ = server.Serve(listener) }() // until it is closed
+	defer server.Close()
+	readdress := func(sql string) string { return strings.ReplaceAll(sql, recordedAddress, listener.Addr().String()) }
+
+	if err := s.recordedHooks(ctx, listener.Addr().String()); err != nil {
+		return err
+	}
+	slot, err := s.slot(ctx)
+	if err != nil {
+		return err
+	}
+	p, err := s.start(hooktail, slot, 0, settling)
+	if err != nil {
+		return err
+	}
+	defer s.end(hooktail, p)
+	conn, err := pgx.Connect(ctx, s.dsn)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	player := &player{conn: conn, readdress: readdress}
+
+	var scenes []scene
+	for _, t := range film {
+		began, err := player.play(ctx, t)
+		if err != nil {
+			return fmt.Errorf("scenario %s: %w", t.name, err)
+		}
+		if !began.IsZero() {
+			scenes = append(scenes, scene{take: t, began: began, last: player.before})
+		}
+	}
+	if err := wait(ctx, theEnd); err != nil {
+		return err
+	}
+	if err := assign(scenes, hall.take()); err != nil {
+		return err
+	}
+	var late []time.Duration
+	annotations, shown := 0, 0
+	for _, scene := range scenes {
+		if scene.single {
+			r := scene.review()
+			late, annotations, shown = append(late, r.late...), annotations+r.annotations, shown+r.shown
+		}
+	}
+	if len(late) == 0 {
+		return fmt.Errorf("nothing came: %s", p.stderr)
+	}
+	slices.Sort(late)
+	out := newSample("played", hooktail, "", rep)
+	out.set("p50_ms", milliseconds(late[len(late)/2]))
+	out.set("p95_ms", milliseconds(late[len(late)*95/100]))
+	out.set("shown", float64(shown)/float64(annotations))
+	s.end(hooktail, p)
+	return s.b.record(out, s.drop(ctx, slot))
+}
+
+// reviewed is what came of one call: when its events came after the last commit that they
+// show, one figure for each kind of event, and how many annotation events there were and
+// showed the end of their action.
+type reviewed struct {
+	late               []time.Duration
+	annotations, shown int
+}
+
+// byBound is later than what leaves when its action has ended, and sooner than what waits
+// for the bound, a second from the event's commit.
+const byBound = 800 * time.Millisecond
+
+// review counts a call once for each kind of event, with the median of these events: an
+// import of a hundred tasks is not a hundred calls.
+func (s scene) review() (r reviewed) {
+	kinds := map[bool][]time.Duration{}
+	for _, c := range s.requests {
+		after := c.after(s.last)
+		if c.annotation {
+			r.annotations++
+		}
+		if after >= byBound {
+			continue
+		}
+		if c.annotation {
+			r.shown++
+		}
+		kinds[c.annotation] = append(kinds[c.annotation], after)
+	}
+	for _, late := range kinds {
+		slices.Sort(late)
+		r.late = append(r.late, late[len(late)/2])
+	}
+	return r
+}
+
+// after is how long after the last commit that it shows the request came: of an annotation's
+// the last of its call, of the others the event's own.
+func (c came) after(last time.Time) time.Duration {
+	if c.annotation {
+		return max(0, c.at.Sub(last))
+	}
+	return c.at.Sub(c.committed)
+}
+
+// recordedHooks are those of the base, which a stage has not.
+func (s *stage) recordedHooks(ctx context.Context, address string) error {
+	script, err := testdata.LabelStudio.ReadFile("labelstudio/base.sql")
+	if err != nil {
+		return fmt.Errorf("read the base data: %w", err)
+	}
+	for _, table := range []string{"webhook", "webhook_action"} {
+		_, rest, _ := strings.Cut(string(script), "COPY public."+table+" (")
+		head, rest, _ := strings.Cut(rest, ";\n")
+		rows, _, found := strings.Cut(rest, "\\.\n")
+		if !found {
+			return fmt.Errorf("the base data have no rows of %s", table)
+		}
+		rows = strings.ReplaceAll(rows, recordedAddress, address)
+		if _, err := s.conn.PgConn().CopyFrom(ctx, strings.NewReader(rows), "COPY public."+table+" ("+head); err != nil {
+			return fmt.Errorf("load %s: %w", table, err)
+		}
+	}
+	return nil
+}

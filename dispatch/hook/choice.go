@@ -1,0 +1,74 @@
+package hook
+
+import (
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Choice is what people chose for a hook beyond what its row of webhook says: the columns
+// of its row of hook_setting. It is immutable.
+type Choice struct {
+	state.Choice
+}
+
+// texts are the columns; none of them says anything if c is nil.
+func (c *Choice) texts() state.Choice {
+	if c == nil {
+		return state.Choice{}
+	}
+	return c.Choice
+}
+
+// equal reports whether both are the same choice. Nil is the choice of nothing.
+func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
+
+func (c *Choice) adds(action mapping.Action) bool {
+	return c != nil && slices.Contains(c.Added, action)
+}
+
+func (c *Choice) removes(action mapping.Action) bool {
+	return c != nil && slices.Contains(c.Removed, action)
+}
+
+// become is the choice with these texts: c itself if they are its own, nil if they say
+// nothing.
+func (c *Choice) become(texts state.Choice) *Choice {
+	switch {
+	case texts.Equal(c.texts()):
+		return c
+	case texts.Equal(state.Choice{}):
+		return nil
+	}
+	return &Choice{Choice: texts}
+}
+
+// choice reads the columns of what people chose. What the row does not say is as it was
+// before.
+func (r *reader) choice(before *Choice) *Choice {
+	texts := before.texts()
+	r.actions("events_added", &texts.Added)
+	r.actions("events_removed", &texts.Removed)
+	r.parse("filter", optional, func(text string) { texts.Filter = text })
+	r.parse("rate", optional, func(text string) { texts.Rate = text })
+	r.parse("format", optional, func(text string) { texts.Format = text })
+	return before.become(texts)
+}
+
+// actions reads an array of actions.
+func (r *reader) actions(column string, to *[]mapping.Action) {
+	r.parse(column, optional, func(text string) {
+		if *to = nil; text == "" {
+			return
+		}
+		var elements pgtype.FlatArray[*string] // of any dimensions, as anybody may have written it
+		if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte(text), &elements); err != nil {
+			r.wrong(column, "is not an array of text")
+			return
+		}
+		*to = state.Actions(elements)
+	})
+}

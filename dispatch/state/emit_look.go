@@ -1,0 +1,137 @@
+package state
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// Emit is what there is of custom events in a database.
+type Emit struct {
+	Function bool // there is one of that name and those arguments
+	Same     bool // its text, and how it runs, are what this program makes
+	Secret   bool // there is the table of keys
+	Public   bool // everybody may call it
+	Split    bool // function and secret have different owners
+	Foreign  bool // either belongs to a role that this one is no member of
+	Readable bool // by this role: the secret
+	// Readers are other roles that may read the secret by a grant.
+	Readers []string
+}
+
+// Exists reports whether somebody has set custom events up.
+func (e Emit) Exists() bool { return e.Function || e.Secret }
+
+// Complete reports whether nothing is left for SetUpEmit to do.
+func (e Emit) Complete() bool { return e.Same && e.Secret && !e.Public && !e.Split }
+
+// lookSQL is for the schema, the function's source, and the names of function and secret.
+const lookSQL = `WITH function AS (
+		SELECT p.* FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+		WHERE n.nspname = $1 AND p.proname = $3 AND p.proargtypes::text = (
+			SELECT pg_catalog.string_agg(t::pg_catalog.regtype::oid::text, ' ' ORDER BY at) FROM unnest(ARRAY['text', 'bigint', 'jsonb', 'bigint']) WITH ORDINALITY AS a (t, at))),
+	secret AS (
+		SELECT c.* FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = $4 AND c.relkind = 'r')
+	SELECT f.oid IS NOT NULL,
+		coalesce(f.prosrc = $2 AND f.prosecdef AND f.proconfig = ARRAY['search_path=pg_catalog, pg_temp'] AND f.provolatile = 'v', false),
+		s.oid IS NOT NULL,
+		coalesce((SELECT bool_or(a.grantee = 0) FROM pg_catalog.aclexplode(coalesce(f.proacl, pg_catalog.acldefault('f', f.proowner))) a WHERE f.oid IS NOT NULL), false),
+		coalesce(f.proowner <> s.relowner, false),
+		coalesce(NOT pg_catalog.pg_has_role(f.proowner, 'USAGE'), false) OR coalesce(NOT pg_catalog.pg_has_role(s.relowner, 'USAGE'), false),
+		coalesce(pg_catalog.has_table_privilege(s.oid, 'SELECT'), false),
+		ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::pg_catalog.regrole::text END
+			FROM pg_catalog.aclexplode(s.relacl) a WHERE a.privilege_type = 'SELECT' AND a.grantee <> s.relowner AND a.grantee <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
+			ORDER BY 1)
+	FROM (SELECT) one LEFT JOIN function f ON true LEFT JOIN secret s ON true`
+
+// LookAtEmit looks at the function and its secret. It changes nothing.
+func LookAtEmit(ctx context.Context, q Querier, schema string, sources EmitSources) (e Emit, err error) {
+	err = q.QueryRow(ctx, lookSQL, schema, "\n"+sources.body(schema), emitFunction, emitSecret).
+		Scan(&e.Function, &e.Same, &e.Secret, &e.Public, &e.Split, &e.Foreign, &e.Readable, &e.Readers)
+	return e, wrap(err, "look at the function "+schema+".emit")
+}
+
+// hasEmit reports whether there is the function, of whatever version.
+func hasEmit(ctx context.Context, q Querier, schema string) (there bool, err error) {
+	err = q.QueryRow(ctx, "SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", quote(schema, emitFunction)+emitArguments).Scan(&there)
+	return there, wrap(err, "look for the function "+schema+".emit")
+}
+
+// EmitLacks says what the role lacks to set custom events up, and the SQL that gives it; ""
+// if nothing.
+func EmitLacks(ctx context.Context, q Querier, sources EmitSources) (what, mend string, err error) {
+	var role string
+	var project, task, control bool
+	err = q.QueryRow(ctx, `SELECT current_user, pg_catalog.has_table_privilege($1, 'SELECT'), pg_catalog.has_table_privilege($2, 'SELECT'),
+		pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')`,
+		quote(sources.Project.Schema, sources.Project.Name), quote(sources.Task.Schema, sources.Task.Name)).Scan(&role, &project, &task, &control)
+	switch {
+	case err != nil:
+		return "", "", wrap(err, "look for the privileges of custom events")
+	case !project:
+		return fmt.Sprintf("role %q may not read table %s", role, sources.Project.sql()), fmt.Sprintf("GRANT SELECT ON %s TO %s;", sources.Project.sql(), quote(role)), nil
+	case !task:
+		return fmt.Sprintf("role %q may not read table %s", role, sources.Task.sql()), fmt.Sprintf("GRANT SELECT ON %s TO %s;", sources.Task.sql(), quote(role)), nil
+	case !control:
+		return fmt.Sprintf("role %q may not call pg_control_system()", role), "GRANT EXECUTE ON FUNCTION pg_catalog.pg_control_system() TO " + quote(role) + ";", nil
+	}
+	return "", "", nil
+}
+
+// EmitKeys are what the messages of custom events are proven by; nil where nobody has set
+// them up.
+func EmitKeys(ctx context.Context, q Querier, schema string) (*mapping.Keys, error) {
+	var k mapping.Keys
+	err := q.QueryRow(ctx, `SELECT s.inner_key, s.outer_key, c.system_identifier::text, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
+		FROM `+quote(schema, emitSecret)+` s, pg_catalog.pg_control_system() c`).Scan(&k.Inner, &k.Outer, &k.System, &k.XID)
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows), ok && (fault.Code == undefinedTable || fault.Code == undefinedColumn):
+		return nil, nil
+	case err != nil:
+		return nil, wrap(err, "read the secret of custom events")
+	}
+	return &k, nil
+}
+
+// undefinedColumn is the SQLSTATE of a secret that is being made.
+const undefinedColumn = "42703"
+
+// callersSQL finds what would fail without the function: what the catalog knows to depend
+// on it, functions whose text names it together with the schema, and their triggers.
+const callersSQL = `WITH function AS (
+		SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = $2),
+	dependent AS (
+		SELECT d.classid, d.objid, d.objsubid FROM pg_catalog.pg_depend d JOIN function f ON d.refobjid = f.oid
+		WHERE d.refclassid = 'pg_catalog.pg_proc'::regclass AND d.deptype <> 'i'
+		UNION
+		SELECT 'pg_catalog.pg_proc'::regclass, p.oid, 0 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+		WHERE l.lanname NOT IN ('internal', 'c') AND p.oid NOT IN (SELECT oid FROM function) AND p.prosrc ~* ('\m' || $2 || '\M"?\s*\(')
+			AND EXISTS (SELECT FROM unnest(ARRAY[$1, replace($1, '"', '""')]) name
+				WHERE strpos(lower(p.prosrc), lower(name)) > 0 OR strpos(lower(array_to_string(p.proconfig, ' ')), lower(name)) > 0 OR EXISTS (
+					SELECT FROM pg_catalog.pg_db_role_setting r, unnest(r.setconfig) s WHERE s LIKE 'search_path=%' AND strpos(lower(s), lower(name)) > 0)))
+	SELECT pg_catalog.pg_describe_object(classid, objid, objsubid) AS what FROM dependent
+	UNION
+	SELECT pg_catalog.pg_describe_object('pg_catalog.pg_trigger'::regclass, t.oid, 0) FROM pg_catalog.pg_trigger t JOIN dependent d ON d.objid = t.tgfoid
+		WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND NOT t.tgisinternal
+	UNION
+	SELECT pg_catalog.pg_describe_object('pg_catalog.pg_event_trigger'::regclass, t.oid, 0) FROM pg_catalog.pg_event_trigger t JOIN dependent d ON d.objid = t.evtfoid
+		WHERE d.classid = 'pg_catalog.pg_proc'::regclass
+	ORDER BY what`
+
+// EmitCallers are the objects that call the function and would fail without it, by their
+// descriptions. Statements that a program or a scheduler sends are not among them.
+func EmitCallers(ctx context.Context, q Querier, schema string) ([]string, error) {
+	rows, err := q.Query(ctx, callersSQL, schema, emitFunction)
+	if err != nil {
+		return nil, wrap(err, "look for callers of the function "+schema+".emit")
+	}
+	callers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return callers, wrap(err, "look for callers of the function "+schema+".emit")
+}

@@ -1,0 +1,50 @@
+package setup
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+// Extras are what a set-up makes only if it is asked to.
+type Extras struct {
+	CustomEvents bool // the function emit, and its secret
+}
+
+// Lacks says what the role lacks for the extras.
+func (e Extras) Lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([]cdc.Lack, error) {
+	if !e.CustomEvents {
+		return nil, nil
+	}
+	tables := []cdc.Table{{Schema: cfg.SourceSchema, Name: cfg.ProjectTable}, {Schema: cfg.SourceSchema, Name: cfg.TaskTable}}
+	if err := cdc.CheckTables(ctx, conn, tables); err != nil {
+		return nil, err
+	}
+	what, mend, err := state.EmitLacks(ctx, conn, wiring.EmitSources(cfg))
+	if err != nil || what == "" {
+		return nil, err
+	}
+	return []cdc.Lack{{What: what, Mend: mend}}, nil
+}
+
+// Statements is the SQL of the extras on a database that has hooktail's own tables.
+func (e Extras) Statements(cfg config.Config) (statements []string) {
+	if e.CustomEvents {
+		statements = slices.Concat(statements, state.EmitStatements(cfg.StateSchema, wiring.EmitSources(cfg)))
+	}
+	return statements
+}
+
+// Install makes those of the extras that are missing, after the plan, and returns what it ran.
+func (e Extras) Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, log func(step string)) (ran []string, err error) {
+	if e.CustomEvents {
+		ran, err = state.SetUpEmit(ctx, conn, cfg.StateSchema, wiring.EmitSources(cfg), log)
+	}
+	return ran, err
+}

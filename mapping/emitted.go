@@ -1,0 +1,205 @@
+package mapping
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"errors"
+	"regexp"
+	"slices"
+	"strconv"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// A custom event is a logical message that the function emit of hooktail's schema has
+// written in its caller's transaction. Its content has a line with the version and the
+// message's code, and what the code is for:
+//
+//	1 CODE
+//	XID      the whole id of the transaction, with its epoch
+//	NUMBER   greater than that of each message before
+//	ACTION
+//	PROJECT
+//	TASK     or an empty line
+//	PAYLOAD  JSON, to the end
+//
+// Everybody who can log in can write any message, and whoever may replicate can read them
+// all. The code is SHA-256(outer ‖ SHA-256(inner ‖ text)), with two secret keys of the
+// hash's block size: NMAC, of which HMAC (RFC 2104) is the form with one key, so that no
+// text can be made longer. The text begins with the server's identity. So a message has a
+// meaning on its server, in its transaction, once: its xid is compared with that of the
+// Begin message, which is the top transaction's also where a subtransaction has written it,
+// and numbers that do not grow are repeated ones.
+//
+// Within one transaction, what was written in a savepoint and rolled back can be written
+// again by the transaction itself, as long as nothing newer was written.
+
+// ErrUnproven says that a part has a message that the keys at hand do not prove.
+var ErrUnproven = errors.New("message that the known keys do not prove")
+
+// Keys prove that messages were written by the function emit. They are secret.
+type Keys struct {
+	Inner, Outer []byte
+	System       string // identity of the server
+	XID          uint64 // of any transaction of about now, with its epoch
+}
+
+// Code is the code of the lines that follow the first one.
+func (k *Keys) Code(text []byte) []byte {
+	inner := sha256.New()
+	inner.Write(k.Inner)
+	inner.Write([]byte(k.System))
+	inner.Write([]byte{'\n'})
+	inner.Write(text)
+	outer := sha256.New()
+	outer.Write(k.Outer)
+	outer.Write(inner.Sum(nil))
+	return outer.Sum(nil)
+}
+
+// whole is the transaction's id with its epoch: the nearest one to k.XID.
+func (k *Keys) whole(xid uint32) uint64 {
+	return k.XID + uint64(int64(int32(xid-uint32(k.XID))))
+}
+
+// String does not show the keys.
+func (k *Keys) String() string { return "***" }
+
+// emitted is the content of a message.
+type emitted struct {
+	action        Action
+	project, task int64 // task 0: none
+	number        uint64
+	payload       []byte
+}
+
+// custom matches the names of actions that can be emitted, but for reserved ones.
+var custom = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
+
+// Reserved are the actions that nobody can emit: the application's own, those that it may
+// send of other tables, and those that hooktail makes.
+func Reserved() []Action {
+	return slices.Concat(actions[:], []Action{
+		TaskCompleted, TaskReopened, "TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
+	})
+}
+
+// IsCustom reports whether the action is one that can be emitted.
+func (a Action) IsCustom() bool {
+	return !slices.Contains(Reserved(), a) && custom.MatchString(string(a))
+}
+
+// parseEmitted reads a message without asking who wrote it. coded is what its code is for.
+func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok bool) {
+	first, coded, ok := bytes.Cut(content, []byte{'\n'})
+	if !ok || len(first) != len("1 ")+2*sha256.Size || string(first[:2]) != "1 " {
+		return emitted{}, 0, nil, nil, false
+	}
+	code = make([]byte, sha256.Size)
+	if _, err := hex.Decode(code, first[2:]); err != nil {
+		return emitted{}, 0, nil, nil, false
+	}
+	var lines [5][]byte
+	rest := coded
+	for i := range lines {
+		if lines[i], rest, ok = bytes.Cut(rest, []byte{'\n'}); !ok {
+			return emitted{}, 0, nil, nil, false
+		}
+	}
+	faults := 0
+	unsigned := func(text []byte) uint64 {
+		n, err := strconv.ParseUint(string(text), 10, 64)
+		if err != nil {
+			faults++
+		}
+		return n
+	}
+	id := func(text []byte) int64 {
+		n, ok := number(text)
+		if !ok {
+			faults++
+		}
+		return n
+	}
+	xid, e.number = unsigned(lines[0]), unsigned(lines[1])
+	e.action, e.project, e.payload = Action(lines[2]), id(lines[3]), rest
+	if len(lines[4]) > 0 {
+		e.task = id(lines[4])
+	}
+	return e, xid, code, coded, faults == 0 && len(rest) > 0 && e.project != 0 && e.action.IsCustom()
+}
+
+// prove reads a message of that transaction. ok is false unless the function emit wrote it
+// there.
+func (k *Keys) prove(xid uint32, content []byte) (emitted, bool) {
+	e, of, code, coded, ok := parseEmitted(content)
+	if !ok || k == nil || of != k.whole(xid) || subtle.ConstantTimeCompare(code, k.Code(coded)) != 1 {
+		return emitted{}, false
+	}
+	k.XID = max(k.XID, of)
+	return e, true
+}
+
+// Trust gives the mapper the keys that prove messages, as they are now; nil: there are
+// none, and those of before stay. The next part may then have messages that they do not
+// prove, of which nothing is made.
+func (m *Mapper) Trust(keys *Keys) {
+	if keys != nil {
+		m.keys = keys
+	}
+	m.asked = true
+}
+
+// proven reports whether the messages of the part are proven, or nobody knows newer keys.
+func (m *Mapper) proven(part *cdc.Part) bool {
+	for i := range part.Changes {
+		if c := &part.Changes[i]; c.Op == cdc.Message && !m.asked {
+			if _, ok := m.keys.prove(part.XID, c.New.Text(0)); !ok {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// ofMessage makes the event of a message. One that is not proven is counted, and no more.
+func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change) {
+	told, ok := m.keys.prove(part.XID, c.New.Text(0))
+	if !ok || told.number <= m.tx.number {
+		m.forged.count(part, ok)
+		return
+	}
+	m.tx.number = told.number
+	e := m.event(part, told.action, told.project, c.Ordinal)
+	e.Task, e.ending = told.task, atOnce
+	e.subject = subject{relation: c.Relation, image: image{row: c.New}}
+	m.emitted = append(m.emitted, e)
+}
+
+// forgeries counts the messages that nobody may have written.
+type forgeries struct {
+	opts Options
+	n    int
+}
+
+// count logs the first one, the tenth, the hundredth and so on: whoever can log in can
+// write any number.
+func (f *forgeries) count(part *cdc.Part, repeated bool) {
+	f.opts.Metrics.Forged()
+	f.n++
+	for n := f.n; n > 1; n /= 10 {
+		if n%10 != 0 {
+			return
+		}
+	}
+	f.opts.Log.Warn("forged message: it imitates a custom event and makes no event",
+		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", f.n)
+}
+
+// payloadOf is the payload of an emitted message that was proven.
+func payloadOf(row cdc.Tuple) []byte {
+	e, _, _, _, _ := parseEmitted(row.Text(0)) //nolint:dogsled // the rest was looked at when the event was made
+	return e.payload
+}
