@@ -46,6 +46,8 @@ func allowed() map[string]arrows {
 		hooktail     = "cmd/hooktail"
 		logging      = "internal/logging"
 		mapping      = "mapping"
+		natslog      = "internal/natslog"
+		natstest     = "internal/natslog/natstest"
 		pagetest     = "cmd/hooktail/internal/pagetest"
 		state        = "dispatch/state"
 		gaps         = "cmd/hooktail/internal/gaps"
@@ -74,17 +76,17 @@ func allowed() map[string]arrows {
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
 			may:   []string{display, doctor, state, postgres, retry, status},
-			tests: []string{conformance, cdctest, dispatchtest, proctest, testdata, throwaway},
+			tests: []string{conformance, cdctest, dispatchtest, natstest, proctest, testdata, throwaway},
 		},
 
 		relay: {
-			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, wiring, setup, status},
+			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, wiring, setup, status},
 			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
 		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
-		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
 		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
@@ -98,6 +100,11 @@ func allowed() map[string]arrows {
 			may:   []string{display, retry},
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
+		natslog: {
+			must: []string{cdc, mapping, dispatch, dispatchHook, state}, may: []string{retry}, tests: []string{natstest},
+			never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"},
+		},
+		natstest:     {never: []string{"net/http"}},
 		throwaway:    {},
 		cdctest:      {may: []string{throwaway, testdata}},
 		dispatchtest: {may: []string{mapping}},
@@ -105,7 +112,7 @@ func allowed() map[string]arrows {
 		deploy:       {},
 		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
-		faults:       {tests: []string{postgres, proctest, cdctest, dispatchtest, throwaway}},
+		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
