@@ -156,12 +156,12 @@ func (s *sidecar) recognize(ctx context.Context, stored *state.Log) error {
 	case err != nil:
 		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was deleted"}
 	case created.IsZero():
-	case !info.Created.Equal(created):
+	case !info.Created.Truncate(time.Microsecond).Equal(created):
 		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was made anew"}
 	case info.State.LastSeq < seq:
 		return &cdc.Gap{Slot: s.cfg.Slot, Why: "the sequence of stream " + s.events.Names().Stream + " of the log was reset"}
 	default:
 		return nil
 	}
-	return stored.Note(ctx, info.Created, 0)
+	return stored.Note(ctx, info.Created.Truncate(time.Microsecond), 0)
 }
