@@ -1,8 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -73,4 +80,84 @@ func differ(what string, want, got any) error {
 		return fmt.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 	return nil
+}
+
+// TestNoSecretInTheLog: the store of the log has no URL, header or secret of a hook, and no
+// credentials.
+func TestNoSecretInTheLog(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	server := natstest.Start(t, nil)
+	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + server.URL(), "HOOKTAIL_SECRET_KEY=" + strings.Repeat("5e", 32)}
+	start(t, db, variables...)
+	db.Exec(t, `UPDATE webhook SET url = url || '?token=`+mark+`', headers = '{"Authorization": "`+mark+`"}'`)
+	signing := strings.TrimSpace(must(t, proctest.Environ(db, variables...), "hooks", "secret", "set", "1"))
+	db.Exec(t, annotate, 7)
+	proctest.WaitFor(t, func() error {
+		for _, r := range c.Take() {
+			if r.Hook == 1 {
+				return nil
+			}
+		}
+		return errors.New("nothing has arrived")
+	})
+	files := 0
+	err := filepath.WalkDir(server.Dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		files++
+		outputs{path: string(text)}.hold(t, "127.0.0.1", signing)
+		return err
+	})
+	if err != nil || files == 0 {
+		t.Errorf("%d files of the store: %v", files, err)
+	}
+}
+
+// TestSendersShareThePartitions: a sender that joins gets its share, and the rest when the other
+// one leaves; nothing is lost or repeated.
+func TestSendersShareThePartitions(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + natstest.Start(t, nil).URL()}
+	first := start(t, db, variables...)
+	second := startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=sender")...)
+	share := func(p *program, partitions int) {
+		t.Helper()
+		proctest.WaitFor(t, func() error {
+			if all := regexp.MustCompile(`msg="hooktail sends".* partitions=(\d+)`).FindAllStringSubmatch(p.err.String(), -1); len(all) == 0 || all[len(all)-1][1] != strconv.Itoa(partitions) {
+				return fmt.Errorf("the sender has not %d partitions: %v", partitions, all)
+			}
+			return nil
+		})
+	}
+	share(first, 32)
+	share(second, 32)
+	for range 20 {
+		db.Exec(t, annotate, 7)
+	}
+	if code := second.end(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	for range 20 {
+		db.Exec(t, annotate, 8)
+	}
+	share(first, 64)
+	proctest.WaitFor(t, func() error {
+		for hook := 1; hook <= 10; hook++ {
+			if n := len(r.Requests(path(hook))); n < 40 {
+				return fmt.Errorf("hook %d has %d of 40", hook, n)
+			}
+		}
+		return nil
+	})
+	for hook := 1; hook <= 10; hook++ {
+		if n := len(r.Requests(path(hook))); n != 40 {
+			t.Errorf("hook %d has got %d requests for 40 events", hook, n)
+		}
+	}
 }

@@ -15,7 +15,7 @@ import (
 // them, again and again: whatever was committed arrives, under the same ids and in order.
 func TestKillsAroundTheLogLoseNothing(t *testing.T) {
 	t.Parallel()
-	killAroundLog(t, 10)
+	killAroundLog(t, 2)
 }
 
 // killAroundLog does that so many times.
