@@ -72,6 +72,21 @@ func startOwner(t *testing.T, db *cdctest.Database, variables ...string) *progra
 // what the tests themselves hold.
 func startTuned(t *testing.T, tuned relay.Tuning, args, environ []string) *program {
 	t.Helper()
+	p := launch(tuned, args, environ)
+	p.whenReady(t)
+	return p
+}
+
+// startAlone runs `hooktail run` with exactly this environment, and does not wait until it is
+// ready.
+func startAlone(t *testing.T, environ []string) *program {
+	t.Helper()
+	p := launch(relay.Tuning{}, []string{"run"}, environ)
+	t.Cleanup(func() { p.end(t) })
+	return p
+}
+
+func launch(tuned relay.Tuning, args, environ []string) *program {
 	tuned.Guest = true
 	tuned.StatusInterval, tuned.CountShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
@@ -84,7 +99,6 @@ func startTuned(t *testing.T, tuned relay.Tuning, args, environ []string) *progr
 		defer close(p.ended)
 		p.code = a.execute(ctx, args)
 	}()
-	p.whenReady(t)
 	return p
 }
 

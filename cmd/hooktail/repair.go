@@ -74,6 +74,9 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		control: c, want: want, countShare: countShare, positions: state.NewPositions(c.Pool, c.cfg.StateSchema, c.cfg.Slot),
 		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // leaves the tables alone
 	}
+	if missing, err := c.repairLog(ctx, want.dryRun); err != nil || missing {
+		return err
+	}
 	r.plan.Widen = true // changes that the publication withheld are the gap
 	if err := r.find(ctx); err != nil || r.gap == nil {
 		return err

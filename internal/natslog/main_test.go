@@ -88,10 +88,13 @@ func take(t *testing.T, tail *natslog.Tail, n int) (messages []*natslog.Message,
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	for range n {
+	for len(messages) < n {
 		m, p, err := tail.Next(ctx)
 		if err != nil {
 			t.Fatalf("after %d messages: %v", len(messages), err)
+		}
+		if m == nil {
+			continue
 		}
 		messages, progress = append(messages, m), append(progress, p)
 	}

@@ -1,7 +1,6 @@
 package natslog
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -31,17 +30,6 @@ type Progress struct {
 type Taken struct {
 	*Message
 	left int // deliveries that are not done; guarded by the Progress
-}
-
-// Hole says that a message is missing in the log.
-type Hole struct {
-	Partition int
-	Missing   string // the id of the message
-	Seq       uint64 // of the message that follows
-}
-
-func (h *Hole) Error() string {
-	return fmt.Sprintf("gap in the log: message %s of partition %02d, which stood before sequence %d, is missing; its hooks get nothing until `hooktail repair`", h.Missing, h.Partition, h.Seq)
 }
 
 // NewProgress goes on from the bookmark. verified says that the log has the bookmark's message

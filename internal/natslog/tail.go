@@ -101,23 +101,22 @@ func (t *Tail) isDoneTo(seq uint64) bool {
 	return seq == 0
 }
 
-// Next waits for the next message, and returns the Progress of its partition.
+// Next waits for the next message, and returns the Progress of its partition. The message is
+// nil if the bookmark says that it is done.
 func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
-	for {
-		m, err := t.log.next(ctx, t.messages)
-		if err != nil {
-			return nil, nil, err
-		}
-		if m.Seq <= t.at {
-			return nil, nil, fmt.Errorf("stream %s: sequence %d comes again: %w", t.log.names.Stream, m.Seq, ErrRewound)
-		}
-		t.at = m.Seq
-		p := t.progress[m.Partition]
-		if p == nil || m.Seq <= t.after[m.Partition] {
-			continue
-		}
-		return m, p, nil
+	m, err := t.log.next(ctx, t.messages)
+	if err != nil {
+		return nil, nil, err
 	}
+	if m.Seq <= t.at {
+		return nil, nil, fmt.Errorf("stream %s: sequence %d comes again: %w", t.log.names.Stream, m.Seq, ErrRewound)
+	}
+	t.at = m.Seq
+	p := t.progress[m.Partition]
+	if p == nil || m.Seq <= t.after[m.Partition] {
+		return nil, nil, nil
+	}
+	return m, p, nil
 }
 
 // Close ends reading.

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/setup"
 )
 
 // readerTerm is a term of an instance that puts events into the log. It has no lanes.
@@ -28,7 +28,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	defer t.parked.Close()
 	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
 	stored := state.NewLog(t.parked.Pool, s.cfg.StateSchema, s.cfg.Slot)
-	if err := s.recognize(ctx, stored); err != nil {
+	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
 		return err
 	}
 	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log})
@@ -139,29 +139,4 @@ func (t *readerTerm) purge(ctx context.Context, stored *state.Log) {
 		}
 		return nil
 	})
-}
-
-// recognize makes sure that the stream is the one that the slot has been confirmed for.
-func (s *sidecar) recognize(ctx context.Context, stored *state.Log) error {
-	info, err := s.events.Info(ctx)
-	if err != nil && !errors.Is(err, natslog.ErrNoLog) {
-		return err
-	}
-	created, seq, knownErr := stored.Stream(ctx)
-	switch {
-	case knownErr != nil:
-		return knownErr
-	case err != nil && created.IsZero():
-		return err // it was never set up
-	case err != nil:
-		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was deleted"}
-	case created.IsZero():
-	case !info.Created.Truncate(time.Microsecond).Equal(created):
-		return &cdc.Gap{Slot: s.cfg.Slot, Why: "stream " + s.events.Names().Stream + " of the log was made anew"}
-	case info.State.LastSeq < seq:
-		return &cdc.Gap{Slot: s.cfg.Slot, Why: "the sequence of stream " + s.events.Names().Stream + " of the log was reset"}
-	default:
-		return nil
-	}
-	return stored.Note(ctx, info.Created.Truncate(time.Microsecond), 0)
 }

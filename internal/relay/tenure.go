@@ -215,6 +215,9 @@ func (t *tenure) read(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if m == nil {
+			continue
+		}
 		if err := t.take(ctx, m, progress); err != nil {
 			return err
 		}

@@ -2,22 +2,110 @@ package setup
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
+
+// HasLog reports whether deliveries go over a log.
+func HasLog(cfg config.Config) bool { return cfg.NATSURL.Reveal() != "" }
+
+// OpenLog connects a command to the log, which the configuration must have.
+func OpenLog(cfg config.Config) (*natslog.Log, error) {
+	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
+}
 
 // Log makes the stream and the bucket of the log, if the configuration has one and they are
 // missing. It returns their name; "" if there is none.
 func Log(ctx context.Context, cfg config.Config) (name string, err error) {
-	if cfg.NATSURL.Reveal() == "" {
+	if !HasLog(cfg) {
 		return "", nil
 	}
-	log, err := wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
+	log, err := OpenLog(cfg)
 	if err != nil {
 		return "", err
 	}
 	defer log.Close()
 	return log.Names().Stream, log.SetUp(ctx)
+}
+
+// CheckLog makes sure that the stream is the one that the slot was confirmed for. Another one is
+// a *cdc.Gap. The first stream of a slot is noted.
+func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *state.Log) error {
+	gap := func(what string) error {
+		return &cdc.Gap{Slot: cfg.Slot, Why: "the log " + what + ": what it had and was not delivered is missing"}
+	}
+	known, seq, err := stored.Stream(ctx)
+	if err != nil {
+		return err
+	}
+	info, err := log.Info(ctx)
+	switch {
+	case errors.Is(err, natslog.ErrNoLog) && !known.IsZero():
+		return gap("was deleted (stream " + log.Names().Stream + ")")
+	case err != nil:
+		return err
+	}
+	created := info.Created.Truncate(time.Microsecond) // as the database has it
+	switch {
+	case !known.IsZero() && !created.Equal(known):
+		return gap("was made anew (stream " + log.Names().Stream + ")")
+	case info.State.LastSeq < seq:
+		return gap("was reset (stream " + log.Names().Stream + ")")
+	case known.IsZero():
+		return stored.Note(ctx, created, 0)
+	}
+	return nil
+}
+
+// RepairLog has readers and senders go on with the log as it is: a stream that is not the one of
+// before is taken for the slot's, and what is missing in it is passed over. say is told of each
+// thing that is missing; with dryRun nothing is changed.
+func RepairLog(ctx context.Context, cfg config.Config, db state.Querier, dryRun bool, say func(string)) error {
+	log, err := OpenLog(cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	stored := state.NewLog(db, cfg.StateSchema, cfg.Slot)
+	err = CheckLog(ctx, cfg, log, stored)
+	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+		say(gap.Why)
+		if dryRun {
+			return nil
+		}
+		err = renewLog(ctx, log, stored)
+	}
+	if err != nil {
+		return err
+	}
+	holes, err := log.Holes(ctx)
+	for _, hole := range holes {
+		if err != nil {
+			break
+		}
+		say(fmt.Sprintf("partition %02d of the log: message %s is missing", hole.Partition, hole.Missing))
+		if !dryRun {
+			err = log.Pass(ctx, hole)
+		}
+	}
+	return err
+}
+
+func renewLog(ctx context.Context, log *natslog.Log, stored *state.Log) error {
+	if err := log.SetUp(ctx); err != nil {
+		return err
+	}
+	info, err := log.Info(ctx)
+	if err != nil {
+		return err
+	}
+	return stored.Note(ctx, info.Created.Truncate(time.Microsecond), 0)
 }

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -9,6 +10,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -20,6 +22,11 @@ type Teardown struct {
 	// Adopted are the ids, in order, of hooks that would no longer be served afterwards:
 	// adopted, and still in the application's table.
 	Adopted []int64
+
+	// Log is the name of the log's stream and bucket, "" if there is none; Messages are those
+	// that it has.
+	Log      string
+	Messages uint64
 
 	cfg  config.Config
 	plan cdc.Plan
@@ -40,6 +47,40 @@ func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardow
 		return nil, err
 	}
 	return t, nil
+}
+
+// lookAtLog looks for the log, if the configuration has one.
+func (t *Teardown) lookAtLog(ctx context.Context) error {
+	if !HasLog(t.cfg) {
+		return nil
+	}
+	log, err := OpenLog(t.cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	info, err := log.Info(ctx)
+	if errors.Is(err, natslog.ErrNoLog) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	t.Log, t.Messages = log.Names().Stream, info.State.Msgs
+	return nil
+}
+
+// removeLog removes the log that was found.
+func (t *Teardown) removeLog(ctx context.Context) error {
+	if t.Log == "" {
+		return nil
+	}
+	log, err := OpenLog(t.cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return log.TearDown(ctx)
 }
 
 // Close closes the connection.
@@ -65,14 +106,23 @@ func (t *Teardown) look(ctx context.Context, release bool) (err error) {
 			besides = append(besides, cdc.Lack{What: "the role may not activate hooks", Mend: abandoned.Grant + " TO the role;"})
 		}
 	} // otherwise the application and its hooks are gone
-	t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...)
-	return err
+	if t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...); err != nil {
+		return err
+	}
+	return t.lookAtLog(ctx)
 }
 
 // Remove removes everything found and activates the adopted hooks, in one transaction:
-// after an error nothing is changed. log gets each statement about the stream.
+// after an error nothing in the database is changed. The log is removed after it. log gets each statement about the stream.
 func (t *Teardown) Remove(ctx context.Context, log func(step string)) error {
-	return cdc.Teardown(ctx, t.conn, t.plan, log, func(ctx context.Context, tx pgx.Tx) error {
+	err := cdc.Teardown(ctx, t.conn, t.plan, log, func(ctx context.Context, tx pgx.Tx) error {
 		return state.Remove(ctx, tx, t.cfg.StateSchema, wiring.Webhooks(t.cfg), t.Adopted)
 	})
+	if err != nil {
+		return err
+	}
+	if err := t.removeLog(ctx); err != nil {
+		return fmt.Errorf("the database is clean, but the log remains: %w", err)
+	}
+	return nil
 }

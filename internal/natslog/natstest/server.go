@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 )
 
 // Server is one server, with a port and a directory that it keeps between Stop and Start.
@@ -81,6 +83,38 @@ func (s *Server) CutBack(copied string) {
 	if err := os.CopyFS(s.Dir, os.DirFS(copied)); err != nil {
 		s.t.Fatalf("cut the store back: %v", err)
 	}
+}
+
+// Stream is a stream of the server.
+func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
+	t.Helper()
+	stream, err := s.client(t).Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// DeleteStream deletes it.
+func (s *Server) DeleteStream(t testing.TB, name string) {
+	t.Helper()
+	if err := s.client(t).DeleteStream(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *Server) client(t testing.TB) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
 }
 
 func freePort(t testing.TB) int {
