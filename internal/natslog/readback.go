@@ -63,7 +63,7 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 	if floor > w.end {
 		return nil
 	}
-	consumer, err := w.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor)})
+	consumer, err := w.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor), MaxResetAttempts: 1})
 	if err != nil {
 		return err
 	}
