@@ -31,6 +31,7 @@ type pipeline struct {
 	hooks      *hook.Set
 	overlap    *hook.Overlap // nil: all hooks are served, or events are not remembered
 	mapper     *mapping.Mapper
+	mapped     *cdc.Part // what mapper maps
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
