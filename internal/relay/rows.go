@@ -4,6 +4,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // UnreadableRows are those of the hooks' tables.
@@ -20,10 +21,18 @@ func HookRow(hook *hook.Hook) status.Hook {
 		ID: hook.ID, Organization: hook.Organization, Project: hook.Project, URL: hook.URL.String(), Headers: []string{},
 		AllActions: hook.AllActions, Actions: []string{}, Payload: hook.SendPayload, Active: hook.Active, Adopted: hook.Adopted,
 	}
-	for _, action := range hook.Actions {
-		h.Actions = append(h.Actions, string(action))
+	h.Actions = append(h.Actions, names(hook.Actions)...)
+	if c := hook.Choice; c != nil {
+		h.Added, h.Removed, h.Filter, h.AtMost, h.Format = names(c.Added), names(c.Removed), c.Filter, c.Rate, c.Format
 	}
 	return h
+}
+
+func names(actions []mapping.Action) (all []string) {
+	for _, action := range actions {
+		all = append(all, string(action))
+	}
+	return all
 }
 
 // DescribeDisk says what the slot makes the database keep.

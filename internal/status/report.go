@@ -120,6 +120,13 @@ type Hook struct {
 	Active       bool     `json:"active"`
 	Adopted      bool     `json:"adopted"`
 
+	// What people chose for it beyond its row.
+	Added   []string `json:"events_added,omitempty"`   // actions that it gets as well
+	Removed []string `json:"events_removed,omitempty"` // actions that it does not get
+	Filter  string   `json:"filter,omitempty"`         // CEL over the body
+	AtMost  string   `json:"rate,omitempty"`           // at most so many requests, as "10/s"
+	Format  string   `json:"format,omitempty"`         // of the requests; "": Label Studio's own
+
 	State string `json:"state"` // inactive, live, failing, waiting, stopped, refused, paused, suspended
 	About string `json:"about"` // the state in words
 

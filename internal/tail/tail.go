@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/cloudevents"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -21,6 +23,8 @@ type Options struct {
 	Config config.Config
 	Log    *slog.Logger
 	Out    io.Writer // gets one event per line
+
+	CloudEvents bool // each line is a CloudEvent in the JSON format
 
 	StatusInterval time.Duration // of the stream
 	StreamTimeout  time.Duration // of the stream
@@ -52,8 +56,11 @@ func Run(ctx context.Context, o Options) error {
 	options := wiring.MappingOptions(o.Config, o.Log)
 	options.CountShare = o.CountShare
 	t := &tailer{
-		out: o.Out, stream: stream, settle: o.Config.Settle,
+		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
+	}
+	if o.CloudEvents {
+		t.asLine = asCloudEvent
 	}
 	err = t.run(ctx)
 	cancel(nil)
@@ -70,6 +77,7 @@ func Run(ctx context.Context, o Options) error {
 // tailer prints the events of a stream.
 type tailer struct {
 	out      io.Writer
+	asLine   func(*mapping.Event) ([]byte, error)
 	stream   *cdc.Stream
 	settle   time.Duration
 	mapper   *mapping.Mapper
@@ -127,10 +135,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	}
 	for _, e := range events {
 		t.locator.Miss(e)
-		text, err := json.Marshal(line{
-			ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
-			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
-		})
+		text, err := t.asLine(e)
 		if err != nil {
 			return fmt.Errorf("print event %s: %w", e.ID, err)
 		}
@@ -151,4 +156,24 @@ type line struct {
 	Project      int64           `json:"project,omitempty"`
 	Task         int64           `json:"task,omitempty"`
 	Body         json.RawMessage `json:"body"`
+}
+
+func asLine(e *mapping.Event) ([]byte, error) {
+	return json.Marshal(line{
+		ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
+		Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
+	})
+}
+
+// asCloudEvent is the event as a hook with the format cloudevents-structured gets it, but
+// for the blanks.
+func asCloudEvent(e *mapping.Event) ([]byte, error) {
+	event := cloudevents.Event{
+		ID: e.ID.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
+		Time: e.Committed.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+	}
+	text := e.Body(e.Action, true).AppendTo(event.AppendHead(nil))
+	var compact bytes.Buffer // of one line, whatever line breaks JSON columns have
+	err := json.Compact(&compact, append(text, cloudevents.StructuredTail...))
+	return compact.Bytes(), err
 }

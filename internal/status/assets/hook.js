@@ -42,6 +42,9 @@ export function showHook(id) {
     ["Headers", h.headers.map((name) => `${name}: ***`).join(", ") || "none"],
     ["Of", h.project ? `project ${h.project} of organization ${h.organization}` : `all projects of organization ${h.organization}`],
     ["Gets", wants(h) + (h.payload ? "" : ", without payload")],
+    ...(h.filter ? [["Filter", h.filter]] : []),
+    ...(h.rate ? [["Rate", `at most ${h.rate}`]] : []),
+    ...(h.format ? [["Form", forms[h.format] ?? h.format]] : []),
     ["Sent by", h.adopted ? (h.active ? "hooktail, which has adopted it, and Label Studio" : "hooktail alone: it is adopted") : h.active ? "hooktail: it is active in Label Studio" : "nobody: it is switched off"],
     ...(e ? [["Last error", [`${e.at} (${ago(e.at, report)})`, `${e.action}, event ${e.event}`, failure(e), e.reason ? `dead: ${e.reason}` : ""].filter(Boolean).join("\n")]] : []),
   ], (node, [text]) => put(node, text));
@@ -62,6 +65,8 @@ function pairs(list, items, show) {
     return node;
   }, (node, [, ...values]) => show(node.lastElementChild, values));
 }
+
+const forms = { cloudevents: "CloudEvents 1.0, binary: the body as ever, and ce-* headers", "cloudevents-structured": "CloudEvents 1.0, structured: the body is the event's data" };
 
 const words = {
   pause: "Pause", resume: "Resume", retry: "Retry now", ping: "Ping", redrive: "Redrive dead", discard: "Discard dead",
