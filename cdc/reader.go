@@ -228,6 +228,12 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 		}
 		return nil
 	}
+	if m.kind == kindLogical && !m.transactional {
+		if r.s.o.OnLoose != nil && string(m.prefix) == r.s.o.Messages {
+			r.s.o.OnLoose()
+		}
+		return nil
+	}
 	if r.at = x.WALStart; m.kind == kindBegin {
 		r.from, r.begun = x.WALStart, r.heard
 	}

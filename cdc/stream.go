@@ -66,6 +66,10 @@ type Options struct {
 	// place in its transaction; "": none do.
 	Messages string
 
+	// OnLoose is called for each message of that prefix that is in no transaction, and so
+	// no change, in the reader's goroutine. nil: nobody is told.
+	OnLoose func()
+
 	Log *slog.Logger // nothing is logged without
 }
 

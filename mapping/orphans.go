@@ -42,7 +42,7 @@ func (o *Orphans[T]) Len() int { return len(o.waiting) }
 // before until. It reports whether there was room. The event does not hold on to its
 // part afterwards.
 func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
-	if size := e.Bytes(); o.used+size > o.limit/2 && e.Action.table() != other { // a message cannot be read again
+	if size := e.Bytes(); o.used+size > o.limit/2 && !e.Action.IsCustom() { // a message cannot be read again
 		e.subject.forget()
 	}
 	e.subject.detach()

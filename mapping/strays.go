@@ -35,6 +35,10 @@ func (s *strays) count(t table, deleted bool) {
 		return
 	}
 	s.told[t] = true
+	if t == other {
+		s.opts.Log.Warn("project of custom events, or its organization, is not known: no hook gets them")
+		return
+	}
 	name := s.name(t)
 	if deleted {
 		s.opts.Log.Warn("project of deleted rows is not known: no event is made of them",

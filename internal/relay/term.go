@@ -105,6 +105,7 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	}
 	options.StatusInterval, options.Timeout = t.StatusInterval, t.StreamTimeout
 	options.OnHeartbeat, options.ConnectPatience = t.beat.received, -1
+	options.OnLoose = t.rows.Forged
 	t.memory.begin()
 	options.MayConfirm = t.memory.mayConfirm
 	options.Memory, options.OnConnect = t.memory.recall, t.memory.connected
