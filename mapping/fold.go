@@ -22,8 +22,10 @@ type fold struct {
 	told            bool // there is an update that counts
 	rearranged      bool // of a project: there is an update after which its tasks may be arranged anew
 
-	touchedAt                   int // ordinal of the first change
-	insertedAt, toldAt, endedAt int // and of those that make an event
+	turned                      bool // of a task: is_labeled is not what it was
+	turnedAt                    int  // ordinal of the last change of it
+	touchedAt                   int  // ordinal of the first change
+	insertedAt, toldAt, endedAt int  // and of those that make an event
 
 	row cdc.Tuple // the last state
 	old cdc.Tuple // whole or none: fills the TOASTed columns that row does not have, or is the deleted row
@@ -42,6 +44,8 @@ func (f *fold) at() int {
 		return f.endedAt
 	case f.updated():
 		return f.toldAt
+	case f.turned:
+		return f.turnedAt
 	default:
 		return f.touchedAt
 	}

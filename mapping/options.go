@@ -36,17 +36,18 @@ type Tables struct {
 // Options configure all parts of the package. The zero value is the guide's
 // profile on Label Studio's own table names, without settling.
 type Options struct {
-	Tables      Tables        // empty names: public, project, task, task_completion
-	Profile     Profile       // empty: Guide
-	SendSecrets bool          // send project.token and project.task_data_password
-	DeletedRows bool          // send the fields of deleted annotations, where known
-	BatchSize   int           // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
-	BatchBytes  int           // of the rows that one RenderFirst reads, about; 0: no bound. What one event needs is always read.
-	Settle      time.Duration // how long after its commit an event is rendered
-	Projects    *Projects     // shared by a Mapper and a Renderer; nil: projects are read anew for each batch
-	CountShare  float64       // of a database core that counting in one project may take; 0: a tenth, 1: no bound
-	Log         *slog.Logger  // nil: nothing is logged
-	Metrics     *Metrics      // nil: nothing is counted
+	Tables      Tables            // empty names: public, project, task, task_completion
+	Profile     Profile           // empty: Guide
+	SendSecrets bool              // send project.token and project.task_data_password
+	DeletedRows bool              // send the fields of deleted annotations, where known
+	BatchSize   int               // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
+	BatchBytes  int               // of the rows that one RenderFirst reads, about; 0: no bound. What one event needs is always read.
+	Settle      time.Duration     // how long after its commit an event is rendered
+	Wanted      func(Action) bool // whether somebody may want TaskCompleted or TaskReopened, which are made for nobody else; nil: nobody does
+	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read anew for each batch
+	CountShare  float64           // of a database core that counting in one project may take; 0: a tenth, 1: no bound
+	Log         *slog.Logger      // nil: nothing is logged
+	Metrics     *Metrics          // nil: nothing is counted
 }
 
 func (o Options) withDefaults() Options {

@@ -88,7 +88,7 @@ func allowed() map[string]arrows {
 		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
-		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, may: []string{state}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 

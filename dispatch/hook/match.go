@@ -40,3 +40,6 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 	}
 	return dst
 }
+
+// IsWanted reports whether any hook wants the action, of whatever project.
+func (h *Set) IsWanted(action mapping.Action) bool { return h.index.count[action] > 0 }

@@ -10,7 +10,7 @@ import (
 
 // Set is the hooks, as the rows of webhook, webhook_action and hook_setting
 // are at the place in the stream that has been read. One goroutine calls Load, Recall,
-// Advance, Apply, Complete, Match, Handovers, Seen and Written, in the order of the stream; Hook, All and
+// Advance, Apply, Complete, Match, IsWanted, Handovers, Seen and Written, in the order of the stream; Hook, All and
 // Unreadable are safe for concurrent use.
 //
 // Load reads the rows as they are now, and the stream may still show the way there. Until

@@ -31,6 +31,7 @@ type pipeline struct {
 	hooks      *hook.Set
 	overlap    *hook.Overlap // nil: every hook is served, or nothing is remembered for the others
 	mapper     *mapping.Mapper
+	mapped     *cdc.Part // what mapper maps
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]

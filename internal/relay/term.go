@@ -132,14 +132,13 @@ func (t *term) newDispatcher() *dispatch.Dispatcher {
 func (t *term) newPipeline() *pipeline {
 	options := wiring.MappingOptions(t.cfg, t.log)
 	options.CountShare, options.Metrics, options.Projects = t.CountShare, t.rows, &mapping.Projects{}
-	return &pipeline{
+	p := &pipeline{
 		stream:     t.stream,
 		pool:       t.pool,
 		slot:       t.cfg.Slot,
 		hookTables: hookTablesOf(t.cfg),
 		hooks:      t.hooks,
 		overlap:    t.overlap,
-		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(t.pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(t.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
@@ -152,6 +151,9 @@ func (t *term) newPipeline() *pipeline {
 		questions:  t.questions,
 		log:        t.log,
 	}
+	options.Wanted = p.isWanted
+	p.mapper = mapping.NewMapper(options)
+	return p
 }
 
 // run starts the goroutines of the term and ends them in the order of the path: new
