@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"github.com/hooktail/hooktail/dispatch/filter"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -10,6 +11,10 @@ type Target struct {
 	Action  mapping.Action // as the hook spells it
 	Payload bool           // false: the action alone
 	Kept    bool           // it is not to be sent, but for the Overlap to keep
+
+	// Filter decides, once the event is rendered, whether the hook gets it: see Sift. Nil:
+	// it does.
+	Filter *filter.Filter
 }
 
 // Match appends to dst the hooks that want the event, in order of id: served at
@@ -31,7 +36,7 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 		} else {
 			next, ofAll = ofAll[0], ofAll[1:]
 		}
-		dst = append(dst, Target{Hook: next.hook.ID, Action: next.action, Payload: next.hook.SendPayload, Kept: !next.hook.served})
+		dst = append(dst, Target{Hook: next.hook.ID, Action: next.action, Payload: next.hook.SendPayload, Kept: !next.hook.served, Filter: next.hook.filterOf()})
 	}
 	return dst
 }

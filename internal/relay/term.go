@@ -145,6 +145,7 @@ func (t *term) newPipeline() *pipeline {
 		settle:     t.cfg.Settle,
 		pacing:     newPacing(),
 		renderer:   mapping.NewRenderer(t.pool, options),
+		sieve:      &sieve{metrics: t.deliveries, log: t.log},
 		outlet:     t.outlet,
 		handedOver: t.beat.handedOver,
 		questions:  t.questions,
