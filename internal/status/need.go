@@ -35,7 +35,7 @@ func (h *Hook) Need() Need {
 		return NeedNobody
 	case h.Parked > 0:
 		return NeedBehind
-	case h.State == live && !h.AllActions && len(h.Actions) == 0:
+	case h.State == live && !h.AllActions && len(h.listed()) == 0:
 		return NeedAction
 	default:
 		return NeedNothing
@@ -66,7 +66,12 @@ func (h *Hook) Found(text string) bool {
 	}
 	text = strings.ToLower(text)
 	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
-	return has(h.URL) || has(h.State) || slices.ContainsFunc(h.Actions, has)
+	return has(h.URL) || has(h.State) || slices.ContainsFunc(h.listed(), has)
+}
+
+// listed returns the actions that the hook gets by their names.
+func (h *Hook) listed() []string {
+	return slices.DeleteFunc(slices.Concat(h.Actions, h.Added), func(action string) bool { return slices.Contains(h.Removed, action) })
 }
 
 // Tally is all hooks together, of which a Report may list a part.

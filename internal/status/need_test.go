@@ -52,6 +52,22 @@ func TestFound(t *testing.T) {
 	}
 }
 
+// TestListedActions: a hook is found, and is idle or not, by what it gets: with what people
+// added to its row and without what they removed.
+func TestListedActions(t *testing.T) {
+	t.Parallel()
+	h := &Hook{ID: 1, State: "live", Actions: []string{"TASK_CREATED"}, Added: []string{"MODEL_OUTDATED"}, Removed: []string{"TASK_CREATED"}}
+	if !h.Found("outdated") || h.Found("task_") || h.Need() != NeedNothing {
+		t.Errorf("it gets %v and needs %v", h.listed(), h.Need())
+	}
+	if h.Removed = append(h.Removed, "MODEL_OUTDATED"); h.Found("outdated") || h.Need() != NeedAction {
+		t.Errorf("it gets %v and needs %v", h.listed(), h.Need())
+	}
+	if len(h.Actions) != 1 || len(h.Added) != 1 {
+		t.Errorf("asking has changed it: %+v", h)
+	}
+}
+
 // TestTally: of many hooks in a state the first are named, and all are counted.
 func TestTally(t *testing.T) {
 	t.Parallel()

@@ -5,12 +5,24 @@ import { pulse, success } from "./pulse.js";
 import { hooksMore, state } from "./state.js";
 import { ago, badge, cell, count, due, el, failure, figureCell, put, rows, span } from "./view.js";
 
-const idle = (h) => h.state === "live" && !h.all_actions && !h.actions.length;
+const idle = (h) => h.state === "live" && !h.all_actions && !listed(h).length;
 
 // stateOf is the word for the hook: one that no action is for is not in order, it is idle.
 export const stateOf = (h) => (idle(h) ? "no action" : h.state);
 
-export const wants = (h) => (h.all_actions ? "all actions" : h.actions.join(", ") || "no action");
+const added = (h) => (h.events_added ?? []).filter((a) => !h.events_removed?.includes(a));
+
+// listed is the actions that the hook gets by their names.
+export const listed = (h) => [...new Set([...h.actions.filter((a) => !h.events_removed?.includes(a)), ...added(h)])];
+
+export function wants(h) {
+  if (!h.all_actions) return listed(h).join(", ") || "no action";
+  const without = h.events_removed?.length ? ` without ${h.events_removed.join(", ")}` : "";
+  return [`all actions${without}`, ...added(h)].join(", ");
+}
+
+// limits is what else of its events the hook does not get, or not at once, or not as they are.
+export const limits = (h) => [h.filter && "filtered", h.rate, h.format].filter(Boolean);
 
 // whose is the project or, where there are several, the organization.
 function whose(h) {
@@ -57,7 +69,7 @@ function show(row, h) {
   row.what.title = h.about;
   put(row.which.lastElementChild, h.url || "(no usable URL)");
   row.which.title = `${h.url}${h.headers.length ? `\nheaders: ${h.headers.join(", ")}` : ""}`;
-  const text = `${whose(h)}${wants(h)}${h.payload ? "" : " · no payload"}${h.adopted ? " · adopted" : ""}`;
+  const text = [`${whose(h)}${wants(h)}`, ...(h.payload ? [] : ["no payload"]), ...limits(h), ...(h.adopted ? ["adopted"] : [])].join(" · ");
   put(row.wants, text);
   row.wants.title = text;
   figureCell(row.delivered, h.counts.delivered);

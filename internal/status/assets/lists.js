@@ -11,7 +11,7 @@ const listed = "300";
 // those of the report do not do.
 export async function list() {
   const f = search();
-  const wide = f.hook || f.task || f.annotation || f.event || f.since || f.until;
+  const wide = f.hook || f.action || f.task || f.annotation || f.event || f.since || f.until;
   const { tally } = state.report;
   const any = tally && tally.parked + tally.dead > 0;
   const lists = [];

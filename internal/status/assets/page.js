@@ -4,7 +4,7 @@ import { ask, post } from "./ask.js";
 import { showCharts } from "./charts.js";
 import { byId, open, toast } from "./dialog.js";
 import { showHook } from "./hook.js";
-import { showHooks } from "./hooks.js";
+import { listed, showHooks } from "./hooks.js";
 import { list, showRecent, showStored } from "./lists.js";
 import { address, asked, hooksMore, search, state } from "./state.js";
 import { showStream } from "./stream.js";
@@ -168,7 +168,7 @@ const form = byId("filter");
 function offer() {
   const f = search();
   const actions = new Set([...state.recent, ...(state.found ?? []), ...state.stored].map((d) => d.action));
-  for (const h of state.report.hooks) for (const a of h.actions) actions.add(a);
+  for (const h of state.report.hooks) for (const a of listed(h)) actions.add(a);
   options(form.elements.hook, state.report.hooks.map((h) => h.id).sort((a, b) => a - b).map(String), f.hook);
   options(form.elements.action, [...actions].sort(), f.action);
   for (const name of ["outcome", "task", "annotation", "event", "since", "until"]) {
