@@ -50,15 +50,21 @@ func TestTaskTurns(t *testing.T) {
 		{"no change of it", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.update("task", done, done.with(3, t2)), s.update("task", open.with(0, 6), open.with(0, 6))}
 		}, nil},
-		{"there and back", wantAll, func(s schema) []cdc.Change { return []cdc.Change{s.update("task", open, done), s.update("task", done, open)} }, nil},
+		{"there and back", wantAll, func(s schema) []cdc.Change {
+			return []cdc.Change{s.update("task", open, done), s.update("task", done, open)}
+		}, nil},
 		{"at the last", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.update("task", open, done), s.update("task", done, open), s.update("task", open, done), s.update("task", done, done.with(3, t2))}
 		}, []string{"2 TASK_COMPLETED [5] project 1 task 5"}},
 		{"with its annotation", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.insert("task_completion", saved...), s.update("task", open, done)}
 		}, []string{"0 ANNOTATION_CREATED [7] project 1 task 5", "1 TASK_COMPLETED [5] project 1 task 5"}},
-		{"created", wantAll, func(s schema) []cdc.Change { return []cdc.Change{s.insert("task", open...), s.update("task", open, done)} }, []string{"0 TASK_CREATED [5] project 1 task 5"}},
-		{"deleted", wantAll, func(s schema) []cdc.Change { return []cdc.Change{s.update("task", done, open), s.remove("task", open...)} }, nil},
+		{"created", wantAll, func(s schema) []cdc.Change {
+			return []cdc.Change{s.insert("task", open...), s.update("task", open, done)}
+		}, []string{"0 TASK_CREATED [5] project 1 task 5"}},
+		{"deleted", wantAll, func(s schema) []cdc.Change {
+			return []cdc.Change{s.update("task", done, open), s.remove("task", open...)}
+		}, nil},
 		{"with its project", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.update("task", done, open), s.remove("project", projectRow(1, t1, nil)...)}
 		}, []string{"3 PROJECT_DELETED [1] project 1 task 0"}},

@@ -57,7 +57,8 @@ func Run(ctx context.Context, o Options) error {
 	options := wiring.MappingOptions(o.Config, o.Log)
 	options.CountShare, options.Wanted = o.CountShare, func(mapping.Action) bool { return true }
 	t := &tailer{
-		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle, keys: func(ctx context.Context) (*mapping.Keys, error) {
+		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
+		keys: func(ctx context.Context) (*mapping.Keys, error) {
 			return state.EmitKeys(ctx, pool, o.Config.StateSchema)
 		},
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
