@@ -17,6 +17,22 @@ type Target struct {
 	Filter *filter.Filter
 }
 
+// TargetOf is the target that the event has in the hook, whether the hook is served or not.
+func (h *Hook) TargetOf(e *mapping.Event) (t Target, ok bool) {
+	ofProject := e.Project != 0 && h.Project == e.Project && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted &&
+		(e.Organization == 0 || h.Organization == e.Organization)
+	ofAll := h.Project == 0 && e.Organization != 0 && h.Organization == e.Organization
+	spelt, wants := h.Wants(e.Action)
+	if h.unbound || !wants || !ofProject && !ofAll {
+		return Target{}, false
+	}
+	return h.target(spelt), true
+}
+
+func (h *Hook) target(spelt mapping.Action) Target {
+	return Target{Hook: h.ID, Action: spelt, Payload: h.SendPayload, Kept: !h.served, Filter: h.filterOf()}
+}
+
 // Match appends to dst the hooks that want the event, in order of id: served at
 // this place in the stream, of the event's organization, for its project or for
 // all, with its action chosen. A project's creation and deletion are for hooks
@@ -36,7 +52,7 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 		} else {
 			next, ofAll = ofAll[0], ofAll[1:]
 		}
-		dst = append(dst, Target{Hook: next.hook.ID, Action: next.action, Payload: next.hook.SendPayload, Kept: !next.hook.served, Filter: next.hook.filterOf()})
+		dst = append(dst, next.hook.target(next.action))
 	}
 	return dst
 }

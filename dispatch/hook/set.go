@@ -173,7 +173,7 @@ func (h *Set) show(id int64) {
 // announce logs that nothing can be sent to the hook, and lets its metrics begin.
 func (h *Set) announce(hook, before *Hook) {
 	if hook.IsRefused() && (before == nil || before.Fault != hook.Fault) {
-		h.o.Log.Error("Webhook refused: nothing can be sent to it",
+		h.o.Log.Error("Webhook refused: hooktail cannot send to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
 	}
 	if faults := hook.faults(); len(faults) > 0 && !slices.Equal(faults, before.faults()) {

@@ -289,7 +289,7 @@ func act(t *testing.T, b *browser) {
 		b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
 	}
 	logIn("wrong-" + token)
-	b.waitText("#login-fault", "not the right one")
+	b.waitText("#login-fault", "wrong token")
 	logIn(token)
 	b.waitText("#logout", "Log out")
 	if cookie := b.eval("document.cookie + '.'"); cookie != "." {
