@@ -135,7 +135,7 @@ export function when(node, time, report) {
 
 // leadsTo says where an answer would lead: hooktail follows no redirect.
 export function leadsTo(a) {
-  return a.redirect ? `no redirect is followed: it leads to ${a.redirect}` : "";
+  return a.redirect ? `redirects are not followed; this one leads to ${a.redirect}` : "";
 }
 
 export function failure(e) {
