@@ -80,6 +80,15 @@ func (b Body) Within(head, tail []byte) Body {
 	return out
 }
 
+// Members are the members of the whole body but its action: lists of `"name": value`, with
+// commas between them and without braces. They are read-only.
+func (e *Event) Members() [2][]byte {
+	if len(e.Payload) == 0 || e.nested == nil {
+		return [2][]byte{e.Payload}
+	}
+	return [2][]byte{e.Payload, e.nested.json}
+}
+
 // Pieces returns the pieces of the body, none of them empty.
 func (b Body) Pieces() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
@@ -144,23 +153,3 @@ func (r *bodyReader) Read(p []byte) (n int, err error) {
 
 // Close implements io.Closer, for http.Request.
 func (r *bodyReader) Close() error { return nil }
-
-// Members is a copy of the members of the payload after "action", as they are in each body:
-// an event with these as its Payload has the same bodies. It is nil if there are none.
-func (e *Event) Members() []byte {
-	if len(e.Payload) == 0 {
-		return nil
-	}
-	if e.nested == nil {
-		return bytes.Clone(e.Payload)
-	}
-	return bytes.Join([][]byte{e.Payload, e.nested.json}, comma)
-}
-
-// MembersLen is the length of Members.
-func (e *Event) MembersLen() int {
-	if len(e.Payload) == 0 || e.nested == nil {
-		return len(e.Payload)
-	}
-	return len(e.Payload) + len(comma) + len(e.nested.json)
-}

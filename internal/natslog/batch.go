@@ -54,7 +54,7 @@ func split(deliveries []dispatch.Delivery) (messages []*Message) {
 
 func splitEvent(deliveries []dispatch.Delivery) (messages []*Message) {
 	e := deliveries[0].Event
-	id, bytes := e.ID.String(), e.MembersLen()
+	id, bytes := e.ID.String(), payloadLen(e)
 	var of [Partitions]*Message
 	for i := range deliveries {
 		d := &deliveries[i]

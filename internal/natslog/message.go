@@ -76,7 +76,7 @@ func (m *Message) encode(names Names) *nats.Msg {
 		return out
 	}
 	if !m.bare {
-		out.Data = e.Members()
+		out.Data = payloadOf(e)
 	}
 	return out
 }

@@ -141,7 +141,7 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 		if !m.Stored || i > 0 && batch[i-1].Stored && batch[i-1].Event == m.Event {
 			continue
 		}
-		if err := w.o.Store(ctx, m.Event.ID.String(), m.Event.Members(), w.end); err != nil {
+		if err := w.o.Store(ctx, m.Event.ID.String(), payloadOf(m.Event), w.end); err != nil {
 			return err
 		}
 	}

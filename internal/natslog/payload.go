@@ -1,0 +1,29 @@
+package natslog
+
+import (
+	"bytes"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// separator stands between the members of a payload.
+const separator = ", "
+
+// payloadOf is a copy of the event's members in one piece: an event with these as its Payload
+// has the same bodies.
+func payloadOf(e *mapping.Event) []byte {
+	members := e.Members()
+	if len(members[1]) == 0 {
+		return bytes.Clone(members[0])
+	}
+	return bytes.Join(members[:], []byte(separator))
+}
+
+// payloadLen is the length of payloadOf.
+func payloadLen(e *mapping.Event) int {
+	members := e.Members()
+	if len(members[1]) == 0 {
+		return len(members[0])
+	}
+	return len(members[0]) + len(separator) + len(members[1])
+}
