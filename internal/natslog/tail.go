@@ -63,9 +63,11 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 	if err != nil {
 		return 0, err
 	}
-	if last != nil {
-		t.reaches = max(t.reaches, last.Seq)
+	if last == nil {
+		t.progress[partition] = NewProgress(partition, mark, false)
+		return t.stream.CachedInfo().State.LastSeq + 1, nil
 	}
+	t.reaches = max(t.reaches, last.Seq)
 	verified := false
 	if mark.Seq > 0 {
 		m, err := t.log.message(ctx, t.stream, mark.Seq)

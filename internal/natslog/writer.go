@@ -150,7 +150,7 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 
 // publish needs mu.
 func (w *Writer) publish(ctx context.Context, batch []*Message) error {
-	prefix := w.o.Prefix()
+	prefix := w.prefix()
 	floor := w.floor(prefix)
 	before := w.before
 	out := make([]*nats.Msg, len(batch))
@@ -177,6 +177,16 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	}
 	w.end, w.endID, w.before = last, batch[len(batch)-1].ID, before
 	return nil
+}
+
+// prefix is the prefix of the next batch. A reader begins below the prefix of the one before,
+// whose messages it does not know: all below that is in the log as well.
+func (w *Writer) prefix() Prefix {
+	prefix := w.o.Prefix()
+	if prefix.LSN < w.found.prefix.LSN {
+		return w.found.prefix
+	}
+	return prefix
 }
 
 // send publishes the messages, all or none, if the log ends where it is known to end. It

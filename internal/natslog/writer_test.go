@@ -87,6 +87,17 @@ func TestNextReaderSkipsWhatIsThere(t *testing.T) {
 			t.Errorf("event %X for hook %d: %t", test.event, test.hook, got)
 		}
 	}
+	// The second reader is below the first one's prefix when it writes.
+	next.passed(0x110)
+	if err := next.Enqueue(t.Context(), to(event(0x600), nothing, 1)); err != nil {
+		t.Fatal(err)
+	}
+	third := newReader(t, l)
+	for _, commit := range []int{0x100, 0x200, 0x400, 0x500, 0x600} {
+		if !third.Has(event(lsn(commit)).ID, 1) {
+			t.Errorf("the third reader does not find event %X", commit)
+		}
+	}
 	promoted := mapping.ID{Timeline: 2, Commit: 0x150}
 	if next.Has(promoted, 1) {
 		t.Error("an event of a promoted server is taken for one of the server before")

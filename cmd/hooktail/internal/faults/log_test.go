@@ -27,7 +27,7 @@ func killAroundLog(t *testing.T, kills int) {
 	server := natstest.Start(t, nil)
 	s := prepare(t, cdctest.Postgres(t).LabelStudio(t), "steady", "flaky", "third")
 	s.answers(sometimes("flaky", 20))
-	variables := []string{"HOOKTAIL_NATS_URL=" + server.URL(), "HOOKTAIL_NATS_SYNC=always"}
+	variables := []string{"HOOKTAIL_NATS_URL=" + server.URL(), "HOOKTAIL_NATS_SYNC=1s"}
 	proctest.SetUp(t, s.db, variables...)
 	run := func(role string) *proctest.Program {
 		return proctest.Start(t, proctest.RoleEnviron(s.db, append(variables, "HOOKTAIL_ROLE="+role)...), "run")
