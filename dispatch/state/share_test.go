@@ -30,9 +30,11 @@ func TestDeposedSenderWritesNothing(t *testing.T) {
 	for name, write := range map[string]func() error{
 		"insert":      func() error { return old.Apply(t.Context(), state.Batch{Insert: []state.Row{delivery(8, 9)}}) },
 		"insert many": func() error { return old.Apply(t.Context(), state.Batch{Insert: many(8)}) },
-		"delete":      func() error { return old.Apply(t.Context(), state.Batch{Delete: []state.Key{{Hook: 7, Event: event(0)}}}) },
-		"suspend":     func() error { return old.Suspend(t.Context(), 7, event(3)) },
-		"hold":        func() error { return old.Hold(t.Context(), 7, 1e9) },
+		"delete": func() error {
+			return old.Apply(t.Context(), state.Batch{Delete: []state.Key{{Hook: 7, Event: event(0)}}})
+		},
+		"suspend": func() error { return old.Suspend(t.Context(), 7, event(3)) },
+		"hold":    func() error { return old.Hold(t.Context(), 7, 1e9) },
 	} {
 		if err := write(); !errors.Is(err, state.ErrDeposed) {
 			t.Errorf("%s: %v", name, err)

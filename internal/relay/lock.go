@@ -211,7 +211,7 @@ func (l *lock) pause(ctx context.Context, conn *pgx.Conn, requests <-chan reques
 		return err
 	case r := <-requests:
 		stop()
-		<-ended
+		_ = <-ended // the session's end shows in what is requested
 		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
 		defer cancel()
 		err := r.do(within, conn)

@@ -123,6 +123,6 @@ func freePort(t testing.TB) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close() //nolint:errcheck // it was only asked for a port
+	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
