@@ -211,7 +211,10 @@ func (l *lock) pause(ctx context.Context, conn *pgx.Conn, requests <-chan reques
 		return err
 	case r := <-requests:
 		stop()
-		_ = <-ended // the session's end shows in what is requested
+		if err := <-ended; conn.IsClosed() {
+			r.done <- err
+			return err
+		}
 		within, cancel := context.WithDeadline(ctx, l.heard.Load().Add(renewWithin))
 		defer cancel()
 		err := r.do(within, conn)
