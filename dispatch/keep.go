@@ -62,8 +62,10 @@ func (w *window) put(it *item) {
 	w.note(insert, it)
 }
 
-// left writes down that a stored item has left the schedule.
+// left writes down that a stored item has left the schedule. The store may be slow to write
+// it, and the note is not to hold the body until then.
 func (w *window) left(it *item, v verdict) {
+	it.body = nil
 	w.stored--
 	if w.reading {
 		w.gone[it.event] = struct{}{}

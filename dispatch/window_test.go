@@ -133,3 +133,20 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 		t.Errorf("%v and %v may go", first, second)
 	}
 }
+
+// TestNotesHoldNoBodies: what was delivered from the store waits for the store without its
+// body, however slow the store is.
+func TestNotesHoldNoBodies(t *testing.T) {
+	w := newWindow(&windows{}, true)
+	row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(1, 1).ID}, Project: 1, Task: 1, Bytes: 2}
+	it := restored(&row, time.Now(), time.Hour)
+	w.restore(it)
+	if w.next() != it {
+		t.Fatal("the item does not go")
+	}
+	it.body = []byte("{}")
+	notes := w.done(it, verdict{step: deliver})
+	if len(notes) != 1 || notes[0].kind != remove || notes[0].item != it || it.body != nil {
+		t.Errorf("%d notes, body %q; want one that removes the row, without a body", len(notes), it.body)
+	}
+}
