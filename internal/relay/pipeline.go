@@ -146,8 +146,12 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations. It waits for a database that is away.
+// locate finds the events' organizations. It waits for a database that is away; mostly it
+// need not ask it.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
+	if p.locator.Recall(events) {
+		return nil
+	}
 	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
