@@ -9,13 +9,13 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Choice is what people chose for a hook beyond what its row of webhook says: the columns
-// of its row of hook_setting. It is immutable.
+// Choice holds the settings that people chose for a hook in hook_setting, in addition to
+// its row of webhook. It is immutable.
 type Choice struct {
 	state.Choice
 }
 
-// texts are the columns; none of them says anything if c is nil.
+// texts returns the columns; all are empty if c is nil.
 func (c *Choice) texts() state.Choice {
 	if c == nil {
 		return state.Choice{}
@@ -23,7 +23,7 @@ func (c *Choice) texts() state.Choice {
 	return c.Choice
 }
 
-// equal reports whether both are the same choice. Nil is the choice of nothing.
+// equal reports whether both are the same choice. Nil is the empty choice.
 func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
 
 func (c *Choice) adds(action mapping.Action) bool {
@@ -34,8 +34,8 @@ func (c *Choice) removes(action mapping.Action) bool {
 	return c != nil && slices.Contains(c.Removed, action)
 }
 
-// become is the choice with these texts: c itself if they are its own, nil if they say
-// nothing.
+// become returns the choice with these texts: c itself if they are unchanged, nil if they
+// are empty.
 func (c *Choice) become(texts state.Choice) *Choice {
 	switch {
 	case texts.Equal(c.texts()):
@@ -46,7 +46,7 @@ func (c *Choice) become(texts state.Choice) *Choice {
 	return &Choice{Choice: texts}
 }
 
-// choice reads the columns of what people chose. What the row does not say is as it was
+// choice reads the columns of the choice. Values missing from the row are taken from
 // before.
 func (r *reader) choice(before *Choice) *Choice {
 	texts := before.texts()
@@ -64,7 +64,7 @@ func (r *reader) actions(column string, to *[]mapping.Action) {
 		if *to = nil; text == "" {
 			return
 		}
-		var elements pgtype.FlatArray[*string] // of any dimensions, as anybody may have written it
+		var elements pgtype.FlatArray[*string] // of any dimensions, as the column is not restricted
 		if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte(text), &elements); err != nil {
 			r.wrong(column, "is not an array of text")
 			return
