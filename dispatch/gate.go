@@ -16,6 +16,7 @@ type gate struct {
 	row    *hook.Hook // as last seen by the lane; nil: there is no such hook
 	off    time.Time  // since when the row is known to be inactive; zero: it is active
 	hold   hold
+	pace   pace
 	halted bool // nothing starts: the process is ending
 	paused bool // by a person, or halted
 }
@@ -23,6 +24,7 @@ type gate struct {
 // tell updates the hook's row; nil: it was deleted.
 func (g *gate) tell(row *hook.Hook, now time.Time) {
 	g.row = row
+	g.pace.tell(row, now)
 	switch {
 	case !g.isOff():
 		g.off = time.Time{}

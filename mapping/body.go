@@ -80,6 +80,15 @@ func (b Body) Within(head, tail []byte) Body {
 	return out
 }
 
+// Members are the members of the whole body but its action: lists of `"name": value`, with
+// commas between them and without braces. They are read-only.
+func (e *Event) Members() [2][]byte {
+	if len(e.Payload) == 0 || e.nested == nil {
+		return [2][]byte{e.Payload}
+	}
+	return [2][]byte{e.Payload, e.nested.json}
+}
+
 // Pieces returns the pieces of the body, none of them empty.
 func (b Body) Pieces() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {

@@ -18,13 +18,14 @@ import (
 type ending byte
 
 const (
-	unseen  ending = iota // not at all
-	atOnce                // the transaction is the end
-	saved                 // an annotation was created, or its task skipped: counters and a stamp
-	changed               // an annotation was changed: counters and two stamps
-	removed               // annotations were deleted: three updates of each task
-	erased                // annotations were deleted: the same, or the task's deletion
-	listed                // annotations were created from predictions: two updates of each task, one of them a stamp by any user
+	unseen   ending = iota // not at all
+	atOnce                 // the transaction is the end
+	saved                  // an annotation was created, or its task skipped: counters and a stamp
+	changed                // an annotation was changed: counters and two stamps
+	removed                // annotations were deleted: three updates of each task
+	erased                 // annotations were deleted: the same, or the task's deletion
+	listed                 // annotations were created from predictions: two updates of each task, one of them a stamp by any user
+	followed               // is_labeled of a task turned: ends with the task's actions that are under way
 )
 
 // endingOf returns the ending of a row's event.
@@ -38,6 +39,8 @@ func endingOf(action Action, f *fold) ending {
 			return unseen // changes of the overlap follow, and with it is_labeled
 		}
 		return atOnce
+	case TaskCompleted, TaskReopened:
+		return followed
 	case AnnotationCreated, AnnotationUpdated:
 		return endingOfAnnotation(f.created(), image{row: f.row}, s)
 	}
@@ -93,8 +96,11 @@ type watch[K any] struct {
 	after string    // updated_at of the annotation
 	open  int       // tasks that have not shown the end
 	void  bool      // the end cannot be recognized
+	begun bool      // the action's event is still to come and replaces this watch
 	until time.Time // when its signs can no longer arrive
 	tasks []int64
+
+	followers []K // events that end with it
 }
 
 // watched is what the stream has shown of one task of a watch.
@@ -113,7 +119,7 @@ func (w *watches[K]) begin(s *Sign, now, until time.Time) {
 			return
 		}
 	}
-	w.add(&watch[K]{row: s.begun, void: true, tasks: []int64{s.task}, until: until}, now)
+	w.add(&watch[K]{row: s.begun, void: true, begun: true, tasks: []int64{s.task}, until: until}, now)
 }
 
 // add begins a watch. Calls are approximately in order of until. It drops the record of
@@ -126,6 +132,7 @@ func (w *watches[K]) add(of *watch[K], now time.Time) {
 	if of.row != 0 {
 		for _, there := range slices.Clone(w.tasks[of.tasks[0]]) {
 			if there.of.row == of.row && there.of.how == unseen {
+				of.followers = append(of.followers, there.of.followers...)
 				w.drop(there.of)
 			}
 		}
@@ -156,7 +163,28 @@ func (a *watch[K]) clashes(b *watch[K]) bool {
 	return !a.made || !b.made || a.user == 0 || a.user == b.user
 }
 
-// see calls ended for each watch whose end the sign completes.
+// follow has an event end with the actions of the task that are under way, and returns how
+// many these are: ended is called for it as often. It is 0 where none shows its end, or
+// where the end of one could be another one's.
+func (w *watches[K]) follow(task int64, key K) (actions int) {
+	var under []*watch[K]
+	for _, seen := range w.tasks[task] {
+		switch of := seen.of; {
+		case of.begun:
+		case of.void:
+			return 0
+		case seen.complete:
+			continue // other tasks of it go on
+		}
+		under = append(under, seen.of)
+	}
+	for _, of := range under {
+		of.followers = append(of.followers, key)
+	}
+	return len(under)
+}
+
+// see calls ended for each event whose watch the sign completes, and for its followers.
 func (w *watches[K]) see(s *Sign, ended func(K)) {
 	var complete []*watch[K]
 	for _, seen := range w.tasks[s.task] {
@@ -172,6 +200,9 @@ func (w *watches[K]) see(s *Sign, ended func(K)) {
 		if !of.void { // otherwise signs of the clashing watches are still to come
 			w.drop(of)
 			ended(of.key)
+			for _, key := range of.followers {
+				ended(key)
+			}
 		}
 	}
 }

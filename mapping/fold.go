@@ -21,8 +21,10 @@ type fold struct {
 	told            bool // one of the changes is an update that makes an event
 	rearranged      bool // project: an update after which its tasks may be rearranged
 
-	touchedAt                   int // ordinal of the first change
-	insertedAt, toldAt, endedAt int // ordinals of the changes that make an event
+	turned                      bool // task: is_labeled has changed
+	turnedAt                    int  // ordinal of the last change of is_labeled
+	touchedAt                   int  // ordinal of the first change
+	insertedAt, toldAt, endedAt int  // ordinals of the changes that make an event
 
 	row cdc.Tuple // last state
 	old cdc.Tuple // whole or empty: the source of TOASTed columns missing from row, or the deleted row
@@ -41,6 +43,8 @@ func (f *fold) at() int {
 		return f.endedAt
 	case f.updated():
 		return f.toldAt
+	case f.turned:
+		return f.turnedAt
 	default:
 		return f.touchedAt
 	}

@@ -69,6 +69,9 @@ func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
 	} else if f.project == 0 {
 		f.project, _ = m.memory.tasks.get(f.id)
 	}
+	if c.Op == cdc.Update && s.full() && isTrue(c.Old, s.labeled) != isTrue(c.New, s.labeled) {
+		f.turned, f.turnedAt = !f.turned, c.Ordinal
+	}
 	return rowPast(c)
 }
 

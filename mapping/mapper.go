@@ -212,6 +212,14 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 			break
 		}
 		m.tx.enter(&m.tx.tasksDeleted, f, f.endedAt, false, image{})
+	case f.exists && f.turned && !m.tx.tasksInserted.has(f.id):
+		action := TaskReopened
+		if isTrue(f.row, f.shape.labeled) {
+			action = TaskCompleted
+		}
+		if m.opts.Wanted != nil && m.opts.Wanted(action) {
+			return m.one(part, action, f, f.turnedAt, dst)
+		}
 	}
 	return dst
 }

@@ -36,17 +36,18 @@ type Tables struct {
 // Options configures all parts of the package. The zero value is the guide's profile with
 // Label Studio's own table names, without settling.
 type Options struct {
-	Tables      Tables        // empty names: public, project, task, task_completion
-	Profile     Profile       // empty: Guide
-	SendSecrets bool          // send project.token and project.task_data_password
-	DeletedRows bool          // send the fields of deleted annotations, where known
-	BatchSize   int           // maximum rows in one event; 0: 5000, as WEBHOOK_BATCH_SIZE
-	BatchBytes  int           // approximate bound of the rows that one RenderFirst reads; 0: no bound. Rows of the first event are always read.
-	Settle      time.Duration // time from an event's commit to its rendering
-	Projects    *Projects     // shared by a Mapper and a Renderer; nil: projects are read for each batch
-	CountShare  float64       // share of a database core for counting in one project; 0: a tenth, 1: no bound
-	Log         *slog.Logger  // nil: no log
-	Metrics     *Metrics      // nil: no metrics
+	Tables      Tables            // empty names: public, project, task, task_completion
+	Profile     Profile           // empty: Guide
+	SendSecrets bool              // send project.token and project.task_data_password
+	DeletedRows bool              // send the fields of deleted annotations, where known
+	BatchSize   int               // maximum rows in one event; 0: 5000, as WEBHOOK_BATCH_SIZE
+	BatchBytes  int               // approximate bound of the rows that one RenderFirst reads; 0: no bound. Rows of the first event are always read.
+	Settle      time.Duration     // time from an event's commit to its rendering
+	Wanted      func(Action) bool // whether any hook may want TaskCompleted or TaskReopened, which are made only then; nil: none does
+	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read for each batch
+	CountShare  float64           // share of a database core for counting in one project; 0: a tenth, 1: no bound
+	Log         *slog.Logger      // nil: no log
+	Metrics     *Metrics          // nil: no metrics
 }
 
 func (o Options) withDefaults() Options {

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"strconv"
 )
 
 // encode builds the event's payload. It uses a buffer of the renderer and stores an exact
@@ -43,6 +44,9 @@ func (r *Renderer) encode(e *Event) {
 	case AnnotationCreated, AnnotationUpdated:
 		dst = r.appendAnnotation(append(dst, `"annotation": `...), e, e.subject.id, e.subject.image)
 		dst = r.appendTask(append(dst, `, "task": `...), e.Task)
+	case TaskCompleted, TaskReopened:
+		dst = r.appendTask(append(dst, `"task": `...), e.Task)
+		dst = r.appendLeft(append(dst, `, "tasks_left": `...), e.Project)
 	default:
 		dst = append(append(dst, `"payload": `...), payloadOf(e.subject.image.row)...)
 		dst = r.appendTask(append(dst, `, "task": `...), e.Task)
@@ -139,4 +143,25 @@ func (r *Renderer) appendDeleted(dst []byte, g *group, i int, e *Event) []byte {
 	}
 	dst, _ = r.formatOf(e.subject.relation, annotation).appendFields(append(dst, '{'), image{row: old}, read{}, override{})
 	return append(dst, '}')
+}
+
+// appendLeft appends how many tasks of the project are not completed, by the numbers that
+// its JSON has.
+func (r *Renderer) appendLeft(dst []byte, project int64) []byte {
+	p := r.batch.projects[project]
+	counts := r.counter.of(project).json
+	all, known := countIn(counts, countNames[0])
+	finished, _ := countIn(counts, countNames[1])
+	if p == nil || p.kept == nil || !known {
+		return append(dst, "null"...)
+	}
+	return strconv.AppendInt(dst, all-finished, 10)
+}
+
+// countIn is the number of that name among those of a project.
+func countIn(counts []byte, name string) (int64, bool) {
+	_, after, found := bytes.Cut(counts, []byte(`"`+name+`": `))
+	text, _, _ := bytes.Cut(after, []byte(","))
+	n, ok := number(text)
+	return n, found && ok
 }

@@ -47,6 +47,7 @@ type settling[T any] struct {
 	ahead         int            // events that must leave first
 	behind        []*settling[T] // events that wait for this one
 	at            int            // index in the heap; -1: not in it
+	awaits        int            // number of actions with which it ends, if it is followed
 }
 
 // NewSettler returns an empty Settler.
@@ -104,7 +105,13 @@ func (s *Settler[T]) Pass(e *Event) {
 // long as the event does, so that late writes do not count as another action's end
 // either. The caller holds the lock.
 func (s *Settler[T]) watch(e *Event, it *settling[T]) {
-	if s.settle <= 0 || e.ending == atOnce || e.Age >= 2*s.settle || e.Action.table() != annotation {
+	if s.settle <= 0 || e.ending == atOnce || e.Age >= 2*s.settle {
+		return
+	}
+	if e.ending == followed && it != nil {
+		it.awaits = s.watches.follow(e.Task, it)
+	}
+	if e.Action.table() != annotation {
 		return
 	}
 	of := e.watched()
@@ -134,6 +141,9 @@ func (s *Settler[T]) See(xid uint32, signs []Sign) {
 		}
 		s.watches.see(&signs[i], func(it *settling[T]) {
 			if it != nil && it.event != nil {
+				if it.awaits--; it.awaits > 0 {
+					return
+				}
 				it.event.EndedBy, it.ended, it.due = xid, it.event.ending, time.Time{}
 				s.waiting.hasten(it)
 				ended = true

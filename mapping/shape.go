@@ -42,7 +42,7 @@ type shape struct {
 	id, project, task, organization           int
 	updatedAt, deletedAt                      int
 	wasCancelled, parentPrediction, updatedBy int
-	groundTruth, cohort                       int
+	groundTruth, cohort, labeled              int
 
 	telling []telling // only in the guide's profile
 }
@@ -81,6 +81,7 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 	}
 	s.id, s.project, s.task, s.organization, s.updatedAt = required("id"), -1, -1, -1, -1
 	s.deletedAt, s.wasCancelled, s.parentPrediction, s.updatedBy, s.groundTruth, s.cohort = -1, -1, -1, -1, -1, -1
+	s.labeled = -1
 	switch s.table {
 	case project:
 		s.organization, s.updatedAt = required("organization_id"), required("updated_at")
@@ -88,6 +89,7 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 	case task:
 		s.project = required("project_id")
 		s.updatedAt, s.updatedBy = rel.Index("updated_at"), rel.Index("updated_by_id")
+		s.labeled = rel.Index("is_labeled")
 	case annotation:
 		s.task, s.updatedAt, s.wasCancelled = required("task_id"), required("updated_at"), required("was_cancelled")
 		s.project = rel.Index("project_id")

@@ -15,6 +15,7 @@ import (
 type index struct {
 	actions []mapping.Action // actions of the application, in alphabetical order
 	wishes  map[interest][]wish
+	count   map[mapping.Action]int // of wishes
 }
 
 // interest is a key of the index, and wish a hook that wants the action, with its
@@ -37,7 +38,7 @@ type scope struct{ organization, project int64 }
 func newIndex(hooks map[int64]*Hook, kept bool) index {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 	slices.Sort(actions)
-	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish)}
+	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
 	for _, hook := range sortedHooks(hooks) { // in this order, each is appended to its lists
 		x.replace(nil, hook, kept)
 	}
@@ -113,11 +114,13 @@ func (x *index) drop(from places, hook *Hook) {
 		}
 		list := x.wishes[place]
 		i, found := find(list, hook.ID)
-		switch {
-		case !found:
-		case len(list) == 1:
+		if !found {
+			continue
+		}
+		x.count[place.action]--
+		if len(list) == 1 {
 			delete(x.wishes, place)
-		default:
+		} else {
 			x.wishes[place] = slices.Delete(list, i, i+1)
 		}
 	}
@@ -135,6 +138,7 @@ func (x *index) set(to places, hook *Hook, spelt mapping.Action) {
 			continue
 		}
 		x.wishes[place] = slices.Insert(list, i, wish{hook, spelt})
+		x.count[place.action]++
 	}
 }
 

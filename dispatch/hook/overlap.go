@@ -178,7 +178,7 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 }
 
 // keptBytes is the approximate size of a Target.
-const keptBytes = 40
+const keptBytes = 48
 
 // prune drops what is too old, and the oldest events if there is no room. The caller
 // holds the lock.

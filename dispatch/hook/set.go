@@ -3,14 +3,15 @@ package hook
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Set holds the hooks: the rows of webhook, webhook_action and hook_setting as of the
 // place up to which the stream was read. One goroutine calls Load, Recall, Advance,
-// Apply, Complete, Match, Handovers, Seen and Written, in the order of the stream; Hook,
-// All and Unreadable are safe for concurrent use.
+// Apply, Complete, Match, IsWanted, Handovers, Seen and Written, in the order of the
+// stream; Hook, All and Unreadable are safe for concurrent use.
 //
 // Load reads the present rows, whose earlier changes the stream may still show. Until the
 // stream has caught up, events are matched by the rows as of the stream's place, but all
@@ -175,6 +176,10 @@ func (h *Set) announce(hook, before *Hook) {
 	if hook.IsRefused() && (before == nil || before.Fault != hook.Fault) {
 		h.o.Log.Error("Webhook refused: hooktail cannot send to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
+	}
+	if faults := hook.faults(); len(faults) > 0 && !slices.Equal(faults, before.faults()) {
+		h.o.Log.Error("Choice for a webhook cannot be used: the webhook is served without it",
+			"hook", hook.ID, "faults", faults, "remedy", "correct it: hooktail hooks set")
 	}
 	h.o.Counter.Begin(hook, h.o.Actions)
 }

@@ -31,12 +31,14 @@ type pipeline struct {
 	hooks      *hook.Set
 	overlap    *hook.Overlap // nil: all hooks are served, or events are not remembered
 	mapper     *mapping.Mapper
+	mapped     *cdc.Part // what mapper maps
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	settle     time.Duration // HOOKTAIL_SETTLE
 	pacing     *rate.Limiter // paces settled batches
 	renderer   *mapping.Renderer
+	sieve      *sieve
 	outlet     Outlet
 	handedOver func(commit time.Time) // called for every part
 	questions  *questions
@@ -235,6 +237,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	for _, w := range batch {
 		w.rows.done()
 		w.rows = nil
+		w.targets = hook.Sift(w.event, w.targets, sifted{p.sieve, w})
 		done := w.delivered
 		for _, target := range w.targets {
 			if !target.Kept {
@@ -260,7 +263,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err erro
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
 	for _, w := range batch {
-		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload }) {
+		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload || t.Filter != nil }) {
 			events = append(events, w.event)
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {

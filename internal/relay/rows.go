@@ -24,6 +24,7 @@ func HookRow(hook *hook.Hook) status.Hook {
 	h.Actions = append(h.Actions, names(hook.Actions)...)
 	if c := hook.Choice; c != nil {
 		h.Added, h.Removed, h.Filter, h.AtMost, h.Format = names(c.Added), names(c.Removed), c.Filter, c.Rate, c.Format
+		h.ChoiceFaults = c.Faults
 	}
 	return h
 }

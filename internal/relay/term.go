@@ -132,25 +132,28 @@ func (t *term) newDispatcher() *dispatch.Dispatcher {
 func (t *term) newPipeline() *pipeline {
 	options := wiring.MappingOptions(t.cfg, t.log)
 	options.CountShare, options.Metrics, options.Projects = t.CountShare, t.rows, &mapping.Projects{}
-	return &pipeline{
+	p := &pipeline{
 		stream:     t.stream,
 		pool:       t.pool,
 		slot:       t.cfg.Slot,
 		hookTables: hookTablesOf(t.cfg),
 		hooks:      t.hooks,
 		overlap:    t.overlap,
-		mapper:     mapping.NewMapper(options),
 		locator:    mapping.NewLocator(t.pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(t.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
 		settle:     t.cfg.Settle,
 		pacing:     newPacing(),
 		renderer:   mapping.NewRenderer(t.pool, options),
+		sieve:      &sieve{metrics: t.deliveries, log: t.log},
 		outlet:     t.outlet,
 		handedOver: t.beat.handedOver,
 		questions:  t.questions,
 		log:        t.log,
 	}
+	options.Wanted = p.isWanted
+	p.mapper = mapping.NewMapper(options)
+	return p
 }
 
 // run starts the goroutines of the term and ends them in the order of the path: new

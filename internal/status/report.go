@@ -127,6 +127,8 @@ type Hook struct {
 	AtMost  string   `json:"rate,omitempty"`           // at most so many requests, as "10/s"
 	Format  string   `json:"format,omitempty"`         // of the requests; "": Label Studio's own
 
+	ChoiceFaults []string `json:"choice_faults,omitempty"` // of them that cannot be used: the hook is served without
+
 	State string `json:"state"` // inactive, live, failing, waiting, stopped, refused, paused, suspended
 	About string `json:"about"` // description of the state
 

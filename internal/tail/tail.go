@@ -13,6 +13,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/cloudevents"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -54,9 +55,12 @@ func Run(ctx context.Context, o Options) error {
 		cancel(stream.Run(ctx))
 	}()
 	options := wiring.MappingOptions(o.Config, o.Log)
-	options.CountShare = o.CountShare
+	options.CountShare, options.Wanted = o.CountShare, func(mapping.Action) bool { return true }
 	t := &tailer{
 		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
+		keys: func(ctx context.Context) (*mapping.Keys, error) {
+			return state.EmitKeys(ctx, pool, o.Config.StateSchema)
+		},
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
 	}
 	if o.CloudEvents {
@@ -80,6 +84,7 @@ type tailer struct {
 	asLine   func(*mapping.Event) ([]byte, error)
 	stream   *cdc.Stream
 	settle   time.Duration
+	keys     func(context.Context) (*mapping.Keys, error) // that prove custom events
 	mapper   *mapping.Mapper
 	locator  *mapping.Locator
 	renderer *mapping.Renderer
@@ -94,7 +99,7 @@ func (t *tailer) run(ctx context.Context) error {
 		var events []*mapping.Event
 		var xids []uint32
 		for _, part := range parts {
-			if events, err = t.mapper.Events(part, events); err != nil {
+			if events, err = t.events(ctx, part, events); err != nil {
 				return err
 			}
 			xids = append(xids, part.XID)
@@ -109,6 +114,20 @@ func (t *tailer) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// events appends the events of the part.
+func (t *tailer) events(ctx context.Context, part *cdc.Part, events []*mapping.Event) ([]*mapping.Event, error) {
+	made, err := t.mapper.Events(part, events)
+	if !errors.Is(err, mapping.ErrUnproven) {
+		return made, err
+	}
+	keys, err := t.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.mapper.Trust(keys)
+	return t.mapper.Events(part, events)
 }
 
 // print waits until the last event has settled and the transactions are visible, and

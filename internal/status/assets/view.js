@@ -103,7 +103,7 @@ export function size(n) {
     n /= 1000;
     unit = next;
   }
-  return `${unit === "B" ? n : n.toPrecision(3)} ${unit}`;
+  return `${Number(n.toFixed(1))} ${unit}`; // as the commands print it
 }
 
 export function span(s) {

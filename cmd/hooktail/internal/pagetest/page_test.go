@@ -138,8 +138,8 @@ func first(t *testing.T, b *browser) {
 func chosen(t *testing.T, b *browser, s *scene) {
 	b.t = t
 	s.db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, events_added, events_removed, filter, rate, format)
-		VALUES (1, '{MODEL_OUTDATED,TASK_COMPLETED}', '{TASK_CREATED,TASK_COMPLETED}', 'action != "<script>"', '10000/s', 'cloudevents')`)
-	b.waitText(row(1)+" .wants", "all actions without TASK_CREATED, TASK_COMPLETED, MODEL_OUTDATED · filtered · 10000/s · cloudevents")
+		VALUES (1, '{MODEL_OUTDATED,TASK_COMPLETED}', '{TASK_COMPLETED,TASK_CREATED}', 'action != "<script>"', '10000/s', 'cloudevents')`)
+	b.waitText(row(1)+" .wants", "all actions without TASK_COMPLETED, TASK_CREATED, MODEL_OUTDATED · filtered · 10000/s · cloudevents")
 	b.wait(`[...document.querySelectorAll("#filter [name=action] option")].some(o => o.value === "MODEL_OUTDATED")`, "true")
 	b.click(row(1) + " a.id")
 	b.waitText("#hook-title", "Hook 1")
