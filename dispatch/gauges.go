@@ -101,7 +101,7 @@ func newGauges(m *Metrics) *gauges {
 	}
 	return &gauges{
 		metrics: m,
-		state:   desc("hooktail_hook_state", "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended because its parked deliveries reached the bound."),
+		state:   desc("hooktail_hook_state", "0 inactive, 1 live, 2 failing, 3 waiting at the receiver's request, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended because its parked deliveries reached the bound."),
 		parked:  desc("hooktail_parked", "Deliveries in the store that will be retried."),
 		dead:    desc("hooktail_dead", "Deliveries in the store that wait for a person."),
 		oldest:  desc("hooktail_oldest_parked_seconds", "Age of the oldest parked delivery since its commit; 0: nothing is parked."),
