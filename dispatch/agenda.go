@@ -54,8 +54,10 @@ func (a *agenda) restore(it *item, hurried bool) {
 	}
 }
 
-// left writes down that a stored item has left the schedule.
+// left writes down that a stored item has left the schedule. The store may be slow to
+// write it, and the note must not hold the body until then.
 func (a *agenda) left(it *item, v verdict) {
+	it.body = nil
 	a.stored--
 	switch v.step {
 	case forgo: // it is not in the store any more
@@ -132,7 +134,7 @@ func (a *agenda) rebuild(stays func(*item) bool) {
 			return true
 		}
 		delete(a.blamed, it)
-		it.state, it.held = behind, false
+		it.state = behind // and not among those that wait
 		return false
 	})
 	a.stored = a.schedule.size

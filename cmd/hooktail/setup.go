@@ -48,7 +48,7 @@ func (a *app) sayCost(cfg config.Config, cost *state.OldRows) {
 	if cost == nil {
 		return
 	}
-	fmt.Fprintf(a.stdout, "-- With REPLICA IDENTITY FULL, each UPDATE and DELETE of a row of %s.%s also writes the old row to the WAL: %s\n"+
+	fmt.Fprintf(a.stdout, "-- With REPLICA IDENTITY FULL, each update and deletion of a row of %s.%s also writes the old row to the WAL: %s\n"+
 		"-- on average for the newest %s. ", cfg.SourceSchema, cfg.TaskTable, display.Size(cost.Average), display.Count(cost.Sampled, "row"))
 	if cost.Days > 0 {
 		fmt.Fprintf(a.stdout, "In the last %.1f days there were %d: %s.\n", cost.Days, cost.Writes, display.Size(cost.Writes*cost.Average))
