@@ -68,6 +68,8 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 		list = append(list, certificate)
 	}
 	switch {
+	case len(list) == 0 && isPath(text):
+		return nil, advice("is a path: the variable with _FILE at the end of its name takes one")
 	case len(list) == 0:
 		return nil, problem("has no PEM block")
 	case strings.Contains(string(rest), "-----BEGIN"):
@@ -101,6 +103,8 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	}
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	switch {
+	case block == nil && isPath(key):
+		return pair, advice("is a path: the variable with _FILE at the end of its name takes one")
 	case block == nil:
 		return pair, problem("has no PEM block")
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
@@ -108,4 +112,9 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	default:
 		return pair, problem("is not the private key of " + Prefix + "TLS_CERT")
 	}
+}
+
+// isPath reports whether somebody gave the name of a file in the place of its content.
+func isPath(text Secret) bool {
+	return strings.ContainsAny(text.Reveal(), "/.") && !strings.Contains(text.Reveal(), "-----") && !strings.Contains(strings.TrimSpace(text.Reveal()), "\n")
 }

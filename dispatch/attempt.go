@@ -166,7 +166,7 @@ func (a attempt) soon() []*item {
 	if l.health.failing {
 		return items
 	}
-	for _, other := range l.window.schedule.queue.waiting() {
+	for _, other := range l.window.ready() {
 		if other.state != ready || other.letter != nil {
 			continue
 		}

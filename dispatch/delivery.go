@@ -135,7 +135,7 @@ func (it *item) message() send.Message {
 	}
 	m := send.Message{
 		ID: it.event.String(), LSN: it.event.Commit.String(), Committed: it.committed.UTC().Format(committedLayout),
-		Attempt: it.attempt, Body: mapping.BodyOf(it.body),
+		Attempt: it.attempt, Body: mapping.BodyOf(it.body), Action: it.Action, Project: it.project, Task: it.task,
 	}
 	if it.event.IsRepair() {
 		m.Origin = "repair"
@@ -173,5 +173,9 @@ const itemBytes = 352
 
 // message is what the attempt sends.
 func (l *letter) message(t hook.Target, attempt int) send.Message {
-	return send.Message{ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt, Body: l.event.Body(t.Action, t.Payload)}
+	e := l.event
+	return send.Message{
+		ID: l.id, LSN: l.lsn, Committed: l.committed, Attempt: attempt, Body: e.Body(t.Action, t.Payload),
+		Action: t.Action, Project: e.Project, Task: e.Task,
+	}
 }

@@ -61,23 +61,3 @@ func haveHosts(hooks []*hook.Hook, n int) bool {
 	}
 	return false
 }
-
-// doubted hands out the item that has waited for longest to be decided on, if it is time.
-func (t turn) doubted() *item {
-	l, now := t.lane, t.now
-	var first *item
-	for _, it := range l.window.waiting {
-		if it.doubted && (first == nil || it.at.Before(first.at)) {
-			first = it
-		}
-	}
-	switch {
-	case first == nil:
-	case first.at.After(now):
-		l.alarm.set(first.at)
-		first = nil
-	default:
-		l.window.take(first)
-	}
-	return first
-}

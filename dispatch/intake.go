@@ -7,16 +7,28 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// intake is what a lane reads from the store, without its mu.
-type intake struct{ *lane }
+// read needs mu. It starts what reads from the store, once all is written that was to be
+// written before. It need not wait for what comes then.
+func (l *lane) read(q *question) {
+	l.store.add(note{lane: l, ask: func(context.Context) error {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !l.closed {
+			l.start(func(ctx context.Context) { l.load(ctx, q) })
+		}
+		return nil
+	}})
+}
 
-// load reads a part of the tail.
-func (r intake) load(ctx context.Context, part state.Part) {
-	l := r.lane
-	part.Hook = l.hook
+// Finding heads reads all that is parked for the hook: it may take that share of the time.
+const scoutingShare = 30
+
+// load takes mu. It reads what the window has asked for.
+func (l *lane) load(ctx context.Context, q *question) {
 	var rows []state.Row
+	begun := time.Now()
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
-		rows, err = l.store.store.Tail(ctx, part)
+		rows, err = l.answer(ctx, q)
 		return err
 	})
 	if err != nil {
@@ -26,31 +38,31 @@ func (r intake) load(ctx context.Context, part state.Part) {
 	items := l.restored(rows, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.write(l.window.loaded(items, len(rows) < part.Rows))
+	if q.heads != nil {
+		l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
+	}
+	l.write(l.window.loaded(items))
 	l.fill(now)
 }
 
-// Finding heads reads all that is parked for the hook: it may take that share of the time.
-const scoutingShare = 10
-
-// findHeads reads the heads that the window wants.
-func (r intake) findHeads(ctx context.Context, wanted state.Heads) {
-	l := r.lane
-	wanted.Hook = l.hook
-	begun := time.Now()
-	var rows []state.Row
-	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
-		rows, err = l.store.store.Heads(ctx, wanted)
-		return err
-	})
-	if err != nil {
-		return
+// answer is the rows that the question asks for.
+func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
+	if q.heads != nil {
+		heads := *q.heads
+		heads.Hook = l.hook
+		return l.store.store.Heads(ctx, heads)
 	}
-	now := time.Now()
-	heads := l.restored(rows, now)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
-	l.window.scouted(heads)
-	l.fill(now)
+	part := q.part
+	part.Hook = l.hook
+	return l.store.store.Tail(ctx, part)
+}
+
+// restored is the items of the rows.
+func (c *common) restored(rows []state.Row, now time.Time) []*item {
+	items, lost := make([]*item, len(rows)), c.network.lost(now)
+	for i := range rows {
+		items[i] = restored(&rows[i], now, c.policy.Cap)
+		items[i].excused = lost
+	}
+	return items
 }

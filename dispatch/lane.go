@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -53,7 +54,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 	l := &lane{
 		common: c, hook: id, health: newHealth(concurrency, c.policy.MaxAttempts == 1),
 		journal: journal{hook: id, log: c.log, metrics: metrics, recorder: &c.recorder},
-		window:  newWindow(&c.windows, c.store != nil),
+		window:  newWindow(&c.windows, c.store != nil, func(n int) time.Duration { return c.policy.backoff(n, rand.Float64()) }),
 		backlog: backlog{metrics: metrics, max: c.maxParked},
 	}
 	l.gate.tell(c.row(id), time.Now())
@@ -107,7 +108,7 @@ func (l *lane) changed() {
 		l.revive()
 	}
 	if l.gate.isOff() && l.store != nil {
-		l.write(l.window.keepAll())
+		l.write(l.window.keep(true))
 	}
 	l.show(now)
 	l.fill(now)
@@ -164,28 +165,26 @@ func (l *lane) fill(now time.Time) {
 	if l.closed {
 		return
 	}
-	away := l.gate.paused || l.gate.isOff()
-	if part, ok := l.window.wants(away || l.health.failing); ok {
-		l.read(func(ctx context.Context) { intake{l}.load(ctx, part) })
+	shut := l.gate.paused || l.gate.isOff()
+	n := need{
+		now: now, away: shut || l.health.failing, failing: l.health.failing, heads: l.pulse.scout,
+		busy: shut || l.running >= l.health.limit || now.Before(l.gate.hold.until),
 	}
-	if away || l.running >= l.health.limit || now.Before(l.gate.hold.until) || !l.window.scout {
-		return
+	if n.failing {
+		n.heads = latest(n.heads, l.health.nextUntried(now))
 	}
-	at := l.pulse.scout
-	if l.health.failing {
-		at = latest(at, l.health.nextUntried(now))
-	}
-	if at.After(now) {
+	q, at := l.window.wants(n)
+	switch {
+	case q != nil:
+		l.read(q)
+	case !at.IsZero():
 		l.alarm.set(at)
-	} else if wanted, ok := l.window.wantsHeads(l.health.failing); ok {
-		l.read(func(ctx context.Context) { intake{l}.findHeads(ctx, wanted) })
 	}
 }
 
-// pick needs mu. It returns the delivery to attempt now, and otherwise sets the alarm if
-// time alone will bring one.
+// pick needs mu. It returns the delivery to attempt now, nil if there is none.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit {
+	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
 		return nil
 	}
 	if !l.slots.take(&l.claim) {
@@ -201,6 +200,9 @@ func (l *lane) pick(now time.Time) *item {
 	}
 	l.running++
 	it.attempt++
+	if it.fate == ReasonNone {
+		l.gate.pace.spend(now)
+	}
 	return it
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
 )
 
 // A lane is slow if its oldest delivery waits for very much longer than those of
@@ -144,7 +143,7 @@ func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) boo
 func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if it := l.window.oldestHeld(); it != nil {
+	if it := l.window.oldest(false); it != nil {
 		lag = now.Sub(it.added)
 	}
 	return lag, l.pulse.fed
@@ -161,9 +160,10 @@ func (l desk) overflow(lag time.Duration) {
 	} else {
 		l.pulse.warned = now
 	}
+	queued, _, _ := l.window.figures()
 	l.log.Log(context.Background(), level, "Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
-		"hook", l.hook, "behind", lag, "deliveries", l.window.schedule.size)
-	l.write(l.window.spill())
+		"hook", l.hook, "behind", lag, "deliveries", queued)
+	l.write(l.window.rewind(theEnd()))
 	l.fill(now)
 }
 

@@ -43,7 +43,7 @@ func TestSlowHookOverflows(t *testing.T) {
 		}
 		time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail {
+		if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail.open {
 			t.Errorf("%d are still parked", n)
 		}
 	})
@@ -167,7 +167,7 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 				}
 				time.Sleep(10 * time.Minute) //nolint:forbidigo // of the bubble
 				synctest.Wait()
-				if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail {
+				if n := len(store.list(1, state.Parked)); n != 0 || b.lanes[1].window.tail.open {
 					t.Errorf("%d are still parked", n)
 				}
 			})

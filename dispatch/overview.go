@@ -53,10 +53,11 @@ func (l desk) overview(o *Overview, now time.Time) {
 	l.journal.record.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	o.Queued, o.InFlight, o.Retrying = l.window.schedule.size, l.running, len(l.window.waiting)
+	queued, waiting, tail := l.window.figures()
+	o.Queued, o.InFlight, o.Retrying = queued, l.running, waiting
 	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.room()
-	o.Draining = l.window.tail && !l.gate.paused && !l.health.failing
-	if oldest := l.window.oldestStored(); oldest != nil {
+	o.Draining = tail && !l.gate.paused && !l.health.failing
+	if oldest := l.window.oldest(true); oldest != nil {
 		o.Oldest = oldest.committed
 	}
 	switch {

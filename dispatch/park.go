@@ -181,11 +181,7 @@ func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 	if b.Parked.Rows == 0 {
 		return
 	}
-	if passed > 0 {
-		l.window.ceiling = passed
-	}
-	l.write(l.window.rewind(mapping.ID{}))
-	l.window.hurried = true
+	l.write(l.window.resume(passed))
 	l.fill(time.Now())
 }
 
@@ -193,9 +189,8 @@ func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 func (l desk) passed(position cdc.LSN) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.window.passed(position)
-	l.fill(time.Now())
-	return l.window.ceiling != theEnd().Commit
+	defer l.fill(time.Now())
+	return l.window.passed(position)
 }
 
 // reconnect lets everything that waits be tried, unless the receiver asked for a pause.
@@ -235,7 +230,7 @@ func (l desk) set(s state.Setting) {
 		return
 	}
 	if l.gate.paused {
-		l.write(l.window.keepAll())
+		l.write(l.window.keep(true))
 	}
 	now := time.Now()
 	l.show(now)
@@ -246,7 +241,7 @@ func (l desk) hasten() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.leaving = true
-	l.write(l.window.keepWaiting())
+	l.write(l.window.keep(false))
 }
 
 func (l desk) halt() {
@@ -254,7 +249,7 @@ func (l desk) halt() {
 	defer l.mu.Unlock()
 	l.gate.halted, l.gate.paused = true, true
 	if l.store != nil {
-		l.write(l.window.keepAll())
+		l.write(l.window.keep(true))
 	}
 }
 
@@ -263,7 +258,7 @@ func (l desk) measure() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var age time.Duration
-	if oldest := l.window.oldestStored(); oldest != nil {
+	if oldest := l.window.oldest(true); oldest != nil {
 		age = time.Since(oldest.committed)
 	}
 	l.journal.metrics.age(max(0, age))

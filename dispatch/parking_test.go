@@ -83,7 +83,7 @@ func TestDeadHookIsStored(t *testing.T) {
 		}
 		l := b.lanes[1]
 		l.mu.Lock()
-		size := l.window.schedule.size
+		size := l.window.agenda.schedule.size
 		l.mu.Unlock()
 		if size > b.windows.most() || b.Bytes() != 0 {
 			t.Errorf("%d in the window, %d bytes", size, b.Bytes())
@@ -98,8 +98,8 @@ func TestDeadHookIsStored(t *testing.T) {
 		if n := len(store.list(1, state.Parked)); n != 0 {
 			t.Errorf("%d are still parked", n)
 		}
-		if l := b.lanes[1].window; l.tail || l.schedule.size != 0 || len(l.schedule.projects) != 0 {
-			t.Errorf("the lane is not empty: tail %t, %d", l.tail, l.schedule.size)
+		if w := b.lanes[1].window; w.tail.open || w.agenda.schedule.size != 0 || len(w.agenda.schedule.projects) != 0 {
+			t.Errorf("the lane is not empty: tail %t, %d", w.tail.open, w.agenda.schedule.size)
 		}
 		if n := m.shown(t, "hooktail_parked", "1"); n != 0 {
 			t.Errorf("hooktail_parked = %v", n)

@@ -86,7 +86,7 @@ func (d *Dispatcher) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
 	}
 	m = send.Message{
 		ID: k.Event.String(), LSN: k.Event.Commit.String(), Committed: k.Committed.UTC().Format(committedLayout),
-		Attempt: k.Attempt + 1, Body: mapping.BodyOf(bytes.Clone(k.body)),
+		Attempt: k.Attempt + 1, Body: mapping.BodyOf(bytes.Clone(k.body)), Action: k.Action, Project: k.Project, Task: k.Task,
 	}
 	if k.Event.IsRepair() {
 		m.Origin = "repair"

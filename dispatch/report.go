@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-
 )
 
 // report logs and counts an attempt: a success at DEBUG; of failures the first of a

@@ -2,9 +2,7 @@ package dispatch
 
 import (
 	"context"
-	"math/rand/v2"
 	"time"
-
 )
 
 // settle does what follows the attempt and returns the delivery to go on with.
@@ -18,34 +16,23 @@ func (a attempt) settle(e *ending) (next *item) {
 	} else {
 		it.attempt--
 	}
+	spared := v.spared || l.health.failing
 	failed := made && v.step != deliver && a.fails(v, now)
 	if v.step == postpone {
-		due, save := now.Add(v.delay), it.attempt > quick || l.leaving || v.doubt
-		it.doubted = v.doubt
-		at := due
-		switch {
-		case v.doubt:
-		case l.health.failing:
-			due = latest(due, l.health.nextTried(now))
-			at = due
-		case made && v.hold == 0:
-			at = l.health.look(now)
-		}
-		if it.stored {
-			save = v.delay >= l.policy.Base || l.health.failing || v.doubt
-		}
-		l.write(l.window.retryAt(it, due, at, save, now))
+		d := a.delay(v, made, now)
+		d.spared = spared
+		l.write(l.window.retryAt(it, d))
 	} else {
 		if v.step == forgo && it.stored {
 			l.backlog.forgo(it)
 		}
-		l.write(l.window.done(it, v))
+		l.write(l.window.done(it, v, now))
 	}
 	if made && v.step == deliver {
 		a.works(now)
 	}
 	if failed && l.store != nil {
-		l.write(l.window.keepAll())
+		l.write(l.window.keep(true))
 	}
 	if v.step == drop {
 		l.dropped++
@@ -59,7 +46,7 @@ func (a attempt) settle(e *ending) (next *item) {
 	l.fill(now)
 	l.slots.yield(&l.claim)
 	finished := v.step != postpone && !it.stored
-	if finished && it.trails && l.window.leaving > 0 {
+	if finished && it.trails {
 		// After a crash these rows would be sent again, and it would not.
 		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a row that somebody has locked
 			l.finished(it.done, it.letter)
@@ -80,6 +67,25 @@ func (a attempt) settle(e *ending) (next *item) {
 	return next
 }
 
+// delay needs mu. It is how the delivery is put off, after an attempt if one was made.
+func (a attempt) delay(v verdict, made bool, now time.Time) delay {
+	l, it := a.lane, a.it
+	due := now.Add(v.delay)
+	d := delay{now: now, due: due, at: due, save: it.attempt > quick || l.leaving || v.doubt, doubt: v.doubt, failed: made}
+	switch {
+	case v.doubt:
+	case l.health.failing:
+		d.due = latest(due, l.health.nextTried(now))
+		d.at = d.due
+	case made && v.hold == 0:
+		d.at = l.health.look(now)
+	}
+	if it.stored {
+		d.save = v.delay >= l.policy.Base || l.health.failing || v.doubt
+	}
+	return d
+}
+
 // works needs mu. It draws the conclusions from a success for the whole hook.
 func (a attempt) works(now time.Time) {
 	l := a.lane
@@ -87,7 +93,6 @@ func (a attempt) works(now time.Time) {
 		l.held(time.Time{}, now)
 	}
 	l.health.succeeded()
-	l.window.succeeded(now, func(n int) time.Duration { return l.policy.backoff(n, rand.Float64()) })
 }
 
 // fails needs mu. It draws the conclusions from a failure for the whole hook, and reports
@@ -102,9 +107,6 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 		return false
 	}
 	before := l.health.failing
-	if v.step == postpone {
-		l.window.failed(it, before || v.spared, now)
-	}
 	if v.step == postpone || v.reason == ReasonExhausted || v.reason == ReasonRejected {
 		l.health.failed(it.project, it.task, now)
 	}

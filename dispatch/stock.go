@@ -34,29 +34,6 @@ func (l *lane) wrote(n *note) {
 	}
 }
 
-// read needs mu. It starts what reads from the store, once all is written that was to be
-// written before. It need not wait for what comes then.
-func (l *lane) read(work func(context.Context)) {
-	l.store.add(note{lane: l, ask: func(context.Context) error {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		if !l.closed {
-			l.start(work)
-		}
-		return nil
-	}})
-}
-
-// restored is the items of the rows.
-func (c *common) restored(rows []state.Row, now time.Time) []*item {
-	items, lost := make([]*item, len(rows)), c.network.lost(now)
-	for i := range rows {
-		items[i] = restored(&rows[i], now, c.policy.Cap)
-		items[i].excused = lost
-	}
-	return items
-}
-
 // suspends needs mu. It reports whether the hook is suspended, or is from now on: the
 // event is the first that it misses. No event is let go before the store knows.
 func (l *lane) suspends(it *item) bool {

@@ -1,164 +1,213 @@
 package dispatch
 
 import (
-	"container/heap"
 	"slices"
+	"time"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// append stores the item in the tail.
-func (w *window) append(it *item) {
-	w.put(it)
-	w.lowest = earlier(w.lowest, it.event)
-	w.scout = true
-	if it.event.Commit <= w.ceiling {
-		w.blocked = false
+// tail is the part of a window that only the store has.
+type tail struct {
+	room *windows // size of the windows of all lanes
+
+	open   bool       // there may be rows that the agenda does not have
+	after  mapping.ID // rows up to this event have been read
+	lowest mapping.ID // first event that came to the tail since then; theEnd: none did
+
+	asked   *question               // what is being read; nil: nothing
+	recent  []*item                 // items that came to the tail since it was asked
+	spilled bool                    // recent lacks some of those
+	gone    map[mapping.ID]struct{} // events that left the store since then
+
+	ceiling cdc.LSN // rows of later commits wait until the stream has passed them
+	blocked bool    // the next rows are such
+	hurried bool    // rows do not wait for their next attempt
+	scout   bool    // there may be heads that were not tried
+}
+
+// question is what a window wants to know of the store: a part of the tail, or heads in it.
+type question struct {
+	part  state.Part
+	heads *state.Heads // instead of the part
+}
+
+func newTail(room *windows) tail {
+	return tail{room: room, after: theEnd(), lowest: theEnd(), ceiling: theEnd().Commit}
+}
+
+// add takes notice of an item that is stored behind all others.
+func (t *tail) add(it *item) {
+	t.lowest = earlier(t.lowest, it.event)
+	t.scout = true
+	if it.event.Commit <= t.ceiling {
+		t.blocked = false
 	}
 	switch {
-	case !w.reading:
-	case len(w.recent) < w.room.chunk():
-		w.recent = append(w.recent, it)
-		delete(w.gone, it.event) // it has come once more
+	case t.asked == nil:
+	case len(t.recent) < t.room.chunk():
+		t.recent = append(t.recent, it)
+		delete(t.gone, it.event) // it has come once more
 	default:
-		w.spilled = true
+		t.spilled = true
 	}
 }
 
-// spill leaves to the store alone what comes from now on, and what there is beyond
-// the fewest.
-func (w *window) spill() []note {
-	w.beginTail()
-	return w.flush()
-}
-
-// rewind has the tail read from that event on, since rows have come to it that the
-// lane has not written.
-func (w *window) rewind(to mapping.ID) []note {
-	w.beginTail()
-	w.lowest = earlier(w.lowest, to)
-	w.blocked = false
-	return w.flush()
-}
-
-func (w *window) beginTail() {
-	for it := range w.schedule.all() {
-		w.keep(it)
-	}
-	w.setTail(true)
-	n, fewest, atWork := 0, w.room.fewest(), w.running()
-	w.rebuild(func(it *item) bool {
-		if n >= fewest && atWork == 0 && !it.held {
-			w.lowest = earlier(w.lowest, it.event)
-			return false
-		}
-		n++
-		if it.state == running {
-			atWork--
-		}
-		return true
-	})
-}
-
-// evict leaves to the tail again what has come from it ahead of its turn, of a project
-// that goes on waiting for what was held: that may be in the tail, too.
-func (w *window) evict(project int64) {
-	read := earlier(w.after, justBefore(w.lowest))
-	w.rebuild(func(it *item) bool {
-		return it.project != project || it.state == running || state.Compare(it.event, read) <= 0
-	})
-	for it := range w.schedule.all() {
-		it.early = it.early || it.project == project && state.Compare(it.event, read) > 0
+// left takes notice of an item that leaves the store.
+func (t *tail) left(it *item) {
+	if t.asked != nil {
+		t.gone[it.event] = struct{}{}
 	}
 }
 
-// rebuild leaves to the tail what is not to stay; all of it is stored.
-func (w *window) rebuild(stays func(*item) bool) {
-	w.schedule = w.schedule.rebuilt(func(it *item) bool {
-		if stays(it) {
-			return true
-		}
-		delete(w.blamed, it)
-		it.state, it.held = behind, false
-		return false
-	})
-	w.stored = w.schedule.size
-	w.schedule.moved = true
-	w.spilled, w.scout = w.reading, true // what is being read may not have it yet
-	w.sift()
-}
-
-// running is how many items are handed out.
-func (w *window) running() int {
-	n := 0
-	for it := range w.schedule.all() {
-		if it.state == running {
-			n++
-		}
-	}
-	return n
-}
-
-func (w *window) setTail(tail bool) {
-	if tail != w.tail {
-		w.tail = tail
-		w.room.count(tail)
+// set opens or closes the tail.
+func (t *tail) set(open bool) {
+	if open != t.open {
+		t.open = open
+		t.room.count(open)
 	}
 }
 
-// wants is the part of the tail to read now; ok is false if none can be of use. away
-// says that the hook gets nothing for a while. Call loaded with what was read.
-func (w *window) wants(away bool) (part state.Part, ok bool) {
-	room, rows := w.room.most(), w.room.chunk()
-	if away {
-		room = w.room.fewest()
+// ask notes what is being read.
+func (t *tail) ask(q question) *question {
+	t.asked, t.gone = &q, make(map[mapping.ID]struct{})
+	return t.asked
+}
+
+// need says what a window may read.
+type need struct {
+	now     time.Time
+	away    bool // the hook gets nothing, or only probes: a few rows are enough
+	failing bool
+	heads   time.Time // from when on the store may be asked for heads
+	busy    bool      // it is not to be asked for heads
+}
+
+// wants is what to read from the store now, nil if nothing can be of use. Then at is when
+// it may be asked for heads, if that is a matter of time. Call loaded with the answer.
+func (w *window) wants(n need) (q *question, at time.Time) {
+	t, schedule := &w.tail, &w.agenda.schedule
+	if !t.open || t.asked != nil {
+		return nil, at
+	}
+	room, rows := t.room.most(), t.room.chunk()
+	if n.away {
+		room = t.room.fewest()
 		rows = room
 	}
-	if !w.tail || w.reading || w.blocked && state.Compare(w.lowest, w.after) > 0 || w.schedule.size >= room || w.schedule.queue.len() >= w.room.scarce() {
-		return part, false
+	waits := t.blocked && state.Compare(t.lowest, t.after) > 0
+	if !waits && schedule.size < room && schedule.queue.len() < t.room.scarce() {
+		if state.Compare(t.lowest, t.after) <= 0 {
+			t.after = justBefore(t.lowest)
+		}
+		t.blocked, t.lowest = false, theEnd()
+		return t.ask(question{part: state.Part{After: t.after, Rows: rows}}), at
 	}
-	if state.Compare(w.lowest, w.after) <= 0 {
-		w.after = justBefore(w.lowest)
+	switch {
+	case n.busy || !t.scout:
+		return nil, at
+	case n.heads.After(n.now):
+		return nil, n.heads
 	}
-	w.reading, w.blocked, w.lowest, w.gone = true, false, theEnd(), make(map[mapping.ID]struct{})
-	return state.Part{After: w.after, Rows: rows}, true
+	return w.wantsHeads(n.failing), at
 }
 
-// loaded adds the items of the rows that wants asked for. If they are the last of
-// the tail, it has come to its end.
-func (w *window) loaded(rows []*item, last bool) []note {
-	known := w.gone
-	for it := range w.schedule.all() {
-		known[it.event] = struct{}{}
+// probeHeads is how many heads are read at a time for the probes of a failing hook.
+const probeHeads = 16
+
+// wantsHeads asks for heads that were not tried: the newest for the probes of a failing
+// hook, or any when the agenda is full of what cannot go.
+func (w *window) wantsHeads(failing bool) *question {
+	t, a := &w.tail, &w.agenda
+	rows, most := probeHeads, t.room.most()
+	switch {
+	case failing && a.schedule.size >= most:
+		w.beginTail() // lets go of heads that were tried; all of it is stored
+	case failing:
+	case a.schedule.size < most || a.schedule.size > most+mostWindow || a.schedule.queue.len() > 0:
+		return nil // what comes next in the tail is of use, or nothing is
+	default:
+		rows = t.room.chunk()
 	}
+	t.scout = false
+	wanted := &state.Heads{Upto: t.ceiling, Rows: rows}
+	known := make(map[taskKey]struct{})
+	for it := range a.schedule.all() {
+		if it.held {
+			wanted.Passed = append(wanted.Passed, state.Task{Project: it.project, Task: it.task})
+		} else if key := (taskKey{it.project, it.task}); it.state != behind {
+			if _, again := known[key]; !again {
+				known[key] = struct{}{}
+				wanted.Known = append(wanted.Known, state.Task{Project: it.project, Task: it.task})
+			}
+		}
+	}
+	return t.ask(question{heads: wanted})
+}
+
+// loaded adds the items of the rows that wants asked for.
+func (w *window) loaded(rows []*item) []note {
+	t := &w.tail
+	for it := range w.agenda.schedule.all() {
+		t.gone[it.event] = struct{}{}
+	}
+	if t.asked.heads != nil {
+		w.scouted(rows)
+	} else {
+		w.read(rows, len(rows) < t.asked.part.Rows)
+	}
+	t.asked, t.recent, t.spilled, t.gone = nil, nil, false, nil
+	return w.agenda.flush()
+}
+
+// read adds the items of a part. If they are the last of the tail, it has come to its end.
+func (w *window) read(rows []*item, last bool) {
+	t, a := &w.tail, &w.agenda
 	n := 0
-	for n < len(rows) && rows[n].event.Commit <= w.ceiling &&
-		state.Compare(rows[n].event, w.lowest) < 0 { // what went to the tail meanwhile comes before the others
-		w.after = rows[n].event
-		if _, again := known[rows[n].event]; !again {
-			known[rows[n].event] = struct{}{}
-			w.restore(rows[n])
+	for n < len(rows) && rows[n].event.Commit <= t.ceiling &&
+		state.Compare(rows[n].event, t.lowest) < 0 { // what came to the tail meanwhile comes before the others
+		t.after = rows[n].event
+		if t.isNew(rows[n]) {
+			a.restore(rows[n], t.hurried)
 		}
 		n++
 	}
-	recent, whole := w.recent, last && !w.spilled && areIn(w.recent, rows[n:])
-	w.reading, w.recent, w.spilled, w.gone = false, nil, false, nil
-	if whole {
-		for _, it := range recent {
-			if _, again := known[it.event]; !again {
-				w.schedule.add(it)
-				w.stored++
-			}
-		}
-		w.setTail(false)
-		w.hurried, w.scout = false, false
-		w.after, w.lowest, w.ceiling = theEnd(), theEnd(), theEnd().Commit
-	} else {
-		w.blocked = n < len(rows) && rows[n].event.Commit > w.ceiling
+	if !last || t.spilled || !areIn(t.recent, rows[n:]) {
+		t.blocked = n < len(rows) && rows[n].event.Commit > t.ceiling
+		return
 	}
-	return w.flush()
+	for _, it := range t.recent {
+		if t.isNew(it) {
+			a.schedule.add(it)
+			a.stored++
+		}
+	}
+	t.set(false)
+	t.hurried, t.scout = false, false
+	t.after, t.lowest, t.ceiling = theEnd(), theEnd(), theEnd().Commit
+}
+
+// scouted adds heads.
+func (w *window) scouted(heads []*item) {
+	t, a := &w.tail, &w.agenda
+	for _, it := range heads {
+		overtaken := t.spilled || slices.ContainsFunc(t.recent, func(r *item) bool { return state.Compare(r.event, it.event) < 0 })
+		if overtaken || it.event.Commit > t.ceiling || !t.isNew(it) {
+			t.scout = true
+			continue
+		}
+		a.schedule.add(it)
+		a.stored++
+	}
+}
+
+// isNew reports whether the item has come from the store for the first time.
+func (t *tail) isNew(it *item) bool {
+	_, again := t.gone[it.event]
+	t.gone[it.event] = struct{}{}
+	return !again
 }
 
 // areIn reports whether the rows are all of items of these: otherwise they are to be
@@ -170,21 +219,4 @@ func areIn(items, rows []*item) bool {
 		}
 	}
 	return true
-}
-
-// restore adds the item of a row.
-func (w *window) restore(it *item) {
-	w.schedule.add(it)
-	w.stored++
-	if it.state == ready && !it.at.IsZero() && !w.hurried {
-		w.schedule.hold(it)
-		heap.Push(&w.waiting, it)
-	}
-}
-
-// passed says that the stream has brought all events of these commits again.
-func (w *window) passed(position cdc.LSN) {
-	if position > w.ceiling {
-		w.ceiling, w.blocked = position, false
-	}
 }

@@ -8,84 +8,54 @@ type turn struct {
 	now time.Time
 }
 
-// choose hands out the delivery that may go now, if any.
+// choose hands out the delivery that may go now, if any, and otherwise sets the alarm if
+// time alone will bring one.
 func (t turn) choose() *item {
+	l := t.lane
+	terms, ok := t.terms()
+	if !ok {
+		return nil
+	}
+	it, at := l.window.next(terms)
+	switch {
+	case it == nil && !at.IsZero():
+		l.alarm.set(at)
+	case it != nil && terms.mode == asProbe && it.fate == ReasonNone && !it.doubted:
+		l.health.probe(it.attempt == 0, t.now)
+	}
+	return it
+}
+
+// terms say what the hook may get now; false: nothing.
+func (t turn) terms() (terms, bool) {
 	l, now := t.lane, t.now
 	switch {
 	case l.gate.row == nil || l.gate.isFinal():
-		l.window.releaseAll()
-		return l.window.next() // there is nothing to wait for
+		return terms{now: now, mode: atOnce}, true // there is nothing to wait for
 	case l.gate.isOff():
-		return t.expired(ReasonSwitchedOff, t.heldFor)
+		return terms{now: now, mode: onlyLate, left: t.leftOff, late: ReasonSwitchedOff}, true
 	case l.gate.paused:
-		return nil
+		return terms{}, false
 	case now.Before(l.gate.hold.until):
 		l.alarm.set(l.gate.hold.until)
-		return nil
+		return terms{}, false
 	case l.health.failing:
-		return t.probe()
+		return terms{
+			now: now, mode: asProbe, left: t.leftOn, late: ReasonExhausted,
+			untried: l.health.nextUntried(now), tried: l.health.nextTried(now),
+			gentle: l.health.inTurn%2 == 1, newest: !l.pulse.scout.After(now),
+		}, true
 	}
-	l.window.release(now)
-	it := l.window.next()
-	if it == nil && len(l.window.waiting) > 0 {
-		l.alarm.set(l.window.waiting[0].at)
-	}
-	return it
+	return terms{now: now, mode: inOrder}, true
 }
 
-// probe hands out the one delivery that a failing hook is to get.
-func (t turn) probe() *item {
-	l, now := t.lane, t.now
-	if it := t.expired(ReasonExhausted, t.retriedFor); it != nil {
-		return it
-	}
-	if it := t.doubted(); it != nil {
-		return it
-	}
-	it := l.window.untried()
-	untried := it != nil
-	at := l.health.nextUntried(now)
-	if untried && !at.After(now) && !l.pulse.scout.After(now) && l.window.tail && l.window.scout && !l.window.reading {
-		return nil // there may be a newer one: fill asks
-	}
-	if !untried {
-		it, at = l.window.tried(l.health.inTurn%2 == 1), l.health.nextTried(now)
-	}
-	switch {
-	case it == nil:
-	case at.After(now):
-		l.alarm.set(at)
-		it = nil
-	default:
-		l.health.probe(untried, now)
-		l.window.take(it)
-	}
-	return it
-}
+// leftOn is what is left of a delivery's time.
+func (t turn) leftOn(it *item) time.Duration { return t.policy.RetryFor - t.age(it, t.now) }
 
-// retriedFor is how much of a delivery's time is used up.
-func (t turn) retriedFor(it *item) time.Duration { return t.age(it, t.now) }
-
-// heldFor is how much of its time is used up while the hook is off. It has all of it from
-// when the hook was switched off; since that is not known after a restart, it has twice
-// its time at most.
-func (t turn) heldFor(it *item) time.Duration {
+// leftOff is what is left of its time while the hook is off. It has all of it from when
+// the hook was switched off; since that is not known after a restart, it has twice its
+// time at most.
+func (t turn) leftOff(it *item) time.Duration {
 	age := t.age(it, t.now)
-	return max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))
-}
-
-// expired hands out the oldest delivery if its time is up, to be buried for the reason.
-func (t turn) expired(reason Reason, used func(*item) time.Duration) *item {
-	l, now := t.lane, t.now
-	it := l.window.schedule.oldest
-	if it == nil || it.state != ready && it.state != waiting {
-		return nil
-	}
-	if left := l.policy.RetryFor - used(it); left > 0 {
-		l.alarm.set(now.Add(left))
-		return nil
-	}
-	l.window.take(it)
-	it.fate = reason
-	return it
+	return t.policy.RetryFor - max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))
 }

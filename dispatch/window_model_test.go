@@ -16,10 +16,14 @@ import (
 // rows that the store has. It has no tail and holds everything.
 type naive struct {
 	w      window
+	known  map[mapping.ID]*owed
 	left   []*owed             // in the order of the stream
 	rows   map[mapping.ID]bool // committed
 	queue  []note              // returned by the window, and not committed
-	asked  *asked
+	asked  *question
+	before int     // notes that were returned before that was asked
+	found  []*item // what the store has answered; nil: it has not
+	away   bool    // the hook gets nothing for a while
 	events int
 	now    time.Time
 }
@@ -33,22 +37,6 @@ type owed struct {
 	out     *item // handed out
 }
 
-// asked is a part of the tail, or heads, that the window waits for.
-type asked struct {
-	part  state.Part
-	heads *state.Heads
-	after int // notes that were returned before
-}
-
-func (m *naive) find(id mapping.ID) *owed {
-	for _, o := range m.left {
-		if o.id == id {
-			return o
-		}
-	}
-	return nil
-}
-
 // take notes what the window has returned.
 func (m *naive) take(notes []note) { m.queue = append(m.queue, notes...) }
 
@@ -58,16 +46,17 @@ func (m *naive) commit(n int) {
 		note := &m.queue[i]
 		switch note.kind {
 		case insert:
-			m.rows[note.item.event] = true
+			m.rows[note.item.event] = note.row.State != state.Dead
 		case remove, entomb:
+			m.rows[note.item.event] = false
+		}
+		if !m.rows[note.item.event] {
 			delete(m.rows, note.item.event)
 		}
 		m.w.wrote(note)
 	}
 	m.queue = m.queue[n:]
-	if m.asked != nil {
-		m.asked.after = max(0, m.asked.after-n)
-	}
+	m.before = max(0, m.before-n)
 }
 
 // stored is the rows' events in order.
@@ -81,41 +70,68 @@ func (m *naive) stored() []mapping.ID {
 }
 
 func (m *naive) row(id mapping.ID) *item {
-	o := m.find(id)
+	o := m.known[id]
 	row := state.Row{Key: state.Key{Hook: 1, Event: id}, Project: o.project, Task: o.task, Added: m.now, Attempts: o.tries}
 	return restored(&row, m.now, time.Hour)
 }
 
-// answer lets the window have what it has asked for.
-func (m *naive) answer() {
-	a := m.asked
-	m.asked = nil
-	var found []*item
-	if a.heads == nil {
+// look lets the store find what the window has asked for, once all is written that was to
+// be written before.
+func (m *naive) look() {
+	if m.asked == nil || m.found != nil {
+		return
+	}
+	m.commit(m.before)
+	m.found = []*item{}
+	if m.asked.heads == nil {
 		for _, id := range m.stored() {
-			if state.Compare(id, a.part.After) > 0 && len(found) < a.part.Rows && m.find(id) != nil {
-				found = append(found, m.row(id))
+			if state.Compare(id, m.asked.part.After) > 0 && len(m.found) < m.asked.part.Rows {
+				m.found = append(m.found, m.row(id))
 			}
 		}
-		m.take(m.w.loaded(found, len(found) < a.part.Rows))
 		return
 	}
 	ids := m.stored()
 	slices.Reverse(ids)
 	for _, id := range ids {
-		o := m.find(id)
-		if len(found) < a.heads.Rows && o != nil && o.tries == 0 && m.isHead(o, a.heads.Passed) {
-			found = append(found, m.row(id))
+		o := m.known[id]
+		if len(m.found) < m.asked.heads.Rows && o.tries == 0 && m.isHead(o, m.asked.heads.Passed) {
+			m.found = append(m.found, m.row(id))
 		}
 	}
-	m.w.scouted(found)
+}
+
+// answer lets the window have what it has asked for.
+func (m *naive) answer() {
+	if m.look(); m.asked != nil {
+		found := m.found
+		m.asked, m.found = nil, nil
+		m.take(m.w.loaded(found))
+	}
+}
+
+// isWhole reports whether of the deliveries that wait for each other all are stored, or
+// none. Those that something held is ahead of are apart.
+func (m *naive) isWhole() bool {
+	held, all := make(map[taskKey]bool), slices.Collect(m.w.agenda.schedule.all())
+	for i, it := range all {
+		held[taskKey{it.project, it.task}] = held[taskKey{it.project, it.task}] || it.held
+		for _, before := range all[:i] {
+			waits := before.project == it.project && (before.task == it.task || before.task == 0 || it.task == 0)
+			apart := before.task != it.task && (held[taskKey{it.project, it.task}] || held[taskKey{before.project, before.task}])
+			if waits && !apart && before.stored != it.stored {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // isHead reports whether no stored event has to be waited for.
 func (m *naive) isHead(o *owed, passed []state.Task) bool {
 	for _, id := range m.stored() {
-		b := m.find(id)
-		if b == nil || state.Compare(id, o.id) >= 0 || b.project != o.project {
+		b := m.known[id]
+		if state.Compare(id, o.id) >= 0 || b.project != o.project {
 			continue
 		}
 		if b.task == o.task || (b.task == 0 || o.task == 0) && !slices.Contains(passed, state.Task{Project: b.project, Task: b.task}) {
@@ -128,7 +144,7 @@ func (m *naive) isHead(o *owed, passed []state.Task) bool {
 // mayGo reports whether nothing stands before it but what is held of other tasks.
 func (m *naive) mayGo(o *owed) bool {
 	held := make(map[taskKey]bool)
-	for it := range m.w.schedule.all() {
+	for it := range m.w.agenda.schedule.all() {
 		if it.held {
 			held[taskKey{it.project, it.task}] = true
 		}
@@ -150,14 +166,15 @@ func (m *naive) mayGo(o *owed) bool {
 func TestWindowAgainstNaiveList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var room windows
-		m := &naive{w: newWindow(&room, true), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}
+		backoff := func(n int) time.Duration { return time.Duration(n) * time.Second }
+		m := &naive{w: newWindow(&room, true, backoff), known: make(map[mapping.ID]*owed), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}
 		for range rapid.SampledFrom([]int{0, 0, 10_000}).Draw(t, "other tails") {
 			room.count(true)
 		}
 		handOut := func(it *item) {
-			o := m.find(it.event)
+			o := m.known[it.event]
 			switch {
-			case o == nil:
+			case !slices.Contains(m.left, o):
 				t.Fatalf("event %d is handed out and nobody is owed it", it.event.Ordinal)
 			case o.out != nil:
 				t.Fatalf("event %d is handed out twice", it.event.Ordinal)
@@ -169,19 +186,17 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			o.tries++
 		}
 		ask := func(away, failing bool) {
-			if m.asked != nil {
-				return
-			}
-			if part, ok := m.w.wants(away); ok {
-				m.asked = &asked{part: part, after: len(m.queue)}
-			} else if heads, ok := m.w.wantsHeads(failing); ok {
-				m.asked = &asked{heads: &heads, after: len(m.queue)}
+			if q, _ := m.w.wants(need{now: m.now, away: away, failing: failing}); q != nil {
+				if m.asked != nil {
+					t.Fatal("two questions at a time")
+				}
+				m.asked, m.before = q, len(m.queue)
 			}
 		}
-		finish := func(o *owed) {
+		finish := func(o *owed, s step) {
 			it := o.out
 			m.left = slices.DeleteFunc(m.left, func(x *owed) bool { return x == o })
-			m.take(m.w.done(it, verdict{step: deliver}))
+			m.take(m.w.done(it, verdict{step: s}, m.now))
 		}
 		out := func() []*owed {
 			return slices.DeleteFunc(slices.Clone(m.left), func(o *owed) bool { return o.out == nil })
@@ -194,98 +209,103 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 						Project: rapid.Int64Range(1, 2).Draw(t, "project"), Task: rapid.Int64Range(0, 4).Draw(t, "task"),
 					}
 					m.events++
-					m.left = append(m.left, &owed{id: e.ID, project: e.Project, task: e.Task})
-					m.take(m.w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), m.now), rapid.Bool().Draw(t, "away")))
+					m.known[e.ID] = &owed{id: e.ID, project: e.Project, task: e.Task}
+					m.left = append(m.left, m.known[e.ID])
+					m.take(m.w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), m.now), m.away))
 				}
 			},
-			"next": func(*rapid.T) {
-				m.w.release(m.now)
-				if it := m.w.next(); it != nil {
-					handOut(it)
+			"away": func(*rapid.T) {
+				if m.away = !m.away; m.away {
+					m.take(m.w.keep(true))
 				}
 			},
-			"probe": func(t *rapid.T) {
-				it := m.w.untried()
-				if it == nil {
-					it = m.w.tried(rapid.Bool().Draw(t, "by refusals"))
+			"next": func(t *rapid.T) {
+				mode := rapid.SampledFrom([]mode{inOrder, inOrder, asProbe, atOnce, onlyLate}).Draw(t, "mode")
+				given := terms{now: m.now, mode: mode, gentle: rapid.Bool().Draw(t, "gentle"), newest: rapid.Bool().Draw(t, "newest")}
+				if rapid.Bool().Draw(t, "bounded") {
+					patience := time.Duration(rapid.IntRange(0, 200).Draw(t, "patience")) * time.Second
+					given.left = func(it *item) time.Duration { return patience - m.now.Sub(it.added) }
 				}
-				if it != nil {
-					m.w.take(it)
+				switch it, at := m.w.next(given); {
+				case it != nil:
 					handOut(it)
+				case !at.IsZero() && at.Before(m.now):
+					t.Fatalf("nothing may go, since %v ago", m.now.Sub(at))
 				}
 			},
 			"end": func(t *rapid.T) {
 				if some := out(); len(some) > 0 {
-					finish(rapid.SampledFrom(some).Draw(t, "event"))
+					finish(rapid.SampledFrom(some).Draw(t, "event"), rapid.SampledFrom([]step{deliver, bury, drop}).Draw(t, "step"))
 				}
 			},
 			"fail": func(t *rapid.T) {
 				if some := out(); len(some) > 0 {
 					o := rapid.SampledFrom(some).Draw(t, "event")
 					o.out.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
-					m.w.failed(o.out, rapid.Bool().Draw(t, "failing"), m.now)
 					it := o.out
 					o.out = nil
 					due := m.now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
-					m.take(m.w.retryAt(it, due, due, rapid.Bool().Draw(t, "save"), m.now))
+					m.take(m.w.retryAt(it, delay{
+						now: m.now, due: due, at: due, save: rapid.Bool().Draw(t, "save"),
+						doubt: rapid.Bool().Draw(t, "doubt"), failed: true, spared: rapid.Bool().Draw(t, "spared"),
+					}))
 				}
-			},
-			"succeed": func(*rapid.T) {
-				m.w.succeeded(m.now, func(n int) time.Duration { return time.Duration(n) * time.Second })
 			},
 			"wait": func(t *rapid.T) {
 				m.now = m.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(t, "seconds")) * time.Second)
 			},
-			"read": func(t *rapid.T) { ask(rapid.Bool().Draw(t, "away"), rapid.Bool().Draw(t, "failing")) },
-			"answer": func(*rapid.T) {
-				if m.asked != nil {
-					m.commit(m.asked.after)
-					m.answer()
-				}
-			},
+			"read":   func(t *rapid.T) { ask(m.away, rapid.Bool().Draw(t, "failing")) },
+			"look":   func(*rapid.T) { m.look() },
+			"answer": func(*rapid.T) { m.answer() },
 			"write": func(t *rapid.T) {
 				if len(m.queue) > 0 {
 					m.commit(rapid.IntRange(1, len(m.queue)).Draw(t, "notes"))
 				}
 			},
-			"keep":  func(*rapid.T) { m.take(m.w.keepAll()) },
-			"spill": func(*rapid.T) { m.take(m.w.spill()) },
+			"keep":   func(t *rapid.T) { m.take(m.w.keep(rapid.Bool().Draw(t, "all"))) },
+			"spill":  func(*rapid.T) { m.take(m.w.rewind(theEnd())) },
+			"hasten": func(*rapid.T) { m.w.hasten() },
 			"rewind": func(t *rapid.T) {
 				m.take(m.w.rewind(mapping.ID{Timeline: 1, Commit: 1000, Ordinal: rapid.IntRange(0, max(1, m.events)).Draw(t, "to")}))
 			},
 			"restart": func(*rapid.T) { // in order: everything is stored
-				m.take(m.w.keepAll())
+				m.take(m.w.keep(true))
 				m.commit(len(m.queue))
-				m.w.setTail(false)
-				m.asked, m.w = nil, newWindow(&room, true)
+				m.w.tail.set(false)
+				m.asked, m.found, m.w = nil, nil, newWindow(&room, true, backoff)
 				for _, o := range m.left {
 					o.out = nil
 				}
-				m.take(m.w.rewind(mapping.ID{}))
+				m.take(m.w.resume(0))
 			},
 			"": func(t *rapid.T) {
-				if m.w.stored > m.w.schedule.size || m.w.tail && m.w.stored != m.w.schedule.size {
-					t.Fatalf("%d of %d are stored, tail %t", m.w.stored, m.w.schedule.size, m.w.tail)
+				if !m.isWhole() {
+					t.Fatal("of deliveries that wait for each other some are stored")
+				}
+				if a := &m.w.agenda; a.stored > a.schedule.size || m.w.tail.open && a.stored != a.schedule.size {
+					t.Fatalf("%d of %d are stored, tail %t", a.stored, a.schedule.size, m.w.tail.open)
 				}
 			},
 		})
 		for range 100 * (len(m.left) + 10) { // nothing is lost: all of it comes to its end
 			m.now = m.now.Add(2 * time.Minute)
-			m.w.release(m.now)
-			for it := m.w.next(); it != nil; it = m.w.next() {
+			for {
+				it, _ := m.w.next(terms{now: m.now})
+				if it == nil {
+					break
+				}
 				handOut(it)
 			}
 			for _, o := range out() {
-				finish(o)
+				finish(o, deliver)
 			}
 			m.commit(len(m.queue))
-			if ask(false, false); m.asked != nil {
-				m.answer()
-			}
+			ask(false, false)
+			m.answer()
 		}
 		m.commit(len(m.queue))
-		if len(m.left) > 0 || m.w.schedule.size > 0 || len(m.w.waiting) > 0 || m.w.leaving != 0 || len(m.rows) > 0 || m.w.tail {
-			t.Fatalf("%d are left, %d in the window, %d rows, tail %t", len(m.left), m.w.schedule.size, len(m.rows), m.w.tail)
+		if len(m.left) > 0 || !m.w.isEmpty() || m.w.hasSome() || m.w.agenda.leaving != 0 || len(m.rows) > 0 {
+			t.Fatalf("%d are left, %d in the window, %d rows, tail %t", len(m.left), m.w.agenda.schedule.size, len(m.rows), m.w.tail.open)
 		}
 	})
 }

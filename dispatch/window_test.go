@@ -45,8 +45,8 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 			}
 			<-time.After(time.Hour)
 			synctest.Wait()
-			if rows := events(store.list(1, state.Parked)); len(rows) != 0 || b.lanes[1].window.tail {
-				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].window.tail)
+			if rows := events(store.list(1, state.Parked)); len(rows) != 0 || b.lanes[1].window.tail.open {
+				t.Errorf("replayed %t: events %v are left in the store, tail %t", replayed, rows, b.lanes[1].window.tail.open)
 			}
 			if diff := cmp.Diff([]string{dispatchtest.Event(1, 1).ID.String(), stored.ID.String()}, sent); diff != "" {
 				t.Errorf("replayed %t: sent (-want +got):\n%s", replayed, diff)
@@ -86,7 +86,7 @@ func TestWindowsShareTheirRoom(t *testing.T) {
 // it may still be in the tail.
 func TestWhatHasPassedGoesBack(t *testing.T) {
 	var room windows
-	w, now := newWindow(&room, true), time.Unix(1e9, 0)
+	w, now := newWindow(&room, true, nil), time.Unix(1e9, 0)
 	stored := func(n int, task int64) *item {
 		row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(n, task).ID}, Project: 1, Task: task, Added: now}
 		return restored(&row, now, time.Hour)
@@ -97,39 +97,37 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	}
 	accept(1, 7)
 	for range heldAttempts + 1 {
-		w.release(now)
-		it := w.next()
+		it, _ := w.next(terms{now: now})
 		it.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
-		w.failed(it, false, now)
-		w.retryAt(it, now, now, true, now)
+		w.retryAt(it, delay{now: now, due: now, at: now, save: true, failed: true})
 		now = now.Add(heldFor)
 	}
-	w.spill()
+	w.rewind(theEnd())
 	accept(2, 7)
 	accept(3, 0)
-	wanted, ok := w.wantsHeads(true)
-	if !ok || len(wanted.Passed) != 1 {
-		t.Fatalf("wants %+v, %t", wanted, ok)
+	if q := w.wantsHeads(true); q == nil || len(q.heads.Passed) != 1 {
+		t.Fatalf("wants %+v", q)
 	}
-	w.scouted([]*item{stored(3, 0)})
-	if it := w.untried(); it == nil || it.event.Ordinal != 3 {
+	w.loaded([]*item{stored(3, 0)})
+	if it := newestUntried(w.agenda.schedule.all()); it == nil || it.event.Ordinal != 3 {
 		t.Fatalf("%v has not passed what is held", it)
 	}
-	w.release(now)
-	for it := range w.schedule.all() {
+	w.agenda.release(now)
+	for it := range w.agenda.schedule.all() {
 		if it.held {
 			w.take(it)
-			w.done(it, verdict{step: deliver})
+			w.done(it, verdict{step: drop}, now)
 		}
 	}
-	if it := w.untried(); it != nil {
+	if it := newestUntried(w.agenda.schedule.all()); it != nil {
 		t.Fatalf("event %d may go before what followed the held one", it.event.Ordinal)
 	}
-	if _, ok := w.wants(false); !ok {
-		t.Fatal("the tail is not read")
+	if q, _ := w.wants(need{now: now}); q == nil || q.heads != nil {
+		t.Fatalf("wants %+v", q)
 	}
-	w.loaded([]*item{stored(2, 7), stored(3, 0)}, true)
-	if first, second := w.next(), w.next(); first == nil || first.event.Ordinal != 2 || second != nil {
+	w.loaded([]*item{stored(2, 7), stored(3, 0)})
+	first, _ := w.next(terms{now: now})
+	if second, _ := w.next(terms{now: now}); first == nil || first.event.Ordinal != 2 || second != nil {
 		t.Errorf("%v and %v may go", first, second)
 	}
 }
@@ -137,15 +135,15 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 // TestNotesHoldNoBodies: what was delivered from the store waits for the store without its
 // body, however slow the store is.
 func TestNotesHoldNoBodies(t *testing.T) {
-	w := newWindow(&windows{}, true)
+	w := newWindow(&windows{}, true, nil)
 	row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(1, 1).ID}, Project: 1, Task: 1, Bytes: 2}
 	it := restored(&row, time.Now(), time.Hour)
-	w.restore(it)
-	if w.next() != it {
+	w.agenda.restore(it, true)
+	if w.agenda.schedule.next() != it {
 		t.Fatal("the item does not go")
 	}
 	it.body = []byte("{}")
-	notes := w.done(it, verdict{step: deliver})
+	notes := w.done(it, verdict{step: deliver}, time.Now())
 	if len(notes) != 1 || notes[0].kind != remove || notes[0].item != it || it.body != nil {
 		t.Errorf("%d notes, body %q; want one that removes the row, without a body", len(notes), it.body)
 	}

@@ -82,7 +82,7 @@ var custom = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 // send of other tables, and those that hooktail makes.
 func Reserved() []Action {
 	return slices.Concat(actions[:], []Action{
-		"TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
+		TaskCompleted, TaskReopened, "TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
 	})
 }
 
@@ -187,14 +187,14 @@ type forgeries struct {
 // count logs the first one, the tenth, the hundredth and so on: whoever can log in can
 // write any number.
 func (f *forgeries) count(part *cdc.Part, repeated bool) {
-	f.opts.Metrics.forge()
+	f.opts.Metrics.Forged()
 	f.n++
 	for n := f.n; n > 1; n /= 10 {
 		if n%10 != 0 {
 			return
 		}
 	}
-	f.opts.Log.Warn("forged message: it claims to be a custom event, and no event is made of it",
+	f.opts.Log.Warn("forged message: it imitates a custom event and makes no event",
 		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", f.n)
 }
 

@@ -18,7 +18,7 @@ func (a *app) adoptCommand() *cobra.Command {
 	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "adopt ID… | --all",
-		Short: "Take hooks over from Label Studio, which then no longer sends to them",
+		Short: "Take hooks over from Label Studio, which stops sending to them",
 		Long: "adopt makes hooks inactive in Label Studio (webhook.is_active) and has hooktail serve them, in\n" +
 			"one transaction. Changes committed afterwards are sent by hooktail alone. Label Studio looks up its hooks at the\n" +
 			"end of a request, so it may still send changes committed within HOOKTAIL_ADOPT_OVERLAP before. hooktail sends\n" +
@@ -35,7 +35,7 @@ func (a *app) releaseCommand() *cobra.Command {
 	var all bool
 	cmd := &cobra.Command{
 		Use:   "release ID… | --all",
-		Short: "Give adopted hooks back to Label Studio, where they become active again",
+		Short: "Give adopted hooks back to Label Studio, active again",
 		Args:  hooksOrAll(&all),
 		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.release(ctx, args, all) }),
 	}

@@ -3,7 +3,11 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
 )
 
 // commandFault is what is wrong with `hooktail ARGS…` as a command line, without
@@ -55,4 +59,20 @@ func TestCommandFault(t *testing.T) {
 			t.Errorf("%q: %v", c.args, err)
 		}
 	}
+}
+
+// TestHelpFitsTheTerminal: no line of help is wider than 80 columns, whatever the command.
+func TestHelpFitsTheTerminal(t *testing.T) {
+	t.Parallel()
+	root := (&app{}).root()
+	eachCommand(root, func(cmd *cobra.Command) {
+		if cmd.Name() == "environment" || cmd.HasParent() && cmd.Parent().Name() == "completion" || cmd.Hidden {
+			return // a table, cobra's own texts, and a page for packagers
+		}
+		for line := range strings.Lines(cmd.UsageString() + cmd.Long) {
+			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && !strings.HasPrefix(line, `Use "`) {
+				t.Errorf("%s: %d columns: %s", cmd.CommandPath(), n, line)
+			}
+		}
+	})
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -94,47 +93,36 @@ func chosenActions(h *status.Hook) string {
 // unknownState is the state of a hook for which the database records no other.
 const unknownState = "unknown"
 
-// needs ranks states by how urgently they need attention.
-func needs(h *status.Hook) int {
-	switch h.State {
-	case dispatch.StateFailing.String(), dispatch.StateStopped.String(), dispatch.StateRefused.String(), dispatch.StateSuspended.String():
-		return 0
-	case dispatch.StateInactive.String():
-		return 4
-	case dispatch.StateWaiting.String(), dispatch.StatePaused.String():
-		return 1
-	default:
-		if h.Dead > 0 || h.Parked > 0 || h.Retrying > 0 {
-			return 2
-		}
-		return 3
-	}
-}
-
 // byNeed sorts the hooks, those that need attention first.
 func byNeed(hooks []status.Hook) []*status.Hook {
 	sorted := make([]*status.Hook, len(hooks))
 	for i := range hooks {
 		sorted[i] = &hooks[i]
 	}
-	slices.SortStableFunc(sorted, func(a, b *status.Hook) int {
-		return cmp.Or(cmp.Compare(needs(a), needs(b)), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(sorted, status.ByNeed)
 	return sorted
 }
 
 // stateCell returns the hook's state, live or as recorded in the database.
 func stateCell(h *status.Hook) display.Cell {
-	tone := [...]display.Tone{display.Bad, display.Doubtful, display.Doubtful, display.Good, display.Faint}[needs(h)]
 	if h.State == unknownState {
 		return display.Cell{Text: h.About, Tone: display.Plain}
+	}
+	tone := display.Doubtful
+	switch need := h.Need(); {
+	case need == status.NeedBroken:
+		tone = display.Bad
+	case need == status.NeedNothing && h.Retrying == 0:
+		tone = display.Good
+	case need > status.NeedNothing:
+		tone = display.Faint
 	}
 	return display.Cell{Text: h.State, Tone: tone}
 }
 
 // noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
-	if need := needs(h); need > 2 || h.State == unknownState {
+	if h.State == unknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
 		return ""
 	}
 	about := h.About

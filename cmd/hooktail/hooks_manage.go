@@ -42,7 +42,7 @@ func (a *app) resumeCommand() *cobra.Command {
 func (a *app) retryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "retry ID…",
-		Short: "Attempt waiting deliveries now, regardless of back-off and Retry-After",
+		Short: "Attempt waiting deliveries now, despite back-off and Retry-After",
 		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			return c.each(ctx, args, "retries its deliveries now", c.Store.Retry)

@@ -5,6 +5,7 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,6 +37,22 @@ func TestCommandsAreSmall(t *testing.T) {
 	}
 	if lines > most {
 		t.Errorf("the commands have %d lines, at most %d are theirs", lines, most)
+	}
+}
+
+// TestProgramHasNoTestLibrary: what the tests check the program with is not in it.
+func TestProgramHasNoTestLibrary(t *testing.T) {
+	t.Parallel()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", ".").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, library := range []string{"github.com/cloudevents", "github.com/standard-webhooks", "github.com/google/go-cmp", "pgregory.net/rapid"} {
+		for imported := range strings.Lines(string(out)) {
+			if imported = strings.TrimSpace(imported); imported == library || strings.HasPrefix(imported, library+"/") {
+				t.Errorf("the program imports %s", imported)
+			}
+		}
 	}
 }
 

@@ -78,7 +78,7 @@ type exchange struct {
 
 func exchanged(hook *hook.Hook, e *send.Exchange) exchange {
 	x := exchange{
-		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: relay.PingBody,
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: string(e.Body),
 		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
 	}
 	if e.Err != nil {

@@ -3,60 +3,62 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
+
+	"github.com/schollz/progressbar/v3"
 
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// progress shows how far a command has come: on a terminal in one line that is rewritten,
-// otherwise in a new line every 10 seconds.
+// progress shows how far a command has come: on a terminal as a bar, elsewhere in a new
+// line every 10 seconds.
 type progress struct {
-	out      io.Writer
-	terminal bool
-	total    int64
-	done     int64
-	begun    time.Time
-	shown    time.Time
-	open     bool // the line on the terminal has no newline yet
+	out   io.Writer
+	bar   *progressbar.ProgressBar // nil: the output is no terminal
+	total int64
+	done  int64
+	begun time.Time
+	shown time.Time
 }
 
-// Intervals between two updates.
-const (
-	progressOnTerminal = 100 * time.Millisecond
-	progressElsewhere  = 10 * time.Second
-)
+// progressElsewhere is the time between two lines where there is no terminal.
+const progressElsewhere = 10 * time.Second
 
 func newProgress(out io.Writer, total int64, now time.Time) *progress {
-	return &progress{out: out, terminal: display.NewScreen(out, nil).Terminal, total: total, begun: now, shown: now}
+	p := &progress{out: out, total: total, begun: now, shown: now}
+	if display.NewScreen(out, nil).Terminal {
+		p.bar = newBar(out, total)
+	}
+	return p
+}
+
+func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
+	return progressbar.NewOptions64(max(total, 1),
+		progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"),
+		progressbar.OptionUseANSICodes(true), progressbar.OptionShowDescriptionAtLineEnd(),
+		progressbar.OptionSetTheme(progressbar.ThemeASCII))
 }
 
 // Step counts a row and shows its id.
 func (p *progress) Step(id int64, now time.Time) {
 	p.done++
-	every := progressElsewhere
-	if p.terminal {
-		every = progressOnTerminal
+	if p.bar != nil {
+		p.bar.Describe(fmt.Sprintf("up to id %d", id))
+		_ = p.bar.Set64(p.done) // rows that came after the count do not move a full bar
+		return
 	}
-	if now.Sub(p.shown) < every {
+	if now.Sub(p.shown) < progressElsewhere {
 		return
 	}
 	p.shown = now
-	text := fmt.Sprintf("%d of %d rows, %.0f/s, up to id %d", p.done, p.total, float64(p.done)/now.Sub(p.begun).Seconds(), id)
-	if !p.terminal {
-		fmt.Fprintln(p.out, text)
-		return
-	}
-	const width, erase = 20, "\x1b[K"
-	filled := min(width, int(width*p.done/max(p.total, 1)))
-	fmt.Fprintf(p.out, "\r[%s%s] %s%s", strings.Repeat("#", filled), strings.Repeat(".", width-filled), text, erase)
-	p.open = true
+	fmt.Fprintf(p.out, "%d of %d rows, %.0f/s, up to id %d\n", p.done, p.total, float64(p.done)/now.Sub(p.begun).Seconds(), id)
 }
 
 // End writes the missing newline on the terminal.
 func (p *progress) End() {
-	if p.open {
+	if p.bar != nil && p.done > 0 {
 		fmt.Fprintln(p.out)
-		p.open = false
+		p.bar = nil
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -31,32 +32,32 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
+// TestProgress: on a terminal it is a bar in one line, elsewhere a line every 10 seconds.
 func TestProgress(t *testing.T) {
+	t.Parallel()
 	begun := time.Now()
-	for _, tt := range []struct {
-		name     string
-		terminal bool
-		want     string
-	}{
-		{"terminal", true, "\r[#####...............] 1 of 4 rows, 1/s, up to id 101\x1b[K\r[##########..........] 2 of 4 rows, 1/s, up to id 102\x1b[K" +
-			"\r[####################] 4 of 4 rows, 0/s, up to id 104\x1b[K\n"},
-		{"elsewhere", false, "4 of 4 rows, 0/s, up to id 104\n"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var out strings.Builder
-			p := newProgress(&out, 4, begun)
-			if p.terminal {
-				t.Error("a builder is no terminal")
-			}
-			p.terminal = tt.terminal
-			for i, after := range []time.Duration{time.Second, 2 * time.Second, 2050 * time.Millisecond, 11 * time.Second} {
-				p.Step(int64(101+i), begun.Add(after))
-			}
-			p.End()
-			p.End()
-			if out.String() != tt.want {
-				t.Errorf("shown:\n%q\nwant:\n%q", out.String(), tt.want)
-			}
-		})
+	steps := func(p *progress) {
+		for i, after := range []time.Duration{time.Second, 2 * time.Second, 2050 * time.Millisecond, 11 * time.Second} {
+			p.Step(int64(101+i), begun.Add(after))
+		}
+		p.End()
+		p.End()
+	}
+	var file strings.Builder
+	p := newProgress(&file, 4, begun)
+	steps(p)
+	if want := "4 of 4 rows, 0/s, up to id 104\n"; p.bar != nil || file.String() != want {
+		t.Errorf("in a file:\n%q\nwant:\n%q", file.String(), want)
+	}
+	for name, total := range map[string]int64{"as counted": 4, "more than were counted": 3} {
+		var terminal strings.Builder
+		p = newProgress(&terminal, total, begun)
+		p.bar = newBar(&terminal, total)
+		steps(p)
+		shown := terminal.String()
+		last := shown[strings.LastIndexByte(shown, '\r')+1:]
+		if !strings.Contains(last, "100% [===================") || !strings.Contains(last, fmt.Sprintf("(%d/%[1]d", total)) || !strings.Contains(last, fmt.Sprintf("up to id %d", 100+total)) || strings.Count(shown, "\n") != 1 {
+			t.Errorf("on a terminal, %s:\n%q", name, shown)
+		}
 	}
 }

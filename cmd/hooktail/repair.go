@@ -24,7 +24,7 @@ func (a *app) repairCommand() *cobra.Command {
 	var want repairChoice
 	cmd := &cobra.Command{
 		Use:   "repair",
-		Short: "Repair a gap in the stream, and send again what the tables still show of it",
+		Short: "Repair a gap in the stream, and resend what the tables still show",
 		Long: "repair shows which changes are missing, recreates publication and slot where necessary, and allows\n" +
 			"`hooktail run` to start again, which refuses to start while there is a gap.\n\n" +
 			"With --resend, events for rows that were created or updated in the gap are parked, with the rows' present\n" +

@@ -20,7 +20,7 @@ func (a *app) setupCommand() *cobra.Command {
 	choice := string(wiring.IdentityFull)
 	cmd := &cobra.Command{
 		Use:   "setup",
-		Short: "Create publication, replica identity, schema and slot; can be repeated",
+		Short: "Create publication, replica identity, schema and slot; repeatable",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kind := wiring.Identity(choice)

@@ -75,7 +75,7 @@ func aboutStream(s *status.Stream, running bool) [][2]string {
 	}
 	lines := [][2]string{{"stream", strings.Join(about, ", ")}}
 	if s.Retained != nil && s.Safe != nil {
-		disk := display.Size(*s.Retained) + " of WAL retained for the slot,  "
+		disk := display.Size(*s.Retained) + " of WAL retained for the slot, "
 		switch {
 		case s.Lost:
 			disk += "and the slot is lost: hooktail repair"

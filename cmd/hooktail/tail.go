@@ -1,13 +1,17 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/tail"
 )
 
 func (a *app) tailCommand() *cobra.Command {
-	return &cobra.Command{
+	format := "labelstudio"
+	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Print events as JSON lines from now on, without delivering them",
 		Long: "tail reads a temporary slot of its own, so a running hooktail is not disturbed. It prints each event with its\n" +
@@ -18,10 +22,16 @@ func (a *app) tailCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			of, err := hook.ParseFormat(format)
+			if err != nil {
+				return usageError{fmt.Errorf("--format: %w", err)}
+			}
 			return tail.Run(cmd.Context(), tail.Options{
-				Config: cfg, Log: a.logger(cfg), Out: a.stdout,
+				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: of != hook.LabelStudio,
 				StatusInterval: a.StatusInterval, StreamTimeout: a.StreamTimeout, CountShare: a.CountShare,
 			})
 		},
 	}
+	cmd.Flags().StringVar(&format, "format", format, "form of a line: labelstudio, or cloudevents (a CloudEvent in JSON)")
+	return cmd
 }

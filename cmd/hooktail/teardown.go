@@ -22,7 +22,7 @@ func (a *app) teardownCommand() *cobra.Command {
 	var release, yes bool
 	cmd := &cobra.Command{
 		Use:   "teardown",
-		Short: "Remove slot, publication, replica identity and hooktail's own tables",
+		Short: "Remove slot, publication, replica identity and hooktail's tables",
 		Long: "teardown lists everything it will remove, asks for confirmation, and removes it in one transaction: slot, publication,\n" +
 			"REPLICA IDENTITY FULL, and hooktail's schema with all parked and dead deliveries.\n\n" +
 			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +

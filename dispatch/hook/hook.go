@@ -45,6 +45,10 @@ func (h *Hook) judge() {
 		h.Refused, h.Fault = BadURL, h.urlFault.Error()
 	case h.headersFault != nil:
 		h.Refused, h.Fault = BadHeaders, h.headersFault.Error()
+	default:
+		if _, err := ParseFormat(string(h.Format())); err != nil {
+			h.Refused, h.Fault = BadRow, err.Error()
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 type index struct {
 	actions []mapping.Action // of the application, in alphabetical order
 	wishes  map[interest][]wish
+	count   map[mapping.Action]int // of wishes
 }
 
 // interest is what is asked of the index, and wish who has it: a hook that wants
@@ -39,7 +40,7 @@ type scope struct{ organization, project int64 }
 func newIndex(hooks map[int64]*Hook, kept bool) index {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 	slices.Sort(actions)
-	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish)}
+	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
 	for _, hook := range sortedHooks(hooks) { // each goes to the end of its places
 		x.replace(nil, hook, kept)
 	}
@@ -115,11 +116,13 @@ func (x *index) drop(from places, hook *Hook) {
 		}
 		list := x.wishes[place]
 		i, found := find(list, hook.ID)
-		switch {
-		case !found:
-		case len(list) == 1:
+		if !found {
+			continue
+		}
+		x.count[place.action]--
+		if len(list) == 1 {
 			delete(x.wishes, place)
-		default:
+		} else {
 			x.wishes[place] = slices.Delete(list, i, i+1)
 		}
 	}
@@ -137,6 +140,7 @@ func (x *index) set(to places, hook *Hook, spelt mapping.Action) {
 			continue
 		}
 		x.wishes[place] = slices.Insert(list, i, wish{hook, spelt})
+		x.count[place.action]++
 	}
 }
 

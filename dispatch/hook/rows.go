@@ -49,6 +49,7 @@ func (s *rows) finished(hook *Hook) *Hook {
 	setting := s.settings[hook.ID]
 	hook.Adopted, hook.secret, hook.Choice = setting.adopted, setting.secret, setting.choice
 	hook.served = s.deliver.serves(hook)
+	hook.judge()
 	return hook
 }
 

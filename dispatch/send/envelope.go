@@ -44,6 +44,7 @@ type envelope struct {
 	request *http.Request
 	header  http.Header
 	values  [6]string // of headers
+	event   attributes
 	pieces  mapping.Body
 	text    []byte // of them, unless they are too large to be copied
 	reader  *bytes.Reader
@@ -88,7 +89,7 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 const originHeader = "hooktail-origin"
 
 // fill makes the request: the template's, with what differs per attempt.
-func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timestamp, signature string) *http.Request {
+func (e *envelope) fill(t *http.Request, m *Message, content mapping.Body, userAgent []string, timestamp, signature string) *http.Request {
 	clear(e.header)
 	maps.Copy(e.header, t.Header)
 	h := e.header
@@ -110,12 +111,12 @@ func (e *envelope) fill(t *http.Request, m *Message, userAgent []string, timesta
 	if signature != "" {
 		h[signatureHeader] = e.values[5:6:6]
 	}
-	e.pieces = m.Body
-	length, body := m.Body.Len(), e.body
+	e.pieces = content
+	length, body := content.Len(), e.body
 	if length > spareText {
 		body = e.pieces.Reader()
 	} else {
-		e.text = m.Body.AppendTo(e.text[:0])
+		e.text = content.AppendTo(e.text[:0])
 		e.reader.Reset(e.text)
 	}
 	e.begun.Store(1)
@@ -152,7 +153,7 @@ func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load(
 
 func (s *envelopes) keep(e *envelope) bool {
 	e.written.Store(0)
-	e.pieces, e.values, e.got = mapping.Body{}, [6]string{}, httptrace.GotConnInfo{}
+	e.pieces, e.values, e.event.values, e.got = mapping.Body{}, [6]string{}, [5]string{}, httptrace.GotConnInfo{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.spare) == spares {

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/internal/cloudevents"
 )
 
 // Exchange is an attempt for a person to look at.
 type Exchange struct {
 	Outcome
 	Headers []Header // of the request, in alphabetical order of their names
+	Body    []byte   // of the request, as it was sent
 }
 
 // Header is a header of a request for a person to look at. Value is *** where it may be
@@ -28,7 +30,9 @@ type Header struct {
 // Exchange makes one attempt as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
-	e.Outcome = s.send(ctx, hook, m, func(header http.Header) { e.Headers = shownHeaders(header, hook) })
+	e.Outcome = s.send(ctx, hook, m, func(request *envelope) {
+		e.Headers, e.Body = shownHeaders(request.header, hook), request.pieces.Bytes()
+	})
 	return e
 }
 
@@ -46,12 +50,16 @@ func shownHeaders(header http.Header, hook *hook.Hook) []Header {
 }
 
 // isOwn reports whether hooktail sets the header, to what is no secret.
-func isOwn(name string, hook *hook.Hook) bool {
-	switch name {
-	case signatureHeader:
+func isOwn(name string, of *hook.Hook) bool {
+	switch {
+	case name == signatureHeader:
 		return false
-	case "Content-Type", "User-Agent":
-		return !hook.Headers.Has(name)
+	case name == "Content-Type" && of.Format() == hook.CloudEventsStructured:
+		return true
+	case name == "Content-Type", name == "User-Agent":
+		return !of.Headers.Has(name)
+	case cloudevents.IsHeader(name):
+		return of.Format() != hook.LabelStudio
 	default: // a hook may set none of these
 		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
 	}
@@ -66,5 +74,6 @@ func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
 	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
-	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &Message{}, keys, time.Now()).Header))
+	m := Message{ID: "an event", Committed: "now", Task: 1}
+	return slices.Sorted(maps.Keys(s.request(e, s.templates.of(hook), &m, keys, time.Now()).Header))
 }

@@ -85,6 +85,11 @@ type Message struct {
 	Attempt   int    // from 1
 	Origin    string // other than the stream; "" is the stream
 	Body      mapping.Body
+
+	// What CloudEvents say of the event besides.
+	Action  mapping.Action // as the hook spells it
+	Project int64          // 0: none
+	Task    int64          // 0: none, or several
 }
 
 // Outcome is what became of an attempt.
@@ -111,8 +116,8 @@ func (s *Sender) Send(ctx context.Context, hook *hook.Hook, m Message) Outcome {
 	return s.send(ctx, hook, m, nil)
 }
 
-// send makes the attempt. sent, unless it is nil, is given the headers of the request.
-func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func(http.Header)) Outcome {
+// send makes the attempt. sent, unless it is nil, is given the envelope with the request.
+func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func(*envelope)) Outcome {
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
 	if err != nil {
@@ -123,7 +128,7 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	defer s.envelopes.end(e)
 	request := s.request(e, t, &m, keys, begun)
 	if sent != nil {
-		sent(request.Header)
+		sent(e)
 	}
 	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
 	if err != nil {
@@ -167,5 +172,13 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 // request is that of the attempt, in the envelope.
 func (s *Sender) request(e *envelope, t *template, m *Message, keys []SigningKey, now time.Time) *http.Request {
 	timestamp := s.clock.text(now)
-	return e.fill(t.request, m, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, m.Body))
+	body := m.Body
+	if t.format == hook.CloudEventsStructured {
+		body = e.enclose(m)
+	}
+	request := e.fill(t.request, m, body, s.userAgent, timestamp, Sign(keys, m.ID, timestamp, body))
+	if t.format == hook.CloudEvents {
+		e.describe(m)
+	}
+	return request
 }

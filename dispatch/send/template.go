@@ -12,6 +12,7 @@ type template struct {
 	hook    *hook.Hook
 	host    string        // of the URL, in lower case and without the port
 	request *http.Request // without a body and what differs per attempt
+	format  hook.Format
 }
 
 // newTemplate is the template of a hook that is not refused. Credentials in the URL
@@ -23,6 +24,7 @@ func newTemplate(hook *hook.Hook) *template {
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: headerOf(hook.Headers),
 	}
+	reshape(r.Header, hook.Format())
 	if user := u.User; user != nil {
 		if r.Header.Get("Authorization") == "" {
 			password, _ := user.Password()
@@ -32,7 +34,7 @@ func newTemplate(hook *hook.Hook) *template {
 		bare.User = nil
 		r.URL = &bare
 	}
-	return &template{hook, hook.URL.Host(), r}
+	return &template{hook, hook.URL.Host(), r, hook.Format()}
 }
 
 // headerOf makes what every request of the hook carries: its own headers with

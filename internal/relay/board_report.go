@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// Report is for the page and `hooktail status`. It asks nobody.
+// Report implements status.Program. It does not query the database.
 func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	r := status.Report{
 		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
@@ -40,7 +40,7 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	}
 	r.Stream = b.stream(stream.Stats(), beat, shown)
 	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
-	answers := make(map[int64]string) // to the last attempts that failed
+	answers := make(map[int64]string) // answers to the last failed attempts
 	for _, e := range shown.dispatcher.Recent(0, q.Payloads) {
 		if e.Latency == 0 {
 			answers[e.Hook] = e.Answer
@@ -49,14 +49,16 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 			r.Recent = append(r.Recent, attemptOf(&e, q.Payloads))
 		}
 	}
+	var wanted []dispatch.Overview
+	wanted, r.Tally = choose(overview, q)
 	pulses := shown.dispatcher.Pulses()
-	for i := range overview {
-		h := hookOf(ctx, &overview[i], shown)
+	for i := range wanted {
+		h := hookOf(ctx, &wanted[i], shown)
 		if pulse, ok := pulses[h.ID]; ok {
 			h.Hour = hourOf(&pulse, q.Pulses)
 		}
 		if q.Payloads {
-			h.URL = overview[i].Hook.URL.Whole()
+			h.URL = wanted[i].Hook.URL.Whole()
 		}
 		if h.Error != nil && h.Error.Status != 0 {
 			h.Error.Answer = answers[h.ID]
@@ -83,11 +85,11 @@ func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.S
 }
 
 func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook {
-	h := HookRow(o.Hook)
+	h := briefly(o)
 	h.Headers = append(h.Headers, shown.sender.HeaderNames(ctx, o.Hook)...)
-	h.State, h.About = o.State.String(), aboutState(o)
+	h.About = aboutState(o)
 	h.Queued, h.InFlight, h.Retrying, h.Draining = o.Queued, o.InFlight, o.Retrying, o.Draining
-	h.Parked, h.Dead, h.Bytes = int64(o.Parked), int64(o.Dead), o.Bytes
+	h.Bytes = o.Bytes
 	h.Oldest, h.Next, h.Last = o.Oldest.UTC(), o.Next.UTC(), o.Delivered.UTC()
 	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead}
 	h.Rate = shown.pace.hook(o.Hook.ID).delivered
@@ -102,14 +104,14 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	return h
 }
 
-// aboutState is the state in words.
+// aboutState describes the state.
 func aboutState(o *dispatch.Overview) string {
 	switch o.State {
 	case dispatch.StateInactive:
 		if o.Hook.Active || o.Hook.Adopted {
-			return "not served: HOOKTAIL_DELIVER leaves it out"
+			return "not served: excluded by HOOKTAIL_DELIVER"
 		}
-		return "switched off"
+		return "inactive in Label Studio"
 	case dispatch.StateFailing:
 		return "every attempt fails"
 	case dispatch.StateWaiting:
@@ -118,21 +120,21 @@ func aboutState(o *dispatch.Overview) string {
 		return "the receiver answered 410: nothing is sent until the hook is saved again"
 	case dispatch.StateRefused:
 		if o.Hook.Fault != "" {
-			return "nothing can be sent: " + o.Hook.Fault
+			return "hooktail cannot send to it: " + o.Hook.Fault
 		}
-		return "nothing can be sent: its signing secret cannot be opened"
+		return "hooktail cannot send to it: its signing secret cannot be decrypted"
 	case dispatch.StatePaused:
-		return "paused by a person: what it gets is parked"
+		return "paused by a person: its events are parked"
 	case dispatch.StateSuspended:
-		return "too much is parked for it: nothing more is taken on"
+		return "too much is parked for it: new events are not accepted"
 	}
 	switch {
 	case o.Draining:
-		return "gets what is parked for it, then what is new"
+		return "receives parked deliveries, then new ones"
 	case o.Retrying > 0:
-		return fmt.Sprintf("%d wait for another attempt", o.Retrying)
+		return fmt.Sprintf("%d deliveries wait for another attempt", o.Retrying)
 	default:
-		return "in order"
+		return "working"
 	}
 }
 

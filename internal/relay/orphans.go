@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -18,7 +19,7 @@ type orphan struct {
 }
 
 const (
-	orphansShare = 16 // of HOOKTAIL_MEMORY that orphans may hold is one part
+	orphansShare = 16 // orphans may hold 1/orphansShare of HOOKTAIL_MEMORY
 	orphansLook  = 500 * time.Millisecond
 )
 
@@ -78,6 +79,7 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 // for newer keys. If a table lacks a column that the rules need, events waits
 // until the table has it again, and then maps as much of the part as its rows allow.
 func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event, error) {
+	p.mapped = part
 	events, err := p.mapper.Events(part, nil)
 	if errors.Is(err, mapping.ErrUnproven) {
 		if err := p.readKeys(ctx); err != nil {
@@ -103,5 +105,14 @@ func (p *pipeline) readKeys(ctx context.Context) error {
 			p.mapper.Trust(keys)
 		}
 		return err
+	})
+}
+
+// isWanted reports whether a hook may want the action in the part that is being mapped: one
+// does by now, or the part changes hooks.
+func (p *pipeline) isWanted(action mapping.Action) bool {
+	return p.hooks.IsWanted(action) || slices.ContainsFunc(p.mapped.Changes, func(c cdc.Change) bool {
+		_, ok := p.hookTables.find(c.Relation)
+		return ok
 	})
 }

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,8 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/cloudevents"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -21,6 +24,8 @@ type Options struct {
 	Config config.Config
 	Log    *slog.Logger
 	Out    io.Writer // gets one event per line
+
+	CloudEvents bool // each line is a CloudEvent in the JSON format
 
 	StatusInterval time.Duration // of the stream
 	StreamTimeout  time.Duration // of the stream
@@ -50,10 +55,16 @@ func Run(ctx context.Context, o Options) error {
 		cancel(stream.Run(ctx))
 	}()
 	options := wiring.MappingOptions(o.Config, o.Log)
-	options.CountShare = o.CountShare
+	options.CountShare, options.Wanted = o.CountShare, func(mapping.Action) bool { return true }
 	t := &tailer{
-		out: o.Out, stream: stream, settle: o.Config.Settle,
+		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
+		keys: func(ctx context.Context) (*mapping.Keys, error) {
+			return state.EmitKeys(ctx, pool, o.Config.StateSchema)
+		},
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
+	}
+	if o.CloudEvents {
+		t.asLine = asCloudEvent
 	}
 	err = t.run(ctx)
 	cancel(nil)
@@ -70,8 +81,10 @@ func Run(ctx context.Context, o Options) error {
 // tailer prints the events of a stream.
 type tailer struct {
 	out      io.Writer
+	asLine   func(*mapping.Event) ([]byte, error)
 	stream   *cdc.Stream
 	settle   time.Duration
+	keys     func(context.Context) (*mapping.Keys, error) // that prove custom events
 	mapper   *mapping.Mapper
 	locator  *mapping.Locator
 	renderer *mapping.Renderer
@@ -86,7 +99,7 @@ func (t *tailer) run(ctx context.Context) error {
 		var events []*mapping.Event
 		var xids []uint32
 		for _, part := range parts {
-			if events, err = t.mapper.Events(part, events); err != nil {
+			if events, err = t.events(ctx, part, events); err != nil {
 				return err
 			}
 			xids = append(xids, part.XID)
@@ -101,6 +114,20 @@ func (t *tailer) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// events appends the events of the part.
+func (t *tailer) events(ctx context.Context, part *cdc.Part, events []*mapping.Event) ([]*mapping.Event, error) {
+	made, err := t.mapper.Events(part, events)
+	if !errors.Is(err, mapping.ErrUnproven) {
+		return made, err
+	}
+	keys, err := t.keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	t.mapper.Trust(keys)
+	return t.mapper.Events(part, events)
 }
 
 // print waits until the last event has settled and the transactions are visible, and
@@ -127,10 +154,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	}
 	for _, e := range events {
 		t.locator.Miss(e)
-		text, err := json.Marshal(line{
-			ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
-			Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
-		})
+		text, err := t.asLine(e)
 		if err != nil {
 			return fmt.Errorf("print event %s: %w", e.ID, err)
 		}
@@ -151,4 +175,24 @@ type line struct {
 	Project      int64           `json:"project,omitempty"`
 	Task         int64           `json:"task,omitempty"`
 	Body         json.RawMessage `json:"body"`
+}
+
+func asLine(e *mapping.Event) ([]byte, error) {
+	return json.Marshal(line{
+		ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
+		Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
+	})
+}
+
+// asCloudEvent is the event as a hook with the format cloudevents-structured gets it, but
+// for the blanks.
+func asCloudEvent(e *mapping.Event) ([]byte, error) {
+	event := cloudevents.Event{
+		ID: e.ID.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
+		Time: e.Committed.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+	}
+	text := e.Body(e.Action, true).AppendTo(event.AppendHead(nil))
+	var compact bytes.Buffer // of one line, whatever line breaks JSON columns have
+	err := json.Compact(&compact, append(text, cloudevents.StructuredTail...))
+	return compact.Bytes(), err
 }

@@ -7,16 +7,16 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// Identity says what setup does to the tables' REPLICA IDENTITY.
+// Identity selects what setup does to the tables' REPLICA IDENTITY.
 type Identity string
 
-// What setup may do.
+// Values of Identity.
 const (
-	IdentityFull    Identity = "full"    // deletions say all that they need
-	IdentityDefault Identity = "default" // the tables stay as they are
+	IdentityFull    Identity = "full"    // deletions contain all columns that are needed
+	IdentityDefault Identity = "default" // the tables are left alone
 )
 
-// PlanOf is what hooktail needs of the database.
+// PlanOf returns what hooktail needs from the database.
 func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 	full := kind == IdentityFull
 	table := func(name string, full bool) cdc.Table {
@@ -27,9 +27,8 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 		Publication: cfg.Publication,
 		Tables: []cdc.Table{
 			table(cfg.ProjectTable, full),
-			// The Data Manager clears a task's project in a transaction of its
-			// own before it deletes the task, and only the native profile tells
-			// of deleted tasks.
+			// The Data Manager clears a task's project in a transaction of its own before
+			// it deletes the task, and only the native profile reports deleted tasks.
 			table(cfg.TaskTable, full && cfg.Profile == config.Native),
 			table(cfg.AnnotationTable, full),
 			table(cfg.WebhookTable, false),
@@ -40,8 +39,7 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 	}
 }
 
-// OwnTable is published as well: that a hook is adopted takes effect where it was
-// committed.
+// OwnTable is published too: adopting a hook takes effect at its commit.
 func OwnTable(cfg config.Config) cdc.Table {
 	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
 }
@@ -54,7 +52,7 @@ func EmitSources(cfg config.Config) state.EmitSources {
 	}
 }
 
-// Webhooks is the application's table of hooks, in which adopt and release write.
+// Webhooks is the application's table of hooks, which adopt and release change.
 func Webhooks(cfg config.Config) state.Table {
 	return state.Table{Schema: cfg.SourceSchema, Name: cfg.WebhookTable}
 }

@@ -36,6 +36,25 @@ func TestDashboard(t *testing.T) {
 	}
 }
 
+// TestDashboardHasThePagesCharts: what the status page draws is a panel here, by the same
+// name.
+func TestDashboardHasThePagesCharts(t *testing.T) {
+	script, err := os.ReadFile("../../../internal/status/assets/charts.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	charts := regexp.MustCompile(`{ title: "([^"]+)"`).FindAllSubmatch(script, -1)
+	if len(charts) < 3 {
+		t.Fatalf("%d charts on the page", len(charts))
+	}
+	text := string(read(t))
+	for _, chart := range charts {
+		if !strings.Contains(text, fmt.Sprintf("%q: %q", "title", chart[1])) {
+			t.Errorf("the page draws %q, the dashboard does not", chart[1])
+		}
+	}
+}
+
 // TestFaultsAreFound: each of these changes of the dashboard is a fault.
 func TestFaultsAreFound(t *testing.T) {
 	text := read(t)
@@ -143,7 +162,7 @@ func checkPanel(p *dashboard.Panel) error {
 	if _, known := cog.NewRuntime().ConfigForPanelcfgVariant(p.Type); !known {
 		faults = append(faults, fmt.Errorf("%q: Grafana has no panels of the type %q", *p.Title, p.Type))
 	}
-	known := []string{units.Short, units.Seconds, units.BytesIEC, units.PercentUnit, units.RequestsPerSecond}
+	known := []string{units.Short, units.Seconds, units.BytesSI, units.PercentUnit, units.RequestsPerSecond}
 	if unit := p.FieldConfig.Defaults.Unit; unit == nil || !slices.Contains(known, *unit) {
 		faults = append(faults, fmt.Errorf("%q has the unit %q, none of those known to be Grafana's", *p.Title, *unit))
 	}

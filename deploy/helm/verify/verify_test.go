@@ -72,6 +72,7 @@ func TestRendered(t *testing.T) {
 		{"defaults", "", "Deployment PodDisruptionBudget"},
 		{"everything", everything, "Deployment NetworkPolicy PodDisruptionBudget PodMonitor"},
 		{"alone", "replicas: 1", "Deployment"},
+		{"how-to", howTo(t), "Deployment NetworkPolicy PodDisruptionBudget PodMonitor"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := render(t, read(t, c.values))
@@ -81,8 +82,26 @@ func TestRendered(t *testing.T) {
 			restricted(t, r.deployment)
 			configured(t, r.deployment)
 			connected(t, r)
+			if name := r.deployment.Name; name != "hooktail" || r.deployment.Spec.Template.Labels["app.kubernetes.io/instance"] != name {
+				t.Errorf("the deployment is %s, and its pods have the labels %v: not as in docs/how-to/kubernetes.md", name, r.deployment.Spec.Template.Labels)
+			}
 		})
 	}
+}
+
+// howTo is the values of docs/how-to/kubernetes.md.
+func howTo(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../../docs/how-to/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, values, found := strings.Cut(string(text), "```yaml\n")
+	values, _, _ = strings.Cut(values, "```")
+	if !found {
+		t.Fatal("docs/how-to/kubernetes.md has no values")
+	}
+	return strings.ReplaceAll("\n"+values, "\n   ", "\n")
 }
 
 // rendered are the objects of a release.
@@ -109,7 +128,7 @@ func render(t *testing.T, values map[string]any) rendered {
 	if err != nil {
 		t.Fatal(err)
 	}
-	release := chartutil.ReleaseOptions{Name: "webhooks", Namespace: "labelstudio", IsInstall: true}
+	release := chartutil.ReleaseOptions{Name: "hooktail", Namespace: "labelstudio", IsInstall: true}
 	all, err := chartutil.ToRenderValues(c, values, release, chartutil.DefaultCapabilities)
 	if err != nil {
 		t.Fatal(err)

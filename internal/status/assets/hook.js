@@ -14,7 +14,7 @@ export function showHook(id) {
   put(byId("hook-title"), `Hook ${id}`);
   for (const part of ["hook-acts", "hook-backfill", "hook-pulse", "hook-hour", "hook-figures", "hook-facts"]) byId(part).hidden = !h;
   if (!h) {
-    byId("hook-state").replaceChildren(`There is no hook ${id} any more.`);
+    byId("hook-state").replaceChildren(`Hook ${id} no longer exists.`);
     byId("hook-state").said = "";
     return;
   }
@@ -42,7 +42,10 @@ export function showHook(id) {
     ["Headers", h.headers.map((name) => `${name}: ***`).join(", ") || "none"],
     ["Of", h.project ? `project ${h.project} of organization ${h.organization}` : `all projects of organization ${h.organization}`],
     ["Gets", wants(h) + (h.payload ? "" : ", without payload")],
-    ["Sent by", h.adopted ? (h.active ? "hooktail, which has adopted it, and Label Studio" : "hooktail alone: it is adopted") : h.active ? "hooktail: it is active in Label Studio" : "nobody: it is switched off"],
+    ...(h.filter ? [["Filter", h.filter]] : []),
+    ...(h.rate ? [["Rate", `at most ${h.rate}`]] : []),
+    ...(h.format ? [["Form", forms[h.format] ?? h.format]] : []),
+    ["Sent by", h.adopted ? (h.active ? "hooktail, which has adopted it, and Label Studio" : "hooktail alone: it is adopted") : h.active ? "hooktail: it is active in Label Studio" : "nobody: it is inactive"],
     ...(e ? [["Last error", [`${e.at} (${ago(e.at, report)})`, `${e.action}, event ${e.event}`, failure(e), e.reason ? `dead: ${e.reason}` : ""].filter(Boolean).join("\n")]] : []),
   ], (node, [text]) => put(node, text));
 }
@@ -53,7 +56,7 @@ function showState(h) {
   const [word, why] = node.children;
   badge(word, stateOf(h));
   const next = h.next_attempt ? `; ${due(h.next_attempt, state.report)}` : "";
-  put(why, h.about === "in order" && !next ? "" : ` ${h.about}${next}`);
+  put(why, h.about === "working" && !next ? "" : ` ${h.about}${next}`);
 }
 
 function pairs(list, items, show) {
@@ -62,6 +65,8 @@ function pairs(list, items, show) {
     return node;
   }, (node, [, ...values]) => show(node.lastElementChild, values));
 }
+
+const forms = { cloudevents: "CloudEvents 1.0, binary: the body as ever, and ce-* headers", "cloudevents-structured": "CloudEvents 1.0, structured: the body is the event's data" };
 
 const words = {
   pause: "Pause", resume: "Resume", retry: "Retry now", ping: "Ping", redrive: "Redrive dead", discard: "Discard dead",

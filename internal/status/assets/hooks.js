@@ -1,48 +1,49 @@
-// The table of hooks: one line each, what needs a person first.
+// The table of hooks: one line each, in the server's order, what needs a person first. With
+// many hooks the report has the first of them, and a search finds the others.
 import { byId } from "./dialog.js";
 import { pulse, success } from "./pulse.js";
-import { state } from "./state.js";
+import { hooksMore, state } from "./state.js";
 import { ago, badge, cell, count, due, el, failure, figureCell, put, rows, span } from "./view.js";
 
-export const bad = (h) => ["failing", "stopped", "refused", "suspended"].includes(h.state);
-const idle = (h) => h.state === "live" && !h.all_actions && !h.actions.length;
+const idle = (h) => h.state === "live" && !h.all_actions && !listed(h).length;
 
 // stateOf is the word for the hook: one that no action is for is not in order, it is idle.
 export const stateOf = (h) => (idle(h) ? "no action" : h.state);
 
-function rank(h) {
-  if (bad(h)) return 0;
-  if (h.dead) return 1;
-  if (h.state === "waiting" || h.state === "paused") return 2;
-  if (h.parked) return 3;
-  if (idle(h)) return 5;
-  return h.state === "inactive" ? 6 : 4;
+const added = (h) => (h.events_added ?? []).filter((a) => !h.events_removed?.includes(a));
+
+// listed is the actions that the hook gets by their names.
+export const listed = (h) => [...new Set([...h.actions.filter((a) => !h.events_removed?.includes(a)), ...added(h)])];
+
+export function wants(h) {
+  if (!h.all_actions) return listed(h).join(", ") || "no action";
+  const without = h.events_removed?.length ? ` without ${h.events_removed.join(", ")}` : "";
+  return [`all actions${without}`, ...added(h)].join(", ");
 }
 
-export const sorted = (hooks) => [...hooks].sort((a, b) => rank(a) - rank(b) || a.id - b.id);
-
-export const wants = (h) => (h.all_actions ? "all actions" : h.actions.join(", ") || "no action");
+// limits is what else of its events the hook does not get, or not at once, or not as they are.
+export const limits = (h) => [h.filter && "filtered", h.rate, h.format].filter(Boolean);
 
 // whose is the project or, where there are several, the organization.
 function whose(h) {
   if (h.project) return `project ${h.project} · `;
-  return state.report.hooks.some((other) => other.organization !== h.organization) ? `organization ${h.organization} · ` : "";
+  return state.report.tally.organizations > 1 ? `organization ${h.organization} · ` : "";
 }
+
+const few = 20; // hooks that one sees without searching
 
 export function showHooks() {
-  const { report, opened } = state;
-  const hooks = sorted(report.hooks);
-  rows(document.querySelector("#hooks tbody"), hooks.slice(0, opened.hooks), (h) => h.id, make, show);
+  const { tally } = state.report;
+  const hooks = state.report.hooks.slice(0, Math.min(state.opened.hooks, tally.found)); // not that of a page of its own
+  rows(document.querySelector("#hooks tbody"), hooks, (h) => h.id, make, show);
   byId("hooks").hidden = !hooks.length;
   byId("no-hooks").hidden = hooks.length > 0;
-  byId("more-hooks").hidden = hooks.length <= opened.hooks;
-  put(byId("more-hooks"), `Show ${count(hooks.length - opened.hooks)} more`);
+  put(byId("no-hooks"), tally.hooks ? "No hook is like that." : "There are no hooks. Make one in Label Studio: Project → Settings → Webhooks.");
+  byId("find").hidden = tally.hooks <= few && !state.find;
+  put(byId("found"), hooks.length < tally.hooks ? `${count(hooks.length)} of ${count(tally.hooks)} hooks${state.find && hooks.length < tally.found ? `, ${count(tally.found)} found` : ""}` : "");
+  byId("more-hooks").hidden = hooks.length >= tally.found;
+  put(byId("more-hooks"), `Show ${count(Math.min(hooksMore, tally.found - hooks.length))} more`);
 }
-
-byId("more-hooks").addEventListener("click", () => {
-  state.opened.hooks = Infinity;
-  showHooks();
-});
 
 function make(h) {
   const row = el("tr", { role: "row", "data-hook": h.id });
@@ -68,7 +69,7 @@ function show(row, h) {
   row.what.title = h.about;
   put(row.which.lastElementChild, h.url || "(no usable URL)");
   row.which.title = `${h.url}${h.headers.length ? `\nheaders: ${h.headers.join(", ")}` : ""}`;
-  const text = `${whose(h)}${wants(h)}${h.payload ? "" : " · no payload"}${h.adopted ? " · adopted" : ""}`;
+  const text = [`${whose(h)}${wants(h)}`, ...(h.payload ? [] : ["no payload"]), ...limits(h), ...(h.adopted ? ["adopted"] : [])].join(" · ");
   put(row.wants, text);
   row.wants.title = text;
   figureCell(row.delivered, h.counts.delivered);

@@ -11,8 +11,9 @@ const listed = "300";
 // those of the report do not do.
 export async function list() {
   const f = search();
-  const wide = f.hook || f.task || f.annotation || f.event || f.since || f.until;
-  const any = state.report.hooks.some((h) => h.parked || h.dead);
+  const wide = f.hook || f.action || f.task || f.annotation || f.event || f.since || f.until;
+  const { tally } = state.report;
+  const any = tally && tally.parked + tally.dead > 0;
   const lists = [];
   if (any && f.outcome !== "delivered" && f.outcome !== "retried") {
     for (const kind of f.outcome ? [f.outcome] : ["dead", "parked"]) lists.push((await ask(`/status/deliveries?${query(f, { state: kind, limit: "100" })}`)).body);

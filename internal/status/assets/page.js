@@ -4,11 +4,11 @@ import { ask, post } from "./ask.js";
 import { showCharts } from "./charts.js";
 import { byId, open, toast } from "./dialog.js";
 import { showHook } from "./hook.js";
-import { bad, showHooks } from "./hooks.js";
+import { listed, showHooks } from "./hooks.js";
 import { list, showRecent, showStored } from "./lists.js";
-import { address, search, state } from "./state.js";
+import { address, asked, hooksMore, search, state } from "./state.js";
 import { showStream } from "./stream.js";
-import { showVerdict } from "./verdict.js";
+import { brokenHooks, showVerdict } from "./verdict.js";
 import { badge, el, put, rows, span } from "./view.js";
 
 const every = 2000;
@@ -52,7 +52,7 @@ async function take(report) {
 
 async function poll() {
   try {
-    await take((await ask(`/status?pulses=1&after=${state.recent[0]?.seq ?? 0}`)).body);
+    await take((await ask(`/status?${asked()}`)).body);
   } catch (fault) {
     failures++;
     showStale(fault);
@@ -61,7 +61,8 @@ async function poll() {
 
 async function session() {
   ask.csrf = (await ask("/session")).body.csrf ?? "";
-  const { body } = await ask("/status?pulses=1&after=0"); // anew: what may be seen has changed
+  state.recent = []; // anew: what may be seen has changed
+  const { body } = await ask(`/status?${asked()}`);
   state.recent = body.recent.reverse().slice(0, kept);
   state.report = body;
   listedAt = 0;
@@ -74,7 +75,7 @@ async function relist() {
 
 // listen has the server tell. Where that does not go on, the page asks for a while.
 function listen() {
-  lines = new EventSource(`/status/live?pulses=1&after=${state.recent[0]?.seq ?? 0}`);
+  lines = new EventSource(`/status/live?${asked()}`);
   let turn = Promise.resolve();
   lines.addEventListener("message", (e) => {
     turn = turn.then(() => take(JSON.parse(e.data))).catch((fault) => toast(fault.message, true));
@@ -90,13 +91,21 @@ function hush() {
   lines = null;
 }
 
+// again asks at once, since other hooks are to be shown.
+async function again() {
+  const told = lines;
+  hush();
+  await poll();
+  if (told && !failures && !lines) listen();
+}
+
 // loop goes on while somebody looks.
 async function loop() {
   for (;;) {
     if (document.hidden) hush();
     else if (!lines) {
       await poll();
-      if (!failures && Date.now() > deaf && !document.hidden) listen();
+      if (!failures && !lines && Date.now() > deaf && !document.hidden) listen();
     }
     const pause = Math.min(every * 2 ** Math.min(failures, 3), 10000);
     await new Promise((done) => {
@@ -139,7 +148,7 @@ function show() {
 
 function titleMark() {
   if (!state.report.ready) return "▲ not ready · ";
-  const n = state.report.hooks.filter(bad).length;
+  const n = brokenHooks(state.report);
   return n ? `▲ ${n} · ` : "";
 }
 
@@ -159,8 +168,8 @@ const form = byId("filter");
 function offer() {
   const f = search();
   const actions = new Set([...state.recent, ...(state.found ?? []), ...state.stored].map((d) => d.action));
-  for (const h of state.report.hooks) for (const a of h.actions) actions.add(a);
-  options(form.elements.hook, state.report.hooks.map((h) => `${h.id}`), f.hook);
+  for (const h of state.report.hooks) for (const a of listed(h)) actions.add(a);
+  options(form.elements.hook, state.report.hooks.map((h) => h.id).sort((a, b) => a - b).map(String), f.hook);
   options(form.elements.action, [...actions].sort(), f.action);
   for (const name of ["outcome", "task", "annotation", "event", "since", "until"]) {
     if (document.activeElement !== form.elements[name]) form.elements[name].value = f[name];
@@ -180,6 +189,8 @@ function options(select, values, chosen) {
 // go shows what the address asks for.
 async function go() {
   if (!state.report) return;
+  const { hook } = search();
+  if (hook && !state.report.hooks.some((h) => `${h.id}` === hook)) await again();
   state.stored = [];
   state.found = null;
   state.opened.stored = 10;
@@ -225,6 +236,24 @@ byId("all-hooks").addEventListener("click", (e) => {
   e.preventDefault();
   form.reset();
 });
+
+// --- finding hooks -----------------------------------------------------------
+
+byId("more-hooks").addEventListener("click", () => {
+  state.opened.hooks += hooksMore;
+  again();
+});
+
+let typing;
+byId("find-text").addEventListener("input", (e) => {
+  clearTimeout(typing);
+  typing = setTimeout(() => {
+    state.find = e.target.value.trim();
+    state.opened.hooks = hooksMore;
+    again();
+  }, 250);
+});
+byId("find").addEventListener("submit", (e) => e.preventDefault());
 
 document.querySelector(".skip").addEventListener("click", (e) => { // without another address
   e.preventDefault();

@@ -1,13 +1,25 @@
 // What the page knows, and what it is asked to show. The search is in the address: #hook=7
 // is the page of hook 7.
+export const hooksMore = 100; // hooks that are shown at first, and with each "more"
+
 export const state = {
   report: null, // the last one
   recent: [], // attempts, the newest first
   stored: [], // what is parked or dead, as searched for
   more: false, // there is more of it than is listed
   found: null, // attempts as searched for, the newest first; null: recent will do
-  opened: { hooks: 100, stored: 10, recent: 25 }, // how many rows are shown
+  find: "", // text that the hooks in the table have
+  opened: { hooks: hooksMore, stored: 10, recent: 25 }, // how many rows are shown
 };
+
+// asked is what the server is asked for: the hooks that are shown, and the attempts that
+// are new.
+export function asked() {
+  const q = new URLSearchParams({ pulses: "1", after: `${state.recent[0]?.seq ?? 0}`, hooks: `${state.opened.hooks}` });
+  if (state.find) q.set("find", state.find);
+  if (search().hook) q.set("hook", search().hook);
+  return q;
+}
 
 const fields = ["hook", "action", "outcome", "task", "annotation", "event", "since", "until"];
 

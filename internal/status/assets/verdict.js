@@ -1,10 +1,10 @@
 // The sentence that is to be read first, with links to what it speaks of.
 import { byId } from "./dialog.js";
-import { bad } from "./hooks.js";
 import { state } from "./state.js";
 import { count, el } from "./view.js";
 
-const named = 6; // hooks of a state that the verdict names
+// brokenHooks is how many hooks are in a state that needs a person.
+export const brokenHooks = (report) => (report.tally?.broken ?? []).reduce((n, b) => n + b.hooks, 0);
 
 // verdict is texts and links.
 function verdict(report) {
@@ -12,22 +12,21 @@ function verdict(report) {
   if (report.role !== "leader") return [`Not leading: ${report.reason || "starting"}.`];
   if (!report.ready) return [`Not ready: ${report.reason}.`];
   const parts = [];
-  const wrong = report.hooks.filter(bad);
-  const dead = report.hooks.reduce((n, h) => n + h.dead, 0);
-  const served = report.hooks.filter((h) => h.state !== "inactive").length;
-  if (wrong.length) {
-    parts.push(`${wrong.length} of ${served} ${served === 1 ? "hook" : "hooks"} ${wrong.length === 1 ? "needs" : "need"} you: `);
-    [...Map.groupBy(wrong, (h) => h.state)].forEach(([word, hooks], i) => {
+  const { broken, dead, served } = report.tally;
+  const wrong = brokenHooks(report);
+  if (wrong) {
+    parts.push(`${count(wrong)} of ${count(served)} ${served === 1 ? "hook" : "hooks"} ${wrong === 1 ? "needs" : "need"} you: `);
+    broken.forEach(({ state: word, hooks, first }, i) => {
       if (i) parts.push(", ");
-      hooks.slice(0, named).forEach((h, n) => {
-        if (n) parts.push(n === Math.min(hooks.length, named) - 1 && hooks.length <= named ? " and " : ", ");
-        parts.push({ text: `${h.id}`, href: `#hook=${h.id}`, label: `hook ${h.id}` });
+      first.forEach((id, n) => {
+        if (n) parts.push(n === first.length - 1 && hooks === first.length ? " and " : ", ");
+        parts.push({ text: `${id}`, href: `#hook=${id}`, label: `hook ${id}` });
       });
-      parts.push(`${hooks.length > named ? " …" : ""} ${word}`);
+      parts.push(`${hooks > first.length ? ` and ${count(hooks - first.length)} others` : ""} ${word}`);
     });
     parts.push(".");
   } else {
-    parts.push(served === 0 ? "No hook is served." : served === 1 ? "The hook is in order." : `All ${count(served)} hooks are in order.`);
+    parts.push(served === 0 ? "No hook is served." : served === 1 ? "The hook is working." : `All ${count(served)} hooks are working.`);
   }
   if (dead) parts.push(" ", { text: `${count(dead)} dead ${dead === 1 ? "delivery" : "deliveries"}`, href: "#outcome=dead" }, ` ${dead === 1 ? "waits" : "wait"} for a person.`);
   return parts;

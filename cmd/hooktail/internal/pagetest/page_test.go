@@ -92,6 +92,7 @@ func TestWithChromiumThePage(t *testing.T) {
 	}
 
 	t.Run("first", func(t *testing.T) { first(t, b) })
+	t.Run("chosen", func(t *testing.T) { chosen(t, b, s) })
 	t.Run("filter", func(t *testing.T) { filter(t, b) })
 	t.Run("masked", func(t *testing.T) { masked(t, b) })
 	t.Run("looks", func(t *testing.T) { looks(t, b) })
@@ -130,6 +131,24 @@ func first(t *testing.T, b *browser) {
 	b.waitText("#hook-title", "Hook 2")
 	b.waitText("#hook-state", "every attempt fails")
 	b.click("#all-hooks")
+}
+
+// chosen: a hook's page shows what people chose for it, and the search offers the actions
+// that it gets by their names.
+func chosen(t *testing.T, b *browser, s *scene) {
+	b.t = t
+	s.db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, events_added, events_removed, filter, rate, format)
+		VALUES (1, '{MODEL_OUTDATED,TASK_COMPLETED}', '{TASK_COMPLETED,TASK_CREATED}', 'action != "<script>"', '10000/s', 'cloudevents')`)
+	b.waitText(row(1)+" .wants", "all actions without TASK_COMPLETED, TASK_CREATED, MODEL_OUTDATED · filtered · 10000/s · cloudevents")
+	b.wait(`[...document.querySelectorAll("#filter [name=action] option")].some(o => o.value === "MODEL_OUTDATED")`, "true")
+	b.click(row(1) + " a.id")
+	b.waitText("#hook-title", "Hook 1")
+	for name, value := range map[string]string{"Filter": `action != "<script>"`, "Rate": "at most 10000/s", "Form": "CloudEvents 1.0, binary"} {
+		b.wait(fmt.Sprintf(`[...document.querySelectorAll("#hook-facts div")].some(e => e.innerText.startsWith(%q) && e.innerText.includes(%q))`, name, value), "true")
+	}
+	b.click("#all-hooks")
+	s.db.Exec(t, "DELETE FROM hooktail.hook_setting WHERE hook_id = 1")
+	b.wait(fmt.Sprintf(`document.querySelector("%s .wants").innerText`, row(1)), "all actions")
 }
 
 func filter(t *testing.T, b *browser) {
@@ -270,7 +289,7 @@ func act(t *testing.T, b *browser) {
 		b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
 	}
 	logIn("wrong-" + token)
-	b.waitText("#login-fault", "not the right one")
+	b.waitText("#login-fault", "wrong token")
 	logIn(token)
 	b.waitText("#logout", "Log out")
 	if cookie := b.eval("document.cookie + '.'"); cookie != "." {

@@ -1,0 +1,89 @@
+package filter
+
+import (
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+)
+
+// costs charges each call by the size of what it goes through. CEL's own model knows that
+// only where the checker knows the types, and of a body it knows none.
+type costs struct{}
+
+// Work is counted in bytes of a string that is copied or searched: so many of them are one
+// step, and other work is so many times as much.
+const (
+	bytesPerStep = 100
+	perByte      = 10 // of the text of an object that is compared
+	perMatched   = 10 // of a string that a regular expression is held against, and 1 more for each byte of the expression
+)
+
+// CallCost is for cost.ActualCostEstimator.
+func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+	work := 0
+	switch {
+	case function == operators.Equals || function == operators.NotEquals:
+		if len(args) == 2 {
+			work = min(weight(args[0]), weight(args[1]))
+		}
+	case function == operators.In:
+		work = workOfIn(args)
+	case function == "matches" && len(args) == 2:
+		work = length(args[0]) * (perMatched + length(args[1]))
+	default:
+		for _, arg := range args {
+			work += length(arg)
+		}
+	}
+	cost := 1 + uint64(work)/bytesPerStep
+	return &cost
+}
+
+// workOfIn is the work of looking for the value in a list; in an object it is none.
+func workOfIn(args []ref.Val) int {
+	if len(args) != 2 {
+		return 0
+	}
+	list, ok := args[1].(traits.Lister)
+	if !ok {
+		return length(args[0])
+	}
+	n, _ := list.Size().(types.Int)
+	return int(n) * (bytesPerStep + weight(args[0]))
+}
+
+// length is that of a string.
+func length(v ref.Val) int {
+	switch v := v.(type) {
+	case types.String:
+		return len(v)
+	case types.Bytes:
+		return len(v)
+	default:
+		return 0
+	}
+}
+
+// weight is the work of comparing the value with another one.
+func weight(v ref.Val) int {
+	switch v := v.(type) {
+	case object:
+		return v.bytes * perByte
+	case array:
+		return v.bytes * perByte
+	case traits.Lister:
+		return bytesPerStep + weightOf(v.Iterator(), func(element ref.Val) ref.Val { return element })
+	case traits.Mapper:
+		return bytesPerStep + weightOf(v.Iterator(), v.Get)
+	default:
+		return length(v)
+	}
+}
+
+func weightOf(it traits.Iterator, value func(ref.Val) ref.Val) (sum int) {
+	for it.HasNext() == types.True {
+		sum += weight(value(it.Next()))
+	}
+	return sum
+}

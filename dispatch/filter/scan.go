@@ -1,0 +1,135 @@
+package filter
+
+import "bytes"
+
+// The values of a body are found without being decoded: what is not looked at is checked no
+// further than finding its end needs.
+
+// fields calls each for the members of an object, whose braces are not in the text. Of
+// several with one name the last counts, as for PostgreSQL and Python.
+func fields(text []byte, each func(name string, value []byte)) error {
+	for at := space(text, 0); at < len(text); {
+		end := after(text, at)
+		if text[at] != '"' || end < 0 {
+			return errSyntax
+		}
+		name, ok := unquote(text[at:end])
+		colon := space(text, end)
+		if !ok || colon >= len(text) || text[colon] != ':' {
+			return errSyntax
+		}
+		from := space(text, colon+1)
+		if end = after(text, from); end < 0 {
+			return errSyntax
+		}
+		each(name, text[from:end])
+		if at = next(text, end); at < 0 {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+// elements calls each for the elements of an array, whose brackets are not in the text.
+func elements(text []byte, each func(value []byte)) error {
+	for at := space(text, 0); at < len(text); {
+		end := after(text, at)
+		if end < 0 {
+			return errSyntax
+		}
+		each(text[at:end])
+		if at = next(text, end); at < 0 {
+			return errSyntax
+		}
+	}
+	return nil
+}
+
+// next is where the value after the comma begins, or the end of the text; -1 if there is
+// something else.
+func next(text []byte, at int) int {
+	if at = space(text, at); at == len(text) {
+		return at
+	}
+	if text[at] != ',' {
+		return -1
+	}
+	if at = space(text, at+1); at == len(text) {
+		return -1
+	}
+	return at
+}
+
+// space is where the space that begins here ends.
+func space(text []byte, at int) int {
+	for at < len(text) && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
+		at++
+	}
+	return at
+}
+
+// after is where the value that begins here ends; -1: nowhere, or there is none.
+func after(text []byte, at int) int {
+	if at >= len(text) {
+		return -1
+	}
+	switch text[at] {
+	case '"':
+		return afterString(text, at)
+	case '{', '[':
+		return afterNested(text, at)
+	}
+	end := at
+	for end < len(text) && isScalar(text[end]) {
+		end++
+	}
+	if end == at {
+		return -1
+	}
+	return end
+}
+
+// isScalar reports whether a number, true, false or null may have the byte.
+func isScalar(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '+' || c == '.' || c == 'E'
+}
+
+func afterString(text []byte, at int) int {
+	for at++; at < len(text); {
+		n := bytes.IndexByte(text[at:], '"')
+		if n < 0 {
+			return -1
+		}
+		quote := at + n
+		slashes := 0
+		for quote-slashes > at && text[quote-slashes-1] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return quote + 1
+		}
+		at = quote + 1
+	}
+	return -1
+}
+
+// afterNested counts brackets without telling the two kinds apart.
+func afterNested(text []byte, at int) int {
+	for depth := 0; at < len(text); {
+		switch text[at] {
+		case '"':
+			if at = afterString(text, at); at < 0 {
+				return -1
+			}
+			continue
+		case '{', '[':
+			depth++
+		case '}', ']':
+			depth--
+		}
+		if at++; depth == 0 {
+			return at
+		}
+	}
+	return -1
+}

@@ -1,0 +1,78 @@
+package send
+
+import (
+	"net/http"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/internal/cloudevents"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// attributes are what an envelope makes a CloudEvent with, one after the other.
+type attributes struct {
+	text   []byte    // room to write them in
+	values [5]string // of headers
+}
+
+// describe adds the headers of the binary content mode: the body is the event's data as
+// it is.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
+func (e *envelope) describe(m *Message) {
+	event, text := eventOf(m), e.event.text[:0]
+	var ends [len(e.event.values)]int
+	text = cloudevents.AppendHeaderValue(text, m.ID)
+	ends[0] = len(text)
+	text = event.AppendSource(text)
+	ends[1] = len(text)
+	text = event.AppendType(text)
+	ends[2] = len(text)
+	text = event.AppendSubject(text)
+	ends[3] = len(text)
+	text = cloudevents.AppendHeaderValue(text, m.Committed)
+	ends[4] = len(text)
+	e.event.text = text
+	all, begin := string(text), 0
+	for i, name := range [...]string{"ce-id", "ce-source", "ce-type", "ce-subject", "ce-time"} {
+		if e.event.values[i] = all[begin:ends[i]]; ends[i] > begin {
+			e.header[name] = e.event.values[i : i+1 : i+1]
+		}
+		begin = ends[i]
+	}
+}
+
+// enclose is the body of the structured content mode: the event's own within a JSON object
+// that is not put together.
+// https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#32-structured-content-mode
+func (e *envelope) enclose(m *Message) mapping.Body {
+	event := eventOf(m)
+	e.event.text = event.AppendHead(e.event.text[:0])
+	return m.Body.Within(e.event.text, structuredTail)
+}
+
+var structuredTail = []byte(cloudevents.StructuredTail)
+
+func eventOf(m *Message) cloudevents.Event {
+	return cloudevents.Event{ID: m.ID, Action: string(m.Action), Project: m.Project, Task: m.Task, Time: m.Committed}
+}
+
+// reshape makes the headers of a hook those of its format. The attributes of an event are
+// not the hook's to set.
+func reshape(header http.Header, format hook.Format) {
+	if format == hook.LabelStudio {
+		return
+	}
+	for name := range header {
+		if cloudevents.IsHeader(name) {
+			delete(header, name)
+		}
+	}
+	switch {
+	case format == hook.CloudEventsStructured:
+		header["Content-Type"] = []string{cloudevents.StructuredType}
+	case cloudevents.IsMediaType(header.Get("Content-Type")):
+		header["Content-Type"] = []string{"application/json"} // the body is none
+	}
+	if format == hook.CloudEvents {
+		header["ce-specversion"] = []string{cloudevents.SpecVersion}
+	}
+}

@@ -1,0 +1,127 @@
+package status
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Need is how urgently a hook needs a person: the smaller, the more.
+type Need int
+
+// The needs.
+const (
+	NeedBroken  Need = iota // failing, stopped, refused or suspended
+	NeedDead                // has dead deliveries
+	NeedHeld                // waiting or paused
+	NeedBehind              // has parked deliveries
+	NeedNothing             // in order
+	NeedAction              // live, but without an action
+	NeedNobody              // inactive
+)
+
+// Need returns how urgently the hook needs a person, by its state, actions, and parked
+// and dead deliveries.
+func (h *Hook) Need() Need {
+	switch {
+	case slices.Contains(broken, h.State):
+		return NeedBroken
+	case h.Dead > 0:
+		return NeedDead
+	case h.State == "waiting" || h.State == "paused":
+		return NeedHeld
+	case h.State == inactive:
+		return NeedNobody
+	case h.Parked > 0:
+		return NeedBehind
+	case h.State == live && !h.AllActions && len(h.listed()) == 0:
+		return NeedAction
+	default:
+		return NeedNothing
+	}
+}
+
+// The states that count apart.
+const (
+	live     = "live"
+	inactive = "inactive"
+)
+
+// broken is the states that need a person.
+var broken = []string{"failing", "stopped", "refused", "suspended"}
+
+// ByNeed compares two hooks: the one that needs a person more is the lesser, then the one
+// with the smaller id.
+func ByNeed(a, b *Hook) int {
+	return cmp.Or(cmp.Compare(a.Need(), b.Need()), cmp.Compare(a.ID, b.ID))
+}
+
+// Found reports whether a search for the text finds the hook: by its id or project if
+// the text is a number, otherwise by a part of its URL, of an action or of its state,
+// whatever the case. Only what the hook shows is searched.
+func (h *Hook) Found(text string) bool {
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return n == h.ID || n == h.Project
+	}
+	text = strings.ToLower(text)
+	has := func(s string) bool { return strings.Contains(strings.ToLower(s), text) }
+	return has(h.URL) || has(h.State) || slices.ContainsFunc(h.listed(), has)
+}
+
+// listed returns the actions that the hook gets by their names.
+func (h *Hook) listed() []string {
+	return slices.DeleteFunc(slices.Concat(h.Actions, h.Added), func(action string) bool { return slices.Contains(h.Removed, action) })
+}
+
+// Tally is all hooks together, of which a Report may list a part.
+type Tally struct {
+	Hooks         int       `json:"hooks"`
+	Served        int       `json:"served"`        // not inactive
+	Organizations int       `json:"organizations"` // of the hooks
+	Parked        int64     `json:"parked"`        // deliveries
+	Dead          int64     `json:"dead"`          // deliveries
+	Broken        []Ailment `json:"broken"`        // in order of the first id
+	Found         int       `json:"found"`         // hooks that the question means; hooks has the first of them
+}
+
+// Ailment is the hooks in a state that needs a person.
+type Ailment struct {
+	State string  `json:"state"`
+	Hooks int     `json:"hooks"`
+	First []int64 `json:"first"` // ids of at most six of them
+}
+
+// named is how many hooks of an Ailment are named.
+const named = 6
+
+// TallyOf counts hooks, which are in order of id.
+func TallyOf(hooks []*Hook) *Tally {
+	t := &Tally{Hooks: len(hooks), Broken: []Ailment{}}
+	organizations := map[int64]bool{}
+	for _, h := range hooks {
+		organizations[h.Organization] = true
+		t.Parked += h.Parked
+		t.Dead += h.Dead
+		if h.State != inactive {
+			t.Served++
+		}
+		if slices.Contains(broken, h.State) {
+			t.ails(h)
+		}
+	}
+	t.Organizations = len(organizations)
+	return t
+}
+
+func (t *Tally) ails(h *Hook) {
+	i := slices.IndexFunc(t.Broken, func(a Ailment) bool { return a.State == h.State })
+	if i < 0 {
+		i = len(t.Broken)
+		t.Broken = append(t.Broken, Ailment{State: h.State})
+	}
+	a := &t.Broken[i]
+	if a.Hooks++; a.Hooks <= named {
+		a.First = append(a.First, h.ID)
+	}
+}
