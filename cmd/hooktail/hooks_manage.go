@@ -133,6 +133,12 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		{"parked", volumeOf(backlog.Parked)},
 		{"dead", volumeOf(backlog.Dead)},
 	}
+	if hook.Choice != nil {
+		facts = append(facts, choiceFacts(hook.Choice.Choice)...)
+		for _, fault := range hook.Choice.Faults {
+			facts = append(facts, [2]string{"ignored", display.Printable(fault)})
+		}
+	}
 	if !h.Suspended.IsZero() {
 		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
 	}
