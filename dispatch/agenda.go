@@ -132,7 +132,7 @@ func (a *agenda) rebuild(stays func(*item) bool) {
 			return true
 		}
 		delete(a.blamed, it)
-		it.state, it.held = behind, false
+		it.state = behind // and not among those that wait
 		return false
 	})
 	a.stored = a.schedule.size

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // channel is where it is told that settings or deliveries were changed by other
@@ -41,10 +43,7 @@ func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
 			s.log.WarnContext(ctx, "Changes of settings are not notified any more: polling", "error", err, "every", s.poll)
 		}
 		changed(ctx)
-		select {
-		case <-ctx.Done():
-		case <-time.After(s.poll):
-		}
+		_ = retry.Sleep(ctx, s.poll) // the loop says that ctx has ended
 	}
 }
 

@@ -105,7 +105,7 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 		}
 		for _, action := range h.Actions {
 			switch {
-			case slices.Contains(made, action):
+			case slices.Contains(made, action), action.IsCustom() && x.emits, action == mapping.TaskCompleted, action == mapping.TaskReopened: // see lookAtEmit and lookAtTaskEvents
 			case slices.Contains(native, action):
 				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
 					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
