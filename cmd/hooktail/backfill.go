@@ -79,7 +79,7 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	b, err := replay.NewBackfill(ctx, replay.BackfillOptions{
 		Config: c.cfg, Version: version(), Parked: c.Parked, Mapping: options, Rows: rows,
 		Hook: want.hook, Project: want.project, After: want.after, Every: every, DryRun: want.dryRun,
-		Progress: func(total int64) replay.Progress { return newProgress(c.err, total, time.Now()) },
+		Progress: func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) },
 	})
 	if err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -126,7 +127,7 @@ func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	}
 	var offers []string
 	for _, h := range known.Hooks.All() {
-		about := fmt.Sprintf("%s, project %s, %s", stateOf(h, known.Settings[h.ID]), projectOf(h), h.URL.Origin())
+		about := fmt.Sprintf("%s, project %s, %s", relay.StateOf(h, known.Settings[h.ID]), projectOf(h), h.URL.Origin())
 		offers = append(offers, cobra.CompletionWithDesc(strconv.FormatInt(h.ID, 10), about))
 	}
 	return offers, nil

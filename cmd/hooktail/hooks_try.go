@@ -63,7 +63,7 @@ func (c *control) testFilter(ctx context.Context, args []string, expression stri
 		return choiceError(fmt.Errorf("filter: %w", err))
 	}
 	o.Parked = c.Parked
-	o.Progress = func(total int64) replay.Progress { return newProgress(c.err, total, time.Now()) }
+	o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
 	preview, err := replay.TryFilter(ctx, o)
 	if err != nil {
 		return interrupted(ctx, err)
