@@ -1,19 +1,18 @@
 package cdc
 
-// arenaChunk bounds the chunks in which an arena grows, and so what a part
-// holds and does not use.
+// arenaChunk bounds the size of an arena's chunks, and so the unused memory of a part.
 const arenaChunk = 64 << 10
 
-// arena keeps the rows of one part: it copies them out of the read buffer, into
-// chunks that grow with the number of rows, so that a part of one row takes
-// exactly that row's memory.
+// arena stores the rows of one part. It copies them from the read buffer into chunks that
+// grow with the number of rows, so that a part of one row takes exactly that row's
+// memory.
 type arena struct {
-	raw   []byte   // the current chunk; earlier ones are held by their rows
-	index []uint32 // the same for the index of columns
+	raw   []byte   // current chunk; rows refer to earlier ones
+	index []uint32 // current chunk of the column index
 	held  int      // bytes allocated in all chunks
 }
 
-// needs is what the arena would have to allocate for the two rows.
+// needs returns the bytes that the arena would have to allocate for the two rows.
 func (a *arena) needs(old, new Tuple) int {
 	raw, columns := len(old.raw)+len(new.raw), len(old.at)+len(new.at)
 	n := 0

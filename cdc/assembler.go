@@ -6,54 +6,53 @@ import (
 	"unsafe"
 )
 
-// The memory of a part beside its rows.
+// The memory of a part apart from its rows.
 const (
 	partSize   = int(unsafe.Sizeof(Part{}))
 	changeSize = int(unsafe.Sizeof(Change{}))
 )
 
-// assembler makes parts of committed transactions out of messages. It is pure:
-// no clock, no connection. It outlives the connections of a stream, and so
-// knows what has been handed over: what a new connection sends again is left
-// out, and no change is handed over twice.
+// assembler builds parts of committed transactions from messages. It is pure: no clock,
+// no connection. It outlives the connections of a stream and remembers what was handed
+// over, so that a change repeated on a new connection is not handed over twice.
 type assembler struct {
 	slot      string
 	rows      int // bound of a part
-	bytes     int // bound of a part; the unused rest of its last allocations may exceed it
+	bytes     int // bound of a part; unused space in its last chunk may exceed it
 	position  *Position
 	timelines timelines
-	messages  *Relation       // of messages that are changes; nil: none are
-	free      func(bytes int) // of the parts
+	messages  *Relation       // relation of messages that are changes; nil: none are
+	free      func(bytes int) // frees bytes of parts
 
 	relations map[uint32]*Relation // as announced on this connection
-	names     map[uint32]Table     // of tables that are known by their ids, whatever they are called for a while
-	handed    LSN                  // commit record of the last transaction that was handed over whole
+	names     map[uint32]Table     // tables known by id, even while they are temporarily renamed
+	handed    LSN                  // commit record of the last transaction handed over completely
 	open      *transaction         // between Begin and Commit: nil or &last
 	last      transaction
 	torn      *transaction // handed over in part when the connection ended
-	out       []*Part      // finished, not yet taken
+	out       []*Part      // finished, not yet handed over
 }
 
-// transaction is one that is being read.
+// transaction is the transaction being read.
 type transaction struct {
 	xid     uint32
 	commit  LSN
 	time    time.Time
 	tx      *Tx  // nil while skipped
-	skipped bool // was handed over whole on an earlier connection
-	handed  int  // changes in the parts that were finished
+	skipped bool // handed over completely on an earlier connection
+	handed  int  // changes in finished parts
 	next    int  // ordinal of the next change
 	part    *Part
 	arena   arena
 }
 
-// arrival is when a message came.
+// arrival is the time of a message.
 type arrival struct {
-	received time.Time // by the own clock
+	received time.Time // by the local clock
 	sent     time.Time // by the database's clock
 }
 
-// add takes one message. Nothing of it is kept that is not copied.
+// add processes one message. It copies what it keeps.
 func (a *assembler) add(m *message, at arrival) error {
 	switch m.kind {
 	case kindRelation:
@@ -80,8 +79,8 @@ func (a *assembler) add(m *message, at arrival) error {
 	}
 }
 
-// inside reports whether a transaction is being read, or has been handed over
-// in part and must be read to its end.
+// inside reports whether a transaction is being read, or was handed over in part and must
+// be read to its end.
 func (a *assembler) inside() bool { return a.open != nil || a.torn != nil }
 
 func (a *assembler) begin(m *message, at arrival) error {
@@ -100,7 +99,7 @@ func (a *assembler) begin(m *message, at arrival) error {
 	default:
 		return &Gap{
 			Slot: a.slot, From: a.torn.commit, To: m.commit,
-			Why: fmt.Sprintf("transaction %d was cut off and is not sent again", a.torn.xid),
+			Why: fmt.Sprintf("transaction %d was interrupted and is not sent again", a.torn.xid),
 		}
 	}
 	if !t.skipped {
@@ -119,8 +118,8 @@ func (a *assembler) newPart(t *transaction, at arrival) *Part {
 	}
 }
 
-// commit hands the last part over. A transaction without changes, which
-// PostgreSQL 14 sends, is closed instead.
+// commit finishes the last part. A transaction without changes, which PostgreSQL 14
+// sends, is only closed.
 func (a *assembler) commit(m *message) error {
 	t := a.open
 	if t == nil || t.commit != m.commit {
@@ -154,7 +153,7 @@ func (a *assembler) row(m *message, at arrival) error {
 	return nil
 }
 
-// truncate is one change for each table.
+// truncate adds one change for each table.
 func (a *assembler) truncate(m *message, at arrival) error {
 	for _, id := range m.ids {
 		r, err := a.relation(id)
@@ -166,8 +165,8 @@ func (a *assembler) truncate(m *message, at arrival) error {
 	return nil
 }
 
-// emitted adds a logical message that is a change. One without a transaction cannot be
-// told from one whose transaction was rolled back, and is none.
+// emitted adds a logical message that counts as a change. A non-transactional message is
+// ignored: it arrives even if the transaction around it is rolled back.
 func (a *assembler) emitted(m *message, at arrival) error {
 	if a.messages == nil || !m.transactional || string(m.prefix) != a.messages.Name {
 		return nil
@@ -183,11 +182,11 @@ func (a *assembler) emitted(m *message, at arrival) error {
 	return nil
 }
 
-// MaxMessage is how many bytes the content of a message may have. That of a longer one is
-// left out, and null.
+// MaxMessage is the maximum size of a message's content, in bytes. Longer content is
+// replaced by null.
 const MaxMessage = 1<<20 + 4<<10
 
-// messageRelation describes the messages of that prefix.
+// messageRelation describes the messages with that prefix.
 func messageRelation(prefix string) *Relation {
 	const bytea = 17
 	return &Relation{Name: prefix, Identity: 'n', Columns: []Column{{Name: "content", Type: bytea}}}
@@ -204,7 +203,7 @@ func (a *assembler) relation(id uint32) (*Relation, error) {
 	return r, nil
 }
 
-// change adds to the open part; one that has no room for it is finished first.
+// change adds a change to the open part, and first finishes the part if it has no room.
 func (a *assembler) change(c Change, at arrival) {
 	t := a.open
 	c.Ordinal = t.next
@@ -220,7 +219,7 @@ func (a *assembler) change(c Change, at arrival) {
 	t.part.Changes = append(t.part.Changes, c)
 }
 
-// size is the memory of the open part.
+// size returns the memory of the open part.
 func (t *transaction) size() int {
 	return partSize + cap(t.part.Changes)*changeSize + t.arena.held
 }
@@ -231,8 +230,7 @@ func (a *assembler) finish(t *transaction) {
 	a.out = append(a.out, t.part)
 }
 
-// cut says that the connection has ended. What was begun and not finished is
-// forgotten and expected again.
+// cut ends a connection. An unfinished transaction is dropped and expected again.
 func (a *assembler) cut() {
 	a.relations = nil
 	t := a.open
@@ -246,7 +244,7 @@ func (a *assembler) cut() {
 	}
 }
 
-// take is the finished parts.
+// take removes and returns the finished parts.
 func (a *assembler) take() []*Part {
 	out := a.out
 	a.out = nil

@@ -9,10 +9,10 @@ import (
 // LSN is a position in the write-ahead log.
 type LSN = pglogrepl.LSN
 
-// Op is what happened to a row, or to a whole table; or that a message was written.
+// Op is the operation on a row or a table, or Message.
 type Op byte
 
-// The operations that a publication sends, and Message, which Options.Messages asks for.
+// The operations that a publication sends, and Message, which Options.Messages enables.
 const (
 	Insert   Op = 'I'
 	Update   Op = 'U'
@@ -21,7 +21,7 @@ const (
 	Message  Op = 'M'
 )
 
-// String is the operation in the words of SQL, in lower case: a metric label.
+// String returns the operation in lower-case SQL words, as used in metric labels.
 func (o Op) String() string {
 	switch o {
 	case Insert:
@@ -39,9 +39,8 @@ func (o Op) String() string {
 	}
 }
 
-// Relation describes a table as the walsender announced it before the rows
-// that refer to it. It is immutable: a table that was altered is announced anew
-// as another value.
+// Relation describes a table as the walsender announced it before the rows that refer to
+// it. It is immutable: an altered table is announced again as a new value.
 type Relation struct {
 	ID       uint32
 	Schema   string
@@ -57,7 +56,7 @@ type Column struct {
 	Key  bool   // part of the replica identity
 }
 
-// Index is the position of the column of that name, -1 if there is none.
+// Index returns the position of the named column, -1 if there is none.
 func (r *Relation) Index(name string) int {
 	for i := range r.Columns {
 		if r.Columns[i].Name == name {
@@ -70,54 +69,53 @@ func (r *Relation) Index(name string) int {
 // Change is one row change of a transaction, or a logical message in it.
 //
 //	Insert    New
-//	Update    New; Old if the replica identity is full (whole row) or the key changed (key columns alone)
-//	Delete    Old: the whole row, or with the default identity the key columns alone, the others Null
+//	Update    New; Old if the replica identity is full (whole row) or the key changed (key columns only)
+//	Delete    Old: the whole row, or with the default identity only the key columns, the others Null
 //	Truncate  neither
-//	Message   New: one column, the content; Relation is no table's, and is named for the prefix
+//	Message   New: one column, the content; Relation is not a table and is named after the prefix
 type Change struct {
 	Op       Op
 	Relation *Relation
 	Old, New Tuple
-	// Ordinal is the place of the change among all changes of its
-	// transaction, from 0, whatever the size of the parts: the same each time
-	// the transaction is read.
+	// Ordinal is the position of the change in its transaction, from 0. It does not
+	// depend on the size of parts, and is the same each time the transaction is read.
 	Ordinal int
 }
 
-// Part is a bounded stretch of the changes of one committed transaction, in
-// their order. Most transactions have one part, which is both First and Last;
-// one that exceeds the bounds of a part has several, and its changes before the
-// last part are handed over before its Commit message has been read.
-// (PostgreSQL sends only committed transactions at protocol version 1.)
+// Part is a bounded sequence of the changes of one committed transaction, in order. Most
+// transactions have one part, which is both First and Last; one that exceeds the bounds
+// of a part has several, and its changes before the last part are handed over before its
+// Commit message has been read. (PostgreSQL sends only committed transactions at protocol
+// version 1.)
 type Part struct {
 	XID      uint32
-	Commit   LSN       // of the commit record, known in every part; unique and ascending in the stream
-	Timeline int32     // on which the transaction committed
-	Time     time.Time // of the commit, by the clock of the database
-	// Received is when the first byte of the part was read, by the own clock;
-	// Age is how long ago the commit was by then, both by the clock of the
-	// database, so that clocks that differ do not matter.
+	Commit   LSN       // commit record, known in every part; unique and ascending in the stream
+	Timeline int32     // timeline of the commit
+	Time     time.Time // commit time, by the database's clock
+	// Received is the local time when the first byte of the part was read. Age is the age
+	// of the commit at that time, by the database's clock, so that a difference between
+	// the clocks does not matter.
 	Received time.Time
 	Age      time.Duration
 
 	First, Last bool
-	End         LSN // end_lsn of the Commit message; in the last part alone
+	End         LSN // end_lsn of the Commit message; only in the last part
 	Changes     []Change
 
-	// Tx is the claim of the transaction on the confirmed position, the same
-	// value in all its parts. Begun by the stream; the consumer adds its holds
-	// and, with the last part, calls Tx.Close(End).
+	// Tx is the transaction's claim on the confirmed position, the same value in all its
+	// parts. The stream begins it; the consumer adds its holds and calls Tx.Close(End)
+	// with the last part.
 	Tx *Tx
 
 	bytes int
 	free  func(bytes int)
 }
 
-// Bytes is the memory that the part holds in the queue's account.
+// Bytes returns the part's share of the queue's bound.
 func (p *Part) Bytes() int { return p.bytes }
 
-// Free returns the part's bytes to the queue that the stream fills. The consumer
-// calls it once per part, when it has finished with the rows.
+// Free returns the part's bytes to the queue. The consumer calls it once per part, when
+// it no longer needs the rows.
 func (p *Part) Free() {
 	if p.free != nil {
 		p.free(p.bytes)

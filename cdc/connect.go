@@ -15,13 +15,13 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// readBuffer is how much one system call may take from the socket. The
-// walsender writes each message by itself; what has piled up is read at once.
+// readBuffer bounds one read from the socket. The walsender writes each message
+// separately; accumulated messages are read together.
 const readBuffer = 64 << 10
 
-// connection connects, checks, streams, and returns why that ended: nil when
-// ctx was cancelled and the server has recorded the confirmed position.
-// streamed tells whether the server began to stream.
+// connection connects, checks and streams, and returns why streaming ended: nil if ctx
+// was cancelled and the server has recorded the confirmed position. streamed reports
+// whether the server began to stream.
 func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	r, err := s.connect(ctx)
 	if err != nil {
@@ -38,7 +38,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		}
 		return false, s.Memory().explain(s.o.Slot, s.classify(err))
 	}
-	s.trouble.Worked(ctx, s.o.Log, "replication connection is there again")
+	s.trouble.Worked(ctx, s.o.Log, "replication connection restored")
 	s.note(func(n *Stats) {
 		n.Connected, n.Fault = true, nil
 		if n.Connections++; n.Connections == 1 {
@@ -75,7 +75,7 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	return r, nil
 }
 
-// config is the options of the next connection, with the credentials of now.
+// config returns the options of the next connection, with the present credentials.
 func (s *Stream) config() *pgconn.Config {
 	if s.o.Renew != nil {
 		if config := s.o.Renew(); config != nil {
@@ -85,8 +85,8 @@ func (s *Stream) config() *pgconn.Config {
 	return s.o.Config
 }
 
-// parameters are what a connection for replication sets beside what every session
-// does, among it the time after which the server gives the connection up.
+// parameters returns the settings of a replication connection in addition to those of
+// every session, among them the server's timeout.
 func (s *Stream) parameters() map[string]string {
 	return map[string]string{
 		"replication":        "database",
@@ -95,7 +95,7 @@ func (s *Stream) parameters() map[string]string {
 	}
 }
 
-// check makes sure of everything that the server would not complain of.
+// check verifies everything that the server would not report.
 func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	if _, err := serverVersion(ctx, conn); err != nil {
 		return nil, err
@@ -104,7 +104,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if memory == nil && s.o.Memory != nil {
 		var err error
 		if memory, err = s.o.Memory(ctx); err != nil {
-			return nil, fmt.Errorf("read what an earlier run has left: %w", err)
+			return nil, fmt.Errorf("read the memory of an earlier run: %w", err)
 		}
 	}
 	slot, err := s.slot(ctx, conn)
@@ -117,10 +117,10 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if memory != nil {
 		last, err := lastCheckpoint(ctx, conn)
 		if err != nil {
-			s.o.Log.DebugContext(ctx, "the last checkpoint is not known", "error", err)
+			s.o.Log.DebugContext(ctx, "cannot read the last checkpoint", "error", err)
 		}
 		if slot.Decoded, err = decodedOf(ctx, conn, s.o.Slot); err != nil {
-			s.o.Log.DebugContext(ctx, "what was decoded is not known", "error", err)
+			s.o.Log.DebugContext(ctx, "cannot read the slot's statistics", "error", err)
 		}
 		if gap := memory.gap(slot, &s.assembler.timelines, last); gap != nil {
 			return slot, gap
@@ -139,8 +139,8 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	return slot, nil
 }
 
-// start checks slot and publication, and makes the server stream from the
-// confirmed position.
+// start checks slot and publication and makes the server stream from the confirmed
+// position.
 func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
@@ -153,7 +153,7 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 			return err
 		}
 	}
-	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are not behind it
+	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are never behind it
 	memory := &Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
 	memory.history = s.assembler.timelines.past
 	s.assembler.names = namesOf(s.o.Tables, slot.Published)
@@ -178,8 +178,8 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// replicationText is a string constant in the grammar of replication commands,
-// which has no escapes.
+// replicationText returns a string constant in the grammar of replication commands, which
+// has no escapes.
 func replicationText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // slot inspects server and slot.
@@ -204,7 +204,7 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	return slot, nil
 }
 
-// temporary makes the slot that goes with the connection.
+// temporary creates a slot that lasts as long as the connection.
 func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
 	_, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(s.o.Slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
 		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
@@ -215,8 +215,8 @@ func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// history is what lies before the current timeline. Where the server has no
-// history to show, everything counts as of the current one.
+// history returns the timelines before the current one. If the server cannot show its
+// history, all positions count as the current timeline's.
 func (s *Stream) history(ctx context.Context, conn *pgconn.PgConn, current int32) timelines {
 	t := timelines{current: current}
 	if current <= 1 {
@@ -227,7 +227,7 @@ func (s *Stream) history(ctx context.Context, conn *pgconn.PgConn, current int32
 		t.past, err = parseHistory(file.Content)
 	}
 	if err != nil {
-		s.o.Log.WarnContext(ctx, "timeline history is not readable: taking the current timeline for all", "timeline", current, "error", err)
+		s.o.Log.WarnContext(ctx, "cannot read the timeline history: assuming the current timeline for all positions", "timeline", current, "error", err)
 	}
 	return t
 }

@@ -11,20 +11,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrSlotExists is CreateSlotWithSnapshot's error for a slot that is there.
+// ErrSlotExists is returned by CreateSlotWithSnapshot if the slot exists.
 var ErrSlotExists = errors.New("slot exists")
 
-// CreateSlotWithSnapshot makes the slot over a replication connection and
-// exports the snapshot of the database at its consistent point: exactly what
-// the stream of the slot does not bring. The snapshot can be imported (SET
-// TRANSACTION SNAPSHOT) for as long as the connection stays open and idle.
+// CreateSlotWithSnapshot creates the slot over a replication connection and exports a
+// snapshot of the database at the slot's consistent point: exactly the data that the
+// slot's stream does not contain. The snapshot can be imported (SET TRANSACTION SNAPSHOT)
+// while the connection remains open and idle.
 func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot string, failover bool) (snapshot string, consistent LSN, err error) {
 	version, err := serverVersion(ctx, conn)
 	if err != nil {
 		return "", 0, err
 	}
-	// Whatever ran on the connection afterwards would end the snapshot, so the
-	// settings stay.
+	// Any later command on the connection would end the snapshot, so the settings are not
+	// reset.
 	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %[1]d", slotPatience.Milliseconds())); err != nil {
 		return "", 0, fmt.Errorf("set lock_timeout: %w", err)
 	}
@@ -43,8 +43,8 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 	return created.SnapshotName, consistent, nil
 }
 
-// exportSnapshot is the options of CREATE_REPLICATION_SLOT, whose syntax
-// PostgreSQL 15 has changed.
+// exportSnapshot returns the options of CREATE_REPLICATION_SLOT, whose syntax changed in
+// PostgreSQL 15.
 func exportSnapshot(version int, failover bool) string {
 	switch {
 	case failover && version >= failoverServer:
@@ -56,8 +56,8 @@ func exportSnapshot(version int, failover bool) string {
 	}
 }
 
-// notCreated is the error of a slot that could not be created. Where it has
-// waited too long, the Fault names what it has waited for.
+// notCreated returns the error of a slot that could not be created. After a timeout, the
+// Fault names the transactions that it waited for.
 func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, err error) error {
 	err = fmt.Errorf("create slot %q: %w", slot, refused(err))
 	if state := sqlState(err); (state == lockNotAvailable || state == queryCanceled) && ctx.Err() == nil {
@@ -66,8 +66,8 @@ func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience 
 	return err
 }
 
-// blocked names the transactions that are running now: a slot can begin only when all
-// that were running have ended, in every database.
+// blocked names the running transactions: a slot can begin only when all transactions
+// running in any database have ended.
 func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, cause error) error {
 	fault := &Fault{
 		Reason: SlotBlocked, Err: cause,
@@ -77,8 +77,8 @@ func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience tim
 	return fault.naming(ctx, conn, "backend_xid IS NOT NULL")
 }
 
-// naming adds the sessions for which the condition on pg_stat_activity holds, oldest
-// first, and the transactions that are prepared, which hold locks as well.
+// naming adds the sessions that match the condition on pg_stat_activity, oldest first,
+// and prepared transactions, which hold locks too.
 func (f *Fault) naming(ctx context.Context, conn *pgconn.PgConn, condition string) error {
 	running, err := rows(ctx, conn, `SELECT what FROM (
 		SELECT xact_start AS begun, 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '

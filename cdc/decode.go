@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// The kinds of message of pgoutput's protocol version 1, beside the row
-// changes, whose kinds are those of Op.
+// Message types of pgoutput's protocol version 1, apart from row changes, whose types are
+// those of Op.
 // https://www.postgresql.org/docs/current/protocol-logicalrep-message-formats.html
 const (
 	kindBegin    = 'B'
@@ -22,17 +22,17 @@ const (
 
 var (
 	errShort = errors.New("message ends within a field")
-	errLong  = errors.New("message goes on after its last field")
+	errLong  = errors.New("message continues after its last field")
 )
 
-// message is any one message of pgoutput. Only the fields of its kind are set.
-// Rows and text share the bytes that were decoded; the index of the rows is
-// reused by the next decode into the same value.
+// message is any pgoutput message. Only the fields of its type are set. Rows and text
+// share the decoded bytes; the index of the rows is reused when the next message is
+// decoded into the same value.
 type message struct {
 	kind byte
 
 	xid    uint32    // Begin
-	commit LSN       // Begin, Commit: of the commit record
+	commit LSN       // Begin, Commit: commit record
 	end    LSN       // Commit: end_lsn
 	time   time.Time // Begin, Commit
 
@@ -43,13 +43,13 @@ type message struct {
 	ids      []uint32 // Truncate: relations
 
 	prefix, content []byte // Logical
-	transactional   bool   // Logical: it belongs to a transaction, and goes with it if that is rolled back
+	transactional   bool   // Logical: it belongs to a transaction, and is dropped if that is rolled back
 
-	index []uint32 // of old and new
+	index []uint32 // index of old and new
 }
 
-// decode reads one message. It is pure and trusts no length: what it allocates
-// is bounded by a small multiple of len(src).
+// decode reads one message. It is pure and trusts no length: its allocations are bounded
+// by a small multiple of len(src).
 func (m *message) decode(src []byte) error {
 	*m = message{index: m.index[:0], ids: m.ids[:0]}
 	if len(src) == 0 {
@@ -99,14 +99,14 @@ func (m *message) body(c *cursor) error {
 	case byte(Truncate):
 		m.truncated(c)
 	default:
-		return errors.New("unknown kind of message")
+		return errors.New("unknown message type")
 	}
 	return c.err
 }
 
-// rows reads an optional old row ('K', key columns alone, or 'O', all of it)
-// and the new row ('N'), of which allowed has those that the message may have.
-// Unless the message is a Delete, it ends with a new row.
+// rows reads an optional old row ('K', only key columns, or 'O', the whole row) and the
+// new row ('N'). allowed lists those that the message may contain. Unless the message is
+// a Delete, it ends with a new row.
 func (m *message) rows(c *cursor, allowed string) error {
 	for {
 		part := c.uint8()
@@ -147,8 +147,8 @@ func (m *message) truncated(c *cursor) {
 	}
 }
 
-// cursor reads the fields of a message one after the other. The first field
-// that is not there sets err; it and those that follow are read as zero.
+// cursor reads the fields of a message in sequence. The first missing field sets err; it
+// and all later ones are read as zero.
 type cursor struct {
 	rest []byte
 	err  error
@@ -156,7 +156,7 @@ type cursor struct {
 
 func (c *cursor) fail() { c.rest, c.err = nil, errShort }
 
-// take is the next n bytes, shared with the message.
+// take returns the next n bytes, shared with the message.
 func (c *cursor) take(n uint32) []byte {
 	if int64(n) > int64(len(c.rest)) {
 		c.fail()
@@ -198,7 +198,7 @@ func (c *cursor) uint64() uint64 {
 func (c *cursor) lsn() LSN        { return LSN(c.uint64()) }
 func (c *cursor) time() time.Time { return serverTime(int64(c.uint64())) }
 
-// text is a string that ends with a zero byte.
+// text returns a string that ends with a zero byte.
 func (c *cursor) text() []byte {
 	n := bytes.IndexByte(c.rest, 0)
 	if n < 0 {
@@ -210,15 +210,15 @@ func (c *cursor) text() []byte {
 	return b
 }
 
-// columnSize is the least that a column of a Relation message takes: flags,
-// the zero byte of an empty name, type, type modifier.
+// columnSize is the minimum size of a column in a Relation message: flags, the zero byte
+// of an empty name, type, type modifier.
 const columnSize = 1 + 1 + 4 + 4
 
 func (c *cursor) relation() *Relation {
 	r := &Relation{ID: c.uint32()}
 	r.Schema = string(c.text())
 	if r.Schema == "" {
-		r.Schema = "pg_catalog" // which pgoutput abbreviates
+		r.Schema = "pg_catalog" // pgoutput abbreviates it
 	}
 	r.Name = string(c.text())
 	r.Identity = c.uint8()
@@ -241,7 +241,7 @@ func (c *cursor) relation() *Relation {
 	return r
 }
 
-// serverTime is a time as the protocol has it: microseconds since the year 2000.
+// serverTime converts the protocol's time, microseconds since the year 2000.
 func serverTime(micros int64) time.Time {
 	const y2k = 946_684_800 // Unix time
 	return time.Unix(y2k+micros/1e6, micros%1e6*1e3).UTC()

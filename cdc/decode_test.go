@@ -197,9 +197,9 @@ func TestDecodeRefuses(t *testing.T) {
 		want string
 	}{
 		{"nothing", nil, "ends within"},
-		{"unknown kind", []byte("Z"), "unknown kind of message"},
-		{"stream of protocol 2", concat('S', uint32(1), byte(1)), "unknown kind of message"},
-		{"binary column", concat('I', uint32(9), 'N', uint16(1), 'b', uint32(1), byte(0)), `column of unknown kind 'b'`},
+		{"unknown kind", []byte("Z"), "unknown message type"},
+		{"stream of protocol 2", concat('S', uint32(1), byte(1)), "unknown message type"},
+		{"binary column", concat('I', uint32(9), 'N', uint16(1), 'b', uint32(1), byte(0)), `unknown column kind 'b'`},
 		{"insert with old row", concat('I', uint32(9), 'O', uint16(0)), `unexpected row 'O'`},
 		{"delete with new row", concat('D', uint32(9), 'N', uint16(0)), `unexpected row 'N'`},
 		{"update with two old rows", concat('U', uint32(9), 'K', uint16(0), 'O', uint16(0)), `unexpected row 'O'`},

@@ -8,28 +8,27 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Decoded is how much the server has decoded for a slot. The server counts it for each
-// slot, from the slot's creation on, and anew from nothing where it has lost its
-// statistics, as after a crash. The zero value stands for what is not known.
+// Decoded is the amount of WAL that the server has decoded for a slot since the slot's
+// creation. The count restarts from zero when the server loses its statistics, for
+// example in a crash. The zero value means unknown.
 type Decoded struct {
 	Transactions int64
-	Since        string // names the time that is counted from, to be compared and no more; "": not known
+	Since        string // identifies the beginning of the count, for comparison only; "": unknown
 }
 
-// DecodedQuery reads it, both columns, for the slot whose name is that SQL expression;
-// no row without the slot. Everybody may run it.
+// DecodedQuery returns a query for both columns of Decoded. slot is an SQL expression for
+// the slot's name; without the slot there is no row. It needs no privilege.
 //
-// Statistics that are lost are lost together, and then pg_stat_bgwriter says a new time.
-// Those of one slot can be reset by themselves, which the slot's own time shows; it has none
-// before.
+// The server loses all statistics together, which changes the time in pg_stat_bgwriter.
+// The statistics of one slot can be reset separately, which sets the slot's own time.
 // https://www.postgresql.org/docs/current/monitoring-stats.html#MONITORING-PG-STAT-REPLICATION-SLOTS-VIEW
 func DecodedQuery(slot string) string {
 	return `SELECT s.total_txns, concat_ws('/', extract(epoch FROM b.stats_reset), extract(epoch FROM s.stats_reset))
 		FROM pg_catalog.pg_stat_replication_slots s, pg_catalog.pg_stat_bgwriter b WHERE s.slot_name = ` + slot
 }
 
-// exceeds reports whether less is decoded now, though nothing was lost: then it is
-// another slot of the same name.
+// exceeds reports whether less is decoded now although no statistics were lost: then now
+// is another slot of the same name.
 func (d Decoded) exceeds(now Decoded) bool {
 	return d.Since != "" && d.Since == now.Since && d.Transactions > now.Transactions
 }

@@ -8,30 +8,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Querier is what single questions are asked with: a pgx connection,
-// transaction or pool.
+// Querier runs a query: a pgx connection, transaction or pool.
 type Querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 }
 
-// Disk is what a slot makes its server keep, and how long that may go on. Sizes
-// are in bytes of WAL.
+// Disk is the WAL that a slot makes its server retain, and how much more it may retain.
+// Sizes are in bytes of WAL.
 type Disk struct {
-	End       LSN   // of the server's WAL
-	Confirmed LSN   // of the slot; 0: none
-	Retained  int64 // kept for the slot: from its restart_lsn to End
-	// Safe is what may be written until the slot is lost: 0 if it is lost or may be at
-	// any moment, NoLimit if it never is, and the disk fills instead.
+	End       LSN   // end of the server's WAL
+	Confirmed LSN   // confirmed position of the slot; 0: none
+	Retained  int64 // from the slot's restart_lsn to End
+	// Safe is the amount that may be written until the slot is lost: 0 if it is lost or
+	// may be at any moment, NoLimit if it never is and the disk fills up instead.
 	Safe int64
 	Lost bool
 }
 
-// NoLimit is a Disk's Safe where max_slot_wal_keep_size does not bound what slots
+// NoLimit is the value of Disk.Safe if max_slot_wal_keep_size does not limit what slots
 // retain.
 const NoLimit = -1
 
-// ReadDisk asks a primary server for what it keeps for the slot. It needs no
-// privilege. A slot that does not exist is a *Fault.
+// ReadDisk reads the state of the slot from a primary server. It needs no privilege. A
+// missing slot is a *Fault.
 // https://www.postgresql.org/docs/current/view-pg-replication-slots.html
 func ReadDisk(ctx context.Context, q Querier, slot string) (Disk, error) {
 	var d Disk
@@ -45,7 +44,7 @@ func ReadDisk(ctx context.Context, q Querier, slot string) (Disk, error) {
 		return Disk{}, slotMissing(slot)
 	}
 	if err != nil {
-		return Disk{}, fmt.Errorf("read what slot %q retains: %w", slot, err)
+		return Disk{}, fmt.Errorf("read the retained WAL of slot %q: %w", slot, err)
 	}
 	return d, nil
 }

@@ -12,10 +12,9 @@
 //	reader      messages in, statuses out; keeps reporting while the consumer is slow
 //	message     one decoded pgoutput message (protocol version 1)
 //	assembler   messages → Parts of committed transactions, bounded in rows and bytes
-//	queue       the hand-over to the consumer, bounded in bytes
+//	queue       hands parts to the consumer, bounded in bytes
 //	Position    the transactions that the consumer has finished → the LSN to confirm
 //
-// Beside the path, Setup and Teardown create and remove publication and slot. A
-// Fault is an error that a retry does not cure; a Gap means that changes are
-// missing.
+// Outside the path, Setup and Teardown create and remove publication and slot. A Fault is
+// an error that retrying does not fix; a Gap means that changes are missing.
 package cdc

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Diverged is the error of a stream that has read, but not finished, what its server
-// does not have: a standby was promoted that lacked the end of the log, or the server
-// came back with less of it. LSNs from there on are given again, to other
-// transactions, so nothing that this stream remembers of them holds.
+// Diverged is the error of a stream that has read, but not finished, transactions that
+// its server does not have: a promoted standby lacked the end of the WAL, or the server
+// lost it in a crash. The server assigns the LSNs from there on again, to other
+// transactions, so the stream's memory of them is invalid.
 //
-// Nothing is missing: a new stream begins where the slot stands.
+// No change is missing: a new stream begins at the slot's position.
 type Diverged struct {
 	Slot     string
-	Timeline int32     // of the server now
-	End      LSN       // what was read up to here is in the server's log
-	Read     LSN       // newest LSN that was read; the server never had what lies between
-	Until    time.Time // commit of the newest transaction that is outstanding, by the clock of the database; zero: none is
+	Timeline int32     // present timeline of the server
+	End      LSN       // the server's WAL contains what was read up to here
+	Read     LSN       // newest LSN read; the server does not have what lies between
+	Until    time.Time // commit of the newest outstanding transaction, by the database's clock; zero: none
 }
 
 func (d *Diverged) Error() string {
-	return fmt.Sprintf("the server, on timeline %d, never had what was read of slot %q after %s and up to %s: begin again where the slot stands",
+	return fmt.Sprintf("the server, on timeline %d, does not have what was read from slot %q between %s and %s: beginning again at the slot's position",
 		d.Timeline, d.Slot, d.End, at(d.Read, d.Until))
 }
 
@@ -32,11 +32,11 @@ func isDiverged(err error) bool {
 	return errors.As(err, &diverged)
 }
 
-// neverHad is the warning of a Diverged.
-const neverHad = "the server never had transactions that were read before: receivers may have got events of them that the database does not know"
+// neverHad is the warning logged for a Diverged.
+const neverHad = "the server does not have transactions that were read earlier: receivers may have got events that the database does not know"
 
-// diverged compares what this stream has read with the server that it is connected to
-// now. It returns nil where the server has all of it, and on a first connection.
+// diverged compares what this stream has read with the WAL of the present server. It
+// returns nil if the server has all of it, and for a first connection.
 func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error {
 	if memory == nil || memory.SystemID != slot.SystemID {
 		return nil
@@ -45,12 +45,12 @@ func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error
 	switch {
 	case moved:
 	case slot.Timeline != memory.Timeline:
-		end = 0 // where, nobody can say
+		end = 0 // unknown
 	default:
 		end = slot.Written
 	}
 	confirmed, newest := s.position.Confirmed(), s.assembler.newest()
-	if confirmed <= end && (newest == 0 || newest < end) { // the one is where a record ends, the other where one begins
+	if confirmed <= end && (newest == 0 || newest < end) { // one is the end of a record, the other a beginning
 		return nil
 	}
 	s.position.freeze()
@@ -60,7 +60,7 @@ func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error
 	return d
 }
 
-// newest is the commit record of the newest transaction that was handed over, if only
+// newest returns the commit record of the newest transaction that was handed over, even
 // in part.
 func (a *assembler) newest() LSN {
 	if a.torn != nil {
@@ -69,6 +69,6 @@ func (a *assembler) newest() LSN {
 	return a.handed
 }
 
-// TimelineQuery is the SQL of the server's present timeline: the last checkpoint may
-// still be of the one before. A server in recovery refuses it.
+// TimelineQuery is the SQL expression for the server's present timeline: the last
+// checkpoint may still belong to the previous one. A server in recovery refuses it.
 const TimelineQuery = `('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::integer`

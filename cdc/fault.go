@@ -12,33 +12,33 @@ import (
 // Reason is the kind of a Fault.
 type Reason int
 
-// The reasons why the stream cannot run until somebody mends something.
+// Reasons why the stream cannot run until a person fixes something.
 const (
-	Unreachable           Reason = iota + 1 // no connection since the start, for as long as the patience lasted
+	Unreachable           Reason = iota + 1 // no connection since the start, until the patience ended
 	Authentication                          // the server refused role or password
 	DatabaseMissing                         // the database does not exist
 	Privilege                               // the role may not do this
 	ServerVersion                           // the server is too old
-	Standby                                 // the server accepts no writes (Setup and Teardown alone)
+	Standby                                 // the server accepts no writes (only Setup and Teardown)
 	WALLevel                                // wal_level is not logical
 	SlotMissing                             // the slot does not exist
-	SlotWrong                               // the slot is physical, of another plugin or another database
-	SlotActive                              // somebody else is using the slot (Teardown alone)
-	SlotBlocked                             // the slot waits for running transactions (Setup alone)
-	TableLocked                             // others hold locks on the tables (Setup and Teardown alone)
+	SlotWrong                               // the slot is physical, or belongs to another plugin or database
+	SlotActive                              // another session is using the slot (only Teardown)
+	SlotBlocked                             // the slot waits for running transactions (only Setup)
+	TableLocked                             // other sessions hold locks on the tables (only Setup and Teardown)
 	PublicationMissing                      // the publication does not exist
 	PublicationYounger                      // the publication did not exist at the slot's position
 	PublicationIncomplete                   // a table is not published
 	OperationsMissing                       // an operation is not published
-	PublicationNarrowed                     // a row filter or a column list keeps changes back, or a table is published as its partitions
-	GeneratedColumns                        // generated columns are not published, though the server wants them to be
+	PublicationNarrowed                     // a row filter or a column list withholds changes, or a table is published as its partitions
+	GeneratedColumns                        // generated columns are not published although the server requires it
 	TableMissing                            // a table, column or schema does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
-	Protocol                                // the server sent what pgoutput's protocol 1 does not have
+	Protocol                                // the server sent something outside pgoutput's protocol 1
 )
 
-// String is the reason as a metric label.
+// String returns the reason as a metric label.
 func (r Reason) String() string {
 	names := [...]string{
 		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
@@ -54,12 +54,12 @@ func (r Reason) String() string {
 	return names[r]
 }
 
-// Fault is an error that trying again does not cure. Its message says what is
-// wrong, by name, and how to mend it.
+// Fault is an error that retrying does not fix. Its message names what is wrong, and how
+// to fix it.
 type Fault struct {
 	Reason Reason
 	What   string
-	Mend   string // "" where nothing can be said
+	Mend   string // "" if unknown
 	Err    error  // the cause; may be nil
 }
 
@@ -74,17 +74,17 @@ func (f *Fault) Error() string {
 	return s
 }
 
-// Unwrap is the cause.
+// Unwrap returns the cause.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Passes reports whether the fault may pass without anybody's doing. A command ends with
-// it; a program that goes on for ever tries again.
+// Passes reports whether the fault may go away by itself. A command ends with it; a
+// long-running program tries again.
 func (f *Fault) Passes() bool {
 	return f.Reason == Unreachable || f.Reason == SlotActive || f.Reason == SlotBlocked || f.Reason == TableLocked
 }
 
-// activeError says that another connection is reading the slot. It passes by
-// itself: the other ends, or was ours and has not been missed yet.
+// activeError states that another connection is reading the slot. It goes away by itself:
+// the other connection ends, or it is our own and the server has not noticed its end yet.
 type activeError struct {
 	slot string
 	pid  string
@@ -100,7 +100,7 @@ func (e *activeError) Error() string {
 
 func (e *activeError) Unwrap() error { return e.err }
 
-// SQLSTATEs that are looked at.
+// SQLSTATEs used in this file.
 const (
 	insufficientPrivilege = postgres.InsufficientPrivilege
 	duplicateObject       = postgres.DuplicateObject
@@ -109,11 +109,11 @@ const (
 	queryCanceled         = postgres.QueryCanceled
 )
 
-// sqlState is the SQLSTATE that the server gave, "" if err is not the server's.
+// sqlState returns the SQLSTATE sent by the server, or "" if err is not the server's.
 func sqlState(err error) string { return postgres.Code(err) }
 
-// refused turns the refusal of a connection for replication into a Fault where trying
-// again does not cure it.
+// refused turns the refusal of a replication connection into a Fault if retrying does not
+// fix it.
 func (s *Stream) refused(err error) error {
 	if sqlState(err) == insufficientPrivilege && !Final(err) {
 		user := s.o.Config.User
@@ -125,10 +125,9 @@ func (s *Stream) refused(err error) error {
 	return Explain(err, s.o.Config)
 }
 
-// classify turns an error of a connection that was made into a Fault or a Gap where
-// trying again does not cure it, and returns every other error as it is: connections
-// that break, servers that start, stop, are full or in recovery, and whatever is not
-// known.
+// classify turns an error of an open connection into a Fault or a Gap if retrying does
+// not fix it, and returns other errors unchanged: broken connections, servers that are
+// starting, stopping, full or in recovery, and unknown errors.
 func (s *Stream) classify(err error) error {
 	if Final(err) {
 		return err
@@ -145,7 +144,7 @@ func (s *Stream) classify(err error) error {
 		return &activeError{slot: o.Slot, err: err}
 	case postgres.UndefinedFile:
 		if !postgres.IsOfWAL(err) {
-			return err // a library that the server does not find, for example pgoutput
+			return err // a library that the server cannot find, for example pgoutput
 		}
 		from, since := s.position.ConfirmedAt()
 		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
@@ -153,9 +152,9 @@ func (s *Stream) classify(err error) error {
 	return Explain(err, o.Config)
 }
 
-// Explain turns an error that the server makes for a reason which only a person can
-// mend into a Fault that says what to do, and returns every other error as it is.
-// Neither shows a password. The list of such errors is postgres.Remedy.
+// Explain turns an error of the server that only a person can fix into a Fault with the
+// remedy, and returns other errors unchanged. Neither contains a password.
+// postgres.Remedy lists these errors.
 func Explain(err error, config *pgconn.Config) error {
 	if Final(err) {
 		return err
@@ -182,7 +181,7 @@ func Explain(err error, config *pgconn.Config) error {
 	}
 }
 
-// Final reports whether err is one that trying again does not cure: a Fault or a Gap.
+// Final reports whether err is a Fault or a Gap, which retrying does not fix.
 func Final(err error) bool {
 	var fault *Fault
 	var gap *Gap

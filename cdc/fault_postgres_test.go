@@ -140,7 +140,7 @@ func TestWrongPasswordIsNamedAndNotShown(t *testing.T) {
 // TestMovedSlotIsGap and the next damage the slot while the stream is cut off.
 func TestMovedSlotIsGap(t *testing.T) {
 	t.Parallel()
-	checkGap(t, "the slot was moved or made anew by someone else", "SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())")
+	checkGap(t, "the slot was moved or recreated by another program", "SELECT pg_replication_slot_advance($1, pg_current_wal_lsn())")
 }
 
 func TestDroppedSlotIsGap(t *testing.T) {

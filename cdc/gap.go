@@ -6,34 +6,34 @@ import (
 	"time"
 )
 
-// Gap is the error that changes between two positions were not seen and will
-// not come: the slot was lost, dropped, re-created or moved, it is the slot of
-// another server, or the publication was without a table for a while.
+// Gap is the error that changes between two positions were not read and never will be:
+// the slot was lost, dropped, recreated or moved, it belongs to another server, or a
+// table was temporarily missing from the publication.
 type Gap struct {
 	Slot string
 	Why  string
 
-	From  LSN       // confirmed last: nothing before it is missing
-	Since time.Time // the same by the clock of the database; zero: not known
-	To    LSN       // where the stream would go on; 0 when it cannot
-	Until time.Time // the same; zero: not known, or not yet
+	From  LSN       // last confirmed position: nothing before it is missing
+	Since time.Time // the same by the database's clock; zero: unknown
+	To    LSN       // where the stream would continue; 0: it cannot
+	Until time.Time // the same by the database's clock; zero: unknown, or not yet
 
-	Found time.Time // when it was found, if that was in an earlier run; zero: now
+	Found time.Time // when an earlier run found it; zero: found now
 }
 
-// Error says what happened, what is missing, and how to mend it.
+// Error describes what happened, what is missing, and how to repair it.
 func (g *Gap) Error() string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "gap in the stream of slot %q: %s", g.Slot, g.Why)
 	if !g.Found.IsZero() {
-		fmt.Fprintf(&s, " (found at %s and not mended)", moment(g.Found))
+		fmt.Fprintf(&s, " (found at %s and not repaired)", moment(g.Found))
 	}
-	fmt.Fprintf(&s, ": %s: run `hooktail repair`, which makes the stream whole from now on, or `hooktail repair --resend`, "+
+	fmt.Fprintf(&s, ": %s: run `hooktail repair`, which makes the stream complete from now on, or `hooktail repair --resend`, "+
 		"which also sends what the tables still show of the gap", g.Interval())
 	return s.String()
 }
 
-// Interval is what is missing, in words.
+// Interval describes the missing interval.
 func (g *Gap) Interval() string {
 	s := "changes after " + at(g.From, g.Since)
 	if g.To != 0 {

@@ -5,10 +5,9 @@ import (
 	"fmt"
 )
 
-// mayBeFull refuses REPLICA IDENTITY FULL where it would make the server refuse
-// the application's own UPDATEs and DELETEs: since PostgreSQL 18 every generated
-// column of such a table has to be in every publication that the table is in,
-// and virtual ones cannot be.
+// mayBeFull returns a Fault if REPLICA IDENTITY FULL would make the server refuse the
+// application's UPDATEs and DELETEs: since PostgreSQL 18, every generated column of such
+// a table must be in all publications of the table, and virtual ones cannot be.
 func (in *installer) mayBeFull(ctx context.Context, version int) error {
 	if version < generatedServer {
 		return nil

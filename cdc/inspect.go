@@ -11,12 +11,12 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// The checks that a stream and Setup make, one by one, for those who want to know
-// before. They read only.
+// The checks of a stream and of Setup, one by one, for callers that want to know the
+// result beforehand. They only read.
 
-// CheckReplication opens a connection in replication mode, as a stream does, and
-// closes it. The system identifier is the server's. What trying again does not
-// cure is a *Fault.
+// CheckReplication opens and closes a replication connection as a stream does, and
+// returns the server's system identifier. An error that retrying does not fix is a
+// *Fault.
 func CheckReplication(ctx context.Context, config *pgconn.Config) (systemID string, err error) {
 	config = config.Copy()
 	postgres.Fix(config, map[string]string{"replication": "database"})
@@ -33,36 +33,35 @@ func CheckReplication(ctx context.Context, config *pgconn.Config) (systemID stri
 	return system.SystemID, nil
 }
 
-// CheckTables returns a *Fault that names those of the tables that do not exist.
+// CheckTables returns a *Fault that names the missing tables.
 func CheckTables(ctx context.Context, conn *pgx.Conn, tables []Table) error {
 	_, err := (&installer{conn: conn.PgConn(), plan: Plan{Tables: tables}}).tables(ctx)
 	return err
 }
 
-// CheckIdentity returns a *Fault where REPLICA IDENTITY FULL, as the plan wants it,
-// makes the server refuse the application's own UPDATEs and DELETEs. version is the
-// server's.
+// CheckIdentity returns a *Fault if REPLICA IDENTITY FULL, where the plan wants it, would
+// make the server refuse the application's UPDATEs and DELETEs. version is the server's.
 func CheckIdentity(ctx context.Context, conn *pgx.Conn, plan Plan, version int) error {
 	return (&installer{conn: conn.PgConn(), plan: plan}).mayBeFull(ctx, version)
 }
 
-// CheckPublication returns a *Fault unless the publication is there and has all that
-// a stream of these tables is to bring.
+// CheckPublication returns a *Fault unless the publication exists and publishes
+// everything that a stream of these tables needs.
 func CheckPublication(ctx context.Context, conn *pgx.Conn, name string, tables []Table) error {
 	return checkPublication(ctx, conn.PgConn(), name, tables)
 }
 
-// CheckSlot is the slot as it is now, without system and timeline. A slot that a
-// stream cannot read is a *Fault, and one that is lost a *Gap, with the slot beside it.
+// CheckSlot returns the present slot, without system and timeline. A slot that a stream
+// cannot read is a *Fault, and a lost slot is a *Gap, returned together with the slot.
 func CheckSlot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
 	return inspectSlot(ctx, conn.PgConn(), name)
 }
 
-// IdentityStatement is the SQL that gives the table this REPLICA IDENTITY.
+// IdentityStatement returns the SQL that sets the table's REPLICA IDENTITY.
 func IdentityStatement(t Table, identity string) string { return setIdentity(t, identity) }
 
-// OtherSessions counts the sessions on the database of programs that are not known by
-// their application_name. A role without privileges sees these too.
+// OtherSessions counts the sessions on the database whose application_name is not among
+// known. A role without privileges sees them too.
 func OtherSessions(ctx context.Context, q Querier, known ...string) (sessions int, err error) {
 	err = q.QueryRow(ctx, `SELECT count(*) FROM pg_catalog.pg_stat_activity
 		WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL

@@ -11,14 +11,14 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// Whoever asks for a table after a statement that waits for it waits behind it. So a
-// statement waits briefly, lets them pass, and tries again.
+// While a statement waits for a lock on a table, all later requests wait behind it. So a
+// statement waits briefly, gives way, and tries again.
 const (
 	lockAtOnce = time.Second
 	lockPause  = 500 * time.Millisecond
 )
 
-// run executes one statement and tells of it.
+// run executes one statement and logs it.
 func (in *installer) run(ctx context.Context, sql string) error {
 	in.log(sql)
 	begun := time.Now()
@@ -40,7 +40,7 @@ func (in *installer) run(ctx context.Context, sql string) error {
 	}
 }
 
-// locked names who has the tables locked.
+// locked names the sessions that have locked the tables.
 func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string, patience time.Duration, cause error) error {
 	names := []string{"''"}
 	for _, t := range tables {
@@ -49,7 +49,7 @@ func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string
 	fault := &Fault{
 		Reason: TableLocked, Err: cause,
 		What: fmt.Sprintf("%q could not be run within %s because of locks", sql, patience),
-		Mend: "end the transactions that hold them, or wait, and try again: nothing was changed by it",
+		Mend: "end the transactions that hold them, or wait, and try again; the statement changed nothing",
 	}
 	return fault.naming(ctx, conn, `pid IN (SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())

@@ -11,46 +11,46 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Memory is what is remembered of a stream that was read: how far, of which server, with
-// which publication. A Stream has one of its own; an earlier run has left one written, by
-// which a gap is found that opened while nothing ran.
+// Memory is what is remembered of reading a stream: up to which position, of which
+// server, with which publication. A Stream has its own; an earlier run has stored one, so
+// that a gap that opened while nothing ran is found.
 type Memory struct {
 	SystemID string
 	Timeline int32
 	End      LSN       // everything before it was done
-	Done     LSN       // end of the newest transaction before End; 0: not known. Beyond it End rests on what the server said of its log
-	At       time.Time // about the same by the clock of the database; zero: not known
+	Done     LSN       // end of the newest transaction before End; 0: unknown. Beyond it, End relies on what the server reported of its WAL
+	At       time.Time // approximately the same by the database's clock; zero: unknown
 
-	// Clean says that the run ended in order: nothing was confirmed beyond End.
-	// Otherwise it may have confirmed more, but not later than half of unproven after
-	// Written.
+	// Clean states that the run ended normally: nothing was confirmed beyond End.
+	// Otherwise more may have been confirmed, within half of unproven after Written.
 	Clean   bool
-	Written time.Time // by the clock of the database
-	Decoded Decoded   // for the slot until then
+	Written time.Time // by the database's clock
+	Decoded Decoded   // amount decoded for the slot at that time
 
 	Publication Published
-	Gap         *Gap // that was found, and not mended yet; nil: none
+	Gap         *Gap // found and not yet repaired; nil: none
 
-	// Own is what this process itself remembers of streams before; nil: nothing. The
-	// rest of a Memory is kept in the database, and goes back with it when it is restored.
+	// Own is the memory that this process itself has of earlier streams; nil: none. The
+	// rest of a Memory is stored in the database, and goes back in time if that is
+	// restored.
 	Own *Memory
 
-	history []timeline // before Timeline, where this process has read it
+	history []timeline // timelines before Timeline, as read by this process
 }
 
-// unproven is how long after Memory.Written a checkpoint has to have been made to prove
-// that a slot behind it was not brought there by a run that did not end in order: twice
-// as long as such a run may go on to confirm (Options.MayConfirm), since checkpoints take
-// a while.
+// unproven is the minimum time between Memory.Written and a checkpoint. A slot beyond
+// such a checkpoint was not moved there by a run that was killed: unproven is twice the
+// time for which such a run may still confirm (Options.MayConfirm), since checkpoints
+// take a while.
 //
-// A slot that was made anew is found without one, by what the server has decoded for it.
-// For one that was advanced there is no better proof. Advancing decodes nothing that
-// is counted, and leaves nothing else behind but when the slot was let go of
-// (inactive_since, from PostgreSQL 17 on), while nobody knows until when the run that was
-// killed had it: one whose position cannot be written confirms no more, and still reads.
-// No other pair of an LSN and its time is kept by every server. And to
-// confirm nothing that is not written before would be proof at once, but at most every 10
-// seconds: after a kill -9 so much would be sent twice.
+// A recreated slot is found without a checkpoint, by the amount that the server has
+// decoded for it. For an advanced slot there is no better proof. Advancing decodes
+// nothing that is counted; its only trace is the time at which the slot was released
+// (inactive_since, since PostgreSQL 17). But it is unknown how long a killed run held the
+// slot: a run that cannot write its position stops confirming, but still reads. No other
+// pair of an LSN and its time exists on every server. Confirming only written positions
+// would be immediate proof, but positions are written every 10 seconds at most, and a
+// kill -9 would cause 10 seconds of duplicates.
 const unproven = time.Minute
 
 func (m *Memory) published() Published {
@@ -60,9 +60,9 @@ func (m *Memory) published() Published {
 	return m.Publication
 }
 
-// gap compares what an earlier run has left with what is found now; nil: nothing is
-// missing. A slot that is behind is no gap: a server that crashed remembers an
-// earlier position.
+// gap compares an earlier run's memory with the present state; nil: nothing is missing. A
+// slot that is behind is not a gap: after a crash the server remembers an earlier
+// position.
 func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	var why string
 	var to LSN
@@ -71,11 +71,11 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	case m.Gap != nil:
 		return m.Gap
 	case slot.SystemID != m.SystemID:
-		why = fmt.Sprintf("the server is another one (system identifier %s, not %s)", slot.SystemID, m.SystemID)
+		why = fmt.Sprintf("this is another server (system identifier %s, not %s)", slot.SystemID, m.SystemID)
 	case undone != nil:
 		return undone
 	case slot.Confirmed > m.End && (m.Clean || m.Decoded.exceeds(slot.Decoded) || last.proves(m, slot)):
-		why, to = "the slot was moved or made anew by someone else", slot.Confirmed
+		why, to = "the slot was moved or recreated by another program", slot.Confirmed
 	default:
 		why = m.Publication.Lost(slot.Published)
 	}
@@ -85,8 +85,8 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At, To: to}
 }
 
-// undone is the gap of a database that has lost what was delivered; nil if it has not.
-// It is told by what was written, else by what this process has seen.
+// undone returns the gap of a database that has lost delivered transactions; nil if it
+// has not. It relies on the stored memory, otherwise on what this process has seen.
 func (m *Memory) undone(slot *Slot, history *timelines) *Gap {
 	var why string
 	var from LSN
@@ -94,13 +94,13 @@ func (m *Memory) undone(slot *Slot, history *timelines) *Gap {
 	end, left := history.left(&timelines{m.Timeline, m.history})
 	switch {
 	case slot.Timeline < m.Timeline:
-		why = fmt.Sprintf("the database is one of before: it is on timeline %d, and was on %d", slot.Timeline, m.Timeline)
+		why = fmt.Sprintf("the database is an older state: it is on timeline %d, and was on %d", slot.Timeline, m.Timeline)
 		return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At}
 	case slot.Timeline == m.Timeline && slot.Written < delivered:
-		why = fmt.Sprintf("the database was restored to a moment before: its WAL ends at %s, when %s had been delivered", slot.Written, delivered)
+		why = fmt.Sprintf("the database was restored to an earlier state: its WAL ends at %s, but %s had been delivered", slot.Written, delivered)
 		from = slot.Written
 	case left && end < delivered:
-		why = fmt.Sprintf("the database was restored to a moment before: timeline %d was left at %s, when %s had been delivered",
+		why = fmt.Sprintf("the database was restored to an earlier state: timeline %d ended at %s, but %s had been delivered",
 			m.Timeline, end, delivered)
 		from = end
 	case m.Own != nil && m.Own.SystemID == slot.SystemID:
@@ -111,13 +111,14 @@ func (m *Memory) undone(slot *Slot, history *timelines) *Gap {
 	return &Gap{Slot: slot.Name, Why: why, From: from, Since: m.At, To: delivered, Until: m.At}
 }
 
-// checkpoint is the last one of the server; zero: not known.
+// checkpoint is the server's last one; zero: unknown.
 type checkpoint struct {
 	lsn  LSN
 	time time.Time
 }
 
-// proves reports whether the slot stands where nobody was when the run had ended.
+// proves reports whether the slot was at a position that did not exist when the run had
+// ended.
 func (c checkpoint) proves(m *Memory, slot *Slot) bool {
 	return c.time.After(m.Written.Add(unproven)) && c.lsn <= slot.Confirmed
 }
@@ -139,9 +140,9 @@ func lastCheckpoint(ctx context.Context, conn *pgconn.PgConn) (c checkpoint, err
 	return c, nil
 }
 
-// Probe makes the checks of a stream's beginning on a connection of its own, and
-// reads nothing: a *Fault or a *Gap is what the stream would end with. The slot is
-// as found, nil where it could not be.
+// Probe makes the initial checks of a stream on its own connection, without reading
+// changes. It returns the *Fault or *Gap that the stream would end with. The slot is
+// returned as found, or nil.
 func Probe(ctx context.Context, o Options) (*Slot, error) {
 	s := New(o)
 	r, err := s.connect(ctx)
@@ -156,9 +157,9 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 	return slot, err
 }
 
-// Look looks at the publication, on another connection: the server does not tell
-// who reads that it has changed. It returns a *Gap if something is, or was, missing,
-// that begins where the last look found all well.
+// Look checks the publication on another connection: the server does not tell the reader
+// about changes of it. It returns a *Gap if something is or was missing since the last
+// check without a finding.
 func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	memory := s.Memory()
 	if memory == nil {
@@ -179,12 +180,12 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	s.whole = memory
 	s.mu.Lock()
-	s.memory.Publication = now // what was added since may take the place of what goes next
+	s.memory.Publication = now // tables added meanwhile may replace those removed later
 	s.mu.Unlock()
 	return nil
 }
 
-// connectedAt is the same as of the last connection, which has found all well.
+// connectedAt returns the memory as of the last connection, whose checks found nothing.
 func (s *Stream) connectedAt() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,7 +193,7 @@ func (s *Stream) connectedAt() *Memory {
 	return &memory
 }
 
-// Memory is what the stream itself has read so far; nil before its first connection.
+// Memory returns what the stream itself has read so far; nil before its first connection.
 func (s *Stream) Memory() *Memory {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -205,8 +206,9 @@ func (s *Stream) Memory() *Memory {
 	return &memory
 }
 
-// Later is what is known after two streams, this one and the one before it: a server
-// that remembers less of its slot has lost nothing of what was delivered.
+// Later combines the memory of this stream with that of the stream before it: a server
+// that remembers an earlier position of its slot has not lost anything that was
+// delivered.
 func (m *Memory) Later(before *Memory) *Memory {
 	if before != nil && before.SystemID == m.SystemID && before.Timeline == m.Timeline && before.Done > m.Done {
 		later := *m
@@ -217,8 +219,8 @@ func (m *Memory) Later(before *Memory) *Memory {
 	return m
 }
 
-// explain is the Gap that an error of slot or publication means to who has read
-// from them before.
+// explain returns the Gap that an error of slot or publication means if they were read
+// before.
 func (m *Memory) explain(slot string, err error) error {
 	var gap *Gap
 	var fault *Fault

@@ -51,7 +51,7 @@ func TestPastGap(t *testing.T) {
 	}{
 		{name: "where it was left", past: past(nil), slot: slot(nil)},
 		{name: "behind, after a crash", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed = 40 })},
-		{name: "ahead", past: past(nil), slot: ahead, want: "the slot was moved or made anew by someone else", to: 60},
+		{name: "ahead", past: past(nil), slot: ahead, want: "the slot was moved or recreated by another program", to: 60},
 		{name: "ahead, after a run that was killed", past: unclean, slot: ahead},
 		{
 			name: "ahead, but behind a checkpoint of that time", past: unclean, slot: ahead,
@@ -60,7 +60,7 @@ func TestPastGap(t *testing.T) {
 		{
 			name: "ahead of a checkpoint of later", past: unclean, slot: ahead,
 			last: checkpoint{lsn: 55, time: written.Add(unproven + time.Second)},
-			want: "the slot was moved or made anew by someone else", to: 60,
+			want: "the slot was moved or recreated by another program", to: 60,
 		},
 		{
 			name: "behind a checkpoint of later", past: unclean, slot: ahead,
@@ -68,7 +68,7 @@ func TestPastGap(t *testing.T) {
 		},
 		{
 			name: "ahead, and less was decoded", past: unclean, slot: decoded(60, 6, "noon"),
-			want: "the slot was moved or made anew by someone else", to: 60,
+			want: "the slot was moved or recreated by another program", to: 60,
 		},
 		{name: "ahead, and as much was decoded", past: unclean, slot: decoded(60, 7, "noon")},
 		{name: "ahead, and the statistics were lost", past: unclean, slot: decoded(60, 0, "one")},
@@ -76,17 +76,17 @@ func TestPastGap(t *testing.T) {
 		{name: "behind, and less was decoded", past: unclean, slot: decoded(40, 6, "noon")},
 		{
 			name: "put back on its timeline", past: past(nil), slot: slot(func(s *Slot) { s.Confirmed, s.Written = 40, 49 }),
-			want: "the database was restored to a moment before: its WAL ends at 0/31, when 0/32 had been delivered", from: 49, to: 50, until: written,
+			want: "the database was restored to an earlier state: its WAL ends at 0/31, but 0/32 had been delivered", from: 49, to: 50, until: written,
 		},
 		{
 			name: "another server", past: past(nil), slot: slot(func(s *Slot) { s.SystemID = "2" }),
-			want: "the server is another one (system identifier 2, not 1)",
+			want: "this is another server (system identifier 2, not 1)",
 		},
 		{name: "promoted", past: past(nil), slot: promoted, history: timelines{current: 3, past: []timeline{{1, 10}, {2, 50}}}},
 		{
 			name: "promoted without what was delivered", past: past(nil), slot: promoted,
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
-			want:    "the database was restored to a moment before: timeline 2 was left at 0/31, when 0/32 had been delivered", from: 49, to: 50, until: written,
+			want:    "the database was restored to an earlier state: timeline 2 ended at 0/31, but 0/32 had been delivered", from: 49, to: 50, until: written,
 		},
 		{
 			name: "promoted without WAL in which no transaction was", past: past(func(p *Memory) { p.Done = 49 }), slot: promoted,
@@ -94,7 +94,7 @@ func TestPastGap(t *testing.T) {
 		},
 		{
 			name: "an older timeline", past: past(nil), slot: slot(func(s *Slot) { s.Timeline = 1 }),
-			want: "the database is one of before: it is on timeline 1, and was on 2",
+			want: "the database is an older state: it is on timeline 1, and was on 2",
 		},
 		{name: "more published", past: past(nil), slot: without(func(p Published) { p["public.more"] = "9/9" })},
 		{
@@ -103,15 +103,15 @@ func TestPastGap(t *testing.T) {
 		},
 		{
 			name: "publication made anew", past: past(nil), slot: without(func(p Published) { p[""] = "2" }),
-			want: "the publication was dropped and made anew",
+			want: "the publication was dropped and recreated",
 		},
 		{
 			name: "table taken out", past: past(nil), slot: without(func(p Published) { delete(p, "public.task") }),
-			want: "table public.task was taken out of the publication",
+			want: "table public.task was removed from the publication",
 		},
 		{
 			name: "table put back", past: past(nil), slot: without(func(p Published) { p["public.task"] = "8/5" }),
-			want: "table public.task was taken out of the publication and put back",
+			want: "table public.task was removed from the publication and added again",
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestPastSeen(t *testing.T) {
 	past := &Memory{SystemID: "1", Timeline: 1, End: 40, Own: &Memory{SystemID: "1", Timeline: 1, End: 60}}
 	restored := &Slot{Name: "s", SystemID: "1", Timeline: 2, Confirmed: 40}
 	got := past.gap(restored, &timelines{current: 2, past: []timeline{{1, 50}}}, checkpoint{})
-	want := &Gap{Slot: "s", Why: "the database was restored to a moment before: timeline 1 was left at 0/32, when 0/3C had been delivered", From: 50, To: 60}
+	want := &Gap{Slot: "s", Why: "the database was restored to an earlier state: timeline 1 ended at 0/32, but 0/3C had been delivered", From: 50, To: 60}
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}
@@ -140,7 +140,7 @@ func TestPastSeen(t *testing.T) {
 		t.Errorf("a promotion is the gap %v", got)
 	}
 	put := &Slot{Name: "s", SystemID: "1", Timeline: 1, Confirmed: 40, Written: 59}
-	want.Why, want.From = "the database was restored to a moment before: its WAL ends at 0/3B, when 0/3C had been delivered", 59
+	want.Why, want.From = "the database was restored to an earlier state: its WAL ends at 0/3B, but 0/3C had been delivered", 59
 	if diff := gocmp.Diff(want, past.gap(put, &timelines{current: 1}, checkpoint{})); diff != "" {
 		t.Errorf("gap (-want +got):\n%s", diff)
 	}

@@ -5,33 +5,32 @@ import (
 	"time"
 )
 
-// Position knows which transactions have been begun, which of their deliveries
-// are outstanding, and so the LSN below which everything is done: the only LSN
+// Position tracks which transactions have begun and which of their deliveries are
+// outstanding. From these follows the LSN below which everything is done, the only LSN
 // that may be confirmed to the server. It is safe for concurrent use.
 //
-// LSNs are taken as the server sent them: the end of a Commit message, or, when
-// nothing at all is outstanding, the WAL end of a keepalive. There is no
-// arithmetic on them.
+// All LSNs come from the server: the end of a Commit message, or, when nothing is
+// outstanding, the WAL end of a keepalive. There is no arithmetic on them.
 type Position struct {
 	mu        sync.Mutex
-	open      []*Tx // in commit order; [0] is the oldest that is not done
+	open      []*Tx // in commit order; [0] is the oldest unfinished one
 	confirmed LSN
 	at        time.Time
 	done      LSN  // end of the newest transaction below confirmed
-	frozen    bool // nothing moves it any more
+	frozen    bool // the position no longer moves
 }
 
 // Tx is one transaction's claim on the position: the position stays before the
-// transaction until it was closed and every hold on it was released.
+// transaction until the transaction is closed and all its holds are released.
 type Tx struct {
 	position *Position
 	holds    int
-	at       time.Time // of the commit
+	at       time.Time // commit time
 	end      LSN
 	closed   bool
 }
 
-// NewPosition starts at the LSN that is confirmed already.
+// NewPosition returns a position that begins at a confirmed LSN.
 func NewPosition(confirmed LSN) *Position {
 	return &Position{confirmed: confirmed}
 }
@@ -46,8 +45,8 @@ func (p *Position) Begin(committed time.Time) *Tx {
 	return tx
 }
 
-// Hold adds n claims, for example one per event. It must be called before the
-// transaction could be done: while another hold is outstanding or before Close.
+// Hold adds n claims, for example one per event. It must be called while another hold is
+// outstanding or before Close.
 func (t *Tx) Hold(n int) {
 	t.position.mu.Lock()
 	defer t.position.mu.Unlock()
@@ -68,8 +67,8 @@ func (t *Tx) Done() {
 	t.position.advance()
 }
 
-// Close says that the whole transaction has been looked at and that no hold
-// will be added to it. end is the end_lsn of its Commit message.
+// Close states that no hold will be added. end is the end_lsn of the transaction's Commit
+// message.
 func (t *Tx) Close(end LSN) {
 	t.position.mu.Lock()
 	defer t.position.mu.Unlock()
@@ -80,7 +79,7 @@ func (t *Tx) Close(end LSN) {
 	t.position.advance()
 }
 
-// advance moves over the contiguous prefix of transactions that are done.
+// advance moves past the contiguous prefix of finished transactions.
 func (p *Position) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].closed && p.open[n].holds == 0 {
@@ -93,9 +92,8 @@ func (p *Position) advance() {
 	p.open = p.open[n:]
 }
 
-// Idle moves to the WAL end of a keepalive, sent at that time, if nothing is
-// outstanding, so that a database without changes, or with a busy neighbour,
-// retains no WAL.
+// Idle moves to the WAL end of a keepalive sent at that time, if nothing is outstanding.
+// So a database without changes, or with a busy neighbour, retains no WAL.
 func (p *Position) Idle(walEnd LSN, sent time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -103,11 +101,11 @@ func (p *Position) Idle(walEnd LSN, sent time.Time) {
 		return
 	}
 	if first := p.confirmed == 0; p.move(walEnd, sent) && first {
-		p.done = walEnd // what was done before the stream began
+		p.done = walEnd // done before the stream began
 	}
 }
 
-// move reports whether the position was behind.
+// move reports whether the position moved.
 func (p *Position) move(to LSN, at time.Time) bool {
 	if to <= p.confirmed || p.frozen {
 		return false
@@ -116,45 +114,45 @@ func (p *Position) move(to LSN, at time.Time) bool {
 	return true
 }
 
-// freeze keeps the position where it is, whatever is finished: the LSNs of what is
-// open mean nothing to the server any more.
+// freeze stops the position permanently: the LSNs of open transactions are no longer
+// valid on the server.
 func (p *Position) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.frozen = true
 }
 
-// Delivered is the end of the newest transaction below Confirmed, or where the stream
-// began. Between the two is WAL without a transaction of the stream.
+// Delivered returns the end of the newest transaction below Confirmed, or the beginning
+// of the stream. The WAL between the two has no transaction of the stream.
 func (p *Position) Delivered() LSN {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.done
 }
 
-// Confirmed is the LSN below which everything is done.
+// Confirmed returns the LSN below which everything is done.
 func (p *Position) Confirmed() LSN {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.confirmed
 }
 
-// ConfirmedAt is the LSN below which everything is done, and a time by the clock of
-// the database before which everything that was committed is; zero: not known.
+// ConfirmedAt returns the LSN below which everything is done, and a time by the
+// database's clock: everything committed before it is done; zero: unknown.
 func (p *Position) ConfirmedAt() (LSN, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.confirmed, p.at
 }
 
-// Outstanding is the number of transactions that are not done.
+// Outstanding returns the number of unfinished transactions.
 func (p *Position) Outstanding() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.open)
 }
 
-// newest is when the newest of them was committed; zero: there is none.
+// newest returns the commit time of the newest of them; zero: none.
 func (p *Position) newest() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()

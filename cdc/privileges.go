@@ -13,10 +13,10 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// Lack is something that a role needs and does not have, and the SQL that gives it.
+// Lack is something that a role needs and lacks, and the SQL that grants it.
 type Lack struct{ What, Mend string }
 
-// check returns a *Fault that names all that Setup lacks.
+// check returns a *Fault that names everything that Setup lacks.
 func (in *installer) check(ctx context.Context, f found, besides []Lack) error {
 	var lacks []Lack
 	if !f.publication.exists {
@@ -48,13 +48,13 @@ func (in *installer) check(ctx context.Context, f found, besides []Lack) error {
 	return lacking(foreign, append(lacks, besides...))
 }
 
-// alters reports whether the publication is to be altered.
+// alters reports whether the publication must be altered.
 func (in *installer) alters(f found) bool {
 	return len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.widen()) > 0
 }
 
-// foreign is the Fault of tables that are to be altered or published and belong to
-// somebody else, with what their owner would have to run; nil: there is none.
+// foreign returns the Fault of tables that must be altered or published but belong to
+// another role, with the statements for their owner; nil: none.
 func (in *installer) foreign(f found) *Fault {
 	var names, statements []string
 	for i, t := range in.plan.Tables {
@@ -81,7 +81,7 @@ func (in *installer) foreign(f found) *Fault {
 	}
 }
 
-// lacking is the *Fault of all that is lacking; nil: nothing is.
+// lacking returns the *Fault of everything that is lacking; nil: nothing.
 func lacking(foreign *Fault, lacks []Lack) error {
 	var what, mend []string
 	for _, lack := range lacks {
@@ -98,12 +98,12 @@ func lacking(foreign *Fault, lacks []Lack) error {
 		what, mend = append(what, foreign.What), append(mend, foreign.Mend)
 	}
 	return &Fault{
-		Reason: Privilege, What: "the role may not do this: " + strings.Join(what, "; "),
+		Reason: Privilege, What: "the role lacks privileges: " + strings.Join(what, "; "),
 		Mend: "nothing was changed; let an administrator run " + strings.Join(mend, " "),
 	}
 }
 
-// mustBePrimary returns a *Fault of a server that accepts no writes.
+// mustBePrimary returns a *Fault if the server accepts no writes.
 func mustBePrimary(ctx context.Context, conn *pgconn.PgConn) error {
 	r, err := row(ctx, conn, "SELECT pg_catalog.pg_is_in_recovery()")
 	if err != nil {
@@ -115,7 +115,7 @@ func mustBePrimary(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// mayCreate is whether the role may make publications and schemas.
+// mayCreate checks whether the role may create publications and schemas.
 func mayCreate(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
 	r, err := row(ctx, conn, "SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE'), current_database(), current_user")
 	if err != nil {
@@ -130,14 +130,13 @@ func mayCreate(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
 	}}, nil
 }
 
-// MayCreate is what the role lacks to make a schema in the database.
+// MayCreate returns what the role lacks to create a schema in the database.
 func MayCreate(ctx context.Context, conn *pgx.Conn) ([]Lack, error) {
 	return mayCreate(ctx, conn.PgConn())
 }
 
-// mayReplicate is whether the role may make and drop slots. Managed services say so in
-// words of their own, which need not be those of the catalog: a role without the attribute
-// is tried.
+// mayReplicate checks whether the role may create and drop slots. Managed services grant
+// this in ways that the catalog may not show, so a role without the attribute is tested.
 func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 	r, err := row(ctx, in.conn, `SELECT rolsuper OR rolreplication, rolname, rolname = session_user,
 		coalesce((SELECT 'GRANT ' || quote_ident(g.rolname) || ' TO ' || quote_ident(r.rolname) || ';' FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication'),
@@ -161,7 +160,7 @@ func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 	return []Lack{{fmt.Sprintf("role %q lacks the attribute REPLICATION", r[1]), r[3]}}, nil
 }
 
-// tryReplication opens a connection in replication mode beside the one that there is.
+// tryReplication opens a second connection in replication mode.
 func tryReplication(ctx context.Context, config *pgconn.Config) error {
 	config = config.Copy()
 	if config.RuntimeParams == nil {
@@ -175,7 +174,7 @@ func tryReplication(ctx context.Context, config *pgconn.Config) error {
 	return other.Close(context.WithoutCancel(ctx))
 }
 
-// hasRoom is whether the server has a slot, and a sender that may read it, to spare.
+// hasRoom checks whether the server has a free slot and a free WAL sender.
 func hasRoom(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
 	r, err := row(ctx, conn, `SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),
 		current_setting('max_wal_senders'), (SELECT count(*) FROM pg_catalog.pg_stat_get_wal_senders())`)
@@ -215,13 +214,13 @@ func notOwnerOf(ctx context.Context, conn *pgconn.PgConn, publication string) (L
 	}, nil
 }
 
-// refused names the cure where the server says all the same that the role may not.
+// refused adds the remedy if the server refuses a statement in spite of the checks.
 func refused(err error) error {
 	if sqlState(err) != insufficientPrivilege {
 		return err
 	}
 	return &Fault{
-		Privilege, "the role may not do this",
+		Privilege, "the role lacks a privilege",
 		"publications need CREATE on the database and ownership of the tables, slots need the attribute REPLICATION", err,
 	}
 }

@@ -9,22 +9,23 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// publication is what the catalog says of one.
+// publication is a publication as recorded in the catalog.
 type publication struct {
 	name              string
 	exists, allTables bool
-	owned             bool     // by the role or one that it is a member of
-	operations        []string // that it lacks, of insert, update, delete and truncate
-	tables            []string // as Table.String has them
+	owned             bool     // by the role, directly or through membership
+	operations        []string // missing operations among insert, update, delete and truncate
+	tables            []string // in the form of Table.String
 	narrowed          []narrowed
-	noGenerated       bool // generated columns are not published, and could be
+	noGenerated       bool // generated columns could be published and are not
 }
 
-// narrowed is a table of which a publication has less than all changes under its name.
+// narrowed is a table whose changes a publication withholds in part, or publishes under
+// other names.
 type narrowed struct {
 	table      Table
 	filtered   bool   // it has a row filter
-	filter     string // as SQL, where the server shows it
+	filter     string // SQL, if the server shows it
 	columns    bool   // it has a column list
 	partitions bool   // it is published as its partitions, under their names
 }
@@ -35,7 +36,7 @@ func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, t
 		to_jsonb(p)->>'pubgencols' FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
 	if err == nil && len(found) > 0 {
 		p.exists, p.allTables, p.owned = true, found[0][0] == "t", found[0][5] == "t"
-		p.noGenerated = found[0][6] == "n" // "" before version 18, which has no such choice
+		p.noGenerated = found[0][6] == "n" // "" before version 18, which introduced the option
 		for i, operation := range [...]string{"insert", "update", "delete", "truncate"} {
 			if found[0][1+i] != "t" {
 				p.operations = append(p.operations, operation)
@@ -49,7 +50,7 @@ func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, t
 	return p, nil
 }
 
-// readTables looks for those of the tables that are published, and how.
+// readTables finds out which of the tables are published, and how.
 func (p *publication) readTables(ctx context.Context, conn *pgconn.PgConn, tables []Table) error {
 	found, err := rows(ctx, conn, `SELECT schemaname || '.' || tablename FROM pg_catalog.pg_publication_tables WHERE pubname = `+quoteText(p.name))
 	if err != nil {
@@ -77,8 +78,8 @@ func (p *publication) readTables(ctx context.Context, conn *pgconn.PgConn, table
 	return nil
 }
 
-// missing is those of the tables that the publication does not have. One that it has as
-// its partitions is narrowed instead.
+// missing returns the tables that are not in the publication. A table published as its
+// partitions is narrowed instead.
 func (p *publication) missing(tables []Table) []Table {
 	var missing []Table
 	for _, t := range tables {
@@ -90,8 +91,8 @@ func (p *publication) missing(tables []Table) []Table {
 	return missing
 }
 
-// checkPublication returns a Fault unless the publication has all that the
-// stream is to bring. The server would start without it and send nothing.
+// checkPublication returns a Fault unless the publication contains everything that the
+// stream needs. The server would start without it and send nothing.
 func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
 	p, err := inspectPublication(ctx, conn, name, tables)
 	if err != nil {
@@ -119,8 +120,8 @@ func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tab
 	return nil
 }
 
-// refused is the Fault of a publication that keeps changes back which somebody has told it
-// to keep back, with the SQL that mends it; nil if it does not.
+// refused returns the Fault of a publication configured to withhold changes, with the SQL
+// that fixes it; nil if there is none.
 func (p *publication) refused() *Fault {
 	var what []string
 	reason := OperationsMissing
@@ -152,7 +153,7 @@ func (p *publication) refused() *Fault {
 	}
 }
 
-// widen is the SQL that makes the publication bring all changes of its tables.
+// widen returns the SQL that makes the publication send all changes of its tables.
 func (p *publication) widen() []string {
 	var statements []string
 	viaRoot := false

@@ -110,20 +110,20 @@ func TestPublishedNoticesWhatWasAway(t *testing.T) {
 		change       []string
 		want         string
 	}{
-		{"table out and in", "FOR TABLE a, b", []string{"ALTER PUBLICATION p DROP TABLE a", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was taken out of the publication and put back"},
-		{"table replaced", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was taken out of the publication and put back"},
-		{"table made anew", "FOR TABLE a, b", []string{"DROP TABLE a", "CREATE TABLE a ()", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was taken out of the publication and put back"},
-		{"table out", "FOR TABLE a, b", []string{"ALTER PUBLICATION p DROP TABLE a"}, "table public.a was taken out of the publication"},
-		{"filtered", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a WHERE (id > 7), b"}, "table public.a was given a row filter or a column list in the publication"},
-		{"filtered and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a WHERE (id > 7), b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was taken out of the publication and put back"},
-		{"column list", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a (id), b"}, "table public.a was given a row filter or a column list in the publication"},
-		{"column list and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a (id), b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was taken out of the publication and put back"},
-		{"schema out and in", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public", "ALTER PUBLICATION p ADD TABLES IN SCHEMA public"}, "table public.a was taken out of the publication and put back"},
-		{"schema out", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public"}, "table public.a was taken out of the publication"},
-		{"schema for table, with a hole", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public", "ALTER PUBLICATION p ADD TABLE a, b"}, "table public.a was taken out of the publication and put back"},
-		{"operation out and in", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET (publish = 'insert')", "ALTER PUBLICATION p SET (publish = 'insert, update, delete, truncate')"}, "the publication was altered, and altered back"},
-		{"renamed and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p RENAME TO q", "ALTER PUBLICATION q RENAME TO p"}, "the publication was altered, and altered back"},
-		{"made anew", "FOR ALL TABLES", []string{"DROP PUBLICATION p", "CREATE PUBLICATION p FOR ALL TABLES"}, "the publication was dropped and made anew"},
+		{"table out and in", "FOR TABLE a, b", []string{"ALTER PUBLICATION p DROP TABLE a", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was removed from the publication and added again"},
+		{"table replaced", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was removed from the publication and added again"},
+		{"table made anew", "FOR TABLE a, b", []string{"DROP TABLE a", "CREATE TABLE a ()", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was removed from the publication and added again"},
+		{"table out", "FOR TABLE a, b", []string{"ALTER PUBLICATION p DROP TABLE a"}, "table public.a was removed from the publication"},
+		{"filtered", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a WHERE (id > 7), b"}, "table public.a got a row filter or a column list in the publication"},
+		{"filtered and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a WHERE (id > 7), b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was removed from the publication and added again"},
+		{"column list", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a (id), b"}, "table public.a got a row filter or a column list in the publication"},
+		{"column list and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET TABLE a (id), b", "ALTER PUBLICATION p SET TABLE a, b"}, "table public.a was removed from the publication and added again"},
+		{"schema out and in", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public", "ALTER PUBLICATION p ADD TABLES IN SCHEMA public"}, "table public.a was removed from the publication and added again"},
+		{"schema out", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public"}, "table public.a was removed from the publication"},
+		{"schema for table, with a hole", "FOR TABLES IN SCHEMA public", []string{"ALTER PUBLICATION p DROP TABLES IN SCHEMA public", "ALTER PUBLICATION p ADD TABLE a, b"}, "table public.a was removed from the publication and added again"},
+		{"operation out and in", "FOR TABLE a, b", []string{"ALTER PUBLICATION p SET (publish = 'insert')", "ALTER PUBLICATION p SET (publish = 'insert, update, delete, truncate')"}, "the publication was altered and changed back"},
+		{"renamed and back", "FOR TABLE a, b", []string{"ALTER PUBLICATION p RENAME TO q", "ALTER PUBLICATION q RENAME TO p"}, "the publication was altered and changed back"},
+		{"made anew", "FOR ALL TABLES", []string{"DROP PUBLICATION p", "CREATE PUBLICATION p FOR ALL TABLES"}, "the publication was dropped and recreated"},
 		{"gone", "FOR ALL TABLES", []string{"DROP PUBLICATION p"}, "the publication was dropped"},
 
 		{"nothing", "FOR TABLE a, b", nil, ""},
@@ -135,7 +135,7 @@ func TestPublishedNoticesWhatWasAway(t *testing.T) {
 		{"a comment", "FOR TABLE a, b", []string{"COMMENT ON PUBLICATION p IS 'ours'", "VACUUM FULL pg_publication", "VACUUM FREEZE pg_publication"}, ""},
 		{"table renamed", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other"}, ""},
 		{"table renamed, by schema", "FOR TABLES IN SCHEMA public", []string{"ALTER TABLE a RENAME TO other"}, ""},
-		{"another table under its name", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other", "CREATE TABLE a ()", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was taken out of the publication and put back"},
+		{"another table under its name", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other", "CREATE TABLE a ()", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was removed from the publication and added again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -185,8 +185,8 @@ func TestPublishedOfEarlierRuns(t *testing.T) {
 	}{
 		{"the same", Published{"": "1", optionsKey: "700 10 t", "public.task": "7/5"}, ""},
 		{"and by schema", Published{"": "1", optionsKey: "700 10 t", "public.task": "7/5 schema:9/5"}, ""},
-		{"put back", Published{"": "1", optionsKey: "700 10 t", "public.task": "8/5"}, "table public.task was taken out of the publication and put back"},
-		{"filtered all the time", Published{"": "1", optionsKey: "700 10 t", "public.task": "7/5!"}, "table public.task was given a row filter or a column list in the publication"},
+		{"put back", Published{"": "1", optionsKey: "700 10 t", "public.task": "8/5"}, "table public.task was removed from the publication and added again"},
+		{"filtered all the time", Published{"": "1", optionsKey: "700 10 t", "public.task": "7/5!"}, "table public.task got a row filter or a column list in the publication"},
 	} {
 		if got := before.Lost(test.now); got != test.want {
 			t.Errorf("%s: lost %q, want %q", test.name, got, test.want)

@@ -11,19 +11,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Published is how a publication has its tables, by the identities that the catalog
-// gives to the publication (under the empty name), to its options (under optionsKey), and
-// to each table's places in it: what is taken out and put back has other ones.
+// Published identifies the content of a publication by catalog ids: of the publication
+// (under the empty name), of its options (under optionsKey), and of each table's entries.
+// Something removed and added again has a new id.
 //
-// A table may have several places, separated by blanks: its own, its schema's, and that of
-// a publication of all tables. Each is "PLACE/RELATION" in ids of the catalog; a '!'
-// follows where less than all changes are published.
+// A table may have several entries, separated by blanks: its own, its schema's, and that
+// of a publication of all tables. Each is "PLACE/RELATION" in catalog ids, followed by
+// '!' if changes are withheld.
 type Published map[string]string
 
-// optionsKey is no table's name, which has a dot.
+// optionsKey cannot be a table's name, which contains a dot.
 const optionsKey = "options"
 
-// Lost says what has gone, in words, or has been away; "" if nothing has.
+// Lost describes what is or was missing; "" if nothing.
 func (p Published) Lost(now Published) (why string) {
 	for _, name := range slices.Sorted(maps.Keys(p)) {
 		id, there := now[name]
@@ -34,28 +34,28 @@ func (p Published) Lost(now Published) (why string) {
 		case name == "" && !there:
 			why = "the publication was dropped"
 		case name == "":
-			why = "the publication was dropped and made anew"
+			why = "the publication was dropped and recreated"
 		case name == optionsKey:
 			if !there || !alteredBack(p[name], id) {
 				continue
 			}
-			why = "the publication was altered, and altered back"
+			why = "the publication was altered and changed back"
 		case !there:
-			why = fmt.Sprintf("table %s was taken out of the publication", name)
+			why = fmt.Sprintf("table %s was removed from the publication", name)
 		case kept:
 			continue
 		case !whole:
-			why = fmt.Sprintf("table %s was given a row filter or a column list in the publication", name)
+			why = fmt.Sprintf("table %s got a row filter or a column list in the publication", name)
 		default:
-			why = fmt.Sprintf("table %s was taken out of the publication and put back", name)
+			why = fmt.Sprintf("table %s was removed from the publication and added again", name)
 		}
 		return why
 	}
 	return ""
 }
 
-// compare reports whether a table has kept one of its places, and whether it has one now
-// where all changes are published.
+// compare reports whether a table has kept one of its entries, and whether it has an
+// entry now with all changes.
 func compare(before, now string) (kept, whole bool) {
 	for place := range strings.FieldsSeq(now) {
 		if strings.HasSuffix(place, "!") {
@@ -67,16 +67,16 @@ func compare(before, now string) (kept, whole bool) {
 	return kept, whole
 }
 
-// alteredBack reports whether the publication's row was written though it says the same:
-// then it may have said something else for a while, such as to publish no deletes. A row
-// that says something else now has been altered once, and is checked by itself.
+// alteredBack reports whether the publication's row was written with the same content:
+// then it may have had other content in between, such as publishing no deletes. A row
+// with other content was altered once, and is checked by itself.
 func alteredBack(before, now string) bool {
 	written, said, _ := strings.Cut(before, " ")
 	writtenNow, saidNow, _ := strings.Cut(now, " ")
 	return written != writtenNow && said == saidNow
 }
 
-// relations are the ids of the relations that are published.
+// relations returns the ids of the published relations.
 func (p Published) relations() map[uint32]string {
 	ids := make(map[uint32]string, len(p))
 	for name, places := range p {
@@ -90,7 +90,7 @@ func (p Published) relations() map[uint32]string {
 	return ids
 }
 
-// namesOf are the tables by their relations' ids.
+// namesOf returns the tables by the ids of their relations.
 func namesOf(tables []Table, p Published) map[uint32]Table {
 	names := make(map[uint32]Table)
 	for id, name := range p.relations() {
@@ -101,8 +101,8 @@ func namesOf(tables []Table, p Published) map[uint32]Table {
 	return names
 }
 
-// published reads how the publication has the tables. A table that was renamed since it
-// was known is still that table, unless another one has its name.
+// published reads how the tables are published. A renamed table remains the same table,
+// unless another one has its old name.
 func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
 	was := known.relations()
 	ids := make([]string, 0, len(was))
@@ -141,10 +141,11 @@ func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []T
 	return all, nil
 }
 
-// memberQuery begins a query with member: how each of the tables, and of the relations
-// of these ids, is in the publication. One table may be so in several ways.
+// memberQuery returns the beginning of a query, with a table expression member: how each
+// of the tables, and of the relations with these ids, is published. A table may have
+// several rows.
 func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []string) string {
-	names := []string{"''"} // a list has at least one
+	names := []string{"''"} // a list needs at least one element
 	for _, t := range tables {
 		names = append(names, quoteText(t.String()))
 	}
@@ -154,7 +155,7 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'schema:' || s.oid, false, false
 			FROM p JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid JOIN t ON t.relnamespace = s.pnnspid`
 	}
-	// to_jsonb reads the columns that not every version has.
+	// to_jsonb reads columns that only some versions have.
 	return `WITH p AS (SELECT p.oid, p.puballtables, p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quoteText(publication) + `),
 		t AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
@@ -166,7 +167,8 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'all', false, false FROM p CROSS JOIN t WHERE p.puballtables` + bySchema + `)`
 }
 
-// serverMajor is the server's major version as it said when the connection was made.
+// serverMajor returns the server's major version, as reported when the connection was
+// opened.
 func serverMajor(conn *pgconn.PgConn) int {
 	digits, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
 	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) // 19beta1

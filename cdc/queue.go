@@ -6,30 +6,30 @@ import (
 	"sync"
 )
 
-// ErrStopped is what Stream.Next returns when StopReading was called, or Run
-// has ended without a fault, and everything that was read has been taken.
+// ErrStopped is returned by Stream.Next after StopReading was called, or Run has ended
+// without an error, and everything read has been returned.
 var ErrStopped = errors.New("stream stopped")
 
-// queue hands parts over from the reader to the consumer. It is bounded by the
-// bytes of all parts that are in it or have been taken and not been freed.
-// One goroutine pushes, one takes, any may free.
+// queue hands parts from the reader to the consumer. It is bounded by the bytes of all
+// parts that are queued, or taken and not yet freed. One goroutine pushes, one takes, any
+// may free.
 type queue struct {
 	limit  int
-	filled chan struct{} // holds a token when there may be something to take
+	filled chan struct{} // holds a token when the queue may have parts
 	room   chan struct{} // holds a token when bytes may have been freed
 
 	mu    sync.Mutex
 	used  int
 	parts []*Part
-	end   error // nothing will be pushed any more
+	end   error // set when nothing more will be pushed
 }
 
 func newQueue(limit int) *queue {
 	return &queue{limit: limit, filled: make(chan struct{}, 1), room: make(chan struct{}, 1)}
 }
 
-// push hands over as many of the parts as there is room for, in order, and
-// returns the rest. A part bigger than the whole bound passes when it is alone.
+// push queues as many of the parts as there is room for, in order, and returns the rest.
+// A part larger than the whole bound passes alone.
 func (q *queue) push(parts []*Part) (rest []*Part) {
 	q.mu.Lock()
 	n := 0
@@ -47,8 +47,8 @@ func (q *queue) push(parts []*Part) (rest []*Part) {
 	return parts[n:]
 }
 
-// take waits for a part and returns all that there are; the slice is the
-// caller's. After close it returns the end, when all parts are taken.
+// take waits for a part and returns all queued parts; the slice belongs to the caller.
+// After close and the last part it returns the error of close.
 func (q *queue) take(ctx context.Context) ([]*Part, error) {
 	for {
 		q.mu.Lock()
@@ -69,7 +69,7 @@ func (q *queue) take(ctx context.Context) ([]*Part, error) {
 	}
 }
 
-// free is called by Part.Free.
+// free implements Part.Free.
 func (q *queue) free(bytes int) {
 	q.mu.Lock()
 	q.used -= bytes
@@ -77,7 +77,7 @@ func (q *queue) free(bytes int) {
 	signal(q.room)
 }
 
-// close ends the queue with err, the first of which counts; nil means ErrStopped.
+// close ends the queue with err; nil means ErrStopped. Only the first call counts.
 func (q *queue) close(err error) {
 	if err == nil {
 		err = ErrStopped
@@ -96,7 +96,7 @@ func (q *queue) bytes() int {
 	return q.used
 }
 
-// signal leaves a token in c, which has room for one.
+// signal puts a token into c, which holds one.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

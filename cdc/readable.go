@@ -9,11 +9,11 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// CanRead reports whether the server can decode all that the slot still has, by decoding
-// it without moving the slot. It cannot where the publication was gone for a moment, by
-// DROP or by RENAME, while a published table was changed: pgoutput looks it up as of each
-// change. The slot must not be in use. It takes as long as the backlog, and disk of the
-// server for what does not fit into its memory.
+// CanRead reports whether the server can decode everything left in the slot, by decoding
+// it without moving the slot. It cannot if a published table was changed while the
+// publication was missing because of DROP or RENAME: pgoutput looks it up as of each
+// change. The slot must not be in use. The duration depends on the backlog; the server
+// uses its disk for what exceeds its memory.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 func CanRead(ctx context.Context, conn *pgx.Conn, slot, publication string) (bool, error) {
 	_, err := conn.Exec(ctx, `SELECT count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes($1, NULL, NULL, 'proto_version', '1', 'publication_names', $2)`,
@@ -22,7 +22,7 @@ func CanRead(ctx context.Context, conn *pgx.Conn, slot, publication string) (boo
 		return false, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("read what slot %s still has: %w", slot, err)
+		return false, fmt.Errorf("read the rest of slot %s: %w", slot, err)
 	}
 	return true, nil
 }

@@ -13,31 +13,30 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// burst is after how many messages a reader that finds more and more in its
-// buffer sees to the rest: hand over, status, context.
+// burst is the number of messages after which a reader with more messages in its buffer
+// interrupts reading for hand-over, status and context.
 const burst = 512
 
-// reader reads one connection that streams. It belongs to the goroutine of
-// Stream.Run.
+// reader reads one streaming connection. It belongs to the goroutine of Stream.Run.
 type reader struct {
 	s        *Stream
 	conn     *pgconn.PgConn
-	frontend *pgproto3.Frontend // of conn, reading from buffer
+	frontend *pgproto3.Frontend // reads from buffer
 	buffer   *bufio.Reader
 
 	message message   // reused
-	partial int       // bytes of an unfinished message when the socket was last found empty
-	heard   time.Time // when the socket last gave something
-	told    time.Time // when the last status was sent
-	sent    LSN       // with that status
-	at      LSN       // of the newest message, as the server says
-	from    LSN       // of the transaction's first message
-	begun   time.Time // when that came
-	wakeAt  time.Time // read deadline of the connection; zero when it has passed
+	partial int       // bytes of an unfinished message when the socket was last empty
+	heard   time.Time // last time that the socket had data
+	told    time.Time // time of the last status
+	sent    LSN       // position in that status
+	at      LSN       // position of the newest message
+	from    LSN       // position of the transaction's first message
+	begun   time.Time // its arrival
+	wakeAt  time.Time // read deadline of the connection; zero after it has passed
 }
 
-// run reads until the connection fails, the stream cannot go on, or ctx is
-// cancelled. What it has finished by then is handed over or pending.
+// run reads until the connection fails, the stream cannot continue, or ctx is cancelled.
+// Everything finished by then is handed over or pending.
 func (r *reader) run(ctx context.Context) error {
 	r.s.wake.attach(r.conn.Conn())
 	defer r.s.wake.detach()
@@ -46,7 +45,7 @@ func (r *reader) run(ctx context.Context) error {
 	now := time.Now()
 	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
 	r.s.note(func(n *Stats) { n.LastMessage = now })
-	_ = r.s.givenUp() // was meant for the connection before
+	_ = r.s.givenUp() // meant for the previous connection
 	for {
 		if err := r.pause(ctx); err != nil {
 			return err
@@ -57,8 +56,8 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// read takes messages until the socket is empty and something has been
-// finished, until its deadline, or for one burst.
+// read processes messages until the socket is empty and something is finished, until its
+// deadline, or for one burst.
 func (r *reader) read(ctx context.Context) error {
 	for n := range burst {
 		fresh := n == 0 || r.drained()
@@ -66,7 +65,7 @@ func (r *reader) read(ctx context.Context) error {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			r.wakeAt = time.Time{}
 			if length := r.frontend.ReadBufferLen(); length != r.partial {
-				r.partial, r.heard = length, time.Now() // a long message is on its way
+				r.partial, r.heard = length, time.Now() // a long message is arriving
 			}
 			return nil
 		}
@@ -95,7 +94,7 @@ func (r *reader) drained() bool {
 	return r.frontend.ReadBufferLen() == 0 && r.buffer.Buffered() == 0
 }
 
-// handOver gives the consumer what has been finished, as far as there is room.
+// handOver passes finished parts to the consumer as far as there is room.
 func (r *reader) handOver() (done bool) {
 	r.s.pending = append(r.s.pending, r.s.assembler.take()...)
 	if len(r.s.pending) > 0 {
@@ -104,34 +103,34 @@ func (r *reader) handOver() (done bool) {
 	return len(r.s.pending) == 0
 }
 
-// pause is what happens between two stretches of messages. It hands over what
-// was read, holds the reading up while the consumer has no room or wants no
-// more, keeps the server informed, and sets the time of the next pause.
+// pause runs between two series of messages. It hands over what was read, suspends
+// reading while the consumer has no room or the stream is stopping, keeps the server
+// informed, and sets the time of the next pause.
 func (r *reader) pause(ctx context.Context) error {
 	stopping := r.s.stopping()
 	if !r.handOver() || stopping && !r.s.assembler.inside() {
 		if err := r.hold(ctx); err != nil {
 			return err
 		}
-		r.heard = time.Now() // nobody listened
+		r.heard = time.Now() // nothing was read meanwhile
 	}
 	now := time.Now()
 	if now.Sub(r.heard) > r.s.o.Timeout {
-		return fmt.Errorf("the server was not heard of for %s", r.s.o.Timeout)
+		return fmt.Errorf("the server has been silent for %s", r.s.o.Timeout)
 	}
 	if err := r.status(now, false); err != nil {
 		return err
 	}
 	r.s.note(func(n *Stats) { n.LastMessage, n.Reading = r.heard, r.reading() })
-	// A deadline that is early does no harm, and to set one is not free.
+	// An early deadline is harmless, and setting one has a cost.
 	if next := r.next(now); r.wakeAt.IsZero() || next.Before(r.wakeAt) {
 		if err := r.conn.Conn().SetReadDeadline(next); err != nil {
 			return fmt.Errorf("set read deadline: %w", err)
 		}
 		r.wakeAt = next
 	}
-	// Who cancels, stops or gives up sets the deadline in the past; it may just have
-	// been overwritten.
+	// Cancel, stop and give-up wake the reader by setting its deadline in the past; this
+	// may just have overwritten it.
 	if !stopping && r.s.stopping() {
 		r.s.wake.now()
 	}
@@ -141,9 +140,9 @@ func (r *reader) pause(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// hold waits, without reading, until all pending parts are handed over; if the
-// stream is stopping and between two transactions, until ctx is cancelled. The
-// server hears of us all the while.
+// hold waits, without reading, until all pending parts are handed over; if the stream is
+// stopping and between two transactions, until ctx is cancelled. It sends statuses
+// meanwhile.
 func (r *reader) hold(ctx context.Context) error {
 	r.s.note(func(n *Stats) { n.Held = true })
 	defer r.s.note(func(n *Stats) { n.Held = false })
@@ -209,12 +208,12 @@ func (r *reader) copyData(data []byte) error {
 		}
 		return r.keepalive(k)
 	default:
-		return protocolFault(fmt.Errorf("unknown kind of message %q", data[0]))
+		return protocolFault(fmt.Errorf("unknown message type %q", data[0]))
 	}
 }
 
 func protocolFault(err error) error {
-	return &Fault{Reason: Protocol, What: "the server sent what cannot be read", Err: err}
+	return &Fault{Reason: Protocol, What: "the server sent a message that cannot be decoded", Err: err}
 }
 
 func (r *reader) change(x pglogrepl.XLogData) error {
@@ -244,7 +243,7 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 	return err
 }
 
-// reading is the transaction that is being read, if it is larger than a part.
+// reading returns the progress of the present transaction if it is larger than a part.
 func (r *reader) reading() Reading {
 	t := r.s.assembler.open
 	if t == nil || t.handed == 0 {
@@ -266,9 +265,9 @@ func (r *reader) keepalive(k pglogrepl.PrimaryKeepaliveMessage) error {
 	return nil
 }
 
-// close ends the connection without waiting for anyone.
+// close closes the connection without waiting.
 func (r *reader) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = r.conn.Close(ctx) // what mattered was sent by finish
+	_ = r.conn.Close(ctx) // finish has sent the last status
 }

@@ -12,18 +12,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// slotPatience bounds the creation of a slot, which waits for all transactions
-// that are running on the server.
+// slotPatience bounds the creation of a slot, which waits for all transactions running on
+// the server.
 const slotPatience = 30 * time.Second
 
-// Result is what Setup did.
+// Result is the result of Setup.
 type Result struct {
-	Steps       []string // the statements that it ran; none if all was there
+	Steps       []string // executed statements; none if everything existed
 	SlotCreated bool
-	Confirmed   LSN // where the slot stands
-	// Late is the tables that are published only now although the slot was
-	// there: it does not bring what was changed in them between its position and now.
-	// Of a plan without a slot they are all that are published only now.
+	Confirmed   LSN // position of the slot
+	// Late are tables that were added to the publication although the slot existed: their
+	// changes between the slot's position and now are missing. In a plan without a slot
+	// these are all tables added now.
 	Late []Table
 }
 
@@ -33,7 +33,7 @@ type installer struct {
 	config   *pgconn.Config // of conn
 	log      func(step string)
 	plan     Plan
-	patience time.Duration // with locks that others hold
+	patience time.Duration // limit of waiting for locks of other sessions
 	done     []string
 }
 
@@ -44,18 +44,17 @@ func newInstaller(conn *pgx.Conn, plan Plan, log func(step string)) *installer {
 	return &installer{conn: conn.PgConn(), config: &conn.Config().Config, log: log, plan: plan, patience: slotPatience}
 }
 
-// Setup makes what is missing of the plan, the publication before the slot
-// because a slot sees no publication that is younger than it. It may be run
-// again at any time. Everything that it needs is checked before it changes anything, as
-// CheckSetup does. Each statement is logged before it is run, and waits for locks and
-// transactions of others for a bounded time. What only a person can mend is a *Fault.
-// conn must not be in a transaction.
+// Setup creates what is missing from the plan. The publication comes before the slot,
+// because a slot cannot use a younger publication. It may be run again at any time. It
+// checks everything before it changes anything, as CheckSetup does. Each statement is
+// logged before it runs, and waits for other sessions for a bounded time. Errors that
+// only a person can fix are *Fault. conn must not be in a transaction.
 func Setup(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string)) (Result, error) {
 	return newInstaller(conn, plan, log).setup(ctx)
 }
 
-// CheckSetup returns a *Fault for what keeps Setup from making the plan: it names all that
-// the role lacks, with the SQL that gives it, among it what the caller needs besides. It
+// CheckSetup returns a *Fault for whatever prevents Setup: it names everything that the
+// role lacks, including besides, which the caller needs, and the SQL that grants it. It
 // changes nothing.
 func CheckSetup(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack) error {
 	in := newInstaller(conn, plan, nil)
@@ -66,8 +65,8 @@ func CheckSetup(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack)
 	return in.check(ctx, found, besides)
 }
 
-// VersionOf is the server's version as server_version_num has it. A server
-// that cannot serve a logical slot is a *Fault.
+// VersionOf returns the server's version in the form of server_version_num. A server that
+// cannot have a logical slot is a *Fault.
 func VersionOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return serverVersion(ctx, conn.PgConn())
 }
@@ -101,16 +100,16 @@ func (in *installer) setup(ctx context.Context) (Result, error) {
 	return result, nil
 }
 
-// found is what there is of a plan.
+// found is what exists of a plan.
 type found struct {
 	version     int
 	tables      []tableState // in the plan's order
 	publication *publication
-	missing     []Table // of the publication
-	slot        *Slot   // nil: there is none
+	missing     []Table // missing from the publication
+	slot        *Slot   // nil: it does not exist
 }
 
-// look finds out what there is. What no privilege mends is a *Fault.
+// look finds out what exists. Errors that no privilege fixes are *Fault.
 func (in *installer) look(ctx context.Context) (f found, err error) {
 	if f.version, err = serverVersion(ctx, in.conn); err != nil {
 		return f, err
@@ -140,7 +139,7 @@ func (in *installer) look(ctx context.Context) (f found, err error) {
 	return f, err
 }
 
-// statements is the SQL that makes what is missing, but for the slot.
+// statements returns the SQL that creates what is missing, except the slot.
 func (in *installer) statements(f found) []string {
 	var sql []string
 	if !f.publication.exists {
@@ -163,14 +162,14 @@ func (in *installer) statements(f found) []string {
 	return sql
 }
 
-// tableState is what the catalog says of a table of the plan.
+// tableState is a table of the plan as recorded in the catalog.
 type tableState struct {
 	identity    string // pg_class.relreplident
-	owned       bool   // by the role or one that it is a member of
+	owned       bool   // by the role, directly or through membership
 	partitioned bool
 }
 
-// tables looks all tables of the plan up, in the plan's order.
+// tables looks up all tables of the plan, in the plan's order.
 func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 	states := make([]tableState, len(in.plan.Tables))
 	var missing []string
@@ -196,7 +195,7 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 	return states, nil
 }
 
-// createSlot makes the slot, for which all transactions that are running have to end.
+// createSlot creates the slot. It waits for all running transactions to end.
 func (in *installer) createSlot(ctx context.Context, version int) (LSN, error) {
 	sql := createSlot(in.plan, version)
 	in.log(sql)

@@ -10,38 +10,37 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Slot is the state of the replication slot, and of its server, as found when
-// the stream connected.
+// Slot is the state of the replication slot and of its server when the stream connected.
 type Slot struct {
 	SystemID string // of the server
 	Timeline int32  // of the server
 	Name     string
-	// Confirmed is where the stream starts: everything before it was confirmed.
+	// Confirmed is the beginning of the stream: everything before it was confirmed.
 	Confirmed LSN
-	Written   LSN       // up to where the server has written its WAL
-	At        time.Time // before which everything that was committed is, as far as an earlier run knew
-	Restart   LSN       // from where the server retains WAL
+	Written   LSN       // end of the server's written WAL
+	At        time.Time // everything committed before it precedes Confirmed, as far as an earlier run knew
+	Restart   LSN       // beginning of the WAL retained by the server
 	WALStatus string    // reserved, extended, unreserved, lost
-	ActivePID string    // of the server process that reads it; "" if none
+	ActivePID string    // server process that reads it; "": none
 	Published Published
-	Decoded   Decoded // read where an earlier run has left something to compare it with
+	Decoded   Decoded // only read if an earlier run has left a value to compare with
 }
 
 // Table names a table that the publication must have.
 type Table struct {
 	Schema, Name string
-	// IdentityFull asks Setup for REPLICA IDENTITY FULL, so that a DELETE and the
+	// IdentityFull requests REPLICA IDENTITY FULL from Setup, so that a DELETE and the
 	// old side of an UPDATE have all columns.
 	IdentityFull bool
 }
 
 func (t Table) String() string { return t.Schema + "." + t.Name }
 
-// oldestServer is the first version that pgoutput's option messages is in.
+// oldestServer is the first version with pgoutput's option messages.
 const oldestServer = 140000
 
-// serverVersion checks what every use of a slot needs of the server, and
-// returns its version as server_version_num has it.
+// serverVersion checks the server's requirements for slots, and returns its version in
+// the form of server_version_num.
 func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	r, err := row(ctx, conn, "SELECT current_setting('server_version_num'), current_setting('wal_level')")
 	if err != nil {
@@ -52,7 +51,7 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		return 0, fmt.Errorf("read server version: %w", err)
 	}
 	if version < oldestServer {
-		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "14 is the oldest that will do"}
+		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "version 14 or later is required"}
 	}
 	if r[1] != "logical" {
 		return 0, &Fault{
@@ -65,10 +64,10 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	return version, nil
 }
 
-// inspectSlot reads the slot and checks that it is one that the stream can
-// read. The state is returned beside a Gap.
+// inspectSlot reads the slot and checks that the stream can read it. The state is also
+// returned with a Gap.
 func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
-	// to_jsonb reads the columns that not every version has.
+	// to_jsonb reads columns that only some versions have.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
 		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid()
 		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))

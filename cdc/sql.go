@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// rows runs one query over the simple protocol, which is the one that
-// replication connections have, and returns its rows as text; null is "".
+// rows runs one query over the simple protocol, which replication connections require,
+// and returns its rows as text; null is "".
 func rows(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, error) {
 	results, err := conn.Exec(ctx, sql).ReadAll()
 	if err != nil {
@@ -29,7 +29,7 @@ func rows(ctx context.Context, conn *pgconn.PgConn, sql string) ([][]string, err
 	return out, nil
 }
 
-// row is the only row of a query.
+// row returns the only row of a query.
 func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error) {
 	out, err := rows(ctx, conn, sql)
 	if err != nil {
@@ -41,17 +41,17 @@ func row(ctx context.Context, conn *pgconn.PgConn, sql string) ([]string, error)
 	return out[0], nil
 }
 
-// exec runs statements whose rows do not matter.
+// exec runs statements without results.
 func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
 	_, err := conn.Exec(ctx, sql).ReadAll()
 	return err
 }
 
-// quoteIdent is a name, or the dotted parts of one, as SQL has it.
+// quoteIdent quotes a name, or the dotted parts of one.
 func quoteIdent(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 
-// quoteText is a string constant. It is the same whatever
-// standard_conforming_strings says.
+// quoteText returns a string constant that does not depend on
+// standard_conforming_strings.
 func quoteText(s string) string {
 	s = strings.ReplaceAll(strings.ReplaceAll(s, "\x00", ""), "'", "''")
 	if strings.Contains(s, `\`) {

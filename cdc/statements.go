@@ -5,32 +5,30 @@ import (
 	"strings"
 )
 
-// Plan is what Setup makes and Teardown removes.
+// Plan is what Setup creates and Teardown removes.
 type Plan struct {
 	Slot        string // "": no slot
 	Publication string
 	Tables      []Table
-	// Failover makes a slot that the standbys keep up with, where the server
-	// has it (PostgreSQL 17 and later).
+	// Failover requests a slot that is synchronized to standbys, if the server supports
+	// it (PostgreSQL 17 and later).
 	Failover bool
-	// Widen lets Setup alter a publication that somebody has told to keep changes back: by a
-	// row filter, a column list, or operations that it does not publish. Otherwise such a
-	// one is a *Fault.
+	// Widen lets Setup alter a publication that withholds changes by a row filter, a
+	// column list, or unpublished operations. Otherwise such a publication is a *Fault.
 	Widen bool
 }
 
-// generatedServer is the first version that publishes generated columns, and the
-// first that refuses the application's UPDATEs and DELETEs of a table whose
-// replica identity has one that is not published.
-// https://www.postgresql.org/docs/18/logical-replication-gencols.html
+// generatedServer is the first version that can publish generated columns. It also
+// refuses UPDATEs and DELETEs of a table whose replica identity contains an unpublished
+// generated column. https://www.postgresql.org/docs/18/logical-replication-gencols.html
 const generatedServer = 180000
 
 // failoverServer is the first version whose slots can be synchronized to standbys.
 const failoverServer = 170000
 
-// Statements is the SQL that Setup would run on a database where nothing of the
-// plan exists, in order, each with its semicolon. version is the server's, as
-// server_version_num has it.
+// Statements returns the SQL that Setup would run on a database where nothing of the plan
+// exists, in order, each with its semicolon. version is the server's, in the form of
+// server_version_num.
 func Statements(plan Plan, version int) []string {
 	statements := []string{createPublication(plan, version, false)}
 	for _, t := range plan.Tables {
@@ -74,8 +72,8 @@ func publishAll(publication string) string {
 	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish = 'insert, update, delete, truncate');"
 }
 
-// publishWhole puts the table back without a row filter or a column list. One statement
-// that said so would have to name all tables of the publication.
+// publishWhole adds the table again without a row filter or a column list. A single
+// statement for this would have to name all tables of the publication.
 func publishWhole(publication string, t Table) string {
 	return fmt.Sprintf("BEGIN; ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; COMMIT;", quoteIdent(publication), t.quoted())
 }

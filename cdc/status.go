@@ -9,11 +9,11 @@ import (
 	"github.com/jackc/pglogrepl"
 )
 
-// finishTimeout bounds the last words to the server.
+// finishTimeout bounds the last status.
 const finishTimeout = 3 * time.Second
 
-// next is when the connection must be looked at again, at the latest: when the
-// next status is due or might be.
+// next returns the latest time to check the connection again: when the next status is or
+// may be due.
 func (r *reader) next(now time.Time) time.Time {
 	next := r.told.Add(r.s.o.Timeout / 3)
 	soon := now.Add(r.s.o.StatusInterval)
@@ -28,8 +28,8 @@ func (r *reader) next(now time.Time) time.Time {
 	return next
 }
 
-// status tells the server the confirmed position if that is due, or wanted at
-// once. It asks for an answer when the server has been silent.
+// status sends the confirmed position to the server if a status is due, or atOnce is set.
+// It requests a reply if the server has been silent.
 func (r *reader) status(now time.Time, atOnce bool) error {
 	confirmed := r.confirmable()
 	since := now.Sub(r.told)
@@ -39,8 +39,8 @@ func (r *reader) status(now time.Time, atOnce bool) error {
 	return r.send(now, confirmed, now.Sub(r.heard) >= r.s.o.Timeout/4)
 }
 
-// confirmable is the confirmed position, or the last one that was sent where the
-// server is to be kept there.
+// confirmable returns the confirmed position, or the last one sent if the server must be
+// kept there.
 func (r *reader) confirmable() LSN {
 	if r.s.o.MayConfirm != nil && !r.s.o.MayConfirm() {
 		return r.sent
@@ -49,8 +49,8 @@ func (r *reader) confirmable() LSN {
 }
 
 func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {
-	if confirmed == 0 { // pglogrepl would take it for "not given", and confirm something else
-		return errors.New("confirm position: none is known")
+	if confirmed == 0 { // pglogrepl would treat it as unset and confirm another position
+		return errors.New("confirm position: unknown")
 	}
 	if err := r.conn.Conn().SetWriteDeadline(now.Add(r.s.o.Timeout / 3)); err != nil {
 		return fmt.Errorf("set write deadline: %w", err)
@@ -67,8 +67,8 @@ func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {
 	return nil
 }
 
-// finish tells the server the last position, and waits until it has ended the
-// stream, before which it records what it was told.
+// finish sends the last position and waits until the server has ended the stream; the
+// server records the position first.
 func (r *reader) finish() error {
 	now := time.Now()
 	confirmed := r.confirmable()

@@ -16,61 +16,60 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// Options say what a Stream reads and how. Config, Slot and Publication are
-// required; for the others the zero value stands for the default.
+// Options configures a Stream. Config, Slot and Publication are required; zero values of
+// the others stand for defaults.
 type Options struct {
-	Config      *pgconn.Config        // of an ordinary connection; the stream adds what replication needs
-	Renew       func() *pgconn.Config // is Config with the credentials of now; nil, or returning nil: Config
+	Config      *pgconn.Config        // options of an ordinary connection; the stream adds those for replication
+	Renew       func() *pgconn.Config // returns Config with the present credentials; nil, or returning nil: Config
 	Slot        string
 	Publication string
-	Tables      []Table // that the publication must have
+	Tables      []Table // tables that the publication must contain
 
-	// Temporary makes a slot of this connection's own, from now on, which goes with
-	// it: for looking on. A connection that breaks ends the stream.
+	// Temporary makes the stream read a new slot that lasts as long as its connection.
+	// The stream ends with the connection.
 	Temporary bool
 
-	PartRows   int // bound of a Part: 1000
-	PartBytes  int // bound of a Part: 1 MiB; one row that is bigger is a Part of its own
-	QueueBytes int // bound of the parts that have not been freed: 16 MiB
+	PartRows   int // maximum rows of a Part; default 1000
+	PartBytes  int // maximum size of a Part; default 1 MiB. A larger row is a Part of its own
+	QueueBytes int // maximum size of all parts that are not freed; default 16 MiB
 
-	// Timeout is the wal_sender_timeout of the connection (30 s): the server
-	// hears of the stream three times as often, and a server that has not been
-	// heard of for as long is given up.
+	// Timeout is the wal_sender_timeout of the connection (default 30 s). The stream
+	// sends statuses three times as often, and closes the connection after as long
+	// without a message from the server.
 	Timeout         time.Duration
-	StatusInterval  time.Duration // at most one status for an advance in this time: 100 ms
-	ConnectPatience time.Duration // for the very first connection: 30 s; negative: for ever
-	RetryMax        time.Duration // longest pause between connections: 10 s
+	StatusInterval  time.Duration // minimum pause between statuses for an advance; default 100 ms
+	ConnectPatience time.Duration // limit for the very first connection; default 30 s; negative: none
+	RetryMax        time.Duration // longest pause between connections; default 10 s
 
-	ApplicationName string // hooktail
+	ApplicationName string // default hooktail
 
-	// Memory is what is remembered of the slot, nil if nothing is; it is called before the
-	// first connection that streams. What contradicts it is a Gap.
+	// Memory returns what is remembered of the slot, nil if nothing; it is called before
+	// the first connection that streams. A contradiction with it is a Gap.
 	Memory func(ctx context.Context) (*Memory, error)
 
-	// MayConfirm is asked before a newer position is confirmed; false keeps the server
+	// MayConfirm is called before a newer position is confirmed; false keeps the server
 	// at the last one. It is called in the reader's goroutine and must not block.
 	MayConfirm func() bool
 
-	// OnConnect is called on each connection before anything is read, in the
-	// reader's goroutine. An error ends the connection, and if it is or wraps a
-	// Fault or a Gap, the stream.
+	// OnConnect is called for each connection before anything is read, in the reader's
+	// goroutine. An error ends the connection; if it is or wraps a Fault or a Gap, it
+	// ends the stream.
 	OnConnect func(ctx context.Context, slot Slot) error
 
-	// OnHeartbeat is called with the content of each logical message that has
-	// the prefix, in the reader's goroutine: it must not block. See
-	// pg_logical_emit_message.
-	HeartbeatPrefix string // hooktail
+	// OnHeartbeat is called with the content of each logical message that has the prefix,
+	// in the reader's goroutine, and must not block. See pg_logical_emit_message.
+	HeartbeatPrefix string // default hooktail
 	OnHeartbeat     func(content string)
 
-	// Messages is the prefix of the logical messages that come as changes, each in its
-	// place in its transaction; "": none do.
+	// Messages is the prefix of logical messages that count as changes, each at its place
+	// in its transaction; "": none do.
 	Messages string
 
 	// OnLoose is called for each message of that prefix that is in no transaction, and so
 	// no change, in the reader's goroutine. nil: nobody is told.
 	OnLoose func()
 
-	Log *slog.Logger // nothing is logged without
+	Log *slog.Logger // nil: no log
 }
 
 func (o Options) withDefaults() Options {
@@ -87,10 +86,9 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stream reads one replication slot and survives the connections it reads it
-// on. Each change is handed over once in the life of a Stream, in commit order;
-// after a restart of the program the changes from the confirmed position on
-// come again.
+// Stream reads one replication slot, over one connection after another. It hands over
+// each change once, in commit order; after a restart of the program, changes after the
+// confirmed position come again.
 //
 // Run owns the connection and must be running for Next to return anything. One
 // goroutine may call Next; the other methods may be called from any.
@@ -98,25 +96,25 @@ type Stream struct {
 	o         Options
 	position  *Position
 	queue     *queue
-	assembler assembler // of the goroutine in Run
-	pending   []*Part   // of the goroutine in Run: finished, no room in the queue yet
-	connected bool      // of the goroutine in Run: ever
+	assembler assembler // owned by Run's goroutine
+	pending   []*Part   // finished parts without room in the queue; owned by Run's goroutine
+	connected bool      // it has connected before; owned by Run's goroutine
 	wake      waker
-	trouble   logging.Repeat // with the connection
+	trouble   logging.Repeat // reports connection errors
 
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by StopReading
-	started  chan struct{} // closed when the slot was first streamed from
-	renew    chan error    // holds the reason why the connection is to be given up
+	started  chan struct{} // closed when streaming first began
+	renew    chan error    // holds the reason to reconnect
 
-	whole *Memory // of the goroutine that calls Look: as of the last time that the publication was whole
+	whole *Memory // as of the last time that the publication was complete; owned by the goroutine that calls Look
 
 	mu     sync.Mutex
 	stats  Stats
-	memory *Memory // as of the last connection, but for the position; nil before the first
+	memory *Memory // as of the last connection, except the position; nil before the first
 }
 
-// New makes a stream that does nothing until Run.
+// New returns a stream that does nothing until Run.
 func New(o Options) *Stream {
 	o = o.withDefaults()
 	s := &Stream{
@@ -130,17 +128,16 @@ func New(o Options) *Stream {
 	return s
 }
 
-// Run streams until ctx is cancelled, and connects again whenever the
-// connection fails. Once ctx is cancelled it tells the server the confirmed
-// position, waits for the server to have recorded it, and returns nil; an error
-// then means that the server could not be told, and changes that were confirmed
-// come again next time.
+// Run streams until ctx is cancelled, and reconnects when the connection fails. After ctx
+// is cancelled it sends the confirmed position, waits until the server has recorded it,
+// and returns nil; an error then means that the server did not record it, and that
+// confirmed changes come again next time.
 //
-// Run returns at once with a *Gap when changes are missing, with a *Diverged when a new
-// Stream has to begin where the slot stands, and with a *Fault when only a person can mend
-// what is wrong. A stream that the server has begun once waits for that person instead,
-// unless it is a Temporary one: roles, passwords and tables change under a program that
-// runs, and are put right under it.
+// Run returns immediately with a *Gap when changes are missing, with a *Diverged when a
+// new Stream must begin at the slot's position, and with a *Fault when only a person can
+// fix the error. A stream that has streamed before waits for that person instead, unless
+// it is Temporary: roles, passwords and tables change while a program runs, and are
+// corrected while it runs.
 func (s *Stream) Run(ctx context.Context) (err error) {
 	defer func() { s.queue.close(err) }()
 	began, attempt := time.Now(), 0
@@ -153,7 +150,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		case s.ends(err):
 			return err
 		case s.o.Temporary && s.connected:
-			return fmt.Errorf("the temporary slot went with its connection: %w", err)
+			return fmt.Errorf("the temporary slot was lost with its connection: %w", err)
 		case !s.connected && s.o.ConnectPatience > 0 && time.Since(began) > s.o.ConnectPatience:
 			return &Fault{Unreachable, fmt.Sprintf("no connection to the database within %s", s.o.ConnectPatience), "", err}
 		}
@@ -163,7 +160,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		pause := backoff(attempt, firstRetry, s.o.RetryMax, rand.Float64())
 		var active *activeError
 		if errors.As(err, &active) {
-			pause = min(pause, activeRetry) // the takeover is to be swift
+			pause = min(pause, activeRetry) // for a fast takeover
 			if active.pid == "" || active.pid != activePID {
 				s.o.Log.WarnContext(ctx, "slot is in use: waiting", "slot", s.o.Slot, "pid", active.pid)
 			}
@@ -184,7 +181,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 	}
 }
 
-// ends reports whether err is the end of the stream.
+// ends reports whether err ends the stream.
 func (s *Stream) ends(err error) bool {
 	var fault *Fault
 	if !errors.As(err, &fault) {
@@ -200,7 +197,7 @@ const (
 	activeRetry = 500 * time.Millisecond
 )
 
-// unconfirmed is the error of a stream that ends without a connection.
+// unconfirmed returns the error of a stream that ends without a connection.
 func (s *Stream) unconfirmed() error {
 	s.mu.Lock()
 	told := s.stats.Recorded
@@ -211,42 +208,42 @@ func (s *Stream) unconfirmed() error {
 	return nil
 }
 
-// Next waits for changes and returns all parts that have accumulated, at least
-// one, in order. The caller frees each part (Part.Free) and closes each
-// transaction (Part.Tx). After StopReading, or the end of Run, Next returns what is left and then
-// ErrStopped, or the error of Run.
+// Next waits for changes and returns all parts that have accumulated, at least one, in
+// order. The caller frees each part (Part.Free) and closes each transaction (Part.Tx).
+// After StopReading or the end of Run, Next returns the remaining parts and then
+// ErrStopped or the error of Run.
 func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.take(ctx) }
 
-// Started is closed when the server has begun to stream for the first time: then
-// whoever had the slot before has let go of it.
+// Started is closed when the server has begun to stream for the first time: then an
+// earlier reader has released the slot.
 func (s *Stream) Started() <-chan struct{} { return s.started }
 
-// Timeout is Options.Timeout, or the default: for as long may the server keep the slot
-// for a connection that is gone.
+// Timeout returns Options.Timeout or its default: the server may keep the slot for a dead
+// connection for as long.
 func (s *Stream) Timeout() time.Duration { return s.o.Timeout }
 
-// Position is what has been confirmed, and is still outstanding, of the stream.
+// Position returns the confirmed and outstanding position of the stream.
 func (s *Stream) Position() *Position { return s.position }
 
-// StopReading makes the stream finish the transaction that it is in and read no
-// further. The connection stays, and the server is told of what gets confirmed,
-// until the context of Run is cancelled.
+// StopReading makes the stream finish the transaction that it is reading, and then stop
+// reading. The connection stays open and confirms further positions until Run's context
+// is cancelled.
 func (s *Stream) StopReading() {
 	s.stopOnce.Do(func() { close(s.stopped) })
 	s.wake.now()
 }
 
-// Reconnect gives the connection up, for that reason, and makes it anew. It does
-// nothing while there is none.
+// Reconnect closes the connection for the given reason and opens a new one. It does
+// nothing if there is no connection.
 func (s *Stream) Reconnect(reason error) {
 	select {
 	case s.renew <- reason:
-	default: // it is being given up
+	default: // it is being closed already
 	}
 	s.wake.now()
 }
 
-// givenUp is the reason of Reconnect, nil if it was not called.
+// givenUp returns the reason given to Reconnect, or nil.
 func (s *Stream) givenUp() error {
 	select {
 	case reason := <-s.renew:
@@ -265,35 +262,35 @@ func (s *Stream) stopping() bool {
 	}
 }
 
-// Stats are numbers for metrics and status pages.
+// Stats holds figures for metrics and status pages.
 type Stats struct {
-	Connected   bool      // streaming at this moment
+	Connected   bool      // streaming at present
 	Fault       error     // why the last connection failed or ended; nil while streaming
-	Connections int       // that have streamed, this one included
+	Connections int       // number of connections that have streamed, including the present one
 	SystemID    string    // of the server
 	Timeline    int32     // of the server
-	LastMessage time.Time // when the server was heard of, by the own clock
-	Held        bool      // nothing is read: the consumer has no room
-	ServerEnd   LSN       // up to where the server has read its WAL for us, by its last keepalive
+	LastMessage time.Time // last message of the server, by the local clock
+	Held        bool      // reading is suspended: the consumer has no room
+	ServerEnd   LSN       // how far the server has read its WAL for the stream, by its last keepalive
 	Confirmed   LSN       // everything before it is done
-	Recorded    LSN       // of it, what the server has been told
-	Outstanding int       // transactions that are not done
-	QueueBytes  int       // of the parts that have not been freed
-	Reading     Reading   // a large transaction
+	Recorded    LSN       // confirmed to the server
+	Outstanding int       // unfinished transactions
+	QueueBytes  int       // size of parts that are not freed
+	Reading     Reading   // large transaction being read
 }
 
-// Reading is how far a transaction has been read that is larger than a part; zero:
-// there is none.
+// Reading is the progress of reading a transaction that is larger than a part; zero:
+// none.
 type Reading struct {
-	Committed time.Time // by the clock of the database
-	Since     time.Time // when its first message came
-	From      LSN       // of its first change
-	At        LSN       // of the newest that was read
-	End       LSN       // of its commit
-	Changes   int       // read
+	Committed time.Time // by the database's clock
+	Since     time.Time // arrival of its first message
+	From      LSN       // first change
+	At        LSN       // newest change read
+	End       LSN       // commit
+	Changes   int       // number of changes read
 }
 
-// Stats is the present state.
+// Stats returns the present figures.
 func (s *Stream) Stats() Stats {
 	s.mu.Lock()
 	stats := s.stats
@@ -303,7 +300,7 @@ func (s *Stream) Stats() Stats {
 	return stats
 }
 
-// note changes the stats.
+// note updates the stats.
 func (s *Stream) note(f func(*Stats)) {
 	s.mu.Lock()
 	f(&s.stats)

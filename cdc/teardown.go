@@ -11,19 +11,19 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// Remains is what a plan has left in a database: what Teardown removes.
+// Remains is what exists of a plan in a database: what Teardown removes.
 type Remains struct {
 	Slot        bool
-	Unread      int64 // bytes of WAL that the slot has not brought yet
+	Unread      int64 // bytes of WAL that the slot has not delivered
 	Publication bool
-	Identity    []Table // tables whose REPLICA IDENTITY FULL is taken back
+	Identity    []Table // tables whose REPLICA IDENTITY FULL is reset
 }
 
-// Teardown removes what Setup made: REPLICA IDENTITY FULL of the tables that the plan
-// wants it for, the publication, and the slot. What is not there is passed over. Everything
-// that it needs is checked before, as CheckTeardown does, and all of it happens in one
-// transaction, in which within is called first: an error of either changes nothing. The
-// slot goes last, which no transaction takes back. conn must not be in a transaction.
+// Teardown removes what Setup created: REPLICA IDENTITY FULL of the plan's tables, the
+// publication, and the slot. Missing things are skipped. It checks everything beforehand,
+// as CheckTeardown does, and makes all changes in one transaction, in which it calls
+// within first: after an error of either nothing is changed. The slot is dropped last,
+// since that cannot be rolled back. conn must not be in a transaction.
 func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string), within ...func(context.Context, pgx.Tx) error) error {
 	in := newInstaller(conn, plan, log)
 	remains, err := in.remains(ctx, nil)
@@ -33,9 +33,9 @@ func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step stri
 	return in.remove(ctx, conn, in.removal(remains), within)
 }
 
-// CheckTeardown looks for what a plan has left. It returns a *Fault for what keeps Teardown
-// from removing it: a slot that is being read, or all that the role lacks, among it what
-// the caller lacks besides. It changes nothing.
+// CheckTeardown finds what exists of a plan. It returns a *Fault for whatever prevents
+// Teardown: a slot in use, or everything that the role lacks, including besides, which
+// the caller lacks. It changes nothing.
 func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack) (Remains, error) {
 	return newInstaller(conn, plan, nil).remains(ctx, besides)
 }
@@ -57,7 +57,7 @@ func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, er
 			_, err = fmt.Sscan(found[0], &r.Unread)
 		}
 		if err != nil {
-			return r, fmt.Errorf("read what slot %q has not brought: %w", in.plan.Slot, err)
+			return r, fmt.Errorf("read the unread WAL of slot %q: %w", in.plan.Slot, err)
 		}
 	}
 	p, err := inspectPublication(ctx, in.conn, in.plan.Publication, nil)
@@ -78,8 +78,8 @@ func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, er
 	return r, lacking(foreign, append(lacks, besides...))
 }
 
-// unreadSlot reports whether there is the slot, lost or not; one that is being read, or is
-// another's, is a *Fault.
+// unreadSlot reports whether the slot exists, lost or not; a slot that is in use, or
+// belongs to another plugin or database, is a *Fault.
 func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
 	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)
 	var gap *Gap
@@ -94,8 +94,8 @@ func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// fullIdentities looks for the tables whose identity is taken back, and returns a *Fault
-// of those that belong to somebody else.
+// fullIdentities finds the tables whose identity is reset, and returns a *Fault for those
+// that belong to another role.
 func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *Fault, err error) {
 	for _, t := range in.plan.Tables {
 		if !t.IdentityFull {
@@ -122,7 +122,7 @@ func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *F
 	return foreign, nil
 }
 
-// removal is the SQL that removes what remains, in order.
+// removal returns the SQL that removes what remains, in order.
 func (in *installer) removal(r Remains) []string {
 	var sql []string
 	for _, t := range r.Identity {
@@ -137,8 +137,8 @@ func (in *installer) removal(r Remains) []string {
 	return sql
 }
 
-// remove runs the statements in one transaction. Like run it waits for locks briefly,
-// and tries again.
+// remove runs the statements in one transaction. Like run, it waits briefly for locks and
+// tries again.
 func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []string, within []func(context.Context, pgx.Tx) error) error {
 	for _, sql := range statements {
 		in.log(sql)
@@ -177,8 +177,8 @@ func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []st
 	}
 }
 
-// DropSlot removes the slot alone, lost or not; one that is not there is passed over,
-// and one that is being read is a *Fault.
+// DropSlot drops only the slot, lost or not; a missing slot is skipped, and one in use is
+// a *Fault.
 func DropSlot(ctx context.Context, conn *pgx.Conn, slot string, log func(step string)) error {
 	in := newInstaller(conn, Plan{Slot: slot}, log)
 	there, err := in.unreadSlot(ctx)
@@ -200,7 +200,7 @@ func slotInUse(slot, pid string, err error) *Fault {
 	return f
 }
 
-// isReason reports whether err is a Fault for that reason.
+// isReason reports whether err is a Fault with that reason.
 func isReason(err error, reason Reason) bool {
 	var fault *Fault
 	return errors.As(err, &fault) && fault.Reason == reason

@@ -9,21 +9,21 @@ import (
 	"github.com/jackc/pglogrepl"
 )
 
-// timelines says on which timeline a position of the log lies. A server that
-// was promoted is on a new timeline; what was committed before the promotion
-// stays on the old one, so an event's id does not change with a failover.
+// timelines determines the timeline of a WAL position. A promoted server is on a new
+// timeline; transactions committed before the promotion remain on the old one, so an
+// event's id does not change with a failover.
 type timelines struct {
 	current int32
 	past    []timeline // oldest first
 }
 
-// timeline is one that ended where the next began.
+// timeline is a timeline that ended where the next one began.
 type timeline struct {
 	id  int32
 	end LSN
 }
 
-// at is the timeline of the record that begins at lsn.
+// at returns the timeline of the record that begins at lsn.
 func (t *timelines) at(lsn LSN) int32 {
 	for _, past := range t.past {
 		if lsn < past.end {
@@ -33,11 +33,11 @@ func (t *timelines) at(lsn LSN) int32 {
 	return t.current
 }
 
-// left is where this history has left the other one: what was written to the other
-// before is in both. ok is false where it has not left it, or nothing is known of that.
+// left returns the position where this history departs from the other: everything earlier
+// is in both. ok is false if it does not depart, or if that is unknown.
 //
-// The other may be none of its past: two standbys of one primary, promoted one after
-// the other, share what both had of the primary.
+// The other need not be its past: two standbys of one primary, promoted one after the
+// other, share what both had received from the primary.
 func (t *timelines) left(other *timelines) (end LSN, ok bool) {
 	if other.current == t.current {
 		return 0, false
@@ -56,7 +56,8 @@ func (t *timelines) left(other *timelines) (end LSN, ok bool) {
 	return 0, false
 }
 
-// end is where that timeline was left; ok is false if it was not, as far as is known.
+// end returns where that timeline ended; ok is false if it has not ended, as far as is
+// known.
 func (t *timelines) end(id int32) (end LSN, ok bool) {
 	for _, past := range t.past {
 		if past.id == id {

@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Kind says what a column of a Tuple holds.
+// Kind is the kind of a column's value in a Tuple.
 type Kind byte
 
 // The kinds of pgoutput's TupleData in text format.
@@ -16,21 +16,21 @@ const (
 	Text      Kind = 't' // the value in the type's text form
 )
 
-// Tuple is one row in the layout of pgoutput's TupleData, with an index to its
-// columns. The zero Tuple stands for "no row". A Tuple is read-only and shares
-// the bytes that it was made from; it stays valid for as long as it is referenced.
+// Tuple is one row in the layout of pgoutput's TupleData, with an index to its columns.
+// The zero Tuple stands for "no row". A Tuple is read-only and shares the bytes from
+// which it was made; it remains valid while it is referenced.
 type Tuple struct {
 	raw []byte
 	at  []uint32 // offset of each column's kind byte in raw
 }
 
-// Value is a column to make a Tuple of.
+// Value is a column for MakeTuple.
 type Value struct {
 	Kind Kind
 	Text []byte
 }
 
-// MakeTuple lays the values out as one row. It copies their bytes.
+// MakeTuple returns a row with the values. It copies their bytes.
 func MakeTuple(values ...Value) Tuple {
 	size := 0
 	for _, v := range values {
@@ -51,16 +51,16 @@ func MakeTuple(values ...Value) Tuple {
 	return t
 }
 
-// IsZero reports whether there is no row at all.
+// IsZero reports whether there is no row.
 func (t Tuple) IsZero() bool { return t.at == nil }
 
-// Len is the number of columns.
+// Len returns the number of columns.
 func (t Tuple) Len() int { return len(t.at) }
 
-// Size is the number of bytes that the row occupies, its index included.
+// Size returns the memory of the row with its index, in bytes.
 func (t Tuple) Size() int { return len(t.raw) + 4*len(t.at) }
 
-// Kind says what column i holds; a column that the row does not have is Null.
+// Kind returns the kind of column i; Null if the row does not have the column.
 func (t Tuple) Kind(i int) Kind {
 	if i < 0 || i >= len(t.at) {
 		return Null
@@ -68,8 +68,8 @@ func (t Tuple) Kind(i int) Kind {
 	return Kind(t.raw[t.at[i]])
 }
 
-// Text is the value of column i in the type's text form, nil unless its Kind
-// is Text. The bytes belong to the Tuple: read them, do not change them.
+// Text returns the value of column i in the type's text form, nil unless its Kind is
+// Text. The bytes belong to the Tuple and must not be changed.
 func (t Tuple) Text(i int) []byte {
 	if t.Kind(i) != Text {
 		return nil
@@ -79,8 +79,8 @@ func (t Tuple) Text(i int) []byte {
 	return t.raw[from+4 : from+4+n : from+4+n]
 }
 
-// tupleAt reads the TupleData at the start of src into index (reused from its
-// length on) and returns the row and what follows it. The row shares src.
+// tupleAt reads the TupleData at the start of src and returns the row and the rest. It
+// appends to index; the row shares src.
 func tupleAt(src []byte, index []uint32) (t Tuple, rest []byte, grown []uint32, err error) {
 	if len(src) < 2 {
 		return Tuple{}, nil, index, errShort
@@ -104,12 +104,12 @@ func tupleAt(src []byte, index []uint32) (t Tuple, rest []byte, grown []uint32, 
 				return Tuple{}, nil, index, errShort
 			}
 			pos += 5 + int(size)
-		default: // 'b', binary, is sent only to those who ask for it
-			return Tuple{}, nil, index, fmt.Errorf("column of unknown kind %q", byte(kind))
+		default: // 'b', binary, is only sent on request
+			return Tuple{}, nil, index, fmt.Errorf("unknown column kind %q", byte(kind))
 		}
 	}
 	at := index[first:len(index):len(index)]
-	if at == nil { // a row without columns is a row
+	if at == nil { // a row without columns is still a row
 		at = []uint32{}
 	}
 	return Tuple{raw: raw[:pos:pos], at: at}, raw[pos:], index, nil

@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// unreachable is an error of a connection that could not be made. It says each cause
-// once: pgx says it for each address, and for each with and without TLS.
+// unreachable is the error of a failed connection. It names each cause once: pgx repeats
+// it for each address, with and without TLS.
 type unreachable struct {
 	text string
 	err  error
@@ -20,8 +20,7 @@ type unreachable struct {
 func (u *unreachable) Error() string { return u.text }
 func (u *unreachable) Unwrap() error { return u.err }
 
-// concise returns the error, in few words where it is one of a connection that could not
-// be made.
+// concise returns the error, shortened if it is of a failed connection.
 func concise(err error, config *pgconn.Config) error {
 	failed, ok := errors.AsType[*pgconn.ConnectError](err)
 	if !ok {
@@ -50,7 +49,7 @@ func concise(err error, config *pgconn.Config) error {
 	return &unreachable{text: text, err: err}
 }
 
-// attempts are the errors that are joined in one.
+// attempts returns the errors joined in err.
 func attempts(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -58,7 +57,7 @@ func attempts(err error) []error {
 	return []error{err}
 }
 
-// causeOf is what kept one attempt from succeeding, and its address, "" where that says
+// causeOf returns the cause of one failed attempt, and its address, or "" if that adds
 // nothing.
 func causeOf(err error) (cause, address string) {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {

@@ -9,16 +9,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Usage says whether a slot is being read.
+// Usage states whether a slot is in use.
 type Usage struct {
 	Active bool
-	// For is how long its reader has been connected, by the clock of the server; 0: it has
-	// none, or the role may not know.
+	// For is the time since its reader connected, by the server's clock; 0: no reader, or
+	// the role may not know.
 	For time.Duration
 }
 
-// ReadUsage asks the server whether the slot is being read. A slot that does not exist is a
-// *Fault. For a reader of another role it needs pg_read_all_stats to say since when.
+// ReadUsage asks the server whether the slot is in use. A missing slot is a *Fault. For a
+// reader with another role, it needs pg_read_all_stats to know the time.
 func ReadUsage(ctx context.Context, q Querier, slot string) (u Usage, err error) {
 	var seconds float64
 	err = q.QueryRow(ctx, `SELECT s.active, coalesce(extract(epoch FROM clock_timestamp() - a.backend_start), 0)::float8
@@ -27,7 +27,7 @@ func ReadUsage(ctx context.Context, q Querier, slot string) (u Usage, err error)
 		return u, slotMissing(slot)
 	}
 	if err != nil {
-		return u, fmt.Errorf("look slot %q up: %w", slot, err)
+		return u, fmt.Errorf("look up slot %q: %w", slot, err)
 	}
 	u.For = time.Duration(seconds * float64(time.Second))
 	return u, nil

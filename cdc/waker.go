@@ -20,11 +20,11 @@ func (w *waker) attach(conn net.Conn) {
 
 func (w *waker) detach() { w.attach(nil) }
 
-// now makes the present or next read of the connection end at once.
+// now makes the present or next read of the connection return immediately.
 func (w *waker) now() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn != nil {
-		_ = w.conn.SetReadDeadline(time.Unix(1, 0)) // fails only on a closed connection, whose reads end anyway
+		_ = w.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if the connection is closed, and then reads end anyway
 	}
 }

@@ -16,6 +16,7 @@ type gate struct {
 	row    *hook.Hook // as the lane was told; nil: there is no such hook
 	off    time.Time  // since when the row is known to be switched off; zero: it is not
 	hold   hold
+	pace   pace
 	halted bool // nothing starts any more: the process is to end
 	paused bool // by a person, or halted
 }
@@ -23,6 +24,7 @@ type gate struct {
 // tell lets the gate know of the hook's row, nil if there is none.
 func (g *gate) tell(row *hook.Hook, now time.Time) {
 	g.row = row
+	g.pace.tell(row, now)
 	switch {
 	case !g.isOff():
 		g.off = time.Time{}

@@ -184,7 +184,7 @@ func (l *lane) fill(now time.Time) {
 
 // pick needs mu. It returns the delivery to attempt now, nil if there is none.
 func (l *lane) pick(now time.Time) *item {
-	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit {
+	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
 		return nil
 	}
 	if !l.slots.take(&l.claim) {
@@ -200,6 +200,9 @@ func (l *lane) pick(now time.Time) *item {
 	}
 	l.running++
 	it.attempt++
+	if it.fate == ReasonNone {
+		l.gate.pace.spend(now)
+	}
 	return it
 }
 

@@ -35,11 +35,12 @@ var outcomeLabels = [outcomes]string{"delivered", "retried", "parked", "dead"}
 // Metrics counts deliveries and attempts. A nil *Metrics counts nothing. It is
 // safe for concurrent use.
 type Metrics struct {
-	deliveries *prometheus.CounterVec
-	attempts   *prometheus.CounterVec
-	seconds    *prometheus.HistogramVec
-	commit     *prometheus.HistogramVec
-	actions    actionLabels
+	deliveries     *prometheus.CounterVec
+	filterFailures *prometheus.CounterVec
+	attempts       *prometheus.CounterVec
+	seconds        *prometheus.HistogramVec
+	commit         *prometheus.HistogramVec
+	actions        actionLabels
 
 	mu     sync.Mutex
 	hooks  map[int64]*hookMetrics
@@ -53,7 +54,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_deliveries_total",
-			Help: "Deliveries by outcome; retried counts postponements.",
+			Help: "Deliveries by outcome; retried counts postponements, filtered counts what filters leave out.",
 		}, []string{"hook", "action", "outcome"}),
 		attempts: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_delivery_attempts_total",
@@ -69,8 +70,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of a change to its delivery.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"hook"}),
-		actions: newActionLabels(),
-		hooks:   make(map[int64]*hookMetrics),
+		actions:        newActionLabels(),
+		hooks:          make(map[int64]*hookMetrics),
+		filterFailures: newFilterFailures(auto),
 	}
 	if reg != nil {
 		reg.MustRegister(newGauges(m))
@@ -132,6 +134,7 @@ func (m *Metrics) Forget(id int64) {
 	m.attempts.DeletePartialMatch(labels)
 	m.seconds.DeletePartialMatch(labels)
 	m.commit.DeletePartialMatch(labels)
+	m.filterFailures.DeletePartialMatch(labels)
 }
 
 // Keep removes the parts of all hooks that are not among these.
@@ -179,6 +182,7 @@ type counters struct {
 
 	mu         sync.RWMutex
 	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
+	filtered   map[mapping.Action]prometheus.Counter // nil: nothing was filtered
 	detached   bool
 }
 

@@ -14,39 +14,38 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Database lends sessions to read Label Studio's tables with. *pgxpool.Pool is one.
+// Database provides sessions that read Label Studio's tables, for example a
+// *pgxpool.Pool.
 type Database interface {
 	Querier
 	AcquireFunc(ctx context.Context, f func(*pgxpool.Conn) error) error
 }
 
-// query is one of those that are asked together. Its values come in their text form.
+// query is one of several queries sent together. Values are in text form.
 type query struct {
 	sql    string
-	args   [][]byte // its parameters in text form
+	args   [][]byte // parameters in text form
 	reader *reader
 	row    func(*cdc.Relation, cdc.Tuple)
 
-	tellsSnapshot bool // its rows have the snapshot that they were read with
+	tellsSnapshot bool // its rows contain the snapshot with which they were read
 
-	// keeps, if set, is asked whether row is to be called, before anything of the
-	// row is copied.
+	// keeps, if set, decides whether row is called, before the row is copied.
 	keeps func(*cdc.Relation, [][]byte) bool
 
-	// took, if set, is told how long the server may have worked on the query: never
-	// less than it has.
+	// took, if set, gets an upper bound of the time that the server has worked on the
+	// query.
 	took func(time.Duration)
 }
 
-// ask sends the queries together and reads their results one after the other: one
-// round trip, however many they are. They are prepared once per session: to parse
-// and plan them takes longer than to run them. After an error some rows may have
-// been handed out; those of a whole result come in a moment later than all of the
-// results before.
+// ask sends the queries together and reads their results in sequence, in one round trip.
+// They are prepared once per session, since parsing and planning takes longer than
+// running them. After an error, some rows may have been processed. Each result is read at
+// a later moment than those before it.
 //
-// A session whose prepared statements do not fit any more, because a table has got
-// other columns or somebody has discarded them, prepares them again; the rows of
-// the first results may then come twice.
+// A session whose prepared statements are outdated, because the columns of a table have
+// changed or the statements were discarded, prepares them again; the rows of the first
+// results may then come twice.
 func ask(ctx context.Context, db Database, queries []query) error {
 	return db.AcquireFunc(ctx, func(session *pgxpool.Conn) error {
 		conn := session.Conn()
@@ -61,10 +60,10 @@ func ask(ctx context.Context, db Database, queries []query) error {
 	})
 }
 
-// isOutdated reports whether it is the prepared statement that does not fit.
+// isOutdated reports whether the prepared statement is outdated.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func isOutdated(err error) bool {
-	const featureNotSupported, invalidStatementName = "0A000", "26000" // cached plan must not change result type; there is none of the name
+	const featureNotSupported, invalidStatementName = "0A000", "26000" // cached plan must not change result type; no statement with that name
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (fault.Code == featureNotSupported || fault.Code == invalidStatementName)
 }
@@ -81,7 +80,7 @@ func askOn(ctx context.Context, conn *pgx.Conn, queries []query) (err error) {
 	for i := range queries {
 		pipeline.SendQueryStatement(statements[i], queries[i].args, nil, nil)
 		if queries[i].took != nil {
-			pipeline.SendFlushRequest() // otherwise its result might wait for that of the next
+			pipeline.SendFlushRequest() // otherwise its result might wait for the next one
 		}
 	}
 	began := time.Now()
@@ -100,7 +99,7 @@ func askOn(ctx context.Context, conn *pgx.Conn, queries []query) (err error) {
 	return nil
 }
 
-// receive reads the query's result, which is the next.
+// receive reads the query's result, which is the next one.
 func (q *query) receive(pipeline *pgconn.Pipeline) error {
 	results, err := pipeline.GetResults()
 	if err != nil {
@@ -124,7 +123,7 @@ func (q *query) receive(pipeline *pgconn.Pipeline) error {
 	return err
 }
 
-// arrayOf is the text form of an array of integers.
+// arrayOf returns the text form of an array of integers.
 func arrayOf(ids []int64) []byte {
 	text := append(make([]byte, 0, 12*len(ids)+2), '{')
 	for i, id := range ids {

@@ -12,43 +12,42 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Backfill makes the events of rows that are there already, as the stream made or
-// would have made them of their insertion: the creation of a project, of its tasks
-// or of its annotations. What else happened to a row cannot be seen in it.
+// Backfill makes events from existing rows, as the stream makes them from insertions: the
+// creation of a project, of its tasks or of its annotations. A row does not show what
+// else happened to it.
 //
-// The events are those of the profile, except that each row makes one of its own.
-// They are rendered as those of the stream are, and have no ID: a row has no commit.
-// The sessions of db should be in UTC, with DateStyle ISO. A Backfill serves one
-// goroutine at a time.
+// The events are those of the profile, but always one per row. They are rendered like the
+// stream's and have no ID, since a row has no commit. The sessions of db must be in UTC,
+// with DateStyle ISO. A Backfill serves one goroutine at a time.
 type Backfill struct {
 	opts     Options
 	of       table
 	choice   BackfillRows
-	until    int64 // the greatest id that there was at the beginning
+	until    int64 // greatest id at the beginning
 	action   Action
 	reader   reader
 	mapper   *Mapper
 	renderer *Renderer
-	read     *cdc.Relation // of the reader
+	read     *cdc.Relation // as the reader returns it
 	relation *cdc.Relation // the same, under the name that the mapper knows
 }
 
-// BackfillRows is which rows are meant.
+// BackfillRows selects the rows.
 type BackfillRows struct {
-	Project int64     // 0: of all projects
-	Since   time.Time // created then or later; zero: all
-	Changed bool      // also those that were created earlier and updated then or later
-	After   int64     // those with a greater id; it moves on with what is read
+	Project int64     // 0: all projects
+	Since   time.Time // created at this time or later; zero: all
+	Changed bool      // also rows updated at this time or later
+	After   int64     // only greater ids; advances with what is read
 }
 
-// BackfillActions are those of the events that can be made of rows.
+// BackfillActions returns the actions of events that can be made from rows.
 func BackfillActions() []Action { return []Action{ProjectCreated, TaskCreated, AnnotationCreated} }
 
-// NewBackfill makes events of this action, in either spelling, for the rows. An
-// action that rows do not tell of is an error.
+// NewBackfill prepares events of the action, in either spelling, for the rows. An action
+// that cannot be made from rows is an error.
 func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Backfill, error) {
 	o = o.withDefaults()
-	o.Metrics = nil // counts the stream alone
+	o.Metrics = nil // they only count the stream
 	b := &Backfill{
 		opts: o, choice: rows, until: math.MaxInt64, action: action,
 		reader: reader{db: db}, mapper: NewMapper(o), renderer: NewRenderer(db, o),
@@ -64,26 +63,26 @@ func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Bac
 	case AnnotationCreated:
 		b.of = annotation
 	default:
-		return nil, fmt.Errorf("events %s cannot be made of the rows that are there: %v can", action, BackfillActions())
+		return nil, fmt.Errorf("events %s cannot be made from existing rows; only %v can", action, BackfillActions())
 	}
 	return b, nil
 }
 
-// Action is that of the events as the profile spells it. Some annotations make
-// events of another one: in the guide's profile a skip is an ANNOTATION_UPDATED, in
-// the native one a copied prediction is an ANNOTATIONS_CREATED.
+// Action returns the action of the events in the profile's spelling. Some annotations
+// make events of another action: in the guide's profile a skip is an ANNOTATION_UPDATED,
+// in the native one a copied prediction is an ANNOTATIONS_CREATED.
 func (b *Backfill) Action() Action { return b.action }
 
 // BackfillRow is a row with its event.
 type BackfillRow struct {
 	ID      int64
-	Updated time.Time // zero: not known
-	Event   *Event    // nil: the row makes none, as a project that is deleted
+	Updated time.Time // zero: unknown
+	Event   *Event    // nil: the row makes none, for example because its project is deleted
 	table   table
 }
 
-// EventID names the event: the same for as long as the row is not changed. Unlike
-// those of the stream's events it does not begin with a digit.
+// EventID returns the event's id, which is the same until the row changes. Unlike ids of
+// the stream's events, it does not begin with a digit.
 func (r *BackfillRow) EventID() string {
 	var updated int64
 	if !r.Updated.IsZero() {
@@ -92,8 +91,8 @@ func (r *BackfillRow) EventID() string {
 	return fmt.Sprintf("backfill-%s-%d-%d", r.table, r.ID, updated)
 }
 
-// Begin counts the rows, and leaves out those that are made after it: their events
-// are the stream's.
+// Begin counts the rows, and excludes rows created later, whose events come from the
+// stream.
 func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	where, args := b.where()
 	result, err := b.reader.db.Query(ctx, "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM "+where, append([]any{pgx.QueryExecModeExec}, args...)...)
@@ -106,8 +105,8 @@ func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	return rows, nil
 }
 
-// Next is the next rows in the order of their ids, at most limit; none when all
-// have been read. Their events are not rendered.
+// Next returns the next rows in order of their ids, at most limit; none when all have
+// been read. Their events are not rendered yet.
 func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	where, args := b.where()
 	sql := fmt.Sprintf("SELECT r.* FROM %s ORDER BY r.id LIMIT %d", where, limit)
@@ -140,8 +139,8 @@ func (b *Backfill) Render(ctx context.Context, rows []BackfillRow) error {
 	return b.renderer.Render(ctx, events)
 }
 
-// where is the tables and the condition of the choice. Annotations are found by
-// their tasks: not all versions write their project down.
+// where returns the tables and the condition. Annotations are selected by their tasks,
+// since some versions do not store their project.
 func (b *Backfill) where() (sql string, args []any) {
 	c := b.choice
 	from, belongs := b.quoted(b.of)+" r", "r.project_id = $1::bigint"
@@ -169,8 +168,8 @@ func (b *Backfill) quoted(of table) string {
 	return pgx.Identifier{b.opts.Tables.Schema, b.opts.Tables.name(of)}.Sanitize()
 }
 
-// row makes the row's event: that of a transaction which inserts it alone, or, if it
-// was there before the time that is asked for, updates it.
+// row makes the row's event: that of a transaction that only inserts it, or, if it was
+// created before Since, updates it.
 func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error) {
 	if read != b.read {
 		b.read, b.relation = read, &cdc.Relation{
@@ -184,7 +183,7 @@ func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error)
 		op = cdc.Update
 	}
 	part := &cdc.Part{
-		First: true, Last: true, Time: row.Updated, Received: time.Now(), Age: b.opts.Settle, // it has settled
+		First: true, Last: true, Time: row.Updated, Received: time.Now(), Age: b.opts.Settle, // already settled
 		Changes: []cdc.Change{{Op: op, Relation: b.relation, New: tuple}},
 	}
 	events, err := b.mapper.Events(part, nil)
@@ -197,8 +196,8 @@ func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error)
 	return row, err
 }
 
-// stampOf is a time of the row; zero: it has none.
+// stampOf returns a time in the row; zero: none.
 func stampOf(row cdc.Tuple, column int) time.Time {
-	at, _ := time.Parse("2006-01-02 15:04:05.999999-07", string(row.Text(column))) // the form of DateStyle ISO
+	at, _ := time.Parse("2006-01-02 15:04:05.999999-07", string(row.Text(column))) // format of DateStyle ISO
 	return at
 }

@@ -7,21 +7,21 @@ import (
 	"slices"
 )
 
-// Body is the body of a request: pieces, one after the other. Most bytes of a body are
-// in others too (the payload in those for other hooks, the project in those of the same
-// batch), so it is never put together in memory, but read where it is needed. The zero
-// Body is empty. A Body is read-only and keeps what it was made of.
+// Body is a request body in pieces. Most of its bytes belong to other bodies too (the
+// payload to those for other hooks, the project to those of the same batch), so it is
+// never joined in memory, but read where it is needed. The zero Body is empty. A Body is
+// read-only and holds what it was made from.
 type Body struct {
 	pieces pieces
 }
 
 type pieces [5][]byte
 
-// BodyOf is a body of one piece, which it keeps.
+// BodyOf returns a body of one piece, which it holds.
 func BodyOf(text []byte) Body { return Body{pieces{text}} }
 
-// heads are how bodies begin that have more than the action, for the names of actions
-// that there are.
+// heads are the beginnings of bodies with more than the action, for all known action
+// names.
 var heads = func() map[Action][]byte {
 	m := make(map[Action][]byte)
 	for _, a := range []Action{
@@ -40,8 +40,8 @@ var (
 	brace = []byte("}")
 )
 
-// Body is the request body under the action's name as the hook spells it, and
-// with the payload or without; where there is no payload it is the action alone.
+// Body returns the request body with the action in the hook's spelling, with or without
+// the payload; without payload it only has the action.
 func (e *Event) Body(action Action, payload bool) Body {
 	head, ok := heads[action]
 	if !ok {
@@ -80,7 +80,16 @@ func (b Body) Within(head, tail []byte) Body {
 	return out
 }
 
-// Pieces are those of the body, none of them empty.
+// Members are the members of the whole body but its action: lists of `"name": value`, with
+// commas between them and without braces. They are read-only.
+func (e *Event) Members() [2][]byte {
+	if len(e.Payload) == 0 || e.nested == nil {
+		return [2][]byte{e.Payload}
+	}
+	return [2][]byte{e.Payload, e.nested.json}
+}
+
+// Pieces returns the pieces of the body, none of them empty.
 func (b Body) Pieces() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, piece := range b.pieces {
@@ -91,7 +100,7 @@ func (b Body) Pieces() iter.Seq[[]byte] {
 	}
 }
 
-// Len is the number of bytes.
+// Len returns the number of bytes.
 func (b Body) Len() (n int) {
 	for _, piece := range b.pieces {
 		n += len(piece)
@@ -107,7 +116,7 @@ func (b Body) AppendTo(dst []byte) []byte {
 	return dst
 }
 
-// Bytes is a copy of the body; nil if it is empty.
+// Bytes returns a copy of the body; nil if it is empty.
 func (b Body) Bytes() []byte {
 	n := b.Len()
 	if n == 0 {
@@ -116,10 +125,10 @@ func (b Body) Bytes() []byte {
 	return b.AppendTo(make([]byte, 0, n))
 }
 
-// Equal reports whether both are the same bytes, in whatever pieces.
+// Equal reports whether both contain the same bytes, however they are split.
 func (b Body) Equal(other Body) bool { return bytes.Equal(b.Bytes(), other.Bytes()) }
 
-// Reader reads the body from its beginning. Closing it does nothing.
+// Reader returns a reader of the whole body. Closing it does nothing.
 func (b Body) Reader() io.ReadCloser { return &bodyReader{Body: b} }
 
 type bodyReader struct {
@@ -127,8 +136,7 @@ type bodyReader struct {
 	piece, at int
 }
 
-// Read fills p as far as there is anything: the fewer calls, the fewer writes to the
-// connection.
+// Read fills p as far as possible: fewer calls mean fewer writes to the connection.
 func (r *bodyReader) Read(p []byte) (n int, err error) {
 	for r.piece < len(r.pieces) && n < len(p) {
 		copied := copy(p[n:], r.pieces[r.piece][r.at:])
@@ -143,5 +151,5 @@ func (r *bodyReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// Close is for http.Request.
+// Close implements io.Closer, for http.Request.
 func (r *bodyReader) Close() error { return nil }

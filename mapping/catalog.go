@@ -12,29 +12,29 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// predictions is the table that total_predictions_number is counted in.
+// predictions is the table in which total_predictions_number is counted.
 const predictions = "prediction"
 
-// catalog is what the database says of the columns of the tables that payloads
-// are read from: whether they are there, and whether they refer to another row.
+// catalog holds what the database knows about the columns of the tables from which
+// payloads are read: whether they exist, and whether they refer to another row.
 type catalog struct {
 	columns  map[string]map[string]column // by table and name
-	optional []optional                   // columns that queries use if they are there
+	optional []optional                   // columns that queries use if they exist
 }
 
 type column struct {
-	foreign bool   // it refers to a row of another table
-	kind    uint32 // OID of its type
-	base    uint32 // the same; of a domain, the type that it restricts in the end
+	foreign bool   // refers to a row of another table
+	kind    uint32 // OID of the type
+	base    uint32 // the same; for a domain, its base type
 }
 
-// optional is a column that not every version of Label Studio has.
+// optional is a column that some versions of Label Studio lack.
 type optional struct{ table, column string }
 
-// commentAuthors is the field of a task that is no column of it.
+// commentAuthors is a field of a task that is not a column.
 const commentAuthors = "comment_authors"
 
-// authors is the table with the comment authors of tasks.
+// authors returns the table with the comment authors of tasks.
 func (t Tables) authors() string { return t.Task + "_comment_authors" }
 
 const catalogSQL = `
@@ -83,9 +83,8 @@ func (c *catalog) has(table, column string) bool {
 	return ok
 }
 
-// covers reports whether the catalog has the columns of the relation, of the same
-// types: that of a domain may be the type that it restricts, as queries name it. Some
-// are computed.
+// covers reports whether the catalog has the relation's columns with the same types.
+// Queries name the base type of a domain. Some columns are computed.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 	for _, column := range rel.Columns {
 		known, ok := c.columns[table][column.Name]
@@ -100,11 +99,11 @@ func isComputed(column string) bool {
 	return column == commentAuthors || column == snapshotColumn || column == projectColumn
 }
 
-// complete reports whether all optional columns are there: then a query that fails tells
-// of every change that matters.
+// complete reports whether all optional columns exist: then every relevant change makes a
+// query fail.
 func (c *catalog) complete() bool { return c.present() == len(c.optional) }
 
-// present is how many of the optional columns are there.
+// present returns the number of optional columns that exist.
 func (c *catalog) present() (n int) {
 	for _, o := range c.optional {
 		if c.has(o.table, o.column) {
@@ -114,7 +113,7 @@ func (c *catalog) present() (n int) {
 	return n
 }
 
-// presentSQL counts the optional columns in the database.
+// presentSQL returns an expression that counts the optional columns in the database.
 func (c *catalog) presentSQL(schema string) string {
 	var pairs []string
 	for _, o := range c.optional {
@@ -126,10 +125,11 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.
 WHERE n.nspname = ` + literal(schema) + ` AND (t.relname, a.attname) IN (` + strings.Join(pairs, ", ") + ")"
 }
 
-// literal is the text as a string constant, for sessions with conforming strings.
+// literal returns the text as a string constant, for sessions with
+// standard_conforming_strings.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// references are the columns of the table with a foreign key.
+// references returns the columns of the table that have a foreign key.
 func (c *catalog) references(table string) []string {
 	var names []string
 	for name, column := range c.columns[table] {
@@ -140,9 +140,9 @@ func (c *catalog) references(table string) []string {
 	return names
 }
 
-// unwrap gives columns of a domain the encoding of the type that it restricts.
-// Queries name that type in the first place; the stream names the domain. A column that
-// had another type then keeps its own.
+// unwrap gives columns of a domain the encoding of its base type, which queries name,
+// whereas the stream names the domain. A column whose type has changed since keeps its
+// own encoding.
 func (c *catalog) unwrap(table string, f *format) {
 	for i := range f.fields {
 		field, now := &f.fields[i], c.columns[table][f.fields[i].column]
@@ -152,8 +152,8 @@ func (c *catalog) unwrap(table string, f *format) {
 	}
 }
 
-// CheckTables returns a *MissingColumnError if a table lacks a column that the rules
-// need at present.
+// CheckTables returns a *MissingColumnError if a table presently lacks a column that the
+// rules need.
 func (l *Locator) CheckTables(ctx context.Context) error {
 	c, err := readCatalog(ctx, l.db, l.opts.Tables)
 	if err != nil {

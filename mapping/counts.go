@@ -10,50 +10,49 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// counter counts what is in a project, for the eight numbers of its payload.
+// counter counts the content of a project for the eight numbers of its payload.
 //
-// They are counted anew for each batch: only what is counted once the batch is
-// due, and its transactions can be seen, is sure to show what they did. So the
-// last payload before the stream falls quiet shows what is there then.
+// It counts again for each batch: only a count made when the batch is due and its
+// transactions are visible is sure to include their changes. So the last payload before a
+// quiet period shows the state of that period.
 //
-// Counting costs what the project is large, so each project has a leaky bucket:
-// a query adds ten times its duration of debt (at a share of a tenth), time pays
-// it off, and while more than a second is owed the last numbers are used again.
-// Below that they are exact, and counting in one project never takes more of a
-// core of the database than its share, but for the one query that a full second
-// lets through. This bound goes first: numbers that are used again are at most
-// as old as the last query took, times ten, also in the last payload before the
-// stream falls quiet. The project's next event, if it comes no sooner than
-// that, has exact ones.
+// The cost of counting grows with the project, so each project has a leaky bucket: at a
+// share of a tenth, a query adds ten times its duration as debt, time pays it off, and
+// while the debt exceeds a second the last numbers are reused. Otherwise they are exact.
+// So counting in one project never takes more than its share of a database core, apart
+// from the query that exceeds the second. This bound takes precedence over exactness:
+// reused numbers are at most ten times as old as the last query took, even in the last
+// payload before a quiet period. The project's next event after that time has exact
+// numbers.
 //
-// The duration is the client's, so it is never less than the time that the
-// query takes of a core, as it is kept from spreading over several.
+// The duration is measured by the client, and the query is kept from running in parallel,
+// so the duration is an upper bound of its processor time.
 type counter struct {
 	reader reader
-	format *format // of its rows
+	format *format // format of the counts' rows
 	sql    string
-	share  float64 // of one core
+	share  float64 // share of one core
 	known  recent[*counted]
 }
 
 type counted struct {
 	json   []byte // the eight members, without braces; nil before the first query
 	debt   time.Duration
-	paidAt time.Time // up to when the debt is paid off
+	paidAt time.Time // time up to which the debt is paid off
 }
 
 const (
-	countShare = 0.1         // of one core, unless Options say otherwise
-	countDebt  = time.Second // from which on the last numbers are used again
+	countShare = 0.1         // share of one core, unless set in Options
+	countDebt  = time.Second // debt above which the last numbers are reused
 )
 
-// countNames are the fields of a project that are no columns of it.
+// countNames are fields of a project that are not columns.
 var countNames = []string{
 	"task_number", "finished_task_number", "total_predictions_number", "total_annotations_number",
 	"num_tasks_with_annotations", "useful_annotation_number", "ground_truth_number", "skipped_annotations_number",
 }
 
-// zeroCounts are those of a project that is as it was created.
+// zeroCounts are the counts of a project that was just created.
 const zeroCounts = `"task_number": 0, "finished_task_number": 0, "total_predictions_number": 0, ` +
 	`"total_annotations_number": 0, "num_tasks_with_annotations": 0, "useful_annotation_number": 0, ` +
 	`"ground_truth_number": 0, "skipped_annotations_number": 0`
@@ -62,15 +61,14 @@ func newCounter(share float64) counter {
 	return counter{share: share, known: newRecent[*counted](1024)}
 }
 
-// prepare writes the query for the tables at hand. Annotations and predictions
-// are counted by their own project_id, as Label Studio does; versions that do
-// not have the column count by that of the task.
+// prepare builds the query for the present tables. Annotations and predictions are
+// counted by their own project_id, as in Label Studio; if a version lacks the column, by
+// that of the task.
 //
-// One pass over an index of the tasks and one over the annotations is the
-// cheapest: with a million tasks and 300,000 annotations, grouping these by task
-// costs 1.4 times as much, and a sub-select per number 1.5 times. A call of
-// set_config, which is not safe to run in parallel, keeps the planner from using
-// more than one core.
+// One pass over an index of the tasks and one over the annotations is fastest: with a
+// million tasks and 300,000 annotations, grouping annotations by task takes 1.4 times as
+// long, and a sub-select per number 1.5 times. Calling set_config, which is not
+// parallel-safe, limits the query to one core.
 // https://www.postgresql.org/docs/current/parallel-safety.html
 func (c *counter) prepare(names Tables, columns *catalog) {
 	quote := func(table string) string { return pgx.Identifier{names.Schema, table}.Sanitize() }
@@ -103,7 +101,7 @@ FROM (SELECT set_config('max_parallel_workers_per_gather', '0', true)) one_core,
 		predicted, quote(names.Task), quote(names.Annotation), within(names.Annotation))
 }
 
-// of is what is known of the project.
+// of returns what is known of the project.
 func (c *counter) of(id int64) *counted {
 	known, ok := c.known.get(id)
 	if !ok {
@@ -113,13 +111,13 @@ func (c *counter) of(id int64) *counted {
 	return known
 }
 
-// isDue reports whether the project is to be counted for the events of one batch.
+// isDue reports whether to count the project for the events of a batch.
 func (b *counted) isDue(now time.Time) bool {
 	b.pay(now)
 	return b.json == nil || b.debt <= countDebt
 }
 
-// query counts what is in the project, and tells the snapshot that it was counted with.
+// query counts the content of the project, and reports the snapshot of the count.
 func (c *counter) query(id int64, snapshot func(text []byte)) query {
 	to := c.of(id)
 	return query{
@@ -135,7 +133,7 @@ func (c *counter) query(id int64, snapshot func(text []byte)) query {
 	}
 }
 
-// owe enters what a query has taken.
+// owe adds the duration of a query to the debt.
 func (b *counted) owe(d time.Duration, share float64) {
 	b.debt += time.Duration(float64(d) / share)
 }

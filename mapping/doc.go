@@ -5,14 +5,14 @@
 // The path within the package:
 //
 //	Mapper    cdc.Part → Events, by the rules of a Profile (pure: no I/O)
-//	Locator   project → organization, for those that want an event
+//	Locator   project → organization, so that hooks can be matched
 //	Settler   holds an event until the user's action has ended
 //	Renderer  rows → Event.Payload, one query per kind and batch
 //
-// It finds columns by name in the relation that the stream announces. A column
-// that a later version of Label Studio adds appears in the payload by itself. If
-// a column that the rules need is missing, mapping stops with an error that names
-// it.
+// It finds columns by name in the relation that the stream announces. A column that a
+// later version of Label Studio adds appears in the payload without a change of this
+// package. If a column that the rules need is missing, mapping stops with an error that
+// names it.
 //
 // Each of the four has one owner: only the Settler is safe for concurrent use. A
 // Mapper must see the whole stream, in order; several Renderers may work

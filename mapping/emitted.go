@@ -192,7 +192,7 @@ func (f *forgeries) count(part *cdc.Part, repeated bool) {
 			return
 		}
 	}
-	f.opts.Log.Warn("forged message: it claims to be a custom event, and no event is made of it",
+	f.opts.Log.Warn("forged message: it imitates a custom event and makes no event",
 		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", f.n)
 }
 

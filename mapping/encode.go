@@ -8,7 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// encoding is how a type's text form becomes JSON.
+// encoding selects how a type's text form becomes JSON.
 type encoding byte
 
 const (
@@ -17,12 +17,12 @@ const (
 	asBool
 	asJSON
 	asTime    // timestamptz
-	asSecret  // null, whatever the value is
-	asNothing // no field at all
+	asSecret  // null for every value
+	asNothing // no field
 )
 
-// encodingOf is the encoding of a type. Types that are not named here are sent
-// as strings of their text form.
+// encodingOf returns the encoding of a type. Unlisted types are sent as strings of their
+// text form.
 func encodingOf(oid uint32) encoding {
 	switch oid {
 	case pgtype.BoolOID:
@@ -39,10 +39,10 @@ func encodingOf(oid uint32) encoding {
 	}
 }
 
-// appendValue appends a value in its text form as JSON. Numbers keep their
-// digits and JSON its bytes: the server has checked both, but for the encoding of the
-// characters in a database without one. What is no JSON number (NaN, Infinity) is null,
-// and text that is not of its type a string.
+// appendValue appends a value in text form as JSON. Numbers keep their digits and JSON
+// its bytes: the server has checked both, except for the character encoding in a database
+// without one. Numbers that JSON does not allow (NaN, Infinity) become null, and text
+// that does not match its type becomes a string.
 func appendValue(dst []byte, as encoding, text []byte) []byte {
 	switch as {
 	case asNumber:
@@ -82,8 +82,8 @@ func isNotFinite(text []byte) bool {
 	return false
 }
 
-// isNumber reports whether text is a number by the grammar of JSON (RFC 8259,
-// section 6), which is also how PostgreSQL writes its finite ones.
+// isNumber reports whether text is a JSON number (RFC 8259, section 6), which is also
+// PostgreSQL's form of finite numbers.
 func isNumber(text []byte) bool {
 	if len(text) > 0 && text[0] == '-' {
 		text = text[1:]
@@ -114,7 +114,7 @@ func isNumber(text []byte) bool {
 	return len(text) == 0
 }
 
-// digits is how many decimal digits text begins with.
+// digits returns the number of decimal digits at the beginning of text.
 func digits(text []byte) int {
 	n := 0
 	for n < len(text) && text[n] >= '0' && text[n] <= '9' {
@@ -128,9 +128,9 @@ const (
 	jsonSeconds = "2006-01-02T15:04:05"
 )
 
-// appendTime appends a timestamptz (DateStyle ISO) as Label Studio writes it: in
-// UTC, with six digits of fraction or with none if it is zero. It reports
-// whether the text is one: infinity and years beyond 9999 are not.
+// appendTime appends a timestamptz (DateStyle ISO) in the form of Label Studio: in UTC,
+// with six digits of fraction, or none if it is zero. It reports whether the text has
+// this form, which infinity and years beyond 9999 do not.
 func appendTime(dst, text []byte) ([]byte, bool) {
 	const seconds = len(isoSeconds)
 	if len(text) < seconds+3 || text[4] != '-' || text[7] != '-' || text[10] != ' ' || text[13] != ':' || text[16] != ':' ||
@@ -166,8 +166,7 @@ func appendTime(dst, text []byte) ([]byte, bool) {
 	return append(dst, 'Z', '"'), true
 }
 
-// inZone is the time in UTC of a local time with an offset of the forms that
-// PostgreSQL writes.
+// inZone returns the UTC time of a local time with an offset in PostgreSQL's form.
 func inZone(local, zone []byte) (time.Time, bool) {
 	for _, layout := range []string{"-07", "-07:00", "-07:00:00"} {
 		if t, err := time.Parse(isoSeconds+layout, string(local)+string(zone)); err == nil {

@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// One action of a user is several transactions: Label Studio writes the annotation, then
-// its task's counters, then the task's time stamp. The stream shows the end of an action
-// by updates of the task. Of each, the new row tells which it is:
+// One action of a user causes several transactions: Label Studio writes the annotation,
+// then its task's counters, then the task's time stamp. In the stream, updates of the
+// task show the end of an action. The new row distinguishes them:
 //
 //	counters  an update that leaves updated_at no later than the annotation's
 //	stamp     an update that sets updated_at later, by the annotation's user
 //
-// What is not proven by recordings of the application shows no end.
+// Only patterns that recordings of the application prove count as an end.
 
-// ending is how the end of the action that made an event shows in the stream.
+// ending is the way in which the stream shows the end of an event's action.
 type ending byte
 
 const (
 	unseen   ending = iota // not at all
 	atOnce                 // the transaction is the end
-	saved                  // an annotation was made, or its task skipped: counters and a stamp
+	saved                  // an annotation was created, or its task skipped: counters and a stamp
 	changed                // an annotation was changed: counters and two stamps
 	removed                // annotations were deleted: three updates of each task
 	erased                 // annotations were deleted: the same, or the task's deletion
-	listed                 // annotations were made of predictions: two updates of each task, a stamp among them, whoever did it
-	followed               // is_labeled of a task turned: with the actions of the task that are under way
+	listed                 // annotations were created from predictions: two updates of each task, one of them a stamp by any user
+	followed               // is_labeled of a task turned: ends with the task's actions that are under way
 )
 
-// endingOf is the ending of a row's event.
+// endingOf returns the ending of a row's event.
 func endingOf(action Action, f *fold) ending {
 	s := f.shape
 	switch action {
@@ -36,7 +36,7 @@ func endingOf(action Action, f *fold) ending {
 		return atOnce
 	case ProjectUpdated:
 		if f.rearranged {
-			return unseen // the overlap of the tasks follows, and with it is_labeled
+			return unseen // changes of the overlap follow, and with it is_labeled
 		}
 		return atOnce
 	case TaskCompleted, TaskReopened:
@@ -52,7 +52,7 @@ func endingOfAnnotation(created bool, i image, s *shape) ending {
 	case i.row.IsZero() || ref(i.row, s.task) == 0:
 		return unseen
 	case created && isTrue(i.row, s.groundTruth):
-		return unseen // the task's other annotations lose the mark afterwards
+		return unseen // the mark is removed from the task's other annotations afterwards
 	case ref(i.row, s.updatedBy) != 0 && created:
 		return saved
 	case ref(i.row, s.updatedBy) != 0:
@@ -63,47 +63,47 @@ func endingOfAnnotation(created bool, i image, s *shape) ending {
 	return unseen
 }
 
-// rearranging are the columns of a project whose change has the overlap of its tasks
-// arranged anew.
+// rearranging are the columns of a project whose change makes Label Studio rearrange the
+// overlap of its tasks.
 var rearranging = []string{"maximum_annotations", "overlap_cohort_percentage", "show_overlap_first", "skip_queue"}
 
-// A Sign is an update or the deletion of a task, as far as it may show the end of an
-// action, or an update of an annotation that is no event: a change of it has begun, and
-// writes its task before it makes its event. It refers to the part that it is of.
+// A Sign is a change in the stream that may show the end of an action: an update or the
+// deletion of a task, or an update of an annotation that is not an event, which begins a
+// change: the task is written before the event. It refers to its part.
 type Sign struct {
 	task      int64
 	updatedAt []byte
 	updatedBy int64
 	gone      bool
-	begun     int64 // the annotation; 0: it is a sign of the task
+	begun     int64 // the annotation; 0: the sign is about the task
 }
 
-// watches looks for the end of actions in the signs of the stream. Where the signs of
-// one action could be those of another one, neither has an end that shows. It is pure:
-// the time is told to it.
+// watches recognizes the ends of actions by the signs in the stream. If the signs of two
+// actions could be confused, neither has a recognizable end. It is pure: the caller
+// passes the time.
 type watches[K any] struct {
 	tasks map[int64][]*watched[K]
-	queue []*watch[K] // in the order of their until
+	queue []*watch[K] // in order of until
 }
 
-// watch is one event whose end is looked for.
+// watch is an event whose end is awaited.
 type watch[K any] struct {
 	key   K
-	row   int64 // the annotation, if it is one
+	row   int64 // the annotation; 0: none
 	how   ending
-	made  bool      // the action made annotations
-	user  int64     // who did it; 0: not known
+	made  bool      // the action created annotations
+	user  int64     // the acting user; 0: unknown
 	after string    // updated_at of the annotation
 	open  int       // tasks that have not shown the end
-	void  bool      // the end does not show
-	begun bool      // the action's event is still to come, and takes the watch's place
-	until time.Time // when its signs can no longer come
+	void  bool      // the end cannot be recognized
+	begun bool      // the action's event is still to come and replaces this watch
+	until time.Time // when its signs can no longer arrive
 	tasks []int64
 
 	followers []K // events that end with it
 }
 
-// watched is what was seen of one task of a watch.
+// watched is what the stream has shown of one task of a watch.
 type watched[K any] struct {
 	of                        *watch[K]
 	counters, stamps, updates int
@@ -112,7 +112,7 @@ type watched[K any] struct {
 
 func newWatches[K any]() watches[K] { return watches[K]{tasks: map[int64][]*watched[K]{}} }
 
-// begin notes that a change of an annotation has begun, unless its event is there.
+// begin records that a change of an annotation has begun, unless its event has arrived.
 func (w *watches[K]) begin(s *Sign, now, until time.Time) {
 	for _, there := range w.tasks[s.task] {
 		if there.of.row == s.begun {
@@ -122,8 +122,8 @@ func (w *watches[K]) begin(s *Sign, now, until time.Time) {
 	w.add(&watch[K]{row: s.begun, void: true, begun: true, tasks: []int64{s.task}, until: until}, now)
 }
 
-// add begins a watch. Calls are in the order of until, about. What was noted of the
-// change's beginning goes.
+// add begins a watch. Calls are approximately in order of until. It drops the record of
+// the change's beginning.
 func (w *watches[K]) add(of *watch[K], now time.Time) {
 	w.expire(now)
 	if len(of.tasks) == 0 {
@@ -157,8 +157,8 @@ func (w *watches[K]) add(of *watch[K], now time.Time) {
 // crowd bounds the watches of one task.
 const crowd = 16
 
-// clashes reports whether the signs of one could be taken for those of the other. When two
-// users each make an annotation, the stamps tell them apart.
+// clashes reports whether the signs of the two could be confused. If two users each
+// create an annotation, their stamps differ.
 func (a *watch[K]) clashes(b *watch[K]) bool {
 	return !a.made || !b.made || a.user == 0 || a.user == b.user
 }
@@ -197,7 +197,7 @@ func (w *watches[K]) see(s *Sign, ended func(K)) {
 		}
 	}
 	for _, of := range complete {
-		if !of.void { // otherwise the rest of what clashes is still to come
+		if !of.void { // otherwise signs of the clashing watches are still to come
 			w.drop(of)
 			ended(of.key)
 			for _, key := range of.followers {
@@ -244,7 +244,7 @@ func (w *watches[K]) expire(now time.Time) {
 	w.queue = w.queue[n:]
 }
 
-// drop ends a watch before its time.
+// drop ends a watch early.
 func (w *watches[K]) drop(of *watch[K]) {
 	w.forget(of)
 	if i := slices.Index(w.queue, of); i >= 0 {

@@ -8,11 +8,11 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Action is the name of a webhook event as Label Studio spells it.
+// Action is the name of a webhook event in Label Studio's spelling.
 type Action string
 
-// The seven actions of the webhooks guide, and those that only the application's
-// own profile (native) has. https://labelstud.io/guide/webhooks
+// The seven actions of the webhooks guide, and those of the native profile only.
+// https://labelstud.io/guide/webhooks
 const (
 	ProjectCreated     Action = "PROJECT_CREATED"
 	ProjectUpdated     Action = "PROJECT_UPDATED"
@@ -33,20 +33,21 @@ const (
 	TaskReopened  Action = "TASK_REOPENED"  // and false
 )
 
-// ID names an event for good: the same on every attempt, restart and replay. The ids of
-// a transaction's events are in the order in which they are told: those that depend on
-// the whole transaction come last, with the number of its row changes added to the ordinal.
+// ID identifies an event permanently: it is the same on every attempt, restart and
+// replay. The ids of a transaction's events are in the order of the events. Events that
+// depend on the whole transaction come last: the number of its row changes is added to
+// their ordinals.
 type ID struct {
 	Timeline int32   // of the commit
-	Commit   cdc.LSN // of the commit record
-	Ordinal  int     // of the row change that made the event, within its transaction; see ID
+	Commit   cdc.LSN // commit record
+	Ordinal  int     // ordinal, within the transaction, of the row change that made the event; see ID
 }
 
-// String is the form that is sent as webhook-id: without a dot, which
-// separates the signed parts in Standard Webhooks.
+// String returns the form sent as webhook-id. It has no dot, which separates the signed
+// parts in Standard Webhooks.
 func (id ID) String() string { return string(id.Append(make([]byte, 0, 48))) }
 
-// Append appends what String returns.
+// Append appends the result of String.
 func (id ID) Append(dst []byte) []byte {
 	if id.IsRepair() {
 		dst = append(dst, "repair-"...)
@@ -57,7 +58,7 @@ func (id ID) Append(dst []byte) []byte {
 	return strconv.AppendInt(dst, int64(id.Ordinal), 10)
 }
 
-// AppendLSN appends the position of the commit as PostgreSQL writes it.
+// AppendLSN appends the position of the commit in PostgreSQL's form.
 func (id ID) AppendLSN(dst []byte) []byte {
 	dst = append(appendHex(dst, uint64(id.Commit>>32)), '/')
 	return appendHex(dst, uint64(uint32(id.Commit)))
@@ -71,32 +72,31 @@ func appendHex(dst []byte, n uint64) []byte {
 	return dst
 }
 
-// IsRepair reports whether the event was made of the tables, to mend a gap: it has
-// no timeline, which the server counts from 1, and Commit is where the stream goes on
-// after the gap, so that it is before all that the stream brings.
+// IsRepair reports whether the event was made from the tables to repair a gap. It has no
+// timeline, which the server counts from 1, and Commit is the position where the stream
+// continues after the gap, so that it precedes everything in the stream.
 func (id ID) IsRepair() bool { return id.Timeline == 0 }
 
-// Event is one thing that happened in Label Studio: what a hook is told.
-// It is made by Mapper.Events, completed by Locator.Locate and Renderer.Render,
-// and read-only afterwards.
+// Event is one event in Label Studio, as sent to hooks. It is made by Mapper.Events,
+// completed by Locator.Locate and Renderer.Render, and read-only afterwards.
 type Event struct {
 	ID        ID
 	Action    Action
-	Committed time.Time     // by the clock of the database
-	Received  time.Time     // by the own clock
-	Age       time.Duration // of the commit when it was received, clocks left out
+	Committed time.Time     // by the database's clock
+	Received  time.Time     // by the local clock
+	Age       time.Duration // age of the commit when it was received, independent of clock differences
 
-	Project      int64 // 0: not known; after Locate: it cannot be known, and nobody gets the event
-	Organization int64 // of the project; 0: not known. Set by Locate.
-	Task         int64 // whose order the event obeys; 0: the whole project's (projects, several tasks)
+	Project      int64 // 0: unknown; after Locate: it cannot be known, and no hook gets the event
+	Organization int64 // organization of the project; 0: unknown. Set by Locate.
+	Task         int64 // task whose order the event keeps; 0: the order of the whole project (projects, several tasks)
 
-	// Payload is the JSON object's members after "action" that are the event's
-	// own, without braces: `"annotation": {…}, "task": {…}`. Body adds the
-	// project, which the events of a batch share. Set by Render; read-only.
+	// Payload is the event's own members of the JSON object after "action", without
+	// braces: `"annotation": {…}, "task": {…}`. Body adds the project, which the events
+	// of a batch share. Set by Render; read-only.
 	Payload []byte
 
-	// EndedBy is the transaction that has shown the end of the action, 0 if none has.
-	// What it did has to be seen where the event is rendered.
+	// EndedBy is the transaction that showed the end of the action, 0 if none did. It
+	// must be visible when the event is rendered.
 	EndedBy uint32
 
 	ending  ending
@@ -104,17 +104,17 @@ type Event struct {
 	subject subject
 }
 
-// action is what is looked for of an event's action.
+// action is what identifies the end of an event's action.
 type action struct {
 	row   int64 // the annotation; 0: several
-	made  bool  // it made annotations
+	made  bool  // it created annotations
 	user  int64
 	after string
 	tasks []int64
 }
 
-// watched is what the end of the event's action is told by. The rows must not have been
-// let go.
+// watched returns what identifies the end of the event's action. The rows must still be
+// held.
 func (e *Event) watched() action {
 	s := &e.subject
 	a := action{made: e.ending == saved || e.ending == listed || e.Action == AnnotationCreated}
@@ -137,11 +137,11 @@ func (e *Event) watched() action {
 	for _, kept := range s.group.rows {
 		a.read(s.relation, kept.row)
 	}
-	a.user = 0 // several may have made them
+	a.user = 0 // several users may have created them
 	return a
 }
 
-// read takes from a row who saved it, and when if that is later than what is known.
+// read takes the user from a row, and its time if that is later than the one known.
 func (a *action) read(rel *cdc.Relation, row cdc.Tuple) {
 	if rel == nil || row.IsZero() {
 		return
@@ -150,31 +150,30 @@ func (a *action) read(rel *cdc.Relation, row cdc.Tuple) {
 	a.after = max(a.after, string(row.Text(rel.Index("updated_at"))))
 }
 
-// subject is the row, or the rows, that the event is about. Rendering lets go
-// of it.
+// subject is the row or rows that the event is about. Rendering releases it.
 type subject struct {
 	relation *cdc.Relation
 	id       int64
-	image    image  // the row as of its commit; none if it could not be kept
-	group    *group // instead of the above, if there may be several rows
+	image    image  // the row as of its commit; empty if it could not be kept
+	group    *group // replaces the above if there may be several rows
 }
 
-// nested is a member of many payloads: `"project": {…}`.
+// nested is a member shared by several payloads: `"project": {…}`.
 type nested struct {
 	json   []byte
-	shared int // by how many events
+	shared int // number of events that share it
 }
 
-// Due is when the user's action that made the event can be expected to have
-// ended, and the event to be rendered: settle after its commit, or at once if
-// that was longer ago than that when it was received. A commit that lies in the
-// future, since the database's clock was set back, is taken for one of just now.
+// Due returns when the user's action can be expected to have ended, so that the event can
+// be rendered: settle after its commit, or immediately if the commit was older than that
+// when it was received. A commit in the future, because the database's clock was set
+// back, counts as one of now.
 func (e *Event) Due(settle time.Duration) time.Time {
 	return e.Received.Add(max(0, settle-max(0, e.Age)))
 }
 
-// Bytes is about how much memory the event holds: itself, rows and payload, with
-// its share of what it shares. Rendering changes it.
+// Bytes returns the approximate memory of the event: itself, rows and payload, and its
+// share of shared data. Rendering changes it.
 func (e *Event) Bytes() int {
 	n := eventBytes + len(e.Payload) + e.subject.image.row.Size() + e.subject.image.old.Size()
 	if e.subject.group != nil {
@@ -186,6 +185,6 @@ func (e *Event) Bytes() int {
 	return n
 }
 
-// eventBytes is the size of an Event without what it refers to, rounded up to
-// the allocator's next size.
+// eventBytes is the size of an Event without what it refers to, rounded up to an
+// allocation size.
 const eventBytes = 288

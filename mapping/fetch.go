@@ -12,9 +12,9 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// read reads what the batch wants, when the transactions can be seen. Mostly they
-// can by now: whether it is so is asked together with the rest, and what was read
-// too early is read again.
+// read reads what the batch needs once its transactions are visible. Usually they are by
+// now, so the check is sent together with the queries; rows read too early are read
+// again.
 func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 	if wanted := &r.batch.want[project]; !wanted.empty() {
 		xids = append(xids[:len(xids):len(xids)], r.kept.await()...)
@@ -42,8 +42,8 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 	}
 }
 
-// readOnce reads it all in one round trip. Each query sees at least what the one
-// before it saw; so the first tells the snapshot, if that is asked for.
+// readOnce reads everything in one round trip. Each query sees at least what the previous
+// one saw, so the first one returns the snapshot, if requested.
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
 	b.present = r.catalog.present()
@@ -52,7 +52,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	queries := r.counts(now, snapshot)
 	var projects []int64
 	for _, id := range b.want[project].ids {
-		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // whose query tells whether it is outdated
+		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // the task's query shows whether it is outdated
 			b.projects[id] = &projectRead{kept: kept}
 		} else {
 			projects = append(projects, id)
@@ -83,7 +83,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	return r.visible.fault
 }
 
-// counts is the queries of the numbers that are due. The first tells the snapshot.
+// counts returns the queries of the counts that are due. The first returns the snapshot.
 func (r *Renderer) counts(now time.Time, snapshot bool) (queries []query) {
 	for _, id := range r.batch.want[project].ids {
 		if r.counter.of(id).isDue(now) {
@@ -111,13 +111,14 @@ func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, 
 	})
 }
 
-// keeps weighs a row that has arrived, and reports whether there is room for it.
+// keeps counts the size of a row that has arrived, and reports whether there is room for
+// it.
 func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 	bytes := 0
 	for _, value := range values {
 		bytes += len(value)
 	}
-	id, _ := strconv.ParseInt(string(values[rel.Index("id")]), 10, 64) // the database's own
+	id, _ := strconv.ParseInt(string(values[rel.Index("id")]), 10, 64) // the database's own number
 	if r.weights.add(of, id, bytes, r.batch.alone) {
 		return true
 	}
@@ -125,8 +126,8 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 	return false
 }
 
-// tasks appends the query for the tasks, if any are wanted. Their rows tell the columns of
-// projects, and may be asked to tell the snapshot.
+// tasks appends the query for the tasks, if any are wanted. Their rows include the
+// fingerprint of the columns of projects and, if requested, the snapshot.
 func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	n := len(queries)
 	queries = r.rows(queries, task, r.batch.want[task].ids, r.taskColumns(), r.gotTask)
@@ -150,14 +151,14 @@ func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	return queries
 }
 
-// gotProject encodes a project, once for all events that nest it.
+// gotProject encodes a project once for all events in which it is nested.
 func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple, now time.Time) {
 	kept := &keptProject{types: row.Text(rel.Index("data_types")), changes: r.kept.changes, at: now}
 	kept.fields, _ = r.formatOf(rel, project).appendFields(make([]byte, 0, 4096), image{row: row}, read{}, override{})
 	r.batch.projects[id] = &projectRead{kept: kept}
 }
 
-// nest puts the projects together with their counts.
+// nest joins the projects with their counts.
 func (r *Renderer) nest() {
 	for id, p := range r.batch.projects {
 		counts := r.counter.of(id).json
@@ -167,8 +168,8 @@ func (r *Renderer) nest() {
 	}
 }
 
-// taskColumns are those of a task, with the authors of its comments, what the columns of
-// projects are told by and, if the second parameter says so, the snapshot.
+// taskColumns are the columns of a task, the authors of its comments, the fingerprint of
+// the columns of projects and, if the second parameter is true, the snapshot.
 func (r *Renderer) taskColumns() string {
 	names := r.opts.Tables
 	columns := "r.*"
@@ -185,10 +186,10 @@ func (r *Renderer) taskColumns() string {
 			WHERE a.attrelid = ` + literal(pgx.Identifier{names.Schema, names.Project}.Sanitize()) + `::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped) AS ` + projectColumn
 }
 
-// gotTask encodes a task as it is read, so that a batch of large tasks is held once.
+// gotTask encodes a task as it arrives, so that a batch of large tasks is held only once.
 func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
 	b := &r.batch
-	b.encoded = slices.Grow(b.encoded, row.Size()) // a large one is not to be copied as it grows
+	b.encoded = slices.Grow(b.encoded, row.Size()) // avoids copying a large task as it grows
 	from := len(b.encoded)
 	of := ref(row, rel.Index("project_id"))
 	b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))
@@ -196,7 +197,7 @@ func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
 	b.tasks[id] = span{from, len(b.encoded)}
 }
 
-// taskData gives a task's data the name that its project has for them.
+// taskData renames the key of a task's data to the one used by its project.
 func (b *batch) taskData(project int64) override {
 	p := b.projects[project]
 	if p == nil || p.kept == nil || len(p.kept.types) == 0 {
@@ -210,8 +211,8 @@ func (r *Renderer) gotAnnotation(rel *cdc.Relation, id int64, row cdc.Tuple) {
 	r.batch.annotations[id] = read{rel, row}
 }
 
-// check notes the projects that are gone. If a table has columns that the catalog
-// does not know, it is read, and what was read before is to be read again.
+// check records missing projects. If a table has columns that the catalog does not know,
+// it reads the catalog again, and the batch must be read again.
 func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 	for of := project; of < tables; of++ {
 		rel := r.readers[of].relation
@@ -222,11 +223,11 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 		if r.catalog.covers(r.opts.Tables.name(of), rel) {
 			continue
 		}
-		delete(r.formats, rel) // it was made without knowing which of the new columns are foreign keys
+		delete(r.formats, rel) // it was made without knowing the foreign keys among the new columns
 		again = true
 	}
 	again = r.kept.isOutdated() || again
-	if !r.batch.again && r.batch.present != r.catalog.present() { // a table was made, or a column added, that was done without
+	if !r.batch.again && r.batch.present != r.catalog.present() { // an optional table or column was added
 		r.batch.again, again = true, true
 	}
 	if again {

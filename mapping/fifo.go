@@ -1,8 +1,8 @@
 package mapping
 
-// fifo is a queue whose room is used again.
+// fifo is a queue that reuses its memory.
 type fifo[T any] struct {
-	items []T // [head:] are in it
+	items []T // [head:] are queued
 	head  int
 }
 
@@ -21,7 +21,7 @@ func (f *fifo[T]) push(item T) bool {
 	return f.len() == 1
 }
 
-// pop takes the first item out.
+// pop removes the first item.
 func (f *fifo[T]) pop() T {
 	var none T
 	item := f.items[f.head]

@@ -8,34 +8,33 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// fold is what the changes of one part did to one row, taken together: what
-// the row was before the first of them and what it is after the last. A project
-// whose deleted_at is set counts as one that is not there.
+// fold combines the changes of one row in one part: its state before the first and after
+// the last. A project with deleted_at set counts as missing.
 type fold struct {
 	shape                       *shape
 	id                          int64
-	project, task, organization int64 // 0: not known
+	project, task, organization int64 // 0: unknown
 
 	existed, exists bool
-	inserted        bool // there is an insert among the changes
-	ended           bool // a row was deleted, or deleted_at set, among them
-	told            bool // there is an update that counts
-	rearranged      bool // of a project: there is an update after which its tasks may be arranged anew
+	inserted        bool // one of the changes is an insert
+	ended           bool // one of the changes deletes the row or sets deleted_at
+	told            bool // one of the changes is an update that makes an event
+	rearranged      bool // project: an update after which its tasks may be rearranged
 
-	turned                      bool // of a task: is_labeled is not what it was
-	turnedAt                    int  // ordinal of the last change of it
+	turned                      bool // task: is_labeled has changed
+	turnedAt                    int  // ordinal of the last change of is_labeled
 	touchedAt                   int  // ordinal of the first change
-	insertedAt, toldAt, endedAt int  // and of those that make an event
+	insertedAt, toldAt, endedAt int  // ordinals of the changes that make an event
 
-	row cdc.Tuple // the last state
-	old cdc.Tuple // whole or none: fills the TOASTed columns that row does not have, or is the deleted row
+	row cdc.Tuple // last state
+	old cdc.Tuple // whole or empty: the source of TOASTed columns missing from row, or the deleted row
 }
 
 func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
 func (f *fold) deleted() bool { return f.existed && !f.exists && f.ended }
 func (f *fold) updated() bool { return f.exists && f.told && !f.created() }
 
-// at is the ordinal of the change that makes the row's event, if any does.
+// at returns the ordinal of the change that makes the row's event, if there is one.
 func (f *fold) at() int {
 	switch {
 	case f.created():
@@ -51,12 +50,12 @@ func (f *fold) at() int {
 	}
 }
 
-// folds are the rows of one part in the order in which they were first touched,
-// until they are sorted.
+// folds are the rows of one part in the order of their first change, until they are
+// sorted.
 type folds struct {
 	list  []fold
-	index map[rowKey]int     // used beyond a few rows
-	born  map[int64]struct{} // the new tasks; nil: nobody has asked
+	index map[rowKey]int     // used for more than a few rows
+	born  map[int64]struct{} // the new tasks; nil: not built yet
 }
 
 type rowKey struct {
@@ -70,11 +69,11 @@ func (f *folds) reset() {
 	if len(f.list) > few {
 		clear(f.index)
 	}
-	clear(f.list) // lets the rows go
+	clear(f.list) // releases the rows
 	f.list, f.born = f.list[:0], nil
 }
 
-// of is the fold of the row, a new one if the row was not touched yet. It is
+// of returns the fold of the row, a new one if the row has not changed before. It is
 // valid until the next call.
 func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 	if len(f.list) <= few {
@@ -101,8 +100,8 @@ func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 	return &f.list[len(f.list)-1], true
 }
 
-// creates reports whether the task is among them, and new. It is to be asked when all
-// changes of the part are folded.
+// creates reports whether the task was created in the part. Call it after all changes of
+// the part are folded.
 func (f *folds) creates(id int64) bool {
 	if f.born == nil {
 		f.born = make(map[int64]struct{})
@@ -116,8 +115,8 @@ func (f *folds) creates(id int64) bool {
 	return born
 }
 
-// sort brings the rows into the order of the changes that make their events,
-// which does not depend on where the transaction is cut.
+// sort orders the rows by the changes that make their events. This order does not depend
+// on how the transaction is split.
 func (f *folds) sort() {
 	for i := 1; i < len(f.list); i++ {
 		if f.list[i-1].at() > f.list[i].at() {
@@ -127,7 +126,7 @@ func (f *folds) sort() {
 	}
 }
 
-// add folds one change in.
+// add folds one change.
 func (m *Mapper) add(c *cdc.Change) error {
 	s, err := m.shapeOf(c.Relation)
 	if err != nil {
@@ -143,7 +142,7 @@ func (m *Mapper) add(c *cdc.Change) error {
 	case cdc.Delete:
 		row = c.Old
 	case cdc.Truncate:
-		m.opts.Log.Warn("table was truncated: no events are made of that", "table", c.Relation.Schema+"."+c.Relation.Name)
+		m.opts.Log.Warn("table was truncated: TRUNCATE makes no events", "table", c.Relation.Schema+"."+c.Relation.Name)
 		return nil
 	default:
 		return fmt.Errorf("unknown operation %q on table %s.%s", byte(c.Op), c.Relation.Schema, c.Relation.Name)
@@ -151,7 +150,7 @@ func (m *Mapper) add(c *cdc.Change) error {
 	id, ok := number(row.Text(s.id))
 	if !ok {
 		if c.Op == cdc.Delete && row.Kind(s.id) != cdc.Text {
-			m.tx.strays[s.table]++ // the replica identity is without the id
+			m.tx.strays[s.table]++ // the replica identity lacks the id
 		} else {
 			m.stray.unnumbered(s.table)
 		}
@@ -170,12 +169,12 @@ func (m *Mapper) add(c *cdc.Change) error {
 	return nil
 }
 
-// past is what is known of a row as it was before a change.
+// past is what is known of a row before a change.
 type past struct {
-	alive bool // it was there
-	told  bool // the change, if it is an update, counts
-	ended bool // the change took the row away
-	there bool // the row is there after the change
+	alive bool // it existed
+	told  bool // the change, if it is an update, makes an event
+	ended bool // the change removes the row
+	there bool // the row exists after the change
 }
 
 func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
@@ -184,7 +183,7 @@ func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
 	}
 	f.exists = before.there
 	if c.Op == cdc.Insert {
-		if f.ended && before.there { // deleted and inserted again: it is another state of the row
+		if f.ended && before.there { // deleted and inserted again
 			before.told = true
 		} else {
 			f.inserted, f.insertedAt = true, c.Ordinal
@@ -211,8 +210,8 @@ func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
 	f.shape = s
 }
 
-// incomplete reports whether a column of row is an unchanged TOASTed value that
-// the old row does not have either.
+// incomplete reports whether row has an unchanged TOASTed value that the old row lacks
+// too.
 func incomplete(row, old cdc.Tuple) bool {
 	for i := range row.Len() {
 		if row.Kind(i) == cdc.Unchanged && (i >= old.Len() || old.Kind(i) == cdc.Unchanged) {
@@ -222,7 +221,7 @@ func incomplete(row, old cdc.Tuple) bool {
 	return false
 }
 
-// merge is the new row with what it left unchanged taken from the state before.
+// merge returns the new row, with unchanged values taken from the state before.
 func merge(row, prior, old cdc.Tuple) cdc.Tuple {
 	values := make([]cdc.Value, row.Len())
 	for i := range values {

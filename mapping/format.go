@@ -7,8 +7,8 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// format is how the rows of one relation become JSON objects: one field per
-// column, in the order of the table.
+// format turns the rows of one relation into JSON objects, with one field per column in
+// the table's order.
 type format struct {
 	relation *cdc.Relation
 	fields   []field
@@ -21,9 +21,8 @@ type field struct {
 	as     encoding
 }
 
-// foreignKeys are those that Label Studio is known to have: a constraint may
-// be missing from the database, and ids that refer to nothing (unique_id,
-// import_id) have names that look the same.
+// foreignKeys are the known foreign keys of Label Studio: the database may lack a
+// constraint, and ids that refer to nothing (unique_id, import_id) have similar names.
 var foreignKeys = [tables][]string{
 	project: {"organization_id", "created_by_id", "deleted_by_id"},
 	task:    {"project_id", "updated_by_id", "file_upload_id"},
@@ -33,15 +32,14 @@ var foreignKeys = [tables][]string{
 	},
 }
 
-// secrets are the columns of a project that are sent as null unless asked for.
+// secrets are columns of a project that are sent as null by default.
 var secrets = []string{"token", "task_data_password"}
 
-// newFormat prepares the encoding of a relation's rows. references are the
-// columns with a foreign key constraint: they are sent without _id, as the
-// application's models call them.
+// newFormat prepares the encoding of a relation's rows. references are the columns with a
+// foreign key constraint: they are sent without _id, as in the application's models.
 func newFormat(rel *cdc.Relation, of table, references []string, sendSecrets bool) *format {
 	f := &format{relation: rel, fields: make([]field, len(rel.Columns)), id: rel.Index("id")}
-	taken := make(map[string]bool, len(rel.Columns)) // a field's name is there once
+	taken := make(map[string]bool, len(rel.Columns)) // each field name is used once
 	for _, c := range rel.Columns {
 		taken[c.Name] = true
 	}
@@ -52,7 +50,7 @@ func newFormat(rel *cdc.Relation, of table, references []string, sendSecrets boo
 			name, taken[short] = short, true
 		}
 		if of == project && slices.Contains(countNames, c.Name) || c.Name == snapshotColumn || c.Name == projectColumn {
-			as = asNothing // it is counted, or of no row
+			as = asNothing // it is counted, or does not belong to the row
 		}
 		if of == project && !sendSecrets && slices.Contains(secrets, c.Name) {
 			as = asSecret
@@ -71,16 +69,16 @@ func cutID(name string) (string, bool) {
 	return name[:len(name)-len(suffix)], true
 }
 
-// read is a row as a query found it, later than the stream's.
+// read is a row returned by a query, later than the stream's.
 type read struct {
 	relation *cdc.Relation
 	row      cdc.Tuple
 }
 
-// appendFields appends the row's columns, separated, without braces. A TOASTed
-// value that is not in the row is taken from the old row, else from the row that
-// was read; if it is in neither, the field is left out. It returns how many were.
-// replace, if any, stands for the value of its column.
+// appendFields appends the row's columns, separated by commas, without braces. A TOASTed
+// value missing from the row is taken from the old row, else from the row that was read;
+// if both lack it, the field is omitted. It returns the number of omitted fields.
+// replace, if set, replaces the value of its column.
 func (f *format) appendFields(dst []byte, i image, later read, replace override) (_ []byte, omitted int) {
 	start := len(dst)
 	for at := range f.fields {
@@ -100,7 +98,7 @@ func (f *format) appendFields(dst []byte, i image, later read, replace override)
 				continue
 			}
 			kind, text = later.row.Kind(column), later.row.Text(column)
-			as = encodingOf(later.relation.Columns[column].Type) // which it may have got since
+			as = encodingOf(later.relation.Columns[column].Type) // the type may have changed since
 		}
 		if len(dst) > start {
 			dst = append(dst, ", "...)
@@ -118,13 +116,13 @@ func (f *format) appendFields(dst []byte, i image, later read, replace override)
 	return dst, omitted
 }
 
-// override is another JSON value for a column that is not null.
+// override replaces the value of a column that is not null.
 type override struct {
 	column string
 	json   func(text []byte) []byte
 }
 
-// value is column at of the row, or of the old row where that leaves it out.
+// value returns column at of the row, or of the old row if the row lacks it.
 func (i image) value(at int) ([]byte, cdc.Kind) {
 	kind := i.row.Kind(at)
 	if kind == cdc.Unchanged && at < i.old.Len() {
@@ -133,7 +131,7 @@ func (i image) value(at int) ([]byte, cdc.Kind) {
 	return i.row.Text(at), kind
 }
 
-// appendID appends `"id": 7`, in braces or not.
+// appendID appends `"id": 7`, with or without braces.
 func appendID(dst []byte, id int64) []byte {
 	return strconv.AppendInt(append(dst, `"id": `...), id, 10)
 }

@@ -1,6 +1,6 @@
 package mapping
 
-// idSet collects ids, each once, in the order in which they came.
+// idSet collects ids, each once, in the order of their first appearance.
 type idSet struct {
 	ids  []int64
 	seen map[int64]struct{}
@@ -19,13 +19,13 @@ func (s *idSet) add(id int64) {
 
 func (s *idSet) empty() bool { return len(s.ids) == 0 }
 
-// reset empties the set for another use.
+// reset empties the set for reuse.
 func (s *idSet) reset() {
 	s.ids = s.ids[:0]
 	clear(s.seen)
 }
 
-// cut leaves the first n ids.
+// cut keeps the first n ids.
 func (s *idSet) cut(n int) {
 	for _, id := range s.ids[n:] {
 		delete(s.seen, id)

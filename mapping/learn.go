@@ -2,9 +2,9 @@ package mapping
 
 import "github.com/hooktail/hooktail/cdc"
 
-// learn sets where the row of a change belongs, by its columns, its old row or
-// what is remembered of it, and says how the change looks from before it. What
-// it sees it remembers.
+// learn sets the project and organization of a change's row from its columns, its old row
+// or the memory, and returns what is known of the row before the change. It stores what
+// it learns in the memory.
 func (m *Mapper) learn(f *fold, c *cdc.Change) past {
 	switch f.shape.table {
 	case project:
@@ -52,8 +52,8 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 	return p
 }
 
-// learnTask keeps the last project that a task had: the Data Manager clears
-// project_id in a transaction of its own before it deletes the task.
+// learnTask keeps a task's last project: the Data Manager clears project_id in a
+// transaction of its own before it deletes the task.
 func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
 	s := f.shape
 	f.task = f.id
@@ -115,9 +115,8 @@ func rowPast(c *cdc.Change) past {
 	return past{alive: c.Op != cdc.Insert, there: c.Op != cdc.Delete, ended: c.Op == cdc.Delete}
 }
 
-// counts reports whether an update makes an event: updated_at moved, which it
-// is taken to have if nothing is known of the row before, or, for the guide's
-// profile, a telling column changed.
+// counts reports whether an update makes an event: updated_at moved (assumed if the row's
+// earlier state is unknown), or, in the guide's profile, a telling column changed.
 func (m *Mapper) counts(s *shape, c *cdc.Change, updatedAt uint64, known bool) bool {
 	if s.updatedAt < 0 { // it is missing, and may have moved
 		return true

@@ -2,35 +2,34 @@ package mapping
 
 import "github.com/hooktail/hooktail/cdc"
 
-// ledger lists rows that wait for the commit, by project in the order of their
-// changes, in groups of the size of one event. It holds ids: 24 bytes per row.
+// ledger lists rows that wait for the commit, by project and in the order of their
+// changes, in groups of one event's size. It stores ids: 24 bytes per row.
 type ledger struct {
 	size   int
 	groups []*group
 	open   map[owner]*group
-	index  map[int64]place // nil if no entry is ever changed again
+	index  map[int64]place // nil if entries never change
 }
 
-// owner is what the rows of a group have in common: the project, or where that is
-// not known, the task.
+// owner is common to the rows of a group: the project, or, if that is unknown, the task.
 type owner struct{ project, task int64 }
 
-// group is the rows that one event tells of.
+// group is the rows of one event.
 type group struct {
-	project, task int64 // the task only where the project is not known
+	project, task int64 // the task only if the project is unknown
 	relation      *cdc.Relation
 	members       []member
-	rows          []image // of the first members: as many as could be kept
+	rows          []image // rows of the first members, as many as could be kept
 }
 
 type member struct {
 	id, task  int64
 	ordinal   uint32
-	predicted bool // an annotation made from a prediction
-	removed   bool // deleted again by the same transaction
+	predicted bool // an annotation created from a prediction
+	removed   bool // deleted by the same transaction
 }
 
-// image is a row as far as it is known.
+// image is the known part of a row.
 type image struct{ row, old cdc.Tuple }
 
 type place struct {
@@ -38,8 +37,7 @@ type place struct {
 	member int
 }
 
-// add enters the row; it reports whether it could: a row of which neither the
-// project nor the task is known belongs to nobody.
+// add enters the row. It returns false if neither the project nor the task is known.
 func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
 	key := owner{project: f.project}
 	if f.project == 0 {
@@ -71,32 +69,32 @@ func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
 	return true
 }
 
-// has reports whether the row is entered.
+// has reports whether the row was entered.
 func (l *ledger) has(id int64) bool {
 	_, ok := l.index[id]
 	return ok
 }
 
-// replace gives an entered row its later state.
+// replace updates the state of an entered row.
 func (l *ledger) replace(f *fold, kept image) {
 	at := l.index[f.id]
 	if at.member >= len(at.group.rows) {
 		return
 	}
-	if at.group.relation != f.shape.relation { // altered in between: to be read
+	if at.group.relation != f.shape.relation { // altered in between: must be read
 		kept = image{}
 	}
 	at.group.rows[at.member] = kept
 }
 
-// remove strikes an entered row out.
+// remove removes an entered row.
 func (l *ledger) remove(id int64) {
 	at := l.index[id]
 	at.group.members[at.member].removed = true
 	delete(l.index, id)
 }
 
-// ids are those of all rows that are entered.
+// ids returns the ids of all entered rows.
 func (l *ledger) ids() map[int64]struct{} {
 	all := make(map[int64]struct{})
 	for _, g := range l.groups {
@@ -109,7 +107,7 @@ func (l *ledger) ids() map[int64]struct{} {
 	return all
 }
 
-// strike drops the members that were removed and those that hidden names.
+// strike drops members that were removed or are hidden.
 func (g *group) strike(hidden func(member) bool) {
 	members, rows := g.members[:0], g.rows[:0]
 	for i, member := range g.members {
@@ -124,7 +122,7 @@ func (g *group) strike(hidden func(member) bool) {
 	g.members, g.rows = members, rows
 }
 
-// oneTask is the task of all members, 0 if they have several.
+// oneTask returns the task of all members, 0 if they have several.
 func (g *group) oneTask() int64 {
 	for _, member := range g.members {
 		if member.task != g.members[0].task {
@@ -134,7 +132,7 @@ func (g *group) oneTask() int64 {
 	return g.members[0].task
 }
 
-// bytes is the memory that the group holds, about.
+// bytes returns the approximate memory of the group.
 func (g *group) bytes() int {
 	n := 64 + 24*len(g.members)
 	for _, kept := range g.rows {

@@ -2,23 +2,24 @@ package mapping
 
 import "container/heap"
 
-// line is the events that wait, each behind the earlier ones of its task and of its whole
-// project. It knows no time; its heap has the free ones, the first due on top.
+// line holds waiting events, each behind the earlier ones of its task and of its whole
+// project. It does not know the time; its heap contains the free ones, the first due on
+// top.
 type line[T any] struct {
 	projects map[int64]*projectLine[T]
 	free     dueHeap[T]
 	size     int
 }
 
-// projectLine is the latest events of a project: later ones wait for them.
+// projectLine holds the latest events of a project, for which later ones wait.
 type projectLine[T any] struct {
-	whole *settling[T]           // of the whole project; nil: it has left
-	tasks map[int64]*settling[T] // by task, since whole
+	whole *settling[T]           // latest event of the whole project; nil: it has left
+	tasks map[int64]*settling[T] // latest events since whole, by task
 }
 
 func newLine[T any]() line[T] { return line[T]{projects: map[int64]*projectLine[T]{}} }
 
-// isClear reports whether nothing of the project waits.
+// isClear reports whether no event of the project waits.
 func (l *line[T]) isClear(project int64) bool { return l.projects[project] == nil }
 
 // add appends the event.
@@ -56,7 +57,7 @@ func (s *settling[T]) follow(before *settling[T]) {
 	before.behind = append(before.behind, s)
 }
 
-// first is the free event that is due first, nil if there is none.
+// first returns the free event that is due first, nil if there is none.
 func (l *line[T]) first() *settling[T] {
 	if len(l.free) == 0 {
 		return nil
@@ -66,14 +67,14 @@ func (l *line[T]) first() *settling[T] {
 
 func (l *line[T]) isFirst(it *settling[T]) bool { return l.first() == it }
 
-// hasten puts an event that is due earlier than before in its place.
+// hasten moves an event that has become due earlier.
 func (l *line[T]) hasten(it *settling[T]) {
 	if it.at >= 0 {
 		heap.Fix(&l.free, it.at)
 	}
 }
 
-// remove takes a free event out, and frees those that waited for it alone.
+// remove removes a free event, and frees those that only waited for it.
 func (l *line[T]) remove(it *settling[T]) {
 	heap.Remove(&l.free, it.at)
 	l.size--
@@ -95,8 +96,7 @@ func (l *line[T]) remove(it *settling[T]) {
 	}
 }
 
-// dueHeap is a heap of package container/heap: by time, then in the order in which the
-// events were added.
+// dueHeap implements heap.Interface, ordered by time and then by the order of adding.
 type dueHeap[T any] []*settling[T]
 
 func (h dueHeap[T]) Len() int { return len(h) }
@@ -113,14 +113,14 @@ func (h dueHeap[T]) Swap(i, j int) {
 	h[i].at, h[j].at = i, j
 }
 
-// Push is for package heap.
+// Push implements heap.Interface.
 func (h *dueHeap[T]) Push(x any) {
 	it := x.(*settling[T])
 	it.at = len(*h)
 	*h = append(*h, it)
 }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (h *dueHeap[T]) Pop() any {
 	old := *h
 	it := old[len(old)-1]

@@ -10,14 +10,14 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Querier reads Label Studio's tables. *pgxpool.Pool is one.
+// Querier reads Label Studio's tables, for example a *pgxpool.Pool.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Locator finds the organization of each event's project, and the project of
-// those events that know no more than their task. What the stream has shown
-// goes before what the tables say, which may be ahead of the event.
+// Locator finds the organization of each event's project, and the project of events that
+// only know their task. What the stream has shown takes precedence over the tables, which
+// may be ahead of the event.
 type Locator struct {
 	db     Querier
 	opts   Options
@@ -27,20 +27,19 @@ type Locator struct {
 	stray  strays
 }
 
-// absence says that a project was not in the table.
+// absence records that a project was not in the table.
 type absence struct {
 	seen  time.Time
-	until cdc.LSN // the end of the WAL by then: its deletion is before it
+	until cdc.LSN // end of the WAL at that time: the deletion precedes it
 }
 
-// organizationMemo is how many projects are known at least, if there are so many: 20
-// bytes each.
+// organizationMemo is the minimum number of projects remembered, at 20 bytes each.
 const organizationMemo = 1 << 16
 
-// absentFor is how long a project that was not found is not asked for again.
+// absentFor is the time before a missing project is looked up again.
 const absentFor = 10 * time.Second
 
-// NewLocator reads from db.
+// NewLocator returns a Locator that reads from db.
 func NewLocator(db Querier, o Options) *Locator {
 	o = o.withDefaults()
 	return &Locator{
@@ -52,13 +51,13 @@ func NewLocator(db Querier, o Options) *Locator {
 	}
 }
 
-// Locate sets Organization, and Project where it is 0, with at most three
-// queries for all events. What cannot be found stays 0, as the project was deleted
-// meanwhile; the caller waits for its deletion in the stream (IsAhead), or gives the
-// event up (Miss). After an error the events may be located again.
+// Locate sets Organization, and Project where it is 0, with at most three queries for all
+// events. They remain 0 if the project was deleted meanwhile; the caller then waits for
+// its deletion in the stream (IsAhead) or drops the event (Miss). After an error the
+// events may be located again.
 //
-// The first call also reads where the latest projects belong, so that their
-// deletion can be told though the deleted row says no more than its id.
+// The first call also reads the organizations of the latest projects, so that their
+// deletions can be routed although a deleted row may contain only its id.
 func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 	if !l.primed {
 		if err := l.prime(ctx); err != nil {
@@ -98,8 +97,8 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 	return nil
 }
 
-// IsAhead reports whether the organization of the event, which Locate has not found,
-// may still be told by the stream: by the deletion of the project, before until.
+// IsAhead reports whether the stream may still show the organization of the event, which
+// Locate has not found: in the deletion of the project, before until.
 func (l *Locator) IsAhead(e *Event) (until cdc.LSN, ahead bool) {
 	if e.Organization != 0 || e.Project == 0 || e.Action == ProjectDeleted {
 		return 0, false
@@ -108,15 +107,15 @@ func (l *Locator) IsAhead(e *Event) (until cdc.LSN, ahead bool) {
 	return gone.until, ok && e.ID.Commit < gone.until
 }
 
-// Miss counts an event that nobody gets, since the organization of its project cannot
-// be known.
+// Miss counts an event that no hook gets, since the organization of its project cannot be
+// known.
 func (l *Locator) Miss(e *Event) {
 	if e.Organization == 0 && e.Project != 0 {
 		l.stray.count(e.Action.table(), e.Action == ProjectDeleted)
 	}
 }
 
-// organizations looks the organizations of projects up and remembers what there is.
+// organizations looks up the organizations of projects and remembers the results.
 func (l *Locator) organizations(ctx context.Context, projects []int64, now time.Time) (map[int64]int64, error) {
 	if len(projects) == 0 {
 		return nil, nil
@@ -141,7 +140,8 @@ func (l *Locator) organizations(ctx context.Context, projects []int64, now time.
 	return found, nil
 }
 
-// walEnd is the end of the WAL. What a query before it did not find was deleted before it.
+// walEnd returns the end of the WAL. A row that an earlier query did not find was deleted
+// before it.
 func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
 	rows, err := l.db.Query(ctx, "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint", pgx.QueryExecModeExec)
 	if err == nil {
@@ -170,7 +170,7 @@ func (l *Locator) learn(e *Event) {
 	}
 }
 
-// projects looks the projects of tasks up.
+// projects looks up the projects of tasks.
 func (l *Locator) projects(ctx context.Context, events []*Event) error {
 	var tasks idSet
 	for _, e := range events {

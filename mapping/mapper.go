@@ -8,21 +8,21 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Mapper makes events of row changes by the rules of its profile. It holds the
-// state of one stream and does no I/O: the same parts make the same events,
-// with the same ids, whatever happens around it.
+// Mapper makes events from row changes by the rules of its profile. It holds the state of
+// one stream and does no I/O: the same parts always make the same events with the same
+// ids.
 //
-// What it remembers of earlier transactions serves two ends: deleted rows that
-// do not say where they belonged, and updates that do not show the old row.
-// Where the replica identity is full it is hardly needed.
+// Its memory of earlier transactions serves deleted rows that do not contain their
+// project, and updates without the old row. With a full replica identity it is hardly
+// needed.
 type Mapper struct {
 	opts   Options
 	shapes map[*cdc.Relation]*shape
-	latest *shape // of the change before: mostly the next one's too
+	latest *shape // of the previous change, and usually also of the next
 	memory memory
 	folds  folds
 	tx     transaction
-	commit cdc.LSN // of the last part
+	commit cdc.LSN // last part
 	stray  strays
 
 	keys    *Keys // that prove messages; nil: none are known
@@ -30,12 +30,12 @@ type Mapper struct {
 	emitted []*Event
 	forged  forgeries
 
-	tolerant bool // a missing column is no error
+	tolerant bool // a missing column is not an error
 	signs    []Sign
-	alone    bool // the part is one small transaction, as one user makes them
+	alone    bool // the part is one small transaction, as a single user makes
 }
 
-// NewMapper starts a stream of which nothing is known.
+// NewMapper returns a Mapper for a new stream.
 func NewMapper(o Options) *Mapper {
 	o = o.withDefaults()
 	m := &Mapper{
@@ -50,13 +50,13 @@ func NewMapper(o Options) *Mapper {
 }
 
 // Events appends the events of a part to dst: at most one per row, in the order
-// of the changes that make them, and, with the last part of a transaction,
-// those that had to wait for the commit. They hold on to the rows of the part
-// that they are about until they are rendered.
+// of the changes that make them, followed in the last part of a transaction by
+// those that had to wait for the commit. Until they are rendered, they hold their
+// rows of the part.
 //
-// A *MissingColumnError says that a table lacked a column that the rules need when
-// the transaction committed. Nothing has been made of the part then, and it may be
-// given again, after Tolerate. The same holds for ErrUnproven and Trust.
+// A *MissingColumnError states that a table lacked a required column when
+// the transaction committed. Then no event was made, and Events may be called
+// again with the part, after Tolerate. The same holds for ErrUnproven and Trust.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	projects := false
 	for i := range part.Changes {
@@ -74,7 +74,7 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	}
 	if part.First {
 		m.tx.reset(m.opts)
-		if part.Commit <= m.commit { // read again: what is remembered lies ahead
+		if part.Commit <= m.commit { // read again: the memory is ahead
 			m.memory.era++
 		}
 	}
@@ -107,7 +107,7 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 		waited := len(dst)
 		dst = m.ofCommit(part, dst)
 		slices.SortFunc(dst[waited:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
-		// They come after all others, also where they are put in order by their ids.
+		// Their ids also sort after all others.
 		for _, e := range dst[waited:] {
 			e.ID.Ordinal += m.tx.changes
 		}
@@ -117,8 +117,8 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	return dst, nil
 }
 
-// Signs are the updates and deletions of tasks in the part that was mapped last, for
-// Settler.See. They are valid until the next one is mapped.
+// Signs returns the updates and deletions of tasks in the last part, for Settler.See.
+// They are valid until the next part.
 func (m *Mapper) Signs() []Sign { return m.signs }
 
 func (m *Mapper) sign(f *fold, c *cdc.Change) {
@@ -129,9 +129,9 @@ func (m *Mapper) sign(f *fold, c *cdc.Change) {
 	m.signs = append(m.signs, sign)
 }
 
-// Tolerate makes the mapper map rows without the columns that the rules need, by
-// those that they have: what a migration has taken away for a moment is back in the
-// table, but never comes into the changes that were committed meanwhile.
+// Tolerate lets the mapper map rows that lack required columns by the columns they have:
+// a migration that removes a column temporarily restores it in the table, but not in the
+// changes committed meanwhile.
 func (m *Mapper) Tolerate() { m.tolerant = true }
 
 func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
@@ -144,7 +144,7 @@ func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
 		if s, err = newShape(rel, m.opts.Tables); err != nil && !m.tolerant {
 			return nil, err
 		}
-		if len(m.shapes) >= relations { // those of before many a reconnect
+		if len(m.shapes) >= relations { // includes those from before many reconnects
 			clear(m.shapes)
 		}
 		m.shapes[rel] = s
@@ -153,11 +153,11 @@ func (m *Mapper) shapeOf(rel *cdc.Relation) (*shape, error) {
 	return s, nil
 }
 
-// relations is how many descriptions of tables are kept at most.
+// relations bounds the descriptions of tables that are kept.
 const relations = 64
 
-// ofRows makes the events that need not wait for the commit, and enters the
-// rest into the transaction.
+// ofRows makes the events that need not wait for the commit, and adds the rest to the
+// transaction.
 func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 	for i := range m.folds.list {
 		if f := &m.folds.list[i]; f.shape.table == project && f.ended {
@@ -207,7 +207,7 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 			m.tx.tasksInserted.remove(f.id)
 			break
 		}
-		if f.project == 0 { // and it is too late to look it up
+		if f.project == 0 { // too late for a lookup
 			m.tx.strays[task]++
 			break
 		}
@@ -252,8 +252,8 @@ func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	return dst
 }
 
-// one appends the event about the fold's row. One that belongs to no project
-// and to no task is counted instead.
+// one appends the event of the fold's row. A row without project and task is counted
+// instead.
 func (m *Mapper) one(part *cdc.Part, action Action, f *fold, ordinal int, dst []*Event) []*Event {
 	if f.project == 0 && f.task == 0 {
 		m.stray.count(f.shape.table, false)
@@ -266,7 +266,7 @@ func (m *Mapper) one(part *cdc.Part, action Action, f *fold, ordinal int, dst []
 	}
 	e.ending = endingOf(action, f)
 	if f.shape.table == annotation && f.created() && m.folds.creates(f.task) {
-		e.ending = atOnce // it was imported with its task
+		e.ending = atOnce // imported with its task
 	}
 	e.subject = subject{relation: f.shape.relation, id: f.id, image: image{f.row, f.old}}
 	return append(dst, e)

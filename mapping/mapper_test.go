@@ -324,7 +324,7 @@ func TestIDThatIsNoInteger(t *testing.T) {
 		if diff := cmp.Diff([]string{"1 TASK_CREATED [8] project 1 task 8"}, got); diff != "" {
 			t.Errorf("id %v: events (-want +got):\n%s", id, diff)
 		}
-		if n := strings.Count(log.String(), "not an integer"); n != 1 {
+		if n := strings.Count(log.String(), "without an integer id"); n != 1 {
 			t.Errorf("id %v: said %d times, want once: %s", id, n, &log)
 		}
 	}

@@ -4,15 +4,15 @@ import (
 	"hash/maphash"
 )
 
-// memory is what a stream's rows have told so far: where tasks and annotations
-// belong, for the deletions whose rows say no more than their key, and what
-// was last known of rows whose updates do not show the old row. It is bounded
-// and forgets what was used the longest ago.
+// memory is what the stream's rows have shown so far: the projects of tasks and
+// annotations, for deletions whose rows contain only the key, and the last known state of
+// rows whose updates lack the old row. It is bounded and drops the least recently used
+// entries.
 type memory struct {
 	seed        maphash.Seed
-	era         uint32 // of the reading: what was learned in another one is not about the past
+	era         uint32 // counts rereads: knowledge from a later era is not about the past
 	projects    recent[projectMemo]
-	tasks       recent[int64] // the task's last known project
+	tasks       recent[int64] // last known project of the task
 	annotations recent[annotationMemo]
 }
 
@@ -21,7 +21,7 @@ type projectMemo struct {
 	updatedAt    uint64
 	era          uint32
 	deleted      bool
-	whole        bool // all of its tasks are in the overlap cohort: none is arranged anew
+	whole        bool // all of its tasks are in the overlap cohort: none is rearranged
 }
 
 type annotationMemo struct {
@@ -30,8 +30,8 @@ type annotationMemo struct {
 	era           uint32
 }
 
-// remembered is the number of rows of each table that are remembered, about:
-// 2 to 4 MB per table at most.
+// remembered is the approximate number of rows remembered for each table: at most 2 to 4
+// MB each.
 const remembered = 1 << 15
 
 func newMemory() memory {
@@ -43,13 +43,13 @@ func newMemory() memory {
 	}
 }
 
-// fingerprint stands for a timestamp's text: 64 bits instead of a string, whose
-// collision (one in 2^64) would take an update for one that moved nothing.
+// fingerprint replaces a timestamp's text by 64 bits. A collision (one in 2^64) would
+// make an update look unchanged.
 func (m *memory) fingerprint(text []byte) uint64 { return maphash.Bytes(m.seed, text) }
 
-// recent is a map of the most recently used entries, size to 2×size of them.
-// It keeps two generations: what is not used while a generation fills up goes
-// with the older one. So it needs neither a list nor a pointer per entry.
+// recent is a map of the most recently used entries, between size and 2×size of them. It
+// has two generations: entries not used while one fills up are dropped with the older
+// one. So it needs no list and no pointer per entry.
 type recent[V any] struct {
 	size       int
 	young, old map[int64]V

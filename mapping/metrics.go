@@ -6,8 +6,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Metrics count what the package has seen and made. A nil *Metrics counts
-// nothing.
+// Metrics counts what the package reads and makes. A nil *Metrics counts nothing.
 type Metrics struct {
 	events     map[Action]prometheus.Counter
 	custom     func(label string) prometheus.Counter
@@ -16,10 +15,10 @@ type Metrics struct {
 	unroutable [tables]prometheus.Counter
 	gone       [tables]prometheus.Counter
 	omitted    prometheus.Counter
-	settling   [3]prometheus.Counter // by the bound, at once, by the end that the stream has shown
+	settling   [3]prometheus.Counter // by the cause: bound, at once, recognized end
 }
 
-// actions are all that either profile has.
+// actions are the actions of both profiles.
 var actions = [...]Action{
 	ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, TasksCreated, TasksDeleted,
 	AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
@@ -31,7 +30,7 @@ const customLabels = 52
 
 var operations = [...]cdc.Op{cdc.Insert, cdc.Update, cdc.Delete, cdc.Truncate}
 
-// NewMetrics registers the package's metrics, each label value at zero.
+// NewMetrics registers the package's metrics, with every label value at zero.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -40,14 +39,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	events := counters("hooktail_events_total", "Events made from committed changes.", "action")
 	changes := counters("hooktail_changes_total", "Row changes read; other tables of the publication share one label.", "table", "op")
-	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is not known.", "table")
-	gone := counters("hooktail_gone_total", "Rows that were deleted before they could be read for a payload.", "kind")
+	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is unknown.", "table")
+	gone := counters("hooktail_gone_total", "Rows that were deleted before they were read for a payload.", "kind")
 	m := &Metrics{
 		events: map[Action]prometheus.Counter{},
 		custom: func(label string) prometheus.Counter { return events.WithLabelValues(label) },
 		forged: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "hooktail_forged_messages_total",
-			Help: "Logical messages that claim to be custom events and were not written by the function emit; nothing is made of them.",
+			Help: "Logical messages that imitate custom events but were not written by the function emit; they make no events.",
 		}),
 	}
 	reg.MustRegister(m.forged)

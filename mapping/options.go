@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Profile says whose rules turn row changes into events.
+// Profile selects the rules that turn row changes into events.
 type Profile string
 
 // The two profiles.
@@ -14,7 +14,7 @@ const (
 	Native Profile = "native" // what Label Studio 1.2x sends itself
 )
 
-// Actions is those of the events that the profile makes.
+// Actions returns the actions of the profile's events.
 func (p Profile) Actions() []Action {
 	if p == Native {
 		return []Action{
@@ -33,21 +33,21 @@ type Tables struct {
 	Schema, Project, Task, Annotation string
 }
 
-// Options configure all parts of the package. The zero value is the guide's
-// profile on Label Studio's own table names, without settling.
+// Options configures all parts of the package. The zero value is the guide's profile with
+// Label Studio's own table names, without settling.
 type Options struct {
 	Tables      Tables            // empty names: public, project, task, task_completion
 	Profile     Profile           // empty: Guide
 	SendSecrets bool              // send project.token and project.task_data_password
 	DeletedRows bool              // send the fields of deleted annotations, where known
-	BatchSize   int               // rows told by one event at most; 0: 5000, as WEBHOOK_BATCH_SIZE
-	BatchBytes  int               // of the rows that one RenderFirst reads, about; 0: no bound. What one event needs is always read.
-	Settle      time.Duration     // how long after its commit an event is rendered
-	Wanted      func(Action) bool // whether somebody may want TaskCompleted or TaskReopened, which are made for nobody else; nil: nobody does
-	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read anew for each batch
-	CountShare  float64           // of a database core that counting in one project may take; 0: a tenth, 1: no bound
-	Log         *slog.Logger      // nil: nothing is logged
-	Metrics     *Metrics          // nil: nothing is counted
+	BatchSize   int               // maximum rows in one event; 0: 5000, as WEBHOOK_BATCH_SIZE
+	BatchBytes  int               // approximate bound of the rows that one RenderFirst reads; 0: no bound. Rows of the first event are always read.
+	Settle      time.Duration     // time from an event's commit to its rendering
+	Wanted      func(Action) bool // whether any hook may want TaskCompleted or TaskReopened, which are made only then; nil: none does
+	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read for each batch
+	CountShare  float64           // share of a database core for counting in one project; 0: a tenth, 1: no bound
+	Log         *slog.Logger      // nil: no log
+	Metrics     *Metrics          // nil: no metrics
 }
 
 func (o Options) withDefaults() Options {
@@ -75,7 +75,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// name is the name of the table in the database, without its schema.
+// name returns the table's name in the database, without its schema.
 func (t Tables) name(of table) string {
 	switch of {
 	case project:

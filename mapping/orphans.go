@@ -7,12 +7,12 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Orphans are events whose project was deleted before they were read, in order, until
-// the stream brings the deletion, whose old row says to which organization the project
-// belonged. They hold on to copies of their rows, at most half of their bound; beyond
-// that the rows are let go, and the event tells of its row by its id alone.
+// Orphans holds events whose project was deleted before they were read, in order. They
+// wait until the stream shows the deletion, whose old row contains the project's
+// organization. Copies of their rows take at most half of the bound; beyond that the rows
+// are dropped, and an event only has the id of its row.
 //
-// An Orphans serves one goroutine.
+// Orphans is not safe for concurrent use.
 type Orphans[T any] struct {
 	limit   int // bytes
 	used    int
@@ -20,7 +20,7 @@ type Orphans[T any] struct {
 }
 
 type orphaned[T any] struct {
-	until  cdc.LSN // no later than this the stream brings the deletion
+	until  cdc.LSN // the deletion is at or before this position
 	events []orphan[T]
 	bytes  int
 }
@@ -30,17 +30,16 @@ type orphan[T any] struct {
 	item  T
 }
 
-// NewOrphans holds events of that many bytes.
+// NewOrphans returns Orphans bounded to limit bytes.
 func NewOrphans[T any](limit int) *Orphans[T] {
 	return &Orphans[T]{limit: limit, waiting: map[int64]*orphaned[T]{}}
 }
 
-// Len is how many projects have events that wait.
+// Len returns the number of projects with waiting events.
 func (o *Orphans[T]) Len() int { return len(o.waiting) }
 
-// Hold keeps the event, with what belongs to it, until the stream has brought what is
-// before until. It reports whether there was room. The event does not hold on to its
-// part afterwards.
+// Hold keeps the event and its item until the stream has been read up to until. It
+// reports whether there was room. Afterwards the event does not hold its part.
 func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
 	if size := e.Bytes(); o.used+size > o.limit/2 && !e.Action.IsCustom() { // a message cannot be read again
 		e.subject.forget()
@@ -62,10 +61,10 @@ func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
 	return true
 }
 
-// Take ends the wait of the projects whose organization the stream has shown by now,
-// and of those whose deletion would have come by read, the position up to which it has
-// been read. It calls do for each of their events, in the order of their ids, with the
-// organization set where it is known.
+// Take ends the wait of the projects whose organization the stream has shown, and of
+// those whose deletion must have come before read, the position up to which the stream
+// was read. It calls do for each of their events, in order of their ids, with the
+// organization set if it is known.
 func (o *Orphans[T]) Take(read cdc.LSN, organization func(project int64) int64, do func(*Event, T)) {
 	var free []orphan[T]
 	for project, of := range o.waiting {
@@ -86,12 +85,12 @@ func (o *Orphans[T]) Take(read cdc.LSN, organization func(project int64) int64, 
 	}
 }
 
-// compare orders the ids of one timeline as the stream brings them.
+// compare orders ids of one timeline as in the stream.
 func (id ID) compare(other ID) int {
 	return cmp.Or(cmp.Compare(id.Commit, other.Commit), cmp.Compare(id.Ordinal, other.Ordinal))
 }
 
-// forget lets the rows go, but for their ids.
+// forget drops the rows, except their ids.
 func (s *subject) forget() {
 	s.image = image{}
 	if s.group != nil {
@@ -99,7 +98,7 @@ func (s *subject) forget() {
 	}
 }
 
-// detach copies the rows, so that they do not hold on to the part that they came with.
+// detach copies the rows, so that they do not hold their part.
 func (s *subject) detach() {
 	s.image = image{clone(s.image.row), clone(s.image.old)}
 	if s.group == nil {
@@ -110,8 +109,8 @@ func (s *subject) detach() {
 	}
 }
 
-// OrganizationOf is the organization of a project as far as the stream has shown it; 0:
-// it has not.
+// OrganizationOf returns the organization of a project as far as the stream has shown it;
+// 0: unknown.
 func (m *Mapper) OrganizationOf(project int64) int64 {
 	known, _ := m.memory.projects.get(project)
 	return known.organization

@@ -5,11 +5,11 @@ import (
 	"strconv"
 )
 
-// encode builds the event's payload. It works in a buffer of the renderer and
-// keeps an exact copy: payloads live as long as their slowest hook takes, so none
-// may hold on to the bytes of others.
+// encode builds the event's payload. It uses a buffer of the renderer and stores an exact
+// copy: a payload lives as long as its slowest hook needs it, so it must not hold the
+// memory of others.
 func (r *Renderer) encode(e *Event) {
-	if e.subject.relation == nil { // rendered already
+	if e.subject.relation == nil { // already rendered
 		return
 	}
 	dst := r.scratch[:0]
@@ -73,9 +73,9 @@ func (r *Renderer) appendList(dst []byte, open string, e *Event, element func([]
 	return append(dst, ']')
 }
 
-// appendProject appends the project as it was read, or, if it has been deleted
-// meanwhile, as of its commit. What was in it then cannot be counted any more: a
-// new project was empty, for another one the counts are left out.
+// appendProject appends the project as read, or as of its commit if it was deleted
+// meanwhile. Then its content can no longer be counted: a new project was empty, for
+// others the counts are omitted.
 func (r *Renderer) appendProject(dst []byte, e *Event) []byte {
 	s := &e.subject
 	if p := r.batch.projects[e.Project]; p.kept != nil || s.image.row.IsZero() {
@@ -90,8 +90,8 @@ func (r *Renderer) appendProject(dst []byte, e *Event) []byte {
 	return append(dst, '}')
 }
 
-// appendNewTask appends the task as it was read, or as of its commit if it was
-// not to be read or has been deleted meanwhile.
+// appendNewTask appends the task as read, or as of its commit if it was not read or was
+// deleted meanwhile.
 func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 	s := &e.subject
 	if _, found := r.batch.tasks[s.id]; found || s.image.row.IsZero() {
@@ -105,7 +105,7 @@ func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 	return append(dst, `, "comment_authors": []}`...)
 }
 
-// appendTask appends a task as it was read.
+// appendTask appends a task as read.
 func (r *Renderer) appendTask(dst []byte, id int64) []byte {
 	if at, ok := r.batch.tasks[id]; ok {
 		return append(dst, r.batch.encoded[at.from:at.to]...)
@@ -117,8 +117,8 @@ func (r *Renderer) appendTask(dst []byte, id int64) []byte {
 	return appendIDObject(dst, id)
 }
 
-// appendAnnotation appends an annotation as of its commit, completed by what was
-// read; one that could not be kept until then as it was read.
+// appendAnnotation appends an annotation as of its commit, completed from the row read;
+// if it could not be kept, as read.
 func (r *Renderer) appendAnnotation(dst []byte, e *Event, id int64, i image) []byte {
 	later, found := r.batch.annotations[id]
 	f := r.formatOf(e.subject.relation, annotation)
@@ -134,8 +134,8 @@ func (r *Renderer) appendAnnotation(dst []byte, e *Event, id int64, i image) []b
 	return append(dst, '}')
 }
 
-// appendDeleted appends what is known of a deleted annotation: its id, or the
-// whole old row if that was to be kept.
+// appendDeleted appends what is known of a deleted annotation: its id, or the whole old
+// row if configured.
 func (r *Renderer) appendDeleted(dst []byte, g *group, i int, e *Event) []byte {
 	old := g.image(i).old
 	if old.IsZero() {

@@ -5,17 +5,16 @@ import (
 	"time"
 )
 
-// Projects notes which transactions of the stream have changed projects. Where a Mapper
-// and a Renderer share one, a project that was read is used again until the stream shows a
-// change of any. The zero Projects is ready; it is safe for concurrent use.
+// Projects records which transactions in the stream have changed projects. If a Mapper
+// and a Renderer share one, a project read before is reused until the stream shows a
+// change of any project. The zero value is ready for use; it is safe for concurrent use.
 type Projects struct {
 	mu      sync.Mutex
 	changes uint64
-	xids    []uint32 // of the latest that nobody has asked for
+	xids    []uint32 // latest ones, not yet taken
 }
 
-// latestChanges bounds the transactions that are noted: those before them have long been
-// seen by all.
+// latestChanges bounds the recorded transactions: earlier ones have long been visible.
 const latestChanges = 1024
 
 func (p *Projects) changed(xid uint32) {
@@ -31,7 +30,7 @@ func (p *Projects) changed(xid uint32) {
 	p.xids = append(p.xids, xid)
 }
 
-// take is how many changes there were, and the transactions since it was last asked.
+// take returns the number of changes, and the transactions since the last call.
 func (p *Projects) take() (changes uint64, xids []uint32) {
 	if p == nil {
 		return 0, nil
@@ -43,27 +42,27 @@ func (p *Projects) take() (changes uint64, xids []uint32) {
 	return changes, xids
 }
 
-// keptProjects are those that a Renderer has read of late.
+// keptProjects are projects that a Renderer has read recently.
 type keptProjects struct {
-	stream  *Projects // nil: none is kept
-	changes uint64    // that the stream has shown
-	xids    []uint32  // that have to be seen before a project is read
+	stream  *Projects // nil: none are kept
+	changes uint64    // number of changes shown by the stream
+	xids    []uint32  // transactions that must be visible before a project is read
 	recent  recent[*keptProject]
-	columns string // what the columns of those were told by
-	told    string // the same of the batch
+	columns string // fingerprint of their columns
+	told    string // the same as read for this batch
 }
 
-// keptProject is a project without its counts.
+// keptProject is a project without counts.
 type keptProject struct {
 	fields, types []byte
-	changes       uint64 // that had been shown when it was read
+	changes       uint64 // number of changes shown when it was read
 	at            time.Time
 }
 
-// Bounds of what is kept: up to 2 × keptCount projects, for as long as keptFor.
+// Limits: up to 2 × keptCount projects, each for keptFor.
 const (
 	keptCount = 32
-	keptSize  = 32 << 10 // of one
+	keptSize  = 32 << 10 // size of one
 	keptFor   = time.Second
 )
 
@@ -71,15 +70,15 @@ func newKeptProjects(stream *Projects) keptProjects {
 	return keptProjects{stream: stream, recent: newRecent[*keptProject](keptCount)}
 }
 
-// await takes note of what the stream has shown, and returns the transactions that have
-// to be seen before a project is read.
+// await takes over what the stream has shown, and returns the transactions that must be
+// visible before a project is read.
 func (k *keptProjects) await() []uint32 {
 	changes, xids := k.stream.take()
 	k.changes, k.xids = changes, append(k.xids, xids...)
 	return k.xids
 }
 
-// get is the project, nil if it has to be read.
+// get returns the project, nil if it must be read.
 func (k *keptProjects) get(id int64, now time.Time) *keptProject {
 	if k.stream == nil {
 		return nil
@@ -90,7 +89,7 @@ func (k *keptProjects) get(id int64, now time.Time) *keptProject {
 	return nil
 }
 
-// seen says that the transactions could be seen when the projects of a batch were read.
+// seen states that the transactions were visible when the projects of a batch were read.
 func (k *keptProjects) seen(projects map[int64]*projectRead) {
 	k.xids = k.xids[:0]
 	if k.stream == nil {
@@ -103,8 +102,8 @@ func (k *keptProjects) seen(projects map[int64]*projectRead) {
 	}
 }
 
-// isOutdated reports whether the table has got other columns, which the stream does not
-// show before it shows a change. Nothing is kept then.
+// isOutdated reports whether the table's columns have changed, which the stream only
+// shows with the next change. Then nothing is kept.
 func (k *keptProjects) isOutdated() bool {
 	outdated := k.columns != "" && k.told != k.columns
 	if k.columns = k.told; outdated {
@@ -113,8 +112,8 @@ func (k *keptProjects) isOutdated() bool {
 	return outdated
 }
 
-// projectColumn is the name of what the columns of projects are told by, among the columns
-// of a query.
+// projectColumn is the name of the column with the fingerprint of the columns of
+// projects.
 const projectColumn = "hooktail_project"
 
 func (k *keptProjects) forget() {

@@ -10,17 +10,16 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// reader gives the rows of one query, which runs again and again, the form of the
-// stream's, so that one encoder serves both. The relation is another one only
-// when the columns are others.
+// reader converts the rows of a repeated query to the form of the stream, so that one
+// encoder serves both. The relation only changes with the columns.
 type reader struct {
 	db       Querier
 	relation *cdc.Relation
 	values   []cdc.Value
 }
 
-// each calls row for each row of the result, with the relation of all of them.
-// Values come in their text form, by a query that is asked once.
+// each calls row for each row of the result, with their relation. Values are in text
+// form; the query is not prepared.
 func (r *reader) each(ctx context.Context, sql string, args []any, row func(*cdc.Relation, cdc.Tuple)) error {
 	rows, err := r.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 	if err != nil {
@@ -38,8 +37,7 @@ func (r *reader) each(ctx context.Context, sql string, args []any, row func(*cdc
 	return rows.Err()
 }
 
-// tuple is the row of these values, where nil stands for null. It shares nothing
-// with them.
+// tuple returns the row of these values; nil is null. It shares no memory with them.
 func (r *reader) tuple(texts [][]byte) cdc.Tuple {
 	r.values = r.values[:0]
 	for _, text := range texts {

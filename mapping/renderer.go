@@ -15,16 +15,16 @@ import (
 // when they are rendered. All events of a batch are served by one query per table,
 // and one per project for its counts, all of them in one round trip.
 //
-// The sessions of db should have DateStyle ISO; their time zone does not
-// matter. A Renderer serves one goroutine at a time.
+// The sessions of db must have DateStyle ISO; their time zone does not matter. A Renderer
+// is not safe for concurrent use.
 type Renderer struct {
 	opts     Options
 	db       Database
-	catalog  *catalog // nil: it is to be read
+	catalog  *catalog // nil: must be read
 	formats  map[*cdc.Relation]*format
 	readers  [tables]reader
-	checked  [tables]*cdc.Relation // of the readers: the catalog was as new as these
-	optional reader                // of the number of optional columns
+	checked  [tables]*cdc.Relation // relations of the readers that the catalog covers
+	optional reader                // reads the number of optional columns
 	visible  visibility
 	counter  counter
 	weights  weights
@@ -33,27 +33,27 @@ type Renderer struct {
 	scratch  []byte
 }
 
-// batch is what the events of one call need and have been given.
+// batch is what the events of one call need and have got.
 type batch struct {
 	want        [tables]idSet
 	projects    map[int64]*projectRead
-	tasks       map[int64]span // in encoded
+	tasks       map[int64]span // position in encoded
 	annotations map[int64]read
 	encoded     []byte
-	present     int  // optional columns that the database has
-	again       bool // the catalog was read anew, since there were others
-	alone       bool // it is of one event, whose rows are read however large they are
+	present     int  // number of optional columns in the database
+	again       bool // the catalog was read again, since columns had changed
+	alone       bool // it has one event, whose rows are read whatever their size
 }
 
 // projectRead is a project of the batch.
 type projectRead struct {
 	nested *nested
-	kept   *keptProject // nil: it is not there any more
+	kept   *keptProject // nil: it no longer exists
 }
 
 type span struct{ from, to int }
 
-// NewRenderer reads from db.
+// NewRenderer returns a Renderer that reads from db.
 func NewRenderer(db Database, o Options) *Renderer {
 	o = o.withDefaults()
 	r := &Renderer{
@@ -72,15 +72,14 @@ func NewRenderer(db Database, o Options) *Renderer {
 	return r
 }
 
-// Await returns when what the transactions did can be read by anybody.
+// Await returns when the transactions are visible to everyone.
 func (r *Renderer) Await(ctx context.Context, xids []uint32) error {
 	return r.visible.await(ctx, r.db, xids)
 }
 
-// Render sets the Payload of each event and lets go of its rows, once what the
-// transactions did can be read by anybody. Rows that were deleted meanwhile are
-// {"id": …} and counted; only a database that does not answer is an error, after
-// which the same events may be rendered again.
+// Render waits until the transactions are visible, sets the Payload of each event and
+// releases its rows. Rows deleted meanwhile become {"id": …} and are counted. The only
+// errors are those of the database; afterwards the same events may be rendered again.
 func (r *Renderer) Render(ctx context.Context, events []*Event, xids ...uint32) error {
 	for {
 		n, err := r.RenderFirst(ctx, events, xids...)
@@ -91,9 +90,8 @@ func (r *Renderer) Render(ctx context.Context, events []*Event, xids ...uint32) 
 	}
 }
 
-// RenderFirst renders as many of the events, from the first on, as Options.BatchBytes
-// allows, at least one, and returns how many. What it promises of them is what Render
-// promises.
+// RenderFirst renders as many of the first events as Options.BatchBytes allows, at least
+// one, and returns their number. Otherwise it is like Render.
 func (r *Renderer) RenderFirst(ctx context.Context, events []*Event, xids ...uint32) (n int, err error) {
 	if len(events) == 0 {
 		return 0, r.Await(ctx, xids)
@@ -104,20 +102,20 @@ func (r *Renderer) RenderFirst(ctx context.Context, events []*Event, xids ...uin
 		n, err = r.render(ctx, events, xids)
 	}
 	if hasChanged(err) {
-		r.forgetCatalog() // a migration is at work: the next call looks again
+		r.forgetCatalog() // a migration may be running: the next call checks again
 	}
 	return n, err
 }
 
-// hasChanged reports whether the error says that tables are not as the catalog has them:
-// a name or a function is not there (classes 42 and 0A of SQLSTATE).
+// hasChanged reports whether the error means that the catalog is outdated: a name or a
+// function does not exist (SQLSTATE classes 42 and 0A).
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func hasChanged(err error) bool {
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (strings.HasPrefix(fault.Code, "42") || strings.HasPrefix(fault.Code, "0A"))
 }
 
-// forgetCatalog has the catalog read anew, with all that depends on it.
+// forgetCatalog makes the next call read the catalog, with everything that depends on it.
 func (r *Renderer) forgetCatalog() {
 	r.catalog = nil
 	r.kept.forget()
@@ -125,8 +123,8 @@ func (r *Renderer) forgetCatalog() {
 	r.checked = [tables]*cdc.Relation{}
 }
 
-// render is one attempt. Rows that turn out to be too much for one batch are read
-// again, fewer at a time.
+// render is one attempt. If the rows exceed the bound of a batch, fewer are read in the
+// next attempt.
 func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) (int, error) {
 	if r.catalog == nil {
 		if err := r.readCatalog(ctx); err != nil {
@@ -157,8 +155,8 @@ func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) (
 	}
 }
 
-// gather notes what the first of the events need, as many as are expected to be within
-// the bound, and returns how many these are.
+// gather records what the first events need, as many as are expected to fit the bound,
+// and returns their number.
 func (r *Renderer) gather(ctx context.Context, events []*Event) (n int, err error) {
 	b, weight := &r.batch, 0
 	for i, e := range events {
@@ -196,7 +194,7 @@ func (b *batch) reset() {
 	b.forget()
 }
 
-// forget lets go of what has been read.
+// forget releases what was read.
 func (b *batch) forget() {
 	clear(b.projects)
 	clear(b.tasks)
@@ -207,7 +205,7 @@ func (b *batch) forget() {
 	b.encoded = b.encoded[:0]
 }
 
-// scratchBytes is how large a buffer may be that is kept for the next batch.
+// scratchBytes bounds the buffer that is kept for the next batch.
 const scratchBytes = 1 << 20
 
 func (r *Renderer) readCatalog(ctx context.Context) error {
@@ -221,8 +219,8 @@ func (r *Renderer) readCatalog(ctx context.Context) error {
 	return nil
 }
 
-// format makes sure that there is a format for the event's relation. A column that the
-// catalog does not have, or has with another type, makes it be read again.
+// format prepares the format of the event's relation. A column that is missing from the
+// catalog, or has another type there, makes it read the catalog again.
 func (r *Renderer) format(ctx context.Context, e *Event) error {
 	rel := e.subject.relation
 	if rel == nil || r.formats[rel] != nil {
@@ -268,7 +266,7 @@ func (a Action) table() table {
 	}
 }
 
-// require notes which rows the event's payload needs to have read.
+// require records the rows that the event's payload needs.
 func (r *Renderer) require(e *Event) {
 	b, s := &r.batch, &e.subject
 	if s.relation == nil || e.Action == ProjectDeleted {
@@ -304,10 +302,10 @@ func (r *Renderer) require(e *Event) {
 	}
 }
 
-// unfinished reports whether the row, or a value of it, has to be read.
+// unfinished reports whether the row, or a value of it, must be read.
 func (i image) unfinished() bool { return i.row.IsZero() || incomplete(i.row, i.old) }
 
-// image is the row of member i, none if it was not kept.
+// image returns the row of member i, empty if it was not kept.
 func (g *group) image(i int) image {
 	if i < len(g.rows) {
 		return g.rows[i]

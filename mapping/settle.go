@@ -12,45 +12,45 @@ import (
 // Settler holds events until the user's action has ended: until the stream has shown the
 // end, and no longer than Options.Settle after the commit. An event never overtakes an
 // earlier one of its task, nor one of its whole project; it waits for no others. The
-// Settler is unbounded itself; what is in it is bounded by who adds. One goroutine calls
-// Next and More, one Add, Put, Pass and See, any number the other methods.
+// caller must bound the number of events. One goroutine calls Next and More, one Add,
+// Put, Pass and See, any number the other methods.
 type Settler[T any] struct {
 	settle  time.Duration
 	metrics *Metrics
 
 	mu      sync.Mutex
-	ready   fifo[readied[T]] // guarded by mu, as all below
+	ready   fifo[readied[T]] // guarded by mu, as are the fields below
 	waiting line[T]
 	watches watches[*settling[T]]
 	added   uint64
 	flushed bool
 	closed  bool
-	changed chan struct{} // holds a token after each change that Next may wait for
+	changed chan struct{} // holds a token after each change that Next waits for
 }
 
-// readied is an event that waits for nothing: it was due, and nothing of its project was
-// waiting, when it came. It leaves before all that came later.
+// readied is an event that need not wait: it was due when it came, and no event of its
+// project was waiting. It leaves before all later ones.
 type readied[T any] struct {
 	item   T
 	number uint64
 	ended  ending
 }
 
-// settling is an event that waits.
+// settling is a waiting event.
 type settling[T any] struct {
 	item          T
 	event         *Event
 	due           time.Time
-	ended         ending // how it was settled; unseen: by the bound
-	number        uint64 // among all that were added
+	ended         ending // cause of its settling; unseen: the bound
+	number        uint64 // number in the order of adding
 	project, task int64
-	ahead         int            // events that have to leave before
+	ahead         int            // events that must leave first
 	behind        []*settling[T] // events that wait for this one
-	at            int            // in the heap; -1: not in it
-	awaits        int            // actions with which it ends, if it is followed
+	at            int            // index in the heap; -1: not in it
+	awaits        int            // number of actions with which it ends, if it is followed
 }
 
-// NewSettler is an empty one.
+// NewSettler returns an empty Settler.
 func NewSettler[T any](o Options) *Settler[T] {
 	return &Settler[T]{
 		settle: o.Settle, metrics: o.Metrics, waiting: newLine[T](),
@@ -58,7 +58,7 @@ func NewSettler[T any](o Options) *Settler[T] {
 	}
 }
 
-// Add appends an event, with what belongs to it.
+// Add appends an event with its item.
 func (s *Settler[T]) Add(e *Event, item T) {
 	s.mu.Lock()
 	s.added++
@@ -82,7 +82,7 @@ func (s *Settler[T]) Add(e *Event, item T) {
 	}
 }
 
-// Put appends what is no event and waits for nothing.
+// Put appends an item without an event, which does not wait.
 func (s *Settler[T]) Put(item T) {
 	s.mu.Lock()
 	s.added++
@@ -93,17 +93,17 @@ func (s *Settler[T]) Put(item T) {
 	}
 }
 
-// Pass takes note of an event that nobody wants: what its action writes later is not
-// taken for the end of another one's.
+// Pass records an event that no hook wants, so that what its action writes later does not
+// count as another action's end.
 func (s *Settler[T]) Pass(e *Event) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watch(e, nil)
 }
 
-// watch looks for the end of the event's action, if it may still come. What the action
-// writes is waited for twice as long as the event itself: it is not another one's either.
-// It needs the lock.
+// watch awaits the end of the event's action, if it can still come. It waits twice as
+// long as the event does, so that late writes do not count as another action's end
+// either. The caller holds the lock.
 func (s *Settler[T]) watch(e *Event, it *settling[T]) {
 	if s.settle <= 0 || e.ending == atOnce || e.Age >= 2*s.settle {
 		return
@@ -122,8 +122,8 @@ func (s *Settler[T]) watch(e *Event, it *settling[T]) {
 	s.watches.add(w, time.Now())
 }
 
-// See shows updates of tasks, and their deletion, in the order of the stream, those of the
-// transaction that made an event after the event.
+// See processes updates and deletions of tasks, in the order of the stream. Those of the
+// transaction that made an event come after the event.
 func (s *Settler[T]) See(xid uint32, signs []Sign) {
 	if len(signs) == 0 {
 		return
@@ -156,8 +156,7 @@ func (s *Settler[T]) See(xid uint32, signs []Sign) {
 	}
 }
 
-// Flush makes everything due at once, also what is added later: the shutdown
-// has no time to wait.
+// Flush makes all present and later events due immediately, for a shutdown.
 func (s *Settler[T]) Flush() {
 	s.mu.Lock()
 	s.flushed = true
@@ -165,7 +164,7 @@ func (s *Settler[T]) Flush() {
 	s.notify()
 }
 
-// Close says that nothing will be added any more.
+// Close states that nothing will be added.
 func (s *Settler[T]) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -180,16 +179,16 @@ func (s *Settler[T]) notify() {
 	}
 }
 
-// Len is how many events wait.
+// Len returns the number of waiting events.
 func (s *Settler[T]) Len() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ready.len() + s.waiting.size
 }
 
-// Next waits until an event may leave and returns what belongs to those that may, at most
-// limit, in the order in which they were added. It returns io.EOF once the settler is
-// closed and empty, and the context's error when that ends first.
+// Next waits until an event may leave, and returns the items of those that may, at most
+// limit, in the order of adding. It returns io.EOF once the settler is closed and empty,
+// and the context's error if that ends first.
 func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -205,8 +204,8 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 	}
 }
 
-// More is what may leave within that time, at most limit. It waits for all of that
-// time unless limit items are there already, or ctx ends.
+// More returns what may leave within that time, at most limit. It returns early only if
+// limit items are ready or ctx ends.
 func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) []T {
 	if s.Len() < limit {
 		ctx, cancel := context.WithTimeout(ctx, within)
@@ -217,8 +216,8 @@ func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) 
 	return items
 }
 
-// take returns what may leave, or else how long to wait for the first;
-// negative: until there is one.
+// take returns what may leave, or else how long to wait for the first; negative:
+// indefinitely.
 func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -246,7 +245,7 @@ func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
 		s.waiting.remove(first)
 		leaving = append(leaving, readied[T]{first.item, first.number, first.ended})
 		var none T
-		first.event, first.item = nil, none // its watch may outlive it, and is not to hold its payload
+		first.event, first.item = nil, none // its watch may outlive it and must not hold its payload
 	}
 	if len(leaving) == 0 {
 		return nil, s.waiting.first().due.Sub(now), nil

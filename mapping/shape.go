@@ -6,35 +6,35 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// table is which of Label Studio's tables a relation is.
+// table identifies one of Label Studio's tables.
 type table byte
 
 const (
-	other table = iota // none that events are made of
+	other table = iota // makes no events
 	project
 	task
 	annotation
-	tables // how many there are
+	tables // number of tables
 )
 
-// String is the label of the table in metrics and logs, whatever its name in
-// the database is.
+// String returns the table's label in metrics and logs, whatever its name in the
+// database.
 func (t table) String() string {
 	return [...]string{"other", "project", "task", "annotation"}[t]
 }
 
-// A MissingColumnError says that a table lacks a column that the rules need.
+// A MissingColumnError states that a table lacks a column that the rules need.
 type MissingColumnError struct {
 	Schema, Table, Column string
 }
 
 func (e *MissingColumnError) Error() string {
-	return fmt.Sprintf("table %s.%s has no column %s: name the right table in the configuration, "+
-		"and let the publication send all of its columns", e.Schema, e.Table, e.Column)
+	return fmt.Sprintf("table %s.%s has no column %s: set the right table in the configuration, "+
+		"and publish all of its columns", e.Schema, e.Table, e.Column)
 }
 
-// shape is where the columns that the rules need are in a relation; -1 where
-// the relation does not have one that can be done without.
+// shape holds the positions of the columns that the rules need; -1 for an optional column
+// that is missing.
 type shape struct {
 	table    table
 	relation *cdc.Relation
@@ -44,11 +44,11 @@ type shape struct {
 	wasCancelled, parentPrediction, updatedBy int
 	groundTruth, cohort, labeled              int
 
-	telling []telling // of the guide's profile
+	telling []telling // only in the guide's profile
 }
 
-// CheckColumns returns a *MissingColumnError if the table has not all columns that
-// the rules need. A table that no events are made of needs none.
+// CheckColumns returns a *MissingColumnError if the table lacks a column that the rules
+// need. Tables that make no events need none.
 func CheckColumns(schema, table string, columns []string, names Tables) error {
 	rel := &cdc.Relation{Schema: schema, Name: table}
 	for _, name := range columns {
@@ -58,7 +58,7 @@ func CheckColumns(schema, table string, columns []string, names Tables) error {
 	return err
 }
 
-// newShape looks the columns up, once per relation.
+// newShape looks up the columns, once per relation.
 func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 	s := &shape{relation: rel}
 	if rel.Schema == names.Schema {
@@ -100,10 +100,10 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 	return s, missing
 }
 
-// full reports whether old rows are whole: otherwise they are the key alone.
+// full reports whether old rows are whole: otherwise they contain only the key.
 func (s *shape) full() bool { return s.relation.Identity == 'f' }
 
-// ref is the number in a column that refers to a row, 0 if there is none.
+// ref returns the id in a column that refers to a row, 0 if there is none.
 func ref(row cdc.Tuple, column int) int64 {
 	n, _ := number(row.Text(column))
 	return n
@@ -115,7 +115,7 @@ func number(text []byte) (int64, bool) {
 	if len(digits) > 0 && digits[0] == '-' {
 		digits, negative = digits[1:], true
 	}
-	if len(digits) == 0 || len(digits) > 19 { // 2^63 has 19
+	if len(digits) == 0 || len(digits) > 19 { // 2^63 has 19 digits
 		return 0, false
 	}
 	var n uint64

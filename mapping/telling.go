@@ -2,11 +2,10 @@ package mapping
 
 import "github.com/hooktail/hooktail/cdc"
 
-// tellingColumns are the columns whose change is an event in the guide's profile
-// while updated_at stands still: the settings of a project, and what says of an
-// annotation what was annotated. A change of any other column alone is
-// housekeeping of the application: a counter, a derived value, who saved the row,
-// or a column that a migration has added and fills.
+// tellingColumns are the columns whose change makes an event in the guide's profile even
+// if updated_at does not move: the settings of a project, and what was annotated. A
+// change of other columns only is housekeeping of the application: a counter, a derived
+// value, the user who saved the row, or a column that a migration has added and fills.
 var tellingColumns = [tables][]string{
 	project: {
 		"title", "description", "color", "organization_id",
@@ -20,18 +19,17 @@ var tellingColumns = [tables][]string{
 	annotation: {"result", "was_cancelled", "ground_truth", "lead_time", "task_id"},
 }
 
-// references are those of tellingColumns that refer to a row. One that turns from
-// or to null tells nothing: the row that it referred to was removed, or a migration
-// has filled it in.
+// references are the tellingColumns that refer to a row. A change from or to null is no
+// event: the row referred to was removed, or a migration has filled the column.
 var references = map[string]bool{"organization_id": true, "task_id": true}
 
-// telling is where a telling column is in a relation.
+// telling is the position of a telling column in a relation.
 type telling struct {
 	column    int
 	reference bool
 }
 
-// tellingIn are those that the relation has.
+// tellingIn returns the telling columns of the relation.
 func tellingIn(rel *cdc.Relation, of table) []telling {
 	var all []telling
 	for _, name := range tellingColumns[of] {
@@ -42,8 +40,8 @@ func tellingIn(rel *cdc.Relation, of table) []telling {
 	return all
 }
 
-// rearranges reports whether an update of a project has the overlap of its tasks arranged
-// anew, or may have: the old row is not known.
+// rearranges reports whether an update of a project rearranges the overlap of its tasks,
+// or may because the old row is unknown.
 func (s *shape) rearranges(c *cdc.Change) bool {
 	if !s.full() || c.Old.IsZero() {
 		return true
@@ -56,8 +54,8 @@ func (s *shape) rearranges(c *cdc.Change) bool {
 	return false
 }
 
-// tells reports whether a telling column differs between the old row, which must
-// be whole, and the new one. A TOASTed value that the update did not touch is equal.
+// tells reports whether a telling column differs between the old row, which must be
+// whole, and the new one. An unchanged TOASTed value counts as equal.
 func (s *shape) tells(old, row cdc.Tuple) bool {
 	for _, t := range s.telling {
 		if !differs(old, row, t.column) {

@@ -2,31 +2,31 @@ package mapping
 
 import "github.com/hooktail/hooktail/cdc"
 
-// transaction is what a transaction's parts leave for its commit: ids, and rows
-// as far as keptBytes reaches if there are several parts. Whether a deletion is
-// told depends on what else the transaction does, before or after it.
+// transaction is what a transaction's parts keep for its commit: ids, and, with several
+// parts, rows up to keptBytes. Whether a deletion makes an event depends on what else the
+// transaction does, before or after it.
 type transaction struct {
-	gone map[int64]struct{} // projects that are deleted: nothing is told of what was in them
-	born map[int64]struct{} // projects that are inserted
-	fed  map[int64]struct{} // projects that tasks are inserted into
+	gone map[int64]struct{} // deleted projects: their content makes no events
+	born map[int64]struct{} // inserted projects
+	fed  map[int64]struct{} // projects into which tasks are inserted
 
-	projects  []fold        // updated or deleted, in the order of their first entry
-	projectAt map[int64]int // their places
+	projects  []fold        // updated or deleted projects, in the order of their first entry
+	projectAt map[int64]int // index in projects
 
-	tasksInserted       ledger // native alone, as the next two
+	tasksInserted       ledger // only in the native profile, like the next two
 	tasksDeleted        ledger
 	annotationsInserted ledger
 	annotationsDeleted  ledger
 
-	strays [tables]int // deleted rows that belong to nobody that is known
-	left   int         // of keptBytes
+	strays [tables]int // deleted rows without known project and task
+	left   int         // rest of keptBytes
 
 	changes int    // so far
 	number  uint64 // of the last message
 }
 
-// keptBytes bounds the rows that a transaction of several parts keeps; of the
-// rest it keeps the ids.
+// keptBytes bounds the rows that a transaction of several parts keeps; beyond it, only
+// ids are kept.
 const keptBytes = 1 << 20
 
 func (t *transaction) reset(o Options) {
@@ -52,23 +52,21 @@ func (t *transaction) reset(o Options) {
 	}
 }
 
-// hides reports whether the project is deleted in the transaction, as far as
-// it has been read.
+// hides reports whether the part of the transaction read so far deletes the project.
 func (t *transaction) hides(project int64) bool {
 	_, gone := t.gone[project]
 	return gone
 }
 
-// keep is what may be kept of a row until the commit: all of it if the part is
-// the whole transaction, otherwise a copy that does not hold on to the part, or
-// nothing.
+// keep returns what may be kept of a row until the commit: all of it if the part is the
+// whole transaction, otherwise a copy that does not hold the part, or nothing.
 func (t *transaction) keep(part *cdc.Part, i image) image {
 	if part.First && part.Last {
 		return i
 	}
 	size := i.row.Size() + i.old.Size()
 	if size > t.left {
-		t.left = 0 // those that are kept come first
+		t.left = 0 // kept rows come first
 		return image{}
 	}
 	t.left -= size
@@ -82,16 +80,16 @@ func clone(row cdc.Tuple) cdc.Tuple {
 	return merge(row, cdc.Tuple{}, cdc.Tuple{})
 }
 
-// enter puts the row on a list of rows that wait.
+// enter adds the row to a list of waiting rows.
 func (t *transaction) enter(l *ledger, f *fold, ordinal int, predicted bool, kept image) {
 	if !l.add(f, ordinal, predicted, kept) {
 		t.strays[f.shape.table]++
 	}
 }
 
-// enterProject keeps what happened to a project: its deletion, or its last state
-// under the ordinal of its first update. An update of a project that was
-// inserted in an earlier part is part of its creation.
+// enterProject records what happened to a project: its deletion, or its last state with
+// the ordinal of its first update. An update of a project inserted in an earlier part
+// belongs to its creation.
 func (t *transaction) enterProject(part *cdc.Part, f *fold) {
 	if _, born := t.born[f.id]; born && !f.deleted() {
 		return
@@ -111,7 +109,7 @@ func (t *transaction) enterProject(part *cdc.Part, f *fold) {
 	t.projects[at] = entry
 }
 
-// ofCommit makes the events that waited for the commit.
+// ofCommit makes the events that have waited for the commit.
 func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	t := &m.tx
 	for i := range t.projects {
@@ -124,7 +122,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 			dst = m.one(part, ProjectUpdated, f, f.toldAt, dst)
 		}
 	}
-	var inserted, deleted map[int64]struct{} // tasks: their annotations go without saying
+	var inserted, deleted map[int64]struct{} // tasks whose annotations make no events of their own
 	if len(t.annotationsInserted.groups) > 0 {
 		inserted = t.tasksInserted.ids()
 	}
@@ -139,7 +137,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	dst = m.ofLedger(part, TasksDeleted, &t.tasksDeleted, none, dst)
 	dst = m.ofLedger(part, AnnotationsCreated, &t.annotationsInserted, of(inserted), dst)
 	dst = m.ofLedger(part, AnnotationsDeleted, &t.annotationsDeleted, of(deleted), dst)
-	if len(t.gone) == 0 { // otherwise strays are taken to have gone with their project
+	if len(t.gone) == 0 { // otherwise strays count as deleted with their project
 		for of := range t.strays {
 			for range t.strays[of] {
 				m.stray.count(table(of), true)
@@ -149,7 +147,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	return dst
 }
 
-// ofLedger makes one event of each group.
+// ofLedger makes one event from each group.
 func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(member) bool, dst []*Event) []*Event {
 	for _, g := range l.groups {
 		if m.tx.hides(g.project) || g.project == 0 && len(m.tx.gone) > 0 {

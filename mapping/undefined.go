@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 )
 
-// undefined is the key under which Label Studio stores the data of a task that
-// was imported before its project knew what the data are called.
+// undefined is the key under which Label Studio stores the data of a task that was
+// imported before its project had a name for them.
 const undefined = `$undefined$`
 
-// nameUndefined is a task's data with the value of the key $undefined$ under the
-// first key of the project's data_types, as jsonb orders them: the shortest. Data
-// without that key, or of a project without types, are as they were.
+// nameUndefined returns a task's data with the key $undefined$ renamed to the first key
+// of the project's data_types in the order of jsonb: the shortest. Data without that key,
+// or of a project without data_types, are unchanged.
 func nameUndefined(data, types []byte) []byte {
 	if !bytes.Contains(data, []byte(`"`+undefined+`"`)) {
 		return data
@@ -54,11 +54,11 @@ func appendMember(dst []byte, name string) []byte {
 
 type objectMember struct {
 	name  string
-	value json.RawMessage // as it was written
+	value json.RawMessage // in its original form
 }
 
-// members are those of a JSON object, in its order; ok is false if the text is
-// none.
+// members returns the members of a JSON object in order; ok is false if the text is not
+// an object.
 func members(object []byte) (_ []objectMember, ok bool) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {

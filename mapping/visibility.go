@@ -11,26 +11,25 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// visibility knows which transactions queries see.
+// visibility tracks which transactions queries see.
 //
-// A commit is in the stream as soon as its record is in the WAL; the server shows
-// its rows to others a moment later, and only then answers who committed: with
-// synchronous replication when a standby has confirmed it. Read before that, a
-// payload would lack what it is about, and a receiver that asks back would not
-// find it.
+// A commit is in the stream as soon as its record is in the WAL. Its rows become visible
+// to others a moment later, with synchronous replication only after a standby has
+// confirmed the commit. A payload read before that would lack its own subject, and a
+// receiver that queries Label Studio would not find it.
 type visibility struct {
 	reader reader
 	latest snapshot
-	at     time.Time // of latest; zero: there is none
-	fault  error     // latest could not be read
+	at     time.Time // time of latest; zero: none
+	fault  error     // error of reading latest
 }
 
-// rememberedFor is how long a snapshot is known to be from the present era of
-// transaction ids, of which there are 2^31.
+// rememberedFor bounds the age of a snapshot, so that transaction ids, of which there are
+// 2^31, are compared within one cycle.
 const rememberedFor = time.Minute
 
-// hidden are those of the transactions that are not known to be seen. What was seen
-// once is seen for good.
+// hidden returns the transactions not known to be visible. A transaction remains visible
+// once it is.
 func (v *visibility) hidden(xids []uint32) []uint32 {
 	if len(xids) == 0 || v.at.IsZero() || time.Since(v.at) > rememberedFor {
 		return xids
@@ -38,17 +37,17 @@ func (v *visibility) hidden(xids []uint32) []uint32 {
 	return v.latest.hidden(xids)
 }
 
-// query asks for the present snapshot. Whatever is read after it sees what it sees.
+// query reads the present snapshot. Later queries see at least as much.
 func (v *visibility) query() query {
 	return query{sql: "SELECT pg_catalog.pg_current_snapshot()::text", reader: &v.reader, tellsSnapshot: true, row: func(_ *cdc.Relation, row cdc.Tuple) {
 		v.note(row.Text(0))
 	}}
 }
 
-// snapshotColumn is the name of the snapshot among the columns of a query.
+// snapshotColumn is the name of the column with the snapshot.
 const snapshotColumn = "hooktail_snapshot"
 
-// note takes note of the present snapshot.
+// note stores the present snapshot.
 func (v *visibility) note(text []byte) {
 	v.latest, v.fault = parseSnapshot(string(text))
 	v.at = time.Now()
@@ -79,8 +78,8 @@ func (v *visibility) await(ctx context.Context, db Database, xids []uint32) erro
 	}
 }
 
-// snapshot is which transactions a query sees: all before xmin, none from xmax
-// on, and between them those that are not running.
+// snapshot defines the transactions that a query sees: all before xmin, none from xmax
+// on, and between them those not running.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
 type snapshot struct {
 	xmin, xmax uint32
@@ -104,8 +103,8 @@ func parseSnapshot(text string) (snapshot, error) {
 	return snapshot{xmin: xids[0], xmax: xids[1], running: xids[2:]}, nil
 }
 
-// hidden are those of the transactions that the snapshot does not see. They are
-// compared modulo 2^32, as the server does.
+// hidden returns the transactions that the snapshot does not see. Ids are compared modulo
+// 2^32, as the server does.
 func (s snapshot) hidden(xids []uint32) []uint32 {
 	var hidden []uint32
 	for _, xid := range xids {

@@ -2,20 +2,20 @@ package mapping
 
 import "errors"
 
-// errTooMuch says that the rows of a batch are more than may be held at once. The
-// weights have them now, so that the next batch is cut between the right events.
+// errTooMuch states that the rows of a batch exceed its bound. The weights now contain
+// their sizes, so that the next batch is split correctly.
 var errTooMuch = errors.New("the rows of the batch are more than its bound")
 
-// weights bounds the rows that are read for one batch, in bytes. How large a row is
-// shows when it is read; so a batch is cut by what rows of its table were of late, and
-// one that turns out too large is not kept: only what its rows weigh.
+// weights bounds the bytes of rows read for one batch. A row's size is only known after
+// it is read, so a batch is sized by recent rows of the table; if it turns out too large,
+// only the sizes of its rows are kept.
 type weights struct {
-	limit   int           // of one batch; 0: there is none
-	usual   [tables]int   // bytes of a row, of late
-	known   map[rowOf]int // of rows that were read and not kept
+	limit   int           // bound of one batch; 0: none
+	usual   [tables]int   // recent bytes per row
+	known   map[rowOf]int // sizes of rows that were read and not kept
 	read    []weighed     // the rows of the batch
-	bytes   int           // of all of them
-	tooMuch bool          // the batch has exceeded the limit: its rows are not kept
+	bytes   int           // total bytes
+	tooMuch bool          // the batch exceeds the limit: its rows are not kept
 }
 
 // rowOf is a row's table and id.
@@ -31,7 +31,7 @@ type weighed struct {
 
 func newWeights(limit int) weights { return weights{limit: limit, known: map[rowOf]int{}} }
 
-// of is what the row can be expected to weigh.
+// of returns the expected size of the row.
 func (w *weights) of(of table, id int64) int {
 	if len(w.known) > 0 {
 		if n, ok := w.known[rowOf{of, id}]; ok {
@@ -46,8 +46,8 @@ func (w *weights) exceededBy(bytes int) bool { return w.limit > 0 && bytes > w.l
 // begin begins a batch.
 func (w *weights) begin() { w.read, w.bytes, w.tooMuch = w.read[:0], 0, false }
 
-// add weighs a row that has been read, and reports whether it is to be kept: a batch of
-// one event keeps all of them.
+// add records the size of a row, and reports whether to keep it: a batch of one event
+// keeps all of them.
 func (w *weights) add(of table, id int64, bytes int, alone bool) bool {
 	w.read = append(w.read, weighed{rowOf{of, id}, bytes})
 	w.bytes += bytes
@@ -55,15 +55,15 @@ func (w *weights) add(of table, id int64, bytes int, alone bool) bool {
 	return !w.tooMuch
 }
 
-// compare takes note of a batch that was too large.
+// compare records a batch that was too large.
 func (w *weights) compare() {
 	for _, r := range w.read {
 		w.known[r.rowOf] = r.bytes
 	}
 }
 
-// learn takes note of a batch that was kept. The weights of single rows are for those
-// that are left of it, if any are.
+// learn records a batch that was kept. Known sizes remain for the rest of a split batch,
+// unless this was the last.
 func (w *weights) learn(last bool) {
 	var rows, bytes [tables]int
 	for _, r := range w.read {

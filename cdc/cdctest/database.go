@@ -14,29 +14,29 @@ import (
 	"github.com/hooktail/hooktail/testdata"
 )
 
-// Database is a database that belongs to one test and goes with it.
+// Database belongs to one test and is dropped after it.
 type Database struct {
 	Name string
-	DSN  string // of the superuser
+	DSN  string // for the superuser
 
 	server *Server
 
 	mu   sync.Mutex // guards idle
-	idle *pgx.Conn  // the session of the last statement, for the next one; nil: none
+	idle *pgx.Conn  // session of the last statement, for reuse; nil: none
 }
 
-// On is the same database on another server: a standby.
+// On returns the same database on another server, a standby.
 func (d *Database) On(s *Server) *Database {
 	return &Database{Name: d.Name, DSN: s.DSN(d.Name), server: s}
 }
 
-// At is the server's database of that name at that address: a copy, or the same one
-// behind a proxy. It belongs to who has made it.
+// At returns the server's database of that name at that address: a copy, or the same
+// database behind a proxy. Its creator drops it.
 func (d *Database) At(name, dsn string) *Database {
 	return &Database{Name: name, DSN: dsn, server: d.server}
 }
 
-// Connect opens a connection that is closed when the test ends.
+// Connect opens a connection and closes it after the test.
 func (d *Database) Connect(t testing.TB) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.Connect(context.Background(), d.DSN)
@@ -47,8 +47,8 @@ func (d *Database) Connect(t testing.TB) *pgx.Conn {
 	return conn
 }
 
-// Exec runs a statement in a transaction of its own, and in a session that has nothing
-// of earlier ones.
+// Exec runs a statement in a transaction of its own, in a session without any state of
+// earlier ones.
 func (d *Database) Exec(t testing.TB, sql string, args ...any) {
 	t.Helper()
 	if err := d.do(func(ctx context.Context, conn *pgx.Conn) error {
@@ -59,8 +59,8 @@ func (d *Database) Exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
-// QueryText is the first column of the first row as text; "" stands for null
-// and for no row.
+// QueryText returns the first column of the first row as text; "" for null and for no
+// row.
 func (d *Database) QueryText(t testing.TB, sql string, args ...any) string {
 	t.Helper()
 	var text string
@@ -94,7 +94,7 @@ func (d *Database) Play(t testing.TB, scenario string) {
 	}
 }
 
-// do calls f with a session that is as new.
+// do calls f with a session in its initial state.
 func (d *Database) do(f func(context.Context, *pgx.Conn) error) error {
 	ctx := context.Background()
 	conn, err := d.take(ctx)
@@ -105,8 +105,8 @@ func (d *Database) do(f func(context.Context, *pgx.Conn) error) error {
 	return f(ctx, conn)
 }
 
-// take returns the idle session, cleared of what was done in it, or a new one: a test
-// that polls would keep a core busy with the making of connections alone.
+// take returns the idle session, reset, or a new one: with a new connection for each
+// query, a test that polls would keep a core busy.
 func (d *Database) take(ctx context.Context) (*pgx.Conn, error) {
 	d.mu.Lock()
 	conn := d.idle
@@ -122,8 +122,8 @@ func (d *Database) take(ctx context.Context) (*pgx.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What is discarded cannot be cached. The name says that no Label Studio is behind
-	// the session.
+	// Discarded statements cannot be cached. The name shows that the session is not Label
+	// Studio's.
 	config.DefaultQueryExecMode = pgx.QueryExecModeDescribeExec
 	config.RuntimeParams["application_name"] = "psql"
 	return pgx.ConnectConfig(ctx, config)
@@ -137,17 +137,17 @@ func (d *Database) give(ctx context.Context, conn *pgx.Conn) {
 		d.idle = conn
 		return
 	}
-	_ = conn.Close(ctx) // the statement has told its error
+	_ = conn.Close(ctx) // the statement has returned its error
 }
 
-// drop removes the database and its slots. A walsender that was told to end
-// may hold its slot for a moment longer.
+// drop drops the database and its slots. A terminated walsender may hold its slot for a
+// moment.
 func (d *Database) drop(t testing.TB) {
 	const slots = `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
 		WHERE database = '%s' AND active_pid IS NOT NULL`
 	d.mu.Lock()
 	if d.idle != nil {
-		_ = d.idle.Close(context.Background()) // with the database
+		_ = d.idle.Close(context.Background()) // before the database is dropped
 	}
 	d.mu.Unlock()
 	const remove = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '%s'`
@@ -162,7 +162,7 @@ func (d *Database) drop(t testing.TB) {
 		case err == nil:
 			return
 		case !errors.As(err, &inUse) || time.Now().After(deadline):
-			if !t.Failed() { // a test that killed the server has said why
+			if !t.Failed() { // a test that killed the server has reported the reason
 				t.Logf("drop database: %v", err)
 			}
 			return

@@ -19,23 +19,22 @@ import (
 	"github.com/hooktail/hooktail/testdata"
 )
 
-// shared is the test binary's server. Tests run in parallel and have nothing
-// else in common, so this one piece of package state is what saves each of
-// them a server start.
+// shared is the test binary's server. Parallel tests share nothing else; this package
+// state saves each of them a server start.
 var shared struct {
 	once     sync.Once
 	server   *Server
 	err      error
-	template sync.Once // of Label Studio's tables
-	source   string    // what CREATE DATABASE copies then
+	template sync.Once // loads Label Studio's tables once
+	source   string    // argument of CREATE DATABASE … TEMPLATE
 	loadErr  error
 }
 
-// Main runs the tests and stops the shared server after them. Use it in
-// TestMain: os.Exit(cdctest.Main(m)).
+// Main runs the tests and then stops the shared server. Use it in TestMain:
+// os.Exit(cdctest.Main(m)).
 //
-// At least four tests run at a time, unless -parallel says otherwise: they wait for
-// servers and timers most of the time, and leave two processors idle.
+// At least four tests run at a time, unless -parallel is set: they mostly wait for
+// servers and timers, and would leave two processors idle.
 func Main(m *testing.M) int {
 	flag.Parse()
 	said := false
@@ -56,8 +55,8 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// MainWithoutLeaks is Main for a package whose goroutines all have to end: one that is
-// left fails a run that has passed.
+// MainWithoutLeaks is Main for a package all of whose goroutines must end: a leaked one
+// fails the run.
 func MainWithoutLeaks(m *testing.M) int {
 	code := Main(m)
 	if err := goleak.Find(); code == 0 && err != nil {
@@ -67,7 +66,7 @@ func MainWithoutLeaks(m *testing.M) int {
 	return code
 }
 
-// parallel is the flag of `go test` that says how many tests run at a time.
+// parallel is the flag of `go test` for the number of parallel tests.
 const parallel = "test.parallel"
 
 // Server is a running PostgreSQL.
@@ -76,7 +75,7 @@ type Server struct {
 	databases atomic.Int64
 }
 
-// Postgres is the server that the tests of this binary share.
+// Postgres returns the shared server of the test binary.
 func Postgres(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() {
@@ -89,8 +88,8 @@ func Postgres(t testing.TB) *Server {
 	return shared.server
 }
 
-// Private is a server of the test's own, which may stop, kill and restart it.
-// It is gone when the test ends; its log is shown if the test failed.
+// Private starts a server for one test, which may stop, kill and restart it. It is
+// removed after the test; its log is shown if the test failed.
 func Private(t testing.TB, o throwaway.Options) *Server {
 	t.Helper()
 	s, err := throwaway.Start(context.Background(), o)
@@ -100,9 +99,8 @@ func Private(t testing.TB, o throwaway.Options) *Server {
 	return own(t, s)
 }
 
-// Standby is a hot standby of the server (see throwaway), of the test's own; what
-// the primary sends to the logical slots that are to survive a failover it sends to
-// the standby first.
+// Standby starts a hot standby of the server (see throwaway) for one test. The primary
+// sends changes to this standby before it sends them to failover slots.
 func (s *Server) Standby(t testing.TB) *Server {
 	t.Helper()
 	const slot = "standby"
@@ -116,7 +114,7 @@ func (s *Server) Standby(t testing.TB) *Server {
 	return own(t, standby)
 }
 
-// own lets the server end with the test.
+// own ends the server with the test.
 func own(t testing.TB, s *throwaway.Server) *Server {
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -143,14 +141,14 @@ func (s *Server) Restart(t testing.TB, mode throwaway.Mode) {
 // template is the database that LabelStudio copies.
 const template = "labelstudio_template"
 
-// Database is an empty database of the test's own.
+// Database creates an empty database for one test.
 func (s *Server) Database(t testing.TB) *Database {
 	t.Helper()
 	return s.database(t, "template1")
 }
 
-// LabelStudio is a database of the test's own with Label Studio's tables and
-// the base data of the recorded scenarios.
+// LabelStudio creates a database for one test with Label Studio's tables and the base
+// data of the recorded scenarios.
 func (s *Server) LabelStudio(t testing.TB) *Database {
 	t.Helper()
 	if s != shared.server {
@@ -169,9 +167,9 @@ func (s *Server) LabelStudio(t testing.TB) *Database {
 	return s.database(t, shared.source)
 }
 
-// makeTemplate fills the template and says how it is copied: where the server can, by
-// its files. The other way writes 4.5 MB of WAL, which the slots of all tests that run
-// would have to read.
+// makeTemplate fills the template and returns how to copy it: by its files if the server
+// can. The alternative writes 4.5 MB of WAL, which the slots of all running tests would
+// have to read.
 func (s *Server) makeTemplate() (source string, err error) {
 	if err := s.admin("CREATE DATABASE " + template); err != nil {
 		return "", err
@@ -216,7 +214,7 @@ func (s *Server) database(t testing.TB, from string) *Database {
 	return db
 }
 
-// admin runs statements outside of the tests' databases.
+// admin runs statements outside the tests' databases.
 func (s *Server) admin(statements ...string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))

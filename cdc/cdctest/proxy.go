@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Proxy is a TCP address in front of a server that can misbehave as networks
-// do. Its methods may be called from any goroutine.
+// Proxy is a TCP address in front of a server that can misbehave as networks do. It is
+// safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 
@@ -19,7 +19,7 @@ type Proxy struct {
 	target  string
 	flow    *sync.Cond
 	stalled bool
-	silent  bool // connections for replication are stalled
+	silent  bool // replication connections are stalled
 	delay   time.Duration
 	closed  bool
 	pairs   map[*pair]struct{}
@@ -32,22 +32,22 @@ type pair struct {
 	forgotten      bool // guarded by the proxy's mu
 }
 
-// Kind is what a connection has been used for.
+// Kind is the use of a connection.
 type Kind string
 
 // Kinds of connections.
 const (
-	Queries     Kind = ""            // none of the others
+	Queries     Kind = ""            // any other
 	Replication Kind = "replication" // in replication mode
-	Lock        Kind = "lock"        // an advisory lock was asked for
-	Listen      Kind = "listen"      // notifications are waited for
+	Lock        Kind = "lock"        // requests an advisory lock
+	Listen      Kind = "listen"      // waits for notifications
 )
 
-// sign is what a client sends on a connection of the kind.
+// sign returns the bytes by which a connection of the kind is recognized.
 func (k Kind) sign() string {
 	switch k {
 	case Replication:
-		return "\x00replication\x00database\x00" // of the start-up message
+		return "\x00replication\x00database\x00" // in the start-up message
 	case Lock:
 		return "pg_try_advisory_lock"
 	default:
@@ -70,7 +70,7 @@ func NewProxy(t testing.TB, network, target string) *Proxy {
 	return p
 }
 
-// Addr is host:port of the proxy.
+// Addr returns host:port of the proxy.
 func (p *Proxy) Addr() string { return p.listener.Addr().String() }
 
 // Cut resets all connections; new ones are accepted.
@@ -79,24 +79,24 @@ func (p *Proxy) Cut() {
 	defer p.mu.Unlock()
 	for c := range p.pairs {
 		if tcp, ok := c.client.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0) // reset instead of an orderly end
+			_ = tcp.SetLinger(0) // reset instead of a normal close
 		}
 		_ = c.client.Close()
 		_ = c.server.Close()
 	}
 }
 
-// Stall keeps all connections open and delivers nothing any more, in either
-// direction: the half-open case.
+// Stall keeps all connections open but forwards nothing in either direction, like
+// half-open connections.
 func (p *Proxy) Stall() { p.set(func() { p.stalled = true }) }
 
-// StallReplication is Stall for connections in replication mode alone, as where
-// something in between forgets one connection and not the others.
+// StallReplication is Stall for replication connections only, as if a firewall had
+// dropped the state of one connection.
 func (p *Proxy) StallReplication() { p.set(func() { p.silent = true }) }
 
-// Forget makes the present connections of these kinds, or all, deliver nothing any more,
-// in either direction, for good; new ones work. So a firewall loses its state. It returns
-// how many they are.
+// Forget permanently stops forwarding on the present connections of these kinds, or on
+// all, in both directions; new connections work. A firewall that loses its state behaves
+// so. It returns the number of connections.
 func (p *Proxy) Forget(kinds ...Kind) (n int) {
 	p.set(func() {
 		for c := range p.pairs {
@@ -109,8 +109,9 @@ func (p *Proxy) Forget(kinds ...Kind) (n int) {
 	return n
 }
 
-// FailOver leads new connections to another server, and cuts the present ones. That of
-// an advisory lock hears nothing any more instead if silent: not of its end either.
+// FailOver directs new connections to another server and cuts the present ones. If silent
+// is set, the connection of an advisory lock is forgotten instead: its client does not
+// see it end.
 func (p *Proxy) FailOver(network, target string, silent bool) {
 	p.set(func() {
 		p.network, p.target = network, target
@@ -123,10 +124,10 @@ func (p *Proxy) FailOver(network, target string, silent bool) {
 	})
 }
 
-// Delay holds each stretch of bytes back for d.
+// Delay delays each block of bytes by d.
 func (p *Proxy) Delay(d time.Duration) { p.set(func() { p.delay = d }) }
 
-// Heal ends Stall, StallReplication and Delay. What is forgotten stays so.
+// Heal ends Stall, StallReplication and Delay. Forgotten connections remain forgotten.
 func (p *Proxy) Heal() { p.set(func() { p.stalled, p.silent, p.delay = false, false, 0 }) }
 
 func (p *Proxy) set(f func()) {
@@ -166,7 +167,7 @@ func (p *Proxy) accept() {
 	}
 }
 
-// copy forwards until either side ends, then ends both.
+// copy forwards until either side closes, then closes both.
 func (p *Proxy) copy(c *pair, from, to net.Conn) {
 	buf := make([]byte, 64<<10)
 	for {
@@ -181,7 +182,7 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 		}
 	}
 	p.mu.Lock()
-	for c.forgotten && !p.closed { // the other side does not hear of the end either
+	for c.forgotten && !p.closed { // the other side must not see the end either
 		p.flow.Wait()
 	}
 	delete(p.pairs, c)
@@ -190,8 +191,8 @@ func (p *Proxy) copy(c *pair, from, to net.Conn) {
 	_ = to.Close()
 }
 
-// pass waits as the proxy's state demands; false when it was closed meanwhile,
-// or nothing passes any more.
+// pass waits as the proxy's state requires; it returns false if the proxy was closed or
+// the connection is forgotten.
 func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

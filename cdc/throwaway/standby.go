@@ -13,10 +13,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Standby starts a server that follows this one, by the physical slot of that name,
-// which it makes: a hot standby, which keeps up with the slots of the primary that
-// are to survive a failover. It is to be closed before its primary. The primary has
-// to be PostgreSQL 17 or newer.
+// Standby starts a hot standby of this server, through a physical slot of that name,
+// which it creates. It synchronizes the primary's failover slots. Close it before its
+// primary. The primary must be PostgreSQL 17 or later.
 // https://www.postgresql.org/docs/current/logicaldecoding-explanation.html#LOGICALDECODING-REPLICATION-SLOTS-SYNCHRONIZATION
 func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
 	dir, err := os.MkdirTemp("/tmp", "hooktail-pg-")
@@ -27,7 +26,8 @@ func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
 		"primary_conninfo":     fmt.Sprintf("host=%s user=postgres dbname=postgres application_name=%s", s.dir, slot),
 		"primary_slot_name":    slot,
 		"hot_standby_feedback": "on",
-		// The feedback says what the synchronized slots need; every 10 seconds is too late.
+		// The feedback names what the synchronized slots need; the default of 10 seconds
+		// is too long.
 		"wal_receiver_status_interval": "1s",
 		"sync_replication_slots":       "on",
 	}
@@ -44,15 +44,15 @@ func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
 	return standby, nil
 }
 
-// backup makes the data directory of a standby, as pg_basebackup does, which not
-// every set of binaries has. The WAL comes through the slot.
+// backup creates the data directory of a standby, as pg_basebackup does, which is missing
+// from some sets of binaries. The WAL comes through the slot.
 // https://www.postgresql.org/docs/current/continuous-archiving.html#BACKUP-LOWLEVEL-BASE-BACKUP
 func (s *Server) backup(ctx context.Context, to, slot string) error {
 	conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer func() { _ = conn.Close(ctx) }() // what it was for is done, or has failed
+	defer func() { _ = conn.Close(ctx) }() // all that it was for is done, or has failed
 	for _, sql := range []string{
 		"SELECT pg_create_physical_replication_slot('" + slot + "', true)",
 		"SELECT pg_backup_start('standby', true)",
@@ -74,11 +74,11 @@ func (s *Server) backup(ctx context.Context, to, slot string) error {
 	)
 }
 
-// notCopied are the directories whose content is the running server's own.
+// notCopied are directories whose content belongs to the running server.
 var notCopied = []string{"pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "pg_wal"}
 
-// copyCluster copies the data directory of a server that runs. What disappears
-// meanwhile is not missed: the WAL says so as well.
+// copyCluster copies the data directory of a running server. Files that disappear
+// meanwhile are not missed: the WAL records it.
 func copyCluster(from, to string) error {
 	return filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -108,7 +108,7 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = in.Close() }() // read alone
+	defer func() { _ = in.Close() }() // only read
 	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err

@@ -17,18 +17,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Options say which server to start and how.
+// Options selects and configures a server.
 type Options struct {
-	Major    string            // major version to fetch; "" takes what is there (see Binaries)
-	Settings map[string]string // on top of the defaults below, as in postgresql.conf
-	Unset    []string          // defaults below that are left to the server's own files, for ALTER SYSTEM
+	Major    string            // major version to download; "": see Binaries
+	Settings map[string]string // added to the defaults below, as in postgresql.conf
+	Unset    []string          // defaults below to leave out, so that ALTER SYSTEM can set them
 	Durable  bool              // fsync on: for tests that crash the server
-	Env      []string          // variables of the server's process, on top of the own ones
+	Env      []string          // variables of the server's process, added to the current ones
 
-	Fetching func(version string) // called before a PostgreSQL is downloaded; nil: nobody is told
+	Fetching func(version string) // called before a PostgreSQL is downloaded; may be nil
 }
 
-// defaults suit logical replication and tests: quick, and small in memory.
+// defaults suit logical replication and tests: fast, and small in memory.
 var defaults = map[string]string{
 	"wal_level":             "logical",
 	"max_wal_senders":       "64",
@@ -40,21 +40,21 @@ var defaults = map[string]string{
 	"log_min_messages":      "warning",
 }
 
-// Server is a PostgreSQL server that belongs to its starter, who must Close it.
-// Its methods are not for concurrent use, but for DSN.
+// Server is a PostgreSQL server that belongs to its creator, who must Close it. Only DSN
+// is safe for concurrent use.
 type Server struct {
 	bin, dir string
 	owner    *owner
 	args     []string
-	env      []string // on top of the own ones
+	env      []string // added to the current variables
 	cmd      *exec.Cmd
 	exited   chan struct{} // closed when cmd has ended
-	crashed  bool          // it was killed, and not started since
+	crashed  bool          // it was killed and not started since
 }
 
-// Start makes a cluster in a temporary directory and starts it. The superuser
-// is postgres, without a password; the server listens on a Unix socket only.
-// As root it runs as another user, because PostgreSQL refuses to run as root.
+// Start creates a cluster in a temporary directory and starts it. The superuser is
+// postgres, without a password; the server listens on a Unix socket only. As root it runs
+// as another user, because PostgreSQL refuses to run as root.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	bin, err := binaries(ctx, o.Major, o.Fetching)
 	if err != nil {
@@ -64,8 +64,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The path of a socket is limited to some hundred bytes, so the directory
-	// is not where TMPDIR may say.
+	// The path of a socket is limited to about a hundred bytes, so TMPDIR is not used.
 	dir, err := os.MkdirTemp(cmp.Or(os.Getenv(DirectoryVariable), "/tmp"), "hooktail-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
@@ -83,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 func arguments(dir string, o Options) []string {
 	settings := map[string]string{"unix_socket_directories": dir}
 	if !o.Durable {
-		// Commits still wait for the WAL to be written: it is what a walsender sends.
+		// Commits still wait until the WAL is written: the walsender sends it.
 		settings["fsync"], settings["full_page_writes"] = "off", "off"
 	}
 	args := []string{"-D", filepath.Join(dir, "data")}
@@ -115,10 +114,9 @@ func (s *Server) create(ctx context.Context) error {
 	return nil
 }
 
-// Start starts the server of an existing cluster, after Stop, and waits until
-// it answers. After a crash the children of the old postmaster may hold its
-// shared memory for a moment longer, and a new one will not start before they
-// have gone.
+// Start starts the server of an existing cluster, after Stop, and waits until it answers.
+// After a crash the children of the old postmaster may hold its shared memory for a
+// moment longer, and a new one does not start until they are gone.
 func (s *Server) Start(ctx context.Context) error {
 	deadline := time.Now().Add(10 * time.Second)
 	for {
@@ -130,7 +128,7 @@ func (s *Server) Start(ctx context.Context) error {
 	}
 }
 
-// errEnded is what await returns of a server that does not come up.
+// errEnded is returned by await if the server does not start.
 var errEnded = errors.New("postgres ended at start")
 
 func (s *Server) launch(ctx context.Context) error {
@@ -148,7 +146,7 @@ func (s *Server) launch(ctx context.Context) error {
 	}
 	s.exited = make(chan struct{})
 	go func(cmd *exec.Cmd, exited chan struct{}) {
-		_ = cmd.Wait() // how it ended is in its log
+		_ = cmd.Wait() // the log shows how it ended
 		close(exited)
 	}(s.cmd, s.exited)
 	return s.await(ctx)
@@ -175,17 +173,17 @@ func (s *Server) await(ctx context.Context) error {
 	}
 }
 
-// DSN is the connection URL of a database for the superuser.
+// DSN returns the superuser's connection URL of a database.
 func (s *Server) DSN(database string) string {
 	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Path: "/" + database}
 	u.RawQuery = url.Values{"host": {s.dir}}.Encode()
 	return u.String()
 }
 
-// Socket is the path of the server's Unix socket.
+// Socket returns the path of the server's Unix socket.
 func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
 
-// Log is the last part of what the server wrote.
+// Log returns the end of the server's log.
 func (s *Server) Log() string {
 	text, err := os.ReadFile(s.logFile())
 	if err != nil {
@@ -207,7 +205,7 @@ const (
 	Crash     Mode = syscall.SIGKILL // kill -9 of the postmaster
 )
 
-// Stop ends the server in the given mode and returns when it has ended.
+// Stop ends the server in the given mode and waits for its end.
 func (s *Server) Stop(mode Mode) error {
 	if s.cmd == nil {
 		return nil
@@ -225,13 +223,12 @@ func (s *Server) Stop(mode Mode) error {
 	return nil
 }
 
-// Close stops the server at once and removes all that it made.
+// Close stops the server immediately and removes all its files.
 func (s *Server) Close() error {
 	return errors.Join(s.Stop(Immediate), removeAll(s.dir))
 }
 
-// removeAll tries again for a moment: children of a killed postmaster may
-// still write.
+// removeAll retries for a moment: children of a killed postmaster may still write.
 func removeAll(dir string) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

@@ -260,8 +260,8 @@ func TestAdoptWaitsForTheOverlap(t *testing.T) {
 	}
 	refused("hooktail is not reading the slot", proctest.RoleEnviron(db, variables...))
 	p := start(t, db, variables...)
-	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, variables...))
-	refused("does not remember all of the last 10m0s", proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)) // the program knows better
+	refused("does not remember all events of the last 10m0s", proctest.RoleEnviron(db, variables...))
+	refused("does not remember all events of the last 10m0s", proctest.RoleEnviron(db, "HOOKTAIL_HTTP_ADDR="+p.ops)) // the program knows better
 	must(t, proctest.RoleEnviron(db, "HOOKTAIL_ADOPT_OVERLAP=0", "HOOKTAIL_DELIVER=adopted"), "hooks", "adopt", "2")
 	must(t, proctest.RoleEnviron(db, variables...), "hooks", "adopt", "1", "--force")
 	must(t, proctest.RoleEnviron(db, variables...), "hooks", "release", "--all")

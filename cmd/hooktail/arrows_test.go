@@ -48,6 +48,7 @@ func allowed() map[string]arrows {
 		mapping      = "mapping"
 		pagetest     = "cmd/hooktail/internal/pagetest"
 		state        = "dispatch/state"
+		filter       = "dispatch/filter"
 		gaps         = "cmd/hooktail/internal/gaps"
 		proctest     = "cmd/hooktail/internal/proctest"
 		receiver     = "internal/receiver"
@@ -68,7 +69,8 @@ func allowed() map[string]arrows {
 		cdc:          {must: []string{postgres}, may: []string{logging, retry}, tests: []string{cdctest, throwaway}, never: []string{"net/http"}},
 		mapping:      {must: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatch:     {must: []string{mapping, dispatchHook, dispatchSend, state}, may: []string{cdc, logging, retry}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
-		dispatchHook: {must: []string{mapping}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		filter:       {must: []string{mapping}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
+		dispatchHook: {must: []string{mapping, filter}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatchSend: {must: []string{mapping, dispatchHook, cloudevents}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		state:        {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
@@ -86,7 +88,7 @@ func allowed() map[string]arrows {
 		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
-		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, never: []string{"net/http", "github.com/spf13/cobra"}},
+		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, may: []string{state}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 

@@ -59,7 +59,7 @@ func TestConformanceIdentityDefault(t *testing.T) {
 				cures = append(cures, "ALTER TABLE "+names[table]+" REPLICA IDENTITY FULL")
 			}
 			slices.Sort(cures)
-			if diff := cmp.Diff(cures, logged(p, "cure")); diff != "" {
+			if diff := cmp.Diff(cures, logged(p, "remedy")); diff != "" {
 				t.Errorf("cures in the log (-want +got):\n%s", diff)
 			}
 		})

@@ -70,7 +70,7 @@ func TestResumeHolds(t *testing.T) {
 	environ := proctest.RoleEnviron(db, bound)
 	must(t, environ, "hooks", "pause", "1")
 	code, stdout, stderr := command(environ, "hooks", "resume", "1", "2")
-	if code != exitFailed || !strings.Contains(stderr, "hook 1 stays suspended: 2") || !strings.Contains(stderr, "HOOKTAIL_PARK_MAX_BYTES is 1 MB") || !strings.Contains(stdout, "hook 2 resumed") {
+	if code != exitFailed || !strings.Contains(stderr, "hook 1 remains suspended: 2") || !strings.Contains(stderr, "HOOKTAIL_PARK_MAX_BYTES is 1 MB") || !strings.Contains(stdout, "hook 2 resumed") {
 		t.Errorf("exit code %d:\n%s%s", code, stdout, stderr)
 	}
 	if db.QueryText(t, "SELECT paused::text FROM hooktail.hook_setting WHERE hook_id = 1") != "false" || suspended() != "1" {

@@ -29,12 +29,12 @@ func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 		begin bool     // the term ends at the same time, by the server's doing
 		says  []string // why it is not ready: one of these; none: it is
 	}{
-		{"queries", []cdctest.Kind{cdctest.Queries}, false, []string{"heartbeat could not be written", "stale", "no event has got through"}},
+		{"queries", []cdctest.Kind{cdctest.Queries}, false, []string{"heartbeat could not be written", "stale", "no event was delivered"}},
 		{"replication", []cdctest.Kind{cdctest.Replication}, false, []string{"no replication connection", "stale"}},
-		{"lock", []cdctest.Kind{cdctest.Lock}, false, []string{"not leading"}},
+		{"lock", []cdctest.Kind{cdctest.Lock}, false, []string{"not the leader"}},
 		{"listen", []cdctest.Kind{cdctest.Listen}, false, nil},
-		{"queries as a term begins", []cdctest.Kind{cdctest.Queries, cdctest.Listen, cdctest.Replication}, true, []string{"starting", "not leading", "no replication connection", "heartbeat"}},
-		{"all", nil, false, []string{"not leading", "heartbeat", "stale"}},
+		{"queries as a term begins", []cdctest.Kind{cdctest.Queries, cdctest.Listen, cdctest.Replication}, true, []string{"starting", "not the leader", "no replication connection", "heartbeat"}},
+		{"all", nil, false, []string{"not the leader", "heartbeat", "stale"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

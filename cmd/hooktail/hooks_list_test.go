@@ -20,15 +20,15 @@ func TestListsOfHooks(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	r := &status.Report{Running: true, Ready: true, Role: "leader", Time: now, Stream: &status.Stream{}, Hooks: []status.Hook{
-		{ID: 1, State: "live", URL: "https://receiver.example.com:8443/secret/path", AllActions: true, About: "in order"},
-		{ID: 2, State: "inactive", URL: "http://b/", Actions: []string{"TASK_CREATED"}, About: "switched off"},
-		{ID: 3, State: "refused", URL: "", Actions: []string{"TASK_CREATED", "PROJECT_CREATED"}, About: "nothing can be sent: url must begin with http:// or https://"},
+		{ID: 1, State: "live", URL: "https://receiver.example.com:8443/secret/path", AllActions: true, About: "working"},
+		{ID: 2, State: "inactive", URL: "http://b/", Actions: []string{"TASK_CREATED"}, About: "inactive in Label Studio"},
+		{ID: 3, State: "refused", URL: "", Actions: []string{"TASK_CREATED", "PROJECT_CREATED"}, About: "hooktail cannot send to it: url must begin with http:// or https://"},
 		{
 			ID: 14, Project: 7, State: "failing", URL: "http://hooks.slack.com/services/T0/B0/secret", AllActions: true, About: "every attempt fails", Parked: 12_000,
 			Error: &status.Failure{At: now.Add(-90 * time.Second), Status: 503, Answer: "no \x1b[31mroom " + strings.Repeat("at all ", 20)},
 		},
-		{ID: 5, State: "paused", URL: "http://c", About: "paused by a person: what it gets is parked"},
-		{ID: 6, State: "live", URL: "http://c", AllActions: true, About: "2 wait for another attempt", Retrying: 2},
+		{ID: 5, State: "paused", URL: "http://c", About: "paused by a person: its events are parked"},
+		{ID: 6, State: "live", URL: "http://c", AllActions: true, About: "2 deliveries wait for another attempt", Retrying: 2},
 	}}
 	for name, print := range map[string]func(display.Screen, *status.Report) error{"hooks list": listHooks, "status": printStatus} {
 		var out strings.Builder
@@ -46,12 +46,12 @@ func TestListsOfHooks(t *testing.T) {
 		if want := []string{"3 refused", "14 failing", "5 paused", "6 live", "1 live", "2 inactive"}; !slices.Equal(order, want) {
 			t.Errorf("%s: the order is %q, want %q:\n%s", name, order, want, shown)
 		}
-		for _, want := range []string{"(invalid)", "https://receiver.exampl", "url must begin with http:// or https://", "last error 2 min ago: 503 no [31mroom", "paused by a person", "2 wait for another attempt"} {
+		for _, want := range []string{"(invalid)", "https://receiver.exampl", "url must begin with http:// or https://", "last error 2 min ago: 503 no [31mroom", "paused by a person", "2 deliveries wait for another attempt"} {
 			if !strings.Contains(shown, want) {
 				t.Errorf("%s does not show %q:\n%s", name, want, shown)
 			}
 		}
-		if strings.Contains(shown, "secret") || strings.Contains(shown, "services") || strings.Contains(shown, "\x1b") || strings.Contains(shown, "switched off") {
+		if strings.Contains(shown, "secret") || strings.Contains(shown, "services") || strings.Contains(shown, "\x1b") || strings.Contains(shown, "inactive in Label Studio") {
 			t.Errorf("%s shows too much:\n%s", name, shown)
 		}
 		fitsWidth(t, shown)

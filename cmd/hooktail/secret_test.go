@@ -95,7 +95,7 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	if got := annotationsOf(t, c.Requests(), 6); len(got) != 1 {
 		t.Errorf("hook 6 got %v", got)
 	}
-	if log := p.err.String(); strings.Count(log, "nothing can be sent to it unsigned") != 1 || !strings.Contains(log, "reason=bad_secret") {
+	if log := p.err.String(); strings.Count(log, "does not send to it unsigned") != 1 || !strings.Contains(log, "reason=bad_secret") {
 		t.Errorf("log:\n%s", log)
 	}
 	p.end(t)

@@ -276,7 +276,7 @@ func TestCommandsInheritNothing(t *testing.T) {
 				"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "repair --dry-run", "teardown --yes",
 			} {
 				code, stdout, stderr := command(environ, strings.Fields(args)...)
-				if code != exitDone && args != "doctor" || strings.Contains(stdout, "could not be looked at") {
+				if code != exitDone && args != "doctor" || strings.Contains(stdout, "could not be checked") {
 					t.Errorf("%s: exit code %d:\n%s%s", args, code, stdout, stderr)
 				}
 			}

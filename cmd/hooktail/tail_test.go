@@ -18,6 +18,7 @@ func TestTailPrintsEvents(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	setUpOnce(t, db)
+	must(t, proctest.Environ(db), "setup", "--custom-events")
 	db.Exec(t, "DELETE FROM webhook_action")
 	db.Exec(t, "DELETE FROM webhook")
 	db.Exec(t, "UPDATE project SET title = 'before', updated_at = now() WHERE id = 1")
@@ -53,6 +54,16 @@ func TestTailPrintsEvents(t *testing.T) {
 	}
 	if !regexp.MustCompile(`^[0-9A-F]+/[0-9A-F]+$`).MatchString(event.LSN) || event.ID == "" {
 		t.Errorf("the event has the position %q and the id %q", event.LSN, event.ID)
+	}
+	db.Exec(t, `SELECT hooktail.emit('MODEL_OUTDATED', 1, '{"n": 1.50}', 7)`)
+	line = out.Find(t, `(?m)^(.*MODEL_OUTDATED.*)\n`, nil)
+	var custom struct {
+		Action        string
+		Project, Task int64
+		Body          struct{ Payload json.RawMessage }
+	}
+	if err := json.Unmarshal([]byte(line), &custom); err != nil || custom.Action != "MODEL_OUTDATED" || custom.Project != 1 || custom.Task != 7 || string(custom.Body.Payload) != `{"n":1.50}` {
+		t.Errorf("the custom event is %s (%v)", line, err)
 	}
 	end()
 	slots("0")

@@ -54,7 +54,7 @@ func TestTeardown(t *testing.T) {
 		says    []string
 	}{
 		{"hooks are adopted", owner, []string{"--yes"}, exitFailed, []string{"2 hooks (1, 2) are adopted", "hooktail hooks release --all", "--release"}},
-		{"not asked", owner, []string{"--release"}, exitUsage, []string{"--yes", "slot " + db.Name, "publication hooktail", "31 parked and 2 dead deliveries", "FULL of table public.project", "2 hooks (1, 2) are switched on"}},
+		{"not asked", owner, []string{"--release"}, exitUsage, []string{"--yes", "slot " + db.Name, "publication hooktail", "31 parked and 2 dead deliveries", "FULL of table public.project", "2 hooks (1, 2) are activated again"}},
 		{"as the role that runs it", role, []string{"--release", "--yes"}, exitFailed, []string{`must be owner of publication "hooktail"`, "must be owner of table public.project", `must be owner of schema "hooktail"`}},
 	} {
 		code, stdout, stderr := command(tt.environ, append([]string{"teardown"}, tt.args...)...)

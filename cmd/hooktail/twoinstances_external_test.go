@@ -22,6 +22,7 @@ import (
 func TestWithShellTwoInstances(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
+	proctest.SetUp(t, db)
 	steps := regexp.MustCompile("(?ms)^   ```sh\n(.*?)^   ```$").FindAllStringSubmatch(readText(t, filepath.Join(repository, "docs/how-to/two-instances.md")), -1)
 	if len(steps) != 3 {
 		t.Fatalf("the how-to has %d steps, want 3", len(steps))
@@ -60,12 +61,13 @@ type machine struct {
 	environ []string
 	dir     string // where the commands are typed
 	addr    string
+	log     string // file
 }
 
 func newMachine(t *testing.T, db *cdctest.Database) *machine {
 	t.Helper()
 	root, dir, bin := t.TempDir(), t.TempDir(), t.TempDir()
-	m := &machine{dir: dir, addr: freeAddress(t)}
+	m := &machine{dir: dir, addr: freeAddress(t), log: filepath.Join(root, "log")}
 	for name, text := range map[string]string{
 		filepath.Join(dir, "hooktail"):     fmt.Sprintf("#!/bin/sh\nexec '%s' \"$@\"\n", proctest.Binary(t)),
 		filepath.Join(dir, "database-url"): db.DSN,
@@ -89,7 +91,7 @@ func newMachine(t *testing.T, db *cdctest.Database) *machine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.environ = append(os.Environ(), "ROOT="+root, "PATH="+bin+":"+os.Getenv("PATH"), "HOOKTAIL_HTTP_ADDR="+m.addr)
+	m.environ = append(os.Environ(), "ROOT="+root, "PATH="+bin+":"+os.Getenv("PATH"), "HOOKTAIL_HTTP_ADDR="+m.addr, "HOOKTAIL_SLOT="+db.Name)
 	t.Cleanup(func() { m.types(t, "systemctl stop hooktail") })
 	return m
 }
@@ -138,7 +140,8 @@ func (m *machine) ready(t *testing.T) {
 	proctest.WaitFor(t, func() error {
 		status, body := (&proctest.Program{Ops: m.addr}).Get(t, "/readyz")
 		if status != http.StatusOK {
-			return fmt.Errorf("%s is not ready: %d %s", m.addr, status, body)
+			log, _ := os.ReadFile(m.log) // there is none before it is started
+			return fmt.Errorf("%s is not ready: %d %s\n%s", m.addr, status, body, log)
 		}
 		return nil
 	})

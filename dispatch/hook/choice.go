@@ -5,14 +5,22 @@ import (
 
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/hooktail/hooktail/dispatch/filter"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
 
 // Choice is what people chose for a hook beyond what its row of webhook says: the columns
 // of its row of hook_setting. It is immutable.
+//
+// What cannot be used decides nothing, and is a fault: a hook whose filter does not compile
+// gets all of its events, and one whose rate cannot be read gets them as fast as it can.
 type Choice struct {
 	state.Choice
+	Limit  Rate
+	Faults []string // what has to be mended
+
+	filter *filter.Filter // nil: there is none that can be used
 }
 
 // texts are the columns; none of them says anything if c is nil.
@@ -43,7 +51,52 @@ func (c *Choice) become(texts state.Choice) *Choice {
 	case texts.Equal(state.Choice{}):
 		return nil
 	}
-	return &Choice{Choice: texts}
+	now := &Choice{Choice: texts}
+	now.use(c)
+	return now
+}
+
+// use makes of the texts what decides. What is the same as before is not made again.
+func (c *Choice) use(before *Choice) {
+	var err error
+	switch {
+	case c.Filter == "":
+	case before != nil && before.filter != nil && before.Filter == c.Filter:
+		c.filter = before.filter
+	default:
+		if c.filter, err = filter.Compile(c.Filter); err != nil {
+			c.Faults = append(c.Faults, "filter: "+err.Error())
+		}
+	}
+	if c.Rate != "" {
+		if c.Limit, err = ParseRate(c.Rate); err != nil {
+			c.Faults = append(c.Faults, "rate: "+err.Error())
+		}
+	}
+}
+
+// filterOf is the hook's filter, nil if it has none that can be used.
+func (h *Hook) filterOf() *filter.Filter {
+	if h.Choice == nil {
+		return nil
+	}
+	return h.Choice.filter
+}
+
+// Limit is how many requests the hook may get.
+func (h *Hook) Limit() Rate {
+	if h.Choice == nil {
+		return Rate{}
+	}
+	return h.Choice.Limit
+}
+
+// faults are what has to be mended of what people chose for the hook.
+func (h *Hook) faults() []string {
+	if h == nil || h.Choice == nil {
+		return nil
+	}
+	return h.Choice.Faults
 }
 
 // choice reads the columns of what people chose. What the row does not say is as it was

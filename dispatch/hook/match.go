@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"github.com/hooktail/hooktail/dispatch/filter"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -10,6 +11,26 @@ type Target struct {
 	Action  mapping.Action // as the hook spells it
 	Payload bool           // false: the action alone
 	Kept    bool           // it is not to be sent, but for the Overlap to keep
+
+	// Filter decides, once the event is rendered, whether the hook gets it: see Sift. Nil:
+	// it does.
+	Filter *filter.Filter
+}
+
+// TargetOf is the target that the event has in the hook, whether the hook is served or not.
+func (h *Hook) TargetOf(e *mapping.Event) (t Target, ok bool) {
+	ofProject := e.Project != 0 && h.Project == e.Project && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted &&
+		(e.Organization == 0 || h.Organization == e.Organization)
+	ofAll := h.Project == 0 && e.Organization != 0 && h.Organization == e.Organization
+	spelt, wants := h.Wants(e.Action)
+	if h.unbound || !wants || !ofProject && !ofAll {
+		return Target{}, false
+	}
+	return h.target(spelt), true
+}
+
+func (h *Hook) target(spelt mapping.Action) Target {
+	return Target{Hook: h.ID, Action: spelt, Payload: h.SendPayload, Kept: !h.served, Filter: h.filterOf()}
 }
 
 // Match appends to dst the hooks that want the event, in order of id: served at
@@ -31,7 +52,7 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 		} else {
 			next, ofAll = ofAll[0], ofAll[1:]
 		}
-		dst = append(dst, Target{Hook: next.hook.ID, Action: next.action, Payload: next.hook.SendPayload, Kept: !next.hook.served})
+		dst = append(dst, next.hook.target(next.action))
 	}
 	return dst
 }

@@ -179,7 +179,7 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 }
 
 // keptBytes is about the size of a Target.
-const keptBytes = 40
+const keptBytes = 48
 
 // prune forgets what is too old, and the oldest where there is no room. It needs the lock.
 func (v *Overlap) prune(now Moment) {

@@ -67,6 +67,11 @@ func allTargets(h *Set, there func(hook int64) bool) (all []Target) {
 			}
 		}
 	}
+	for i := range all { // the filter by its text: each set has compiled it for itself
+		if f := all[i].Filter; f != nil {
+			all[i].Filter, all[i].Action = nil, all[i].Action+mapping.Action(" if "+f.String())
+		}
+	}
 	return slices.DeleteFunc(all, func(t Target) bool { return !there(t.Hook) })
 }
 

@@ -329,7 +329,11 @@ func lookAtAll(h *Set, e *mapping.Event) (found []Target) {
 		ofProject := hook.Project != 0 && hook.Project == e.Project && !whole && (e.Organization == 0 || e.Organization == hook.Organization)
 		ofAll := hook.Project == 0 && e.Organization != 0 && hook.Organization == e.Organization
 		kept := h.o.KeepUnadopted && hook.Active && !hook.Adopted && !hook.IsRefused()
-		if wants && (ofProject || ofAll) && !hook.unbound && (hook.served || kept) {
+		wants = wants && (ofProject || ofAll) && !hook.unbound
+		if target, ok := hook.TargetOf(e); ok != wants || ok && target.Action != spelt {
+			panic(fmt.Sprintf("hook %d has target %+v, %v", hook.ID, target, ok))
+		}
+		if wants && (hook.served || kept) {
 			found = append(found, Target{Hook: hook.ID, Action: spelt, Payload: hook.SendPayload})
 		}
 	}

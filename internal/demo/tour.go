@@ -57,11 +57,11 @@ func (d *demo) tour(ctx context.Context) error {
 
 // showActions plays the seven actions and prints their arrival at both receivers.
 func (d *demo) showActions(ctx context.Context) error {
-	note := "after its commit:"
+	end := "commit:"
 	if settle := d.sidecar.cfg.Settle; settle > 0 {
-		note = fmt.Sprintf("after\nits commit; hooktail waits up to %s of it for the user's action to end:", display.Span(settle))
+		end = fmt.Sprintf("commit (hooktail waits up to %s for the user's action to end):", display.Span(settle))
 	}
-	d.print("A user works in Label Studio. What reaches both receivers, and how long %s\n", note)
+	d.print("A user works in Label Studio. Both receivers get each event this long after its\n%s\n", end)
 	for i, step := range tourRecordings {
 		if err := d.play(ctx, step); err != nil {
 			return err

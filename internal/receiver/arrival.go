@@ -20,15 +20,15 @@ const bodyLimit = 256 << 20
 type Arrival struct {
 	At      time.Time
 	Sender  string // User-Agent up to the first blank
-	ID      string // webhook-id; "" from others than hooktail
+	ID      string // webhook-id; "" if the sender is not hooktail
 	Body    []byte
 	Payload Payload
 
-	Committed bool          // the request has the time of the commit, as hooktail's do
+	Committed bool          // the request states the time of the commit, as hooktail's do
 	Latency   time.Duration // from the commit to At; valid if Committed
 }
 
-// Payload is the part of a body that is read.
+// Payload is the part of a body that a receiver uses.
 type Payload struct {
 	Action      string   `json:"action"`
 	Annotation  *object  `json:"annotation"`
@@ -62,8 +62,7 @@ func Read(w http.ResponseWriter, req *http.Request) (Arrival, error) {
 	return a, nil
 }
 
-// Since returns the time from the commit to the arrival, for people; "?" if it is not
-// known.
+// Since formats the time from the commit to the arrival; "?" if it is unknown.
 func (a *Arrival) Since() string {
 	if !a.Committed {
 		return "?"

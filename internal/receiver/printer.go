@@ -20,7 +20,7 @@ import (
 // Printer prints each request that arrives. It is safe for concurrent use.
 type Printer struct {
 	Out    io.Writer
-	Bodies bool // print headers and bodies too, credentials included
+	Bodies bool // also print headers and bodies, including credentials
 	JSON   bool // print a JSON object per line instead of text
 
 	mu sync.Mutex // guards Out
@@ -96,7 +96,7 @@ func (p *Printer) printLine(req *http.Request, a *Arrival, fault error) {
 			line.Body = a.Body
 		}
 	}
-	_ = json.NewEncoder(p.Out).Encode(line) // a closed output has no reader
+	_ = json.NewEncoder(p.Out).Encode(line) // ignored: a closed output has no reader
 }
 
 // show prints headers and body. The caller holds mu.

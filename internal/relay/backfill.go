@@ -16,28 +16,28 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// backfillEvery is the pause between requests of a backfill that the page has asked for.
+// backfillEvery is the pause between the requests of a backfill requested on the page.
 const backfillEvery = 10 * time.Millisecond
 
-// backfills are those that people have asked for on the page, one at a time. It is safe
-// for concurrent use.
+// backfills runs the backfills requested on the page, one at a time. It is safe for
+// concurrent use.
 type backfills struct {
-	asked chan *backfill // has the one that is to begin
+	asked chan *backfill // holds the backfill to begin next
 
 	mu   sync.Mutex
-	last *backfill // runs, or has ended last; nil: there was none
+	last *backfill // the running one, or the last one; nil: none yet
 }
 
 func newBackfills() *backfills { return &backfills{asked: make(chan *backfill, 1)} }
 
-// backfill is one of them. The lock of backfills guards its state.
+// backfill is one of them. Its state is guarded by the lock of backfills.
 type backfill struct {
 	of    *replay.Backfill
-	stop  chan struct{}   // closed by whoever wants it to end
-	state status.Backfill // as the page shows it
+	stop  chan struct{}   // closed to end the backfill
+	state status.Backfill // as shown on the page
 }
 
-// run makes what is asked for until the context ends.
+// run carries out requested backfills until the context ends.
 func (b *backfills) run(ctx context.Context) {
 	for {
 		select {
@@ -80,7 +80,7 @@ func (b *backfills) make(ctx context.Context, job *backfill) {
 	}
 }
 
-// begin takes a backfill on, unless another one runs.
+// begin accepts a backfill unless another one is running.
 func (b *backfills) begin(job *backfill) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -88,11 +88,11 @@ func (b *backfills) begin(job *backfill) bool {
 		return false
 	}
 	b.last = job
-	b.asked <- job // has room: the one before has ended
+	b.asked <- job // does not block: the previous one has ended
 	return true
 }
 
-// end has the backfill end, and reports whether one runs.
+// end ends the running backfill and reports whether there was one.
 func (b *backfills) end() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -107,7 +107,7 @@ func (b *backfills) end() bool {
 	return true
 }
 
-// shown is the one that runs, or ended last; nil: there was none.
+// shown returns the running backfill or the last one; nil: none yet.
 func (b *backfills) shown() *status.Backfill {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -118,13 +118,13 @@ func (b *backfills) shown() *status.Backfill {
 	return &state
 }
 
-// steps is told of rows that are done.
+// steps receives the progress of a backfill.
 type steps struct {
 	*backfills
 	job *backfill
 }
 
-// Step is for replay.Progress.
+// Step implements replay.Progress.
 func (s steps) Step(id int64, _ time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,16 +132,16 @@ func (s steps) Step(id int64, _ time.Time) {
 	s.job.state.Last = id
 }
 
-// End is for replay.Progress.
+// End implements replay.Progress.
 func (s steps) End() {}
 
-// makeBackfills makes those that the term is asked for until the context ends.
+// makeBackfills carries out requested backfills until the context ends.
 func (b *board) makeBackfills(ctx context.Context) {
 	s, _ := b.current()
 	s.backfills.run(ctx)
 }
 
-// backfill counts what is asked for and, unless that is all, has it sent.
+// backfill counts the events and, except in a dry run, has them sent.
 func (b *board) backfill(ctx context.Context, s *shown, a status.Action) (status.Done, error) {
 	options := wiring.MappingOptions(b.cfg, b.log)
 	options.CountShare = b.countShare

@@ -17,9 +17,9 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// board is what the ops server shows of this instance, and acts on. It outlives the
-// terms of leadership: between two there is nothing to act on. It is safe for
-// concurrent use.
+// board holds what the ops server shows of this instance, and carries out the page's
+// actions. It outlives the terms of leadership; between terms it refuses actions. It is
+// safe for concurrent use.
 type board struct {
 	cfg     config.Config
 	role    *role
@@ -29,13 +29,13 @@ type board struct {
 
 	countShare float64 // of the mapping; 0: its default
 	started    time.Time
-	asking     chan struct{} // one question to the database at a time
+	asking     chan struct{} // allows one query to the database at a time
 
 	mu    sync.Mutex
-	shown *shown // nil: this instance does not lead
+	shown *shown // nil: this instance is not the leader
 }
 
-// shown is the term that is shown.
+// shown is the term to show.
 type shown struct {
 	dispatcher *dispatch.Dispatcher
 	hooks      *hook.Set
@@ -53,14 +53,14 @@ func newBoard(cfg config.Config, version string, role *role, log *slog.Logger) *
 	return &board{cfg: cfg, role: role, log: log, version: version, started: time.Now(), asking: make(chan struct{}, 1)}
 }
 
-// show says what the term that begins consists of, nil when it is over.
+// show sets the term to show; nil: no term.
 func (b *board) show(s *shown) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.shown = s
 }
 
-// stops says that the term is coming to its end.
+// stops records that the term is ending.
 func (b *board) stops() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,7 +76,7 @@ func (b *board) current() (s *shown, stopping bool) {
 	return b.shown, b.shown != nil && b.shown.stopping
 }
 
-// watch measures the pace of the term until the context ends.
+// watch measures the rates of the term until the context ends.
 func (b *board) watch(ctx context.Context) {
 	s, _ := b.current()
 	retry.Always(ctx, paceEvery, func() {
@@ -86,8 +86,8 @@ func (b *board) watch(ctx context.Context) {
 	})
 }
 
-// ask lets one page at a time ask the database, so that many that are open keep no
-// connection from the lanes.
+// ask lets one page at a time query the database, so that many open pages do not use up
+// the connections of the lanes.
 func (b *board) ask(ctx context.Context, f func(*parkingRoom) error) error {
 	s, _ := b.current()
 	if s == nil {
@@ -102,7 +102,7 @@ func (b *board) ask(ctx context.Context, f func(*parkingRoom) error) error {
 	}
 }
 
-// Stored is for the page.
+// Stored implements status.Program.
 func (b *board) Stored(ctx context.Context, f state.Filter) ([]status.Stored, error) {
 	var out []status.Stored
 	err := b.ask(ctx, func(p *parkingRoom) error {
@@ -115,7 +115,7 @@ func (b *board) Stored(ctx context.Context, f state.Filter) ([]status.Stored, er
 	return out, err
 }
 
-// Payload is for who may see payloads.
+// Payload implements status.Program. The caller has checked that payloads may be shown.
 func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err error) {
 	if p.Seq != 0 {
 		if s, _ := b.current(); s != nil {
@@ -133,7 +133,7 @@ func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err
 	return body, err
 }
 
-// Act is for who may act.
+// Act implements status.Program. The caller has checked that actions are allowed.
 func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 	s, _ := b.current()
 	if s == nil {
@@ -141,16 +141,16 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 	}
 	hook, known := s.hooks.Hook(a.Hook)
 	switch a.Do {
-	case status.Redrive, status.Discard: // what is stored may outlive its hook
+	case status.Redrive, status.Discard: // stored deliveries may outlive their hook
 		return b.change(ctx, a)
 	default:
 		if !known {
-			return status.Done{}, &status.Problem{Why: fmt.Sprintf("there is no hook %d any more", a.Hook)}
+			return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d no longer exists", a.Hook)}
 		}
 	}
 	switch a.Do {
 	case status.Pause:
-		return status.Done{Message: fmt.Sprintf("hook %d is paused: what it gets is parked", a.Hook)}, s.parked.Store.Pause(ctx, a.Hook)
+		return status.Done{Message: fmt.Sprintf("hook %d is paused: its events are parked", a.Hook)}, s.parked.Store.Pause(ctx, a.Hook)
 	case status.Resume:
 		err := Resume(ctx, s.parked.Store, a.Hook, int64(b.cfg.ParkMaxBytes))
 		if full, ok := errors.AsType[*FullError](err); ok {
@@ -161,7 +161,7 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		}
 		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
 	case status.Retry:
-		return status.Done{Message: fmt.Sprintf("hook %d is tried at once", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
+		return status.Done{Message: fmt.Sprintf("hook %d retries its deliveries now", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
 	case status.Adopt:
 		return b.adopt(ctx, s, hook)
 	case status.Release:

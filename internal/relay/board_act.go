@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// pinged is a ping as the page shows it.
+// pinged sends a ping and returns the exchange for the page.
 func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.Done, error) {
 	if hook.IsRefused() {
 		return status.Done{}, refusedProblem(hook)
@@ -21,25 +21,25 @@ func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.D
 	return exchanged(hook, &e), nil
 }
 
-// resent makes the request of an attempt again, with the event's id: a receiver that has
-// it may pass it over. It changes nothing of what is stored.
+// resent sends the request of an attempt again, with the same event id: the receiver may
+// ignore it as a duplicate. Stored deliveries do not change.
 func resent(ctx context.Context, s *shown, hook *hook.Hook, seq uint64) (status.Done, error) {
 	if hook.IsRefused() {
 		return status.Done{}, refusedProblem(hook)
 	}
 	m, ok := s.dispatcher.Sent(hook.ID, seq)
 	if !ok {
-		return status.Done{}, &status.Problem{Why: "this payload is not kept any more"}
+		return status.Done{}, &status.Problem{Why: "this payload is no longer kept"}
 	}
 	e := s.sender.Exchange(ctx, hook, m)
 	return exchanged(hook, &e), nil
 }
 
 func refusedProblem(hook *hook.Hook) error {
-	return &status.Problem{Why: fmt.Sprintf("nothing can be sent to hook %d: %s", hook.ID, hook.Fault)}
+	return &status.Problem{Why: fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)}
 }
 
-// exchanged is an attempt as the page shows it.
+// exchanged returns an exchange for the page.
 func exchanged(hook *hook.Hook, e *send.Exchange) status.Done {
 	x := &status.Exchange{
 		URL: hook.URL.Whole(), Headers: []string{}, Body: string(e.Body), Status: e.Status, Result: e.Result.String(),
@@ -50,7 +50,7 @@ func exchanged(hook *hook.Hook, e *send.Exchange) status.Done {
 	}
 	message := fmt.Sprintf("hook %d answered %d after %s", hook.ID, e.Status, display.Span(e.Took))
 	if e.Redirect != "" {
-		message += ": no redirect is followed, and it leads to " + e.Redirect
+		message += ": redirects are not followed; this one leads to " + e.Redirect
 	}
 	if e.Err != nil {
 		x.Error = e.Err.Error()

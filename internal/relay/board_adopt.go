@@ -20,21 +20,21 @@ func (b *board) adopt(ctx context.Context, s *shown, hook *hook.Hook) (status.Do
 	why := ""
 	switch {
 	case b.cfg.Deliver == config.DeliverActive:
-		why = "HOOKTAIL_DELIVER=active: nobody would send to a hook that is adopted"
+		why = "HOOKTAIL_DELIVER=active: adopted hooks would not be served"
 	case hook.Adopted && !hook.Active:
-		why = fmt.Sprintf("hook %d was adopted before", hook.ID)
+		why = fmt.Sprintf("hook %d is already adopted", hook.ID)
 	case !hook.Active:
-		why = fmt.Sprintf("hook %d is switched off in Label Studio: switch it on first", hook.ID)
+		why = fmt.Sprintf("hook %d is inactive in Label Studio: activate it first", hook.ID)
 	case hook.IsRefused():
 		why = fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)
 	case overlap != nil && !overlap.Whole:
-		why = "hooktail does not remember enough of what was committed before it started: wait a moment and try again"
+		why = "hooktail started too recently to remember events that Label Studio has not sent yet: wait a moment and try again"
 	}
 	if why != "" {
 		return status.Done{}, &status.Problem{Why: why}
 	}
 	err := handed(s.parked.Store.Adopt(ctx, wiring.Webhooks(b.cfg), []int64{hook.ID}))
-	return status.Done{Message: fmt.Sprintf("hook %d is adopted: Label Studio does not send to it any more, hooktail does", hook.ID)}, err
+	return status.Done{Message: fmt.Sprintf("hook %d is adopted: hooktail sends to it now, Label Studio no longer does", hook.ID)}, err
 }
 
 // release gives an adopted hook back.
@@ -46,7 +46,7 @@ func (b *board) release(ctx context.Context, s *shown, hook *hook.Hook) (status.
 	return status.Done{Message: fmt.Sprintf("hook %d is released: it is active in Label Studio again", hook.ID)}, err
 }
 
-// handed is the error for whoever asked, where it says what to do.
+// handed returns the error for the person who asked, with the remedy.
 func handed(err error) error {
 	const insufficientPrivilege = "42501" // https://www.postgresql.org/docs/current/errcodes-appendix.html
 	pg, ofDatabase := errors.AsType[*pgconn.PgError](err)

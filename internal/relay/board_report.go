@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// Report is for the page and `hooktail status`. It asks nobody.
+// Report implements status.Program. It does not query the database.
 func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	r := status.Report{
 		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
@@ -40,7 +40,7 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	}
 	r.Stream = b.stream(stream.Stats(), beat, shown)
 	r.Progress = append(r.Progress, shown.progress(r.Stream, stream.Stats(), overview, stopping)...)
-	answers := make(map[int64]string) // to the last attempts that failed
+	answers := make(map[int64]string) // answers to the last failed attempts
 	for _, e := range shown.dispatcher.Recent(0, q.Payloads) {
 		if e.Latency == 0 {
 			answers[e.Hook] = e.Answer
@@ -104,14 +104,14 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	return h
 }
 
-// aboutState is the state in words.
+// aboutState describes the state.
 func aboutState(o *dispatch.Overview) string {
 	switch o.State {
 	case dispatch.StateInactive:
 		if o.Hook.Active || o.Hook.Adopted {
-			return "not served: HOOKTAIL_DELIVER leaves it out"
+			return "not served: excluded by HOOKTAIL_DELIVER"
 		}
-		return "switched off"
+		return "inactive in Label Studio"
 	case dispatch.StateFailing:
 		return "every attempt fails"
 	case dispatch.StateWaiting:
@@ -120,21 +120,21 @@ func aboutState(o *dispatch.Overview) string {
 		return "the receiver answered 410: nothing is sent until the hook is saved again"
 	case dispatch.StateRefused:
 		if o.Hook.Fault != "" {
-			return "nothing can be sent: " + o.Hook.Fault
+			return "hooktail cannot send to it: " + o.Hook.Fault
 		}
-		return "nothing can be sent: its signing secret cannot be opened"
+		return "hooktail cannot send to it: its signing secret cannot be decrypted"
 	case dispatch.StatePaused:
-		return "paused by a person: what it gets is parked"
+		return "paused by a person: its events are parked"
 	case dispatch.StateSuspended:
-		return "too much is parked for it: nothing more is taken on"
+		return "too much is parked for it: new events are not accepted"
 	}
 	switch {
 	case o.Draining:
-		return "gets what is parked for it, then what is new"
+		return "receives parked deliveries, then new ones"
 	case o.Retrying > 0:
-		return fmt.Sprintf("%d wait for another attempt", o.Retrying)
+		return fmt.Sprintf("%d deliveries wait for another attempt", o.Retrying)
 	default:
-		return "in order"
+		return "working"
 	}
 }
 

@@ -9,13 +9,13 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// A series has so many places, for so long each.
+// Number of points in a series, and the time that each covers.
 const (
 	seriesEvery  = 10 * time.Second
 	seriesPlaces = 360
 )
 
-// figures is how everything stands at a time; nil is not known.
+// figures are the figures of one moment; nil: unknown.
 type figures struct {
 	lag               *float64
 	retained          *int64
@@ -30,7 +30,8 @@ type series struct {
 	columns status.Series
 }
 
-// note takes the figures when it is time. The first ones only say where counting begins.
+// note records the figures when a point is due. The first figures are only the base of
+// the counts.
 func (s *series) note(now time.Time, read func() figures) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -50,7 +51,7 @@ func (s *series) note(now time.Time, read func() figures) {
 	s.noted, s.last = now, f
 }
 
-// place appends to a column, whose oldest place goes when it is full.
+// place appends to a column and drops its oldest point when it is full.
 func place[T any](column []T, value T) []T {
 	if len(column) < seriesPlaces {
 		return append(column, value)
@@ -60,7 +61,7 @@ func place[T any](column []T, value T) []T {
 	return column
 }
 
-// all is a copy of the columns.
+// all returns a copy of the columns.
 func (s *series) all() status.Series {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,7 +71,7 @@ func (s *series) all() status.Series {
 	}
 }
 
-// figures reads how everything stands.
+// figures reads the present figures.
 func (b *board) figures(s *shown) (f figures) {
 	if stream, beat := b.role.current(); stream != nil {
 		state := b.stream(stream.Stats(), beat, s)
@@ -83,7 +84,7 @@ func (b *board) figures(s *shown) (f figures) {
 	return f
 }
 
-// Series is for the page.
+// Series implements status.Program.
 func (b *board) Series(context.Context) (status.Series, error) {
 	s, _ := b.current()
 	if s == nil {
@@ -92,7 +93,7 @@ func (b *board) Series(context.Context) (status.Series, error) {
 	return s.series.all(), nil
 }
 
-// History is for the page.
+// History implements status.Program.
 func (b *board) History(_ context.Context, q status.Search, payloads bool) ([]status.Attempt, error) {
 	s, _ := b.current()
 	if s == nil {
@@ -107,7 +108,7 @@ func (b *board) History(_ context.Context, q status.Search, payloads bool) ([]st
 	return out, nil
 }
 
-// hourOf is the hour of a hook; nil if there was no attempt.
+// hourOf returns the last hour of a hook; nil if there was no attempt.
 func hourOf(p *dispatch.Pulse, steps bool) *status.Hour {
 	h := &status.Hour{}
 	if h.Delivered, h.Failed = p.Sums(); h.Delivered+h.Failed == 0 {

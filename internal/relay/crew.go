@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// crew is the goroutines of a term. Its maker waits for them. The first error of one of
+// crew is the goroutines of a term. Its creator waits for them. The first error of any of
 // them ends the work of all.
 type crew struct {
 	wg     sync.WaitGroup
@@ -22,7 +22,7 @@ func newCrew(ctx context.Context) (*crew, context.Context) {
 func (c *crew) start(work context.Context, f func(context.Context) error) {
 	c.wg.Go(func() {
 		if err := f(work); err != nil {
-			c.cancel(err) // the first cause stays
+			c.cancel(err) // the first cause is kept
 		}
 	})
 }

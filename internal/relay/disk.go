@@ -33,7 +33,7 @@ type diskGuard struct {
 
 	mu   sync.Mutex
 	disk cdc.Disk
-	read time.Time // when the database was asked for it; zero: it has never answered
+	read time.Time // time of the last query that succeeded; zero: none yet
 }
 
 // diskWarning records which warnings were logged, so that each is logged once.
@@ -54,7 +54,7 @@ func (g *diskGuard) look(ctx context.Context) {
 	began := time.Now()
 	disk, err := cdc.ReadDisk(ctx, g.db, g.slot)
 	if err != nil {
-		g.log.Debug("cannot read what the slot retains", "error", err)
+		g.log.Debug("cannot read the slot's retained WAL", "error", err)
 		return
 	}
 	g.mu.Lock()
@@ -72,7 +72,7 @@ func (g *diskGuard) warn(disk cdc.Disk) {
 	}
 	short := !unlimited && disk.Safe < (disk.Safe+disk.Retained)/4
 	if short && !g.warned.short {
-		g.log.Warn("the slot will soon be lost: the database keeps WAL for it up to max_slot_wal_keep_size",
+		g.log.Warn("the slot will soon be lost: the database retains WAL for it only up to max_slot_wal_keep_size",
 			"slot", g.slot, "retained_bytes", disk.Retained, "safe_bytes", disk.Safe)
 	}
 	g.warned = diskWarning{unlimited: unlimited, short: short}
@@ -92,19 +92,19 @@ func diskMetrics() [3]*prometheus.Desc {
 	}
 	return [...]*prometheus.Desc{
 		describe("hooktail_slot_lag_bytes", "WAL from the confirmed position to the end of the database's WAL."),
-		describe("hooktail_slot_retained_bytes", "WAL that the database keeps for the slot."),
+		describe("hooktail_slot_retained_bytes", "WAL that the database retains for the slot."),
 		describe("hooktail_slot_safe_bytes", "WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead."),
 	}
 }
 
-// Describe is for Prometheus.
+// Describe implements prometheus.Collector.
 func (g *diskGuard) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range diskMetrics() {
 		ch <- d
 	}
 }
 
-// Collect is for Prometheus. It does not ask the database.
+// Collect implements prometheus.Collector. It does not query the database.
 func (g *diskGuard) Collect(ch chan<- prometheus.Metric) {
 	disk, ok := g.known()
 	if !ok {

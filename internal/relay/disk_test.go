@@ -60,7 +60,7 @@ func TestScrapeDoesNotWaitForTheDatabase(t *testing.T) {
 # HELP hooktail_slot_lag_bytes WAL from the confirmed position to the end of the database's WAL. Absent while the database has not answered for 30s.
 # TYPE hooktail_slot_lag_bytes gauge
 hooktail_slot_lag_bytes 600
-# HELP hooktail_slot_retained_bytes WAL that the database keeps for the slot. Absent while the database has not answered for 30s.
+# HELP hooktail_slot_retained_bytes WAL that the database retains for the slot. Absent while the database has not answered for 30s.
 # TYPE hooktail_slot_retained_bytes gauge
 hooktail_slot_retained_bytes 900
 # HELP hooktail_slot_safe_bytes WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead. Absent while the database has not answered for 30s.

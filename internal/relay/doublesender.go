@@ -26,7 +26,7 @@ func NotSenders() []string { return []string{"hooktail", "psql"} }
 
 // look warns once about each hook that hooktail serves and that is active in the
 // application, if another program is connected that may be the application. It warns
-// again about a hook that was adopted or switched off and is active again.
+// again about a hook that was adopted or deactivated and is active again.
 func (d *doubleSender) look(ctx context.Context) error {
 	var doubled []int64
 	for _, hook := range d.hooks.All() {
@@ -49,7 +49,7 @@ func (d *doubleSender) look(ctx context.Context) error {
 	}
 	for _, hook := range doubled {
 		d.warned[hook] = true
-		d.log.Warn("Webhook is active in Label Studio too: if one is running on this database, the receiver gets every event from both",
+		d.log.Warn("Webhook is active in Label Studio too: if Label Studio is running on this database, the receiver gets every event twice",
 			"hook", hook, "other_sessions", sessions, "remedy", fmt.Sprintf("hooktail hooks adopt %d", hook))
 	}
 	return nil

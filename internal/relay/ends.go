@@ -11,17 +11,17 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. Errors that no waiting cures do.
-// Errors that only a person can cure do before the program has streamed or stood by:
-// then the set-up is wrong, and whoever started the program is there to see it. Later
-// they are a migration or a rotation of credentials, and the program waits for its end,
-// as it does for every error of which nothing is known.
+// ends reports whether an error ends the program. Errors that do not go away by waiting
+// do. Errors that a person must fix end it only before the program has streamed or stood
+// by: then the set-up is wrong, and the person who started the program is watching. Later
+// such an error comes from a migration or a rotation of credentials, and the program
+// waits until it is over, as it does after any unknown error.
 func (s *sidecar) ends(err error) bool {
 	return isFatal(err) || !s.isProven() && isPermanent(err)
 }
 
-// isFatal reports whether no waiting cures the error: an invalid configuration, a gap, a
-// copied database, a dead stream.
+// isFatal reports whether waiting cannot help: an invalid configuration, a gap, a copied
+// database, a dead stream.
 func isFatal(err error) bool {
 	var invalid *config.Error
 	var gap *cdc.Gap
@@ -37,7 +37,7 @@ func (s *sidecar) isProven() bool {
 	return s.proven.Load()
 }
 
-// isPermanent reports whether only a person can cure the error.
+// isPermanent reports whether a person must fix the error.
 func isPermanent(err error) bool {
 	var schema *state.SchemaError
 	var column *mapping.MissingColumnError

@@ -30,17 +30,17 @@ func (p *parkingRoom) expire(ctx context.Context) {
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			p.Log.Error("dead deliveries were not expired; trying again", "error", err, "next", expireEvery)
+			p.Log.Error("cannot delete expired dead deliveries; trying again", "error", err, "next", expireEvery)
 		case n > 0:
-			p.Log.Info("dead deliveries expired", "deliveries", n, "older", p.retention)
+			p.Log.Info("expired dead deliveries deleted", "deliveries", n, "older", p.retention)
 		}
 		gone, err := p.prune(look)
 		switch {
 		case ctx.Err() != nil:
 		case err != nil:
-			p.Log.Error("settings of deleted hooks were not removed; trying again", "error", err, "next", expireEvery)
+			p.Log.Error("cannot delete the settings of deleted hooks; trying again", "error", err, "next", expireEvery)
 		case len(gone) > 0:
-			p.Log.Info("settings of deleted hooks removed", "hooks", gone)
+			p.Log.Info("settings of deleted hooks deleted", "hooks", gone)
 		}
 	})
 }

@@ -21,7 +21,7 @@ import (
 const (
 	// beatPrefix marks our logical messages in the WAL.
 	beatPrefix = "hooktail"
-	// beatEvery is how often a message is written.
+	// beatEvery is the pause between two messages.
 	beatEvery = 5 * time.Second
 )
 
@@ -35,13 +35,13 @@ type heartbeat struct {
 
 	mu       sync.Mutex
 	began    time.Time
-	sent     time.Time     // of the newest message, written or not
-	back     time.Time     // when the newest message that came back had been sent
-	commit   time.Time     // of the newest transaction that was handed over
-	seen     time.Time     // when the last message came back
-	trip     time.Duration // how long its round trip took
-	away     []time.Time   // when those were sent that were written and have not come back
-	writeErr error         // why the last message could not be written
+	sent     time.Time     // time of the newest message, written or not
+	back     time.Time     // send time of the newest message that came back
+	commit   time.Time     // commit time of the newest transaction handed over
+	seen     time.Time     // arrival of the last message that came back
+	trip     time.Duration // its round trip
+	away     []time.Time   // send times of written messages that have not come back
+	writeErr error         // error of the last write; nil: it succeeded
 }
 
 // newHeartbeat returns a heartbeat with that period; 0 means beatEvery.
@@ -62,7 +62,7 @@ func (h *heartbeat) run(ctx context.Context) {
 func (h *heartbeat) write(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
 	defer cancel()
-	now := time.Unix(0, time.Now().UnixNano()) // as it will come back
+	now := time.Unix(0, time.Now().UnixNano()) // with the precision of the message
 	h.mu.Lock()
 	h.sent = now
 	h.mu.Unlock()
@@ -100,17 +100,16 @@ func (h *heartbeat) handedOver(commit time.Time) {
 }
 
 // lag is how far the stream is behind the database in time. If every message has come
-// back it is the last round trip; else it is the age of the newest message or
-// transaction that is known to have been read. While a message is under way on a quiet
-// database, lag may be as large as the pause between two messages, since nothing newer
-// is known.
+// back it is the last round trip; otherwise it is the age of the newest message or
+// transaction read. While a message is under way on a quiet database, lag may be as large
+// as the pause between two messages, since nothing newer is known.
 func (h *heartbeat) lag() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if !h.sent.IsZero() && h.back.Equal(h.sent) {
 		return h.trip
 	}
-	newest := h.began // nothing was read yet
+	newest := h.began // nothing has been read yet
 	if !h.back.IsZero() || !h.commit.IsZero() {
 		newest = h.back
 		if h.commit.After(h.back) {
@@ -120,8 +119,7 @@ func (h *heartbeat) lag() time.Duration {
 	return max(0, time.Since(newest)) // the database's clock may be ahead
 }
 
-// missing is how long the oldest outstanding message has been away; 0 if none is
-// outstanding.
+// missing returns the age of the oldest outstanding message; 0 if there is none.
 func (h *heartbeat) missing() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -131,8 +129,8 @@ func (h *heartbeat) missing() time.Duration {
 	return time.Since(h.away[0])
 }
 
-// took is the last round trip, or the time that a message has been away if that is
-// longer.
+// took returns the last round trip, or the age of the oldest outstanding message if that
+// is longer.
 func (h *heartbeat) took() time.Duration {
 	missing := h.missing()
 	h.mu.Lock()
@@ -140,7 +138,7 @@ func (h *heartbeat) took() time.Duration {
 	return max(h.trip, missing)
 }
 
-// age is the time since the last message came back; ok is false before the first.
+// age returns the time since the last message came back; ok is false before the first.
 func (h *heartbeat) age() (age time.Duration, ok bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -168,9 +166,9 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	case age <= h.limit():
 		return nil
 	case stats.Held:
-		return fmt.Errorf("not reading: the hooks and the database cannot take more; a heartbeat has been away for %s", missing)
+		return fmt.Errorf("not reading: the hooks and the database cannot accept more; a heartbeat has been outstanding for %s", missing)
 	case time.Since(stats.LastMessage) <= h.limit():
-		return fmt.Errorf("stream is late: a heartbeat has been away for %s; the server is still sending what was written before it", missing)
+		return fmt.Errorf("stream is late: a heartbeat has been outstanding for %s; the server is still sending earlier WAL", missing)
 	default:
 		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
 	}

@@ -61,14 +61,14 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	return p.note(ctx, part.Commit)
 }
 
-// note writes down what the hooks want from this commit on, before the commit can be
-// confirmed: a run that begins after it cannot read that from the tables any more.
+// note records the hooks' settings as of this commit, before the commit can be confirmed:
+// a later run can no longer read them from the tables.
 func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 	seen := p.hooks.Seen(uint64(commit))
 	if len(seen) == 0 {
 		return nil
 	}
-	err := p.questions.persist(ctx, "write down what hooks want", func(ctx context.Context) error {
+	err := p.questions.persist(ctx, "record the hooks' settings", func(ctx context.Context) error {
 		return state.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
 	})
 	if err == nil {
@@ -78,7 +78,7 @@ func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
 }
 
 // applyHook applies the change. If the stream does not show the whole row, the row is
-// read from the database. If a migration has removed a column for a moment, applyHook
+// read from the database. If a migration has temporarily removed a column, applyHook
 // waits.
 func (p *pipeline) applyHook(ctx context.Context, change hook.RowChange) error {
 	err := p.hooks.Apply(change)

@@ -16,29 +16,29 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// The lock is a lease: its session lives for as long as the leader is heard of. The
-// leader gives it up by its own clock well before the server does.
+// The lock is a lease: the server keeps its session while it hears from the leader. By
+// its own clock, the leader gives up the lease well before the server does.
 const (
-	lockEvery     = 500 * time.Millisecond // a standby asks for the lock
-	renewEvery    = time.Second            // the leader is heard of
-	renewWithin   = 8 * time.Second        // not renewed for so long: the leader gives up
-	lockTimeout   = 16 * time.Second       // the server ends a session that it has not heard of
-	connectWithin = 5 * time.Second        // a connection that is not made by then is half open
+	lockEvery     = 500 * time.Millisecond // pause between a standby's requests for the lock
+	renewEvery    = time.Second            // pause between two signs of life of the leader
+	renewWithin   = 8 * time.Second        // the leader gives up after this time without an answer
+	lockTimeout   = 16 * time.Second       // the server ends a session after this time of silence
+	connectWithin = 5 * time.Second        // limit for connecting: longer means half open
 )
 
 // lock is the right to lead: a session-level advisory lock on a connection of its own. A
 // goroutine keeps the session alive until release.
 // https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 type lock struct {
-	heard  atomic.Pointer[time.Time] // when the session was asked that has answered last
+	heard  atomic.Pointer[time.Time] // time of the last request that was answered
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when the session is over, released or lost
-	err    error         // then: why
+	ended  chan struct{} // closed when the session has ended, released or lost
+	err    error         // reason; set before ended is closed
 }
 
 var (
 	errLockLost   = errors.New("the session that holds the lock has ended")
-	errLockSilent = errors.New("the server was not heard of")
+	errLockSilent = errors.New("the server did not answer")
 	errInRecovery = errors.New("the server is in recovery: it was not promoted")
 )
 
@@ -156,12 +156,12 @@ func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 	return l
 }
 
-// renew lets the server hear from the session until the session ends, which it notices
-// at once, or until ctx ends.
+// renew sends signs of life until the session ends, which it notices immediately, or
+// until ctx ends.
 func (l *lock) renew(ctx context.Context, conn *pgx.Conn) error {
 	for {
 		pause, cancel := context.WithTimeout(ctx, renewEvery)
-		_, err := conn.WaitForNotification(pause) // of which there are none
+		_, err := conn.WaitForNotification(pause) // there are none
 		cancel()
 		if conn.IsClosed() {
 			return fmt.Errorf("%w: %w", errLockLost, err)

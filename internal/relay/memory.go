@@ -17,45 +17,46 @@ import (
 )
 
 const (
-	// PositionEvery is how often the position is written, while the stream runs.
+	// PositionEvery is the pause between two writes of the position while the stream
+	// runs.
 	PositionEvery = 10 * time.Second
-	// confirmWithin is how long after that a newer position may be confirmed: what the
-	// slot was moved by later was not hooktail's doing (cdc.Memory).
+	// confirmWithin bounds the time after a write in which a newer position may be
+	// confirmed. If the slot was moved later, another program moved it (cdc.Memory).
 	confirmWithin = 30 * time.Second
-	// lookEvery is how often it is made sure that the publication is what it was.
+	// lookEvery is the pause between two checks that the publication is unchanged.
 	lookEvery = 5 * time.Second
-	// lookWithin bounds that: a connection may be half open.
+	// lookWithin bounds one check: the connection may be half open.
 	lookWithin = 30 * time.Second
-	// lastWords bounds the last writing.
+	// lastWords bounds the last write.
 	lastWords = 3 * time.Second
 )
 
-// memory is what hooktail remembers of the stream: from earlier terms of this process,
-// and, for later runs, in the database. It also watches the publication. Only the reader
-// of the slot writes it. It outlives the terms, of which there is one at a time.
+// memory is hooktail's memory of the stream: of earlier terms in this process, and for
+// later runs in the database. It also watches the publication. Only the reader of the
+// slot writes it. It outlives the terms, of which there is one at a time.
 type memory struct {
 	positions *state.Positions
 	pool      *pgxpool.Pool
 	log       *slog.Logger
-	own       *cdc.Memory // of the terms that are over; nil: of none
+	own       *cdc.Memory // of earlier terms; nil: there was none
 
 	mu      sync.Mutex
-	written time.Time // when the position of this term was written last; zero: not yet
+	written time.Time // last write of the position in this term; zero: none yet
 }
 
 func newMemory(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *memory {
 	return &memory{positions: state.NewPositions(pool, cfg.StateSchema, cfg.Slot), pool: pool, log: log}
 }
 
-// begin starts a term, which has written nothing yet.
+// begin starts a term, which has not written a position yet.
 func (m *memory) begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.written = time.Time{}
 }
 
-// recall returns what is written, together with what this process knows itself: a
-// database that was restored to an earlier state would say that nothing is missing.
+// recall returns the written memory, combined with what this process knows: a database
+// restored to an earlier state would report no gap.
 func (m *memory) recall(ctx context.Context) (*cdc.Memory, error) {
 	known, err := m.positions.Read(ctx)
 	if known != nil {
@@ -64,8 +65,8 @@ func (m *memory) recall(ctx context.Context) (*cdc.Memory, error) {
 	return known, err
 }
 
-// connected is called on each connection that streams, before anything is confirmed. A
-// run that does not reach end after it has not ended in order.
+// connected is called for each streaming connection, before anything is confirmed. A run
+// that does not call end afterwards has not ended cleanly.
 func (m *memory) connected(ctx context.Context, slot cdc.Slot) error {
 	return m.note(ctx, &cdc.Memory{
 		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
@@ -83,14 +84,14 @@ func (m *memory) note(ctx context.Context, known *cdc.Memory) error {
 	return nil
 }
 
-// overdue returns an error if the position has not been written for so long that nothing
-// is confirmed any more.
+// overdue returns an error if nothing may be confirmed because the position has not been
+// written for too long.
 func (m *memory) overdue() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	age := time.Since(m.written)
 	if m.written.IsZero() || age < confirmWithin+PositionEvery {
-		return nil // or the stream has not begun, and says so
+		return nil // or the stream has not begun, which is reported elsewhere
 	}
 	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
 }
@@ -102,20 +103,20 @@ func (m *memory) mayConfirm() bool {
 	return time.Since(m.written) < confirmWithin
 }
 
-// run writes the position every PositionEvery, even if it has not moved: its time says
-// until when a run that was killed may have confirmed more.
+// run writes the position every PositionEvery, even if it has not moved: the time of the
+// write bounds what a killed run may have confirmed afterwards.
 func (m *memory) run(ctx context.Context, stream *cdc.Stream) {
-	_ = retry.Every(ctx, PositionEvery, func() error { // which returns none
-		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // a connection may be half open
+	_ = retry.Every(ctx, PositionEvery, func() error { // it never returns an error
+		ctx, cancel := context.WithTimeout(ctx, confirmWithin) // the connection may be half open
 		defer cancel()
 		if err := m.write(ctx, stream, false); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-			m.log.Error("the position was not written; trying again", "error", err, "next", PositionEvery)
+			m.log.Error("cannot write the position; trying again", "error", err, "next", PositionEvery)
 		}
 		return nil
 	})
 }
 
-// watch looks at the publication every lookEvery, and returns the gap if there is one.
+// watch checks the publication every lookEvery, and returns a gap if it finds one.
 func (m *memory) watch(ctx context.Context, stream *cdc.Stream) error {
 	return retry.Every(ctx, lookEvery, func() error {
 		ctx, cancel := context.WithTimeout(ctx, lookWithin)
@@ -129,7 +130,7 @@ func (m *memory) watch(ctx context.Context, stream *cdc.Stream) error {
 			return gap
 		}
 		if err != nil && ctx.Err() == nil {
-			m.log.Debug("cannot look at the publication", "error", err)
+			m.log.Debug("cannot check the publication", "error", err)
 		}
 		return nil
 	})
@@ -145,8 +146,8 @@ func (m *memory) write(ctx context.Context, stream *cdc.Stream, clean bool) erro
 }
 
 // end keeps what the term has read for later terms, and writes the term's last position.
-// The term has ended with err, and nothing is confirmed after it; nil or errStopped is
-// the end in order. A gap is recorded.
+// The term has ended with err, nil or errStopped if cleanly; nothing is confirmed
+// afterwards. A gap is recorded.
 func (m *memory) end(stream *cdc.Stream, err error) {
 	if known := stream.Memory(); known != nil {
 		m.own = known.Later(m.own)
@@ -155,13 +156,13 @@ func (m *memory) end(stream *cdc.Stream, err error) {
 	defer cancel()
 	var gap *cdc.Gap
 	var failed error
-	if _, diverged := errors.AsType[*cdc.Diverged](err); !diverged { // else the server knows better how far it is
+	if _, diverged := errors.AsType[*cdc.Diverged](err); !diverged { // otherwise the server knows the position better
 		failed = m.write(ctx, stream, errors.Is(err, errStopped))
 	}
 	if errors.As(err, &gap) {
 		failed = errors.Join(failed, m.positions.Found(ctx, gap))
 	}
 	if failed != nil {
-		m.log.Warn("the last position was not written: the next run does not know what was confirmed since the one before", "error", failed)
+		m.log.Warn("cannot write the last position: the next run does not know what was confirmed since the previous one", "error", failed)
 	}
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// RegisterMetrics registers all that the program counts of its own, for documents: the
-// values are those of a program that does not run.
+// RegisterMetrics registers all metrics that this package counts, for the documents. The
+// values are those of a program that is not running.
 func RegisterMetrics(registry *prometheus.Registry) {
 	dispatch.NewMetrics(registry)
 	mapping.NewMetrics(registry)
@@ -18,9 +18,8 @@ func RegisterMetrics(registry *prometheus.Registry) {
 	registry.MustRegister(newDiskGuard(nil, "", nil))
 }
 
-// registerRole makes the state of the instance and of its stream readable for
-// Prometheus. It is asked for when somebody scrapes; nothing is counted twice. A
-// standby has no stream: its numbers are 0.
+// registerRole registers the metrics of the instance's role and of its stream. They are
+// read at each scrape. A standby has no stream: its values are 0.
 func registerRole(registry prometheus.Registerer, r *role) {
 	gauge := func(name, help string, value func(s cdc.Stats) float64) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(r.stats()) }))

@@ -14,15 +14,15 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// opsServer is what operators ask: metrics, health, and the page.
+// opsServer serves metrics, probes and the page.
 type opsServer struct {
-	host     string // as the address has it
+	host     string // host part of the configured address
 	listener net.Listener
 	server   *http.Server
 }
 
-// listenOps binds the address, so that one that is taken is known at the start,
-// and serves nothing yet. Without an address nothing is ever served.
+// listenOps binds the address, so that an address in use is reported at the start, but
+// does not serve yet. Without an address nothing is served.
 func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 	if addr == "" {
 		return &opsServer{}, nil
@@ -31,11 +31,11 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s: %w: choose another address, or off", addr, status.Cause(err))
 	}
-	host, _, _ := net.SplitHostPort(addr) // it was listened on
+	host, _, _ := net.SplitHostPort(addr) // valid: it was listened on
 	return &opsServer{host: host, listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
 }
 
-// addr is the address that is really listened on: the port may have been 0.
+// addr returns the address in use: the configured port may have been 0.
 func (o *opsServer) addr() string {
 	if o.listener == nil {
 		return "off"
@@ -43,9 +43,9 @@ func (o *opsServer) addr() string {
 	return o.listener.Addr().String()
 }
 
-// serve answers until close. ready says why the program is not ready, nil if it is;
-// all but probes and metrics is the page's. hosts are the names that the server has
-// besides its machine's.
+// serve answers until close. ready returns the reason why the program is not ready, or
+// nil. All requests other than for probes and metrics go to page. hosts are names of the
+// server in addition to those of its machine.
 func (o *opsServer) serve(gatherer prometheus.Gatherer, ready func() error, hosts []string, page http.Handler) error {
 	if o.listener == nil {
 		return nil
@@ -77,6 +77,6 @@ func (o *opsServer) close() {
 	if o.listener == nil {
 		return
 	}
-	_ = o.server.Close()   // nothing of it is kept
-	_ = o.listener.Close() // where it was never served
+	_ = o.server.Close()   // no state to save
+	_ = o.listener.Close() // in case it was never served
 }

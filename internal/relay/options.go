@@ -9,35 +9,36 @@ import (
 	"github.com/hooktail/hooktail/config"
 )
 
-// Tuning is what tests change. A zero stands for the default.
+// Tuning holds values that tests change. Zero values stand for defaults.
 type Tuning struct {
 	StatusInterval time.Duration // of the stream
 	StreamTimeout  time.Duration // of the stream
 	BeatEvery      time.Duration // of the heartbeat
 	CountShare     float64       // of the mapping
 	DueLimit       time.Duration // of the readiness
-	Guest          bool          // in a process that is not its own to limit
+	Guest          bool          // the process is not the program's own: its memory is not limited
 
-	// Ready is called once, if set, with the address of the ops server, when this
-	// instance leads and /readyz says that it is ready.
+	// Ready, if not nil, is called once with the address of the ops server, when this
+	// instance is the leader and /readyz reports that it is ready.
 	Ready func(opsAddr string)
 }
 
-// Options are what the program runs with. Config, Log and Version are required.
+// Options configures the program. Config, Log and Version are required.
 type Options struct {
 	Config  config.Config
 	Log     *slog.Logger
-	Version string // of the program, for receivers and operators
+	Version string // program version, for receivers and operators
 
 	Setup    bool                 // create what is missing first
-	Registry *prometheus.Registry // of the metrics; nil: a new one
+	Registry *prometheus.Registry // for metrics; nil: a new one
 	Tuning   Tuning
 
-	// Started is called once, if set, with the address of the ops server, when this
-	// instance leads and slot and hooks are there: from then on no change is missed.
+	// Started, if not nil, is called once with the address of the ops server, when this
+	// instance is the leader and slot and hooks exist: no later change is missed.
 	Started func(opsAddr string)
 
-	// Outlet is called at the beginning of each term with the lanes, and returns what
-	// the events of the term go to, which may hand them on to the lanes; nil: the lanes.
+	// Outlet, if not nil, is called at the beginning of each term with the lanes. The
+	// term's deliveries go to the Outlet that it returns, which may pass them on to the
+	// lanes. nil: they go to the lanes.
 	Outlet func(lanes Outlet) Outlet
 }

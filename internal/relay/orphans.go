@@ -19,7 +19,7 @@ type orphan struct {
 }
 
 const (
-	orphansShare = 16 // of HOOKTAIL_MEMORY that orphans may hold is one part
+	orphansShare = 16 // orphans may hold 1/orphansShare of HOOKTAIL_MEMORY
 	orphansLook  = 500 * time.Millisecond
 )
 

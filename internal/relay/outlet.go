@@ -19,7 +19,7 @@ type Outlet interface {
 	// of leadership. The outlet may keep the deliveries, but not the slice.
 	Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error
 
-	// Drain returns when all deliveries are done, or ctx has ended. Nothing is enqueued
-	// after it.
+	// Drain returns when all deliveries are done or ctx has ended. Enqueue is not called
+	// afterwards.
 	Drain(ctx context.Context) error
 }

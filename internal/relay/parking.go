@@ -21,14 +21,14 @@ import (
 type parkingRoom struct {
 	*wiring.Parked
 	retention time.Duration   // of dead deliveries
-	room      int64           // in bytes, of one hook's dead deliveries
-	webhooks  string          // the application's table, quoted
-	metrics   *parkingMetrics // nil counts nothing
+	room      int64           // retention of dead deliveries
+	webhooks  string          // bound of a hook's dead deliveries, in bytes
+	metrics   *parkingMetrics // quoted name of the application's table
 
-	counted time.Time           // when the rows were counted last
+	counted time.Time           // time of the last count
 	took    time.Duration       // duration of the last count
-	retried map[int64]time.Time // Setting.Retried as last seen, by hook
-	full    map[int64]bool      // hooks that were suspended when last seen
+	retried map[int64]time.Time // last seen Setting.Retried, by hook
+	full    map[int64]bool      // hooks that were suspended when last checked
 }
 
 // openParking opens the store on connections of its own. It returns an error if the
@@ -51,8 +51,8 @@ func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*par
 func (p *parkingRoom) check(ctx context.Context) error {
 	err := p.Store.CheckCopy(ctx)
 	if copied, ok := errors.AsType[*state.CopyError](err); ok {
-		p.Log.Error("hooktail's tables are a copy: nothing is sent until you decide what happens to the parked deliveries", "of", copied.Of.String(),
-			"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked where the original is gone")
+		p.Log.Error("hooktail's tables are a copy: nothing is sent until you decide what to do with the parked deliveries", "of", copied.Of.String(),
+			"here", copied.Here.String(), "deliveries", copied.Parked, "remedy", "hooktail repair --forget-parked, or --keep-parked if the original is gone")
 	}
 	if err != nil {
 		return err
@@ -64,8 +64,8 @@ func (p *parkingRoom) check(ctx context.Context) error {
 	return p.Signing.Check(settings)
 }
 
-// restore tells the dispatcher what is stored when a term begins. It makes one attempt,
-// like check, and has told the dispatcher nothing if it returns an error.
+// restore passes the stored deliveries to the dispatcher when a term begins. It makes one
+// attempt, like check, and has passed nothing if it returns an error.
 func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error {
 	settings, err := p.Store.Settings(ctx)
 	if err != nil {
@@ -79,12 +79,12 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 	d.Restore(backlogs, settings)
 	p.counted = time.Now()
 	for _, set := range settings {
-		p.retried[set.Hook] = set.Retried // whoever asked before asked for what begins now
+		p.retried[set.Hook] = set.Retried // an earlier request is fulfilled by the term that begins
 	}
 	return nil
 }
 
-// watch tells the dispatcher what people change, until ctx ends.
+// watch passes changes made by people to the dispatcher, until ctx ends.
 func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *hook.Set) {
 	double := &doubleSender{hooks: hooks, pool: p.Pool, log: p.Log, warned: make(map[int64]bool)}
 	var failing logging.Repeat
@@ -92,19 +92,19 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 		ctx, cancel := context.WithTimeout(ctx, lookPatience)
 		defer cancel()
 		if err := p.look(ctx, d); err == nil {
-			failing.Worked(ctx, p.Log, "What people changed can be read again")
+			failing.Worked(ctx, p.Log, "Changes of settings can be read again")
 		} else if !errors.Is(ctx.Err(), context.Canceled) {
-			failing.Failed(ctx, p.Log, slog.LevelError, "Cannot read what people changed; trying again", slog.Any("error", err))
+			failing.Failed(ctx, p.Log, slog.LevelError, "Cannot read changes of settings; trying again", slog.Any("error", err))
 		}
 		if err := double.look(ctx); err != nil && ctx.Err() == nil {
-			p.Log.Debug("cannot tell whether another program sends too", "error", err)
+			p.Log.Debug("cannot check for other senders", "error", err)
 		}
 		d.Ages()
 	})
 }
 
-// lookPatience bounds one look at the tables, whatever their size: the connection may be
-// half open.
+// lookPatience bounds one pass over the tables, whatever their size: the connection may
+// be half open.
 const lookPatience = 5 * time.Minute
 
 // look brings the dispatcher up to date with the tables.
@@ -147,8 +147,7 @@ func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) erro
 // redrivenAtOnce bounds the rows that are passed on in one step.
 const redrivenAtOnce = 1000
 
-// redriven passes on the deliveries that somebody has redriven, and has their hooks
-// tried at once.
+// redriven passes on redriven deliveries and retries their hooks immediately.
 func (p *parkingRoom) redriven(ctx context.Context, d *dispatch.Dispatcher) error {
 	for {
 		rows, err := p.tellRedriven(ctx, d)
@@ -176,8 +175,8 @@ func (p *parkingRoom) tellRedriven(ctx context.Context, d *dispatch.Dispatcher) 
 	return len(rows), p.Store.Taken(ctx, keys)
 }
 
-// countingShare bounds the time spent counting to one part in so many, since counting
-// reads the whole table.
+// countingShare limits the time spent counting to one part in countingShare, since
+// counting reads the whole table.
 const countingShare = 20
 
 // recount counts the rows again, since other programs may change them, and deletes the
@@ -188,11 +187,11 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 		return nil
 	}
 	var backlogs []state.Backlog
-	ctx, cancel := context.WithTimeout(ctx, max(attemptPatience, 4*p.took)) // who waits for it learns of nothing else
+	ctx, cancel := context.WithTimeout(ctx, max(attemptPatience, 4*p.took)) // other changes wait for it
 	defer cancel()
 	err := d.Recount(ctx, func(work context.Context) (_ []state.Backlog, err error) {
 		if ctx.Err() != nil {
-			return nil, ctx.Err() // nobody waits for it any more
+			return nil, ctx.Err() // the term has ended
 		}
 		backlogs, err = p.Store.Backlogs(work)
 		return backlogs, err
@@ -216,7 +215,7 @@ func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error 
 		p.metrics.dropped(n)
 		if n > 0 {
 			p.Log.Warn("Dead deliveries of a webhook exceed their bound: the oldest were deleted",
-				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard what is dead, or raise HOOKTAIL_PARK_MAX_BYTES")
+				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard dead deliveries, or raise HOOKTAIL_PARK_MAX_BYTES")
 		}
 		if err != nil {
 			return err

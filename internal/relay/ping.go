@@ -10,13 +10,13 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// PingBody is what a receiver of Label Studio's webhooks knows as the form of a
-// request without payload; it tells actions apart by their names.
+// PingBody has the form of a request without payload, which receivers of Label Studio's
+// webhooks know. They distinguish actions by their names.
 const PingBody = `{"action": "` + ping + `"}`
 
 const ping = "PING"
 
-// Ping sends one request the way every event is sent, and says what became of it.
+// Ping sends one request in the same way as an event, and returns the exchange.
 func Ping(ctx context.Context, sender *send.Sender, hook *hook.Hook) send.Exchange {
 	return sender.Exchange(ctx, hook, send.Message{
 		ID: "ping-" + rand.Text(), LSN: "0/0", Committed: time.Now().UTC().Format(time.RFC3339Nano), Attempt: 1,

@@ -19,27 +19,28 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// pipeline is the path of a change between the stream and the lanes. Two
-// goroutines walk it: take (steps 3 to 5: rows → events → who wants them) and
-// deliver (steps 6 to 8: settle, render, hand to the lanes). Both keep the order
-// of the stream, the latter that of each task and each project.
+// pipeline is the path of a change between the stream and the lanes. Two goroutines run
+// it: take (steps 3 to 5: rows → events → hooks that want them) and deliver (steps 6 to
+// 8: settle, render, hand to the lanes). take keeps the order of the stream, deliver that
+// of each task and each project.
 type pipeline struct {
 	stream     *cdc.Stream
 	pool       *pgxpool.Pool
 	slot       string
 	hookTables hookTables
 	hooks      *hook.Set
-	overlap    *hook.Overlap // nil: every hook is served, or nothing is remembered for the others
+	overlap    *hook.Overlap // nil: all hooks are served, or events are not remembered
 	mapper     *mapping.Mapper
 	mapped     *cdc.Part // what mapper maps
 	locator    *mapping.Locator
 	orphans    *mapping.Orphans[orphan]
 	settler    *mapping.Settler[*wanted]
 	settle     time.Duration // HOOKTAIL_SETTLE
-	pacing     *rate.Limiter // of batches that have settled
+	pacing     *rate.Limiter // paces settled batches
 	renderer   *mapping.Renderer
+	sieve      *sieve
 	outlet     Outlet
-	handedOver func(commit time.Time) // is told of every part
+	handedOver func(commit time.Time) // called for every part
 	questions  *questions
 	log        *slog.Logger
 }
@@ -47,17 +48,17 @@ type pipeline struct {
 // wanted is an event and the hooks that want it.
 type wanted struct {
 	event   *mapping.Event
-	targets []hook.Target // those to send to, and those that are Kept
+	targets []hook.Target // hooks to send to, and those for which the event is only Kept
 	tx      *cdc.Tx
 	rows    *rows
-	left    atomic.Int32 // deliveries that are not finished
+	left    atomic.Int32 // unfinished deliveries
 }
 
-// isMark reports whether w is no event but the mark that hooks have been adopted.
+// isMark reports whether w is not an event but marks that hooks have been adopted.
 func (w *wanted) isMark() bool { return w.event == nil }
 
-// hold makes the position wait for the deliveries, but not for those that are only kept
-// in the overlap.
+// hold makes the position wait for the deliveries, except those that are only kept in the
+// overlap.
 func (w *wanted) hold() {
 	deliveries := int32(0)
 	for _, t := range w.targets {
@@ -82,15 +83,15 @@ func (r *rows) done() {
 	}
 }
 
-// delivered is called by the outlet once per delivery.
+// delivered is called once per delivery by the outlet.
 func (w *wanted) delivered() {
 	if w.left.Add(-1) == 0 {
 		w.tx.Done()
 	}
 }
 
-// take carries committed transactions as far as the settler, until the stream has ended.
-// It never waits for HTTP.
+// take passes committed transactions on to the settler until the stream ends. It never
+// waits for HTTP.
 func (p *pipeline) take(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
@@ -116,7 +117,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	if err != nil {
 		return err
 	}
-	p.reclaim(part.Commit) // with the hooks that there were before the project was deleted
+	p.reclaim(part.Commit) // with the hooks from before the project's deletion
 	if err := p.applyHooks(ctx, part); err != nil {
 		return err
 	}
@@ -147,15 +148,15 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations. It waits for a database that is away.
+// locate finds the events' organizations. It waits while the database is unavailable.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})
 }
 
-// deliver renders settled events in batches and hands them to the outlet, which makes it
-// wait while it has no room. It returns when the settler is closed and empty.
+// deliver renders settled events in batches and hands them to the outlet, which blocks
+// while it has no room. It returns when the settler is closed and empty.
 func (p *pipeline) deliver(ctx context.Context) error {
 	for {
 		batch, err := p.settler.Next(ctx, renderBatch)
@@ -175,21 +176,21 @@ func (p *pipeline) deliver(ctx context.Context) error {
 	}
 }
 
-// What each batch costs the database is shared by the events of some time: by few only
-// where they are small anyway.
+// Each batch has a cost for the database. Batches are paced so that many events share it;
+// a few events are sent immediately.
 const (
-	gathering = 10 * time.Millisecond // how long a batch may grow that is late anyway
-	pace      = 25 * time.Millisecond // from one batch to the next, if they go on for long
-	burst     = 20                    // batches that need not keep to the pace
-	many      = 64                    // events that are enough for a batch
+	gathering = 10 * time.Millisecond // how long a batch may grow that is late in any case
+	pace      = 25 * time.Millisecond // pause between two batches of a long series
+	burst     = 20                    // batches that are exempt from the pace
+	many      = 64                    // events that fill a batch
 )
 
-// newPacing lets what a few users do leave at once, however close together: only where
-// batches go on to follow each other do they keep to the pace.
+// newPacing lets the events of a few users pass immediately, however close together; only
+// a long series of batches is paced.
 func newPacing() *rate.Limiter { return rate.NewLimiter(rate.Every(pace), burst) }
 
-// growing is how long the batch may still grow: where the stream catches up, and where
-// events come one after the other while their receivers wait for none at once.
+// growing returns how long the batch may still grow: while the stream catches up, and
+// while events follow each other closely.
 func (p *pipeline) growing(batch []*wanted) time.Duration {
 	const late, few = time.Second, renderBatch / 2
 	e := batch[0].event
@@ -205,8 +206,8 @@ func (p *pipeline) growing(batch []*wanted) time.Duration {
 }
 
 // hand renders the batch and hands it to the lanes, in several steps if its rows are
-// large: the payloads of one step are in the lanes before those of the next are built.
-// An empty batch hands over what was remembered alone.
+// large: the payloads of one step are in the lanes before those of the next are built. An
+// empty batch only hands over remembered events.
 func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 	for {
 		n, err := p.render(ctx, batch)
@@ -216,16 +217,15 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 		if err := p.enqueue(ctx, batch[:n]); err != nil {
 			return err
 		}
-		clear(batch[:n]) // what is delivered is not held until the last step
+		clear(batch[:n]) // frees rendered events before the last step
 		if batch = batch[n:]; len(batch) == 0 {
 			return nil
 		}
 	}
 }
 
-// enqueue hands the batch to the lanes, and what was remembered for hooks that have been
-// adopted ahead of it. Its rows are not needed any more, and not held:
-// a delivery may take long.
+// enqueue hands the batch to the lanes, preceded by the events remembered for adopted
+// hooks. It releases the rows first: a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	var deliveries []dispatch.Delivery
 	adopted := func(matches []hook.Match) {
@@ -237,6 +237,7 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	for _, w := range batch {
 		w.rows.done()
 		w.rows = nil
+		w.targets = hook.Sift(w.event, w.targets, sifted{p.sieve, w})
 		done := w.delivered
 		for _, target := range w.targets {
 			if !target.Kept {
@@ -249,12 +250,12 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	return p.outlet.Enqueue(ctx, deliveries)
 }
 
-// renderBatch bounds the events that are rendered by one query of a kind; their rows are
-// bounded in bytes by the renderer.
+// renderBatch bounds the events rendered by one query of a kind; the renderer bounds
+// their rows in bytes.
 const renderBatch = 500
 
-// render builds the payloads that somebody wants, of the first n of the batch, when the
-// rows of the whole batch can be read by anybody.
+// render builds the payloads of the first n events of the batch, for the hooks that want
+// payloads, once all transactions of the batch are visible.
 func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err error) {
 	if len(batch) == 0 {
 		return 0, nil
@@ -262,7 +263,7 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err erro
 	events := make([]*mapping.Event, 0, len(batch))
 	var xids []uint32
 	for _, w := range batch {
-		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload }) {
+		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload || t.Filter != nil }) {
 			events = append(events, w.event)
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {

@@ -15,17 +15,17 @@ import (
 // room in the lanes. It outlives the terms of leadership. It is safe for concurrent use.
 type questions struct {
 	log     *slog.Logger
-	ends    func(error) bool // whether an error of the database is not to be waited out
+	ends    func(error) bool // whether waiting does not help after an error of the database
 	trouble logging.Repeat   // with the database
 
 	mu   sync.Mutex
-	open map[string]*question // what has no answer yet, by its name; guarded by mu
+	open map[string]*question // unanswered questions by name; guarded by mu
 }
 
-// question is one that has not been answered yet.
+// question is an unanswered question.
 type question struct {
 	since time.Time
-	err   error // of the last attempt; nil: the first one is not over
+	err   error // error of the last attempt; nil: the first one is in progress
 }
 
 func newQuestions(log *slog.Logger, ends func(error) bool) *questions {
@@ -99,7 +99,7 @@ func (q *questions) overdue(limit time.Duration) error {
 	if age <= limit {
 		return nil
 	}
-	late := fmt.Errorf("no event has got through for %s: hooktail waits to %s", age.Round(time.Second), name)
+	late := fmt.Errorf("no event was delivered for %s: hooktail is waiting to %s", age.Round(time.Second), name)
 	if oldest.err != nil {
 		late = fmt.Errorf("%w: %w", late, oldest.err)
 	}

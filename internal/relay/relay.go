@@ -45,12 +45,12 @@ type sidecar struct {
 	pool       *pgxpool.Pool             // set by run
 	ops        string                    // address of the ops server; set by run
 	memory     *memory                   // set by run
-	proven     atomic.Bool               // whether it has ever streamed, or stood by
-	unled      logging.Repeat            // with asking who leads
-	unserved   logging.Repeat            // with terms that end
+	proven     atomic.Bool               // it has streamed or stood by
+	unled      logging.Repeat            // reports errors of requests for the lock
+	unserved   logging.Repeat            // reports errors that end terms
 	Tuning
 
-	started func(opsAddr string) // relayOptions.Started; nil once it was called
+	started func(opsAddr string) // Options.Started; nil after the call
 }
 
 func newSidecar(o Options) *sidecar {
@@ -70,13 +70,13 @@ func newSidecar(o Options) *sidecar {
 	return s
 }
 
-// Run is the program, until ctx ends and what was in flight is finished, or until an
-// error that waiting does not mend, which it returns.
+// Run runs the program until ctx ends, and then finishes what is in flight. It returns
+// the first error that waiting does not fix.
 func Run(ctx context.Context, o Options) error { return newSidecar(o).run(ctx) }
 
-// run is the program: it serves probes and metrics, before it has reached the
-// database, and leads whenever the lock can be had. It returns when the context has
-// ended and what was in flight is finished, or at an error that ends the program.
+// run serves probes and metrics, before it has reached the database, and leads whenever
+// it can get the lock. It returns when the context has ended and everything in flight is
+// finished, or at an error that ends the program.
 func (s *sidecar) run(ctx context.Context) error {
 	if !s.Guest {
 		limitHeap(int64(s.cfg.Memory))
@@ -123,8 +123,8 @@ func (s *sidecar) page() http.Handler {
 	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
-// lead waits for the lock and serves a term, again and again. A term ends with the lock
-// or with the database; neither ends the program.
+// lead waits for the lock and serves a term, repeatedly. A term ends with the lock or
+// with the database; neither ends the program.
 func (s *sidecar) lead(ctx context.Context) error {
 	const longest = 10 * time.Second
 	for pause := lockEvery; ; pause = min(2*pause, longest) {
@@ -133,7 +133,7 @@ func (s *sidecar) lead(ctx context.Context) error {
 			return err
 		}
 		began := time.Now()
-		s.pool.Reset() // what has ended the term before may have left its connections half open
+		s.pool.Reset() // the end of the last term may have left its connections half open
 		err = s.serve(ctx, lock)
 		lock.release()
 		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
@@ -141,7 +141,7 @@ func (s *sidecar) lead(ctx context.Context) error {
 		}
 		switch {
 		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
-			return nil // told to stop
+			return nil // stopped by the caller
 		case s.ends(err):
 			return err
 		}
@@ -157,8 +157,8 @@ func (s *sidecar) lead(ctx context.Context) error {
 	}
 }
 
-// readHooks loads the hooks, under the slot's snapshot if the slot is made here. It
-// waits for the database, and for tables that somebody has locked.
+// readHooks loads the hooks, under the slot's snapshot if the slot is created here. It
+// waits for the database and for locked tables.
 func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	options := wiring.HooksOptions(s.cfg, s.log)
 	options.Counter = s.deliveries
@@ -169,7 +169,7 @@ func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.setup = false // a slot that is missing in a later term was lost: nobody is to make it silently
+		s.setup = false // a slot that is missing in a later term was lost; it must not be recreated silently
 		if slot != nil {
 			defer slot.Close(ctx)
 			options.AtSlot, snapshot = true, slot.Snapshot

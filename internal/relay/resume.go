@@ -8,13 +8,13 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// FullError says that a hook stays suspended, because its next event would suspend it
+// FullError states that a hook remains suspended, because its next event would suspend it
 // again.
 type FullError struct{ hook, parked, bound int64 }
 
 func (e *FullError) Error() string {
-	return fmt.Sprintf("stays suspended: %s is parked for it, and HOOKTAIL_PARK_MAX_BYTES is %s. "+
-		"What is parked goes on being sent: resume the hook when less is left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
+	return fmt.Sprintf("remains suspended: %s is parked for it, and HOOKTAIL_PARK_MAX_BYTES is %s. "+
+		"Parked deliveries are still being sent: resume the hook when fewer are left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
 }
 
 // Resume ends the hook's pause. It also ends the hook's suspension, unless the parked

@@ -16,16 +16,16 @@ import (
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
-	questions *questions    // that events wait for; set before anything is served; nil: none
+	questions *questions    // questions that events wait for; set before anything is served; nil: none
 	dueLimit  time.Duration // how long they may wait; set with questions
 
 	mu     sync.Mutex
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
 	memory *memory     // of the term
-	fault  error       // why it neither leads nor stands by
+	fault  error       // why it is neither leader nor standby
 	looked time.Time   // when a standby last saw that another session has the lock
-	lapses time.Time   // when the server will have ended the session of a lock that was lost; zero: none was
+	lapses time.Time   // when the server ends the session of a lost lock; zero: no lock was lost
 	before int         // reconnects of earlier terms
 }
 
@@ -36,7 +36,7 @@ const standbyLimit = 10 * lockEvery
 // dueLimit is the time that events may be due without one being delivered.
 const dueLimit = 30 * time.Second
 
-// newRole is the role of an instance that has not tried to lead yet.
+// newRole returns the role of an instance that has not requested the lock yet.
 func newRole(registry prometheus.Registerer) *role {
 	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
 	registerRole(registry, r)
@@ -45,7 +45,7 @@ func newRole(registry prometheus.Registerer) *role {
 
 // standsBy records that another session holds the lock now, and reports whether that is
 // another instance's session. Until a lost lock has lapsed it may be this instance's own
-// session, whose end the server has not noticed; then nobody leads.
+// session, whose end the server has not noticed; then there is no leader.
 func (r *role) standsBy() (other bool) {
 	r.set(func() {
 		r.looked, r.fault = time.Now(), nil
@@ -56,7 +56,7 @@ func (r *role) standsBy() (other bool) {
 	return other
 }
 
-var errOwnLock = errors.New("not leading: the server keeps the lock for the session that was lost")
+var errOwnLock = errors.New("not the leader: the server still holds the lock for the lost session")
 
 // losesLock records that the lock's session went silent, and when the server last
 // answered on it.
@@ -71,7 +71,7 @@ func (r *role) cannot(err error) {
 
 // waits records why this instance does not lead for now.
 func (r *role) waits(err error) {
-	r.set(func() { r.fault = fmt.Errorf("not leading, trying again: %w", err) })
+	r.set(func() { r.fault = fmt.Errorf("not the leader, trying again: %w", err) })
 }
 
 // takesOver records that this instance has the lock and a term begins.
@@ -88,7 +88,7 @@ func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
 func (r *role) rests() {
 	r.set(func() {
 		r.before += reconnects(r.stream)
-		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("not leading any more")
+		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("no longer the leader")
 	})
 }
 
@@ -98,14 +98,14 @@ func (r *role) set(f func()) {
 	f()
 }
 
-// current is the stream of the term and its heartbeat, nil where there is none.
+// current returns the stream of the term and its heartbeat, or nil.
 func (r *role) current() (*cdc.Stream, *heartbeat) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.stream, r.beat
 }
 
-// stats are those of the stream of the term.
+// stats returns the statistics of the term's stream.
 func (r *role) stats() cdc.Stats {
 	if stream, _ := r.current(); stream != nil {
 		return stream.Stats()

@@ -7,7 +7,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// UnreadableRows are those of the hooks' tables.
+// UnreadableRows returns the unreadable rows of the hooks' tables.
 func UnreadableRows(hooks *hook.Set) (rows []status.UnreadableRow) {
 	for _, row := range hooks.Unreadable() {
 		rows = append(rows, status.UnreadableRow{Table: string(row.Table), Key: row.Key, Fault: row.Fault})
@@ -15,7 +15,7 @@ func UnreadableRows(hooks *hook.Set) (rows []status.UnreadableRow) {
 	return rows
 }
 
-// HookRow is what the row says.
+// HookRow returns the content of the hook's row.
 func HookRow(hook *hook.Hook) status.Hook {
 	h := status.Hook{
 		ID: hook.ID, Organization: hook.Organization, Project: hook.Project, URL: hook.URL.String(), Headers: []string{},
@@ -24,6 +24,7 @@ func HookRow(hook *hook.Hook) status.Hook {
 	h.Actions = append(h.Actions, names(hook.Actions)...)
 	if c := hook.Choice; c != nil {
 		h.Added, h.Removed, h.Filter, h.AtMost, h.Format = names(c.Added), names(c.Removed), c.Filter, c.Rate, c.Format
+		h.ChoiceFaults = c.Faults
 	}
 	return h
 }
@@ -35,7 +36,7 @@ func names(actions []mapping.Action) (all []string) {
 	return all
 }
 
-// DescribeDisk says what the slot makes the database keep.
+// DescribeDisk adds the WAL that the database retains for the slot.
 func DescribeDisk(s *status.Stream, disk cdc.Disk, confirmed cdc.LSN) {
 	lag := int64(disk.End - min(confirmed, disk.End))
 	s.LagBytes, s.Retained, s.Safe, s.Lost = &lag, &disk.Retained, &disk.Safe, disk.Lost

@@ -11,17 +11,17 @@ var errStopped = errors.New("stopped")
 // parkWithin bounds the time from the end of the grace period to the end of the term.
 const parkWithin = 3 * time.Second
 
-// stop ends the term in order; it takes little longer than the grace period. Nothing new
+// stop ends the term cleanly; it takes little longer than the grace period. Nothing new
 // is read, and deliveries under way are finished. Deliveries that wait for another
-// attempt are parked at once, and all that is unfinished at the end, so that the slot
+// attempt are parked immediately, and at the end all unfinished ones, so that the slot
 // can be confirmed. It returns early if the work has failed.
 func (t *term) stop(failed <-chan struct{}) {
 	select {
 	case <-t.stream.Started():
 	default:
-		return // nothing is
+		return // nothing is in flight
 	}
-	t.log.Info("stopping: finishing what is in flight", "grace", t.cfg.Grace)
+	t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
 	grace := time.NewTimer(t.cfg.Grace)
 	defer grace.Stop()
 	t.stream.StopReading()

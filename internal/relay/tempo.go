@@ -11,19 +11,19 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// A rate is that of the last paceSamples × paceEvery.
+// Rates are those of the last paceSamples × paceEvery.
 const (
 	paceEvery   = time.Second
 	paceSamples = 10
 )
 
-// tempo measures how fast a term goes. It is safe for concurrent use.
+// tempo measures the rates of a term. It is safe for concurrent use.
 type tempo struct {
 	mu      sync.Mutex
-	samples []sample // the newest last
+	samples []sample // newest last
 }
 
-// sample is how far everything was at a time.
+// sample holds the counts at one moment.
 type sample struct {
 	at        time.Time
 	confirmed cdc.LSN
@@ -36,7 +36,7 @@ type hookSample struct {
 	parked    int
 }
 
-// hookPace is per second; drained is how much less is parked.
+// hookPace is per second; drained is the decrease of parked deliveries.
 type hookPace struct{ delivered, drained float64 }
 
 func (p *tempo) note(stats cdc.Stats, d *dispatch.Dispatcher, now time.Time) {
@@ -56,8 +56,8 @@ func (p *tempo) add(s sample) {
 	}
 }
 
-// span is the oldest and the newest sample, and the seconds between them; 0 where
-// there are not two.
+// span returns the oldest and the newest sample, and the seconds between them; 0 if there
+// are fewer than two.
 func (p *tempo) span() (from, to sample, seconds float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,13 +68,13 @@ func (p *tempo) span() (from, to sample, seconds float64) {
 	return from, to, to.at.Sub(from.at).Seconds()
 }
 
-// delivered is deliveries per second, of all hooks.
+// delivered returns deliveries per second, of all hooks.
 func (p *tempo) delivered() float64 {
 	from, to, seconds := p.span()
 	return perSecond(float64(to.delivered)-float64(from.delivered), seconds)
 }
 
-// confirmed is bytes of WAL per second.
+// confirmed returns bytes of WAL per second.
 func (p *tempo) confirmed() float64 {
 	from, to, seconds := p.span()
 	return perSecond(float64(to.confirmed)-float64(from.confirmed), seconds)
@@ -93,8 +93,8 @@ func (p *tempo) hook(id int64) hookPace {
 	}
 }
 
-// perSecond is never negative: what goes backwards, as when a hook is deleted, has no
-// pace.
+// perSecond is never negative: a count that decreases, for example because a hook was
+// deleted, has no rate.
 func perSecond(n, seconds float64) float64 {
 	if seconds <= 0 {
 		return 0
@@ -102,13 +102,13 @@ func perSecond(n, seconds float64) float64 {
 	return max(0, n/seconds)
 }
 
-// From when on the stream is said to be catching up.
+// The stream is reported as catching up from these values on.
 const (
 	behindBytes   = 1 << 20
 	behindSeconds = 5.0
 )
 
-// progress is what takes long, of a term.
+// progress returns the long operations of a term.
 func (s *shown) progress(stream *status.Stream, stats cdc.Stats, hooks []dispatch.Overview, stopping bool) []status.Progress {
 	var list []status.Progress
 	if stopping {
@@ -130,13 +130,13 @@ func (s *shown) progress(stream *status.Stream, stats cdc.Stats, hooks []dispatc
 		o := &hooks[i]
 		if o.Parked > 0 && (o.Draining || o.State == dispatch.StateLive) {
 			p := status.Progress{What: status.Draining, Hook: o.Hook.ID, Left: int64(o.Parked), Unit: "deliveries", Rate: s.pace.hook(o.Hook.ID).drained}
-			list = append(list, withEnd(p, fmt.Sprintf("hook %d gets what is parked for it: %s left", p.Hook, display.Count(p.Left, "delivery"))))
+			list = append(list, withEnd(p, fmt.Sprintf("hook %d receives parked deliveries: %s left", p.Hook, display.Count(p.Left, "delivery"))))
 		}
 	}
 	return list
 }
 
-// withEnd adds when it will be over, at the present rate, and says it.
+// withEnd adds the remaining time at the present rate.
 func withEnd(p status.Progress, about string) status.Progress {
 	rate := fmt.Sprintf("%.0f/s", p.Rate)
 	if p.Unit == "bytes" {

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// term is one term of leadership. Its fields stand in the order in which they are made.
+// term is one term of leadership. Its fields are in the order of their creation.
 type term struct {
 	*sidecar
 	lock       *lock
@@ -24,10 +24,10 @@ type term struct {
 	stream     *cdc.Stream
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
-	outlet     Outlet // the dispatcher, or what stands before it
+	outlet     Outlet // the dispatcher, or the Outlet before it
 	overlap    *hook.Overlap
 	pipeline   *pipeline
-	drained    chan struct{} // closed after the last delivery of a term that ends in order
+	drained    chan struct{} // closed after the last delivery of a term that ends cleanly
 }
 
 // serve runs one term in a straight line, from the lock to the last attempt. It returns
@@ -66,15 +66,15 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 	return t.run(ctx)
 }
 
-// begin reads what a term starts from, as long as the lock is held: it may have to wait
-// for the database, and another instance may take the lead meanwhile.
+// begin reads the initial state of a term, while the lock is held: it may have to wait
+// for the database, and another instance may become leader meanwhile.
 func (t *term) begin(ctx context.Context) (err error) {
 	ctx, cancel := t.lock.during(ctx)
 	defer cancel()
 	if t.hooks, err = t.readHooks(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	err = t.questions.persist(ctx, "read what is parked", func(ctx context.Context) (err error) {
+	err = t.questions.persist(ctx, "read the parked deliveries", func(ctx context.Context) (err error) {
 		if t.parked, err = openParking(ctx, t.cfg, t.log); err != nil {
 			return err
 		}
@@ -145,6 +145,7 @@ func (t *term) newPipeline() *pipeline {
 		settle:     t.cfg.Settle,
 		pacing:     newPacing(),
 		renderer:   mapping.NewRenderer(t.pool, options),
+		sieve:      &sieve{metrics: t.deliveries, log: t.log},
 		outlet:     t.outlet,
 		handedOver: t.beat.handedOver,
 		questions:  t.questions,
@@ -192,12 +193,12 @@ func (t *term) run(ctx context.Context) error {
 	return nil
 }
 
-// announce calls Ready once in the life of the program.
+// announce calls Ready once.
 func (t *term) announce(ctx context.Context) {
 	if t.Ready == nil {
 		return
 	}
-	_ = retry.Every(ctx, readyEvery, func() error { // returns errAnnounced, or nothing
+	_ = retry.Every(ctx, readyEvery, func() error { // returns errAnnounced or nil
 		if t.role.ready() != nil {
 			return nil
 		}
@@ -223,8 +224,8 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 	t.proven.Store(true)
 	t.unserved.Worked(ctx, t.log, "Leadership regained")
 	passed := func() { t.dispatcher.Passed(t.stream.Stats().Confirmed) }
-	passed() // parked deliveries of later commits wait: the stream brings older events again
-	err := t.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
+	passed() // parked deliveries of later commits wait for older events, which the stream repeats
+	err := t.questions.persist(ctx, "read the parked deliveries", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
 	if err != nil {
 		return err
 	}
@@ -236,7 +237,7 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 	}
 	switch {
 	case errors.Is(err, dispatch.ErrClosed):
-		return nil // halted: the guard ends the term when the last attempt has ended
+		return nil // halted: the guard ends the term after the last attempt
 	case err != nil:
 		return err
 	}
@@ -244,5 +245,6 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 	return nil
 }
 
-// passedEvery is how often the dispatcher learns the stream's position.
+// passedEvery is the pause between two reports of the stream's position to the
+// dispatcher.
 const passedEvery = 250 * time.Millisecond

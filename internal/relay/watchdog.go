@@ -17,19 +17,19 @@ var (
 )
 
 // watch renews the replication connection when heartbeats are written and do not come
-// back. If that does not help it returns an error, since a person has to look.
+// back. If that does not help, it returns an error: a person must act.
 //
-// It acts on silence alone. A server that still sends has a reason for a late heartbeat
-// (a large transaction before it, a standby that it waits for), and a new connection
-// would make it start again. A heartbeat is not missed either while nothing is read
-// because the consumer has no room.
+// It acts only on silence. A server that still sends has a reason for a late heartbeat (a
+// large transaction before it, a standby that it waits for), and a new connection would
+// make it start again. Nor is a heartbeat missing while nothing is read because the
+// consumer has no room.
 func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 	select {
 	case <-stream.Started():
 	case <-ctx.Done():
 		return nil
 	}
-	var renewed time.Time // when the connection was given up; zero: heartbeats come back
+	var renewed time.Time // when the connection was closed; zero: heartbeats come back
 	return retry.Every(ctx, h.every/5, func() error {
 		switch {
 		case h.missing() <= h.limit():
@@ -41,8 +41,8 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 			stream.Reconnect(errSilent)
 		case time.Since(renewed) > h.limit()+stream.Timeout():
 			// The server may have held the slot for the old connection until its timeout.
-			return fmt.Errorf("%w: a heartbeat that the database took has been away for %s, and a new connection did not bring it: "+
-				"look at the database's log, and at what lies between it and hooktail", errStreamDead, h.missing().Round(time.Second))
+			return fmt.Errorf("%w: a heartbeat that the database accepted has been outstanding for %s, also on a new connection: "+
+				"check the database's log and the network between it and hooktail", errStreamDead, h.missing().Round(time.Second))
 		}
 		return nil
 	})

@@ -18,11 +18,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// A person is waiting: a receiver that does not recover soon ends the command.
+// A person is waiting: the command ends if a receiver does not recover soon.
 const (
 	BackfillAttempts = 5
-	backfillBackoff  = 250 * time.Millisecond // doubled each time
-	backfillPatience = time.Minute            // with a receiver that asks for time
+	backfillBackoff  = 250 * time.Millisecond // doubles with each attempt
+	backfillPatience = time.Minute            // total time of retries
 )
 
 // send makes attempts until one succeeds. An attempt that has begun is finished even if
@@ -30,7 +30,7 @@ const (
 func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
 	m := send.Message{
 		ID:        row.EventID(),
-		LSN:       "0/0", // PostgreSQL's own for none
+		LSN:       "0/0", // PostgreSQL's form for none
 		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
 		Origin:    "backfill",
 		Body:      row.Event.Body(target.Action, target.Payload),
@@ -69,25 +69,25 @@ func describeOutcome(o send.Outcome) string {
 	return fmt.Sprintf("the receiver answered %d", o.Status)
 }
 
-// BackfillOptions say which events are sent, and to which hook. All but After, Every and
-// DryRun are required.
+// BackfillOptions selects the events and the hook. All but After, Every and DryRun are
+// required.
 type BackfillOptions struct {
 	Config  config.Config
-	Version string // of the program, for receivers
+	Version string // program version, for receivers
 	Parked  *wiring.Parked
 	Mapping mapping.Options
-	Rows    *mapping.Backfill // not begun
+	Rows    *mapping.Backfill // not yet begun
 
 	Hook    int64
 	Project int64         // of the rows
-	After   int64         // id of the row that the rows come after
+	After   int64         // only rows with a greater id
 	Every   time.Duration // pause between requests
-	DryRun  bool          // nothing is sent
+	DryRun  bool          // send nothing
 
-	Progress func(total int64) Progress // is called once, when the rows have been counted
+	Progress func(total int64) Progress // called once, after the rows have been counted
 }
 
-// Progress is told about each row that is done.
+// Progress is called for each finished row.
 type Progress interface {
 	Step(id int64, now time.Time)
 	End()
@@ -102,11 +102,11 @@ type Backfill struct {
 	pace         *rate.Limiter // keeps requests apart
 	progress     Progress
 
-	hooks   *hook.Set                      // as they were when the last rows were read
-	hook    *hook.Hook                     // of them
-	targets map[mapping.Action]hook.Target // of the hook, by what it wants
+	hooks   *hook.Set                      // as of the last rows read
+	hook    *hook.Hook                     // the hook among hooks
+	targets map[mapping.Action]hook.Target // the hook's targets, by action
 
-	Events int   // delivered, or that would be
+	Events int   // delivered; in a dry run, to be delivered
 	Passed int   // rows without an event for the hook
 	Last   int64 // all rows up to this id are done
 }
@@ -148,7 +148,7 @@ func (b *Backfill) organizationOf(ctx context.Context) (int64, error) {
 	return e.Organization, nil
 }
 
-// BackfillBatch bounds the rows that are in memory at once.
+// BackfillBatch bounds the rows in memory.
 const BackfillBatch = 50
 
 // Run sends the events of all rows, in the order of their ids.
@@ -197,8 +197,7 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	return nil
 }
 
-// renew reads the hook again: a hook that has been switched off meanwhile gets nothing
-// more.
+// renew reads the hook again: a hook deactivated meanwhile gets no more events.
 func (b *Backfill) renew(ctx context.Context) error {
 	settings, err := b.Store.Settings(ctx)
 	if err != nil {
@@ -224,7 +223,7 @@ func (b *Backfill) renew(ctx context.Context) error {
 	case b.hook.IsRefused():
 		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
 	case !wanted:
-		return fmt.Errorf("hook %d does not get %s of project %d: it is off, of another project, or has not chosen the action (see `hooktail hooks list`)",
+		return fmt.Errorf("hook %d does not get %s of project %d: it is inactive, belongs to another project, or has not selected the action (see `hooktail hooks list`)",
 			b.hook.ID, b.o.Rows.Action(), b.o.Project)
 	}
 	return nil
@@ -235,7 +234,7 @@ func (b *Backfill) target(action mapping.Action) (target hook.Target, wanted boo
 	if target, wanted = b.targets[action]; wanted {
 		return target, true
 	}
-	const skew = time.Hour // of the clocks: a hook may be new
+	const skew = time.Hour // tolerated difference of the clocks: the hook may be new
 	event := &mapping.Event{Action: action, Organization: b.organization, Project: b.o.Project, Committed: time.Now().Add(skew)}
 	for _, t := range b.hooks.Match(event, nil) {
 		if t.Hook == b.hook.ID {

@@ -12,30 +12,28 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// gapSlack is how long before the beginning of the gap rows are looked at: a row's
-// created_at and updated_at come from the application's clock, and from before the
-// commit.
+// gapSlack extends the time before the gap in which rows count as changed: created_at and
+// updated_at come from the application's clock, and precede the commit.
 const gapSlack = time.Minute
 
 // Resent counts the deliveries made from the tables.
 type Resent struct {
 	Deliveries map[mapping.Action]int
-	Refused    int             // of them, by the database
+	Refused    int             // those that the database refused
 	bytes      map[int64]int64 // of the bodies, by hook
 }
 
-// ResendOptions say which events are made again, and for whom. All but Most and DryRun
-// are required.
+// ResendOptions selects the events and the hooks. All but Most and DryRun are required.
 type ResendOptions struct {
 	Parked  *wiring.Parked
 	Mapping mapping.Options
 	Hooks   *hook.Set
-	Since   time.Time // when the gap began
-	To      cdc.LSN   // where it ends
-	Most    int64     // bytes that may be parked for a hook; 0: no bound
+	Since   time.Time // beginning of the gap
+	To      cdc.LSN   // end of the gap
+	Most    int64     // bound of bytes parked for a hook; 0: no bound
 	DryRun  bool      // only count
 
-	Progress func(total int64) Progress // is called for each action, when its rows have been counted
+	Progress func(total int64) Progress // called for each action, after its rows have been counted
 }
 
 // resend is one run of Resend.
@@ -44,7 +42,7 @@ type resend struct {
 	o       ResendOptions
 	locator *mapping.Locator
 	out     *Resent
-	ordinal int // of the next event
+	ordinal int // ordinal of the next event
 }
 
 // Resend makes events of the rows that were created or updated since the gap began, and
@@ -150,11 +148,11 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	return err
 }
 
-// add counts the bytes of a row, and refuses more for a hook than can be parked for it.
+// add counts the bytes of a delivery, and returns an error if a hook's bound is exceeded.
 func (r *Resent) add(hook int64, bytes int, most int64) error {
 	r.bytes[hook] += int64(bytes)
 	if most > 0 && r.bytes[hook] > most {
-		return fmt.Errorf("hook %d would get more than can be parked for it: raise HOOKTAIL_PARK_MAX_BYTES, or switch it off for the repair", hook)
+		return fmt.Errorf("hook %d would exceed the bound of its parked deliveries: raise HOOKTAIL_PARK_MAX_BYTES, or deactivate the hook during the repair", hook)
 	}
 	return nil
 }

@@ -9,15 +9,15 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// What can be done.
+// Actions of the page.
 const (
 	Pause   = "pause"
 	Resume  = "resume"
 	Ping    = "ping"
 	Redrive = "redrive"
 	Discard = "discard"
-	Retry   = "retry"  // try at once what waits
-	Resend  = "resend" // send again what an attempt has sent
+	Retry   = "retry"  // attempt waiting deliveries now
+	Resend  = "resend" // send the request of an attempt again
 	Adopt   = "adopt"
 	Release = "release"
 
@@ -25,34 +25,35 @@ const (
 	StopBackfill  = "stop_backfill"
 )
 
-// Action is what a person asks for. Redrive means dead deliveries, and Discard those
-// of State; both take the event to one hook, or what is stored for the hook.
+// Action is a request on the page. Redrive concerns dead deliveries, Discard those in
+// State; both select an event's delivery to one hook, or all stored deliveries of the
+// hook.
 type Action struct {
 	Do     string `json:"do"`
 	Hook   int64  `json:"hook"`
 	Event  string `json:"event,omitempty"`
-	State  string `json:"state,omitempty"`  // parked or dead; dead unless given
-	Action string `json:"action,omitempty"` // of the deliveries, as the hook spells it
-	Reason string `json:"reason,omitempty"` // of their death
+	State  string `json:"state,omitempty"`  // parked or dead; default dead
+	Action string `json:"action,omitempty"` // action of the deliveries, in the hook's spelling
+	Reason string `json:"reason,omitempty"` // reason of death
 	Task   int64  `json:"task,omitempty"`
 
-	Since time.Time `json:"since,omitzero"` // of their commits
+	Since time.Time `json:"since,omitzero"` // commit time of the deliveries
 	Until time.Time `json:"until,omitzero"`
 
-	Seq uint64 `json:"seq,omitempty"` // of the attempt that Resend means
+	Seq uint64 `json:"seq,omitempty"` // attempt that Resend repeats
 
-	Project int64 `json:"project,omitempty"` // of the rows of a backfill, of which Since is the creation
+	Project int64 `json:"project,omitempty"` // project of a backfill; Since is then the creation of its rows
 	DryRun  bool  `json:"dry_run,omitempty"`
 }
 
-// Done is what came of it.
+// Done is the result of an Action.
 type Done struct {
 	Message  string    `json:"message"`
-	Count    int64     `json:"count,omitempty"` // of deliveries
+	Count    int64     `json:"count,omitempty"` // number of deliveries
 	Exchange *Exchange `json:"exchange,omitempty"`
 }
 
-// Exchange is what a ping has shown.
+// Exchange is the result of a ping.
 type Exchange struct {
 	URL     string   `json:"url"`
 	Headers []string `json:"headers"`
@@ -63,10 +64,10 @@ type Exchange struct {
 	Answer  string   `json:"answer,omitempty"`
 	Error   string   `json:"error,omitempty"`
 
-	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
+	Redirect string `json:"redirect,omitempty"` // target of a redirect, which is not followed
 }
 
-// Problem is an error of a Program that the person who asked is to read.
+// Problem is an error for the person who asked.
 type Problem struct{ Why string }
 
 func (p *Problem) Error() string { return p.Why }
@@ -77,13 +78,13 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		return
 	case h.Token == "":
-		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page shows, and does nothing")
+		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only")
 		return
 	case !pass.valid:
 		refuse(w, http.StatusUnauthorized, "log in, or send the token: Authorization: Bearer …")
 		return
 	case pass.csrf != "" && subtle.ConstantTimeCompare([]byte(pass.csrf), []byte(r.Header.Get("X-CSRF-Token"))) != 1:
-		refuse(w, http.StatusForbidden, "the request does not come from the page that has logged in: reload it")
+		refuse(w, http.StatusForbidden, "the request does not come from the logged-in page: reload it")
 		return
 	}
 	var a Action
@@ -111,11 +112,10 @@ func (h *handler) act(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, done)
 }
 
-// check says what is wrong with the request; "" if nothing is. No action is for all
-// hooks at once.
+// check returns what is wrong with the request, or "". No action concerns all hooks.
 func (a *Action) check() string {
 	if a.Hook == 0 {
-		return "hook is the id of a hook"
+		return "hook must be the id of a hook"
 	}
 	switch a.Do {
 	case Resend:
@@ -135,16 +135,16 @@ func (a *Action) check() string {
 		return ""
 	case Redrive, Discard:
 	default:
-		return "do is pause, resume, ping, retry, resend, redrive, discard, adopt, release, backfill or stop_backfill"
+		return "do must be pause, resume, ping, retry, resend, redrive, discard, adopt, release, backfill or stop_backfill"
 	}
 	if a.Seq != 0 || a.Project != 0 {
 		return a.Do + " takes neither seq nor project"
 	}
 	if a.State != "" && a.State != string(state.Parked) && a.State != string(state.Dead) {
-		return "state is parked or dead"
+		return "state must be parked or dead"
 	}
 	if a.Do == Redrive && a.State == string(state.Parked) {
-		return "what is parked is tried again by itself"
+		return "parked deliveries are retried automatically"
 	}
 	if a.Event != "" {
 		if _, err := state.ParseID(a.Event); err != nil {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// AskedAddr is where a hooktail that listens on the address is asked from this
-// machine.
+// AskedAddr returns the address at which a hooktail that listens on addr is reached from
+// this machine.
 func AskedAddr(addr string) (string, error) {
 	if addr == "" {
 		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
@@ -30,10 +30,10 @@ func AskedAddr(addr string) (string, error) {
 	return net.JoinHostPort(host, port), nil
 }
 
-// askWithin is how long a hooktail may take to answer.
+// askWithin bounds the time for an answer.
 const askWithin = 5 * time.Second
 
-// Ask asks the hooktail at the address, and no proxy.
+// Ask requests the report of the hooktail at the address, without a proxy.
 func Ask(ctx context.Context, addr string) (report Report, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -55,8 +55,8 @@ func Ask(ctx context.Context, addr string) (report Report, err error) {
 	return report, nil
 }
 
-// Cause is the innermost error: what kept a connection from being made, without the
-// addresses and calls around it.
+// Cause returns the innermost error, such as the reason of a failed connection, without
+// the addresses and calls around it.
 func Cause(err error) error {
 	for {
 		inner := errors.Unwrap(err)

@@ -13,12 +13,12 @@ import (
 //go:embed assets
 var assets embed.FS
 
-// serveAssets serves the page and what it loads. A browser asks each time whether
-// it has changed: with another version of the program it has.
+// serveAssets serves the page and its files. A browser asks each time whether they have
+// changed, as they do with another version of the program.
 func serveAssets(mux *http.ServeMux) {
 	files, err := fs.Sub(assets, "assets")
 	if err != nil {
-		panic(err) // it was built in
+		panic(err) // it is built in
 	}
 	names, err := fs.Glob(files, "*")
 	if err != nil {
@@ -31,7 +31,7 @@ func serveAssets(mux *http.ServeMux) {
 		}
 		content, err := fs.ReadFile(files, name)
 		if err != nil {
-			panic(err) // it was built in
+			panic(err) // it is built in
 		}
 		sum := sha256.Sum256(content)
 		tag := fmt.Sprintf(`"%x"`, sum[:8])

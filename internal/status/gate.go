@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The gate's bounds: an address has so many wrong guesses in that time, and so many
-// sessions are open at once, for so long.
+// The gate's limits: wrong guesses of an address within guessWindow, open sessions, and
+// their duration.
 const (
 	guesses     = 10
 	guessWindow = time.Minute
@@ -21,13 +21,13 @@ const (
 	sessionFor  = 12 * time.Hour
 )
 
-// cookieName is the session's.
+// cookieName is the session cookie's name.
 const cookieName = "hooktail_session"
 
-// gate knows who may see payloads and act. It is safe for concurrent use.
+// gate decides who may see payloads and act. It is safe for concurrent use.
 type gate struct {
 	token [sha256.Size]byte
-	open  bool // there is a token
+	open  bool // a token is set
 
 	mu       sync.Mutex
 	sessions map[[sha256.Size]byte]session // by the hash of the cookie's value
@@ -35,20 +35,20 @@ type gate struct {
 }
 
 type session struct {
-	csrf  string // what requests that change something have to repeat
+	csrf  string // token that requests which change something must repeat
 	until time.Time
 }
 
-// tries are wrong guesses since the first of them.
+// tries counts wrong guesses since the first of them.
 type tries struct {
 	n     int
 	since time.Time
 }
 
-// pass is what a request may do.
+// pass is the rights of a request.
 type pass struct {
 	valid bool
-	csrf  string // of the session; "" where the token itself came with the request
+	csrf  string // token of the session; "" if the request carried the admin token itself
 }
 
 func newGate(token string) *gate {
@@ -58,13 +58,13 @@ func newGate(token string) *gate {
 	}
 }
 
-// matches compares in constant time: hashes, so that the length does not show.
+// matches compares hashes in constant time, so that the length does not show.
 func (g *gate) matches(token string) bool {
 	sum := sha256.Sum256([]byte(token))
 	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && g.open
 }
 
-// guess compares a token for an address, unless that has guessed too often.
+// guess compares a token sent from an address, unless that address has guessed too often.
 func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -89,10 +89,10 @@ func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool)
 		g.wrong[address] = t
 		return false, false
 	}
-	return false, true // guessed from everywhere at once
+	return false, true // too many addresses guess
 }
 
-// forget lets go of addresses whose guesses are old. It needs the lock.
+// forget drops addresses whose guesses are old. The caller holds the lock.
 func (g *gate) forget(now time.Time) {
 	if len(g.wrong) < maxGuessers {
 		return
@@ -140,8 +140,9 @@ func (g *gate) find(value string, now time.Time) pass {
 	return pass{valid: true, csrf: s.csrf}
 }
 
-// admit is what the request may do: nothing beyond looking without a token. ok is
-// false where it has been answered: its token is wrong, or it guesses too often.
+// admit returns the rights of the request; without a token it may only look. If ok is
+// false, the request has been answered: its token is wrong, or there were too many
+// guesses.
 func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool) {
 	now := time.Now()
 	if scheme, token, given := strings.Cut(r.Header.Get("Authorization"), " "); given && strings.EqualFold(scheme, "Bearer") {
@@ -152,7 +153,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool
 			return pass{}, false
 		case !right:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="hooktail"`)
-			refuse(w, http.StatusUnauthorized, "the token is not the right one")
+			refuse(w, http.StatusUnauthorized, "wrong token")
 			return pass{}, false
 		}
 		return pass{valid: true}, true
@@ -160,7 +161,7 @@ func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool
 	return h.passOf(r, now), true
 }
 
-// passOf is what the session may do that the request belongs to.
+// passOf returns the rights of the request's session.
 func (h *handler) passOf(r *http.Request, now time.Time) pass {
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		return h.gate.find(cookie.Value, now)
@@ -173,7 +174,7 @@ func tooManyGuesses(w http.ResponseWriter) {
 	refuse(w, http.StatusTooManyRequests, "too many wrong tokens: wait a minute")
 }
 
-// addressOf is whose guesses are counted together.
+// addressOf returns the address under which guesses are counted.
 func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -14,55 +14,53 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Program is the hooktail that runs. Its methods are called by many goroutines at
-// once.
+// Program is the running hooktail. Its methods are safe for concurrent use.
 type Program interface {
-	// Report is how things stand. It asks nobody else, and does not wait.
+	// Report returns the present state. It does not query the database and does not
+	// block.
 	Report(ctx context.Context, q Query) Report
 
-	// Stored is the stored deliveries that the filter means, without their bodies.
+	// Stored returns the stored deliveries that match the filter, without their bodies.
 	Stored(ctx context.Context, f state.Filter) ([]Stored, error)
 
-	// History is the attempts that are meant, the newest first, as far as they are
-	// remembered.
+	// History returns the matching attempts that are remembered, newest first.
 	History(ctx context.Context, s Search, payloads bool) ([]Attempt, error)
 
-	// Series is the last hour in figures.
+	// Series returns the figures of the last hour.
 	Series(ctx context.Context) (Series, error)
 
-	// Payload is the body of a request; nil if it is not there any more.
+	// Payload returns the body of a request; nil if it is no longer kept.
 	Payload(ctx context.Context, p Payload) ([]byte, error)
 
-	// Act does what a person has asked for.
+	// Act carries out the action.
 	Act(ctx context.Context, a Action) (Done, error)
 }
 
-// Query says what is wanted of a Report.
+// Query selects the content of a Report.
 type Query struct {
-	After    uint64 // of the last attempts, those after this one
-	Payloads bool   // whether payloads may be seen
-	Pulses   bool   // whether each hook's last hour is wanted in steps
+	After    uint64 // only attempts after this one
+	Payloads bool   // include payloads: the reader may see them
+	Pulses   bool   // include each hook's last hour in steps
 
 	Hooks int    // at most so many hooks, those that need a person first; 0: all, in order of id
 	Find  string // only hooks that are Found by this text; "": all
 	Hook  int64  // this hook as well, at the end if it is not among them; 0: none
 }
 
-// Payload says which body is meant: that of an attempt that is remembered, or of a
-// stored delivery.
+// Payload selects a body: that of a remembered attempt or of a stored delivery.
 type Payload struct {
 	Seq   uint64
 	Hook  int64
 	Event mapping.ID
 }
 
-// ErrStandby is a Program's answer where another instance leads.
-var ErrStandby = errors.New("this instance does not lead: ask the one that does")
+// ErrStandby is returned by a Program whose instance is not the leader.
+var ErrStandby = errors.New("this instance is not the leader: ask the leader")
 
-// Options is what a Handler needs.
+// Options configures a Handler.
 type Options struct {
 	Program Program
-	Token   string // who has it may see payloads and act; "": nobody may
+	Token   string // allows viewing payloads and acting; "": disabled
 	Log     *slog.Logger
 }
 
@@ -70,11 +68,11 @@ type Options struct {
 type handler struct {
 	Options
 	gate    *gate
-	watched chan struct{} // has a token for each page that is told
+	watched chan struct{} // holds a token for each live page
 }
 
-// Handler is the page, /status, and what may be done there. CheckHost has to stand before
-// it.
+// Handler serves the page, /status, and the page's actions. It must be wrapped in
+// CheckHost.
 func Handler(o Options) http.Handler {
 	h := &handler{Options: o, gate: newGate(o.Token), watched: make(chan struct{}, maxLive)}
 	mux := http.NewServeMux()
@@ -107,14 +105,14 @@ func (h *handler) report(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, report)
 }
 
-// queryOf reads what is wanted of a report. After false it has been answered.
+// queryOf reads the query of a report. If ok is false, the request has been answered.
 func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
 	q.Pulses = r.FormValue("pulses") == "1"
 	q.Find = strings.TrimSpace(r.FormValue("find"))
 	var err error
 	if text := r.FormValue("after"); text != "" {
 		if q.After, err = strconv.ParseUint(text, 10, 64); err != nil {
-			refuse(w, http.StatusBadRequest, "after is the seq of an attempt")
+			refuse(w, http.StatusBadRequest, "after must be the seq of an attempt")
 			return q, false
 		}
 	}
@@ -133,20 +131,20 @@ func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
 	return q, true
 }
 
-// within bounds what is asked of the database for somebody.
+// within bounds queries to the database.
 func within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, 10*time.Second)
 }
 
-// payload shows a body to who may see it: by the seq of an attempt, or by hook and
-// event.
+// payload serves a body, if the request may see it: by the seq of an attempt, or by hook
+// and event.
 func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	pass, ok := h.admit(w, r)
 	if !ok {
 		return
 	}
 	if !pass.valid {
-		refuse(w, http.StatusUnauthorized, "payloads are shown to those who have HOOKTAIL_ADMIN_TOKEN")
+		refuse(w, http.StatusUnauthorized, "payloads are only shown with HOOKTAIL_ADMIN_TOKEN")
 		return
 	}
 	var p Payload
@@ -157,7 +155,7 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 		p.Event, err = state.ParseID(r.FormValue("event"))
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "a payload is asked for by seq, or by hook and event")
+		refuse(w, http.StatusBadRequest, "select a payload by seq, or by hook and event")
 		return
 	}
 	ctx, cancel := within(r.Context())
@@ -167,22 +165,22 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		h.fail(w, r, "read payload", err)
 	case body == nil:
-		refuse(w, http.StatusNotFound, "this payload is not kept any more")
+		refuse(w, http.StatusNotFound, "this payload is no longer kept")
 	default:
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = w.Write(body) // the reader may have gone
 	}
 }
 
-// fail says that something went wrong, and logs what: the reader need not know the
-// database's words.
+// fail answers with a general error and logs the details: the reader need not see the
+// database's message.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, what string, err error) {
 	switch {
 	case errors.Is(err, ErrStandby):
 		refuse(w, http.StatusConflict, err.Error())
 	case r.Context().Err() != nil:
 	default:
-		h.Log.WarnContext(r.Context(), "the status page was not answered", "to", what, "error", err)
+		h.Log.WarnContext(r.Context(), "cannot answer the status page", "to", what, "error", err)
 		refuse(w, http.StatusServiceUnavailable, "the database did not answer: see the log")
 	}
 }
@@ -193,7 +191,7 @@ func reply(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the reader may have gone
 }
 
-// refuse answers with a reason in words.
+// refuse answers with the reason.
 func refuse(w http.ResponseWriter, status int, why string) {
 	reply(w, status, struct {
 		Error string `json:"error"`

@@ -309,7 +309,7 @@ func TestActionsAreChecked(t *testing.T) {
 		{`{"do": "discard", "hook": 0}`, nil, 400, "hook"},
 		{`{"do": "pause", "hook": -5}`, nil, 200, "done"},
 		{`{"do": "discard", "hook": 1, "state": "alive"}`, nil, 400, "parked or dead"},
-		{`{"do": "redrive", "hook": 1, "state": "parked"}`, nil, 400, "by itself"},
+		{`{"do": "redrive", "hook": 1, "state": "parked"}`, nil, 400, "automatically"},
 		{`{"do": "redrive", "hook": 1, "event": "x"}`, nil, 400, "no event's id"},
 		{`{"do": "pause", "hook": 1, "event": "1-16B374D848-3"}`, nil, 400, "nothing else"},
 		{`{"do": "retry", "hook": 1}`, nil, 200, "done"},
@@ -331,7 +331,7 @@ func TestActionsAreChecked(t *testing.T) {
 		{`[]`, nil, 400, "JSON object"},
 		{`{"do": "` + strings.Repeat("x", maxForm) + `"}`, nil, 400, "JSON object"},
 		{`{"do": "pause", "hook": 1}`, &Problem{"no such hook"}, 422, "no such hook"},
-		{`{"do": "pause", "hook": 1}`, ErrStandby, 409, "does not lead"},
+		{`{"do": "pause", "hook": 1}`, ErrStandby, 409, "not the leader"},
 		{`{"do": "pause", "hook": 1}`, errors.New("password in here"), 503, "see the log"},
 	} {
 		s, h := newStage(Options{Token: token})

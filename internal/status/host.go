@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// CheckHost lets requests pass that call the server by localhost, by an address of this
-// machine, or by one of the hosts, which are names and addresses without a port. It refuses
-// others with 421: a page elsewhere whose name suddenly means this machine (DNS rebinding)
-// is of the same origin as the server for a browser, but it comes with its own name. Probes
-// pass by any name: they show nothing, and a load balancer may have its own.
+// CheckHost passes requests whose Host is localhost, an address of this machine, or one
+// of hosts, which are names and addresses without a port. It refuses others with 421.
+// This stops DNS rebinding: a page elsewhere whose name suddenly points to this machine
+// has the same origin as the server for a browser, but its own name as the Host. Probes
+// pass under any name: they reveal nothing, and a load balancer may use its own.
 func CheckHost(hosts []string, next http.Handler) http.Handler {
 	named := make(map[string]bool)
 	for _, host := range hosts {
@@ -20,14 +20,14 @@ func CheckHost(hosts []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := plain(hostOf(r.Host))
 		if r.URL.Path != "/livez" && r.URL.Path != "/readyz" && !named[host] && !isThisMachine(host, r) {
-			refuse(w, http.StatusMisdirectedRequest, "this server is not called by that name: ask localhost or an address of its machine, or put the name into HOOKTAIL_HTTP_HOSTS")
+			refuse(w, http.StatusMisdirectedRequest, "this server does not accept that host name: use localhost or an address of the machine, or add the name to HOOKTAIL_HTTP_HOSTS")
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// hostOf is the host without its port.
+// hostOf returns the host without its port.
 func hostOf(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
@@ -35,7 +35,7 @@ func hostOf(host string) string {
 	return host
 }
 
-// plain is the form in which two spellings of a host are equal.
+// plain returns the canonical spelling of a host.
 func plain(host string) string {
 	host = strings.TrimSuffix(strings.ToLower(strings.Trim(strings.TrimSpace(host), "[]")), ".")
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -45,8 +45,9 @@ func plain(host string) string {
 }
 
 // isThisMachine reports whether the host, in its plain form, is this machine: localhost
-// (RFC 6761, section 6.3), an address of one of its interfaces, or the address to which the
-// request came; 0.0.0.0 and :: lead to no other. A request without a host is no browser's.
+// (RFC 6761, section 6.3), an address of one of its interfaces, or the address at which
+// the request arrived; 0.0.0.0 and :: also mean this machine. Browsers always send a
+// host.
 func isThisMachine(host string, r *http.Request) bool {
 	if host == "" || host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true

@@ -7,22 +7,22 @@ import (
 	"time"
 )
 
-// liveEvery is how often a page is told how things stand, and maxLive how many pages are
-// told at once: the others ask.
+// liveEvery is the pause between two reports to a page, and maxLive the number of pages
+// that get them; other pages poll.
 const (
 	liveEvery = 2 * time.Second
 	maxLive   = 64
 )
 
-// live sends a report every two seconds until the page goes: server-sent events, each
-// a Report whose attempts are those since the one before. Whether payloads may be seen
-// is looked up for each of them, since sessions end.
+// live sends a report every two seconds until the page is closed, as server-sent events.
+// Each is a Report with the attempts since the previous one. The right to see payloads is
+// checked each time, since sessions end.
 func (h *handler) live(w http.ResponseWriter, r *http.Request) {
 	admitted, ok := h.admit(w, r)
 	if !ok {
 		return
 	}
-	bearer := admitted.valid && admitted.csrf == "" // the token itself, which does not end
+	bearer := admitted.valid && admitted.csrf == "" // the admin token itself, which does not expire
 	q, ok := queryOf(w, r)
 	if !ok {
 		return
@@ -31,13 +31,13 @@ func (h *handler) live(w http.ResponseWriter, r *http.Request) {
 	case h.watched <- struct{}{}:
 		defer func() { <-h.watched }()
 	default:
-		refuse(w, http.StatusServiceUnavailable, "too many pages are told at once: ask /status")
+		refuse(w, http.StatusServiceUnavailable, "too many live pages: poll /status")
 		return
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Time{}) // where it cannot be set there is none
+	_ = control.SetReadDeadline(time.Time{}) // if it cannot be set, there is none
 	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no") // a proxy is not to hold back what is to be seen now
+	w.Header().Set("X-Accel-Buffering", "no") // a proxy must not buffer the events
 	tick := time.NewTicker(liveEvery)
 	defer tick.Stop()
 	for {
@@ -53,7 +53,7 @@ func (h *handler) live(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		event.WriteString("\n")
-		_ = control.SetWriteDeadline(time.Now().Add(5 * liveEvery)) // where it cannot be set there is none
+		_ = control.SetWriteDeadline(time.Now().Add(5 * liveEvery)) // if it cannot be set, there is none
 		if _, err := w.Write(event.Bytes()); err != nil || control.Flush() != nil {
 			return
 		}

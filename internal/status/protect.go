@@ -4,16 +4,16 @@ import (
 	"net/http"
 )
 
-// policy lets the page load its own script and style, ask its own server, and
-// nothing else; nothing that is shown can become a script.
+// policy lets the page load its own scripts and styles and query its own server, and
+// nothing else; shown text cannot become a script.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 
-// maxForm bounds what is sent to the server.
+// maxForm bounds request bodies, in bytes.
 const maxForm = 64 << 10
 
-// protect wraps what browsers ask: headers, and, for what changes anything, a check of
-// where the request came from.
+// protect adds headers to all responses and checks the origin of requests that change
+// something.
 func protect(next http.Handler) http.Handler {
 	var crossOrigin http.CrossOriginProtection
 	crossOrigin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

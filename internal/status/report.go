@@ -5,50 +5,50 @@ import (
 	"time"
 )
 
-// Report is the body of /status. Names and meanings are stable: fields may be added,
-// and what is null or left out is not known or does not apply. docs/status.md has
-// them all.
+// Report is the body of /status. Names and meanings are stable: fields may be added; a
+// value that is null or missing is unknown or does not apply. docs/status.md describes
+// all of them.
 type Report struct {
 	Version string    `json:"version"`
 	Time    time.Time `json:"time"`
 	Started time.Time `json:"started,omitzero"`
-	Leads   time.Time `json:"leads_since,omitzero"` // counts and recent attempts are of the time since then
+	Leads   time.Time `json:"leads_since,omitzero"` // counts and recent attempts begin then
 
-	Running bool   `json:"running"` // false: made by the command, of the database alone
-	Role    string `json:"role"`    // leader, standby, starting; "" unless it runs
+	Running bool   `json:"running"` // false: made by a command from the database alone
+	Role    string `json:"role"`    // leader, standby or starting; "" if it is not running
 	Ready   bool   `json:"ready"`
 	Reason  string `json:"reason,omitempty"` // why it is not ready
 
-	Overlap *Overlap `json:"adopt_overlap,omitempty"` // null: hooks may be adopted at any time
+	Overlap *Overlap `json:"adopt_overlap,omitempty"` // null: hooks can be adopted at any time
 
 	Stream   *Stream    `json:"stream"` // null: a standby has none
 	Progress []Progress `json:"progress"`
-	Backfill *Backfill  `json:"backfill,omitempty"` // asked for on the page: that which runs, or ended last
+	Backfill *Backfill  `json:"backfill,omitempty"` // running or last backfill requested on the page
 	Tally    *Tally     `json:"tally"`              // null: a standby has no hooks
 	Hooks    []Hook     `json:"hooks"`
 	Recent   []Attempt  `json:"recent"`
 
-	Unreadable []UnreadableRow `json:"unreadable_rows,omitempty"` // of the hooks' tables; they are left out
+	Unreadable []UnreadableRow `json:"unreadable_rows,omitempty"` // ignored rows of the hooks' tables
 
-	Admin      bool `json:"admin"`      // whether there is a token that lets people act
-	Authorized bool `json:"authorized"` // whether this request had it
+	Admin      bool `json:"admin"`      // a token that allows actions is set
+	Authorized bool `json:"authorized"` // this request has it
 }
 
-// UnreadableRow is a row that belongs to no hook, since it cannot be read.
+// UnreadableRow is a row that is ignored since it cannot be read.
 type UnreadableRow struct {
 	Table string `json:"table"` // webhook, webhook_action or hook_setting
 	Key   string `json:"key"`
 	Fault string `json:"fault"`
 }
 
-// Overlap is what the program remembers for hooks that may be adopted.
+// Overlap describes the events remembered for hooks that may be adopted.
 type Overlap struct {
-	Seconds float64 `json:"seconds"` // of events
-	Whole   bool    `json:"whole"`   // false: the program has not run for so long, or has no room for so much
+	Seconds float64 `json:"seconds"` // length of the overlap
+	Whole   bool    `json:"whole"`   // false: the program started too recently, or the memory is too small
 }
 
-// Stream is where the reading of the slot is. Sizes are in bytes of WAL unless they
-// say otherwise.
+// Stream is the state of reading the slot. Sizes are in bytes of WAL unless stated
+// otherwise.
 type Stream struct {
 	Slot         string   `json:"slot"`
 	Connected    bool     `json:"connected"`
@@ -56,64 +56,64 @@ type Stream struct {
 	ServerEnd    string   `json:"server_end,omitempty"`
 	LagBytes     *int64   `json:"lag_bytes"`
 	LagSeconds   *float64 `json:"lag_seconds"`
-	Heartbeat    *float64 `json:"heartbeat_seconds"`     // round trip of the last one
-	HeartbeatAge *float64 `json:"heartbeat_age_seconds"` // how long ago it came back
+	Heartbeat    *float64 `json:"heartbeat_seconds"`     // last round trip
+	HeartbeatAge *float64 `json:"heartbeat_age_seconds"` // time since it came back
 	Retained     *int64   `json:"retained_bytes"`
 	Safe         *int64   `json:"safe_bytes"` // -1: no limit
 	Lost         bool     `json:"lost"`
-	Active       *bool    `json:"active,omitempty"` // of the database alone: whether somebody reads the slot
+	Active       *bool    `json:"active,omitempty"` // from the database alone: the slot is in use
 
-	Transactions int    `json:"open_transactions"` // read, and not yet delivered or parked whole
-	QueueBytes   int    `json:"queue_bytes"`       // memory: rows that are not rendered yet
-	LaneBytes    int64  `json:"lane_bytes"`        // memory: what the lanes hold
+	Transactions int    `json:"open_transactions"` // read, but not yet completely delivered or parked
+	QueueBytes   int    `json:"queue_bytes"`       // memory: rows not yet rendered
+	LaneBytes    int64  `json:"lane_bytes"`        // memory: deliveries in the lanes
 	Reconnects   int    `json:"reconnects"`
 	SystemID     string `json:"system_id,omitempty"`
 	Timeline     int32  `json:"timeline,omitempty"`
 
-	Rate float64 `json:"delivered_per_second"` // over the last 10 s, all hooks together
+	Rate float64 `json:"delivered_per_second"` // over the last 10 s, all hooks
 }
 
-// What Progress speaks of.
+// Operations that Progress describes.
 const (
 	CatchingUp  = "catching_up" // the stream, in bytes of WAL
-	Transaction = "transaction" // a large one is being read, in bytes of WAL
-	Draining    = "draining"    // a hook gets what is parked for it
-	Stopping    = "stopping"    // what is in flight is finished, in deliveries
+	Transaction = "transaction" // reading a large transaction, in bytes of WAL
+	Draining    = "draining"    // sending a hook's parked deliveries
+	Stopping    = "stopping"    // finishing what is in flight, in deliveries
 )
 
-// Progress is something that takes long.
+// Progress is a long operation.
 type Progress struct {
 	What    string   `json:"what"`
 	Hook    int64    `json:"hook,omitempty"`
 	Left    int64    `json:"left"`
 	Unit    string   `json:"unit"`         // bytes or deliveries
 	Rate    float64  `json:"rate"`         // per second
-	Seconds *float64 `json:"seconds_left"` // null: at this rate it does not end
+	Seconds *float64 `json:"seconds_left"` // null: no end at this rate
 	Done    int64    `json:"done,omitempty"`
-	About   string   `json:"about"` // in words
+	About   string   `json:"about"` // description
 }
 
-// Backfill is a backfill that was asked for on the page.
+// Backfill is a backfill requested on the page.
 type Backfill struct {
 	Hook    int64     `json:"hook"`
 	Project int64     `json:"project"`
 	Action  string    `json:"action"`
 	Began   time.Time `json:"began"`
 	Ended   time.Time `json:"ended,omitzero"`
-	Total   int64     `json:"total"`           // rows, as counted when it began
-	Done    int64     `json:"done"`            // of them
-	Events  int       `json:"events"`          // delivered, known when it has ended
-	Last    int64     `json:"last"`            // id of the last row that is done
-	Error   string    `json:"error,omitempty"` // why it did not end well; with the token alone
+	Total   int64     `json:"total"`           // rows counted at the beginning
+	Done    int64     `json:"done"`            // finished rows
+	Events  int       `json:"events"`          // delivered; known at the end
+	Last    int64     `json:"last"`            // id of the last finished row
+	Error   string    `json:"error,omitempty"` // why it failed; only with the token
 }
 
-// Hook is a row of webhook and how it stands with it.
+// Hook is a row of webhook and its state.
 type Hook struct {
 	ID           int64    `json:"id"`
 	Organization int64    `json:"organization"`
 	Project      int64    `json:"project"` // 0: all projects of the organization
-	URL          string   `json:"url"`     // without credentials and query; without the token *** for the path
-	Headers      []string `json:"headers"` // names of all that a request has
+	URL          string   `json:"url"`     // without credentials and query; without the token the path is ***
+	Headers      []string `json:"headers"` // names of all headers of a request
 	AllActions   bool     `json:"all_actions"`
 	Actions      []string `json:"actions"`
 	Payload      bool     `json:"payload"`
@@ -127,8 +127,10 @@ type Hook struct {
 	AtMost  string   `json:"rate,omitempty"`           // at most so many requests, as "10/s"
 	Format  string   `json:"format,omitempty"`         // of the requests; "": Label Studio's own
 
+	ChoiceFaults []string `json:"choice_faults,omitempty"` // of them that cannot be used: the hook is served without
+
 	State string `json:"state"` // inactive, live, failing, waiting, stopped, refused, paused, suspended
-	About string `json:"about"` // the state in words
+	About string `json:"about"` // description of the state
 
 	Queued   int       `json:"queued"`
 	InFlight int       `json:"in_flight"`
@@ -137,42 +139,42 @@ type Hook struct {
 	Parked   int64     `json:"parked"`
 	Dead     int64     `json:"dead"`
 	Bytes    int64     `json:"stored_bytes"`
-	Oldest   time.Time `json:"oldest_parked,omitzero"` // its commit
+	Oldest   time.Time `json:"oldest_parked,omitzero"` // time of its commit
 	Next     time.Time `json:"next_attempt,omitzero"`
 
 	Counts Counts  `json:"counts"`
 	Hour   *Hour   `json:"last_hour"` // null: there was no attempt
 	Rate   float64 `json:"delivered_per_second"`
 
-	P50     *float64  `json:"p50_seconds"` // from commit to delivery, of the last 5 to 10 minutes
+	P50     *float64  `json:"p50_seconds"` // from commit to delivery, over the last 5 to 10 minutes
 	P99     *float64  `json:"p99_seconds"`
 	Samples uint64    `json:"samples"`
 	Last    time.Time `json:"last_delivery,omitzero"`
 	Error   *Failure  `json:"last_error"`
 }
 
-// Hour is the attempts of the last hour by how they ended. A death without an attempt
-// counts as failed.
+// Hour counts the attempts of the last hour by result. A death without an attempt counts
+// as failed.
 type Hour struct {
 	Delivered uint64  `json:"delivered"`
 	Failed    uint64  `json:"failed"`
-	Pulse     []Pulse `json:"pulse,omitempty"` // where it is asked for: in steps of two minutes, the oldest first
+	Pulse     []Pulse `json:"pulse,omitempty"` // on request: in steps of two minutes, oldest first
 }
 
-// Pulse is what was delivered and what failed.
+// Pulse is the number of delivered and of failed attempts.
 type Pulse [2]uint32
 
-// Series is the last hour in columns of the same length, a place for every ten seconds,
-// the oldest first. Null is not known.
+// Series is the last hour in columns of equal length, one value per ten seconds, oldest
+// first. Null: unknown.
 type Series struct {
 	Times     []int64    `json:"times"` // in seconds since 1970
 	Lag       []*float64 `json:"lag_seconds"`
 	Retained  []*int64   `json:"retained_bytes"`
 	Delivered []*float64 `json:"delivered_per_second"`
-	Failed    []*float64 `json:"failed_per_second"` // attempts, and deaths without one
+	Failed    []*float64 `json:"failed_per_second"` // attempts, and deaths without an attempt
 }
 
-// Counts is deliveries by what became of them since this instance leads.
+// Counts counts deliveries by outcome since this instance became the leader.
 type Counts struct {
 	Delivered uint64 `json:"delivered"`
 	Retried   uint64 `json:"retried"`
@@ -185,13 +187,13 @@ type Failure struct {
 	At     time.Time `json:"at"`
 	Event  string    `json:"event"`
 	Action string    `json:"action"`
-	Result string    `json:"result,omitempty"` // as in the metrics; "": no attempt was made
+	Result string    `json:"result,omitempty"` // as in the metrics; "": there was no attempt
 	Status int       `json:"status,omitempty"`
 	Error  string    `json:"error,omitempty"`
-	Answer string    `json:"answer,omitempty"` // how the answer's body begins, if it is still remembered; with the token alone
-	Reason string    `json:"reason,omitempty"` // of death
+	Answer string    `json:"answer,omitempty"` // beginning of the answer's body, if still remembered; only with the token
+	Reason string    `json:"reason,omitempty"` // reason of death
 
-	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
+	Redirect string `json:"redirect,omitempty"` // target of a redirect, which is not followed
 }
 
 // Attempt is one of the last attempts, or the death of a delivery without one.
@@ -204,7 +206,7 @@ type Attempt struct {
 	Action     string    `json:"action"`
 	Project    int64     `json:"project,omitempty"`
 	Task       int64     `json:"task,omitempty"`
-	Annotation int64     `json:"annotation,omitempty"` // of several the first
+	Annotation int64     `json:"annotation,omitempty"` // the first of several
 	Committed  time.Time `json:"committed"`
 	Attempt    int       `json:"attempt"`
 	Outcome    string    `json:"outcome"` // delivered, retried or dead
@@ -217,13 +219,13 @@ type Attempt struct {
 	Error      string    `json:"error,omitempty"`
 	Bytes      int       `json:"bytes"` // of the request's body
 
-	Redirect string `json:"redirect,omitempty"` // where the answer would lead; no redirect is followed
+	Redirect string `json:"redirect,omitempty"` // target of a redirect, which is not followed
 
-	Answer string `json:"answer,omitempty"` // with the token alone
-	Body   bool   `json:"body,omitempty"`   // whether the request's body can be asked for
+	Answer string `json:"answer,omitempty"` // only with the token
+	Body   bool   `json:"body,omitempty"`   // the request's body can be requested
 }
 
-// Stored is a delivery that is parked or dead, as `hooktail deliveries` prints it.
+// Stored is a parked or dead delivery, as printed by `hooktail deliveries`.
 type Stored struct {
 	Hook       int64           `json:"hook"`
 	Event      string          `json:"event"`

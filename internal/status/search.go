@@ -10,13 +10,13 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Search says which deliveries are meant. The zero value of a field means any.
+// Search selects deliveries. The zero value of a field matches all.
 type Search struct {
 	Hook         int64
-	Action       mapping.Action // as the hook spells it
-	Outcome      string         // of an attempt: delivered, retried or dead
-	State        state.State    // of what is stored
-	Reason       string         // of death
+	Action       mapping.Action // in the hook's spelling
+	Outcome      string         // result of an attempt: delivered, retried or dead
+	State        state.State    // state of a stored delivery
+	Reason       string         // reason of death
 	Task         int64
 	Annotation   int64
 	Event        mapping.ID
@@ -24,7 +24,7 @@ type Search struct {
 	Limit        int
 }
 
-// stored is what is meant of the stored deliveries: by time of their commits.
+// stored returns the filter for stored deliveries, by commit time.
 func (s *Search) stored() state.Filter {
 	return state.Filter{
 		Hook: s.Hook, Event: s.Event, Action: s.Action, State: s.State, Since: s.Since, Until: s.Until,
@@ -35,31 +35,31 @@ func (s *Search) stored() state.Filter {
 // mostListed bounds a list of deliveries.
 const mostListed = 500
 
-// searchOf reads what is asked for; an error is for the one who asks.
+// searchOf reads a search; the error is shown to the client.
 func searchOf(r *http.Request) (s Search, err error) {
 	s = Search{
 		Action: mapping.Action(r.FormValue("action")), Outcome: r.FormValue("outcome"), State: state.State(r.FormValue("state")),
 		Reason: r.FormValue("reason"), Limit: 100,
 	}
 	if s.State != "" && s.State != state.Parked && s.State != state.Dead {
-		return s, errors.New("state is parked or dead")
+		return s, errors.New("state must be parked or dead")
 	}
 	switch s.Outcome {
 	case "", "delivered", "retried", "dead":
 	default:
-		return s, errors.New("outcome is delivered, retried or dead")
+		return s, errors.New("outcome must be delivered, retried or dead")
 	}
 	for name, into := range map[string]*int64{"hook": &s.Hook, "task": &s.Task, "annotation": &s.Annotation} {
 		if text := r.FormValue(name); text != "" {
 			if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into <= 0 {
-				return s, errors.New(name + " is the id of one")
+				return s, errors.New(name + " must be an id")
 			}
 		}
 	}
 	for name, into := range map[string]*time.Time{"since": &s.Since, "until": &s.Until} {
 		if text := r.FormValue(name); text != "" {
 			if *into, err = time.Parse(time.RFC3339, text); err != nil {
-				return s, errors.New(name + " is a time such as 2026-11-28T21:30:00Z")
+				return s, errors.New(name + " must be a time such as 2026-11-28T21:30:00Z")
 			}
 		}
 	}
@@ -70,13 +70,13 @@ func searchOf(r *http.Request) (s Search, err error) {
 	}
 	if text := r.FormValue("limit"); text != "" {
 		if s.Limit, err = strconv.Atoi(text); err != nil || s.Limit < 1 || s.Limit > mostListed {
-			return s, errors.New("limit is a number from 1 to 500")
+			return s, errors.New("limit must be a number from 1 to 500")
 		}
 	}
 	return s, nil
 }
 
-// searched is what an admitted request searches for. ok is false where it has been
+// searched reads the search of an admitted request. If ok is false, the request has been
 // answered.
 func (h *handler) searched(w http.ResponseWriter, r *http.Request) (s Search, p pass, ok bool) {
 	if p, ok = h.admit(w, r); !ok {
@@ -90,7 +90,7 @@ func (h *handler) searched(w http.ResponseWriter, r *http.Request) (s Search, p 
 	return s, p, true
 }
 
-// history answers with attempts, the newest first.
+// history answers with attempts, newest first.
 func (h *handler) history(w http.ResponseWriter, r *http.Request) {
 	s, pass, ok := h.searched(w, r)
 	if !ok {
@@ -106,7 +106,7 @@ func (h *handler) history(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusOK, struct {
 		Attempts []Attempt `json:"attempts"`
-		More     bool      `json:"more"` // there may be more than these
+		More     bool      `json:"more"` // more may match
 	}{attempts, len(attempts) == s.Limit})
 }
 
@@ -127,7 +127,7 @@ func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
 	}
 	reply(w, http.StatusOK, struct {
 		Deliveries []Stored `json:"deliveries"`
-		More       bool     `json:"more"` // there may be more than these
+		More       bool     `json:"more"` // more may match
 	}{rows, len(rows) == s.Limit})
 }
 

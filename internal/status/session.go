@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// sessionState is what the page knows of its session.
+// sessionState is the page's view of its session.
 type sessionState struct {
 	Admin      bool   `json:"admin"`
 	Authorized bool   `json:"authorized"`
-	CSRF       string `json:"csrf,omitempty"` // to be sent as X-CSRF-Token
+	CSRF       string `json:"csrf,omitempty"` // value of the header X-CSRF-Token
 }
 
 func (h *handler) session(w http.ResponseWriter, r *http.Request) {
@@ -22,7 +22,7 @@ func (h *handler) session(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// logIn opens a session for who knows the token.
+// logIn opens a session if the request has the right token.
 func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 	var form struct {
 		Token string `json:"token"`
@@ -31,7 +31,7 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if h.Token == "" {
-		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page shows, and does nothing")
+		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only")
 		return
 	}
 	now := time.Now()
@@ -41,13 +41,13 @@ func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
 		tooManyGuesses(w)
 		return
 	case !right:
-		h.Log.WarnContext(r.Context(), "A wrong token was given on the status page", "from", addressOf(r))
-		refuse(w, http.StatusUnauthorized, "the token is not the right one")
+		h.Log.WarnContext(r.Context(), "Wrong token on the status page", "from", addressOf(r))
+		refuse(w, http.StatusUnauthorized, "wrong token")
 		return
 	}
 	value, csrf := h.gate.begin(now)
 	setCookie(w, r, value, int(sessionFor/time.Second))
-	h.Log.InfoContext(r.Context(), "Somebody has logged in on the status page", "from", addressOf(r))
+	h.Log.InfoContext(r.Context(), "Login on the status page", "from", addressOf(r))
 	reply(w, http.StatusOK, sessionState{true, true, csrf})
 }
 
@@ -62,16 +62,17 @@ func (h *handler) logOut(w http.ResponseWriter, r *http.Request) {
 func setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
 	http.SetCookie(w, &http.Cookie{
 		Name: cookieName, Value: value, Path: "/", MaxAge: maxAge, HttpOnly: true, SameSite: http.SameSiteStrictMode,
-		// Behind a proxy that ends TLS. Who makes this up only loses the cookie.
+		// Behind a proxy that terminates TLS. A client that forges the header only loses
+		// its cookie.
 		Secure: r.TLS != nil || strings.EqualFold(r.Header.Get("X-Forwarded-Proto"), "https"),
 	})
 }
 
-// read takes a JSON object, and nothing else: no form of another site can send one.
-// After false the request has been answered.
+// read accepts only a JSON object, which a form of another site cannot send. If it
+// returns false, the request has been answered.
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/json" {
-		refuse(w, http.StatusUnsupportedMediaType, "the body has to be application/json")
+		refuse(w, http.StatusUnsupportedMediaType, "the body must be application/json")
 		return false
 	}
 	decoder := json.NewDecoder(r.Body)
@@ -82,6 +83,6 @@ func read(w http.ResponseWriter, r *http.Request, into any) bool {
 			return true
 		}
 	}
-	refuse(w, http.StatusBadRequest, "the body is not the JSON object that is expected")
+	refuse(w, http.StatusBadRequest, "the body is not the expected JSON object")
 	return false
 }

@@ -4,7 +4,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// StoredOf is the delivery without its body.
+// StoredOf returns the delivery without its body.
 func StoredOf(r *state.Row) Stored {
 	return Stored{
 		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: string(r.Action), Project: r.Project, Task: r.Task,

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// HooksOptions are those of the configuration's tables.
+// HooksOptions returns the options of the configured tables.
 func HooksOptions(cfg config.Config, log *slog.Logger) hook.Options {
 	return hook.Options{
 		Schema: cfg.SourceSchema, WebhookTable: cfg.WebhookTable, WebhookActionTable: cfg.WebhookActionTable,
@@ -23,11 +23,11 @@ func HooksOptions(cfg config.Config, log *slog.Logger) hook.Options {
 	}
 }
 
-// LoadHooks reads their tables as of one moment: the snapshot's, or now.
+// LoadHooks reads the hooks' tables as of one moment: the snapshot's, or now.
 func LoadHooks(ctx context.Context, pool *pgxpool.Pool, hooks *hook.Set, snapshot string) error {
 	err := pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if snapshot != "" {
-			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil { // takes no parameter; the name is the server's
+			if _, err := tx.Exec(ctx, "SET TRANSACTION SNAPSHOT '"+snapshot+"'"); err != nil { // SET takes no parameters; the name comes from the server
 				return fmt.Errorf("import snapshot: %w", err)
 			}
 		}
@@ -43,15 +43,16 @@ func explainLoad(err error) error {
 	return nil
 }
 
-// Known is what the database knows of the hooks: themselves, what has been said of them, and
-// what is stored for them.
+// Known holds the hooks, their settings, and their stored deliveries, as read from the
+// database.
 type Known struct {
 	Hooks    *hook.Set
 	Settings map[int64]state.Setting // by hook
 	Backlogs map[int64]state.Backlog // by hook
 }
 
-// ReadKnown reads it as it is now. Before setup nothing is set or stored for a hook.
+// ReadKnown reads the present state. Before setup there are no settings and no stored
+// deliveries.
 func ReadKnown(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (Known, error) {
 	options := HooksOptions(cfg, slog.New(slog.DiscardHandler))
 	known := Known{Settings: map[int64]state.Setting{}, Backlogs: map[int64]state.Backlog{}}

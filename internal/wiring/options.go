@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// StreamOptions are those of the configuration's stream.
+// StreamOptions returns the options of the configured stream.
 func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 	options, err := Replication(cfg)
 	if err != nil {
@@ -36,7 +36,7 @@ func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 	}, nil
 }
 
-// MappingOptions are those of the configuration's tables.
+// MappingOptions returns the options of the configured tables.
 func MappingOptions(cfg config.Config, log *slog.Logger) mapping.Options {
 	return mapping.Options{
 		Tables: mapping.Tables{

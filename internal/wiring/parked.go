@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// Parked is the store of what cannot be delivered now, on connections of its own, with
-// the keys that requests are signed with.
+// Parked is the store of parked deliveries, with its own connections and the keys that
+// sign requests.
 type Parked struct {
 	Store   *state.Store
 	Pool    *pgxpool.Pool
@@ -21,13 +21,13 @@ type Parked struct {
 	Log     *slog.Logger
 }
 
-// OpenParked opens the store, if its tables are there. The caller closes it.
+// OpenParked opens the store; its tables must exist. The caller closes it.
 func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Parked, error) {
 	return openParked(ctx, cfg, log, state.Wait{})
 }
 
-// OpenForCommand is OpenParked for a command, which logs nothing: tell learns whose locks it
-// waits for.
+// OpenForCommand is OpenParked for a command, which logs nothing: tell gets the holders
+// of locks that it waits for.
 func OpenForCommand(ctx context.Context, cfg config.Config, tell func(holders string)) (*Parked, error) {
 	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell})
 }
@@ -49,11 +49,11 @@ func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait s
 	return &Parked{Store: store, Pool: pool, Signing: signing, Log: log}, nil
 }
 
-// Close gives the connections back.
+// Close closes the connections.
 func (p *Parked) Close() { p.Pool.Close() }
 
-// LoadHooks reads the hooks' tables as of now. Unlike LoadHooks without a store it ends with
-// a *state.LockedError where somebody has locked them for long.
+// LoadHooks reads the hooks' tables as of now. Unlike the function LoadHooks, it returns
+// a *state.LockedError if the tables are locked for long.
 func (p *Parked) LoadHooks(ctx context.Context, hooks *hook.Set) error {
 	err := p.Store.Read(ctx, func(tx pgx.Tx) error { return hooks.Load(ctx, tx) })
 	return explainLoad(err)

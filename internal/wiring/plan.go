@@ -10,16 +10,16 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Identity says what setup does to the tables' REPLICA IDENTITY.
+// Identity selects what setup does to the tables' REPLICA IDENTITY.
 type Identity string
 
-// What setup may do.
+// Values of Identity.
 const (
-	IdentityFull    Identity = "full"    // deletions say all that they need
-	IdentityDefault Identity = "default" // the tables stay as they are
+	IdentityFull    Identity = "full"    // deletions contain all columns that are needed
+	IdentityDefault Identity = "default" // the tables are left alone
 )
 
-// PlanOf is what hooktail needs of the database.
+// PlanOf returns what hooktail needs from the database.
 func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 	full := kind == IdentityFull
 	table := func(name string, full bool) cdc.Table {
@@ -30,9 +30,8 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 		Publication: cfg.Publication,
 		Tables: []cdc.Table{
 			table(cfg.ProjectTable, full),
-			// The Data Manager clears a task's project in a transaction of its
-			// own before it deletes the task, and only the native profile tells
-			// of deleted tasks.
+			// The Data Manager clears a task's project in a transaction of its own before
+			// it deletes the task, and only the native profile reports deleted tasks.
 			table(cfg.TaskTable, full && cfg.Profile == config.Native),
 			table(cfg.AnnotationTable, full),
 			table(cfg.WebhookTable, false),
@@ -43,8 +42,7 @@ func PlanOf(cfg config.Config, kind Identity) cdc.Plan {
 	}
 }
 
-// OwnTable is published as well: that a hook is adopted takes effect where it was
-// committed.
+// OwnTable is published too: adopting a hook takes effect at its commit.
 func OwnTable(cfg config.Config) cdc.Table {
 	return cdc.Table{Schema: cfg.StateSchema, Name: string(hook.HookSetting)}
 }
@@ -57,12 +55,12 @@ func EmitSources(cfg config.Config) state.EmitSources {
 	}
 }
 
-// EmitKeys are what proves custom events; nil where they were not set up.
+// EmitKeys returns the keys that prove custom events; nil if these are not set up.
 func EmitKeys(ctx context.Context, q state.Querier, cfg config.Config) (*mapping.Keys, error) {
 	return state.EmitKeys(ctx, q, cfg.StateSchema)
 }
 
-// Webhooks is the application's table of hooks, in which adopt and release write.
+// Webhooks is the application's table of hooks, which adopt and release change.
 func Webhooks(cfg config.Config) state.Table {
 	return state.Table{Schema: cfg.SourceSchema, Name: cfg.WebhookTable}
 }

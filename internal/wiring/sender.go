@@ -10,8 +10,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// NewSender makes requests as the configuration says. The secrets are those of a hook;
-// nil signs nothing. The caller closes it.
+// NewSender returns a sender as configured. secrets returns the signing keys of a hook;
+// if it is nil, requests are not signed. The caller closes the sender.
 func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]send.SigningKey, error)) (*send.Sender, error) {
 	egress, err := send.ParseEgress(cfg.Egress.String())
 	if err != nil {
@@ -31,8 +31,7 @@ func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]se
 	}), nil
 }
 
-// Proxy is which proxy the receivers are reached through: none unless the
-// configuration asks for one.
+// Proxy returns the proxy for receivers: none unless configured.
 func Proxy(cfg config.Config) (send.ProxyFunc, error) {
 	proxy, environment := cfg.ProxyURL()
 	switch {
@@ -43,7 +42,7 @@ func Proxy(cfg config.Config) (send.ProxyFunc, error) {
 	}
 	for _, scheme := range []string{"http", "https"} {
 		if _, err := http.ProxyFromEnvironment(&http.Request{URL: &url.URL{Scheme: scheme, Host: "receiver.invalid"}}); err != nil {
-			return nil, &config.Error{Err: errors.New("HOOKTAIL_PROXY=environment: HTTP_PROXY or HTTPS_PROXY is no URL")} // err may quote credentials
+			return nil, &config.Error{Err: errors.New("HOOKTAIL_PROXY=environment: HTTP_PROXY or HTTPS_PROXY is not a URL")} // the error may quote credentials
 		}
 	}
 	return http.ProxyFromEnvironment, nil

@@ -15,8 +15,8 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// badURL says nothing of what pgx found: its error may quote the URL. The configuration
-// was checked with a message of its own; what it names may have changed since.
+// badURL hides the error of pgx, which may quote the URL. The configuration was checked
+// before, but a file that it names may have changed since.
 func badURL(err error) error {
 	_, unknown := errors.AsType[*postgres.ParameterError](err)
 	if _, invalid := errors.AsType[*postgres.ValueError](err); unknown || invalid {
@@ -25,8 +25,9 @@ func badURL(err error) error {
 	return &config.Error{Err: errors.New("HOOKTAIL_DATABASE_URL cannot be parsed")}
 }
 
-// databaseURL is the connection string as its file has it now, or as the program began
-// with where that is none at the moment: what rotates credentials may be writing it.
+// databaseURL returns the present content of the variable's file, or the initial
+// connection string if the file is unusable, as it may be during a rotation of
+// credentials.
 func databaseURL(cfg config.Config) string {
 	now := cfg.DatabaseURL.Reread().Reveal()
 	if postgres.Check(now) != nil {
@@ -35,7 +36,7 @@ func databaseURL(cfg config.Config) string {
 	return now
 }
 
-// Replication is the options of a connection in replication mode.
+// Replication returns the options of a replication connection.
 func Replication(cfg config.Config) (*pgconn.Config, error) {
 	options, err := postgres.Replication(databaseURL(cfg))
 	if err != nil {
@@ -44,14 +45,14 @@ func Replication(cfg config.Config) (*pgconn.Config, error) {
 	return options, nil
 }
 
-// Session is the options of an ordinary session, with the credentials of now.
+// Session returns the options of an ordinary session, with the present credentials.
 func Session(cfg config.Config) (*pgx.ConnConfig, error) {
 	options, err := postgres.Ordinary(databaseURL(cfg))
 	if err != nil {
 		return nil, badURL(err)
 	}
-	// All that hooktail asks are fewer statements; pgx would make room for five hundred, in
-	// each session.
+	// hooktail uses fewer statements than this; pgx would reserve room for five hundred
+	// in each session.
 	const statements = 64
 	options.StatementCacheCapacity, options.DescriptionCacheCapacity = statements, statements
 	return options, nil
@@ -70,17 +71,16 @@ func Connect(ctx context.Context, cfg config.Config) (*pgx.Conn, error) {
 	return conn, nil
 }
 
-// poolConnections are enough: one goroutine renders, one locates, one beats; and
-// of those that the store has for itself, one writes, one listens, and the rest
-// reads bodies.
+// poolConnections is enough: one goroutine renders, one locates, one writes heartbeats.
+// Of the store's own connections one writes, one listens, and the rest read bodies.
 const poolConnections = 4
 
-// pingPatience is after how long an idle connection that does not answer is taken
-// to be half open, and replaced.
+// pingPatience is the time after which an idle connection that does not answer counts as
+// half open and is replaced.
 const pingPatience = 3 * time.Second
 
-// NewPool is connections to the application's rows or to the store, none of which is
-// made before it is needed. Each is made with the credentials of its time.
+// NewPool returns a pool of connections to the application's rows or to the store. It
+// opens connections when they are needed, each with the credentials of that time.
 func NewPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	session, err := Session(cfg)
 	if err != nil {
@@ -106,7 +106,7 @@ func NewPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// OpenPool is NewPool for who has to know at once whether the database answers.
+// OpenPool is NewPool with a check that the database answers.
 func OpenPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	pool, err := NewPool(ctx, cfg)
 	if err != nil {
@@ -119,7 +119,7 @@ func OpenPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
-// Opener is OpenPool for who does not know the configuration.
+// Opener returns OpenPool for a caller that does not know the configuration.
 func Opener(cfg config.Config) func(context.Context) (*pgxpool.Pool, error) {
 	return func(ctx context.Context) (*pgxpool.Pool, error) { return OpenPool(ctx, cfg) }
 }

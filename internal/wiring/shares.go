@@ -1,13 +1,12 @@
 package wiring
 
-// The memory bound is shared out: rows that are on their way to the lanes, and
-// bodies in the lanes; the rest is for what is in hand, and for what the garbage
-// collector has not come to yet.
+// Shares of the memory bound: rows on their way to the lanes, and bodies in the lanes.
+// The rest is for work in progress and for garbage not yet collected.
 const (
 	PartShare   = 64 // one part of a transaction
 	RowsShare   = 16
-	BatchShare  = 16 // rows that are read for one batch of payloads
+	BatchShare  = 16 // rows read for one batch of payloads
 	BodiesShare = 8
 
-	OverlapShare = 32 // events that are remembered for hooks that may be adopted
+	OverlapShare = 32 // events remembered for hooks that may be adopted
 )

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// Signing is the keys that hooks' requests are signed with, as the settings say. One
-// goroutine calls Update; KeysOf is safe for concurrent use.
+// Signing holds the hooks' signing keys, from their settings. One goroutine calls Update;
+// KeysOf is safe for concurrent use.
 type Signing struct {
 	Ring    send.Keyring
 	Keyed   bool // the ring has a key
@@ -22,14 +22,14 @@ type Signing struct {
 	current atomic.Pointer[map[int64]HookKeys]
 }
 
-// HookKeys is one hook's keys.
+// HookKeys holds the keys of one hook.
 type HookKeys struct {
 	sealed [][]byte
 	Keys   []send.SigningKey
-	Err    error // they cannot be opened
+	Err    error // error of decrypting them
 }
 
-// NewSigning is the keys of no hook yet. A key of the configuration that is none is a
+// NewSigning returns a Signing without hooks. An invalid key in the configuration is a
 // *config.Error.
 func NewSigning(cfg config.Config, log *slog.Logger) (*Signing, error) {
 	ring, err := send.NewKeyring(cfg.SecretKeys()...)
@@ -41,14 +41,14 @@ func NewSigning(cfg config.Config, log *slog.Logger) (*Signing, error) {
 	return s, nil
 }
 
-// KeysOf is the keys of the hook: none if it has no secret, and an error if it has one
-// that cannot be opened.
+// KeysOf returns the hook's keys: none if it has no secret, and an error if its secret
+// cannot be decrypted.
 func (s *Signing) KeysOf(hook int64) ([]send.SigningKey, error) {
 	h := (*s.current.Load())[hook]
 	return h.Keys, h.Err
 }
 
-// Update takes the secrets of all settings. It logs what is wrong with them, once.
+// Update replaces the secrets by those in the settings. It logs each error once.
 func (s *Signing) Update(settings []state.Setting) {
 	before := *s.current.Load()
 	next := make(map[int64]HookKeys)
@@ -60,7 +60,7 @@ func (s *Signing) Update(settings []state.Setting) {
 		if !known || !slices.EqualFunc(h.sealed, setting.Secrets, bytes.Equal) {
 			h = s.Open(setting)
 			if h.Err != nil {
-				s.log.Error("Webhook refused: nothing can be sent to it unsigned",
+				s.log.Error("Webhook refused: hooktail does not send to it unsigned",
 					"hook", setting.Hook, "reason", dispatch.ReasonBadSecret.String(), "error", h.Err)
 			}
 		}
@@ -69,7 +69,7 @@ func (s *Signing) Update(settings []state.Setting) {
 	s.current.Store(&next)
 }
 
-// Open opens the hook's secrets, all of them: a receiver may know either.
+// Open decrypts all secrets of the hook: a receiver may know any of them.
 func (s *Signing) Open(setting state.Setting) HookKeys {
 	h := HookKeys{sealed: setting.Secrets}
 	for _, sealed := range setting.Secrets {
@@ -82,8 +82,8 @@ func (s *Signing) Open(setting state.Setting) HookKeys {
 	return h
 }
 
-// Check is an error if there are secrets, and nothing to open them with. What nobody has
-// sealed is no secret: it refuses its hook alone.
+// Check returns an error if there are secrets but no key to decrypt them. Text that was
+// never encrypted is not a secret: it only refuses its own hook.
 func (s *Signing) Check(settings []state.Setting) error {
 	for _, setting := range settings {
 		if slices.ContainsFunc(setting.Secrets, send.IsSealed) && !s.Keyed {

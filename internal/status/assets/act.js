@@ -20,7 +20,7 @@ export async function act(a) {
 // agreed asks where something is lost, or much is sent.
 async function agreed(a) {
   if (a.do === "resend") return sure("Send it again?", `Hook ${a.hook} gets this event once more, under the same id: a receiver that has it may pass it over.`, "Send again");
-  if (a.do === "adopt") return sure(`Adopt hook ${a.hook}?`, "Label Studio will not send to it any more; hooktail will. What is being saved at this moment may come from both.", "Adopt");
+  if (a.do === "adopt") return sure(`Adopt hook ${a.hook}?`, "Label Studio will no longer send to it; hooktail will. Changes being saved at this moment may arrive twice.", "Adopt");
   if (a.do === "release") return sure(`Release hook ${a.hook}?`, "Label Studio will send to it again. What is being saved at this moment may come from both.", "Release");
   if (a.do !== "discard" && (a.do !== "redrive" || a.event)) return true;
   const { body } = await post("/act", { ...a, dry_run: true });

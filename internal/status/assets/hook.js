@@ -14,7 +14,7 @@ export function showHook(id) {
   put(byId("hook-title"), `Hook ${id}`);
   for (const part of ["hook-acts", "hook-backfill", "hook-pulse", "hook-hour", "hook-figures", "hook-facts"]) byId(part).hidden = !h;
   if (!h) {
-    byId("hook-state").replaceChildren(`There is no hook ${id} any more.`);
+    byId("hook-state").replaceChildren(`Hook ${id} no longer exists.`);
     byId("hook-state").said = "";
     return;
   }
@@ -45,7 +45,7 @@ export function showHook(id) {
     ...(h.filter ? [["Filter", h.filter]] : []),
     ...(h.rate ? [["Rate", `at most ${h.rate}`]] : []),
     ...(h.format ? [["Form", forms[h.format] ?? h.format]] : []),
-    ["Sent by", h.adopted ? (h.active ? "hooktail, which has adopted it, and Label Studio" : "hooktail alone: it is adopted") : h.active ? "hooktail: it is active in Label Studio" : "nobody: it is switched off"],
+    ["Sent by", h.adopted ? (h.active ? "hooktail, which has adopted it, and Label Studio" : "hooktail alone: it is adopted") : h.active ? "hooktail: it is active in Label Studio" : "nobody: it is inactive"],
     ...(e ? [["Last error", [`${e.at} (${ago(e.at, report)})`, `${e.action}, event ${e.event}`, failure(e), e.reason ? `dead: ${e.reason}` : ""].filter(Boolean).join("\n")]] : []),
   ], (node, [text]) => put(node, text));
 }
@@ -56,7 +56,7 @@ function showState(h) {
   const [word, why] = node.children;
   badge(word, stateOf(h));
   const next = h.next_attempt ? `; ${due(h.next_attempt, state.report)}` : "";
-  put(why, h.about === "in order" && !next ? "" : ` ${h.about}${next}`);
+  put(why, h.about === "working" && !next ? "" : ` ${h.about}${next}`);
 }
 
 function pairs(list, items, show) {

@@ -26,7 +26,7 @@ function verdict(report) {
     });
     parts.push(".");
   } else {
-    parts.push(served === 0 ? "No hook is served." : served === 1 ? "The hook is in order." : `All ${count(served)} hooks are in order.`);
+    parts.push(served === 0 ? "No hook is served." : served === 1 ? "The hook is working." : `All ${count(served)} hooks are working.`);
   }
   if (dead) parts.push(" ", { text: `${count(dead)} dead ${dead === 1 ? "delivery" : "deliveries"}`, href: "#outcome=dead" }, ` ${dead === 1 ? "waits" : "wait"} for a person.`);
   return parts;

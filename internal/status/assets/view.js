@@ -103,7 +103,7 @@ export function size(n) {
     n /= 1000;
     unit = next;
   }
-  return `${unit === "B" ? n : n.toPrecision(3)} ${unit}`;
+  return `${Number(n.toFixed(1))} ${unit}`; // as the commands print it
 }
 
 export function span(s) {
@@ -135,7 +135,7 @@ export function when(node, time, report) {
 
 // leadsTo says where an answer would lead: hooktail follows no redirect.
 export function leadsTo(a) {
-  return a.redirect ? `no redirect is followed: it leads to ${a.redirect}` : "";
+  return a.redirect ? `redirects are not followed; this one leads to ${a.redirect}` : "";
 }
 
 export function failure(e) {

@@ -1,41 +1,40 @@
 package conformance
 
-// An Exception is one place where what hooktail sends is not what is compared
-// with, and the reason. It is a claim, not a licence: unless May is set, a
-// comparison fails if the exception does not occur as described.
+// An Exception is an accepted difference between the requests of hooktail and those it is
+// compared with, and the reason. Unless May is set, a comparison fails if the exception
+// does not occur exactly as described.
 type Exception struct {
 	Scenario string
 	Why      string
 	May      bool
 	Hooks    []int64
-	Action   string // of the request
+	Action   string // action of the request
 
-	// Exactly one of the following is set: for CompareNative one of the first
-	// three, for CompareDerived Extra or Missing.
+	// Exactly one of the following is set: for CompareNative one of the first three, for
+	// CompareDerived Extra or Missing.
 
-	// Extra: an additional request, whose body has these members; the action alone
-	// stands for a body without payload.
+	// Extra: an additional request, whose body has these members; a body with only the
+	// action stands for one without payload.
 	Extra string
-	// Differences: each of the recorded requests of that action differs in exactly
-	// these places; Got "*" stands for any value.
+	// Differences: each of the recorded requests of that action differs in exactly these
+	// places; Got "*" matches any value.
 	Differences []Difference
-	// Union: several requests, equal but for the list of that name, together
-	// have the list of the one recorded request.
+	// Union: several requests, equal except for the list of that name, together have the
+	// list of the one recorded request.
 	Union string
-	// Missing: a request with these members does not come; "*" stands for any.
+	// Missing: a request with these members is not sent; "*" matches any.
 	Missing string
 }
 
 const anything = "*"
 
-// Exceptions are all that the recorded scenarios need in the profile native:
-// where the rows cannot tell what the application does, or where it does what it
-// should not.
+// Exceptions are all that the recorded scenarios need in the profile native: the rows do
+// not show what the application does, or the application is wrong.
 func Exceptions() []Exception {
 	return []Exception{
 		{
 			Scenario: "25-annotation-unskip-convert-to-draft",
-			Why:      "the application looks the ids up after it has deleted the annotation, finds none, and sends nothing by mistake",
+			Why:      "the application looks the ids up after it has deleted the annotation, finds none, and by mistake sends nothing",
 			Hooks:    []int64{1, 3, 6},
 			Action:   "ANNOTATIONS_DELETED",
 			Extra:    `{"action": "ANNOTATIONS_DELETED", "annotations": [{"id": 15}], "project": {"id": 1}}`,
@@ -100,10 +99,10 @@ func Exceptions() []Exception {
 	}
 }
 
-// exceptionsOf are the exceptions of one scenario.
+// exceptionsOf returns the exceptions of one scenario.
 func exceptionsOf(scenario string) []Exception { return Of(scenario, Exceptions()) }
 
-// Of are those of the exceptions that are the scenario's.
+// Of returns those of the exceptions that belong to the scenario.
 func Of(scenario string, exceptions []Exception) []Exception {
 	var all []Exception
 	for _, e := range exceptions {

@@ -9,13 +9,13 @@ import (
 	"time"
 )
 
-// object is a JSON object whose values are finished JSON.
+// object is a JSON object whose values are encoded already.
 type object map[string]json.RawMessage
 
-// withoutTarget are the columns that end in _id and are no foreign keys.
+// withoutTarget are columns that end in _id but are not foreign keys.
 var withoutTarget = []string{"unique_id", "import_id", "inner_id"}
 
-// columns renders a row: every column under its name, foreign keys without _id.
+// columns renders a row: all columns by name, foreign keys without _id.
 func (db *database) columns(table string, row Row) object {
 	o := object{}
 	for column, value := range row {
@@ -28,7 +28,7 @@ func (db *database) columns(table string, row Row) object {
 	return o
 }
 
-// rendered is a column's value as JSON.
+// rendered returns a column's value as JSON.
 func rendered(columnType string, value Value) json.RawMessage {
 	if value.Null {
 		return json.RawMessage("null")
@@ -43,7 +43,7 @@ func rendered(columnType string, value Value) json.RawMessage {
 	}
 }
 
-// timestamp has six digits of fraction, or none at all if they are zero.
+// timestamp returns a time with six digits of fraction, or none if they are zero.
 func timestamp(text string) string {
 	t, err := time.Parse("2006-01-02 15:04:05.999999-07", text)
 	if err != nil {
@@ -59,7 +59,7 @@ func quote(text string) json.RawMessage { return encode(text) }
 
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
-	if err != nil { // only by a value that is not JSON: say so where it is compared
+	if err != nil { // the value is not JSON: show it in the comparison
 		text, _ = json.Marshal(err.Error())
 	}
 	return text
@@ -71,7 +71,7 @@ func annotationBody(db *database, row Row) json.RawMessage {
 	return encode(db.columns(annotations, row))
 }
 
-// taskBody is the task as it is now; {"id"} if it is gone.
+// taskBody returns the present task; {"id"} if it was deleted.
 func taskBody(db *database, id int64) json.RawMessage {
 	row, there := db.rows[tasks][id]
 	if !there {
@@ -80,7 +80,7 @@ func taskBody(db *database, id int64) json.RawMessage {
 	return rowBody(db, row)
 }
 
-// rowBody is the task of that row.
+// rowBody returns the task of that row.
 func rowBody(db *database, row Row) json.RawMessage {
 	o := db.columns(tasks, row)
 	authors := []int64{}
@@ -94,8 +94,7 @@ func rowBody(db *database, row Row) json.RawMessage {
 	return encode(o)
 }
 
-// named gives the value under the placeholder key the name of the project's
-// first data type.
+// named renames the placeholder key to the name of the project's first data type.
 func named(data json.RawMessage, dataTypes string) json.RawMessage {
 	const placeholder = "$undefined$"
 	fields := object{}
@@ -106,7 +105,7 @@ func named(data json.RawMessage, dataTypes string) json.RawMessage {
 	if brace, err := types.Token(); err != nil || brace != json.Delim('{') || !types.More() {
 		return data
 	}
-	first, err := types.Token() // the keys of jsonb come sorted
+	first, err := types.Token() // the keys of jsonb are sorted
 	if err != nil {
 		return data
 	}
@@ -116,8 +115,8 @@ func named(data json.RawMessage, dataTypes string) json.RawMessage {
 	return encode(fields)
 }
 
-// projectBody is the project as it is now, with its eight counts; {"id"} if it
-// is gone. search_vector is there only if the WAL's text has shown it.
+// projectBody returns the present project with its eight counts; {"id"} if it was
+// deleted. search_vector is included only if the WAL's text has shown it.
 func projectBody(db *database, id int64, secrets bool) json.RawMessage {
 	row, there := db.rows[projects][id]
 	if !there {
@@ -136,9 +135,9 @@ func (db *database) project(row Row, secrets bool) object {
 	return o
 }
 
-// goneProjectBody is the project as of the event's commit, after it was deleted.
-// What was in it cannot be counted any more: a new one was empty. The generated
-// column is not in the WAL that hooktail reads before PostgreSQL 18.
+// goneProjectBody returns a deleted project as of the event's commit. Its content can no
+// longer be counted: a new project was empty. The generated column is not in the WAL that
+// hooktail reads before PostgreSQL 18.
 func goneProjectBody(db *database, ev event, secrets bool) json.RawMessage {
 	o := db.project(ev.row, secrets)
 	if !db.generated {
@@ -174,7 +173,7 @@ func (db *database) counts(project int64) object {
 	}
 }
 
-// annotated reports whether the task has such an annotation.
+// annotated reports whether the task has an annotation that satisfies such.
 func (db *database) annotated(task int64, such func(Row) bool) bool {
 	for _, row := range db.rows[annotations] {
 		if row.id("task_id") == task && such(row) {
@@ -184,7 +183,7 @@ func (db *database) annotated(task int64, such func(Row) bool) bool {
 	return false
 }
 
-// sorted are the rows of a table by id.
+// sorted returns the rows of a table by id.
 func (db *database) sorted(table string) []Row {
 	var all []Row
 	for _, id := range slices.Sorted(maps.Keys(db.rows[table])) {

@@ -6,17 +6,16 @@ import (
 	"strings"
 )
 
-// A mark is the row change that the first transaction of a call makes.
+// A mark is the row change by which the first transaction of a call is recognized.
 type mark struct {
 	op    string // INSERT, UPDATE or DELETE
 	table string
 }
 
-// callMarks says where the calls of a scenario begin, for the scenarios with
-// more than one call that changed rows. changes.sql and wal.txt do not show it;
-// it follows from the calls of api.txt, each of which begins with another kind
-// of change: the first transaction with that change, after the call before,
-// is where the call begins.
+// callMarks are the beginnings of calls, for scenarios with several calls that change
+// rows. changes.sql and wal.txt do not show them, but each call in api.txt begins with a
+// different kind of change: the call begins with the first transaction that contains this
+// change, after the previous call.
 var callMarks = map[string][]mark{
 	"42-hook-deactivated": {
 		{"UPDATE", "webhook"},         // PATCH /api/webhooks/1/
@@ -64,9 +63,9 @@ var callMarks = map[string][]mark{
 	},
 }
 
-// Calls are the statements of the scenario, grouped by the call that sent them.
-// A transaction (BEGIN to COMMIT) is never divided. To be run on one session
-// with a pause between two calls until all events are delivered.
+// Calls returns the statements of the scenario, grouped by call. A transaction (BEGIN to
+// COMMIT) is never split. Run them in one session, and pause between two calls until all
+// events are delivered.
 func (s Scenario) Calls() ([][]string, error) {
 	txs := transactions(statements(s.Changes))
 	groups, err := byCall(s.Name, txs, func(tx []string, m mark) bool {
@@ -84,7 +83,7 @@ func (s Scenario) Calls() ([][]string, error) {
 	return calls, nil
 }
 
-// Transactions are the statements of the scenario, grouped by transaction.
+// Transactions returns the statements of the scenario, grouped by transaction.
 func (s Scenario) Transactions() [][]string { return transactions(statements(s.Changes)) }
 
 func (m mark) sql() string {
@@ -98,7 +97,7 @@ func (m mark) sql() string {
 	}
 }
 
-// byCall groups the transactions of a scenario by its calls.
+// byCall groups the transactions of a scenario by call.
 func byCall[T any](scenario string, txs []T, begins func(T, mark) bool) ([][]T, error) {
 	marks := callMarks[scenario]
 	if len(marks) == 0 {
@@ -112,7 +111,7 @@ func byCall[T any](scenario string, txs []T, begins func(T, mark) bool) ([][]T, 
 		switch next := marks[min(len(groups), len(marks)-1)]; {
 		case i == 0:
 			if !begins(tx, marks[0]) {
-				return nil, fmt.Errorf("scenario %s: first transaction is not that of the first call", scenario)
+				return nil, fmt.Errorf("scenario %s: the first transaction does not belong to the first call", scenario)
 			}
 		case len(groups) < len(marks) && begins(tx, next):
 			groups = append(groups, nil)

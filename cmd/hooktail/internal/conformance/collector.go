@@ -14,17 +14,16 @@ import (
 	"time"
 )
 
-// Collector stands in for all hooks: it answers each POST to /h/{hook id} with
-// 200 and records it. The zero Collector is ready to use; it is safe for
-// concurrent use.
+// Collector replaces all hooks: it answers each POST to /h/{hook id} with 200 and records
+// it. The zero value is ready for use; it is safe for concurrent use.
 type Collector struct {
 	mu       sync.Mutex
 	requests []Request
 	faults   []string
-	arrival  chan struct{} // closed by the next arrival; nil until somebody waits
+	arrival  chan struct{} // closed by the next arrival; nil: nothing waits
 }
 
-// ServeHTTP records the request. Arrival is when its body has been read.
+// ServeHTTP records the request. It has arrived when its body has been read.
 func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	request, err := received(r)
 	c.mu.Lock()
@@ -62,14 +61,14 @@ func received(r *http.Request) (Request, error) {
 	return Request{Hook: hook, Action: payload.Action, Headers: headers, Body: body}, nil
 }
 
-// Requests are those that came since the last Take, in the order of arrival.
+// Requests returns the requests since the last Take, in order of arrival.
 func (c *Collector) Requests() []Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return slices.Clone(c.requests)
 }
 
-// Take returns what Requests returns, and forgets it.
+// Take returns the result of Requests and clears it.
 func (c *Collector) Take() []Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -78,9 +77,9 @@ func (c *Collector) Take() []Request {
 	return taken
 }
 
-// Wait returns when each hook has got at least that many requests since the
-// last Take. When ctx ends before, the error names the hooks that lack some;
-// a request that no hook could get is an error at once.
+// Wait returns when each hook has got at least that many requests since the last Take. If
+// ctx ends first, the error names the hooks that lack some; a request that no hook could
+// get is an immediate error.
 func (c *Collector) Wait(ctx context.Context, want map[int64]int) error {
 	for {
 		lacking, arrival, err := c.lacking(want)
@@ -95,8 +94,8 @@ func (c *Collector) Wait(ctx context.Context, want map[int64]int) error {
 	}
 }
 
-// lacking says which hooks have fewer requests than wanted, and what the next
-// arrival closes.
+// lacking describes the hooks with fewer requests than wanted, and returns a channel that
+// the next arrival closes.
 func (c *Collector) lacking(want map[int64]int) (hooks string, arrival <-chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,7 +118,7 @@ func (c *Collector) lacking(want map[int64]int) (hooks string, arrival <-chan st
 	return strings.Join(all, ", "), c.arrival, nil
 }
 
-// Quiet returns when no request has come for that long.
+// Quiet returns when no request has arrived for that time.
 func (c *Collector) Quiet(ctx context.Context, long time.Duration) error {
 	for {
 		_, arrival, err := c.lacking(nil)

@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// The tables that webhooks are about.
+// Tables that webhooks are about.
 const (
 	projects       = "project"
 	tasks          = "task"
@@ -18,18 +18,18 @@ const (
 	hookActions    = "webhook_action"
 )
 
-// database is a copy in memory of the rows, kept current with the WAL's text.
+// database is an in-memory copy of the rows, kept current by the WAL's text.
 type database struct {
 	types map[string]map[string]string
 	rows  map[string]map[int64]Row
-	// home is the last project that a task belonged to. The Data Manager clears
-	// project_id in a transaction of its own before it deletes.
+	// home is the last project of each task. The Data Manager clears project_id in a
+	// transaction of its own before it deletes a task.
 	home      map[int64]int64
-	generated bool // generated columns are in the WAL that hooktail reads
+	generated bool // the WAL that hooktail reads contains generated columns
 }
 
-// searchVectors are the generated columns of the base's projects, which a
-// pg_dump leaves out: to_tsvector('english', …) of id and title.
+// searchVectors are the generated columns of the base's projects, which pg_dump omits:
+// to_tsvector('english', …) of id and title.
 var searchVectors = map[int64]string{
 	1: "'1':1A 'newsroom':2B",
 	2: "'2':1A 'quiet':2B",
@@ -37,7 +37,7 @@ var searchVectors = map[int64]string{
 	4: "'4':1A 'elsewher':2B",
 }
 
-// newDatabase holds the rows of base, a pg_dump of the tables of schema.
+// newDatabase contains the rows of base, a pg_dump of the tables of schema.
 func newDatabase(schema, base string) (*database, error) {
 	loaded, err := copyRows(base)
 	if err != nil {
@@ -69,8 +69,8 @@ func (db *database) put(table string, row Row) {
 	}
 }
 
-// apply makes the changes of one transaction and says what became of each row
-// that it touched, in the order of the first change to it.
+// apply makes the changes of one transaction and returns their effect on each row, in the
+// order of its first change.
 func (db *database) apply(tx []RowChange) []effect {
 	var effects []effect
 	for _, c := range tx {
@@ -103,19 +103,18 @@ func (db *database) apply(tx []RowChange) []effect {
 	return effects
 }
 
-// effect is what a transaction did to one row, whatever the number of its
-// changes to it.
+// effect is the combined effect of a transaction on one row.
 type effect struct {
 	table         string
 	id            int64
-	before, after Row // nil where there is no row
+	before, after Row // nil: no row
 }
 
 func (e effect) inserted() bool { return e.before == nil && e.after != nil }
 func (e effect) updated() bool  { return e.before != nil && e.after != nil }
 func (e effect) deleted() bool  { return e.before != nil && e.after == nil }
 
-// last is the newest row that is known: of a deleted row, the one before.
+// last returns the newest known row: for a deleted row, the one before.
 func (e effect) last() Row {
 	if e.after != nil {
 		return e.after
@@ -123,10 +122,10 @@ func (e effect) last() Row {
 	return e.before
 }
 
-// changed reports whether the column has another value than before.
+// changed reports whether the column has a different value than before.
 func (e effect) changed(column string) bool { return e.before[column] != e.after[column] }
 
-// id is the integer in a column, 0 if it is null or not known.
+// id returns the integer in a column, 0 if it is null or unknown.
 func (r Row) id(column string) int64 {
 	n, err := strconv.ParseInt(r[column].Text, 10, 64)
 	if err != nil {

@@ -16,43 +16,43 @@ const (
 	Native Profile = "native"
 )
 
-// Derivation says what to derive and from what.
+// Derivation configures what is derived.
 type Derivation struct {
 	Profile Profile
-	Schema  string // the text of schema.sql, for the types of the columns
-	Base    string // the text of base.sql, for the rows before the first scenario
-	Secrets bool   // bodies show project.token and project.task_data_password
-	Shown   Moment // as of which bodies show the task and the project
+	Schema  string // text of schema.sql, for the types of the columns
+	Base    string // text of base.sql, for the rows before the first scenario
+	Secrets bool   // bodies contain project.token and project.task_data_password
+	Shown   Moment // when bodies show the task and the project
 
-	// Generated says that generated columns are in the WAL that hooktail reads, as
+	// Generated states that the WAL that hooktail reads contains generated columns, as
 	// since PostgreSQL 18.
 	Generated bool
 }
 
-// Moment is when bodies are made. It makes no difference to annotations, which
-// are shown as of their commit.
+// Moment is when bodies are made. It does not affect annotations, which are shown as of
+// their commit.
 type Moment int
 
-// The moments.
+// Moments.
 const (
-	AfterCall        Moment = iota // when the user's action has ended
-	AfterTransaction               // at once
-	AtEnd                          // when all scenarios have been played
+	AfterCall        Moment = iota // after the end of the user's action
+	AfterTransaction               // immediately
+	AtEnd                          // after all scenarios
 )
 
-// Derived is a request that a hook must get, with what its order depends on.
+// Derived is a request that a hook must get, with the data that determine its order.
 type Derived struct {
 	Request
 	Scenario    string
-	Call        int // the call of the scenario that made the event, from 0
+	Call        int // number of the call that made the event, from 0
 	project     int64
 	tasks       []int64
-	transaction int // its number among all
+	transaction int // number among all transactions
 }
 
-// Derive is the requests that the hooks must get in each scenario, by name, in
-// the order of the commits. The scenarios must be complete and in order, since
-// the later ones build on the rows of the earlier ones.
+// Derive returns the requests that the hooks must get in each scenario, by name, in the
+// order of the commits. The scenarios must be complete and in order, since later ones
+// build on rows of earlier ones.
 func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 	db, err := newDatabase(d.Schema, d.Base)
 	if err != nil {
@@ -96,13 +96,13 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 	return all, nil
 }
 
-// changesAt reports whether the transaction makes the change that a call begins with.
+// changesAt reports whether the transaction makes the change with which a call begins.
 func changesAt(tx []RowChange, m mark) bool {
 	return slices.ContainsFunc(tx, func(c RowChange) bool { return c.Op == m.op && c.Table == m.table })
 }
 
-// Counts is how many requests each hook must have got after the first calls of
-// a scenario.
+// Counts returns the number of requests that each hook must have got after the first
+// calls of a scenario.
 func Counts(derived []Derived, calls int) map[int64]int {
 	counts := map[int64]int{}
 	for _, d := range derived {
@@ -122,7 +122,7 @@ func (d Derivation) events(db *database, changes []RowChange) []event {
 	return guideEvents(tx)
 }
 
-// due is an event whose bodies are still to be made.
+// due is an event whose bodies have not been made yet.
 type due struct {
 	event
 	recipients  []recipient // as of its commit
@@ -131,9 +131,9 @@ type due struct {
 	transaction int
 }
 
-// render makes the requests of the events, showing the database as it is now.
+// render makes the requests of the events from the present database.
 func (d Derivation) render(db *database, dues []due) []Derived {
-	rendered := map[int64]json.RawMessage{} // the projects: their counts are dear
+	rendered := map[int64]json.RawMessage{} // the projects: counting is slow
 	project := func(id int64) json.RawMessage {
 		if rendered[id] == nil {
 			rendered[id] = projectBody(db, id, d.Secrets)
@@ -160,7 +160,7 @@ func (d Derivation) render(db *database, dues []due) []Derived {
 	return all
 }
 
-// recipient is a hook that gets an event, as it was at the event's commit.
+// recipient is a hook that gets an event, as of the event's commit.
 type recipient struct {
 	hook    int64
 	action  string // in the hook's spelling
@@ -168,7 +168,7 @@ type recipient struct {
 	headers map[string]string
 }
 
-// recipients are the active hooks that want the event, by id.
+// recipients returns the active hooks that want the event, by id.
 func (db *database) recipients(ev event) []recipient {
 	var all []recipient
 	for _, hook := range db.sorted(hooks) {
@@ -193,13 +193,13 @@ func (db *database) recipients(ev event) []recipient {
 	return all
 }
 
-// wanted reports whether the hook wants the action, and how it spells it.
+// wanted reports whether the hook wants the action, and the hook's spelling.
 func (db *database) wanted(hook Row, action string) (spelled string, wanted bool) {
 	if hook.is("send_for_all_actions") {
 		return action, true
 	}
 	spellings := []string{action}
-	if action == "TASK_CREATED" { // one thing, two names
+	if action == "TASK_CREATED" { // two names of one action
 		spellings = append(spellings, "TASKS_CREATED")
 	}
 	for _, spelling := range spellings {
@@ -212,7 +212,7 @@ func (db *database) wanted(hook Row, action string) (spelled string, wanted bool
 	return "", false
 }
 
-// ownHeaders are the hook's headers and the content type, names in lower case.
+// ownHeaders returns the hook's headers and the content type, with lower-case names.
 func ownHeaders(headers string) map[string]string {
 	own := map[string]string{}
 	all := map[string]string{"content-type": "application/json"}

@@ -5,13 +5,13 @@
 //
 //	Scenarios       the recording
 //	Scenario.Calls  their statements, one group per user action
-//	Collector       an http.Handler that stands in for all hooks
+//	Collector       an http.Handler that replaces all hooks
 //	CompareNative   the requests of one scenario against those that Label Studio sent
 //	Derive          the second derivation: from the WAL's text by the rules of a profile
 //	CompareDerived  the requests of one scenario against that derivation
-//	Readdress       statements and rows that point at the Collector
-//	Counts          what the hooks must have got after some calls
-//	Table           the outcome of all scenarios as text
+//	Readdress       statements and rows with the address of the Collector
+//	Counts          the number of requests after some calls
+//	Table           the results of all scenarios as text
 //
 // To play the scenarios, load schema and base, then each scenario's calls in
 // order, and wait between two calls until nothing is outstanding. A payload shows

@@ -5,26 +5,26 @@ import (
 	"slices"
 )
 
-// event is what a rule makes of a transaction.
+// event is the result of a rule for a transaction.
 type event struct {
 	action  string
 	project int64
-	// organizationOnly: hooks of the project itself do not get it.
+	// organizationOnly: the project's own hooks do not get it.
 	organizationOnly bool
 	organization     int64
-	tasks            []int64 // that it is about; of ANNOTATIONS_CREATED in the order of the annotations
+	tasks            []int64 // tasks of the event; for ANNOTATIONS_CREATED in the order of the annotations
 	annotations      []Row   // as of the commit
-	deleted          []int64 // the ids of what was deleted
-	row              Row     // that the event is about, as of the commit
+	deleted          []int64 // deleted ids
+	row              Row     // row of the event, as of the commit
 }
 
-// transaction is one transaction after it was applied to the database.
+// transaction is a transaction that was applied to the database.
 type transaction struct {
 	db      *database
 	effects []effect
 }
 
-// any reports whether the transaction did that to a row of the table.
+// any reports whether did is true for an effect on a row of the table.
 func (tx transaction) any(table string, did func(effect) bool) bool {
 	return slices.ContainsFunc(tx.effects, func(e effect) bool { return e.table == table && did(e) })
 }
@@ -39,7 +39,7 @@ func gone(project effect) bool {
 		project.updated() && project.before.null("deleted_at") && !project.after.null("deleted_at")
 }
 
-// projectOf is the project that the row belongs to, or belonged to at last.
+// projectOf returns the present or last project of the row.
 func (tx transaction) projectOf(e effect) int64 {
 	switch row := e.last(); {
 	case e.table == projects:
@@ -53,7 +53,7 @@ func (tx transaction) projectOf(e effect) int64 {
 	}
 }
 
-// organizationOf is the organization of a project, which may be gone.
+// organizationOf returns the organization of a project, which may be deleted.
 func (tx transaction) organizationOf(project int64) int64 {
 	for _, e := range tx.effects {
 		if e.table == projects && e.id == project {
@@ -63,7 +63,7 @@ func (tx transaction) organizationOf(project int64) int64 {
 	return tx.db.rows[projects][project].id("organization_id")
 }
 
-// event is one of that action about the row's project, without contents.
+// event returns an event with the action for the row's project, without contents.
 func (tx transaction) event(action string, e effect) event {
 	project := tx.projectOf(e)
 	return event{action: action, project: project, organization: tx.organizationOf(project), row: e.after}
@@ -89,9 +89,9 @@ func grouped(events []event, ev event) []event {
 	return append(events, ev)
 }
 
-// body is the payload of the event: the annotations as of the commit, the tasks
-// and the project as the database has them now, or, if the event is about one
-// that is gone by now, as of the commit. project renders the project.
+// body returns the payload of the event: annotations as of the commit, tasks and project
+// as they are in the database, or, for an event about a deleted one, as of the commit.
+// project renders the project.
 func (ev event) body(db *database, action string, secrets bool, project func(int64) json.RawMessage) json.RawMessage {
 	o := object{"action": encode(action), "project": project(ev.project)}
 	each := func(ids []int64, render func(int64) json.RawMessage) json.RawMessage {

@@ -2,12 +2,12 @@ package conformance
 
 import "slices"
 
-// guideEvents are the rules of the profile guide: the seven actions of Label
-// Studio's webhooks guide, for every change of the rows that they speak of.
+// guideEvents are the rules of the profile guide: the seven actions of Label Studio's
+// webhooks guide.
 func guideEvents(tx transaction) []event {
 	var events []event
 	for _, e := range tx.effects {
-		// A project takes its tasks and annotations with it, silently.
+		// Deleting a project makes no events for its tasks and annotations.
 		if e.table != projects && tx.projectGone(tx.projectOf(e)) {
 			continue
 		}
@@ -38,8 +38,8 @@ func guideProject(tx transaction, e effect) []event {
 	}
 }
 
-// settingsChanged reports whether updated_at moved, which in the recording it does with
-// every setting.
+// settingsChanged reports whether updated_at moved. In the recording it moves with every
+// setting.
 func settingsChanged(e effect) bool { return e.changed("updated_at") }
 
 func guideAnnotation(tx transaction, e effect, events []event) []event {

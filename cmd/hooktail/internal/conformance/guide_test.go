@@ -136,7 +136,7 @@ func TestCompareDerived(t *testing.T) {
 	}{
 		{"tasks may overtake each other", "59-local-storage-sync", []int{2, 0, 1}, ""},
 		{"one is missing", "59-local-storage-sync", []int{2, 0}, "TASK_CREATED of tasks [147] is missing"},
-		{"one came twice", "59-local-storage-sync", []int{0, 1, 2, 2}, "TASK_CREATED is one too many"},
+		{"one came twice", "59-local-storage-sync", []int{0, 1, 2, 2}, "TASK_CREATED is unexpected"},
 		{"events of one task may not", "57-import-preannotated", []int{1, 0}, "ANNOTATION_CREATED of tasks [145] came before TASK_CREATED of tasks [145]"},
 		{"nor those of their project", "61-undefined-stored-then-config", []int{1, 0, 2, 3, 4}, "TASK_CREATED of tasks [149] came before PROJECT_CREATED"},
 		{"tasks between project events may", "61-undefined-stored-then-config", []int{0, 2, 1, 3, 4}, ""},

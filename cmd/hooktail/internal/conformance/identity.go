@@ -1,14 +1,13 @@
 package conformance
 
-// IdentityDefaultExceptions are those of a database whose tables have REPLICA
-// IDENTITY DEFAULT: deleted rows, and rows before an update, say no more than
-// their id, so that of a row that the stream has not shown before nothing is
-// known. They are for CompareDerived.
+// IdentityDefaultExceptions are those of tables with REPLICA IDENTITY DEFAULT: deleted
+// rows, and old rows of updates, contain only the id, so nothing is known of a row that
+// the stream has not shown before. They are for CompareDerived.
 func IdentityDefaultExceptions(profile Profile) []Exception {
 	const (
 		unknown = "nothing was known of the deleted rows: unroutable"
-		known   = "nothing was known of one of the deleted rows: the others are told"
-		first   = "nothing was known of the row: its first update is taken to be one that counts, though updated_at stands still"
+		known   = "nothing was known of one of the deleted rows: the event lists the others"
+		first   = "nothing was known of the row: its first update counts as an event, although updated_at does not move"
 	)
 	all := []Exception{
 		{
@@ -55,16 +54,15 @@ func IdentityDefaultExceptions(profile Profile) []Exception {
 		},
 		Exception{
 			Scenario: "60-dm-experimental-actions", Hooks: []int64{6}, Action: "ANNOTATION_UPDATED",
-			Why:     "labels were renamed while updated_at stands still: without the old row only updated_at is compared",
+			Why:     "labels were renamed without moving updated_at: without the old row only updated_at is compared",
 			Missing: `{"action": "ANNOTATION_UPDATED", "annotation": {"id": 31}, "task": {"id": 15}, "project": {"id": 2}}`,
 		},
 	)
 }
 
-// CaughtUpExceptions are those of a program that was away while the scenarios
-// were played: hooks that were switched off or deleted meanwhile get nothing
-// more of what came before that. How much they still get is chance. They are for
-// CompareDerived, of all scenarios at once.
+// CaughtUpExceptions are those of a program that was not running during the scenarios:
+// hooks deactivated or deleted meanwhile may no longer get earlier events. How many they
+// get is not determined. They are for CompareDerived of all scenarios together.
 func CaughtUpExceptions(scenarios []Scenario) []Exception {
 	var all []Exception
 	for _, s := range scenarios {

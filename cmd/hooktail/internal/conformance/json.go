@@ -13,14 +13,14 @@ import (
 	"strings"
 )
 
-// Difference is one place where two bodies are not the same. Want and Got are
-// JSON in canonical form; empty means that there is nothing at that place.
+// Difference is one place where two bodies differ. Want and Got are canonical JSON;
+// empty: nothing is there.
 type Difference struct {
 	Path      string // $.project.title, $.tasks[0].id
 	Want, Got string
 }
 
-// String is the difference on one line, with long values cut.
+// String returns the difference on one line, with long values shortened.
 func (d Difference) String() string {
 	return fmt.Sprintf("%s: want %s, got %s", d.Path, shown(d.Want), shown(d.Got))
 }
@@ -37,8 +37,8 @@ func shown(value string) string {
 	}
 }
 
-// setsByAction are the lists whose order means nothing: PostgreSQL visits the
-// rows of one statement in no fixed order.
+// setsByAction are lists without a defined order: PostgreSQL visits the rows of one
+// statement in any order.
 var setsByAction = map[string]string{
 	"ANNOTATIONS_DELETED": "annotations",
 	"TASKS_DELETED":       "tasks",
@@ -46,7 +46,7 @@ var setsByAction = map[string]string{
 	"TASK_CREATED":        "tasks",
 }
 
-// Diff is Differences as text, one line each.
+// Diff returns Differences as text, one line each.
 func Diff(want, got json.RawMessage) []string {
 	differences, err := Differences(want, got)
 	if err != nil {
@@ -59,9 +59,9 @@ func Diff(want, got json.RawMessage) []string {
 	return lines
 }
 
-// Differences compares two request bodies as JSON values: key order means
-// nothing, numbers count by value and exactly, and the lists of deleted ids and
-// of created tasks are compared as sets by id.
+// Differences compares two request bodies as JSON values: the order of keys is ignored,
+// numbers are compared exactly by value, and the lists of deleted ids and of created
+// tasks are compared as sets by id.
 func Differences(want, got json.RawMessage) ([]Difference, error) {
 	w, err := parseBody(want)
 	if err != nil {
@@ -74,7 +74,7 @@ func Differences(want, got json.RawMessage) ([]Difference, error) {
 	return compareValues("$", w, g), nil
 }
 
-// parseBody reads one JSON value, numbers as their text, and sorts what is a set.
+// parseBody reads one JSON value, with numbers as text, and sorts sets.
 func parseBody(body json.RawMessage) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -157,7 +157,7 @@ func compareLists(path string, want, got []any) []Difference {
 	return all
 }
 
-// canonical writes a parsed value so that equal values have equal text.
+// canonical formats a parsed value so that equal values have equal text.
 func canonical(value any) string {
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// CompareNative compares what the hooks got in a scenario with what Label Studio
-// sent: per hook the order, the actions, the hook's headers and the whole bodies,
-// but for the Exceptions. got is in the order of arrival. Without secrets,
-// project.token and project.task_data_password are wanted as null.
+// CompareNative compares the requests of a scenario with those that Label Studio sent:
+// for each hook the order, the actions, the hook's headers and the whole bodies, apart
+// from the Exceptions. got is in order of arrival. Without secrets, project.token and
+// project.task_data_password must be null.
 func CompareNative(s Scenario, got []Request, secrets bool) Result {
 	result := Result{Scenario: s.Name, Requests: len(s.Expected)}
 	want := s.Expected
@@ -65,7 +65,7 @@ func (c nativeComparison) run(want, got []Request) {
 		case i >= len(got):
 			c.result.differs("hook %d: request %d, %s, is missing", c.hook, i, want[i].Action)
 		case i >= len(want):
-			c.result.differs("hook %d: request %d, %s, is one too many: %s", c.hook, i, got[i].Action, shown(string(got[i].Body)))
+			c.result.differs("hook %d: request %d, %s, is unexpected: %s", c.hook, i, got[i].Action, shown(string(got[i].Body)))
 		default:
 			c.compare(i, want[i], got[i], i == united)
 		}
@@ -87,8 +87,8 @@ func (c nativeComparison) takeExtra(e Exception, got []Request) []Request {
 
 func (e Exception) covers(r Request) bool { return r.Action == e.Action }
 
-// describes reports whether a body is the action alone, if that is Extra, or
-// has the members of Extra.
+// describes reports whether a body has the members of Extra; if Extra has only the
+// action, whether the body has nothing else.
 func (e Exception) describes(body json.RawMessage) bool {
 	if withoutPayload(json.RawMessage(e.Extra)) {
 		return withoutPayload(body)
@@ -96,8 +96,8 @@ func (e Exception) describes(body json.RawMessage) bool {
 	return hasMembers(body, e.Extra)
 }
 
-// hasMembers reports whether the body has these members, and maybe more of them,
-// but no longer lists.
+// hasMembers reports whether the body has these members, and possibly more, but no longer
+// lists.
 func hasMembers(body json.RawMessage, members string) bool {
 	differences, err := Differences(json.RawMessage(members), body)
 	return err == nil && !slices.ContainsFunc(differences, func(d Difference) bool {
@@ -105,13 +105,13 @@ func hasMembers(body json.RawMessage, members string) bool {
 	})
 }
 
-// withoutPayload reports whether the body is the action alone.
+// withoutPayload reports whether the body has only the action.
 func withoutPayload(body json.RawMessage) bool {
 	var members object
 	return json.Unmarshal(body, &members) == nil && len(members) == 1
 }
 
-// unite puts the parts of what the application sent as one request together.
+// unite joins the parts of what the application sent as one request.
 func (c nativeComparison) unite(e Exception, got []Request) []Request {
 	merged, parts, err := union(e, got)
 	switch {
@@ -157,8 +157,8 @@ func (d Difference) isCoveredBy(allowed Difference) bool {
 	return d.Path == allowed.Path && d.Want == allowed.Want && (d.Got == allowed.Got || allowed.Got == anything && d.Got != "")
 }
 
-// union puts the requests that the exception covers together as one, in the
-// place of the first of them, and says how many they were.
+// union joins the requests covered by the exception, at the position of the first, and
+// returns their number.
 func union(e Exception, got []Request) (merged []Request, parts int, err error) {
 	var at int
 	var all object
@@ -182,7 +182,7 @@ func union(e Exception, got []Request) (merged []Request, parts int, err error) 
 			at, all = len(merged), body
 			merged = append(merged, r)
 		} else if diff := Diff(encode(all), encode(body)); len(diff) > 0 {
-			return nil, 0, fmt.Errorf("the parts are not equal but for %s: %v", e.Union, diff)
+			return nil, 0, fmt.Errorf("the parts differ in more than %s: %v", e.Union, diff)
 		}
 		parts++
 	}
@@ -193,8 +193,8 @@ func union(e Exception, got []Request) (merged []Request, parts int, err error) 
 	return merged, parts, nil
 }
 
-// withoutSecrets is what hooks are to get if project.token and
-// project.task_data_password are held back.
+// withoutSecrets returns the requests with project.token and project.task_data_password
+// as null.
 func withoutSecrets(requests []Request) []Request {
 	held := slices.Clone(requests)
 	for i, r := range held {

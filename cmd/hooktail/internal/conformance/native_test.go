@@ -75,9 +75,9 @@ func TestCompareNativeFinds(t *testing.T) {
 		want string
 	}{
 		{"missing", func(got []Request) []Request { return got[:2] }, "request 2, ANNOTATIONS_DELETED, is missing"},
-		{"one too many", func(got []Request) []Request { return append(got, got[2]) }, "request 3, ANNOTATIONS_DELETED, is one too many"},
+		{"one too many", func(got []Request) []Request { return append(got, got[2]) }, "request 3, ANNOTATIONS_DELETED, is unexpected"},
 		{"order", func(got []Request) []Request { return []Request{got[1], got[0], got[2]} }, "want [ANNOTATION_CREATED PROJECT_UPDATED ANNOTATIONS_DELETED], got [PROJECT_UPDATED"},
-		{"another hook", func(got []Request) []Request { return append(got, Request{Hook: 6, Action: "A", Body: got[2].Body}) }, "hook 6: request 0, A, is one too many"},
+		{"another hook", func(got []Request) []Request { return append(got, Request{Hook: 6, Action: "A", Body: got[2].Body}) }, "hook 6: request 0, A, is unexpected"},
 		{"body", func(got []Request) []Request {
 			got[1].Body = json.RawMessage(strings.Replace(string(got[1].Body), "Elsewhere, renamed", "Elsewhere", 1))
 			return got

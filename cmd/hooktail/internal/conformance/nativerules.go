@@ -1,8 +1,8 @@
 package conformance
 
-// nativeEvents are the rules that fit what Label Studio itself sends. They are
-// here to check the reading of the WAL's text, the bodies and the routing
-// against the recorded requests, without the program.
+// nativeEvents are the rules for what Label Studio itself sends. They test the parsing of
+// the WAL's text, the bodies and the routing against the recorded requests, without the
+// program.
 func nativeEvents(tx transaction) []event {
 	var events []event
 	for _, e := range tx.effects {
@@ -60,7 +60,7 @@ func nativeAnnotation(tx transaction, e effect, events []event) []event {
 	case e.updated() && e.changed("updated_at"):
 		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
 	case e.deleted() && tx.any(tasks, func(t effect) bool { return t.deleted() && itsTask(t) }):
-		return events // gone with its task
+		return events // deleted with its task
 	case e.deleted():
 		return grouped(events, annotationDeleted(tx, e))
 	default:

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// decimal brings a JSON number to the one spelling that all spellings of the
-// same value share; zero of either sign is "0". It is exact, and its cost is that
-// of the text: a large exponent is counted, never written out.
+// decimal returns the canonical spelling of a JSON number; zero of either sign is "0". It
+// is exact, and its cost is proportional to the text: a large exponent is counted, never
+// written out.
 func decimal(number string) string {
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(number), "e")
 	mantissa, negative := strings.CutPrefix(mantissa, "-")
@@ -33,8 +33,7 @@ func decimal(number string) string {
 	return sign + spelled(significant, power)
 }
 
-// spelled writes digits · 10^power: plainly if that is short, else with the
-// exponent.
+// spelled writes digits · 10^power: in full if that is short, else with the exponent.
 func spelled(digits string, power *big.Int) string {
 	const most = 40
 	if !power.IsInt64() || power.Int64() > most || power.Int64() < -most {

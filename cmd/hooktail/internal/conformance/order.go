@@ -6,12 +6,11 @@ import (
 	"slices"
 )
 
-// CompareDerived compares what the hooks got in a scenario with what was
-// derived for it: the same requests, whole bodies included, and the order that
-// is promised: events of one task in the order of their commits, and the events
-// of their project (or of several tasks) in order with them. Events of different
-// tasks may overtake each other, since a hook gets several requests at a time.
-// got is in the order of arrival. The exceptions are those of the scenario.
+// CompareDerived compares the requests of a scenario with those derived for it, including
+// whole bodies, and checks the promised order: events of one task in the order of their
+// commits, and events of their project (or of several tasks) in order with them. Events
+// of different tasks may overtake each other, since a hook gets several requests at a
+// time. got is in order of arrival. The exceptions are those of the scenario.
 func CompareDerived(scenario string, want []Derived, got []Request, exceptions ...Exception) Result {
 	result := Result{Scenario: scenario, Requests: len(want)}
 	all := slices.Clone(got)
@@ -51,7 +50,7 @@ type derivedComparison struct {
 	exceptions []*occurrence
 }
 
-// occurrence is an exception and whether it has occurred at the hook.
+// occurrence is an exception, and whether it has occurred at the hook.
 type occurrence struct {
 	Exception
 	occurred bool
@@ -71,7 +70,7 @@ func (c *derivedComparison) run() {
 			continue
 		}
 		if earlier := overtaken(c.want, at, i); earlier != nil {
-			c.result.differs("hook %d: %s of tasks %v came before %s of tasks %v, which was committed earlier",
+			c.result.differs("hook %d: %s of tasks %v came before %s of tasks %v, which was committed first",
 				c.hook, d.Action, d.tasks, earlier.Action, earlier.tasks)
 			continue
 		}
@@ -79,7 +78,7 @@ func (c *derivedComparison) run() {
 	}
 	for i, r := range c.got {
 		if !slices.Contains(at, i) && !c.excused(func(e *occurrence) bool { return e.Extra != "" && e.is(e.Extra, r) }) {
-			c.result.differs("hook %d: %s is one too many: %s", c.hook, r.Action, shown(string(r.Body)))
+			c.result.differs("hook %d: %s is unexpected: %s", c.hook, r.Action, shown(string(r.Body)))
 		}
 	}
 	for _, e := range c.exceptions {
@@ -89,9 +88,9 @@ func (c *derivedComparison) run() {
 	}
 }
 
-// excused reports whether an exception explains a request that is missing, or
-// one too many, and notes that. One that must occur explains one request, one
-// that may any number.
+// excused reports whether an exception explains a missing or unexpected request, and
+// records it. An exception that must occur explains one request, one that may occur any
+// number.
 func (c *derivedComparison) excused(explains func(*occurrence) bool) bool {
 	for _, e := range c.exceptions {
 		if (e.May || !e.occurred) && explains(e) {
@@ -103,7 +102,7 @@ func (c *derivedComparison) excused(explains func(*occurrence) bool) bool {
 	return false
 }
 
-// lacks reports whether the exception says that the request does not come.
+// lacks reports whether the exception states that the request is missing.
 func (e Exception) lacks(d Derived) bool {
 	switch {
 	case e.Scenario != d.Scenario || e.Missing == "":
@@ -113,14 +112,14 @@ func (e Exception) lacks(d Derived) bool {
 	}
 }
 
-// is reports whether the request has the action and these members; of one
-// without payload nothing more can be said than its action.
+// is reports whether the request has the action and these members; without payload only
+// the action is compared.
 func (e Exception) is(members string, r Request) bool {
 	return e.covers(r) && (withoutPayload(r.Body) || hasMembers(r.Body, members))
 }
 
-// overtaken is a request that should have come before request i, nil if there
-// is none.
+// overtaken returns a request that should have come before request i, nil if there is
+// none.
 func overtaken(want []Derived, at []int, i int) *Derived {
 	for j := range i {
 		if want[j].precedes(want[i]) && at[j] > at[i] {
@@ -130,8 +129,8 @@ func overtaken(want []Derived, at []int, i int) *Derived {
 	return nil
 }
 
-// arrivals pairs each wanted request with the index of one in got, -1 if there
-// is none: the first of equal ones, else the first left about the same rows.
+// arrivals pairs each wanted request with an index in got, -1 if there is none: the first
+// equal one, else the first remaining one about the same rows.
 func arrivals(want []Derived, got []Request) []int {
 	at := slices.Repeat([]int{-1}, len(want))
 	for _, key := range []func(Request) string{whole, subject} {
@@ -166,12 +165,12 @@ func subject(r Request) string {
 		Annotation, Project row
 		Annotations, Tasks  []row
 	}
-	_ = json.Unmarshal(r.Body, &body) // what cannot be read is about nothing
+	_ = json.Unmarshal(r.Body, &body) // an unreadable body is about nothing
 	return fmt.Sprint(r.Action, body)
 }
 
-// precedes reports whether d must arrive before the later event. Nothing can be
-// said of requests without payload, which all look the same.
+// precedes reports whether d must arrive before the later event. Requests without payload
+// cannot be distinguished, so they have no order.
 func (d Derived) precedes(later Derived) bool {
 	own, single := d.task()
 	other, otherSingle := later.task()
@@ -182,7 +181,7 @@ func (d Derived) precedes(later Derived) bool {
 	return ordered && d.project == later.project && !withoutPayload(d.Body)
 }
 
-// task is the one task that the event is about, if it is one.
+// task returns the event's task, if there is exactly one.
 func (d Derived) task() (id int64, single bool) {
 	if len(d.tasks) == 0 || slices.Min(d.tasks) != slices.Max(d.tasks) {
 		return 0, false

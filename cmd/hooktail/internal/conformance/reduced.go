@@ -2,8 +2,8 @@ package conformance
 
 import "encoding/json"
 
-// Reduced is the request without what depends on when its body was made: of
-// project and task (or tasks) it keeps the ids.
+// Reduced returns the request without what depends on the time when its body was made:
+// only the ids of project and task (or tasks) remain.
 func Reduced(r Request) Request {
 	var body object
 	if json.Unmarshal(r.Body, &body) != nil {
@@ -18,7 +18,7 @@ func Reduced(r Request) Request {
 	return r
 }
 
-// reducedValue is a row, or a list of rows, as ids.
+// reducedValue returns a row, or a list of rows, as ids.
 func reducedValue(value json.RawMessage) json.RawMessage {
 	var rows []object
 	if json.Unmarshal(value, &rows) == nil {

@@ -7,14 +7,14 @@ import (
 	"text/tabwriter"
 )
 
-// Result is how the requests of one scenario compare with those wanted.
+// Result is the comparison of a scenario's requests with those wanted.
 type Result struct {
 	Scenario  string
-	Hooks     int // that are to get a request, or got one
+	Hooks     int // that must get a request, or got one
 	Requests  int // wanted
 	Equal     int
-	Different int // wanted and missing or other, and unexpected ones
-	Allowed   int // requests whose difference, or whose being there, an Exception describes
+	Different int // missing, different and unexpected ones
+	Allowed   int // requests that an Exception covers
 	Problems  []string
 }
 
@@ -28,7 +28,7 @@ func (r *Result) differs(format string, args ...any) {
 	r.problem(format, args...)
 }
 
-// Table is the outcome of all scenarios, one line each and their sum.
+// Table formats the results of all scenarios, one line each, with totals.
 func Table(results []Result) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 1, ' ', 0)
@@ -47,11 +47,11 @@ func Table(results []Result) string {
 		sum.Allowed += r.Allowed
 	}
 	line(sum)
-	_ = w.Flush() // a Builder takes everything
+	_ = w.Flush() // a Builder does not fail
 	return text.String()
 }
 
-// ofHook are the requests of one hook, in their order.
+// ofHook returns the requests of one hook, in order.
 func ofHook(requests []Request, hook int64) []Request {
 	var own []Request
 	for _, r := range requests {
@@ -62,7 +62,7 @@ func ofHook(requests []Request, hook int64) []Request {
 	return own
 }
 
-// hooksOf are the ids of the hooks of the requests, ascending.
+// hooksOf returns the ids of the requests' hooks, ascending.
 func hooksOf(requests ...Request) []int64 {
 	var ids []int64
 	for _, r := range requests {
@@ -80,8 +80,8 @@ func actionsOf(requests []Request) []string {
 	return actions
 }
 
-// compareRequests is everything in which the request is not the wanted one:
-// action, the hook's own headers and content type, body.
+// compareRequests returns all differences of the request: action, the hook's own headers
+// and content type, body.
 func compareRequests(want, got Request) []Difference {
 	var all []Difference
 	if want.Action != got.Action {
@@ -104,13 +104,13 @@ func compareRequests(want, got Request) []Difference {
 	return append(all, bodies...)
 }
 
-// ofAHook reports whether the header is of the kind that the recorded hooks
-// define. The sender's own headers (User-Agent, webhook-id …) are no difference.
+// ofAHook reports whether recorded hooks define such a header. The sender's own headers
+// (User-Agent, webhook-id …) are not compared.
 func ofAHook(name string) bool {
 	return name == "authorization" || strings.HasPrefix(name, "x-")
 }
 
-// lines are the first few differences, one line each.
+// lines returns the first few differences, one line each.
 func lines(differences []Difference) string {
 	const most = 6
 	var text strings.Builder

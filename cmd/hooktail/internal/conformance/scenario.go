@@ -25,14 +25,14 @@ type Request struct {
 type Scenario struct {
 	Name        string // NN-name
 	ChangesPath string
-	Changes     string    // the statements, as the application sent them
-	WAL         string    // the row changes in the words of test_decoding
-	API         string    // the calls and their answers
-	Notes       string    // empty unless something is not as one would think
-	Expected    []Request // what Label Studio sent, in the order of arrival
+	Changes     string    // statements as sent by the application
+	WAL         string    // row changes in the format of test_decoding
+	API         string    // calls and answers
+	Notes       string    // empty unless something is unusual
+	Expected    []Request // requests that Label Studio sent, in order of arrival
 }
 
-// Number is the place of the scenario among all, from its name.
+// Number returns the number of the scenario, from its name.
 func (s Scenario) Number() int {
 	digits, _, _ := strings.Cut(s.Name, "-")
 	n, err := strconv.Atoi(digits)
@@ -42,8 +42,8 @@ func (s Scenario) Number() int {
 	return n
 }
 
-// Scenarios reads all scenarios of dir, a folder with one folder for each, in
-// numeric order: later ones build on the rows of earlier ones.
+// Scenarios reads all scenarios of dir, which has a folder for each, in numeric order:
+// later ones build on rows of earlier ones.
 func Scenarios(dir string) ([]Scenario, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

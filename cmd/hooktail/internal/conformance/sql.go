@@ -2,19 +2,19 @@ package conformance
 
 import "strings"
 
-// recordedAddress is where every hook of the recording points, in base.sql and
-// in the statements of the scenarios that make hooks.
+// recordedAddress is the address of all hooks in the recording: in base.sql and in the
+// scenarios' statements.
 const recordedAddress = "127.0.0.1:9900"
 
-// Readdress returns the SQL text with the hooks' recorded address replaced by
-// host and port of the receiver. It serves base.sql and statements alike.
+// Readdress replaces the hooks' recorded address by host and port of the receiver. It is
+// for base.sql and statements.
 func Readdress(sql, address string) string {
 	return strings.ReplaceAll(sql, recordedAddress, address)
 }
 
-// statements splits SQL text at the semicolons outside of quotes and comments.
-// It knows the quoting that the recording has: strings with quotes doubled,
-// E strings with backslashes, quoted names and line comments. Comments are dropped.
+// statements splits SQL text at semicolons outside quotes and comments. It supports the
+// quoting in the recording: strings with doubled quotes, E strings with backslashes,
+// quoted names and line comments. Comments are dropped.
 func statements(sql string) []string {
 	var all []string
 	var current strings.Builder
@@ -56,7 +56,7 @@ func lineEnd(sql string) int {
 	return len(sql)
 }
 
-// endsInWord reports whether an E that follows is the end of a name.
+// endsInWord reports whether a following E is the end of a name.
 func endsInWord(sql string) bool {
 	if sql == "" {
 		return false
@@ -65,8 +65,8 @@ func endsInWord(sql string) bool {
 	return c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
 }
 
-// quoted is the length of what follows an opening quote, the closing one
-// included, and whether there is a closing one.
+// quoted returns the length of the text after an opening quote, including the closing
+// one, and whether there is a closing one.
 func quoted(sql string, quote byte, backslash bool) (length int, closed bool) {
 	for i := 0; i < len(sql); i++ {
 		switch {
@@ -81,8 +81,8 @@ func quoted(sql string, quote byte, backslash bool) (length int, closed bool) {
 	return len(sql), false
 }
 
-// transactions groups statements by the transaction that they are sent in: one
-// alone, or those from BEGIN to its end.
+// transactions groups statements by transaction: a single one, or those from BEGIN to its
+// end.
 func transactions(statements []string) [][]string {
 	var all [][]string
 	open := false

@@ -12,20 +12,19 @@ type Value struct {
 	Null bool
 }
 
-// Row is a row by column name. A column that is not in it is not known.
+// Row is a row by column name. A missing column is unknown.
 type Row map[string]Value
 
-// RowChange is one line of test_decoding. New holds the row of an INSERT or
-// UPDATE, without the TOASTed columns that the UPDATE left alone; Old holds the
-// key of an UPDATE that changed it, or of a DELETE.
+// RowChange is one line of test_decoding. New is the row of an INSERT or UPDATE, without
+// unchanged TOASTed columns; Old is the key of an UPDATE that changed it, or of a DELETE.
 type RowChange struct {
 	Table    string // without its schema
 	Op       string // INSERT, UPDATE or DELETE
 	Old, New Row
 }
 
-// ParseWAL reads the text that the plugin test_decoding writes (options
-// include-xids=0, skip-empty-xacts=1): the row changes of each transaction.
+// ParseWAL reads the output of the plugin test_decoding (options include-xids=0,
+// skip-empty-xacts=1): the row changes of each transaction.
 func ParseWAL(text string) ([][]RowChange, error) {
 	var txs [][]RowChange
 	p := walText{rest: text}
@@ -54,7 +53,7 @@ func ParseWAL(text string) ([][]RowChange, error) {
 	return txs, nil
 }
 
-// walText is the text that is still to be read.
+// walText is the unread text.
 type walText struct{ rest string }
 
 // skip consumes the prefix if the text begins with it.
@@ -110,8 +109,7 @@ func (p *walText) change() (RowChange, error) {
 	return c, nil
 }
 
-// column reads one "name[type]:value". The type says nothing that the schema
-// does not, so it is dropped.
+// column reads one "name[type]:value". The type is dropped, since the schema has it.
 func (p *walText) column(row Row) error {
 	name, err := p.until("[")
 	if err != nil {
@@ -130,9 +128,8 @@ func (p *walText) column(row Row) error {
 	return nil
 }
 
-// value reads null, a bare word, or text in quotes with every quote in it
-// doubled and nothing else escaped. It reports false for a value that is not
-// in the WAL.
+// value reads null, a bare word, or quoted text with doubled quotes and no other escapes.
+// It returns false for a value that is not in the WAL.
 func (p *walText) value() (Value, bool, error) {
 	if p.skip("'") {
 		n, closed := quoted(p.rest, '\'', false)

@@ -8,10 +8,10 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// connectTime bounds how long a connection may take to be made.
+// connectTime bounds opening a connection.
 const connectTime = 15 * time.Second
 
-// connect opens the connection that everything is looked at with.
+// connect opens the connection for all checks.
 func (x *examination) connect(ctx context.Context) (Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
@@ -39,8 +39,8 @@ func (x *examination) connect(ctx context.Context) (Finding, error) {
 	return Finding{ID: "connection", Severity: OK, What: fmt.Sprintf("connected as role %q to database %q", x.role, database)}, nil
 }
 
-// lookForPooler compares the process that the other side said to be with the one
-// that answers: a pooler names a process of its own.
+// lookForPooler compares the process reported at connecting with the one that answers: a
+// pooler reports a process of its own.
 func lookForPooler(ctx context.Context, x *examination) ([]Finding, error) {
 	var pid uint32
 	if err := x.value(ctx, "SELECT pg_catalog.pg_backend_pid()", nil, &pid); err != nil {
@@ -49,9 +49,9 @@ func lookForPooler(ctx context.Context, x *examination) ([]Finding, error) {
 	if pid == x.conn.PgConn().PID() {
 		return nil, nil
 	}
-	return one(Warning, "a connection pooler or proxy stands between hooktail and the server",
-		"Replication, LISTEN and locks belong to one session of the server. A pooler that shares sessions breaks them, and many refuse replication.",
-		"let HOOKTAIL_DATABASE_URL name the server itself: its direct host and port, not the pooler's"), nil
+	return one(Warning, "there is a connection pooler or proxy between hooktail and the server",
+		"Replication, LISTEN and locks belong to one session of the server. A pooler that shares sessions breaks them, and many do not support replication.",
+		"set HOOKTAIL_DATABASE_URL to the server's own host and port, not the pooler's"), nil
 }
 
 func lookAtRole(_ context.Context, x *examination) ([]Finding, error) {
@@ -59,16 +59,16 @@ func lookAtRole(_ context.Context, x *examination) ([]Finding, error) {
 		return nil, nil
 	}
 	return one(Note, fmt.Sprintf("role %q is a superuser", x.role),
-		"hooktail needs to read a few tables and to replicate; whoever has its password then has the whole server.",
-		"run deploy/role.sql (psql -f deploy/role.sql), and let hooktail run as the role that it makes"), nil
+		"hooktail only needs to read a few tables and to replicate; anyone with this password controls the whole server.",
+		"run deploy/role.sql (psql -f deploy/role.sql), and run hooktail as the role that it creates"), nil
 }
 
-// lookAtReplication makes the connection that run will make. The role's attribute
-// would not say it: managed services have roles of their own for it.
+// lookAtReplication opens the kind of connection that run needs. The role's attribute
+// would not be enough: managed services grant replication in other ways.
 func lookAtReplication(ctx context.Context, x *examination) ([]Finding, error) {
 	ctx, cancel := context.WithTimeout(ctx, queryTime)
 	defer cancel()
-	const why = "Committed changes come over such a connection alone."
+	const why = "Committed changes only arrive over such a connection."
 	var err error
 	if x.systemID, err = cdc.CheckReplication(ctx, x.Replication); err != nil {
 		found := failed("", err, why)

@@ -8,12 +8,12 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// small is what a slot must be able to retain at the least.
+// small is the least that a slot should be able to retain.
 const small = 256 << 20
 
-// lookAtKeepSize holds the bound on what slots retain against what the server writes.
+// lookAtKeepSize compares the bound on what slots retain with what the server writes.
 func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
-	var limit int64 // bytes; negative: none
+	var limit int64 // bytes; negative: unlimited
 	var written int64
 	var text string
 	var since time.Duration
@@ -22,7 +22,7 @@ func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	sizing := "Take the WAL that the server writes in the longest time that hooktail may be away, and less than the disk can spare."
+	sizing := "Choose the amount of WAL that the server writes in the longest time that hooktail may be down, and less than the free disk space."
 	if err := x.value(ctx, `SELECT (wal_bytes / greatest(extract(epoch FROM now() - stats_reset), 1) * 86400)::bigint, now() - stats_reset
 		FROM pg_catalog.pg_stat_wal`, nil, &written, &since); err == nil && since > time.Hour {
 		sizing += fmt.Sprintf(" In the last %s it wrote %s a day on average.", display.Span(since), display.Size(written))
@@ -31,10 +31,10 @@ func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
 	switch {
 	case limit < 0:
 		return one(Failure, "max_slot_wal_keep_size is unlimited",
-			"While hooktail is stopped or cut off, the slot retains all WAL that the server writes, until the disk is full and the database stops. With a bound the slot is lost instead, and hooktail says what is missing. "+sizing, set), nil
+			"While hooktail is stopped or disconnected, the slot retains all WAL that the server writes, until the disk is full and the database stops. With a bound the slot is lost instead, and hooktail reports what is missing. "+sizing, set), nil
 	case limit < small:
 		return one(Warning, "max_slot_wal_keep_size is only "+text,
-			"The slot is lost, and changes with it, when hooktail is away for as long as the server takes to write that much. "+sizing, set), nil
+			"The slot and its changes are lost when hooktail is down for the time in which the server writes that much. "+sizing, set), nil
 	}
 	return fine("a slot may retain %s of WAL", text), nil
 }
@@ -54,6 +54,6 @@ func lookAtIdleTimeout(ctx context.Context, x *examination) ([]Finding, error) {
 		severity = Warning
 	}
 	return one(severity, "idle_replication_slot_timeout is "+text,
-		"A hooktail that is stopped for longer loses its slot, and the changes since, also where the disk has room.",
+		"If hooktail is stopped for longer, it loses its slot and the changes since, even if the disk has room.",
 		"ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();"), nil
 }

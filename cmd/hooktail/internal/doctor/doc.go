@@ -1,5 +1,5 @@
 // Package doctor checks everything that `hooktail run` needs, and risks that show only
-// later. Each finding says what is wrong, why it matters and how to mend it. The package
+// later. Each finding says what is wrong, why it matters and how to fix it. The package
 // only reads, as the role that runs hooktail, and reports what that role may not see.
 //
 // A check is a named function that returns findings. Each file has one subject:
@@ -13,5 +13,5 @@
 //	publication   its contents and its age
 //	slot          existence and state
 //	hooks         hooks that cannot be served, or are served twice
-//	egress        the way to the receivers
+//	egress        connections to the receivers
 package doctor

@@ -17,60 +17,60 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// Severity says how bad a finding is.
+// Severity is the severity of a finding.
 type Severity string
 
-// The severities.
+// Severities.
 const (
 	OK      Severity = "ok"
-	Note    Severity = "note"    // good to know; nothing has to be done
-	Warning Severity = "warning" // something is lost, late or twice, or will be, for somebody
-	Failure Severity = "failure" // hooktail does not run, loses events, or endangers the application or its database
+	Note    Severity = "note"    // no action is required
+	Warning Severity = "warning" // something is or will be lost, late or duplicated
+	Failure Severity = "failure" // hooktail cannot run, loses events, or endangers the application or its database
 )
 
-// Finding is what a check says. Its JSON is stable: fields are only ever added, an ID
-// keeps its meaning, and the texts are for people.
+// Finding is a result of a check. Its JSON is stable: fields are only added, an ID keeps
+// its meaning, and the texts are for people.
 type Finding struct {
-	ID       string   `json:"id"` // of the check
+	ID       string   `json:"id"` // id of the check
 	Severity Severity `json:"severity"`
 	What     string   `json:"what"`
-	Why      string   `json:"why"`  // it matters; "" if ok
-	Mend     string   `json:"mend"` // SQL or command, as it can be pasted; "" if ok
+	Why      string   `json:"why"`  // why it matters; "" if ok
+	Mend     string   `json:"mend"` // SQL or command, ready to paste; "" if ok
 }
 
-// Options are what is examined, and with what.
+// Options configures an examination.
 type Options struct {
 	Config      config.Config
-	Plan        cdc.Plan // what setup would make, with the identities that it would set
+	Plan        cdc.Plan // the plan of setup, with the identities that it would set
 	Hooks       hook.Options
 	Secrets     send.Keyring
 	Keyed       bool         // Secrets has a key
-	Sender      *send.Sender // that run would send with
+	Sender      *send.Sender // the sender that run would use
 	Open        func(context.Context) (*pgxpool.Pool, error)
-	Replication *pgconn.Config // of an ordinary connection
-	NotSenders  []string       // application names of programs that send nothing
+	Replication *pgconn.Config // options of an ordinary connection
+	NotSenders  []string       // application names of programs that do not send webhooks
 	Now         func() time.Time
 
-	// Redirects asks the hooktail that runs where the receivers of hooks redirect to, by the
-	// hooks' ids; nil if none is known to run.
+	// Redirects returns, by hook, the redirects that the running hooktail has seen; nil
+	// if it is not running.
 	Redirects func(context.Context) map[int64]string
 
-	Long time.Duration // a transaction may be open without a word; 0: 5 minutes
+	Long time.Duration // age from which a transaction is reported; 0: 5 minutes
 }
 
-// check is one subject. What it returns without a word is ok, and fine says so.
+// check is one check. If it returns no findings, the result is ok, with the text fine.
 type check struct {
 	id   string
 	fine string
 	look func(context.Context, *examination) ([]Finding, error)
 }
 
-// checks are all that need the database, in the order in which they are reported.
+// checks are all checks that need the database, in the order of the report.
 func checks() []check {
 	return []check{
-		{"pooler", "nothing stands between hooktail and the server", lookForPooler},
-		{"role", "the role is no superuser", lookAtRole},
-		{"settings", "nothing that matters to sessions is set for the role or the database", lookAtSettings},
+		{"pooler", "there is no pooler between hooktail and the server", lookForPooler},
+		{"role", "the role is not a superuser", lookAtRole},
+		{"settings", "no relevant settings are set for the role or the database", lookAtSettings},
 		{"server_version", "", lookAtVersion},
 		{"primary", "the server is a primary", lookAtPrimary},
 		{"wal_level", "wal_level is logical", lookAtWALLevel},
@@ -83,30 +83,30 @@ func checks() []check {
 		{"idle_replication_slot_timeout", "no slot is dropped for being idle", lookAtIdleTimeout},
 		{"transactions", "no transaction is open for long", lookAtTransactions},
 		{"prepared_transactions", "no transaction is prepared for long", lookAtPrepared},
-		{"tables", "the application's tables are there", lookAtTables},
+		{"tables", "the application's tables exist", lookAtTables},
 		{"privileges", "the role may read the application's tables", lookAtPrivileges},
 		{"row_security", "no row is hidden from the role", lookAtRowSecurity},
-		{"columns", "the columns that the rules need are there", lookAtColumns},
-		{"replica_identity", "deletions say all that they need", lookAtIdentity},
-		{"state_schema", "hooktail's own tables are there", lookAtState},
+		{"columns", "the columns that the rules need exist", lookAtColumns},
+		{"replica_identity", "deletions contain all required columns", lookAtIdentity},
+		{"state_schema", "hooktail's own tables exist", lookAtState},
 		{"copy", "hooktail's own tables belong to this database", lookAtCopy},
-		{"position", "the slot is the one that was read before", lookAtPosition},
+		{"position", "the slot is the same as in the last run", lookAtPosition},
 		{"adopt_privilege", "the role may adopt hooks", lookAtAdopt},
 		{"publication", "the publication has all tables and operations", lookAtPublication},
-		{"publication_contents", "whole rows are published, all of them", lookAtContents},
+		{"publication_contents", "all rows are published completely", lookAtContents},
 		{"publication_age", "the publication is older than the slot", lookAtAge},
 		{"slot", "", lookAtSlot},
 		{"failover", "a promoted standby has the slot", lookAtFailover},
 		{"hooks", "", lookAtHooks},
-		{"custom_events", "the function of custom events and its secret are as they have to be", lookAtEmit},
-		{"hook_actions", "the hooks want what there is", lookAtActions},
+		{"custom_events", "the function of custom events and its secret are intact", lookAtEmit},
+		{"hook_actions", "the hooks' actions exist", lookAtActions},
 		{"task_events", "the stream shows when tasks are completed", lookAtTaskEvents},
-		{"duplicate_hooks", "no two hooks send the same", lookAtDuplicates},
-		{"secrets", "the signing secrets can be opened", lookAtSecrets},
+		{"duplicate_hooks", "no two hooks send the same events", lookAtDuplicates},
+		{"secrets", "the signing secrets can be decrypted", lookAtSecrets},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
-		{"failure_counter", "Label Studio switches no hook off that hooktail serves", lookAtCounter},
+		{"failure_counter", "Label Studio does not deactivate hooks that hooktail serves", lookAtCounter},
 		{"egress", "the receivers can be reached", lookAtEgress},
-		{"redirects", "no receiver is known to redirect", lookAtRedirects},
+		{"redirects", "no redirects are known", lookAtRedirects},
 	}
 }
 
@@ -119,18 +119,18 @@ type examination struct {
 	super    bool
 	version  int // server_version_num
 	systemID string
-	loaded   *hook.Set // by hooks; nil if they cannot be read
-	emits    bool      // by custom_events: they can be sent
+	loaded   *hook.Set // the loaded hooks; nil if they cannot be read
+	emits    bool      // whether custom events can be sent; set by custom_events
 }
 
 const (
-	queryTime = 10 * time.Second // bounds each query, by the server
-	checkTime = time.Minute      // bounds each check: the server may not be heard of any more
+	queryTime = 10 * time.Second // timeout of each query, in the server
+	checkTime = time.Minute      // timeout of each check, in case the server becomes unreachable
 )
 
-// Examine makes all checks, one after the other, on one connection, and returns what
-// they found in a fixed order: at least one finding for each. Where there is no
-// connection, that is the only one. It ends early only with the context.
+// Examine makes all checks in sequence on one connection and returns their findings in a
+// fixed order, at least one for each. Without a connection, that is the only finding. It
+// ends early only with the context.
 func Examine(ctx context.Context, o Options) []Finding {
 	if o.Long == 0 {
 		o.Long = 5 * time.Minute
@@ -138,10 +138,10 @@ func Examine(ctx context.Context, o Options) []Finding {
 	x := &examination{Options: o}
 	first, err := x.connect(ctx)
 	if err != nil {
-		return []Finding{failed("connection", err, "Nothing can be looked at without it.")}
+		return []Finding{failed("connection", err, "Nothing can be checked without it.")}
 	}
 	defer x.pool.Close()
-	defer x.conn.Close(context.WithoutCancel(ctx)) // it has settings of its own
+	defer x.conn.Close(context.WithoutCancel(ctx)) // not reused: its settings were changed
 	findings := []Finding{first}
 	for _, c := range checks() {
 		findings = append(findings, x.make(ctx, c)...)
@@ -169,9 +169,9 @@ func (x *examination) make(ctx context.Context, c check) []Finding {
 // unseen is the finding that a check could not be made.
 func unseen(err error) Finding {
 	f := Finding{
-		Severity: Warning, What: fmt.Sprintf("could not be looked at: %v", err),
-		Why:  "What was not looked at may be wrong.",
-		Mend: "mend what is reported above, and run `hooktail doctor` again",
+		Severity: Warning, What: fmt.Sprintf("could not be checked: %v", err),
+		Why:  "There may be an undetected problem.",
+		Mend: "fix what is reported above, and run `hooktail doctor` again",
 	}
 	const insufficientPrivilege = "42501"
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
@@ -181,7 +181,7 @@ func unseen(err error) Finding {
 	return f
 }
 
-// failed is the finding of a fault that ends a run.
+// failed is the finding for an error that ends a run.
 func failed(id string, err error, why string) Finding {
 	f := Finding{ID: id, Severity: Failure, What: strings.Join(strings.Fields(err.Error()), " "), Why: why, Mend: "check HOOKTAIL_DATABASE_URL, network and server"}
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok {
@@ -196,8 +196,7 @@ func failed(id string, err error, why string) Finding {
 	return f
 }
 
-// faults turns the fault of a check of cdc into a finding; other errors are the
-// check's own.
+// faults turns a *cdc.Fault into a finding; it returns other errors.
 func faults(err error, why string) ([]Finding, error) {
 	if _, ok := errors.AsType[*cdc.Fault](err); ok {
 		return []Finding{failed("", err, why)}, nil
@@ -213,12 +212,12 @@ func fine(format string, args ...any) []Finding {
 	return one(OK, fmt.Sprintf(format, args...), "", "")
 }
 
-// table is a name in the application's schema as SQL has it.
+// table returns the quoted name in the application's schema.
 func (x *examination) table(name string) string {
 	return pgx.Identifier{x.Config.SourceSchema, name}.Sanitize()
 }
 
-// roleName is the role's as SQL has it.
+// roleName returns the quoted name of the role.
 func (x *examination) roleName() string { return pgx.Identifier{x.role}.Sanitize() }
 
 // value reads one row into the destinations.
@@ -226,5 +225,5 @@ func (x *examination) value(ctx context.Context, sql string, args []any, to ...a
 	return x.conn.QueryRow(ctx, sql, args...).Scan(to...)
 }
 
-// literal is a string constant as SQL has it.
+// literal returns a string constant.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

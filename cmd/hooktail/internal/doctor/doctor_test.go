@@ -125,20 +125,20 @@ func illnesses() []illness {
 		{
 			"role of the connection string", func(_ *testing.T, p *patient) {
 				p.variables = []string{"HOOKTAIL_DATABASE_URL=" + proctest.RoleDSN(p.db) + "&role=hooktail"}
-			}, "settings", note, "role = hooktail is set in HOOKTAIL_DATABASE_URL", "take the parameter role out", true,
+			}, "settings", note, "role = hooktail is set in HOOKTAIL_DATABASE_URL", "remove the parameter role", true,
 		},
 		{"libraries of the database", sql("ALTER DATABASE SLOT SET dynamic_library_path = '/nowhere'"), "settings", warning, "dynamic_library_path", "RESET", false},
 		{"column missing", sql("ALTER TABLE task_completion RENAME COLUMN was_cancelled TO skipped"), "columns", failure, "task_completion has no column was_cancelled", "HOOKTAIL_", true},
 		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},
 
-		{"identity default", sql("ALTER TABLE project REPLICA IDENTITY DEFAULT"), "replica_identity", note, "public.project has not REPLICA IDENTITY FULL", "REPLICA IDENTITY FULL;", false},
+		{"identity default", sql("ALTER TABLE project REPLICA IDENTITY DEFAULT"), "replica_identity", note, "public.project is not set to REPLICA IDENTITY FULL", "REPLICA IDENTITY FULL;", false},
 		{"identity nothing", sql("ALTER TABLE task REPLICA IDENTITY NOTHING"), "replica_identity", failure, "public.task has no replica identity", "REPLICA IDENTITY FULL;", false},
 		{"no key", sql("ALTER TABLE webhook DROP CONSTRAINT webhook_pkey CASCADE"), "replica_identity", failure, "public.webhook has no replica identity", "REPLICA IDENTITY FULL;", false},
 
 		{"own tables missing", sql("DROP SCHEMA hooktail CASCADE"), "state_schema", failure, "has no tables of hooktail", "hooktail setup", false},
 		{"own tables newer", sql("INSERT INTO hooktail.migration (version_id, is_applied) VALUES (999, true)"), "state_schema", failure, "version 999, newer", "newer hooktail", true},
 		{"own tables not granted", sql("REVOKE DELETE ON hooktail.parked FROM hooktail"), "state_schema", failure, "may not use the tables", "GRANT", false},
-		{"adopt not granted", sql("REVOKE UPDATE (is_active) ON webhook FROM hooktail"), "adopt_privilege", note, "may not switch hooks off", "GRANT UPDATE (is_active)", false},
+		{"adopt not granted", sql("REVOKE UPDATE (is_active) ON webhook FROM hooktail"), "adopt_privilege", note, "may not deactivate hooks", "GRANT UPDATE (is_active)", false},
 		{
 			"another server", sql("UPDATE hooktail.position SET system_id = '1'"),
 			"position", failure, "system identifier", "hooktail", true,
@@ -202,7 +202,7 @@ func illnesses() []illness {
 		},
 		{"unknown action", sql("UPDATE webhook_action SET action = 'LABEL_CHEWED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", warning, `"LABEL_CHEWED"`, "DELETE FROM", true},
 		{"action of the other profile", sql("UPDATE webhook_action SET action = 'TASKS_DELETED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", note, "TASKS_DELETED", "HOOKTAIL_PROFILE=native", true},
-		{"no action", sql("UPDATE webhook SET send_for_all_actions = false WHERE id = 9"), "hook_actions", note, "hook 9 wants no action", "choose", true},
+		{"no action", sql("UPDATE webhook SET send_for_all_actions = false WHERE id = 9"), "hook_actions", note, "hook 9 has no actions", "choose", true},
 		{
 			"custom events, not set up", sql("INSERT INTO hooktail.hook_setting (hook_id, events_added) VALUES (1, '{MODEL_OUTDATED}')"),
 			"custom_events", warning, "hook 1 lists MODEL_OUTDATED, and the function hooktail.emit does not exist", "hooktail setup --custom-events", false,
@@ -231,7 +231,7 @@ func illnesses() []illness {
 		},
 		{"two senders", func(t *testing.T, p *patient) { t.Helper(); p.db.Connect(t) }, "double_sender", warning, "active in Label Studio too", "hooktail hooks adopt --all", true},
 
-		{"failures are counted", sql("ALTER TABLE webhook ADD COLUMN consecutive_failures integer"), "failure_counter", note, "Label Studio may switch hooks off", "hooktail hooks adopt --all", true},
+		{"failures are counted", sql("ALTER TABLE webhook ADD COLUMN consecutive_failures integer"), "failure_counter", note, "Label Studio may deactivate hooks", "hooktail hooks adopt --all", true},
 		{"a row that cannot be read", sql("ALTER TABLE webhook ALTER COLUMN send_payload DROP NOT NULL", "UPDATE webhook SET send_payload = NULL WHERE id = 3"), "hooks", warning, "hook 3 cannot be served: column send_payload is null", "correct the row", true},
 		{"receiver away", func(_ *testing.T, p *patient) { p.receiver.Close() }, "egress", warning, "connection refused", "hooktail hooks ping", true},
 		{"receiver's name unknown", sql("UPDATE webhook SET url = 'http://nowhere.invalid/x' WHERE id = 1"), "egress", warning, "look up nowhere.invalid", "hooktail hooks ping 1", true},

@@ -9,14 +9,14 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// atOnce bounds the connections that are tried at a time, and most how many hooks
-// are: doctor is to end.
+// atOnce bounds concurrent connection attempts, and most the number of hooks, so that
+// doctor ends.
 const (
 	atOnce = 16
 	most   = 500
 )
 
-// lookAtEgress goes the way of each hook's requests, and sends none.
+// lookAtEgress connects to each hook's receiver, and sends nothing.
 func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 	var hooks []*hook.Hook
 	for _, h := range x.served() {
@@ -37,7 +37,7 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 		})
 	}
 	wg.Wait()
-	// One receiver that is away is one finding, however many hooks point to it.
+	// An unreachable receiver is one finding, however many hooks use it.
 	var found []Finding
 	var reasons []string
 	away := make(map[string][]string)
@@ -53,11 +53,11 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	for _, reason := range reasons {
 		found = append(found, one(Warning, fmt.Sprintf("hooks %s cannot reach %s", some(away[reason]), reason),
-			"What cannot be delivered now is parked and tried again for HOOKTAIL_RETRY_FOR; what goes to a forbidden address is dead at once.",
-			"let the receiver be reached from this machine, within HOOKTAIL_TIMEOUT and HOOKTAIL_EGRESS; then: hooktail hooks ping "+away[reason][0])...)
+			"Failed deliveries are parked and retried for HOOKTAIL_RETRY_FOR; deliveries to a forbidden address are dead immediately.",
+			"make the receiver reachable from this machine, within HOOKTAIL_TIMEOUT and HOOKTAIL_EGRESS; then:  hooktail hooks ping "+away[reason][0])...)
 	}
 	if all > most {
-		found = append(found, one(Note, fmt.Sprintf("only the first %d of %d hooks were tried", most, all), "The others may not be reached.", "hooktail hooks ping ID")...)
+		found = append(found, one(Note, fmt.Sprintf("only the first %d of %d hooks were checked", most, all), "The others may be unreachable.", "hooktail hooks ping ID")...)
 	}
 	return found, nil
 }

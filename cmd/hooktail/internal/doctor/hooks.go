@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// served are the hooks that get events, in the order of their ids; nil where they
-// could not be read.
+// served returns the hooks that get events, in order of their ids; nil if they could not
+// be read.
 func (x *examination) served() []*hook.Hook {
 	if x.loaded == nil {
 		return nil
@@ -23,13 +23,13 @@ func (x *examination) served() []*hook.Hook {
 
 func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable) }
 
-// lookAtHooks reads the hooks for the checks that follow, and finds those that
-// nothing can be sent to. They are the application's users', and harm nobody else, so
-// that they are no failures.
+// lookAtHooks reads the hooks for later checks, and finds those that hooktail cannot
+// serve. They are not failures: hooks belong to the application's users, and affect
+// nothing else.
 func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	options := x.Hooks
 	if version, err := state.Version(ctx, x.conn, x.Config.StateSchema); err != nil || version == 0 {
-		options.StateSchema = "" // said elsewhere
+		options.StateSchema = "" // reported elsewhere
 	}
 	hooks := hook.NewSet(options)
 	if err := hooks.Load(ctx, x.conn); err != nil {
@@ -39,24 +39,24 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
 	for _, row := range hooks.Unreadable() {
 		found = append(found, one(Warning, fmt.Sprintf("the row %q of %s cannot be read: %s", row.Key, row.Table, row.Fault),
-			"It is left out.", "correct the row, or delete it")...)
+			"It is ignored.", "correct the row, or delete it")...)
 	}
 	for _, h := range hooks.All() {
 		if h.Refused == hook.BadRow {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
-				"What it wants is not known, or how it is to be sent.", "correct the row, or delete it")...)
+				"Its actions or its request cannot be determined.", "correct the row, or delete it")...)
 		}
 	}
 	for _, h := range x.served() {
 		if h.Refused != hook.BadRow && h.IsRefused() {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
-				"Its events are kept as dead, for the reason "+h.Refused.String()+".",
+				"Its events are kept as dead, with the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
 		}
 	}
 	for _, h := range hooks.All() {
 		if h.Adopted && !h.Active && x.Config.Deliver == config.DeliverActive {
-			found = append(found, one(Warning, fmt.Sprintf("hook %d is adopted, and HOOKTAIL_DELIVER=active", h.ID), "Nobody sends to it: not Label Studio, where it is switched off, nor hooktail.",
+			found = append(found, one(Warning, fmt.Sprintf("hook %d is adopted, and HOOKTAIL_DELIVER=active", h.ID), "It gets no events: it is inactive in Label Studio, and hooktail does not serve it.",
 				fmt.Sprintf("hooktail hooks release %d # or HOOKTAIL_DELIVER=both", h.ID))...)
 		}
 	}
@@ -64,13 +64,13 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 		return found, nil
 	}
 	if len(x.served()) == 0 {
-		return one(Note, fmt.Sprintf("none of %d hooks is served", len(hooks.All())), "hooktail reads, and sends nothing.",
-			"switch a hook on in Label Studio, or adopt one: hooktail hooks list"), nil
+		return one(Note, fmt.Sprintf("none of %d hooks is served", len(hooks.All())), "hooktail reads the stream but sends nothing.",
+			"activate a hook in Label Studio, or adopt one: hooktail hooks list"), nil
 	}
 	return fine("%d of %d hooks are served", len(x.served()), len(hooks.All())), nil
 }
 
-// alike are actions by either spelling.
+// alike returns both spellings of an action.
 func alike(action mapping.Action) []mapping.Action {
 	for _, pair := range [][]mapping.Action{{mapping.TaskCreated, mapping.TasksCreated}, {"TASK_DELETED", mapping.TasksDeleted}} {
 		if slices.Contains(pair, action) {
@@ -80,7 +80,7 @@ func alike(action mapping.Action) []mapping.Action {
 	return []mapping.Action{action}
 }
 
-// actions are those that the profile makes.
+// actions returns the actions that the profile makes.
 func (x *examination) actions(profile config.Profile) []mapping.Action {
 	actions := slices.Concat(alike(mapping.TaskCreated), []mapping.Action{
 		mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
@@ -92,7 +92,7 @@ func (x *examination) actions(profile config.Profile) []mapping.Action {
 	return actions
 }
 
-// lookAtActions finds hooks that wait for what never comes.
+// lookAtActions finds hooks with actions that are never sent.
 func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
 	made, native := x.actions(x.Config.Profile), x.actions(config.Native)
@@ -101,7 +101,7 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 			continue
 		}
 		if len(h.Actions) == 0 {
-			found = append(found, one(Note, fmt.Sprintf("hook %d wants no action", h.ID), "It gets nothing.", "choose its actions in Label Studio, or switch it off")...)
+			found = append(found, one(Note, fmt.Sprintf("hook %d has no actions", h.ID), "It gets no events.", "choose its actions in Label Studio, or deactivate it")...)
 		}
 		for _, action := range h.Actions {
 			switch {
@@ -110,7 +110,7 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
 					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
 			default:
-				found = append(found, one(Warning, fmt.Sprintf("hook %d wants %q, an action that hooktail does not know", h.ID, string(action)), "It does not get this event from hooktail.",
+				found = append(found, one(Warning, fmt.Sprintf("hook %d wants %q, an unknown action", h.ID, string(action)), "It does not get this event from hooktail.",
 					fmt.Sprintf("correct the hook in Label Studio; or: DELETE FROM %s WHERE webhook_id = %d AND action = %s;", x.table(x.Config.WebhookActionTable), h.ID, literal(string(action))))...)
 			}
 		}
@@ -127,8 +127,8 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 			if a.IsRefused() || b.IsRefused() || !a.URL.Equal(b.URL) || !overlap(a, b) {
 				continue
 			}
-			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets them twice, each with a webhook-id of its own hook's delivery.",
-				fmt.Sprintf("switch one of them off in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
+			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets each event twice.",
+				fmt.Sprintf("deactivate one of them in Label Studio; or:  UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
 		}
 	}
 	return found, nil
@@ -146,10 +146,11 @@ func overlap(a, b *hook.Hook) bool {
 	})
 }
 
-// lookAtSecrets opens them: a hook is never sent to unsigned.
+// lookAtSecrets decrypts the signing secrets: hooks with a secret never get unsigned
+// requests.
 func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
 	settings, err := state.New(state.Options{Pool: x.pool, Schema: x.Config.StateSchema}).Settings(ctx)
 	if err != nil {
@@ -159,12 +160,12 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 	for _, s := range settings {
 		for _, sealed := range s.Secrets {
 			if _, err := x.Secrets.Open(s.Hook, sealed); err != nil {
-				severity, why := Warning, "Nothing is sent to the hook unsigned: its events are kept as dead, for the reason bad_secret."
+				severity, why := Warning, "hooktail sends nothing unsigned to this hook: its events are kept as dead, with the reason bad_secret."
 				if !x.Keyed {
-					severity, why = Failure, "hooktail does not start while there are secrets and no key."
+					severity, why = Failure, "hooktail does not start while there are secrets but no key."
 				}
 				found = append(found, one(severity, err.Error(), why,
-					fmt.Sprintf("give HOOKTAIL_SECRET_KEY the key that sealed it; or: hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
+					fmt.Sprintf("set HOOKTAIL_SECRET_KEY to the key that encrypted it; or:  hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
 				break
 			}
 		}
@@ -172,7 +173,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 	return found, nil
 }
 
-// lookAtSenderOfHooks finds hooks that Label Studio sends to as well.
+// lookAtSenderOfHooks finds hooks that Label Studio serves too.
 func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error) {
 	var doubled []string
 	for _, h := range x.served() {
@@ -188,11 +189,11 @@ func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error)
 		return nil, err
 	}
 	return one(Warning, fmt.Sprintf("hooks are active in Label Studio too: %s; other programs are connected (%d sessions)", some(doubled), sessions),
-		"If one of these programs is a Label Studio, receivers get every event from both.", "hooktail hooks adopt --all # or the ids of those that hooktail is to have"), nil
+		"If one of these programs is Label Studio, receivers get every event twice.", "hooktail hooks adopt --all # or the ids of the hooks to adopt"), nil
 }
 
-// lookAtCounter finds hooks that Label Studio may switch off: since 2026-07 it counts its own
-// failed requests in the hook's row.
+// lookAtCounter finds hooks that Label Studio may deactivate: since 2026-07 it counts its
+// own failed requests in the hook's row.
 func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
 	var counts bool
 	err := x.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname LIKE '%fail%')`, x.hookTable()).Scan(&counts)
@@ -208,6 +209,6 @@ func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
 	if len(shared) == 0 {
 		return nil, nil
 	}
-	return one(Note, fmt.Sprintf("Label Studio may switch hooks off: %s; it counts its failed requests in their rows", some(shared)),
-		"After 50 failures of its own it switches a hook off, and hooktail holds what it has for the hook until it is on again.", "hooktail hooks adopt --all # or the ids: an adopted hook has nothing to count"), nil
+	return one(Note, fmt.Sprintf("Label Studio may deactivate hooks %s: it counts its failed requests in their rows", some(shared)),
+		"After 50 failures of its own, Label Studio deactivates a hook, and hooktail holds the hook's events until it is active again.", "hooktail hooks adopt --all # or their ids: Label Studio sends nothing to adopted hooks"), nil
 }

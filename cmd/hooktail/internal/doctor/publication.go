@@ -9,11 +9,11 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// publication is the name as SQL has it.
+// publication returns the quoted name.
 func (x *examination) publication() string { return pgx.Identifier{x.Config.Publication}.Sanitize() }
 
 func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
-	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "What is not published does not reach hooktail, which does not run without.")
+	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "hooktail only receives published changes, and does not run without them.")
 	if err != nil {
 		return nil, err
 	}
@@ -23,14 +23,14 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	if all {
-		found = append(found, one(Note, fmt.Sprintf("publication %q has all tables of the database", x.Config.Publication),
-			"The changes of every other table are decoded and sent too, for nothing.",
+		found = append(found, one(Note, fmt.Sprintf("publication %q contains all tables of the database", x.Config.Publication),
+			"The changes of all other tables are decoded and sent too, without any use.",
 			fmt.Sprintf("DROP PUBLICATION %s; -- while Label Studio and hooktail are stopped, and then: hooktail repair, which makes one of hooktail's tables alone and a new slot", x.publication()))...)
 	}
 	return found, nil
 }
 
-// lookAtContents finds tables whose rows come under other names.
+// lookAtContents finds tables whose rows arrive under other names.
 func lookAtContents(ctx context.Context, x *examination) ([]Finding, error) {
 	rows, err := x.conn.Query(ctx, `SELECT c.relname::text, (SELECT min(i.inhrelid::regclass::text) FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -43,18 +43,18 @@ func lookAtContents(ctx context.Context, x *examination) ([]Finding, error) {
 	var name, child string
 	_, err = pgx.ForEachRow(rows, []any{&name, &child}, func() error {
 		found = append(found, one(Warning, fmt.Sprintf("table %s.%s has tables that inherit from it, such as %s", x.Config.SourceSchema, name, child),
-			"Their rows are seen in the table, but their changes come under their own names and make no events.",
+			"Their rows are visible in the table, but their changes arrive under their own names and make no events.",
 			fmt.Sprintf("ALTER TABLE %s NO INHERIT %s; -- or partition the table instead", child, x.table(name)))...)
 		return nil
 	})
 	return found, err
 }
 
-// lookAtAge compares the transactions that made publication and tables' entries with
-// the oldest one whose catalog the slot still needs. What is older is seen by the slot.
-// What is younger may not be: the server does not say more, and a transaction that
-// was open while both were made makes them look so too. A slot that is being read
-// has proved that it sees.
+// lookAtAge compares the transactions that made publication and tables' entries with the
+// oldest one whose catalog the slot still needs. The slot sees what is older. It may not
+// see what is younger: the server does not show more, and a transaction that was open
+// while both were created makes them look younger too. A slot that is being read has
+// proved that it sees the publication.
 func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	var there bool
 	if err := x.value(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $2)
@@ -77,7 +77,7 @@ func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil || len(younger) == 0 {
 		return nil, err
 	}
-	return one(Note, "perhaps made or altered after the slot: "+some(younger),
-		"A slot does not bring what was changed in a table before it was published, and a hooktail that meets changes from before the publication was made stops.",
+	return one(Note, "possibly created or altered after the slot: "+some(younger),
+		"A slot does not send changes of a table from before it was published, and hooktail stops at changes from before the publication was created.",
 		fmt.Sprintf("if `hooktail run` says that the publication did not exist yet: SELECT pg_drop_replication_slot(%s); then hooktail setup, or hooktail repair --resend if it has run before", literal(x.Config.Slot))), nil
 }

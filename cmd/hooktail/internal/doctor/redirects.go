@@ -8,8 +8,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// lookAtRedirects finds hooks whose receivers answer with a redirect. It sends nothing: the
-// hooktail that runs has seen where they lead, and the stored deliveries that they do.
+// lookAtRedirects finds hooks whose receivers redirect. It sends nothing: the running
+// hooktail knows the targets, and stored deliveries show that there are redirects.
 func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
 	seen := map[int64]string{}
 	if x.Redirects != nil {
@@ -31,13 +31,13 @@ func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
 			to = "to another place"
 		}
 		found = append(found, one(Warning, fmt.Sprintf("the receiver of hook %d (%s) redirects %s", h.ID, h.URL.Origin(), to),
-			"No redirect is followed: its events are tried again for HOOKTAIL_RETRY_FOR, and then dead.",
+			"Redirects are not followed: its events are retried for HOOKTAIL_RETRY_FOR, and then dead.",
 			fmt.Sprintf("correct the hook's URL in Label Studio (Settings → Webhooks); to see the answer: hooktail hooks ping %d", h.ID))...)
 	}
 	return found, nil
 }
 
-// redirected is the hooks of which the first stored delivery was last answered with a
+// redirected returns the hooks whose first stored delivery was last answered with a
 // redirect.
 func (x *examination) redirected(ctx context.Context) (hooks []int64, err error) {
 	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {

@@ -9,10 +9,10 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// Versions of the server, as server_version_num has them.
+// Versions of the server, in the form of server_version_num.
 const (
-	version14 = 140000 // the oldest that will do
-	version17 = 170000 // slots that standbys keep up with
+	version14 = 140000 // the oldest that is supported
+	version17 = 170000 // slots synchronized to standbys
 	version18 = 180000 // generated columns are published; idle slots may be dropped
 )
 
@@ -23,8 +23,8 @@ func lookAtVersion(_ context.Context, x *examination) ([]Finding, error) {
 		return one(Failure, fmt.Sprintf("PostgreSQL %d is too old", major), "Its pgoutput has no option messages, which the heartbeat needs.",
 			"upgrade to 14 or newer, 17 or newer if there are standbys"), nil
 	case x.version < version17:
-		return one(Note, fmt.Sprintf("PostgreSQL %d cannot carry a slot over to a standby", major),
-			"When a standby is promoted, or a managed service fails over, the slot may not be there. hooktail then stops with exit code 3 and says from where on changes are missing; it never skips them in silence.",
+		return one(Note, fmt.Sprintf("PostgreSQL %d cannot synchronize a slot to a standby", major),
+			"After a promotion or a failover of a managed service, the slot may be missing. hooktail then stops with exit code 3 and reports which changes are missing; it never skips them silently.",
 			"after a promotion: `hooktail repair --resend`; PostgreSQL 17 and later have failover slots"), nil
 	}
 	return fine("PostgreSQL %d", major), nil
@@ -35,8 +35,8 @@ func lookAtPrimary(ctx context.Context, x *examination) ([]Finding, error) {
 	if err := x.value(ctx, "SELECT pg_catalog.pg_is_in_recovery()", nil, &standby); err != nil || !standby {
 		return nil, err
 	}
-	return one(Failure, "the server is a standby", "hooktail writes its heartbeat and what it parks: it needs the primary.",
-		"let HOOKTAIL_DATABASE_URL name the primary, or several hosts with target_session_attrs=read-write"), nil
+	return one(Failure, "the server is a standby", "hooktail writes its heartbeat and parked deliveries: it needs the primary.",
+		"set HOOKTAIL_DATABASE_URL to the primary, or to several hosts with target_session_attrs=read-write"), nil
 }
 
 func lookAtWALLevel(ctx context.Context, x *examination) ([]Finding, error) {
@@ -44,11 +44,11 @@ func lookAtWALLevel(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, nil
 	}
 	_, err := cdc.VersionOf(ctx, x.conn)
-	return faults(err, "The WAL holds rows that can be decoded only then. The change needs a restart.")
+	return faults(err, "Only then can the rows in the WAL be decoded. The change needs a restart.")
 }
 
-// lookAtSlots counts the free ones: setup needs one, `hooktail tail` another for as
-// long as it runs.
+// lookAtSlots counts the free ones: setup needs one, and `hooktail tail` another while it
+// runs.
 func lookAtSlots(ctx context.Context, x *examination) ([]Finding, error) {
 	var limit, used int
 	var there bool
@@ -61,7 +61,7 @@ func lookAtSlots(ctx context.Context, x *examination) ([]Finding, error) {
 	case used < limit:
 		return fine("%d of %d replication slots are free", limit-used, limit), nil
 	case !there:
-		return one(Failure, fmt.Sprintf("all %d replication slots are in use", limit), "`hooktail setup` cannot make its slot.", fmt.Sprintf(mend, limit+2)), nil
+		return one(Failure, fmt.Sprintf("all %d replication slots are in use", limit), "`hooktail setup` cannot create its slot.", fmt.Sprintf(mend, limit+2)), nil
 	}
 	return one(Note, fmt.Sprintf("all %d replication slots are in use, one of them by hooktail", limit), "`hooktail tail` needs another one while it runs.", fmt.Sprintf(mend, limit+1)), nil
 }
@@ -76,15 +76,16 @@ func lookAtSenders(ctx context.Context, x *examination) ([]Finding, error) {
 	if used < limit {
 		return fine("%d of %d WAL senders are free", limit-used, limit), nil
 	}
-	severity, why := Failure, "hooktail cannot begin to stream."
+	severity, why := Failure, "hooktail cannot start streaming."
 	if ours {
-		severity, why = Warning, "hooktail streams, but after a break it may not get its place back."
+		severity, why = Warning, "hooktail is streaming, but may be unable to reconnect."
 	}
 	return one(severity, fmt.Sprintf("all %d WAL senders are in use", limit), why,
 		fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; -- then restart PostgreSQL", limit+2)), nil
 }
 
-// neededConnections is what run opens: two pools of four, the lock and the stream.
+// neededConnections is the number of connections that run opens: two pools of four, the
+// lock and the stream.
 const neededConnections = 10
 
 func lookAtConnections(ctx context.Context, x *examination) ([]Finding, error) {
@@ -95,7 +96,7 @@ func lookAtConnections(ctx context.Context, x *examination) ([]Finding, error) {
 		(SELECT datconnlimit FROM pg_catalog.pg_database WHERE datname = current_database())`, nil, &free, &role, &database); err != nil {
 		return nil, err
 	}
-	const why = "Without them events wait: rows cannot be read, nor what fails be parked."
+	const why = "Without them events wait: rows cannot be read, and deliveries cannot be parked."
 	var found []Finding
 	if free < neededConnections {
 		found = append(found, one(Warning, fmt.Sprintf("%d connections are free, hooktail opens up to %d", max(free, 0), neededConnections), why,
@@ -115,7 +116,7 @@ func lookAtConnections(ctx context.Context, x *examination) ([]Finding, error) {
 	return found, nil
 }
 
-// skewLimit is how far apart the clocks may be.
+// skewLimit is the accepted difference between the clocks.
 const skewLimit = 5 * time.Second
 
 func lookAtClock(ctx context.Context, x *examination) ([]Finding, error) {
@@ -135,5 +136,5 @@ func lookAtClock(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	return one(Warning, fmt.Sprintf("the database's clock is %s %s this machine's", display.Span(skew.Abs()), way),
 		"Latencies and ages in metrics are wrong by that much, and a receiver that checks webhook-timestamp may refuse requests.",
-		"let both machines set their clocks by NTP: timedatectl set-ntp true"), nil
+		"synchronize both clocks with NTP: timedatectl set-ntp true"), nil
 }

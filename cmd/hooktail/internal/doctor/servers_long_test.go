@@ -79,7 +79,7 @@ func TestSlotThatIsLost(t *testing.T) {
 	}
 	check(t, p.examine(t), sign{"max_slot_wal_keep_size", doctor.Warning, "only 48MB", "ALTER SYSTEM"})
 	write(40)
-	check(t, p.examine(t), sign{"slot", doctor.Warning, "nobody reads it now", "start hooktail"})
+	check(t, p.examine(t), sign{"slot", doctor.Warning, "not in use now", "start hooktail"})
 	write(80)
 	p.db.Exec(t, "CHECKPOINT")
 	check(t, p.examine(t), sign{"slot", doctor.Failure, "are missing", "hooktail repair"})
@@ -90,7 +90,7 @@ func TestStandbys(t *testing.T) {
 	t.Parallel()
 	old := private(t, "14", map[string]string{}) // whose standby other tests do not see
 	old.db.Exec(t, "SELECT pg_create_physical_replication_slot('standby')")
-	check(t, old.examine(t), sign{"failover", doctor.Warning, "does not carry the slot over", "hooktail repair"})
+	check(t, old.examine(t), sign{"failover", doctor.Warning, "does not synchronize the slot", "hooktail repair"})
 
 	p := private(t, "17", map[string]string{})
 	p.db.Exec(t, "SELECT pg_drop_replication_slot($1)", p.db.Name)
@@ -106,7 +106,7 @@ func TestStandbys(t *testing.T) {
 	}
 	p.mend(t, f)
 	proctest.WaitFor(t, settingIs(t, p.db, "synchronized_standby_slots", "standby"))
-	check(t, p.examine(t), sign{"failover", doctor.OK, "standbys can keep up", ""})
+	check(t, p.examine(t), sign{"failover", doctor.OK, "the slot is synchronized", ""})
 }
 
 // TestPostgreSQL18 has two ways of its own to fall ill.
@@ -132,7 +132,7 @@ func TestOpenTransactions(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check(t, p.examine(t), sign{"transactions", doctor.Note, "not for the role to see", "GRANT pg_read_all_stats"})
+	check(t, p.examine(t), sign{"transactions", doctor.Note, "the role may not see", "GRANT pg_read_all_stats"})
 	findings := p.look(t, func(o *doctor.Options) { o.Long = 1 })
 	check(t, findings, sign{"transactions", doctor.Warning, "has a transaction open for", "SELECT pg_terminate_backend("})
 	f, _ := find(findings, "prepared_transactions", "it's late")
@@ -157,5 +157,5 @@ func TestPooler(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.variables = []string{"HOOKTAIL_DATABASE_URL=postgres://hooktail@" + pooler(t, filepath.Join(config.Host, ".s.PGSQL.5432")) + "/" + p.db.Name + "?sslmode=disable"}
-	check(t, p.examine(t), sign{"pooler", doctor.Warning, "pooler or proxy", "direct host"})
+	check(t, p.examine(t), sign{"pooler", doctor.Warning, "pooler or proxy", "own host"})
 }

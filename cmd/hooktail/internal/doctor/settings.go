@@ -11,34 +11,34 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// harmful are settings that no session can choose for itself, and that hooktail cannot
-// work with, with the reason.
+// harmful explains why hooktail cannot work with a setting that no session can override;
+// "" for other settings.
 func harmful(name string) (why string) {
 	switch name {
 	case "dynamic_library_path":
-		return "The server has to find its own pgoutput there, or nothing can be streamed."
+		return "The server must find its own pgoutput there, or it cannot stream."
 	case "session_preload_libraries", "local_preload_libraries":
-		return "A session is refused where one of the libraries is missing."
+		return "A session is refused if one of the libraries is missing."
 	case "temp_file_limit":
-		return "A query that sorts more than fits in memory fails."
+		return "A query that sorts more than fits into memory fails."
 	}
 	return ""
 }
 
-// roleOf names the role that the connection string asks for.
+// roleOf reports the role requested in the connection string.
 func roleOf(options *pgconn.Config) []Finding {
 	role := options.RuntimeParams[postgres.Role]
 	if role == "" {
 		return nil
 	}
 	return one(Note, fmt.Sprintf("role = %s is set in HOOKTAIL_DATABASE_URL: hooktail's sessions act as that role", role),
-		whyRole, "nothing has to be done; to take it back: take the parameter role out of HOOKTAIL_DATABASE_URL")
+		whyRole, "no action required; to undo it: remove the parameter role from HOOKTAIL_DATABASE_URL")
 }
 
-const whyRole = "Its privileges count, not those of the role that logs in, which needs REPLICATION all the same."
+const whyRole = "Its privileges apply, not those of the login role, which still needs REPLICATION."
 
-// lookAtSettings names what ALTER ROLE and ALTER DATABASE have set for sessions such as
-// hooktail's, as far as it matters to them or would.
+// lookAtSettings reports relevant settings made by ALTER ROLE and ALTER DATABASE for
+// hooktail's sessions.
 // https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
 func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
 	rows, err := x.conn.Query(ctx, `SELECT setting, CASE
@@ -61,12 +61,12 @@ func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
 		switch {
 		case name == "role":
 			found = append(found, one(Note, what+": hooktail's sessions act as that role",
-				whyRole, "nothing has to be done; to take it back: "+reset)...)
+				whyRole, "no action required; to undo it: "+reset)...)
 		case harmful(name) != "":
 			found = append(found, one(Warning, what, harmful(name), reset)...)
 		case postgres.Sets(name):
-			found = append(found, one(Note, what+": hooktail's sessions set their own",
-				"hooktail is not affected; other programs of the same role or database are.", "nothing has to be done; to take it back: "+reset)...)
+			found = append(found, one(Note, what+": hooktail's sessions override it",
+				"hooktail is not affected; other programs of the same role or database are.", "no action required; to undo it: "+reset)...)
 		}
 		return nil
 	})

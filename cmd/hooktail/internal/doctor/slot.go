@@ -15,14 +15,15 @@ import (
 
 const slotCatalog = "pg_catalog.pg_replication_slots"
 
-// lookAtSlot says whether it can be read, who does, and how near it is to being lost.
+// lookAtSlot reports whether the slot can be read, its reader, and how close it is to
+// being lost.
 func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	slot, err := cdc.CheckSlot(ctx, x.conn, x.Config.Slot)
 	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
-		return one(Failure, gap.Error(), "The changes since are not in the stream any more: hooktail does not run, and never goes on in silence.", mendGap), nil
+		return one(Failure, gap.Error(), "The changes since are missing from the stream: hooktail does not run, since it never skips changes silently.", mendGap), nil
 	}
 	if err != nil {
-		return x.gone(ctx, err, "It is what keeps the changes until they are delivered.")
+		return x.gone(ctx, err, "It retains the changes until they are delivered.")
 	}
 	disk, err := cdc.ReadDisk(ctx, x.conn, x.Config.Slot)
 	if err != nil {
@@ -30,27 +31,27 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	state := fmt.Sprintf("slot %q retains %s of WAL, %s of it not confirmed", slot.Name, display.Size(disk.Retained), display.Size(int64(disk.End-min(disk.Confirmed, disk.End))))
 	if slot.ActivePID == "" {
-		state += "; nobody reads it now"
+		state += "; not in use now"
 		if since := x.inactive(ctx); since > 0 {
 			state += fmt.Sprintf(", since %s", display.Span(since))
 		}
 	} else {
 		state += "; read by server process " + slot.ActivePID
 	}
-	mend := "start hooktail, or see why it does not get on: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above"
+	mend := "start hooktail, or find out why it makes no progress: `curl http://127.0.0.1:8484/readyz`, the log, and transactions above"
 	switch {
 	case slot.WALStatus == "unreserved":
-		return one(Warning, state+"; the next checkpoint may remove it", "The slot is over max_slot_wal_keep_size. Once WAL is removed it is lost, and changes with it.", mend), nil
+		return one(Warning, state+"; the next checkpoint may remove it", "The slot exceeds max_slot_wal_keep_size. When its WAL is removed, the slot and its changes are lost.", mend), nil
 	case disk.Safe != cdc.NoLimit && disk.Retained > disk.Safe:
-		return one(Warning, fmt.Sprintf("%s; %s are left until it is lost", state, display.Size(disk.Safe)), "More than half of what the slot may retain is used. A slot that is lost has lost changes.", mend), nil
+		return one(Warning, fmt.Sprintf("%s; %s are left until it is lost", state, display.Size(disk.Safe)), "More than half of what the slot may retain is used. Losing the slot means losing changes.", mend), nil
 	case disk.Safe == cdc.NoLimit:
 		return fine("%s", state), nil
 	}
 	return fine("%s; %s are left", state, display.Size(disk.Safe)), nil
 }
 
-// gone is faults; of what was there and is not, which setup does not make anew in
-// silence, it says how the gap is mended.
+// gone is faults for things that may have existed before: since setup must not recreate
+// them silently, it returns the remedy for the gap.
 func (x *examination) gone(ctx context.Context, err error, why string) ([]Finding, error) {
 	found, other := faults(err, why)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && x.wasRead(ctx) {
@@ -62,21 +63,22 @@ func (x *examination) gone(ctx context.Context, err error, why string) ([]Findin
 	return found, other
 }
 
-// wasRead reports whether hooktail has noted how far it has read the slot.
+// wasRead reports whether hooktail has recorded a position of the slot.
 func (x *examination) wasRead(ctx context.Context) bool {
 	memory, err := x.memory(ctx)
 	return err == nil && memory != nil
 }
 
-// memory is what hooktail has noted of the slot, nil if nothing.
+// memory returns what hooktail has recorded of the slot, or nil.
 func (x *examination) memory(ctx context.Context) (*cdc.Memory, error) {
 	return state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Read(ctx)
 }
 
-// mendGap is what to do about changes that are missing.
+// mendGap is the remedy for missing changes.
 const mendGap = "hooktail repair --resend # as the owner of the tables; first with --dry-run"
 
-// inactive is for how long nobody has read the slot, 0 where the server does not say.
+// inactive returns the time for which the slot has not been read, 0 if the server does
+// not show it.
 func (x *examination) inactive(ctx context.Context) time.Duration {
 	var since *time.Time
 	if err := x.value(ctx, "SELECT (to_jsonb(s)->>'inactive_since')::timestamptz FROM "+slotCatalog+" s WHERE slot_name = $1", []any{x.Config.Slot}, &since); err != nil || since == nil {
@@ -85,8 +87,8 @@ func (x *examination) inactive(ctx context.Context) time.Duration {
 	return x.Now().Sub(*since)
 }
 
-// lookAtFailover says what a promotion does to the slot. Standbys that use a slot are
-// the ones that can be seen.
+// lookAtFailover reports what a promotion does to the slot. Only standbys that use a slot
+// are visible.
 func lookAtFailover(ctx context.Context, x *examination) ([]Finding, error) {
 	var standbys int
 	var failover *bool
@@ -98,12 +100,12 @@ func lookAtFailover(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	const why = "When a standby is promoted, the slot is not there, or behind. hooktail then stops with exit code 3 and says from where on changes are missing."
+	const why = "After a promotion the slot is missing or behind. hooktail then stops with exit code 3 and reports which changes are missing."
 	if x.version < version17 {
 		if standbys == 0 {
 			return fine("no standby has a slot"), nil
 		}
-		return one(Warning, fmt.Sprintf("there are standbys (%d), and PostgreSQL %d does not carry the slot over to them", standbys, x.version/10000), why,
+		return one(Warning, fmt.Sprintf("there are standbys (%d), and PostgreSQL %d does not synchronize the slot to them", standbys, x.version/10000), why,
 			"after a promotion: `hooktail repair --resend`; or upgrade to PostgreSQL 17"), nil
 	}
 	if failover == nil || !*failover {
@@ -111,21 +113,21 @@ func lookAtFailover(ctx context.Context, x *examination) ([]Finding, error) {
 		if standbys > 0 {
 			severity = Warning
 		}
-		return one(severity, fmt.Sprintf("slot %q is not one that standbys keep up with (failover is false)", x.Config.Slot), why,
+		return one(severity, fmt.Sprintf("slot %q is not synchronized to standbys (failover is false)", x.Config.Slot), why,
 			fmt.Sprintf(`psql "dbname=… replication=database" -c 'ALTER_REPLICATION_SLOT %s (FAILOVER true)' # while hooktail is stopped`, pgx.Identifier{x.Config.Slot}.Sanitize())), nil
 	}
 	return x.standbys(ctx, standbys, why)
 }
 
-// standbys holds the settings of the primary against the standbys that there are.
-// Those of the standbys themselves cannot be seen from here.
+// standbys checks the settings of the primary for its standbys. Settings of the standbys
+// are not visible from here.
 func (x *examination) standbys(ctx context.Context, standbys int, why string) ([]Finding, error) {
 	var synchronized string
 	if err := x.value(ctx, "SELECT current_setting('synchronized_standby_slots', true)", nil, &synchronized); err != nil {
 		return nil, err
 	}
 	if standbys == 0 || synchronized != "" {
-		return fine("standbys can keep up with the slot, if they have sync_replication_slots = on, hot_standby_feedback = on and a dbname in primary_conninfo"), nil
+		return fine("the slot is synchronized to standbys that have sync_replication_slots = on, hot_standby_feedback = on and a dbname in primary_conninfo"), nil
 	}
 	var name string
 	if err := x.value(ctx, "SELECT min(slot_name) FROM "+slotCatalog+" WHERE slot_type = 'physical'", nil, &name); err != nil {
@@ -136,18 +138,18 @@ func (x *examination) standbys(ctx context.Context, standbys int, why string) ([
 		fmt.Sprintf("ALTER SYSTEM SET synchronized_standby_slots = '%s'; SELECT pg_reload_conf(); -- and on the standby: sync_replication_slots = on, hot_standby_feedback = on, a dbname in primary_conninfo", name)), nil
 }
 
-// position compares what hooktail has written of its slot with the server.
+// position compares what hooktail has recorded of its slot with the server.
 func (x *examination) position(ctx context.Context) ([]Finding, error) {
 	memory, err := x.memory(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if memory == nil {
-		return fine("nothing was read yet"), nil
+		return fine("nothing has been read yet"), nil
 	}
 	if x.systemID != "" && memory.SystemID != x.systemID {
-		return one(Failure, fmt.Sprintf("the server is another one: its system identifier is %s, that of the one read before %s", x.systemID, memory.SystemID),
-			"What was committed there, and not read, is missing.", mendGap), nil
+		return one(Failure, fmt.Sprintf("this is another server: its system identifier is %s, that of the last run was %s", x.systemID, memory.SystemID),
+			"Transactions committed there and not read are missing.", mendGap), nil
 	}
 	return nil, nil
 }

@@ -24,13 +24,13 @@ func lookAtState(ctx context.Context, x *examination) ([]Finding, error) {
 	case state.SchemaDenied:
 		what, mend = fmt.Sprintf("role %q may not use the tables in schema %q", x.role, fault.Schema), strings.Join(state.Grants(x.Config.StateSchema, x.role), " ")
 	}
-	return one(Failure, what, "What cannot be delivered at once is kept there; hooktail does not run without.", mend), nil
+	return one(Failure, what, "hooktail stores parked deliveries there and does not run without it.", mend), nil
 }
 
-// lookAtCopy tells tables that were made here from those that a dump has brought.
+// lookAtCopy distinguishes tables created here from those restored from a dump.
 func lookAtCopy(ctx context.Context, x *examination) ([]Finding, error) {
 	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
 	err := state.CheckCopy(ctx, x.conn, x.Config.StateSchema)
 	copied, ok := errors.AsType[*state.CopyError](err)
@@ -38,8 +38,8 @@ func lookAtCopy(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	return one(Failure, fmt.Sprintf("the tables in schema %q are a copy: they belong to %s, and this is %s", copied.Schema, copied.Of, copied.Here),
-		fmt.Sprintf("%d deliveries were parked in the original, which may send them too: hooktail does not run before somebody has decided on them. The hooks of a copy name the original's receivers as well.", copied.Parked),
-		"hooktail repair --forget-parked # or, where the original is gone, --keep-parked"), nil
+		fmt.Sprintf("%d deliveries were parked in the original, which may send them too: hooktail does not run until you decide what to do with them. The hooks of a copy point to the original's receivers, too.", copied.Parked),
+		"hooktail repair --forget-parked # or, if the original is gone, --keep-parked"), nil
 }
 
 func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
@@ -51,15 +51,15 @@ func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil || may {
 		return nil, err
 	}
-	return one(Note, fmt.Sprintf("role %q may not switch hooks off", x.role),
-		"`hooktail hooks adopt` takes a hook from Label Studio by switching it off there; without the privilege only another role can.",
+	return one(Note, fmt.Sprintf("role %q may not deactivate hooks", x.role),
+		"`hooktail hooks adopt` deactivates a hook in Label Studio; without the privilege, run it as another role.",
 		fmt.Sprintf("GRANT UPDATE (is_active) ON %s TO %s;", x.table(x.Config.WebhookTable), x.roleName())), nil
 }
 
-// lookAtPosition compares what was read last with the server and its slot.
+// lookAtPosition compares the last position with the server and its slot.
 func lookAtPosition(ctx context.Context, x *examination) ([]Finding, error) {
 	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("not known: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
 	}
 	return x.position(ctx)
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// sources are the application's tables of the plan.
+// sources are the application's tables in the plan.
 func (x *examination) sources() []cdc.Table {
 	var tables []cdc.Table
 	for _, t := range x.Plan.Tables {
@@ -25,8 +25,8 @@ func (x *examination) sources() []cdc.Table {
 	return tables
 }
 
-// names are the tables that hooktail reads: those that are published, and two that
-// payloads have counts and authors from, where the application has them.
+// names are the tables that hooktail reads: the published ones, and two with counts and
+// authors for payloads, if they exist.
 func (x *examination) names() []string {
 	names := []string{"prediction", x.Config.TaskTable + "_comment_authors"}
 	for _, t := range x.sources() {
@@ -35,7 +35,7 @@ func (x *examination) names() []string {
 	return names
 }
 
-// rulesTables are the names as the rules take them.
+// rulesTables are the names in the form of the rules.
 func (x *examination) rulesTables() mapping.Tables {
 	return mapping.Tables{
 		Schema: x.Config.SourceSchema, Project: x.Config.ProjectTable, Task: x.Config.TaskTable, Annotation: x.Config.AnnotationTable,
@@ -43,13 +43,13 @@ func (x *examination) rulesTables() mapping.Tables {
 }
 
 func lookAtTables(ctx context.Context, x *examination) ([]Finding, error) {
-	return faults(cdc.CheckTables(ctx, x.conn, x.sources()), "Events are made of their rows.")
+	return faults(cdc.CheckTables(ctx, x.conn, x.sources()), "Events are made from their rows.")
 }
 
-// lookAtPrivileges asks for every column: rows are read whole.
+// lookAtPrivileges checks all columns: hooktail reads whole rows.
 func lookAtPrivileges(ctx context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
-	const why = "hooktail cannot read the rows that payloads are built of."
+	const why = "hooktail cannot read the rows for payloads."
 	var schema *bool
 	if err := x.value(ctx, "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = $1", []any{x.Config.SourceSchema}, &schema); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, err
@@ -76,7 +76,7 @@ func lookAtPrivileges(ctx context.Context, x *examination) ([]Finding, error) {
 	return found, err
 }
 
-// some names the first few.
+// some lists the first few names.
 func some(names []string) string {
 	const few = 5
 	if len(names) <= few {
@@ -95,14 +95,14 @@ func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
 	var name string
 	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
 		found = append(found, one(Failure, fmt.Sprintf("policies may hide rows of table %s.%s from role %q", x.Config.SourceSchema, name, x.role),
-			"hooktail reads no table that it may not see the whole of: a row that is hidden would count as deleted. Its events wait.",
+			"hooktail does not read tables with hidden rows, which would count as deleted. Their events wait.",
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", x.roleName()))...)
 		return nil
 	})
 	return found, err
 }
 
-// lookAtColumns holds the columns of the tables against the rules.
+// lookAtColumns compares the columns of the tables with the rules.
 func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
 	for _, t := range x.sources() {
@@ -115,7 +115,7 @@ func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
 		}
 		for _, missing := range x.missing(t, columns) {
 			found = append(found, one(Failure, fmt.Sprintf("table %s has no column %s", t, missing), "hooktail stops at the first change of the table.",
-				"let the HOOKTAIL_…_TABLE variables name Label Studio's tables; if they do, this hooktail is too old for it")...)
+				"set the HOOKTAIL_…_TABLE variables to Label Studio's tables; if they are right, this hooktail is too old")...)
 		}
 	}
 	return found, nil
@@ -131,7 +131,7 @@ func (x *examination) columnsOf(ctx context.Context, table string) ([]string, er
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// missing are the columns that cannot be done without and are not among these.
+// missing returns the required columns that are not among columns.
 func (x *examination) missing(t cdc.Table, columns []string) []string {
 	var required []string
 	switch t.Name {
@@ -153,7 +153,7 @@ func (x *examination) missing(t cdc.Table, columns []string) []string {
 	return missing
 }
 
-// lookAtIdentity says what updates and deletions bring of a row.
+// lookAtIdentity reports which columns updates and deletions contain.
 func lookAtIdentity(ctx context.Context, x *examination) ([]Finding, error) {
 	found, err := faults(cdc.CheckIdentity(ctx, x.conn, x.Plan, x.version), "PostgreSQL refuses UPDATE and DELETE of such a table: the application cannot save.")
 	if err != nil {
@@ -178,7 +178,7 @@ func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, err
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND n.nspname = $1 AND c.relname = $2`, []any{t.Schema, t.Name}, &kind, &key, &index, &published)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil // said elsewhere
+		return nil, nil // reported elsewhere
 	}
 	if err != nil {
 		return nil, err
@@ -188,14 +188,14 @@ func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, err
 	case kind == "f":
 		return nil, nil
 	case kind == "n" || kind == "d" && !key || kind == "i" && !index:
-		severity, refuses := Failure, "PostgreSQL refuses every UPDATE and DELETE of a published table whose rows nothing identifies: the application cannot save."
+		severity, refuses := Failure, "PostgreSQL refuses every UPDATE and DELETE of a published table without a replica identity: the application cannot save."
 		if !published {
-			severity, refuses = Warning, "Once the table is published, PostgreSQL refuses every UPDATE and DELETE of it: the application cannot save."
+			severity, refuses = Warning, "After the table is published, PostgreSQL refuses every UPDATE and DELETE of it: the application cannot save."
 		}
 		return one(severity, fmt.Sprintf("table %s has no replica identity", t), refuses, full), nil
 	case t.IdentityFull:
-		return one(Note, fmt.Sprintf("table %s has not REPLICA IDENTITY FULL", t),
-			"A deleted row says no more than its key. hooktail tells of the deletion if it has seen the row before; others are counted in hooktail_unroutable_total and logged.", full), nil
+		return one(Note, fmt.Sprintf("table %s is not set to REPLICA IDENTITY FULL", t),
+			"A deleted row only contains its key. hooktail sends the deletion if it has seen the row before; other deletions are counted in hooktail_unroutable_total and logged.", full), nil
 	}
 	return nil, nil
 }

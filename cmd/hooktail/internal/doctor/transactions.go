@@ -13,23 +13,23 @@ import (
 )
 
 const (
-	// manyIDs is how many transactions may begin after one whose time the role may
-	// not see.
+	// manyIDs is the number of later transactions after which an open one is reported if
+	// the role may not see its age.
 	manyIDs = 100_000
 
-	whyOpen = "The server retains the WAL of every transaction that is open for the slot, as if it were not read, and a new slot cannot be made before all that are open have ended."
+	whyOpen = "For the slot, the server retains the WAL since the beginning of the oldest open transaction, as if it were unread; and a new slot cannot be created until all open transactions have ended."
 )
 
-// open is a session with a transaction that has written something.
+// open is a session with a transaction that has written.
 type open struct {
-	pid, ids int // process; transactions that began after its own
+	pid, ids int // process; number of later transactions
 	xid      string
 	name     string
-	time     *time.Duration // nil: not for the role to see
+	time     *time.Duration // nil: hidden from the role
 }
 
-// openTransactions are those of every database, the oldest first: they all hold the
-// slot back.
+// openTransactions returns those of all databases, oldest first: all of them hold back
+// the slot.
 func (x *examination) openTransactions(ctx context.Context) ([]open, error) {
 	rows, err := x.conn.Query(ctx, `SELECT pid, age(backend_xid), backend_xid::text, now() - xact_start,
 			format('process %s (user %s, application %s)', pid, coalesce(usename, '?'), coalesce(nullif(application_name, ''), '?'))
@@ -43,8 +43,8 @@ func (x *examination) openTransactions(ctx context.Context) ([]open, error) {
 	})
 }
 
-// lookAtTransactions names transactions that are open for long. Of those whose time
-// the role may not see, it names the ones that outlast a moment.
+// lookAtTransactions reports transactions that have been open for long. If their age is
+// hidden from the role, it reports those that outlast a moment.
 func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) {
 	transactions, err := x.openTransactions(ctx)
 	if err != nil {
@@ -71,14 +71,14 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 	}
 	for _, o := range transactions {
 		if unseen[o.xid] {
-			found = append(found, one(Note, fmt.Sprintf("%s has a transaction open for more than %s; for how long is not for the role to see", o.name, moment), whyOpen,
+			found = append(found, one(Note, fmt.Sprintf("%s has a transaction open for more than %s; the role may not see for how long", o.name, moment), whyOpen,
 				fmt.Sprintf("GRANT pg_read_all_stats TO %s; -- it then sees the statements of others as well", x.roleName()))...)
 		}
 	}
 	return found, nil
 }
 
-// moment is longer than transactions of the application usually take.
+// moment exceeds the usual duration of the application's transactions.
 const moment = 2 * time.Second
 
 func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {

@@ -1,5 +1,5 @@
 // Package faults tests hooktail's promises under faults: a PostgreSQL that dies, a
-// network that is cut or lies, a kill -9, a full disk, a clock that jumps, a
+// network that breaks or misbehaves, a kill -9, a full disk, a clock that jumps, a
 // transaction larger than memory.
 //
 // It has only tests. They run the real program as a process (proctest) with a real

@@ -46,12 +46,12 @@ func TestNoGapIsSilent(t *testing.T) {
 		{
 			name: "slot made anew", kept: true,
 			change: func(s *scene) { s.dropSlot(); s.annotate(); s.createSlot() },
-			why:    "the slot was moved or made anew by someone else",
+			why:    "the slot was moved or recreated by another program",
 		},
 		{
 			name: "slot made anew after kill -9", killed: true, kept: true,
 			change: func(s *scene) { s.dropSlot(); s.annotate(); s.createSlot() },
-			why:    "the slot was moved or made anew by someone else",
+			why:    "the slot was moved or recreated by another program",
 		},
 		{
 			// Where no other test makes a checkpoint: this one's is the proof.
@@ -62,12 +62,12 @@ func TestNoGapIsSilent(t *testing.T) {
 				s.db.Exec(s.t, "CHECKPOINT")
 				s.advanceSlot()
 			},
-			why: "the slot was moved or made anew by someone else",
+			why: "the slot was moved or recreated by another program",
 		},
 		{
 			name: "slot advanced", kept: true,
 			change: func(s *scene) { s.annotate(); s.advanceSlot() },
-			why:    "the slot was moved or made anew by someone else",
+			why:    "the slot was moved or recreated by another program",
 		},
 		{
 			name:   "more WAL than max_slot_wal_keep_size",
@@ -82,12 +82,12 @@ func TestNoGapIsSilent(t *testing.T) {
 		{
 			name: "another server", kept: true,
 			change: func(s *scene) { s.db.Exec(t, "UPDATE hooktail.position SET system_id = '1'"); s.annotate() },
-			why:    "the server is another one",
+			why:    "this is another server",
 		},
 		{
 			name: "an older server", kept: true,
 			change: func(s *scene) { s.db.Exec(t, "UPDATE hooktail.position SET timeline = 2"); s.annotate() },
-			why:    "the database is one of before: it is on timeline 1, and was on 2",
+			why:    "the database is an older state: it is on timeline 1, and was on 2",
 		},
 		{name: "publication dropped", change: (*scene).dropPublication, why: "the publication was dropped"},
 		{name: "publication dropped under it", running: true, change: (*scene).dropPublication, why: "the publication was dropped"},
@@ -97,18 +97,18 @@ func TestNoGapIsSilent(t *testing.T) {
 				s.dropPublication()
 				s.db.Exec(t, "CREATE PUBLICATION hooktail FOR TABLE project, task, task_completion, webhook, webhook_action, hooktail.hook_setting")
 			},
-			why: "the publication was dropped and made anew",
+			why: "the publication was dropped and recreated",
 		},
 		{
 			name: "table taken out under it", running: true, kept: true,
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLE task_completion") },
-			why:    `table public\.task_completion was taken out of the publication`,
+			why:    `table public\.task_completion was removed from the publication`,
 		},
 		{
 			name: "table taken out and put back under it", running: true, kept: true,
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLE task_completion") },
 			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLE task_completion") },
-			why:    `table public\.task_completion was taken out of the publication and put back`,
+			why:    `table public\.task_completion was removed from the publication and added again`,
 		},
 		{
 			name: "operation not published", kept: true,
@@ -124,7 +124,7 @@ func TestNoGapIsSilent(t *testing.T) {
 			after: func(s *scene) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete, truncate')")
 			},
-			why: "the publication was altered, and altered back",
+			why: "the publication was altered and changed back",
 		},
 		{
 			name: "operation not published for a moment under it", running: true, kept: true,
@@ -132,19 +132,19 @@ func TestNoGapIsSilent(t *testing.T) {
 			after: func(s *scene) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete, truncate')")
 			},
-			why: `(the publication was altered, and altered back|publication "hooktail" lacks operation insert)`,
+			why: `(the publication was altered and changed back|publication "hooktail" lacks operation insert)`,
 		},
 		{
 			name: "schema taken out and put back", kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
 			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
-			why:    `table public\.project was taken out of the publication and put back`,
+			why:    `table public\.project was removed from the publication and added again`,
 		},
 		{
 			name: "schema taken out and put back under it", running: true, kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
 			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
-			why:    `table public\.project was taken out of the publication( and put back)?`,
+			why:    `table public\.project was removed from the publication( and added again)?`,
 		},
 		{
 			name: "row filter", kept: true,
@@ -152,14 +152,14 @@ func TestNoGapIsSilent(t *testing.T) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLE task_completion")
 				s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (was_cancelled)")
 			},
-			why: `table public\.task_completion was given a row filter or a column list in the publication`,
+			why: `table public\.task_completion got a row filter or a column list in the publication`,
 		},
 		{
 			name: "row filter under it", running: true, kept: true,
 			change: func(s *scene) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail SET TABLE project, task, task_completion WHERE (was_cancelled), webhook, webhook_action, hooktail.hook_setting")
 			},
-			why: `table public\.task_completion was given a row filter or a column list in the publication`,
+			why: `table public\.task_completion got a row filter or a column list in the publication`,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -25,8 +25,8 @@ func TestRestoredWhileRunning(t *testing.T) {
 		change func(t *testing.T, data string)
 		why    string
 	}{
-		{"on a new timeline", newTimeline, "the database was restored to a moment before: timeline 1 was left at"},
-		{"on its timeline", nil, "the database was restored to a moment before: its WAL ends at"},
+		{"on a new timeline", newTimeline, "the database was restored to an earlier state: timeline 1 ended at"},
+		{"on its timeline", nil, "the database was restored to an earlier state: its WAL ends at"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -29,6 +29,11 @@ func TestWithChromiumManyHooks(t *testing.T) {
 	b.waitText("#verdict", "10 of 1,000 hooks need you: 100, 200, 300, 400, 500, 600 and 4 others refused")
 	b.waitText("#hooks tbody tr", "refused")
 	b.waitText("#found", "100 of 1,000 hooks")
+	looks(t, b)
+	b.run(axe(t))
+	b.size(390, 900)
+	b.audit(t, "many hooks")
+	b.size(1280, 900)
 	b.click("#more-hooks")
 	b.wait(rows, "200")
 

@@ -138,8 +138,8 @@ func first(t *testing.T, b *browser) {
 func chosen(t *testing.T, b *browser, s *scene) {
 	b.t = t
 	s.db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, events_added, events_removed, filter, rate, format)
-		VALUES (1, '{MODEL_OUTDATED,TASK_COMPLETED}', '{TASK_CREATED,TASK_COMPLETED}', 'action != "<script>"', '10000/s', 'cloudevents')`)
-	b.waitText(row(1)+" .wants", "all actions without TASK_CREATED, TASK_COMPLETED, MODEL_OUTDATED · filtered · 10000/s · cloudevents")
+		VALUES (1, '{MODEL_OUTDATED,TASK_COMPLETED}', '{TASK_COMPLETED,TASK_CREATED}', 'action != "<script>"', '10000/s', 'cloudevents')`)
+	b.waitText(row(1)+" .wants", "all actions without TASK_COMPLETED, TASK_CREATED, MODEL_OUTDATED · filtered · 10000/s · cloudevents")
 	b.wait(`[...document.querySelectorAll("#filter [name=action] option")].some(o => o.value === "MODEL_OUTDATED")`, "true")
 	b.click(row(1) + " a.id")
 	b.waitText("#hook-title", "Hook 1")
@@ -289,7 +289,7 @@ func act(t *testing.T, b *browser) {
 		b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
 	}
 	logIn("wrong-" + token)
-	b.waitText("#login-fault", "not the right one")
+	b.waitText("#login-fault", "wrong token")
 	logIn(token)
 	b.waitText("#logout", "Log out")
 	if cookie := b.eval("document.cookie + '.'"); cookie != "." {

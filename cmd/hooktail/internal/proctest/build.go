@@ -14,8 +14,8 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 )
 
-// built is the test binary's hooktail: made when it is first asked for, removed by
-// Main. Like cdctest's server it is the one thing that parallel tests share.
+// built is the program of the test binary: built on first use, removed by Main. Like
+// cdctest's server, it is shared by parallel tests.
 var built struct {
 	once sync.Once
 	dir  string
@@ -35,7 +35,7 @@ func Main(m *testing.M) int {
 	return code
 }
 
-// Binary is the path of the program, built from this module's sources.
+// Binary returns the path of the program, built from this module's sources.
 func Binary(t testing.TB) string {
 	t.Helper()
 	built.once.Do(func() { built.dir, built.err = build() })
@@ -63,9 +63,9 @@ func build() (dir string, err error) {
 	return dir, nil
 }
 
-// consultSources looks at every file of the module, so that `go test` knows that the
-// result depends on them: it does not see what a command compiles, and would show
-// the result of an earlier program.
+// consultSources reads every file of the module, so that `go test` knows that the result
+// depends on them: it does not see what a command compiles, and would reuse a cached
+// result.
 func consultSources() error {
 	out, err := exec.Command("go", "env", "GOMOD").Output()
 	if err != nil {

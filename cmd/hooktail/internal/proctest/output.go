@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Patience bounds every wait of a test: long, because it is only reached by a
-// test that fails.
+// Patience bounds every wait of a test. It is long, because only a failing test reaches
+// it.
 const Patience = 4 * time.Minute
 
-// Output collects what a program writes and lets a test wait for it. It is safe
-// for concurrent use.
+// Output collects the output of a program and lets a test wait for it. It is safe for
+// concurrent use.
 type Output struct {
 	mu      sync.Mutex
 	text    bytes.Buffer
 	written chan struct{}
 }
 
-// NewOutput is an empty one.
+// NewOutput returns an empty Output.
 func NewOutput() *Output { return &Output{written: make(chan struct{}, 1)} }
 
-// Write is the program's.
+// Write implements io.Writer for the program.
 func (o *Output) Write(p []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -35,16 +35,16 @@ func (o *Output) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is all that was written so far.
+// String returns everything written so far.
 func (o *Output) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.text.String()
 }
 
-// Find waits until the pattern appears and returns its last group, or the whole
-// of what matches where it has none. ended may be closed when nothing will be
-// written any more. One goroutine at a time may wait.
+// Find waits until the pattern appears and returns its last group, or the whole match if
+// it has none. ended is closed when nothing more will be written. One goroutine at a time
+// may wait.
 func (o *Output) Find(t testing.TB, pattern string, ended <-chan struct{}) string {
 	t.Helper()
 	re := regexp.MustCompile(pattern)
@@ -66,7 +66,7 @@ func (o *Output) Find(t testing.TB, pattern string, ended <-chan struct{}) strin
 	}
 }
 
-// WaitFor repeats the check until it is nil; the last error says why not.
+// WaitFor repeats check until it returns nil; its last error is the reason of a failure.
 func WaitFor(t testing.TB, check func() error) {
 	t.Helper()
 	deadline := time.Now().Add(Patience)

@@ -14,39 +14,37 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 )
 
-// Environ is the environment of a program on the database, without the
-// variables of whoever runs the tests. Later variables win. Attempts have time:
-// a busy machine is not to make a healthy receiver miss the timeout, after which
-// an event is rightly sent again; a test of what hangs sets its own.
+// Environ returns the environment of a program that uses the database, without the
+// variables of the current environment. Later variables override earlier ones. The
+// timeout of attempts is long: on a busy machine a healthy receiver must not miss it and
+// get a correct duplicate; tests of timeouts set their own.
 func Environ(db *cdctest.Database, variables ...string) []string {
 	return append([]string{
 		"HOOKTAIL_DATABASE_URL=" + db.DSN,
-		"HOOKTAIL_SLOT=" + db.Name, // slots are the server's, not the database's
+		"HOOKTAIL_SLOT=" + db.Name, // slots belong to the server, not the database
 		"HOOKTAIL_HTTP_ADDR=127.0.0.1:0",
 		"HOOKTAIL_LOG_LEVEL=debug",
 		"HOOKTAIL_TIMEOUT=30s",
 	}, variables...)
 }
 
-// Program is a hooktail that runs as a process of its own. It is stopped when the
-// test ends.
+// Program is a hooktail running as a process. It is stopped after the test.
 type Program struct {
 	Stdout, Stderr *Output
 	Ops            string // address of the ops server; "" before Started
 
 	process *os.Process
-	ended   chan struct{} // closed when it has ended
-	code    int           // then
+	ended   chan struct{} // closed when the process has ended
+	code    int           // exit code; set before ended is closed
 }
 
-// Start runs `hooktail ARGS…` with exactly this environment, and waits for
-// nothing.
+// Start runs `hooktail ARGS…` with exactly this environment, without waiting.
 func Start(t testing.TB, environ []string, args ...string) *Program {
 	t.Helper()
 	return StartCommand(t, exec.Command(Binary(t), args...), environ)
 }
 
-// StartCommand is Start for a command that a test has made itself.
+// StartCommand is Start for a command created by the test.
 func StartCommand(t testing.TB, cmd *exec.Cmd, environ []string) *Program {
 	t.Helper()
 	p := &Program{Stdout: NewOutput(), Stderr: NewOutput(), ended: make(chan struct{})}
@@ -58,7 +56,7 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, environ []string) *Program {
 	p.process = cmd.Process
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // the code says it
+		_ = cmd.Wait() // the exit code is kept
 		p.code = cmd.ProcessState.ExitCode()
 	}()
 	t.Cleanup(func() {
@@ -68,8 +66,8 @@ func StartCommand(t testing.TB, cmd *exec.Cmd, environ []string) *Program {
 	return p
 }
 
-// Run sets the database up and runs hooktail as the role with the least privileges,
-// and waits until it is ready.
+// Run sets up the database, runs hooktail as the role with the least privileges, and
+// waits until it is ready.
 func Run(t testing.TB, db *cdctest.Database, variables ...string) *Program {
 	t.Helper()
 	SetUp(t, db, variables...)
@@ -84,15 +82,15 @@ func (p *Program) Started(t testing.TB) {
 	p.Ops = p.Stderr.Find(t, `msg="hooktail started".* ops=(\S+)`, p.ended)
 }
 
-// StandsBy waits until the program says that another instance leads, and is ready
-// to take over.
+// StandsBy waits until the program reports that another instance is the leader, and is
+// ready to take over.
 func (p *Program) StandsBy(t testing.TB) {
 	t.Helper()
 	p.Ops = p.Stderr.Find(t, `msg="Standing by.* ops=(\S+)`, p.ended)
 	p.awaitReady(t)
 }
 
-// Ready waits until the program leads, and says that it is ready.
+// Ready waits until the program is the leader and reports that it is ready.
 func (p *Program) Ready(t testing.TB) {
 	t.Helper()
 	p.Started(t)
@@ -110,7 +108,7 @@ func (p *Program) awaitReady(t testing.TB) {
 	})
 }
 
-// Get asks the ops server. Status 0 means that it did not answer.
+// Get requests a path of the ops server. Status 0 means no answer.
 func (p *Program) Get(t testing.TB, path string) (status int, body string) {
 	t.Helper()
 	response, err := http.Get("http://" + p.Ops + path)
@@ -125,16 +123,16 @@ func (p *Program) Get(t testing.TB, path string) (status int, body string) {
 	return response.StatusCode, strings.TrimSpace(string(text))
 }
 
-// PID is the process's.
+// PID returns the process id.
 func (p *Program) PID() int { return p.process.Pid }
 
-// Stop asks the program to end, as Ctrl-C does.
+// Stop interrupts the program like Ctrl-C.
 func (p *Program) Stop() { _ = p.process.Signal(os.Interrupt) } // it may have ended
 
-// Signal sends it; the program may have ended.
+// Signal sends a signal; the program may have ended.
 func (p *Program) Signal(s os.Signal) { _ = p.process.Signal(s) }
 
-// Kill is kill -9, and waits for the end.
+// Kill sends SIGKILL and waits for the end.
 func (p *Program) Kill() {
 	_ = p.process.Kill() // it may have ended
 	<-p.ended
@@ -143,8 +141,7 @@ func (p *Program) Kill() {
 // Ended is closed when the program has ended.
 func (p *Program) Ended() <-chan struct{} { return p.ended }
 
-// Wait waits for the program's end and returns its exit code; -1 if a signal
-// ended it.
+// Wait waits for the program's end and returns its exit code; -1 if a signal ended it.
 func (p *Program) Wait(t testing.TB) int {
 	t.Helper()
 	select {
@@ -155,8 +152,8 @@ func (p *Program) Wait(t testing.TB) int {
 	return p.code
 }
 
-// Confirmed waits until everything that was committed before it is delivered or
-// parked, and confirmed to the slot that is named after the database.
+// Confirmed waits until everything committed before the call is delivered or parked, and
+// confirmed to the slot named after the database.
 func Confirmed(t testing.TB, db *cdctest.Database) {
 	t.Helper()
 	conn := db.Connect(t)

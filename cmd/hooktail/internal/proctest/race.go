@@ -2,5 +2,5 @@
 
 package proctest
 
-// RaceEnabled is whether the tests, and so the program, have the race detector.
+// RaceEnabled reports whether the tests, and so the program, have the race detector.
 const RaceEnabled = true

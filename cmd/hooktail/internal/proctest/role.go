@@ -8,33 +8,33 @@ import (
 	"github.com/hooktail/hooktail/deploy"
 )
 
-// RoleEnviron is Environ of the role with the least privileges, which Grant makes.
+// RoleEnviron is Environ for the role with the least privileges, which Grant creates.
 func RoleEnviron(db *cdctest.Database, variables ...string) []string {
 	return Environ(db, append([]string{"HOOKTAIL_DATABASE_URL=" + RoleDSN(db)}, variables...)...)
 }
 
-// RoleDSN is the database's for that role.
+// RoleDSN returns the database's DSN for that role.
 func RoleDSN(db *cdctest.Database) string {
 	return strings.Replace(db.DSN, "postgres@", "hooktail@", 1)
 }
 
-// Grant makes the role of deploy/role.sql and lets it use the database, which has to
-// be set up.
+// Grant creates the role of deploy/role.sql and lets it use the database, which must be
+// set up.
 func Grant(t testing.TB, db *cdctest.Database) {
 	t.Helper()
 	db.Exec(t, deploy.Role())
 }
 
-// IsSetUp reports whether the slot that is named after the database is there, and the
-// role may use the database.
+// IsSetUp reports whether the slot named after the database exists and the role may use
+// the database.
 func IsSetUp(t testing.TB, db *cdctest.Database) bool {
 	t.Helper()
 	return db.QueryText(t, `SELECT bool_and(has_schema_privilege(r.oid, n.oid, 'USAGE')) FROM pg_roles r, pg_namespace n, pg_replication_slots s
 		WHERE r.rolname = 'hooktail' AND n.nspname = 'hooktail' AND s.slot_name = $1`, db.Name) == "t"
 }
 
-// SetUp makes everything that hooktail needs, as the README has it: `hooktail setup`
-// as the owner of the tables, and then the role. What is there stays.
+// SetUp creates everything that hooktail needs, as in the README: `hooktail setup` as the
+// owner of the tables, then the role. Existing things are kept.
 func SetUp(t testing.TB, db *cdctest.Database, variables ...string) {
 	t.Helper()
 	if IsSetUp(t, db) {

@@ -1,0 +1,55 @@
+package dispatch
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// filtered is the outcome of a delivery that the hook's filter leaves out. It has a series
+// only where there was one.
+const filtered = "filtered"
+
+func newFilterFailures(auto promauto.Factory) *prometheus.CounterVec {
+	return auto.NewCounterVec(prometheus.CounterOpts{
+		Name: "hooktail_filter_failures_total",
+		Help: "Events for which a hook's filter failed: they are delivered.",
+	}, []string{"hook"})
+}
+
+// Filtered counts a delivery that the hook's filter leaves out.
+func (m *Metrics) Filtered(hook int64, action mapping.Action) {
+	h := m.of(hook)
+	if h == nil {
+		return
+	}
+	action = m.actions.of(action)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	counter := h.filtered[action]
+	if counter == nil {
+		if h.detached {
+			return
+		}
+		counter = m.deliveries.WithLabelValues(h.label, string(action), filtered)
+		if h.filtered == nil {
+			h.filtered = make(map[mapping.Action]prometheus.Counter)
+		}
+		h.filtered[action] = counter
+	}
+	counter.Inc()
+}
+
+// FilterFailed counts an event for which the hook's filter failed.
+func (m *Metrics) FilterFailed(hook int64) {
+	h := m.of(hook)
+	if h == nil {
+		return
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.detached {
+		m.filterFailures.WithLabelValues(h.label).Inc()
+	}
+}

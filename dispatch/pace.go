@@ -1,0 +1,69 @@
+package dispatch
+
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/hooktail/hooktail/dispatch/hook"
+)
+
+// pace keeps a hook's requests to the rate that somebody chose for it: a bucket with the
+// tokens of one second, but one at least. The zero pace is no bound. The lane's mu guards it.
+type pace struct {
+	limit  hook.Rate
+	tokens *rate.Limiter // nil: there is no bound
+}
+
+// tell lets the pace be that of the hook's row. The tokens of a pace that stays are its
+// own.
+func (p *pace) tell(row *hook.Hook, now time.Time) {
+	limit := hook.Rate{}
+	if row != nil {
+		limit = row.Limit()
+	}
+	switch {
+	case limit == p.limit:
+		return
+	case limit.Requests == 0:
+		p.tokens = nil
+	case p.tokens == nil:
+		p.tokens = rate.NewLimiter(rate.Limit(limit.PerSecond()), burstOf(limit))
+	default:
+		p.tokens.SetLimitAt(now, rate.Limit(limit.PerSecond()))
+		p.tokens.SetBurstAt(now, burstOf(limit))
+	}
+	p.limit = limit
+}
+
+func burstOf(limit hook.Rate) int { return max(1, int(limit.PerSecond())) }
+
+// next is when the next request may be made: now, or later.
+func (p *pace) next(now time.Time) time.Time {
+	if p.tokens == nil {
+		return now
+	}
+	missing := 1 - p.tokens.TokensAt(now)
+	if missing <= 0 {
+		return now
+	}
+	return now.Add(time.Duration(missing/p.limit.PerSecond()*float64(time.Second)) + time.Microsecond) // not too early by rounding
+}
+
+// spend notes that a request is made.
+func (p *pace) spend(now time.Time) {
+	if p.tokens != nil {
+		p.tokens.AllowN(now, 1)
+	}
+}
+
+// isPaced needs mu. It reports whether the next request has to wait for the hook's pace,
+// and sets the alarm.
+func (l *lane) isPaced(now time.Time) bool {
+	at := l.gate.pace.next(now)
+	if !at.After(now) || l.gate.row == nil || l.gate.isOff() || l.gate.paused || l.gate.isFinal() {
+		return false
+	}
+	l.alarm.set(at)
+	return true
+}
