@@ -72,7 +72,7 @@ func allowed() map[string]arrows {
 		filter:       {must: []string{mapping}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		dispatchHook: {must: []string{mapping, filter}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatchSend: {must: []string{mapping, dispatchHook, cloudevents}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
-		state:        {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		state:        {must: []string{mapping}, may: []string{cdc, retry}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
 			may:   []string{display, doctor, state, postgres, retry, status},

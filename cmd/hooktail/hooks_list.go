@@ -52,6 +52,25 @@ func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.R
 	return &report, err
 }
 
+// liveHook asks the hooktail that runs on this machine about a hook; nil if none leads
+// there.
+func (c *control) liveHook(ctx context.Context, id int64) (*status.Report, *status.Hook) {
+	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
+	if err != nil {
+		return nil, nil
+	}
+	report, err := status.Ask(ctx, addr)
+	if err != nil {
+		return nil, nil
+	}
+	for i := range report.Hooks {
+		if report.Hooks[i].ID == id {
+			return &report, &report.Hooks[i]
+		}
+	}
+	return nil, nil
+}
+
 func listHooks(screen display.Screen, r *status.Report) error {
 	for _, row := range r.Unreadable {
 		if _, err := fmt.Fprintf(screen, "row %q of %s is ignored: %s\n", row.Key, row.Table, row.Fault); err != nil {

@@ -94,7 +94,13 @@ func TestHooksListShowsTheStatesOfStatus(t *testing.T) {
 	if strings.Contains(table, "secret") {
 		t.Errorf("the table shows a path:\n%s", table)
 	}
+	if one := must(t, running, "hooks", "show", "4"); !strings.Contains(one, "now:           refused: nothing can be sent") {
+		t.Errorf("hooks show does not say how the hook is now:\n%s", one)
+	}
 	p.end(t)
+	if one := must(t, running, "hooks", "show", "4"); strings.Contains(one, "now:") {
+		t.Errorf("hooks show knows how the hook is, though hooktail does not run:\n%s", one)
+	}
 	if code, stderr := read(running); code != exitDone || !strings.Contains(stderr, "hooktail is not running on "+p.ops+" (connection refused); showing database state only") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}

@@ -91,6 +91,8 @@ type hookFacts struct {
 	Secret       string    `json:"secret"` // whether requests are signed, in words
 	Suspended    time.Time `json:"suspended_at,omitzero"`
 	SuspendedLSN string    `json:"suspended_lsn,omitempty"` // position of the first missing event
+
+	Now *status.Hook `json:"now,omitempty"` // as the running hooktail sees it; nil: none leads on this machine
 }
 
 func (c *control) showHook(ctx context.Context, args []string, asJSON bool) error {
@@ -115,6 +117,8 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	if !h.Suspended.IsZero() {
 		h.SuspendedLSN = setting.SuspendedLSN
 	}
+	report, now := c.liveHook(ctx, h.ID)
+	h.Now = now
 	if asJSON {
 		return printJSON(c.out, h)
 	}
@@ -132,6 +136,13 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		{"secret", h.Secret},
 		{"parked", volumeOf(backlog.Parked)},
 		{"dead", volumeOf(backlog.Dead)},
+	}
+	if now != nil {
+		text := now.State
+		if note := noteOn(now, report); note != "" {
+			text += ": " + note
+		}
+		facts = append(facts, [2]string{"now", text})
 	}
 	if !h.Suspended.IsZero() {
 		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
