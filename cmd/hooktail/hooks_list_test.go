@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -104,7 +105,7 @@ func TestHooksListShowsTheStatesOfStatus(t *testing.T) {
 	if code, stderr := read(running); code != exitDone || !strings.Contains(stderr, "hooktail is not running on "+p.ops+" (connection refused); showing database state only") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if len(list) != 10 || list[3].State != "refused" || list[0].State != unknownState {
+	if len(list) != 10 || list[3].State != "refused" || list[0].State != relay.UnknownState {
 		t.Errorf("%d hooks, %+v", len(list), list[0])
 	}
 }
