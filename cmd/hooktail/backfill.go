@@ -88,7 +88,7 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
 	}
-	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Last, want.dryRun}, every, want.asJSON)
+	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}, every, want.asJSON)
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as
@@ -103,11 +103,12 @@ func restFlags(last int64, since time.Time) string {
 
 // backfilled is the result of a backfill.
 type backfilled struct {
-	Hook   int64 `json:"hook"`
-	Events int   `json:"events"` // delivered; with --dry-run, to be delivered
-	Passed int   `json:"passed"` // rows without an event for the hook
-	Last   int64 `json:"last"`   // id of the last row
-	DryRun bool  `json:"dry_run"`
+	Hook     int64 `json:"hook"`
+	Events   int   `json:"events"`   // delivered; with --dry-run, to be delivered
+	Passed   int   `json:"passed"`   // rows without an event for the hook
+	Filtered int   `json:"filtered"` // events that the hook's filter leaves out
+	Last     int64 `json:"last"`     // id of the last row
+	DryRun   bool  `json:"dry_run"`
 }
 
 func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool) error {
@@ -122,6 +123,9 @@ func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool)
 	}
 	if b.Passed > 0 {
 		fmt.Fprintf(c.out, "; %s skipped, without an event that the hook wants", display.Count(b.Passed, "row"))
+	}
+	if b.Filtered > 0 {
+		fmt.Fprintf(c.out, "; %s left out by its filter", display.Count(b.Filtered, "event"))
 	}
 	_, err := fmt.Fprintf(c.out, "; the last row was %d\n", b.Last)
 	return err
