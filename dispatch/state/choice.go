@@ -16,12 +16,12 @@ import (
 type Choice struct {
 	Added   []mapping.Action `json:"events_added,omitempty"`   // additional actions
 	Removed []mapping.Action `json:"events_removed,omitempty"` // excluded actions
-	Filter  string           `json:"filter,omitempty"`         // CEL expression over the body; "": none
+	Filter  string           `json:"filter,omitempty"`         // CEL expression about the body; "": none
 	Rate    string           `json:"rate,omitempty"`           // for example "10/s"; "": unlimited
 	Format  string           `json:"format,omitempty"`         // form of requests; "": Label Studio's own
 }
 
-// Events returns the changes of the events as people write them: +A,-B.
+// Events returns the changes to the hook's events as they are typed: +A,-B.
 func (c Choice) Events() string {
 	var changes []string
 	for _, action := range c.Added {
