@@ -148,7 +148,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations, mostly without the database. It waits while the
+// locate finds the events' organizations, mostly without a query. It waits while the
 // database is unavailable.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
 	if p.locator.Recall(events) {
