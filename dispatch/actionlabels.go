@@ -7,13 +7,13 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// maxCustomActions is how many custom actions are counted by name; what comes later counts
-// as "other" until the program ends.
+// maxCustomActions is the number of custom actions counted by name; later ones count as
+// "other" until the program ends.
 const maxCustomActions = 50
 
-// actionLabels are the values of the label action. It is safe for concurrent use.
+// actionLabels are the values of the metric label action. It is safe for concurrent use.
 type actionLabels struct {
-	own []mapping.Action // that every hook may have; always counted by name
+	own []mapping.Action // actions that every hook may get; always counted by name
 
 	mu     sync.Mutex
 	custom map[mapping.Action]bool // counted by name; guarded by mu
@@ -24,7 +24,7 @@ func newActionLabels() actionLabels {
 	return actionLabels{own: own, custom: make(map[mapping.Action]bool)}
 }
 
-// of is the action as a label, or "other".
+// of returns the action as a label, or "other".
 func (l *actionLabels) of(action mapping.Action) mapping.Action {
 	if slices.Contains(l.own, action) {
 		return action

@@ -7,19 +7,18 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// agenda is the part of a window that is in memory: the schedule, those of its items
-// that wait for their next attempt, and those that are stored as well. It collects what
-// the store has to write.
+// agenda is the part of a window in memory: the schedule, its items that wait for their
+// next attempt, and those that are also stored. It collects what the store must write.
 //
-// If an item is stored, so are all that wait for it, since the slot would wait for
-// them, and all that it waits for: after a crash the stored ones are there before the
-// stream brings the others again.
+// If an item is stored, so are all items that wait for it, since otherwise the slot would
+// wait for them, and all items that it waits for: after a crash, stored items are present
+// before the stream repeats the others.
 type agenda struct {
 	schedule schedule
 	waiting  retries
-	blamed   map[*item]struct{} // items that have failed since the hook worked
-	stored   int                // number of items of the schedule that are stored
-	leaving  int                // rows that are to be removed or buried, and that is not committed
+	blamed   map[*item]struct{} // items that have failed since the last success of the hook
+	stored   int                // number of stored items in the schedule
+	leaving  int                // rows to be removed or buried, not yet committed
 	notes    []note             // collected by the present call of the window
 }
 
@@ -31,20 +30,20 @@ func (a *agenda) keep(it *item) {
 	}
 }
 
-// keepWith stores an item of the schedule with all that have to be with it.
+// keepWith stores an item of the schedule with all items that must be stored with it.
 func (a *agenda) keepWith(it *item) {
 	for other := range a.schedule.waitingFor(it) {
 		a.keep(other)
 	}
 }
 
-// put has the item inserted.
+// put requests the insertion of the item.
 func (a *agenda) put(it *item) {
 	it.stored = true
 	a.note(insert, it)
 }
 
-// restore adds the item of a row. Unless it is hurried, it waits for its time.
+// restore adds the item of a row. Unless hurried is set, it waits for its time.
 func (a *agenda) restore(it *item, hurried bool) {
 	a.schedule.add(it)
 	a.stored++
@@ -54,11 +53,13 @@ func (a *agenda) restore(it *item, hurried bool) {
 	}
 }
 
-// left writes down that a stored item has left the schedule.
+// left requests the removal of a stored item that has left the schedule. The store may be
+// slow to write it, and the note must not hold the body until then.
 func (a *agenda) left(it *item, v verdict) {
+	it.body = nil
 	a.stored--
 	switch v.step {
-	case forgo: // it is not in the store any more
+	case forgo: // it is no longer in the store
 	case bury:
 		a.leaving++
 		n := a.note(entomb, it)
@@ -69,7 +70,7 @@ func (a *agenda) left(it *item, v verdict) {
 	}
 }
 
-// entomb stores an item that died without having been parked.
+// entomb stores an item that died without being parked.
 func (a *agenda) entomb(it *item, v verdict) {
 	it.stored = true
 	n := a.note(insert, it)
@@ -88,21 +89,21 @@ func (a *agenda) flush() []note {
 	return notes
 }
 
-// release makes what waits until now ready.
+// release makes items ready whose time has come.
 func (a *agenda) release(now time.Time) {
 	for len(a.waiting) > 0 && !a.waiting[0].at.After(now) {
 		a.schedule.release(heap.Pop(&a.waiting).(*item))
 	}
 }
 
-// releaseAll makes everything that waits ready.
+// releaseAll makes all waiting items ready.
 func (a *agenda) releaseAll() {
 	for len(a.waiting) > 0 {
 		a.schedule.release(heap.Pop(&a.waiting).(*item))
 	}
 }
 
-// take hands out an item that is ready or waits.
+// take hands out an item that is ready or waiting.
 func (a *agenda) take(it *item) {
 	if it.state == waiting {
 		heap.Remove(&a.waiting, it.place)
@@ -110,7 +111,7 @@ func (a *agenda) take(it *item) {
 	a.schedule.take(it)
 }
 
-// sift drops from those that wait what is behind something else now.
+// sift drops waiting items that are now behind others.
 func (a *agenda) sift() {
 	if !a.schedule.moved {
 		return
@@ -125,7 +126,7 @@ func (a *agenda) sift() {
 	}
 }
 
-// rebuild lets go of what is not to stay; all of it is stored.
+// rebuild drops the items that do not stay; all of them are stored.
 func (a *agenda) rebuild(stays func(*item) bool) {
 	a.schedule = a.schedule.rebuilt(func(it *item) bool {
 		if stays(it) {
@@ -140,8 +141,8 @@ func (a *agenda) rebuild(stays func(*item) bool) {
 	a.sift()
 }
 
-// ripen lets the item's project pass it if it has been refused for long enough, and
-// otherwise brings its next attempt forward to when it has.
+// ripen lets the project pass the item if it has been refused for long enough, and
+// otherwise schedules its next attempt for when it will have been.
 func (a *agenda) ripen(it *item, now time.Time) {
 	if it.held || it.doubted || it.state != waiting || it.strikes() < heldAttempts {
 		return
@@ -153,9 +154,9 @@ func (a *agenda) ripen(it *item, now time.Time) {
 	}
 }
 
-// succeeded notes that the hook has worked: what has failed since it worked before may
-// have failed for the hook's sake, and need not wait for as long as it was to. Its
-// back-off begins anew, and grows with how often that has been so.
+// succeeded records a success of the hook. Earlier failures may have been the hook's, so
+// failed items need not wait as long as scheduled. Their back-off restarts, and grows
+// with the number of such successes.
 func (a *agenda) succeeded(now time.Time, backoff func(n int) time.Duration) {
 	for it := range a.blamed {
 		if it.state != waiting {
@@ -171,7 +172,7 @@ func (a *agenda) succeeded(now time.Time, backoff func(n int) time.Duration) {
 	clear(a.blamed)
 }
 
-// running is how many items are handed out.
+// running returns the number of items handed out.
 func (a *agenda) running() int {
 	n := 0
 	for it := range a.schedule.all() {

@@ -5,11 +5,11 @@ import "time"
 // alarm is a timer for the earliest of several times. The lane's mu guards it.
 type alarm struct {
 	ring  func()
-	timer *time.Timer // nil: never set
-	at    time.Time   // when it rings; zero: it is not set
+	timer *time.Timer // nil: not created yet
+	at    time.Time   // when it rings; zero: not set
 }
 
-// set lets the alarm ring at that time, unless it rings before that anyway.
+// set makes the alarm ring at that time, unless it rings earlier.
 func (a *alarm) set(at time.Time) {
 	if !a.at.IsZero() && !at.Before(a.at) {
 		return
@@ -22,7 +22,7 @@ func (a *alarm) set(at time.Time) {
 	}
 }
 
-// rang notes that the alarm has rung.
+// rang records that the alarm has rung.
 func (a *alarm) rang() { a.at = time.Time{} }
 
 func (a *alarm) stop() {

@@ -9,18 +9,19 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// asideEvery is how often the writer tries again to write what somebody has locked.
+// asideEvery is the pause between attempts to write notes whose rows are locked.
 const asideEvery = time.Second
 
-// aside is the notes that wait for somebody's lock, in order, so that the others go on.
-// What is to follow one of them waits with it. The writer's goroutine alone uses it.
+// aside holds notes whose rows are locked by another session, in order, so that others
+// can proceed. Notes that must follow them wait, too. Only the writer's goroutine uses
+// it.
 type aside struct {
 	notes []note
 	keys  map[state.Key]struct{}
 	lanes map[*lane]struct{}
 }
 
-// put takes a note on.
+// put adds a note.
 func (a *aside) put(n note) {
 	if a.keys == nil {
 		a.keys, a.lanes = make(map[state.Key]struct{}), make(map[*lane]struct{})
@@ -32,8 +33,8 @@ func (a *aside) put(n note) {
 	}
 }
 
-// follows reports whether the note has to wait for one that is there: a change for those
-// of the same row, a lane's question for all of the lane's changes.
+// follows reports whether the note must wait for one that was set aside: a change waits
+// for changes of the same row, a lane's question for all changes of the lane.
 func (a *aside) follows(n *note) bool {
 	if n.ask == nil {
 		_, waits := a.keys[n.row.Key]
@@ -43,7 +44,7 @@ func (a *aside) follows(n *note) bool {
 	return waits && n.lane != nil
 }
 
-// without puts aside what has to wait, and returns the other notes.
+// without sets aside the notes that must wait, and returns the others.
 func (a *aside) without(notes []note, waits func(*note) bool) []note {
 	if len(a.notes) == 0 && waits == nil {
 		return notes
@@ -59,7 +60,7 @@ func (a *aside) without(notes []note, waits func(*note) bool) []note {
 	return free
 }
 
-// revisit tries again to write what waits for locks, for none of which it waits itself.
+// revisit tries again to write what was set aside, without waiting for locks.
 func (w *writer) revisit(ctx context.Context) error {
 	notes := w.aside.notes
 	if len(notes) == 0 {
@@ -75,13 +76,13 @@ func (w *writer) revisit(ctx context.Context) error {
 		notes = notes[n:]
 	}
 	if len(w.aside.notes) == 0 {
-		w.locked.Worked(ctx, w.log, "what others had locked in hooktail's own tables is free again")
+		w.locked.Worked(ctx, w.log, "locked rows of hooktail's own tables are free again")
 	}
 	return nil
 }
 
-// setAside puts the notes aside whose rows the error says are locked, and returns the
-// others. ok is false if it says that of no row.
+// setAside sets aside the notes whose rows are locked according to the error, and returns
+// the others. ok is false if the error names no row.
 func (w *writer) setAside(ctx context.Context, notes []note, err error) (rest []note, ok bool) {
 	fault, ok := errors.AsType[*state.LockedError](err)
 	if !ok || len(fault.Keys) == 0 {
@@ -99,8 +100,8 @@ func (w *writer) setAside(ctx context.Context, notes []note, err error) (rest []
 	return rest, true
 }
 
-// reportLocked says now and then that something waits.
+// reportLocked logs from time to time that something waits.
 func (w *writer) reportLocked(ctx context.Context, err error) {
-	w.locked.Failed(ctx, w.log, slog.LevelWarn, "somebody's open transaction has locked rows of hooktail's own tables: what concerns them waits, all else goes on",
+	w.locked.Failed(ctx, w.log, slog.LevelWarn, "another session's open transaction has locked rows of hooktail's own tables: only their deliveries wait",
 		slog.Any("error", err))
 }

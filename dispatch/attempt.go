@@ -10,36 +10,36 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// work attempts the delivery, and one after the other that may go then.
+// work attempts the delivery, and then others that may go.
 func (l *lane) work(ctx context.Context, it *item) {
 	for it != nil {
 		a := attempt{l, it}
 		e := a.make(ctx)
 		if e.step != deliver && ctx.Err() != nil {
-			return // closed: the attempt was cut off and says nothing
+			return // closed: the attempt was interrupted and has no result
 		}
 		it = a.settle(&e)
 	}
 }
 
-// attempt is one attempt of a lane at a delivery that it has handed out.
+// attempt is an attempt of a lane at a delivery that it has handed out.
 type attempt struct {
 	*lane
 	it *item
 }
 
-// ending is what became of an attempt.
+// ending is the result of an attempt.
 type ending struct {
 	send.Outcome
 	verdict
-	made bool // otherwise there is no Outcome
+	made bool // false: there is no Outcome
 	at   time.Time
 }
 
-// unmade is the ending without an attempt.
+// unmade returns the ending of a delivery without an attempt.
 func unmade(v verdict) ending { return ending{verdict: v, at: time.Now()} }
 
-// make makes the attempt unless there is nobody to make it for.
+// make makes the attempt unless there is no longer a hook for it.
 func (a attempt) make(ctx context.Context) ending {
 	l, it := a.lane, a.it
 	hook, ok := l.hooks.Hook(l.hook)
@@ -48,7 +48,7 @@ func (a attempt) make(ctx context.Context) ending {
 		return unmade(verdict{step: drop})
 	case it.fate != ReasonNone:
 		return unmade(verdict{step: bury, reason: it.fate})
-	case !hook.IsOn(): // only just
+	case !hook.IsOn(): // deactivated just now
 		return unmade(verdict{step: postpone})
 	case hook.IsRefused():
 		return unmade(verdict{step: bury, reason: reasonOf(hook.Refused)})
@@ -82,8 +82,8 @@ func (a attempt) make(ctx context.Context) ending {
 	return e
 }
 
-// judge is the verdict on an attempt. While the own network is gone neither attempts
-// nor time count against the delivery.
+// judge returns the verdict on an attempt. During an outage of our own network, neither
+// attempts nor time count against the delivery.
 func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	l, it := a.lane, a.it
 	spared := l.network.observe(l.hook, o, now)
@@ -111,12 +111,12 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	return a.doubt(o, v, now)
 }
 
-// fetchRows is for how many deliveries bodies are read at once: for one, and for those
-// whose turn comes soon.
+// fetchRows is the number of bodies read together: for one delivery, and for those whose
+// turn comes soon.
 const fetchRows = 64
 
-// fetch reads the item's body from the store. The verdict is to deliver it, or
-// what happens instead.
+// fetch reads the item's body from the store. The verdict is to deliver it, or what
+// happens instead.
 func (a attempt) fetch(ctx context.Context) verdict {
 	l, it := a.lane, a.it
 	items := a.soon()
@@ -151,12 +151,13 @@ func (a attempt) fetch(ctx context.Context) verdict {
 	case it.body == nil:
 		return verdict{step: forgo}
 	case it.early:
-		return verdict{step: postpone} // what it was let past is held no more
+		return verdict{step: postpone} // what it had passed is no longer held
 	}
 	return verdict{step: deliver}
 }
 
-// soon is the item, and those that may go and have no body either.
+// soon returns the item, and others that may go and lack their bodies, as far as the bodies
+// that the lane has read and not sent yet leave room.
 func (a attempt) soon() []*item {
 	l, it := a.lane, a.it
 	l.mu.Lock()
@@ -166,11 +167,14 @@ func (a attempt) soon() []*item {
 		return items
 	}
 	for _, other := range l.window.ready() {
-		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
+		if other.state != ready || other.letter != nil {
 			continue
 		}
 		if bytes += other.bytes; bytes > l.windows.fetch() || len(items) == fetchRows {
 			break
+		}
+		if other.body != nil || other.sought {
+			continue // by another attempt of the lane
 		}
 		other.sought = true
 		items = append(items, other)

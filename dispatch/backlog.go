@@ -5,16 +5,16 @@ import "github.com/hooktail/hooktail/dispatch/state"
 // backlog counts the committed rows of a hook. The lane's mu guards it.
 type backlog struct {
 	metrics *hookMetrics
-	max     int64 // space that the parked rows may take, in bytes; 0: no bound
+	max     int64 // space for parked rows, in bytes; 0: no bound
 
 	parked, dead int     // number of rows
-	bytes        int64   // size of the bodies of the parked ones
-	suspended    bool    // the rows take all the space that they may take
-	confirmed    bool    // the store knows of the suspension
-	missed       []*item // what the suspended hook does not get, until the store knows
+	bytes        int64   // size of the parked bodies
+	suspended    bool    // the bound is reached
+	confirmed    bool    // the store has recorded the suspension
+	missed       []*item // events that the suspended hook misses, until the store has recorded it
 }
 
-// count replaces the figures by those of the store.
+// count replaces the figures by the store's.
 func (b *backlog) count(stored state.Backlog) {
 	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes
 	b.metrics.backlog(b.parked, b.dead)
@@ -45,30 +45,30 @@ func (b *backlog) wrote(n *note) {
 	b.metrics.backlog(b.parked, b.dead)
 }
 
-// forgo counts a parked row that is not there any more.
+// forgo counts a parked row that no longer exists.
 func (b *backlog) forgo(it *item) {
 	if it.unstorable {
-		return // it is counted as dead
+		return // counted as dead
 	}
 	b.parked--
 	b.bytes -= int64(it.bytes)
 }
 
-// room is the space that the parked rows take.
+// room returns the space that the parked rows take.
 func (b *backlog) room() int64 {
 	return state.Volume{Rows: int64(b.parked), Bytes: b.bytes}.Room()
 }
 
-// isFull reports whether the parked rows take all the space that they may take.
+// isFull reports whether the bound is reached.
 func (b *backlog) isFull() bool { return b.max != 0 && b.room() >= b.max }
 
-// set makes the suspension what the store says of it, and reports whether that is news.
+// set sets the suspension to that of the store, and reports whether it has changed.
 func (b *backlog) set(suspended bool) bool {
 	before := b.suspended
 	switch {
 	case suspended:
 		b.suspended, b.confirmed = true, true
-	case b.confirmed: // otherwise the store does not know yet
+	case b.confirmed: // otherwise the store has not recorded it yet
 		b.suspended, b.confirmed = false, false
 	}
 	return b.suspended != before

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// budget bounds the bytes and counts the deliveries that are held. It is safe for
+// budget bounds the bytes and counts the deliveries in the lanes. It is safe for
 // concurrent use.
 type budget struct {
 	max int64
@@ -15,14 +15,14 @@ type budget struct {
 	bytes      int64
 	deliveries int
 	closed     bool
-	moved      chan struct{} // closed when anything was given back; nil: nobody waits
+	moved      chan struct{} // closed when anything is returned; nil: nobody waits
 }
 
-// impatience is how often one who waits for room is told.
+// impatience is the interval at which waiting callers are notified.
 const impatience = 50 * time.Millisecond
 
-// take waits until n bytes fit, or until nothing is held, and takes them for
-// that many deliveries. While it waits it calls blocked every now and then.
+// take waits until n bytes fit, or until nothing is held, and takes them for that many
+// deliveries. While it waits, it calls blocked from time to time.
 func (b *budget) take(ctx context.Context, n int64, deliveries int, blocked func()) error {
 	return b.await(ctx, blocked, func() (bool, error) {
 		if b.closed {
@@ -50,8 +50,7 @@ func (b *budget) drained(ctx context.Context) error {
 	})
 }
 
-// await asks under the lock, each time something has moved, until the answer is
-// yes or an error.
+// await calls ask under the lock after each change, until it returns true or an error.
 func (b *budget) await(ctx context.Context, blocked func(), ask func() (bool, error)) error {
 	var tick *time.Ticker
 	for {

@@ -10,20 +10,20 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Delivery is an event on its way to one hook.
+// Delivery is an event for one hook.
 type Delivery struct {
 	hook.Target
 	Event *mapping.Event
 
-	// Done is called exactly once, when the Dispatcher answers for the delivery no
-	// more, or by other means than memory: it is delivered, in the Store, dead, or
-	// no longer wanted. It is not called for what is unfinished when the Dispatcher
-	// is closed. It must not block, nor call the Dispatcher. Nil is allowed.
+	// Done is called exactly once, when the Dispatcher is no longer responsible for the
+	// delivery in memory: it is delivered, in the Store, dead, or no longer wanted. It is
+	// not called for deliveries that are unfinished when the Dispatcher is closed. It
+	// must not block, nor call the Dispatcher. It may be nil.
 	Done func()
 }
 
-// item is a delivery in its lane. One goroutine at a time may have it out of
-// the schedule, to attempt it; all else is guarded by the lane.
+// item is a delivery in its lane. One goroutine at a time may take it out of the schedule
+// for an attempt; everything else is guarded by the lane.
 type item struct {
 	hook.Target
 	event     mapping.ID
@@ -31,35 +31,35 @@ type item struct {
 	task      int64
 	committed time.Time
 
-	letter *letter // nil once the store alone answers for the body
-	done   func()  // Delivery.Done; nil once it was called
-	body   []byte  // read from the store, for the next attempt
-	bytes  int     // of the body
+	letter *letter // nil if the body is only in the store
+	done   func()  // Delivery.Done; nil after the call
+	body   []byte  // read from the store for the next attempt
+	bytes  int     // size of the body
 
-	sought     bool // body is being read, with those of others
-	stored     bool // there is a row, or an insert is on its way
+	sought     bool // body is being read, together with others
+	stored     bool // its row exists, or is being inserted
 	kept       bool // the row is committed
 	unstorable bool // the row is dead, since the store refused the body
-	trails     bool // when it came, rows of its hook had still to be removed
+	trails     bool // when it came, rows of its hook were still to be removed
 
-	held  bool   // its project does not wait for it; of those of its task, the first alone
-	early bool   // while it is running, something else has come to stand before it
-	again bool   // it is tried again at once, if the present attempt fails
-	fate  Reason // of its death; ReasonNone: it is to be attempted
+	held  bool   // its project does not wait for it; set for the first of its task only
+	early bool   // while it was running, another item was placed before it
+	again bool   // to be retried immediately if the present attempt fails
+	fate  Reason // reason of its death; ReasonNone: it is to be attempted
 
-	doubted bool // it is dead, unless the own network turns out to have been gone
+	doubted bool // dead, unless our own network turns out to have been down
 
 	state stage
 
 	added   time.Time
 	excused time.Duration // network.lost at that time
-	attempt int           // made or under way
+	attempt int           // number of attempts, including the present one
 
 	trial  *trial    // nil: it has not failed
-	at     time.Time // of the next attempt, while waiting
-	place  int       // in the heap of those that wait
-	follow *item     // of the same task, or behind the same barrier
-	older  *item     // in the lane
+	at     time.Time // time of the next attempt, while waiting
+	place  int       // index in the heap of waiting items
+	follow *item     // next one of the same task, or behind the same barrier
+	older  *item     // neighbours in the lane
 	newer  *item
 }
 
@@ -71,14 +71,14 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 	}
 }
 
-// restored is the item of a row. What the clock of who stored it says is held against
-// now: it may have been ahead.
+// restored returns the item of a row. It compares the row's times with the present clock,
+// since the clock that set them may have been ahead.
 func restored(row *state.Row, now time.Time, longest time.Duration) *item {
 	it := &item{
 		Target: hook.Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
 		bytes: row.Bytes, stored: true, kept: true, attempt: row.Attempts,
-		added: now.Add(-max(0, now.Sub(row.Added))), // what the clock does from now on does not count
+		added: now.Add(-max(0, now.Sub(row.Added))), // later changes of the clock do not matter
 	}
 	if row.Attempts > 0 {
 		it.trial = &trial{result: row.LastResult, status: row.LastStatus}
@@ -92,10 +92,10 @@ func restored(row *state.Row, now time.Time, longest time.Duration) *item {
 	return it
 }
 
-// key is that of the item's row.
+// key returns the key of the item's row.
 func (it *item) key() state.Key { return state.Key{Hook: it.Hook, Event: it.event} }
 
-// row is the item's row without its body.
+// row returns the item's row without its body.
 func (it *item) row() state.Row {
 	row := state.Row{
 		Key: it.key(), Action: it.Action, Project: it.project, Task: it.task, Committed: it.committed,
@@ -110,7 +110,7 @@ func (it *item) row() state.Row {
 	return row
 }
 
-// drop lets go of what the store has as well.
+// drop releases what is also in the store.
 func (it *item) drop() {
 	it.body = nil
 	if it.kept {
@@ -118,8 +118,8 @@ func (it *item) drop() {
 	}
 }
 
-// sinceCommit is the time since the commit: by the own clock alone, if the event
-// is still in memory.
+// sinceCommit returns the time since the commit: only by the local clock, if the event is
+// still in memory.
 func (it *item) sinceCommit(now time.Time) time.Duration {
 	if it.letter != nil {
 		e := it.letter.event
@@ -128,7 +128,7 @@ func (it *item) sinceCommit(now time.Time) time.Duration {
 	return max(0, now.Sub(it.committed))
 }
 
-// message is what the attempt sends.
+// message returns the content of the attempt.
 func (it *item) message() send.Message {
 	if it.letter != nil {
 		return it.letter.message(it.Target, it.attempt)
@@ -143,14 +143,14 @@ func (it *item) message() send.Message {
 	return m
 }
 
-// letter is what the deliveries of one event share.
+// letter is shared by the deliveries of one event.
 type letter struct {
 	event     *mapping.Event
 	id        string
 	lsn       string
 	committed string
-	left      atomic.Int32 // deliveries that are not finished
-	bytes     int64        // that it holds
+	left      atomic.Int32 // unfinished deliveries
+	bytes     int64        // bytes that it holds
 }
 
 const committedLayout = "2006-01-02T15:04:05.000000Z07:00"
@@ -168,10 +168,10 @@ func newLetter(e *mapping.Event, deliveries int) *letter {
 	return l
 }
 
-// itemBytes is about the size of an item with its place in a schedule.
+// itemBytes is the approximate size of an item with its place in a schedule.
 const itemBytes = 352
 
-// message is what the attempt sends.
+// message returns the content of the attempt.
 func (l *letter) message(t hook.Target, attempt int) send.Message {
 	e := l.event
 	return send.Message{

@@ -13,34 +13,34 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// ErrClosed is returned once the Dispatcher has been closed.
+// ErrClosed is returned after the Dispatcher has been closed.
 var ErrClosed = errors.New("dispatcher is closed")
 
-// Options is what a Dispatcher needs.
+// Options configures a Dispatcher.
 type Options struct {
 	Hooks       *hook.Set
-	Sender      sender // a *send.Sender, or what stands in for one
-	Concurrency int    // requests in flight per hook; 0 is 8
-	InFlight    int    // requests in flight in all; 0 is 256
-	MaxBytes    int64  // of what the lanes hold; 0 is 64 MiB
+	Sender      sender // a *send.Sender or a replacement
+	Concurrency int    // requests in flight per hook; default 8
+	InFlight    int    // requests in flight in all; default 256
+	MaxBytes    int64  // bytes held by the lanes; default 64 MiB
 	Retry       Policy
-	Store       Store       // nil: what cannot be delivered waits in memory
+	Store       Store       // nil: failed deliveries wait in memory
 	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool        // of the last deliveries, for Body, and how their answers begin
-	Permit      func() bool // asked before each attempt; false: none begins any more, and Halt is to follow; nil: always
+	KeepBodies  bool        // keep bodies of the last deliveries, for Body, and beginnings of their answers
+	Permit      func() bool // called before each attempt; false: no attempt starts after this; call Halt next; nil: always
 	Log         *slog.Logger
-	Metrics     *Metrics // the same as the Hooks'; nil counts nothing
+	Metrics     *Metrics // the same as the Hooks'; nil: no metrics
 }
 
-// sender makes one attempt: a POST to a hook, and what became of it. It is safe for
+// sender makes one attempt, a POST to a hook, and returns its outcome. It is safe for
 // concurrent use.
 type sender interface {
 	Send(ctx context.Context, to *hook.Hook, m send.Message) send.Outcome
 }
 
-// Dispatcher delivers to each hook in a lane of its own: the events of one task
-// in order, one at a time; those of a project with those that concern all of it;
-// hooks do not wait for each other. It is safe for concurrent use.
+// Dispatcher delivers to each hook in a lane of its own: the events of one task in order,
+// one at a time; events of a whole project in order with those of its tasks. Hooks do not
+// wait for each other. It is safe for concurrent use.
 type Dispatcher struct {
 	common
 	o       Options
@@ -51,13 +51,13 @@ type Dispatcher struct {
 
 	mu        sync.Mutex
 	lanes     map[int64]*lane
-	passed    cdc.LSN // see Passed; 0: it was not called
+	passed    cdc.LSN // see Passed; 0: not called yet
 	withholds bool    // a lane may have rows of later commits
 	halted    bool    // Park was called
 	closed    bool
 }
 
-// New is a Dispatcher that watches the hooks; Close it.
+// New returns a Dispatcher that watches the hooks. It must be closed.
 func New(o Options) *Dispatcher {
 	if o.Concurrency == 0 {
 		o.Concurrency = 8
@@ -87,10 +87,10 @@ func New(o Options) *Dispatcher {
 	return d
 }
 
-// Enqueue takes the deliveries on, in order, and blocks while the lanes hold more
-// than MaxBytes. The deliveries of one event belong together, in one call and
-// next to each other, since they share its bytes. After an error those of the
-// events from some point on have not been taken on; their Done is never called.
+// Enqueue accepts the deliveries in order, and blocks while the lanes hold more than
+// MaxBytes. The deliveries of one event must be adjacent in one call, since they share
+// its bytes. After an error, the deliveries of some of the last events have not been
+// accepted; their Done is never called.
 func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 	for len(deliveries) > 0 {
 		n := 1
@@ -105,7 +105,7 @@ func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 	return nil
 }
 
-// enqueue takes the deliveries of one event on.
+// enqueue accepts the deliveries of one event.
 func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	letter := newLetter(deliveries[0].Event, len(deliveries))
 	size := letter.bytes
@@ -127,7 +127,7 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	return nil
 }
 
-// add hands the item to its lane, which cannot be retired meanwhile.
+// add passes the item to its lane, which cannot be removed meanwhile.
 func (d *Dispatcher) add(it *item) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -147,7 +147,7 @@ func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
 		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
 }
 
-// lane needs the lock. It is the hook's lane, made when it is first needed.
+// lane needs the lock. It returns the hook's lane, and creates it on first use.
 func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
@@ -170,8 +170,7 @@ func (d *Dispatcher) hookChanged(hook int64) {
 	d.release(hook)
 }
 
-// release lets go of the empty lane of a hook that was deleted; ids of hooks do
-// not come again.
+// release removes the empty lane of a deleted hook; ids of hooks are not reused.
 func (d *Dispatcher) release(hook int64) {
 	if _, ok := d.o.Hooks.Hook(hook); ok {
 		return
@@ -187,7 +186,7 @@ func (d *Dispatcher) release(hook int64) {
 	}
 }
 
-// finish gives an item's bytes back and calls its Done.
+// finish returns an item's bytes and calls its Done.
 func (d *Dispatcher) finish(done func(), l *letter) {
 	if done != nil {
 		done()
@@ -199,10 +198,10 @@ func (d *Dispatcher) finish(done func(), l *letter) {
 	d.budget.give(bytes, 1)
 }
 
-// Bytes is about how much memory the lanes hold.
+// Bytes returns the approximate memory of the lanes.
 func (d *Dispatcher) Bytes() int64 { return d.budget.held() }
 
-// Drain waits until all that was enqueued is finished or stored, or ctx ends.
+// Drain waits until all enqueued deliveries are finished or stored, or ctx ends.
 func (d *Dispatcher) Drain(ctx context.Context) error {
 	if err := d.budget.drained(ctx); err != nil {
 		return fmt.Errorf("drain deliveries: %w", err)
@@ -210,21 +209,20 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 	return nil
 }
 
-// writeWithin is how long Close waits for the store.
+// writeWithin bounds Close's wait for the store.
 const writeWithin = 5 * time.Second
 
-// Unfinished is how many deliveries the Dispatcher answers for with nothing but
-// memory.
+// Unfinished returns the number of deliveries that are only in memory.
 func (d *Dispatcher) Unfinished() int { return d.budget.count() }
 
-// Close cancels what is in flight, waits for it to end, and leaves what is
-// unfinished. What the Store is to know is written. Enqueue and Drain return
-// ErrClosed from then on.
+// Close cancels requests in flight, waits for their end, and leaves the rest unfinished.
+// Pending changes are written to the Store. Enqueue and Drain return ErrClosed
+// afterwards.
 func (d *Dispatcher) Close() { d.end(writeWithin) }
 
-// Halt is Close for one who may not deliver any more: nothing more is written
-// either, since what the Store has may be somebody else's by now. What was not
-// written is unfinished, and comes again. Close may follow.
+// Halt is Close for an instance that may no longer deliver: it writes nothing either,
+// since the Store may belong to another instance by now. What was not written is
+// unfinished, and comes again. Close may follow.
 func (d *Dispatcher) Halt() { d.end(0) }
 
 func (d *Dispatcher) end(patience time.Duration) {

@@ -7,11 +7,11 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// Attempts fail before an outage of the own network can be told from receivers that are
-// down. A delivery that they would make dead waits until the network has decided.
+// Attempts fail before an outage of our own network can be distinguished from receivers
+// that are down. A delivery that would become dead waits for the decision.
 
-// doubt needs mu. It is the verdict on a failed attempt while it is not known whether the
-// own network is gone.
+// doubt needs mu. It returns the verdict on a failed attempt while it is unknown whether
+// our own network is down.
 func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
 	l, it := a.lane, a.it
 	until, open := l.network.isOpen(o.Host, now)
@@ -26,8 +26,8 @@ func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
 	return v
 }
 
-// absolve needs mu. It lets the attempts not count that were in doubt, if the own network
-// has turned out to have been gone.
+// absolve needs mu. If our own network turns out to have been down, it stops counting the
+// attempts in doubt.
 func (a attempt) absolve() (absolved bool) {
 	t := a.it.trial
 	if t == nil || t.signs == 0 {
@@ -40,15 +40,15 @@ func (a attempt) absolve() (absolved bool) {
 	return absolved
 }
 
-// absolved reports whether the item that was doubted is to be attempted again.
+// absolved reports whether the doubted item is to be attempted again.
 func (a attempt) absolved() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.absolve()
 }
 
-// haveHosts reports whether the hooks that get anything have so many hosts. With fewer
-// nothing can be said of the own network.
+// haveHosts reports whether the served hooks have at least n hosts. With fewer, the state
+// of our own network cannot be determined.
 func haveHosts(hooks []*hook.Hook, n int) bool {
 	seen := make(map[string]struct{}, n)
 	for _, h := range hooks {

@@ -10,26 +10,26 @@ import (
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
-// failures is the log of a hook that fails: its first failure at once, then a
-// line now and then that counts those since the line before, and one when it works again.
-// At DEBUG each failure has its line. It is safe for concurrent use.
+// failures is the log of a failing hook: the first failure immediately, then from time to
+// time a line with the number of further ones, and a line when the hook works again. At
+// DEBUG each failure has its line. It is safe for concurrent use.
 type failures struct {
 	hook   int64
 	log    *slog.Logger
-	active atomic.Bool // something has failed; for the way that all goes well
+	active atomic.Bool // something has failed; false on the fast path
 
 	mu     sync.Mutex
 	pace   logging.Pace
 	worked bool        // the last attempt was a success
-	latest []slog.Attr // of the last failure
-	dead   int         // of the failures since the last line, those that were the last
-	parked int         // since the trouble began
-	timer  *time.Timer // rings when there may be a line to log; nil: not set
-	closed bool        // nothing rings any more
+	latest []slog.Attr // attributes of the last failure
+	dead   int         // deliveries that died since the last line
+	parked int         // parked since the failures began
+	timer  *time.Timer // rings when a line may be due; nil: not set
+	closed bool        // the timer is no longer set
 }
 
-// failed counts a failure, and returns the level of its own line, with the count
-// of those that the line speaks of.
+// failed counts a failure, and returns the level of its own line, and the attributes with
+// the number of failures that the line covers.
 func (f *failures) failed(attrs []slog.Attr, died bool) (slog.Level, []slog.Attr) {
 	now := time.Now()
 	f.mu.Lock()
@@ -49,7 +49,7 @@ func (f *failures) failed(attrs []slog.Attr, died bool) (slog.Level, []slog.Attr
 	return level, attrs
 }
 
-// succeeded notes that an attempt was a success.
+// succeeded records a success.
 func (f *failures) succeeded() {
 	if !f.active.Load() {
 		return
@@ -77,7 +77,7 @@ func (f *failures) ringAt(at, now time.Time) {
 	}
 }
 
-// ring logs what there is to log.
+// ring logs what is due.
 func (f *failures) ring() {
 	now := time.Now()
 	f.mu.Lock()
@@ -87,7 +87,7 @@ func (f *failures) ring() {
 		return
 	}
 	if next := f.pace.Next(); now.Before(next) {
-		f.ringAt(next, now) // there was a line meanwhile
+		f.ringAt(next, now) // a line was logged meanwhile
 		return
 	}
 	switch {
@@ -99,11 +99,11 @@ func (f *failures) ring() {
 	}
 }
 
-// tell logs the failures that have no line yet.
+// tell logs the failures that no line has covered.
 func (f *failures) tell(now time.Time) {
 	attrs := append(f.latest[:len(f.latest):len(f.latest)], slog.Int("failures", f.pace.Tell(now)), slog.Int("dead", f.dead))
 	f.dead = 0
-	f.log.LogAttrs(context.Background(), slog.LevelError, "Webhook goes on failing", attrs...)
+	f.log.LogAttrs(context.Background(), slog.LevelError, "Webhook still failing", attrs...)
 }
 
 // over logs that the hook works again.
@@ -116,7 +116,7 @@ func (f *failures) over(now time.Time) {
 	}
 }
 
-// close logs what has no line yet. What fails from now on is logged at once.
+// close logs failures that no line has covered. Later failures are logged immediately.
 func (f *failures) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

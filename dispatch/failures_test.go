@@ -122,7 +122,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 		b.enqueue(t, 1, 1, 1)
 		synctest.Wait()
 		first := linesOf(b.log, "ERROR")
-		if len(first) != 1 || !strings.Contains(first[0], `msg="Webhook failed: it will be tried again" hook=1 action=ANNOTATION_UPDATED`) ||
+		if len(first) != 1 || !strings.Contains(first[0], `msg="Webhook failed: it will be retried" hook=1 action=ANNOTATION_UPDATED`) ||
 			!strings.Contains(first[0], "status=502 next=") || !strings.HasSuffix(first[0], "failures=1 dead=0") {
 			t.Errorf("the first failure: %q", first)
 		}

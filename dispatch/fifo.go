@@ -17,10 +17,10 @@ func (q *fifo) push(it *item) {
 
 func (q *fifo) len() int { return len(q.items) - q.from }
 
-// waiting is what is in the queue; some of it may have been handed out.
+// waiting returns the queue; some of its items may have been handed out.
 func (q *fifo) waiting() []*item { return q.items[q.from:] }
 
-// trim removes what is not ready any more from the front.
+// trim removes items from the front that are no longer ready.
 func (q *fifo) trim() {
 	for q.from < len(q.items) && q.items[q.from].state != ready {
 		q.pop()

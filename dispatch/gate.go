@@ -7,21 +7,21 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// gate is what keeps a hook from getting anything, besides its failures. The lane's mu
-// guards it, but what is atomic.
+// gate holds the conditions, other than failures, under which a hook gets nothing. The
+// lane's mu guards it, except atomic fields.
 type gate struct {
-	stopped atomic.Uint64 // revision of the hook that the receiver answered with 410
+	stopped atomic.Uint64 // revision of the hook when the receiver answered 410
 	refused atomic.Bool   // the last attempt was not made
 
-	row    *hook.Hook // as the lane was told; nil: there is no such hook
-	off    time.Time  // since when the row is known to be switched off; zero: it is not
+	row    *hook.Hook // as last seen by the lane; nil: there is no such hook
+	off    time.Time  // since when the row is known to be inactive; zero: it is active
 	hold   hold
 	pace   pace
-	halted bool // nothing starts any more: the process is to end
+	halted bool // nothing starts: the process is ending
 	paused bool // by a person, or halted
 }
 
-// tell lets the gate know of the hook's row, nil if there is none.
+// tell updates the hook's row; nil: it was deleted.
 func (g *gate) tell(row *hook.Hook, now time.Time) {
 	g.row = row
 	g.pace.tell(row, now)
@@ -33,21 +33,20 @@ func (g *gate) tell(row *hook.Hook, now time.Time) {
 	}
 }
 
-// isOff reports whether the hook is switched off in its row: what it has is held.
+// isOff reports whether the hook is inactive in its row: its deliveries are held.
 func (g *gate) isOff() bool { return g.row != nil && !g.row.IsOn() }
 
-// isShut reports whether the hook is to get nothing for a while, as far as known.
+// isShut reports whether the hook gets nothing for some time, as far as is known.
 func (g *gate) isShut(now time.Time) bool {
 	return g.paused || now.Before(g.hold.until) || g.isOff()
 }
 
-// isFinal reports whether nothing can be sent to the hook, which is there, before its row
-// changes.
+// isFinal reports whether nothing can be sent to an existing hook until its row changes.
 func (g *gate) isFinal() bool {
 	return !g.paused && !g.isOff() && (g.row.IsRefused() || g.stopped.Load() == g.row.Revision())
 }
 
-// state is how it stands with the hook.
+// state returns the hook's state.
 func (g *gate) state(now time.Time, suspended, failing bool) State {
 	switch {
 	case g.row == nil:

@@ -12,19 +12,19 @@ import (
 // State is the value of hooktail_hook_state.
 type State int
 
-// The states; those from StateFailing on want to be looked at.
+// States; those from StateFailing on need attention.
 const (
-	StateInactive  State = iota // switched off in its row: what it has is held
-	StateLive                   // in order, as far as known
-	StateFailing                // three tasks or more have failed and none has succeeded: one request at a time
+	StateInactive  State = iota // inactive in its row: its deliveries are held
+	StateLive                   // working, as far as is known
+	StateFailing                // at least three tasks have failed and none has succeeded: one request at a time
 	StateWaiting                // the receiver asked for a pause (Retry-After)
 	StateStopped                // the receiver answered 410: nothing until the row changes
 	StateRefused                // the row's URL or headers cannot be used
-	StatePaused                 // by a person: everything is parked
-	StateSuspended              // too much is parked for it: nothing more is taken on
+	StatePaused                 // by a person: all events are parked
+	StateSuspended              // the bound of parked deliveries is reached: new events are not accepted
 )
 
-// stateOf is what the hook's row says.
+// stateOf returns the state according to the hook's row.
 func stateOf(h *hook.Hook) State {
 	switch {
 	case h.Refused == hook.BadRow:
@@ -38,9 +38,9 @@ func stateOf(h *hook.Hook) State {
 	}
 }
 
-// gauge is how things stand with one hook.
+// gauge holds the gauges of one hook.
 type gauge struct {
-	state, parked, dead, oldest atomic.Int64 // the last in nanoseconds
+	state, parked, dead, oldest atomic.Int64 // oldest in nanoseconds
 }
 
 func (h *hookMetrics) enter(s State) {
@@ -49,7 +49,7 @@ func (h *hookMetrics) enter(s State) {
 	}
 }
 
-// backlog says how many rows there are.
+// backlog sets the numbers of rows.
 func (h *hookMetrics) backlog(parked, dead int) {
 	if h != nil {
 		h.parked.Store(int64(parked))
@@ -57,15 +57,15 @@ func (h *hookMetrics) backlog(parked, dead int) {
 	}
 }
 
-// age says how old the oldest parked delivery is.
+// age sets the age of the oldest parked delivery.
 func (h *hookMetrics) age(d time.Duration) {
 	if h != nil {
 		h.oldest.Store(int64(d))
 	}
 }
 
-// Rest lets the gauges of an instance that does not deliver any more be 0; what was
-// counted stays.
+// Rest sets the gauges of an instance that no longer delivers to 0; counters keep their
+// values.
 func (m *Metrics) Rest() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,20 +76,20 @@ func (m *Metrics) Rest() {
 	}
 }
 
-// reading is what is shown of a gauge.
+// reading is the shown value of a gauge.
 type reading struct{ state, parked, dead, oldest int64 }
 
 func (g *gauge) read() reading {
 	return reading{g.state.Load(), g.parked.Load(), g.dead.Load(), g.oldest.Load()}
 }
 
-// and is what is shown of two hooks that have one label: their rows together, and
-// the highest state and age of theirs.
+// and combines two hooks with one label: the sum of their rows, and the highest of their
+// states and ages.
 func (r reading) and(o reading) reading {
 	return reading{max(r.state, o.state), r.parked + o.parked, r.dead + o.dead, max(r.oldest, o.oldest)}
 }
 
-// gauges shows the hooks' gauges when they are asked for.
+// gauges reads the hooks' gauges at each scrape.
 type gauges struct {
 	metrics                     *Metrics
 	state, parked, dead, oldest *prometheus.Desc
@@ -101,21 +101,21 @@ func newGauges(m *Metrics) *gauges {
 	}
 	return &gauges{
 		metrics: m,
-		state:   desc("hooktail_hook_state", "0 inactive, 1 live, 2 failing, 3 waiting as the receiver asked, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended because its parked deliveries reached the bound."),
-		parked:  desc("hooktail_parked", "Deliveries in the store that will be tried again."),
+		state:   desc("hooktail_hook_state", "0 inactive, 1 live, 2 failing, 3 waiting at the receiver's request, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended because its parked deliveries reached the bound."),
+		parked:  desc("hooktail_parked", "Deliveries in the store that will be retried."),
 		dead:    desc("hooktail_dead", "Deliveries in the store that wait for a person."),
 		oldest:  desc("hooktail_oldest_parked_seconds", "Age of the oldest parked delivery since its commit; 0: nothing is parked."),
 	}
 }
 
-// Describe is for a prometheus.Registerer.
+// Describe implements prometheus.Collector.
 func (g *gauges) Describe(out chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{g.state, g.parked, g.dead, g.oldest} {
 		out <- desc
 	}
 }
 
-// Collect is for a prometheus.Registerer.
+// Collect implements prometheus.Collector.
 func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	for label, r := range g.metrics.readings() {
 		for desc, value := range map[*prometheus.Desc]float64{
@@ -126,7 +126,7 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// readings is what is shown, by label.
+// readings returns the shown values by label.
 func (m *Metrics) readings() map[string]reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()

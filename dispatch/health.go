@@ -2,12 +2,12 @@ package dispatch
 
 import "time"
 
-// failedTasks is at how many tasks a hook has to fail, without a success in between, to
-// be taken to fail wholly.
+// failedTasks is the number of tasks that must fail, without a success in between, for a
+// hook to be failing.
 const failedTasks = 3
 
-// How far apart the probes of a failing hook are: with heads that were not tried since
-// it began to fail, and with the others in turn.
+// Pauses between probes of a failing hook: with heads not tried since it began to fail,
+// and with the others in turn.
 const (
 	untriedSoon  = time.Second // in the first minute
 	untriedLater = 10 * time.Second
@@ -15,21 +15,20 @@ const (
 	triedLater   = 150 * time.Second
 )
 
-// health says how many requests a lane may have in flight: all that it is allowed,
-// one while the hook fails wholly, the probe, and after that 2, 4, 8 … with each
-// success. The lane's mu guards it.
+// health limits the requests in flight of a lane: its full number, one (the probe) while
+// the hook is failing, and then 2, 4, 8 … with each success. The lane's mu guards it.
 type health struct {
 	most     int
 	limit    int
 	failing  bool
 	since    time.Time // when the hook began to fail
-	probed   time.Time // when the last probe began
-	untried  time.Time // when the last probe with an untried head began; zero: none was made
-	inTurn   int       // number of probes with heads that had been tried
+	probed   time.Time // beginning of the last probe
+	untried  time.Time // beginning of the last probe with an untried head; zero: none
+	inTurn   int       // number of probes with tried heads
 	tasks    [failedTasks]taskKey
 	known    int       // number of tasks
-	unwell   time.Time // when the first attempt failed since the last success
-	impolite bool      // untried heads need not wait: each event has one attempt alone
+	unwell   time.Time // first failure since the last success
+	impolite bool      // untried heads need not wait: each event has only one attempt
 }
 
 type taskKey struct{ project, task int64 }
@@ -38,7 +37,7 @@ func newHealth(most int, impolite bool) health {
 	return health{most: most, limit: most, impolite: impolite}
 }
 
-// succeeded notes a success of any kind: the hook is live.
+// succeeded records a success of any kind: the hook is live.
 func (h *health) succeeded() {
 	h.failing, h.known = false, 0
 	if h.limit < h.most {
@@ -46,13 +45,13 @@ func (h *health) succeeded() {
 	}
 }
 
-// revive lets the hook be tried as if it had not failed; it has not succeeded either.
+// revive lets the hook be tried as if it had not failed; it does not count as a success.
 func (h *health) revive() {
 	h.failing, h.known = false, 0
 	h.limit = min(max(h.limit, 2), h.most)
 }
 
-// failed notes that an attempt at the head of a task has failed.
+// failed records a failed attempt at the head of a task.
 func (h *health) failed(project, task int64, now time.Time) {
 	if h.known == 0 {
 		h.unwell = now
@@ -73,8 +72,8 @@ func (h *health) failed(project, task int64, now time.Time) {
 	}
 }
 
-// nextUntried is when a head may be the probe that was not tried since the hook began
-// to fail.
+// nextUntried returns when the next probe may take a head that was not tried since the
+// hook began to fail.
 func (h *health) nextUntried(now time.Time) time.Time {
 	switch {
 	case h.impolite:
@@ -86,7 +85,7 @@ func (h *health) nextUntried(now time.Time) time.Time {
 	}
 }
 
-// nextTried is when a head may be the probe that has been tried.
+// nextTried returns when the next probe may take a tried head.
 func (h *health) nextTried(now time.Time) time.Time {
 	if now.Sub(h.since) < time.Hour {
 		return h.probed.Add(min(time.Second<<min(h.inTurn, 5), triedSoon))
@@ -94,8 +93,8 @@ func (h *health) nextTried(now time.Time) time.Time {
 	return h.probed.Add(triedLater)
 }
 
-// look is when a delivery is tried again at the latest, while nothing is known of the
-// hook but failures: it may be well.
+// look returns the latest time of a delivery's next attempt while the hook has only
+// failed: it may be working again.
 func (h *health) look(now time.Time) time.Time {
 	if now.Sub(h.unwell) < time.Hour {
 		return now.Add(triedSoon)
@@ -103,7 +102,7 @@ func (h *health) look(now time.Time) time.Time {
 	return now.Add(triedLater)
 }
 
-// probe notes that a probe begins.
+// probe records the beginning of a probe.
 func (h *health) probe(untried bool, now time.Time) {
 	h.probed = now
 	if untried {

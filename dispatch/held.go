@@ -1,16 +1,16 @@
 package dispatch
 
-// chain is a held item with those of its task that follow it.
+// chain is a held item with the items of its task that follow it.
 type chain struct{ head, end *item }
 
-// pass lets the project go on without the item, which has been handed out, and
-// without those of its task.
+// pass lets the project proceed without the item, which has been handed out, and without
+// those of its task.
 func (s *schedule) pass(it *item) {
 	it.held = true
 	s.rearrange(it.project)
 }
 
-// rearrange places all items of the project anew.
+// rearrange places all items of the project again.
 func (s *schedule) rearrange(id int64) {
 	var items []*item
 	queued := make(map[*item]struct{})
@@ -36,9 +36,9 @@ func (s *schedule) rearrange(id int64) {
 	}
 }
 
-// arrange places the items of the project, which are in the order in which they were
-// added. What is running stays ahead of all that waits for it. What was waiting is
-// behind, if it was handed out while something else was held that it has to wait for.
+// arrange places the items of the project, given in the order in which they were added.
+// Running items stay ahead of all that wait for them. A waiting item goes behind an item
+// that it must wait for, if it was handed out while that one was held.
 func (s *schedule) arrange(p *project, items []*item) {
 	clear(p.last)
 	*p = project{last: p.last}
@@ -61,11 +61,11 @@ func (s *schedule) arrange(p *project, items []*item) {
 	place(func(it *item) bool { return it.state != running })
 }
 
-// chains is the held items, by task. One is held no more that has to wait for what came
-// before it: that was held as well when it was handed out. What is running then is early.
+// chains returns the held items by task. An item is no longer held if it must wait for an
+// earlier one that was held when it was handed out. If it is running then, it is early.
 func chains(items []*item) map[int64]*chain {
 	held := make(map[int64]*chain)
-	var any, barrier bool // stand before the item and are not held
+	var any, barrier bool // such items precede the item and are not held
 	for _, it := range items {
 		waits := barrier || it.task == 0 && any
 		it.follow, it.held, it.early = nil, it.held && !waits, it.state == running && waits
@@ -79,7 +79,7 @@ func chains(items []*item) map[int64]*chain {
 	return held
 }
 
-// letGo removes a held item. Those that follow it are held no more.
+// letGo removes a held item. Those that follow it are no longer held.
 func (s *schedule) letGo(p *project, it *item) {
 	delete(p.held, it.task)
 	follow := it.follow

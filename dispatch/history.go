@@ -8,9 +8,9 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The history's bounds. A hook keeps its last successes and its last failures apart,
-// since the one would otherwise drive the other out. All hooks together hold no more
-// than historyBytes: beyond that those that hold most let their oldest go.
+// The history's limits. A hook's last successes and last failures are kept separately, so
+// that they do not displace each other. All hooks together hold at most historyBytes:
+// beyond that, the hooks that hold most drop their oldest attempts.
 const (
 	historyPerHook = 100 // successes, and as many failures
 	historyBytes   = 2 << 20
@@ -23,11 +23,11 @@ const (
 	PulseStep  = 2 * time.Minute
 )
 
-// Pulse is the attempts of the last hour by how they ended, the oldest step first. The
-// last step is the present one. A death without an attempt counts as a failure.
+// Pulse counts the attempts of the last hour by result, oldest step first. The last step
+// is the present one. A death without an attempt counts as a failure.
 type Pulse [PulseSteps]struct{ Delivered, Failed uint32 }
 
-// Sums is what the hour adds up to.
+// Sums returns the totals of the hour.
 func (p *Pulse) Sums() (delivered, failed uint64) {
 	for _, step := range p {
 		delivered += uint64(step.Delivered)
@@ -36,29 +36,29 @@ func (p *Pulse) Sums() (delivered, failed uint64) {
 	return delivered, failed
 }
 
-// chronicle is what became of each hook's deliveries: the pulse of the last hour, and the
-// attempts themselves as far as there is room. The recorder's lock guards it.
+// chronicle holds the history of each hook's deliveries: the pulse of the last hour, and
+// the attempts as far as there is room. The recorder's lock guards it.
 type chronicle struct {
 	hooks map[int64]*track
-	bytes int // of all shelves
+	bytes int // size of all shelves
 }
 
 // track is the history of one hook.
 type track struct {
-	pulse Pulse // by number of the step, modulo PulseSteps
-	step  int64 // the newest that is in pulse
+	pulse Pulse // by step number, modulo PulseSteps
+	step  int64 // newest step in pulse
 
 	successes, failures shelf
 }
 
-// shelf is the last attempts of a kind. What it holds is overwritten once it is full.
+// shelf holds the last attempts of a kind. When it is full, the oldest is overwritten.
 type shelf struct {
 	kept  []made
-	next  int // place of the oldest, once it is full
+	next  int // index of the oldest, once it is full
 	bytes int
 }
 
-// made is an attempt with what belongs to it.
+// made is an attempt with its answer and body.
 type made struct {
 	Entry
 	answer []byte
@@ -66,12 +66,12 @@ type made struct {
 	whole  bool // the body is kept
 }
 
-// attemptBytes is the size of an attempt's place, without answer and body.
+// attemptBytes is the size of an attempt without answer and body.
 const attemptBytes = int(unsafe.Sizeof(made{}))
 
 func (k *made) bytes() int { return cap(k.answer) + cap(k.body) }
 
-// add keeps the attempt; answer and body are nil where they are not to be kept.
+// add keeps the attempt; answer and body are nil if they must not be kept.
 func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
 	t := h.hooks[e.Hook]
 	if t == nil {
@@ -114,8 +114,8 @@ func (s *shelf) add(e *Entry, answer, body []byte, whole bool) int {
 	return s.bytes - before
 }
 
-// trim makes room: what is too old goes, and the shelves that hold most keep their newest
-// alone, so that all of them are at three quarters of the bound.
+// trim makes room: it drops old attempts, and the shelves that hold most only keep their
+// newest, so that all together are at three quarters of the bound.
 func (h *chronicle) trim(now time.Time) {
 	low, high := 0, historyBytes
 	for range 16 {
@@ -138,7 +138,7 @@ func (h *chronicle) trim(now time.Time) {
 	}
 }
 
-// trim keeps the newest that fit and are not too old.
+// trim keeps the newest attempts that fit and are not too old.
 func (s *shelf) trim(most int, since time.Time) {
 	if s.bytes <= most && (len(s.kept) == 0 || !s.oldest().At.Before(since)) {
 		return
@@ -164,10 +164,10 @@ func (s *shelf) trim(most int, since time.Time) {
 	s.next = n % historyPerHook
 }
 
-// oldest is the first that there is.
+// oldest returns the oldest attempt.
 func (s *shelf) oldest() *made { return &s.kept[s.next%len(s.kept)] }
 
-// newest yields the attempts, the newest first.
+// newest yields the attempts, newest first.
 func (s *shelf) newest() func(yield func(*made) bool) {
 	return func(yield func(*made) bool) {
 		n := len(s.kept)
@@ -181,7 +181,7 @@ func (s *shelf) newest() func(yield func(*made) bool) {
 
 func stepOf(at time.Time) int64 { return at.UnixNano() / int64(PulseStep) }
 
-// turn clears the steps that have begun since the newest.
+// turn clears the steps that have begun since the newest one.
 func (t *track) turn(step int64) {
 	for n := max(t.step+1, step-PulseSteps+1); n <= step; n++ {
 		t.pulse[n%PulseSteps] = Pulse{}[0]
@@ -189,7 +189,7 @@ func (t *track) turn(step int64) {
 	t.step = max(t.step, step)
 }
 
-// forget lets go of what a hook has.
+// forget drops the history of a hook.
 func (h *chronicle) forget(hook int64) {
 	if t := h.hooks[hook]; t != nil {
 		h.bytes -= t.successes.bytes + t.failures.bytes
@@ -197,8 +197,8 @@ func (h *chronicle) forget(hook int64) {
 	}
 }
 
-// annotationOf is the annotation that the body of a request speaks of, of several the
-// first; 0: it speaks of none. It looks at how the pieces begin alone.
+// annotationOf returns the annotation in the body of a request, the first of several; 0:
+// none. It only examines the beginnings of the pieces.
 func annotationOf(body mapping.Body) int64 {
 	const name, one, several = `"annotation`, `": {"id": `, `s": [{"id": `
 	for piece := range body.Pieces() {

@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// soon is how much of what a receiver asked for may be forgotten by a restart, which takes
-// that long itself: it is not worth a write.
+// soon is the part of a requested pause that a restart may forget, since a restart takes
+// as long: it is not worth a write.
 const soon = 5 * time.Second
 
-// hold is what a receiver has asked for with Retry-After. The lane's mu guards it.
+// hold is the pause requested by a receiver with Retry-After. The lane's mu guards it.
 type hold struct {
-	until time.Time // no request before this
-	noted time.Time // the same, as the store has it for the next start
+	until time.Time // no request before this time
+	noted time.Time // the same as stored for the next start
 }
 
-// isNews reports whether the store has to be told.
+// isNews reports whether to write it to the store.
 func (h *hold) isNews(now time.Time) bool {
 	until, noted := latest(h.until, now), latest(h.noted, now)
 	return until.Sub(noted) > soon || noted.Sub(until) > soon
 }
 
-// held needs mu. It makes it known that the receiver wants no request before that time;
-// zero: it does not mind any more.
+// held needs mu. It sets the time before which the receiver wants no request; zero: no
+// pause.
 func (l *lane) held(until, now time.Time) {
 	l.gate.hold.until = until
 	if l.store == nil || !l.gate.hold.isNews(now) {
@@ -34,8 +34,7 @@ func (l *lane) held(until, now time.Time) {
 	}})
 }
 
-// restoreHold goes on with what the receiver asked for before the start, if it can be so:
-// nobody waits for longer than Cap.
+// restoreHold continues a pause requested before the start, for at most Cap.
 func (l desk) restoreHold(wait time.Duration) {
 	if wait <= 0 || wait > l.policy.Cap {
 		return

@@ -7,8 +7,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// read needs mu. It starts what reads from the store, once all is written that was to be
-// written before. It need not wait for what comes then.
+// read needs mu. It starts reading from the store after all earlier changes are written,
+// without waiting for later ones.
 func (l *lane) read(q *question) {
 	l.store.add(note{lane: l, ask: func(context.Context) error {
 		l.mu.Lock()
@@ -20,7 +20,8 @@ func (l *lane) read(q *question) {
 	}})
 }
 
-// Finding heads reads all that is parked for the hook: it may take that share of the time.
+// Finding heads reads all parked deliveries of the hook: it may take this share of the
+// time.
 const scoutingShare = 30
 
 // load takes mu. It reads what the window has asked for.
@@ -45,7 +46,7 @@ func (l *lane) load(ctx context.Context, q *question) {
 	l.fill(now)
 }
 
-// answer is the rows that the question asks for.
+// answer returns the rows that the question asks for.
 func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 	if q.heads != nil {
 		heads := *q.heads
@@ -57,7 +58,7 @@ func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 	return l.store.store.Tail(ctx, part)
 }
 
-// restored is the items of the rows.
+// restored returns the items of the rows.
 func (c *common) restored(rows []state.Row, now time.Time) []*item {
 	items, lost := make([]*item, len(rows)), c.network.lost(now)
 	for i := range rows {

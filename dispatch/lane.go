@@ -10,22 +10,22 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// common is what all lanes of a Dispatcher use.
+// common is shared by all lanes of a Dispatcher.
 type common struct {
 	hooks     *hook.Set
 	sender    sender
 	policy    Policy
 	log       *slog.Logger
 	store     *writer // nil: everything is held in memory
-	maxParked int64   // bytes that a hook's rows may take; 0: no bound
+	maxParked int64   // space for a hook's rows, in bytes; 0: no bound
 	network   network
 	recorder  recorder
 	windows   windows
 	slots     slots
 
 	start    func(work func(context.Context)) // starts a goroutine that Close waits for
-	finished func(done func(), l *letter)     // is called once per item, outside of the lane's mu
-	retire   func(hook int64)                 // lets go of the lane of a hook that is gone; outside of its mu
+	finished func(done func(), l *letter)     // called once per item, without the lane's mu
+	retire   func(hook int64)                 // removes the lane of a deleted hook; called without its mu
 	permit   func() bool
 }
 
@@ -35,19 +35,19 @@ type lane struct {
 	*common
 	hook    int64
 	journal journal
-	claim   claim // its part in the slots
+	claim   claim // its share of the slots
 
-	mu      sync.Mutex // guards all that follows
+	mu      sync.Mutex // guards all fields below
 	gate    gate
 	window  window
 	backlog backlog
 	health  health
 	pulse   pulse
 	alarm   alarm
-	running int  // attempts that are under way
-	dropped int  // deliveries that were dropped since the hook is gone or switched off
-	leaving bool // a failed delivery is stored at once: the process is to end
-	closed  bool // nothing starts or is written any more
+	running int  // attempts in progress
+	dropped int  // deliveries dropped because the hook is deleted or inactive
+	leaving bool // a failed delivery is stored immediately: the process is ending
+	closed  bool // nothing starts or is written
 }
 
 func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
@@ -64,7 +64,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 	return l
 }
 
-// row is the hook's row, nil if there is none.
+// row returns the hook's row, nil if there is none.
 func (c *common) row(id int64) *hook.Hook {
 	row, _ := c.hooks.Hook(id)
 	return row
@@ -95,9 +95,9 @@ func (l *lane) add(it *item) {
 	}
 }
 
-// changed is to be called after the hook's row has changed. If the change decides
-// sending, everything is tried at once; what a hook has that is switched off is stored,
-// and what one has that is gone is dropped.
+// changed must be called after the hook's row has changed. If the change affects what is
+// sent, everything is retried immediately; deliveries of an inactive hook are stored, and
+// those of a deleted one dropped.
 func (l *lane) changed() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -114,7 +114,7 @@ func (l *lane) changed() {
 	l.fill(now)
 }
 
-// retry lets everything that waits go at once, whatever it waits for.
+// retry retries all waiting deliveries immediately.
 func (l *lane) retry() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,19 +125,19 @@ func (l *lane) retry() {
 	l.fill(now)
 }
 
-// revive needs mu. It makes the hook live, with nothing that waits.
+// revive needs mu. It makes the hook live, and all waiting deliveries ready.
 func (l *lane) revive() {
 	l.held(time.Time{}, time.Now())
 	l.health.revive()
 	l.window.hasten()
 }
 
-// show needs mu. It makes the lane's state known.
+// show needs mu. It publishes the lane's state.
 func (l *lane) show(now time.Time) {
 	l.journal.metrics.enter(l.gate.state(now, l.backlog.suspended, l.health.failing))
 }
 
-// close lets nothing start any more.
+// close prevents new attempts.
 func (l *lane) close() {
 	l.journal.failures.close()
 	l.mu.Lock()
@@ -188,7 +188,7 @@ func (l *lane) pick(now time.Time) *item {
 		return nil
 	}
 	if !l.slots.take(&l.claim) {
-		return nil // the lane is woken
+		return nil // the lane is woken later
 	}
 	it := turn{l, now}.choose()
 	if it == nil {
@@ -206,8 +206,8 @@ func (l *lane) pick(now time.Time) *item {
 	return it
 }
 
-// age is for how long the delivery has been tried. The time does not count for which
-// the own network was gone.
+// age returns for how long the delivery has been tried, without outages of our own
+// network.
 func (c *common) age(it *item, now time.Time) time.Duration {
 	return now.Sub(it.added) - (c.network.lost(now) - it.excused)
 }

@@ -6,24 +6,22 @@ import (
 	"time"
 )
 
-// latencyWindow is after how long a latency begins anew: a quantile speaks of what
-// was observed within the last one to two windows.
+// latencyWindow is the length of a window: a quantile covers the last one to two windows.
 const latencyWindow = 5 * time.Minute
 
-// A bucket is an eighth of its power of two wide, so that a quantile is off by a
-// sixteenth at most. The last one begins at 12 days.
+// The width of a bucket is an eighth of its power of two, so that the error of a quantile
+// is at most a sixteenth. The last one begins at 12 days.
 const (
 	subBits        = 3
 	latencyBuckets = 304
 )
 
-// latency is the distribution of durations in a fixed space. The zero value is
-// empty. It is safe for concurrent use; what is observed while a window ends may
-// be counted in either.
+// latency is the distribution of durations in constant space. The zero value is empty. It
+// is safe for concurrent use; an observation at the end of a window may count in either.
 type latency struct {
-	window  atomic.Int64 // number of the window that newer is of
+	window  atomic.Int64 // number of the newer one
 	counts  [2][latencyBuckets]atomic.Uint32
-	current atomic.Uint32 // which of them is the newer
+	current atomic.Uint32 // index of the newer one
 }
 
 func (l *latency) observe(d time.Duration, now time.Time) {
@@ -31,7 +29,7 @@ func (l *latency) observe(d time.Duration, now time.Time) {
 	l.counts[l.current.Load()][bucketOf(d)].Add(1)
 }
 
-// turn begins a new window when it is time. One caller does; the others go on.
+// turn begins a new window when it is time. One caller does so; others continue.
 func (l *latency) turn(now time.Time) {
 	window, last := now.UnixNano()/int64(latencyWindow), l.window.Load()
 	if window <= last || !l.window.CompareAndSwap(last, window) {
@@ -42,15 +40,15 @@ func (l *latency) turn(now time.Time) {
 		l.counts[older][i].Store(0)
 	}
 	l.current.Store(older)
-	if window > last+1 { // the other one has gone by as well
+	if window > last+1 { // the other one has expired, too
 		for i := range l.counts[1-older] {
 			l.counts[1-older][i].Store(0)
 		}
 	}
 }
 
-// quantiles are the median and the 99th percentile, and of how many they are; all
-// are 0 if nothing was observed.
+// quantiles returns the median, the 99th percentile, and the number of observations; all
+// are 0 if there were none.
 func (l *latency) quantiles(now time.Time) (p50, p99 time.Duration, n uint64) {
 	l.turn(now)
 	var sums [latencyBuckets]uint64
@@ -71,14 +69,14 @@ func quantile(sums *[latencyBuckets]uint64, n, percent uint64) time.Duration {
 	return 0
 }
 
-// bucketOf is where a duration counts: its highest bits, of microseconds.
+// bucketOf returns the bucket of a duration: its highest bits, in microseconds.
 func bucketOf(d time.Duration) int {
 	us := uint64(max(0, d) / time.Microsecond)
 	shift := max(0, bits.Len64(us)-subBits-1)
 	return min(shift<<subBits+int(us>>shift), latencyBuckets-1)
 }
 
-// middleOf is the middle of the bucket.
+// middleOf returns the middle of the bucket.
 func middleOf(bucket int) time.Duration {
 	shift := max(0, bucket>>subBits-1)
 	low := uint64(bucket-shift<<subBits) << shift

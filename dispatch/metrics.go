@@ -13,19 +13,19 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// maxLabels is how many hooks are counted by id; what comes later counts as
-// "other", for as long as there is the hook.
+// maxLabels is the number of hooks counted by id; later ones count as "other", as long as
+// they exist.
 const maxLabels = 200
 
 const other = "other"
 
-// outcome is what became of a delivery, as a metric label.
+// outcome is the outcome of a delivery, as a metric label.
 type outcome uint8
 
 const (
 	delivered outcome = iota
-	retried           // counted each time that it is put off
-	parked            // stored, whatever becomes of it later
+	retried           // counted each time it is postponed
+	parked            // stored, whatever happens later
 	dead
 	outcomes
 )
@@ -44,11 +44,11 @@ type Metrics struct {
 
 	mu     sync.Mutex
 	hooks  map[int64]*hookMetrics
-	labels int       // of hooks with one of their own
-	others *counters // nil: there have been none
+	labels int       // number of hooks with their own label
+	others *counters // nil: none so far
 }
 
-// NewMetrics registers the metrics at reg, which may be nil.
+// NewMetrics registers the metrics with reg, which may be nil.
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	auto := promauto.With(reg)
 	m := &Metrics{
@@ -80,7 +80,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// hook is the hook's part of the metrics.
+// hook returns the metrics of the hook.
 func (m *Metrics) hook(id int64) *hookMetrics {
 	if m == nil {
 		return nil
@@ -104,15 +104,15 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 	return h
 }
 
-// Begin lets what the hook wants of all these actions start at 0, and what its row says
-// be its state: a lane of the hook knows better, and is told.
+// Begin starts the counters of the hook's actions at 0, and sets its state according to
+// its row; a lane sets it more precisely.
 func (m *Metrics) Begin(hook *hook.Hook, all []mapping.Action) {
 	metrics := m.hook(hook.ID)
 	metrics.begin(hook, all)
 	metrics.enter(stateOf(hook))
 }
 
-// Forget removes the hook's part. Who still has it counts for nobody.
+// Forget removes the metrics of the hook. Later counts of it are dropped.
 func (m *Metrics) Forget(id int64) {
 	if m == nil {
 		return
@@ -137,7 +137,7 @@ func (m *Metrics) Forget(id int64) {
 	m.filterFailures.DeletePartialMatch(labels)
 }
 
-// Keep removes the parts of all hooks that are not among these.
+// Keep removes the metrics of all other hooks.
 func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
 	if m == nil {
 		return
@@ -155,8 +155,8 @@ func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
 	}
 }
 
-// of is the part of a hook that there is; that of another counts for nobody, so that what
-// ends after a hook was deleted brings no series back.
+// of returns the metrics of an existing hook. Counts of other hooks are dropped, so that
+// what ends after a hook was deleted does not restore its series.
 func (m *Metrics) of(id int64) *hookMetrics {
 	if m == nil {
 		return nil
@@ -166,13 +166,13 @@ func (m *Metrics) of(id int64) *hookMetrics {
 	return m.hooks[id]
 }
 
-// hookMetrics is what is counted for one hook. A nil *hookMetrics counts nothing.
+// hookMetrics counts for one hook. A nil *hookMetrics counts nothing.
 type hookMetrics struct {
 	*counters
 	gauge
 }
 
-// counters holds the children of one label, so that counting looks up no labels.
+// counters holds the children of one label, so that counting needs no look-up.
 type counters struct {
 	label    string
 	metrics  *Metrics
@@ -199,14 +199,14 @@ func (m *Metrics) newCounters(label string) *counters {
 	return c
 }
 
-// detach lets no new series appear.
+// detach prevents new series.
 func (c *counters) detach() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.detached = true
 }
 
-// begin lets what the hook wants of all these actions start at 0.
+// begin starts the counters of the hook's actions at 0.
 func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	if h == nil {
 		return

@@ -9,38 +9,38 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// The bounds of an outage of our own network.
+// Limits of an outage of our own network.
 const (
-	fewestHosts = 3                // at different addresses, that nobody reaches
+	fewestHosts = 3                // unreachable hosts at different addresses
 	excuseFor   = 15 * time.Minute // longest outage; a host unreachable for longer is no sign of one
 	mostHosts   = 4096             // remembered
 
-	decideWithin = 5 * time.Second // after a host's first failure: whether there is an outage
+	decideWithin = 5 * time.Second // after a host's first failure: time to recognize an outage
 )
 
-// network tells an outage of our own network from receivers that are down. There is an
-// outage when at least three hosts at different addresses are not reached, or the
-// resolver does not answer, and no receiver at all has been reached since. During an
-// outage neither attempts nor time count against deliveries.
+// network distinguishes an outage of our own network from receivers that are down. There
+// is an outage when at least three hosts at different addresses are unreachable, or the
+// resolver does not answer, and no receiver has been reached since. During an outage
+// neither attempts nor time count against deliveries.
 //
 // An outage ends when any receiver is reached, and after 15 minutes at the latest; the
 // next one cannot begin before a receiver has been reached. It is safe for concurrent
 // use.
 type network struct {
-	trouble atomic.Bool // some host is not reached; false on the fast path
+	trouble atomic.Bool // some host is unreachable; false on the fast path
 
 	mu      sync.Mutex
-	failing map[string]time.Time  // hosts by their first failure since they were last reached; guarded by mu
-	signs   map[string]netip.Addr // hosts that failed since any receiver was reached, with the address; guarded by mu
-	since   time.Time             // begin of the outage; zero: there is none; guarded by mu
-	spent   bool                  // an outage has ended by its length, and nobody was reached since; guarded by mu
-	back    time.Time             // when a receiver was last reached while some host was not; guarded by mu
-	before  span                  // the last outage that has ended, from its first sign on; guarded by mu
-	sum     time.Duration         // of the outages that have ended; guarded by mu
+	failing map[string]time.Time  // first failure of each host since it was last reached; guarded by mu
+	signs   map[string]netip.Addr // hosts that failed since any receiver was reached, with their addresses; guarded by mu
+	since   time.Time             // beginning of the outage; zero: none; guarded by mu
+	spent   bool                  // an outage has reached its longest duration, and no receiver was reached since; guarded by mu
+	back    time.Time             // when a receiver was last reached while some host was unreachable; guarded by mu
+	before  span                  // the last outage, from its first sign to its end; guarded by mu
+	sum     time.Duration         // total duration of past outages; guarded by mu
 }
 
-// observe takes an attempt's outcome into account and reports whether the attempt is
-// excused: it failed in an outage, or by a fault of our own machine.
+// observe records an attempt's outcome and reports whether the attempt is excused: it
+// failed during an outage, or because of a fault of this machine.
 func (n *network) observe(_ int64, o send.Outcome, now time.Time) bool {
 	contact := o.Contact
 	if o.Status != 0 {
@@ -61,14 +61,14 @@ func (n *network) observe(_ int64, o send.Outcome, now time.Time) bool {
 	case send.ContactNone, send.ContactNoResolver:
 		n.missed(o, now)
 	case send.ContactUnknown:
-		if o.Result == send.ResultTimeout { // a connection of ours may have gone with the network
+		if o.Result == send.ResultTimeout { // our connection may have failed with the network
 			n.first(o.Host, now)
 		}
 	}
 	return !n.since.IsZero()
 }
 
-// reached ends the outage. It needs the lock.
+// reached ends the outage. The caller holds the lock.
 func (n *network) reached(host string, now time.Time) {
 	if !n.since.IsZero() {
 		n.sum += now.Sub(n.since)
@@ -80,7 +80,7 @@ func (n *network) reached(host string, now time.Time) {
 	n.trouble.Store(len(n.failing) > 0)
 }
 
-// missed takes a host that was not reached into account. It needs the lock.
+// missed records an unreachable host. The caller holds the lock.
 func (n *network) missed(o send.Outcome, now time.Time) {
 	if now.Sub(n.first(o.Host, now)) >= excuseFor {
 		delete(n.signs, o.Host)
@@ -92,8 +92,8 @@ func (n *network) missed(o send.Outcome, now time.Time) {
 	}
 }
 
-// first is when the host failed first since it was last reached: now, if it had not. It
-// needs the lock.
+// first returns the host's first failure since it was last reached, or now. The caller
+// holds the lock.
 func (n *network) first(host string, now time.Time) time.Time {
 	n.trouble.Store(true)
 	if n.failing == nil {
@@ -107,7 +107,7 @@ func (n *network) first(host string, now time.Time) time.Time {
 	return first
 }
 
-// remember notes a host's first failure, in bounded space. It needs the lock.
+// remember records a host's first failure, in bounded space. The caller holds the lock.
 func (n *network) remember(host string, now time.Time) {
 	for other := range n.failing {
 		if len(n.failing) < mostHosts {
@@ -119,8 +119,8 @@ func (n *network) remember(host string, now time.Time) {
 	n.failing[host] = now
 }
 
-// places is how many hosts at different addresses were not reached; a host whose
-// address is not known is a place of its own. It needs the lock.
+// places returns the number of unreachable hosts at different addresses; a host with an
+// unknown address counts separately. The caller holds the lock.
 func (n *network) places() int {
 	count := 0
 	seen := make(map[netip.Addr]struct{}, len(n.signs))
@@ -134,7 +134,7 @@ func (n *network) places() int {
 	return count
 }
 
-// expire ends an outage that has lasted too long. It needs the lock.
+// expire ends an outage after its longest duration. The caller holds the lock.
 func (n *network) expire(now time.Time) {
 	if !n.since.IsZero() && now.Sub(n.since) >= excuseFor {
 		n.before = span{n.back, n.since.Add(excuseFor)}
@@ -143,7 +143,7 @@ func (n *network) expire(now time.Time) {
 	}
 }
 
-// lost is the length of all outages up to now.
+// lost returns the total duration of all outages.
 func (n *network) lost(now time.Time) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -154,13 +154,13 @@ func (n *network) lost(now time.Time) time.Duration {
 	return n.sum + now.Sub(n.since)
 }
 
-// span is a time from its begin, which is not in it, to its end.
+// span is a time interval, without its beginning, with its end.
 type span struct{ from, to time.Time }
 
 func (s span) has(at time.Time) bool { return at.After(s.from) && !at.After(s.to) }
 
-// isOpen reports whether the host's failure that was observed just now may turn out to
-// belong to an outage, and until when that is decided.
+// isOpen reports whether a failure of the host observed now may turn out to belong to an
+// outage, and when that is decided.
 func (n *network) isOpen(host string, now time.Time) (until time.Time, open bool) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -169,8 +169,8 @@ func (n *network) isOpen(host string, now time.Time) (until time.Time, open bool
 	return until, fails && n.since.IsZero() && !n.spent && now.Before(until)
 }
 
-// wasGone reports whether a failure at that time, when no receiver was reached, belongs
-// to an outage, also if the outage was recognised later.
+// wasGone reports whether a failure at that time belongs to an outage, even if the outage
+// was recognized later.
 func (n *network) wasGone(at time.Time) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

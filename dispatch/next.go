@@ -7,32 +7,32 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// terms say what a hook may get now.
+// terms define what a hook may get now.
 type terms struct {
 	now  time.Time
 	mode mode
 
-	left func(*item) time.Duration // of the time of the oldest delivery; nil: that does not matter
-	late Reason                    // fate of a delivery that has no time left
+	left func(*item) time.Duration // rest of the time of the oldest delivery; nil: unlimited
+	late Reason                    // fate of a delivery whose time is up
 
-	untried time.Time // from when on a probe may take a head that was not tried
-	tried   time.Time // from when on a probe may take one that was
-	gentle  bool      // of those the one that has been refused least often, instead of least recently
-	newest  bool      // none that was not tried is taken while the store may have a newer one
+	untried time.Time // when a probe may take a head that was not tried
+	tried   time.Time // when a probe may take a tried head
+	gentle  bool      // take the one refused least often, not least recently
+	newest  bool      // take no untried head while the store may have a newer one
 }
 
-// mode is how the next delivery is found.
+// mode is the way to find the next delivery.
 type mode uint8
 
 const (
 	inOrder  mode = iota // the one that has been ready for longest
 	asProbe              // a head that shows whether the hook works
 	atOnce               // any, whatever it waits for
-	onlyLate             // one that has no time left
+	onlyLate             // only one whose time is up
 )
 
-// next hands out a delivery that may go by the terms. If it is nil, at is when there may
-// be one, as far as that is a matter of time; zero: it is not.
+// next hands out a delivery that may go under the terms. If it is nil, at is when there
+// may be one; zero: time alone brings none.
 func (w *window) next(t terms) (it *item, at time.Time) {
 	a := &w.agenda
 	if t.left != nil {
@@ -71,8 +71,8 @@ func (w *window) expired(t terms) (it *item, at time.Time) {
 	return it, at
 }
 
-// probe hands out what is to be decided on by now, or else the head to be the probe. at is
-// when something else may go.
+// probe hands out an item that is due for a decision, or else the head for the probe. at
+// is when another one may go.
 func (w *window) probe(t terms, at time.Time) (*item, time.Time) {
 	if it := firstDoubted(w.agenda.waiting); it != nil {
 		if !it.at.After(t.now) {
@@ -98,15 +98,15 @@ func (w *window) probe(t terms, at time.Time) (*item, time.Time) {
 	return it, at
 }
 
-// take hands out an item that is ready or waits.
+// take hands out an item that is ready or waiting.
 func (w *window) take(it *item) {
 	w.agenda.take(it)
 	if newestUntried(w.agenda.schedule.all()) == nil {
-		w.tail.scout = w.tail.open // another one is the next
+		w.tail.scout = w.tail.open // another one is next
 	}
 }
 
-// firstDoubted is the item that has waited for longest to be decided on, nil if there is
+// firstDoubted returns the item that has waited longest for a decision, nil if there is
 // none.
 func firstDoubted(items []*item) (first *item) {
 	for _, it := range items {
@@ -117,7 +117,7 @@ func firstDoubted(items []*item) (first *item) {
 	return first
 }
 
-// newestUntried is the newest head that no attempt was made at, nil if there is none.
+// newestUntried returns the newest head without an attempt, nil if there is none.
 func newestUntried(items iter.Seq[*item]) (newest *item) {
 	for it := range items {
 		if it.state == ready && it.attempt == 0 && (newest == nil || state.Compare(it.event, newest.event) > 0) {
@@ -127,8 +127,8 @@ func newestUntried(items iter.Seq[*item]) (newest *item) {
 	return newest
 }
 
-// leastTried is the head to try again: in turn the one that was tried least recently, or,
-// gently, of those that have been refused least often the one that was.
+// leastTried returns the head to retry: the one tried least recently, or, if gentle, the
+// one of those refused least often.
 func leastTried(items iter.Seq[*item], gentle bool) (best *item) {
 	for it := range items {
 		if (it.state == waiting && !it.doubted || it.state == ready && it.attempt > 0) && (best == nil || it.isBefore(best, gentle)) {
@@ -152,7 +152,7 @@ func (it *item) isBefore(other *item, byRefusals bool) bool {
 	return a.tried.Before(b.tried)
 }
 
-// soonest is the first of two times, of which zero is none.
+// soonest returns the earlier of two times; zero means none.
 func soonest(a, b time.Time) time.Time {
 	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b

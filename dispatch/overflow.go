@@ -6,35 +6,33 @@ import (
 	"time"
 )
 
-// A lane is slow if its oldest delivery waits for very much longer than those of
-// another lane that has got events since: then the store takes what it holds, and
-// the others and the slot move on. Hooks that are equally fast share what room there
-// is, and one alone has all of it, so that a busy machine is not taken for a slow
-// hook, and nothing is written; but the slot waits for none of them for longer
-// than slotPatience.
+// A lane is slow if its oldest delivery waits much longer than those of another lane that
+// has got events since. Then the store takes the slow lane's deliveries, and the others
+// and the slot proceed. Equally fast hooks share the room, and a single hook has all of
+// it, so that a busy machine does not look like a slow hook, and nothing is written. But
+// the slot waits no longer than slotPatience for any of them.
 const (
 	slowBy    = 4                // times as long as another lane's
 	slowAfter = 2 * time.Second  // while others wait for room
-	heldAfter = 10 * time.Second // while nothing but the slot waits
+	heldAfter = 10 * time.Second // while only the slot waits
 
 	slotPatience = time.Minute
 	lookEvery    = time.Second
 )
 
-// silence is how long a hook may go without ending a single request while others wait
-// for room and get answers: long before the requests run into their timeout it shows
-// that it hangs.
+// silence is how long a hook may go without ending a request while others wait for room
+// and get answers. It shows long before the timeout that the hook hangs.
 const silence = 200 * time.Millisecond
 
-// warnEvery is how often the log says of a hook that it is too slow.
+// warnEvery is the pause between log lines about a slow hook.
 const warnEvery = time.Minute
 
-// look lets the store have what holds the slot back, and everything be tried when the
-// own network is back, until ctx ends.
+// look stores deliveries that hold back the slot, and retries everything after an outage
+// of our own network, until ctx ends.
 func (d *Dispatcher) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	var lost time.Duration // for how long the network was gone at the last look
+	var lost time.Duration // duration of outages at the last check
 	gone := false
 	for {
 		select {
@@ -51,14 +49,14 @@ func (d *Dispatcher) look(ctx context.Context) {
 	}
 }
 
-// relieve is called while Enqueue waits for room: it lets the store have what lanes
-// hold that keep others waiting, the silent ones and the slowest.
+// relieve is called while Enqueue waits for room: it stores deliveries of lanes that
+// delay others, the silent ones and the slowest.
 func (d *Dispatcher) relieve() {
 	d.unblock()
 	d.overflow(slowAfter)
 }
 
-// unblock stores what the lanes hold whose hooks are silent while another is not.
+// unblock stores the deliveries of lanes whose hooks are silent while others are not.
 func (d *Dispatcher) unblock() {
 	if d.store == nil {
 		return
@@ -77,8 +75,8 @@ func (d *Dispatcher) unblock() {
 	}
 }
 
-// isAnswered needs mu. It reports whether another lane has got an answer since then,
-// within less than that time. If none has, it may be the machine or the network.
+// isAnswered needs mu. It reports whether another lane has got an answer since that time,
+// within that duration. If none has, the cause may be the machine or the network.
 func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
 	for _, l := range d.lanes {
 		l.mu.Lock()
@@ -91,7 +89,8 @@ func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Durat
 	return false
 }
 
-// silent is since when no attempt has ended while some are under way; zero: none are.
+// silent returns since when no attempt has ended while some are in progress; zero: none
+// are.
 func (l desk) silent() time.Time {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,8 +104,8 @@ func (l desk) silent() time.Time {
 	}
 }
 
-// overflow stores what the slowest lane holds, if its oldest delivery has waited
-// for that long and the lane is slower than another, or for slotPatience.
+// overflow stores the slowest lane's deliveries, if its oldest one has waited that long
+// and the lane is slower than another, or for slotPatience.
 func (d *Dispatcher) overflow(after time.Duration) {
 	if d.store == nil {
 		return
@@ -126,8 +125,8 @@ func (d *Dispatcher) overflow(after time.Duration) {
 	}
 }
 
-// isFaster needs mu. It reports whether another lane is, of those that have got events
-// since the oldest delivery of the slow one.
+// isFaster needs mu. It reports whether another lane, which has got events since the
+// oldest delivery of the slow one, is faster.
 func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) bool {
 	for _, l := range d.lanes {
 		lag, fed := (desk{l}).lag(now)
@@ -138,8 +137,8 @@ func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) boo
 	return false
 }
 
-// lag is for how long the oldest delivery waits that is held in memory alone, and
-// when the lane got its latest.
+// lag returns how long the oldest delivery that is only in memory has waited, and when
+// the lane got its latest.
 func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -149,8 +148,8 @@ func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	return lag, l.pulse.fed
 }
 
-// overflow stores all that the lane holds, and what comes, until the hook has
-// caught up.
+// overflow stores the lane's deliveries, including new ones, until the hook has caught
+// up.
 func (l desk) overflow(lag time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -161,24 +160,24 @@ func (l desk) overflow(lag time.Duration) {
 		l.pulse.warned = now
 	}
 	queued, _, _ := l.window.figures()
-	l.log.Log(context.Background(), level, "Webhook is slower than what it is to get: its deliveries are parked until it has caught up",
+	l.log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
 		"hook", l.hook, "behind", lag, "deliveries", queued)
 	l.write(l.window.rewind(theEnd()))
 	l.fill(now)
 }
 
-// pulse is when a lane did what. The lane's mu guards it.
+// pulse holds the times of a lane's events. The lane's mu guards it.
 type pulse struct {
-	fed      time.Time     // when the latest delivery came
-	began    time.Time     // when the first of the attempts began that are under way
-	ended    time.Time     // when the last attempt ended
-	answered time.Time     // when the last attempt ended that got an answer
-	took     time.Duration // duration of that attempt
-	warned   time.Time     // when the log said that the hook is slow
-	scout    time.Time     // before this the store is not asked for heads again
+	fed      time.Time     // arrival of the latest delivery
+	began    time.Time     // beginning of the first of the attempts in progress
+	ended    time.Time     // end of the last attempt
+	answered time.Time     // end of the last attempt with an answer
+	took     time.Duration // duration of the last answered attempt
+	warned   time.Time     // last log line about the slow hook
+	scout    time.Time     // the store is not asked for heads before this time
 }
 
-// beat notes the end of an attempt.
+// beat records the end of an attempt.
 func (p *pulse) beat(e *ending) {
 	p.ended = e.at
 	if e.Status != 0 {

@@ -6,33 +6,33 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// Overview is what operators see of one hook.
+// Overview is the state of one hook for operators.
 type Overview struct {
 	Hook  *hook.Hook
 	State State
 
-	Queued   int // deliveries in memory, those in flight included
+	Queued   int // deliveries in memory, including those in flight
 	InFlight int
-	Retrying int  // of those queued, the ones that wait for another attempt
-	Draining bool // it gets what is parked for it; what is new goes behind that
+	Retrying int  // queued ones that wait for another attempt
+	Draining bool // parked deliveries are being sent; new ones are queued behind them
 
-	Parked, Dead int   // rows of the Store
-	Bytes        int64 // that the parked ones take, as the bound counts them
+	Parked, Dead int   // rows in the Store
+	Bytes        int64 // space of the parked ones, as counted by the bound
 	Oldest       time.Time
-	Next         time.Time // before which nothing is sent; zero: nothing is held back
+	Next         time.Time // nothing is sent before this time; zero: no pause
 
 	Counts    Counts
-	P50, P99  time.Duration // from commit to delivery, of the last 5 to 10 minutes
-	Samples   uint64        // of how many; 0: there are no quantiles
-	Delivered time.Time     // when the last delivery was made; zero: none
-	Failure   Failure       // the last
+	P50, P99  time.Duration // from commit to delivery, over the last 5 to 10 minutes
+	Samples   uint64        // their number; 0: there are no quantiles
+	Delivered time.Time     // time of the last delivery; zero: none
+	Failure   Failure       // last failure
 }
 
-// Counts is deliveries by what became of them, since the Dispatcher was made.
-// Retried counts each time one was put off.
+// Counts counts deliveries by outcome since the Dispatcher was created. Retried counts
+// each postponement.
 type Counts struct{ Delivered, Retried, Parked, Dead uint64 }
 
-// Overview is all hooks in order of id, as they are now.
+// Overview returns the state of all hooks in order of id.
 func (d *Dispatcher) Overview() []Overview {
 	now := time.Now()
 	hooks := d.o.Hooks.All()
@@ -83,7 +83,7 @@ func (r *record) overview(o *Overview, now time.Time) {
 	o.Failure = r.failure
 }
 
-// String is the state in a word. It is stable.
+// String returns the state in a word. It is stable.
 func (s State) String() string {
 	words := [...]string{"inactive", "live", "failing", "waiting", "stopped", "refused", "paused", "suspended"}
 	if s < 0 || int(s) >= len(words) {

@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Restore lets the lanes go on with what is in the Store. It is to be called once,
+// Restore makes the lanes continue with the Store's content. It must be called once,
 // before Enqueue.
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
@@ -27,8 +27,7 @@ func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting)
 	}
 }
 
-// Settings tells what people have said of hooks, of all that they have said
-// anything of.
+// Settings updates the settings of hooks; settings contains all hooks that have any.
 func (d *Dispatcher) Settings(settings []state.Setting) {
 	said := make(map[int64]state.Setting, len(settings))
 	for _, s := range settings {
@@ -40,7 +39,7 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 	d.each(func(l desk) { l.set(said[l.hook]) })
 }
 
-// Redriven tells of rows that were dead and are parked again.
+// Redriven adds rows that were dead and are parked again.
 func (d *Dispatcher) Redriven(rows []state.Row) {
 	from := make(map[int64]mapping.ID)
 	for i := range rows {
@@ -54,8 +53,8 @@ func (d *Dispatcher) Redriven(rows []state.Row) {
 	}
 }
 
-// Recount has the Store's rows counted anew, since they may be changed by others,
-// and waits for it.
+// Recount replaces the numbers of the Store's rows, which others may change, and waits
+// until it is done.
 func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]state.Backlog, error)) error {
 	counted := make(chan error, 1)
 	d.store.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
@@ -78,13 +77,13 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 	}
 }
 
-// Hasten prepares for the end: what waits for another attempt is stored at once,
-// and what fails from now on.
+// Hasten prepares for the end: deliveries that wait for another attempt are stored now,
+// and later failures immediately.
 func (d *Dispatcher) Hasten() { d.each(desk.hasten) }
 
-// Park ends delivery: nothing starts any more, what is in flight comes to its
-// end, and what is unfinished is stored. It returns when all that has been done,
-// or ctx ends. Without a Store it only waits for what is in flight.
+// Park ends delivery: no attempt starts, those in flight come to their end, and
+// unfinished deliveries are stored. It returns when that is done, or ctx ends. Without a
+// Store it only waits for what is in flight.
 func (d *Dispatcher) Park(ctx context.Context) error {
 	d.mu.Lock()
 	d.halted = true
@@ -104,10 +103,10 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 	return nil
 }
 
-// Retry lets everything that waits for the hook be tried at once, in order, whatever it
-// waits for: the back-off of a delivery, the next probe of a failing hook, a pause that
-// the receiver asked for, or the end of a 410. It is for a person who says that the
-// receiver is well again, or has seen it.
+// Retry retries all waiting deliveries of the hook immediately, in order, whatever they
+// wait for: a back-off, the next probe of a failing hook, a pause requested by the
+// receiver, or the end of a 410. It is for a person who knows, or has seen, that the
+// receiver works again.
 func (d *Dispatcher) Retry(hook int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -116,7 +115,7 @@ func (d *Dispatcher) Retry(hook int64) {
 	}
 }
 
-// retryAll is called when the own network is back.
+// retryAll is called after an outage of our own network.
 func (d *Dispatcher) retryAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -125,10 +124,10 @@ func (d *Dispatcher) retryAll() {
 	}
 }
 
-// Passed says that the stream has brought everything again that was committed up to
-// that position, which only grows: it is the confirmed one. Called before Restore, it
-// lets rows of later commits wait until it is called with theirs, since the stream will
-// bring events again that are older than they.
+// Passed states that the stream has repeated everything committed up to that position,
+// the confirmed one, which only increases. If it is called before Restore, rows of later
+// commits wait until it is called with their position, since the stream will repeat
+// events that precede them.
 func (d *Dispatcher) Passed(position cdc.LSN) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -145,7 +144,7 @@ func (d *Dispatcher) Passed(position cdc.LSN) {
 	}
 }
 
-// Ages brings the ages of the oldest parked deliveries up to date.
+// Ages updates the ages of the oldest parked deliveries.
 func (d *Dispatcher) Ages() { d.each(desk.measure) }
 
 func (d *Dispatcher) each(f func(desk)) {
@@ -159,7 +158,7 @@ func (d *Dispatcher) each(f func(desk)) {
 	}
 }
 
-// with calls f for the lane of the hook, which is made if there is none.
+// with calls f for the lane of the hook, which is created if necessary.
 func (d *Dispatcher) with(hook int64, f func(desk)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -168,12 +167,12 @@ func (d *Dispatcher) with(hook int64, f func(desk)) {
 	}
 }
 
-// desk is what others ask of a lane. Its methods take the lane's mu; those of lane itself
-// need it, or say otherwise.
+// desk has the methods of a lane for other callers. They take the lane's mu; the methods
+// of lane itself need it, or state otherwise.
 type desk struct{ *lane }
 
-// begin is the lane's first look at what is stored for it.
-// Of later commits than passed it waits for the stream; 0: none does.
+// begin is the lane's first look at its stored deliveries. Those of commits later than
+// passed wait for the stream; 0: none do.
 func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -193,7 +192,7 @@ func (l desk) passed(position cdc.LSN) bool {
 	return l.window.passed(position)
 }
 
-// reconnect lets everything that waits be tried, unless the receiver asked for a pause.
+// reconnect retries all waiting deliveries, unless the receiver has requested a pause.
 func (l desk) reconnect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -217,7 +216,7 @@ func (l desk) redriven(first mapping.ID) {
 	l.fill(time.Now())
 }
 
-// set makes the setting the lane's.
+// set applies the setting to the lane.
 func (l desk) set(s state.Setting) {
 	if !s.Suspended.IsZero() {
 		l.letGo()
@@ -253,7 +252,7 @@ func (l desk) halt() {
 	}
 }
 
-// measure brings the age of the oldest parked delivery up to date.
+// measure updates the age of the oldest parked delivery.
 func (l desk) measure() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Pulses are those of the hooks that have had an attempt since the Dispatcher was made.
+// Pulses returns the pulses of the hooks with attempts since the Dispatcher was created.
 func (d *Dispatcher) Pulses() map[int64]Pulse {
 	now := stepOf(time.Now())
 	d.recorder.mu.Lock()
@@ -27,17 +27,16 @@ func (d *Dispatcher) Pulses() map[int64]Pulse {
 	return pulses
 }
 
-// Past says which attempts of the history are meant. The zero value of a field means
-// any.
+// Past selects attempts of the history. The zero value of a field matches any.
 type Past struct {
 	Hook         int64
-	Action       mapping.Action // as the hook spells it
+	Action       mapping.Action // in the hook's spelling
 	Outcome      string         // delivered, retried or dead
 	Task         int64
 	Annotation   int64
 	Event        mapping.ID
-	Since, Until time.Time // when the attempt ended; Until is not among them
-	Limit        int       // the newest so many; 0: all
+	Since, Until time.Time // end of the attempt; Until is exclusive
+	Limit        int       // only the newest; 0: all
 }
 
 func (p *Past) means(e *Entry) bool {
@@ -46,8 +45,8 @@ func (p *Past) means(e *Entry) bool {
 		(p.Since.IsZero() || !e.At.Before(p.Since)) && (p.Until.IsZero() || e.At.Before(p.Until))
 }
 
-// History is the attempts that are meant, of the last 24 hours and as far as they are
-// kept, the newest first. Answers are in it only if payloads may be seen.
+// History returns the matching attempts of the last 24 hours, as far as they are kept,
+// newest first. It includes answers only if payloads may be seen.
 func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 	if since := time.Now().Add(-historyFor); p.Since.Before(since) {
 		p.Since = since
@@ -76,7 +75,7 @@ func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 	return out
 }
 
-// Sent is the request of that attempt, to be made again; false if it is not kept.
+// Sent returns the request of that attempt, for repetition; false if it is not kept.
 func (d *Dispatcher) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
 	d.recorder.mu.Lock()
 	defer d.recorder.mu.Unlock()
@@ -109,7 +108,7 @@ func (h *chronicle) find(hook int64, seq uint64) *made {
 	return nil
 }
 
-// body is that of the attempt, whatever its hook; nil if it is not kept.
+// body returns the body of the attempt, of any hook; nil if it is not kept.
 func (h *chronicle) body(seq uint64) []byte {
 	for hook := range h.hooks {
 		if k := h.find(hook, seq); k != nil && k.whole {
@@ -119,7 +118,7 @@ func (h *chronicle) body(seq uint64) []byte {
 	return nil
 }
 
-// forget lets go of the history of a hook that was deleted.
+// forget drops the history of a deleted hook.
 func (r *recorder) forget(hook int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

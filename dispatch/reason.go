@@ -5,27 +5,27 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// Reason says why a delivery is dead. Its String is stable:
-// it is logged, counted and stored.
+// Reason is the reason why a delivery is dead. Its String is stable: it is logged,
+// counted and stored.
 type Reason uint8
 
-// The reasons.
+// Reasons of death.
 const (
 	ReasonNone        Reason = iota
 	ReasonBadURL             // the hook's url cannot be used
 	ReasonBadHeaders         // the hook's headers cannot be used
 	ReasonBlocked            // the address is forbidden by the egress policy
-	ReasonRejected           // the receiver will not have this event: 400, 413, 414, 415, 422
+	ReasonRejected           // the receiver does not accept this event: 400, 413, 414, 415, 422
 	ReasonExhausted          // attempts or time are used up
 	ReasonGone               // the receiver answered 410
-	ReasonBadSecret          // the hook's signing secret cannot be opened
-	ReasonSuspended          // the hook's parked deliveries take more space than they may
+	ReasonBadSecret          // the hook's signing secret cannot be decrypted
+	ReasonSuspended          // the hook's parked deliveries have reached their bound
 	ReasonUnstorable         // the store refuses the delivery's body
 	ReasonBadRow             // the hook's row cannot be read
-	ReasonSwitchedOff        // the hook was switched off for longer than a delivery is retried
+	ReasonSwitchedOff        // the hook was inactive for longer than a delivery is retried
 )
 
-// reasonOf is why what a refused hook was to get is dead.
+// reasonOf returns the reason for deliveries of a refused hook.
 func reasonOf(r hook.Refusal) Reason {
 	switch r {
 	case hook.BadURL:
@@ -39,7 +39,7 @@ func reasonOf(r hook.Refusal) Reason {
 	}
 }
 
-// String is the reason as a metric label.
+// String returns the reason as a metric label.
 func (r Reason) String() string {
 	switch r {
 	case ReasonBadURL:
@@ -69,7 +69,7 @@ func (r Reason) String() string {
 	}
 }
 
-// remedy says what a person has to do about it.
+// remedy says what a person must do about it.
 func (r Reason) remedy() string {
 	switch r {
 	case ReasonBadURL:
@@ -77,23 +77,23 @@ func (r Reason) remedy() string {
 	case ReasonBadHeaders:
 		return hook.BadHeaders.Remedy()
 	case ReasonBlocked:
-		return "let the hook's url point to an allowed address, or allow it in HOOKTAIL_EGRESS"
+		return "change the hook's url to an allowed address, or allow the address in HOOKTAIL_EGRESS"
 	case ReasonRejected:
-		return "let the receiver accept this event"
+		return "make the receiver accept this event"
 	case ReasonExhausted:
 		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
 	case ReasonGone:
-		return "switch the hook off, and on once its receiver is there again"
+		return "deactivate the hook, and activate it when its receiver is back"
 	case ReasonBadSecret:
-		return "give HOOKTAIL_SECRET_KEY the key that sealed the secret, or set another one with `hooktail hooks secret`; then redrive"
+		return "set HOOKTAIL_SECRET_KEY to the key that encrypted the secret, or set another secret with `hooktail hooks secret`; then redrive"
 	case ReasonSuspended:
 		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
 	case ReasonUnstorable:
-		return "remove the constraint or trigger that refuses it from the table parked, or make the row smaller; then backfill the hook"
+		return "remove the constraint or trigger on the table parked that refuses it, or make the row smaller; then backfill the hook"
 	case ReasonBadRow:
 		return hook.BadRow.Remedy()
 	case ReasonSwitchedOff:
-		return "switch the hook on, then redrive"
+		return "activate the hook, then redrive"
 	default:
 		return ""
 	}

@@ -10,32 +10,32 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// record is what a lane keeps for people to look at, in a fixed space. It is safe
-// for concurrent use.
+// record holds what people see of a lane, in constant space. It is safe for concurrent
+// use.
 type record struct {
 	counts    [outcomes]atomic.Uint64
 	latency   latency      // from commit to delivery
-	delivered atomic.Int64 // when the last delivery was made, in ns; 0: never
+	delivered atomic.Int64 // time of the last delivery, in ns; 0: never
 
 	mu      sync.Mutex
-	failure Failure // the last one
+	failure Failure // last failure
 }
 
-// Failure is an attempt that failed, or a delivery that died without one.
+// Failure is a failed attempt, or the death of a delivery without one.
 type Failure struct {
-	At     time.Time // zero: there was none
+	At     time.Time // zero: none
 	Action mapping.Action
 	Event  mapping.ID
-	Result string // of the attempt; "": none was made
+	Result string // result of the attempt; "": there was no attempt
 	Status int    // 0: no answer
-	Err    string // free of secrets
-	Reason Reason // of death; ReasonNone: it is tried again
+	Err    string // without secrets
+	Reason Reason // reason of death; ReasonNone: it is retried
 
-	Redirect string // where the answer would lead, without what may be secret; "": nowhere
+	Redirect string // target of a redirect, without secrets; "": none
 }
 
-// journal is what becomes known of a lane's deliveries: in the log, in the metrics and
-// to people. It is safe for concurrent use.
+// journal publishes what happens to a lane's deliveries: in the log, in the metrics and
+// for people. It is safe for concurrent use.
 type journal struct {
 	hook     int64
 	log      *slog.Logger
@@ -45,13 +45,13 @@ type journal struct {
 	record   record
 }
 
-// tally counts what has become of a delivery, for people and for Prometheus.
+// tally counts the outcome of a delivery, for people and for Prometheus.
 func (j *journal) tally(action mapping.Action, o outcome) {
 	j.record.counts[o].Add(1)
 	j.metrics.count(action, o)
 }
 
-// note keeps an attempt, or, if none was made, a burial.
+// note records an attempt, or a death without one.
 func (j *journal) note(hook *hook.Hook, it *item, end *ending, body mapping.Body) {
 	now := end.at
 	e := Entry{
@@ -88,7 +88,7 @@ func (r *record) failed(e *Entry) {
 	r.failure = f
 }
 
-// tell counts what has become of the delivery.
+// tell counts the outcome of the delivery.
 func (j *journal) tell(it *item, e *ending) {
 	switch e.step {
 	case postpone:

@@ -11,41 +11,41 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The recorder's bounds: so many successes and as many failures, since the one
-// would otherwise drive the other out; bodies are kept only where that is asked for.
+// Limits of the recorder. It keeps successes and failures separately, so that they do not
+// displace each other; it keeps bodies only if configured.
 const (
 	keptEntries = 100
 	keptBody    = 16 << 10
 )
 
-// Entry is an attempt at a delivery, or the death of one without an attempt.
+// Entry is an attempt at a delivery, or the death of a delivery without one.
 type Entry struct {
-	Seq        uint64    // in the order in which they ended, from 1
-	At         time.Time // when it ended
+	Seq        uint64    // in the order of their ends, from 1
+	At         time.Time // end of the attempt
 	Hook       int64
-	Action     mapping.Action // as the hook spells it
+	Action     mapping.Action // in the hook's spelling
 	Committed  time.Time
 	Event      mapping.ID
 	Project    int64
-	Task       int64         // 0: the whole project's
-	Annotation int64         // 0: it speaks of none; of several the first
-	Attempt    int           // from 1; 0: none was made
+	Task       int64         // 0: the whole project
+	Annotation int64         // 0: none; the first of several
+	Attempt    int           // from 1; 0: there was no attempt
 	Outcome    string        // delivered, retried or dead
-	Result     string        // of the attempt, as a metric label; "": none was made
-	Status     int           // 0: there was no answer
-	Took       time.Duration // of the attempt
-	Latency    time.Duration // from commit to delivery; 0 unless it is delivered
-	Next       time.Time     // of the attempt that follows; zero: none does
-	Reason     Reason        // of death
-	Err        error         // if there was no answer; free of secrets
+	Result     string        // result of the attempt, as a metric label; "": there was none
+	Status     int           // 0: no answer
+	Took       time.Duration // duration of the attempt
+	Latency    time.Duration // from commit to delivery; 0 unless delivered
+	Next       time.Time     // time of the next attempt; zero: none
+	Reason     Reason        // reason of death
+	Err        error         // set if there was no answer; without secrets
 
-	Redirect string // where the answer would lead, without what may be secret; "": nowhere
-	Bytes    int    // of the request's body
+	Redirect string // target of a redirect, without secrets; "": none
+	Bytes    int    // size of the request's body
 
 	hook *hook.Hook
 }
 
-// slot is an entry's place in a ring. What it holds is overwritten, not allocated.
+// slot is the place of an entry in a ring. It is overwritten, not allocated.
 type slot struct {
 	Entry
 	answer  []byte
@@ -55,7 +55,7 @@ type slot struct {
 
 // recorder keeps the last entries of all lanes. It is safe for concurrent use.
 type recorder struct {
-	bodies bool // whether bodies are kept, and how answers begin
+	bodies bool // keep bodies, and beginnings of answers
 
 	mu        sync.Mutex
 	seq       uint64
@@ -69,8 +69,8 @@ type ring struct {
 	next  int
 }
 
-// add keeps the entry, with what belongs to the attempt if one was made. What it is given
-// is copied.
+// add records the entry, with answer and body if an attempt was made. It copies its
+// arguments.
 func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -92,7 +92,7 @@ func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	r.history.add(&s.Entry, s.answer, s.body, s.hasBody)
 }
 
-// shown is the text of an answer for people who may see payloads, "" for others.
+// shown returns the text of an answer for people who may see payloads, "" for others.
 func shown(answer []byte, payloads bool) string {
 	if !payloads {
 		return ""
@@ -100,16 +100,16 @@ func shown(answer []byte, payloads bool) string {
 	return strings.ToValidUTF8(string(answer), "\uFFFD")
 }
 
-// Recent is an Entry with what belongs to it.
+// Recent is an Entry with its answer and hook.
 type Recent struct {
 	Entry
-	Answer  string     // how the answer's body begins; "": it is not kept, or not to be seen
+	Answer  string     // beginning of the answer's body; "": not kept, or not to be shown
 	HasBody bool       // see Body
-	Of      *hook.Hook // the hook as it was
+	Of      *hook.Hook // the hook at that time
 }
 
-// Recent is the entries after that one (0: all that are kept), in order. Answers, which may
-// repeat the request, are in them only if payloads may be seen.
+// Recent returns the entries after the given one (0: all that are kept), in order. It
+// includes answers, which may repeat the request, only if payloads may be seen.
 func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 	r := &d.recorder
 	r.mu.Lock()
@@ -128,7 +128,7 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 	return out
 }
 
-// Body is the body of the request of that entry; nil if it is not kept.
+// Body returns the request body of the entry; nil if it is not kept.
 func (d *Dispatcher) Body(seq uint64) []byte {
 	r := &d.recorder
 	r.mu.Lock()

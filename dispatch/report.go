@@ -6,10 +6,9 @@ import (
 	"log/slog"
 )
 
-// report logs and counts an attempt: a success at DEBUG; of failures the first of a
-// hook at ERROR, with what comes next, and those that follow as failures has it.
-// Nothing of the payload, of header values, and of the URL's credentials, path and query
-// is in it.
+// report logs and counts an attempt: a success at DEBUG; the first failure of a hook at
+// ERROR, with what follows, and later failures as type failures decides. The log never
+// contains the payload, values of headers, or the URL's credentials, path and query.
 func (j *journal) report(ctx context.Context, it *item, e *ending) {
 	j.metrics.attempt(&e.Outcome)
 	if e.step == deliver {
@@ -39,10 +38,10 @@ func (j *journal) report(ctx context.Context, it *item, e *ending) {
 	}
 	level, attrs := j.failures.failed(append(attrs, slog.Time("next", e.at.Add(e.delay).UTC())), false)
 	if e.doubt {
-		j.log.LogAttrs(ctx, level, "Webhook failed for good, unless our own network is gone: the delivery waits until that is known", attrs...)
+		j.log.LogAttrs(ctx, level, "Webhook failed for good, unless our own network is down: the delivery waits for the decision", attrs...)
 		return
 	}
-	j.log.LogAttrs(ctx, level, "Webhook failed: it will be tried again", attrs...)
+	j.log.LogAttrs(ctx, level, "Webhook failed: it will be retried", attrs...)
 }
 
 // reportUnsent logs a delivery that died without another attempt.

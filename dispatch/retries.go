@@ -10,14 +10,14 @@ func (r retries) Swap(i, j int) {
 	r[i].place, r[j].place = i, j
 }
 
-// Push is for package heap.
+// Push implements heap.Interface.
 func (r *retries) Push(x any) {
 	it := x.(*item)
 	it.place = len(*r)
 	*r = append(*r, it)
 }
 
-// Pop is for package heap.
+// Pop implements heap.Interface.
 func (r *retries) Pop() any {
 	last := len(*r) - 1
 	it := (*r)[last]

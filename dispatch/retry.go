@@ -7,13 +7,12 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// Policy says what follows a failed attempt. The zero value of a field means its
-// default.
+// Policy decides what follows a failed attempt. Zero values stand for defaults.
 type Policy struct {
-	Base        time.Duration // of the back-off: 1 s
-	Cap         time.Duration // of the back-off and of Retry-After: 1 h
-	RetryFor    time.Duration // since the delivery was taken on: 72 h
-	MaxAttempts int           // 0: no limit; 1: nothing is retried, as the webhooks guide has it
+	Base        time.Duration // of the back-off; default 1 s
+	Cap         time.Duration // maximum of the back-off and of Retry-After; default 1 h
+	RetryFor    time.Duration // since the delivery was accepted; default 72 h
+	MaxAttempts int           // 0: no limit; 1: nothing is retried, as in the webhooks guide
 }
 
 func (p Policy) withDefaults() Policy {
@@ -29,20 +28,20 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
-// patient is the policy without an end, and with attempts at least that often:
-// for an outage of the own network, of which the hooks can do nothing.
+// patient returns the policy without an end, and with attempts at least that often: for
+// an outage of our own network, for which the hooks are not responsible.
 func (p Policy) patient() Policy {
 	p.MaxAttempts, p.RetryFor, p.Cap = 0, math.MaxInt64, min(p.Cap, 30*time.Second)
 	return p
 }
 
-// statusGone is the answer of a receiver that wants no more (RFC 9110 15.5.11).
+// statusGone is the answer of a receiver that wants no more requests (RFC 9110 15.5.11).
 const statusGone = 410
 
-// rejections is how often an event is tried that the receiver will not have.
+// rejections is the number of attempts at an event that the receiver does not accept.
 const rejections = 5
 
-// quick is how many retries come within less than Base.
+// quick is the number of retries after less than Base.
 const quick = 2
 
 // step is what follows an attempt.
@@ -50,25 +49,25 @@ type step uint8
 
 const (
 	deliver  step = iota // it is delivered
-	postpone             // it is tried again
+	postpone             // it is retried
 	bury                 // it is dead
-	drop                 // nobody wants it any more
-	forgo                // a person has removed it from the store
+	drop                 // no longer wanted
+	forgo                // removed from the store by a person
 )
 
-// verdict is a step with what belongs to it.
+// verdict is a step with its details.
 type verdict struct {
 	step   step
-	delay  time.Duration // of the retry
-	hold   time.Duration // how long the receiver will have nothing at all from the hook; 0: no wish
-	stop   bool          // the hook is to send nothing until its row changes
-	reason Reason        // of death
-	spared bool          // the own network is gone: the attempt does not count
-	doubt  bool          // it may be gone: the retry is for the decision whether the delivery is dead
+	delay  time.Duration // time until the retry
+	hold   time.Duration // pause of the whole hook that the receiver has requested; 0: none
+	stop   bool          // nothing is sent to the hook until its row changes
+	reason Reason        // reason of death
+	spared bool          // our own network is down: the attempt does not count
+	doubt  bool          // it may be down: the retry is for the decision whether the delivery is dead
 }
 
-// verdict decides what follows the outcome of the attempt (from 1) at a delivery
-// of that age. jitter is a random number in [0, 1).
+// verdict returns what follows the outcome of the attempt (from 1) at a delivery of that
+// age. jitter is a random number in [0, 1).
 func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter float64) verdict {
 	switch {
 	case o.Result == send.Result2xx:
@@ -91,7 +90,7 @@ func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter f
 	return verdict{step: postpone, delay: min(delay, p.RetryFor-age), hold: hold}
 }
 
-// isRejection reports whether the answer speaks of the event, not of the hook.
+// isRejection reports whether the answer is about the event, not the hook.
 func isRejection(status int) bool {
 	switch status {
 	case 400, 413, 414, 415, 422: // bad request, too large, URI too long, unsupported type, unprocessable
@@ -101,14 +100,14 @@ func isRejection(status int) bool {
 	}
 }
 
-// backoff is the time until the next attempt: anything up to ceiling ("full
-// jitter"), so that what failed together does not come back together.
+// backoff returns the time until the next attempt: a random time up to ceiling ("full
+// jitter"), so that simultaneous failures are not retried simultaneously.
 func (p Policy) backoff(attempt int, jitter float64) time.Duration {
 	return time.Duration(jitter * float64(p.ceiling(attempt)))
 }
 
-// ceiling is a quarter and half of Base for the quick retries, then Base,
-// doubled each time up to Cap.
+// ceiling returns a quarter and half of Base for the quick retries, then Base, doubled
+// each time up to Cap.
 func (p Policy) ceiling(attempt int) time.Duration {
 	if attempt <= quick {
 		return p.Base >> (quick + 1 - attempt)

@@ -2,44 +2,43 @@ package dispatch
 
 import "iter"
 
-// stage is where an item is in its schedule.
+// stage is the stage of an item in its schedule.
 type stage uint8
 
 const (
-	behind  stage = iota // an earlier one has to be done first
+	behind  stage = iota // an earlier one must be done first
 	ready                // may go
 	running              // handed out by next or take
 	waiting              // held back after running
 )
 
-// schedule decides which deliveries of a lane may go: those of one task one at a
-// time, in the order they were added; one that concerns a whole project (Task 0)
-// after all earlier ones of the project and before all later ones. Projects do
-// not wait for each other. It knows no time and no goroutines; the zero value
-// is empty.
+// schedule decides which deliveries of a lane may go: those of one task one at a time, in
+// the order they were added; one of a whole project (Task 0) after all earlier ones of
+// the project and before all later ones. Projects do not wait for each other. It does not
+// depend on time or goroutines; the zero value is empty.
 //
-// An item goes behind → ready → running → done, or from running over waiting
-// back to ready. One that is refused again and again can be held: then its
-// project does not wait for it and for those of its task that follow it, and it goes
-// on by itself. Once it is done, those that follow it take their places again.
+// An item goes behind → ready → running → done, or from running through waiting back to
+// ready. One that is refused repeatedly can be held: then its project no longer waits for
+// it and the later items of its task, and it proceeds separately. When it is done, those
+// later items take their places again.
 type schedule struct {
 	projects map[int64]*project
-	spare    *project // an empty one, to be used again
-	queue    fifo     // ready, in the order in which they became so
-	oldest   *item    // of all, in the order in which they were added
+	spare    *project // an empty one for reuse
+	queue    fifo     // ready, in the order of becoming so
+	oldest   *item    // all items, in the order of adding
 	newest   *item
 	size     int
-	moved    bool // items that were waiting may be behind
+	moved    bool // waiting items may now be behind
 }
 
-// project is the part of a schedule with the deliveries of one project: what may
-// go up to the first barrier, and all from the barrier on.
+// project is the part of a schedule for one project: items that may go up to the first
+// barrier, and all from the barrier on.
 type project struct {
-	last  map[int64]*item // by task, the last before the barrier
-	open  int             // not done, before the barrier
-	first *item           // the barrier, then what follows it
+	last  map[int64]*item // last item before the barrier, by task
+	open  int             // unfinished items before the barrier
+	first *item           // the barrier, and what follows it
 	end   *item
-	held  map[int64]*chain // by task; apart from all the others
+	held  map[int64]*chain // by task; separate from all others
 }
 
 // add appends the item.
@@ -48,7 +47,7 @@ func (s *schedule) add(it *item) {
 	s.place(s.project(it.project), it)
 }
 
-// place puts the item behind what it has to wait for.
+// place puts the item behind those that it must wait for.
 func (s *schedule) place(p *project, it *item) {
 	if c := p.held[it.task]; c != nil {
 		c.end.follow = it
@@ -70,9 +69,8 @@ func (s *schedule) place(p *project, it *item) {
 	}
 }
 
-// isBehindStored reports whether the item, if it is added now, waits for one that
-// is stored. Of those that wait for each other, directly or not, all are stored
-// or none.
+// isBehindStored reports whether the item, if added now, would wait for a stored one. Of
+// items that wait for each other, directly or not, all are stored or none.
 func (s *schedule) isBehindStored(it *item) bool {
 	p := s.projects[it.project]
 	switch {
@@ -94,8 +92,8 @@ func (s *schedule) isBehindStored(it *item) bool {
 	return false
 }
 
-// waitingFor is the item, which is the first of its task, and all that wait for
-// it or for what it waits for, in order.
+// waitingFor returns the item, which is the first of its task, and all items that wait
+// for it or for what it waits for, in order.
 func (s *schedule) waitingFor(it *item) iter.Seq[*item] {
 	return func(yield func(*item) bool) {
 		if p := s.projects[it.project]; p.first == nil || p.held[it.task] != nil {
@@ -111,11 +109,11 @@ func (s *schedule) waitingFor(it *item) iter.Seq[*item] {
 	}
 }
 
-// all is every item, in the order in which they were added.
+// all returns all items, in the order of adding.
 func (s *schedule) all() iter.Seq[*item] {
 	return func(yield func(*item) bool) {
 		for it := s.oldest; it != nil; {
-			newer := it.newer // yield may let go of the item
+			newer := it.newer // yield may remove the item
 			if !yield(it) {
 				return
 			}
@@ -124,8 +122,8 @@ func (s *schedule) all() iter.Seq[*item] {
 	}
 }
 
-// rebuilt is a schedule of those of the items that are to stay, in their states.
-// None that stays may wait for one that does not.
+// rebuilt returns a schedule of the items that stay, in their stages. No item that stays
+// may wait for one that does not.
 func (s *schedule) rebuilt(stays func(*item) bool) schedule {
 	var out schedule
 	var ids []int64
@@ -169,13 +167,13 @@ func (s *schedule) next() *item {
 	}
 }
 
-// take hands out an item that is ready.
+// take hands out a ready item.
 func (s *schedule) take(it *item) {
 	it.state = running
 	s.queue.trim()
 }
 
-// hold keeps a running item back until it is released.
+// hold holds a running item back until it is released.
 func (s *schedule) hold(it *item) {
 	it.state = waiting
 	if it.early {
@@ -189,7 +187,7 @@ func (s *schedule) release(it *item) {
 	s.queue.push(it)
 }
 
-// done removes an item that was handed out, and releases what waited for it.
+// done removes an item that was handed out, and releases those that waited for it.
 func (s *schedule) done(it *item) {
 	s.delist(it)
 	p := s.projects[it.project]
@@ -220,7 +218,7 @@ func (s *schedule) done(it *item) {
 	}
 }
 
-// advance moves what followed a barrier before the next one.
+// advance moves the items behind a barrier before the next one.
 func (s *schedule) advance(p *project) {
 	for p.first != nil && p.first.task != 0 {
 		it := p.first
@@ -265,7 +263,7 @@ func (s *schedule) discard(id int64, p *project) {
 	delete(s.projects, id)
 	s.spare = p
 	if s.oldest == nil && cap(s.queue.items) > 1024 {
-		*s = schedule{} // lets go of the memory that a backlog took
+		*s = schedule{} // frees the memory of a backlog
 	}
 }
 

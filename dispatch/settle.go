@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// settle does what follows the attempt and returns the delivery to go on with.
+// settle handles the result of the attempt and returns the delivery to continue with.
 func (a attempt) settle(e *ending) (next *item) {
 	l, it, v, made, now := a.lane, a.it, e.verdict, e.made, e.at
 	l.mu.Lock()
@@ -47,8 +47,8 @@ func (a attempt) settle(e *ending) (next *item) {
 	l.slots.yield(&l.claim)
 	finished := v.step != postpone && !it.stored
 	if finished && it.trails {
-		// After a crash these rows would be sent again, and it would not.
-		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a row that somebody has locked
+		// After a crash these rows would be sent again, but this delivery would not.
+		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a locked row
 			l.finished(it.done, it.letter)
 			return nil
 		}})
@@ -67,7 +67,8 @@ func (a attempt) settle(e *ending) (next *item) {
 	return next
 }
 
-// delay needs mu. It is how the delivery is put off, after an attempt if one was made.
+// delay needs mu. It returns how the delivery is postponed, after an attempt if one was
+// made.
 func (a attempt) delay(v verdict, made bool, now time.Time) delay {
 	l, it := a.lane, a.it
 	due := now.Add(v.delay)
@@ -86,7 +87,7 @@ func (a attempt) delay(v verdict, made bool, now time.Time) delay {
 	return d
 }
 
-// works needs mu. It draws the conclusions from a success for the whole hook.
+// works needs mu. It applies a success to the whole hook.
 func (a attempt) works(now time.Time) {
 	l := a.lane
 	if l.health.failing || !now.Before(l.gate.hold.until) {
@@ -95,8 +96,8 @@ func (a attempt) works(now time.Time) {
 	l.health.succeeded()
 }
 
-// fails needs mu. It draws the conclusions from a failure for the whole hook, and reports
-// whether it is to get nothing for a while from now on.
+// fails needs mu. It applies a failure to the whole hook, and reports whether the hook
+// gets nothing for some time.
 func (a attempt) fails(v verdict, now time.Time) bool {
 	l, it := a.lane, a.it
 	if v.hold > 0 {
@@ -113,7 +114,7 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 	return v.hold > 0 || l.health.failing && !before
 }
 
-// earliest is the first of two times.
+// earliest returns the earlier of two times.
 func earliest(a, b time.Time) time.Time {
 	if a.Before(b) {
 		return a
@@ -121,7 +122,7 @@ func earliest(a, b time.Time) time.Time {
 	return b
 }
 
-// latest is the last of two times.
+// latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

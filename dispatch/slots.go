@@ -8,20 +8,20 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// slots bounds the requests that all lanes have in flight. Lanes that find none free get
-// the next ones in the order in which they have asked, one at a time. Hooks that have
-// timed out since their last success have half of the slots at most together, and with
-// those that have not succeeded yet three quarters: however many hooks hang, there is room
-// for those that work. It is safe for concurrent use.
+// slots bounds the requests in flight of all lanes. Lanes that find no free slot get the
+// next ones in the order of their requests, one at a time. Hooks that have timed out
+// since their last success have at most half of the slots together, and three quarters
+// together with hooks that have not succeeded yet: so there is always room for working
+// hooks. It is safe for concurrent use.
 type slots struct {
 	most int
-	wake func(*lane) // the lane may have a slot; called without the lock of the slots
+	wake func(*lane) // the lane may have a slot; called without the lock
 
-	waiting atomic.Int32 // number of claims in the queues
+	waiting atomic.Int32 // number of queued claims
 
 	mu    sync.Mutex
-	taken [standings]int      // slots that are in use, by the standing of the lane; guarded by mu
-	queue [standings][]*claim // that wait, the first that asked first; guarded by mu
+	taken [standings]int      // slots in use, by the standing of the lane; guarded by mu
+	queue [standings][]*claim // waiting claims, in the order of their requests; guarded by mu
 	asked uint64              // number of claims that had to wait; guarded by mu
 }
 
@@ -29,25 +29,25 @@ type slots struct {
 type standing uint8
 
 const (
-	untested standing = iota // it has neither succeeded nor timed out
-	prompt                   // it has succeeded since it timed out
-	hanging                  // it has timed out since it succeeded
+	untested standing = iota // has neither succeeded nor timed out
+	prompt                   // has succeeded since it timed out
+	hanging                  // has timed out since it succeeded
 	standings
 )
 
-// claim is a lane's part in the slots, whose mu guards it, except as stated.
+// claim is a lane's share of the slots. The mu of slots guards it, except as stated.
 type claim struct {
 	lane     *lane
-	spare    bool     // a slot that the lane has from an attempt that has ended; guarded by the lane's mu alone
+	spare    bool     // slot left from an attempt that has ended; guarded only by the lane's mu
 	taken    int      // slots in use, granted or spare
-	standing standing // changes only with the lane's mu held as well
-	waits    bool     // it is in a queue
-	granted  bool     // one slot is taken for it that it does not use yet
-	asked    uint64   // its number in the queue
+	standing standing // changed only with the lane's mu held, too
+	waits    bool     // it is queued
+	granted  bool     // a slot is reserved that it does not use yet
+	asked    uint64   // number of its request
 }
 
 // take needs the lane's mu. It takes a slot for the lane. If there is none, the lane is
-// woken when it has one.
+// woken when it gets one.
 func (s *slots) take(c *claim) bool {
 	if c.spare {
 		c.spare = false
@@ -72,16 +72,16 @@ func (s *slots) take(c *claim) bool {
 	return false
 }
 
-// keep needs the lane's mu. It ends an attempt of a lane whose hook has that standing now:
-// the lane has its slot to spare unless others wait for one. What it does not need for its
-// next attempt it has to yield.
+// keep needs the lane's mu. It ends an attempt of a lane, with the hook's new standing:
+// the lane keeps a spare slot unless others wait for one. It must yield the slot if it
+// does not need it for its next attempt.
 func (s *slots) keep(c *claim, now standing) {
 	if c.spare = (now == untested || now == c.standing) && s.waiting.Load() == 0; !c.spare {
 		s.give(c, now)
 	}
 }
 
-// yield needs the lane's mu. It returns the slot that the lane has to spare, if any.
+// yield needs the lane's mu. It returns the lane's spare slot, if any.
 func (s *slots) yield(c *claim) {
 	if c.spare {
 		c.spare = false
@@ -89,7 +89,7 @@ func (s *slots) yield(c *claim) {
 	}
 }
 
-// give returns a slot of a lane whose hook has that standing now.
+// give returns a slot of a lane, with the hook's new standing.
 func (s *slots) give(c *claim, now standing) {
 	s.mu.Lock()
 	s.count(c, -1)
@@ -103,7 +103,7 @@ func (s *slots) give(c *claim, now standing) {
 	}
 }
 
-// decline returns a slot that was granted and is not used.
+// decline returns a granted slot that is not used.
 func (s *slots) decline(c *claim) {
 	s.mu.Lock()
 	unused := c.granted
@@ -114,7 +114,7 @@ func (s *slots) decline(c *claim) {
 	}
 }
 
-// stand needs mu. It gives the lane another standing.
+// stand needs mu. It changes the standing of the lane.
 func (s *slots) stand(c *claim, now standing) {
 	s.taken[c.standing] -= c.taken
 	s.taken[now] += c.taken
@@ -125,7 +125,7 @@ func (s *slots) stand(c *claim, now standing) {
 	c.standing = now
 }
 
-// grant needs mu. It takes slots for those that wait.
+// grant needs mu. It reserves slots for waiting lanes.
 func (s *slots) grant() (granted []*lane) {
 	for {
 		c := s.first()
@@ -139,8 +139,8 @@ func (s *slots) grant() (granted []*lane) {
 	}
 }
 
-// first needs mu. It removes the claim from its queue that is next to have a slot, nil if
-// none may have one.
+// first needs mu. It removes the next claim that may have a slot from its queue, nil if
+// there is none.
 func (s *slots) first() (next *claim) {
 	for _, queue := range &s.queue {
 		if len(queue) > 0 && s.isFree(queue[0]) && (next == nil || queue[0].asked < next.asked) {
@@ -177,7 +177,7 @@ func (s *slots) count(c *claim, n int) {
 	c.taken += n
 }
 
-// standingAfter is what the attempt, if it was made, says of its hook; untested: nothing.
+// standingAfter returns what the attempt shows of its hook; untested: nothing.
 func standingAfter(e *ending) standing {
 	switch {
 	case e.made && e.Result == send.ResultTimeout:

@@ -7,7 +7,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// write needs mu. It has the store do what the window's notes say.
+// write needs mu. It passes the window's notes to the store.
 func (l *lane) write(notes []note) {
 	if len(notes) == 0 {
 		return
@@ -34,8 +34,9 @@ func (l *lane) wrote(n *note) {
 	}
 }
 
-// suspends needs mu. It reports whether the hook is suspended, or is from now on: the
-// event is the first that it misses. No event is let go before the store knows.
+// suspends needs mu. It reports whether the hook is suspended, or is from now on: then
+// the event is the first that it misses. Missed events are only dropped after the store
+// has recorded the suspension.
 func (l *lane) suspends(it *item) bool {
 	if l.backlog.suspended {
 		return true
@@ -52,12 +53,12 @@ func (l *lane) suspends(it *item) bool {
 		return nil
 	}})
 	l.show(time.Now())
-	l.log.Error("Webhook suspended: its parked deliveries take all the space that they may take; nothing more is accepted",
+	l.log.Error("Webhook suspended: its parked deliveries have reached their bound; new events are not accepted",
 		"hook", l.hook, "bytes", l.backlog.room(), "from", it.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
 }
 
-// letGo is called once the store knows of the suspension.
+// letGo is called when the store has recorded the suspension.
 func (l *lane) letGo() {
 	l.mu.Lock()
 	missed := l.backlog.missed

@@ -9,36 +9,36 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// tail is the part of a window that only the store has.
+// tail is the part of a window that is only in the store.
 type tail struct {
-	room *windows // size of the windows of all lanes
+	room *windows // shared size of the windows of all lanes
 
-	open   bool       // there may be rows that the agenda does not have
+	open   bool       // there may be rows that the agenda lacks
 	after  mapping.ID // rows up to this event have been read
-	lowest mapping.ID // first event that came to the tail since then; theEnd: none did
+	lowest mapping.ID // first event added to the tail since then; theEnd: none
 
 	asked   *question               // what is being read; nil: nothing
-	recent  []*item                 // items that came to the tail since it was asked
-	spilled bool                    // recent lacks some of those
-	gone    map[mapping.ID]struct{} // events that left the store since then
+	recent  []*item                 // items added to the tail since it was asked
+	spilled bool                    // recent is incomplete
+	gone    map[mapping.ID]struct{} // events removed from the store since then
 
 	ceiling cdc.LSN // rows of later commits wait until the stream has passed them
-	blocked bool    // the next rows are such
+	blocked bool    // the next rows are of this kind
 	hurried bool    // rows do not wait for their next attempt
-	scout   bool    // there may be heads that were not tried
+	scout   bool    // there may be untried heads
 }
 
-// question is what a window wants to know of the store: a part of the tail, or heads in it.
+// question is what a window asks the store for: a part of the tail, or heads in it.
 type question struct {
 	part  state.Part
-	heads *state.Heads // instead of the part
+	heads *state.Heads // replaces the part
 }
 
 func newTail(room *windows) tail {
 	return tail{room: room, after: theEnd(), lowest: theEnd(), ceiling: theEnd().Commit}
 }
 
-// add takes notice of an item that is stored behind all others.
+// add records an item that is stored behind all others.
 func (t *tail) add(it *item) {
 	t.lowest = earlier(t.lowest, it.event)
 	t.scout = true
@@ -49,13 +49,13 @@ func (t *tail) add(it *item) {
 	case t.asked == nil:
 	case len(t.recent) < t.room.chunk():
 		t.recent = append(t.recent, it)
-		delete(t.gone, it.event) // it has come once more
+		delete(t.gone, it.event) // it was added again
 	default:
 		t.spilled = true
 	}
 }
 
-// left takes notice of an item that leaves the store.
+// left records an item that leaves the store.
 func (t *tail) left(it *item) {
 	if t.asked != nil {
 		t.gone[it.event] = struct{}{}
@@ -70,23 +70,23 @@ func (t *tail) set(open bool) {
 	}
 }
 
-// ask notes what is being read.
+// ask records what is being read.
 func (t *tail) ask(q question) *question {
 	t.asked, t.gone = &q, make(map[mapping.ID]struct{})
 	return t.asked
 }
 
-// need says what a window may read.
+// need defines what a window may read.
 type need struct {
 	now     time.Time
 	away    bool // the hook gets nothing, or only probes: a few rows are enough
 	failing bool
-	heads   time.Time // from when on the store may be asked for heads
-	busy    bool      // it is not to be asked for heads
+	heads   time.Time // when the store may be asked for heads
+	busy    bool      // heads must not be requested
 }
 
-// wants is what to read from the store now, nil if nothing can be of use. Then at is when
-// it may be asked for heads, if that is a matter of time. Call loaded with the answer.
+// wants returns what to read from the store now, nil if nothing is useful. Then at is
+// when heads may be requested, if that only depends on time. Call loaded with the answer.
 func (w *window) wants(n need) (q *question, at time.Time) {
 	t, schedule := &w.tail, &w.agenda.schedule
 	if !t.open || t.asked != nil {
@@ -114,20 +114,20 @@ func (w *window) wants(n need) (q *question, at time.Time) {
 	return w.wantsHeads(n.failing), at
 }
 
-// probeHeads is how many heads are read at a time for the probes of a failing hook.
+// probeHeads is the number of heads read at a time for the probes of a failing hook.
 const probeHeads = 16
 
-// wantsHeads asks for heads that were not tried: the newest for the probes of a failing
-// hook, or any when the agenda is full of what cannot go.
+// wantsHeads asks for untried heads: the newest for the probes of a failing hook, or any
+// if the agenda is full of items that cannot go.
 func (w *window) wantsHeads(failing bool) *question {
 	t, a := &w.tail, &w.agenda
 	rows, most := probeHeads, t.room.most()
 	switch {
 	case failing && a.schedule.size >= most:
-		w.beginTail() // lets go of heads that were tried; all of it is stored
+		w.beginTail() // drops tried heads; all of them are stored
 	case failing:
 	case a.schedule.size < most || a.schedule.size > most+mostWindow || a.schedule.queue.len() > 0:
-		return nil // what comes next in the tail is of use, or nothing is
+		return nil // what comes next in the tail is useful, or nothing is
 	default:
 		rows = t.room.chunk()
 	}
@@ -147,7 +147,7 @@ func (w *window) wantsHeads(failing bool) *question {
 	return t.ask(question{heads: wanted})
 }
 
-// loaded adds the items of the rows that wants asked for.
+// loaded adds the items of the rows that wants has requested.
 func (w *window) loaded(rows []*item) []note {
 	t := &w.tail
 	for it := range w.agenda.schedule.all() {
@@ -162,12 +162,12 @@ func (w *window) loaded(rows []*item) []note {
 	return w.agenda.flush()
 }
 
-// read adds the items of a part. If they are the last of the tail, it has come to its end.
+// read adds the items of a part. If they are the last of the tail, the tail ends.
 func (w *window) read(rows []*item, last bool) {
 	t, a := &w.tail, &w.agenda
 	n := 0
 	for n < len(rows) && rows[n].event.Commit <= t.ceiling &&
-		state.Compare(rows[n].event, t.lowest) < 0 { // what came to the tail meanwhile comes before the others
+		state.Compare(rows[n].event, t.lowest) < 0 { // items added to the tail meanwhile precede the others
 		t.after = rows[n].event
 		if t.isNew(rows[n]) {
 			a.restore(rows[n], t.hurried)
@@ -210,8 +210,8 @@ func (t *tail) isNew(it *item) bool {
 	return !again
 }
 
-// areIn reports whether the rows are all of items of these: otherwise they are to be
-// read once more.
+// areIn reports whether all rows belong to these items: otherwise they must be read
+// again.
 func areIn(items, rows []*item) bool {
 	for _, row := range rows {
 		if !slices.ContainsFunc(items, func(it *item) bool { return it.event == row.event }) {

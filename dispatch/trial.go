@@ -6,27 +6,27 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// From when on an item is held: its project does not wait for it any more.
+// From these values on, an item is held: its project no longer waits for it.
 const (
 	heldAttempts = 5
 	heldFor      = time.Minute
 )
 
-// trial is what is known of an item that has failed. The lane's mu guards it.
+// trial is the history of an item that has failed. The lane's mu guards it.
 type trial struct {
-	result  string    // of the last attempt, as a metric label
-	status  int       // of its answer; 0: there was none
-	spared  int       // attempts that do not count, since the own network was gone
-	signs   int       // latest attempts of which it is not known whether it was
-	signed  time.Time // when the last of those failed
-	tried   time.Time // when the last attempt failed
+	result  string    // result of the last attempt, as a metric label
+	status  int       // status of its answer; 0: none
+	spared  int       // attempts that do not count, since our own network was down
+	signs   int       // latest attempts for which it is unknown whether it was
+	signed  time.Time // failure of the last of them
+	tried   time.Time // failure of the last attempt
 	refused int       // attempts that failed while the hook was not failing
-	since   time.Time // when the first of those failed; zero: none did
-	due     time.Time // when the next attempt is due, if the hook is well
-	worked  int       // how often the hook worked after an attempt had failed
+	since   time.Time // failure of the first of them; zero: none
+	due     time.Time // when the next attempt is due, if the hook works
+	worked  int       // successes of the hook after a failed attempt
 }
 
-// fails notes the outcome of a failed attempt.
+// fails records the outcome of a failed attempt.
 func (it *item) fails(o send.Outcome, spared bool) {
 	if it.trial == nil {
 		it.trial = &trial{}
@@ -37,7 +37,7 @@ func (it *item) fails(o send.Outcome, spared bool) {
 	}
 }
 
-// counted is how many attempts count, the present one included.
+// counted returns the number of attempts that count, including the present one.
 func (it *item) counted() int {
 	if it.trial == nil {
 		return it.attempt
@@ -45,7 +45,7 @@ func (it *item) counted() int {
 	return it.attempt - it.trial.spared
 }
 
-// strikes is how many failures there are for which the hook cannot be blamed.
+// strikes returns the number of failures for which the hook is not to blame.
 func (it *item) strikes() int {
 	if it.trial == nil {
 		return 0
@@ -53,7 +53,7 @@ func (it *item) strikes() int {
 	return it.trial.refused
 }
 
-// failed notes a failed attempt.
+// failed records a failed attempt.
 func (t *trial) failed(d delay) {
 	t.tried = d.now
 	if d.spared {

@@ -2,7 +2,7 @@ package dispatch
 
 import "time"
 
-// turn is a lane's decision what goes now.
+// turn decides what a lane sends now. Its methods need the lane's mu.
 type turn struct {
 	*lane
 	now time.Time
@@ -26,7 +26,7 @@ func (t turn) choose() *item {
 	return it
 }
 
-// terms needs mu. It says what the hook may get now; false: nothing.
+// terms needs mu. It returns what the hook may get now; false: nothing.
 func (t turn) terms() (terms, bool) {
 	l, now := t.lane, t.now
 	switch {
@@ -49,12 +49,12 @@ func (t turn) terms() (terms, bool) {
 	return terms{now: now, mode: inOrder}, true
 }
 
-// leftOn needs mu. It is what is left of a delivery's time.
+// leftOn needs mu. It returns the rest of a delivery's time.
 func (t turn) leftOn(it *item) time.Duration { return t.policy.RetryFor - t.age(it, t.now) }
 
-// leftOff needs mu. It is what is left of a delivery's time while the hook is off: all of
-// it from when the hook was switched off; since that is not known after a restart, it has twice its
-// time at most.
+// leftOff needs mu. It returns the rest of a delivery's time while the hook is inactive:
+// the full time from the deactivation on; since that is unknown after a restart, at most
+// twice the time.
 func (t turn) leftOff(it *item) time.Duration {
 	age := t.age(it, t.now)
 	return t.policy.RetryFor - max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))

@@ -8,17 +8,17 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// suspectFor is how long the store may say of one delivery alone that its size may be
-// the matter, before that is believed.
+// suspectFor is how long errors about the size of a single delivery must last before they
+// are believed.
 const suspectFor = time.Minute
 
-// apply makes the changes of the notes in one transaction. Where the store refuses one of
-// them for good it finds out which: no delivery keeps another from being stored, or the
-// slot from moving on.
+// apply makes the changes of the notes in one transaction. If the store refuses one of
+// them for good, it finds out which: no delivery prevents others from being stored, or
+// the slot from advancing.
 func (w *writer) apply(ctx context.Context, notes []note) error {
 	b := w.batch(notes)
 	var refused error
-	var free []note // of those notes some of which are locked
+	var free []note // notes that are not among the locked ones
 	var locked bool
 	begun := time.Now()
 	err := w.persist(ctx, func(ctx context.Context) error {
@@ -54,10 +54,10 @@ func (w *writer) apply(ctx context.Context, notes []note) error {
 	return w.apply(ctx, notes[half:])
 }
 
-// reduce makes what is left to make of a note that the store refuses. A delivery is
-// stored as dead, without its body: then nothing of it but numbers is left, and a table
-// that refuses these refuses every delivery, which is waited for. A row that is there
-// already stays as it is if it cannot be changed, and comes again after the next start.
+// reduce makes the reduced change of a note that the store refuses. A delivery is stored
+// as dead, without its body: then only numbers of it are left, and a table that refuses
+// these refuses every delivery, so it is retried. An existing row that cannot be changed
+// remains, and comes again after the next start.
 func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 	locked := false
 	switch n.kind {
@@ -95,8 +95,8 @@ func (w *writer) reduce(ctx context.Context, n *note, refused error) error {
 	return nil
 }
 
-// reportUnstorable logs and counts a note that the store refused. Nothing of the
-// server's message is in it, which may quote the payload.
+// reportUnstorable logs and counts a note that the store refused. It omits the server's
+// message, which may quote the payload.
 func (j *journal) reportUnstorable(n *note, refused error) {
 	attrs := []slog.Attr{
 		slog.Int64("hook", j.hook), slog.String("action", string(n.item.Action)), slog.String("event", n.item.event.String()),
@@ -107,5 +107,5 @@ func (j *journal) reportUnstorable(n *note, refused error) {
 		return
 	}
 	j.tally(n.item.Action, dead)
-	j.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is kept as dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
+	j.log.LogAttrs(context.Background(), slog.LevelError, "Delivery cannot be stored: it is dead, without its body", append(attrs, fate(ReasonUnstorable)...)...)
 }

@@ -9,29 +9,29 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// window is what a hook is still to get: the agenda, which is in memory, and what comes
-// after it, the tail, which is in the store alone. A delivery of the agenda may be
-// stored as well: then the slot does not wait for it, and its body is not in memory.
-// While there is a tail, the whole agenda is stored.
+// window holds the outstanding deliveries of a hook: the agenda, which is in memory, and
+// after it the tail, which is only in the store. A delivery of the agenda may also be
+// stored: then the slot does not wait for it, and its body is not in memory. While there
+// is a tail, the whole agenda is stored.
 //
-// It is pure: it has no lock, no clock and no store. A delivery comes by accept or
-// loaded, is handed out by next, and is put off by retryAt or ends with done. They return
-// the notes that have to be written, in order; wrote says of each that it is.
+// It is pure: it has no lock, no clock and no store. A delivery is added by accept or
+// loaded, handed out by next, and postponed by retryAt or ended by done. They return the
+// notes that must be written, in order; wrote confirms each of them.
 type window struct {
-	durable bool // there is a store; otherwise everything is held in memory
+	durable bool // there is a store; otherwise everything is in memory
 	backoff func(n int) time.Duration
 	agenda  agenda
 	tail    tail
 }
 
-// newWindow is an empty window, which has its part of the room. backoff is after how long
-// a delivery is tried again at the latest when the hook has worked for the nth time since
-// it failed.
+// newWindow returns an empty window, which has its share of the room. backoff returns the
+// longest time until a delivery is retried after the hook's nth success since the
+// delivery failed.
 func newWindow(room *windows, durable bool, backoff func(n int) time.Duration) window {
 	return window{durable: durable, backoff: backoff, agenda: agenda{blamed: make(map[*item]struct{})}, tail: newTail(room)}
 }
 
-// accept takes a new item. away says that the hook gets nothing for a while.
+// accept adds a new item. away states that the hook gets nothing for some time.
 func (w *window) accept(it *item, away bool) []note {
 	a := &w.agenda
 	it.trails = a.leaving > 0
@@ -60,7 +60,7 @@ func (w *window) admit(it *item, room int) {
 	}
 	a.schedule.add(it)
 	if a.schedule.projects[it.project].first == it && !it.held {
-		a.keepWith(it) // it joins what was apart until now
+		a.keepWith(it) // it joins what was separate until now
 	} else {
 		a.keep(it)
 	}
@@ -72,18 +72,18 @@ func (w *window) append(it *item) {
 	w.tail.add(it)
 }
 
-// delay says how a delivery that was handed out is put off.
+// delay says how a delivery that was handed out is postponed.
 type delay struct {
 	now    time.Time
-	due    time.Time // of the next attempt, by the delivery's own back-off
-	at     time.Time // of the next attempt at the latest, for the hook's sake
-	save   bool      // the store has to know
-	doubt  bool      // the delivery is dead, unless the own network turns out to have been gone
+	due    time.Time // next attempt by the delivery's own back-off
+	at     time.Time // latest time of the next attempt, because of the hook
+	save   bool      // the store must record it
+	doubt  bool      // dead, unless our own network turns out to have been down
 	failed bool      // an attempt has failed
-	spared bool      // for which the delivery cannot be blamed
+	spared bool      // the delivery is not to blame
 }
 
-// retryAt puts an item that was handed out off.
+// retryAt postpones an item that was handed out.
 func (w *window) retryAt(it *item, d delay) []note {
 	a := &w.agenda
 	if d.failed {
@@ -118,8 +118,8 @@ func (w *window) retryAt(it *item, d delay) []note {
 	return a.flush()
 }
 
-// done removes an item that was handed out and has come to its end. If it was delivered,
-// what has failed since the hook worked before is tried again soon.
+// done removes an item that was handed out and has ended. If it was delivered, items that
+// failed since the hook's previous success are retried soon.
 func (w *window) done(it *item, v verdict, now time.Time) []note {
 	a := &w.agenda
 	held := it.held
@@ -129,7 +129,7 @@ func (w *window) done(it *item, v verdict, now time.Time) []note {
 	}
 	a.sift()
 	delete(a.blamed, it)
-	w.tail.scout = w.tail.open // what waited for it may be there
+	w.tail.scout = w.tail.open // an item that waited for it may be there
 	switch {
 	case it.stored:
 		w.tail.left(it)
@@ -144,8 +144,8 @@ func (w *window) done(it *item, v verdict, now time.Time) []note {
 	return a.flush()
 }
 
-// wrote takes notice of a committed note. What it returns is finished by that; done
-// is nil where nothing is.
+// wrote records a committed note. It returns what is thereby finished; done is nil if
+// nothing is.
 func (w *window) wrote(n *note) (done func(), l *letter) {
 	switch n.kind {
 	case remove, entomb:
@@ -163,7 +163,7 @@ func (w *window) wrote(n *note) (done func(), l *letter) {
 	return done, l
 }
 
-// keep stores what waits for another attempt, or all that there is.
+// keep stores the items that wait for another attempt, or all.
 func (w *window) keep(all bool) []note {
 	a := &w.agenda
 	if !all {
@@ -186,9 +186,9 @@ func (w *window) keep(all bool) []note {
 	return a.flush()
 }
 
-// rewind has the tail read from that event on, since rows have come to it that the
-// lane has not written; theEnd(): it leaves to the store alone what comes from now on,
-// and what there is beyond the fewest.
+// rewind makes the tail be read again from that event on, since rows have been added that
+// the lane has not written; theEnd(): new items, and present ones beyond the fewest, are
+// only in the store.
 func (w *window) rewind(to mapping.ID) []note {
 	w.beginTail()
 	w.tail.lowest = earlier(w.tail.lowest, to)
@@ -196,9 +196,9 @@ func (w *window) rewind(to mapping.ID) []note {
 	return w.agenda.flush()
 }
 
-// resume has everything read that was stored before the start, none of which waits for
-// its time. Rows of later commits than the position, unless it is 0, wait until the stream
-// has passed them.
+// resume makes everything be read that was stored before the start, without waiting for
+// retry times. Rows of commits later than the position, unless it is 0, wait until the
+// stream has passed them.
 func (w *window) resume(position cdc.LSN) []note {
 	if position > 0 {
 		w.tail.ceiling = position
@@ -208,7 +208,7 @@ func (w *window) resume(position cdc.LSN) []note {
 	return notes
 }
 
-// passed says that the stream has brought all events of these commits again. It reports
+// passed states that the stream has repeated all events up to the position. It reports
 // whether rows still wait for the stream.
 func (w *window) passed(position cdc.LSN) bool {
 	if position > w.tail.ceiling {
@@ -217,8 +217,7 @@ func (w *window) passed(position cdc.LSN) bool {
 	return w.tail.ceiling != theEnd().Commit
 }
 
-// hasten lets everything be tried at once: what waits, and what is being tried, if that
-// comes to nothing.
+// hasten retries everything immediately: waiting items, and running ones if they fail.
 func (w *window) hasten() {
 	for _, it := range w.agenda.waiting {
 		it.doubted = false
@@ -230,7 +229,7 @@ func (w *window) hasten() {
 	}
 }
 
-// isEmpty reports whether the hook has nothing left to get.
+// isEmpty reports whether the hook has no outstanding delivery.
 func (w *window) isEmpty() bool { return w.agenda.schedule.oldest == nil && !w.tail.open }
 
 // hasSome reports whether there may be an item to hand out.
@@ -238,7 +237,8 @@ func (w *window) hasSome() bool {
 	return w.agenda.schedule.queue.len() > 0 || len(w.agenda.waiting) > 0
 }
 
-// oldest is the first item that is stored, or the first that is not; nil if there is none.
+// oldest returns the first item that is stored, or the first that is not; nil if there is
+// none.
 func (w *window) oldest(stored bool) *item {
 	a := &w.agenda
 	if !stored && a.stored == a.schedule.size || stored && a.stored == 0 {
@@ -252,17 +252,16 @@ func (w *window) oldest(stored bool) *item {
 	return nil
 }
 
-// ready is what may go, with some that was handed out.
+// ready returns the items that may go, and possibly some that were handed out.
 func (w *window) ready() []*item { return w.agenda.schedule.queue.waiting() }
 
-// figures are the numbers of deliveries in memory, and of those of them that wait for
-// another attempt; tail says that the store has more.
+// figures returns the number of deliveries in memory, and of those that wait for another
+// attempt; tail states that the store has more.
 func (w *window) figures() (queued, waiting int, tail bool) {
 	return w.agenda.schedule.size, len(w.agenda.waiting), w.tail.open
 }
 
-// beginTail leaves to the store alone what comes from now on, and what there is beyond
-// the fewest.
+// beginTail makes new items, and present ones beyond the fewest, be only in the store.
 func (w *window) beginTail() {
 	a, t := &w.agenda, &w.tail
 	for it := range a.schedule.all() {
@@ -283,8 +282,8 @@ func (w *window) beginTail() {
 	})
 }
 
-// evict leaves to the tail again what has come from it ahead of its turn, of a project
-// that goes on waiting for what was held: that may be in the tail, too.
+// evict returns items to the tail that came from it ahead of their turn, of a project
+// that still waits for what was held: that may be in the tail, too.
 func (w *window) evict(project int64) {
 	read := earlier(w.tail.after, justBefore(w.tail.lowest))
 	w.rebuild(func(it *item) bool {
@@ -295,8 +294,8 @@ func (w *window) evict(project int64) {
 	}
 }
 
-// rebuild leaves to the tail what is not to stay; all of it is stored.
+// rebuild returns the items that do not stay to the tail; all of them are stored.
 func (w *window) rebuild(stays func(*item) bool) {
 	w.agenda.rebuild(stays)
-	w.tail.spilled, w.tail.scout = w.tail.asked != nil, true // what is being read may not have it yet
+	w.tail.spilled, w.tail.scout = w.tail.asked != nil, true // what is being read may lack it
 }

@@ -5,11 +5,11 @@ import (
 	"sync/atomic"
 )
 
-// workers counts goroutines. Unlike a sync.WaitGroup it may be given more while somebody
-// waits for it. It is safe for concurrent use.
+// workers counts goroutines. Unlike with a sync.WaitGroup, more may be started while a
+// caller waits. It is safe for concurrent use.
 type workers struct {
 	working atomic.Int64
-	idle    chan struct{} // has a token after the last one has ended
+	idle    chan struct{} // gets a token when the last one has ended
 }
 
 func newWorkers() workers { return workers{idle: make(chan struct{}, 1)} }
@@ -32,8 +32,8 @@ func (w *workers) ended() {
 	}
 }
 
-// wait returns when no goroutine is at work, or ctx has ended. Only one may wait at a
-// time.
+// wait returns when no goroutine is running, or ctx has ended. Only one caller may wait
+// at a time.
 func (w *workers) wait(ctx context.Context) error {
 	for w.working.Load() > 0 {
 		select {

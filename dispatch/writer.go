@@ -12,20 +12,20 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// Bounds of one transaction. A body that is larger passes alone.
+// Limits of one transaction. A larger body passes alone.
 const (
 	batchRows  = 1000
 	batchBytes = 4 << 20
 )
 
-// linger is how long the writer lets a batch grow that has fewer notes than scanty: what
-// a transaction costs by itself is then shared by many rows, however fast they come.
+// linger is how long the writer waits for a batch with fewer notes than scanty to grow,
+// so that more rows share the cost of a transaction.
 const (
 	linger = 5 * time.Millisecond
 	scanty = batchRows / 4
 )
 
-// kind is what is done with a row.
+// kind is the change of a row.
 type kind uint8
 
 const (
@@ -35,36 +35,36 @@ const (
 	remove
 )
 
-// note is a decision of a lane that is to be written.
+// note is a lane's decision that must be written.
 type note struct {
 	kind kind
 	lane *lane
 	item *item
 	row  state.Row                   // as of the decision, without the body
-	ask  func(context.Context) error // instead of all that: a question, in its place among the notes
+	ask  func(context.Context) error // replaces all that: a question, in its place among the notes
 }
 
-// writer takes the lanes' decisions to the store, in the order in which they
-// were made, many in a transaction. It repeats what fails: what is not written
-// is not done, and nothing is lost. It is safe for concurrent use.
+// writer passes the lanes' decisions to the store in order, many in a transaction. It
+// repeats what fails: nothing counts as done before it is written, and nothing is lost.
+// It is safe for concurrent use.
 type writer struct {
 	store   Store
 	log     *slog.Logger
 	cancel  context.CancelFunc
 	stopped chan struct{}
-	more    chan struct{} // has a token when there may be notes
+	more    chan struct{} // holds a token when there may be notes
 	retries retry.Policy
 	trouble logging.Repeat
-	locked  logging.Repeat // of what is put aside
-	aside   aside          // the goroutine's alone
-	atOnce  bool           // what is written now waits for no lock; the goroutine's alone
+	locked  logging.Repeat // reports what was set aside
+	aside   aside          // used only by the goroutine
+	atOnce  bool           // do not wait for locks now; used only by the goroutine
 
 	mu     sync.Mutex
 	notes  []note
 	closed bool
 }
 
-// newWriter is a writer with its goroutine; close it.
+// newWriter starts a writer with its goroutine; it must be closed.
 func newWriter(store Store, log *slog.Logger) *writer {
 	ctx, cancel := context.WithCancel(context.Background())
 	w := &writer{
@@ -85,7 +85,7 @@ func newWriter(store Store, log *slog.Logger) *writer {
 	return w
 }
 
-// add takes notes on. What is added after close is left.
+// add adds notes. After close they are dropped.
 func (w *writer) add(notes ...note) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -100,7 +100,7 @@ func (w *writer) wake() {
 	}
 }
 
-// close writes what has been added, for that long at most, and ends the writer.
+// close writes what has been added, within that time, and ends the writer.
 func (w *writer) close(patience time.Duration) {
 	timer := time.AfterFunc(patience, w.cancel)
 	defer timer.Stop()
@@ -135,12 +135,12 @@ func (w *writer) run(ctx context.Context) {
 	}
 }
 
-// drain writes all that has been added. ended says that nothing comes any more, and
-// nothing waits.
+// drain writes everything that has been added. ended states that nothing will be added
+// and nothing waits.
 func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 	for visited := time.Now(); ; {
 		if w.isScanty() {
-			_ = retry.Sleep(ctx, linger) // what is done next says that ctx has ended
+			_ = retry.Sleep(ctx, linger) // the next step notices the end of ctx
 		}
 		batch, closed := w.take()
 		if len(batch) == 0 {
@@ -149,8 +149,8 @@ func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 		if err := w.write(ctx, batch); err != nil {
 			return false, err
 		}
-		clear(batch)                          // its array lives on, with what comes next
-		if time.Since(visited) > asideEvery { // there is always more
+		clear(batch)                          // the array is reused
+		if time.Since(visited) > asideEvery { // there may always be more
 			if err := w.revisit(ctx); err != nil {
 				return false, err
 			}
@@ -159,15 +159,15 @@ func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 	}
 }
 
-// isScanty reports whether more notes are worth waiting for.
+// isScanty reports whether to wait for more notes.
 func (w *writer) isScanty() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return len(w.notes) > 0 && len(w.notes) < scanty && w.notes[0].ask == nil && !w.closed
 }
 
-// take removes the notes of the next transaction, or one question. A row is
-// changed once in a transaction.
+// take removes the notes of the next transaction, or one question. A row is changed once
+// in a transaction.
 func (w *writer) take() (batch []note, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -179,7 +179,7 @@ func (w *writer) take() (batch []note, closed bool) {
 	return batch, w.closed
 }
 
-// portion is how many of the notes the next transaction takes, or 1 for a question.
+// portion returns the number of notes in the next transaction, or 1 for a question.
 func portion(notes []note) (n int) {
 	bytes := 0
 	seen := make(map[state.Key]struct{})
@@ -199,7 +199,7 @@ func portion(notes []note) (n int) {
 	return n
 }
 
-// size is about how many bytes the note adds to a transaction.
+// size returns the approximate bytes that the note adds to a transaction.
 func (n *note) size() int {
 	if n.kind == insert {
 		return n.row.Bytes
@@ -207,8 +207,8 @@ func (n *note) size() int {
 	return 0
 }
 
-// write does what the notes say until it has been done or ctx ends. What somebody has
-// locked it puts aside.
+// write applies the notes, repeatedly until it succeeds or ctx ends. It sets aside notes
+// whose rows are locked.
 func (w *writer) write(ctx context.Context, batch []note) error {
 	batch = w.aside.without(batch, nil)
 	if len(batch) == 0 {
@@ -220,7 +220,7 @@ func (w *writer) write(ctx context.Context, batch []note) error {
 	return w.apply(ctx, batch)
 }
 
-// answer asks the question, once if it needs a row that is locked.
+// answer asks the question, only once if it needs a locked row.
 func (w *writer) answer(ctx context.Context, n note) error {
 	return w.persist(ctx, func(ctx context.Context) error {
 		err := n.ask(ctx)
@@ -233,7 +233,7 @@ func (w *writer) answer(ctx context.Context, n note) error {
 	})
 }
 
-// batch is the notes as the store wants them.
+// batch returns the notes as a batch for the store.
 func (w *writer) batch(notes []note) state.Batch {
 	b := state.Batch{AtOnce: w.atOnce}
 	for i := range notes {
@@ -266,10 +266,10 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 	return err
 }
 
-// storePatience is how long the store may take for an answer, at first.
+// storePatience is the initial timeout of the store.
 const storePatience = 30 * time.Second
 
-// answered ends what failed has begun in the log.
+// answered logs the end of failures.
 func (w *writer) answered(ctx context.Context) {
 	w.trouble.Worked(ctx, w.log, "the store of parked deliveries answers again")
 }

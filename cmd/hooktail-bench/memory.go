@@ -10,10 +10,9 @@ import (
 const largeTask = 400 << 10
 
 // memory is the most that is resident of the process (VmHWM) in its default settings: with
-// large tasks, a large transaction, very many hooks, many that are sick, and very much that
-// is parked.
+// large tasks, a large transaction, and very much that is parked.
 func memory(ctx context.Context, b *bench) error {
-	for _, load := range []func(context.Context, *bench) error{largeTasks, largeTransaction, tenThousandHooks, sickHooks, muchParked} {
+	for _, load := range []func(context.Context, *bench) error{largeTasks, largeTransaction, muchParked} {
 		if err := load(ctx, b); err != nil {
 			return err
 		}
@@ -66,9 +65,10 @@ func largeTasks(ctx context.Context, b *bench) error {
 	return b.record(out, out.resident(p))
 }
 
-// largeTransaction lets a program that follows read a transaction of very many annotations.
+// largeTransaction lets a program that follows read a transaction of very many annotations,
+// whose end it waits for; the scenario bulk reads a larger one from a backlog.
 func largeTransaction(ctx context.Context, b *bench) error {
-	n := b.size(1_000_000, 100_000)
+	n := b.size(200_000, 100_000)
 	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
@@ -123,12 +123,12 @@ func muchParked(ctx context.Context, b *bench) error {
 	}
 	for _, name := range []string{"parking", "parked"} {
 		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(hooktail, slot, 1, settling)
+		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB") // they take more than that
 		if err != nil {
 			return err
 		}
 		defer s.end(hooktail, p)
-		if err := s.untilAllParked(ctx, n); err != nil {
+		if err := s.untilAllParked(ctx, p, n); err != nil {
 			return err
 		}
 		if err := out.resident(p); err != nil {
@@ -144,10 +144,15 @@ func muchParked(ctx context.Context, b *bench) error {
 
 // untilAllParked waits until so many deliveries are parked, and a while longer: a look at
 // very many costs the server more than a look at few.
-func (s *stage) untilAllParked(ctx context.Context, n int) error {
+func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
 	for began := time.Now(); ; {
 		if err := quiet(ctx); err != nil {
 			return err
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("hooktail ended (%s): %s", p.cmd.ProcessState, p.stderr)
+		default:
 		}
 		var parked int
 		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {

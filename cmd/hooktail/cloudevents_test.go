@@ -86,7 +86,7 @@ func TestUnknownFormat(t *testing.T) {
 	db.Exec(t, "INSERT INTO hooktail.hook_setting (hook_id, format) VALUES (2, 'protobuf')")
 	db.Exec(t, annotate, 7)
 	receiver.Wait(t, path(1), 1)
-	p.err.Find(t, `level=ERROR msg="Webhook refused: nothing can be sent to it" hook=2 reason=bad_row fault="format .*protobuf.* is invalid`, p.ended)
+	p.err.Find(t, `level=ERROR msg="Webhook refused: hooktail cannot send to it" hook=2 reason=bad_row fault="format .*protobuf.* is invalid`, p.ended)
 	oneIsDead(t, db)
 	if n := len(receiver.Requests(path(2))); n != 0 {
 		t.Errorf("hook 2 got %d requests", n)

@@ -152,7 +152,7 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"limit", db, "list --limit -1", exitUsage, "--limit"},
 		{"argument", db, "list 7", exitUsage, `"7"`},
 		{"no event", db, "show", exitUsage, "one event"},
-		{"bad event", db, "show 7", exitUsage, "no event's id"},
+		{"bad event", db, "show 7", exitUsage, "not an event's id"},
 		{"unknown event", db, "show " + eventText + "9", exitFailed, "is stored"},
 		{"redrive what", db, "redrive", exitUsage, "--all"},
 		{"redrive the first", db, "redrive --limit 5", exitUsage, "--all"},

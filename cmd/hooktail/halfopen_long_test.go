@@ -65,7 +65,7 @@ func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 			if test.says == nil { // people's changes are known in spite of it
 				db.Exec(t, "INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (2, true)")
 				db.Exec(t, "NOTIFY hooktail, 'hooktail'")
-				p.err.Find(t, "(not notified any more)", p.ended)
+				p.err.Find(t, "(Notifications of changed settings are interrupted)", p.ended)
 			}
 			delivered(t, db)
 			if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {

@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -109,9 +110,6 @@ func chosenActions(h *status.Hook) string {
 	}
 }
 
-// unknownState is the state of a hook for which the database records no other.
-const unknownState = "unknown"
-
 // byNeed sorts the hooks, those that need attention first.
 func byNeed(hooks []status.Hook) []*status.Hook {
 	sorted := make([]*status.Hook, len(hooks))
@@ -124,14 +122,14 @@ func byNeed(hooks []status.Hook) []*status.Hook {
 
 // stateCell returns the hook's state, live or as recorded in the database.
 func stateCell(h *status.Hook) display.Cell {
-	if h.State == unknownState {
+	if h.State == relay.UnknownState {
 		return display.Cell{Text: h.About, Tone: display.Plain}
 	}
 	tone := display.Doubtful
 	switch need := h.Need(); {
 	case need == status.NeedBroken:
 		tone = display.Bad
-	case need == status.NeedNothing && h.Retrying == 0:
+	case need == status.NeedNothing:
 		tone = display.Good
 	case need > status.NeedNothing:
 		tone = display.Faint
@@ -141,7 +139,7 @@ func stateCell(h *status.Hook) display.Cell {
 
 // noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
-	if h.State == unknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
+	if h.State == relay.UnknownState || h.Need() >= status.NeedNothing {
 		return ""
 	}
 	about := h.About

@@ -280,7 +280,7 @@ func (r *repair) resend(ctx context.Context, since time.Time) (*replay.Resent, e
 	options.CountShare = r.countShare
 	return replay.Resend(ctx, replay.ResendOptions{
 		Parked: r.Parked, Mapping: options, Hooks: r.hooks, Since: since, To: r.gap.To, Most: int64(r.cfg.ParkMaxBytes), DryRun: r.want.dryRun,
-		Progress: func(total int64) replay.Progress { return newProgress(r.err, total, time.Now()) },
+		Progress: func(total int64) replay.Progress { return display.NewProgress(r.err, total, time.Now()) },
 	})
 }
 

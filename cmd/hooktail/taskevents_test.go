@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -46,7 +47,11 @@ func TestTaskCompleted(t *testing.T) {
 	c := receive(t, db)
 	setUpTaskEvents(t, db)
 	list(t, db, 1, "TASK_COMPLETED", "TASK_REOPENED")
-	startAs(t, db, []string{"run"}, "HOOKTAIL_SETTLE=20s") // evidence is sooner
+	p := startAs(t, db, []string{"run"}, "HOOKTAIL_SETTLE=20s")
+	byBound := func() string {
+		_, metrics := p.get(t, "/metrics")
+		return regexp.MustCompile(`(?m)^hooktail_settled_total\{by="bound"\} .*$`).FindString(metrics)
+	}
 	label := func(id string, labeled bool) string {
 		return `UPDATE task SET is_labeled = ` + strconv.FormatBool(labeled) + `, total_annotations = ` + map[bool]string{true: "1", false: "0"}[labeled] + ` WHERE id = ` + id
 	}
@@ -59,6 +64,7 @@ func TestTaskCompleted(t *testing.T) {
 	db.Exec(t, label("7", false))
 	delivered(t, db)
 	c.Take()
+	before := byBound()
 
 	annotation := db.QueryText(t, annotate, 7)
 	db.Exec(t, label("7", true))
@@ -97,6 +103,9 @@ func TestTaskCompleted(t *testing.T) {
 	delivered(t, db)
 	if diff := cmp.Diff([]string{"ANNOTATIONS_DELETED", "TASK_REOPENED 7"}, tasksAt(t, c.Take(), 1)); diff != "" {
 		t.Errorf("after the deletion (-want +got):\n%s", diff)
+	}
+	if after := byBound(); after != before || before == "" {
+		t.Errorf("events waited for the bound: %s before, %s after", before, after)
 	}
 }
 

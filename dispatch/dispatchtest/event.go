@@ -7,8 +7,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Event is the n-th event of a commit that is always the same: an update of an
-// annotation of the task, in project 1.
+// Event returns the n-th event of a fixed commit: an update of an annotation of the task,
+// in project 1.
 func Event(n int, task int64) *mapping.Event {
 	now := time.Now()
 	return &mapping.Event{

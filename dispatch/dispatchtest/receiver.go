@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// patience is how long a test waits for what must happen.
+// patience bounds every wait of a test.
 const patience = 30 * time.Second
 
 // Server is a receiver. It is safe for concurrent use.
@@ -26,7 +26,7 @@ type Server struct {
 	moved    chan struct{} // closed with the next request
 }
 
-// Request is what has been received, noted before it is answered.
+// Request is a received request, recorded before it is answered.
 type Request struct {
 	Path    string
 	Query   string
@@ -35,10 +35,10 @@ type Request struct {
 	Header  http.Header
 	Body    []byte
 	Arrived time.Time
-	Status  int // with which the script answers; 0: it does not
+	Status  int // status of the scripted answer; 0: no answer
 }
 
-// Receiver is a server that answers 200, until told otherwise, and ends with the
+// Receiver starts a server that answers 200 unless scripted otherwise, and ends with the
 // test.
 func Receiver(t testing.TB) *Server {
 	t.Helper()
@@ -54,14 +54,14 @@ func Receiver(t testing.TB) *Server {
 	return s
 }
 
-// narrow lets the system keep little of an answer that nobody reads.
+// narrow limits the socket's buffer for answers that are not read.
 func narrow(ctx context.Context, conn net.Conn) context.Context {
-	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // a buffer of another size only costs time
+	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // with another size the test only takes longer
 	return ctx
 }
 
-// Script lets the requests for the path be answered by one step after the other;
-// the last step stays. Without steps the path answers 200 again.
+// Script sets the steps that answer requests for the path, one after the other; the last
+// step repeats. Without steps the path answers 200 again.
 func (s *Server) Script(path string, steps ...Step) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,8 +97,8 @@ func (s *Server) note(r *http.Request, body []byte) Step {
 	return step
 }
 
-// Requests is what has been received for the path so far, in order of arrival;
-// for every path if it is empty.
+// Requests returns the requests received so far for the path, in order of arrival; all
+// requests if the path is empty.
 func (s *Server) Requests(path string) []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,8 +121,8 @@ func (s *Server) Wait(t testing.TB, path string, n int) []Request {
 	return s.WaitFor(t, path, strconv.Itoa(n)+" requests", func(got []Request) bool { return len(got) >= n })
 }
 
-// WaitFor waits until what has been received for the path satisfies enough, and
-// returns it; what says in words what is waited for.
+// WaitFor waits until the requests for the path satisfy enough, and returns them; what
+// describes the condition.
 func (s *Server) WaitFor(t testing.TB, path, what string, enough func([]Request) bool) []Request {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -142,7 +142,7 @@ func (s *Server) WaitFor(t testing.TB, path, what string, enough func([]Request)
 	}
 }
 
-// AllOf asserts that each of the events has been answered with 2xx, and no other.
+// AllOf asserts that exactly these events were answered with 2xx.
 func (s *Server) AllOf(t testing.TB, path string, events ...string) {
 	t.Helper()
 	got := accepted(s.Requests(path))
@@ -158,8 +158,8 @@ func (s *Server) AllOf(t testing.TB, path string, events ...string) {
 	}
 }
 
-// InOrder asserts that the events were first answered with 2xx in this order,
-// whatever came between them.
+// InOrder asserts that the events were first answered with 2xx in this order; others may
+// come in between.
 func (s *Server) InOrder(t testing.TB, path string, events ...string) {
 	t.Helper()
 	var got []string
@@ -173,8 +173,8 @@ func (s *Server) InOrder(t testing.TB, path string, events ...string) {
 	}
 }
 
-// DuplicatesAtMost asserts that at most n requests repeat an event that had been
-// answered with 2xx before.
+// DuplicatesAtMost asserts that at most n requests repeat an event that was already
+// answered with 2xx.
 func (s *Server) DuplicatesAtMost(t testing.TB, path string, n int) {
 	t.Helper()
 	seen, duplicates := make(map[string]bool), 0
@@ -189,7 +189,7 @@ func (s *Server) DuplicatesAtMost(t testing.TB, path string, n int) {
 	}
 }
 
-// accepted is the events answered with 2xx, in order, each as often as it was.
+// accepted returns the events answered with 2xx, in order, with repetitions.
 func accepted(requests []Request) []string {
 	var events []string
 	for _, r := range requests {

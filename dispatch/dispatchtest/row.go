@@ -5,13 +5,13 @@ import (
 	"strconv"
 )
 
-// Null is a column's value in a Row.
+// Null is a null value in a Row.
 const Null = "\x00"
 
 // Row is a row of one of the hooks' tables, by column.
 type Row map[string]string
 
-// Text is the column's value; ok is false if the row does not say it.
+// Text returns the column's value; ok is false if the row does not contain it.
 func (r Row) Text(column string) (value string, null, ok bool) {
 	value, ok = r[column]
 	if value == Null {
@@ -20,7 +20,7 @@ func (r Row) Text(column string) (value string, null, ok bool) {
 	return value, false, ok
 }
 
-// With is the row with other values.
+// With returns the row with other values.
 func (r Row) With(columnsAndValues ...string) Row {
 	out := maps.Clone(r)
 	for i := 0; i < len(columnsAndValues); i += 2 {
@@ -29,14 +29,14 @@ func (r Row) With(columnsAndValues ...string) Row {
 	return out
 }
 
-// Without is the row that does not say the column.
+// Without returns the row without the column.
 func (r Row) Without(column string) Row {
 	out := maps.Clone(r)
 	delete(out, column)
 	return out
 }
 
-// HookRow is an active hook of organization 1 for all actions.
+// HookRow returns an active hook of organization 1 for all actions.
 func HookRow(id int64, url string) Row {
 	return Row{
 		"id": strconv.FormatInt(id, 10), "url": url, "headers": "{}",

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// Step is how one request is answered.
+// Step is the answer to one request.
 type Step struct {
-	status int // 0: not at all
+	status int // 0: no answer
 	play   func(http.ResponseWriter, *http.Request)
 }
 
@@ -17,7 +17,7 @@ func Status(code int) Step {
 	return Step{code, func(w http.ResponseWriter, _ *http.Request) { answer(w, code) }}
 }
 
-// RetryAfter answers with the status and a Retry-After of that value.
+// RetryAfter answers with the status and a Retry-After header.
 func RetryAfter(code int, value string) Step {
 	return Step{code, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Retry-After", value)
@@ -25,7 +25,7 @@ func RetryAfter(code int, value string) Step {
 	}}
 }
 
-// Redirect answers with the status and that Location.
+// Redirect answers with the status and a Location header.
 func Redirect(code int, location string) Step {
 	return Step{code, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", location)
@@ -33,7 +33,7 @@ func Redirect(code int, location string) Step {
 	}}
 }
 
-// Delay plays the step after that time, unless the sender has gone.
+// Delay waits before the step, unless the sender has gone.
 func Delay(d time.Duration, then Step) Step {
 	return Step{then.status, func(w http.ResponseWriter, r *http.Request) {
 		select {
@@ -44,23 +44,23 @@ func Delay(d time.Duration, then Step) Step {
 	}}
 }
 
-// Hang does not answer, until the sender has gone.
+// Hang does not answer until the sender has gone.
 func Hang() Step {
 	return Step{0, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }}
 }
 
-// Reset breaks the connection off.
+// Reset resets the connection.
 func Reset() Step {
 	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
 		hijack(w, func(conn net.Conn) {
 			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0) // without it the connection would end in order
+				_ = tcp.SetLinger(0) // otherwise the connection would be closed normally
 			}
 		})
 	}}
 }
 
-// Raw writes the bytes, which need not be HTTP, and closes the connection.
+// Raw writes bytes that need not be HTTP, and closes the connection.
 func Raw(bytes string) Step {
 	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
 		hijack(w, func(conn net.Conn) {
@@ -69,8 +69,8 @@ func Raw(bytes string) Step {
 	}}
 }
 
-// SlowBody answers with the status at once, and with a byte each time that long,
-// until the sender has gone.
+// SlowBody answers with the status immediately, and then with one byte per interval until
+// the sender has gone.
 func SlowBody(code int, every time.Duration) Step {
 	return Step{code, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(code)
@@ -89,7 +89,7 @@ func SlowBody(code int, every time.Duration) Step {
 	}}
 }
 
-// SlowHeader writes the answer's header a byte at a time, without end.
+// SlowHeader writes an endless header, one byte per interval.
 func SlowHeader(every time.Duration) Step {
 	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
 		hijack(w, func(conn net.Conn) {
@@ -104,7 +104,7 @@ func SlowHeader(every time.Duration) Step {
 	}}
 }
 
-// EndlessBody answers with the status and as much as the sender will take.
+// EndlessBody answers with the status and an endless body.
 func EndlessBody(code int) Step {
 	return Step{code, func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(code)
@@ -119,7 +119,7 @@ func answer(w http.ResponseWriter, code int) {
 	_, _ = w.Write([]byte("ok")) // the sender may have gone
 }
 
-// write reports whether the sender still takes something.
+// write reports whether the sender still reads.
 func write(w http.ResponseWriter, b []byte) bool {
 	if _, err := w.Write(b); err != nil {
 		return false
@@ -130,7 +130,7 @@ func write(w http.ResponseWriter, b []byte) bool {
 func hijack(w http.ResponseWriter, use func(net.Conn)) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(err) // an HTTP/1.1 server can always
+		panic(err) // an HTTP/1.1 server supports it
 	}
 	use(conn)
 	_ = conn.Close()

@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// Tunnel answers a CONNECT as a proxy does: what comes goes to the address, and back,
-// until one end closes. It answers 502 if the address cannot be reached.
+// Tunnel answers a CONNECT as a proxy does: it forwards in both directions between the
+// client and the address until one side closes. It answers 502 if the address is
+// unreachable.
 func Tunnel(ctx context.Context, w http.ResponseWriter, address string) {
 	upstream, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
@@ -19,7 +20,7 @@ func Tunnel(ctx context.Context, w http.ResponseWriter, address string) {
 	defer upstream.Close()
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {
-		panic(err) // an HTTP/1.1 server can always
+		panic(err) // an HTTP/1.1 server supports it
 	}
 	defer conn.Close()
 	_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n")

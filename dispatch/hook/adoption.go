@@ -1,21 +1,21 @@
 package hook
 
-// Handover is a hook that was adopted or released at this place in the stream.
+// Handover is an adoption or release of a hook at its place in the stream.
 type Handover struct {
 	Hook    int64
 	Adopted bool
 }
 
-// Handovers are those of the changes since the last call, in order, if KeepUnadopted.
+// Handovers returns those since the last call, in order, if KeepUnadopted is set.
 func (h *Set) Handovers() []Handover {
 	handovers := h.handovers
 	h.handovers = nil
 	return handovers
 }
 
-// say inserts or updates a row of hook_setting. Of it the stream decides adoption, which
-// takes effect at its place among the hook's events and together with what the same
-// transaction did to the row of webhook, and tells that there is another secret.
+// say inserts or updates a row of hook_setting. Adoption takes effect at its place in the
+// stream, together with the same transaction's changes of webhook. A change of the
+// secrets is only reported.
 func (h *Set) say(row Row) ([]int64, error) {
 	hook, before, ok, err := h.resolve(row)
 	if !ok || err != nil {

@@ -6,38 +6,37 @@ import (
 	"fmt"
 )
 
-// Table is one of the tables that hooks are made of, whatever its name in the
-// database.
+// Table is one of the hooks' tables, whatever its name in the database.
 type Table string
 
-// The tables.
+// Tables.
 const (
 	Webhook       Table = "webhook"
 	WebhookAction Table = "webhook_action"
 	HookSetting   Table = "hook_setting" // hooktail's own
 )
 
-// RowChange is a row of one of the tables that was inserted or updated (Row is its
-// new state) or Deleted (Row needs to say its key alone: id, or hook_id), or the table was
-// Truncated (there is no Row).
+// RowChange is a change of one of the tables: a row was inserted or updated (Row is its
+// new state) or Deleted (Row only needs its key: id or hook_id), or the table was
+// Truncated (Row is nil).
 type RowChange struct {
 	Table     Table
 	Deleted   bool
 	Truncated bool
 	Row       Row
-	XID       uint32 // of the transaction; 0: one after Load
+	XID       uint32 // transaction; 0: after Load
 
-	// Narrow says that the table lacks a required column at this place in the stream: an
-	// absent value is not one that the UPDATE left alone.
+	// Narrow states that the table lacks a required column at this place in the stream: a
+	// missing value is not an unchanged TOASTed value.
 	Narrow bool
 }
 
-// ErrIncomplete is returned for a change that says less than is needed: see Complete.
+// ErrIncomplete is returned for a change that lacks required values: see Complete.
 var ErrIncomplete = errors.New("the row does not say all that is needed of it")
 
-// Advance says that the stream is about to show a transaction with this commit. Apply and
-// Match of it follow. It reports whether the stream has shown another way than the one to
-// what Load has read: then Load is to be called again.
+// Advance announces a transaction with this commit, whose Apply and Match calls follow.
+// It returns true if the stream shows a history that does not lead to what Load has read:
+// then call Load again.
 func (h *Set) Advance(commit uint64) (lost bool) {
 	if !h.catching {
 		return false
@@ -59,9 +58,9 @@ func (h *Set) Advance(commit uint64) (lost bool) {
 	return false
 }
 
-// Apply makes one change of the stream. What Load has seen already may be
-// applied again, in order; the end is the same. A row whose values make no sense refuses
-// its hook, or is Unreadable. The error is ErrIncomplete, and nothing has changed.
+// Apply makes one change of the stream. Changes that Load has seen may be applied again,
+// in order, with the same final result. A row with invalid values refuses its hook, or is
+// Unreadable. The only error is ErrIncomplete, and then nothing has changed.
 func (h *Set) Apply(change RowChange) error {
 	if change.Narrow && !change.Deleted && !change.Truncated {
 		return ErrIncomplete
@@ -79,7 +78,7 @@ func (h *Set) apply(change RowChange) error {
 		return err
 	}
 	if h.isBehind(change.XID) {
-		return nil // everybody sees it as it became
+		return nil // the view already has the later state
 	}
 	for _, id := range changed {
 		h.show(id)
@@ -88,11 +87,11 @@ func (h *Set) apply(change RowChange) error {
 	return nil
 }
 
-// isBehind reports whether Load saw the transaction, and the stream is still on its way
-// there.
+// isBehind reports whether Load saw the transaction, and the stream has not yet reached
+// Load's state.
 func (h *Set) isBehind(xid uint32) bool { return h.catching && h.seen.saw(xid) }
 
-// change makes the change in the set, and returns the hooks that it may have changed.
+// change makes the change in the set and returns the hooks that may have changed.
 func (h *Set) change(change RowChange) ([]int64, error) {
 	switch {
 	case change.Truncated:
@@ -122,7 +121,7 @@ func (h *Set) write(change RowChange) ([]int64, error) {
 	}
 	before := h.hooks[id]
 	if before == nil && h.isBehind(change.XID) && h.view.at(id) == nil {
-		return nil, nil // it has been deleted since
+		return nil, nil // deleted since
 	}
 	hook, err := readHook(change.Row, before)
 	if err != nil {
@@ -132,7 +131,7 @@ func (h *Set) write(change RowChange) ([]int64, error) {
 	return []int64{id}, nil
 }
 
-// remove forgets a hook. Its rows in the other tables are deleted by themselves.
+// remove removes a hook. Its rows in the other tables are deleted separately.
 func (h *Set) remove(row Row) ([]int64, error) {
 	id, ok, err := h.hookID(row)
 	if key, _ := keyText(row, "id"); !ok && err == nil {
@@ -154,7 +153,7 @@ func (h *Set) disown(row Row) ([]int64, error) {
 	return h.own(h.unchoose(id), nil)
 }
 
-// own gives the hooks their actions anew.
+// own updates the actions of the hooks.
 func (h *Set) own(hooks []int64, err error) ([]int64, error) {
 	for _, id := range hooks {
 		h.touch(id)
@@ -163,7 +162,7 @@ func (h *Set) own(hooks []int64, err error) ([]int64, error) {
 	return hooks, err
 }
 
-// truncate empties that one table: what is in the others is told by themselves.
+// truncate empties only this table; the others are truncated separately.
 func (h *Set) truncate(table Table) ([]int64, error) {
 	changed := make([]int64, 0, len(h.hooks))
 	for id := range h.hooks {
@@ -192,13 +191,12 @@ func (h *Set) truncate(table Table) ([]int64, error) {
 	return h.own(changed, nil)
 }
 
-// Complete makes a change that Apply found to be incomplete, with the help of the row as q
-// reads it now: it is not older than the change. If there is none, the row has been deleted
-// since. It is an error that the table lacks a column: waiting mends it where a migration
-// renames it.
+// Complete makes a change that Apply found incomplete, using the present row as read by
+// q, which is not older than the change. If there is no such row, it was deleted since. A
+// missing column is an error: during a migration, waiting fixes it.
 func (h *Set) Complete(ctx context.Context, q Querier, change RowChange) error {
 	key, err := keyText(change.Row, keyColumn(change.Table))
-	if err != nil { // nobody can say which row it is
+	if err != nil { // the row's key is unknown
 		return h.Load(ctx, q)
 	}
 	now, err := h.readRow(ctx, q, change.Table, key)
@@ -220,10 +218,10 @@ func (h *Set) Complete(ctx context.Context, q Querier, change RowChange) error {
 	return nil
 }
 
-// completed is a row of the stream, and what it does not say.
+// completed is a row of the stream whose missing values come from now.
 type completed struct{ row, now Row }
 
-// Text is the column's value, as of the stream if that has it.
+// Text returns the column's value, from the stream if it contains it.
 func (c completed) Text(column string) (value string, null, ok bool) {
 	if value, null, ok = c.row.Text(column); ok {
 		return value, null, ok
@@ -231,7 +229,7 @@ func (c completed) Text(column string) (value string, null, ok bool) {
 	return c.now.Text(column)
 }
 
-// keyColumn names the rows of the table.
+// keyColumn returns the key column of the table.
 func keyColumn(t Table) string {
 	if t == HookSetting {
 		return "hook_id"

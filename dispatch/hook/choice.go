@@ -10,11 +10,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Choice is what people chose for a hook beyond what its row of webhook says: the columns
-// of its row of hook_setting. It is immutable.
+// Choice holds the settings that people chose for a hook in hook_setting, in addition to
+// its row of webhook. It is immutable.
 //
-// What cannot be used decides nothing, and is a fault: a hook whose filter does not compile
-// gets all of its events, and one whose rate cannot be read gets them as fast as it can.
+// An unusable setting has no effect, and is a fault: a hook whose filter does not compile
+// gets all of its events, and one with an invalid rate is not limited.
 type Choice struct {
 	state.Choice
 	Limit  Rate
@@ -23,7 +23,7 @@ type Choice struct {
 	filter *filter.Filter // nil: there is none that can be used
 }
 
-// texts are the columns; none of them says anything if c is nil.
+// texts returns the columns; all are empty if c is nil.
 func (c *Choice) texts() state.Choice {
 	if c == nil {
 		return state.Choice{}
@@ -31,7 +31,7 @@ func (c *Choice) texts() state.Choice {
 	return c.Choice
 }
 
-// equal reports whether both are the same choice. Nil is the choice of nothing.
+// equal reports whether both are the same choice. Nil is the empty choice.
 func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
 
 func (c *Choice) adds(action mapping.Action) bool {
@@ -42,8 +42,8 @@ func (c *Choice) removes(action mapping.Action) bool {
 	return c != nil && slices.Contains(c.Removed, action)
 }
 
-// become is the choice with these texts: c itself if they are its own, nil if they say
-// nothing.
+// become returns the choice with these texts: c itself if they are unchanged, nil if they
+// are empty.
 func (c *Choice) become(texts state.Choice) *Choice {
 	switch {
 	case texts.Equal(c.texts()):
@@ -83,6 +83,9 @@ func (h *Hook) filterOf() *filter.Filter {
 	return h.Choice.filter
 }
 
+// IsFiltered reports whether a filter decides which events the hook gets.
+func (h *Hook) IsFiltered() bool { return h.filterOf() != nil }
+
 // Limit is how many requests the hook may get.
 func (h *Hook) Limit() Rate {
 	if h.Choice == nil {
@@ -99,7 +102,7 @@ func (h *Hook) faults() []string {
 	return h.Choice.Faults
 }
 
-// choice reads the columns of what people chose. What the row does not say is as it was
+// choice reads the columns of the choice. Values missing from the row are taken from
 // before.
 func (r *reader) choice(before *Choice) *Choice {
 	texts := before.texts()
@@ -117,7 +120,7 @@ func (r *reader) actions(column string, to *[]mapping.Action) {
 		if *to = nil; text == "" {
 			return
 		}
-		var elements pgtype.FlatArray[*string] // of any dimensions, as anybody may have written it
+		var elements pgtype.FlatArray[*string] // of any dimensions, as the column is not restricted
 		if err := pgtype.NewMap().Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte(text), &elements); err != nil {
 			r.wrong(column, "is not an array of text")
 			return

@@ -1,17 +1,17 @@
 package hook
 
-// Deliver says which hooks are served. A hook is active if the application sends to
-// it as well, and adopted if hooktail has taken it over, so that it is not.
+// Deliver selects the hooks to serve. A hook is active if the application also sends to
+// it, and adopted if hooktail has taken it over, so that the application does not.
 type Deliver string
 
-// The choices.
+// Values of Deliver.
 const (
-	DeliverBoth    Deliver = "both"    // active or adopted; the zero value means it too
+	DeliverBoth    Deliver = "both"    // active or adopted; also the meaning of the zero value
 	DeliverActive  Deliver = "active"  // active, adopted or not
 	DeliverAdopted Deliver = "adopted" // adopted, active or not
 )
 
-// serves reports whether events that are committed from now on go to the hook.
+// serves reports whether the hook gets events committed from now on.
 func (d Deliver) serves(h *Hook) bool {
 	switch d {
 	case DeliverActive:
@@ -26,10 +26,9 @@ func (d Deliver) serves(h *Hook) bool {
 // Served reports whether the hook gets the events that are committed from now on.
 func (h *Hook) Served() bool { return h.served }
 
-// IsOn reports whether somebody serves the hook: what was taken on for it is still
-// wanted, also if it is the application that gets what follows.
+// IsOn reports whether the hook is served by hooktail or the application. If so, accepted
+// deliveries are still sent, even if the application serves it now.
 func (h *Hook) IsOn() bool { return h.Active || h.Adopted }
 
-// isKept reports whether the events of a hook that is not served are kept for whoever
-// adopts it.
+// isKept reports whether events of an unserved hook are kept for a later adoption.
 func (h *Hook) isKept() bool { return h.Active && !h.Adopted && !h.IsRefused() }

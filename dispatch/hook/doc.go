@@ -4,8 +4,8 @@
 // webhook, webhook_action and hook_setting, but not lanes or HTTP.
 //
 //	Set        the rows, as of the event's commit
-//	Set.Match  event → targets: which hooks want it, and in which form
-//	Hook       one row of webhook with the actions that it chose; immutable
+//	Set.Match  event → targets: the hooks that want it, and the form of their requests
+//	Hook       one row of webhook with its chosen actions; immutable
 //	URL        the address of its requests; printing it omits secret parts
 //	Headers    its own headers; printing them omits the values
 //	Overlap    recent events of unadopted hooks, for an adoption soon after

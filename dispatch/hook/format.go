@@ -5,11 +5,11 @@ import "fmt"
 // Format is the form of a hook's requests.
 type Format string
 
-// The forms. Others are refused.
+// Formats. Others are refused.
 const (
 	LabelStudio           Format = ""                       // the application's own
 	CloudEvents           Format = "cloudevents"            // CloudEvents 1.0, binary content mode: the same body, and headers
-	CloudEventsStructured Format = "cloudevents-structured" // CloudEvents 1.0, structured content mode: the body within a JSON object
+	CloudEventsStructured Format = "cloudevents-structured" // ParseFormat parses the name of a format as people write it, including labelstudio.
 )
 
 // ParseFormat reads the name of a form as people write it: labelstudio is one too.
@@ -24,5 +24,5 @@ func ParseFormat(text string) (Format, error) {
 	}
 }
 
-// Format is the form of the hook's requests.
+// Format returns the form of the hook's requests.
 func (h *Hook) Format() Format { return Format(h.Choice.texts().Format) }

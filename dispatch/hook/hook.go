@@ -7,32 +7,32 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Hook is one row of webhook with the actions that it chose. It is immutable:
-// a row that changes becomes another Hook.
+// Hook is one row of webhook with its chosen actions. It is immutable: a change of the
+// row creates a new Hook.
 type Hook struct {
 	ID           int64
 	Organization int64
-	Project      int64 // 0: every project of the organization
+	Project      int64 // 0: all projects of the organization
 	URL          URL
 	Headers      Headers
 	SendPayload  bool
 	AllActions   bool
-	Active       bool             // the application sends to it as well
-	Adopted      bool             // hooktail serves it although it need not be active
-	Actions      []mapping.Action // chosen, in alphabetical order
-	Choice       *Choice          // what people chose for it beyond the row; nil: nothing
-	CreatedAt    time.Time        // by the clock of the application; zero: not known. It is shown, and decides nothing
+	Active       bool             // the application sends to it too
+	Adopted      bool             // hooktail serves it even if it is not active
+	Actions      []mapping.Action // chosen actions, in alphabetical order
+	Choice       *Choice          // settings in addition to the row; nil: none
+	CreatedAt    time.Time        // by the application's clock; zero: unknown. For display only
 
-	Refused Refusal // other than NotRefused: nothing can be sent, see Fault
-	Fault   string  // what has to be mended, without secrets
+	Refused Refusal // other than NotRefused: hooktail cannot send to it, see Fault
+	Fault   string  // what to correct, without secrets
 
 	served   bool   // see Served
 	revision uint64 // see Revision and sendsAs
-	secret   uint64 // fingerprint of its signing secrets, as they are stored
+	secret   uint64 // fingerprint of its stored signing secrets
 
-	rowFault               string // of the columns that are neither url nor headers; "": none
-	unbound                bool   // one of them says which events it wants: it gets none
-	urlFault, headersFault error  // of the columns as they were last read
+	rowFault               string // error of columns other than url and headers; "": none
+	unbound                bool   // one of them selects the events: it gets none
+	urlFault, headersFault error  // errors of the columns as last read
 }
 
 // judge refuses the hook if its row cannot be read or used.
@@ -52,15 +52,15 @@ func (h *Hook) judge() {
 	}
 }
 
-// Revision is another one after each change of the row that decides what is sent.
+// Revision changes whenever the row changes in a way that affects what is sent.
 func (h *Hook) Revision() uint64 { return h.revision }
 
-// IsRefused reports whether nothing can be sent to the hook.
+// IsRefused reports whether hooktail cannot send to the hook.
 func (h *Hook) IsRefused() bool { return h.Refused != NotRefused }
 
-// sendsAs reports whether both get the same events and send them in the same way. What
-// else an application writes into the row, as a name, a time or a counter, is no reason
-// to ask a receiver again that has asked for a pause.
+// sendsAs reports whether both get the same events and send them in the same way. Other
+// changes of the row, such as a name, a time or a counter, must not end a pause that the
+// receiver asked for.
 func (h *Hook) sendsAs(o *Hook) bool {
 	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
 		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
@@ -69,9 +69,9 @@ func (h *Hook) sendsAs(o *Hook) bool {
 		h.Refused == o.Refused && h.Fault == o.Fault
 }
 
-// Wants reports whether the hook chose the action, and under which spelling. It
-// does not ask whether the hook is active or of the event's project. All actions are those
-// of the application: others, as custom ones, are for hooks that list them.
+// Wants reports whether the hook has chosen the action, and its spelling. It does not
+// check whether the hook is active or belongs to the event's project. "All actions" means
+// those of the application; others, such as custom ones, must be listed.
 func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
 	other := otherSpelling(action)
 	switch {
@@ -85,12 +85,12 @@ func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
 	return "", false
 }
 
-// lists reports whether the action was chosen by its name.
+// lists reports whether the action is chosen by name.
 func (h *Hook) lists(action mapping.Action) bool {
 	return slices.Contains(h.Actions, action) || h.Choice.adds(action)
 }
 
-// isApplications reports whether Label Studio or its guide has an event of that name.
+// isApplications reports whether Label Studio or its guide has an event with that name.
 func isApplications(action mapping.Action) bool {
 	switch action {
 	case mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
@@ -105,8 +105,8 @@ func isApplications(action mapping.Action) bool {
 // taskDeleted is the guide's spelling of mapping.TasksDeleted.
 const taskDeleted mapping.Action = "TASK_DELETED"
 
-// otherSpelling is the name that means the same: the guide and the application
-// differ in those of tasks.
+// otherSpelling returns the synonym: the guide and the application spell the actions of
+// tasks differently.
 func otherSpelling(action mapping.Action) mapping.Action {
 	switch action {
 	case mapping.TaskCreated:

@@ -7,20 +7,19 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// index finds who may want an event by its organization, project and action, however
-// many hooks there are. A hook that changes is replaced in its places: the cost of a
-// change does not grow with the number of the others.
+// index finds the hooks that may want an event by its organization, project and action.
+// Its cost does not grow with the number of hooks, neither for a look-up nor for a change
+// of a hook.
 //
-// The zero index has no hooks, and takes none.
+// The zero index has no hooks and accepts none.
 type index struct {
-	actions []mapping.Action // of the application, in alphabetical order
+	actions []mapping.Action // actions of the application, in alphabetical order
 	wishes  map[interest][]wish
 	count   map[mapping.Action]int // of wishes
 }
 
-// interest is what is asked of the index, and wish who has it: a hook that wants
-// the action, under its own spelling. So an event costs as much as the hooks that
-// get it, however many there are that want something else.
+// interest is a key of the index, and wish a hook that wants the action, with its
+// spelling. So the cost of an event depends on the hooks that get it, not on all others.
 type interest struct {
 	scope
 	action mapping.Action
@@ -31,24 +30,23 @@ type wish struct {
 	action mapping.Action
 }
 
-// scope is what a hook is for: one project, or every project of an
-// organization. Hooks of a project are found without its organization as well,
-// which may be unknown.
+// scope is the scope of a hook: one project, or all projects of an organization. Hooks of
+// a project are also found without the organization, which may be unknown.
 type scope struct{ organization, project int64 }
 
-// newIndex is the index of these hooks.
+// newIndex returns the index of these hooks.
 func newIndex(hooks map[int64]*Hook, kept bool) index {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 	slices.Sort(actions)
 	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
-	for _, hook := range sortedHooks(hooks) { // each goes to the end of its places
+	for _, hook := range sortedHooks(hooks) { // in this order, each is appended to its lists
 		x.replace(nil, hook, kept)
 	}
 	return x
 }
 
-// replace puts the hook in the places of the one before. Either may be nil. kept is
-// whether the index has hooks that are not served but may be, see isKept.
+// replace replaces a hook in the index. Either may be nil. kept states whether the index
+// includes unserved hooks that may be adopted, see isKept.
 func (x *index) replace(before, after *Hook, kept bool) {
 	for _, action := range x.actions {
 		x.move(action, before, after, kept)
@@ -64,7 +62,7 @@ func (x *index) replace(before, after *Hook, kept bool) {
 	}
 }
 
-// move replaces the hook in its places for the action.
+// move replaces the hook in its lists for the action.
 func (x *index) move(action mapping.Action, before, after *Hook, kept bool) {
 	from, _ := placeOf(before, action, kept)
 	to, spelt := placeOf(after, action, kept)
@@ -74,7 +72,7 @@ func (x *index) move(action mapping.Action, before, after *Hook, kept bool) {
 	x.set(to, after, spelt)
 }
 
-// others are the actions that the hook lists and the application does not have.
+// others returns the listed actions that the application does not have.
 func (x *index) others(hook *Hook) (actions []mapping.Action) {
 	if hook == nil {
 		return nil
@@ -90,7 +88,7 @@ func (x *index) others(hook *Hook) (actions []mapping.Action) {
 	return actions
 }
 
-// places are the interests that a hook has in an action: none, one, or two if it is of a
+// places are the keys of a hook for an action: none, one, or two if it belongs to a
 // project.
 type places [2]interest
 
@@ -144,7 +142,7 @@ func (x *index) set(to places, hook *Hook, spelt mapping.Action) {
 	}
 }
 
-// find is where the hook is in the list, or belongs.
+// find returns the position of the hook in the list, or where to insert it.
 func find(list []wish, hook int64) (int, bool) {
 	if n := len(list); n > 0 && list[n-1].hook.ID < hook {
 		return n, false

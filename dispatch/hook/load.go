@@ -8,16 +8,15 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Querier is what Load reads with: a pgx connection, transaction or pool.
+// Querier is used by Load: a pgx connection, transaction or pool.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 }
 
-// Load replaces the set by the rows of webhook, webhook_action and hook_setting as q
-// sees them, or leaves it as it is and returns an error.
-// Columns are found by name; that the table has not a required one is a
-// MissingColumnError. A row whose values make no sense refuses its hook, or is Unreadable.
-// The session's DateStyle has to be ISO.
+// Load replaces the set by the rows of webhook, webhook_action and hook_setting as seen
+// by q, or returns an error and changes nothing. Columns are found by name; a missing
+// required column is a MissingColumnError. A row with invalid values refuses its hook, or
+// is Unreadable. The session's DateStyle must be ISO.
 func (h *Set) Load(ctx context.Context, q Querier) error {
 	now, err := h.read(ctx, q)
 	if err != nil {
@@ -26,7 +25,7 @@ func (h *Set) Load(ctx context.Context, q Querier) error {
 	h.rows = now.rows
 	h.noted = true
 	h.seen, h.end, h.catching = now.snapshot, now.end, !h.o.AtSlot
-	h.index = index{} // made once, at the end
+	h.index = index{} // built once, at the end
 	h.showAll()
 	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
 	h.o.Counter.Keep(h.hooks)
@@ -40,7 +39,7 @@ func (h *Set) Load(ctx context.Context, q Querier) error {
 	return nil
 }
 
-// loaded is what Load has read.
+// loaded is the result of Load's queries.
 type loaded struct {
 	rows
 	snapshot snapshot
@@ -87,7 +86,7 @@ func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 	return now, err
 }
 
-// readText is the one text that the query returns.
+// readText returns the single text that the query returns.
 func readText(ctx context.Context, q Querier, sql string) (string, error) {
 	rows, err := q.Query(ctx, sql)
 	if err != nil {
@@ -104,8 +103,8 @@ func readSnapshot(ctx context.Context, q Querier) (snapshot, error) {
 	return parseSnapshot(text)
 }
 
-// readEnd is where the WAL ends: what is committed there or later was committed after all
-// that has been read.
+// readEnd returns the end of the WAL: what is committed there or later was committed
+// after everything that was read.
 func readEnd(ctx context.Context, q Querier) (uint64, error) {
 	text, err := readText(ctx, q, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::text`)
 	if err != nil {
@@ -118,7 +117,7 @@ func readEnd(ctx context.Context, q Querier) (uint64, error) {
 	return end, nil
 }
 
-// tableName is the table's name in SQL.
+// tableName returns the table's name in SQL.
 func (h *Set) tableName(t Table) string {
 	switch t {
 	case Webhook:
@@ -130,12 +129,12 @@ func (h *Set) tableName(t Table) string {
 	}
 }
 
-// readRows calls each for every row of the table. The row is valid during the call alone.
+// readRows calls each for every row of the table. A row is only valid during the call.
 func (h *Set) readRows(ctx context.Context, q Querier, table Table, each func(Row) error) error {
 	return queryRows(ctx, q, h.tableName(table), "", each)
 }
 
-// readRow is the row that has that key now, nil if there is none.
+// readRow returns the present row with that key, nil if there is none.
 func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (Row, error) {
 	var found Row
 	where := " WHERE " + pgx.Identifier{keyColumn(table)}.Sanitize() + "::text = $1"
@@ -178,7 +177,7 @@ type textRow struct {
 	values  [][]byte
 }
 
-// clone is the row in memory of its own.
+// clone returns a copy of the row.
 func (r textRow) clone() textRow {
 	values := make([][]byte, len(r.values))
 	for i, value := range r.values {
@@ -189,7 +188,7 @@ func (r textRow) clone() textRow {
 	return textRow{r.columns, values}
 }
 
-// Text is the column's value; ok is false if the table does not have it.
+// Text returns the column's value; ok is false if the table lacks the column.
 func (r textRow) Text(column string) (value string, null, ok bool) {
 	i, ok := r.columns[column]
 	if !ok {

@@ -5,12 +5,12 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Target is a hook that wants an event, and the form in which it wants it.
+// Target is a hook that wants an event, and the form of its request.
 type Target struct {
 	Hook    int64
-	Action  mapping.Action // as the hook spells it
-	Payload bool           // false: the action alone
-	Kept    bool           // it is not to be sent, but for the Overlap to keep
+	Action  mapping.Action // in the hook's spelling
+	Payload bool           // false: only the action
+	Kept    bool           // not to be sent, only kept by the Overlap
 
 	// Filter decides, once the event is rendered, whether the hook gets it: see Sift. Nil:
 	// it does.
@@ -33,10 +33,10 @@ func (h *Hook) target(spelt mapping.Action) Target {
 	return Target{Hook: h.ID, Action: spelt, Payload: h.SendPayload, Kept: !h.served, Filter: h.filterOf()}
 }
 
-// Match appends to dst the hooks that want the event, in order of id: served at
-// this place in the stream, of the event's organization, for its project or for
-// all, with its action chosen. A project's creation and deletion are for hooks
-// without project alone.
+// Match appends to dst the hooks that want the event, in order of id: served at this
+// place in the stream, in the event's organization, for its project or all projects, with
+// its action chosen. The creation and deletion of a project are only for hooks without a
+// project.
 func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 	var ofProject, ofAll []wish
 	if e.Organization != 0 {

@@ -9,32 +9,32 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Overlap remembers for a while what hooks that nobody has adopted would have got. Label
-// Studio looks its hooks up at the end of a request, hooktail at the event's commit: where a
-// hook is adopted in between, Label Studio does not send the event any more, and hooktail
-// would not either. What is near enough to the adoption is sent therefore, and may come from
-// both. A nil *Overlap remembers nothing. It is safe for concurrent use.
+// Overlap remembers recent events of hooks that are not adopted. Label Studio looks up
+// its hooks at the end of a request, hooktail at the event's commit: if a hook is adopted
+// in between, neither would send the event. So hooktail sends recent events on adoption;
+// some of them may come from both. A nil *Overlap remembers nothing. It is safe for
+// concurrent use.
 //
-// It is memory alone: the slot's position does not wait for it.
+// It is only in memory: the slot's position does not wait for it.
 type Overlap struct {
 	o OverlapOptions
 
 	mu      sync.Mutex
-	kept    []keptEvent        // in the order in which they were rendered; guarded by mu
-	bytes   int64              // of kept; guarded by mu
-	cut     Moment             // of the newest that there was no room for; zero: none; guarded by mu
+	kept    []keptEvent        // in the order of rendering; guarded by mu
+	bytes   int64              // size of kept; guarded by mu
+	cut     Moment             // newest event dropped for lack of room; zero: none; guarded by mu
 	adopted map[int64]adoption // by hook; guarded by mu
-	pending bool               // some of adopted has not been taken from kept; guarded by mu
+	pending bool               // some events of adopted hooks are still in kept; guarded by mu
 }
 
-// OverlapOptions is what an Overlap needs.
+// OverlapOptions configures an Overlap.
 type OverlapOptions struct {
-	For      time.Duration // how long before its hook's adoption an event may have been committed
+	For      time.Duration // longest time between an event's commit and its hook's adoption
 	MaxBytes int64
 	Log      *slog.Logger
 }
 
-// Match is an event and a hook that is to get it.
+// Match is an event and a hook that gets it.
 type Match struct {
 	Target
 	Event *mapping.Event
@@ -47,13 +47,13 @@ type keptEvent struct {
 	bytes   int64
 }
 
-// adoption is where in the stream a hook was adopted.
+// adoption is the place in the stream at which a hook was adopted.
 type adoption struct {
 	Moment
-	taken bool // what was kept for the hook has been
+	taken bool // the hook's events were taken
 }
 
-// NewOverlap is empty; nil if nothing is to be remembered.
+// NewOverlap returns an empty Overlap; nil if nothing is to be remembered.
 func NewOverlap(o OverlapOptions) *Overlap {
 	if o.For <= 0 {
 		return nil
@@ -61,8 +61,8 @@ func NewOverlap(o OverlapOptions) *Overlap {
 	return &Overlap{o: o, adopted: make(map[int64]adoption)}
 }
 
-// Moment is a commit, by three clocks: by the database's when it was, by the own when it
-// was read, and how late that was.
+// Moment is a commit by several clocks: its time by the database's clock, the local time
+// when it was read, and the delay of reading.
 type Moment struct {
 	Committed, Received time.Time
 	Age                 time.Duration
@@ -70,9 +70,8 @@ type Moment struct {
 
 func momentOf(e *mapping.Event) Moment { return Moment{e.Committed, e.Received, e.Age} }
 
-// within reports whether m is at most d before the later moment. Where both were read as
-// they were committed, either clock will do: the database's may be set meanwhile, and
-// reading may stop.
+// within reports whether m is at most d before the later moment, by either clock. The
+// database's clock may be changed meanwhile, and reading may pause.
 func (m Moment) within(d time.Duration, later Moment) bool {
 	between := later.Committed.Sub(m.Committed)
 	if live := m.Age <= d && later.Age <= d; live {
@@ -81,9 +80,9 @@ func (m Moment) within(d time.Duration, later Moment) bool {
 	return between <= d
 }
 
-// Hand says that these hooks were adopted or released in a transaction of that moment,
-// before its own events and those of later ones are given to Keep. It reports whether any
-// was adopted: then Take has something.
+// Hand records that these hooks were adopted or released in a transaction at that moment.
+// Call it before Keep gets the transaction's own events and later ones. It reports
+// whether any hook was adopted: then Take has events.
 func (v *Overlap) Hand(handovers []Handover, at Moment) bool {
 	if v == nil {
 		return false
@@ -100,14 +99,14 @@ func (v *Overlap) Hand(handovers []Handover, at Moment) bool {
 		v.pending, some = true, true
 	}
 	if some && v.cut.within(v.o.For, at) && !v.cut.Received.IsZero() {
-		v.o.Log.Error("Adopted hooks may miss events that Label Studio did not send any more: there was no room to remember them",
+		v.o.Log.Error("Adopted hooks may miss events that Label Studio no longer sent: there was no room to remember them",
 			"hooks", len(handovers), "until", v.cut.Committed, "remedy", "raise HOOKTAIL_MEMORY before the next adoption; backfill the hooks")
 	}
 	return some
 }
 
-// Take is what was kept for hooks that have been adopted since, in order: it is sent ahead
-// of what is newer.
+// Take returns the events of hooks adopted since the last call, in order. They are sent
+// before newer ones.
 func (v *Overlap) Take() []Match {
 	if v == nil {
 		return nil
@@ -148,8 +147,8 @@ func (v *Overlap) Take() []Match {
 	return matches
 }
 
-// Keep remembers the rendered event for those of the targets that are Kept. It returns the
-// matches of those that have been adopted since the event was matched.
+// Keep remembers the rendered event for the targets that are Kept. It returns the matches
+// of hooks adopted since the event was matched.
 func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 	if v == nil {
 		return nil
@@ -178,10 +177,11 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 	return matches
 }
 
-// keptBytes is about the size of a Target.
+// keptBytes is the approximate size of a Target.
 const keptBytes = 48
 
-// prune forgets what is too old, and the oldest where there is no room. It needs the lock.
+// prune drops what is too old, and the oldest events if there is no room. The caller
+// holds the lock.
 func (v *Overlap) prune(now Moment) {
 	n := 0
 	for ; n < len(v.kept); n++ {
@@ -198,7 +198,8 @@ func (v *Overlap) prune(now Moment) {
 	v.kept = v.kept[n:]
 }
 
-// Whole reports whether there was room for all of the last For before now, by the own clock.
+// Whole reports whether all events of the last For before now, by the local clock, had
+// room.
 func (v *Overlap) Whole(now time.Time) bool {
 	if v == nil {
 		return true
@@ -208,7 +209,7 @@ func (v *Overlap) Whole(now time.Time) bool {
 	return v.cut.Received.IsZero() || now.Sub(v.cut.Received) > v.o.For
 }
 
-// sent is the target as one that is sent to.
+// sent returns the target as one to send to.
 func (t Target) sent() Target {
 	t.Kept = false
 	return t

@@ -12,13 +12,14 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The stream begins at a place at which the hooks were not as Load finds them: one has been
-// switched off since, released, narrowed to fewer actions, or was not there yet. What they
-// wanted there is written down whenever it changes, and recalled.
+// The stream begins at a place at which the hooks differ from those read by Load: one may
+// have been deactivated, released or narrowed to fewer actions since, or not have existed
+// yet. Whenever the events that a hook wants change, they are recorded, to be recalled by
+// a later run.
 
-// facts are which events a hook wants, row by row.
+// facts are the events that a hook wants, row by row.
 type facts struct {
-	Gone         bool                      `json:"gone,omitempty"` // there are rows of a hook that is not there
+	Gone         bool                      `json:"gone,omitempty"` // the hook does not exist, but has rows
 	Organization int64                     `json:"organization"`
 	Project      int64                     `json:"project,omitempty"`
 	Active       bool                      `json:"active"`
@@ -32,17 +33,17 @@ type facts struct {
 	Filter       string                    `json:"filter,omitempty"`
 }
 
-// memory is what is known of the hooks' past, and which of it has been written down.
+// memory holds what is known of the hooks' past, and what has been recorded.
 type memory struct {
-	kept    bool // somebody writes it down
+	kept    bool // recording is enabled
 	changed map[int64]struct{}
-	written map[int64]uint64 // sums of the facts, by hook; no entry: there was no hook
-	later   []state.Seen     // what the stream has not reached yet, in order
+	written map[int64]uint64 // checksums of recorded facts, by hook; no entry: the hook did not exist
+	later   []state.Seen     // states that the stream has not reached yet, in order
 }
 
-// Recall gives the hooks that Load has found the wishes that they had where the stream
-// begins, as HooksSeen returns them. Without them (known is false) they have had those of now
-// all the time. From then on Seen returns what is to be written down.
+// Recall restores what the hooks wanted where the stream begins, as returned by
+// HooksSeen. If known is false, they have always wanted what they want now. Afterwards
+// Seen returns what must be recorded.
 func (h *Set) Recall(seen []state.Seen, known bool) error {
 	h.memory = memory{kept: true, changed: make(map[int64]struct{}), written: make(map[int64]uint64)}
 	if !known {
@@ -54,7 +55,7 @@ func (h *Set) Recall(seen []state.Seen, known bool) error {
 	h.catching = true
 	h.memory.later = slices.Clone(seen)
 	slices.SortStableFunc(h.memory.later, func(a, b state.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
-	h.index = index{} // made once, at the end
+	h.index = index{} // built once, at the end
 	for id := range h.mentioned() {
 		if err := h.recall(id, nil); err != nil {
 			return err
@@ -62,7 +63,7 @@ func (h *Set) Recall(seen []state.Seen, known bool) error {
 	}
 	h.reach(0)
 	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
-	for _, s := range seen { // the last of each counts
+	for _, s := range seen { // the last one of each hook counts
 		h.memory.written[s.Hook] = sum(s.Wanted)
 		if s.Wanted == nil {
 			delete(h.memory.written, s.Hook)
@@ -72,7 +73,7 @@ func (h *Set) Recall(seen []state.Seen, known bool) error {
 	return nil
 }
 
-// mentioned are the hooks that have any row.
+// mentioned returns the hooks that have any row.
 func (h *Set) mentioned() map[int64]struct{} {
 	ids := make(map[int64]struct{}, len(h.hooks))
 	for id := range h.hooks {
@@ -87,7 +88,7 @@ func (h *Set) mentioned() map[int64]struct{} {
 	return ids
 }
 
-// recall lets the hook of the set be as it was; gone if it was not there.
+// recall restores the earlier state of a hook; gone if it did not exist.
 func (h *Set) recall(id int64, wanted []byte) error {
 	for row := range maps.Clone(h.choices[id]) {
 		h.unchoose(row)
@@ -107,31 +108,32 @@ func (h *Set) recall(id int64, wanted []byte) error {
 	setting.choice = f.choice(setting.choice)
 	h.assign(id, setting)
 	now := h.view.at(id)
-	if f.Gone || now == nil { // there was nobody to send to, or is nobody now
+	if f.Gone || now == nil { // there was no hook, or there is none now
 		h.drop(id)
 		return nil
 	}
-	hook := *now // where requests go is as it is now
+	hook := *now // the destination of requests remains the present one
 	hook.Organization, hook.Project = f.Organization, f.Project
 	hook.Active, hook.AllActions, hook.SendPayload, hook.unbound = f.Active, f.AllActions, f.Payload, f.Unbound
 	h.put(&hook)
 	return nil
 }
 
-// reach lets hooks be as they were from this commit on: the stream does not show again what
-// lies before its beginning.
+// reach restores the hooks' states as of this commit: the stream does not repeat what
+// precedes its beginning.
 func (h *Set) reach(commit uint64) {
 	for len(h.memory.later) > 0 && h.memory.later[0].LSN <= commit {
 		s := h.memory.later[0]
 		h.memory.later = h.memory.later[1:]
 		if err := h.recall(s.Hook, s.Wanted); err != nil {
-			h.o.Log.Debug("what a hook wanted cannot be read", "hook", s.Hook, "error", err)
+			h.o.Log.Debug("cannot read the recorded state of a hook", "hook", s.Hook, "error", err)
 		}
 	}
 }
 
-// Seen is what hooks want from this commit on that was not written down yet, in order of
-// their ids; Written says that it is. Nothing of the commit may be confirmed before.
+// Seen returns what hooks want from this commit on and is not recorded yet, in order of
+// their ids; Written confirms the recording. Nothing of the commit may be confirmed
+// before.
 func (h *Set) Seen(commit uint64) []state.Seen {
 	if len(h.memory.changed) == 0 {
 		return nil
@@ -148,7 +150,7 @@ func (h *Set) Seen(commit uint64) []state.Seen {
 	return seen
 }
 
-// Written says that these have been written down.
+// Written states that these have been recorded.
 func (h *Set) Written(seen []state.Seen) {
 	for _, s := range seen {
 		delete(h.memory.changed, s.Hook)
@@ -158,14 +160,14 @@ func (h *Set) Written(seen []state.Seen) {
 	}
 }
 
-// touch notes that the hook of the set may want something else.
+// touch notes that the hook may want other events.
 func (h *Set) touch(id int64) {
 	if h.memory.kept {
 		h.memory.changed[id] = struct{}{}
 	}
 }
 
-// factsOf is what the hook of the set wants, nil if there is no row of it.
+// factsOf returns what the hook wants, nil if it has no row.
 func (h *Set) factsOf(id int64) []byte {
 	hook := h.hooks[id]
 	f := facts{Adopted: h.settings[id].adopted, Chosen: make(map[string]mapping.Action)}
@@ -185,19 +187,19 @@ func (h *Set) factsOf(id int64) []byte {
 	}
 	text, err := json.Marshal(f)
 	if err != nil {
-		return nil // strings and numbers always have a form
+		return nil // strings and numbers can always be encoded
 	}
 	return text
 }
 
-// choice is what was chosen of the hook's events, and how it gets them as now says.
+// choice returns the recorded choice of events, with the present form of requests.
 func (f *facts) choice(now *Choice) *Choice {
 	c := now.texts()
 	c.Added, c.Removed, c.Filter = f.Added, f.Removed, f.Filter
 	return now.become(c)
 }
 
-// sum tells facts apart.
+// sum is a checksum of facts.
 func sum(wanted []byte) uint64 {
 	s := fnv.New64a()
 	s.Write(wanted)

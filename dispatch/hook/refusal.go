@@ -1,10 +1,10 @@
 package hook
 
-// Refusal says why nothing can be sent to a hook. Its String is stable: it is logged,
-// counted and stored.
+// Refusal is the reason why hooktail cannot send to a hook. Its String is stable: it is
+// logged, counted and stored.
 type Refusal uint8
 
-// The refusals.
+// Refusals.
 const (
 	NotRefused Refusal = iota
 	BadURL             // the hook's url cannot be used
@@ -12,7 +12,7 @@ const (
 	BadRow             // the hook's row cannot be read
 )
 
-// String is the refusal as a metric label.
+// String returns the refusal as a metric label.
 func (r Refusal) String() string {
 	switch r {
 	case BadURL:
@@ -26,7 +26,7 @@ func (r Refusal) String() string {
 	}
 }
 
-// Remedy says what a person has to do about it.
+// Remedy says what a person must do about it.
 func (r Refusal) Remedy() string {
 	switch r {
 	case BadURL:

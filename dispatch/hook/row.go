@@ -8,19 +8,20 @@ import (
 )
 
 // Row is one row of webhook, webhook_action or hook_setting. Text returns the column's
-// value in PostgreSQL's text form (UTC, ISO dates), or null; ok is false when the row
-// does not say: no such column, or a TOASTed value that an UPDATE left alone.
+// value in PostgreSQL's text form (UTC, ISO dates), or null; ok is false if the row does
+// not contain it: there is no such column, or it is an unchanged TOASTed value of an
+// UPDATE.
 type Row interface {
 	Text(column string) (value string, null, ok bool)
 }
 
-// MissingColumnError says that rows of a hook table cannot be read, since they lack a
+// MissingColumnError states that rows of a hook table cannot be read, since they lack a
 // column.
 type MissingColumnError struct{ Column string }
 
 func (e *MissingColumnError) Error() string { return fmt.Sprintf("column %s is missing", e.Column) }
 
-// RequiredColumns are the columns without which the rows of a table cannot be read.
+// RequiredColumns returns the columns without which the rows of a table cannot be read.
 func RequiredColumns(t Table) []string {
 	switch t {
 	case Webhook:
@@ -32,9 +33,9 @@ func RequiredColumns(t Table) []string {
 	}
 }
 
-// readHook makes the hook of a row. What the row does not say is
-// taken from before, the hook until now, if there is one; without one it is a
-// MissingColumnError. A value that makes no sense refuses the hook.
+// readHook returns the hook of a row. Values missing from the row are taken from before,
+// the previous hook; if that is nil, a missing value is a MissingColumnError. An invalid
+// value refuses the hook.
 func readHook(row Row, before *Hook) (*Hook, error) {
 	h := &Hook{}
 	if before != nil {
@@ -49,10 +50,10 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 	h.unbound = r.fault != ""
 	r.boolean("send_payload", &h.SendPayload)
 	if r.fault != "" {
-		h.SendPayload = true // what is kept as dead is kept whole
+		h.SendPayload = true // dead deliveries are stored with their payload
 	}
 	r.parse("created_at", optional, func(text string) { h.CreatedAt = timeOf(text) })
-	if _, null, _ := row.Text("url"); null { // it stays so in changes that do not say it again
+	if _, null, _ := row.Text("url"); null { // later changes may not repeat the column
 		h.URL, h.urlFault = URL{}, errors.New("column url is null")
 	} else {
 		r.parse("url", required, func(text string) { h.URL, h.urlFault = ParseURL(text) })
@@ -66,7 +67,7 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 	return h, nil
 }
 
-// keyText is the text that names the row.
+// keyText returns the key of the row as text.
 func keyText(row Row, column string) (string, error) {
 	text, null, ok := row.Text(column)
 	if null || !ok {
@@ -75,7 +76,7 @@ func keyText(row Row, column string) (string, error) {
 	return text, nil
 }
 
-// Whether a row must have a column, unless it is known already.
+// Whether a row must have a column, unless its value is known already.
 const (
 	required = true
 	optional = false
@@ -84,14 +85,14 @@ const (
 // reader reads the columns of a row.
 type reader struct {
 	row     Row
-	known   bool   // there is a value from before for what the row does not say
-	missing string // the first required column that the row does not say, and nobody knows
-	fault   string // of the first value that makes no sense, without the value
+	known   bool   // missing values are taken from an earlier row
+	missing string // first required column that is missing and unknown
+	fault   string // about the first invalid value, without the value
 }
 
-// parse hands the column's text over, empty for null and for a column that need
-// not be there. It hands nothing over for what the row does not say of one that is
-// known already, and for what must not be null.
+// parse calls set with the column's text, empty for null and for an optional column that
+// is missing. It does not call set for missing values that are known from before, nor for
+// a null that is not allowed.
 func (r *reader) parse(column string, must bool, set func(text string)) {
 	text, null, ok := r.row.Text(column)
 	switch {
@@ -127,7 +128,7 @@ func (r *reader) integer(column string, to *int64, must bool) {
 	})
 }
 
-// scope reads the id of an organization or a project. 0 stands for none, and is no id.
+// scope reads the id of an organization or a project. 0 means none, and is not an id.
 func (r *reader) scope(column string, to *int64, must bool) {
 	r.integer(column, to, must)
 	if text, _, ok := r.row.Text(column); ok && text != "" && *to == 0 {
@@ -148,8 +149,8 @@ func (r *reader) boolean(column string, to *bool) {
 	})
 }
 
-// timeOf reads a timestamp with time zone. It is zero for what no clock shows: there are
-// timestamps before Christ, and infinite ones.
+// timeOf parses a timestamp with time zone. It returns zero for times that cannot be
+// represented, such as infinity or years before Christ.
 func timeOf(text string) time.Time {
 	for _, layout := range []string{"2006-01-02 15:04:05.999999-07", "2006-01-02 15:04:05.999999-07:00", "2006-01-02 15:04:05.999999-07:00:00"} {
 		if t, err := time.Parse(layout, text); err == nil {

@@ -8,13 +8,13 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// rows is the rows of the three tables, as of one moment.
+// rows holds the rows of the three tables as of one moment.
 type rows struct {
 	deliver    Deliver
 	hooks      map[int64]*Hook
 	chosen     map[string]choice             // by id of webhook_action, as text
 	choices    map[int64]map[string]struct{} // ids of webhook_action, by hook
-	settings   map[int64]setting             // by hook; none that says nothing
+	settings   map[int64]setting             // by hook; only non-empty ones
 	unreadable map[rowKey]Unreadable
 	noted      bool // unreadable has changed since it was shown
 }
@@ -25,11 +25,11 @@ type choice struct {
 	action mapping.Action
 }
 
-// setting is what a row of hook_setting has to do with its hook's deliveries.
+// setting is the part of a hook_setting row that concerns deliveries.
 type setting struct {
 	adopted bool
-	secret  uint64  // fingerprint of the sealed signing secrets
-	choice  *Choice // nil: none; the same pointer as long as it is the same choice
+	secret  uint64  // fingerprint of the encrypted signing secrets
+	choice  *Choice // nil: none; the pointer only changes with the choice
 }
 
 func newRows(deliver Deliver) rows {
@@ -43,7 +43,7 @@ func newRows(deliver Deliver) rows {
 	}
 }
 
-// finished is the hook with what its rows in the other tables say.
+// finished returns the hook completed from its rows in the other tables.
 func (s *rows) finished(hook *Hook) *Hook {
 	hook.Actions = s.actionsOf(hook.ID)
 	setting := s.settings[hook.ID]
@@ -53,7 +53,7 @@ func (s *rows) finished(hook *Hook) *Hook {
 	return hook
 }
 
-// actionsOf is what the hook chose, in alphabetical order.
+// actionsOf returns the hook's chosen actions, in alphabetical order.
 func (s *rows) actionsOf(hook int64) []mapping.Action {
 	var actions []mapping.Action
 	for id := range s.choices[hook] {
@@ -63,8 +63,8 @@ func (s *rows) actionsOf(hook int64) []mapping.Action {
 	return actions
 }
 
-// hookID is the id of a row of webhook. ok is false, and the row noted as unreadable, if
-// it is none that a hook can have.
+// hookID returns the id of a row of webhook. If the id is not valid for a hook, ok is
+// false and the row is noted as unreadable.
 func (s *rows) hookID(row Row) (id int64, ok bool, err error) {
 	key, err := keyText(row, "id")
 	if err != nil {
@@ -75,8 +75,8 @@ func (s *rows) hookID(row Row) (id int64, ok bool, err error) {
 	return id, s.note(Webhook, key, r.fault), nil
 }
 
-// note remembers that the row cannot be read, or that it can be: fault is "" and the result
-// true.
+// note records that the row cannot be read; fault "" records that it can, and the result
+// is true.
 func (s *rows) note(table Table, key, fault string) bool {
 	at := keyIn(table, key)
 	before, noted := s.unreadable[at]
@@ -94,7 +94,7 @@ func (s *rows) note(table Table, key, fault string) bool {
 	return false
 }
 
-// forgive forgets the unreadable rows of a table.
+// forgive drops the unreadable rows of a table.
 func (s *rows) forgive(table Table) {
 	for key := range s.unreadable {
 		if key.table == table {
@@ -104,8 +104,8 @@ func (s *rows) forgive(table Table) {
 	}
 }
 
-// choose notes a row of webhook_action, whether its hook is known or not, and returns the
-// hooks whose choice it may have changed.
+// choose records a row of webhook_action, whether or not its hook is known, and returns
+// the hooks whose actions may have changed.
 func (s *rows) choose(row Row) ([]int64, error) {
 	id, err := keyText(row, "id")
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *rows) choose(row Row) ([]int64, error) {
 	return changed, nil
 }
 
-// add notes a row of webhook_action, whoever's it was before.
+// add records a row of webhook_action, whatever hook it belonged to before.
 func (s *rows) add(id string, c choice) {
 	s.unchoose(id)
 	s.chosen[id] = c
@@ -140,7 +140,7 @@ func (s *rows) add(id string, c choice) {
 	s.choices[c.hook][id] = struct{}{}
 }
 
-// unchoose removes a row of webhook_action, and returns its hook, if there was one.
+// unchoose removes a row of webhook_action and returns its hook, if it had one.
 func (s *rows) unchoose(id string) []int64 {
 	c, known := s.chosen[id]
 	if !known {
@@ -154,8 +154,8 @@ func (s *rows) unchoose(id string) []int64 {
 	return []int64{c.hook}
 }
 
-// resolve notes a row of hook_setting, whether its hook is known or not, and returns the
-// hook and what was said before. ok is false if the row says nothing that can be read.
+// resolve records a row of hook_setting, whether or not its hook is known, and returns
+// the hook and the previous setting. ok is false if the row is unreadable.
 func (s *rows) resolve(row Row) (hook int64, before setting, ok bool, err error) {
 	key, err := keyText(row, "hook_id")
 	if err != nil {
@@ -185,10 +185,10 @@ func (s *rows) assign(hook int64, now setting) {
 	}
 }
 
-// noSecrets is the text form of an array without elements.
+// noSecrets is the text form of an empty array.
 const noSecrets = "{}"
 
-// fingerprint tells secrets apart, and does not show them; 0 is none.
+// fingerprint identifies secrets without revealing them; 0: none.
 func fingerprint(secrets string) uint64 {
 	if secrets == "" || secrets == noSecrets {
 		return 0

@@ -8,23 +8,23 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Set is the hooks, as the rows of webhook, webhook_action and hook_setting
-// are at the place in the stream that has been read. One goroutine calls Load, Recall,
-// Advance, Apply, Complete, Match, IsWanted, Handovers, Seen and Written, in the order of the stream; Hook, All and
-// Unreadable are safe for concurrent use.
+// Set holds the hooks: the rows of webhook, webhook_action and hook_setting as of the
+// place up to which the stream was read. One goroutine calls Load, Recall, Advance,
+// Apply, Complete, Match, IsWanted, Handovers, Seen and Written, in the order of the
+// stream; Hook, All and Unreadable are safe for concurrent use.
 //
-// Load reads the rows as they are now, and the stream may still show the way there. Until
-// it has, events are matched by the rows of the stream's place, while everybody else sees
-// the newest: a request goes where the hook points now. What a hook wanted at that place is
-// recalled, see Recall.
+// Load reads the present rows, whose earlier changes the stream may still show. Until the
+// stream has caught up, events are matched by the rows as of the stream's place, but all
+// other users see the newest rows: requests go to the hook's present URL. What a hook
+// wanted at the stream's place is recalled, see Recall.
 type Set struct {
 	o Options
 	rows
 	index   index
-	changes uint64 // number of the last change that decides what is sent
+	changes uint64 // number of the last change that affects what is sent
 
-	seen     snapshot // what Load saw
-	end      uint64   // of the WAL after Load
+	seen     snapshot // transactions that Load saw
+	end      uint64   // end of the WAL after Load
 	catching bool     // the stream has not reached end
 
 	memory    memory
@@ -32,44 +32,45 @@ type Set struct {
 	view      view
 }
 
-// Options is what a Set needs. The zero value of each field but Log is fine.
+// Options configures a Set. All fields but Log may be zero.
 type Options struct {
-	Schema             string // of the application's tables; "" is public
-	WebhookTable       string // "" is webhook
-	WebhookActionTable string // "" is webhook_action
+	Schema             string // schema of the application's tables; default public
+	WebhookTable       string // default webhook
+	WebhookActionTable string // default webhook_action
 
-	// StateSchema is where hook_setting is; "": there is none, and no hook is adopted.
+	// StateSchema is the schema of hook_setting; "": it does not exist, and no hook is
+	// adopted.
 	StateSchema string
 	Deliver     Deliver // which hooks are served
 
-	// KeepUnadopted says that Match names also the hooks that somebody may adopt, for the
-	// Overlap. It has a meaning for DeliverAdopted alone.
+	// KeepUnadopted makes Match return hooks that may be adopted, too, for the Overlap.
+	// It only applies to DeliverAdopted.
 	KeepUnadopted bool
 
-	// AtSlot says that Load reads under the snapshot that the slot was made with:
-	// the stream then begins exactly where the rows end.
+	// AtSlot states that Load reads with the snapshot of the slot's creation: the stream
+	// then begins exactly after the rows.
 	AtSlot bool
 
-	// Actions are those that there are, for the metrics of hooks that want them to
-	// start at 0. Nil are the seven of the webhooks guide.
+	// Actions are all known actions, so that metrics of hooks that want them start at 0.
+	// Nil: the seven of the webhooks guide.
 	Actions []mapping.Action
 
 	Log     *slog.Logger
-	Counter Counter // nil: nobody counts
+	Counter Counter // nil: nothing is counted
 }
 
-// Counter is told of the hooks that there are, by the goroutine that calls Apply and Load.
+// Counter is called with the existing hooks, in the goroutine that calls Apply and Load.
 type Counter interface {
-	// Begin is called for a hook that is new or sends in another way. The actions are those
-	// that there are.
+	// Begin is called for a hook that is new or has changed what it sends. actions are
+	// all known ones.
 	Begin(hook *Hook, actions []mapping.Action)
-	// Forget is called when a hook is gone.
+	// Forget is called when a hook is deleted.
 	Forget(id int64)
-	// Keep is called with all hooks that there are: others are gone.
+	// Keep is called with all existing hooks: others are deleted.
 	Keep(hooks map[int64]*Hook)
 }
 
-// nobody counts nothing.
+// nobody implements Counter and counts nothing.
 type nobody struct{}
 
 // Begin does nothing.
@@ -81,7 +82,7 @@ func (nobody) Forget(int64) {}
 // Keep does nothing.
 func (nobody) Keep(map[int64]*Hook) {}
 
-// NewSet is an empty Set.
+// NewSet returns an empty Set.
 func NewSet(o Options) *Set {
 	o.Schema = cmp.Or(o.Schema, "public")
 	o.WebhookTable = cmp.Or(o.WebhookTable, "webhook")
@@ -99,16 +100,16 @@ func NewSet(o Options) *Set {
 	return h
 }
 
-// Hook is the hook as far as it is known now.
+// Hook returns the newest known state of the hook.
 func (h *Set) Hook(id int64) (*Hook, bool) { return h.view.hook(id) }
 
-// All is every hook, active or not, in order of id. The slice is read-only.
+// All returns all hooks, active or not, in order of id. The slice is read-only.
 func (h *Set) All() []*Hook { return h.view.all() }
 
-// Unreadable is the rows that belong to no hook, since they cannot be read.
+// Unreadable returns the rows that belong to no hook, since they cannot be read.
 func (h *Set) Unreadable() []Unreadable { return h.view.rows() }
 
-// put makes hook the current one of its id, at this place in the stream.
+// put makes hook the current one with its id, at this place in the stream.
 func (h *Set) put(hook *Hook) {
 	before := h.hooks[hook.ID]
 	h.hooks[hook.ID] = h.finished(hook)
@@ -122,7 +123,7 @@ func (h *Set) drop(id int64) {
 	h.touch(id)
 }
 
-// renew gives the hook what its rows in the other tables say now.
+// renew updates the hook from its rows in the other tables.
 func (h *Set) renew(id int64) {
 	if hook := h.hooks[id]; hook != nil {
 		renewed := *hook
@@ -130,7 +131,7 @@ func (h *Set) renew(id int64) {
 	}
 }
 
-// withRevision is the hook under that revision.
+// withRevision returns the hook with that revision.
 func (h *Hook) withRevision(revision uint64) *Hook {
 	if h.revision == revision {
 		return h
@@ -140,8 +141,8 @@ func (h *Hook) withRevision(revision uint64) *Hook {
 	return &revised
 }
 
-// show lets everybody see the hook as it is in the set, or that it is gone, and tells who
-// watches it if that changes what is sent.
+// show publishes the hook's state, or its deletion, to the view, and calls the watcher if
+// this affects what is sent.
 func (h *Set) show(id int64) {
 	hook, before := h.hooks[id], h.view.at(id)
 	switch {
@@ -170,7 +171,7 @@ func (h *Set) show(id int64) {
 	h.view.tell(id)
 }
 
-// announce logs that nothing can be sent to the hook, and lets its metrics begin.
+// announce logs that hooktail cannot send to the hook, and starts its metrics.
 func (h *Set) announce(hook, before *Hook) {
 	if hook.IsRefused() && (before == nil || before.Fault != hook.Fault) {
 		h.o.Log.Error("Webhook refused: hooktail cannot send to it",
@@ -183,7 +184,7 @@ func (h *Set) announce(hook, before *Hook) {
 	h.o.Counter.Begin(hook, h.o.Actions)
 }
 
-// showAll lets everybody see the whole set.
+// showAll publishes the whole set to the view.
 func (h *Set) showAll() {
 	for _, hook := range sortedHooks(h.hooks) {
 		h.show(hook.ID)
@@ -194,19 +195,18 @@ func (h *Set) showAll() {
 	h.showUnreadable()
 }
 
-// showUnreadable lets everybody see which rows cannot be read, and logs those that are
-// new.
+// showUnreadable publishes the unreadable rows, and logs new ones.
 func (h *Set) showUnreadable() {
 	if !h.noted {
 		return
 	}
 	h.noted = false
 	for _, row := range h.view.setRows(h.unreadable) {
-		h.o.Log.Error("Row of the hooks cannot be read: it is left out",
+		h.o.Log.Error("Row of a hook table cannot be read and is ignored",
 			"table", string(row.Table), "key", row.Key, "fault", row.Fault, "remedy", BadRow.Remedy())
 	}
 }
 
-// OnChange has watch called after each change of a hook that decides what is sent, from
-// the goroutine that made it.
+// OnChange sets a function that is called after each change of a hook that affects what
+// is sent, in the goroutine that makes the change.
 func (h *Set) OnChange(watch func(hook int64)) { h.view.onChange(watch) }

@@ -7,28 +7,27 @@ import (
 	"strings"
 )
 
-// snapshot says which transactions were visible to a query: exactly those, whatever the
-// clocks say, and however long a commit has waited for a standby. The zero snapshot saw
-// none.
+// snapshot defines exactly which transactions were visible to a query, independent of
+// clocks, even if a commit has waited for a standby. The zero snapshot saw none.
 // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
 type snapshot struct {
-	min, max uint64   // all below min had ended; none from max on
-	running  []uint64 // between them, in order
+	min, max uint64   // all below min had ended; none from max on was visible
+	running  []uint64 // running ones between them, in order
 }
 
 // parseSnapshot reads the text form of pg_snapshot: xmin:xmax:xip,xip.
 func parseSnapshot(text string) (snapshot, error) {
 	fields := strings.Split(text, ":")
 	if len(fields) != 3 {
-		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
 	}
 	var s snapshot
 	var err error
 	if s.min, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
 	}
 	if s.max, err = strconv.ParseUint(fields[1], 10, 64); err != nil {
-		return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
 	}
 	if fields[2] == "" {
 		return s, nil
@@ -36,7 +35,7 @@ func parseSnapshot(text string) (snapshot, error) {
 	for _, field := range strings.Split(fields[2], ",") {
 		xid, err := strconv.ParseUint(field, 10, 64)
 		if err != nil {
-			return snapshot{}, fmt.Errorf("%q is no snapshot", text)
+			return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
 		}
 		s.running = append(s.running, xid)
 	}
@@ -44,9 +43,9 @@ func parseSnapshot(text string) (snapshot, error) {
 	return s, nil
 }
 
-// saw reports whether the snapshot saw what the committed transaction did. The stream
-// gives the number without its epoch: it is of the transactions around the snapshot. 0 is
-// no transaction.
+// saw reports whether the committed transaction was visible. The stream contains the id
+// without its epoch, which is that of the transactions around the snapshot. 0 is no
+// transaction.
 func (s *snapshot) saw(xid uint32) bool {
 	if s.max == 0 || xid == 0 {
 		return false

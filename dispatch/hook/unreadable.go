@@ -6,21 +6,21 @@ import (
 	"unicode/utf8"
 )
 
-// Unreadable is a row that belongs to no hook, since it cannot be read: an id of a type
-// that hooktail does not know, for example. It disturbs no hook.
+// Unreadable is a row that belongs to no hook, since it cannot be read, for example
+// because of an unknown type of its id. It does not affect any hook.
 type Unreadable struct {
 	Table Table
-	Key   string // of the row, as text; a long one is cut
-	Fault string // what has to be mended
+	Key   string // key of the row as text; truncated if long
+	Fault string // what to correct
 }
 
-// rowKey names a row.
+// rowKey identifies a row.
 type rowKey struct {
 	table Table
 	key   string
 }
 
-// maxKey is how much of a key is remembered, in bytes.
+// maxKey is the maximum length of a stored key, in bytes.
 const maxKey = 100
 
 func keyIn(table Table, key string) rowKey {

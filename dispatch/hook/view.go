@@ -7,14 +7,14 @@ import (
 	"sync"
 )
 
-// view is what everybody but the reader of the stream sees of the hooks. It is safe for
-// concurrent use.
+// view is the newest state of the hooks, for all but the reader of the stream. It is safe
+// for concurrent use.
 type view struct {
 	mu         sync.RWMutex
 	hooks      map[int64]*Hook       // guarded by mu
-	sorted     []*Hook               // the same in order of id; nil: not made yet; guarded by mu
+	sorted     []*Hook               // the same in order of id; nil: not built yet; guarded by mu
 	unreadable map[rowKey]Unreadable // guarded by mu
-	watch      func(hook int64)      // nil: nobody watches; guarded by mu
+	watch      func(hook int64)      // nil: none; guarded by mu
 }
 
 func (v *view) hook(id int64) (*Hook, bool) {
@@ -24,7 +24,7 @@ func (v *view) hook(id int64) (*Hook, bool) {
 	return hook, ok
 }
 
-// at is the hook, nil if there is none.
+// at returns the hook, nil if there is none.
 func (v *view) at(id int64) *Hook {
 	hook, _ := v.hook(id)
 	return hook
@@ -43,7 +43,7 @@ func (v *view) all() []*Hook {
 	return v.sorted
 }
 
-// sortedHooks are the hooks in order of id, in a slice that is not nil.
+// sortedHooks returns the hooks in order of id, never nil.
 func sortedHooks(hooks map[int64]*Hook) []*Hook {
 	sorted := slices.AppendSeq(make([]*Hook, 0, len(hooks)), maps.Values(hooks))
 	slices.SortFunc(sorted, func(a, b *Hook) int { return cmp.Compare(a.ID, b.ID) })
@@ -63,7 +63,7 @@ func (v *view) drop(id int64) {
 	v.sorted = nil
 }
 
-// tell tells who watches the hook.
+// tell calls the watcher.
 func (v *view) tell(id int64) {
 	v.mu.RLock()
 	watch := v.watch
@@ -79,14 +79,14 @@ func (v *view) onChange(watch func(hook int64)) {
 	v.watch = watch
 }
 
-// rows are the unreadable rows in the order of their tables and keys.
+// rows returns the unreadable rows in order of their tables and keys.
 func (v *view) rows() []Unreadable {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return slices.SortedFunc(maps.Values(v.unreadable), compareRows)
 }
 
-// setRows takes the unreadable rows over, and returns those that were not there.
+// setRows replaces the unreadable rows and returns the new ones.
 func (v *view) setRows(rows map[rowKey]Unreadable) []Unreadable {
 	v.mu.Lock()
 	defer v.mu.Unlock()

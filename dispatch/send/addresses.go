@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// The bounds of what is remembered of addresses.
+// Limits of what is remembered of addresses.
 const (
-	failedFor  = 10 * time.Minute // until an address that failed has its place again
+	failedFor  = 10 * time.Minute // after this time a failed address regains its place
 	mostFailed = 4096
 )
 
@@ -19,11 +19,11 @@ const (
 // for concurrent use.
 type addresses struct {
 	mu     sync.Mutex
-	failed map[netip.AddrPort]time.Time // when they last failed; guarded by mu
+	failed map[netip.AddrPort]time.Time // time of the last failure; guarded by mu
 }
 
-// order puts addresses that failed behind the others, the latest failure last. The
-// families take turns, as in RFC 8305, section 4.
+// order moves addresses that failed to the end, the latest failure last. Address families
+// alternate, as in RFC 8305, section 4.
 func (a *addresses) order(list []netip.AddrPort, now time.Time) []netip.AddrPort {
 	list = alternate(list)
 	a.mu.Lock()
@@ -37,7 +37,8 @@ func (a *addresses) order(list []netip.AddrPort, now time.Time) []netip.AddrPort
 	return list
 }
 
-// failure is when the address failed, in ns; 0: not lately. It needs the lock.
+// failure returns when the address failed, in ns; 0: not recently. The caller holds the
+// lock.
 func (a *addresses) failure(addr netip.AddrPort, now time.Time) int64 {
 	at, known := a.failed[addr]
 	if !known || now.Sub(at) >= failedFor {
@@ -46,7 +47,7 @@ func (a *addresses) failure(addr netip.AddrPort, now time.Time) int64 {
 	return at.UnixNano()
 }
 
-// fail notes that the address failed.
+// fail records a failure of the address.
 func (a *addresses) fail(addr netip.AddrPort, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,14 +63,15 @@ func (a *addresses) fail(addr netip.AddrPort, now time.Time) {
 	a.failed[addr] = now
 }
 
-// succeed forgets that the address failed.
+// succeed drops the failure of the address.
 func (a *addresses) succeed(addr netip.AddrPort) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.failed, addr)
 }
 
-// alternate is the addresses with the families in turn, the first one's first.
+// alternate returns the addresses with alternating families, beginning with the first
+// one's.
 func alternate(list []netip.AddrPort) []netip.AddrPort {
 	var families [2][]netip.AddrPort
 	for _, addr := range list {
@@ -90,7 +92,7 @@ func alternate(list []netip.AddrPort) []netip.AddrPort {
 	return out
 }
 
-// addrPortOf is the other end of a connection; invalid if it is not TCP's.
+// addrPortOf returns the remote address of a connection; invalid if it is not TCP.
 func addrPortOf(conn net.Conn) netip.AddrPort {
 	tcp, ok := conn.RemoteAddr().(*net.TCPAddr)
 	if !ok {

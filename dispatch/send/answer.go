@@ -5,9 +5,9 @@ import (
 	"io"
 )
 
-// read returns how the answer begins, and reads it to its end, so that the connection can
-// be used again, or gives it up: when it is too long, broken, or not there in time. What
-// the receiver says besides its status decides nothing.
+// read returns the beginning of the answer. It reads the answer to its end, so that the
+// connection can be reused, or gives up if the answer is too long, broken or late. Only
+// the status of an answer has an effect.
 func (e *envelope) read(body io.ReadCloser) []byte {
 	defer body.Close()
 	n, err := 0, error(nil)

@@ -8,14 +8,14 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// attributes are what an envelope makes a CloudEvent with, one after the other.
+// attributes is reused for the CloudEvent attributes of one request after another.
 type attributes struct {
-	text   []byte    // room to write them in
-	values [5]string // of headers
+	text   []byte    // buffer for their text
+	values [5]string // values of headers
 }
 
-// describe adds the headers of the binary content mode: the body is the event's data as
-// it is.
+// describe adds the headers of the binary content mode: the body is the event's data,
+// unchanged.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#31-binary-content-mode
 func (e *envelope) describe(m *Message) {
 	event, text := eventOf(m), e.event.text[:0]
@@ -40,8 +40,8 @@ func (e *envelope) describe(m *Message) {
 	}
 }
 
-// enclose is the body of the structured content mode: the event's own within a JSON object
-// that is not put together.
+// enclose returns the body of the structured content mode: a JSON object around the
+// event's body, in pieces.
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md#32-structured-content-mode
 func (e *envelope) enclose(m *Message) mapping.Body {
 	event := eventOf(m)
@@ -55,8 +55,7 @@ func eventOf(m *Message) cloudevents.Event {
 	return cloudevents.Event{ID: m.ID, Action: string(m.Action), Project: m.Project, Task: m.Task, Time: m.Committed}
 }
 
-// reshape makes the headers of a hook those of its format. The attributes of an event are
-// not the hook's to set.
+// reshape adapts a hook's headers to its format. A hook cannot set an event's attributes.
 func reshape(header http.Header, format hook.Format) {
 	if format == hook.LabelStudio {
 		return
@@ -70,7 +69,7 @@ func reshape(header http.Header, format hook.Format) {
 	case format == hook.CloudEventsStructured:
 		header["Content-Type"] = []string{cloudevents.StructuredType}
 	case cloudevents.IsMediaType(header.Get("Content-Type")):
-		header["Content-Type"] = []string{"application/json"} // the body is none
+		header["Content-Type"] = []string{"application/json"} // the body is not a CloudEvent
 	}
 	if format == hook.CloudEvents {
 		header["ce-specversion"] = []string{cloudevents.SpecVersion}

@@ -8,20 +8,20 @@ import (
 	"syscall"
 )
 
-// Contact is how far an attempt came on its way to the receiver's host.
+// Contact is how far an attempt got on its way to the receiver's host.
 type Contact uint8
 
-// The contacts. An Outcome with a status has made contact, whatever it says here.
+// Contacts. An Outcome with a status has made contact, whatever its Contact.
 const (
-	ContactUnknown    Contact = iota // it cannot be told, or nothing was tried
+	ContactUnknown    Contact = iota // unknown, or nothing was tried
 	ContactMade                      // a connection was made
 	ContactNone                      // no connection was made, or the name has no address
-	ContactNoResolver                // the resolver did not answer, or said that it cannot now
-	ContactOwnFault                  // this machine has no sockets, ports or memory left
+	ContactNoResolver                // the resolver did not answer, or reported a temporary error
+	ContactOwnFault                  // this machine has run out of sockets, ports or memory
 )
 
-// contactOf is the contact of an attempt that got no answer. connected says that the last
-// connection that the request had was a new one: that of a used one proves nothing.
+// contactOf returns the contact of an attempt without an answer. connected states that
+// the request's last connection was a new one: a reused one proves nothing.
 func contactOf(err error, connected bool) Contact {
 	switch {
 	case isOwnFault(err):
@@ -51,8 +51,8 @@ func contactOf(err error, connected bool) Contact {
 }
 
 // isOwnFault reports whether this machine lacks what a connection needs: descriptors,
-// memory, or ports. For an IPv6 address EADDRNOTAVAIL also means that this machine has
-// no IPv6, which is no reason to wait for ever.
+// memory or ports. For an IPv6 address, EADDRNOTAVAIL also means that this machine has no
+// IPv6, which must not be retried forever.
 func isOwnFault(err error) bool {
 	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, errno) {
@@ -63,17 +63,17 @@ func isOwnFault(err error) bool {
 	return ok && dial.addr.Addr().Is4() && errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
-// dialError says that no connection was made to any address of a host.
+// dialError states that no address of a host accepted a connection.
 type dialError struct {
-	addr  netip.AddrPort // one that err is of
-	tried int            // addresses
+	addr  netip.AddrPort // address of err
+	tried int            // number of addresses
 	err   error
 }
 
 func (e *dialError) Error() string { return "connect to " + e.addr.String() + ": " + e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// where is the address, and how many others were tried as well.
+// where returns the address, and the number of others that were tried.
 func (e *dialError) where() string {
 	if e.tried < 2 {
 		return e.addr.String()

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// dialer makes connections for a transport: it looks a host up, connects to one of its
-// addresses, and agrees on TLS. It is safe for concurrent use.
+// dialer makes connections for a transport: it looks up a host, connects to one of its
+// addresses, and completes the TLS handshake. It is safe for concurrent use.
 type dialer struct {
 	egress   *Egress // checked for each address; nil: all are allowed
 	timeout  time.Duration
@@ -19,24 +19,24 @@ type dialer struct {
 	known    addresses
 }
 
-// dialShare is how much of an attempt's time-out there is for making its connection. The
-// rest lets the error of the dialer, which says more, come before the attempt's own end.
+// dialShare is the share of an attempt's timeout for making its connection. So the
+// dialer's error, which says more, precedes the attempt's own timeout.
 const dialShare = 0.9
 
 func newDialer(o Options, egress *Egress) *dialer {
 	return &dialer{egress: egress, timeout: time.Duration(dialShare * float64(o.Timeout)), resolver: o.Resolver, tls: tlsConfig(o.TLS)}
 }
 
-// dial connects to an address of the host. Its errors are those of the look-up, ErrBlocked
-// where no address is allowed, and *dialError.
+// dial connects to an address of the host. Its errors are those of the look-up,
+// ErrBlocked if no address is allowed, and *dialError.
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
 	return d.connect(ctx, address)
 }
 
-// dialTLS is dial and a handshake. An address with which there is no agreement has failed
-// as one that does not accept a connection.
+// dialTLS is dial with a handshake. An address whose handshake fails counts as one that
+// does not accept connections.
 func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
@@ -58,13 +58,13 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 	return secure, nil
 }
 
-// handshakeError is the end of a TLS handshake. A connection was made.
+// handshakeError is a failed TLS handshake. A connection was made.
 type handshakeError struct{ err error }
 
 func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// connect races the addresses that are allowed, as they are found.
+// connect tries the allowed addresses as they are found.
 func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
@@ -78,7 +78,7 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	answers := lookUp(ctx, d.resolver, host)
 	more := make(chan []netip.AddrPort)
 	ended := make(chan struct{})
-	var blocked, failed error // first of each; read after ended
+	var blocked, failed error // first error of each kind; read after ended
 	go func() {
 		defer close(ended)
 		defer close(more)
@@ -92,7 +92,7 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 			}
 			select {
 			case more <- allowed:
-			case <-ctx.Done(): // the race has ended; lookUp sends to nobody then
+			case <-ctx.Done(): // the race has ended: lookUp must not block
 			}
 		}
 	}()
@@ -113,8 +113,8 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	}
 }
 
-// allowed is the addresses that the egress policy allows, and the error of the first that
-// it does not.
+// allowed returns the addresses that the egress policy allows, and an error for the first
+// forbidden one.
 func (d *dialer) allowed(addrs []netip.Addr, port uint16) (list []netip.AddrPort, blocked error) {
 	for _, addr := range addrs {
 		if d.egress != nil && !d.egress.Allows(addr) {
@@ -128,8 +128,8 @@ func (d *dialer) allowed(addrs []netip.Addr, port uint16) (list []netip.AddrPort
 	return list, blocked
 }
 
-// single connects to one address. The policy is asked once more, by the library that it
-// is made with, at the place where the address can no longer change.
+// single connects to one address. The policy's library checks again at the point where
+// the address can no longer change.
 func (d *dialer) single(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	var system net.Dialer
 	if d.egress != nil {

@@ -10,25 +10,25 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// ErrBlocked is what a forbidden address ends an attempt with.
+// ErrBlocked is the error of an attempt at a forbidden address.
 var ErrBlocked = errors.New("address is forbidden by the egress policy")
 
-// blockedError is ErrBlocked with what was to be reached.
+// blockedError is ErrBlocked with the destination.
 type blockedError struct{ to string }
 
 func (e *blockedError) Error() string { return e.to + ": " + ErrBlocked.Error() }
 func (e *blockedError) Unwrap() error { return ErrBlocked }
 
-// Egress says which addresses hooks may reach. It is asked when a connection is
-// dialed, after the name was looked up, so that a name cannot be moved between
+// Egress is the policy for addresses that hooks may reach. It is checked when a
+// connection is dialed, after the name look-up, so that a name cannot be changed between
 // check and use. The zero Egress allows nothing; it is safe for concurrent use.
 type Egress struct {
-	guard *ssrf.Guardian // of the policies internal and public
-	only  []netip.Prefix // instead: what alone is allowed
+	guard *ssrf.Guardian // for the policies internal and public
+	only  []netip.Prefix // alternatively: the only allowed networks
 }
 
-// metadata is where cloud providers have credentials and secrets of the machine.
-// These lie in ranges that a policy may allow; others are link-local.
+// metadata are addresses at which cloud providers serve credentials and secrets of the
+// machine. They lie in ranges that a policy may allow; others are link-local.
 var metadata = []netip.Prefix{
 	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba, in the shared range of RFC 6598
 	netip.MustParsePrefix("168.63.129.16/32"),       // Azure, a public address
@@ -37,14 +37,13 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba
 	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
 	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
-	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS, all its services for the machine
+	netip.MustParsePrefix("fd00:ec2::/32"),          // AWS, all services for the machine
 	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
 }
 
-// ParseEgress reads a policy: "internal" (everything but link-local and
-// metadata addresses, multicast, unspecified and reserved ones), "public" (no
-// private or loopback address either), or CIDRs, separated by commas or blanks,
-// that alone are allowed.
+// ParseEgress reads a policy: "internal" (all but link-local, metadata, multicast,
+// unspecified and reserved addresses), "public" (also no private or loopback addresses),
+// or a list of the only allowed CIDRs, separated by commas or blanks.
 func ParseEgress(policy string) (Egress, error) {
 	switch policy {
 	case "internal":
@@ -68,7 +67,7 @@ func ParseEgress(policy string) (Egress, error) {
 	for cidr := range strings.FieldsFuncSeq(policy, func(r rune) bool { return r == ',' || r == ' ' }) {
 		prefix, err := netip.ParsePrefix(cidr)
 		if err != nil {
-			return Egress{}, fmt.Errorf("parse egress policy: %q is none of internal, public and a CIDR", cidr)
+			return Egress{}, fmt.Errorf("parse egress policy: %q is not internal, public or a CIDR", cidr)
 		}
 		if prefix.Addr().Is4In6() {
 			return Egress{}, fmt.Errorf("parse egress policy: write %s as an IPv4 CIDR", cidr)
@@ -81,8 +80,7 @@ func ParseEgress(policy string) (Egress, error) {
 	return Egress{only: only}, nil
 }
 
-// Control is for net.Dialer: an error that is ErrBlocked keeps it from
-// connecting.
+// Control is for net.Dialer: it prevents connections by returning ErrBlocked.
 func (e Egress) Control(_, address string, _ syscall.RawConn) error {
 	to, err := netip.ParseAddrPort(address)
 	if err != nil {
@@ -96,7 +94,7 @@ func (e Egress) Control(_, address string, _ syscall.RawConn) error {
 
 // Allows reports whether hooks may reach the address.
 func (e Egress) Allows(addr netip.Addr) bool {
-	addr = addr.Unmap().WithZone("") // as the kernel will take it; a Prefix contains no zoned address
+	addr = addr.Unmap().WithZone("") // as the kernel treats it; a Prefix contains no address with a zone
 	if e.guard == nil {
 		for _, prefix := range e.only {
 			if prefix.Contains(addr) {

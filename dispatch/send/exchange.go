@@ -12,22 +12,21 @@ import (
 	"github.com/hooktail/hooktail/internal/cloudevents"
 )
 
-// Exchange is an attempt for a person to look at.
+// Exchange is an attempt in a form for people.
 type Exchange struct {
 	Outcome
-	Headers []Header // of the request, in alphabetical order of their names
-	Body    []byte   // of the request, as it was sent
+	Headers []Header // headers of the request, sorted by name
+	Body    []byte   // body of the request
 }
 
-// Header is a header of a request for a person to look at. Value is *** where it may be
-// a secret: in headers that the hook's row sets, its URL's credentials among them, and
-// in the signature.
+// Header is a request header in a form for people. Value is *** if it may be secret: for
+// headers set by the hook's row, including its URL's credentials, and for the signature.
 type Header struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 }
 
-// Exchange makes one attempt as Send does.
+// Exchange makes one attempt, as Send does.
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
 	e.Outcome = s.send(ctx, hook, m, func(request *envelope) {
@@ -36,7 +35,7 @@ func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Excha
 	return e
 }
 
-// shownHeaders copies the headers without what is secret in them.
+// shownHeaders copies the headers without their secrets.
 func shownHeaders(header http.Header, hook *hook.Hook) []Header {
 	var shown []Header
 	for _, name := range slices.Sorted(maps.Keys(header)) {
@@ -49,7 +48,7 @@ func shownHeaders(header http.Header, hook *hook.Hook) []Header {
 	return shown
 }
 
-// isOwn reports whether hooktail sets the header, to what is no secret.
+// isOwn reports whether hooktail sets the header to a value that is not secret.
 func isOwn(name string, of *hook.Hook) bool {
 	switch {
 	case name == signatureHeader:
@@ -60,18 +59,18 @@ func isOwn(name string, of *hook.Hook) bool {
 		return !of.Headers.Has(name)
 	case cloudevents.IsHeader(name):
 		return of.Format() != hook.LabelStudio
-	default: // a hook may set none of these
+	default: // a hook cannot set any of these
 		return name == "Idempotency-Key" || strings.HasPrefix(name, "webhook-") || strings.HasPrefix(name, "hooktail-")
 	}
 }
 
-// HeaderNames is the names of the headers that the hook's requests have now, in
-// alphabetical order; none of a hook that is refused.
+// HeaderNames returns the names of the headers of the hook's requests, sorted; none for a
+// refused hook.
 func (s *Sender) HeaderNames(ctx context.Context, hook *hook.Hook) []string {
 	if hook.IsRefused() {
 		return nil
 	}
-	keys, _ := s.secrets(hook.ID) // the names do not depend on them being good
+	keys, _ := s.secrets(hook.ID) // the names do not depend on the keys being usable
 	e := s.envelopes.begin(ctx, s.timeout)
 	defer s.envelopes.end(e)
 	m := Message{ID: "an event", Committed: "now", Task: 1}

@@ -9,24 +9,24 @@ import (
 	"time"
 )
 
-// halfAfter is how long the answer for both families of addresses is waited for before
-// each family is asked for alone. Go's resolver waits for both answers, and if one of
-// them is lost, for 5 s at least (https://go.dev/issue/43398).
+// halfAfter is the time to wait for addresses of both families before each family is
+// looked up separately. Go's resolver waits for both answers, and if one of them is lost,
+// for at least 5 s (https://go.dev/issue/43398).
 const halfAfter = 100 * time.Millisecond
 
-// found is what a look-up has found: addresses or an error.
+// found is the result of a look-up: addresses or an error.
 type found struct {
 	addrs []netip.Addr
 	err   error
 }
 
 // lookUp sends what it finds for the host, and closes the channel when nothing more will
-// come: it found addresses of both families, it failed, or ctx has ended. Addresses may
-// come twice. The first look-up asks for both families at once, since the search list of
-// resolv.conf could lead each of them to another name; only if that takes long is each
-// family asked for, too.
+// come: it has addresses of both families, it failed, or ctx has ended. Addresses may
+// come twice. The first look-up is for both families together, since the search list of
+// resolv.conf could lead each of them to another name; the families are only looked up
+// separately if that takes long.
 func lookUp(ctx context.Context, resolver *net.Resolver, host string) <-chan found {
-	out := make(chan found, 3) // one for each look-up: no sender waits
+	out := make(chan found, 3) // one for each look-up: senders never block
 	if addr, err := netip.ParseAddr(host); err == nil {
 		out <- found{addrs: []netip.Addr{addr}}
 		close(out)
@@ -75,8 +75,7 @@ func lookUpFamily(ctx context.Context, resolver *net.Resolver, family, host stri
 	return found{addrs, err}
 }
 
-// addressesOf is what a look-up finds first: of both families if both are answered in
-// time.
+// addressesOf returns what is found first: both families if both answers arrive in time.
 func addressesOf(ctx context.Context, resolver *net.Resolver, host string) ([]netip.Addr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	answers := lookUp(ctx, resolver, host)
@@ -87,8 +86,7 @@ func addressesOf(ctx context.Context, resolver *net.Resolver, host string) ([]ne
 	return first.addrs, noAnswer(first.err, host)
 }
 
-// noAnswer is the error of a look-up. One that was ended by its time is the resolver's
-// fault.
+// noAnswer returns the error of a look-up. A timeout is the resolver's fault.
 func noAnswer(err error, host string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return &net.DNSError{Err: "no answer from the resolver in time", Name: host, IsTimeout: true}

@@ -6,25 +6,25 @@ import (
 	"log/slog"
 )
 
-// masked is embedded in what holds a secret: every verb of package fmt, every
-// handler of log/slog and every encoder of text show *** instead. What it is
-// embedded in keeps its secret behind a pointer, because fmt calls no methods of a
-// value that it reaches through an unexported field.
+// masked is embedded in types that hold a secret: every verb of package fmt, every
+// handler of log/slog and every encoder of text show *** instead. The type must keep its
+// secret behind a pointer, because fmt does not call methods of values in unexported
+// fields.
 type masked struct{}
 
 const mask = "***"
 
-// String is ***.
+// String returns ***.
 func (masked) String() string { return mask }
 
-// GoString is ***.
+// GoString returns ***.
 func (masked) GoString() string { return mask }
 
 // Format writes *** for every verb.
 func (masked) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
 
-// LogValue is ***.
+// LogValue returns ***.
 func (masked) LogValue() slog.Value { return slog.StringValue(mask) }
 
-// MarshalText is ***.
+// MarshalText returns ***.
 func (masked) MarshalText() ([]byte, error) { return []byte(mask), nil }

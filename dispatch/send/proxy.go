@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// ProxyFunc says which proxy a request goes through; nil: none. It is that of
-// http.Transport: http.ProxyURL and http.ProxyFromEnvironment are two.
+// ProxyFunc returns the proxy for a request; nil: none. It has the type used by
+// http.Transport, such as http.ProxyURL and http.ProxyFromEnvironment.
 type ProxyFunc = func(*http.Request) (*url.URL, error)
 
 // isProxied reports whether the request goes through the proxy. Its connection then goes
-// to the proxy, so that the egress policy cannot be asked when it is made. It is asked here,
-// of all addresses that the request's host has: the proxy chooses among them. The limit:
-// the proxy looks the name up again, and what it finds then is its own to check.
+// to the proxy, so the egress policy cannot check it when it is made. Instead, all
+// addresses of the request's host are checked here, since the proxy chooses among them.
+// The limit: the proxy looks up the name again, and must check the result itself.
 func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
 	if t.proxy == nil {
 		return false, nil
@@ -25,7 +25,7 @@ func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
 	proxy, err := t.proxy(r)
 	switch {
 	case err != nil:
-		return false, &unreachableError{"the proxy's URL cannot be used"} // err may quote credentials
+		return false, &unreachableError{"the proxy's URL cannot be used"} // the error may quote credentials
 	case proxy == nil:
 		return false, nil
 	}
@@ -62,9 +62,10 @@ func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, e
 	return addresses, nil
 }
 
-// isAmbiguous reports whether a name may mean an address to a proxy and something
-// else to the resolver: letters beyond ASCII, which become others on the way, and
-// names that end in a number, as 0x7f.1 (https://url.spec.whatwg.org/#ends-in-a-number-checker).
+// isAmbiguous reports whether a name may mean an address to a proxy and something else to
+// the resolver: names with letters beyond ASCII, which are converted on the way, and
+// names that end in a number, such as 0x7f.1
+// (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func isAmbiguous(host string) bool {
 	for i := range len(host) {
 		if host[i] <= ' ' || host[i] >= 0x7f {
@@ -84,13 +85,13 @@ func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http
 	case http.StatusOK:
 		return nil
 	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return err // it speaks of the way beyond the proxy
+		return err // it is about the path beyond the proxy
 	default:
 		return &proxyError{err}
 	}
 }
 
-// proxyError is a refusal that is the proxy's own: it tells nothing of the receiver's
+// proxyError is an error of the proxy itself, which says nothing about the receiver's
 // network.
 type proxyError struct{ err error }
 

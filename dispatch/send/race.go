@@ -10,39 +10,39 @@ import (
 	"time"
 )
 
-// The delays between the attempts to connect to one address and to the next (RFC 8305,
-// section 5).
+// The delays between connection attempts to one address and the next (RFC 8305, section
+// 5).
 const (
 	shortestDelay = 10 * time.Millisecond
 	longestDelay  = 250 * time.Millisecond
 )
 
 // race connects to the addresses of one host: to the first, after a short delay or a
-// failure to the next as well, and so on. The first connection wins. All addresses have
-// begun by the middle of the time that there is.
+// failure also to the next, and so on. The first connection wins. All addresses have been
+// started by the middle of the available time.
 type race struct {
 	dial   func(context.Context, netip.AddrPort) (net.Conn, error)
 	known  *addresses
-	budget time.Duration // from the begin to the deadline of the context
+	budget time.Duration // from the beginning to the deadline of the context
 
 	addrs   []netip.AddrPort // known so far
-	queue   []netip.AddrPort // of them, those that have not begun
-	due     bool             // the delay has passed, and there was none to begin
+	queue   []netip.AddrPort // those not started yet
+	due     bool             // the delay has passed, but there was no address to start
 	running map[netip.AddrPort]time.Time
-	first   error // most telling of the errors
+	first   error // the most informative error
 	at      netip.AddrPort
 }
 
-// finish is the end of one address's attempt.
+// finish is the result for one address.
 type finish struct {
 	addr netip.AddrPort
 	conn net.Conn
 	err  error
 }
 
-// run connects to what the channel brings, and waits for its goroutines. It returns the
-// winner's connection; otherwise an error of one address, as a *dialError, or nil for both
-// if the channel brought no address.
+// run connects to the addresses from the channel, and waits for its goroutines. It
+// returns the winner's connection; otherwise an error of one address, as a *dialError, or
+// nil for both if the channel had no address.
 func (r *race) run(ctx context.Context, more <-chan []netip.AddrPort) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -92,7 +92,7 @@ func (r *race) run(ctx context.Context, more <-chan []netip.AddrPort) (net.Conn,
 	return nil, r.fault()
 }
 
-// learn takes addresses on, and reports whether one may begin at once.
+// learn adds addresses, and reports whether one may start now.
 func (r *race) learn(addrs []netip.AddrPort) bool {
 	var fresh []netip.AddrPort
 	for _, addr := range addrs {
@@ -114,7 +114,7 @@ func contains(list []netip.AddrPort, addr netip.AddrPort) bool {
 	return false
 }
 
-// start is the address whose turn it is.
+// start returns the next address to start.
 func (r *race) start(now time.Time) (netip.AddrPort, bool) {
 	if r.due = len(r.queue) == 0; r.due {
 		return netip.AddrPort{}, false
@@ -129,7 +129,7 @@ func (r *race) delay() time.Duration {
 	return min(longestDelay, max(shortestDelay, r.budget/time.Duration(2*len(r.addrs))))
 }
 
-// won notes the winner, and those that began before it as failed.
+// won records the winner, and those started before it as failed.
 func (r *race) won(winner netip.AddrPort, begun time.Time) {
 	r.known.succeed(winner)
 	for addr, at := range r.running {
@@ -139,7 +139,7 @@ func (r *race) won(winner netip.AddrPort, begun time.Time) {
 	}
 }
 
-// lost notes an address that failed.
+// lost records an address that failed.
 func (r *race) lost(addr netip.AddrPort, err error) {
 	if len(r.addrs) > 1 {
 		r.known.fail(addr, time.Now())
@@ -149,15 +149,15 @@ func (r *race) lost(addr netip.AddrPort, err error) {
 	}
 }
 
-// tellsLittle reports whether the error may be due to this machine having no address of
-// the family.
+// tellsLittle reports whether this machine may lack an address of the family, which would
+// explain the error.
 func tellsLittle(err error) bool {
 	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || isOwnFault(err)
 }
 
-// ended is the error where time, or the caller, has ended the race.
+// ended returns the error if a timeout, or the caller, ended the race.
 func (r *race) ended(cause error) error {
-	for _, addr := range r.addrs { // in their order, so that the last one to begin goes last
+	for _, addr := range r.addrs { // in order, so that the last one started is last
 		if _, runs := r.running[addr]; runs {
 			r.first, r.at = cause, addr
 			if len(r.addrs) > 1 && errors.Is(cause, context.DeadlineExceeded) {

@@ -9,13 +9,13 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// errReached ends a request that is not to be sent.
+// errReached ends a request that must not be sent.
 var errReached = errors.New("the receiver is reached")
 
-// Reach goes the way of the hook's requests up to where one would be sent, and sends
-// none: name, egress policy, connection, and TLS for an https URL. Its error says
-// what is in the way, without secrets. Through a proxy it goes no further than the
-// proxy. The hook must not be refused, and the transport be the Sender's own.
+// Reach does everything for the hook's requests except sending one: name look-up, egress
+// policy, connection, and TLS for an https URL. Its error describes what is in the way,
+// without secrets. Through a proxy it only goes as far as the proxy. The hook must not be
+// refused, and the transport must be the Sender's own.
 func (s *Sender) Reach(ctx context.Context, hook *hook.Hook) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
@@ -33,7 +33,7 @@ func (s *Sender) Reach(ctx context.Context, hook *hook.Hook) error {
 	return errors.New(describe(err))
 }
 
-// reach connects, and closes the connection before anything is sent on it. Its error is
+// reach connects, and closes the connection before anything is sent. It returns
 // errReached if nothing is in the way.
 func (t *ownTransport) reach(r *http.Request) error {
 	proxied, err := t.isProxied(r)
@@ -54,7 +54,7 @@ func (t *ownTransport) reach(r *http.Request) error {
 			return nil, errReached
 		}
 	}
-	// net/http knows which address belongs to a URL: of names beyond ASCII, too.
+	// net/http determines the address of a URL, also for names beyond ASCII.
 	once := &http.Transport{DialContext: hangUp(d.dial), DialTLSContext: hangUp(d.dialTLS), Proxy: proxy}
 	answer, err := once.RoundTrip(r)
 	switch {

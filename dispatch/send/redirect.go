@@ -2,8 +2,8 @@ package send
 
 import "net/url"
 
-// describeRedirect says where an answer's Location leads, as far as it is no secret:
-// scheme, host and port, and how the rest differs from the hook's own URL.
+// describeRedirect describes the target of an answer's Location without secrets: scheme,
+// host and port, and how the rest differs from the hook's own URL.
 func describeRedirect(from *url.URL, location string) string {
 	if location == "" {
 		return ""
@@ -22,13 +22,13 @@ func describeRedirect(from *url.URL, location string) string {
 	case same && to.EscapedPath() == pathOf(from):
 		return origin + " (the same path)"
 	case same && to.EscapedPath() == pathOf(from)+"/":
-		return origin + " (the same path with a slash at its end)"
+		return origin + " (the same path with a trailing slash)"
 	default:
 		return origin + " (another path or query)"
 	}
 }
 
-// pathOf is the path as it is requested.
+// pathOf returns the path as requested.
 func pathOf(u *url.URL) string {
 	if path := u.EscapedPath(); path != "" {
 		return path

@@ -9,7 +9,7 @@ import (
 func TestDescribeRedirect(t *testing.T) {
 	for _, tt := range []struct{ from, location, want string }{
 		{"http://hook.test/services/hush", "https://hook.test/services/hush", "https://hook.test (the same path)"},
-		{"http://hook.test/services/hush", "/services/hush/", "http://hook.test (the same path with a slash at its end)"},
+		{"http://hook.test/services/hush", "/services/hush/", "http://hook.test (the same path with a trailing slash)"},
 		{"http://hook.test/services/hush", "http://www.hook.test:8080/services/hush", "http://www.hook.test:8080 (the same path)"},
 		{"http://hook.test/services/hush", "//other.test/login?next=/services/hush", "http://other.test (another path or query)"},
 		{"http://hook.test/a?token=hush", "http://hook.test/a?token=other", "http://hook.test (another path or query)"},

@@ -7,20 +7,19 @@ import (
 	"time"
 )
 
-// renewAfter is how old connections become that are used again: a name that has moved is
-// noticed then.
+// renewAfter is the maximum age of reused connections, so that a moved name is noticed.
 const renewAfter = 100 * time.Second
 
-// renewed is a transport whose connections are made anew from time to time, since
-// http.Transport itself keeps a busy one for ever (https://go.dev/issue/23427). Requests
-// under way end on the connection that they have. It is safe for concurrent use.
+// renewed is a transport that replaces its connections from time to time, since
+// http.Transport keeps a busy one forever (https://go.dev/issue/23427). Requests in
+// progress finish on their connection. It is safe for concurrent use.
 type renewed struct {
 	fresh   func() *http.Transport
 	current atomic.Pointer[generation]
-	mu      sync.Mutex // of the change of generations
+	mu      sync.Mutex // guards the change of generations
 }
 
-// generation is connections that are used until the same time.
+// generation is a set of connections that expire together.
 type generation struct {
 	transport *http.Transport
 	until     time.Time
@@ -37,7 +36,7 @@ func (r *renewed) RoundTrip(request *http.Request) (*http.Response, error) {
 	return r.at(time.Now()).RoundTrip(request)
 }
 
-// at is the transport for requests that begin then.
+// at returns the transport for requests that begin at that time.
 func (r *renewed) at(now time.Time) *http.Transport {
 	g := r.current.Load()
 	if now.Before(g.until) {
@@ -50,10 +49,10 @@ func (r *renewed) at(now time.Time) *http.Transport {
 	}
 	next := &generation{r.fresh(), now.Add(renewAfter)}
 	r.current.Store(next)
-	// What it still sends closes its connections afterwards.
+	// Connections in use are closed after their requests.
 	g.transport.CloseIdleConnections()
 	return next.transport
 }
 
-// CloseIdleConnections closes those that no request uses.
+// CloseIdleConnections closes unused connections.
 func (r *renewed) CloseIdleConnections() { r.current.Load().transport.CloseIdleConnections() }

@@ -14,27 +14,27 @@ import (
 	"syscall"
 )
 
-// Result is what became of one attempt.
+// Result is the result of one attempt.
 type Result uint8
 
-// The results.
+// Results of attempts.
 const (
 	Result2xx Result = iota
 	Result3xx
 	Result4xx
 	Result5xx
 	ResultTimeout // no answer in time
-	ResultRefused // nobody accepts connections there, or there is no way to it
+	ResultRefused // the address does not accept connections, or is unreachable
 	ResultDNS     // the host's name has no address
-	ResultTLS     // no trust, or no TLS at all
+	ResultTLS     // no trusted certificate, or no TLS at all
 	ResultBlocked // the egress policy forbids the address
-	ResultReset   // the connection broke, or what came was not an HTTP answer
-	Results       // is how many there are
+	ResultReset   // the connection broke, or the answer was not HTTP
+	Results       // number of results
 )
 
 var resultLabels = [Results]string{"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "dns", "tls", "blocked", "reset"}
 
-// String is the result as a metric label.
+// String returns the result as a metric label.
 func (r Result) String() string {
 	if r >= Results {
 		return "unknown"
@@ -42,9 +42,8 @@ func (r Result) String() string {
 	return resultLabels[r]
 }
 
-// resultOfStatus is the result of a final answer. Statuses that RFC 9110 does
-// not know count by their first digit, or as 5xx; a final 1xx is no HTTP answer
-// to a POST.
+// resultOfStatus returns the result of a final answer. Statuses unknown to RFC 9110 count
+// by their first digit, or as 5xx; a final 1xx is not an HTTP answer to a POST.
 func resultOfStatus(status int) Result {
 	switch status / 100 {
 	case 1:
@@ -60,7 +59,7 @@ func resultOfStatus(status int) Result {
 	}
 }
 
-// resultOfError is the result of an attempt that got no answer.
+// resultOfError returns the result of an attempt without an answer.
 func resultOfError(err error) Result {
 	switch {
 	case errors.Is(err, ErrBlocked):
@@ -80,7 +79,7 @@ func resultOfError(err error) Result {
 
 func isTLS(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
-		return true // a TLS alert, whose own type is not exported
+		return true // a TLS alert, whose type is not exported
 	}
 	return errors.Is(err, http.ErrSchemeMismatch) ||
 		isA[*tls.CertificateVerificationError](err) || isA[tls.RecordHeaderError](err) ||
@@ -105,8 +104,7 @@ func isUnreachable(err error) bool {
 	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isA[*unreachableError](err)
 }
 
-// unreachableError is a way to the receiver that is closed, for a reason without
-// secrets.
+// unreachableError is the reason, without secrets, why the receiver is unreachable.
 type unreachableError struct{ why string }
 
 func (e *unreachableError) Error() string { return e.why }
@@ -116,9 +114,8 @@ func isA[E error](err error) bool {
 	return ok
 }
 
-// describe says what went wrong without quoting what may be secret: errors of
-// net/http can hold the URL, or what the receiver sent, which may be an echo of
-// the request.
+// describe describes an error without secrets: errors of net/http may contain the URL, or
+// the receiver's answer, which may repeat the request.
 func describe(err error) string {
 	switch result := resultOfError(err); result {
 	case ResultTimeout:
@@ -157,7 +154,7 @@ func describe(err error) string {
 	return "the connection broke before there was an HTTP answer"
 }
 
-// ownFaultFirst says of an error that is not the receiver's whose it is.
+// ownFaultFirst names the cause of an error for which the receiver is not responsible.
 func ownFaultFirst(err error) string {
 	if isOwnFault(err) {
 		return "this machine cannot connect: "
@@ -187,8 +184,8 @@ func describeTLS(err error) string {
 	}
 }
 
-// alertOf is the name of the TLS alert that ended the connection, as RFC 8446 has it, and
-// which side sent it; "" if the error is another one. The error's own type is not exported.
+// alertOf returns the name of the TLS alert that ended the connection, as in RFC 8446,
+// and the side that sent it; "" for other errors. The error's type is not exported.
 func alertOf(err error) (side, alert string) {
 	op, ok := errors.AsType[*net.OpError](err)
 	if !ok || op.Op != "remote error" && op.Op != "local error" || op.Err == nil {

@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// parseRetryAfter reads the value of a Retry-After field: seconds, or a date
-// (RFC 9110 10.2.3). A date that has passed is 0.
+// parseRetryAfter parses the value of a Retry-After field: seconds, or a date (RFC 9110
+// 10.2.3). A date in the past is 0.
 func parseRetryAfter(value string, now time.Time) (time.Duration, bool) {
-	const most = 1 << 31 // seconds; far beyond any bound, and no overflow
+	const most = 1 << 31 // seconds; far beyond any bound, without overflow
 	if value == "" {
 		return 0, false
 	}

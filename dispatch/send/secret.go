@@ -10,7 +10,7 @@ import (
 	"fmt"
 )
 
-// The form of a sealed secret, byte by byte:
+// The format of an encrypted secret, in bytes:
 //
 //	1      version, 1
 //	4      id of the key: the first bytes of the SHA-256 of keyIDDomain and the key
@@ -18,8 +18,8 @@ import (
 //	n      AES-256-GCM of the signing key
 //	16     tag
 //
-// Authenticated with it: version, id of the key, and the hook's id in 8 bytes, big
-// endian, so that a secret opens in the row that it was sealed for and in no other.
+// Version, id of the key, and the hook's id in 8 bytes, big endian, are authenticated
+// with it, so that a secret can only be decrypted in the row of its hook.
 const (
 	sealVersion  = 1
 	sealKeyBytes = 32
@@ -28,43 +28,42 @@ const (
 	keyIDDomain  = "hooktail secret key id\x00"
 )
 
-// What a SecretError wraps.
+// Errors wrapped by a SecretError.
 var (
 	ErrNoSecretKey    = errors.New("there is no key for secrets: set HOOKTAIL_SECRET_KEY, or HOOKTAIL_SECRET_KEY_FILE, to 32 random bytes in base64 or hex")
-	ErrOtherSecretKey = errors.New("it was sealed with another key than those of HOOKTAIL_SECRET_KEY")
-	ErrDamagedSecret  = errors.New("it is damaged, or was sealed for another hook")
+	ErrOtherSecretKey = errors.New("it was encrypted with another key than those in HOOKTAIL_SECRET_KEY")
+	ErrDamagedSecret  = errors.New("it is damaged, or was encrypted for another hook")
 )
 
-// SecretError is a hook's secret that cannot be sealed or opened. It never shows
+// SecretError is the error of encrypting or decrypting a hook's secret. It never shows
 // the secret.
 type SecretError struct {
 	Hook int64
 	Verb string // seal or open
-	Err  error  // is ErrNoSecretKey, ErrOtherSecretKey or ErrDamagedSecret
+	Err  error  // ErrNoSecretKey, ErrOtherSecretKey or ErrDamagedSecret
 }
 
 func (e *SecretError) Error() string {
 	return fmt.Sprintf("%s the secret of hook %d: %v", e.Verb, e.Hook, e.Err)
 }
 
-// Unwrap is why.
+// Unwrap returns the reason.
 func (e *SecretError) Unwrap() error { return e.Err }
 
-// Keyring encrypts the secrets of hooks, for the table that they are kept in. The
-// zero Keyring has no key and refuses. It prints as ***, is immutable and safe for
-// concurrent use.
+// Keyring encrypts the secrets of hooks for storage. The zero Keyring has no key and
+// returns errors. It prints as ***, is immutable and safe for concurrent use.
 type Keyring struct {
 	masked
-	keys []*sealingKey // the first one seals, all of them open
+	keys []*sealingKey // the first one encrypts, all of them decrypt
 }
 
 type sealingKey struct {
 	id   [keyIDBytes]byte
-	aead cipher.AEAD // with nonces of its own
+	aead cipher.AEAD // generates its own nonces
 }
 
-// NewKeyring is a Keyring of keys of 32 bytes. The first one seals; the others are
-// former ones, which open what was sealed with them.
+// NewKeyring returns a Keyring with keys of 32 bytes. The first one encrypts; the others
+// are former keys, which decrypt what they have encrypted.
 func NewKeyring(keys ...[]byte) (Keyring, error) {
 	var ring Keyring
 	for _, key := range keys {
@@ -89,7 +88,7 @@ func keyID(key []byte) [keyIDBytes]byte {
 	return [keyIDBytes]byte(sum[:keyIDBytes])
 }
 
-// Seal is the key encrypted for the row of the hook. Its error is a *SecretError.
+// Seal encrypts the key for the row of the hook. Its error is a *SecretError.
 func (r Keyring) Seal(hook int64, key SigningKey) ([]byte, error) {
 	if len(r.keys) == 0 {
 		return nil, &SecretError{Hook: hook, Verb: "seal", Err: ErrNoSecretKey}
@@ -99,8 +98,8 @@ func (r Keyring) Seal(hook int64, key SigningKey) ([]byte, error) {
 	return current.aead.Seal(header, nil, *key.state.key, bound(header, hook)), nil
 }
 
-// Open is the key that Seal encrypted for the row of the hook, by any key of the
-// Keyring. Its error is a *SecretError.
+// Open decrypts the result of Seal for the row of the hook, with any key of the Keyring.
+// Its error is a *SecretError.
 func (r Keyring) Open(hook int64, sealed []byte) (SigningKey, error) {
 	fail := func(err error) (SigningKey, error) {
 		return SigningKey{}, &SecretError{Hook: hook, Verb: "open", Err: err}
@@ -125,20 +124,20 @@ func (r Keyring) Open(hook int64, sealed []byte) (SigningKey, error) {
 	return fail(fmt.Errorf("%w (id %x)", ErrOtherSecretKey, header[1:]))
 }
 
-// IsSealed reports whether the bytes have the form of what Seal returns. Whether a key
-// opens them is not known.
+// IsSealed reports whether the bytes have the format of Seal's results. They may still be
+// undecipherable.
 func IsSealed(sealed []byte) bool {
 	const nonce, tag = 12, 16 // of AES-GCM
 	return len(sealed) >= sealHeader+nonce+leastKey+tag && sealed[0] == sealVersion
 }
 
-// Outdated reports whether the secret was sealed with another key than Seal uses
-// now: open it and seal it again, and the former key can go.
+// Outdated reports whether the secret was encrypted with another key than Seal uses now.
+// After opening and sealing it again, the former key can be removed.
 func (r Keyring) Outdated(sealed []byte) bool {
 	return len(r.keys) > 0 && len(sealed) >= sealHeader && !bytes.Equal(sealed[1:sealHeader], r.keys[0].id[:])
 }
 
-// bound is what is authenticated together with the hook's secret.
+// bound returns the data that is authenticated with the hook's secret.
 func bound(header []byte, hook int64) []byte {
 	return binary.BigEndian.AppendUint64(bytes.Clone(header), uint64(hook))
 }

@@ -103,8 +103,8 @@ func TestSecretErrors(t *testing.T) {
 	}{
 		{"seal without a key", withoutKey, ErrNoSecretKey, "seal the secret of hook 7: there is no key for secrets: set HOOKTAIL_SECRET_KEY, or HOOKTAIL_SECRET_KEY_FILE, to 32 random bytes in base64 or hex"},
 		{"open without a key", notOpened, ErrNoSecretKey, "open the secret of hook 7: there is no key for secrets: set HOOKTAIL_SECRET_KEY, or HOOKTAIL_SECRET_KEY_FILE, to 32 random bytes in base64 or hex"},
-		{"another key", wrongKey, ErrOtherSecretKey, "open the secret of hook 7: it was sealed with another key than those of HOOKTAIL_SECRET_KEY (id " + hex.EncodeToString(sealed[1:5]) + ")"},
-		{"another row", otherRow, ErrDamagedSecret, "open the secret of hook 70: it is damaged, or was sealed for another hook"},
+		{"another key", wrongKey, ErrOtherSecretKey, "open the secret of hook 7: it was encrypted with another key than those in HOOKTAIL_SECRET_KEY (id " + hex.EncodeToString(sealed[1:5]) + ")"},
+		{"another row", otherRow, ErrDamagedSecret, "open the secret of hook 70: it is damaged, or was encrypted for another hook"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			secret, ok := errors.AsType[*SecretError](tt.err)

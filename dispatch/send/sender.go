@@ -14,11 +14,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// AnswerBytes is how much of an answer's body an Outcome has at most.
+// AnswerBytes is the maximum size of an answer's body in an Outcome.
 const AnswerBytes = 512
 
-// maxAnswer is how much of an answer's body is read. What is longer costs the
-// connection.
+// maxAnswer is how much of an answer's body is read. After a longer one the connection is
+// closed.
 const maxAnswer = 4 << 10
 
 // Sender makes attempts: one POST each. It is safe for concurrent use.
@@ -28,30 +28,29 @@ type Sender struct {
 	userAgent []string
 	secrets   func(hook int64) ([]SigningKey, error)
 	close     func()
-	failed    func(netip.AddrPort, time.Time) // notes an address that gave no answer
+	failed    func(netip.AddrPort, time.Time) // records an address that did not answer
 	envelopes envelopes
 	templates templates
 	clock     clock
 }
 
-// Options is what a Sender needs.
+// Options configures a Sender.
 type Options struct {
-	Timeout   time.Duration     // of a whole attempt; 0 is 1 s
-	Egress    Egress            // of the own transport
-	Version   string            // for User-Agent
+	Timeout   time.Duration     // of a whole attempt; default 1 s
+	Egress    Egress            // for the Sender's own transport
+	Version   string            // program version, for User-Agent
 	TLS       *tls.Config       // roots and certificate of the own transport; nil: the system's roots, no certificate
-	Proxy     ProxyFunc         // which proxy the own transport asks; nil: none
-	Resolver  *net.Resolver     // of the own transport; nil: the system's
-	Transport http.RoundTripper // instead of the own, for tests
+	Proxy     ProxyFunc         // proxy of the own transport; nil: none
+	Resolver  *net.Resolver     // for the own transport; nil: the system's
+	Transport http.RoundTripper // replaces the own transport, for tests
 
-	// Secrets are the keys that the hook's requests are signed with: none, the
-	// current one, or the current one and the one before. It is called once per
-	// attempt, by many goroutines at once, and must not block. After an error nothing
-	// is sent. Nil: nothing is signed.
+	// Secrets returns the keys that sign the hook's requests: none, the current one, or
+	// the current and the previous one. It is called once per attempt, concurrently, and
+	// must not block. After an error nothing is sent. Nil: requests are not signed.
 	Secrets func(hook int64) ([]SigningKey, error)
 }
 
-// New is a Sender; Close it.
+// New returns a Sender, which must be closed.
 func New(o Options) *Sender {
 	if o.Timeout == 0 {
 		o.Timeout = time.Second
@@ -74,49 +73,48 @@ func New(o Options) *Sender {
 	return s
 }
 
-// Close closes the connections that are idle.
+// Close closes idle connections.
 func (s *Sender) Close() { s.close() }
 
-// Message is what one attempt sends.
+// Message is the content of one attempt.
 type Message struct {
-	ID        string // of the event
-	LSN       string // of its commit
+	ID        string // id of the event
+	LSN       string // position of its commit
 	Committed string // RFC 3339 with microseconds
 	Attempt   int    // from 1
-	Origin    string // other than the stream; "" is the stream
+	Origin    string // for events that do not come from the stream; "": the stream
 	Body      mapping.Body
 
-	// What CloudEvents say of the event besides.
-	Action  mapping.Action // as the hook spells it
+	// Further attributes of CloudEvents.
+	Action  mapping.Action // in the hook's spelling
 	Project int64          // 0: none
 	Task    int64          // 0: none, or several
 }
 
-// Outcome is what became of an attempt.
+// Outcome is the result of an attempt.
 type Outcome struct {
 	Result     Result
-	Status     int           // 0: there was no answer
-	RetryAfter time.Duration // asked for by a 429 or 503; 0: not
-	Err        error         // if there was no answer; free of secrets
+	Status     int           // 0: no answer
+	RetryAfter time.Duration // requested by a 429 or 503; 0: none
+	Err        error         // set if there was no answer; contains no secrets
 	Took       time.Duration
-	Answer     []byte // how the answer's body begins: it may repeat the request, so only those may see it who may see payloads
-	Unsigned   bool   // nothing was sent, since the keys to sign it with are not to be had: Err says why
+	Answer     []byte // beginning of the answer's body; it may repeat the request, so only people who may see payloads may see it
+	Unsigned   bool   // nothing was sent, since the signing keys are unusable: see Err
 
-	Redirect string     // where a 3xx would lead, without what may be secret; "": nowhere
-	Host     string     // that was to be reached, as the URL has it, without the port
+	Redirect string     // target of a 3xx without secrets; "": none
+	Host     string     // destination host as in the URL, without the port
 	Contact  Contact    // with that host
-	Addr     netip.Addr // of the host, with which no contact was made; invalid: not known
+	Addr     netip.Addr // address of the host that was not contacted; invalid: unknown
 }
 
-// Send makes one attempt, which ends after the timeout at the latest. The
-// answer's status decides as soon as it is there: a receiver that has said 2xx
-// has the event, however its answer ends. No redirect is followed. The hook must
-// not be refused.
+// Send makes one attempt, which ends within the timeout. The answer's status decides
+// immediately: a receiver that has answered 2xx has the event, however its answer ends.
+// Redirects are not followed. The hook must not be refused.
 func (s *Sender) Send(ctx context.Context, hook *hook.Hook, m Message) Outcome {
 	return s.send(ctx, hook, m, nil)
 }
 
-// send makes the attempt. sent, unless it is nil, is given the envelope with the request.
+// send makes the attempt. sent, if not nil, gets the envelope with the request.
 func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func(*envelope)) Outcome {
 	begun := time.Now()
 	keys, err := s.secrets(hook.ID)
@@ -132,7 +130,7 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	}
 	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
 	if err != nil {
-		// The context says best why net/http gave up.
+		// The context knows best why net/http gave up.
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
@@ -153,7 +151,7 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	return out
 }
 
-// unanswered is the outcome of an attempt that ended with an error.
+// unanswered returns the outcome of an attempt that ended with an error.
 func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time) Outcome {
 	now := time.Now()
 	out := Outcome{
@@ -169,7 +167,7 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 	return out
 }
 
-// request is that of the attempt, in the envelope.
+// request returns the attempt's request, in the envelope.
 func (s *Sender) request(e *envelope, t *template, m *Message, keys []SigningKey, now time.Time) *http.Request {
 	timestamp := s.clock.text(now)
 	body := m.Body

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// How a signing key is written, and how long it is in bytes.
+// The form of a signing key, and its length in bytes.
 // https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md#signature-scheme
 const (
 	keyPrefix = "whsec_"
@@ -22,50 +22,49 @@ const (
 	mostKey   = 64
 )
 
-// maxSigningKeys is how many keys a hook has at most: the current one, and the
-// one before until its receivers know the current one.
+// maxSigningKeys is the maximum number of a hook's keys: the current one, and the
+// previous one until all receivers know the current one.
 const maxSigningKeys = 2
 
-// SigningKey is a secret that a hook shares with its receivers. It prints as ***.
-// It is safe for concurrent use. The zero SigningKey is none: nothing can be signed
-// with it.
+// SigningKey is a secret shared by a hook and its receivers. It prints as ***. It is safe
+// for concurrent use. The zero SigningKey cannot sign.
 type SigningKey struct {
 	masked
 	state *keyState
 }
 
-// keyState is a key with the signers that are not in use.
+// keyState is a key with its unused signers.
 type keyState struct {
-	key     *[]byte   // package fmt follows one pointer on its way, and not two
+	key     *[]byte   // package fmt follows one pointer, but not two
 	signers sync.Pool // of *signer
 }
 
-// signer is an HMAC that is keyed, and memory to work in.
+// signer is a keyed HMAC with its buffers.
 type signer struct {
 	mac hash.Hash
 	buf []byte
 }
 
-// NewSigningKey is a new random key.
+// NewSigningKey returns a new random key.
 func NewSigningKey() SigningKey {
 	key := make([]byte, 32)
 	_, _ = rand.Read(key) // it never fails
 	return signingKey(key)
 }
 
-// ParseSigningKey reads whsec_ and 24 to 64 bytes in base64. Its errors do not
+// ParseSigningKey parses whsec_ followed by 24 to 64 bytes in base64. Its errors do not
 // quote the text.
 func ParseSigningKey(text string) (SigningKey, error) {
 	encoded, found := strings.CutPrefix(text, keyPrefix)
 	if !found {
-		return SigningKey{}, errors.New("a signing secret begins with " + keyPrefix)
+		return SigningKey{}, errors.New("a signing secret must begin with " + keyPrefix)
 	}
 	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if err != nil || strings.ContainsAny(encoded, "\r\n") { // which the decoder passes over
-		return SigningKey{}, errors.New("a signing secret is base64 after " + keyPrefix)
+	if err != nil || strings.ContainsAny(encoded, "\r\n") { // ignored by the decoder
+		return SigningKey{}, errors.New("a signing secret must be base64 after " + keyPrefix)
 	}
 	if len(key) < leastKey || len(key) > mostKey {
-		return SigningKey{}, fmt.Errorf("a signing secret has %d to %d bytes, not %d", leastKey, mostKey, len(key))
+		return SigningKey{}, fmt.Errorf("a signing secret must have %d to %d bytes, not %d", leastKey, mostKey, len(key))
 	}
 	return signingKey(key), nil
 }
@@ -76,8 +75,8 @@ func signingKey(key []byte) SigningKey {
 	return SigningKey{state: s}
 }
 
-// Reveal is the key in the form that ParseSigningKey reads: for its receiver, and
-// for nobody else. It is empty for the zero SigningKey.
+// Reveal returns the key in the form of ParseSigningKey, only for its receiver. It is
+// empty for the zero SigningKey.
 func (k SigningKey) Reveal() string {
 	if k.state == nil {
 		return ""
@@ -90,20 +89,20 @@ func (k SigningKey) Equal(other SigningKey) bool {
 	return hmac.Equal([]byte(k.Reveal()), []byte(other.Reveal()))
 }
 
-// Rotate puts the next key before the current one, which is used further, until the
-// next rotation. The one before that is used no more.
+// Rotate puts the next key before the current one, which remains in use until the next
+// rotation. The previous one is dropped.
 func Rotate(keys []SigningKey, next SigningKey) []SigningKey {
 	rotated := append([]SigningKey{next}, keys...)
 	return rotated[:min(len(rotated), maxSigningKeys)]
 }
 
-// signatureHeader has the signatures of a request.
+// signatureHeader contains the signatures of a request.
 const signatureHeader = "webhook-signature"
 
-// Sign is the value of webhook-signature: one signature per key, at most two, with
-// a blank between. Each is v1, and the HMAC-SHA256 of id.timestamp.body in base64.
-// The timestamp is the text of webhook-timestamp: seconds since 1970. Without a
-// key it is empty.
+// Sign returns the value of webhook-signature: one signature per key, at most two,
+// separated by a blank. Each is v1, and the HMAC-SHA256 of id.timestamp.body in base64.
+// The timestamp is the text of webhook-timestamp: seconds since 1970. Without a key it is
+// empty.
 func Sign(keys []SigningKey, id, timestamp string, body mapping.Body) string {
 	const each = len(" v1,") + (sha256.Size+2)/3*4
 	var room [maxSigningKeys * each]byte

@@ -106,16 +106,16 @@ func TestParseSigningKey(t *testing.T) {
 	for _, tt := range []struct{ name, in, err string }{
 		{"shortest", "whsec_" + hush(24), ""},
 		{"longest", "whsec_" + hush(64), ""},
-		{"empty", "", "a signing secret begins with whsec_"},
-		{"no prefix", hush(32), "a signing secret begins with whsec_"},
-		{"public key", "whpk_" + hush(32), "a signing secret begins with whsec_"},
-		{"prefix alone", "whsec_", "a signing secret has 24 to 64 bytes, not 0"},
-		{"too short", "whsec_" + hush(23), "a signing secret has 24 to 64 bytes, not 23"},
-		{"too long", "whsec_" + hush(65), "a signing secret has 24 to 64 bytes, not 65"},
-		{"not base64", "whsec_hush!", "a signing secret is base64 after whsec_"},
-		{"without padding", "whsec_" + strings.TrimRight(hush(25), "="), "a signing secret is base64 after whsec_"},
-		{"base64 of URLs", "whsec_" + strings.Repeat("-_-_", 8), "a signing secret is base64 after whsec_"},
-		{"a line break in it", "whsec_" + hush(24)[:8] + "\n" + hush(24)[8:], "a signing secret is base64 after whsec_"},
+		{"empty", "", "a signing secret must begin with whsec_"},
+		{"no prefix", hush(32), "a signing secret must begin with whsec_"},
+		{"public key", "whpk_" + hush(32), "a signing secret must begin with whsec_"},
+		{"prefix alone", "whsec_", "a signing secret must have 24 to 64 bytes, not 0"},
+		{"too short", "whsec_" + hush(23), "a signing secret must have 24 to 64 bytes, not 23"},
+		{"too long", "whsec_" + hush(65), "a signing secret must have 24 to 64 bytes, not 65"},
+		{"not base64", "whsec_hush!", "a signing secret must be base64 after whsec_"},
+		{"without padding", "whsec_" + strings.TrimRight(hush(25), "="), "a signing secret must be base64 after whsec_"},
+		{"base64 of URLs", "whsec_" + strings.Repeat("-_-_", 8), "a signing secret must be base64 after whsec_"},
+		{"a line break in it", "whsec_" + hush(24)[:8] + "\n" + hush(24)[8:], "a signing secret must be base64 after whsec_"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			key, err := ParseSigningKey(tt.in)

@@ -7,15 +7,15 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// template is what all requests to a hook have in common. It is read-only.
+// template is common to all requests to a hook. It is read-only.
 type template struct {
 	hook    *hook.Hook
-	host    string        // of the URL, in lower case and without the port
-	request *http.Request // without a body and what differs per attempt
+	host    string        // host of the URL, in lower case and without the port
+	request *http.Request // without the body and what differs per attempt
 	format  hook.Format
 }
 
-// newTemplate is the template of a hook that is not refused. Credentials in the URL
+// newTemplate returns the template of a hook that is not refused. Credentials in the URL
 // become basic authentication unless the hook has an Authorization header.
 func newTemplate(hook *hook.Hook) *template {
 	u := hook.URL.Reveal()
@@ -37,10 +37,9 @@ func newTemplate(hook *hook.Hook) *template {
 	return &template{hook, hook.URL.Host(), r, hook.Format()}
 }
 
-// headerOf makes what every request of the hook carries: its own headers with
-// names written as the hook writes them, and application/json unless the hook
-// says otherwise. Those that net/http looks for by their canonical name
-// are put under that name.
+// headerOf returns the constant headers of the hook's requests: its own headers in its
+// spelling, and application/json unless the hook overrides it. Headers that net/http
+// looks up by their canonical name are stored under that name.
 func headerOf(h hook.Headers) http.Header {
 	out := make(http.Header, h.Len()+8)
 	out["Content-Type"] = []string{"application/json"}
@@ -54,17 +53,17 @@ func headerOf(h hook.Headers) http.Header {
 	return out
 }
 
-// mostTemplates is how many templates are kept: making one costs less than a request.
+// mostTemplates is the number of templates that are kept: creating one costs less than a
+// request.
 const mostTemplates = 4096
 
-// templates keeps the templates of the hooks that requests were made for. It is safe for
-// concurrent use.
+// templates caches the templates of hooks. It is safe for concurrent use.
 type templates struct {
 	mu   sync.RWMutex
 	byID map[int64]*template // guarded by mu
 }
 
-// of is the hook's template.
+// of returns the hook's template.
 func (c *templates) of(hook *hook.Hook) *template {
 	c.mu.RLock()
 	t := c.byID[hook.ID]

@@ -6,23 +6,23 @@ import (
 	"time"
 )
 
-// ownTransport is what a Sender sends with by itself.
+// ownTransport is the default transport of a Sender.
 type ownTransport struct {
 	direct  *renewed
-	through *renewed  // by way of the proxy; nil without one
+	through *renewed  // through the proxy; nil: no proxy
 	proxy   ProxyFunc // nil: none
 	dialer  *dialer   // of direct
-	hop     *dialer   // of through; to the proxy
+	hop     *dialer   // of direct
 }
 
-// newTransport is the transport for the options.
+// newTransport returns the transport for the options.
 func newTransport(o Options) *ownTransport {
 	t := &ownTransport{dialer: newDialer(o, &o.Egress), proxy: o.Proxy}
 	t.direct = newRenewed(func() *http.Transport { return newHTTPTransport(t.dialer) })
 	if o.Proxy == nil {
 		return t
 	}
-	// Who configured the proxy may have it anywhere: its address is not checked.
+	// The proxy was configured deliberately: its address is not checked.
 	t.hop = newDialer(o, nil)
 	t.through = newRenewed(func() *http.Transport {
 		through := newHTTPTransport(t.hop)
@@ -46,7 +46,7 @@ func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// close closes the connections that no request uses.
+// close closes unused connections.
 func (t *ownTransport) close() {
 	t.direct.CloseIdleConnections()
 	if t.through != nil {
@@ -54,12 +54,12 @@ func (t *ownTransport) close() {
 	}
 }
 
-// maxIdle is how many connections are kept: the least used go first, and all that
-// are idle for long.
+// maxIdle is the number of idle connections that are kept: the least recently used are
+// closed first, and all that are idle for long.
 const maxIdle = 512
 
-// newHTTPTransport speaks HTTP/1.1 on connections that are kept, asks no proxy, and
-// leaves the body's encoding alone.
+// newHTTPTransport returns a transport that speaks HTTP/1.1 on persistent connections,
+// uses no proxy, and does not change the body's encoding.
 func newHTTPTransport(d *dialer) *http.Transport {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
@@ -67,27 +67,27 @@ func newHTTPTransport(d *dialer) *http.Transport {
 		DialContext:            d.dial,
 		DialTLSContext:         d.dialTLS,
 		TLSClientConfig:        d.tls,     // within a proxy's tunnel
-		TLSHandshakeTimeout:    d.timeout, // there, too: net/http goes on with a connection whose request has ended
+		TLSHandshakeTimeout:    d.timeout, // also there: net/http continues a handshake whose request has ended
 		Protocols:              &protocols,
 		MaxIdleConns:           maxIdle,
-		MaxIdleConnsPerHost:    maxIdle, // many hooks may share a host, each with its requests in flight
+		MaxIdleConnsPerHost:    maxIdle, // many hooks may share a host, each with its own requests in flight
 		IdleConnTimeout:        30 * time.Second,
 		DisableCompression:     true,
 		MaxResponseHeaderBytes: 64 << 10,
-		WriteBufferSize:        8 << 10, // most requests are then one system call; net/http's 4 KiB hold no body
+		WriteBufferSize:        8 << 10, // makes most requests a single system call; net/http's default of 4 KiB is too small for a body
 	}
 }
 
-// tlsConfig is the configuration with TLS 1.2 as the least version, and sessions that are
-// resumed.
+// tlsConfig returns the configuration with TLS 1.2 as the minimum version, and with
+// session resumption.
 func tlsConfig(of *tls.Config) *tls.Config {
 	c := &tls.Config{}
 	if of != nil {
 		c = of.Clone()
 	}
 	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
-	// Some servers ask for the client's certificate when they have read the request's path.
-	// It exists in TLS 1.2 alone. Once is enough for that, and more would let a receiver keep
+	// Some servers request the client certificate after they have read the request's
+	// path, which only TLS 1.2 allows. Once is enough, and more would let a receiver keep
 	// this machine busy.
 	c.Renegotiation = tls.RenegotiateOnceAsClient
 	if c.ClientSessionCache == nil {

@@ -117,7 +117,7 @@ func (w *wire) checkRequest(t testing.TB, raw, target string, own map[string]str
 		value, fixed := want[name]
 		switch {
 		case seen[strings.ToLower(m[1])]:
-			t.Errorf("header %s is there twice", m[1])
+			t.Errorf("header %s is set twice", m[1])
 		case fixed && m[2] != value:
 			t.Errorf("header %s: %q, want %q", m[1], m[2], value)
 		case !fixed && !free[name]:

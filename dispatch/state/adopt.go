@@ -9,20 +9,20 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Table names a table of the application, of which this package knows nothing else.
+// Table names a table of the application. This package knows nothing else about it.
 type Table struct{ Schema, Name string }
 
 func (t Table) sql() string { return quote(t.Schema, t.Name) }
 
-// Adopt takes hooks over: it switches them off in the application's table of webhooks and
-// notes that hooktail serves them all the same. Both are one transaction of a few
-// statements, however many hooks there are, since the application waits for its rows
-// meanwhile. A hook that is not in the table is an error, and nothing is changed then.
+// Adopt takes over hooks: it makes them inactive in the application's table of webhooks
+// and records that hooktail serves them. This is one transaction of a few statements for
+// any number of hooks, since the application waits for its rows meanwhile. A hook that is
+// missing from the table is an error, and then nothing is changed.
 //
-// It waits for the locks of others as Options.Wait says, and returns a *LockedError after it.
+// It waits for locks as long as Options.Wait allows, and then returns a *LockedError.
 func (s *Store) Adopt(ctx context.Context, webhooks Table, hooks []int64) error {
-	// A hooktail that runs reads the changes in the order in which they are made. At no
-	// place in the stream may the hook be off.
+	// A running hooktail reads the changes in this order. The hook must be served at
+	// every place in the stream.
 	return s.patient(ctx, func(tx pgx.Tx) error {
 		if err := s.setAdopted(ctx, tx, hooks, true); err != nil {
 			return err
@@ -47,10 +47,10 @@ func (s *Store) setAdopted(ctx context.Context, tx pgx.Tx, hooks []int64, adopte
 	if err == nil {
 		err = s.tell(ctx, tx)
 	}
-	return wrap(err, "note which hooks are adopted")
+	return wrap(err, "record the adopted hooks")
 }
 
-// activate switches hooks on or off in the application's table.
+// activate sets whether hooks are active in the application's table.
 func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, active bool) error {
 	rows, err := db.Query(ctx, "UPDATE "+webhooks.sql()+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
 	if err == nil {
@@ -62,13 +62,13 @@ func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, ac
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
 		err = fmt.Errorf("%w: let the owner of the table run %s to the role", err, grantActivate(webhooks))
 	}
-	return wrap(err, "switch hooks")
+	return wrap(err, "activate or deactivate hooks")
 }
 
 // grantActivate is the privilege that activate needs, without the role that gets it.
 func grantActivate(webhooks Table) string { return "GRANT UPDATE (is_active) ON " + webhooks.sql() }
 
-// allOf is an error that names the first hook that is not there any more.
+// allOf returns an error that names the first hook that no longer exists.
 func allOf(hooks, found []int64) error {
 	there := make(map[int64]bool, len(found))
 	for _, id := range found {
@@ -82,13 +82,13 @@ func allOf(hooks, found []int64) error {
 	return nil
 }
 
-// Abandoned are adopted hooks that nobody would send to without hooktail.
+// Abandoned are adopted hooks that would not be served without hooktail.
 type Abandoned struct {
-	Hooks []int64 // those that the application still has, in order
-	Grant string  // the SQL that lets the role switch them on, without the role; "": it may
+	Hooks []int64 // those that still exist in the application, in order
+	Grant string  // the SQL that allows the role to activate them, without the role; "": it may already
 }
 
-// ReadAbandoned looks for the adopted hooks in the application's table, which has to be there.
+// ReadAbandoned finds the adopted hooks in the application's table, which must exist.
 func ReadAbandoned(ctx context.Context, db Querier, webhooks Table, adopted []int64) (a Abandoned, err error) {
 	var may bool
 	if err := db.QueryRow(ctx, "SELECT pg_catalog.has_column_privilege($1, 'is_active', 'UPDATE')", webhooks.sql()).Scan(&may); err != nil {
@@ -101,11 +101,11 @@ func ReadAbandoned(ctx context.Context, db Querier, webhooks Table, adopted []in
 	if !may && len(a.Hooks) > 0 {
 		a.Grant = grantActivate(webhooks)
 	}
-	return a, wrap(err, "look adopted hooks up")
+	return a, wrap(err, "look up adopted hooks")
 }
 
-// Remove switches the hooks on in the application's table, and removes the schema as Drop
-// does: in the transaction, which the caller ends.
+// Remove activates the hooks in the application's table, and removes the schema as Drop
+// does, within the caller's transaction.
 func Remove(ctx context.Context, tx pgx.Tx, schema string, webhooks Table, hooks []int64) error {
 	if len(hooks) > 0 {
 		if err := activate(ctx, tx, webhooks, hooks, true); err != nil {

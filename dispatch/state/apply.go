@@ -8,39 +8,39 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Batch is changes that belong together. A key may be in it once. Rows to insert are
-// copied to the connection one by one; where that cannot be, since some of them are stored
-// already, the batch takes about four times the memory of its bodies while it is sent.
+// Batch is a set of changes with distinct keys. Rows to insert are copied to the
+// connection one by one; if some of them are stored already, this is impossible, and the
+// batch takes about four times the memory of its bodies while it is sent.
 type Batch struct {
-	Insert []Row     // parked, or dead from the start
-	Update []Attempt // failed attempts of what is stored
-	Bury   []Attempt // the last ones
+	Insert []Row     // parked, or dead from the beginning
+	Update []Attempt // failed attempts of stored deliveries
+	Bury   []Attempt // last attempts
 	Delete []Key     // delivered, or no longer wanted
 
-	AtOnce bool // what others have locked is not waited for, not even for a moment
+	AtOnce bool // do not wait for locks at all
 }
 
-// Attempt is what a failed attempt leaves behind.
+// Attempt is the record of a failed attempt.
 type Attempt struct {
 	Key
-	Attempts   int       // made, with this one
-	Next       time.Time // zero: as soon as it is its turn; Bury ignores it
+	Attempts   int       // number of attempts, including this one
+	Next       time.Time // zero: as soon as it is its turn; ignored by Bury
 	LastResult string
 	LastStatus int
-	Reason     string // of death; Update ignores it
-	Bodiless   bool   // the body is given up; Update ignores it
+	Reason     string // reason of death; ignored by Update
+	Bodiless   bool   // drop the body; ignored by Update
 }
 
-// Apply makes all changes of the batch in one transaction, or none and returns
-// an error. An error does not say that nothing was changed: the connection may
-// have ended between the commit and the answer to it. So a batch may be applied
-// again; what is stored already stays as it is, and what is not there is not
-// changed. IsRefused tells the errors for which that is of no use.
+// Apply makes all changes of the batch in one transaction, or none and returns an error.
+// After an error the changes may still have been made: the connection may have ended
+// between the commit and its confirmation. So a batch may be applied again; rows already
+// stored are left alone, and missing rows are skipped. IsRefused identifies errors for
+// which that is useless.
 //
-// It waits for the locks of others for a second at most, and returns a *LockedError then:
-// a person's transaction that is left open keeps only those waiting whose rows it has locked.
-// Which of these were to be deleted or buried has been written then all the same: neither
-// Tail nor Heads returns them again, in this run or a later one.
+// It waits for locks for at most a second, and then returns a *LockedError: an open
+// transaction of another session only delays deliveries whose rows it has locked. Those
+// of them that were to be deleted or buried have been recorded as done: neither Tail nor
+// Heads returns them again, in this run or a later one.
 func (s *Store) Apply(ctx context.Context, b Batch) error {
 	for i := range b.Insert {
 		if bytes := b.Insert[i].Body.Len(); bytes > maxBody {
@@ -62,8 +62,8 @@ func (s *Store) Apply(ctx context.Context, b Batch) error {
 	return wrap(err, "park")
 }
 
-// apply is Apply without regard to who has locked what; noted are deliveries of the batch of
-// which finish has written that they are over.
+// apply is Apply without handling of locks; noted are deliveries of the batch that finish
+// has recorded as done.
 func (s *Store) apply(ctx context.Context, b Batch, noted []Key) error {
 	if len(b.Insert) >= copied {
 		if done, err := s.copy(ctx, b, noted); done || err != nil {
@@ -77,7 +77,7 @@ func (s *Store) apply(ctx context.Context, b Batch, noted []Key) error {
 	return s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error { return tx.SendBatch(ctx, queue).Close() })
 }
 
-// queue is the batch's statements.
+// queue returns the batch's statements.
 func (s *Store) queue(b Batch, noted []Key) *pgx.Batch {
 	var queue pgx.Batch
 	if len(b.Insert) > 0 {

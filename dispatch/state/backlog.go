@@ -7,22 +7,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Backlog is what is stored for one hook.
+// Backlog is the number and size of a hook's stored deliveries.
 type Backlog struct {
 	Hook   int64
 	Parked Volume
 	Dead   Volume
 }
 
-// Volume is an amount of deliveries.
+// Volume is the number and size of deliveries.
 type Volume struct {
 	Rows   int64
-	Bytes  int64     // of their bodies
-	Oldest time.Time // when the first of their events was committed; zero: there are none
+	Bytes  int64     // of the bodies
+	Oldest time.Time // commit of the oldest event; zero: none
 }
 
-// Backlogs is what is stored for each hook that has anything stored, in the order
-// of the hooks. It reads the whole table: it is for the start and for people.
+// Backlogs returns the backlog of each hook with stored deliveries, in the order of the
+// hooks. It reads the whole table, so it is only for the start and for people.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
 			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
@@ -40,18 +40,18 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	return backlogs, wrap(err, "count deliveries")
 }
 
-// Room is the space that the hook's parked deliveries take, rows included.
+// Room returns the space that the hook's parked deliveries take, including rows.
 func (s *Store) Room(ctx context.Context, hook int64) (n int64, err error) {
 	err = s.pool.QueryRow(ctx, s.sql(`SELECT coalesce(sum(octet_length(body) + $2::bigint), 0) FROM {parked} WHERE hook_id = $1 AND state = 'parked'`), hook, RowBytes).Scan(&n)
 	return n, wrap(err, "count bytes")
 }
 
-// RowBytes is about what a row takes that has no body: what is stored for a hook is
-// bounded, also if its hook wants no payload.
+// RowBytes is the approximate size of a row without its body, so that deliveries without
+// payload are bounded, too.
 const RowBytes = 256
 
-// Room is the space that the hook's dead deliveries take, rows included.
+// Room returns the space that the hook's dead deliveries take, including rows.
 func (b Backlog) Room() int64 { return b.Dead.Room() }
 
-// Room is the space that the deliveries take, rows included.
+// Room returns the space that the deliveries take, including rows.
 func (v Volume) Room() int64 { return v.Bytes + RowBytes*v.Rows }

@@ -8,14 +8,14 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// The times that a Row can have. PostgreSQL has earlier and later ones, and infinity,
-// none of which can be written as RFC 3339.
+// Limits of a Row's times. PostgreSQL has earlier and later ones, and infinity, which RFC
+// 3339 cannot represent.
 var (
 	earliest = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC)
 	latest   = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 )
 
-// bounded is the time, or the nearest one that a Row can have.
+// bounded returns the time, or the nearest one that a Row can have.
 func bounded(t time.Time) time.Time {
 	switch {
 	case t.Before(earliest):
@@ -27,7 +27,7 @@ func bounded(t time.Time) time.Time {
 	}
 }
 
-// moment is a timestamptz as anybody may have written it.
+// moment is any timestamptz.
 type moment struct{ pgtype.Timestamptz }
 
 // time is zero for null.
@@ -44,10 +44,10 @@ func (m moment) time() time.Time {
 	}
 }
 
-// plain is the text without what a text of the database cannot have.
+// plain returns the text without characters that the database does not accept.
 func plain(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\x00", "\uFFFD")
 }
 
-// counted is the number of attempts as the column has it.
+// counted returns the number of attempts within the column's range.
 func counted(attempts int) int { return min(max(attempts, 0), math.MaxInt32) }

@@ -35,7 +35,7 @@ func (s *Store) delete(queue *pgx.Batch, list []Key) {
 	queue.Queue(s.sql(deleteSQL), k.hooks, k.timelines, k.commits, k.ordinals)
 }
 
-// attempts are many attempts by column.
+// attempts are several attempts by column.
 type attempts struct {
 	keys
 	made     []int

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -10,14 +11,26 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Choice is what people chose for a hook beyond what its row in the application says: the
-// columns of hook_setting as they are written, which nothing here checks.
+// Choice holds the settings that people chose for a hook in addition to its row in the
+// application: the columns of hook_setting, unchecked.
 type Choice struct {
-	Added   []mapping.Action // that the hook gets as well
-	Removed []mapping.Action // that it does not get
-	Filter  string           // CEL over the body; "": none
-	Rate    string           // "10/s"; "": no bound
-	Format  string           // of the requests; "": Label Studio's own
+	Added   []mapping.Action `json:"events_added,omitempty"`   // additional actions
+	Removed []mapping.Action `json:"events_removed,omitempty"` // excluded actions
+	Filter  string           `json:"filter,omitempty"`         // CEL expression about the body; "": none
+	Rate    string           `json:"rate,omitempty"`           // for example "10/s"; "": unlimited
+	Format  string           `json:"format,omitempty"`         // form of requests; "": Label Studio's own
+}
+
+// Events returns the changes to the hook's events as they are typed: +A,-B.
+func (c Choice) Events() string {
+	var changes []string
+	for _, action := range c.Added {
+		changes = append(changes, "+"+string(action))
+	}
+	for _, action := range c.Removed {
+		changes = append(changes, "-"+string(action))
+	}
+	return strings.Join(changes, ",")
 }
 
 // Equal reports whether both are the same, in the same order.
@@ -25,16 +38,15 @@ func (c Choice) Equal(o Choice) bool {
 	return slices.Equal(c.Added, o.Added) && slices.Equal(c.Removed, o.Removed) && c.Filter == o.Filter && c.Rate == o.Rate && c.Format == o.Format
 }
 
-// Choose changes what was chosen for the hook. It takes effect at its place among the
-// events, on those committed later. Nothing changes if edit returns an error. Edit may be
-// called again if somebody has locked the row.
+// Choose changes the hook's choice, for events committed later. If edit returns an error,
+// nothing changes. edit may be called again if the row is locked.
 func (s *Store) Choose(ctx context.Context, hook int64, edit func(*Choice) error) error {
 	return wrap(s.patient(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id) VALUES ($1) ON CONFLICT DO NOTHING`), hook); err != nil {
 			return err
 		}
 		var before Choice
-		var added, removed pgtype.FlatArray[*string] // of any dimensions, as anybody may have written it
+		var added, removed pgtype.FlatArray[*string] // of any dimensions, as the column is not restricted
 		err := tx.QueryRow(ctx, s.sql(`SELECT events_added, events_removed, coalesce(filter, ''), coalesce(rate, ''), coalesce(format, '')
 			FROM {hook_setting} WHERE hook_id = $1 FOR UPDATE`), hook).Scan(&added, &removed, &before.Filter, &before.Rate, &before.Format)
 		if err != nil {
@@ -54,8 +66,8 @@ func (s *Store) Choose(ctx context.Context, hook int64, edit func(*Choice) error
 	}), "set choice of hook")
 }
 
-// Actions are the elements of an array of actions that are neither null nor empty, each
-// once, in alphabetical order.
+// Actions returns the elements of an array of actions that are neither null nor empty,
+// without duplicates, in alphabetical order.
 func Actions(elements []*string) (actions []mapping.Action) {
 	for _, element := range elements {
 		if element != nil && *element != "" {
@@ -66,7 +78,7 @@ func Actions(elements []*string) (actions []mapping.Action) {
 	return slices.Compact(actions)
 }
 
-// textsOf are the names of the actions; nil, which is null, for none.
+// textsOf returns the names of the actions; nil, which is null, for none.
 func textsOf(actions []mapping.Action) (texts []string) {
 	for _, action := range actions {
 		texts = append(texts, string(action))

@@ -11,19 +11,19 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// copied is from how many rows on COPY is worth a statement that is not prepared.
+// copied is the number of rows from which COPY is faster than a prepared statement.
 const copied = 8
 
-// copySQL leaves out what is as the table has it by default.
+// copySQL omits columns that have their default.
 const copySQL = `COPY {parked} (hook_id, timeline, commit_lsn, ordinal, event_id, action, project_id, task_id,
 	committed_at, body, bytes, attempts, added_at, next_attempt_at, last_result, last_status) FROM STDIN (FORMAT binary)`
 
 const copyFields = 16
 
 // copy parks the rows with COPY, which costs the server a third of an INSERT of arrays
-// and this program a tenth: bodies go to the connection as they are. It reports false
-// if nothing was parked since COPY cannot do it: some of it is stored already, or
-// is dead from the start.
+// and this program a tenth: bodies go to the connection without a copy. It returns false
+// if nothing was parked because COPY cannot do it: some of the rows are stored already,
+// or are dead from the beginning.
 func (s *Store) copy(ctx context.Context, b Batch, noted []Key) (done bool, err error) {
 	for i := range b.Insert {
 		if b.Insert[i].State == Dead {
@@ -44,7 +44,7 @@ func (s *Store) copyOn(ctx context.Context, conn *pgx.Conn, rows []Row) error {
 	return err
 }
 
-// isParked takes it for no error that some of the rows are stored already.
+// isParked returns no error if some of the rows are stored already.
 func isParked(err error) (done bool, _ error) {
 	const uniqueViolation = "23505" // https://www.postgresql.org/docs/current/errcodes-appendix.html
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == uniqueViolation {
@@ -53,17 +53,17 @@ func isParked(err error) (done bool, _ error) {
 	return err == nil, err
 }
 
-// rowReader is the rows in the binary format of COPY. It holds one of them at a time.
+// rowReader returns the rows in the binary format of COPY, one at a time.
 // https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
 type rowReader struct {
 	rows  []Row
-	next  int // of the rows; -1: all was written
+	next  int // index of the next row; -1: finished
 	begun bool
-	text  []byte // of what is being read
+	text  []byte // buffer of what is read
 	at    int
 }
 
-// Read fills p as far as there is anything.
+// Read fills p as far as possible.
 func (r *rowReader) Read(p []byte) (n int, err error) {
 	for n < len(p) {
 		if r.at == len(r.text) && !r.write() {
@@ -78,7 +78,7 @@ func (r *rowReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// write writes the next row, or what comes before and after all of them.
+// write encodes the next row, the header or the trailer.
 func (r *rowReader) write() bool {
 	if cap(r.text) > keptRow {
 		r.text = nil
@@ -101,7 +101,7 @@ func (r *rowReader) write() bool {
 	return true
 }
 
-// keptRow is how large a buffer may be that is kept for the next row.
+// keptRow is the maximum size of a buffer that is kept for the next row.
 const keptRow = 64 << 10
 
 func appendRow(dst []byte, r *Row) []byte {
@@ -128,7 +128,7 @@ func appendRow(dst []byte, r *Row) []byte {
 	return appendInt32(dst, int32(r.LastStatus))
 }
 
-// appendLength appends what f appends, with its length before it.
+// appendLength appends the output of f, preceded by its length.
 func appendLength(dst []byte, f func([]byte) []byte) []byte {
 	at := len(dst)
 	dst = f(append(dst, 0, 0, 0, 0))
@@ -148,7 +148,7 @@ func appendInt64(dst []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0, 0, 0, 8), uint64(n))
 }
 
-// epoch is PostgreSQL's.
+// epoch is PostgreSQL's epoch.
 var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
 
 // appendTime appends a time in microseconds.

@@ -11,23 +11,23 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Filter says which stored deliveries are meant. The zero value of a field means
-// any, and so the zero Filter all.
+// Filter selects stored deliveries. The zero value of a field matches any, and so the
+// zero Filter all.
 type Filter struct {
 	Hook   int64
 	Event  mapping.ID
-	Action mapping.Action // as the hook spells it
+	Action mapping.Action // in the hook's spelling
 	State  State
-	Since  time.Time // committed then or later
+	Since  time.Time // committed at this time or later
 	Until  time.Time // committed before
 	Task   int64
 	Reason string
-	Limit  int // the first so many, in the order of hooks and events
+	Limit  int // only the first ones, in the order of hooks and events
 
-	Annotation int64 // of which the body speaks first: all that is meant otherwise is read
+	Annotation int64 // first annotation in the body; scans all other matches
 }
 
-// where is the condition, with its parameters.
+// where returns the condition and its parameters.
 func (f Filter) where() (sql string, args []any) {
 	conditions := []string{"true"}
 	add := func(condition string, arg any) {
@@ -66,7 +66,7 @@ func (f Filter) where() (sql string, args []any) {
 	return strings.Join(conditions, " AND "), args
 }
 
-// first is the order and the limit that follow the condition.
+// first returns the order and the limit that follow the condition.
 func (f Filter) first() string {
 	order := " ORDER BY hook_id, commit_lsn, ordinal, timeline"
 	if f.Limit > 0 {
@@ -75,16 +75,15 @@ func (f Filter) first() string {
 	return order
 }
 
-// List is the stored deliveries that the filter means, in the order of hooks and
-// events, without bodies.
+// List returns the matching deliveries, in the order of hooks and events, without bodies.
 func (s *Store) List(ctx context.Context, f Filter) ([]Row, error) {
 	where, args := f.where()
 	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE `+where+f.first(), args...)
 	return rows, wrap(err, "list deliveries")
 }
 
-// Show is the stored deliveries of one event with their bodies: to one hook, or,
-// if that is 0, to all that have it. There may be none.
+// Show returns the stored deliveries of one event with their bodies, for one hook, or for
+// all if hook is 0. There may be none.
 func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, error) {
 	f := Filter{Hook: hook, Event: event}
 	where, args := f.where()
@@ -92,11 +91,10 @@ func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, 
 	return rows, wrap(err, "show deliveries")
 }
 
-// Redrive parks dead deliveries again, as if never attempted, and tells the
-// hooktail that runs. They keep their ids and their places in the order; what was
-// delivered meanwhile is not sent again. Only the dead among what the filter
-// means are redriven, and only those whose body was kept. n is how many; a dry
-// run only counts them.
+// Redrive parks matching dead deliveries again, as if never attempted, and notifies the
+// running hooktail. They keep their ids and their places in the order; deliveries made
+// meanwhile are not repeated. Deliveries without a stored body are skipped. n is their
+// number; a dry run only counts.
 func (s *Store) Redrive(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
 	f.State = Dead
 	where, args := f.where()
@@ -105,28 +103,28 @@ func (s *Store) Redrive(ctx context.Context, f Filter, dryRun bool) (n int64, er
 	return n, wrap(err, "redrive deliveries")
 }
 
-// Discard deletes stored deliveries for good, parked ones too where the filter
-// means them. One that a lane has in its hands at that moment may be delivered
-// all the same. n is how many; a dry run only counts them.
+// Discard permanently deletes matching deliveries, parked ones only if the filter selects
+// them. One that a lane is attempting may still be delivered. n is their number; a dry
+// run only counts.
 func (s *Store) Discard(ctx context.Context, f Filter, dryRun bool) (n int64, err error) {
 	where, args := f.where()
 	n, err = s.change(ctx, f, where, args, dryRun, `DELETE FROM {parked}`)
 	return n, wrap(err, "discard deliveries")
 }
 
-// changedRows bounds the transactions of what people change and what expires: a running
+// changedRows bounds the transactions of people's changes and of expiry: a running
 // hooktail waits for the rows that they lock.
 const changedRows = 10_000
 
-// change runs the statement on the rows that are meant, some at a time, and tells the
-// hooktail that runs; a dry run only counts them. Each time the statement has to leave
-// less that is meant. n is how many, also with an error.
+// change runs the statement on the matching rows, in several steps, and notifies the
+// running hooktail; a dry run only counts. Each step must leave fewer matching rows. n is
+// their number, also with an error.
 func (s *Store) change(ctx context.Context, f Filter, where string, args []any, dryRun bool, statement string) (n int64, err error) {
 	if dryRun {
 		err = s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM (SELECT FROM {parked} WHERE `+where+f.first()+`) AS meant`), args...).Scan(&n)
 		return n, err
 	}
-	most := int64(f.Limit) // that are left to change; 0: no limit
+	most := int64(f.Limit) // still to change; 0: no limit
 	for {
 		f.Limit = changedRows
 		if most > 0 {

@@ -7,18 +7,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// A delivery that has been made, or is dead, and whose row somebody has locked, would be sent
-// again after a crash: and after what its task has got since. So that it is over is written
-// beside the row, where nobody has a lock, before Apply returns the *LockedError. Tail and
-// Heads pass such rows over, and Expire removes what is left once the locks are gone.
+// If a delivery has been made or is dead, but its row is locked by another session, it
+// would be sent again after a crash, and after later events of its task. So Apply records
+// in another table, which is not locked, that it is done, before it returns the
+// *LockedError. Tail and Heads skip such rows, and Expire removes them when the locks are
+// gone.
 
-// done is the deliveries of which that was written in this run.
+// done is the set of deliveries recorded as done in this run.
 type done struct {
 	mu   sync.Mutex
 	keys map[Key]struct{}
 }
 
-// of is those among the keys.
+// of returns those among the keys.
 func (d *done) of(keys []Key) (noted []Key) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -52,14 +53,14 @@ func (d *done) remove(keys []Key) {
 	}
 }
 
-// pending leaves out of a query of {parked} AS p the rows that are done.
+// pending excludes rows that are done from a query of {parked} AS p.
 const pending = `NOT EXISTS (SELECT FROM {done} d WHERE d.hook_id = p.hook_id AND d.commit_lsn = p.commit_lsn AND d.ordinal = p.ordinal AND d.timeline = p.timeline)`
 
 const doneSQL = `INSERT INTO {done} (hook_id, commit_lsn, ordinal, timeline, reason)
 	SELECT hook, lsn::pg_lsn, ordinal, timeline, reason FROM unnest(` + keyArrays + `, $5::text[]) AS given (hook, timeline, lsn, ordinal, reason)
 	ON CONFLICT DO NOTHING`
 
-// finish notes which of the batch's deliveries are over although their rows are locked.
+// finish records which of the batch's deliveries are done although their rows are locked.
 func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 	is := make(map[Key]bool, len(locked))
 	for _, key := range locked {
@@ -98,13 +99,13 @@ func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 
 const undoneSQL = `DELETE FROM {done} p USING unnest(` + keyArrays + `) AS given (hook, timeline, lsn, ordinal) WHERE ` + matched
 
-// undo removes the notes of these deliveries: the transaction does what they say.
+// undo removes the records of these deliveries, which the transaction handles itself.
 func (s *Store) undo(queue *pgx.Batch, noted []Key) {
 	k := keysOf(noted)
 	queue.Queue(s.sql(undoneSQL), k.hooks, k.timelines, k.commits, k.ordinals)
 }
 
-// sweep does what an earlier run has noted as done, where the locks are gone.
+// sweep handles rows that an earlier run has recorded as done, if their locks are gone.
 func (s *Store) sweep(ctx context.Context) error {
 	const gone = `, gone AS (DELETE FROM {done} d USING free WHERE d.hook_id = free.hook_id AND d.commit_lsn = free.commit_lsn AND d.ordinal = free.ordinal AND d.timeline = free.timeline)`
 	const free = `WITH free AS MATERIALIZED (SELECT p.hook_id, p.commit_lsn, p.ordinal, p.timeline, d.reason FROM {parked} p JOIN {done} d

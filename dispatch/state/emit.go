@@ -11,28 +11,28 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The names of what custom events need in the schema.
+// Names in the schema that custom events need.
 const (
 	emitFunction = "emit"
 	emitSecret   = "emit_secret" // table
 	emitNumber   = "emit_number" // sequence
 )
 
-// emitArguments tell the function from others of its name.
+// emitArguments distinguish the function from others of that name.
 const emitArguments = "(text, bigint, jsonb, bigint)"
 
-// EmitPrefix is that of the messages that the function writes.
+// EmitPrefix returns the prefix of the messages that the function writes.
 func EmitPrefix(schema string) string { return schema + ".emit" }
 
-// emitSource is the function's body. What is in braces is replaced.
+// emitSource is the function's body. Names in braces are replaced.
 //
 //go:embed emit.sql
 var emitSource string
 
-// EmitSources are the application's tables that the function looks into.
+// EmitSources are the application's tables that the function reads.
 type EmitSources struct{ Project, Task Table }
 
-// body is the function's.
+// body returns the function's body.
 func (s EmitSources) body(schema string) string {
 	var reserved []string
 	for _, action := range mapping.Reserved() {
@@ -45,22 +45,22 @@ func (s EmitSources) body(schema string) string {
 	).Replace(emitSource)
 }
 
-// secretColumns are the two keys of the messages' codes. A column that is added with
-// random values rewrites the table, which logical decoding does not show: inserted, the
-// keys would reach all who read every table's changes.
+// secretColumns are the two keys of the messages' codes. Adding a column with random
+// values rewrites the table, which logical decoding does not show; an INSERT of the keys
+// would reach everyone who reads the changes of all tables.
 const secretColumns = "ADD COLUMN IF NOT EXISTS inner_key bytea NOT NULL DEFAULT %[1]s, ADD COLUMN IF NOT EXISTS outer_key bytea NOT NULL DEFAULT %[1]s"
 
-// random is 64 bytes of SQL, from 366 bits of the server's strong random source each half
-// of which has all that SHA-256 can hold.
+// random is an SQL expression for 64 bytes from 366 bits of the server's strong random
+// source. Each half has as much entropy as SHA-256 can hold.
 var random = func() string {
 	const half = "pg_catalog.sha256(" +
 		"pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid()))"
 	return "(" + half + " || " + half + ")"
 }()
 
-// EmitStatements is the SQL that lets sessions emit custom events, in order, each with its
-// semicolon: a secret, which stays if it is there, and the function, which nobody but its
-// owner may call before somebody grants it.
+// EmitStatements returns the SQL that lets sessions emit custom events, in order, each
+// with its semicolon: a secret, which is kept if it exists, and the function, which only
+// its owner may call until it is granted to others.
 func EmitStatements(schema string, sources EmitSources) []string {
 	secret, function := quote(schema, emitSecret), quote(schema, emitFunction)
 	return []string{
@@ -75,15 +75,15 @@ func EmitStatements(schema string, sources EmitSources) []string {
 			"LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp\n" +
 			"AS $emit$\n" + sources.body(schema) + "$emit$;",
 		"REVOKE ALL ON FUNCTION " + function + emitArguments + " FROM PUBLIC;",
-		// Who runs hooktail has to read the secret.
+		// The role that runs hooktail must read the secret.
 		"DO $$ DECLARE r record; BEGIN FOR r IN SELECT DISTINCT g.grantee FROM pg_catalog.pg_class c, pg_catalog.aclexplode(c.relacl) g " +
 			"WHERE c.oid = " + literal(quote(schema, "parked")) + "::pg_catalog.regclass AND g.grantee NOT IN (0, c.relowner) " +
 			"LOOP EXECUTE pg_catalog.format('GRANT SELECT ON %s TO %s', " + literal(secret) + ", r.grantee::pg_catalog.regrole); END LOOP; END $$;",
 	}
 }
 
-// SetUpEmit runs EmitStatements in one transaction, if anything of it is missing or of
-// another version, and returns what it ran. conn must not be in a transaction.
+// SetUpEmit runs EmitStatements in one transaction, if anything is missing or of another
+// version, and returns what it ran. conn must not be in a transaction.
 func SetUpEmit(ctx context.Context, conn *pgx.Conn, schema string, sources EmitSources, log func(step string)) (ran []string, err error) {
 	found, err := LookAtEmit(ctx, conn, schema, sources)
 	if err != nil {
@@ -109,11 +109,11 @@ func SetUpEmit(ctx context.Context, conn *pgx.Conn, schema string, sources EmitS
 	return ran, wrap(err, "set custom events up")
 }
 
-// dropEmit removes the function. Its tables go with the others.
+// dropEmit removes the function. Its tables are removed with the others.
 func dropEmit(ctx context.Context, q Querier, schema string) error {
 	_, err := q.Exec(ctx, "DROP FUNCTION IF EXISTS "+quote(schema, emitFunction)+emitArguments)
 	return wrap(err, "drop the function "+schema+".emit")
 }
 
-// literal is a string constant as SQL has it, in a session whose strings conform.
+// literal returns a string constant, for sessions with standard_conforming_strings.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

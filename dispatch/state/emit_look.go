@@ -11,27 +11,28 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Emit is what there is of custom events in a database.
+// Emit is the state of custom events in a database.
 type Emit struct {
-	Function bool // there is one of that name and those arguments
-	Same     bool // its text, and how it runs, are what this program makes
-	Secret   bool // there is the table of keys
-	Public   bool // everybody may call it
+	Function bool // a function with that name and those arguments exists
+	Same     bool // its text and properties are those of this program
+	Secret   bool // the table of keys exists
+	Public   bool // everyone may call it
 	Split    bool // function and secret have different owners
-	Foreign  bool // either belongs to a role that this one is no member of
-	Readable bool // by this role: the secret
-	// Readers are other roles that may read the secret by a grant, but for those that may
-	// park deliveries, and so send what they like.
+	Foreign  bool // either belongs to a role of which this role is not a member
+	Readable bool // this role may read the secret
+	// Readers are other roles that may read the secret by a grant, except those that may
+	// park deliveries and so can send anything.
 	Readers []string
 }
 
-// Exists reports whether somebody has set custom events up.
+// Exists reports whether custom events have been set up.
 func (e Emit) Exists() bool { return e.Function || e.Secret }
 
-// Complete reports whether nothing is left for SetUpEmit to do.
+// Complete reports whether SetUpEmit has nothing to do.
 func (e Emit) Complete() bool { return e.Same && e.Secret && !e.Public && !e.Split }
 
-// lookSQL is for the schema, the function's source, and the names of function and secret.
+// lookSQL has the parameters schema, source of the function, and names of function and
+// secret.
 const lookSQL = `WITH function AS (
 		SELECT p.* FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 		WHERE n.nspname = $1 AND p.proname = $3 AND p.proargtypes::text = (
@@ -52,21 +53,21 @@ const lookSQL = `WITH function AS (
 			ORDER BY 1)
 	FROM (SELECT) one LEFT JOIN function f ON true LEFT JOIN secret s ON true`
 
-// LookAtEmit looks at the function and its secret. It changes nothing.
+// LookAtEmit examines the function and its secret. It changes nothing.
 func LookAtEmit(ctx context.Context, q Querier, schema string, sources EmitSources) (e Emit, err error) {
 	err = q.QueryRow(ctx, lookSQL, schema, "\n"+sources.body(schema), emitFunction, emitSecret, quote(schema, "parked")).
 		Scan(&e.Function, &e.Same, &e.Secret, &e.Public, &e.Split, &e.Foreign, &e.Readable, &e.Readers)
 	return e, wrap(err, "look at the function "+schema+".emit")
 }
 
-// hasEmit reports whether there is the function, of whatever version.
+// hasEmit reports whether the function exists, in any version.
 func hasEmit(ctx context.Context, q Querier, schema string) (there bool, err error) {
 	err = q.QueryRow(ctx, "SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", quote(schema, emitFunction)+emitArguments).Scan(&there)
 	return there, wrap(err, "look for the function "+schema+".emit")
 }
 
-// EmitLacks says what the role lacks to set custom events up, and the SQL that gives it; ""
-// if nothing.
+// EmitLacks returns what the role lacks to set up custom events, and the SQL that grants
+// it; "" if nothing.
 func EmitLacks(ctx context.Context, q Querier, sources EmitSources) (what, mend string, err error) {
 	var role string
 	var project, task, control bool
@@ -86,8 +87,8 @@ func EmitLacks(ctx context.Context, q Querier, sources EmitSources) (what, mend 
 	return "", "", nil
 }
 
-// EmitKeys are what the messages of custom events are proven by; nil where nobody has set
-// them up.
+// EmitKeys returns the keys that prove the messages of custom events; nil if they are not
+// set up.
 func EmitKeys(ctx context.Context, q Querier, schema string) (*mapping.Keys, error) {
 	var k mapping.Keys
 	err := q.QueryRow(ctx, `SELECT s.inner_key, s.outer_key, c.system_identifier::text, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
@@ -102,11 +103,12 @@ func EmitKeys(ctx context.Context, q Querier, schema string) (*mapping.Keys, err
 	return &k, nil
 }
 
-// undefinedColumn is the SQLSTATE of a secret that is being made.
+// undefinedColumn is the SQLSTATE of a secret that is being created.
 const undefinedColumn = "42703"
 
-// callersSQL finds what would fail without the function: what the catalog knows to depend
-// on it, functions whose text names it together with the schema, and their triggers.
+// callersSQL finds what would fail without the function: objects that depend on it
+// according to the catalog, functions whose text contains its name with the schema, and
+// their triggers.
 const callersSQL = `WITH function AS (
 		SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE n.nspname = $1 AND p.proname = $2),
 	dependent AS (
@@ -127,8 +129,8 @@ const callersSQL = `WITH function AS (
 		WHERE d.classid = 'pg_catalog.pg_proc'::regclass
 	ORDER BY what`
 
-// EmitCallers are the objects that call the function and would fail without it, by their
-// descriptions. Statements that a program or a scheduler sends are not among them.
+// EmitCallers returns descriptions of the objects that call the function and would fail
+// without it. It does not know statements sent by programs or schedulers.
 func EmitCallers(ctx context.Context, q Querier, schema string) ([]string, error) {
 	rows, err := q.Query(ctx, callersSQL, schema, emitFunction)
 	if err != nil {

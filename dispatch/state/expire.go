@@ -5,12 +5,12 @@ import (
 	"time"
 )
 
-// Expire deletes the deliveries that died longer ago than that, some at a time. The
-// clock of the database alone decides, by which they died. n is how many, also
-// with an error. It removes as well what an earlier run could not, since it was locked.
+// Expire deletes deliveries that have been dead for longer than age, in several steps.
+// Only the database's clock counts. n is their number, also with an error. It also
+// removes rows that an earlier run could not remove because they were locked.
 func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err error) {
 	if err := s.sweep(ctx); err != nil {
-		return 0, wrap(err, "remove what was locked")
+		return 0, wrap(err, "remove locked rows")
 	}
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE ctid = ANY (ARRAY(
@@ -22,8 +22,9 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err err
 	}
 }
 
-// Trim deletes the hook's oldest dead deliveries, by the time of their death, until what
-// is left takes so much room at most, as Backlog.Room counts it, or somebody has locked it. n is how many, also with an error.
+// Trim deletes the hook's oldest dead deliveries, by time of death, until the rest takes
+// at most that room, as counted by Backlog.Room, or is locked. n is their number, also
+// with an error.
 func (s *Store) Trim(ctx context.Context, hook, room int64) (n int64, err error) {
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`DELETE FROM {parked} WHERE state = 'dead' AND ctid = ANY (ARRAY(

@@ -6,24 +6,23 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Heads says which of a hook's parked deliveries to find: those that were never
-// attempted and wait for no other. They are the first of their task, with no event of
-// their whole project before them; an event of a whole project has none of its project
-// before it.
+// Heads selects parked deliveries of a hook that were never attempted and wait for no
+// other: the first one of a task, if no event of its whole project precedes it; or an
+// event of a whole project, if no event of the project precedes it.
 type Heads struct {
 	Hook   int64
-	Upto   cdc.LSN // commits after it do not count
-	Rows   int     // at most
-	Passed []Task  // tasks that no other has to wait for
-	Known  []Task  // tasks whose heads are not asked for
+	Upto   cdc.LSN // later commits are ignored
+	Rows   int     // maximum number
+	Passed []Task  // tasks for which no other has to wait
+	Known  []Task  // tasks whose heads are not returned
 }
 
 // Task names a task of a project; Task 0 is the whole project.
 type Task struct{ Project, Task int64 }
 
-// Heads is the newest heads, the newest first, without bodies. It reads all that is
-// parked for the hook: half a million rows take 0.65 s of the server. An index by task
-// would make that 0.12 s, and parking slower by a third.
+// Heads returns the newest heads, newest first, without bodies. It reads all parked
+// deliveries of the hook: half a million rows take the server 0.65 s. An index by task
+// would reduce this to 0.12 s, and slow down parking by a third.
 func (s *Store) Heads(ctx context.Context, h Heads) ([]Row, error) {
 	passedProjects, passedTasks := arraysOf(h.Passed)
 	knownProjects, knownTasks := arraysOf(h.Known)
@@ -31,7 +30,7 @@ func (s *Store) Heads(ctx context.Context, h Heads) ([]Row, error) {
 	return rows, wrap(err, "find heads")
 }
 
-// headsSQL: what waits for any event waits for the first of that event's task as well.
+// headsSQL: what waits for any event of a task also waits for the task's first event.
 const headsSQL = `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4::bigint[], $5::bigint[])),
 	known (project_id, task_id) AS (SELECT * FROM unnest($6::bigint[], $7::bigint[])),
 	firsts AS MATERIALIZED (SELECT DISTINCT ON (project_id, task_id) project_id, task_id, commit_lsn, ordinal, timeline, attempts FROM {parked} p

@@ -10,26 +10,26 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Holding is what the schema has that goes with it.
+// Holding is the content of the schema, which is removed with it.
 type Holding struct {
-	Schema   bool // there is one of that name
-	Foreign  bool // the schema, or one of its tables, belongs to a role that this one is no member of
+	Schema   bool // the schema exists
+	Foreign  bool // the schema, or one of its tables, belongs to a role of which this role is not a member
 	Parked   int64
 	Dead     int64
-	Adopted  []int64 // hooks that hooktail serves although they are off in the application, in order
-	Settings int64   // hooks of which anything is set
-	Emits    bool    // there is the function of custom events
-	// Callers are what calls that function, and would fail without it.
+	Adopted  []int64 // hooks that hooktail serves although they are inactive in the application, in order
+	Settings int64   // number of hooks with settings
+	Emits    bool    // the function of custom events exists
+	// Callers are objects that call that function, and would fail without it.
 	Callers []string
 }
 
-// ReadHolding looks at the schema. Without tables there is nothing in it.
+// ReadHolding examines the schema. Without tables it is empty.
 func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding, err error) {
 	err = conn.QueryRow(ctx, `SELECT true, NOT pg_catalog.pg_has_role(n.nspowner, 'USAGE') OR EXISTS (SELECT FROM pg_catalog.pg_class c
 			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
 		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&h.Schema, &h.Foreign)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return h, fmt.Errorf("look schema %s up: %w", schema, err)
+		return h, fmt.Errorf("look up schema %s: %w", schema, err)
 	}
 	if !h.Schema {
 		return h, nil
@@ -46,7 +46,7 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 			continue
 		}
 		if err != nil {
-			return h, fmt.Errorf("count what is in schema %s: %w", schema, err)
+			return h, fmt.Errorf("count the content of schema %s: %w", schema, err)
 		}
 	}
 	slices.Sort(h.Adopted)

@@ -11,28 +11,28 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// Identity names a database. A dump that is restored has another one wherever that is; a
-// standby, and a copy of the server's files, has the same.
+// Identity identifies a database. A restored dump has another identity; a standby, and a
+// copy of the server's files, has the same.
 type Identity struct {
-	System   string // the server's identifier; "": not known
-	Database int64  // oid; 0: not known
-	Name     string // for people: a database that is renamed is the same
+	System   string // system identifier of the server; "": unknown
+	Database int64  // oid; 0: unknown
+	Name     string // for display: a renamed database is the same
 }
 
 func (i Identity) String() string {
 	if i.Database == 0 {
-		return "a database that is not known"
+		return "an unknown database"
 	}
 	return fmt.Sprintf("database %q (oid %d, system identifier %s)", i.Name, i.Database, i.System)
 }
 
-// is reports whether both are the same database, as far as known.
+// is reports whether both are the same database, as far as is known.
 func (i Identity) is(o Identity) bool {
 	return i.Database == o.Database && (i.System == o.System || i.Database != 0 && (i.System == "" || o.System == ""))
 }
 
-// CopyError says that the tables were copied from another database, with deliveries that
-// the other one may have made.
+// CopyError states that the tables were copied from another database, with parked
+// deliveries that the other one may have made.
 type CopyError struct {
 	Schema string
 	Of     Identity
@@ -41,8 +41,8 @@ type CopyError struct {
 }
 
 func (e *CopyError) Error() string {
-	return fmt.Sprintf("the tables in schema %q are a copy: they belong to %s, and this is %s. %d deliveries were parked there, and nothing is sent before somebody has decided on them: "+
-		"`hooktail repair --forget-parked` deletes them, as for a copy beside the original; `hooktail repair --keep-parked` sends them, as after a restore or pg_upgrade",
+	return fmt.Sprintf("the tables in schema %q are a copy: they belong to %s, and this is %s. %d deliveries were parked there, and nothing is sent until you decide what to do with them: "+
+		"`hooktail repair --forget-parked` deletes them, for a copy beside the original; `hooktail repair --keep-parked` sends them, for example after a restore or pg_upgrade",
 		e.Schema, e.Of, e.Here, e.Parked)
 }
 
@@ -53,27 +53,28 @@ func CheckCopy(ctx context.Context, q Querier, schema string) error {
 	return err
 }
 
-// CheckCopy is the function of that name, and notes this database as that of the tables
-// where nothing is parked that could be sent twice.
+// CheckCopy is like the function CheckCopy, and also records this database as that of the
+// tables if no parked delivery could be sent twice.
 func (s *Store) CheckCopy(ctx context.Context) error {
 	of, here, err := origin(ctx, s.pool, s.schema)
 	if err != nil || of.is(here) {
 		return err
 	}
-	return wrap(note(ctx, s.pool, s.schema, here), "note the database")
+	return wrap(note(ctx, s.pool, s.schema, here), "record the database")
 }
 
-// KeepParked makes the tables this database's, with all that is in them.
+// KeepParked records this database as that of the tables, with all their content.
 func (s *Store) KeepParked(ctx context.Context) error {
 	here, err := current(ctx, s.pool)
 	if err == nil {
 		err = note(ctx, s.pool, s.schema, here)
 	}
-	return wrap(err, "note the database")
+	return wrap(err, "record the database")
 }
 
-// ForgetParked deletes all stored deliveries, dead ones too, and makes the tables this
-// database's. n is how many, also with an error; it may be repeated then.
+// ForgetParked deletes all stored deliveries, including dead ones, and records this
+// database as that of the tables. n is their number, also with an error; then it may be
+// repeated.
 func (s *Store) ForgetParked(ctx context.Context) (n int64, err error) {
 	n, err = s.Discard(ctx, Filter{}, false)
 	if err != nil {
@@ -82,14 +83,14 @@ func (s *Store) ForgetParked(ctx context.Context) (n int64, err error) {
 	return n, s.KeepParked(ctx)
 }
 
-// origin is the database that the tables belong to, and this one.
+// origin returns the database to which the tables belong, and this one.
 func origin(ctx context.Context, q Querier, schema string) (of, here Identity, err error) {
 	if here, err = current(ctx, q); err != nil {
 		return of, here, wrap(err, "read the database's identity")
 	}
 	err = q.QueryRow(ctx, "SELECT system_id, database, name FROM "+quote(schema, "identity")).Scan(&of.System, &of.Database, &of.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return of, here, nil // nobody has noted one yet
+		return of, here, nil // none has been recorded yet
 	}
 	if err != nil {
 		return of, here, wrap(err, "read the tables' identity")
@@ -109,7 +110,7 @@ func origin(ctx context.Context, q Querier, schema string) (of, here Identity, e
 	}
 }
 
-// current is the identity of this database.
+// current returns the identity of this database.
 func current(ctx context.Context, q Querier) (here Identity, err error) {
 	err = q.QueryRow(ctx, `SELECT oid::bigint, datname::text FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&here.Database, &here.Name)
 	if err != nil {
@@ -121,7 +122,7 @@ func current(ctx context.Context, q Querier) (here Identity, err error) {
 		"42883", // undefined function
 		"0A000", // feature not supported
 	}, pg.Code) {
-		return here, nil // as a managed service may have it
+		return here, nil // possible in a managed service
 	}
 	return here, err
 }
@@ -133,14 +134,14 @@ func note(ctx context.Context, db Querier, schema string, i Identity) error {
 	return err
 }
 
-// provenSQL tells whether tables that have no identity yet are still where they were
-// made: a slot that was read is still there, on the same server, or nothing is parked.
+// provenSQL reports whether tables without an identity are still where they were created:
+// a slot that was read still exists on the same server, or nothing is parked.
 const provenSQL = `SELECT NOT EXISTS (SELECT FROM {}.parked WHERE state = 'parked') OR EXISTS (
 	SELECT FROM {}.position p JOIN pg_catalog.pg_replication_slots s ON s.slot_name = p.slot AND s.database = current_database()
 	WHERE p.system_id = $1)`
 
-// identify notes the database that tables were made in, or have come from version 1 in.
-// Where that is not proven, nobody is said to have them, and somebody has to decide.
+// identify records the database of tables that were just created, or migrated from
+// version 1. If it is not proven, none is recorded, and a person must decide.
 func identify(ctx context.Context, conn *pgx.Conn, schema string) error {
 	here, err := current(ctx, conn)
 	if err != nil {
@@ -148,10 +149,10 @@ func identify(ctx context.Context, conn *pgx.Conn, schema string) error {
 	}
 	var proven bool
 	if err := conn.QueryRow(ctx, strings.ReplaceAll(provenSQL, "{}", quote(schema)), here.System).Scan(&proven); err != nil {
-		return wrap(err, "look for the slot of before")
+		return wrap(err, "look for the earlier slot")
 	}
 	if !proven {
 		here = Identity{}
 	}
-	return wrap(note(ctx, conn, schema, here), "note the database")
+	return wrap(note(ctx, conn, schema, here), "record the database")
 }

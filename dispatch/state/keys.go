@@ -1,6 +1,6 @@
 package state
 
-// keys are many keys by column, as arrays of the database.
+// keys are several keys by column, as arrays of the database.
 type keys struct {
 	hooks     []int64
 	timelines []int32
@@ -24,8 +24,8 @@ func keysOf(list []Key) keys {
 	return k
 }
 
-// The arrays are the first four parameters of a statement, and in it the table
-// given with the columns hook, timeline, lsn, ordinal. matched finds the rows.
+// The arrays are the first four parameters of a statement, and appear in it as the table
+// given with the columns hook, timeline, lsn, ordinal. matched joins the rows.
 const (
 	keyArrays = `$1::bigint[], $2::int[], $3::text[], $4::int[]`
 	matched   = `p.hook_id = hook AND p.commit_lsn = lsn::pg_lsn AND p.ordinal = given.ordinal AND p.timeline = given.timeline`

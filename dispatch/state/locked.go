@@ -10,45 +10,46 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// lockPatience is how long a change waits for a lock that somebody else holds. Whoever
-// has one for no longer than a statement takes is done by then.
+// lockPatience is how long a change waits for another session's lock. Locks held for one
+// statement are released by then.
 const lockPatience = time.Second
 
-// LockedError says that nothing was changed, since somebody else holds a lock.
+// LockedError states that nothing was changed, because another session holds a lock.
 type LockedError struct {
-	Keys    []Key  // the rows that are locked; none: others, or it is not known which
-	Holders string // who holds the lock, as the server names them; "": not known
+	Keys    []Key  // locked rows; empty: other locks, or unknown
+	Holders string // holders of the lock in the server's terms; "": unknown
 
-	err error // the server's
+	err error // error from the server
 }
 
 func (e *LockedError) Error() string {
 	switch {
 	case len(e.Keys) > 0:
-		return fmt.Sprintf("somebody's open transaction has locked rows (%d of them): %v", len(e.Keys), e.err)
+		return fmt.Sprintf("another session's open transaction has locked %d rows: %v", len(e.Keys), e.err)
 	case e.Holders != "":
-		return fmt.Sprintf("waited in vain for a lock of %s: %v", e.Holders, e.err)
+		return fmt.Sprintf("timed out waiting for a lock held by %s: %v", e.Holders, e.err)
 	default:
-		return "somebody's open transaction holds a lock: " + e.err.Error()
+		return "another session's open transaction holds a lock: " + e.err.Error()
 	}
 }
 
 func (e *LockedError) Unwrap() error { return e.err }
 
-// isLockTimeout reports whether the server has given up waiting for a lock.
+// isLockTimeout reports whether waiting for a lock timed out.
 func isLockTimeout(err error) bool {
 	const lockNotAvailable = "55P03" // https://www.postgresql.org/docs/current/errcodes-appendix.html
 	fault, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && fault.Code == lockNotAvailable
 }
 
-// bounded runs f in a transaction that waits for locks for lockPatience at most, or for
-// none. The bound is set before any statement is prepared: that waits for locks as well.
-// A sender that was deposed gets ErrDeposed.
+// bounded runs f in a transaction that waits for locks for at most lockPatience, or not
+// at all. The timeout is set before any statement is prepared, since that waits for locks
+// as well.
+// A deposed sender gets ErrDeposed.
 func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) error {
 	patience := lockPatience
 	if atOnce {
-		patience = time.Millisecond // zero is for ever
+		patience = time.Millisecond // zero means no limit
 	}
 	begin := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d", patience.Milliseconds())
 	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
@@ -59,14 +60,14 @@ func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) 
 	})
 }
 
-// lockedSQL is the keys among the given ones whose rows others have locked.
+// lockedSQL returns those of the given keys whose rows are locked by others.
 const lockedSQL = `WITH given AS (SELECT hook, timeline, lsn::pg_lsn AS lsn, ordinal FROM unnest(` + keyArrays + `) AS given (hook, timeline, lsn, ordinal)),
 	free AS MATERIALIZED (SELECT p.hook_id, p.timeline, p.commit_lsn, p.ordinal FROM {parked} p JOIN given ON ` + matched + ` FOR UPDATE OF p SKIP LOCKED)
 	SELECT p.hook_id, p.timeline, p.commit_lsn, p.ordinal FROM {parked} p JOIN given ON ` + matched + `
 	EXCEPT SELECT hook_id, timeline, commit_lsn, ordinal FROM free`
 
-// locked says more of an error of a change of these rows: who is in the way, if
-// somebody is. Otherwise it returns the error as it is.
+// locked adds to an error of a change of these rows who holds the locks, if locks are the
+// reason. Otherwise it returns the error unchanged.
 func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 	if !isLockTimeout(err) {
 		return err
@@ -93,7 +94,7 @@ func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 	return fault
 }
 
-// holders is who has locked the table, for people; "" if that cannot be said.
+// holders describes who has locked the table; "" if unknown.
 func (s *Store) holders(ctx context.Context) (text string) {
 	err := s.pool.QueryRow(ctx, `SELECT coalesce(string_agg(DISTINCT `+holderText+`, '; '), '')
 		FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -106,7 +107,7 @@ func (s *Store) holders(ctx context.Context) (text string) {
 	return text
 }
 
-// keys is those of all rows that the batch changes.
+// keys returns the keys of all rows that the batch changes.
 func (b *Batch) keys() []Key {
 	list := make([]Key, 0, len(b.Insert)+len(b.Update)+len(b.Bury)+len(b.Delete))
 	for i := range b.Insert {

@@ -14,20 +14,19 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
-// migrations are numbered without gaps from 1. One that has been released is
-// never changed.
+// migrations are numbered without gaps from 1. A released migration is never changed.
 //
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// versionTable is where goose keeps which migrations it has run.
+// versionTable is the table in which goose records its migrations.
 const versionTable = "migration"
 
-// Migrate makes the schema and its tables, or brings them to the version of this
-// program; where they are, it changes nothing and needs no privilege but to
-// look. Two at once are safe: one waits for the other. Tables of a newer version
-// are a *SchemaError. conn must not be in a transaction; the migrations run on
-// another connection to the same database, each in a transaction of its own.
+// Migrate creates the schema and its tables, or brings them to this program's version; if
+// they are up to date, it changes nothing and only needs to read. Concurrent calls are
+// safe: one waits for the other. Tables of a newer version are a *SchemaError. conn must
+// not be in a transaction; the migrations run on another connection to the same database,
+// each in its own transaction.
 func Migrate(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	unlock, err := lock(ctx, conn, schema)
 	if err != nil {
@@ -44,7 +43,8 @@ func Migrate(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	case version > newest:
 		return &SchemaError{Schema: schema, Fault: SchemaNewer, Have: version, Want: newest}
 	case version == 0:
-		// Asking for a schema that is there needs CREATE on the database as well.
+		// CREATE SCHEMA IF NOT EXISTS needs CREATE on the database even if the schema
+		// exists.
 		if _, err := conn.Exec(ctx, makeSchema(schema)); err != nil {
 			return fmt.Errorf("make schema %s: %w", schema, err)
 		}
@@ -55,10 +55,10 @@ func Migrate(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	return identify(ctx, conn, schema)
 }
 
-// identified is the version from which on the tables know their database.
+// identified is the first version whose tables record their database.
 const identified = 2
 
-// lock keeps other Migrates and Drops of the schema waiting.
+// lock makes concurrent Migrates and Drops of the schema wait.
 func lock(ctx context.Context, conn *pgx.Conn, schema string) (unlock func() error, err error) {
 	const key = `pg_catalog.hashtextextended('hooktail migrate ' || $1, 0)`
 	if _, err := conn.Exec(ctx, "SELECT pg_catalog.pg_advisory_lock("+key+")", schema); err != nil {
@@ -67,13 +67,13 @@ func lock(ctx context.Context, conn *pgx.Conn, schema string) (unlock func() err
 	return func() error {
 		_, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock("+key+")", schema)
 		if conn.IsClosed() {
-			return nil // and the lock is gone with it
+			return nil // the lock ends with the connection
 		}
 		return wrap(err, "unlock migrations of schema "+schema)
 	}, nil
 }
 
-// up runs the migrations that are missing, in a session that sees the schema alone.
+// up runs the missing migrations, in a session that only sees the schema.
 func up(ctx context.Context, conn *pgx.Conn, schema string) error {
 	options := conn.Config()
 	options.RuntimeParams["search_path"] = quote(schema)
@@ -94,9 +94,9 @@ func up(ctx context.Context, conn *pgx.Conn, schema string) error {
 	return nil
 }
 
-// MigrationLacks says what the role lacks to make the schema's tables or to bring them up
-// to date, and the SQL that gives it; "" if nothing. Making the schema itself needs CREATE
-// on the database.
+// MigrationLacks returns what the role lacks to create or migrate the schema's tables,
+// and the SQL that grants it; "" if nothing. Creating the schema itself needs CREATE on
+// the database.
 func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, mend string, newSchema bool, err error) {
 	var create, foreign bool
 	var role string
@@ -107,7 +107,7 @@ func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, m
 		return "", "", true, nil
 	}
 	if err != nil {
-		return "", "", false, fmt.Errorf("look schema %s up: %w", schema, err)
+		return "", "", false, fmt.Errorf("look up schema %s: %w", schema, err)
 	}
 	version, err := Version(ctx, conn, schema)
 	switch {
@@ -121,9 +121,9 @@ func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, m
 	return "", "", false, err
 }
 
-// Statements is the SQL that Migrate would run on a database without the schema,
-// in order, each with its semicolon: with them run by hand, Migrate finds nothing
-// left to do. They are for one session, whose search_path they set.
+// Statements returns the SQL that Migrate would run on a database without the schema, in
+// order, each with its semicolon. If they are run by hand, Migrate has nothing to do.
+// They are for one session, whose search_path they set.
 func Statements(schema string) []string {
 	statements := []string{
 		makeSchema(schema) + ";",
@@ -139,9 +139,9 @@ func Statements(schema string) []string {
 	return append(statements, "RESET search_path;")
 }
 
-// texts are the migrations, the first one first.
+// texts returns the migrations in order.
 func texts() []string {
-	names, err := fs.Glob(migrations, "migrations/*.sql") // in order
+	names, err := fs.Glob(migrations, "migrations/*.sql") // sorted
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}
@@ -149,15 +149,15 @@ func texts() []string {
 	for i, name := range names {
 		text, err := migrations.ReadFile(name)
 		if err != nil {
-			panic(err) // it is in the program
+			panic(err) // it is built in
 		}
 		out[i] = string(text)
 	}
 	return out
 }
 
-// split is the statements of a migration, which end where a line ends with a
-// semicolon, as goose has it. What stands above one belongs to it.
+// split returns the statements of a migration. Like goose, it ends a statement at a line
+// that ends with a semicolon. Comments above a statement belong to it.
 func split(text string) []string {
 	_, text, _ = strings.Cut(text, "-- +goose Up\n")
 	parts := strings.SplitAfter(text, ";\n")
@@ -170,8 +170,8 @@ func split(text string) []string {
 	return out
 }
 
-// Drop removes the tables with all that is parked, and the schema unless there
-// is something else in it. What is not there is passed over. conn may be in a transaction.
+// Drop removes the tables with all parked deliveries, and the schema unless it has other
+// content. Missing things are skipped. conn may be in a transaction.
 func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	unlock, err := lock(ctx, conn, schema)
 	if err != nil {
@@ -180,7 +180,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 	var there bool
 	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)`, schema).Scan(&there); err != nil {
-		return fmt.Errorf("look schema %s up: %w", schema, err)
+		return fmt.Errorf("look up schema %s: %w", schema, err)
 	}
 	if !there {
 		return nil
@@ -196,12 +196,12 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		return fmt.Errorf("drop tables of schema %s: %w", schema, err)
 	}
 	if schema == "public" {
-		return nil // it was there before
+		return nil // it did not exist
 	}
-	var shared bool // asked before, since a statement that fails would end the caller's transaction
+	var shared bool // checked first, since a failing statement would end the caller's transaction
 	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_namespace n ON n.oid = d.refobjid
 		WHERE d.refclassid = 'pg_catalog.pg_namespace'::regclass AND d.deptype = 'n' AND n.nspname = $1)`, schema).Scan(&shared); err != nil {
-		return fmt.Errorf("look for what else is in schema %s: %w", schema, err)
+		return fmt.Errorf("look for other content of schema %s: %w", schema, err)
 	}
 	if shared {
 		return nil
@@ -210,12 +210,12 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	return wrap(err, "drop schema "+schema)
 }
 
-// ownTables are all that Migrate, SetUpEmit and NoteTaskEvents make.
+// ownTables returns all tables that Migrate, SetUpEmit and NoteTaskEvents create.
 func ownTables() []string {
 	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", "log_partition", "log_body", "log_stream", versionTable, emitSecret, taskEvents}
 }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }
 
-// quote is a name, or the dotted parts of one, as SQL has it.
+// quote returns the quoted name, or dotted parts of one.
 func quote(parts ...string) string { return pgx.Identifier(parts).Sanitize() }

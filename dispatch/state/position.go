@@ -11,9 +11,9 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Positions is what hooktail remembers of one slot: how far it was read, of which server,
-// and the gap that was found and is not mended. Its methods are single statements, but for
-// Replace; none of them waits for the application.
+// Positions is the memory of one slot: how far it was read, on which server, and a gap
+// that was found and not repaired. Each method but Replace is a single statement; none of
+// them waits for the application.
 type Positions struct {
 	db     Querier
 	schema string
@@ -21,12 +21,12 @@ type Positions struct {
 	slot   string
 }
 
-// NewPositions is what the schema remembers of the slot.
+// NewPositions returns the memory of the slot in the schema.
 func NewPositions(db Querier, schema, slot string) *Positions {
 	return &Positions{db: db, schema: schema, table: quote(schema, "position"), slot: slot}
 }
 
-// Read is what an earlier run has left, nil if none has.
+// Read returns the memory of an earlier run, nil if there is none.
 func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
 	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
 		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
@@ -68,14 +68,14 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
 	return memory, nil
 }
 
-// Write notes how far the slot was read. A position that is behind the one that is
-// written, as after a crash of the server, changes no more than the time.
+// Write records how far the slot was read. If the position is behind the recorded one, as
+// after a crash of the server, only the time changes.
 func (p *Positions) Write(ctx context.Context, memory *cdc.Memory) error {
 	return p.put(ctx, memory, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
 }
 
-// Replace forgets what is known of the slot, for the sake of memory and its gap: all at
-// once, so that no gap is forgotten with it.
+// Replace replaces everything known of the slot by memory and its gap, in one
+// transaction, so that no gap is lost.
 func (p *Positions) Replace(ctx context.Context, memory *cdc.Memory) error {
 	if err := ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
 		return err
@@ -84,8 +84,8 @@ func (p *Positions) Replace(ctx context.Context, memory *cdc.Memory) error {
 		gap_from = excluded.gap_from, gap_since = excluded.gap_since, gap_to = excluded.gap_to, gap_found_at = excluded.gap_found_at`)
 }
 
-// put inserts the row, or changes the one that is there in those columns as well as in
-// the ones that are always new.
+// put inserts the row, or updates those columns in addition to the ones that always
+// change.
 func (p *Positions) put(ctx context.Context, memory *cdc.Memory, columns string) error {
 	publication, err := json.Marshal(memory.Publication)
 	if err != nil {
@@ -108,11 +108,11 @@ func (p *Positions) put(ctx context.Context, memory *cdc.Memory, columns string)
 	return nil
 }
 
-// errOtherTimeline is a promotion that the stream has not seen yet. What it has read
-// says nothing of the server that is there now.
+// errOtherTimeline is a promotion that the stream has not noticed yet. What it has read
+// does not apply to the present server.
 var errOtherTimeline = errors.New("write position: the server is on another timeline than the one that was read")
 
-// gapColumns are what a row says of the gap: nulls if there is none.
+// gapColumns returns the columns of the gap: nulls if there is none.
 func gapColumns(gap *cdc.Gap) []any {
 	if gap == nil {
 		return []any{nil, nil, nil, nil}
@@ -120,12 +120,12 @@ func gapColumns(gap *cdc.Gap) []any {
 	return []any{gap.Why, gap.From, orNull(gap.Since), gap.To}
 }
 
-// Found notes a gap, which stands until it is mended.
+// Found records a gap, which remains until it is repaired.
 func (p *Positions) Found(ctx context.Context, gap *cdc.Gap) error {
 	_, err := p.db.Exec(ctx, `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
 		WHERE slot = $1 AND gap_why IS NULL`, append([]any{p.slot}, gapColumns(gap)...)...)
 	if err != nil {
-		return fmt.Errorf("note the gap: %w", err)
+		return fmt.Errorf("record the gap: %w", err)
 	}
 	return nil
 }

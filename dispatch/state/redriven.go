@@ -2,17 +2,16 @@ package state
 
 import "context"
 
-// Redriven is parked deliveries that were redriven and not Taken yet, in the
-// order of their hooks and events, without bodies, at most limit. Those that
-// stand behind what a lane has read with Tail will come by Tail as well. Those that
-// somebody has locked are left for another time.
+// Redriven returns parked deliveries that were redriven and not yet Taken, in the order
+// of their hooks and events, without bodies, at most limit. Those beyond what a lane has
+// read with Tail will be returned by Tail as well. Locked ones are left for a later call.
 func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
 	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND ($2::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($2)) ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.share.partitions())
 	return rows, wrap(err, "read redriven deliveries")
 }
 
-// Taken says that the lanes have what Redriven returned, and need not be told again, but
-// of what somebody has locked since.
+// Taken states that the lanes have the result of Redriven, which is not returned again,
+// except rows that were locked since.
 func (s *Store) Taken(ctx context.Context, list []Key) error {
 	k := keysOf(list)
 	_, err := s.pool.Exec(ctx, s.sql(`UPDATE {parked} SET redriven = false WHERE ctid = ANY (ARRAY(SELECT p.ctid FROM {parked} p JOIN unnest(`+keyArrays+`)

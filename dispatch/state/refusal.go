@@ -9,21 +9,21 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// maxBody is the largest body that is sent to the server: a value, the row that it is in,
-// and the message that carries it have to stay below 1 GB each.
+// maxBody is the largest body that is sent to the server: a value, its row, and the
+// message that carries it must each stay below 1 GB.
 // https://www.postgresql.org/docs/current/limits.html
 const maxBody = 1<<30 - 1<<16
 
-// tooLargeError says that a body can be stored by no server.
+// tooLargeError states that no server can store a body.
 type tooLargeError struct{ bytes int }
 
 func (e *tooLargeError) Error() string {
 	return fmt.Sprintf("a body of %d bytes is larger than a value of PostgreSQL", e.bytes)
 }
 
-// IsRefused reports whether an error of Apply speaks of a value in the batch: the
-// database works, and refuses the same batch again. One of several rows may be to blame.
-// Every other error is worth another attempt.
+// IsRefused reports whether an error of Apply is about a value in the batch: the database
+// works, and would refuse the same batch again. The cause may be one of several rows. Any
+// other error is worth another attempt.
 //
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func IsRefused(err error) bool {
@@ -32,19 +32,19 @@ func IsRefused(err error) bool {
 	}
 	switch class(err) {
 	case "22", // data exception: out of range, not in the encoding, too long for the type
-		"23", // integrity constraint violation, of a constraint that somebody has added
+		"23", // integrity constraint violation, of a constraint added by someone
 		"44", // WITH CHECK OPTION violation
 		"54", // program limit exceeded: a value too large for a row, an index or a message
-		"P0": // raised by somebody's trigger
+		"P0": // raised by a trigger
 		return true
 	default:
 		return false
 	}
 }
 
-// IsSuspect reports whether an error of Apply may speak of the size of the batch: the
-// server has no memory for it, or an allocation failed within it. The same error may
-// pass by itself.
+// IsSuspect reports whether an error of Apply may be caused by the size of the batch: the
+// server ran out of memory, or an allocation failed. The same error may go away by
+// itself.
 func IsSuspect(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && slices.Contains([]string{
@@ -57,8 +57,8 @@ func IsSuspect(err error) bool {
 // ReasonUnstorable is the reason of death of a delivery whose body the database refuses.
 const ReasonUnstorable = "unstorable"
 
-// Bodiless is what is left of a row that the database refuses: it is dead, and has
-// nothing of the values that may be to blame.
+// Bodiless returns a dead row without the values that may have caused the database to
+// refuse it.
 func (r *Row) Bodiless() Row {
 	return Row{
 		Key: r.Key, Action: r.Action, Project: r.Project, Task: r.Task, Committed: r.Committed, Added: r.Added, Attempts: r.Attempts,
@@ -66,8 +66,8 @@ func (r *Row) Bodiless() Row {
 	}
 }
 
-// Park stores the rows, and those that the database refuses without their bodies, as dead;
-// it returns how many these are. It may be repeated after an error, as Apply.
+// Park stores the rows, and rows that the database refuses as dead, without their bodies;
+// it returns the number of the latter. Like Apply, it may be repeated after an error.
 func (s *Store) Park(ctx context.Context, rows []Row) (refused int, err error) {
 	err = s.Apply(ctx, Batch{Insert: rows})
 	switch {
@@ -86,8 +86,8 @@ func (s *Store) Park(ctx context.Context, rows []Row) (refused int, err error) {
 	return refused, nil
 }
 
-// Explain says why a batch was refused, without any value of it, which the server's
-// message may quote.
+// Explain returns why a batch was refused, without its values, which the server's message
+// may quote.
 func Explain(err error) string {
 	if large, ok := errors.AsType[*tooLargeError](err); ok {
 		return large.Error()
@@ -103,7 +103,7 @@ func Explain(err error) string {
 	}
 }
 
-// class is that of the error's SQLSTATE, "" if it is not the server's.
+// class returns the class of the error's SQLSTATE, "" if it is not the server's.
 func class(err error) string {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || len(pg.Code) < 2 {

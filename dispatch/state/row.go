@@ -13,55 +13,55 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Key names a delivery: an event on its way to a hook.
+// Key identifies a delivery: an event for a hook.
 type Key struct {
 	Hook  int64
 	Event mapping.ID
 }
 
-// State is what a stored delivery waits for.
+// State is the state of a stored delivery.
 type State string
 
-// The states.
+// States of a stored delivery.
 const (
-	Parked State = "parked" // its next attempt
-	Dead   State = "dead"   // a person
+	Parked State = "parked" // waits for its next attempt
+	Dead   State = "dead"   // waits for a person
 )
 
 // Row is a stored delivery.
 type Row struct {
 	Key
-	Action    mapping.Action // as the hook spells it
+	Action    mapping.Action // in the hook's spelling
 	Project   int64
-	Task      int64        // 0: the whole project's
-	Committed time.Time    // by the clock of the database
-	Body      mapping.Body // of the request; empty where it was not asked for
-	Bytes     int          // of the body; Apply counts them itself
+	Task      int64        // 0: the whole project
+	Committed time.Time    // by the database's clock
+	Body      mapping.Body // of the request; empty if not requested
+	Bytes     int          // size of the body; Apply counts it itself
 
-	Attempts   int       // made
-	Added      time.Time // since when it is retried, by the clock of who parked it
-	Stored     time.Time // by the clock of the database; set by it
-	Next       time.Time // of the next attempt; zero: as soon as it is its turn
-	LastResult string    // of the last attempt, as a metric label
-	LastStatus int       // HTTP; 0: there was no answer
+	Attempts   int       // number of attempts
+	Added      time.Time // beginning of the retries, by the clock of the program that parked it
+	Stored     time.Time // set by the database, by its clock
+	Next       time.Time // time of the next attempt; zero: as soon as it is its turn
+	LastResult string    // result of the last attempt, as a metric label
+	LastStatus int       // HTTP status; 0: no answer
 
-	State  State     // "" when it is parked by Apply means Parked
-	Reason string    // of death, as a metric label
+	State  State     // "" in Apply means Parked
+	Reason string    // reason of death, as a metric label
 	Died   time.Time // zero unless dead; set by the database
 }
 
-// Compare orders the events as every hook gets them, and as the table does.
+// Compare orders events as hooks get them, and as the table does.
 func Compare(a, b mapping.ID) int {
 	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Timeline, b.Timeline))
 }
 
-// ParseID reads an event's id in the form in which it is sent and printed.
+// ParseID parses an event's id in its sent and printed form.
 func ParseID(text string) (mapping.ID, error) {
 	parts := strings.Split(text, "-")
 	if len(parts) != 3 {
 		parts = make([]string, 3)
 	}
-	if parts[0] == "repair" { // which has no timeline
+	if parts[0] == "repair" { // without a timeline
 		parts[0] = "0"
 	}
 	timeline, err1 := strconv.ParseInt(parts[0], 10, 32)
@@ -69,19 +69,19 @@ func ParseID(text string) (mapping.ID, error) {
 	ordinal, err3 := strconv.ParseInt(parts[2], 10, 32)
 	id := mapping.ID{Timeline: int32(timeline), Ordinal: int(ordinal)}
 	err4 := id.Commit.Scan(commit)
-	// No other text means the same id: no sign, no leading zero, no small letter.
+	// Each id has a single spelling: no sign, no leading zero, no lower-case letters.
 	if errors.Join(err1, err2, err3, err4) == nil && id.String() == text {
 		return id, nil
 	}
-	return mapping.ID{}, fmt.Errorf("%q is no event's id: timeline, commit in hexadecimal, ordinal, with hyphens between", text)
+	return mapping.ID{}, fmt.Errorf("%q is not an event's id: timeline, commit in hexadecimal and ordinal, separated by hyphens", text)
 }
 
-// columns are those of a Row, in the order in which scan takes them. The size of a body
-// is measured, which does not read it: the column bytes says what anybody has written.
+// columns are those of a Row, in the order of scan. octet_length gives the size of a body
+// without reading it; the column bytes could be wrong.
 const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, task_id, committed_at, octet_length(body),
 	attempts, added_at, parked_at, next_attempt_at, last_result, last_status, state, reason, dead_at`
 
-// scanRow reads one of the columns, and the body after them if there is one.
+// scanRow scans the columns, and the body after them if there is one.
 func scanRow(rows pgx.CollectableRow) (Row, error) {
 	var (
 		r                                    Row
@@ -101,7 +101,7 @@ func scanRow(rows pgx.CollectableRow) (Row, error) {
 	return r, nil
 }
 
-// orNull is the time, or null for none.
+// orNull returns the time, or null if it is zero.
 func orNull(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil

@@ -13,22 +13,22 @@ import (
 // Fault is the kind of a SchemaError.
 type Fault int
 
-// The kinds.
+// Kinds of a SchemaError.
 const (
 	SchemaMissing Fault = iota + 1 // there are no tables
-	SchemaOlder                    // they lack migrations that this program needs
+	SchemaOlder                    // they lack migrations of this program
 	SchemaNewer                    // they were migrated by a newer program
 	SchemaDenied                   // the role may not use them
 )
 
-// SchemaError says why a hooktail may not run on the tables as they are. Its
-// message says what to do.
+// SchemaError states why hooktail cannot run on the present tables. Its message includes
+// the remedy.
 type SchemaError struct {
 	Schema string
 	Fault  Fault
-	Have   int64 // version; 0: no tables, or not known
+	Have   int64 // version; 0: no tables, or unknown
 	Want   int64
-	Role   string // that asked; "" where it does not matter
+	Role   string // the role in use; "" if irrelevant
 }
 
 func (e *SchemaError) Error() string {
@@ -41,11 +41,11 @@ func (e *SchemaError) Error() string {
 	case SchemaNewer:
 		return fmt.Sprintf("the tables in schema %q have version %d, newer than this hooktail, which knows %d: run a newer hooktail", e.Schema, e.Have, e.Want)
 	default:
-		return fmt.Sprintf("the role %q may not use the tables in schema %q%s", e.Role, e.Schema, e.grants(": let their owner run "))
+		return fmt.Sprintf("role %q may not use the tables in schema %q%s", e.Role, e.Schema, e.grants(": let their owner run "))
 	}
 }
 
-// grants is what the owner has to run where the role is another one.
+// grants returns the statements for the owner if that is another role.
 func (e *SchemaError) grants(lead string) string {
 	if e.Role == "" {
 		return ""
@@ -53,9 +53,9 @@ func (e *SchemaError) grants(lead string) string {
 	return lead + strings.Join(Grants(e.Schema, e.Role), " ")
 }
 
-// Grants is the SQL that lets a role other than the owner of the tables run
-// hooktail on them, each statement with its semicolon. It has to be run again
-// after a migration that brings new tables.
+// Grants returns the SQL that lets a role other than the owner of the tables run hooktail
+// on them, each statement with its semicolon. It must be run again after a migration that
+// adds tables.
 func Grants(schema, role string) []string {
 	return []string{
 		fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", quote(schema), quote(role)),
@@ -63,19 +63,19 @@ func Grants(schema, role string) []string {
 	}
 }
 
-// Newest is the version of the tables that this program makes and needs.
+// Newest returns the version of the tables that this program creates and needs.
 func Newest() int64 { return int64(len(texts())) }
 
-// Querier is what everything that needs no Store works with: a pgx connection,
-// transaction or pool.
+// Querier is all that functions without a Store need: a pgx connection, transaction or
+// pool.
 type Querier interface {
 	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
 	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
 }
 
-// Version is that of the tables, 0 where there are none. A role that may not
-// look at them gets a *SchemaError.
+// Version returns the version of the tables, 0 if there are none. A role that may not
+// read it gets a *SchemaError.
 func Version(ctx context.Context, q Querier, schema string) (int64, error) {
 	version, err := readVersion(ctx, q, schema)
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -100,7 +100,7 @@ func currentRole(ctx context.Context, q Querier) (role string, err error) {
 	return role, wrap(err, "read the role's name")
 }
 
-// SQLSTATEs of what is not there, or not for the role.
+// SQLSTATEs of missing objects and privileges.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	undefinedTable        = "42P01"
@@ -108,8 +108,8 @@ const (
 	insufficientPrivilege = "42501"
 )
 
-// Check says whether a hooktail of this version may run on the tables, with the
-// role's privileges; if not, with a *SchemaError. It changes nothing.
+// Check returns a *SchemaError if this version of hooktail cannot run on the tables with
+// the role's privileges. It changes nothing.
 func Check(ctx context.Context, q Querier, schema string) error {
 	have, err := Version(ctx, q, schema)
 	if err != nil {
@@ -142,8 +142,8 @@ func Check(ctx context.Context, q Querier, schema string) error {
 	return nil
 }
 
-// privileges are those that a Store needs. A list of privileges in one text
-// would ask for any of them.
+// privileges checks those that a Store needs. A list of privileges in one text would mean
+// any of them.
 const privileges = `SELECT bool_and(has_table_privilege(c.oid, wanted)) FROM pg_catalog.pg_class c, unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) wanted
 	WHERE c.relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1)
 	AND c.relname IN ('parked', 'hook_setting', 'position', 'identity', 'hook_seen', 'done', 'log_partition', 'log_body', 'log_stream')`

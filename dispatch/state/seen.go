@@ -8,22 +8,22 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Seen is which events a hook wanted from a commit on, in a form that the caller knows.
+// Seen is the events that a hook wanted from a commit on, in a form known to the caller.
 type Seen struct {
 	Hook   int64
-	LSN    uint64 // of the commit; 0: of all that the slot brings
-	Wanted []byte // JSON; nil: there was no such hook
+	LSN    uint64 // commit; 0: from the beginning of the slot
+	Wanted []byte // JSON; nil: the hook did not exist
 }
 
-// noHook is the id of the row that says that a slot's hooks have been written, though there
-// may be none.
+// noHook is the id of the row which states that a slot's hooks were recorded, even if
+// there were none.
 const noHook = 0
 
-// seenTable is the table in the schema.
+// seenTable returns the table in the schema.
 func seenTable(schema string) string { return quote(schema, "hook_seen") }
 
-// HooksSeen is what was written for the slot, in the order of commits for each hook. known is
-// false if nothing was written since the slot was made.
+// HooksSeen returns what was recorded for the slot, for each hook in the order of
+// commits. known is false if nothing was recorded since the slot was created.
 func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen, known bool, err error) {
 	rows, err := q.Query(ctx, "SELECT hook_id, (lsn - '0/0'::pg_lsn)::text, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
 	if err != nil {
@@ -53,9 +53,9 @@ func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen
 	return hooks, true, nil
 }
 
-// WriteSeen writes down what hooks want from these commits on, before anything of them is
-// confirmed. It may be repeated. Rows of the same hooks that nothing can ask for any more, for
-// the slot's recorded position is beyond their successors, are removed.
+// WriteSeen records what hooks want from these commits on, before anything of them is
+// confirmed. It may be repeated. It removes rows of the same hooks that are no longer
+// needed, because the slot's recorded position is beyond their successors.
 func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen) error {
 	table := seenTable(schema)
 	hooks, lsns, wanted := make([]int64, len(seen)), make([]string, len(seen)), make([]*string, len(seen))
@@ -84,7 +84,8 @@ func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen
 	return wrap(err, "remove old rows of hooks seen")
 }
 
-// ForgetSeen forgets all of a slot: it was made anew, and begins with the hooks as they are.
+// ForgetSeen removes everything recorded for a slot that was recreated and begins with
+// the present hooks.
 func ForgetSeen(ctx context.Context, db Querier, schema, slot string) error {
 	_, err := db.Exec(ctx, "DELETE FROM "+seenTable(schema)+" WHERE slot = $1", slot)
 	return wrap(err, "forget hooks seen")

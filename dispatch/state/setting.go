@@ -13,27 +13,27 @@ import (
 // Setting is what people, or hooktail itself, have set for a hook.
 type Setting struct {
 	Hook    int64
-	Adopted bool // delivered although it is not active in the application
-	Paused  bool // what it gets is parked, and not delivered
+	Adopted bool // served although it is not active in the application
+	Paused  bool // its events are parked, and not delivered
 
-	// Suspended is since when nothing more is parked for the hook, because there
-	// was too much; zero: it is not suspended. SuspendedLSN is then the first commit
-	// that it lacks, as PostgreSQL writes it.
+	// Suspended is when the hook was suspended because too much was parked; zero: it is
+	// not suspended. SuspendedLSN is then the first commit that it lacks, in PostgreSQL's
+	// form.
 	Suspended    time.Time
 	SuspendedLSN string
 
-	Secrets [][]byte // at most two that sign, the newest first, sealed by the caller
+	Secrets [][]byte // at most two signing secrets, the newest first, encrypted by the caller
 
-	// Retried is when somebody asked last for an attempt at once; zero: nobody has. It
-	// is there to be compared with what it was before.
+	// Retried is when a person last requested an immediate attempt; zero: never. It is
+	// only compared with its previous value.
 	Retried time.Time
 
-	// Held is for how long from now on, by the clock of the database, the receiver wants no
-	// request, as it had said when Hold was called.
+	// Held is the rest of the pause that the receiver has requested, by the database's
+	// clock, see Hold.
 	Held time.Duration
 }
 
-// Settings is the settings of all hooks that have any, in the order of the hooks.
+// Settings returns the settings of all hooks that have any, in the order of the hooks.
 func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
 		FROM {hook_setting} WHERE $1::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($1) ORDER BY hook_id`), s.share.partitions())
@@ -43,7 +43,7 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 	settings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (set Setting, err error) {
 		var suspended, retried, held moment
 		var now time.Time
-		var secrets pgtype.Array[[]byte] // of any dimensions, as anybody may have written it
+		var secrets pgtype.Array[[]byte] // of any dimensions, as the column is not restricted
 		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried, &held, &now)
 		set.Suspended, set.Retried, set.Secrets = suspended.time(), retried.time(), secrets.Elements
 		if until := held.time(); until.After(now) {
@@ -60,14 +60,14 @@ func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, er
 	return suspended, wrap(err, "read setting")
 }
 
-// Pause parks what the hook gets from now on.
+// Pause parks the hook's events from now on.
 func (s *Store) Pause(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = true`), "pause hook")
 }
 
-// Suspend says that nothing more is parked for the hook, from that event on. The
-// first one counts: on a hook that is suspended already it changes nothing. If somebody
-// has locked the hook's row for longer than a second, it returns a *LockedError.
+// Suspend records that nothing more is parked for the hook, from that event on. A hook
+// that is suspended already does not change. If the hook's row is locked for longer than
+// a second, it returns a *LockedError.
 func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error {
 	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
 		return s.setIn(ctx, tx, hook, `suspended_at = coalesce(suspended_at, now()), suspended_lsn = coalesce(suspended_lsn, $2::text::pg_lsn)`, from.Commit.String())
@@ -78,9 +78,8 @@ func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error 
 	return wrap(err, "suspend hook")
 }
 
-// Hold notes for how long from now on the hook's receiver wants no request; 0: it does not
-// mind. If somebody has locked the hook's row for longer than a second, it returns a
-// *LockedError.
+// Hold records the pause that the hook's receiver has requested; 0: none. If the hook's
+// row is locked for longer than a second, it returns a *LockedError.
 func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error {
 	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} AS set (hook_id, held_until) VALUES ($1, CASE WHEN $2 > 0 THEN now() + make_interval(secs => $2) END)
@@ -93,27 +92,27 @@ func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error 
 	return wrap(err, "hold hook")
 }
 
-// Resume ends pause and suspension, and has the hook tried at once.
+// Resume ends the pause and the suspension, and retries immediately.
 func (s *Store) Resume(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = false, suspended_at = NULL, suspended_lsn = NULL, `+atOnce), "resume hook")
 }
 
-// Unpause ends the pause alone, and has the hook tried at once.
+// Unpause only ends the pause, and retries immediately.
 func (s *Store) Unpause(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = false, `+atOnce), "resume hook")
 }
 
-// Retry has the hook tried at once, whatever it waits for, by the hooktail that runs.
-// One that starts later tries at once anyway.
+// Retry makes the running hooktail retry the hook immediately, whatever it waits for. A
+// hooktail that starts later does so anyway.
 func (s *Store) Retry(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, atOnce), "retry hook")
 }
 
-// atOnce is another time each time, whatever the clock does.
+// atOnce sets a different time on each call, whatever the clock does.
 const atOnce = `held_until = NULL, retry_at = greatest(clock_timestamp(), CASE WHEN retry_at < now() + interval '100 years' THEN retry_at + interval '1 microsecond' END)`
 
-// SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the
-// newest first. They come sealed: whoever reads the table does not learn them.
+// SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the newest
+// first. They are encrypted, so that reading the table does not reveal them.
 func (s *Store) SetSecrets(ctx context.Context, hook int64, sealed [][]byte) error {
 	if sealed == nil {
 		sealed = [][]byte{}
@@ -121,10 +120,10 @@ func (s *Store) SetSecrets(ctx context.Context, hook int64, sealed [][]byte) err
 	return wrap(s.set(ctx, hook, `secrets = $2`, sealed), "set secrets of hook")
 }
 
-// Prune deletes the settings of hooks that the application has not had for longer than
-// that; there is everything that it has now. Until then a hook may come back, as when its
-// table is restored, and what was committed before its end may still have to be sent. It
-// returns whose settings it has deleted.
+// Prune deletes the settings of hooks that have been missing from the application for
+// longer than grace; there lists the existing ones. Until then a hook may return, for
+// example when its table is restored, and events from before its deletion may still have
+// to be sent. It returns the ids of the deleted settings.
 func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (gone []int64, err error) {
 	if there == nil {
 		there = []int64{} // not null
@@ -143,11 +142,11 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 		}
 		return s.tell(ctx, tx)
 	})
-	return gone, wrap(err, "delete settings of hooks that are gone")
+	return gone, wrap(err, "delete settings of deleted hooks")
 }
 
-// set changes columns of the hook's row, which it makes where there is none, and
-// tells the hooktail that runs.
+// set changes columns of the hook's row, which it creates if necessary, and notifies the
+// running hooktail.
 func (s *Store) set(ctx context.Context, hook int64, assignments string, args ...any) error {
 	return s.patient(ctx, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
 }

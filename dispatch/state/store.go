@@ -9,33 +9,32 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Store is the tables, as a hooktail uses them that runs. Its methods are safe
-// for concurrent use, as far as the pool has connections, and only select,
-// insert, update and delete. Their errors come from the database; what was to be
-// written then is as it was before.
+// Store gives a running hooktail access to the tables. Its methods are safe for
+// concurrent use, as far as the pool has connections, and only select, insert, update and
+// delete. Their errors come from the database; then nothing has changed.
 type Store struct {
 	pool   *pgxpool.Pool
 	schema string
 	log    *slog.Logger
-	parked string // the table, quoted
-	sets   string // hook_setting, quoted
+	parked string // quoted name of the table
+	sets   string // quoted name of hook_setting
 	poll   time.Duration
 	wait   Wait
-	done   done // of which the rows were locked
-	share  *Share
+	done   done // done deliveries whose rows were locked
+	share  *Share // nil: every hook
 }
 
-// Options are what a Store needs.
+// Options configures a Store.
 type Options struct {
 	Pool   *pgxpool.Pool
 	Schema string
-	Log    *slog.Logger  // nil: none
-	Poll   time.Duration // of Watch; 0: 5 s
-	Wait   Wait          // for locks, in what people ask for
-	Share  *Share        // of a sender, with all of its hooks; nil: every hook
+	Log    *slog.Logger  // nil: no log
+	Poll   time.Duration // for Watch; default 5 s
+	Wait   Wait          // for locks, in changes requested by people
+	Share  *Share        // a sender's share of the hooks; nil: every hook
 }
 
-// New is the store of the schema, which Migrate has made.
+// New returns the store of the schema, which Migrate has created.
 func New(o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -51,12 +50,12 @@ func New(o Options) *Store {
 	}
 }
 
-// sql is the statement with the names of the tables in it.
+// sql returns the statement with the names of the tables.
 func (s *Store) sql(text string) string {
 	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets, "{done}", quote(s.schema, "done")).Replace(text)
 }
 
-// wrap says what was being done.
+// wrap adds what was being done.
 func wrap(err error, what string) error {
 	if err == nil {
 		return nil

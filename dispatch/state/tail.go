@@ -8,18 +8,18 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Part says which part of a hook's parked deliveries to read.
+// Part selects a part of a hook's parked deliveries.
 type Part struct {
 	Hook  int64
 	After mapping.ID // the zero ID: from the first one on
-	Rows  int        // at most
-	Bytes int64      // of bodies, at most, but at least one row; 0: no limit
-	// Bodies says that the rows are to have their bodies.
+	Rows  int        // maximum number
+	Bytes int64      // maximum size of the bodies, but at least one row; 0: no limit
+	// Bodies requests the rows' bodies.
 	Bodies bool
 }
 
-// Tail is a part of what is parked for a hook, in order. It is empty when nothing
-// is left.
+// Tail returns a part of a hook's parked deliveries, in order. It is empty if nothing is
+// left.
 func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	const inOrder = ` ORDER BY commit_lsn, ordinal, timeline`
 	var (
@@ -41,13 +41,13 @@ func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
 	return rows, wrap(err, "read parked deliveries")
 }
 
-// planByKey lets the server walk the key from where the part begins, until the
-// end of the transaction. By itself it would read and sort all that comes after
-// as long as the table's statistics are older than the backlog.
+// planByKey makes the server scan the key from the beginning of the part, until the end
+// of the transaction. Otherwise it would read and sort everything after it as long as the
+// table's statistics are older than the backlog.
 const planByKey = `SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)`
 
-// Bodies is the bodies of the hook's parked deliveries of these events. One that
-// is missing was deleted, discarded or buried.
+// Bodies returns the bodies of the hook's parked deliveries of these events. A missing
+// one was deleted, discarded or buried.
 func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
 	list := make([]Key, len(events))
 	for i, id := range events {
@@ -72,7 +72,7 @@ func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (ma
 	return bodies, wrap(err, "read bodies")
 }
 
-// bodyIf is the columns of a Row, with the body or without.
+// bodyIf returns the columns of a Row, with or without the body.
 func bodyIf(body bool) string {
 	if body {
 		return columns + ", body"
@@ -80,7 +80,7 @@ func bodyIf(body bool) string {
 	return columns
 }
 
-// rows runs a query for columns, and perhaps the body after them.
+// rows runs a query for columns, optionally followed by the body.
 func (s *Store) rows(ctx context.Context, sql string, args ...any) ([]Row, error) {
 	rows, err := s.pool.Query(ctx, s.sql(sql), args...)
 	if err != nil {

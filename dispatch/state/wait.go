@@ -9,18 +9,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Wait is how long a change that a person has asked for waits for the locks of others. A
-// lane does not wait like that: see Apply.
+// Wait is how long a change requested by a person waits for locks. Lanes do not wait like
+// this: see Apply.
 type Wait struct {
-	Notice time.Duration // after which Tell is called, and again when others hold them; 0: 2 s
-	Bound  time.Duration // for each lock; the change fails with a *LockedError after it; 0: 30 s
+	Notice time.Duration // time after which Tell is called, and again when the holders change; default 2 s
+	Bound  time.Duration // limit for each lock, after which the change fails with a *LockedError; default 30 s
 
-	// Tell learns who holds the locks, as the server names them. It is called by another
-	// goroutine than the one that waits, but never after that has returned. nil: a WARN line.
+	// Tell gets the holders of the locks in the server's terms. It is called in another
+	// goroutine, but never after the waiting call has returned. nil: a WARN line.
 	Tell func(holders string)
 }
 
-// withDefaults fills what is not set.
+// withDefaults sets the defaults.
 func (w Wait) withDefaults(log *slog.Logger) Wait {
 	if w.Notice <= 0 {
 		w.Notice = 2 * time.Second
@@ -34,20 +34,20 @@ func (w Wait) withDefaults(log *slog.Logger) Wait {
 	return w
 }
 
-// Read runs f in a transaction that changes nothing and sees the database as of one moment.
-// It waits for the locks of others as Options.Wait says, and returns a *LockedError after it.
+// Read runs f in a read-only transaction that sees the database as of one moment. It
+// waits for locks as long as Options.Wait allows, and then returns a *LockedError.
 func (s *Store) Read(ctx context.Context, f func(pgx.Tx) error) error {
 	return s.patiently(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", f)
 }
 
-// patient runs f in a transaction that waits for locks as Options.Wait says.
+// patient runs f in a transaction that waits for locks as long as Options.Wait allows.
 func (s *Store) patient(ctx context.Context, f func(pgx.Tx) error) error {
 	return s.patiently(ctx, "BEGIN", f)
 }
 
 func (s *Store) patiently(ctx context.Context, begin string, f func(pgx.Tx) error) error {
 	var holders string
-	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(s.wait.Bound.Milliseconds(), 1)) // zero is for ever
+	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(s.wait.Bound.Milliseconds(), 1)) // zero means no limit
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 		watching, cancel := context.WithCancel(ctx)
 		watched := make(chan struct{})
@@ -67,8 +67,8 @@ func (s *Store) patiently(ctx context.Context, begin string, f func(pgx.Tx) erro
 	return err
 }
 
-// watchLocks tells who keeps the server's process waiting, until the context ends. It
-// returns the last that it has found, "" if there were none.
+// watchLocks reports who keeps the server's process waiting, until the context ends. It
+// returns the last holders, "" if there were none.
 func (s *Store) watchLocks(ctx context.Context, process uint32) (holders string) {
 	every := time.NewTicker(s.wait.Notice)
 	defer every.Stop()
@@ -83,7 +83,7 @@ func (s *Store) watchLocks(ctx context.Context, process uint32) (holders string)
 		case ctx.Err() != nil:
 			return holders
 		case err != nil:
-			s.log.DebugContext(ctx, "who holds a lock is not known", "error", err)
+			s.log.DebugContext(ctx, "cannot determine the holders of a lock", "error", err)
 		case now != "" && now != holders:
 			holders = now
 			s.wait.Tell(now)
@@ -91,12 +91,12 @@ func (s *Store) watchLocks(ctx context.Context, process uint32) (holders string)
 	}
 }
 
-// holderText is a process p with what the server says of it, a, for people. A prepared
+// holderText describes a process p, with its row a of pg_stat_activity. A prepared
 // transaction has no process.
 const holderText = `CASE p.pid WHEN 0 THEN 'a prepared transaction (pg_prepared_xacts)'
 	ELSE format('process %s, role %s, application %s', p.pid, coalesce(a.usename, '?'), coalesce(nullif(a.application_name, ''), '?')) END`
 
-// blockers is who keeps the server's process waiting for a lock now, "" if nobody.
+// blockers describes who keeps the server's process waiting for a lock, "" if nobody.
 // https://www.postgresql.org/docs/current/functions-info.html
 func (s *Store) blockers(ctx context.Context, process uint32) (text string, err error) {
 	err = s.pool.QueryRow(ctx, `SELECT coalesce(string_agg(DISTINCT `+holderText+`, '; '), '')

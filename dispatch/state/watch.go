@@ -12,22 +12,21 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// channel is where it is told that settings or deliveries were changed by other
-// means than Apply. The payload is the schema.
+// channel is notified of changes of settings or deliveries other than by Apply. The
+// payload is the schema.
 const channel = "hooktail_parked"
 
-// tell notifies whoever watches, once the transaction is committed.
+// tell sends the notification with the transaction's commit.
 func (s *Store) tell(ctx context.Context, tx pgx.Tx) error {
 	_, err := tx.Exec(ctx, `SELECT pg_notify($1, $2)`, channel, s.schema)
 	return err
 }
 
-// Watch calls changed when settings may have changed, or deliveries by other
-// means than Apply: at the start, promptly after each such change, and every
-// Options.Poll, for what was changed by hand. It listens on a connection of its
-// own, outside of the pool, and on a new one when that is lost; meanwhile it
-// polls. It returns when the context has ended. changed is called by the
-// goroutine that called Watch.
+// Watch calls changed when settings may have changed, or deliveries by other means than
+// Apply: at the start, promptly after each such change, and every Options.Poll, for
+// manual changes. It listens on a connection of its own, outside the pool, and reopens it
+// if necessary; meanwhile it polls. It returns when the context has ended. changed is
+// called in the goroutine that called Watch.
 func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
 	lost := false
 	for ctx.Err() == nil {
@@ -40,18 +39,18 @@ func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
 		}
 		if !lost {
 			lost = true
-			s.log.WarnContext(ctx, "Changes of settings are not notified any more: polling", "error", err, "every", s.poll)
+			s.log.WarnContext(ctx, "Notifications of changed settings are interrupted: polling", "error", err, "every", s.poll)
 		}
 		changed(ctx)
 		_ = retry.Sleep(ctx, s.poll) // the loop says that ctx has ended
 	}
 }
 
-// listenPatience bounds what is asked of the server on the connection that listens, and
-// the farewell to it: it may be half open.
+// listenPatience bounds queries on the listening connection, and closing it: it may be
+// half open.
 const listenPatience = 10 * time.Second
 
-// listen calls changed while one connection lasts.
+// listen calls changed as long as one connection lasts.
 func (s *Store) listen(ctx context.Context, changed func(context.Context)) error {
 	conn, err := s.listener(ctx)
 	if err != nil {
@@ -70,7 +69,7 @@ func (s *Store) listen(ctx context.Context, changed func(context.Context)) error
 	}
 }
 
-// listener is a connection that listens. It is not the pool's any more.
+// listener returns a listening connection, taken out of the pool.
 func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, listenPatience)
 	defer cancel()
@@ -79,14 +78,14 @@ func (s *Store) listener(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
 	if _, err := pooled.Exec(ctx, "LISTEN "+channel); err != nil {
-		pooled.Release() // which closes one that is broken
+		pooled.Release() // closes a broken connection
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	return pooled.Hijack(), nil
 }
 
 // await returns after a notification for the schema, or when it is time to poll: then the
-// connection has to answer, since on one that is half open no notification arrives.
+// connection must answer a query, since a half-open one never gets a notification.
 func (s *Store) await(ctx context.Context, conn *pgx.Conn) error {
 	poll, cancel := context.WithTimeout(ctx, s.poll)
 	defer cancel()
@@ -96,12 +95,12 @@ func (s *Store) await(ctx context.Context, conn *pgx.Conn) error {
 		case err == nil && n.Payload == s.schema:
 			return nil
 		case err == nil:
-			// another hooktail's
+			// for another hooktail
 		case pgconn.Timeout(err) && errors.Is(poll.Err(), context.DeadlineExceeded) && ctx.Err() == nil && !conn.IsClosed():
 			ctx, cancel := context.WithTimeout(ctx, listenPatience)
 			defer cancel()
 			if err := conn.Ping(ctx); err != nil {
-				return fmt.Errorf("ask the connection that listens: %w", err)
+				return fmt.Errorf("query the listening connection: %w", err)
 			}
 			return nil
 		default:

@@ -36,7 +36,7 @@ func registerRole(registry prometheus.Registerer, r *role) {
 		}
 		return 0
 	})
-	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or, while a heartbeat is under way, the age of the newest commit that was handed over.", func(cdc.Stats) float64 {
+	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or, while a heartbeat is outstanding, the age of the newest commit that was handed over.", func(cdc.Stats) float64 {
 		if _, beat := r.current(); beat != nil {
 			return beat.lag().Seconds()
 		}

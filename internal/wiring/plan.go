@@ -55,7 +55,7 @@ func EmitSources(cfg config.Config) state.EmitSources {
 	}
 }
 
-// EmitKeys are what proves custom events; nil where they were not set up.
+// EmitKeys returns the keys that prove custom events; nil if these are not set up.
 func EmitKeys(ctx context.Context, q state.Querier, cfg config.Config) (*mapping.Keys, error) {
 	return state.EmitKeys(ctx, q, cfg.StateSchema)
 }

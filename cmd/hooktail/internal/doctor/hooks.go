@@ -209,6 +209,6 @@ func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
 	if len(shared) == 0 {
 		return nil, nil
 	}
-	return one(Note, fmt.Sprintf("Label Studio may deactivate hooks %s: it counts its failed requests in their rows", some(shared)),
+	return one(Note, fmt.Sprintf("Label Studio may deactivate %s: it counts its failed requests in the rows of hooks", hooksOf(shared)),
 		"After 50 failures of its own, Label Studio deactivates a hook, and hooktail holds the hook's events until it is active again.", "hooktail hooks adopt --all # or their ids: Label Studio sends nothing to adopted hooks"), nil
 }
