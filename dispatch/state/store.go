@@ -20,7 +20,7 @@ type Store struct {
 	sets   string // quoted name of hook_setting
 	poll   time.Duration
 	wait   Wait
-	done   done // done deliveries whose rows were locked
+	done   done   // done deliveries whose rows were locked
 	share  *Share // nil: every hook
 }
 
