@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -142,11 +141,9 @@ func interrupted(ctx context.Context, err error) error {
 
 // parseRate parses a number per s, m or h and returns the time between two requests.
 func parseRate(text string) (every time.Duration, err error) {
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
-	number, unit, _ := strings.Cut(text, "/")
-	n, err := strconv.ParseInt(number, 10, 32)
-	if err != nil || n <= 0 || units[unit] == 0 {
-		return 0, usageError{fmt.Errorf("--rate=%s is invalid: use a number per s, m or h, such as 100/s", text)}
+	rate, err := hook.ParseRate(text)
+	if err != nil {
+		return 0, usageError{fmt.Errorf("--rate: %w", err)}
 	}
-	return units[unit] / time.Duration(n), nil
+	return rate.Per / time.Duration(rate.Requests), nil
 }

@@ -137,6 +137,12 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		{"parked", volumeOf(backlog.Parked)},
 		{"dead", volumeOf(backlog.Dead)},
 	}
+	if hook.Choice != nil {
+		facts = append(facts, choiceFacts(hook.Choice.Choice)...)
+		for _, fault := range hook.Choice.Faults {
+			facts = append(facts, [2]string{"ignored", display.Printable(fault)})
+		}
+	}
 	if now != nil {
 		text := now.State
 		if note := noteOn(now, report); note != "" {

@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -13,11 +14,23 @@ import (
 // Choice is what people chose for a hook beyond what its row in the application says: the
 // columns of hook_setting as they are written, which nothing here checks.
 type Choice struct {
-	Added   []mapping.Action // that the hook gets as well
-	Removed []mapping.Action // that it does not get
-	Filter  string           // CEL over the body; "": none
-	Rate    string           // "10/s"; "": no bound
-	Format  string           // of the requests; "": Label Studio's own
+	Added   []mapping.Action `json:"events_added,omitempty"`   // that the hook gets as well
+	Removed []mapping.Action `json:"events_removed,omitempty"` // that it does not get
+	Filter  string           `json:"filter,omitempty"`         // CEL over the body; "": none
+	Rate    string           `json:"rate,omitempty"`           // "10/s"; "": no bound
+	Format  string           `json:"format,omitempty"`         // of the requests; "": Label Studio's own
+}
+
+// Events are the events as people write their changes: +A,-B.
+func (c Choice) Events() string {
+	var changes []string
+	for _, action := range c.Added {
+		changes = append(changes, "+"+string(action))
+	}
+	for _, action := range c.Removed {
+		changes = append(changes, "-"+string(action))
+	}
+	return strings.Join(changes, ",")
 }
 
 // Equal reports whether both are the same, in the same order.
