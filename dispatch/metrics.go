@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -210,6 +211,9 @@ func (c *counters) detach() {
 func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	if h == nil {
 		return
+	}
+	if hook.Choice != nil {
+		all = slices.Concat(all, hook.Choice.Added)
 	}
 	for _, action := range all {
 		if spelt, ok := hook.Wants(action); ok {

@@ -99,7 +99,7 @@ func (m *Metrics) of(a Action) prometheus.Counter {
 	counter := m.events[a]
 	if counter == nil {
 		label := string(a)
-		if len(m.events) >= len(actions)+customLabels {
+		if len(m.events) >= len(actions)+customLabels && a.IsCustom() {
 			return m.custom("other")
 		}
 		counter = m.custom(label)

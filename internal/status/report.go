@@ -180,6 +180,7 @@ type Counts struct {
 	Retried   uint64 `json:"retried"`
 	Parked    uint64 `json:"parked"`
 	Dead      uint64 `json:"dead"`
+	Filtered  uint64 `json:"filtered,omitempty"` // left out by the hook's filter
 }
 
 // Failure is a hook's last failed attempt.
