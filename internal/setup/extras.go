@@ -12,12 +12,12 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// Extras are what a set-up makes only if it is asked to.
+// Extras are created by a set-up only on request.
 type Extras struct {
-	CustomEvents bool // the function emit, and its secret
+	CustomEvents bool // the function emit and its secret
 }
 
-// Lacks says what the role lacks for the extras.
+// Lacks returns what the role lacks for the extras.
 func (e Extras) Lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([]cdc.Lack, error) {
 	if !e.CustomEvents {
 		return nil, nil
@@ -33,7 +33,7 @@ func (e Extras) Lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([
 	return []cdc.Lack{{What: what, Mend: mend}}, nil
 }
 
-// Statements is the SQL of the extras on a database that has hooktail's own tables.
+// Statements returns the SQL of the extras for a database with hooktail's own tables.
 func (e Extras) Statements(cfg config.Config) (statements []string) {
 	if e.CustomEvents {
 		statements = slices.Concat(statements, state.EmitStatements(cfg.StateSchema, wiring.EmitSources(cfg)))
@@ -41,7 +41,7 @@ func (e Extras) Statements(cfg config.Config) (statements []string) {
 	return statements
 }
 
-// Install makes those of the extras that are missing, after the plan, and returns what it ran.
+// Install creates missing extras, after the plan, and returns what it ran.
 func (e Extras) Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, log func(step string)) (ran []string, err error) {
 	if e.CustomEvents {
 		ran, err = state.SetUpEmit(ctx, conn, cfg.StateSchema, wiring.EmitSources(cfg), log)

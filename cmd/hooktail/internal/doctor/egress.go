@@ -54,7 +54,7 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 	for _, reason := range reasons {
 		found = append(found, one(Warning, fmt.Sprintf("hooks %s cannot reach %s", some(away[reason]), reason),
 			"Failed deliveries are parked and retried for HOOKTAIL_RETRY_FOR; deliveries to a forbidden address are dead immediately.",
-			"make the receiver reachable from this machine, within HOOKTAIL_TIMEOUT and HOOKTAIL_EGRESS; then:  hooktail hooks ping "+away[reason][0])...)
+			"make the receiver reachable from this machine, within HOOKTAIL_TIMEOUT and HOOKTAIL_EGRESS; then: hooktail hooks ping "+away[reason][0])...)
 	}
 	if all > most {
 		found = append(found, one(Note, fmt.Sprintf("only the first %d of %d hooks were checked", most, all), "The others may be unreachable.", "hooktail hooks ping ID")...)
