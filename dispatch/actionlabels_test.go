@@ -18,7 +18,7 @@ func TestActionLabelsStayFew(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)
 	for i := range 10 * maxCustomActions {
-		m.hook(1 + int64(i%2)).count(mapping.Action(fmt.Sprintf("CUSTOM_%d", i)), delivered)
+		m.hook(1+int64(i%2)).count(mapping.Action(fmt.Sprintf("CUSTOM_%d", i)), delivered)
 	}
 	for _, action := range []mapping.Action{mapping.TaskCreated, mapping.TasksDeleted, "TASK_DELETED", "TASK_COMPLETED", "TASK_REOPENED"} {
 		m.hook(1).count(action, dead)

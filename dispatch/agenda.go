@@ -53,8 +53,10 @@ func (a *agenda) restore(it *item, hurried bool) {
 	}
 }
 
-// left requests the removal of a stored item that has left the schedule.
+// left requests the removal of a stored item that has left the schedule. The store may be
+// slow to write it, and the note must not hold the body until then.
 func (a *agenda) left(it *item, v verdict) {
+	it.body = nil
 	a.stored--
 	switch v.step {
 	case forgo: // it is no longer in the store
@@ -131,7 +133,7 @@ func (a *agenda) rebuild(stays func(*item) bool) {
 			return true
 		}
 		delete(a.blamed, it)
-		it.state, it.held = behind, false
+		it.state = behind // and not among those that wait
 		return false
 	})
 	a.stored = a.schedule.size

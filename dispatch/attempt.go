@@ -156,7 +156,8 @@ func (a attempt) fetch(ctx context.Context) verdict {
 	return verdict{step: deliver}
 }
 
-// soon returns the item, and others that may go and lack their bodies.
+// soon returns the item, and others that may go and lack their bodies, as far as the bodies
+// that the lane has read and not sent yet leave room.
 func (a attempt) soon() []*item {
 	l, it := a.lane, a.it
 	l.mu.Lock()
@@ -166,11 +167,14 @@ func (a attempt) soon() []*item {
 		return items
 	}
 	for _, other := range l.window.ready() {
-		if other.state != ready || other.letter != nil || other.body != nil || other.sought {
+		if other.state != ready || other.letter != nil {
 			continue
 		}
 		if bytes += other.bytes; bytes > l.windows.fetch() || len(items) == fetchRows {
 			break
+		}
+		if other.body != nil || other.sought {
+			continue // by another attempt of the lane
 		}
 		other.sought = true
 		items = append(items, other)

@@ -46,7 +46,7 @@ type Dispatcher struct {
 	o       Options
 	budget  budget
 	cancel  context.CancelFunc
-	crew    crew // makes the attempts, and reads from the Store
+	workers workers // makes the attempts, and reads from the Store
 	looking sync.WaitGroup
 
 	mu        sync.Mutex
@@ -73,12 +73,12 @@ func New(o Options) *Dispatcher {
 	}
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dispatcher{o: o, cancel: cancel, crew: newCrew(), lanes: make(map[int64]*lane)}
-	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.crew.Go(l.granted) }
+	d := &Dispatcher{o: o, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
+	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
 	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
-	d.start = func(work func(context.Context)) { d.crew.Go(func() { work(ctx) }) }
+	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.store = newWriter(o.Store, o.Log)
 		d.looking.Go(func() { d.look(ctx) })
@@ -236,7 +236,7 @@ func (d *Dispatcher) end(patience time.Duration) {
 	d.budget.close()
 	d.cancel()
 	d.looking.Wait()
-	_ = d.crew.wait(context.Background())
+	_ = d.workers.wait(context.Background())
 	if d.store != nil {
 		d.store.close(patience)
 	}

@@ -91,7 +91,7 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 		desk{l}.halt()
 	}
 	d.mu.Unlock()
-	if err := d.crew.wait(ctx); err != nil {
+	if err := d.workers.wait(ctx); err != nil {
 		return fmt.Errorf("wait for what is in flight: %w", err)
 	}
 	if d.store == nil {

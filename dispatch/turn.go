@@ -8,7 +8,7 @@ type turn struct {
 	now time.Time
 }
 
-// choose hands out the delivery that may go now, if any, and otherwise sets the alarm if
+// choose needs mu. It hands out the delivery that may go now, if any, and otherwise sets the alarm if
 // time alone will bring one.
 func (t turn) choose() *item {
 	l := t.lane
@@ -26,7 +26,7 @@ func (t turn) choose() *item {
 	return it
 }
 
-// terms returns what the hook may get now; false: nothing.
+// terms needs mu. It returns what the hook may get now; false: nothing.
 func (t turn) terms() (terms, bool) {
 	l, now := t.lane, t.now
 	switch {
@@ -49,12 +49,12 @@ func (t turn) terms() (terms, bool) {
 	return terms{now: now, mode: inOrder}, true
 }
 
-// leftOn returns the rest of a delivery's time.
+// leftOn needs mu. It returns the rest of a delivery's time.
 func (t turn) leftOn(it *item) time.Duration { return t.policy.RetryFor - t.age(it, t.now) }
 
-// leftOff returns the rest of its time while the hook is inactive. It has the full time
-// from the deactivation on; since that is unknown after a restart, it has at most twice
-// the time.
+// leftOff needs mu. It returns the rest of a delivery's time while the hook is inactive:
+// the full time from the deactivation on; since that is unknown after a restart, at most
+// twice the time.
 func (t turn) leftOff(it *item) time.Duration {
 	age := t.age(it, t.now)
 	return t.policy.RetryFor - max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))

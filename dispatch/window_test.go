@@ -131,3 +131,26 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 		t.Errorf("%v and %v may go", first, second)
 	}
 }
+
+// What was delivered from the store waits without its body for the store, however slow
+// the store is.
+func TestNotesHoldNoBodies(t *testing.T) {
+	var room windows
+	now := time.Unix(1e9, 0)
+	w := newWindow(&room, true, func(int) time.Duration { return time.Second })
+	w.rewind(theEnd())
+	if q, _ := w.wants(need{now: now}); q == nil {
+		t.Fatal("the window reads nothing")
+	}
+	row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(1, 1).ID}, Project: 1, Task: 1, Bytes: 2, Added: now}
+	w.loaded([]*item{restored(&row, now, time.Hour)})
+	it, _ := w.next(terms{now: now})
+	if it == nil {
+		t.Fatal("the item does not go")
+	}
+	it.body = []byte("{}")
+	notes := w.done(it, verdict{step: deliver}, now)
+	if len(notes) != 1 || notes[0].kind != remove || notes[0].item != it || it.body != nil {
+		t.Errorf("%d notes, body %q; want one that removes the row, without a body", len(notes), it.body)
+	}
+}

@@ -83,6 +83,7 @@ var custom = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 func Reserved() []Action {
 	return slices.Concat(actions[:], []Action{
 		TaskCompleted, TaskReopened, "TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
+		"REVIEW_CREATED", "REVIEW_UPDATED", "REVIEWS_DELETED", "START_TRAINING",
 	})
 }
 
@@ -153,16 +154,13 @@ func (m *Mapper) Trust(keys *Keys) {
 	m.asked = true
 }
 
-// proven reports whether the messages of the part are proven, or there are no newer keys.
-func (m *Mapper) proven(part *cdc.Part) bool {
-	for i := range part.Changes {
-		if c := &part.Changes[i]; c.Op == cdc.Message && !m.asked {
-			if _, ok := m.keys.prove(part.XID, c.New.Text(0)); !ok {
-				return false
-			}
-		}
+// proves reports whether the message is proven, or there are no newer keys.
+func (m *Mapper) proves(xid uint32, c *cdc.Change) bool {
+	if m.asked {
+		return true
 	}
-	return true
+	_, ok := m.keys.prove(xid, c.New.Text(0))
+	return ok
 }
 
 // ofMessage makes the event of a message. An unproven message is only counted.

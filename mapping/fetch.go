@@ -103,9 +103,15 @@ func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, 
 	if len(ids) == 0 {
 		return queries
 	}
+	// The server plans a query for an array anew each time that the array is short, since
+	// it takes an unknown one to be longer. That takes longer than to read a row.
+	which, arg := "= ANY ($1::bigint[])", arrayOf(ids)
+	if len(ids) == 1 {
+		which, arg = "= $1::bigint", strconv.AppendInt(nil, ids[0], 10)
+	}
 	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
 	return append(queries, query{
-		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id = ANY ($1::bigint[])", args: [][]byte{arrayOf(ids)}, reader: &r.readers[of],
+		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id " + which, args: [][]byte{arg}, reader: &r.readers[of],
 		row:   func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
 		keeps: func(rel *cdc.Relation, values [][]byte) bool { return r.keeps(of, rel, values) },
 	})

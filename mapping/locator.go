@@ -97,6 +97,28 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 	return nil
 }
 
+// Recall sets Organization as Locate does, without asking the database. It reports whether
+// that is all; otherwise the events have to be located.
+func (l *Locator) Recall(events []*Event) bool {
+	if !l.primed {
+		return false
+	}
+	for _, e := range events {
+		if e.Organization != 0 {
+			l.learn(e)
+		}
+	}
+	for _, e := range events {
+		if e.Organization != 0 {
+			continue
+		}
+		if e.Organization, _ = l.known.get(e.Project); e.Organization == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // IsAhead reports whether the stream may still show the organization of the event, which
 // Locate has not found: in the deletion of the project, before until.
 func (l *Locator) IsAhead(e *Event) (until cdc.LSN, ahead bool) {

@@ -58,9 +58,6 @@ func NewMapper(o Options) *Mapper {
 // the transaction committed. Then no event was made, and Events may be called
 // again with the part, after Tolerate. The same holds for ErrUnproven and Trust.
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
-	if !m.proven(part) {
-		return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)
-	}
 	projects := false
 	for i := range part.Changes {
 		s, err := m.shapeOf(part.Changes[i].Relation)
@@ -68,6 +65,9 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
 		projects = projects || s.table == project
+		if part.Changes[i].Op == cdc.Message && !m.proves(part.XID, &part.Changes[i]) {
+			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)
+		}
 	}
 	if projects {
 		m.opts.Projects.changed(part.XID)

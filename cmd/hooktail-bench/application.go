@@ -79,7 +79,7 @@ func (b *bench) applications(ctx context.Context, scenario string, ways []way, n
 		}
 		stages[i] = s
 	}
-	for rep := range b.reps(4, 1) {
+	for rep := range b.reps(3, 1) {
 		for i := range ways {
 			at := (i + rep) % len(ways)
 			if err := stages[at].saves(ctx, scenario, ways[at], rep, n); err != nil {

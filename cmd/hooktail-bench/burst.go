@@ -14,7 +14,7 @@ func burst(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close(ctx)
-	for rep := range b.reps(5, 2) {
+	for rep := range b.reps(4, 2) {
 		if err := s.backlog(ctx, "backlog", rep, n); err != nil {
 			return fmt.Errorf("backlog: %w", err)
 		}

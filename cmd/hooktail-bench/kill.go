@@ -25,7 +25,7 @@ func kill(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close(ctx)
-	for rep := range b.reps(5, 2) {
+	for rep := range b.reps(3, 2) {
 		if err := s.killed(ctx, rep, n); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func tenThousandHooks(ctx context.Context, b *bench) error {
 		b.receiver.url(2))); err != nil {
 		return err
 	}
-	if err := s.turns(ctx, 0, n, []drained{{scenario: "memory", of: hooktail, name: "10,000 hooks", hooks: 1, env: []string{settling}}}); err != nil {
+	if err := s.turns(ctx, 0, n, []drained{{scenario: "many", of: hooktail, name: "10,000 hooks", hooks: 1, env: []string{settling}}}); err != nil {
 		return err
 	}
 	return s.adoptAll(ctx)
@@ -41,7 +41,7 @@ func (s *stage) adoptAll(ctx context.Context) error {
 		return err
 	}
 	defer s.end(hooktail, p)
-	out := newSample("memory", hooktail, "adopt", 0)
+	out := newSample("many", hooktail, "adopt", 0)
 	began := time.Now()
 	// It runs for less time than what the two senders overlap for.
 	adopt := exec.CommandContext(ctx, s.b.hooktail, "hooks", "adopt", "--all", "--force")
@@ -60,7 +60,7 @@ func (s *stage) adoptAll(ctx context.Context) error {
 // sickHooks lets very many hooks hang, then refuse, then come back, all at once.
 func sickHooks(ctx context.Context, b *bench) error {
 	const hooks = 300
-	n := b.size(100, 30)
+	n := b.size(60, 30)
 	s, err := b.stage(ctx, n, 0)
 	if err != nil {
 		return err
@@ -105,7 +105,7 @@ func sickHooks(ctx context.Context, b *bench) error {
 	}
 	defer r.close()
 	t := r.expect(hooks, first, n)
-	out := newSample("memory", hooktail, "come back", 0)
+	out := newSample("sick", hooktail, "come back", 0)
 	began := time.Now()
 	if err := p.await(ctx, t.done, t); err != nil {
 		return err
@@ -120,7 +120,7 @@ func sickHooks(ctx context.Context, b *bench) error {
 
 // sick waits until all deliveries are parked, and a while longer.
 func (s *stage) sick(ctx context.Context, p *program, deliveries int, name string) error {
-	out := newSample("memory", hooktail, name, 0)
+	out := newSample("sick", hooktail, name, 0)
 	began := time.Now()
 	if err := s.untilAllParked(ctx, deliveries); err != nil {
 		return fmt.Errorf("%w: %s", err, p.stderr)

@@ -26,7 +26,9 @@ func scenarios() []scenario {
 		}},
 		{name: "application", what: "what saving an annotation costs with hooktail, an outbox, NOTIFY", run: application},
 		{name: "bulk", what: "a million tasks in one transaction", run: bulk},
-		{name: "memory", what: "peak memory with tasks of 400 KB, 10,000 hooks, 500,000 parked deliveries", run: memory},
+		{name: "memory", what: "peak memory with tasks of 400 KB, 200,000 annotations at once, 500,000 parked deliveries", run: memory},
+		{name: "many", what: "one hook among 10,000: its start, its memory, and how long it takes to adopt all", run: tenThousandHooks},
+		{name: "sick", what: "300 hooks that hang, refuse, and come back at once: peak memory", run: sickHooks},
 		{name: "kill", what: "kill -9 at 500 annotations a second: what is sent again", run: kill},
 		{name: "soak", what: "a long run at a modest rate", run: soak, apart: true},
 	}

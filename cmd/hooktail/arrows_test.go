@@ -53,6 +53,7 @@ func allowed() map[string]arrows {
 		proctest     = "cmd/hooktail/internal/proctest"
 		receiver     = "internal/receiver"
 		release      = "cmd/hooktail/internal/release"
+		spelling     = "internal/spelling"
 		status       = "internal/status"
 		promtest     = "cmd/hooktail/internal/promtest"
 		postgres     = "internal/postgres"
@@ -72,10 +73,10 @@ func allowed() map[string]arrows {
 		filter:       {must: []string{mapping}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		dispatchHook: {must: []string{mapping, filter}, may: []string{state}, tests: []string{dispatchtest, cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		dispatchSend: {must: []string{mapping, dispatchHook, cloudevents}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
-		state:        {must: []string{mapping}, may: []string{cdc}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
+		state:        {must: []string{mapping}, may: []string{cdc, retry}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
 			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
-			may:   []string{display, doctor, state, postgres, retry, status},
+			may:   []string{display, doctor, filter, state, postgres, retry, spelling, status},
 			tests: []string{conformance, cdctest, dispatchtest, proctest, testdata, throwaway},
 		},
 
@@ -84,7 +85,7 @@ func allowed() map[string]arrows {
 			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, retry}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
@@ -115,6 +116,7 @@ func allowed() map[string]arrows {
 		retry:        {},
 		testdata:     {},
 		logging:      {},
+		spelling:     {},
 		cloudevents:  {never: []string{"net/http"}},
 	}
 }

@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -80,7 +79,7 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	b, err := replay.NewBackfill(ctx, replay.BackfillOptions{
 		Config: c.cfg, Version: version(), Parked: c.Parked, Mapping: options, Rows: rows,
 		Hook: want.hook, Project: want.project, After: want.after, Every: every, DryRun: want.dryRun,
-		Progress: func(total int64) replay.Progress { return newProgress(c.err, total, time.Now()) },
+		Progress: func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) },
 	})
 	if err != nil {
 		return err
@@ -89,7 +88,7 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
 	}
-	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Last, want.dryRun}, every, want.asJSON)
+	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}, every, want.asJSON)
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as
@@ -104,11 +103,12 @@ func restFlags(last int64, since time.Time) string {
 
 // backfilled is the result of a backfill.
 type backfilled struct {
-	Hook   int64 `json:"hook"`
-	Events int   `json:"events"` // delivered; with --dry-run, to be delivered
-	Passed int   `json:"passed"` // rows without an event for the hook
-	Last   int64 `json:"last"`   // id of the last row
-	DryRun bool  `json:"dry_run"`
+	Hook     int64 `json:"hook"`
+	Events   int   `json:"events"`   // delivered; with --dry-run, to be delivered
+	Passed   int   `json:"passed"`   // rows without an event for the hook
+	Filtered int   `json:"filtered"` // events that the hook's filter leaves out
+	Last     int64 `json:"last"`     // id of the last row
+	DryRun   bool  `json:"dry_run"`
 }
 
 func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool) error {
@@ -124,6 +124,9 @@ func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool)
 	if b.Passed > 0 {
 		fmt.Fprintf(c.out, "; %s skipped, without an event that the hook wants", display.Count(b.Passed, "row"))
 	}
+	if b.Filtered > 0 {
+		fmt.Fprintf(c.out, "; %s left out by its filter", display.Count(b.Filtered, "event"))
+	}
 	_, err := fmt.Fprintf(c.out, "; the last row was %d\n", b.Last)
 	return err
 }
@@ -138,11 +141,9 @@ func interrupted(ctx context.Context, err error) error {
 
 // parseRate parses a number per s, m or h and returns the time between two requests.
 func parseRate(text string) (every time.Duration, err error) {
-	units := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
-	number, unit, _ := strings.Cut(text, "/")
-	n, err := strconv.ParseInt(number, 10, 32)
-	if err != nil || n <= 0 || units[unit] == 0 {
-		return 0, usageError{fmt.Errorf("--rate=%s is invalid: use a number per s, m or h, such as 100/s", text)}
+	rate, err := hook.ParseRate(text)
+	if err != nil {
+		return 0, usageError{fmt.Errorf("--rate: %w", err)}
 	}
-	return units[unit] / time.Duration(n), nil
+	return rate.Per / time.Duration(rate.Requests), nil
 }

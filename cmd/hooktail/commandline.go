@@ -6,11 +6,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agext/levenshtein"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/spelling"
 )
 
 // finish adds to every command what all share: an error for unknown subcommands, examples
@@ -70,7 +70,7 @@ func noSubcommand(cmd *cobra.Command, args []string) error {
 		}
 	}
 	unknown := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if name := nearest(args[0], names); name != "" {
+	if name := spelling.Nearest(args[0], names); name != "" {
 		return usageError{fmt.Errorf("%s: did you mean `%s %s`?", unknown, cmd.CommandPath(), name)}
 	}
 	return usageError{fmt.Errorf("%s: choose from %s", unknown, strings.Join(names, ", "))}
@@ -102,32 +102,13 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	var names []string
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-	if name := nearest(unknown.GetSpecifiedName(), names); name != "" {
+	if name := spelling.Nearest(unknown.GetSpecifiedName(), names); name != "" {
 		return usageError{fmt.Errorf("%w: did you mean --%s?", err, name)}
 	}
 	return usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 }
 
 func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
-
-// nearest returns the name that word misspells or abbreviates, or "".
-func nearest(word string, names []string) string {
-	word = strings.ToLower(word)
-	distance := func(name string) int {
-		if strings.HasPrefix(name, word) {
-			return 0
-		}
-		return levenshtein.Distance(word, name, nil)
-	}
-	if len(names) == 0 || word == "" {
-		return ""
-	}
-	name := slices.MinFunc(names, func(a, b string) int { return distance(a) - distance(b) })
-	if distance(name) > max(2, len(word)/3) {
-		return ""
-	}
-	return name
-}
 
 // some requires between one and most arguments; most = 0 means no limit. what names the
 // arguments in the error.

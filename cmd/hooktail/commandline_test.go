@@ -66,8 +66,8 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	root := (&app{}).root()
 	eachCommand(root, func(cmd *cobra.Command) {
-		if cmd.Name() == "environment" || cmd.HasParent() && cmd.Parent().Name() == "completion" || cmd.Hidden {
-			return // a table, cobra's own texts, and a page for packagers
+		if cmd.HasParent() && cmd.Parent().Name() == "completion" || cmd.Hidden {
+			return // cobra's own texts, and a page for packagers
 		}
 		for line := range strings.Lines(cmd.UsageString() + cmd.Long) {
 			if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > 80 && !strings.HasPrefix(line, `Use "`) {

@@ -127,7 +127,6 @@ var printsNoFacts = map[string]string{
 	"teardown":              "prints the SQL that it runs",
 	"tail":                  "prints JSON lines",
 	"demo":                  "is for people to watch",
-	"repair":                "says what it does",
 	"healthcheck":           "answers by its exit code",
 	"help":                  "is text",
 	"completion bash":       "is a script",

@@ -11,7 +11,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -46,6 +48,10 @@ func (a *app) complete(cmd *cobra.Command) {
 		"action":   cobra.FixedCompletions(actionNames(cmd.Name() == "backfill"), cobra.ShellCompDirectiveNoFileComp),
 		"state":    cobra.FixedCompletions([]string{string(state.Parked), string(state.Dead)}, cobra.ShellCompDirectiveNoFileComp),
 		"identity": cobra.FixedCompletions([]string{string(wiring.IdentityFull), string(wiring.IdentityDefault)}, cobra.ShellCompDirectiveNoFileComp),
+		"events":   eventChanges,
+		"format":   cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
+		"filter":   noFiles,
+		"rate":     noFiles,
 		"since":    noFiles,
 		"limit":    noFiles,
 		"project":  noFiles,
@@ -57,10 +63,21 @@ func (a *app) complete(cmd *cobra.Command) {
 	}
 }
 
-// actionNames returns the actions of both profiles, or only those that backfill makes
+// eventChanges completes the last of several changes of a hook's events.
+func eventChanges(_ *cobra.Command, _ []string, word string) (offers []cobra.Completion, _ cobra.ShellCompDirective) {
+	before := word[:strings.LastIndex(word, ",")+1]
+	for _, sign := range []string{"+", "-"} {
+		for _, name := range actionNames(false) {
+			offers = append(offers, before+sign+name)
+		}
+	}
+	return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// actionNames returns the actions that hooktail makes, or only those that backfill makes
 // from rows.
 func actionNames(ofRows bool) []string {
-	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
+	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{mapping.TaskCompleted, mapping.TaskReopened})
 	if ofRows {
 		actions = mapping.BackfillActions()
 	}
@@ -110,7 +127,7 @@ func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	}
 	var offers []string
 	for _, h := range known.Hooks.All() {
-		about := fmt.Sprintf("%s, project %s, %s", stateOf(h, known.Settings[h.ID]), projectOf(h), h.URL.Origin())
+		about := fmt.Sprintf("%s, project %s, %s", relay.StateOf(h, known.Settings[h.ID]), projectOf(h), h.URL.Origin())
 		offers = append(offers, cobra.CompletionWithDesc(strconv.FormatInt(h.ID, 10), about))
 	}
 	return offers, nil

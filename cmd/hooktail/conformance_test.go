@@ -90,6 +90,7 @@ type player struct {
 	conn      *pgx.Conn
 	collector *conformance.Collector
 	address   string // of the collector
+	after     func() // is called after each call has been played; nil: nothing is
 }
 
 // newPlayer points the hooks of the database at a collector. The program is to
@@ -134,6 +135,9 @@ func (p *player) calls(t *testing.T, s conformance.Scenario, play func(call []st
 	}
 	for _, call := range calls {
 		play(call)
+		if p.after != nil {
+			p.after()
+		}
 		delivered(t, p.db)
 	}
 	return p.collector.Take()

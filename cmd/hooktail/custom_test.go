@@ -322,3 +322,31 @@ func unmarshalJSON(t *testing.T, text []byte, into any) {
 		t.Fatalf("%v:\n%s", err, text)
 	}
 }
+
+// TestTailShowsCustomEvents: tail prints them, and completed tasks, though no hook lists
+// them, and nothing of a forged message.
+func TestTailShowsCustomEvents(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	must(t, proctest.Environ(db), "setup", "--custom-events", "--task-events")
+	proctest.Grant(t, db)
+	out, end := tailing(t, db)
+	defer end()
+	proctest.WaitFor(t, func() error {
+		if n := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots WHERE slot_name LIKE $1 AND confirmed_flush_lsn IS NOT NULL", db.Name+"_tail_%"); n != "1" {
+			return fmt.Errorf("tail has %s slots, want 1", n)
+		}
+		return nil
+	})
+	db.Exec(t, "SELECT pg_logical_emit_message(true, 'hooktail.emit', 'FORGED')")
+	db.Exec(t, `SELECT hooktail.emit('MODEL_OUTDATED', 1, '{"n": 1}', 7)`)
+	db.Exec(t, "UPDATE task SET is_labeled = NOT is_labeled WHERE id = 7")
+	line := out.Find(t, `(?m)^(.*MODEL_OUTDATED.*)\n`, nil)
+	if !strings.Contains(line, `"payload":{"n":1}`) || !strings.Contains(line, `"task":7`) {
+		t.Errorf("the event is %s", line)
+	}
+	out.Find(t, `(?m)^(.*TASK_(?:COMPLETED|REOPENED).*"tasks_left".*)\n`, nil)
+	if strings.Contains(out.String(), "FORGED") {
+		t.Errorf("a forged message is told:\n%s", out)
+	}
+}

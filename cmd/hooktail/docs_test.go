@@ -174,15 +174,21 @@ func nameFault(args []string) error {
 	return cmd.ParseFlags(append(rest, "1h")) // the last flag may be named without its value
 }
 
+// shellWord is a word of a command line, perhaps in quotes.
+var shellWord = regexp.MustCompile(`'[^']*'|"[^"]*"|\S+`)
+
 // exampleArgs are the words of an example; ID and its like stand for a number, as
 // people read them.
 func exampleArgs(text string) []string {
 	var args []string
-	for _, word := range strings.Fields(text) {
+	for _, word := range shellWord.FindAllString(text, -1) {
 		if word == "ID" {
 			word = "3"
 		}
-		args = append(args, strings.Trim(word, `'"`))
+		if quote := word[:1]; len(word) > 1 && (quote == "'" || quote == `"`) {
+			word = strings.TrimSuffix(word[1:], quote)
+		}
+		args = append(args, word)
 	}
 	return args
 }

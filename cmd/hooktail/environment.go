@@ -23,9 +23,9 @@ func environmentTopic() *cobra.Command {
 func environmentText() string {
 	var b strings.Builder
 	const indent = "    "
-	b.WriteString("hooktail is configured by environment variables only. Any of them can be read from\n" +
-		"a file: HOOKTAIL_X_FILE names a file that contains the value of HOOKTAIL_X. Each\n" +
-		"variable is listed with its default.\n\n")
+	b.WriteString(display.Wrap("hooktail is configured by environment variables only. Any of them can be read from "+
+		"a file: HOOKTAIL_X_FILE names a file that contains the value of HOOKTAIL_X. Each "+
+		"variable is listed with its default.", helpWidth) + "\n\n")
 	for _, v := range config.Variables() {
 		byDefault := cmp.Or(v.Default, "(unset)")
 		if v.Required {

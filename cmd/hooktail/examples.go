@@ -24,6 +24,8 @@ func examples() map[string][]string {
 		"hooks pause":           {"hooktail hooks pause 3", "hooktail hooks pause 3 5 7"},
 		"hooks resume":          {"hooktail hooks resume 3"},
 		"hooks retry":           {"hooktail hooks retry 3"},
+		"hooks set":             {"hooktail hooks set 3 --events +TASK_COMPLETED,-TASK_CREATED", "hooktail hooks set 3 --filter 'annotation.completed_by != 5' --rate 10/s", "hooktail hooks set 3 --filter none --format cloudevents"},
+		"hooks test":            {"hooktail hooks test 3 --filter 'annotation.result.size() > 0' --since 24h", "hooktail hooks test 3 --json"},
 		"hooks adopt":           {"hooktail hooks adopt 3", "hooktail hooks adopt --all"},
 		"hooks release":         {"hooktail hooks release 3", "hooktail hooks release --all"},
 		"hooks secret":          {"hooktail hooks secret set 3", "hooktail hooks secret rotate 3"},

@@ -17,7 +17,7 @@ func (a *app) hooksCommand() *cobra.Command {
 		Args:  noArgs,
 	}
 	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.adoptCommand(), a.releaseCommand(), a.secretCommand())
+		a.adoptCommand(), a.releaseCommand(), a.secretCommand(), a.setHookCommand(), a.testFilterCommand())
 	return hooks
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -52,6 +53,25 @@ func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.R
 	return &report, err
 }
 
+// liveHook asks the hooktail that runs on this machine about a hook; nil if none leads
+// there.
+func (c *control) liveHook(ctx context.Context, id int64) (*status.Report, *status.Hook) {
+	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
+	if err != nil {
+		return nil, nil
+	}
+	report, err := status.Ask(ctx, addr)
+	if err != nil {
+		return nil, nil
+	}
+	for i := range report.Hooks {
+		if report.Hooks[i].ID == id {
+			return &report, &report.Hooks[i]
+		}
+	}
+	return nil, nil
+}
+
 func listHooks(screen display.Screen, r *status.Report) error {
 	for _, row := range r.Unreadable {
 		if _, err := fmt.Fprintf(screen, "row %q of %s is ignored: %s\n", row.Key, row.Table, row.Fault); err != nil {
@@ -90,9 +110,6 @@ func chosenActions(h *status.Hook) string {
 	}
 }
 
-// unknownState is the state of a hook for which the database records no other.
-const unknownState = "unknown"
-
 // byNeed sorts the hooks, those that need attention first.
 func byNeed(hooks []status.Hook) []*status.Hook {
 	sorted := make([]*status.Hook, len(hooks))
@@ -105,7 +122,7 @@ func byNeed(hooks []status.Hook) []*status.Hook {
 
 // stateCell returns the hook's state, live or as recorded in the database.
 func stateCell(h *status.Hook) display.Cell {
-	if h.State == unknownState {
+	if h.State == relay.UnknownState {
 		return display.Cell{Text: h.About, Tone: display.Plain}
 	}
 	tone := display.Doubtful
@@ -122,7 +139,7 @@ func stateCell(h *status.Hook) display.Cell {
 
 // noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
-	if h.State == unknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
+	if h.State == relay.UnknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
 		return ""
 	}
 	about := h.About

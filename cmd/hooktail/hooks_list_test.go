@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -94,11 +95,17 @@ func TestHooksListShowsTheStatesOfStatus(t *testing.T) {
 	if strings.Contains(table, "secret") {
 		t.Errorf("the table shows a path:\n%s", table)
 	}
+	if one := must(t, running, "hooks", "show", "4"); !strings.Contains(one, "now:           refused: nothing can be sent") {
+		t.Errorf("hooks show does not say how the hook is now:\n%s", one)
+	}
 	p.end(t)
+	if one := must(t, running, "hooks", "show", "4"); strings.Contains(one, "now:") {
+		t.Errorf("hooks show knows how the hook is, though hooktail does not run:\n%s", one)
+	}
 	if code, stderr := read(running); code != exitDone || !strings.Contains(stderr, "hooktail is not running on "+p.ops+" (connection refused); showing database state only") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
-	if len(list) != 10 || list[3].State != "refused" || list[0].State != unknownState {
+	if len(list) != 10 || list[3].State != "refused" || list[0].State != relay.UnknownState {
 		t.Errorf("%d hooks, %+v", len(list), list[0])
 	}
 }

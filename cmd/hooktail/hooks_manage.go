@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -91,6 +90,8 @@ type hookFacts struct {
 	Secret       string    `json:"secret"` // whether requests are signed, in words
 	Suspended    time.Time `json:"suspended_at,omitzero"`
 	SuspendedLSN string    `json:"suspended_lsn,omitempty"` // position of the first missing event
+
+	Now *status.Hook `json:"now,omitempty"` // as the running hooktail sees it; nil: none leads on this machine
 }
 
 func (c *control) showHook(ctx context.Context, args []string, asJSON bool) error {
@@ -109,12 +110,14 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		}
 	}
 	h := hookFacts{
-		Hook: storedHook(hook, setting, backlog), Created: hook.CreatedAt, Served: hook.Served(), Secret: c.secretOf(setting),
+		Hook: relay.StoredHook(hook, setting, backlog), Created: hook.CreatedAt, Served: hook.Served(), Secret: c.secretOf(setting),
 		Suspended: setting.Suspended,
 	}
 	if !h.Suspended.IsZero() {
 		h.SuspendedLSN = setting.SuspendedLSN
 	}
+	report, now := c.liveHook(ctx, h.ID)
+	h.Now = now
 	if asJSON {
 		return printJSON(c.out, h)
 	}
@@ -132,6 +135,19 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 		{"secret", h.Secret},
 		{"parked", volumeOf(backlog.Parked)},
 		{"dead", volumeOf(backlog.Dead)},
+	}
+	if hook.Choice != nil {
+		facts = append(facts, choiceFacts(hook.Choice.Choice)...)
+		for _, fault := range hook.Choice.Faults {
+			facts = append(facts, [2]string{"ignored", display.Printable(fault)})
+		}
+	}
+	if now != nil {
+		text := now.State
+		if note := noteOn(now, report); note != "" {
+			text += ": " + note
+		}
+		facts = append(facts, [2]string{"now", text})
 	}
 	if !h.Suspended.IsZero() {
 		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
@@ -155,26 +171,4 @@ func volumeOf(v state.Volume) string {
 		return "0"
 	}
 	return fmt.Sprintf("%d, %s, the oldest of %s", v.Rows, display.Size(v.Room()), display.Time(v.Oldest))
-}
-
-// stateOf describes whether the hook is served and, if not, why.
-func stateOf(h *hook.Hook, s state.Setting) string {
-	state := "active"
-	switch {
-	case h.IsRefused():
-		state = "refused: " + h.Fault
-	case h.Adopted && h.Active:
-		state = "adopted, active"
-	case h.Adopted:
-		state = "adopted"
-	case !h.Active:
-		state = "off"
-	}
-	if s.Paused {
-		state += ", paused"
-	}
-	if !s.Suspended.IsZero() {
-		state += ", suspended"
-	}
-	return state
 }

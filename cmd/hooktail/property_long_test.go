@@ -41,11 +41,14 @@ func TestRandomTransactionsRebuildTheRows(t *testing.T) {
 		name, profile string
 		memory        string // one 64th of it is the bound of a part
 		whole         bool   // no transaction is larger than a part
+		beside        bool   // one more hook has everything turned on: the others see no difference
 	}{
-		{"guide", "guide", "512MiB", true},
-		{"native", "native", "512MiB", true},
-		{"guide in parts", "guide", "16MiB", false},
-		{"native in parts", "native", "16MiB", false},
+		{"guide", "guide", "512MiB", true, false},
+		{"native", "native", "512MiB", true, false},
+		{"guide in parts", "guide", "16MiB", false, false},
+		{"native in parts", "native", "16MiB", false, false},
+		{"guide beside everything", "guide", "512MiB", true, true},
+		{"native in parts beside everything", "native", "16MiB", false, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -55,9 +58,12 @@ func TestRandomTransactionsRebuildTheRows(t *testing.T) {
 				from = rand.Uint64()
 			}
 			t.Logf("repeat with -run '%s$' -seed=%d -transactions=%d", t.Name(), from, *transactions)
-			w := newWorld(t, tt.profile, tt.memory)
+			w := newWorld(t, tt.profile, tt.memory, tt.beside)
 			w.run(t, from, *transactions)
 			w.check(t, tt.whole)
+			if tt.beside {
+				w.beside.check(t)
+			}
 		})
 	}
 }
@@ -73,15 +79,19 @@ type world struct {
 	sessions []*session
 	inbox    *conformance.Collector
 	faults   int
+	beside   *everything // nil: there is none
 }
 
-func newWorld(t *testing.T, profile, memory string) *world {
+func newWorld(t *testing.T, profile, memory string, beside bool) *world {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	w := &world{native: profile == "native", db: db, inbox: &conformance.Collector{}}
 	w.receiver = "http://" + point(t, db, w.inbox)
 	w.hooks = baseHooks(t, db)
 	w.base = map[int64]replayed{1: stored(t, db, 1), 2: stored(t, db, 2)}
+	if beside {
+		w.beside = turnEverythingOn(t, db)
+	}
 	proctest.Run(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
 	return w
 }
@@ -104,6 +114,11 @@ func (w *world) run(t *testing.T, seed uint64, transactions int) {
 				errs[i] = s.run(ctx, transactions)
 			}
 		})
+	}
+	if w.beside != nil {
+		for range transactions {
+			w.beside.emit(t)
+		}
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {

@@ -43,6 +43,7 @@ func (a *app) repairCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&want.keep, "keep-parked", false, "in a copy: send the original's parked deliveries")
 	cmd.Flags().BoolVar(&want.forget, "forget-parked", false, "in a copy: delete the original's parked and dead deliveries")
 	cmd.Flags().BoolVar(&want.dryRun, "dry-run", false, "print what would be done, and change nothing")
+	cmd.Flags().BoolVar(&want.asJSON, "json", false, "print the gap and what was done as a JSON object")
 	return cmd
 }
 
@@ -51,6 +52,7 @@ type repairChoice struct {
 	resend, dryRun bool
 	keep, forget   bool // what to do with a copy's parked deliveries
 	since          string
+	asJSON         bool
 }
 
 // repair is one run of the command.
@@ -67,6 +69,20 @@ type repair struct {
 }
 
 func (c *control) repair(ctx context.Context, countShare float64, want repairChoice) error {
+	facts := &repaired{Slot: c.cfg.Slot, DryRun: want.dryRun}
+	if !want.asJSON {
+		return c.repairGap(ctx, countShare, want, facts)
+	}
+	out := c.out
+	c.out.Writer = io.Discard
+	if err := c.repairGap(ctx, countShare, want, facts); err != nil {
+		return err
+	}
+	return printJSON(out, facts)
+}
+
+// repairGap prints what it does in words, and notes it in facts.
+func (c *control) repairGap(ctx context.Context, countShare float64, want repairChoice, facts *repaired) error {
 	if err := c.decide(ctx, want); err != nil {
 		return err
 	}
@@ -75,8 +91,14 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		plan: wiring.PlanOf(c.cfg, wiring.IdentityDefault), // leaves the tables alone
 	}
 	r.plan.Widen = true // changes that the publication withheld are the gap
-	if err := r.find(ctx); err != nil || r.gap == nil {
+	if err := r.find(ctx); err != nil {
 		return err
+	}
+	if r.slot != nil {
+		facts.Confirmed = r.slot.Confirmed.String()
+	}
+	if r.gap == nil {
+		return nil
 	}
 	since, err := r.since()
 	if err != nil {
@@ -87,8 +109,9 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 	if err != nil {
 		return err
 	}
+	facts.Gap, facts.Why, facts.Missing, facts.Since, facts.Recreated = true, r.gap.Why, r.gap.Interval(), since, !whole
 	if want.dryRun {
-		return r.preview(ctx, whole, since)
+		return r.preview(ctx, whole, since, facts)
 	}
 	if err := r.mend(ctx, whole); err != nil {
 		return err
@@ -98,12 +121,14 @@ func (c *control) repair(ctx context.Context, countShare float64, want repairCho
 		if err != nil {
 			return fmt.Errorf("%w: the gap remains, run `hooktail repair --resend` again", err)
 		}
+		facts.resent(resent)
 		reportResent(r.out, resent, "parked: the next `hooktail run` delivers")
 	}
 	if err := r.positions.Replace(ctx, r.now(nil)); err != nil {
 		return err
 	}
 	r.unknown(since)
+	facts.Confirmed = r.slot.Confirmed.String()
 	fmt.Fprintf(r.out, "slot %s is at %s: `hooktail run` delivers all later changes\n", r.slot.Name, r.slot.Confirmed)
 	return nil
 }
@@ -221,7 +246,7 @@ func (r *repair) now(gap *cdc.Gap) *cdc.Memory {
 }
 
 // preview prints what would be done.
-func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error {
+func (r *repair) preview(ctx context.Context, whole bool, since time.Time, facts *repaired) error {
 	if !whole {
 		fmt.Fprintf(r.out, "would recreate publication %s and slot %s:\n", r.cfg.Publication, r.cfg.Slot)
 		conn, err := wiring.Connect(ctx, r.cfg)
@@ -240,6 +265,7 @@ func (r *repair) preview(ctx context.Context, whole bool, since time.Time) error
 	}
 	resent, err := r.resend(ctx, since)
 	if err == nil {
+		facts.resent(resent)
 		reportResent(r.out, resent, "would be parked:")
 	}
 	return err
@@ -251,7 +277,7 @@ func (r *repair) resend(ctx context.Context, since time.Time) (*replay.Resent, e
 	options.CountShare = r.countShare
 	return replay.Resend(ctx, replay.ResendOptions{
 		Parked: r.Parked, Mapping: options, Hooks: r.hooks, Since: since, To: r.gap.To, Most: int64(r.cfg.ParkMaxBytes), DryRun: r.want.dryRun,
-		Progress: func(total int64) replay.Progress { return newProgress(r.err, total, time.Now()) },
+		Progress: func(total int64) replay.Progress { return display.NewProgress(r.err, total, time.Now()) },
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -36,8 +37,24 @@ func (a *app) setupCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&print, "print", false, "print the SQL instead of running it")
 	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send their own events")
+	cmd.Flags().BoolVar(&extras.TaskEvents, "task-events", false, "also set REPLICA IDENTITY FULL on tasks, for TASK_COMPLETED and TASK_REOPENED; says what that costs")
 	cmd.Flags().StringVar(&choice, "identity", choice, "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
 	return cmd
+}
+
+// sayCost prints what task events cost the database, as a comment of the SQL. nil: there
+// are none.
+func (a *app) sayCost(cfg config.Config, cost *state.OldRows) {
+	if cost == nil {
+		return
+	}
+	fmt.Fprintf(a.stdout, "-- With REPLICA IDENTITY FULL, each update and deletion of a row of %s.%s also writes the old row to the WAL: %s\n"+
+		"-- on average for the newest %s. ", cfg.SourceSchema, cfg.TaskTable, display.Size(cost.Average), display.Count(cost.Sampled, "row"))
+	if cost.Days > 0 {
+		fmt.Fprintf(a.stdout, "In the last %.1f days there were %d: %s.\n", cost.Days, cost.Writes, display.Size(cost.Writes*cost.Average))
+	} else {
+		fmt.Fprintf(a.stdout, "There were %d so far: %s.\n", cost.Writes, display.Size(cost.Writes*cost.Average))
+	}
 }
 
 // setUpOrPrint asks the database for its version in both cases: what setup does depends
@@ -48,12 +65,17 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	plan := wiring.PlanOf(cfg, kind)
+	plan := extras.Plan(wiring.PlanOf(cfg, kind), cfg)
 	if print {
 		version, err := cdc.VersionOf(ctx, conn)
 		if err != nil {
 			return err
 		}
+		cost, err := extras.OldRows(ctx, conn, cfg)
+		if err != nil {
+			return err
+		}
+		a.sayCost(cfg, cost)
 		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version), extras.Statements(cfg)) {
 			fmt.Fprintln(a.stdout, statement)
 		}
@@ -69,6 +91,11 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if err := setup.Check(ctx, conn, cfg, plan, lacks...); err != nil {
 		return err
 	}
+	cost, err := extras.OldRows(ctx, conn, cfg)
+	if err != nil {
+		return err
+	}
+	a.sayCost(cfg, cost)
 	begun, err := setup.DatabaseTime(ctx, conn)
 	if err != nil {
 		return err
@@ -85,7 +112,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 			return err
 		}
 	}
-	extra, err := extras.Install(ctx, conn, cfg, func(step string) { fmt.Fprintln(a.stdout, step) })
+	extra, err := extras.Install(ctx, conn, cfg, result, func(step string) { fmt.Fprintln(a.stdout, step) })
 	if err != nil {
 		return err
 	}

@@ -10,9 +10,6 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -77,7 +74,7 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 		return r, err
 	}
 	for _, hook := range known.Hooks.All() {
-		r.Hooks = append(r.Hooks, storedHook(hook, known.Settings[hook.ID], known.Backlogs[hook.ID]))
+		r.Hooks = append(r.Hooks, relay.StoredHook(hook, known.Settings[hook.ID], known.Backlogs[hook.ID]))
 	}
 	r.Unreadable = relay.UnreadableRows(known.Hooks)
 	return r, nil
@@ -100,30 +97,4 @@ func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Repo
 	r.Stream = &status.Stream{Slot: slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &usage.Active}
 	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
 	return nil
-}
-
-// storedHook returns the hook as recorded in the tables.
-func storedHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
-	h := relay.HookRow(hook)
-	h.State, h.About = storedState(hook, s), stateOf(hook, s)
-	h.Parked, h.Dead, h.Bytes, h.Oldest = b.Parked.Rows, b.Dead.Rows, b.Parked.Room(), b.Parked.Oldest.UTC()
-	return h
-}
-
-// storedState returns the hook's state as far as the database records it.
-func storedState(h *hook.Hook, s state.Setting) string {
-	switch {
-	case h.Refused == hook.BadRow:
-		return dispatch.StateRefused.String()
-	case !h.Served():
-		return dispatch.StateInactive.String()
-	case h.IsRefused():
-		return dispatch.StateRefused.String()
-	case !s.Suspended.IsZero():
-		return dispatch.StateSuspended.String()
-	case s.Paused:
-		return dispatch.StatePaused.String()
-	default:
-		return unknownState
-	}
 }

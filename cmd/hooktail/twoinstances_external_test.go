@@ -125,7 +125,7 @@ esac
 func (m *machine) types(t *testing.T, commands string) string {
 	t.Helper()
 	commands = strings.ReplaceAll(strings.ReplaceAll(commands, "127.0.0.1:8484", m.addr), "=/etc", "=$ROOT/etc")
-	cmd := exec.Command("bash", "-ec", commands) //nolint:noctx // ends by itself, also while the test is cleaned up
+	cmd := exec.Command("bash", "-ec", commands)
 	cmd.Dir, cmd.Env = m.dir, m.environ
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.CombinedOutput()

@@ -83,6 +83,9 @@ func (h *Hook) filterOf() *filter.Filter {
 	return h.Choice.filter
 }
 
+// IsFiltered reports whether a filter decides which events the hook gets.
+func (h *Hook) IsFiltered() bool { return h.filterOf() != nil }
+
 // Limit returns the limit of the hook's requests.
 func (h *Hook) Limit() Rate {
 	if h.Choice == nil {

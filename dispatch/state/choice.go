@@ -3,6 +3,7 @@ package state
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -13,11 +14,23 @@ import (
 // Choice holds the settings that people chose for a hook in addition to its row in the
 // application: the columns of hook_setting, unchecked.
 type Choice struct {
-	Added   []mapping.Action // additional actions
-	Removed []mapping.Action // excluded actions
-	Filter  string           // CEL expression about the body; "": none
-	Rate    string           // for example "10/s"; "": unlimited
-	Format  string           // form of requests; "": Label Studio's own
+	Added   []mapping.Action `json:"events_added,omitempty"`   // additional actions
+	Removed []mapping.Action `json:"events_removed,omitempty"` // excluded actions
+	Filter  string           `json:"filter,omitempty"`         // CEL expression about the body; "": none
+	Rate    string           `json:"rate,omitempty"`           // for example "10/s"; "": unlimited
+	Format  string           `json:"format,omitempty"`         // form of requests; "": Label Studio's own
+}
+
+// Events returns the changes to the hook's events as they are typed: +A,-B.
+func (c Choice) Events() string {
+	var changes []string
+	for _, action := range c.Added {
+		changes = append(changes, "+"+string(action))
+	}
+	for _, action := range c.Removed {
+		changes = append(changes, "-"+string(action))
+	}
+	return strings.Join(changes, ",")
 }
 
 // Equal reports whether both are the same, in the same order.

@@ -20,7 +20,8 @@ type Emit struct {
 	Split    bool // function and secret have different owners
 	Foreign  bool // either belongs to a role of which this role is not a member
 	Readable bool // this role may read the secret
-	// Readers are other roles that may read the secret by a grant.
+	// Readers are other roles that may read the secret by a grant, except those that may
+	// park deliveries and so can send anything.
 	Readers []string
 }
 
@@ -48,12 +49,13 @@ const lookSQL = `WITH function AS (
 		coalesce(pg_catalog.has_table_privilege(s.oid, 'SELECT'), false),
 		ARRAY(SELECT DISTINCT CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::pg_catalog.regrole::text END
 			FROM pg_catalog.aclexplode(s.relacl) a WHERE a.privilege_type = 'SELECT' AND a.grantee <> s.relowner AND a.grantee <> (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = current_user)
+				AND NOT coalesce(pg_catalog.has_table_privilege(a.grantee, pg_catalog.to_regclass($5)::oid, 'INSERT'), false)
 			ORDER BY 1)
 	FROM (SELECT) one LEFT JOIN function f ON true LEFT JOIN secret s ON true`
 
 // LookAtEmit examines the function and its secret. It changes nothing.
 func LookAtEmit(ctx context.Context, q Querier, schema string, sources EmitSources) (e Emit, err error) {
-	err = q.QueryRow(ctx, lookSQL, schema, "\n"+sources.body(schema), emitFunction, emitSecret).
+	err = q.QueryRow(ctx, lookSQL, schema, "\n"+sources.body(schema), emitFunction, emitSecret, quote(schema, "parked")).
 		Scan(&e.Function, &e.Same, &e.Secret, &e.Public, &e.Split, &e.Foreign, &e.Readable, &e.Readers)
 	return e, wrap(err, "look at the function "+schema+".emit")
 }

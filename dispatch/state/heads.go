@@ -3,8 +3,6 @@ package state
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -28,23 +26,9 @@ type Task struct{ Project, Task int64 }
 func (s *Store) Heads(ctx context.Context, h Heads) ([]Row, error) {
 	passedProjects, passedTasks := arraysOf(h.Passed)
 	knownProjects, knownTasks := arraysOf(h.Known)
-	var (
-		batch pgx.Batch
-		rows  []Row
-	)
-	batch.Queue(notCompiled)
-	batch.Queue(s.sql(headsSQL), h.Hook, h.Upto.String(), h.Rows, passedProjects, passedTasks, knownProjects, knownTasks).
-		Query(func(r pgx.Rows) (err error) {
-			rows, err = pgx.CollectRows(r, scanRow)
-			return err
-		})
-	err := s.pool.SendBatch(ctx, &batch).Close()
+	rows, err := s.rows(ctx, headsSQL, h.Hook, h.Upto.String(), h.Rows, passedProjects, passedTasks, knownProjects, knownTasks)
 	return rows, wrap(err, "find heads")
 }
-
-// notCompiled prevents JIT compilation of the query until the end of the transaction:
-// compiling takes longer than running it.
-const notCompiled = `SELECT set_config('jit', 'off', true)`
 
 // headsSQL: what waits for any event of a task also waits for the task's first event.
 const headsSQL = `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4::bigint[], $5::bigint[])),

@@ -210,9 +210,9 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	return wrap(err, "drop schema "+schema)
 }
 
-// ownTables returns all tables that Migrate and SetUpEmit create.
+// ownTables returns all tables that Migrate, SetUpEmit and NoteTaskEvents create.
 func ownTables() []string {
-	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", versionTable, emitSecret}
+	return []string{"parked", "hook_setting", "position", "identity", "hook_seen", "done", versionTable, emitSecret, taskEvents}
 }
 
 func makeSchema(schema string) string { return "CREATE SCHEMA IF NOT EXISTS " + quote(schema) }

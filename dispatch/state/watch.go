@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // channel is notified of changes of settings or deliveries other than by Apply. The
@@ -40,10 +42,7 @@ func (s *Store) Watch(ctx context.Context, changed func(context.Context)) {
 			s.log.WarnContext(ctx, "Notifications of changed settings are interrupted: polling", "error", err, "every", s.poll)
 		}
 		changed(ctx)
-		select {
-		case <-ctx.Done():
-		case <-time.After(s.poll):
-		}
+		_ = retry.Sleep(ctx, s.poll) // the loop says that ctx has ended
 	}
 }
 

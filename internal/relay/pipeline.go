@@ -148,8 +148,12 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	return nil
 }
 
-// locate finds the events' organizations. It waits while the database is unavailable.
+// locate finds the events' organizations, mostly without a query. It waits while the
+// database is unavailable.
 func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
+	if p.locator.Recall(events) {
+		return nil
+	}
 	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
 		return p.locator.Locate(ctx, events)
 	})

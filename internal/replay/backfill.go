@@ -106,9 +106,10 @@ type Backfill struct {
 	hook    *hook.Hook                     // the hook among hooks
 	targets map[mapping.Action]hook.Target // the hook's targets, by action
 
-	Events int   // delivered; in a dry run, to be delivered
-	Passed int   // rows without an event for the hook
-	Last   int64 // all rows up to this id are done
+	Events   int   // delivered; in a dry run, to be delivered
+	Passed   int   // rows without an event for the hook
+	Filtered int   // events that the hook's filter leaves out
+	Last     int64 // all rows up to this id are done
 }
 
 // NewBackfill counts the rows and makes sure that the hook wants their events. The
@@ -163,6 +164,8 @@ func (b *Backfill) Run(ctx context.Context) error {
 			if err := b.renew(ctx); err != nil {
 				return err
 			}
+		}
+		if !b.o.DryRun || b.hook.IsFiltered() {
 			if err := b.o.Rows.Render(ctx, rows); err != nil {
 				return err
 			}
@@ -188,6 +191,9 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	case !wanted:
 		b.Passed++
 		return nil
+	case len(hook.Sift(row.Event, []hook.Target{target}, passing{})) == 0:
+		b.Filtered++
+		return nil
 	case !b.o.DryRun:
 		if err := b.send(ctx, row, target); err != nil {
 			return err
@@ -196,6 +202,15 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	b.Events++
 	return nil
 }
+
+// passing ignores what filters do: an event whose filter fails is sent.
+type passing struct{}
+
+// LeftOut is for hook.Sifted.
+func (passing) LeftOut(hook.Target) {}
+
+// Failed is for hook.Sifted.
+func (passing) Failed(hook.Target, error) {}
 
 // renew reads the hook again: a hook deactivated meanwhile gets no more events.
 func (b *Backfill) renew(ctx context.Context) error {

@@ -3,6 +3,7 @@ package replay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -118,7 +119,10 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 		r.locator.Miss(e)
 		wanted[i] = r.o.Hooks.Match(e, nil)
 	}
-	if !r.o.DryRun {
+	isFiltered := func(targets []hook.Target) bool {
+		return slices.ContainsFunc(targets, func(t hook.Target) bool { return t.Filter != nil })
+	}
+	if !r.o.DryRun || slices.ContainsFunc(wanted, isFiltered) {
 		if err := rows.Render(ctx, page); err != nil {
 			return err
 		}
@@ -128,7 +132,7 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	for i, e := range events {
 		e.ID = mapping.ID{Commit: r.o.To, Ordinal: r.ordinal}
 		r.ordinal++
-		for _, target := range wanted[i] {
+		for _, target := range hook.Sift(e, wanted[i], passing{}) {
 			r.out.Deliveries[target.Action]++
 			if r.o.DryRun {
 				continue

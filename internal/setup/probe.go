@@ -36,7 +36,8 @@ func Remember(ctx context.Context, conn *pgx.Conn, cfg config.Config, at time.Ti
 }
 
 // RefuseGap returns the gap of a slot that an earlier run has read, or nil. Creating a
-// missing slot must not hide a gap.
+// missing slot must not hide a gap. If there is one, hooktail's own tables are migrated
+// nevertheless: the repair of the gap needs the tables of this version.
 func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	memory, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Read(ctx)
 	if err != nil || memory == nil {
@@ -44,7 +45,8 @@ func RefuseGap(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
 	}
 	if _, err := Probe(ctx, cfg, memory); err != nil {
 		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
-			return gap
+			_, err := migrate(ctx, conn, cfg.StateSchema)
+			return errors.Join(gap, err)
 		}
 	}
 	return nil // the setup reports other errors

@@ -46,6 +46,11 @@ func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardow
 func (t *Teardown) Close(ctx context.Context) { _ = t.conn.Close(context.WithoutCancel(ctx)) }
 
 func (t *Teardown) look(ctx context.Context, release bool) (err error) {
+	var extras Extras
+	if extras.TaskEvents, err = state.HasTaskEvents(ctx, t.conn, t.cfg.StateSchema); err != nil {
+		return err
+	}
+	t.plan = extras.Plan(t.plan, t.cfg)
 	if t.Holding, err = state.ReadHolding(ctx, t.conn, t.cfg.StateSchema); err != nil {
 		return err
 	}

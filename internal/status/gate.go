@@ -9,10 +9,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
-// The gate's limits: wrong guesses of an address within guessWindow, open sessions, and
-// their duration.
+// The gate's limits: wrong guesses of an address at once, which come back within
+// guessWindow; addresses; open sessions, and their duration.
 const (
 	guesses     = 10
 	guessWindow = time.Minute
@@ -31,18 +33,12 @@ type gate struct {
 
 	mu       sync.Mutex
 	sessions map[[sha256.Size]byte]session // by the hash of the cookie's value
-	wrong    map[string]tries              // by address
+	wrong    map[string]*rate.Limiter      // guesses that are left, by address
 }
 
 type session struct {
 	csrf  string // token that requests which change something must repeat
 	until time.Time
-}
-
-// tries counts wrong guesses since the first of them.
-type tries struct {
-	n     int
-	since time.Time
 }
 
 // pass is the rights of a request.
@@ -54,7 +50,7 @@ type pass struct {
 func newGate(token string) *gate {
 	return &gate{
 		token: sha256.Sum256([]byte(token)), open: token != "",
-		sessions: make(map[[sha256.Size]byte]session), wrong: make(map[string]tries),
+		sessions: make(map[[sha256.Size]byte]session), wrong: make(map[string]*rate.Limiter),
 	}
 }
 
@@ -68,28 +64,27 @@ func (g *gate) matches(token string) bool {
 func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	t, known := g.wrong[address]
-	if known && now.Sub(t.since) >= guessWindow {
-		delete(g.wrong, address)
-		t = tries{}
+	left, known := g.wrong[address]
+	if !known {
+		left = rate.NewLimiter(rate.Every(guessWindow/guesses), guesses)
 	}
-	if t.n >= guesses {
+	if left.TokensAt(now) < 1 {
 		return false, true
 	}
 	if g.matches(token) {
 		delete(g.wrong, address)
 		return true, false
 	}
-	if t.n == 0 {
-		t.since = now
-		g.forget(now)
-	}
-	t.n++
-	if len(g.wrong) < maxGuessers || known {
-		g.wrong[address] = t
+	left.AllowN(now, 1)
+	if known {
 		return false, false
 	}
-	return false, true // too many addresses guess
+	g.forget(now)
+	if len(g.wrong) == maxGuessers { // too many addresses guess
+		return false, true
+	}
+	g.wrong[address] = left
+	return false, false
 }
 
 // forget drops addresses whose guesses are old. The caller holds the lock.
@@ -97,8 +92,8 @@ func (g *gate) forget(now time.Time) {
 	if len(g.wrong) < maxGuessers {
 		return
 	}
-	for address, t := range g.wrong {
-		if now.Sub(t.since) >= guessWindow {
+	for address, left := range g.wrong {
+		if left.TokensAt(now) >= guesses {
 			delete(g.wrong, address)
 		}
 	}

@@ -13,7 +13,6 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/cloudevents"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -59,7 +58,7 @@ func Run(ctx context.Context, o Options) error {
 	t := &tailer{
 		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
 		keys: func(ctx context.Context) (*mapping.Keys, error) {
-			return state.EmitKeys(ctx, pool, o.Config.StateSchema)
+			return wiring.EmitKeys(ctx, pool, o.Config)
 		},
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
 	}

@@ -36,7 +36,7 @@ func lookAtKeepSize(ctx context.Context, x *examination) ([]Finding, error) {
 		return one(Warning, "max_slot_wal_keep_size is only "+text,
 			"The slot and its changes are lost when hooktail is down for the time in which the server writes that much. "+sizing, set), nil
 	}
-	return fine("a slot may retain %s of WAL", text), nil
+	return fine("a slot may retain %s of WAL (max_slot_wal_keep_size is %s)", display.Size(limit), text), nil
 }
 
 func lookAtIdleTimeout(ctx context.Context, x *examination) ([]Finding, error) {

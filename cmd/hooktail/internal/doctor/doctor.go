@@ -98,7 +98,9 @@ func checks() []check {
 		{"slot", "", lookAtSlot},
 		{"failover", "a promoted standby has the slot", lookAtFailover},
 		{"hooks", "", lookAtHooks},
+		{"custom_events", "the function of custom events and its secret are intact", lookAtEmit},
 		{"hook_actions", "the hooks' actions exist", lookAtActions},
+		{"task_events", "the stream shows when tasks are completed", lookAtTaskEvents},
 		{"duplicate_hooks", "no two hooks send the same events", lookAtDuplicates},
 		{"secrets", "the signing secrets can be decrypted", lookAtSecrets},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
@@ -118,6 +120,7 @@ type examination struct {
 	version  int // server_version_num
 	systemID string
 	loaded   *hook.Set // the loaded hooks; nil if they cannot be read
+	emits    bool      // whether custom events can be sent; set by custom_events
 }
 
 const (

@@ -91,6 +91,20 @@ func sql(statements ...string) func(*testing.T, *patient) {
 	}
 }
 
+// emitting is an illness of a patient with custom events.
+func emitting(statements ...string) func(*testing.T, *patient) {
+	return func(t *testing.T, p *patient) {
+		t.Helper()
+		p.mend(t, doctor.Finding{Mend: "hooktail setup --custom-events"})
+		for _, f := range told(p.examine(t)) {
+			if f.ID == "custom_events" {
+				t.Errorf("before anything befalls: %+v", f)
+			}
+		}
+		sql(statements...)(t, p)
+	}
+}
+
 // with is an illness of the environment.
 func with(variables ...string) func(*testing.T, *patient) {
 	return func(_ *testing.T, p *patient) { p.variables = append(p.variables, variables...) }
@@ -189,6 +203,20 @@ func illnesses() []illness {
 		{"unknown action", sql("UPDATE webhook_action SET action = 'LABEL_CHEWED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", warning, `"LABEL_CHEWED"`, "DELETE FROM", true},
 		{"action of the other profile", sql("UPDATE webhook_action SET action = 'TASKS_DELETED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", note, "TASKS_DELETED", "HOOKTAIL_PROFILE=native", true},
 		{"no action", sql("UPDATE webhook SET send_for_all_actions = false WHERE id = 9"), "hook_actions", note, "hook 9 has no actions", "choose", true},
+		{
+			"custom events, not set up", sql("INSERT INTO hooktail.hook_setting (hook_id, events_added) VALUES (1, '{MODEL_OUTDATED}')"),
+			"custom_events", warning, "hook 1 lists MODEL_OUTDATED, and the function hooktail.emit does not exist", "hooktail setup --custom-events", false,
+		},
+		{"custom events, by everybody", emitting("GRANT EXECUTE ON FUNCTION hooktail.emit TO PUBLIC"), "custom_events", warning, "every role may call", "REVOKE", false},
+		{"custom events, the function is gone", emitting("DROP FUNCTION hooktail.emit"), "custom_events", warning, "does not exist, and its secret does", "hooktail setup --custom-events", false},
+		{"custom events, changed", emitting("ALTER FUNCTION hooktail.emit RESET search_path"), "custom_events", warning, "not the one that this hooktail creates", "hooktail setup --custom-events", false},
+		{"custom events, the secret is gone", emitting("DROP TABLE hooktail.emit_secret CASCADE"), "custom_events", failure, "the secret of the function hooktail.emit does not exist", "hooktail setup --custom-events", false},
+		{"custom events, the secret not granted", emitting("REVOKE SELECT ON hooktail.emit_secret FROM hooktail"), "custom_events", failure, `role "hooktail" may not read`, "GRANT SELECT", false},
+		{"custom events, the secret granted", emitting("GRANT SELECT ON hooktail.emit_secret TO pg_monitor"), "custom_events", warning, "pg_monitor may read the secret", "REVOKE SELECT", false},
+		{
+			"task events, not set up", sql("INSERT INTO hooktail.hook_setting (hook_id, events_added) VALUES (1, '{TASK_REOPENED}')"),
+			"task_events", warning, "hook 1 lists TASK_REOPENED, and table public.task is not set to REPLICA IDENTITY FULL", "hooktail setup --task-events", false,
+		},
 		{"two alike", sql("UPDATE webhook SET url = (SELECT url FROM webhook WHERE id = 1), project_id = NULL, organization_id = 1, send_for_all_actions = true WHERE id = 2"), "duplicate_hooks", warning, "hooks 1 and 2", "is_active = false", true},
 		{
 			"secret without key", sql(`INSERT INTO hooktail.hook_setting (hook_id, secrets) VALUES (1, ARRAY['\x01'::bytea])`),

@@ -52,7 +52,7 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 		away[reason] = append(away[reason], strconv.FormatInt(h.ID, 10))
 	}
 	for _, reason := range reasons {
-		found = append(found, one(Warning, fmt.Sprintf("hooks %s cannot reach %s", some(away[reason]), reason),
+		found = append(found, one(Warning, fmt.Sprintf("%s cannot reach %s", hooksOf(away[reason]), reason),
 			"Failed deliveries are parked and retried for HOOKTAIL_RETRY_FOR; deliveries to a forbidden address are dead immediately.",
 			"make the receiver reachable from this machine, within HOOKTAIL_TIMEOUT and HOOKTAIL_EGRESS; then: hooktail hooks ping "+away[reason][0])...)
 	}

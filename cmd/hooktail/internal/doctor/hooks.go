@@ -105,7 +105,7 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 		}
 		for _, action := range h.Actions {
 			switch {
-			case slices.Contains(made, action):
+			case slices.Contains(made, action), action.IsCustom() && x.emits, action == mapping.TaskCompleted, action == mapping.TaskReopened: // see lookAtEmit and lookAtTaskEvents
 			case slices.Contains(native, action):
 				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
 					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
@@ -209,6 +209,6 @@ func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
 	if len(shared) == 0 {
 		return nil, nil
 	}
-	return one(Note, fmt.Sprintf("Label Studio may deactivate hooks %s: it counts its failed requests in their rows", some(shared)),
+	return one(Note, fmt.Sprintf("Label Studio may deactivate %s: it counts its failed requests in the rows of hooks", hooksOf(shared)),
 		"After 50 failures of its own, Label Studio deactivates a hook, and hooktail holds the hook's events until it is active again.", "hooktail hooks adopt --all # or their ids: Label Studio sends nothing to adopted hooks"), nil
 }

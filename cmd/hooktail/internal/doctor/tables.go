@@ -85,6 +85,14 @@ func some(names []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(names[:few], ", "), len(names)-few)
 }
 
+// hooksOf names hooks by their ids: hook 2; hooks 2, 3.
+func hooksOf(ids []string) string {
+	if len(ids) == 1 {
+		return "hook " + ids[0]
+	}
+	return "hooks " + some(ids)
+}
+
 func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
 	rows, err := x.conn.Query(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid) ORDER BY 1`, x.Config.SourceSchema, x.names())

@@ -2,6 +2,7 @@ package gaps
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
@@ -269,6 +270,10 @@ func (s *scene) mend(kept bool) {
 	s.t.Helper()
 	before := s.db.QueryText(s.t, "SELECT count(*) FROM hooktail.parked")
 	dry := s.repair("--dry-run", "--resend")
+	var facts struct{ Gap, Recreated bool }
+	if err := json.Unmarshal([]byte(s.repair("--dry-run", "--resend", "--json")), &facts); err != nil || !facts.Gap || facts.Recreated == kept {
+		s.t.Errorf("repair --json says %+v, want a gap and the slot made anew: %t (%v)", facts, !kept, err)
+	}
 	if remade := strings.Contains(dry, "would recreate publication hooktail and slot "+s.db.Name); remade == kept {
 		s.t.Errorf("repair --dry-run says that the slot is made anew: %t, want %t:\n%s", remade, !kept, dry)
 	}

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// TestCrewMayGrowWhileItIsWaitedFor, as when a tail is read beside Park.
-func TestCrewMayGrowWhileItIsWaitedFor(t *testing.T) {
-	c := newCrew()
+// TestWorkersMayGrowWhileItIsWaitedFor, as when a tail is read beside Park.
+func TestWorkersMayGrowWhileItIsWaitedFor(t *testing.T) {
+	c := newWorkers()
 	stop := make(chan struct{})
 	ended := make(chan struct{})
 	go func() {

@@ -1,4 +1,4 @@
-package main
+package display
 
 import (
 	"fmt"
@@ -6,13 +6,11 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-
-	"github.com/hooktail/hooktail/internal/display"
 )
 
-// progress shows how far a command has come: on a terminal as a bar, elsewhere in a new
+// Progress shows how far a command has come: on a terminal as a bar, elsewhere in a new
 // line every 10 seconds.
-type progress struct {
+type Progress struct {
 	out   io.Writer
 	bar   *progressbar.ProgressBar // nil: the output is not a terminal
 	total int64
@@ -24,9 +22,10 @@ type progress struct {
 // progressElsewhere is the interval between two lines without a terminal.
 const progressElsewhere = 10 * time.Second
 
-func newProgress(out io.Writer, total int64, now time.Time) *progress {
-	p := &progress{out: out, total: total, begun: now, shown: now}
-	if display.NewScreen(out, nil).Terminal {
+// NewProgress is at the beginning of a number of rows.
+func NewProgress(out io.Writer, total int64, now time.Time) *Progress {
+	p := &Progress{out: out, total: total, begun: now, shown: now}
+	if NewScreen(out, nil).Terminal {
 		p.bar = newBar(out, total)
 	}
 	return p
@@ -41,7 +40,7 @@ func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 }
 
 // Step counts a row and shows its id.
-func (p *progress) Step(id int64, now time.Time) {
+func (p *Progress) Step(id int64, now time.Time) {
 	p.done++
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("up to id %d", id))
@@ -56,7 +55,7 @@ func (p *progress) Step(id int64, now time.Time) {
 }
 
 // End writes the missing newline on the terminal.
-func (p *progress) End() {
+func (p *Progress) End() {
 	if p.bar != nil && p.done > 0 {
 		fmt.Fprintln(p.out)
 		p.bar = nil

@@ -5,28 +5,28 @@ import (
 	"sync/atomic"
 )
 
-// crew counts goroutines. Unlike with a sync.WaitGroup, more may be started while a
+// workers counts goroutines. Unlike with a sync.WaitGroup, more may be started while a
 // caller waits. It is safe for concurrent use.
-type crew struct {
+type workers struct {
 	working atomic.Int64
 	idle    chan struct{} // gets a token when the last one has ended
 }
 
-func newCrew() crew { return crew{idle: make(chan struct{}, 1)} }
+func newWorkers() workers { return workers{idle: make(chan struct{}, 1)} }
 
 // Go starts a goroutine.
-func (c *crew) Go(f func()) {
-	c.working.Add(1)
+func (w *workers) Go(f func()) {
+	w.working.Add(1)
 	go func() {
-		defer c.ended()
+		defer w.ended()
 		f()
 	}()
 }
 
-func (c *crew) ended() {
-	if c.working.Add(-1) == 0 {
+func (w *workers) ended() {
+	if w.working.Add(-1) == 0 {
 		select {
-		case c.idle <- struct{}{}:
+		case w.idle <- struct{}{}:
 		default:
 		}
 	}
@@ -34,10 +34,10 @@ func (c *crew) ended() {
 
 // wait returns when no goroutine is running, or ctx has ended. Only one caller may wait
 // at a time.
-func (c *crew) wait(ctx context.Context) error {
-	for c.working.Load() > 0 {
+func (w *workers) wait(ctx context.Context) error {
+	for w.working.Load() > 0 {
 		select {
-		case <-c.idle:
+		case <-w.idle:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch/filter"
+	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/spelling"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) setHookCommand() *cobra.Command {
+	var events, expression, rate, format string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "set ID",
+		Short: "Choose a hook's events, filter, rate and format",
+		Long: "set changes what a hook gets beyond what its row in Label Studio says, and how. The change applies to the events\n" +
+			"committed after it. Flags that are not given leave their values unchanged; none removes a value.\n\n" +
+			"The filter is a CEL expression over the body, for example\n" +
+			"annotation.completed_by != 5 && annotation.result.size() > 0: events for which it is false are not sent.\n" +
+			"Requests that exceed the rate wait.",
+		Args: oneHook(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			edit := hook.Edit{}
+			for name, set := range map[string]func(){
+				"events": func() { edit.Events = &events }, "filter": func() { edit.Filter = &expression },
+				"rate": func() { edit.Rate = &rate }, "format": func() { edit.Format = &format },
+			} {
+				if cmd.Flags().Changed(name) {
+					set()
+				}
+			}
+			if edit == (hook.Edit{}) {
+				return usageError{errors.New("nothing to set: use --events, --filter, --rate or --format")}
+			}
+			if err := edit.Apply(&state.Choice{}); err != nil {
+				return choiceError(err)
+			}
+			return a.controls(func(ctx context.Context, c *control, args []string) error { return c.setHook(ctx, args, edit, asJSON) })(cmd, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&events, "events", "", "events to add (+) and to remove (-), for example +TASK_COMPLETED,-TASK_CREATED")
+	flags.StringVar(&expression, "filter", "", "CEL expression over the body, true for the events to send")
+	flags.StringVar(&rate, "rate", "", "greatest number of requests per s, m or h, for example 10/s")
+	flags.StringVar(&format, "format", "", "labelstudio, cloudevents or cloudevents-structured")
+	flags.BoolVar(&asJSON, "json", false, "print the hook's choice as a JSON object")
+	return cmd
+}
+
+// choiceError shows the place of a filter's fault.
+func choiceError(err error) error {
+	if fault, ok := errors.AsType[*filter.SyntaxError](err); ok && fault.Marked() != "" {
+		err = fmt.Errorf("%w\n%s", err, fault.Marked())
+	}
+	return usageError{err}
+}
+
+func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit, asJSON bool) error {
+	found, err := c.find(args)
+	if err != nil {
+		return err
+	}
+	var before, now state.Choice
+	err = c.Store.Choose(ctx, found[0].ID, func(choice *state.Choice) error {
+		before = *choice
+		err := edit.Apply(choice)
+		now = *choice
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, action := range slices.Concat(now.Added, now.Removed) {
+		if isNew := !slices.Contains(before.Added, action) && !slices.Contains(before.Removed, action); isNew {
+			c.hint(action)
+		}
+	}
+	if asJSON {
+		return printJSON(c.out, struct {
+			Hook int64 `json:"hook"`
+			state.Choice
+		}{found[0].ID, now})
+	}
+	return printFacts(c.out, append([][2]string{{"hook", display.ID(found[0].ID)}}, choiceFacts(now)...))
+}
+
+// hint warns of an action that misspells a known one: custom actions may have any name.
+func (c *control) hint(action mapping.Action) {
+	known := actionNames(false)
+	if name := spelling.Nearest(string(action), known); name != "" && !slices.Contains(known, string(action)) {
+		fmt.Fprintf(c.err, "hooktail: %s is taken for a custom event: did you mean %s?\n", action, name)
+	}
+}
+
+func choiceFacts(c state.Choice) [][2]string {
+	return [][2]string{
+		{"events", cmp.Or(display.Printable(c.Events()), "none")},
+		{"filter", cmp.Or(display.Printable(c.Filter), "none")},
+		{"rate", cmp.Or(display.Printable(c.Rate), "none")},
+		{"format", cmp.Or(display.Printable(c.Format), "labelstudio")},
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/dispatch/filter"
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/replay"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+func (a *app) testFilterCommand() *cobra.Command {
+	var expression, since string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "test ID",
+		Short: "Try a filter on events made from existing rows",
+		Long: "test makes the events that the hook wants from the rows that were created or updated since a time, and counts\n" +
+			"those that the filter would send and leave out, with examples. Nothing is sent or changed. Rows do not show\n" +
+			"deletions, custom events, or how often they were updated.",
+		Args: oneHook(),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			from, err := sinceOf(since, time.Now())
+			switch {
+			case err != nil:
+				return err
+			case limit < 1:
+				return usageError{fmt.Errorf("--limit=%d: must be at least 1", limit)}
+			}
+			return a.controls(func(ctx context.Context, c *control, args []string) error {
+				o := replay.PreviewOptions{Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: from, Most: limit}
+				o.Mapping.CountShare = a.CountShare
+				return c.testFilter(ctx, args, expression, o, asJSON)
+			})(cmd, args)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&expression, "filter", "", "CEL expression over the body; default: the hook's filter")
+	flags.StringVar(&since, "since", "24h", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
+	flags.IntVar(&limit, "limit", 10_000, "greatest number of events")
+	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
+	return cmd
+}
+
+func (c *control) testFilter(ctx context.Context, args []string, expression string, o replay.PreviewOptions, asJSON bool) error {
+	found, err := c.find(args)
+	if err != nil {
+		return err
+	}
+	o.Hook = found[0]
+	if expression == "" && o.Hook.Choice != nil {
+		expression = o.Hook.Choice.Filter
+	}
+	if expression == "" {
+		return usageError{fmt.Errorf("hook %d has no filter: use --filter", o.Hook.ID)}
+	}
+	if o.Filter, err = filter.Compile(expression); err != nil {
+		return choiceError(fmt.Errorf("filter: %w", err))
+	}
+	o.Parked = c.Parked
+	o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
+	preview, err := replay.TryFilter(ctx, o)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if asJSON {
+		return printJSON(c.out, preview)
+	}
+	return c.printPreview(preview)
+}
+
+func (c *control) printPreview(p *replay.Preview) error {
+	if len(p.Actions) == 0 {
+		_, err := fmt.Fprintf(c.out, "hook %d wants no event that can be made from the rows\n", p.Hook)
+		return err
+	}
+	table := c.out.Table("ACTION", "EVENTS", "SENT", "FILTERED", "FAILED")
+	for _, n := range p.Actions {
+		table.Row(string(n.Action), n.Events, n.Sent, n.LeftOut, n.Failed)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	for _, e := range p.Examples {
+		text := fmt.Sprintf("%s: %s of %s", e.Verdict, e.Action, e.Subject())
+		if e.Error != "" {
+			text += ": " + display.Excerpt(e.Error, 200)
+		}
+		fmt.Fprintln(c.out, text)
+	}
+	if p.Cut {
+		fmt.Fprintln(c.out, "There are more events: raise --limit, or shorten --since.")
+	}
+	return nil
+}

@@ -1,0 +1,56 @@
+package gaps
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/dispatch/state"
+)
+
+// TestGapFoundByAnUpgrade: where the slot was lost and hooktail's tables are those of an
+// older version, setup brings the tables up to date, so that repair can mend the gap.
+func TestGapFoundByAnUpgrade(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
+	s.delivered(s.annotate())
+	s.stop(p)
+	s.dropSlot()
+	s.olderTables()
+	if p := proctest.Start(t, proctest.Environ(s.db), "repair"); p.Wait(t) != 1 || !strings.Contains(p.Stderr.String(), "run `hooktail setup`") {
+		t.Errorf("repair with older tables:\n%s", p.Stderr)
+	}
+	missed := s.annotate()
+	if p := proctest.Start(t, proctest.Environ(s.db), "setup"); p.Wait(t) != exitGap {
+		t.Errorf("setup with a gap:\n%s", p.Stderr)
+	}
+	s.repair("--resend")
+	p = proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
+	if origin := s.delivered(missed).Header.Get("hooktail-origin"); origin != "repair" {
+		t.Errorf("hooktail-origin of what was missed: %q, want repair", origin)
+	}
+	s.stop(p)
+}
+
+// olderTables has hooktail's tables be those of the version before, with the position
+// that was remembered.
+func (s *scene) olderTables() {
+	s.t.Helper()
+	s.db.Exec(s.t, "CREATE TABLE kept AS SELECT * FROM hooktail.position")
+	s.db.Exec(s.t, "DROP SCHEMA hooktail CASCADE")
+	last := fmt.Sprintf("VALUES (%d, true)", state.Newest()-1)
+	conn := s.db.Connect(s.t) // the statements set what those after them need
+	for _, statement := range state.Statements("hooktail") {
+		if _, err := conn.Exec(s.t.Context(), statement); err != nil {
+			s.t.Fatalf("%s: %v", statement, err)
+		}
+		if strings.Contains(statement, last) {
+			break
+		}
+	}
+	columns := s.db.QueryText(s.t, "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns WHERE table_schema = 'hooktail' AND table_name = 'position'")
+	s.db.Exec(s.t, "INSERT INTO hooktail.position ("+columns+") SELECT "+columns+" FROM kept")
+	s.db.Exec(s.t, "DROP TABLE kept")
+}

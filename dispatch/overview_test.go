@@ -1,0 +1,61 @@
+package dispatch
+
+import (
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/state"
+)
+
+// TestStoredBytesAreThoseOfTheParkedRows: what operators see of a hook's parking is what its
+// bound counts, rows included, while deliveries are parked, delivered, buried and counted
+// anew.
+func TestStoredBytesAreThoseOfTheParkedRows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var status atomic.Int64
+		status.Store(500)
+		store := newFakeStore()
+		b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
+			return dispatchtest.Answer(int(status.Load())), nil
+		}, dispatchtest.HookRow(1, "http://x/"))
+		check := func(when string, rows int) {
+			t.Helper()
+			synctest.Wait()
+			want := state.Volume{}
+			for _, row := range store.list(1, state.Parked) {
+				want.Rows++
+				want.Bytes += int64(row.Bytes)
+			}
+			if got := b.Overview()[0]; got.Bytes != want.Room() || got.Parked != rows || int(want.Rows) != rows {
+				t.Errorf("%s: %d rows of %d bytes are shown, the store has %d of %d, want %d", when, got.Parked, got.Bytes, want.Rows, want.Room(), rows)
+			}
+		}
+		check("at the start", 0)
+		for n := range 5 {
+			b.enqueue(t, 1, n, n)
+		}
+		<-time.After(10 * time.Second)
+		check("parked", 5)
+		if err := b.Recount(t.Context(), store.backlogs); err != nil {
+			t.Fatal(err)
+		}
+		check("counted anew", 5)
+		status.Store(410)
+		b.Retry(1)
+		<-time.After(10 * time.Second)
+		check("buried", 0)
+		status.Store(500)
+		b.Retry(1)
+		b.enqueue(t, 1, 6, 6)
+		<-time.After(10 * time.Second)
+		check("parked once more", 1)
+		status.Store(200)
+		b.Retry(1)
+		<-time.After(10 * time.Second)
+		check("delivered", 0)
+	})
+}
