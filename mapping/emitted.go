@@ -99,10 +99,7 @@ func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok
 	if !ok || len(first) != len("1 ")+2*sha256.Size || string(first[:2]) != "1 " {
 		return emitted{}, 0, nil, nil, false
 	}
-	code = make([]byte, sha256.Size)
-	if _, err := hex.Decode(code, first[2:]); err != nil {
-		return emitted{}, 0, nil, nil, false
-	}
+	code = first[len("1 "):]
 	var lines [5][]byte
 	rest := coded
 	for i := range lines {
@@ -137,7 +134,7 @@ func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok
 // it there.
 func (k *Keys) prove(xid uint32, content []byte) (emitted, bool) {
 	e, of, code, coded, ok := parseEmitted(content)
-	if !ok || k == nil || of != k.whole(xid) || subtle.ConstantTimeCompare(code, k.Code(coded)) != 1 {
+	if !ok || k == nil || of != k.whole(xid) || subtle.ConstantTimeCompare(code, hex.AppendEncode(nil, k.Code(coded))) != 1 {
 		return emitted{}, false
 	}
 	k.XID = max(k.XID, of)
