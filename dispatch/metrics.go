@@ -55,7 +55,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_deliveries_total",
-			Help: "Deliveries by outcome; retried counts postponements, filtered counts what filters leave out.",
+			Help: "Deliveries by outcome; retried counts postponements, filtered counts deliveries that filters exclude.",
 		}, []string{"hook", "action", "outcome"}),
 		attempts: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_delivery_attempts_total",

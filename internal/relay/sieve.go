@@ -10,7 +10,7 @@ import (
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
-// sieve counts what the filters of hooks do.
+// sieve counts the effects of hooks' filters.
 type sieve struct {
 	metrics *dispatch.Metrics
 	log     *slog.Logger
@@ -42,8 +42,8 @@ type sifted struct {
 	wanted *wanted
 }
 
-// LeftOut counts the delivery, for which the position need not wait. Nobody would have sent
-// one that is only kept.
+// LeftOut counts the delivery, and releases the position. Deliveries that are only kept
+// would not have been sent.
 func (s sifted) LeftOut(t hook.Target) {
 	if t.Kept {
 		return
@@ -53,7 +53,7 @@ func (s sifted) LeftOut(t hook.Target) {
 	s.wanted.delivered()
 }
 
-// Failed counts the failure, and logs one now and then. The error is not logged: it may
+// Failed counts the failure, and logs one from time to time, without the error, which may
 // quote the body.
 func (s sifted) Failed(t hook.Target, _ error) {
 	s.metrics.FilterFailed(t.Hook)
