@@ -239,3 +239,55 @@ func FuzzEmitted(f *testing.F) {
 		}
 	})
 }
+
+// TestEmittedModel: whatever is written between the rows of a transaction, genuine,
+// repeated or forged, and however it is cut, there is one event for each genuine message
+// that is newer than those before, at its place.
+func TestEmittedModel(t *testing.T) {
+	t.Parallel()
+	s := newSchema(fullKey)
+	rapid.Check(t, func(rt *rapid.T) {
+		var changes []cdc.Change
+		var want []string
+		written, newest := [][]byte{}, uint64(0)
+		numbers := []uint64{}
+		for i := range rapid.IntRange(1, 20).Draw(rt, "changes") {
+			switch rapid.SampledFrom([]string{"row", "emit", "rolled back", "repeat", "forge"}).Draw(rt, "what") {
+			case "row":
+				changes = append(changes, s.insert("task_completion", annotationRow(100+i, 7, 1, t1, false)...))
+				want = append(want, fmt.Sprintf("%d ANNOTATION_CREATED project 1 task 7", len(changes)-1))
+			case "emit":
+				number := uint64(len(written)) + 1
+				content := emits(epoch+1001, number, "MODEL", 1, "7", fmt.Sprint(i))
+				written, numbers = append(written, content), append(numbers, number)
+				changes = append(changes, message(content))
+				want = append(want, fmt.Sprintf("%d MODEL project 1 task 7 %d", len(changes)-1, i))
+				newest = number
+			case "rolled back": // its number is used up, and it is not in the stream
+				number := uint64(len(written)) + 1
+				written, numbers = append(written, emits(epoch+1001, number, "MODEL", 1, "7", fmt.Sprint(i))), append(numbers, number)
+			case "repeat":
+				if len(written) == 0 {
+					continue
+				}
+				at := rapid.IntRange(0, len(written)-1).Draw(rt, "message")
+				if numbers[at] > newest {
+					continue // the transaction itself may write again what it has rolled back
+				}
+				changes = append(changes, message(written[at]))
+			case "forge":
+				content := emits(epoch+1001, uint64(i)+1000, "FAKE", 1, "7", "{}")
+				content[rapid.IntRange(0, len(content)-1).Draw(rt, "byte")] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
+				changes = append(changes, message(content))
+			}
+		}
+		if len(changes) == 0 {
+			return
+		}
+		sizes := rapid.SliceOfN(rapid.IntRange(1, 4), 0, len(changes)).Draw(rt, "sizes")
+		got := mapMessages(t, trusting(Options{}), 1001, parts(1, changes, sizes...))
+		if !slices.Equal(want, got) {
+			rt.Fatalf("parts of %v: got %q, want %q", sizes, got, want)
+		}
+	})
+}

@@ -136,7 +136,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 				continue
 			}
 			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets each event twice.",
-				fmt.Sprintf("deactivate one of them in Label Studio; or:  UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
+				fmt.Sprintf("deactivate one of them in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
 		}
 	}
 	return found, nil
@@ -173,7 +173,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 					severity, why = Failure, "hooktail does not start while there are secrets but no key."
 				}
 				found = append(found, one(severity, err.Error(), why,
-					fmt.Sprintf("set HOOKTAIL_SECRET_KEY to the key that encrypted it; or:  hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
+					fmt.Sprintf("set HOOKTAIL_SECRET_KEY to the key that encrypted it; or: hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
 				break
 			}
 		}
