@@ -193,8 +193,11 @@ func TestReviewCountsACallOnce(t *testing.T) {
 	header := func(ms int) string { return at(ms).UTC().Format(time.RFC3339Nano) }
 	scenes := []scene{{began: began, last: at(40)}, {began: at(100), last: at(100)}}
 	if err := assign(scenes, []came{
-		{at: at(44), commit: header(1), annotation: true}, {at: at(1001), commit: header(2), annotation: true},
-		{at: at(110), commit: header(101)}, {at: at(120), commit: header(101)}, {at: at(190), commit: header(101)},
+		{at: at(44), commit: header(1), annotation: true},
+		{at: at(1001), commit: header(2), annotation: true},
+		{at: at(110), commit: header(101)},
+		{at: at(120), commit: header(101)},
+		{at: at(190), commit: header(101)},
 	}); err != nil {
 		t.Fatal(err)
 	}

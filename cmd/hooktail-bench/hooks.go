@@ -23,6 +23,40 @@ func tenHooks(ctx context.Context, b *bench) error {
 	return nil
 }
 
+// tenFilters lets each annotation go to ten hooks, without filters and with one each that
+// lets it through.
+func tenFilters(ctx context.Context, b *bench) error {
+	n := b.size(6000, 2000)
+	plain, err := b.stage(ctx, n, 10)
+	if err != nil {
+		return err
+	}
+	defer plain.close(ctx)
+	filtered, err := b.stage(ctx, n, 10)
+	if err != nil {
+		return err
+	}
+	defer filtered.close(ctx)
+	if err := filtered.exec(ctx, `INSERT INTO hooktail.hook_setting (hook_id, filter)
+		SELECT id, 'annotation.completed_by != ' || -id || ' && annotation.result.size() > 0' FROM webhook
+		ON CONFLICT (hook_id) DO UPDATE SET filter = excluded.filter`); err != nil {
+		return err
+	}
+	for rep := range b.reps(5, 1) {
+		stages := []*stage{plain, filtered}
+		if rep%2 == 1 {
+			stages = []*stage{filtered, plain}
+		}
+		for _, s := range stages {
+			name := map[*stage]string{plain: "without", filtered: "filters"}[s]
+			if err := s.turns(ctx, rep, n, []drained{{scenario: "filters", of: hooktail, name: name, hooks: 10}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // thousandHooks compares one hook that wants the events with the same one among 999
 // that do not: a third are of another project, a third have chosen another action,
 // and a third are switched off.

@@ -122,8 +122,8 @@ func sickHooks(ctx context.Context, b *bench) error {
 func (s *stage) sick(ctx context.Context, p *program, deliveries int, name string) error {
 	out := newSample("sick", hooktail, name, 0)
 	began := time.Now()
-	if err := s.untilAllParked(ctx, deliveries); err != nil {
-		return fmt.Errorf("%w: %s", err, p.stderr)
+	if err := s.untilAllParked(ctx, p, deliveries); err != nil {
+		return err
 	}
 	out.set("took_s", time.Since(began).Seconds())
 	return s.b.record(out, out.resident(p))

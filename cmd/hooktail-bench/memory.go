@@ -123,12 +123,12 @@ func muchParked(ctx context.Context, b *bench) error {
 	}
 	for _, name := range []string{"parking", "parked"} {
 		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=0") // they take more than that
+		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB") // they take more than that
 		if err != nil {
 			return err
 		}
 		defer s.end(hooktail, p)
-		if err := s.untilAllParked(ctx, n); err != nil {
+		if err := s.untilAllParked(ctx, p, n); err != nil {
 			return err
 		}
 		if err := out.resident(p); err != nil {
@@ -144,10 +144,15 @@ func muchParked(ctx context.Context, b *bench) error {
 
 // untilAllParked waits until so many deliveries are parked, and a while longer: a look at
 // very many costs the server more than a look at few.
-func (s *stage) untilAllParked(ctx context.Context, n int) error {
+func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
 	for began := time.Now(); ; {
 		if err := quiet(ctx); err != nil {
 			return err
+		}
+		select {
+		case <-p.ended:
+			return fmt.Errorf("hooktail ended (%s): %s", p.cmd.ProcessState, p.stderr)
+		default:
 		}
 		var parked int
 		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {

@@ -18,6 +18,7 @@ func scenarios() []scenario {
 		{name: "trickle", what: "annotations at 200 a second: from commit to arrival", run: trickle},
 		{name: "played", what: "the recorded calls with their own pauses: from the last commit to arrival", run: played},
 		{name: "ten", what: "ten hooks for all actions", run: tenHooks},
+		{name: "filters", what: "ten hooks, without filters and with one each", run: tenFilters},
 		{name: "thousand", what: "one hook, alone and among 999 that want something else", run: thousandHooks},
 		{name: "dead", what: "nine hooks, alone and beside one that is dead", run: deadHook},
 		{name: "parking", what: "a backlog that is delivered, parked, and delivered from there", run: parking},

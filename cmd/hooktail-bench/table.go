@@ -41,6 +41,8 @@ func lines() []line {
 		{what: "ten hooks, requests/s", scenario: "ten", system: h, against: n, measure: "rate", least: 0.8},
 		{what: "ten hooks, CPU s per 100 k requests", scenario: "ten", system: h, against: n, measure: "cpu_s", most: 2},
 		{what: "ten hooks, peak MiB", scenario: "ten", system: h, measure: "peak_mib", most: 64},
+		{what: "ten hooks with a filter each beside ten without, requests/s", scenario: "filters", system: "filters", against: "without", measure: "rate", least: 0.8},
+		{what: "the same, CPU", scenario: "filters", system: "filters", against: "without", measure: "cpu_s"},
 		{what: "one hook among 1,000 beside one alone, events/s", scenario: "thousand", system: "1000 hooks", against: "one hook", measure: "rate", least: 0.95},
 		{what: "the same, CPU", scenario: "thousand", system: "1000 hooks", against: "one hook", measure: "cpu_s", most: 1.05},
 		{what: "nine hooks with a dead one (refuses) beside nine, requests/s", scenario: "dead", system: "and a closed one", against: "nine hooks", measure: "rate", least: 0.9},

@@ -129,7 +129,7 @@ func stateCell(h *status.Hook) display.Cell {
 	switch need := h.Need(); {
 	case need == status.NeedBroken:
 		tone = display.Bad
-	case need == status.NeedNothing && h.Retrying == 0:
+	case need == status.NeedNothing:
 		tone = display.Good
 	case need > status.NeedNothing:
 		tone = display.Faint
@@ -139,7 +139,7 @@ func stateCell(h *status.Hook) display.Cell {
 
 // noteOn explains why a hook needs attention, or returns "".
 func noteOn(h *status.Hook, r *status.Report) string {
-	if h.State == relay.UnknownState || h.Need() >= status.NeedNothing && h.Retrying == 0 {
+	if h.State == relay.UnknownState || h.Need() >= status.NeedNothing {
 		return ""
 	}
 	about := h.About

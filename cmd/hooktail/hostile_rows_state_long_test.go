@@ -101,8 +101,17 @@ func settingExtremes(first int) []string {
 		"events_added": "NULL", "events_removed": "NULL", "filter": "NULL", "rate": "NULL", "format": "NULL",
 	}
 	rows := ownRows("hook_setting", 0, good, []column{
-		{"hook_id", extremeIDs}, {"secrets", extremeSecrets}, {"changed_at", extremeTimes}, {"retry_at", extremeTimes}, {"gone_at", extremeTimes}, {"held_until", extremeTimes},
-		{"events_added", extremeNames}, {"events_removed", extremeNames}, {"filter", extremeTexts}, {"rate", extremeTexts}, {"format", extremeTexts},
+		{"hook_id", extremeIDs},
+		{"secrets", extremeSecrets},
+		{"changed_at", extremeTimes},
+		{"retry_at", extremeTimes},
+		{"gone_at", extremeTimes},
+		{"held_until", extremeTimes},
+		{"events_added", extremeNames},
+		{"events_removed", extremeNames},
+		{"filter", extremeTexts},
+		{"rate", extremeTexts},
+		{"format", extremeTexts},
 	})
 	good["suspended_at"], good["suspended_lsn"] = "now()", "'0/1'"
 	rows = append(rows, ownRows("hook_setting", 0, good, []column{{"suspended_at", extremeTimes}, {"suspended_lsn", extremeLSNs}})...)

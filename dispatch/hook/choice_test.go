@@ -34,11 +34,15 @@ func TestChoiceIsRead(t *testing.T) {
 		want         *Choice
 	}{
 		{"nothing", "NULL, NULL, NULL, NULL, NULL", choiceRow("1"), nil},
-		{"all", `'{B,A,"B"}', '{TASK_CREATED}', 'true', '10/s', 'cloudevents'`, choiceRow("1", "events_added", `{B,A,"B"}`, "events_removed", "{TASK_CREATED}", "filter", "true", "rate", "10/s", "format", "cloudevents"),
-			&Choice{Choice: state.Choice{Added: actions("A", "B"), Removed: actions("TASK_CREATED"), Filter: "true", Rate: "10/s", Format: "cloudevents"}}},
+		{
+			"all", `'{B,A,"B"}', '{TASK_CREATED}', 'true', '10/s', 'cloudevents'`, choiceRow("1", "events_added", `{B,A,"B"}`, "events_removed", "{TASK_CREATED}", "filter", "true", "rate", "10/s", "format", "cloudevents"),
+			&Choice{Choice: state.Choice{Added: actions("A", "B"), Removed: actions("TASK_CREATED"), Filter: "true", Rate: "10/s", Format: "cloudevents"}},
+		},
 		{"empty", "'{}', '{NULL,\"\"}', '', '', ''", choiceRow("1", "events_added", "{}", "events_removed", `{NULL,""}`, "filter", "", "rate", "", "format", ""), nil},
-		{"odd arrays", `'{{A},{"b ,\"c"}}', '[5:5]={"NULL"}', NULL, NULL, NULL`, choiceRow("1", "events_added", `{{A},{"b ,\"c"}}`, "events_removed", `[5:5]={"NULL"}`),
-			&Choice{Choice: state.Choice{Added: actions("A", `b ,"c`), Removed: actions("NULL")}}},
+		{
+			"odd arrays", `'{{A},{"b ,\"c"}}', '[5:5]={"NULL"}', NULL, NULL, NULL`, choiceRow("1", "events_added", `{{A},{"b ,\"c"}}`, "events_removed", `[5:5]={"NULL"}`),
+			&Choice{Choice: state.Choice{Added: actions("A", `b ,"c`), Removed: actions("NULL")}},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			db.Exec(t, "TRUNCATE hooktail.hook_setting")

@@ -358,9 +358,11 @@ func anyChange() *rapid.Generator[RowChange] {
 			"url": text("http://x/", "ftp://x/"), "headers": text("{}", `{"A": "1"}`), "created_at": text("2026-11-23 09:37:58+00"),
 		},
 		WebhookAction: {"id": text("1", "2", "3", "4"), "webhook_id": text("1", "2", "3"), "action": text("TASK_CREATED", "TASKS_CREATED", "PROJECT_CREATED")},
-		HookSetting: {"hook_id": text("1", "2", "3"), "adopted": text("t", "f"), "secrets": text("{}"),
+		HookSetting: {
+			"hook_id": text("1", "2", "3"), "adopted": text("t", "f"), "secrets": text("{}"),
 			"events_added": text(dispatchtest.Null, "{}", "{MODEL_OUTDATED,TASK_CREATED}", `{{A},{"B,"}}`), "events_removed": text(dispatchtest.Null, "{TASKS_CREATED,PROJECT_CREATED}"),
-			"filter": text(dispatchtest.Null, "action == 'TASK_CREATED'"), "rate": text(dispatchtest.Null, "10/s"), "format": text(dispatchtest.Null, "cloudevents")},
+			"filter": text(dispatchtest.Null, "action == 'TASK_CREATED'"), "rate": text(dispatchtest.Null, "10/s"), "format": text(dispatchtest.Null, "cloudevents"),
+		},
 	}
 	return rapid.Custom(func(t *rapid.T) RowChange {
 		table := rapid.SampledFrom([]Table{Webhook, Webhook, WebhookAction, HookSetting}).Draw(t, "table")

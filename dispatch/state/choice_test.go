@@ -29,8 +29,10 @@ func TestChoose(t *testing.T) {
 			c.Added = append(c.Added, "MODEL_OUTDATED", "TASK_COMPLETED")
 			c.Removed = []mapping.Action{"TASK_CREATED"}
 		}, `{MODEL_OUTDATED,TASK_COMPLETED} {TASK_CREATED} action == 'A, "B"' - -`},
-		{"fewer, and the rest", func(c *state.Choice) { c.Added, c.Removed, c.Rate, c.Format = c.Added[:1], nil, "10/s", "cloudevents" },
-			`{MODEL_OUTDATED} - action == 'A, "B"' 10/s cloudevents`},
+		{
+			"fewer, and the rest", func(c *state.Choice) { c.Added, c.Removed, c.Rate, c.Format = c.Added[:1], nil, "10/s", "cloudevents" },
+			`{MODEL_OUTDATED} - action == 'A, "B"' 10/s cloudevents`,
+		},
 		{"nothing again", func(c *state.Choice) { *c = state.Choice{} }, "- - - - -"},
 	} {
 		if err := store.Choose(t.Context(), 7, func(c *state.Choice) error { tt.edit(c); return nil }); err != nil {

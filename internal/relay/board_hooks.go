@@ -48,6 +48,6 @@ func choose(all []dispatch.Overview, q status.Query) ([]dispatch.Overview, *stat
 // briefly is the hook with its state and what is stored for it.
 func briefly(o *dispatch.Overview) status.Hook {
 	h := HookRow(o.Hook)
-	h.State, h.Parked, h.Dead = o.State.String(), int64(o.Parked), int64(o.Dead)
+	h.State, h.Parked, h.Dead, h.Retrying = o.State.String(), int64(o.Parked), int64(o.Dead), o.Retrying
 	return h
 }

@@ -15,14 +15,14 @@ const (
 	NeedBroken  Need = iota // failing, stopped, refused or suspended
 	NeedDead                // has dead deliveries
 	NeedHeld                // waiting or paused
-	NeedBehind              // has parked deliveries
+	NeedBehind              // has parked deliveries, or some that are retried
 	NeedNothing             // in order
 	NeedAction              // live, but without an action
 	NeedNobody              // inactive
 )
 
-// Need returns how urgently the hook needs a person, by its state, actions, and parked
-// and dead deliveries.
+// Need returns how urgently the hook needs a person, by its state, actions, and
+// deliveries.
 func (h *Hook) Need() Need {
 	switch {
 	case slices.Contains(broken, h.State):
@@ -33,7 +33,7 @@ func (h *Hook) Need() Need {
 		return NeedHeld
 	case h.State == inactive:
 		return NeedNobody
-	case h.Parked > 0:
+	case h.Parked > 0 || h.Retrying > 0:
 		return NeedBehind
 	case h.State == live && !h.AllActions && len(h.listed()) == 0:
 		return NeedAction

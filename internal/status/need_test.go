@@ -13,7 +13,7 @@ func hooksOfAllKinds() []*Hook {
 		{ID: 1, Organization: 1, State: "inactive"},
 		{ID: 2, Organization: 1, State: "live", URL: "https://hooks.example.com/***"},
 		{ID: 3, Organization: 1, State: "live", AllActions: true},
-		{ID: 4, Organization: 1, State: "live", AllActions: true, Parked: 5},
+		{ID: 4, Organization: 1, State: "live", AllActions: true, Parked: 5, Retrying: 1},
 		{ID: 5, Organization: 2, State: "paused", AllActions: true, Parked: 7},
 		{ID: 6, Organization: 2, State: "live", Actions: []string{"TASK_CREATED"}, Dead: 2},
 		{ID: 7, Organization: 2, State: "failing", AllActions: true, Project: 30},

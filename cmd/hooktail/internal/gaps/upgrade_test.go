@@ -1,12 +1,11 @@
 package gaps
 
 import (
-	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // TestGapFoundByAnUpgrade: where the slot was lost and hooktail's tables are those of an
@@ -40,15 +39,15 @@ func (s *scene) olderTables() {
 	s.t.Helper()
 	s.db.Exec(s.t, "CREATE TABLE kept AS SELECT * FROM hooktail.position")
 	s.db.Exec(s.t, "DROP SCHEMA hooktail CASCADE")
-	last := fmt.Sprintf("VALUES (%d, true)", state.Newest()-1)
-	conn := s.db.Connect(s.t) // the statements set what those after them need
-	for _, statement := range state.Statements("hooktail") {
-		if _, err := conn.Exec(s.t.Context(), statement); err != nil {
-			s.t.Fatalf("%s: %v", statement, err)
-		}
-		if strings.Contains(statement, last) {
-			break
-		}
+	print := proctest.Start(s.t, proctest.Environ(s.db), "setup", "--print")
+	if code := print.Wait(s.t); code != 0 {
+		s.t.Fatalf("setup --print: exit code %d\n%s", code, print.Stderr)
+	}
+	script := print.Stdout.String()
+	versions := regexp.MustCompile(`VALUES \(\d+, true\);\n`).FindAllStringIndex(script, -1) // from 0
+	script = script[:versions[len(versions)-2][1]]
+	if _, err := s.db.Connect(s.t).PgConn().Exec(s.t.Context(), script).ReadAll(); err != nil {
+		s.t.Fatalf("%v\n%s", err, script)
 	}
 	columns := s.db.QueryText(s.t, "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns WHERE table_schema = 'hooktail' AND table_name = 'position'")
 	s.db.Exec(s.t, "INSERT INTO hooktail.position ("+columns+") SELECT "+columns+" FROM kept")
