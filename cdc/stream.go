@@ -69,8 +69,8 @@ type Options struct {
 	// in its transaction; "": none do.
 	Messages string
 
-	// OnLoose is called for each message of that prefix that is in no transaction, and so
-	// no change, in the reader's goroutine. nil: nobody is told.
+	// OnLoose is called for each non-transactional message with that prefix, which is not
+	// a change, in the reader's goroutine; may be nil.
 	OnLoose func()
 
 	Log *slog.Logger // nil: no log

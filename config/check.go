@@ -201,7 +201,7 @@ func checkAddr(addr string) error {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		if _, err := strconv.ParseUint(addr, 10, 16); err == nil {
-			return advice(fmt.Sprintf("is a port without an address: use 127.0.0.1:%[1]s for this machine alone, :%[1]s for all addresses, or off", addr))
+			return advice(fmt.Sprintf("is a port without an address: use 127.0.0.1:%[1]s for this machine only, :%[1]s for all addresses, or off", addr))
 		}
 		return problem("is not host:port")
 	}

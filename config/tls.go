@@ -69,7 +69,7 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	}
 	switch {
 	case len(list) == 0 && isPath(text):
-		return nil, advice("is a path: the variable with _FILE at the end of its name takes one")
+		return nil, advice("is a path: use the variable whose name ends in _FILE")
 	case len(list) == 0:
 		return nil, problem("has no PEM block")
 	case strings.Contains(string(rest), "-----BEGIN"):
@@ -104,7 +104,7 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	switch {
 	case block == nil && isPath(key):
-		return pair, advice("is a path: the variable with _FILE at the end of its name takes one")
+		return pair, advice("is a path: use the variable whose name ends in _FILE")
 	case block == nil:
 		return pair, problem("has no PEM block")
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
@@ -114,7 +114,7 @@ func parsePair(certificate, key Secret) (tls.Certificate, error) {
 	}
 }
 
-// isPath reports whether somebody gave the name of a file in the place of its content.
+// isPath reports whether the text is a file's name instead of its content.
 func isPath(text Secret) bool {
 	return strings.ContainsAny(text.Reveal(), "/.") && !strings.Contains(text.Reveal(), "-----") && !strings.Contains(strings.TrimSpace(text.Reveal()), "\n")
 }

@@ -134,7 +134,7 @@ func TestTLSRefuses(t *testing.T) {
 		{"certificate alone", a.certificate, "", "HOOKTAIL_TLS_KEY is not set, but HOOKTAIL_TLS_CERT is: set both, or neither"},
 		{"key of another certificate", a.certificate, b.key, "HOOKTAIL_TLS_KEY=*** is not the private key of HOOKTAIL_TLS_CERT" + allowed},
 		{"no key", a.certificate, a.certificate, "HOOKTAIL_TLS_KEY=*** is not the private key of HOOKTAIL_TLS_CERT" + allowed},
-		{"path of a key", a.certificate, "/etc/key.pem", "HOOKTAIL_TLS_KEY=*** is a path: the variable with _FILE at the end of its name takes one"},
+		{"path of a key", a.certificate, "/etc/key.pem", "HOOKTAIL_TLS_KEY=*** is a path: use the variable whose name ends in _FILE"},
 		{"encrypted", a.certificate, encrypted, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
 		{"encrypted as of old", a.certificate, dated, "HOOKTAIL_TLS_KEY=*** is encrypted" + allowed},
 		{"key beside a broken certificate", "x", a.key, "HOOKTAIL_TLS_CERT=*** has no PEM block: use certificates in PEM, hooktail's own first"},

@@ -20,7 +20,7 @@ type actionLabels struct {
 }
 
 func newActionLabels() actionLabels {
-	own := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{"TASK_DELETED", "TASK_COMPLETED", "TASK_REOPENED"})
+	own := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{"TASK_DELETED", mapping.TaskCompleted, mapping.TaskReopened})
 	return actionLabels{own: own, custom: make(map[mapping.Action]bool)}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -54,7 +55,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_deliveries_total",
-			Help: "Deliveries by outcome; retried counts postponements, filtered counts what filters leave out.",
+			Help: "Deliveries by outcome; retried counts postponements, filtered counts deliveries that filters exclude.",
 		}, []string{"hook", "action", "outcome"}),
 		attempts: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "hooktail_delivery_attempts_total",
@@ -210,6 +211,9 @@ func (c *counters) detach() {
 func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	if h == nil {
 		return
+	}
+	if hook.Choice != nil {
+		all = slices.Concat(all, hook.Choice.Added)
 	}
 	for _, action := range all {
 		if spelt, ok := hook.Wants(action); ok {

@@ -7,18 +7,18 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// filtered is the outcome of a delivery that the hook's filter leaves out. It has a series
-// only where there was one.
+// filtered is the outcome of a delivery that the hook's filter excludes. Its series only
+// exists after the first one.
 const filtered = "filtered"
 
 func newFilterFailures(auto promauto.Factory) *prometheus.CounterVec {
 	return auto.NewCounterVec(prometheus.CounterOpts{
 		Name: "hooktail_filter_failures_total",
-		Help: "Events for which a hook's filter failed: they are delivered.",
+		Help: "Events for which a hook's filter failed, which are delivered.",
 	}, []string{"hook"})
 }
 
-// Filtered counts a delivery that the hook's filter leaves out.
+// Filtered counts a delivery that the hook's filter excludes.
 func (m *Metrics) Filtered(hook int64, action mapping.Action) {
 	h := m.of(hook)
 	if h == nil {

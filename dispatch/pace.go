@@ -8,15 +8,15 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// pace keeps a hook's requests to the rate that somebody chose for it: a bucket with the
-// tokens of one second, but one at least. The zero pace is no bound. The lane's mu guards it.
+// pace limits a hook's requests to its configured rate: a bucket with the tokens of one
+// second, but at least one. The zero pace is no limit. The lane's mu guards it.
 type pace struct {
 	limit  hook.Rate
-	tokens *rate.Limiter // nil: there is no bound
+	tokens *rate.Limiter // nil: no limit
 }
 
-// tell lets the pace be that of the hook's row. The tokens of a pace that stays are its
-// own.
+// tell sets the pace to that of the hook's row. If the pace does not change, its tokens
+// remain.
 func (p *pace) tell(row *hook.Hook, now time.Time) {
 	limit := hook.Rate{}
 	if row != nil {
@@ -38,7 +38,7 @@ func (p *pace) tell(row *hook.Hook, now time.Time) {
 
 func burstOf(limit hook.Rate) int { return max(1, int(limit.PerSecond())) }
 
-// next is when the next request may be made: now, or later.
+// next returns when the next request may be made: now, or later.
 func (p *pace) next(now time.Time) time.Time {
 	if p.tokens == nil {
 		return now
@@ -47,17 +47,17 @@ func (p *pace) next(now time.Time) time.Time {
 	if missing <= 0 {
 		return now
 	}
-	return now.Add(time.Duration(missing/p.limit.PerSecond()*float64(time.Second)) + time.Microsecond) // not too early by rounding
+	return now.Add(time.Duration(missing/p.limit.PerSecond()*float64(time.Second)) + time.Microsecond) // avoids being early because of rounding
 }
 
-// spend notes that a request is made.
+// spend records a request.
 func (p *pace) spend(now time.Time) {
 	if p.tokens != nil {
 		p.tokens.AllowN(now, 1)
 	}
 }
 
-// isPaced needs mu. It reports whether the next request has to wait for the hook's pace,
+// isPaced needs mu. It reports whether the next request must wait for the hook's pace,
 // and sets the alarm.
 func (l *lane) isPaced(now time.Time) bool {
 	at := l.gate.pace.next(now)

@@ -86,6 +86,11 @@ func TestRateParksAndDelaysNobody(t *testing.T) {
 			sent[r.URL.Host]++
 			return dispatchtest.Answer(200), nil
 		}, hostRow(1), hostRow(2))
+		sentTo := func(host string) int {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			return sent[host]
+		}
 		apply(t, b.hooks, rateRow("10/s"))
 		begun := time.Now()
 		toBoth(t, b, 3000)
@@ -93,13 +98,13 @@ func TestRateParksAndDelaysNobody(t *testing.T) {
 		if took := time.Since(begun); took > 15*time.Second {
 			t.Errorf("the slot waits for the rate of a hook for %s", took)
 		}
-		if len(store.list(1, state.Parked)) == 0 || len(store.list(2, state.Parked)) != 0 || sent["h2"] != 3000 {
-			t.Errorf("%d and %d parked, %d sent to the other", len(store.list(1, state.Parked)), len(store.list(2, state.Parked)), sent["h2"])
+		if len(store.list(1, state.Parked)) == 0 || len(store.list(2, state.Parked)) != 0 || sentTo("h2") != 3000 {
+			t.Errorf("%d and %d parked, %d sent to the other", len(store.list(1, state.Parked)), len(store.list(2, state.Parked)), sentTo("h2"))
 		}
 		time.Sleep(310*time.Second - time.Since(begun)) //nolint:forbidigo // of the bubble
 		synctest.Wait()
-		if sent["h1"] != 3000 || len(store.list(1, state.Parked)) != 0 {
-			t.Errorf("%d sent after %s, %d are parked", sent["h1"], time.Since(begun), len(store.list(1, state.Parked)))
+		if sentTo("h1") != 3000 || len(store.list(1, state.Parked)) != 0 {
+			t.Errorf("%d sent after %s, %d are parked", sentTo("h1"), time.Since(begun), len(store.list(1, state.Parked)))
 		}
 	})
 }

@@ -56,9 +56,9 @@ func (e *Event) Body(action Action, payload bool) Body {
 	return Body{pieces{head, e.Payload, comma, e.nested.json, brace}}
 }
 
-// Within is the body between head and tail, which it takes over. No piece is copied but,
-// where there are too many of them, the first one behind head and the last one before tail:
-// those of an event's body are short.
+// Within returns the body between head and tail, which it takes over. Pieces are not
+// copied, except that, if there are too many, the first one is appended to head and the
+// last one prepended to tail: those of an event's body are short.
 func (b Body) Within(head, tail []byte) Body {
 	var used pieces
 	n := 0
@@ -80,8 +80,8 @@ func (b Body) Within(head, tail []byte) Body {
 	return out
 }
 
-// Members are the members of the whole body but its action: lists of `"name": value`, with
-// commas between them and without braces. They are read-only.
+// Members returns the members of the whole body without its action: lists of `"name":
+// value`, separated by commas, without braces. They are read-only.
 func (e *Event) Members() [2][]byte {
 	if len(e.Payload) == 0 || e.nested == nil {
 		return [2][]byte{e.Payload}

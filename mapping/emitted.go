@@ -13,9 +13,9 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// A custom event is a logical message that the function emit of hooktail's schema has
-// written in its caller's transaction. Its content has a line with the version and the
-// message's code, and what the code is for:
+// A custom event is a logical message written by the function emit of hooktail's schema
+// in its caller's transaction. Its content is a line with the version and the message's
+// code, followed by the text that the code authenticates:
 //
 //	1 CODE
 //	XID      the whole id of the transaction, with its epoch
@@ -36,17 +36,17 @@ import (
 // Within one transaction, what was written in a savepoint and rolled back can be written
 // again by the transaction itself, as long as nothing newer was written.
 
-// ErrUnproven says that a part has a message that the keys at hand do not prove.
+// ErrUnproven states that a part has a message that the known keys do not prove.
 var ErrUnproven = errors.New("message that the known keys do not prove")
 
 // Keys prove that messages were written by the function emit. They are secret.
 type Keys struct {
 	Inner, Outer []byte
 	System       string // identity of the server
-	XID          uint64 // of any transaction of about now, with its epoch
+	XID          uint64 // a recent transaction id, with its epoch
 }
 
-// Code is the code of the lines that follow the first one.
+// Code returns the code of the lines after the first one.
 func (k *Keys) Code(text []byte) []byte {
 	inner := sha256.New()
 	inner.Write(k.Inner)
@@ -59,12 +59,12 @@ func (k *Keys) Code(text []byte) []byte {
 	return outer.Sum(nil)
 }
 
-// whole is the transaction's id with its epoch: the nearest one to k.XID.
+// whole returns the transaction's id with its epoch: the one nearest to k.XID.
 func (k *Keys) whole(xid uint32) uint64 {
 	return k.XID + uint64(int64(int32(xid-uint32(k.XID))))
 }
 
-// String does not show the keys.
+// String hides the keys.
 func (k *Keys) String() string { return "***" }
 
 // emitted is the content of a message.
@@ -75,11 +75,11 @@ type emitted struct {
 	payload       []byte
 }
 
-// custom matches the names of actions that can be emitted, but for reserved ones.
+// custom matches the names of actions that can be emitted, including reserved ones.
 var custom = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
-// Reserved are the actions that nobody can emit: the application's own, those that it may
-// send of other tables, and those that hooktail makes.
+// Reserved returns the actions that cannot be emitted: the application's own, those that
+// it may send for other tables, and those that hooktail makes.
 func Reserved() []Action {
 	return slices.Concat(actions[:], []Action{
 		TaskCompleted, TaskReopened, "TASK_DELETED", "LABEL_LINK_CREATED", "LABEL_LINK_UPDATED", "LABEL_LINK_DELETED",
@@ -87,12 +87,13 @@ func Reserved() []Action {
 	})
 }
 
-// IsCustom reports whether the action is one that can be emitted.
+// IsCustom reports whether the action can be emitted.
 func (a Action) IsCustom() bool {
 	return !slices.Contains(Reserved(), a) && custom.MatchString(string(a))
 }
 
-// parseEmitted reads a message without asking who wrote it. coded is what its code is for.
+// parseEmitted parses a message without checking its author. coded is the text that its
+// code authenticates.
 func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok bool) {
 	first, coded, ok := bytes.Cut(content, []byte{'\n'})
 	if !ok || len(first) != len("1 ")+2*sha256.Size || string(first[:2]) != "1 " {
@@ -129,8 +130,8 @@ func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok
 	return e, xid, code, coded, faults == 0 && len(rest) > 0 && e.project != 0 && e.action.IsCustom()
 }
 
-// prove reads a message of that transaction. ok is false unless the function emit wrote it
-// there.
+// prove parses a message of that transaction. ok is false unless the function emit wrote
+// it there.
 func (k *Keys) prove(xid uint32, content []byte) (emitted, bool) {
 	e, of, code, coded, ok := parseEmitted(content)
 	if !ok || k == nil || of != k.whole(xid) || subtle.ConstantTimeCompare(code, hex.AppendEncode(nil, k.Code(coded))) != 1 {
@@ -140,9 +141,9 @@ func (k *Keys) prove(xid uint32, content []byte) (emitted, bool) {
 	return e, true
 }
 
-// Trust gives the mapper the keys that prove messages, as they are now; nil: there are
-// none, and those of before stay. The next part may then have messages that they do not
-// prove, of which nothing is made.
+// Trust gives the mapper the present keys that prove messages; nil: there are none, and
+// the previous ones remain. Messages in the next part that these keys do not prove are
+// dropped.
 func (m *Mapper) Trust(keys *Keys) {
 	if keys != nil {
 		m.keys = keys
@@ -150,7 +151,7 @@ func (m *Mapper) Trust(keys *Keys) {
 	m.asked = true
 }
 
-// proves reports whether the message is proven, or nobody knows newer keys.
+// proves reports whether the message is proven, or there are no newer keys.
 func (m *Mapper) proves(xid uint32, c *cdc.Change) bool {
 	if m.asked {
 		return true
@@ -159,7 +160,7 @@ func (m *Mapper) proves(xid uint32, c *cdc.Change) bool {
 	return ok
 }
 
-// ofMessage makes the event of a message. One that is not proven is counted, and no more.
+// ofMessage makes the event of a message. An unproven message is only counted.
 func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change) {
 	told, ok := m.keys.prove(part.XID, c.New.Text(0))
 	if !ok || told.number <= m.tx.number {
@@ -173,13 +174,13 @@ func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change) {
 	m.emitted = append(m.emitted, e)
 }
 
-// forgeries counts the messages that nobody may have written.
+// forgeries counts unproven messages.
 type forgeries struct {
 	opts Options
 	n    int
 }
 
-// count logs the first one, the tenth, the hundredth and so on: whoever can log in can
+// count logs the first one, the tenth, the hundredth and so on: anyone who can log in can
 // write any number.
 func (f *forgeries) count(part *cdc.Part, repeated bool) {
 	f.opts.Metrics.Forged()
@@ -193,7 +194,7 @@ func (f *forgeries) count(part *cdc.Part, repeated bool) {
 		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", f.n)
 }
 
-// payloadOf is the payload of an emitted message that was proven.
+// payloadOf returns the payload of a proven message.
 func payloadOf(row cdc.Tuple) []byte {
 	e, _, _, _, _ := parseEmitted(row.Text(0)) //nolint:dogsled // the rest was looked at when the event was made
 	return e.payload

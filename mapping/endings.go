@@ -25,7 +25,7 @@ const (
 	removed                // annotations were deleted: three updates of each task
 	erased                 // annotations were deleted: the same, or the task's deletion
 	listed                 // annotations were created from predictions: two updates of each task, one of them a stamp by any user
-	followed               // is_labeled of a task turned: ends with the task's actions that are under way
+	followed               // is_labeled of a task has changed: ends with the task's actions in progress
 )
 
 // endingOf returns the ending of a row's event.
@@ -163,9 +163,9 @@ func (a *watch[K]) clashes(b *watch[K]) bool {
 	return !a.made || !b.made || a.user == 0 || a.user == b.user
 }
 
-// follow has an event end with the actions of the task that are under way, and returns how
-// many these are: ended is called for it as often. It is 0 where none shows its end, or
-// where the end of one could be another one's.
+// follow makes an event end with the actions of the task in progress, and returns their
+// number: ended is called for the event as often. It is 0 if none of them shows its end,
+// or if their ends could be confused.
 func (w *watches[K]) follow(task int64, key K) (actions int) {
 	var under []*watch[K]
 	for _, seen := range w.tasks[task] {
@@ -174,7 +174,7 @@ func (w *watches[K]) follow(task int64, key K) (actions int) {
 		case of.void:
 			return 0
 		case seen.complete:
-			continue // other tasks of it go on
+			continue // other tasks of it continue
 		}
 		under = append(under, seen.of)
 	}

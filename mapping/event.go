@@ -27,10 +27,10 @@ const (
 	AnnotationsCreated Action = "ANNOTATIONS_CREATED"
 )
 
-// The actions that hooktail itself adds to either profile, for hooks that list them.
+// Actions that hooktail adds to either profile, for hooks that list them.
 const (
-	TaskCompleted Action = "TASK_COMPLETED" // is_labeled has turned true
-	TaskReopened  Action = "TASK_REOPENED"  // and false
+	TaskCompleted Action = "TASK_COMPLETED" // is_labeled has become true
+	TaskReopened  Action = "TASK_REOPENED"  // is_labeled has become false
 )
 
 // ID identifies an event permanently: it is the same on every attempt, restart and

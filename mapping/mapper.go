@@ -25,8 +25,8 @@ type Mapper struct {
 	commit cdc.LSN // last part
 	stray  strays
 
-	keys    *Keys // that prove messages; nil: none are known
-	asked   bool  // whether newer keys were asked for, for the next part
+	keys    *Keys // keys that prove messages; nil: unknown
+	asked   bool  // newer keys were requested, for the next part
 	emitted []*Event
 	forged  forgeries
 

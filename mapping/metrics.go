@@ -24,8 +24,8 @@ var actions = [...]Action{
 	AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
 }
 
-// customLabels is how many other actions have a label of their own, once there is an event
-// of theirs: 50 custom ones, and the two of hooktail. The others share one.
+// customLabels is the number of other actions with their own label, once they have an
+// event: 50 custom ones, and the two of hooktail. The rest share one.
 const customLabels = 52
 
 var operations = [...]cdc.Op{cdc.Insert, cdc.Update, cdc.Delete, cdc.Truncate}
@@ -94,12 +94,12 @@ func (m *Metrics) made(events []*Event) {
 	}
 }
 
-// of is the counter of the action's events.
+// of returns the counter of the action's events.
 func (m *Metrics) of(a Action) prometheus.Counter {
 	counter := m.events[a]
 	if counter == nil {
 		label := string(a)
-		if len(m.events) >= len(actions)+customLabels {
+		if len(m.events) >= len(actions)+customLabels && a.IsCustom() {
 			return m.custom("other")
 		}
 		counter = m.custom(label)
@@ -108,7 +108,7 @@ func (m *Metrics) of(a Action) prometheus.Counter {
 	return counter
 }
 
-// Forged counts a message that claims to be a custom event and is none.
+// Forged counts a message that imitates a custom event.
 func (m *Metrics) Forged() {
 	if m != nil {
 		m.forged.Inc()

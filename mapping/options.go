@@ -43,7 +43,7 @@ type Options struct {
 	BatchSize   int               // maximum rows in one event; 0: 5000, as WEBHOOK_BATCH_SIZE
 	BatchBytes  int               // approximate bound of the rows that one RenderFirst reads; 0: no bound. Rows of the first event are always read.
 	Settle      time.Duration     // time from an event's commit to its rendering
-	Wanted      func(Action) bool // whether any hook may want TaskCompleted or TaskReopened, which are made only then; nil: none does
+	Wanted      func(Action) bool // whether any hook may want TaskCompleted or TaskReopened, which are only made then; nil: none does
 	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read for each batch
 	CountShare  float64           // share of a database core for counting in one project; 0: a tenth, 1: no bound
 	Log         *slog.Logger      // nil: no log

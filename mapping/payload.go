@@ -145,8 +145,8 @@ func (r *Renderer) appendDeleted(dst []byte, g *group, i int, e *Event) []byte {
 	return append(dst, '}')
 }
 
-// appendLeft appends how many tasks of the project are not completed, by the numbers that
-// its JSON has.
+// appendLeft appends the number of uncompleted tasks of the project, from the numbers in
+// its JSON.
 func (r *Renderer) appendLeft(dst []byte, project int64) []byte {
 	p := r.batch.projects[project]
 	counts := r.counter.of(project).json
@@ -158,7 +158,7 @@ func (r *Renderer) appendLeft(dst []byte, project int64) []byte {
 	return strconv.AppendInt(dst, all-finished, 10)
 }
 
-// countIn is the number of that name among those of a project.
+// countIn returns the number with that name among those of a project.
 func countIn(counts []byte, name string) (int64, bool) {
 	_, after, found := bytes.Cut(counts, []byte(`"`+name+`": `))
 	text, _, _ := bytes.Cut(after, []byte(","))

@@ -227,7 +227,7 @@ func (r *Renderer) format(ctx context.Context, e *Event) error {
 		return nil
 	}
 	of := e.Action.table()
-	if of == other { // it is no table's
+	if of == other { // not a table's
 		return nil
 	}
 	if !r.catalog.covers(r.opts.Tables.name(of), rel) {
@@ -252,7 +252,7 @@ func (r *Renderer) formatOf(rel *cdc.Relation, of table) *format {
 	return f
 }
 
-// table is the table whose rows the action is about; other for a custom one.
+// table returns the table that the action is about; other for a custom one.
 func (a Action) table() table {
 	switch a {
 	case ProjectCreated, ProjectUpdated, ProjectDeleted:

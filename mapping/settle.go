@@ -47,7 +47,7 @@ type settling[T any] struct {
 	ahead         int            // events that must leave first
 	behind        []*settling[T] // events that wait for this one
 	at            int            // index in the heap; -1: not in it
-	awaits        int            // number of actions with which it ends, if it is followed
+	awaits        int            // number of actions with which it ends, if it follows others
 }
 
 // NewSettler returns an empty Settler.

@@ -117,7 +117,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	hall := &audience{}
 	server := &http.Server{Handler: hall, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // until it is closed
-	defer func() { _ = server.Close() }() // nobody is left to be told
+	defer func() { _ = server.Close() }()      // nobody is left to be told
 	readdress := func(sql string) string { return strings.ReplaceAll(sql, recordedAddress, listener.Addr().String()) }
 
 	if err := s.recordedHooks(ctx, listener.Addr().String()); err != nil {

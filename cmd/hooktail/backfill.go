@@ -143,7 +143,7 @@ func interrupted(ctx context.Context, err error) error {
 func parseRate(text string) (every time.Duration, err error) {
 	rate, err := hook.ParseRate(text)
 	if err != nil {
-		return 0, usageError{fmt.Errorf("--rate: %w", err)}
+		return 0, usageError{fmt.Errorf("--rate=%s: %w", text, err)}
 	}
 	return rate.Per / time.Duration(rate.Requests), nil
 }

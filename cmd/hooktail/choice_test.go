@@ -103,7 +103,7 @@ func TestHandWrittenFilter(t *testing.T) {
 		t.Errorf("hook 1 got %v", got)
 	}
 	proctest.WaitFor(t, func() error {
-		if log := p.err.String(); !strings.Contains(log, "Choice for a webhook cannot be used") || !strings.Contains(log, "line 1, column 15") || !strings.Contains(log, "is no rate") {
+		if log := p.err.String(); !strings.Contains(log, "line 1, column 15") || !strings.Contains(log, "is not a rate") {
 			return fmt.Errorf("log:\n%s", log)
 		}
 		return nil

@@ -59,8 +59,8 @@ func TestConformanceIdentityDefault(t *testing.T) {
 				cures = append(cures, "ALTER TABLE "+names[table]+" REPLICA IDENTITY FULL")
 			}
 			slices.Sort(cures)
-			if diff := cmp.Diff(cures, logged(p, "remedy")); diff != "" {
-				t.Errorf("cures in the log (-want +got):\n%s", diff)
+			if diff := cmp.Diff(cures, logged(p, "remedy", "ALTER TABLE ")); diff != "" {
+				t.Errorf("remedies in the log (-want +got):\n%s", diff)
 			}
 		})
 	}
@@ -84,10 +84,10 @@ func unroutable(t *testing.T, p *program) map[string]int {
 	return counts
 }
 
-// logged are the values of an attribute in the program's log, sorted.
-func logged(p *program, attribute string) []string {
+// logged returns the values of an attribute in the log that begin with the prefix, sorted.
+func logged(p *program, attribute, prefix string) []string {
 	var all []string
-	for _, m := range regexp.MustCompile(attribute+`="((?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(p.err.String(), -1) {
+	for _, m := range regexp.MustCompile(attribute+`="(`+prefix+`(?:[^"\\]|\\.)*)"`).FindAllStringSubmatch(p.err.String(), -1) {
 		all = append(all, strings.ReplaceAll(m[1], `\"`, `"`))
 	}
 	slices.Sort(all)

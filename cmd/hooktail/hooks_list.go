@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -42,15 +43,39 @@ func (a *app) listHooksCommand() *cobra.Command {
 	return cmd
 }
 
-// reportWithHooks returns the report of the running hooktail. If that is a standby, which
-// has no hooks, it returns the report of the database.
+// reportWithHooks returns the report of the running hooktail, with the hooks that have
+// just been added to the database and that it has not read yet. If it is a standby, which
+// has no hooks, reportWithHooks returns the report of the database.
 func (a *app) reportWithHooks(ctx context.Context, cfg config.Config) (*status.Report, error) {
 	report, err := a.reportOf(ctx, cfg)
-	if err == nil && report.Running && report.Stream == nil {
+	switch {
+	case err != nil || !report.Running:
+	case report.Stream != nil:
+		report.Hooks = append(report.Hooks, newHooks(ctx, cfg, report.Hooks)...)
+	default:
 		fmt.Fprintf(a.stderr, "hooktail: the instance on %s is not the leader (%s); showing database state only\n", cfg.HTTPAddr, report.Role)
 		report, err = reportOfDatabase(ctx, cfg)
 	}
 	return &report, err
+}
+
+// newHooks returns the hooks of the database that are not among the known ones; none if it
+// does not answer soon.
+func newHooks(ctx context.Context, cfg config.Config, known []status.Hook) []status.Hook {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	stored, err := reportOfDatabase(ctx, cfg)
+	if err != nil {
+		return nil
+	}
+	ids := make(map[int64]struct{}, len(known))
+	for i := range known {
+		ids[known[i].ID] = struct{}{}
+	}
+	return slices.DeleteFunc(stored.Hooks, func(h status.Hook) bool {
+		_, isKnown := ids[h.ID]
+		return isKnown
+	})
 }
 
 // liveHook asks the hooktail that runs on this machine about a hook; nil if none leads

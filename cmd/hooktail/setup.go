@@ -36,7 +36,7 @@ func (a *app) setupCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&print, "print", false, "print the SQL instead of running it")
-	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send events of their own")
+	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send their own events")
 	cmd.Flags().BoolVar(&extras.TaskEvents, "task-events", false, "also set REPLICA IDENTITY FULL on tasks, for TASK_COMPLETED and TASK_REOPENED; says what that costs")
 	cmd.Flags().StringVar(&choice, "identity", choice, "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
 	return cmd

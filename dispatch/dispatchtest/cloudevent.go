@@ -10,7 +10,7 @@ import (
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 )
 
-// CloudEvent is the event as the official SDK reads it from the request. It is valid.
+// CloudEvent returns the valid event that the official SDK reads from the request.
 func CloudEvent(t testing.TB, header http.Header, body []byte) *event.Event {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://receiver.example.com/", bytes.NewReader(body))

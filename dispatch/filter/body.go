@@ -12,23 +12,22 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// Body is the members of an event's body. What expressions look at is decoded once, and
-// nothing else: a task of some megabytes costs nothing to those that ask for the
-// annotation's author. It serves one goroutine at a time, and keeps what it was made of.
-//
-// Integers are int, or uint beyond it; numbers with a point or an exponent are double. A
-// member that the body does not have is an empty object: it has no fields.
+// Body is the members of an event's body. It decodes only what expressions use, and only
+// once: a task of several megabytes costs an expression about the annotation's author
+// nothing. It is not safe for concurrent use, and holds the bytes from which it was made.
+// Integers are int, or uint if they are too large; numbers with a point or an exponent
+// are double. A member missing from the body is an empty object without fields.
 type Body struct {
-	texts   [][]byte         // members, separated by commas
-	members map[string]*node // nil: not looked at yet
-	fault   error            // of the texts
+	texts   [][]byte         // members separated by commas
+	members map[string]*node // nil: not parsed yet
+	fault   error            // error in the texts
 }
 
-// NewBody is a body of these members, each a list of `"name": value` with commas between
-// them, without braces.
+// NewBody returns a body of these members, each a list of `"name": value` separated by
+// commas, without braces.
 func NewBody(texts ...[]byte) *Body { return &Body{texts: texts} }
 
-// member is the value of a member of the body.
+// member returns the value of a member of the body.
 func (b *Body) member(name string) ref.Val {
 	if b.members == nil && b.fault == nil {
 		b.members = make(map[string]*node, 4)
@@ -49,8 +48,8 @@ func (b *Body) member(name string) ref.Val {
 	return n.val()
 }
 
-// node is a value that is decoded when somebody looks at it: of an object or an array,
-// that level alone.
+// node is a value that is decoded on first use: of an object or an array, only that
+// level.
 type node struct {
 	text  []byte
 	value ref.Val // nil: not decoded yet
@@ -63,10 +62,10 @@ func (n *node) val() ref.Val {
 	return n.value
 }
 
-// adapter makes CEL's values of nodes.
+// adapter converts nodes to CEL's values.
 type adapter struct{}
 
-// NativeToValue is for types.Adapter.
+// NativeToValue implements types.Adapter.
 func (adapter) NativeToValue(value any) ref.Val {
 	if n, ok := value.(*node); ok {
 		return n.val()
@@ -74,7 +73,7 @@ func (adapter) NativeToValue(value any) ref.Val {
 	return types.DefaultTypeAdapter.NativeToValue(value)
 }
 
-// object and array know how much text they were made of: what comparing them costs.
+// object and array record the size of their text, which is the cost of comparing them.
 type (
 	object struct {
 		traits.Mapper
@@ -86,10 +85,10 @@ type (
 	}
 )
 
-// errSyntax is the fault of a text that is not JSON. It does not quote the text.
+// errSyntax is the error of a text that is not JSON. It does not quote the text.
 var errSyntax = errors.New("the body is not JSON")
 
-// decode is the value of a text; an error value if it is not JSON.
+// decode returns the value of a text; an error value if it is not JSON.
 func decode(text []byte) ref.Val {
 	text = bytes.TrimSpace(text)
 	if len(text) == 0 {
@@ -127,7 +126,8 @@ func decode(text []byte) ref.Val {
 	return types.WrapErr(errSyntax)
 }
 
-// number is an int if it is written as one and fits, otherwise a uint or a double.
+// number returns an int if the text is an integer that fits, otherwise a uint or a
+// double.
 func number(text []byte) ref.Val {
 	if text[0] != '-' && (text[0] < '0' || text[0] > '9') {
 		return types.WrapErr(errSyntax)
@@ -148,7 +148,7 @@ func number(text []byte) ref.Val {
 	return types.Double(n)
 }
 
-// unquote is the string of a JSON string.
+// unquote returns the value of a JSON string.
 func unquote(text []byte) (string, bool) {
 	if len(text) < 2 || text[len(text)-1] != '"' {
 		return "", false

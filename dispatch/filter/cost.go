@@ -7,19 +7,19 @@ import (
 	"cel.dev/cel-go/common/types/traits"
 )
 
-// costs charges each call by the size of what it goes through. CEL's own model knows that
-// only where the checker knows the types, and of a body it knows none.
+// costs charges each call by the size of its arguments. CEL's own model needs types known
+// to the checker, and those of a body are unknown.
 type costs struct{}
 
-// Work is counted in bytes of a string that is copied or searched: so many of them are one
-// step, and other work is so many times as much.
+// Work is measured in bytes of a copied or searched string: this many bytes are one step,
+// and other work counts as a multiple.
 const (
 	bytesPerStep = 100
-	perByte      = 10 // of the text of an object that is compared
-	perMatched   = 10 // of a string that a regular expression is held against, and 1 more for each byte of the expression
+	perByte      = 10 // per byte of text of a compared object
+	perMatched   = 10 // per byte of a string matched by a regular expression, and 1 more for each byte of the expression
 )
 
-// CallCost is for cost.ActualCostEstimator.
+// CallCost implements cost.ActualCostEstimator.
 func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	work := 0
 	switch {
@@ -40,7 +40,7 @@ func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	return &cost
 }
 
-// workOfIn is the work of looking for the value in a list; in an object it is none.
+// workOfIn returns the work of searching a list for a value; in an object it is none.
 func workOfIn(args []ref.Val) int {
 	if len(args) != 2 {
 		return 0
@@ -53,7 +53,7 @@ func workOfIn(args []ref.Val) int {
 	return int(n) * (bytesPerStep + weight(args[0]))
 }
 
-// length is that of a string.
+// length returns the length of a string.
 func length(v ref.Val) int {
 	switch v := v.(type) {
 	case types.String:
@@ -65,7 +65,7 @@ func length(v ref.Val) int {
 	}
 }
 
-// weight is the work of comparing the value with another one.
+// weight returns the work of comparing the value with another one.
 func weight(v ref.Val) int {
 	switch v := v.(type) {
 	case object:

@@ -12,11 +12,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Bounds of one expression. A step of it costs 1, and takes about 50 ns; one that goes
-// through a string or an object costs more, see costs.
+// Limits of one expression. A step costs 1, and takes about 50 ns; one that processes a
+// string or an object costs more, see costs.
 const (
 	MaxLength = 2000 // bytes of the expression
-	maxDepth  = 50   // of parentheses, lists and calls within each other
+	maxDepth  = 50   // nesting of parentheses, lists and calls
 	maxCost   = 20_000
 )
 
@@ -26,14 +26,14 @@ type Filter struct {
 	program cel.Program
 }
 
-// SyntaxError says where an expression is faulty.
+// SyntaxError is an error in an expression, with its position.
 type SyntaxError struct {
-	Line, Column int // of the first fault, both from 1; 0: it is not known
+	Line, Column int // of the first error, both from 1; 0: unknown
 	Message      string
 	Source       string // the line
 }
 
-// Error is one line: `line 1, column 25: …`.
+// Error returns one line: `line 1, column 25: …`.
 func (e *SyntaxError) Error() string {
 	if e.Line == 0 {
 		return e.Message
@@ -41,8 +41,8 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
-// Marked is the line of the expression with the fault, and below it a mark at its column; ""
-// if the place is not known.
+// Marked returns the line of the expression with the error, and below it a mark at the
+// column; "" if the position is unknown.
 func (e *SyntaxError) Marked() string {
 	if e.Line == 0 {
 		return ""
@@ -66,7 +66,7 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-// Compile checks and compiles the expression. An error is a *SyntaxError.
+// Compile checks and compiles the expression. Its error is a *SyntaxError.
 func Compile(text string) (*Filter, error) {
 	switch {
 	case len(text) > MaxLength:
@@ -85,17 +85,17 @@ func Compile(text string) (*Filter, error) {
 		return nil, syntaxError(text, issues)
 	}
 	if out := ast.OutputType(); !out.IsExactType(types.BoolType) && !out.IsExactType(types.DynType) {
-		return nil, &SyntaxError{Line: 1, Column: 1, Source: firstLine(text, 1), Message: fmt.Sprintf("the expression is of type %s: it has to be true or false", out)}
+		return nil, &SyntaxError{Line: 1, Column: 1, Source: firstLine(text, 1), Message: fmt.Sprintf("the expression has type %s, but must be true or false", out)}
 	}
 	program, err := env.Program(ast, cel.EvalOptions(cel.OptOptimize), cel.CostLimit(maxCost), cel.CostTracking(costs{}))
-	if err != nil { // a constant that cannot be computed, as the regular expression "("
+	if err != nil { // a constant that cannot be evaluated, such as the regular expression "("
 		return nil, &SyntaxError{Message: err.Error()}
 	}
 	return &Filter{text: text, program: program}, nil
 }
 
-// newEnv declares what an expression can speak of: the members of all bodies. The type of
-// what is in them is known only when there is a body.
+// newEnv declares what an expression can use: the members of all bodies. The types of
+// their contents are only known when there is a body.
 func newEnv() (*cel.Env, error) {
 	options := []cel.EnvOption{
 		cel.Variable("action", cel.StringType),
@@ -110,12 +110,12 @@ func newEnv() (*cel.Env, error) {
 	return cel.NewEnv(options...)
 }
 
-// Members are the names of what a body may have beside its action.
+// Members returns the names of the members that a body may have besides its action.
 func Members() []string {
 	return []string{"annotation", "annotations", "payload", "project", "task", "tasks"}
 }
 
-// syntaxError is the first of the issues.
+// syntaxError returns the first of the issues.
 func syntaxError(text string, issues *cel.Issues) error {
 	all := issues.Errors()
 	if len(all) == 0 {
@@ -134,7 +134,7 @@ func syntaxError(text string, issues *cel.Issues) error {
 	return e
 }
 
-// firstLine is the line of the text with that number.
+// firstLine returns the line of the text with that number.
 func firstLine(text string, number int) string {
 	lines := strings.Split(text, "\n")
 	if number > len(lines) {
@@ -143,15 +143,16 @@ func firstLine(text string, number int) string {
 	return lines[number-1]
 }
 
-// String is the expression.
+// String returns the expression.
 func (f *Filter) String() string { return f.text }
 
-// errNoBoolean is the failure of an expression that is neither true nor false.
+// errNoBoolean is the error of an expression that is neither true nor false.
 var errNoBoolean = errors.New("the expression is neither true nor false")
 
-// Pass reports whether a hook gets the event with this body, under the action's name as the
-// hook spells it. It is true with an error if the expression fails, as where it looks at a
-// field that is not there: nothing is left out for a fault. The error may quote the body.
+// Pass reports whether a hook gets the event with this body, with the action in the
+// hook's spelling. If the expression fails, for example because of a missing field, it
+// returns true and the error: an error must not suppress events. The error may quote the
+// body.
 func (f *Filter) Pass(action mapping.Action, b *Body) (bool, error) {
 	result, _, err := f.program.Eval(&activation{string(action), b})
 	if err != nil {
@@ -164,13 +165,13 @@ func (f *Filter) Pass(action mapping.Action, b *Body) (bool, error) {
 	return bool(pass), nil
 }
 
-// activation is the values of the names in an expression.
+// activation holds the values of the names in an expression.
 type activation struct {
 	action string
 	body   *Body
 }
 
-// ResolveName is the value of the name.
+// ResolveName returns the value of the name.
 func (a *activation) ResolveName(name string) (any, bool) {
 	if name == "action" {
 		return types.String(a.action), true
@@ -178,5 +179,5 @@ func (a *activation) ResolveName(name string) (any, bool) {
 	return a.body.member(name), true
 }
 
-// Parent is for interpreter.Activation: there is none.
+// Parent implements interpreter.Activation: there is none.
 func (a *activation) Parent() cel.Activation { return nil }

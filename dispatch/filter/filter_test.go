@@ -101,7 +101,7 @@ func TestCompileNamesThePlace(t *testing.T) {
 		{"second line", "true &&\n\tannotation.foo(1)", 2, 16, "undeclared reference to 'foo'"},
 		{"not ended", `annotation.id == `, 1, 18, "mismatched input"},
 		{"types", `action == 5`, 1, 8, "no matching overload"},
-		{"no boolean", `action + "x"`, 1, 1, "of type string: it has to be true or false"},
+		{"no boolean", `action + "x"`, 1, 1, "has type string, but must be true or false"},
 		{"empty", " \n", 0, 0, "the expression is empty"},
 		{"regular expression", `action.matches("(")`, 0, 0, "missing closing )"},
 		{"too long", strings.Repeat("a", MaxLength+1), 0, 0, "2001 bytes: at most 2000"},

@@ -2,11 +2,11 @@ package filter
 
 import "bytes"
 
-// The values of a body are found without being decoded: what is not looked at is checked no
-// further than finding its end needs.
+// Values of a body are found without decoding them: unused values are only checked as far
+// as necessary to find their ends.
 
-// fields calls each for the members of an object, whose braces are not in the text. Of
-// several with one name the last counts, as for PostgreSQL and Python.
+// fields calls each for the members of an object, given without its braces. If a name
+// occurs several times, the last one counts, as in PostgreSQL and Python.
 func fields(text []byte, each func(name string, value []byte)) error {
 	for at := space(text, 0); at < len(text); {
 		end := after(text, at)
@@ -30,7 +30,7 @@ func fields(text []byte, each func(name string, value []byte)) error {
 	return nil
 }
 
-// elements calls each for the elements of an array, whose brackets are not in the text.
+// elements calls each for the elements of an array, given without its brackets.
 func elements(text []byte, each func(value []byte)) error {
 	for at := space(text, 0); at < len(text); {
 		end := after(text, at)
@@ -45,8 +45,8 @@ func elements(text []byte, each func(value []byte)) error {
 	return nil
 }
 
-// next is where the value after the comma begins, or the end of the text; -1 if there is
-// something else.
+// next returns the beginning of the value after the comma, or the end of the text; -1 if
+// there is something else.
 func next(text []byte, at int) int {
 	if at = space(text, at); at == len(text) {
 		return at
@@ -60,7 +60,7 @@ func next(text []byte, at int) int {
 	return at
 }
 
-// space is where the space that begins here ends.
+// space returns the end of the space that begins here.
 func space(text []byte, at int) int {
 	for at < len(text) && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r') {
 		at++
@@ -68,7 +68,8 @@ func space(text []byte, at int) int {
 	return at
 }
 
-// after is where the value that begins here ends; -1: nowhere, or there is none.
+// after returns the end of the value that begins here; -1: it has no end, or there is no
+// value.
 func after(text []byte, at int) int {
 	if at >= len(text) {
 		return -1
@@ -89,7 +90,7 @@ func after(text []byte, at int) int {
 	return end
 }
 
-// isScalar reports whether a number, true, false or null may have the byte.
+// isScalar reports whether a number, true, false or null may contain the byte.
 func isScalar(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c == '-' || c == '+' || c == '.' || c == 'E'
 }
@@ -113,7 +114,7 @@ func afterString(text []byte, at int) int {
 	return -1
 }
 
-// afterNested counts brackets without telling the two kinds apart.
+// afterNested counts brackets of both kinds together.
 func afterNested(text []byte, at int) int {
 	for depth := 0; at < len(text); {
 		switch text[at] {

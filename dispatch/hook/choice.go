@@ -20,7 +20,7 @@ type Choice struct {
 	Limit  Rate
 	Faults []string // what has to be mended
 
-	filter *filter.Filter // nil: there is none that can be used
+	filter *filter.Filter // nil: no usable filter
 }
 
 // texts returns the columns; all are empty if c is nil.
@@ -56,7 +56,7 @@ func (c *Choice) become(texts state.Choice) *Choice {
 	return now
 }
 
-// use makes of the texts what decides. What is the same as before is not made again.
+// use evaluates the texts. It reuses what has not changed.
 func (c *Choice) use(before *Choice) {
 	var err error
 	switch {
@@ -75,7 +75,7 @@ func (c *Choice) use(before *Choice) {
 	}
 }
 
-// filterOf is the hook's filter, nil if it has none that can be used.
+// filterOf returns the hook's filter, nil if it has no usable one.
 func (h *Hook) filterOf() *filter.Filter {
 	if h.Choice == nil {
 		return nil
@@ -86,7 +86,7 @@ func (h *Hook) filterOf() *filter.Filter {
 // IsFiltered reports whether a filter decides which events the hook gets.
 func (h *Hook) IsFiltered() bool { return h.filterOf() != nil }
 
-// Limit is how many requests the hook may get.
+// Limit returns the limit of the hook's requests.
 func (h *Hook) Limit() Rate {
 	if h.Choice == nil {
 		return Rate{}
@@ -94,7 +94,7 @@ func (h *Hook) Limit() Rate {
 	return h.Choice.Limit
 }
 
-// faults are what has to be mended of what people chose for the hook.
+// faults returns what must be corrected in the hook's settings.
 func (h *Hook) faults() []string {
 	if h == nil || h.Choice == nil {
 		return nil

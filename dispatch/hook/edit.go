@@ -12,17 +12,17 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Edit is what somebody wants to change of what was chosen for a hook, as people write it.
-// Nil leaves a value as it is; "" and none remove it.
+// Edit is a change of a hook's choice, as people write it. Nil leaves a value unchanged;
+// "" and none remove it.
 type Edit struct {
-	Events *string // "+TASK_COMPLETED,-TASK_CREATED": changes of the events, not all of them
+	Events *string // "+TASK_COMPLETED,-TASK_CREATED": changes of the events, not a complete list
 	Filter *string
 	Rate   *string
 	Format *string
 }
 
-// Apply checks all that is to change, and changes the choice if it can be used: the error
-// says what cannot. A *filter.SyntaxError is in it for a filter.
+// Apply checks the changes, and makes them if all are valid; otherwise the error lists
+// the invalid ones, a filter's as a *filter.SyntaxError.
 func (e *Edit) Apply(c *state.Choice) error {
 	next := *c
 	var faults []error
@@ -58,7 +58,7 @@ func (e *Edit) Apply(c *state.Choice) error {
 	return nil
 }
 
-// textOf is the text without the word for nothing.
+// textOf returns the text, or "" for the word none.
 func textOf(text string) string {
 	if text = strings.TrimSpace(text); text == "none" {
 		return ""
@@ -66,11 +66,11 @@ func textOf(text string) string {
 	return text
 }
 
-// actionName matches the names of all actions, custom ones among them.
+// actionName matches the names of all actions, including custom ones.
 var actionName = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
-// chooseEvents changes the events: what is added is not removed any more, and the other way
-// round, in either spelling.
+// chooseEvents changes the events: adding an event ends its removal and vice versa, in
+// either spelling.
 func chooseEvents(c *state.Choice, changes string) error {
 	if changes == "" {
 		c.Added, c.Removed = nil, nil
@@ -84,7 +84,7 @@ func chooseEvents(c *state.Choice, changes string) error {
 		case len(change)-len(name) != 1:
 			return fmt.Errorf("%q needs a sign: +%s adds the event, -%[2]s removes it", change, name)
 		case !actionName.MatchString(name):
-			return fmt.Errorf("%q is no name of an action: one has capital letters, digits and _, begins with a letter, and has at most 64 characters", name)
+			return fmt.Errorf("%q is not an action name: use capital letters, digits and _, beginning with a letter, at most 64 characters", name)
 		case change[0] == '+':
 			c.Added, c.Removed = with(c.Added, action), without(c.Removed, action)
 		default:

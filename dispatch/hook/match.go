@@ -12,12 +12,12 @@ type Target struct {
 	Payload bool           // false: only the action
 	Kept    bool           // not to be sent, only kept by the Overlap
 
-	// Filter decides, once the event is rendered, whether the hook gets it: see Sift. Nil:
-	// it does.
+	// Filter decides, when the event is rendered, whether the hook gets it: see Sift.
+	// Nil: it does.
 	Filter *filter.Filter
 }
 
-// TargetOf is the target that the event has in the hook, whether the hook is served or not.
+// TargetOf returns the hook's target of the event, whether or not the hook is served.
 func (h *Hook) TargetOf(e *mapping.Event) (t Target, ok bool) {
 	ofProject := e.Project != 0 && h.Project == e.Project && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted &&
 		(e.Organization == 0 || h.Organization == e.Organization)
@@ -57,5 +57,5 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 	return dst
 }
 
-// IsWanted reports whether any hook wants the action, of whatever project.
+// IsWanted reports whether any hook wants the action, of any project.
 func (h *Set) IsWanted(action mapping.Action) bool { return h.index.count[action] > 0 }

@@ -178,7 +178,7 @@ func (h *Set) announce(hook, before *Hook) {
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
 	}
 	if faults := hook.faults(); len(faults) > 0 && !slices.Equal(faults, before.faults()) {
-		h.o.Log.Error("Choice for a webhook cannot be used: the webhook is served without it",
+		h.o.Log.Error("Unusable setting of a webhook: the webhook is served without it",
 			"hook", hook.ID, "faults", faults, "remedy", "correct it: hooktail hooks set")
 	}
 	h.o.Counter.Begin(hook, h.o.Actions)

@@ -5,18 +5,18 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Sifted is told what filters do to the targets of an event.
+// Sifted is called with the effects of filters on the targets of an event.
 type Sifted interface {
-	// LeftOut is called for a target that the event is not sent to.
+	// LeftOut is called for a target that does not get the event.
 	LeftOut(t Target)
-	// Failed is called for a target that the event is sent to since its filter failed. The
+	// Failed is called for a target that gets the event because its filter failed. The
 	// error may quote the event's body.
 	Failed(t Target, err error)
 }
 
-// Sift returns the targets that get the event, which is rendered, in order: all but those
-// whose filter is false for its body. The body is the one with the payload, whether the
-// target gets that or not, and is decoded at most once. It changes the slice.
+// Sift returns the targets that get the rendered event, in order: all but those whose
+// filter is false for its body. The body always includes the payload, and is decoded at
+// most once. It changes the slice.
 func Sift(e *mapping.Event, targets []Target, to Sifted) []Target {
 	var body *filter.Body
 	passed := targets[:0]

@@ -62,7 +62,7 @@ func TestFaultOfAChoiceIsLoggedOnce(t *testing.T) {
 		RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/")},
 		choiceRow("1", "filter", "1 +", "rate", "fast"), choiceRow("1", "filter", "1 +", "rate", "fast"),
 		RowChange{Table: Webhook, Row: dispatchtest.HookRow(1, "http://x/another")})
-	if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "hook=1") || !strings.Contains(log.String(), `\"fast\" is no rate`) {
+	if n := strings.Count(log.String(), "level=ERROR"); n != 1 || !strings.Contains(log.String(), "hook=1") || !strings.Contains(log.String(), `\"fast\" is not a rate`) {
 		t.Errorf("logged %d times:\n%s", n, &log)
 	}
 	hook, _ := h.Hook(1)

@@ -5,13 +5,13 @@ import "strconv"
 // SpecVersion is the version of the specification.
 const SpecVersion = "1.0"
 
-// Event is what the attributes of an event are made of.
+// Event is the source of an event's attributes.
 type Event struct {
 	ID      string // webhook-id
 	Action  string // as the hook spells it
-	Project int64  // 0: the event is of no project
-	Task    int64  // 0: the event is not of one task alone
-	Time    string // of the commit, RFC 3339
+	Project int64  // 0: no project
+	Task    int64  // 0: not exactly one task
+	Time    string // commit time, RFC 3339
 }
 
 // AppendSource appends the event's source: the path of its project in Label Studio
@@ -43,8 +43,8 @@ func (e *Event) AppendType(dst []byte) []byte {
 	return dst
 }
 
-// AppendSubject appends the event's subject within its source (tasks/42). An event that is
-// not of one task alone has none: nothing is appended.
+// AppendSubject appends the event's subject within its source (tasks/42). An event that
+// is not about exactly one task has none: nothing is appended.
 func (e *Event) AppendSubject(dst []byte) []byte {
 	if e.Task == 0 {
 		return dst

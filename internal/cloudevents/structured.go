@@ -27,12 +27,12 @@ func (e *Event) AppendHead(dst []byte) []byte {
 	return append(dst, `, "datacontenttype": "application/json", "data": `...)
 }
 
-// quote makes a JSON string of the text that dst has from start on.
+// quote turns the text in dst from start on into a JSON string.
 func quote(dst []byte, start int) []byte {
 	text := dst[start:]
 	for _, c := range text {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {
-			quoted, _ := json.Marshal(string(text)) // a string is never refused
+			quoted, _ := json.Marshal(string(text)) // a string never fails
 			return append(dst[:start], quoted...)
 		}
 	}

@@ -12,14 +12,14 @@ import (
 // line every 10 seconds.
 type Progress struct {
 	out   io.Writer
-	bar   *progressbar.ProgressBar // nil: the output is no terminal
+	bar   *progressbar.ProgressBar // nil: the output is not a terminal
 	total int64
 	done  int64
 	begun time.Time
 	shown time.Time
 }
 
-// progressElsewhere is the time between two lines where there is no terminal.
+// progressElsewhere is the interval between two lines without a terminal.
 const progressElsewhere = 10 * time.Second
 
 // NewProgress is at the beginning of a number of rows.
@@ -44,7 +44,7 @@ func (p *Progress) Step(id int64, now time.Time) {
 	p.done++
 	if p.bar != nil {
 		p.bar.Describe(fmt.Sprintf("up to id %d", id))
-		_ = p.bar.Set64(p.done) // rows that came after the count do not move a full bar
+		_ = p.bar.Set64(p.done) // rows added after the count do not move a full bar
 		return
 	}
 	if now.Sub(p.shown) < progressElsewhere {

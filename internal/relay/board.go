@@ -39,6 +39,7 @@ type board struct {
 type shown struct {
 	dispatcher *dispatch.Dispatcher
 	hooks      *hook.Set
+	sieve      *sieve
 	overlap    *hook.Overlap // nil: there is none
 	parked     *parkingRoom
 	sender     *send.Sender

@@ -7,8 +7,8 @@ import (
 	"github.com/hooktail/hooktail/internal/status"
 )
 
-// choose returns the hooks that the question means, and counts all of them. A page that
-// is open costs what it shows, not what there is.
+// choose returns the hooks that match the query, and counts all of them. The cost of an
+// open page depends on what it shows, not on all hooks.
 func choose(all []dispatch.Overview, q status.Query) ([]dispatch.Overview, *status.Tally) {
 	brief := make([]*status.Hook, len(all))
 	at := make(map[*status.Hook]int, len(all))
@@ -45,7 +45,7 @@ func choose(all []dispatch.Overview, q status.Query) ([]dispatch.Overview, *stat
 	return chosen, tally
 }
 
-// briefly is the hook with its state and what is stored for it.
+// briefly returns the hook with its state and its stored deliveries.
 func briefly(o *dispatch.Overview) status.Hook {
 	h := HookRow(o.Hook)
 	h.State, h.Parked, h.Dead, h.Retrying = o.State.String(), int64(o.Parked), int64(o.Dead), o.Retrying

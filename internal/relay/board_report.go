@@ -101,7 +101,7 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	h.Queued, h.InFlight, h.Retrying, h.Draining = o.Queued, o.InFlight, o.Retrying, o.Draining
 	h.Bytes = o.Bytes
 	h.Oldest, h.Next, h.Last = o.Oldest.UTC(), o.Next.UTC(), o.Delivered.UTC()
-	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead}
+	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead, Filtered: shown.sieve.of(o.Hook.ID)}
 	h.Rate = shown.pace.hook(o.Hook.ID).delivered
 	if h.Samples = o.Samples; h.Samples > 0 {
 		h.P50, h.P99 = seconds(o.P50), seconds(o.P99)

@@ -108,8 +108,8 @@ func (p *pipeline) readKeys(ctx context.Context) error {
 	})
 }
 
-// isWanted reports whether a hook may want the action in the part that is being mapped: one
-// does by now, or the part changes hooks.
+// isWanted reports whether a hook may want the action in the part being mapped: one does
+// now, or the part changes hooks.
 func (p *pipeline) isWanted(action mapping.Action) bool {
 	return p.hooks.IsWanted(action) || slices.ContainsFunc(p.mapped.Changes, func(c cdc.Change) bool {
 		_, ok := p.hookTables.find(c.Relation)

@@ -3,39 +3,60 @@ package relay
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
-// sieve counts what the filters of hooks do.
+// sieve counts the effects of hooks' filters.
 type sieve struct {
 	metrics *dispatch.Metrics
 	log     *slog.Logger
 	failed  logging.Repeat
+
+	mu      sync.Mutex
+	leftOut map[int64]uint64 // deliveries, by hook; guarded by mu
+}
+
+// of returns how many deliveries the hook's filter has left out in this term.
+func (s *sieve) of(hook int64) uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.leftOut[hook]
+}
+
+func (s *sieve) count(hook int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.leftOut == nil {
+		s.leftOut = make(map[int64]uint64)
+	}
+	s.leftOut[hook]++
 }
 
 // sifted is the sieve for the targets of one event.
 type sifted struct {
 	*sieve
-	of *wanted
+	wanted *wanted
 }
 
-// LeftOut counts the delivery, for which the position need not wait. Nobody would have sent
-// one that is only kept.
+// LeftOut counts the delivery, and releases the position. Deliveries that are only kept
+// would not have been sent.
 func (s sifted) LeftOut(t hook.Target) {
 	if t.Kept {
 		return
 	}
 	s.metrics.Filtered(t.Hook, t.Action)
-	s.of.delivered()
+	s.count(t.Hook)
+	s.wanted.delivered()
 }
 
-// Failed counts the failure, and logs one now and then. The error is not logged: it may
+// Failed counts the failure, and logs one from time to time, without the error, which may
 // quote the body.
 func (s sifted) Failed(t hook.Target, _ error) {
 	s.metrics.FilterFailed(t.Hook)
 	s.failed.Failed(context.Background(), s.log, slog.LevelWarn, "Filter of a webhook failed: the event is delivered",
-		slog.Int64("hook", t.Hook), slog.String("action", string(t.Action)), slog.String("event", s.of.event.ID.String()), slog.String("remedy", "hooktail hooks test shows why"))
+		slog.Int64("hook", t.Hook), slog.String("action", string(t.Action)), slog.String("event", s.wanted.event.ID.String()), slog.String("remedy", "hooktail hooks test shows why"))
 }

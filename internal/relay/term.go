@@ -62,7 +62,7 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 
 	s.role.leads(t.stream, t.beat, s.memory)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, overlap: t.overlap, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
+	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, sieve: t.pipeline.sieve, overlap: t.overlap, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
 	defer s.board.show(nil)
 	return t.run(ctx)
 }

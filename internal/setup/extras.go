@@ -12,13 +12,13 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// Extras are what a set-up creates only on request.
+// Extras are created by a set-up only on request.
 type Extras struct {
-	CustomEvents bool // the function emit, and its secret
+	CustomEvents bool // the function emit and its secret
 	TaskEvents   bool // REPLICA IDENTITY FULL of the tasks, for TASK_COMPLETED and TASK_REOPENED
 }
 
-// Plan is the plan with what the extras change of it.
+// Plan returns the plan with the changes of the extras.
 func (e Extras) Plan(plan cdc.Plan, cfg config.Config) cdc.Plan {
 	if e.TaskEvents {
 		plan.Tables = slices.Clone(plan.Tables)
@@ -45,7 +45,7 @@ func (e Extras) Lacks(ctx context.Context, conn *pgx.Conn, cfg config.Config) ([
 	return []cdc.Lack{{What: what, Mend: mend}}, nil
 }
 
-// Statements returns the SQL of the extras, beside the plan's, on a database that has
+// Statements returns the SQL of the extras, in addition to the plan's, for a database with
 // hooktail's own tables.
 func (e Extras) Statements(cfg config.Config) (statements []string) {
 	if e.TaskEvents {

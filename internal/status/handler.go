@@ -42,8 +42,8 @@ type Query struct {
 	Payloads bool   // include payloads: the reader may see them
 	Pulses   bool   // include each hook's last hour in steps
 
-	Hooks int    // at most so many hooks, those that need a person first; 0: all, in order of id
-	Find  string // only hooks that are Found by this text; "": all
+	Hooks int    // limit of hooks, those that need attention first; 0: all, in order of id
+	Find  string // only hooks that match this text; "": all
 	Hook  int64  // this hook as well, at the end if it is not among them; 0: none
 }
 
@@ -118,7 +118,7 @@ func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
 	}
 	if text := r.FormValue("hooks"); text != "" {
 		if q.Hooks, err = strconv.Atoi(text); err != nil || q.Hooks < 1 {
-			refuse(w, http.StatusBadRequest, "hooks is how many hooks are wanted at most")
+			refuse(w, http.StatusBadRequest, "hooks must be the maximum number of hooks")
 			return q, false
 		}
 	}

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Need is how urgently a hook needs a person: the smaller, the more.
+// Need is how urgently a hook needs attention: smaller is more urgent.
 type Need int
 
-// The needs.
+// Needs of a hook.
 const (
 	NeedBroken  Need = iota // failing, stopped, refused or suspended
 	NeedDead                // has dead deliveries
@@ -21,7 +21,7 @@ const (
 	NeedNobody              // inactive
 )
 
-// Need returns how urgently the hook needs a person, by its state, actions, and
+// Need returns how urgently the hook needs attention, by its state, actions, and
 // deliveries.
 func (h *Hook) Need() Need {
 	switch {
@@ -42,24 +42,23 @@ func (h *Hook) Need() Need {
 	}
 }
 
-// The states that count apart.
+// States that are counted separately.
 const (
 	live     = "live"
 	inactive = "inactive"
 )
 
-// broken is the states that need a person.
+// broken are the states that need attention.
 var broken = []string{"failing", "stopped", "refused", "suspended"}
 
-// ByNeed compares two hooks: the one that needs a person more is the lesser, then the one
-// with the smaller id.
+// ByNeed orders two hooks by need, and then by id.
 func ByNeed(a, b *Hook) int {
 	return cmp.Or(cmp.Compare(a.Need(), b.Need()), cmp.Compare(a.ID, b.ID))
 }
 
-// Found reports whether a search for the text finds the hook: by its id or project if
-// the text is a number, otherwise by a part of its URL, of an action or of its state,
-// whatever the case. Only what the hook shows is searched.
+// Found reports whether a search for the text finds the hook: by its id or project if the
+// text is a number, otherwise by a part of its URL, of an action or of its state,
+// ignoring case. It only searches what the hook shows.
 func (h *Hook) Found(text string) bool {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
 		return n == h.ID || n == h.Project
@@ -69,12 +68,12 @@ func (h *Hook) Found(text string) bool {
 	return has(h.URL) || has(h.State) || slices.ContainsFunc(h.listed(), has)
 }
 
-// listed returns the actions that the hook gets by their names.
+// listed returns the hook's actions that are listed by name.
 func (h *Hook) listed() []string {
 	return slices.DeleteFunc(slices.Concat(h.Actions, h.Added), func(action string) bool { return slices.Contains(h.Removed, action) })
 }
 
-// Tally is all hooks together, of which a Report may list a part.
+// Tally counts all hooks, of which a Report may list a part.
 type Tally struct {
 	Hooks         int       `json:"hooks"`
 	Served        int       `json:"served"`        // not inactive
@@ -82,20 +81,20 @@ type Tally struct {
 	Parked        int64     `json:"parked"`        // deliveries
 	Dead          int64     `json:"dead"`          // deliveries
 	Broken        []Ailment `json:"broken"`        // in order of the first id
-	Found         int       `json:"found"`         // hooks that the question means; hooks has the first of them
+	Found         int       `json:"found"`         // hooks that match the query; hooks contains the first of them
 }
 
-// Ailment is the hooks in a state that needs a person.
+// Ailment is the hooks in a state that needs attention.
 type Ailment struct {
 	State string  `json:"state"`
 	Hooks int     `json:"hooks"`
 	First []int64 `json:"first"` // ids of at most six of them
 }
 
-// named is how many hooks of an Ailment are named.
+// named is the number of an Ailment's hooks listed by id.
 const named = 6
 
-// TallyOf counts hooks, which are in order of id.
+// TallyOf counts hooks given in order of id.
 func TallyOf(hooks []*Hook) *Tally {
 	t := &Tally{Hooks: len(hooks), Broken: []Ailment{}}
 	organizations := map[int64]bool{}

@@ -120,14 +120,14 @@ type Hook struct {
 	Active       bool     `json:"active"`
 	Adopted      bool     `json:"adopted"`
 
-	// What people chose for it beyond its row.
-	Added   []string `json:"events_added,omitempty"`   // actions that it gets as well
-	Removed []string `json:"events_removed,omitempty"` // actions that it does not get
-	Filter  string   `json:"filter,omitempty"`         // CEL over the body
-	AtMost  string   `json:"rate,omitempty"`           // at most so many requests, as "10/s"
-	Format  string   `json:"format,omitempty"`         // of the requests; "": Label Studio's own
+	// Settings in addition to the row.
+	Added   []string `json:"events_added,omitempty"`   // additional actions
+	Removed []string `json:"events_removed,omitempty"` // excluded actions
+	Filter  string   `json:"filter,omitempty"`         // CEL expression about the body
+	AtMost  string   `json:"rate,omitempty"`           // limit of requests, for example "10/s"
+	Format  string   `json:"format,omitempty"`         // form of requests; "": Label Studio's own
 
-	ChoiceFaults []string `json:"choice_faults,omitempty"` // of them that cannot be used: the hook is served without
+	ChoiceFaults []string `json:"choice_faults,omitempty"` // unusable settings: the hook is served without them
 
 	State string `json:"state"` // inactive, live, failing, waiting, stopped, refused, paused, suspended
 	About string `json:"about"` // description of the state
@@ -180,6 +180,7 @@ type Counts struct {
 	Retried   uint64 `json:"retried"`
 	Parked    uint64 `json:"parked"`
 	Dead      uint64 `json:"dead"`
+	Filtered  uint64 `json:"filtered,omitempty"` // left out by the hook's filter
 }
 
 // Failure is a hook's last failed attempt.

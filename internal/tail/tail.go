@@ -83,7 +83,7 @@ type tailer struct {
 	asLine   func(*mapping.Event) ([]byte, error)
 	stream   *cdc.Stream
 	settle   time.Duration
-	keys     func(context.Context) (*mapping.Keys, error) // that prove custom events
+	keys     func(context.Context) (*mapping.Keys, error) // keys that prove custom events
 	mapper   *mapping.Mapper
 	locator  *mapping.Locator
 	renderer *mapping.Renderer
@@ -183,15 +183,15 @@ func asLine(e *mapping.Event) ([]byte, error) {
 	})
 }
 
-// asCloudEvent is the event as a hook with the format cloudevents-structured gets it, but
-// for the blanks.
+// asCloudEvent returns the event as a hook with the format cloudevents-structured gets
+// it, except for blanks.
 func asCloudEvent(e *mapping.Event) ([]byte, error) {
 	event := cloudevents.Event{
 		ID: e.ID.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
 		Time: e.Committed.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
 	}
 	text := e.Body(e.Action, true).AppendTo(event.AppendHead(nil))
-	var compact bytes.Buffer // of one line, whatever line breaks JSON columns have
+	var compact bytes.Buffer // one line, even if JSON columns contain line breaks
 	err := json.Compact(&compact, append(text, cloudevents.StructuredTail...))
 	return compact.Bytes(), err
 }

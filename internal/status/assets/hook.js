@@ -31,6 +31,7 @@ export function showHook(id) {
     ["Queued", count(h.queued), `${count(h.in_flight)} in flight · ${count(h.retrying)} to be retried`],
     ["Parked", count(h.parked), h.oldest_parked ? `${size(h.stored_bytes)} · the oldest ${ago(h.oldest_parked, report)}` : ""],
     ["Dead", count(h.dead), ""],
+    ...(h.filter ? [["Filtered", count(h.counts.filtered ?? 0), "left out by the filter"]] : []),
   ], (node, [main, small]) => {
     const text = `${main}\n${small}`;
     if (node.said === text) return;

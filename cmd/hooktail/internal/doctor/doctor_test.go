@@ -192,6 +192,10 @@ func illnesses() []illness {
 			"too many headers", sql(`UPDATE webhook SET headers = (SELECT jsonb_object_agg('X-' || n, 'v') FROM generate_series(1, 11) n) WHERE id = 3`),
 			"hooks", warning, "11 headers: at most 10", "redrive --hook 3", true,
 		},
+		{
+			"filter that does not compile", sql("INSERT INTO hooktail.hook_setting (hook_id, filter, rate) VALUES (1, 'annotation.id =', '1/s')"),
+			"hooks", warning, "hook 1 has settings that cannot be used: filter: line 1, column 15", "hooktail hooks set 1", true,
+		},
 		{"no hook", sql("UPDATE webhook SET is_active = false"), "hooks", note, "none of 10 hooks is served", "hooks list", true},
 		{
 			"adopted and not served", func(t *testing.T, p *patient) {

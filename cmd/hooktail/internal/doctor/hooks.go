@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
@@ -52,6 +53,13 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, with the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
+		}
+	}
+	for _, h := range x.served() {
+		if h.Choice != nil && len(h.Choice.Faults) > 0 {
+			found = append(found, one(Warning, fmt.Sprintf("hook %d has settings that cannot be used: %s", h.ID, strings.Join(h.Choice.Faults, "; ")),
+				"It is served without them: it gets events that its filter would leave out, or more requests than its rate allows.",
+				fmt.Sprintf("hooktail hooks set %d --filter none --rate none # or values that can be used", h.ID))...)
 		}
 	}
 	for _, h := range hooks.All() {
@@ -128,7 +136,7 @@ func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 				continue
 			}
 			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets each event twice.",
-				fmt.Sprintf("deactivate one of them in Label Studio; or:  UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
+				fmt.Sprintf("deactivate one of them in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
 		}
 	}
 	return found, nil
@@ -165,7 +173,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 					severity, why = Failure, "hooktail does not start while there are secrets but no key."
 				}
 				found = append(found, one(severity, err.Error(), why,
-					fmt.Sprintf("set HOOKTAIL_SECRET_KEY to the key that encrypted it; or:  hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
+					fmt.Sprintf("set HOOKTAIL_SECRET_KEY to the key that encrypted it; or: hooktail hooks secret set %[1]d, or: hooktail hooks secret remove %[1]d", s.Hook))...)
 				break
 			}
 		}
