@@ -81,7 +81,7 @@ func New(o Options) *Dispatcher {
 	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.store = newWriter(o.Store, o.Log)
-		d.looking.Go(func() { d.look(ctx) })
+		d.looking.Go(func() { relief{d}.look(ctx) })
 	}
 	o.Hooks.OnChange(d.hookChanged)
 	return d
@@ -110,9 +110,10 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	letter := newLetter(deliveries[0].Event, len(deliveries))
 	size := letter.bytes
 	if size > d.o.MaxBytes {
-		d.warnOfSize(letter, deliveries, size)
+		d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
+			"event", letter.id, "action", string(letter.event.Action), "hooks", hooksOf(deliveries), "bytes", size, "bound", d.o.MaxBytes)
 	}
-	if err := d.budget.take(ctx, size, len(deliveries), d.relieve); err != nil {
+	if err := d.budget.take(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -138,13 +139,13 @@ func (d *Dispatcher) add(it *item) error {
 	return nil
 }
 
-func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
+// hooksOf is the hooks of the deliveries.
+func hooksOf(deliveries []Delivery) []int64 {
 	hooks := make([]int64, len(deliveries))
 	for i := range deliveries {
 		hooks[i] = deliveries[i].Hook
 	}
-	d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
-		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
+	return hooks
 }
 
 // lane needs the lock. It returns the hook's lane, and creates it on first use.
