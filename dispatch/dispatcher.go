@@ -75,7 +75,7 @@ func New(o Options) *Dispatcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
 	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
-	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
+	d.budget.max, d.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
 	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
@@ -183,7 +183,7 @@ func (d *Dispatcher) release(hook int64) {
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
 		d.o.Metrics.Forget(hook)
-		d.recorder.forget(hook)
+		d.forget(hook)
 	}
 }
 
