@@ -33,33 +33,39 @@ type item struct {
 
 	letter *letter // nil if the body is only in the store
 	done   func()  // Delivery.Done; nil after the call
-	body   []byte  // read from the store for the next attempt
-	bytes  int     // size of the body
-
-	sought     bool // body is being read, together with others
-	stored     bool // its row exists, or is being inserted
-	kept       bool // the row is committed
-	unstorable bool // the row is dead, since the store refused the body
-	trails     bool // when it came, rows of its hook were still to be removed
-
-	held  bool   // its project does not wait for it; set for the first of its task only
-	early bool   // while it was running, another item was placed before it
-	again bool   // to be retried immediately if the present attempt fails
-	fate  Reason // reason of its death; ReasonNone: it is to be attempted
-
-	doubted bool // dead, unless our own network turns out to have been down
-
-	state stage
 
 	added   time.Time
 	excused time.Duration // network.lost at that time
 	attempt int           // number of attempts, including the present one
+	trial   *trial        // nil: it has not failed
+	at      time.Time     // time of the next attempt, while waiting
+	again   bool          // to be retried immediately if the present attempt fails
+	doubted bool          // dead, unless our own network turns out to have been down
+	fate    Reason        // reason of its death; ReasonNone: it is to be attempted
 
-	trial  *trial    // nil: it has not failed
-	at     time.Time // time of the next attempt, while waiting
-	place  int       // index in the heap of waiting items
-	follow *item     // next one of the same task, or behind the same barrier
-	older  *item     // neighbours in the lane
+	storage
+	spot
+}
+
+// storage is what the store has of an item.
+type storage struct {
+	stored     bool   // its row exists, or is being inserted
+	kept       bool   // the row is committed
+	unstorable bool   // the row is dead, since the store refused the body
+	trails     bool   // when the item came, rows of its hook were still to be removed
+	body       []byte // read from the store for the next attempt
+	sought     bool   // body is being read, together with others
+	bytes      int    // size of the body
+}
+
+// spot is where an item is in its schedule.
+type spot struct {
+	state  stage
+	held   bool  // its project does not wait for it; set for the first of its task only
+	early  bool  // while it was running, another item was placed before it
+	place  int   // index in the heap of waiting items
+	follow *item // next one of the same task, or behind the same barrier
+	older  *item // neighbours in the lane
 	newer  *item
 }
 
@@ -67,7 +73,7 @@ func newItem(d Delivery, l *letter, now time.Time) *item {
 	e := d.Event
 	return &item{
 		Target: d.Target, event: e.ID, project: e.Project, task: e.Task, committed: e.Committed,
-		letter: l, done: d.Done, bytes: e.Body(d.Action, d.Payload).Len(), added: now,
+		letter: l, done: d.Done, storage: storage{bytes: e.Body(d.Action, d.Payload).Len()}, added: now,
 	}
 }
 
@@ -77,7 +83,7 @@ func restored(row *state.Row, now time.Time, longest time.Duration) *item {
 	it := &item{
 		Target: hook.Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
-		bytes: row.Bytes, stored: true, kept: true, attempt: row.Attempts,
+		storage: storage{bytes: row.Bytes, stored: true, kept: true}, attempt: row.Attempts,
 		added: now.Add(-max(0, now.Sub(row.Added))), // later changes of the clock do not matter
 	}
 	if row.Attempts > 0 {

@@ -75,13 +75,13 @@ func New(o Options) *Dispatcher {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Dispatcher{o: o, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
 	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
-	d.budget.max, d.recorder.bodies = o.MaxBytes, o.KeepBodies
+	d.budget.max, d.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
 	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.store = newWriter(o.Store, o.Log)
-		d.looking.Go(func() { d.look(ctx) })
+		d.looking.Go(func() { relief{d}.look(ctx) })
 	}
 	o.Hooks.OnChange(d.hookChanged)
 	return d
@@ -110,9 +110,10 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	letter := newLetter(deliveries[0].Event, len(deliveries))
 	size := letter.bytes
 	if size > d.o.MaxBytes {
-		d.warnOfSize(letter, deliveries, size)
+		d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
+			"event", letter.id, "action", string(letter.event.Action), "hooks", hooksOf(deliveries), "bytes", size, "bound", d.o.MaxBytes)
 	}
-	if err := d.budget.take(ctx, size, len(deliveries), d.relieve); err != nil {
+	if err := d.budget.take(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
 		return err
 	}
 	now := time.Now()
@@ -138,13 +139,13 @@ func (d *Dispatcher) add(it *item) error {
 	return nil
 }
 
-func (d *Dispatcher) warnOfSize(l *letter, deliveries []Delivery, size int64) {
+// hooksOf is the hooks of the deliveries.
+func hooksOf(deliveries []Delivery) []int64 {
 	hooks := make([]int64, len(deliveries))
 	for i := range deliveries {
 		hooks[i] = deliveries[i].Hook
 	}
-	d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
-		"event", l.id, "action", string(l.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
+	return hooks
 }
 
 // lane needs the lock. It returns the hook's lane, and creates it on first use.
@@ -182,7 +183,7 @@ func (d *Dispatcher) release(hook int64) {
 		delete(d.lanes, hook)
 		d.windows.lanes.Add(-1)
 		d.o.Metrics.Forget(hook)
-		d.recorder.forget(hook)
+		d.forget(hook)
 	}
 }
 

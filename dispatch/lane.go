@@ -19,9 +19,9 @@ type common struct {
 	store     *writer // nil: everything is held in memory
 	maxParked int64   // space for a hook's rows, in bytes; 0: no bound
 	network   network
-	recorder  recorder
-	windows   windows
-	slots     slots
+	recorder
+	windows windows
+	slots   slots
 
 	start    func(work func(context.Context)) // starts a goroutine that Close waits for
 	finished func(done func(), l *letter)     // called once per item, without the lane's mu

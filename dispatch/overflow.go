@@ -27,9 +27,13 @@ const silence = 200 * time.Millisecond
 // warnEvery is the pause between log lines about a slow hook.
 const warnEvery = time.Minute
 
+// relief is the part of a Dispatcher that sees to it that no lane holds the others or the
+// slot up.
+type relief struct{ *Dispatcher }
+
 // look stores deliveries that hold back the slot, and retries everything after an outage
 // of our own network, until ctx ends.
-func (d *Dispatcher) look(ctx context.Context) {
+func (d relief) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	var lost time.Duration // duration of outages at the last check
@@ -49,15 +53,24 @@ func (d *Dispatcher) look(ctx context.Context) {
 	}
 }
 
+// retryAll is called when the own network is back.
+func (d relief) retryAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, l := range d.lanes {
+		desk{l}.reconnect()
+	}
+}
+
 // relieve is called while Enqueue waits for room: it stores deliveries of lanes that
 // delay others, the silent ones and the slowest.
-func (d *Dispatcher) relieve() {
+func (d relief) relieve() {
 	d.unblock()
 	d.overflow(slowAfter)
 }
 
 // unblock stores the deliveries of lanes whose hooks are silent while others are not.
-func (d *Dispatcher) unblock() {
+func (d relief) unblock() {
 	if d.store == nil {
 		return
 	}
@@ -77,7 +90,7 @@ func (d *Dispatcher) unblock() {
 
 // isAnswered needs mu. It reports whether another lane has got an answer since that time,
 // within that duration. If none has, the cause may be the machine or the network.
-func (d *Dispatcher) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
+func (d relief) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
 	for _, l := range d.lanes {
 		l.mu.Lock()
 		answered, took := l.pulse.answered, l.pulse.took
@@ -106,7 +119,7 @@ func (l desk) silent() time.Time {
 
 // overflow stores the slowest lane's deliveries, if its oldest one has waited that long
 // and the lane is slower than another, or for slotPatience.
-func (d *Dispatcher) overflow(after time.Duration) {
+func (d relief) overflow(after time.Duration) {
 	if d.store == nil {
 		return
 	}
@@ -127,7 +140,7 @@ func (d *Dispatcher) overflow(after time.Duration) {
 
 // isFaster needs mu. It reports whether another lane, which has got events since the
 // oldest delivery of the slow one, is faster.
-func (d *Dispatcher) isFaster(slow *lane, most time.Duration, now time.Time) bool {
+func (d relief) isFaster(slow *lane, most time.Duration, now time.Time) bool {
 	for _, l := range d.lanes {
 		lag, fed := (desk{l}).lag(now)
 		if l != slow && now.Sub(fed) <= most && lag*slowBy < most {

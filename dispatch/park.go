@@ -115,15 +115,6 @@ func (d *Dispatcher) Retry(hook int64) {
 	}
 }
 
-// retryAll is called after an outage of our own network.
-func (d *Dispatcher) retryAll() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, l := range d.lanes {
-		desk{l}.reconnect()
-	}
-}
-
 // Passed states that the stream has repeated everything committed up to that position,
 // the confirmed one, which only increases. If it is called before Restore, rows of later
 // commits wait until it is called with their position, since the stream will repeat

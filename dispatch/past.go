@@ -11,12 +11,12 @@ import (
 )
 
 // Pulses returns the pulses of the hooks with attempts since the Dispatcher was created.
-func (d *Dispatcher) Pulses() map[int64]Pulse {
+func (r *recorder) Pulses() map[int64]Pulse {
 	now := stepOf(time.Now())
-	d.recorder.mu.Lock()
-	defer d.recorder.mu.Unlock()
-	pulses := make(map[int64]Pulse, len(d.recorder.history.hooks))
-	for hook, t := range d.recorder.history.hooks {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	pulses := make(map[int64]Pulse, len(r.history.hooks))
+	for hook, t := range r.history.hooks {
 		t.turn(now)
 		var p Pulse
 		for i := range p {
@@ -47,11 +47,10 @@ func (p *Past) means(e *Entry) bool {
 
 // History returns the matching attempts of the last 24 hours, as far as they are kept,
 // newest first. It includes answers only if payloads may be seen.
-func (d *Dispatcher) History(p Past, payloads bool) []Recent {
+func (r *recorder) History(p Past, payloads bool) []Recent {
 	if since := time.Now().Add(-historyFor); p.Since.Before(since) {
 		p.Since = since
 	}
-	r := &d.recorder
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Recent
@@ -76,10 +75,10 @@ func (d *Dispatcher) History(p Past, payloads bool) []Recent {
 }
 
 // Sent returns the request of that attempt, for repetition; false if it is not kept.
-func (d *Dispatcher) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
-	d.recorder.mu.Lock()
-	defer d.recorder.mu.Unlock()
-	k := d.recorder.history.find(hook, seq)
+func (r *recorder) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.history.find(hook, seq)
 	if k == nil || !k.whole {
 		return send.Message{}, false
 	}

@@ -53,7 +53,8 @@ type slot struct {
 	hasBody bool
 }
 
-// recorder keeps the last entries of all lanes. It is safe for concurrent use.
+// recorder keeps the last entries of all lanes, for the Dispatcher's callers to see. It is
+// safe for concurrent use.
 type recorder struct {
 	bodies bool // keep bodies, and beginnings of answers
 
@@ -110,8 +111,7 @@ type Recent struct {
 
 // Recent returns the entries after the given one (0: all that are kept), in order. It
 // includes answers, which may repeat the request, only if payloads may be seen.
-func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
-	r := &d.recorder
+func (r *recorder) Recent(after uint64, payloads bool) []Recent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Recent
@@ -129,8 +129,7 @@ func (d *Dispatcher) Recent(after uint64, payloads bool) []Recent {
 }
 
 // Body returns the request body of the entry; nil if it is not kept.
-func (d *Dispatcher) Body(seq uint64) []byte {
-	r := &d.recorder
+func (r *recorder) Body(seq uint64) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, ring := range []*ring{&r.successes, &r.failures} {

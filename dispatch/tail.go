@@ -154,18 +154,17 @@ func (w *window) loaded(rows []*item) []note {
 		t.gone[it.event] = struct{}{}
 	}
 	if t.asked.heads != nil {
-		w.scouted(rows)
+		t.scouted(&w.agenda, rows)
 	} else {
-		w.read(rows, len(rows) < t.asked.part.Rows)
+		t.read(&w.agenda, rows)
 	}
 	t.asked, t.recent, t.spilled, t.gone = nil, nil, false, nil
 	return w.agenda.flush()
 }
 
-// read adds the items of a part. If they are the last of the tail, the tail ends.
-func (w *window) read(rows []*item, last bool) {
-	t, a := &w.tail, &w.agenda
-	n := 0
+// read adds the items of a part to the agenda. If they are the last, the tail ends.
+func (t *tail) read(a *agenda, rows []*item) {
+	n, last := 0, len(rows) < t.asked.part.Rows
 	for n < len(rows) && rows[n].event.Commit <= t.ceiling &&
 		state.Compare(rows[n].event, t.lowest) < 0 { // items added to the tail meanwhile precede the others
 		t.after = rows[n].event
@@ -189,9 +188,8 @@ func (w *window) read(rows []*item, last bool) {
 	t.after, t.lowest, t.ceiling = theEnd(), theEnd(), theEnd().Commit
 }
 
-// scouted adds heads.
-func (w *window) scouted(heads []*item) {
-	t, a := &w.tail, &w.agenda
+// scouted adds heads to the agenda.
+func (t *tail) scouted(a *agenda, heads []*item) {
 	for _, it := range heads {
 		overtaken := t.spilled || slices.ContainsFunc(t.recent, func(r *item) bool { return state.Compare(r.event, it.event) < 0 })
 		if overtaken || it.event.Commit > t.ceiling || !t.isNew(it) {

@@ -39,7 +39,8 @@ func (w *window) accept(it *item, away bool) []note {
 	case !w.durable:
 		a.schedule.add(it)
 	case w.tail.open:
-		w.append(it)
+		a.put(it)
+		w.tail.add(it)
 	case away:
 		w.admit(it, w.tail.room.fewest())
 	case a.stored > 0 && a.schedule.isBehindStored(it):
@@ -55,7 +56,8 @@ func (w *window) admit(it *item, room int) {
 	a := &w.agenda
 	if a.schedule.size >= room {
 		w.beginTail()
-		w.append(it)
+		a.put(it)
+		w.tail.add(it)
 		return
 	}
 	a.schedule.add(it)
@@ -64,12 +66,6 @@ func (w *window) admit(it *item, room int) {
 	} else {
 		a.keep(it)
 	}
-}
-
-// append stores the item in the tail.
-func (w *window) append(it *item) {
-	w.agenda.put(it)
-	w.tail.add(it)
 }
 
 // delay says how a delivery that was handed out is postponed.
