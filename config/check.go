@@ -76,6 +76,16 @@ func (c *Config) check(name string) error {
 		return within(c.Concurrency, 1, 10000)
 	case "NATS_URL":
 		return checkNATS(c.NATSURL)
+	case "NATS_CA":
+		return c.checkNATSPEM(c.NATSCA, checkCertificates(c.NATSCA))
+	case "NATS_CERT":
+		return c.checkNATSPEM(c.NATSCert, checkCertificates(c.NATSCert))
+	case "NATS_KEY":
+		return c.checkNATSPEM(c.NATSKey, natsPEM.checkKey(c.NATSCert, c.NATSKey))
+	case "NATS_CREDS":
+		return c.checkCreds()
+	case "NATS_NKEY":
+		return c.checkNKey()
 	case "ROLE":
 		return checkRole(c.Role, c.NATSURL)
 	case "NATS_REPLICAS":
@@ -91,7 +101,7 @@ func (c *Config) check(name string) error {
 	case "TLS_CERT":
 		return checkCertificates(c.TLSCert)
 	case "TLS_KEY":
-		return checkKey(c.TLSCert, c.TLSKey)
+		return receiverPEM.checkKey(c.TLSCert, c.TLSKey)
 	case "PROXY":
 		return checkProxy(c.Proxy)
 	case "MEMORY":
