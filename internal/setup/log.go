@@ -22,6 +22,22 @@ func OpenLog(cfg config.Config) (*natslog.Log, error) {
 	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
 }
 
+// CheckLogin returns the *config.Error of a log whose servers do not accept the configuration.
+// Other errors, which may pass, it does not return.
+func CheckLogin(cfg config.Config) error {
+	if !HasLog(cfg) {
+		return nil
+	}
+	log, err := OpenLog(cfg)
+	if err == nil {
+		log.Close()
+	}
+	if refused, ok := errors.AsType[*config.Error](err); ok {
+		return refused
+	}
+	return nil
+}
+
 // Log makes the stream and the bucket of the log, if the configuration has one and they are
 // missing. It returns their name; "" if there is none.
 func Log(ctx context.Context, cfg config.Config) (name string, err error) {
