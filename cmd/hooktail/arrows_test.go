@@ -95,7 +95,7 @@ func allowed() map[string]arrows {
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 
-		status:  {must: []string{state}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		status:  {must: []string{state}, may: []string{display, mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {

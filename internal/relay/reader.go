@@ -31,7 +31,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
 		return err
 	}
-	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log})
+	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log, Metrics: s.written})
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,8 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 
 	s.role.leads(t.stream, t.beat, s.memory)
 	defer s.role.rests()
+	s.watch.reads(t)
+	defer s.watch.reads(nil)
 	return t.run(ctx, stored)
 }
 

@@ -148,10 +148,18 @@ const markWithin = 10 * time.Second
 
 // holes names the partitions that have stopped, nil if none has.
 func (t *tenure) holes() error {
-	for _, progress := range t.tail.Progress() {
-		if hole := progress.Hole(); hole != nil {
-			return fmt.Errorf("a partition has stopped: %w", hole)
-		}
+	for _, hole := range t.stopped() {
+		return fmt.Errorf("a partition has stopped: %w", hole)
 	}
 	return nil
+}
+
+// stopped lists the holes of the partitions that have stopped.
+func (t *tenure) stopped() (holes []*natslog.Hole) {
+	for _, progress := range t.tail.Progress() {
+		if hole := progress.Hole(); hole != nil {
+			holes = append(holes, hole)
+		}
+	}
+	return holes
 }
