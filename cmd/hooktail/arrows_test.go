@@ -87,7 +87,7 @@ func allowed() map[string]arrows {
 			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, natslog, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, natslog, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},

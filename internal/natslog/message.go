@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,8 @@ const (
 // hook.
 type Message struct {
 	Partition int
-	Seq       uint64 // in the stream; 0: not published yet
+	Seq       uint64    // in the stream; 0: not published yet
+	Written   time.Time // by the servers' clock; zero: unknown
 	ID        string
 	Before    string // ID of the partition's message before; "": it is the first
 	Prefix    Prefix
@@ -59,6 +61,15 @@ const changePrefix = "change-"
 func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
 	id := fmt.Sprintf("%s%X-%d", changePrefix, uint64(commit), hook)
 	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
+}
+
+// TargetOf is the hook among those that get the event.
+func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
+	i := slices.IndexFunc(m.Targets, func(t hook.Target) bool { return t.Hook == id })
+	if i < 0 {
+		return hook.Target{}, false
+	}
+	return m.Targets[i], true
 }
 
 // encode is the message as it is published.
