@@ -180,14 +180,14 @@ func (j *journal) duplicates() (n int) {
 	return n
 }
 
-// perHook is how many events have arrived at the average hook.
-func (j *journal) perHook() (n int) {
+// all is how many events have arrived, all hooks together.
+func (j *journal) all() (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, h := range j.hooks {
 		n += len(h.first)
 	}
-	return n / max(1, len(j.hooks))
+	return n
 }
 
 // lastOrder is the order of the last arrivals at the hook, by webhook-id.

@@ -79,6 +79,15 @@ func (s *scene) make(t testing.TB) {
 		lsn pg_lsn DEFAULT pg_current_wal_insert_lsn(), PRIMARY KEY (project, n))`)
 }
 
+// arrived is how many events have arrived at the first hook; if each hook has one project: at
+// the first hooks of all projects.
+func (s *scene) arrived() int {
+	if s.only == nil {
+		return s.count(s.hooks[0])
+	}
+	return s.all() * users * s.projects / len(s.hooks)
+}
+
 // rate is how a load writes.
 type rate struct {
 	every time.Duration // pause of each user between two transactions
@@ -92,7 +101,7 @@ const mostAhead = 3000
 // load is users who write until they are told to stop.
 type load struct {
 	written atomic.Int64 // events that are known to be committed
-	arrived func() int   // events, at the first hook
+	arrived func() int   // events
 	stopped chan struct{}
 	once    sync.Once
 	wg      sync.WaitGroup
@@ -101,12 +110,8 @@ type load struct {
 // write begins a load. It goes on through whatever happens to the server.
 func (s *scene) write(t testing.TB, r rate) *load {
 	t.Helper()
-	arrived := func() int { return s.count(s.hooks[0]) }
-	if s.only != nil {
-		arrived = s.perHook
-	}
-	before := arrived()
-	l := &load{stopped: make(chan struct{}), arrived: func() int { return arrived() - before }}
+	before := s.arrived()
+	l := &load{stopped: make(chan struct{}), arrived: func() int { return s.arrived() - before }}
 	for i := range users {
 		u := &user{project: firstProject + i*s.projects, projects: s.projects, rate: r, dsn: s.db.DSN}
 		l.wg.Go(func() {
