@@ -1,4 +1,4 @@
-//go:build long
+//go:build long && unix
 
 package faults
 
@@ -17,4 +17,18 @@ func TestManyKillsAroundTheLogLoseNothing(t *testing.T) {
 func TestKillsOfReadersSendersAndNodesLoseNothing(t *testing.T) {
 	t.Parallel()
 	soakKills(t, 10, 5, 40*time.Millisecond)
+}
+
+// TestSenderFrozenForAMinuteIsFenced is TestFrozenSenderIsFenced with a session that the server
+// ends by itself.
+func TestSenderFrozenForAMinuteIsFenced(t *testing.T) {
+	t.Parallel()
+	frozenSender(t, time.Minute)
+}
+
+// TestReaderFrozenForAMinuteIsFenced is TestFrozenReaderIsFenced with sessions that the server
+// ends by itself.
+func TestReaderFrozenForAMinuteIsFenced(t *testing.T) {
+	t.Parallel()
+	frozenReader(t, time.Minute)
 }
