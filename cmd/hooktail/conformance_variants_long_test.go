@@ -216,5 +216,12 @@ func TestCaughtUpWithProjectGone(t *testing.T) {
 // compares what each hook gets with what Label Studio sent.
 func TestConformanceNative(t *testing.T) {
 	t.Parallel()
-	conformsToNative(t, cdctest.Postgres(t).LabelStudio(t))
+	for _, route := range proctest.Routes() {
+		t.Run(route.Name, func(t *testing.T) {
+			t.Parallel()
+			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
+			play.log = route.Log(t)
+			conformsToNative(t, play)
+		})
+	}
 }

@@ -15,6 +15,7 @@ type Tuning struct {
 	StreamTimeout  time.Duration // of the stream
 	BeatEvery      time.Duration // of the heartbeat
 	CountShare     float64       // of the mapping
+	MarkEvery      time.Duration // of the bookmarks
 	DueLimit       time.Duration // of the readiness
 	Guest          bool          // the process is not the program's own: its memory is not limited
 
