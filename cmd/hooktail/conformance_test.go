@@ -124,6 +124,12 @@ func newPlayer(t *testing.T, db *cdctest.Database) *player {
 // start runs the program, or those around the log, and returns the one that reads the slot.
 func (p *player) start(t *testing.T, variables ...string) *program {
 	t.Helper()
+	programs := p.startAll(t, variables...)
+	return programs[len(programs)-1]
+}
+
+func (p *player) startAll(t *testing.T, variables ...string) []*program {
+	t.Helper()
 	return startAround(t, p.log, p.through, variables...)
 }
 

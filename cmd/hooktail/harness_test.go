@@ -44,14 +44,14 @@ func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	return startAs(t, db, []string{"run"}, variables...)
 }
 
-// startAround is start of each program around the log, and returns the one that reads the slot.
-// nil: there is no log.
-func startAround(t *testing.T, log *proctest.Log, db *cdctest.Database, variables ...string) (reader *program) {
+// startAround is start of each program around the log. The last one reads the slot. nil: there
+// is no log.
+func startAround(t *testing.T, log *proctest.Log, db *cdctest.Database, variables ...string) (programs []*program) {
 	t.Helper()
 	for _, of := range log.Variables(variables...) {
-		reader = start(t, db, of...)
+		programs = append(programs, start(t, db, of...))
 	}
-	return reader
+	return programs
 }
 
 // setUpOnce is proctest.SetUp in this process.
