@@ -84,6 +84,16 @@ func (l *Log) Variables(variables ...string) [][]string {
 	return all
 }
 
+// Run is the package's Run for each program of the route. The last one reads the slot. nil:
+// there is no log.
+func (l *Log) Run(t testing.TB, db *cdctest.Database, variables ...string) (programs []*Program) {
+	t.Helper()
+	for _, of := range l.Variables(variables...) {
+		programs = append(programs, Run(t, db, of...))
+	}
+	return programs
+}
+
 // Delivered waits until everything that was committed before the call is delivered or parked,
 // by the slot, and by the bookmarks of the senders if there is a log.
 func (l *Log) Delivered(t testing.TB, db *cdctest.Database) {
