@@ -113,7 +113,7 @@ func allowed() map[string]arrows {
 		dispatchtest: {may: []string{mapping}},
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
-		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
+		proctest:     {must: []string{cdctest, deploy, natslog, natstest}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},
