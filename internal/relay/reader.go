@@ -58,7 +58,7 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
 	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.take)
+	crew.start(work, t.pipeline.run)
 	crew.start(work, t.holdback.Run)
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
 	crew.keep(work, t.beat.run)
