@@ -90,6 +90,8 @@ func (c *Config) check(name string) error {
 		return checkRole(c.Role, c.NATSURL)
 	case "NATS_REPLICAS":
 		return oneOf(c.NATSReplicas, 1, 3, 5)
+	case "KEEP":
+		return checkKeep(c.Keep, c.NATSURL)
 	case "PARK_MAX_BYTES":
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":

@@ -14,8 +14,9 @@ import (
 
 // check waits until everything is delivered and nothing parked, and asserts of
 // each hook that all that was committed has arrived and nothing else, under one
-// id, and for the first time in the order of the commits: the annotations of a
-// task, and those of all tasks of a project with the changes of the project.
+// id, and for the first time and the last in the order of the commits: the
+// annotations of a task, and those of all tasks of a project with the changes of
+// the project.
 func (s *scene) check(t testing.TB) {
 	t.Helper()
 	s.answers(nil)
@@ -28,8 +29,13 @@ func (s *scene) check(t testing.TB) {
 	s.mu.Unlock()
 	for _, hook := range s.hooks {
 		got := s.arrivals(hook)
-		complete(t, hook, written, got)
-		inOrder(t, hook, got)
+		complete(t, hook, s.of(hook, written), got)
+		first := make(map[string]int, len(got))
+		for i, a := range got {
+			first[a.id] = i + 1
+		}
+		inOrder(t, hook, got, first)
+		inOrder(t, hook, got, s.lastOrder(hook))
 	}
 	events := 0
 	for _, rows := range written {
@@ -114,17 +120,21 @@ func complete(t testing.TB, hook string, written map[int][]row, got []delivered)
 	}
 }
 
-// inOrder asserts that nothing arrived for the first time before what it has to
-// follow.
-func inOrder(t testing.TB, hook string, got []delivered) {
+// of is what of that is for the hook.
+func (s *scene) of(hook string, written map[int][]row) map[int][]row {
+	if project, some := s.only[hook]; some {
+		return map[int][]row{project: written[project]}
+	}
+	return written
+}
+
+// inOrder asserts that nothing arrived before what it has to follow, by the order at of its
+// first arrivals, or of its last.
+func inOrder(t testing.TB, hook string, got []delivered, at map[string]int) {
 	t.Helper()
 	type known struct {
 		n, last, change int         // the last number; the latest of all, and of a change
 		of              map[int]int // the latest by task
-	}
-	at := make(map[string]int, len(got)) // from 1
-	for i, a := range got {
-		at[a.id] = i + 1
 	}
 	slices.SortFunc(got, func(a, b delivered) int {
 		if a.before(b.place) {

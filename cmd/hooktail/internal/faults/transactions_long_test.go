@@ -24,7 +24,7 @@ func TestHugeRow(t *testing.T) {
 		SELECT jsonb_build_array(repeat('x', %d)), %d, %d, 1, 1, false, false, now(), now(), '{}', 1, false)
 		INSERT INTO written (project, n, task) VALUES (%[3]d, 1, %[2]d)`, size, firstTask, firstProject))
 	begun := time.Now()
-	s.db.Exec(t, annotateSQL, firstProject, firstTask, tasksOfUser, 2, 11)
+	s.db.Exec(t, annotateSQL, firstProject, firstTask, tasksOfProject, 2, 11)
 	s.check(t)
 	s.neverAhead(t)
 	p.Stderr.Find(t, "(HOOKTAIL_MEMORY)", p.Ended())
