@@ -37,8 +37,7 @@ type Message struct {
 	Before    string // ID of the partition's message before; "": it is the first
 	Prefix    Prefix
 	Floor     uint64
-	Number    uint64    // in the partition, from 1
-	Written   time.Time // when the server wrote it; zero: unknown
+	Number    uint64 // in the partition, from 1
 
 	Event   *mapping.Event // nil: a change
 	Targets []hook.Target
