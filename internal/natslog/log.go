@@ -33,35 +33,17 @@ func (l *Log) Close() { l.conn.Close() }
 // Names are those of the stream, the bucket and the subjects.
 func (l *Log) Names() Names { return l.names }
 
-// StreamConfig is how the stream is made.
-func (l *Log) StreamConfig() jetstream.StreamConfig {
-	return jetstream.StreamConfig{
-		Name: l.names.Stream, Description: "hooktail: deliveries of a replication slot", Subjects: []string{l.names.Subjects()},
-		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: l.replicas,
-		AllowAtomicPublish: true,
-		// Direct reads are answered by any replica, which may be behind.
-		AllowDirect: false,
-	}
-}
-
-// BucketConfig is how the bucket is made.
-func (l *Log) BucketConfig() jetstream.KeyValueConfig {
-	return jetstream.KeyValueConfig{
-		Bucket: l.names.Stream, Description: "hooktail: bookmarks of the senders", History: 1, Storage: jetstream.FileStorage, Replicas: l.replicas,
-	}
-}
-
 // SetUp makes the stream and the bucket, if they are missing. What is there stays as it is.
 func (l *Log) SetUp(ctx context.Context) error {
 	if _, err := l.js.Stream(ctx, l.names.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
-		if _, err := l.js.CreateStream(ctx, l.StreamConfig()); err != nil {
+		if _, err := l.js.CreateStream(ctx, l.names.StreamConfig(l.replicas)); err != nil {
 			return fmt.Errorf("make stream %s: %w", l.names.Stream, err)
 		}
 	} else if err != nil {
 		return fmt.Errorf("look stream %s up: %w", l.names.Stream, err)
 	}
 	if _, err := l.js.KeyValue(ctx, l.names.Stream); errors.Is(err, jetstream.ErrBucketNotFound) {
-		if _, err := l.js.CreateKeyValue(ctx, l.BucketConfig()); err != nil {
+		if _, err := l.js.CreateKeyValue(ctx, l.names.BucketConfig(l.replicas)); err != nil {
 			return fmt.Errorf("make bucket %s: %w", l.names.Stream, err)
 		}
 	} else if err != nil {

@@ -52,6 +52,20 @@ func Log(ctx context.Context, cfg config.Config) (name string, err error) {
 	return log.Names().Stream, log.SetUp(ctx)
 }
 
+// LogCommands returns, as comments of SQL, the commands that create the stream and the bucket
+// of the log; none if the configuration has no log.
+func LogCommands(cfg config.Config) ([]string, error) {
+	if !HasLog(cfg) {
+		return nil, nil
+	}
+	lines := []string{"-- Stream and bucket of the log, with the command line of NATS (server 2.12 or newer):"}
+	commands, err := natslog.NamesOf(cfg.Slot).Commands(cfg.NATSReplicas)
+	for _, command := range commands {
+		lines = append(lines, "-- "+command)
+	}
+	return lines, err
+}
+
 // CheckLog makes sure that the stream is the one that the slot was confirmed for. Another one is
 // a *cdc.Gap. The first stream of a slot is noted.
 func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *state.Log) error {
