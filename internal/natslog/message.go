@@ -31,13 +31,13 @@ const (
 // hook.
 type Message struct {
 	Partition int
-	Seq       uint64    // in the stream; 0: not published yet
-	Written   time.Time // by the servers' clock; zero: unknown
+	Seq       uint64 // in the stream; 0: not published yet
 	ID        string
 	Before    string // ID of the partition's message before; "": it is the first
 	Prefix    Prefix
 	Floor     uint64
-	Number    uint64 // in the partition, from 1
+	Number    uint64    // in the partition, from 1
+	Written   time.Time // by the servers' clock; zero: unknown
 
 	Event   *mapping.Event // nil: a change
 	Targets []hook.Target
