@@ -22,20 +22,20 @@ func OpenLog(cfg config.Config) (*natslog.Log, error) {
 	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
 }
 
-// CheckLogin returns the *config.Error of a log whose servers do not accept the configuration.
-// Other errors, which may pass, it does not return.
-func CheckLogin(cfg config.Config) error {
+// LogOpener returns how to open the log; nil if the configuration has none. The error says
+// that the servers do not accept the configuration, which waiting does not cure.
+func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	if !HasLog(cfg) {
-		return nil
+		return nil, nil
 	}
 	log, err := OpenLog(cfg)
 	if err == nil {
 		log.Close()
 	}
 	if refused, ok := errors.AsType[*config.Error](err); ok {
-		return refused
+		return nil, refused
 	}
-	return nil
+	return func() (*natslog.Log, error) { return OpenLog(cfg) }, nil
 }
 
 // Log makes the stream and the bucket of the log, if the configuration has one and they are
