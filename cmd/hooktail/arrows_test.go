@@ -116,7 +116,7 @@ func allowed() map[string]arrows {
 		proctest:     {must: []string{cdctest, deploy, natslog, natstest}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
-		pagetest:     {tests: []string{proctest, cdctest}},
+		pagetest:     {tests: []string{proctest, cdctest, natstest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
 		postgres:     {never: []string{"net/http"}},
