@@ -83,7 +83,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.Flags().AddFlagSet(runCommand.Flags())
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
-		a.backfillCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
+		a.backfillCommand(), a.replayCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	root.AddCommand(a.receiverCommand(), a.healthcheckCommand(), a.manCommand())
 	a.finish(root)
 	return root

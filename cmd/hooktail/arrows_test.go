@@ -87,7 +87,7 @@ func allowed() map[string]arrows {
 			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, natslog, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, natslog, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
@@ -95,7 +95,7 @@ func allowed() map[string]arrows {
 
 		receiver: {may: []string{display, status}, never: []string{"github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 
-		status:  {must: []string{state}, may: []string{mapping}, never: []string{"github.com/jackc/pgx/v5"}},
+		status:  {must: []string{state}, may: []string{display, mapping}, never: []string{"github.com/jackc/pgx/v5"}},
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
@@ -113,7 +113,7 @@ func allowed() map[string]arrows {
 		dispatchtest: {may: []string{mapping}},
 		conformance:  {tests: []string{cdctest}},
 		deploy:       {},
-		proctest:     {must: []string{cdctest, deploy}, tests: []string{dispatchtest, throwaway}},
+		proctest:     {must: []string{cdctest, deploy, natslog, natstest}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest}},

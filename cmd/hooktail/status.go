@@ -76,7 +76,7 @@ func reportOfDatabase(ctx context.Context, cfg config.Config) (status.Report, er
 	for _, hook := range known.Hooks.All() {
 		r.Hooks = append(r.Hooks, relay.StoredHook(hook, known.Settings[hook.ID], known.Backlogs[hook.ID]))
 	}
-	r.Unreadable = relay.UnreadableRows(known.Hooks)
+	r.Unreadable, r.Log = relay.UnreadableRows(known.Hooks), relay.ReadLog(ctx, cfg, pool)
 	return r, nil
 }
 

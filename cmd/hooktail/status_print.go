@@ -25,6 +25,9 @@ func printStatus(screen display.Screen, r *status.Report) error {
 			table.Row(line[0], line[1])
 		}
 	}
+	for _, line := range r.Log.Lines() {
+		table.Row(line[0], line[1])
+	}
 	for _, p := range r.Progress {
 		table.Row("progress", p.About)
 	}

@@ -18,6 +18,7 @@ type Bookmark struct {
 	Seq    uint64 `json:"seq"`    // of the last message up to which all is done; 0: of none
 	ID     string `json:"id"`     // of that message
 	Prefix Prefix `json:"prefix"` // that it has: all of these commits is done
+	Number uint64 `json:"number"` // that it has
 	// Done is what is done above the prefix: "<id>" if all hooks of the partition have the
 	// event, otherwise "<id>/<hook>".
 	Done []string `json:"done"`

@@ -22,6 +22,7 @@
 //	Ht-Before   the id of the message before it in the partition; empty: it is the first
 //	Ht-Prefix   the reader's contiguous prefix: all events of commits up to this LSN were
 //	            in the log before the batch of this message
+//	Ht-Number   the message's number in its partition, from 1
 //	Ht-Floor    sequence from which on all messages of later commits than Ht-Prefix are
 //	Ht-Hooks    the hooks with their actions, "7=TASK_CREATED 71=TASKS_CREATED,bare"; bare:
 //	            the action alone is sent

@@ -21,6 +21,7 @@ type Holdback struct {
 	writer   *Writer
 	interval time.Duration // 0: each message is synced before it is acknowledged
 	log      *slog.Logger
+	made     time.Time
 
 	mu       sync.Mutex // guards all that follows
 	samples  []sample   // the oldest first
@@ -37,7 +38,7 @@ type sample struct {
 
 // NewHoldback keeps back what the writer writes, for twice the interval.
 func NewHoldback(w *Writer, interval time.Duration, log *slog.Logger) *Holdback {
-	return &Holdback{writer: w, interval: interval, log: log}
+	return &Holdback{writer: w, interval: interval, log: log, made: time.Now()}
 }
 
 // Hold is how much of the position may be confirmed. It does not block.
@@ -48,6 +49,21 @@ func (h *Holdback) Hold(position cdc.LSN) cdc.LSN {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return min(position, h.released.prefix)
+}
+
+// Age is the age of the position up to which the slot may be confirmed; before there is one,
+// the time since the Holdback was made. holds is false if nothing is held back.
+func (h *Holdback) Age() (age time.Duration, holds bool) {
+	if h.interval == 0 {
+		return 0, false
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	since := h.released.at
+	if since.IsZero() {
+		since = h.made
+	}
+	return time.Since(since), true
 }
 
 // Run takes samples until the context ends, or until the log does not end where the writer

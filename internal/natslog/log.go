@@ -159,5 +159,9 @@ func (l *Log) decoded(raw *jetstream.RawStreamMsg, err error) (*Message, error) 
 	if err != nil {
 		return nil, fmt.Errorf("read a message of stream %s: %w", l.names.Stream, err)
 	}
-	return decode(l.names, raw.Subject, raw.Sequence, raw.Header, raw.Data)
+	m, err := decode(l.names, raw.Subject, raw.Sequence, raw.Header, raw.Data)
+	if err == nil {
+		m.Written = raw.Time
+	}
+	return m, err
 }

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,6 +21,7 @@ const (
 	beforeHeader = "Ht-Before"
 	prefixHeader = "Ht-Prefix"
 	floorHeader  = "Ht-Floor"
+	numberHeader = "Ht-Number"
 	hooksHeader  = "Ht-Hooks"
 	eventHeader  = "Ht-Event"
 	storedHeader = "Ht-Stored"
@@ -34,6 +36,8 @@ type Message struct {
 	Before    string // ID of the partition's message before; "": it is the first
 	Prefix    Prefix
 	Floor     uint64
+	Number    uint64    // in the partition, from 1
+	Written   time.Time // by the servers' clock; zero: unknown
 
 	Event   *mapping.Event // nil: a change
 	Targets []hook.Target
@@ -58,11 +62,20 @@ func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
 	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
 }
 
+// TargetOf is the hook among those that get the event.
+func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
+	i := slices.IndexFunc(m.Targets, func(t hook.Target) bool { return t.Hook == id })
+	if i < 0 {
+		return hook.Target{}, false
+	}
+	return m.Targets[i], true
+}
+
 // encode is the message as it is published.
 func (m *Message) encode(names Names) *nats.Msg {
 	h := nats.Header{
 		idHeader: {m.ID}, beforeHeader: {m.Before},
-		prefixHeader: {m.Prefix.String()}, floorHeader: {strconv.FormatUint(m.Floor, 10)},
+		prefixHeader: {m.Prefix.String()}, floorHeader: {strconv.FormatUint(m.Floor, 10)}, numberHeader: {strconv.FormatUint(m.Number, 10)},
 	}
 	out := &nats.Msg{Subject: names.Subject(m.Partition), Header: h}
 	if m.Event == nil {
@@ -90,6 +103,9 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 	var err error
 	if m.Prefix, err = parsePrefix(header.Get(prefixHeader)); err == nil {
 		m.Floor, err = strconv.ParseUint(header.Get(floorHeader), 10, 64)
+	}
+	if err == nil {
+		m.Number, err = strconv.ParseUint(header.Get(numberHeader), 10, 64)
 	}
 	if err == nil {
 		err = m.decodeBody(header, data)

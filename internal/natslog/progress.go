@@ -96,7 +96,7 @@ func (p *Progress) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].left == 0 {
 		t := p.open[n]
-		p.mark.Seq, p.mark.ID = t.Seq, t.ID
+		p.mark.Seq, p.mark.ID, p.mark.Number = t.Seq, t.ID, t.Number
 		if t.Prefix.LSN > p.mark.Prefix.LSN {
 			p.mark.Prefix = t.Prefix
 		}

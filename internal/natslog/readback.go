@@ -52,7 +52,7 @@ func (w *Writer) readBack(ctx context.Context) error {
 			return err
 		}
 		if m != nil {
-			w.before[p] = m.ID
+			w.before[p] = tip{m.ID, m.Number}
 		}
 	}
 	return w.scan(ctx, last.Floor)
@@ -80,7 +80,7 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 		if !w.found.prefix.hasMessage(m) {
 			w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
 		}
-		w.place(m)
+		w.note(m)
 		if m.Seq >= w.end {
 			return nil
 		}
@@ -114,5 +114,9 @@ func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Me
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}
-	return decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+	m, err := decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+	if err == nil {
+		m.Written = meta.Timestamp
+	}
+	return m, err
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// WriterOptions are what a Writer needs. All are required.
+// WriterOptions are what a Writer needs. All but Metrics are required.
 type WriterOptions struct {
 	// Prefix is the position below which all events are done: wanted by nobody, or in the log.
 	Prefix func() Prefix
@@ -25,6 +25,8 @@ type WriterOptions struct {
 	// sequence.
 	Store func(ctx context.Context, event string, payload []byte, after uint64) error
 	Log   *slog.Logger
+	// Metrics counts batches; nil: they are not counted.
+	Metrics *Metrics
 }
 
 // Writer puts events into the log, for one term of a reader. Enqueue and Drain make it an
@@ -39,7 +41,7 @@ type Writer struct {
 	mu      sync.Mutex // guards all that follows; it is held while a batch is published
 	end     uint64     // sequence of the last message
 	endID   string     // of it
-	before  [Partitions]string
+	before  [Partitions]tip
 	above   []placed // messages of commits above the prefix, in the order of the log
 	high    cdc.LSN  // newest commit that is in the log
 	pending []change // to be told with the next batch
@@ -50,6 +52,12 @@ type placed struct {
 	seq    uint64
 	commit cdc.LSN
 	id     mapping.ID // the zero ID: a change
+}
+
+// tip is a partition's last message.
+type tip struct {
+	id     string
+	number uint64
 }
 
 // change is news of a hook. done is called when it is in the log.
@@ -128,7 +136,9 @@ func (w *Writer) write(ctx context.Context, changes []change, messages []*Messag
 		if err := w.store(ctx, batch); err != nil {
 			return err
 		}
-		if err := w.publish(ctx, batch); err != nil {
+		err := w.publish(ctx, batch)
+		w.o.Metrics.count(err)
+		if err != nil {
 			return err
 		}
 	}
@@ -155,8 +165,9 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	before := w.before
 	out := make([]*nats.Msg, len(batch))
 	for i, m := range batch {
-		m.Before, m.Prefix, m.Floor = before[m.Partition], prefix, floor
-		before[m.Partition] = m.ID
+		last := before[m.Partition]
+		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
+		before[m.Partition] = tip{m.ID, m.Number}
 		out[i] = m.encode(w.log.names)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
@@ -173,7 +184,7 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	}
 	for i, m := range batch {
 		m.Seq = w.end + uint64(i) + 1
-		w.place(m)
+		w.note(m)
 	}
 	w.end, w.endID, w.before = last, batch[len(batch)-1].ID, before
 	return nil
@@ -212,8 +223,8 @@ func isWrongSequence(err error) bool {
 	return ok && (fault.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence || fault.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequenceConstant)
 }
 
-// place needs mu. It takes note of a message that is in the log.
-func (w *Writer) place(m *Message) {
+// note needs mu. It takes note of a message that is in the log.
+func (w *Writer) note(m *Message) {
 	at := placed{seq: m.Seq, commit: m.Commit}
 	if m.Event != nil {
 		at.id = m.Event.ID

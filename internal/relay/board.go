@@ -24,6 +24,7 @@ type board struct {
 	cfg     config.Config
 	role    *role
 	guard   *diskGuard // set before anything is served
+	watched *logWatch  // set before anything is served; nil: there is no log
 	log     *slog.Logger
 	version string
 

@@ -16,6 +16,7 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
 		Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
 	}
+	r.Log = b.watched.report(q)
 	fault := b.role.ready()
 	if r.Ready = fault == nil; fault != nil {
 		r.Reason = fault.Error()

@@ -33,6 +33,7 @@ type lock struct {
 	heard  atomic.Pointer[time.Time] // time of the last request that was answered
 	cancel context.CancelFunc
 	ended  chan struct{} // closed when the session has ended, released or lost
+	pid    uint32        // of the session in the server
 	err    error         // reason; set before ended is closed
 }
 
@@ -150,7 +151,7 @@ func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
 // does what is requested; nil: nothing is.
 func keepSession(ctx context.Context, conn *pgx.Conn, asked time.Time, beat func(context.Context, *pgx.Conn) error, requests <-chan request) *lock {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	l := &lock{cancel: cancel, ended: make(chan struct{})}
+	l := &lock{cancel: cancel, ended: make(chan struct{}), pid: conn.PgConn().PID()}
 	l.heard.Store(&asked)
 	go func() {
 		defer close(l.ended)

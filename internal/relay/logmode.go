@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ func (s *sidecar) work(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
+	wg.Go(func() { s.watch.run(ctx, s.events, s.pool, cmp.Or(s.SurveyEvery, surveyEvery)) })
 	var reading, sending error
 	if s.cfg.Role.Reads() {
 		wg.Go(func() {

@@ -4,7 +4,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -16,6 +18,8 @@ func RegisterMetrics(registry *prometheus.Registry) {
 	newParkingMetrics(registry)
 	newRole(registry)
 	registry.MustRegister(newDiskGuard(nil, "", nil))
+	newLogWatch(config.Config{}, nil, registry)
+	natslog.NewMetrics(registry)
 }
 
 // registerRole registers the metrics of the instance's role and of its stream. They are

@@ -14,7 +14,9 @@ type Tuning struct {
 	StatusInterval time.Duration // of the stream
 	StreamTimeout  time.Duration // of the stream
 	BeatEvery      time.Duration // of the heartbeat
+	SurveyEvery    time.Duration // of the log
 	CountShare     float64       // of the mapping
+	MarkEvery      time.Duration // of the bookmarks
 	DueLimit       time.Duration // of the readiness
 	Guest          bool          // the process is not the program's own: its memory is not limited
 

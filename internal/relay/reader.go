@@ -31,7 +31,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
 		return err
 	}
-	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log})
+	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log, Metrics: s.written})
 	if err != nil {
 		return err
 	}
@@ -48,6 +48,8 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 
 	s.role.leads(t.stream, t.beat, s.memory)
 	defer s.role.rests()
+	s.watch.reads(t)
+	defer s.watch.reads(nil)
 	return t.run(ctx, stored)
 }
 
@@ -56,7 +58,7 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
 	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.take)
+	crew.start(work, t.pipeline.run)
 	crew.start(work, t.holdback.Run)
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
 	crew.keep(work, t.beat.run)
@@ -128,11 +130,11 @@ const purgeEvery = 30 * time.Second
 
 // purge deletes from the log what nobody needs, until ctx ends.
 func (t *readerTerm) purge(ctx context.Context, stored *state.Log) {
-	purger := natslog.NewPurger(t.events, t.holdback)
+	purger := natslog.NewPurger(t.events, t.holdback, t.cfg.Keep)
 	_ = retry.Every(ctx, purgeEvery, func() error { // which returns none
-		below, err := purger.Run(ctx, t.stream.Stats().Recorded)
-		if err == nil && below > 0 {
-			err = stored.Purge(ctx, below)
+		needed, err := purger.Run(ctx, t.stream.Stats().Recorded)
+		if err == nil && needed.After > 0 {
+			err = stored.Purge(ctx, needed.After, needed.Events)
 		}
 		if err != nil && ctx.Err() == nil {
 			t.log.Warn("The log was not purged; trying again", "error", err, "next", purgeEvery)

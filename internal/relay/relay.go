@@ -47,6 +47,8 @@ type sidecar struct {
 	ops        string                    // address of the ops server; set by run
 	memory     *memory                   // set by run
 	events     *natslog.Log              // set by work; nil: there is no log
+	watch      *logWatch                 // nil: there is no log
+	written    *natslog.Metrics          // nil: there is no log
 	prepared   chan struct{}             // closed when hooktail's tables are there
 	prepare    func()                    // closes prepared
 	proven     atomic.Bool               // it has streamed or stood by
@@ -65,13 +67,15 @@ func newSidecar(o Options) *sidecar {
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	role := newRole(registry)
-	if cfg.NATSURL.Reveal() != "" {
-		role.withLog(cfg.Role)
-	}
 	s := &sidecar{
 		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
 		Tuning: o.Tuning, started: o.Started, before: o.Outlet, prepared: make(chan struct{}),
+	}
+	if cfg.NATSURL.Reveal() != "" {
+		role.withLog(cfg.Role)
+		s.watch, s.written = newLogWatch(cfg, log, registry), natslog.NewMetrics(registry)
+		s.board.watched = s.watch
 	}
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
 	s.questions = newQuestions(log, s.ends)

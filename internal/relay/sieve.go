@@ -20,8 +20,12 @@ type sieve struct {
 	leftOut map[int64]uint64 // deliveries, by hook; guarded by mu
 }
 
-// of returns how many deliveries the hook's filter has left out in this term.
+// of returns how many deliveries the hook's filter has left out in this term. A nil *sieve,
+// that of a sender, has left out none: filters are the reader's.
 func (s *sieve) of(hook int64) uint64 {
+	if s == nil {
+		return 0
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.leftOut[hook]

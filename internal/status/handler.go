@@ -42,6 +42,8 @@ type Query struct {
 	Payloads bool   // include payloads: the reader may see them
 	Pulses   bool   // include each hook's last hour in steps
 
+	Partitions bool // include each partition of the log
+
 	Hooks int    // limit of hooks, those that need attention first; 0: all, in order of id
 	Find  string // only hooks that match this text; "": all
 	Hook  int64  // this hook as well, at the end if it is not among them; 0: none
@@ -108,6 +110,7 @@ func (h *handler) report(w http.ResponseWriter, r *http.Request) {
 // queryOf reads the query of a report. If ok is false, the request has been answered.
 func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
 	q.Pulses = r.FormValue("pulses") == "1"
+	q.Partitions = r.FormValue("partitions") == "1"
 	q.Find = strings.TrimSpace(r.FormValue("find"))
 	var err error
 	if text := r.FormValue("after"); text != "" {

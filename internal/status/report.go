@@ -15,13 +15,14 @@ type Report struct {
 	Leads   time.Time `json:"leads_since,omitzero"` // counts and recent attempts begin then
 
 	Running bool   `json:"running"` // false: made by a command from the database alone
-	Role    string `json:"role"`    // leader, standby or starting; "" if it is not running
+	Role    string `json:"role"`    // leader, standby or starting; with a log also reader or sender; "" if it is not running
 	Ready   bool   `json:"ready"`
 	Reason  string `json:"reason,omitempty"` // why it is not ready
 
 	Overlap *Overlap `json:"adopt_overlap,omitempty"` // null: hooks can be adopted at any time
 
-	Stream   *Stream    `json:"stream"` // null: a standby has none
+	Stream   *Stream    `json:"stream"`        // null: a standby has none
+	Log      *Log       `json:"log,omitempty"` // missing: there is none
 	Progress []Progress `json:"progress"`
 	Backfill *Backfill  `json:"backfill,omitempty"` // running or last backfill requested on the page
 	Tally    *Tally     `json:"tally"`              // null: a standby has no hooks

@@ -103,6 +103,14 @@ func (s *Server) DeleteStream(t testing.TB, name string) {
 	}
 }
 
+// Update changes the stream of that name.
+func (s *Server) Update(t testing.TB, config jetstream.StreamConfig) {
+	t.Helper()
+	if _, err := s.client(t).UpdateStream(t.Context(), config); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *Server) client(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	conn, err := nats.Connect(s.URL())

@@ -1,0 +1,249 @@
+package relay
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/internal/wiring"
+)
+
+const (
+	// surveyEvery is the pause between two surveys of the log, and surveyLimit the age up
+	// to which one is shown in metrics.
+	surveyEvery = 10 * time.Second
+	surveyLimit = time.Minute
+)
+
+// logWatch surveys the log and its members, and has what this instance does with them. Pages
+// and scrapes get the last survey and never wait. It is safe for concurrent use.
+type logWatch struct {
+	cfg config.Config
+	log *slog.Logger
+
+	mu     sync.Mutex // guards all that follows
+	events *natslog.Log
+	term   *readerTerm // nil: this instance does not read
+	tenure *tenure     // nil: this instance does not send
+	last   survey
+	fault  error // why the last survey failed; nil: it did not
+}
+
+// survey is the log and its members at one time.
+type survey struct {
+	natslog.Survey
+	at    time.Time // zero: there was none
+	seats []seat
+}
+
+// takeSurvey asks NATS and the database.
+func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, slot string) (s survey, err error) {
+	s.at = time.Now()
+	if s.Survey, err = events.Survey(ctx); err != nil {
+		return survey{}, err
+	}
+	s.seats, err = readSeats(ctx, db, slot)
+	return s, err
+}
+
+// run surveys the log until ctx ends.
+func (w *logWatch) run(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool, every time.Duration) {
+	w.set(func() { w.events = events })
+	retry.Always(ctx, every, func() {
+		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
+		defer cancel()
+		s, err := takeSurvey(ctx, events, pool, w.cfg.Slot)
+		if err != nil && ctx.Err() == nil {
+			w.log.Debug("cannot survey the log", "error", err)
+		}
+		w.set(func() {
+			if w.fault = err; err == nil {
+				w.last = s
+			}
+		})
+	})
+}
+
+func (w *logWatch) set(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// reads records the term of the reader; nil: it is over. A nil *logWatch records nothing.
+func (w *logWatch) reads(t *readerTerm) {
+	if w != nil {
+		w.set(func() { w.term = t })
+	}
+}
+
+// sends records the tenure of the sender; nil: it is over.
+func (w *logWatch) sends(t *tenure) {
+	if w != nil {
+		w.set(func() { w.tenure = t })
+	}
+}
+
+// watched is what a logWatch has at one time.
+type watched struct {
+	events *natslog.Log
+	term   *readerTerm
+	tenure *tenure
+	last   survey
+	fault  error
+}
+
+func (w *logWatch) now() watched {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return watched{w.events, w.term, w.tenure, w.last, w.fault}
+}
+
+// report describes the log; nil if there is none.
+func (w *logWatch) report(q status.Query) *status.Log {
+	if w == nil {
+		return nil
+	}
+	now := w.now()
+	r := describeLog(w.cfg, &now.last, q.Partitions)
+	r.Connected = now.events != nil && now.events.Connected()
+	switch {
+	case now.fault != nil:
+		r.Reason = now.fault.Error()
+	case !r.Connected:
+		r.Reason = "not connected to NATS"
+	}
+	if now.term != nil {
+		now.term.describe(r)
+	}
+	if now.tenure != nil {
+		now.tenure.describe(r)
+	}
+	return r
+}
+
+// describe adds what only the reader knows.
+func (t *readerTerm) describe(r *status.Log) {
+	if r.Reader == nil || r.Reader.Session != t.lock.pid {
+		return // the survey is older than the term
+	}
+	stats := t.stream.Stats()
+	r.Reader.Here, r.Reader.Position, r.Reader.Confirmed = true, stats.Confirmed.String(), stats.Recorded.String()
+	if age, holds := t.holdback.Age(); holds {
+		r.Reader.HeldBack = seconds(age)
+	}
+}
+
+// describe adds what only the sender knows: holes that are ahead of its bookmarks.
+func (t *tenure) describe(r *status.Log) {
+	for i := range r.Senders {
+		r.Senders[i].Here = r.Senders[i].Session == t.lease.pid
+	}
+	for _, hole := range t.stopped() {
+		known := func(g status.LogGap) bool { return g.Partition == hole.Partition }
+		if !slices.ContainsFunc(r.Stopped, known) {
+			r.Stopped = append(r.Stopped, gapOf(hole))
+		}
+	}
+}
+
+func gapOf(h *natslog.Hole) status.LogGap {
+	return status.LogGap{Partition: h.Partition, Missing: h.Missing}
+}
+
+// ReadLog describes the log for a program that is not running; nil if there is none.
+func ReadLog(ctx context.Context, cfg config.Config, db *pgxpool.Pool) *status.Log {
+	if cfg.NATSURL.Reveal() == "" {
+		return nil
+	}
+	quiet := slog.New(slog.DiscardHandler)
+	events, err := wiring.OpenLog(cfg, quiet)
+	var s survey
+	if err == nil {
+		defer events.Close()
+		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
+		defer cancel()
+		s, err = takeSurvey(ctx, events, db, cfg.Slot)
+	}
+	r := describeLog(cfg, &s, true)
+	r.Roles = []string{} // it is not running
+	if r.Connected = events != nil; err != nil {
+		r.Reason = err.Error()
+	}
+	return r
+}
+
+// describeLog describes the survey.
+func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
+	r := &status.Log{
+		Stream: natslog.NamesOf(cfg.Slot).Stream, Roles: []string{}, Time: s.at.UTC(),
+		Messages: s.Messages, Bytes: s.Bytes, Senders: []status.LogSender{}, Unserved: free(s.seats), Stopped: []status.LogGap{},
+	}
+	if cfg.Role.Reads() {
+		r.Roles = append(r.Roles, "reader")
+	}
+	if cfg.Role.Sends() {
+		r.Roles = append(r.Roles, "sender")
+	}
+	if s.at.IsZero() {
+		r.Time, r.Unserved = time.Time{}, []int{}
+		return r
+	}
+	if s.Limit > 0 {
+		r.Limit = &s.Limit
+	}
+	sessions := make(map[int]uint32)
+	for _, seat := range s.seats {
+		is := status.Member{Address: seat.Address, Session: seat.PID, Since: seat.Since}
+		if seat.Leads {
+			r.Reader = &status.Reader{Member: is, Position: s.Prefix.LSN.String()}
+			continue
+		}
+		sender := status.LogSender{Member: is, Partitions: len(seat.Partitions)}
+		for _, p := range seat.Partitions {
+			sender.Epoch = max(sender.Epoch, s.Partitions[p].Epoch)
+			sessions[p] = seat.PID
+		}
+		r.Senders = append(r.Senders, sender)
+	}
+	for _, p := range slices.Sorted(maps.Keys(s.Partitions)) {
+		is := s.Partitions[p]
+		if is.Hole != nil {
+			r.Stopped = append(r.Stopped, gapOf(is.Hole))
+		}
+		if partitions {
+			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: is.Epoch, Undelivered: is.Behind, Oldest: age(is.Oldest)})
+		}
+	}
+	behind, oldest := s.lag()
+	r.Undelivered, r.Oldest = behind, age(oldest)
+	return r
+}
+
+// lag is the number of undelivered messages, and when the oldest of them was written.
+func (s *survey) lag() (messages uint64, oldest time.Time) {
+	for _, p := range s.Partitions {
+		messages += p.Behind
+		if !p.Oldest.IsZero() && (oldest.IsZero() || p.Oldest.Before(oldest)) {
+			oldest = p.Oldest
+		}
+	}
+	return messages, oldest
+}
+
+// age is the time since then, by this machine's clock; nil: never.
+func age(since time.Time) *float64 {
+	if since.IsZero() {
+		return nil
+	}
+	return seconds(max(0, time.Since(since)))
+}
