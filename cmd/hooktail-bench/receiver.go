@@ -104,7 +104,7 @@ func (r *receiver) serve(conn net.Conn) error {
 		}
 		r.current.Load().add(int(hook), id)
 		if delay := r.delay.Load(); delay > 0 {
-			time.Sleep(time.Duration(delay))
+			<-time.After(time.Duration(delay))
 		}
 		if _, err := conn.Write(answer); err != nil {
 			return err

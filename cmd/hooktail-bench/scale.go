@@ -13,12 +13,12 @@ import (
 const (
 	scaleHooks    = 400
 	scaleAnswer   = 100 * time.Millisecond
-	scaleInFlight = 64
+	scaleInFlight = 32
 )
 
 // scale lets one, two and four senders deliver the same events to slow receivers.
 func scale(ctx context.Context, b *bench) (err error) {
-	n := b.size(20, 8)
+	n := b.size(16, 8)
 	s, err := b.stage(ctx, n, scaleHooks)
 	if err != nil {
 		return err
