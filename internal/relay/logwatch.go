@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
@@ -41,17 +42,21 @@ type logWatch struct {
 // survey is the log and its members at one time.
 type survey struct {
 	natslog.Survey
-	at    time.Time // zero: there was none
-	seats []seat
+	at     time.Time // zero: there was none
+	seats  []seat
+	epochs map[int]int64 // of the partitions
 }
 
 // takeSurvey asks NATS and the database.
-func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, slot string) (s survey, err error) {
+func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, cfg config.Config) (s survey, err error) {
 	s.at = time.Now()
 	if s.Survey, err = events.Survey(ctx); err != nil {
 		return survey{}, err
 	}
-	s.seats, err = readSeats(ctx, db, slot)
+	if s.seats, err = readSeats(ctx, db, cfg.Slot); err != nil {
+		return survey{}, err
+	}
+	s.epochs, err = state.NewLog(db, cfg.StateSchema, cfg.Slot).Epochs(ctx)
 	return s, err
 }
 
@@ -61,7 +66,7 @@ func (w *logWatch) run(ctx context.Context, events *natslog.Log, pool *pgxpool.P
 	retry.Always(ctx, every, func() {
 		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
 		defer cancel()
-		s, err := takeSurvey(ctx, events, pool, w.cfg.Slot)
+		s, err := takeSurvey(ctx, events, pool, w.cfg)
 		if err != nil && ctx.Err() == nil {
 			w.log.Debug("cannot survey the log", "error", err)
 		}
@@ -172,7 +177,7 @@ func ReadLog(ctx context.Context, cfg config.Config, db *pgxpool.Pool) *status.L
 		defer events.Close()
 		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
 		defer cancel()
-		s, err = takeSurvey(ctx, events, db, cfg.Slot)
+		s, err = takeSurvey(ctx, events, db, cfg)
 	}
 	r := describeLog(cfg, &s, true)
 	r.Roles = []string{} // it is not running
@@ -210,7 +215,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 		}
 		sender := status.LogSender{Member: is, Partitions: len(seat.Partitions)}
 		for _, p := range seat.Partitions {
-			sender.Epoch = max(sender.Epoch, s.Partitions[p].Epoch)
+			sender.Epoch = max(sender.Epoch, s.epochs[p])
 			sessions[p] = seat.PID
 		}
 		r.Senders = append(r.Senders, sender)
@@ -221,7 +226,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 			r.Stopped = append(r.Stopped, gapOf(is.Hole))
 		}
 		if partitions {
-			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: is.Epoch, Undelivered: is.Behind, Oldest: age(is.Oldest)})
+			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: s.epochs[p], Undelivered: is.Behind, Oldest: age(is.Oldest)})
 		}
 	}
 	behind, oldest := s.lag()
