@@ -244,8 +244,8 @@ func (a *assembler) cut() {
 	}
 }
 
-// take removes and returns the finished parts.
-func (a *assembler) take() []*Part {
+// flush removes and returns the finished parts.
+func (a *assembler) flush() []*Part {
 	out := a.out
 	a.out = nil
 	return out

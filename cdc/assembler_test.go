@@ -127,7 +127,7 @@ func TestAssemblerParts(t *testing.T) {
 			a := newAssembler()
 			a.rows, a.bytes = test.rows, test.bytes
 			mustFeed(t, a, test.in...)
-			checkShown(t, a.take(), test.want...)
+			checkShown(t, a.flush(), test.want...)
 		})
 	}
 }
@@ -137,7 +137,7 @@ func TestAssemblerKeepsFirstPartBeforeCommit(t *testing.T) {
 	a.rows = 1
 	whole := transactionOf(10, "1", "2", "3")
 	mustFeed(t, a, whole[:len(whole)-1]...)
-	parts := a.take()
+	parts := a.flush()
 	checkShown(t, parts, "10[first 0:insert a 1]", "10[1:insert a 2]")
 	if parts[0].Tx != parts[1].Tx {
 		t.Error("parts of one transaction have different claims on the position")
@@ -169,7 +169,7 @@ func TestAssemblerTimesAndTimeline(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, p := range a.take() {
+	for i, p := range a.flush() {
 		if p.Age != 3*time.Second || !p.Received.Equal(received) || !p.Time.Equal(serverTime(0)) || p.Timeline != int32(i+1) {
 			t.Errorf("part %d: age %v, received %v, committed %v, timeline %d", i, p.Age, p.Received, p.Time, p.Timeline)
 		}
@@ -201,7 +201,7 @@ func TestAssemblerResumes(t *testing.T) {
 				mustFeed(t, a, whole[:cut]...)
 				a.cut()
 				mustFeed(t, a, whole[start[from]:]...)
-				parts := a.take()
+				parts := a.flush()
 				got := changesOf(t, name, parts)
 				if want == nil {
 					want = got
@@ -294,7 +294,7 @@ func TestRecordedScenariosAssemble(t *testing.T) {
 			if a.inside() {
 				t.Fatalf("%s ends within a transaction", r.name)
 			}
-			for _, p := range a.take() {
+			for _, p := range a.flush() {
 				if p.bytes > 2*bound.bytes && len(p.Changes) > 1 {
 					t.Errorf("%s: part of %d changes has %d bytes, twice the bound is %d", r.name, len(p.Changes), p.bytes, 2*bound.bytes)
 				}
@@ -342,7 +342,7 @@ func BenchmarkAssemble(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		for _, p := range a.take() {
+		for _, p := range a.flush() {
 			if p.Last {
 				p.Tx.Close(p.End)
 			}

@@ -86,7 +86,7 @@ func (m *message) body(c *cursor) error {
 		m.transactional = c.uint8()&1 != 0
 		c.uint64() // LSN of the message
 		m.prefix = c.text()
-		m.content = c.take(c.uint32())
+		m.content = c.bytes(c.uint32())
 	case byte(Insert):
 		m.id = c.uint32()
 		return m.rows(c, "N")
@@ -156,8 +156,8 @@ type cursor struct {
 
 func (c *cursor) fail() { c.rest, c.err = nil, errShort }
 
-// take returns the next n bytes, shared with the message.
-func (c *cursor) take(n uint32) []byte {
+// bytes returns the next n bytes, shared with the message.
+func (c *cursor) bytes(n uint32) []byte {
 	if int64(n) > int64(len(c.rest)) {
 		c.fail()
 		return nil
@@ -168,28 +168,28 @@ func (c *cursor) take(n uint32) []byte {
 }
 
 func (c *cursor) uint8() byte {
-	if b := c.take(1); b != nil {
+	if b := c.bytes(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
 func (c *cursor) uint16() uint16 {
-	if b := c.take(2); b != nil {
+	if b := c.bytes(2); b != nil {
 		return binary.BigEndian.Uint16(b)
 	}
 	return 0
 }
 
 func (c *cursor) uint32() uint32 {
-	if b := c.take(4); b != nil {
+	if b := c.bytes(4); b != nil {
 		return binary.BigEndian.Uint32(b)
 	}
 	return 0
 }
 
 func (c *cursor) uint64() uint64 {
-	if b := c.take(8); b != nil {
+	if b := c.bytes(8); b != nil {
 		return binary.BigEndian.Uint64(b)
 	}
 	return 0

@@ -41,7 +41,7 @@ func TestDiverged(t *testing.T) {
 			slot := &Slot{Name: "s", SystemID: "1", Timeline: test.now.current, Confirmed: 50, Written: test.written}
 			before := s.position.Confirmed()
 			err := s.diverged(t.Context(), slot, &Memory{SystemID: "1", Timeline: 1})
-			for _, part := range s.assembler.take() {
+			for _, part := range s.assembler.flush() {
 				finish(part) // delivered after all
 			}
 			diverged, ok := errors.AsType[*Diverged](err)

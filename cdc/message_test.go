@@ -36,7 +36,7 @@ func TestMessages(t *testing.T) {
 				a.cut()
 			}
 			mustFeed(t, a, transaction...)
-			if diff := cmp.Diff(want, shownChanges(a.take())); diff != "" {
+			if diff := cmp.Diff(want, shownChanges(a.flush())); diff != "" {
 				t.Errorf("changes (-want +got):\n%s", diff)
 			}
 		})
@@ -63,7 +63,7 @@ func TestMessageAlone(t *testing.T) {
 	t.Parallel()
 	a := newAssembler()
 	mustFeed(t, a, rawBegin(10, 1), rawMessage(true, "ours", "x"), rawCommit(10), rawBegin(20, 2), rawMessage(true, "theirs", "y"), rawCommit(20))
-	if diff := cmp.Diff([]string{"0 message ours x"}, shownChanges(a.take())); diff != "" {
+	if diff := cmp.Diff([]string{"0 message ours x"}, shownChanges(a.flush())); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
 	if err := feed(a, rawMessage(true, "ours", "x")); err == nil {

@@ -47,9 +47,9 @@ func (q *queue) push(parts []*Part) (rest []*Part) {
 	return parts[n:]
 }
 
-// take waits for a part and returns all queued parts; the slice belongs to the caller.
+// pop waits for a part and returns all queued parts; the slice belongs to the caller.
 // After close and the last part it returns the error of close.
-func (q *queue) take(ctx context.Context) ([]*Part, error) {
+func (q *queue) pop(ctx context.Context) ([]*Part, error) {
 	for {
 		q.mu.Lock()
 		parts, end := q.parts, q.end

@@ -41,7 +41,7 @@ func TestQueueIsBoundedInBytes(t *testing.T) {
 func TestQueueFreesOnce(t *testing.T) {
 	q := newQueue(100)
 	rest := q.push(sized(q, 100, 100))
-	taken, err := q.take(t.Context())
+	taken, err := q.pop(t.Context())
 	if err != nil || len(taken) != 1 || len(rest) != 1 {
 		t.Fatalf("took %d parts, %d left, error %v", len(taken), len(rest), err)
 	}
@@ -63,13 +63,13 @@ func TestQueueTakeWaits(t *testing.T) {
 			<-time.After(time.Minute)
 			q.push(sized(q, 1, 2))
 		}()
-		parts, err := q.take(t.Context())
+		parts, err := q.pop(t.Context())
 		if err != nil || len(parts) != 2 {
 			t.Errorf("took %d parts, error %v, want both", len(parts), err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := q.take(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := q.pop(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v, want the context's", err)
 		}
 	})
@@ -81,11 +81,11 @@ func TestQueueCloseComesAfterTheRest(t *testing.T) {
 	gap := &Gap{Slot: "s"}
 	q.close(gap)
 	q.close(nil)
-	if parts, err := q.take(t.Context()); err != nil || len(parts) != 1 {
+	if parts, err := q.pop(t.Context()); err != nil || len(parts) != 1 {
 		t.Fatalf("took %d parts, error %v, want the one that was left", len(parts), err)
 	}
 	for range 2 {
-		if _, err := q.take(t.Context()); !errors.Is(err, gap) {
+		if _, err := q.pop(t.Context()); !errors.Is(err, gap) {
 			t.Errorf("error %v, want the first end", err)
 		}
 	}

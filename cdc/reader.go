@@ -75,7 +75,7 @@ func (r *reader) read(ctx context.Context) error {
 		if fresh {
 			r.heard = time.Now()
 		}
-		if err := r.take(ctx, msg); err != nil {
+		if err := r.handle(ctx, msg); err != nil {
 			return err
 		}
 		between := !r.s.assembler.inside()
@@ -96,7 +96,7 @@ func (r *reader) drained() bool {
 
 // handOver passes finished parts to the consumer as far as there is room.
 func (r *reader) handOver() (done bool) {
-	r.s.pending = append(r.s.pending, r.s.assembler.take()...)
+	r.s.pending = append(r.s.pending, r.s.assembler.flush()...)
 	if len(r.s.pending) > 0 {
 		r.s.pending = r.s.queue.push(r.s.pending)
 	}
@@ -169,8 +169,8 @@ func (r *reader) hold(ctx context.Context) error {
 	}
 }
 
-// take handles one message of the connection.
-func (r *reader) take(ctx context.Context, msg pgproto3.BackendMessage) error {
+// handle handles one message of the connection.
+func (r *reader) handle(ctx context.Context, msg pgproto3.BackendMessage) error {
 	switch msg := msg.(type) {
 	case *pgproto3.CopyData:
 		return r.copyData(msg.Data)

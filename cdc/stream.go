@@ -216,7 +216,7 @@ func (s *Stream) unconfirmed() error {
 // order. The caller frees each part (Part.Free) and closes each transaction (Part.Tx).
 // After StopReading or the end of Run, Next returns the remaining parts and then
 // ErrStopped or the error of Run.
-func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.take(ctx) }
+func (s *Stream) Next(ctx context.Context) ([]*Part, error) { return s.queue.pop(ctx) }
 
 // Started is closed when the server has begun to stream for the first time: then an
 // earlier reader has released the slot.

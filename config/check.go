@@ -76,10 +76,22 @@ func (c *Config) check(name string) error {
 		return within(c.Concurrency, 1, 10000)
 	case "NATS_URL":
 		return checkNATS(c.NATSURL)
+	case "NATS_CA":
+		return c.checkNATSPEM(c.NATSCA, checkCertificates(c.NATSCA))
+	case "NATS_CERT":
+		return c.checkNATSPEM(c.NATSCert, checkCertificates(c.NATSCert))
+	case "NATS_KEY":
+		return c.checkNATSPEM(c.NATSKey, natsPEM.checkKey(c.NATSCert, c.NATSKey))
+	case "NATS_CREDS":
+		return c.checkCreds()
+	case "NATS_NKEY":
+		return c.checkNKey()
 	case "ROLE":
 		return checkRole(c.Role, c.NATSURL)
 	case "NATS_REPLICAS":
 		return oneOf(c.NATSReplicas, 1, 3, 5)
+	case "KEEP":
+		return checkKeep(c.Keep, c.NATSURL)
 	case "PARK_MAX_BYTES":
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":
@@ -91,7 +103,7 @@ func (c *Config) check(name string) error {
 	case "TLS_CERT":
 		return checkCertificates(c.TLSCert)
 	case "TLS_KEY":
-		return checkKey(c.TLSCert, c.TLSKey)
+		return receiverPEM.checkKey(c.TLSCert, c.TLSKey)
 	case "PROXY":
 		return checkProxy(c.Proxy)
 	case "MEMORY":

@@ -53,9 +53,16 @@ type Config struct {
 	Proxy   Secret `envconfig:"PROXY" allowed:"an http:// or https:// URL without a path, or environment" meaning:"proxy for requests; environment: use HTTP_PROXY, HTTPS_PROXY and NO_PROXY; unset: no proxy, even if these are set"`
 
 	NATSURL      Secret `envconfig:"NATS_URL" allowed:"nats:// or tls:// URLs of one cluster, separated by commas" meaning:"servers of NATS JetStream whose stream carries deliveries from a reader to senders; unset: one instance reads and delivers"`
+	NATSCA       Secret `envconfig:"NATS_CA" allowed:"certificates in PEM" meaning:"certificate authorities of the NATS servers, in addition to the system's"`
+	NATSCert     Secret `envconfig:"NATS_CERT" allowed:"certificates in PEM, hooktail's own first" meaning:"client certificate for NATS servers that request one"`
+	NATSKey      Secret `envconfig:"NATS_KEY" allowed:"a private key in PEM, not encrypted" meaning:"private key of HOOKTAIL_NATS_CERT"`
+	NATSCreds    Secret `envconfig:"NATS_CREDS" allowed:"the content of a credentials file (.creds), with a user's JWT and seed" meaning:"credentials for NATS; usually as HOOKTAIL_NATS_CREDS_FILE, which is read again at each connect"`
+	NATSNKey     Secret `envconfig:"NATS_NKEY" allowed:"the seed of a user's NKey, which begins with SU" meaning:"NKey for NATS, instead of credentials"`
 	Role         Role   `envconfig:"ROLE" default:"both" allowed:"both, reader or sender" meaning:"part of hooktail that this instance is, with HOOKTAIL_NATS_URL; reader: reads the slot and writes the log; sender: reads the log and delivers"`
 	NATSSync     Sync   `envconfig:"NATS_SYNC" default:"2m" allowed:"a duration above 0, or always" meaning:"sync_interval of the NATS servers; the slot is confirmed only for what they have had for twice as long, which a loss of power does not take; always: they sync each message"`
 	NATSReplicas int    `envconfig:"NATS_REPLICAS" default:"1" allowed:"1, 3 or 5" meaning:"number of NATS servers that have a copy of the log, when setup makes it"`
+
+	Keep time.Duration `envconfig:"KEEP" default:"0" allowed:"a duration from 0" meaning:"with HOOKTAIL_NATS_URL: how long the log keeps delivered events, for hooktail replay and the page; 0: until they are delivered"`
 
 	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"limit on a hook's parked deliveries, in bytes: their bodies plus 256 per row; beyond it the hook is suspended. Its dead deliveries have a separate limit of the same size, beyond which the oldest are deleted"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, so that it can be inspected and redriven"`

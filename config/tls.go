@@ -12,28 +12,39 @@ import (
 // TLS_KEY; nil if all are unset. The system's certificate authorities are trusted as
 // well.
 func (c Config) ClientTLS() (*tls.Config, error) {
-	if c.TLSCA.Reveal() == "" && c.TLSCert.Reveal() == "" {
+	return receiverPEM.client(c.TLSCA, c.TLSCert, c.TLSKey)
+}
+
+// pemNames are the names of the variables for connections of one kind.
+type pemNames struct{ ca, cert, key string }
+
+// receiverPEM are the variables of TLS with receivers.
+var receiverPEM = pemNames{ca: Prefix + "TLS_CA", cert: Prefix + "TLS_CERT", key: Prefix + "TLS_KEY"}
+
+// client returns the settings of a client with the variables' values; nil if there are none.
+func (n pemNames) client(ca, cert, key Secret) (*tls.Config, error) {
+	if ca.Reveal() == "" && cert.Reveal() == "" {
 		return nil, nil
 	}
 	client := &tls.Config{MinVersion: tls.VersionTLS12}
-	if c.TLSCA.Reveal() != "" {
+	if ca.Reveal() != "" {
 		roots, err := x509.SystemCertPool()
 		if err != nil {
 			return nil, fmt.Errorf("read the system's certificate authorities: %w", err)
 		}
-		authorities, err := parseCertificates(c.TLSCA)
+		authorities, err := parseCertificates(ca)
 		if err != nil {
-			return nil, fmt.Errorf("%sTLS_CA %w", Prefix, err)
+			return nil, fmt.Errorf("%s %w", n.ca, err)
 		}
 		for _, authority := range authorities {
 			roots.AddCert(authority)
 		}
 		client.RootCAs = roots
 	}
-	if c.TLSCert.Reveal() != "" {
-		pair, err := parsePair(c.TLSCert, c.TLSKey)
+	if cert.Reveal() != "" {
+		pair, err := n.pair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("%sTLS_KEY %w", Prefix, err)
+			return nil, fmt.Errorf("%s %w", n.key, err)
 		}
 		client.Certificates = []tls.Certificate{pair}
 	}
@@ -69,7 +80,7 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	}
 	switch {
 	case len(list) == 0 && isPath(text):
-		return nil, advice("is a path: use the variable whose name ends in _FILE")
+		return nil, errPath
 	case len(list) == 0:
 		return nil, problem("has no PEM block")
 	case strings.Contains(string(rest), "-----BEGIN"):
@@ -79,38 +90,42 @@ func parseCertificates(text Secret) ([]*x509.Certificate, error) {
 	}
 }
 
+// errPath says that the variable has a path instead of a file's content.
+const errPath = advice("is a path: use the variable whose name ends in _FILE")
+
 // checkKey checks the key against its certificate. Errors in the certificate are reported
 // elsewhere.
-func checkKey(certificate, key Secret) error {
+func (n pemNames) checkKey(cert, key Secret) error {
 	switch {
-	case certificate.Reveal() == "" && key.Reveal() == "":
+	case cert.Reveal() == "" && key.Reveal() == "":
 		return nil
-	case certificate.Reveal() == "":
-		return advice("is set, but " + Prefix + "TLS_CERT is not: set both, or neither")
+	case cert.Reveal() == "":
+		return advice("is set, but " + n.cert + " is not: set both, or neither")
 	case key.Reveal() == "":
-		return advice("is not set, but " + Prefix + "TLS_CERT is: set both, or neither")
-	case checkCertificates(certificate) != nil:
+		return advice("is not set, but " + n.cert + " is: set both, or neither")
+	case checkCertificates(cert) != nil:
 		return nil
 	}
-	_, err := parsePair(certificate, key)
+	_, err := n.pair(cert, key)
 	return err
 }
 
-func parsePair(certificate, key Secret) (tls.Certificate, error) {
-	pair, err := tls.X509KeyPair([]byte(certificate.Reveal()), []byte(key.Reveal()))
+// pair returns the certificate with its key.
+func (n pemNames) pair(cert, key Secret) (tls.Certificate, error) {
+	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
 	if err == nil {
 		return pair, nil
 	}
 	block, _ := pem.Decode([]byte(key.Reveal()))
 	switch {
 	case block == nil && isPath(key):
-		return pair, advice("is a path: use the variable whose name ends in _FILE")
+		return pair, errPath
 	case block == nil:
 		return pair, problem("has no PEM block")
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 		return pair, problem("is encrypted")
 	default:
-		return pair, problem("is not the private key of " + Prefix + "TLS_CERT")
+		return pair, problem("is not the private key of " + n.cert)
 	}
 }
 

@@ -7,111 +7,113 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// agenda is the part of a window in memory: the schedule, its items that wait for their
-// next attempt, and those that are also stored. It collects what the store must write.
+// agenda is the part of a window in memory: the schedule, its deliveries that wait for
+// their next attempt, and those that are also stored. It collects what the store must
+// write.
 //
-// If an item is stored, so are all items that wait for it, since otherwise the slot would
-// wait for them, and all items that it waits for: after a crash, stored items are present
-// before the stream repeats the others.
+// If a delivery is stored, so are all deliveries that wait for it, since otherwise the slot
+// would wait for them, and all deliveries that it waits for: after a crash, stored
+// deliveries are present before the stream repeats the others.
 type agenda struct {
-	schedule schedule
-	waiting  retries
-	blamed   map[*item]struct{} // items that have failed since the last success of the hook
-	stored   int                // number of stored items in the schedule
-	leaving  int                // rows to be removed or buried, not yet committed
-	notes    []note             // collected by the present call of the window
+	schedule   schedule
+	waiting    retries
+	blamed     map[*delivery]struct{} // deliveries that have failed since the last success of the hook
+	stored     int                    // number of stored deliveries in the schedule
+	leaving    int                    // rows to be removed or buried, not yet committed
+	operations []operation            // collected by the present call of the window
 }
 
-// keep stores an item of the schedule.
-func (a *agenda) keep(it *item) {
-	if !it.stored {
+// keep stores a delivery of the schedule.
+func (a *agenda) keep(d *delivery) {
+	if !d.stored {
 		a.stored++
-		a.put(it)
+		a.put(d)
 	}
 }
 
-// keepWith stores an item of the schedule with all items that must be stored with it.
-func (a *agenda) keepWith(it *item) {
-	for other := range a.schedule.waitingFor(it) {
+// keepWith stores a delivery of the schedule with all deliveries that must be stored with
+// it.
+func (a *agenda) keepWith(d *delivery) {
+	for other := range a.schedule.waitingFor(d) {
 		a.keep(other)
 	}
 }
 
-// put requests the insertion of the item.
-func (a *agenda) put(it *item) {
-	it.stored = true
-	a.note(insert, it)
+// put requests the insertion of the delivery.
+func (a *agenda) put(d *delivery) {
+	d.stored = true
+	a.request(insert, d)
 }
 
-// restore adds the item of a row. Unless hurried is set, it waits for its time.
-func (a *agenda) restore(it *item, hurried bool) {
-	a.schedule.add(it)
+// restore adds the delivery of a row. Unless hurried is set, it waits for its time.
+func (a *agenda) restore(d *delivery, hurried bool) {
+	a.schedule.add(d)
 	a.stored++
-	if it.state == ready && !it.at.IsZero() && !hurried {
-		a.schedule.hold(it)
-		heap.Push(&a.waiting, it)
+	if d.state == ready && !d.at.IsZero() && !hurried {
+		a.schedule.hold(d)
+		heap.Push(&a.waiting, d)
 	}
 }
 
-// left requests the removal of a stored item that has left the schedule. The store may be
-// slow to write it, and the note must not hold the body until then.
-func (a *agenda) left(it *item, v verdict) {
-	it.body = nil
+// left requests the removal of a stored delivery that has left the schedule. The store may
+// be slow to write it, and the operation must not hold the body until then.
+func (a *agenda) left(d *delivery, v verdict) {
+	d.body = nil
 	a.stored--
 	switch v.step {
 	case forgo: // it is no longer in the store
 	case bury:
 		a.leaving++
-		n := a.note(entomb, it)
-		n.row.Reason = v.reason.String()
+		op := a.request(entomb, d)
+		op.row.Reason = v.reason.String()
 	default:
 		a.leaving++
-		a.note(remove, it)
+		a.request(remove, d)
 	}
 }
 
-// entomb stores an item that died without being parked.
-func (a *agenda) entomb(it *item, v verdict) {
-	it.stored = true
-	n := a.note(insert, it)
-	n.row.State, n.row.Reason = state.Dead, v.reason.String()
+// entomb stores a delivery that died without being parked.
+func (a *agenda) entomb(d *delivery, v verdict) {
+	d.stored = true
+	op := a.request(insert, d)
+	op.row.State, op.row.Reason = state.Dead, v.reason.String()
 }
 
-func (a *agenda) note(k kind, it *item) *note {
-	a.notes = append(a.notes, note{kind: k, item: it, row: it.row()})
-	return &a.notes[len(a.notes)-1]
+func (a *agenda) request(k kind, d *delivery) *operation {
+	a.operations = append(a.operations, operation{kind: k, delivery: d, row: d.row()})
+	return &a.operations[len(a.operations)-1]
 }
 
-// flush returns the notes of the present call.
-func (a *agenda) flush() []note {
-	notes := a.notes
-	a.notes = nil
-	return notes
+// flush returns the operations of the present call.
+func (a *agenda) flush() []operation {
+	operations := a.operations
+	a.operations = nil
+	return operations
 }
 
-// release makes items ready whose time has come.
+// release makes deliveries ready whose time has come.
 func (a *agenda) release(now time.Time) {
 	for len(a.waiting) > 0 && !a.waiting[0].at.After(now) {
-		a.schedule.release(heap.Pop(&a.waiting).(*item))
+		a.schedule.release(heap.Pop(&a.waiting).(*delivery))
 	}
 }
 
-// releaseAll makes all waiting items ready.
+// releaseAll makes all waiting deliveries ready.
 func (a *agenda) releaseAll() {
 	for len(a.waiting) > 0 {
-		a.schedule.release(heap.Pop(&a.waiting).(*item))
+		a.schedule.release(heap.Pop(&a.waiting).(*delivery))
 	}
 }
 
-// take hands out an item that is ready or waiting.
-func (a *agenda) take(it *item) {
-	if it.state == waiting {
-		heap.Remove(&a.waiting, it.place)
+// handOut hands out a delivery that is ready or waiting.
+func (a *agenda) handOut(d *delivery) {
+	if d.state == waiting {
+		heap.Remove(&a.waiting, d.place)
 	}
-	a.schedule.take(it)
+	a.schedule.handOut(d)
 }
 
-// sift drops waiting items that are now behind others.
+// sift drops waiting deliveries that are now behind others.
 func (a *agenda) sift() {
 	if !a.schedule.moved {
 		return
@@ -119,21 +121,21 @@ func (a *agenda) sift() {
 	a.schedule.moved = false
 	were := a.waiting
 	a.waiting = nil
-	for _, it := range were {
-		if it.state == waiting {
-			heap.Push(&a.waiting, it)
+	for _, d := range were {
+		if d.state == waiting {
+			heap.Push(&a.waiting, d)
 		}
 	}
 }
 
-// rebuild drops the items that do not stay; all of them are stored.
-func (a *agenda) rebuild(stays func(*item) bool) {
-	a.schedule = a.schedule.rebuilt(func(it *item) bool {
-		if stays(it) {
+// rebuild drops the deliveries that do not stay; all of them are stored.
+func (a *agenda) rebuild(stays func(*delivery) bool) {
+	a.schedule = a.schedule.rebuilt(func(d *delivery) bool {
+		if stays(d) {
 			return true
 		}
-		delete(a.blamed, it)
-		it.state = behind // and not among those that wait
+		delete(a.blamed, d)
+		d.state = behind // and not among those that wait
 		return false
 	})
 	a.stored = a.schedule.size
@@ -141,42 +143,42 @@ func (a *agenda) rebuild(stays func(*item) bool) {
 	a.sift()
 }
 
-// ripen lets the project pass the item if it has been refused for long enough, and
+// ripen lets the project pass the delivery if it has been refused for long enough, and
 // otherwise schedules its next attempt for when it will have been.
-func (a *agenda) ripen(it *item, now time.Time) {
-	if it.held || it.doubted || it.state != waiting || it.strikes() < heldAttempts {
+func (a *agenda) ripen(d *delivery, now time.Time) {
+	if d.held || d.doubted || d.state != waiting || d.strikes() < heldAttempts {
 		return
 	}
-	if ripe := it.trial.since.Add(heldFor); !now.Before(ripe) {
-		a.schedule.pass(it)
-	} else if it.at.After(ripe) {
-		it.at, it.trial.due = ripe, ripe
+	if ripe := d.trial.since.Add(heldFor); !now.Before(ripe) {
+		a.schedule.pass(d)
+	} else if d.at.After(ripe) {
+		d.at, d.trial.due = ripe, ripe
 	}
 }
 
 // succeeded records a success of the hook. Earlier failures may have been the hook's, so
-// failed items need not wait as long as scheduled. Their back-off restarts, and grows
+// failed deliveries need not wait as long as scheduled. Their back-off restarts, and grows
 // with the number of such successes.
 func (a *agenda) succeeded(now time.Time, backoff func(n int) time.Duration) {
-	for it := range a.blamed {
-		if it.state != waiting {
+	for d := range a.blamed {
+		if d.state != waiting {
 			continue
 		}
-		it.trial.worked++
-		it.at = it.trial.due
-		if at := now.Add(backoff(it.trial.worked)); at.Before(it.at) {
-			it.at = at
+		d.trial.worked++
+		d.at = d.trial.due
+		if at := now.Add(backoff(d.trial.worked)); at.Before(d.at) {
+			d.at = at
 		}
-		heap.Fix(&a.waiting, it.place)
+		heap.Fix(&a.waiting, d.place)
 	}
 	clear(a.blamed)
 }
 
-// running returns the number of items handed out.
+// running returns the number of deliveries handed out.
 func (a *agenda) running() int {
 	n := 0
-	for it := range a.schedule.all() {
-		if it.state == running {
+	for d := range a.schedule.all() {
+		if d.state == running {
 			n++
 		}
 	}

@@ -9,52 +9,51 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// asideEvery is the pause between attempts to write notes whose rows are locked.
+// asideEvery is the pause between attempts to write operations whose rows are locked.
 const asideEvery = time.Second
 
-// aside holds notes whose rows are locked by another session, in order, so that others
-// can proceed. Notes that must follow them wait, too. Only the writer's goroutine uses
-// it.
+// aside holds operations whose rows are locked by another session, in order, so that others
+// can proceed. Operations that must follow them wait, too. Only the writer's goroutine uses it.
 type aside struct {
-	notes []note
-	keys  map[state.Key]struct{}
-	lanes map[*lane]struct{}
+	operations []operation
+	keys       map[state.Key]struct{}
+	lanes      map[*lane]struct{}
 }
 
-// put adds a note.
-func (a *aside) put(n note) {
+// put adds an operation.
+func (a *aside) put(op operation) {
 	if a.keys == nil {
 		a.keys, a.lanes = make(map[state.Key]struct{}), make(map[*lane]struct{})
 	}
-	a.notes = append(a.notes, n)
-	if n.ask == nil {
-		a.keys[n.row.Key] = struct{}{}
-		a.lanes[n.lane] = struct{}{}
+	a.operations = append(a.operations, op)
+	if op.ask == nil {
+		a.keys[op.row.Key] = struct{}{}
+		a.lanes[op.lane] = struct{}{}
 	}
 }
 
-// follows reports whether the note must wait for one that was set aside: a change waits
-// for changes of the same row, a lane's question for all changes of the lane.
-func (a *aside) follows(n *note) bool {
-	if n.ask == nil {
-		_, waits := a.keys[n.row.Key]
+// follows reports whether the operation must wait for one that was set aside: a change
+// waits for changes of the same row, a lane's question for all changes of the lane.
+func (a *aside) follows(op *operation) bool {
+	if op.ask == nil {
+		_, waits := a.keys[op.row.Key]
 		return waits
 	}
-	_, waits := a.lanes[n.lane]
-	return waits && n.lane != nil
+	_, waits := a.lanes[op.lane]
+	return waits && op.lane != nil
 }
 
-// without sets aside the notes that must wait, and returns the others.
-func (a *aside) without(notes []note, waits func(*note) bool) []note {
-	if len(a.notes) == 0 && waits == nil {
-		return notes
+// without sets aside the operations that must wait, and returns the others.
+func (a *aside) without(operations []operation, waits func(*operation) bool) []operation {
+	if len(a.operations) == 0 && waits == nil {
+		return operations
 	}
-	free := make([]note, 0, len(notes))
-	for i := range notes {
-		if a.follows(&notes[i]) || waits != nil && waits(&notes[i]) {
-			a.put(notes[i])
+	free := make([]operation, 0, len(operations))
+	for i := range operations {
+		if a.follows(&operations[i]) || waits != nil && waits(&operations[i]) {
+			a.put(operations[i])
 		} else {
-			free = append(free, notes[i])
+			free = append(free, operations[i])
 		}
 	}
 	return free
@@ -62,38 +61,38 @@ func (a *aside) without(notes []note, waits func(*note) bool) []note {
 
 // revisit tries again to write what was set aside, without waiting for locks.
 func (w *writer) revisit(ctx context.Context) error {
-	notes := w.aside.notes
-	if len(notes) == 0 {
+	operations := w.aside.operations
+	if len(operations) == 0 {
 		return nil
 	}
 	w.aside, w.atOnce = aside{}, true
 	defer func() { w.atOnce = false }()
-	for len(notes) > 0 {
-		n := portion(notes)
-		if err := w.write(ctx, notes[:n:n]); err != nil {
+	for len(operations) > 0 {
+		n := portion(operations)
+		if err := w.write(ctx, operations[:n:n]); err != nil {
 			return err
 		}
-		notes = notes[n:]
+		operations = operations[n:]
 	}
-	if len(w.aside.notes) == 0 {
+	if len(w.aside.operations) == 0 {
 		w.locked.Worked(ctx, w.log, "locked rows of hooktail's own tables are free again")
 	}
 	return nil
 }
 
-// setAside sets aside the notes whose rows are locked according to the error, and returns
-// the others. ok is false if the error names no row.
-func (w *writer) setAside(ctx context.Context, notes []note, err error) (rest []note, ok bool) {
+// setAside sets aside the operations whose rows are locked according to the error, and
+// returns the others. ok is false if the error names no row.
+func (w *writer) setAside(ctx context.Context, operations []operation, err error) (rest []operation, ok bool) {
 	fault, ok := errors.AsType[*state.LockedError](err)
 	if !ok || len(fault.Keys) == 0 {
-		return notes, false
+		return operations, false
 	}
 	locked := make(map[state.Key]struct{}, len(fault.Keys))
 	for _, key := range fault.Keys {
 		locked[key] = struct{}{}
 	}
-	rest = w.aside.without(notes, func(n *note) bool {
-		_, is := locked[n.row.Key]
+	rest = w.aside.without(operations, func(op *operation) bool {
+		_, is := locked[op.row.Key]
 		return is
 	})
 	w.reportLocked(ctx, fault)

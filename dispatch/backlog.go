@@ -7,11 +7,11 @@ type backlog struct {
 	metrics *hookMetrics
 	max     int64 // space for parked rows, in bytes; 0: no bound
 
-	parked, dead int     // number of rows
-	bytes        int64   // size of the parked bodies
-	suspended    bool    // the bound is reached
-	confirmed    bool    // the store has recorded the suspension
-	missed       []*item // events that the suspended hook misses, until the store has recorded it
+	parked, dead int         // number of rows
+	bytes        int64       // size of the parked bodies
+	suspended    bool        // the bound is reached
+	confirmed    bool        // the store has recorded the suspension
+	missed       []*delivery // events that the suspended hook misses, until the store has recorded it
 }
 
 // count replaces the figures by the store's.
@@ -20,25 +20,25 @@ func (b *backlog) count(stored state.Backlog) {
 	b.metrics.backlog(b.parked, b.dead)
 }
 
-// wrote counts a committed note.
-func (b *backlog) wrote(n *note) {
-	switch n.kind {
+// wrote counts a committed operation.
+func (b *backlog) wrote(op *operation) {
+	switch op.kind {
 	case insert:
-		if n.row.State == state.Dead {
+		if op.row.State == state.Dead {
 			b.dead++
-			n.item.unstorable = n.row.Reason == state.ReasonUnstorable
+			op.delivery.unstorable = op.row.Reason == state.ReasonUnstorable
 		} else {
 			b.parked++
-			b.bytes += int64(n.row.Bytes)
+			b.bytes += int64(op.row.Bytes)
 		}
 	case remove:
-		if n.item.unstorable {
+		if op.delivery.unstorable {
 			b.dead--
 		}
-		b.forgo(n.item)
+		b.forgo(op.delivery)
 	case entomb:
-		if !n.item.unstorable {
-			b.forgo(n.item)
+		if !op.delivery.unstorable {
+			b.forgo(op.delivery)
 			b.dead++
 		}
 	}
@@ -46,12 +46,12 @@ func (b *backlog) wrote(n *note) {
 }
 
 // forgo counts a parked row that no longer exists.
-func (b *backlog) forgo(it *item) {
-	if it.unstorable {
+func (b *backlog) forgo(d *delivery) {
+	if d.unstorable {
 		return // counted as dead
 	}
 	b.parked--
-	b.bytes -= int64(it.bytes)
+	b.bytes -= int64(d.bytes)
 }
 
 // room returns the space that the parked rows take.

@@ -21,9 +21,9 @@ type budget struct {
 // impatience is the interval at which waiting callers are notified.
 const impatience = 50 * time.Millisecond
 
-// take waits until n bytes fit, or until nothing is held, and takes them for that many
-// deliveries. While it waits, it calls blocked from time to time.
-func (b *budget) take(ctx context.Context, n int64, deliveries int, blocked func()) error {
+// reserve waits until n bytes fit, or until nothing is held, and reserves them for that
+// many deliveries. While it waits, it calls blocked from time to time.
+func (b *budget) reserve(ctx context.Context, n int64, deliveries int, blocked func()) error {
 	return b.await(ctx, blocked, func() (bool, error) {
 		if b.closed {
 			return false, ErrClosed

@@ -8,7 +8,7 @@ import (
 
 func TestLetterAllocations(t *testing.T) {
 	e := dispatchtest.Event(1, 1)
-	if n := testing.AllocsPerRun(1000, func() { newLetter(e, 1) }); n > 2 {
-		t.Errorf("%v allocations an event, want its letter and one text", n)
+	if n := testing.AllocsPerRun(1000, func() { newSharedEvent(e, 1) }); n > 2 {
+		t.Errorf("%v allocations an event, want the shared event and one text", n)
 	}
 }

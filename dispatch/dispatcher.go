@@ -107,35 +107,35 @@ func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 
 // enqueue accepts the deliveries of one event.
 func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
-	letter := newLetter(deliveries[0].Event, len(deliveries))
-	size := letter.bytes
+	shared := newSharedEvent(deliveries[0].Event, len(deliveries))
+	size := shared.bytes
 	if size > d.o.MaxBytes {
 		d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
-			"event", letter.id, "action", string(letter.event.Action), "hooks", hooksOf(deliveries), "bytes", size, "bound", d.o.MaxBytes)
+			"event", shared.id, "action", string(shared.event.Action), "hooks", hooksOf(deliveries), "bytes", size, "bound", d.o.MaxBytes)
 	}
-	if err := d.budget.take(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
+	if err := d.budget.reserve(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
 		return err
 	}
 	now := time.Now()
 	lost := d.network.lost(now)
 	for i := range deliveries {
-		it := newItem(deliveries[i], letter, now)
-		it.excused = lost
-		if err := d.add(it); err != nil {
+		queued := newDelivery(deliveries[i], shared, now)
+		queued.excused = lost
+		if err := d.add(queued); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// add passes the item to its lane, which cannot be removed meanwhile.
-func (d *Dispatcher) add(it *item) error {
+// add passes the delivery to its lane, which cannot be removed meanwhile.
+func (d *Dispatcher) add(queued *delivery) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
 		return ErrClosed
 	}
-	d.lane(it.Hook).add(it)
+	d.lane(queued.Hook).add(queued)
 	return nil
 }
 
@@ -187,14 +187,14 @@ func (d *Dispatcher) release(hook int64) {
 	}
 }
 
-// finish returns an item's bytes and calls its Done.
-func (d *Dispatcher) finish(done func(), l *letter) {
+// finish returns a delivery's bytes and calls its Done.
+func (d *Dispatcher) finish(done func(), shared *sharedEvent) {
 	if done != nil {
 		done()
 	}
 	var bytes int64
-	if l.left.Add(-1) == 0 {
-		bytes = l.bytes
+	if shared.left.Add(-1) == 0 {
+		bytes = shared.bytes
 	}
 	d.budget.give(bytes, 1)
 }

@@ -98,10 +98,10 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 // Hooks that want the same event share its bytes, whatever form they want it in.
 func TestBodiesShareThePayload(t *testing.T) {
 	e := dispatchtest.Event(1, 1)
-	l := newLetter(e, 3)
-	a := l.message(hook.Target{Hook: 1, Action: e.Action, Payload: true}, 1)
-	other := l.message(hook.Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
-	bare := l.message(hook.Target{Hook: 3, Action: e.Action}, 1)
+	shared := newSharedEvent(e, 3)
+	a := shared.message(hook.Target{Hook: 1, Action: e.Action, Payload: true}, 1)
+	other := shared.message(hook.Target{Hook: 2, Action: "SPELLED_OTHERWISE", Payload: true}, 2)
+	bare := shared.message(hook.Target{Hook: 3, Action: e.Action}, 1)
 	for _, m := range []send.Message{a, other} {
 		shared := false
 		for piece := range m.Body.Pieces() {

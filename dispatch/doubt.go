@@ -13,13 +13,13 @@ import (
 // doubt needs mu. It returns the verdict on a failed attempt while it is unknown whether
 // our own network is down.
 func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
-	l, it := a.lane, a.it
+	l, d := a.lane, a.delivery
 	until, open := l.network.isOpen(o.Host, now)
 	if !open || !haveHosts(l.hooks.All(), fewestHosts) {
 		return v
 	}
-	it.trial.signs++
-	it.trial.signed = now
+	d.trial.signs++
+	d.trial.signed = now
 	if v.step == bury && v.reason == ReasonExhausted {
 		return verdict{step: postpone, delay: until.Sub(now), hold: v.hold, doubt: true}
 	}
@@ -29,7 +29,7 @@ func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
 // absolve needs mu. If our own network turns out to have been down, it stops counting the
 // attempts in doubt.
 func (a attempt) absolve() (absolved bool) {
-	t := a.it.trial
+	t := a.delivery.trial
 	if t == nil || t.signs == 0 {
 		return false
 	}
@@ -40,7 +40,7 @@ func (a attempt) absolve() (absolved bool) {
 	return absolved
 }
 
-// absolved reports whether the doubted item is to be attempted again.
+// absolved reports whether the doubted delivery is to be attempted again.
 func (a attempt) absolved() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -1,41 +1,41 @@
 package dispatch
 
-// fifo is a queue of items.
+// fifo is a queue of deliveries.
 type fifo struct {
-	items []*item
-	from  int
+	deliveries []*delivery
+	from       int
 }
 
-func (q *fifo) push(it *item) {
-	if q.from > 64 && q.from > len(q.items)/2 {
-		n := copy(q.items, q.items[q.from:])
-		clear(q.items[n:])
-		q.items, q.from = q.items[:n], 0
+func (q *fifo) push(d *delivery) {
+	if q.from > 64 && q.from > len(q.deliveries)/2 {
+		n := copy(q.deliveries, q.deliveries[q.from:])
+		clear(q.deliveries[n:])
+		q.deliveries, q.from = q.deliveries[:n], 0
 	}
-	q.items = append(q.items, it)
+	q.deliveries = append(q.deliveries, d)
 }
 
-func (q *fifo) len() int { return len(q.items) - q.from }
+func (q *fifo) len() int { return len(q.deliveries) - q.from }
 
-// waiting returns the queue; some of its items may have been handed out.
-func (q *fifo) waiting() []*item { return q.items[q.from:] }
+// waiting returns the queue; some of its deliveries may have been handed out.
+func (q *fifo) waiting() []*delivery { return q.deliveries[q.from:] }
 
-// trim removes items from the front that are no longer ready.
+// trim removes deliveries from the front that are no longer ready.
 func (q *fifo) trim() {
-	for q.from < len(q.items) && q.items[q.from].state != ready {
+	for q.from < len(q.deliveries) && q.deliveries[q.from].state != ready {
 		q.pop()
 	}
 }
 
-func (q *fifo) pop() *item {
-	if q.from == len(q.items) {
+func (q *fifo) pop() *delivery {
+	if q.from == len(q.deliveries) {
 		return nil
 	}
-	it := q.items[q.from]
-	q.items[q.from] = nil
+	d := q.deliveries[q.from]
+	q.deliveries[q.from] = nil
 	q.from++
-	if q.from == len(q.items) {
-		q.items, q.from = q.items[:0], 0
+	if q.from == len(q.deliveries) {
+		q.deliveries, q.from = q.deliveries[:0], 0
 	}
-	return it
+	return d
 }

@@ -1,93 +1,94 @@
 package dispatch
 
-// chain is a held item with the items of its task that follow it.
-type chain struct{ head, end *item }
+// chain is a held delivery with the deliveries of its task that follow it.
+type chain struct{ head, end *delivery }
 
-// pass lets the project proceed without the item, which has been handed out, and without
-// those of its task.
-func (s *schedule) pass(it *item) {
-	it.held = true
-	s.rearrange(it.project)
+// pass lets the project proceed without the delivery, which has been handed out, and
+// without those of its task.
+func (s *schedule) pass(d *delivery) {
+	d.held = true
+	s.rearrange(d.project)
 }
 
-// rearrange places all items of the project again.
+// rearrange places all deliveries of the project again.
 func (s *schedule) rearrange(id int64) {
-	var items []*item
-	queued := make(map[*item]struct{})
-	for it := range s.all() {
-		if it.project != id {
+	var deliveries []*delivery
+	queued := make(map[*delivery]struct{})
+	for d := range s.all() {
+		if d.project != id {
 			continue
 		}
-		items = append(items, it)
-		if it.state == ready {
-			queued[it] = struct{}{}
+		deliveries = append(deliveries, d)
+		if d.state == ready {
+			queued[d] = struct{}{}
 		}
 	}
 	s.moved = true
 	queue := s.queue
 	s.queue = fifo{}
-	s.arrange(s.projects[id], items)
+	s.arrange(s.projects[id], deliveries)
 	fresh := s.queue.waiting()
 	s.queue = queue
-	for _, it := range fresh {
-		if _, already := queued[it]; !already && it.state == ready {
-			s.queue.push(it)
+	for _, d := range fresh {
+		if _, already := queued[d]; !already && d.state == ready {
+			s.queue.push(d)
 		}
 	}
 }
 
-// arrange places the items of the project, given in the order in which they were added.
-// Running items stay ahead of all that wait for them. A waiting item goes behind an item
-// that it must wait for, if it was handed out while that one was held.
-func (s *schedule) arrange(p *project, items []*item) {
+// arrange places the deliveries of the project, given in the order in which they were
+// added. Running deliveries stay ahead of all that wait for them. A waiting delivery goes
+// behind a delivery that it must wait for, if it was handed out while that one was held.
+func (s *schedule) arrange(p *project, deliveries []*delivery) {
 	clear(p.last)
 	*p = project{last: p.last}
-	p.held = chains(items)
-	place := func(which func(*item) bool) {
-		for _, it := range items {
-			if it.held || !which(it) {
+	p.held = chains(deliveries)
+	place := func(which func(*delivery) bool) {
+		for _, d := range deliveries {
+			if d.held || !which(d) {
 				continue
 			}
-			before := it.state
-			it.state = behind
-			s.place(p, it)
-			if before == running || before == waiting && it.state == ready {
-				it.state = before
+			before := d.state
+			d.state = behind
+			s.place(p, d)
+			if before == running || before == waiting && d.state == ready {
+				d.state = before
 			}
 		}
 	}
-	place(func(it *item) bool { return it.state == running && it.task != 0 })
-	place(func(it *item) bool { return it.state == running && it.task == 0 })
-	place(func(it *item) bool { return it.state != running })
+	place(func(d *delivery) bool { return d.state == running && d.task != 0 })
+	place(func(d *delivery) bool { return d.state == running && d.task == 0 })
+	place(func(d *delivery) bool { return d.state != running })
 }
 
-// chains returns the held items by task. An item is no longer held if it must wait for an
-// earlier one that was held when it was handed out. If it is running then, it is early.
-func chains(items []*item) map[int64]*chain {
+// chains returns the held deliveries by task. A delivery is no longer held if it must wait
+// for an earlier one that was held when it was handed out. If it is running then, it is
+// early.
+func chains(deliveries []*delivery) map[int64]*chain {
 	held := make(map[int64]*chain)
-	var any, barrier bool // such items precede the item and are not held
-	for _, it := range items {
-		waits := barrier || it.task == 0 && any
-		it.follow, it.held, it.early = nil, it.held && !waits, it.state == running && waits
-		if it.held {
-			held[it.task] = &chain{it, it}
+	var any, barrier bool // such deliveries precede the delivery and are not held
+	for _, d := range deliveries {
+		waits := barrier || d.task == 0 && any
+		d.follow, d.held, d.early = nil, d.held && !waits, d.state == running && waits
+		if d.held {
+			held[d.task] = &chain{d, d}
 		}
-		if held[it.task] == nil {
-			any, barrier = true, barrier || it.task == 0
+		if held[d.task] == nil {
+			any, barrier = true, barrier || d.task == 0
 		}
 	}
 	return held
 }
 
-// letGo removes a held item. Those that follow it are no longer held.
-func (s *schedule) letGo(p *project, it *item) {
-	delete(p.held, it.task)
-	follow := it.follow
-	it.held, it.follow = false, nil
+// letGo removes a held delivery. Those that follow it are no longer held.
+func (s *schedule) letGo(p *project, d *delivery) {
+	delete(p.held, d.task)
+	follow := d.follow
+	d.held, d.follow = false, nil
 	switch {
 	case follow != nil:
-		s.rearrange(it.project)
+		s.rearrange(d.project)
 	case p.open == 0 && p.first == nil:
-		s.discard(it.project, p)
+		s.discard(d.project, p)
 	}
 }

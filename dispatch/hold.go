@@ -29,7 +29,7 @@ func (l *lane) held(until, now time.Time) {
 		return
 	}
 	l.gate.hold.noted = until
-	l.store.add(note{ask: func(ctx context.Context) error {
+	l.store.add(operation{ask: func(ctx context.Context) error {
 		return l.store.store.Hold(ctx, l.hook, max(0, time.Until(until)))
 	}})
 }

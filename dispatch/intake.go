@@ -10,7 +10,7 @@ import (
 // read needs mu. It starts reading from the store after all earlier changes are written,
 // without waiting for later ones.
 func (l *lane) read(q *question) {
-	l.store.add(note{lane: l, ask: func(context.Context) error {
+	l.store.add(operation{lane: l, ask: func(context.Context) error {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if !l.closed {
@@ -36,13 +36,13 @@ func (l *lane) load(ctx context.Context, q *question) {
 		return
 	}
 	now := time.Now()
-	items := l.restored(rows, now)
+	deliveries := l.restored(rows, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if q.heads != nil {
 		l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
 	}
-	l.write(l.window.loaded(items))
+	l.write(l.window.loaded(deliveries))
 	l.fill(now)
 }
 
@@ -58,12 +58,12 @@ func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 	return l.store.store.Tail(ctx, part)
 }
 
-// restored returns the items of the rows.
-func (c *common) restored(rows []state.Row, now time.Time) []*item {
-	items, lost := make([]*item, len(rows)), c.network.lost(now)
+// restored returns the deliveries of the rows.
+func (c *common) restored(rows []state.Row, now time.Time) []*delivery {
+	deliveries, lost := make([]*delivery, len(rows)), c.network.lost(now)
 	for i := range rows {
-		items[i] = restored(&rows[i], now, c.policy.Cap)
-		items[i].excused = lost
+		deliveries[i] = restored(&rows[i], now, c.policy.Cap)
+		deliveries[i].excused = lost
 	}
-	return items
+	return deliveries
 }

@@ -23,9 +23,9 @@ type common struct {
 	windows windows
 	slots   slots
 
-	start    func(work func(context.Context)) // starts a goroutine that Close waits for
-	finished func(done func(), l *letter)     // called once per item, without the lane's mu
-	retire   func(hook int64)                 // removes the lane of a deleted hook; called without its mu
+	start    func(work func(context.Context))       // starts a goroutine that Close waits for
+	finished func(done func(), shared *sharedEvent) // called once per delivery, without the lane's mu
+	retire   func(hook int64)                       // removes the lane of a deleted hook; called without its mu
 	permit   func() bool
 }
 
@@ -71,27 +71,27 @@ func (c *common) row(id int64) *hook.Hook {
 }
 
 // add appends a delivery, unless the hook is suspended.
-func (l *lane) add(it *item) {
-	now := it.added
+func (l *lane) add(d *delivery) {
+	now := d.added
 	l.mu.Lock()
 	l.pulse.fed = now
-	missed := l.suspends(it)
+	missed := l.suspends(d)
 	known := l.backlog.confirmed
 	switch {
 	case !missed:
-		l.write(l.window.accept(it, l.health.failing || l.gate.isShut(now)))
+		l.write(l.window.accept(d, l.health.failing || l.gate.isShut(now)))
 		l.fill(now)
 	case !known:
-		l.backlog.missed = append(l.backlog.missed, it)
+		l.backlog.missed = append(l.backlog.missed, d)
 	}
 	l.mu.Unlock()
 	if !missed {
 		return
 	}
-	l.journal.tally(it.Action, dead)
-	l.journal.reportUnsent(it, ReasonSuspended)
+	l.journal.tally(d.Action, dead)
+	l.journal.reportUnsent(d, ReasonSuspended)
 	if known {
-		l.finished(it.done, it.letter)
+		l.finished(d.done, d.shared)
 	}
 }
 
@@ -156,11 +156,11 @@ func (l *lane) isEmpty() bool {
 // more if there is room.
 func (l *lane) fill(now time.Time) {
 	for {
-		it := l.pick(now)
-		if it == nil {
+		d := l.pick(now)
+		if d == nil {
 			break
 		}
-		l.start(func(ctx context.Context) { l.work(ctx, it) })
+		l.start(func(ctx context.Context) { l.work(ctx, d) })
 	}
 	if l.closed {
 		return
@@ -183,15 +183,15 @@ func (l *lane) fill(now time.Time) {
 }
 
 // pick needs mu. It returns the delivery to attempt now, nil if there is none.
-func (l *lane) pick(now time.Time) *item {
+func (l *lane) pick(now time.Time) *delivery {
 	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
 		return nil
 	}
-	if !l.slots.take(&l.claim) {
+	if !l.slots.acquire(&l.claim) {
 		return nil // the lane is woken later
 	}
-	it := turn{l, now}.choose()
-	if it == nil {
+	d := turn{l, now}.choose()
+	if d == nil {
 		l.slots.give(&l.claim, untested)
 		return nil
 	}
@@ -199,17 +199,17 @@ func (l *lane) pick(now time.Time) *item {
 		l.pulse.began = now
 	}
 	l.running++
-	it.attempt++
-	if it.fate == ReasonNone {
+	d.attempt++
+	if d.fate == ReasonNone {
 		l.gate.pace.spend(now)
 	}
-	return it
+	return d
 }
 
 // age returns for how long the delivery has been tried, without outages of our own
 // network.
-func (c *common) age(it *item, now time.Time) time.Duration {
-	return now.Sub(it.added) - (c.network.lost(now) - it.excused)
+func (c *common) age(d *delivery, now time.Time) time.Duration {
+	return now.Sub(d.added) - (c.network.lost(now) - d.excused)
 }
 
 // granted is called when the lane may have a slot.

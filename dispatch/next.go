@@ -12,8 +12,8 @@ type terms struct {
 	now  time.Time
 	mode mode
 
-	left func(*item) time.Duration // rest of the time of the oldest delivery; nil: unlimited
-	late Reason                    // fate of a delivery whose time is up
+	left func(*delivery) time.Duration // rest of the time of the oldest delivery; nil: unlimited
+	late Reason                        // fate of a delivery whose time is up
 
 	untried time.Time // when a probe may take a head that was not tried
 	tried   time.Time // when a probe may take a tried head
@@ -33,11 +33,11 @@ const (
 
 // next hands out a delivery that may go under the terms. If it is nil, at is when there
 // may be one; zero: time alone brings none.
-func (w *window) next(t terms) (it *item, at time.Time) {
+func (w *window) next(t terms) (d *delivery, at time.Time) {
 	a := &w.agenda
 	if t.left != nil {
-		if it, at = w.expired(t); it != nil {
-			return it, at
+		if d, at = w.expired(t); d != nil {
+			return d, at
 		}
 	}
 	switch t.mode {
@@ -51,77 +51,77 @@ func (w *window) next(t terms) (it *item, at time.Time) {
 	case inOrder:
 		a.release(t.now)
 	}
-	if it = a.schedule.next(); it == nil && len(a.waiting) > 0 {
+	if d = a.schedule.next(); d == nil && len(a.waiting) > 0 {
 		at = a.waiting[0].at
 	}
-	return it, at
+	return d, at
 }
 
 // expired hands out the oldest delivery if its time is up, with that fate.
-func (w *window) expired(t terms) (it *item, at time.Time) {
-	it = w.agenda.schedule.oldest
-	if it == nil || it.state != ready && it.state != waiting {
+func (w *window) expired(t terms) (d *delivery, at time.Time) {
+	d = w.agenda.schedule.oldest
+	if d == nil || d.state != ready && d.state != waiting {
 		return nil, at
 	}
-	if left := t.left(it); left > 0 {
+	if left := t.left(d); left > 0 {
 		return nil, t.now.Add(left)
 	}
-	it.fate = t.late
-	w.take(it)
-	return it, at
+	d.fate = t.late
+	w.handOut(d)
+	return d, at
 }
 
-// probe hands out an item that is due for a decision, or else the head for the probe. at
+// probe hands out a delivery that is due for a decision, or else the head for the probe. at
 // is when another one may go.
-func (w *window) probe(t terms, at time.Time) (*item, time.Time) {
-	if it := firstDoubted(w.agenda.waiting); it != nil {
-		if !it.at.After(t.now) {
-			w.take(it)
-			return it, at
+func (w *window) probe(t terms, at time.Time) (*delivery, time.Time) {
+	if d := firstDoubted(w.agenda.waiting); d != nil {
+		if !d.at.After(t.now) {
+			w.handOut(d)
+			return d, at
 		}
-		at = soonest(at, it.at)
+		at = soonest(at, d.at)
 	}
-	it, from := newestUntried(w.agenda.schedule.all()), t.untried
-	if it != nil && !from.After(t.now) && t.newest && w.tail.scout && w.tail.asked == nil {
+	d, from := newestUntried(w.agenda.schedule.all()), t.untried
+	if d != nil && !from.After(t.now) && t.newest && w.tail.scout && w.tail.asked == nil {
 		return nil, at // there may be a newer one: wants asks for it
 	}
-	if it == nil {
-		it, from = leastTried(w.agenda.schedule.all(), t.gentle), t.tried
+	if d == nil {
+		d, from = leastTried(w.agenda.schedule.all(), t.gentle), t.tried
 	}
 	switch {
-	case it == nil:
+	case d == nil:
 	case from.After(t.now):
 		return nil, soonest(at, from)
 	default:
-		w.take(it)
+		w.handOut(d)
 	}
-	return it, at
+	return d, at
 }
 
-// take hands out an item that is ready or waiting.
-func (w *window) take(it *item) {
-	w.agenda.take(it)
+// handOut hands out a delivery that is ready or waiting.
+func (w *window) handOut(d *delivery) {
+	w.agenda.handOut(d)
 	if newestUntried(w.agenda.schedule.all()) == nil {
 		w.tail.scout = w.tail.open // another one is next
 	}
 }
 
-// firstDoubted returns the item that has waited longest for a decision, nil if there is
+// firstDoubted returns the delivery that has waited longest for a decision, nil if there is
 // none.
-func firstDoubted(items []*item) (first *item) {
-	for _, it := range items {
-		if it.doubted && (first == nil || it.at.Before(first.at)) {
-			first = it
+func firstDoubted(deliveries []*delivery) (first *delivery) {
+	for _, d := range deliveries {
+		if d.doubted && (first == nil || d.at.Before(first.at)) {
+			first = d
 		}
 	}
 	return first
 }
 
 // newestUntried returns the newest head without an attempt, nil if there is none.
-func newestUntried(items iter.Seq[*item]) (newest *item) {
-	for it := range items {
-		if it.state == ready && it.attempt == 0 && (newest == nil || state.Compare(it.event, newest.event) > 0) {
-			newest = it
+func newestUntried(deliveries iter.Seq[*delivery]) (newest *delivery) {
+	for d := range deliveries {
+		if d.state == ready && d.attempt == 0 && (newest == nil || state.Compare(d.event, newest.event) > 0) {
+			newest = d
 		}
 	}
 	return newest
@@ -129,19 +129,19 @@ func newestUntried(items iter.Seq[*item]) (newest *item) {
 
 // leastTried returns the head to retry: the one tried least recently, or, if gentle, the
 // one of those refused least often.
-func leastTried(items iter.Seq[*item], gentle bool) (best *item) {
-	for it := range items {
-		if (it.state == waiting && !it.doubted || it.state == ready && it.attempt > 0) && (best == nil || it.isBefore(best, gentle)) {
-			best = it
+func leastTried(deliveries iter.Seq[*delivery], gentle bool) (best *delivery) {
+	for d := range deliveries {
+		if (d.state == waiting && !d.doubted || d.state == ready && d.attempt > 0) && (best == nil || d.isBefore(best, gentle)) {
+			best = d
 		}
 	}
 	return best
 }
 
-func (it *item) isBefore(other *item, byRefusals bool) bool {
+func (d *delivery) isBefore(other *delivery, byRefusals bool) bool {
 	var a, b trial
-	if it.trial != nil {
-		a = *it.trial
+	if d.trial != nil {
+		a = *d.trial
 	}
 	if other.trial != nil {
 		b = *other.trial

@@ -155,8 +155,8 @@ func (d relief) isFaster(slow *lane, most time.Duration, now time.Time) bool {
 func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if it := l.window.oldest(false); it != nil {
-		lag = now.Sub(it.added)
+	if d := l.window.oldest(false); d != nil {
+		lag = now.Sub(d.added)
 	}
 	return lag, l.pulse.fed
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// TestStoredBytesAreThoseOfTheParkedRows: what operators see of a hook's parking is what its
-// bound counts, rows included, while deliveries are parked, delivered, buried and counted
-// anew.
+// TestStoredBytesAreThoseOfTheParkedRows: what operators see of a hook's parking is what
+// its bound counts, rows included, while deliveries are parked, delivered, buried and
+// counted anew.
 func TestStoredBytesAreThoseOfTheParkedRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var status atomic.Int64

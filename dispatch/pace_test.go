@@ -18,8 +18,8 @@ func rateRow(rate string) hook.RowChange {
 	return hook.RowChange{Table: hook.HookSetting, Row: dispatchtest.Row{"hook_id": "1", "adopted": "f", "rate": rate}}
 }
 
-// TestRateSpreadsRequests: never more than the rate and one second's worth at once, whatever
-// becomes of the attempts, and no slower than that either.
+// TestRateSpreadsRequests: never more than the rate and one second's worth at once,
+// whatever becomes of the attempts, and no slower than that either.
 func TestRateSpreadsRequests(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rate := rapid.SampledFrom([]string{"1/s", "3/s", "10/s", "250/s", "7/m", "600/m", "1000/h"}).Draw(rt, "rate")

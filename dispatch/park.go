@@ -57,7 +57,7 @@ func (d *Dispatcher) Redriven(rows []state.Row) {
 // until it is done.
 func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([]state.Backlog, error)) error {
 	counted := make(chan error, 1)
-	d.store.add(note{ask: func(ctx context.Context) error { // between two transactions of the writer
+	d.store.add(operation{ask: func(ctx context.Context) error { // between two transactions of the writer
 		backlogs, err := count(ctx)
 		rows := make(map[int64]state.Backlog, len(backlogs))
 		for _, b := range backlogs {

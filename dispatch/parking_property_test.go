@@ -66,7 +66,7 @@ func drawPlan(t *rapid.T) plan {
 	return p
 }
 
-// history plays a plan and notes what is against the promises.
+// history plays a plan and operations what is against the promises.
 type history struct {
 	plan
 	store *fakeStore

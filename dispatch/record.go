@@ -51,12 +51,12 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 	j.metrics.count(action, o)
 }
 
-// note records an attempt, or a death without one.
-func (j *journal) note(hook *hook.Hook, it *item, end *ending, body mapping.Body) {
+// operation records an attempt, or a death without one.
+func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mapping.Body) {
 	now := end.at
 	e := Entry{
-		At: now, hook: hook, Hook: j.hook, Action: it.Action, Event: it.event, Committed: it.committed, Project: it.project, Task: it.task,
-		Attempt: it.attempt, Status: end.Status, Took: end.Took, Bytes: body.Len(), Reason: end.reason, Annotation: annotationOf(body),
+		At: now, hook: hook, Hook: j.hook, Action: d.Action, Event: d.event, Committed: d.committed, Project: d.project, Task: d.task,
+		Attempt: d.attempt, Status: end.Status, Took: end.Took, Bytes: body.Len(), Reason: end.reason, Annotation: annotationOf(body),
 	}
 	e.Err, e.Redirect = end.Err, end.Redirect
 	if end.made {
@@ -64,7 +64,7 @@ func (j *journal) note(hook *hook.Hook, it *item, end *ending, body mapping.Body
 	}
 	switch end.step {
 	case deliver:
-		e.Outcome, e.Latency = outcomeLabels[delivered], it.sinceCommit(now)
+		e.Outcome, e.Latency = outcomeLabels[delivered], d.sinceCommit(now)
 		j.record.latency.observe(e.Latency, now)
 		j.record.delivered.Store(now.UnixNano())
 	case postpone:
@@ -89,19 +89,19 @@ func (r *record) failed(e *Entry) {
 }
 
 // tell counts the outcome of the delivery.
-func (j *journal) tell(it *item, e *ending) {
+func (j *journal) tell(d *delivery, e *ending) {
 	switch e.step {
 	case postpone:
 		if e.made {
-			j.tally(it.Action, retried)
+			j.tally(d.Action, retried)
 		}
 	case deliver:
-		j.tally(it.Action, delivered)
+		j.tally(d.Action, delivered)
 	case bury:
-		j.tally(it.Action, dead)
+		j.tally(d.Action, dead)
 		if !e.made {
-			j.reportUnsent(it, e.reason)
-			j.note(nil, it, e, mapping.Body{})
+			j.reportUnsent(d, e.reason)
+			j.addEntry(nil, d, e, mapping.Body{})
 		}
 	}
 }

@@ -191,12 +191,12 @@ func BenchmarkRecord(b *testing.B) {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {
 			hook := oneHook(b, dispatchtest.HookRow(1, "http://x/").With("headers", `{"Authorization": "Bearer abcdefgh"}`))
 			j := &journal{hook: 1, recorder: &recorder{bodies: bodies}}
-			it := newItem(deliveryTo(1, dispatchtest.Event(1, 1), nil), newLetter(dispatchtest.Event(1, 1), 1), time.Now())
+			d := newDelivery(deliveryTo(1, dispatchtest.Event(1, 1), nil), newSharedEvent(dispatchtest.Event(1, 1), 1), time.Now())
 			body := []byte(strings.Repeat("x", 2048))
 			b.ReportAllocs()
 			for b.Loop() {
-				j.note(hook, it, &ending{send.Outcome{Status: 200}, verdict{step: deliver}, true, time.Now()}, mapping.BodyOf(body))
-				j.tally(it.Action, delivered)
+				j.addEntry(hook, d, &ending{send.Outcome{Status: 200}, verdict{step: deliver}, true, time.Now()}, mapping.BodyOf(body))
+				j.tally(d.Action, delivered)
 			}
 		})
 	}

@@ -9,19 +9,19 @@ import (
 // report logs and counts an attempt: a success at DEBUG; the first failure of a hook at
 // ERROR, with what follows, and later failures as type failures decides. The log never
 // contains the payload, values of headers, or the URL's credentials, path and query.
-func (j *journal) report(ctx context.Context, it *item, e *ending) {
+func (j *journal) report(ctx context.Context, d *delivery, e *ending) {
 	j.metrics.attempt(&e.Outcome)
 	if e.step == deliver {
-		j.metrics.latency(it.sinceCommit(e.at))
+		j.metrics.latency(d.sinceCommit(e.at))
 		j.failures.succeeded()
 		if j.log.Enabled(ctx, slog.LevelDebug) {
 			j.log.LogAttrs(ctx, slog.LevelDebug,
-				fmt.Sprintf("Run webhook %d for action %s", j.hook, it.Action), //nolint:sloglint // Label Studio's own words, which people search for
-				slog.String("event", it.event.String()), slog.Int("attempt", it.attempt), slog.Duration("took", e.Took))
+				fmt.Sprintf("Run webhook %d for action %s", j.hook, d.Action), //nolint:sloglint // Label Studio's own words, which people search for
+				slog.String("event", d.event.String()), slog.Int("attempt", d.attempt), slog.Duration("took", e.Took))
 		}
 		return
 	}
-	attrs := append(j.about(it), slog.String("result", e.Result.String()))
+	attrs := append(j.about(d), slog.String("result", e.Result.String()))
 	if e.Status != 0 {
 		attrs = append(attrs, slog.Int("status", e.Status))
 	}
@@ -45,19 +45,19 @@ func (j *journal) report(ctx context.Context, it *item, e *ending) {
 }
 
 // reportUnsent logs a delivery that died without another attempt.
-func (j *journal) reportUnsent(it *item, reason Reason) {
-	level, attrs := j.failures.failed(append(j.about(it), fate(reason)...), true)
-	if it.doubted {
-		j.log.LogAttrs(context.Background(), level, "Webhook failed for good: the delivery is dead", append(attrs, slog.String("result", it.trial.result))...)
+func (j *journal) reportUnsent(d *delivery, reason Reason) {
+	level, attrs := j.failures.failed(append(j.about(d), fate(reason)...), true)
+	if d.doubted {
+		j.log.LogAttrs(context.Background(), level, "Webhook failed for good: the delivery is dead", append(attrs, slog.String("result", d.trial.result))...)
 		return
 	}
 	j.log.LogAttrs(context.Background(), level, "Webhook not sent: the delivery is dead", attrs...)
 }
 
-func (j *journal) about(it *item) []slog.Attr {
+func (j *journal) about(d *delivery) []slog.Attr {
 	return []slog.Attr{
-		slog.Int64("hook", j.hook), slog.String("action", string(it.Action)),
-		slog.String("event", it.event.String()), slog.Int("attempt", it.attempt),
+		slog.Int64("hook", j.hook), slog.String("action", string(d.Action)),
+		slog.String("event", d.event.String()), slog.Int("attempt", d.attempt),
 	}
 }
 

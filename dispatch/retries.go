@@ -1,7 +1,7 @@
 package dispatch
 
-// retries is a heap of items by the time of their next attempt.
-type retries []*item
+// retries is a heap of deliveries by the time of their next attempt.
+type retries []*delivery
 
 func (r retries) Len() int           { return len(r) }
 func (r retries) Less(i, j int) bool { return r[i].at.Before(r[j].at) }
@@ -12,16 +12,16 @@ func (r retries) Swap(i, j int) {
 
 // Push implements heap.Interface.
 func (r *retries) Push(x any) {
-	it := x.(*item)
-	it.place = len(*r)
-	*r = append(*r, it)
+	d := x.(*delivery)
+	d.place = len(*r)
+	*r = append(*r, d)
 }
 
 // Pop implements heap.Interface.
 func (r *retries) Pop() any {
 	last := len(*r) - 1
-	it := (*r)[last]
+	d := (*r)[last]
 	(*r)[last] = nil
 	*r = (*r)[:last]
-	return it
+	return d
 }

@@ -2,86 +2,86 @@ package dispatch
 
 import "iter"
 
-// stage is the stage of an item in its schedule.
+// stage is the stage of a delivery in its schedule.
 type stage uint8
 
 const (
 	behind  stage = iota // an earlier one must be done first
 	ready                // may go
-	running              // handed out by next or take
+	running              // handed out by next or handOut
 	waiting              // held back after running
 )
 
 // schedule decides which deliveries of a lane may go: those of one task one at a time, in
-// the order they were added; one of a whole project (Task 0) after all earlier ones of
-// the project and before all later ones. Projects do not wait for each other. It does not
+// the order they were added; one of a whole project (Task 0) after all earlier ones of the
+// project and before all later ones. Projects do not wait for each other. It does not
 // depend on time or goroutines; the zero value is empty.
 //
-// An item goes behind → ready → running → done, or from running through waiting back to
+// A delivery goes behind → ready → running → done, or from running through waiting back to
 // ready. One that is refused repeatedly can be held: then its project no longer waits for
-// it and the later items of its task, and it proceeds separately. When it is done, those
-// later items take their places again.
+// it and the later deliveries of its task, and it proceeds separately. When it is done,
+// those later deliveries take their places again.
 type schedule struct {
 	projects map[int64]*project
-	spare    *project // an empty one for reuse
-	queue    fifo     // ready, in the order of becoming so
-	oldest   *item    // all items, in the order of adding
-	newest   *item
+	spare    *project  // an empty one for reuse
+	queue    fifo      // ready, in the order of becoming so
+	oldest   *delivery // all deliveries, in the order of adding
+	newest   *delivery
 	size     int
-	moved    bool // waiting items may now be behind
+	moved    bool // waiting deliveries may now be behind
 }
 
-// project is the part of a schedule for one project: items that may go up to the first
+// project is the part of a schedule for one project: deliveries that may go up to the first
 // barrier, and all from the barrier on.
 type project struct {
-	last  map[int64]*item // last item before the barrier, by task
-	open  int             // unfinished items before the barrier
-	first *item           // the barrier, and what follows it
-	end   *item
+	last  map[int64]*delivery // last delivery before the barrier, by task
+	open  int                 // unfinished deliveries before the barrier
+	first *delivery           // the barrier, and what follows it
+	end   *delivery
 	held  map[int64]*chain // by task; separate from all others
 }
 
-// add appends the item.
-func (s *schedule) add(it *item) {
-	s.enlist(it)
-	s.place(s.project(it.project), it)
+// add appends the delivery.
+func (s *schedule) add(d *delivery) {
+	s.enlist(d)
+	s.place(s.project(d.project), d)
 }
 
-// place puts the item behind those that it must wait for.
-func (s *schedule) place(p *project, it *item) {
-	if c := p.held[it.task]; c != nil {
-		c.end.follow = it
-		c.end = it
+// place puts the delivery behind those that it must wait for.
+func (s *schedule) place(p *project, d *delivery) {
+	if c := p.held[d.task]; c != nil {
+		c.end.follow = d
+		c.end = d
 		return
 	}
-	if p.first == nil && it.task != 0 {
-		s.append(p, it)
+	if p.first == nil && d.task != 0 {
+		s.append(p, d)
 		return
 	}
 	if p.first == nil {
-		p.first = it
+		p.first = d
 	} else {
-		p.end.follow = it
+		p.end.follow = d
 	}
-	p.end = it
-	if p.first == it && p.open == 0 {
-		s.release(it)
+	p.end = d
+	if p.first == d && p.open == 0 {
+		s.release(d)
 	}
 }
 
-// isBehindStored reports whether the item, if added now, would wait for a stored one. Of
-// items that wait for each other, directly or not, all are stored or none.
-func (s *schedule) isBehindStored(it *item) bool {
-	p := s.projects[it.project]
+// isBehindStored reports whether the delivery, if added now, would wait for a stored one.
+// Of deliveries that wait for each other, directly or not, all are stored or none.
+func (s *schedule) isBehindStored(d *delivery) bool {
+	p := s.projects[d.project]
 	switch {
 	case p == nil:
 		return false
-	case p.held[it.task] != nil:
-		return p.held[it.task].head.stored
+	case p.held[d.task] != nil:
+		return p.held[d.task].head.stored
 	case p.first != nil:
 		return p.first.stored
-	case it.task != 0:
-		last := p.last[it.task]
+	case d.task != 0:
+		last := p.last[d.task]
 		return last != nil && last.stored
 	}
 	for _, last := range p.last {
@@ -92,121 +92,121 @@ func (s *schedule) isBehindStored(it *item) bool {
 	return false
 }
 
-// waitingFor returns the item, which is the first of its task, and all items that wait
-// for it or for what it waits for, in order.
-func (s *schedule) waitingFor(it *item) iter.Seq[*item] {
-	return func(yield func(*item) bool) {
-		if p := s.projects[it.project]; p.first == nil || p.held[it.task] != nil {
-			for ; it != nil && yield(it); it = it.follow {
+// waitingFor returns the delivery, which is the first of its task, and all deliveries that
+// wait for it or for what it waits for, in order.
+func (s *schedule) waitingFor(d *delivery) iter.Seq[*delivery] {
+	return func(yield func(*delivery) bool) {
+		if p := s.projects[d.project]; p.first == nil || p.held[d.task] != nil {
+			for ; d != nil && yield(d); d = d.follow {
 			}
 			return
 		}
 		for x := s.oldest; x != nil; x = x.newer {
-			if x.project == it.project && !yield(x) {
+			if x.project == d.project && !yield(x) {
 				return
 			}
 		}
 	}
 }
 
-// all returns all items, in the order of adding.
-func (s *schedule) all() iter.Seq[*item] {
-	return func(yield func(*item) bool) {
-		for it := s.oldest; it != nil; {
-			newer := it.newer // yield may remove the item
-			if !yield(it) {
+// all returns all deliveries, in the order of adding.
+func (s *schedule) all() iter.Seq[*delivery] {
+	return func(yield func(*delivery) bool) {
+		for d := s.oldest; d != nil; {
+			newer := d.newer // yield may remove the delivery
+			if !yield(d) {
 				return
 			}
-			it = newer
+			d = newer
 		}
 	}
 }
 
-// rebuilt returns a schedule of the items that stay, in their stages. No item that stays
-// may wait for one that does not.
-func (s *schedule) rebuilt(stays func(*item) bool) schedule {
+// rebuilt returns a schedule of the deliveries that stay, in their stages. No delivery that
+// stays may wait for one that does not.
+func (s *schedule) rebuilt(stays func(*delivery) bool) schedule {
 	var out schedule
 	var ids []int64
-	items := make(map[int64][]*item)
-	for it := range s.all() {
-		it.follow, it.older, it.newer = nil, nil, nil
-		if !stays(it) {
+	byProject := make(map[int64][]*delivery)
+	for d := range s.all() {
+		d.follow, d.older, d.newer = nil, nil, nil
+		if !stays(d) {
 			continue
 		}
-		before := it.state
-		out.enlist(it)
-		it.state = before
-		if items[it.project] == nil {
-			ids = append(ids, it.project)
+		before := d.state
+		out.enlist(d)
+		d.state = before
+		if byProject[d.project] == nil {
+			ids = append(ids, d.project)
 		}
-		items[it.project] = append(items[it.project], it)
+		byProject[d.project] = append(byProject[d.project], d)
 	}
 	for _, id := range ids {
-		out.arrange(out.project(id), items[id])
+		out.arrange(out.project(id), byProject[id])
 	}
 	out.queue = fifo{}
-	for it := range out.all() {
-		if it.state == ready {
-			out.queue.push(it)
+	for d := range out.all() {
+		if d.state == ready {
+			out.queue.push(d)
 		}
 	}
 	return out
 }
 
-// next hands out the item that has been ready for longest, nil if none is.
-func (s *schedule) next() *item {
+// next hands out the delivery that has been ready for longest, nil if none is.
+func (s *schedule) next() *delivery {
 	for {
-		it := s.queue.pop()
-		if it == nil {
+		d := s.queue.pop()
+		if d == nil {
 			return nil
 		}
-		if it.state == ready { // otherwise it was taken
-			it.state = running
-			return it
+		if d.state == ready { // otherwise it was handed out
+			d.state = running
+			return d
 		}
 	}
 }
 
-// take hands out a ready item.
-func (s *schedule) take(it *item) {
-	it.state = running
+// handOut hands out a ready delivery.
+func (s *schedule) handOut(d *delivery) {
+	d.state = running
 	s.queue.trim()
 }
 
-// hold holds a running item back until it is released.
-func (s *schedule) hold(it *item) {
-	it.state = waiting
-	if it.early {
-		s.rearrange(it.project)
+// hold holds a running delivery back until it is released.
+func (s *schedule) hold(d *delivery) {
+	d.state = waiting
+	if d.early {
+		s.rearrange(d.project)
 	}
 }
 
-// release makes an item ready.
-func (s *schedule) release(it *item) {
-	it.state = ready
-	s.queue.push(it)
+// release makes a delivery ready.
+func (s *schedule) release(d *delivery) {
+	d.state = ready
+	s.queue.push(d)
 }
 
-// done removes an item that was handed out, and releases those that waited for it.
-func (s *schedule) done(it *item) {
-	s.delist(it)
-	p := s.projects[it.project]
-	if it.held {
-		s.letGo(p, it)
+// done removes a delivery that was handed out, and releases those that waited for it.
+func (s *schedule) done(d *delivery) {
+	s.delist(d)
+	p := s.projects[d.project]
+	if d.held {
+		s.letGo(p, d)
 		return
 	}
-	if it == p.first {
-		p.first = it.follow
+	if d == p.first {
+		p.first = d.follow
 		s.advance(p)
 	} else {
 		p.open--
-		if it.follow != nil {
-			s.release(it.follow)
+		if d.follow != nil {
+			s.release(d.follow)
 		} else {
-			delete(p.last, it.task)
+			delete(p.last, d.task)
 		}
 	}
-	it.follow = nil
+	d.follow = nil
 	switch {
 	case p.open > 0:
 	case p.first != nil:
@@ -214,31 +214,31 @@ func (s *schedule) done(it *item) {
 			s.release(p.first)
 		}
 	default:
-		s.discard(it.project, p)
+		s.discard(d.project, p)
 	}
 }
 
-// advance moves the items behind a barrier before the next one.
+// advance moves the deliveries behind a barrier before the next one.
 func (s *schedule) advance(p *project) {
 	for p.first != nil && p.first.task != 0 {
-		it := p.first
-		p.first, it.follow = it.follow, nil
-		s.append(p, it)
+		d := p.first
+		p.first, d.follow = d.follow, nil
+		s.append(p, d)
 	}
 	if p.first == nil {
 		p.end = nil
 	}
 }
 
-// append puts an item after those of its task, before the barrier.
-func (s *schedule) append(p *project, it *item) {
+// append puts a delivery after those of its task, before the barrier.
+func (s *schedule) append(p *project, d *delivery) {
 	p.open++
-	if before := p.last[it.task]; before != nil {
-		before.follow = it
+	if before := p.last[d.task]; before != nil {
+		before.follow = d
 	} else {
-		s.release(it)
+		s.release(d)
 	}
-	p.last[it.task] = it
+	p.last[d.task] = d
 }
 
 func (s *schedule) project(id int64) *project {
@@ -247,7 +247,7 @@ func (s *schedule) project(id int64) *project {
 		return p
 	}
 	if p, s.spare = s.spare, nil; p == nil {
-		p = &project{last: make(map[int64]*item)}
+		p = &project{last: make(map[int64]*delivery)}
 	}
 	if s.projects == nil {
 		s.projects = make(map[int64]*project)
@@ -262,34 +262,34 @@ func (s *schedule) discard(id int64, p *project) {
 	}
 	delete(s.projects, id)
 	s.spare = p
-	if s.oldest == nil && cap(s.queue.items) > 1024 {
+	if s.oldest == nil && cap(s.queue.deliveries) > 1024 {
 		*s = schedule{} // frees the memory of a backlog
 	}
 }
 
-func (s *schedule) enlist(it *item) {
+func (s *schedule) enlist(d *delivery) {
 	s.size++
-	it.state = behind
-	it.older, it.newer = s.newest, nil
+	d.state = behind
+	d.older, d.newer = s.newest, nil
 	if s.newest != nil {
-		s.newest.newer = it
+		s.newest.newer = d
 	} else {
-		s.oldest = it
+		s.oldest = d
 	}
-	s.newest = it
+	s.newest = d
 }
 
-func (s *schedule) delist(it *item) {
+func (s *schedule) delist(d *delivery) {
 	s.size--
-	if it.older != nil {
-		it.older.newer = it.newer
+	if d.older != nil {
+		d.older.newer = d.newer
 	} else {
-		s.oldest = it.newer
+		s.oldest = d.newer
 	}
-	if it.newer != nil {
-		it.newer.older = it.older
+	if d.newer != nil {
+		d.newer.older = d.older
 	} else {
-		s.newest = it.older
+		s.newest = d.older
 	}
-	it.older, it.newer = nil, nil
+	d.older, d.newer = nil, nil
 }

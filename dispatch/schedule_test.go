@@ -13,22 +13,22 @@ import (
 )
 
 // model is the schedule as it is meant: a list, looked through each time.
-type model []*modelItem
+type model []*modelDelivery
 
-type modelItem struct {
-	it    *item
-	state stage // behind stands for "has not been handed out"
+type modelDelivery struct {
+	delivery *delivery
+	state    stage // behind stands for "has not been handed out"
 }
 
 // concerns reports whether one of the two has to wait for the other.
-func concerns(a, b *item) bool {
+func concerns(a, b *delivery) bool {
 	return a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0)
 }
 
-// isPassed reports whether the item or one of its task that stands before it is held.
-func (m model) isPassed(it *item) bool {
+// isPassed reports whether the delivery or one of its task that stands before it is held.
+func (m model) isPassed(d *delivery) bool {
 	for _, mi := range m {
-		if mi.it.held && mi.it.project == it.project && mi.it.task == it.task {
+		if mi.delivery.held && mi.delivery.project == d.project && mi.delivery.task == d.task {
 			return true
 		}
 	}
@@ -38,9 +38,9 @@ func (m model) isPassed(it *item) bool {
 // mayGo reports whether nothing that is not done stands before the i-th but what is
 // held of other tasks.
 func (m model) mayGo(i int) bool {
-	it := m[i].it
+	d := m[i].delivery
 	for _, earlier := range m[:i] {
-		if b := earlier.it; concerns(b, it) && (b.task == it.task || !m.isPassed(b)) {
+		if b := earlier.delivery; concerns(b, d) && (b.task == d.task || !m.isPassed(b)) {
 			return false
 		}
 	}
@@ -51,25 +51,25 @@ func (m model) mayGo(i int) bool {
 // else was held.
 func (m model) isFree(i int) bool {
 	for _, mi := range m {
-		if b := mi.it; b != m[i].it && mi.state == running && concerns(b, m[i].it) && (b.task == m[i].it.task || !m.isPassed(b)) {
+		if b := mi.delivery; b != m[i].delivery && mi.state == running && concerns(b, m[i].delivery) && (b.task == m[i].delivery.task || !m.isPassed(b)) {
 			return false
 		}
 	}
 	return true
 }
 
-func (m model) index(it *item) int {
+func (m model) index(d *delivery) int {
 	for i := range m {
-		if m[i].it == it {
+		if m[i].delivery == d {
 			return i
 		}
 	}
 	return -1
 }
 
-// pick draws one of the items in that state, nil if there is none.
-func (m model) pick(t *rapid.T, s stage) *modelItem {
-	var some []*modelItem
+// pick draws one of the deliveries in that state, nil if there is none.
+func (m model) pick(t *rapid.T, s stage) *modelDelivery {
+	var some []*modelDelivery
 	for _, mi := range m {
 		if mi.state == s {
 			some = append(some, mi)
@@ -78,24 +78,24 @@ func (m model) pick(t *rapid.T, s stage) *modelItem {
 	if len(some) == 0 {
 		return nil
 	}
-	return rapid.SampledFrom(some).Draw(t, "item")
+	return rapid.SampledFrom(some).Draw(t, "delivery")
 }
 
 // sift takes notice of what waited and is behind something else now, which must not be
 // without a reason.
 func (m model) sift() {
 	for _, mi := range m {
-		if mi.state == waiting && mi.it.state == behind {
+		if mi.state == waiting && mi.delivery.state == behind {
 			mi.state = behind
 		}
 	}
 }
 
-// stuck is the first item that could go but was not handed out.
-func (m model) stuck() *item {
+// stuck is the first delivery that could go but was not handed out.
+func (m model) stuck() *delivery {
 	for i, mi := range m {
 		if mi.state == behind && m.mayGo(i) && m.isFree(i) {
-			return mi.it
+			return mi.delivery
 		}
 	}
 	return nil
@@ -106,19 +106,19 @@ func TestScheduleAgainstModel(t *testing.T) {
 		var s schedule
 		var m model
 		added, finished := 0, 0
-		handedOut := func(it *item, who string) {
-			i := m.index(it)
+		handedOut := func(d *delivery, who string) {
+			i := m.index(d)
 			if i < 0 || m[i].state != behind {
-				t.Fatalf("%s handed out event %d, which is not waiting for it", who, it.event.Ordinal)
+				t.Fatalf("%s handed out event %d, which is not waiting for it", who, d.event.Ordinal)
 			}
 			if !m.mayGo(i) {
-				t.Fatalf("%s handed out event %d before its turn\n%s", who, it.event.Ordinal, m)
+				t.Fatalf("%s handed out event %d before its turn\n%s", who, d.event.Ordinal, m)
 			}
 			m[i].state = running
 		}
-		finish := func(mi *modelItem) {
-			s.done(mi.it)
-			i := m.index(mi.it)
+		finish := func(mi *modelDelivery) {
+			s.done(mi.delivery)
+			i := m.index(mi.delivery)
 			m = append(m[:i:i], m[i+1:]...)
 			m.sift()
 			finished++
@@ -130,37 +130,37 @@ func TestScheduleAgainstModel(t *testing.T) {
 					Project: rapid.Int64Range(1, 3).Draw(t, "project"),
 					Task:    rapid.Int64Range(0, 4).Draw(t, "task"),
 				}
-				it := newItem(Delivery{Event: e}, nil, time.Time{})
+				d := newDelivery(Delivery{Event: e}, nil, time.Time{})
 				added++
-				s.add(it)
-				m = append(m, &modelItem{it: it})
+				s.add(d)
+				m = append(m, &modelDelivery{delivery: d})
 			},
 			"next": func(*rapid.T) {
-				it := s.next()
-				if it == nil {
+				d := s.next()
+				if d == nil {
 					if stuck := m.stuck(); stuck != nil {
 						t.Fatalf("event %d is stuck", stuck.event.Ordinal)
 					}
 					return
 				}
-				handedOut(it, "next")
+				handedOut(d, "next")
 			},
 			"take": func(t *rapid.T) {
-				var some []*item
+				var some []*delivery
 				for _, mi := range m {
-					if mi.it.state == ready {
-						some = append(some, mi.it)
+					if mi.delivery.state == ready {
+						some = append(some, mi.delivery)
 					}
 				}
 				if len(some) > 0 {
-					it := rapid.SampledFrom(some).Draw(t, "item")
-					s.take(it)
-					handedOut(it, "take")
+					d := rapid.SampledFrom(some).Draw(t, "delivery")
+					s.handOut(d)
+					handedOut(d, "take")
 				}
 			},
 			"pass": func(t *rapid.T) {
-				if mi := m.pick(t, waiting); mi != nil && !mi.it.held {
-					s.pass(mi.it)
+				if mi := m.pick(t, waiting); mi != nil && !mi.delivery.held {
+					s.pass(mi.delivery)
 					m.sift()
 				}
 			},
@@ -171,27 +171,27 @@ func TestScheduleAgainstModel(t *testing.T) {
 			},
 			"hold": func(t *rapid.T) {
 				if mi := m.pick(t, running); mi != nil {
-					s.hold(mi.it)
+					s.hold(mi.delivery)
 					mi.state = waiting
 					m.sift()
 				}
 			},
 			"release": func(t *rapid.T) {
 				if mi := m.pick(t, waiting); mi != nil {
-					s.release(mi.it)
+					s.release(mi.delivery)
 					mi.state = behind
 				}
 			},
 		})
 		for _, mi := range m { // nothing is lost: all of it can be finished
 			if mi.state == waiting {
-				s.release(mi.it)
+				s.release(mi.delivery)
 				mi.state = behind
 			}
 		}
 		for len(m) > 0 {
-			if it := s.next(); it != nil {
-				handedOut(it, "next")
+			if d := s.next(); d != nil {
+				handedOut(d, "next")
 			} else if mi := firstRunning(m); mi != nil {
 				finish(mi)
 			} else {
@@ -204,7 +204,7 @@ func TestScheduleAgainstModel(t *testing.T) {
 	})
 }
 
-func firstRunning(m model) *modelItem {
+func firstRunning(m model) *modelDelivery {
 	for _, mi := range m {
 		if mi.state == running {
 			return mi
@@ -217,14 +217,14 @@ func firstRunning(m model) *modelItem {
 func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	var s schedule
 	for n := range 100 {
-		s.add(newItem(Delivery{Event: dispatchtest.Event(n, int64(n+1))}, nil, time.Time{}))
+		s.add(newDelivery(Delivery{Event: dispatchtest.Event(n, int64(n+1))}, nil, time.Time{}))
 	}
 	for range 99 {
-		s.take(s.oldest)
+		s.handOut(s.oldest)
 		s.done(s.oldest)
 	}
-	if n := len(s.queue.items) - s.queue.from; n > 2 {
-		t.Errorf("the queue keeps %d items", n)
+	if n := len(s.queue.deliveries) - s.queue.from; n > 2 {
+		t.Errorf("the queue keeps %d deliveries", n)
 	}
 }
 
@@ -232,7 +232,7 @@ func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 func (m model) String() string {
 	var b strings.Builder
 	for _, mi := range m {
-		fmt.Fprintf(&b, "event %d of project %d, task %d: state %d, early %t, held %t\n", mi.it.event.Ordinal, mi.it.project, mi.it.task, mi.it.state, mi.it.early, mi.it.held)
+		fmt.Fprintf(&b, "event %d of project %d, task %d: state %d, early %t, held %t\n", mi.delivery.event.Ordinal, mi.delivery.project, mi.delivery.task, mi.delivery.state, mi.delivery.early, mi.delivery.held)
 	}
 	return b.String()
 }

@@ -6,27 +6,27 @@ import (
 )
 
 // settle handles the result of the attempt and returns the delivery to continue with.
-func (a attempt) settle(e *ending) (next *item) {
-	l, it, v, made, now := a.lane, a.it, e.verdict, e.made, e.at
+func (a attempt) settle(e *ending) (next *delivery) {
+	l, d, v, made, now := a.lane, a.delivery, e.verdict, e.made, e.at
 	l.mu.Lock()
 	l.running--
 	l.slots.keep(&l.claim, standingAfter(e))
 	if made {
 		l.pulse.beat(e)
 	} else {
-		it.attempt--
+		d.attempt--
 	}
 	spared := v.spared || l.health.failing
 	failed := made && v.step != deliver && a.fails(v, now)
 	if v.step == postpone {
-		d := a.delay(v, made, now)
-		d.spared = spared
-		l.write(l.window.retryAt(it, d))
+		by := a.delay(v, made, now)
+		by.spared = spared
+		l.write(l.window.retryAt(d, by))
 	} else {
-		if v.step == forgo && it.stored {
-			l.backlog.forgo(it)
+		if v.step == forgo && d.stored {
+			l.backlog.forgo(d)
 		}
-		l.write(l.window.done(it, v, now))
+		l.write(l.window.done(d, v, now))
 	}
 	if made && v.step == deliver {
 		a.works(now)
@@ -45,20 +45,20 @@ func (a attempt) settle(e *ending) (next *item) {
 	next = l.pick(now)
 	l.fill(now)
 	l.slots.yield(&l.claim)
-	finished := v.step != postpone && !it.stored
-	if finished && it.trails {
+	finished := v.step != postpone && !d.stored
+	if finished && d.trails {
 		// After a crash these rows would be sent again, but this delivery would not.
-		l.store.add(note{ask: func(context.Context) error { // without the lane: it does not wait for a locked row
-			l.finished(it.done, it.letter)
+		l.store.add(operation{ask: func(context.Context) error { // without the lane: it does not wait for a locked row
+			l.finished(d.done, d.shared)
 			return nil
 		}})
 		finished = false
 	}
 	l.mu.Unlock()
 
-	l.journal.tell(it, e)
+	l.journal.tell(d, e)
 	if finished {
-		l.finished(it.done, it.letter)
+		l.finished(d.done, d.shared)
 	}
 	if dropped > 0 {
 		l.log.Info("Webhook was deleted: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
@@ -70,21 +70,21 @@ func (a attempt) settle(e *ending) (next *item) {
 // delay needs mu. It returns how the delivery is postponed, after an attempt if one was
 // made.
 func (a attempt) delay(v verdict, made bool, now time.Time) delay {
-	l, it := a.lane, a.it
+	l, d := a.lane, a.delivery
 	due := now.Add(v.delay)
-	d := delay{now: now, due: due, at: due, save: it.attempt > quick || l.leaving || v.doubt, doubt: v.doubt, failed: made}
+	by := delay{now: now, due: due, at: due, save: d.attempt > quick || l.leaving || v.doubt, doubt: v.doubt, failed: made}
 	switch {
 	case v.doubt:
 	case l.health.failing:
-		d.due = latest(due, l.health.nextTried(now))
-		d.at = d.due
+		by.due = latest(due, l.health.nextTried(now))
+		by.at = by.due
 	case made && v.hold == 0:
-		d.at = l.health.look(now)
+		by.at = l.health.look(now)
 	}
-	if it.stored {
-		d.save = v.delay >= l.policy.Base || l.health.failing || v.doubt
+	if d.stored {
+		by.save = v.delay >= l.policy.Base || l.health.failing || v.doubt
 	}
-	return d
+	return by
 }
 
 // works needs mu. It applies a success to the whole hook.
@@ -99,7 +99,7 @@ func (a attempt) works(now time.Time) {
 // fails needs mu. It applies a failure to the whole hook, and reports whether the hook
 // gets nothing for some time.
 func (a attempt) fails(v verdict, now time.Time) bool {
-	l, it := a.lane, a.it
+	l, d := a.lane, a.delivery
 	if v.hold > 0 {
 		l.held(now.Add(v.hold), now)
 	}
@@ -109,7 +109,7 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 	}
 	before := l.health.failing
 	if v.step == postpone || v.reason == ReasonExhausted || v.reason == ReasonRejected {
-		l.health.failed(it.project, it.task, now)
+		l.health.failed(d.project, d.task, now)
 	}
 	return v.hold > 0 || l.health.failing && !before
 }

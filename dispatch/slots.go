@@ -46,9 +46,9 @@ type claim struct {
 	asked    uint64   // number of its request
 }
 
-// take needs the lane's mu. It takes a slot for the lane. If there is none, the lane is
-// woken when it gets one.
-func (s *slots) take(c *claim) bool {
+// acquire needs the lane's mu. It acquires a slot for the lane. If there is none, the lane
+// is woken when it gets one.
+func (s *slots) acquire(c *claim) bool {
 	if c.spare {
 		c.spare = false
 		return true

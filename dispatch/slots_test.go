@@ -126,7 +126,7 @@ func TestSlots(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"take": func(t *rapid.T) {
-				if c := rapid.SampledFrom(claims).Draw(t, "lane"); s.take(c) {
+				if c := rapid.SampledFrom(claims).Draw(t, "lane"); s.acquire(c) {
 					used[c]++
 				}
 			},

@@ -7,37 +7,37 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// write needs mu. It passes the window's notes to the store.
-func (l *lane) write(notes []note) {
-	if len(notes) == 0 {
+// write needs mu. It passes the window's operations to the store.
+func (l *lane) write(operations []operation) {
+	if len(operations) == 0 {
 		return
 	}
-	for i := range notes {
-		n := &notes[i]
-		n.lane = l
-		if n.kind == insert && n.row.State != state.Dead {
-			l.journal.tally(n.item.Action, parked)
+	for i := range operations {
+		op := &operations[i]
+		op.lane = l
+		if op.kind == insert && op.row.State != state.Dead {
+			l.journal.tally(op.delivery.Action, parked)
 			l.journal.failures.stored()
 		}
 	}
-	l.store.add(notes...)
+	l.store.add(operations...)
 }
 
-// wrote is called by the writer when the note has been committed.
-func (l *lane) wrote(n *note) {
+// wrote is called by the writer when the operation has been committed.
+func (l *lane) wrote(op *operation) {
 	l.mu.Lock()
-	l.backlog.wrote(n)
-	done, letter := l.window.wrote(n)
+	l.backlog.wrote(op)
+	done, shared := l.window.wrote(op)
 	l.mu.Unlock()
-	if n.kind == insert {
-		l.finished(done, letter)
+	if op.kind == insert {
+		l.finished(done, shared)
 	}
 }
 
 // suspends needs mu. It reports whether the hook is suspended, or is from now on: then
 // the event is the first that it misses. Missed events are only dropped after the store
 // has recorded the suspension.
-func (l *lane) suspends(it *item) bool {
+func (l *lane) suspends(d *delivery) bool {
 	if l.backlog.suspended {
 		return true
 	}
@@ -45,8 +45,8 @@ func (l *lane) suspends(it *item) bool {
 		return false
 	}
 	l.backlog.suspended, l.backlog.confirmed = true, false
-	l.store.add(note{ask: func(ctx context.Context) error {
-		if err := l.store.store.Suspend(ctx, l.hook, it.event); err != nil {
+	l.store.add(operation{ask: func(ctx context.Context) error {
+		if err := l.store.store.Suspend(ctx, l.hook, d.event); err != nil {
 			return err
 		}
 		l.letGo()
@@ -54,7 +54,7 @@ func (l *lane) suspends(it *item) bool {
 	}})
 	l.show(time.Now())
 	l.log.Error("Webhook suspended: its parked deliveries have reached their bound; new events are not accepted",
-		"hook", l.hook, "bytes", l.backlog.room(), "from", it.event.String(), "remedy", ReasonSuspended.remedy())
+		"hook", l.hook, "bytes", l.backlog.room(), "from", d.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
 }
 
@@ -64,7 +64,7 @@ func (l *lane) letGo() {
 	missed := l.backlog.missed
 	l.backlog.confirmed, l.backlog.missed = true, nil
 	l.mu.Unlock()
-	for _, it := range missed {
-		l.finished(it.done, it.letter)
+	for _, d := range missed {
+		l.finished(d.done, d.shared)
 	}
 }

@@ -18,7 +18,7 @@ type tail struct {
 	lowest mapping.ID // first event added to the tail since then; theEnd: none
 
 	asked   *question               // what is being read; nil: nothing
-	recent  []*item                 // items added to the tail since it was asked
+	recent  []*delivery             // deliveries added to the tail since it was asked
 	spilled bool                    // recent is incomplete
 	gone    map[mapping.ID]struct{} // events removed from the store since then
 
@@ -38,27 +38,27 @@ func newTail(room *windows) tail {
 	return tail{room: room, after: theEnd(), lowest: theEnd(), ceiling: theEnd().Commit}
 }
 
-// add records an item that is stored behind all others.
-func (t *tail) add(it *item) {
-	t.lowest = earlier(t.lowest, it.event)
+// add records a delivery that is stored behind all others.
+func (t *tail) add(d *delivery) {
+	t.lowest = earlier(t.lowest, d.event)
 	t.scout = true
-	if it.event.Commit <= t.ceiling {
+	if d.event.Commit <= t.ceiling {
 		t.blocked = false
 	}
 	switch {
 	case t.asked == nil:
 	case len(t.recent) < t.room.chunk():
-		t.recent = append(t.recent, it)
-		delete(t.gone, it.event) // it was added again
+		t.recent = append(t.recent, d)
+		delete(t.gone, d.event) // it was added again
 	default:
 		t.spilled = true
 	}
 }
 
-// left records an item that leaves the store.
-func (t *tail) left(it *item) {
+// left records a delivery that leaves the store.
+func (t *tail) left(d *delivery) {
 	if t.asked != nil {
-		t.gone[it.event] = struct{}{}
+		t.gone[d.event] = struct{}{}
 	}
 }
 
@@ -118,7 +118,7 @@ func (w *window) wants(n need) (q *question, at time.Time) {
 const probeHeads = 16
 
 // wantsHeads asks for untried heads: the newest for the probes of a failing hook, or any
-// if the agenda is full of items that cannot go.
+// if the agenda is full of deliveries that cannot go.
 func (w *window) wantsHeads(failing bool) *question {
 	t, a := &w.tail, &w.agenda
 	rows, most := probeHeads, t.room.most()
@@ -134,24 +134,24 @@ func (w *window) wantsHeads(failing bool) *question {
 	t.scout = false
 	wanted := &state.Heads{Upto: t.ceiling, Rows: rows}
 	known := make(map[taskKey]struct{})
-	for it := range a.schedule.all() {
-		if it.held {
-			wanted.Passed = append(wanted.Passed, state.Task{Project: it.project, Task: it.task})
-		} else if key := (taskKey{it.project, it.task}); it.state != behind {
+	for d := range a.schedule.all() {
+		if d.held {
+			wanted.Passed = append(wanted.Passed, state.Task{Project: d.project, Task: d.task})
+		} else if key := (taskKey{d.project, d.task}); d.state != behind {
 			if _, again := known[key]; !again {
 				known[key] = struct{}{}
-				wanted.Known = append(wanted.Known, state.Task{Project: it.project, Task: it.task})
+				wanted.Known = append(wanted.Known, state.Task{Project: d.project, Task: d.task})
 			}
 		}
 	}
 	return t.ask(question{heads: wanted})
 }
 
-// loaded adds the items of the rows that wants has requested.
-func (w *window) loaded(rows []*item) []note {
+// loaded adds the deliveries of the rows that wants has requested.
+func (w *window) loaded(rows []*delivery) []operation {
 	t := &w.tail
-	for it := range w.agenda.schedule.all() {
-		t.gone[it.event] = struct{}{}
+	for d := range w.agenda.schedule.all() {
+		t.gone[d.event] = struct{}{}
 	}
 	if t.asked.heads != nil {
 		t.scouted(&w.agenda, rows)
@@ -162,11 +162,11 @@ func (w *window) loaded(rows []*item) []note {
 	return w.agenda.flush()
 }
 
-// read adds the items of a part to the agenda. If they are the last, the tail ends.
-func (t *tail) read(a *agenda, rows []*item) {
+// read adds the deliveries of a part to the agenda. If they are the last, the tail ends.
+func (t *tail) read(a *agenda, rows []*delivery) {
 	n, last := 0, len(rows) < t.asked.part.Rows
 	for n < len(rows) && rows[n].event.Commit <= t.ceiling &&
-		state.Compare(rows[n].event, t.lowest) < 0 { // items added to the tail meanwhile precede the others
+		state.Compare(rows[n].event, t.lowest) < 0 { // deliveries added to the tail meanwhile precede the others
 		t.after = rows[n].event
 		if t.isNew(rows[n]) {
 			a.restore(rows[n], t.hurried)
@@ -177,9 +177,9 @@ func (t *tail) read(a *agenda, rows []*item) {
 		t.blocked = n < len(rows) && rows[n].event.Commit > t.ceiling
 		return
 	}
-	for _, it := range t.recent {
-		if t.isNew(it) {
-			a.schedule.add(it)
+	for _, d := range t.recent {
+		if t.isNew(d) {
+			a.schedule.add(d)
 			a.stored++
 		}
 	}
@@ -189,30 +189,30 @@ func (t *tail) read(a *agenda, rows []*item) {
 }
 
 // scouted adds heads to the agenda.
-func (t *tail) scouted(a *agenda, heads []*item) {
-	for _, it := range heads {
-		overtaken := t.spilled || slices.ContainsFunc(t.recent, func(r *item) bool { return state.Compare(r.event, it.event) < 0 })
-		if overtaken || it.event.Commit > t.ceiling || !t.isNew(it) {
+func (t *tail) scouted(a *agenda, heads []*delivery) {
+	for _, d := range heads {
+		overtaken := t.spilled || slices.ContainsFunc(t.recent, func(r *delivery) bool { return state.Compare(r.event, d.event) < 0 })
+		if overtaken || d.event.Commit > t.ceiling || !t.isNew(d) {
 			t.scout = true
 			continue
 		}
-		a.schedule.add(it)
+		a.schedule.add(d)
 		a.stored++
 	}
 }
 
-// isNew reports whether the item has come from the store for the first time.
-func (t *tail) isNew(it *item) bool {
-	_, again := t.gone[it.event]
-	t.gone[it.event] = struct{}{}
+// isNew reports whether the delivery has come from the store for the first time.
+func (t *tail) isNew(d *delivery) bool {
+	_, again := t.gone[d.event]
+	t.gone[d.event] = struct{}{}
 	return !again
 }
 
-// areIn reports whether all rows belong to these items: otherwise they must be read
+// areIn reports whether all rows belong to these deliveries: otherwise they must be read
 // again.
-func areIn(items, rows []*item) bool {
+func areIn(deliveries, rows []*delivery) bool {
 	for _, row := range rows {
-		if !slices.ContainsFunc(items, func(it *item) bool { return it.event == row.event }) {
+		if !slices.ContainsFunc(deliveries, func(d *delivery) bool { return d.event == row.event }) {
 			return false
 		}
 	}

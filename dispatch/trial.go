@@ -6,13 +6,13 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// From these values on, an item is held: its project no longer waits for it.
+// From these values on, a delivery is held: its project no longer waits for it.
 const (
 	heldAttempts = 5
 	heldFor      = time.Minute
 )
 
-// trial is the history of an item that has failed. The lane's mu guards it.
+// trial is the history of a delivery that has failed. The lane's mu guards it.
 type trial struct {
 	result  string    // result of the last attempt, as a metric label
 	status  int       // status of its answer; 0: none
@@ -27,40 +27,40 @@ type trial struct {
 }
 
 // fails records the outcome of a failed attempt.
-func (it *item) fails(o send.Outcome, spared bool) {
-	if it.trial == nil {
-		it.trial = &trial{}
+func (d *delivery) fails(o send.Outcome, spared bool) {
+	if d.trial == nil {
+		d.trial = &trial{}
 	}
-	it.trial.result, it.trial.status = o.Result.String(), o.Status
+	d.trial.result, d.trial.status = o.Result.String(), o.Status
 	if spared {
-		it.trial.spared++
+		d.trial.spared++
 	}
 }
 
 // counted returns the number of attempts that count, including the present one.
-func (it *item) counted() int {
-	if it.trial == nil {
-		return it.attempt
+func (d *delivery) counted() int {
+	if d.trial == nil {
+		return d.attempt
 	}
-	return it.attempt - it.trial.spared
+	return d.attempt - d.trial.spared
 }
 
 // strikes returns the number of failures for which the hook is not to blame.
-func (it *item) strikes() int {
-	if it.trial == nil {
+func (d *delivery) strikes() int {
+	if d.trial == nil {
 		return 0
 	}
-	return it.trial.refused
+	return d.trial.refused
 }
 
 // failed records a failed attempt.
-func (t *trial) failed(d delay) {
-	t.tried = d.now
-	if d.spared {
+func (t *trial) failed(by delay) {
+	t.tried = by.now
+	if by.spared {
 		return
 	}
 	t.refused++
 	if t.since.IsZero() {
-		t.since = d.now
+		t.since = by.now
 	}
 }

@@ -8,22 +8,22 @@ type turn struct {
 	now time.Time
 }
 
-// choose needs mu. It hands out the delivery that may go now, if any, and otherwise sets the alarm if
-// time alone will bring one.
-func (t turn) choose() *item {
+// choose needs mu. It hands out the delivery that may go now, if any, and otherwise sets
+// the alarm if time alone will bring one.
+func (t turn) choose() *delivery {
 	l := t.lane
 	terms, ok := t.terms()
 	if !ok {
 		return nil
 	}
-	it, at := l.window.next(terms)
+	d, at := l.window.next(terms)
 	switch {
-	case it == nil && !at.IsZero():
+	case d == nil && !at.IsZero():
 		l.alarm.set(at)
-	case it != nil && terms.mode == asProbe && it.fate == ReasonNone && !it.doubted:
-		l.health.probe(it.attempt == 0, t.now)
+	case d != nil && terms.mode == asProbe && d.fate == ReasonNone && !d.doubted:
+		l.health.probe(d.attempt == 0, t.now)
 	}
-	return it
+	return d
 }
 
 // terms needs mu. It returns what the hook may get now; false: nothing.
@@ -50,12 +50,12 @@ func (t turn) terms() (terms, bool) {
 }
 
 // leftOn needs mu. It returns the rest of a delivery's time.
-func (t turn) leftOn(it *item) time.Duration { return t.policy.RetryFor - t.age(it, t.now) }
+func (t turn) leftOn(d *delivery) time.Duration { return t.policy.RetryFor - t.age(d, t.now) }
 
 // leftOff needs mu. It returns the rest of a delivery's time while the hook is inactive:
 // the full time from the deactivation on; since that is unknown after a restart, at most
 // twice the time.
-func (t turn) leftOff(it *item) time.Duration {
-	age := t.age(it, t.now)
+func (t turn) leftOff(d *delivery) time.Duration {
+	age := t.age(d, t.now)
 	return t.policy.RetryFor - max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))
 }

@@ -16,7 +16,7 @@ import (
 //
 // It is pure: it has no lock, no clock and no store. A delivery is added by accept or
 // loaded, handed out by next, and postponed by retryAt or ended by done. They return the
-// notes that must be written, in order; wrote confirms each of them.
+// operations that must be written, in order; wrote confirms each of them.
 type window struct {
 	durable bool // there is a store; otherwise everything is in memory
 	backoff func(n int) time.Duration
@@ -28,43 +28,43 @@ type window struct {
 // longest time until a delivery is retried after the hook's nth success since the
 // delivery failed.
 func newWindow(room *windows, durable bool, backoff func(n int) time.Duration) window {
-	return window{durable: durable, backoff: backoff, agenda: agenda{blamed: make(map[*item]struct{})}, tail: newTail(room)}
+	return window{durable: durable, backoff: backoff, agenda: agenda{blamed: make(map[*delivery]struct{})}, tail: newTail(room)}
 }
 
-// accept adds a new item. away states that the hook gets nothing for some time.
-func (w *window) accept(it *item, away bool) []note {
+// accept adds a new delivery. away states that the hook gets nothing for some time.
+func (w *window) accept(d *delivery, away bool) []operation {
 	a := &w.agenda
-	it.trails = a.leaving > 0
+	d.trails = a.leaving > 0
 	switch {
 	case !w.durable:
-		a.schedule.add(it)
+		a.schedule.add(d)
 	case w.tail.open:
-		a.put(it)
-		w.tail.add(it)
+		a.put(d)
+		w.tail.add(d)
 	case away:
-		w.admit(it, w.tail.room.fewest())
-	case a.stored > 0 && a.schedule.isBehindStored(it):
-		w.admit(it, w.tail.room.most())
+		w.admit(d, w.tail.room.fewest())
+	case a.stored > 0 && a.schedule.isBehindStored(d):
+		w.admit(d, w.tail.room.most())
 	default:
-		a.schedule.add(it)
+		a.schedule.add(d)
 	}
 	return a.flush()
 }
 
-// admit adds and stores the item, if there is room for it in the agenda.
-func (w *window) admit(it *item, room int) {
+// admit adds and stores the delivery, if there is room for it in the agenda.
+func (w *window) admit(d *delivery, room int) {
 	a := &w.agenda
 	if a.schedule.size >= room {
 		w.beginTail()
-		a.put(it)
-		w.tail.add(it)
+		a.put(d)
+		w.tail.add(d)
 		return
 	}
-	a.schedule.add(it)
-	if a.schedule.projects[it.project].first == it && !it.held {
-		a.keepWith(it) // it joins what was separate until now
+	a.schedule.add(d)
+	if a.schedule.projects[d.project].first == d && !d.held {
+		a.keepWith(d) // it joins what was separate until now
 	} else {
-		a.keep(it)
+		a.keep(d)
 	}
 }
 
@@ -79,101 +79,101 @@ type delay struct {
 	spared bool      // the delivery is not to blame
 }
 
-// retryAt postpones an item that was handed out.
-func (w *window) retryAt(it *item, d delay) []note {
+// retryAt postpones a delivery that was handed out.
+func (w *window) retryAt(d *delivery, by delay) []operation {
 	a := &w.agenda
-	if d.failed {
-		it.trial.failed(d)
-		a.blamed[it] = struct{}{}
+	if by.failed {
+		d.trial.failed(by)
+		a.blamed[d] = struct{}{}
 	}
-	if it.doubted = d.doubt; it.again {
-		d.due, it.again, it.doubted = d.now, false, false
+	if d.doubted = by.doubt; d.again {
+		by.due, d.again, d.doubted = by.now, false, false
 	}
-	it.at = earliest(d.due, d.at)
-	if it.trial != nil {
-		it.trial.due = d.due
+	d.at = earliest(by.due, by.at)
+	if d.trial != nil {
+		d.trial.due = by.due
 	}
-	early := it.early
-	a.schedule.hold(it)
+	early := d.early
+	a.schedule.hold(d)
 	if early && w.tail.open {
-		w.evict(it.project)
+		w.evict(d.project)
 	}
-	a.ripen(it, d.now)
-	if it.state == waiting {
-		heap.Push(&a.waiting, it)
+	a.ripen(d, by.now)
+	if d.state == waiting {
+		heap.Push(&a.waiting, d)
 	}
 	a.sift()
 	switch {
-	case !w.durable || !d.save:
-	case it.stored:
-		a.note(update, it)
+	case !w.durable || !by.save:
+	case d.stored:
+		a.request(update, d)
 	default:
-		a.keepWith(it)
+		a.keepWith(d)
 	}
-	it.drop()
+	d.drop()
 	return a.flush()
 }
 
-// done removes an item that was handed out and has ended. If it was delivered, items that
-// failed since the hook's previous success are retried soon.
-func (w *window) done(it *item, v verdict, now time.Time) []note {
+// done removes a delivery that was handed out and has ended. If it was delivered,
+// deliveries that failed since the hook's previous success are retried soon.
+func (w *window) done(d *delivery, v verdict, now time.Time) []operation {
 	a := &w.agenda
-	held := it.held
-	a.schedule.done(it)
+	held := d.held
+	a.schedule.done(d)
 	if held && w.tail.open {
-		w.evict(it.project)
+		w.evict(d.project)
 	}
 	a.sift()
-	delete(a.blamed, it)
-	w.tail.scout = w.tail.open // an item that waited for it may be there
+	delete(a.blamed, d)
+	w.tail.scout = w.tail.open // a delivery that waited for it may be there
 	switch {
-	case it.stored:
-		w.tail.left(it)
-		a.left(it, v)
+	case d.stored:
+		w.tail.left(d)
+		a.left(d, v)
 	case v.step == bury && w.durable:
-		a.entomb(it, v)
+		a.entomb(d, v)
 	}
 	if v.step == deliver {
 		a.succeeded(now, w.backoff)
 	}
-	it.trails = it.trails && a.leaving > 0
+	d.trails = d.trails && a.leaving > 0
 	return a.flush()
 }
 
-// wrote records a committed note. It returns what is thereby finished; done is nil if
+// wrote records a committed operation. It returns what is thereby finished; done is nil if
 // nothing is.
-func (w *window) wrote(n *note) (done func(), l *letter) {
-	switch n.kind {
+func (w *window) wrote(op *operation) (done func(), shared *sharedEvent) {
+	switch op.kind {
 	case remove, entomb:
 		w.agenda.leaving--
 		return nil, nil
 	case update:
 		return nil, nil
 	}
-	it := n.item
-	done, l = it.done, it.letter
-	it.kept, it.done = true, nil
-	if it.state != running {
-		it.drop()
+	d := op.delivery
+	done, shared = d.done, d.shared
+	d.kept, d.done = true, nil
+	if d.state != running {
+		d.drop()
 	}
-	return done, l
+	return done, shared
 }
 
-// keep stores the items that wait for another attempt, or all.
-func (w *window) keep(all bool) []note {
+// keep stores the deliveries that wait for another attempt, or all.
+func (w *window) keep(all bool) []operation {
 	a := &w.agenda
 	if !all {
-		for _, it := range a.waiting {
-			if !it.stored {
-				a.keepWith(it)
+		for _, d := range a.waiting {
+			if !d.stored {
+				a.keepWith(d)
 			}
 		}
 		return a.flush()
 	}
-	for it := range a.schedule.all() {
-		a.keep(it)
-		if it.state != running {
-			it.body = nil
+	for d := range a.schedule.all() {
+		a.keep(d)
+		if d.state != running {
+			d.body = nil
 		}
 	}
 	if a.schedule.size > w.tail.room.fewest() {
@@ -183,9 +183,9 @@ func (w *window) keep(all bool) []note {
 }
 
 // rewind makes the tail be read again from that event on, since rows have been added that
-// the lane has not written; theEnd(): new items, and present ones beyond the fewest, are
-// only in the store.
-func (w *window) rewind(to mapping.ID) []note {
+// the lane has not written; theEnd(): new deliveries, and present ones beyond the fewest,
+// are only in the store.
+func (w *window) rewind(to mapping.ID) []operation {
 	w.beginTail()
 	w.tail.lowest = earlier(w.tail.lowest, to)
 	w.tail.blocked = false
@@ -195,13 +195,13 @@ func (w *window) rewind(to mapping.ID) []note {
 // resume makes everything be read that was stored before the start, without waiting for
 // retry times. Rows of commits later than the position, unless it is 0, wait until the
 // stream has passed them.
-func (w *window) resume(position cdc.LSN) []note {
+func (w *window) resume(position cdc.LSN) []operation {
 	if position > 0 {
 		w.tail.ceiling = position
 	}
-	notes := w.rewind(mapping.ID{})
+	operations := w.rewind(mapping.ID{})
 	w.tail.hurried = true
-	return notes
+	return operations
 }
 
 // passed states that the stream has repeated all events up to the position. It reports
@@ -213,43 +213,43 @@ func (w *window) passed(position cdc.LSN) bool {
 	return w.tail.ceiling != theEnd().Commit
 }
 
-// hasten retries everything immediately: waiting items, and running ones if they fail.
+// hasten retries everything immediately: waiting deliveries, and running ones if they fail.
 func (w *window) hasten() {
-	for _, it := range w.agenda.waiting {
-		it.doubted = false
+	for _, d := range w.agenda.waiting {
+		d.doubted = false
 	}
 	w.tail.hurried = w.tail.open
 	w.agenda.releaseAll()
-	for it := range w.agenda.schedule.all() {
-		it.again = it.state == running
+	for d := range w.agenda.schedule.all() {
+		d.again = d.state == running
 	}
 }
 
 // isEmpty reports whether the hook has no outstanding delivery.
 func (w *window) isEmpty() bool { return w.agenda.schedule.oldest == nil && !w.tail.open }
 
-// hasSome reports whether there may be an item to hand out.
+// hasSome reports whether there may be a delivery to hand out.
 func (w *window) hasSome() bool {
 	return w.agenda.schedule.queue.len() > 0 || len(w.agenda.waiting) > 0
 }
 
-// oldest returns the first item that is stored, or the first that is not; nil if there is
-// none.
-func (w *window) oldest(stored bool) *item {
+// oldest returns the first delivery that is stored, or the first that is not; nil if there
+// is none.
+func (w *window) oldest(stored bool) *delivery {
 	a := &w.agenda
 	if !stored && a.stored == a.schedule.size || stored && a.stored == 0 {
 		return nil
 	}
-	for it := range a.schedule.all() {
-		if it.stored == stored {
-			return it
+	for d := range a.schedule.all() {
+		if d.stored == stored {
+			return d
 		}
 	}
 	return nil
 }
 
-// ready returns the items that may go, and possibly some that were handed out.
-func (w *window) ready() []*item { return w.agenda.schedule.queue.waiting() }
+// ready returns the deliveries that may go, and possibly some that were handed out.
+func (w *window) ready() []*delivery { return w.agenda.schedule.queue.waiting() }
 
 // figures returns the number of deliveries in memory, and of those that wait for another
 // attempt; tail states that the store has more.
@@ -257,41 +257,41 @@ func (w *window) figures() (queued, waiting int, tail bool) {
 	return w.agenda.schedule.size, len(w.agenda.waiting), w.tail.open
 }
 
-// beginTail makes new items, and present ones beyond the fewest, be only in the store.
+// beginTail makes new deliveries, and present ones beyond the fewest, be only in the store.
 func (w *window) beginTail() {
 	a, t := &w.agenda, &w.tail
-	for it := range a.schedule.all() {
-		a.keep(it)
+	for d := range a.schedule.all() {
+		a.keep(d)
 	}
 	t.set(true)
 	n, fewest, atWork := 0, t.room.fewest(), a.running()
-	w.rebuild(func(it *item) bool {
-		if n >= fewest && atWork == 0 && !it.held {
-			t.lowest = earlier(t.lowest, it.event)
+	w.rebuild(func(d *delivery) bool {
+		if n >= fewest && atWork == 0 && !d.held {
+			t.lowest = earlier(t.lowest, d.event)
 			return false
 		}
 		n++
-		if it.state == running {
+		if d.state == running {
 			atWork--
 		}
 		return true
 	})
 }
 
-// evict returns items to the tail that came from it ahead of their turn, of a project
+// evict returns deliveries to the tail that came from it ahead of their turn, of a project
 // that still waits for what was held: that may be in the tail, too.
 func (w *window) evict(project int64) {
 	read := earlier(w.tail.after, justBefore(w.tail.lowest))
-	w.rebuild(func(it *item) bool {
-		return it.project != project || it.state == running || state.Compare(it.event, read) <= 0
+	w.rebuild(func(d *delivery) bool {
+		return d.project != project || d.state == running || state.Compare(d.event, read) <= 0
 	})
-	for it := range w.agenda.schedule.all() {
-		it.early = it.early || it.project == project && state.Compare(it.event, read) > 0
+	for d := range w.agenda.schedule.all() {
+		d.early = d.early || d.project == project && state.Compare(d.event, read) > 0
 	}
 }
 
-// rebuild returns the items that do not stay to the tail; all of them are stored.
-func (w *window) rebuild(stays func(*item) bool) {
+// rebuild returns the deliveries that do not stay to the tail; all of them are stored.
+func (w *window) rebuild(stays func(*delivery) bool) {
 	w.agenda.rebuild(stays)
 	w.tail.spilled, w.tail.scout = w.tail.asked != nil, true // what is being read may lack it
 }

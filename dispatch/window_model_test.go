@@ -24,11 +24,11 @@ type naive struct {
 	read   int                 // of the stream, by the present process
 	left   []*owed             // in the order of the stream
 	rows   map[mapping.ID]bool // committed
-	queue  []note              // returned by the window, and not committed
+	queue  []operation         // returned by the window, and not committed
 	asked  *question
-	before int     // notes that were returned before that was asked
-	found  []*item // what the store has answered; nil: it has not
-	away   bool    // the hook gets nothing for a while
+	before int         // operations that were returned before that was asked
+	found  []*delivery // what the store has answered; nil: it has not
+	away   bool        // the hook gets nothing for a while
 	now    time.Time
 }
 
@@ -38,34 +38,34 @@ type owed struct {
 	project int64
 	task    int64
 	tries   int
-	out     *item // handed out
-	safe    bool  // the slot need not bring it again
+	out     *delivery // handed out
+	safe    bool      // the slot need not bring it again
 }
 
 func (o *owed) isOfTask(other *owed) bool { return o.project == other.project && o.task == other.task }
 
-// take notes what the window has returned.
-func (m *naive) take(notes []note) { m.queue = append(m.queue, notes...) }
+// take operations what the window has returned.
+func (m *naive) enqueue(operations []operation) { m.queue = append(m.queue, operations...) }
 
-// commit writes the first n notes.
+// commit writes the first n operations.
 func (m *naive) commit(n int) {
 	for i := range n {
-		note := &m.queue[i]
-		if note.ask != nil {
-			_ = note.ask(context.Background())
+		op := &m.queue[i]
+		if op.ask != nil {
+			_ = op.ask(context.Background())
 			continue
 		}
-		switch note.kind {
+		switch op.kind {
 		case insert:
-			m.rows[note.item.event] = note.row.State != state.Dead
-			m.known[note.item.event].safe = true
+			m.rows[op.delivery.event] = op.row.State != state.Dead
+			m.known[op.delivery.event].safe = true
 		case remove, entomb:
-			m.rows[note.item.event] = false
+			m.rows[op.delivery.event] = false
 		}
-		if !m.rows[note.item.event] {
-			delete(m.rows, note.item.event)
+		if !m.rows[op.delivery.event] {
+			delete(m.rows, op.delivery.event)
 		}
-		m.w.wrote(note)
+		m.w.wrote(op)
 	}
 	m.queue = m.queue[n:]
 	m.before = max(0, m.before-n)
@@ -81,7 +81,7 @@ func (m *naive) stored() []mapping.ID {
 	return ids
 }
 
-func (m *naive) row(id mapping.ID) *item {
+func (m *naive) row(id mapping.ID) *delivery {
 	o := m.known[id]
 	row := state.Row{Key: state.Key{Hook: 1, Event: id}, Project: o.project, Task: o.task, Added: m.now, Attempts: o.tries}
 	return restored(&row, m.now, time.Hour)
@@ -94,7 +94,7 @@ func (m *naive) look() {
 		return
 	}
 	m.commit(m.before)
-	m.found = []*item{}
+	m.found = []*delivery{}
 	if m.asked.heads == nil {
 		for _, id := range m.stored() {
 			if state.Compare(id, m.asked.part.After) > 0 && len(m.found) < m.asked.part.Rows {
@@ -118,7 +118,7 @@ func (m *naive) answer() {
 	if m.look(); m.asked != nil {
 		found := m.found
 		m.asked, m.found = nil, nil
-		m.take(m.w.loaded(found))
+		m.enqueue(m.w.loaded(found))
 	}
 }
 
@@ -149,7 +149,7 @@ func (m *naive) crash() (inOrder bool) {
 		inOrder = inOrder && !slices.ContainsFunc(m.left, o.isOfTask)
 	}
 	if len(m.rows) > 0 {
-		m.take(m.w.resume(cdc.LSN(999 + from)))
+		m.enqueue(m.w.resume(cdc.LSN(999 + from)))
 	}
 	return inOrder
 }
@@ -160,12 +160,12 @@ func backoffInModel(n int) time.Duration { return time.Duration(n) * time.Second
 // none. Those that something held is ahead of are apart.
 func (m *naive) isWhole() bool {
 	held, all := make(map[taskKey]bool), slices.Collect(m.w.agenda.schedule.all())
-	for i, it := range all {
-		held[taskKey{it.project, it.task}] = held[taskKey{it.project, it.task}] || it.held
+	for i, d := range all {
+		held[taskKey{d.project, d.task}] = held[taskKey{d.project, d.task}] || d.held
 		for _, before := range all[:i] {
-			waits := before.project == it.project && (before.task == it.task || before.task == 0 || it.task == 0)
-			apart := before.task != it.task && (held[taskKey{it.project, it.task}] || held[taskKey{before.project, before.task}])
-			if waits && !apart && before.stored != it.stored {
+			waits := before.project == d.project && (before.task == d.task || before.task == 0 || d.task == 0)
+			apart := before.task != d.task && (held[taskKey{d.project, d.task}] || held[taskKey{before.project, before.task}])
+			if waits && !apart && before.stored != d.stored {
 				return false
 			}
 		}
@@ -190,9 +190,9 @@ func (m *naive) isHead(o *owed, passed []state.Task) bool {
 // mayGo reports whether nothing stands before it but what is held of other tasks.
 func (m *naive) mayGo(o *owed) bool {
 	held := make(map[taskKey]bool)
-	for it := range m.w.agenda.schedule.all() {
-		if it.held {
-			held[taskKey{it.project, it.task}] = true
+	for d := range m.w.agenda.schedule.all() {
+		if d.held {
+			held[taskKey{d.project, d.task}] = true
 		}
 	}
 	for _, b := range m.left {
@@ -216,18 +216,18 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 		for range rapid.SampledFrom([]int{0, 0, 10_000}).Draw(t, "other tails") {
 			m.room.count(true)
 		}
-		handOut := func(it *item) {
-			o := m.known[it.event]
+		handOut := func(d *delivery) {
+			o := m.known[d.event]
 			switch {
 			case !slices.Contains(m.left, o):
-				t.Fatalf("event %d is handed out and nobody is owed it", it.event.Ordinal)
+				t.Fatalf("event %d is handed out and nobody is owed it", d.event.Ordinal)
 			case o.out != nil:
-				t.Fatalf("event %d is handed out twice", it.event.Ordinal)
+				t.Fatalf("event %d is handed out twice", d.event.Ordinal)
 			case !m.mayGo(o):
-				t.Fatalf("event %d is handed out before its turn", it.event.Ordinal)
+				t.Fatalf("event %d is handed out before its turn", d.event.Ordinal)
 			}
-			o.out = it
-			it.attempt++
+			o.out = d
+			d.attempt++
 			o.tries++
 		}
 		ask := func(away, failing bool) {
@@ -239,13 +239,13 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			}
 		}
 		finish := func(o *owed, s step) {
-			it := o.out
+			d := o.out
 			m.left = slices.DeleteFunc(m.left, func(x *owed) bool { return x == o })
-			m.take(m.w.done(it, verdict{step: s}, m.now))
+			m.enqueue(m.w.done(d, verdict{step: s}, m.now))
 			switch {
-			case it.stored: // safe once that is committed
-			case it.trails:
-				m.take([]note{{ask: func(context.Context) error {
+			case d.stored: // safe once that is committed
+			case d.trails:
+				m.enqueue([]operation{{ask: func(context.Context) error {
 					o.safe = true
 					return nil
 				}}})
@@ -255,7 +255,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 		}
 		accept := func(e *mapping.Event) {
 			m.read++
-			m.take(m.w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), m.now), m.away))
+			m.enqueue(m.w.accept(newDelivery(deliveryTo(1, e, nil), newSharedEvent(e, 1), m.now), m.away))
 		}
 		out := func() []*owed {
 			return slices.DeleteFunc(slices.Clone(m.left), func(o *owed) bool { return o.out == nil })
@@ -281,7 +281,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			"confirm": func(*rapid.T) { m.w.passed(cdc.LSN(999 + m.confirmed())) },
 			"away": func(*rapid.T) {
 				if m.away = !m.away; m.away {
-					m.take(m.w.keep(true))
+					m.enqueue(m.w.keep(true))
 				}
 			},
 			"next": func(t *rapid.T) {
@@ -289,11 +289,11 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 				given := terms{now: m.now, mode: mode, gentle: rapid.Bool().Draw(t, "gentle"), newest: rapid.Bool().Draw(t, "newest")}
 				if rapid.Bool().Draw(t, "bounded") {
 					patience := time.Duration(rapid.IntRange(0, 200).Draw(t, "patience")) * time.Second
-					given.left = func(it *item) time.Duration { return patience - m.now.Sub(it.added) }
+					given.left = func(d *delivery) time.Duration { return patience - m.now.Sub(d.added) }
 				}
-				switch it, at := m.w.next(given); {
-				case it != nil:
-					handOut(it)
+				switch d, at := m.w.next(given); {
+				case d != nil:
+					handOut(d)
 				case !at.IsZero() && at.Before(m.now):
 					t.Fatalf("nothing may go, since %v ago", m.now.Sub(at))
 				}
@@ -307,10 +307,10 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 				if some := out(); len(some) > 0 {
 					o := rapid.SampledFrom(some).Draw(t, "event")
 					o.out.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
-					it := o.out
+					d := o.out
 					o.out = nil
 					due := m.now.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "seconds")) * time.Second)
-					m.take(m.w.retryAt(it, delay{
+					m.enqueue(m.w.retryAt(d, delay{
 						now: m.now, due: due, at: due, save: rapid.Bool().Draw(t, "save"),
 						doubt: rapid.Bool().Draw(t, "doubt"), failed: true, spared: rapid.Bool().Draw(t, "spared"),
 					}))
@@ -324,19 +324,19 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 			"answer": func(*rapid.T) { m.answer() },
 			"write": func(t *rapid.T) {
 				if len(m.queue) > 0 {
-					m.commit(rapid.IntRange(1, len(m.queue)).Draw(t, "notes"))
+					m.commit(rapid.IntRange(1, len(m.queue)).Draw(t, "operations"))
 				}
 			},
-			"keep":   func(t *rapid.T) { m.take(m.w.keep(rapid.Bool().Draw(t, "all"))) },
-			"spill":  func(*rapid.T) { m.take(m.w.rewind(theEnd())) },
+			"keep":   func(t *rapid.T) { m.enqueue(m.w.keep(rapid.Bool().Draw(t, "all"))) },
+			"spill":  func(*rapid.T) { m.enqueue(m.w.rewind(theEnd())) },
 			"hasten": func(*rapid.T) { m.w.hasten() },
 			"rewind": func(t *rapid.T) {
 				to := rapid.IntRange(0, len(m.stream)).Draw(t, "to")
-				m.take(m.w.rewind(mapping.ID{Timeline: 1, Commit: cdc.LSN(1000 + to), Ordinal: to}))
+				m.enqueue(m.w.rewind(mapping.ID{Timeline: 1, Commit: cdc.LSN(1000 + to), Ordinal: to}))
 			},
 			"restart": func(t *rapid.T) {
 				if rapid.Bool().Draw(t, "in order") {
-					m.take(m.w.keep(true))
+					m.enqueue(m.w.keep(true))
 					m.commit(len(m.queue))
 				}
 				if !m.crash() {
@@ -355,11 +355,11 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 		for range 100 * (len(m.left) + 10) { // nothing is lost: all of it comes to its end
 			m.now = m.now.Add(2 * time.Minute)
 			for {
-				it, _ := m.w.next(terms{now: m.now})
-				if it == nil {
+				d, _ := m.w.next(terms{now: m.now})
+				if d == nil {
 					break
 				}
-				handOut(it)
+				handOut(d)
 			}
 			for _, o := range out() {
 				finish(o, deliver)

@@ -87,19 +87,19 @@ func TestWindowsShareTheirRoom(t *testing.T) {
 func TestWhatHasPassedGoesBack(t *testing.T) {
 	var room windows
 	w, now := newWindow(&room, true, nil), time.Unix(1e9, 0)
-	stored := func(n int, task int64) *item {
+	stored := func(n int, task int64) *delivery {
 		row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(n, task).ID}, Project: 1, Task: task, Added: now}
 		return restored(&row, now, time.Hour)
 	}
 	accept := func(n int, task int64) {
 		e := dispatchtest.Event(n, task)
-		w.accept(newItem(deliveryTo(1, e, nil), newLetter(e, 1), now), true)
+		w.accept(newDelivery(deliveryTo(1, e, nil), newSharedEvent(e, 1), now), true)
 	}
 	accept(1, 7)
 	for range heldAttempts + 1 {
-		it, _ := w.next(terms{now: now})
-		it.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
-		w.retryAt(it, delay{now: now, due: now, at: now, save: true, failed: true})
+		d, _ := w.next(terms{now: now})
+		d.fails(send.Outcome{Result: send.Result5xx, Status: 500}, false)
+		w.retryAt(d, delay{now: now, due: now, at: now, save: true, failed: true})
 		now = now.Add(heldFor)
 	}
 	w.rewind(theEnd())
@@ -108,24 +108,24 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	if q := w.wantsHeads(true); q == nil || len(q.heads.Passed) != 1 {
 		t.Fatalf("wants %+v", q)
 	}
-	w.loaded([]*item{stored(3, 0)})
-	if it := newestUntried(w.agenda.schedule.all()); it == nil || it.event.Ordinal != 3 {
-		t.Fatalf("%v has not passed what is held", it)
+	w.loaded([]*delivery{stored(3, 0)})
+	if d := newestUntried(w.agenda.schedule.all()); d == nil || d.event.Ordinal != 3 {
+		t.Fatalf("%v has not passed what is held", d)
 	}
 	w.agenda.release(now)
-	for it := range w.agenda.schedule.all() {
-		if it.held {
-			w.take(it)
-			w.done(it, verdict{step: drop}, now)
+	for d := range w.agenda.schedule.all() {
+		if d.held {
+			w.handOut(d)
+			w.done(d, verdict{step: drop}, now)
 		}
 	}
-	if it := newestUntried(w.agenda.schedule.all()); it != nil {
-		t.Fatalf("event %d may go before what followed the held one", it.event.Ordinal)
+	if d := newestUntried(w.agenda.schedule.all()); d != nil {
+		t.Fatalf("event %d may go before what followed the held one", d.event.Ordinal)
 	}
 	if q, _ := w.wants(need{now: now}); q == nil || q.heads != nil {
 		t.Fatalf("wants %+v", q)
 	}
-	w.loaded([]*item{stored(2, 7), stored(3, 0)})
+	w.loaded([]*delivery{stored(2, 7), stored(3, 0)})
 	first, _ := w.next(terms{now: now})
 	if second, _ := w.next(terms{now: now}); first == nil || first.event.Ordinal != 2 || second != nil {
 		t.Errorf("%v and %v may go", first, second)
@@ -143,14 +143,14 @@ func TestNotesHoldNoBodies(t *testing.T) {
 		t.Fatal("the window reads nothing")
 	}
 	row := state.Row{Key: state.Key{Hook: 1, Event: dispatchtest.Event(1, 1).ID}, Project: 1, Task: 1, Bytes: 2, Added: now}
-	w.loaded([]*item{restored(&row, now, time.Hour)})
-	it, _ := w.next(terms{now: now})
-	if it == nil {
-		t.Fatal("the item does not go")
+	w.loaded([]*delivery{restored(&row, now, time.Hour)})
+	d, _ := w.next(terms{now: now})
+	if d == nil {
+		t.Fatal("the delivery does not go")
 	}
-	it.body = []byte("{}")
-	notes := w.done(it, verdict{step: deliver}, now)
-	if len(notes) != 1 || notes[0].kind != remove || notes[0].item != it || it.body != nil {
-		t.Errorf("%d notes, body %q; want one that removes the row, without a body", len(notes), it.body)
+	d.body = []byte("{}")
+	operations := w.done(d, verdict{step: deliver}, now)
+	if len(operations) != 1 || operations[0].kind != remove || operations[0].delivery != d || d.body != nil {
+		t.Errorf("%d operations, body %q; want one that removes the row, without a body", len(operations), d.body)
 	}
 }

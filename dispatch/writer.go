@@ -18,8 +18,8 @@ const (
 	batchBytes = 4 << 20
 )
 
-// linger is how long the writer waits for a batch with fewer notes than scanty to grow,
-// so that more rows share the cost of a transaction.
+// linger is how long the writer waits for a batch with fewer operations than scanty to
+// grow, so that more rows share the cost of a transaction.
 const (
 	linger = 5 * time.Millisecond
 	scanty = batchRows / 4
@@ -35,13 +35,13 @@ const (
 	remove
 )
 
-// note is a lane's decision that must be written.
-type note struct {
-	kind kind
-	lane *lane
-	item *item
-	row  state.Row                   // as of the decision, without the body
-	ask  func(context.Context) error // replaces all that: a question, in its place among the notes
+// operation is a lane's decision that must be written.
+type operation struct {
+	kind     kind
+	lane     *lane
+	delivery *delivery
+	row      state.Row                   // as of the decision, without the body
+	ask      func(context.Context) error // replaces all that: a question, in its place among the operations
 }
 
 // writer passes the lanes' decisions to the store in order, many in a transaction. It
@@ -52,16 +52,16 @@ type writer struct {
 	log     *slog.Logger
 	cancel  context.CancelFunc
 	stopped chan struct{}
-	more    chan struct{} // holds a token when there may be notes
+	more    chan struct{} // holds a token when there may be operations
 	retries retry.Policy
 	trouble logging.Repeat
 	locked  logging.Repeat // reports what was set aside
 	aside   aside          // used only by the goroutine
 	atOnce  bool           // do not wait for locks now; used only by the goroutine
 
-	mu     sync.Mutex
-	notes  []note
-	closed bool
+	mu         sync.Mutex
+	operations []operation
+	closed     bool
 }
 
 // newWriter starts a writer with its goroutine; it must be closed.
@@ -85,11 +85,11 @@ func newWriter(store Store, log *slog.Logger) *writer {
 	return w
 }
 
-// add adds notes. After close they are dropped.
-func (w *writer) add(notes ...note) {
+// add adds operations. After close they are dropped.
+func (w *writer) add(operations ...operation) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.notes = append(w.notes, notes...)
+	w.operations = append(w.operations, operations...)
 	w.wake()
 }
 
@@ -117,7 +117,7 @@ func (w *writer) run(ctx context.Context) {
 	defer again.Stop()
 	for {
 		again.Stop()
-		if len(w.aside.notes) > 0 {
+		if len(w.aside.operations) > 0 {
 			again.Reset(asideEvery)
 		}
 		select {
@@ -142,9 +142,9 @@ func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 		if w.isScanty() {
 			_ = retry.Sleep(ctx, linger) // the next step notices the end of ctx
 		}
-		batch, closed := w.take()
+		batch, closed := w.next()
 		if len(batch) == 0 {
-			return closed && len(w.aside.notes) == 0, nil
+			return closed && len(w.aside.operations) == 0, nil
 		}
 		if err := w.write(ctx, batch); err != nil {
 			return false, err
@@ -159,57 +159,57 @@ func (w *writer) drain(ctx context.Context) (ended bool, err error) {
 	}
 }
 
-// isScanty reports whether to wait for more notes.
+// isScanty reports whether to wait for more operations.
 func (w *writer) isScanty() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.notes) > 0 && len(w.notes) < scanty && w.notes[0].ask == nil && !w.closed
+	return len(w.operations) > 0 && len(w.operations) < scanty && w.operations[0].ask == nil && !w.closed
 }
 
-// take removes the notes of the next transaction, or one question. A row is changed once
-// in a transaction.
-func (w *writer) take() (batch []note, closed bool) {
+// next removes the operations of the next transaction, or one question. A row is changed
+// once in a transaction.
+func (w *writer) next() (batch []operation, closed bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := portion(w.notes)
-	batch = w.notes[:n:n]
-	if w.notes = w.notes[n:]; len(w.notes) == 0 {
-		w.notes = nil
+	n := portion(w.operations)
+	batch = w.operations[:n:n]
+	if w.operations = w.operations[n:]; len(w.operations) == 0 {
+		w.operations = nil
 	}
 	return batch, w.closed
 }
 
-// portion returns the number of notes in the next transaction, or 1 for a question.
-func portion(notes []note) (n int) {
+// portion returns the number of operations in the next transaction, or 1 for a question.
+func portion(operations []operation) (n int) {
 	bytes := 0
 	seen := make(map[state.Key]struct{})
-	for n < min(len(notes), batchRows) {
-		next := &notes[n]
-		if next.ask != nil {
+	for n < min(len(operations), batchRows) {
+		op := &operations[n]
+		if op.ask != nil {
 			return max(n, 1)
 		}
-		key := next.row.Key
-		if _, again := seen[key]; again || n > 0 && bytes+next.size() > batchBytes {
+		key := op.row.Key
+		if _, again := seen[key]; again || n > 0 && bytes+op.size() > batchBytes {
 			break
 		}
 		seen[key] = struct{}{}
-		bytes += next.size()
+		bytes += op.size()
 		n++
 	}
 	return n
 }
 
-// size returns the approximate bytes that the note adds to a transaction.
-func (n *note) size() int {
-	if n.kind == insert {
-		return n.row.Bytes
+// size returns the approximate bytes that the operation adds to a transaction.
+func (op *operation) size() int {
+	if op.kind == insert {
+		return op.row.Bytes
 	}
 	return 0
 }
 
-// write applies the notes, repeatedly until it succeeds or ctx ends. It sets aside notes
-// whose rows are locked.
-func (w *writer) write(ctx context.Context, batch []note) error {
+// write applies the operations, repeatedly until it succeeds or ctx ends. It sets aside
+// operations whose rows are locked.
+func (w *writer) write(ctx context.Context, batch []operation) error {
 	batch = w.aside.without(batch, nil)
 	if len(batch) == 0 {
 		return nil
@@ -221,11 +221,11 @@ func (w *writer) write(ctx context.Context, batch []note) error {
 }
 
 // answer asks the question, only once if it needs a locked row.
-func (w *writer) answer(ctx context.Context, n note) error {
+func (w *writer) answer(ctx context.Context, op operation) error {
 	return w.persist(ctx, func(ctx context.Context) error {
-		err := n.ask(ctx)
+		err := op.ask(ctx)
 		if _, locked := errors.AsType[*state.LockedError](err); locked {
-			w.aside.put(n)
+			w.aside.put(op)
 			w.reportLocked(ctx, err)
 			return nil
 		}
@@ -233,25 +233,25 @@ func (w *writer) answer(ctx context.Context, n note) error {
 	})
 }
 
-// batch returns the notes as a batch for the store.
-func (w *writer) batch(notes []note) state.Batch {
+// batch returns the operations as a batch for the store.
+func (w *writer) batch(operations []operation) state.Batch {
 	b := state.Batch{AtOnce: w.atOnce}
-	for i := range notes {
-		n := &notes[i]
+	for i := range operations {
+		op := &operations[i]
 		attempt := state.Attempt{
-			Key: n.row.Key, Attempts: n.row.Attempts, Next: n.row.Next,
-			LastResult: n.row.LastResult, LastStatus: n.row.LastStatus, Reason: n.row.Reason,
+			Key: op.row.Key, Attempts: op.row.Attempts, Next: op.row.Next,
+			LastResult: op.row.LastResult, LastStatus: op.row.LastStatus, Reason: op.row.Reason,
 		}
-		switch n.kind {
+		switch op.kind {
 		case insert:
-			n.row.Body = n.item.letter.event.Body(n.item.Action, n.item.Payload)
-			b.Insert = append(b.Insert, n.row)
+			op.row.Body = op.delivery.shared.event.Body(op.delivery.Action, op.delivery.Payload)
+			b.Insert = append(b.Insert, op.row)
 		case update:
 			b.Update = append(b.Update, attempt)
 		case entomb:
 			b.Bury = append(b.Bury, attempt)
 		case remove:
-			b.Delete = append(b.Delete, n.row.Key)
+			b.Delete = append(b.Delete, op.row.Key)
 		}
 	}
 	return b

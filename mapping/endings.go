@@ -188,7 +188,7 @@ func (w *watches[K]) follow(task int64, key K) (actions int) {
 func (w *watches[K]) see(s *Sign, ended func(K)) {
 	var complete []*watch[K]
 	for _, seen := range w.tasks[s.task] {
-		if seen.complete || !seen.take(s) {
+		if seen.complete || !seen.isEndedBy(s) {
 			continue
 		}
 		seen.complete = true
@@ -207,8 +207,8 @@ func (w *watches[K]) see(s *Sign, ended func(K)) {
 	}
 }
 
-// take counts the sign and reports whether the task has shown the end.
-func (t *watched[K]) take(s *Sign) bool {
+// isEndedBy counts the sign, and reports whether the task has shown the end.
+func (t *watched[K]) isEndedBy(s *Sign) bool {
 	of := t.of
 	t.updates++
 	switch later := string(s.updatedAt) > of.after; {

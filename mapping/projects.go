@@ -30,8 +30,8 @@ func (p *Projects) changed(xid uint32) {
 	p.xids = append(p.xids, xid)
 }
 
-// take returns the number of changes, and the transactions since the last call.
-func (p *Projects) take() (changes uint64, xids []uint32) {
+// news returns the number of changes, and the transactions since the last call.
+func (p *Projects) news() (changes uint64, xids []uint32) {
 	if p == nil {
 		return 0, nil
 	}
@@ -73,7 +73,7 @@ func newKeptProjects(stream *Projects) keptProjects {
 // await takes over what the stream has shown, and returns the transactions that must be
 // visible before a project is read.
 func (k *keptProjects) await() []uint32 {
-	changes, xids := k.stream.take()
+	changes, xids := k.stream.news()
 	k.changes, k.xids = changes, append(k.xids, xids...)
 	return k.xids
 }

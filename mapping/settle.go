@@ -194,7 +194,7 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		items, wait, err := s.take(limit)
+		items, wait, err := s.leaving(limit)
 		if len(items) > 0 || err != nil {
 			return items, err
 		}
@@ -212,13 +212,13 @@ func (s *Settler[T]) More(ctx context.Context, limit int, within time.Duration) 
 		defer cancel()
 		<-ctx.Done()
 	}
-	items, _, _ := s.take(limit)
+	items, _, _ := s.leaving(limit)
 	return items
 }
 
-// take returns what may leave, or else how long to wait for the first; negative:
+// leaving returns what may leave, or else how long to wait for the first; negative:
 // indefinitely.
-func (s *Settler[T]) take(limit int) ([]T, time.Duration, error) {
+func (s *Settler[T]) leaving(limit int) ([]T, time.Duration, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	size := s.ready.len() + s.waiting.size

@@ -97,7 +97,7 @@ func (d *Database) Play(t testing.TB, scenario string) {
 // do calls f with a session in its initial state.
 func (d *Database) do(f func(context.Context, *pgx.Conn) error) error {
 	ctx := context.Background()
-	conn, err := d.take(ctx)
+	conn, err := d.session(ctx)
 	if err != nil {
 		return err
 	}
@@ -105,9 +105,9 @@ func (d *Database) do(f func(context.Context, *pgx.Conn) error) error {
 	return f(ctx, conn)
 }
 
-// take returns the idle session, reset, or a new one: with a new connection for each
+// session returns the idle session, reset, or a new one: with a new connection for each
 // query, a test that polls would keep a core busy.
-func (d *Database) take(ctx context.Context) (*pgx.Conn, error) {
+func (d *Database) session(ctx context.Context) (*pgx.Conn, error) {
 	d.mu.Lock()
 	conn := d.idle
 	d.idle = nil

@@ -71,8 +71,8 @@ func (a *audience) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// take is what came since it was called last.
-func (a *audience) take() []came {
+// flush returns the requests since its last call.
+func (a *audience) flush() []came {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	taken := a.requests
@@ -152,7 +152,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	if err := wait(ctx, theEnd); err != nil {
 		return err
 	}
-	if err := assign(scenes, hall.take()); err != nil {
+	if err := assign(scenes, hall.flush()); err != nil {
 		return err
 	}
 	var late []time.Duration

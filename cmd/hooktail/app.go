@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/repair"
 )
 
 // Exit codes of all commands.
@@ -53,10 +54,11 @@ func exitCode(err error) int {
 	var invalid *config.Error
 	var gap *cdc.Gap
 	var copied *state.CopyError
+	var choice repair.ChoiceError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &invalid):
+	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &choice):
 		return exitUsage
 	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap
@@ -83,7 +85,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.stderr)
 	root.Flags().AddFlagSet(runCommand.Flags())
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
-		a.backfillCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
+		a.backfillCommand(), a.replayCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	root.AddCommand(a.receiverCommand(), a.healthcheckCommand(), a.manCommand())
 	a.finish(root)
 	return root

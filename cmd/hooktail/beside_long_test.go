@@ -33,9 +33,9 @@ const (
 
 // turnEverythingOn makes the two, and all that hooktail can be set up for. The other hooks
 // have their URLs already.
-func turnEverythingOn(t *testing.T, db *cdctest.Database) *everything {
+func turnEverythingOn(t *testing.T, log *proctest.Log, db *cdctest.Database) *everything {
 	t.Helper()
-	must(t, proctest.Environ(db), "setup", "--custom-events", "--task-events")
+	must(t, proctest.Environ(db, log.Variables()[0]...), "setup", "--custom-events", "--task-events")
 	proctest.Grant(t, db)
 	e := &everything{db: db, receiver: dispatchtest.Receiver(t)}
 	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
@@ -109,22 +109,18 @@ func (e *everything) check(t *testing.T) {
 // get in the recorded scenarios what they get without it.
 func TestConformanceBesideEverything(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []conformance.Profile{conformance.Guide, conformance.Native} {
-		t.Run(string(profile), func(t *testing.T) {
-			t.Parallel()
-			scenarios := loadScenarios(t)
-			want := derive(t, scenarios, conformance.Derivation{Profile: profile})
-			db := cdctest.Postgres(t).LabelStudio(t)
-			play := newPlayer(t, db)
-			e := turnEverythingOn(t, db)
-			play.after = func() { e.emit(t) }
-			startAs(t, play.through, []string{"run"}, "HOOKTAIL_PROFILE="+string(profile))
-			var results []conformance.Result
-			for _, s := range scenarios {
-				results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.scenario(t, s)))
-			}
-			reportResults(t, results)
-			e.check(t)
-		})
-	}
+	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
+		t.Helper()
+		scenarios := loadScenarios(t)
+		want := derive(t, scenarios, conformance.Derivation{Profile: profile})
+		e := turnEverythingOn(t, play.log, play.db)
+		play.after = func() { e.emit(t) }
+		play.start(t, "HOOKTAIL_PROFILE="+string(profile))
+		var results []conformance.Result
+		for _, s := range scenarios {
+			results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.scenario(t, s)))
+		}
+		reportResults(t, results)
+		e.check(t)
+	})
 }

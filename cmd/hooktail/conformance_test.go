@@ -10,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/testdata"
 )
 
@@ -20,18 +21,30 @@ const recordings = "../../testdata/labelstudio"
 // derivation applies to the recorded rows.
 func TestConformanceGuide(t *testing.T) {
 	t.Parallel()
-	conformsToGuide(t, cdctest.Postgres(t).LabelStudio(t))
+	conformsToGuide(t, newPlayer(t, cdctest.Postgres(t).LabelStudio(t)))
+}
+
+// TestConformanceThroughTheLog: so it is where the events go through a log.
+func TestConformanceThroughTheLog(t *testing.T) {
+	t.Parallel()
+	for _, route := range proctest.Logged() {
+		t.Run(route.Name, func(t *testing.T) {
+			t.Parallel()
+			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
+			play.log = route.Log(t)
+			conformsToGuide(t, play)
+		})
+	}
 }
 
 // soon is the variable that makes events settle at once, where the player sees
 // to it that the call has ended.
 const soon = "HOOKTAIL_SETTLE=1ms"
 
-func conformsToNative(t *testing.T, db *cdctest.Database, variables ...string) {
+func conformsToNative(t *testing.T, play *player, variables ...string) {
 	t.Helper()
 	scenarios := loadScenarios(t)
-	play := newPlayer(t, db)
-	start(t, play.through, append(variables, "HOOKTAIL_PROFILE=native", "HOOKTAIL_SEND_SECRETS=true")...)
+	play.start(t, append(variables, "HOOKTAIL_PROFILE=native", "HOOKTAIL_SEND_SECRETS=true")...)
 	var results []conformance.Result
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareNative(s, play.scenario(t, s), true))
@@ -39,12 +52,11 @@ func conformsToNative(t *testing.T, db *cdctest.Database, variables ...string) {
 	reportResults(t, results)
 }
 
-func conformsToGuide(t *testing.T, db *cdctest.Database, variables ...string) {
+func conformsToGuide(t *testing.T, play *player, variables ...string) {
 	t.Helper()
 	scenarios := loadScenarios(t)
 	want := derive(t, scenarios, conformance.Derivation{Profile: conformance.Guide})
-	play := newPlayer(t, db)
-	start(t, play.through, variables...)
+	play.start(t, variables...)
 	var results []conformance.Result
 	for _, s := range scenarios {
 		results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.scenario(t, s)))
@@ -89,8 +101,9 @@ type player struct {
 	proxy     *cdctest.Proxy
 	conn      *pgx.Conn
 	collector *conformance.Collector
-	address   string // of the collector
-	after     func() // is called after each call has been played; nil: nothing is
+	address   string        // of the collector
+	log       *proctest.Log // nil: there is none
+	after     func()        // is called after each call has been played; nil: nothing is
 }
 
 // newPlayer points the hooks of the database at a collector. The program is to
@@ -106,6 +119,24 @@ func newPlayer(t *testing.T, db *cdctest.Database) *player {
 	p.through = db.At(db.Name, "postgres://"+config.User+"@"+p.proxy.Addr()+"/"+config.Database+"?sslmode=disable")
 	p.address = point(t, db, p.collector)
 	return p
+}
+
+// start runs the program, or those around the log, and returns the one that reads the slot.
+func (p *player) start(t *testing.T, variables ...string) *program {
+	t.Helper()
+	programs := p.startAll(t, variables...)
+	return programs[len(programs)-1]
+}
+
+func (p *player) startAll(t *testing.T, variables ...string) []*program {
+	t.Helper()
+	return startAround(t, p.log, p.through, variables...)
+}
+
+// delivered waits until everything that was played is delivered.
+func (p *player) delivered(t *testing.T) {
+	t.Helper()
+	deliveredThrough(t, p.log, p.db)
 }
 
 // scenario plays one, with a pause after each call until everything is
@@ -138,7 +169,7 @@ func (p *player) calls(t *testing.T, s conformance.Scenario, play func(call []st
 		if p.after != nil {
 			p.after()
 		}
-		delivered(t, p.db)
+		p.delivered(t)
 	}
 	return p.collector.Take()
 }

@@ -21,49 +21,44 @@ import (
 // is named once in the log, with the SQL that cures it.
 func TestConformanceIdentityDefault(t *testing.T) {
 	t.Parallel()
-	for _, tt := range []struct {
-		profile conformance.Profile
-		lost    map[string]int // deleted rows of which nothing was known
-	}{
+	lost := map[conformance.Profile]map[string]int{ // deleted rows of which nothing was known
 		// 37: annotations 1, 2, 4 and 5; 40: task 5 and with it annotation 6; 41:
 		// task 6 and with it annotation 7. Deleted tasks are none of the guide's seven.
-		{conformance.Guide, map[string]int{"annotation": 6}},
-		{conformance.Native, map[string]int{"annotation": 6, "task": 2}},
-	} {
-		t.Run(string(tt.profile), func(t *testing.T) {
-			t.Parallel()
-			scenarios := loadScenarios(t)
-			want := derive(t, scenarios, conformance.Derivation{Profile: tt.profile})
-			exceptions := conformance.IdentityDefaultExceptions(tt.profile)
-			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
-			profile := "HOOKTAIL_PROFILE=" + string(tt.profile)
-			// Setup is the owner's; what runs then is the role's.
-			if code, _, stderr := command(proctest.Environ(play.db, profile), "setup", "--identity", "default"); code != exitDone {
-				t.Fatalf("set up: %s", stderr)
-			}
-			proctest.Grant(t, play.db)
-			p := startAs(t, play.through, []string{"run"}, profile, soon)
-			var results []conformance.Result
-			for _, s := range scenarios {
-				got := play.scenario(t, s)
-				results = append(results, conformance.CompareDerived(s.Name, want[s.Name], got, conformance.Of(s.Name, exceptions)...))
-			}
-			reportResults(t, results)
-
-			if diff := cmp.Diff(tt.lost, unroutable(t, p)); diff != "" {
-				t.Errorf("hooktail_unroutable_total (-want +got):\n%s", diff)
-			}
-			names := map[string]string{"annotation": `"public"."task_completion"`, "task": `"public"."task"`}
-			var cures []string
-			for table := range tt.lost {
-				cures = append(cures, "ALTER TABLE "+names[table]+" REPLICA IDENTITY FULL")
-			}
-			slices.Sort(cures)
-			if diff := cmp.Diff(cures, logged(p, "remedy", "ALTER TABLE ")); diff != "" {
-				t.Errorf("remedies in the log (-want +got):\n%s", diff)
-			}
-		})
+		conformance.Guide:  {"annotation": 6},
+		conformance.Native: {"annotation": 6, "task": 2},
 	}
+	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
+		t.Helper()
+		scenarios := loadScenarios(t)
+		want := derive(t, scenarios, conformance.Derivation{Profile: profile})
+		exceptions := conformance.IdentityDefaultExceptions(profile)
+		variable := "HOOKTAIL_PROFILE=" + string(profile)
+		// Setup is the owner's; what runs then is the role's.
+		if code, _, stderr := command(proctest.Environ(play.db, play.log.Variables(variable)[0]...), "setup", "--identity", "default"); code != exitDone {
+			t.Fatalf("set up: %s", stderr)
+		}
+		proctest.Grant(t, play.db)
+		p := play.start(t, variable, soon)
+		var results []conformance.Result
+		for _, s := range scenarios {
+			got := play.scenario(t, s)
+			results = append(results, conformance.CompareDerived(s.Name, want[s.Name], got, conformance.Of(s.Name, exceptions)...))
+		}
+		reportResults(t, results)
+
+		if diff := cmp.Diff(lost[profile], unroutable(t, p)); diff != "" {
+			t.Errorf("hooktail_unroutable_total (-want +got):\n%s", diff)
+		}
+		names := map[string]string{"annotation": `"public"."task_completion"`, "task": `"public"."task"`}
+		var cures []string
+		for table := range lost[profile] {
+			cures = append(cures, "ALTER TABLE "+names[table]+" REPLICA IDENTITY FULL")
+		}
+		slices.Sort(cures)
+		if diff := cmp.Diff(cures, logged(p, "remedy", "ALTER TABLE ")); diff != "" {
+			t.Errorf("remedies in the log (-want +got):\n%s", diff)
+		}
+	})
 }
 
 // unroutable is the counter of the rows without an event, by table, where it is
@@ -98,51 +93,47 @@ func logged(p *program, attribute, prefix string) []string {
 // they are at the event's commit, or little later; all else is as with it.
 func TestConformanceUnsettled(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []conformance.Profile{conformance.Guide, conformance.Native} {
-		t.Run(string(profile), func(t *testing.T) {
-			t.Parallel()
-			scenarios := loadScenarios(t)
-			settled := derive(t, scenarios, conformance.Derivation{Profile: profile})
-			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
-			start(t, play.db, "HOOKTAIL_PROFILE="+string(profile), "HOOKTAIL_SETTLE=0")
-			var results []conformance.Result
-			for _, s := range scenarios {
-				want, got := settled[s.Name], play.scenarioLive(t, s)
-				for i := range want {
-					want[i].Request = conformance.Reduced(want[i].Request)
-				}
-				for i := range got {
-					got[i] = conformance.Reduced(got[i])
-				}
-				results = append(results, conformance.CompareDerived(s.Name, want, got))
+	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
+		t.Helper()
+		scenarios := loadScenarios(t)
+		settled := derive(t, scenarios, conformance.Derivation{Profile: profile})
+		play.through = play.db
+		play.start(t, "HOOKTAIL_PROFILE="+string(profile), "HOOKTAIL_SETTLE=0")
+		var results []conformance.Result
+		for _, s := range scenarios {
+			want, got := settled[s.Name], play.scenarioLive(t, s)
+			for i := range want {
+				want[i].Request = conformance.Reduced(want[i].Request)
 			}
-			reportResults(t, results)
-		})
-	}
+			for i := range got {
+				got[i] = conformance.Reduced(got[i])
+			}
+			results = append(results, conformance.CompareDerived(s.Name, want, got))
+		}
+		reportResults(t, results)
+	})
 }
 
 // TestConformanceAtCommit: where nothing happens between the commit and the
 // delivery, payloads without settling show the rows exactly as of the commit.
 func TestConformanceAtCommit(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []conformance.Profile{conformance.Guide, conformance.Native} {
-		t.Run(string(profile), func(t *testing.T) {
-			t.Parallel()
-			scenarios := loadScenarios(t)
-			want := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AfterTransaction})
-			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
-			start(t, play.db, "HOOKTAIL_PROFILE="+string(profile), "HOOKTAIL_SETTLE=0")
-			var results []conformance.Result
-			for _, s := range scenarios {
-				for _, tx := range s.Transactions() {
-					play.play(t, tx)
-					delivered(t, play.db)
-				}
-				results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.collector.Take()))
+	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
+		t.Helper()
+		scenarios := loadScenarios(t)
+		want := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AfterTransaction})
+		play.through = play.db
+		play.start(t, "HOOKTAIL_PROFILE="+string(profile), "HOOKTAIL_SETTLE=0")
+		var results []conformance.Result
+		for _, s := range scenarios {
+			for _, tx := range s.Transactions() {
+				play.play(t, tx)
+				play.delivered(t)
 			}
-			reportResults(t, results)
-		})
-	}
+			results = append(results, conformance.CompareDerived(s.Name, want[s.Name], play.collector.Take()))
+		}
+		reportResults(t, results)
+	})
 }
 
 // TestConformanceCaughtUp: a program that was away while everything happened
@@ -150,30 +141,45 @@ func TestConformanceAtCommit(t *testing.T) {
 // off or deleted meanwhile get nothing more.
 func TestConformanceCaughtUp(t *testing.T) {
 	t.Parallel()
-	for _, profile := range []conformance.Profile{conformance.Guide, conformance.Native} {
-		t.Run(string(profile), func(t *testing.T) {
-			t.Parallel()
-			scenarios := loadScenarios(t)
-			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
-			generated := play.db.QueryText(t, "SELECT current_setting('server_version_num')::int >= 180000") == "t"
-			derived := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AtEnd, Generated: generated})
-			variable := "HOOKTAIL_PROFILE=" + string(profile)
-			start(t, play.db, variable).end(t)
-			var want []conformance.Derived
-			for _, s := range scenarios {
-				for _, tx := range s.Transactions() {
-					play.play(t, tx)
-				}
-				want = append(want, derived[s.Name]...)
+	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
+		t.Helper()
+		scenarios := loadScenarios(t)
+		generated := play.db.QueryText(t, "SELECT current_setting('server_version_num')::int >= 180000") == "t"
+		derived := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AtEnd, Generated: generated})
+		play.through = play.db
+		variable := "HOOKTAIL_PROFILE=" + string(profile)
+		for _, p := range play.startAll(t, variable) {
+			p.end(t)
+		}
+		var want []conformance.Derived
+		for _, s := range scenarios {
+			for _, tx := range s.Transactions() {
+				play.play(t, tx)
 			}
-			p := startAs(t, play.db, []string{"run"}, variable)
-			delivered(t, play.db)
-			result := conformance.CompareDerived("all, caught up", want, play.collector.Take(), conformance.CaughtUpExceptions(scenarios)...)
-			reportResults(t, []conformance.Result{result})
-			if lost := unroutable(t, p); len(lost) > 0 {
-				t.Errorf("hooktail_unroutable_total = %v, want none", lost)
-			}
-		})
+			want = append(want, derived[s.Name]...)
+		}
+		p := play.start(t, variable)
+		play.delivered(t)
+		result := conformance.CompareDerived("all, caught up", want, play.collector.Take(), conformance.CaughtUpExceptions(scenarios)...)
+		reportResults(t, []conformance.Result{result})
+		if lost := unroutable(t, p); len(lost) > 0 {
+			t.Errorf("hooktail_unroutable_total = %v, want none", lost)
+		}
+	})
+}
+
+// eachWay runs the test for both profiles on all routes, with a player each.
+func eachWay(t *testing.T, test func(t *testing.T, profile conformance.Profile, play *player)) {
+	t.Helper()
+	for _, route := range proctest.Routes() {
+		for _, profile := range []conformance.Profile{conformance.Guide, conformance.Native} {
+			t.Run(string(profile)+" "+route.Name, func(t *testing.T) {
+				t.Parallel()
+				play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
+				play.log = route.Log(t)
+				test(t, profile, play)
+			})
+		}
 	}
 }
 
@@ -216,5 +222,12 @@ func TestCaughtUpWithProjectGone(t *testing.T) {
 // compares what each hook gets with what Label Studio sent.
 func TestConformanceNative(t *testing.T) {
 	t.Parallel()
-	conformsToNative(t, cdctest.Postgres(t).LabelStudio(t))
+	for _, route := range proctest.Routes() {
+		t.Run(route.Name, func(t *testing.T) {
+			t.Parallel()
+			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
+			play.log = route.Log(t)
+			conformsToNative(t, play)
+		})
+	}
 }

@@ -16,7 +16,7 @@ func TestConformanceOnEveryPostgreSQL(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		major, profile string
-		conforms       func(t *testing.T, db *cdctest.Database, variables ...string)
+		conforms       func(t *testing.T, play *player, variables ...string)
 	}{
 		{"14", "native", conformsToNative},
 		{"15", "native", conformsToNative},
@@ -32,7 +32,7 @@ func TestConformanceOnEveryPostgreSQL(t *testing.T) {
 			if version := db.QueryText(t, "SHOW server_version"); !strings.HasPrefix(version, tt.major+".") {
 				t.Fatalf("the server is PostgreSQL %s, want %s", version, tt.major)
 			}
-			tt.conforms(t, db, soon)
+			tt.conforms(t, newPlayer(t, db), soon)
 		})
 	}
 }

@@ -139,14 +139,17 @@ func (c *choice) filter(args []string) (state.Filter, error) {
 	return f, err
 }
 
-func sinceOf(text string, now time.Time) (time.Time, error) {
+func sinceOf(text string, now time.Time) (time.Time, error) { return timeOf("since", text, now) }
+
+// timeOf parses the value of the flag.
+func timeOf(flag, text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
 		return now.Add(-d), nil
 	}
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil
 	}
-	return time.Time{}, usageError{fmt.Errorf("--since=%s is invalid: use a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", text)}
+	return time.Time{}, usageError{fmt.Errorf("--%s=%s is invalid: use a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", flag, text)}
 }
 
 func eventOf(text string) (mapping.ID, error) {

@@ -44,6 +44,16 @@ func start(t *testing.T, db *cdctest.Database, variables ...string) *program {
 	return startAs(t, db, []string{"run"}, variables...)
 }
 
+// startAround is start of each program around the log. The last one reads the slot. nil: there
+// is no log.
+func startAround(t *testing.T, log *proctest.Log, db *cdctest.Database, variables ...string) (programs []*program) {
+	t.Helper()
+	for _, of := range log.Variables(variables...) {
+		programs = append(programs, start(t, db, of...))
+	}
+	return programs
+}
+
 // setUpOnce is proctest.SetUp in this process.
 func setUpOnce(t *testing.T, db *cdctest.Database, variables ...string) {
 	t.Helper()
@@ -88,7 +98,7 @@ func startAlone(t *testing.T, environ []string) *program {
 
 func launch(tuned relay.Tuning, args, environ []string) *program {
 	tuned.Guest = true
-	tuned.StatusInterval, tuned.CountShare = 10*time.Millisecond, 1 // exact counts, however slow the machine is
+	tuned.StatusInterval, tuned.MarkEvery, tuned.CountShare = 10*time.Millisecond, 10*time.Millisecond, 1 // exact counts, however slow the machine is
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &program{err: proctest.NewOutput(), ready: make(chan string, 1), ended: make(chan struct{}), stop: cancel}
 	tuned.Ready = func(ops string) { p.ready <- ops }
@@ -161,7 +171,13 @@ func (p *program) attempts(t *testing.T, hook int, result string) int {
 // and nothing of it parked any more.
 func delivered(t *testing.T, db *cdctest.Database) {
 	t.Helper()
-	proctest.Confirmed(t, db)
+	deliveredThrough(t, nil, db)
+}
+
+// deliveredThrough is delivered, by way of a log.
+func deliveredThrough(t *testing.T, log *proctest.Log, db *cdctest.Database) {
+	t.Helper()
+	log.Delivered(t, db)
 	unparked(t, db)
 }
 

@@ -50,21 +50,23 @@ func TestRandomTransactionsRebuildTheRows(t *testing.T) {
 		{"guide beside everything", "guide", "512MiB", true, true},
 		{"native in parts beside everything", "native", "16MiB", false, true},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			from := *seed
-			if from == 0 {
-				from = rand.Uint64()
-			}
-			t.Logf("repeat with -run '%s$' -seed=%d -transactions=%d", t.Name(), from, *transactions)
-			w := newWorld(t, tt.profile, tt.memory, tt.beside)
-			w.run(t, from, *transactions)
-			w.check(t, tt.whole)
-			if tt.beside {
-				w.beside.check(t)
-			}
-		})
+	for _, route := range proctest.Routes() {
+		for _, tt := range tests {
+			t.Run(tt.name+" "+route.Name, func(t *testing.T) {
+				t.Parallel()
+				from := *seed
+				if from == 0 {
+					from = rand.Uint64()
+				}
+				t.Logf("repeat with -run '%s$' -seed=%d -transactions=%d", t.Name(), from, *transactions)
+				w := newWorld(t, route.Log(t), tt.profile, tt.memory, tt.beside)
+				w.run(t, from, *transactions)
+				w.check(t, tt.whole)
+				if tt.beside {
+					w.beside.check(t)
+				}
+			})
+		}
 	}
 }
 
@@ -73,6 +75,7 @@ func TestRandomTransactionsRebuildTheRows(t *testing.T) {
 type world struct {
 	native   bool
 	db       *cdctest.Database
+	log      *proctest.Log // nil: there is none
 	receiver string
 	hooks    map[int64]hookModel // of the base data
 	base     map[int64]replayed  // its rows, by organization
@@ -82,17 +85,17 @@ type world struct {
 	beside   *everything // nil: there is none
 }
 
-func newWorld(t *testing.T, profile, memory string, beside bool) *world {
+func newWorld(t *testing.T, log *proctest.Log, profile, memory string, beside bool) *world {
 	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
-	w := &world{native: profile == "native", db: db, inbox: &conformance.Collector{}}
+	w := &world{native: profile == "native", db: db, log: log, inbox: &conformance.Collector{}}
 	w.receiver = "http://" + point(t, db, w.inbox)
 	w.hooks = baseHooks(t, db)
 	w.base = map[int64]replayed{1: stored(t, db, 1), 2: stored(t, db, 2)}
 	if beside {
-		w.beside = turnEverythingOn(t, db)
+		w.beside = turnEverythingOn(t, log, db)
 	}
-	proctest.Run(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
+	log.Run(t, db, "HOOKTAIL_PROFILE="+profile, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1m", "HOOKTAIL_MEMORY="+memory)
 	return w
 }
 
@@ -125,7 +128,7 @@ func (w *world) run(t *testing.T, seed uint64, transactions int) {
 		t.Fatalf("write: %v", err)
 	}
 	w.db.Exec(t, "UPDATE webhook SET is_active = true WHERE NOT is_active") // what was held for them goes on
-	delivered(t, w.db)
+	deliveredThrough(t, w.log, w.db)
 }
 
 // check compares what arrived with what was committed. Of a transaction that is

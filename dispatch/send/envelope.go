@@ -57,7 +57,7 @@ type envelope struct {
 
 // begin returns an envelope whose context ends after d. The caller must call end.
 func (s *envelopes) begin(parent context.Context, d time.Duration) *envelope {
-	if spare := s.take(); spare != nil {
+	if spare := s.reuse(); spare != nil {
 		if spare.parent == parent {
 			spare.timer.Reset(d)
 			return spare
@@ -125,7 +125,8 @@ func (e *envelope) fill(t *http.Request, m *Message, content mapping.Body, userA
 	return r
 }
 
-func (s *envelopes) take() *envelope {
+// reuse returns a spare envelope, nil if there is none.
+func (s *envelopes) reuse() *envelope {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	last := len(s.spare) - 1

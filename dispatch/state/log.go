@@ -36,9 +36,11 @@ func (l *Log) Payload(ctx context.Context, event string) (payload []byte, err er
 	return payload, wrap(err, "read a payload of the log")
 }
 
-// Purge deletes the payloads that were written when the log ended before that sequence.
-func (l *Log) Purge(ctx context.Context, before uint64) error {
-	_, err := l.db.Exec(ctx, `DELETE FROM `+quote(l.schema, "log_body")+` WHERE slot = $1 AND after_seq < $2`, l.slot, int64(before))
+// Purge deletes the payloads that were written when the log ended before that sequence, but
+// not those of the events.
+func (l *Log) Purge(ctx context.Context, before uint64, but []string) error {
+	_, err := l.db.Exec(ctx, `DELETE FROM `+quote(l.schema, "log_body")+` WHERE slot = $1 AND after_seq < $2 AND event_id <> ALL ($3)`,
+		l.slot, int64(before), append([]string{}, but...))
 	return wrap(err, "purge payloads of the log")
 }
 

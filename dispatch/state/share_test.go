@@ -69,7 +69,7 @@ func TestPayloadsOfTheLog(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := l.Purge(t.Context(), 1); err != nil {
+	if err := l.Purge(t.Context(), 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	gone, err1 := l.Payload(t.Context(), "1-A-0")

@@ -12,6 +12,8 @@ import (
 // line every 10 seconds.
 type Progress struct {
 	out   io.Writer
+	unit  string                   // what is counted, such as rows
+	mark  string                   // what Step shows, such as id
 	bar   *progressbar.ProgressBar // nil: the output is not a terminal
 	total int64
 	done  int64
@@ -24,17 +26,23 @@ const progressElsewhere = 10 * time.Second
 
 // NewProgress is at the beginning of a number of rows.
 func NewProgress(out io.Writer, total int64, now time.Time) *Progress {
-	p := &Progress{out: out, total: total, begun: now, shown: now}
+	return NewProgressOf(out, total, "rows", "id", now)
+}
+
+// NewProgressOf is NewProgress for other units than rows, which are named by other marks
+// than their ids.
+func NewProgressOf(out io.Writer, total int64, unit, mark string, now time.Time) *Progress {
+	p := &Progress{out: out, unit: unit, mark: mark, total: total, begun: now, shown: now}
 	if NewScreen(out, nil).Terminal {
-		p.bar = newBar(out, total)
+		p.bar = newBar(out, unit, total)
 	}
 	return p
 }
 
-func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
+func newBar(out io.Writer, unit string, total int64) *progressbar.ProgressBar {
 	return progressbar.NewOptions64(max(total, 1),
 		progressbar.OptionSetWriter(out), progressbar.OptionSetWidth(20), progressbar.OptionThrottle(100*time.Millisecond),
-		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("rows"),
+		progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
 		progressbar.OptionUseANSICodes(true), progressbar.OptionShowDescriptionAtLineEnd(),
 		progressbar.OptionSetTheme(progressbar.ThemeASCII))
 }
@@ -43,7 +51,7 @@ func newBar(out io.Writer, total int64) *progressbar.ProgressBar {
 func (p *Progress) Step(id int64, now time.Time) {
 	p.done++
 	if p.bar != nil {
-		p.bar.Describe(fmt.Sprintf("up to id %d", id))
+		p.bar.Describe(fmt.Sprintf("up to %s %d", p.mark, id))
 		_ = p.bar.Set64(p.done) // rows added after the count do not move a full bar
 		return
 	}
@@ -51,7 +59,7 @@ func (p *Progress) Step(id int64, now time.Time) {
 		return
 	}
 	p.shown = now
-	fmt.Fprintf(p.out, "%d of %d rows, %.0f/s, up to id %d\n", p.done, p.total, float64(p.done)/now.Sub(p.begun).Seconds(), id)
+	fmt.Fprintf(p.out, "%d of %d %s, %.0f/s, up to %s %d\n", p.done, p.total, p.unit, float64(p.done)/now.Sub(p.begun).Seconds(), p.mark, id)
 }
 
 // End writes the missing newline on the terminal.

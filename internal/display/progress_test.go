@@ -27,7 +27,7 @@ func TestProgress(t *testing.T) {
 	for name, total := range map[string]int64{"as counted": 4, "more than were counted": 3} {
 		var terminal strings.Builder
 		p = NewProgress(&terminal, total, begun)
-		p.bar = newBar(&terminal, total)
+		p.bar = newBar(&terminal, "rows", total)
 		steps(p)
 		shown := terminal.String()
 		last := shown[strings.LastIndexByte(shown, '\r')+1:]

@@ -19,7 +19,13 @@ import (
 // open is a log that was set up.
 func open(t *testing.T, s *natstest.Server) *natslog.Log {
 	t.Helper()
-	l, err := natslog.Open(natslog.Options{Slot: "test", URL: s.URL(), Log: slog.New(slog.DiscardHandler)})
+	return openAt(t, s.URL(), 1)
+}
+
+// openAt is open for several servers, each of which has the log.
+func openAt(t *testing.T, url string, servers int) *natslog.Log {
+	t.Helper()
+	l, err := natslog.Open(natslog.Options{Slot: "test", URL: url, Replicas: servers, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -36,7 +37,7 @@ type Message struct {
 	Prefix    Prefix
 	Floor     uint64
 	Number    uint64    // in the partition, from 1
-	Written   time.Time // when the server wrote it; zero: unknown
+	Written   time.Time // by the servers' clock; zero: unknown
 
 	Event   *mapping.Event // nil: a change
 	Targets []hook.Target
@@ -59,6 +60,15 @@ const changePrefix = "change-"
 func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
 	id := fmt.Sprintf("%s%X-%d", changePrefix, uint64(commit), hook)
 	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
+}
+
+// TargetOf is the hook among those that get the event.
+func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
+	i := slices.IndexFunc(m.Targets, func(t hook.Target) bool { return t.Hook == id })
+	if i < 0 {
+		return hook.Target{}, false
+	}
+	return m.Targets[i], true
 }
 
 // encode is the message as it is published.

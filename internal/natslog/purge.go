@@ -15,6 +15,7 @@ import (
 type Purger struct {
 	log      *Log
 	holdback *Holdback
+	keep     time.Duration
 	marks    [Partitions][]seen // the oldest first
 	bounds   []sample           // durable ones, the oldest first
 }
@@ -25,16 +26,26 @@ type seen struct {
 	at  time.Time
 }
 
-// NewPurger deletes what the writer of the holdback has written, and its predecessors.
-func NewPurger(log *Log, holdback *Holdback) *Purger { return &Purger{log: log, holdback: holdback} }
+// Needed is what the messages that stay need of the payloads in log_body: those that were
+// stored when the log ended at After or later, and those of the Events.
+type Needed struct {
+	After  uint64
+	Events []string
+}
+
+// NewPurger deletes what the writer of the holdback has written, and its predecessors. It
+// leaves messages that are younger than keep, by the servers' clock.
+func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
+	return &Purger{log: log, holdback: holdback, keep: keep}
+}
 
 // Run deletes, of each partition, the messages below the bookmark whose commits are below the
 // confirmed position. Bookmarks that may not be on disk yet do not count. The last message of
-// a partition stays. It returns the sequence below which nothing is needed any more.
-func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (below uint64, err error) {
+// a partition stays.
+func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err error) {
 	durable := p.holdback.durable()
 	if durable.at.IsZero() {
-		return 0, nil
+		return Needed{}, nil
 	}
 	if n := len(p.bounds); n == 0 || p.bounds[n-1].end != durable.end {
 		p.bounds = append(p.bounds, durable)
@@ -42,37 +53,74 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (below uint64, err 
 	bound := p.bound(confirmed)
 	marks, err := p.log.Bookmarks(ctx)
 	if err != nil {
-		return 0, err
+		return Needed{}, err
 	}
 	stream, err := p.log.stream(ctx)
 	if err != nil {
-		return 0, err
+		return Needed{}, err
 	}
-	below = bound + 1
+	young, err := p.young(ctx, stream)
+	if err != nil {
+		return Needed{}, err
+	}
+	below := min(bound+1, young)
 	for n := range Partitions {
 		mark, err := marks.Read(ctx, n)
 		if err != nil {
-			return 0, err
+			return Needed{}, err
 		}
 		last, err := p.log.lastOf(ctx, stream, n)
 		if err != nil {
-			return 0, err
+			return Needed{}, err
 		}
 		if last == nil {
 			continue
 		}
-		seq := min(p.settled(n, mark, durable), bound+1, last.Seq)
+		seq := min(p.settled(n, mark, durable), bound+1, young, last.Seq)
 		if seq < last.Seq {
 			below = min(below, seq)
+		} else if last.Stored {
+			needed.Events = append(needed.Events, last.Event.ID.String())
 		}
 		if seq <= 1 {
 			continue
 		}
 		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(p.log.names.Subject(n)), jetstream.WithPurgeSequence(seq)); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return 0, fmt.Errorf("purge partition %d: %w", n, err)
+			return Needed{}, fmt.Errorf("purge partition %d: %w", n, err)
 		}
 	}
-	return below, nil
+	needed.After = below - min(below, batchMessages) // the payloads of a batch are stored before its messages
+	return needed, nil
+}
+
+// young is the sequence of the first message that is younger than what is kept; behind the
+// last one if there is none.
+func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, error) {
+	end := stream.CachedInfo().State.LastSeq + 1
+	if p.keep == 0 {
+		return end, nil
+	}
+	since := time.Now().Add(-p.keep)
+	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, AckPolicy: jetstream.AckNonePolicy,
+		HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
+	})
+	if err != nil {
+		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
+	}
+	defer stream.DeleteConsumer(context.WithoutCancel(ctx), consumer.CachedInfo().Name) //nolint:errcheck // it ends by itself
+	if consumer.CachedInfo().NumPending == 0 {
+		return end, nil
+	}
+	first, err := consumer.Next(jetstream.FetchMaxWait(askWithin))
+	if err != nil {
+		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
+	}
+	meta, err := first.Metadata()
+	if err != nil {
+		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
+	}
+	return meta.Sequence.Stream, nil
 }
 
 // bound is the last sequence of the newest durable sample whose commits are all confirmed.

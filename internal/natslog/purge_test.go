@@ -53,7 +53,7 @@ func TestPurge(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	go hold.Run(ctx) //nolint:errcheck // it ends with the test
-	purger := natslog.NewPurger(l, hold)
+	purger := natslog.NewPurger(l, hold, 0)
 	purged := func(confirmed cdc.LSN, want uint64) {
 		t.Helper()
 		wait(t, func() error {

@@ -114,5 +114,9 @@ func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Me
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}
-	return decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+	m, err := decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+	if err == nil {
+		m.Written = meta.Timestamp
+	}
+	return m, err
 }

@@ -16,6 +16,7 @@ type Tuning struct {
 	BeatEvery      time.Duration // of the heartbeat
 	SurveyEvery    time.Duration // of the log
 	CountShare     float64       // of the mapping
+	MarkEvery      time.Duration // of the bookmarks
 	DueLimit       time.Duration // of the readiness
 	Guest          bool          // the process is not the program's own: its memory is not limited
 

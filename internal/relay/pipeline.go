@@ -91,9 +91,9 @@ func (w *wanted) delivered() {
 	}
 }
 
-// take passes committed transactions on to the settler until the stream ends. It never
+// run passes committed transactions on to the settler until the stream ends. It never
 // waits for HTTP.
-func (p *pipeline) take(ctx context.Context) error {
+func (p *pipeline) run(ctx context.Context) error {
 	defer p.settler.Close()
 	for {
 		parts, err := p.next(ctx)

@@ -58,7 +58,7 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
 	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.take)
+	crew.start(work, t.pipeline.run)
 	crew.start(work, t.holdback.Run)
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
 	crew.keep(work, t.beat.run)
@@ -130,11 +130,11 @@ const purgeEvery = 30 * time.Second
 
 // purge deletes from the log what nobody needs, until ctx ends.
 func (t *readerTerm) purge(ctx context.Context, stored *state.Log) {
-	purger := natslog.NewPurger(t.events, t.holdback)
+	purger := natslog.NewPurger(t.events, t.holdback, t.cfg.Keep)
 	_ = retry.Every(ctx, purgeEvery, func() error { // which returns none
-		below, err := purger.Run(ctx, t.stream.Stats().Recorded)
-		if err == nil && below > 0 {
-			err = stored.Purge(ctx, below)
+		needed, err := purger.Run(ctx, t.stream.Stats().Recorded)
+		if err == nil && needed.After > 0 {
+			err = stored.Purge(ctx, needed.After, needed.Events)
 		}
 		if err != nil && ctx.Err() == nil {
 			t.log.Warn("The log was not purged; trying again", "error", err, "next", purgeEvery)

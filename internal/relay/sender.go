@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,9 +101,9 @@ func (l *lease) await(ctx context.Context) error {
 	}
 }
 
-// bookmarkEvery is how often the bookmarks are written: what is delivered in that time is
+// markEvery is how often the bookmarks are written: what is delivered in that time is
 // repeated after a crash.
-const bookmarkEvery = time.Second
+const markEvery = time.Second
 
 // mark writes the bookmarks that have changed. What was not written is written the next time.
 func (t *tenure) mark(ctx context.Context) error {
@@ -125,9 +126,10 @@ func (t *tenure) mark(ctx context.Context) error {
 	return failed
 }
 
-// markAlways is mark once a second, until ctx ends or another sender has a partition.
+// markAlways is mark, again and again, until ctx ends or another sender has a partition.
 func (t *tenure) markAlways(ctx context.Context) error {
-	return retry.Every(ctx, bookmarkEvery, func() error {
+	every := cmp.Or(t.MarkEvery, markEvery)
+	return retry.Every(ctx, every, func() error {
 		within, cancel := context.WithTimeout(ctx, markWithin)
 		defer cancel()
 		err := t.mark(within)
@@ -135,7 +137,7 @@ func (t *tenure) markAlways(ctx context.Context) error {
 		case errors.Is(err, natslog.ErrDeposed):
 			return err
 		case err != nil && ctx.Err() == nil:
-			t.unmarked.Failed(ctx, t.log, slog.LevelError, "Bookmarks were not written; trying again", slog.Any("error", err), slog.Duration("next", bookmarkEvery))
+			t.unmarked.Failed(ctx, t.log, slog.LevelError, "Bookmarks were not written; trying again", slog.Any("error", err), slog.Duration("next", every))
 		case err == nil:
 			t.unmarked.Worked(ctx, t.log, "Bookmarks are written again")
 		}

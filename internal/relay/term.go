@@ -163,7 +163,7 @@ func (t *term) run(ctx context.Context) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, t.dispatcher.Halt) })
 	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.take)
+	crew.start(work, t.pipeline.run)
 	crew.keep(work, t.beat.run)
 	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
 	crew.keep(work, func(work context.Context) { t.memory.run(work, t.stream) })

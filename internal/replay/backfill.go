@@ -3,71 +3,14 @@ package replay
 import (
 	"context"
 	"fmt"
-	"log/slog"
-	"net/http"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
-	"github.com/hooktail/hooktail/internal/display"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
-
-// A person is waiting: the command ends if a receiver does not recover soon.
-const (
-	BackfillAttempts = 5
-	backfillBackoff  = 250 * time.Millisecond // doubles with each attempt
-	backfillPatience = time.Minute            // total time of retries
-)
-
-// send makes attempts until one succeeds. An attempt that has begun is finished even if
-// the command is interrupted, since the receiver may have got it.
-func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
-	m := send.Message{
-		ID:        row.EventID(),
-		LSN:       "0/0", // PostgreSQL's form for none
-		Committed: row.Updated.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
-		Origin:    "backfill",
-		Body:      row.Event.Body(target.Action, target.Payload),
-		Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,
-	}
-	row.Event = nil // at most one body is held twice
-	for {
-		if err := b.pace.Wait(ctx); err != nil {
-			return err
-		}
-		m.Attempt++
-		o := b.sender.Send(context.WithoutCancel(ctx), b.hook, m)
-		if !o.Unsigned && o.Result == send.Result2xx {
-			return nil
-		}
-		if isFinal(o) || m.Attempt == BackfillAttempts {
-			return fmt.Errorf("row %d (event %s) was not delivered to hook %d in %s: %s",
-				row.ID, m.ID, b.hook.ID, display.Count(m.Attempt, "attempt"), describeOutcome(o))
-		}
-		delay := max(backfillBackoff<<(m.Attempt-1), min(o.RetryAfter, backfillPatience))
-		if err := retry.Sleep(ctx, delay); err != nil {
-			return err
-		}
-	}
-}
-
-// isFinal reports whether another attempt would end like this one.
-func isFinal(o send.Outcome) bool {
-	return o.Unsigned || o.Result == send.ResultBlocked || o.Status == http.StatusGone
-}
-
-func describeOutcome(o send.Outcome) string {
-	if o.Err != nil {
-		return o.Err.Error()
-	}
-	return fmt.Sprintf("the receiver answered %d", o.Status)
-}
 
 // BackfillOptions selects the events and the hook. All but After, Every and DryRun are
 // required.
@@ -95,16 +38,11 @@ type Progress interface {
 
 // Backfill makes events of rows and sends them to one hook, one at a time.
 type Backfill struct {
-	*wiring.Parked
+	*recipient
 	o            BackfillOptions
 	organization int64 // of the project
-	sender       *send.Sender
-	pace         *rate.Limiter // keeps requests apart
 	progress     Progress
-
-	hooks   *hook.Set                      // as of the last rows read
-	hook    *hook.Hook                     // the hook among hooks
-	targets map[mapping.Action]hook.Target // the hook's targets, by action
+	targets      map[mapping.Action]hook.Target // the hook's targets, by action
 
 	Events   int   // delivered; in a dry run, to be delivered
 	Passed   int   // rows without an event for the hook
@@ -119,16 +57,16 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 	if err != nil {
 		return nil, err
 	}
-	sender, err := wiring.NewSender(o.Config, o.Version, o.Parked.Signing.KeysOf)
+	to, err := newRecipient(o.Parked, o.Config, o.Version, o.Hook, o.Every)
 	if err != nil {
 		return nil, err
 	}
-	b := &Backfill{Parked: o.Parked, o: o, sender: sender, pace: rate.NewLimiter(rate.Every(o.Every), 1), Last: o.After, progress: o.Progress(total)}
+	b := &Backfill{recipient: to, o: o, Last: o.After, progress: o.Progress(total)}
 	if b.organization, err = b.organizationOf(ctx); err == nil {
 		err = b.renew(ctx)
 	}
 	if err != nil {
-		sender.Close()
+		b.Close()
 		return nil, err
 	}
 	return b, nil
@@ -203,41 +141,27 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	return nil
 }
 
-// passing ignores what filters do: an event whose filter fails is sent.
-type passing struct{}
-
-// LeftOut is for hook.Sifted.
-func (passing) LeftOut(hook.Target) {}
-
-// Failed is for hook.Sifted.
-func (passing) Failed(hook.Target, error) {}
+// send sends the row's event.
+func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
+	m := send.Message{
+		ID:        row.EventID(),
+		LSN:       "0/0", // PostgreSQL's form for none
+		Committed: row.Updated.UTC().Format(committedLayout),
+		Origin:    "backfill",
+		Body:      row.Event.Body(target.Action, target.Payload),
+		Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,
+	}
+	row.Event = nil // at most one body is held twice
+	return b.recipient.send(ctx, fmt.Sprintf("row %d", row.ID), m)
+}
 
 // renew reads the hook again: a hook deactivated meanwhile gets no more events.
 func (b *Backfill) renew(ctx context.Context) error {
-	settings, err := b.Store.Settings(ctx)
-	if err != nil {
+	if err := b.recipient.renew(ctx); err != nil {
 		return err
 	}
-	b.Signing.Update(settings)
-	for _, setting := range settings {
-		if setting.Hook == b.o.Hook && (setting.Paused || !setting.Suspended.IsZero()) {
-			return fmt.Errorf("hook %d is paused or suspended: resume it first (hooktail hooks resume %[1]d)", setting.Hook)
-		}
-	}
-	b.hooks = hook.NewSet(wiring.HooksOptions(b.o.Config, slog.New(slog.DiscardHandler)))
-	if err := wiring.LoadHooks(ctx, b.Pool, b.hooks, ""); err != nil {
-		return err
-	}
-	current, ok := b.hooks.Hook(b.o.Hook)
-	if !ok {
-		return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", b.o.Hook)
-	}
-	b.hook, b.targets = current, map[mapping.Action]hook.Target{}
-	_, wanted := b.target(b.o.Rows.Action())
-	switch {
-	case b.hook.IsRefused():
-		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", b.hook.ID, b.hook.Fault)
-	case !wanted:
+	b.targets = map[mapping.Action]hook.Target{}
+	if _, wanted := b.target(b.o.Rows.Action()); !wanted {
 		return fmt.Errorf("hook %d does not get %s of project %d: it is inactive, belongs to another project, or has not selected the action (see `hooktail hooks list`)",
 			b.hook.ID, b.o.Rows.Action(), b.o.Project)
 	}

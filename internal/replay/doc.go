@@ -1,3 +1,4 @@
-// Package replay makes events from existing rows: a backfill sends them to one hook, and
-// a resend parks them for all hooks that want them.
+// Package replay sends what is past: a backfill makes events of existing rows and sends
+// them to one hook, a resend parks such events for all hooks that want them, and FromLog
+// sends a hook again what the log has kept.
 package replay

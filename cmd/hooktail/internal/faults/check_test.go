@@ -14,9 +14,19 @@ import (
 
 // check waits until everything is delivered and nothing parked, and asserts of
 // each hook that all that was committed has arrived and nothing else, under one
-// id, and for the first time in the order of the commits: the annotations of a
-// task, and those of all tasks of a project with the changes of the project.
+// id, and for the first time and the last in the order of the commits: the
+// annotations of a task, and those of all tasks of a project with the changes of
+// the project.
 func (s *scene) check(t testing.TB) {
+	t.Helper()
+	s.checkFirst(t)
+	for _, hook := range s.hooks {
+		inOrder(t, hook+" (last arrivals)", s.arrivals(hook), s.lastOrder(hook))
+	}
+}
+
+// checkFirst is check without the order of last arrivals.
+func (s *scene) checkFirst(t testing.TB) {
 	t.Helper()
 	s.answers(nil)
 	s.settled(t)
@@ -28,8 +38,12 @@ func (s *scene) check(t testing.TB) {
 	s.mu.Unlock()
 	for _, hook := range s.hooks {
 		got := s.arrivals(hook)
-		complete(t, hook, written, got)
-		inOrder(t, hook, got)
+		complete(t, hook, s.of(hook, written), got)
+		first := make(map[string]int, len(got))
+		for i, a := range got {
+			first[a.id] = i + 1
+		}
+		inOrder(t, hook+" (first arrivals)", got, first)
 	}
 	events := 0
 	for _, rows := range written {
@@ -42,7 +56,7 @@ func (s *scene) check(t testing.TB) {
 // next attempt are nudged.
 func (s *scene) settled(t testing.TB) {
 	t.Helper()
-	proctest.Confirmed(t, s.db)
+	s.log.Delivered(t, s.db)
 	s.db.Exec(t, "UPDATE webhook SET updated_at = now()")
 	proctest.WaitFor(t, func() error {
 		if n := s.db.QueryText(t, "SELECT count(*) FROM hooktail.parked"); n != "0" {
@@ -114,17 +128,21 @@ func complete(t testing.TB, hook string, written map[int][]row, got []delivered)
 	}
 }
 
-// inOrder asserts that nothing arrived for the first time before what it has to
-// follow.
-func inOrder(t testing.TB, hook string, got []delivered) {
+// of is what of that is for the hook.
+func (s *scene) of(hook string, written map[int][]row) map[int][]row {
+	if project, some := s.only[hook]; some {
+		return map[int][]row{project: written[project]}
+	}
+	return written
+}
+
+// inOrder asserts that nothing arrived before what it has to follow, by the order at of its
+// first arrivals, or of its last.
+func inOrder(t testing.TB, hook string, got []delivered, at map[string]int) {
 	t.Helper()
 	type known struct {
 		n, last, change int         // the last number; the latest of all, and of a change
 		of              map[int]int // the latest by task
-	}
-	at := make(map[string]int, len(got)) // from 1
-	for i, a := range got {
-		at[a.id] = i + 1
 	}
 	slices.SortFunc(got, func(a, b delivered) int {
 		if a.before(b.place) {
@@ -157,7 +175,7 @@ func inOrder(t testing.TB, hook string, got []delivered) {
 	}
 }
 
-// neverAhead asserts that all that is confirmed is delivered or parked. It may
+// neverAhead asserts that all that is confirmed is delivered, parked, or in the log. It may
 // be called while the load goes on.
 func (s *scene) neverAhead(t testing.TB) {
 	t.Helper()
@@ -183,7 +201,7 @@ func (s *scene) neverAhead(t testing.TB) {
 	if err != nil {
 		t.Fatalf("read what was written: %v", err)
 	}
-	parked := s.parked(t, conn)
+	logged, parked := s.inLog(t), s.parked(t, conn)
 	for id, hook := range s.hooks {
 		have, changes := make(map[[2]int]bool), make(map[int]map[string]bool)
 		note := func(a delivered) {
@@ -196,7 +214,7 @@ func (s *scene) neverAhead(t testing.TB) {
 			}
 			changes[a.project][a.id] = true
 		}
-		for _, a := range parked[id+1] {
+		for _, a := range append(logged[id+1], parked[id+1]...) {
 			note(a)
 		}
 		for _, a := range s.arrivals(hook) {
@@ -210,13 +228,13 @@ func (s *scene) neverAhead(t testing.TB) {
 			}
 			for n := d.first; n <= d.last; n++ {
 				if !have[[2]int{d.project, n}] {
-					t.Fatalf("%s: the slot is confirmed at %s, beyond annotation %d of project %d, which is neither delivered nor parked", hook, confirmed, n, d.project)
+					t.Fatalf("%s: the slot is confirmed at %s, beyond annotation %d of project %d, which is neither delivered nor parked nor in the log", hook, confirmed, n, d.project)
 				}
 			}
 		}
 		for project, n := range want {
 			if len(changes[project]) < n {
-				t.Fatalf("%s: the slot is confirmed at %s, beyond %d changes of project %d, of which %d are delivered or parked",
+				t.Fatalf("%s: the slot is confirmed at %s, beyond %d changes of project %d, of which %d are delivered, parked or in the log",
 					hook, confirmed, n, project, len(changes[project]))
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // place is where in the stream an event is from: what its webhook-id says.
@@ -52,8 +53,16 @@ type taken struct {
 	first  []delivered
 	known  map[string]struct{} // webhook-ids
 	ofN    map[[2]int]string   // project and number → webhook-id
-	again  int                 // requests for what had been taken before
+	last   map[string]arrived  // webhook-id → its last arrival
+	order  int                 // of the last arrival of all
+	again  []time.Time         // of each request for what had been taken before: when that was
 	refuse int                 // answers other than 2xx
+}
+
+// arrived is when a request was taken, and the how manieth of its hook it was.
+type arrived struct {
+	order int
+	at    time.Time
 }
 
 // newJournal starts a receiver that ends with the test.
@@ -121,7 +130,7 @@ func (j *journal) take(hook, id string, text []byte) (status int) {
 	}
 	h := j.hooks[hook]
 	if h == nil {
-		h = &taken{known: make(map[string]struct{}), ofN: make(map[[2]int]string)}
+		h = &taken{known: make(map[string]struct{}), ofN: make(map[[2]int]string), last: make(map[string]arrived)}
 		j.hooks[hook] = h
 	}
 	if j.answer != nil {
@@ -130,8 +139,11 @@ func (j *journal) take(hook, id string, text []byte) (status int) {
 			return status
 		}
 	}
+	before := h.last[id]
+	h.order++
+	h.last[id] = arrived{h.order, time.Now()}
 	if _, again := h.known[id]; again {
-		h.again++
+		h.again = append(h.again, before.at)
 		return http.StatusOK
 	}
 	h.known[id] = struct{}{}
@@ -163,9 +175,32 @@ func (j *journal) duplicates() (n int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, h := range j.hooks {
-		n += h.again
+		n += len(h.again)
 	}
 	return n
+}
+
+// all is how many events have arrived, all hooks together.
+func (j *journal) all() (n int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, h := range j.hooks {
+		n += len(h.first)
+	}
+	return n
+}
+
+// lastOrder is the order of the last arrivals at the hook, by webhook-id.
+func (j *journal) lastOrder(hook string) map[string]int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	order := make(map[string]int)
+	if h := j.hooks[hook]; h != nil {
+		for id, a := range h.last {
+			order[id] = a.order
+		}
+	}
+	return order
 }
 
 // arrivals is a copy of what has arrived at the hook.

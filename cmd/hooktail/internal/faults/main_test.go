@@ -5,6 +5,10 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
 
-func TestMain(m *testing.M) { os.Exit(proctest.Main(m)) }
+func TestMain(m *testing.M) {
+	natstest.Main()
+	os.Exit(proctest.Main(m))
+}

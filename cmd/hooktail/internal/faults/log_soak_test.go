@@ -1,0 +1,13 @@
+//go:build soak
+
+package faults
+
+import (
+	"testing"
+	"time"
+)
+
+// TestSoakHundredKills: a hundred kills at 500 events a second and 200 hooks lose nothing.
+func TestSoakHundredKills(t *testing.T) {
+	soakKills(t, 100, 25, 7400*time.Microsecond)
+}

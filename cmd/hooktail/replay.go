@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/replay"
+	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/mapping"
+)
+
+func (a *app) replayCommand() *cobra.Command {
+	var want replay.LogOptions
+	var action, since, until, pace string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "replay --hook ID --since TIME",
+		Short: "Send a hook events of the log again",
+		Long: "replay reads what the log has kept for HOOKTAIL_KEEP and sends one hook its events again, updates and\n" +
+			"deletions too: one at a time, in the order of the log, with the same webhook-id and body and the header\n" +
+			"hooktail-origin: replay. URL, headers, signature and format are those that the hook has now; events that it\n" +
+			"does not want any more are skipped.\n\n" +
+			"A running hooktail continues meanwhile; there is no order between its events and these.",
+		Args: noArgs,
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) (err error) {
+			now := time.Now()
+			if want.Hook == 0 || since == "" {
+				return usageError{errors.New("replay takes a hook and a time: --hook ID --since TIME")}
+			}
+			if want.Since, err = timeOf("since", since, now); err == nil && until != "" {
+				want.Until, err = timeOf("until", until, now)
+			}
+			if err == nil {
+				want.Every, err = parseRate(pace)
+			}
+			if err != nil {
+				return err
+			}
+			want.Action = mapping.Action(action)
+			return c.replay(ctx, want, asJSON)
+		}),
+	}
+	flags := cmd.Flags()
+	flags.Int64Var(&want.Hook, "hook", 0, "hook to send to")
+	flags.StringVar(&since, "since", "", "only events committed since then: a duration such as 48h, or a time in RFC 3339")
+	flags.StringVar(&until, "until", "", "only events committed before then, likewise")
+	flags.Int64Var(&want.Project, "project", 0, "only events of this project")
+	flags.StringVar(&action, "action", "", "only events of this action")
+	flags.Uint64Var(&want.After, "after", 0, "only messages behind this position of the log, to continue an interrupted replay")
+	flags.StringVar(&pace, "rate", "100/s", "requests per s, m or h")
+	flags.BoolVar(&want.DryRun, "dry-run", false, "print the number of events and send none")
+	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
+	return cmd
+}
+
+// replay sends the chosen events of the log.
+func (c *control) replay(ctx context.Context, want replay.LogOptions, asJSON bool) error {
+	if err := replay.CheckKeep(c.cfg); err != nil {
+		return err
+	}
+	log, err := setup.OpenLog(c.cfg)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	want.Config, want.Version, want.Parked, want.Log = c.cfg, version(), c.Parked, log
+	want.Progress = func(total int64) replay.Progress {
+		return display.NewProgressOf(c.err, total, "messages", "position", time.Now())
+	}
+	r, err := replay.NewFromLog(ctx, want)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	if err := interrupted(ctx, r.Run(ctx)); err != nil {
+		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(r.Events, "event"), r.Rest())
+	}
+	if asJSON {
+		return printJSON(c.out, r.Result())
+	}
+	_, err = fmt.Fprintln(c.out, r.Result())
+	return err
+}

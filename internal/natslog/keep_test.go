@@ -1,0 +1,88 @@
+package natslog_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
+)
+
+// TestPurgeKeeps: messages that are young enough stay, although they are delivered and
+// confirmed, and so do the payloads of all that stays.
+func TestPurgeKeeps(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	r := newReader(t, l)
+	large := []byte(`"annotation": "` + strings.Repeat("a", 600<<10) + `"`)
+	put := func(n int) {
+		e := event(lsn(n * 0x100))
+		e.Payload = large
+		if err := r.Enqueue(t.Context(), to(e, func() {}, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := 1; n <= 5; n++ {
+		put(n)
+	}
+	between := time.Now()
+	for n := 6; n <= 8; n++ {
+		put(n)
+	}
+	r.passed(0x801)
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages, progress := take(t, tail, 8)
+	tail.Close()
+	bookmarks, err := l.Bookmarks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages {
+		taken, targets, err := progress[0].Take(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		progress[0].Done(taken, targets[0].Hook)
+	}
+	if _, err := bookmarks.Take(t.Context(), 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	mark, _ := progress[0].Bookmark()
+	if err := bookmarks.Write(t.Context(), 1, mark); err != nil {
+		t.Fatal(err)
+	}
+	hold := natslog.NewHoldback(r.Writer, time.Millisecond, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	go hold.Run(ctx) //nolint:errcheck // it ends with the test
+	purger := natslog.NewPurger(l, hold, time.Hour)
+	purged := func(keep func() time.Duration, left uint64, needed natslog.Needed) {
+		t.Helper()
+		wait(t, func() error {
+			purger.Keep(keep())
+			got, err := purger.Run(t.Context(), 0xF00)
+			if err != nil {
+				return err
+			}
+			if info, err := l.Info(t.Context()); err != nil || info.State.Msgs != left {
+				return fmt.Errorf("%d messages, not %d: %w", info.State.Msgs, left, err)
+			}
+			if diff := cmp.Diff(needed, got); diff != "" {
+				return fmt.Errorf("needed (-want +got):\n%s", diff)
+			}
+			return nil
+		})
+	}
+	ids := func(n int) []string { return []string{fmt.Sprintf("1-%X-0", n*0x100)} }
+	purged(func() time.Duration { return time.Since(between) }, 3, natslog.Needed{})
+	purged(func() time.Duration { return 0 }, 1, natslog.Needed{Events: ids(8)})
+}
