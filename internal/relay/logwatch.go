@@ -13,7 +13,6 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -28,8 +27,9 @@ const (
 // logWatch surveys the log and its members, and has what this instance does with them. Pages
 // and scrapes get the last survey and never wait. It is safe for concurrent use.
 type logWatch struct {
-	cfg config.Config
-	log *slog.Logger
+	cfg     config.Config
+	log     *slog.Logger
+	changed chan struct{} // has a token when this instance begins to read or to send
 
 	mu     sync.Mutex // guards all that follows
 	events *natslog.Log
@@ -63,18 +63,33 @@ func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, cfg 
 // run surveys the log until ctx ends.
 func (w *logWatch) run(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool, every time.Duration) {
 	w.set(func() { w.events = events })
-	retry.Always(ctx, every, func() {
-		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
-		defer cancel()
-		s, err := takeSurvey(ctx, events, pool, w.cfg)
-		if err != nil && ctx.Err() == nil {
-			w.log.Debug("cannot survey the log", "error", err)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		w.look(ctx, events, pool)
+		select {
+		case <-tick.C:
+		case <-w.changed:
+		case <-ctx.Done():
+			return
 		}
-		w.set(func() {
-			if w.fault = err; err == nil {
-				w.last = s
-			}
-		})
+	}
+}
+
+func (w *logWatch) look(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool) {
+	within, cancel := context.WithTimeout(ctx, surveyEvery)
+	defer cancel()
+	s, err := takeSurvey(within, events, pool, w.cfg)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		w.log.Debug("cannot survey the log", "error", err)
+	}
+	w.set(func() {
+		if w.fault = err; err == nil {
+			w.last = s
+		}
 	})
 }
 
@@ -88,6 +103,7 @@ func (w *logWatch) set(f func()) {
 func (w *logWatch) reads(t *readerTerm) {
 	if w != nil {
 		w.set(func() { w.term = t })
+		w.wake(t != nil)
 	}
 }
 
@@ -95,6 +111,18 @@ func (w *logWatch) reads(t *readerTerm) {
 func (w *logWatch) sends(t *tenure) {
 	if w != nil {
 		w.set(func() { w.tenure = t })
+		w.wake(t != nil)
+	}
+}
+
+// wake makes the next survey due, if this instance has begun something.
+func (w *logWatch) wake(begun bool) {
+	if !begun {
+		return
+	}
+	select {
+	case w.changed <- struct{}{}:
+	default:
 	}
 }
 
