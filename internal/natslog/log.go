@@ -19,7 +19,8 @@ type Options struct {
 	TLS  *tls.Config
 	// Auth is options of the client for credentials or an NKey.
 	Auth     []nats.Option
-	Replicas int // of stream and bucket, when they are made; 0: 1
+	Replicas int           // of stream and bucket, when they are made; 0: 1
+	Topic    *TopicOptions // nil: events are not published to subscribers
 	Log      *slog.Logger
 }
 
@@ -28,6 +29,7 @@ type Options struct {
 type Log struct {
 	names    Names
 	replicas int
+	topic    *TopicOptions
 	conn     *nats.Conn
 	js       jetstream.JetStream
 	log      *slog.Logger
@@ -41,7 +43,7 @@ const askWithin = 10 * time.Second
 
 // Open connects to a server. It does not look whether the stream is there.
 func Open(o Options) (*Log, error) {
-	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), log: o.Log}
+	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, log: o.Log}
 	options := append([]nats.Option{
 		nats.Name("hooktail " + o.Slot), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.Timeout(5 * time.Second),
 		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
@@ -91,7 +93,7 @@ func (l *Log) BucketConfig() jetstream.KeyValueConfig {
 	}
 }
 
-// SetUp makes the stream and the bucket, if they are missing. What is there stays as it is.
+// SetUp makes the stream, the bucket and the topic, if they are missing. What is there stays as it is.
 func (l *Log) SetUp(ctx context.Context) error {
 	if _, err := l.js.Stream(ctx, l.names.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, err := l.js.CreateStream(ctx, l.StreamConfig()); err != nil {
@@ -107,14 +109,16 @@ func (l *Log) SetUp(ctx context.Context) error {
 	} else if err != nil {
 		return fmt.Errorf("look bucket %s up: %w", l.names.Stream, err)
 	}
-	return nil
+	return l.setUpTopic(ctx)
 }
 
-// TearDown removes the stream and the bucket with all that is in them.
+// TearDown removes the stream, the bucket and the topic with all that is in them.
 func (l *Log) TearDown(ctx context.Context) error {
 	var errs []error
-	if err := l.js.DeleteStream(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		errs = append(errs, fmt.Errorf("remove stream %s: %w", l.names.Stream, err))
+	for _, name := range []string{l.names.Stream, l.names.Topic()} {
+		if err := l.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			errs = append(errs, fmt.Errorf("remove stream %s: %w", name, err))
+		}
 	}
 	if err := l.js.DeleteKeyValue(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		errs = append(errs, fmt.Errorf("remove bucket %s: %w", l.names.Stream, err))
