@@ -85,12 +85,8 @@ func (s *stage) park(ctx context.Context, rep, n int) error {
 	if _, err := s.conn.Exec(ctx, "UPDATE webhook SET url = $1", "http://"+address+"/1"); err != nil {
 		return fmt.Errorf("point the hook at nobody: %w", err)
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
-		return err
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	// What an earlier repetition has left to be vacuumed is not this one's.

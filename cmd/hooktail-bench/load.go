@@ -48,6 +48,16 @@ func (s *stage) annotate(ctx context.Context, first int64, n int) error {
 		END $$`, n-1, annotationColumns, first, annotationResult, firstID, annotationRest))
 }
 
+// unread makes a slot, and n annotations that come through it. It returns the slot and the
+// first annotation's id.
+func (s *stage) unread(ctx context.Context, n int) (slot string, first int64, err error) {
+	if slot, err = s.slot(ctx); err != nil {
+		return "", 0, err
+	}
+	first = s.annotations(n)
+	return slot, first, s.annotate(ctx, first, n)
+}
+
 // trickle makes n annotations at that rate and returns when each began to commit.
 func (s *stage) trickle(ctx context.Context, first int64, n, rate int) ([]time.Time, error) {
 	insert := fmt.Sprintf("%s VALUES ($1, %s, $2, %s)", annotationColumns, annotationResult, annotationRest)

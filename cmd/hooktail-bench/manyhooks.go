@@ -77,12 +77,8 @@ func sickHooks(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
-		return err
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	p, err := s.start(hooktail, slot, hooks, settling)

@@ -32,12 +32,8 @@ func largeTasks(ctx context.Context, b *bench) error {
 		FROM generate_series(1, %d) n)) WHERE id >= %d`, largeTask/32, firstID)); err != nil {
 		return err
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
-		return err
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	t := b.receiver.expect(1, first, n)
