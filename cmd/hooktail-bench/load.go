@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// replica keeps a stage's session from checking foreign keys, which is most of what an
-// insert costs: a load is to cost as little as it can.
+// replica turns off the checks of foreign keys, which are most of the cost of an insert,
+// so that the load takes little of the machine.
 const replica = "SET session_replication_role = replica"
 
 // The columns of rows as Label Studio writes them: a text of some 200 characters,
