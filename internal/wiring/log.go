@@ -2,12 +2,29 @@ package wiring
 
 import (
 	"log/slog"
+	"strings"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/natslog"
 )
 
-// OpenLog connects to the servers of the log. The caller closes it.
+// OpenLog connects to the servers of the log, with the present content of the variables'
+// files. The caller closes it. A *config.Error says that waiting does not help.
 func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
-	return natslog.Open(natslog.Options{Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), Replicas: cfg.NATSReplicas, Log: log})
+	secure, err := cfg.NATSTLS()
+	if err != nil {
+		return nil, &config.Error{Err: err}
+	}
+	options := natslog.Options{
+		Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), TLS: secure, NKey: strings.TrimSpace(cfg.NATSNKey.Reread().Reveal()),
+		Replicas: cfg.NATSReplicas, Log: log,
+	}
+	if cfg.NATSCreds.Reveal() != "" {
+		options.Credentials = func() string { return cfg.NATSCreds.Reread().Reveal() }
+	}
+	opened, err := natslog.Open(options)
+	if refused := explainNATS(cfg, err); refused != nil {
+		return nil, refused
+	}
+	return opened, err
 }
