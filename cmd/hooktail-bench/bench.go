@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,9 +76,7 @@ func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 		// The figures must show the programs, not the server's housekeeping.
 		"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "32GB", "shared_buffers": "256MB",
 	}
-	for name, value := range s.settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, s.settings)
 	if b.server, err = throwaway.Start(ctx, throwaway.Options{Settings: settings}); err != nil {
 		return err
 	}

@@ -92,8 +92,8 @@ func (r *receiver) serve(conn net.Conn) error {
 			return err
 		}
 		id := int64(-1)
-		if at := bytes.Index(head, idKey); at >= 0 {
-			id, _ = number(head[at+len(idKey):])
+		if _, after, found := bytes.Cut(head, idKey); found {
+			id, _ = number(after)
 		}
 		if _, err := in.Discard(int(length)); err != nil {
 			return err
