@@ -53,7 +53,7 @@ func (l *Log) History(ctx context.Context, o HistoryOptions) (*History, error) {
 	if h.Total = int64(consumer.CachedInfo().NumPending); h.Total == 0 { // there may be none to come
 		h.end = 0
 	}
-	if h.messages, err = consumer.Messages(jetstream.PullMaxBytes(readAhead)); err != nil {
+	if h.messages, err = consumer.Messages(readAhead()...); err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}
 	return h, nil

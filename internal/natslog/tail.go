@@ -20,8 +20,19 @@ type Tail struct {
 	at       uint64 // sequence that was read last
 }
 
-// readAhead bounds the bytes that the client reads ahead.
-const readAhead = 2 << 20
+// Bounds of what the client reads ahead. It asks for as many messages and bytes at once, and
+// again when few messages are left.
+const (
+	aheadMessages = 64
+	aheadFew      = 16
+	aheadBytes    = 2 << 20
+)
+
+// readAhead is these bounds. The client has a queue with room for aheadMessages: without a bound,
+// it is one of a million, which the garbage collector goes through.
+func readAhead() []jetstream.PullMessagesOpt {
+	return []jetstream.PullMessagesOpt{jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew)}
+}
 
 // Tail begins to read the partitions. Close it.
 func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
@@ -49,7 +60,7 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}
-	t.messages, err = consumer.Messages(jetstream.PullMaxBytes(readAhead))
+	t.messages, err = consumer.Messages(readAhead()...)
 	if err != nil {
 		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}

@@ -163,6 +163,7 @@ func (t *tenure) run(ctx context.Context) error {
 	select {
 	case <-work.Done():
 	case <-ctx.Done():
+		t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
 		t.stop(stopReading, read, work.Done(), t.cfg.Grace)
 	case <-t.lease.moved:
 		t.log.Info("The share of the partitions changes", "senders", "joined or left", "partitions", len(t.lease.wanted()))

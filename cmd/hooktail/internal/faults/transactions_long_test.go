@@ -28,7 +28,7 @@ func TestHugeRow(t *testing.T) {
 		s.db.Exec(t, annotateSQL, firstProject, firstTask, tasksOfProject, 2, 11)
 		s.check(t)
 		s.neverAhead(t)
-		p.reader().Stderr.Find(t, "(HOOKTAIL_MEMORY)", p.reader().Ended())
+		p.sender().Stderr.Find(t, "(HOOKTAIL_MEMORY)", p.sender().Ended())
 		p.stillRun(t)
 		after := p.peak(t)
 		t.Logf("delivered in %s, peak %d MiB", time.Since(begun).Round(time.Millisecond), after>>20)
