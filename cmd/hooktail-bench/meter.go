@@ -13,6 +13,7 @@ type meter struct {
 	program  usage
 	sender   time.Duration // processor time of the walsender
 	sessions time.Duration // processor time of hooktail's other sessions
+	broker   time.Duration // processor time of the log's server
 }
 
 // meter reads what was used; without a program it is empty. Sessions that have ended are
@@ -25,6 +26,13 @@ func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	var err error
 	if m.program, err = p.usage(); err != nil {
 		return m, err
+	}
+	if s.broker != nil {
+		u, err := s.broker.program.usage()
+		if err != nil {
+			return m, err
+		}
+		m.broker = u.cpu
 	}
 	rows, err := s.conn.Query(ctx, `SELECT pid::text, backend_type = 'walsender' FROM pg_stat_activity
 		WHERE datname = current_database() AND (backend_type = 'walsender' OR application_name = 'hooktail')`)
@@ -61,6 +69,9 @@ func (s *sample) used(from, to meter, arrivals int) {
 	s.set("peak_mib", float64(to.program.peak)/(1<<20))
 	s.set("walsender_s", (to.sender-from.sender).Seconds()*per)
 	s.set("sessions_s", (to.sessions-from.sessions).Seconds()*per)
+	if used := to.broker - from.broker; used > 0 {
+		s.set("broker_s", used.Seconds()*per)
+	}
 }
 
 // record keeps a sample, unless err is set.

@@ -30,12 +30,13 @@ func interleaved(rep int) []system {
 
 // stage is a Label Studio database for one scenario, set up for hooktail.
 type stage struct {
-	b     *bench
-	name  string
-	dsn   string
-	conn  *pgx.Conn
-	slots int // made so far
-	ids   int64
+	b      *bench
+	name   string
+	dsn    string
+	conn   *pgx.Conn
+	slots  int     // made so far
+	broker *broker // of the logs; nil: there is none
+	ids    int64
 }
 
 // firstID is the lowest id of rows that a load makes.
