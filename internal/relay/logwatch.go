@@ -150,10 +150,10 @@ func (w *logWatch) report(q status.Query) *status.Log {
 	r := describeLog(w.cfg, &now.last, q.Partitions)
 	r.Connected = now.events != nil && now.events.Connected()
 	switch {
-	case now.fault != nil:
-		r.Reason = now.fault.Error()
 	case !r.Connected:
 		r.Reason = "not connected to NATS"
+	case now.fault != nil:
+		r.Reason = now.fault.Error()
 	}
 	if now.term != nil {
 		now.term.describe(r)
