@@ -13,6 +13,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/repair"
 )
 
 // Exit codes of all commands.
@@ -53,10 +54,11 @@ func exitCode(err error) int {
 	var invalid *config.Error
 	var gap *cdc.Gap
 	var copied *state.CopyError
+	var choice repair.ChoiceError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &invalid):
+	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &choice):
 		return exitUsage
 	case errors.As(err, &gap), errors.As(err, &copied):
 		return exitGap

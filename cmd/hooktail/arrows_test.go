@@ -60,6 +60,7 @@ func allowed() map[string]arrows {
 		promtest     = "cmd/hooktail/internal/promtest"
 		postgres     = "internal/postgres"
 		relay        = "internal/relay"
+		repair       = "internal/repair"
 		replay       = "internal/replay"
 		retry        = "internal/retry"
 		setup        = "internal/setup"
@@ -77,7 +78,7 @@ func allowed() map[string]arrows {
 		dispatchSend: {must: []string{mapping, dispatchHook, cloudevents}, tests: []string{dispatchtest}, never: []string{"github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"}},
 		state:        {must: []string{mapping}, may: []string{cdc, retry}, tests: []string{cdctest}, never: []string{"net/http", "github.com/jackc/pglogrepl"}},
 		hooktail: {
-			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, replay, setup, tail, wiring},
+			must:  []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, demo, receiver, relay, repair, replay, setup, tail, wiring},
 			may:   []string{display, doctor, filter, state, postgres, retry, spelling, status},
 			tests: []string{conformance, cdctest, dispatchtest, natstest, proctest, testdata, throwaway},
 		},
@@ -88,8 +89,9 @@ func allowed() map[string]arrows {
 			never: []string{"github.com/spf13/cobra"},
 		},
 		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, natslog, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
+		repair: {must: []string{config, cdc, dispatchHook, state, replay, setup, wiring}, may: []string{display}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, natslog, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
-		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, never: []string{"github.com/spf13/cobra"}},
+		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, tests: []string{natstest}, never: []string{"github.com/spf13/cobra"}},
 		demo:   {must: []string{config, mapping, receiver, relay, throwaway, testdata}, may: []string{display, postgres}, never: []string{"github.com/spf13/cobra"}},
 		tail:   {must: []string{config, cdc, mapping, wiring, cloudevents}, may: []string{state}, never: []string{"net/http", "github.com/spf13/cobra"}},
 
@@ -104,7 +106,7 @@ func allowed() map[string]arrows {
 			tests: []string{cdctest, throwaway, proctest, testdata},
 		},
 		natslog: {
-			must: []string{cdc, mapping, dispatch, dispatchHook, state}, may: []string{retry}, tests: []string{natstest},
+			must: []string{cdc, mapping, dispatch, dispatchHook, state}, may: []string{logging, retry}, tests: []string{natstest},
 			never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/jackc/pglogrepl"},
 		},
 		natstest:     {never: []string{"net/http"}},
@@ -116,7 +118,7 @@ func allowed() map[string]arrows {
 		proctest:     {must: []string{cdctest, deploy, natslog, natstest}, tests: []string{dispatchtest, throwaway}},
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
-		pagetest:     {tests: []string{proctest, cdctest}},
+		pagetest:     {tests: []string{proctest, cdctest, natstest}},
 		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
 		release:      {},
 		postgres:     {never: []string{"net/http"}},

@@ -12,6 +12,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
+	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -52,6 +53,9 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 		return err
 	}
 	defer sender.Close()
+	if err := setup.CheckLogin(cfg); err != nil {
+		return err
+	}
 	findings := doctor.Examine(ctx, doctor.Options{
 		Config: cfg, Plan: wiring.PlanOf(cfg, wiring.IdentityFull), Hooks: wiring.HooksOptions(cfg, log),
 		Secrets: signing.Ring, Keyed: signing.Keyed, Sender: sender,

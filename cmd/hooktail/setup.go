@@ -35,7 +35,7 @@ func (a *app) setupCommand() *cobra.Command {
 			return a.setUpOrPrint(cmd.Context(), cfg, kind, extras, print)
 		},
 	}
-	cmd.Flags().BoolVar(&print, "print", false, "print the SQL instead of running it")
+	cmd.Flags().BoolVar(&print, "print", false, "print the SQL, and commands for NATS, instead of running it")
 	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send their own events")
 	cmd.Flags().BoolVar(&extras.TaskEvents, "task-events", false, "also set REPLICA IDENTITY FULL on tasks, for TASK_COMPLETED and TASK_REOPENED; says what that costs")
 	cmd.Flags().StringVar(&choice, "identity", choice, "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
@@ -75,8 +75,12 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		if err != nil {
 			return err
 		}
+		log, err := setup.LogCommands(cfg)
+		if err != nil {
+			return err
+		}
 		a.sayCost(cfg, cost)
-		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version), extras.Statements(cfg)) {
+		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version), extras.Statements(cfg), log) {
 			fmt.Fprintln(a.stdout, statement)
 		}
 		return nil
@@ -133,7 +137,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		fmt.Fprintln(a.stdout, "-- nothing to do: everything exists")
 	}
 	if log != "" {
-		fmt.Fprintf(a.stdout, "-- the log is stream and bucket %s\n", log)
+		fmt.Fprintf(a.stdout, "-- log: stream %[1]s and bucket %[1]s\n", log)
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s is at %s: `hooktail run` delivers all later changes\n", cfg.Slot, result.Confirmed)
 	return nil

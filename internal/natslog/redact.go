@@ -1,12 +1,22 @@
 package natslog
 
 import (
-	"errors"
 	"net/url"
 	"strings"
 )
 
-// redact is the error without the credentials of the URL: errors of the client may quote it.
+// redacted is an error with another text.
+type redacted struct {
+	text string
+	err  error // may show a secret
+}
+
+func (r *redacted) Error() string { return r.text }
+
+// Unwrap is for errors.Is and errors.As.
+func (r *redacted) Unwrap() error { return r.err }
+
+// redact hides the credentials of the URL in the error's text: the client may quote them.
 func redact(err error, urls string) error {
 	if err == nil {
 		return nil
@@ -22,15 +32,15 @@ func redact(err error, urls string) error {
 		if u.User == nil {
 			continue
 		}
-		for _, secret := range []string{u.User.String(), u.User.Username()} {
-			clean = strings.ReplaceAll(clean, secret, "***")
-		}
-		if password, ok := u.User.Password(); ok && password != "" {
-			clean = strings.ReplaceAll(clean, password, "***")
+		password, _ := u.User.Password()
+		for _, secret := range []string{u.User.String(), password, u.User.Username()} {
+			if secret != "" {
+				clean = strings.ReplaceAll(clean, secret, "***")
+			}
 		}
 	}
 	if clean == text {
 		return err
 	}
-	return errors.New(clean)
+	return &redacted{clean, err}
 }

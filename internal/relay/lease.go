@@ -146,6 +146,10 @@ func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share,
 			}
 		}
 		l.set(slices.Clone(partitions), slices.Clone(partitions))
+		select {
+		case <-l.moved: // to this share
+		default:
+		}
 		if len(partitions) == 0 {
 			return nil
 		}

@@ -4,14 +4,10 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -64,8 +60,8 @@ func (s *sidecar) openLog(ctx context.Context) error {
 			s.unled.Worked(ctx, s.log, "NATS answers again")
 			s.events = log
 			return nil
-		case isRefusedByNATS(err):
-			return &config.Error{Err: fmt.Errorf("HOOKTAIL_NATS_URL: %w", err)}
+		case s.ends(err):
+			return err
 		}
 		s.role.cannot(err)
 		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot reach NATS: trying again", slog.Any("error", err), slog.Duration("every", natsEvery))
@@ -77,10 +73,6 @@ func (s *sidecar) openLog(ctx context.Context) error {
 
 // natsEvery is how often servers of the log are asked that are away.
 const natsEvery = time.Second
-
-func isRefusedByNATS(err error) bool {
-	return errors.Is(err, nats.ErrAuthorization) || errors.Is(err, nats.ErrAuthExpired) || errors.Is(err, nats.ErrSecureConnRequired) || errors.Is(err, nats.ErrSecureConnWanted)
-}
 
 // prefix is the reader's position, for the log.
 func (t *term) prefix() natslog.Prefix {

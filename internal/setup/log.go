@@ -22,6 +22,22 @@ func OpenLog(cfg config.Config) (*natslog.Log, error) {
 	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
 }
 
+// CheckLogin returns the *config.Error of a log whose servers do not accept the configuration.
+// Other errors, which may pass, it does not return.
+func CheckLogin(cfg config.Config) error {
+	if !HasLog(cfg) {
+		return nil
+	}
+	log, err := OpenLog(cfg)
+	if err == nil {
+		log.Close()
+	}
+	if refused, ok := errors.AsType[*config.Error](err); ok {
+		return refused
+	}
+	return nil
+}
+
 // Log makes the stream and the bucket of the log, if the configuration has one and they are
 // missing. It returns their name; "" if there is none.
 func Log(ctx context.Context, cfg config.Config) (name string, err error) {
@@ -34,6 +50,20 @@ func Log(ctx context.Context, cfg config.Config) (name string, err error) {
 	}
 	defer log.Close()
 	return log.Names().Stream, log.SetUp(ctx)
+}
+
+// LogCommands returns, as comments of SQL, the commands that create the stream and the bucket
+// of the log; none if the configuration has no log.
+func LogCommands(cfg config.Config) ([]string, error) {
+	if !HasLog(cfg) {
+		return nil, nil
+	}
+	lines := []string{"-- Stream and bucket of the log, with the command line of NATS (server 2.12 or newer):"}
+	commands, err := natslog.NamesOf(cfg.Slot).Commands(cfg.NATSReplicas, wiring.Topic(cfg))
+	for _, command := range commands {
+		lines = append(lines, "-- "+command)
+	}
+	return lines, err
 }
 
 // CheckLog makes sure that the stream is the one that the slot was confirmed for. Another one is

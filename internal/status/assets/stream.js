@@ -2,7 +2,8 @@
 import { byId } from "./dialog.js";
 import { count, el, rate, size, span } from "./view.js";
 
-function figure(node, main, ...rest) {
+// figure shows a value, and smaller what belongs to it.
+export function figure(node, main, ...rest) {
   const text = rest.filter(Boolean).join(" · ");
   if (node.main === main && node.rest === text) return;
   node.main = main;
@@ -10,8 +11,10 @@ function figure(node, main, ...rest) {
   node.replaceChildren(el("b", { text: main }), " ", el("small", { text }));
 }
 
-// showStream shows where the stream is.
+// showStream shows where the stream is. An instance that only sends has none.
 export function showStream(s) {
+  byId("stream").hidden = !s;
+  if (!s) return;
   figure(byId("lag"), span(s.lag_seconds), s.lag_bytes === null ? "" : size(s.lag_bytes), s.connected ? "" : "▲ not connected");
   figure(byId("rate"), `${rate(s.delivered_per_second)}/s`);
   figure(byId("position"), s.confirmed, `slot ${s.slot}`, s.open_transactions ? `${count(s.open_transactions)} open` : "");

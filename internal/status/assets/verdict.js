@@ -6,10 +6,14 @@ import { count, el } from "./view.js";
 // brokenHooks is how many hooks are in a state that needs a person.
 export const brokenHooks = (report) => (report.tally?.broken ?? []).reduce((n, b) => n + b.hooks, 0);
 
+// serves reports whether the instance delivers, and has hooks to show.
+export const serves = (report) => report.role === "leader" || report.role === "sender";
+
 // verdict is texts and links.
 function verdict(report) {
+  if (report.role === "reader" && report.ready) return ["This instance reads the slot into the log; senders deliver."];
   if (report.role === "standby") return ["This instance stands by: another one leads and delivers."];
-  if (report.role !== "leader") return [`Not leading: ${report.reason || "starting"}.`];
+  if (!serves(report)) return [`Not leading: ${report.reason || "starting"}.`];
   if (!report.ready) return [`Not ready: ${report.reason}.`];
   const parts = [];
   const { broken, dead, served } = report.tally;

@@ -18,7 +18,7 @@ const states = {
   live: ["disc", "good"], failing: ["triangle", "bad"], waiting: ["clock", "warn"], stopped: ["square", "bad"],
   refused: ["cross", "bad"], paused: ["bars", "still"], suspended: ["diamond", "bad"], inactive: ["ring", "off"],
   delivered: ["disc", "good"], retried: ["arrow", "warn"], parked: ["bars", "warn"], dead: ["cross", "bad"],
-  "no action": ["ring", "off"], leader: ["disc", "good"], standby: ["bars", "still"], starting: ["clock", "warn"], "not ready": ["triangle", "bad"],
+  "no action": ["ring", "off"], leader: ["disc", "good"], reader: ["disc", "good"], sender: ["disc", "good"], standby: ["bars", "still"], starting: ["clock", "warn"], "not ready": ["triangle", "bad"],
 };
 
 // shape is an element of a drawing.

@@ -61,30 +61,33 @@ const (
 // weigh, for a backlog and while it follows.
 func TestLargeBodiesBoundedMemory(t *testing.T) {
 	t.Parallel()
-	const events, size, memory = 600, 400 << 10, 64 << 20
-	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
-	receiver := &weighed{bodies: map[string]int64{}}
-	onlyHook(t, db, receiver)
-	db.Exec(t, largeTasks, events, size)
+	eachRoute(t, func(t *testing.T, route proctest.Route) {
+		t.Helper()
+		const events, size, memory = 600, 400 << 10, 64 << 20
+		db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+		receiver := &weighed{bodies: map[string]int64{}}
+		onlyHook(t, db, receiver)
+		db.Exec(t, largeTasks, events, size)
 
-	variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB"}
-	proctest.SetUp(t, db, variables...)
-	db.Exec(t, annotateLarge)
-	p := proctest.Start(t, proctest.RoleEnviron(db, variables...), "run")
-	p.Ready(t)
-	for _, load := range []string{"a backlog", "live"} {
-		if load == "live" {
-			db.Exec(t, annotateLarge)
+		variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB"}
+		log := route.Log(t)
+		proctest.SetUp(t, db, log.Variables(variables...)[0]...)
+		db.Exec(t, annotateLarge)
+		p := programs(log.Run(t, db, variables...))
+		for _, load := range []string{"a backlog", "live"} {
+			if load == "live" {
+				db.Exec(t, annotateLarge)
+			}
+			log.Delivered(t, db)
+			got, least := receiver.reset()
+			if got != events || least < size {
+				t.Errorf("%s: %d events arrived, the least of them of %d bytes; want %d of %d and more", load, got, least, events, size)
+			}
+			most := p.peak(t)
+			t.Logf("%s of %d events on tasks of %d KiB: peak %d MiB", load, events, size>>10, most>>20)
+			if most > memory*5/4 {
+				t.Errorf("%s: peak memory is %d MiB, more than 1.25 times %d MiB", load, most>>20, memory>>20)
+			}
 		}
-		proctest.Confirmed(t, db)
-		got, least := receiver.reset()
-		if got != events || least < size {
-			t.Errorf("%s: %d events arrived, the least of them of %d bytes; want %d of %d and more", load, got, least, events, size)
-		}
-		most := peak(t, p)
-		t.Logf("%s of %d events on tasks of %d KiB: peak %d MiB", load, events, size>>10, most>>20)
-		if most > memory*5/4 {
-			t.Errorf("%s: peak memory is %d MiB, more than 1.25 times %d MiB", load, most>>20, memory>>20)
-		}
-	}
+	})
 }

@@ -25,12 +25,15 @@ func TestFailover(t *testing.T) {
 	for _, major := range []string{"17", "18"} {
 		t.Run(major, func(t *testing.T) {
 			t.Parallel()
-			failover(t, major)
+			eachRoute(t, func(t *testing.T, route proctest.Route) {
+				t.Helper()
+				failover(t, route, major)
+			})
 		})
 	}
 }
 
-func failover(t *testing.T, major string) {
+func failover(t *testing.T, route proctest.Route, major string) {
 	primary := cdctest.Private(t, throwaway.Options{Major: major})
 	db := primary.LabelStudio(t)
 	standby := primary.Standby(t)
@@ -40,8 +43,9 @@ func failover(t *testing.T, major string) {
 	both := url.URL{Scheme: "postgres", User: url.User("hooktail"), Path: "/" + db.Name, RawQuery: url.Values{
 		"host": {hostOf(t, db) + "," + hostOf(t, promoted)}, "target_session_attrs": {"read-write"},
 	}.Encode()}
-	proctest.SetUp(t, db)
-	p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+both.String(), "HOOKTAIL_PROXY="+receiver.proxy(t, "hooktail"))
+	log := route.Log(t)
+	proctest.SetUp(t, db, log.Variables()[0]...)
+	p := programs(log.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+both.String(), "HOOKTAIL_PROXY="+receiver.proxy(t, "hooktail")))
 	if kept := db.QueryText(t, "SELECT failover FROM pg_replication_slots WHERE slot_name = $1", db.Name); kept != "t" {
 		t.Fatalf("failover of the slot = %q", kept)
 	}
@@ -61,13 +65,13 @@ func failover(t *testing.T, major string) {
 	if err := primary.Stop(throwaway.Crash); err != nil {
 		t.Fatalf("kill the primary: %v", err)
 	}
-	p.Stderr.Find(t, "(Lost leadership)", p.Ended())
+	p.reader().Stderr.Find(t, "(Lost leadership)", p.reader().Ended())
 	receiver.answer()
 	if done := promoted.QueryText(t, "SELECT pg_promote()"); done != "t" {
 		t.Fatalf("pg_promote() = %q", done)
 	}
 	commit(t, promoted, annotate, 30, committed)
-	proctest.Confirmed(t, promoted)
+	log.Delivered(t, promoted)
 	receiver.check(t, committed)
 	timelines := map[string]int{}
 	for _, a := range receiver.all() {

@@ -102,29 +102,33 @@ const insertTasks = `INSERT INTO task (data, created_at, updated_at, is_labeled,
 // it goes on.
 func TestLargeTransactionBoundedMemory(t *testing.T) {
 	t.Parallel()
-	largeTransaction(t, 100_000)
+	eachRoute(t, func(t *testing.T, route proctest.Route) {
+		t.Helper()
+		largeTransaction(t, route, 100_000)
+	})
 }
 
 // largeTransaction inserts so many tasks in one transaction.
-func largeTransaction(t *testing.T, large int) {
+func largeTransaction(t *testing.T, route proctest.Route, large int) {
 	t.Helper()
 	const small = 10_000
 	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 	c := counted(t, db)
-	p := proctest.Run(t, db, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_TIMEOUT=30s")
+	log := route.Log(t)
+	p := programs(log.Run(t, db, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_TIMEOUT=30s"))
 	for range 3 { // what it takes to be warm
 		db.Exec(t, insertTasks, small)
-		proctest.Confirmed(t, db)
+		log.Delivered(t, db)
 		if distinct, ids, _ := c.reset(); distinct != small || ids != small {
 			t.Fatalf("%d events and %d tasks arrived of a transaction of %d", distinct, ids, small)
 		}
 	}
-	before := peak(t, p)
+	before := p.peak(t)
 
 	db.Exec(t, insertTasks, large)
 	begun := time.Now()
-	progress, silent := watched(t, p, db, c, large)
-	after := peak(t, p)
+	progress, silent := watched(t, p, log, db, c, large)
+	after := p.peak(t)
 	t.Logf("%d tasks in %s; peak %d MiB, %d MiB of %d tasks; %d different counts seen; the server was without a word for %s at most",
 		large, time.Since(begun).Round(time.Second), after>>20, before>>20, small, progress, silent)
 	if distinct, ids, _ := c.reset(); distinct != large || ids != large {
@@ -139,7 +143,7 @@ func largeTransaction(t *testing.T, large int) {
 	if silent > 20*time.Second {
 		t.Errorf("the server has not heard of the program for %s, of the 30 s after which it gives it up", silent)
 	}
-	if _, metrics := p.Get(t, "/metrics"); value(metrics, "hooktail_reconnects_total") != "0" {
+	if _, metrics := p.reader().Get(t, "/metrics"); value(metrics, "hooktail_reconnects_total") != "0" {
 		t.Errorf("reconnects = %s", value(metrics, "hooktail_reconnects_total"))
 	}
 }
@@ -148,7 +152,7 @@ func largeTransaction(t *testing.T, large int) {
 // takes as long as they come. It returns how many different counts of deliveries
 // the metrics showed meanwhile, and for how long at most the server had no word
 // from the program.
-func watched(t testing.TB, p *proctest.Program, db *cdctest.Database, c *census, events int) (progress int, silent time.Duration) {
+func watched(t testing.TB, p programs, log *proctest.Log, db *cdctest.Database, c *census, events int) (progress int, silent time.Duration) {
 	t.Helper()
 	tick := time.NewTicker(250 * time.Millisecond)
 	defer tick.Stop()
@@ -162,7 +166,7 @@ func watched(t testing.TB, p *proctest.Program, db *cdctest.Database, c *census,
 		case time.Since(moved) > proctest.Patience:
 			t.Fatalf("%d of %d events have arrived, and no more come", latest, events)
 		}
-		_, metrics := p.Get(t, "/metrics")
+		_, metrics := p.sender().Get(t, "/metrics")
 		counts[value(metrics, `hooktail_deliveries_total{action="TASK_CREATED",hook="1",outcome="delivered"}`)] = true
 		ms, err := strconv.ParseFloat(db.QueryText(t, `SELECT coalesce(max(extract(epoch FROM clock_timestamp() - reply_time) * 1000), 0)
 			FROM pg_stat_replication r JOIN pg_replication_slots s ON s.active_pid = r.pid WHERE s.slot_name = $1`, db.Name), 64)
@@ -171,12 +175,15 @@ func watched(t testing.TB, p *proctest.Program, db *cdctest.Database, c *census,
 		}
 		silent = max(silent, time.Duration(ms)*time.Millisecond)
 	}
-	proctest.Confirmed(t, db)
+	log.Delivered(t, db)
 	return len(counts), silent
 }
 
 // TestMillionRowsBoundedMemory is TestLargeTransactionBoundedMemory with a million rows.
 func TestMillionRowsBoundedMemory(t *testing.T) {
 	t.Parallel()
-	largeTransaction(t, 1_000_000)
+	eachRoute(t, func(t *testing.T, route proctest.Route) {
+		t.Helper()
+		largeTransaction(t, route, 1_000_000)
+	})
 }

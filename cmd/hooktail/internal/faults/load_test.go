@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
@@ -34,9 +35,11 @@ const (
 type scene struct {
 	*journal
 	db       *cdctest.Database
-	hooks    []string       // names, by id from 1
-	projects int            // of each user
-	only     map[string]int // the one project whose events a hook gets; none: it gets all
+	hooks    []string            // names, by id from 1
+	projects int                 // of each user
+	only     map[string]int      // the one project whose events a hook gets; none: it gets all
+	log      *proctest.Log       // nil: there is none
+	logged   map[int][]delivered // what was seen in the log, by hook
 }
 
 // prepare makes the projects of a load and hooks of these names that want all of
@@ -45,7 +48,7 @@ type scene struct {
 // task a change of the project itself.
 func prepare(t testing.TB, db *cdctest.Database, hooks ...string) *scene {
 	t.Helper()
-	s := &scene{journal: newJournal(t), db: db, hooks: hooks, projects: 1}
+	s := &scene{journal: newJournal(t), db: db, hooks: hooks, logged: make(map[int][]delivered), projects: 1}
 	s.make(t)
 	return s
 }

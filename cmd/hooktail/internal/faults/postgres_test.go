@@ -13,22 +13,25 @@ import (
 // to end: the program lives through them and goes on.
 func TestPostgresKillAndRestart(t *testing.T) {
 	t.Parallel()
-	server := cdctest.Private(t, throwaway.Options{Durable: true})
-	s := prepare(t, server.LabelStudio(t), "steady", "flaky")
-	s.answers(sometimes("flaky", 10))
-	p := proctest.Run(t, s.db)
-	l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 200})
-	for _, mode := range []throwaway.Mode{throwaway.Fast, throwaway.Immediate, throwaway.Crash, throwaway.Fast, throwaway.Crash} {
-		s.arrives(t, "steady", 100)
-		server.Restart(t, mode)
+	eachRoute(t, func(t *testing.T, route proctest.Route) {
+		t.Helper()
+		server := cdctest.Private(t, throwaway.Options{Durable: true})
+		s := prepareOn(t, route, server.LabelStudio(t), "steady", "flaky")
+		s.answers(sometimes("flaky", 10))
+		p := s.run(t)
+		l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 200})
+		for _, mode := range []throwaway.Mode{throwaway.Fast, throwaway.Immediate, throwaway.Crash, throwaway.Fast, throwaway.Crash} {
+			s.arrives(t, "steady", 100)
+			server.Restart(t, mode)
+			s.neverAhead(t)
+			s.arrives(t, "steady", 100)
+			s.neverAhead(t)
+		}
+		l.stop()
+		s.check(t)
 		s.neverAhead(t)
-		s.arrives(t, "steady", 100)
-		s.neverAhead(t)
-	}
-	l.stop()
-	s.check(t)
-	s.neverAhead(t)
-	stillRuns(t, p)
+		p.stillRun(t)
+	})
 }
 
 // stillRuns asserts that the program has not ended.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -37,6 +39,7 @@ type Log struct {
 	Server *natstest.Server
 	roles  []string
 	client jetstream.JetStream
+	seen   uint64 // by Messages
 }
 
 // Log starts the server of the route; nil if it has no log. It is an error if nothing goes
@@ -102,6 +105,65 @@ func (l *Log) Delivered(t testing.TB, db *cdctest.Database) {
 	if l != nil {
 		WaitFor(t, func() error { return l.undelivered(natslog.NamesOf(db.Name)) })
 	}
+}
+
+// Message is a message of the log for hooks.
+type Message struct {
+	ID    string // of the event
+	Hooks []int
+	Data  []byte // the members of the bodies after the action; nil: they are not in the log
+}
+
+// Messages is what has come into the slot's log since the last call, but for what was purged
+// before it was seen.
+func (l *Log) Messages(t testing.TB, slot string) (all []Message) {
+	t.Helper()
+	ctx := context.Background()
+	names := natslog.NamesOf(slot)
+	stream, err := l.client.Stream(ctx, names.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{names.Subjects()}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: l.seen + 1,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for more := true; more; {
+		batch, err := consumer.FetchNoWait(1000)
+		if err != nil {
+			t.Fatalf("read the log: %v", err)
+		}
+		more = false
+		for m := range batch.Messages() {
+			more = true
+			all = append(all, l.message(t, m))
+		}
+		if err := batch.Error(); err != nil {
+			t.Fatalf("read the log: %v", err)
+		}
+	}
+	return all
+}
+
+func (l *Log) message(t testing.TB, m jetstream.Msg) Message {
+	t.Helper()
+	meta, err := m.Metadata()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.seen = meta.Sequence.Stream
+	message := Message{ID: m.Headers().Get("Ht-Id"), Data: m.Data()}
+	for target := range strings.FieldsSeq(m.Headers().Get("Ht-Hooks")) {
+		id, _, _ := strings.Cut(target, "=")
+		hook, err := strconv.Atoi(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message.Hooks = append(message.Hooks, hook)
+	}
+	return message
 }
 
 // undelivered is an error if the bookmarks are behind the log.

@@ -31,10 +31,13 @@ const (
 // does not.
 func TestWithPromtoolRules(t *testing.T) {
 	t.Parallel()
-	cases := []string{"hooks_test.yml", "stream_test.yml"}
+	cases := []string{"hooks_test.yml", "stream_test.yml", "log_test.yml"}
 	promtool(t, "", "check", "config", "prometheus.yml")
 	promtool(t, "", append([]string{"test", "rules"}, cases...)...)
-	tested := read(t, filepath.Join(deploy, cases[0])) + read(t, filepath.Join(deploy, cases[1]))
+	tested := ""
+	for _, file := range cases {
+		tested += read(t, filepath.Join(deploy, file))
+	}
 	alerts := regexp.MustCompile(`(?m)^ +- alert: (\w+)$`).FindAllStringSubmatch(read(t, filepath.Join(deploy, "hooktail.rules.yml")), -1)
 	if len(alerts) == 0 {
 		t.Fatal("there are no alerts")

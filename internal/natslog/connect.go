@@ -1,0 +1,126 @@
+package natslog
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
+
+	"github.com/hooktail/hooktail/internal/logging"
+)
+
+// Options configures a Log. Slot, URL and Log are required.
+type Options struct {
+	Slot string
+	URL  string      // of one server or several, separated by commas; may contain a user and a password
+	TLS  *tls.Config // nil: TLS only if a server requires it, with the system's authorities
+
+	// Credentials returns the content of a credentials file. It is called at each
+	// connect; nil: there are none.
+	Credentials func() string
+	NKey        string // seed of a user; "": none
+
+	Replicas int           // copies of stream and bucket, when they are created; 0: 1
+	Topic    *TopicOptions // nil: events are not published to subscribers
+	Log      *slog.Logger
+}
+
+// Open connects to a server. It does not check whether the stream exists. Errors of the
+// client and of the server can be examined with errors.Is; none shows a secret.
+func Open(o Options) (*Log, error) {
+	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, log: o.Log}
+	login, err := o.login()
+	if err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	if l.conn, err = nats.Connect(o.URL, append(o.session(), login...)...); err != nil {
+		return nil, fmt.Errorf("connect to NATS: %w", redact(err, o.URL))
+	}
+	if l.js, err = jetstream.New(l.conn); err != nil {
+		l.conn.Close()
+		return nil, fmt.Errorf("connect to NATS: %w", err)
+	}
+	return l, nil
+}
+
+// session returns the options of a connection that lives as long as the program: it
+// reconnects also after its credentials were refused, as they may be while they are rotated.
+func (o Options) session() []nats.Option {
+	var refused logging.Repeat
+	return []nats.Option{
+		nats.Name("hooktail " + o.Slot), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.Timeout(5 * time.Second),
+		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				o.Log.Warn("Lost the connection to NATS; reconnecting", "error", redact(err, o.URL))
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) {
+			refused.Worked(context.Background(), o.Log, "NATS accepts the credentials again")
+			o.Log.Info("Reconnected to NATS")
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if IsLoginRefused(err) {
+				refused.Failed(context.Background(), o.Log, slog.LevelError, "NATS refuses the credentials; trying again", slog.Any("error", err))
+				return
+			}
+			o.Log.Debug("NATS", "error", redact(err, o.URL))
+		}),
+	}
+}
+
+// login returns the options for TLS and credentials.
+func (o Options) login() (options []nats.Option, err error) {
+	if o.TLS != nil {
+		options = append(options, nats.Secure(o.TLS))
+	}
+	if o.Credentials != nil {
+		options = append(options, nats.UserJWT(
+			func() (string, error) { return nkeys.ParseDecoratedJWT([]byte(o.Credentials())) },
+			func(nonce []byte) ([]byte, error) {
+				pair, err := nkeys.ParseDecoratedUserNKey([]byte(o.Credentials()))
+				return sign(pair, err, nonce)
+			}))
+	}
+	if o.NKey != "" {
+		pair, err := nkeys.FromSeed([]byte(o.NKey))
+		if err != nil {
+			return nil, err
+		}
+		defer pair.Wipe()
+		public, err := pair.PublicKey()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, nats.Nkey(public, func(nonce []byte) ([]byte, error) {
+			pair, err := nkeys.FromSeed([]byte(o.NKey))
+			return sign(pair, err, nonce)
+		}))
+	}
+	return options, nil
+}
+
+// sign signs with the pair and forgets it.
+func sign(pair nkeys.KeyPair, err error, nonce []byte) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer pair.Wipe()
+	return pair.Sign(nonce)
+}
+
+// IsLoginRefused reports whether the server does not accept the credentials.
+func IsLoginRefused(err error) bool {
+	for _, refusal := range []error{nats.ErrAuthorization, nats.ErrAuthExpired, nats.ErrAuthRevoked, nats.ErrAccountAuthExpired} {
+		if errors.Is(err, refusal) {
+			return true
+		}
+	}
+	return false
+}
