@@ -101,9 +101,9 @@ func allowed() map[string]arrows {
 		display: {never: []string{"net/http", "github.com/jackc/pgx/v5"}},
 		bench:   {must: []string{throwaway, testdata}},
 		doctor: {
-			must:  []string{config, cdc, dispatchHook, dispatchSend, state, mapping, postgres},
+			must:  []string{config, cdc, dispatchHook, dispatchSend, natslog, state, mapping, postgres},
 			may:   []string{display, retry},
-			tests: []string{cdctest, throwaway, proctest, testdata},
+			tests: []string{cdctest, natstest, throwaway, proctest, testdata},
 		},
 		natslog: {
 			must: []string{cdc, mapping, dispatch, dispatchHook, state}, may: []string{logging, retry}, tests: []string{natstest},
@@ -119,7 +119,7 @@ func allowed() map[string]arrows {
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest, natstest}},
-		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
+		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping, natstest}},
 		release:      {},
 		postgres:     {never: []string{"net/http"}},
 		retry:        {},

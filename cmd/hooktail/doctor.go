@@ -22,7 +22,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the requirements of run, and what may fail later",
-		Long: "doctor checks server, role, tables, publication, slot and hooks. For each problem it says why it matters and how\n" +
+		Long: "doctor checks server, role, tables, publication, slot, hooks and NATS. For each problem it says why it matters and how\n" +
 			"to fix it. It changes nothing and sends nothing: to a receiver it only opens a connection.\n\n" +
 			"Exit code 0: no failure. 1: hooktail cannot run, loses events or endangers the application.",
 		Args: noArgs,
@@ -53,13 +53,14 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 		return err
 	}
 	defer sender.Close()
-	if err := setup.CheckLogin(cfg); err != nil {
+	openLog, err := setup.LogOpener(cfg)
+	if err != nil {
 		return err
 	}
 	findings := doctor.Examine(ctx, doctor.Options{
 		Config: cfg, Plan: wiring.PlanOf(cfg, wiring.IdentityFull), Hooks: wiring.HooksOptions(cfg, log),
 		Secrets: signing.Ring, Keyed: signing.Keyed, Sender: sender,
-		Open:        wiring.Opener(cfg),
+		Open: wiring.Opener(cfg), OpenLog: openLog,
 		Replication: replication, NotSenders: relay.NotSenders(), Now: time.Now,
 		Redirects: func(ctx context.Context) map[int64]string { return redirects(ctx, cfg) },
 	})

@@ -3,9 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -80,41 +77,6 @@ func differ(what string, want, got any) error {
 		return fmt.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 	return nil
-}
-
-// TestNoSecretInTheLog: the store of the log has no URL, header or secret of a hook, and no
-// credentials.
-func TestNoSecretInTheLog(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	c := receive(t, db)
-	server := natstest.Start(t, nil)
-	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + server.URL(), "HOOKTAIL_SECRET_KEY=" + strings.Repeat("5e", 32)}
-	start(t, db, variables...)
-	db.Exec(t, `UPDATE webhook SET url = url || '?token=`+mark+`', headers = '{"Authorization": "`+mark+`"}'`)
-	signing := strings.TrimSpace(must(t, proctest.Environ(db, variables...), "hooks", "secret", "set", "1"))
-	db.Exec(t, annotate, 7)
-	proctest.WaitFor(t, func() error {
-		for _, r := range c.Take() {
-			if r.Hook == 1 {
-				return nil
-			}
-		}
-		return errors.New("nothing has arrived")
-	})
-	files := 0
-	err := filepath.WalkDir(server.Dir, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		text, err := os.ReadFile(path)
-		files++
-		outputs{path: string(text)}.hold(t, "127.0.0.1", signing)
-		return err
-	})
-	if err != nil || files == 0 {
-		t.Errorf("%d files of the store: %v", files, err)
-	}
 }
 
 // TestSendersShareThePartitions: a sender that joins gets its share, and the rest when the other

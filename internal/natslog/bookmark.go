@@ -107,3 +107,18 @@ func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) err
 	b.revisions[partition] = revision
 	return nil
 }
+
+// Check returns ErrDeposed if the bookmark was written by somebody else since this sender
+// read or wrote it.
+func (b *Bookmarks) Check(ctx context.Context, partition int) error {
+	entry, err := b.kv.Get(ctx, key(partition))
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
+	case entry.Revision() > b.revisions[partition]: // a lower one comes from a replica that is behind
+		return fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+	}
+	return nil
+}

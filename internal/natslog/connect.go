@@ -26,7 +26,7 @@ type Options struct {
 	Credentials func() string
 	NKey        string // seed of a user; "": none
 
-	Replicas int           // copies of stream and bucket, when they are created; 0: 1
+	Replicas int           // copies of streams and bucket, when they are created; 0: 1
 	Topic    *TopicOptions // nil: events are not published to subscribers
 	Log      *slog.Logger
 }

@@ -101,6 +101,9 @@ func (h *Holdback) take(now sample, seen time.Time) {
 	h.samples = h.samples[n:]
 }
 
+// End is the last sequence that is on the servers' disks; 0: unknown.
+func (h *Holdback) End() uint64 { return h.durable().end }
+
 // durable is the newest sample that is on disk; the zero sample: there is none.
 func (h *Holdback) durable() sample {
 	h.mu.Lock()

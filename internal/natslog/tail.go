@@ -15,7 +15,7 @@ type Tail struct {
 	stream   jetstream.Stream
 	progress map[int]*Progress
 	after    map[int]uint64 // sequence up to which the partition is done
-	reaches  uint64         // where the partitions ended when the Tail was made
+	reaches  uint64         // where the partitions that are not done ended when the Tail was made
 	messages jetstream.MessagesContext
 	at       uint64 // sequence that was read last
 }
@@ -67,7 +67,6 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 		t.progress[partition] = NewProgress(partition, mark, false)
 		return t.stream.CachedInfo().State.LastSeq + 1, nil
 	}
-	t.reaches = max(t.reaches, last.Seq)
 	verified := false
 	if mark.Seq > 0 {
 		m, err := t.log.message(ctx, t.stream, mark.Seq)
@@ -82,6 +81,9 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 		if last.Seq == mark.Seq {
 			return t.stream.CachedInfo().State.LastSeq + 1, nil
 		}
+	}
+	t.reaches = max(t.reaches, last.Seq)
+	if verified {
 		return mark.Seq + 1, nil
 	}
 	return max(1, t.stream.CachedInfo().State.FirstSeq), nil
@@ -91,17 +93,7 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 func (t *Tail) Progress() map[int]*Progress { return t.progress }
 
 // IsCaughtUp reports whether all has been read that was in the log when the Tail was made.
-func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches || t.isDoneTo(t.reaches) }
-
-// isDoneTo reports whether the bookmarks say that nothing up to the sequence is to be read.
-func (t *Tail) isDoneTo(seq uint64) bool {
-	for p := range t.progress {
-		if t.after[p] >= seq {
-			return true
-		}
-	}
-	return seq == 0
-}
+func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches }
 
 // Next waits for the next message, and returns the Progress of its partition. The message is
 // nil if the bookmark says that it is done.

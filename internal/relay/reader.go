@@ -64,6 +64,8 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew.start(work, t.stream.Run)
 	crew.start(work, t.pipeline.run)
 	crew.start(work, t.holdback.Run)
+	crew.start(work, func(work context.Context) error { return t.checkLog(work, stored) })
+	crew.keep(work, func(work context.Context) { t.noteEnd(work, stored) })
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
 	crew.keep(work, t.beat.run)
 	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
@@ -86,6 +88,9 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew.end(errStopped)
 	err := context.Cause(work)
 	t.memory.end(t.stream, err)
+	if gone, ok := errors.AsType[*logGap](err); ok {
+		return gone.gap
+	}
 	if !errors.Is(err, errStopped) {
 		return err
 	}

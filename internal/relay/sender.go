@@ -110,15 +110,17 @@ func (t *tenure) mark(ctx context.Context) error {
 	var failed error
 	for p, progress := range t.tail.Progress() {
 		mark, changed := progress.Bookmark()
-		if !changed {
-			continue
+		var err error
+		switch {
+		case changed:
+			mark.Epoch = t.share.Epoch
+			if err = t.bookmarks.Write(ctx, p, mark); err != nil {
+				progress.Lost()
+			}
+		case progress.Hole() != nil: // `hooktail repair` writes the bookmark
+			err = t.bookmarks.Check(ctx, p)
 		}
-		mark.Epoch = t.share.Epoch
-		err := t.bookmarks.Write(ctx, p, mark)
-		if err != nil {
-			progress.Lost()
-			failed = errors.Join(failed, err)
-		}
+		failed = errors.Join(failed, err)
 		if errors.Is(err, natslog.ErrDeposed) {
 			return err
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -110,6 +111,9 @@ func (t *tenure) dispatcherOptions() dispatch.Options {
 // open takes the bookmarks over and restores what is parked. Parked deliveries wait until all
 // has been read that was in the log before: some of it may be older than they, and come again.
 func (t *tenure) open(ctx context.Context) (err error) {
+	if err := setup.CheckLog(ctx, t.cfg, t.events, t.payloads); err != nil {
+		return err
+	}
 	if t.bookmarks, err = t.events.Bookmarks(ctx); err != nil {
 		return err
 	}
@@ -144,6 +148,7 @@ func (t *tenure) run(ctx context.Context) error {
 		return nil
 	})
 	crew.start(work, t.markAlways)
+	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.payloads) })
 	crew.keep(work, func(work context.Context) { t.parked.watch(work, t.dispatcher, t.hooks) })
 	crew.keep(work, t.refresh)
 	if !t.cfg.Role.Reads() {
@@ -165,6 +170,9 @@ func (t *tenure) run(ctx context.Context) error {
 	}
 	crew.end(errStopped)
 	err := context.Cause(work)
+	if gone, ok := errors.AsType[*logGap](err); ok {
+		return gone.gap
+	}
 	if !errors.Is(err, errStopped) {
 		return err
 	}

@@ -22,20 +22,20 @@ func OpenLog(cfg config.Config) (*natslog.Log, error) {
 	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
 }
 
-// CheckLogin returns the *config.Error of a log whose servers do not accept the configuration.
-// Other errors, which may pass, it does not return.
-func CheckLogin(cfg config.Config) error {
+// LogOpener returns how to open the log; nil if the configuration has none. The error says
+// that the servers do not accept the configuration, which waiting does not cure.
+func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	if !HasLog(cfg) {
-		return nil
+		return nil, nil
 	}
 	log, err := OpenLog(cfg)
 	if err == nil {
 		log.Close()
 	}
 	if refused, ok := errors.AsType[*config.Error](err); ok {
-		return refused
+		return nil, refused
 	}
-	return nil
+	return func() (*natslog.Log, error) { return OpenLog(cfg) }, nil
 }
 
 // Log makes the stream and the bucket of the log, if the configuration has one and they are
@@ -66,30 +66,21 @@ func LogCommands(cfg config.Config) ([]string, error) {
 	return lines, err
 }
 
-// CheckLog makes sure that the stream is the one that the slot was confirmed for. Another one is
-// a *cdc.Gap. The first stream of a slot is noted.
+// CheckLog returns a *cdc.Gap if the log is not the one for which the slot was confirmed: its
+// stream or its bucket was deleted, or the stream was created again or has lost its end. A
+// reader notes the first stream of a slot.
 func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *state.Log) error {
-	gap := func(what string) error {
-		return &cdc.Gap{Slot: cfg.Slot, Why: "the log " + what + ": what it had and was not delivered is missing"}
-	}
 	known, seq, err := stored.Stream(ctx)
 	if err != nil {
 		return err
 	}
-	info, err := log.Info(ctx)
+	what, created, err := log.Changed(ctx, known, seq)
 	switch {
-	case errors.Is(err, natslog.ErrNoLog) && !known.IsZero():
-		return gap("was deleted (stream " + log.Names().Stream + ")")
 	case err != nil:
 		return err
-	}
-	created := info.Created.Truncate(time.Microsecond) // as the database has it
-	switch {
-	case !known.IsZero() && !created.Equal(known):
-		return gap("was made anew (stream " + log.Names().Stream + ")")
-	case info.State.LastSeq < seq:
-		return gap("was reset (stream " + log.Names().Stream + ")")
-	case known.IsZero():
+	case what != "":
+		return &cdc.Gap{Slot: cfg.Slot, Why: what}
+	case known.IsZero() && cfg.Role.Reads():
 		return stored.Note(ctx, created, 0)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/internal/natslog"
 )
 
 // Severity is the severity of a finding.
@@ -47,8 +48,9 @@ type Options struct {
 	Keyed       bool         // Secrets has a key
 	Sender      *send.Sender // the sender that run would use
 	Open        func(context.Context) (*pgxpool.Pool, error)
-	Replication *pgconn.Config // options of an ordinary connection
-	NotSenders  []string       // application names of programs that do not send webhooks
+	OpenLog     func() (*natslog.Log, error) // nil: there is no log
+	Replication *pgconn.Config               // options of an ordinary connection
+	NotSenders  []string                     // application names of programs that do not send webhooks
 	Now         func() time.Time
 
 	// Redirects returns, by hook, the redirects that the running hooktail has seen; nil
@@ -115,6 +117,7 @@ type examination struct {
 	Options
 	conn     *pgx.Conn
 	pool     *pgxpool.Pool
+	log      *natslog.Log // nil: there is none
 	role     string
 	super    bool
 	version  int // server_version_num
@@ -145,6 +148,9 @@ func Examine(ctx context.Context, o Options) []Finding {
 	findings := []Finding{first}
 	for _, c := range checks() {
 		findings = append(findings, x.make(ctx, c)...)
+	}
+	if x.OpenLog != nil {
+		findings = append(findings, x.examineLog(ctx)...)
 	}
 	return findings
 }

@@ -1,0 +1,54 @@
+package relay
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/retry"
+	"github.com/hooktail/hooktail/internal/setup"
+)
+
+// checkLogEvery is how often a running instance checks that the log is still the slot's.
+const checkLogEvery = 2 * time.Second
+
+// logGap ends the program as a *cdc.Gap does. The log shows it for as long as it lasts, so
+// it is not recorded with the position.
+type logGap struct{ gap *cdc.Gap }
+
+func (g *logGap) Error() string { return g.gap.Error() }
+
+// checkLog returns a *logGap when the stream or the bucket was deleted or created again, or
+// when the stream has lost its end. Otherwise it returns nil when ctx ends.
+func (s *sidecar) checkLog(ctx context.Context, stored *state.Log) error {
+	return retry.Every(ctx, checkLogEvery, func() error {
+		within, cancel := context.WithTimeout(ctx, lookWithin)
+		defer cancel()
+		err := setup.CheckLog(within, s.cfg, s.events, stored)
+		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+			return &logGap{gap}
+		}
+		return nil // others report that NATS or the database does not answer
+	})
+}
+
+// noteEvery is how often a reader notes how far the log is on the servers' disks.
+const noteEvery = 10 * time.Second
+
+// noteEnd notes the sequence that the log must not lose, until ctx ends.
+func (t *readerTerm) noteEnd(ctx context.Context, stored *state.Log) {
+	var noted uint64
+	retry.Always(ctx, noteEvery, func() {
+		end := t.holdback.End()
+		if end == noted {
+			return
+		}
+		if err := stored.NoteEnd(ctx, end); err == nil {
+			noted = end
+		} else if ctx.Err() == nil {
+			t.log.Debug("Cannot note the end of the log", "error", err)
+		}
+	})
+}
