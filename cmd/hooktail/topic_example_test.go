@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,12 +53,11 @@ func consume(ctx context.Context, url, stream string, handle func(id string, bod
 		if err != nil {
 			return err
 		}
+		answer := m.Ack
 		if err := handle(m.Headers().Get("webhook-id"), m.Data()); err != nil {
-			err = m.NakWithDelay(5 * time.Second)
-		} else {
-			err = m.Ack()
+			answer = func() error { return m.NakWithDelay(time.Second) }
 		}
-		if err != nil {
+		if err := answer(); err != nil {
 			return err
 		}
 	}
@@ -98,11 +98,16 @@ func TestHowToTopic(t *testing.T) {
 	start(t, db, variables...)
 	want := []string{db.QueryText(t, annotate, 7), db.QueryText(t, annotate, 8)}
 	var got []string
+	refused := false
 	for range 2 { // the second one goes on where the first one has ended
 		ctx, cancel := context.WithTimeout(t.Context(), patient)
 		err := consume(ctx, server.URL(), "HOOKTAIL_"+db.Name+"_TOPIC", func(id string, body []byte) error {
 			if id == "" {
 				t.Errorf("an event without an id: %s", body)
+			}
+			if !refused {
+				refused = true
+				return errors.New("busy")
 			}
 			if got = append(got, idOf(t, body, "annotation")); len(got) == len(want) {
 				cancel()

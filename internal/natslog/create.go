@@ -37,11 +37,15 @@ func (n Names) bucketStream(replicas int) jetstream.StreamConfig {
 	}
 }
 
-// Commands returns shell commands that create the stream and the bucket as SetUp does, for
-// an administrator with the nats command line.
-func (n Names) Commands(replicas int) ([]string, error) {
+// Commands returns shell commands that create the stream, the bucket and, unless it is nil,
+// the topic as SetUp does, for an administrator with the nats command line.
+func (n Names) Commands(replicas int, topic *TopicOptions) ([]string, error) {
 	var commands []string
-	for _, config := range []jetstream.StreamConfig{n.StreamConfig(replicas), n.bucketStream(replicas)} {
+	configs := []jetstream.StreamConfig{n.StreamConfig(replicas), n.bucketStream(replicas)}
+	if topic != nil {
+		configs = append(configs, n.TopicConfig(*topic, replicas))
+	}
+	for _, config := range configs {
 		body, err := json.Marshal(config)
 		if err != nil {
 			return nil, fmt.Errorf("print stream %s: %w", config.Name, err)

@@ -18,8 +18,8 @@ func TestCommandsCreateWhatSetUpCreates(t *testing.T) {
 	t.Parallel()
 	byHand, bySetUp := natstest.Start(t, nil), natstest.Start(t, nil)
 	names := natslog.NamesOf("test")
-	commands, err := names.Commands(1)
-	if err != nil || len(commands) != 2 {
+	commands, err := names.Commands(1, &natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute})
+	if err != nil || len(commands) != 3 {
 		t.Fatalf("%d commands: %v", len(commands), err)
 	}
 	conn, err := nats.Connect(byHand.URL())
@@ -34,8 +34,8 @@ func TestCommandsCreateWhatSetUpCreates(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", command, err, answer.Data)
 		}
 	}
-	open(t, bySetUp)
-	for _, name := range []string{names.Stream, "KV_" + names.Stream} {
+	openTopic(t, bySetUp)
+	for _, name := range []string{names.Stream, "KV_" + names.Stream, names.Topic()} {
 		want, got := bySetUp.Stream(t, name).CachedInfo().Config, byHand.Stream(t, name).CachedInfo().Config
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("stream %s (-SetUp +commands):\n%s", name, diff)

@@ -59,7 +59,7 @@ func LogCommands(cfg config.Config) ([]string, error) {
 		return nil, nil
 	}
 	lines := []string{"-- Stream and bucket of the log, with the command line of NATS (server 2.12 or newer):"}
-	commands, err := natslog.NamesOf(cfg.Slot).Commands(cfg.NATSReplicas)
+	commands, err := natslog.NamesOf(cfg.Slot).Commands(cfg.NATSReplicas, wiring.Topic(cfg))
 	for _, command := range commands {
 		lines = append(lines, "-- "+command)
 	}

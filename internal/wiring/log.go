@@ -18,17 +18,22 @@ func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
 	}
 	options := natslog.Options{
 		Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), TLS: secure, NKey: strings.TrimSpace(cfg.NATSNKey.Reread().Reveal()),
-		Replicas: cfg.NATSReplicas, Log: log,
+		Replicas: cfg.NATSReplicas, Topic: Topic(cfg), Log: log,
 	}
 	if cfg.NATSCreds.Reveal() != "" {
 		options.Credentials = func() string { return cfg.NATSCreds.Reread().Reveal() }
-	}
-	if cfg.Topic {
-		options.Topic = &natslog.TopicOptions{Keep: cfg.Keep, Sync: time.Duration(cfg.NATSSync)}
 	}
 	opened, err := natslog.Open(options)
 	if refused := explainNATS(cfg, err); refused != nil {
 		return nil, refused
 	}
 	return opened, err
+}
+
+// Topic returns how the stream for subscribers is made; nil: events are not published.
+func Topic(cfg config.Config) *natslog.TopicOptions {
+	if !cfg.Topic {
+		return nil
+	}
+	return &natslog.TopicOptions{Keep: cfg.Keep, Sync: time.Duration(cfg.NATSSync)}
 }
