@@ -92,6 +92,8 @@ func (c *Config) check(name string) error {
 		return oneOf(c.NATSReplicas, 1, 3, 5)
 	case "KEEP":
 		return checkKeep(c.Keep, c.NATSURL)
+	case "TOPIC":
+		return checkTopic(c.Topic, c.NATSURL)
 	case "PARK_MAX_BYTES":
 		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
 	case "DEAD_RETENTION":

@@ -62,7 +62,8 @@ type Config struct {
 	NATSSync     Sync   `envconfig:"NATS_SYNC" default:"2m" allowed:"a duration above 0, or always" meaning:"sync_interval of the NATS servers; the slot is confirmed only for what they have had for twice as long, which a loss of power does not take; always: they sync each message"`
 	NATSReplicas int    `envconfig:"NATS_REPLICAS" default:"1" allowed:"1, 3 or 5" meaning:"number of NATS servers that have a copy of the log, when setup makes it"`
 
-	Keep time.Duration `envconfig:"KEEP" default:"0" allowed:"a duration from 0" meaning:"with HOOKTAIL_NATS_URL: how long the log keeps delivered events, for hooktail replay and the page; 0: until they are delivered"`
+	Keep  time.Duration `envconfig:"KEEP" default:"0" allowed:"a duration from 0" meaning:"with HOOKTAIL_NATS_URL: how long the log keeps delivered events, for hooktail replay and the page; 0: until they are delivered"`
+	Topic bool          `envconfig:"TOPIC" default:"false" allowed:"true or false" meaning:"true: publish every event to NATS subscribers too, under labelstudio.ORGANIZATION.PROJECT.ACTION; needs HOOKTAIL_NATS_URL"`
 
 	ParkMaxBytes  Bytes         `envconfig:"PARK_MAX_BYTES" default:"1GiB" allowed:"a number of bytes from 1MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"limit on a hook's parked deliveries, in bytes: their bodies plus 256 per row; beyond it the hook is suspended. Its dead deliveries have a separate limit of the same size, beyond which the oldest are deleted"`
 	DeadRetention time.Duration `envconfig:"DEAD_RETENTION" default:"720h" allowed:"a duration of at least 1h" meaning:"how long a dead delivery is kept, so that it can be inspected and redriven"`

@@ -15,3 +15,11 @@ func checkKeep(keep time.Duration, nats Secret) error {
 	}
 	return nil
 }
+
+// checkTopic refuses to publish where there is no server.
+func checkTopic(topic bool, nats Secret) error {
+	if topic && nats.Reveal() == "" {
+		return needsNATS()
+	}
+	return nil
+}

@@ -130,9 +130,9 @@ func TestLoad(t *testing.T) {
 		}},
 		{"no server", []string{"HOOKTAIL_HTTP_ADDR=off"}, func(c *config.Config) { c.HTTPAddr = "" }},
 		{"log level", []string{"HOOKTAIL_LOG_LEVEL=debug"}, func(c *config.Config) { c.LogLevel = slog.LevelDebug }},
-		{"NATS", []string{"HOOKTAIL_NATS_URL=nats://a:4222,tls://b", "HOOKTAIL_ROLE=sender", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_REPLICAS=3", "HOOKTAIL_KEEP=48h"}, func(c *config.Config) {
+		{"NATS", []string{"HOOKTAIL_NATS_URL=nats://a:4222,tls://b", "HOOKTAIL_ROLE=sender", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_REPLICAS=3", "HOOKTAIL_KEEP=48h", "HOOKTAIL_TOPIC=true"}, func(c *config.Config) {
 			c.NATSURL, c.Role, c.NATSSync, c.NATSReplicas = config.NewSecret("nats://a:4222,tls://b"), config.RoleSender, 0, 3
-			c.Keep = 48 * time.Hour
+			c.Keep, c.Topic = 48*time.Hour, true
 		}},
 		{"log format", []string{"HOOKTAIL_LOG_FORMAT=json"}, func(c *config.Config) { c.LogFormat = config.LogJSON }},
 	}
@@ -221,6 +221,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"role without a log", "HOOKTAIL_ROLE=reader", `HOOKTAIL_ROLE="reader" needs HOOKTAIL_NATS_URL, which is not set`},
 		{"sync interval", "HOOKTAIL_NATS_SYNC=0s", `HOOKTAIL_NATS_SYNC="0s" is too small: use a duration above 0, or always`},
 		{"history without a log", "HOOKTAIL_KEEP=48h", `HOOKTAIL_KEEP="48h" needs HOOKTAIL_NATS_URL, which is not set`},
+		{"topic without a server", "HOOKTAIL_TOPIC=true", `HOOKTAIL_TOPIC="true" needs HOOKTAIL_NATS_URL, which is not set`},
 		{"replicas", "HOOKTAIL_NATS_REPLICAS=2", `HOOKTAIL_NATS_REPLICAS="2" is invalid: use 1, 3 or 5`},
 		{"key alone", "HOOKTAIL_TLS_KEY=" + keyPEM, "HOOKTAIL_TLS_KEY=*** is set, but HOOKTAIL_TLS_CERT is not: set both, or neither"},
 		{"proxy without a scheme", "HOOKTAIL_PROXY=proxy:3128", "HOOKTAIL_PROXY=*** has another URL scheme: " + proxy},

@@ -1,5 +1,5 @@
-// Package deploy holds what is put beside the program where it runs: images, units,
-// rules, and the SQL of its role, which the tests apply as an administrator does.
+// Package deploy contains the files for deployments: image, systemd unit, Helm chart,
+// alert rules, and the SQL of the role, which the tests apply as an administrator would.
 package deploy
 
 import (
@@ -10,8 +10,8 @@ import (
 //go:embed role.sql
 var script string
 
-// Role is the SQL that makes the role that hooktail runs as, in a database that was
-// set up: the script without psql's own commands, for any client. It may be run again.
+// Role returns the SQL that creates the role with which hooktail runs, in a database that
+// was set up: the script without psql's own commands, for any client. It can be repeated.
 func Role() string {
 	var sql strings.Builder
 	for line := range strings.Lines(script) {

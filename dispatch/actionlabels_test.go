@@ -10,9 +10,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// TestActionLabelsStayFew: anybody who may emit events can invent names without end. The
-// first ones have series of their own, for all hooks, and those that every hook may have
-// always do.
+// TestActionLabelsStayFew: users who may emit events can invent any number of names. The
+// first ones have series of their own, for all hooks; the built-in actions always do.
 func TestActionLabelsStayFew(t *testing.T) {
 	t.Parallel()
 	reg := prometheus.NewRegistry()

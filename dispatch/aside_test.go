@@ -16,7 +16,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// lockingStore has rows that somebody has locked until a time.
+// lockingStore is a store in which another session has locked rows until a given time.
 type lockingStore struct {
 	*fakeStore
 	until time.Time
@@ -48,8 +48,8 @@ func (s *lockingStore) Apply(ctx context.Context, b state.Batch) error {
 	return &state.LockedError{Keys: locked}
 }
 
-// TestLockedRowsDelayOnlyThemselves: while a person's transaction has some rows locked,
-// all others are written, and at the end those as well.
+// TestLockedRowsDelayOnlyThemselves: while another session has locked some rows, all others
+// are written; the locked ones follow when they are free.
 func TestLockedRowsDelayOnlyThemselves(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		many := rapid.IntRange(2, 40).Draw(r, "events")
@@ -94,8 +94,8 @@ func (s *lockingStore) Suspend(ctx context.Context, hook int64, from mapping.ID)
 	return s.fakeStore.Suspend(ctx, hook, from)
 }
 
-// TestLockedSettingDelaysNoRow: while somebody has locked the setting of a hook that is to
-// be suspended, nothing that the hook misses is let go, and what others get is stored.
+// TestLockedSettingDelaysNoRow: while the setting of a hook that must be suspended is
+// locked, none of its missed events is dropped, and deliveries of other hooks are stored.
 func TestLockedSettingDelaysNoRow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &lockingStore{
@@ -123,8 +123,8 @@ func TestLockedSettingDelaysNoRow(t *testing.T) {
 	})
 }
 
-// TestTailIsReadAfterLockedRows: what has been delivered, and whose row somebody has
-// locked, is not read from the tail again: each event arrives once, in order.
+// TestTailIsReadAfterLockedRows: a delivered event whose row is locked is not read from the
+// tail again: each event arrives once, in order.
 func TestTailIsReadAfterLockedRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &lockingStore{fakeStore: newFakeStore(), locks: func(key state.Key) bool { return key.Event.Ordinal%5 == 0 }}
@@ -169,8 +169,8 @@ func TestTailIsReadAfterLockedRows(t *testing.T) {
 	})
 }
 
-// TestCloseWithLockedRows: Close writes what somebody's lock has kept, if that ends in
-// time, and otherwise leaves it: it is not done, and comes again.
+// TestCloseWithLockedRows: Close writes locked rows if they are freed in time. Otherwise
+// their deliveries are not done, and come again.
 func TestCloseWithLockedRows(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -17,9 +17,9 @@ import (
 )
 
 // TestOneAttemptIsTheGuidesWord: "Failed connections are not retried"
-// (https://labelstud.io/guide/webhooks). With MaxAttempts 1 an event is sent once,
-// whatever comes of it; a failure is an ERROR in the log and counted as dead, and
-// holds nothing back, not even the events of its task.
+// (https://labelstud.io/guide/webhooks). With MaxAttempts 1 an event is sent once, whatever
+// the result. A failure is an ERROR in the log, counts as dead, and delays nothing, not
+// even later events of its task.
 func TestOneAttemptIsTheGuidesWord(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

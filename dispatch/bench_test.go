@@ -64,7 +64,7 @@ func (b *bench) drain(t testing.TB) {
 	}
 }
 
-// calls records attempts, by time since it was made.
+// calls records attempts, with the time since calls was created.
 type calls struct {
 	mu    sync.Mutex
 	begun time.Time

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// TestClockSetBackWhileParked: what was parked by a clock that was a year ahead is
-// not kept waiting until then, and keeps its place in the order.
+// TestClockSetBackWhileParked: deliveries parked by a clock that was a year ahead do not
+// wait until then, and keep their place in the order.
 func TestClockSetBackWhileParked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, ahead := newFakeStore(), time.Now().AddDate(1, 0, 0)

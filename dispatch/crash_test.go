@@ -15,16 +15,16 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// committed is the n-th event, with a commit of its own.
+// committed returns the n-th event, with a commit of its own.
 func committed(n int, task int64) *mapping.Event {
 	e := dispatchtest.Event(n, task)
 	e.ID.Commit = cdc.LSN(1000 + n)
 	return e
 }
 
-// TestStoredWaitsForTheStream: after a crash a stored event that is newer than the
-// confirmed position is sent after the older ones that the stream brings again, and
-// once; those up to the position are sent at once.
+// TestStoredWaitsForTheStream: after a crash, a stored event that is newer than the
+// confirmed position is sent once, after the older ones that the stream repeats. Stored
+// events up to the position are sent immediately.
 func TestStoredWaitsForTheStream(t *testing.T) {
 	for _, again := range []bool{true, false} { // the stream brings the stored one again
 		synctest.Test(t, func(t *testing.T) {
@@ -71,8 +71,9 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 	}
 }
 
-// TestConfirmedAfterTheRowsBeforeIt: an event is not done while the row of one that was
-// delivered before it is still there: after a crash that one would come again, alone.
+// TestConfirmedAfterTheRowsBeforeIt: an event is not done while the row of an event
+// delivered before it still exists: after a crash the earlier one would be sent again,
+// alone.
 func TestConfirmedAfterTheRowsBeforeIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &stuckStore{fakeStore: newFakeStore()}

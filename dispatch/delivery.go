@@ -159,7 +159,7 @@ type sharedEvent struct {
 	bytes     int64        // bytes that it holds
 }
 
-const committedLayout = "2006-01-02T15:04:05.000000Z07:00"
+const committedLayout = mapping.CommittedLayout
 
 func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
 	var room [96]byte

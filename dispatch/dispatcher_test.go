@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// What waits an hour for its retry is dropped at once when the hook is deleted.
+// Deliveries that wait an hour for a retry are dropped as soon as the hook is deleted.
 func TestDeliveriesOfADeletedHookAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{}, func(*http.Request) (*http.Response, error) {
@@ -95,7 +95,7 @@ func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 	})
 }
 
-// Hooks that want the same event share its bytes, whatever form they want it in.
+// Hooks that want the same event share its bytes, in whatever form they get it.
 func TestBodiesShareThePayload(t *testing.T) {
 	e := dispatchtest.Event(1, 1)
 	shared := newSharedEvent(e, 3)
@@ -116,7 +116,7 @@ func TestBodiesShareThePayload(t *testing.T) {
 	}
 }
 
-// What is not finished when the process stops is not done.
+// Deliveries that are unfinished when the process stops are not done.
 func TestCloseLeavesWhatIsUnfinished(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 2}, func(r *http.Request) (*http.Response, error) {

@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/internal/logging"
 )
 
-// linesOf is the log's lines of that level.
+// linesOf returns the log's lines of that level.
 func linesOf(log *dispatchtest.Log, level string) []string {
 	var out []string
 	for line := range strings.Lines(log.String()) {
@@ -28,7 +28,7 @@ func linesOf(log *dispatchtest.Log, level string) []string {
 	return out
 }
 
-// sumOf adds the numbers up that the attribute has in the lines of that level.
+// sumOf returns the sum of the attribute's values in the lines of that level.
 func sumOf(t *testing.T, log *dispatchtest.Log, level, attribute string) int {
 	t.Helper()
 	sum := 0
@@ -44,8 +44,8 @@ func sumOf(t *testing.T, log *dispatchtest.Log, level, attribute string) int {
 	return sum
 }
 
-// TestRepeatedFailuresAreSummarised: whatever a hook's failures look like, an hour
-// of them makes few lines above DEBUG, which account for every one.
+// TestRepeatedFailuresAreSummarised: an hour of failures of any kind makes few lines
+// above DEBUG, which account for every failure.
 func TestRepeatedFailuresAreSummarised(t *testing.T) {
 	const events = 10_000
 	for _, tt := range []struct {
@@ -107,8 +107,8 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 	}
 }
 
-// TestOutageIsToldFromItsBeginningToItsEnd: at once when it begins, with what comes
-// next, and when it is over with how long it took and what was parked.
+// TestOutageIsToldFromItsBeginningToItsEnd: the log reports the beginning immediately, with
+// the next attempt, and the end with its duration and the number of parked deliveries.
 func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var up atomic.Bool
@@ -146,7 +146,7 @@ func TestOutageIsToldFromItsBeginningToItsEnd(t *testing.T) {
 	})
 }
 
-// TestNoFailureIsUntoldAtTheEnd: what no line has spoken of yet is told at Close.
+// TestNoFailureIsUntoldAtTheEnd: failures that were not logged yet are logged at Close.
 func TestNoFailureIsUntoldAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}}, func(*http.Request) (*http.Response, error) {

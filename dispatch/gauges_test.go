@@ -13,8 +13,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// TestHookStateIsTheHooks: hooktail_hook_state says how it stands with the hook, also
-// after its row was saved again.
+// TestHookStateIsTheHooks: hooktail_hook_state is the hook's state, also after its row
+// was saved again.
 func TestHookStateIsTheHooks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var status, pause atomic.Int64 // of the answer

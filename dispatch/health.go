@@ -1,6 +1,9 @@
 package dispatch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // failedTasks is the number of tasks that must fail, without a success in between, for a
 // hook to be failing.
@@ -57,10 +60,8 @@ func (h *health) failed(project, task int64, now time.Time) {
 		h.unwell = now
 	}
 	key := taskKey{project, task}
-	for _, k := range h.tasks[:h.known] {
-		if k == key {
-			return
-		}
+	if slices.Contains(h.tasks[:h.known], key) {
+		return
 	}
 	if h.known < failedTasks {
 		h.tasks[h.known] = key

@@ -203,11 +203,11 @@ func annotationOf(body mapping.Body) int64 {
 	const name, one, several = `"annotation`, `": {"id": `, `s": [{"id": `
 	for piece := range body.Pieces() {
 		head := piece[:min(len(piece), 96)]
-		at := bytes.Index(head, []byte(name))
-		if at < 0 {
+		_, after, ok := bytes.Cut(head, []byte(name))
+		if !ok {
 			continue
 		}
-		rest, found := bytes.CutPrefix(head[at+len(name):], []byte(one))
+		rest, found := bytes.CutPrefix(after, []byte(one))
 		if !found {
 			rest, found = bytes.CutPrefix(rest, []byte(several))
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// TestHistoryOfAHook: each attempt is found by what it was about, and the pulse counts it.
+// TestHistoryOfAHook: each attempt can be found by its event, and the pulse counts it.
 func TestHistoryOfAHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		calls := 0
@@ -80,8 +80,8 @@ func TestHistoryOfAHook(t *testing.T) {
 	})
 }
 
-// TestHistoryIsBounded: a busy hook does not drive out another one, its successes not its
-// failures, and all hooks together hold no more than the bound.
+// TestHistoryIsBounded: a busy hook does not displace another one, nor its successes its
+// failures, and all hooks together stay within the bound.
 func TestHistoryIsBounded(t *testing.T) {
 	var h chronicle
 	at, body := time.Now(), make([]byte, keptBody)

@@ -11,9 +11,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// TestRetryAfterOverARestart: what a receiver asked for with Retry-After holds after a
-// restart, too, for events that are stored and for new ones, unless a person wants
-// another attempt.
+// TestRetryAfterOverARestart: Retry-After also holds after a restart, for stored and new
+// events, unless a person requests an attempt.
 func TestRetryAfterOverARestart(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

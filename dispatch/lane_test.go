@@ -66,7 +66,7 @@ func TestRetryingEndsAfterRetryFor(t *testing.T) {
 	})
 }
 
-// A retry holds its own task and gives its slot back.
+// A waiting retry delays its own task and returns its slot.
 func TestRetryHoldsItsTaskOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Concurrency: 1}, func(r *http.Request) (*http.Response, error) {
@@ -113,8 +113,8 @@ func TestConcurrencyIsBounded(t *testing.T) {
 	})
 }
 
-// While everything fails there is one probe: heads that were not tried, the newest
-// first, and the others in turn after that; then 2, 4, 8.
+// While everything fails there is one probe: untried heads, the newest first, then the
+// others in turn. After a success the limit grows: 2, 4, 8.
 func TestFailingHookIsProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

@@ -46,12 +46,12 @@ func actionRow(id, of int64, action string) hook.RowChange {
 	}}
 }
 
-// deliveryTo is the event on its way to the hook, under its own name.
+// deliveryTo returns the delivery of the event to the hook, with the event's own action.
 func deliveryTo(to int64, e *mapping.Event, done func()) Delivery {
 	return Delivery{Target: hook.Target{Hook: to, Action: e.Action, Payload: true}, Event: e, Done: done}
 }
 
-// newTestSender is a sender that may reach this machine.
+// newTestSender returns a sender that may reach this machine.
 func newTestSender(t testing.TB, o send.Options) *send.Sender {
 	t.Helper()
 	var err error
@@ -63,7 +63,7 @@ func newTestSender(t testing.TB, o send.Options) *send.Sender {
 	return s
 }
 
-// oneHook is the hook of the row.
+// oneHook returns the hook of the row.
 func oneHook(t testing.TB, r dispatchtest.Row) *hook.Hook {
 	t.Helper()
 	return newTestHooks(t, r).All()[0]

@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// TestFilterMetrics: what filters do has series where there is any, and they go with the
+// TestFilterMetrics: hooks with filters have series for them, which are removed with the
 // hook.
 func TestFilterMetrics(t *testing.T) {
 	reg := prometheus.NewRegistry()

@@ -15,7 +15,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// seriesOf is how many series of any metric name the hook.
+// seriesOf returns the number of series of all metrics for the hook.
 func seriesOf(t *testing.T, reg prometheus.Gatherer, hook string) (names []string) {
 	t.Helper()
 	families, err := reg.Gather()
@@ -34,7 +34,8 @@ func seriesOf(t *testing.T, reg prometheus.Gatherer, hook string) (names []strin
 	return names
 }
 
-// TestSeriesGoWithTheirHook: however the hook goes, and whatever ends after it.
+// TestSeriesGoWithTheirHook: the series of a hook are removed with it, however it is
+// removed, and do not return when an attempt ends afterwards.
 func TestSeriesGoWithTheirHook(t *testing.T) {
 	for name, gone := range map[string]hook.RowChange{
 		"deleted":     deleteRow(hook.Webhook, 1),
@@ -76,7 +77,8 @@ func TestSeriesGoWithTheirHook(t *testing.T) {
 	}
 }
 
-// TestSeriesGoWithAHookThatLoadDoesNotFind: it was deleted while somebody else led.
+// TestSeriesGoWithAHookThatLoadDoesNotFind: the hook was deleted while another instance
+// led.
 func TestSeriesGoWithAHookThatLoadDoesNotFind(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	m := NewMetrics(reg)

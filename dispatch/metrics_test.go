@@ -16,7 +16,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// gathered is the sample of the metric with these labels, in their names' order.
+// gathered returns the sample of the metric with these label values, in the order of the
+// labels' names.
 func gathered(t *testing.T, reg prometheus.Gatherer, name string, labels ...string) float64 {
 	t.Helper()
 	families, err := reg.Gather()
@@ -38,7 +39,7 @@ func gathered(t *testing.T, reg prometheus.Gatherer, name string, labels ...stri
 	return 0
 }
 
-// shown is the gauge of the hook.
+// shown returns the gauge of the hook.
 func (m *Metrics) shown(t *testing.T, name, hook string) float64 {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -85,7 +86,7 @@ func TestLabelsStayFew(t *testing.T) {
 	}
 }
 
-// A delivery that ends when its hook has been deleted brings no series back.
+// A delivery that ends after its hook was deleted creates no series.
 func TestForgottenHookStaysForgotten(t *testing.T) {
 	m := NewMetrics(nil)
 	h := m.hook(1)
@@ -99,8 +100,8 @@ func TestForgottenHookStaysForgotten(t *testing.T) {
 	}
 }
 
-// What a hook wants is there at 0 before the first event, under the hook's own
-// spelling; a word that is no action makes no series.
+// Actions that a hook wants have series at 0 before the first event, in the hook's
+// spelling; a word that is no action has none.
 func TestMetricsBeginAtZero(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -156,7 +157,7 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	}
 }
 
-// The labels are those that the documentation and the rules for alerts name.
+// The labels are those of the documentation and of the alert rules.
 func TestLabels(t *testing.T) {
 	for i, want := range []string{"2xx", "3xx", "4xx", "5xx", "timeout", "refused", "dns", "tls", "blocked", "reset"} {
 		if got := send.Result(i).String(); got != want {

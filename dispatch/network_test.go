@@ -16,7 +16,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// scene is one outcome that the network observes, and what it says of it.
+// scene is one outcome that the network observes, and its expected answer.
 type scene struct {
 	after   time.Duration // since the begin
 	host    string
@@ -24,7 +24,7 @@ type scene struct {
 	excused bool
 }
 
-// TestOutage: which attempts are excused.
+// TestOutage: attempts during an outage of our own network are excused, others are not.
 func TestOutage(t *testing.T) {
 	const minute = time.Minute
 	for _, tt := range []struct {
@@ -156,7 +156,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestHostsInBoundedSpace: however many hosts fail, few are remembered.
+// TestHostsInBoundedSpace: the number of remembered hosts is bounded.
 func TestHostsInBoundedSpace(t *testing.T) {
 	var n network
 	now := time.Unix(1_000_000_000, 0)
@@ -168,8 +168,8 @@ func TestHostsInBoundedSpace(t *testing.T) {
 	}
 }
 
-// TestOwnNetworkGone: while three hosts are reached by nobody no attempt counts, and no
-// time; but not for ever.
+// TestOwnNetworkGone: while three hosts are unreachable, neither attempts nor time count,
+// for a limited time.
 func TestOwnNetworkGone(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -204,7 +204,7 @@ func TestOwnNetworkGone(t *testing.T) {
 	}
 }
 
-// TestTwoHooksAreNoOutage: MAX_ATTEMPTS holds for them.
+// TestTwoHooksAreNoOutage: failures of two hooks count against HOOKTAIL_MAX_ATTEMPTS.
 func TestTwoHooksAreNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -219,9 +219,9 @@ func TestTwoHooksAreNoOutage(t *testing.T) {
 	})
 }
 
-// TestOutageKillsNothing: where an event has one attempt, an outage of the own network
-// kills none that was attempted before it could be told from receivers that are down.
-// If there is none, the event is dead after one attempt, within seconds.
+// TestOutageKillsNothing: if events have one attempt, an outage of our own network kills no
+// event that was attempted before the outage could be recognised. If there is no outage,
+// the event is dead after one attempt, within seconds.
 func TestOutageKillsNothing(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -285,8 +285,8 @@ func TestOutageKillsNothing(t *testing.T) {
 	}
 }
 
-// TestOutageOnUsedConnections: a request that times out on a connection which was there
-// before says nothing of the network by itself; what follows does.
+// TestOutageOnUsedConnections: a time-out on an existing connection alone is no sign of an
+// outage; the attempts that follow are.
 func TestOutageOnUsedConnections(t *testing.T) {
 	var n network
 	now := time.Unix(1_000_000_000, 0)

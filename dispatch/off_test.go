@@ -17,9 +17,9 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// TestSwitchedOffHookHolds: whatever a hook has when it is switched off, in whatever
-// state, is stored and counted, and goes on in order when the hook is switched on
-// again: nothing is lost and nothing is sent meanwhile, over restarts, too.
+// TestSwitchedOffHookHolds: all deliveries of a hook that is switched off are stored and
+// counted, and continue in order when it is switched on again. Meanwhile nothing is lost or
+// sent, also over restarts.
 func TestSwitchedOffHookHolds(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := rapid.IntRange(1, 150).Draw(rt, "events")
@@ -105,8 +105,8 @@ func TestSwitchedOffHookHolds(t *testing.T) {
 	})
 }
 
-// TestSwitchedOffForTooLong: after RetryFor what was held is dead with that reason, and
-// is sent when it is redriven.
+// TestSwitchedOffForTooLong: after RetryFor, held deliveries are dead with that reason, and
+// can be redriven.
 func TestSwitchedOffForTooLong(t *testing.T) {
 	for _, events := range []int{1, 300} {
 		t.Run(strconv.Itoa(events), func(t *testing.T) {
@@ -142,8 +142,8 @@ func TestSwitchedOffForTooLong(t *testing.T) {
 	}
 }
 
-// TestOffAndOnWhileCatchingUp: the stream shows a hook that was off for a moment; what
-// was enqueued for it before, between and after is delivered.
+// TestOffAndOnWhileCatchingUp: the stream shows that a hook was briefly off; deliveries
+// enqueued before, between and after are made.
 func TestOffAndOnWhileCatchingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, c := newFakeStore(), newCalls()
@@ -174,8 +174,8 @@ func TestOffAndOnWhileCatchingUp(t *testing.T) {
 	})
 }
 
-// TestSwitchedOffHasAllItsTime: what had been retried for long when its hook was switched
-// off is held for RetryFor from then on, over restarts for as long again at most.
+// TestSwitchedOffHasAllItsTime: deliveries that had been retried for long when their hook
+// was switched off are held for RetryFor from then on, with restarts at most twice as long.
 func TestSwitchedOffHasAllItsTime(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, tt := range []struct {

@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// toBoth enqueues events of as many tasks for the hooks 1 and 2.
+// toBoth enqueues events of that many tasks for hooks 1 and 2.
 func toBoth(t *testing.T, b *bench, events int) {
 	t.Helper()
 	for n := range events {
@@ -22,7 +22,7 @@ func toBoth(t *testing.T, b *bench, events int) {
 	}
 }
 
-// A hook that is slower than the stream is parked, and keeps no other waiting.
+// Deliveries of a hook that is slower than the stream are parked, and delay no other hook.
 func TestSlowHookOverflows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -49,8 +49,7 @@ func TestSlowHookOverflows(t *testing.T) {
 	})
 }
 
-// A hook that does not answer at all keeps no other waiting until its requests have
-// run into the timeout.
+// A hook that never answers delays no other hook, not even until its requests time out.
 func TestSilentHookOverflowsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -74,7 +73,7 @@ func TestSilentHookOverflowsAtOnce(t *testing.T) {
 	})
 }
 
-// Where nobody answers, it may be the machine: nothing is stored before it is known.
+// If no hook answers, the machine may be the cause: nothing is stored until that is known.
 func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -90,8 +89,7 @@ func TestSilenceOfAllIsNoHooksFault(t *testing.T) {
 	})
 }
 
-// A pause of a receiver that is quick otherwise is nobody's fault either, if there is no
-// other to compare it with: nothing is stored.
+// A fast receiver may pause: without another hook to compare it with, nothing is stored.
 func TestPauseOfAllIsNoHooksFault(t *testing.T) {
 	for _, hooks := range []int{1, 2} {
 		synctest.Test(t, func(t *testing.T) {
@@ -121,8 +119,8 @@ func TestPauseOfAllIsNoHooksFault(t *testing.T) {
 	}
 }
 
-// A hook that is slower than its few events holds the slot only as long as other
-// hooks show that it is the hook, and not the machine; a hook alone a little longer.
+// A slow hook with few events holds the slot only until other hooks show that the machine
+// is not the cause; a single hook holds it a little longer.
 func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

@@ -11,9 +11,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// TestStoredBytesAreThoseOfTheParkedRows: what operators see of a hook's parking is what
-// its bound counts, rows included, while deliveries are parked, delivered, buried and
-// counted anew.
+// TestStoredBytesAreThoseOfTheParkedRows: the shown size of a hook's parked rows is the
+// size that its bound counts, while deliveries are parked, delivered, buried and recounted.
 func TestStoredBytesAreThoseOfTheParkedRows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var status atomic.Int64

@@ -13,13 +13,13 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// rateRow is a change of hook 1's rate.
+// rateRow returns a change of hook 1's rate.
 func rateRow(rate string) hook.RowChange {
 	return hook.RowChange{Table: hook.HookSetting, Row: dispatchtest.Row{"hook_id": "1", "adopted": "f", "rate": rate}}
 }
 
-// TestRateSpreadsRequests: never more than the rate and one second's worth at once,
-// whatever becomes of the attempts, and no slower than that either.
+// TestRateSpreadsRequests: requests exceed the rate by at most one second's worth,
+// whatever their results, and are not slower either.
 func TestRateSpreadsRequests(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rate := rapid.SampledFrom([]string{"1/s", "3/s", "10/s", "250/s", "7/m", "600/m", "1000/h"}).Draw(rt, "rate")
@@ -72,8 +72,8 @@ func TestRateSpreadsRequests(t *testing.T) {
 	})
 }
 
-// TestRateParksAndDelaysNobody: what exceeds the rate waits, and is parked as that of any
-// slow hook; another hook does not feel it, and everything is sent.
+// TestRateParksAndDelaysNobody: deliveries above the rate wait, and are parked like those
+// of any slow hook. Other hooks are not affected, and everything is sent.
 func TestRateParksAndDelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -109,7 +109,7 @@ func TestRateParksAndDelaysNobody(t *testing.T) {
 	})
 }
 
-// TestRateChangesAtOnce for what waits already, too.
+// TestRateChangesAtOnce: a new rate also applies to deliveries that already wait.
 func TestRateChangesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCalls()

@@ -66,7 +66,7 @@ func drawPlan(t *rapid.T) plan {
 	return p
 }
 
-// history plays a plan and operations what is against the promises.
+// history plays a plan and records violations of the promises.
 type history struct {
 	plan
 	store *fakeStore
@@ -125,14 +125,14 @@ func (h *history) receive(r *http.Request) (*http.Response, error) {
 	return dispatchtest.Answer(200), nil
 }
 
-// concern reports whether one of the events has to wait for the other.
+// concern reports whether one of the events must wait for the other.
 func (h *history) concern(n, m int) bool {
 	a, b := h.events[n], h.events[m]
 	return a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0)
 }
 
-// isRefused reports whether the first event of the task that was not delivered has been
-// refused for so long and so often that other tasks may pass it.
+// isRefused reports whether the first undelivered event of the task has been refused often
+// and long enough for other tasks to pass it.
 func (h *history) isRefused(n int) bool {
 	for head := range n + 1 {
 		if h.events[head].project == h.events[n].project && h.events[head].task == h.events[n].task &&
@@ -143,8 +143,8 @@ func (h *history) isRefused(n int) bool {
 	return false
 }
 
-// inOrder checks that what arrived last of any two that concern each other is the later
-// one, unless it has passed the other.
+// inOrder checks that of any two events that concern each other the later one arrived
+// last, unless it has passed the other.
 func (h *history) inOrder() {
 	last := make(map[int]int)
 	for i, n := range h.arrivals {
@@ -176,7 +176,7 @@ func (h *history) isDown(at time.Duration) bool {
 	return false
 }
 
-// process is a Store that a process has until it crashes.
+// process is a Store that fails after its process has crashed.
 type process struct {
 	*fakeStore
 	mu  *sync.Mutex
@@ -193,7 +193,7 @@ func (p process) Apply(ctx context.Context, b state.Batch) error {
 	return p.fakeStore.Apply(ctx, b)
 }
 
-// start begins a process.
+// start starts a process.
 func (h *history) start() {
 	h.cut = new(bool)
 	h.d = New(Options{
@@ -205,7 +205,7 @@ func (h *history) start() {
 	h.d.Restore(backlogs, nil)
 }
 
-// enqueue is what the stream brings.
+// enqueue adds the events of the stream.
 func (h *history) enqueue(ctx context.Context, n int) error {
 	e := dispatchtest.Event(n, h.events[n].task)
 	e.Project, e.ID.Commit = h.events[n].project, h.position(n)
@@ -219,10 +219,10 @@ func (h *history) enqueue(ctx context.Context, n int) error {
 	})})
 }
 
-// position is the commit of the event.
+// position returns the commit of the event.
 func (h *history) position(n int) cdc.LSN { return dispatchtest.Event(n, 0).ID.Commit + cdc.LSN(n) }
 
-// confirmed is the first event that the slot brings again.
+// confirmed returns the first event that the slot repeats.
 func (h *history) confirmed() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -234,8 +234,7 @@ func (h *history) confirmed() int {
 	return len(h.events)
 }
 
-// restart ends the process, in order or not, and returns where the stream begins
-// again.
+// restart ends the process, gracefully or not, and returns where the stream begins again.
 func (h *history) restart(inOrder bool) int {
 	if inOrder {
 		h.d.Hasten()
@@ -314,7 +313,7 @@ func (h *history) play(ctx context.Context) {
 
 // TestParkingKeepsOrderAndLosesNothing: in every combination of live, stored and
 // tail, with a store that fails at times, over stops and crashes, an event is sent
-// only when what it has to wait for has been delivered, and all are delivered.
+// only after the events that it must wait for, and all are delivered.
 func TestParkingKeepsOrderAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{

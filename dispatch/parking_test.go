@@ -19,8 +19,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// statuses answers for each hook, by its host, with a status that may change;
-// 200 if there is none, and not at all if it is refused.
+// statuses answers for each hook, by its host, with a status that may change: 200 if it
+// has none, no answer if it is refused.
 type statuses struct {
 	mu     sync.Mutex
 	byHost map[string]int
@@ -59,7 +59,7 @@ func hostRow(id int64) dispatchtest.Row {
 	return dispatchtest.HookRow(id, "http://h"+strconv.FormatInt(id, 10)+"/")
 }
 
-// A hook that fails wholly keeps neither the slot nor another hook waiting.
+// A hook that always fails delays neither the slot nor another hook.
 func TestDeadHookIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -107,7 +107,7 @@ func TestDeadHookIsStored(t *testing.T) {
 	})
 }
 
-// An event that its receiver will not have holds back its own task alone.
+// An event that its receiver refuses delays only its own task.
 func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -137,8 +137,7 @@ func TestPoisonedEventHoldsItsTaskOnly(t *testing.T) {
 	})
 }
 
-// Hooks that are equally fast share the room, whatever there is: nothing is
-// written.
+// Hooks that are equally fast share the room: nothing is written.
 func TestHealthyHooksWriteNothing(t *testing.T) {
 	for _, hooks := range []int64{1, 10} {
 		t.Run(strconv.FormatInt(hooks, 10), func(t *testing.T) {
@@ -171,7 +170,7 @@ func TestHealthyHooksWriteNothing(t *testing.T) {
 	}
 }
 
-// What is dead is kept, with the reason, and redriven in its place.
+// Dead deliveries are kept, with the reason, and redriven in order.
 func TestDeadIsKept(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -218,7 +217,7 @@ func TestDeadIsKept(t *testing.T) {
 	}
 }
 
-// Beyond the space that it may take a hook is suspended, and says so.
+// A hook whose parked rows reach the bound is suspended, and the log says so.
 func TestSuspension(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -254,7 +253,7 @@ func TestSuspension(t *testing.T) {
 	})
 }
 
-// A paused hook is sent nothing, and everything later.
+// A paused hook gets nothing; everything is sent when the pause ends.
 func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -280,8 +279,8 @@ func TestPause(t *testing.T) {
 	})
 }
 
-// At the end what waits for another attempt is stored at once, what is in flight
-// comes to its end, and nothing is left undone.
+// At the end, deliveries that wait for another attempt are stored immediately, requests in
+// flight end, and nothing is left unfinished.
 func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()

@@ -10,8 +10,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
-// TestNothingBeginsWithoutPermit: what is in flight comes to its end, and nothing
-// follows it, neither at once nor later.
+// TestNothingBeginsWithoutPermit: requests in flight end, and no attempt follows.
 func TestNothingBeginsWithoutPermit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var permitted atomic.Bool
@@ -40,7 +39,7 @@ func TestNothingBeginsWithoutPermit(t *testing.T) {
 	})
 }
 
-// TestHaltWritesNothing: what the store has may be another's, once Halt is called.
+// TestHaltWritesNothing: once Halt is called, the store may belong to another instance.
 func TestHaltWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()

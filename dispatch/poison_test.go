@@ -19,7 +19,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// poison is a receiver that refuses some tasks for ever, and is down at times.
+// poison is a receiver that refuses some tasks permanently, and is down at times.
 type poison struct {
 	mu       sync.Mutex
 	tasks    map[int64]string // how they are refused
@@ -88,7 +88,7 @@ func answerAs(ctx context.Context, fate string) (*http.Response, error) {
 	}
 }
 
-// set has the receiver refuse the task.
+// set makes the receiver refuse the task.
 func (p *poison) set(task int64, fate string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -115,7 +115,7 @@ func (p *poison) send(t testing.TB, d *Dispatcher, n int, task int64) string {
 	return id
 }
 
-// waited is how long the event took to arrive; ok is false if it did not.
+// waited returns how long the event took to arrive; ok is false if it did not.
 func (p *poison) waited(id string) (took time.Duration, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +123,7 @@ func (p *poison) waited(id string) (took time.Duration, ok bool) {
 	return at.Sub(p.made[id]), ok
 }
 
-// most is how many requests were in flight at once since it was asked last.
+// most returns the most requests in flight since its last call.
 func (p *poison) most() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -140,9 +140,9 @@ func (p *poison) arrivals() int {
 
 var fates = []string{"500", "reset", "timeout", "redirect"}
 
-// TestPoisonedIsNotFailing: however some tasks are refused, on a quiet hook or a busy
-// one, an event of any other task is attempted within 10 s and delivered within 60 s;
-// a hook that was down is found to be well again within 10 s of an event.
+// TestPoisonedIsNotFailing: while some tasks are refused, on a quiet or a busy hook, an
+// event of any other task is attempted within 10 s and delivered within 60 s. The recovery
+// of a hook that was down is noticed within 10 s of an event.
 func TestPoisonedIsNotFailing(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		poisoned := rapid.IntRange(1, 5).Draw(rt, "poisoned")
@@ -226,8 +226,8 @@ func TestPoisonedIsNotFailing(t *testing.T) {
 	})
 }
 
-// TestManyPoisonedTasks: an event arrives within a time in proportion to how many heads
-// compete with it that were not tried.
+// TestManyPoisonedTasks: an event arrives within a time proportional to the number of
+// untried heads.
 func TestManyPoisonedTasks(t *testing.T) {
 	for _, fate := range fates {
 		for _, many := range []int{3, 20, 100, 300} {
@@ -255,9 +255,9 @@ func TestManyPoisonedTasks(t *testing.T) {
 	}
 }
 
-// TestProjectPassesAHeldTask: project-level events pass a task that is refused within 2
-// minutes, and later ones of any task a project-level event that is; the task's own
-// later events stay behind it.
+// TestProjectPassesAHeldTask: project-level events pass a refused task within 2 minutes, as
+// later events of any task pass a refused project-level event. The task's own later events
+// stay behind it.
 func TestProjectPassesAHeldTask(t *testing.T) {
 	for _, fate := range fates {
 		for _, task := range []int64{7, 0} {
@@ -303,8 +303,8 @@ func TestProjectPassesAHeldTask(t *testing.T) {
 	}
 }
 
-// TestRecoveryIsNoticed: within 10 s of the next event; without one within a minute in
-// the first hour and 5 minutes later; at once when a person says so, or after a restart.
+// TestRecoveryIsNoticed: within 10 s of the next event; without an event within a minute in
+// the first hour and within 5 minutes later; immediately after `hooks retry` or a restart.
 func TestRecoveryIsNoticed(t *testing.T) {
 	for _, outage := range []time.Duration{10 * time.Second, 50 * time.Minute, 3 * time.Hour} {
 		for by, within := range map[string]time.Duration{"itself": 5 * time.Minute, "event": 10 * time.Second, "retry": time.Second, "restart": 2 * time.Second} {

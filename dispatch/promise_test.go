@@ -16,8 +16,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// newSocketBench is a dispatcher on real sockets with hooks whose paths are
-// /h/<id>.
+// newSocketBench returns a dispatcher on real sockets, with hooks whose paths are /h/<id>.
 func newSocketBench(t *testing.T, o Options, timeout time.Duration, rows ...dispatchtest.Row) *bench {
 	t.Helper()
 	b := &bench{log: &dispatchtest.Log{}}

@@ -17,7 +17,7 @@ import (
 
 var _ Store = (*state.Store)(nil)
 
-// newRealStore is the store in a database of its own.
+// newRealStore returns a store in a database of its own.
 func newRealStore(t testing.TB) *state.Store {
 	t.Helper()
 	db := cdctest.Postgres(t).Database(t)
@@ -57,8 +57,8 @@ func await(t testing.TB, store *state.Store) {
 	}
 }
 
-// TestOrderOverTheDatabase: what was parked and taken over by another process
-// comes complete, in order, and as it was.
+// TestOrderOverTheDatabase: deliveries parked by one process and taken over by another
+// arrive completely, in order and unchanged.
 func TestOrderOverTheDatabase(t *testing.T) {
 	store := newRealStore(t)
 	receiver := dispatchtest.Receiver(t)
@@ -103,8 +103,8 @@ func TestOrderOverTheDatabase(t *testing.T) {
 	}
 }
 
-// BenchmarkDrain compares what is delivered from memory with what comes from the
-// database, over sockets.
+// BenchmarkDrain compares delivery from memory with delivery from the database, over
+// sockets.
 func BenchmarkDrain(b *testing.B) {
 	var arrived atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { arrived.Add(1) }))

@@ -77,8 +77,8 @@ func TestRecentShowsWhatBecameOfDeliveries(t *testing.T) {
 	})
 }
 
-// A busy healthy hook does not drive the failures of another one out, and what is
-// kept is bounded.
+// A busy healthy hook does not displace the failures of another one, and the record is
+// bounded.
 func TestRecentIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t, Options{Retry: Policy{MaxAttempts: 1}, KeepBodies: true}, func(r *http.Request) (*http.Response, error) {
@@ -185,7 +185,7 @@ func TestBucketsHoldTheirDurations(t *testing.T) {
 	}
 }
 
-// BenchmarkRecord is what the recorder costs a delivery that succeeds.
+// BenchmarkRecord measures the cost of the recorder for a successful delivery.
 func BenchmarkRecord(b *testing.B) {
 	for _, bodies := range []bool{false, true} {
 		b.Run(map[bool]string{false: "bodies=none", true: "bodies=2KB"}[bodies], func(b *testing.B) {

@@ -9,8 +9,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// TestRedirectIsNamed: where the receiver would lead is in the log and in the overview,
-// without what may be secret.
+// TestRedirectIsNamed: the target of a redirect is in the log and in the overview,
+// without possible secrets.
 func TestRedirectIsNamed(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	receiver.Script("/services/hush", dispatchtest.Redirect(308, "https://moved.test/services/hush"))

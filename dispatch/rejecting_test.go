@@ -10,7 +10,7 @@ import (
 )
 
 // TestRejectingAllIsFailing: a hook whose receiver rejects the events of every task is
-// failing, also once all of them are dead and the lane is empty, until it succeeds.
+// failing until a success, even after all of them are dead and the lane is empty.
 func TestRejectingAllIsFailing(t *testing.T) {
 	for _, stored := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {

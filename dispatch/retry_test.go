@@ -86,7 +86,7 @@ func TestBackoffIsBounded(t *testing.T) {
 	})
 }
 
-// FuzzRetryAfter: whatever a receiver asks for, the next attempt is made within the cap.
+// FuzzRetryAfter: the next attempt is within the cap, whatever a receiver requests.
 func FuzzRetryAfter(f *testing.F) {
 	for _, seed := range []string{"", "120", "-1", "9223372036854775807", "Mon, 23 Nov 2026 12:00:30 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"} {
 		f.Add(seed)

@@ -10,8 +10,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// TestOnlyWhatDecidesSendingHastens: a row that is written again and decides the same
-// touches neither Retry-After nor a 410 nor the back-off; another address ends them.
+// TestOnlyWhatDecidesSendingHastens: a row that is saved without a change of what is sent
+// does not affect Retry-After, a 410 or the back-off; another address ends them.
 func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 	for _, tt := range []struct {
 		name   string

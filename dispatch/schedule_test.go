@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// model is the schedule as it is meant: a list, looked through each time.
+// model is the specification of a schedule: a list that is searched each time.
 type model []*modelDelivery
 
 type modelDelivery struct {
@@ -20,12 +20,12 @@ type modelDelivery struct {
 	state    stage // behind stands for "has not been handed out"
 }
 
-// concerns reports whether one of the two has to wait for the other.
+// concerns reports whether one of the two must wait for the other.
 func concerns(a, b *delivery) bool {
 	return a.project == b.project && (a.task == b.task || a.task == 0 || b.task == 0)
 }
 
-// isPassed reports whether the delivery or one of its task that stands before it is held.
+// isPassed reports whether the delivery, or an earlier one of its task, is held.
 func (m model) isPassed(d *delivery) bool {
 	for _, mi := range m {
 		if mi.delivery.held && mi.delivery.project == d.project && mi.delivery.task == d.task {
@@ -35,8 +35,8 @@ func (m model) isPassed(d *delivery) bool {
 	return false
 }
 
-// mayGo reports whether nothing that is not done stands before the i-th but what is
-// held of other tasks.
+// mayGo reports whether all unfinished deliveries before the i-th are held ones of other
+// tasks.
 func (m model) mayGo(i int) bool {
 	d := m[i].delivery
 	for _, earlier := range m[:i] {
@@ -47,8 +47,7 @@ func (m model) mayGo(i int) bool {
 	return true
 }
 
-// isFree reports whether the i-th is not kept either by what is running since something
-// else was held.
+// isFree reports whether no running delivery that passed a held one delays the i-th.
 func (m model) isFree(i int) bool {
 	for _, mi := range m {
 		if b := mi.delivery; b != m[i].delivery && mi.state == running && concerns(b, m[i].delivery) && (b.task == m[i].delivery.task || !m.isPassed(b)) {
@@ -81,8 +80,7 @@ func (m model) pick(t *rapid.T, s stage) *modelDelivery {
 	return rapid.SampledFrom(some).Draw(t, "delivery")
 }
 
-// sift takes notice of what waited and is behind something else now, which must not be
-// without a reason.
+// sift records waiting deliveries that are now behind others, and checks the reason.
 func (m model) sift() {
 	for _, mi := range m {
 		if mi.state == waiting && mi.delivery.state == behind {
@@ -91,7 +89,7 @@ func (m model) sift() {
 	}
 }
 
-// stuck is the first delivery that could go but was not handed out.
+// stuck returns the first delivery that may go but was not handed out.
 func (m model) stuck() *delivery {
 	for i, mi := range m {
 		if mi.state == behind && m.mayGo(i) && m.isFree(i) {
@@ -213,7 +211,7 @@ func firstRunning(m model) *modelDelivery {
 	return nil
 }
 
-// The queue lets go of what was handed out as the oldest.
+// The queue frees deliveries from its front that were handed out.
 func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	var s schedule
 	for n := range 100 {
@@ -228,7 +226,7 @@ func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	}
 }
 
-// String is the model for people.
+// String prints the model for people.
 func (m model) String() string {
 	var b strings.Builder
 	for _, mi := range m {

@@ -13,7 +13,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
-// hangs is a receiver that never answers but at one host, and counts requests in flight.
+// hangs is a receiver that answers only at one host, and counts requests in flight.
 type hangs struct {
 	but string // the host that answers within a millisecond
 
@@ -45,9 +45,9 @@ func (h *hangs) round(r *http.Request) (*http.Response, error) {
 	return dispatchtest.Answer(200), nil
 }
 
-// TestHangingHooksLeaveRoom: however many hooks hang, one that works gets each event as
-// fast as alone, its first one within seconds if all begin at once; and never are there
-// more requests in flight than may be.
+// TestHangingHooksLeaveRoom: while many hooks hang, a working one gets each event as fast
+// as alone, and its first one within seconds if all begin together. The limit of requests
+// in flight holds.
 func TestHangingHooksLeaveRoom(t *testing.T) {
 	const hang, well = 300, 301
 	for _, tt := range []struct {
@@ -113,8 +113,8 @@ func TestHangingHooksLeaveRoom(t *testing.T) {
 	}
 }
 
-// TestSlots: whatever lanes do, no more slots are taken than there are, and none is kept
-// from a lane that waits and may have it.
+// TestSlots: no more slots are in use than exist, and no slot is withheld from a waiting
+// lane that may have it.
 func TestSlots(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		most := rapid.IntRange(1, 9).Draw(t, "slots")

@@ -27,7 +27,7 @@ type fakeStore struct {
 	faults func(applied int) int // what is wrong with that batch
 }
 
-// What can be wrong with a batch.
+// Faults of a batch.
 const (
 	noFault   = iota
 	notMade   // it is not made
@@ -143,7 +143,7 @@ func (s *fakeStore) Suspend(_ context.Context, hook int64, from mapping.ID) erro
 	return nil
 }
 
-// list is the hook's rows in that state, in order.
+// list returns the hook's rows in that state, in order.
 func (s *fakeStore) list(hook int64, in state.State) []state.Row {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +164,7 @@ func (s *fakeStore) Hold(_ context.Context, hook int64, wait time.Duration) erro
 	return nil
 }
 
-// holds is what state.Store says of the hooks.
+// holds returns the settings of hooks, as state.Store does.
 func (s *fakeStore) holds() (settings []state.Setting) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,7 +174,7 @@ func (s *fakeStore) holds() (settings []state.Setting) {
 	return settings
 }
 
-// events is the ordinals of the rows' events.
+// events returns the ordinals of the rows' events.
 func events(rows []state.Row) []int {
 	var out []int
 	for _, row := range rows {
@@ -183,21 +183,21 @@ func events(rows []state.Row) []int {
 	return out
 }
 
-// writes is how many rows were ever inserted.
+// writes returns the number of rows inserted so far.
 func (s *fakeStore) writes() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.inserted
 }
 
-// size is how many rows there are.
+// size returns the number of rows.
 func (s *fakeStore) size() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.rows)
 }
 
-// backlogs is what state.Store counts.
+// backlogs counts rows as state.Store does.
 func (s *fakeStore) backlogs(context.Context) ([]state.Backlog, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -222,7 +222,7 @@ func (s *fakeStore) backlogs(context.Context) ([]state.Backlog, error) {
 	return out, nil
 }
 
-// redrive is what state.Store does for a person.
+// redrive does what state.Store does for `deliveries redrive`.
 func (s *fakeStore) redrive(hook int64) []state.Row {
 	rows := s.list(hook, state.Dead)
 	s.mu.Lock()

@@ -14,7 +14,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// stuckStore is a database that does not take anything from some point on.
+// stuckStore is a store that accepts nothing from some point on.
 type stuckStore struct {
 	*fakeStore
 	stuck atomic.Bool
@@ -36,7 +36,7 @@ func (s *stuckStore) Suspend(ctx context.Context, hook int64, from mapping.ID) e
 	return s.fakeStore.Suspend(ctx, hook, from)
 }
 
-// fill parks deliveries for hook 1 until their room is taken, and returns how many.
+// fill parks deliveries for hook 1 until its bound is reached, and returns their number.
 func fillRoom(t *testing.T, b *bench) (n int) {
 	t.Helper()
 	for ; n < 500; n++ {
@@ -56,8 +56,8 @@ func fillRoom(t *testing.T, b *bench) (n int) {
 	return n
 }
 
-// TestSuspensionIsDurableFirst: what a suspended hook misses is not let go before the
-// store knows since when.
+// TestSuspensionIsDurableFirst: events that a suspended hook misses are only dropped after
+// the store has recorded the suspension.
 func TestSuspensionIsDurableFirst(t *testing.T) {
 	for _, end := range []string{"heals", "halt", "park"} {
 		t.Run(end, func(t *testing.T) {
@@ -102,7 +102,7 @@ func TestSuspensionIsDurableFirst(t *testing.T) {
 	}
 }
 
-// TestDeadRowsDoNotSuspend: a hook with any number of dead deliveries gets what comes.
+// TestDeadRowsDoNotSuspend: a hook with any number of dead deliveries gets new events.
 func TestDeadRowsDoNotSuspend(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()
@@ -140,8 +140,8 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 	})
 }
 
-// TestBareDeliveriesAreBounded: what is parked without a payload takes room as well, here
-// 256 bytes a row and the few of the action.
+// TestBareDeliveriesAreBounded: deliveries without a payload count, too: 256 bytes a row
+// and the action.
 func TestBareDeliveriesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newFakeStore()

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/send"
 )
 
-// A hook whose secret cannot be opened gets nothing, and above all nothing that is
-// unsigned, until the secret is good.
+// A hook whose secret cannot be opened gets nothing, in particular nothing unsigned, until
+// the secret is usable.
 func TestWithoutItsSecretNothingIsSent(t *testing.T) {
 	receiver := dispatchtest.Receiver(t)
 	var good atomic.Bool

@@ -17,7 +17,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// choosyStore refuses batches as a server does: as a whole, for the sake of one row.
+// choosyStore refuses a whole batch because of one row, as a server does.
 type choosyStore struct {
 	*fakeStore
 	code    string
@@ -40,8 +40,8 @@ func (s *choosyStore) Apply(ctx context.Context, b state.Batch) error {
 	return s.fakeStore.Apply(ctx, b)
 }
 
-// TestUnstorableDeliveryKeepsNobodyWaiting: whatever deliveries the store refuses, and
-// with whatever error, all others are parked, and the slot waits for none.
+// TestUnstorableDeliveryKeepsNobodyWaiting: whichever deliveries the store refuses, with
+// whatever error, all others are parked, and the slot waits for none.
 func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		code := rapid.SampledFrom([]string{"22003", "22008", "22021", "22P02", "23502", "23514", "54000", "P0001", "XX000", "53200"}).Draw(r, "code")
@@ -95,8 +95,8 @@ func TestUnstorableDeliveryKeepsNobodyWaiting(t *testing.T) {
 	})
 }
 
-// TestUnstorableDeathIsStored: a delivery that dies at once, or in the store, is dead
-// without its body where the store refuses it; what cannot even be changed stays.
+// TestUnstorableDeathIsStored: a delivery that dies immediately or in the store is stored
+// as dead without its body if the store refuses it. A row that cannot be changed remains.
 func TestUnstorableDeathIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "23514"}
@@ -127,8 +127,8 @@ func TestUnstorableDeathIsStored(t *testing.T) {
 	})
 }
 
-// TestRefusingTableIsWaitedFor: a table that refuses everything is no delivery's fault,
-// and nothing is given up.
+// TestRefusingTableIsWaitedFor: if a table refuses everything, no delivery is at fault,
+// and all are retried.
 func TestRefusingTableIsWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &choosyStore{fakeStore: newFakeStore(), code: "P0001"}

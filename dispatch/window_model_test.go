@@ -14,8 +14,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// naive is a window as it is meant: the list of what the hook is still to get, and the
-// rows that the store has. It has no tail and holds everything.
+// naive is the specification of a window: the list of events that the hook must still get,
+// and the rows of the store. It has no tail and holds everything.
 type naive struct {
 	w      window
 	room   windows
@@ -32,7 +32,7 @@ type naive struct {
 	now    time.Time
 }
 
-// owed is an event that the hook is still to get.
+// owed is an event that the hook must still get.
 type owed struct {
 	id      mapping.ID
 	project int64
@@ -44,7 +44,7 @@ type owed struct {
 
 func (o *owed) isOfTask(other *owed) bool { return o.project == other.project && o.task == other.task }
 
-// take operations what the window has returned.
+// enqueue adds the operations that the window has returned.
 func (m *naive) enqueue(operations []operation) { m.queue = append(m.queue, operations...) }
 
 // commit writes the first n operations.
@@ -71,7 +71,7 @@ func (m *naive) commit(n int) {
 	m.before = max(0, m.before-n)
 }
 
-// stored is the rows' events in order.
+// stored returns the rows' events in order.
 func (m *naive) stored() []mapping.ID {
 	var ids []mapping.ID
 	for id := range m.rows {
@@ -87,8 +87,7 @@ func (m *naive) row(id mapping.ID) *delivery {
 	return restored(&row, m.now, time.Hour)
 }
 
-// look lets the store find what the window has asked for, once all is written that was to
-// be written before.
+// look makes the store read what the window has asked for, after all earlier operations.
 func (m *naive) look() {
 	if m.asked == nil || m.found != nil {
 		return
@@ -113,7 +112,7 @@ func (m *naive) look() {
 	}
 }
 
-// answer lets the window have what it has asked for.
+// answer passes the rows to the window.
 func (m *naive) answer() {
 	if m.look(); m.asked != nil {
 		found := m.found
@@ -122,7 +121,7 @@ func (m *naive) answer() {
 	}
 }
 
-// confirmed is how much of the stream the slot need not bring again.
+// confirmed returns the part of the stream that the slot will not repeat.
 func (m *naive) confirmed() int {
 	for i, o := range m.stream[:m.read] {
 		if !o.safe {
@@ -132,8 +131,8 @@ func (m *naive) confirmed() int {
 	return m.read
 }
 
-// crash lets the process end, and another one begin. It reports whether of each task
-// that gets an event again all later ones come again, too.
+// crash ends the process and starts another one. It reports whether for each repeated
+// event all later ones of its task are repeated, too.
 func (m *naive) crash() (inOrder bool) {
 	inOrder = true
 	from := m.confirmed()
@@ -157,7 +156,7 @@ func (m *naive) crash() (inOrder bool) {
 func backoffInModel(n int) time.Duration { return time.Duration(n) * time.Second }
 
 // isWhole reports whether of the deliveries that wait for each other all are stored, or
-// none. Those that something held is ahead of are apart.
+// none. Deliveries behind a held one are judged separately.
 func (m *naive) isWhole() bool {
 	held, all := make(map[taskKey]bool), slices.Collect(m.w.agenda.schedule.all())
 	for i, d := range all {
@@ -173,7 +172,7 @@ func (m *naive) isWhole() bool {
 	return true
 }
 
-// isHead reports whether no stored event has to be waited for.
+// isHead reports whether the event waits for no stored one.
 func (m *naive) isHead(o *owed, passed []state.Task) bool {
 	for _, id := range m.stored() {
 		b := m.known[id]
@@ -187,7 +186,7 @@ func (m *naive) isHead(o *owed, passed []state.Task) bool {
 	return true
 }
 
-// mayGo reports whether nothing stands before it but what is held of other tasks.
+// mayGo reports whether all deliveries before it are held ones of other tasks.
 func (m *naive) mayGo(o *owed) bool {
 	held := make(map[taskKey]bool)
 	for d := range m.w.agenda.schedule.all() {
@@ -206,9 +205,9 @@ func (m *naive) mayGo(o *owed) bool {
 	return false
 }
 
-// TestWindowAgainstNaiveList: whatever comes, ends, fails, is read or is written, and
-// whenever a process ends: what is handed out has its turn, nothing is handed out
-// twice, and everything comes to its end.
+// TestWindowAgainstNaiveList: in any sequence of arrivals, ends, failures, reads, writes
+// and restarts, each delivery is handed out in its turn, none twice at a time, and all come
+// to their end.
 func TestWindowAgainstNaiveList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &naive{known: make(map[mapping.ID]*owed), rows: make(map[mapping.ID]bool), now: time.Unix(1e9, 0)}

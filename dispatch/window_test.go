@@ -14,8 +14,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// After a crash the stream brings events once more that come before what is stored, just
-// when that is being read: no row is left behind, and each event is delivered, in order.
+// After a crash the stream repeats events that precede stored ones while these are being
+// read: no row is left behind, and each event is delivered, in order.
 func TestReplayWhileTheTailIsRead(t *testing.T) {
 	for _, replayed := range []bool{false, true} { // the stored one as well
 		synctest.Test(t, func(t *testing.T) {
@@ -55,8 +55,8 @@ func TestReplayWhileTheTailIsRead(t *testing.T) {
 	}
 }
 
-// However many lanes have a tail, their windows keep to the room or to the least that a
-// lane needs, and what is read at a time fits into a window.
+// The windows of any number of lanes with a tail keep to the shared room, or to the least
+// that a lane needs, and a chunk fits into a window.
 func TestWindowsShareTheirRoom(t *testing.T) {
 	for _, n := range []int32{0, 1, 2, 5, 100, 10_000} {
 		var w windows
@@ -82,8 +82,8 @@ func TestWindowsShareTheirRoom(t *testing.T) {
 	}
 }
 
-// What has passed something held goes back to its place when that is done: what followed
-// it may still be in the tail.
+// Deliveries that have passed a held one return to their places when it is done: those
+// that followed it may still be in the tail.
 func TestWhatHasPassedGoesBack(t *testing.T) {
 	var room windows
 	w, now := newWindow(&room, true, nil), time.Unix(1e9, 0)
@@ -132,8 +132,7 @@ func TestWhatHasPassedGoesBack(t *testing.T) {
 	}
 }
 
-// What was delivered from the store waits without its body for the store, however slow
-// the store is.
+// A delivered row's removal does not hold the body while it waits for a slow store.
 func TestNotesHoldNoBodies(t *testing.T) {
 	var room windows
 	now := time.Unix(1e9, 0)

@@ -77,6 +77,9 @@ func appendHex(dst []byte, n uint64) []byte {
 // continues after the gap, so that it precedes everything in the stream.
 func (id ID) IsRepair() bool { return id.Timeline == 0 }
 
+// CommittedLayout is the form in which requests give the time of a commit.
+const CommittedLayout = "2006-01-02T15:04:05.000000Z07:00"
+
 // Event is one event in Label Studio, as sent to hooks. It is made by Mapper.Events,
 // completed by Locator.Locate and Renderer.Render, and read-only afterwards.
 type Event struct {

@@ -12,7 +12,6 @@ import (
 	"time"
 )
 
-// The ways in which an application's changes get out.
 const (
 	outboxTrigger = `
 		CREATE TABLE outbox (id bigserial PRIMARY KEY, action text NOT NULL, payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
@@ -32,11 +31,11 @@ const (
 	plainIdentity = "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT"
 )
 
-// way is how the changes of the application get out.
+// way is a way to get changes out of the application's database.
 type way struct {
 	name   string
-	of     system // that is at work meanwhile; "": none
-	tables string // what is done to the tables first; "": what hooktail setup did
+	of     system // that runs meanwhile; "": none
+	tables string // SQL that prepares the tables; "": as hooktail setup leaves them
 }
 
 func ways() []way {
@@ -49,11 +48,11 @@ func ways() []way {
 	}
 }
 
-// application is what saving an annotation costs Label Studio: with nothing, with the null
-// pipeline or hooktail at work, with an outbox that a trigger fills, with a trigger that
-// notifies. Nobody empties the outbox, and nobody listens: their readers would come
-// on top. Then once more with a core for the database and the application, and the other
-// one for hooktail and the receiver.
+// application measures what saving an annotation costs Label Studio: with nothing else
+// running, with the null pipeline, with hooktail, with a trigger that fills an outbox, and
+// with a trigger that notifies. Nothing reads the outbox or the notifications; readers
+// would add to the cost. It then repeats the measurement with one core for the database
+// and the application, and the other for hooktail and the receiver.
 func application(ctx context.Context, b *bench) error {
 	n := b.size(600, 300)
 	if err := b.applications(ctx, "application", ways(), n); err != nil {
@@ -90,21 +89,21 @@ func (b *bench) applications(ctx context.Context, scenario string, ways []way, n
 	return nil
 }
 
-// users are those who save annotations: how many at a time, how many annotations a second,
-// and how long the application takes between the transactions of one.
+// users are the people who save annotations: the number of sessions, annotations per
+// second, and the application's pause between the transactions of one annotation.
 type users struct {
 	sessions, rate int
 	pause          time.Duration
 }
 
-// savers is how many sessions save annotations, and saveRate how many annotations a
-// second they save together.
+// savers is the number of sessions that save annotations, saveRate the annotations per
+// second that they save together.
 const (
 	savers   = 4
 	saveRate = 150
 )
 
-// saves records how long the transactions of saving an annotation take.
+// saves records the duration of the transactions that save an annotation.
 func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) error {
 	out := newSample(scenario, "", w.name, rep)
 	var p *program
@@ -118,7 +117,7 @@ func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) e
 		}
 		defer func() {
 			s.end(w.of, p)
-			_ = s.drop(ctx, slot) // the next one would say so
+			_ = s.drop(ctx, slot) // the next scenario would report it
 		}()
 	}
 	first := s.annotations(n)
@@ -147,10 +146,11 @@ func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) e
 	return s.b.record(out, nil)
 }
 
-// saveCommand saves annotations in a process of its own, which can be pinned to a core.
+// saveCommand is the argument with which this program only saves annotations: a process
+// of its own can be pinned to a core.
 const saveCommand = "save"
 
-// saveApart saves n annotations from a process of its own: the application is not the
+// saveApart saves n annotations in a separate process, since the application is not the
 // receiver.
 func (s *stage) saveApart(ctx context.Context, first int64, n int) ([]time.Duration, error) {
 	args := []string{saveCommand, s.dsn, strconv.FormatInt(first, 10), strconv.Itoa(n)}
@@ -169,8 +169,8 @@ func (s *stage) saveApart(ctx context.Context, first int64, n int) ([]time.Durat
 	return took, nil
 }
 
-// runSave is the process. Its arguments are the database's URL, the first annotation's id,
-// and how many there are.
+// runSave is that process. Its arguments are the database's URL, the first annotation's
+// id, and the number of annotations.
 func runSave(ctx context.Context, args []string, stdout io.Writer) error {
 	first, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil {

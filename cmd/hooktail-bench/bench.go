@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,11 +28,11 @@ type bench struct {
 	progress io.Writer
 	stages   int // made so far
 
-	databaseCore string // on which annotations are saved; "": any
+	databaseCore string // core on which annotations are saved; "": any
 }
 
 // measure runs the scenarios one after the other and prints the table. A scenario
-// that fails is reported and does not keep the others from running.
+// that fails is reported; the others run nevertheless.
 func measure(ctx context.Context, o options, stdout, progress io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "hooktail-bench-")
 	if err != nil {
@@ -69,15 +70,13 @@ func measure(ctx context.Context, o options, stdout, progress io.Writer) (err er
 	return errors.Join(err, b.results.print(stdout), b.results.insert(o.into))
 }
 
-// scenario runs one of them on a server of its own.
+// scenario runs one scenario on a server of its own.
 func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 	settings := map[string]string{
-		// The figures are of the programs, not of the server's housekeeping.
+		// The figures must show the programs, not the server's housekeeping.
 		"autovacuum": "off", "checkpoint_timeout": "1h", "max_wal_size": "32GB", "shared_buffers": "256MB",
 	}
-	for name, value := range s.settings {
-		settings[name] = value
-	}
+	maps.Copy(settings, s.settings)
 	if b.server, err = throwaway.Start(ctx, throwaway.Options{Settings: settings}); err != nil {
 		return err
 	}
@@ -107,8 +106,8 @@ func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 	return s.run(ctx, b)
 }
 
-// build makes the hooktail that is measured, as it is released: for profiles with
-// another main, which writes them when it ends.
+// build builds hooktail as it is released. For profiles it gets another main, which writes
+// them when the program ends.
 func (b *bench) build(ctx context.Context, dir string) error {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", b.hooktail}
 	if b.o.profile != "" {
@@ -125,7 +124,7 @@ func (b *bench) build(ctx context.Context, dir string) error {
 	return nil
 }
 
-// reps is how often a scenario repeats.
+// reps returns the number of repetitions of a scenario.
 func (b *bench) reps(usual, quick int) int {
 	switch {
 	case b.o.reps > 0:
@@ -137,7 +136,7 @@ func (b *bench) reps(usual, quick int) int {
 	}
 }
 
-// size is how large a load is.
+// size returns the size of a load.
 func (b *bench) size(usual, quick int) int {
 	if b.o.quick {
 		return quick

@@ -17,8 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// TestReceiverCountsEachRowOnce: a row that comes twice is counted as again, one
-// that is not expected as another.
+// TestReceiverCountsEachRowOnce: a row that arrives twice counts as repeated, an
+// unexpected one as other.
 func TestReceiverCountsEachRowOnce(t *testing.T) {
 	t.Parallel()
 	r, err := listen("127.0.0.1:0")
@@ -76,8 +76,8 @@ func TestNullBodyIsJSON(t *testing.T) {
 	}
 }
 
-// TestTableJudgesTheMedianOfTheRatios: what is compared is each repetition with
-// its neighbour, not one median with another.
+// TestTableJudgesTheMedianOfTheRatios: each repetition is compared with its neighbour, not
+// one median with another.
 func TestTableJudgesTheMedianOfTheRatios(t *testing.T) {
 	t.Parallel()
 	r, err := newResults("")
@@ -108,7 +108,7 @@ func TestTableJudgesTheMedianOfTheRatios(t *testing.T) {
 	}
 }
 
-// TestTableIsPutBetweenTheMarks: of the page that is in the repository all else stays.
+// TestTableIsPutBetweenTheMarks: the rest of the page is unchanged.
 func TestTableIsPutBetweenTheMarks(t *testing.T) {
 	t.Parallel()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "performance.md"))
@@ -159,8 +159,8 @@ func TestScenariosAreChosenByName(t *testing.T) {
 	}
 }
 
-// TestFilmHasThePausesOfTheRecording: each recorded transaction that is in the stream has
-// one to play, and what is played takes as long as it took.
+// TestFilmHasThePausesOfTheRecording: each recorded transaction in the stream is played,
+// at its recorded pace.
 func TestFilmHasThePausesOfTheRecording(t *testing.T) {
 	t.Parallel()
 	film, err := readFilm(t.Context())
@@ -184,8 +184,8 @@ func TestFilmHasThePausesOfTheRecording(t *testing.T) {
 	}
 }
 
-// TestReviewCountsACallOnce: an import of many tasks is one figure, and what waited for the
-// bound is none.
+// TestReviewCountsACallOnce: an import of many tasks is one figure; events that waited for
+// the bound are not counted.
 func TestReviewCountsACallOnce(t *testing.T) {
 	t.Parallel()
 	began := time.Now()

@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// bulk is one transaction that imports very many tasks: an event each.
+// bulk imports very many tasks in one transaction, which makes an event of each.
 func bulk(ctx context.Context, b *bench) error {
 	n := b.size(1_000_000, 100_000)
 	s, err := b.stage(ctx, 0, 1)
@@ -33,6 +33,6 @@ func bulk(ctx context.Context, b *bench) error {
 			}
 		}
 	}
-	// The project has as many tasks now as few have. What follows is as before.
+	// The project is now unusually large. The rest is the same as for a small one.
 	return s.backlog(ctx, "large", 0, b.size(30_000, 10_000))
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// burst is one-row transactions, as annotators make them, in quick succession.
+// burst measures one-row transactions, as annotators make them, in quick succession.
 func burst(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
 	s, err := b.stage(ctx, n, 1)
@@ -27,19 +27,19 @@ func burst(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// backlog lets each system take the same backlog, from a slot of its own.
+// backlog has each system deliver the same backlog, from a slot of its own.
 func (s *stage) backlog(ctx context.Context, scenario string, rep, n int) error {
 	return s.turns(ctx, rep, n, []drained{{scenario: scenario, of: null, hooks: 1}, {scenario: scenario, of: hooktail, hooks: 1}})
 }
 
-// drained says what a system takes from a slot, and under which name that counts.
+// drained is a system's delivery of a backlog, and the name under which it is recorded.
 type drained struct {
 	scenario string
 	of       system
-	name     string // that counts instead of the system's, if there are several of it
+	name     string // recorded instead of the system's name; "": the system's
 	rep      int
 	slot     string
-	hooks    int // that get each row
+	hooks    int // number of hooks that get each row
 	first    int64
 	n        int // rows
 	env      []string
@@ -76,7 +76,7 @@ func (s *stage) drain(ctx context.Context, d drained) error {
 }
 
 // arrivals waits until all has arrived, and records the rate between the first and
-// the last, and what the program used meanwhile. It returns when the first came.
+// the last, and what the program used meanwhile. It returns the time of the first.
 func (s *stage) arrivals(ctx context.Context, p *program, t *tally, n int, out sample) (first time.Time, err error) {
 	if err := p.await(ctx, t.started, t); err != nil {
 		return first, err
@@ -98,7 +98,7 @@ func (s *stage) arrivals(ctx context.Context, p *program, t *tally, n int, out s
 	return first, nil
 }
 
-// live lets a system follow while the annotations are made.
+// live has a system deliver while the annotations are made.
 func (s *stage) live(ctx context.Context, of system, rep, n int) error {
 	slot, err := s.slot(ctx)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *stage) live(ctx context.Context, of system, rep, n int) error {
 	return s.b.record(out, s.drop(ctx, slot))
 }
 
-// warm starts a system and lets one annotation through.
+// warm starts a system and waits until it has delivered one annotation.
 func (s *stage) warm(ctx context.Context, of system, slot string, env ...string) (*program, error) {
 	first := s.annotations(1)
 	t := s.b.receiver.expect(1, first, 1)

@@ -19,10 +19,11 @@ const (
 	databaseCore = "1" // for the database and the application
 )
 
-// pin gives the server and what saves annotations one core, and all else another one.
+// pin gives one core to the server and the process that saves annotations, and the other
+// core to everything else.
 func (b *bench) pin(ctx context.Context) (undo func() error, err error) {
 	if runtime.NumCPU() < 2 {
-		return nil, errors.New("a core for the database and another one for the rest: there is one alone")
+		return nil, errors.New("this scenario needs two cores: one for the database and one for the rest")
 	}
 	postmaster, err := b.postmaster(ctx)
 	if err != nil {
@@ -39,7 +40,7 @@ func (b *bench) pin(ctx context.Context) (undo func() error, err error) {
 	}, set(hooktailCore, databaseCore)
 }
 
-// postmaster is the process of the server.
+// postmaster returns the process id of the server.
 func (b *bench) postmaster(ctx context.Context) (pid string, err error) {
 	admin, err := pgx.Connect(ctx, b.server.DSN("postgres"))
 	if err != nil {
@@ -52,16 +53,16 @@ func (b *bench) postmaster(ctx context.Context) (pid string, err error) {
 	return pid, nil
 }
 
-// childrenOf are the processes that a process has started.
+// childrenOf returns the child processes of a process.
 func childrenOf(pid string) []string {
 	text, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")
 	if err != nil {
-		return nil // the kernel does not say: sessions made from now on follow their parent
+		return nil // the kernel does not provide it; new sessions inherit the core
 	}
 	return strings.Fields(string(text))
 }
 
-// affine lets the processes run on these cores alone, with all their threads.
+// affine restricts the processes, with all their threads, to these cores.
 func affine(ctx context.Context, cores string, pids ...string) error {
 	for _, pid := range pids {
 		if out, err := exec.CommandContext(ctx, "taskset", "-acp", cores, pid).CombinedOutput(); err != nil {

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// database is what hooktail asks of the server while all goes well: statements,
-// and bytes of WAL, while it takes a backlog and while it follows.
+// database measures hooktail's load on the server when nothing fails: statements and bytes
+// of WAL, during a backlog and while hooktail keeps up.
 func database(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
 	s, err := b.stage(ctx, n, 1)
@@ -43,7 +43,7 @@ func database(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// asked counts what is asked between what comes before the start and the last arrival.
+// asked counts the load from the start, which before precedes, to the last arrival.
 func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before func(string, int64) error, after func(int64) error, env ...string) error {
 	slot, err := s.slot(ctx)
 	if err != nil {
@@ -89,7 +89,7 @@ func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before f
 		return fmt.Errorf("count statements: %w", err)
 	}
 	out.set("statements", statements*1000/float64(n))
-	if after == nil { // otherwise the annotations are in it
+	if after == nil { // otherwise it includes the annotations
 		out.set("wal_bytes", bytes)
 	}
 	total := (to.program.cpu - from.program.cpu) + (to.sender - from.sender) + (to.sessions - from.sessions)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// deadHook compares nine hooks with the same nine beside one that is dead: where
-// nobody listens, and where somebody does and never answers.
+// deadHook compares nine hooks with the same nine beside a dead one, which refuses
+// connections or never answers.
 func deadHook(ctx context.Context, b *bench) error {
 	n := b.size(20_000, 10_000)
 	closed, err := unusedAddress()
@@ -47,7 +47,7 @@ func deadHook(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// unusedAddress is one where nobody listens.
+// unusedAddress returns an address on which nothing listens.
 func unusedAddress() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // closed at once
 	if err != nil {
@@ -56,7 +56,7 @@ func unusedAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// parking is a backlog that nobody takes, until somebody does.
+// parking measures a backlog whose receiver is absent at first.
 func parking(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
 	s, err := b.stage(ctx, n, 1)
@@ -75,25 +75,21 @@ func parking(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// park records how fast the backlog is parked, and how fast it is delivered once
-// the receiver is there.
+// park records how fast the backlog is parked, and how fast it is delivered once the
+// receiver is back.
 func (s *stage) park(ctx context.Context, rep, n int) error {
 	address, err := unusedAddress()
 	if err != nil {
 		return err
 	}
 	if _, err := s.conn.Exec(ctx, "UPDATE webhook SET url = $1", "http://"+address+"/1"); err != nil {
-		return fmt.Errorf("point the hook at nobody: %w", err)
+		return fmt.Errorf("point the hook at an unused address: %w", err)
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
 		return err
 	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
-		return err
-	}
-	// What an earlier repetition has left to be vacuumed is not this one's.
+	// Dead rows of an earlier repetition must not slow this one down.
 	if err := s.exec(ctx, "TRUNCATE hooktail.parked"); err != nil {
 		return err
 	}
@@ -127,14 +123,14 @@ func (s *stage) park(ctx context.Context, rep, n int) error {
 	return s.unpark(ctx, rep, n, first, p, address, slot)
 }
 
-// untilParked waits until so many deliveries are parked.
+// untilParked waits until n deliveries are parked.
 func (s *stage) untilParked(ctx context.Context, n int) (time.Time, error) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for began := time.Now(); ; {
 		var parked int
 		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM hooktail.parked LIMIT $1) p", n).Scan(&parked); err != nil {
-			return time.Time{}, fmt.Errorf("count what is parked: %w", err)
+			return time.Time{}, fmt.Errorf("count parked deliveries: %w", err)
 		}
 		now := time.Now()
 		if parked >= n {
@@ -159,7 +155,7 @@ func (s *stage) unpark(ctx context.Context, rep, n int, first int64, p *program,
 	}
 	defer r.close()
 	t := r.expect(1, first, n)
-	// A hook whose row changes is tried at once.
+	// A hook is retried immediately when its row changes.
 	if err := s.exec(ctx, "UPDATE webhook SET updated_at = now()"); err != nil {
 		return err
 	}

@@ -20,14 +20,14 @@ import (
 // take is one recorded scenario.
 type take struct {
 	name   string
-	single bool // it is one call
+	single bool // the scenario is a single call
 	shots  []shot
 }
 
 // shot is one transaction.
 type shot struct {
 	statements []string
-	pause      time.Duration // since the one before, as far as both are in the stream
+	pause      time.Duration // since the previous transaction in the stream
 	streamed   bool
 }
 
@@ -57,7 +57,8 @@ func readFilm(ctx context.Context) ([]take, error) {
 	return film, nil
 }
 
-// readTake reads one scenario. before is the last commit of the one before, and becomes its own.
+// readTake reads one scenario. before is the last commit of the previous scenario;
+// readTake sets it to the last of this one.
 func readTake(dir string, before *time.Time) (take, error) {
 	t := take{name: filepath.Base(dir)}
 	calls, err := os.ReadFile(filepath.Join(dir, "api.txt"))
@@ -83,7 +84,7 @@ func readTake(dir string, before *time.Time) (take, error) {
 		open = (open || statements[0] == "BEGIN") && statements[0] != "COMMIT" && statements[0] != "ROLLBACK"
 	}
 	for i := range t.shots {
-		// A statement that has changed no row is not in the stream; four scenarios have one.
+		// A statement that changed no row is not in the stream; four scenarios have one.
 		if t.shots[i].streamed && len(commits) > 0 {
 			if !before.IsZero() {
 				t.shots[i].pause = commits[0].Sub(*before)
@@ -94,7 +95,7 @@ func readTake(dir string, before *time.Time) (take, error) {
 	return t, nil
 }
 
-// commitTimes are when the recorded transactions were committed.
+// commitTimes returns the commit times of the recorded transactions.
 func commitTimes(name string) (times []time.Time, err error) {
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -122,11 +123,11 @@ func commitTimes(name string) (times []time.Time, err error) {
 type player struct {
 	conn      *pgx.Conn
 	readdress func(string) string
-	before    time.Time // when the last transaction that is in the stream began to commit
+	before    time.Time // when the last transaction in the stream began to commit
 }
 
-// play makes the scenario's transactions at their pace, and returns when the first
-// that is in the stream began.
+// play makes the scenario's transactions at their recorded pace, and returns the start of
+// the first one in the stream.
 func (p *player) play(ctx context.Context, t take) (began time.Time, err error) {
 	for _, shot := range t.shots {
 		if shot.streamed {

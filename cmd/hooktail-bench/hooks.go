@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// tenHooks lets each annotation go to ten hooks; the null pipeline posts it ten times.
+// tenHooks sends each annotation to ten hooks; the null pipeline posts it ten times.
 func tenHooks(ctx context.Context, b *bench) error {
 	n := b.size(6000, 2000)
 	s, err := b.stage(ctx, n, 10)
@@ -23,8 +23,8 @@ func tenHooks(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// tenFilters lets each annotation go to ten hooks, without filters and with one each that
-// lets it through.
+// tenFilters sends each annotation to ten hooks, without filters and with filters that all
+// of them pass.
 func tenFilters(ctx context.Context, b *bench) error {
 	n := b.size(6000, 2000)
 	plain, err := b.stage(ctx, n, 10)
@@ -58,10 +58,10 @@ func tenFilters(ctx context.Context, b *bench) error {
 }
 
 // thousandHooks compares one hook that wants the events with the same one among 999
-// that do not: a third are of another project, a third have chosen another action,
-// and a third are switched off.
+// that do not: a third belong to another project, a third want another action, and a third
+// are inactive.
 func thousandHooks(ctx context.Context, b *bench) error {
-	const n = 30_000 // fewer, and the start with a thousand hooks shows
+	const n = 30_000 // with fewer, the start with a thousand hooks would show
 	one, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func thousandHooks(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// turns makes a backlog of n annotations, and lets each of these take it.
+// turns makes a backlog of n annotations, which each of these delivers.
 func (s *stage) turns(ctx context.Context, rep, n int, takers []drained) error {
 	for i := range takers {
 		if err := s.open(ctx, &takers[i]); err != nil {

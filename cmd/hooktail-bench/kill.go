@@ -6,18 +6,18 @@ import (
 	"time"
 )
 
-// killRate is how many annotations a second there are when hooktail is killed.
+// killRate is the number of annotations per second while hooktail is killed.
 const killRate = 500
 
-// labelStudioPause is how long Label Studio takes in the median between two transactions
-// of an annotation.
+// labelStudioPause is Label Studio's median pause between two transactions of an
+// annotation.
 const labelStudioPause = 18 * time.Millisecond
 
 // settling makes hooktail wait for the end of actions, as it does by default.
 const settling = "HOOKTAIL_SETTLE=1s"
 
-// kill ends hooktail hard in the midst of a load, several times, and counts what its
-// successor sends again: what was delivered and not yet confirmed.
+// kill kills hooktail under load, several times, and counts what its successor sends
+// again: deliveries that were made and not yet confirmed.
 func kill(ctx context.Context, b *bench) error {
 	n := b.size(5, 2) * killRate
 	s, err := b.stage(ctx, n, 1)
@@ -33,7 +33,7 @@ func kill(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// killed is one kill, in the middle of the load.
+// killed makes one kill, in the middle of the load.
 func (s *stage) killed(ctx context.Context, rep, n int) error {
 	slot, err := s.slot(ctx)
 	if err != nil {
@@ -51,7 +51,7 @@ func (s *stage) killed(ctx context.Context, rep, n int) error {
 		_, err := s.save(ctx, first, n, users{32, killRate, labelStudioPause})
 		saved <- err
 	}()
-	// Not at the same moment of the period in which positions are confirmed.
+	// Each repetition kills at another point of the confirmation interval.
 	select {
 	case <-time.After(time.Duration(n)*time.Second/killRate/2 + time.Duration(rep)*23*time.Millisecond):
 	case <-ctx.Done():

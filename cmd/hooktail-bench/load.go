@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// replica keeps a stage's session from checking foreign keys, which is most of what an
-// insert costs: a load is to cost as little as it can.
+// replica turns off the checks of foreign keys, which are most of the cost of an insert,
+// so that the load takes little of the machine.
 const replica = "SET session_replication_role = replica"
 
 // The columns of rows as Label Studio writes them: a text of some 200 characters,
@@ -46,6 +46,16 @@ func (s *stage) annotate(ctx context.Context, first int64, n int) error {
 				COMMIT;
 			END LOOP;
 		END $$`, n-1, annotationColumns, first, annotationResult, firstID, annotationRest))
+}
+
+// unread makes a slot, and n annotations that come through it. It returns the slot and the
+// first annotation's id.
+func (s *stage) unread(ctx context.Context, n int) (slot string, first int64, err error) {
+	if slot, err = s.slot(ctx); err != nil {
+		return "", 0, err
+	}
+	first = s.annotations(n)
+	return slot, first, s.annotate(ctx, first, n)
 }
 
 // trickle makes n annotations at that rate and returns when each began to commit.

@@ -31,11 +31,11 @@ func run() int {
 	return 1
 }
 
-// errUsage has been reported by the flags themselves.
+// errUsage was already reported by the flag set.
 var errUsage = errors.New("usage")
 
-// nullCommand runs the null pipeline, in a process of its own that can be measured
-// from outside as hooktail is.
+// nullCommand is the argument with which this program is the null pipeline: a process of
+// its own is measured in the same way as hooktail.
 const nullCommand = "null"
 
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -55,32 +55,32 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return measure(ctx, o, stdout, stderr)
 }
 
-// options is what a run is told.
+// options are the flags of a run.
 type options struct {
 	scenarios []scenario
 	quick     bool
-	reps      int           // 0: what the scenario takes
-	soak      time.Duration // of the scenario of that name
+	reps      int           // 0: as the scenario has it
+	soak      time.Duration // duration of the scenario soak
 	rate      int           // events a second of the soak
-	json      string        // file for the repetitions; "": none
+	json      string        // file that gets the repetitions; "": none
 	into      string        // file whose table is replaced; "": none
 	profile   string        // folder for CPU profiles; "": none
-	env       []string      // of hooktail, on top
+	env       []string      // more variables for hooktail
 }
 
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var o options
 	flags := flag.NewFlagSet("hooktail-bench", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	names := flags.String("scenarios", "", "the `names` to run, separated by commas; all but soak if empty")
-	flags.BoolVar(&o.quick, "quick", false, "small loads, few repetitions: two minutes in all, for a look and not for a comparison")
-	flags.IntVar(&o.reps, "reps", 0, "repetitions of each; 0: what each scenario takes")
-	flags.DurationVar(&o.soak, "soak", 30*time.Minute, "how long the scenario soak goes on")
-	flags.IntVar(&o.rate, "rate", 100, "annotations a second of the scenario soak")
+	names := flags.String("scenarios", "", "`names` of scenarios to run, separated by commas; empty: all but soak")
+	flags.BoolVar(&o.quick, "quick", false, "small loads and few repetitions: two minutes in all, too few for comparisons")
+	flags.IntVar(&o.reps, "reps", 0, "repetitions of each scenario; 0: the scenario's own number")
+	flags.DurationVar(&o.soak, "soak", 30*time.Minute, "duration of the scenario soak")
+	flags.IntVar(&o.rate, "rate", 100, "annotations per second in the scenario soak")
 	flags.StringVar(&o.json, "json", "", "write each repetition to this `file`, one JSON object a line")
-	flags.StringVar(&o.into, "into", "", "put the table between the marks in this `file` as well, docs/performance.md")
+	flags.StringVar(&o.into, "into", "", "also write the table between the marks in this `file`, such as docs/performance.md")
 	flags.StringVar(&o.profile, "profile", "", "write CPU and allocation profiles of hooktail into this `folder`; they slow it down")
-	env := flags.String("env", "", "`variables` for hooktail on top of the scenarios', NAME=VALUE, separated by blanks")
+	env := flags.String("env", "", "more `variables` for hooktail, as NAME=VALUE, separated by spaces")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: hooktail-bench [flags]\n\nscenarios:")
 		for _, s := range scenarios() {
@@ -105,7 +105,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	return o, err
 }
 
-// chosen are the scenarios of those names, in the order in which they run.
+// chosen returns the named scenarios, in the order in which they run.
 func chosen(names string) ([]scenario, error) {
 	all := scenarios()
 	if names == "" {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// tenThousandHooks lets one hook of ten thousand get a backlog: the others have chosen
-// another action. Then all of them are adopted.
+// tenThousandHooks delivers a backlog to one of ten thousand hooks; the others want another
+// action. Then all of them are adopted.
 func tenThousandHooks(ctx context.Context, b *bench) error {
 	n := b.size(10_000, 2000)
 	s, err := b.stage(ctx, n, 1)
@@ -30,7 +30,7 @@ func tenThousandHooks(ctx context.Context, b *bench) error {
 	return s.adoptAll(ctx)
 }
 
-// adoptAll lets a program that runs take all hooks over.
+// adoptAll adopts all hooks while hooktail runs.
 func (s *stage) adoptAll(ctx context.Context) error {
 	slot, err := s.slot(ctx)
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *stage) adoptAll(ctx context.Context) error {
 	defer s.end(hooktail, p)
 	out := newSample("many", hooktail, "adopt", 0)
 	began := time.Now()
-	// It runs for less time than what the two senders overlap for.
+	// hooktail has run for less than HOOKTAIL_ADOPT_OVERLAP, hence --force.
 	adopt := exec.CommandContext(ctx, s.b.hooktail, "hooks", "adopt", "--all", "--force")
 	adopt.Env = s.environ(slot)
 	if text, err := adopt.CombinedOutput(); err != nil {
@@ -57,7 +57,7 @@ func (s *stage) adoptAll(ctx context.Context) error {
 	return s.b.record(out, s.drop(ctx, slot))
 }
 
-// sickHooks lets very many hooks hang, then refuse, then come back, all at once.
+// sickHooks has 300 hooks that hang, then refuse, then recover, all at once.
 func sickHooks(ctx context.Context, b *bench) error {
 	const hooks = 300
 	n := b.size(60, 30)
@@ -77,12 +77,8 @@ func sickHooks(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
-		return err
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	p, err := s.start(hooktail, slot, hooks, settling)
@@ -118,7 +114,7 @@ func sickHooks(ctx context.Context, b *bench) error {
 	return b.record(out, s.drop(ctx, slot))
 }
 
-// sick waits until all deliveries are parked, and a while longer.
+// sick waits until all deliveries are parked, and a little longer.
 func (s *stage) sick(ctx context.Context, p *program, deliveries int, name string) error {
 	out := newSample("sick", hooktail, name, 0)
 	began := time.Now()

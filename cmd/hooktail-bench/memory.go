@@ -9,8 +9,8 @@ import (
 // largeTask is the text of a task that is large, in bytes. It does not compress.
 const largeTask = 400 << 10
 
-// memory is the most that is resident of the process (VmHWM) in its default settings: with
-// large tasks, a large transaction, and very much that is parked.
+// memory measures the peak resident memory (VmHWM) with default settings: with large
+// tasks, a large transaction, and very many parked deliveries.
 func memory(ctx context.Context, b *bench) error {
 	for _, load := range []func(context.Context, *bench) error{largeTasks, largeTransaction, muchParked} {
 		if err := load(ctx, b); err != nil {
@@ -20,7 +20,7 @@ func memory(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// largeTasks lets annotations of large tasks come from a backlog, and live.
+// largeTasks delivers annotations of large tasks, from a backlog and live.
 func largeTasks(ctx context.Context, b *bench) error {
 	n := b.size(600, 200)
 	s, err := b.stage(ctx, n, 1)
@@ -32,12 +32,8 @@ func largeTasks(ctx context.Context, b *bench) error {
 		FROM generate_series(1, %d) n)) WHERE id >= %d`, largeTask/32, firstID)); err != nil {
 		return err
 	}
-	slot, err := s.slot(ctx)
+	slot, first, err := s.unread(ctx, n)
 	if err != nil {
-		return err
-	}
-	first := s.annotations(n)
-	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	t := b.receiver.expect(1, first, n)
@@ -65,8 +61,9 @@ func largeTasks(ctx context.Context, b *bench) error {
 	return b.record(out, out.resident(p))
 }
 
-// largeTransaction lets a program that follows read a transaction of very many annotations,
-// whose end it waits for; the scenario bulk reads a larger one from a backlog.
+// largeTransaction has a program that keeps up read a transaction of very many
+// annotations, and wait for the ends of their actions. The scenario bulk reads a larger
+// transaction, from a backlog.
 func largeTransaction(ctx context.Context, b *bench) error {
 	n := b.size(200_000, 100_000)
 	s, err := b.stage(ctx, n, 1)
@@ -99,7 +96,7 @@ func largeTransaction(ctx context.Context, b *bench) error {
 	return b.record(out, s.drop(ctx, slot))
 }
 
-// muchParked parks a large import for a hook that is dead, and starts again with it.
+// muchParked parks a large import for a dead hook, and restarts hooktail with it.
 func muchParked(ctx context.Context, b *bench) error {
 	n := b.size(500_000, 50_000)
 	s, err := b.stage(ctx, 0, 0)
@@ -123,7 +120,7 @@ func muchParked(ctx context.Context, b *bench) error {
 	}
 	for _, name := range []string{"parking", "parked"} {
 		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB") // they take more than that
+		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB") // the default is too small for them
 		if err != nil {
 			return err
 		}
@@ -142,8 +139,8 @@ func muchParked(ctx context.Context, b *bench) error {
 	return s.drop(ctx, slot)
 }
 
-// untilAllParked waits until so many deliveries are parked, and a while longer: a look at
-// very many costs the server more than a look at few.
+// untilAllParked waits until n deliveries are parked. It counts less often than
+// untilParked, since counting very many rows loads the server.
 func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
 	for began := time.Now(); ; {
 		if err := quiet(ctx); err != nil {
@@ -156,7 +153,7 @@ func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
 		}
 		var parked int
 		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {
-			return fmt.Errorf("count what is parked: %w", err)
+			return fmt.Errorf("count parked deliveries: %w", err)
 		}
 		if parked >= n {
 			return quiet(ctx)
@@ -167,7 +164,7 @@ func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
 	}
 }
 
-// quiet lets a program be for as long as it takes to read what is parked, and to try it.
+// quiet waits long enough for hooktail to read parked deliveries and try them.
 func quiet(ctx context.Context) error {
 	select {
 	case <-time.After(5 * time.Second):
@@ -177,7 +174,7 @@ func quiet(ctx context.Context) error {
 	}
 }
 
-// resident enters the most that was resident so far.
+// resident records the peak resident memory so far.
 func (s *sample) resident(p *program) error {
 	u, err := p.usage()
 	if err != nil {

@@ -8,15 +8,16 @@ import (
 	"time"
 )
 
-// meter is what has been used up to a moment.
+// meter is what has been used up to now.
 type meter struct {
 	program  usage
 	sender   time.Duration // processor time of the walsender
-	sessions time.Duration // and of hooktail's other sessions
-	broker   time.Duration // and of the log's server
+	sessions time.Duration // processor time of hooktail's other sessions
+	broker   time.Duration // processor time of the log's server
 }
 
-// meter reads it; without a program it is empty. Sessions that have ended do not count any more.
+// meter reads what was used; without a program it is empty. Sessions that have ended are
+// not counted.
 func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	var m meter
 	if p == nil {
@@ -61,7 +62,7 @@ func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	return m, rows.Err()
 }
 
-// used enters what was used between two moments.
+// used records what was used between two readings.
 func (s *sample) used(from, to meter, arrivals int) {
 	per := 100_000 / float64(arrivals)
 	s.set("cpu_s", (to.program.cpu-from.program.cpu).Seconds()*per)
@@ -73,7 +74,7 @@ func (s *sample) used(from, to meter, arrivals int) {
 	}
 }
 
-// record keeps a sample, unless what followed it has failed.
+// record keeps a sample, unless err is set.
 func (b *bench) record(s sample, err error) error {
 	if err != nil {
 		return err

@@ -15,13 +15,13 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// inFlight is how many requests the null pipeline makes at a time.
+// inFlight is the number of concurrent requests of the null pipeline.
 const inFlight = 32
 
 // runNull is the null pipeline: it reads the slot, makes JSON of each row and posts
-// it to each URL. It keeps no order, tries nothing again, stores nothing, reads
-// nothing more of the database, and confirms what it has not delivered. No program
-// that does hooktail's work can be expected to be quicker.
+// it to each URL. It keeps no order, retries nothing, stores nothing, reads nothing else
+// from the database, and confirms rows before their delivery. No program that does
+// hooktail's work can be expected to be faster.
 //
 // Its arguments are the database's URL, the slot, and the URLs.
 func runNull(ctx context.Context, args []string) error {
@@ -65,11 +65,11 @@ func post(ctx context.Context, client *http.Client, url string, body []byte) {
 	if err != nil {
 		return
 	}
-	_, _ = io.Copy(io.Discard, response.Body) // nobody asks what the receiver says
+	_, _ = io.Copy(io.Discard, response.Body) // the answer does not matter
 	_ = response.Body.Close()
 }
 
-// readNull sends the body of each row that is inserted.
+// readNull passes on the body of each inserted row.
 func readNull(ctx context.Context, conn *pgconn.PgConn, bodies chan<- []byte) error {
 	relations := map[uint32]*pglogrepl.RelationMessage{}
 	next := time.Now()
@@ -107,7 +107,7 @@ func readNull(ctx context.Context, conn *pgconn.PgConn, bodies chan<- []byte) er
 	}
 }
 
-// nullBody is the row as a JSON object.
+// nullBody returns the row as a JSON object.
 func nullBody(rel *pglogrepl.RelationMessage, row *pglogrepl.TupleData) []byte {
 	body := fmt.Appendf(make([]byte, 0, 1024), `{"action": "INSERT", %q: {`, rel.RelationName)
 	for i, column := range row.Columns {
@@ -131,7 +131,7 @@ func nullBody(rel *pglogrepl.RelationMessage, row *pglogrepl.TupleData) []byte {
 	return append(body, "}}"...)
 }
 
-// isLiteral reports whether the text form of a type is JSON already.
+// isLiteral reports whether the text form of a type is valid JSON.
 func isLiteral(oid uint32) bool {
 	switch oid {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float8OID, pgtype.JSONOID, pgtype.JSONBOID:

@@ -16,8 +16,8 @@ import (
 	"github.com/hooktail/hooktail/testdata"
 )
 
-// played plays what was recorded of Label Studio, with its own pauses between the
-// transactions of a call, to hooktail in its default settings.
+// played replays the recorded transactions of Label Studio, with their own pauses, to
+// hooktail with default settings.
 func played(ctx context.Context, b *bench) error {
 	film, err := readFilm(ctx)
 	if err != nil {
@@ -36,7 +36,7 @@ func played(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// The hook of the recording that gets everything of its organization.
+// The recorded hook that gets all events of its organization.
 const (
 	allActions      = "/h/6"
 	recordedAddress = "127.0.0.1:9900"
@@ -45,13 +45,12 @@ const (
 // came is one request to that hook.
 type came struct {
 	at         time.Time
-	commit     string // as its header says
+	commit     string // time in its header
 	committed  time.Time
 	annotation bool
 }
 
-// audience answers 200 and keeps what comes to the hook that gets everything. It is safe
-// for concurrent use.
+// audience answers 200 and keeps the requests to that hook. It is safe for concurrent use.
 type audience struct {
 	mu       sync.Mutex
 	requests []came
@@ -80,17 +79,17 @@ func (a *audience) flush() []came {
 	return taken
 }
 
-// theEnd is longer than what shows no end waits.
+// theEnd is longer than an event waits whose action shows no end.
 const theEnd = 1500 * time.Millisecond
 
-// scene is a scenario as it was played.
+// scene is a scenario that was played.
 type scene struct {
 	take
 	began, last time.Time // its first and last transaction
 	requests    []came
 }
 
-// assign gives each request to the scenario in which its event was committed.
+// assign adds each request to the scenario in which its event was committed.
 func assign(scenes []scene, requests []came) error {
 	for _, c := range requests {
 		commit, err := time.Parse(time.RFC3339Nano, c.commit)
@@ -110,14 +109,14 @@ func assign(scenes []scene, requests []came) error {
 }
 
 func (s *stage) played(ctx context.Context, rep int, film []take) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it ends with the server
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the server closes it
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	hall := &audience{}
 	server := &http.Server{Handler: hall, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // until it is closed
-	defer func() { _ = server.Close() }()      // nobody is left to be told
+	defer func() { _ = server.Close() }()      // there is nothing left to report to
 	readdress := func(sql string) string { return strings.ReplaceAll(sql, recordedAddress, listener.Addr().String()) }
 
 	if err := s.recordedHooks(ctx, listener.Addr().String()); err != nil {
@@ -175,19 +174,19 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	return s.b.record(out, s.drop(ctx, slot))
 }
 
-// reviewed is what came of one call: when its events came after the last commit that they
-// show, one figure for each kind of event, and how many annotation events there were and
-// showed the end of their action.
+// reviewed is the result of one call: for each kind of event, the time from the last
+// commit that the event shows to its arrival; and the number of annotation events, and of
+// those that showed the end of their action.
 type reviewed struct {
 	late               []time.Duration
 	annotations, shown int
 }
 
-// byBound is later than what leaves when its action has ended, and sooner than what waits
-// for the bound, a second from the event's commit.
+// byBound separates events that leave at the end of their action from those that wait for
+// the bound, a second after their commit.
 const byBound = 800 * time.Millisecond
 
-// review counts a call once for each kind of event, with the median of these events: an
+// review counts a call once for each kind of event, with the median of its events: an
 // import of a hundred tasks is not a hundred calls.
 func (s scene) review() (r reviewed) {
 	kinds := map[bool][]time.Duration{}
@@ -211,8 +210,8 @@ func (s scene) review() (r reviewed) {
 	return r
 }
 
-// after is how long after the last commit that it shows the request came: of an annotation's
-// the last of its call, of the others the event's own.
+// after returns the time from the last commit that the request shows to its arrival. For
+// annotations that is the last commit of the call, else the event's own.
 func (c came) after(last time.Time) time.Duration {
 	if c.annotation {
 		return max(0, c.at.Sub(last))
@@ -220,7 +219,7 @@ func (c came) after(last time.Time) time.Duration {
 	return c.at.Sub(c.committed)
 }
 
-// recordedHooks are those of the base, which a stage has not.
+// recordedHooks loads the hooks of the base data, which a stage lacks.
 func (s *stage) recordedHooks(ctx context.Context, address string) error {
 	script, err := testdata.LabelStudio.ReadFile("labelstudio/base.sql")
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 	"strings"
 )
 
-// profileMain is what hooktail's main is replaced by for profiles, so that the
-// program itself has nothing of it. Its end writes the profiles into the folder
-// that the environment names.
+// profileMain replaces hooktail's main for profiles, so that the released program contains
+// none of it. At its end it writes the profiles into the folder named in the environment.
 const profileMain = `package main
 
 import (
@@ -65,7 +64,7 @@ func profile(dir string) func() {
 	}
 }
 
-// heaps writes what lives, again and again: the largest is the one to look at.
+// heaps writes heap profiles periodically; the largest is the one to look at.
 func heaps(name, dir string, stop <-chan struct{}) {
 	tick := time.NewTicker(time.Second)
 	for n := 0; ; n++ {
@@ -84,7 +83,7 @@ func heaps(name, dir string, stop <-chan struct{}) {
 }
 `
 
-// profiling writes what go build -overlay needs, and returns its file.
+// profiling writes the overlay for go build, and returns its file.
 func profiling(ctx context.Context, dir string) (string, error) {
 	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/hooktail/hooktail/cmd/hooktail").Output()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// program is a process that is measured.
+// program is a measured process.
 type program struct {
 	cmd     *exec.Cmd
 	started time.Time
@@ -24,7 +24,7 @@ type program struct {
 
 // launch starts a program. It ends with stop.
 func launch(env []string, name string, args ...string) (*program, error) {
-	cmd := exec.Command(name, args...) //nolint:noctx // it lives until stop
+	cmd := exec.Command(name, args...) //nolint:noctx // it runs until stop
 	cmd.Env = append([]string{"HOME=" + os.Getenv("HOME")}, env...)
 	return start(cmd)
 }
@@ -39,12 +39,12 @@ func start(cmd *exec.Cmd) (*program, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // who waits for it looks at its state
+		_ = p.cmd.Wait() // the waiting caller examines its state
 	}()
 	return p, nil
 }
 
-// await waits for the channel, while the program lives, as long as it may take.
+// await waits for the channel, until the program ends or patience is over.
 func (p *program) await(ctx context.Context, reached <-chan struct{}, t fmt.Stringer) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -60,29 +60,29 @@ func (p *program) await(ctx context.Context, reached <-chan struct{}, t fmt.Stri
 	}
 }
 
-// patience is reached by what is broken alone.
+// patience is only reached if something is broken.
 const patience = 10 * time.Minute
 
-// stop ends the program: as Ctrl-C does, or hard where it does not know better.
+// stop ends the program with the signal, and kills it if it does not react.
 func (p *program) stop(how syscall.Signal) {
 	_ = p.cmd.Process.Signal(how) // it may have ended
 	select {
 	case <-p.ended:
 	case <-time.After(20 * time.Second):
-		_ = p.cmd.Process.Kill() // the same
+		_ = p.cmd.Process.Kill() // it may have ended
 		<-p.ended
 	}
 }
 
-// usage is what a process has used so far.
+// usage is what a process has used since its start.
 type usage struct {
 	cpu  time.Duration // user and system
-	peak int64         // resident bytes at the most
+	peak int64         // peak resident bytes
 }
 
 func (p *program) usage() (usage, error) { return usageOf(strconv.Itoa(p.cmd.Process.Pid)) }
 
-// usageOf reads the process's from /proc.
+// usageOf reads the usage of a process from /proc.
 // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 func usageOf(pid string) (usage, error) {
 	stat, err := os.ReadFile("/proc/" + pid + "/stat")
@@ -114,13 +114,13 @@ func usageOf(pid string) (usage, error) {
 	return u, nil
 }
 
-// tail keeps the end of what a program writes. It is safe for concurrent use.
+// tail keeps the end of a program's output. It is safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-// Write is the program's.
+// Write implements io.Writer.
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -132,7 +132,7 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// String is the end of it.
+// String returns the end of the output.
 func (t *tail) String() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -13,8 +13,8 @@ import (
 )
 
 // receiver answers 200 to every request, as cheaply as a Go program can: it reads
-// the head, finds the first id of the body, and skips the rest. It is the same for
-// all that are measured. A request to /N is hook N's.
+// the head, finds the first id in the body, and skips the rest. It is the same for all
+// measured programs. A request to /N is for hook N.
 type receiver struct {
 	listener net.Listener
 	wg       sync.WaitGroup
@@ -22,7 +22,7 @@ type receiver struct {
 	delay    atomic.Int64 // ns before each answer
 }
 
-// listen starts a receiver; close it.
+// listen starts a receiver; the caller closes it.
 func listen(address string) (*receiver, error) {
 	listener, err := net.Listen("tcp", address) //nolint:noctx // it ends with close
 	if err != nil {
@@ -38,7 +38,7 @@ func listen(address string) (*receiver, error) {
 			}
 			r.wg.Go(func() {
 				defer conn.Close()
-				_ = r.serve(conn) // a sender that goes says nothing of the receiver
+				_ = r.serve(conn) // a sender that closes the connection is no fault of the receiver
 			})
 		}
 	})
@@ -51,11 +51,11 @@ func (r *receiver) slow(delay time.Duration) { r.delay.Store(int64(delay)) }
 // close ends the receiver. Its connections end with their senders.
 func (r *receiver) close() { _ = r.listener.Close() } // nobody is left to be told
 
-// url is hook n's.
+// url returns the URL of hook n.
 func (r *receiver) url(hook int) string { return fmt.Sprintf("http://%s/%d", r.listener.Addr(), hook) }
 
-// expect counts from now on what comes of n rows, the first of which has that id,
-// to that many hooks.
+// expect counts, from now on, the arrivals of n rows, of which first is the lowest id, at
+// that many hooks.
 func (r *receiver) expect(hooks int, first int64, n int) *tally {
 	t := newTally(hooks, first, n)
 	r.current.Store(t)
@@ -68,7 +68,7 @@ var (
 	idKey         = []byte(`"id": `)
 )
 
-// peeked is as far as a body is looked at.
+// peeked is the part of a body that is examined, in bytes.
 const peeked = 256
 
 func (r *receiver) serve(conn net.Conn) error {
@@ -96,8 +96,8 @@ func (r *receiver) serve(conn net.Conn) error {
 			return err
 		}
 		id := int64(-1)
-		if at := bytes.Index(head, idKey); at >= 0 {
-			id, _ = number(head[at+len(idKey):])
+		if _, after, found := bytes.Cut(head, idKey); found {
+			id, _ = number(after)
 		}
 		if _, err := in.Discard(int(length)); err != nil {
 			return err
@@ -112,7 +112,7 @@ func (r *receiver) serve(conn net.Conn) error {
 	}
 }
 
-// number reads the digits that text begins with.
+// number parses the digits at the beginning of the text.
 func number(text []byte) (n int64, ok bool) {
 	for _, c := range text {
 		if c < '0' || c > '9' {
@@ -123,15 +123,15 @@ func number(text []byte) (n int64, ok bool) {
 	return n, ok
 }
 
-// tally is what has come of what is expected. It is safe for concurrent use.
+// tally counts expected rows that have arrived. It is safe for concurrent use.
 type tally struct {
 	hooks, n int
 	first    int64
 
-	seen    []atomic.Int64 // by hook and row: when it came first, in ns since began
-	left    atomic.Int64   // that have not come
-	again   atomic.Int64   // came more than once
-	others  atomic.Int64   // are not expected
+	seen    []atomic.Int64 // by hook and row: first arrival, in ns since began
+	left    atomic.Int64   // rows that have not arrived
+	again   atomic.Int64   // repeated arrivals
+	others  atomic.Int64   // unexpected arrivals
 	began   time.Time
 	started chan struct{} // closed with the first
 	done    chan struct{} // closed with the last
@@ -163,7 +163,7 @@ func (t *tally) add(hook int, id int64) {
 	}
 }
 
-// span is when the first and the last row came to a hook, all hooks if it is 0.
+// span returns the first and the last arrival at a hook; 0: at any hook.
 func (t *tally) span(hook int) (first, last time.Time) {
 	from, to := 0, len(t.seen)
 	if hook > 0 {
@@ -183,10 +183,10 @@ func (t *tally) span(hook int) (first, last time.Time) {
 	return t.began.Add(time.Duration(least)), t.began.Add(time.Duration(most))
 }
 
-// arrived is when row i came to hook 1.
+// arrived returns when row i arrived at hook 1.
 func (t *tally) arrived(i int) time.Time { return t.began.Add(time.Duration(t.seen[i].Load())) }
 
-// String says how far it is.
+// String describes the progress.
 func (t *tally) String() string {
 	return strconv.FormatInt(int64(len(t.seen))-t.left.Load(), 10) + " of " + strconv.Itoa(len(t.seen)) + " arrived"
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// sample is what one repetition has measured.
+// sample is the result of one repetition.
 type sample struct {
 	Scenario   string             `json:"scenario"`
 	System     string             `json:"system"`
@@ -29,7 +29,7 @@ func newSample(scenario string, of system, name string, rep int) sample {
 
 func (s *sample) set(measure string, value float64) { s.Values[measure] = value }
 
-// String is one line for a person.
+// String returns a line for people.
 func (s sample) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-11s %-16s", s.Scenario, s.System)
@@ -49,7 +49,7 @@ func measures() []string {
 	}
 }
 
-// figure is a value with three digits that count.
+// figure formats a value with three significant digits.
 func figure(v float64) string {
 	switch {
 	case v >= 1000:
@@ -65,7 +65,7 @@ func figure(v float64) string {
 
 // results keeps the samples of a run.
 type results struct {
-	file    *os.File // nil: they are not written
+	file    *os.File // nil: samples are not written
 	samples []sample
 	server  string // version
 	began   time.Time
@@ -90,7 +90,7 @@ func (r *results) close() error {
 	return r.file.Close()
 }
 
-// describe notes what the server is.
+// describe records the server's version.
 func (r *results) describe(ctx context.Context, conn *pgx.Conn) error {
 	if err := conn.QueryRow(ctx, "SHOW server_version").Scan(&r.server); err != nil {
 		return fmt.Errorf("read the server's version: %w", err)
@@ -114,7 +114,7 @@ func (r *results) add(s sample) error {
 	return nil
 }
 
-// values are a measure's, by repetition.
+// values returns the values of a measure, by repetition.
 func (r *results) values(scenario, system, measure string) map[int]float64 {
 	found := map[int]float64{}
 	for _, s := range r.samples {
@@ -125,7 +125,7 @@ func (r *results) values(scenario, system, measure string) map[int]float64 {
 	return found
 }
 
-// spread is the median of values and their bounds.
+// spread is the median of values, with their minimum and maximum.
 type spread struct{ least, median, most float64 }
 
 func spreadOf(values []float64) spread {
@@ -138,7 +138,7 @@ func spreadOf(values []float64) spread {
 	return s
 }
 
-// String is the median, with the bounds where there are several values.
+// String returns the median, with minimum and maximum if there are several values.
 func (s spread) String() string {
 	if s.least == s.most {
 		return figure(s.median)
@@ -146,7 +146,7 @@ func (s spread) String() string {
 	return fmt.Sprintf("%s (%s–%s)", figure(s.median), figure(s.least), figure(s.most))
 }
 
-// machine says where it was measured.
+// machine describes the machine and the run.
 func (r *results) machine() string {
 	model := runtime.GOARCH
 	if info, err := os.ReadFile("/proc/cpuinfo"); err == nil {

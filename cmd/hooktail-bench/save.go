@@ -52,8 +52,8 @@ func save(ctx context.Context, dsn string, first int64, n int, by users) ([]time
 	return took, fault
 }
 
-// saveOne is what Label Studio 1.23 does: the annotation in one transaction, and its
-// task's columns in two more.
+// saveOne saves an annotation as Label Studio 1.23 does: the annotation in one
+// transaction, its task's columns in two more.
 func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int, pause time.Duration) (time.Duration, error) {
 	insert := fmt.Sprintf("%s VALUES ($1, %s, $2, %s)", annotationColumns, annotationResult, annotationRest)
 	began := time.Now()

@@ -6,12 +6,12 @@ import "context"
 type scenario struct {
 	name     string
 	what     string
-	apart    bool              // not run unless asked for
+	apart    bool              // runs only if named
 	settings map[string]string // of the server
 	run      func(ctx context.Context, b *bench) error
 }
 
-// scenarios are all of them, in the order in which they run.
+// scenarios returns all scenarios, in the order in which they run.
 func scenarios() []scenario {
 	return []scenario{
 		{name: "burst", what: "annotations, a transaction each: a backlog of them, and live", run: burst},

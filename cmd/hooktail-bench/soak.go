@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// soaked is how often the soak looks at the process.
+// soaked is the interval between two samples of the soak.
 const soaked = 10 * time.Second
 
-// soak is a long run at a modest rate. Each look at the process is a sample: its
-// memory, goroutines, heap.
+// soak is a long run at a modest rate. It samples the process's memory, goroutines and
+// heap.
 func soak(ctx context.Context, b *bench) error {
 	n := int(b.o.soak.Seconds()) * b.o.rate
 	s, err := b.stage(ctx, n, 1)
@@ -69,7 +69,7 @@ func soak(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// look takes a sample now and then, until done.
+// look takes samples until done is closed.
 func (b *bench) look(ctx context.Context, p *program, ops string, done <-chan struct{}) error {
 	tick := time.NewTicker(soaked)
 	defer tick.Stop()
@@ -101,7 +101,7 @@ func (b *bench) look(ctx context.Context, p *program, ops string, done <-chan st
 	}
 }
 
-// gauges are the metrics without labels.
+// gauges returns the metrics without labels.
 func gauges(ctx context.Context, ops string) (map[string]float64, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ops+"/metrics", nil)
 	if err != nil {
@@ -111,7 +111,7 @@ func gauges(ctx context.Context, ops string) (map[string]float64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read metrics: %w", err)
 	}
-	defer func() { _ = response.Body.Close() }() // it has been read
+	defer func() { _ = response.Body.Close() }() // the body was read
 	found := map[string]float64{}
 	lines := bufio.NewScanner(response.Body)
 	for lines.Scan() {

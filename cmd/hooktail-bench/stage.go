@@ -11,7 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// system is what is measured.
+// system is a measured system.
 type system string
 
 const (
@@ -19,7 +19,7 @@ const (
 	hooktail system = "hooktail"
 )
 
-// interleaved are the two, the other one first each time, so that neither has the
+// interleaved returns both systems, in alternating order, so that neither always has the
 // warmer caches.
 func interleaved(rep int) []system {
 	if rep%2 == 0 {
@@ -28,7 +28,7 @@ func interleaved(rep int) []system {
 	return []system{hooktail, null}
 }
 
-// stage is a database of Label Studio's for one scenario, set up for hooktail.
+// stage is a Label Studio database for one scenario, set up for hooktail.
 type stage struct {
 	b      *bench
 	name   string
@@ -39,10 +39,11 @@ type stage struct {
 	ids    int64
 }
 
-// firstID is where the ids of rows begin that a load makes.
+// firstID is the lowest id of rows that a load makes.
 const firstID = 10_000_000
 
-// stage makes one with so many new tasks in project 1, and hooks at the receiver.
+// stage creates a database with that many tasks in project 1 and that many hooks at the
+// receiver.
 func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
 	b.stages++
 	s := &stage{b: b, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
@@ -86,7 +87,7 @@ func (s *stage) exec(ctx context.Context, sql string) error {
 	return nil
 }
 
-// close disconnects; the database goes with the server.
+// close disconnects; the database is removed with the server.
 func (s *stage) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }
 
 func (s *stage) environ(slot string, more ...string) []string {
@@ -97,10 +98,10 @@ func (s *stage) environ(slot string, more ...string) []string {
 	return append(append(env, more...), s.b.o.env...)
 }
 
-// slotName is the first slot's, which setup makes.
+// slotName returns the name of the slot that setup creates.
 func (s *stage) slotName() string { return s.name + "_0" }
 
-// slot makes another slot: what is committed from now on comes through it.
+// slot creates another slot, which has the changes committed from now on.
 func (s *stage) slot(ctx context.Context) (string, error) {
 	s.slots++
 	name := s.name + "_" + strconv.Itoa(s.slots)
@@ -111,7 +112,7 @@ func (s *stage) slot(ctx context.Context) (string, error) {
 	return name, nil
 }
 
-// drop removes a slot that is not used any more, as soon as nobody reads it.
+// drop removes a slot as soon as it is not in use.
 func (s *stage) drop(ctx context.Context, slot string) error {
 	return s.exec(ctx, fmt.Sprintf(`DO $$ BEGIN
 		FOR i IN 1..1000 LOOP
@@ -122,7 +123,7 @@ func (s *stage) drop(ctx context.Context, slot string) error {
 	END $$`, slot))
 }
 
-// hooks makes n hooks for all actions, at the receiver's /1 to /n.
+// hooks creates n hooks for all actions, at the receiver's /1 to /n.
 func (s *stage) hooks(ctx context.Context, n int) error {
 	for i := range n {
 		if err := s.hook(ctx, i+1, s.b.receiver.url(i+1), 1); err != nil {
@@ -132,7 +133,7 @@ func (s *stage) hooks(ctx context.Context, n int) error {
 	return nil
 }
 
-// hook makes one, for all projects of an organization.
+// hook creates a hook for all projects of an organization.
 func (s *stage) hook(ctx context.Context, id int, url string, organization int) error {
 	_, err := s.conn.Exec(ctx, `INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active,
 		created_at, updated_at, organization_id) VALUES ($1, $2, true, true, '{}', true, now(), now(), $3)`, id, url, organization)
@@ -142,7 +143,7 @@ func (s *stage) hook(ctx context.Context, id int, url string, organization int) 
 	return nil
 }
 
-// start runs the system on the slot. The null pipeline posts to as many hooks.
+// start starts the system on the slot. The null pipeline posts to that many hooks.
 func (s *stage) start(of system, slot string, hooks int, env ...string) (*program, error) {
 	if of == null {
 		args := []string{nullCommand, s.dsn, slot}
@@ -161,7 +162,7 @@ func (s *stage) start(of system, slot string, hooks int, env ...string) (*progra
 	return launch(s.environ(slot, env...), s.b.hooktail)
 }
 
-// end stops the program; the null pipeline has nothing to finish.
+// end stops the program: hooktail gracefully, the null pipeline by a kill.
 func (s *stage) end(of system, p *program) {
 	if of == null {
 		p.stop(syscall.SIGKILL)

@@ -9,18 +9,18 @@ import (
 	"strings"
 )
 
-// line is a row of the table: what hooktail has to be measured against.
+// line is a row of the table: a measure of hooktail and its bound.
 type line struct {
 	what     string
 	scenario string
 	system   string // measured
-	against  string // in the same scenario; "": the figure stands for itself
+	against  string // system to compare with; "": none, the figure is judged alone
 	measure  string
-	least    float64 // bound of the ratio, or of the figure that stands for itself; 0: none
+	least    float64 // lower bound of the ratio, or of the figure alone; 0: none
 	most     float64
 }
 
-// lines are the table, in its order.
+// lines returns the rows of the table, in order.
 func lines() []line {
 	h, n := string(hooktail), string(null)
 	return []line{
@@ -101,7 +101,7 @@ func lines() []line {
 	}
 }
 
-// table is all that was measured, in Markdown.
+// table returns the results as a Markdown table.
 func (r *results) table() string {
 	text := r.machine() + "\n\n| | beside | hooktail | ratio | bound | |\n|---|---|---|---|---|---|\n"
 	for _, l := range lines() {
@@ -119,13 +119,13 @@ func (r *results) print(to io.Writer) error {
 	return err
 }
 
-// The marks in a file that the table stands between.
+// Marks in a file that enclose the table.
 const (
 	tableBegins = "<!-- bench -->\n"
 	tableEnds   = "<!-- /bench -->\n"
 )
 
-// insert puts the table into the file of that name, in the place of the one before.
+// insert replaces the table in the file of that name.
 func (r *results) insert(name string) error {
 	if name == "" || len(r.samples) == 0 {
 		return nil
@@ -171,7 +171,7 @@ func (r *results) row(l line) string {
 		spreadOf(slices.Collect(maps.Values(own))), ratio, bound, verdict)
 }
 
-// judge says what the bound is and whether the median keeps it.
+// judge returns the bound, and whether the median keeps it.
 func (l line) judge(median float64) (bound, verdict string) {
 	var kept bool
 	switch {

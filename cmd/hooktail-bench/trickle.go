@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// trickleRate is how many annotations a second a large team makes.
+// trickleRate is the number of annotations per second that a large team makes.
 const trickleRate = 200
 
-// trickle is the time from the commit of an annotation to its arrival, while the
-// machine has little to do.
+// trickle measures the time from the commit of an annotation to its arrival on a mostly
+// idle machine.
 func trickle(ctx context.Context, b *bench) error {
 	n := b.size(2000, 600)
 	s, err := b.stage(ctx, n, 1)

@@ -100,6 +100,17 @@ func (a *app) config() (config.Config, error) {
 	return cfg, nil
 }
 
+// configured runs f with the configuration.
+func (a *app) configured(f func(ctx context.Context, cfg config.Config) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, _ []string) error {
+		cfg, err := a.config()
+		if err != nil {
+			return err
+		}
+		return f(cmd.Context(), cfg)
+	}
+}
+
 // logger returns a logger that writes to stderr as configured.
 func (a *app) logger(cfg config.Config) *slog.Logger { return newLogger(cfg, a.stderr) }
 

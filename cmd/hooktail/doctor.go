@@ -26,13 +26,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			"to fix it. It changes nothing and sends nothing: to a receiver it only opens a connection.\n\n" +
 			"Exit code 0: no failure. 1: hooktail cannot run, loses events or endangers the application.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			return a.examine(cmd.Context(), cfg, asJSON)
-		},
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			return a.examine(ctx, cfg, asJSON)
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of objects with id, severity (ok, note, warning, failure), what, why, mend")
 	return cmd

@@ -38,7 +38,7 @@ func examples() map[string][]string {
 		"deliveries redrive":    {"hooktail deliveries redrive 1-1A38B18-0", "hooktail deliveries redrive --hook 3 --since 48h --dry-run", "hooktail deliveries redrive --all"},
 		"deliveries discard":    {"hooktail deliveries discard 1-1A38B18-0", "hooktail deliveries discard --hook 3 --state parked --dry-run"},
 		"backfill":              {"hooktail backfill --hook 3 --project 1 --action ANNOTATION_CREATED --since 48h", "hooktail backfill --hook 3 --project 1 --action TASK_CREATED --dry-run"},
-		"replay":                {"hooktail replay --hook 3 --since 48h", "hooktail replay --hook 3 --since 48h --project 1 --action ANNOTATION_UPDATED --dry-run"},
+		"replay":                {"hooktail replay --hook 3 --since 48h", "hooktail replay --hook 3 --since 48h --project 1 --dry-run"},
 		"repair":                {"hooktail repair --dry-run", "hooktail repair --resend", "hooktail repair --forget-parked"},
 		"demo":                  {"hooktail demo", "hooktail demo --once", "hooktail demo --receiver http://127.0.0.1:9000/hook"},
 		"version":               {"hooktail version", "hooktail version --json"},

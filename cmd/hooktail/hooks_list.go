@@ -24,12 +24,8 @@ func (a *app) listHooksCommand() *cobra.Command {
 		Long: "list shows the state of each hook, as reported by the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there,\n" +
 			"it shows the state in the database: whether the hook is active, adopted, paused, suspended or refused.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			report, err := a.reportWithHooks(cmd.Context(), cfg)
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			report, err := a.reportWithHooks(ctx, cfg)
 			if err != nil {
 				return err
 			}
@@ -37,7 +33,7 @@ func (a *app) listHooksCommand() *cobra.Command {
 				return printJSON(a.stdout, report.Hooks)
 			}
 			return listHooks(a.screen(), report)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of hooks, as in status --json")
 	return cmd

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/relay"
 )
 
@@ -12,13 +15,9 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Deliver webhooks until stopped (the default command)",
 		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
-		},
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			return relay.Run(ctx, relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
+		}),
 	}
 	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")
 	return cmd

@@ -23,12 +23,8 @@ func (a *app) statusCommand() *cobra.Command {
 		Long: "status asks the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows the state in\n" +
 			"the database: the slot, and parked and dead deliveries.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			report, err := a.reportOf(cmd.Context(), cfg)
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			report, err := a.reportOf(ctx, cfg)
 			if err != nil {
 				return err
 			}
@@ -36,7 +32,7 @@ func (a *app) statusCommand() *cobra.Command {
 				return printJSON(a.stdout, report)
 			}
 			return printStatus(a.screen(), &report)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as served at /status")
 	return cmd

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/tail"
 )
@@ -17,20 +19,16 @@ func (a *app) tailCommand() *cobra.Command {
 		Long: "tail reads a temporary slot of its own, so a running hooktail is not disturbed. It prints each event with its\n" +
 			"payload, whether or not a hook wants it. It needs the publication, which hooktail setup creates.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
 			of, err := hook.ParseFormat(format)
 			if err != nil {
 				return usageError{fmt.Errorf("--format: %w", err)}
 			}
-			return tail.Run(cmd.Context(), tail.Options{
+			return tail.Run(ctx, tail.Options{
 				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: of != hook.LabelStudio,
 				StatusInterval: a.StatusInterval, StreamTimeout: a.StreamTimeout, CountShare: a.CountShare,
 			})
-		},
+		}),
 	}
 	cmd.Flags().StringVar(&format, "format", format, "form of a line: labelstudio, or cloudevents (a CloudEvent in JSON)")
 	return cmd

@@ -28,13 +28,9 @@ func (a *app) teardownCommand() *cobra.Command {
 			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +
 			"while there are any; with --release it activates them again in the same transaction.",
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
-			return a.teardown(cmd.Context(), cfg, release, func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
-		},
+		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			return a.teardown(ctx, cfg, release, func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
+		}),
 	}
 	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio, where they become active again")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask for confirmation; required without a terminal")

@@ -32,7 +32,7 @@ func parseSnapshot(text string) (snapshot, error) {
 	if fields[2] == "" {
 		return s, nil
 	}
-	for _, field := range strings.Split(fields[2], ",") {
+	for field := range strings.SplitSeq(fields[2], ",") {
 		xid, err := strconv.ParseUint(field, 10, 64)
 		if err != nil {
 			return snapshot{}, fmt.Errorf("%q is not a snapshot", text)

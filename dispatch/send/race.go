@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -96,22 +97,13 @@ func (r *race) run(ctx context.Context, more <-chan []netip.AddrPort) (net.Conn,
 func (r *race) learn(addrs []netip.AddrPort) bool {
 	var fresh []netip.AddrPort
 	for _, addr := range addrs {
-		if !contains(r.addrs, addr) && !contains(fresh, addr) {
+		if !slices.Contains(r.addrs, addr) && !slices.Contains(fresh, addr) {
 			fresh = append(fresh, addr)
 		}
 	}
 	r.addrs = append(r.addrs, fresh...)
 	r.queue = r.known.order(append(r.queue, fresh...), time.Now())
 	return len(fresh) > 0 && r.due
-}
-
-func contains(list []netip.AddrPort, addr netip.AddrPort) bool {
-	for _, other := range list {
-		if other == addr {
-			return true
-		}
-	}
-	return false
 }
 
 // start returns the next address to start.

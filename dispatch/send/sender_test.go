@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -87,9 +88,7 @@ func TestRequestHeaders(t *testing.T) {
 				"Webhook-Id": testMessage.ID, "Idempotency-Key": testMessage.ID, "Webhook-Attempt": "3",
 				"Hooktail-Lsn": "16/B374D848", "Hooktail-Commit-Time": testMessage.Committed, "Content-Length": "15",
 			}
-			for name, value := range tt.want {
-				want[name] = value
-			}
+			maps.Copy(want, tt.want)
 			if diff := cmp.Diff(want, header); diff != "" {
 				t.Error(diff)
 			}

@@ -1,6 +1,7 @@
 package send
 
 import (
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -55,10 +56,7 @@ func FuzzHookHeaders(f *testing.F) {
 		if sent++; sent > 100 && sent%20 != 0 {
 			return // a sample goes over the wire, which takes its time
 		}
-		own := make(map[string]string)
-		for name, value := range h.Reveal() {
-			own[name] = value
-		}
+		own := maps.Collect(h.Reveal())
 		w.checkRequest(t, w.send(t, s, oneHook(t, dispatchtest.HookRow(1, "http://"+w.host+"/h").With("headers", text))), "/h", own)
 	})
 }

@@ -26,14 +26,15 @@ type Options struct {
 	Credentials func() string
 	NKey        string // seed of a user; "": none
 
-	Replicas int // copies of stream and bucket, when they are created; 0: 1
+	Replicas int           // copies of streams and bucket, when they are created; 0: 1
+	Topic    *TopicOptions // nil: events are not published to subscribers
 	Log      *slog.Logger
 }
 
 // Open connects to a server. It does not check whether the stream exists. Errors of the
 // client and of the server can be examined with errors.Is; none shows a secret.
 func Open(o Options) (*Log, error) {
-	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), log: o.Log}
+	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, log: o.Log}
 	login, err := o.login()
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

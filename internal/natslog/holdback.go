@@ -73,7 +73,7 @@ func (h *Holdback) Run(ctx context.Context) error {
 		begun := time.Now()
 		now, err := h.writer.look(ctx)
 		switch {
-		case errors.Is(err, ErrFenced), errors.Is(err, ErrNoLog):
+		case errors.Is(err, ErrFenced), errors.Is(err, ErrNoLog), errors.Is(err, ErrTopicCut), errors.Is(err, ErrNoTopic):
 			return err
 		case err != nil:
 			if ctx.Err() == nil {
@@ -118,6 +118,9 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	now := sample{prefix: w.o.Prefix().LSN, end: w.end, high: w.high}
+	if err := w.o.Topic.look(ctx); err != nil {
+		return now, err
+	}
 	info, err := w.stream.Info(ctx)
 	if err != nil {
 		_, err := w.log.stream(ctx) // which says whether it is missing

@@ -16,6 +16,7 @@ import (
 type Log struct {
 	names    Names
 	replicas int
+	topic    *TopicOptions
 	conn     *nats.Conn
 	js       jetstream.JetStream
 	log      *slog.Logger
@@ -33,7 +34,7 @@ func (l *Log) Close() { l.conn.Close() }
 // Names are those of the stream, the bucket and the subjects.
 func (l *Log) Names() Names { return l.names }
 
-// SetUp makes the stream and the bucket, if they are missing. What is there stays as it is.
+// SetUp makes the stream, the bucket and the topic, if they are missing. What is there stays as it is.
 func (l *Log) SetUp(ctx context.Context) error {
 	if _, err := l.js.Stream(ctx, l.names.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, err := l.js.CreateStream(ctx, l.names.StreamConfig(l.replicas)); err != nil {
@@ -49,14 +50,16 @@ func (l *Log) SetUp(ctx context.Context) error {
 	} else if err != nil {
 		return fmt.Errorf("look bucket %s up: %w", l.names.Stream, err)
 	}
-	return nil
+	return l.setUpTopic(ctx)
 }
 
-// TearDown removes the stream and the bucket with all that is in them.
+// TearDown removes the stream, the bucket and the topic with all that is in them.
 func (l *Log) TearDown(ctx context.Context) error {
 	var errs []error
-	if err := l.js.DeleteStream(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		errs = append(errs, fmt.Errorf("remove stream %s: %w", l.names.Stream, err))
+	for _, name := range []string{l.names.Stream, l.names.Topic()} {
+		if err := l.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			errs = append(errs, fmt.Errorf("remove stream %s: %w", name, err))
+		}
 	}
 	if err := l.js.DeleteKeyValue(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		errs = append(errs, fmt.Errorf("remove bucket %s: %w", l.names.Stream, err))

@@ -17,13 +17,15 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// WriterOptions are what a Writer needs. All but Metrics are required.
+// WriterOptions are what a Writer needs. All but Topic and Metrics are required.
 type WriterOptions struct {
 	// Prefix is the position below which all events are done: wanted by nobody, or in the log.
 	Prefix func() Prefix
 	// Store writes a payload that is too large for a message, when the log ends at that
 	// sequence.
 	Store func(ctx context.Context, event string, payload []byte, after uint64) error
+	// Topic gets the deliveries for it before the log gets the others; nil: there is none.
+	Topic *Topic
 	Log   *slog.Logger
 	// Metrics counts batches; nil: they are not counted.
 	Metrics *Metrics
@@ -99,10 +101,14 @@ func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
 // An error says that this writer must write no more: what of the batch is in the log, the next
 // Writer finds.
 func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
+	others, err := w.o.Topic.take(ctx, deliveries)
+	if err != nil {
+		return err
+	}
 	w.mu.Lock()
 	changes := w.pending
 	w.pending = nil
-	err := w.write(ctx, changes, split(deliveries))
+	err = w.write(ctx, changes, split(others))
 	w.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("write to the log: %w", err)

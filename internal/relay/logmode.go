@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ func (s *sidecar) work(ctx context.Context) error {
 		return err
 	}
 	defer s.events.Close()
+	s.role.hasLog(s.logFault)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -69,6 +71,37 @@ func (s *sidecar) openLog(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// withoutNATS is the error of an instance whose log is away, which is then its reason.
+func (s *sidecar) withoutNATS(err error) error {
+	if s.events == nil || s.events.Connected() {
+		return err
+	}
+	return fmt.Errorf("%w (%w)", errNATSAway, err)
+}
+
+// logFault says that NATS is away, nil if it is not.
+func (s *sidecar) logFault() error {
+	if s.events.Connected() {
+		return nil
+	}
+	return errNATSAway
+}
+
+var errNATSAway = errors.New("NATS cannot be reached")
+
+// rest waits before the next attempt: for the pause or, while NATS is away, until it is back.
+func (s *sidecar) rest(ctx context.Context, pause time.Duration) error {
+	if s.events == nil || s.events.Connected() {
+		return retry.Sleep(ctx, pause)
+	}
+	for !s.events.Connected() {
+		if err := retry.Sleep(ctx, lockEvery); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // natsEvery is how often servers of the log are asked that are away.

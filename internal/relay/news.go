@@ -13,7 +13,8 @@ import (
 // goroutine of take uses it.
 type news struct {
 	writer *natslog.Writer
-	hooks  []int64 // that the present transaction has changed
+	topic  *natslog.Topic // nil: there is none
+	hooks  []int64        // that the present transaction has changed
 }
 
 // changed is called by the hooks.
@@ -37,10 +38,17 @@ func (n *news) tell(part *cdc.Part) bool {
 	return true
 }
 
-// missing is the targets that the log does not have the event for.
+// missing is the targets that the log does not have the event for, and the topic.
 func (n *news) missing(e *mapping.Event, targets []hook.Target) []hook.Target {
 	if n == nil {
 		return targets
 	}
-	return slices.DeleteFunc(targets, func(t hook.Target) bool { return !t.Kept && n.writer.Has(e.ID, t.Hook) })
+	targets = slices.DeleteFunc(targets, func(t hook.Target) bool { return !t.Kept && n.writer.Has(e.ID, t.Hook) })
+	if n.topic != nil && e.Project != 0 {
+		targets = append(targets, n.topic.Target(e))
+	}
+	return targets
 }
+
+// publishes reports whether every event is published, wanted or not.
+func (n *news) publishes() bool { return n != nil && n.topic != nil }

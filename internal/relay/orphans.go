@@ -109,9 +109,9 @@ func (p *pipeline) readKeys(ctx context.Context) error {
 }
 
 // isWanted reports whether a hook may want the action in the part being mapped: one does
-// now, or the part changes hooks.
+// now, the part changes hooks, or all events are published.
 func (p *pipeline) isWanted(action mapping.Action) bool {
-	return p.hooks.IsWanted(action) || slices.ContainsFunc(p.mapped.Changes, func(c cdc.Change) bool {
+	return p.hooks.IsWanted(action) || p.news.publishes() || slices.ContainsFunc(p.mapped.Changes, func(c cdc.Change) bool {
 		_, ok := p.hookTables.find(c.Relation)
 		return ok
 	})

@@ -31,7 +31,11 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
 		return err
 	}
-	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Log: s.log, Metrics: s.written})
+	topic, err := s.events.OpenTopic(ctx)
+	if err != nil {
+		return err
+	}
+	t.writer, err = natslog.NewWriter(ctx, s.events, natslog.WriterOptions{Prefix: t.prefix, Store: stored.Store, Topic: topic, Log: s.log, Metrics: s.written})
 	if err != nil {
 		return err
 	}
@@ -42,7 +46,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	}
 	t.outlet, t.overlap = t.writer, newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
-	t.pipeline.news = &news{writer: t.writer}
+	t.pipeline.news = &news{writer: t.writer, topic: topic}
 	t.hooks.OnChange(t.pipeline.news.changed)
 	defer t.hooks.OnChange(nil)
 

@@ -21,7 +21,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -165,10 +164,11 @@ func (s *sidecar) lead(ctx context.Context) error {
 		if time.Since(began) > longest {
 			pause = lockEvery
 		}
+		err = s.withoutNATS(err)
 		s.role.waits(err)
 		s.unserved.Failed(ctx, s.log, slog.LevelError, "Lost leadership: delivery stopped until it is regained",
 			slog.Any("error", err), slog.Duration("next", pause))
-		if retry.Sleep(ctx, pause) != nil {
+		if s.rest(ctx, pause) != nil {
 			return nil
 		}
 	}

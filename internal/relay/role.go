@@ -30,6 +30,7 @@ type role struct {
 
 	senderOnly bool         // this instance never leads; set before anything is served
 	sender     func() error // why it does not send; nil: it has no sender of its own
+	away       func() error // why the log cannot be reached; nil: there is none
 }
 
 // standbyLimit is the age up to which a standby's last look at the lock counts as
@@ -132,6 +133,15 @@ func reconnects(stream *cdc.Stream) int {
 // ready returns the reason why the instance is not ready. It returns nil if the stream
 // flows, or if the instance is a standby that can take over.
 func (r *role) ready() error {
+	err := r.working()
+	if away := r.logFault(); away != nil && !errors.Is(err, errNATSAway) {
+		return errors.Join(away, err)
+	}
+	return err
+}
+
+// working is ready without a look at the log's servers.
+func (r *role) working() error {
 	sender := r.sendingFault()
 	switch {
 	case r.senderOnly:

@@ -48,3 +48,19 @@ func (r *role) sendingFault() error {
 	}
 	return sender()
 }
+
+// hasLog records how to find out whether the log can be reached.
+func (r *role) hasLog(away func() error) {
+	r.set(func() { r.away = away })
+}
+
+// logFault is why the log cannot be reached, nil if it can or there is none.
+func (r *role) logFault() error {
+	r.mu.Lock()
+	away := r.away
+	r.mu.Unlock()
+	if away == nil {
+		return nil
+	}
+	return away()
+}

@@ -42,9 +42,10 @@ func (s *sidecar) send(ctx context.Context) error {
 		if time.Since(began) > longest {
 			pause = lockEvery
 		}
+		err = s.withoutNATS(err)
 		s.role.cannotSend(err)
 		s.unsent.Failed(ctx, s.log, slog.LevelError, "This instance does not send: trying again", slog.Any("error", err), slog.Duration("next", pause))
-		if retry.Sleep(ctx, pause) != nil {
+		if s.rest(ctx, pause) != nil {
 			return nil
 		}
 	}

@@ -146,7 +146,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target ho
 	m := send.Message{
 		ID:        row.EventID(),
 		LSN:       "0/0", // PostgreSQL's form for none
-		Committed: row.Updated.UTC().Format(committedLayout),
+		Committed: row.Updated.UTC().Format(mapping.CommittedLayout),
 		Origin:    "backfill",
 		Body:      row.Event.Body(target.Action, target.Payload),
 		Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,

@@ -193,7 +193,7 @@ func (r *FromLog) send(ctx context.Context, m *natslog.Message, target hook.Targ
 func Again(m *natslog.Message, target hook.Target) send.Message {
 	e := m.Event
 	return send.Message{
-		ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC().Format(committedLayout), Origin: "replay",
+		ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC().Format(mapping.CommittedLayout), Origin: "replay",
 		Body: e.Body(target.Action, target.Payload), Action: target.Action, Project: e.Project, Task: e.Task,
 	}
 }

@@ -24,9 +24,6 @@ const (
 	backfillPatience = time.Minute            // total time of retries
 )
 
-// committedLayout is the form of the time of a commit in requests.
-const committedLayout = "2006-01-02T15:04:05.000000Z07:00"
-
 // recipient is the hook that gets events, as it is in the database.
 type recipient struct {
 	*wiring.Parked

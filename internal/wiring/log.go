@@ -3,6 +3,7 @@ package wiring
 import (
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/natslog"
@@ -21,6 +22,9 @@ func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
 	}
 	if cfg.NATSCreds.Reveal() != "" {
 		options.Credentials = func() string { return cfg.NATSCreds.Reread().Reveal() }
+	}
+	if cfg.Topic {
+		options.Topic = &natslog.TopicOptions{Keep: cfg.Keep, Sync: time.Duration(cfg.NATSSync)}
 	}
 	opened, err := natslog.Open(options)
 	if refused := explainNATS(cfg, err); refused != nil {

@@ -21,17 +21,13 @@ type Parked struct {
 	Log     *slog.Logger
 }
 
-// OpenParked opens the store; its tables must exist. The caller closes it.
-func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger) (*Parked, error) {
-	return OpenShare(ctx, cfg, log, nil)
-}
-
-// OpenShare is OpenParked for a sender's share of the hooks; nil: for all.
+// OpenShare opens the store for a sender's share of the hooks; nil: for all. Its tables
+// must exist. The caller closes it.
 func OpenShare(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*Parked, error) {
 	return openParked(ctx, cfg, log, state.Wait{}, share)
 }
 
-// OpenForCommand is OpenParked for a command, which logs nothing: tell gets the holders
+// OpenForCommand opens the store for a command, which logs nothing: tell gets the holders
 // of locks that it waits for.
 func OpenForCommand(ctx context.Context, cfg config.Config, tell func(holders string)) (*Parked, error) {
 	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell}, nil)

@@ -117,9 +117,9 @@ func Counts(derived []Derived, calls int) map[int64]int {
 func (d Derivation) events(db *database, changes []RowChange) []event {
 	tx := transaction{db: db, effects: db.apply(changes)}
 	if d.Profile == Native {
-		return nativeEvents(tx)
+		return native().events(tx)
 	}
-	return guideEvents(tx)
+	return guide().events(tx)
 }
 
 // due is an event whose bodies have not been made yet.

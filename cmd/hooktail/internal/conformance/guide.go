@@ -2,9 +2,18 @@ package conformance
 
 import "slices"
 
-// guideEvents are the rules of the profile guide: the seven actions of Label Studio's
-// webhooks guide.
-func guideEvents(tx transaction) []event {
+// rules say which events the rows of tasks and annotations make. They return the given
+// events with those of the effect.
+type rules struct {
+	task, annotation func(tx transaction, e effect, events []event) []event
+}
+
+// guide has the rules of the profile guide: the seven actions of Label Studio's webhooks
+// guide.
+func guide() rules { return rules{guideTask, guideAnnotation} }
+
+// events returns the events of the transaction.
+func (r rules) events(tx transaction) []event {
 	var events []event
 	for _, e := range tx.effects {
 		// Deleting a project makes no events for its tasks and annotations.
@@ -13,34 +22,37 @@ func guideEvents(tx transaction) []event {
 		}
 		switch e.table {
 		case projects:
-			events = append(events, guideProject(tx, e)...)
+			events = append(events, ofProject(tx, e)...)
 		case tasks:
-			if e.inserted() {
-				events = append(events, taskCreated(tx, "TASK_CREATED", e))
-			}
+			events = r.task(tx, e, events)
 		case annotations:
-			events = guideAnnotation(tx, e, events)
+			events = r.annotation(tx, e, events)
 		}
 	}
 	return events
 }
 
-func guideProject(tx transaction, e effect) []event {
+// ofProject is the same in both profiles: in the recording, updated_at moves with every
+// setting.
+func ofProject(tx transaction, e effect) []event {
 	switch {
 	case e.inserted():
 		return []event{projectCreated(tx, e)}
 	case gone(e):
 		return []event{projectDeleted(tx, e)}
-	case e.updated() && settingsChanged(e) && !tx.any(tasks, effect.inserted):
+	case e.updated() && e.changed("updated_at") && !tx.any(tasks, effect.inserted):
 		return []event{tx.event("PROJECT_UPDATED", e)}
 	default:
 		return nil
 	}
 }
 
-// settingsChanged reports whether updated_at moved. In the recording it moves with every
-// setting.
-func settingsChanged(e effect) bool { return e.changed("updated_at") }
+func guideTask(tx transaction, e effect, events []event) []event {
+	if e.inserted() {
+		return append(events, taskCreated(tx, "TASK_CREATED", e))
+	}
+	return events
+}
 
 func guideAnnotation(tx transaction, e effect, events []event) []event {
 	switch {

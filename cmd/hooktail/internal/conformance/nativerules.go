@@ -1,38 +1,9 @@
 package conformance
 
-// nativeEvents are the rules for what Label Studio itself sends. They test the parsing of
-// the WAL's text, the bodies and the routing against the recorded requests, without the
+// native has the rules for what Label Studio itself sends. They test the parsing of the
+// WAL's text, the bodies and the routing against the recorded requests, without the
 // program.
-func nativeEvents(tx transaction) []event {
-	var events []event
-	for _, e := range tx.effects {
-		if e.table != projects && tx.projectGone(tx.projectOf(e)) {
-			continue
-		}
-		switch e.table {
-		case projects:
-			events = append(events, nativeProject(tx, e)...)
-		case tasks:
-			events = nativeTask(tx, e, events)
-		case annotations:
-			events = nativeAnnotation(tx, e, events)
-		}
-	}
-	return events
-}
-
-func nativeProject(tx transaction, e effect) []event {
-	switch {
-	case e.inserted():
-		return []event{projectCreated(tx, e)}
-	case gone(e):
-		return []event{projectDeleted(tx, e)}
-	case e.updated() && e.changed("updated_at") && !tx.any(tasks, effect.inserted):
-		return []event{tx.event("PROJECT_UPDATED", e)}
-	default:
-		return nil
-	}
-}
+func native() rules { return rules{nativeTask, nativeAnnotation} }
 
 func nativeTask(tx transaction, e effect, events []event) []event {
 	switch {

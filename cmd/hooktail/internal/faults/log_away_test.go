@@ -36,7 +36,7 @@ func natsAway(t *testing.T, away time.Duration) {
 	stopped := s.db.QueryText(t, "SELECT pg_current_wal_lsn()::text")
 	for role, p := range programs {
 		proctest.WaitFor(t, func() error {
-			if status, body := p.Get(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(strings.ToLower(body), "nats") {
+			if status, body := p.Get(t, "/readyz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "NATS cannot be reached") {
 				return fmt.Errorf("the %s is ready without NATS: %d %s", role, status, body)
 			}
 			return nil

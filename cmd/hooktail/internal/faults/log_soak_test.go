@@ -1,4 +1,4 @@
-//go:build soak
+//go:build soak && unix
 
 package faults
 
@@ -10,4 +10,9 @@ import (
 // TestSoakHundredKills: a hundred kills at 500 events a second and 200 hooks lose nothing.
 func TestSoakHundredKills(t *testing.T) {
 	soakKills(t, 100, 25, 7400*time.Microsecond)
+}
+
+// TestSoakNATSAway: NATS is away for ten minutes, at 500 events a second.
+func TestSoakNATSAway(t *testing.T) {
+	natsAway(t, 10*time.Minute)
 }

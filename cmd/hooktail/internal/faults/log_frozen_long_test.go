@@ -1,4 +1,4 @@
-//go:build unix
+//go:build long && unix
 
 package faults
 
@@ -120,6 +120,9 @@ func frozenSender(t *testing.T, freeze time.Duration) {
 	s.takenBy(t, "frozen")
 	l := s.write(t, rate{every: 20 * time.Millisecond})
 	s.arrives(t, "steady", 50)
+	if strings.Contains(frozen.Stderr.String(), "The share of the partitions changes") {
+		t.Error("the only sender has ended its tenure, although nobody has joined")
+	}
 	answered := make(chan struct{})
 	waiting := make(chan struct{}, 1)
 	s.waits(func(string) {
