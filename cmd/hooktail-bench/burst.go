@@ -43,6 +43,16 @@ type drained struct {
 	first    int64
 	n        int // rows
 	env      []string
+	log      bool // through one
+}
+
+// open makes the slot that is to be taken from, and its log.
+func (s *stage) open(ctx context.Context, d *drained) (err error) {
+	if d.slot, err = s.slot(ctx); err != nil || !d.log {
+		return err
+	}
+	d.env, err = s.log(ctx, d.slot)
+	return err
 }
 
 // drain starts the system on a slot with a backlog, waits until all has arrived,

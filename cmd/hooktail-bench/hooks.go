@@ -97,11 +97,10 @@ func thousandHooks(ctx context.Context, b *bench) error {
 // turns makes a backlog of n annotations, and lets each of these take it.
 func (s *stage) turns(ctx context.Context, rep, n int, takers []drained) error {
 	for i := range takers {
-		slot, err := s.slot(ctx)
-		if err != nil {
+		if err := s.open(ctx, &takers[i]); err != nil {
 			return err
 		}
-		takers[i].slot, takers[i].rep, takers[i].n = slot, rep, n
+		takers[i].rep, takers[i].n = rep, n
 	}
 	first := s.annotations(n)
 	if err := s.annotate(ctx, first, n); err != nil {

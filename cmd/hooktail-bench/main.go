@@ -42,6 +42,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if len(args) > 0 && args[0] == nullCommand {
 		return runNull(ctx, args[1:])
 	}
+	if len(args) > 0 && args[0] == natsCommand {
+		return runNATS(args[1:])
+	}
 	if len(args) > 0 && args[0] == saveCommand {
 		return runSave(ctx, args[1:], stdout)
 	}

@@ -13,6 +13,7 @@ type meter struct {
 	program  usage
 	sender   time.Duration // processor time of the walsender
 	sessions time.Duration // and of hooktail's other sessions
+	broker   time.Duration // and of the log's server
 }
 
 // meter reads it; without a program it is empty. Sessions that have ended do not count any more.
@@ -24,6 +25,13 @@ func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	var err error
 	if m.program, err = p.usage(); err != nil {
 		return m, err
+	}
+	if s.broker != nil {
+		u, err := s.broker.program.usage()
+		if err != nil {
+			return m, err
+		}
+		m.broker = u.cpu
 	}
 	rows, err := s.conn.Query(ctx, `SELECT pid::text, backend_type = 'walsender' FROM pg_stat_activity
 		WHERE datname = current_database() AND (backend_type = 'walsender' OR application_name = 'hooktail')`)
@@ -60,6 +68,9 @@ func (s *sample) used(from, to meter, arrivals int) {
 	s.set("peak_mib", float64(to.program.peak)/(1<<20))
 	s.set("walsender_s", (to.sender-from.sender).Seconds()*per)
 	s.set("sessions_s", (to.sessions-from.sessions).Seconds()*per)
+	if used := to.broker - from.broker; used > 0 {
+		s.set("broker_s", used.Seconds()*per)
+	}
 }
 
 // record keeps a sample, unless what followed it has failed.

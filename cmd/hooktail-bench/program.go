@@ -24,12 +24,18 @@ type program struct {
 
 // launch starts a program. It ends with stop.
 func launch(env []string, name string, args ...string) (*program, error) {
-	p := &program{cmd: exec.Command(name, args...), ended: make(chan struct{}), stderr: &tail{}} //nolint:noctx // it lives until stop
-	p.cmd.Env = append([]string{"HOME=" + os.Getenv("HOME")}, env...)
+	cmd := exec.Command(name, args...) //nolint:noctx // it lives until stop
+	cmd.Env = append([]string{"HOME=" + os.Getenv("HOME")}, env...)
+	return start(cmd)
+}
+
+// start starts a command as a program.
+func start(cmd *exec.Cmd) (*program, error) {
+	p := &program{cmd: cmd, ended: make(chan struct{}), stderr: &tail{}}
 	p.cmd.Stderr = p.stderr
 	p.started = time.Now()
 	if err := p.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", name, err)
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	go func() {
 		defer close(p.ended)

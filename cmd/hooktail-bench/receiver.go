@@ -19,6 +19,7 @@ type receiver struct {
 	listener net.Listener
 	wg       sync.WaitGroup
 	current  atomic.Pointer[tally]
+	delay    atomic.Int64 // ns before each answer
 }
 
 // listen starts a receiver; close it.
@@ -43,6 +44,9 @@ func listen(address string) (*receiver, error) {
 	})
 	return r, nil
 }
+
+// slow lets the receiver take so long for each request from now on.
+func (r *receiver) slow(delay time.Duration) { r.delay.Store(int64(delay)) }
 
 // close ends the receiver. Its connections end with their senders.
 func (r *receiver) close() { _ = r.listener.Close() } // nobody is left to be told
@@ -99,6 +103,9 @@ func (r *receiver) serve(conn net.Conn) error {
 			return err
 		}
 		r.current.Load().add(int(hook), id)
+		if delay := r.delay.Load(); delay > 0 {
+			<-time.After(time.Duration(delay))
+		}
 		if _, err := conn.Write(answer); err != nil {
 			return err
 		}

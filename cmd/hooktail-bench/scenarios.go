@@ -31,6 +31,8 @@ func scenarios() []scenario {
 		{name: "many", what: "one hook among 10,000: its start, its memory, and how long it takes to adopt all", run: tenThousandHooks},
 		{name: "sick", what: "300 hooks that hang, refuse, and come back at once: peak memory", run: sickHooks},
 		{name: "kill", what: "kill -9 at 500 annotations a second: what is sent again", run: kill},
+		{name: "price", what: "what a log costs in between: a backlog and a trickle, with it and without", run: price},
+		{name: "scale", what: "one, two and four senders, and 400 hooks that take 100 ms", run: scale},
 		{name: "soak", what: "a long run at a modest rate", run: soak, apart: true},
 	}
 }

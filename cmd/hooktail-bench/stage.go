@@ -30,12 +30,13 @@ func interleaved(rep int) []system {
 
 // stage is a database of Label Studio's for one scenario, set up for hooktail.
 type stage struct {
-	b     *bench
-	name  string
-	dsn   string
-	conn  *pgx.Conn
-	slots int // made so far
-	ids   int64
+	b      *bench
+	name   string
+	dsn    string
+	conn   *pgx.Conn
+	slots  int     // made so far
+	broker *broker // of the logs; nil: there is none
+	ids    int64
 }
 
 // firstID is where the ids of rows begin that a load makes.

@@ -20,7 +20,7 @@ func trickle(ctx context.Context, b *bench) error {
 	defer s.close(ctx)
 	for rep := range b.reps(3, 2) {
 		for _, of := range interleaved(rep) {
-			if err := s.latency(ctx, of, rep, n); err != nil {
+			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep, n: n}); err != nil {
 				return err
 			}
 		}
@@ -28,44 +28,46 @@ func trickle(ctx context.Context, b *bench) error {
 	return nil
 }
 
-func (s *stage) latency(ctx context.Context, of system, rep, n int) error {
-	slot, err := s.slot(ctx)
-	if err != nil {
-		return err
+// latency lets the system follow a trickle of rows, and returns the median in milliseconds.
+func (s *stage) latency(ctx context.Context, d drained) (p50 float64, err error) {
+	of, n := d.of, d.n
+	if err := s.open(ctx, &d); err != nil {
+		return 0, err
 	}
-	p, err := s.warm(ctx, of, slot)
+	p, err := s.warm(ctx, of, d.slot, d.env...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer s.end(of, p)
-	out := newSample("trickle", of, "", rep)
+	out := newSample(d.scenario, of, d.name, d.rep)
 	first := s.annotations(n)
 	t := s.b.receiver.expect(1, first, n)
 	from, err := s.meter(ctx, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	committed, err := s.trickle(ctx, first, n, trickleRate)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := p.await(ctx, t.done, t); err != nil {
-		return err
+		return 0, err
 	}
 	to, err := s.meter(ctx, p)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	took := make([]time.Duration, n)
 	for i := range took {
 		took[i] = t.arrived(i).Sub(committed[i])
 	}
 	slices.Sort(took)
-	out.set("p50_ms", milliseconds(took[n/2]))
+	p50 = milliseconds(took[n/2])
+	out.set("p50_ms", p50)
 	out.set("p99_ms", milliseconds(took[n*99/100]))
 	out.used(from, to, n)
 	s.end(of, p)
-	return s.b.record(out, s.drop(ctx, slot))
+	return p50, s.b.record(out, s.drop(ctx, d.slot))
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -119,7 +119,7 @@ func allowed() map[string]arrows {
 		gaps:         {tests: []string{cdctest, throwaway, dispatchtest, proctest}},
 		faults:       {tests: []string{natstest, postgres, proctest, cdctest, dispatchtest, throwaway}},
 		pagetest:     {tests: []string{proctest, cdctest, natstest}},
-		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping}},
+		promtest:     {tests: []string{proctest, cdctest, dispatchtest, mapping, natstest}},
 		release:      {},
 		postgres:     {never: []string{"net/http"}},
 		retry:        {},

@@ -110,7 +110,6 @@ func (e *everything) check(t *testing.T) {
 func TestConformanceBesideEverything(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
-		t.Helper()
 		scenarios := loadScenarios(t)
 		want := derive(t, scenarios, conformance.Derivation{Profile: profile})
 		e := turnEverythingOn(t, play.log, play.db)

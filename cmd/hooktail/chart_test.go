@@ -52,7 +52,7 @@ func TestChartRunsTheProgram(t *testing.T) {
 	image := readDockerfile(t)
 	user, _, _ := strings.Cut(image.last(t, "USER"), ":")
 	for _, want := range []string{
-		"runAsUser: " + user + "\n", fmt.Sprintf("containerPort: %s\n", image.last(t, "EXPOSE")), "args: [run{{ if .Values.setup }}, --setup{{ end }}]\n",
+		"runAsUser: " + user + "\n", fmt.Sprintf("containerPort: %s\n", image.last(t, "EXPOSE")), "args: [run{{ if $.Values.setup }}, --setup{{ end }}]\n",
 	} {
 		if !strings.Contains(deployment, want) {
 			t.Errorf("the deployment has no %q", want)

@@ -28,8 +28,9 @@ type compose struct {
 }
 
 type composeService struct {
-	Image string `yaml:"image"`
-	Build struct {
+	Profiles []string `yaml:"profiles"`
+	Image    string   `yaml:"image"`
+	Build    struct {
 		Context    string `yaml:"context"`
 		Dockerfile string `yaml:"dockerfile"`
 	} `yaml:"build"`
@@ -98,8 +99,8 @@ func TestComposeRunsTheProgram(t *testing.T) {
 			t.Errorf("%s: is killed %s after it was asked to stop, which takes up to %s", name, service.StopGracePeriod, cfg.Grace)
 		}
 	}
-	if ours != 2 {
-		t.Errorf("%d services are the program, want hooktail and receiver", ours)
+	if ours != 4 {
+		t.Errorf("%d services are the program, want hooktail, receiver, reader and sender", ours)
 	}
 }
 
@@ -188,6 +189,33 @@ func TestComposeFitsTogether(t *testing.T) {
 	}
 	if !slices.Contains(server.Command, "wal_level=logical") {
 		t.Errorf("PostgreSQL runs as %q, without logical replication", server.Command)
+	}
+}
+
+// TestComposeScales: the profile has a reader and senders on the database and slot of the
+// hooktail that they stand for, and a NATS that keeps its files.
+func TestComposeScales(t *testing.T) {
+	t.Parallel()
+	c := readCompose(t)
+	plain := loadDeployed(t, "hooktail", c.Services["hooktail"].Environment)
+	if plain.NATSURL.Reveal() != "" {
+		t.Error("hooktail has a log without the profile")
+	}
+	for name, role := range map[string]config.Role{"reader": config.RoleReader, "sender": config.RoleSender} {
+		cfg := loadDeployed(t, name, c.Services[name].Environment)
+		if cfg.Role != role || cfg.NATSURL.Reveal() != "nats://nats:4222" || cfg.DatabaseURL.Reveal() != plain.DatabaseURL.Reveal() || cfg.Slot != plain.Slot {
+			t.Errorf("%s: role %s, slot %s", name, cfg.Role, cfg.Slot)
+		}
+	}
+	nats := c.Services["nats"]
+	store := nats.Command[slices.Index(nats.Command, "--store_dir")+1]
+	if !slices.Contains(nats.Command, "--jetstream") || !slices.Contains(nats.Volumes, "nats:"+store) {
+		t.Errorf("NATS runs as %q with the volumes %q", nats.Command, nats.Volumes)
+	}
+	for name, service := range c.Services {
+		if scaled := slices.Contains([]string{"nats", "reader", "sender"}, name); scaled != slices.Equal(service.Profiles, []string{"scale"}) {
+			t.Errorf("%s has the profiles %q", name, service.Profiles)
+		}
 	}
 }
 

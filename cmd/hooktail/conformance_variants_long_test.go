@@ -28,7 +28,6 @@ func TestConformanceIdentityDefault(t *testing.T) {
 		conformance.Native: {"annotation": 6, "task": 2},
 	}
 	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
-		t.Helper()
 		scenarios := loadScenarios(t)
 		want := derive(t, scenarios, conformance.Derivation{Profile: profile})
 		exceptions := conformance.IdentityDefaultExceptions(profile)
@@ -94,7 +93,6 @@ func logged(p *program, attribute, prefix string) []string {
 func TestConformanceUnsettled(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
-		t.Helper()
 		scenarios := loadScenarios(t)
 		settled := derive(t, scenarios, conformance.Derivation{Profile: profile})
 		play.through = play.db
@@ -119,7 +117,6 @@ func TestConformanceUnsettled(t *testing.T) {
 func TestConformanceAtCommit(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
-		t.Helper()
 		scenarios := loadScenarios(t)
 		want := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AfterTransaction})
 		play.through = play.db
@@ -142,7 +139,6 @@ func TestConformanceAtCommit(t *testing.T) {
 func TestConformanceCaughtUp(t *testing.T) {
 	t.Parallel()
 	eachWay(t, func(t *testing.T, profile conformance.Profile, play *player) {
-		t.Helper()
 		scenarios := loadScenarios(t)
 		generated := play.db.QueryText(t, "SELECT current_setting('server_version_num')::int >= 180000") == "t"
 		derived := derive(t, scenarios, conformance.Derivation{Profile: profile, Shown: conformance.AtEnd, Generated: generated})

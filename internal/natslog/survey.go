@@ -21,7 +21,6 @@ type Survey struct {
 
 // Standing is how far a partition is delivered.
 type Standing struct {
-	Epoch  int64     // of the bookmark
 	Behind uint64    // messages from the oldest undelivered one on; some of them may be delivered
 	Oldest time.Time // when the oldest undelivered message was written, by the server's clock
 	Hole   *Hole     // directly behind what is delivered; nil: there is none
@@ -74,7 +73,7 @@ func (l *Log) standing(ctx context.Context, stream jetstream.Stream, bookmarks *
 	if err != nil {
 		return Standing{}, err
 	}
-	s := Standing{Epoch: mark.Epoch}
+	var s Standing
 	next, err := l.decoded(stream.GetMsg(ctx, mark.Seq+1, jetstream.WithGetMsgSubject(l.names.Subject(partition))))
 	if next == nil || err != nil {
 		return s, err

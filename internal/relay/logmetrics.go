@@ -12,7 +12,7 @@ import (
 
 // newLogWatch registers the metrics of the log.
 func newLogWatch(cfg config.Config, log *slog.Logger, registry prometheus.Registerer) *logWatch {
-	w := &logWatch{cfg: cfg, log: log}
+	w := &logWatch{cfg: cfg, log: log, changed: make(chan struct{}, 1)}
 	registry.MustRegister(w)
 	return w
 }

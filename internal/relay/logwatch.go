@@ -11,8 +11,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -27,8 +27,9 @@ const (
 // logWatch surveys the log and its members, and has what this instance does with them. Pages
 // and scrapes get the last survey and never wait. It is safe for concurrent use.
 type logWatch struct {
-	cfg config.Config
-	log *slog.Logger
+	cfg     config.Config
+	log     *slog.Logger
+	changed chan struct{} // has a token when this instance begins to read or to send
 
 	mu     sync.Mutex // guards all that follows
 	events *natslog.Log
@@ -41,35 +42,54 @@ type logWatch struct {
 // survey is the log and its members at one time.
 type survey struct {
 	natslog.Survey
-	at    time.Time // zero: there was none
-	seats []seat
+	at     time.Time // zero: there was none
+	seats  []seat
+	epochs map[int]int64 // of the partitions
 }
 
 // takeSurvey asks NATS and the database.
-func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, slot string) (s survey, err error) {
+func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, cfg config.Config) (s survey, err error) {
 	s.at = time.Now()
 	if s.Survey, err = events.Survey(ctx); err != nil {
 		return survey{}, err
 	}
-	s.seats, err = readSeats(ctx, db, slot)
+	if s.seats, err = readSeats(ctx, db, cfg.Slot); err != nil {
+		return survey{}, err
+	}
+	s.epochs, err = state.NewLog(db, cfg.StateSchema, cfg.Slot).Epochs(ctx)
 	return s, err
 }
 
 // run surveys the log until ctx ends.
 func (w *logWatch) run(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool, every time.Duration) {
 	w.set(func() { w.events = events })
-	retry.Always(ctx, every, func() {
-		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
-		defer cancel()
-		s, err := takeSurvey(ctx, events, pool, w.cfg.Slot)
-		if err != nil && ctx.Err() == nil {
-			w.log.Debug("cannot survey the log", "error", err)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		w.look(ctx, events, pool)
+		select {
+		case <-tick.C:
+		case <-w.changed:
+		case <-ctx.Done():
+			return
 		}
-		w.set(func() {
-			if w.fault = err; err == nil {
-				w.last = s
-			}
-		})
+	}
+}
+
+func (w *logWatch) look(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool) {
+	within, cancel := context.WithTimeout(ctx, surveyEvery)
+	defer cancel()
+	s, err := takeSurvey(within, events, pool, w.cfg)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		w.log.Debug("cannot survey the log", "error", err)
+	}
+	w.set(func() {
+		if w.fault = err; err == nil {
+			w.last = s
+		}
 	})
 }
 
@@ -83,6 +103,7 @@ func (w *logWatch) set(f func()) {
 func (w *logWatch) reads(t *readerTerm) {
 	if w != nil {
 		w.set(func() { w.term = t })
+		w.wake(t != nil)
 	}
 }
 
@@ -90,6 +111,18 @@ func (w *logWatch) reads(t *readerTerm) {
 func (w *logWatch) sends(t *tenure) {
 	if w != nil {
 		w.set(func() { w.tenure = t })
+		w.wake(t != nil)
+	}
+}
+
+// wake makes the next survey due, if this instance has begun something.
+func (w *logWatch) wake(begun bool) {
+	if !begun {
+		return
+	}
+	select {
+	case w.changed <- struct{}{}:
+	default:
 	}
 }
 
@@ -172,7 +205,7 @@ func ReadLog(ctx context.Context, cfg config.Config, db *pgxpool.Pool) *status.L
 		defer events.Close()
 		ctx, cancel := context.WithTimeout(ctx, surveyEvery)
 		defer cancel()
-		s, err = takeSurvey(ctx, events, db, cfg.Slot)
+		s, err = takeSurvey(ctx, events, db, cfg)
 	}
 	r := describeLog(cfg, &s, true)
 	r.Roles = []string{} // it is not running
@@ -210,7 +243,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 		}
 		sender := status.LogSender{Member: is, Partitions: len(seat.Partitions)}
 		for _, p := range seat.Partitions {
-			sender.Epoch = max(sender.Epoch, s.Partitions[p].Epoch)
+			sender.Epoch = max(sender.Epoch, s.epochs[p])
 			sessions[p] = seat.PID
 		}
 		r.Senders = append(r.Senders, sender)
@@ -221,7 +254,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 			r.Stopped = append(r.Stopped, gapOf(is.Hole))
 		}
 		if partitions {
-			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: is.Epoch, Undelivered: is.Behind, Oldest: age(is.Oldest)})
+			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: s.epochs[p], Undelivered: is.Behind, Oldest: age(is.Oldest)})
 		}
 	}
 	behind, oldest := s.lag()

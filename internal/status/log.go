@@ -41,7 +41,7 @@ type Reader struct {
 type LogSender struct {
 	Member
 	Partitions int   `json:"partitions"`
-	Epoch      int64 `json:"epoch"` // 0: it has not written a bookmark
+	Epoch      int64 `json:"epoch"` // 0: it has not taken a partition yet
 }
 
 // Member is an instance, as the database knows it by its session.

@@ -79,13 +79,50 @@ func TestRendered(t *testing.T) {
 			if got := strings.Join(r.kinds, " "); got != c.kinds {
 				t.Errorf("kinds = %s, want %s", got, c.kinds)
 			}
-			restricted(t, r.deployment)
-			configured(t, r.deployment)
-			connected(t, r)
-			if name := r.deployment.Name; name != "hooktail" || r.deployment.Spec.Template.Labels["app.kubernetes.io/instance"] != name {
-				t.Errorf("the deployment is %s, and its pods have the labels %v: not as in docs/how-to/kubernetes.md", name, r.deployment.Spec.Template.Labels)
+			for _, d := range r.deployments {
+				restricted(t, d)
+				configured(t, d)
+				connected(t, r, d)
+			}
+			if d := r.deployments[0]; len(r.deployments) != 1 || d.Name != "hooktail" || d.Spec.Template.Labels["app.kubernetes.io/instance"] != d.Name {
+				t.Errorf("the deployment is %s, and its pods have the labels %v: not as in docs/how-to/kubernetes.md", d.Name, d.Spec.Template.Labels)
 			}
 		})
+	}
+}
+
+// TestScaled: with a log, readers and senders are Deployments of their own, and no selector of
+// one finds pods of the other. Without the address of NATS nothing is rendered.
+func TestScaled(t *testing.T) {
+	for _, c := range []struct{ name, values, url string }{
+		{"address", "scale: {enabled: true, senders: 4, nats: {url: \"nats://nats:4222\", replicas: 1, sync: always}}", "nats://nats:4222"},
+		{"secret", "scale: {enabled: true, senders: 4, nats: {replicas: 1, sync: always}}\nsecrets: {HOOKTAIL_NATS_URL: {secret: hooktail, key: nats-url}}", "nats://user:secret@nats:4222"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := render(t, read(t, c.values+"\npodMonitor: {enabled: true}\nnetworkPolicy: {enabled: true}"))
+			if got := strings.Join(r.kinds, " "); got != "Deployment Deployment NetworkPolicy PodDisruptionBudget PodDisruptionBudget PodMonitor" {
+				t.Fatalf("kinds = %s", got)
+			}
+			for i, role := range []config.Role{config.RoleReader, config.RoleSender} {
+				d := r.deployments[i]
+				restricted(t, d)
+				cfg := configured(t, d)
+				connected(t, rendered{network: r.network, monitor: r.monitor, budgets: r.budgets[i : i+1]}, d)
+				if cfg.Role != role || cfg.NATSURL.Reveal() != c.url || cfg.NATSReplicas != 1 || cfg.NATSSync != 0 || *d.Spec.Replicas != []int32{2, 4}[i] {
+					t.Errorf("%s: role %s, %d replicas of the stream, sync %s, %d pods", d.Name, cfg.Role, cfg.NATSReplicas, time.Duration(cfg.NATSSync), *d.Spec.Replicas)
+				}
+				if d.Name != "hooktail-"+string(role) || r.budgets[i].Name != d.Name {
+					t.Errorf("the names are %s and %s", d.Name, r.budgets[i].Name)
+				}
+				other := r.deployments[1-i].Spec.Template.Labels
+				if other["app.kubernetes.io/component"] == d.Spec.Selector.MatchLabels["app.kubernetes.io/component"] {
+					t.Errorf("%s selects the pods of the other one", d.Name)
+				}
+			}
+		})
+	}
+	if _, err := rendering(t, read(t, "scale: {enabled: true}")); err == nil || !strings.Contains(err.Error(), "scale.nats.url") {
+		t.Errorf("without the address of NATS: %v", err)
 	}
 }
 
@@ -106,11 +143,11 @@ func howTo(t *testing.T) string {
 
 // rendered are the objects of a release.
 type rendered struct {
-	kinds      []string
-	deployment apps.Deployment
-	budget     policy.PodDisruptionBudget
-	network    networking.NetworkPolicy
-	monitor    monitoring.PodMonitor
+	kinds       []string
+	deployments []apps.Deployment
+	budgets     []policy.PodDisruptionBudget
+	network     networking.NetworkPolicy
+	monitor     monitoring.PodMonitor
 }
 
 func read(t *testing.T, values string) map[string]any {
@@ -122,7 +159,8 @@ func read(t *testing.T, values string) map[string]any {
 	return parsed
 }
 
-func render(t *testing.T, values map[string]any) rendered {
+// rendering is the text of each file.
+func rendering(t *testing.T, values map[string]any) (map[string]string, error) {
 	t.Helper()
 	c, err := loader.LoadDir(chart)
 	if err != nil {
@@ -133,7 +171,12 @@ func render(t *testing.T, values map[string]any) rendered {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files, err := engine.Engine{Strict: true}.Render(c, all)
+	return engine.Engine{Strict: true}.Render(c, all)
+}
+
+func render(t *testing.T, values map[string]any) rendered {
+	t.Helper()
+	files, err := rendering(t, values)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,18 +185,11 @@ func render(t *testing.T, values map[string]any) rendered {
 		path := "hooktail/templates/" + name + ".yaml"
 		text := files[path]
 		delete(files, path)
-		if strings.TrimSpace(text) == "" {
-			continue
+		for _, text := range strings.Split(text, "\n---\n") {
+			if strings.TrimSpace(text) != "" {
+				r.add(t, path, name, text)
+			}
 		}
-		into := map[string]any{"deployment": &r.deployment, "networkpolicy": &r.network, "poddisruptionbudget": &r.budget, "podmonitor": &r.monitor}[name]
-		if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
-			t.Fatalf("%s: %v\n%s", path, err, text)
-		}
-		var object struct{ Kind string }
-		if err := yaml.Unmarshal([]byte(text), &object); err != nil {
-			t.Fatal(err)
-		}
-		r.kinds = append(r.kinds, object.Kind)
 	}
 	delete(files, "hooktail/templates/NOTES.txt")
 	delete(files, "hooktail/templates/_helpers.tpl")
@@ -161,6 +197,32 @@ func render(t *testing.T, values map[string]any) rendered {
 		t.Errorf("no test knows %s", path)
 	}
 	return r
+}
+
+// add adds the object of that file.
+func (r *rendered) add(t *testing.T, path, name, text string) {
+	t.Helper()
+	var into any
+	switch name {
+	case "deployment":
+		r.deployments = append(r.deployments, apps.Deployment{})
+		into = &r.deployments[len(r.deployments)-1]
+	case "poddisruptionbudget":
+		r.budgets = append(r.budgets, policy.PodDisruptionBudget{})
+		into = &r.budgets[len(r.budgets)-1]
+	case "networkpolicy":
+		into = &r.network
+	default:
+		into = &r.monitor
+	}
+	if err := yaml.UnmarshalStrict([]byte(text), into); err != nil {
+		t.Fatalf("%s: %v\n%s", path, err, text)
+	}
+	var object struct{ Kind string }
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	r.kinds = append(r.kinds, object.Kind)
 }
 
 // restricted evaluates the pod as the admission of a namespace does that enforces
@@ -184,7 +246,7 @@ func restricted(t *testing.T, d apps.Deployment) {
 
 // configured loads the environment of the container as the program does, with the
 // secrets where they are mounted, and compares it with what the pod is given.
-func configured(t *testing.T, d apps.Deployment) {
+func configured(t *testing.T, d apps.Deployment) config.Config {
 	t.Helper()
 	pod := d.Spec.Template.Spec
 	c := pod.Containers[0]
@@ -192,8 +254,11 @@ func configured(t *testing.T, d apps.Deployment) {
 	for _, source := range pod.Volumes[0].Projected.Sources {
 		item := source.Secret.Items[0]
 		value := "postgres://127.0.0.1/none"
-		if item.Key == "secret-key" {
+		switch item.Key {
+		case "secret-key":
 			value = strings.Repeat("0f", 32)
+		case "nats-url":
+			value = "nats://user:secret@nats:4222"
 		}
 		if err := os.WriteFile(filepath.Join(root, item.Path), []byte(value), 0o600); err != nil {
 			t.Fatal(err)
@@ -222,17 +287,18 @@ func configured(t *testing.T, d apps.Deployment) {
 			t.Errorf("the probe of %s asks %s at %s", name, probe.HTTPGet.Path, &probe.HTTPGet.Port)
 		}
 	}
+	return cfg
 }
 
-// connected: the selectors of all objects are labels of the pods.
-func connected(t *testing.T, r rendered) {
+// connected: the selectors of all objects are labels of the deployment's pods.
+func connected(t *testing.T, r rendered, d apps.Deployment) {
 	t.Helper()
-	labels := r.deployment.Spec.Template.Labels
+	labels := d.Spec.Template.Labels
 	for kind, selector := range map[string]map[string]string{
-		"Deployment":          r.deployment.Spec.Selector.MatchLabels,
+		"Deployment":          d.Spec.Selector.MatchLabels,
 		"NetworkPolicy":       r.network.Spec.PodSelector.MatchLabels,
 		"PodMonitor":          r.monitor.Spec.Selector.MatchLabels,
-		"PodDisruptionBudget": budgetLabels(r.budget),
+		"PodDisruptionBudget": budgetLabels(r.budgets),
 	} {
 		for name, value := range selector {
 			if labels[name] != value {
@@ -240,14 +306,14 @@ func connected(t *testing.T, r rendered) {
 			}
 		}
 	}
-	if len(r.monitor.Spec.PodMetricsEndpoints) > 0 && *r.monitor.Spec.PodMetricsEndpoints[0].Port != r.deployment.Spec.Template.Spec.Containers[0].Ports[0].Name {
+	if len(r.monitor.Spec.PodMetricsEndpoints) > 0 && *r.monitor.Spec.PodMetricsEndpoints[0].Port != d.Spec.Template.Spec.Containers[0].Ports[0].Name {
 		t.Errorf("the PodMonitor asks the port %s", *r.monitor.Spec.PodMetricsEndpoints[0].Port)
 	}
 }
 
-func budgetLabels(b policy.PodDisruptionBudget) map[string]string {
-	if b.Spec.Selector == nil {
+func budgetLabels(budgets []policy.PodDisruptionBudget) map[string]string {
+	if len(budgets) == 0 {
 		return nil
 	}
-	return b.Spec.Selector.MatchLabels
+	return budgets[0].Spec.Selector.MatchLabels
 }

@@ -62,7 +62,6 @@ const (
 func TestLargeBodiesBoundedMemory(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		const events, size, memory = 600, 400 << 10, 64 << 20
 		db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 		receiver := &weighed{bodies: map[string]int64{}}

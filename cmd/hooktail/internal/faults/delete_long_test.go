@@ -31,7 +31,6 @@ func unhindered(t testing.TB, db *cdctest.Database, statements ...string) {
 func TestLargeDeletionIsCut(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		const rows, size = 1_000_000, 5000 // of an event
 		db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 		c := counted(t, db)

@@ -26,7 +26,6 @@ func TestFailover(t *testing.T) {
 		t.Run(major, func(t *testing.T) {
 			t.Parallel()
 			eachRoute(t, func(t *testing.T, route proctest.Route) {
-				t.Helper()
 				failover(t, route, major)
 			})
 		})

@@ -33,6 +33,8 @@ type delivered struct {
 	place
 	id               string
 	project, task, n int
+	at               time.Time     // of the arrival
+	took             time.Duration // of an annotation: from its transaction's begin to the arrival
 }
 
 // journal is the receiver of a load: it keeps of each hook which events arrived
@@ -116,7 +118,8 @@ func (j *journal) take(hook, id string, text []byte) (status int) {
 		Project    struct{ ID int }
 		Task       struct{ ID int }
 		Annotation struct {
-			N int `json:"result_count"`
+			N       int       `json:"result_count"`
+			Created time.Time `json:"created_at"`
 		}
 	}
 	err := json.Unmarshal(text, &body)
@@ -147,13 +150,14 @@ func (j *journal) take(hook, id string, text []byte) (status int) {
 		return http.StatusOK
 	}
 	h.known[id] = struct{}{}
-	a := delivered{place: at, id: id, project: body.Project.ID, task: body.Task.ID, n: body.Annotation.N}
+	a := delivered{place: at, id: id, project: body.Project.ID, task: body.Task.ID, n: body.Annotation.N, at: time.Now()}
 	if body.Action == "ANNOTATION_CREATED" {
 		key := [2]int{a.project, a.n}
 		if other, twice := h.ofN[key]; twice {
 			j.faults = append(j.faults, fmt.Sprintf("%s: annotation %d of project %d came as event %s and as %s", hook, a.n, a.project, other, id))
 		}
 		h.ofN[key] = id
+		a.took = a.at.Sub(body.Annotation.Created)
 	}
 	h.first = append(h.first, a)
 	return http.StatusOK

@@ -103,7 +103,6 @@ const insertTasks = `INSERT INTO task (data, created_at, updated_at, is_labeled,
 func TestLargeTransactionBoundedMemory(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		largeTransaction(t, route, 100_000)
 	})
 }
@@ -183,7 +182,6 @@ func watched(t testing.TB, p programs, log *proctest.Log, db *cdctest.Database, 
 func TestMillionRowsBoundedMemory(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		largeTransaction(t, route, 1_000_000)
 	})
 }

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -95,6 +96,7 @@ func (s *scene) arrived() int {
 type rate struct {
 	every time.Duration // pause of each user between two transactions
 	bulk  int           // annotations of every 25th transaction; 0: one, as in the others
+	ahead int           // events that it may be ahead; 0: mostAhead
 }
 
 // mostAhead is how many events a load is ahead of the first hook at most, so that
@@ -156,7 +158,7 @@ func (u *user) run(l *load) error {
 			return nil
 		case <-tick.C:
 		}
-		if l.written.Load()-int64(l.arrived()) > mostAhead {
+		if l.written.Load()-int64(l.arrived()) > int64(cmp.Or(u.rate.ahead, mostAhead)) {
 			continue
 		}
 		n, err := u.transaction()

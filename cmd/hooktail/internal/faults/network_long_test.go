@@ -27,7 +27,6 @@ func behind(t testing.TB, server *cdctest.Server, s *scene) (*cdctest.Proxy, pro
 func TestNetworkCutMidTransaction(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -54,7 +53,6 @@ func TestNetworkCutMidTransaction(t *testing.T) {
 func TestDelayedNetwork(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		server := cdctest.Postgres(t)
 		s := prepareOn(t, route, server.LabelStudio(t), "steady")
 		network, p := behind(t, server, s)
@@ -79,7 +77,6 @@ func TestDelayedNetwork(t *testing.T) {
 func TestHalfOpenQueriesAreNoticed(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		server := cdctest.Postgres(t)
 		s := prepareOn(t, route, server.LabelStudio(t), "steady")
 		network, p := behind(t, server, s)

@@ -17,7 +17,6 @@ import (
 func TestTerminatedBackends(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		s := prepareOn(t, route, cdctest.Postgres(t).LabelStudio(t), "steady", "flaky")
 		s.answers(sometimes("flaky", 10))
 		p := s.run(t)

@@ -14,7 +14,6 @@ import (
 func TestPostgresKillAndRestart(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		server := cdctest.Private(t, throwaway.Options{Durable: true})
 		s := prepareOn(t, route, server.LabelStudio(t), "steady", "flaky")
 		s.answers(sometimes("flaky", 10))

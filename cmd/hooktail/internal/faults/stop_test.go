@@ -17,7 +17,6 @@ import (
 func TestGracefulStopSendsNoDuplicate(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		s := prepareOn(t, route, cdctest.Postgres(t).LabelStudio(t), "steady", "flaky")
 		s.answers(sometimes("flaky", 10))
 		p := s.run(t, "HOOKTAIL_TIMEOUT=30s", "HOOKTAIL_GRACE=1m") // a machine that is slow is not what is tested
@@ -43,7 +42,6 @@ func TestGracefulStopSendsNoDuplicate(t *testing.T) {
 func TestSecondSignalKills(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		s := prepareOn(t, route, cdctest.Postgres(t).LabelStudio(t), "hanging")
 		arrived, hanging := make(chan struct{}, 1000), make(chan struct{})
 		s.waits(func(string) {
@@ -86,7 +84,6 @@ func TestSecondSignalKills(t *testing.T) {
 func TestSlotNeverAheadOfDelivery(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		s := prepareOn(t, route, cdctest.Postgres(t).LabelStudio(t), "steady", "dead", "slow")
 		s.waits(func(hook string) {
 			if hook == "slow" {

@@ -17,7 +17,6 @@ import (
 func TestHugeRow(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		const size = 200_000_000
 		s := prepareOn(t, route, cdctest.Private(t, throwaway.Options{}).LabelStudio(t), "steady")
 		p := s.run(t, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_TIMEOUT=4m")
@@ -44,7 +43,6 @@ func TestHugeRow(t *testing.T) {
 func TestManySubtransactions(t *testing.T) {
 	t.Parallel()
 	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		t.Helper()
 		const savepoints = 10_000
 		s := prepareOn(t, route, cdctest.Private(t, throwaway.Options{}).LabelStudio(t), "steady")
 		p := s.run(t, "HOOKTAIL_LOG_LEVEL=info")

@@ -26,7 +26,7 @@ func TestWithChromiumTheLog(t *testing.T) {
 	b.size(1280, 900)
 	b.run(`window.location.href = "http://` + sender.Ops + `/"`)
 	b.waitText("#role", "sender")
-	b.waitText("#log-members", "64 partitions, epoch 1")
+	b.waitText("#log-members", "this instance, 64 partitions, epoch ")
 	b.waitText("#log-lag", "nothing")
 	b.waitText("#hooks tbody", "live")
 	b.wait("document.querySelector('#stream').hidden", "true")

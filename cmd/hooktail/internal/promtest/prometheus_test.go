@@ -19,6 +19,7 @@ import (
 	"testing"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
 
 const (
@@ -69,7 +70,12 @@ func TestWithPrometheusScraping(t *testing.T) {
 	_, text := p.Get(t, "/metrics")
 	promtool(t, text+"\n", "check", "metrics")
 	for _, expression := range expressions(t) {
-		server.await(t, expression)
+		if !strings.Contains(expression, "hooktail_log_") { // TestWithPrometheusLog has those
+			server.await(t, expression)
+		}
+	}
+	if got := server.query(t, `{__name__=~"hooktail_log_.*"}`); len(got) > 0 {
+		t.Errorf("without a log there are %v", got)
 	}
 	server.await(t, `{__name__=~"job_hook.*:hooktail_.*"}`)
 	for _, alert := range []string{
@@ -94,6 +100,36 @@ func TestWithPrometheusScraping(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWithPrometheusLog: with a log, each expression about it on the dashboard shows
+// something, and the alerts are those of its state.
+func TestWithPrometheusLog(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	nats := natstest.Start(t, nil)
+	p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_URL="+nats.URL())
+	limited := nats.Stream(t, "HOOKTAIL_"+s.db.Name).CachedInfo().Config
+	limited.MaxBytes = 1 << 30
+	nats.Update(t, limited)
+	server := prometheus(t, p.Ops)
+	s.work(t, 4)
+	s.awaitDelivered(t, healthy, 4*3+2+1)
+	seen := 0
+	for _, expression := range expressions(t) {
+		if strings.Contains(expression, "hooktail_log_") {
+			server.await(t, expression)
+			seen++
+		}
+	}
+	server.await(t, "hooktail_log_batches_total > 0")
+	if got := server.query(t, `ALERTS{alertname=~"HooktailLog.*"}`); len(got) > 0 || seen < 8 {
+		t.Errorf("%d expressions; alerts of a log that works: %v", seen, got)
+	}
+	_, text := p.Get(t, "/metrics")
+	promtool(t, text+"\n", "check", "metrics")
+	nats.Stop()
+	server.await(t, `ALERTS{alertname="HooktailLogDisconnected"}`)
 }
 
 // promtool runs it in the folder of the rules.

@@ -26,3 +26,30 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}
 {{- end -}}
 {{- end -}}
+
+{{/* The Deployments, as a list in YAML: one, or with scale.enabled one for each role. */}}
+{{- define "hooktail.roles" -}}
+{{- $common := dict "selector" (include "hooktail.selector" .) "labels" (include "hooktail.labels" .) -}}
+{{- if .Values.scale.enabled -}}
+{{- if and (not .Values.scale.nats.url) (not (hasKey .Values.secrets "HOOKTAIL_NATS_URL")) -}}
+{{- fail "scale.enabled needs scale.nats.url, or HOOKTAIL_NATS_URL in secrets" -}}
+{{- end -}}
+{{- list (merge (dict "name" "reader" "replicas" .Values.replicas) $common) (merge (dict "name" "sender" "replicas" .Values.scale.senders) $common) | toYaml -}}
+{{- else -}}
+{{- list (merge (dict "name" "" "replicas" .Values.replicas) $common) | toYaml -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "hooktail.selectorOf" -}}
+{{ .selector }}
+{{- with .name }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{- define "hooktail.labelsOf" -}}
+{{ .labels }}
+{{- with .name }}
+app.kubernetes.io/component: {{ . }}
+{{- end }}
+{{- end -}}
