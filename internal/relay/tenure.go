@@ -208,7 +208,7 @@ func (t *tenure) stop(stopReading func(), read, failed <-chan struct{}, grace ti
 	ctx, cancel = context.WithTimeout(context.Background(), parkWithin)
 	defer cancel()
 	if err := t.dispatcher.Park(ctx); err != nil {
-		t.log.Warn("Cannot park everything: the rest is sent after the next start", "error", err)
+		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
 	}
 }
 
