@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// Role says which parts of hooktail this instance is, where deliveries go over a log.
+// Role selects the parts of hooktail that an instance runs, if deliveries go over a log.
 type Role string
 
 // The roles.
 const (
 	RoleBoth   Role = "both"
-	RoleReader Role = "reader" // it reads the slot and writes the log
-	RoleSender Role = "sender" // it reads the log and delivers
+	RoleReader Role = "reader" // reads the slot and writes the log
+	RoleSender Role = "sender" // reads the log and delivers
 )
 
 // Reads reports whether the instance may read the slot.
@@ -23,13 +23,13 @@ func (r Role) Reads() bool { return r != RoleSender }
 // Sends reports whether the instance delivers.
 func (r Role) Sends() bool { return r != RoleReader }
 
-// Sync is the interval at which the log's servers sync their files; 0: before they
-// acknowledge.
+// Sync is the interval at which the NATS servers sync their files; 0: before they acknowledge
+// each message.
 type Sync time.Duration
 
 const always = "always"
 
-// UnmarshalText reads a duration, or always.
+// UnmarshalText parses a duration or "always".
 func (s *Sync) UnmarshalText(text []byte) error {
 	if string(text) == always {
 		*s = 0
@@ -49,7 +49,7 @@ func (s *Sync) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is what UnmarshalText reads.
+// String returns a text that UnmarshalText parses.
 func (s Sync) String() string {
 	if s == 0 {
 		return always
@@ -57,7 +57,7 @@ func (s Sync) String() string {
 	return time.Duration(s).String()
 }
 
-// checkRole refuses a part of hooktail that has no log to work with.
+// checkRole rejects the roles reader and sender if there is no log.
 func checkRole(role Role, nats Secret) error {
 	if err := oneOf(role, RoleBoth, RoleReader, RoleSender); err != nil {
 		return err
@@ -68,7 +68,8 @@ func checkRole(role Role, nats Secret) error {
 	return nil
 }
 
-// checkNATS obeys what the client accepts: servers of one cluster, separated by commas.
+// checkNATS accepts the URLs that the client accepts: servers of one cluster, separated by
+// commas.
 func checkNATS(urls Secret) error {
 	if urls.Reveal() == "" {
 		return nil // not set

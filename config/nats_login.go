@@ -18,7 +18,7 @@ func (c Config) NATSTLS() (*tls.Config, error) {
 // natsPEM are the variables of TLS with NATS.
 var natsPEM = pemNames{ca: Prefix + "NATS_CA", cert: Prefix + "NATS_CERT", key: Prefix + "NATS_KEY"}
 
-// checkNATSOnly refuses a setting of NATS where no server is set.
+// checkNATSOnly rejects a setting of NATS if no server is set.
 func (c *Config) checkNATSOnly(value Secret) error {
 	if value.Reveal() != "" && c.NATSURL.Reveal() == "" {
 		return advice("is set, but " + Prefix + "NATS_URL is not: set both, or neither")
@@ -84,7 +84,7 @@ func (c *Config) checkNKey() error {
 	return nil
 }
 
-// checkLogin refuses credentials that have no server, or that come with a user in the URL.
+// checkLogin rejects credentials without a server, or together with a user in the URL.
 func (c *Config) checkLogin(value Secret) error {
 	if err := c.checkNATSOnly(value); err != nil {
 		return err

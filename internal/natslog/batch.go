@@ -5,16 +5,16 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// Bounds of an atomic batch: the server takes 1,000 messages.
+// Limits of an atomic batch: the server accepts 1,000 messages.
 const (
 	batchMessages = 1000
 	batchBytes    = 8 << 20
 	messageBytes  = 512 << 10 // of a payload; a larger one is stored in log_body
 )
 
-// cut is the first messages that fit into a batch, and the rest. The messages of one event,
-// which have the same ID and are next to each other, stay together if a batch has room for
-// them.
+// cut returns the first messages, as many as fit into a batch, and the rest. It keeps the
+// messages of one event together if they fit into a batch; they are adjacent and have the same
+// ID.
 func cut(messages []*Message) (batch, rest []*Message) {
 	n, bytes := 0, 0
 	for n < len(messages) {
@@ -28,7 +28,7 @@ func cut(messages []*Message) (batch, rest []*Message) {
 	return messages[:n], messages[n:]
 }
 
-// eventAt is where the messages of the event at i end, and their bytes.
+// eventAt returns the end of the messages of the event at i, and their size.
 func eventAt(messages []*Message, i int) (end, bytes int) {
 	for end = i; end < len(messages) && messages[end].ID == messages[i].ID; end++ {
 		if !messages[end].Stored {
@@ -38,8 +38,8 @@ func eventAt(messages []*Message, i int) (end, bytes int) {
 	return end, bytes
 }
 
-// split makes the messages of the deliveries, which are in the order of the stream and have
-// those of one event next to each other. Of an event each partition gets one message.
+// split makes messages of the deliveries, one per event and partition. The deliveries are in
+// the order of the stream, those of one event adjacent.
 func split(deliveries []dispatch.Delivery) (messages []*Message) {
 	for len(deliveries) > 0 {
 		n := 1
@@ -59,7 +59,7 @@ func splitEvent(deliveries []dispatch.Delivery) (messages []*Message) {
 	for i := range deliveries {
 		d := &deliveries[i]
 		p := PartitionOf(d.Hook)
-		if d.Done == nil { // it was adopted afterwards
+		if d.Done == nil { // the hook was adopted afterwards
 			messages = append(messages, &Message{Partition: p, ID: id + adopted + text(d.Hook), Event: e, Commit: e.ID.Commit, Targets: []hook.Target{d.Target}, Bytes: bytes})
 			continue
 		}
@@ -75,7 +75,7 @@ func splitEvent(deliveries []dispatch.Delivery) (messages []*Message) {
 	return messages
 }
 
-// fit leaves the payload out that no hook of the message gets, and marks one that is too large.
+// fit drops a payload that no hook of the message receives, and marks one that is too large.
 func (m *Message) fit() {
 	m.bare = true
 	for _, t := range m.Targets {

@@ -12,14 +12,14 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// Bookmark is how far a partition is delivered, as its bucket has it.
+// Bookmark records in the bucket how far a partition is delivered.
 type Bookmark struct {
 	Epoch  int64  `json:"epoch"`  // of the sender that wrote it
-	Seq    uint64 `json:"seq"`    // of the last message up to which all is done; 0: of none
+	Seq    uint64 `json:"seq"`    // of the last message of the delivered prefix; 0: none
 	ID     string `json:"id"`     // of that message
-	Prefix Prefix `json:"prefix"` // that it has: all of these commits is done
+	Prefix Prefix `json:"prefix"` // of that message: all events of these commits are delivered
 	Number uint64 `json:"number"` // that it has
-	// Done is what is done above the prefix: "<id>" if all hooks of the partition have the
+	// Done lists deliveries above the prefix: "<id>" if all hooks of the partition have the
 	// event, otherwise "<id>/<hook>".
 	Done []string `json:"done"`
 }
@@ -27,10 +27,10 @@ type Bookmark struct {
 // ErrDeposed says that another sender has written the partition's bookmark.
 var ErrDeposed = errors.New("another sender has taken the partition")
 
-// Bookmarks are those of a sender's partitions. One goroutine uses them.
+// Bookmarks reads and writes the bookmarks of a sender. One goroutine uses it.
 type Bookmarks struct {
 	kv        jetstream.KeyValue
-	revisions map[int]uint64 // as they were written last
+	revisions map[int]uint64 // of each bookmark, as last read or written
 }
 
 // Bookmarks opens the bucket.
@@ -40,12 +40,12 @@ func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
 		return nil, fmt.Errorf("bucket %s: %w", l.names.Stream, ErrNoLog)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look bucket %s up: %w", l.names.Stream, err)
+		return nil, fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
 	return &Bookmarks{kv: kv, revisions: make(map[int]uint64)}, nil
 }
 
-// Read is the partition's bookmark; the zero Bookmark if there is none.
+// Read returns the partition's bookmark, the zero Bookmark if there is none.
 func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err error) {
 	entry, err := b.kv.Get(ctx, key(partition))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
@@ -62,8 +62,8 @@ func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err
 	return mark, nil
 }
 
-// Take writes the epoch into the bookmark, so that the sender before can write it no more. What
-// a replica says that is behind is read again.
+// Take writes the epoch into the bookmark, after which the previous sender can no longer
+// write it. It reads again if the answer came from a replica that is behind.
 func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookmark, error) {
 	const attempts, pause = 20, 100 * time.Millisecond
 	for n := 1; ; n++ {
@@ -85,8 +85,8 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 	}
 }
 
-// Write replaces the bookmark that was read or written last. If it is another one by now, it
-// returns ErrDeposed.
+// Write replaces the bookmark. It returns ErrDeposed if somebody else has written it since
+// this sender last read or wrote it.
 func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) error {
 	value, err := json.Marshal(mark)
 	if err != nil {

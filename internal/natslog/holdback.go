@@ -11,24 +11,24 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// sampleEvery is how often a Holdback looks at the log.
+// sampleEvery is the interval between two samples of the log.
 const sampleEvery = time.Second
 
-// Holdback keeps the slot from being confirmed beyond what the servers of the log have on
-// disk. They sync at least every interval: what they have acknowledged before, and still have
-// after it, survives the loss of their power. It is safe for concurrent use.
+// Holdback prevents the slot from being confirmed beyond the messages that the NATS servers
+// have on disk. They sync at least once per interval: a message that was acknowledged before,
+// and is still there after it, survives a loss of power. It is safe for concurrent use.
 type Holdback struct {
 	writer   *Writer
-	interval time.Duration // 0: each message is synced before it is acknowledged
+	interval time.Duration // 0: the servers sync each message before they acknowledge it
 	log      *slog.Logger
 	made     time.Time
 
-	mu       sync.Mutex // guards all that follows
+	mu       sync.Mutex // guards the fields below
 	samples  []sample   // the oldest first
-	released sample     // the newest that may be confirmed
+	released sample     // the newest one that may be confirmed
 }
 
-// sample is how far the log was at a time.
+// sample is the end of the log at one time.
 type sample struct {
 	at     time.Time
 	prefix cdc.LSN
@@ -36,12 +36,12 @@ type sample struct {
 	high   cdc.LSN // newest commit in the log
 }
 
-// NewHoldback keeps back what the writer writes, for twice the interval.
+// NewHoldback holds back the writer's messages for twice the interval.
 func NewHoldback(w *Writer, interval time.Duration, log *slog.Logger) *Holdback {
 	return &Holdback{writer: w, interval: interval, log: log, made: time.Now()}
 }
 
-// Hold is how much of the position may be confirmed. It does not block.
+// Hold returns how much of the position may be confirmed. It does not block.
 func (h *Holdback) Hold(position cdc.LSN) cdc.LSN {
 	if h.interval == 0 {
 		return position
@@ -51,8 +51,8 @@ func (h *Holdback) Hold(position cdc.LSN) cdc.LSN {
 	return min(position, h.released.prefix)
 }
 
-// Age is the age of the position up to which the slot may be confirmed; before there is one,
-// the time since the Holdback was made. holds is false if nothing is held back.
+// Age returns the age of the position up to which the slot may be confirmed; before there is
+// one, the time since NewHoldback. holds is false if nothing is held back.
 func (h *Holdback) Age() (age time.Duration, holds bool) {
 	if h.interval == 0 {
 		return 0, false
@@ -66,8 +66,9 @@ func (h *Holdback) Age() (age time.Duration, holds bool) {
 	return time.Since(since), true
 }
 
-// Run takes samples until the context ends, or until the log does not end where the writer
-// left it, which it returns. While the servers do not answer, nothing more is released.
+// Run takes samples until the context ends. It returns ErrFenced if the log no longer ends
+// where the writer left it, and ErrNoLog if it is missing. While the servers do not answer, it
+// releases nothing.
 func (h *Holdback) Run(ctx context.Context) error {
 	return retry.Every(ctx, sampleEvery, func() error {
 		begun := time.Now()
@@ -77,7 +78,7 @@ func (h *Holdback) Run(ctx context.Context) error {
 			return err
 		case err != nil:
 			if ctx.Err() == nil {
-				h.log.Debug("cannot look at the log", "error", err)
+				h.log.Debug("Cannot sample the log", "error", err)
 			}
 			return nil
 		}
@@ -86,8 +87,8 @@ func (h *Holdback) Run(ctx context.Context) error {
 	})
 }
 
-// take adds the sample. The log was seen at that time as the writer has left it, so the
-// samples of two intervals before are on disk.
+// take adds a sample. The log was intact at the time seen, so samples that are two intervals
+// older are on disk.
 func (h *Holdback) take(now sample, seen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -101,17 +102,17 @@ func (h *Holdback) take(now sample, seen time.Time) {
 	h.samples = h.samples[n:]
 }
 
-// End is the last sequence that is on the servers' disks; 0: unknown.
+// End returns the last sequence that is on the servers' disks; 0: unknown.
 func (h *Holdback) End() uint64 { return h.durable().end }
 
-// durable is the newest sample that is on disk; the zero sample: there is none.
+// durable returns the newest sample that is on disk, the zero sample if there is none.
 func (h *Holdback) durable() sample {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.released
 }
 
-// look makes sure that the log ends where the writer has left it.
+// look checks that the log ends where the writer left it.
 func (w *Writer) look(ctx context.Context) (sample, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -123,7 +124,7 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	}
 	info, err := w.stream.Info(ctx)
 	if err != nil {
-		_, err := w.log.stream(ctx) // which says whether it is missing
+		_, err := w.log.stream(ctx) // tells whether it is missing
 		return now, err
 	}
 	if info.State.LastSeq != w.end {

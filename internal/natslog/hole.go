@@ -6,22 +6,23 @@ import (
 	"slices"
 )
 
-// Hole says that a message is missing in the log.
+// Hole is a missing message in a partition. It stops the partition.
 type Hole struct {
 	Partition int
-	Missing   string // the id of the message; "": the log begins anew
-	Seq       uint64 // of the message that follows
+	Missing   string // its id; "": the log has none of the messages that the bookmark is about
+	Seq       uint64 // of the message after the hole
 }
 
 func (h *Hole) Error() string {
 	missing := "message " + h.Missing
 	if h.Missing == "" {
-		missing = "what was delivered last"
+		missing = "the last delivered message"
 	}
-	return fmt.Sprintf("gap in the log: %s of partition %02d, before sequence %d, is missing; its hooks get nothing until `hooktail repair`", missing, h.Partition, h.Seq)
+	return fmt.Sprintf("gap in the log: %s of partition %02d, before sequence %d, is missing: its hooks receive nothing until `hooktail repair`", missing, h.Partition, h.Seq)
 }
 
-// Holes reads the log from the bookmarks on, and returns the first hole of each partition.
+// Holes reads the log from the bookmarks to its end and returns the first hole of each
+// partition.
 func (l *Log) Holes(ctx context.Context) (holes []*Hole, err error) {
 	bookmarks, err := l.Bookmarks(ctx)
 	if err != nil {
@@ -53,8 +54,8 @@ func (l *Log) Holes(ctx context.Context) (holes []*Hole, err error) {
 	return holes, nil
 }
 
-// Pass has the partition go on behind the hole: the missing message counts as done. The sender
-// that has the partition notices that its bookmark was written, and begins anew.
+// Pass lets the partition continue after the hole: the missing message counts as delivered.
+// The partition's sender notices that its bookmark has changed, and starts again.
 func (l *Log) Pass(ctx context.Context, hole *Hole) error {
 	bookmarks, err := l.Bookmarks(ctx)
 	if err != nil {
@@ -64,7 +65,7 @@ func (l *Log) Pass(ctx context.Context, hole *Hole) error {
 	if err != nil {
 		return err
 	}
-	if hole.Missing == "" { // nothing of the bookmark is in this log
+	if hole.Missing == "" { // the bookmark is about another log
 		mark = Bookmark{Epoch: mark.Epoch}
 	} else if !slices.Contains(mark.Done, hole.Missing) {
 		mark.Done = append(mark.Done, hole.Missing)

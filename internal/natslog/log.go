@@ -11,8 +11,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Log is a slot's stream and bucket, on a connection of its own, which reconnects by itself.
-// Close it. It is safe for concurrent use.
+// Log is the stream and the bucket of a slot. It has its own connection, which reconnects by
+// itself, until Close. It is safe for concurrent use.
 type Log struct {
 	names    Names
 	replicas int
@@ -31,43 +31,44 @@ const askWithin = 10 * time.Second
 // Close ends the connection.
 func (l *Log) Close() { l.conn.Close() }
 
-// Names are those of the stream, the bucket and the subjects.
+// Names returns the names of stream, bucket and subjects.
 func (l *Log) Names() Names { return l.names }
 
-// SetUp makes the stream, the bucket and the topic, if they are missing. What is there stays as it is.
+// SetUp creates the stream, the bucket and the topic if they are missing. It does not change
+// existing ones.
 func (l *Log) SetUp(ctx context.Context) error {
 	if _, err := l.js.Stream(ctx, l.names.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, err := l.js.CreateStream(ctx, l.names.StreamConfig(l.replicas)); err != nil {
-			return fmt.Errorf("make stream %s: %w", l.names.Stream, err)
+			return fmt.Errorf("create stream %s: %w", l.names.Stream, err)
 		}
 	} else if err != nil {
-		return fmt.Errorf("look stream %s up: %w", l.names.Stream, err)
+		return fmt.Errorf("look up stream %s: %w", l.names.Stream, err)
 	}
 	if _, err := l.js.KeyValue(ctx, l.names.Stream); errors.Is(err, jetstream.ErrBucketNotFound) {
 		if _, err := l.js.CreateKeyValue(ctx, l.names.BucketConfig(l.replicas)); err != nil {
-			return fmt.Errorf("make bucket %s: %w", l.names.Stream, err)
+			return fmt.Errorf("create bucket %s: %w", l.names.Stream, err)
 		}
 	} else if err != nil {
-		return fmt.Errorf("look bucket %s up: %w", l.names.Stream, err)
+		return fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
 	return l.setUpTopic(ctx)
 }
 
-// TearDown removes the stream, the bucket and the topic with all that is in them.
+// TearDown deletes the stream, the bucket and the topic with their contents.
 func (l *Log) TearDown(ctx context.Context) error {
 	var errs []error
 	for _, name := range []string{l.names.Stream, l.names.Topic()} {
 		if err := l.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			errs = append(errs, fmt.Errorf("remove stream %s: %w", name, err))
+			errs = append(errs, fmt.Errorf("delete stream %s: %w", name, err))
 		}
 	}
 	if err := l.js.DeleteKeyValue(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		errs = append(errs, fmt.Errorf("remove bucket %s: %w", l.names.Stream, err))
+		errs = append(errs, fmt.Errorf("delete bucket %s: %w", l.names.Stream, err))
 	}
 	return errors.Join(errs...)
 }
 
-// Info is the stream as the server has it now.
+// Info returns the present state of the stream.
 func (l *Log) Info(ctx context.Context) (*jetstream.StreamInfo, error) {
 	stream, err := l.stream(ctx)
 	if err != nil {
@@ -82,17 +83,17 @@ func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
 		return nil, fmt.Errorf("stream %s: %w", l.names.Stream, ErrNoLog)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look stream %s up: %w", l.names.Stream, err)
+		return nil, fmt.Errorf("look up stream %s: %w", l.names.Stream, err)
 	}
 	return stream, nil
 }
 
-// message reads the message with that sequence; nil if there is none.
+// message returns the message with that sequence, nil if there is none.
 func (l *Log) message(ctx context.Context, stream jetstream.Stream, seq uint64) (*Message, error) {
 	return l.decoded(stream.GetMsg(ctx, seq))
 }
 
-// lastOf reads the partition's last message; nil if there is none.
+// lastOf returns the last message of the partition, nil if there is none.
 func (l *Log) lastOf(ctx context.Context, stream jetstream.Stream, partition int) (*Message, error) {
 	return l.decoded(stream.GetLastMsgForSubject(ctx, l.names.Subject(partition)))
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// The headers of a message, see the package's documentation.
+// Headers of a message; see the package's documentation.
 const (
 	idHeader     = "Ht-Id"
 	beforeHeader = "Ht-Before"
@@ -27,13 +27,12 @@ const (
 	storedHeader = "Ht-Stored"
 )
 
-// Message is one message of the log: an event for the hooks of a partition, or a change of a
-// hook.
+// Message is a message of the log: an event for hooks of one partition, or a change of a hook.
 type Message struct {
 	Partition int
 	Seq       uint64 // in the stream; 0: not published yet
 	ID        string
-	Before    string // ID of the partition's message before; "": it is the first
+	Before    string // ID of the partition's previous message; "": this is the first one
 	Prefix    Prefix
 	Floor     uint64
 	Number    uint64    // in the partition, from 1
@@ -46,23 +45,23 @@ type Message struct {
 	Stored  bool // the payload is in log_body, and not in Event
 	Bytes   int  // of the payload
 
-	bare bool // no hook gets a payload; of a message to be published
+	bare bool // no hook receives the payload; set before publishing
 }
 
-// adopted stands in the id of a message between the event and the one hook that gets it
-// afterwards, since it was adopted: the partition may have the event already.
+// adopted separates event and hook in the id of a message for a hook that was adopted later:
+// the partition may have the event already.
 const adopted = "@"
 
-// changePrefix begins the ids of changes.
+// changePrefix is the prefix of the ids of changes.
 const changePrefix = "change-"
 
-// changeOf is the message that tells the partition of the change, which the commit has made.
+// changeOf returns the message that tells a partition of a hook's change.
 func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
 	id := fmt.Sprintf("%s%X-%d", changePrefix, uint64(commit), hook)
 	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
 }
 
-// TargetOf is the hook among those that get the event.
+// TargetOf returns the hook's target among those of the message.
 func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
 	i := slices.IndexFunc(m.Targets, func(t hook.Target) bool { return t.Hook == id })
 	if i < 0 {
@@ -71,7 +70,7 @@ func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
 	return m.Targets[i], true
 }
 
-// encode is the message as it is published.
+// encode returns the message to publish.
 func (m *Message) encode(names Names) *nats.Msg {
 	h := nats.Header{
 		idHeader: {m.ID}, beforeHeader: {m.Before},
@@ -94,7 +93,7 @@ func (m *Message) encode(names Names) *nats.Msg {
 	return out
 }
 
-// decode reads a message of the log. What it returns refers to data.
+// decode parses a message of the log. The result refers to data.
 func decode(names Names, subject string, seq uint64, header nats.Header, data []byte) (*Message, error) {
 	m := &Message{Partition: names.Partition(subject), Seq: seq, ID: header.Get(idHeader), Before: header.Get(beforeHeader)}
 	if m.Partition < 0 || m.ID == "" {
@@ -151,7 +150,7 @@ func (m *Message) decodeBody(header nats.Header, data []byte) error {
 	return err
 }
 
-// bare is what follows the action of a hook that gets no payload.
+// bare marks a hook that receives no payload, after its action.
 const bare = ",bare"
 
 func formatTargets(targets []hook.Target) string {

@@ -8,27 +8,27 @@ import (
 // Partitions is the number of partitions of a log.
 const Partitions = 64
 
-// PartitionOf is the partition of a hook. SQL computes the same: hook_id % 64.
+// PartitionOf returns the partition of a hook. SQL computes the same: hook_id % 64.
 func PartitionOf(hook int64) int { return int(uint64(hook) % Partitions) }
 
-// Names are those of one slot's stream, bucket and subjects.
+// Names holds the names of a slot's stream, bucket and subjects.
 type Names struct {
 	Stream string // also the bucket's
 	prefix string
 }
 
-// NamesOf is the names for a slot.
+// NamesOf returns the names for a slot.
 func NamesOf(slot string) Names {
 	return Names{Stream: "HOOKTAIL_" + slot, prefix: "ht." + slot + ".d."}
 }
 
-// Subjects is the subject of all messages.
+// Subjects returns a subject that matches all messages.
 func (n Names) Subjects() string { return n.prefix + "*" }
 
-// Subject is that of one partition.
+// Subject returns the subject of a partition.
 func (n Names) Subject(partition int) string { return fmt.Sprintf("%s%02d", n.prefix, partition) }
 
-// Partition is that of a subject, or -1.
+// Partition returns the partition of a subject, or -1.
 func (n Names) Partition(subject string) int {
 	number, ok := strings.CutPrefix(subject, n.prefix)
 	if !ok || len(number) != 2 || number[0] < '0' || number[0] > '9' || number[1] < '0' || number[1] > '9' {
@@ -40,5 +40,5 @@ func (n Names) Partition(subject string) int {
 	return -1
 }
 
-// key is the bookmark's in the bucket.
+// key returns the key of a partition's bookmark.
 func key(partition int) string { return fmt.Sprintf("%02d", partition) }

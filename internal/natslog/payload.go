@@ -6,11 +6,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// separator stands between the members of a payload.
+// separator separates the members of a payload.
 const separator = ", "
 
-// payloadOf is a copy of the event's members in one piece: an event with these as its Payload
-// has the same bodies.
+// payloadOf returns a copy of the event's members in one piece. An event with these as its
+// Payload has the same bodies.
 func payloadOf(e *mapping.Event) []byte {
 	members := e.Members()
 	if len(members[1]) == 0 {
@@ -19,7 +19,7 @@ func payloadOf(e *mapping.Event) []byte {
 	return bytes.Join(members[:], []byte(separator))
 }
 
-// payloadLen is the length of payloadOf.
+// payloadLen returns the length of payloadOf.
 func payloadLen(e *mapping.Event) int {
 	members := e.Members()
 	if len(members[1]) == 0 {

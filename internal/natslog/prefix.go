@@ -9,26 +9,26 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Prefix is a position of the reader below which all events are in the log, and the timeline
-// of the server that it was read on. The zero Prefix has no events below it.
+// Prefix is a position of the reader, below which all events are in the log, with the server's
+// timeline. The zero Prefix has no events below it.
 type Prefix struct {
 	Timeline int32
 	LSN      cdc.LSN
 }
 
 // Has reports whether the event is below the prefix. An event of a later timeline is not: its
-// server may have been promoted before it had what the prefix says.
+// server may have been promoted before it had received the WAL up to the prefix.
 func (p Prefix) Has(id mapping.ID) bool {
 	return !id.IsRepair() && id.Timeline <= p.Timeline && id.Commit < p.LSN
 }
 
-// String is the timeline and the LSN, both as in an event's id.
+// String returns timeline and LSN as in an event's id.
 func (p Prefix) String() string { return fmt.Sprintf("%d-%X", p.Timeline, uint64(p.LSN)) }
 
-// MarshalText is String.
+// MarshalText returns String.
 func (p Prefix) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads what String has made.
+// UnmarshalText parses the output of String.
 func (p *Prefix) UnmarshalText(text []byte) (err error) {
 	*p, err = parsePrefix(string(text))
 	return err

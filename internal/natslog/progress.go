@@ -12,28 +12,28 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
-// Progress is what a sender knows of a partition: which messages it has taken, and what of
-// them is done. It has no clock and asks nobody. It is safe for concurrent use.
+// Progress records which messages of a partition a sender has taken, and which deliveries are
+// done. It has no clock and does no I/O. It is safe for concurrent use.
 type Progress struct {
 	partition int
 
-	mu      sync.Mutex // guards all that follows
+	mu      sync.Mutex // guards the fields below
 	mark    Bookmark   // without Done
-	last    string     // id of the message that was read last, "": of none
-	open    []*Taken   // in the order of the log; the first is not done
+	last    string     // id of the last message read; "": none
+	open    []*Taken   // in the order of the log; the first one has undelivered targets
 	done    map[string]struct{}
-	changed bool  // since the last bookmark
-	hole    *Hole // the partition has stopped
+	changed bool  // since the last Bookmark
+	hole    *Hole // not nil: the partition has stopped
 }
 
-// Taken is a message that was read, until its deliveries are done.
+// Taken is a message with unfinished deliveries.
 type Taken struct {
 	*Message
-	left int // deliveries that are not done; guarded by the Progress
+	left int // number of unfinished deliveries; guarded by Progress.mu
 }
 
-// NewProgress goes on from the bookmark. verified says that the log has the bookmark's message
-// under its sequence: what was read last is then known.
+// NewProgress continues from the bookmark. verified states that the log has the bookmark's
+// message at its sequence, so that the last message read is known.
 func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
 	p := &Progress{partition: partition, mark: mark, done: make(map[string]struct{}, len(mark.Done))}
 	for _, id := range mark.Done {
@@ -49,9 +49,9 @@ func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
 	return p
 }
 
-// Take takes the next message of the partition, and returns it with the targets that do not
-// have the event yet: nil if there is nothing to do. A message that follows a hole stops the
-// partition: it returns the *Hole, and nothing for later messages.
+// Take accepts the partition's next message and returns it with the targets that have not
+// received the event; nil if there are none. A message after a hole stops the partition: Take
+// returns the *Hole, and nothing for later messages.
 func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -78,7 +78,7 @@ func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
 	return t, targets, nil
 }
 
-// Done says that the delivery of the message to that hook is done.
+// Done records that the message was delivered to the hook.
 func (p *Progress) Done(t *Taken, hook int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -90,8 +90,7 @@ func (p *Progress) Done(t *Taken, hook int64) {
 	p.advance()
 }
 
-// advance needs mu. It moves over the messages that are done, and takes note of those behind
-// one that is not.
+// advance moves the bookmark past delivered messages. The caller holds mu.
 func (p *Progress) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].left == 0 {
@@ -107,20 +106,20 @@ func (p *Progress) advance() {
 	p.changed = p.changed || n > 0
 }
 
-// finish needs mu. It takes note that all deliveries of the message are done.
+// finish records that all deliveries of the message are done. The caller holds mu.
 func (p *Progress) finish(t *Taken) {
 	for _, target := range t.Targets {
 		delete(p.done, part(t.ID, target.Hook))
 	}
 	switch {
-	case strings.Contains(t.ID, adopted): // no prefix says when it may be forgotten
+	case strings.Contains(t.ID, adopted): // no prefix tells when to forget it
 		delete(p.done, t.ID)
 	case !p.mark.Prefix.hasID(t.ID):
 		p.done[t.ID] = struct{}{}
 	}
 }
 
-// isDone needs mu. It reports whether all deliveries of the message are done.
+// isDone reports whether all deliveries of the message are done. The caller holds mu.
 func (p *Progress) isDone(id string) bool {
 	if p.mark.Prefix.hasID(id) {
 		return true
@@ -129,7 +128,7 @@ func (p *Progress) isDone(id string) bool {
 	return done
 }
 
-// Bookmark is how far the partition is, if that has changed since the last call.
+// Bookmark returns the partition's bookmark, and whether it has changed since the last call.
 func (p *Progress) Bookmark() (mark Bookmark, changed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -151,28 +150,28 @@ func (p *Progress) Bookmark() (mark Bookmark, changed bool) {
 	return mark, true
 }
 
-// Lost says that the bookmark was not written.
+// Lost records that the last bookmark was not written.
 func (p *Progress) Lost() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.changed = true
 }
 
-// Hole is why the partition has stopped, nil if it has not.
+// Hole returns why the partition has stopped, nil if it has not.
 func (p *Progress) Hole() *Hole {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hole
 }
 
-// Behind is the number of messages that were read and are not done.
+// Behind returns the number of messages that were read and are not delivered.
 func (p *Progress) Behind() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return len(p.open)
 }
 
-// part is what of a message is done for one hook.
+// part is the entry of Bookmark.Done for one hook's delivery.
 func part(id string, hook int64) string { return id + "/" + strconv.FormatInt(hook, 10) }
 
 // hasID reports whether the message with that id is below the prefix.

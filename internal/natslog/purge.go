@@ -11,16 +11,16 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Purger deletes what nobody needs any more. One goroutine uses it.
+// Purger deletes messages that are no longer needed. One goroutine uses it.
 type Purger struct {
 	log      *Log
 	holdback *Holdback
 	keep     time.Duration
 	marks    [Partitions][]seen // the oldest first
-	bounds   []sample           // durable ones, the oldest first
+	bounds   []sample           // durable samples, the oldest first
 }
 
-// seen is the sequence of a bookmark, and when it was read first.
+// seen is the sequence of a bookmark, and when it was first read.
 type seen struct {
 	seq uint64
 	at  time.Time
@@ -39,9 +39,9 @@ func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
 	return &Purger{log: log, holdback: holdback, keep: keep}
 }
 
-// Run deletes, of each partition, the messages below the bookmark whose commits are below the
-// confirmed position. Bookmarks that may not be on disk yet do not count. The last message of
-// a partition stays.
+// Run deletes the messages below each partition's bookmark whose commits are below the
+// confirmed position. It ignores bookmarks that may not be on disk yet, and keeps the last
+// message of each partition.
 func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err error) {
 	durable := p.holdback.durable()
 	if durable.at.IsZero() {
@@ -123,7 +123,8 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	return meta.Sequence.Stream, nil
 }
 
-// bound is the last sequence of the newest durable sample whose commits are all confirmed.
+// bound returns the last sequence of the newest durable sample whose commits are all
+// confirmed.
 func (p *Purger) bound(confirmed cdc.LSN) (end uint64) {
 	n := 0
 	for n < len(p.bounds) && p.bounds[n].high < confirmed {
@@ -136,8 +137,8 @@ func (p *Purger) bound(confirmed cdc.LSN) (end uint64) {
 	return end
 }
 
-// settled is the sequence of the newest bookmark that is on disk by now: it was read before
-// the durable sample was taken.
+// settled returns the sequence of the newest bookmark that is on disk: it was read before the
+// durable sample was taken.
 func (p *Purger) settled(partition int, now Bookmark, durable sample) (seq uint64) {
 	marks := p.marks[partition]
 	if len(marks) == 0 || marks[len(marks)-1].seq != now.Seq {

@@ -10,8 +10,8 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// found is what the log has of earlier terms: all below the prefix, and some above it. It is
-// read-only once it was read.
+// found holds the messages of earlier terms: all below the prefix, and some above it. It is
+// read-only after readBack.
 type found struct {
 	prefix Prefix
 	above  map[entry]struct{}
@@ -31,7 +31,7 @@ func (f *found) hasMessage(id string, partition int) bool {
 	return ok
 }
 
-// readBack reads where the log and its partitions end, and what is above its prefix.
+// readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
 	w.found.above = make(map[entry]struct{})
 	w.end = w.stream.CachedInfo().State.LastSeq
@@ -58,7 +58,7 @@ func (w *Writer) readBack(ctx context.Context) error {
 	return w.scan(ctx, last.Floor)
 }
 
-// scan reads the log from the floor to its end.
+// scan reads the log from the floor to the end.
 func (w *Writer) scan(ctx context.Context, floor uint64) error {
 	if floor > w.end {
 		return nil
@@ -95,8 +95,8 @@ func (p Prefix) hasMessage(m *Message) bool {
 	return p.Has(m.Event.ID)
 }
 
-// eventOf is the event's id in the message's, which may have an adopted hook. What is found
-// for such a hook says nothing of the others.
+// eventOf returns the event's id from a message's id. It is "" for a message to one adopted
+// hook, which does not show that other hooks have the event.
 func eventOf(id string) string {
 	if strings.Contains(id, adopted) {
 		return ""
@@ -104,7 +104,7 @@ func eventOf(id string) string {
 	return id
 }
 
-// next waits for the next message.
+// next waits for the next message and returns it.
 func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Message, error) {
 	raw, err := messages.Next(jetstream.NextContext(ctx))
 	if err != nil {

@@ -37,7 +37,7 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 	}
 	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(l.names.Subjects()))
 	if err != nil {
-		return Survey{}, fmt.Errorf("look stream %s up: %w", l.names.Stream, err)
+		return Survey{}, fmt.Errorf("look up stream %s: %w", l.names.Stream, err)
 	}
 	bookmarks, err := l.Bookmarks(ctx)
 	if err != nil {

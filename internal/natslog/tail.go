@@ -9,32 +9,32 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Tail reads the partitions of a sender, from their bookmarks on, in the order of the log.
+// Tail reads a sender's partitions in the order of the log, starting at their bookmarks.
 type Tail struct {
 	log      *Log
 	stream   jetstream.Stream
 	progress map[int]*Progress
-	after    map[int]uint64 // sequence up to which the partition is done
-	reaches  uint64         // where the partitions that are not done ended when the Tail was made
+	after    map[int]uint64 // sequence up to which the partition is delivered
+	reaches  uint64         // last sequence, at the start, of the partitions with undelivered messages
 	messages jetstream.MessagesContext
-	at       uint64 // sequence that was read last
+	at       uint64 // sequence of the last message read
 }
 
-// Bounds of what the client reads ahead. It asks for as many messages and bytes at once, and
-// again when few messages are left.
+// Limits of what the client fetches in advance. It asks for that many messages and bytes at
+// once, and again when only aheadFew messages are left.
 const (
 	aheadMessages = 64
 	aheadFew      = 16
 	aheadBytes    = 2 << 20
 )
 
-// readAhead is these bounds. The client has a queue with room for aheadMessages: without a bound,
-// it is one of a million, which the garbage collector goes through.
+// readAhead returns these limits. The client allocates its queue for aheadMessages; without a
+// limit it has room for a million, which the garbage collector scans.
 func readAhead() []jetstream.PullMessagesOpt {
 	return []jetstream.PullMessagesOpt{jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew)}
 }
 
-// Tail begins to read the partitions. Close it.
+// Tail starts reading the partitions. The caller closes it.
 func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	stream, err := l.stream(ctx)
 	if err != nil {
@@ -67,8 +67,8 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	return t, nil
 }
 
-// begin is the sequence from which on the partition is read: behind its bookmark, if the log
-// has that message there, otherwise its first one.
+// begin returns the sequence at which to start: after the bookmark, if the log has the
+// bookmark's message there, otherwise the first one.
 func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from uint64, err error) {
 	last, err := t.log.lastOf(ctx, t.stream, partition)
 	if err != nil {
@@ -100,21 +100,21 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 	return max(1, t.stream.CachedInfo().State.FirstSeq), nil
 }
 
-// Progress are those of the partitions.
+// Progress returns the progress of each partition.
 func (t *Tail) Progress() map[int]*Progress { return t.progress }
 
-// IsCaughtUp reports whether all has been read that was in the log when the Tail was made.
+// IsCaughtUp reports whether everything that was in the log at the start has been read.
 func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches }
 
-// Next waits for the next message, and returns the Progress of its partition. The message is
-// nil if the bookmark says that it is done.
+// Next waits for the next message and returns it with the progress of its partition. The
+// message is nil if it is delivered according to the bookmark.
 func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
 	m, err := t.log.next(ctx, t.messages)
 	if err != nil {
 		return nil, nil, err
 	}
 	if m.Seq <= t.at {
-		return nil, nil, fmt.Errorf("stream %s: sequence %d comes again: %w", t.log.names.Stream, m.Seq, ErrRewound)
+		return nil, nil, fmt.Errorf("stream %s: sequence %d was read twice: %w", t.log.names.Stream, m.Seq, ErrRewound)
 	}
 	t.at = m.Seq
 	p := t.progress[m.Partition]
@@ -124,5 +124,5 @@ func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
 	return m, p, nil
 }
 
-// Close ends reading.
+// Close stops reading.
 func (t *Tail) Close() { t.messages.Stop() }

@@ -19,10 +19,9 @@ import (
 
 // WriterOptions are what a Writer needs. All but Topic and Metrics are required.
 type WriterOptions struct {
-	// Prefix is the position below which all events are done: wanted by nobody, or in the log.
+	// Prefix returns the position below which every event is in the log or not wanted.
 	Prefix func() Prefix
-	// Store writes a payload that is too large for a message, when the log ends at that
-	// sequence.
+	// Store stores a payload that is too large for a message. after is the log's last sequence.
 	Store func(ctx context.Context, event string, payload []byte, after uint64) error
 	// Topic gets the deliveries for it before the log gets the others; nil: there is none.
 	Topic *Topic
@@ -31,29 +30,28 @@ type WriterOptions struct {
 	Metrics *Metrics
 }
 
-// Writer puts events into the log, for one term of a reader. Enqueue and Drain make it an
-// outlet of the pipeline. One goroutine calls Enqueue; the other methods are safe for
-// concurrent use.
+// Writer writes events to the log for one term of a reader. It is an outlet of the pipeline.
+// One goroutine calls Enqueue; the other methods are safe for concurrent use.
 type Writer struct {
 	log    *Log
 	o      WriterOptions
 	stream jetstream.Stream
-	found  found // by reading back
+	found  found // messages of earlier terms
 
-	mu      sync.Mutex // guards all that follows; it is held while a batch is published
+	mu      sync.Mutex // guards the fields below; held while a batch is published
 	end     uint64     // sequence of the last message
 	endID   string     // of it
 	before  [Partitions]tip
 	above   []placed // messages of commits above the prefix, in the order of the log
-	high    cdc.LSN  // newest commit that is in the log
-	pending []change // to be told with the next batch
+	high    cdc.LSN  // newest commit in the log
+	pending []change // to be written with the next batch
 }
 
-// placed is a message's place, and the commit that made it.
+// placed is the place and the commit of a message.
 type placed struct {
 	seq    uint64
 	commit cdc.LSN
-	id     mapping.ID // the zero ID: a change
+	id     mapping.ID // zero: a change of a hook
 }
 
 // tip is a partition's last message.
@@ -62,17 +60,17 @@ type tip struct {
 	number uint64
 }
 
-// change is news of a hook. done is called when it is in the log.
+// change is a change of a hook. done is called when it is in the log.
 type change struct {
 	hook   int64
 	commit cdc.LSN
 	done   func()
 }
 
-// ErrFenced says that somebody else has written to the log, or that it was cut back.
+// ErrFenced reports that another writer has written to the log, or that the log was cut back.
 var ErrFenced = errors.New("the log does not end where this reader left it: another reader has written, or the log has lost its end")
 
-// NewWriter reads what is in the log above its prefix.
+// NewWriter returns a Writer that has read the log above its prefix.
 func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) {
 	stream, err := log.stream(ctx)
 	if err != nil {
@@ -85,21 +83,19 @@ func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) 
 	return w, nil
 }
 
-// Has reports whether the log has the event for the hook's partition, as far as it was written
-// by earlier terms.
+// Has reports whether earlier terms have written the event for the hook's partition.
 func (w *Writer) Has(id mapping.ID, hook int64) bool { return w.found.has(id, PartitionOf(hook)) }
 
-// Change tells the hook's sender, with the next batch, that the commit has changed the hook.
-// done is called once that is in the log.
+// Change writes, with the next batch, that the commit has changed the hook. It calls done when
+// that is in the log.
 func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.pending = append(w.pending, change{hook, commit, done})
 }
 
-// Enqueue puts the deliveries into the log, with the changes before them, and calls their Done.
-// An error says that this writer must write no more: what of the batch is in the log, the next
-// Writer finds.
+// Enqueue writes the pending changes and the deliveries to the log and calls their Done. After
+// an error this writer must not be used: the next Writer finds which messages were written.
 func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
 	others, err := w.o.Topic.take(ctx, deliveries)
 	if err != nil {
@@ -124,10 +120,10 @@ func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) er
 	return nil
 }
 
-// Drain returns at once: Enqueue leaves nothing undone.
+// Drain returns at once: Enqueue is synchronous.
 func (w *Writer) Drain(context.Context) error { return nil }
 
-// write needs mu.
+// write writes changes and messages in batches. The caller holds mu.
 func (w *Writer) write(ctx context.Context, changes []change, messages []*Message) error {
 	news := make([]*Message, 0, len(changes)+len(messages))
 	for _, c := range changes {
@@ -151,7 +147,7 @@ func (w *Writer) write(ctx context.Context, changes []change, messages []*Messag
 	return nil
 }
 
-// store needs mu. It writes the payloads that are too large.
+// store stores the batch's large payloads. The caller holds mu.
 func (w *Writer) store(ctx context.Context, batch []*Message) error {
 	for i, m := range batch {
 		if !m.Stored || i > 0 && batch[i-1].Stored && batch[i-1].Event == m.Event {
@@ -164,7 +160,7 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 	return nil
 }
 
-// publish needs mu.
+// publish publishes one batch and records it. The caller holds mu.
 func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	prefix := w.prefix()
 	floor := w.floor(prefix)
@@ -196,8 +192,8 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	return nil
 }
 
-// prefix is the prefix of the next batch. A reader begins below the prefix of the one before,
-// whose messages it does not know: all below that is in the log as well.
+// prefix returns the prefix of the next batch. A reader starts below the prefix of the previous
+// one, up to which all events are in the log as well.
 func (w *Writer) prefix() Prefix {
 	prefix := w.o.Prefix()
 	if prefix.LSN < w.found.prefix.LSN {
@@ -206,8 +202,8 @@ func (w *Writer) prefix() Prefix {
 	return prefix
 }
 
-// send publishes the messages, all or none, if the log ends where it is known to end. It
-// returns the last sequence.
+// send publishes all messages or none, on condition that the log ends where the writer expects
+// it. It returns the last sequence.
 func (w *Writer) send(ctx context.Context, out []*nats.Msg) (last uint64, err error) {
 	if len(out) == 1 {
 		ack, err := w.log.js.PublishMsg(ctx, out[0], jetstream.WithExpectLastSequence(w.end), jetstream.WithExpectStream(w.log.names.Stream), jetstream.WithRetryAttempts(0))
@@ -239,7 +235,7 @@ func (w *Writer) note(m *Message) {
 	w.high = max(w.high, m.Commit)
 }
 
-// floor needs mu. It is the sequence from which on all messages above the prefix are.
+// floor returns the first sequence that may be above the prefix. The caller holds mu.
 func (w *Writer) floor(prefix Prefix) uint64 {
 	n := 0
 	for n < len(w.above) && w.above[n].isBelow(prefix) {

@@ -14,40 +14,39 @@ import (
 	"github.com/hooktail/hooktail/internal/natslog"
 )
 
-// lease is the partitions of a log that this sender may have, as advisory locks of one session.
-// All senders share the partitions equally: each has a lock that all of them share, whose
-// holders are counted.
+// lease holds this sender's partitions as advisory locks of one session. All senders share the
+// partitions equally: each also holds a shared lock, whose holders are counted.
 type lease struct {
 	*lock
 	class    int32 // of the advisory locks
 	schema   string
 	slot     string
 	requests chan request
-	moved    chan struct{} // has a token after each change of share
+	moved    chan struct{} // receives a token after each change of share
 
 	mu    sync.Mutex
-	held  []int // partitions that the session has locked, in order; guarded by mu
-	share []int // of held, those that are to be kept, in order; guarded by mu
+	held  []int // locked partitions, in order; guarded by mu
+	share []int // the part of held that this sender is to keep, in order; guarded by mu
 }
 
-// request is what is to be done on the lease's session.
+// request is work for the lease's session.
 type request struct {
 	do   func(ctx context.Context, conn *pgx.Conn) error
 	done chan error
 }
 
-// member is the number of the lock that all senders share, beside those of the partitions.
+// member is the second key of the lock that all senders share.
 const member = natslog.Partitions
 
-// leaseClass is the first key of the advisory locks for the slot's senders: not negative, as
-// pg_locks shows it.
+// leaseClass returns the first key of the advisory locks of the slot's senders. It is not
+// negative, so that pg_locks shows the same number.
 func leaseClass(slot string) int32 {
 	h := fnv.New32a()
 	h.Write([]byte("hooktail senders of slot " + slot))
 	return int32(h.Sum32() & 0x7FFFFFFF)
 }
 
-// newLease joins the senders, on a session of its own.
+// newLease joins the senders on a new session.
 func (s *sidecar) newLease(ctx context.Context) (*lease, error) {
 	conn, err := s.connectForLock(ctx)
 	if err != nil {
@@ -75,8 +74,8 @@ func (s *sidecar) newLease(ctx context.Context) (*lease, error) {
 const countSenders = `SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
 	AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()) AND classid = $1::int::oid AND objid = $2::int::oid`
 
-// look counts the senders and takes partitions that nobody has, up to the fair share. It runs
-// on the lease's session, once a second.
+// look counts the senders and takes free partitions up to the fair share. It runs on the
+// lease's session once a second.
 func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 	var senders int
 	if err := conn.QueryRow(ctx, countSenders, l.class, member).Scan(&senders); err != nil {
@@ -126,15 +125,15 @@ func (l *lease) set(held, share []int) {
 	}
 }
 
-// wanted is the partitions that this sender is to have.
+// wanted returns the partitions that this sender is to have.
 func (l *lease) wanted() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return slices.Clone(l.share)
 }
 
-// take gives the partitions back that are not among these, and raises the epoch of these. The
-// sender must have ended what it did for any partition.
+// take releases all other partitions and raises the epoch of these. The caller must have ended
+// the previous tenure.
 func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share, err error) {
 	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for _, p := range l.all() {
@@ -142,7 +141,7 @@ func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share,
 				continue
 			}
 			if _, err := conn.Exec(ctx, `SELECT pg_catalog.pg_advisory_unlock($1, $2)`, l.class, p); err != nil {
-				return fmt.Errorf("give partition %d back: %w", p, err)
+				return fmt.Errorf("release partition %d: %w", p, err)
 			}
 		}
 		l.set(slices.Clone(partitions), slices.Clone(partitions))
@@ -159,7 +158,7 @@ func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share,
 	return share, err
 }
 
-// ask has something done on the lease's session.
+// ask runs do on the lease's session.
 func (l *lease) ask(ctx context.Context, do func(context.Context, *pgx.Conn) error) error {
 	r := request{do, make(chan error, 1)}
 	select {

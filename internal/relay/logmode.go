@@ -14,8 +14,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// work is what this instance does until ctx ends: it leads, and delivers by itself; or, where
-// there is a log, it reads the slot, or sends what is in the log, or both.
+// work runs the instance's role until ctx ends. Without a log it leads and delivers. With a
+// log it reads the slot, or delivers from the log, or both.
 func (s *sidecar) work(ctx context.Context) error {
 	if s.cfg.NATSURL.Reveal() == "" {
 		return s.lead(ctx)
@@ -46,9 +46,9 @@ func (s *sidecar) work(ctx context.Context) error {
 	return errors.Join(reading, sending)
 }
 
-// openLog connects to the log's servers, and makes the log if this run sets up. It waits for
-// servers that are away, but not for ones that refuse the credentials. It has opened nothing
-// if ctx ends first.
+// openLog connects to the log, and creates it if this run sets up. It waits for servers that
+// are away, but not for servers that refuse the configuration. If ctx ends first, it returns
+// nil and events stays nil.
 func (s *sidecar) openLog(ctx context.Context) error {
 	for {
 		log, err := wiring.OpenLog(s.cfg, s.log)
@@ -104,10 +104,10 @@ func (s *sidecar) rest(ctx context.Context, pause time.Duration) error {
 	return nil
 }
 
-// natsEvery is how often servers of the log are asked that are away.
+// natsEvery is the interval between attempts to reach servers that are away.
 const natsEvery = time.Second
 
-// prefix is the reader's position, for the log.
+// prefix returns the reader's position for the log.
 func (t *term) prefix() natslog.Prefix {
 	stats := t.stream.Stats()
 	return natslog.Prefix{Timeline: stats.Timeline, LSN: stats.Confirmed}

@@ -9,23 +9,22 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// news is what a pipeline tells the log besides events: which hooks have changed. The
-// goroutine of take uses it.
+// news collects the changed hooks of a transaction for the log. The goroutine of take uses it.
 type news struct {
 	writer *natslog.Writer
 	topic  *natslog.Topic // nil: there is none
-	hooks  []int64        // that the present transaction has changed
+	hooks  []int64        // changed by the present transaction
 }
 
-// changed is called by the hooks.
+// changed records that a hook has changed.
 func (n *news) changed(hook int64) {
 	if !slices.Contains(n.hooks, hook) {
 		n.hooks = append(n.hooks, hook)
 	}
 }
 
-// tell hands the changes of the part to the writer, and reports whether there were any. The
-// position waits until they are in the log.
+// tell passes the part's changes to the writer and reports whether there were any. The
+// position does not advance until they are in the log.
 func (n *news) tell(part *cdc.Part) bool {
 	if n == nil || len(n.hooks) == 0 {
 		return false
@@ -38,7 +37,7 @@ func (n *news) tell(part *cdc.Part) bool {
 	return true
 }
 
-// missing is the targets that the log does not have the event for, and the topic.
+// missing returns the targets for which the log does not have the event, and the topic.
 func (n *news) missing(e *mapping.Event, targets []hook.Target) []hook.Target {
 	if n == nil {
 		return targets

@@ -11,14 +11,14 @@ import (
 	"github.com/hooktail/hooktail/internal/setup"
 )
 
-// readerTerm is a term of an instance that puts events into the log. It has no lanes.
+// readerTerm is a term of a reader, which writes events to the log. It has no lanes.
 type readerTerm struct {
 	*term
 	writer   *natslog.Writer
 	holdback *natslog.Holdback
 }
 
-// serveReader is serve, where there is a log: a straight line from the lock to the last batch.
+// serveReader is serve for a reader: a straight line from the lock to the last batch.
 func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	s.role.takesOver()
 	t := &readerTerm{term: &term{sidecar: s, lock: lock, drained: make(chan struct{})}}
@@ -57,7 +57,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	return t.run(ctx, stored)
 }
 
-// run is term.run, without lanes.
+// run is term.run without lanes.
 func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
@@ -98,7 +98,7 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	return nil
 }
 
-// deliver puts events into the log once the slot belongs to this instance, and closes drained
+// deliver writes events to the log once the slot belongs to this instance. It closes drained
 // after the last one.
 func (t *readerTerm) deliver(ctx context.Context) error {
 	select {
@@ -115,12 +115,13 @@ func (t *readerTerm) deliver(ctx context.Context) error {
 	return nil
 }
 
-// stop ends the term in order: nothing new is read, and what was read goes into the log.
+// stop ends the term in order: it stops reading, and waits until all events that were read
+// are in the log.
 func (t *readerTerm) stop(failed <-chan struct{}) {
 	select {
 	case <-t.stream.Started():
 	default:
-		return // nothing is
+		return // nothing was read
 	}
 	t.stream.StopReading()
 	t.pipeline.settler.Flush()
@@ -130,14 +131,14 @@ func (t *readerTerm) stop(failed <-chan struct{}) {
 	case <-t.drained:
 	case <-failed:
 	case <-grace.C:
-		t.log.Warn("the grace period is over: what is not in the log is read again by the next reader", "transactions", t.stream.Stats().Outstanding)
+		t.log.Warn("Grace period is over: the next reader reads again what is not in the log", "transactions", t.stream.Stats().Outstanding)
 	}
 }
 
 // purgeEvery is how often the log is purged.
 const purgeEvery = 30 * time.Second
 
-// purge deletes from the log what nobody needs, until ctx ends.
+// purge deletes messages that are no longer needed, until ctx ends.
 func (t *readerTerm) purge(ctx context.Context, stored *state.Log) {
 	purger := natslog.NewPurger(t.events, t.holdback, t.cfg.Keep)
 	_ = retry.Every(ctx, purgeEvery, func() error { // which returns none

@@ -7,15 +7,15 @@ import (
 	"github.com/hooktail/hooktail/config"
 )
 
-// withLog says that a log is between reader and senders, and which of them the instance is.
+// withLog sets the instance's part if there is a log between reader and senders.
 func (r *role) withLog(is config.Role) {
 	r.senderOnly = !is.Reads()
 	if is.Sends() {
-		r.sends("starting: no partition has been requested yet")
+		r.sends("starting: no partitions requested yet")
 	}
 }
 
-// sends records that the instance does not send for now, and why. A standby is ready.
+// sends records why the instance does not send for now. A standby is ready.
 func (r *role) sends(why string) {
 	fault := errors.New(why)
 	if why == standbySender {
@@ -24,21 +24,21 @@ func (r *role) sends(why string) {
 	r.set(func() { r.sender = func() error { return fault } })
 }
 
-// standbySender is why a sender that is ready does not send.
+// standbySender is the reason of a sender that stands by.
 const standbySender = "standby: other senders have all partitions"
 
-// cannotSend records why the instance does not send for now, trying again.
+// cannotSend records an error after which the instance tries again to send.
 func (r *role) cannotSend(err error) {
 	fault := fmt.Errorf("not sending, trying again: %w", err)
 	r.set(func() { r.sender = func() error { return fault } })
 }
 
-// sending records that the instance sends; faults says what of it has stopped.
+// sending records that the instance sends; faults returns an error for stopped partitions.
 func (r *role) sending(faults func() error) {
 	r.set(func() { r.sender = faults })
 }
 
-// sendingFault is why the instance does not send, nil if it does or is not to.
+// sendingFault returns why the instance does not send, nil if it sends or is no sender.
 func (r *role) sendingFault() error {
 	r.mu.Lock()
 	sender := r.sender

@@ -13,8 +13,8 @@ import (
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
-// send takes partitions of the log and delivers what is in them, until ctx ends. A sender has
-// one tenure at a time, with all of its partitions. When its share changes, the tenure ends in
+// send takes partitions of the log and delivers their events until ctx ends. A sender has one
+// tenure at a time, for all of its partitions. When its share changes, the tenure ends in
 // order and another one begins.
 func (s *sidecar) send(ctx context.Context) error {
 	if s.setup && s.cfg.Role.Reads() {
@@ -44,15 +44,15 @@ func (s *sidecar) send(ctx context.Context) error {
 		}
 		err = s.withoutNATS(err)
 		s.role.cannotSend(err)
-		s.unsent.Failed(ctx, s.log, slog.LevelError, "This instance does not send: trying again", slog.Any("error", err), slog.Duration("next", pause))
+		s.unsent.Failed(ctx, s.log, slog.LevelError, "Sending stopped: trying again", slog.Any("error", err), slog.Duration("next", pause))
 		if s.rest(ctx, pause) != nil {
 			return nil
 		}
 	}
 }
 
-// sendLeased joins the senders and serves one tenure after another, until the session is lost
-// or ctx ends.
+// sendLeased joins the senders and serves tenures, one after another, until the session is
+// lost or ctx ends.
 func (s *sidecar) sendLeased(ctx context.Context) error {
 	if err := state.Check(ctx, s.pool, s.cfg.StateSchema); err != nil {
 		return err
@@ -71,7 +71,7 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 		}
 		if len(partitions) == 0 {
 			s.role.sends(standbySender)
-			s.unsent.Worked(ctx, s.log, "This instance can send again")
+			s.unsent.Worked(ctx, s.log, "Sending resumed")
 			if err := lease.await(ctx); err != nil {
 				return err
 			}
@@ -80,7 +80,7 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 		err = s.serveShare(ctx, lease, share)
 		switch {
 		case errors.Is(err, natslog.ErrRewound):
-			s.log.Warn("The log has lost its end: it is read again from the bookmarks", "error", err)
+			s.log.Warn("The log has lost its end: reading it again from the bookmarks", "error", err)
 		case err != nil:
 			return err
 		case ctx.Err() != nil:
@@ -89,7 +89,7 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 	}
 }
 
-// await returns when the share has changed. An error says that the session is lost, or that ctx
+// await returns nil when the share has changed, and an error when the session is lost or ctx
 // has ended.
 func (l *lease) await(ctx context.Context) error {
 	select {
@@ -106,7 +106,7 @@ func (l *lease) await(ctx context.Context) error {
 // repeated after a crash.
 const markEvery = time.Second
 
-// mark writes the bookmarks that have changed. What was not written is written the next time.
+// mark writes the bookmarks that have changed. The next call writes those that failed.
 func (t *tenure) mark(ctx context.Context) error {
 	var failed error
 	for p, progress := range t.tail.Progress() {
@@ -129,7 +129,7 @@ func (t *tenure) mark(ctx context.Context) error {
 	return failed
 }
 
-// markAlways is mark, again and again, until ctx ends or another sender has a partition.
+// markAlways repeats mark until ctx ends or another sender has taken a partition.
 func (t *tenure) markAlways(ctx context.Context) error {
 	every := cmp.Or(t.MarkEvery, markEvery)
 	return retry.Every(ctx, every, func() error {
@@ -148,10 +148,10 @@ func (t *tenure) markAlways(ctx context.Context) error {
 	})
 }
 
-// markWithin bounds the writing of all bookmarks.
+// markWithin is the time limit for writing all bookmarks.
 const markWithin = 10 * time.Second
 
-// holes names the partitions that have stopped, nil if none has.
+// holes returns an error that names a stopped partition, nil if there is none.
 func (t *tenure) holes() error {
 	for _, hole := range t.stopped() {
 		return fmt.Errorf("a partition has stopped: %w", hole)

@@ -21,8 +21,8 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// tenure is the time for which a sender has the same partitions. Its fields stand in the order
-// in which they are made.
+// tenure is a period in which a sender has the same partitions. Its fields are in the order of
+// their creation.
 type tenure struct {
 	*sidecar
 	lease      *lease
@@ -36,15 +36,14 @@ type tenure struct {
 	tail       *natslog.Tail
 	unmarked   logging.Repeat
 
-	loading sync.Mutex // one goroutine at a time reads the hooks
+	loading sync.Mutex // held while the hooks are read
 
 	mu    sync.Mutex
-	fresh time.Time // until when the hooks are read again, since one has changed; guarded by mu
+	fresh time.Time // end of the time in which the hooks are read repeatedly after a change; guarded by mu
 }
 
-// serveShare delivers the share's partitions. It returns nil when the share has changed or ctx
-// has ended and everything in flight is finished, and otherwise the first error that waiting
-// does not cure.
+// serveShare delivers the share's partitions. It returns nil after the share has changed or
+// ctx has ended, when everything in flight is finished; otherwise the error that ended it.
 func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Share) (err error) {
 	s.role.sends("starting: reading the bookmarks")
 	t := &tenure{sidecar: s, lease: lease, share: share}
@@ -70,7 +69,7 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 	return t.run(ctx)
 }
 
-// begin reads the hooks and opens the store for the share.
+// begin reads the hooks and opens the store of parked deliveries.
 func (t *tenure) begin(ctx context.Context) error {
 	ctx, cancel := t.lease.during(ctx)
 	defer cancel()
@@ -108,8 +107,8 @@ func (t *tenure) dispatcherOptions() dispatch.Options {
 	}
 }
 
-// open takes the bookmarks over and restores what is parked. Parked deliveries wait until all
-// has been read that was in the log before: some of it may be older than they, and come again.
+// open takes over the bookmarks and restores parked deliveries. These wait until the log is
+// read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
 	if err := setup.CheckLog(ctx, t.cfg, t.events, t.payloads); err != nil {
 		return err
@@ -133,7 +132,7 @@ func (t *tenure) open(ctx context.Context) (err error) {
 	return err
 }
 
-// run starts the goroutines of the tenure and ends them in the order of the path.
+// run starts the goroutines of the tenure, and stops them in the order of the path.
 func (t *tenure) run(ctx context.Context) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
 	reading, stopReading := context.WithCancel(work)
@@ -158,7 +157,7 @@ func (t *tenure) run(ctx context.Context) error {
 	crew.keep(work, t.board.makeBackfills)
 	t.log.Info("hooktail sends", "version", t.version, "slot", t.cfg.Slot, "partitions", len(t.share.Partitions), "epoch", t.share.Epoch, "ops", t.ops)
 	t.role.sending(t.holes)
-	t.unsent.Worked(ctx, t.log, "This instance can send again")
+	t.unsent.Worked(ctx, t.log, "Sending resumed")
 
 	select {
 	case <-work.Done():
@@ -166,7 +165,7 @@ func (t *tenure) run(ctx context.Context) error {
 		t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
 		t.stop(stopReading, read, work.Done(), t.cfg.Grace)
 	case <-t.lease.moved:
-		t.log.Info("The share of the partitions changes", "senders", "joined or left", "partitions", len(t.lease.wanted()))
+		t.log.Info("Share of partitions changes", "senders", "joined or left", "partitions", len(t.lease.wanted()))
 		t.stop(stopReading, read, work.Done(), min(t.cfg.Grace, handover))
 	}
 	crew.end(errStopped)
@@ -180,21 +179,21 @@ func (t *tenure) run(ctx context.Context) error {
 	return t.lastMarks()
 }
 
-// handover is for how long a tenure finishes what is in flight, before the rest is parked.
+// handover is the time for requests in flight before a tenure parks the rest.
 const handover = 2 * time.Second
 
-// lastMarks writes the bookmarks at the end of a tenure, so that nothing is repeated.
+// lastMarks writes the bookmarks at the end of a tenure, so that nothing is sent again.
 func (t *tenure) lastMarks() error {
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if err := t.mark(ctx); err != nil {
-		t.log.Warn("The last bookmarks were not written: what was delivered since is repeated", "error", err)
+		t.log.Warn("Cannot write the last bookmarks: deliveries since the previous ones are repeated", "error", err)
 	}
 	return nil
 }
 
-// stop ends the tenure in order: nothing new is read, what is in flight is finished, and what
-// is unfinished is parked.
+// stop ends the tenure in order: it stops reading, finishes requests in flight, and parks the
+// rest.
 func (t *tenure) stop(stopReading func(), read, failed <-chan struct{}, grace time.Duration) {
 	stopReading()
 	select {
@@ -214,7 +213,7 @@ func (t *tenure) stop(stopReading func(), read, failed <-chan struct{}, grace ti
 	}
 }
 
-// read hands the messages to the lanes, in the order of the log, until ctx ends.
+// read passes messages to the lanes in the order of the log until ctx ends.
 func (t *tenure) read(ctx context.Context) error {
 	passed := false
 	for {
@@ -263,7 +262,7 @@ func (t *tenure) take(ctx context.Context, m *natslog.Message, progress *natslog
 	return t.dispatcher.Enqueue(ctx, deliveries)
 }
 
-// payload reads the payload that was too large for the log.
+// payload reads a payload that was too large for the log.
 func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
 	return t.questions.persist(ctx, "read a large payload", func(ctx context.Context) (err error) {
 		m.Event.Payload, err = t.payloads.Payload(ctx, m.Event.ID.String())
@@ -274,9 +273,8 @@ func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
 	})
 }
 
-// hookChanged reads the hooks before the next message is handed on: it may be for the hook
-// that has changed. The change may not be visible to all sessions yet, so refresh reads them
-// again for some time.
+// hookChanged reads the hooks before the next message, which may be for the changed hook. The
+// change may not be visible to this session yet, so refresh reads them again for some time.
 func (t *tenure) hookChanged(ctx context.Context) error {
 	t.mu.Lock()
 	t.fresh = time.Now().Add(freshFor)
@@ -289,7 +287,7 @@ const (
 	freshEvery = time.Second
 )
 
-// reload reads the hooks as they are now.
+// reload reads the present hooks.
 func (t *tenure) reload(ctx context.Context) error {
 	t.loading.Lock()
 	defer t.loading.Unlock()
@@ -307,7 +305,7 @@ func (t *tenure) refresh(ctx context.Context) {
 		within, cancel := context.WithTimeout(ctx, lookWithin)
 		defer cancel()
 		if err := t.reload(within); err != nil && ctx.Err() == nil {
-			t.log.LogAttrs(ctx, slog.LevelDebug, "cannot read the hooks", slog.Any("error", err))
+			t.log.LogAttrs(ctx, slog.LevelDebug, "Cannot read the hooks", slog.Any("error", err))
 		}
 		return nil
 	})

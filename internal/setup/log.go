@@ -17,13 +17,13 @@ import (
 // HasLog reports whether deliveries go over a log.
 func HasLog(cfg config.Config) bool { return cfg.NATSURL.Reveal() != "" }
 
-// OpenLog connects a command to the log, which the configuration must have.
+// OpenLog connects a command to the log. The configuration must have one.
 func OpenLog(cfg config.Config) (*natslog.Log, error) {
 	return wiring.OpenLog(cfg, slog.New(slog.DiscardHandler))
 }
 
-// LogOpener returns how to open the log; nil if the configuration has none. The error says
-// that the servers do not accept the configuration, which waiting does not cure.
+// LogOpener returns a function that opens the log; nil if the configuration has none. It
+// returns an error if the servers do not accept the configuration, but not if they are away.
 func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	if !HasLog(cfg) {
 		return nil, nil
@@ -38,8 +38,8 @@ func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	return func() (*natslog.Log, error) { return OpenLog(cfg) }, nil
 }
 
-// Log makes the stream and the bucket of the log, if the configuration has one and they are
-// missing. It returns their name; "" if there is none.
+// Log creates the missing stream and bucket of the log, if the configuration has one. It
+// returns their name, "" if there is none.
 func Log(ctx context.Context, cfg config.Config) (name string, err error) {
 	if !HasLog(cfg) {
 		return "", nil
@@ -86,9 +86,9 @@ func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *
 	return nil
 }
 
-// RepairLog has readers and senders go on with the log as it is: a stream that is not the one of
-// before is taken for the slot's, and what is missing in it is passed over. say is told of each
-// thing that is missing; with dryRun nothing is changed.
+// RepairLog lets readers and senders continue with the log as it is. It accepts a stream that
+// was created again, creates missing streams and buckets, and passes over missing messages. It
+// calls say for each fault. With dryRun it changes nothing.
 func RepairLog(ctx context.Context, cfg config.Config, db state.Querier, dryRun bool, say func(string)) error {
 	log, err := OpenLog(cfg)
 	if err != nil {
