@@ -73,7 +73,7 @@ func documentation(t *testing.T) string {
 func messages(t *testing.T) map[string]string {
 	t.Helper()
 	said := make(map[string]string)
-	for _, folder := range []string{"cdc", "mapping", "dispatch", "dispatch/hook", "dispatch/send", "dispatch/state", "internal/wiring", "internal/setup", "internal/relay", "internal/replay", "internal/status", "cmd/hooktail"} {
+	for _, folder := range []string{"cdc", "mapping", "dispatch", "dispatch/hook", "dispatch/send", "dispatch/state", "internal/wiring", "internal/setup", "internal/natslog", "internal/repair", "internal/postgres", "internal/relay", "internal/replay", "internal/status", "cmd/hooktail"} {
 		files := token.NewFileSet()
 		var parsed []*ast.File
 		entries, err := fs.Glob(os.DirFS(filepath.Join("..", "..", folder)), "*.go")

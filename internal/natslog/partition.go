@@ -15,11 +15,12 @@ func PartitionOf(hook int64) int { return int(uint64(hook) % Partitions) }
 type Names struct {
 	Stream string // also the bucket's
 	prefix string
+	slot   string
 }
 
 // NamesOf returns the names for a slot.
 func NamesOf(slot string) Names {
-	return Names{Stream: "HOOKTAIL_" + slot, prefix: "ht." + slot + ".d."}
+	return Names{Stream: "HOOKTAIL_" + slot, prefix: "ht." + slot + ".d.", slot: slot}
 }
 
 // Subjects returns a subject that matches all messages.

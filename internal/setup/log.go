@@ -74,12 +74,12 @@ func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *
 	if err != nil {
 		return err
 	}
-	what, created, err := log.Changed(ctx, known, seq)
+	gap, created, err := log.Changed(ctx, known, seq)
 	switch {
 	case err != nil:
 		return err
-	case what != "":
-		return &cdc.Gap{Slot: cfg.Slot, Why: what}
+	case gap != nil:
+		return gap
 	case known.IsZero() && cfg.Role.Reads():
 		return stored.Note(ctx, created, 0)
 	}

@@ -136,14 +136,14 @@ func lookAtLogIdentity(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	what, _, err := x.log.Changed(ctx, known, seq)
+	gap, _, err := x.log.Changed(ctx, known, seq)
 	switch {
 	case errors.Is(err, natslog.ErrNoLog):
 		return fine("there was no log yet"), nil
 	case err != nil:
 		return nil, err
-	case what != "":
-		return one(Failure, what, "Readers and senders end with exit code 3 until somebody decides what to do about the missing events.", "hooktail repair"), nil
+	case gap != nil:
+		return one(Failure, gap.Why, "Readers and senders end with exit code 3 until somebody decides what to do about the missing events.", "hooktail repair"), nil
 	case known.IsZero():
 		return fine("no reader has used the log yet"), nil
 	}
