@@ -145,6 +145,9 @@ func (m *Message) decodeBody(header nats.Header, data []byte) error {
 		return err
 	}
 	m.Event, m.Commit, m.Bytes = e, id.Commit, len(data)
+	if len(data) == 0 { // the message may have been read without its payload
+		m.Bytes, _ = strconv.Atoi(header.Get(nats.MsgSize))
+	}
 	m.Stored = header.Get(storedHeader) != ""
 	m.Targets, err = parseTargets(header.Get(hooksHeader))
 	return err
