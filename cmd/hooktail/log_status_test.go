@@ -160,4 +160,7 @@ func TestNoLogNoStatus(t *testing.T) {
 			t.Errorf("%s shows a log:\n%s", name, shown)
 		}
 	}
+	if code, body := p.get(t, "/status/log?hook=1"); code != 404 || !strings.Contains(body, "HOOKTAIL_KEEP") {
+		t.Errorf("/status/log: %d %s", code, body)
+	}
 }

@@ -44,6 +44,7 @@ type shown struct {
 	overlap    *hook.Overlap // nil: there is none
 	parked     *parkingRoom
 	sender     *send.Sender
+	past       *past // nil: no log keeps delivered events
 	began      time.Time
 	pace       tempo
 	series     series
@@ -125,6 +126,9 @@ func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err
 		}
 		return nil, status.ErrStandby
 	}
+	if p.Position != 0 {
+		return b.loggedPayload(ctx, p.Hook, p.Position)
+	}
 	err = b.ask(ctx, func(room *parkingRoom) error {
 		rows, err := room.Store.Show(ctx, p.Hook, p.Event)
 		if len(rows) > 0 {
@@ -176,6 +180,9 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		}
 		return status.Done{Message: "the backfill is stopped"}, nil
 	case status.Resend:
+		if a.Position != 0 {
+			return b.replayed(ctx, s, hook, a.Position)
+		}
 		return resent(ctx, s, hook, a.Seq)
 	default:
 		done, err := pinged(ctx, s.sender, hook)

@@ -221,6 +221,9 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 		Stream: natslog.NamesOf(cfg.Slot).Stream, Roles: []string{}, Time: s.at.UTC(),
 		Messages: s.Messages, Bytes: s.Bytes, Senders: []status.LogSender{}, Unserved: free(s.seats), Stopped: []status.LogGap{},
 	}
+	if cfg.Keep > 0 {
+		r.Keep = seconds(cfg.Keep)
+	}
 	if cfg.Role.Reads() {
 		r.Roles = append(r.Roles, "reader")
 	}

@@ -62,7 +62,7 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 		return err
 	}
 	defer t.tail.Close()
-	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
+	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, parked: t.parked, sender: t.sender, past: t.past(), began: time.Now(), backfills: newBackfills()})
 	defer s.board.show(nil)
 	s.watch.sends(t)
 	defer s.watch.sends(nil)

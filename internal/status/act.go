@@ -17,7 +17,7 @@ const (
 	Redrive = "redrive"
 	Discard = "discard"
 	Retry   = "retry"  // attempt waiting deliveries now
-	Resend  = "resend" // send the request of an attempt again
+	Resend  = "resend" // send the request of an attempt, or an event of the log, again
 	Adopt   = "adopt"
 	Release = "release"
 
@@ -40,7 +40,8 @@ type Action struct {
 	Since time.Time `json:"since,omitzero"` // commit time of the deliveries
 	Until time.Time `json:"until,omitzero"`
 
-	Seq uint64 `json:"seq,omitempty"` // attempt that Resend repeats
+	Seq      uint64 `json:"seq,omitempty"`      // attempt that Resend repeats
+	Position uint64 `json:"position,omitempty"` // in the log, of the event that Resend repeats
 
 	Project int64 `json:"project,omitempty"` // project of a backfill; Since is then the creation of its rows
 	DryRun  bool  `json:"dry_run,omitempty"`
@@ -119,8 +120,8 @@ func (a *Action) check() string {
 	}
 	switch a.Do {
 	case Resend:
-		if a.Seq == 0 || *a != (Action{Do: Resend, Hook: a.Hook, Seq: a.Seq}) {
-			return "resend takes a hook and the seq of an attempt, and nothing else"
+		if (a.Seq == 0) == (a.Position == 0) || *a != (Action{Do: Resend, Hook: a.Hook, Seq: a.Seq, Position: a.Position}) {
+			return "resend takes a hook, and the seq of an attempt or a position in the log, and nothing else"
 		}
 		return ""
 	case StartBackfill:
@@ -137,8 +138,8 @@ func (a *Action) check() string {
 	default:
 		return "do must be pause, resume, ping, retry, resend, redrive, discard, adopt, release, backfill or stop_backfill"
 	}
-	if a.Seq != 0 || a.Project != 0 {
-		return a.Do + " takes neither seq nor project"
+	if a.Seq != 0 || a.Project != 0 || a.Position != 0 {
+		return a.Do + " takes neither seq, project nor position"
 	}
 	if a.State != "" && a.State != string(state.Parked) && a.State != string(state.Dead) {
 		return "state must be parked or dead"

@@ -26,6 +26,10 @@ type Program interface {
 	// History returns the matching attempts that are remembered, newest first.
 	History(ctx context.Context, s Search, payloads bool) ([]Attempt, error)
 
+	// Past returns the events of the log that match, newest first. It returns what it has
+	// found when ctx ends.
+	Past(ctx context.Context, s Search) (Past, error)
+
 	// Series returns the figures of the last hour.
 	Series(ctx context.Context) (Series, error)
 
@@ -49,11 +53,13 @@ type Query struct {
 	Hook  int64  // this hook as well, at the end if it is not among them; 0: none
 }
 
-// Payload selects a body: that of a remembered attempt or of a stored delivery.
+// Payload selects a body: that of a remembered attempt, of a stored delivery, or of an
+// event of the log.
 type Payload struct {
-	Seq   uint64
-	Hook  int64
-	Event mapping.ID
+	Seq      uint64
+	Hook     int64
+	Event    mapping.ID
+	Position uint64 // in the log
 }
 
 // ErrStandby is returned by a Program whose instance is not the leader.
@@ -83,6 +89,7 @@ func Handler(o Options) http.Handler {
 	mux.HandleFunc("GET /status/live", h.live)
 	mux.HandleFunc("GET /status/series", h.series)
 	mux.HandleFunc("GET /status/history", h.history)
+	mux.HandleFunc("GET /status/log", h.past)
 	mux.HandleFunc("GET /status/deliveries", h.deliveries)
 	mux.HandleFunc("GET /status/payload", h.payload)
 	mux.HandleFunc("GET /session", h.session)
@@ -140,7 +147,7 @@ func within(ctx context.Context) (context.Context, context.CancelFunc) {
 }
 
 // payload serves a body, if the request may see it: by the seq of an attempt, or by hook
-// and event.
+// and event, or by hook and position in the log.
 func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	pass, ok := h.admit(w, r)
 	if !ok {
@@ -155,10 +162,14 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 	if text := r.FormValue("seq"); text != "" {
 		p.Seq, err = strconv.ParseUint(text, 10, 64)
 	} else if p.Hook, err = strconv.ParseInt(r.FormValue("hook"), 10, 64); err == nil {
-		p.Event, err = state.ParseID(r.FormValue("event"))
+		if text := r.FormValue("position"); text != "" {
+			p.Position, err = strconv.ParseUint(text, 10, 64)
+		} else {
+			p.Event, err = state.ParseID(r.FormValue("event"))
+		}
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "select a payload by seq, or by hook and event")
+		refuse(w, http.StatusBadRequest, "select a payload by seq, by hook and event, or by hook and position")
 		return
 	}
 	ctx, cancel := within(r.Context())
@@ -176,15 +187,20 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
 }
 
 // fail answers with a general error and logs the details: the reader need not see the
-// database's message.
+// message of the database or of NATS.
 func (h *handler) fail(w http.ResponseWriter, r *http.Request, what string, err error) {
+	problem, isProblem := errors.AsType[*Problem](err)
 	switch {
+	case isProblem:
+		refuse(w, http.StatusServiceUnavailable, problem.Why)
 	case errors.Is(err, ErrStandby):
 		refuse(w, http.StatusConflict, err.Error())
+	case errors.Is(err, ErrNoPast):
+		refuse(w, http.StatusNotFound, err.Error())
 	case r.Context().Err() != nil:
 	default:
 		h.Log.WarnContext(r.Context(), "cannot answer the status page", "to", what, "error", err)
-		refuse(w, http.StatusServiceUnavailable, "the database did not answer: see the log")
+		refuse(w, http.StatusServiceUnavailable, "no answer: see the log of hooktail")
 	}
 }
 

@@ -47,6 +47,11 @@ func (s *stage) History(_ context.Context, q Search, _ bool) ([]Attempt, error) 
 	return []Attempt{{Hook: 1, Event: "1-16-0"}}, s.err
 }
 
+func (s *stage) Past(_ context.Context, q Search) (Past, error) {
+	s.search = q
+	return Past{Events: []Logged{{Hook: q.Hook, Position: 48211}}}, s.err
+}
+
 func (s *stage) Series(context.Context) (Series, error) { return Series{Times: []int64{1}}, s.err }
 
 func (s *stage) Payload(_ context.Context, p Payload) ([]byte, error) {
@@ -101,7 +106,7 @@ func scripts(t *testing.T) (paths []string) {
 
 func TestEverythingIsProtected(t *testing.T) {
 	_, h := newStage(Options{Token: token})
-	for _, target := range append(scripts(t), "/", "/page.css", "/lists.css", "/uPlot.css", "/icon.svg", "/status", "/status/deliveries", "/status/history", "/status/series", "/session", "/nowhere") {
+	for _, target := range append(scripts(t), "/", "/page.css", "/lists.css", "/uPlot.css", "/icon.svg", "/status", "/status/deliveries", "/status/history", "/status/log?hook=1", "/status/series", "/session", "/nowhere") {
 		w := call(h, http.MethodGet, target, "")
 		if (w.Code == http.StatusOK) != (target != "/nowhere") {
 			t.Errorf("%s: %d", target, w.Code)
@@ -314,7 +319,10 @@ func TestActionsAreChecked(t *testing.T) {
 		{`{"do": "pause", "hook": 1, "event": "1-16B374D848-3"}`, nil, 400, "nothing else"},
 		{`{"do": "retry", "hook": 1}`, nil, 200, "done"},
 		{`{"do": "resend", "hook": 1, "seq": 7}`, nil, 200, "done"},
+		{`{"do": "resend", "hook": 1, "position": 7}`, nil, 200, "done"},
+		{`{"do": "resend", "hook": 1, "position": 7, "seq": 7}`, nil, 400, "nothing else"},
 		{`{"do": "resend", "hook": 1}`, nil, 400, "seq"},
+		{`{"do": "redrive", "hook": 1, "position": 7}`, nil, 400, "nor position"},
 		{`{"do": "resend", "hook": 1, "seq": 7, "action": "TASK_CREATED"}`, nil, 400, "nothing else"},
 		{`{"do": "redrive", "hook": 1, "seq": 7}`, nil, 400, "neither seq"},
 		{`{"do": "backfill", "hook": 1, "project": 2, "action": "TASK_CREATED", "since": "2026-11-28T21:30:00Z"}`, nil, 200, "done"},

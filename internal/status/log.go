@@ -19,6 +19,7 @@ type Log struct {
 	Messages    uint64   `json:"messages"` // in the stream, delivered ones included
 	Bytes       uint64   `json:"bytes"`
 	Limit       *int64   `json:"limit_bytes"`                // null: none
+	Keep        *float64 `json:"keep_seconds,omitempty"`     // how long delivered events stay; missing: they do not
 	Undelivered uint64   `json:"undelivered_messages"`       // from the oldest undelivered one of each partition on
 	Oldest      *float64 `json:"oldest_undelivered_seconds"` // null: all are delivered
 

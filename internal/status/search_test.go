@@ -44,12 +44,21 @@ func TestSearch(t *testing.T) {
 			t.Errorf("%s: %d, %+v", tt.query, w.Code, got)
 		}
 	}
+	for query, code := range map[string]int{
+		"?hook=3&action=TASK_CREATED&since=2026-11-28T21:30:00Z": 200, "": 400, "?hook=3&outcome=dead": 400, "?hook=3&annotation=7": 400,
+	} {
+		s.search = Search{}
+		w := call(h, http.MethodGet, "/status/log"+query, "")
+		if w.Code != code || code == 200 && (!strings.Contains(w.Body.String(), `"position":48211`) || s.search.Action != mapping.TaskCreated || !s.search.Since.Equal(at)) {
+			t.Errorf("/status/log%s: %d %s, %+v", query, w.Code, w.Body, s.search)
+		}
+	}
 	if w := call(h, http.MethodGet, "/status/series", ""); !strings.Contains(w.Body.String(), `"times":[1]`) {
 		t.Errorf("series: %d %s", w.Code, w.Body)
 	}
-	for err, want := range map[error]int{ErrStandby: 409, errors.New("password in here"): 503} {
+	for err, want := range map[error]int{ErrStandby: 409, ErrNoPast: 404, &Problem{Why: "NATS is away"}: 503, errors.New("password in here"): 503} {
 		s.err = err
-		for _, target := range []string{"/status/history", "/status/series", "/status/deliveries"} {
+		for _, target := range []string{"/status/history", "/status/log?hook=1", "/status/series", "/status/deliveries"} {
 			if w := call(h, http.MethodGet, target, ""); w.Code != want || strings.Contains(w.Body.String(), "password") {
 				t.Errorf("%s, %v: %d %s", target, err, w.Code, w.Body)
 			}
