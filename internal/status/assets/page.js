@@ -7,6 +7,7 @@ import { showHook } from "./hook.js";
 import { listed, showHooks } from "./hooks.js";
 import { list, showRecent, showStored } from "./lists.js";
 import { showLog } from "./log.js";
+import { readPast, showPast } from "./past.js";
 import { address, asked, hooksMore, search, state } from "./state.js";
 import { showStream } from "./stream.js";
 import { brokenHooks, serves, showVerdict } from "./verdict.js";
@@ -71,6 +72,7 @@ async function session() {
 
 async function relist() {
   listedAt = Date.now();
+  readPast();
   await list();
 }
 
@@ -146,6 +148,7 @@ function show() {
   offer();
   showStored();
   showRecent();
+  showPast();
 }
 
 function titleMark() {
