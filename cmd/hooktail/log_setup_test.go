@@ -29,9 +29,17 @@ func TestSetupNamesTheLog(t *testing.T) {
 	}
 	outputs{"stdout": printed}.hold(t)
 	s.Start()
-	if said := must(t, environ, "setup"); !strings.Contains(said, "\n-- log: stream "+name+" and bucket "+name+"\n") {
+	if said := must(t, environ, "setup"); !strings.Contains(said, "\n-- stream "+name+" in NATS: 0 messages\n-- stream KV_"+name+" in NATS: ") {
 		t.Errorf("setup says:\n%s", said)
 	}
 	s.Stream(t, name)
 	s.Stream(t, "KV_"+name)
+
+	s.DeleteStream(t, name)
+	if said := must(t, environ, "teardown", "--yes"); !strings.Contains(said, "\n--   stream KV_"+name+" in NATS: ") {
+		t.Errorf("teardown does not name the bucket, which is what is left of the log:\n%s", said)
+	}
+	if said := must(t, environ, "setup"); !strings.Contains(said, "\n-- stream KV_"+name+" in NATS: 0 messages\n") {
+		t.Errorf("teardown left the bucket; setup says:\n%s", said)
+	}
 }

@@ -136,8 +136,8 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	if len(result.Steps) == 0 && migrated == "" && len(extra) == 0 {
 		fmt.Fprintln(a.stdout, "-- nothing to do: everything exists")
 	}
-	if log != "" {
-		fmt.Fprintf(a.stdout, "-- log: stream %[1]s and bucket %[1]s\n", log)
+	for _, stream := range log {
+		fmt.Fprintf(a.stdout, "-- stream %s in NATS: %d messages\n", stream.Name, stream.Messages)
 	}
 	fmt.Fprintf(a.stdout, "-- slot %s is at %s: `hooktail run` delivers all later changes\n", cfg.Slot, result.Confirmed)
 	return nil

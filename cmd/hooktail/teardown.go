@@ -92,8 +92,8 @@ func (a *app) sayRemains(cfg config.Config, t *setup.Teardown, release bool) (so
 	if t.Holding.Emits {
 		line("function %s.emit of custom events, and its secret", cfg.StateSchema)
 	}
-	if t.Log != "" {
-		line("stream and bucket %s of the log, with %d messages", t.Log, t.Messages)
+	for _, stream := range t.Log {
+		line("stream %s in NATS: %d messages", stream.Name, stream.Messages)
 	}
 	if len(t.Adopted) > 0 && release {
 		fmt.Fprintf(a.stdout, "-- %s activated again in Label Studio\n", hookList(t.Adopted))

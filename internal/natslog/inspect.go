@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -78,13 +79,29 @@ type StreamState struct {
 	Bytes             uint64
 }
 
-// Inspect compares the stream, and the bucket's stream, with what SetUp creates. One that
-// is missing is an error that is ErrNoLog.
-func (l *Log) Inspect(ctx context.Context, bucket bool) (StreamState, error) {
-	want := l.names.StreamConfig(l.replicas)
-	if bucket {
-		want = l.names.bucketStream(l.replicas)
+// Inspect compares the stream with what SetUp creates. If it is missing, the error is
+// ErrNoLog.
+func (l *Log) Inspect(ctx context.Context) (StreamState, error) {
+	return l.inspect(ctx, l.names.StreamConfig(l.replicas))
+}
+
+// InspectBucket is Inspect for the bucket.
+func (l *Log) InspectBucket(ctx context.Context) (StreamState, error) {
+	return l.inspect(ctx, l.names.bucketStream(l.replicas))
+}
+
+// InspectTopic is Inspect for the topic; ok is false if events are not published. What a full
+// topic does is not compared: that is for its administrator to choose.
+func (l *Log) InspectTopic(ctx context.Context) (s StreamState, ok bool, err error) {
+	if l.topic == nil {
+		return StreamState{}, false, nil
 	}
+	s, err = l.inspect(ctx, l.names.TopicConfig(*l.topic, l.replicas))
+	s.Deviations = slices.DeleteFunc(s.Deviations, func(d Deviation) bool { return d.Setting == "discard" })
+	return s, true, err
+}
+
+func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamState, error) {
 	stream, err := l.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return StreamState{}, fmt.Errorf("stream %s: %w", want.Name, ErrNoLog)

@@ -54,16 +54,38 @@ func (l *Log) SetUp(ctx context.Context) error {
 	return l.setUpTopic(ctx)
 }
 
+// Stream is the stream of the log, of its bucket or of its topic.
+type Stream struct {
+	Name     string
+	Messages uint64
+}
+
+// Streams returns what exists of the log: what TearDown deletes.
+func (l *Log) Streams(ctx context.Context) (list []Stream, err error) {
+	for _, name := range []string{l.names.Stream, l.names.bucketStream(l.replicas).Name, l.names.Topic()} {
+		stream, err := l.js.Stream(ctx, name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look up stream %s: %w", name, err)
+		}
+		list = append(list, Stream{name, stream.CachedInfo().State.Msgs})
+	}
+	return list, nil
+}
+
 // TearDown deletes the stream, the bucket and the topic with their contents.
 func (l *Log) TearDown(ctx context.Context) error {
-	var errs []error
-	for _, name := range []string{l.names.Stream, l.names.Topic()} {
-		if err := l.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			errs = append(errs, fmt.Errorf("delete stream %s: %w", name, err))
-		}
+	streams, err := l.Streams(ctx)
+	if err != nil {
+		return err
 	}
-	if err := l.js.DeleteKeyValue(ctx, l.names.Stream); err != nil && !errors.Is(err, jetstream.ErrBucketNotFound) && !errors.Is(err, jetstream.ErrStreamNotFound) {
-		errs = append(errs, fmt.Errorf("delete bucket %s: %w", l.names.Stream, err))
+	var errs []error
+	for _, s := range streams {
+		if err := l.js.DeleteStream(ctx, s.Name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			errs = append(errs, fmt.Errorf("delete stream %s: %w", s.Name, err))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -38,18 +38,21 @@ func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	return func() (*natslog.Log, error) { return OpenLog(cfg) }, nil
 }
 
-// Log creates the missing stream and bucket of the log, if the configuration has one. It
-// returns their name, "" if there is none.
-func Log(ctx context.Context, cfg config.Config) (name string, err error) {
+// Log creates the missing streams of the log, its bucket and its topic, if the configuration
+// has them. It returns the streams that exist.
+func Log(ctx context.Context, cfg config.Config) ([]natslog.Stream, error) {
 	if !HasLog(cfg) {
-		return "", nil
+		return nil, nil
 	}
 	log, err := OpenLog(cfg)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer log.Close()
-	return log.Names().Stream, log.SetUp(ctx)
+	if err := log.SetUp(ctx); err != nil {
+		return nil, err
+	}
+	return log.Streams(ctx)
 }
 
 // LogCommands returns, as comments of SQL, the commands that create the stream and the bucket

@@ -2,7 +2,6 @@ package setup
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -23,10 +22,7 @@ type Teardown struct {
 	// adopted, and still in the application's table.
 	Adopted []int64
 
-	// Log is the name of the log's stream and bucket, "" if there is none; Messages are those
-	// that it has.
-	Log      string
-	Messages uint64
+	Log []natslog.Stream // streams in NATS
 
 	cfg  config.Config
 	plan cdc.Plan
@@ -59,20 +55,13 @@ func (t *Teardown) lookAtLog(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	info, err := log.Info(ctx)
-	if errors.Is(err, natslog.ErrNoLog) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	t.Log, t.Messages = log.Names().Stream, info.State.Msgs
-	return nil
+	t.Log, err = log.Streams(ctx)
+	return err
 }
 
 // removeLog removes the log that was found.
 func (t *Teardown) removeLog(ctx context.Context) error {
-	if t.Log == "" {
+	if len(t.Log) == 0 {
 		return nil
 	}
 	log, err := OpenLog(t.cfg)

@@ -19,6 +19,7 @@ func logChecks() []check {
 		{"nats_jetstream", "", lookAtJetStream},
 		{"nats_stream", "the stream is as setup creates it", lookAtStream},
 		{"nats_bucket", "the bucket is as setup creates it", lookAtBucket},
+		{"nats_topic", "the topic is as setup creates it", lookAtTopic},
 		{"nats_identity", "the log is the one for which the slot was confirmed", lookAtLogIdentity},
 		{"nats_sync", "", lookAtSync},
 		{"nats_clock", "the clocks of NATS and of this machine agree", lookAtNATSClock},
@@ -87,7 +88,7 @@ var reasons = map[string]string{
 }
 
 func lookAtStream(ctx context.Context, x *examination) ([]Finding, error) {
-	s, err := x.log.Inspect(ctx, false)
+	s, err := x.log.Inspect(ctx)
 	found, err := x.compare(s, err)
 	if len(found) > 0 || err != nil {
 		return found, err
@@ -101,7 +102,18 @@ func lookAtStream(ctx context.Context, x *examination) ([]Finding, error) {
 }
 
 func lookAtBucket(ctx context.Context, x *examination) ([]Finding, error) {
-	return x.compare(x.log.Inspect(ctx, true))
+	return x.compare(x.log.InspectBucket(ctx))
+}
+
+func lookAtTopic(ctx context.Context, x *examination) ([]Finding, error) {
+	s, ok, err := x.log.InspectTopic(ctx)
+	if !ok && err == nil {
+		return fine("events are not published to subscribers (HOOKTAIL_TOPIC)"), nil
+	}
+	if errors.Is(err, natslog.ErrNoLog) {
+		return one(Failure, "the stream of the topic does not exist", "Events cannot be published, so nothing is delivered and the slot does not advance.", "hooktail setup"), nil
+	}
+	return x.compare(s, err)
 }
 
 // compare reports what of a stream is not as setup creates it.

@@ -67,7 +67,7 @@ func TestHealthyLog(t *testing.T) {
 	p := withLog(t, nil)
 	p.setUp(t)
 	findings := p.ofLog(t, 1, same)
-	if ill := told(findings); len(ill) > 0 || len(findings) != 8 {
+	if ill := told(findings); len(ill) > 0 || len(findings) != 9 {
 		t.Errorf("%d findings, of which not ok: %+v", len(findings), ill)
 	}
 	check(t, findings, sign{"nats_sync", doctor.OK, "HOOKTAIL_NATS_SYNC is 2m0s: no NATS server may have a longer sync_interval", ""})
@@ -118,6 +118,32 @@ func TestIllnessesOfTheStream(t *testing.T) {
 	}
 	check(t, p.ofLog(t, 3, same), sign{"nats_stream", doctor.Warning, "has num_replicas 1, and not 3", `"num_replicas":3`},
 		sign{"nats_bucket", doctor.Warning, "has num_replicas 1, and not 3", `"num_replicas":3`})
+}
+
+func TestIllnessesOfTheTopic(t *testing.T) {
+	t.Parallel()
+	p := withLog(t, nil)
+	p.setUp(t)
+	topic := &natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute}
+	published := func(o *doctor.Options) {
+		o.OpenLog = func() (*natslog.Log, error) {
+			return natslog.Open(natslog.Options{Slot: p.db.Name, URL: p.server.URL(), Topic: topic, Log: slog.New(slog.DiscardHandler)})
+		}
+	}
+	check(t, p.ofLog(t, 1, same), sign{"nats_topic", doctor.OK, "events are not published to subscribers", ""})
+	check(t, p.ofLog(t, 1, published), sign{"nats_topic", doctor.Failure, "the stream of the topic does not exist", "hooktail setup"})
+
+	log, err := natslog.Open(natslog.Options{Slot: p.db.Name, URL: p.server.URL(), Topic: topic, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	if err := log.SetUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	check(t, p.ofLog(t, 1, published), sign{"nats_topic", doctor.OK, "the topic is as setup creates it", ""})
+	topic.Keep = 48 * time.Hour
+	check(t, p.ofLog(t, 1, published), sign{"nats_topic", doctor.Failure, "has max_age 1h0m0s, and not 48h0m0s", "nats request '$JS.API.STREAM.UPDATE." + p.names.Topic() + "' '{"})
 }
 
 func TestIllnessesOfTheLog(t *testing.T) {
