@@ -3,6 +3,8 @@
 package pagetest
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
@@ -38,6 +40,58 @@ func TestWithChromiumTheLog(t *testing.T) {
 	b.waitText("#log-members", "this instance")
 	b.waitText("#log-position", "held back")
 	b.wait("document.querySelector('#leading').hidden", "true")
+	if said := b.said(); len(said) > 0 {
+		t.Errorf("the console says %q", said)
+	}
+}
+
+// TestWithChromiumThePast: after a restart, a hook's page has what the log keeps, for those who
+// have the token with payload and another delivery.
+func TestWithChromiumThePast(t *testing.T) {
+	variables := []string{"HOOKTAIL_NATS_URL=" + natstest.Start(t, nil).URL(), "HOOKTAIL_KEEP=1h", "HOOKTAIL_ADMIN_TOKEN=" + token, "HOOKTAIL_SETTLE=0"}
+	s := newScene(t, variables...)
+	s.annotate(t, 8)
+	proctest.WaitFor(t, func() error {
+		if _, body := s.p.Get(t, "/status/history?hook=1"); strings.Count(body, `"outcome":"delivered"`) != 8 {
+			return fmt.Errorf("not all is delivered: %s", body)
+		}
+		return nil
+	})
+	s.p.Stop()
+	s.p.Wait(t)
+	p := proctest.Start(t, proctest.RoleEnviron(s.db, variables...), "run")
+	p.Ready(t)
+	b := startBrowser(t)
+	b.size(1280, 900)
+	b.run(`window.location.href = "http://` + p.Ops + `/#hook=1"`)
+	const lines = "document.querySelectorAll('#past tbody tr').length"
+	b.waitText("#past-about", "8 more events for this hook")
+	b.wait(lines, "8")
+	b.waitText("#past tbody", "ANNOTATION_CREATED")
+	b.wait("document.querySelectorAll('#past button').length", "0")
+	set := func(name, value string) {
+		b.run(fmt.Sprintf(`const s = document.querySelector("#filter [name=%s]"); s.value = %q; s.dispatchEvent(new Event("change", {bubbles: true}))`, name, value))
+	}
+	b.wait("document.querySelector('#filter select').value", "1")
+	set("task", "1")
+	b.wait(lines, "1")
+	set("until", "2020-01-01T00:00")
+	b.waitText("#past-about", "The log has no other events like that.")
+	set("until", "")
+	set("outcome", "delivered") // which the log does not know
+	b.wait("document.querySelector('#past-section').hidden", "true")
+	set("outcome", "")
+	b.click("#login")
+	b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
+	b.click("#past button[aria-label^='Payload']")
+	b.waitText("#show-body", `"action": "ANNOTATION_CREATED"`)
+	b.click("#show-dialog .close")
+	b.click("#past button[aria-label^='Send again']")
+	b.click("#ask-yes")
+	b.waitText("#show-text", "POST http")
+	b.waitText("#show-body", "hooktail-origin")
+	b.click("#show-dialog .close")
+	looks(t, b)
 	if said := b.said(); len(said) > 0 {
 		t.Errorf("the console says %q", said)
 	}

@@ -32,7 +32,7 @@ type scene struct {
 // newScene makes the hooks and runs the program: 1 is healthy, 2 answers with
 // markup, 3 has a URL of markup, 4 one of javascript:, and an action of markup; no
 // action is for 5.
-func newScene(t *testing.T) *scene {
+func newScene(t *testing.T, variables ...string) *scene {
 	t.Helper()
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/h/1") {
@@ -53,7 +53,7 @@ func newScene(t *testing.T) *scene {
 		}
 	}
 	db.Exec(t, `INSERT INTO webhook_action (webhook_id, action) VALUES (4, $1), (4, 'ANNOTATION_CREATED')`, hostile)
-	return &scene{db: db, p: proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_ADMIN_TOKEN="+token)}
+	return &scene{db: db, p: proctest.Run(t, db, append(variables, "HOOKTAIL_SETTLE=0", "HOOKTAIL_ADMIN_TOKEN="+token)...)}
 }
 
 // annotate makes so many annotations, each of another task.
