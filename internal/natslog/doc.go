@@ -20,10 +20,10 @@
 //
 //	Ht-Id       the event's id; of a change: the id "change-<LSN>-<hook>"
 //	Ht-Before   the id of the partition's previous message; empty: this is the first one
-//	Ht-Prefix   the reader's contiguous prefix: all events of commits up to this LSN were
-//	            in the log before the batch of this message
+//	Ht-Prefix   prefix and floor of the reader, "1-16B3748 4711": all events of commits up to
+//	            this LSN were in the log before the batch of this message; no message below
+//	            that sequence belongs to a later commit
 //	Ht-Number   the message's number in its partition, from 1
-//	Ht-Floor    sequence below which no message belongs to a commit above Ht-Prefix
 //	Ht-Hooks    the hooks with their actions, "7=TASK_CREATED 71=TASKS_CREATED,bare"; bare:
 //	            the hook receives the action alone
 //	Ht-Event    action, project, task, time of the commit

@@ -2,5 +2,7 @@ package natslog
 
 import "time"
 
-// Keep changes what a Purger keeps.
-func (p *Purger) Keep(d time.Duration) { p.keep = d }
+// KeepSince has a Purger keep what was written from then on.
+func (p *Purger) KeepSince(then time.Time) {
+	p.now = func() time.Time { return then.Add(p.keep) }
+}

@@ -65,10 +65,10 @@ func TestPurgeKeeps(t *testing.T) {
 	t.Cleanup(cancel)
 	go hold.Run(ctx) //nolint:errcheck // it ends with the test
 	purger := natslog.NewPurger(l, hold, time.Hour)
-	purged := func(keep func() time.Duration, left uint64, needed natslog.Needed) {
+	purged := func(since time.Time, left uint64, needed natslog.Needed) {
 		t.Helper()
+		purger.KeepSince(since)
 		wait(t, func() error {
-			purger.Keep(keep())
 			got, err := purger.Run(t.Context(), 0xF00)
 			if err != nil {
 				return err
@@ -83,6 +83,6 @@ func TestPurgeKeeps(t *testing.T) {
 		})
 	}
 	ids := func(n int) []string { return []string{fmt.Sprintf("1-%X-0", n*0x100)} }
-	purged(func() time.Duration { return time.Since(between) }, 3, natslog.Needed{})
-	purged(func() time.Duration { return 0 }, 1, natslog.Needed{Events: ids(8)})
+	purged(between, 3, natslog.Needed{})
+	purged(time.Now().Add(time.Hour), 1, natslog.Needed{Events: ids(8)})
 }

@@ -20,7 +20,6 @@ const (
 	idHeader     = "Ht-Id"
 	beforeHeader = "Ht-Before"
 	prefixHeader = "Ht-Prefix"
-	floorHeader  = "Ht-Floor"
 	numberHeader = "Ht-Number"
 	hooksHeader  = "Ht-Hooks"
 	eventHeader  = "Ht-Event"
@@ -70,27 +69,38 @@ func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
 	return m.Targets[i], true
 }
 
-// encode returns the message to publish.
-func (m *Message) encode(names Names) *nats.Msg {
-	h := nats.Header{
-		idHeader: {m.ID}, beforeHeader: {m.Before},
-		prefixHeader: {m.Prefix.String()}, floorHeader: {strconv.FormatUint(m.Floor, 10)}, numberHeader: {strconv.FormatUint(m.Number, 10)},
+// encode returns the message to publish. reader is its Prefix and Floor, which the messages of
+// a batch share.
+func (m *Message) encode(names Names, reader string) *nats.Msg {
+	values := [...]string{m.ID, m.Before, reader, strconv.FormatUint(m.Number, 10), "", "", "1"}
+	h := make(nats.Header, 8) // one group of the map, with room for two headers of the client
+	for i, key := range [...]string{idHeader, beforeHeader, prefixHeader, numberHeader} {
+		h[key] = values[i : i+1 : i+1]
 	}
 	out := &nats.Msg{Subject: names.Subject(m.Partition), Header: h}
-	if m.Event == nil {
+	e := m.Event
+	if e == nil {
 		return out
 	}
-	h[hooksHeader] = []string{formatTargets(m.Targets)}
-	e := m.Event
-	h[eventHeader] = []string{fmt.Sprintf("%s %d %d %s", e.Action, e.Project, e.Task, e.Committed.UTC().Format(time.RFC3339Nano))}
+	values[4], values[5] = formatTargets(m.Targets), formatEvent(e)
+	h[hooksHeader], h[eventHeader] = values[4:5:5], values[5:6:6]
 	if m.Stored {
-		h[storedHeader] = []string{"1"}
+		h[storedHeader] = values[6:]
 		return out
 	}
 	if !m.bare {
 		out.Data = payloadOf(e)
 	}
 	return out
+}
+
+// formatEvent returns the value of eventHeader.
+func formatEvent(e *mapping.Event) string {
+	b := make([]byte, 0, 80)
+	b = append(append(b, e.Action...), ' ')
+	b = append(strconv.AppendInt(b, e.Project, 10), ' ')
+	b = append(strconv.AppendInt(b, e.Task, 10), ' ')
+	return string(e.Committed.UTC().AppendFormat(b, time.RFC3339Nano))
 }
 
 // decode parses a message of the log. The result refers to data.
@@ -100,8 +110,9 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 		return nil, fmt.Errorf("message %d of stream %s is not hooktail's", seq, names.Stream)
 	}
 	var err error
-	if m.Prefix, err = parsePrefix(header.Get(prefixHeader)); err == nil {
-		m.Floor, err = strconv.ParseUint(header.Get(floorHeader), 10, 64)
+	prefix, floor, _ := strings.Cut(header.Get(prefixHeader), " ")
+	if m.Prefix, err = parsePrefix(prefix); err == nil {
+		m.Floor, err = strconv.ParseUint(floor, 10, 64)
 	}
 	if err == nil {
 		m.Number, err = strconv.ParseUint(header.Get(numberHeader), 10, 64)
@@ -162,7 +173,9 @@ func formatTargets(targets []hook.Target) string {
 		if i > 0 {
 			b.WriteByte(' ')
 		}
-		b.WriteString(text(t.Hook) + "=" + string(t.Action))
+		b.WriteString(text(t.Hook))
+		b.WriteByte('=')
+		b.WriteString(string(t.Action))
 		if !t.Payload {
 			b.WriteString(bare)
 		}

@@ -16,6 +16,7 @@ type Purger struct {
 	log      *Log
 	holdback *Holdback
 	keep     time.Duration
+	now      func() time.Time   // for keep
 	marks    [Partitions][]seen // the oldest first
 	bounds   []sample           // durable samples, the oldest first
 }
@@ -36,7 +37,7 @@ type Needed struct {
 // NewPurger deletes what the writer of the holdback has written, and its predecessors. It
 // leaves messages that are younger than keep, by the servers' clock.
 func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
-	return &Purger{log: log, holdback: holdback, keep: keep}
+	return &Purger{log: log, holdback: holdback, keep: keep, now: time.Now}
 }
 
 // Run deletes the messages below each partition's bookmark whose commits are below the
@@ -100,7 +101,7 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	if p.keep == 0 {
 		return end, nil
 	}
-	since := time.Now().Add(-p.keep)
+	since := p.now().Add(-p.keep)
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, AckPolicy: jetstream.AckNonePolicy,
 		HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,

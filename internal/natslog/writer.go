@@ -164,13 +164,14 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	prefix := w.prefix()
 	floor := w.floor(prefix)
+	reader := prefix.String() + " " + strconv.FormatUint(floor, 10)
 	before := w.before
 	out := make([]*nats.Msg, len(batch))
 	for i, m := range batch {
 		last := before[m.Partition]
 		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
 		before[m.Partition] = tip{m.ID, m.Number}
-		out[i] = m.encode(w.log.names)
+		out[i] = m.encode(w.log.names, reader)
 	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
