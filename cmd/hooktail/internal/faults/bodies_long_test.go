@@ -61,7 +61,7 @@ const (
 // weigh, for a backlog and while it follows.
 func TestLargeBodiesBoundedMemory(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		const events, size, memory = 600, 400 << 10, 64 << 20
 		db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 		receiver := &weighed{bodies: map[string]int64{}}

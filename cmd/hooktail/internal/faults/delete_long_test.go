@@ -30,7 +30,7 @@ func unhindered(t testing.TB, db *cdctest.Database, statements ...string) {
 // it has ended is held as ids, and comes in several events of a bounded size.
 func TestLargeDeletionIsCut(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		const rows, size = 1_000_000, 5000 // of an event
 		db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 		c := counted(t, db)

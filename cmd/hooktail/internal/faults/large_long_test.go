@@ -102,7 +102,7 @@ const insertTasks = `INSERT INTO task (data, created_at, updated_at, is_labeled,
 // it goes on.
 func TestLargeTransactionBoundedMemory(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		largeTransaction(t, route, 100_000)
 	})
 }
@@ -181,7 +181,7 @@ func watched(t testing.TB, p programs, log *proctest.Log, db *cdctest.Database, 
 // TestMillionRowsBoundedMemory is TestLargeTransactionBoundedMemory with a million rows.
 func TestMillionRowsBoundedMemory(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		largeTransaction(t, route, 1_000_000)
 	})
 }

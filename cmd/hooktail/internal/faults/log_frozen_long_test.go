@@ -141,7 +141,7 @@ func frozenSender(t *testing.T, freeze time.Duration) {
 	close(answered) // the answers are there when the frozen one wakes
 	s.arrives(t, "steady", 50)
 	frozen.Signal(syscall.SIGCONT)
-	frozen.Stderr.Find(t, "does not send: trying again", frozen.Ended())
+	frozen.Stderr.Find(t, "Sending stopped: trying again", frozen.Ended())
 	s.arrives(t, "steady", 50)
 	l.stop()
 	s.allArrive(t)

@@ -1,4 +1,4 @@
-//go:build !long && !soak
+//go:build !long
 
 package faults
 

@@ -14,7 +14,18 @@ import (
 // long, through a log.
 func eachRoute(t *testing.T, test func(t *testing.T, route proctest.Route)) {
 	t.Helper()
-	for _, route := range routes() {
+	eachOf(t, routes(), test)
+}
+
+// eachFewRoute is eachRoute for a test that takes minutes.
+func eachFewRoute(t *testing.T, test func(t *testing.T, route proctest.Route)) {
+	t.Helper()
+	eachOf(t, proctest.FewRoutes(), test)
+}
+
+func eachOf(t *testing.T, routes []proctest.Route, test func(t *testing.T, route proctest.Route)) {
+	t.Helper()
+	for _, route := range routes {
 		t.Run(route.Name, func(t *testing.T) {
 			t.Parallel()
 			test(t, route)
@@ -138,7 +149,7 @@ func TestFaultsGoThroughTheLog(t *testing.T) {
 		for _, rest := range strings.Split("\n"+string(text), "\nfunc Test")[1:] {
 			name := "Test" + rest[:strings.Index(rest, "(")]
 			body, _, _ := strings.Cut(rest, "\n}\n")
-			isOn := strings.Contains(body, "eachRoute(") || strings.HasPrefix(file.Name(), "log_") || name == t.Name() || name == "TestMain"
+			isOn := strings.Contains(body, "Route(t, func(") || strings.HasPrefix(file.Name(), "log_") || name == t.Name() || name == "TestMain"
 			if isOn == left[name] {
 				t.Errorf("%s (%s) runs on each route: %t; in straightOnly: %t", name, file.Name(), isOn, left[name])
 			}

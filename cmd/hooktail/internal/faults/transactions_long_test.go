@@ -16,7 +16,7 @@ import (
 // after it is delivered too. It takes a few times its size of memory.
 func TestHugeRow(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		const size = 200_000_000
 		s := prepareOn(t, route, cdctest.Private(t, throwaway.Options{}).LabelStudio(t), "steady")
 		p := s.run(t, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_TIMEOUT=4m")
@@ -42,7 +42,7 @@ func TestHugeRow(t *testing.T) {
 // back, and nothing of it is ever sent.
 func TestManySubtransactions(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		const savepoints = 10_000
 		s := prepareOn(t, route, cdctest.Private(t, throwaway.Options{}).LabelStudio(t), "steady")
 		p := s.run(t, "HOOKTAIL_LOG_LEVEL=info")

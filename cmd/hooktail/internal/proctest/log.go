@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,8 +32,24 @@ func Logged() []Route {
 	}
 }
 
-// Routes is the straight one, and those through a log.
-func Routes() []Route { return append([]Route{{Name: "straight"}}, Logged()...) }
+// Routes is the straight one and the one whose reader and sender are programs of their own;
+// with the tag soak, the one program that is both, too.
+func Routes() []Route {
+	all := append([]Route{{Name: "straight"}}, Logged()...)
+	if !soak {
+		all = slices.Delete(all, 1, len(all)-1)
+	}
+	return all
+}
+
+// FewRoutes is for tests that take minutes on each route: the straight one, and all with the
+// tag soak.
+func FewRoutes() []Route {
+	if soak {
+		return Routes()
+	}
+	return Routes()[:1]
+}
 
 // Log is the log of a Route, on a server of its own.
 type Log struct {

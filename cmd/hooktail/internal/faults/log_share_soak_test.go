@@ -1,4 +1,4 @@
-//go:build long && unix
+//go:build long && soak && unix
 
 package faults
 
@@ -14,9 +14,9 @@ import (
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
 
-// TestOneOfFourSendersEnds kills one of four senders under load, or freezes it. The others go
+// TestSoakOneOfFourSendersEnds kills one of four senders under load, or freezes it. The others go
 // on as before, and have its hooks soon.
-func TestOneOfFourSendersEnds(t *testing.T) {
+func TestSoakOneOfFourSendersEnds(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string

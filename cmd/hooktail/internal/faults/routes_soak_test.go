@@ -1,7 +1,0 @@
-//go:build soak
-
-package faults
-
-import "github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-
-func routes() []proctest.Route { return proctest.Routes() }

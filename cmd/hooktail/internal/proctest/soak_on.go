@@ -1,0 +1,5 @@
+//go:build soak
+
+package proctest
+
+const soak = true
