@@ -6,3 +6,6 @@ import "time"
 func (p *Purger) KeepSince(then time.Time) {
 	p.now = func() time.Time { return then.Add(p.keep) }
 }
+
+// Received is the number of bytes that the servers have sent.
+func (l *Log) Received() uint64 { return l.conn.Stats().InBytes }

@@ -39,22 +39,19 @@ func (l *Log) History(ctx context.Context, o HistoryOptions) (*History, error) {
 	if err := h.bound(ctx, stream, subject); err != nil {
 		return nil, err
 	}
-	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, HeadersOnly: !o.Bodies, MaxResetAttempts: 1}
+	config := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, HeadersOnly: !o.Bodies}
 	switch {
 	case o.After > 0:
 		config.DeliverPolicy, config.OptStartSeq = jetstream.DeliverByStartSequencePolicy, o.After+1
 	case !o.Since.IsZero():
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &o.Since
 	}
-	consumer, err := stream.OrderedConsumer(ctx, config)
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	var pending uint64
+	if h.messages, pending, err = l.read(ctx, stream, config); err != nil {
+		return nil, err
 	}
-	if h.Total = int64(consumer.CachedInfo().NumPending); h.Total == 0 { // there may be none to come
+	if h.Total = int64(pending); pending == 0 { // there may be none to come
 		h.end = 0
-	}
-	if h.messages, err = consumer.Messages(readAhead()...); err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
 	}
 	return h, nil
 }

@@ -164,13 +164,6 @@ func (p *Progress) Hole() *Hole {
 	return p.hole
 }
 
-// Behind returns the number of messages that were read and are not delivered.
-func (p *Progress) Behind() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.open)
-}
-
 // part is the entry of Bookmark.Done for one hook's delivery.
 func part(id string, hook int64) string { return id + "/" + strconv.FormatInt(hook, 10) }
 

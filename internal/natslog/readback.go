@@ -63,11 +63,9 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 	if floor > w.end {
 		return nil
 	}
-	consumer, err := w.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor), MaxResetAttempts: 1})
-	if err != nil {
-		return err
-	}
-	messages, err := consumer.Messages()
+	messages, _, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor), HeadersOnly: true,
+	})
 	if err != nil {
 		return err
 	}
@@ -102,21 +100,4 @@ func eventOf(id string) string {
 		return ""
 	}
 	return id
-}
-
-// next waits for the next message and returns it.
-func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Message, error) {
-	raw, err := messages.Next(jetstream.NextContext(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
-	}
-	meta, err := raw.Metadata()
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
-	}
-	m, err := decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
-	if err == nil {
-		m.Written = meta.Timestamp
-	}
-	return m, err
 }

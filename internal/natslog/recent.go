@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -130,16 +129,11 @@ func (m *Message) at() time.Time {
 
 // window returns the newest wanted messages between the sequences, the newest first.
 func (b *backwards) window(ctx context.Context, from, end uint64, limit int) ([]*Message, error) {
-	consumer, err := b.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{b.subject()}, HeadersOnly: true, MaxResetAttempts: 1,
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
+	messages, _, err := b.log.read(ctx, b.stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{b.subject()}, HeadersOnly: true, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", b.log.names.Stream, err)
-	}
-	messages, err := consumer.Messages(readAhead()...)
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", b.log.names.Stream, err)
+		return nil, err
 	}
 	defer messages.Stop()
 	newest := make([]*Message, 0, limit) // a ring

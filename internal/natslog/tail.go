@@ -20,20 +20,6 @@ type Tail struct {
 	at       uint64 // sequence of the last message read
 }
 
-// Limits of what the client fetches in advance. It asks for that many messages and bytes at
-// once, and again when only aheadFew messages are left.
-const (
-	aheadMessages = 64
-	aheadFew      = 16
-	aheadBytes    = 2 << 20
-)
-
-// readAhead returns these limits. The client allocates its queue for aheadMessages; without a
-// limit it has room for a million, which the garbage collector scans.
-func readAhead() []jetstream.PullMessagesOpt {
-	return []jetstream.PullMessagesOpt{jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew)}
-}
-
 // Tail starts reading the partitions. The caller closes it.
 func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	stream, err := l.stream(ctx)
@@ -54,15 +40,11 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	if len(subjects) == Partitions {
 		subjects = []string{l.names.Subjects()}
 	}
-	consumer, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from), MaxResetAttempts: 1,
+	t.messages, _, err = l.read(ctx, stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
-	}
-	t.messages, err = consumer.Messages(readAhead()...)
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+		return nil, err
 	}
 	return t, nil
 }

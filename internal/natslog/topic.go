@@ -62,7 +62,7 @@ func (l *Log) setUpTopic(ctx context.Context) error {
 		_, err = l.js.CreateStream(ctx, l.names.TopicConfig(*l.topic, l.replicas))
 	}
 	if err != nil {
-		return fmt.Errorf("make stream %s: %w", l.names.Topic(), err)
+		return fmt.Errorf("create stream %s: %w", l.names.Topic(), err)
 	}
 	return nil
 }
@@ -87,7 +87,7 @@ func (l *Log) OpenTopic(ctx context.Context) (*Topic, error) {
 		return nil, ErrNoTopic
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look stream %s up: %w", l.names.Topic(), err)
+		return nil, fmt.Errorf("look up stream %s: %w", l.names.Topic(), err)
 	}
 	return &Topic{log: l, stream: stream}, nil
 }

@@ -104,6 +104,33 @@ func TestNextReaderSkipsWhatIsThere(t *testing.T) {
 	}
 }
 
+// TestNextReaderReadsNoPayloads: what a reader takes over is as long as the slot is behind, and
+// payloads of it have no bound together.
+func TestNextReaderReadsNoPayloads(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	r := newReader(t, open(t, s))
+	large := []byte(`"annotation": "` + strings.Repeat("a", 400<<10) + `"`)
+	const events = 20
+	for n := 1; n <= events; n++ {
+		e := event(lsn(n * 0x100))
+		e.Payload = large
+		if err := r.Enqueue(t.Context(), to1(e)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	l := open(t, s)
+	next := newReader(t, l)
+	for n := 1; n <= events; n++ {
+		if id := event(lsn(n * 0x100)).ID; !next.Has(id, 1) {
+			t.Errorf("the next reader does not know event %s", id)
+		}
+	}
+	if got, most := l.Received(), uint64(3*len(large)); got > most { // the last message is read as a whole, twice
+		t.Errorf("%d bytes were read of a log of %d events of %d bytes, want %d at most", got, events, len(large), most)
+	}
+}
+
 // TestDeposedReaderIsRefused: once another reader has written, the batches of the one before
 // are refused, whole, and so is a look at the end.
 func TestDeposedReaderIsRefused(t *testing.T) {
