@@ -27,7 +27,7 @@ func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
 			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
 			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
-		FROM {parked} WHERE $1::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($1) GROUP BY hook_id ORDER BY hook_id`), s.share.partitions())
+		FROM {parked} WHERE `+inPartitions("$1")+` GROUP BY hook_id ORDER BY hook_id`), s.share.partitions())
 	if err != nil {
 		return nil, wrap(err, "count deliveries")
 	}

@@ -6,7 +6,7 @@ import "context"
 // of their hooks and events, without bodies, at most limit. Those beyond what a lane has
 // read with Tail will be returned by Tail as well. Locked ones are left for a later call.
 func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
-	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND ($2::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($2)) ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.share.partitions())
+	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND `+inPartitions("$2")+` ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.share.partitions())
 	return rows, wrap(err, "read redriven deliveries")
 }
 

@@ -36,7 +36,7 @@ type Setting struct {
 // Settings returns the settings of all hooks that have any, in the order of the hooks.
 func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
-		FROM {hook_setting} WHERE $1::int[] IS NULL OR hook_id % `+partitionCount+` = ANY ($1) ORDER BY hook_id`), s.share.partitions())
+		FROM {hook_setting} WHERE `+inPartitions("$1")+` ORDER BY hook_id`), s.share.partitions())
 	if err != nil {
 		return nil, wrap(err, "read settings")
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -20,8 +21,14 @@ type Share struct {
 // ErrDeposed says that another sender has taken a partition of the Share.
 var ErrDeposed = errors.New("another sender has taken the partition")
 
-// partitionCount is natslog.Partitions, for SQL.
-const partitionCount = "64"
+// Partitions is the number of partitions of a slot's log. A hook's is its id modulo Partitions.
+const Partitions = 64
+
+// inPartitions is the condition that a row's hook is in one of the partitions of the
+// parameter; null: any.
+func inPartitions(parameter string) string {
+	return "(" + parameter + "::int[] IS NULL OR hook_id % " + strconv.Itoa(Partitions) + " = ANY (" + parameter + "))"
+}
 
 // partitions are nil for every hook.
 func (s *Share) partitions() []int {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -23,9 +24,6 @@ type Bookmark struct {
 	// event, otherwise "<id>/<hook>".
 	Done []string `json:"done"`
 }
-
-// ErrDeposed says that another sender has written the partition's bookmark.
-var ErrDeposed = errors.New("another sender has taken the partition")
 
 // Bookmarks reads and writes the bookmarks of a sender. One goroutine uses it.
 type Bookmarks struct {
@@ -72,11 +70,11 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 			return Bookmark{}, err
 		}
 		if mark.Epoch > epoch {
-			return Bookmark{}, fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+			return Bookmark{}, fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
 		}
 		mark.Epoch = epoch
 		err = b.Write(ctx, partition, mark)
-		if err == nil || !errors.Is(err, ErrDeposed) || n == attempts {
+		if err == nil || !errors.Is(err, state.ErrDeposed) || n == attempts {
 			return mark, err
 		}
 		if err := retry.Sleep(ctx, pause); err != nil {
@@ -85,7 +83,7 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 	}
 }
 
-// Write replaces the bookmark. It returns ErrDeposed if somebody else has written it since
+// Write replaces the bookmark. It returns state.ErrDeposed if somebody else has written it since
 // this sender last read or wrote it.
 func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) error {
 	value, err := json.Marshal(mark)
@@ -99,7 +97,7 @@ func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) err
 		revision, err = b.kv.Update(ctx, key(partition), value, revision)
 	}
 	if isWrongSequence(err) {
-		return fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+		return fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
 	}
 	if err != nil {
 		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
@@ -108,7 +106,7 @@ func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) err
 	return nil
 }
 
-// Check returns ErrDeposed if the bookmark was written by somebody else since this sender
+// Check returns state.ErrDeposed if the bookmark was written by somebody else since this sender
 // read or wrote it.
 func (b *Bookmarks) Check(ctx context.Context, partition int) error {
 	entry, err := b.kv.Get(ctx, key(partition))
@@ -118,7 +116,7 @@ func (b *Bookmarks) Check(ctx context.Context, partition int) error {
 	case err != nil:
 		return fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
 	case entry.Revision() > b.revisions[partition]: // a lower one comes from a replica that is behind
-		return fmt.Errorf("partition %d: %w", partition, ErrDeposed)
+		return fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
 	}
 	return nil
 }

@@ -3,12 +3,14 @@ package natslog
 import (
 	"fmt"
 	"strings"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Partitions is the number of partitions of a log.
-const Partitions = 64
+const Partitions = state.Partitions
 
-// PartitionOf returns the partition of a hook. SQL computes the same: hook_id % 64.
+// PartitionOf returns the partition of a hook, as the statements of dispatch/state do.
 func PartitionOf(hook int64) int { return int(uint64(hook) % Partitions) }
 
 // Names holds the names of a slot's stream, bucket and subjects.

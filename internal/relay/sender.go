@@ -122,7 +122,7 @@ func (t *tenure) mark(ctx context.Context) error {
 			err = t.bookmarks.Check(ctx, p)
 		}
 		failed = errors.Join(failed, err)
-		if errors.Is(err, natslog.ErrDeposed) {
+		if errors.Is(err, state.ErrDeposed) {
 			return err
 		}
 	}
@@ -137,7 +137,7 @@ func (t *tenure) markAlways(ctx context.Context) error {
 		defer cancel()
 		err := t.mark(within)
 		switch {
-		case errors.Is(err, natslog.ErrDeposed):
+		case errors.Is(err, state.ErrDeposed):
 			return err
 		case err != nil && ctx.Err() == nil:
 			t.unmarked.Failed(ctx, t.log, slog.LevelError, "Bookmarks were not written; trying again", slog.Any("error", err), slog.Duration("next", every))
