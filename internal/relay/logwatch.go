@@ -31,7 +31,12 @@ type logWatch struct {
 	log     *slog.Logger
 	changed chan struct{} // has a token when this instance begins to read or to send
 
-	mu     sync.Mutex // guards all that follows
+	mu sync.Mutex
+	watched
+}
+
+// watched is what a logWatch has at one time; of a logWatch, guarded by mu.
+type watched struct {
 	events *natslog.Log
 	term   *readerTerm // nil: this instance does not read
 	tenure *tenure     // nil: this instance does not send
@@ -126,19 +131,10 @@ func (w *logWatch) wake(begun bool) {
 	}
 }
 
-// watched is what a logWatch has at one time.
-type watched struct {
-	events *natslog.Log
-	term   *readerTerm
-	tenure *tenure
-	last   survey
-	fault  error
-}
-
 func (w *logWatch) now() watched {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return watched{w.events, w.term, w.tenure, w.last, w.fault}
+	return w.watched
 }
 
 // report describes the log; nil if there is none.

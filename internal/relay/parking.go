@@ -31,14 +31,9 @@ type parkingRoom struct {
 	full    map[int64]bool      // hooks that were suspended when last checked
 }
 
-// openParking opens the store on connections of its own. It returns an error if the
-// store's tables are missing.
-func openParking(ctx context.Context, cfg config.Config, log *slog.Logger) (*parkingRoom, error) {
-	return openParkingOf(ctx, cfg, log, nil)
-}
-
-// openParkingOf is openParking for a sender's share; nil: for all hooks.
-func openParkingOf(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*parkingRoom, error) {
+// openParking opens the store on connections of its own, for a sender's share; nil: for all
+// hooks. It returns an error if the store's tables are missing.
+func openParking(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*parkingRoom, error) {
 	p, err := wiring.OpenShare(ctx, cfg, log, share)
 	if err != nil {
 		return nil, err

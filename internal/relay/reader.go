@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -60,54 +59,23 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 // run is term.run without lanes.
 func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
-	crew.start(work, func(work context.Context) error { return t.lock.guard(work, func() {}) })
-	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.run)
+	t.startReading(work, crew, func() {})
 	crew.start(work, t.holdback.Run)
 	crew.start(work, func(work context.Context) error { return t.checkLog(work, stored) })
 	crew.keep(work, func(work context.Context) { t.noteEnd(work, stored) })
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
-	crew.keep(work, t.beat.run)
-	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
-	crew.keep(work, func(work context.Context) { t.memory.run(work, t.stream) })
-	crew.start(work, func(work context.Context) error { return t.memory.watch(work, t.stream) })
-	crew.keep(work, t.parked.expire)
-	crew.keep(work, t.announce)
 	crew.start(work, t.deliver)
-	if t.started != nil {
-		t.started(t.ops)
-		t.started = nil
-	}
+	t.tellStarted()
 	t.log.Info("hooktail started", "version", t.version, "role", t.cfg.Role, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "log", t.events.Names().Stream, "ops", t.ops)
-
-	select {
-	case <-work.Done():
-	case <-ctx.Done():
-		t.stop(work.Done())
-	}
-	crew.end(errStopped)
-	err := context.Cause(work)
-	t.memory.end(t.stream, err)
-	if gone, ok := errors.AsType[*logGap](err); ok {
-		return gone.gap
-	}
-	if !errors.Is(err, errStopped) {
-		return err
-	}
-	t.log.Info("hooktail stopped", "confirmed", t.stream.Stats().Recorded)
-	return nil
+	return t.await(ctx, work, crew, t.stop)
 }
 
 // deliver writes events to the log once the slot belongs to this instance. It closes drained
 // after the last one.
 func (t *readerTerm) deliver(ctx context.Context) error {
-	select {
-	case <-t.stream.Started():
-	case <-ctx.Done():
+	if !t.owned(ctx) {
 		return nil
 	}
-	t.proven.Store(true)
-	t.unserved.Worked(ctx, t.log, "Leadership regained")
 	if err := t.pipeline.deliver(ctx); err != nil {
 		return err
 	}

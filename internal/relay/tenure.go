@@ -56,7 +56,7 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 	}
 	defer t.sender.Close()
 	defer s.deliveries.Rest()
-	t.dispatcher = dispatch.New(t.dispatcherOptions())
+	t.dispatcher = s.newDispatcher(t.hooks, t.parked, t.sender, lease.holds)
 	defer t.dispatcher.Close()
 	if err := t.open(ctx); err != nil {
 		return err
@@ -80,31 +80,11 @@ func (t *tenure) begin(ctx context.Context) error {
 	if err != nil {
 		return causeOf(ctx, err)
 	}
-	err = t.questions.persist(ctx, "read what is parked", func(ctx context.Context) (err error) {
-		if t.parked, err = openParkingOf(ctx, t.cfg, t.log, t.share); err != nil {
-			return err
-		}
-		if err = t.parked.check(ctx); err != nil {
-			t.parked.Close()
-		}
-		return err
-	})
-	if err != nil {
+	if t.parked, err = t.openParked(ctx, t.share); err != nil {
 		return causeOf(ctx, err)
 	}
-	t.parked.metrics = t.stored
 	t.payloads = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
 	return nil
-}
-
-func (t *tenure) dispatcherOptions() dispatch.Options {
-	return dispatch.Options{
-		Hooks: t.hooks, Sender: t.sender, Concurrency: t.cfg.HookConcurrency, InFlight: t.cfg.Concurrency,
-		MaxBytes: int64(t.cfg.Memory) / wiring.BodiesShare,
-		Retry:    dispatch.Policy{RetryFor: t.cfg.RetryFor, MaxAttempts: t.cfg.MaxAttempts},
-		Store:    t.parked.Store, MaxParked: int64(t.cfg.ParkMaxBytes), KeepBodies: t.cfg.AdminToken.Reveal() != "",
-		Permit: t.lease.holds, Log: t.log, Metrics: t.deliveries,
-	}
 }
 
 // open takes over the bookmarks and restores parked deliveries. These wait until the log is
@@ -124,8 +104,7 @@ func (t *tenure) open(ctx context.Context) (err error) {
 	}
 	const beforeAll = 1
 	t.dispatcher.Passed(beforeAll)
-	err = t.questions.persist(ctx, "read what is parked", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
-	if err != nil {
+	if err := t.restore(ctx, t.parked, t.dispatcher); err != nil {
 		return err
 	}
 	t.tail, err = t.events.Tail(ctx, marks)
@@ -169,11 +148,7 @@ func (t *tenure) run(ctx context.Context) error {
 		t.stop(stopReading, read, work.Done(), min(t.cfg.Grace, handover))
 	}
 	crew.end(errStopped)
-	err := context.Cause(work)
-	if gone, ok := errors.AsType[*logGap](err); ok {
-		return gone.gap
-	}
-	if !errors.Is(err, errStopped) {
+	if err := failureOf(work); err != nil {
 		return err
 	}
 	return t.lastMarks()

@@ -52,7 +52,7 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 	}
 	defer t.sender.Close()
 	defer s.deliveries.Rest()
-	t.dispatcher = t.newDispatcher()
+	t.dispatcher = s.newDispatcher(t.hooks, t.parked, t.sender, lock.holds)
 	defer t.dispatcher.Close()
 	if t.outlet = t.dispatcher; s.before != nil {
 		t.outlet = s.before(t.dispatcher)
@@ -75,19 +75,9 @@ func (t *term) begin(ctx context.Context) (err error) {
 	if t.hooks, err = t.readHooks(ctx); err != nil {
 		return causeOf(ctx, err)
 	}
-	err = t.questions.persist(ctx, "read the parked deliveries", func(ctx context.Context) (err error) {
-		if t.parked, err = openParking(ctx, t.cfg, t.log); err != nil {
-			return err
-		}
-		if err = t.parked.check(ctx); err != nil {
-			t.parked.Close()
-		}
-		return err
-	})
-	if err != nil {
+	if t.parked, err = t.openParked(ctx, nil); err != nil {
 		return causeOf(ctx, err)
 	}
-	t.parked.metrics = t.stored
 	return nil
 }
 
@@ -111,23 +101,6 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	options.MayConfirm, options.Hold = t.memory.mayConfirm, t.hold
 	options.Memory, options.OnConnect = t.memory.recall, t.memory.connected
 	return cdc.New(options), nil
-}
-
-func (t *term) newDispatcher() *dispatch.Dispatcher {
-	return dispatch.New(dispatch.Options{
-		Hooks:       t.hooks,
-		Sender:      t.sender,
-		Concurrency: t.cfg.HookConcurrency,
-		InFlight:    t.cfg.Concurrency,
-		MaxBytes:    int64(t.cfg.Memory) / wiring.BodiesShare,
-		Retry:       dispatch.Policy{RetryFor: t.cfg.RetryFor, MaxAttempts: t.cfg.MaxAttempts},
-		Store:       t.parked.Store,
-		MaxParked:   int64(t.cfg.ParkMaxBytes),
-		KeepBodies:  t.cfg.AdminToken.Reveal() != "",
-		Permit:      t.lock.holds,
-		Log:         t.log,
-		Metrics:     t.deliveries,
-	})
 }
 
 func (t *term) newPipeline() *pipeline {
@@ -161,37 +134,13 @@ func (t *term) newPipeline() *pipeline {
 // transactions first, then deliveries under way, then the connection.
 func (t *term) run(ctx context.Context) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
-	crew.start(work, func(work context.Context) error { return t.lock.guard(work, t.dispatcher.Halt) })
-	crew.start(work, t.stream.Run)
-	crew.start(work, t.pipeline.run)
-	crew.keep(work, t.beat.run)
-	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
-	crew.keep(work, func(work context.Context) { t.memory.run(work, t.stream) })
-	crew.start(work, func(work context.Context) error { return t.memory.watch(work, t.stream) })
-	crew.keep(work, t.parked.expire)
+	t.startReading(work, crew, t.dispatcher.Halt)
 	crew.keep(work, t.board.watch)
 	crew.keep(work, t.board.makeBackfills)
-	crew.keep(work, t.announce)
 	crew.start(work, func(work context.Context) error { return t.deliver(work, crew) })
-	if t.started != nil {
-		t.started(t.ops)
-		t.started = nil
-	}
+	t.tellStarted()
 	t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
-
-	select {
-	case <-work.Done():
-	case <-ctx.Done():
-		t.stop(work.Done())
-	}
-	crew.end(errStopped)
-	err := context.Cause(work)
-	t.memory.end(t.stream, err)
-	if !errors.Is(err, errStopped) {
-		return err
-	}
-	t.log.Info("hooktail stopped", "confirmed", t.stream.Stats().Recorded)
-	return nil
+	return t.await(ctx, work, crew, t.stop)
 }
 
 // announce calls Ready once.
@@ -217,22 +166,17 @@ var errAnnounced = errors.New("ready")
 // drained after the last one. A leader that has lost its lock keeps the slot until its
 // last attempt has ended; until then the new leader sends nothing.
 func (t *term) deliver(ctx context.Context, crew *crew) error {
-	select {
-	case <-t.stream.Started():
-	case <-ctx.Done():
+	if !t.owned(ctx) {
 		return nil
 	}
-	t.proven.Store(true)
-	t.unserved.Worked(ctx, t.log, "Leadership regained")
 	passed := func() { t.dispatcher.Passed(t.stream.Stats().Confirmed) }
 	passed() // parked deliveries of later commits wait for older events, which the stream repeats
-	err := t.questions.persist(ctx, "read the parked deliveries", func(ctx context.Context) error { return t.parked.restore(ctx, t.dispatcher) })
-	if err != nil {
+	if err := t.restore(ctx, t.parked, t.dispatcher); err != nil {
 		return err
 	}
 	crew.keep(ctx, func(ctx context.Context) { retry.Always(ctx, passedEvery, passed) })
 	crew.keep(ctx, func(ctx context.Context) { t.parked.watch(ctx, t.dispatcher, t.hooks) })
-	err = t.pipeline.deliver(ctx)
+	err := t.pipeline.deliver(ctx)
 	if err == nil {
 		err = t.outlet.Drain(ctx)
 	}
