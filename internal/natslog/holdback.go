@@ -114,14 +114,14 @@ func (h *Holdback) durable() sample {
 
 // look checks that the log ends where the writer left it.
 func (w *Writer) look(ctx context.Context) (sample, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	now := sample{prefix: w.o.Prefix().LSN, end: w.end, high: w.high}
 	if err := w.o.Topic.look(ctx); err != nil {
-		return now, err
+		return sample{}, err
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := sample{prefix: w.o.Prefix().LSN, end: w.end, high: w.high}
 	info, err := w.stream.Info(ctx)
 	if err != nil {
 		_, err := w.log.stream(ctx) // tells whether it is missing
