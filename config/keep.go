@@ -2,9 +2,6 @@ package config
 
 import "time"
 
-// needsNATS is the advice for what works only with a log.
-func needsNATS() error { return advice("needs HOOKTAIL_NATS_URL, which is not set") }
-
 // checkKeep refuses to keep history where there is no log.
 func checkKeep(keep time.Duration, nats Secret) error {
 	if err := within(keep, 0, maxTime); err != nil {

@@ -63,10 +63,13 @@ func checkRole(role Role, nats Secret) error {
 		return err
 	}
 	if role != RoleBoth && nats.Reveal() == "" {
-		return advice("needs HOOKTAIL_NATS_URL, which is not set")
+		return needsNATS()
 	}
 	return nil
 }
+
+// needsNATS is the advice for what works only with a log.
+func needsNATS() error { return advice("needs HOOKTAIL_NATS_URL, which is not set") }
 
 // checkNATS accepts the URLs that the client accepts: servers of one cluster, separated by
 // commas.

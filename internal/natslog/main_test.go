@@ -73,6 +73,21 @@ func (r *reader) passed(lsn cdc.LSN) {
 	r.prefix = natslog.Prefix{Timeline: 1, LSN: lsn}
 }
 
+// write writes those of the events that the log does not have, and moves the prefix behind each.
+func (r *reader) write(t *testing.T, from, to int) {
+	t.Helper()
+	for n := from; n <= to; n++ {
+		e := event(lsn(n * 0x100))
+		if r.Has(e.ID, 1) {
+			continue
+		}
+		if err := r.Enqueue(t.Context(), to1(e)); err != nil {
+			t.Fatalf("event %d: %v", n, err)
+		}
+		r.passed(e.ID.Commit + 1)
+	}
+}
+
 // event is an event of that commit.
 func event(commit cdc.LSN) *mapping.Event {
 	return &mapping.Event{

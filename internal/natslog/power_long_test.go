@@ -44,21 +44,8 @@ func powerLossOfThree(t *testing.T, interval time.Duration, alive bool) (lost in
 	r := newReader(t, l)
 	hold := natslog.NewHoldback(r.Writer, interval, slog.New(slog.DiscardHandler))
 	go hold.Run(t.Context()) //nolint:errcheck // the loss of power ends it, or the test
-	write := func(r *reader, from, to int) {
-		t.Helper()
-		for n := from; n <= to; n++ {
-			e := event(lsn(n * 0x100))
-			if r.Has(e.ID, 1) {
-				continue
-			}
-			if err := r.Enqueue(t.Context(), to1(e)); err != nil {
-				t.Fatalf("event %d: %v", n, err)
-			}
-			r.passed(e.ID.Commit + 1)
-		}
-	}
 	position := func(n int) cdc.LSN { return lsn(n*0x100 + 1) }
-	write(r, 1, 10)
+	r.write(t, 1, 10)
 	wait(t, func() error {
 		if confirmed := hold.Hold(position(10)); confirmed < position(10) {
 			return fmt.Errorf("%s is confirmed after two intervals", confirmed)
@@ -69,9 +56,9 @@ func powerLossOfThree(t *testing.T, interval time.Duration, alive bool) (lost in
 	var synced []string
 	for i, s := range servers {
 		synced = append(synced, s.Copy())
-		write(r, 11+4*i, 14+4*i)
+		r.write(t, 11+4*i, 14+4*i)
 	}
-	write(r, 23, 30)
+	r.write(t, 23, 30)
 	confirmed := hold.Hold(position(30)) // of the slot, at the loss of power
 	if took := time.Since(began); interval > 0 && took > 2*interval {
 		t.Fatalf("the machine is too slow for this test: the servers would have synced within %s", took)
@@ -90,7 +77,7 @@ func powerLossOfThree(t *testing.T, interval time.Duration, alive bool) (lost in
 	next.passed(confirmed)
 	for n := 1; n <= 30; n++ {
 		if lsn(n*0x100) >= confirmed {
-			write(next, n, n)
+			next.write(t, n, n)
 		}
 	}
 	return 30 - len(events(t, l))

@@ -40,22 +40,9 @@ func powerLoss(t *testing.T, interval time.Duration, alive bool) (lost int) {
 	l := open(t, s)
 	r := newReader(t, l)
 	hold := natslog.NewHoldback(r.Writer, interval, slog.New(slog.DiscardHandler))
-	write := func(r *reader, from, to int) {
-		t.Helper()
-		for n := from; n <= to; n++ {
-			e := event(lsn(n * 0x100))
-			if r.Has(e.ID, 1) {
-				continue
-			}
-			if err := r.Enqueue(t.Context(), to1(e)); err != nil {
-				t.Fatalf("event %d: %v", n, err)
-			}
-			r.passed(e.ID.Commit + 1)
-		}
-	}
-	write(r, 1, 10)
+	r.write(t, 1, 10)
 	synced := s.Copy()
-	write(r, 11, 20)
+	r.write(t, 11, 20)
 	position := lsn(20*0x100 + 1)
 	confirmed := hold.Hold(position) // of the slot, at the loss of power
 
@@ -72,7 +59,7 @@ func powerLoss(t *testing.T, interval time.Duration, alive bool) (lost int) {
 	next.passed(confirmed)
 	for n := 1; n <= 20; n++ {
 		if lsn(n*0x100) >= confirmed {
-			write(next, n, n)
+			next.write(t, n, n)
 		}
 	}
 	return 20 - len(events(t, l))

@@ -176,14 +176,9 @@ func lookAtNATSClock(ctx context.Context, x *examination) ([]Finding, error) {
 	if errors.Is(err, natslog.ErrNoLog) {
 		return fine("not compared: there is no stream"), nil
 	}
-	if err != nil || ahead.Abs() <= skewLimit+within {
+	if err != nil {
 		return nil, err
 	}
-	way := "ahead of"
-	if ahead < 0 {
-		way = "behind"
-	}
-	return one(Warning, fmt.Sprintf("the clock of NATS is %s %s this machine's", display.Span(ahead.Abs()), way),
-		"The age of undelivered events in `hooktail status` and metrics is wrong by that much, and so are the times that `hooktail replay` takes.",
-		"synchronize both clocks with NTP: timedatectl set-ntp true"), nil
+	return wrongClock("the clock of NATS", ahead, within,
+		"The age of undelivered events in `hooktail status` and metrics is wrong by that much, and so are the times that `hooktail replay` takes."), nil
 }

@@ -126,15 +126,20 @@ func lookAtClock(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	answered := x.Now()
-	skew := time.UnixMicro(micros).Sub(asked.Add(answered.Sub(asked) / 2))
-	if skew.Abs() <= skewLimit+answered.Sub(asked)/2 {
-		return nil, nil
+	within := answered.Sub(asked) / 2
+	return wrongClock("the database's clock", time.UnixMicro(micros).Sub(asked.Add(within)), within,
+		"Latencies and ages in metrics are wrong by that much, and a receiver that checks webhook-timestamp may refuse requests."), nil
+}
+
+// wrongClock reports a clock that is ahead of this machine's, give or take within, by more
+// than skewLimit.
+func wrongClock(clock string, ahead, within time.Duration, why string) []Finding {
+	if ahead.Abs() <= skewLimit+within {
+		return nil
 	}
 	way := "ahead of"
-	if skew < 0 {
+	if ahead < 0 {
 		way = "behind"
 	}
-	return one(Warning, fmt.Sprintf("the database's clock is %s %s this machine's", display.Span(skew.Abs()), way),
-		"Latencies and ages in metrics are wrong by that much, and a receiver that checks webhook-timestamp may refuse requests.",
-		"synchronize both clocks with NTP: timedatectl set-ntp true"), nil
+	return one(Warning, fmt.Sprintf("%s is %s %s this machine's", clock, display.Span(ahead.Abs()), way), why, "synchronize both clocks with NTP: timedatectl set-ntp true")
 }
