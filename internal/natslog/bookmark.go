@@ -29,6 +29,9 @@ type Bookmark struct {
 type Bookmarks struct {
 	kv        jetstream.KeyValue
 	revisions map[int]uint64 // of each bookmark, as last read or written
+	// unanswered are the values that this sender has sent since, without an answer: the
+	// servers may have any of them.
+	unanswered map[int]map[string]struct{}
 }
 
 // Bookmarks opens the bucket.
@@ -40,14 +43,14 @@ func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
-	return &Bookmarks{kv: kv, revisions: make(map[int]uint64)}, nil
+	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
 }
 
 // Read returns the partition's bookmark, the zero Bookmark if there is none.
 func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err error) {
 	entry, err := b.kv.Get(ctx, key(partition))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
-		b.revisions[partition] = 0
+		b.is(partition, 0)
 		return Bookmark{}, nil
 	}
 	if err != nil {
@@ -56,14 +59,19 @@ func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err
 	if err := json.Unmarshal(entry.Value(), &mark); err != nil {
 		return Bookmark{}, fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
 	}
-	b.revisions[partition] = entry.Revision()
+	b.is(partition, entry.Revision())
 	return mark, nil
 }
+
+// A replica that is behind is asked again, that often and with that pause.
+const (
+	behindAttempts = 20
+	behindPause    = 100 * time.Millisecond
+)
 
 // Take writes the epoch into the bookmark, after which the previous sender can no longer
 // write it. It reads again if the answer came from a replica that is behind.
 func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookmark, error) {
-	const attempts, pause = 20, 100 * time.Millisecond
 	for n := 1; ; n++ {
 		mark, err := b.Read(ctx, partition)
 		if err != nil {
@@ -74,10 +82,10 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 		}
 		mark.Epoch = epoch
 		err = b.Write(ctx, partition, mark)
-		if err == nil || !errors.Is(err, state.ErrDeposed) || n == attempts {
+		if err == nil || !errors.Is(err, state.ErrDeposed) || n == behindAttempts {
 			return mark, err
 		}
-		if err := retry.Sleep(ctx, pause); err != nil {
+		if err := retry.Sleep(ctx, behindPause); err != nil {
 			return Bookmark{}, err
 		}
 	}
@@ -90,11 +98,19 @@ func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) err
 	if err != nil {
 		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
 	}
-	revision := b.revisions[partition]
-	if revision == 0 {
-		revision, err = b.kv.Create(ctx, key(partition), value)
-	} else {
-		revision, err = b.kv.Update(ctx, key(partition), value, revision)
+	err = b.put(ctx, partition, value)
+	for n := 1; isWrongSequence(err) && len(b.unanswered[partition]) > 0; n++ { // perhaps this sender has written it
+		if err := b.Check(ctx, partition); err != nil {
+			return err
+		}
+		if err = b.put(ctx, partition, value); n == behindAttempts {
+			break
+		}
+		if isWrongSequence(err) {
+			if err := retry.Sleep(ctx, behindPause); err != nil {
+				return err
+			}
+		}
 	}
 	if isWrongSequence(err) {
 		return fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
@@ -102,8 +118,33 @@ func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) err
 	if err != nil {
 		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
 	}
-	b.revisions[partition] = revision
 	return nil
+}
+
+// put writes the value if the bookmark is as it was last read or written.
+func (b *Bookmarks) put(ctx context.Context, partition int, value []byte) error {
+	revision, err := b.revisions[partition], error(nil)
+	if revision == 0 {
+		revision, err = b.kv.Create(ctx, key(partition), value)
+	} else {
+		revision, err = b.kv.Update(ctx, key(partition), value, revision)
+	}
+	switch {
+	case err == nil:
+		b.is(partition, revision)
+	case !isWrongSequence(err):
+		if b.unanswered[partition] == nil {
+			b.unanswered[partition] = make(map[string]struct{})
+		}
+		b.unanswered[partition][string(value)] = struct{}{}
+	}
+	return err
+}
+
+// is records the present revision of the bookmark; 0: there is none.
+func (b *Bookmarks) is(partition int, revision uint64) {
+	b.revisions[partition] = revision
+	delete(b.unanswered, partition)
 }
 
 // Check returns state.ErrDeposed if the bookmark was written by somebody else since this sender
@@ -115,8 +156,12 @@ func (b *Bookmarks) Check(ctx context.Context, partition int) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
-	case entry.Revision() > b.revisions[partition]: // a lower one comes from a replica that is behind
+	case entry.Revision() <= b.revisions[partition]: // a lower one comes from a replica that is behind
+		return nil
+	}
+	if _, own := b.unanswered[partition][string(entry.Value())]; !own {
 		return fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
 	}
+	b.is(partition, entry.Revision())
 	return nil
 }
