@@ -8,13 +8,13 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/status"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // TestPastOfTheLog: what was delivered before the program started is in the history of its hook,
@@ -57,7 +57,7 @@ func TestPastOfTheLog(t *testing.T) {
 	for i, e := range all {
 		sent := requests[len(requests)-1-i]
 		ids = append(ids, e.Event)
-		if large := i == 0; e.Event != sent.Headers["webhook-id"] || e.Committed.Format(time.RFC3339Nano) != sent.Headers["hooktail-commit-time"] || e.Action != sent.Action || e.Hook != 6 || e.Position == 0 || e.Project == 0 || (e.Bytes == 0) != large {
+		if large := i == 0; e.Event != sent.Headers["webhook-id"] || e.Committed.Format(mapping.CommittedLayout) != sent.Headers["hooktail-commit-time"] || e.Action != sent.Action || e.Hook != 6 || e.Position == 0 || e.Project == 0 || (e.Bytes == 0) != large {
 			t.Errorf("%+v of %v", e, sent.Headers)
 		}
 	}
