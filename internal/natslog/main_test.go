@@ -107,7 +107,7 @@ func to(e *mapping.Event, done func(), hooks ...int64) (out []dispatch.Delivery)
 // take reads the next messages of the log.
 func take(t *testing.T, tail *natslog.Tail, n int) (messages []*natslog.Message, progress []*natslog.Progress) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for len(messages) < n {
 		m, p, err := tail.Next(ctx)
@@ -137,7 +137,7 @@ func to1(e *mapping.Event) []dispatch.Delivery { return to(e, func() {}, 1) }
 // wait calls check until it returns nil.
 func wait(t *testing.T, check func() error) {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {

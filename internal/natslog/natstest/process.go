@@ -45,7 +45,7 @@ func serve(text string) error {
 		return err
 	}
 	running.Start()
-	if !running.ReadyForConnections(20 * time.Second) {
+	if !running.ReadyForConnections(time.Minute) {
 		return errors.New("NATS is not ready")
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)

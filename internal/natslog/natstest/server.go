@@ -47,7 +47,7 @@ func (s *Server) Start() {
 		s.t.Fatalf("start NATS: %v", err)
 	}
 	running.Start()
-	if !running.ReadyForConnections(20 * time.Second) {
+	if !running.ReadyForConnections(time.Minute) {
 		s.t.Fatal("NATS is not ready")
 	}
 	s.running = running
