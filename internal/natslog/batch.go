@@ -5,9 +5,10 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// Limits of an atomic batch: the server accepts 1,000 messages.
+// Limits of a batch, which is acknowledged as a whole: more messages would make fences longer,
+// fewer would wait more often.
 const (
-	batchMessages = 1000
+	batchMessages = 128
 	batchBytes    = 8 << 20
 	messageBytes  = 512 << 10 // of a payload; a larger one is stored in log_body
 )

@@ -11,7 +11,7 @@ import (
 // StreamConfig returns the configuration with which the stream is created.
 func (n Names) StreamConfig(replicas int) jetstream.StreamConfig {
 	return jetstream.StreamConfig{
-		Name: n.Stream, Description: "hooktail: deliveries of a replication slot", Subjects: []string{n.Subjects()},
+		Name: n.Stream, Description: "hooktail: deliveries of a replication slot", Subjects: []string{n.Subjects(), n.Subject(noPartition)},
 		Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas,
 		AllowAtomicPublish: true,
 		// Direct reads are answered by any replica, which may be behind.

@@ -5,9 +5,9 @@
 //
 // # Stream and buckets
 //
-// One stream per slot, HOOKTAIL_<slot>, in a file store: subjects ht.<slot>.d.00 to .63,
-// atomic batches allowed, no direct reads, discard new, no maximum age. A full stream
-// refuses the next batch, and the slot waits. One key-value bucket, HOOKTAIL_<slot>, holds the
+// One stream per slot, HOOKTAIL_<slot>, in a file store: subjects ht.<slot>.d.00 to .63 and
+// ht.<slot>.fence, atomic batches allowed, no direct reads, discard new, no maximum age. A full
+// stream refuses the next message, and the slot waits. One key-value bucket, HOOKTAIL_<slot>, holds the
 // bookmark of each partition.
 //
 // A partition is hook mod 64: concurrency, probes, pauses and Retry-After belong to one hook
@@ -34,13 +34,22 @@
 //
 // # The reader
 //
-// Writer is the outlet of the pipeline. It cuts rendered events into atomic batches, between
-// events, at 1,000 messages and 8 MiB. The first message of a batch names the sequence that
-// it follows: the batch of a deposed reader is refused. Any refusal ends the term.
+// Writer is the outlet of the pipeline. It cuts rendered events into batches, between events, at
+// 128 messages and 8 MiB, and waits for the acknowledgement of each. Every message names the
+// sequence that it follows, so the servers have a first part of a batch, or all of it. Any
+// refusal ends the term.
+//
+// A deposed reader may have part of a batch on its way, and the log may come to end where one of
+// its messages expects that. So a reader begins with a fence: 128 empty messages in one atomic
+// batch, after which the log is past all of these sequences. Atomic batches for the events
+// would do without, but a server makes a store and syncs a file for each.
 //
 // Events are not written in the order of their ids, so the last id in the log is no high-water
 // mark. A new reader takes prefix and floor from the last message, reads the messages above
 // the prefix, and skips exactly the (partition, id) that it finds.
+//
+// A reading, the reader's or a sender's, is served by one replica of the stream. It moves to another
+// one if that replica stands still.
 //
 // Delivery.Done is called when the server has acknowledged the batch. Holdback then delays
 // the confirmation of the slot: by default the server syncs its files every two minutes, and

@@ -1,6 +1,12 @@
 package natslog
 
-import "time"
+import (
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"github.com/hooktail/hooktail/dispatch"
+)
 
 // KeepSince has a Purger keep what was written from then on.
 func (p *Purger) KeepSince(then time.Time) {
@@ -9,3 +15,21 @@ func (p *Purger) KeepSince(then time.Time) {
 
 // Received is the number of bytes that the servers have sent.
 func (l *Log) Received() uint64 { return l.conn.Stats().InBytes }
+
+// FenceMessages is the number of messages of a fence.
+const FenceMessages = batchMessages
+
+// WithoutFence has the Writer begin without a fence.
+func (w *Writer) WithoutFence() { w.fenced = true }
+
+// Batch returns the messages of a batch that the Writer would publish, without publishing them.
+func (w *Writer) Batch(deliveries []dispatch.Delivery) (out []*nats.Msg) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	batch := split(deliveries)
+	w.chain(batch)
+	for i, m := range batch {
+		out = append(out, m.encode(w.log.names, readerOf(m.Prefix, m.Floor), w.end+uint64(i), nil))
+	}
+	return out
+}

@@ -24,7 +24,7 @@ type History struct {
 	Begins time.Time // when the partition's first message was written; zero: there is none
 
 	log      *Log
-	messages jetstream.MessagesContext
+	messages *reading
 	at, end  uint64 // sequences of the message that was read last, and of the last one to read
 }
 
@@ -46,11 +46,11 @@ func (l *Log) History(ctx context.Context, o HistoryOptions) (*History, error) {
 	case !o.Since.IsZero():
 		config.DeliverPolicy, config.OptStartTime = jetstream.DeliverByStartTimePolicy, &o.Since
 	}
-	var pending uint64
-	if h.messages, pending, err = l.read(ctx, stream, config); err != nil {
+	if h.messages, err = l.read(ctx, stream, config); err != nil {
 		return nil, err
 	}
-	if h.Total = int64(pending); pending == 0 { // there may be none to come
+	h.messages.Until = h.end
+	if h.Total = int64(h.messages.Pending); h.Total == 0 { // there may be none to come
 		h.end = 0
 	}
 	return h, nil
@@ -76,7 +76,7 @@ func (h *History) Next(ctx context.Context) (*Message, error) {
 	if h.at >= h.end {
 		return nil, io.EOF
 	}
-	m, err := h.log.next(ctx, h.messages)
+	m, err := h.messages.next(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,4 +87,4 @@ func (h *History) Next(ctx context.Context) (*Message, error) {
 }
 
 // Close ends reading.
-func (h *History) Close() { h.messages.Stop() }
+func (h *History) Close() { h.messages.Close() }

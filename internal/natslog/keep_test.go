@@ -73,8 +73,8 @@ func TestPurgeKeeps(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			if info, err := l.Info(t.Context()); err != nil || info.State.Msgs != left {
-				return fmt.Errorf("%d messages, not %d: %w", info.State.Msgs, left, err)
+			if s, err := l.Survey(t.Context()); err != nil || s.Messages != left {
+				return fmt.Errorf("%d messages, not %d: %w", s.Messages, left, err)
 			}
 			if diff := cmp.Diff(needed, got); diff != "" {
 				return fmt.Errorf("needed (-want +got):\n%s", diff)
@@ -83,6 +83,6 @@ func TestPurgeKeeps(t *testing.T) {
 		})
 	}
 	ids := func(n int) []string { return []string{fmt.Sprintf("1-%X-0", n*0x100)} }
-	purged(between, 3, natslog.Needed{})
-	purged(time.Now().Add(time.Hour), 1, natslog.Needed{Events: ids(8)})
+	purged(between, 3, natslog.Needed{After: 6})
+	purged(time.Now().Add(time.Hour), 1, natslog.Needed{After: 9, Events: ids(8)})
 }

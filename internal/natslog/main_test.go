@@ -46,8 +46,16 @@ type reader struct {
 
 func newReader(t *testing.T, l *natslog.Log) *reader {
 	t.Helper()
+	r, err := tryReader(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func tryReader(ctx context.Context, l *natslog.Log) (*reader, error) {
 	r := &reader{stored: make(map[string][]byte)}
-	w, err := natslog.NewWriter(t.Context(), l, natslog.WriterOptions{
+	w, err := natslog.NewWriter(ctx, l, natslog.WriterOptions{
 		Prefix: func() natslog.Prefix {
 			r.mu.Lock()
 			defer r.mu.Unlock()
@@ -59,11 +67,8 @@ func newReader(t *testing.T, l *natslog.Log) *reader {
 		},
 		Log: slog.New(slog.DiscardHandler),
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 	r.Writer = w
-	return r
+	return r, err
 }
 
 // passed moves the prefix.
@@ -169,19 +174,16 @@ func retried(t *testing.T, f func() error) (err error) {
 // events are the ids of all events in the log.
 func events(t *testing.T, l *natslog.Log) map[string]bool {
 	t.Helper()
-	info, err := l.Info(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	tail, err := l.Tail(t.Context(), allMarks())
-	if err != nil {
-		t.Fatal(err)
-	}
+	var tail *natslog.Tail
+	wait(t, func() (err error) {
+		tail, err = l.Tail(t.Context(), allMarks())
+		return err
+	})
 	defer tail.Close()
 	ids := make(map[string]bool)
-	messages, _ := take(t, tail, int(info.State.Msgs))
-	for _, m := range messages {
-		ids[m.ID] = true
+	for !tail.IsCaughtUp() {
+		messages, _ := take(t, tail, 1)
+		ids[messages[0].ID] = true
 	}
 	return ids
 }

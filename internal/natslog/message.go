@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -28,7 +29,7 @@ const (
 
 // Message is a message of the log: an event for hooks of one partition, or a change of a hook.
 type Message struct {
-	Partition int
+	Partition int    // noPartition: a fence
 	Seq       uint64 // in the stream; 0: not published yet
 	ID        string
 	Before    string // ID of the partition's previous message; "": this is the first one
@@ -69,15 +70,24 @@ func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
 	return m.Targets[i], true
 }
 
-// encode returns the message to publish. reader is its Prefix and Floor, which the messages of
-// a batch share.
-func (m *Message) encode(names Names, reader string) *nats.Msg {
-	values := [...]string{m.ID, m.Before, reader, strconv.FormatUint(m.Number, 10), "", "", "1"}
-	h := make(nats.Header, 8) // one group of the map, with room for two headers of the client
+// expectedHeader makes the server accept a message only if the stream ends at that sequence.
+const expectedHeader = jetstream.ExpectedLastSeqHeader
+
+// readerOf formats Prefix and Floor, which the messages of a batch share.
+func readerOf(prefix Prefix, floor uint64) string {
+	return prefix.String() + " " + strconv.FormatUint(floor, 10)
+}
+
+// encode returns the message to publish if the log ends at the sequence after. reader is what
+// readerOf returns. The data are appended to buffer.
+func (m *Message) encode(names Names, reader string, after uint64, buffer []byte) *nats.Msg {
+	values := [...]string{m.ID, m.Before, reader, strconv.FormatUint(m.Number, 10), "", "", "1", strconv.FormatUint(after, 10)}
+	h := make(nats.Header, 8) // one group of the map
+	h[expectedHeader] = values[7:]
 	for i, key := range [...]string{idHeader, beforeHeader, prefixHeader, numberHeader} {
 		h[key] = values[i : i+1 : i+1]
 	}
-	out := &nats.Msg{Subject: names.Subject(m.Partition), Header: h}
+	out := &nats.Msg{Subject: names.Subject(m.Partition), Header: h, Data: buffer}
 	e := m.Event
 	if e == nil {
 		return out
@@ -85,11 +95,11 @@ func (m *Message) encode(names Names, reader string) *nats.Msg {
 	values[4], values[5] = formatTargets(m.Targets), formatEvent(e)
 	h[hooksHeader], h[eventHeader] = values[4:5:5], values[5:6:6]
 	if m.Stored {
-		h[storedHeader] = values[6:]
+		h[storedHeader] = values[6:7:7]
 		return out
 	}
 	if !m.bare {
-		out.Data = payloadOf(e)
+		out.Data = appendPayload(buffer, e)
 	}
 	return out
 }
@@ -106,7 +116,7 @@ func formatEvent(e *mapping.Event) string {
 // decode parses a message of the log. The result refers to data.
 func decode(names Names, subject string, seq uint64, header nats.Header, data []byte) (*Message, error) {
 	m := &Message{Partition: names.Partition(subject), Seq: seq, ID: header.Get(idHeader), Before: header.Get(beforeHeader)}
-	if m.Partition < 0 || m.ID == "" {
+	if m.Partition == noPartition && !m.isFence() || m.ID == "" {
 		return nil, fmt.Errorf("message %d of stream %s is not hooktail's", seq, names.Stream)
 	}
 	var err error
@@ -117,7 +127,7 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 	if err == nil {
 		m.Number, err = strconv.ParseUint(header.Get(numberHeader), 10, 64)
 	}
-	if err == nil {
+	if err == nil && !m.isFence() {
 		err = m.decodeBody(header, data)
 	}
 	if err != nil {
@@ -125,6 +135,9 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 	}
 	return m, nil
 }
+
+// isFence reports whether the message is part of a fence, which no sender reads.
+func (m *Message) isFence() bool { return strings.HasPrefix(m.ID, fencePrefix) }
 
 func (m *Message) decodeBody(header nats.Header, data []byte) error {
 	if rest, ok := strings.CutPrefix(m.ID, changePrefix); ok {

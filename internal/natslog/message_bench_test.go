@@ -20,8 +20,10 @@ func BenchmarkMessage(b *testing.B) {
 		Targets: []hook.Target{{Hook: 7, Action: e.Action, Payload: true}}, Commit: e.ID.Commit, Bytes: 4096,
 	}
 	b.ReportAllocs()
+	var buffer []byte
 	for b.Loop() {
-		out := m.encode(names, "1-1BFFF00 41000")
+		out := m.encode(names, "1-1BFFF00 41000", 41005, buffer)
+		buffer = out.Data[:0]
 		if _, err := decode(names, out.Subject, 1, out.Header, out.Data); err != nil {
 			b.Fatal(err)
 		}

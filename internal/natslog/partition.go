@@ -25,22 +25,30 @@ func NamesOf(slot string) Names {
 	return Names{Stream: "HOOKTAIL_" + slot, prefix: "ht." + slot + ".d.", slot: slot}
 }
 
-// Subjects returns a subject that matches all messages.
+// noPartition stands for the partition of messages that belong to none.
+const noPartition = -1
+
+// Subjects returns a subject that matches the messages of all partitions.
 func (n Names) Subjects() string { return n.prefix + "*" }
 
-// Subject returns the subject of a partition.
-func (n Names) Subject(partition int) string { return fmt.Sprintf("%s%02d", n.prefix, partition) }
+// Subject returns the subject of a partition, or of fences.
+func (n Names) Subject(partition int) string {
+	if partition == noPartition {
+		return "ht." + n.slot + ".fence"
+	}
+	return fmt.Sprintf("%s%02d", n.prefix, partition)
+}
 
-// Partition returns the partition of a subject, or -1.
+// Partition returns the partition of a subject, or noPartition.
 func (n Names) Partition(subject string) int {
 	number, ok := strings.CutPrefix(subject, n.prefix)
 	if !ok || len(number) != 2 || number[0] < '0' || number[0] > '9' || number[1] < '0' || number[1] > '9' {
-		return -1
+		return noPartition
 	}
 	if p := int(number[0]-'0')*10 + int(number[1]-'0'); p < Partitions {
 		return p
 	}
-	return -1
+	return noPartition
 }
 
 // key returns the key of a partition's bookmark.

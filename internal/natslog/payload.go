@@ -1,22 +1,22 @@
 package natslog
 
-import (
-	"bytes"
-
-	"github.com/hooktail/hooktail/mapping"
-)
+import "github.com/hooktail/hooktail/mapping"
 
 // separator separates the members of a payload.
 const separator = ", "
 
 // payloadOf returns a copy of the event's members in one piece. An event with these as its
 // Payload has the same bodies.
-func payloadOf(e *mapping.Event) []byte {
+func payloadOf(e *mapping.Event) []byte { return appendPayload(make([]byte, 0, payloadLen(e)), e) }
+
+// appendPayload appends payloadOf to b.
+func appendPayload(b []byte, e *mapping.Event) []byte {
 	members := e.Members()
-	if len(members[1]) == 0 {
-		return bytes.Clone(members[0])
+	b = append(b, members[0]...)
+	if len(members[1]) > 0 {
+		b = append(append(b, separator...), members[1]...)
 	}
-	return bytes.Join(members[:], []byte(separator))
+	return b
 }
 
 // payloadLen returns the length of payloadOf.

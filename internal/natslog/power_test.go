@@ -147,7 +147,7 @@ func TestSenderAfterPowerLoss(t *testing.T) {
 		progress[i].Done(taken, 1)
 	}
 	mark, changed := progress[0].Bookmark()
-	if !changed || mark.Seq != 3 {
+	if !changed || mark.Seq != natslog.FenceMessages+3 {
 		t.Fatalf("the bookmark is %+v", mark)
 	}
 	s.Stop()

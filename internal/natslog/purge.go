@@ -83,15 +83,38 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 		} else if last.Stored {
 			needed.Events = append(needed.Events, last.Event.ID.String())
 		}
-		if seq <= 1 {
-			continue
+		if err := p.purge(ctx, stream, n, seq); err != nil {
+			return Needed{}, err
 		}
-		if err := stream.Purge(ctx, jetstream.WithPurgeSubject(p.log.names.Subject(n)), jetstream.WithPurgeSequence(seq)); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-			return Needed{}, fmt.Errorf("purge partition %d: %w", n, err)
-		}
+	}
+	if err := p.purgeFences(ctx, stream, bound+1); err != nil {
+		return Needed{}, err
 	}
 	needed.After = below - min(below, batchMessages) // the payloads of a batch are stored before its messages
 	return needed, nil
+}
+
+// purge deletes the messages of a partition below the sequence.
+func (p *Purger) purge(ctx context.Context, stream jetstream.Stream, partition int, seq uint64) error {
+	if seq <= 1 {
+		return nil
+	}
+	subject := p.log.names.Subject(partition)
+	err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(seq))
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("purge %s: %w", subject, err)
+	}
+	return nil
+}
+
+// purgeFences deletes fences below the sequence. It keeps the last message of the last one, which
+// may be the end of the log.
+func (p *Purger) purgeFences(ctx context.Context, stream jetstream.Stream, seq uint64) error {
+	last, err := p.log.lastOf(ctx, stream, noPartition)
+	if last == nil || err != nil {
+		return err
+	}
+	return p.purge(ctx, stream, noPartition, min(seq, last.Seq))
 }
 
 // young is the sequence of the first message that is younger than what is kept; behind the

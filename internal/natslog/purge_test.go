@@ -60,8 +60,8 @@ func TestPurge(t *testing.T) {
 			if _, err := purger.Run(t.Context(), confirmed); err != nil {
 				return err
 			}
-			if info, err := l.Info(t.Context()); err != nil || info.State.Msgs != want {
-				return fmt.Errorf("%d messages, not %d: %w", info.State.Msgs, want, err)
+			if s, err := l.Survey(t.Context()); err != nil || s.Messages != want {
+				return fmt.Errorf("%d messages, not %d: %w", s.Messages, want, err)
 			}
 			return nil
 		})

@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -15,35 +16,140 @@ const (
 	aheadBytes    = 2 << 20
 )
 
-// read starts reading the selected messages, and returns how many there are at present. The
-// caller stops it. Without a limit of what is fetched in advance, the client allocates a queue
-// for a million messages, which the garbage collector scans.
-func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig) (messages jetstream.MessagesContext, pending uint64, err error) {
+// reading reads selected messages in the order of the log. One goroutine uses it. Close it.
+//
+// The servers read for a client on any replica of the stream, and do not move that consumer
+// if its replica stands still, as one may after a loss of power: the client would wait for ever.
+type reading struct {
+	Pending uint64 // messages to read at the start
+	Until   uint64 // sequence that the log must have; 0: that of the message read last
+
+	log      *Log
+	stream   jetstream.Stream
+	selected jetstream.OrderedConsumerConfig
+	replica  string // server whose replica is read; "": there is only one
+	messages jetstream.MessagesContext
+	at       uint64 // sequence of the last message read
+}
+
+// readableAttempts is how often a reading is begun before it is left on a replica that is behind.
+const readableAttempts = 10
+
+// idleFor is how long a reading waits for a message before it looks at its replica.
+const idleFor = 5 * time.Second
+
+// read begins to read the selected messages.
+func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig) (*reading, error) {
 	selected.MaxResetAttempts = 1
-	consumer, err := stream.OrderedConsumer(ctx, selected)
-	if err != nil {
-		return nil, 0, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+	r := &reading{log: l, stream: stream, selected: selected}
+	return r, r.open(ctx)
+}
+
+// open begins to read, if it can on a replica that is not behind. Without a limit of what is
+// fetched in advance, the client allocates a queue for a million messages, which the garbage
+// collector scans.
+func (r *reading) open(ctx context.Context) error {
+	for n := 1; ; n++ {
+		consumer, err := r.stream.OrderedConsumer(ctx, r.selected)
+		if err != nil {
+			return r.failed(err)
+		}
+		info := consumer.CachedInfo()
+		if info.Cluster != nil {
+			r.replica = info.Cluster.Leader
+		}
+		if r.replica != "" && n < readableAttempts {
+			state, err := r.stream.Info(ctx)
+			if err != nil {
+				return r.failed(err)
+			}
+			if isBehind(state.Cluster, r.replica) {
+				_ = r.stream.DeleteConsumer(ctx, info.Name) // it would end by itself
+				continue
+			}
+		}
+		r.Pending = info.NumPending
+		r.messages, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew))
+		return r.failed(err)
 	}
-	messages, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew))
-	if err != nil {
-		return nil, 0, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+}
+
+// isBehind reports whether a server has a replica that the others do not see up to date.
+func isBehind(cluster *jetstream.ClusterInfo, server string) bool {
+	if cluster == nil {
+		return false
 	}
-	return messages, consumer.CachedInfo().NumPending, nil
+	for _, r := range cluster.Replicas {
+		if r.Name == server {
+			return r.Offline || !r.Current || r.Lag > 0
+		}
+	}
+	return false
+}
+
+func (r *reading) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("read stream %s: %w", r.log.names.Stream, err)
 }
 
 // next waits for the next message and returns it.
-func (l *Log) next(ctx context.Context, messages jetstream.MessagesContext) (*Message, error) {
-	raw, err := messages.Next(jetstream.NextContext(ctx))
-	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+func (r *reading) next(ctx context.Context) (*Message, error) {
+	for {
+		within, cancel := context.WithTimeout(ctx, idleFor)
+		raw, err := r.messages.Next(jetstream.NextContext(within))
+		cancel()
+		switch {
+		case err == nil:
+			return r.decode(raw)
+		case within.Err() == nil || ctx.Err() != nil:
+			return nil, r.failed(err)
+		}
+		if err := r.look(ctx); err != nil {
+			return nil, err
+		}
 	}
+}
+
+// look makes sure that there may be a next message: that the log still has what was read, and
+// that the replica is not behind. If it is, the reading goes on at another one. If the servers
+// do not answer, look changes nothing.
+func (r *reading) look(ctx context.Context) error {
+	within, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	info, err := r.stream.Info(within)
+	if err != nil {
+		return nil //nolint:nilerr // the client reconnects
+	}
+	if info.State.LastSeq < max(r.Until, r.at) {
+		return fmt.Errorf("stream %s ends at sequence %d, and had %d: %w", r.log.names.Stream, info.State.LastSeq, max(r.Until, r.at), ErrRewound)
+	}
+	if !isBehind(info.Cluster, r.replica) {
+		return nil
+	}
+	r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", r.replica)
+	r.messages.Stop()
+	return r.open(ctx)
+}
+
+func (r *reading) decode(raw jetstream.Msg) (*Message, error) {
 	meta, err := raw.Metadata()
 	if err != nil {
-		return nil, fmt.Errorf("read stream %s: %w", l.names.Stream, err)
+		return nil, r.failed(err)
 	}
-	m, err := decode(l.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
+	r.at = meta.Sequence.Stream
+	r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
+	m, err := decode(r.log.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
 	if err == nil {
 		m.Written = meta.Timestamp
 	}
 	return m, err
+}
+
+// Close stops reading.
+func (r *reading) Close() {
+	if r.messages != nil {
+		r.messages.Stop()
+	}
 }

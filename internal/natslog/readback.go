@@ -63,22 +63,25 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 	if floor > w.end {
 		return nil
 	}
-	messages, _, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
+	messages, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor), HeadersOnly: true,
 	})
 	if err != nil {
 		return err
 	}
-	defer messages.Stop()
+	defer messages.Close()
+	messages.Until = w.end
 	for {
-		m, err := w.log.next(ctx, messages)
+		m, err := messages.next(ctx)
 		if err != nil {
 			return err
 		}
-		if !w.found.prefix.hasMessage(m) {
-			w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
+		if !m.isFence() {
+			if !w.found.prefix.hasMessage(m) {
+				w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
+			}
+			w.note(m)
 		}
-		w.note(m)
 		if m.Seq >= w.end {
 			return nil
 		}

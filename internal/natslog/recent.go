@@ -129,17 +129,18 @@ func (m *Message) at() time.Time {
 
 // window returns the newest wanted messages between the sequences, the newest first.
 func (b *backwards) window(ctx context.Context, from, end uint64, limit int) ([]*Message, error) {
-	messages, _, err := b.log.read(ctx, b.stream, jetstream.OrderedConsumerConfig{
+	messages, err := b.log.read(ctx, b.stream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{b.subject()}, HeadersOnly: true, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
 	})
 	if err != nil {
 		return nil, err
 	}
-	defer messages.Stop()
+	defer messages.Close()
+	messages.Until = min(end, b.last)
 	newest := make([]*Message, 0, limit) // a ring
 	n := 0
 	for {
-		m, err := b.log.next(ctx, messages)
+		m, err := messages.next(ctx)
 		if err != nil {
 			return nil, err
 		}

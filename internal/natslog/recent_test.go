@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
@@ -23,6 +24,7 @@ func TestRecent(t *testing.T) {
 	r := newReader(t, l)
 	began := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	const events = 3000 // a minute each
+	var all []dispatch.Delivery
 	for n := range events {
 		e := event(cdc.LSN(n + 1))
 		e.Committed = began.Add(time.Duration(n) * time.Minute)
@@ -33,9 +35,10 @@ func TestRecent(t *testing.T) {
 		case n%100 == 50:
 			hooks = []int64{2}
 		}
-		if err := r.Enqueue(t.Context(), to(e, func() {}, hooks...)); err != nil {
-			t.Fatal(err)
-		}
+		all = append(all, to(e, func() {}, hooks...)...)
+	}
+	if err := r.Enqueue(t.Context(), all); err != nil {
+		t.Fatal(err)
 	}
 	for _, tt := range []struct {
 		name string
@@ -73,7 +76,7 @@ func TestRecent(t *testing.T) {
 	if err != nil || !got.Partial || len(got.Messages) > 0 {
 		t.Errorf("when the time has ended in the first window: %+v, %v", got, err)
 	}
-	m, err := l.At(t.Context(), 11)
+	m, err := l.At(t.Context(), natslog.FenceMessages+11)
 	if err != nil || m == nil || len(m.Event.Payload) == 0 {
 		t.Errorf("message 11: %+v, %v", m, err)
 	}

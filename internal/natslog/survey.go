@@ -44,7 +44,7 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 		return Survey{}, err
 	}
 	s := Survey{
-		Messages: info.State.Msgs, Bytes: info.State.Bytes, Limit: max(0, info.Config.MaxBytes),
+		Bytes: info.State.Bytes, Limit: max(0, info.Config.MaxBytes),
 		Partitions: make(map[int]Standing, len(info.State.Subjects)),
 	}
 	if info.State.Msgs > 0 {
@@ -56,11 +56,12 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 			s.Prefix = last.Prefix
 		}
 	}
-	for subject := range info.State.Subjects {
+	for subject, messages := range info.State.Subjects {
 		p := l.names.Partition(subject)
-		if p < 0 {
+		if p == noPartition {
 			continue
 		}
+		s.Messages += messages
 		if s.Partitions[p], err = l.standing(ctx, stream, bookmarks, p); err != nil {
 			return Survey{}, err
 		}

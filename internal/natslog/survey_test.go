@@ -102,7 +102,7 @@ func TestSurveyFindsTheHole(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := server.Stream(t, l.Names().Stream).DeleteMsg(t.Context(), 1); err != nil {
+	if err := server.Stream(t, l.Names().Stream).DeleteMsg(t.Context(), natslog.FenceMessages+1); err != nil {
 		t.Fatal(err)
 	}
 	s, err := l.Survey(t.Context())

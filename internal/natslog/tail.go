@@ -16,7 +16,7 @@ type Tail struct {
 	progress map[int]*Progress
 	after    map[int]uint64 // sequence up to which the partition is delivered
 	reaches  uint64         // last sequence, at the start, of the partitions with undelivered messages
-	messages jetstream.MessagesContext
+	messages *reading
 	at       uint64 // sequence of the last message read
 }
 
@@ -40,7 +40,7 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	if len(subjects) == Partitions {
 		subjects = []string{l.names.Subjects()}
 	}
-	t.messages, _, err = l.read(ctx, stream, jetstream.OrderedConsumerConfig{
+	t.messages, err = l.read(ctx, stream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: subjects, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches }
 // Next waits for the next message and returns it with the progress of its partition. The
 // message is nil if it is delivered according to the bookmark.
 func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
-	m, err := t.log.next(ctx, t.messages)
+	m, err := t.messages.next(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,4 +107,4 @@ func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
 }
 
 // Close stops reading.
-func (t *Tail) Close() { t.messages.Stop() }
+func (t *Tail) Close() { t.messages.Close() }

@@ -5,12 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
-	"github.com/synadia-io/orbit.go/jetstreamext"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
@@ -41,6 +38,7 @@ type Writer struct {
 	mu      sync.Mutex // guards the fields below; held while a batch is published
 	end     uint64     // sequence of the last message
 	endID   string     // of it
+	fenced  bool       // nothing of earlier writers can reach the log any more
 	before  [Partitions]tip
 	above   []placed // messages of commits above the prefix, in the order of the log
 	high    cdc.LSN  // newest commit in the log
@@ -132,7 +130,13 @@ func (w *Writer) write(ctx context.Context, changes []change, messages []*Messag
 			news = append(news, m)
 		}
 	}
-	for rest := append(news, messages...); len(rest) > 0; {
+	rest := append(news, messages...)
+	if len(rest) > 0 && !w.fenced {
+		if err := w.fence(ctx); err != nil {
+			return err
+		}
+	}
+	for len(rest) > 0 {
 		var batch []*Message
 		batch, rest = cut(rest)
 		if err := w.store(ctx, batch); err != nil {
@@ -162,22 +166,12 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 
 // publish publishes one batch and records it. The caller holds mu.
 func (w *Writer) publish(ctx context.Context, batch []*Message) error {
-	prefix := w.prefix()
-	floor := w.floor(prefix)
-	reader := prefix.String() + " " + strconv.FormatUint(floor, 10)
-	before := w.before
-	out := make([]*nats.Msg, len(batch))
-	for i, m := range batch {
-		last := before[m.Partition]
-		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
-		before[m.Partition] = tip{m.ID, m.Number}
-		out[i] = m.encode(w.log.names, reader)
-	}
+	before := w.chain(batch)
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	last, err := w.send(ctx, out)
+	last, err := w.send(ctx, batch, w.end)
 	if isWrongSequence(err) {
-		return fmt.Errorf("%w: %w", ErrFenced, err)
+		err = w.whyRefused(ctx, batch, err)
 	}
 	if err != nil {
 		return err
@@ -193,6 +187,20 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) error {
 	return nil
 }
 
+// chain links each message of the batch to the one before it in its partition, and returns the
+// ends of the partitions behind the batch. The caller holds mu.
+func (w *Writer) chain(batch []*Message) (before [Partitions]tip) {
+	prefix := w.prefix()
+	floor := w.floor(prefix)
+	before = w.before
+	for _, m := range batch {
+		last := before[m.Partition]
+		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
+		before[m.Partition] = tip{m.ID, m.Number}
+	}
+	return before
+}
+
 // prefix returns the prefix of the next batch. A reader starts below the prefix of the previous
 // one, up to which all events are in the log as well.
 func (w *Writer) prefix() Prefix {
@@ -203,22 +211,60 @@ func (w *Writer) prefix() Prefix {
 	return prefix
 }
 
-// send publishes all messages or none, on condition that the log ends where the writer expects
-// it. It returns the last sequence.
-func (w *Writer) send(ctx context.Context, out []*nats.Msg) (last uint64, err error) {
-	if len(out) == 1 {
-		ack, err := w.log.js.PublishMsg(ctx, out[0], jetstream.WithExpectLastSequence(w.end), jetstream.WithExpectStream(w.log.names.Stream), jetstream.WithRetryAttempts(0))
+// send publishes messages behind the sequence after, each on condition that the log ends with
+// the one before it, and returns the last sequence. The servers acknowledge the last message
+// alone, which they accept only if they have all the others. After an error they have some first
+// ones of them. The caller holds mu.
+func (w *Writer) send(ctx context.Context, messages []*Message, after uint64) (last uint64, err error) {
+	var payload []byte // which the client copies
+	reader := readerOf(messages[0].Prefix, messages[0].Floor)
+	for i, m := range messages {
+		out := m.encode(w.log.names, reader, after+uint64(i), payload)
+		if i < len(messages)-1 {
+			err = w.log.conn.PublishMsg(out)
+		} else if ack, refusal := w.log.js.PublishMsg(ctx, out, jetstream.WithExpectStream(w.log.names.Stream), jetstream.WithRetryAttempts(0)); refusal == nil {
+			last = ack.Sequence
+		} else {
+			err = refusal
+		}
 		if err != nil {
 			return 0, err
 		}
-		return ack.Sequence, nil
+		payload = out.Data[:0]
 	}
-	out[0].Header.Set(jetstream.ExpectedLastSeqHeader, strconv.FormatUint(w.end, 10))
-	ack, err := jetstreamext.PublishMsgBatch(ctx, w.log.js, out, jetstreamext.BatchFlowControl{})
+	return last, nil
+}
+
+// whyRefused returns why the servers have refused the last message of a batch: because of
+// another writer, or because they have refused one before it, for a reason that they tell when
+// it is sent again. The caller holds mu.
+func (w *Writer) whyRefused(ctx context.Context, batch []*Message, refusal error) error {
+	fenced := fmt.Errorf("%w: %w", ErrFenced, refusal)
+	stream, err := w.log.stream(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return ack.Sequence, nil
+	end, endID := stream.CachedInfo().State.LastSeq, w.endID
+	if end < w.end || end >= w.end+uint64(len(batch)) {
+		return fenced
+	}
+	written := end - w.end
+	if written > 0 {
+		endID = batch[written-1].ID
+	}
+	if end > 0 {
+		last, err := w.log.message(ctx, stream, end)
+		if err != nil {
+			return err
+		}
+		if last == nil || last.ID != endID {
+			return fenced
+		}
+	}
+	if _, err := w.send(ctx, batch[written:written+1], end); err != nil {
+		return err
+	}
+	return fmt.Errorf("the log has refused a message, which it accepts now: %w", refusal)
 }
 
 func isWrongSequence(err error) bool {

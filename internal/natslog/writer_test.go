@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
 	"github.com/hooktail/hooktail/mapping"
@@ -132,7 +133,7 @@ func TestNextReaderReadsNoPayloads(t *testing.T) {
 }
 
 // TestDeposedReaderIsRefused: once another reader has written, the batches of the one before
-// are refused, whole, and so is a look at the end.
+// are refused, whole.
 func TestDeposedReaderIsRefused(t *testing.T) {
 	t.Parallel()
 	l := open(t, natstest.Start(t, nil))
@@ -151,9 +152,37 @@ func TestDeposedReaderIsRefused(t *testing.T) {
 			t.Errorf("%d messages: %v", len(hooks), err)
 		}
 	}
-	info, err := l.Info(t.Context())
-	if err != nil || info.State.LastSeq != 3 {
-		t.Errorf("the log ends at %d: %v", info.State.LastSeq, err)
+	if got := events(t, l); len(got) != 2 {
+		t.Errorf("the log has %v", got)
+	}
+}
+
+// TestWhyRefused: the error of a batch says why the servers have refused one of its messages,
+// though they acknowledge the last one alone; and the next reader finds the ones before it.
+func TestWhyRefused(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	l := open(t, s)
+	w := newReader(t, l)
+	if err := w.Enqueue(t.Context(), to1(event(0x100))); err != nil {
+		t.Fatal(err)
+	}
+	config := l.Names().StreamConfig(1)
+	config.MaxMsgs = natslog.FenceMessages + 1 + 3
+	s.Update(t, config)
+	var deliveries []dispatch.Delivery
+	for n := 2; n <= 10; n++ {
+		deliveries = append(deliveries, to1(event(lsn(n*0x100)))...)
+	}
+	err := w.Enqueue(t.Context(), deliveries)
+	if errors.Is(err, natslog.ErrFenced) || err == nil || !strings.Contains(err.Error(), "maximum messages exceeded") {
+		t.Errorf("a full log: %v", err)
+	}
+	next := newReader(t, l)
+	for n := 1; n <= 10; n++ {
+		if got, want := next.Has(event(lsn(n*0x100)).ID, 1), n <= 4; got != want {
+			t.Errorf("the next reader finds event %d: %t", n, got)
+		}
 	}
 }
 

@@ -48,7 +48,7 @@ func lookAtNATSVersion(_ context.Context, x *examination) ([]Finding, error) {
 		return fine("NATS is version %s", x.log.Version()), nil
 	}
 	return one(Failure, fmt.Sprintf("NATS is version %s; hooktail needs 2.12 or newer", x.log.Version()),
-		"Older servers do not accept atomic batches: an event could be written for some of its hooks only.",
+		"Older servers do not accept atomic batches, with which a reader shuts out the one before it.",
 		"upgrade all NATS servers to 2.12 or newer"), nil
 }
 
@@ -82,7 +82,7 @@ var reasons = map[string]string{
 	"max_age":              "Events are deleted at that age, delivered or not.",
 	"max_msgs_per_subject": "Events are deleted before they are delivered.",
 	"max_msg_size":         "Larger events are refused, and the slot does not advance.",
-	"allow_atomic":         "Batches are refused, and the slot does not advance.",
+	"allow_atomic":         "The fence with which a reader begins is refused, and the slot does not advance.",
 	"allow_rollup_hdrs":    "One message could replace all others.",
 	"num_replicas":         "The log does not survive the loss of as many servers as HOOKTAIL_NATS_REPLICAS promises.",
 }
