@@ -88,7 +88,7 @@ func (s *Server) CutBack(copied string) {
 // Stream is a stream of the server.
 func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
 	t.Helper()
-	stream, err := s.Client(t).Stream(t.Context(), name)
+	stream, err := s.client(t).Stream(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +98,7 @@ func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
 // DeleteStream deletes it.
 func (s *Server) DeleteStream(t testing.TB, name string) {
 	t.Helper()
-	if err := s.Client(t).DeleteStream(t.Context(), name); err != nil {
+	if err := s.client(t).DeleteStream(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -106,12 +106,12 @@ func (s *Server) DeleteStream(t testing.TB, name string) {
 // Update changes the stream of that name.
 func (s *Server) Update(t testing.TB, config jetstream.StreamConfig) {
 	t.Helper()
-	if _, err := s.Client(t).UpdateStream(t.Context(), config); err != nil {
+	if _, err := s.client(t).UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *Server) Client(t testing.TB) jetstream.JetStream {
+func (s *Server) client(t testing.TB) jetstream.JetStream {
 	t.Helper()
 	conn, err := nats.Connect(s.URL())
 	if err != nil {

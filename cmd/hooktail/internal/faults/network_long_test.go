@@ -26,7 +26,11 @@ func behind(t testing.TB, server *cdctest.Server, s *scene) (*cdctest.Proxy, pro
 // again, while transactions of several parts are under way.
 func TestNetworkCutMidTransaction(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
+	cuts := 8
+	if proctest.Soak {
+		cuts = 20
+	}
+	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		rng := rand.New(rand.NewPCG(seed, 0))
@@ -35,7 +39,7 @@ func TestNetworkCutMidTransaction(t *testing.T) {
 		s.answers(sometimes("flaky", 50))
 		network, p := behind(t, server, s)
 		l := s.write(t, rate{every: 150 * time.Millisecond, bulk: 2500})
-		for range 20 {
+		for range cuts {
 			s.arrives(t, "steady", 1)
 			<-time.After(time.Duration(rng.Int64N(int64(300 * time.Millisecond))))
 			network.Cut()

@@ -36,7 +36,7 @@ func Logged() []Route {
 // with the tag soak, the one program that is both, too.
 func Routes() []Route {
 	all := append([]Route{{Name: "straight"}}, Logged()...)
-	if !soak {
+	if !Soak {
 		all = slices.Delete(all, 1, len(all)-1)
 	}
 	return all
@@ -45,7 +45,7 @@ func Routes() []Route {
 // FewRoutes is for tests that take minutes on each route: the straight one, and all with the
 // tag soak.
 func FewRoutes() []Route {
-	if soak {
+	if Soak {
 		return Routes()
 	}
 	return Routes()[:1]

@@ -3,4 +3,5 @@
 package proctest
 
 // soak is whether the tests may take as long as they like.
-const soak = false
+// Soak is whether the tests that take long run, too.
+const Soak = false

@@ -2,4 +2,5 @@
 
 package proctest
 
-const soak = true
+// Soak is whether the tests that take long run, too.
+const Soak = true
