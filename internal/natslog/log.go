@@ -115,6 +115,22 @@ func (l *Log) message(ctx context.Context, stream jetstream.Stream, seq uint64) 
 	return l.decoded(stream.GetMsg(ctx, seq))
 }
 
+// has returns ErrRewound if another message has that sequence, or none ever had. A message that
+// is missing may have been purged.
+func (l *Log) has(ctx context.Context, stream jetstream.Stream, seq uint64, id string) error {
+	m, err := l.message(ctx, stream, seq)
+	if err != nil || m != nil && m.ID == id {
+		return err
+	}
+	if m == nil {
+		info, err := stream.Info(ctx)
+		if err != nil || info.State.LastSeq >= seq {
+			return err
+		}
+	}
+	return fmt.Errorf("stream %s no longer has message %s at sequence %d: %w", l.names.Stream, id, seq, ErrRewound)
+}
+
 // lastOf returns the last message of the partition, nil if there is none.
 func (l *Log) lastOf(ctx context.Context, stream jetstream.Stream, partition int) (*Message, error) {
 	return l.decoded(stream.GetLastMsgForSubject(ctx, l.names.Subject(partition)))

@@ -19,11 +19,18 @@ type Progress struct {
 
 	mu      sync.Mutex // guards the fields below
 	mark    Bookmark   // without Done
-	last    string     // id of the last message read; "": none
+	last    placeOf    // of the last message read; the zero one: none
 	open    []*Taken   // in the order of the log; the first one has undelivered targets
 	done    map[string]struct{}
 	changed bool  // since the last Bookmark
 	hole    *Hole // not nil: the partition has stopped
+}
+
+// placeOf is the place of a message in the log.
+type placeOf struct {
+	seq    uint64
+	id     string
+	number uint64 // in its partition; 0: unknown
 }
 
 // Taken is a message with unfinished deliveries.
@@ -41,7 +48,7 @@ func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
 	}
 	p.mark.Done = nil
 	if verified {
-		p.last = mark.ID
+		p.last = placeOf{mark.Seq, mark.ID, mark.Number}
 	}
 	if mark.ID != "" {
 		p.done[mark.ID] = struct{}{}
@@ -58,11 +65,11 @@ func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
 	if p.hole != nil {
 		return nil, nil, nil
 	}
-	if m.Before != p.last && m.Before != "" && !p.isDone(m.Before) || m.Before == "" && p.last != "" {
+	if m.Before != p.last.id && m.Before != "" && !p.isDone(m.Before) || m.Before == "" && p.last.id != "" {
 		p.hole = &Hole{Partition: p.partition, Missing: m.Before, Seq: m.Seq}
 		return nil, nil, p.hole
 	}
-	p.last = m.ID
+	p.last = placeOf{m.Seq, m.ID, m.Number}
 	t := &Taken{Message: m}
 	var targets []hook.Target
 	if m.Event != nil && !p.isDone(m.ID) {
@@ -162,6 +169,14 @@ func (p *Progress) Hole() *Hole {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hole
+}
+
+// next returns the place of the last message taken, and whether m is the one after it. What
+// follows a hole is.
+func (p *Progress) next(m *Message) (last placeOf, follows bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.last, p.hole != nil || p.last.id == m.Before && (p.last.number == 0 || m.Number == p.last.number+1)
 }
 
 // part is the entry of Bookmark.Done for one hook's delivery.

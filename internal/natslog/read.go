@@ -30,6 +30,8 @@ type reading struct {
 	replica  string // server whose replica is read; "": there is only one
 	messages jetstream.MessagesContext
 	at       uint64 // sequence of the last message read
+	id       string // of that message
+	since    uint64 // number of reconnections at that time
 }
 
 // readableAttempts is how often a reading is begun before it is left on a replica that is behind.
@@ -102,7 +104,7 @@ func (r *reading) next(ctx context.Context) (*Message, error) {
 		cancel()
 		switch {
 		case err == nil:
-			return r.decode(raw)
+			return r.decode(ctx, raw)
 		case within.Err() == nil || ctx.Err() != nil:
 			return nil, r.failed(err)
 		}
@@ -133,18 +135,29 @@ func (r *reading) look(ctx context.Context) error {
 	return r.open(ctx)
 }
 
-func (r *reading) decode(raw jetstream.Msg) (*Message, error) {
+// decode parses the message. It is not returned if the servers have lost the one before it while
+// the connection was lost: then they have others at the sequences that were read.
+func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, error) {
+	if n := r.log.conn.Stats().Reconnects; n != r.since {
+		if r.at > 0 {
+			if err := r.log.has(ctx, r.stream, r.at, r.id); err != nil {
+				return nil, err
+			}
+		}
+		r.since = n
+	}
 	meta, err := raw.Metadata()
 	if err != nil {
 		return nil, r.failed(err)
 	}
-	r.at = meta.Sequence.Stream
-	r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
 	m, err := decode(r.log.names, raw.Subject(), meta.Sequence.Stream, raw.Headers(), raw.Data())
-	if err == nil {
-		m.Written = meta.Timestamp
+	if err != nil {
+		return nil, err
 	}
-	return m, err
+	m.Written = meta.Timestamp
+	r.at, r.id = m.Seq, m.ID
+	r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
+	return m, nil
 }
 
 // Close stops reading.

@@ -46,6 +46,7 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.messages.Until = from - 1
 	return t, nil
 }
 
@@ -103,7 +104,18 @@ func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
 	if p == nil || m.Seq <= t.after[m.Partition] {
 		return nil, nil, nil
 	}
-	return m, p, nil
+	return m, p, t.verify(ctx, p, m)
+}
+
+// verify returns ErrRewound unless m follows the last message that the partition's progress has
+// taken, or the log still has that one. A tail that reads on in a log that was cut back misses
+// what was written since at the sequences that it has passed.
+func (t *Tail) verify(ctx context.Context, p *Progress, m *Message) error {
+	last, follows := p.next(m)
+	if follows || last.id == "" {
+		return nil
+	}
+	return t.log.has(ctx, t.stream, last.seq, last.id)
 }
 
 // Close stops reading.
