@@ -177,11 +177,3 @@ func watched(t testing.TB, p programs, log *proctest.Log, db *cdctest.Database, 
 	log.Delivered(t, db)
 	return len(counts), silent
 }
-
-// TestMillionRowsBoundedMemory is TestLargeTransactionBoundedMemory with a million rows.
-func TestMillionRowsBoundedMemory(t *testing.T) {
-	t.Parallel()
-	eachFewRoute(t, func(t *testing.T, route proctest.Route) {
-		largeTransaction(t, route, 1_000_000)
-	})
-}
