@@ -34,12 +34,15 @@ func TestDeadDeliveriesHaveRoomOfTheirOwn(t *testing.T) {
 		}
 		return nil
 	})
-	if n := strings.Count(p.err.String(), "the oldest were deleted"); n != 2 {
-		t.Errorf("%d lines in the log:\n%s", n, p.err)
-	}
-	if _, body := p.get(t, "/metrics"); !strings.Contains(body, fmt.Sprintf("\nhooktail_dead_dropped_total %d\n", 2*(many-room/1256))) {
-		t.Errorf("metrics:\n%s", body)
-	}
+	proctest.WaitFor(t, func() error {
+		if n := strings.Count(p.err.String(), "the oldest were deleted"); n != 2 {
+			return fmt.Errorf("%d lines in the log:\n%s", n, p.err)
+		}
+		if _, body := p.get(t, "/metrics"); !strings.Contains(body, fmt.Sprintf("\nhooktail_dead_dropped_total %d\n", 2*(many-room/1256))) {
+			return fmt.Errorf("metrics:\n%s", body)
+		}
+		return nil
+	})
 	annotateMany(t, db, 3)
 	r.Wait(t, path(1), 3)
 	delivered(t, db)

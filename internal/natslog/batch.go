@@ -11,6 +11,7 @@ const (
 	batchMessages = 128
 	batchBytes    = 8 << 20
 	messageBytes  = 512 << 10 // of a payload; a larger one is stored in log_body
+	headersRoom   = 64 << 10  // for the headers, of what the servers accept as a message
 )
 
 // cut returns the first messages, as many as fit into a batch, and the rest. It keeps the
@@ -40,20 +41,21 @@ func eventAt(messages []*Message, i int) (end, bytes int) {
 }
 
 // split makes messages of the deliveries, one per event and partition. The deliveries are in
-// the order of the stream, those of one event adjacent.
-func split(deliveries []dispatch.Delivery) (messages []*Message) {
+// the order of the stream, those of one event adjacent. A payload of more than largest bytes is
+// not part of its message.
+func split(deliveries []dispatch.Delivery, largest int) (messages []*Message) {
 	for len(deliveries) > 0 {
 		n := 1
 		for n < len(deliveries) && deliveries[n].Event == deliveries[0].Event {
 			n++
 		}
-		messages = append(messages, splitEvent(deliveries[:n])...)
+		messages = append(messages, splitEvent(deliveries[:n], largest)...)
 		deliveries = deliveries[n:]
 	}
 	return messages
 }
 
-func splitEvent(deliveries []dispatch.Delivery) (messages []*Message) {
+func splitEvent(deliveries []dispatch.Delivery, largest int) (messages []*Message) {
 	e := deliveries[0].Event
 	id, bytes := e.ID.String(), payloadLen(e)
 	var of [Partitions]*Message
@@ -71,13 +73,13 @@ func splitEvent(deliveries []dispatch.Delivery) (messages []*Message) {
 		of[p].Targets = append(of[p].Targets, d.Target)
 	}
 	for _, m := range messages {
-		m.fit()
+		m.fit(largest)
 	}
 	return messages
 }
 
 // fit drops a payload that no hook of the message receives, and marks one that is too large.
-func (m *Message) fit() {
+func (m *Message) fit(largest int) {
 	m.bare = true
 	for _, t := range m.Targets {
 		m.bare = m.bare && !t.Payload
@@ -85,5 +87,5 @@ func (m *Message) fit() {
 	if m.bare {
 		m.Bytes = 0
 	}
-	m.Stored = m.Bytes > messageBytes
+	m.Stored = m.Bytes > largest
 }

@@ -26,7 +26,7 @@ func (w *Writer) WithoutFence() { w.fenced = true }
 func (w *Writer) Batch(deliveries []dispatch.Delivery) (out []*nats.Msg) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	batch := split(deliveries)
+	batch := split(deliveries, messageBytes)
 	w.chain(batch)
 	for i, m := range batch {
 		out = append(out, m.encode(w.log.names, readerOf(m.Prefix, m.Floor), w.end+uint64(i), nil))

@@ -82,14 +82,14 @@ func (h *Holdback) Run(ctx context.Context) error {
 			}
 			return nil
 		}
-		h.take(now, begun)
+		h.add(now, begun)
 		return nil
 	})
 }
 
-// take adds a sample. The log was intact at the time seen, so samples that are two intervals
+// add adds a sample. The log was intact at the time seen, so samples that are two intervals
 // older are on disk.
-func (h *Holdback) take(now sample, seen time.Time) {
+func (h *Holdback) add(now sample, seen time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now.at = time.Now()

@@ -11,7 +11,7 @@ type Metrics struct {
 func NewMetrics(registry prometheus.Registerer) *Metrics {
 	m := &Metrics{
 		batches: prometheus.NewCounter(prometheus.CounterOpts{Name: "hooktail_log_batches_total", Help: "Batches that this reader wrote to the log."}),
-		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "hooktail_log_refused_batches_total", Help: "Batches that the log refused or did not acknowledge in time. Each ends the reader's term; the next one continues where the log ends."}),
+		refused: prometheus.NewCounter(prometheus.CounterOpts{Name: "hooktail_log_refused_batches_total", Help: "Batches that the log refused or did not acknowledge in time. While the log is full, the reader tries again; otherwise its term ends, and the next one continues where the log ends."}),
 	}
 	registry.MustRegister(m.batches, m.refused)
 	return m

@@ -27,52 +27,59 @@ type reading struct {
 	log      *Log
 	stream   jetstream.Stream
 	selected jetstream.OrderedConsumerConfig
-	replica  string // server whose replica is read; "": there is only one
+	consumer jetstream.Consumer
 	messages jetstream.MessagesContext
+	lagging  bool   // the replica that is read was behind at the last look
 	at       uint64 // sequence of the last message read
 	id       string // of that message
 	since    uint64 // number of reconnections at that time
 }
 
-// readableAttempts is how often a reading is begun before it is left on a replica that is behind.
-const readableAttempts = 10
+// moveAttempts is how often a reading tries to leave a replica: the servers choose the new one.
+const moveAttempts = 10
 
-// idleFor is how long a reading waits for a message before it looks at its replica.
-const idleFor = 5 * time.Second
+// idleFor is how long a reading waits for a message before it looks at its replica. It is longer
+// than the client waits for the server's heartbeats, of which it misses two in 10 s.
+const idleFor = 12 * time.Second
 
 // read begins to read the selected messages.
 func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig) (*reading, error) {
 	selected.MaxResetAttempts = 1
 	r := &reading{log: l, stream: stream, selected: selected}
-	return r, r.open(ctx)
+	return r, r.open(ctx, "")
 }
 
-// open begins to read, if it can on a replica that is not behind. Without a limit of what is
-// fetched in advance, the client allocates a queue for a million messages, which the garbage
-// collector scans.
-func (r *reading) open(ctx context.Context) error {
+// open begins to read, if it can on another replica than that of the server. Without a limit of
+// what is fetched in advance, the client allocates a queue for a million messages, which the
+// garbage collector scans.
+func (r *reading) open(ctx context.Context, avoid string) (err error) {
 	for n := 1; ; n++ {
-		consumer, err := r.stream.OrderedConsumer(ctx, r.selected)
-		if err != nil {
+		if r.consumer, err = r.stream.OrderedConsumer(ctx, r.selected); err != nil {
 			return r.failed(err)
 		}
-		info := consumer.CachedInfo()
-		if info.Cluster != nil {
-			r.replica = info.Cluster.Leader
+		if avoid == "" || r.replica() != avoid || n == moveAttempts {
+			break
 		}
-		if r.replica != "" && n < readableAttempts {
-			state, err := r.stream.Info(ctx)
-			if err != nil {
-				return r.failed(err)
-			}
-			if isBehind(state.Cluster, r.replica) {
-				_ = r.stream.DeleteConsumer(ctx, info.Name) // it would end by itself
-				continue
-			}
-		}
-		r.Pending = info.NumPending
-		r.messages, err = consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew))
-		return r.failed(err)
+		r.forget(ctx)
+	}
+	r.Pending = r.consumer.CachedInfo().NumPending
+	r.messages, err = r.consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew))
+	return r.failed(err)
+}
+
+// replica returns the server whose replica is read; "": there is only one.
+func (r *reading) replica() string {
+	info := r.consumer.CachedInfo()
+	if info == nil || info.Cluster == nil {
+		return ""
+	}
+	return info.Cluster.Leader
+}
+
+// forget deletes the consumer, which would end by itself after minutes.
+func (r *reading) forget(ctx context.Context) {
+	if info := r.consumer.CachedInfo(); info != nil {
+		_ = r.stream.DeleteConsumer(ctx, info.Name) // as above
 	}
 }
 
@@ -115,7 +122,7 @@ func (r *reading) next(ctx context.Context) (*Message, error) {
 }
 
 // look makes sure that there may be a next message: that the log still has what was read, and
-// that the replica is not behind. If it is, the reading goes on at another one. If the servers
+// that the replica is not behind. If it is, twice, the reading goes on at another one. If the servers
 // do not answer, look changes nothing.
 func (r *reading) look(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)
@@ -127,12 +134,14 @@ func (r *reading) look(ctx context.Context) error {
 	if info.State.LastSeq < max(r.Until, r.at) {
 		return fmt.Errorf("stream %s ends at sequence %d, and had %d: %w", r.log.names.Stream, info.State.LastSeq, max(r.Until, r.at), ErrRewound)
 	}
-	if !isBehind(info.Cluster, r.replica) {
+	before := r.lagging
+	if r.lagging = isBehind(info.Cluster, r.replica()); !r.lagging || !before {
 		return nil
 	}
-	r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", r.replica)
+	r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", r.replica())
 	r.messages.Stop()
-	return r.open(ctx)
+	r.forget(within)
+	return r.open(ctx, r.replica())
 }
 
 // decode parses the message. It is not returned if the servers have lost the one before it while
@@ -155,7 +164,7 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 		return nil, err
 	}
 	m.Written = meta.Timestamp
-	r.at, r.id = m.Seq, m.ID
+	r.at, r.id, r.lagging = m.Seq, m.ID, false
 	r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
 	return m, nil
 }

@@ -1,6 +1,9 @@
 package natslog_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"testing"
 	"time"
@@ -133,11 +136,19 @@ func TestMetricsOfTheWriter(t *testing.T) {
 	config := stream.CachedInfo().Config
 	config.MaxBytes = int64(stream.CachedInfo().State.Bytes) + 10
 	server.Update(t, config)
-	if err := w.Enqueue(t.Context(), to1(event(2))); err == nil {
-		t.Error("a full stream takes a message")
-	}
-	if n, err := testutil.GatherAndCount(registry); n != 2 || err != nil || counter(t, registry, "hooktail_log_batches_total") != 1 || counter(t, registry, "hooktail_log_refused_batches_total") != 1 {
-		t.Errorf("%d metrics, %v", n, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	written := make(chan error, 1)
+	go func() { written <- w.Enqueue(ctx, to1(event(2))) }()
+	wait(t, func() error {
+		if n, err := testutil.GatherAndCount(registry); n != 2 || err != nil || counter(t, registry, "hooktail_log_batches_total") != 1 || counter(t, registry, "hooktail_log_refused_batches_total") < 1 {
+			return fmt.Errorf("%d metrics, %w", n, err)
+		}
+		return nil
+	})
+	cancel()
+	if err := <-written; !errors.Is(err, context.Canceled) {
+		t.Errorf("a full stream: %v", err)
 	}
 	if s, err := l.Survey(t.Context()); err != nil || s.Limit != config.MaxBytes || config.Discard != jetstream.DiscardNew {
 		t.Errorf("%+v, %v", s, err)

@@ -100,10 +100,10 @@ func (t *Topic) Target(e *mapping.Event) hook.Target {
 	return hook.Target{Hook: toTopic, Action: e.Action, Payload: true}
 }
 
-// take publishes those of the deliveries that are the topic's, and returns the others. What
-// was published counts as done once the servers have acknowledged it; take does not call
+// publishOwn publishes those of the deliveries that are the topic's, and returns the others. What
+// was published counts as done once the servers have acknowledged it; publishOwn does not call
 // Done.
-func (t *Topic) take(ctx context.Context, deliveries []dispatch.Delivery) (others []dispatch.Delivery, err error) {
+func (t *Topic) publishOwn(ctx context.Context, deliveries []dispatch.Delivery) (others []dispatch.Delivery, err error) {
 	if t == nil {
 		return deliveries, nil
 	}

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
+	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -33,7 +37,8 @@ type Writer struct {
 	log    *Log
 	o      WriterOptions
 	stream jetstream.Stream
-	found  found // messages of earlier terms
+	found  found          // messages of earlier terms
+	full   logging.Repeat // reports that the log has no room
 
 	mu      sync.Mutex // guards the fields below; held while a batch is published
 	end     uint64     // sequence of the last message
@@ -92,21 +97,32 @@ func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
 	w.pending = append(w.pending, change{hook, commit, done})
 }
 
-// Enqueue writes the pending changes and the deliveries to the log and calls their Done. After
-// an error this writer must not be used: the next Writer finds which messages were written.
+// Enqueue writes the pending changes and the deliveries to the log and calls their Done. While
+// the log is full, it waits. After an error this writer must not be used: the next Writer finds
+// which messages were written.
 func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
-	others, err := w.o.Topic.take(ctx, deliveries)
+	others, err := w.o.Topic.publishOwn(ctx, deliveries)
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	changes := w.pending
 	w.pending = nil
-	err = w.write(ctx, changes, split(others))
 	w.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("write to the log: %w", err)
+	messages := append(w.news(changes), split(others, w.largest())...)
+	for {
+		if messages, err = w.write(ctx, messages); err == nil {
+			break
+		}
+		if !isFull(err) {
+			return fmt.Errorf("write to the log: %w", err)
+		}
+		w.full.Failed(ctx, w.o.Log, slog.LevelError, "The log accepts no more events: waiting for room", slog.Any("error", err), slog.Duration("every", roomEvery))
+		if err := retry.Sleep(ctx, roomEvery); err != nil {
+			return fmt.Errorf("write to the log: %w", err)
+		}
 	}
+	w.full.Worked(ctx, w.o.Log, "The log accepts events again")
 	for _, c := range changes {
 		c.done()
 	}
@@ -118,37 +134,55 @@ func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) er
 	return nil
 }
 
+// roomEvery is the interval between attempts to write to a full log.
+const roomEvery = time.Second
+
+// isFull reports whether the servers have refused a message for want of room: because of a
+// limit of the stream, the account or the server, or because a disk is full.
+func isFull(err error) bool {
+	const storeFailed, noResources, noStorage, noAccount = 10077, 10023, 10047, 10002
+	fault, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && slices.Contains([]jetstream.ErrorCode{storeFailed, noResources, noStorage, noAccount}, fault.ErrorCode)
+}
+
 // Drain returns at once: Enqueue is synchronous.
 func (w *Writer) Drain(context.Context) error { return nil }
 
-// write writes changes and messages in batches. The caller holds mu.
-func (w *Writer) write(ctx context.Context, changes []change, messages []*Message) error {
-	news := make([]*Message, 0, len(changes)+len(messages))
+// largest is the size of the largest payload of a message.
+func (w *Writer) largest() int { return min(messageBytes, int(w.log.conn.MaxPayload())-headersRoom) }
+
+// news returns the messages for changes that are not in the log.
+func (w *Writer) news(changes []change) (messages []*Message) {
 	for _, c := range changes {
 		m := changeOf(PartitionOf(c.hook), c.hook, c.commit)
 		if !w.found.hasMessage(m.ID, m.Partition) {
-			news = append(news, m)
+			messages = append(messages, m)
 		}
 	}
-	rest := append(news, messages...)
-	if len(rest) > 0 && !w.fenced {
-		if err := w.fence(ctx); err != nil {
-			return err
+	return messages
+}
+
+// write writes messages in batches, and returns those that are not in the log.
+func (w *Writer) write(ctx context.Context, messages []*Message) (rest []*Message, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for len(messages) > 0 {
+		batch, _ := cut(messages)
+		if !w.fenced {
+			if err := w.fence(ctx); err != nil {
+				return messages, err
+			}
 		}
-	}
-	for len(rest) > 0 {
-		var batch []*Message
-		batch, rest = cut(rest)
 		if err := w.store(ctx, batch); err != nil {
-			return err
+			return messages, err
 		}
-		err := w.publish(ctx, batch)
+		n, err := w.publish(ctx, batch)
 		w.o.Metrics.count(err)
-		if err != nil {
-			return err
+		if messages = messages[n:]; err != nil {
+			return messages, err
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // store stores the batch's large payloads. The caller holds mu.
@@ -164,41 +198,41 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 	return nil
 }
 
-// publish publishes one batch and records it. The caller holds mu.
-func (w *Writer) publish(ctx context.Context, batch []*Message) error {
-	before := w.chain(batch)
+// publish publishes one batch and records how many of its messages the log has. The caller holds
+// mu.
+func (w *Writer) publish(ctx context.Context, batch []*Message) (written int, err error) {
+	w.chain(batch)
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	last, err := w.send(ctx, batch, w.end)
-	if isWrongSequence(err) {
-		err = w.whyRefused(ctx, batch, err)
+	written = len(batch)
+	if _, refused := errors.AsType[*jetstream.APIError](err); refused {
+		written, err = w.refused(ctx, batch, err)
+	} else if err == nil && last != w.end+uint64(len(batch)) {
+		err = ErrFenced
 	}
-	if err != nil {
-		return err
+	if err != nil && !isFull(err) {
+		return 0, err
 	}
-	if last != w.end+uint64(len(batch)) {
-		return ErrFenced
-	}
-	for i, m := range batch {
-		m.Seq = w.end + uint64(i) + 1
+	for _, m := range batch[:written] {
+		w.end++
+		w.endID, m.Seq, w.before[m.Partition] = m.ID, w.end, tip{m.ID, m.Number}
 		w.note(m)
 	}
-	w.end, w.endID, w.before = last, batch[len(batch)-1].ID, before
-	return nil
+	return written, err
 }
 
-// chain links each message of the batch to the one before it in its partition, and returns the
-// ends of the partitions behind the batch. The caller holds mu.
-func (w *Writer) chain(batch []*Message) (before [Partitions]tip) {
+// chain links each message of the batch to the one before it in its partition. The caller holds
+// mu.
+func (w *Writer) chain(batch []*Message) {
 	prefix := w.prefix()
 	floor := w.floor(prefix)
-	before = w.before
+	before := w.before
 	for _, m := range batch {
 		last := before[m.Partition]
 		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
 		before[m.Partition] = tip{m.ID, m.Number}
 	}
-	return before
 }
 
 // prefix returns the prefix of the next batch. A reader starts below the prefix of the previous
@@ -235,36 +269,55 @@ func (w *Writer) send(ctx context.Context, messages []*Message, after uint64) (l
 	return last, nil
 }
 
-// whyRefused returns why the servers have refused the last message of a batch: because of
-// another writer, or because they have refused one before it, for a reason that they tell when
-// it is sent again. The caller holds mu.
-func (w *Writer) whyRefused(ctx context.Context, batch []*Message, refusal error) error {
-	fenced := fmt.Errorf("%w: %w", ErrFenced, refusal)
+// refused returns how many messages of a batch the log has after a refusal, and why it has not
+// more: because of another writer, or for a reason that the servers tell when the first one that is
+// missing is sent again. The caller holds mu.
+func (w *Writer) refused(ctx context.Context, batch []*Message, refusal error) (written int, err error) {
+	for {
+		if written, err = w.written(ctx, batch); err != nil {
+			return 0, fmt.Errorf("%w: %w", err, refusal)
+		}
+		if written == len(batch) {
+			return written, nil
+		}
+		_, err = w.send(ctx, batch[written:written+1], w.end+uint64(written))
+		switch {
+		case err == nil: // it was refused for a moment
+			return written + 1, nil
+		case !isWrongSequence(err):
+			return written, err
+		}
+		if err := retry.Sleep(ctx, storing); err != nil {
+			return 0, fmt.Errorf("%w: %w", err, refusal)
+		}
+	}
+}
+
+// storing is a pause in which servers store what they have accepted.
+const storing = 50 * time.Millisecond
+
+// written returns how many messages of a batch are at the end of the log. The caller holds mu.
+func (w *Writer) written(ctx context.Context, batch []*Message) (int, error) {
 	stream, err := w.log.stream(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	end, endID := stream.CachedInfo().State.LastSeq, w.endID
-	if end < w.end || end >= w.end+uint64(len(batch)) {
-		return fenced
+	end, id := stream.CachedInfo().State.LastSeq, w.endID
+	if end < w.end || end > w.end+uint64(len(batch)) {
+		return 0, ErrFenced
 	}
-	written := end - w.end
-	if written > 0 {
-		endID = batch[written-1].ID
+	n := int(end - w.end)
+	if n > 0 {
+		id = batch[n-1].ID
 	}
-	if end > 0 {
-		last, err := w.log.message(ctx, stream, end)
-		if err != nil {
-			return err
-		}
-		if last == nil || last.ID != endID {
-			return fenced
-		}
+	if end == 0 {
+		return 0, nil
 	}
-	if _, err := w.send(ctx, batch[written:written+1], end); err != nil {
-		return err
+	last, err := w.log.message(ctx, stream, end)
+	if err == nil && (last == nil || last.ID != id) {
+		err = ErrFenced
 	}
-	return fmt.Errorf("the log has refused a message, which it accepts now: %w", refusal)
+	return n, err
 }
 
 func isWrongSequence(err error) bool {

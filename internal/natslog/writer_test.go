@@ -2,8 +2,11 @@ package natslog_test
 
 import (
 	"errors"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/natslog"
@@ -157,33 +160,127 @@ func TestDeposedReaderIsRefused(t *testing.T) {
 	}
 }
 
-// TestWhyRefused: the error of a batch says why the servers have refused one of its messages,
-// though they acknowledge the last one alone; and the next reader finds the ones before it.
-func TestWhyRefused(t *testing.T) {
+// TestFullLog: a writer waits while the log is full, wherever in a batch that happens, and writes
+// the rest when there is room.
+func TestFullLog(t *testing.T) {
+	t.Parallel()
+	for _, room := range []int64{10, natslog.FenceMessages, natslog.FenceMessages + 1, natslog.FenceMessages + 4, natslog.FenceMessages + 9, natslog.FenceMessages + 10} {
+		t.Run(fmt.Sprint(room), func(t *testing.T) {
+			t.Parallel()
+			s := natstest.Start(t, nil)
+			l := open(t, s)
+			w := newReader(t, l)
+			config := l.Names().StreamConfig(1)
+			config.MaxMsgs = room
+			s.Update(t, config)
+			const events = 10
+			var deliveries []dispatch.Delivery
+			for n := range events {
+				deliveries = append(deliveries, to1(event(lsn((n+1)*0x100)))...)
+			}
+			written := make(chan error, 1)
+			go func() { written <- w.Enqueue(t.Context(), deliveries) }()
+			full := uint64(max(0, room-natslog.FenceMessages))
+			wait(t, func() error {
+				if s, err := l.Survey(t.Context()); err != nil || s.Messages < full {
+					return fmt.Errorf("%d messages, not %d: %w", s.Messages, full, err)
+				}
+				return nil
+			})
+			if full < events {
+				select {
+				case err := <-written:
+					t.Fatalf("a full log was written to: %v", err)
+				case <-time.After(1500 * time.Millisecond): // more than one attempt
+				}
+			}
+			config.MaxMsgs = -1
+			s.Update(t, config)
+			if err := <-written; err != nil {
+				t.Fatal(err)
+			}
+			tail, err := l.Tail(t.Context(), allMarks())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tail.Close()
+			messages, progress := take(t, tail, events)
+			for i, m := range messages {
+				if _, _, err := progress[i].Take(m); err != nil {
+					t.Error(err)
+				}
+			}
+			if got := stored(t, l); got != events {
+				t.Errorf("the log has %d messages", got)
+			}
+		})
+	}
+}
+
+// stored is the number of messages of partitions.
+func stored(t *testing.T, l *natslog.Log) uint64 {
+	t.Helper()
+	s, err := l.Survey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Messages
+}
+
+// TestFullLogIsPurged: a log that is full of what was delivered makes room by itself, in the same
+// term.
+func TestFullLogIsPurged(t *testing.T) {
 	t.Parallel()
 	s := natstest.Start(t, nil)
 	l := open(t, s)
 	w := newReader(t, l)
-	if err := w.Enqueue(t.Context(), to1(event(0x100))); err != nil {
+	config := l.Names().StreamConfig(1)
+	config.MaxMsgs = natslog.FenceMessages + 3
+	s.Update(t, config)
+	w.write(t, 1, 3)
+	written := make(chan error, 1)
+	go func() { written <- w.Enqueue(t.Context(), to1(event(0x400))) }()
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
 		t.Fatal(err)
 	}
-	config := l.Names().StreamConfig(1)
-	config.MaxMsgs = natslog.FenceMessages + 1 + 3
-	s.Update(t, config)
-	var deliveries []dispatch.Delivery
-	for n := 2; n <= 10; n++ {
-		deliveries = append(deliveries, to1(event(lsn(n*0x100)))...)
-	}
-	err := w.Enqueue(t.Context(), deliveries)
-	if errors.Is(err, natslog.ErrFenced) || err == nil || !strings.Contains(err.Error(), "maximum messages exceeded") {
-		t.Errorf("a full log: %v", err)
-	}
-	next := newReader(t, l)
-	for n := 1; n <= 10; n++ {
-		if got, want := next.Has(event(lsn(n*0x100)).ID, 1), n <= 4; got != want {
-			t.Errorf("the next reader finds event %d: %t", n, got)
+	defer tail.Close()
+	messages, progress := take(t, tail, 3)
+	for i, m := range messages {
+		taken, targets, err := progress[i].Take(m)
+		if err != nil {
+			t.Fatal(err)
 		}
+		progress[i].Done(taken, targets[0].Hook)
 	}
+	bookmarks, err := l.Bookmarks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bookmarks.Take(t.Context(), 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	mark, _ := progress[0].Bookmark()
+	if err := bookmarks.Write(t.Context(), 1, mark); err != nil {
+		t.Fatal(err)
+	}
+	hold := natslog.NewHoldback(w.Writer, time.Millisecond, slog.New(slog.DiscardHandler))
+	go hold.Run(t.Context()) //nolint:errcheck // it ends with the test
+	purger := natslog.NewPurger(l, hold, 0)
+	wait(t, func() error {
+		if _, err := purger.Run(t.Context(), 0x301); err != nil {
+			return err
+		}
+		select {
+		case err := <-written:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return nil
+		default:
+			return errors.New("the log is still full")
+		}
+	})
 }
 
 // TestLargeBatchIsCut: any number of deliveries goes into the log, in order, and payloads that

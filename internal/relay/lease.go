@@ -132,9 +132,9 @@ func (l *lease) wanted() []int {
 	return slices.Clone(l.share)
 }
 
-// take releases all other partitions and raises the epoch of these. The caller must have ended
+// own releases all other partitions and raises the epoch of these. The caller must have ended
 // the previous tenure.
-func (l *lease) take(ctx context.Context, partitions []int) (share *state.Share, err error) {
+func (l *lease) own(ctx context.Context, partitions []int) (share *state.Share, err error) {
 	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for _, p := range l.all() {
 			if slices.Contains(partitions, p) {

@@ -20,8 +20,8 @@ import (
 )
 
 // pipeline is the path of a change between the stream and the lanes. Two goroutines run
-// it: take (steps 3 to 5: rows → events → hooks that want them) and deliver (steps 6 to
-// 8: settle, render, hand to the lanes). take keeps the order of the stream, deliver that
+// it: run (steps 3 to 5: rows → events → hooks that want them) and deliver (steps 6 to
+// 8: settle, render, hand to the lanes). run keeps the order of the stream, deliver that
 // of each task and each project.
 type pipeline struct {
 	stream     *cdc.Stream
@@ -254,7 +254,11 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		}
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
-	defer p.questions.ask("find room for events in the lanes of their hooks")()
+	room := "find room for events in the lanes of their hooks"
+	if p.news != nil {
+		room = "find room for events in the log"
+	}
+	defer p.questions.ask(room)()
 	return p.outlet.Enqueue(ctx, deliveries)
 }
 

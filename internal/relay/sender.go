@@ -65,7 +65,7 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 	s.proven.Store(true)
 	for {
 		partitions := lease.wanted()
-		share, err := lease.take(ctx, partitions)
+		share, err := lease.own(ctx, partitions)
 		if err != nil {
 			return err
 		}

@@ -203,13 +203,13 @@ func (t *tenure) read(ctx context.Context) error {
 		if m == nil {
 			continue
 		}
-		if err := t.take(ctx, m, progress); err != nil {
+		if err := t.accept(ctx, m, progress); err != nil {
 			return err
 		}
 	}
 }
 
-func (t *tenure) take(ctx context.Context, m *natslog.Message, progress *natslog.Progress) error {
+func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natslog.Progress) error {
 	taken, targets, err := progress.Take(m)
 	if hole, stops := errors.AsType[*natslog.Hole](err); stops {
 		t.log.Error("Gap in the log: a partition has stopped, the others go on", "partition", hole.Partition, "missing", hole.Missing, "before", hole.Seq, "remedy", "hooktail repair")
