@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,7 +23,7 @@ const (
 // if its replica stands still, as one may after a loss of power: the client would wait for ever.
 type reading struct {
 	Pending uint64 // messages to read at the start
-	Until   uint64 // sequence that the log must have; 0: that of the message read last
+	Until   uint64 // sequence up to which there are messages to read; 0: unknown
 
 	log      *Log
 	stream   jetstream.Stream
@@ -103,16 +104,25 @@ func (r *reading) failed(err error) error {
 	return fmt.Errorf("read stream %s: %w", r.log.names.Stream, err)
 }
 
-// next waits for the next message and returns it.
+// next waits for the next message and returns it. If it knows that there is one, it makes sure
+// from time to time that it can come.
 func (r *reading) next(ctx context.Context) (*Message, error) {
+	if r.Until <= r.at {
+		raw, err := r.messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return nil, r.failed(err)
+		}
+		return r.decode(ctx, raw)
+	}
 	for {
 		within, cancel := context.WithTimeout(ctx, idleFor)
 		raw, err := r.messages.Next(jetstream.NextContext(within))
+		expired := within.Err() != nil && errors.Is(err, context.DeadlineExceeded)
 		cancel()
 		switch {
 		case err == nil:
 			return r.decode(ctx, raw)
-		case within.Err() == nil || ctx.Err() != nil:
+		case !expired || ctx.Err() != nil:
 			return nil, r.failed(err)
 		}
 		if err := r.look(ctx); err != nil {

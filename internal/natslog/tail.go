@@ -46,7 +46,7 @@ func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.messages.Until = from - 1
+	t.messages.Until = t.reaches
 	return t, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"math/bits"
 	"slices"
 	"sync"
 	"time"
@@ -86,7 +87,7 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 	held := l.all()
 	if missing := fair - len(held); missing > 0 {
 		var others []int
-		for p := range natslog.Partitions {
+		for _, p := range spread {
 			if !slices.Contains(held, p) {
 				others = append(others, p)
 			}
@@ -100,11 +101,21 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 			return fmt.Errorf("take partitions: %w", err)
 		}
 		held = append(held, taken...)
-		slices.Sort(held)
 	}
+	slices.SortFunc(held, func(a, b int) int { return slices.Index(spread, a) - slices.Index(spread, b) })
 	l.set(held, held[:min(len(held), fair)])
 	return nil
 }
+
+// spread is all partitions in the order in which senders take and keep them. Hooks are mostly
+// numbered from 1, so that the first partitions have one more than the last ones. In this order,
+// the one of numbers whose bits are reversed, each of 2, 4 or 8 senders has as many of these.
+var spread = func() (order []int) {
+	for i := range natslog.Partitions {
+		order = append(order, int(bits.Reverse8(uint8(i)))*natslog.Partitions>>8)
+	}
+	return order
+}()
 
 func (l *lease) all() []int {
 	l.mu.Lock()
@@ -129,7 +140,7 @@ func (l *lease) set(held, share []int) {
 func (l *lease) wanted() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.share)
+	return slices.Sorted(slices.Values(l.share))
 }
 
 // own releases all other partitions and raises the epoch of these. The caller must have ended
