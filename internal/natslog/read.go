@@ -36,6 +36,10 @@ type reading struct {
 	since    uint64 // number of reconnections at that time
 }
 
+// consumerEnds is after how long without a client the servers delete a consumer. A stream has a
+// thousand at most, and each kill of a sender leaves some.
+const consumerEnds = time.Minute
+
 // moveAttempts is how often a reading tries to leave a replica: the servers choose the new one.
 const moveAttempts = 10
 
@@ -45,7 +49,7 @@ const idleFor = 12 * time.Second
 
 // read begins to read the selected messages.
 func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig) (*reading, error) {
-	selected.MaxResetAttempts = 1
+	selected.MaxResetAttempts, selected.InactiveThreshold = 1, consumerEnds
 	r := &reading{log: l, stream: stream, selected: selected}
 	return r, r.open(ctx, "")
 }

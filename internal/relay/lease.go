@@ -103,7 +103,7 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 		held = append(held, taken...)
 	}
 	slices.SortFunc(held, func(a, b int) int { return slices.Index(spread, a) - slices.Index(spread, b) })
-	l.set(held, held[:min(len(held), fair)])
+	l.set(held, slices.Sorted(slices.Values(held[:min(len(held), fair)])))
 	return nil
 }
 
@@ -140,7 +140,7 @@ func (l *lease) set(held, share []int) {
 func (l *lease) wanted() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Sorted(slices.Values(l.share))
+	return slices.Clone(l.share)
 }
 
 // own releases all other partitions and raises the epoch of these. The caller must have ended
