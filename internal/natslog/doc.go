@@ -48,8 +48,8 @@
 // mark. A new reader takes prefix and floor from the last message, reads the messages above
 // the prefix, and skips exactly the (partition, id) that it finds.
 //
-// A reading, the reader's or a sender's, is served by one replica of the stream. It moves to another
-// one if that replica stands still.
+// A reading is served by one replica of the stream. While it knows of a next message, it moves to
+// another replica if its own is behind.
 //
 // Delivery.Done is called when the server has acknowledged the batch. Holdback then delays
 // the confirmation of the slot: by default the server syncs its files every two minutes, and
