@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -99,8 +100,14 @@ func TestSendersShareThePartitions(t *testing.T) {
 	}
 	share(first, 32)
 	share(second, 32)
+	shares := func() int { return strings.Count(first.err.String()+second.err.String(), "hooktail sends") }
+	begun := shares()
 	for range 20 {
 		db.Exec(t, annotate, 7)
+	}
+	<-time.After(3 * time.Second) // several looks at the senders
+	if n := shares(); n != begun {
+		t.Errorf("%d shares were begun, and none had changed", n-begun)
 	}
 	if code := second.end(t); code != 0 {
 		t.Errorf("exit code %d", code)

@@ -102,7 +102,7 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 		}
 		held = append(held, taken...)
 	}
-	slices.SortFunc(held, func(a, b int) int { return slices.Index(spread, a) - slices.Index(spread, b) })
+	slices.SortFunc(held, func(a, b int) int { return spread[a] - spread[b] })
 	l.set(held, slices.Sorted(slices.Values(held[:min(len(held), fair)])))
 	return nil
 }
@@ -110,6 +110,7 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 // spread is all partitions in the order in which senders take and keep them. Hooks are mostly
 // numbered from 1, so that the first partitions have one more than the last ones. In this order,
 // the one of numbers whose bits are reversed, each of 2, 4 or 8 senders has as many of these.
+// Reversed twice, they are as before: spread[p] is also the place of p.
 var spread = func() (order []int) {
 	for i := range natslog.Partitions {
 		order = append(order, int(bits.Reverse8(uint8(i)))*natslog.Partitions>>8)

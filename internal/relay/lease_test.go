@@ -12,6 +12,11 @@ func TestSpread(t *testing.T) {
 	if got := slices.Sorted(slices.Values(spread)); len(got) != natslog.Partitions || got[0] != 0 || got[len(got)-1] != natslog.Partitions-1 || len(slices.Compact(got)) != natslog.Partitions {
 		t.Fatalf("the order is %v", spread)
 	}
+	for i, p := range spread {
+		if spread[p] != i {
+			t.Errorf("partition %d is at %d, and its place is %d", p, i, spread[p])
+		}
+	}
 	for _, hooks := range []int64{16, 80, 400, 1000} {
 		for _, senders := range []int{1, 2, 4, 8} {
 			fair := natslog.Partitions / senders
