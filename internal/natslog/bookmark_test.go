@@ -6,9 +6,6 @@ import (
 	"errors"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
@@ -89,16 +86,7 @@ func TestBookmarkWithoutAnswer(t *testing.T) {
 // write writes a bookmark as somebody else's client does.
 func write(t *testing.T, s *natstest.Server, key string, mark *natslog.Bookmark) {
 	t.Helper()
-	conn, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kv, err := js.KeyValue(t.Context(), "HOOKTAIL_test")
+	kv, err := client(t, s.URL()).KeyValue(t.Context(), "HOOKTAIL_test")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/dispatch"
@@ -39,15 +38,7 @@ func testFence(t *testing.T, url string, servers int, fenced bool) {
 	if !fenced {
 		next.WithoutFence()
 	}
-	conn, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := client(t, url)
 	accepted := 0
 	for n := 0; n < natslog.FenceMessages+10 && accepted == 0; n++ {
 		if err := next.Enqueue(t.Context(), to1(event(lsn(0x200+n)))); err != nil {

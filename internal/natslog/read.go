@@ -54,10 +54,13 @@ func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstr
 	return r, r.open(ctx, "")
 }
 
-// open begins to read, if it can on another replica than that of the server. Without a limit of
+// open begins to read, or goes on, if it can on another replica than that of the server. Without a limit of
 // what is fetched in advance, the client allocates a queue for a million messages, which the
 // garbage collector scans.
 func (r *reading) open(ctx context.Context, avoid string) (err error) {
+	if r.at > 0 {
+		r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
+	}
 	for n := 1; ; n++ {
 		if r.consumer, err = r.stream.OrderedConsumer(ctx, r.selected); err != nil {
 			return r.failed(err)
@@ -81,10 +84,10 @@ func (r *reading) replica() string {
 	return info.Cluster.Leader
 }
 
-// forget deletes the consumer, which would end by itself after minutes.
+// forget deletes the consumer. If that fails, it ends by itself.
 func (r *reading) forget(ctx context.Context) {
 	if info := r.consumer.CachedInfo(); info != nil {
-		_ = r.stream.DeleteConsumer(ctx, info.Name) // as above
+		_ = r.stream.DeleteConsumer(ctx, info.Name)
 	}
 }
 
@@ -111,15 +114,11 @@ func (r *reading) failed(err error) error {
 // next waits for the next message and returns it. If it knows that there is one, it makes sure
 // from time to time that it can come.
 func (r *reading) next(ctx context.Context) (*Message, error) {
-	if r.Until <= r.at {
-		raw, err := r.messages.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return nil, r.failed(err)
-		}
-		return r.decode(ctx, raw)
-	}
 	for {
-		within, cancel := context.WithTimeout(ctx, idleFor)
+		within, cancel := ctx, context.CancelFunc(func() {})
+		if r.at < r.Until {
+			within, cancel = context.WithTimeout(ctx, idleFor)
+		}
 		raw, err := r.messages.Next(jetstream.NextContext(within))
 		expired := within.Err() != nil && errors.Is(err, context.DeadlineExceeded)
 		cancel()
@@ -179,7 +178,6 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 	}
 	m.Written = meta.Timestamp
 	r.at, r.id, r.lagging = m.Seq, m.ID, false
-	r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
 	return m, nil
 }
 

@@ -153,11 +153,16 @@ func (p *pair) said(what string) int {
 // endLockSession has the server end the session of the leader's lock.
 func (p *pair) endLockSession(t *testing.T) {
 	t.Helper()
-	proctest.WaitFor(t, func() error { // the next leader may still be about to take it
-		if n := p.db.QueryText(t, `SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-			WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()`); n != "1" {
-			return fmt.Errorf("%s sessions have the lock", n)
+	proctest.WaitFor(t, func() error {
+		switch n := p.db.QueryText(t, `SELECT count(pg_terminate_backend(l.pid)) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+			WHERE l.locktype = 'advisory' AND l.granted AND d.datname = current_database()`); n {
+		case "1":
+			return nil
+		case "0": // the next leader is about to take it
+			return errors.New("no session has the lock")
+		default:
+			t.Fatalf("%s sessions have the lock", n)
+			return nil
 		}
-		return nil
 	})
 }

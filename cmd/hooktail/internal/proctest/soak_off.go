@@ -2,6 +2,5 @@
 
 package proctest
 
-// soak is whether the tests may take as long as they like.
-// Soak is whether the tests that take long run, too.
+// Soak is whether the tests may take as long as they like.
 const Soak = false

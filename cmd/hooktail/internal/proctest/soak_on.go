@@ -2,5 +2,5 @@
 
 package proctest
 
-// Soak is whether the tests that take long run, too.
+// Soak is whether the tests may take as long as they like.
 const Soak = true
