@@ -34,6 +34,10 @@ func TestThroughTheLog(t *testing.T) {
 	})
 }
 
+// newHook makes hook 77, which is like hook 1.
+const newHook = `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+	SELECT 77, replace(url, '/h/1', '/h/77'), 1, 1, true, true, '{}', true, now(), now() FROM webhook WHERE id = 1`
+
 func testThroughTheLog(t *testing.T, begin func(*testing.T, *cdctest.Database, ...string)) {
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
@@ -60,8 +64,7 @@ func testThroughTheLog(t *testing.T, begin func(*testing.T, *cdctest.Database, .
 		look()
 		return differ("annotations at hook 1", want, got)
 	})
-	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
-		SELECT 77, replace(url, '/h/1', '/h/77'), 1, 1, true, true, '{}', true, now(), now() FROM webhook WHERE id = 1`)
+	db.Exec(t, newHook)
 	db.Exec(t, annotate, 8)
 	db.Exec(t, "UPDATE webhook SET is_active = false WHERE id = 1")
 	db.Exec(t, annotate, 9)

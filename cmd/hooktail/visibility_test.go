@@ -6,10 +6,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
+
+// asksForSnapshot counts hooktail's sessions whose last query was what they see.
+const asksForSnapshot = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hooktail' AND query LIKE '%pg_current_snapshot%'"
 
 // TestNothingIsSentBeforeItCanBeRead: a commit that waits for a synchronous
 // standby is in the stream already, but nobody can read its rows yet. It is told
@@ -20,32 +25,14 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 	db := server.LabelStudio(t)
 	c := receive(t, db)
 	start(t, db, "HOOKTAIL_SETTLE=0")
-	configure := func(standbys string) {
-		t.Helper()
-		db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
-		db.Exec(t, "SELECT pg_reload_conf()")
-	}
-	t.Cleanup(func() { configure("") }) // or nothing would ever be committed again
-	configure("nobody")
-	conn := db.Connect(t)
-	proctest.WaitFor(t, func() error {
-		var names string
-		if err := conn.QueryRow(context.Background(), "SHOW synchronous_standby_names").Scan(&names); err != nil {
-			t.Fatal(err)
-		}
-		if names != "nobody" {
-			return errors.New("the server has not read its configuration")
-		}
-		return nil
-	})
+	conn, release := withoutStandby(t, db)
 	committed := make(chan error, 1)
 	go func() {
 		_, err := conn.Exec(context.Background(), "UPDATE project SET title = 'Newsroom 7', updated_at = now() WHERE id = 1")
 		committed <- err
 	}()
-	const asked = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'hooktail' AND query LIKE '%pg_current_snapshot%'"
 	proctest.WaitFor(t, func() error {
-		if len(c.Requests()) == 0 && db.QueryText(t, asked) == "0" {
+		if len(c.Requests()) == 0 && db.QueryText(t, asksForSnapshot) == "0" {
 			return errors.New("the commit has not come as far as the rendering")
 		}
 		return nil
@@ -56,7 +43,7 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 	if got := c.Requests(); len(got) > 0 {
 		t.Errorf("%d requests tell of a commit that cannot be read, the first is %s", len(got), got[0].Action)
 	}
-	configure("")
+	release()
 	if err := <-committed; err != nil {
 		t.Fatal(err)
 	}
@@ -66,4 +53,30 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 			t.Errorf("the payload shows the project as before the commit: %s", r.Body)
 		}
 	}
+}
+
+// withoutStandby returns a connection whose commits wait for a standby that is missing, until
+// release: they are in the stream, and nobody sees them.
+func withoutStandby(t *testing.T, db *cdctest.Database) (conn *pgx.Conn, release func()) {
+	t.Helper()
+	configure := func(standbys string) {
+		t.Helper()
+		db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
+		db.Exec(t, "SELECT pg_reload_conf()")
+	}
+	release = func() { configure("") }
+	t.Cleanup(release) // or nothing would ever be committed again
+	configure("nobody")
+	conn = db.Connect(t)
+	proctest.WaitFor(t, func() error {
+		var names string
+		if err := conn.QueryRow(context.Background(), "SHOW synchronous_standby_names").Scan(&names); err != nil {
+			t.Fatal(err)
+		}
+		if names != "nobody" {
+			return errors.New("the server has not read its configuration")
+		}
+		return nil
+	})
+	return conn, release
 }

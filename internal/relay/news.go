@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"context"
 	"slices"
+	"sync"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -9,11 +11,23 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// news collects the changed hooks of a transaction for the log. The goroutine of take uses it.
+// news tells senders of changed hooks. The goroutine of run collects the changes, that of deliver
+// writes them to the log.
 type news struct {
 	writer *natslog.Writer
 	topic  *natslog.Topic // nil: there is none
 	hooks  []int64        // changed by the present transaction
+
+	mu      sync.Mutex
+	changes []hookChange // not told yet; guarded by mu
+}
+
+// hookChange is a change of a hook by a transaction, whose Tx waits for it.
+type hookChange struct {
+	hook   int64
+	xid    uint32
+	commit cdc.LSN
+	tx     *cdc.Tx
 }
 
 // changed records that a hook has changed.
@@ -23,18 +37,46 @@ func (n *news) changed(hook int64) {
 	}
 }
 
-// tell passes the part's changes to the writer and reports whether there were any. The
-// position does not advance until they are in the log.
-func (n *news) tell(part *cdc.Part) bool {
+// add adds the part's changes and reports whether there were any. The position does not advance
+// until they are in the log. The events of later parts are settled after that.
+func (n *news) add(part *cdc.Part) bool {
 	if n == nil || len(n.hooks) == 0 {
 		return false
 	}
 	part.Tx.Hold(len(n.hooks))
+	n.mu.Lock()
+	defer n.mu.Unlock()
 	for _, hook := range n.hooks {
-		n.writer.Change(hook, part.Commit, part.Tx.Done)
+		n.changes = append(n.changes, hookChange{hook, part.XID, part.Commit, part.Tx})
 	}
 	n.hooks = n.hooks[:0]
 	return true
+}
+
+// tell has the writer write the changes before the next events, when their transactions are
+// visible: a sender that reads of a change reads the hooks.
+func (n *news) tell(ctx context.Context, await func(ctx context.Context, xids []uint32) error) error {
+	if n == nil {
+		return nil
+	}
+	n.mu.Lock()
+	changes := n.changes
+	n.changes = nil
+	n.mu.Unlock()
+	if len(changes) == 0 {
+		return nil
+	}
+	xids := make([]uint32, len(changes))
+	for i, c := range changes {
+		xids[i] = c.xid
+	}
+	if err := await(ctx, xids); err != nil {
+		return err
+	}
+	for _, c := range changes {
+		n.writer.Change(c.hook, c.commit, c.tx.Done)
+	}
+	return nil
 }
 
 // missing returns the targets for which the log does not have the event, and the topic.

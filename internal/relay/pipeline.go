@@ -125,7 +125,7 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	if err := p.locate(ctx, events); err != nil {
 		return err
 	}
-	if p.news.tell(part) {
+	if p.news.add(part) {
 		p.settler.Put(&wanted{})
 	}
 	claim := &rows{part: part}
@@ -257,6 +257,12 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	room := "find room for events in the lanes of their hooks"
 	if p.news != nil {
 		room = "find room for events in the log"
+	}
+	err := p.news.tell(ctx, func(ctx context.Context, xids []uint32) error {
+		return p.questions.persist(ctx, "see changes of hooks", func(ctx context.Context) error { return p.renderer.Await(ctx, xids) })
+	})
+	if err != nil {
+		return err
 	}
 	defer p.questions.ask(room)()
 	return p.outlet.Enqueue(ctx, deliveries)

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"math"
-	"sync"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -16,7 +14,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -35,11 +32,6 @@ type tenure struct {
 	bookmarks  *natslog.Bookmarks
 	tail       *natslog.Tail
 	unmarked   logging.Repeat
-
-	loading sync.Mutex // held while the hooks are read
-
-	mu    sync.Mutex
-	fresh time.Time // end of the time in which the hooks are read repeatedly after a change; guarded by mu
 }
 
 // serveShare delivers the share's partitions. It returns nil after the share has changed or
@@ -69,17 +61,14 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 	return t.run(ctx)
 }
 
-// begin reads the hooks and opens the store of parked deliveries.
+// begin opens the store of parked deliveries.
 func (t *tenure) begin(ctx context.Context) error {
 	ctx, cancel := t.lease.during(ctx)
 	defer cancel()
 	options := wiring.HooksOptions(t.cfg, t.log)
 	options.Counter, options.AtSlot = t.deliveries, true
 	t.hooks = hook.NewSet(options)
-	err := t.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, t.pool, t.hooks, "") })
-	if err != nil {
-		return causeOf(ctx, err)
-	}
+	var err error
 	if t.parked, err = t.openParked(ctx, t.share); err != nil {
 		return causeOf(ctx, err)
 	}
@@ -87,7 +76,7 @@ func (t *tenure) begin(ctx context.Context) error {
 	return nil
 }
 
-// open takes over the bookmarks and restores parked deliveries. These wait until the log is
+// open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until the log is
 // read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
 	if err := setup.CheckLog(ctx, t.cfg, t.events, t.payloads); err != nil {
@@ -101,6 +90,11 @@ func (t *tenure) open(ctx context.Context) (err error) {
 		if marks[p], err = t.bookmarks.Take(ctx, p, t.share.Epoch); err != nil {
 			return err
 		}
+	}
+	within, cancel := t.lease.during(ctx)
+	defer cancel()
+	if err := t.load(within); err != nil { // of changes from now on, messages will tell
+		return causeOf(within, err)
 	}
 	const beforeAll = 1
 	t.dispatcher.Passed(beforeAll)
@@ -128,7 +122,6 @@ func (t *tenure) run(ctx context.Context) error {
 	crew.start(work, t.markAlways)
 	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.payloads) })
 	crew.keep(work, func(work context.Context) { t.parked.watch(work, t.dispatcher, t.hooks) })
-	crew.keep(work, t.refresh)
 	if !t.cfg.Role.Reads() {
 		crew.keep(work, t.announce)
 	}
@@ -219,7 +212,7 @@ func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natsl
 	case taken == nil:
 		return nil
 	case m.Event == nil:
-		return t.hookChanged(ctx)
+		return t.load(ctx)
 	case len(targets) == 0:
 		return nil
 	}
@@ -248,40 +241,7 @@ func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
 	})
 }
 
-// hookChanged reads the hooks before the next message, which may be for the changed hook. The
-// change may not be visible to this session yet, so refresh reads them again for some time.
-func (t *tenure) hookChanged(ctx context.Context) error {
-	t.mu.Lock()
-	t.fresh = time.Now().Add(freshFor)
-	t.mu.Unlock()
-	return t.questions.persist(ctx, "read the hooks", t.reload)
-}
-
-const (
-	freshFor   = 10 * time.Second
-	freshEvery = time.Second
-)
-
-// reload reads the present hooks.
-func (t *tenure) reload(ctx context.Context) error {
-	t.loading.Lock()
-	defer t.loading.Unlock()
-	return wiring.LoadHooks(ctx, t.pool, t.hooks, "")
-}
-
-func (t *tenure) refresh(ctx context.Context) {
-	_ = retry.Every(ctx, freshEvery, func() error { // which returns none
-		t.mu.Lock()
-		stale := time.Now().Before(t.fresh)
-		t.mu.Unlock()
-		if !stale {
-			return nil
-		}
-		within, cancel := context.WithTimeout(ctx, lookWithin)
-		defer cancel()
-		if err := t.reload(within); err != nil && ctx.Err() == nil {
-			t.log.LogAttrs(ctx, slog.LevelDebug, "Cannot read the hooks", slog.Any("error", err))
-		}
-		return nil
-	})
+// load reads the present hooks.
+func (t *tenure) load(ctx context.Context) error {
+	return t.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, t.pool, t.hooks, "") })
 }
