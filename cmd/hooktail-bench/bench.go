@@ -111,6 +111,9 @@ func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 func (b *bench) build(ctx context.Context, dir string) error {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", b.hooktail}
 	if b.o.profile != "" {
+		if err := os.MkdirAll(b.o.profile, 0o755); err != nil { //nolint:gosec // profiles are for everybody to read
+			return fmt.Errorf("make the folder for profiles: %w", err)
+		}
 		overlay, err := profiling(ctx, dir)
 		if err != nil {
 			return err

@@ -28,13 +28,17 @@ type Options struct {
 
 	Replicas int           // copies of streams and bucket, when they are created; 0: 1
 	Topic    *TopicOptions // nil: events are not published to subscribers
-	Log      *slog.Logger
+
+	// Echo is how many bytes of what a Writer of this Log writes are kept in memory for its Tail,
+	// which then need not read them from the servers; 0: none.
+	Echo int
+	Log  *slog.Logger
 }
 
 // Open connects to a server. It does not check whether the stream exists. Errors of the
 // client and of the server can be examined with errors.Is; none shows a secret.
 func Open(o Options) (*Log, error) {
-	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, log: o.Log}
+	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, echo: newEcho(o.Echo), log: o.Log, idle: idleFor}
 	login, err := o.login()
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

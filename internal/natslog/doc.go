@@ -65,6 +65,11 @@
 // ids are authoritative; the sequence only tells where to look, since a stream that was cut
 // back by a loss of power has other messages at the same sequences.
 //
+// In a process that also writes, a tail that is not far behind takes the messages from an echo: the
+// newest ones that the Writer has written and the servers have acknowledged, in memory. The Writer
+// waits for such a tail, a moment for each batch. If the tail falls behind all the same, or another
+// process writes, it goes back to the servers.
+//
 // A message follows a hole if its Ht-Before is neither the message read before it nor known to
 // be delivered. The partition stops and names the missing id; the others continue.
 //

@@ -33,3 +33,16 @@ func (w *Writer) Batch(deliveries []dispatch.Delivery) (out []*nats.Msg) {
 	}
 	return out
 }
+
+// Echoes reports whether the tail takes messages from its process's memory.
+func (t *Tail) Echoes() bool { return t.echoes }
+
+// Echoed is the number of bytes that are kept for the tail.
+func (l *Log) Echoed() int {
+	l.echo.mu.Lock()
+	defer l.echo.mu.Unlock()
+	return l.echo.bytes
+}
+
+// LooksEvery has readings look that often whether messages can come.
+func (l *Log) LooksEvery(d time.Duration) { l.idle = d }

@@ -40,6 +40,7 @@ func (w *Writer) fence(ctx context.Context) error {
 	case ack.Sequence != w.end+uint64(len(out)):
 		return ErrFenced
 	}
+	w.log.echo.add(w.end, ack.Sequence, nil)
 	w.end, w.endID, w.fenced = ack.Sequence, out[len(out)-1].Header.Get(idHeader), true
 	return nil
 }

@@ -19,7 +19,9 @@ type Log struct {
 	topic    *TopicOptions
 	conn     *nats.Conn
 	js       jetstream.JetStream
+	echo     *echo // nil: no tail in this process takes what a writer in it writes
 	log      *slog.Logger
+	idle     time.Duration // idleFor
 }
 
 // ErrNoLog says that the stream or the bucket is missing.

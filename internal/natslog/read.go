@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Limits of what the client fetches in advance. It asks for that many messages and bytes at
@@ -21,6 +23,7 @@ const (
 //
 // The servers read for a client on any replica of the stream, and do not move that consumer
 // if its replica stands still, as one may after a loss of power: the client would wait for ever.
+// So a reading that waits looks from time to time whether there is something to wait for.
 type reading struct {
 	Pending uint64 // messages to read at the start
 	Until   uint64 // sequence up to which there are messages to read; 0: unknown
@@ -32,7 +35,9 @@ type reading struct {
 	messages jetstream.MessagesContext
 	lagging  bool   // the replica that is read was behind at the last look
 	at       uint64 // sequence of the last message read
-	id       string // of that message
+	end      uint64 // sequence of the log's last message at the last look
+	renewed  uint64 // end when the reading last began anew because nothing came
+	id       string // of the message at
 	since    uint64 // number of reconnections at that time
 }
 
@@ -111,14 +116,11 @@ func (r *reading) failed(err error) error {
 	return fmt.Errorf("read stream %s: %w", r.log.names.Stream, err)
 }
 
-// next waits for the next message and returns it. If it knows that there is one, it makes sure
-// from time to time that it can come.
+// next waits for the next message and returns it. It makes sure from time to time that one can
+// come.
 func (r *reading) next(ctx context.Context) (*Message, error) {
 	for {
-		within, cancel := ctx, context.CancelFunc(func() {})
-		if r.at < r.Until {
-			within, cancel = context.WithTimeout(ctx, idleFor)
-		}
+		within, cancel := context.WithTimeout(ctx, r.log.idle)
 		raw, err := r.messages.Next(jetstream.NextContext(within))
 		expired := within.Err() != nil && errors.Is(err, context.DeadlineExceeded)
 		cancel()
@@ -134,9 +136,11 @@ func (r *reading) next(ctx context.Context) (*Message, error) {
 	}
 }
 
-// look makes sure that there may be a next message: that the log still has what was read, and
-// that the replica is not behind. If it is, twice, the reading goes on at another one. If the servers
-// do not answer, look changes nothing.
+// look makes sure that there may be a next message: that the log still has what was read, and that
+// the servers deliver. If there is a next message and the replica is behind, twice, the reading goes
+// on at another one. If the log was longer at the last look and nothing has come since, it begins
+// anew: the messages may be of other partitions, or not. If the servers do not answer, look changes
+// nothing.
 func (r *reading) look(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -147,15 +151,45 @@ func (r *reading) look(ctx context.Context) error {
 	if info.State.LastSeq < max(r.Until, r.at) {
 		return fmt.Errorf("stream %s ends at sequence %d, and had %d: %w", r.log.names.Stream, info.State.LastSeq, max(r.Until, r.at), ErrRewound)
 	}
-	before := r.lagging
-	if r.lagging = isBehind(info.Cluster, r.replica()); !r.lagging || !before {
+	lagged, end, avoid := r.lagging, r.end, ""
+	r.lagging, r.end = isBehind(info.Cluster, r.replica()), info.State.LastSeq
+	if r.lagging {
+		avoid = r.replica()
+	}
+	switch {
+	case r.at < r.Until && r.lagging && lagged:
+		r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
+	case end <= max(r.at, r.renewed):
 		return nil
 	}
-	r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", r.replica())
-	r.messages.Stop()
-	r.forget(within)
-	return r.open(ctx, r.replica())
+	r.renewed = end
+	r.pause(within)
+	return r.reopen(ctx, avoid)
 }
+
+// reopen is open while the servers are away, and for some time while the stream has no leader.
+func (r *reading) reopen(ctx context.Context, avoid string) error {
+	for left := reopenAttempts; ; {
+		err := r.open(ctx, avoid)
+		if err == nil {
+			return nil
+		}
+		if r.log.Connected() {
+			left--
+		}
+		if left == 0 {
+			return err
+		}
+		if err := retry.Sleep(ctx, reopenEvery); err != nil {
+			return err
+		}
+	}
+}
+
+const (
+	reopenAttempts = 20
+	reopenEvery    = 250 * time.Millisecond
+)
 
 // decode parses the message. It is not returned if the servers have lost the one before it while
 // the connection was lost: then they have others at the sequences that were read.
@@ -177,8 +211,24 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 		return nil, err
 	}
 	m.Written = meta.Timestamp
+	if m.Seq <= r.renewed {
+		r.log.log.Warn("NATS had stopped delivering the log; reading it anew has helped", "sequence", m.Seq)
+		r.renewed = 0
+	}
 	r.at, r.id, r.lagging = m.Seq, m.ID, false
 	return m, nil
+}
+
+// pause stops reading until resume.
+func (r *reading) pause(ctx context.Context) {
+	r.messages.Stop()
+	r.forget(ctx)
+}
+
+// resume goes on behind the sequence at, whose message has that id.
+func (r *reading) resume(ctx context.Context, at uint64, id string) error {
+	r.at, r.id, r.lagging = at, id, false
+	return r.reopen(ctx, "")
 }
 
 // Close stops reading.

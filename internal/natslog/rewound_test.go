@@ -3,6 +3,7 @@ package natslog_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -12,17 +13,28 @@ import (
 )
 
 // TestTailNoticesThatTheLogWasCutBack: the servers lose their power while a sender reads, and the
-// reader writes what they have lost again, in another order and with an event that is new. The
-// sender does not read on behind the sequences that it has passed, where that event may be.
+// reader writes what they have lost again, behind an event that is new. The sender does not read
+// on behind the sequences that it has passed, where that event is.
 func TestTailNoticesThatTheLogWasCutBack(t *testing.T) {
 	t.Parallel()
+	for _, own := range []bool{false, true} {
+		t.Run(fmt.Sprintf("own writer %t", own), func(t *testing.T) {
+			t.Parallel()
+			tailNoticesThatTheLogWasCutBack(t, own)
+		})
+	}
+}
+
+// tailNoticesThatTheLogWasCutBack has the sender's own process write again, or another one.
+func tailNoticesThatTheLogWasCutBack(t *testing.T, own bool) {
+	t.Helper()
 	const (
 		synced = 2
 		lost   = natslog.FenceMessages + 100
 		added  = 5000
 	)
 	s := natstest.Start(t, nil)
-	l := open(t, s)
+	l := openBoth(t, s, 1<<20)
 	r := newReader(t, l)
 	r.write(t, 1, synced)
 	copied := s.Copy()
@@ -45,6 +57,10 @@ func TestTailNoticesThatTheLogWasCutBack(t *testing.T) {
 	s.Start()
 	// The sender is connected again only when everything is written.
 	other := open(t, s)
+	if own {
+		other = l
+	}
+	answers(t, other)
 	next := newReader(t, other)
 	next.write(t, added, added)
 	next.passed(0)

@@ -17,7 +17,9 @@ type Tail struct {
 	after    map[int]uint64 // sequence up to which the partition is delivered
 	reaches  uint64         // last sequence, at the start, of the partitions with undelivered messages
 	messages *reading
+	echoes   bool   // messages are taken from the log's echo instead
 	at       uint64 // sequence of the last message read
+	id       string // of it
 }
 
 // Tail starts reading the partitions. The caller closes it.
@@ -92,19 +94,38 @@ func (t *Tail) IsCaughtUp() bool { return t.at >= t.reaches }
 // Next waits for the next message and returns it with the progress of its partition. The
 // message is nil if it is delivered according to the bookmark.
 func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
-	m, err := t.messages.next(ctx)
+	m, err := t.read(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
 	if m.Seq <= t.at {
 		return nil, nil, fmt.Errorf("stream %s: sequence %d was read twice: %w", t.log.names.Stream, m.Seq, ErrRewound)
 	}
-	t.at = m.Seq
+	t.at, t.id = m.Seq, m.ID
 	p := t.progress[m.Partition]
 	if p == nil || m.Seq <= t.after[m.Partition] {
 		return nil, nil, nil
 	}
 	return m, p, t.verify(ctx, p, m)
+}
+
+// read returns the next message of its partitions, and from the echo also those of others.
+func (t *Tail) read(ctx context.Context) (*Message, error) {
+	if !t.echoes && t.log.echo.join(t.at) {
+		t.echoes = true
+		t.messages.pause(ctx)
+	}
+	if t.echoes {
+		if m, err := t.log.echo.next(ctx, t.at); m != nil || err != nil {
+			return m, err
+		}
+		t.log.echo.leave()
+		t.echoes = false
+		if err := t.messages.resume(ctx, t.at, t.id); err != nil {
+			return nil, err
+		}
+	}
+	return t.messages.next(ctx)
 }
 
 // verify returns ErrRewound unless m follows the last message that the partition's progress has
@@ -119,4 +140,9 @@ func (t *Tail) verify(ctx context.Context, p *Progress, m *Message) error {
 }
 
 // Close stops reading.
-func (t *Tail) Close() { t.messages.Close() }
+func (t *Tail) Close() {
+	if t.echoes {
+		t.log.echo.leave()
+	}
+	t.messages.Close()
+}

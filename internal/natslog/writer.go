@@ -178,6 +178,7 @@ func (w *Writer) write(ctx context.Context, messages []*Message) (rest []*Messag
 		}
 		n, err := w.publish(ctx, batch)
 		w.o.Metrics.count(err)
+		w.log.echo.pace(ctx)
 		if messages = messages[n:]; err != nil {
 			return messages, err
 		}
@@ -219,6 +220,7 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) (written int, er
 		w.endID, m.Seq, w.before[m.Partition] = m.ID, w.end, tip{m.ID, m.Number}
 		w.note(m)
 	}
+	w.log.echo.add(w.end-uint64(written), w.end, batch[:written])
 	return written, err
 }
 

@@ -20,6 +20,9 @@ func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
 		Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), TLS: secure, NKey: strings.TrimSpace(cfg.NATSNKey.Reread().Reveal()),
 		Replicas: cfg.NATSReplicas, Topic: Topic(cfg), Log: log,
 	}
+	if cfg.Role.Reads() && cfg.Role.Sends() {
+		options.Echo = int(cfg.Memory) / EchoShare
+	}
 	if cfg.NATSCreds.Reveal() != "" {
 		options.Credentials = func() string { return cfg.NATSCreds.Reread().Reveal() }
 	}

@@ -9,4 +9,5 @@ const (
 	BodiesShare = 8
 
 	OverlapShare = 32 // events remembered for hooks that may be adopted
+	EchoShare    = 32 // messages of the log, written and not yet read, of an instance that does both
 )

@@ -11,7 +11,7 @@ import (
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
 
-// TestKillsAroundTheLogLoseNothing kills readers and senders, and stops the server between
+// TestKillsAroundTheLogLoseNothing kills programs that read, send, or both, and stops the server between
 // them, again and again: whatever was committed arrives, under the same ids and in order.
 func TestKillsAroundTheLogLoseNothing(t *testing.T) {
 	t.Parallel()
@@ -32,7 +32,7 @@ func killAroundLog(t *testing.T, kills int) {
 	run := func(role string) *proctest.Program {
 		return proctest.Start(t, proctest.RoleEnviron(s.db, append(variables, "HOOKTAIL_ROLE="+role)...), "run")
 	}
-	roles := []string{"reader", "sender", "both"}
+	roles := []string{"both", "sender", "both"}
 	var programs []*proctest.Program
 	for _, role := range roles {
 		programs = append(programs, run(role))

@@ -1,0 +1,205 @@
+package natslog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/hooktail/hooktail/mapping"
+)
+
+// echo holds the newest messages that this process has written and the servers have
+// acknowledged. A tail of the same process takes them from here instead of reading them back. It
+// is safe for concurrent use. A nil echo holds nothing.
+type echo struct {
+	limit int // of the bytes held
+
+	mu       sync.Mutex    // guards the fields below
+	from, to uint64        // all messages of the log above from, up to to, are here
+	messages []*Message    // these, in the order of the log
+	bytes    int           // of them
+	followed bool          // a tail takes messages
+	grown    chan struct{} // receives a token after each add
+	drained  chan struct{} // receives a token after each removal that leaves room
+}
+
+const (
+	// echoFew is how many messages must wait here for a tail to leave its consumer.
+	echoFew = 32
+	// echoIdle is how long a tail waits here for messages before it goes back to a consumer,
+	// which also gets those of another writer.
+	echoIdle = time.Second
+	// echoPace is how long the writer waits, after a batch, for a tail that is behind. A tail
+	// that sends more slowly than a batch in this time is left behind, and reads from the servers.
+	echoPace = 50 * time.Millisecond
+	// messageRoom is about what a message takes beside its payload.
+	messageRoom = 1 << 10
+)
+
+func newEcho(limit int) *echo {
+	if limit == 0 {
+		return nil
+	}
+	return &echo{limit: limit, grown: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
+}
+
+// add adds the messages behind the sequence after, up to the sequence last. All others between
+// these are of no partition.
+func (e *echo) add(after, last uint64, messages []*Message) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if after != e.to { // others have written in between, or the log was cut back
+		e.clear(after)
+	}
+	e.to = last
+	var event *mapping.Event
+	var payload []byte
+	for _, m := range messages {
+		if m.Event != event {
+			event, payload = m.Event, nil
+		}
+		if payload == nil && m.Bytes > 0 && !m.Stored {
+			payload = payloadOf(event)
+		}
+		own := m.echoed(payload)
+		e.messages = append(e.messages, own)
+		e.bytes += own.Bytes + messageRoom
+	}
+	for e.bytes > e.limit { // a tail is left behind
+		e.pop()
+	}
+	signal(e.grown)
+}
+
+// clear forgets everything up to the sequence. The caller holds mu.
+func (e *echo) clear(to uint64) {
+	clear(e.messages)
+	e.from, e.to, e.messages, e.bytes, e.followed = to, to, e.messages[:0], 0, false
+}
+
+// pop removes and returns the first message. The caller holds mu.
+func (e *echo) pop() *Message {
+	m := e.messages[0]
+	e.messages[0] = nil
+	e.messages, e.from, e.bytes = e.messages[1:], m.Seq, e.bytes-m.Bytes-messageRoom
+	return m
+}
+
+// join reports whether a tail that has read up to the sequence at may go on here: there is no
+// other one, enough to take, and room for more meanwhile. It must leave.
+func (e *echo) join(at uint64) bool {
+	if e == nil {
+		return false
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.followed || at > e.to {
+		return false
+	}
+	for len(e.messages) > 0 && e.messages[0].Seq <= at {
+		e.pop()
+	}
+	e.followed = at >= e.from && len(e.messages) >= echoFew && e.bytes <= e.limit/2
+	return e.followed
+}
+
+// leave ends join.
+func (e *echo) leave() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.followed = false
+}
+
+// next removes and returns the next message above the sequence at, for the tail that has joined.
+// It returns nil if that must go on elsewhere: the message was here and is not any more, or none
+// has come for some time.
+func (e *echo) next(ctx context.Context, at uint64) (*Message, error) {
+	var idle <-chan time.Time
+	for {
+		m, ok := e.above(at)
+		if m != nil || !ok {
+			return m, nil
+		}
+		if idle == nil {
+			timer := time.NewTimer(echoIdle)
+			defer timer.Stop()
+			idle = timer.C
+		}
+		select {
+		case <-e.grown:
+		case <-idle:
+			return nil, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// above removes and returns the first message above the sequence; nil: there is none yet. ok is
+// false if there may have been one.
+func (e *echo) above(at uint64) (m *Message, ok bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.followed || at < e.from {
+		return nil, false
+	}
+	if len(e.messages) > 0 { // the first one is above at: the tail has taken all before it
+		m = e.pop()
+	}
+	if e.bytes <= e.limit/2 {
+		signal(e.drained)
+	}
+	return m, true
+}
+
+// pace waits for a tail that has joined and is behind, for a short time.
+func (e *echo) pace(ctx context.Context) {
+	if e == nil || !e.isBehind() {
+		return
+	}
+	timer := time.NewTimer(echoPace)
+	defer timer.Stop()
+	for e.isBehind() {
+		select {
+		case <-e.drained:
+		case <-timer.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (e *echo) isBehind() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.followed && e.bytes > e.limit/2
+}
+
+// echoed returns the message as it is read from the servers, with an event of its own. Only
+// Written is unknown.
+func (m *Message) echoed(payload []byte) *Message {
+	out := *m
+	out.bare = false
+	if m.Stored {
+		out.Bytes = 0
+	}
+	if e := m.Event; e != nil {
+		out.Event = &mapping.Event{ID: e.ID, Action: e.Action, Project: e.Project, Task: e.Task, Committed: e.Committed.UTC()}
+		if out.Bytes > 0 {
+			out.Event.Payload = payload
+		}
+	}
+	return &out
+}
+
+// signal puts a token into a channel that has room for one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
