@@ -79,7 +79,7 @@ type Server struct {
 func Postgres(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() {
-		s, err := throwaway.Start(context.Background(), throwaway.Options{})
+		s, err := throwaway.Start(context.Background(), throwaway.Options{Quick: true})
 		shared.server, shared.err = &Server{Server: s}, err
 	})
 	if shared.err != nil {
@@ -92,6 +92,7 @@ func Postgres(t testing.TB) *Server {
 // removed after the test; its log is shown if the test failed.
 func Private(t testing.TB, o throwaway.Options) *Server {
 	t.Helper()
+	o.Quick = true
 	s, err := throwaway.Start(context.Background(), o)
 	if err != nil {
 		t.Fatalf("start PostgreSQL: %v", err)

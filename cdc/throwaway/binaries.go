@@ -21,7 +21,7 @@ import (
 const Variable = "TEST_POSTGRES"
 
 // DirectoryVariable names the environment variable for the directory of servers, by
-// default /tmp: a short path that every user may enter.
+// default /tmp, or for a quick server memory: a short path that every user may enter.
 const DirectoryVariable = "TEST_POSTGRES_DIR"
 
 // embedded are the versions that can be downloaded, if a major version is requested or

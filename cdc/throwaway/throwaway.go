@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"time"
 
@@ -24,6 +23,10 @@ type Options struct {
 	Unset    []string          // defaults below to leave out, so that ALTER SYSTEM can set them
 	Durable  bool              // fsync on: for tests that crash the server
 	Env      []string          // variables of the server's process, added to the current ones
+
+	// Quick starts sooner, for tests: the cluster is a copy of one that initdb made earlier,
+	// so they share the system identifier. It is in memory if there is room.
+	Quick bool
 
 	Fetching func(version string) // called before a PostgreSQL is downloaded; may be nil
 }
@@ -65,12 +68,16 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	// The path of a socket is limited to about a hundred bytes, so TMPDIR is not used.
-	dir, err := os.MkdirTemp(cmp.Or(os.Getenv(DirectoryVariable), "/tmp"), "hooktail-pg-")
+	dir, err := os.MkdirTemp(cmp.Or(os.Getenv(DirectoryVariable), memory(o), "/tmp"), "hooktail-pg-")
 	if err != nil {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
 	}
 	s := &Server{bin: bin, dir: dir, owner: who, args: arguments(dir, o), env: o.Env}
-	if err := s.create(ctx); err != nil {
+	create := s.create
+	if o.Quick {
+		create = s.copy
+	}
+	if err := create(ctx); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.Start(ctx); err != nil {
@@ -95,23 +102,6 @@ func arguments(dir string, o Options) []string {
 		}
 	}
 	return args
-}
-
-// create runs initdb as the server's owner.
-func (s *Server) create(ctx context.Context) error {
-	if err := s.owner.give(s.dir); err != nil {
-		return err
-	}
-	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", filepath.Join(s.dir, "data"),
-		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-	cmd.Dir = s.dir
-	cmd.SysProcAttr = s.owner.attributes()
-	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
-		return ctx.Err()
-	} else if err != nil {
-		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
-	}
-	return nil
 }
 
 // Start starts the server of an existing cluster, after Stop, and waits until it answers.

@@ -24,19 +24,6 @@ func TestConformanceGuide(t *testing.T) {
 	conformsToGuide(t, newPlayer(t, cdctest.Postgres(t).LabelStudio(t)))
 }
 
-// TestConformanceThroughTheLog: so it is where the events go through a log.
-func TestConformanceThroughTheLog(t *testing.T) {
-	t.Parallel()
-	for _, route := range proctest.Logged() {
-		t.Run(route.Name, func(t *testing.T) {
-			t.Parallel()
-			play := newPlayer(t, cdctest.Postgres(t).LabelStudio(t))
-			play.log = route.Log(t)
-			conformsToGuide(t, play)
-		})
-	}
-}
-
 // soon is the variable that makes events settle at once, where the player sees
 // to it that the call has ended.
 const soon = "HOOKTAIL_SETTLE=1ms"

@@ -106,3 +106,49 @@ type unexpected struct {
 func (u *unexpected) Error() string {
 	return "/readyz says " + u.got + ", want one of: " + strings.Join(u.want, ", ")
 }
+
+// TestHalfOpenConnectionIsNoticed: a replication connection that brings nothing
+// any more, and of which nobody says that it is gone, shows in metric and
+// readiness and is made anew, and hooktail goes on; if that does not help, it ends
+// with a sentence that says so.
+func TestHalfOpenConnectionIsNoticed(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	db := server.LabelStudio(t)
+	c := receive(t, db)
+	proxy := cdctest.NewProxy(t, "unix", server.Socket())
+	setUpOnce(t, db)
+	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
+	const every = 500 * time.Millisecond
+	p := startTuned(t, relay.Tuning{BeatEvery: every, StreamTimeout: 4 * time.Second}, []string{"run"},
+		proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
+	db.Exec(t, annotate, 7)
+	delivered(t, db)
+	c.Take()
+
+	proxy.StallReplication()
+	p.err.Find(t, "(no heartbeat came back: reconnecting)", p.ended)
+	if away := p.metric(t, "hooktail_heartbeat_seconds"); away < (3 * every).Seconds() {
+		t.Errorf("hooktail_heartbeat_seconds = %v while none comes back", away)
+	}
+	p.unready(t, "no replication connection")
+	db.Exec(t, annotate, 8)
+	proxy.Heal()
+	delivered(t, db)
+	if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+		t.Errorf("annotations %v arrived after the connection was made anew, want one", got)
+	}
+	if n := p.metric(t, "hooktail_reconnects_total"); n == 0 {
+		t.Error("hooktail_reconnects_total = 0")
+	}
+
+	proxy.StallReplication()
+	select {
+	case <-p.ended:
+	case <-time.After(patient):
+		t.Fatalf("the program goes on without a stream:\n%s", p.err)
+	}
+	if p.code != exitFailed || !strings.Contains(p.err.String(), "hooktail: the replication stream is dead") {
+		t.Errorf("exit code = %d:\n%s", p.code, p.err)
+	}
+}

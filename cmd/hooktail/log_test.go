@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -131,55 +130,5 @@ func TestSendersShareThePartitions(t *testing.T) {
 		if n := len(r.Requests(path(hook))); n != 40 {
 			t.Errorf("hook %d has got %d requests for 40 events", hook, n)
 		}
-	}
-}
-
-// TestHoleInTheLog: a message that is removed stops its partition alone, which says so, until
-// somebody repairs it; and a stream that was deleted ends the program with exit code 3.
-func TestHoleInTheLog(t *testing.T) {
-	t.Parallel()
-	db := cdctest.Postgres(t).LabelStudio(t)
-	r := tenHooks(t, db)
-	server := natstest.Start(t, nil)
-	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + server.URL()}
-	setUpOnce(t, db, variables...)
-	reader := startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=reader")...)
-	for range 3 {
-		db.Exec(t, annotate, 7)
-		proctest.Confirmed(t, db)
-	}
-	stream := server.Stream(t, "HOOKTAIL_"+db.Name)
-	for seq := uint64(1); ; seq++ {
-		m, err := stream.GetMsg(t.Context(), seq)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if strings.HasSuffix(m.Subject, ".02") && m.Header.Get("Ht-Before") != "" {
-			if err := stream.DeleteMsg(t.Context(), seq); err != nil {
-				t.Fatal(err)
-			}
-			break
-		}
-	}
-	sender := startAlone(t, proctest.RoleEnviron(db, append(variables, "HOOKTAIL_ROLE=sender")...))
-	r.Wait(t, path(1), 3)
-	proctest.WaitFor(t, func() error {
-		if !strings.Contains(sender.err.String(), "Gap in the log: a partition has stopped") {
-			return errors.New("the gap is not named")
-		}
-		return nil
-	})
-	if n := len(r.Requests(path(2))); n != 1 {
-		t.Errorf("the hook behind the gap has got %d requests", n)
-	}
-	if said := must(t, proctest.RoleEnviron(db, variables...), "repair"); !strings.Contains(said, "partition 02 of the log: message 1-") {
-		t.Errorf("repair says:\n%s", said)
-	}
-	r.Wait(t, path(2), 2)
-
-	server.DeleteStream(t, "HOOKTAIL_"+db.Name)
-	<-reader.ended
-	if reader.code != 3 || !strings.Contains(reader.err.String(), "the log was deleted") {
-		t.Errorf("exit code %d:\n%s", reader.code, reader.err)
 	}
 }

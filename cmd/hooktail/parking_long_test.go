@@ -99,3 +99,16 @@ func TestKillMinus9WhileRowsAreLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestDeadHookLongDelaysOnlyItself is TestDeadHookDelaysOnlyItself with more events.
+func TestDeadHookLongDelaysOnlyItself(t *testing.T) {
+	t.Parallel()
+	delaysOnlyItself(t, 60, 300)
+}
+
+// TestMuchHealthyDeliveryWritesNothing is TestHealthyDeliveryWritesNothing with a larger
+// transaction. It is not parallel: events that a busy machine holds up for too long are
+// parked.
+func TestMuchHealthyDeliveryWritesNothing(t *testing.T) {
+	writesNothing(t, 100, 3000)
+}

@@ -64,13 +64,19 @@ func lastAnnotation(t *testing.T, db *cdctest.Database) string {
 // everything in order.
 func TestDeadHookDelaysOnlyItself(t *testing.T) {
 	t.Parallel()
+	delaysOnlyItself(t, 20, 100)
+}
+
+// delaysOnlyItself measures how late so many events are, after others to warm up.
+func delaysOnlyItself(t *testing.T, warm, measured int) {
+	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	r := tenHooks(t, db)
 	from := lastAnnotation(t, db)
 	r.Script(path(1), dispatchtest.Hang())
 	r.Script(path(2), dispatchtest.Status(500))
 	p := start(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_TIMEOUT=1s")
-	const warm, measured, ahead = 60, 300, 10
+	const ahead = 10
 	annotateMany(t, db, warm)
 	proctest.Confirmed(t, db)
 
@@ -117,6 +123,12 @@ func TestDeadHookDelaysOnlyItself(t *testing.T) {
 // or as one large transaction.
 func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	t.Parallel()
+	writesNothing(t, 30, 300)
+}
+
+// writesNothing has so many events come one by one, and in one transaction.
+func writesNothing(t *testing.T, single, bulk int) {
+	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	r := tenHooks(t, db)
 	begun := time.Now()
@@ -124,14 +136,13 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 	const writes = `SELECT coalesce(string_agg(relname || ' ' || n_tup_ins + n_tup_upd + n_tup_del, ', ' ORDER BY relname), '') FROM pg_stat_user_tables
 		WHERE schemaname = 'hooktail' AND relname NOT IN ('migration', 'identity', 'position')`
 	before := db.QueryText(t, writes) // by setup, which notes what hooks want
-	annotateMany(t, db, 100)
-	const bulk = 3000
+	annotateMany(t, db, single)
 	db.Exec(t, `INSERT INTO task_completion (result, task_id, project_id, completed_by_id, updated_by_id, was_cancelled,
 		ground_truth, created_at, updated_at, prediction, result_count, bulk_created)
 		SELECT '[]', 7 + n % 3, 1, 1, 1, false, false, now(), now(), '{}', 0, false FROM generate_series(1, $1) n`, bulk)
 	delivered(t, db)
 	for hook := 1; hook <= 10; hook++ {
-		if n := len(r.Requests(path(hook))); n != 100+bulk {
+		if n := len(r.Requests(path(hook))); n != single+bulk {
 			t.Errorf("hook %d got %d requests", hook, n)
 		}
 	}

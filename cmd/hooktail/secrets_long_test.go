@@ -62,3 +62,9 @@ func TestNoSecretInFaultsOfTheConfiguration(t *testing.T) {
 		})
 	}
 }
+
+// TestNoSecretInLogsOrErrorsAsJSON is TestNoSecretInLogsOrErrors with the other format of the log.
+func TestNoSecretInLogsOrErrorsAsJSON(t *testing.T) {
+	t.Parallel()
+	testNoSecret(t, "json")
+}

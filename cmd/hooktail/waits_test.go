@@ -13,47 +13,6 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
-// opsBefore waits until the program serves probes, which it does although it cannot
-// reach the database, and says why it is not ready.
-func opsBefore(t *testing.T, p *proctest.Program, words string) {
-	t.Helper()
-	p.Ops = p.Stderr.Find(t, `msg="Cannot ask the database for the lock: trying again".* ops=(\S+)`, p.Ended())
-	proctest.WaitFor(t, func() error {
-		status, body := p.Get(t, "/readyz")
-		if status != http.StatusServiceUnavailable || !strings.Contains(body, words) {
-			return fmt.Errorf("/readyz = %d %q, want %q", status, body, words)
-		}
-		if status, _ := p.Get(t, "/livez"); status != http.StatusOK {
-			return fmt.Errorf("/livez = %d", status)
-		}
-		return nil
-	})
-}
-
-// TestDatabaseAwayAtTheStart: a server that is not there yet is waited for, and what
-// was committed before is delivered.
-func TestDatabaseAwayAtTheStart(t *testing.T) {
-	t.Parallel()
-	server := cdctest.Private(t, throwaway.Options{})
-	db := server.LabelStudio(t)
-	c := receive(t, db)
-	setUpOnce(t, db)
-	db.Exec(t, annotate, 7)
-	if err := server.Stop(throwaway.Fast); err != nil {
-		t.Fatal(err)
-	}
-	p := proctest.Start(t, proctest.RoleEnviron(db), "run")
-	opsBefore(t, p, "waiting for the database")
-	if err := server.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	p.Ready(t)
-	delivered(t, db)
-	if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
-		t.Errorf("annotations %v, want one", got)
-	}
-}
-
 // TestCredentialsAreReadAgain: a password that is changed under a program that runs ends
 // nothing. It says so, and goes on with the one that the file has then.
 func TestCredentialsAreReadAgain(t *testing.T) {

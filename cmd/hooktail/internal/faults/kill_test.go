@@ -17,7 +17,7 @@ import (
 // the stream brings again meets what is parked.
 func TestKillMinus9LosesNothing(t *testing.T) {
 	t.Parallel()
-	kill(t, 10)
+	kill(t, 5)
 }
 
 // kill ends the program so many times.

@@ -15,6 +15,12 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
+// TestTwoInstancesTakeTurns is TestTwoInstances with ten takeovers.
+func TestTwoInstancesTakeTurns(t *testing.T) {
+	t.Parallel()
+	takeOver(t, 5)
+}
+
 // TestLeaderLosesItsLock: a leader whose lock is gone stops at once, although its
 // replication connection lives; whoever gets the lock next goes on, and the old
 // leader neither ends nor sends beside it.

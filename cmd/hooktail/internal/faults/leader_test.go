@@ -157,6 +157,12 @@ const (
 // the events of a task stay in order.
 func TestTwoInstances(t *testing.T) {
 	t.Parallel()
+	takeOver(t, 2)
+}
+
+// takeOver ends the leader so many times in each way.
+func takeOver(t *testing.T, times int) {
+	t.Helper()
 	p := startPair(t)
 	isLeader(t, p.instances["A"], "1")
 	isLeader(t, p.instances["B"], "0")
@@ -164,7 +170,7 @@ func TestTwoInstances(t *testing.T) {
 	p.receiver.first(t, "A", 0)
 
 	leader, took := "A", make(map[string][]time.Duration)
-	for range 5 {
+	for range times {
 		for _, way := range []struct {
 			name string
 			end  func(*proctest.Program)

@@ -99,10 +99,6 @@ type rate struct {
 	ahead int           // events that it may be ahead; 0: mostAhead
 }
 
-// mostAhead is how many events a load is ahead of the first hook at most, so that
-// a slow machine does not pile them up.
-const mostAhead = 3000
-
 // load is users who write until they are told to stop.
 type load struct {
 	written atomic.Int64 // events that are known to be committed

@@ -9,8 +9,18 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
+
+// TestManyRestartsOfPostgres is TestPostgresKillAndRestart with each of the server's ways to
+// end, again and again.
+func TestManyRestartsOfPostgres(t *testing.T) {
+	t.Parallel()
+	eachRoute(t, func(t *testing.T, route proctest.Route) {
+		restart(t, route, throwaway.Fast, throwaway.Immediate, throwaway.Crash, throwaway.Fast, throwaway.Crash)
+	})
+}
 
 // TestTerminatedBackends ends the server processes of the program again and
 // again: first the one that it reads the slot from, then all of them at once.

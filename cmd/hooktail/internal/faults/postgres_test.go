@@ -9,28 +9,32 @@ import (
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
-// TestPostgresKillAndRestart restarts the server under load in each of its ways
-// to end: the program lives through them and goes on.
+// TestPostgresKillAndRestart restarts the server under load, in order and after kill -9:
+// the program lives through them and goes on.
 func TestPostgresKillAndRestart(t *testing.T) {
 	t.Parallel()
-	eachRoute(t, func(t *testing.T, route proctest.Route) {
-		server := cdctest.Private(t, throwaway.Options{Durable: true})
-		s := prepareOn(t, route, server.LabelStudio(t), "steady", "flaky")
-		s.answers(sometimes("flaky", 10))
-		p := s.run(t)
-		l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 200})
-		for _, mode := range []throwaway.Mode{throwaway.Fast, throwaway.Immediate, throwaway.Crash, throwaway.Fast, throwaway.Crash} {
-			s.arrives(t, "steady", 100)
-			server.Restart(t, mode)
-			s.neverAhead(t)
-			s.arrives(t, "steady", 100)
-			s.neverAhead(t)
-		}
-		l.stop()
-		s.check(t)
+	eachRoute(t, func(t *testing.T, route proctest.Route) { restart(t, route, throwaway.Fast, throwaway.Crash) })
+}
+
+// restart restarts the server in these ways, one after the other.
+func restart(t *testing.T, route proctest.Route, modes ...throwaway.Mode) {
+	t.Helper()
+	server := cdctest.Private(t, throwaway.Options{Durable: true})
+	s := prepareOn(t, route, server.LabelStudio(t), "steady", "flaky")
+	s.answers(sometimes("flaky", 10))
+	p := s.run(t)
+	l := s.write(t, rate{every: 20 * time.Millisecond, bulk: 200})
+	for _, mode := range modes {
+		s.arrives(t, "steady", 100)
+		server.Restart(t, mode)
 		s.neverAhead(t)
-		p.stillRun(t)
-	})
+		s.arrives(t, "steady", 100)
+		s.neverAhead(t)
+	}
+	l.stop()
+	s.check(t)
+	s.neverAhead(t)
+	p.stillRun(t)
 }
 
 // stillRuns asserts that the program has not ended.

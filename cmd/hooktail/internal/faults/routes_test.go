@@ -117,6 +117,7 @@ var straightOnly = map[string]string{
 	"TestKillMinus9LosesNothing":          "TestKillsAroundTheLogLoseNothing kills readers, senders and servers of the log",
 	"TestFiftyKillsLoseNothing":           "as TestKillMinus9LosesNothing",
 	"TestTwoInstances":                    "two instances around a log both send; a sender that goes is tested by TestSendersShareThePartitions",
+	"TestTwoInstancesTakeTurns":           "as TestTwoInstances",
 	"TestLeaderLosesItsLock":              "tells the leader by who sends; a frozen reader and a frozen sender have tests of their own",
 	"TestLeaderWithFullLanesLosesItsLock": "a reader has no lanes",
 	"TestFrozenLeader":                    "a frozen reader and a frozen sender have tests of their own",

@@ -52,11 +52,14 @@ func build() (dir string, err error) {
 	if dir, err = os.MkdirTemp("", "hooktail-proctest-"); err != nil {
 		return "", err
 	}
-	args := []string{"build", "-o", filepath.Join(dir, name)}
+	// Unlike `go build`, `go run` keeps the program in Go's cache: it is linked once for
+	// all packages that test it. Instead of running it, cp copies it.
+	args := []string{"run", "-exec", "cp"}
 	if RaceEnabled {
 		args = append(args, "-race")
 	}
-	out, err := exec.Command("go", append(args, "github.com/hooktail/hooktail/cmd/hooktail")...).CombinedOutput()
+	args = append(args, "github.com/hooktail/hooktail/cmd/hooktail", filepath.Join(dir, name))
+	out, err := exec.Command("go", args...).CombinedOutput()
 	if err != nil {
 		return dir, errors.Join(err, errors.New(string(out)))
 	}

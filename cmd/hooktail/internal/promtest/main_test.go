@@ -1,3 +1,5 @@
+//go:build long || external
+
 package promtest
 
 import (

@@ -1,3 +1,5 @@
+//go:build long
+
 package state_test
 
 import (

@@ -1,0 +1,84 @@
+package throwaway
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// create makes the cluster with initdb.
+func (s *Server) create(ctx context.Context) error {
+	if err := s.owner.give(s.dir); err != nil {
+		return err
+	}
+	return s.initdb(ctx, s.dir)
+}
+
+// initdb makes the directory data in dir, as the server's owner.
+func (s *Server) initdb(ctx context.Context, dir string) error {
+	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", filepath.Join(dir, "data"),
+		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
+	cmd.Dir = dir
+	cmd.SysProcAttr = s.owner.attributes()
+	if out, err := cmd.CombinedOutput(); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
+		return fmt.Errorf("run initdb: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// copy makes the cluster from the one that is kept for these binaries.
+func (s *Server) copy(ctx context.Context) error {
+	kept, err := s.kept(ctx)
+	if err != nil {
+		return err
+	}
+	data := filepath.Join(s.dir, "data")
+	if err := os.CopyFS(data, os.DirFS(kept)); err != nil {
+		return fmt.Errorf("copy the cluster: %w", err)
+	}
+	if err := os.Chmod(data, 0o700); err != nil {
+		return err
+	}
+	return s.owner.giveAll(s.dir)
+}
+
+// kept returns the data directory of a cluster that has never been started, beside the
+// downloaded binaries. It makes it the first time; several processes may do so
+// concurrently.
+func (s *Server) kept(ctx context.Context) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	version, err := exec.CommandContext(ctx, filepath.Join(s.bin, "postgres"), "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("ask for PostgreSQL's version: %w", err)
+	}
+	final := filepath.Join(cache, fmt.Sprintf("cluster-%x", sha256.Sum256(append(version, s.bin...)))[:24])
+	if _, err := os.Stat(final); err == nil {
+		return final, nil
+	}
+	scratch, err := os.MkdirTemp(cache, "initdb-")
+	if err != nil {
+		return "", fmt.Errorf("make directory for a cluster: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // leftovers in the cache are harmless
+	if err := s.owner.give(scratch); err != nil {
+		return "", err
+	}
+	if err := s.initdb(ctx, scratch); err != nil {
+		return "", err
+	}
+	if err := os.Rename(filepath.Join(scratch, "data"), final); err != nil {
+		if _, missing := os.Stat(final); missing != nil {
+			return "", fmt.Errorf("keep a cluster: %w", err)
+		}
+	}
+	return final, nil
+}
