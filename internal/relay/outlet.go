@@ -16,7 +16,7 @@ import (
 type Outlet interface {
 	// Enqueue takes deliveries in the order of the stream. While there is no room it
 	// waits, and nothing more is read; it gives up when ctx ends. An error ends the term
-	// of leadership. The outlet may keep the deliveries, but not the slice.
+	// of leadership. The outlet may keep the slice.
 	Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error
 
 	// Drain returns when all deliveries are done or ctx has ended. Enqueue is not called

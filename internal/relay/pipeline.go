@@ -254,9 +254,9 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		}
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
-	room := "find room for events in the lanes of their hooks"
+	room := roomInLanes
 	if p.news != nil {
-		room = "find room for events in the log"
+		room = roomInLog
 	}
 	err := p.news.tell(ctx, func(ctx context.Context, xids []uint32) error {
 		return p.questions.persist(ctx, "see changes of hooks", func(ctx context.Context) error { return p.renderer.Await(ctx, xids) })
@@ -267,6 +267,12 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 	defer p.questions.ask(room)()
 	return p.outlet.Enqueue(ctx, deliveries)
 }
+
+// What events wait for at the outlet.
+const (
+	roomInLanes = "find room for events in the lanes of their hooks"
+	roomInLog   = "find room for events in the log"
+)
 
 // renderBatch bounds the events rendered by one query of a kind; the renderer bounds
 // their rows in bytes.

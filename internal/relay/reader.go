@@ -14,6 +14,7 @@ import (
 type readerTerm struct {
 	*term
 	writer   *natslog.Writer
+	aside    *aside // before writer
 	holdback *natslog.Holdback
 }
 
@@ -43,7 +44,8 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if t.stream, err = t.newStream(); err != nil {
 		return err
 	}
-	t.outlet, t.overlap = t.writer, newOverlap(s.cfg, s.log)
+	t.aside = newAside(t.writer, s.questions)
+	t.outlet, t.overlap = t.aside, newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
 	t.pipeline.news = &news{writer: t.writer, topic: topic}
 	t.hooks.OnChange(t.pipeline.news.changed)
@@ -64,6 +66,7 @@ func (t *readerTerm) run(ctx context.Context, stored *state.Log) error {
 	crew.start(work, func(work context.Context) error { return t.checkLog(work, stored) })
 	crew.keep(work, func(work context.Context) { t.noteEnd(work, stored) })
 	crew.keep(work, func(work context.Context) { t.purge(work, stored) })
+	crew.start(work, t.aside.run)
 	crew.start(work, t.deliver)
 	t.tellStarted()
 	t.log.Info("hooktail started", "version", t.version, "role", t.cfg.Role, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "log", t.events.Names().Stream, "ops", t.ops)
@@ -77,6 +80,9 @@ func (t *readerTerm) deliver(ctx context.Context) error {
 		return nil
 	}
 	if err := t.pipeline.deliver(ctx); err != nil {
+		return err
+	}
+	if err := t.aside.Drain(ctx); err != nil {
 		return err
 	}
 	close(t.drained)

@@ -1,0 +1,64 @@
+package relay
+
+import (
+	"context"
+
+	"github.com/hooktail/hooktail/dispatch"
+)
+
+// aside passes deliveries to an outlet on a goroutine of its own, so that the next batch is rendered
+// while one is written. It is an outlet.
+type aside struct {
+	outlet    Outlet
+	questions *questions
+	batches   chan []dispatch.Delivery
+	ended     chan struct{}
+}
+
+func newAside(outlet Outlet, questions *questions) *aside {
+	return &aside{outlet: outlet, questions: questions, batches: make(chan []dispatch.Delivery), ended: make(chan struct{})}
+}
+
+// run passes batches on until Drain or the end of ctx. It returns the outlet's error.
+func (a *aside) run(ctx context.Context) error {
+	defer close(a.ended)
+	for {
+		select {
+		case deliveries, more := <-a.batches:
+			if !more {
+				return nil
+			}
+			if err := a.pass(ctx, deliveries); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (a *aside) pass(ctx context.Context, deliveries []dispatch.Delivery) error {
+	defer a.questions.ask(roomInLog)()
+	return a.outlet.Enqueue(ctx, deliveries)
+}
+
+// Enqueue waits until the batch before this one is written.
+func (a *aside) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
+	select {
+	case a.batches <- deliveries:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Drain waits until everything is written.
+func (a *aside) Drain(ctx context.Context) error {
+	close(a.batches)
+	select {
+	case <-a.ended:
+		return a.outlet.Drain(ctx)
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
