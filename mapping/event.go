@@ -161,6 +161,16 @@ type subject struct {
 	group    *group // replaces the above if there may be several rows
 }
 
+// Rendered returns an event with what is sent of this one, and with no payload unless the caller
+// wants it. It shares the payload, and none of the rows.
+func (e *Event) Rendered(payload bool) *Event {
+	out := &Event{ID: e.ID, Action: e.Action, Committed: e.Committed.UTC(), Project: e.Project, Task: e.Task}
+	if payload {
+		out.Payload, out.nested = e.Payload, e.nested
+	}
+	return out
+}
+
 // nested is a member shared by several payloads: `"project": {…}`.
 type nested struct {
 	json   []byte

@@ -4,8 +4,6 @@ import (
 	"context"
 	"sync"
 	"time"
-
-	"github.com/hooktail/hooktail/mapping"
 )
 
 // echo holds the newest messages that this process has written and the servers have
@@ -18,7 +16,8 @@ type echo struct {
 	from, to uint64        // all messages of the log above from, up to to, are here
 	messages []*Message    // these, in the order of the log
 	bytes    int           // of them
-	followed bool          // a tail takes messages
+	near     bool          // the tail has read up to here, or further
+	joined   bool          // it takes the messages from here
 	grown    chan struct{} // receives a token after each add
 	drained  chan struct{} // receives a token after each removal that leaves room
 }
@@ -43,8 +42,8 @@ func newEcho(limit int) *echo {
 	return &echo{limit: limit, grown: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
-// add adds the messages behind the sequence after, up to the sequence last. All others between
-// these are of no partition.
+// add takes over the messages behind the sequence after, up to the sequence last. All others
+// between these are of no partition.
 func (e *echo) add(after, last uint64, messages []*Message) {
 	if e == nil {
 		return
@@ -55,21 +54,14 @@ func (e *echo) add(after, last uint64, messages []*Message) {
 		e.clear(after)
 	}
 	e.to = last
-	var event *mapping.Event
-	var payload []byte
 	for _, m := range messages {
-		if m.Event != event {
-			event, payload = m.Event, nil
-		}
-		if payload == nil && m.Bytes > 0 && !m.Stored {
-			payload = payloadOf(event)
-		}
-		own := m.echoed(payload)
-		e.messages = append(e.messages, own)
-		e.bytes += own.Bytes + messageRoom
+		m.echo()
+		e.messages = append(e.messages, m)
+		e.bytes += m.Bytes + messageRoom
 	}
-	for e.bytes > e.limit { // a tail is left behind
+	for e.bytes > e.limit { // the tail is left behind
 		e.pop()
+		e.near = false
 	}
 	signal(e.grown)
 }
@@ -77,7 +69,7 @@ func (e *echo) add(after, last uint64, messages []*Message) {
 // clear forgets everything up to the sequence. The caller holds mu.
 func (e *echo) clear(to uint64) {
 	clear(e.messages)
-	e.from, e.to, e.messages, e.bytes, e.followed = to, to, e.messages[:0], 0, false
+	e.from, e.to, e.messages, e.bytes, e.near, e.joined = to, to, e.messages[:0], 0, false, false
 }
 
 // pop removes and returns the first message. The caller holds mu.
@@ -85,32 +77,39 @@ func (e *echo) pop() *Message {
 	m := e.messages[0]
 	e.messages[0] = nil
 	e.messages, e.from, e.bytes = e.messages[1:], m.Seq, e.bytes-m.Bytes-messageRoom
+	if e.bytes <= e.limit/2 {
+		signal(e.drained)
+	}
 	return m
 }
 
-// join reports whether a tail that has read up to the sequence at may go on here: there is no
-// other one, enough to take, and room for more meanwhile. It must leave.
+// join reports whether the tail of this process, which has read up to the sequence at, may go on
+// here: enough waits for it. It must leave.
 func (e *echo) join(at uint64) bool {
 	if e == nil {
 		return false
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.followed || at > e.to {
+	if e.joined || at > e.to {
 		return false
 	}
 	for len(e.messages) > 0 && e.messages[0].Seq <= at {
 		e.pop()
 	}
-	e.followed = at >= e.from && len(e.messages) >= echoFew && e.bytes <= e.limit/2
-	return e.followed
+	e.near = at >= e.from
+	e.joined = e.near && len(e.messages) >= echoFew
+	return e.joined
 }
 
 // leave ends join.
 func (e *echo) leave() {
+	if e == nil {
+		return
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.followed = false
+	e.joined, e.near = false, false
 }
 
 // next removes and returns the next message above the sequence at, for the tail that has joined.
@@ -143,26 +142,23 @@ func (e *echo) next(ctx context.Context, at uint64) (*Message, error) {
 func (e *echo) above(at uint64) (m *Message, ok bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.followed || at < e.from {
+	if !e.joined || at < e.from {
 		return nil, false
 	}
 	if len(e.messages) > 0 { // the first one is above at: the tail has taken all before it
 		m = e.pop()
 	}
-	if e.bytes <= e.limit/2 {
-		signal(e.drained)
-	}
 	return m, true
 }
 
-// pace waits for a tail that has joined and is behind, for a short time.
+// pace waits for the tail if it may be left behind, for a short time.
 func (e *echo) pace(ctx context.Context) {
-	if e == nil || !e.isBehind() {
+	if e == nil || !e.isStraggling() {
 		return
 	}
 	timer := time.NewTimer(echoPace)
 	defer timer.Stop()
-	for e.isBehind() {
+	for e.isStraggling() {
 		select {
 		case <-e.drained:
 		case <-timer.C:
@@ -173,27 +169,22 @@ func (e *echo) pace(ctx context.Context) {
 	}
 }
 
-func (e *echo) isBehind() bool {
+func (e *echo) isStraggling() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.followed && e.bytes > e.limit/2
+	return e.near && e.bytes > e.limit/2
 }
 
-// echoed returns the message as it is read from the servers, with an event of its own. Only
-// Written is unknown.
-func (m *Message) echoed(payload []byte) *Message {
-	out := *m
-	out.bare = false
+// echo makes a message that was written what it is when it is read, with an event of its own. Only
+// Written stays unknown.
+func (m *Message) echo() {
+	m.bare = false
 	if m.Stored {
-		out.Bytes = 0
+		m.Bytes = 0
 	}
-	if e := m.Event; e != nil {
-		out.Event = &mapping.Event{ID: e.ID, Action: e.Action, Project: e.Project, Task: e.Task, Committed: e.Committed.UTC()}
-		if out.Bytes > 0 {
-			out.Event.Payload = payload
-		}
+	if m.Event != nil {
+		m.Event = m.Event.Rendered(m.Bytes > 0)
 	}
-	return &out
 }
 
 // signal puts a token into a channel that has room for one.

@@ -185,5 +185,5 @@ func shown(m *natslog.Message) string {
 	if m.Event == nil {
 		return fmt.Sprintf("%+v", own)
 	}
-	return fmt.Sprintf("%+v %+v", own, *m.Event)
+	return fmt.Sprintf("%+v %+v %s", own, *m.Event, m.Event.Body(m.Event.Action, true).Bytes())
 }

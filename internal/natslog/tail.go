@@ -141,8 +141,6 @@ func (t *Tail) verify(ctx context.Context, p *Progress, m *Message) error {
 
 // Close stops reading.
 func (t *Tail) Close() {
-	if t.echoes {
-		t.log.echo.leave()
-	}
+	t.log.echo.leave()
 	t.messages.Close()
 }
