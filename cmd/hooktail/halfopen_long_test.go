@@ -20,7 +20,7 @@ import (
 // left.
 func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 	t.Parallel()
-	// Longer than every patience that applies: 30 s for a question, and the server's 16 s
+	// Longer than every patience that applies: 30 s for a question, and the server's 14 s
 	// for the session of the lock; and a slow machine.
 	const bound = 100 * time.Second
 	for _, test := range []struct {

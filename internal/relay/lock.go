@@ -22,7 +22,7 @@ const (
 	lockEvery     = 500 * time.Millisecond // pause between a standby's requests for the lock
 	renewEvery    = time.Second            // pause between two signs of life of the leader
 	renewWithin   = 8 * time.Second        // the leader gives up after this time without an answer
-	lockTimeout   = 16 * time.Second       // the server ends a session after this time of silence
+	lockTimeout   = 14 * time.Second       // the server ends a session after this time of silence
 	connectWithin = 5 * time.Second        // limit for connecting: longer means half open
 )
 
