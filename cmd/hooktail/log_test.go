@@ -74,6 +74,42 @@ func testThroughTheLog(t *testing.T, begin func(*testing.T, *cdctest.Database, .
 	delivered(t, db)
 }
 
+// TestSenderHearsOfHooksThatChangedWithoutAReader: a hook is made while no reader runs. The next reader
+// knows it when it comes to it in the stream, and a sender that has run all the time must hear of it.
+func TestSenderHearsOfHooksThatChangedWithoutAReader(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + natstest.Start(t, nil).URL()}
+	start(t, db, append(variables, "HOOKTAIL_ROLE=sender")...)
+	arrives := func(hook int64, task string) {
+		t.Helper()
+		proctest.WaitFor(t, func() error {
+			for _, r := range c.Requests() {
+				if r.Hook == hook && idOf(t, r.Body, "task") == task {
+					return nil
+				}
+			}
+			return fmt.Errorf("hook %d has not got the event of task %s", hook, task)
+		})
+	}
+	for _, round := range []struct {
+		sql  string
+		task int
+		hook int64
+	}{
+		{"SELECT", 7, 1}, {newHook, 8, 77}, {"UPDATE webhook SET url = replace(url, '/77', '/78') WHERE id = 77", 9, 78},
+	} {
+		db.Exec(t, round.sql)
+		reader := startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=reader")...)
+		db.Exec(t, annotate, round.task)
+		arrives(round.hook, strconv.Itoa(round.task))
+		if code := reader.end(t); code != 0 {
+			t.Fatalf("the reader ends with exit code %d", code)
+		}
+	}
+}
+
 // differ is an error with what is not as wanted.
 func differ(what string, want, got any) error {
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -67,16 +68,16 @@ func withoutStandby(t *testing.T, db *cdctest.Database) (conn *pgx.Conn, release
 	release = func() { configure("") }
 	t.Cleanup(release) // or nothing would ever be committed again
 	configure("nobody")
-	conn = db.Connect(t)
-	proctest.WaitFor(t, func() error {
-		var names string
-		if err := conn.QueryRow(context.Background(), "SHOW synchronous_standby_names").Scan(&names); err != nil {
-			t.Fatal(err)
-		}
-		if names != "nobody" {
-			return errors.New("the server has not read its configuration")
+	proctest.WaitFor(t, func() error { // the checkpointer reads the configuration for all
+		probe := db.Connect(t)
+		defer probe.Close(context.Background())
+		within, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := probe.Exec(within, "SELECT pg_logical_emit_message(true, 'probe', '')"); err == nil {
+			return errors.New("commits do not wait yet")
 		}
 		return nil
 	})
+	conn = db.Connect(t)
 	return conn, release
 }

@@ -18,7 +18,8 @@
 // A message is an event with the hooks of one partition that want it, or a change of a hook.
 // Its headers are:
 //
-//	Ht-Id       the event's id; of a change: the id "change-<LSN>-<hook>"
+//	Ht-Id       the event's id; of a change: "change-<LSN>-<hook>"; if any hook may have changed
+//	            before a reader's term: "change-<LSN>-all-<term>"
 //	Ht-Before   the id of the partition's previous message; empty: this is the first one
 //	Ht-Prefix   prefix and floor of the reader, "1-16B3748 4711": all events of commits up to
 //	            this LSN were in the log before the batch of this message; no message below
@@ -49,7 +50,7 @@
 // the prefix, and skips exactly the (partition, id) that it finds.
 //
 // A reading is served by one replica of the stream. While it knows of a next message, it moves to
-// another replica if its own is behind.
+// another replica if its own is behind. If nothing comes while the log grows, it begins anew.
 //
 // Delivery.Done is called when the server has acknowledged the batch. Holdback then delays
 // the confirmation of the slot: by default the server syncs its files every two minutes, and

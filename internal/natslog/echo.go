@@ -66,6 +66,16 @@ func (e *echo) add(after, last uint64, messages []*Message) {
 	signal(e.grown)
 }
 
+// begin forgets everything but that the log ends with that sequence.
+func (e *echo) begin(end uint64) {
+	if e == nil {
+		return
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.clear(end)
+}
+
 // clear forgets everything up to the sequence. The caller holds mu.
 func (e *echo) clear(to uint64) {
 	clear(e.messages)
@@ -83,7 +93,7 @@ func (e *echo) pop() *Message {
 	return m
 }
 
-// join reports whether the tail of this process, which has read up to the sequence at, may go on
+// join reports whether the tail of this process, of which there is one at a time, and which has read up to the sequence at, may go on
 // here: enough waits for it. It must leave.
 func (e *echo) join(at uint64) bool {
 	if e == nil {
@@ -148,6 +158,7 @@ func (e *echo) above(at uint64) (m *Message, ok bool) {
 	if len(e.messages) > 0 { // the first one is above at: the tail has taken all before it
 		m = e.pop()
 	}
+	e.near = true
 	return m, true
 }
 
@@ -161,7 +172,10 @@ func (e *echo) pace(ctx context.Context) {
 	for e.isStraggling() {
 		select {
 		case <-e.drained:
-		case <-timer.C:
+		case <-timer.C: // it may be blocked: the writer does not wait again until it reads
+			e.mu.Lock()
+			defer e.mu.Unlock()
+			e.near = false
 			return
 		case <-ctx.Done():
 			return

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nuid"
 	"github.com/synadia-io/orbit.go/jetstreamext"
 )
 
@@ -21,9 +20,8 @@ func (w *Writer) fence(ctx context.Context) error {
 	prefix := w.prefix()
 	reader := readerOf(prefix, w.floor(prefix))
 	out := make([]*nats.Msg, batchMessages)
-	term := nuid.Next()
 	for i := range out {
-		m := &Message{Partition: noPartition, ID: fmt.Sprintf("%s%s-%d", fencePrefix, term, i+1)}
+		m := &Message{Partition: noPartition, ID: fmt.Sprintf("%s%s-%d", fencePrefix, w.term, i+1)}
 		out[i] = m.encode(w.log.names, reader, w.end, nil)
 		if i > 0 { // the server allows it for the first one alone
 			delete(out[i].Header, expectedHeader)

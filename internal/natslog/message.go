@@ -61,6 +61,15 @@ func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
 	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
 }
 
+// allChangedOf returns the message that tells a partition that any hook may have changed before
+// the term, which has that name.
+func allChangedOf(partition int, commit cdc.LSN, term string) *Message {
+	return &Message{Partition: partition, ID: fmt.Sprintf("%s%X-%s%s", changePrefix, uint64(commit), allHooks, term), Commit: commit}
+}
+
+// allHooks is in the place of the hook if all may have changed.
+const allHooks = "all-"
+
 // TargetOf returns the hook's target among those of the message.
 func (m *Message) TargetOf(id int64) (t hook.Target, ok bool) {
 	i := slices.IndexFunc(m.Targets, func(t hook.Target) bool { return t.Hook == id })
@@ -145,6 +154,8 @@ func (m *Message) decodeBody(header nats.Header, data []byte) error {
 		lsn, err := strconv.ParseUint(commit, 16, 64)
 		if err == nil {
 			m.Commit = cdc.LSN(lsn)
+		}
+		if err == nil && !strings.HasPrefix(hook, allHooks) {
 			m.Changed, err = strconv.ParseInt(hook, 10, 64)
 		}
 		return err

@@ -48,6 +48,9 @@ const consumerEnds = time.Minute
 // moveAttempts is how often a reading tries to leave a replica: the servers choose the new one.
 const moveAttempts = 10
 
+// forgetWithin is how long a reading waits for a consumer to be deleted.
+const forgetWithin = time.Second
+
 // idleFor is how long a reading waits for a message before it looks at its replica. It is longer
 // than the client waits for the server's heartbeats, of which it misses two in 10 s.
 const idleFor = 12 * time.Second
@@ -91,6 +94,8 @@ func (r *reading) replica() string {
 
 // forget deletes the consumer. If that fails, it ends by itself.
 func (r *reading) forget(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, forgetWithin)
+	defer cancel()
 	if info := r.consumer.CachedInfo(); info != nil {
 		_ = r.stream.DeleteConsumer(ctx, info.Name)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
@@ -38,6 +39,7 @@ type Writer struct {
 	o      WriterOptions
 	stream jetstream.Stream
 	found  found          // messages of earlier terms
+	term   string         // a name of its own
 	full   logging.Repeat // reports that the log has no room
 
 	mu      sync.Mutex // guards the fields below; held while a batch is published
@@ -63,7 +65,7 @@ type tip struct {
 	number uint64
 }
 
-// change is a change of a hook. done is called when it is in the log.
+// change is a change of a hook; 0: any may have changed. done is called when it is in the log.
 type change struct {
 	hook   int64
 	commit cdc.LSN
@@ -79,18 +81,19 @@ func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) 
 	if err != nil {
 		return nil, err
 	}
-	w := &Writer{log: log, o: o, stream: stream}
+	w := &Writer{log: log, o: o, stream: stream, term: nuid.Next()}
 	if err := w.readBack(ctx); err != nil {
 		return nil, fmt.Errorf("read the end of the log: %w", err)
 	}
+	log.echo.begin(w.end)
 	return w, nil
 }
 
 // Has reports whether earlier terms have written the event for the hook's partition.
 func (w *Writer) Has(id mapping.ID, hook int64) bool { return w.found.has(id, PartitionOf(hook)) }
 
-// Change writes, with the next batch, that the commit has changed the hook. It calls done when
-// that is in the log.
+// Change writes, with the next batch, that the commit has changed the hook, or with hook 0 that any
+// may have changed up to the commit. It calls done when that is in the log.
 func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -154,6 +157,12 @@ func (w *Writer) largest() int { return min(messageBytes, int(w.log.conn.MaxPayl
 // news returns the messages for changes that are not in the log.
 func (w *Writer) news(changes []change) (messages []*Message) {
 	for _, c := range changes {
+		if c.hook == 0 {
+			for p := range Partitions {
+				messages = append(messages, allChangedOf(p, c.commit, w.term))
+			}
+			continue
+		}
 		m := changeOf(PartitionOf(c.hook), c.hook, c.commit)
 		if !w.found.hasMessage(m.ID, m.Partition) {
 			messages = append(messages, m)
@@ -178,10 +187,10 @@ func (w *Writer) write(ctx context.Context, messages []*Message) (rest []*Messag
 		}
 		n, err := w.publish(ctx, batch)
 		w.o.Metrics.count(err)
-		w.log.echo.pace(ctx)
 		if messages = messages[n:]; err != nil {
 			return messages, err
 		}
+		w.log.echo.pace(ctx)
 	}
 	return nil, nil
 }

@@ -12,7 +12,8 @@ type aside struct {
 	outlet    Outlet
 	questions *questions
 	batches   chan []dispatch.Delivery
-	ended     chan struct{}
+	ended     chan struct{} // closed when run has returned
+	err       error         // why run has left something; read after ended
 }
 
 func newAside(outlet Outlet, questions *questions) *aside {
@@ -28,17 +29,18 @@ func (a *aside) run(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-			if err := a.pass(ctx, deliveries); err != nil {
-				return err
+			if a.err = a.pass(ctx, deliveries); a.err != nil {
+				return a.err
 			}
 		case <-ctx.Done():
+			a.err = ctx.Err()
 			return nil
 		}
 	}
 }
 
 func (a *aside) pass(ctx context.Context, deliveries []dispatch.Delivery) error {
-	defer a.questions.ask(roomInLog)()
+	defer a.questions.ask("find room for events in the log")()
 	return a.outlet.Enqueue(ctx, deliveries)
 }
 
@@ -52,11 +54,14 @@ func (a *aside) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) err
 	}
 }
 
-// Drain waits until everything is written.
+// Drain waits until everything is written, or returns why it is not.
 func (a *aside) Drain(ctx context.Context) error {
 	close(a.batches)
 	select {
 	case <-a.ended:
+		if a.err != nil {
+			return a.err
+		}
 		return a.outlet.Drain(ctx)
 	case <-ctx.Done():
 		return ctx.Err()

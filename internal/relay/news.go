@@ -12,7 +12,7 @@ import (
 )
 
 // news tells senders of changed hooks. The goroutine of run collects the changes, that of deliver
-// writes them to the log.
+// passes them to the writer.
 type news struct {
 	writer *natslog.Writer
 	topic  *natslog.Topic // nil: there is none
@@ -28,6 +28,13 @@ type hookChange struct {
 	xid    uint32
 	commit cdc.LSN
 	tx     *cdc.Tx
+}
+
+// newNews returns the news of a term. The first is that any hook may have changed: what has changed
+// before the term has read the hooks does not change them in the stream.
+func newNews(writer *natslog.Writer, topic *natslog.Topic) *news {
+	const all = 0
+	return &news{writer: writer, topic: topic, hooks: []int64{all}}
 }
 
 // changed records that a hook has changed.
@@ -66,9 +73,11 @@ func (n *news) tell(ctx context.Context, await func(ctx context.Context, xids []
 	if len(changes) == 0 {
 		return nil
 	}
-	xids := make([]uint32, len(changes))
-	for i, c := range changes {
-		xids[i] = c.xid
+	var xids []uint32
+	for _, c := range changes {
+		if c.xid != 0 {
+			xids = append(xids, c.xid)
+		}
 	}
 	if err := await(ctx, xids); err != nil {
 		return err

@@ -214,8 +214,9 @@ func (p *pipeline) growing(batch []*wanted) time.Duration {
 }
 
 // hand renders the batch and hands it to the lanes, in several steps if its rows are
-// large: the payloads of one step are in the lanes before those of the next are built. An
-// empty batch only hands over remembered events.
+// large: the payloads of one step are in the lanes before those of the next are built. With a log,
+// those of one step are written while the next are built. An empty batch only hands over remembered
+// events.
 func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 	for {
 		n, err := p.render(ctx, batch)
@@ -254,25 +255,17 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		}
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
-	room := roomInLanes
-	if p.news != nil {
-		room = roomInLog
-	}
 	err := p.news.tell(ctx, func(ctx context.Context, xids []uint32) error {
 		return p.questions.persist(ctx, "see changes of hooks", func(ctx context.Context) error { return p.renderer.Await(ctx, xids) })
 	})
 	if err != nil {
 		return err
 	}
-	defer p.questions.ask(room)()
+	if p.news == nil { // aside asks
+		defer p.questions.ask("find room for events in the lanes of their hooks")()
+	}
 	return p.outlet.Enqueue(ctx, deliveries)
 }
-
-// What events wait for at the outlet.
-const (
-	roomInLanes = "find room for events in the lanes of their hooks"
-	roomInLog   = "find room for events in the log"
-)
 
 // renderBatch bounds the events rendered by one query of a kind; the renderer bounds
 // their rows in bytes.

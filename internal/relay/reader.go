@@ -47,7 +47,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	t.aside = newAside(t.writer, s.questions)
 	t.outlet, t.overlap = t.aside, newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
-	t.pipeline.news = &news{writer: t.writer, topic: topic}
+	t.pipeline.news = newNews(t.writer, topic)
 	t.hooks.OnChange(t.pipeline.news.changed)
 	defer t.hooks.OnChange(nil)
 

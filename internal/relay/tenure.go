@@ -31,6 +31,7 @@ type tenure struct {
 	dispatcher *dispatch.Dispatcher
 	bookmarks  *natslog.Bookmarks
 	tail       *natslog.Tail
+	loadedFor  string // id of the last message after which the hooks were read; read uses it
 	unmarked   logging.Repeat
 }
 
@@ -212,6 +213,10 @@ func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natsl
 	case taken == nil:
 		return nil
 	case m.Event == nil:
+		if m.Changed == 0 && m.ID == t.loadedFor {
+			return nil
+		}
+		t.loadedFor = m.ID
 		return t.load(ctx)
 	case len(targets) == 0:
 		return nil
