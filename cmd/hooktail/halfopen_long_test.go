@@ -87,7 +87,7 @@ func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 // unreadyFor waits until the program is not ready for one of the reasons.
 func (p *program) unreadyFor(t *testing.T, reasons ...string) {
 	t.Helper()
-	proctest.WaitFor(t, func() error {
+	proctest.Catch(t, func() error {
 		_, body := p.get(t, "/readyz")
 		for _, reason := range reasons {
 			if strings.Contains(body, reason) {

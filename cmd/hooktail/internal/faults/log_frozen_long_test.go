@@ -89,6 +89,17 @@ func (s *logged) expires(t *testing.T, user string, freeze time.Duration) {
 	})
 }
 
+// reads waits until the user's reader has the slot.
+func (s *logged) reads(t *testing.T, user string) {
+	t.Helper()
+	proctest.WaitFor(t, func() error {
+		if s.db.QueryText(t, `SELECT count(*) FROM pg_stat_activity WHERE usename = $1 AND backend_type = 'walsender'`, s.db.Name+"_"+user) == "0" {
+			return fmt.Errorf("reader %s does not read", user)
+		}
+		return nil
+	})
+}
+
 // freezes stops the program until SIGCONT, or until the end of the test.
 func freezes(t *testing.T, p *proctest.Program) {
 	t.Helper()
@@ -178,7 +189,8 @@ func frozenReader(t *testing.T, freeze time.Duration) {
 		frozen := programs[leader]
 		freezes(t, frozen)
 		s.expires(t, leader, freeze)
-		s.arrives(t, "steady", 200) // what is read by the other one among them
+		s.reads(t, other) // before the frozen one asks for the lock again
+		s.arrives(t, "steady", 200)
 		frozen.Signal(syscall.SIGCONT)
 		proctest.WaitFor(t, func() error {
 			if n := strings.Count(frozen.Stderr.String(), "Lost leadership"); n == 0 {

@@ -187,10 +187,16 @@ func search(t *testing.T, b *browser) {
 	}
 	set("task", "1")
 	b.wait(`[...new Set([...document.querySelectorAll("#recent .task")].map(e => e.textContent))].join("+")`, "task 1")
-	b.run(`document.querySelector("#recent details").open = true`)
-	b.waitText("#recent .more", "annotation ")
-	annotation := b.eval(`/annotation (\d+)/.exec(document.querySelector("#recent .more").innerText)[1]`)
-	event := b.eval(`document.querySelector("#recent .more .mono").innerText`)
+	// The page may be drawn again between two looks.
+	var annotation, event string
+	proctest.WaitFor(t, func() error {
+		b.run(`document.querySelector("#recent details").open = true`)
+		shown := b.eval(`(document.querySelector("#recent .more")?.innerText.match(/annotation (\d+)/)?.[1] ?? "") + " " + (document.querySelector("#recent .more .mono")?.innerText ?? "")`)
+		if annotation, event, _ = strings.Cut(shown, " "); annotation == "" || event == "" {
+			return fmt.Errorf("the delivery shows %q, want its annotation and its event", shown)
+		}
+		return nil
+	})
 	set("task", "")
 	set("annotation", annotation)
 	b.wait(`document.querySelectorAll("#recent details").length`, "3") // hook 4 had no request, of whose body it would be known

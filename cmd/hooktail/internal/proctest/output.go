@@ -66,8 +66,21 @@ func (o *Output) Find(t testing.TB, pattern string, ended <-chan struct{}) strin
 	}
 }
 
-// WaitFor repeats check until it returns nil; its last error is the reason of a failure.
+// WaitFor repeats check until it returns nil; its last error is the reason of a failure. What check
+// waits for must last: see Catch.
 func WaitFor(t testing.TB, check func() error) {
+	t.Helper()
+	repeat(t, 50*time.Millisecond, check)
+}
+
+// Catch is WaitFor for what may last a tenth of a second.
+func Catch(t testing.TB, check func() error) {
+	t.Helper()
+	repeat(t, 5*time.Millisecond, check)
+}
+
+// repeat waits longest at most between two checks.
+func repeat(t testing.TB, longest time.Duration, check func() error) {
 	t.Helper()
 	begun := time.Now()
 	for {
@@ -81,6 +94,6 @@ func WaitFor(t testing.TB, check func() error) {
 		}
 		// The checks of parallel tests, which are queries and scrapes, would keep the cores
 		// busy: a fifth of the time at most is waited in vain.
-		<-time.After(min(max(waited/4, 5*time.Millisecond), 50*time.Millisecond))
+		<-time.After(min(max(waited/4, 5*time.Millisecond), longest))
 	}
 }
