@@ -19,17 +19,19 @@ type questions struct {
 	trouble logging.Repeat   // with the database
 
 	mu   sync.Mutex
-	open map[string]*question // unanswered questions by name; guarded by mu
+	open map[*question]struct{} // unanswered questions; guarded by mu
 }
 
-// question is an unanswered question.
+// question is an unanswered question. Several may have the same text at the same time: the
+// reader's and the sender's of one process.
 type question struct {
+	what  string // hooktail is waiting to do it
 	since time.Time
 	err   error // error of the last attempt; nil: the first one is in progress
 }
 
 func newQuestions(log *slog.Logger, ends func(error) bool) *questions {
-	return &questions{log: log, ends: ends, open: map[string]*question{}}
+	return &questions{log: log, ends: ends, open: map[*question]struct{}{}}
 }
 
 // attemptPatience bounds the first attempt. It equals the time that the stream waits for
@@ -41,12 +43,13 @@ const attemptPatience = 30 * time.Second
 // a table that a migration has locked, and for a column that it has renamed for a
 // moment. It gives up when ctx ends, and at errors that waiting does not cure.
 func (q *questions) persist(ctx context.Context, what string, f func(context.Context) error) error {
-	defer q.ask(what)()
+	asked := q.begin(what)
+	defer q.end(asked)
 	err := retry.Policy{
 		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience,
 		Again: func(err error) bool { return !q.ends(err) },
 		Failed: func(ctx context.Context, err error, next time.Duration) {
-			q.failed(what, err)
+			q.failed(asked, err)
 			q.trouble.Failed(ctx, q.log, slog.LevelError, "the database did not answer; trying again",
 				slog.String("to", what), slog.Any("error", err), slog.Duration("next", next))
 		},
@@ -59,25 +62,28 @@ func (q *questions) persist(ctx context.Context, what string, f func(context.Con
 
 // ask records a question as open until the returned function is called.
 func (q *questions) ask(what string) (answered func()) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	asked := &question{since: time.Now()}
-	q.open[what] = asked
-	return func() {
-		q.mu.Lock()
-		defer q.mu.Unlock()
-		if q.open[what] == asked {
-			delete(q.open, what)
-		}
-	}
+	asked := q.begin(what)
+	return func() { q.end(asked) }
 }
 
-func (q *questions) failed(what string, err error) {
+func (q *questions) begin(what string) *question {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if asked := q.open[what]; asked != nil {
-		asked.err = err
-	}
+	asked := &question{what: what, since: time.Now()}
+	q.open[asked] = struct{}{}
+	return asked
+}
+
+func (q *questions) end(asked *question) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.open, asked)
+}
+
+func (q *questions) failed(asked *question, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	asked.err = err
 }
 
 // overdue describes the oldest question that has been open for longer than limit; nil if
@@ -86,10 +92,9 @@ func (q *questions) overdue(limit time.Duration) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	var oldest *question
-	var name string
-	for what, asked := range q.open {
+	for asked := range q.open {
 		if oldest == nil || asked.since.Before(oldest.since) {
-			oldest, name = asked, what
+			oldest = asked
 		}
 	}
 	if oldest == nil {
@@ -99,7 +104,7 @@ func (q *questions) overdue(limit time.Duration) error {
 	if age <= limit {
 		return nil
 	}
-	late := fmt.Errorf("no event was delivered for %s: hooktail is waiting to %s", age.Round(time.Second), name)
+	late := fmt.Errorf("no event was delivered for %s: hooktail is waiting to %s", age.Round(time.Second), oldest.what)
 	if oldest.err != nil {
 		late = fmt.Errorf("%w: %w", late, oldest.err)
 	}

@@ -55,6 +55,30 @@ func TestQuestionsWait(t *testing.T) {
 	})
 }
 
+// TestQuestionsOfOneTextAreSeveral: the second one does not make the first one younger, and its
+// answer is not that of the first.
+func TestQuestionsOfOneTextAreSeveral(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		q := newQuestions(slog.New(slog.DiscardHandler), func(error) bool { return false })
+		first := q.ask("read the hooks")
+		_ = retry.Sleep(t.Context(), 20*time.Second)
+		second := q.ask("read the hooks")
+		_ = retry.Sleep(t.Context(), 20*time.Second)
+		if err := q.overdue(30 * time.Second); err == nil {
+			t.Error("the first question is as young as the second one")
+		}
+		second()
+		if err := q.overdue(30 * time.Second); err == nil {
+			t.Error("the second question's answer is taken for that of the first")
+		}
+		first()
+		if err := q.overdue(0); err != nil {
+			t.Errorf("with both answers: %v", err)
+		}
+	})
+}
+
 // TestParkingAsksOnce: what a term asks of hooktail's own tables when it begins is
 // repeated in one place, questions, where readiness shows it and the list of what ends the
 // program is asked. The room itself makes one attempt.
