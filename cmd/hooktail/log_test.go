@@ -74,38 +74,60 @@ func testThroughTheLog(t *testing.T, begin func(*testing.T, *cdctest.Database, .
 	delivered(t, db)
 }
 
-// TestSenderHearsOfHooksThatChangedWithoutAReader: a hook is made while no reader runs. The next reader
-// knows it when it comes to it in the stream, and a sender that has run all the time must hear of it.
-func TestSenderHearsOfHooksThatChangedWithoutAReader(t *testing.T) {
+// TestSenderHearsOfEveryChange: hooks change in each way, while a reader runs, while none does, and
+// right before its end. A sender that has run all the time delivers each next event by them.
+func TestSenderHearsOfEveryChange(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	c := receive(t, db)
 	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + natstest.Start(t, nil).URL()}
 	start(t, db, append(variables, "HOOKTAIL_ROLE=sender")...)
-	arrives := func(hook int64, task string) {
+	read := func() *program { return startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=reader")...) }
+	stop := func(reader *program) {
 		t.Helper()
+		if code := reader.end(t); code != 0 {
+			t.Fatalf("the reader ends with exit code %d", code)
+		}
+	}
+	reader := read()
+	arrives := func(hook int64, what string) {
+		t.Helper()
+		annotation := db.QueryText(t, annotate, 8)
 		proctest.WaitFor(t, func() error {
 			for _, r := range c.Requests() {
-				if r.Hook == hook && idOf(t, r.Body, "task") == task {
+				if r.Hook == hook && idOf(t, r.Body, "annotation") == annotation {
 					return nil
 				}
 			}
-			return fmt.Errorf("hook %d has not got the event of task %s", hook, task)
+			return fmt.Errorf("%s: the event has not come to %d", what, hook)
 		})
 	}
-	for _, round := range []struct {
-		sql  string
-		task int
-		hook int64
-	}{
-		{"SELECT", 7, 1}, {newHook, 8, 77}, {"UPDATE webhook SET url = replace(url, '/77', '/78') WHERE id = 77", 9, 78},
-	} {
-		db.Exec(t, round.sql)
-		reader := startAs(t, db, []string{"run"}, append(variables, "HOOKTAIL_ROLE=reader")...)
-		db.Exec(t, annotate, round.task)
-		arrives(round.hook, strconv.Itoa(round.task))
-		if code := reader.end(t); code != 0 {
-			t.Fatalf("the reader ends with exit code %d", code)
+	arrives(1, "before all")
+	for i, when := range []string{"while a reader runs", "while none runs", "right before a reader ends"} {
+		id := int64(100 + 10*i)
+		for _, change := range []struct {
+			what, before, sql string
+			at                int64 // where its events arrive then
+		}{
+			{"made", "SELECT", strings.NewReplacer("77,", fmt.Sprint(id, ","), "/77", fmt.Sprint("/", id)).Replace(newHook), id},
+			{"moved", "SELECT", fmt.Sprintf("UPDATE webhook SET url = replace(url, '/%d', '/%d') WHERE id = %d", id, id+1, id), id + 1},
+			{"switched on", fmt.Sprintf("UPDATE webhook SET is_active = false WHERE id = %d", id), fmt.Sprintf("UPDATE webhook SET is_active = true WHERE id = %d", id), id + 1},
+		} {
+			db.Exec(t, change.before)
+			arrives(1, "beside it") // so that the sender knows it as it was
+			switch i {
+			case 0:
+				db.Exec(t, change.sql)
+			case 1:
+				stop(reader)
+				db.Exec(t, change.sql)
+				reader = read()
+			case 2:
+				db.Exec(t, change.sql)
+				stop(reader)
+				reader = read()
+			}
+			arrives(change.at, change.what+" "+when)
 		}
 	}
 }
