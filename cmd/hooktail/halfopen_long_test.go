@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/conformance"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/relay"
 )
@@ -38,17 +39,7 @@ func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			server := cdctest.Postgres(t)
-			db := server.LabelStudio(t)
-			c := receive(t, db)
-			proxy := cdctest.NewProxy(t, "unix", server.Socket())
-			setUpOnce(t, db)
-			through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
-			p := startTuned(t, relay.Tuning{BeatEvery: 500 * time.Millisecond, StreamTimeout: 4 * time.Second}, []string{"run"},
-				proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
-			db.Exec(t, annotate, 7)
-			delivered(t, db)
-			c.Take()
+			p, proxy, db, c := startThrough(t, 500*time.Millisecond)
 
 			begun := time.Now()
 			if proxy.Forget(test.kinds...) == 0 {
@@ -84,6 +75,24 @@ func TestEveryHalfOpenConnectionIsNoticed(t *testing.T) {
 	}
 }
 
+// startThrough starts the program, with heartbeats that often, on a database behind a proxy. It has
+// delivered something, which was taken.
+func startThrough(t *testing.T, beats time.Duration) (*program, *cdctest.Proxy, *cdctest.Database, *conformance.Collector) {
+	t.Helper()
+	server := cdctest.Postgres(t)
+	db := server.LabelStudio(t)
+	c := receive(t, db)
+	proxy := cdctest.NewProxy(t, "unix", server.Socket())
+	setUpOnce(t, db)
+	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
+	p := startTuned(t, relay.Tuning{BeatEvery: beats, StreamTimeout: 4 * time.Second}, []string{"run"},
+		proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
+	db.Exec(t, annotate, 7)
+	delivered(t, db)
+	c.Take()
+	return p, proxy, db, c
+}
+
 // unreadyFor waits until the program is not ready for one of the reasons.
 func (p *program) unreadyFor(t *testing.T, reasons ...string) {
 	t.Helper()
@@ -113,18 +122,8 @@ func (u *unexpected) Error() string {
 // with a sentence that says so.
 func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 	t.Parallel()
-	server := cdctest.Postgres(t)
-	db := server.LabelStudio(t)
-	c := receive(t, db)
-	proxy := cdctest.NewProxy(t, "unix", server.Socket())
-	setUpOnce(t, db)
-	through := url.URL{Scheme: "postgres", User: url.User("hooktail"), Host: proxy.Addr(), Path: "/" + db.Name, RawQuery: "sslmode=disable"}
 	const every = 500 * time.Millisecond
-	p := startTuned(t, relay.Tuning{BeatEvery: every, StreamTimeout: 4 * time.Second}, []string{"run"},
-		proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_DATABASE_URL="+through.String()))
-	db.Exec(t, annotate, 7)
-	delivered(t, db)
-	c.Take()
+	p, proxy, db, c := startThrough(t, every)
 
 	proxy.StallReplication()
 	p.err.Find(t, "(no heartbeat came back: reconnecting)", p.ended)

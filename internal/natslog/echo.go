@@ -93,8 +93,8 @@ func (e *echo) pop() *Message {
 	return m
 }
 
-// join reports whether the tail of this process, of which there is one at a time, and which has read up to the sequence at, may go on
-// here: enough waits for it. It must leave.
+// join reports whether the tail may go on here, which has read up to the sequence at: enough waits
+// for it. A process has one tail at a time, which must leave.
 func (e *echo) join(at uint64) bool {
 	if e == nil {
 		return false
@@ -164,7 +164,7 @@ func (e *echo) above(at uint64) (m *Message, ok bool) {
 
 // pace waits for the tail if it may be left behind, for a short time.
 func (e *echo) pace(ctx context.Context) {
-	if e == nil || !e.isStraggling() {
+	if e == nil {
 		return
 	}
 	timer := time.NewTimer(echoPace)

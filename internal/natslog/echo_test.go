@@ -2,7 +2,6 @@ package natslog_test
 
 import (
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -18,15 +17,7 @@ import (
 // openBoth is open for a process that reads and sends.
 func openBoth(t *testing.T, s *natstest.Server, bytes int) *natslog.Log {
 	t.Helper()
-	l, err := natslog.Open(natslog.Options{Slot: "test", URL: s.URL(), Echo: bytes, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.Close)
-	if err := l.SetUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return openWith(t, natslog.Options{URL: s.URL(), Echo: bytes})
 }
 
 // many are deliveries of events of all kinds.

@@ -28,7 +28,14 @@ func open(t *testing.T, s *natstest.Server) *natslog.Log {
 // openAt is open for several servers, each of which has the log.
 func openAt(t *testing.T, url string, servers int) *natslog.Log {
 	t.Helper()
-	l, err := natslog.Open(natslog.Options{Slot: "test", URL: url, Replicas: servers, Log: slog.New(slog.DiscardHandler)})
+	return openWith(t, natslog.Options{URL: url, Replicas: servers})
+}
+
+// openWith is open with these options.
+func openWith(t *testing.T, o natslog.Options) *natslog.Log {
+	t.Helper()
+	o.Slot, o.Log = "test", slog.New(slog.DiscardHandler)
+	l, err := natslog.Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -152,10 +152,11 @@ func (m *Message) decodeBody(header nats.Header, data []byte) error {
 	if rest, ok := strings.CutPrefix(m.ID, changePrefix); ok {
 		commit, hook, _ := strings.Cut(rest, "-")
 		lsn, err := strconv.ParseUint(commit, 16, 64)
-		if err == nil {
-			m.Commit = cdc.LSN(lsn)
+		if err != nil {
+			return err
 		}
-		if err == nil && !strings.HasPrefix(hook, allHooks) {
+		m.Commit = cdc.LSN(lsn)
+		if !strings.HasPrefix(hook, allHooks) {
 			m.Changed, err = strconv.ParseInt(hook, 10, 64)
 		}
 		return err

@@ -62,9 +62,9 @@ func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstr
 	return r, r.open(ctx, "")
 }
 
-// open begins to read, or goes on, if it can on another replica than that of the server. Without a limit of
-// what is fetched in advance, the client allocates a queue for a million messages, which the
-// garbage collector scans.
+// open begins to read, or goes on, if it can on another replica than that of the server to avoid.
+// Without a limit of what is fetched in advance, the client allocates a queue for a million
+// messages, which the garbage collector scans.
 func (r *reading) open(ctx context.Context, avoid string) (err error) {
 	if r.at > 0 {
 		r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil

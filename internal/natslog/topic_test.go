@@ -70,13 +70,5 @@ func TestTopicThatLosesItsEnd(t *testing.T) {
 // openTopic is a log with a topic that was set up.
 func openTopic(t *testing.T, s *natstest.Server) *natslog.Log {
 	t.Helper()
-	l, err := natslog.Open(natslog.Options{Slot: "test", URL: s.URL(), Topic: &natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute}, Log: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(l.Close)
-	if err := l.SetUp(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return l
+	return openWith(t, natslog.Options{URL: s.URL(), Topic: &natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute}})
 }

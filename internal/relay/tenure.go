@@ -77,8 +77,8 @@ func (t *tenure) begin(ctx context.Context) error {
 	return nil
 }
 
-// open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until the log is
-// read up to its present end, since older events of the log may be sent again.
+// open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until
+// the log is read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
 	if err := setup.CheckLog(ctx, t.cfg, t.events, t.payloads); err != nil {
 		return err
@@ -213,7 +213,7 @@ func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natsl
 	case taken == nil:
 		return nil
 	case m.Event == nil:
-		if m.Changed == 0 && m.ID == t.loadedFor {
+		if m.ID == t.loadedFor { // all partitions are told under one id
 			return nil
 		}
 		t.loadedFor = m.ID
