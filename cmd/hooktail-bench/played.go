@@ -52,6 +52,8 @@ type came struct {
 
 // audience answers 200 and keeps the requests to that hook. It is safe for concurrent use.
 type audience struct {
+	opened chan struct{} // closed with the first request
+
 	mu       sync.Mutex
 	requests []came
 }
@@ -65,19 +67,23 @@ func (a *audience) ServeHTTP(_ http.ResponseWriter, r *http.Request) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.requests == nil {
+		close(a.opened)
+	}
 	a.requests = append(a.requests, came{
 		at: at, commit: r.Header.Get("hooktail-commit-time"), annotation: strings.HasPrefix(string(body), `{"action": "ANNOTATION`),
 	})
 }
 
-// flush returns the requests since its last call.
-func (a *audience) flush() []came {
+// all returns the requests, in order of their arrival.
+func (a *audience) all() []came {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	taken := a.requests
-	a.requests = nil
-	return taken
+	return slices.Clone(a.requests)
 }
+
+// String tells what has arrived.
+func (a *audience) String() string { return fmt.Sprintf("%d requests arrived", len(a.all())) }
 
 // theEnd is longer than an event waits whose action shows no end.
 const theEnd = 1500 * time.Millisecond
@@ -113,7 +119,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	hall := &audience{}
+	hall := &audience{opened: make(chan struct{})}
 	server := &http.Server{Handler: hall, ReadHeaderTimeout: time.Minute}
 	go func() { _ = server.Serve(listener) }() // until it is closed
 	defer func() { _ = server.Close() }()      // there is nothing left to report to
@@ -136,6 +142,12 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
+	if err := s.exec(ctx, "UPDATE public.project SET title = title || ' (warm)'"); err != nil {
+		return err
+	}
+	if err := p.await(ctx, hall.opened, hall); err != nil { // its start is not part of a call
+		return err
+	}
 	player := &player{conn: conn, readdress: readdress}
 
 	var scenes []scene
@@ -151,7 +163,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	if err := wait(ctx, theEnd); err != nil {
 		return err
 	}
-	if err := assign(scenes, hall.flush()); err != nil {
+	if err := assign(scenes, hall.all()); err != nil {
 		return err
 	}
 	var late []time.Duration
