@@ -58,15 +58,6 @@ func (c Cluster) Stop() {
 	}
 }
 
-// Copy is a copy of each server's store, for CutBack.
-func (c Cluster) Copy() []string {
-	copied := make([]string, len(c))
-	for i, s := range c {
-		copied[i] = s.Copy()
-	}
-	return copied
-}
-
 // CutBack replaces each server's store by its copy. The servers must be stopped.
 func (c Cluster) CutBack(copied []string) {
 	for i, s := range c {
