@@ -14,7 +14,8 @@ import (
 )
 
 // burst is the number of messages after which a reader with more messages in its buffer
-// interrupts reading for hand-over, status and context.
+// interrupts reading for hand-over, status and context. Finished parts of PartBytes
+// interrupt it too: the queue only bounds what was handed over.
 const burst = 512
 
 // reader reads one streaming connection. It belongs to the goroutine of Stream.Run.
@@ -56,8 +57,8 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// read processes messages until the socket is empty and something is finished, until its
-// deadline, or for one burst.
+// read processes messages until the socket is empty and something is finished, until
+// parts of PartBytes are finished, until its deadline, or for one burst.
 func (r *reader) read(ctx context.Context) error {
 	for n := range burst {
 		fresh := n == 0 || r.drained()
@@ -82,7 +83,7 @@ func (r *reader) read(ctx context.Context) error {
 		if between && r.s.stopping() {
 			return nil
 		}
-		if r.drained() && (between || len(r.s.assembler.out) > 0) {
+		if r.drained() && (between || len(r.s.assembler.out) > 0) || r.s.assembler.ready >= r.s.o.PartBytes {
 			return nil
 		}
 	}
