@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,9 +21,10 @@ import (
 const readBuffer = 64 << 10
 
 // connection connects, checks and streams, and returns why streaming ended: nil if ctx
-// was cancelled and the server has recorded the confirmed position. streamed reports
-// whether the server began to stream.
-func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
+// was cancelled and the server has recorded the confirmed position. worked reports whether
+// the connection handed over a transaction or lasted for RetryMax. A server may start to
+// stream and fail each time, for example at a row that it cannot decode.
+func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	r, err := s.connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -48,11 +50,13 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	defer s.note(func(n *Stats) { n.Connected = false })
 	defer s.assembler.cut()
 
+	began, handed := time.Now(), s.assembler.handed
 	err = r.run(ctx)
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return true, s.Memory().explain(s.o.Slot, s.classify(err))
+	worked = s.assembler.handed > handed || time.Since(began) >= s.o.RetryMax
+	return worked, s.Memory().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.
