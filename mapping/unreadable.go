@@ -44,8 +44,16 @@ func (u *unreadable) without(of table, ids []int64) []int64 {
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func isOfRow(err error) bool {
 	const dataCorrupted = "XX001"
-	fault, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (strings.HasPrefix(fault.Code, "22") || strings.HasPrefix(fault.Code, "54") || fault.Code == dataCorrupted)
+	code := codeOf(err)
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "54") || code == dataCorrupted
+}
+
+// codeOf returns the SQLSTATE, "" if the error is not the server's.
+func codeOf(err error) string {
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fault.Code
+	}
+	return ""
 }
 
 // readable returns the wanted ids of the table, except for unreadable rows.
@@ -113,9 +121,5 @@ func (u *unreadable) add(row rowOf, err error, o Options) {
 		clear(u.told)
 	}
 	u.told[row] = struct{}{}
-	code := ""
-	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
-		code = fault.Code
-	}
-	o.Log.Error("the database does not return a row: payloads have only its id", "table", o.Tables.name(row.of), "id", row.id, "sqlstate", code)
+	o.Log.Error("the database does not return a row: payloads have only its id", "table", o.Tables.name(row.of), "id", row.id, "sqlstate", codeOf(err))
 }

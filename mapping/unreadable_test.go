@@ -57,6 +57,58 @@ func TestUnreadableRowDelaysNobody(t *testing.T) {
 	}
 }
 
+// TestBackfillPassesUnreadableRows: all other rows have their events, in order.
+func TestBackfillPassesUnreadableRows(t *testing.T) {
+	for of, action := range map[string]Action{"project": ProjectCreated, "task": TaskCreated, "task_completion": AnnotationCreated} {
+		t.Run(of, func(t *testing.T) {
+			t.Parallel()
+			s := newSlot(t, "DEFAULT")
+			unreadable := s.db.QueryText(t, "SELECT string_agg(id::text, ' ') FROM (SELECT id FROM "+of+" ORDER BY id OFFSET 1 LIMIT 2) few")
+			s.db.Exec(t, "CREATE TYPE mood AS ENUM ('good', 'hidden'); ALTER TABLE "+of+" ADD COLUMN mood mood DEFAULT 'good'")
+			s.db.Exec(t, "UPDATE "+of+" SET mood = 'hidden' WHERE id IN ("+strings.ReplaceAll(unreadable, " ", ", ")+")")
+			s.db.Exec(t, "DELETE FROM pg_enum WHERE enumlabel = 'hidden'")
+			var log bytes.Buffer
+			b, err := NewBackfill(s.pool, Options{Log: slog.New(slog.NewTextHandler(&log, nil))}, action, BackfillRows{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.Begin(context.Background()); err != nil {
+				t.Fatal(err)
+			}
+			var all, without []string
+			for {
+				rows, err := b.Next(context.Background(), 5)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if len(rows) == 0 {
+					break
+				}
+				if err := b.Render(context.Background(), rows); err != nil {
+					t.Fatal(err)
+				}
+				for i := range rows {
+					id := strconv.FormatInt(rows[i].ID, 10)
+					if all = append(all, id); rows[i].Event == nil {
+						without = append(without, id)
+					} else if len(rows[i].Event.Payload) == 0 {
+						t.Errorf("row %s has no payload", id)
+					}
+				}
+			}
+			if want := s.db.QueryText(t, "SELECT string_agg(id::text, ' ' ORDER BY id) FROM "+of); strings.Join(all, " ") != want {
+				t.Errorf("rows %q, want %q", all, want)
+			}
+			if strings.Join(without, " ") != unreadable {
+				t.Errorf("rows without an event: %q, want %q", without, unreadable)
+			}
+			if n := strings.Count(log.String(), "it is left out"); n != len(without) {
+				t.Errorf("%d rows are logged as left out, want %d:\n%s", n, len(without), &log)
+			}
+		})
+	}
+}
+
 func tableNamed(name string) table {
 	return map[string]table{"project": project, "task": task, "task_completion": annotation}[name]
 }
