@@ -22,8 +22,7 @@ const readBuffer = 64 << 10
 
 // connection connects, checks and streams, and returns why streaming ended: nil if ctx
 // was cancelled and the server has recorded the confirmed position. worked reports whether
-// the connection handed over a transaction or lasted for RetryMax. A server may start to
-// stream and fail each time, for example at a row that it cannot decode.
+// the connection has worked (reader.works).
 func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	r, err := s.connect(ctx)
 	if err != nil {
@@ -40,7 +39,6 @@ func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 		}
 		return false, s.Memory().explain(s.o.Slot, s.classify(err))
 	}
-	s.trouble.Worked(ctx, s.o.Log, "replication connection restored")
 	s.note(func(n *Stats) {
 		n.Connected, n.Fault = true, nil
 		if n.Connections++; n.Connections == 1 {
@@ -50,13 +48,11 @@ func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	defer s.note(func(n *Stats) { n.Connected = false })
 	defer s.assembler.cut()
 
-	began, handed := time.Now(), s.assembler.handed
 	err = r.run(ctx)
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	worked = s.assembler.handed > handed || time.Since(began) >= s.o.RetryMax
-	return worked, s.Memory().explain(s.o.Slot, s.classify(err))
+	return r.works(time.Now()), s.Memory().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.

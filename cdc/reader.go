@@ -25,6 +25,10 @@ type reader struct {
 	frontend *pgproto3.Frontend // reads from buffer
 	buffer   *bufio.Reader
 
+	start  time.Time // beginning of the stream
+	handed LSN       // newest transaction of earlier connections
+	proven bool      // it has worked
+
 	message message   // reused
 	partial int       // bytes of an unfinished message when the socket was last empty
 	heard   time.Time // last time that the socket had data
@@ -44,6 +48,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, r.s.wake.now)()
 	defer r.handOver()
 	now := time.Now()
+	r.start, r.handed = now, r.s.assembler.handed
 	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
 	r.s.note(func(n *Stats) { n.LastMessage = now })
 	_ = r.s.givenUp() // meant for the previous connection
@@ -55,6 +60,13 @@ func (r *reader) run(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// works reports whether the connection has brought a transaction or has lasted for
+// RetryMax. A server may begin to stream and fail each time, for example at a row that it
+// cannot decode.
+func (r *reader) works(now time.Time) bool {
+	return r.s.assembler.handed > r.handed || now.Sub(r.start) >= r.s.o.RetryMax
 }
 
 // read processes messages until the socket is empty and something is finished, until
@@ -121,6 +133,10 @@ func (r *reader) pause(ctx context.Context) error {
 	}
 	if err := r.status(now, false); err != nil {
 		return err
+	}
+	if !r.proven && r.works(now) {
+		r.proven = true
+		r.s.trouble.Worked(ctx, r.s.o.Log, "replication connection restored")
 	}
 	r.s.note(func(n *Stats) { n.LastMessage, n.Reading = r.heard, r.reading() })
 	// An early deadline is harmless, and setting one has a cost.
