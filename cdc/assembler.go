@@ -31,6 +31,7 @@ type assembler struct {
 	last      transaction
 	torn      *transaction // handed over in part when the connection ended
 	out       []*Part      // finished, not yet handed over
+	ready     int          // bytes of out
 }
 
 // transaction is the transaction being read.
@@ -226,6 +227,7 @@ func (t *transaction) size() int {
 
 func (a *assembler) finish(t *transaction) {
 	t.part.bytes = t.size()
+	a.ready += t.part.bytes
 	t.handed += len(t.part.Changes)
 	a.out = append(a.out, t.part)
 }
@@ -247,6 +249,6 @@ func (a *assembler) cut() {
 // flush removes and returns the finished parts.
 func (a *assembler) flush() []*Part {
 	out := a.out
-	a.out = nil
+	a.out, a.ready = nil, 0
 	return out
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -20,9 +21,9 @@ import (
 const readBuffer = 64 << 10
 
 // connection connects, checks and streams, and returns why streaming ended: nil if ctx
-// was cancelled and the server has recorded the confirmed position. streamed reports
-// whether the server began to stream.
-func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
+// was cancelled and the server has recorded the confirmed position. worked reports whether
+// the connection has worked (reader.works).
+func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	r, err := s.connect(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -38,7 +39,6 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 		}
 		return false, s.Memory().explain(s.o.Slot, s.classify(err))
 	}
-	s.trouble.Worked(ctx, s.o.Log, "replication connection restored")
 	s.note(func(n *Stats) {
 		n.Connected, n.Fault = true, nil
 		if n.Connections++; n.Connections == 1 {
@@ -52,7 +52,7 @@ func (s *Stream) connection(ctx context.Context) (streamed bool, err error) {
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return true, s.Memory().explain(s.o.Slot, s.classify(err))
+	return r.works(time.Now()), s.Memory().explain(s.o.Slot, s.classify(err))
 }
 
 // connect opens a connection in replication mode.

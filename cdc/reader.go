@@ -14,7 +14,8 @@ import (
 )
 
 // burst is the number of messages after which a reader with more messages in its buffer
-// interrupts reading for hand-over, status and context.
+// interrupts reading for hand-over, status and context. Finished parts of PartBytes
+// interrupt it too: the queue only bounds what was handed over.
 const burst = 512
 
 // reader reads one streaming connection. It belongs to the goroutine of Stream.Run.
@@ -23,6 +24,10 @@ type reader struct {
 	conn     *pgconn.PgConn
 	frontend *pgproto3.Frontend // reads from buffer
 	buffer   *bufio.Reader
+
+	start  time.Time // beginning of the stream
+	handed LSN       // newest transaction of earlier connections
+	proven bool      // it has worked
 
 	message message   // reused
 	partial int       // bytes of an unfinished message when the socket was last empty
@@ -43,6 +48,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer context.AfterFunc(ctx, r.s.wake.now)()
 	defer r.handOver()
 	now := time.Now()
+	r.start, r.handed = now, r.s.assembler.handed
 	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
 	r.s.note(func(n *Stats) { n.LastMessage = now })
 	_ = r.s.givenUp() // meant for the previous connection
@@ -56,8 +62,15 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// read processes messages until the socket is empty and something is finished, until its
-// deadline, or for one burst.
+// works reports whether the connection has brought a transaction or has lasted for
+// RetryMax. A server may begin to stream and fail each time, for example at a row that it
+// cannot decode.
+func (r *reader) works(now time.Time) bool {
+	return r.s.assembler.handed > r.handed || now.Sub(r.start) >= r.s.o.RetryMax
+}
+
+// read processes messages until the socket is empty and something is finished, until
+// parts of PartBytes are finished, until its deadline, or for one burst.
 func (r *reader) read(ctx context.Context) error {
 	for n := range burst {
 		fresh := n == 0 || r.drained()
@@ -82,7 +95,7 @@ func (r *reader) read(ctx context.Context) error {
 		if between && r.s.stopping() {
 			return nil
 		}
-		if r.drained() && (between || len(r.s.assembler.out) > 0) {
+		if r.drained() && (between || len(r.s.assembler.out) > 0) || r.s.assembler.ready >= r.s.o.PartBytes {
 			return nil
 		}
 	}
@@ -120,6 +133,10 @@ func (r *reader) pause(ctx context.Context) error {
 	}
 	if err := r.status(now, false); err != nil {
 		return err
+	}
+	if !r.proven && r.works(now) {
+		r.proven = true
+		r.s.trouble.Worked(ctx, r.s.o.Log, "replication connection restored")
 	}
 	r.s.note(func(n *Stats) { n.LastMessage, n.Reading = r.heard, r.reading() })
 	// An early deadline is harmless, and setting one has a cost.

@@ -147,7 +147,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 	began, attempt := time.Now(), 0
 	activePID := ""
 	for {
-		streamed, err := s.connection(ctx)
+		worked, err := s.connection(ctx)
 		switch {
 		case ctx.Err() != nil || err == nil:
 			return err
@@ -158,7 +158,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 		case !s.connected && s.o.ConnectPatience > 0 && time.Since(began) > s.o.ConnectPatience:
 			return &Fault{Unreachable, fmt.Sprintf("no connection to the database within %s", s.o.ConnectPatience), "", err}
 		}
-		if streamed {
+		if worked {
 			attempt = 0
 		}
 		pause := backoff(attempt, firstRetry, s.o.RetryMax, rand.Float64())

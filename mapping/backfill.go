@@ -106,8 +106,27 @@ func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 }
 
 // Next returns the next rows in order of their ids, at most limit; none when all have
-// been read. Their events are not rendered yet.
+// been read. Their events are not rendered yet. A row that the server does not return has
+// none.
 func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
+	rows, err := b.next(ctx, limit)
+	for isOfRow(err) && limit > 1 {
+		limit = (limit + 1) / 2
+		rows, err = b.next(ctx, limit)
+	}
+	if isOfRow(err) {
+		rows, err = b.pass(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) > 0 {
+		b.choice.After = rows[len(rows)-1].ID
+	}
+	return rows, nil
+}
+
+func (b *Backfill) next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	where, args := b.where()
 	sql := fmt.Sprintf("SELECT r.* FROM %s ORDER BY r.id LIMIT %d", where, limit)
 	var rows []BackfillRow
@@ -122,10 +141,28 @@ func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
 	}
-	if wrong == nil && len(rows) > 0 {
-		b.choice.After = rows[len(rows)-1].ID
-	}
 	return rows, wrong
+}
+
+// pass returns the next row without an event.
+func (b *Backfill) pass(ctx context.Context, cause error) (rows []BackfillRow, err error) {
+	where, args := b.where()
+	row := BackfillRow{table: b.of}
+	found, err := b.reader.db.Query(ctx, "SELECT r.id::bigint FROM "+where+" ORDER BY r.id LIMIT 1", append([]any{pgx.QueryExecModeExec}, args...)...)
+	if err == nil {
+		_, err = pgx.ForEachRow(found, []any{&row.ID}, func() error {
+			rows = append(rows, row)
+			return nil
+		})
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
+	}
+	if len(rows) == 0 { // it was deleted meanwhile
+		return b.next(ctx, 1)
+	}
+	b.opts.Log.Error("the database does not return a row: it is left out", "table", b.opts.Tables.name(b.of), "id", row.ID, "sqlstate", codeOf(cause))
+	return rows, nil
 }
 
 // Render builds the payloads of the rows' events.

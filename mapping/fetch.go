@@ -23,7 +23,10 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 		hidden := r.visible.hidden(xids)
 		r.batch.forget()
 		if err := r.readOnce(ctx, len(hidden) > 0); err != nil {
-			return err
+			if err = r.exclude(ctx, err); err != nil {
+				return err
+			}
+			continue
 		}
 		if hidden = r.visible.hidden(hidden); len(hidden) > 0 {
 			if err := r.visible.await(ctx, r.db, hidden); err != nil {
@@ -51,7 +54,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	now := time.Now()
 	queries := r.counts(now, snapshot)
 	var projects []int64
-	for _, id := range b.want[project].ids {
+	for _, id := range r.readable(project) {
 		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // the task's query shows whether it is outdated
 			b.projects[id] = &projectRead{kept: kept}
 		} else {
@@ -60,7 +63,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	}
 	queries = r.rows(queries, project, projects, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) { r.gotProject(rel, id, row, now) })
 	queries = r.tasks(queries, snapshot && len(queries) == 0)
-	queries = r.rows(queries, annotation, b.want[annotation].ids, "*", r.gotAnnotation)
+	queries = r.rows(queries, annotation, r.readable(annotation), "*", r.gotAnnotation)
 	if snapshot && (len(queries) == 0 || !queries[0].tellsSnapshot) {
 		queries = slices.Insert(queries, 0, r.visible.query())
 	}
@@ -136,7 +139,7 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 // fingerprint of the columns of projects and, if requested, the snapshot.
 func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	n := len(queries)
-	queries = r.rows(queries, task, r.batch.want[task].ids, r.taskColumns(), r.gotTask)
+	queries = r.rows(queries, task, r.readable(task), r.taskColumns(), r.gotTask)
 	if len(queries) == n {
 		return queries
 	}

@@ -12,7 +12,7 @@ type memory struct {
 	seed        maphash.Seed
 	era         uint32 // counts rereads: knowledge from a later era is not about the past
 	projects    recent[projectMemo]
-	tasks       recent[int64] // last known project of the task
+	tasks       owners // last known project of the task
 	annotations recent[annotationMemo]
 }
 
@@ -30,15 +30,15 @@ type annotationMemo struct {
 	era           uint32
 }
 
-// remembered is the approximate number of rows remembered for each table: at most 2 to 4
-// MB each.
+// remembered is the approximate number of rows remembered for each table, and of blocks of
+// tasks: at most 2 to 4 MB each.
 const remembered = 1 << 15
 
 func newMemory() memory {
 	return memory{
 		seed:        maphash.MakeSeed(),
 		projects:    newRecent[projectMemo](remembered / 8),
-		tasks:       newRecent[int64](remembered),
+		tasks:       newOwners(remembered / 2),
 		annotations: newRecent[annotationMemo](remembered),
 	}
 }

@@ -40,7 +40,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	events := counters("hooktail_events_total", "Events made from committed changes.", "action")
 	changes := counters("hooktail_changes_total", "Row changes read; other tables of the publication share one label.", "table", "op")
 	unroutable := counters("hooktail_unroutable_total", "Rows and custom events (other) that no hook gets because their project is unknown.", "table")
-	gone := counters("hooktail_gone_total", "Rows that were deleted before they were read for a payload.", "kind")
+	gone := counters("hooktail_gone_total", "Rows that a payload lacks: deleted before they were read, or not returned by the database.", "kind")
 	m := &Metrics{
 		events: map[Action]prometheus.Counter{},
 		custom: func(label string) prometheus.Counter { return events.WithLabelValues(label) },

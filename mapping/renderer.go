@@ -18,19 +18,20 @@ import (
 // The sessions of db must have DateStyle ISO; their time zone does not matter. A Renderer
 // is not safe for concurrent use.
 type Renderer struct {
-	opts     Options
-	db       Database
-	catalog  *catalog // nil: must be read
-	formats  map[*cdc.Relation]*format
-	readers  [tables]reader
-	checked  [tables]*cdc.Relation // relations of the readers that the catalog covers
-	optional reader                // reads the number of optional columns
-	visible  visibility
-	counter  counter
-	weights  weights
-	kept     keptProjects
-	batch    batch
-	scratch  []byte
+	opts       Options
+	db         Database
+	catalog    *catalog // nil: must be read
+	formats    map[*cdc.Relation]*format
+	readers    [tables]reader
+	checked    [tables]*cdc.Relation // relations of the readers that the catalog covers
+	optional   reader                // reads the number of optional columns
+	visible    visibility
+	counter    counter
+	weights    weights
+	kept       keptProjects
+	batch      batch
+	unreadable unreadable
+	scratch    []byte
 }
 
 // batch is what the events of one call need and have got.
@@ -131,6 +132,7 @@ func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) (
 			return 0, err
 		}
 	}
+	defer r.unreadable.reset()
 	defer r.batch.reset()
 	for most := len(events); ; {
 		n, err := r.gather(ctx, events[:most])

@@ -1,0 +1,125 @@
+package mapping
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/cdc"
+)
+
+// unreadable holds rows that the server does not return: a virtual column that somebody
+// has added cannot be computed from their values, or a value is damaged on disk. One such
+// row fails the query of its whole batch, and would hold up the events of everybody. So
+// the rows are found, and then count as deleted.
+type unreadable struct {
+	rows map[rowOf]struct{} // of the present batch
+	told map[rowOf]struct{} // logged
+}
+
+// toldRows bounds the rows that are remembered as logged.
+const toldRows = 1024
+
+// reset forgets the rows of a batch: they may be readable by the next one.
+func (u *unreadable) reset() { clear(u.rows) }
+
+// without returns the ids of readable rows.
+func (u *unreadable) without(of table, ids []int64) []int64 {
+	if len(u.rows) == 0 {
+		return ids
+	}
+	var left []int64
+	for _, id := range ids {
+		if _, ok := u.rows[rowOf{of, id}]; !ok {
+			left = append(left, id)
+		}
+	}
+	return left
+}
+
+// isOfRow reports whether the error may be due to the values of a row: data exceptions
+// (class 22), limits (class 54) and damaged data.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func isOfRow(err error) bool {
+	const dataCorrupted = "XX001"
+	code := codeOf(err)
+	return strings.HasPrefix(code, "22") || strings.HasPrefix(code, "54") || code == dataCorrupted
+}
+
+// codeOf returns the SQLSTATE, "" if the error is not the server's.
+func codeOf(err error) string {
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fault.Code
+	}
+	return ""
+}
+
+// readable returns the wanted ids of the table, except for unreadable rows.
+func (r *Renderer) readable(of table) []int64 {
+	return r.unreadable.without(of, r.batch.want[of].ids)
+}
+
+// exclude looks for the unreadable rows among those wanted after the batch's queries have
+// failed. It returns nil if there are any: then the batch can be read without them.
+// Otherwise it returns cause.
+func (r *Renderer) exclude(ctx context.Context, cause error) error {
+	if !isOfRow(cause) {
+		return cause
+	}
+	before := len(r.unreadable.rows)
+	for of := project; of < tables; of++ {
+		if err := r.tryRows(ctx, of, r.readable(of)); err != nil {
+			return err
+		}
+	}
+	if len(r.unreadable.rows) == before {
+		return cause
+	}
+	return nil
+}
+
+// tryRows reads the rows without keeping them, and halves them until each unreadable one
+// is alone.
+func (r *Renderer) tryRows(ctx context.Context, of table, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	columns, args := "*", [][]byte(nil)
+	if of == task {
+		columns, args = r.taskColumns(), [][]byte{[]byte("false")}
+	}
+	q := r.rows(nil, of, ids, columns, nil)[0]
+	q.args = append(q.args, args...)
+	q.keeps = func(*cdc.Relation, [][]byte) bool { return false }
+	err := ask(ctx, r.db, []query{q})
+	switch {
+	case !isOfRow(err):
+		return err
+	case len(ids) > 1:
+		half := len(ids) / 2
+		if err := r.tryRows(ctx, of, ids[:half]); err != nil {
+			return err
+		}
+		return r.tryRows(ctx, of, ids[half:])
+	}
+	r.unreadable.add(rowOf{of, ids[0]}, err, r.opts)
+	return nil
+}
+
+// add records a row, and logs it once. The message of the error may have values of the row.
+func (u *unreadable) add(row rowOf, err error, o Options) {
+	if u.rows == nil {
+		u.rows, u.told = map[rowOf]struct{}{}, map[rowOf]struct{}{}
+	}
+	u.rows[row] = struct{}{}
+	if _, told := u.told[row]; told {
+		return
+	}
+	if len(u.told) >= toldRows {
+		clear(u.told)
+	}
+	u.told[row] = struct{}{}
+	o.Log.Error("the database does not return a row: payloads have only its id", "table", o.Tables.name(row.of), "id", row.id, "sqlstate", codeOf(err))
+}
