@@ -81,12 +81,20 @@ func (env environment) unknown(known []Variable) []error {
 	return faults
 }
 
-// nearest returns the name with the smallest edit distance.
+// nearest returns the name that name misspells or abbreviates, in whatever case, or "".
 func nearest(name string, names []string) string {
 	name = strings.ToUpper(name)
-	return slices.MinFunc(names, func(a, b string) int {
-		return levenshtein.Distance(name, a, nil) - levenshtein.Distance(name, b, nil)
-	})
+	distance := func(other string) int {
+		if len(name) > len(Prefix) && strings.HasPrefix(other, name) {
+			return 0
+		}
+		return levenshtein.Distance(name, other, nil)
+	}
+	found := slices.MinFunc(names, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(found) > max(2, (len(name)-len(Prefix))/3) {
+		return ""
+	}
+	return found
 }
 
 // serviceLink matches the variables that Kubernetes gives every container for a Service
