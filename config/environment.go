@@ -37,7 +37,7 @@ func newEnvironment(environ []string) environment {
 
 // find returns the variable's own text, that of its file, or the default.
 func (env environment) find(v Variable) (text, error) {
-	value, path := env[v.Name], env[v.Name+fileSuffix]
+	value, path := withoutNewline(env[v.Name]), env[v.Name+fileSuffix]
 	switch {
 	case value != "" && path != "":
 		return text{}, &ConflictError{Variable: v.Name}
@@ -50,7 +50,16 @@ func (env environment) find(v Variable) (text, error) {
 	}
 }
 
-// readFile returns the content of a file without the final newline that editors add.
+// withoutNewline returns the text without the final newline that editors and echo add: a
+// Secret of Kubernetes passes it on, as a variable or as a file.
+func withoutNewline(value string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+}
+
+// byteOrderMark begins files that some editors on Windows write.
+const byteOrderMark = "\ufeff"
+
+// readFile returns the content of a file, without what editors add to it.
 func readFile(variable, path string) (text, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -59,7 +68,7 @@ func readFile(variable, path string) (text, error) {
 		}
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: err}
 	}
-	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	value := withoutNewline(strings.TrimPrefix(string(content), byteOrderMark))
 	if value == "" {
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: errEmpty}
 	}

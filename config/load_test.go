@@ -173,6 +173,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not accept`},
 		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not accept`},
 		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)`},
+		{"blank before the URL", "HOOKTAIL_DATABASE_URL= postgres://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
+		{"blank after the URL", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d ", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
+		{"two line breaks after the URL", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d\n\n", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
 		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** has another URL scheme: use a postgres:// URL, or a DSN of key=value pairs`},
 		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory)`},
 		{"port of a word", "HOOKTAIL_DATABASE_URL=postgres://u:p@h:x/d", `HOOKTAIL_DATABASE_URL=*** has an invalid port: use a number from 1 to 65535, or one for each host`},
@@ -343,6 +346,7 @@ func TestValueFromFile(t *testing.T) {
 		{"as it is", "a", "a"},
 		{"newline", "a\n", "a"},
 		{"newline of Windows", "a\r\n", "a"},
+		{"byte order mark", "\ufeffa\r\n", "a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
