@@ -150,6 +150,9 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 		return nil, s.refused(err)
 	}
 	defer r.close()
+	if err := mustBePrimary(ctx, r.conn); err != nil {
+		return nil, err // a standby has no slot, which is no gap
+	}
 	slot, err := s.check(ctx, r.conn)
 	if err != nil {
 		err = s.classify(err)

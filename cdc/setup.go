@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // slotPatience bounds the creation of a slot, which waits for all transactions running on
@@ -71,7 +73,19 @@ func VersionOf(ctx context.Context, conn *pgx.Conn) (int, error) {
 	return serverVersion(ctx, conn.PgConn())
 }
 
-func (in *installer) setup(ctx context.Context) (Result, error) {
+// setup looks again if another setup has just made what was missing.
+func (in *installer) setup(ctx context.Context) (result Result, err error) {
+	const most = 10 // objects that two setups may make at once
+	for range most {
+		result, err = in.create(ctx)
+		if code := sqlState(err); code != duplicateObject && code != postgres.UniqueViolation {
+			return result, err
+		}
+	}
+	return result, err
+}
+
+func (in *installer) create(ctx context.Context) (Result, error) {
 	found, err := in.look(ctx)
 	if err != nil {
 		return Result{}, err

@@ -42,6 +42,9 @@ func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...La
 
 func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, err error) {
 	var lacks []Lack
+	if err := mustBePrimary(ctx, in.conn); err != nil {
+		return r, err
+	}
 	if r.Slot, err = in.unreadSlot(ctx); err != nil {
 		return r, err
 	}

@@ -180,6 +180,8 @@ func checkDatabaseURL(url Secret) error {
 	unknown, isUnknown := errors.AsType[*postgres.ParameterError](err)
 	invalid, isInvalid := errors.AsType[*postgres.ValueError](err)
 	switch {
+	case strings.Contains(url.Reveal(), "://") && strings.TrimSpace(url.Reveal()) != url.Reveal():
+		return advice("begins or ends with a blank or a line break: remove it")
 	case isUnknown:
 		return advice(unknown.Error())
 	case splitsPassword(url.Reveal()):

@@ -72,7 +72,7 @@ type Config struct {
 	Grace      time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for requests in flight"`
 	HTTPAddr   string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:8484" allowed:"host:port with the port as a number, or off" meaning:"address for metrics, probes, status and page"` // empty: off
 	HTTPHosts  []string      `envconfig:"HTTP_HOSTS" allowed:"names or addresses without a port, separated by commas" meaning:"host names under which page, status and metrics answer, in addition to localhost and the addresses of this machine"`
-	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"token that allows viewing payloads and pausing, pinging, redriving and discarding on the status page; unset: disabled"`
+	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"token that allows viewing payloads and managing hooks and deliveries on the status page; unset: disabled"`
 	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" allowed:"debug, info, warn or error" meaning:"lowest level that is logged"`
 	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"format of the log on standard error"`
 }

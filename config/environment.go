@@ -37,7 +37,7 @@ func newEnvironment(environ []string) environment {
 
 // find returns the variable's own text, that of its file, or the default.
 func (env environment) find(v Variable) (text, error) {
-	value, path := env[v.Name], env[v.Name+fileSuffix]
+	value, path := withoutNewline(env[v.Name]), env[v.Name+fileSuffix]
 	switch {
 	case value != "" && path != "":
 		return text{}, &ConflictError{Variable: v.Name}
@@ -50,7 +50,16 @@ func (env environment) find(v Variable) (text, error) {
 	}
 }
 
-// readFile returns the content of a file without the final newline that editors add.
+// withoutNewline returns the text without the final newline that editors and echo add: a
+// Secret of Kubernetes passes it on, as a variable or as a file.
+func withoutNewline(value string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+}
+
+// byteOrderMark begins files that some editors on Windows write.
+const byteOrderMark = "\ufeff"
+
+// readFile returns the content of a file, without what editors add to it.
 func readFile(variable, path string) (text, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -59,7 +68,7 @@ func readFile(variable, path string) (text, error) {
 		}
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: err}
 	}
-	value := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
+	value := withoutNewline(strings.TrimPrefix(string(content), byteOrderMark))
 	if value == "" {
 		return text{}, &FileError{Variable: variable, Path: showable(path), Err: errEmpty}
 	}
@@ -81,12 +90,20 @@ func (env environment) unknown(known []Variable) []error {
 	return faults
 }
 
-// nearest returns the name with the smallest edit distance.
+// nearest returns the name that name misspells or abbreviates, in whatever case, or "".
 func nearest(name string, names []string) string {
 	name = strings.ToUpper(name)
-	return slices.MinFunc(names, func(a, b string) int {
-		return levenshtein.Distance(name, a, nil) - levenshtein.Distance(name, b, nil)
-	})
+	distance := func(other string) int {
+		if len(name) > len(Prefix) && strings.HasPrefix(other, name) {
+			return 0
+		}
+		return levenshtein.Distance(name, other, nil)
+	}
+	found := slices.MinFunc(names, func(a, b string) int { return distance(a) - distance(b) })
+	if distance(found) > max(2, (len(name)-len(Prefix))/3) {
+		return ""
+	}
+	return found
 }
 
 // serviceLink matches the variables that Kubernetes gives every container for a Service

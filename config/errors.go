@@ -58,10 +58,13 @@ func (e *ConflictError) Error() string {
 // UnknownError is a variable with our prefix that does not exist.
 type UnknownError struct {
 	Variable string // with the prefix
-	Nearest  string // the most similar existing name
+	Nearest  string // the existing name that it misspells; empty: none is similar
 }
 
 func (e *UnknownError) Error() string {
+	if e.Nearest == "" {
+		return e.Variable + " is not a variable of hooktail: see `hooktail help environment`"
+	}
 	return fmt.Sprintf("%s is not a variable of hooktail: did you mean %s?", e.Variable, e.Nearest)
 }
 

@@ -11,8 +11,8 @@ import (
 
 // Load reads the configuration from the environment, in the form of os.Environ. An empty
 // variable counts as unset. If a variable is given twice, the last value counts. The
-// value of HOOKTAIL_X may be in a file named by HOOKTAIL_X_FILE; one newline at the end
-// of the file is dropped.
+// value of HOOKTAIL_X may be in a file named by HOOKTAIL_X_FILE. One newline at the end of
+// a value is dropped, and a byte order mark at the beginning of a file.
 //
 // Load reads nothing else, with one exception: DATABASE_URL is parsed by pgx, which
 // completes it from PGHOST, PGPASSFILE and similar variables, as libpq does. Parameters
@@ -51,6 +51,8 @@ func Load(environ []string) (Config, error) {
 func (c *Config) set(v Variable, name string, field reflect.Value, t text) error {
 	var err error
 	switch {
+	case isQuoted(t.value):
+		err = advice("is in quotation marks: remove them")
 	case t.value != "":
 		err = convert(field, t.value)
 	case v.Required:
@@ -73,6 +75,13 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 		fault.Value = showable(t.value)
 	}
 	return fault
+}
+
+// isQuoted reports whether the text is in quotation marks. A shell removes them; `docker run
+// --env-file` and `kubectl create secret --from-env-file` do not, and the value of a secret
+// is not shown.
+func isQuoted(value string) bool {
+	return len(value) > 1 && value[0] == value[len(value)-1] && (value[0] == '"' || value[0] == '\'')
 }
 
 // convert lets envconfig turn the text into a value of the field's type.

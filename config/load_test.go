@@ -173,6 +173,9 @@ func TestLoadRefuses(t *testing.T) {
 		{"parameter of pgx", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d?default_query_exec_mode=simple_protocol", `HOOKTAIL_DATABASE_URL=*** has the parameter default_query_exec_mode, which hooktail does not accept`},
 		{"settings", "HOOKTAIL_DATABASE_URL=host=h statement_timeout=1 options=-cx=y", `HOOKTAIL_DATABASE_URL=*** has the parameters options, statement_timeout, which hooktail does not accept`},
 		{"password with / and @", "HOOKTAIL_DATABASE_URL=postgres://u:p@ss/w@h/d", `HOOKTAIL_DATABASE_URL=*** cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)`},
+		{"blank before the URL", "HOOKTAIL_DATABASE_URL= postgres://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
+		{"blank after the URL", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d ", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
+		{"two line breaks after the URL", "HOOKTAIL_DATABASE_URL=postgres://u:p@h/d\n\n", `HOOKTAIL_DATABASE_URL=*** begins or ends with a blank or a line break: remove it`},
 		{"other scheme", "HOOKTAIL_DATABASE_URL=mysql://u:p@h/d", `HOOKTAIL_DATABASE_URL=*** has another URL scheme: use a postgres:// URL, or a DSN of key=value pairs`},
 		{"no certificate", "HOOKTAIL_DATABASE_URL=postgres://h/d?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", `HOOKTAIL_DATABASE_URL=*** has an invalid sslrootcert: use a file with certificates in PEM, or system (read /nowhere/ca.pem: no such file or directory)`},
 		{"port of a word", "HOOKTAIL_DATABASE_URL=postgres://u:p@h:x/d", `HOOKTAIL_DATABASE_URL=*** has an invalid port: use a number from 1 to 65535, or one for each host`},
@@ -279,7 +282,7 @@ func TestAllFaultsAtOnce(t *testing.T) {
 		`HOOKTAIL_SETTLE="soon" is not a duration: use a duration from 0 to 1m`,
 		`HOOKTAIL_GRACE_FILE: read /nowhere/grace: no such file or directory`,
 		`HOOKTAIL_LOG_FORMAT="xml" is invalid: use text or json`,
-		`HOOKTAIL_COLOUR is not a variable of hooktail: did you mean HOOKTAIL_SLOT?`,
+		"HOOKTAIL_COLOUR is not a variable of hooktail: see `hooktail help environment`",
 		`HOOKTAIL_SETTEL is not a variable of hooktail: did you mean HOOKTAIL_SETTLE?`,
 	}, "\n")
 	if err == nil {
@@ -292,15 +295,20 @@ func TestAllFaultsAtOnce(t *testing.T) {
 
 func TestUnknownVariableNamesTheNearest(t *testing.T) {
 	t.Parallel()
+	const none = "none"
 	tests := []struct {
 		name string
 		in   string
-		want string // empty: no error
+		want string // empty: no error; none: an error that names no variable
 	}{
 		{"letters swapped", "HOOKTAIL_SETTEL=1s", "HOOKTAIL_SETTLE"},
 		{"lower case", "HOOKTAIL_log_level=info", "HOOKTAIL_LOG_LEVEL"},
 		{"file", "HOOKTAIL_DATABASE_URI_FILE=/x", "HOOKTAIL_DATABASE_URL_FILE"},
-		{"port", "HOOKTAIL_PORT=8484", "HOOKTAIL_SLOT"},
+		{"abbreviated", "HOOKTAIL_DATABASE=x", "HOOKTAIL_DATABASE_URL"},
+		{"letters missing", "HOOKTAIL_MAX_ATEMPS=1", "HOOKTAIL_MAX_ATTEMPTS"},
+		{"of another program", "HOOKTAIL_PORT=8484", none},
+		{"password", "HOOKTAIL_PASSWORD=x", none},
+		{"prefix alone", "HOOKTAIL_=x", none},
 		{"Kubernetes service host", "HOOKTAIL_SERVICE_HOST=10.0.0.1", ""},
 		{"Kubernetes service port", "HOOKTAIL_SERVICE_PORT=8484", ""},
 		{"Kubernetes named port", "HOOKTAIL_SERVICE_PORT_HTTP=8484", ""},
@@ -321,7 +329,7 @@ func TestUnknownVariableNamesTheNearest(t *testing.T) {
 			if !ok {
 				t.Fatalf("Load error = %v, want an UnknownError", err)
 			}
-			if fault.Nearest != tt.want {
+			if fault.Nearest != strings.TrimPrefix(tt.want, none) {
 				t.Errorf("Nearest = %q, want %q", fault.Nearest, tt.want)
 			}
 		})
@@ -338,6 +346,7 @@ func TestValueFromFile(t *testing.T) {
 		{"as it is", "a", "a"},
 		{"newline", "a\n", "a"},
 		{"newline of Windows", "a\r\n", "a"},
+		{"byte order mark", "\ufeffa\r\n", "a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/repair"
 )
@@ -44,9 +45,25 @@ func (a *app) execute(ctx context.Context, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	if err != nil {
-		fmt.Fprintf(a.stderr, "hooktail: %v\n", err)
+		fmt.Fprintf(a.stderr, "hooktail: %v%s\n", err, remedy(err))
 	}
 	return exitCode(err)
+}
+
+// remedy returns what a person must do about an error of the database, after a colon; ""
+// if the error says it, or if nothing is known.
+func remedy(err error) string {
+	const readOnly = "25006" // every session asks for transactions that write
+	_, isFault := errors.AsType[*cdc.Fault](err)
+	_, isSchema := errors.AsType[*state.SchemaError](err)
+	text := postgres.Remedy(err)
+	if postgres.Code(err) == readOnly {
+		text = "the server is a standby: name the primary in HOOKTAIL_DATABASE_URL, or all servers and target_session_attrs=read-write"
+	}
+	if isFault || isSchema || text == "" {
+		return ""
+	}
+	return ": " + text
 }
 
 func exitCode(err error) int {

@@ -2,11 +2,16 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -58,13 +63,16 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 	for _, sql := range []string{
 		"CREATE ROLE plain_" + db.Name + " LOGIN",
 		"GRANT SELECT ON ALL TABLES IN SCHEMA public TO plain_" + db.Name,
+		"CREATE ROLE blind_" + db.Name + " LOGIN",
 	} {
 		db.Exec(t, sql)
 	}
-	for _, sql := range state.Grants("hooktail", "plain_"+db.Name) {
-		db.Exec(t, sql)
+	for _, role := range []string{"plain_" + db.Name, "blind_" + db.Name} {
+		for _, sql := range state.Grants("hooktail", role) {
+			db.Exec(t, sql)
+		}
+		t.Cleanup(func() { db.Exec(t, "DROP OWNED BY "+role); db.Exec(t, "DROP ROLE "+role) })
 	}
-	t.Cleanup(func() { db.Exec(t, "DROP OWNED BY plain_"+db.Name); db.Exec(t, "DROP ROLE plain_"+db.Name) })
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatalf("listen: %v", err)
@@ -105,6 +113,14 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 		},
 		{"no tables", with("HOOKTAIL_DATABASE_URL=" + empty.DSN), []string{"setup"}, exitFailed, []string{"public.project", "public.webhook"}},
 		{"a table with another name", proctest.Environ(db, "HOOKTAIL_TASK_TABLE=tsak"), []string{"setup"}, exitFailed, []string{"public.tsak"}},
+		{"no tables to list", with("HOOKTAIL_DATABASE_URL=" + empty.DSN), []string{"hooks", "list"}, exitFailed, []string{`"public.webhook_action" does not exist`, "check HOOKTAIL_SOURCE_SCHEMA"}},
+		{"no tables to show", with("HOOKTAIL_SOURCE_SCHEMA=nope"), []string{"hooks", "show", "1"}, exitFailed, []string{`"nope.webhook_action" does not exist`, "check HOOKTAIL_SOURCE_SCHEMA"}},
+		{
+			"no privilege to list", with("HOOKTAIL_DATABASE_URL=" + strings.Replace(db.DSN, "postgres@", "blind_"+db.Name+"@", 1)),
+			[]string{"hooks", "list"},
+			exitFailed,
+			[]string{"permission denied", "run deploy/role.sql again"},
+		},
 		{"address taken", with("HOOKTAIL_HTTP_ADDR=" + taken.Addr().String()), []string{"run"}, exitFailed, []string{"HOOKTAIL_HTTP_ADDR", taken.Addr().String()}},
 	}
 	for _, tt := range tests {
@@ -122,6 +138,24 @@ func TestFatalSetupExitsNonZero(t *testing.T) {
 				t.Errorf("the message shows the password:\n%s", stderr)
 			}
 		})
+	}
+}
+
+// TestRemedies: what only a person can mend is said once, whichever command meets it.
+func TestRemedies(t *testing.T) {
+	t.Parallel()
+	of := func(code string) error { return &pgconn.PgError{Code: code} }
+	for want, errs := range map[string][]error{
+		": the server is a standby":      {of("25006")},
+		": check HOOKTAIL_SOURCE_SCHEMA": {of("42P01"), of("42703"), of("3F000")},
+		": grant the role what it lacks": {of("42501")},
+		"":                               {errors.New("canceled"), of("40001"), &cdc.Fault{Err: of("42501")}, &state.SchemaError{}},
+	} {
+		for _, err := range errs {
+			if got := remedy(fmt.Errorf("pause hook: %w", err)); !strings.HasPrefix(got, want) || (want == "") != (got == "") {
+				t.Errorf("%v: %q, want %q", err, got, want)
+			}
+		}
 	}
 }
 

@@ -129,13 +129,10 @@ func (c *control) printDelivery(r *state.Row, payload bool) error {
 		{"dead since", display.Time(r.Died)},
 		{"reason", display.Text(r.Reason)},
 	})
-	if err != nil {
-		return err
+	if err == nil && payload {
+		_, err = fmt.Fprintf(c.out, "\n%s\n", r.Body.Bytes())
 	}
-	if payload {
-		fmt.Fprintf(c.out, "\n%s\n", r.Body.Bytes())
-	}
-	return nil
+	return err
 }
 
 func (c *control) printJSON(r *state.Row, payload bool) error {

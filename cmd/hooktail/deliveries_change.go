@@ -71,8 +71,8 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if dryRun {
 			what = ch.would
 		}
-		fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
-		return nil
+		_, err = fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
+		return err
 	})
 	chosen.flags(cmd, ch.states)
 	cmd.Flags().BoolVar(&all, "all", false, "all deliveries, without a filter")

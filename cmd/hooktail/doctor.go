@@ -108,11 +108,11 @@ func show(screen display.Screen, findings []doctor.Finding, asJSON bool) error {
 		doctor.OK: display.Good, doctor.Note: display.Faint, doctor.Warning: display.Doubtful, doctor.Failure: display.Bad,
 	}
 	const indent = "         "
-	for _, f := range findings {
-		screen.Paragraph(screen.Paint(tones[f.Severity], fmt.Sprintf("%-8s ", f.Severity)), indent, f.ID+": "+f.What)
+	for _, f := range findings { // with texts of rows, which anybody may have written
+		screen.Paragraph(screen.Paint(tones[f.Severity], fmt.Sprintf("%-8s ", f.Severity)), indent, f.ID+": "+display.Printable(f.What))
 		if f.Severity != doctor.OK {
-			screen.Paragraph(indent+"why:  ", indent+"      ", f.Why)
-			fmt.Fprintf(screen, "%smend: %s\n", indent, f.Mend) // on one line, so that it can be copied
+			screen.Paragraph(indent+"why:  ", indent+"      ", display.Printable(f.Why))
+			fmt.Fprintf(screen, "%smend: %s\n", indent, display.Printable(f.Mend)) // on one line, so that it can be copied
 		}
 	}
 	_, err := fmt.Fprintf(screen, "\nfailures: %d, warnings: %d, notes: %d, ok: %d\n", tally(findings, doctor.Failure), tally(findings, doctor.Warning),

@@ -3,9 +3,12 @@ package main
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
+	"github.com/hooktail/hooktail/internal/display"
 )
 
 // TestDoctorSpeaksToPeople: severity, reason and mend of what is wrong, one line for
@@ -41,5 +44,23 @@ func TestDoctorSpeaksToPeople(t *testing.T) {
 	}
 	if code, stdout, _ := command(append(environ, "HOOKTAIL_NOSUCH=1"), "doctor"); code != exitUsage || stdout != "" {
 		t.Errorf("bad configuration: exit code %d, output %q", code, stdout)
+	}
+}
+
+// TestDoctorPrintsForeignText: an action of a row cannot control the terminal, in none of
+// the parts of a finding.
+func TestDoctorPrintsForeignText(t *testing.T) {
+	t.Parallel()
+	const evil = "A\x1b[2J\rB\u202e\u009b1mC"
+	var out strings.Builder
+	findings := []doctor.Finding{{ID: "hook_actions", Severity: doctor.Warning, What: evil, Why: evil, Mend: evil}}
+	if err := show(display.NewScreen(&out, nil), findings, false); err != nil {
+		t.Fatal(err)
+	}
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {
+		t.Errorf("prints a control character: %q", out.String()[i:])
+	}
+	if strings.Count(out.String(), "A [2J B") != 3 {
+		t.Errorf("the text is missing:\n%s", out.String())
 	}
 }

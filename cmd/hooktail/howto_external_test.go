@@ -84,6 +84,14 @@ func TestWithPythonHowToGitHubDispatch(t *testing.T) {
 			t.Errorf("the workflow reads %s, which is not sent", m[1])
 		}
 	}
+	for body, want := range map[string]int{ // requests to GitHub
+		`{"action": "ANNOTATION_CREATED"}`: 1, `{"action": "MODEL_OUTDATED", "payload": 1, "task": null, "project": {"id": 1}}`: 1, `{"action": "PING"}`: 0,
+	} {
+		before := github.count()
+		if got := adapter.sends(t, body); got.status != http.StatusOK || github.count()-before != want {
+			t.Errorf("%s: the program answers %d, and GitHub gets %d requests, want %d", body, got.status, github.count()-before, want)
+		}
+	}
 	github.answers(http.StatusUnprocessableEntity)
 	if got := adapter.sends(t, recorded(t, "ANNOTATION_CREATED")); got.status != http.StatusUnprocessableEntity {
 		t.Errorf("when GitHub answers 422, the program answers %d", got.status)

@@ -81,7 +81,9 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		}
 		a.sayCost(cfg, cost)
 		for _, statement := range slices.Concat(state.Statements(cfg.StateSchema), cdc.Statements(plan, version), extras.Statements(cfg), log) {
-			fmt.Fprintln(a.stdout, statement)
+			if _, err := fmt.Fprintln(a.stdout, statement); err != nil {
+				return fmt.Errorf("print SQL: %w", err)
+			}
 		}
 		return nil
 	}

@@ -41,10 +41,16 @@ func TestUnitRunsTheProgram(t *testing.T) {
 	if want := fmt.Sprintf("%d %d", exitUsage, exitGap); unit["RestartPreventExitStatus"][0] != want {
 		t.Errorf("RestartPreventExitStatus=%s, want %s: no restart mends a configuration or a gap", unit["RestartPreventExitStatus"][0], want)
 	}
-	directory := t.TempDir()
+	// The specifiers of systemd 247, which has credentials: an older systemd passes one that
+	// it does not know on as it is.
+	runtime := t.TempDir()
+	directory := filepath.Join(runtime, "credentials", "hooktail.service")
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
 	var environ []string
 	for _, variable := range unit["Environment"] {
-		environ = append(environ, strings.ReplaceAll(variable, "%d", directory))
+		environ = append(environ, strings.NewReplacer("%t", runtime, "%n", "hooktail.service").Replace(variable))
 	}
 	for _, credential := range unit["LoadCredential"] {
 		name, _, _ := strings.Cut(credential, ":")

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -29,7 +31,13 @@ func (a *app) teardownCommand() *cobra.Command {
 			"while there are any; with --release it activates them again in the same transaction.",
 		Args: noArgs,
 		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			return a.teardown(ctx, cfg, release, func() error { return a.confirm(os.Stdin, term.IsTerminal(int(os.Stdin.Fd())), yes) })
+			return a.teardown(ctx, cfg, release, func() error {
+				terminal := term.IsTerminal(int(os.Stdin.Fd()))
+				if terminal && !yes {
+					signal.Reset(os.Interrupt, syscall.SIGTERM) // nothing interrupts the read of a terminal: the signal ends the process
+				}
+				return a.confirm(os.Stdin, terminal, yes)
+			})
 		}),
 	}
 	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio, where they become active again")

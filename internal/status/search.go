@@ -51,7 +51,7 @@ func searchOf(r *http.Request) (s Search, err error) {
 	}
 	for name, into := range map[string]*int64{"hook": &s.Hook, "task": &s.Task, "annotation": &s.Annotation} {
 		if text := r.FormValue(name); text != "" {
-			if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into <= 0 {
+			if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into == 0 || *into < 0 && name != "hook" { // an administrator may number hooks below 0
 				return s, errors.New(name + " must be an id")
 			}
 		}

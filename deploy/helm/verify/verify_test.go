@@ -126,6 +126,43 @@ func TestScaled(t *testing.T) {
 	}
 }
 
+// TestNumbersAreWhole: a large number in env reaches the program as it was written.
+func TestNumbersAreWhole(t *testing.T) {
+	r := render(t, read(t, "env: {HOOKTAIL_PARK_MAX_BYTES: 1073741824, HOOKTAIL_MAX_ATTEMPTS: 5, HOOKTAIL_SEND_SECRETS: true}"))
+	cfg := configured(t, r.deployments[0])
+	if cfg.ParkMaxBytes != 1<<30 || cfg.MaxAttempts != 5 || !cfg.SendSecrets {
+		t.Errorf("HOOKTAIL_PARK_MAX_BYTES=%d, HOOKTAIL_MAX_ATTEMPTS=%d, HOOKTAIL_SEND_SECRETS=%t", cfg.ParkMaxBytes, cfg.MaxAttempts, cfg.SendSecrets)
+	}
+}
+
+// TestWrongValues: values that Helm would ignore, or render into something else than what
+// was meant, are refused by name.
+func TestWrongValues(t *testing.T) {
+	for values, want := range map[string]string{
+		"replicaCount: 3":    "replicaCount",
+		"image: {tags: v1}":  "tags",
+		"image: {tag: 1.20}": "tag",
+		"memory: 128MiB":     "memory",
+		"memory: 8":          "memory",
+		"grace: 30s":         "grace",
+		"setup: \"false\"":   "setup",
+		"secrets: {HOOKTAIL_SECRET_KEY: hooktail}":                                  "HOOKTAIL_SECRET_KEY",
+		"database: {secret: \"\"}":                                                  "secret",
+		"secrets: {SECRET_KEY: {secret: a, key: b}}":                                "SECRET_KEY",
+		"env: {HOOKTAIL_HTTP_HOSTS: [a, b]}":                                        "HOOKTAIL_HTTP_HOSTS",
+		"env: {HOOKTAIL_MEMORY: 512MiB}":                                            "set the value memory",
+		"env: {HOOKTAIL_GRACE: 60s}":                                                "set the value grace",
+		"env: {HOOKTAIL_HTTP_ADDR: \":80\"}":                                        "HOOKTAIL_HTTP_ADDR",
+		"env: {HOOKTAIL_DATABASE_URL: postgres://h/d}":                              "set the value database",
+		"scale: {nats: {replicas: 2}}":                                              "replicas",
+		"scale: {enabled: true, nats: {url: nats://n}}\nenv: {HOOKTAIL_ROLE: both}": "set the value scale",
+	} {
+		if _, err := rendering(t, read(t, values)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one that names %s", values, err, want)
+		}
+	}
+}
+
 // howTo is the values of docs/how-to/kubernetes.md.
 func howTo(t *testing.T) string {
 	t.Helper()
@@ -169,7 +206,7 @@ func rendering(t *testing.T, values map[string]any) (map[string]string, error) {
 	release := chartutil.ReleaseOptions{Name: "hooktail", Namespace: "labelstudio", IsInstall: true}
 	all, err := chartutil.ToRenderValues(c, values, release, chartutil.DefaultCapabilities)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	return engine.Engine{Strict: true}.Render(c, all)
 }

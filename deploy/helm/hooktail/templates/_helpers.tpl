@@ -27,6 +27,22 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
+{{/* Fails if a variable that other values set is in env: the pod's limits and probes follow those values. */}}
+{{- define "hooktail.checkEnv" -}}
+{{- $values := dict "HOOKTAIL_DATABASE_URL" "database" "HOOKTAIL_MEMORY" "memory" "HOOKTAIL_GRACE" "grace" -}}
+{{- if .Values.scale.enabled -}}
+{{- $values = merge $values (dict "HOOKTAIL_ROLE" "scale" "HOOKTAIL_NATS_URL" "scale.nats.url" "HOOKTAIL_NATS_REPLICAS" "scale.nats.replicas" "HOOKTAIL_NATS_SYNC" "scale.nats.sync") -}}
+{{- end -}}
+{{- range $name, $_ := .Values.env -}}
+{{- with get $values $name -}}
+{{- fail (printf "env has %s: set the value %s instead" $name .) -}}
+{{- end -}}
+{{- if eq $name "HOOKTAIL_HTTP_ADDR" -}}
+{{- fail "env has HOOKTAIL_HTTP_ADDR: the pod's address is always :8484" -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* The Deployments, as a list in YAML: one, or with scale.enabled one for each role. */}}
 {{- define "hooktail.roles" -}}
 {{- $common := dict "selector" (include "hooktail.selector" .) "labels" (include "hooktail.labels" .) -}}
