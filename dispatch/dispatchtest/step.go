@@ -1,6 +1,7 @@
 package dispatchtest
 
 import (
+	"io"
 	"net"
 	"net/http"
 	"time"
@@ -65,6 +66,17 @@ func Raw(bytes string) Step {
 	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
 		hijack(w, func(conn net.Conn) {
 			_, _ = conn.Write([]byte(bytes)) // the sender may have gone
+		})
+	}}
+}
+
+// SwitchProtocol answers that the connection speaks another protocol from now on, and
+// keeps it open until the sender has gone.
+func SwitchProtocol() Step {
+	return Step{http.StatusSwitchingProtocols, func(w http.ResponseWriter, _ *http.Request) {
+		hijack(w, func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") // the sender may have gone
+			_, _ = io.Copy(io.Discard, conn)
 		})
 	}}
 }

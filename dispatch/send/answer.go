@@ -10,6 +10,9 @@ import (
 // the status of an answer has an effect.
 func (e *envelope) read(body io.ReadCloser) []byte {
 	defer body.Close()
+	if _, ours := body.(io.Writer); ours {
+		return nil // the connection itself, after a 101: net/http no longer closes it when the context ends
+	}
 	n, err := 0, error(nil)
 	for n < len(e.answer) && err == nil {
 		var more int

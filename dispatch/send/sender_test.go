@@ -204,6 +204,30 @@ func TestSlowDripIsCut(t *testing.T) {
 	}
 }
 
+// TestSwitchedProtocolIsLeft: an answer that turns the connection over to another protocol
+// ends the attempt, too, whether or not anything follows it. The connection is closed.
+func TestSwitchedProtocolIsLeft(t *testing.T) {
+	receiver := dispatchtest.Receiver(t)
+	receiver.Script("/h", dispatchtest.SwitchProtocol())
+	for name, round := range map[string]func(*Sender, *hook.Hook) Outcome{
+		"attempt":  func(s *Sender, h *hook.Hook) Outcome { return s.Send(t.Context(), h, testMessage) },
+		"exchange": func(s *Sender, h *hook.Hook) Outcome { return s.Exchange(t.Context(), h, testMessage).Outcome },
+	} {
+		s := newTestSender(t, Options{Timeout: 10 * time.Second})
+		h := oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h"))
+		ended := make(chan Outcome, 1)
+		go func() { ended <- round(s, h) }()
+		select {
+		case out := <-ended:
+			if out.Result != ResultReset || out.Status != http.StatusSwitchingProtocols || len(out.Answer) != 0 {
+				t.Errorf("%s: outcome %+v", name, out)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatalf("%s: it does not end", name)
+		}
+	}
+}
+
 // The answer is read, so that the connection serves again.
 func TestConnectionIsReused(t *testing.T) {
 	connections := make(chan struct{}, 100)
