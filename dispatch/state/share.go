@@ -21,13 +21,14 @@ type Share struct {
 // ErrDeposed says that another sender has taken a partition of the Share.
 var ErrDeposed = errors.New("another sender has taken the partition")
 
-// Partitions is the number of partitions of a slot's log. A hook's is its id modulo Partitions.
+// Partitions is the number of partitions of a slot's log, a power of two. A hook's is its
+// id, as an unsigned number, modulo Partitions.
 const Partitions = 64
 
 // inPartitions is the condition that a row's hook is in one of the partitions of the
 // parameter; null: any.
 func inPartitions(parameter string) string {
-	return "(" + parameter + "::int[] IS NULL OR hook_id % " + strconv.Itoa(Partitions) + " = ANY (" + parameter + "))"
+	return "(" + parameter + "::int[] IS NULL OR (hook_id & " + strconv.Itoa(Partitions-1) + ") = ANY (" + parameter + "))" // % keeps the sign
 }
 
 // partitions are nil for every hook.

@@ -3,6 +3,7 @@ package state_test
 import (
 	"errors"
 	"log/slog"
+	"math"
 	"slices"
 	"testing"
 
@@ -56,6 +57,51 @@ func TestDeposedSenderWritesNothing(t *testing.T) {
 		}
 	}); !slices.Equal(hooks, []int64{7}) {
 		t.Errorf("the share has the hooks %v", hooks)
+	}
+}
+
+// TestEachHookBelongsToOneShare: whatever a hook's id, exactly the sender with the hook's
+// partition sees its settings, its deliveries, and those that a person has redriven.
+func TestEachHookBelongsToOneShare(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	pool := openPool(t, db.DSN)
+	all := newStore(t, db)
+	hooks := []int64{math.MinInt64, -65, -64, -63, -1, 1, 63, 64, math.MaxInt64}
+	for _, hook := range hooks {
+		park(t, all, hook, 0, 1)
+		if err := all.Pause(t.Context(), hook); err != nil {
+			t.Fatal(err)
+		}
+	}
+	count(t, db, "WITH redriven AS (UPDATE {}.parked SET redriven = true RETURNING 1) SELECT count(*) FROM redriven")
+	settings, backlogs, redriven := make(map[int64][]int), make(map[int64][]int), make(map[int64][]int)
+	for partition := range state.Partitions {
+		store := state.New(state.Options{
+			Pool: pool, Schema: schema, Log: slog.New(slog.DiscardHandler),
+			Share: &state.Share{Slot: "slot", Partitions: []int{partition}},
+		})
+		set, err1 := store.Settings(t.Context())
+		stored, err2 := store.Backlogs(t.Context())
+		rows, err3 := store.Redriven(t.Context(), 100)
+		if err := errors.Join(err1, err2, err3); err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range set {
+			settings[s.Hook] = append(settings[s.Hook], partition)
+		}
+		for _, b := range stored {
+			backlogs[b.Hook] = append(backlogs[b.Hook], partition)
+		}
+		for _, row := range rows {
+			redriven[row.Hook] = append(redriven[row.Hook], partition)
+		}
+	}
+	for _, hook := range hooks {
+		want := []int{int(uint64(hook) % state.Partitions)}
+		if !slices.Equal(settings[hook], want) || !slices.Equal(backlogs[hook], want) || !slices.Equal(redriven[hook], want) {
+			t.Errorf("hook %d: settings in %v, deliveries in %v, redriven in %v, want %v", hook, settings[hook], backlogs[hook], redriven[hook], want)
+		}
 	}
 }
 
