@@ -81,8 +81,8 @@ func (a attempt) delay(v verdict, made bool, now time.Time) delay {
 	case made && v.hold == 0:
 		by.at = l.health.look(now)
 	}
-	if d.stored {
-		by.save = v.delay >= l.policy.Base || l.health.failing || v.doubt
+	if d.stored { // without an attempt there is nothing to record, least of all while the store does not answer
+		by.save = made && (v.delay >= l.policy.Base || l.health.failing || v.doubt)
 	}
 	return by
 }
