@@ -12,6 +12,24 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
+// TestClockSetWhileRestored: a delivery that was read from the store waits for a duration,
+// not for a time of day: setting the clock neither delays it nor makes it expire. The
+// times of a lane must have monotonic readings for that, which rows do not have.
+func TestClockSetWhileRestored(t *testing.T) {
+	now := time.Now()
+	for _, wait := range []time.Duration{time.Minute, 100 * time.Hour} {
+		d := restored(&state.Row{Attempts: 4, Added: now.Add(-time.Hour).Round(0), Next: now.Add(wait).Round(0)}, now, time.Hour)
+		if at := d.at.Sub(now); at != min(wait, time.Hour) {
+			t.Errorf("waits %s of %s", at, wait)
+		}
+		for name, at := range map[string]time.Time{"next attempt": d.at, "added": d.added} {
+			if at == at.Round(0) {
+				t.Errorf("%s: %s has no monotonic reading", name, at)
+			}
+		}
+	}
+}
+
 // TestClockSetBackWhileParked: deliveries parked by a clock that was a year ahead do not
 // wait until then, and keep their place in the order.
 func TestClockSetBackWhileParked(t *testing.T) {

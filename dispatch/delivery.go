@@ -78,22 +78,20 @@ func newDelivery(d Delivery, shared *sharedEvent, now time.Time) *delivery {
 }
 
 // restored returns the delivery of a row. It compares the row's times with the present
-// clock, since the clock that set them may have been ahead.
+// clock, since the clock that set them may have been ahead. From then on only durations
+// count: later changes of the clock do not matter.
 func restored(row *state.Row, now time.Time, longest time.Duration) *delivery {
 	d := &delivery{
 		Target: hook.Target{Hook: row.Hook, Action: row.Action}, event: row.Event,
 		project: row.Project, task: row.Task, committed: row.Committed,
 		storage: storage{bytes: row.Bytes, stored: true, kept: true}, attempt: row.Attempts,
-		added: now.Add(-max(0, now.Sub(row.Added))), // later changes of the clock do not matter
+		added: now.Add(-max(0, now.Sub(row.Added))),
 	}
 	if row.Attempts > 0 {
 		d.trial = &trial{result: row.LastResult, status: row.LastStatus}
 	}
 	if row.Next.After(now) {
-		d.at = row.Next
-		if latest := now.Add(longest); d.at.After(latest) {
-			d.at = latest
-		}
+		d.at = now.Add(min(row.Next.Sub(now), longest))
 	}
 	return d
 }
