@@ -71,6 +71,50 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 	}
 }
 
+// TestStoredByAnotherServer: deliveries that were parked on another server, whose WAL was
+// longer, do not wait until this server's WAL is as long. They wait for what is stored
+// of this server.
+func TestStoredByAnotherServer(t *testing.T) {
+	const end = 1005 // of the WAL, after the restart
+	for _, confirmed := range []cdc.LSN{1001, end} {
+		synctest.Test(t, func(t *testing.T) {
+			store := newFakeStore()
+			for _, n := range []int{1, 3, 1 << 40} {
+				e := committed(n, 7)
+				row := state.Row{
+					Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
+					Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
+				}
+				if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var sent []string
+			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+				sent = append(sent, r.Header.Get("Idempotency-Key"))
+				return dispatchtest.Answer(200), nil
+			}, hostRow(1))
+			b.Passed(confirmed)
+			backlogs, _ := store.backlogs(t.Context())
+			for i := range backlogs {
+				backlogs[i].End = end
+			}
+			b.Restore(backlogs, nil)
+			want := []string{committed(1, 7).ID.String(), committed(3, 7).ID.String(), committed(1<<40, 7).ID.String()}
+			for n, position := range []cdc.LSN{confirmed, 1003, end, end + 100} {
+				b.Passed(position)
+				<-time.After(time.Minute)
+				if due := min(n+1, 3); confirmed < end && !slices.Equal(sent, want[:due]) {
+					t.Errorf("at %d: sent %v, want %v", position, sent, want[:due])
+				}
+			}
+			if !slices.Equal(sent, want) || store.size() != 0 {
+				t.Errorf("confirmed %d: sent %v, want %v", confirmed, sent, want)
+			}
+		})
+	}
+}
+
 // TestConfirmedAfterTheRowsBeforeIt: an event is not done while the row of an event
 // delivered before it still exists: after a crash the earlier one would be sent again,
 // alone.

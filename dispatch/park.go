@@ -163,7 +163,7 @@ func (d *Dispatcher) with(hook int64, f func(desk)) {
 type desk struct{ *lane }
 
 // begin is the lane's first look at its stored deliveries. Those of commits later than
-// passed wait for the stream; 0: none do.
+// passed wait for the stream, unless it cannot have them; 0: none do.
 func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,7 +171,7 @@ func (l desk) begin(b state.Backlog, passed cdc.LSN) {
 	if b.Parked.Rows == 0 {
 		return
 	}
-	l.write(l.window.resume(passed))
+	l.write(l.window.resume(passed, b.End))
 	l.fill(time.Now())
 }
 

@@ -23,6 +23,7 @@ type tail struct {
 	gone    map[mapping.ID]struct{} // events removed from the store since then
 
 	ceiling cdc.LSN // rows of later commits wait until the stream has passed them
+	end     cdc.LSN // the stream cannot pass later commits that were stored before the start; 0: it can
 	blocked bool    // the next rows are of this kind
 	hurried bool    // rows do not wait for their next attempt
 	scout   bool    // there may be untried heads
@@ -60,6 +61,14 @@ func (t *tail) left(d *delivery) {
 	if t.asked != nil {
 		t.gone[d.event] = struct{}{}
 	}
+}
+
+// reached returns the ceiling when the stream has passed everything up to the position.
+func (t *tail) reached(position cdc.LSN) cdc.LSN {
+	if t.end > 0 && position >= t.end {
+		return theEnd().Commit
+	}
+	return position
 }
 
 // set opens or closes the tail.

@@ -194,10 +194,12 @@ func (w *window) rewind(to mapping.ID) []operation {
 
 // resume makes everything be read that was stored before the start, without waiting for
 // retry times. Rows of commits later than the position, unless it is 0, wait until the
-// stream has passed them.
-func (w *window) resume(position cdc.LSN) []operation {
+// stream has passed them. Commits after the end of the WAL, unless that is 0, are not in the
+// stream.
+func (w *window) resume(position, end cdc.LSN) []operation {
 	if position > 0 {
-		w.tail.ceiling = position
+		w.tail.end = end
+		w.tail.ceiling = w.tail.reached(position)
 	}
 	operations := w.rewind(mapping.ID{})
 	w.tail.hurried = true
@@ -207,8 +209,8 @@ func (w *window) resume(position cdc.LSN) []operation {
 // passed states that the stream has repeated all events up to the position. It reports
 // whether rows still wait for the stream.
 func (w *window) passed(position cdc.LSN) bool {
-	if position > w.tail.ceiling {
-		w.tail.ceiling, w.tail.blocked = position, false
+	if ceiling := w.tail.reached(position); ceiling > w.tail.ceiling {
+		w.tail.ceiling, w.tail.blocked = ceiling, false
 	}
 	return w.tail.ceiling != theEnd().Commit
 }

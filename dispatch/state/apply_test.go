@@ -256,7 +256,8 @@ func TestBodies(t *testing.T) {
 
 func TestBacklogs(t *testing.T) {
 	t.Parallel()
-	store := newStore(t, migrated(t))
+	db := migrated(t)
+	store := newStore(t, db)
 	if got, err := store.Backlogs(t.Context()); err != nil || len(got) != 0 {
 		t.Fatalf("backlogs of nothing: %v, error %v", got, err)
 	}
@@ -266,6 +267,12 @@ func TestBacklogs(t *testing.T) {
 	got, err := store.Backlogs(t.Context())
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range got {
+		if near := count(t, db, "SELECT (pg_current_wal_insert_lsn() - $1::text::pg_lsn BETWEEN 0 AND 1 << 30)::int::text", got[i].End.String()); near != "1" || got[i].End == 0 {
+			t.Errorf("end of the WAL: %s", got[i].End)
+		}
+		got[i].End = 0
 	}
 	size := int64(delivery(1, 0).Body.Len())
 	want := []state.Backlog{

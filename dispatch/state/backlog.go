@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // Backlog is the number and size of a hook's stored deliveries.
@@ -12,6 +14,7 @@ type Backlog struct {
 	Hook   int64
 	Parked Volume
 	Dead   Volume
+	End    cdc.LSN // end of the server's WAL then; a later commit is another server's, from which the tables were copied
 }
 
 // Volume is the number and size of deliveries.
@@ -26,14 +29,15 @@ type Volume struct {
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
 			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
-			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead')
+			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead'),
+			CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END
 		FROM {parked} WHERE `+inPartitions("$1")+` GROUP BY hook_id ORDER BY hook_id`), s.share.partitions())
 	if err != nil {
 		return nil, wrap(err, "count deliveries")
 	}
 	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
 		var parked, dead moment
-		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead)
+		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead, &b.End)
 		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
 		return b, err
 	})
