@@ -20,9 +20,19 @@ func (l *lane) read(q *question) {
 	}})
 }
 
-// Finding heads reads all parked deliveries of the hook: it may take this share of the
-// time.
-const scoutingShare = 30
+// Finding heads reads all parked deliveries of the hook: it may take a lane this share of
+// the time. For the probes of failing hooks it may take all lanes together three times the
+// share: the other lanes and the writer need the connections, too, and the application the
+// processors of its database.
+const (
+	scoutingShare = 30
+	longestRest   = 10 * time.Minute // of a failing hook
+)
+
+// rest returns the pause of a failing hook's lane after finding heads has taken so long.
+func (w *windows) rest(took time.Duration) time.Duration {
+	return min(scoutingShare/3*took*time.Duration(w.tails.Load()), longestRest)
+}
 
 // load takes mu. It reads what the window has asked for.
 func (l *lane) load(ctx context.Context, q *question) {
@@ -40,7 +50,8 @@ func (l *lane) load(ctx context.Context, q *question) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if q.heads != nil {
-		l.pulse.scout = now.Add(scoutingShare * now.Sub(begun))
+		took := now.Sub(begun)
+		l.pulse.scout, l.pulse.rested = now.Add(scoutingShare*took), now.Add(l.windows.rest(took))
 	}
 	l.write(l.window.loaded(deliveries))
 	l.fill(now)

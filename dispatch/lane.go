@@ -171,7 +171,7 @@ func (l *lane) fill(now time.Time) {
 		busy: shut || l.running >= l.health.limit || now.Before(l.gate.hold.until),
 	}
 	if n.failing {
-		n.heads = latest(n.heads, l.health.nextUntried(now))
+		n.heads = latest(latest(n.heads, l.pulse.rested), l.health.nextUntried(now))
 	}
 	q, at := l.window.wants(n)
 	switch {

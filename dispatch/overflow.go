@@ -187,7 +187,8 @@ type pulse struct {
 	answered time.Time     // end of the last attempt with an answer
 	took     time.Duration // duration of the last answered attempt
 	warned   time.Time     // last log line about the slow hook
-	scout    time.Time     // the store is not asked for heads before this time
+	scout    time.Time     // the store is not asked for heads before this time,
+	rested   time.Time     // nor before this time while the hook is failing
 }
 
 // beat records the end of an attempt.

@@ -43,7 +43,7 @@ func (t turn) terms() (terms, bool) {
 		return terms{
 			now: now, mode: asProbe, left: t.leftOn, late: ReasonExhausted,
 			untried: l.health.nextUntried(now), tried: l.health.nextTried(now),
-			gentle: l.health.inTurn%2 == 1, newest: !l.pulse.scout.After(now),
+			gentle: l.health.inTurn%2 == 1, newest: !latest(l.pulse.scout, l.pulse.rested).After(now),
 		}, true
 	}
 	return terms{now: now, mode: inOrder}, true
