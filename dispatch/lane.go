@@ -45,6 +45,7 @@ type lane struct {
 	pulse   pulse
 	alarm   alarm
 	running int  // attempts in progress
+	cut     bool // an attempt has failed without contact since the last reconnect
 	dropped int  // deliveries dropped because the hook is deleted or inactive
 	leaving bool // a failed delivery is stored immediately: the process is ending
 	closed  bool // nothing starts or is written

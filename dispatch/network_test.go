@@ -1,10 +1,12 @@
 package dispatch
 
 import (
+	"net"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -316,5 +318,46 @@ func TestOutageOnUsedConnections(t *testing.T) {
 	n.observe(1, send.Outcome{Host: "d", Contact: send.ContactMade}, now.Add(time.Second))
 	if !n.wasGone(failed) || n.wasGone(now.Add(2*time.Second)) {
 		t.Error("the outage that has ended has other bounds")
+	}
+}
+
+// TestNameThatIsNotAnswered: each time that a name cannot be looked up looks like a short
+// outage of the resolver. It does not hasten what other receivers have refused.
+func TestNameThatIsNotAnswered(t *testing.T) {
+	attempts := func(fault *net.DNSError) map[string]int {
+		n := make(map[string]int)
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			answers := newStatuses(503, "h2", "h3")
+			b := newBench(t, Options{Store: newFakeStore()}, func(r *http.Request) (*http.Response, error) {
+				mu.Lock()
+				n[r.URL.Host]++
+				mu.Unlock()
+				if r.URL.Host == "h1" {
+					return nil, fault
+				}
+				return answers.round(r)
+			}, hostRow(1), hostRow(2), hostRow(3), hostRow(4))
+			for i := range 10 {
+				b.enqueue(t, 1, i, i+1)
+				b.enqueue(t, 2, i, i+1)
+			}
+			b.enqueue(t, 3, 1, 1)
+			for i := range 14 * 60 * 2 {
+				b.enqueue(t, 4, i, i+1)
+				<-time.After(500 * time.Millisecond)
+			}
+		})
+		return n
+	}
+	unknown := attempts(&net.DNSError{Err: "no such host", Name: "h1", IsNotFound: true})
+	unanswered := attempts(&net.DNSError{Err: "server misbehaving", Name: "h1", IsTemporary: true})
+	for _, host := range []string{"h2", "h3"} {
+		if unanswered[host] > unknown[host]*3/2 {
+			t.Errorf("%s: %d attempts, %d if the name does not exist", host, unanswered[host], unknown[host])
+		}
+	}
+	if unanswered["h1"] <= unknown["h1"] {
+		t.Errorf("h1: %d attempts, no more than %d", unanswered["h1"], unknown["h1"])
 	}
 }

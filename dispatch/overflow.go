@@ -31,8 +31,8 @@ const warnEvery = time.Minute
 // slot up.
 type relief struct{ *Dispatcher }
 
-// look stores deliveries that hold back the slot, and retries everything after an outage
-// of our own network, until ctx ends.
+// look stores deliveries that hold back the slot, and retries what could not be sent in an
+// outage of our own network, until ctx ends.
 func (d relief) look(ctx context.Context) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()

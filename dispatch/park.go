@@ -183,10 +183,15 @@ func (l desk) passed(position cdc.LSN) bool {
 	return l.window.passed(position)
 }
 
-// reconnect retries all waiting deliveries, unless the receiver has requested a pause.
+// reconnect retries all waiting deliveries, unless the receiver has requested a pause, or
+// has answered all along: the back-off of what it refuses has nothing to do with the network.
 func (l desk) reconnect() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.cut {
+		return
+	}
+	l.cut = false
 	l.health.revive()
 	l.window.hasten()
 	now := time.Now()

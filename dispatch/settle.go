@@ -16,6 +16,7 @@ func (a attempt) settle(e *ending) (next *delivery) {
 	} else {
 		d.attempt--
 	}
+	l.cut = l.cut || e.lacksContact()
 	spared := v.spared || l.health.failing
 	failed := made && v.step != deliver && a.fails(v, now)
 	if v.step == postpone {
