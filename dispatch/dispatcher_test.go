@@ -50,6 +50,45 @@ func TestDeliveriesOfADeletedHookAreDropped(t *testing.T) {
 	})
 }
 
+// TestHookInsertedAgain: deliveries of a hook that one transaction deletes and inserts again
+// are kept, however long the transaction is.
+func TestHookInsertedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, answers := newFakeStore(), newStatuses(503, "h1")
+		sent := 0
+		var b *bench
+		b = newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+			answer, err := answers.round(r)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			if answer.StatusCode == 200 {
+				sent++
+			}
+			return answer, err
+		}, hostRow(1))
+		const many = 500
+		for n := range many {
+			b.enqueue(t, 1, n, n)
+		}
+		b.drain(t)
+		for _, change := range []hook.RowChange{deleteRow(hook.Webhook, 1), {Table: hook.Webhook, Row: hostRow(1)}} {
+			change.XID = 7
+			apply(t, b.hooks, change)
+			<-time.After(time.Minute)
+		}
+		b.hooks.Seen(1)
+		answers.set("h1", 200)
+		b.Retry(1)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if sent != many || store.size() != 0 {
+			t.Errorf("%d of %d delivered, %d parked:\n%s", sent, many, store.size(), b.log.String())
+		}
+	})
+}
+
 func TestEnqueueBlocksAtMaxBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})

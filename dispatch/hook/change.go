@@ -24,7 +24,7 @@ type RowChange struct {
 	Deleted   bool
 	Truncated bool
 	Row       Row
-	XID       uint32 // transaction; 0: after Load
+	XID       uint32 // transaction; 0: a change of its own, after Load
 
 	// Narrow states that the table lacks a required column at this place in the stream: a
 	// missing value is not an unchanged TOASTed value.
@@ -59,8 +59,9 @@ func (h *Set) Advance(commit uint64) (lost bool) {
 }
 
 // Apply makes one change of the stream. Changes that Load has seen may be applied again,
-// in order, with the same final result. A row with invalid values refuses its hook, or is
-// Unreadable. The only error is ErrIncomplete, and then nothing has changed.
+// in order, with the same final result. Others see a transaction's changes all at once, when
+// Seen is called. A row with invalid values refuses its hook, or is Unreadable. The only
+// error is ErrIncomplete, and then nothing has changed.
 func (h *Set) Apply(change RowChange) error {
 	if change.Narrow && !change.Deleted && !change.Truncated {
 		return ErrIncomplete
@@ -81,9 +82,11 @@ func (h *Set) apply(change RowChange) error {
 		return nil // the view already has the later state
 	}
 	for _, id := range changed {
-		h.show(id)
+		h.unshown[id] = struct{}{}
 	}
-	h.showUnreadable()
+	if change.XID == 0 {
+		h.settle()
+	}
 	return nil
 }
 

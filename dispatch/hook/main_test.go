@@ -24,6 +24,7 @@ func newTestHooks(t testing.TB, rows ...dispatchtest.Row) *Set {
 	return h
 }
 
+// apply makes the changes of one transaction.
 func apply(t testing.TB, h *Set, changes ...RowChange) {
 	t.Helper()
 	for _, change := range changes {
@@ -31,6 +32,7 @@ func apply(t testing.TB, h *Set, changes ...RowChange) {
 			t.Fatal(err)
 		}
 	}
+	h.Seen(0)
 }
 
 func deleteRow(table Table, id int64) RowChange {

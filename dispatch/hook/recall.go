@@ -131,10 +131,11 @@ func (h *Set) reach(commit uint64) {
 	}
 }
 
-// Seen returns what hooks want from this commit on and is not recorded yet, in order of
-// their ids; Written confirms the recording. Nothing of the commit may be confirmed
-// before.
+// Seen must be called after the changes of each commit. It returns what hooks want from
+// this commit on and is not recorded yet, in order of their ids; Written confirms the
+// recording. Nothing of the commit may be confirmed before.
 func (h *Set) Seen(commit uint64) []state.Seen {
+	h.settle()
 	if len(h.memory.changed) == 0 {
 		return nil
 	}

@@ -53,6 +53,7 @@ func foundBy(t *rapid.T, changes []RowChange) *Set {
 			t.Fatal(err)
 		}
 	}
+	h.settle()
 	next := uint64(len(changes)) + 1
 	h.seen, h.end, h.catching = snapshot{min: next, max: next}, next, true
 	return h

@@ -3,6 +3,7 @@ package hook
 import (
 	"cmp"
 	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -29,6 +30,7 @@ type Set struct {
 
 	memory    memory
 	handovers []Handover
+	unshown   map[int64]struct{} // hooks that the present transaction has changed, see settle
 	view      view
 }
 
@@ -94,7 +96,7 @@ func NewSet(o Options) *Set {
 		o.Actions = mapping.Guide.Actions()
 	}
 	o.KeepUnadopted = o.KeepUnadopted && o.Deliver == DeliverAdopted
-	h := &Set{o: o, rows: newRows(o.Deliver)}
+	h := &Set{o: o, rows: newRows(o.Deliver), unshown: make(map[int64]struct{})}
 	h.index = newIndex(nil, o.KeepUnadopted)
 	h.view.hooks = make(map[int64]*Hook)
 	return h
@@ -169,6 +171,16 @@ func (h *Set) show(id int64) {
 		h.announce(hook, before)
 	}
 	h.view.tell(id)
+}
+
+// settle publishes the changes of a transaction. In between, a hook may be missing that the
+// transaction inserts again, or have a url that it corrects: nothing may be dropped for that.
+func (h *Set) settle() {
+	for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
+		h.show(id)
+	}
+	clear(h.unshown)
+	h.showUnreadable()
 }
 
 // announce logs that hooktail cannot send to the hook, and starts its metrics.

@@ -1,0 +1,54 @@
+package hook
+
+import (
+	"testing"
+
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+)
+
+// TestTransactionIsSeenAsAWhole: what a transaction does to a hook in between is seen by
+// nobody but those who match events.
+func TestTransactionIsSeenAsAWhole(t *testing.T) {
+	base := dispatchtest.HookRow(1, "http://x/")
+	update := func(columnsAndValues ...string) RowChange {
+		return RowChange{Table: Webhook, Row: base.With(columnsAndValues...)}
+	}
+	for _, tt := range []struct {
+		name    string
+		changes []RowChange
+		told    int
+		want    string // url; "": no hook
+	}{
+		{"deleted and inserted", []RowChange{deleteRow(Webhook, 1), update()}, 0, "http://x/"},
+		{"deleted and inserted with another url", []RowChange{deleteRow(Webhook, 1), update("url", "http://y/")}, 1, "http://y/"},
+		{"table emptied and filled", []RowChange{{Table: Webhook, Truncated: true}, update()}, 0, "http://x/"},
+		{"switched off and on", []RowChange{update("is_active", "f"), update()}, 0, "http://x/"},
+		{"made unusable and mended", []RowChange{update("url", "ftp://x/"), update("headers", "[]"), update("url", "http://y/")}, 1, "http://y/"},
+		{"inserted and deleted again", []RowChange{deleteRow(Webhook, 1), update(), deleteRow(Webhook, 1)}, 1, ""},
+		{"deleted", []RowChange{deleteRow(Webhook, 1)}, 1, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newTestHooks(t, base)
+			before, _ := h.Hook(1)
+			told := 0
+			h.OnChange(func(int64) { told++ })
+			for _, change := range tt.changes {
+				change.XID = 7
+				if err := h.Apply(change); err != nil {
+					t.Fatal(err)
+				}
+				if now, _ := h.Hook(1); now != before || told != 0 {
+					t.Errorf("in between: %+v, told %d times", now, told)
+				}
+			}
+			h.Seen(1)
+			url := ""
+			if now, ok := h.Hook(1); ok {
+				url = now.URL.parsed.String()
+			}
+			if url != tt.want || told != tt.told {
+				t.Errorf("afterwards: %q, told %d times, want %q, %d", url, told, tt.want, tt.told)
+			}
+		})
+	}
+}
