@@ -13,12 +13,13 @@ type gate struct {
 	stopped atomic.Uint64 // revision of the hook when the receiver answered 410
 	refused atomic.Bool   // the last attempt was not made
 
-	row    *hook.Hook // as last seen by the lane; nil: there is no such hook
-	off    time.Time  // since when the row is known to be inactive; zero: it is active
-	hold   hold
-	pace   pace
-	halted bool // nothing starts: the process is ending
-	paused bool // by a person, or halted
+	row     *hook.Hook // as last seen by the lane; nil: there is no such hook
+	off     time.Time  // since when the row is known to be inactive; zero: it is active
+	hold    hold
+	pace    pace
+	resumed time.Time // end of the last pause by a person, since the start; zero: none
+	halted  bool      // nothing starts: the process is ending
+	paused  bool      // by a person, or halted
 }
 
 // tell updates the hook's row; nil: it was deleted.

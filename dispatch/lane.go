@@ -207,10 +207,14 @@ func (l *lane) pick(now time.Time) *delivery {
 	return d
 }
 
-// age returns for how long the delivery has been tried, without outages of our own
-// network.
-func (c *common) age(d *delivery, now time.Time) time.Duration {
-	return now.Sub(d.added) - (c.network.lost(now) - d.excused)
+// age needs mu. It returns for how long the delivery has been tried, without outages of our
+// own network, and since a person has resumed the hook.
+func (l *lane) age(d *delivery, now time.Time) time.Duration {
+	age := now.Sub(d.added) - (l.network.lost(now) - d.excused)
+	if resumed := l.gate.resumed; !resumed.IsZero() {
+		age = min(age, now.Sub(resumed))
+	}
+	return age
 }
 
 // granted is called when the lane may have a slot.

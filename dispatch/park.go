@@ -221,6 +221,9 @@ func (l desk) set(s state.Setting) {
 	defer l.mu.Unlock()
 	before := l.gate.paused
 	l.gate.paused = s.Paused || l.gate.halted
+	if before && !l.gate.paused {
+		l.gate.resumed = time.Now()
+	}
 	if !l.backlog.set(!s.Suspended.IsZero()) && l.gate.paused == before {
 		return
 	}

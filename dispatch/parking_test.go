@@ -279,6 +279,37 @@ func TestPause(t *testing.T) {
 	})
 }
 
+// TestPauseTakesNoTime: however long a hook was paused, its deliveries are retried for the
+// whole time after it is resumed, even if its receiver does not work yet.
+func TestPauseTakesNoTime(t *testing.T) {
+	const retryFor, many = 72 * time.Hour, 100
+	for _, down := range []time.Duration{time.Hour, 2 * retryFor} { // after the hook is resumed
+		synctest.Test(t, func(t *testing.T) {
+			store, answers := newFakeStore(), newStatuses(503, "h1")
+			b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: retryFor}}, answers.round, hostRow(1))
+			b.Settings([]state.Setting{{Hook: 1, Paused: true}})
+			for n := range many {
+				b.enqueue(t, 1, n, n+1)
+			}
+			b.drain(t)
+			<-time.After(2 * retryFor)
+			b.Settings(nil)
+			<-time.After(down)
+			if n := len(store.list(1, state.Dead)); n > 0 && down < retryFor {
+				t.Errorf("%d are dead %s after the pause", n, down)
+			} else if n != many && down > retryFor {
+				t.Errorf("%d of %d are dead %s after the pause", n, many, down)
+			}
+			answers.set("h1", 200)
+			<-time.After(time.Hour)
+			synctest.Wait()
+			if n := len(store.list(1, state.Parked)); n > 0 {
+				t.Errorf("%d are still parked", n)
+			}
+		})
+	}
+}
+
 // At the end, deliveries that wait for another attempt are stored immediately, requests in
 // flight end, and nothing is left unfinished.
 func TestEnd(t *testing.T) {
