@@ -101,7 +101,7 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	d.fails(o, spared)
 	strikes, jitter := max(1, d.strikes()), rand.Float64()
 	if spared {
-		v := l.policy.patient().verdict(o, strikes, 0, jitter)
+		v := l.policy.patient().verdict(o, strikes, 0, 0, jitter)
 		v.spared = true
 		return v
 	}
@@ -109,7 +109,7 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 		strikes = d.strikes() + 1
 	}
 	age := l.age(d, now)
-	v := l.policy.verdict(o, d.counted(), age, jitter)
+	v := l.policy.verdict(o, d.counted(), d.trial.denied, age, jitter)
 	if v.step == postpone && v.hold == 0 {
 		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
 	}

@@ -89,6 +89,9 @@ func restored(row *state.Row, now time.Time, longest time.Duration) *delivery {
 	}
 	if row.Attempts > 0 {
 		d.trial = &trial{result: row.LastResult, status: row.LastStatus}
+		if isRejection(row.LastStatus) {
+			d.trial.denied = row.Attempts // at most: how many of them is not stored
+		}
 	}
 	if row.Next.After(now) {
 		d.at = now.Add(min(row.Next.Sub(now), longest))

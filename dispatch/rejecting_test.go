@@ -1,11 +1,13 @@
 package dispatch
 
 import (
+	"net/http"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -44,5 +46,33 @@ func TestRejectingAllIsFailing(t *testing.T) {
 				t.Errorf("stored %t: states %s, want %s", stored, states, want)
 			}
 		})
+	}
+}
+
+// TestOutageIsNoRejection: an event is given up after five answers that are about the
+// event, however often it was attempted before while its receiver was down.
+func TestOutageIsNoRejection(t *testing.T) {
+	for _, status := range []int{400, 413, 414, 415, 422} {
+		for denied, want := range map[int]state.State{4: "", 100: state.Dead} {
+			synctest.Test(t, func(t *testing.T) {
+				store, begun, answered := newFakeStore(), time.Now(), 0
+				b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
+					switch {
+					case time.Since(begun) < time.Hour:
+						return dispatchtest.Answer(503), nil
+					case answered == denied:
+						return dispatchtest.Answer(200), nil
+					}
+					answered++
+					return dispatchtest.Answer(status), nil
+				}, hostRow(1))
+				b.enqueue(t, 1, 1, 1)
+				<-time.After(10 * time.Hour)
+				synctest.Wait()
+				if dead := len(store.list(1, state.Dead)) == 1; dead != (want == state.Dead) || answered != min(denied, rejections) || len(store.list(1, state.Parked)) != 0 {
+					t.Errorf("%d, %d times: %d answers, dead: %t", status, denied, answered, dead)
+				}
+			})
+		}
 	}
 }

@@ -38,7 +38,8 @@ func (p Policy) patient() Policy {
 // statusGone is the answer of a receiver that wants no more requests (RFC 9110 15.5.11).
 const statusGone = 410
 
-// rejections is the number of attempts at an event that the receiver does not accept.
+// rejections is the number of such answers to an event that the receiver does not accept.
+// Attempts in an outage before it do not count.
 const rejections = 5
 
 // quick is the number of retries after less than Base.
@@ -67,8 +68,8 @@ type verdict struct {
 }
 
 // verdict returns what follows the outcome of the attempt (from 1) at a delivery of that
-// age. jitter is a random number in [0, 1).
-func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter float64) verdict {
+// age, which was denied that often. jitter is a random number in [0, 1).
+func (p Policy) verdict(o send.Outcome, attempt, denied int, age time.Duration, jitter float64) verdict {
 	switch {
 	case o.Result == send.Result2xx:
 		return verdict{step: deliver}
@@ -76,7 +77,7 @@ func (p Policy) verdict(o send.Outcome, attempt int, age time.Duration, jitter f
 		return verdict{step: bury, reason: ReasonBlocked}
 	case o.Status == statusGone:
 		return verdict{step: bury, reason: ReasonGone, stop: true}
-	case attempt >= rejections && isRejection(o.Status):
+	case denied >= rejections && isRejection(o.Status):
 		return verdict{step: bury, reason: ReasonRejected}
 	}
 	hold := min(o.RetryAfter, p.Cap)

@@ -57,7 +57,7 @@ func TestVerdict(t *testing.T) {
 		{"asked to wait at the last", Policy{MaxAttempts: 1}, later(503, time.Minute), 1, 0, verdict{step: bury, reason: ReasonExhausted, hold: time.Minute}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got := tt.policy.withDefaults().verdict(tt.outcome, tt.attempt, tt.age, half)
+			got := tt.policy.withDefaults().verdict(tt.outcome, tt.attempt, tt.attempt, tt.age, half)
 			if diff := cmp.Diff(tt.want, got, cmp.AllowUnexported(verdict{})); diff != "" {
 				t.Error(diff)
 			}
@@ -102,7 +102,7 @@ func FuzzRetryAfter(f *testing.F) {
 		if o.Status != http.StatusServiceUnavailable || o.RetryAfter < 0 {
 			t.Fatalf("%+v", o)
 		}
-		v := Policy{}.withDefaults().verdict(o, 1, 0, 0)
+		v := Policy{}.withDefaults().verdict(o, 1, 0, 0, 0)
 		if v.hold > time.Hour || v.delay > time.Hour {
 			t.Fatalf("waits %s, %s", v.hold, v.delay)
 		}

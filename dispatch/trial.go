@@ -16,6 +16,7 @@ const (
 type trial struct {
 	result  string    // result of the last attempt, as a metric label
 	status  int       // status of its answer; 0: none
+	denied  int       // answers that are about the event, see isRejection
 	spared  int       // attempts that do not count, since our own network was down
 	signs   int       // latest attempts for which it is unknown whether it was
 	signed  time.Time // failure of the last of them
@@ -34,6 +35,9 @@ func (d *delivery) fails(o send.Outcome, spared bool) {
 	d.trial.result, d.trial.status = o.Result.String(), o.Status
 	if spared {
 		d.trial.spared++
+	}
+	if isRejection(o.Status) {
+		d.trial.denied++
 	}
 }
 
