@@ -148,7 +148,7 @@ func (m *naive) crash() (inOrder bool) {
 		inOrder = inOrder && !slices.ContainsFunc(m.left, o.isOfTask)
 	}
 	if len(m.rows) > 0 {
-		m.enqueue(m.w.resume(cdc.LSN(999+from), 0))
+		m.enqueue(m.w.resume(cdc.LSN(999+from), cdc.LSN(999+len(m.stream))))
 	}
 	return inOrder
 }
