@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"syscall"
@@ -19,6 +21,8 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
+	// net/http writes to this logger what a receiver sends beyond its answer, which may be the payload.
+	log.SetOutput(io.Discard)
 	a := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	return a.execute(ctx, os.Args[1:])
 }

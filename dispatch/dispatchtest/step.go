@@ -81,6 +81,17 @@ func SwitchProtocol() Step {
 	}}
 }
 
+// Unasked answers 204 followed by text that does not belong to the answer, and keeps the
+// connection open until the sender has gone.
+func Unasked(text string) Step {
+	return Step{http.StatusNoContent, func(w http.ResponseWriter, _ *http.Request) {
+		hijack(w, func(conn net.Conn) {
+			_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n"+text) // the sender may have gone
+			_, _ = io.Copy(io.Discard, conn)
+		})
+	}}
+}
+
 // SlowBody answers with the status immediately, and then with one byte per interval until
 // the sender has gone.
 func SlowBody(code int, every time.Duration) Step {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"time"
@@ -22,8 +23,9 @@ type opsServer struct {
 }
 
 // listenOps binds the address, so that an address in use is reported at the start, but
-// does not serve yet. Without an address nothing is served.
-func listenOps(ctx context.Context, addr string) (*opsServer, error) {
+// does not serve yet. Without an address nothing is served. The server's own errors go to
+// the log.
+func listenOps(ctx context.Context, addr string, log *slog.Logger) (*opsServer, error) {
 	if addr == "" {
 		return &opsServer{}, nil
 	}
@@ -32,7 +34,10 @@ func listenOps(ctx context.Context, addr string) (*opsServer, error) {
 		return nil, fmt.Errorf("listen on HOOKTAIL_HTTP_ADDR=%s: %w: choose another address, or off", addr, status.Cause(err))
 	}
 	host, _, _ := net.SplitHostPort(addr) // valid: it was listened on
-	return &opsServer{host: host, listener: l, server: &http.Server{ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute}}, nil
+	return &opsServer{host: host, listener: l, server: &http.Server{
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelError),
+	}}, nil
 }
 
 // addr returns the address in use: the configured port may have been 0.

@@ -94,7 +94,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		limitHeap(int64(s.cfg.Memory))
 	}
 
-	ops, err := listenOps(ctx, s.cfg.HTTPAddr)
+	ops, err := listenOps(ctx, s.cfg.HTTPAddr, s.log)
 	if err != nil {
 		return err
 	}
