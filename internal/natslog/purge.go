@@ -48,10 +48,10 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 	if durable.at.IsZero() {
 		return Needed{}, nil
 	}
-	if n := len(p.bounds); n == 0 || p.bounds[n-1].end != durable.end {
+	if n := len(p.bounds); n == 0 || p.bounds[n-1].floor != durable.floor {
 		p.bounds = append(p.bounds, durable)
 	}
-	bound := p.bound(confirmed)
+	floor := p.floor(confirmed)
 	marks, err := p.log.Bookmarks(ctx)
 	if err != nil {
 		return Needed{}, err
@@ -64,7 +64,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 	if err != nil {
 		return Needed{}, err
 	}
-	below := min(bound+1, young)
+	below := min(floor, young)
 	for n := range Partitions {
 		mark, err := marks.Read(ctx, n)
 		if err != nil {
@@ -77,7 +77,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 		if last == nil {
 			continue
 		}
-		seq := min(p.settled(n, mark, durable), bound+1, young, last.Seq)
+		seq := min(p.settled(n, mark, durable), floor, young, last.Seq)
 		if seq < last.Seq {
 			below = min(below, seq)
 		} else if last.Stored {
@@ -87,7 +87,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 			return Needed{}, err
 		}
 	}
-	if err := p.purgeFences(ctx, stream, bound+1); err != nil {
+	if err := p.purgeFences(ctx, stream, floor); err != nil {
 		return Needed{}, err
 	}
 	needed.After = below - min(below, batchMessages) // the payloads of a batch are stored before its messages
@@ -147,18 +147,19 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	return meta.Sequence.Stream, nil
 }
 
-// bound returns the last sequence of the newest durable sample whose commits are all
-// confirmed.
-func (p *Purger) bound(confirmed cdc.LSN) (end uint64) {
+// floor returns the sequence below which all commits are confirmed, by the newest durable sample
+// that tells. A log may be full of delivered messages, of later commits too, of which a new reader
+// has no samples: their commits are not confirmed before it has written the events between them.
+func (p *Purger) floor(confirmed cdc.LSN) (floor uint64) {
 	n := 0
-	for n < len(p.bounds) && p.bounds[n].high < confirmed {
-		end = p.bounds[n].end
+	for n < len(p.bounds) && p.bounds[n].below <= confirmed {
+		floor = p.bounds[n].floor
 		n++
 	}
 	if n > 0 {
 		p.bounds = p.bounds[n-1:]
 	}
-	return end
+	return floor
 }
 
 // settled returns the sequence of the newest bookmark that is on disk: it was read before the

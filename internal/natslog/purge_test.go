@@ -2,6 +2,7 @@ package natslog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
@@ -89,4 +90,90 @@ func TestPurge(t *testing.T) {
 			t.Errorf("after the purge: %+v, %v", m, err)
 		}
 	}
+}
+
+// delivered delivers the messages of partition 1, as many as the log has, and writes the bookmark.
+func delivered(t *testing.T, l *natslog.Log, messages int) {
+	t.Helper()
+	tail, err := l.Tail(t.Context(), allMarks())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	read, progress := take(t, tail, messages)
+	for i, m := range read {
+		taken, targets, err := progress[i].Take(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		progress[i].Done(taken, targets[0].Hook)
+	}
+	mark, _ := progress[0].Bookmark()
+	bookmarked(t, l, mark)
+}
+
+// bookmarked writes the bookmark of partition 1.
+func bookmarked(t *testing.T, l *natslog.Log, mark natslog.Bookmark) {
+	t.Helper()
+	bookmarks, err := l.Bookmarks(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bookmarks.Take(t.Context(), 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	if err := bookmarks.Write(t.Context(), 1, mark); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// purgerOf is a Purger of the writer, whose samples are soon durable.
+func purgerOf(t *testing.T, l *natslog.Log, w *natslog.Writer) (*natslog.Purger, *natslog.Holdback) {
+	t.Helper()
+	hold := natslog.NewHoldback(w, time.Millisecond, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	go hold.Run(ctx) //nolint:errcheck // it ends with the test
+	return natslog.NewPurger(l, hold, 0), hold
+}
+
+// TestFullLogOfDeliveredMessages: a log is full when its reader begins a term, and has an event of
+// a later commit than the next one that the reader has to write. When all that it has is delivered,
+// there is room again.
+func TestFullLogOfDeliveredMessages(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	l := open(t, s)
+	r := newReader(t, l)
+	r.write(t, 1, 10)
+	if err := r.Enqueue(t.Context(), to1(event(lsn(20*0x100)))); err != nil {
+		t.Fatal(err)
+	}
+	config := s.Stream(t, l.Names().Stream).CachedInfo().Config
+	config.MaxMsgs = natslog.FenceMessages + 11
+	s.Update(t, config)
+	delivered(t, l, 11)
+
+	next := newReader(t, l)
+	const position = 10*0x100 + 1
+	next.passed(position)
+	purger, _ := purgerOf(t, l, next.Writer)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	written := make(chan error, 1)
+	go func() { written <- next.Enqueue(ctx, to1(event(lsn(11*0x100)))) }()
+	wait(t, func() error {
+		if _, err := purger.Run(t.Context(), position); err != nil {
+			return err
+		}
+		select {
+		case err := <-written:
+			if err != nil {
+				t.Error(err)
+			}
+			return nil
+		default:
+			return errors.New("the log is still full")
+		}
+	})
 }

@@ -48,7 +48,6 @@ type Writer struct {
 	fenced  bool       // nothing of earlier writers can reach the log any more
 	before  [Partitions]tip
 	above   []placed // messages of commits above the prefix, in the order of the log
-	high    cdc.LSN  // newest commit in the log
 	pending []change // to be written with the next batch
 }
 
@@ -343,7 +342,6 @@ func (w *Writer) note(m *Message) {
 		at.id = m.Event.ID
 	}
 	w.above = append(w.above, at)
-	w.high = max(w.high, m.Commit)
 }
 
 // floor returns the first sequence that may be above the prefix. The caller holds mu.
