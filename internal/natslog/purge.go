@@ -77,7 +77,11 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 		if last == nil {
 			continue
 		}
-		seq := min(p.settled(n, mark, durable), floor, young, last.Seq)
+		settled, err := p.settled(ctx, stream, n, mark, durable)
+		if err != nil {
+			return Needed{}, err
+		}
+		seq := min(settled, floor, young, last.Seq)
 		if seq < last.Seq {
 			below = min(below, seq)
 		} else if last.Stored {
@@ -163,10 +167,18 @@ func (p *Purger) floor(confirmed cdc.LSN) (floor uint64) {
 }
 
 // settled returns the sequence of the newest bookmark that is on disk: it was read before the
-// durable sample was taken.
-func (p *Purger) settled(partition int, now Bookmark, durable sample) (seq uint64) {
+// durable sample was taken. A bookmark whose message the log does not have there tells nothing: the
+// log was cut back or created again, and may have other messages up to that sequence.
+func (p *Purger) settled(ctx context.Context, stream jetstream.Stream, partition int, now Bookmark, durable sample) (seq uint64, err error) {
 	marks := p.marks[partition]
 	if len(marks) == 0 || marks[len(marks)-1].seq != now.Seq {
+		has, err := p.log.hasMark(ctx, stream, partition, now)
+		if err != nil {
+			return 0, err
+		}
+		if !has {
+			now.Seq = 0
+		}
 		marks = append(marks, seen{now.Seq, time.Now()})
 	}
 	n := 0
@@ -175,5 +187,5 @@ func (p *Purger) settled(partition int, now Bookmark, durable sample) (seq uint6
 		n++
 	}
 	p.marks[partition] = marks[max(0, n-1):]
-	return seq
+	return seq, nil
 }

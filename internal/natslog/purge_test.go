@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
@@ -135,6 +137,92 @@ func purgerOf(t *testing.T, l *natslog.Log, w *natslog.Writer) (*natslog.Purger,
 	t.Cleanup(cancel)
 	go hold.Run(ctx) //nolint:errcheck // it ends with the test
 	return natslog.NewPurger(l, hold, 0), hold
+}
+
+func info(t *testing.T, l *natslog.Log) *jetstream.StreamInfo {
+	t.Helper()
+	i, err := l.Info(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return i
+}
+
+// TestPurgeBelievesNoBookmarkOfAnotherLog: the servers lost their power, or the log was deleted and
+// created again, and the bookmark is about messages that are gone. At their sequences are others,
+// which no sender has delivered yet.
+func TestPurgeBelievesNoBookmarkOfAnotherLog(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(t *testing.T, s *natstest.Server, synced string){
+		"cut back": func(_ *testing.T, s *natstest.Server, synced string) {
+			s.Stop()
+			s.CutBack(synced)
+			s.Start()
+		},
+		"created again": func(t *testing.T, s *natstest.Server, _ string) {
+			t.Helper()
+			s.DeleteStream(t, natslog.NamesOf("test").Stream)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := natstest.Start(t, nil)
+			l := open(t, s)
+			r := newReader(t, l)
+			r.write(t, 1, 5)
+			synced := s.Copy()
+			r.write(t, 6, natslog.FenceMessages+20)
+			tail, err := l.Tail(t.Context(), allMarks())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tail.Close()
+			messages, progress := take(t, tail, natslog.FenceMessages+20)
+			for i, m := range messages {
+				taken, _, err := progress[i].Take(m)
+				if err != nil {
+					t.Fatal(err)
+				}
+				progress[i].Done(taken, 1)
+			}
+			mark, _ := progress[0].Bookmark()
+			lose(t, s, synced)
+			wait(t, func() error { return l.SetUp(t.Context()) })
+			bookmarked(t, l, mark) // the bucket was synced later
+			next := newReader(t, l)
+			const first, last = 1000, 1009
+			next.write(t, first, last)
+			purger, hold := purgerOf(t, l, next.Writer)
+			behind := func() uint64 {
+				t.Helper()
+				survey, err := l.Survey(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return survey.Partitions[1].Behind
+			}
+			if n := behind(); n < last-first+1 {
+				t.Errorf("%d messages are to be delivered", n)
+			}
+			for n := range 2 { // the bookmark of the first time counts the second time
+				next.write(t, last+1+n, last+1+n)
+				end := info(t, l).State.LastSeq
+				wait(t, func() error {
+					if hold.End() < end {
+						return errors.New("no sample of the event is durable")
+					}
+					_, err := purger.Run(t.Context(), lsn((last+1+n)*0x100+1))
+					return err
+				})
+			}
+			have := events(t, l)
+			for n := first; n <= last; n++ {
+				if id := event(lsn(n * 0x100)).ID.String(); !have[id] {
+					t.Errorf("event %s was purged, and not delivered", id)
+				}
+			}
+		})
+	}
 }
 
 // TestFullLogOfDeliveredMessages: a log is full when its reader begins a term, and has an event of

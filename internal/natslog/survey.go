@@ -62,17 +62,20 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 			continue
 		}
 		s.Messages += messages
-		if s.Partitions[p], err = l.standing(ctx, stream, bookmarks, p); err != nil {
+		if s.Partitions[p], err = l.standing(ctx, stream, bookmarks, p, info.State.LastSeq); err != nil {
 			return Survey{}, err
 		}
 	}
 	return s, nil
 }
 
-func (l *Log) standing(ctx context.Context, stream jetstream.Stream, bookmarks *Bookmarks, partition int) (Standing, error) {
+func (l *Log) standing(ctx context.Context, stream jetstream.Stream, bookmarks *Bookmarks, partition int, end uint64) (Standing, error) {
 	mark, err := bookmarks.Read(ctx, partition)
 	if err != nil {
 		return Standing{}, err
+	}
+	if mark.Seq > end { // the log was cut back or created again
+		mark.Seq = 0
 	}
 	var s Standing
 	next, err := l.decoded(stream.GetMsg(ctx, mark.Seq+1, jetstream.WithGetMsgSubject(l.names.Subject(partition))))
