@@ -10,7 +10,7 @@ import (
 
 // KeepSince has a Purger keep what was written from then on.
 func (p *Purger) KeepSince(then time.Time) {
-	p.now = func() time.Time { return then.Add(p.keep) }
+	p.now = func(time.Time) time.Time { return then.Add(p.keep) }
 }
 
 // Received is the number of bytes that the servers have sent.

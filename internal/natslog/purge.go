@@ -16,9 +16,9 @@ type Purger struct {
 	log      *Log
 	holdback *Holdback
 	keep     time.Duration
-	now      func() time.Time   // for keep
-	marks    [Partitions][]seen // the oldest first
-	bounds   []sample           // durable samples, the oldest first
+	now      func(servers time.Time) time.Time // for keep; tests change it
+	marks    [Partitions][]seen                // the oldest first
+	bounds   []sample                          // durable samples, the oldest first
 }
 
 // seen is the sequence of a bookmark, and when it was first read.
@@ -37,7 +37,7 @@ type Needed struct {
 // NewPurger deletes what the writer of the holdback has written, and its predecessors. It
 // leaves messages that are younger than keep, by the servers' clock.
 func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
-	return &Purger{log: log, holdback: holdback, keep: keep, now: time.Now}
+	return &Purger{log: log, holdback: holdback, keep: keep, now: func(servers time.Time) time.Time { return servers }}
 }
 
 // Run deletes the messages below each partition's bookmark whose commits are below the
@@ -128,7 +128,7 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	if p.keep == 0 {
 		return end, nil
 	}
-	since := p.now().Add(-p.keep)
+	since := p.now(stream.CachedInfo().TimeStamp).Add(-p.keep) // the reader's clock may be wrong
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, AckPolicy: jetstream.AckNonePolicy,
 		HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
