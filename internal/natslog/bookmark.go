@@ -21,7 +21,7 @@ type Bookmark struct {
 	Prefix Prefix `json:"prefix"` // of that message: all events of these commits are delivered
 	Number uint64 `json:"number"` // that it has
 	// Done lists deliveries above the prefix: "<id>" if all hooks of the partition have the
-	// event, otherwise "<id>/<hook>".
+	// event, otherwise "<id>/<hook>"; and "<id>:<ordinals>" for many events of a transaction.
 	Done []string `json:"done"`
 }
 

@@ -14,26 +14,31 @@ import (
 // read-only after readBack.
 type found struct {
 	prefix Prefix
-	above  map[entry]struct{}
-}
-
-type entry struct {
-	partition int
-	id        string
+	above  [Partitions]*ids // nil: none
 }
 
 func (f *found) has(id mapping.ID, partition int) bool {
-	return f.prefix.Has(id) || len(f.above) > 0 && f.hasMessage(id.String(), partition)
+	return f.prefix.Has(id) || f.above[partition] != nil && f.above[partition].hasEvent(id)
 }
 
 func (f *found) hasMessage(id string, partition int) bool {
-	_, ok := f.above[entry{partition, id}]
-	return ok
+	return f.above[partition] != nil && f.above[partition].has(id)
+}
+
+// add adds a message unless it is below the prefix. One to a hook that was adopted later does not
+// show that other hooks have the event.
+func (f *found) add(m *Message) {
+	if f.prefix.hasMessage(m) || strings.Contains(m.ID, adopted) {
+		return
+	}
+	if f.above[m.Partition] == nil {
+		f.above[m.Partition] = idsOf(nil)
+	}
+	f.above[m.Partition].add(m.ID)
 }
 
 // readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
-	w.found.above = make(map[entry]struct{})
 	w.end = w.stream.CachedInfo().State.LastSeq
 	if w.stream.CachedInfo().State.Msgs == 0 {
 		return nil
@@ -77,9 +82,7 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 			return err
 		}
 		if !m.isFence() {
-			if !w.found.prefix.hasMessage(m) {
-				w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
-			}
+			w.found.add(m)
 			w.note(m)
 		}
 		if m.Seq >= w.end {
@@ -94,13 +97,4 @@ func (p Prefix) hasMessage(m *Message) bool {
 		return m.Commit < p.LSN
 	}
 	return p.Has(m.Event.ID)
-}
-
-// eventOf returns the event's id from a message's id. It is "" for a message to one adopted
-// hook, which does not show that other hooks have the event.
-func eventOf(id string) string {
-	if strings.Contains(id, adopted) {
-		return ""
-	}
-	return id
 }

@@ -47,15 +47,16 @@ type Writer struct {
 	endID   string     // of it
 	fenced  bool       // nothing of earlier writers can reach the log any more
 	before  [Partitions]tip
-	above   []placed // messages of commits above the prefix, in the order of the log
+	above   []placed // runs of messages of a commit above the prefix, in the order of the log
 	pending []change // to be written with the next batch
 }
 
-// placed is the place and the commit of a message.
+// placed is the place and the commit of a message, and of those after it of the same commit: a
+// transaction may have millions.
 type placed struct {
 	seq    uint64
 	commit cdc.LSN
-	id     mapping.ID // zero: a change of a hook
+	id     mapping.ID // without the ordinal; zero: a change of a hook
 }
 
 // tip is a partition's last message.
@@ -339,9 +340,11 @@ func isWrongSequence(err error) bool {
 func (w *Writer) note(m *Message) {
 	at := placed{seq: m.Seq, commit: m.Commit}
 	if m.Event != nil {
-		at.id = m.Event.ID
+		at.id = mapping.ID{Timeline: m.Event.ID.Timeline, Commit: m.Event.ID.Commit}
 	}
-	w.above = append(w.above, at)
+	if n := len(w.above); n == 0 || !w.above[n-1].continues(at) {
+		w.above = append(w.above, at)
+	}
 }
 
 // floor returns the first sequence that may be above the prefix. The caller holds mu.
@@ -356,6 +359,9 @@ func (w *Writer) floor(prefix Prefix) uint64 {
 	}
 	return w.above[0].seq
 }
+
+// continues reports whether next is of the same commit.
+func (p *placed) continues(next placed) bool { return p.commit == next.commit && p.id == next.id }
 
 func (p *placed) isBelow(prefix Prefix) bool {
 	if p.id == (mapping.ID{}) {
