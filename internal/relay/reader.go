@@ -8,6 +8,7 @@ import (
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // readerTerm is a term of a reader, which writes events to the log. It has no lanes.
@@ -44,7 +45,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if t.stream, err = t.newStream(); err != nil {
 		return err
 	}
-	t.aside = newAside(t.writer, s.questions)
+	t.aside = newAside(t.writer, s.questions, int(s.cfg.Memory)/wiring.BatchShare)
 	t.outlet, t.overlap = t.aside, newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
 	t.pipeline.news = newNews(t.writer, topic)
