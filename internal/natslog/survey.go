@@ -14,6 +14,7 @@ type Survey struct {
 	Messages uint64
 	Bytes    uint64
 	Limit    int64  // of Bytes; 0: none
+	Deletes  string // settings by which the servers delete what is not delivered; "": none
 	Prefix   Prefix // of the last message
 	// Partitions are those that have ever had a message, by their number.
 	Partitions map[int]Standing
@@ -45,7 +46,7 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 	}
 	s := Survey{
 		Bytes: info.State.Bytes, Limit: max(0, info.Config.MaxBytes),
-		Partitions: make(map[int]Standing, len(info.State.Subjects)),
+		Partitions: make(map[int]Standing, len(info.State.Subjects)), Deletes: l.deletes(info.Config),
 	}
 	if info.State.Msgs > 0 {
 		last, err := l.message(ctx, stream, info.State.LastSeq)
