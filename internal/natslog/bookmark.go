@@ -36,6 +36,14 @@ type Bookmarks struct {
 
 // Bookmarks opens the bucket.
 func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
+	kv, err := l.bucket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
+}
+
+func (l *Log) bucket(ctx context.Context) (jetstream.KeyValue, error) {
 	kv, err := l.js.KeyValue(ctx, l.names.Stream)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, fmt.Errorf("bucket %s: %w", l.names.Stream, ErrNoLog)
@@ -43,7 +51,7 @@ func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
-	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
+	return kv, nil
 }
 
 // Read returns the partition's bookmark, the zero Bookmark if there is none.

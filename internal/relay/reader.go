@@ -7,7 +7,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
-	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -29,7 +28,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	defer t.parked.Close()
 	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
 	stored := state.NewLog(t.parked.Pool, s.cfg.StateSchema, s.cfg.Slot)
-	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
+	if err := s.knowsLog(ctx, stored); err != nil {
 		return err
 	}
 	topic, err := s.events.OpenTopic(ctx)
