@@ -77,6 +77,20 @@ const (
 	behindPause    = 100 * time.Millisecond
 )
 
+// AheadError says that a bookmark has a later epoch: another sender has taken the partition, or the
+// database was restored from a backup and does not know its latest epochs.
+type AheadError struct {
+	Partition int
+	Epoch     int64
+}
+
+func (e *AheadError) Error() string {
+	return fmt.Sprintf("partition %d has epoch %d: %v", e.Partition, e.Epoch, state.ErrDeposed)
+}
+
+// Unwrap is for errors.Is.
+func (e *AheadError) Unwrap() error { return state.ErrDeposed }
+
 // Take writes the epoch into the bookmark, after which the previous sender can no longer
 // write it. It reads again if the answer came from a replica that is behind.
 func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookmark, error) {
@@ -86,7 +100,7 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 			return Bookmark{}, err
 		}
 		if mark.Epoch > epoch {
-			return Bookmark{}, fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
+			return Bookmark{}, &AheadError{partition, mark.Epoch}
 		}
 		mark.Epoch = epoch
 		err = b.Write(ctx, partition, mark)
