@@ -14,8 +14,8 @@ import (
 )
 
 // TestLogOfAnotherDatabase: two databases have a slot of the same name and the same NATS account. The
-// second one, which may be a copy of the first, neither writes to the log nor sends what is in it, and
-// says so, until the log is its own.
+// second one, which may be a copy of the first, neither writes to the log nor sends what is in it, nor
+// sends it again, and says so, until the log is its own.
 func TestLogOfAnotherDatabase(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
@@ -47,6 +47,10 @@ func TestLogOfAnotherDatabase(t *testing.T) {
 	db.Exec(t, annotate, 7)
 	for _, p := range programs {
 		proctest.WaitFor(t, func() error { return p.says("the log belongs to another database", `of database \"first\"`) })
+	}
+	environ := proctest.RoleEnviron(db, append(variables, "HOOKTAIL_KEEP=1h")...)
+	if code, _, stderr := command(environ, "replay", "--hook", "1", "--since", "1h"); code != exitFailed || !strings.Contains(stderr, "the log belongs to another database") {
+		t.Errorf("replay ends with exit code %d:\n%s", code, stderr)
 	}
 	info, err := js.Stream(t.Context(), "HOOKTAIL_"+db.Name)
 	if err != nil {
