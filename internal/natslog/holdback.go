@@ -139,7 +139,7 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	if err != nil {
 		return now, err
 	}
-	if last == nil || last.ID != w.endID {
+	if !w.isEnd(last) {
 		return now, ErrFenced
 	}
 	return now, nil

@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -40,17 +39,25 @@ func (f *found) add(m *Message) {
 // readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
 	w.end = w.stream.CachedInfo().State.LastSeq
-	if w.stream.CachedInfo().State.Msgs == 0 {
+	if w.end == 0 {
 		return nil
 	}
-	last, err := w.log.message(ctx, w.stream, w.end)
+	last, err := w.log.decoded(w.stream.GetLastMsgForSubject(ctx, w.log.names.all()))
 	if err != nil {
 		return err
 	}
 	if last == nil {
-		return fmt.Errorf("the last message of stream %s, %d, was removed: %w", w.log.names.Stream, w.end, errRemoved)
+		last = &Message{}
 	}
-	w.endID, w.found.prefix = last.ID, last.Prefix
+	if last.Seq < w.end {
+		w.o.Log.Error("The last messages of the log were removed: events that are confirmed and were not delivered are missing", "from", last.Seq+1, "to", w.end)
+	} else {
+		w.endID = last.ID
+	}
+	if last.Seq == 0 {
+		return nil
+	}
+	w.found.prefix = last.Prefix
 	for p := range Partitions {
 		m, err := w.log.lastOf(ctx, w.stream, p)
 		if err != nil {
@@ -60,12 +67,12 @@ func (w *Writer) readBack(ctx context.Context) error {
 			w.before[p] = tip{m.ID, m.Number}
 		}
 	}
-	return w.scan(ctx, last.Floor)
+	return w.scan(ctx, last.Floor, last.Seq)
 }
 
-// scan reads the log from the floor to the end.
-func (w *Writer) scan(ctx context.Context, floor uint64) error {
-	if floor > w.end {
+// scan reads the log from the floor to the sequence end, which a message has.
+func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
+	if floor > end {
 		return nil
 	}
 	messages, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
@@ -75,7 +82,7 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 		return err
 	}
 	defer messages.Close()
-	messages.Until = w.end
+	messages.Until = end
 	for {
 		m, err := messages.next(ctx)
 		if err != nil {
@@ -85,7 +92,7 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 			w.found.add(m)
 			w.note(m)
 		}
-		if m.Seq >= w.end {
+		if m.Seq >= end {
 			return nil
 		}
 	}

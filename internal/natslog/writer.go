@@ -44,7 +44,7 @@ type Writer struct {
 
 	mu      sync.Mutex // guards the fields below; held while a batch is published
 	end     uint64     // sequence of the last message
-	endID   string     // of it
+	endID   string     // of it; "": there is none, or somebody has removed it
 	fenced  bool       // nothing of earlier writers can reach the log any more
 	before  [Partitions]tip
 	above   []placed // runs of messages of a commit above the prefix, in the order of the log
@@ -313,22 +313,25 @@ func (w *Writer) written(ctx context.Context, batch []*Message) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	end, id := stream.CachedInfo().State.LastSeq, w.endID
+	end := stream.CachedInfo().State.LastSeq
 	if end < w.end || end > w.end+uint64(len(batch)) {
 		return 0, ErrFenced
 	}
 	n := int(end - w.end)
-	if n > 0 {
-		id = batch[n-1].ID
-	}
 	if end == 0 {
 		return 0, nil
 	}
 	last, err := w.log.message(ctx, stream, end)
-	if err == nil && (last == nil || last.ID != id) {
+	if err == nil && (n == 0 && !w.isEnd(last) || n > 0 && (last == nil || last.ID != batch[n-1].ID)) {
 		err = ErrFenced
 	}
 	return n, err
+}
+
+// isEnd reports whether that message, nil if there is none, is the end of the log as this writer knows
+// it. The caller holds mu.
+func (w *Writer) isEnd(last *Message) bool {
+	return last == nil && w.endID == "" || last != nil && last.ID == w.endID
 }
 
 func isWrongSequence(err error) bool {
