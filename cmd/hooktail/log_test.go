@@ -132,6 +132,25 @@ func TestSenderHearsOfEveryChange(t *testing.T) {
 	}
 }
 
+// TestDatabaseOfABackup: the database was restored from a backup, and the bookmarks have the epochs of
+// a thousand later shares. A sender begins all the same, without as many attempts.
+func TestDatabaseOfABackup(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	r := tenHooks(t, db)
+	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + natstest.Start(t, nil).URL()}
+	setUpOnce(t, db, variables...)
+	for i, epoch := range []int{0, 1000, 1} {
+		db.Exec(t, "UPDATE hooktail.log_partition SET epoch = $1", epoch)
+		p := start(t, db, variables...)
+		db.Exec(t, annotate, 7)
+		r.Wait(t, path(1), i+1)
+		if code := p.end(t); code != 0 {
+			t.Fatalf("exit code %d", code)
+		}
+	}
+}
+
 // differ is an error with what is not as wanted.
 func differ(what string, want, got any) error {
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -26,8 +26,8 @@ func (i Identity) String() string {
 	return fmt.Sprintf("database %q (oid %d, system identifier %s)", i.Name, i.Database, i.System)
 }
 
-// is reports whether both are the same database, as far as is known.
-func (i Identity) is(o Identity) bool {
+// Is reports whether both are the same database, as far as is known.
+func (i Identity) Is(o Identity) bool {
 	return i.Database == o.Database && (i.System == o.System || i.Database != 0 && (i.System == "" || o.System == ""))
 }
 
@@ -57,7 +57,7 @@ func CheckCopy(ctx context.Context, q Querier, schema string) error {
 // tables if no parked delivery could be sent twice.
 func (s *Store) CheckCopy(ctx context.Context) error {
 	of, here, err := origin(ctx, s.pool, s.schema)
-	if err != nil || of.is(here) {
+	if err != nil || of.Is(here) {
 		return err
 	}
 	return wrap(note(ctx, s.pool, s.schema, here), "record the database")
@@ -95,7 +95,7 @@ func origin(ctx context.Context, q Querier, schema string) (of, here Identity, e
 	if err != nil {
 		return of, here, wrap(err, "read the tables' identity")
 	}
-	if of.is(here) {
+	if of.Is(here) {
 		return of, here, nil
 	}
 	fault := &CopyError{Schema: schema, Of: of, Here: here}
@@ -110,7 +110,13 @@ func origin(ctx context.Context, q Querier, schema string) (of, here Identity, e
 	}
 }
 
-// current returns the identity of this database.
+// Here returns the identity of this database.
+func Here(ctx context.Context, q Querier) (Identity, error) {
+	here, err := current(ctx, q)
+	return here, wrap(err, "read the database's identity")
+}
+
+// current is Here without the words of its error.
 func current(ctx context.Context, q Querier) (here Identity, err error) {
 	err = q.QueryRow(ctx, `SELECT oid::bigint, datname::text FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&here.Database, &here.Name)
 	if err != nil {

@@ -56,16 +56,16 @@ func (s *Share) check(ctx context.Context, tx pgx.Tx, schema string) error {
 	return nil
 }
 
-// TakeShare raises the epoch of the partitions, for the sender whose session has their
+// TakeShare raises the epoch of the partitions, to more than above, for the sender whose session has their
 // advisory locks: it has to be called on that session. It waits for transactions of the sender
 // before.
-func TakeShare(ctx context.Context, q Querier, schema, slot string, partitions []int) (*Share, error) {
+func TakeShare(ctx context.Context, q Querier, schema, slot string, partitions []int, above int64) (*Share, error) {
 	share := &Share{Slot: slot, Partitions: partitions}
 	table := quote(schema, "log_partition")
-	err := q.QueryRow(ctx, `WITH next AS (SELECT coalesce(max(epoch), 0) + 1 AS epoch FROM `+table+` WHERE slot = $1),
+	err := q.QueryRow(ctx, `WITH next AS (SELECT greatest(max(epoch), $3) + 1 AS epoch FROM `+table+` WHERE slot = $1),
 			taken AS (INSERT INTO `+table+` AS p (slot, partition, epoch) SELECT $1, given, next.epoch FROM unnest($2::int[]) AS given, next
 				ON CONFLICT (slot, partition) DO UPDATE SET epoch = excluded.epoch RETURNING p.epoch)
-		SELECT max(epoch) FROM taken`, slot, partitions).Scan(&share.Epoch)
+		SELECT max(epoch) FROM taken`, slot, partitions, above).Scan(&share.Epoch)
 	if err != nil {
 		return nil, fmt.Errorf("take partitions: %w", err)
 	}

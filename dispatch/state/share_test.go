@@ -18,7 +18,7 @@ func TestDeposedSenderWritesNothing(t *testing.T) {
 	pool := openPool(t, db.DSN)
 	take := func(partitions ...int) *state.Store {
 		t.Helper()
-		share, err := state.TakeShare(t.Context(), pool, schema, "slot", partitions)
+		share, err := state.TakeShare(t.Context(), pool, schema, "slot", partitions, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

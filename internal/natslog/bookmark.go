@@ -21,7 +21,7 @@ type Bookmark struct {
 	Prefix Prefix `json:"prefix"` // of that message: all events of these commits are delivered
 	Number uint64 `json:"number"` // that it has
 	// Done lists deliveries above the prefix: "<id>" if all hooks of the partition have the
-	// event, otherwise "<id>/<hook>".
+	// event, otherwise "<id>/<hook>"; and "<id>:<ordinals>" for many events of a transaction.
 	Done []string `json:"done"`
 }
 
@@ -36,6 +36,14 @@ type Bookmarks struct {
 
 // Bookmarks opens the bucket.
 func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
+	kv, err := l.bucket(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
+}
+
+func (l *Log) bucket(ctx context.Context) (jetstream.KeyValue, error) {
 	kv, err := l.js.KeyValue(ctx, l.names.Stream)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return nil, fmt.Errorf("bucket %s: %w", l.names.Stream, ErrNoLog)
@@ -43,7 +51,7 @@ func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
 	if err != nil {
 		return nil, fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
-	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
+	return kv, nil
 }
 
 // Read returns the partition's bookmark, the zero Bookmark if there is none.
@@ -69,6 +77,20 @@ const (
 	behindPause    = 100 * time.Millisecond
 )
 
+// AheadError says that a bookmark has a later epoch: another sender has taken the partition, or the
+// database was restored from a backup and does not know its latest epochs.
+type AheadError struct {
+	Partition int
+	Epoch     int64
+}
+
+func (e *AheadError) Error() string {
+	return fmt.Sprintf("partition %d has epoch %d: %v", e.Partition, e.Epoch, state.ErrDeposed)
+}
+
+// Unwrap is for errors.Is.
+func (e *AheadError) Unwrap() error { return state.ErrDeposed }
+
 // Take writes the epoch into the bookmark, after which the previous sender can no longer
 // write it. It reads again if the answer came from a replica that is behind.
 func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookmark, error) {
@@ -78,7 +100,7 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 			return Bookmark{}, err
 		}
 		if mark.Epoch > epoch {
-			return Bookmark{}, fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
+			return Bookmark{}, &AheadError{partition, mark.Epoch}
 		}
 		mark.Epoch = epoch
 		err = b.Write(ctx, partition, mark)

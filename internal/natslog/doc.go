@@ -8,7 +8,7 @@
 // One stream per slot, HOOKTAIL_<slot>, in a file store: subjects ht.<slot>.d.00 to .63 and
 // ht.<slot>.fence, atomic batches allowed, no direct reads, discard new, no maximum age. A full
 // stream refuses the next message, and the slot waits. One key-value bucket, HOOKTAIL_<slot>, holds the
-// bookmark of each partition.
+// bookmark of each partition, and names the database to which the log belongs.
 //
 // A partition is hook mod 64: concurrency, probes, pauses and Retry-After belong to one hook
 // and need one owner. No URL, header or secret of a hook is in the log.

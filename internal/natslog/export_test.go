@@ -10,7 +10,7 @@ import (
 
 // KeepSince has a Purger keep what was written from then on.
 func (p *Purger) KeepSince(then time.Time) {
-	p.now = func() time.Time { return then.Add(p.keep) }
+	p.now = func(time.Time) time.Time { return then.Add(p.keep) }
 }
 
 // Received is the number of bytes that the servers have sent.
@@ -46,3 +46,14 @@ func (l *Log) Echoed() int {
 
 // LooksEvery has readings look that often whether messages can come.
 func (l *Log) LooksEvery(d time.Duration) { l.idle = d }
+
+// Remembers is how much the Writer has in memory of messages above the prefix.
+func (w *Writer) Remembers() (n int) {
+	n = len(w.above)
+	for _, s := range w.found.above {
+		if s != nil {
+			n += len(s.events) + len(s.others)
+		}
+	}
+	return n
+}

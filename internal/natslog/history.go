@@ -22,10 +22,12 @@ type HistoryOptions struct {
 type History struct {
 	Total  int64     // number of messages to read
 	Begins time.Time // when the partition's first message was written; zero: there is none
+	Missed uint64    // messages that were deleted before they were read
 
 	log      *Log
 	messages *reading
 	at, end  uint64 // sequences of the message that was read last, and of the last one to read
+	number   uint64 // of the message that was read last; 0: there is none
 }
 
 // History begins to read the messages of the hook's partition.
@@ -80,6 +82,10 @@ func (h *History) Next(ctx context.Context) (*Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if h.number > 0 && m.Number > h.number {
+		h.Missed += m.Number - h.number - 1
+	}
+	h.number = m.Number
 	if h.at = m.Seq; m.Seq > h.end { // the last ones were deleted meanwhile
 		return nil, io.EOF
 	}

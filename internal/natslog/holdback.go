@@ -28,12 +28,13 @@ type Holdback struct {
 	released sample     // the newest one that may be confirmed
 }
 
-// sample is the end of the log at one time.
+// sample is the log at one time.
 type sample struct {
 	at     time.Time
-	prefix cdc.LSN
+	prefix cdc.LSN // up to which the slot may be confirmed
 	end    uint64  // last sequence
-	high   cdc.LSN // newest commit in the log
+	below  cdc.LSN // all messages below floor are of commits below it
+	floor  uint64
 }
 
 // NewHoldback holds back the writer's messages for twice the interval.
@@ -121,7 +122,8 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	now := sample{prefix: w.o.Prefix().LSN, end: w.end, high: w.high}
+	prefix := w.prefix()
+	now := sample{prefix: w.o.Prefix().LSN, end: w.end, below: prefix.LSN, floor: w.floor(prefix)}
 	info, err := w.stream.Info(ctx)
 	if err != nil {
 		_, err := w.log.stream(ctx) // tells whether it is missing
@@ -137,7 +139,7 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	if err != nil {
 		return now, err
 	}
-	if last == nil || last.ID != w.endID {
+	if !w.isEnd(last) {
 		return now, ErrFenced
 	}
 	return now, nil

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -9,11 +10,54 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
+
+// ErrForeign says that the log has the events of another database. Ids are positions in its WAL: a
+// reader would take events of this database for written, and a sender for delivered; and a sender
+// would deliver the other database's events to the hooks of this one.
+var ErrForeign = errors.New("the log belongs to another database: use another HOOKTAIL_SLOT or NATS account; if that database is gone, delete the log's stream and bucket and run `hooktail setup`")
+
+// ownerKey is the key of the database to which the log belongs.
+const ownerKey = "database"
+
+// Claim returns ErrForeign if the log belongs to another database than this one. If it is nobody's and
+// first is true, it belongs to this one from now on.
+func (l *Log) Claim(ctx context.Context, here state.Identity, first bool) error {
+	kv, err := l.bucket(ctx)
+	if err != nil {
+		return err
+	}
+	entry, err := kv.Get(ctx, ownerKey)
+	switch {
+	case errors.Is(err, jetstream.ErrKeyNotFound) && !first:
+		return nil
+	case errors.Is(err, jetstream.ErrKeyNotFound):
+		value, err := json.Marshal(here)
+		if err == nil {
+			_, err = kv.Create(ctx, ownerKey, value)
+		}
+		if err != nil {
+			return fmt.Errorf("claim the log: %w", err)
+		}
+		return nil
+	case err != nil:
+		return fmt.Errorf("read whose the log is: %w", err)
+	}
+	var of state.Identity
+	if err := json.Unmarshal(entry.Value(), &of); err != nil {
+		return fmt.Errorf("read whose the log is: %w", err)
+	}
+	if !of.Is(here) {
+		return fmt.Errorf("stream %s is that of %s, and this is %s: %w", l.names.Stream, of, here, ErrForeign)
+	}
+	return nil
+}
 
 // Changed describes how the log differs from the one whose stream was created at that time
 // and has had that sequence: nil if it is the same. created is when the present stream was
-// created. A log that is missing is ErrNoLog if the time is zero: there was none before.
+// created. If the time is zero, there was none before: one that is missing is ErrNoLog, and one that was
+// written to is ErrForeign.
 func (l *Log) Changed(ctx context.Context, known time.Time, seq uint64) (gap *cdc.Gap, created time.Time, err error) {
 	info, err := l.Info(ctx)
 	switch {
@@ -24,6 +68,8 @@ func (l *Log) Changed(ctx context.Context, known time.Time, seq uint64) (gap *cd
 	}
 	created = info.Created.Truncate(time.Microsecond) // as the database stores it
 	switch {
+	case known.IsZero() && info.State.LastSeq > 0: // a reader notes its log before it writes
+		return nil, created, fmt.Errorf("stream %s: %w", l.names.Stream, ErrForeign)
 	case !known.IsZero() && !created.Equal(known):
 		return &cdc.Gap{Slot: l.names.slot, Why: fmt.Sprintf("the log was created again (stream %s): events that it had and that were not delivered are missing", l.names.Stream)}, created, nil
 	case info.State.LastSeq < seq:

@@ -129,6 +129,17 @@ func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamS
 	return s, nil
 }
 
+// deletes names the settings by which the servers delete messages that are not delivered.
+func (l *Log) deletes(have jetstream.StreamConfig) string {
+	var settings []string
+	for _, d := range deviations(have, l.names.StreamConfig(l.replicas)) {
+		if slices.Contains([]string{"retention", "discard", "max_age", "max_msgs_per_subject"}, d.Setting) {
+			settings = append(settings, d.Setting+" "+d.Has)
+		}
+	}
+	return strings.Join(settings, ", ")
+}
+
 // deviations lists what matters to the log. A limit of its size does not: a full log
 // holds the slot.
 func deviations(have, want jetstream.StreamConfig) (list []Deviation) {

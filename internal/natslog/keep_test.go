@@ -1,9 +1,14 @@
 package natslog_test
 
 import (
+	"bufio"
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -85,4 +90,71 @@ func TestPurgeKeeps(t *testing.T) {
 	ids := func(n int) []string { return []string{fmt.Sprintf("1-%X-0", n*0x100)} }
 	purged(between, 3, natslog.Needed{After: 6})
 	purged(time.Now().Add(time.Hour), 1, natslog.Needed{After: 9, Events: ids(8)})
+}
+
+// TestPurgeKeepsByTheServersClock: the reader's clock is a year ahead of that of the servers, by which
+// messages have their age.
+func TestPurgeKeepsByTheServersClock(t *testing.T) {
+	t.Parallel()
+	l := openAt(t, yearBehind(t, natstest.Start(t, nil)), 1)
+	r := newReader(t, l)
+	r.write(t, 1, 5)
+	delivered(t, l, 5)
+	hold := natslog.NewHoldback(r.Writer, time.Millisecond, slog.New(slog.DiscardHandler))
+	go hold.Run(t.Context()) //nolint:errcheck // it ends with the test
+	purger := natslog.NewPurger(l, hold, time.Nanosecond)
+	for n := range 2 { // the bookmark of the first time counts the second time
+		r.write(t, 6+n, 6+n)
+		end := info(t, l).State.LastSeq
+		wait(t, func() error {
+			if hold.End() < end {
+				return errors.New("no sample of the event is durable")
+			}
+			_, err := purger.Run(t.Context(), 0xF00)
+			return err
+		})
+	}
+	if s, err := l.Survey(t.Context()); err != nil || s.Messages != 7 {
+		t.Errorf("%d messages are left of 7: %v", s.Messages, err)
+	}
+}
+
+// yearBehind is the address of a server whose answers tell last year's time.
+func yearBehind(t *testing.T, s *natstest.Server) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	year := time.Now().UTC().Year()
+	now, then := fmt.Appendf(nil, `"ts":"%d-`, year), fmt.Appendf(nil, `"ts":"%d-`, year-1)
+	serve := func(client net.Conn) {
+		defer client.Close()
+		server, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.URL(), "nats://"))
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		go io.Copy(server, client) //nolint:errcheck // it ends with the connection
+		for lines := bufio.NewReader(server); ; {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				return
+			}
+			if _, err := client.Write(bytes.ReplaceAll(line, now, then)); err != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go serve(client)
+		}
+	}()
+	return "nats://" + listener.Addr().String()
 }

@@ -133,6 +133,15 @@ func (l *Log) has(ctx context.Context, stream jetstream.Stream, seq uint64, id s
 	return fmt.Errorf("stream %s no longer has message %s at sequence %d: %w", l.names.Stream, id, seq, ErrRewound)
 }
 
+// hasMark reports whether the log has the bookmark's message at the bookmark's sequence.
+func (l *Log) hasMark(ctx context.Context, stream jetstream.Stream, partition int, mark Bookmark) (bool, error) {
+	if mark.Seq == 0 {
+		return false, nil
+	}
+	m, err := l.message(ctx, stream, mark.Seq)
+	return m != nil && m.ID == mark.ID && m.Partition == partition, err
+}
+
 // lastOf returns the last message of the partition, nil if there is none.
 func (l *Log) lastOf(ctx context.Context, stream jetstream.Stream, partition int) (*Message, error) {
 	return l.decoded(stream.GetLastMsgForSubject(ctx, l.names.Subject(partition)))

@@ -31,6 +31,9 @@ const noPartition = -1
 // Subjects returns a subject that matches the messages of all partitions.
 func (n Names) Subjects() string { return n.prefix + "*" }
 
+// all returns a subject that matches all messages.
+func (n Names) all() string { return "ht." + n.slot + ".>" }
+
 // Subject returns the subject of a partition, or of fences.
 func (n Names) Subject(partition int) string {
 	if partition == noPartition {

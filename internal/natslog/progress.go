@@ -1,8 +1,6 @@
 package natslog
 
 import (
-	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +19,7 @@ type Progress struct {
 	mark    Bookmark   // without Done
 	last    placeOf    // of the last message read; the zero one: none
 	open    []*Taken   // in the order of the log; the first one has undelivered targets
-	done    map[string]struct{}
+	done    *ids
 	changed bool  // since the last Bookmark
 	hole    *Hole // not nil: the partition has stopped
 }
@@ -42,16 +40,13 @@ type Taken struct {
 // NewProgress continues from the bookmark. verified states that the log has the bookmark's
 // message at its sequence, so that the last message read is known.
 func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
-	p := &Progress{partition: partition, mark: mark, done: make(map[string]struct{}, len(mark.Done))}
-	for _, id := range mark.Done {
-		p.done[id] = struct{}{}
-	}
+	p := &Progress{partition: partition, mark: mark, done: idsOf(mark.Done)}
 	p.mark.Done = nil
 	if verified {
 		p.last = placeOf{mark.Seq, mark.ID, mark.Number}
 	}
 	if mark.ID != "" {
-		p.done[mark.ID] = struct{}{}
+		p.done.add(mark.ID)
 	}
 	return p
 }
@@ -74,7 +69,7 @@ func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
 	var targets []hook.Target
 	if m.Event != nil && !p.isDone(m.ID) {
 		for _, target := range m.Targets {
-			if _, has := p.done[part(m.ID, target.Hook)]; !has {
+			if !p.done.has(part(m.ID, target.Hook)) {
 				targets = append(targets, target)
 			}
 		}
@@ -91,7 +86,7 @@ func (p *Progress) Done(t *Taken, hook int64) {
 	defer p.mu.Unlock()
 	p.changed = true
 	if t.left--; t.left > 0 {
-		p.done[part(t.ID, hook)] = struct{}{}
+		p.done.add(part(t.ID, hook))
 		return
 	}
 	p.advance()
@@ -116,23 +111,19 @@ func (p *Progress) advance() {
 // finish records that all deliveries of the message are done. The caller holds mu.
 func (p *Progress) finish(t *Taken) {
 	for _, target := range t.Targets {
-		delete(p.done, part(t.ID, target.Hook))
+		p.done.forget(part(t.ID, target.Hook))
 	}
 	switch {
 	case strings.Contains(t.ID, adopted): // no prefix tells when to forget it
-		delete(p.done, t.ID)
+		p.done.forget(t.ID)
 	case !p.mark.Prefix.hasID(t.ID):
-		p.done[t.ID] = struct{}{}
+		p.done.add(t.ID)
 	}
 }
 
 // isDone reports whether all deliveries of the message are done. The caller holds mu.
 func (p *Progress) isDone(id string) bool {
-	if p.mark.Prefix.hasID(id) {
-		return true
-	}
-	_, done := p.done[id]
-	return done
+	return p.mark.Prefix.hasID(id) || p.done.has(id)
 }
 
 // Bookmark returns the partition's bookmark, and whether it has changed since the last call.
@@ -143,12 +134,9 @@ func (p *Progress) Bookmark() (mark Bookmark, changed bool) {
 		return p.mark, false
 	}
 	p.changed = false
-	maps.DeleteFunc(p.done, func(id string, _ struct{}) bool {
-		event, _, _ := strings.Cut(id, "/")
-		return p.mark.Prefix.hasID(event)
-	})
+	p.done.pass(p.mark.Prefix)
 	mark = p.mark
-	mark.Done = slices.Sorted(maps.Keys(p.done))
+	mark.Done = p.done.list()
 	for _, t := range p.open {
 		if t.left == 0 && len(t.Targets) > 0 {
 			mark.Done = append(mark.Done, t.ID)

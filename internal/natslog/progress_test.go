@@ -1,14 +1,18 @@
 package natslog_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // message is the nth message of partition 1: event n for some hooks.
@@ -110,4 +114,101 @@ func TestBookmarkSaysWhatIsDone(t *testing.T) {
 			}
 		}
 	}
+}
+
+// chain is the messages of partition 1 for hook 1 with these events, in the order of the log.
+func chain(prefix natslog.Prefix, of ...mapping.ID) (messages []*natslog.Message) {
+	before := ""
+	for i, id := range of {
+		messages = append(messages, &natslog.Message{
+			Partition: 1, Seq: uint64(i + 1), ID: id.String(), Before: before, Prefix: prefix, Number: uint64(i + 1),
+			Event: &mapping.Event{ID: id}, Commit: id.Commit, Targets: []hook.Target{{Hook: 1}},
+		})
+		before = id.String()
+	}
+	return messages
+}
+
+// TestBookmarkOfALargeTransaction: all events of a transaction are above the prefix until it is over.
+// The bookmark still fits into a message, and says which are done.
+func TestBookmarkOfALargeTransaction(t *testing.T) {
+	t.Parallel()
+	const events = 500_000
+	var of []mapping.ID
+	for n := range events {
+		of = append(of, mapping.ID{Timeline: 1, Commit: 0x500, Ordinal: 2 * n})
+	}
+	prefix := natslog.Prefix{Timeline: 1, LSN: 0x400}
+	messages := chain(prefix, of...)
+	p := natslog.NewProgress(1, natslog.Bookmark{}, false)
+	for _, m := range messages[:events-1] {
+		taken, _, err := p.Take(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Done(taken, 1)
+	}
+	mark, _ := p.Bookmark()
+	value, err := json.Marshal(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const most = 1 << 20 // of a message, by default
+	if len(value) > most {
+		t.Errorf("the bookmark of %d events has %d bytes", events, len(value))
+	}
+	var read natslog.Bookmark
+	if err := json.Unmarshal(value, &read); err != nil {
+		t.Fatal(err)
+	}
+	next := natslog.NewProgress(1, read, false)
+	for i, m := range messages {
+		if _, targets, err := next.Take(m); err != nil || (len(targets) > 0) != (i == events-1) {
+			t.Fatalf("event %d of %d is for %v: %v", i, events, targets, err)
+		}
+	}
+	next = natslog.NewProgress(1, read, false)
+	for _, m := range chain(natslog.Prefix{Timeline: 1, LSN: 0x501}, mapping.ID{Timeline: 1, Commit: 0x600}) {
+		m.Before = mark.ID
+		taken, _, err := next.Take(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next.Done(taken, 1)
+	}
+	if mark, _ = next.Bookmark(); len(mark.Done) != 1 {
+		t.Errorf("after the transaction the bookmark lists %d, not the last event alone", len(mark.Done))
+	}
+}
+
+// TestBookmarkOfAnyEvents: whichever events of whichever transactions are done, the bookmark says
+// exactly these.
+func TestBookmarkOfAnyEvents(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		one := rapid.Custom(func(t *rapid.T) mapping.ID {
+			return mapping.ID{
+				Timeline: rapid.Int32Range(1, 2).Draw(t, "timeline"), Commit: lsn(rapid.IntRange(0x500, 0x502).Draw(t, "commit")),
+				Ordinal: rapid.OneOf(rapid.IntRange(0, 20), rapid.IntRange(250, 260), rapid.IntRange(0, 1<<20)).Draw(t, "ordinal"),
+			}
+		})
+		messages := chain(natslog.Prefix{Timeline: 1, LSN: 0x400}, rapid.SliceOfNDistinct(one, 1, 100, rapid.ID).Draw(t, "events")...)
+		p, done := natslog.NewProgress(1, natslog.Bookmark{}, false), make(map[string]bool)
+		for _, m := range messages {
+			taken, _, err := p.Take(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if done[m.ID] = rapid.Bool().Draw(t, "done"); done[m.ID] {
+				p.Done(taken, 1)
+			}
+		}
+		mark, _ := p.Bookmark()
+		next := natslog.NewProgress(1, mark, false)
+		for _, m := range messages {
+			if _, targets, err := next.Take(m); err != nil || (len(targets) == 0) != done[m.ID] {
+				t.Fatalf("event %s is done: %t, and is for %v: %v", m.ID, done[m.ID], targets, err)
+			}
+		}
+	})
 }

@@ -16,9 +16,9 @@ type Purger struct {
 	log      *Log
 	holdback *Holdback
 	keep     time.Duration
-	now      func() time.Time   // for keep
-	marks    [Partitions][]seen // the oldest first
-	bounds   []sample           // durable samples, the oldest first
+	now      func(servers time.Time) time.Time // for keep; tests change it
+	marks    [Partitions][]seen                // the oldest first
+	bounds   []sample                          // durable samples, the oldest first
 }
 
 // seen is the sequence of a bookmark, and when it was first read.
@@ -37,7 +37,7 @@ type Needed struct {
 // NewPurger deletes what the writer of the holdback has written, and its predecessors. It
 // leaves messages that are younger than keep, by the servers' clock.
 func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
-	return &Purger{log: log, holdback: holdback, keep: keep, now: time.Now}
+	return &Purger{log: log, holdback: holdback, keep: keep, now: func(servers time.Time) time.Time { return servers }}
 }
 
 // Run deletes the messages below each partition's bookmark whose commits are below the
@@ -48,10 +48,10 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 	if durable.at.IsZero() {
 		return Needed{}, nil
 	}
-	if n := len(p.bounds); n == 0 || p.bounds[n-1].end != durable.end {
+	if n := len(p.bounds); n == 0 || p.bounds[n-1].floor != durable.floor {
 		p.bounds = append(p.bounds, durable)
 	}
-	bound := p.bound(confirmed)
+	floor := p.floor(confirmed)
 	marks, err := p.log.Bookmarks(ctx)
 	if err != nil {
 		return Needed{}, err
@@ -64,7 +64,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 	if err != nil {
 		return Needed{}, err
 	}
-	below := min(bound+1, young)
+	below := min(floor, young)
 	for n := range Partitions {
 		mark, err := marks.Read(ctx, n)
 		if err != nil {
@@ -77,7 +77,11 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 		if last == nil {
 			continue
 		}
-		seq := min(p.settled(n, mark, durable), bound+1, young, last.Seq)
+		settled, err := p.settled(ctx, stream, n, mark, durable)
+		if err != nil {
+			return Needed{}, err
+		}
+		seq := min(settled, floor, young, last.Seq)
 		if seq < last.Seq {
 			below = min(below, seq)
 		} else if last.Stored {
@@ -87,7 +91,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 			return Needed{}, err
 		}
 	}
-	if err := p.purgeFences(ctx, stream, bound+1); err != nil {
+	if err := p.purgeFences(ctx, stream, floor); err != nil {
 		return Needed{}, err
 	}
 	needed.After = below - min(below, batchMessages) // the payloads of a batch are stored before its messages
@@ -124,7 +128,7 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	if p.keep == 0 {
 		return end, nil
 	}
-	since := p.now().Add(-p.keep)
+	since := p.now(stream.CachedInfo().TimeStamp).Add(-p.keep) // the reader's clock may be wrong
 	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, AckPolicy: jetstream.AckNonePolicy,
 		HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
@@ -147,25 +151,34 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	return meta.Sequence.Stream, nil
 }
 
-// bound returns the last sequence of the newest durable sample whose commits are all
-// confirmed.
-func (p *Purger) bound(confirmed cdc.LSN) (end uint64) {
+// floor returns the sequence below which all commits are confirmed, by the newest durable sample
+// that tells. A log may be full of delivered messages, of later commits too, of which a new reader
+// has no samples: their commits are not confirmed before it has written the events between them.
+func (p *Purger) floor(confirmed cdc.LSN) (floor uint64) {
 	n := 0
-	for n < len(p.bounds) && p.bounds[n].high < confirmed {
-		end = p.bounds[n].end
+	for n < len(p.bounds) && p.bounds[n].below <= confirmed {
+		floor = p.bounds[n].floor
 		n++
 	}
 	if n > 0 {
 		p.bounds = p.bounds[n-1:]
 	}
-	return end
+	return floor
 }
 
 // settled returns the sequence of the newest bookmark that is on disk: it was read before the
-// durable sample was taken.
-func (p *Purger) settled(partition int, now Bookmark, durable sample) (seq uint64) {
+// durable sample was taken. A bookmark whose message the log does not have there tells nothing: the
+// log was cut back or created again, and may have other messages up to that sequence.
+func (p *Purger) settled(ctx context.Context, stream jetstream.Stream, partition int, now Bookmark, durable sample) (seq uint64, err error) {
 	marks := p.marks[partition]
 	if len(marks) == 0 || marks[len(marks)-1].seq != now.Seq {
+		has, err := p.log.hasMark(ctx, stream, partition, now)
+		if err != nil {
+			return 0, err
+		}
+		if !has {
+			now.Seq = 0
+		}
 		marks = append(marks, seen{now.Seq, time.Now()})
 	}
 	n := 0
@@ -174,5 +187,5 @@ func (p *Purger) settled(partition int, now Bookmark, durable sample) (seq uint6
 		n++
 	}
 	p.marks[partition] = marks[max(0, n-1):]
-	return seq
+	return seq, nil
 }

@@ -143,9 +143,8 @@ func (r *reading) next(ctx context.Context) (*Message, error) {
 
 // look makes sure that there may be a next message: that the log still has what was read, and that
 // the servers deliver. If there is a next message and the replica is behind, twice, the reading goes
-// on at another one. If the log was longer at the last look and nothing has come since, it begins
-// anew: the messages may be of other partitions, or not. If the servers do not answer, look changes
-// nothing.
+// on at another one. If the log had one at the last look and it has not come since, it begins anew.
+// If the servers do not answer, look changes nothing.
 func (r *reading) look(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -164,12 +163,24 @@ func (r *reading) look(ctx context.Context) error {
 	switch {
 	case r.at < r.Until && r.lagging && lagged:
 		r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
-	case end <= max(r.at, r.renewed):
+	case end <= max(r.at, r.renewed) || !r.isOwed(within, end):
 		return nil
 	}
 	r.renewed = end
 	r.pause(within)
 	return r.reopen(ctx, avoid)
+}
+
+// isOwed reports whether the log has a message to read, up to the sequence end. The others there
+// may be of other partitions: to read anew costs the servers more than the question.
+func (r *reading) isOwed(ctx context.Context, end uint64) bool {
+	for _, subject := range r.selected.FilterSubjects {
+		next, err := r.stream.GetMsg(ctx, r.at+1, jetstream.WithGetMsgSubject(subject))
+		if !errors.Is(err, jetstream.ErrMsgNotFound) && (err != nil || next.Sequence <= end) {
+			return true
+		}
+	}
+	return len(r.selected.FilterSubjects) == 0
 }
 
 // reopen is open while the servers are away, and for some time while the stream has no leader.

@@ -2,7 +2,6 @@ package natslog
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -14,38 +13,51 @@ import (
 // read-only after readBack.
 type found struct {
 	prefix Prefix
-	above  map[entry]struct{}
-}
-
-type entry struct {
-	partition int
-	id        string
+	above  [Partitions]*ids // nil: none
 }
 
 func (f *found) has(id mapping.ID, partition int) bool {
-	return f.prefix.Has(id) || len(f.above) > 0 && f.hasMessage(id.String(), partition)
+	return f.prefix.Has(id) || f.above[partition] != nil && f.above[partition].hasEvent(id)
 }
 
 func (f *found) hasMessage(id string, partition int) bool {
-	_, ok := f.above[entry{partition, id}]
-	return ok
+	return f.above[partition] != nil && f.above[partition].has(id)
+}
+
+// add adds a message unless it is below the prefix. One to a hook that was adopted later does not
+// show that other hooks have the event.
+func (f *found) add(m *Message) {
+	if f.prefix.hasMessage(m) || strings.Contains(m.ID, adopted) {
+		return
+	}
+	if f.above[m.Partition] == nil {
+		f.above[m.Partition] = idsOf(nil)
+	}
+	f.above[m.Partition].add(m.ID)
 }
 
 // readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
-	w.found.above = make(map[entry]struct{})
 	w.end = w.stream.CachedInfo().State.LastSeq
-	if w.stream.CachedInfo().State.Msgs == 0 {
+	if w.end == 0 {
 		return nil
 	}
-	last, err := w.log.message(ctx, w.stream, w.end)
+	last, err := w.log.decoded(w.stream.GetLastMsgForSubject(ctx, w.log.names.all()))
 	if err != nil {
 		return err
 	}
 	if last == nil {
-		return fmt.Errorf("the last message of stream %s, %d, was removed: %w", w.log.names.Stream, w.end, errRemoved)
+		last = &Message{}
 	}
-	w.endID, w.found.prefix = last.ID, last.Prefix
+	if last.Seq < w.end {
+		w.o.Log.Error("The last messages of the log were removed: events that are confirmed and were not delivered are missing", "from", last.Seq+1, "to", w.end)
+	} else {
+		w.endID = last.ID
+	}
+	if last.Seq == 0 {
+		return nil
+	}
+	w.found.prefix = last.Prefix
 	for p := range Partitions {
 		m, err := w.log.lastOf(ctx, w.stream, p)
 		if err != nil {
@@ -55,12 +67,12 @@ func (w *Writer) readBack(ctx context.Context) error {
 			w.before[p] = tip{m.ID, m.Number}
 		}
 	}
-	return w.scan(ctx, last.Floor)
+	return w.scan(ctx, last.Floor, last.Seq)
 }
 
-// scan reads the log from the floor to the end.
-func (w *Writer) scan(ctx context.Context, floor uint64) error {
-	if floor > w.end {
+// scan reads the log from the floor to the sequence end, which a message has.
+func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
+	if floor > end {
 		return nil
 	}
 	messages, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
@@ -70,19 +82,17 @@ func (w *Writer) scan(ctx context.Context, floor uint64) error {
 		return err
 	}
 	defer messages.Close()
-	messages.Until = w.end
+	messages.Until = end
 	for {
 		m, err := messages.next(ctx)
 		if err != nil {
 			return err
 		}
 		if !m.isFence() {
-			if !w.found.prefix.hasMessage(m) {
-				w.found.above[entry{m.Partition, eventOf(m.ID)}] = struct{}{}
-			}
+			w.found.add(m)
 			w.note(m)
 		}
-		if m.Seq >= w.end {
+		if m.Seq >= end {
 			return nil
 		}
 	}
@@ -94,13 +104,4 @@ func (p Prefix) hasMessage(m *Message) bool {
 		return m.Commit < p.LSN
 	}
 	return p.Has(m.Event.ID)
-}
-
-// eventOf returns the event's id from a message's id. It is "" for a message to one adopted
-// hook, which does not show that other hooks have the event.
-func eventOf(id string) string {
-	if strings.Contains(id, adopted) {
-		return ""
-	}
-	return id
 }

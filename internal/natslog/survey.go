@@ -14,6 +14,7 @@ type Survey struct {
 	Messages uint64
 	Bytes    uint64
 	Limit    int64  // of Bytes; 0: none
+	Deletes  string // settings by which the servers delete what is not delivered; "": none
 	Prefix   Prefix // of the last message
 	// Partitions are those that have ever had a message, by their number.
 	Partitions map[int]Standing
@@ -45,7 +46,7 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 	}
 	s := Survey{
 		Bytes: info.State.Bytes, Limit: max(0, info.Config.MaxBytes),
-		Partitions: make(map[int]Standing, len(info.State.Subjects)),
+		Partitions: make(map[int]Standing, len(info.State.Subjects)), Deletes: l.deletes(info.Config),
 	}
 	if info.State.Msgs > 0 {
 		last, err := l.message(ctx, stream, info.State.LastSeq)
@@ -62,17 +63,20 @@ func (l *Log) Survey(ctx context.Context) (Survey, error) {
 			continue
 		}
 		s.Messages += messages
-		if s.Partitions[p], err = l.standing(ctx, stream, bookmarks, p); err != nil {
+		if s.Partitions[p], err = l.standing(ctx, stream, bookmarks, p, info.State.LastSeq); err != nil {
 			return Survey{}, err
 		}
 	}
 	return s, nil
 }
 
-func (l *Log) standing(ctx context.Context, stream jetstream.Stream, bookmarks *Bookmarks, partition int) (Standing, error) {
+func (l *Log) standing(ctx context.Context, stream jetstream.Stream, bookmarks *Bookmarks, partition int, end uint64) (Standing, error) {
 	mark, err := bookmarks.Read(ctx, partition)
 	if err != nil {
 		return Standing{}, err
+	}
+	if mark.Seq > end { // the log was cut back or created again
+		mark.Seq = 0
 	}
 	var s Standing
 	next, err := l.decoded(stream.GetMsg(ctx, mark.Seq+1, jetstream.WithGetMsgSubject(l.names.Subject(partition))))

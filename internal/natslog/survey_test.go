@@ -169,3 +169,27 @@ func counter(t *testing.T, registry *prometheus.Registry, name string) float64 {
 	t.Fatalf("there is no metric %s", name)
 	return 0
 }
+
+// TestSurveyNamesWhatDeletes: somebody has the servers delete what is old, or what is in the way.
+func TestSurveyNamesWhatDeletes(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	l := open(t, s)
+	config := info(t, l).Config
+	for _, tt := range []struct {
+		change func(c *jetstream.StreamConfig)
+		want   string
+	}{
+		{func(*jetstream.StreamConfig) {}, ""},
+		{func(c *jetstream.StreamConfig) { c.MaxBytes = 1 << 30 }, ""},
+		{func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour }, "max_age 1h0m0s"},
+		{func(c *jetstream.StreamConfig) { c.Discard, c.MaxMsgsPerSubject = jetstream.DiscardOld, 5 }, "discard DiscardOld, max_msgs_per_subject 5"},
+	} {
+		changed := config
+		tt.change(&changed)
+		s.Update(t, changed)
+		if survey, err := l.Survey(t.Context()); err != nil || survey.Deletes != tt.want {
+			t.Errorf("%q, not %q: %v", survey.Deletes, tt.want, err)
+		}
+	}
+}

@@ -63,13 +63,9 @@ func (t *Tail) begin(ctx context.Context, partition int, mark Bookmark) (from ui
 		t.progress[partition] = NewProgress(partition, mark, false)
 		return t.stream.CachedInfo().State.LastSeq + 1, nil
 	}
-	verified := false
-	if mark.Seq > 0 {
-		m, err := t.log.message(ctx, t.stream, mark.Seq)
-		if err != nil {
-			return 0, err
-		}
-		verified = m != nil && m.ID == mark.ID && m.Partition == partition
+	verified, err := t.log.hasMark(ctx, t.stream, partition, mark)
+	if err != nil {
+		return 0, err
 	}
 	t.progress[partition] = NewProgress(partition, mark, verified)
 	if verified {

@@ -44,19 +44,19 @@ type Writer struct {
 
 	mu      sync.Mutex // guards the fields below; held while a batch is published
 	end     uint64     // sequence of the last message
-	endID   string     // of it
+	endID   string     // of it; "": there is none, or somebody has removed it
 	fenced  bool       // nothing of earlier writers can reach the log any more
 	before  [Partitions]tip
-	above   []placed // messages of commits above the prefix, in the order of the log
-	high    cdc.LSN  // newest commit in the log
+	above   []placed // runs of messages of a commit above the prefix, in the order of the log
 	pending []change // to be written with the next batch
 }
 
-// placed is the place and the commit of a message.
+// placed is the place and the commit of a message, and of those after it of the same commit: a
+// transaction may have millions.
 type placed struct {
 	seq    uint64
 	commit cdc.LSN
-	id     mapping.ID // zero: a change of a hook
+	id     mapping.ID // without the ordinal; zero: a change of a hook
 }
 
 // tip is a partition's last message.
@@ -313,22 +313,25 @@ func (w *Writer) written(ctx context.Context, batch []*Message) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	end, id := stream.CachedInfo().State.LastSeq, w.endID
+	end := stream.CachedInfo().State.LastSeq
 	if end < w.end || end > w.end+uint64(len(batch)) {
 		return 0, ErrFenced
 	}
 	n := int(end - w.end)
-	if n > 0 {
-		id = batch[n-1].ID
-	}
 	if end == 0 {
 		return 0, nil
 	}
 	last, err := w.log.message(ctx, stream, end)
-	if err == nil && (last == nil || last.ID != id) {
+	if err == nil && (n == 0 && !w.isEnd(last) || n > 0 && (last == nil || last.ID != batch[n-1].ID)) {
 		err = ErrFenced
 	}
 	return n, err
+}
+
+// isEnd reports whether that message, nil if there is none, is the end of the log as this writer knows
+// it. The caller holds mu.
+func (w *Writer) isEnd(last *Message) bool {
+	return last == nil && w.endID == "" || last != nil && last.ID == w.endID
 }
 
 func isWrongSequence(err error) bool {
@@ -340,10 +343,11 @@ func isWrongSequence(err error) bool {
 func (w *Writer) note(m *Message) {
 	at := placed{seq: m.Seq, commit: m.Commit}
 	if m.Event != nil {
-		at.id = m.Event.ID
+		at.id = mapping.ID{Timeline: m.Event.ID.Timeline, Commit: m.Event.ID.Commit}
 	}
-	w.above = append(w.above, at)
-	w.high = max(w.high, m.Commit)
+	if n := len(w.above); n == 0 || !w.above[n-1].continues(at) {
+		w.above = append(w.above, at)
+	}
 }
 
 // floor returns the first sequence that may be above the prefix. The caller holds mu.
@@ -358,6 +362,9 @@ func (w *Writer) floor(prefix Prefix) uint64 {
 	}
 	return w.above[0].seq
 }
+
+// continues reports whether next is of the same commit.
+func (p *placed) continues(next placed) bool { return p.commit == next.commit && p.id == next.id }
 
 func (p *placed) isBelow(prefix Prefix) bool {
 	if p.id == (mapping.ID{}) {

@@ -321,3 +321,38 @@ func TestLargeBatchIsCut(t *testing.T) {
 		t.Errorf("%d bytes were stored", len(got))
 	}
 }
+
+// TestWriterOfALargeTransaction: a writer, and the next one, which begins within the transaction,
+// remember little of its events, however many there are.
+func TestWriterOfALargeTransaction(t *testing.T) {
+	t.Parallel()
+	l := open(t, natstest.Start(t, nil))
+	const transaction, events, batch = 0x500, 4_000, 500
+	hooks := []int64{1, 2, 3, 4, 5}
+	of := func(ordinal int) *mapping.Event {
+		e := event(transaction)
+		e.ID.Ordinal = ordinal
+		return e
+	}
+	r := newReader(t, l)
+	r.passed(0x400)
+	for n := 0; n < events; n += batch {
+		var deliveries []dispatch.Delivery
+		for i := n; i < n+batch; i++ {
+			deliveries = append(deliveries, to(of(i), func() {}, hooks...)...)
+		}
+		if err := r.Enqueue(t.Context(), deliveries); err != nil {
+			t.Fatal(err)
+		}
+	}
+	next := newReader(t, l)
+	const most = events / 40
+	if of, by := r.Remembers(), next.Remembers(); of > most || by > most {
+		t.Errorf("of %d messages one writer remembers %d, and the next one %d", events*len(hooks), of, by)
+	}
+	for _, ordinal := range []int{0, events - 1, events} {
+		if has := next.Has(of(ordinal).ID, 5); has != (ordinal < events) || next.Has(of(ordinal).ID, 6) {
+			t.Errorf("the log has event %d: %t", ordinal, has)
+		}
+	}
+}

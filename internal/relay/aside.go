@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"slices"
 
 	"github.com/hooktail/hooktail/dispatch"
 )
@@ -11,13 +12,14 @@ import (
 type aside struct {
 	outlet    Outlet
 	questions *questions
+	huge      int // bytes of a payload during whose writing nothing is rendered
 	batches   chan []dispatch.Delivery
 	ended     chan struct{} // closed when run has returned
 	err       error         // why run has left something; read after ended
 }
 
-func newAside(outlet Outlet, questions *questions) *aside {
-	return &aside{outlet: outlet, questions: questions, batches: make(chan []dispatch.Delivery), ended: make(chan struct{})}
+func newAside(outlet Outlet, questions *questions, huge int) *aside {
+	return &aside{outlet: outlet, questions: questions, huge: huge, batches: make(chan []dispatch.Delivery), ended: make(chan struct{})}
 }
 
 // run passes batches on until Drain or the end of ctx. It returns the outlet's error.
@@ -44,8 +46,20 @@ func (a *aside) pass(ctx context.Context, deliveries []dispatch.Delivery) error 
 	return a.outlet.Enqueue(ctx, deliveries)
 }
 
-// Enqueue waits until the batch before this one is written.
+// Enqueue waits until the batch before this one is written, and also this one if it has a huge
+// payload: the next one may have another, and memory has no room for two.
 func (a *aside) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) error {
+	isHuge := slices.ContainsFunc(deliveries, func(d dispatch.Delivery) bool {
+		members := d.Event.Members()
+		return len(members[0])+len(members[1]) > a.huge
+	})
+	if err := a.send(ctx, deliveries); err != nil || !isHuge {
+		return err
+	}
+	return a.send(ctx, nil) // which run takes when the batch is written
+}
+
+func (a *aside) send(ctx context.Context, deliveries []dispatch.Delivery) error {
 	select {
 	case a.batches <- deliveries:
 		return nil

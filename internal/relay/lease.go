@@ -144,9 +144,9 @@ func (l *lease) wanted() []int {
 	return slices.Clone(l.share)
 }
 
-// own releases all other partitions and raises the epoch of these. The caller must have ended
+// own releases all other partitions and raises the epoch of these, to more than above. The caller must have ended
 // the previous tenure.
-func (l *lease) own(ctx context.Context, partitions []int) (share *state.Share, err error) {
+func (l *lease) own(ctx context.Context, partitions []int, above int64) (share *state.Share, err error) {
 	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for _, p := range l.all() {
 			if slices.Contains(partitions, p) {
@@ -164,7 +164,7 @@ func (l *lease) own(ctx context.Context, partitions []int) (share *state.Share, 
 		if len(partitions) == 0 {
 			return nil
 		}
-		share, err = state.TakeShare(ctx, conn, l.schema, l.slot, partitions)
+		share, err = state.TakeShare(ctx, conn, l.schema, l.slot, partitions, above)
 		return err
 	})
 	return share, err

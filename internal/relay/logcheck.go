@@ -11,6 +11,18 @@ import (
 	"github.com/hooktail/hooktail/internal/setup"
 )
 
+// knowsLog returns an error if the log is not the slot's, or not this database's.
+func (s *sidecar) knowsLog(ctx context.Context, stored *state.Log) error {
+	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
+		return err
+	}
+	here, err := state.Here(ctx, s.pool)
+	if err != nil {
+		return err
+	}
+	return s.events.Claim(ctx, here, s.cfg.Role.Reads())
+}
+
 // checkLogEvery is how often a running instance checks that the log is still the slot's.
 const checkLogEvery = 2 * time.Second
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -30,6 +31,7 @@ type logWatch struct {
 	cfg     config.Config
 	log     *slog.Logger
 	changed chan struct{} // has a token when this instance begins to read or to send
+	deletes logging.Repeat
 
 	mu sync.Mutex
 	watched
@@ -88,8 +90,13 @@ func (w *logWatch) look(ctx context.Context, events *natslog.Log, pool *pgxpool.
 	if ctx.Err() != nil {
 		return
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		w.log.Debug("cannot survey the log", "error", err)
+	case s.Deletes != "":
+		w.deletes.Failed(ctx, w.log, slog.LevelError, "The stream of the log deletes events that are not delivered", slog.String("settings", s.Deletes), slog.String("remedy", "hooktail doctor"))
+	default:
+		w.deletes.Worked(ctx, w.log, "The stream of the log keeps all events again")
 	}
 	w.set(func() {
 		if w.fault = err; err == nil {

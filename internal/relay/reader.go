@@ -7,7 +7,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
-	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // readerTerm is a term of a reader, which writes events to the log. It has no lanes.
@@ -28,7 +28,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	defer t.parked.Close()
 	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
 	stored := state.NewLog(t.parked.Pool, s.cfg.StateSchema, s.cfg.Slot)
-	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
+	if err := s.knowsLog(ctx, stored); err != nil {
 		return err
 	}
 	topic, err := s.events.OpenTopic(ctx)
@@ -44,7 +44,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	if t.stream, err = t.newStream(); err != nil {
 		return err
 	}
-	t.aside = newAside(t.writer, s.questions)
+	t.aside = newAside(t.writer, s.questions, int(s.cfg.Memory)/wiring.BatchShare)
 	t.outlet, t.overlap = t.aside, newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
 	t.pipeline.news = newNews(t.writer, topic)

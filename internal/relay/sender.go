@@ -63,9 +63,9 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 	}
 	defer lease.release()
 	s.proven.Store(true)
-	for {
+	for above := int64(0); ; {
 		partitions := lease.wanted()
-		share, err := lease.own(ctx, partitions)
+		share, err := lease.own(ctx, partitions, above)
 		if err != nil {
 			return err
 		}
@@ -78,7 +78,10 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 			continue
 		}
 		err = s.serveShare(ctx, lease, share)
+		ahead, isAhead := errors.AsType[*natslog.AheadError](err)
 		switch {
+		case isAhead: // if this sender is deposed, its session is lost, and own fails
+			above = ahead.Epoch
 		case errors.Is(err, natslog.ErrRewound):
 			s.log.Warn("The log has lost its end: reading it again from the bookmarks", "error", err)
 		case err != nil:

@@ -14,7 +14,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/internal/setup"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -80,7 +79,7 @@ func (t *tenure) begin(ctx context.Context) error {
 // open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until
 // the log is read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
-	if err := setup.CheckLog(ctx, t.cfg, t.events, t.payloads); err != nil {
+	if err := t.knowsLog(ctx, t.payloads); err != nil {
 		return err
 	}
 	if t.bookmarks, err = t.events.Bookmarks(ctx); err != nil {

@@ -75,6 +75,9 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 	}
 	r := &FromLog{recipient: to, o: o, payloads: state.NewLog(o.Parked.Pool, o.Config.StateSchema, o.Config.Slot), Last: o.After}
 	if err = r.renew(ctx); err == nil {
+		err = checkOwner(ctx, o)
+	}
+	if err == nil {
 		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: earlier(o.Since), After: o.After, Bodies: true})
 	}
 	if err != nil {
@@ -84,6 +87,15 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 	r.Begins = r.history.Begins
 	r.progress = o.Progress(r.history.Total)
 	return r, nil
+}
+
+// checkOwner returns an error if the log belongs to another database, whose events these hooks must not get.
+func checkOwner(ctx context.Context, o LogOptions) error {
+	here, err := state.Here(ctx, o.Parked.Pool)
+	if err != nil {
+		return err
+	}
+	return o.Log.Claim(ctx, here, false)
 }
 
 // earlier is when the first message was written whose commit is not before since.

@@ -14,6 +14,7 @@ type LogResult struct {
 	Events   int        `json:"events"`     // delivered; with --dry-run, to be delivered
 	Passed   int        `json:"passed"`     // events that the hook does not want any more
 	Filtered int        `json:"filtered"`   // events that the hook's filter leaves out
+	Missed   uint64     `json:"missed"`     // messages of this and other hooks that were deleted before they were read
 	Last     uint64     `json:"last"`       // position in the log of the last message
 	Begins   *time.Time `json:"log_begins"` // when the log's first message was written; null: there is none
 	DryRun   bool       `json:"dry_run"`
@@ -24,7 +25,7 @@ type LogResult struct {
 
 // Result is what was done so far.
 func (r *FromLog) Result() LogResult {
-	l := LogResult{Hook: r.id, Events: r.Events, Passed: r.Passed, Filtered: r.Filtered, Last: r.Last, DryRun: r.o.DryRun, since: r.o.Since, every: r.o.Every}
+	l := LogResult{Hook: r.id, Events: r.Events, Passed: r.Passed, Filtered: r.Filtered, Missed: r.history.Missed, Last: r.Last, DryRun: r.o.DryRun, since: r.o.Since, every: r.o.Every}
 	if begins := r.Begins.UTC(); !begins.IsZero() {
 		l.Begins = &begins
 	}
@@ -44,6 +45,9 @@ func (l LogResult) String() string {
 	}
 	if l.Filtered > 0 {
 		fmt.Fprintf(&b, "; %s left out by its filter", display.Count(l.Filtered, "event"))
+	}
+	if l.Missed > 0 {
+		fmt.Fprintf(&b, "; the log has deleted %s meanwhile, of this and other hooks, that had not been read", display.Count(int(l.Missed), "message"))
 	}
 	switch {
 	case l.Begins == nil:
