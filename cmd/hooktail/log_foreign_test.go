@@ -52,6 +52,14 @@ func TestLogOfAnotherDatabase(t *testing.T) {
 	if code, _, stderr := command(environ, "replay", "--hook", "1", "--since", "1h"); code != exitFailed || !strings.Contains(stderr, "the log belongs to another database") {
 		t.Errorf("replay ends with exit code %d:\n%s", code, stderr)
 	}
+	for _, words := range [][]string{{"setup"}, {"repair"}, {"doctor"}} {
+		if code, stdout, stderr := command(environ, words...); code == 0 || !strings.Contains(stdout+stderr, "the log belongs to another database") {
+			t.Errorf("%s ends with exit code %d:\n%s%s", words, code, stdout, stderr)
+		}
+	}
+	if _, stdout, stderr := command(proctest.Environ(db, variables...), "teardown"); !strings.Contains(stdout, "slot "+db.Name) || strings.Contains(stdout+stderr, "HOOKTAIL_"+db.Name) {
+		t.Errorf("teardown, which has not been confirmed, would remove the other database's log, or nothing:\n%s%s", stdout, stderr)
+	}
 	info, err := js.Stream(t.Context(), "HOOKTAIL_"+db.Name)
 	if err != nil {
 		t.Fatal(err)

@@ -102,7 +102,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 		return err
 	}
 	a.sayCost(cfg, cost)
-	log, err := setup.Log(ctx, cfg) // before the slot: what it brings has somewhere to go
+	log, err := setup.CreateLog(ctx, cfg, conn) // before the slot: what it brings has somewhere to go
 	if err != nil {
 		return err
 	}

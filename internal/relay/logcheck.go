@@ -9,6 +9,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/setup"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // knowsLog returns an error if the log is not the slot's, or not this database's.
@@ -16,11 +17,7 @@ func (s *sidecar) knowsLog(ctx context.Context, stored *state.Log) error {
 	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
 		return err
 	}
-	here, err := state.Here(ctx, s.pool)
-	if err != nil {
-		return err
-	}
-	return s.events.Claim(ctx, here, s.cfg.Role.Reads())
+	return wiring.CheckLogOwner(ctx, s.events, s.pool, s.cfg.Role.Reads())
 }
 
 // checkLogEvery is how often a running instance checks that the log is still the slot's.

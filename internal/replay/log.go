@@ -75,7 +75,7 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 	}
 	r := &FromLog{recipient: to, o: o, payloads: state.NewLog(o.Parked.Pool, o.Config.StateSchema, o.Config.Slot), Last: o.After}
 	if err = r.renew(ctx); err == nil {
-		err = checkOwner(ctx, o)
+		err = wiring.CheckLogOwner(ctx, o.Log, o.Parked.Pool, false)
 	}
 	if err == nil {
 		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: earlier(o.Since), After: o.After, Bodies: true})
@@ -87,15 +87,6 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 	r.Begins = r.history.Begins
 	r.progress = o.Progress(r.history.Total)
 	return r, nil
-}
-
-// checkOwner returns an error if the log belongs to another database, whose events these hooks must not get.
-func checkOwner(ctx context.Context, o LogOptions) error {
-	here, err := state.Here(ctx, o.Parked.Pool)
-	if err != nil {
-		return err
-	}
-	return o.Log.Claim(ctx, here, false)
 }
 
 // earlier is when the first message was written whose commit is not before since.

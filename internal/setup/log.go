@@ -38,9 +38,9 @@ func LogOpener(cfg config.Config) (func() (*natslog.Log, error), error) {
 	return func() (*natslog.Log, error) { return OpenLog(cfg) }, nil
 }
 
-// Log creates the missing streams of the log, its bucket and its topic, if the configuration
-// has them. It returns the streams that exist.
-func Log(ctx context.Context, cfg config.Config) ([]natslog.Stream, error) {
+// CreateLog creates the missing streams of the log, its bucket and its topic, if the configuration
+// has them. It returns the streams that exist, or natslog.ErrForeign.
+func CreateLog(ctx context.Context, cfg config.Config, db state.Querier) ([]natslog.Stream, error) {
 	if !HasLog(cfg) {
 		return nil, nil
 	}
@@ -49,6 +49,9 @@ func Log(ctx context.Context, cfg config.Config) ([]natslog.Stream, error) {
 		return nil, err
 	}
 	defer log.Close()
+	if err := wiring.CheckLogOwner(ctx, log, db, false); err != nil {
+		return nil, err
+	}
 	if err := log.SetUp(ctx); err != nil {
 		return nil, err
 	}
@@ -98,6 +101,9 @@ func RepairLog(ctx context.Context, cfg config.Config, db state.Querier, dryRun 
 		return err
 	}
 	defer log.Close()
+	if err := wiring.CheckLogOwner(ctx, log, db, false); err != nil {
+		return err
+	}
 	stored := state.NewLog(db, cfg.StateSchema, cfg.Slot)
 	err = CheckLog(ctx, cfg, log, stored)
 	if gap, ok := errors.AsType[*cdc.Gap](err); ok {

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -45,7 +46,8 @@ func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardow
 	return t, nil
 }
 
-// lookAtLog looks for the log, if the configuration has one.
+// lookAtLog looks for the log, if the configuration has one. That of another database, whose
+// environment this one was copied with, stays.
 func (t *Teardown) lookAtLog(ctx context.Context) error {
 	if !HasLog(t.cfg) {
 		return nil
@@ -55,6 +57,13 @@ func (t *Teardown) lookAtLog(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
+	err = wiring.CheckLogOwner(ctx, log, t.conn, false)
+	switch {
+	case errors.Is(err, natslog.ErrForeign):
+		return nil
+	case err != nil:
+		return err
+	}
 	t.Log, err = log.Streams(ctx)
 	return err
 }

@@ -1,11 +1,14 @@
 package wiring
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 )
 
@@ -39,4 +42,17 @@ func Topic(cfg config.Config) *natslog.TopicOptions {
 		return nil
 	}
 	return &natslog.TopicOptions{Keep: cfg.Keep, Sync: time.Duration(cfg.NATSSync)}
+}
+
+// CheckLogOwner returns natslog.ErrForeign if the log belongs to another database. With claim it
+// belongs to this one from now on if it is nobody's. A missing log is nobody's.
+func CheckLogOwner(ctx context.Context, log *natslog.Log, db state.Querier, claim bool) error {
+	here, err := state.Here(ctx, db)
+	if err != nil {
+		return err
+	}
+	if err := log.Claim(ctx, here, claim); claim || !errors.Is(err, natslog.ErrNoLog) {
+		return err
+	}
+	return nil
 }

@@ -144,14 +144,24 @@ func (x *examination) compare(s natslog.StreamState, err error) (found []Finding
 }
 
 func lookAtLogIdentity(ctx context.Context, x *examination) ([]Finding, error) {
+	here, err := state.Here(ctx, x.conn)
+	if err != nil {
+		return nil, err
+	}
 	known, seq, err := state.NewLog(x.conn, x.Config.StateSchema, x.Config.Slot).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}
 	gap, _, err := x.log.Changed(ctx, known, seq)
+	if err == nil && gap == nil {
+		err = x.log.Claim(ctx, here, false)
+	}
 	switch {
 	case errors.Is(err, natslog.ErrNoLog):
 		return fine("there was no log yet"), nil
+	case errors.Is(err, natslog.ErrForeign):
+		return one(Failure, err.Error(), "Readers and senders wait: they would lose events of this database, and deliver those of the other.",
+			"use another HOOKTAIL_SLOT or NATS account"), nil
 	case err != nil:
 		return nil, err
 	case gap != nil:
