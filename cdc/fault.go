@@ -159,6 +159,7 @@ func Explain(err error, config *pgconn.Config) error {
 	if Final(err) {
 		return err
 	}
+	err = concise(err, config)
 	if role := config.RuntimeParams[postgres.Role]; role != "" && postgres.RefusesRole(err) {
 		return &Fault{
 			Authentication, fmt.Sprintf("role %q may not act as role %q, which the connection string names", config.User, role),
@@ -167,7 +168,7 @@ func Explain(err error, config *pgconn.Config) error {
 	}
 	remedy := postgres.Remedy(err)
 	if remedy == "" {
-		return concise(err, config)
+		return err
 	}
 	switch postgres.Code(err) {
 	case postgres.InvalidAuthorization, postgres.InvalidPassword:

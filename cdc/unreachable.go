@@ -30,6 +30,9 @@ func concise(err error, config *pgconn.Config) error {
 	addresses := map[string][]string{} // by cause
 	for _, attempt := range attempts(failed.Unwrap()) {
 		cause, address := causeOf(attempt)
+		if withoutTLS(config) && strings.HasSuffix(cause, ": server refused TLS connection") {
+			continue // pgx has tried again without TLS: this is not why it failed
+		}
 		if !slices.Contains(causes, cause) {
 			causes = append(causes, cause)
 		}
@@ -47,6 +50,11 @@ func concise(err error, config *pgconn.Config) error {
 		text += "; if the password in HOOKTAIL_DATABASE_URL has special characters, percent-encode them (@ is %40, / is %2F, # is %23)"
 	}
 	return &unreachable{text: text, err: err}
+}
+
+// withoutTLS reports whether a connection may do without TLS.
+func withoutTLS(config *pgconn.Config) bool {
+	return config.TLSConfig == nil || slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
 }
 
 // attempts returns the errors joined in err.

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // TestUnreachableIsSaidOnce, however many addresses the host has and however often pgx
@@ -32,6 +35,64 @@ func TestUnreachableIsSaidOnce(t *testing.T) {
 	}
 	if !errors.Is(said, syscall.ECONNREFUSED) || Final(said) {
 		t.Errorf("%q has lost its kind", text)
+	}
+}
+
+// TestRefusalIsOneLine: what the server answers is said once, whether a person has to
+// mend it or not, and not that it had no TLS, which was optional.
+func TestRefusalIsOneLine(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{postgres.InvalidAuthorization, postgres.InvalidPassword, postgres.InvalidCatalogName, postgres.InsufficientPrivilege, "53300"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			config, err := pgconn.ParseConfig("postgres://jane@" + refusing(t, code) + "/labels?sslmode=prefer")
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = pgconn.ConnectConfig(t.Context(), config)
+			text := Explain(err, config).Error()
+			if strings.Count(text, "not like this") != 1 || strings.Contains(text, "\n") || strings.Contains(text, "TLS") {
+				t.Errorf("said %q", text)
+			}
+		})
+	}
+}
+
+// refusing returns the address of a server that has no TLS and refuses all connections.
+func refusing(t *testing.T, code string) string {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			refuse(conn, code)
+		}
+	}()
+	return listener.Addr().String()
+}
+
+func refuse(conn net.Conn, code string) {
+	defer conn.Close()
+	server := pgproto3.NewBackend(conn, conn)
+	for {
+		message, err := server.ReceiveStartupMessage()
+		if err != nil {
+			return
+		}
+		if _, ok := message.(*pgproto3.SSLRequest); ok {
+			_, _ = conn.Write([]byte("N"))
+			continue
+		}
+		server.Send(&pgproto3.ErrorResponse{Severity: "FATAL", Code: code, Message: "not like this"})
+		_ = server.Flush()
+		return
 	}
 }
 
