@@ -158,3 +158,30 @@ func TestSetupLeavesNoHalf(t *testing.T) {
 		t.Errorf("what is left (-before setup +after teardown):\n%s", diff)
 	}
 }
+
+// TestTeardownSparesDependents: as long as somebody's view reads hooktail's tables,
+// nothing is removed, and the view is named.
+func TestTeardownSparesDependents(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	owner := proctest.Environ(db)
+	must(t, owner, "setup")
+	db.Exec(t, "CREATE VIEW waiting AS SELECT count(*) FROM hooktail.parked")
+	db.Exec(t, "CREATE MATERIALIZED VIEW settings AS SELECT * FROM hooktail.hook_setting")
+	before := traces(t, db)
+	code, _, stderr := command(owner, "teardown", "--yes")
+	for _, want := range []string{"nothing was removed", "view public.waiting", "materialized view public.settings"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("it does not say %q: %s", want, stderr)
+		}
+	}
+	if lines := strings.Count(stderr, "\n"); lines != 1 {
+		t.Errorf("%d lines: %s", lines, stderr)
+	}
+	if after := traces(t, db); code != exitFailed || after != before {
+		t.Errorf("exit code %d; before %s, after %s", code, before, after)
+	}
+	db.Exec(t, "DROP VIEW waiting")
+	db.Exec(t, "DROP MATERIALIZED VIEW settings")
+	must(t, owner, "teardown", "--yes")
+}

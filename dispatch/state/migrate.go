@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -65,9 +66,13 @@ func lock(ctx context.Context, conn *pgx.Conn, schema string) (unlock func() err
 		return nil, fmt.Errorf("lock migrations of schema %s: %w", schema, err)
 	}
 	return func() error {
+		const failed = 'E'
+		if conn.PgConn().TxStatus() == failed {
+			return nil // nothing can be run in this transaction; the lock ends with the connection
+		}
 		_, err := conn.Exec(context.WithoutCancel(ctx), "SELECT pg_catalog.pg_advisory_unlock("+key+")", schema)
 		if conn.IsClosed() {
-			return nil // the lock ends with the connection
+			return nil // likewise
 		}
 		return wrap(err, "unlock migrations of schema "+schema)
 	}, nil
@@ -193,7 +198,7 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		names = append(names, quote(schema, table))
 	}
 	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", ")); err != nil {
-		return fmt.Errorf("drop tables of schema %s: %w", schema, err)
+		return undroppable(err, schema)
 	}
 	if schema == "public" {
 		return nil // it did not exist
@@ -208,6 +213,17 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	}
 	_, err = conn.Exec(ctx, "DROP SCHEMA "+quote(schema))
 	return wrap(err, "drop schema "+schema)
+}
+
+// undroppable explains why the tables cannot be dropped. Only the detail of the server's
+// error names the objects that need them, one per line.
+func undroppable(err error, schema string) error {
+	const dependentObjects = "2BP01" // https://www.postgresql.org/docs/current/errcodes-appendix.html
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == dependentObjects {
+		return fmt.Errorf("nothing was removed: other objects need the tables in schema %s: %s: drop these objects first",
+			schema, strings.ReplaceAll(fault.Detail, "\n", ", "))
+	}
+	return fmt.Errorf("drop tables of schema %s: %w", schema, err)
 }
 
 // ownTables returns all tables that Migrate, SetUpEmit and NoteTaskEvents create.
