@@ -25,6 +25,18 @@ const (
 	ReasonSwitchedOff        // the hook was inactive for longer than a delivery is retried
 )
 
+// StoredReasons returns the reasons with which dead deliveries are stored: all but that of a
+// suspended hook, whose deliveries are only counted.
+func StoredReasons() []string {
+	var names []string
+	for r := ReasonNone + 1; r <= ReasonSwitchedOff; r++ {
+		if r != ReasonSuspended {
+			names = append(names, r.String())
+		}
+	}
+	return names
+}
+
 // reasonOf returns the reason for deliveries of a refused hook.
 func reasonOf(r hook.Refusal) Reason {
 	switch r {

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -55,7 +56,7 @@ func (a *app) complete(cmd *cobra.Command) {
 		"since":    noFiles,
 		"limit":    noFiles,
 		"project":  noFiles,
-		"reason":   noFiles,
+		"reason":   cobra.FixedCompletions(dispatch.StoredReasons(), cobra.ShellCompDirectiveNoFileComp),
 	} {
 		if cmd.LocalNonPersistentFlags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails if there is no such flag, or if it has a completion

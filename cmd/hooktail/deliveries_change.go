@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/mapping"
@@ -125,6 +128,9 @@ func (c *choice) filter(args []string) (state.Filter, error) {
 	f := state.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: state.State(c.state), Reason: c.reason, Limit: c.limit}
 	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
 		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
+	}
+	if reasons := dispatch.StoredReasons(); f.Reason != "" && !slices.Contains(reasons, f.Reason) {
+		return f, usageError{fmt.Errorf("--reason=%s is invalid: choose from %s", c.reason, strings.Join(reasons, ", "))}
 	}
 	if f.Limit < 0 {
 		return f, usageError{errors.New("--limit cannot be negative")}

@@ -148,6 +148,8 @@ func TestDeliveriesRefuse(t *testing.T) {
 	refused(t, "deliveries", []refusal{
 		{"before setup", fresh, "list", exitFailed, "hooktail setup"},
 		{"state", db, "list --state ill", exitUsage, "parked or dead"},
+		{"reason", db, "redrive --reason exhaust", exitUsage, "bad_url, bad_headers, blocked, rejected, exhausted"},
+		{"reason that is never stored", db, "list --reason suspended", exitUsage, "--reason=suspended"},
 		{"since", db, "list --since yesterday", exitUsage, "--since=yesterday"},
 		{"limit", db, "list --limit -1", exitUsage, "--limit"},
 		{"argument", db, "list 7", exitUsage, `"7"`},
