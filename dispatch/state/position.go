@@ -68,6 +68,18 @@ func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
 	return memory, nil
 }
 
+// Others returns the other slots of the schema's database whose positions are recorded:
+// those of other hooktails, which send every event too, or of earlier ones.
+func (p *Positions) Others(ctx context.Context) ([]string, error) {
+	rows, err := p.db.Query(ctx, `SELECT p.slot FROM `+p.table+` AS p JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = p.slot
+		WHERE p.slot <> $1 AND s.database = pg_catalog.current_database() ORDER BY p.slot`, p.slot)
+	if err != nil {
+		return nil, fmt.Errorf("look for other slots: %w", err)
+	}
+	slots, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return slots, wrap(err, "look for other slots")
+}
+
 // Write records how far the slot was read. If the position is behind the recorded one, as
 // after a crash of the server, only the time changes.
 func (p *Positions) Write(ctx context.Context, memory *cdc.Memory) error {

@@ -98,6 +98,7 @@ func checks() []check {
 		{"publication_contents", "all rows are published completely", lookAtContents},
 		{"publication_age", "the publication is older than the slot", lookAtAge},
 		{"slot", "", lookAtSlot},
+		{"other_slots", "hooktail reads no other slot of this database", lookAtOtherSlots},
 		{"failover", "a promoted standby has the slot", lookAtFailover},
 		{"hooks", "", lookAtHooks},
 		{"custom_events", "the function of custom events and its secret are intact", lookAtEmit},

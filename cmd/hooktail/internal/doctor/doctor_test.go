@@ -131,6 +131,11 @@ func illnesses() []illness {
 		{"own tables missing", sql("DROP SCHEMA hooktail CASCADE"), "state_schema", failure, "has no tables of hooktail", "hooktail setup", false},
 		{"adopt not granted", sql("REVOKE UPDATE (is_active) ON webhook FROM hooktail"), "adopt_privilege", note, "may not deactivate hooks", "GRANT UPDATE (is_active)", false},
 
+		{
+			"another slot", sql("SELECT pg_create_logical_replication_slot('SLOT_old', 'pgoutput')",
+				"INSERT INTO hooktail.position (slot, system_id, timeline, end_lsn, publication, clean) SELECT 'SLOT_old', '1', 1, '0/1', '{}', true"),
+			"other_slots", warning, `_old" of this database`, "pg_drop_replication_slot", false,
+		},
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
 		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
 		{

@@ -50,6 +50,22 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 	return fine("%s; %s are left", state, display.Size(disk.Safe)), nil
 }
 
+// lookAtOtherSlots reports slots of hooktails with another HOOKTAIL_SLOT.
+func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, err error) {
+	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+	}
+	slots, err := state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Others(ctx)
+	for _, slot := range slots {
+		found = append(found, Finding{
+			Severity: Warning, What: fmt.Sprintf("hooktail has read slot %q of this database, too", slot),
+			Why:  "A second hooktail sends every event a second time. A slot that nobody reads fills the database's disk.",
+			Mend: fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); -- when the hooktail that reads it has been stopped", slot),
+		})
+	}
+	return found, err
+}
+
 // gone is faults for things that may have existed before: since setup must not recreate
 // them silently, it returns the remedy for the gap.
 func (x *examination) gone(ctx context.Context, err error, why string) ([]Finding, error) {
