@@ -21,9 +21,9 @@ import (
 type parkingRoom struct {
 	*wiring.Parked
 	retention time.Duration   // of dead deliveries
-	room      int64           // retention of dead deliveries
-	webhooks  string          // bound of a hook's dead deliveries, in bytes
-	metrics   *parkingMetrics // quoted name of the application's table
+	room      int64           // bound of a hook's dead deliveries, in bytes
+	webhooks  string          // quoted name of the application's table
+	metrics   *parkingMetrics // set by openParked
 
 	counted time.Time           // time of the last count
 	took    time.Duration       // duration of the last count
