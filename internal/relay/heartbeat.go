@@ -15,6 +15,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -29,9 +30,10 @@ const (
 // stream: the only proof that the whole path is open. It is safe for concurrent use.
 // https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-REPLICATION
 type heartbeat struct {
-	pool  *pgxpool.Pool
-	log   *slog.Logger
-	every time.Duration
+	pool    *pgxpool.Pool
+	log     *slog.Logger
+	every   time.Duration
+	failing logging.Repeat // reports messages that could not be written
 
 	mu       sync.Mutex
 	began    time.Time
@@ -60,15 +62,18 @@ func (h *heartbeat) run(ctx context.Context) {
 // write sends its time in the message, so that nothing has to be kept about messages
 // under way. The message is transactional: its commit flushes it.
 func (h *heartbeat) write(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
+	within, cancel := context.WithTimeout(ctx, max(h.every, beatEvery))
 	defer cancel()
 	now := time.Unix(0, time.Now().UnixNano()) // with the precision of the message
 	h.mu.Lock()
 	h.sent = now
 	h.mu.Unlock()
-	_, err := h.pool.Exec(ctx, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, strconv.FormatInt(now.UnixNano(), 10))
-	if err != nil && ctx.Err() == nil {
-		h.log.Debug("heartbeat not written", "error", err)
+	_, err := h.pool.Exec(within, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, strconv.FormatInt(now.UnixNano(), 10))
+	switch {
+	case err == nil:
+		h.failing.Worked(ctx, h.log, "The heartbeat can be written again")
+	case ctx.Err() == nil:
+		h.failing.Failed(ctx, h.log, slog.LevelError, "Cannot write the heartbeat; trying again", slog.Any("error", err), slog.Duration("every", h.every))
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
