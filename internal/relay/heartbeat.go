@@ -3,11 +3,13 @@ package relay
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +35,7 @@ type heartbeat struct {
 	pool    *pgxpool.Pool
 	log     *slog.Logger
 	every   time.Duration
+	sign    string         // marks its messages: other instances write to the database too
 	failing logging.Repeat // reports messages that could not be written
 
 	mu       sync.Mutex
@@ -48,7 +51,7 @@ type heartbeat struct {
 
 // newHeartbeat returns a heartbeat with that period; 0 means beatEvery.
 func newHeartbeat(pool *pgxpool.Pool, every time.Duration, log *slog.Logger) *heartbeat {
-	return &heartbeat{pool: pool, log: log, every: cmp.Or(every, beatEvery), began: time.Now()}
+	return &heartbeat{pool: pool, log: log, every: cmp.Or(every, beatEvery), sign: rand.Text(), began: time.Now()}
 }
 
 // limit is how long a message may be missing: three in a row.
@@ -68,7 +71,7 @@ func (h *heartbeat) write(ctx context.Context) {
 	h.mu.Lock()
 	h.sent = now
 	h.mu.Unlock()
-	_, err := h.pool.Exec(within, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, strconv.FormatInt(now.UnixNano(), 10))
+	_, err := h.pool.Exec(within, "SELECT pg_logical_emit_message(true, $1, $2)", beatPrefix, h.message(now))
 	switch {
 	case err == nil:
 		h.failing.Worked(ctx, h.log, "The heartbeat can be written again")
@@ -83,11 +86,18 @@ func (h *heartbeat) write(ctx context.Context) {
 	}
 }
 
-// received is called with each message that the stream shows.
+// message returns the content of a message that is sent at that time.
+func (h *heartbeat) message(sent time.Time) string {
+	return h.sign + " " + strconv.FormatInt(sent.UnixNano(), 10)
+}
+
+// received is called with each message that the stream shows. Those of earlier leaders, and
+// of hooktails that read other slots, do not count: their clocks are others.
 func (h *heartbeat) received(content string) {
-	sent, err := strconv.ParseInt(content, 10, 64)
-	if err != nil {
-		return // somebody else's message
+	sign, text, _ := strings.Cut(content, " ")
+	sent, err := strconv.ParseInt(text, 10, 64)
+	if sign != h.sign || err != nil {
+		return
 	}
 	now := time.Now()
 	h.mu.Lock()
@@ -151,8 +161,7 @@ func (h *heartbeat) age() (age time.Duration, ok bool) {
 }
 
 // ready returns the reason why the stream cannot be relied on, nil if it can.
-func (h *heartbeat) ready(stream *cdc.Stream) error {
-	stats := stream.Stats()
+func (h *heartbeat) ready(stats cdc.Stats) error {
 	if !stats.Connected {
 		if stats.Fault != nil {
 			return fmt.Errorf("not streaming: no replication connection: %w", stats.Fault)
@@ -162,11 +171,15 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	missing := display.Span(h.missing())
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	never := h.seen.IsZero()
 	age := time.Since(h.seen)
+	if never {
+		age = time.Since(h.began)
+	}
 	switch {
 	case h.writeErr != nil:
 		return fmt.Errorf("the heartbeat could not be written to the database: %w", h.writeErr)
-	case h.seen.IsZero():
+	case never && age <= h.limit():
 		return errors.New("starting: the first heartbeat is on its way")
 	case age <= h.limit():
 		return nil
@@ -175,6 +188,6 @@ func (h *heartbeat) ready(stream *cdc.Stream) error {
 	case time.Since(stats.LastMessage) <= h.limit():
 		return fmt.Errorf("stream is late: a heartbeat has been outstanding for %s; the server is still sending earlier WAL", missing)
 	default:
-		return fmt.Errorf("stream is stale: the last heartbeat came back %s ago", display.Span(age))
+		return fmt.Errorf("stream is stale: no heartbeat has come back for %s", display.Span(age))
 	}
 }

@@ -1,8 +1,13 @@
 package relay
 
 import (
+	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // TestStreamLag: what is known to have been read counts, and a message that does
@@ -25,6 +30,54 @@ func TestStreamLag(t *testing.T) {
 	} {
 		if got := test.beat.lag(); got < test.want || got > test.want+10*time.Second {
 			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestHeartbeatsOfOthersDoNotCount: instances that share a database have clocks of their own.
+func TestHeartbeatsOfOthersDoNotCount(t *testing.T) {
+	t.Parallel()
+	for _, skew := range []time.Duration{-time.Hour, 0, time.Hour} {
+		mine, other := newHeartbeat(nil, 0, nil), newHeartbeat(nil, 0, nil)
+		now := time.Now()
+		mine.away = []time.Time{now}
+		mine.received(other.message(now.Add(skew)))
+		if _, ok := mine.age(); ok || mine.missing() == 0 || mine.trip != 0 {
+			t.Errorf("clock of the other at %+v: its heartbeat counts: round trip %s, missing %s", skew, mine.trip, mine.missing())
+		}
+		mine.received(mine.message(now))
+		if _, ok := mine.age(); !ok || mine.missing() != 0 || mine.trip < 0 || mine.trip > time.Minute {
+			t.Errorf("clock of the other at %+v: its own heartbeat does not count: round trip %s, missing %s", skew, mine.trip, mine.missing())
+		}
+	}
+}
+
+// TestReadinessSaysHowLateTheStreamIs: also a stream that has not caught up since its start.
+func TestReadinessSaysHowLateTheStreamIs(t *testing.T) {
+	t.Parallel()
+	ago := func(d time.Duration) time.Time { return time.Now().Add(-d) }
+	streaming := cdc.Stats{Connected: true, LastMessage: time.Now()}
+	silent := cdc.Stats{Connected: true, LastMessage: ago(time.Hour)}
+	held := cdc.Stats{Connected: true, Held: true, LastMessage: ago(time.Hour)}
+	for _, test := range []struct {
+		name  string
+		stats cdc.Stats
+		beat  *heartbeat
+		want  string // "": ready
+	}{
+		{"no connection", cdc.Stats{Fault: errors.New("refused")}, &heartbeat{}, "no replication connection: refused"},
+		{"just started", streaming, &heartbeat{began: ago(time.Second)}, "starting"},
+		{"it flows", streaming, &heartbeat{began: ago(time.Hour), seen: ago(time.Second)}, ""},
+		{"not written", streaming, &heartbeat{began: ago(time.Hour), seen: ago(time.Second), writeErr: errors.New("denied")}, "not be written to the database: denied"},
+		{"catching up", streaming, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "late: a heartbeat has been outstanding for 60 s"},
+		{"catching up since the start", streaming, &heartbeat{began: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "late: a heartbeat has been outstanding for 60 s"},
+		{"full since the start", held, &heartbeat{began: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "not reading"},
+		{"silent", silent, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute)}, "stale: no heartbeat has come back for 60 s"},
+		{"silent since the start", silent, &heartbeat{began: ago(time.Minute)}, "stale: no heartbeat has come back for 60 s"},
+	} {
+		test.beat.every = beatEvery
+		if got := fmt.Sprint(test.beat.ready(test.stats)); test.want == "" && got != "<nil>" || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
 }

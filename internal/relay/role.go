@@ -168,7 +168,7 @@ func (r *role) reading() error {
 	case fault != nil:
 		return fault
 	case stream != nil:
-		err := beat.ready(stream)
+		err := beat.ready(stream.Stats())
 		switch {
 		case err != nil && late != nil:
 			return fmt.Errorf("%w; %w", err, late)
