@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // TestHooksAreMatchedAsOfTheCommit: also by a hooktail that was not there when its hooks were
-// changed, and finds them as they are now.
+// changed, and finds them as they are now; also if a repair is all that there was before.
 func TestHooksAreMatchedAsOfTheCommit(t *testing.T) {
 	t.Parallel()
 	const another = `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
@@ -32,44 +33,50 @@ func TestHooksAreMatchedAsOfTheCommit(t *testing.T) {
 		{"made", "both", nil, another, 100, []int{1}},
 		{"made long ago, by its own clock", "both", []string{another}, "UPDATE webhook SET created_at = now() + interval '1 day' WHERE id = 100", 100, []int{0, 1}},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			db := cdctest.Postgres(t).LabelStudio(t)
-			c := receive(t, db)
-			variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_DELIVER=" + tt.deliver}
-			do := func(what string) {
-				t.Helper()
-				switch what {
-				case "adopt", "release":
-					args := []string{"hooks", what, "1"}
-					if what == "adopt" {
-						args = append(args, "--force")
+		for _, repaired := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, repaired: %t", tt.name, repaired), func(t *testing.T) {
+				t.Parallel()
+				db := cdctest.Postgres(t).LabelStudio(t)
+				c := receive(t, db)
+				variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_DELIVER=" + tt.deliver}
+				do := func(what string) {
+					t.Helper()
+					switch what {
+					case "adopt", "release":
+						args := []string{"hooks", what, "1"}
+						if what == "adopt" {
+							args = append(args, "--force")
+						}
+						must(t, proctest.RoleEnviron(db, variables...), args...)
+					default:
+						db.Exec(t, what)
 					}
-					must(t, proctest.RoleEnviron(db, variables...), args...)
-				default:
-					db.Exec(t, what)
 				}
-			}
-			p := start(t, db, variables...)
-			for _, what := range tt.before {
-				do(what)
-			}
-			delivered(t, db)
-			p.end(t)
-			c.Take()
-			annotations := []string{db.QueryText(t, annotate, 7)}
-			do(tt.during)
-			annotations = append(annotations, db.QueryText(t, annotate, 7))
-			start(t, db, variables...)
-			delivered(t, db)
-			got := []int{}
-			for _, annotation := range annotationsOf(t, c.Take(), tt.hook) {
-				got = append(got, slices.Index(annotations, annotation))
-			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("annotations at hook %d (-want +got):\n%s", tt.hook, diff)
-			}
-		})
+				p := start(t, db, variables...)
+				for _, what := range tt.before {
+					do(what)
+				}
+				delivered(t, db)
+				p.end(t)
+				c.Take()
+				if repaired {
+					db.Exec(t, "SELECT pg_drop_replication_slot($1)", db.Name)
+					must(t, proctest.Environ(db, variables...), "repair")
+				}
+				annotations := []string{db.QueryText(t, annotate, 7)}
+				do(tt.during)
+				annotations = append(annotations, db.QueryText(t, annotate, 7))
+				start(t, db, variables...)
+				delivered(t, db)
+				got := []int{}
+				for _, annotation := range annotationsOf(t, c.Take(), tt.hook) {
+					got = append(got, slices.Index(annotations, annotation))
+				}
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("annotations at hook %d (-want +got):\n%s", tt.hook, diff)
+				}
+			})
+		}
 	}
 }
 

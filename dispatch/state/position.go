@@ -86,8 +86,8 @@ func (p *Positions) Write(ctx context.Context, memory *cdc.Memory) error {
 	return p.put(ctx, memory, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
 }
 
-// Replace replaces everything known of the slot by memory and its gap, in one
-// transaction, so that no gap is lost.
+// Replace replaces everything known of the slot by memory and its gap. If it fails, the
+// earlier position remains, and a gap with it, but no longer what hooks wanted there.
 func (p *Positions) Replace(ctx context.Context, memory *cdc.Memory) error {
 	if err := ForgetSeen(ctx, p.db, p.schema, p.slot); err != nil {
 		return err

@@ -146,6 +146,9 @@ func (r *repair) close(ctx context.Context) error {
 	if err := r.positions.Replace(ctx, r.now(nil)); err != nil {
 		return err
 	}
+	if err := setup.SeedHooks(ctx, r.Parked.Pool, r.Config); err != nil {
+		return err // the next run does it
+	}
 	r.unknown()
 	f.Confirmed = r.slot.Confirmed.String()
 	r.say("slot %s is at %s: `hooktail run` delivers all later changes", r.slot.Name, r.slot.Confirmed)

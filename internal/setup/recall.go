@@ -4,8 +4,6 @@ import (
 	"context"
 	"log/slog"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -31,10 +29,10 @@ func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.C
 }
 
 // SeedHooks records the hooks' settings at the position of a slot that was just created.
-func SeedHooks(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
+func SeedHooks(ctx context.Context, db state.Querier, cfg config.Config) error {
 	hooks := hook.NewSet(wiring.HooksOptions(cfg, slog.New(slog.DiscardHandler)))
-	if err := hooks.Load(ctx, conn); err != nil {
+	if err := hooks.Load(ctx, db); err != nil {
 		return err
 	}
-	return Recall(ctx, conn, hooks, cfg)
+	return Recall(ctx, db, hooks, cfg)
 }
