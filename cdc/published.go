@@ -155,7 +155,8 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'schema:' || s.oid, false, false
 			FROM p JOIN pg_catalog.pg_publication_namespace s ON s.pnpubid = p.oid JOIN t ON t.relnamespace = s.pnnspid`
 	}
-	// to_jsonb reads columns that only some versions have.
+	// to_jsonb reads columns that only some versions have. A table listed in a publication of
+	// all tables is one that is not published (EXCEPT, since PostgreSQL 19).
 	return `WITH p AS (SELECT p.oid, p.puballtables, p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quoteText(publication) + `),
 		t AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
@@ -163,8 +164,9 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 		member AS (
 			SELECT t.oid, t.name, t.relkind, p.pubviaroot, r.oid::text AS place,
 				to_jsonb(r)->>'prqual' IS NOT NULL AS filtered, to_jsonb(r)->>'prattrs' IS NOT NULL AS columns
-			FROM p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN t ON t.oid = r.prrelid
-			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'all', false, false FROM p CROSS JOIN t WHERE p.puballtables` + bySchema + `)`
+			FROM p JOIN pg_catalog.pg_publication_rel r ON r.prpubid = p.oid JOIN t ON t.oid = r.prrelid WHERE NOT p.puballtables
+			UNION ALL SELECT t.oid, t.name, t.relkind, p.pubviaroot, 'all', false, false FROM p CROSS JOIN t WHERE p.puballtables
+				AND NOT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = t.oid)` + bySchema + `)`
 }
 
 // serverMajor returns the server's major version, as reported when the connection was
