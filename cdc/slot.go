@@ -53,7 +53,7 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	if version < oldestServer {
 		return 0, &Fault{Reason: ServerVersion, What: fmt.Sprintf("PostgreSQL %d is too old", version/10000), Mend: "version 14 or later is required"}
 	}
-	if r[1] != "logical" {
+	if !canDecode(version, r[1]) {
 		return 0, &Fault{
 			Reason: WALLevel, What: "wal_level is " + r[1],
 			Mend: "logical decoding needs wal_level = logical: ALTER SYSTEM SET wal_level = 'logical'; then restart PostgreSQL " +
@@ -62,6 +62,16 @@ func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 		}
 	}
 	return version, nil
+}
+
+// onDemandServer is the first version that raises its WAL level from replica to logical
+// while it has a logical slot. effective_wal_level shows that only after the first slot.
+// https://www.postgresql.org/docs/19/runtime-config-wal.html#GUC-WAL-LEVEL
+const onDemandServer = 190000
+
+// canDecode reports whether a server with this wal_level can have logical slots.
+func canDecode(version int, walLevel string) bool {
+	return walLevel == "logical" || walLevel == "replica" && version >= onDemandServer
 }
 
 // inspectSlot reads the slot and checks that the stream can read it. The state is also

@@ -25,7 +25,7 @@ func TestDoctorSpeaksToPeople(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	for _, want := range []string{
-		"ok       wal_level: wal_level is logical\n",
+		"ok       wal_level: the WAL can be decoded\n",
 		"failure  publication: publication \"hooktail\" does not exist\n         why:  hooktail only receives published changes",
 		"\n         mend: hooktail setup\n",
 		"cannot reach http://127.0.0.1:1: dial 127.0.0.1:1: connection refused\n",

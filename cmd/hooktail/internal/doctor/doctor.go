@@ -75,7 +75,7 @@ func checks() []check {
 		{"settings", "no relevant settings are set for the role or the database", lookAtSettings},
 		{"server_version", "", lookAtVersion},
 		{"primary", "the server is a primary", lookAtPrimary},
-		{"wal_level", "wal_level is logical", lookAtWALLevel},
+		{"wal_level", "the WAL can be decoded", lookAtWALLevel},
 		{"replication", "the role may stream", lookAtReplication},
 		{"replication_slots", "", lookAtSlots},
 		{"wal_senders", "", lookAtSenders},
