@@ -17,8 +17,8 @@ const ApplicationName = "hooktail"
 
 // settings are what a session sets for itself. They are part of the request for the
 // session and therefore override ALTER ROLE and ALTER DATABASE from the first statement
-// on; a statement_timeout of 1 ms would stop a later SET. Every server since version 14
-// has them, and every role may set them.
+// on; a statement_timeout of 1 ms would stop a later SET. Every server from version 14 to
+// 19 has them, and every role may set them.
 //
 // The program bounds its statements by adaptive deadlines of its own; those of the
 // server are off.
@@ -60,7 +60,6 @@ func settings() map[string]string {
 		"quote_all_identifiers":       "off",
 		"standard_conforming_strings": "on",
 		"backslash_quote":             "safe_encoding",
-		"escape_string_warning":       "off",
 		"transform_null_equals":       "off",
 		"client_min_messages":         "warning",
 
@@ -85,6 +84,7 @@ func settings() map[string]string {
 // the session exists.
 func later() map[string]string {
 	return map[string]string{
+		"escape_string_warning":               "off", // up to 18
 		"transaction_timeout":                 "0",   // from 17 on
 		"restrict_nonsystem_relation_kind":    "",    // in minor versions from 2024-08 on
 		"force_parallel_mode":                 "off", // its name before 16

@@ -15,3 +15,24 @@ func TestUrgentSettings(t *testing.T) {
 		}
 	}
 }
+
+// TestRequestedSettingsAreThoseOfEveryServer: a server refuses a session that requests a setting
+// that it does not know. These are the settings of an ordinary session that some server from
+// version 14 to 19 lacks, by the release notes.
+func TestRequestedSettingsAreThoseOfEveryServer(t *testing.T) {
+	t.Parallel()
+	for name, servers := range map[string]string{
+		"force_parallel_mode":                 "14 and 15",
+		"escape_string_warning":               "14 to 18",
+		"debug_parallel_query":                "from 16 on",
+		"debug_logical_replication_streaming": "from 16 on",
+		"transaction_timeout":                 "from 17 on",
+		"restrict_nonsystem_relation_kind":    "minor versions from 2024-08 on",
+		"vacuum_buffer_usage_limit":           "from 16 on",
+		"effective_wal_level":                 "from 19 on",
+	} {
+		if _, requested := settings()[name]; requested {
+			t.Errorf("%s is requested, which only these servers have: %s", name, servers)
+		}
+	}
+}
