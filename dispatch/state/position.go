@@ -81,9 +81,10 @@ func (p *Positions) Others(ctx context.Context) ([]string, error) {
 }
 
 // Write records how far the slot was read. If the position is behind the recorded one, as
-// after a crash of the server, only the time changes.
+// after a crash of the server, only the time of the write changes.
 func (p *Positions) Write(ctx context.Context, memory *cdc.Memory) error {
-	return p.put(ctx, memory, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = greatest(p.committed_at, excluded.committed_at)`)
+	return p.put(ctx, memory, `end_lsn = greatest(p.end_lsn, excluded.end_lsn), committed_at = CASE WHEN excluded.end_lsn < p.end_lsn THEN p.committed_at
+		ELSE coalesce(excluded.committed_at, p.committed_at) END`)
 }
 
 // Replace replaces everything known of the slot by memory and its gap. If it fails, the
