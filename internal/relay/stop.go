@@ -40,5 +40,6 @@ func (t *term) stop(failed <-chan struct{}) {
 	defer cancel()
 	if err := t.dispatcher.Park(ctx); err != nil {
 		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
+		t.dispatcher.Halt() // Close would wait for the store once more
 	}
 }
