@@ -23,7 +23,7 @@ func TestClockSetWhileRestored(t *testing.T) {
 			t.Errorf("waits %s of %s", at, wait)
 		}
 		for name, at := range map[string]time.Time{"next attempt": d.at, "added": d.added} {
-			if at == at.Round(0) {
+			if !strings.Contains(at.String(), " m=") {
 				t.Errorf("%s: %s has no monotonic reading", name, at)
 			}
 		}
