@@ -126,6 +126,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 			return slot, gap
 		}
 		slot.At = memory.At
+		slot.Done = memory.doneOn(slot)
 	}
 	if err := s.diverged(ctx, slot, s.Memory()); err != nil {
 		return slot, err
@@ -140,13 +141,16 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 }
 
 // start checks slot and publication and makes the server stream from the confirmed
-// position.
+// position, or from where an earlier run has ended.
 func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	ctx, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
 	slot, err := s.check(ctx, conn)
 	if err != nil {
 		return err
+	}
+	if s.o.Hold == nil { // otherwise what was done may be lost elsewhere
+		slot.Confirmed = max(slot.Confirmed, slot.Done)
 	}
 	if s.o.OnConnect != nil {
 		if err := s.o.OnConnect(ctx, *slot); err != nil {

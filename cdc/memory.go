@@ -85,6 +85,17 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At, To: to}
 }
 
+// doneOn returns the end of what was done, 0 if it is unknown on this server. A server that has
+// crashed remembers the slot's position as of its last checkpoint, and would send everything since
+// then again. The memory is in the same WAL: had the server lost what was done, it would have lost
+// the memory, too.
+func (m *Memory) doneOn(slot *Slot) LSN {
+	if m.SystemID != slot.SystemID || m.Timeline != slot.Timeline || m.End > slot.Written {
+		return 0
+	}
+	return m.End
+}
+
 // undone returns the gap of a database that has lost delivered transactions; nil if it
 // has not. It relies on the stored memory, otherwise on what this process has seen.
 func (m *Memory) undone(slot *Slot, history *timelines) *Gap {

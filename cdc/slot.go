@@ -15,8 +15,9 @@ type Slot struct {
 	SystemID string // of the server
 	Timeline int32  // of the server
 	Name     string
-	// Confirmed is the beginning of the stream: everything before it was confirmed.
+	// Confirmed is the beginning of the stream: everything before it was confirmed, or was done.
 	Confirmed LSN
+	Done      LSN       // everything before it was done by an earlier run; 0: unknown
 	Written   LSN       // end of the server's written WAL
 	At        time.Time // everything committed before it precedes Confirmed, as far as an earlier run knew
 	Restart   LSN       // beginning of the WAL retained by the server

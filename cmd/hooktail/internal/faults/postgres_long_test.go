@@ -4,7 +4,9 @@ package faults
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -52,4 +54,53 @@ func TestTerminatedBackends(t *testing.T) {
 		s.neverAhead(t)
 		p.stillRun(t)
 	})
+}
+
+// TestCrashOfPostgresRepeatsNothingOld: after a crash, the server remembers the slot's position as of its
+// last checkpoint. What the program had noted as done is not sent again, whether it has lived through
+// the crash or not.
+func TestCrashOfPostgresRepeatsNothingOld(t *testing.T) {
+	t.Parallel()
+	for _, survives := range []bool{true, false} {
+		t.Run(fmt.Sprintf("survives=%t", survives), func(t *testing.T) {
+			t.Parallel()
+			server := cdctest.Private(t, throwaway.Options{Durable: true})
+			s := prepare(t, server.LabelStudio(t), "steady")
+			p := s.run(t)
+			l := s.write(t, rate{every: time.Millisecond})
+			s.arrives(t, "steady", 200)
+			l.stop()
+			s.allArrive(t)
+			end := s.db.QueryText(t, "SELECT pg_current_wal_lsn()::text")
+			proctest.WaitFor(t, func() error { // the position is written every ten seconds
+				if noted := s.db.QueryText(t, "SELECT end_lsn >= $1::pg_lsn FROM hooktail.position", end); noted != "t" {
+					return errors.New("the position is not noted")
+				}
+				return nil
+			})
+			if !survives {
+				p.signal(os.Kill)
+				for _, program := range p {
+					<-program.Ended()
+				}
+			}
+			server.Restart(t, throwaway.Crash)
+			if behind := s.db.QueryText(t, "SELECT confirmed_flush_lsn < $1::pg_lsn FROM pg_replication_slots WHERE slot_name = $2", end, s.db.Name); behind != "t" && !survives {
+				t.Fatal("the server remembers the slot's position: this test shows nothing")
+			}
+			if !survives {
+				s.run(t)
+			}
+			proctest.WaitFor(t, func() error {
+				if confirmed := s.db.QueryText(t, "SELECT confirmed_flush_lsn >= $1::pg_lsn FROM pg_replication_slots WHERE slot_name = $2", end, s.db.Name); confirmed != "t" {
+					return errors.New("the slot is behind")
+				}
+				return nil
+			})
+			s.check(t)
+			if n := s.duplicates(); n > 0 {
+				t.Errorf("%d events were sent again", n)
+			}
+		})
+	}
 }
