@@ -175,11 +175,15 @@ func (h *Set) show(id int64) {
 
 // settle publishes the changes of a transaction. In between, a hook may be missing that the
 // transaction inserts again, or have a url that it corrects: nothing may be dropped for that.
-func (h *Set) settle() {
+// Unless the transaction is whole, a hook that is missing now waits for its end; the others do
+// not, since events of the same transaction may be for them.
+func (h *Set) settle(whole bool) {
 	for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
-		h.show(id)
+		if whole || h.hooks[id] != nil {
+			h.show(id)
+			delete(h.unshown, id)
+		}
 	}
-	clear(h.unshown)
 	h.showUnreadable()
 }
 
