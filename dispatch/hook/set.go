@@ -178,10 +178,12 @@ func (h *Set) show(id int64) {
 // Unless the transaction is whole, a hook that is missing now waits for its end; the others do
 // not, since events of the same transaction may be for them.
 func (h *Set) settle(whole bool) {
-	for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
-		if whole || h.hooks[id] != nil {
-			h.show(id)
-			delete(h.unshown, id)
+	if len(h.unshown) > 0 { // seldom
+		for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
+			if whole || h.hooks[id] != nil {
+				h.show(id)
+				delete(h.unshown, id)
+			}
 		}
 	}
 	h.showUnreadable()

@@ -95,3 +95,11 @@ func TestTransactionInParts(t *testing.T) {
 		})
 	}
 }
+
+// TestTransactionWithoutHooksCostsNothing: nearly all transactions change no hook.
+func TestTransactionWithoutHooksCostsNothing(t *testing.T) {
+	h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/"))
+	if n := testing.AllocsPerRun(100, func() { h.Seen(1, true) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
