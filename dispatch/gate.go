@@ -17,7 +17,7 @@ type gate struct {
 	off     time.Time  // since when the row is known to be inactive; zero: it is active
 	hold    hold
 	pace    pace
-	resumed time.Time // end of the last pause by a person, since the start; zero: none
+	resumed time.Time // end of the last pause by a person, or later; zero: none
 	halted  bool      // nothing starts: the process is ending
 	paused  bool      // by a person, or halted
 }

@@ -14,13 +14,16 @@ import (
 // before Enqueue.
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
+	said := make(map[int64]state.Setting, len(settings))
 	for _, s := range settings {
+		said[s.Hook] = s
 		if s.Held > 0 {
 			d.with(s.Hook, func(l desk) { l.restoreHold(s.Held) })
 		}
 	}
 	for _, b := range backlogs {
 		d.with(b.Hook, func(l desk) {
+			l.restoreResumed(said[b.Hook])
 			l.begin(b, d.passed)
 			d.withholds = d.withholds || d.passed > 0
 		})
@@ -233,6 +236,16 @@ func (l desk) set(s state.Setting) {
 	now := time.Now()
 	l.show(now)
 	l.fill(now)
+}
+
+// restoreResumed takes the time at which a person last asked for an attempt for that of the
+// end of the last pause, which is not later.
+func (l desk) restoreResumed(s state.Setting) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !s.Retried.IsZero() {
+		l.gate.resumed = time.Now().Add(-s.Ago)
+	}
 }
 
 func (l desk) hasten() {

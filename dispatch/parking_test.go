@@ -17,6 +17,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // statuses answers for each hook, by its host, with a status that may change: 200 if it
@@ -305,6 +306,41 @@ func TestPauseTakesNoTime(t *testing.T) {
 			synctest.Wait()
 			if n := len(store.list(1, state.Parked)); n > 0 {
 				t.Errorf("%d are still parked", n)
+			}
+		})
+	}
+}
+
+// TestPauseTakesNoTimeAfterARestart: a hook was resumed after a long pause, and then hooktail
+// was restarted. Its deliveries still have the whole time since it was resumed.
+func TestPauseTakesNoTimeAfterARestart(t *testing.T) {
+	const retryFor, resumed = 72 * time.Hour, 10 * time.Hour
+	for _, ago := range []time.Duration{0, resumed} { // 0: it was never resumed
+		synctest.Test(t, func(t *testing.T) {
+			store := newFakeStore()
+			e := committed(1, 7)
+			row := state.Row{
+				Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7, Committed: e.Committed,
+				Body: mapping.BodyOf([]byte("{}")), Attempts: 4, Added: time.Now().Add(-2 * retryFor), State: state.Parked,
+			}
+			if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: retryFor}}, newStatuses(503, "h1").round, hostRow(1))
+			backlogs, _ := store.backlogs(t.Context())
+			setting := state.Setting{Hook: 1}
+			if ago > 0 {
+				setting.Retried, setting.Ago = time.Now().Add(-ago), ago
+			}
+			b.Restore(backlogs, []state.Setting{setting})
+			const wait = time.Hour
+			<-time.After(retryFor - resumed - wait)
+			if n := len(store.list(1, state.Dead)); (n == 0) != (ago > 0) {
+				t.Errorf("%d are dead %s before the end of their time since the hook was resumed %s before", n, wait, ago)
+			}
+			<-time.After(2 * wait)
+			if n := len(store.list(1, state.Dead)); n != 1 {
+				t.Errorf("%d are dead afterwards", n)
 			}
 		})
 	}

@@ -10,7 +10,8 @@ import (
 )
 
 // TestHooksRestoredInOneTransaction: what is parked for hooks is not lost when one
-// transaction replaces all rows of the table, as a restore does.
+// transaction replaces all rows of the table, as a restore does. It has more rows than are
+// read at a time.
 func TestHooksRestoredInOneTransaction(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)
@@ -30,7 +31,7 @@ func TestHooksRestoredInOneTransaction(t *testing.T) {
 		DELETE FROM webhook_action;
 		DELETE FROM webhook;
 		INSERT INTO webhook (id, url, organization_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
-			SELECT n, 'http://127.0.0.1:9/', 1, true, true, '{}', false, now(), now() FROM generate_series(1001, 1200) n;
+			SELECT n, 'http://127.0.0.1:9/', 1, true, true, '{}', false, now(), now() FROM generate_series(1001, 4000) n;
 		INSERT INTO webhook SELECT * FROM kept ORDER BY id DESC;
 	END $$`)
 	r.Script(path(1))

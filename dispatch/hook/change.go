@@ -59,8 +59,7 @@ func (h *Set) Advance(commit uint64) (lost bool) {
 }
 
 // Apply makes one change of the stream. Changes that Load has seen may be applied again,
-// in order, with the same final result. Others see a transaction's changes all at once, when
-// Seen is called. A row with invalid values refuses its hook, or is Unreadable. The only
+// in order, with the same final result. Others see them when Seen is called. A row with invalid values refuses its hook, or is Unreadable. The only
 // error is ErrIncomplete, and then nothing has changed.
 func (h *Set) Apply(change RowChange) error {
 	if change.Narrow && !change.Deleted && !change.Truncated {
@@ -85,7 +84,7 @@ func (h *Set) apply(change RowChange) error {
 		h.unshown[id] = struct{}{}
 	}
 	if change.XID == 0 {
-		h.settle()
+		h.settle(true)
 	}
 	return nil
 }

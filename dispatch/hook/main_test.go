@@ -32,7 +32,7 @@ func apply(t testing.TB, h *Set, changes ...RowChange) {
 			t.Fatal(err)
 		}
 	}
-	h.Seen(0)
+	h.Seen(0, true)
 }
 
 func deleteRow(table Table, id int64) RowChange {

@@ -131,11 +131,12 @@ func (h *Set) reach(commit uint64) {
 	}
 }
 
-// Seen must be called after the changes of each commit. It returns what hooks want from
-// this commit on and is not recorded yet, in order of their ids; Written confirms the
-// recording. Nothing of the commit may be confirmed before.
-func (h *Set) Seen(commit uint64) []state.Seen {
-	h.settle()
+// Seen must be called after the changes of each part of a transaction; last states that no
+// other part follows. It returns what hooks want from this commit on and is not recorded
+// yet, in order of their ids; Written confirms the recording. Nothing of the commit may be
+// confirmed before.
+func (h *Set) Seen(commit uint64, last bool) []state.Seen {
+	h.settle(last)
 	if len(h.memory.changed) == 0 {
 		return nil
 	}

@@ -19,7 +19,7 @@ type writtenDown map[int64]map[uint64][]byte
 
 // note takes what the hooks have for the commit.
 func (w writtenDown) note(h *Set, commit int) {
-	seen := h.Seen(uint64(commit))
+	seen := h.Seen(uint64(commit), true)
 	for _, s := range seen {
 		if w[s.Hook] == nil {
 			w[s.Hook] = make(map[uint64][]byte)
@@ -53,7 +53,7 @@ func foundBy(t *rapid.T, changes []RowChange) *Set {
 			t.Fatal(err)
 		}
 	}
-	h.settle()
+	h.settle(true)
 	next := uint64(len(changes)) + 1
 	h.seen, h.end, h.catching = snapshot{min: next, max: next}, next, true
 	return h
@@ -124,7 +124,7 @@ func TestRecall(t *testing.T) {
 			if err := h.Apply(changes[i-1]); err != nil {
 				t.Fatal(err)
 			}
-			h.Written(h.Seen(uint64(i)))
+			h.Written(h.Seen(uint64(i), true))
 			there := func(hook int64) bool { return i > committed || found[hook] != nil }
 			want := slices.DeleteFunc(slices.Clone(matches[i]), func(t Target) bool { return !there(t.Hook) })
 			if got := allTargets(h, there); !slices.Equal(got, want) {

@@ -175,11 +175,17 @@ func (h *Set) show(id int64) {
 
 // settle publishes the changes of a transaction. In between, a hook may be missing that the
 // transaction inserts again, or have a url that it corrects: nothing may be dropped for that.
-func (h *Set) settle() {
-	for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
-		h.show(id)
+// Unless the transaction is whole, a hook that is missing now waits for its end; the others do
+// not, since events of the same transaction may be for them.
+func (h *Set) settle(whole bool) {
+	if len(h.unshown) > 0 { // seldom
+		for _, id := range slices.Sorted(maps.Keys(h.unshown)) {
+			if whole || h.hooks[id] != nil {
+				h.show(id)
+				delete(h.unshown, id)
+			}
+		}
 	}
-	clear(h.unshown)
 	h.showUnreadable()
 }
 

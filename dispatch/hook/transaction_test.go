@@ -41,7 +41,7 @@ func TestTransactionIsSeenAsAWhole(t *testing.T) {
 					t.Errorf("in between: %+v, told %d times", now, told)
 				}
 			}
-			h.Seen(1)
+			h.Seen(1, true)
 			url := ""
 			if now, ok := h.Hook(1); ok {
 				url = now.URL.parsed.String()
@@ -50,5 +50,56 @@ func TestTransactionIsSeenAsAWhole(t *testing.T) {
 				t.Errorf("afterwards: %q, told %d times, want %q, %d", url, told, tt.want, tt.told)
 			}
 		})
+	}
+}
+
+// TestTransactionInParts: a hook that a part of a transaction deletes is there until the last
+// part, since a later one may insert it again. One that a part inserts or changes is there
+// from this part on, whose events it may want.
+func TestTransactionInParts(t *testing.T) {
+	base := dispatchtest.HookRow(1, "http://x/")
+	for _, tt := range []struct {
+		name  string
+		parts [][]RowChange
+		want  []string // urls of hooks 1 and 2 after each part; "": there is none
+	}{
+		{"deleted, and inserted again", [][]RowChange{{deleteRow(Webhook, 1)}, nil, {{Table: Webhook, Row: base}}}, []string{"http://x/ ", "http://x/ ", "http://x/ "}},
+		{"table emptied, and filled", [][]RowChange{{{Table: Webhook, Truncated: true}}, {{Table: Webhook, Row: base}}, nil}, []string{"http://x/ ", "http://x/ ", "http://x/ "}},
+		{"deleted", [][]RowChange{{deleteRow(Webhook, 1)}, nil, nil}, []string{"http://x/ ", "http://x/ ", " "}},
+		{
+			"inserted, changed and deleted",
+			[][]RowChange{{{Table: Webhook, Row: dispatchtest.HookRow(2, "http://y/")}}, {{Table: Webhook, Row: dispatchtest.HookRow(2, "http://z/")}}, {deleteRow(Webhook, 2)}},
+			[]string{"http://x/ http://y/", "http://x/ http://z/", "http://x/ "},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := newTestHooks(t, base)
+			for i, part := range tt.parts {
+				for _, change := range part {
+					change.XID = 7
+					if err := h.Apply(change); err != nil {
+						t.Fatal(err)
+					}
+				}
+				h.Seen(1, i == len(tt.parts)-1)
+				var urls [2]string
+				for n := range urls {
+					if now, ok := h.Hook(int64(n + 1)); ok {
+						urls[n] = now.URL.parsed.String()
+					}
+				}
+				if got := urls[0] + " " + urls[1]; got != tt.want[i] {
+					t.Errorf("after part %d: %q, want %q", i+1, got, tt.want[i])
+				}
+			}
+		})
+	}
+}
+
+// TestTransactionWithoutHooksCostsNothing: nearly all transactions change no hook.
+func TestTransactionWithoutHooksCostsNothing(t *testing.T) {
+	h := newTestHooks(t, dispatchtest.HookRow(1, "http://x/"))
+	if n := testing.AllocsPerRun(100, func() { h.Seen(1, true) }); n != 0 {
+		t.Errorf("%v allocations", n)
 	}
 }

@@ -25,8 +25,10 @@ type Setting struct {
 	Secrets [][]byte // at most two signing secrets, the newest first, encrypted by the caller
 
 	// Retried is when a person last requested an immediate attempt; zero: never. It is
-	// only compared with its previous value.
+	// only compared with its previous value. Ago is the time since then, by the database's
+	// clock.
 	Retried time.Time
+	Ago     time.Duration
 
 	// Held is the rest of the pause that the receiver has requested, by the database's
 	// clock, see Hold.
@@ -46,6 +48,9 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 		var secrets pgtype.Array[[]byte] // of any dimensions, as the column is not restricted
 		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried, &held, &now)
 		set.Suspended, set.Retried, set.Secrets = suspended.time(), retried.time(), secrets.Elements
+		if !set.Retried.IsZero() {
+			set.Ago = max(0, now.Sub(set.Retried))
+		}
 		if until := held.time(); until.After(now) {
 			set.Held = until.Sub(now)
 		}

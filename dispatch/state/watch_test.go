@@ -29,7 +29,7 @@ func TestSettings(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		suspended := cmp.Comparer(func(a, b time.Time) bool { return a.IsZero() == b.IsZero() })
-		if diff := cmp.Diff(want, got, suspended, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(state.Setting{}, "Retried")); diff != "" {
+		if diff := cmp.Diff(want, got, suspended, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(state.Setting{}, "Retried", "Ago")); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
 	}
@@ -189,6 +189,35 @@ func TestHold(t *testing.T) {
 		db.Exec(t, `UPDATE "Hook""tail".hook_setting SET held_until = $1::text::timestamptz`, hostile)
 		if _, err := store.Settings(t.Context()); err != nil {
 			t.Errorf("held until %s: %v", hostile, err)
+		}
+	}
+}
+
+// TestRetriedAgo: the time since a person last asked for an attempt is that of the database's
+// clock, whatever the column has.
+func TestRetriedAgo(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	store := newStore(t, db)
+	for _, tt := range []struct {
+		at          string
+		least, most time.Duration
+	}{
+		{"now() - interval '2 hours'", 2 * time.Hour, 3 * time.Hour},
+		{"now() + interval '2 hours'", 0, 0},
+		{"'infinity'", 0, 0},
+		{"NULL", 0, 0},
+	} {
+		if err := store.Retry(t.Context(), 5); err != nil {
+			t.Fatal(err)
+		}
+		db.Exec(t, `UPDATE "Hook""tail".hook_setting SET retry_at = `+tt.at)
+		settings, err := store.Settings(t.Context())
+		if err != nil || len(settings) != 1 {
+			t.Fatalf("%s: settings %+v, error %v", tt.at, settings, err)
+		}
+		if ago := settings[0].Ago; ago < tt.least || ago > tt.most {
+			t.Errorf("%s: %s ago", tt.at, ago)
 		}
 	}
 }

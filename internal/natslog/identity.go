@@ -11,6 +11,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // ErrForeign says that the log has the events of another database. Ids are positions in its WAL: a
@@ -28,30 +29,51 @@ func (l *Log) Claim(ctx context.Context, here state.Identity, first bool) error 
 	if err != nil {
 		return err
 	}
-	entry, err := kv.Get(ctx, ownerKey)
-	switch {
-	case errors.Is(err, jetstream.ErrKeyNotFound) && !first:
-		return nil
-	case errors.Is(err, jetstream.ErrKeyNotFound):
-		value, err := json.Marshal(here)
-		if err == nil {
-			_, err = kv.Create(ctx, ownerKey, value)
+	for n := 1; ; n++ {
+		of, err := ownerIn(ctx, kv)
+		switch {
+		case err != nil:
+			return fmt.Errorf("read whose the log is: %w", err)
+		case of != nil && !of.Is(here):
+			return fmt.Errorf("stream %s is that of %s, and this is %s: %w", l.names.Stream, of, here, ErrForeign)
+		case of != nil || !first:
+			return nil
 		}
-		if err != nil {
+		err = own(ctx, kv, here)
+		if err == nil {
+			return nil
+		}
+		// Reader and sender of one process claim it at once; or the answer came from a replica that is behind.
+		if !isWrongSequence(err) || n == behindAttempts {
 			return fmt.Errorf("claim the log: %w", err)
 		}
-		return nil
-	case err != nil:
-		return fmt.Errorf("read whose the log is: %w", err)
+		if err := retry.Sleep(ctx, behindPause); err != nil {
+			return err
+		}
 	}
-	var of state.Identity
-	if err := json.Unmarshal(entry.Value(), &of); err != nil {
-		return fmt.Errorf("read whose the log is: %w", err)
+}
+
+// ownerIn returns the database to which the log belongs, nil if there is none.
+func ownerIn(ctx context.Context, kv jetstream.KeyValue) (*state.Identity, error) {
+	entry, err := kv.Get(ctx, ownerKey)
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return nil, nil //nolint:nilnil // see above
 	}
-	if !of.Is(here) {
-		return fmt.Errorf("stream %s is that of %s, and this is %s: %w", l.names.Stream, of, here, ErrForeign)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	of := &state.Identity{}
+	return of, json.Unmarshal(entry.Value(), of)
+}
+
+// own makes the log that of the database unless it belongs to one.
+func own(ctx context.Context, kv jetstream.KeyValue, here state.Identity) error {
+	value, err := json.Marshal(here)
+	if err != nil {
+		return err
+	}
+	_, err = kv.Create(ctx, ownerKey, value)
+	return err
 }
 
 // Changed describes how the log differs from the one whose stream was created at that time

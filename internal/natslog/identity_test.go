@@ -51,3 +51,44 @@ func TestClaim(t *testing.T) {
 		}
 	}
 }
+
+// TestClaimAtOnce: the reader and the sender of a process, and another process's, claim a log that is
+// nobody's at the same time. It belongs to one database, and all instances of that one agree.
+func TestClaimAtOnce(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	ours, theirs := state.Identity{System: "1", Database: 5, Name: "ls"}, state.Identity{System: "2", Database: 5, Name: "ls"}
+	for range 20 {
+		l := open(t, s)
+		claims := make(chan error, 10)
+		for n := range cap(claims) {
+			here := ours
+			if n%5 == 4 {
+				here = theirs
+			}
+			go func() {
+				err := l.Claim(t.Context(), here, true)
+				if won := l.Claim(t.Context(), here, false); errors.Is(err, natslog.ErrForeign) != errors.Is(won, natslog.ErrForeign) {
+					t.Errorf("%s: %v, then %v", here, err, won)
+				}
+				claims <- err
+			}()
+		}
+		foreign := 0
+		for range cap(claims) {
+			switch err := <-claims; {
+			case errors.Is(err, natslog.ErrForeign):
+				foreign++
+			case err != nil:
+				t.Error(err)
+			}
+		}
+		if foreign != 2 && foreign != 8 {
+			t.Errorf("%d claims fail, want those of one database", foreign)
+		}
+		s.DeleteStream(t, "KV_"+l.Names().Stream)
+		if err := l.SetUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -92,6 +92,18 @@ func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) 
 // Has reports whether earlier terms have written the event for the hook's partition.
 func (w *Writer) Has(id mapping.ID, hook int64) bool { return w.found.has(id, PartitionOf(hook)) }
 
+// ErrAhead says that the log has events that the database has lost.
+var ErrAhead = errors.New("the database was restored to an earlier state: when everything in the log is delivered, delete its stream and bucket and run `hooktail repair`")
+
+// Follows returns ErrAhead if earlier terms have read more WAL than the server has, on its timeline.
+// Its next events have positions up to which everything counts as written and delivered.
+func (w *Writer) Follows(timeline int32, end cdc.LSN) error {
+	if read := w.found.prefix; read.Timeline == timeline && read.LSN > end {
+		return fmt.Errorf("stream %s goes up to %s, and the server's WAL ends at %s: %w", w.log.names.Stream, read.LSN, end, ErrAhead)
+	}
+	return nil
+}
+
 // Change writes, with the next batch, that the commit has changed the hook, or with hook 0 that any
 // may have changed up to the commit. It calls done when that is in the log.
 func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {

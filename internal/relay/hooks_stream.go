@@ -58,13 +58,13 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 			p.settler.Put(&wanted{})
 		}
 	}
-	return p.note(ctx, part.Commit)
+	return p.note(ctx, part)
 }
 
-// note records the hooks' settings as of this commit, before the commit can be confirmed:
+// note publishes the hooks, and records their settings as of this commit, before the commit can be confirmed:
 // a later run can no longer read them from the tables.
-func (p *pipeline) note(ctx context.Context, commit cdc.LSN) error {
-	seen := p.hooks.Seen(uint64(commit))
+func (p *pipeline) note(ctx context.Context, part *cdc.Part) error {
+	seen := p.hooks.Seen(uint64(part.Commit), part.Last)
 	if len(seen) == 0 {
 		return nil
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
@@ -41,6 +42,7 @@ func (s *sidecar) serveReader(ctx context.Context, lock *lock) (err error) {
 	}
 	t.holdback = natslog.NewHoldback(t.writer, time.Duration(s.cfg.NATSSync), s.log)
 	t.hold = t.holdback.Hold
+	t.follows = func(slot *cdc.Slot) error { return t.writer.Follows(slot.Timeline, slot.Written) }
 	if t.stream, err = t.newStream(); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ type term struct {
 	dispatcher *dispatch.Dispatcher
 	outlet     Outlet                         // the dispatcher, or the Outlet before it
 	hold       func(position cdc.LSN) cdc.LSN // of the stream; nil: nothing is held back
+	follows    func(slot *cdc.Slot) error     // returns why the stream must not begin there; nil: it may
 	overlap    *hook.Overlap
 	pipeline   *pipeline
 	drained    chan struct{} // closed after the last delivery of a term that ends cleanly
@@ -99,8 +100,18 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	options.OnLoose = t.rows.Forged
 	t.memory.begin()
 	options.MayConfirm, options.Hold = t.memory.mayConfirm, t.hold
-	options.Memory, options.OnConnect = t.memory.recall, t.memory.connected
+	options.Memory, options.OnConnect = t.memory.recall, t.connected
 	return cdc.New(options), nil
+}
+
+// connected is called for each streaming connection, before anything is read.
+func (t *term) connected(ctx context.Context, slot cdc.Slot) error {
+	if t.follows != nil {
+		if err := t.follows(&slot); err != nil {
+			return err
+		}
+	}
+	return t.memory.connected(ctx, slot)
 }
 
 func (t *term) newPipeline() *pipeline {

@@ -20,7 +20,7 @@ func Recall(ctx context.Context, db state.Querier, hooks *hook.Set, cfg config.C
 	if err := hooks.Recall(seen, known); err != nil || known {
 		return err
 	}
-	seen = hooks.Seen(0)
+	seen = hooks.Seen(0, true)
 	if err := state.WriteSeen(ctx, db, cfg.StateSchema, cfg.Slot, seen); err != nil {
 		return err
 	}

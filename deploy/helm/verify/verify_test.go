@@ -135,6 +135,16 @@ func TestNumbersAreWhole(t *testing.T) {
 	}
 }
 
+// TestSubchart: the values that Helm passes to the dependency of another chart, as its condition and
+// for all of its charts, are accepted.
+func TestSubchart(t *testing.T) {
+	for _, values := range []string{"enabled: true", "global: {imageRegistry: registry.example.com}"} {
+		if _, err := rendering(t, read(t, values)); err != nil {
+			t.Errorf("%s: %v", values, err)
+		}
+	}
+}
+
 // TestWrongValues: values that Helm would ignore, or render into something else than what
 // was meant, are refused by name.
 func TestWrongValues(t *testing.T) {
