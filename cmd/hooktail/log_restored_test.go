@@ -1,12 +1,14 @@
 package main
 
 import (
-	"log/slog"
+	"strconv"
 	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
-	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
 )
 
@@ -28,18 +30,32 @@ func TestServerRestoredUnderTheLog(t *testing.T) {
 		return p
 	}
 	run(1).end(t)
-	log, err := natslog.Open(natslog.Options{Slot: db.Name, URL: s.URL(), Log: slog.New(slog.DiscardHandler)})
+	conn, err := nats.Connect(s.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(log.Close)
-	lost := natslog.Prefix{Timeline: 1, LSN: 1 << 40} // of WAL that the server had
-	writer, err := natslog.NewWriter(t.Context(), log, natslog.WriterOptions{Prefix: func() natslog.Prefix { return lost }, Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
 	if err != nil {
 		t.Fatal(err)
 	}
-	writer.Change(0, lost.LSN-1, func() {})
-	if err := writer.Enqueue(t.Context(), nil); err != nil {
+	name := "HOOKTAIL_" + db.Name
+	stream, err := js.Stream(t.Context(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := stream.GetMsg(t.Context(), stream.CachedInfo().State.LastSeq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.Atoi(last.Header.Get("Ht-Number"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := &nats.Msg{Subject: last.Subject, Header: nats.Header{ // hooks may have changed, before a position that the server had
+		"Ht-Id": {"change-FFFFFFFFFF-all-lost"}, "Ht-Before": {last.Header.Get("Ht-Id")}, "Ht-Number": {strconv.Itoa(number + 1)}, "Ht-Prefix": {"1-10000000000 1"},
+	}}
+	if _, err := js.PublishMsg(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
 
@@ -50,7 +66,7 @@ func TestServerRestoredUnderTheLog(t *testing.T) {
 	if n := len(r.Requests(path(1))); n != 1 {
 		t.Errorf("%d requests", n)
 	}
-	for _, stream := range []string{log.Names().Stream, "KV_" + log.Names().Stream} {
+	for _, stream := range []string{name, "KV_" + name} {
 		s.DeleteStream(t, stream)
 	}
 	must(t, proctest.Environ(db, variables...), "repair")

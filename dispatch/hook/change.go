@@ -59,8 +59,9 @@ func (h *Set) Advance(commit uint64) (lost bool) {
 }
 
 // Apply makes one change of the stream. Changes that Load has seen may be applied again,
-// in order, with the same final result. Others see them when Seen is called. A row with invalid values refuses its hook, or is Unreadable. The only
-// error is ErrIncomplete, and then nothing has changed.
+// in order, with the same final result. Others see them when Seen is called. A row with
+// invalid values refuses its hook, or is Unreadable. The only error is ErrIncomplete, and
+// then nothing has changed.
 func (h *Set) Apply(change RowChange) error {
 	if change.Narrow && !change.Deleted && !change.Truncated {
 		return ErrIncomplete

@@ -114,17 +114,18 @@ func (s *scene) inLog(t testing.TB) map[int][]delivered {
 
 // straightOnly is the tests that do not go through a log, with the reason.
 var straightOnly = map[string]string{
-	"TestKillMinus9LosesNothing":          "TestKillsAroundTheLogLoseNothing kills readers, senders and servers of the log",
-	"TestFiftyKillsLoseNothing":           "as TestKillMinus9LosesNothing",
-	"TestTwoInstances":                    "two instances around a log both send; a sender that goes is tested by TestSendersShareThePartitions",
-	"TestTwoInstancesTakeTurns":           "as TestTwoInstances",
-	"TestLeaderLosesItsLock":              "tells the leader by who sends; a frozen reader and a frozen sender have tests of their own",
-	"TestLeaderWithFullLanesLosesItsLock": "a reader has no lanes",
-	"TestFrozenLeader":                    "a frozen reader and a frozen sender have tests of their own",
-	"TestLossyFailover":                   "holds the answers so that the slot stays where it is, which a log does not wait for",
-	"TestFullDiskWhileParking":            "says that the slot waits for the store, which it does not if there is a log",
-	"TestWithDatabaseClockThatJumps":      "is about the times of attempts and parked deliveries, which a log does not change",
-	"TestWithOwnClockThatJumps":           "as TestWithDatabaseClockThatJumps",
+	"TestKillMinus9LosesNothing":           "TestKillsAroundTheLogLoseNothing kills readers, senders and servers of the log",
+	"TestFiftyKillsLoseNothing":            "as TestKillMinus9LosesNothing",
+	"TestTwoInstances":                     "two instances around a log both send; a sender that goes is tested by TestSendersShareThePartitions",
+	"TestTwoInstancesTakeTurns":            "as TestTwoInstances",
+	"TestLeaderLosesItsLock":               "tells the leader by who sends; a frozen reader and a frozen sender have tests of their own",
+	"TestLeaderWithFullLanesLosesItsLock":  "a reader has no lanes",
+	"TestFrozenLeader":                     "a frozen reader and a frozen sender have tests of their own",
+	"TestLossyFailover":                    "holds the answers so that the slot stays where it is, which a log does not wait for",
+	"TestCrashOfPostgresRepeatsNothingOld": "with a log the slot is held back on purpose, and the log shows what it has",
+	"TestFullDiskWhileParking":             "says that the slot waits for the store, which it does not if there is a log",
+	"TestWithDatabaseClockThatJumps":       "is about the times of attempts and parked deliveries, which a log does not change",
+	"TestWithOwnClockThatJumps":            "as TestWithDatabaseClockThatJumps",
 }
 
 // TestFaultsGoThroughTheLog: each test of this package runs on each route, is about the log
