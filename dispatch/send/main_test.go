@@ -19,10 +19,3 @@ func mustEgress(t testing.TB, policy string) Egress {
 }
 
 func hookURL(base string, id int64) string { return fmt.Sprintf("%s/h/%d", base, id) }
-
-func errorText(err error) string {
-	if err == nil {
-		return ""
-	}
-	return err.Error()
-}

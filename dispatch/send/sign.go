@@ -5,10 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"errors"
-	"fmt"
 	"hash"
-	"strings"
 	"sync"
 
 	"github.com/hooktail/hooktail/mapping"
@@ -52,31 +49,14 @@ func NewSigningKey() SigningKey {
 	return signingKey(key)
 }
 
-// ParseSigningKey parses whsec_ followed by 24 to 64 bytes in base64. Its errors do not
-// quote the text.
-func ParseSigningKey(text string) (SigningKey, error) {
-	encoded, found := strings.CutPrefix(text, keyPrefix)
-	if !found {
-		return SigningKey{}, errors.New("a signing secret must begin with " + keyPrefix)
-	}
-	key, err := base64.StdEncoding.Strict().DecodeString(encoded)
-	if err != nil || strings.ContainsAny(encoded, "\r\n") { // ignored by the decoder
-		return SigningKey{}, errors.New("a signing secret must be base64 after " + keyPrefix)
-	}
-	if len(key) < leastKey || len(key) > mostKey {
-		return SigningKey{}, fmt.Errorf("a signing secret must have %d to %d bytes, not %d", leastKey, mostKey, len(key))
-	}
-	return signingKey(key), nil
-}
-
 func signingKey(key []byte) SigningKey {
 	s := &keyState{key: &key}
 	s.signers.New = func() any { return &signer{mac: hmac.New(sha256.New, key)} }
 	return SigningKey{state: s}
 }
 
-// Reveal returns the key in the form of ParseSigningKey, only for its receiver. It is
-// empty for the zero SigningKey.
+// Reveal returns the key as whsec_ and base64, only for its receiver. It is empty for the
+// zero SigningKey.
 func (k SigningKey) Reveal() string {
 	if k.state == nil {
 		return ""

@@ -21,11 +21,11 @@ const specimen = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 func mustSigningKey(t testing.TB, text string) SigningKey {
 	t.Helper()
-	key, err := ParseSigningKey(text)
+	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(text, keyPrefix))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return key
+	return signingKey(key)
 }
 
 // The vector is that of the reference libraries of Standard Webhooks, the same in
@@ -99,34 +99,6 @@ func TestSignaturesAreVerifiedByTheReference(t *testing.T) {
 			t.Fatal("another body is verified")
 		}
 	})
-}
-
-func TestParseSigningKey(t *testing.T) {
-	hush := func(n int) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat("hush", 20)[:n])) }
-	for _, tt := range []struct{ name, in, err string }{
-		{"shortest", "whsec_" + hush(24), ""},
-		{"longest", "whsec_" + hush(64), ""},
-		{"empty", "", "a signing secret must begin with whsec_"},
-		{"no prefix", hush(32), "a signing secret must begin with whsec_"},
-		{"public key", "whpk_" + hush(32), "a signing secret must begin with whsec_"},
-		{"prefix alone", "whsec_", "a signing secret must have 24 to 64 bytes, not 0"},
-		{"too short", "whsec_" + hush(23), "a signing secret must have 24 to 64 bytes, not 23"},
-		{"too long", "whsec_" + hush(65), "a signing secret must have 24 to 64 bytes, not 65"},
-		{"not base64", "whsec_hush!", "a signing secret must be base64 after whsec_"},
-		{"without padding", "whsec_" + strings.TrimRight(hush(25), "="), "a signing secret must be base64 after whsec_"},
-		{"base64 of URLs", "whsec_" + strings.Repeat("-_-_", 8), "a signing secret must be base64 after whsec_"},
-		{"a line break in it", "whsec_" + hush(24)[:8] + "\n" + hush(24)[8:], "a signing secret must be base64 after whsec_"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			key, err := ParseSigningKey(tt.in)
-			if message := errorText(err); message != tt.err {
-				t.Fatalf("error %q, want %q", message, tt.err)
-			}
-			if err == nil && key.Reveal() != tt.in {
-				t.Errorf("reveals %q", key.Reveal())
-			}
-		})
-	}
 }
 
 func TestNewSigningKey(t *testing.T) {
