@@ -9,7 +9,7 @@ import (
 // the program itself, of which 22 MiB are resident after the start (RssFile in
 // /proc/PID/status). It is set lower than that, since the runtime's own part is never resident
 // as a whole.
-const besideHeap = 19 << 20
+const besideHeap = 21 << 20
 
 // heapOf returns the part of the memory bound for Go's runtime.
 func heapOf(memory int64) int64 { return max(memory-besideHeap, memory/2) }
