@@ -108,7 +108,7 @@ daemon-reload) ;;
 	mkdir "$ROOT/credentials"
 	IFS=: read -r name path < <(value LoadCredential)
 	cp "$ROOT$path" "$ROOT/credentials/$name"
-	env "$(value Environment | sed "s|%d|$ROOT/credentials|")" $ROOT$(value ExecStart) </dev/null >"$ROOT/log" 2>&1 &
+	env "$(value Environment | sed "s|%t/credentials/%n|$ROOT/credentials|")" $ROOT$(value ExecStart) </dev/null >"$ROOT/log" 2>&1 &
 	echo $! >"$ROOT/pid"
 	;;
 "stop hooktail")
