@@ -23,7 +23,7 @@ func played(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	for rep := range b.reps(2, 1) {
+	for rep := range b.reps(1, 1) {
 		s, err := b.stage(ctx, 0, 0)
 		if err != nil {
 			return err

@@ -18,7 +18,7 @@ func price(ctx context.Context, b *bench) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.broker.stop()) }()
-	for rep := range b.reps(4, 2) {
+	for rep := range b.reps(3, 2) {
 		if err := s.priceOfBacklog(ctx, rep, n); err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func scale(ctx context.Context, b *bench) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.broker.stop()) }()
 	counts := []int{1, 2, 4}
-	for rep := range b.reps(3, 1) {
+	for rep := range b.reps(1, 1) {
 		for i := range counts {
 			if err := s.scaled(ctx, rep, counts[(i+rep)%len(counts)], n); err != nil {
 				return err
