@@ -22,6 +22,21 @@ func committed(n int, task int64) *mapping.Event {
 	return e
 }
 
+// parkCommitted stores the events of these numbers, all of one task, for hook 1.
+func parkCommitted(t *testing.T, store *fakeStore, numbers ...int) {
+	t.Helper()
+	for _, n := range numbers {
+		e := committed(n, 7)
+		row := state.Row{
+			Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
+			Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
+		}
+		if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestStoredWaitsForTheStream: after a crash, a stored event that is newer than the
 // confirmed position is sent once, after the older ones that the stream repeats. Stored
 // events up to the position are sent immediately.
@@ -29,16 +44,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 	for _, again := range []bool{true, false} { // the stream brings the stored one again
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
-			for _, n := range []int{1, 3} {
-				e := committed(n, 7)
-				row := state.Row{
-					Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
-					Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
-				}
-				if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			parkCommitted(t, store, 1, 3)
 			var sent []string
 			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))
@@ -79,16 +85,7 @@ func TestStoredByAnotherServer(t *testing.T) {
 	for _, confirmed := range []cdc.LSN{1001, end} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
-			for _, n := range []int{1, 3, 1 << 40} {
-				e := committed(n, 7)
-				row := state.Row{
-					Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: 7,
-					Committed: e.Committed, Body: mapping.BodyOf([]byte("{}")), Added: time.Now(),
-				}
-				if err := store.Apply(t.Context(), state.Batch{Insert: []state.Row{row}}); err != nil {
-					t.Fatal(err)
-				}
-			}
+			parkCommitted(t, store, 1, 3, 1<<40)
 			var sent []string
 			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))

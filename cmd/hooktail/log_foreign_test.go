@@ -5,9 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
-
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 	"github.com/hooktail/hooktail/internal/natslog/natstest"
@@ -23,15 +20,7 @@ func TestLogOfAnotherDatabase(t *testing.T) {
 	s := natstest.Start(t, nil)
 	variables := []string{"HOOKTAIL_SETTLE=0", "HOOKTAIL_NATS_SYNC=always", "HOOKTAIL_NATS_URL=" + s.URL()}
 	setUpOnce(t, db, variables...)
-	conn, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := natstest.Client(t, s.URL())
 	bucket, err := js.KeyValue(t.Context(), "HOOKTAIL_"+db.Name)
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
@@ -30,15 +29,7 @@ func TestServerRestoredUnderTheLog(t *testing.T) {
 		return p
 	}
 	run(1).end(t)
-	conn, err := nats.Connect(s.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(conn.Close)
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := natstest.Client(t, s.URL())
 	name := "HOOKTAIL_" + db.Name
 	stream, err := js.Stream(t.Context(), name)
 	if err != nil {

@@ -196,15 +196,7 @@ func TestTopic(t *testing.T) {
 
 func streamsOf(t *testing.T, server *natstest.Server) (names []string) {
 	t.Helper()
-	conn, err := nats.Connect(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := natstest.Client(t, server.URL())
 	for name := range js.StreamNames(t.Context()).Name() {
 		names = append(names, name)
 	}

@@ -56,9 +56,9 @@ func (s *Share) check(ctx context.Context, tx pgx.Tx, schema string) error {
 	return nil
 }
 
-// TakeShare raises the epoch of the partitions, to more than above, for the sender whose session has their
-// advisory locks: it has to be called on that session. It waits for transactions of the sender
-// before.
+// TakeShare raises the epoch of the partitions, to more than above, for the sender whose session
+// has their advisory locks: it has to be called on that session. It waits for transactions of the
+// sender before.
 func TakeShare(ctx context.Context, q Querier, schema, slot string, partitions []int, above int64) (*Share, error) {
 	share := &Share{Slot: slot, Partitions: partitions}
 	table := quote(schema, "log_partition")

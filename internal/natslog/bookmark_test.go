@@ -86,7 +86,7 @@ func TestBookmarkWithoutAnswer(t *testing.T) {
 // write writes a bookmark as somebody else's client does.
 func write(t *testing.T, s *natstest.Server, key string, mark *natslog.Bookmark) {
 	t.Helper()
-	kv, err := client(t, s.URL()).KeyValue(t.Context(), "HOOKTAIL_test")
+	kv, err := natstest.Client(t, s.URL()).KeyValue(t.Context(), "HOOKTAIL_test")
 	if err != nil {
 		t.Fatal(err)
 	}

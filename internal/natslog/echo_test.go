@@ -52,7 +52,7 @@ func TestEcho(t *testing.T) {
 	l, other := openBoth(t, s, 256<<10), open(t, s)
 	w, tail, apart := newReader(t, l), follow(t, l), follow(t, other)
 	events, unread := 0, 0
-	stream, err := client(t, s.URL()).Stream(t.Context(), l.Names().Stream)
+	stream, err := natstest.Client(t, s.URL()).Stream(t.Context(), l.Names().Stream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func testFence(t *testing.T, url string, servers int, fenced bool) {
 	if !fenced {
 		next.WithoutFence()
 	}
-	js := client(t, url)
+	js := natstest.Client(t, url)
 	accepted := 0
 	for n := 0; n < natslog.FenceMessages+10 && accepted == 0; n++ {
 		if err := next.Enqueue(t.Context(), to1(event(lsn(0x200+n)))); err != nil {

@@ -18,7 +18,7 @@ func TestTailLeavesAConsumerThatStandsStill(t *testing.T) {
 	w, tail := newReader(t, l), follow(t, l)
 	w.write(t, 1, 3)
 	take(t, tail, 3)
-	js := client(t, s.URL())
+	js := natstest.Client(t, s.URL())
 	stream, err := js.Stream(t.Context(), l.Names().Stream)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestQuietTailKeepsItsConsumer(t *testing.T) {
 			next <- m
 		}
 	}()
-	looks, err := client(t, s.URL()).Conn().SubscribeSync("$JS.API.STREAM.INFO." + l.Names().Stream)
+	looks, err := natstest.Client(t, s.URL()).Conn().SubscribeSync("$JS.API.STREAM.INFO." + l.Names().Stream)
 	if err != nil {
 		t.Fatal(err)
 	}

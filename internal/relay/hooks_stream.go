@@ -61,8 +61,8 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	return p.note(ctx, part)
 }
 
-// note publishes the hooks, and records their settings as of this commit, before the commit can be confirmed:
-// a later run can no longer read them from the tables.
+// note publishes the hooks, and records their settings as of this commit, before the commit can be
+// confirmed: a later run can no longer read them from the tables.
 func (p *pipeline) note(ctx context.Context, part *cdc.Part) error {
 	seen := p.hooks.Seen(uint64(part.Commit), part.Last)
 	if len(seen) == 0 {

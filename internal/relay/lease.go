@@ -144,8 +144,8 @@ func (l *lease) wanted() []int {
 	return slices.Clone(l.share)
 }
 
-// own releases all other partitions and raises the epoch of these, to more than above. The caller must have ended
-// the previous tenure.
+// own releases all other partitions and raises the epoch of these, to more than above. The caller
+// must have ended the previous tenure.
 func (l *lease) own(ctx context.Context, partitions []int, above int64) (share *state.Share, err error) {
 	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for _, p := range l.all() {

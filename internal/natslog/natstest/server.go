@@ -113,7 +113,13 @@ func (s *Server) Update(t testing.TB, config jetstream.StreamConfig) {
 
 func (s *Server) client(t testing.TB) jetstream.JetStream {
 	t.Helper()
-	conn, err := nats.Connect(s.URL())
+	return Client(t, s.URL())
+}
+
+// Client returns a client of somebody else's, until the end of the test.
+func Client(t testing.TB, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url)
 	if err != nil {
 		t.Fatal(err)
 	}

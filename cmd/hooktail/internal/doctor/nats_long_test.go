@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
@@ -81,15 +80,7 @@ func TestHealthyLog(t *testing.T) {
 func TestIllnessesOfTheStream(t *testing.T) {
 	t.Parallel()
 	p := withLog(t, nil)
-	conn, err := nats.Connect(p.server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
+	js := natstest.Client(t, p.server.URL())
 	inMemory := p.names.StreamConfig(1)
 	inMemory.Storage = jetstream.MemoryStorage
 	if _, err := js.CreateStream(t.Context(), inMemory); err != nil {
@@ -111,7 +102,7 @@ func TestIllnessesOfTheStream(t *testing.T) {
 		check(t, findings, sign{"nats_stream", doctor.Failure, what, "nats request '$JS.API.STREAM.UPDATE." + p.names.Stream + "' '{"})
 	}
 	words := strings.Split(findings[0].Mend, "'")
-	answer, err := conn.Request(words[1], []byte(words[3]), 10*time.Second)
+	answer, err := js.Conn().Request(words[1], []byte(words[3]), 10*time.Second)
 	if err != nil || strings.Contains(string(answer.Data), `"error"`) {
 		t.Errorf("%s: %v\n%s", findings[0].Mend, err, answer.Data)
 	}
