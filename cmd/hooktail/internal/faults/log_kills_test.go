@@ -32,7 +32,7 @@ type outage struct{ from, to time.Time }
 const (
 	// bookmarkEvery is how often a sender writes its bookmarks: what it has delivered since
 	// is delivered again after a kill.
-	bookmarkEvery = time.Second
+	bookmarkEvery = 500 * time.Millisecond
 	// bookmarkWithin is an allowance for writing them on a busy machine.
 	bookmarkWithin = 2 * time.Second
 	// election is for how long the bookmarks cannot be written after a kill of the server
