@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
 // TestCommandsAreSmall: a command hands its arguments to a room and prints what comes
@@ -52,6 +55,21 @@ func TestProgramHasNoTestLibrary(t *testing.T) {
 			if imported = strings.TrimSpace(imported); imported == library || strings.HasPrefix(imported, library+"/") {
 				t.Errorf("the program imports %s", imported)
 			}
+		}
+	}
+}
+
+// TestProgramRunsNoTemplates: text/template calls methods by names that it has read, so that the
+// linker would leave none out.
+func TestProgramRunsNoTemplates(t *testing.T) {
+	t.Parallel()
+	program, err := os.ReadFile(proctest.Binary(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, in := range map[string]bool{"github.com/spf13/cobra.(*Command).execute": true, "text/template.(*state).evalField": false} {
+		if bytes.Contains(program, []byte(name)) != in {
+			t.Errorf("%s is in the program: %t, want %t", name, !in, in)
 		}
 	}
 }

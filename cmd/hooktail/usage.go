@@ -1,0 +1,55 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// printUsage prints how the command is called, in helpWidth columns. It is no template: with
+// text/template in the program, the linker would have to keep every exported method of every
+// type, which are 5 MB of program, half of them resident.
+func printUsage(cmd *cobra.Command) error {
+	var b strings.Builder
+	b.WriteString("Usage:\n")
+	if cmd.Runnable() {
+		fmt.Fprintf(&b, "  %s\n", cmd.UseLine())
+	}
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "  %s [command]\n", cmd.CommandPath())
+	}
+	section(&b, "Examples:", cmd.Example)
+	section(&b, "Available Commands:", children(cmd, func(c *cobra.Command) bool { return c.IsAvailableCommand() || c.Name() == "help" }))
+	section(&b, "Flags:", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
+	section(&b, "Global Flags:", cmd.InheritedFlags().FlagUsagesWrapped(helpWidth))
+	section(&b, "Additional help topics:", children(cmd, (*cobra.Command).IsAdditionalHelpTopicCommand))
+	if cmd.HasAvailableSubCommands() {
+		fmt.Fprintf(&b, "\nUse \"%s [command] --help\" for more information about a command.\n", cmd.CommandPath())
+	}
+	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
+	return err //nolint:wrapcheck // cobra prints it
+}
+
+// section prints a part of the usage, unless it is empty.
+func section(b *strings.Builder, title, text string) {
+	if text = strings.TrimRight(text, "\n"); text != "" {
+		fmt.Fprintf(b, "\n%s\n%s\n", title, text)
+	}
+}
+
+// children returns the chosen subcommands, a line each.
+func children(cmd *cobra.Command, chosen func(*cobra.Command) bool) string {
+	var lines strings.Builder
+	for _, child := range cmd.Commands() {
+		name, width := child.Name(), child.NamePadding()
+		if child.IsAdditionalHelpTopicCommand() {
+			name, width = child.CommandPath(), child.CommandPathPadding()
+		}
+		if chosen(child) {
+			fmt.Fprintf(&lines, "  %-*s %s\n", width, name, child.Short)
+		}
+	}
+	return lines.String()
+}
