@@ -121,6 +121,7 @@ func (b *bench) build(ctx context.Context, dir string) error {
 		args = []string{"build", "-overlay", overlay, "-o", b.hooktail}
 	}
 	cmd := exec.CommandContext(ctx, "go", append(args, "github.com/hooktail/hooktail/cmd/hooktail")...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build hooktail: %w: %s", err, out)
 	}

@@ -6,10 +6,10 @@ import (
 )
 
 // besideHeap is the memory of the process that Go's runtime does not manage: the pages of
-// the program itself, of which 22 MiB are resident after the start (RssFile in
+// the program itself, of which 20 MiB are resident after the start (RssFile in
 // /proc/PID/status). It is set lower than that, since the runtime's own part is never resident
 // as a whole.
-const besideHeap = 21 << 20
+const besideHeap = 17 << 20
 
 // heapOf returns the part of the memory bound for Go's runtime.
 func heapOf(memory int64) int64 { return max(memory-besideHeap, memory/2) }

@@ -11,7 +11,7 @@ import (
 func TestMemoryIsSharedOut(t *testing.T) {
 	t.Parallel()
 	const mib = 1 << 20
-	for _, tt := range []struct{ memory, heap int64 }{{64 * mib, 43 * mib}, {512 * mib, 491 * mib}, {32 * mib, 16 * mib}} {
+	for _, tt := range []struct{ memory, heap int64 }{{64 * mib, 47 * mib}, {512 * mib, 495 * mib}, {32 * mib, 16 * mib}} {
 		if got := heapOf(tt.memory); got != tt.heap {
 			t.Errorf("heapOf(%d MiB) = %d MiB, want %d", tt.memory/mib, got/mib, tt.heap/mib)
 		}
