@@ -53,7 +53,7 @@ type track struct {
 
 // shelf holds the last attempts of a kind. When it is full, the oldest is overwritten.
 type shelf struct {
-	kept  []made
+	kept  []*made
 	next  int // index of the oldest, once it is full
 	bytes int
 }
@@ -66,13 +66,13 @@ type made struct {
 	whole  bool // the body is kept
 }
 
-// attemptBytes is the size of an attempt without answer and body.
-const attemptBytes = int(unsafe.Sizeof(made{}))
+// attemptBytes is the size of an attempt without answer and body, with its place.
+const attemptBytes = int(unsafe.Sizeof(made{}) + unsafe.Sizeof(&made{}))
 
 func (k *made) bytes() int { return cap(k.answer) + cap(k.body) }
 
-// add keeps the attempt; answer and body are nil if they must not be kept.
-func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
+// add keeps the attempt, and the body if it is to be whole. It returns what it keeps.
+func (h *chronicle) add(e *Entry, body mapping.Body, answer []byte, whole bool) *made {
 	t := h.hooks[e.Hook]
 	if t == nil {
 		if h.hooks == nil {
@@ -89,29 +89,31 @@ func (h *chronicle) add(e *Entry, answer, body []byte, whole bool) {
 	} else {
 		step.Failed++
 	}
-	h.bytes += shelf.add(e, answer, body, whole)
-	if h.bytes > historyBytes {
+	before := shelf.bytes
+	k := shelf.place()
+	k.Entry, k.whole, k.answer, k.body = *e, whole, append(k.answer[:0], answer...), k.body[:0]
+	if whole {
+		k.body = body.AppendTo(k.body)
+	}
+	shelf.bytes += k.bytes()
+	if h.bytes += shelf.bytes - before; h.bytes > historyBytes {
 		h.trim(e.At)
 	}
+	return k
 }
 
-// add returns by how much the shelf has grown.
-func (s *shelf) add(e *Entry, answer, body []byte, whole bool) int {
-	before := s.bytes
+// place returns the place of the next attempt: a new one, or that of the oldest.
+func (s *shelf) place() *made {
 	if len(s.kept) < historyPerHook {
-		places := cap(s.kept)
-		s.kept = append(s.kept, made{})
-		s.bytes += (cap(s.kept) - places) * attemptBytes
-		s.next = len(s.kept) - 1
-	} else {
-		s.bytes -= s.kept[s.next].bytes()
+		s.kept = append(s.kept, &made{})
+		s.bytes += attemptBytes
+		s.next = len(s.kept) % historyPerHook
+		return s.kept[len(s.kept)-1]
 	}
-	k := &s.kept[s.next]
-	k.Entry, k.whole = *e, whole
-	k.answer, k.body = append(k.answer[:0], answer...), append(k.body[:0], body...)
-	s.bytes += k.bytes()
+	k := s.kept[s.next]
+	s.bytes -= k.bytes()
 	s.next = (s.next + 1) % historyPerHook
-	return s.bytes - before
+	return k
 }
 
 // trim makes room: it drops old attempts, and the shelves that hold most only keep their
@@ -152,27 +154,27 @@ func (s *shelf) trim(most int, since time.Time) {
 		bytes += more
 		n++
 	}
-	newest, place := make([]made, n), n
+	newest, place := make([]*made, n), n
 	for k := range s.newest() {
 		if place == 0 {
 			break
 		}
 		place--
-		newest[place] = *k
+		newest[place] = k
 	}
 	s.kept, s.bytes = newest, bytes
 	s.next = n % historyPerHook
 }
 
 // oldest returns the oldest attempt.
-func (s *shelf) oldest() *made { return &s.kept[s.next%len(s.kept)] }
+func (s *shelf) oldest() *made { return s.kept[s.next%len(s.kept)] }
 
 // newest yields the attempts, newest first.
 func (s *shelf) newest() func(yield func(*made) bool) {
 	return func(yield func(*made) bool) {
 		n := len(s.kept)
 		for i := range n {
-			if !yield(&s.kept[(s.next-1-i+2*n)%n]) {
+			if !yield(s.kept[(s.next-1-i+2*n)%n]) {
 				return
 			}
 		}

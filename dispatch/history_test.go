@@ -84,21 +84,22 @@ func TestHistoryOfAHook(t *testing.T) {
 // failures, and all hooks together stay within the bound.
 func TestHistoryIsBounded(t *testing.T) {
 	var h chronicle
-	at, body := time.Now(), make([]byte, keptBody)
+	at, body, none := time.Now(), mapping.BodyOf(make([]byte, keptBody)), mapping.Body{}
+	small := mapping.BodyOf(make([]byte, 100))
 	entry := func(hook int64, seq int, outcome string) *Entry {
 		return &Entry{Hook: hook, Seq: uint64(seq), At: at, Outcome: outcome, Event: mapping.ID{Commit: cdc.LSN(seq)}}
 	}
-	h.add(entry(1, 1, "dead"), nil, body[:100], true)
+	h.add(entry(1, 1, "dead"), small, nil, true)
 	for seq := 2; seq < 500; seq++ {
-		h.add(entry(1, seq, "delivered"), nil, body[:100], true)
+		h.add(entry(1, seq, "delivered"), small, nil, true)
 	}
 	if n := len(h.hooks[1].successes.kept); n != historyPerHook || h.find(1, 1) == nil || h.find(1, 499) == nil || h.find(1, 500-historyPerHook-1) != nil {
 		t.Errorf("%d successes are kept, of the wrong attempts", n)
 	}
-	h.add(entry(2, 500, "delivered"), nil, nil, false)
+	h.add(entry(2, 500, "delivered"), none, nil, false)
 	for hook := int64(3); hook < 300; hook++ {
 		for n := range 30 {
-			h.add(entry(hook, 1000*int(hook)+n, "delivered"), nil, body, true)
+			h.add(entry(hook, 1000*int(hook)+n, "delivered"), body, nil, true)
 			if h.bytes > historyBytes {
 				t.Fatalf("%d bytes are held", h.bytes)
 			}
@@ -108,7 +109,7 @@ func TestHistoryIsBounded(t *testing.T) {
 	for _, track := range h.hooks {
 		sum += track.successes.bytes + track.failures.bytes
 		for _, s := range []*shelf{&track.successes, &track.failures} {
-			bytes := cap(s.kept) * attemptBytes
+			bytes := len(s.kept) * attemptBytes
 			for k := range s.newest() {
 				bytes += k.bytes()
 			}

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"bytes"
 	"cmp"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -14,7 +16,7 @@ import (
 // Limits of the recorder. It keeps successes and failures separately, so that they do not
 // displace each other; it keeps bodies only if configured.
 const (
-	keptEntries = 100
+	keptEntries = historyPerHook // at most: the rings hold attempts of the shelves
 	keptBody    = 16 << 10
 )
 
@@ -45,14 +47,6 @@ type Entry struct {
 	hook *hook.Hook
 }
 
-// slot is the place of an entry in a ring. It is overwritten, not allocated.
-type slot struct {
-	Entry
-	answer  []byte
-	body    []byte
-	hasBody bool
-}
-
 // recorder keeps the last entries of all lanes, for the Dispatcher's callers to see. It is
 // safe for concurrent use.
 type recorder struct {
@@ -65,9 +59,29 @@ type recorder struct {
 	history   chronicle
 }
 
+// ring holds the last attempts of all hooks. A shelf does not overwrite them while they are
+// here: by then it has had as many newer ones.
 type ring struct {
-	slots [keptEntries]slot
-	next  int
+	kept [keptEntries]*made // nil: none yet
+	next int
+}
+
+func (r *ring) add(k *made) {
+	r.kept[r.next] = k
+	r.next = (r.next + 1) % keptEntries
+}
+
+// all yields the attempts, in no order.
+func (r *recorder) all() iter.Seq[*made] {
+	return func(yield func(*made) bool) {
+		for _, ring := range []*ring{&r.successes, &r.failures} {
+			for _, k := range ring.kept {
+				if k != nil && !yield(k) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // add records the entry, with answer and body if an attempt was made. It copies its
@@ -79,18 +93,12 @@ func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	if e.Outcome == outcomeLabels[delivered] {
 		ring = &r.successes
 	}
-	s := &ring.slots[ring.next]
-	ring.next = (ring.next + 1) % keptEntries
+	if !r.bodies {
+		answer = nil
+	}
 	r.seq++
-	s.Entry, s.answer, s.body = *e, s.answer[:0], s.body[:0]
-	s.Seq = r.seq
-	if r.bodies {
-		s.answer = append(s.answer, answer...)
-	}
-	if s.hasBody = r.bodies && made && e.Bytes <= keptBody; s.hasBody {
-		s.body = body.AppendTo(s.body)
-	}
-	r.history.add(&s.Entry, s.answer, s.body, s.hasBody)
+	e.Seq = r.seq
+	ring.add(r.history.add(e, body, answer, r.bodies && made && e.Bytes <= keptBody))
 }
 
 // shown returns the text of an answer for people who may see payloads, "" for others.
@@ -115,13 +123,9 @@ func (r *recorder) Recent(after uint64, payloads bool) []Recent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Recent
-	for _, ring := range []*ring{&r.successes, &r.failures} {
-		for i := range ring.slots {
-			s := &ring.slots[i]
-			if s.Seq <= after {
-				continue
-			}
-			out = append(out, Recent{s.Entry, shown(s.answer, payloads), s.hasBody, s.hook})
+	for k := range r.all() {
+		if k.Seq > after {
+			out = append(out, Recent{k.Entry, shown(k.answer, payloads), k.whole, k.hook})
 		}
 	}
 	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(a.Seq, b.Seq) })
@@ -132,11 +136,9 @@ func (r *recorder) Recent(after uint64, payloads bool) []Recent {
 func (r *recorder) Body(seq uint64) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, ring := range []*ring{&r.successes, &r.failures} {
-		for i := range ring.slots {
-			if s := &ring.slots[i]; s.Seq == seq && s.hasBody {
-				return slices.Clone(s.body)
-			}
+	for k := range r.all() {
+		if k.Seq == seq && k.whole {
+			return bytes.Clone(k.body)
 		}
 	}
 	return r.history.body(seq)

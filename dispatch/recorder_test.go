@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/mapping"
@@ -96,6 +98,38 @@ func TestRecentIsBounded(t *testing.T) {
 		recent := b.Recent(0, true)
 		if len(recent) != keptEntries+1 || recent[0].Hook != 2 || len(recent[0].Answer) != send.AnswerBytes {
 			t.Errorf("%d entries, the first %+v", len(recent), recent[0].Entry)
+		}
+	})
+}
+
+// TestRecentIsWhatWasSent: the last attempts of all hooks are whole, also those that the
+// histories of their hooks have no room for any more, or that were of a deleted hook.
+func TestRecentIsWhatWasSent(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		r := recorder{bodies: true}
+		var sent []Entry
+		body := func(seq uint64) string { return strings.Repeat(string('a'+rune(seq%26)), int(seq*7919%keptBody)) }
+		hooks := rapid.Int64Range(1, 400).Draw(t, "hooks")
+		for range rapid.IntRange(1, 600).Draw(t, "attempts") {
+			e := Entry{Hook: rapid.Int64Range(1, hooks).Draw(t, "hook"), At: time.Now(), Outcome: "delivered"}
+			text := body(uint64(len(sent) + 1))
+			e.Bytes = len(text)
+			r.add(&e, mapping.BodyOf([]byte(text)), []byte(text[:len(text)/64]), true)
+			sent = append(sent, e)
+			if e.Hook%50 == 7 {
+				r.forget(e.Hook)
+			}
+		}
+		last := sent[max(0, len(sent)-keptEntries):]
+		recent := r.Recent(0, true)
+		if len(recent) != len(last) {
+			t.Fatalf("%d attempts are kept, want %d", len(recent), len(last))
+		}
+		for i, got := range recent {
+			if want := body(last[i].Seq); got.Entry != last[i] || got.Answer != want[:len(want)/64] || string(r.Body(got.Seq)) != want {
+				t.Fatalf("attempt %d is kept as %+v, or with another body", last[i].Seq, got)
+			}
 		}
 	})
 }
