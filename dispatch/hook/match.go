@@ -1,6 +1,8 @@
 package hook
 
 import (
+	"slices"
+
 	"github.com/hooktail/hooktail/dispatch/filter"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -45,6 +47,7 @@ func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 	if e.Project != 0 && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted {
 		ofProject = h.index.wishes[interest{scope{e.Organization, e.Project}, e.Action}]
 	}
+	dst = slices.Grow(dst, len(ofProject)+len(ofAll))
 	for len(ofProject) > 0 || len(ofAll) > 0 {
 		var next wish
 		if len(ofAll) == 0 || len(ofProject) > 0 && ofProject[0].hook.ID < ofAll[0].hook.ID {

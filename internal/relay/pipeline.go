@@ -236,7 +236,11 @@ func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 // enqueue hands the batch to the lanes, preceded by the events remembered for adopted
 // hooks. It releases the rows first: a delivery may take long.
 func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
-	var deliveries []dispatch.Delivery
+	most := 0
+	for _, w := range batch {
+		most += len(w.targets)
+	}
+	deliveries := make([]dispatch.Delivery, 0, most)
 	adopted := func(matches []hook.Match) {
 		for _, m := range matches {
 			deliveries = append(deliveries, dispatch.Delivery{Target: m.Target, Event: m.Event})
