@@ -135,5 +135,9 @@ func (d *dialer) single(ctx context.Context, addr netip.AddrPort) (net.Conn, err
 	if d.egress != nil {
 		system.Control = d.egress.Control
 	}
-	return system.DialContext(ctx, "tcp", addr.String())
+	conn, err := system.DialContext(ctx, "tcp", addr.String())
+	if err != nil {
+		return nil, err
+	}
+	return answerable{conn}, nil
 }
