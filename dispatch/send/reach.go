@@ -44,7 +44,7 @@ func (t *ownTransport) reach(r *http.Request) error {
 	if proxied {
 		d, proxy = t.hop, t.proxy
 	}
-	hangUp := func(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	hangUp := func(dial dialFunc) dialFunc {
 		return func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dial(ctx, network, address)
 			if err != nil {

@@ -26,6 +26,7 @@ func newTransport(o Options) *ownTransport {
 	t.hop = newDialer(o, nil)
 	t.through = newRenewed(func() *http.Transport {
 		through := newHTTPTransport(t.hop)
+		through.DialContext, through.DialTLSContext = viaProxy(t.hop.dial, t.hop.timeout), viaProxy(t.hop.dialTLS, t.hop.timeout)
 		through.Proxy = o.Proxy
 		through.OnProxyConnectResponse = refusedByProxy
 		return through
