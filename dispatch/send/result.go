@@ -6,12 +6,14 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"reflect"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Result is the result of one attempt.
@@ -81,9 +83,17 @@ func isTLS(err error) bool {
 	if op, ok := errors.AsType[*net.OpError](err); ok && (op.Op == "remote error" || op.Op == "local error") {
 		return true // a TLS alert, whose type is not exported
 	}
+	if isA[*handshakeError](err) && !isTimeout(err) && !isBroken(err) {
+		return true // such as a message of another version: most errors of crypto/tls have no type
+	}
 	return errors.Is(err, http.ErrSchemeMismatch) ||
 		isA[*tls.CertificateVerificationError](err) || isA[tls.RecordHeaderError](err) ||
 		isA[x509.HostnameError](err) || isA[x509.UnknownAuthorityError](err) || isA[x509.CertificateInvalidError](err)
+}
+
+// isBroken reports whether the connection ended.
+func isBroken(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || isA[syscall.Errno](err)
 }
 
 func isTimeout(err error) bool {
@@ -151,7 +161,7 @@ func describe(err error) string {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return errno.Error()
 	}
-	return "the connection broke before there was an HTTP answer"
+	return "no valid HTTP answer: the connection broke, or the answer is malformed"
 }
 
 // ownFaultFirst names the cause of an error for which the receiver is not responsible.
@@ -167,11 +177,11 @@ func describeTLS(err error) string {
 	case errors.Is(err, http.ErrSchemeMismatch) || isA[tls.RecordHeaderError](err):
 		return "the receiver does not speak TLS on this port"
 	case isA[x509.HostnameError](err):
-		return "the receiver's certificate is for another host"
+		return describeHostname(err)
 	case isA[x509.UnknownAuthorityError](err):
 		return "the receiver's certificate is signed by an unknown authority: if you trust it, add its certificate to HOOKTAIL_TLS_CA"
 	case isA[x509.CertificateInvalidError](err):
-		return "the receiver's certificate is not valid"
+		return describeInvalid(err)
 	}
 	side, alert := alertOf(err)
 	switch {
@@ -181,6 +191,28 @@ func describeTLS(err error) string {
 		return "the receiver refused TLS: " + alert
 	default:
 		return "no agreement on TLS: " + alert
+	}
+}
+
+// describeHostname tells a certificate that names no host apart: other clients may accept
+// its common name (RFC 6125, section 6.4.4).
+func describeHostname(err error) string {
+	hostname, _ := errors.AsType[x509.HostnameError](err)
+	if c := hostname.Certificate; len(c.DNSNames) == 0 && len(c.IPAddresses) == 0 {
+		return "the receiver's certificate names no host: it needs a subject alternative name"
+	}
+	return "the receiver's certificate is for another host"
+}
+
+func describeInvalid(err error) string {
+	invalid, _ := errors.AsType[x509.CertificateInvalidError](err)
+	switch {
+	case invalid.Reason != x509.Expired || invalid.Cert == nil:
+		return "the receiver's certificate is not valid"
+	case time.Now().Before(invalid.Cert.NotBefore):
+		return "the receiver's certificate is not valid yet by the clock of this machine"
+	default:
+		return "the receiver's certificate has expired by the clock of this machine"
 	}
 }
 

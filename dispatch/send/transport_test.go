@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,75 @@ func TestTLSRefusalIsNamed(t *testing.T) {
 		if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, url)), testMessage); out.Err == nil || out.Err.Error() != want {
 			t.Errorf("%v, want %q", out.Err, want)
 		}
+	}
+}
+
+// TestFaultyCertificateIsNamed: whoever renews the certificate is told what is wrong with it.
+func TestFaultyCertificateIsNamed(t *testing.T) {
+	local := []net.IP{net.IPv4(127, 0, 0, 1)}
+	for _, tt := range []struct {
+		name     string
+		template x509.Certificate
+		want     string
+	}{
+		{"expired", x509.Certificate{IPAddresses: local, NotAfter: time.Now().Add(-time.Minute)}, "the receiver's certificate has expired by the clock of this machine"},
+		{"not valid yet", x509.Certificate{IPAddresses: local, NotBefore: time.Now().Add(time.Minute)}, "the receiver's certificate is not valid yet by the clock of this machine"},
+		{"common name alone", x509.Certificate{}, "the receiver's certificate names no host: it needs a subject alternative name"},
+		{"another host", x509.Certificate{DNSNames: []string{"other.test"}}, "the receiver's certificate is for another host"},
+		{"not for servers", x509.Certificate{IPAddresses: local, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}}, "the receiver's certificate is not valid"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.template.Subject.CommonName = "127.0.0.1"
+			certificate, roots := selfSigned(t, &tt.template)
+			server := secureServer(t, &tls.Config{Certificates: []tls.Certificate{certificate}})
+			s := newTestSender(t, Options{Timeout: 10 * time.Second, TLS: &tls.Config{RootCAs: roots}})
+			out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, server.URL)), testMessage)
+			if out.Result != ResultTLS || out.Err == nil || out.Err.Error() != tt.want {
+				t.Errorf("%s, %v, want %q", out.Result, out.Err, tt.want)
+			}
+		})
+	}
+}
+
+// TestFailedHandshakeIsTLS: whatever else goes wrong in a handshake is a matter of TLS,
+// unless the connection ends.
+func TestFailedHandshakeIsTLS(t *testing.T) {
+	hello := func(version, suite string) string { // a ServerHello
+		return "\x16\x03\x03\x00\x2a\x02\x00\x00\x26" + version + strings.Repeat("r", 32) + "\x00" + suite + "\x00"
+	}
+	for _, tt := range []struct {
+		name, answer string
+		want         Result
+		says         string
+	}{
+		{"TLS 1.0 whatever was asked for", hello("\x03\x01", "\xc0\x13"), ResultTLS, "no agreement on TLS"},
+		{"cipher suite that was not offered", hello("\x03\x03", "\x00\x2f"), ResultTLS, "no agreement on TLS"},
+		{"another message", "\x16\x03\x03\x00\x04\x0e\x00\x00\x00", ResultTLS, "no agreement on TLS"},
+		{"not TLS", "HTTP/1.1 400 Bad Request\r\n\r\n", ResultTLS, "the receiver does not speak TLS on this port"},
+		{"half a message", "\x16\x03\x03\x00\x2a\x02", ResultReset, "no valid HTTP answer: the connection broke, or the answer is malformed"},
+		{"nothing", "", ResultReset, "no valid HTTP answer: the connection broke, or the answer is malformed"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = conn.Read(make([]byte, 4<<10)) // ClientHello
+				_, _ = io.WriteString(conn, tt.answer)
+				conn.Close()
+			}()
+			s := newTestSender(t, Options{Timeout: 10 * time.Second})
+			out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "https://"+listener.Addr().String())), testMessage)
+			if out.Result != tt.want || out.Err == nil || out.Err.Error() != tt.says || out.Contact != ContactMade {
+				t.Errorf("outcome %+v, want %s, %q", out, tt.want, tt.says)
+			}
+		})
 	}
 }
 
@@ -121,15 +191,24 @@ func secureServer(t *testing.T, config *tls.Config) *httptest.Server {
 // clientCertificate is a certificate that is its own authority.
 func clientCertificate(t *testing.T) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
+	return selfSigned(t, &x509.Certificate{Subject: pkix.Name{CommonName: "hooktail"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}})
+}
+
+// selfSigned makes a certificate of the template that is its own authority. It is valid
+// now unless the template says otherwise.
+func selfSigned(t *testing.T, template *x509.Certificate) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "hooktail"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		IsCA: true, BasicConstraintsValid: true,
+	template.SerialNumber, template.IsCA, template.BasicConstraintsValid = big.NewInt(1), true, true
+	template.KeyUsage = x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign
+	if template.NotBefore.IsZero() {
+		template.NotBefore = time.Now().Add(-time.Hour)
+	}
+	if template.NotAfter.IsZero() {
+		template.NotAfter = time.Now().Add(time.Hour)
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
