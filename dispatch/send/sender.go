@@ -146,7 +146,7 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	now := time.Now()
 	out.Took = now.Sub(begun)
 	if out.Status == http.StatusTooManyRequests || out.Status == http.StatusServiceUnavailable {
-		out.RetryAfter, _ = parseRetryAfter(answer.Header.Get("Retry-After"), now)
+		out.RetryAfter, _ = parseRetryAfter(answer.Header.Get("Retry-After"), answer.Header.Get("Date"), now)
 	}
 	return out
 }
