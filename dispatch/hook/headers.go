@@ -87,7 +87,8 @@ func notInName(r rune) bool {
 	return !letter && (r < '0' || r > '9') && r != '-' && r != '_'
 }
 
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
+// isControl reports whether a value cannot contain the character (RFC 9110, section 5.5).
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // Reveal returns the names in the hook's spelling with their values, which may be secret:
 // for requests only, never for display.

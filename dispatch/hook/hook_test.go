@@ -27,8 +27,8 @@ func TestParseURL(t *testing.T) {
 		{"port alone", "http://:80/h", "", "url must name a host"},
 		{"port 0", "http://example.com:0/", "", "url must have a port from 1 to 65535"},
 		{"port too large", "http://example.com:65536/", "", "url must have a port from 1 to 65535"},
-		{"line break", "http://hush@example.com/\r\nX: y", "", "url cannot be parsed"},
-		{"bad escape", "http://example.com/%zz?hush", "", "url cannot be parsed"},
+		{"line break", "http://hush@example.com/\r\nX: y", "", "url cannot be parsed: special characters must be percent-encoded (% is %25)"},
+		{"bad escape", "http://example.com/%zz?hush", "", "url cannot be parsed: special characters must be percent-encoded (% is %25)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := ParseURL(tt.in)

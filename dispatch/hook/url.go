@@ -30,7 +30,7 @@ func ParseURL(text string) (URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil {
-		return URL{}, errors.New("url cannot be parsed") // the error quotes the whole text
+		return URL{}, errors.New("url cannot be parsed: special characters must be percent-encoded (% is %25)") // the error quotes the whole text
 	}
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return URL{}, errors.New("url must begin with http:// or https://")

@@ -2,6 +2,7 @@ package send
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -28,7 +29,7 @@ func newTemplate(hook *hook.Hook) *template {
 	if user := u.User; user != nil {
 		if r.Header.Get("Authorization") == "" {
 			password, _ := user.Password()
-			r.SetBasicAuth(user.Username(), password)
+			r.SetBasicAuth(latin1(user.Username()), latin1(password))
 		}
 		bare := *u
 		bare.User = nil
@@ -48,9 +49,23 @@ func headerOf(h hook.Headers) http.Header {
 		case "Content-Type", "User-Agent", "Authorization":
 			name = canonical
 		}
-		out[name] = []string{value}
+		out[name] = []string{latin1(value)}
 	}
 	return out
+}
+
+// latin1 returns the text in ISO 8859-1, as the application sends it and most frameworks
+// read it. Text with other characters, which the application cannot send, remains UTF-8.
+func latin1(text string) string {
+	runes := []rune(text)
+	if len(runes) == len(text) || slices.Max(runes) > 0xff { // ASCII, or other characters
+		return text
+	}
+	out := make([]byte, len(runes))
+	for i, r := range runes {
+		out[i] = byte(r)
+	}
+	return string(out)
 }
 
 // mostTemplates is the number of templates that are kept: creating one costs less than a

@@ -27,6 +27,23 @@ func TestTemplate(t *testing.T) {
 	}
 }
 
+// TestHeadersAreTheApplications: what is beyond ASCII arrives as Python's requests sends it.
+func TestHeadersAreTheApplications(t *testing.T) {
+	for _, tt := range []struct{ name, url, headers, want string }{
+		{"header", "http://example.com/", `{"Authorization": "J\u00fcrgen\u0080\u00ff"}`, "J\xfcrgen\x80\xff"},
+		{"credentials", "http://j%C3%BCrgen:%C3%9F@example.com/", `{}`, "Basic avxyZ2VuOt8="},
+		{"header that the application cannot send", "http://example.com/", `{"Authorization": "J\u00fcrgen \u2713"}`, "Jürgen ✓"},
+		{"tab", "http://example.com/", `{"Authorization": "a\tb"}`, "a\tb"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			hook := oneHook(t, dispatchtest.HookRow(1, tt.url).With("headers", tt.headers))
+			if got := newTemplate(hook).request.Header.Get("Authorization"); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func FuzzHookHeaders(f *testing.F) {
 	for _, seed := range []string{`{}`, `{"X-Team": "newsroom", "Authorization": "Bearer placeholder"}`, `{"X-Org": "1"}`, `{"Host":"x"}`, `null`, `{"a":1}`} {
 		f.Add(seed)
