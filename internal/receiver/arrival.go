@@ -36,6 +36,8 @@ type Payload struct {
 	Task        *object  `json:"task"`
 	Tasks       []object `json:"tasks"`
 	Project     *object  `json:"project"`
+
+	Data json.RawMessage `json:"data"` // the payload, within a CloudEvent
 }
 
 type object struct {
@@ -55,6 +57,12 @@ func Read(w http.ResponseWriter, req *http.Request) (Arrival, error) {
 	}
 	if err := json.Unmarshal(a.Body, &a.Payload); err != nil {
 		return a, fmt.Errorf("read body: %w", err)
+	}
+	if event := a.Payload; event.Action == "" && event.Data != nil {
+		a.Payload = Payload{}
+		if err := json.Unmarshal(event.Data, &a.Payload); err != nil {
+			return a, fmt.Errorf("read data: %w", err)
+		}
 	}
 	if a.Payload.Action == "" {
 		return a, errors.New("the body has no action")

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -51,7 +52,7 @@ func (p *Printer) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	a, err := Read(w, req)
-	what := fmt.Sprintf("%-20s %-42s %8s  %s", a.Payload.Action, a.Payload.About(), a.Since(), a.ID)
+	what := display.Printable(fmt.Sprintf("%-20s %-42s %8s  %s", a.Payload.Action, a.Payload.About(), a.Since(), a.ID))
 	if err != nil {
 		what = "not a webhook: " + err.Error()
 		http.Error(w, err.Error(), http.StatusBadRequest)
