@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"strings"
+	"sync/atomic"
 )
 
 // ClientTLS returns the settings for connections to receivers, from TLS_CA, TLS_CERT and
@@ -47,8 +48,28 @@ func (n pemNames) client(ca, cert, key Secret) (*tls.Config, error) {
 			return nil, fmt.Errorf("%s %w", n.key, err)
 		}
 		client.Certificates = []tls.Certificate{pair}
+		if cert.path != nil || key.path != nil {
+			client.GetClientCertificate = n.renewed(cert, key, pair)
+		}
 	}
 	return client, nil
+}
+
+// renewed returns a function that reads the certificate and its key again, for each
+// connection that needs them: they are renewed by changing their files. While they do not
+// belong together, such as between two changes, the last ones that did are used.
+func (n pemNames) renewed(cert, key Secret, pair tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+	var last atomic.Pointer[tls.Certificate]
+	last.Store(&pair)
+	return func(wanted *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		if now, err := n.pair(cert.Reread(), key.Reread()); err == nil {
+			last.Store(&now)
+		}
+		if own := last.Load(); wanted.SupportsCertificate(own) == nil {
+			return own, nil
+		}
+		return &tls.Certificate{}, nil // none, as without this function
+	}
 }
 
 func checkCertificates(text Secret) error {

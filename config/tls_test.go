@@ -9,7 +9,10 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"errors"
+	"io"
 	"math/big"
+	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -105,6 +108,67 @@ func TestClientTLSKeepsTheSystemsAuthorities(t *testing.T) {
 	if got := load(t, "HOOKTAIL_TLS_CA="+own.certificate); !got.RootCAs.Equal(want) {
 		t.Error("RootCAs are not the system's and the own one")
 	}
+}
+
+// TestRenewedCertificateIsShown: a certificate is renewed by changing its files, one after
+// the other, and at no time is there none to show.
+func TestRenewedCertificateIsShown(t *testing.T) {
+	t.Parallel()
+	a, b := newPair(t, "a"), newPair(t, "b")
+	certificate, key := write(t, a.certificate), write(t, a.key)
+	client := load(t, "HOOKTAIL_TLS_CERT_FILE="+certificate, "HOOKTAIL_TLS_KEY_FILE="+key)
+	for _, step := range []struct{ name, path, content, want string }{
+		{"as at the start", "", "", "a"},
+		{"certificate is being written", certificate, "", "a"},
+		{"certificate is new", certificate, b.certificate, "a"},
+		{"key is new", key, b.key, "b"},
+		{"certificate is the old one again", certificate, a.certificate, "b"},
+		{"key is no key", key, "x", "b"},
+	} {
+		if step.path != "" {
+			if err := os.WriteFile(step.path, []byte(step.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := shown(t, client, nil); got != step.want {
+			t.Errorf("%s: %q is shown, want %q", step.name, got, step.want)
+		}
+	}
+	other := x509.NewCertPool()
+	other.AppendCertsFromPEM([]byte(a.certificate))
+	if got := shown(t, client, other); got != "" {
+		t.Errorf("%q is shown to a server that accepts another authority's", got)
+	}
+}
+
+// shown returns the name in the certificate that the client shows to a server that
+// accepts certificates of these authorities, of all if nil; "" for none.
+func shown(t *testing.T, client *tls.Config, authorities *x509.CertPool) string {
+	t.Helper()
+	own := newPair(t, "server")
+	certificate, err := tls.X509KeyPair([]byte(own.certificate), []byte(own.key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, theirs := net.Pipe()
+	defer ours.Close()
+	defer theirs.Close()
+	server := tls.Server(theirs, &tls.Config{Certificates: []tls.Certificate{certificate}, ClientAuth: tls.RequestClientCert, ClientCAs: authorities})
+	asked := make(chan error, 1)
+	go func() { asked <- server.HandshakeContext(t.Context()) }()
+	trusting := client.Clone()
+	trusting.InsecureSkipVerify = true
+	if err := tls.Client(ours, trusting).HandshakeContext(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _, _ = io.Copy(io.Discard, ours) }() // session tickets
+	if err := <-asked; err != nil {
+		t.Fatal(err)
+	}
+	if got := server.ConnectionState().PeerCertificates; len(got) > 0 {
+		return got[0].Subject.CommonName
+	}
+	return ""
 }
 
 func load(t *testing.T, environ ...string) *tls.Config {
