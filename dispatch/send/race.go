@@ -18,9 +18,14 @@ const (
 	longestDelay  = 250 * time.Millisecond
 )
 
+// mostRunning is the number of addresses that are tried at a time. Whoever sets a hook's URL
+// may choose how many addresses its name has.
+const mostRunning = 16
+
 // race connects to the addresses of one host: to the first, after a short delay or a
 // failure also to the next, and so on. The first connection wins. All addresses have been
-// started by the middle of the available time.
+// started by the middle of the available time, unless too many of them do not answer: these
+// are last at the next race.
 type race struct {
 	dial   func(context.Context, netip.AddrPort) (net.Conn, error)
 	known  *addresses
@@ -28,7 +33,7 @@ type race struct {
 
 	addrs   []netip.AddrPort // known so far
 	queue   []netip.AddrPort // those not started yet
-	due     bool             // the delay has passed, but there was no address to start
+	due     bool             // the delay has passed, but no address could start
 	running map[netip.AddrPort]time.Time
 	first   error // the most informative error
 	at      netip.AddrPort
@@ -108,7 +113,7 @@ func (r *race) learn(addrs []netip.AddrPort) bool {
 
 // start returns the next address to start.
 func (r *race) start(now time.Time) (netip.AddrPort, bool) {
-	if r.due = len(r.queue) == 0; r.due {
+	if r.due = len(r.queue) == 0 || len(r.running) >= mostRunning; r.due {
 		return netip.AddrPort{}, false
 	}
 	addr := r.queue[0]

@@ -3,6 +3,7 @@ package send
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -21,6 +22,8 @@ type lab struct {
 	mu    sync.Mutex
 	order []string // in which they were dialed
 	open  int      // connections
+	now   int      // addresses being dialed
+	most  int      // of them at a time
 }
 
 // place is an address that answers after some time, with an error or a connection.
@@ -33,7 +36,14 @@ func (l *lab) dial(ctx context.Context, addr netip.AddrPort) (net.Conn, error) {
 	name := addr.Addr().String()
 	l.mu.Lock()
 	l.order = append(l.order, name)
+	l.now++
+	l.most = max(l.most, l.now)
 	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.now--
+	}()
 	p, answers := l.behavior[name]
 	if !answers {
 		<-ctx.Done()
@@ -154,6 +164,33 @@ func TestRace(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestManyAddresses: however many addresses a name has, an attempt opens few sockets at a
+// time, and those that were not tried come first at the next attempt.
+func TestManyAddresses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const number = 200
+		var list strings.Builder
+		for i := range number {
+			fmt.Fprintf(&list, "10.0.0.%d ", i)
+		}
+		l := &lab{behavior: map[string]place{fmt.Sprintf("10.0.0.%d", number-1): {after: time.Millisecond}}}
+		var known addresses
+		attempts := 0
+		for conn := net.Conn(nil); conn == nil; attempts++ {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			more := make(chan []netip.AddrPort, 1)
+			more <- addrPorts(t, list.String())
+			close(more)
+			r := race{dial: l.dial, known: &known, budget: time.Second}
+			conn, _ = r.run(ctx, more)
+			cancel()
+		}
+		if l.most > mostRunning || attempts > number/mostRunning+1 {
+			t.Errorf("connected with attempt %d; up to %d addresses were dialed at a time", attempts, l.most)
+		}
+	})
 }
 
 // TestAddressIsForgiven: what failed long ago, or serves again, has its place again.
