@@ -15,9 +15,9 @@ import (
 // maxHeaders is the maximum number of a hook's headers, as in the webhooks guide.
 const maxHeaders = 10
 
-// maxHeaderBytes bounds the column: Go's servers accept headers up to this size by
-// default.
-const maxHeaderBytes = 1 << 20
+// maxHeaderBytes bounds the column, since all hooks are in memory, and whoever may create
+// hooks writes it. Few servers accept more than 64 KiB by default.
+const maxHeaderBytes = 64 << 10
 
 // forbidden are headers that a hook cannot set: they belong to the connection (RFC 9110
 // 7.6.1), frame the message, or are set for each attempt.

@@ -3,6 +3,7 @@ package hook
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -195,4 +196,33 @@ func errorText(err error) string {
 		return ""
 	}
 	return err.Error()
+}
+
+// TestLargestHooksFit: whatever people write into the rows of hooks, they leave room for
+// the deliveries.
+func TestLargestHooksFit(t *testing.T) {
+	const hooks, most = 300, 32 << 20
+	for _, size := range []int{maxHeaderBytes, 1 << 20} {
+		before := heap()
+		h := newTestHooks(t)
+		for id := range int64(hooks) {
+			headers := `{"X-Long": "` + strings.Repeat("x", size-len(`{"X-Long": ""}`)) + `"}`
+			url := "http://example.com/" + strings.Repeat("x", maxURL-len("http://example.com/"))
+			apply(t, h, RowChange{Table: Webhook, Row: dispatchtest.HookRow(id+1, url).With("headers", headers)})
+		}
+		if took := heap() - before; took > most {
+			t.Errorf("%d hooks with headers of %d bytes take %d bytes, want at most %d", hooks, size, took, most)
+		}
+		if hook := h.All()[0]; hook.IsRefused() != (size > maxHeaderBytes) {
+			t.Errorf("headers of %d bytes: %s", size, hook.Fault)
+		}
+	}
+}
+
+// heap is the number of bytes in use.
+func heap() int64 {
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
