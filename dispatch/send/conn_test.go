@@ -76,3 +76,59 @@ func hasty(t *testing.T, answer string, secure *tls.Config) string {
 	}()
 	return listener.Addr().String()
 }
+
+// TestMalformedAnswerCounts: a receiver whose status line says 2xx has the event, and one that
+// says no has not, whatever net/http thinks of the rest of the answer. Without a status line,
+// and after a preliminary one alone, there is no answer.
+func TestMalformedAnswerCounts(t *testing.T) {
+	plain := secureServer(t, &tls.Config{})
+	roots := plain.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	s := newTestSender(t, Options{Timeout: 20 * time.Second, TLS: &tls.Config{RootCAs: roots}})
+	for _, tt := range []struct {
+		answer string
+		want   int // status; 0: none
+	}{
+		{"HTTP/1.1 200 OK\r\n", 200},
+		{"HTTP/1.0 204\r\n", 204},
+		{"HTTP/1.1 200 OK\nX: a", 200},
+		{"HTTP/1.1 200 OK\r\nno colon\r\n\r\n", 200},
+		{"HTTP/1.1 200 OK\r\n: no name\r\n\r\n", 200},
+		{"HTTP/1.1 202 Accepted\r\nContent-Length: -1\r\n\r\n", 202},
+		{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok", 200},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\nok", 200},
+		{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 200},
+		{"HTTP/1.1 307 Elsewhere\r\nno colon\r\n\r\n", 307},
+		{"HTTP/1.1 410 Gone\r\nno colon\r\n\r\n", 410},
+		{"HTTP/1.1 500 Oops\r\nContent-Length: x\r\n\r\n", 500},
+		{"HTTP/1.1 103 Early Hints\r\nno colon\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", 0},
+		{"HTTP/1.1 20 OK\r\nno colon\r\n\r\n", 0},
+		{"HTTP/1.1 2000 OK\r\nno colon\r\n\r\n", 0},
+		{"HTTP/2 200 OK\r\n\r\n", 0},
+		{"ICY 200 OK\r\n\r\n", 0},
+		{"200 OK\r\n\r\n", 0},
+		{"", 0},
+	} {
+		for scheme, secure := range map[string]*tls.Config{"http": nil, "https": plain.TLS} {
+			hook := oneHook(t, dispatchtest.HookRow(1, scheme+"://"+hasty(t, tt.answer, secure)+"/h"))
+			out := s.Send(t.Context(), hook, testMessage)
+			if out.Status != tt.want || (out.Err == nil) != (tt.want != 0) || out.Result != resultOfStatus(tt.want) && tt.want != 0 {
+				t.Errorf("%s, %q: outcome %+v, want status %d", scheme, tt.answer, out, tt.want)
+			}
+		}
+	}
+}
+
+// TestStatusOfAnEarlierAnswer: the answer to one request is none to the next one on the same
+// connection.
+func TestStatusOfAnEarlierAnswer(t *testing.T) {
+	receiver := dispatchtest.Receiver(t)
+	receiver.Script("/h", dispatchtest.Status(200), dispatchtest.Raw(""), dispatchtest.Raw(""))
+	s := newTestSender(t, Options{Timeout: 20 * time.Second})
+	hook := oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h"))
+	if out := s.Send(t.Context(), hook, testMessage); out.Status != http.StatusOK {
+		t.Fatalf("outcome %+v", out)
+	}
+	if out := s.Send(t.Context(), hook, testMessage); out.Result != ResultReset || out.Status != 0 {
+		t.Errorf("outcome %+v, want no answer", out)
+	}
+}

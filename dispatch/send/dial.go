@@ -32,7 +32,11 @@ func newDialer(o Options, egress *Egress) *dialer {
 func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, d.timeout)
 	defer cancel()
-	return d.connect(ctx, address)
+	conn, err := d.connect(ctx, address)
+	if err != nil {
+		return nil, err
+	}
+	return &requestConn{Conn: conn}, nil
 }
 
 // dialTLS is dial with a handshake. An address whose handshake fails counts as one that
@@ -55,7 +59,7 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 		conn.Close()
 		return nil, &handshakeError{err}
 	}
-	return secure, nil
+	return &requestConn{Conn: secure}, nil
 }
 
 // handshakeError is a failed TLS handshake. A connection was made.

@@ -150,6 +150,15 @@ func (s *envelopes) end(e *envelope) {
 // written once, and completely.
 func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load() == 1 }
 
+// status returns the status of an answer that net/http has rejected, 0 if there was none.
+func (e *envelope) status() int {
+	c, ok := e.got.Conn.(*requestConn)
+	if !ok {
+		return 0
+	}
+	return int(c.status.Load())
+}
+
 func (s *envelopes) keep(e *envelope) bool {
 	e.written.Store(0)
 	e.pieces, e.values, e.event.values, e.got = mapping.Body{}, [6]string{}, [5]string{}, httptrace.GotConnInfo{}

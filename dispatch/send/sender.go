@@ -108,7 +108,7 @@ type Outcome struct {
 }
 
 // Send makes one attempt, which ends within the timeout. The answer's status decides
-// immediately: a receiver that has answered 2xx has the event, however its answer ends.
+// immediately: a receiver that has answered 2xx has the event, however its answer goes on.
 // Redirects are not followed. The hook must not be refused.
 func (s *Sender) Send(ctx context.Context, hook *hook.Hook, m Message) Outcome {
 	return s.send(ctx, hook, m, nil)
@@ -134,12 +134,15 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
 			err = errors.Join(cause, err)
 		}
+		if status := e.status(); status != 0 && !isTimeout(err) && ctx.Err() == nil {
+			out := answered(t, status)
+			out.Took = time.Since(begun)
+			return out
+		}
 		return s.unanswered(e, t, err, begun)
 	}
-	out := Outcome{
-		Result: resultOfStatus(answer.StatusCode), Status: answer.StatusCode, Answer: e.read(answer.Body),
-		Host: t.host, Contact: ContactMade,
-	}
+	out := answered(t, answer.StatusCode)
+	out.Answer = e.read(answer.Body)
 	if out.Result == Result3xx {
 		out.Redirect = describeRedirect(t.request.URL, answer.Header.Get("Location"))
 	}
@@ -149,6 +152,11 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 		out.RetryAfter, _ = parseRetryAfter(answer.Header.Get("Retry-After"), answer.Header.Get("Date"), now)
 	}
 	return out
+}
+
+// answered returns the outcome of an attempt that was answered with the status.
+func answered(t *template, status int) Outcome {
+	return Outcome{Result: resultOfStatus(status), Status: status, Host: t.host, Contact: ContactMade}
 }
 
 // unanswered returns the outcome of an attempt that ended with an error.
