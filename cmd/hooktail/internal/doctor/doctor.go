@@ -87,6 +87,7 @@ func checks() []check {
 		{"prepared_transactions", "no transaction is prepared for long", lookAtPrepared},
 		{"tables", "the application's tables exist", lookAtTables},
 		{"privileges", "the role may read the application's tables", lookAtPrivileges},
+		{"functions", "the role may call the server's functions", lookAtFunctions},
 		{"row_security", "no row is hidden from the role", lookAtRowSecurity},
 		{"columns", "the columns that the rules need exist", lookAtColumns},
 		{"replica_identity", "deletions contain all required columns", lookAtIdentity},

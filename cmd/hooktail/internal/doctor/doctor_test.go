@@ -121,6 +121,12 @@ func illnesses() []illness {
 		{"superuser", func(_ *testing.T, p *patient) { p.variables = []string{"HOOKTAIL_DATABASE_URL=" + p.db.DSN} }, "role", note, "superuser", "deploy/role.sql", true},
 		{"table missing", with("HOOKTAIL_TASK_TABLE=tsak"), "tables", failure, "public.tsak", "names of the tables", true},
 		{"column not granted", sql("REVOKE SELECT ON project FROM hooktail", "GRANT SELECT (id, title) ON project TO hooktail"), "privileges", failure, "table public.project", "GRANT SELECT", false},
+		{
+			"functions not granted", sql(`DO $$ DECLARE f regprocedure; BEGIN
+				FOR f IN SELECT oid FROM pg_proc WHERE proname IN ('pg_logical_emit_message', 'pg_control_system', 'pg_notify') LOOP
+					EXECUTE 'REVOKE EXECUTE ON FUNCTION ' || f || ' FROM PUBLIC';
+				END LOOP; END $$`), "functions", failure, "may not call pg_control_system(), pg_logical_emit_message(boolean,text,bytea", "GRANT EXECUTE", false,
+		},
 		{"policies", sql("ALTER TABLE task ENABLE ROW LEVEL SECURITY"), "row_security", failure, "hide rows of table public.task", "BYPASSRLS", true},
 		{"libraries of the database", sql("ALTER DATABASE SLOT SET dynamic_library_path = '/nowhere'"), "settings", warning, "dynamic_library_path", "RESET", false},
 		{"hook's column missing", sql("ALTER TABLE webhook RENAME COLUMN send_payload TO payload"), "columns", failure, "webhook has no column send_payload", "HOOKTAIL_", true},
