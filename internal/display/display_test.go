@@ -110,15 +110,22 @@ func TestTable(t *testing.T) {
 // TestValuesAreWhole: what has a name is wrapped, not cut.
 func TestValuesAreWhole(t *testing.T) {
 	t.Parallel()
-	var out strings.Builder
-	table := Screen{Writer: &out, Width: 30}.Table()
-	table.Row("url:", "http://receiver")
-	table.Row("reason:", "the receiver answered 503 five times")
-	if err := table.Flush(); err != nil {
-		t.Fatal(err)
-	}
-	if want := "url:     http://receiver\nreason:  the receiver\n         answered 503 five\n         times\n"; out.String() != want {
-		t.Errorf("%s\nwant\n%s", out.String(), want)
+	narrow := "url:     http://r\n         eceiver\nreason:  the\n         receiver\n         answered\n         503 five\n         times\n"
+	for width, want := range map[int]string{
+		0:  "url:     http://receiver\nreason:  the receiver answered 503 five times\n",
+		30: "url:     http://receiver\nreason:  the receiver\n         answered 503 five\n         times\n",
+		19: narrow, 12: narrow, 1: narrow, // a terminal breaks the lines
+	} {
+		var out strings.Builder
+		table := Screen{Writer: &out, Width: width}.Table()
+		table.Row("url:", "http://receiver")
+		table.Row("reason:", "the receiver answered 503 five times")
+		if err := table.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if out.String() != want {
+			t.Errorf("in %d columns:\n%s\nwant\n%s", width, out.String(), want)
+		}
 	}
 }
 

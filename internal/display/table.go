@@ -32,11 +32,14 @@ const gap = "  "
 // note.
 func (s Screen) Table(header ...any) *Table {
 	rows := table.NewWriter()
-	rows.SetStyle(table.Style{
+	style := table.Style{
 		Box:     table.BoxStyle{PaddingRight: gap, UnfinishedRow: "…"},
 		Options: table.OptionsNoBordersAndSeparators,
-		Size:    table.SizeOptions{WidthMax: s.Width},
-	})
+	}
+	if len(header) > 0 {
+		style.Size.WidthMax = s.Width
+	}
+	rows.SetStyle(style)
 	rows.SuppressTrailingSpaces()
 	t := &Table{screen: s, rows: rows, notes: map[int]string{}, header: len(header) > 0}
 	if t.header {
@@ -102,7 +105,7 @@ func (t *Table) Flush() error {
 }
 
 // leastLast is the minimum width of the last column. If the screen has less, all lines
-// are cut.
+// are cut, or, without a header, left to the terminal to wrap.
 const leastLast = 8
 
 // cutLast fits the last column into the screen: in a table with a header by cutting
@@ -112,6 +115,9 @@ func (t *Table) cutLast() {
 	left := t.screen.Width
 	for _, width := range t.widths[:last] {
 		left -= width + len(gap)
+	}
+	if !t.header && t.screen.Width > 0 {
+		left = max(left, leastLast+len(gap))
 	}
 	if left < leastLast || t.widths[last]+len(gap) <= left {
 		return
