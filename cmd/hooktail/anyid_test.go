@@ -51,7 +51,7 @@ func TestHooksOfAnyID(t *testing.T) {
 		{"hooks retry -- -6", exitFailed, "there is no hook -6"},
 		{"hooks retry 1", exitFailed, "there is no hook 1"},
 		{"hooks retry 0x", exitUsage, `"0x" is not the id of a hook`},
-		{"deliveries redrive --hook 0", exitUsage, "a filter"},
+		{"deliveries redrive --hook 0 --since 1h", exitUsage, "--hook=0 is not the id of a hook"},
 		{"deliveries discard --hook -5", exitDone, "0 deliveries discarded"},
 		{"backfill --hook -7 --project 1 --action TASK_CREATED --dry-run", exitDone, "hook -7 would get"},
 	} {

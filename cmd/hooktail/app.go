@@ -87,13 +87,19 @@ func exitCode(err error) int {
 // root returns the command tree. Without a command, hooktail runs the command run.
 func (a *app) root() *cobra.Command {
 	runCommand := a.runCommand()
+	var showVersion bool
 	root := &cobra.Command{
 		Use:   "hooktail",
 		Short: "Deliver Label Studio's webhooks from its PostgreSQL",
 		Long: "hooktail reads the logical replication stream of Label Studio's PostgreSQL and delivers the webhooks\n" +
 			"configured in the same database. Without a command it is `hooktail run`.\n\n" +
 			"It is configured by environment variables: see `hooktail help environment`.",
-		RunE:          runCommand.RunE,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if showVersion {
+				return a.printVersion()
+			}
+			return runCommand.RunE(cmd, args)
+		},
 		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
@@ -101,6 +107,7 @@ func (a *app) root() *cobra.Command {
 	root.SetOut(a.stdout) // before the completion command reads it
 	root.SetErr(a.stderr)
 	root.Flags().AddFlagSet(runCommand.Flags())
+	root.Flags().BoolVar(&showVersion, "version", false, "print the version")
 	root.AddCommand(runCommand, a.setupCommand(), a.teardownCommand(), a.doctorCommand(), a.tailCommand(), a.statusCommand(), a.hooksCommand(), a.deliveriesCommand(),
 		a.backfillCommand(), a.replayCommand(), a.repairCommand(), a.demoCommand(), a.versionCommand(), environmentTopic())
 	root.AddCommand(a.receiverCommand(), a.healthcheckCommand(), a.manCommand())

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -33,10 +33,10 @@ func (a *app) backfillCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
 	flags.Int64Var(&want.project, "project", 0, "project whose rows to send")
-	flags.StringVar(&want.action, "action", "", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
-	flags.StringVar(&want.since, "since", "", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Var(oneOf(&want.action, slices.Concat(mapping.BackfillActions(), []mapping.Action{mapping.TasksCreated})...), "action", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
+	flags.Var(timeInto(&want.since, ""), "since", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
 	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
-	flags.StringVar(&want.rate, "rate", "100/s", "requests per s, m or h")
+	flags.Var(rateInto(&want.every, "100/s"), "rate", "requests per s, m or h")
 	flags.BoolVar(&want.dryRun, "dry-run", false, "print the number of events and send none")
 	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
@@ -45,40 +45,38 @@ func (a *app) backfillCommand() *cobra.Command {
 // backfillChoice holds the flags.
 type backfillChoice struct {
 	hook, project, after int64
-	action, since, rate  string
+	action               mapping.Action
+	since                time.Time
+	every                time.Duration
 	dryRun, asJSON       bool
 }
 
-// rows returns the rows to read and the time between two requests.
-func (w *backfillChoice) rows(now time.Time) (rows mapping.BackfillRows, every time.Duration, err error) {
+// rows returns the rows to read.
+func (w *backfillChoice) rows() (mapping.BackfillRows, error) {
 	switch {
 	case w.hook == 0 || w.project <= 0 || w.action == "":
-		return rows, 0, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
+		return mapping.BackfillRows{}, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
 	case w.after < 0:
-		return rows, 0, usageError{fmt.Errorf("--after=%d: must be the id of a row", w.after)}
+		return mapping.BackfillRows{}, usageError{fmt.Errorf("--after=%d: must be the id of a row", w.after)}
 	}
-	rows = mapping.BackfillRows{Project: w.project, After: w.after}
-	if every, err = parseRate(w.rate); err == nil && w.since != "" {
-		rows.Since, err = sinceOf(w.since, now)
-	}
-	return rows, every, err
+	return mapping.BackfillRows{Project: w.project, After: w.after, Since: w.since}, nil
 }
 
 // backfill sends the chosen events.
 func (c *control) backfill(ctx context.Context, countShare float64, want backfillChoice) error {
-	choice, every, err := want.rows(time.Now())
+	choice, err := want.rows()
 	if err != nil {
 		return err
 	}
 	options := wiring.MappingOptions(c.cfg, c.Log)
 	options.CountShare = countShare
-	rows, err := mapping.NewBackfill(c.Pool, options, mapping.Action(want.action), choice)
+	rows, err := mapping.NewBackfill(c.Pool, options, want.action, choice)
 	if err != nil {
-		return usageError{fmt.Errorf("--action=%s: %w", want.action, err)}
+		return err
 	}
 	b, err := replay.NewBackfill(ctx, replay.BackfillOptions{
 		Config: c.cfg, Version: version(), Parked: c.Parked, Mapping: options, Rows: rows,
-		Hook: want.hook, Project: want.project, After: want.after, Every: every, DryRun: want.dryRun,
+		Hook: want.hook, Project: want.project, After: want.after, Every: want.every, DryRun: want.dryRun,
 		Progress: func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) },
 	})
 	if err != nil {
@@ -88,7 +86,7 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
 	}
-	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}, every, want.asJSON)
+	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}, want.every, want.asJSON)
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as
@@ -137,13 +135,4 @@ func interrupted(ctx context.Context, err error) error {
 		return errors.New("interrupted")
 	}
 	return err
-}
-
-// parseRate parses a number per s, m or h and returns the time between two requests.
-func parseRate(text string) (every time.Duration, err error) {
-	rate, err := hook.ParseRate(text)
-	if err != nil {
-		return 0, usageError{fmt.Errorf("--rate=%s: %w", text, err)}
-	}
-	return rate.Per / time.Duration(rate.Requests), nil
 }

@@ -77,7 +77,7 @@ func TestBackfillRefuses(t *testing.T) {
 		{"before setup", fresh, "--hook 1 --project 1 --action TASK_CREATED", exitFailed, "hooktail setup"},
 		{"nothing", db, "", exitUsage, "--hook ID --project ID --action ACTION"},
 		{"no action", db, "--hook 1 --project 1", exitUsage, "--hook ID --project ID --action ACTION"},
-		{"action of the past", db, "--hook 1 --project 1 --action PROJECT_UPDATED", exitUsage, "PROJECT_CREATED TASK_CREATED ANNOTATION_CREATED"},
+		{"action of the past", db, "--hook 1 --project 1 --action PROJECT_UPDATED", exitUsage, "PROJECT_CREATED, TASK_CREATED, ANNOTATION_CREATED or TASKS_CREATED"},
 		{"unknown action", db, "--hook 1 --project 1 --action TASK", exitUsage, "--action=TASK"},
 		{"rate", db, "--hook 1 --project 1 --action TASK_CREATED --rate 100", exitUsage, "--rate=100"},
 		{"since", db, "--hook 1 --project 1 --action TASK_CREATED --since yesterday", exitUsage, "--since=yesterday"},

@@ -128,7 +128,7 @@ func TestHooksSet(t *testing.T) {
 		}
 	}
 	var facts map[string]any
-	if err := json.Unmarshal([]byte(must(t, environ, "hooks", "set", "3", "--format", "labelstudio", "--rate", "", "--json")), &facts); err != nil {
+	if err := json.Unmarshal([]byte(must(t, environ, "hooks", "set", "3", "--format", "labelstudio", "--rate", "none", "--json")), &facts); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]any{"hook": 3., "events_added": []any{"TASK_COMPLETED"}, "events_removed": []any{"TASK_CREATED"}, "filter": "annotation.completed_by != 5"}

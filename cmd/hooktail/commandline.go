@@ -20,6 +20,7 @@ func (a *app) finish(root *cobra.Command) {
 	root.InitDefaultCompletionCmd()
 	root.SetFlagErrorFunc(flagError)
 	root.SetUsageFunc(printUsage)
+	root.PersistentPreRunE = noEmptyFlags
 	eachCommand(root, func(cmd *cobra.Command) {
 		if cmd.HasSubCommands() && !cmd.Runnable() {
 			cmd.Args, cmd.DisableFlagsInUseLine = noSubcommand, true
@@ -90,12 +91,19 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	return on.Help()
 }
 
-// flagError suggests the nearest flag for a misspelt one, and explains how to pass a
-// negative id.
+// flagError names the flag of a value that cannot be used, suggests the nearest flag for a
+// misspelt one, and explains how to pass a negative id.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
 	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
 		return usageError{fmt.Errorf("-%s looks like a flag: put -- before a negative id, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		flag := "--" + invalid.GetFlag().Name
+		if invalid.GetFlag().Value.Type() != kindURL {
+			flag += "=" + invalid.GetValue()
+		}
+		return usageError{fmt.Errorf("%s: %w", flag, invalid.Unwrap())}
 	}
 	if !ok || len(unknown.GetSpecifiedName()) < 2 {
 		return usageError{err}

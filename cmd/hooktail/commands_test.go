@@ -67,6 +67,17 @@ func TestUnknownCommandsAndFlags(t *testing.T) {
 		"man":                             "one directory",
 		"version more":                    "takes no argument",
 		"deliveries list --limit several": "--limit",
+
+		"deliveries list --action annotation_created": "did you mean ANNOTATION_CREATED?",
+		"deliveries redrive --hook 0 --since 1h":      "--hook=0",
+		"receiver --addr x":                           "host:port",
+		"receiver --addr :99999":                      "host:port",
+		"healthcheck --url 127.0.0.1:8484/readyz":     "http://",
+		"healthcheck --url ftp://127.0.0.1/readyz":    "http://",
+		"demo --receiver http://127.0.0.1:99999/hook": "port from 1 to 65535",
+		"demo --receiver ://user:pass@host/secret":    "hooktail: --receiver: url",
+		"backfill --action annotation_created":        "or TASKS_CREATED",
+		"tail --format xml":                           "cloudevents-structured",
 	} {
 		if code, stdout, stderr := command(nil, strings.Fields(line)...); code != exitUsage || stdout != "" || !strings.Contains(stderr, want) {
 			t.Errorf("hooktail %s: exit code %d, want %q: %s%s", line, code, want, stdout, stderr)

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -44,19 +44,19 @@ func (a *app) complete(cmd *cobra.Command) {
 			cmd.ValidArgsFunction = noFiles
 		}
 	}
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		if value, ok := f.Value.(*checked); ok {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(value.known, cobra.ShellCompDirectiveNoFileComp))
+		}
+	})
 	for flag, values := range map[string]completion{
-		"hook":     a.fromDatabase(hookCompletions, false),
-		"action":   cobra.FixedCompletions(actionNames(cmd.Name() == "backfill"), cobra.ShellCompDirectiveNoFileComp),
-		"state":    cobra.FixedCompletions([]string{string(state.Parked), string(state.Dead)}, cobra.ShellCompDirectiveNoFileComp),
-		"identity": cobra.FixedCompletions([]string{string(wiring.IdentityFull), string(wiring.IdentityDefault)}, cobra.ShellCompDirectiveNoFileComp),
-		"events":   eventChanges,
-		"format":   cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
-		"filter":   noFiles,
-		"rate":     noFiles,
-		"since":    noFiles,
-		"limit":    noFiles,
-		"project":  noFiles,
-		"reason":   cobra.FixedCompletions(dispatch.StoredReasons(), cobra.ShellCompDirectiveNoFileComp),
+		"hook":    a.fromDatabase(hookCompletions, false),
+		"events":  eventChanges,
+		"format":  cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
+		"filter":  noFiles,
+		"rate":    noFiles,
+		"limit":   noFiles,
+		"project": noFiles,
 	} {
 		if cmd.LocalNonPersistentFlags().Lookup(flag) != nil {
 			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails if there is no such flag, or if it has a completion
@@ -68,20 +68,16 @@ func (a *app) complete(cmd *cobra.Command) {
 func eventChanges(_ *cobra.Command, _ []string, word string) (offers []cobra.Completion, _ cobra.ShellCompDirective) {
 	before := word[:strings.LastIndex(word, ",")+1]
 	for _, sign := range []string{"+", "-"} {
-		for _, name := range actionNames(false) {
+		for _, name := range actionNames() {
 			offers = append(offers, before+sign+name)
 		}
 	}
 	return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-// actionNames returns the actions that hooktail makes, or only those that backfill makes
-// from rows.
-func actionNames(ofRows bool) []string {
+// actionNames returns the actions that hooktail makes.
+func actionNames() []string {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{mapping.TaskCompleted, mapping.TaskReopened})
-	if ofRows {
-		actions = mapping.BackfillActions()
-	}
 	var names []string
 	for _, action := range actions {
 		names = append(names, string(action))

@@ -28,7 +28,7 @@ func TestCompletionOfWords(t *testing.T) {
 		"hooks secret rotate|":                  {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"},
 		"deliveries list --hook|":               {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"},
 		"deliveries list --state|":              {"parked", "dead"},
-		"backfill --action|":                    {"ANNOTATION_CREATED", "PROJECT_CREATED", "TASK_CREATED"},
+		"backfill --action|":                    {"PROJECT_CREATED", "TASK_CREATED", "ANNOTATION_CREATED", "TASKS_CREATED"},
 		"backfill --hook 1 --project 1 --hook|": {"1", "2", "3", "4", "5", "6", "7", "8", "9", "10"},
 		"setup --identity|":                     {"full", "default"},
 		"status|":                               nil,

@@ -47,6 +47,7 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 }
 
 func (c *control) listDeliveries(ctx context.Context, f state.Filter, asJSON bool) error {
+	c.hint(f.Action)
 	rows, err := c.Store.List(ctx, f)
 	if err != nil {
 		return err

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -63,6 +61,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if f.State == "" {
 			f.State = state.Dead
 		}
+		c.hint(f.Action)
 		n, err := ch.run(ctx, c.Store, f, dryRun)
 		if err != nil {
 			return err
@@ -100,62 +99,42 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 
 // choice holds the flags that select deliveries.
 type choice struct {
-	hook                  int64
-	action, state, reason string
-	since                 string
-	limit                 int
+	hook   int64
+	action mapping.Action
+	state  state.State
+	reason string
+	since  time.Time
+	limit  int
 }
 
 // flags defines the flags. states is the help of --state, or "" for a command without it.
 func (c *choice) flags(cmd *cobra.Command, states string) {
 	flags := cmd.Flags()
 	flags.Int64Var(&c.hook, "hook", 0, "only deliveries for this hook")
-	flags.StringVar(&c.action, "action", "", "only deliveries of this action, in the hook's spelling")
+	flags.Var(actionInto(&c.action), "action", "only deliveries of this action, in the hook's spelling")
 	if states != "" {
-		flags.StringVar(&c.state, "state", "", states)
+		flags.Var(oneOf(&c.state, state.Parked, state.Dead), "state", states)
 	}
-	flags.StringVar(&c.since, "since", "", "only deliveries committed since: a duration such as 48h, or a time in RFC 3339")
-	flags.StringVar(&c.reason, "reason", "", "only deliveries that are dead for this reason")
+	flags.Var(timeInto(&c.since, ""), "since", "only deliveries committed since: a duration such as 48h, or a time in RFC 3339")
+	flags.Var(oneOf(&c.reason, dispatch.StoredReasons()...), "reason", "only deliveries that are dead for this reason")
 	flags.IntVar(&c.limit, "limit", c.limit, "maximum number of deliveries; 0: no limit")
 }
 
 // isEmpty reports whether no filter is set. The state and the limit are no filter.
 func (c *choice) isEmpty(args []string) bool {
-	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since == ""
+	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since.IsZero()
 }
 
 func (c *choice) filter(args []string) (state.Filter, error) {
-	f := state.Filter{Hook: c.hook, Action: mapping.Action(c.action), State: state.State(c.state), Reason: c.reason, Limit: c.limit}
-	if f.State != "" && f.State != state.Parked && f.State != state.Dead {
-		return f, usageError{fmt.Errorf("--state=%s is invalid: use parked or dead", c.state)}
-	}
-	if reasons := dispatch.StoredReasons(); f.Reason != "" && !slices.Contains(reasons, f.Reason) {
-		return f, usageError{fmt.Errorf("--reason=%s is invalid: choose from %s", c.reason, strings.Join(reasons, ", "))}
-	}
+	f := state.Filter{Hook: c.hook, Action: c.action, State: c.state, Reason: c.reason, Since: c.since, Limit: c.limit}
 	if f.Limit < 0 {
 		return f, usageError{errors.New("--limit cannot be negative")}
 	}
 	var err error
-	if c.since != "" {
-		f.Since, err = sinceOf(c.since, time.Now())
-	}
-	if err == nil && len(args) > 0 {
+	if len(args) > 0 {
 		f.Event, err = eventOf(args[0])
 	}
 	return f, err
-}
-
-func sinceOf(text string, now time.Time) (time.Time, error) { return timeOf("since", text, now) }
-
-// timeOf parses the value of the flag.
-func timeOf(flag, text string, now time.Time) (time.Time, error) {
-	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return now.Add(-d), nil
-	}
-	if t, err := time.Parse(time.RFC3339, text); err == nil {
-		return t, nil
-	}
-	return time.Time{}, usageError{fmt.Errorf("--%s=%s is invalid: use a duration such as 90m, or a time such as 2026-11-23T09:37:58Z", flag, text)}
 }
 
 func eventOf(text string) (mapping.ID, error) {

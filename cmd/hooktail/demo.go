@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"net/url"
-
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/internal/demo"
@@ -21,9 +18,6 @@ func (a *app) demoCommand() *cobra.Command {
 			"HOOKTAIL_HTTP_ADDR, HOOKTAIL_LOG_LEVEL and HOOKTAIL_SETTLE apply to the demo too; no variable is needed.",
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := checkReceiver(receiver); err != nil {
-				return err
-			}
 			return demo.Run(cmd.Context(), demo.Options{
 				Out: a.screen(), Err: a.stderr, Environ: a.environ, Version: version(), Tuning: a.Tuning,
 				Log: newLogger, Mask: maskedURL, Once: once, Receiver: receiver,
@@ -31,17 +25,6 @@ func (a *app) demoCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "exit after the tour")
-	cmd.Flags().StringVar(&receiver, "receiver", "", "also send every event to this `URL`")
+	cmd.Flags().Var(urlInto(&receiver), "receiver", "also send every event to this `URL`")
 	return cmd
-}
-
-func checkReceiver(receiver string) error {
-	if receiver == "" {
-		return nil
-	}
-	u, err := url.Parse(receiver)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return usageError{errors.New("--receiver needs a URL such as http://127.0.0.1:9000/hook")}
-	}
-	return nil
 }

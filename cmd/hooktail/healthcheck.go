@@ -39,7 +39,7 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			return healthcheck(cmd.Context(), a.stdout, url)
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "", "request this `URL` instead; needs no variables")
+	cmd.Flags().Var(urlInto(&url), "url", "request this `URL` instead; needs no variables")
 	return cmd
 }
 
@@ -64,7 +64,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return usageError{errors.New("--url needs a URL such as http://127.0.0.1:8484/readyz")}
+		return fmt.Errorf("request %s: %w", url, err)
 	}
 	// Not the default transport, which uses proxies set in the environment.
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

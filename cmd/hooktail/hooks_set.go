@@ -13,8 +13,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
-	"github.com/hooktail/hooktail/internal/spelling"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) setHookCommand() *cobra.Command {
@@ -92,14 +90,6 @@ func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit, as
 		}{found[0].ID, now})
 	}
 	return printFacts(c.out, append([][2]string{{"hook", display.ID(found[0].ID)}}, choiceFacts(now)...))
-}
-
-// hint warns of an action that misspells a known one: custom actions may have any name.
-func (c *control) hint(action mapping.Action) {
-	known := actionNames(false)
-	if name := spelling.Nearest(string(action), known); name != "" && !slices.Contains(known, string(action)) {
-		fmt.Fprintf(c.err, "hooktail: %s is taken for a custom event: did you mean %s?\n", action, name)
-	}
 }
 
 func choiceFacts(c state.Choice) [][2]string {

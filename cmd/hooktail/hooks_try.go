@@ -14,7 +14,8 @@ import (
 )
 
 func (a *app) testFilterCommand() *cobra.Command {
-	var expression, since string
+	var expression string
+	var since time.Time
 	var limit int
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -25,15 +26,11 @@ func (a *app) testFilterCommand() *cobra.Command {
 			"deletions, custom events, or how often they were updated.",
 		Args: oneHook(),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			from, err := sinceOf(since, time.Now())
-			switch {
-			case err != nil:
-				return err
-			case limit < 1:
+			if limit < 1 {
 				return usageError{fmt.Errorf("--limit=%d: must be at least 1", limit)}
 			}
 			return a.controls(func(ctx context.Context, c *control, args []string) error {
-				o := replay.PreviewOptions{Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: from, Most: limit}
+				o := replay.PreviewOptions{Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: since, Most: limit}
 				o.Mapping.CountShare = a.CountShare
 				return c.testFilter(ctx, args, expression, o, asJSON)
 			})(cmd, args)
@@ -41,7 +38,7 @@ func (a *app) testFilterCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&expression, "filter", "", "CEL expression over the body; default: the hook's filter")
-	flags.StringVar(&since, "since", "24h", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Var(timeInto(&since, "24h"), "since", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
 	flags.IntVar(&limit, "limit", 10_000, "greatest number of events")
 	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
 	return cmd

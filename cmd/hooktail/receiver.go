@@ -18,7 +18,7 @@ func (a *app) receiverCommand() *cobra.Command {
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return printer.Run(cmd.Context(), addr) },
 	}
-	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:8000", "listen on this `address`")
+	cmd.Flags().Var(addrInto(&addr, "127.0.0.1:8000"), "addr", "listen on this `address`")
 	cmd.Flags().BoolVar(&printer.Bodies, "bodies", false, "also print headers and bodies, including credentials")
 	cmd.Flags().BoolVar(&printer.JSON, "json", false, "print one JSON object per line")
 	return cmd

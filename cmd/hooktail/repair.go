@@ -14,7 +14,6 @@ import (
 
 func (a *app) repairCommand() *cobra.Command {
 	var o repair.Options
-	var since string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "repair",
@@ -28,12 +27,7 @@ func (a *app) repairCommand() *cobra.Command {
 			"in the original until you have decided, since the original may send it too: --forget-parked for a copy\n" +
 			"that exists beside the original, --keep-parked if the original is gone, as after a restore or pg_upgrade.",
 		Args: noArgs,
-		RunE: a.controls(func(ctx context.Context, c *control, _ []string) (err error) {
-			if since != "" {
-				if o.Since, err = sinceOf(since, time.Now()); err != nil {
-					return err
-				}
-			}
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			o.Config, o.Parked, o.Hooks, o.CountShare = c.cfg, c.Parked, c.hooks, a.CountShare
 			o.Say = func(line string) {
 				if !asJSON {
@@ -49,7 +43,7 @@ func (a *app) repairCommand() *cobra.Command {
 		}),
 	}
 	cmd.Flags().BoolVar(&o.Resend, "resend", false, "send events for rows created or updated in the gap")
-	cmd.Flags().StringVar(&since, "since", "", "beginning of the gap, if it is unknown: a duration before now, or a time in RFC 3339")
+	cmd.Flags().Var(timeInto(&o.Since, ""), "since", "beginning of the gap, if it is unknown: a duration before now, or a time in RFC 3339")
 	cmd.Flags().BoolVar(&o.Keep, "keep-parked", false, "in a copy: send the original's parked deliveries")
 	cmd.Flags().BoolVar(&o.Forget, "forget-parked", false, "in a copy: delete the original's parked and dead deliveries")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would be done, and change nothing")

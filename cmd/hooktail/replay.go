@@ -11,12 +11,10 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/setup"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 func (a *app) replayCommand() *cobra.Command {
 	var want replay.LogOptions
-	var action, since, until, pace string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay --hook ID --since TIME",
@@ -27,32 +25,22 @@ func (a *app) replayCommand() *cobra.Command {
 			"does not want any more are skipped.\n\n" +
 			"A running hooktail continues meanwhile; there is no order between its events and these.",
 		Args: noArgs,
-		RunE: a.controls(func(ctx context.Context, c *control, _ []string) (err error) {
-			now := time.Now()
-			if want.Hook == 0 || since == "" {
+		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
+			if want.Hook == 0 || want.Since.IsZero() {
 				return usageError{errors.New("replay takes a hook and a time: --hook ID --since TIME")}
 			}
-			if want.Since, err = timeOf("since", since, now); err == nil && until != "" {
-				want.Until, err = timeOf("until", until, now)
-			}
-			if err == nil {
-				want.Every, err = parseRate(pace)
-			}
-			if err != nil {
-				return err
-			}
-			want.Action = mapping.Action(action)
+			c.hint(want.Action)
 			return c.replay(ctx, want, asJSON)
 		}),
 	}
 	flags := cmd.Flags()
 	flags.Int64Var(&want.Hook, "hook", 0, "hook to send to")
-	flags.StringVar(&since, "since", "", "only events committed since then: a duration such as 48h, or a time in RFC 3339")
-	flags.StringVar(&until, "until", "", "only events committed before then, likewise")
+	flags.Var(timeInto(&want.Since, ""), "since", "only events committed since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Var(timeInto(&want.Until, ""), "until", "only events committed before then, likewise")
 	flags.Int64Var(&want.Project, "project", 0, "only events of this project")
-	flags.StringVar(&action, "action", "", "only events of this action")
+	flags.Var(actionInto(&want.Action), "action", "only events of this action")
 	flags.Uint64Var(&want.After, "after", 0, "only messages behind this position of the log, to continue an interrupted replay")
-	flags.StringVar(&pace, "rate", "100/s", "requests per s, m or h")
+	flags.Var(rateInto(&want.Every, "100/s"), "rate", "requests per s, m or h")
 	flags.BoolVar(&want.DryRun, "dry-run", false, "print the number of events and send none")
 	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
 	return cmd

@@ -18,16 +18,12 @@ import (
 func (a *app) setupCommand() *cobra.Command {
 	var print bool
 	var extras setup.Extras
-	choice := string(wiring.IdentityFull)
+	kind := wiring.IdentityFull
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Create publication, replica identity, schema and slot; repeatable",
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			kind := wiring.Identity(choice)
-			if kind != wiring.IdentityFull && kind != wiring.IdentityDefault {
-				return usageError{fmt.Errorf("--identity=%s is invalid: use full or default", choice)}
-			}
 			cfg, err := a.config()
 			if err != nil {
 				return err
@@ -38,7 +34,7 @@ func (a *app) setupCommand() *cobra.Command {
 	cmd.Flags().BoolVar(&print, "print", false, "print the SQL, and commands for NATS, instead of running it")
 	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send their own events")
 	cmd.Flags().BoolVar(&extras.TaskEvents, "task-events", false, "also set REPLICA IDENTITY FULL on tasks, for TASK_COMPLETED and TASK_REOPENED; says what that costs")
-	cmd.Flags().StringVar(&choice, "identity", choice, "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
+	cmd.Flags().Var(oneOf(&kind, wiring.IdentityFull, wiring.IdentityDefault), "identity", "full: set REPLICA IDENTITY FULL where deletions need it; default: leave the tables alone")
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -12,7 +11,8 @@ import (
 )
 
 func (a *app) tailCommand() *cobra.Command {
-	format := "labelstudio"
+	const labelStudio = "labelstudio"
+	format := labelStudio
 	cmd := &cobra.Command{
 		Use:   "tail",
 		Short: "Print events as JSON lines from now on, without delivering them",
@@ -20,16 +20,12 @@ func (a *app) tailCommand() *cobra.Command {
 			"payload, whether or not a hook wants it. It needs the publication, which hooktail setup creates.",
 		Args: noArgs,
 		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			of, err := hook.ParseFormat(format)
-			if err != nil {
-				return usageError{fmt.Errorf("--format: %w", err)}
-			}
 			return tail.Run(ctx, tail.Options{
-				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: of != hook.LabelStudio,
+				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: format != labelStudio,
 				StatusInterval: a.StatusInterval, StreamTimeout: a.StreamTimeout, CountShare: a.CountShare,
 			})
 		}),
 	}
-	cmd.Flags().StringVar(&format, "format", format, "form of a line: labelstudio, or cloudevents (a CloudEvent in JSON)")
+	cmd.Flags().Var(oneOf(&format, labelStudio, string(hook.CloudEvents), string(hook.CloudEventsStructured)), "format", "form of a line: labelstudio, or cloudevents (a CloudEvent in JSON)")
 	return cmd
 }

@@ -23,16 +23,19 @@ func (a *app) versionCommand() *cobra.Command {
 		Short: "Print the version",
 		Args:  noArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}
 			if asJSON {
-				return printJSON(a.stdout, b)
+				return printJSON(a.stdout, buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH})
 			}
-			_, err := fmt.Fprintf(a.stdout, "hooktail %s (%s, %s/%s)\n", b.Version, b.Go, b.OS, b.Arch)
-			return err
+			return a.printVersion()
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
+}
+
+func (a *app) printVersion() error {
+	_, err := fmt.Fprintf(a.stdout, "hooktail %s (%s, %s/%s)\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return err
 }
 
 // version returns the module version from which the binary was built, else its commit,
