@@ -137,6 +137,10 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	for _, stream := range log {
 		fmt.Fprintf(a.stdout, "-- stream %s in NATS: %d messages\n", stream.Name, stream.Messages)
 	}
+	if result.Confirmed == 0 { // it waits for transactions that are open
+		fmt.Fprintf(a.stdout, "-- slot %s is being created by another setup\n", cfg.Slot)
+		return nil
+	}
 	fmt.Fprintf(a.stdout, "-- slot %s is at %s: `hooktail run` delivers all later changes\n", cfg.Slot, result.Confirmed)
 	return nil
 }

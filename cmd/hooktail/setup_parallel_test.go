@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
@@ -17,10 +19,45 @@ func TestSetupsAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 5 {
 		wg.Go(func() {
-			if code, stdout, stderr := command(proctest.Environ(db), "setup"); code != exitDone || !strings.Contains(stdout, "-- slot "+db.Name+" is at ") {
+			if code, stdout, stderr := command(proctest.Environ(db), "setup"); code != exitDone || !strings.Contains(stdout, "-- slot "+db.Name+" is ") || strings.Contains(stdout, " 0/0") {
 				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// TestSetupBesideOneThatWaits: a slot that another setup is making, and that waits for open
+// transactions, has no position yet.
+func TestSetupBesideOneThatWaits(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db := server.LabelStudio(t)
+	open, err := db.Connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	wg.Go(func() {
+		if code, stdout, stderr := command(proctest.Environ(db), "setup"); code != exitDone || !strings.Contains(stdout, "-- slot "+db.Name+" is at ") {
+			t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+		}
+	})
+	proctest.WaitFor(t, func() error {
+		if n := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots WHERE confirmed_flush_lsn IS NULL"); n != "1" {
+			return errors.New("slots that are being created: " + n)
+		}
+		return nil
+	})
+	code, stdout, stderr := command(proctest.Environ(db), "setup")
+	if code != exitDone || stderr != "" || !strings.HasSuffix(stdout, "-- slot "+db.Name+" is being created by another setup\n") {
+		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	if err := open.Rollback(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

@@ -63,7 +63,10 @@ func Install(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Pl
 	if migrated != "" {
 		result.Late = slices.DeleteFunc(result.Late, isOwn) // a new table: no change is missing
 	}
-	if !result.SlotCreated {
+	switch {
+	case plan.Slot != "" && result.Confirmed == 0:
+		result.Late = nil // another setup is creating the slot, which begins later
+	case !result.SlotCreated:
 		result.Late = append(before.Late, result.Late...)
 	}
 	result.Steps = append(before.Steps, result.Steps...)
