@@ -3,6 +3,9 @@ package config_test
 import (
 	"cmp"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	compare "github.com/google/go-cmp/cmp"
@@ -40,6 +43,28 @@ func TestValuesAsToolsLeaveThem(t *testing.T) {
 			fault, ok := errors.AsType[*config.ValueError](err)
 			if !ok || fault.Variable != v.Name || fault.Problem != "is in quotation marks: remove them" {
 				t.Errorf("%s in quotation marks: %v", v.Name, err)
+			}
+		}
+	}
+}
+
+// TestBlankValues: blanks alone are no value of any variable, nor of its file.
+func TestBlankValues(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "blank")
+	if err := os.WriteFile(file, []byte(" \t\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range config.Variables() {
+		for _, given := range []string{v.Name + "= ", v.Name + "_FILE=" + file} {
+			environ := []string{given}
+			if !v.Required {
+				environ = append(environ, database)
+			}
+			_, err := config.Load(environ)
+			fault, ok := errors.AsType[*config.ValueError](err)
+			if !ok || fault.Variable != v.Name || !strings.HasPrefix(fault.Problem, "is blank") {
+				t.Errorf("%q: %v", given, err)
 			}
 		}
 	}

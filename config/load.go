@@ -4,6 +4,7 @@ import (
 	"errors"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/kelseyhightower/envconfig"
@@ -53,6 +54,8 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 	switch {
 	case isQuoted(t.value):
 		err = advice("is in quotation marks: remove them")
+	case t.value != "" && strings.TrimSpace(t.value) == "":
+		err = advice("is blank: remove the variable, or give it a value")
 	case t.value != "":
 		err = convert(field, t.value)
 	case v.Required:
