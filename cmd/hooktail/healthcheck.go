@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/status"
 )
 
@@ -77,7 +78,7 @@ func healthcheck(ctx context.Context, out io.Writer, url string) error {
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	said := strings.TrimSpace(string(text))
+	said := display.Excerpt(strings.TrimSpace(string(text)), 500) // another program may answer
 	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("not ready: %s (%s)", said, response.Status)
 	}

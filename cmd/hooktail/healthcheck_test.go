@@ -12,13 +12,13 @@ import (
 // TestHealthcheck says what /readyz says, wherever the program listens.
 func TestHealthcheck(t *testing.T) {
 	t.Parallel()
-	ready := http.StatusOK
+	ready, says := http.StatusOK, "as it is"
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/readyz" {
 			t.Errorf("asked for %s", r.URL.Path)
 		}
 		w.WriteHeader(ready)
-		fmt.Fprintln(w, "as it is")
+		fmt.Fprintln(w, says)
 	}))
 	defer server.Close()
 	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
@@ -36,6 +36,10 @@ func TestHealthcheck(t *testing.T) {
 	ready = http.StatusServiceUnavailable
 	if code, _, stderr := ask("127.0.0.1:" + port); code != exitFailed || !strings.Contains(stderr, "not ready: as it is (503") {
 		t.Errorf("not ready: exit code = %d: %s", code, stderr)
+	}
+	says = "<html>\n\x1b[2J" + strings.Repeat("another program ", 200)
+	if code, _, stderr := ask("127.0.0.1:" + port); code != exitFailed || strings.Count(stderr, "\n") != 1 || strings.Contains(stderr, "\x1b") || len(stderr) > 600 {
+		t.Errorf("another program answers: exit code = %d: %q", code, stderr)
 	}
 	server.Close()
 	if code, _, stderr := ask("127.0.0.1:" + port); code != exitFailed || !strings.Contains(stderr, "refused") {
