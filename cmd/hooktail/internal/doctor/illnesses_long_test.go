@@ -3,6 +3,7 @@
 package doctor_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
@@ -103,5 +104,30 @@ func moreIllnesses() []illness {
 		{"receiver forbidden", with("HOOKTAIL_EGRESS=public"), "egress", warning, "forbidden by the egress policy", "HOOKTAIL_EGRESS", true},
 		{"receiver without TLS", sql("UPDATE webhook SET url = replace(url, 'http:', 'https:') WHERE id = 1"), "egress", warning, "does not speak TLS", "hooktail hooks ping 1", true},
 		{"proxy away", with("HOOKTAIL_PROXY=http://127.0.0.1:1"), "egress", warning, "proxy does not accept connections", "hooktail hooks ping", true},
+	}
+}
+
+// TestEveryGrantIsNeededAndMissed: without any one of the privileges on tables that
+// deploy/role.sql grants, something is found.
+func TestEveryGrantIsNeededAndMissed(t *testing.T) {
+	t.Parallel()
+	p := healthy(t)
+	always := []string{"server_version", "publication_age", "transactions"}
+	if ill := told(p.examine(t), always...); len(ill) > 0 {
+		t.Fatalf("not healthy: %+v", ill)
+	}
+	grants := p.db.QueryText(t, `SELECT string_agg(DISTINCT acl.privilege_type || ' ON ' || c.oid::regclass, ';')
+		FROM pg_class c, aclexplode(c.relacl) acl WHERE acl.grantee = 'hooktail'::regrole AND NOT (c.oid = 'hooktail.migration'::regclass AND acl.privilege_type <> 'SELECT')`)
+	tried := 0
+	for grant := range strings.SplitSeq(grants, ";") {
+		tried++
+		p.db.Exec(t, "REVOKE "+grant+" FROM hooktail")
+		if ill := told(p.examine(t), always...); len(ill) == 0 {
+			t.Errorf("nothing is found without %s", grant)
+		}
+		p.db.Exec(t, "GRANT "+grant+" TO hooktail")
+	}
+	if tried < 20 {
+		t.Errorf("only %d grants were found: %s", tried, grants)
 	}
 }
