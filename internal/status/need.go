@@ -77,6 +77,7 @@ func (h *Hook) listed() []string {
 type Tally struct {
 	Hooks         int       `json:"hooks"`
 	Served        int       `json:"served"`        // not inactive
+	Behind        int       `json:"behind"`        // of the served hooks: neither broken nor without parked deliveries
 	Organizations int       `json:"organizations"` // of the hooks
 	Parked        int64     `json:"parked"`        // deliveries
 	Dead          int64     `json:"dead"`          // deliveries
@@ -105,8 +106,11 @@ func TallyOf(hooks []*Hook) *Tally {
 		if h.State != inactive {
 			t.Served++
 		}
-		if slices.Contains(broken, h.State) {
+		switch {
+		case slices.Contains(broken, h.State):
 			t.ails(h)
+		case h.State != inactive && h.Parked > 0:
+			t.Behind++
 		}
 	}
 	t.Organizations = len(organizations)

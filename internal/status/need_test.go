@@ -76,7 +76,7 @@ func TestTally(t *testing.T) {
 		hooks = append(hooks, &Hook{ID: id, Organization: 2, State: "failing"})
 	}
 	want := &Tally{
-		Hooks: 18, Served: 17, Organizations: 2, Parked: 21, Dead: 3,
+		Hooks: 18, Served: 17, Behind: 2, Organizations: 2, Parked: 21, Dead: 3,
 		Broken: []Ailment{{State: "failing", Hooks: 11, First: []int64{7, 10, 11, 12, 13, 14}}, {State: "suspended", Hooks: 1, First: []int64{8}}},
 	}
 	if diff := cmp.Diff(want, TallyOf(hooks)); diff != "" {

@@ -16,7 +16,7 @@ function verdict(report) {
   if (!serves(report)) return [`Not leading: ${report.reason || "starting"}.`];
   if (!report.ready) return [`Not ready: ${report.reason}.`];
   const parts = [];
-  const { broken, dead, served } = report.tally;
+  const { broken, dead, served, behind } = report.tally;
   const wrong = brokenHooks(report);
   if (wrong) {
     parts.push(`${count(wrong)} of ${count(served)} ${served === 1 ? "hook" : "hooks"} ${wrong === 1 ? "needs" : "need"} you: `);
@@ -29,6 +29,8 @@ function verdict(report) {
       parts.push(`${hooks > first.length ? ` and ${count(hooks - first.length)} others` : ""} ${word}`);
     });
     parts.push(".");
+  } else if (behind) {
+    parts.push(`${count(behind)} of ${count(served)} ${served === 1 ? "hook" : "hooks"} ${behind === 1 ? "has" : "have"} parked deliveries.`);
   } else {
     parts.push(served === 0 ? "No hook is served." : served === 1 ? "The hook is working." : `All ${count(served)} hooks are working.`);
   }

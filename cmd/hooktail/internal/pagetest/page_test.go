@@ -114,6 +114,21 @@ func TestWithChromiumThePage(t *testing.T) {
 	}
 }
 
+// TestWithChromiumParked: hooks with parked deliveries are not among those that work, though
+// they need nobody.
+func TestWithChromiumParked(t *testing.T) {
+	s := newScene(t)
+	s.db.Exec(t, "DELETE FROM webhook_action")
+	s.db.Exec(t, "DELETE FROM webhook WHERE id > 1")
+	b := startBrowser(t)
+	b.run(`window.location.href = "http://` + s.p.Ops + `/"`)
+	b.waitText("#verdict", "The hook is working.")
+	s.db.Exec(t, "INSERT INTO hooktail.hook_setting (hook_id, paused) VALUES (1, true)")
+	b.waitText(row(1), "paused")
+	s.annotate(t, 1)
+	b.waitText("#verdict", "1 of 1 hook has parked deliveries.")
+}
+
 // first: what needs a person is seen first, each hook in one line, and a hook that nothing
 // is for is not in order.
 func first(t *testing.T, b *browser) {
