@@ -80,12 +80,15 @@ func TestVersionIsACommandAndAFlag(t *testing.T) {
 	}
 }
 
-// TestHelpIsTheSame, however somebody asks for it.
+// TestHelpIsTheSame, however somebody asks for it, and shows no value of a flag that needs none.
 func TestHelpIsTheSame(t *testing.T) {
 	t.Parallel()
 	for path := range everyPath(t) {
 		words := strings.Fields(path)
 		_, want, _ := command(nil, append([]string{"help"}, words...)...)
+		if strings.Contains(want, "true|false") {
+			t.Errorf("help %s has values of switches:\n%s", path, want)
+		}
 		for _, flag := range []string{"-h", "--help"} {
 			if code, got, stderr := command(nil, append(slices.Clone(words), flag)...); code != exitDone || got != want || want == "" || stderr != "" {
 				t.Errorf("hooktail %s %s: exit code %d: %s%s\nbut help %[1]s:\n%s", path, flag, code, got, stderr, want)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // printUsage prints how the command is called, in helpWidth columns. It is no template: with
@@ -22,14 +23,20 @@ func printUsage(cmd *cobra.Command) error {
 	}
 	section(&b, "Examples:", cmd.Example)
 	section(&b, "Available Commands:", children(cmd, func(c *cobra.Command) bool { return c.IsAvailableCommand() || c.Name() == "help" }))
-	section(&b, "Flags:", cmd.LocalFlags().FlagUsagesWrapped(helpWidth))
-	section(&b, "Global Flags:", cmd.InheritedFlags().FlagUsagesWrapped(helpWidth))
+	section(&b, "Flags:", flagUsages(cmd.LocalFlags()))
+	section(&b, "Global Flags:", flagUsages(cmd.InheritedFlags()))
 	section(&b, "Additional help topics:", children(cmd, (*cobra.Command).IsAdditionalHelpTopicCommand))
 	if cmd.HasAvailableSubCommands() {
 		fmt.Fprintf(&b, "\nUse \"%s [command] --help\" for more information about a command.\n", cmd.CommandPath())
 	}
 	_, err := io.WriteString(cmd.OutOrStderr(), b.String())
 	return err //nolint:wrapcheck // cobra prints it
+}
+
+// flagUsages returns a line for each flag, without the values of those that need none.
+func flagUsages(flags *pflag.FlagSet) string {
+	const values = "[=true|false]"
+	return strings.ReplaceAll(flags.FlagUsagesWrapped(helpWidth), values, strings.Repeat(" ", len(values)))
 }
 
 // section prints a part of the usage, unless it is empty.
