@@ -44,24 +44,21 @@ func (a *app) complete(cmd *cobra.Command) {
 			cmd.ValidArgsFunction = noFiles
 		}
 	}
-	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
-		if value, ok := f.Value.(*checked); ok {
-			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(value.known, cobra.ShellCompDirectiveNoFileComp))
-		}
-	})
-	for flag, values := range map[string]completion{
-		"hook":    a.fromDatabase(hookCompletions, false),
-		"events":  eventChanges,
-		"format":  cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
-		"filter":  noFiles,
-		"rate":    noFiles,
-		"limit":   noFiles,
-		"project": noFiles,
-	} {
-		if cmd.LocalNonPersistentFlags().Lookup(flag) != nil {
-			_ = cmd.RegisterFlagCompletionFunc(flag, values) // fails if there is no such flag, or if it has a completion
-		}
+	special := map[string]completion{
+		"hook":   a.fromDatabase(hookCompletions, false),
+		"events": eventChanges,
+		"format": cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
 	}
+	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
+		values := special[f.Name]
+		switch value, ok := f.Value.(*checked); {
+		case ok:
+			values = cobra.FixedCompletions(value.known, cobra.ShellCompDirectiveNoFileComp)
+		case values == nil:
+			values = noFiles
+		}
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, values) // fails if it has one
+	})
 }
 
 // eventChanges completes the last of several changes of a hook's events.
