@@ -188,6 +188,7 @@ func (l *lane) pick(now time.Time) *delivery {
 	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
 		return nil
 	}
+	l.slots.turn(&l.claim, l.window.drains())
 	if !l.slots.acquire(&l.claim) {
 		return nil // the lane is woken later
 	}

@@ -11,8 +11,8 @@ import (
 // slots bounds the requests in flight of all lanes. Lanes that find no free slot get the
 // next ones in the order of their requests, one at a time. Hooks that have timed out
 // since their last success have at most half of the slots together, and three quarters
-// together with hooks that have not succeeded yet: so there is always room for working
-// hooks. It is safe for concurrent use.
+// together with hooks that have not succeeded yet and those whose parked deliveries are
+// sent: so there is always room for working hooks. It is safe for concurrent use.
 type slots struct {
 	most int
 	wake func(*lane) // the lane may have a slot; called without the lock
@@ -32,6 +32,7 @@ const (
 	untested standing = iota // has neither succeeded nor timed out
 	prompt                   // has succeeded since it timed out
 	hanging                  // has timed out since it succeeded
+	draining                 // has succeeded; its next deliveries are stored, and have slots while their bodies are read
 	standings
 )
 
@@ -90,9 +91,23 @@ func (s *slots) yield(c *claim) {
 }
 
 // give returns a slot of a lane, with the hook's new standing.
-func (s *slots) give(c *claim, now standing) {
+func (s *slots) give(c *claim, now standing) { s.change(c, -1, now) }
+
+// turn needs the lane's mu. It changes the standing of a hook that has succeeded according
+// to its next delivery.
+func (s *slots) turn(c *claim, drains bool) {
+	switch {
+	case drains && c.standing == prompt:
+		s.change(c, 0, draining)
+	case !drains && c.standing == draining:
+		s.change(c, 0, prompt)
+	}
+}
+
+// change takes n slots for the lane, or returns them, with the hook's new standing.
+func (s *slots) change(c *claim, n int, now standing) {
 	s.mu.Lock()
-	s.count(c, -1)
+	s.count(c, n)
 	if now != untested && now != c.standing {
 		s.stand(c, now)
 	}
@@ -158,7 +173,7 @@ func (s *slots) first() (next *claim) {
 
 // isFree needs mu. It reports whether there is a slot for the lane.
 func (s *slots) isFree(c *claim) bool {
-	doubtful := s.taken[untested] + s.taken[hanging]
+	doubtful := s.taken[untested] + s.taken[hanging] + s.taken[draining]
 	switch {
 	case doubtful+s.taken[prompt] >= s.most:
 		return false
@@ -177,11 +192,14 @@ func (s *slots) count(c *claim, n int) {
 	c.taken += n
 }
 
-// standingAfter returns what the attempt shows of its hook; untested: nothing.
-func standingAfter(e *ending) standing {
+// standingAfter needs mu. It returns what the attempt shows of the hook; untested:
+// nothing.
+func (l *lane) standingAfter(e *ending) standing {
 	switch {
 	case e.made && e.Result == send.ResultTimeout:
 		return hanging
+	case e.made && e.Result == send.Result2xx && l.window.drains():
+		return draining
 	case e.made && e.Result == send.Result2xx:
 		return prompt
 	default:

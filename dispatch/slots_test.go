@@ -11,6 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/mapping"
 )
 
 // hangs is a receiver that answers only at one host, and counts requests in flight.
@@ -113,6 +115,70 @@ func TestHangingHooksLeaveRoom(t *testing.T) {
 	}
 }
 
+// lockedBodies is a store whose bodies cannot be read: its table is locked.
+type lockedBodies struct{ *fakeStore }
+
+func (lockedBodies) Bodies(ctx context.Context, _ int64, _ []mapping.ID) (map[mapping.ID][]byte, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+// TestDrainingHooksLeaveRoom: hooks whose parked deliveries cannot be read do not keep the
+// slots from a working one, however few slots there are, nor if an event of the working
+// one is poisoned and stored.
+func TestDrainingHooksLeaveRoom(t *testing.T) {
+	const drain, well, poison = 40, 41, 1000
+	for _, most := range []int{2, 16, 256} {
+		synctest.Test(t, func(t *testing.T) {
+			rows := make([]dispatchtest.Row, well)
+			settings := make([]state.Setting, drain)
+			for i := range rows {
+				rows[i] = hostRow(int64(i + 1))
+			}
+			for i := range settings {
+				settings[i] = state.Setting{Hook: int64(i + 1), Paused: true}
+			}
+			c := newCalls()
+			b := newBench(t, Options{Store: lockedBodies{newFakeStore()}, InFlight: most}, func(r *http.Request) (*http.Response, error) {
+				if r.Header.Get("Idempotency-Key") == ids(poison, poison)[0] {
+					return dispatchtest.Answer(500), nil
+				}
+				c.note(r)
+				return dispatchtest.Answer(200), nil
+			}, rows...)
+			n := 0
+			send := func(hook int64) {
+				n++
+				b.enqueue(t, hook, n, n)
+			}
+			if most > 2 {
+				b.enqueue(t, well, poison, poison) // takes a slot as well
+			}
+			for hook := range int64(well) { // all have succeeded
+				send(hook + 1)
+			}
+			<-time.After(time.Second)
+			b.Settings(settings)
+			for hook := range int64(drain) {
+				for range 10 {
+					send(hook + 1)
+				}
+			}
+			b.drain(t)
+			before := len(c.all())
+			b.Settings(nil)
+			for i := range 100 {
+				<-time.After(time.Second)
+				send(well)
+				<-time.After(time.Millisecond)
+				if made := len(c.all()) - before; made != i+1 {
+					t.Fatalf("%d slots: %d of %d events of the working hook were sent", most, made, i+1)
+				}
+			}
+		})
+	}
+}
+
 // TestSlots: no more slots are in use than exist, and no slot is withheld from a waiting
 // lane that may have it.
 func TestSlots(t *testing.T) {
@@ -136,7 +202,10 @@ func TestSlots(t *testing.T) {
 					return // it has none to give
 				}
 				used[c]--
-				s.give(c, rapid.SampledFrom([]standing{untested, prompt, hanging}).Draw(t, "says"))
+				s.give(c, rapid.SampledFrom([]standing{untested, prompt, hanging, draining}).Draw(t, "says"))
+			},
+			"turn": func(t *rapid.T) {
+				s.turn(rapid.SampledFrom(claims).Draw(t, "lane"), rapid.Bool().Draw(t, "drains"))
 			},
 			"decline": func(t *rapid.T) {
 				c := rapid.SampledFrom(claims).Draw(t, "lane")
@@ -154,7 +223,8 @@ func TestSlots(t *testing.T) {
 					}
 					taken[c.standing] += n
 				}
-				all := taken[untested] + taken[prompt] + taken[hanging]
+				doubtful := taken[untested] + taken[hanging] + taken[draining]
+				all := doubtful + taken[prompt]
 				if taken != s.taken || all > most {
 					t.Errorf("%v are taken, counted %v of %d", taken, s.taken, most)
 				}
@@ -162,9 +232,9 @@ func TestSlots(t *testing.T) {
 					room := all < most
 					switch c.standing {
 					case hanging:
-						room = room && taken[hanging] < max(1, most/2) && taken[hanging]+taken[untested] < max(1, most*3/4)
-					case untested:
-						room = room && taken[hanging]+taken[untested] < max(1, most*3/4)
+						room = room && taken[hanging] < max(1, most/2) && doubtful < max(1, most*3/4)
+					case untested, draining:
+						room = room && doubtful < max(1, most*3/4)
 					}
 					if c.waits && room {
 						t.Errorf("somebody waits while %v of %d are taken", taken, most)

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"container/heap"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -233,6 +234,17 @@ func (w *window) isEmpty() bool { return w.agenda.schedule.oldest == nil && !w.t
 // hasSome reports whether there may be a delivery to hand out.
 func (w *window) hasSome() bool {
 	return w.agenda.schedule.queue.len() > 0 || len(w.agenda.waiting) > 0
+}
+
+// drains reports whether the deliveries whose turn is next are stored: their bodies must be
+// read. A few among others do not count, such as poisoned ones.
+func (w *window) drains() bool {
+	next := w.ready()
+	if len(next) == 0 {
+		next = w.agenda.waiting
+	}
+	next = next[:min(len(next), 8)]
+	return len(next) > 0 && !slices.ContainsFunc(next, func(d *delivery) bool { return !d.stored })
 }
 
 // oldest returns the first delivery that is stored, or the first that is not; nil if there
