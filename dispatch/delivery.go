@@ -90,7 +90,7 @@ func restored(row *state.Row, now time.Time, longest time.Duration) *delivery {
 	if row.Attempts > 0 {
 		d.trial = &trial{result: row.LastResult, status: row.LastStatus}
 		if isRejection(row.LastStatus) {
-			d.trial.denied = row.Attempts // at most: how many of them is not stored
+			d.trial.denied = 1 // at least: how many is not stored
 		}
 	}
 	if row.Next.After(now) {

@@ -76,3 +76,33 @@ func TestOutageIsNoRejection(t *testing.T) {
 		}
 	}
 }
+
+// TestOutageIsNoRejectionAfterARestart: the same holds if hooktail was restarted after the
+// outage. Then rejections before the restart may not count.
+func TestOutageIsNoRejectionAfterARestart(t *testing.T) {
+	for _, last := range []int{503, 422} { // answer before the restart
+		for denied, dead := range map[int]bool{rejections - 2: false, rejections: true} {
+			synctest.Test(t, func(t *testing.T) {
+				store, answered := newFakeStore(), 0
+				parkCommitted(t, store, 1)
+				key := store.list(1, state.Parked)[0].Key
+				if err := store.Apply(t.Context(), state.Batch{Update: []state.Attempt{{Key: key, Attempts: 100, LastStatus: last, LastResult: "5xx"}}}); err != nil {
+					t.Fatal(err)
+				}
+				b := newBench(t, Options{Store: store}, func(*http.Request) (*http.Response, error) {
+					if answered++; answered > denied {
+						return dispatchtest.Answer(200), nil
+					}
+					return dispatchtest.Answer(422), nil
+				}, hostRow(1))
+				backlogs, _ := store.backlogs(t.Context())
+				b.Restore(backlogs, nil)
+				<-time.After(10 * time.Hour)
+				synctest.Wait()
+				if n := len(store.list(1, state.Dead)); n == 1 != dead || len(store.list(1, state.Parked)) != 0 {
+					t.Errorf("%d before, %d answers: %d are dead", last, answered, n)
+				}
+			})
+		}
+	}
+}
