@@ -106,7 +106,7 @@ func (d *delivery) key() state.Key { return state.Key{Hook: d.Hook, Event: d.eve
 func (d *delivery) row() state.Row {
 	row := state.Row{
 		Key: d.key(), Action: d.Action, Project: d.project, Task: d.task, Committed: d.committed,
-		Bytes: d.bytes, Attempts: d.attempt, Added: d.added,
+		Bytes: d.bytes, Attempts: d.counted(), Added: d.added,
 	}
 	if d.trial != nil {
 		row.LastResult, row.LastStatus = d.trial.result, d.trial.status

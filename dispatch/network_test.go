@@ -7,14 +7,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/send"
-
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
@@ -204,6 +205,36 @@ func TestOwnNetworkGone(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOutageTakesNoAttemptsAfterARestart: attempts in an outage of our own network do not
+// count after a restart either.
+func TestOutageTakesNoAttemptsAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const attempts = 3
+		store, answers := newFakeStore(), newStatuses(refused, "h1", "h2", "h3")
+		o := Options{Store: store, Retry: Policy{MaxAttempts: attempts}}
+		b := newBench(t, o, answers.round, hostRow(1), hostRow(2), hostRow(3))
+		for hook := range 3 {
+			b.enqueue(t, int64(hook+1), hook, 1)
+		}
+		<-time.After(10 * time.Minute)
+		b.Close()
+		var failed atomic.Int32
+		b = newBench(t, o, func(*http.Request) (*http.Response, error) {
+			if failed.Add(1) < 3*attempts { // of three hooks
+				return dispatchtest.Answer(503), nil
+			}
+			return dispatchtest.Answer(200), nil
+		}, hostRow(1), hostRow(2), hostRow(3))
+		backlogs, _ := store.backlogs(t.Context())
+		b.Restore(backlogs, nil)
+		<-time.After(time.Hour)
+		synctest.Wait()
+		if n := failed.Load(); n < 3*attempts-1 {
+			t.Errorf("%d attempts after the restart; left: %d rows", n, store.size())
+		}
+	})
 }
 
 // TestTwoHooksAreNoOutage: failures of two hooks count against HOOKTAIL_MAX_ATTEMPTS.
