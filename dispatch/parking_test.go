@@ -346,6 +346,34 @@ func TestPauseTakesNoTimeAfterARestart(t *testing.T) {
 	}
 }
 
+// TestDiscardedIsCountedOnce: parked deliveries that a person discards are not subtracted
+// again when their turn comes.
+func TestDiscardedIsCountedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, answers, m := newFakeStore(), newStatuses(503, "h1"), NewMetrics(nil)
+		b := newBench(t, Options{Store: store, Metrics: m, MaxParked: 1 << 20}, answers.round, hostRow(1))
+		for n := range 20 {
+			b.enqueue(t, 1, n, n+1)
+		}
+		b.drain(t)
+		for _, row := range store.list(1, state.Parked)[:10] {
+			if err := store.Apply(t.Context(), state.Batch{Delete: []state.Key{row.Key}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := b.Recount(t.Context(), store.backlogs); err != nil {
+			t.Fatal(err)
+		}
+		answers.set("h1", 200)
+		b.Retry(1)
+		<-time.After(time.Minute)
+		synctest.Wait()
+		if n, o := m.shown(t, "hooktail_parked", "1"), b.Overview()[0]; n != 0 || o.Parked != 0 || o.Bytes != 0 || store.size() != 0 {
+			t.Errorf("hooktail_parked = %v, %d parked, %d bytes; %d rows", n, o.Parked, o.Bytes, store.size())
+		}
+	})
+}
+
 // At the end, deliveries that wait for another attempt are stored immediately, requests in
 // flight end, and nothing is left unfinished.
 func TestEnd(t *testing.T) {

@@ -24,9 +24,6 @@ func (a attempt) settle(e *ending) (next *delivery) {
 		by.spared = spared
 		l.write(l.window.retryAt(d, by))
 	} else {
-		if v.step == forgo && d.stored {
-			l.backlog.forgo(d)
-		}
 		l.write(l.window.done(d, v, now))
 	}
 	if made && v.step == deliver {
