@@ -108,10 +108,10 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	if !l.health.failing {
 		strikes = d.strikes() + 1
 	}
-	age := l.age(d, now)
-	v := l.policy.verdict(o, d.counted(), d.trial.denied, age, jitter)
+	left := l.left(d, now)
+	v := l.policy.verdict(o, d.counted(), d.trial.denied, l.policy.RetryFor-left, jitter)
 	if v.step == postpone && v.hold == 0 {
-		v.delay = min(l.policy.backoff(strikes, jitter), l.policy.RetryFor-age)
+		v.delay = min(l.policy.backoff(strikes, jitter), left)
 	}
 	return a.doubt(o, v, now)
 }

@@ -77,6 +77,7 @@ func New(o Options) *Dispatcher {
 	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
 	d.budget.max, d.bodies = o.MaxBytes, o.KeepBodies
 	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
+	d.began = time.Now()
 	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
 	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
 	if o.Store != nil {

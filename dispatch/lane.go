@@ -16,8 +16,9 @@ type common struct {
 	sender    sender
 	policy    Policy
 	log       *slog.Logger
-	store     *writer // nil: everything is held in memory
-	maxParked int64   // space for a hook's rows, in bytes; 0: no bound
+	store     *writer   // nil: everything is held in memory
+	began     time.Time // when the Dispatcher was created
+	maxParked int64     // space for a hook's rows, in bytes; 0: no bound
 	network   network
 	recorder
 	windows windows
@@ -216,6 +217,13 @@ func (l *lane) age(d *delivery, now time.Time) time.Duration {
 		age = min(age, now.Sub(resumed))
 	}
 	return age
+}
+
+// left needs mu. It returns the rest of the delivery's time, which does not end within an
+// hour of the start: nothing was tried while hooktail did not run.
+func (l *lane) left(d *delivery, now time.Time) time.Duration {
+	spell := min(time.Hour, l.policy.RetryFor/4)
+	return max(l.policy.RetryFor-l.age(d, now), spell-now.Sub(l.began))
 }
 
 // granted is called when the lane may have a slot.

@@ -346,6 +346,43 @@ func TestPauseTakesNoTimeAfterARestart(t *testing.T) {
 	}
 }
 
+// TestDowntimeTakesNoTime: however long hooktail did not run, what was parked before is
+// tried for an hour after the start, or a quarter of a shorter time, and not much longer.
+func TestDowntimeTakesNoTime(t *testing.T) {
+	const many = 100
+	for retryFor, spell := range map[time.Duration]time.Duration{72 * time.Hour: time.Hour, time.Hour: 15 * time.Minute} {
+		for _, back := range []time.Duration{spell / 2, 2 * spell} { // when the receiver works again
+			synctest.Test(t, func(t *testing.T) {
+				store, answers := newFakeStore(), newStatuses(503, "h1")
+				var batch state.Batch
+				for n := range many {
+					e := committed(n, int64(n+1))
+					batch.Insert = append(batch.Insert, state.Row{
+						Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: 1, Task: int64(n + 1), Committed: e.Committed,
+						Body: mapping.BodyOf([]byte("{}")), Attempts: n % 2 * 4, Added: time.Now().Add(-2 * retryFor),
+					})
+				}
+				if err := store.Apply(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+				b := newBench(t, Options{Store: store, Retry: Policy{RetryFor: retryFor}}, answers.round, hostRow(1))
+				backlogs, _ := store.backlogs(t.Context())
+				b.Restore(backlogs, nil)
+				<-time.After(back)
+				answers.set("h1", 200)
+				<-time.After(time.Hour)
+				synctest.Wait()
+				if dead := len(store.list(1, state.Dead)); dead > 0 != (back > spell) || back > spell && dead != many {
+					t.Errorf("retried for %s: %d of %d are dead, back after %s", retryFor, dead, many, back)
+				}
+				if n := len(store.list(1, state.Parked)); n > 0 {
+					t.Errorf("retried for %s: %d are left, back after %s", retryFor, n, back)
+				}
+			})
+		}
+	}
+}
+
 // TestDiscardedIsCountedOnce: parked deliveries that a person discards are not subtracted
 // again when their turn comes.
 func TestDiscardedIsCountedOnce(t *testing.T) {

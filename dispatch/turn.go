@@ -50,7 +50,7 @@ func (t turn) terms() (terms, bool) {
 }
 
 // leftOn needs mu. It returns the rest of a delivery's time.
-func (t turn) leftOn(d *delivery) time.Duration { return t.policy.RetryFor - t.age(d, t.now) }
+func (t turn) leftOn(d *delivery) time.Duration { return t.left(d, t.now) }
 
 // leftOff needs mu. It returns the rest of a delivery's time while the hook is inactive:
 // the full time from the deactivation on; since that is unknown after a restart, at most
