@@ -194,6 +194,10 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, what string, err 
 	case isProblem:
 		refuse(w, http.StatusServiceUnavailable, problem.Why)
 	case errors.Is(err, ErrStandby):
+		if reason := h.Program.Report(r.Context(), Query{}).Reason; reason != "" { // perhaps there is no leader
+			refuse(w, http.StatusServiceUnavailable, "this instance is not ready: "+reason)
+			return
+		}
 		refuse(w, http.StatusConflict, err.Error())
 	case errors.Is(err, ErrNoPast):
 		refuse(w, http.StatusNotFound, err.Error())

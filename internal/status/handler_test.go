@@ -27,6 +27,7 @@ type stage struct {
 	query  Query
 	list   state.Filter
 	search Search
+	reason string // why it is not ready
 	err    error
 }
 
@@ -34,7 +35,7 @@ func (s *stage) Report(_ context.Context, q Query) Report {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.query = q
-	return Report{Running: true, Role: "leader"}
+	return Report{Running: true, Role: "leader", Reason: s.reason}
 }
 
 func (s *stage) Stored(_ context.Context, f state.Filter) ([]Stored, error) {

@@ -67,3 +67,25 @@ func TestSearch(t *testing.T) {
 		}
 	}
 }
+
+// TestNoLeaderSaysWhy: an instance that is not the leader names one only if it is a standby.
+// While there may be none, it says what it waits for.
+func TestNoLeaderSaysWhy(t *testing.T) {
+	s, h := newStage(Options{Token: token})
+	s.err = ErrStandby
+	for reason, want := range map[string]int{"": 409, "waiting for the database: connection refused": 503} {
+		s.reason = reason
+		for target, body := range map[string]string{
+			"/status/history": "", "/status/log?hook=1": "", "/status/series": "", "/status/deliveries": "", "/act": `{"do": "pause", "hook": 1}`,
+		} {
+			method := http.MethodGet
+			if body != "" {
+				method = http.MethodPost
+			}
+			w := call(h, method, target, body, "Authorization", "Bearer "+token)
+			if w.Code != want || !strings.Contains(w.Body.String(), reason) || strings.Contains(w.Body.String(), "ask the leader") != (reason == "") {
+				t.Errorf("%s, reason %q: %d %s", target, reason, w.Code, w.Body)
+			}
+		}
+	}
+}
