@@ -88,7 +88,7 @@ func allowed() map[string]arrows {
 			may:   []string{display, logging, postgres, replay, retry},
 			never: []string{"github.com/spf13/cobra"},
 		},
-		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, natslog, wiring}, may: []string{config, cdc, display, filter, retry}, never: []string{"github.com/spf13/cobra"}},
+		replay: {must: []string{dispatchHook, dispatchSend, state, mapping, natslog, wiring}, may: []string{config, cdc, display, filter, retry}, tests: []string{cdctest}, never: []string{"github.com/spf13/cobra"}},
 		repair: {must: []string{config, cdc, dispatchHook, state, replay, setup, wiring}, may: []string{display}, never: []string{"net/http", "github.com/jackc/pgx/v5", "github.com/spf13/cobra"}},
 		setup:  {must: []string{config, cdc, dispatchHook, natslog, state, wiring}, may: []string{mapping}, never: []string{"net/http", "github.com/spf13/cobra"}},
 		wiring: {must: []string{config, cdc, mapping, dispatch, dispatchHook, dispatchSend, natslog, state, postgres}, tests: []string{natstest}, never: []string{"github.com/spf13/cobra"}},

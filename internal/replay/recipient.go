@@ -30,7 +30,8 @@ type recipient struct {
 	config config.Config
 	id     int64
 	sender *send.Sender
-	pace   *rate.Limiter // keeps requests apart
+	every  time.Duration // pause between requests
+	pace   *rate.Limiter // keeps requests apart, by the hook's own rate if that is lower
 
 	hooks *hook.Set  // as last read
 	hook  *hook.Hook // the hook among hooks
@@ -42,7 +43,7 @@ func newRecipient(parked *wiring.Parked, cfg config.Config, version string, id i
 	if err != nil {
 		return nil, err
 	}
-	return &recipient{Parked: parked, config: cfg, id: id, sender: sender, pace: rate.NewLimiter(rate.Every(every), 1)}, nil
+	return &recipient{Parked: parked, config: cfg, id: id, sender: sender, every: every, pace: rate.NewLimiter(rate.Every(every), 1)}, nil
 }
 
 // renew reads the hook and its settings again, and makes sure that it can be sent to.
@@ -68,6 +69,11 @@ func (r *recipient) renew(ctx context.Context) error {
 	if r.hook = current; r.hook.IsRefused() {
 		return fmt.Errorf("hook %d: hooktail cannot send to it: %s", r.id, r.hook.Fault)
 	}
+	pace := rate.Every(r.every)
+	if own := r.hook.Limit(); own.Requests > 0 {
+		pace = min(pace, rate.Limit(own.PerSecond()))
+	}
+	r.pace.SetLimit(pace)
 	return nil
 }
 
