@@ -109,6 +109,11 @@ func (b *Backfill) Run(ctx context.Context) error {
 			}
 		}
 		for i := range rows {
+			if !b.o.DryRun && b.isOld() {
+				if err := b.renew(ctx); err != nil {
+					return err
+				}
+			}
 			if err := b.row(ctx, &rows[i]); err != nil {
 				return err
 			}
@@ -155,7 +160,7 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target ho
 	return b.recipient.send(ctx, fmt.Sprintf("row %d", row.ID), m)
 }
 
-// renew reads the hook again: a hook deactivated meanwhile gets no more events.
+// renew reads the hook again, and makes sure that it wants the events.
 func (b *Backfill) renew(ctx context.Context) error {
 	if err := b.recipient.renew(ctx); err != nil {
 		return err

@@ -103,7 +103,7 @@ func (r *FromLog) Close() {
 	r.sender.Close()
 }
 
-// renew reads the hook again: a hook deactivated meanwhile gets no more events.
+// renew reads the hook again, and makes sure that it gets events.
 func (r *FromLog) renew(ctx context.Context) error {
 	if err := r.recipient.renew(ctx); err != nil {
 		return err
@@ -117,7 +117,6 @@ func (r *FromLog) renew(ctx context.Context) error {
 // Run sends the events, in the order of the log.
 func (r *FromLog) Run(ctx context.Context) error {
 	defer r.progress.End()
-	renewed := time.Now()
 	for {
 		m, err := r.history.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -126,11 +125,10 @@ func (r *FromLog) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !r.o.DryRun && time.Since(renewed) > renewEvery {
+		if !r.o.DryRun && r.isOld() {
 			if err := r.renew(ctx); err != nil {
 				return err
 			}
-			renewed = time.Now()
 		}
 		if err := r.message(ctx, m); err != nil {
 			return err
@@ -139,9 +137,6 @@ func (r *FromLog) Run(ctx context.Context) error {
 		r.progress.Step(int64(m.Seq), time.Now())
 	}
 }
-
-// renewEvery is how old the hook's row may be that requests are made by.
-const renewEvery = time.Second
 
 // message sends the message's event if it is chosen.
 func (r *FromLog) message(ctx context.Context, m *natslog.Message) error {

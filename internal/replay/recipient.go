@@ -33,9 +33,17 @@ type recipient struct {
 	every  time.Duration // pause between requests
 	pace   *rate.Limiter // keeps requests apart, by the hook's own rate if that is lower
 
-	hooks *hook.Set  // as last read
-	hook  *hook.Hook // the hook among hooks
+	hooks   *hook.Set  // as last read
+	hook    *hook.Hook // the hook among hooks
+	renewed time.Time  // when they were read
 }
+
+// renewEvery is how old the hook's row may be that requests are made by.
+const renewEvery = time.Second
+
+// isOld reports whether to call renew before the next request: a hook that was paused or
+// deactivated meanwhile gets no more events.
+func (r *recipient) isOld() bool { return time.Since(r.renewed) > renewEvery }
 
 // newRecipient makes a recipient that renew completes. The caller closes its sender.
 func newRecipient(parked *wiring.Parked, cfg config.Config, version string, id int64, every time.Duration) (*recipient, error) {
@@ -48,6 +56,7 @@ func newRecipient(parked *wiring.Parked, cfg config.Config, version string, id i
 
 // renew reads the hook and its settings again, and makes sure that it can be sent to.
 func (r *recipient) renew(ctx context.Context) error {
+	r.renewed = time.Now()
 	settings, err := r.Store.Settings(ctx)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,17 +18,14 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(cdctest.Main(m)) }
 
-// TestReplayKeepsTheHooksRate: requests are as far apart as the hook's own rate asks, if it
-// is lower than the command's, and a change of it holds from the next look at the hook on.
-func TestReplayKeepsTheHooksRate(t *testing.T) {
-	arrived := make(chan time.Time, 100)
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- time.Now() }))
-	defer receiver.Close()
+// open returns the store of a database whose hook 1 is active and has that URL.
+func open(t *testing.T, url string) (config.Config, *wiring.Parked) {
+	t.Helper()
 	db := cdctest.Postgres(t).LabelStudio(t)
 	if err := state.Migrate(t.Context(), db.Connect(t), "hooktail"); err != nil {
 		t.Fatal(err)
 	}
-	db.Exec(t, "UPDATE webhook SET url = $1, is_active = true WHERE id = 1", receiver.URL)
+	db.Exec(t, "UPDATE webhook SET url = $1, is_active = true, send_for_all_actions = true, project_id = NULL WHERE id = 1", url)
 	cfg, err := config.Load([]string{"HOOKTAIL_DATABASE_URL=" + db.DSN})
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +34,17 @@ func TestReplayKeepsTheHooksRate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer parked.Close()
+	t.Cleanup(parked.Close)
+	return cfg, parked
+}
+
+// TestReplayKeepsTheHooksRate: requests are as far apart as the hook's own rate asks, if it
+// is lower than the command's, and a change of it holds from the next look at the hook on.
+func TestReplayKeepsTheHooksRate(t *testing.T) {
+	arrived := make(chan time.Time, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- time.Now() }))
+	defer receiver.Close()
+	cfg, parked := open(t, receiver.URL)
 	r, err := newRecipient(parked, cfg, "test", 1, time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -69,5 +77,43 @@ func TestReplayKeepsTheHooksRate(t *testing.T) {
 			}
 			before = at
 		}
+	}
+}
+
+// noProgress ignores the progress.
+type noProgress struct{}
+
+func (noProgress) Step(int64, time.Time) {}
+func (noProgress) End()                  {}
+
+// TestPauseEndsABackfill: a hook that is paused gets no more events of a backfill from the
+// next second on, however slow it is.
+func TestPauseEndsABackfill(t *testing.T) {
+	arrived := make(chan struct{}, 100)
+	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	defer receiver.Close()
+	cfg, parked := open(t, receiver.URL)
+	options := wiring.MappingOptions(cfg, parked.Log)
+	rows, err := mapping.NewBackfill(parked.Pool, options, mapping.TaskCreated, mapping.BackfillRows{Project: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := NewBackfill(t.Context(), BackfillOptions{
+		Config: cfg, Version: "test", Parked: parked, Mapping: options, Rows: rows, Hook: 1, Project: 1,
+		Every: renewEvery * 2 / 3, Progress: func(int64) Progress { return noProgress{} },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(t.Context()) }()
+	<-arrived
+	if err := parked.Store.Pause(t.Context(), 1); err != nil {
+		t.Error(err)
+	}
+	err = <-ended
+	if err == nil || !strings.Contains(err.Error(), "is paused") || b.Events > 4 {
+		t.Errorf("%d events were sent: %v", b.Events, err)
 	}
 }
