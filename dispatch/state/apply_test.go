@@ -23,7 +23,7 @@ func TestParkedComesBackAsItWas(t *testing.T) {
 	want.Attempts, want.LastResult, want.LastStatus, want.Next = 2, "5xx", 503, begin.Add(time.Hour)
 	apply(t, store, state.Batch{Insert: []state.Row{want, delivery(8, 3)}})
 
-	got, err := store.Tail(t.Context(), state.Part{Hook: 7, Rows: 10, Bodies: true})
+	got, err := store.Show(t.Context(), 7, want.Event)
 	if err != nil || len(got) != 1 {
 		t.Fatalf("%d rows, error %v", len(got), err)
 	}
@@ -182,10 +182,7 @@ func TestTailIsInOrder(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {
-		part := state.Part{
-			Hook: 1, Rows: rapid.IntRange(1, 60).Draw(rt, "rows"),
-			Bytes: rapid.SampledFrom([]int64{0, 1, 200, 5000}).Draw(rt, "bytes"), Bodies: rapid.Bool().Draw(rt, "bodies"),
-		}
+		part := state.Part{Hook: 1, Rows: rapid.IntRange(1, 60).Draw(rt, "rows")}
 		var got []int
 		for {
 			rows, err := store.Tail(t.Context(), part)
@@ -195,8 +192,8 @@ func TestTailIsInOrder(t *testing.T) {
 			if len(rows) == 0 {
 				break
 			}
-			if len(rows) > part.Rows || (rows[0].Body.Len() > 0) != part.Bodies {
-				rt.Fatalf("%d rows, body %q", len(rows), rows[0].Body.Bytes())
+			if len(rows) > part.Rows {
+				rt.Fatalf("%d rows", len(rows))
 			}
 			got = append(got, numbers(rows)...)
 			part.After = rows[len(rows)-1].Event
@@ -205,38 +202,6 @@ func TestTailIsInOrder(t *testing.T) {
 			rt.Fatalf("order (-want +got):\n%s", diff)
 		}
 	})
-}
-
-func TestTailIsBoundedInBytes(t *testing.T) {
-	t.Parallel()
-	store := newStore(t, migrated(t))
-	var rows []state.Row
-	for n, size := range []int{1000, 10, 10, 10} {
-		r := delivery(1, n)
-		r.Body = mapping.BodyOf(make([]byte, size))
-		rows = append(rows, r)
-	}
-	apply(t, store, state.Batch{Insert: rows})
-	for _, tt := range []struct {
-		name  string
-		after mapping.ID
-		bytes int64
-		want  []int
-	}{
-		{"one too large for the bound", mapping.ID{}, 100, []int{0}},
-		{"exactly", event(0), 20, []int{1, 2}},
-		{"between", event(0), 21, []int{1, 2, 3}},
-		{"no bound", mapping.ID{}, 0, []int{0, 1, 2, 3}},
-		{"after the last", event(3), 0, nil},
-	} {
-		rows, err := store.Tail(t.Context(), state.Part{Hook: 1, After: tt.after, Rows: 10, Bytes: tt.bytes})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(tt.want, numbers(rows)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
-		}
-	}
 }
 
 func TestBodies(t *testing.T) {

@@ -111,7 +111,7 @@ func TestHostileRows(t *testing.T) {
 			}
 			found, after := 0, mapping.ID{}
 			for {
-				rows, err := store.Tail(ctx, state.Part{Hook: b.Hook, After: after, Rows: 2, Bytes: 1000, Bodies: true})
+				rows, err := store.Tail(ctx, state.Part{Hook: b.Hook, After: after, Rows: 2})
 				must("tail", err)
 				if len(rows) == 0 {
 					break

@@ -13,26 +13,19 @@ type Part struct {
 	Hook  int64
 	After mapping.ID // the zero ID: from the first one on
 	Rows  int        // maximum number
-	Bytes int64      // maximum size of the bodies, but at least one row; 0: no limit
-	// Bodies requests the rows' bodies.
-	Bodies bool
 }
 
-// Tail returns a part of a hook's parked deliveries, in order. It is empty if nothing is
-// left.
+// Tail returns a part of a hook's parked deliveries, in order and without bodies. It is
+// empty if nothing is left.
 func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
-	const inOrder = ` ORDER BY commit_lsn, ordinal, timeline`
 	var (
 		batch pgx.Batch
 		rows  []Row
 	)
 	batch.Queue(planByKey)
-	batch.Queue(s.sql(`SELECT `+bodyIf(p.Bodies)+` FROM (
-			SELECT *, sum(octet_length(body)) OVER (`+inOrder+` ROWS UNBOUNDED PRECEDING) - octet_length(body) AS preceding
-			FROM (SELECT * FROM {parked} p WHERE hook_id = $1 AND state = 'parked'
-				AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint) AND `+pending+inOrder+` LIMIT $5) AS part
-		) AS summed WHERE $6 = 0 OR preceding < $6`+inOrder),
-		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows, p.Bytes,
+	batch.Queue(s.sql(`SELECT `+columns+` FROM {parked} p WHERE hook_id = $1 AND state = 'parked'
+		AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint) AND `+pending+` ORDER BY commit_lsn, ordinal, timeline LIMIT $5`),
+		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows,
 	).Query(func(r pgx.Rows) (err error) {
 		rows, err = pgx.CollectRows(r, scanRow)
 		return err
@@ -70,14 +63,6 @@ func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (ma
 		return nil
 	})
 	return bodies, wrap(err, "read bodies")
-}
-
-// bodyIf returns the columns of a Row, with or without the body.
-func bodyIf(body bool) string {
-	if body {
-		return columns + ", body"
-	}
-	return columns
 }
 
 // rows runs a query for columns, optionally followed by the body.
