@@ -30,6 +30,9 @@ func (l *lane) held(until, now time.Time) {
 	}
 	l.gate.hold.noted = until
 	l.store.add(operation{ask: func(ctx context.Context) error {
+		l.mu.Lock()
+		until := l.gate.hold.until // a row that is locked may be written after a later pause
+		l.mu.Unlock()
 		return l.store.store.Hold(ctx, l.hook, max(0, time.Until(until)))
 	}})
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"context"
 	"net/http"
 	"strconv"
 	"testing"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // TestRetryAfterOverARestart: Retry-After also holds after a restart, for stored and new
@@ -78,6 +80,45 @@ func TestRetryAfterOverARestart(t *testing.T) {
 					t.Errorf("requests after the restart: %+v, want the first at %s", list, tt.sent)
 				}
 			})
+		})
+	}
+}
+
+// lockedHolds is a store in which somebody has locked the hook's setting for a while.
+type lockedHolds struct {
+	*fakeStore
+	until time.Time
+}
+
+func (s lockedHolds) Hold(ctx context.Context, hook int64, wait time.Duration) error {
+	if time.Now().Before(s.until) {
+		return &state.LockedError{}
+	}
+	return s.fakeStore.Hold(ctx, hook, wait)
+}
+
+// TestLastRetryAfterIsStored: of several changes of a pause, whose row is locked meanwhile,
+// the store has the last one.
+func TestLastRetryAfterIsStored(t *testing.T) {
+	for _, ended := range []time.Duration{300 * time.Millisecond, 990 * time.Millisecond, 5 * time.Second} { // the lock, after the first pause
+		synctest.Test(t, func(t *testing.T) {
+			store, c := lockedHolds{newFakeStore(), time.Now().Add(ended)}, newCalls()
+			b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+				if c.note(r) > 1 {
+					return dispatchtest.Answer(500), nil
+				}
+				a := dispatchtest.Answer(429)
+				a.Header.Set("Retry-After", "600")
+				return a, nil
+			}, hostRow(1))
+			b.enqueue(t, 1, 1, 1)
+			<-time.After(ended + 5*time.Millisecond)
+			b.Retry(1) // ends the pause
+			<-time.After(time.Minute)
+			synctest.Wait()
+			if holds := store.holds(); len(holds) != 1 || holds[0].Held > 0 {
+				t.Errorf("locked for %s: %+v, want no pause", ended, holds)
+			}
 		})
 	}
 }
