@@ -11,6 +11,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // ErrClosed is returned after the Dispatcher has been closed.
@@ -51,9 +52,10 @@ type Dispatcher struct {
 
 	mu        sync.Mutex
 	lanes     map[int64]*lane
-	passed    cdc.LSN // see Passed; 0: not called yet
-	withholds bool    // a lane may have rows of later commits
-	halted    bool    // Park was called
+	settings  map[int64]state.Setting // see Settings
+	passed    cdc.LSN                 // see Passed; 0: not called yet
+	withholds bool                    // a lane may have rows of later commits
+	halted    bool                    // Park was called
 	closed    bool
 }
 
@@ -154,7 +156,11 @@ func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
 		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.of(hook))
-		l.gate.halted, l.gate.paused = d.halted, d.halted
+		set := d.settings[hook] // it may have outlived an earlier hook with the id
+		l.gate.halted, l.gate.paused = d.halted, d.halted || set.Paused
+		if l.backlog.set(!set.Suspended.IsZero()) || set.Paused {
+			l.show(time.Now())
+		}
 		d.lanes[hook] = l
 		d.windows.lanes.Add(1)
 	}
@@ -172,7 +178,7 @@ func (d *Dispatcher) hookChanged(hook int64) {
 	d.release(hook)
 }
 
-// release removes the empty lane of a deleted hook; ids of hooks are not reused.
+// release removes the empty lane of a deleted hook.
 func (d *Dispatcher) release(hook int64) {
 	if _, ok := d.o.Hooks.Hook(hook); ok {
 		return

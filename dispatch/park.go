@@ -14,16 +14,14 @@ import (
 // before Enqueue.
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
-	said := make(map[int64]state.Setting, len(settings))
 	for _, s := range settings {
-		said[s.Hook] = s
 		if s.Held > 0 {
 			d.with(s.Hook, func(l desk) { l.restoreHold(s.Held) })
 		}
 	}
 	for _, b := range backlogs {
 		d.with(b.Hook, func(l desk) {
-			l.restoreResumed(said[b.Hook])
+			l.restoreResumed(d.settings[b.Hook])
 			l.begin(b, d.passed)
 			d.withholds = d.withholds || d.passed > 0
 		})
@@ -35,6 +33,11 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 	said := make(map[int64]state.Setting, len(settings))
 	for _, s := range settings {
 		said[s.Hook] = s
+	}
+	d.mu.Lock()
+	d.settings = said
+	d.mu.Unlock()
+	for _, s := range settings {
 		if s.Paused || !s.Suspended.IsZero() {
 			d.with(s.Hook, func(desk) {})
 		}

@@ -346,6 +346,45 @@ func TestPauseTakesNoTimeAfterARestart(t *testing.T) {
 	}
 }
 
+// TestPauseOutlivesTheHook: a hook that is deleted and inserted again, as when its table is
+// restored, is still paused.
+func TestPauseOutlivesTheHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, c, m := newFakeStore(), newCalls(), NewMetrics(nil)
+		b := newBench(t, Options{Store: store, Metrics: m}, func(r *http.Request) (*http.Response, error) {
+			c.note(r)
+			return dispatchtest.Answer(200), nil
+		}, hostRow(1), hostRow(2))
+		settings := []state.Setting{{Hook: 1, Paused: true}, {Hook: 2, Suspended: time.Now(), SuspendedLSN: "0/1"}}
+		b.Settings(settings)
+		for n := range 3 {
+			for id := int64(1); id < 3; id++ {
+				b.enqueue(t, id, 2*n+int(id), n)
+			}
+			synctest.Wait()
+			apply(t, b.hooks, deleteRow(hook.Webhook, 1), deleteRow(hook.Webhook, 2))
+			<-time.After(time.Second)
+			apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: hostRow(1)}, hook.RowChange{Table: hook.Webhook, Row: hostRow(2)})
+		}
+		b.enqueue(t, 1, 10, 1)
+		b.enqueue(t, 2, 11, 1)
+		<-time.After(time.Second)
+		for i, want := range []State{StatePaused, StateSuspended} {
+			if got, shown := b.Overview()[i].State, m.shown(t, "hooktail_hook_state", strconv.Itoa(i+1)); got != want || shown != float64(want) {
+				t.Errorf("hook %d is %s, hooktail_hook_state = %v, want %s", i+1, got, shown, want)
+			}
+		}
+		if n := len(c.all()); n > 0 {
+			t.Errorf("%d requests", n)
+		}
+		b.Settings(nil)
+		<-time.After(time.Second)
+		if n := len(c.all()); n != 1 {
+			t.Errorf("%d requests after the pause, want that of the event since the hook was inserted", n)
+		}
+	})
+}
+
 // TestDowntimeTakesNoTime: however long hooktail did not run, what was parked before is
 // tried for an hour after the start, or a quarter of a shorter time, and not much longer.
 func TestDowntimeTakesNoTime(t *testing.T) {
