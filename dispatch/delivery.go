@@ -175,7 +175,7 @@ func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
 	return shared
 }
 
-// itemBytes is the approximate size of a delivery with its place in a schedule.
+// deliveryBytes is the approximate size of a delivery with its place in a schedule.
 const deliveryBytes = 352
 
 // message returns the content of the attempt.

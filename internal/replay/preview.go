@@ -126,19 +126,12 @@ func (p *preview) rows(ctx context.Context, action mapping.Action) error {
 
 // page tries the events of some rows. Only those that the hook wants are rendered.
 func (p *preview) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow) error {
-	var events []*mapping.Event
-	for i := range page {
-		if e := page[i].Event; e != nil {
-			events = append(events, e)
-		}
-	}
-	if err := p.locator.Locate(ctx, events); err != nil {
+	if _, err := locate(ctx, p.locator, page); err != nil {
 		return err
 	}
 	targets := make([]hook.Target, len(page))
 	for i := range page {
 		if e := page[i].Event; e != nil {
-			p.locator.Miss(e)
 			var wanted bool
 			if targets[i], wanted = p.o.Hook.TargetOf(e); !wanted {
 				page[i].Event = nil

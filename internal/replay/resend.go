@@ -105,18 +105,12 @@ func (r *resend) rows(ctx context.Context, rows *mapping.Backfill) error {
 
 // page parks the events of one page of rows.
 func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow) error {
-	var events []*mapping.Event
-	for i := range page {
-		if e := page[i].Event; e != nil {
-			events = append(events, e)
-		}
-	}
-	if err := r.locator.Locate(ctx, events); err != nil {
+	events, err := locate(ctx, r.locator, page)
+	if err != nil {
 		return err
 	}
 	wanted := make([][]hook.Target, len(events))
 	for i, e := range events {
-		r.locator.Miss(e)
 		wanted[i] = r.o.Hooks.Match(e, nil)
 	}
 	isFiltered := func(targets []hook.Target) bool {
@@ -150,6 +144,23 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 	refused, err := r.Store.Park(ctx, parked)
 	r.out.Refused += refused
 	return err
+}
+
+// locate returns the rows' events, with their organizations.
+func locate(ctx context.Context, locator *mapping.Locator, page []mapping.BackfillRow) ([]*mapping.Event, error) {
+	var events []*mapping.Event
+	for i := range page {
+		if e := page[i].Event; e != nil {
+			events = append(events, e)
+		}
+	}
+	if err := locator.Locate(ctx, events); err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		locator.Miss(e)
+	}
+	return events, nil
 }
 
 // add counts the bytes of a delivery, and returns an error if a hook's bound is exceeded.
