@@ -9,6 +9,7 @@ type backlog struct {
 
 	parked, dead int         // number of rows
 	bytes        int64       // size of the parked bodies
+	granted      int64       // room that rows which others have parked may take beyond the bound
 	suspended    bool        // the bound is reached
 	confirmed    bool        // the store has recorded the suspension
 	missed       []*delivery // events that the suspended hook misses, until the store has recorded it
@@ -18,6 +19,14 @@ type backlog struct {
 func (b *backlog) count(stored state.Backlog) {
 	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes
 	b.metrics.backlog(b.parked, b.dead)
+}
+
+// recount replaces the figures by the store's. What others have parked since, a redrive,
+// must not suspend the hook.
+func (b *backlog) recount(stored state.Backlog) {
+	before := b.room()
+	b.count(stored)
+	b.granted = max(0, b.granted+b.room()-before)
 }
 
 // wrote counts a committed operation.
@@ -60,7 +69,12 @@ func (b *backlog) room() int64 {
 }
 
 // isFull reports whether the bound is reached.
-func (b *backlog) isFull() bool { return b.max != 0 && b.room() >= b.max }
+func (b *backlog) isFull() bool {
+	if b.room() < b.max {
+		b.granted = 0
+	}
+	return b.max != 0 && b.room() >= b.max+b.granted
+}
 
 // set sets the suspension to that of the store, and reports whether it has changed.
 func (b *backlog) set(suspended bool) bool {

@@ -208,7 +208,7 @@ func (l desk) reconnect() {
 func (l desk) recount(b state.Backlog) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.backlog.count(b)
+	l.backlog.recount(b)
 }
 
 func (l desk) redriven(first mapping.ID) {

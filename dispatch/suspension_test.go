@@ -140,6 +140,62 @@ func TestDeadRowsDoNotSuspend(t *testing.T) {
 	})
 }
 
+// TestRedriveDoesNotSuspend: a hook gets new events however much a person redrives, and is
+// suspended if as much as may be parked comes on top of it. Afterwards the bound is as before.
+func TestRedriveDoesNotSuspend(t *testing.T) {
+	for _, works := range []bool{true, false} { // the receiver, after the redrive
+		synctest.Test(t, func(t *testing.T) {
+			const dead = 300
+			store, answers := newFakeStore(), newStatuses(500, "h1")
+			var batch state.Batch
+			for n := range dead {
+				e := dispatchtest.Event(n, int64(n+1))
+				batch.Insert = append(batch.Insert, state.Row{
+					Key: state.Key{Hook: 1, Event: e.ID}, Action: e.Action, Project: e.Project, Task: e.Task, Committed: e.Committed,
+					Body: e.Body(e.Action, true), Added: time.Now(), State: state.Dead,
+				})
+			}
+			if err := store.Apply(t.Context(), batch); err != nil {
+				t.Fatal(err)
+			}
+			b := newBench(t, Options{Store: store, MaxParked: 20_000}, answers.round, hostRow(1))
+			recount := func() {
+				t.Helper()
+				if err := b.Recount(t.Context(), store.backlogs); err != nil {
+					t.Fatal(err)
+				}
+			}
+			recount()
+			if works {
+				answers.set("h1", 0)
+			}
+			b.Redriven(store.redrive(1))
+			recount()
+			b.enqueue(t, 1, dead, 1)
+			synctest.Wait()
+			if len(store.suspended) > 0 || len(store.list(1, state.Parked)) < 100 {
+				t.Errorf("suspended: %v; %d are parked", store.suspended, len(store.list(1, state.Parked)))
+			}
+			if works {
+				<-time.After(time.Hour)
+				if n := store.size(); n > 0 {
+					t.Errorf("%d are left", n)
+				}
+				answers.set("h1", 500)
+			}
+			before := len(store.list(1, state.Parked))
+			for n := range 200 {
+				b.enqueue(t, 1, dead+1+n, n+1)
+				<-time.After(time.Second)
+				recount()
+			}
+			if n := len(store.list(1, state.Parked)) - before; len(store.suspended) == 0 || n < 20 || n > 100 {
+				t.Errorf("suspended: %v; %d were parked more", store.suspended, n)
+			}
+		})
+	}
+}
+
 // TestBareDeliveriesAreBounded: deliveries without a payload count, too: 256 bytes a row
 // and the action.
 func TestBareDeliveriesAreBounded(t *testing.T) {
