@@ -10,8 +10,8 @@ import (
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
-// TestOnlyWhatDecidesSendingHastens: a row that is saved without a change of what is sent
-// does not affect Retry-After, a 410 or the back-off; another address ends them.
+// TestOnlyWhatDecidesSendingHastens: a row that is saved without a change of what is sent,
+// a rate and a filter do not affect Retry-After, a 410 or the back-off; another address ends them.
 func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -38,6 +38,9 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 				limit := before + 1 // the back-off goes on
 				for range 12 {
 					b.lanes[1].changed() // the revision is the same
+				}
+				for column, value := range map[string]string{"rate": "1000/s", "filter": "action != 'X'"} {
+					apply(t, b.hooks, hook.RowChange{Table: hook.HookSetting, Row: dispatchtest.Row{"hook_id": "1", "adopted": "f", column: value}})
 				}
 				b.enqueue(t, 1, 2, 1)
 				synctest.Wait()

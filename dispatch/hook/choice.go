@@ -34,6 +34,13 @@ func (c *Choice) texts() state.Choice {
 // equal reports whether both are the same choice. Nil is the empty choice.
 func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
 
+// sendsAs is equal without the rate and the filter.
+func (c *Choice) sendsAs(o *Choice) bool {
+	a, b := c.texts(), o.texts()
+	a.Rate, a.Filter = b.Rate, b.Filter
+	return a.Equal(b)
+}
+
 func (c *Choice) adds(action mapping.Action) bool {
 	return c != nil && slices.Contains(c.Added, action)
 }

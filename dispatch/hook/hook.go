@@ -58,14 +58,14 @@ func (h *Hook) Revision() uint64 { return h.revision }
 // IsRefused reports whether hooktail cannot send to the hook.
 func (h *Hook) IsRefused() bool { return h.Refused != NotRefused }
 
-// sendsAs reports whether both get the same events and send them in the same way. Other
-// changes of the row, such as a name, a time or a counter, must not end a pause that the
-// receiver asked for.
+// sendsAs reports whether both send in the same way, and the same events except those that
+// a filter leaves out. Other changes, such as a name, a time, a counter or a lower rate, must
+// not end a pause that the receiver asked for.
 func (h *Hook) sendsAs(o *Hook) bool {
 	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
 		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
 		h.SendPayload == o.SendPayload && h.AllActions == o.AllActions && slices.Equal(h.Actions, o.Actions) &&
-		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret && h.Choice.equal(o.Choice) &&
+		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret && h.Choice.sendsAs(o.Choice) &&
 		h.Refused == o.Refused && h.Fault == o.Fault
 }
 

@@ -58,8 +58,8 @@ func TestOnlyWhatDecidesSendingMakesAHookNew(t *testing.T) {
 		{"nothing chosen", setting("events_added", dispatchtest.Null, "events_removed", "{}", "filter", dispatchtest.Null, "rate", "", "format", dispatchtest.Null), false},
 		{"an action more", setting("events_added", "{TASK_COMPLETED}"), true},
 		{"an action less", setting("events_removed", "{TASK_CREATED}"), true},
-		{"filter", setting("filter", "true"), true},
-		{"rate", setting("rate", "10/s"), true},
+		{"filter", setting("filter", "true"), false},
+		{"rate", setting("rate", "10/s"), false},
 		{"format", setting("format", "cloudevents"), true},
 		{"deleted", deleteRow(Webhook, 1), true},
 		{"all deleted", RowChange{Table: Webhook, Truncated: true}, true},
@@ -74,7 +74,7 @@ func TestOnlyWhatDecidesSendingMakesAHookNew(t *testing.T) {
 			if same := ok && after.revision == before.revision; same == tt.want {
 				t.Errorf("the hook is another one: %v, want %v", !same, tt.want)
 			}
-			if (told > 0) != tt.want {
+			if tells := tt.want || tt.name == "rate" || tt.name == "filter"; (told > 0) != tells {
 				t.Errorf("the lane is told %d times", told)
 			}
 		})

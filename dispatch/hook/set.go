@@ -154,14 +154,18 @@ func (h *Set) show(id int64) {
 		h.view.drop(id)
 		h.o.Counter.Forget(id)
 	case before != nil && hook.sendsAs(before):
-		if hook.CreatedAt.Equal(before.CreatedAt) {
+		chosen := hook.Choice.equal(before.Choice)
+		if chosen && hook.CreatedAt.Equal(before.CreatedAt) {
 			return
 		}
 		hook = hook.withRevision(before.revision)
 		h.hooks[id] = hook
 		h.index.replace(hook, hook, h.o.KeepUnadopted)
 		h.view.put(hook)
-		return
+		if chosen {
+			return
+		}
+		h.announce(hook, before)
 	default:
 		h.changes++
 		hook = hook.withRevision(h.changes)
