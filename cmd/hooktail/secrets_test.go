@@ -90,7 +90,7 @@ func hostileHooks(t *testing.T, db *cdctest.Database) (said []string) {
 	for path, step := range map[string]dispatchtest.Step{
 		"/hang": dispatchtest.Hang(), "/reset": dispatchtest.Reset(), "/500": dispatchtest.Status(500), "/400": dispatchtest.Status(400),
 		"/410": dispatchtest.Status(410), "/302": dispatchtest.Redirect(302, "http://u:"+mark+"@x/"+mark+query), "/429": dispatchtest.RetryAfter(429, mark),
-		"/echo": dispatchtest.Raw("HTTP/1.1 200 OK\r\n" + mark + " " + mark + "\r\n\r\n"),
+		"/echo": dispatchtest.Raw("HTTP/1.1 " + mark + " " + mark + "\r\n\r\n"),
 	} {
 		r.Script(path, step)
 	}
