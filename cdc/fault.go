@@ -137,8 +137,7 @@ func (s *Stream) classify(err error) error {
 	case postgres.UndefinedObject:
 		return &Fault{
 			PublicationYounger, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
-			fmt.Sprintf("the slot must be younger than its publication: run SELECT pg_drop_replication_slot(%s); and then `hooktail setup`, "+
-				"or `hooktail repair --resend` if hooktail has read from the slot before", quoteText(o.Slot)), err,
+			"the slot must be younger than its publication: " + replaceSlot(o.Slot), err,
 		}
 	case objectInUse:
 		return &activeError{slot: o.Slot, err: err}

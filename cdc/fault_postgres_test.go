@@ -57,6 +57,10 @@ func TestFaultsEndTheStream(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, SlotWrong, []string{"a temporary slot of another session"}},
+		{"slot that sends what is not committed", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
+			db.Exec(t, "SELECT pg_drop_replication_slot($1)", plan.Slot)
+			db.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'pgoutput', false, true)", plan.Slot)
+		}, SlotWrong, []string{"before they are committed (two_phase)", "pg_drop_replication_slot('slot_", "repair --resend"}},
 		{"publication missing", func(t *testing.T, db *cdctest.Database, plan Plan, _ *Options) {
 			db.Exec(t, "DROP PUBLICATION "+quoteIdent(plan.Publication))
 		}, PublicationMissing, []string{"publication", "does not exist: run `hooktail setup`"}},

@@ -80,7 +80,7 @@ func canDecode(version int, walLevel string) bool {
 func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
 	// to_jsonb reads columns that only some versions have.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
-		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid()
+		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid(), s.two_phase
 		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))
 	if err != nil {
 		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
@@ -91,6 +91,12 @@ func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, 
 	r := found[0]
 	if what := wrongSlot(r[0], r[1], r[2], r[3], r[9] == "t"); what != "" {
 		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
+	}
+	if r[10] == "t" {
+		return nil, &Fault{
+			Reason: SlotWrong, What: fmt.Sprintf("slot %q sends prepared transactions before they are committed (two_phase)", name),
+			Mend: replaceSlot(name),
+		}
 	}
 	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
 	for i, lsn := range [...]*LSN{&slot.Confirmed, &slot.Restart} {
@@ -115,6 +121,12 @@ func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, 
 
 func slotMissing(name string) *Fault {
 	return &Fault{Reason: SlotMissing, What: fmt.Sprintf("slot %q does not exist", name), Mend: "run `hooktail setup`"}
+}
+
+// replaceSlot returns the remedy for a slot whose rest cannot be used.
+func replaceSlot(name string) string {
+	return fmt.Sprintf("run SELECT pg_drop_replication_slot(%s); and then `hooktail setup`, "+
+		"or `hooktail repair --resend` if hooktail has read from the slot before", quoteText(name))
 }
 
 func wrongSlot(kind, plugin, database, current string, temporary bool) string {
