@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -110,4 +111,40 @@ func TestPostgresKillAndRestart(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("changes (-want +got):\n%s", diff)
 	}
+}
+
+// TestConsumerDoesNotKeepServerFromStopping: a server that stops waits for what it has
+// sent, and for a consumer that is stuck it would wait for ever. What was not finished is
+// not lost, and not handed over twice.
+func TestConsumerDoesNotKeepServerFromStopping(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db, plan := source(t, server)
+	s := start(t, optionsOf(t, db, plan))
+	db.Exec(t, "INSERT INTO a VALUES (1, '')")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	stuck, err := s.Next(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Stop(throwaway.Fast) }()
+	select {
+	case err = <-stopped:
+	case <-ctx.Done():
+		finish(stuck[0]) // lets it stop
+		t.Fatalf("the server did not stop; now: %v", <-stopped)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "INSERT INTO a VALUES (2, '')")
+	if got := s.collect(t, 1); got[0] != "insert a 2" {
+		t.Errorf("after the restart: %v", got)
+	}
+	finish(stuck[0])
 }

@@ -38,6 +38,8 @@ type reader struct {
 	from    LSN       // position of the transaction's first message
 	begun   time.Time // its arrival
 	wakeAt  time.Time // read deadline of the connection; zero after it has passed
+	asked   time.Time // last time that the server requested a reply
+	urging  time.Time // since then it has requested one reply right after another
 }
 
 // run reads until the connection fails, the stream cannot continue, or ctx is cancelled.
@@ -276,11 +278,29 @@ func (r *reader) keepalive(k pglogrepl.PrimaryKeepaliveMessage) error {
 	if !r.s.assembler.inside() {
 		r.s.position.Idle(k.ServerWALEnd, k.ServerTime)
 	}
-	if k.ReplyRequested {
-		return r.status(time.Now(), true)
+	if !k.ReplyRequested {
+		return nil
 	}
-	return nil
+	now := time.Now()
+	if now.Sub(r.asked) > urgingPause {
+		r.urging = now
+	}
+	if r.asked = now; now.Sub(r.urging) > urgingPatience {
+		return errStops
+	}
+	return r.status(now, true)
 }
+
+// A server that stops waits until everything that it has sent is confirmed, however long
+// that takes, and requests a reply right after each one. The stream lets it go if the
+// consumer does not finish soon; the rest comes again. Otherwise a server requests a reply
+// after half of its timeout.
+const (
+	urgingPause    = 500 * time.Millisecond
+	urgingPatience = 5 * time.Second
+)
+
+var errStops = errors.New("the server is stopping, and waits for changes that are not finished")
 
 // close closes the connection without waiting.
 func (r *reader) close() {
