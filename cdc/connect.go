@@ -52,7 +52,7 @@ func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	if ctx.Err() != nil {
 		return true, r.finish()
 	}
-	return r.works(time.Now()), s.Memory().explain(s.o.Slot, s.classify(err))
+	return r.works(time.Now()), s.Memory().explain(s.o.Slot, s.undecodable(s.classify(err)))
 }
 
 // connect opens a connection in replication mode.

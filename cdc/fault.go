@@ -3,6 +3,7 @@ package cdc
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -35,6 +36,7 @@ const (
 	TableMissing                            // a table, column or schema does not exist
 	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner                                // the role owns neither table nor publication
+	Undecodable                             // the server cannot decode a change
 	Protocol                                // the server sent something outside pgoutput's protocol 1
 )
 
@@ -46,7 +48,7 @@ func (r Reason) String() string {
 		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked", TableLocked: "table_locked",
 		PublicationMissing: "publication_missing", PublicationYounger: "publication_younger", PublicationIncomplete: "publication_incomplete",
 		OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
-		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Protocol: "protocol",
+		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Undecodable: "undecodable", Protocol: "protocol",
 	}
 	if r <= 0 || int(r) >= len(names) {
 		return "unknown"
@@ -149,6 +151,21 @@ func (s *Stream) classify(err error) error {
 		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
 	}
 	return Explain(err, o.Config)
+}
+
+// undecodable turns an error that the server's output plugin met at one change into a
+// Fault. The server meets it again each time that it begins, for example at a row larger
+// than 1 GB. The last line of the error's context names the change.
+func (s *Stream) undecodable(err error) error {
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || Final(err) || fault.SeverityUnlocalized != "ERROR" || fault.Where == "" {
+		return err
+	}
+	mend := ""
+	if !s.o.Temporary { // otherwise the slot is gone with its connection
+		mend = "if it persists, give up what the slot retains: " + replaceSlot(s.o.Slot)
+	}
+	return &Fault{Undecodable, "the server cannot decode a change: " + fault.Where[strings.LastIndexByte(fault.Where, '\n')+1:], mend, err}
 }
 
 // Explain turns an error of the server that only a person can fix into a Fault with the

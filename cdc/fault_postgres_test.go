@@ -208,6 +208,41 @@ func TestPublicationYoungerThanSlot(t *testing.T) {
 	}
 }
 
+// TestUndecodableChangeIsNamed: the server stops at the same change each time. The stream
+// says which one, and how to go on without it, instead of trying again in silence. A
+// session that is cancelled or ended is not taken for that.
+func TestUndecodableChangeIsNamed(t *testing.T) {
+	t.Parallel()
+	db, plan := source(t, cdctest.Postgres(t))
+	db.Exec(t, "CREATE TYPE mood AS ENUM ('good', 'bad'); ALTER TABLE a ADD COLUMN mood mood")
+	s := start(t, optionsOf(t, db, plan))
+	db.Exec(t, "INSERT INTO a VALUES (1, '', 'bad')")
+	s.collect(t, 1)
+	db.Exec(t, "SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", plan.Slot)
+	await(t, func() string {
+		if stats := s.Stats(); Final(stats.Fault) || !stats.Connected || stats.Connections < 2 {
+			return fmt.Sprintf("fault %v on connection %d", stats.Fault, stats.Connections)
+		}
+		return ""
+	})
+	before := db.QueryText(t, "SELECT pg_current_wal_lsn()")
+	db.Exec(t, "DELETE FROM pg_enum WHERE enumlabel = 'bad' AND enumtypid = 'mood'::regtype")
+	db.Exec(t, "UPDATE a SET v = 'x' WHERE id = 1")
+	await(t, func() string {
+		if stats := s.Stats(); !Final(stats.Fault) {
+			return fmt.Sprintf("fault %v on connection %d", stats.Fault, stats.Connections)
+		}
+		return ""
+	})
+	err := s.Stats().Fault
+	checkFault(t, err, Undecodable, "pg_drop_replication_slot('"+plan.Slot+"')", "repair --resend", "invalid internal value for enum")
+	_, lsn, ok := strings.Cut(err.Error(), "LSN ")
+	lsn, _, _ = strings.Cut(lsn, ":")
+	if !ok || db.QueryText(t, "SELECT $1::pg_lsn > $2::pg_lsn", lsn, before) != "t" {
+		t.Errorf("error %q, want a position after %s in it", err, before)
+	}
+}
+
 func TestErrorsKeepTheServersMessage(t *testing.T) {
 	t.Parallel()
 	err := notCreated(context.Background(), nil, "s", time.Second, &pgconn.PgError{Code: "53400", Message: "all replication slots are in use"})
