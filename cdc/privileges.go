@@ -61,9 +61,9 @@ func (in *installer) foreign(f found) *Fault {
 		if f.tables[i].owned {
 			continue
 		}
-		alter := t.IdentityFull && f.tables[i].identity != "f"
+		alter := t.IdentityFull && len(f.tables[i].keyed) > 0
 		if alter {
-			statements = append(statements, setIdentity(t, "FULL"))
+			statements = append(statements, setIdentities(f.tables[i].keyed, "FULL")...)
 		}
 		if alter || slices.Contains(f.missing, t) {
 			names = append(names, t.String())

@@ -169,18 +169,29 @@ func (in *installer) statements(f found) []string {
 		sql = append(sql, f.publication.widen()...)
 	}
 	for i, t := range in.plan.Tables {
-		if t.IdentityFull && f.tables[i].identity != "f" {
-			sql = append(sql, setIdentity(t, "FULL"))
+		if t.IdentityFull {
+			sql = append(sql, setIdentities(f.tables[i].keyed, "FULL")...)
 		}
 	}
 	return sql
 }
 
-// tableState is a table of the plan as recorded in the catalog.
+// tableState is a table of the plan as recorded in the catalog, with its partitions: each
+// partition has a replica identity of its own, which it does not inherit.
 type tableState struct {
-	identity    string // pg_class.relreplident
-	owned       bool   // by the role, directly or through membership
+	full, keyed []Table // with REPLICA IDENTITY FULL, and with another one
+	owned       bool    // by the role, directly or through membership
 	partitioned bool
+}
+
+// add adds the table itself or one of its partitions.
+func (s *tableState) add(one Table, full, owned bool) {
+	s.owned = s.owned && owned
+	if full {
+		s.full = append(s.full, one)
+	} else {
+		s.keyed = append(s.keyed, one)
+	}
 }
 
 // tables looks up all tables of the plan, in the plan's order.
@@ -188,9 +199,11 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 	states := make([]tableState, len(in.plan.Tables))
 	var missing []string
 	for i, t := range in.plan.Tables {
-		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT c.relreplident, pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
-			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-			WHERE c.relkind IN ('r', 'p') AND n.nspname = %s AND c.relname = %s`, quoteText(t.Schema), quoteText(t.Name)))
+		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT n.nspname, c.relname, c.relreplident = 'f', pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
+			FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace
+			CROSS JOIN LATERAL (SELECT t.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.oid)) AS one (oid)
+			JOIN pg_catalog.pg_class c ON c.oid = one.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			WHERE t.relkind IN ('r', 'p') AND s.nspname = %s AND t.relname = %s ORDER BY c.oid <> t.oid, c.oid`, quoteText(t.Schema), quoteText(t.Name)))
 		if err != nil {
 			return nil, fmt.Errorf("look table %s up: %w", t, err)
 		}
@@ -198,7 +211,10 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 			missing = append(missing, t.String())
 			continue
 		}
-		states[i] = tableState{identity: found[0][0], owned: found[0][1] == "t", partitioned: found[0][2] == "t"}
+		states[i] = tableState{owned: true, partitioned: found[0][4] == "t"}
+		for _, r := range found {
+			states[i].add(Table{Schema: r[0], Name: r[1]}, r[2] == "t", r[3] == "t")
+		}
 	}
 	if len(missing) > 0 {
 		return nil, &Fault{

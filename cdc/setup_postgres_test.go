@@ -113,6 +113,60 @@ func TestStatementsFailover(t *testing.T) {
 	}
 }
 
+// TestPartitionsHaveTheirOwnIdentity: a partition does not inherit REPLICA IDENTITY FULL,
+// and the server takes what it writes of an old row from the partition. Setup sets it
+// everywhere, also on what was added since, and Teardown resets all of it.
+func TestPartitionsHaveTheirOwnIdentity(t *testing.T) {
+	t.Parallel()
+	db, plan := oddSource(t)
+	db.Exec(t, `CREATE TABLE parted (id integer, v text NOT NULL, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+		CREATE TABLE "Odd"."P 1" PARTITION OF parted FOR VALUES FROM (0) TO (100);
+		CREATE TABLE sub PARTITION OF parted FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+		CREATE TABLE sub_1 PARTITION OF sub DEFAULT`)
+	parted := Table{Schema: "public", Name: "parted", IdentityFull: true}
+	plan.Tables = append(plan.Tables, parted)
+	conn := db.Connect(t)
+	before := installed(t, db)
+	if _, err := Setup(t.Context(), conn, plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "CREATE TABLE late PARTITION OF parted DEFAULT")
+	if result, err := Setup(t.Context(), conn, plan, nil); err != nil || len(result.Steps) != 1 {
+		t.Fatalf("second set-up: %+v, %v, want one statement", result, err)
+	}
+	s := start(t, optionsOf(t, db, plan))
+	db.Exec(t, "INSERT INTO parted VALUES (1, 'old'), (100, 'old'), (1000, 'old')")
+	s.collect(t, 3)
+	db.Exec(t, "DELETE FROM parted")
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	for n := 0; n < 3; {
+		parts, err := s.Next(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			for _, c := range p.Changes {
+				n++
+				if got := string(c.Old.Text(1)); got != "old" {
+					t.Errorf("deleted row %s has %q", c.Old.Text(0), got)
+				}
+			}
+			finish(p)
+		}
+	}
+	if err := s.stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := Teardown(t.Context(), conn, plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	db.Exec(t, "DROP TABLE late")
+	if diff := cmp.Diff(before, installed(t, db)); diff != "" {
+		t.Errorf("teardown left (-before +after):\n%s", diff)
+	}
+}
+
 func TestSetupNamesMissingTables(t *testing.T) {
 	t.Parallel()
 	db, plan := oddSource(t)

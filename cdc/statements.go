@@ -98,6 +98,14 @@ func setIdentity(t Table, identity string) string {
 	return fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s;", t.quoted(), identity)
 }
 
+func setIdentities(tables []Table, identity string) []string {
+	var sql []string
+	for _, t := range tables {
+		sql = append(sql, setIdentity(t, identity))
+	}
+	return sql
+}
+
 func createSlot(plan Plan, version int) string {
 	failover := ""
 	if plan.Failover && version >= failoverServer {

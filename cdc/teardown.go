@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -106,20 +107,21 @@ func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *F
 		}
 		one := &installer{conn: in.conn, plan: Plan{Tables: []Table{t}}}
 		states, err := one.tables(ctx)
-		if isReason(err, TableMissing) || err == nil && states[0].identity != "f" {
+		if isReason(err, TableMissing) || err == nil && len(states[0].full) == 0 {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		r.Identity = append(r.Identity, t)
+		r.Identity = append(r.Identity, states[0].full...)
+		reset := strings.Join(setIdentities(states[0].full, "DEFAULT"), " ")
 		switch {
 		case states[0].owned:
 		case foreign == nil:
-			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: "run as its owner, or let its owner run: " + setIdentity(t, "DEFAULT")}
+			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: "run as its owner, or let its owner run: " + reset}
 		default:
 			foreign.What += ", " + t.String()
-			foreign.Mend += " " + setIdentity(t, "DEFAULT")
+			foreign.Mend += " " + reset
 		}
 	}
 	return foreign, nil
@@ -127,10 +129,7 @@ func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *F
 
 // removal returns the SQL that removes what remains, in order.
 func (in *installer) removal(r Remains) []string {
-	var sql []string
-	for _, t := range r.Identity {
-		sql = append(sql, setIdentity(t, "DEFAULT"))
-	}
+	sql := setIdentities(r.Identity, "DEFAULT")
 	if r.Publication {
 		sql = append(sql, dropPublication(in.plan.Publication))
 	}

@@ -59,6 +59,13 @@ func moreIllnesses() []illness {
 			"publication", failure, "table public.webhook_action as its partitions", "hooktail repair", false,
 		},
 		{
+			"partition without full identity", sql("DELETE FROM hooktail.position", "CREATE TABLE parted (LIKE task_completion) PARTITION BY RANGE (id)", "CREATE TABLE parted_1 PARTITION OF parted DEFAULT",
+				"DROP TABLE task_completion CASCADE", "ALTER TABLE parted RENAME TO task_completion", "ALTER TABLE task_completion ADD PRIMARY KEY (id)",
+				"ALTER TABLE task_completion REPLICA IDENTITY FULL", "GRANT SELECT ON task_completion TO hooktail",
+				"ALTER PUBLICATION hooktail SET (publish_via_partition_root = true)", "ALTER PUBLICATION hooktail ADD TABLE task_completion"),
+			"replica_identity", warning, "partition public.parted_1 of table public.task_completion", "hooktail setup", false,
+		},
+		{
 			"inherited", sql("CREATE TABLE task_archive () INHERITS (task)"), "publication_contents", warning, "public.task has tables that inherit from it", "INHERIT", true,
 		},
 		{

@@ -180,11 +180,14 @@ func lookAtIdentity(ctx context.Context, x *examination) ([]Finding, error) {
 func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, error) {
 	var kind string
 	var key, index, published bool
+	var partition *string // one that is not set to FULL, which partitions do not inherit
 	err := x.value(ctx, `SELECT c.relreplident::text, EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
 			EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
-			EXISTS (SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = n.nspname AND p.tablename = c.relname)
+			EXISTS (SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = n.nspname AND p.tablename = c.relname),
+			(SELECT min(p.relid::regclass::text) FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
+				WHERE p.isleaf AND l.relreplident <> 'f')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE c.relkind IN ('r', 'p') AND n.nspname = $1 AND c.relname = $2`, []any{t.Schema, t.Name}, &kind, &key, &index, &published)
+		WHERE c.relkind IN ('r', 'p') AND n.nspname = $1 AND c.relname = $2`, []any{t.Schema, t.Name}, &kind, &key, &index, &published, &partition)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil // reported elsewhere
 	}
@@ -193,6 +196,9 @@ func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, err
 	}
 	full := cdc.IdentityStatement(t, "FULL")
 	switch {
+	case kind == "f" && partition != nil && t.IdentityFull:
+		return one(Warning, fmt.Sprintf("partition %s of table %s is not set to REPLICA IDENTITY FULL", *partition, t),
+			"A row that is deleted from it only contains its key, and makes no event. Partitions do not inherit the replica identity.", "hooktail setup"), nil
 	case kind == "f":
 		return nil, nil
 	case kind == "n" || kind == "d" && !key || kind == "i" && !index:
