@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // unreachable is the error of a failed connection. It names each cause once: pgx repeats
@@ -48,6 +50,9 @@ func concise(err error, config *pgconn.Config) error {
 	text := fmt.Sprintf("cannot connect to database %q as %q: %s", config.Database, config.User, strings.Join(causes, "; "))
 	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
 		text += "; if the password in HOOKTAIL_DATABASE_URL has special characters, percent-encode them (@ is %40, / is %2F, # is %23)"
+	}
+	if postgres.Code(err) == postgres.ProtocolViolation { // a server has no reason to answer so
+		text += "; this is a pooler such as PgBouncer: HOOKTAIL_DATABASE_URL must name the server itself"
 	}
 	return &unreachable{text: text, err: err}
 }

@@ -112,3 +112,20 @@ func TestUnknownHostHintsAtThePassword(t *testing.T) {
 		t.Errorf("said %q", text)
 	}
 }
+
+// TestPoolerIsNamed: poolers refuse the session's settings with an answer that no server
+// gives, and without the word that explains it.
+func TestPoolerIsNamed(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]bool{postgres.ProtocolViolation: true, "53300": false, postgres.InvalidPassword: false} {
+		config, err := pgconn.ParseConfig("postgres://jane@" + refusing(t, code) + "/labels?sslmode=disable")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = pgconn.ConnectConfig(t.Context(), config)
+		said := Explain(err, config)
+		if got := strings.Contains(said.Error(), "must name the server itself"); got != want || want && Final(said) {
+			t.Errorf("%s: %q, names a pooler: %t, want %t", code, said, got, want)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 // SQLSTATEs that the program distinguishes.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
+	ProtocolViolation     = "08P01"
 	FeatureNotSupported   = "0A000"
 	InvalidParameter      = "22023"
 	UniqueViolation       = "23505"
