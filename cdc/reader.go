@@ -129,6 +129,9 @@ func (r *reader) pause(ctx context.Context) error {
 		}
 		r.heard = time.Now() // nothing was read meanwhile
 	}
+	if at := r.s.lastAtWork(); at.After(r.heard) {
+		r.heard = at
+	}
 	now := time.Now()
 	if now.Sub(r.heard) > r.s.o.Timeout {
 		return fmt.Errorf("the server has been silent for %s", r.s.o.Timeout)

@@ -115,7 +115,8 @@ type Stream struct {
 
 	mu     sync.Mutex
 	stats  Stats
-	memory *Memory // as of the last connection, except the position; nil before the first
+	memory *Memory   // as of the last connection, except the position; nil before the first
+	atWork time.Time // when the server was last seen AtWork
 }
 
 // New returns a stream that does nothing until Run.
@@ -273,7 +274,7 @@ type Stats struct {
 	Connections int       // number of connections that have streamed, including the present one
 	SystemID    string    // of the server
 	Timeline    int32     // of the server
-	LastMessage time.Time // last message of the server, by the local clock
+	LastMessage time.Time // last message of the server, or time at which it was AtWork, by the local clock
 	Held        bool      // reading is suspended: the consumer has no room
 	ServerEnd   LSN       // how far the server has read its WAL for the stream, by its last keepalive
 	Confirmed   LSN       // everything before it is done

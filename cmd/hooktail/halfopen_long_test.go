@@ -151,3 +151,21 @@ func TestHalfOpenConnectionIsNoticed(t *testing.T) {
 		t.Errorf("exit code = %d:\n%s", p.code, p.err)
 	}
 }
+
+// TestServerThatWorksInSilenceIsWaitedFor: up to PostgreSQL 15, a server that passes over a
+// rewritten table sends nothing. It is not taken for a connection that is half open: a new
+// one would make it begin again, and end the program after that.
+func TestServerThatWorksInSilenceIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	p, _, db, c := startThrough(t, 500*time.Millisecond)
+	db.Exec(t, "CREATE TABLE big AS SELECT g AS id FROM generate_series(1, 2000000) AS g")
+	db.Exec(t, "ALTER TABLE big ALTER COLUMN id TYPE bigint")
+	db.Exec(t, annotate, 8)
+	delivered(t, db)
+	if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
+		t.Errorf("annotations %v, want one", got)
+	}
+	if strings.Contains(p.err.String(), "no heartbeat came back") {
+		t.Errorf("it took work for silence:\n%s", p.err)
+	}
+}

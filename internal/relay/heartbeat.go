@@ -186,7 +186,7 @@ func (h *heartbeat) ready(stats cdc.Stats) error {
 	case stats.Held:
 		return fmt.Errorf("not reading: the hooks and the database cannot accept more; a heartbeat has been outstanding for %s", missing)
 	case time.Since(stats.LastMessage) <= h.limit():
-		return fmt.Errorf("stream is late: a heartbeat has been outstanding for %s; the server is still sending earlier WAL, or waits for a standby (synchronized_standby_slots)", missing)
+		return fmt.Errorf("stream is late: a heartbeat has been outstanding for %s; the server is still at earlier WAL, or waits for a standby (synchronized_standby_slots)", missing)
 	default:
 		return fmt.Errorf("stream is stale: no heartbeat has come back for %s", display.Span(age))
 	}

@@ -19,10 +19,10 @@ var (
 // watch renews the replication connection when heartbeats are written and do not come
 // back. If that does not help, it returns an error: a person must act.
 //
-// It acts only on silence. A server that still sends has a reason for a late heartbeat (a
-// large transaction before it, a standby that it waits for), and a new connection would
-// make it start again. Nor is a heartbeat missing while nothing is read because the
-// consumer has no room.
+// It acts only on silence. A server that still sends, or is at work, has a reason for a late
+// heartbeat (a large transaction before it, a standby that it waits for), and a new
+// connection would make it start again. Nor is a heartbeat missing while nothing is read
+// because the consumer has no room.
 func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 	select {
 	case <-stream.Started():
@@ -34,7 +34,7 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 		switch {
 		case h.missing() <= h.limit():
 			renewed = time.Time{}
-		case !isSilent(stream, h.limit()):
+		case !isSilent(stream, h.limit()), h.isAtWork(ctx, stream):
 		case renewed.IsZero():
 			renewed = time.Now()
 			h.log.Error("no heartbeat came back: reconnecting", "missing", h.missing().Round(time.Second))
@@ -46,6 +46,13 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 		}
 		return nil
 	})
+}
+
+// isAtWork reports whether the server is busy with what it has not sent yet.
+func (h *heartbeat) isAtWork(ctx context.Context, stream *cdc.Stream) bool {
+	ctx, cancel := context.WithTimeout(ctx, h.every)
+	defer cancel()
+	return stream.AtWork(ctx, h.pool)
 }
 
 // isSilent reports whether the stream has received nothing for longer than limit,
