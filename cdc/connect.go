@@ -208,13 +208,21 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	return slot, nil
 }
 
-// temporary creates a slot that lasts as long as the connection.
+// temporary creates a slot that lasts as long as the connection. It waits for running
+// transactions as long as the rest of start leaves time.
 func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
+	patience := s.o.Timeout / 2
+	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d", max(1, patience.Milliseconds()))); err != nil {
+		return fmt.Errorf("set lock_timeout: %w", err)
+	}
 	_, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(s.o.Slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
 		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
 	})
 	if err != nil {
-		return fmt.Errorf("create temporary slot %q: %w", s.o.Slot, refused(err))
+		return notCreated(ctx, conn, s.o.Slot, patience, err)
+	}
+	if err := exec(ctx, conn, "SET lock_timeout = 0"); err != nil {
+		return fmt.Errorf("reset lock_timeout: %w", err)
 	}
 	return nil
 }

@@ -219,6 +219,9 @@ func TestSetupNamesWhatBlocksTheSlot(t *testing.T) {
 	_, err := in.setup(t.Context())
 	checkFault(t, err, SlotBlocked, "within 300ms because of running transactions",
 		fmt.Sprintf("pid %d (user postgres, application nightly report", blocker.PgConn().PID()))
+	o := optionsOf(t, db, plan)
+	o.Temporary = true
+	checkFault(t, start(t, o).fault(t), SlotBlocked, "within 1s because of running transactions", "application nightly report")
 	if got := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots"); got != "0" {
 		t.Errorf("%s slots left behind", got)
 	}
