@@ -147,6 +147,7 @@ func TestPublishedNoticesWhatWasAway(t *testing.T) {
 		{"a comment", "FOR TABLE a, b", []string{"COMMENT ON PUBLICATION p IS 'ours'", "VACUUM FULL pg_publication", "VACUUM FREEZE pg_publication"}, ""},
 		{"table renamed", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other"}, ""},
 		{"table renamed, by schema", "FOR TABLES IN SCHEMA public", []string{"ALTER TABLE a RENAME TO other"}, ""},
+		{"another table under its name, not published", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other", "CREATE TABLE a ()"}, "table public.a was removed from the publication"},
 		{"another table under its name", "FOR TABLE a, b", []string{"ALTER TABLE a RENAME TO other", "CREATE TABLE a ()", "ALTER PUBLICATION p ADD TABLE a"}, "table public.a was removed from the publication and added again"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -102,7 +102,7 @@ func namesOf(tables []Table, p Published) map[uint32]Table {
 }
 
 // published reads how the tables are published. A renamed table remains the same table,
-// unless another one has its old name.
+// unless another one has its old name, published or not.
 func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
 	was := known.relations()
 	ids := make([]string, 0, len(was))
@@ -116,14 +116,19 @@ func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []T
 		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
 		UNION ALL
 		SELECT name, oid::text, string_agg(place || '/' || oid || CASE WHEN filtered OR columns THEN '!' ELSE '' END, ' ' ORDER BY place)
-		FROM member GROUP BY name, oid`)
+		FROM member GROUP BY name, oid
+		UNION ALL
+		SELECT name, oid::text, '' FROM t WHERE oid NOT IN (SELECT oid FROM member)`)
 	if err != nil {
 		return nil, fmt.Errorf("read publication %q: %w", name, err)
 	}
 	all := make(Published, len(found))
+	taken := map[string]bool{} // names of tables that are not published
 	var renamed [][]string
 	for _, r := range found {
-		if r[1] == "0" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
+		if r[2] == "" {
+			taken[r[0]] = true
+		} else if r[1] == "0" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
 			all[r[0]] = r[2]
 		} else {
 			renamed = append(renamed, r)
@@ -134,7 +139,7 @@ func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []T
 		if err != nil {
 			return nil, fmt.Errorf("read publication %q: %w", name, err)
 		}
-		if before := was[uint32(id)]; all[before] == "" {
+		if before := was[uint32(id)]; all[before] == "" && !taken[before] {
 			all[before] = r[2]
 		}
 	}

@@ -47,6 +47,14 @@ func TestNoOtherGapIsSilent(t *testing.T) {
 			why:    `table public\.task_completion was removed from the publication`,
 		},
 		{
+			name: "another table under its name", running: true, kept: true,
+			change: func(s *scene) {
+				s.db.Exec(t, "BEGIN; ALTER TABLE task_completion RENAME TO before; CREATE TABLE task_completion (LIKE before INCLUDING ALL); "+
+					"INSERT INTO task_completion SELECT * FROM before; SELECT setval(pg_get_serial_sequence('task_completion', 'id'), 1000000); GRANT SELECT ON task_completion TO hooktail; COMMIT")
+			},
+			why: `table public\.task_completion was removed from the publication`,
+		},
+		{
 			name: "operation not published", kept: true,
 			change: func(s *scene) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail SET (publish = 'update, delete, truncate')")
