@@ -77,9 +77,12 @@ func (in *installer) foreign(f found) *Fault {
 	}
 	return &Fault{
 		Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
-		Mend: "run as its owner, or let its owner run: " + strings.Join(statements, " "),
+		Mend: asOwner + strings.Join(statements, " "),
 	}
 }
+
+// asOwner begins the remedy for tables of another role.
+const asOwner = "run as its owner, or let its owner run: "
 
 // lacking returns the *Fault of everything that is lacking; nil: nothing.
 func lacking(foreign *Fault, lacks []Lack) error {
@@ -95,7 +98,7 @@ func lacking(foreign *Fault, lacks []Lack) error {
 	case len(lacks) == 0:
 		return foreign
 	case foreign != nil:
-		what, mend = append(what, foreign.What), append(mend, foreign.Mend)
+		what, mend = append(what, foreign.What), append(mend, "and the owner run "+strings.TrimPrefix(foreign.Mend, asOwner))
 	}
 	return &Fault{
 		Reason: Privilege, What: "the role lacks privileges: " + strings.Join(what, "; "),

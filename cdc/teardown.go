@@ -118,7 +118,7 @@ func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *F
 		switch {
 		case states[0].owned:
 		case foreign == nil:
-			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: "run as its owner, or let its owner run: " + reset}
+			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: asOwner + reset}
 		default:
 			foreign.What += ", " + t.String()
 			foreign.Mend += " " + reset

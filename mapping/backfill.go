@@ -63,7 +63,7 @@ func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Bac
 	case AnnotationCreated:
 		b.of = annotation
 	default:
-		return nil, fmt.Errorf("events %s cannot be made from existing rows; only %v can", action, BackfillActions())
+		return nil, fmt.Errorf("events %s cannot be made from existing rows", action)
 	}
 	return b, nil
 }

@@ -91,7 +91,7 @@ func (r *repair) now(gap *cdc.Gap) *cdc.Memory {
 // preview says what would be done.
 func (r *repair) preview(ctx context.Context, whole bool) error {
 	if !whole {
-		r.say("would recreate publication %s and slot %s:", r.Config.Publication, r.Config.Slot)
+		r.say("would replace slot %s, and create what is missing of publication %s:", r.Config.Slot, r.Config.Publication)
 		conn, err := wiring.Connect(ctx, r.Config)
 		if err != nil {
 			return err

@@ -213,7 +213,7 @@ func (s *scene) mend(kept bool) {
 	if err := json.Unmarshal([]byte(s.repair("--dry-run", "--resend", "--json")), &facts); err != nil || !facts.Gap || facts.Recreated == kept {
 		s.t.Errorf("repair --json says %+v, want a gap and the slot made anew: %t (%v)", facts, !kept, err)
 	}
-	if remade := strings.Contains(dry, "would recreate publication hooktail and slot "+s.db.Name); remade == kept {
+	if remade := strings.Contains(dry, "would replace slot "+s.db.Name); remade == kept {
 		s.t.Errorf("repair --dry-run says that the slot is made anew: %t, want %t:\n%s", remade, !kept, dry)
 	}
 	if after := s.db.QueryText(s.t, "SELECT count(*) FROM hooktail.parked"); after != before {
