@@ -3,6 +3,7 @@ package natslog
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,8 +19,11 @@ import (
 // Options configures a Log. Slot, URL and Log are required.
 type Options struct {
 	Slot string
-	URL  string      // of one server or several, separated by commas; may contain a user and a password
-	TLS  *tls.Config // nil: TLS only if a server requires it, with the system's authorities
+	URL  string // of one server or several, separated by commas; may contain a user and a password
+
+	// TLS returns the authorities and the client's certificate. It is called at each connect; nil:
+	// TLS only if a server requires it, with the system's authorities.
+	TLS func() (*tls.Config, error)
 
 	// Credentials returns the content of a credentials file. It is called at each
 	// connect; nil: there are none.
@@ -38,12 +42,15 @@ type Options struct {
 // Open connects to a server. It does not check whether the stream exists. Errors of the
 // client and of the server can be examined with errors.Is; none shows a secret.
 func Open(o Options) (*Log, error) {
-	l := &Log{names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, echo: newEcho(o.Echo), log: o.Log, idle: idleFor}
+	l := &Log{
+		names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, echo: newEcho(o.Echo), log: o.Log, idle: idleFor,
+		url: o.URL, ended: make(chan struct{}),
+	}
 	login, err := o.login()
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
-	if l.conn, err = nats.Connect(o.URL, append(o.session(), login...)...); err != nil {
+	if l.conn, err = nats.Connect(o.URL, append(o.session(l.ended), login...)...); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", redact(err, o.URL))
 	}
 	if l.js, err = jetstream.New(l.conn); err != nil {
@@ -53,28 +60,22 @@ func Open(o Options) (*Log, error) {
 	return l, nil
 }
 
-// session returns the options of a connection that lives as long as the program: it
-// reconnects also after its credentials were refused, as they may be while they are rotated.
-func (o Options) session() []nats.Option {
-	var refused logging.Repeat
+// session returns the options of a connection that reconnects. If a server refuses the login twice, or
+// what was sent, the client gives the connection up, and ended is closed.
+func (o Options) session(ended chan<- struct{}) []nats.Option {
+	var reported logging.Repeat
 	return []nats.Option{
 		nats.Name("hooktail " + o.Slot), nats.MaxReconnects(-1), nats.ReconnectWait(250 * time.Millisecond), nats.Timeout(5 * time.Second),
-		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1), nats.IgnoreAuthErrorAbort(),
+		nats.PingInterval(5 * time.Second), nats.MaxPingsOutstanding(2), nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				o.Log.Warn("Lost the connection to NATS; reconnecting", "error", redact(err, o.URL))
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) {
-			refused.Worked(context.Background(), o.Log, "NATS accepts the credentials again")
-			o.Log.Info("Reconnected to NATS")
-		}),
+		nats.ReconnectHandler(func(*nats.Conn) { o.Log.Info("Reconnected to NATS") }),
+		nats.ClosedHandler(func(*nats.Conn) { close(ended) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
-			if IsLoginRefused(err) {
-				refused.Failed(context.Background(), o.Log, slog.LevelError, "NATS refuses the credentials; trying again", slog.Any("error", err))
-				return
-			}
-			o.Log.Debug("NATS", "error", redact(err, o.URL))
+			reported.Failed(context.Background(), o.Log, slog.LevelError, "NATS reports an error", slog.Any("error", redact(err, o.URL)))
 		}),
 	}
 }
@@ -82,7 +83,11 @@ func (o Options) session() []nats.Option {
 // login returns the options for TLS and credentials.
 func (o Options) login() (options []nats.Option, err error) {
 	if o.TLS != nil {
-		options = append(options, nats.Secure(o.TLS))
+		secure, err := o.secure()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, secure)
 	}
 	if o.Credentials != nil {
 		options = append(options, nats.UserJWT(
@@ -108,6 +113,32 @@ func (o Options) login() (options []nats.Option, err error) {
 		}))
 	}
 	return options, nil
+}
+
+// secure returns the option for TLS.
+func (o Options) secure() (nats.Option, error) {
+	first, err := o.TLS()
+	if err != nil {
+		return nil, err
+	}
+	var certificate nats.TLSCertHandler
+	if len(first.Certificates) > 0 {
+		certificate = func() (tls.Certificate, error) {
+			now, err := o.TLS()
+			if err != nil {
+				return tls.Certificate{}, err
+			}
+			return now.Certificates[0], nil
+		}
+	}
+	authorities := func() (*x509.CertPool, error) {
+		now, err := o.TLS()
+		if err != nil {
+			return nil, err
+		}
+		return now.RootCAs, nil
+	}
+	return nats.ClientTLSConfig(certificate, authorities), nil
 }
 
 // sign signs with the pair and forgets it.

@@ -12,7 +12,7 @@ import (
 )
 
 // Log is the stream and the bucket of a slot. It has its own connection, which reconnects by
-// itself, until Close. It is safe for concurrent use.
+// itself, until Close or Ended. It is safe for concurrent use.
 type Log struct {
 	names    Names
 	replicas int
@@ -22,6 +22,8 @@ type Log struct {
 	echo     *echo // nil: no tail in this process takes what a writer in it writes
 	log      *slog.Logger
 	idle     time.Duration // idleFor
+	url      string        // of the servers, which errors may quote
+	ended    chan struct{} // closed with the connection
 }
 
 // ErrNoLog says that the stream or the bucket is missing.
@@ -32,6 +34,13 @@ const askWithin = 10 * time.Second
 
 // Close ends the connection.
 func (l *Log) Close() { l.conn.Close() }
+
+// Ended returns a channel that is closed when the connection has ended for good, by Close or because of
+// Fault.
+func (l *Log) Ended() <-chan struct{} { return l.ended }
+
+// Fault returns the last error of the connection, nil if it is not known.
+func (l *Log) Fault() error { return redact(l.conn.LastError(), l.url) }
 
 // Names returns the names of stream, bucket and subjects.
 func (l *Log) Names() Names { return l.names }

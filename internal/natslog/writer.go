@@ -164,7 +164,9 @@ func isFull(err error) bool {
 func (w *Writer) Drain(context.Context) error { return nil }
 
 // largest is the size of the largest payload of a message.
-func (w *Writer) largest() int { return min(messageBytes, int(w.log.conn.MaxPayload())-headersRoom) }
+func (w *Writer) largest() int {
+	return max(0, min(messageBytes, int(w.log.conn.MaxPayload())-headersRoom))
+}
 
 // news returns the messages for changes that are not in the log.
 func (w *Writer) news(changes []change) (messages []*Message) {

@@ -9,26 +9,51 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // work runs the instance's role until ctx ends. Without a log it leads and delivers. With a
-// log it reads the slot, or delivers from the log, or both.
+// log it reads the slot, or delivers from the log, or both. A connection that the client has given up is
+// replaced.
 func (s *sidecar) work(ctx context.Context) error {
 	if s.cfg.NATSURL.Reveal() == "" {
 		return s.lead(ctx)
 	}
-	if err := s.openLog(ctx); err != nil || s.events == nil {
-		return err
+	var refused logging.Repeat
+	for {
+		log, err := s.openLog(ctx)
+		if log == nil {
+			return err
+		}
+		if err = s.workWith(ctx, log); err != nil || ctx.Err() != nil {
+			return err
+		}
+		refused.Failed(ctx, s.log, slog.LevelError, "NATS has ended the connection: opening another one", slog.Any("error", log.Fault()), slog.Duration("next", natsEvery))
+		if retry.Sleep(ctx, natsEvery) != nil {
+			return nil
+		}
 	}
-	defer s.events.Close()
-	s.role.hasLog(s.logFault)
+}
+
+// workWith runs the instance's role with the log until ctx or the log's connection ends, and closes the log.
+func (s *sidecar) workWith(ctx context.Context, log *natslog.Log) error {
+	defer log.Close()
+	s.events = log
+	s.role.hasLog(func() error { return isAway(log) })
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
-	wg.Go(func() { s.watch.run(ctx, s.events, s.pool, cmp.Or(s.SurveyEvery, surveyEvery)) })
+	wg.Go(func() { s.watch.run(ctx, log, s.pool, cmp.Or(s.SurveyEvery, surveyEvery)) })
+	wg.Go(func() {
+		defer cancel()
+		select {
+		case <-log.Ended():
+		case <-ctx.Done():
+		}
+	})
 	var reading, sending error
 	if s.cfg.Role.Reads() {
 		wg.Go(func() {
@@ -47,9 +72,9 @@ func (s *sidecar) work(ctx context.Context) error {
 }
 
 // openLog connects to the log, and creates it if this run sets up. It waits for servers that
-// are away, but not for servers that refuse the configuration. If ctx ends first, it returns
-// nil and events stays nil.
-func (s *sidecar) openLog(ctx context.Context) error {
+// are away, and, once the program has worked, for servers that refuse the configuration: its files may
+// be replaced. If ctx ends first, it returns nil.
+func (s *sidecar) openLog(ctx context.Context) (*natslog.Log, error) {
 	for {
 		log, err := wiring.OpenLog(s.cfg, s.log)
 		if err == nil && s.setup {
@@ -60,31 +85,37 @@ func (s *sidecar) openLog(ctx context.Context) error {
 		switch {
 		case err == nil:
 			s.unled.Worked(ctx, s.log, "NATS answers again")
-			s.events = log
-			return nil
-		case s.ends(err):
-			return err
+			return log, nil
+		case !s.isProven() && s.ends(err):
+			return nil, err
 		}
 		s.role.cannot(err)
 		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot reach NATS: trying again", slog.Any("error", err), slog.Duration("every", natsEvery))
 		if retry.Sleep(ctx, natsEvery) != nil {
-			return nil
+			return nil, nil
 		}
 	}
 }
 
 // withoutNATS is the error of an instance whose log is away, which is then its reason.
 func (s *sidecar) withoutNATS(err error) error {
-	if s.events == nil || s.events.Connected() {
+	if s.events == nil {
 		return err
 	}
-	return fmt.Errorf("%w (%w)", errNATSAway, err)
+	if away := isAway(s.events); away != nil {
+		return fmt.Errorf("%w (%w)", away, err)
+	}
+	return err
 }
 
-// logFault says that NATS is away, nil if it is not.
-func (s *sidecar) logFault() error {
-	if s.events.Connected() {
+// isAway says that NATS is away, and why if that is known; nil if it is not.
+func isAway(log *natslog.Log) error {
+	fault := log.Fault()
+	switch {
+	case log.Connected():
 		return nil
+	case fault != nil:
+		return fmt.Errorf("%w: %w", errNATSAway, fault)
 	}
 	return errNATSAway
 }

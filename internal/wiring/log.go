@@ -2,6 +2,7 @@ package wiring
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"strings"
@@ -15,13 +16,21 @@ import (
 // OpenLog connects to the servers of the log, with the present content of the variables'
 // files. The caller closes it. A *config.Error says that waiting does not help.
 func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
-	secure, err := cfg.NATSTLS()
+	secure := func() (*tls.Config, error) {
+		now := cfg
+		now.NATSCA, now.NATSCert, now.NATSKey = cfg.NATSCA.Reread(), cfg.NATSCert.Reread(), cfg.NATSKey.Reread()
+		return now.NATSTLS()
+	}
+	first, err := secure()
 	if err != nil {
 		return nil, &config.Error{Err: err}
 	}
 	options := natslog.Options{
-		Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), TLS: secure, NKey: strings.TrimSpace(cfg.NATSNKey.Reread().Reveal()),
+		Slot: cfg.Slot, URL: cfg.NATSURL.Reread().Reveal(), NKey: strings.TrimSpace(cfg.NATSNKey.Reread().Reveal()),
 		Replicas: cfg.NATSReplicas, Topic: Topic(cfg), Log: log,
+	}
+	if first != nil {
+		options.TLS = secure
 	}
 	if cfg.Role.Reads() && cfg.Role.Sends() {
 		options.Echo = int(cfg.Memory) / EchoShare

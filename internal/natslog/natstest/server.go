@@ -35,14 +35,29 @@ func Start(t testing.TB, options func(*server.Options)) *Server {
 // URL is where the server listens.
 func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.Port) }
 
-// Start starts the server again, with what is in its directory.
-func (s *Server) Start() {
-	s.t.Helper()
+// configured are the options with which it starts.
+func (s *Server) configured() *server.Options {
 	o := &server.Options{Host: "127.0.0.1", Port: s.Port, JetStream: true, StoreDir: s.Dir, NoLog: true, NoSigs: true}
 	if s.options != nil {
 		s.options(o)
 	}
-	running, err := server.NewServer(o)
+	return o
+}
+
+// Reload changes options of the running server.
+func (s *Server) Reload(change func(*server.Options)) {
+	s.t.Helper()
+	o := s.configured()
+	change(o)
+	if err := s.running.ReloadOptions(o); err != nil {
+		s.t.Fatalf("reload NATS: %v", err)
+	}
+}
+
+// Start starts the server again, with what is in its directory.
+func (s *Server) Start() {
+	s.t.Helper()
+	running, err := server.NewServer(s.configured())
 	if err != nil {
 		s.t.Fatalf("start NATS: %v", err)
 	}

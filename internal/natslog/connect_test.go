@@ -1,0 +1,89 @@
+package natslog_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/hooktail/hooktail/internal/natslog"
+	"github.com/hooktail/hooktail/internal/natslog/natstest"
+)
+
+// TestPermissionMissing: a server that denies a subject does not answer, so that the client only knows that
+// its time is up. The log names the subject.
+func TestPermissionMissing(t *testing.T) {
+	t.Parallel()
+	for _, denied := range []string{"$JS.API.STREAM.INFO.HOOKTAIL_test", "ht.test.d.01", "ht.test.fence", "$JS.API.CONSUMER.CREATE.>", "$KV.HOOKTAIL_test.>", "_INBOX.>"} {
+		t.Run(denied, func(t *testing.T) {
+			t.Parallel()
+			s := natstest.Start(t, func(o *server.Options) {
+				limited := &server.Permissions{Publish: &server.SubjectPermission{Deny: []string{denied}}}
+				if strings.HasPrefix(denied, "_INBOX") {
+					limited = &server.Permissions{Subscribe: &server.SubjectPermission{Deny: []string{denied}}}
+				}
+				o.Users = []*server.User{{Username: "all", Password: "a"}, {Username: "limited", Password: "l", Permissions: limited}}
+			})
+			as := func(user string) string { return strings.Replace(s.URL(), "://", "://"+user+"@", 1) }
+			openAt(t, as("all:a"), 1)
+			lines := make(lines, 100)
+			l, err := natslog.Open(natslog.Options{Slot: "test", URL: as("limited:l"), Log: slog.New(slog.NewTextHandler(lines, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(l.Close)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			defer cancel()
+			if err := everything(ctx, l); err == nil {
+				t.Error("nothing was denied")
+			}
+			wait(t, func() error {
+				select {
+				case line := <-lines:
+					if strings.Contains(line, "NATS reports an error") && strings.Contains(line, strings.TrimSuffix(denied, ">")) {
+						return nil
+					}
+					return fmt.Errorf("the log says instead: %s", line)
+				default:
+					return errors.New("the log does not name the subject")
+				}
+			})
+		})
+	}
+}
+
+// lines are those of a log.
+type lines chan string
+
+// Write implements io.Writer.
+func (l lines) Write(line []byte) (int, error) {
+	l <- string(line)
+	return len(line), nil
+}
+
+// everything writes to the log, reads it, and takes a bookmark.
+func everything(ctx context.Context, l *natslog.Log) error {
+	w, err := tryReader(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := w.Enqueue(ctx, to1(event(0x100))); err != nil {
+		return err
+	}
+	bookmarks, err := l.Bookmarks(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err := bookmarks.Take(ctx, 1, 1); err != nil {
+		return err
+	}
+	tail, err := l.Tail(ctx, allMarks())
+	if err == nil {
+		tail.Close()
+	}
+	return err
+}
