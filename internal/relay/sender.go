@@ -109,7 +109,8 @@ func (l *lease) await(ctx context.Context) error {
 // repeated after a crash. With the time that writing takes, it stays below a second.
 const markEvery = 500 * time.Millisecond
 
-// mark writes the bookmarks that have changed. The next call writes those that failed.
+// mark writes the bookmarks that have changed, and returns the first error. The next call writes those that
+// failed.
 func (t *tenure) mark(ctx context.Context) error {
 	var failed error
 	for p, progress := range t.tail.Progress() {
@@ -124,10 +125,10 @@ func (t *tenure) mark(ctx context.Context) error {
 		case progress.Hole() != nil: // `hooktail repair` writes the bookmark
 			err = t.bookmarks.Check(ctx, p)
 		}
-		failed = errors.Join(failed, err)
 		if errors.Is(err, state.ErrDeposed) {
 			return err
 		}
+		failed = cmp.Or(failed, err)
 	}
 	return failed
 }
