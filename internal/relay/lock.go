@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
@@ -110,19 +111,33 @@ func (s *sidecar) connectForLock(ctx context.Context) (*pgx.Conn, error) {
 
 // takeLock asks for the lock until it gets it, and returns the time of the successful
 // request. It polls: a session that waits inside the server holds a snapshot, which
-// keeps VACUUM from removing rows.
+// keeps VACUUM from removing rows. A standby that could not lead on the present tables is none.
 func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) (asked time.Time, err error) {
+	var looked time.Time // at the tables
 	for {
 		asked = time.Now()
 		taken, err := s.tryLock(ctx, conn)
 		if err != nil || taken {
 			return asked, err
 		}
+		if !s.setup && time.Since(looked) > lookEvery {
+			if err := s.fits(ctx, conn); err != nil {
+				return asked, err
+			}
+			looked = time.Now()
+		}
 		waiting()
 		if err := retry.Sleep(ctx, lockEvery); err != nil {
 			return asked, err
 		}
 	}
+}
+
+// fits returns an error if this version of hooktail cannot run on the tables.
+func (s *sidecar) fits(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, renewWithin)
+	defer cancel()
+	return state.Check(ctx, conn, s.cfg.StateSchema)
 }
 
 func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
