@@ -46,6 +46,7 @@ type heartbeat struct {
 	seen     time.Time     // arrival of the last message that came back
 	trip     time.Duration // its round trip
 	away     []time.Time   // send times of written messages that have not come back
+	others   int           // messages of others after the first own one that came back
 	writeErr error         // error of the last write; nil: it succeeded
 }
 
@@ -91,12 +92,20 @@ func (h *heartbeat) message(sent time.Time) string {
 	return h.sign + " " + strconv.FormatInt(sent.UnixNano(), 10)
 }
 
+// othersAtOnce is how many messages of others show that another hooktail runs. Up to two may come from
+// a leader that was frozen.
+const othersAtOnce = 3
+
 // received is called with each message that the stream shows. Those of earlier leaders, and
 // of hooktails that read other slots, do not count: their clocks are others.
 func (h *heartbeat) received(content string) {
 	sign, text, _ := strings.Cut(content, " ")
 	sent, err := strconv.ParseInt(text, 10, 64)
-	if sign != h.sign || err != nil {
+	switch {
+	case err != nil:
+		return
+	case sign != h.sign:
+		h.meets()
 		return
 	}
 	now := time.Now()
@@ -105,6 +114,19 @@ func (h *heartbeat) received(content string) {
 	h.back = time.Unix(0, sent)
 	h.seen, h.trip = now, now.Sub(h.back)
 	h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
+}
+
+// meets counts a message of another hooktail, and warns once. The other one reads another slot: on this
+// one, it would have the lock.
+func (h *heartbeat) meets() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.seen.IsZero() {
+		return // of an earlier leader
+	}
+	if h.others++; h.others == othersAtOnce {
+		h.log.Warn("Another hooktail reads another slot of this database: if both send to the same webhooks, receivers get every event twice", "remedy", "hooktail doctor")
+	}
 }
 
 // handedOver records the commit time of a transaction that the stream has handed over.

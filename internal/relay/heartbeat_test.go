@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -49,6 +51,28 @@ func TestHeartbeatsOfOthersDoNotCount(t *testing.T) {
 		if _, ok := mine.age(); !ok || mine.missing() != 0 || mine.trip < 0 || mine.trip > time.Minute {
 			t.Errorf("clock of the other at %+v: its own heartbeat does not count: round trip %s, missing %s", skew, mine.trip, mine.missing())
 		}
+	}
+}
+
+// TestAnotherHooktailIsNoticed: by its heartbeats, which go on after those of an earlier leader have ended.
+func TestAnotherHooktailIsNoticed(t *testing.T) {
+	t.Parallel()
+	var lines bytes.Buffer
+	mine, other := newHeartbeat(nil, 0, slog.New(slog.NewTextHandler(&lines, nil))), newHeartbeat(nil, 0, nil)
+	others := func(n int) {
+		for range n {
+			mine.received(other.message(time.Now()))
+		}
+	}
+	others(10) // of the leader before
+	mine.received(mine.message(time.Now()))
+	others(2) // of one that was frozen
+	if text := lines.String(); text != "" {
+		t.Errorf("an earlier leader is taken for another hooktail: %s", text)
+	}
+	others(10)
+	if n := strings.Count(lines.String(), "Another hooktail"); n != 1 {
+		t.Errorf("%d warnings:\n%s", n, &lines)
 	}
 }
 
