@@ -105,7 +105,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	if s.pool, err = wiring.NewPool(ctx, s.cfg); err != nil {
 		return err
 	}
-	defer s.pool.Close()
+	defer wiring.ClosePool(s.pool)
 	s.memory = newMemory(s.pool, s.cfg, s.log)
 
 	ctx, cancel := context.WithCancel(ctx)

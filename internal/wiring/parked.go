@@ -51,7 +51,7 @@ func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait s
 }
 
 // Close closes the connections.
-func (p *Parked) Close() { p.Pool.Close() }
+func (p *Parked) Close() { ClosePool(p.Pool) }
 
 // LoadHooks reads the hooks' tables as of now. Unlike the function LoadHooks, it returns
 // a *state.LockedError if the tables are locked for long.

@@ -106,6 +106,23 @@ func NewPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	return pool, nil
 }
 
+// closeWithin is how long ClosePool waits for a server that does not answer.
+const closeWithin = time.Second
+
+// ClosePool closes the pool's connections. Of a server that does not answer, they end by themselves: pgx
+// waits 15 s for it.
+func ClosePool(pool *pgxpool.Pool) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		pool.Close()
+	}()
+	select {
+	case <-closed:
+	case <-time.After(closeWithin):
+	}
+}
+
 // OpenPool is NewPool with a check that the database answers.
 func OpenPool(ctx context.Context, cfg config.Config) (*pgxpool.Pool, error) {
 	pool, err := NewPool(ctx, cfg)
