@@ -91,13 +91,13 @@ func (l *Log) InspectBucket(ctx context.Context) (StreamState, error) {
 }
 
 // InspectTopic is Inspect for the topic; ok is false if events are not published. What a full
-// topic does is not compared: that is for its administrator to choose.
+// topic does, and how it is read, is not compared: that is for its administrator to choose.
 func (l *Log) InspectTopic(ctx context.Context) (s StreamState, ok bool, err error) {
 	if l.topic == nil {
 		return StreamState{}, false, nil
 	}
 	s, err = l.inspect(ctx, l.names.TopicConfig(*l.topic, l.replicas))
-	s.Deviations = slices.DeleteFunc(s.Deviations, func(d Deviation) bool { return d.Setting == "discard" })
+	s.Deviations = slices.DeleteFunc(s.Deviations, func(d Deviation) bool { return d.Setting == "discard" || d.Setting == "allow_direct" })
 	return s, true, err
 }
 
@@ -121,6 +121,7 @@ func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamS
 	}
 	have.Subjects, have.Discard, have.MaxAge, have.Replicas, have.AllowAtomicPublish = want.Subjects, want.Discard, want.MaxAge, want.Replicas, want.AllowAtomicPublish
 	have.MaxMsgsPerSubject, have.MaxMsgSize, have.AllowRollup = want.MaxMsgsPerSubject, want.MaxMsgSize, want.AllowRollup
+	have.NoAck, have.AllowDirect, have.SubjectTransform = want.NoAck, want.AllowDirect, want.SubjectTransform
 	body, err := json.Marshal(have)
 	if err != nil {
 		return StreamState{}, fmt.Errorf("print stream %s: %w", want.Name, err)
@@ -157,6 +158,11 @@ func deviations(have, want jetstream.StreamConfig) (list []Deviation) {
 	compare("max_msg_size", max(0, have.MaxMsgSize), max(0, want.MaxMsgSize), false)
 	compare("allow_atomic", have.AllowAtomicPublish, want.AllowAtomicPublish, false)
 	compare("allow_rollup_hdrs", have.AllowRollup, want.AllowRollup, false)
+	compare("sealed", have.Sealed, want.Sealed, true)
+	compare("deny_purge", have.DenyPurge, want.DenyPurge, true)
+	compare("no_ack", have.NoAck, want.NoAck, false)
+	compare("allow_direct", have.AllowDirect, want.AllowDirect, false)
+	compare("subject_transform", have.SubjectTransform, want.SubjectTransform, false)
 	compare("num_replicas", have.Replicas, want.Replicas, false)
 	return list
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -191,5 +192,34 @@ func TestSurveyNamesWhatDeletes(t *testing.T) {
 		if survey, err := l.Survey(t.Context()); err != nil || survey.Deletes != tt.want {
 			t.Errorf("%q, not %q: %v", survey.Deletes, tt.want, err)
 		}
+	}
+}
+
+// TestInspectNamesWhatHinders: whatever somebody changes that keeps the log from working has a name.
+func TestInspectNamesWhatHinders(t *testing.T) {
+	t.Parallel()
+	for setting, change := range map[string]func(c *jetstream.StreamConfig){
+		"max_age":      func(c *jetstream.StreamConfig) { c.MaxAge = time.Hour },
+		"max_msg_size": func(c *jetstream.StreamConfig) { c.MaxMsgSize = 1 << 10 },
+		"sealed":       func(c *jetstream.StreamConfig) { c.Sealed = true },
+		"deny_purge":   func(c *jetstream.StreamConfig) { c.DenyPurge = true },
+		"no_ack":       func(c *jetstream.StreamConfig) { c.NoAck, c.AllowAtomicPublish = true, false },
+		"allow_direct": func(c *jetstream.StreamConfig) { c.AllowDirect = true },
+		"subject_transform": func(c *jetstream.StreamConfig) {
+			c.SubjectTransform = &jetstream.SubjectTransformConfig{Source: "ht.test.d.01", Destination: "ht.test.d.02"}
+		},
+	} {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			s := natstest.Start(t, nil)
+			l := open(t, s)
+			config := info(t, l).Config
+			change(&config)
+			s.Update(t, config)
+			found, err := l.Inspect(t.Context())
+			if err != nil || !slices.ContainsFunc(found.Deviations, func(d natslog.Deviation) bool { return d.Setting == setting }) {
+				t.Errorf("%+v: %v", found.Deviations, err)
+			}
+		})
 	}
 }

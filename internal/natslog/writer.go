@@ -163,9 +163,13 @@ func isFull(err error) bool {
 // Drain returns at once: Enqueue is synchronous.
 func (w *Writer) Drain(context.Context) error { return nil }
 
-// largest is the size of the largest payload of a message.
+// largest is the size of the largest payload of a message that the servers and the stream accept.
 func (w *Writer) largest() int {
-	return max(0, min(messageBytes, int(w.log.conn.MaxPayload())-headersRoom))
+	size := w.log.conn.MaxPayload()
+	if most := int64(w.stream.CachedInfo().Config.MaxMsgSize); most > 0 {
+		size = min(size, most)
+	}
+	return max(0, min(messageBytes, int(size)-headersRoom))
 }
 
 // news returns the messages for changes that are not in the log.

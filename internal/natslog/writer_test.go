@@ -322,6 +322,25 @@ func TestLargeBatchIsCut(t *testing.T) {
 	}
 }
 
+// TestStreamWithALimitOfItsMessages: somebody has given the stream one that is far below the servers'.
+func TestStreamWithALimitOfItsMessages(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	l := open(t, s)
+	config := info(t, l).Config
+	config.MaxMsgSize = 2 << 10
+	s.Update(t, config)
+	large := event(0x100)
+	large.Payload = []byte(`"annotation": "` + strings.Repeat("x", 4<<10) + `"`)
+	w := newReader(t, l)
+	if err := w.Enqueue(t.Context(), to1(large)); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.stored[large.ID.String()]; string(got) != string(large.Payload) {
+		t.Errorf("%d bytes were stored", len(got))
+	}
+}
+
 // TestWriterOfALargeTransaction: a writer, and the next one, which begins within the transaction,
 // remember little of its events, however many there are.
 func TestWriterOfALargeTransaction(t *testing.T) {

@@ -81,9 +81,14 @@ var reasons = map[string]string{
 	"discard":              "A full stream drops the oldest events instead of refusing new ones, delivered or not.",
 	"max_age":              "Events are deleted at that age, delivered or not.",
 	"max_msgs_per_subject": "Events are deleted before they are delivered.",
-	"max_msg_size":         "Larger events are refused, and the slot does not advance.",
+	"max_msg_size":         "Payloads that do not fit are stored in the database instead; a message whose headers do not fit is refused, and the slot does not advance.",
 	"allow_atomic":         "The fence with which a reader begins is refused, and the slot does not advance.",
 	"allow_rollup_hdrs":    "One message could replace all others.",
+	"sealed":               "A sealed stream accepts no event, and the slot does not advance.",
+	"deny_purge":           "Delivered messages are never deleted.",
+	"no_ack":               "A reader waits in vain for the servers' answer, and the slot does not advance.",
+	"allow_direct":         "A replica that is behind answers, too, and the log seems to have lost its end.",
+	"subject_transform":    "Messages come into partitions that do not have their hooks.",
 	"num_replicas":         "The log does not survive the loss of as many servers as HOOKTAIL_NATS_REPLICAS promises.",
 }
 
