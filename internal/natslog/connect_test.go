@@ -2,8 +2,12 @@ package natslog_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,4 +90,52 @@ func everything(ctx context.Context, l *natslog.Log) error {
 		tail.Close()
 	}
 	return err
+}
+
+// TestServerIsTooOld: a reader says so, and writes nothing. The server is one that claims to be older.
+func TestServerIsTooOld(t *testing.T) {
+	t.Parallel()
+	s := natstest.Start(t, nil)
+	before := openAt(t, s.URL(), 1)
+	l := openAt(t, claims(t, s, "2.11.9"), 1)
+	if _, err := tryReader(t.Context(), l); !errors.Is(err, natslog.ErrOldServer) || !strings.Contains(err.Error(), "2.11.9") {
+		t.Errorf("the reader begins: %v", err)
+	}
+	if end := info(t, before).State.LastSeq; end != 0 {
+		t.Errorf("%d messages were written", end)
+	}
+}
+
+// claims is the address of the server under another version.
+func claims(t *testing.T, s *natstest.Server, version string) (url string) {
+	t.Helper()
+	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		client, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		defer client.Close()
+		server, err := net.Dial("tcp", strings.TrimPrefix(s.URL(), "nats://"))
+		if err != nil {
+			return
+		}
+		defer server.Close()
+		go io.Copy(server, client) //nolint:errcheck // it ends with the test
+		known, some := regexp.MustCompile(`"version":"[^"]*"`), make([]byte, 64<<10)
+		for {
+			n, err := server.Read(some)
+			if err != nil {
+				return
+			}
+			if _, err := client.Write(known.ReplaceAll(some[:n], []byte(`"version":"`+version+`"`))); err != nil {
+				return
+			}
+		}
+	}()
+	return "nats://" + listener.Addr().String()
 }

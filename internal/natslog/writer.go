@@ -75,8 +75,15 @@ type change struct {
 // ErrFenced reports that another writer has written to the log, or that the log was cut back.
 var ErrFenced = errors.New("the log does not end where this reader left it: another reader has written, or the log has lost its end")
 
+// ErrOldServer says that the server does not know atomic batches: it would take a fence for single messages,
+// again in each term.
+var ErrOldServer = errors.New("hooktail needs NATS 2.12 or newer: upgrade all NATS servers")
+
 // NewWriter returns a Writer that has read the log above its prefix.
 func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) {
+	if !log.HasBatches() {
+		return nil, fmt.Errorf("NATS is version %s: %w", log.Version(), ErrOldServer)
+	}
 	stream, err := log.stream(ctx)
 	if err != nil {
 		return nil, err
