@@ -39,13 +39,14 @@ func TestLoginOfNATSIsReplaced(t *testing.T) {
 		return login{authority.Server(later, true), map[string]string{"CA": authority.PEM, "CERT": certificate, "KEY": key}}
 	}
 	for _, tt := range []struct {
-		name string
-		make func(*testing.T) login
-		says string
+		name    string
+		make    func(*testing.T) login
+		says    string // in the log
+		because string // it is not ready
 	}{
-		{"NKey", nkey, "(Cannot reach NATS).*HOOKTAIL_NATS_NKEY"},
-		{"user and password", password, "(Cannot reach NATS).*HOOKTAIL_NATS_URL"},
-		{"certificates of another authority", certificates, "(Lost the connection to NATS)"},
+		{"NKey", nkey, "(Cannot reach NATS).*HOOKTAIL_NATS_NKEY", "waiting for NATS: HOOKTAIL_NATS_NKEY"},
+		{"user and password", password, "(Cannot reach NATS).*HOOKTAIL_NATS_URL", "waiting for NATS: HOOKTAIL_NATS_URL"},
+		{"certificates of another authority", certificates, "(Lost the connection to NATS)", "certificate"},
 	} {
 		first, second := tt.make(t), tt.make(t)
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,6 +83,7 @@ func TestLoginOfNATSIsReplaced(t *testing.T) {
 			now = second.server
 			s.Start()
 			p.err.Find(t, tt.says, p.ended)
+			p.unready(t, tt.because)
 			write(second)
 			db.Exec(t, annotate, 7)
 			r.Wait(t, path(1), 2)

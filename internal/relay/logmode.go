@@ -89,7 +89,10 @@ func (s *sidecar) openLog(ctx context.Context) (*natslog.Log, error) {
 		case !s.isProven() && s.ends(err):
 			return nil, err
 		}
-		s.role.cannot(err)
+		s.role.awaits("NATS", err)
+		if s.cfg.Role.Sends() {
+			s.role.cannotSend(err)
+		}
 		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot reach NATS: trying again", slog.Any("error", err), slog.Duration("every", natsEvery))
 		if retry.Sleep(ctx, natsEvery) != nil {
 			return nil, nil

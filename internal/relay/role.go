@@ -68,9 +68,9 @@ func (r *role) losesLock(heard time.Time) {
 	r.set(func() { r.lapses = heard.Add(lockTimeout) })
 }
 
-// cannot records why the lock cannot be requested.
-func (r *role) cannot(err error) {
-	r.set(func() { r.fault = fmt.Errorf("waiting for the database: %w", err) })
+// awaits records whom the instance waits for, and why.
+func (r *role) awaits(whom string, err error) {
+	r.set(func() { r.fault = fmt.Errorf("waiting for %s: %w", whom, err) })
 }
 
 // waits records why this instance does not lead for now.
