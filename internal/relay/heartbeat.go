@@ -205,6 +205,8 @@ func (h *heartbeat) ready(stats cdc.Stats) error {
 		return errors.New("starting: the first heartbeat is on its way")
 	case age <= h.limit():
 		return nil
+	case len(h.away) == 0: // the one that is being written
+		return fmt.Errorf("the heartbeat could not be written to the database: no answer for %s", display.Span(time.Since(h.sent)))
 	case stats.Held:
 		return fmt.Errorf("not reading: the hooks and the database cannot accept more; a heartbeat has been outstanding for %s", missing)
 	case time.Since(stats.LastMessage) <= h.limit():

@@ -96,8 +96,9 @@ func TestReadinessSaysHowLateTheStreamIs(t *testing.T) {
 		{"catching up", streaming, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "late: a heartbeat has been outstanding for 60 s"},
 		{"catching up since the start", streaming, &heartbeat{began: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "late: a heartbeat has been outstanding for 60 s"},
 		{"full since the start", held, &heartbeat{began: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "not reading"},
-		{"silent", silent, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute)}, "stale: no heartbeat has come back for 60 s"},
-		{"silent since the start", silent, &heartbeat{began: ago(time.Minute)}, "stale: no heartbeat has come back for 60 s"},
+		{"not answered", streaming, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute), sent: ago(time.Minute)}, "not be written to the database: no answer for 60 s"},
+		{"silent", silent, &heartbeat{began: ago(time.Hour), seen: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "stale: no heartbeat has come back for 60 s"},
+		{"silent since the start", silent, &heartbeat{began: ago(time.Minute), away: []time.Time{ago(time.Minute)}}, "stale: no heartbeat has come back for 60 s"},
 	} {
 		test.beat.every = beatEvery
 		if got := fmt.Sprint(test.beat.ready(test.stats)); test.want == "" && got != "<nil>" || !strings.Contains(got, test.want) {
