@@ -6,7 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
 	"net/textproto"
+	"runtime"
 	"testing"
 	"time"
 
@@ -130,5 +133,36 @@ func TestStatusOfAnEarlierAnswer(t *testing.T) {
 	}
 	if out := s.Send(t.Context(), hook, testMessage); out.Result != ResultReset || out.Status != 0 {
 		t.Errorf("outcome %+v, want no answer", out)
+	}
+}
+
+// TestStatusOfAnUnusedConnection: a receiver that ends between two requests has not answered
+// the second one: it got nothing of it, and cannot be reached again.
+func TestStatusOfAnUnusedConnection(t *testing.T) {
+	plain := secureServer(t, &tls.Config{})
+	roots := plain.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for scheme, secure := range map[string]*tls.Config{"http": nil, "https": plain.TLS} {
+		receiver := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		if secure != nil {
+			receiver.TLS = secure
+			receiver.StartTLS()
+		} else {
+			receiver.Start()
+		}
+		t.Cleanup(receiver.Close)
+		s := newTestSender(t, Options{Timeout: 20 * time.Second, TLS: &tls.Config{RootCAs: roots}})
+		hook := oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h"))
+		if out := s.Send(t.Context(), hook, testMessage); out.Status != http.StatusOK {
+			t.Fatalf("%s: outcome %+v", scheme, out)
+		}
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+			receiver.Close()
+			for got.Conn.SetDeadline(time.Time{}) == nil { // until net/http has noticed
+				runtime.Gosched()
+			}
+		}})
+		if out := s.Send(ctx, hook, testMessage); out.Status != 0 || out.Result != ResultRefused {
+			t.Errorf("%s: outcome %+v, want no answer", scheme, out)
+		}
 	}
 }

@@ -73,7 +73,7 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	e.cancel, e.timer = cancel, time.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
 	e.Context = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		WroteRequest: func(httptrace.WroteRequestInfo) { e.written.Add(1) },
-		GotConn:      func(got httptrace.GotConnInfo) { e.got = got }, // called within RoundTrip for HTTP/1
+		GotConn:      e.gets, // called within RoundTrip for HTTP/1
 	})
 	e.request = (&http.Request{}).WithContext(e)
 	e.body = io.NopCloser(e.reader)
@@ -82,6 +82,14 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 		return e.pieces.Reader(), nil
 	}
 	return e
+}
+
+// gets is called with each connection on which net/http tries the request.
+func (e *envelope) gets(got httptrace.GotConnInfo) {
+	e.got = got
+	if c, ok := got.Conn.(*requestConn); ok {
+		c.begin()
+	}
 }
 
 // originHeader marks requests that do not come from the stream.
