@@ -62,6 +62,7 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 		return nil, err
 	}
 	b := &Backfill{recipient: to, o: o, Last: o.After, progress: o.Progress(total)}
+	to.wants = b.wants
 	if b.organization, err = b.organizationOf(ctx); err == nil {
 		err = b.renew(ctx)
 	}
@@ -160,11 +161,8 @@ func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target ho
 	return b.recipient.send(ctx, fmt.Sprintf("row %d", row.ID), m)
 }
 
-// renew reads the hook again, and makes sure that it wants the events.
-func (b *Backfill) renew(ctx context.Context) error {
-	if err := b.recipient.renew(ctx); err != nil {
-		return err
-	}
+// wants makes sure that the hook, as just read, wants the events.
+func (b *Backfill) wants() error {
 	b.targets = map[mapping.Action]hook.Target{}
 	if _, wanted := b.target(b.o.Rows.Action()); !wanted {
 		return fmt.Errorf("hook %d does not get %s of project %d: it is inactive, belongs to another project, or has not selected the action (see `hooktail hooks list`)",

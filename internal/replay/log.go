@@ -74,6 +74,7 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 		return nil, err
 	}
 	r := &FromLog{recipient: to, o: o, payloads: state.NewLog(o.Parked.Pool, o.Config.StateSchema, o.Config.Slot), Last: o.After}
+	to.wants = r.wants
 	if err = r.renew(ctx); err == nil {
 		err = wiring.CheckLogOwner(ctx, o.Log, o.Parked.Pool, false)
 	}
@@ -103,11 +104,8 @@ func (r *FromLog) Close() {
 	r.sender.Close()
 }
 
-// renew reads the hook again, and makes sure that it gets events.
-func (r *FromLog) renew(ctx context.Context) error {
-	if err := r.recipient.renew(ctx); err != nil {
-		return err
-	}
+// wants makes sure that the hook, as just read, gets events.
+func (r *FromLog) wants() error {
 	if !r.hook.Served() {
 		return fmt.Errorf("hook %d gets no events: it is inactive, or HOOKTAIL_DELIVER=%s leaves it to Label Studio (see `hooktail hooks list`)", r.id, r.o.Config.Deliver)
 	}

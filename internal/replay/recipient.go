@@ -32,6 +32,7 @@ type recipient struct {
 	sender *send.Sender
 	every  time.Duration // pause between requests
 	pace   *rate.Limiter // keeps requests apart, by the hook's own rate if that is lower
+	wants  func() error  // makes sure that the hook, as just read, gets the events
 
 	hooks   *hook.Set  // as last read
 	hook    *hook.Hook // the hook among hooks
@@ -45,7 +46,8 @@ const renewEvery = time.Second
 // deactivated meanwhile gets no more events.
 func (r *recipient) isOld() bool { return time.Since(r.renewed) > renewEvery }
 
-// newRecipient makes a recipient that renew completes. The caller closes its sender.
+// newRecipient makes a recipient that the caller completes with wants and renew. The caller
+// closes its sender.
 func newRecipient(parked *wiring.Parked, cfg config.Config, version string, id int64, every time.Duration) (*recipient, error) {
 	sender, err := wiring.NewSender(cfg, version, parked.Signing.KeysOf)
 	if err != nil {
@@ -83,7 +85,7 @@ func (r *recipient) renew(ctx context.Context) error {
 		pace = min(pace, rate.Limit(own.PerSecond()))
 	}
 	r.pace.SetLimit(pace)
-	return nil
+	return r.wants()
 }
 
 // send makes attempts until one succeeds. An attempt that has begun is finished even if
@@ -93,6 +95,11 @@ func (r *recipient) send(ctx context.Context, of string, m send.Message) error {
 	for {
 		if err := r.pace.Wait(ctx); err != nil {
 			return err
+		}
+		if r.isOld() { // the wait was long
+			if err := r.renew(ctx); err != nil {
+				return err
+			}
 		}
 		m.Attempt++
 		o := r.sender.Send(context.WithoutCancel(ctx), r.hook, m)

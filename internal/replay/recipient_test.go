@@ -50,6 +50,7 @@ func TestReplayKeepsTheHooksRate(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.sender.Close()
+	r.wants = func() error { return nil }
 	for _, tt := range []struct {
 		rate  string
 		apart time.Duration // at least, from the second request on
@@ -86,34 +87,49 @@ type noProgress struct{}
 func (noProgress) Step(int64, time.Time) {}
 func (noProgress) End()                  {}
 
-// TestPauseEndsABackfill: a hook that is paused gets no more events of a backfill from the
-// next second on, however slow it is.
+// TestPauseEndsABackfill: a hook that is paused or deactivated gets no more events of a
+// backfill from the next second on, however slow it is.
 func TestPauseEndsABackfill(t *testing.T) {
-	arrived := make(chan struct{}, 100)
-	receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
-	defer receiver.Close()
-	cfg, parked := open(t, receiver.URL)
-	options := wiring.MappingOptions(cfg, parked.Log)
-	rows, err := mapping.NewBackfill(parked.Pool, options, mapping.TaskCreated, mapping.BackfillRows{Project: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := NewBackfill(t.Context(), BackfillOptions{
-		Config: cfg, Version: "test", Parked: parked, Mapping: options, Rows: rows, Hook: 1, Project: 1,
-		Every: renewEvery * 2 / 3, Progress: func(int64) Progress { return noProgress{} },
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer b.Close()
-	ended := make(chan error, 1)
-	go func() { ended <- b.Run(t.Context()) }()
-	<-arrived
-	if err := parked.Store.Pause(t.Context(), 1); err != nil {
-		t.Error(err)
-	}
-	err = <-ended
-	if err == nil || !strings.Contains(err.Error(), "is paused") || b.Events > 4 {
-		t.Errorf("%d events were sent: %v", b.Events, err)
+	for _, tt := range []struct {
+		every time.Duration
+		most  int // events
+	}{{renewEvery * 2 / 3, 4}, {renewEvery * 3, 1}} {
+		for _, end := range []string{"is paused", "is inactive"} {
+			t.Run(tt.every.String()+" "+end, func(t *testing.T) {
+				t.Parallel()
+				arrived := make(chan struct{}, 100)
+				receiver := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+				defer receiver.Close()
+				cfg, parked := open(t, receiver.URL)
+				options := wiring.MappingOptions(cfg, parked.Log)
+				rows, err := mapping.NewBackfill(parked.Pool, options, mapping.TaskCreated, mapping.BackfillRows{Project: 1})
+				if err != nil {
+					t.Fatal(err)
+				}
+				b, err := NewBackfill(t.Context(), BackfillOptions{
+					Config: cfg, Version: "test", Parked: parked, Mapping: options, Rows: rows, Hook: 1, Project: 1,
+					Every: tt.every, Progress: func(int64) Progress { return noProgress{} },
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer b.Close()
+				ended := make(chan error, 1)
+				go func() { ended <- b.Run(t.Context()) }()
+				<-arrived
+				if end == "is paused" {
+					err = parked.Store.Pause(t.Context(), 1)
+				} else {
+					_, err = parked.Pool.Exec(t.Context(), "UPDATE public.webhook SET is_active = false WHERE id = 1")
+				}
+				if err != nil {
+					t.Error(err)
+				}
+				err = <-ended
+				if err == nil || !strings.Contains(err.Error(), end) || b.Events > tt.most {
+					t.Errorf("%d events were sent: %v", b.Events, err)
+				}
+			})
+		}
 	}
 }
