@@ -158,8 +158,8 @@ func (s *Stream) classify(err error) error {
 // than 1 GB. The last line of the error's context names the change.
 func (s *Stream) undecodable(err error) error {
 	fault, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || Final(err) || fault.SeverityUnlocalized != "ERROR" || fault.Where == "" {
-		return err
+	if !ok || Final(err) || fault.SeverityUnlocalized != "ERROR" || fault.Where == "" || fault.Code == queryCanceled {
+		return err // a session may be cancelled at any change
 	}
 	mend := ""
 	if !s.o.Temporary { // otherwise the slot is gone with its connection

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -210,7 +212,7 @@ func TestPublicationYoungerThanSlot(t *testing.T) {
 
 // TestUndecodableChangeIsNamed: the server stops at the same change each time. The stream
 // says which one, and how to go on without it, instead of trying again in silence. A
-// session that is cancelled or ended is not taken for that.
+// session that is ended is not taken for that.
 func TestUndecodableChangeIsNamed(t *testing.T) {
 	t.Parallel()
 	db, plan := source(t, cdctest.Postgres(t))
@@ -241,6 +243,55 @@ func TestUndecodableChangeIsNamed(t *testing.T) {
 	if !ok || db.QueryText(t, "SELECT $1::pg_lsn > $2::pg_lsn", lsn, before) != "t" {
 		t.Errorf("error %q, want a position after %s in it", err, before)
 	}
+}
+
+// TestCancelledSessionIsNoUndecodableChange: a person who cancels what the server sends, for
+// example since it waits for its client, is not told to give up the slot.
+func TestCancelledSessionIsNoUndecodableChange(t *testing.T) {
+	t.Parallel()
+	db, plan := source(t, cdctest.Postgres(t))
+	o := optionsOf(t, db, plan)
+	o.PartRows, o.QueueBytes, o.Timeout = 1, 1, patience
+	var told logged
+	o.Log = slog.New(&told)
+	s := start(t, o)
+	<-s.Started()
+	const rows = 64
+	db.Exec(t, "INSERT INTO a SELECT g, repeat('x', 500000) FROM generate_series(1, $1::int) AS g", rows)
+	await(t, func() string {
+		return db.QueryText(t, "SELECT coalesce((SELECT CASE WHEN wait_event = 'WalSenderWriteData' THEN '' ELSE wait_event END "+
+			"FROM pg_stat_activity a JOIN pg_replication_slots ON a.pid = active_pid WHERE slot_name = $1), 'nobody reads')", plan.Slot)
+	})
+	db.Exec(t, "SELECT pg_cancel_backend(active_pid) FROM pg_replication_slots WHERE slot_name = $1", plan.Slot)
+	s.collect(t, rows)
+	if n, text := s.Stats().Connections, told.text(); n < 2 || !strings.Contains(text, "canceling statement") || strings.Contains(text, "cannot decode") {
+		t.Errorf("%d connections; said %q", n, text)
+	}
+}
+
+// logged is a log that keeps the errors.
+type logged struct {
+	slog.Handler
+	mu  sync.Mutex
+	all strings.Builder
+}
+
+func (l *logged) Enabled(context.Context, slog.Level) bool { return true }
+
+func (l *logged) Handle(_ context.Context, r slog.Record) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r.Attrs(func(a slog.Attr) bool {
+		fmt.Fprintln(&l.all, r.Message, a)
+		return true
+	})
+	return nil
+}
+
+func (l *logged) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.String()
 }
 
 func TestErrorsKeepTheServersMessage(t *testing.T) {
