@@ -106,6 +106,17 @@ func TestServerIsTooOld(t *testing.T) {
 	}
 }
 
+// TestServerThatIsAwayIsNotTooOld: a connection that is lost when a reader begins is not taken for one
+// to an old server.
+func TestServerThatIsAwayIsNotTooOld(t *testing.T) {
+	t.Parallel()
+	l := openAt(t, natstest.Start(t, nil).URL(), 1)
+	l.Close()
+	if _, err := tryReader(t.Context(), l); err == nil || errors.Is(err, natslog.ErrOldServer) {
+		t.Errorf("the reader begins: %v", err)
+	}
+}
+
 // claims is the address of the server under another version.
 func claims(t *testing.T, s *natstest.Server, version string) (url string) {
 	t.Helper()

@@ -81,8 +81,8 @@ var ErrOldServer = errors.New("hooktail needs NATS 2.12 or newer: upgrade all NA
 
 // NewWriter returns a Writer that has read the log above its prefix.
 func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) {
-	if !log.HasBatches() {
-		return nil, fmt.Errorf("NATS is version %s: %w", log.Version(), ErrOldServer)
+	if version := log.Version(); version != "" && !log.HasBatches() { // "": it is away
+		return nil, fmt.Errorf("NATS is version %s: %w", version, ErrOldServer)
 	}
 	stream, err := log.stream(ctx)
 	if err != nil {
