@@ -170,7 +170,7 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 			dst = m.ofProject(part, f, dst)
 			continue
 		}
-		if m.tx.hides(f.project) {
+		if m.hides(f.project) {
 			continue
 		}
 		if f.shape.table == task {
@@ -180,6 +180,17 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 		}
 	}
 	return dst
+}
+
+// hides reports whether the project is deleted: by this transaction, or marked as deleted
+// by an earlier one. Its content is then deleted with it, also if that happens much later
+// and in transactions of its own.
+func (m *Mapper) hides(project int64) bool {
+	if m.tx.hides(project) {
+		return true
+	}
+	memo, known := m.memory.projects.get(project)
+	return known && memo.deleted && memo.era == m.memory.era
 }
 
 func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {

@@ -150,7 +150,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 // ofLedger makes one event from each group.
 func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(member) bool, dst []*Event) []*Event {
 	for _, g := range l.groups {
-		if m.tx.hides(g.project) || g.project == 0 && len(m.tx.gone) > 0 {
+		if m.hides(g.project) || g.project == 0 && len(m.tx.gone) > 0 {
 			continue
 		}
 		g.strike(hidden)

@@ -105,6 +105,17 @@ func TestUnrecordedActions(t *testing.T) {
 			},
 			"PROJECT_CREATED [5], PROJECT_UPDATED [5]", "PROJECT_CREATED [5], PROJECT_UPDATED [5]",
 		},
+		{
+			"a project is soft-deleted, and later deleted in batches",
+			[]string{
+				"UPDATE project SET deleted_at = now() WHERE id = 3",
+				"DELETE FROM task_completion WHERE task_id = 16; DELETE FROM task WHERE id IN (16, 18)",
+				"UPDATE task SET project_id = NULL WHERE id IN (17, 19)",
+				"DELETE FROM task_completion WHERE task_id = 17; DELETE FROM task WHERE id IN (17, 19)",
+				"DELETE FROM task WHERE project_id = 3; DELETE FROM project WHERE id = 3",
+			},
+			"PROJECT_DELETED [3]", "PROJECT_DELETED [3]",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
