@@ -23,7 +23,8 @@ type Backfill struct {
 	opts     Options
 	of       table
 	choice   BackfillRows
-	until    int64 // greatest id at the beginning
+	until    int64          // greatest id at the beginning
+	gone     map[int64]bool // projects that were marked as deleted at the beginning
 	action   Action
 	reader   reader
 	mapper   *Mapper
@@ -102,7 +103,28 @@ func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
 	}
-	return rows, nil
+	return rows, b.findGone(ctx)
+}
+
+// findGone reads which projects are marked as deleted: what is in them makes no events.
+func (b *Backfill) findGone(ctx context.Context) error {
+	known, err := readCatalog(ctx, b.reader.db, b.opts.Tables)
+	if err != nil || !known.has(b.opts.Tables.Project, "deleted_at") {
+		return err
+	}
+	b.gone = map[int64]bool{}
+	rows, err := b.reader.db.Query(ctx, "SELECT id::bigint FROM "+b.quoted(project)+" WHERE deleted_at IS NOT NULL", pgx.QueryExecModeExec)
+	var id int64
+	if err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
+			b.gone[id] = true
+			return nil
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("read projects that are marked as deleted: %w", err)
+	}
+	return nil
 }
 
 // Next returns the next rows in order of their ids, at most limit; none when all have
@@ -228,6 +250,9 @@ func (b *Backfill) row(read *cdc.Relation, tuple cdc.Tuple) (BackfillRow, error)
 		row.Event = events[0]
 		if b.choice.Project != 0 {
 			row.Event.Project = b.choice.Project
+		}
+		if b.of != project && b.gone[row.Event.Project] {
+			row.Event = nil
 		}
 	}
 	return row, err
