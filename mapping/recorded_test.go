@@ -156,7 +156,7 @@ func TestRecordedPayloads(t *testing.T) {
 		"37-dm-delete-annotations":              "sent before the counters",
 		"44-hook-added-changed-deleted":         "several calls",
 		"47-unicode-task-and-annotation":        "several calls",
-		"55-reimport":                           "old tasks are deleted silently",
+		"55-reimport":                           "several calls",
 		"56-project-wipe-tasks-api":             "sent without the project",
 		"58-other-organization":                 "several calls",
 		"59-local-storage-sync":                 "several transactions make one request",
