@@ -117,6 +117,9 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 			case slices.Contains(native, action):
 				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
 					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
+			case slices.Contains(mapping.Reserved(), action):
+				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which only Label Studio makes", h.ID, action), "It does not get this event from hooktail.",
+					fmt.Sprintf("if it needs the event, hooktail hooks release %d: Label Studio sends it everything then; or choose other actions for the hook", h.ID))...)
 			default:
 				found = append(found, one(Warning, fmt.Sprintf("hook %d wants %q, an unknown action", h.ID, string(action)), "It does not get this event from hooktail.",
 					fmt.Sprintf("correct the hook in Label Studio; or: DELETE FROM %s WHERE webhook_id = %d AND action = %s;", x.table(x.Config.WebhookActionTable), h.ID, literal(string(action))))...)
