@@ -162,7 +162,7 @@ func illnesses() []illness {
 		},
 		{"no hook", sql("UPDATE webhook SET is_active = false"), "hooks", note, "none of 10 hooks is served", "hooks list", true},
 		{"unknown action", sql("UPDATE webhook_action SET action = 'LABEL_CHEWED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", warning, `"LABEL_CHEWED"`, "DELETE FROM", true},
-		{"action of the application alone", sql("UPDATE webhook_action SET action = 'LABEL_LINK_UPDATED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", note, `LABEL_LINK_UPDATED, which only Label Studio makes`, "hooks release", false},
+		{"action of the application alone", sql("UPDATE webhook_action SET action = 'LABEL_LINK_UPDATED' WHERE id = (SELECT min(id) FROM webhook_action)"), "hook_actions", note, `LABEL_LINK_UPDATED, which only Label Studio makes`, "hooks release", true},
 		{
 			"custom events, not set up", sql("INSERT INTO hooktail.hook_setting (hook_id, events_added) VALUES (1, '{MODEL_OUTDATED}')"),
 			"custom_events", warning, "hook 1 lists MODEL_OUTDATED, and the function hooktail.emit does not exist", "hooktail setup --custom-events", false,
