@@ -202,7 +202,7 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT n.nspname, c.relname, c.relreplident = 'f', pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
 			FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace
 			CROSS JOIN LATERAL (SELECT t.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.oid)) AS one (oid)
-			JOIN pg_catalog.pg_class c ON c.oid = one.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			JOIN pg_catalog.pg_class c ON c.oid = one.oid AND c.relkind <> 'f' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 			WHERE t.relkind IN ('r', 'p') AND s.nspname = %s AND t.relname = %s ORDER BY c.oid <> t.oid, c.oid`, quoteText(t.Schema), quoteText(t.Name)))
 		if err != nil {
 			return nil, fmt.Errorf("look table %s up: %w", t, err)

@@ -167,6 +167,29 @@ func TestPartitionsHaveTheirOwnIdentity(t *testing.T) {
 	}
 }
 
+// TestForeignPartitionsHaveNoIdentity: rows of another server are not in the WAL, and their
+// tables have no replica identity to set.
+func TestForeignPartitionsHaveNoIdentity(t *testing.T) {
+	t.Parallel()
+	db, plan := oddSource(t)
+	db.Exec(t, `CREATE TABLE parted (id integer) PARTITION BY RANGE (id);
+		CREATE TABLE near PARTITION OF parted FOR VALUES FROM (0) TO (100);
+		CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER elsewhere FOREIGN DATA WRAPPER nothing;
+		CREATE FOREIGN TABLE far PARTITION OF parted DEFAULT SERVER elsewhere`)
+	plan.Tables = append(plan.Tables, Table{Schema: "public", Name: "parted", IdentityFull: true})
+	conn := db.Connect(t)
+	before := installed(t, db)
+	if _, err := Setup(t.Context(), conn, plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := Teardown(t.Context(), conn, plan, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, installed(t, db)); diff != "" {
+		t.Errorf("teardown left (-before +after):\n%s", diff)
+	}
+}
+
 func TestSetupNamesMissingTables(t *testing.T) {
 	t.Parallel()
 	db, plan := oddSource(t)

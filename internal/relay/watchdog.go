@@ -34,7 +34,9 @@ func (h *heartbeat) watch(ctx context.Context, stream *cdc.Stream) error {
 		switch {
 		case h.missing() <= h.limit():
 			renewed = time.Time{}
-		case !isSilent(stream, h.limit()), h.isAtWork(ctx, stream):
+		case !isSilent(stream, h.limit()):
+		case h.isAtWork(ctx, stream):
+			renewed = time.Time{}
 		case renewed.IsZero():
 			renewed = time.Now()
 			h.log.Error("no heartbeat came back: reconnecting", "missing", h.missing().Round(time.Second))

@@ -185,7 +185,7 @@ func (x *examination) identity(ctx context.Context, t cdc.Table) ([]Finding, err
 			EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisreplident),
 			EXISTS (SELECT FROM pg_catalog.pg_publication_tables p WHERE p.schemaname = n.nspname AND p.tablename = c.relname),
 			(SELECT min(p.relid::regclass::text) FROM pg_catalog.pg_partition_tree(c.oid) p JOIN pg_catalog.pg_class l ON l.oid = p.relid
-				WHERE p.isleaf AND l.relreplident <> 'f')
+				WHERE p.isleaf AND l.relkind = 'r' AND l.relreplident <> 'f')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND n.nspname = $1 AND c.relname = $2`, []any{t.Schema, t.Name}, &kind, &key, &index, &published, &partition)
 	if errors.Is(err, pgx.ErrNoRows) {
