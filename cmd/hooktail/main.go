@@ -16,9 +16,14 @@ import (
 func main() { os.Exit(run()) }
 
 // run maps signals to a context and the result to an exit code. The first signal requests
-// a graceful stop; a second one ends the process immediately.
+// a graceful stop; a second one ends the process immediately. A terminal that is closed is
+// such a signal, unless nohup has the program ignore it.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	// net/http writes to this logger what a receiver sends beyond its answer, which may be the payload.

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +18,7 @@ func (a *app) runCommand() *cobra.Command {
 		Short: "Deliver webhooks until stopped (the default command)",
 		Args:  noArgs,
 		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+			signal.Ignore(syscall.SIGPIPE) // whoever reads the log may end first
 			return relay.Run(ctx, relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
 		}),
 	}

@@ -1,8 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -36,5 +41,66 @@ func TestStopEndsSoonAfterGrace(t *testing.T) {
 				t.Errorf("exit code %d after %s, want 0 within %s:\n%s", code, took.Round(time.Millisecond), grace+more, p.Stderr)
 			}
 		})
+	}
+}
+
+// TestHangUpIsAStop: whoever closes the terminal that a program was started from stops it as
+// SIGTERM does. nohup has it go on.
+func TestHangUpIsAStop(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	point(t, db, http.NotFoundHandler())
+	setUpOnce(t, db)
+	for _, c := range []struct {
+		name, shell string
+		ends        bool
+	}{
+		{"terminal", `exec "$0" run`, true},
+		{"nohup", `trap "" HUP; exec "$0" run`, false},
+	} {
+		p := proctest.StartCommand(t, exec.Command("sh", "-c", c.shell, proctest.Binary(t)), proctest.RoleEnviron(db))
+		p.Ready(t)
+		p.Signal(syscall.SIGHUP)
+		if !c.ends {
+			db.Exec(t, annotate, 7)
+			p.Stderr.Find(t, "(Webhook failed)", p.Ended())
+			p.Stop()
+		}
+		if code := p.Wait(t); code != 0 || !strings.Contains(p.Stderr.String(), `msg="hooktail stopped"`) {
+			t.Errorf("%s: exit code %d:\n%s", c.name, code, p.Stderr)
+		}
+	}
+}
+
+// TestLogMayLoseItsReader: a program whose log goes into a pipe delivers without it when
+// the pipe's reader has ended.
+func TestLogMayLoseItsReader(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	arrived := make(chan struct{}, 100)
+	point(t, db, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { arrived <- struct{}{} }))
+	setUpOnce(t, db)
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `exec "$0" run >&3 2>&3`, proctest.Binary(t))
+	cmd.ExtraFiles = []*os.File{writer}
+	p := proctest.StartCommand(t, cmd, proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0"))
+	_ = writer.Close() // the program has its own
+	for log := bufio.NewScanner(reader); log.Scan() && !strings.Contains(log.Text(), `msg="hooktail started"`); {
+	}
+	_ = reader.Close()
+	for range 2 { // at the level debug each is logged, the first before the second arrives
+		db.Exec(t, annotate, 7)
+		select {
+		case <-arrived:
+		case <-p.Ended():
+			t.Fatalf("the program has ended with exit code %d", p.Wait(t))
+		}
+	}
+	p.Stop()
+	if code := p.Wait(t); code != 0 {
+		t.Errorf("exit code %d", code)
 	}
 }
