@@ -175,7 +175,7 @@ func Explain(err error, config *pgconn.Config) error {
 	if Final(err) {
 		return err
 	}
-	err = concise(err, config)
+	err = Concise(err)
 	if role := config.RuntimeParams[postgres.Role]; role != "" && postgres.RefusesRole(err) {
 		return &Fault{
 			Authentication, fmt.Sprintf("role %q may not act as role %q, which the connection string names", config.User, role),

@@ -12,8 +12,8 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// unreachable is the error of a failed connection. It names each cause once: pgx repeats
-// it for each address, with and without TLS.
+// unreachable is an error of failed connections. It names each cause once: pgx repeats it
+// for each address, with and without TLS.
 type unreachable struct {
 	text string
 	err  error
@@ -22,12 +22,38 @@ type unreachable struct {
 func (u *unreachable) Error() string { return u.text }
 func (u *unreachable) Unwrap() error { return u.err }
 
-// concise returns the error, shortened if it is of a failed connection.
-func concise(err error, config *pgconn.Config) error {
-	failed, ok := errors.AsType[*pgconn.ConnectError](err)
-	if !ok {
+// Concise returns the error, with one line for each failed connection among its causes.
+// Neither contains a password.
+func Concise(err error) error {
+	text := err.Error()
+	for _, failed := range connections(err) {
+		text = strings.ReplaceAll(text, failed.Error(), brief(failed))
+	}
+	if text == err.Error() {
 		return err
 	}
+	return &unreachable{text: text, err: err}
+}
+
+// connections returns the failed connections among the causes of err.
+func connections(err error) (failed []*pgconn.ConnectError) {
+	if failed, ok := err.(*pgconn.ConnectError); ok { //nolint:errorlint // its own causes are those of one connection
+		return []*pgconn.ConnectError{failed}
+	}
+	if cause := errors.Unwrap(err); cause != nil {
+		return connections(cause)
+	}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, cause := range joined.Unwrap() {
+			failed = append(failed, connections(cause)...)
+		}
+	}
+	return failed
+}
+
+// brief describes a failed connection.
+func brief(failed *pgconn.ConnectError) string {
+	config := failed.Config
 	var causes []string
 	addresses := map[string][]string{} // by cause
 	for _, attempt := range attempts(failed.Unwrap()) {
@@ -48,13 +74,13 @@ func concise(err error, config *pgconn.Config) error {
 		}
 	}
 	text := fmt.Sprintf("cannot connect to database %q as %q: %s", config.Database, config.User, strings.Join(causes, "; "))
-	if unknown, ok := errors.AsType[*net.DNSError](err); ok && unknown.IsNotFound {
+	if unknown, ok := errors.AsType[*net.DNSError](failed); ok && unknown.IsNotFound {
 		text += "; if the password in HOOKTAIL_DATABASE_URL has special characters, percent-encode them (@ is %40, / is %2F, # is %23)"
 	}
-	if postgres.Code(err) == postgres.ProtocolViolation { // a server has no reason to answer so
+	if postgres.Code(failed) == postgres.ProtocolViolation { // a server has no reason to answer so
 		text += "; this is a pooler such as PgBouncer: HOOKTAIL_DATABASE_URL must name the server itself"
 	}
-	return &unreachable{text: text, err: err}
+	return text
 }
 
 // withoutTLS reports whether a connection may do without TLS.

@@ -139,9 +139,19 @@ func (a *app) configured(f func(ctx context.Context, cfg config.Config) error) f
 func (a *app) logger(cfg config.Config) *slog.Logger { return newLogger(cfg, a.stderr) }
 
 func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	options := &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: concise}
 	if cfg.LogFormat == config.LogJSON {
 		return slog.New(slog.NewJSONHandler(out, options))
 	}
 	return slog.New(slog.NewTextHandler(out, options))
+}
+
+// concise shortens errors of failed connections, which pgx writes in several lines.
+func concise(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindAny {
+		if err, ok := a.Value.Any().(error); ok && err != nil {
+			a.Value = slog.StringValue(cdc.Concise(err).Error())
+		}
+	}
+	return a
 }

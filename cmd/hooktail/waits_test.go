@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,6 +49,27 @@ func TestCredentialsAreReadAgain(t *testing.T) {
 	}
 	if log := p.err.String(); !strings.Contains(log, "level=ERROR") || strings.Contains(log, "s3cond") {
 		t.Errorf("the log has no error, or the password:\n%s", log)
+	}
+}
+
+// TestRefusedSessionIsOneLine: the log names the reason why the server refuses a
+// session, whichever of them it refuses, in one line and without the TLS that was optional.
+func TestRefusedSessionIsOneLine(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	for _, sessions := range []int{1, 3, 4, 5} { // reading the hooks, the store, the settings, the heartbeat
+		t.Run(strconv.Itoa(sessions), func(t *testing.T) {
+			t.Parallel()
+			db := server.LabelStudio(t)
+			setUpOnce(t, db)
+			db.Exec(t, fmt.Sprintf("ALTER DATABASE %s CONNECTION LIMIT %d", db.Name, sessions))
+			url := fmt.Sprintf("postgres://hooktail@%s/%s?sslmode=prefer", cdctest.NewProxy(t, "unix", server.Socket()).Addr(), db.Name)
+			p := proctest.Start(t, proctest.RoleEnviron(db, "HOOKTAIL_DATABASE_URL="+url), "run")
+			p.Stderr.Find(t, "SQLSTATE 53300", p.Ended())
+			if log := p.Stderr.String(); strings.Contains(log, "TLS") || strings.Contains(log, `\n\t`) {
+				t.Errorf("%s", log)
+			}
+		})
 	}
 }
 

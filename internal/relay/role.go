@@ -135,9 +135,12 @@ func reconnects(stream *cdc.Stream) int {
 func (r *role) ready() error {
 	err := r.working()
 	if away := r.logFault(); away != nil && !errors.Is(err, errNATSAway) {
-		return errors.Join(away, err)
+		err = errors.Join(away, err)
 	}
-	return err
+	if err == nil {
+		return nil
+	}
+	return cdc.Concise(err)
 }
 
 // working is ready without a look at the log's servers.
