@@ -82,11 +82,16 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	c := receive(t, db)
 	setUpOnce(t, db)
 	must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "1")
-	code, _, stderr := command(proctest.RoleEnviron(db), "run")
-	if code != exitUsage || !strings.Contains(stderr, "hook 1 has a signing secret") || !strings.Contains(stderr, "HOOKTAIL_SECRET_KEY") {
-		t.Errorf("without a key: exit code %d:\n%s", code, stderr)
+	withoutKey := func() {
+		t.Helper()
+		p := proctest.Start(t, proctest.RoleEnviron(db), "run")
+		if code := p.Wait(t); code != exitUsage || !strings.Contains(p.Stderr.String(), "hook 1 has a signing secret") || !strings.Contains(p.Stderr.String(), "HOOKTAIL_SECRET_KEY") {
+			t.Errorf("without a key: exit code %d:\n%s", code, p.Stderr)
+		}
 	}
+	withoutKey()
 	p := start(t, db, anotherKey, "HOOKTAIL_SETTLE=0")
+	withoutKey() // as a standby it could not take over
 	annotation := db.QueryText(t, annotate, 7)
 	delivered(t, db)
 	if got := annotationsOf(t, c.Requests(), 1); len(got) != 0 {

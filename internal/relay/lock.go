@@ -133,11 +133,23 @@ func (s *sidecar) takeLock(ctx context.Context, conn *pgx.Conn, waiting func()) 
 	}
 }
 
-// fits returns an error if this version of hooktail cannot run on the tables.
+// fits returns an error if this instance could not lead: this version of hooktail cannot run
+// on the tables, or there are signing secrets and it has no key.
 func (s *sidecar) fits(ctx context.Context, conn *pgx.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, renewWithin)
 	defer cancel()
-	return state.Check(ctx, conn, s.cfg.StateSchema)
+	if err := state.Check(ctx, conn, s.cfg.StateSchema); err != nil {
+		return err
+	}
+	signing, err := wiring.NewSigning(s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	settings, err := state.New(state.Options{Pool: s.pool, Schema: s.cfg.StateSchema, Log: s.log}).Settings(ctx)
+	if err != nil {
+		return nil // a leader waits for them, too
+	}
+	return signing.Check(settings)
 }
 
 func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {
