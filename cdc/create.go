@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // ErrSlotExists is returned by CreateSlotWithSnapshot if the slot exists.
@@ -28,9 +31,11 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %[1]d", slotPatience.Milliseconds())); err != nil {
 		return "", 0, fmt.Errorf("set lock_timeout: %w", err)
 	}
-	created, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
+	within, answered := cancelling(ctx, conn)
+	created, err := pglogrepl.CreateReplicationSlot(within, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
 		Mode: pglogrepl.LogicalReplication, SnapshotAction: exportSnapshot(version, failover),
 	})
+	answered()
 	if sqlState(err) == duplicateObject {
 		return "", 0, fmt.Errorf("create slot %q: %w", slot, ErrSlotExists)
 	}
@@ -56,11 +61,44 @@ func exportSnapshot(version int, failover bool) string {
 	}
 }
 
+// cancelling returns a context for a statement that ctx must not leave to the server: when
+// ctx ends, the statement is cancelled, and its answer awaited for a moment. Otherwise the
+// process may end before the server knows, which then creates a slot that nobody reads. The
+// caller must call the returned function when it has the answer.
+func cancelling(ctx context.Context, conn *pgconn.PgConn) (within context.Context, answered func()) {
+	const most, every = 5 * time.Second, 100 * time.Millisecond
+	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer cancel()
+		select {
+		case <-within.Done():
+			return
+		case <-ctx.Done():
+		}
+		asked, done := context.WithTimeout(within, most)
+		defer done()
+		for {
+			_ = conn.CancelRequest(asked) // without an answer the statement fails after all
+			if retry.Sleep(asked, every) != nil {
+				return
+			}
+		}
+	})
+	return within, func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
 // notCreated returns the error of a slot that could not be created. After a timeout, the
 // Fault names the transactions that it waited for.
 func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("create slot %q: %w", slot, ctx.Err())
+	}
 	err = fmt.Errorf("create slot %q: %w", slot, refused(err))
-	if state := sqlState(err); (state == lockNotAvailable || state == queryCanceled) && ctx.Err() == nil {
+	if state := sqlState(err); state == lockNotAvailable || state == queryCanceled {
 		return blocked(ctx, conn, slot, patience, err)
 	}
 	return err

@@ -61,3 +61,37 @@ func TestSetupBesideOneThatWaits(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestInterruptedSetUpLeavesNoSlot: whoever does not want to wait for open transactions any
+// longer has no slot made behind them, which would retain WAL for nobody.
+func TestInterruptedSetUpLeavesNoSlot(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Private(t, throwaway.Options{})
+	db := server.LabelStudio(t)
+	open, err := db.Connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Fatal(err)
+	}
+	slots := func(want string) {
+		t.Helper()
+		proctest.WaitFor(t, func() error {
+			if n := db.QueryText(t, "SELECT count(*) FROM pg_replication_slots"); n != want {
+				return errors.New("there are " + n + " slots, not " + want)
+			}
+			return nil
+		})
+	}
+	for _, line := range []string{"setup", "run --setup"} {
+		p := proctest.Start(t, proctest.Environ(db), strings.Fields(line)...)
+		slots("1") // it is being created
+		p.Stop()
+		p.Wait(t)
+		if said := p.Stderr.String(); strings.Contains(said, "57014") {
+			t.Errorf("%s does not know that it was interrupted: %s", line, said)
+		}
+		slots("0")
+	}
+}
