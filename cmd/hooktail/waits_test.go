@@ -83,3 +83,27 @@ func (p *program) whenReadyAgain(t *testing.T) {
 		return nil
 	})
 }
+
+// TestEveryReconnectIsCounted, whichever session of the leader has ended: that of the lock
+// takes the stream with it.
+func TestEveryReconnectIsCounted(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	setUpOnce(t, db)
+	p := start(t, db)
+	for _, sessions := range []string{
+		"pid IN (SELECT active_pid FROM pg_replication_slots WHERE database = current_database())",
+		"pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')",
+		"true",
+	} {
+		before := p.metric(t, "hooktail_reconnects_total")
+		db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'hooktail' AND datname = current_database() AND "+sessions)
+		proctest.WaitFor(t, func() error {
+			if n := p.metric(t, "hooktail_reconnects_total"); n <= before {
+				return fmt.Errorf("sessions where %s: %g reconnects, as before", sessions, n)
+			}
+			return nil
+		})
+		p.whenReadyAgain(t)
+	}
+}

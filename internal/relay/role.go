@@ -26,7 +26,7 @@ type role struct {
 	fault  error       // why it is neither leader nor standby
 	looked time.Time   // when a standby last saw that another session has the lock
 	lapses time.Time   // when the server ends the session of a lost lock; zero: no lock was lost
-	before int         // reconnects of earlier terms
+	before int         // replication connections of earlier terms
 
 	senderOnly bool         // this instance never leads; set before anything is served
 	sender     func() error // why it does not send; nil: it has no sender of its own
@@ -91,7 +91,7 @@ func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
 // rests records that the term is over.
 func (r *role) rests() {
 	r.set(func() {
-		r.before += reconnects(r.stream)
+		r.before += connections(r.stream)
 		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("no longer the leader")
 	})
 }
@@ -117,17 +117,19 @@ func (r *role) stats() cdc.Stats {
 	return cdc.Stats{}
 }
 
+// reconnects returns the number of replication connections after the first. A new term has
+// a new stream, whose first connection is one of them.
 func (r *role) reconnects() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.before + reconnects(r.stream)
+	return max(0, r.before+connections(r.stream)-1)
 }
 
-func reconnects(stream *cdc.Stream) int {
+func connections(stream *cdc.Stream) int {
 	if stream == nil {
 		return 0
 	}
-	return max(0, stream.Stats().Connections-1)
+	return stream.Stats().Connections
 }
 
 // ready returns the reason why the instance is not ready. It returns nil if the stream
