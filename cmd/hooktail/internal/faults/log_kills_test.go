@@ -66,7 +66,7 @@ func soakKills(t *testing.T, kills, projects int, every time.Duration) *soak {
 		s.run(t, i)
 	}
 	began := time.Now()
-	l := s.write(t, rate{every: every})
+	l := s.write(t, rate{every: every, ahead: 100_000})
 	for n := range kills {
 		s.more(t, 50)
 		<-time.After(time.Duration(s.rng.Int64N(int64(2 * time.Second))))

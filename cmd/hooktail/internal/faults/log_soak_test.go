@@ -10,7 +10,7 @@ import (
 // TestSoakHundredKills: a hundred kills at 500 events a second and 200 hooks lose nothing, and
 // repeat only what was delivered shortly before.
 func TestSoakHundredKills(t *testing.T) {
-	soakKills(t, 100, 25, 7400*time.Microsecond).repeatsAreRecent(t)
+	soakKills(t, 100, 25, 6200*time.Microsecond).repeatsAreRecent(t)
 }
 
 // TestSoakNATSAway: NATS is away for ten minutes, at 500 events a second.
