@@ -10,7 +10,7 @@ func bulk(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close(ctx)
-	reps := b.reps(2, 1)
+	reps := b.reps(1, 1)
 	slots := make([]map[system]string, reps)
 	for rep := range reps { // all read the same transaction
 		slots[rep] = map[system]string{}
