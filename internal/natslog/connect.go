@@ -21,8 +21,8 @@ type Options struct {
 	Slot string
 	URL  string // of one server or several, separated by commas; may contain a user and a password
 
-	// TLS returns the authorities and the client's certificate. It is called at each connect; nil:
-	// TLS only if a server requires it, with the system's authorities.
+	// TLS returns the authorities and the client's certificate. It is called at each connect, for the
+	// authorities; nil: TLS only if a server requires it, with the system's authorities.
 	TLS func() (*tls.Config, error)
 
 	// Credentials returns the content of a credentials file. It is called at each
@@ -87,7 +87,7 @@ func (o Options) login() (options []nats.Option, err error) {
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, secure)
+		options = append(options, secure...)
 	}
 	if o.Credentials != nil {
 		options = append(options, nats.UserJWT(
@@ -115,21 +115,11 @@ func (o Options) login() (options []nats.Option, err error) {
 	return options, nil
 }
 
-// secure returns the option for TLS.
-func (o Options) secure() (nats.Option, error) {
+// secure returns the options for TLS. The client's certificate renews itself.
+func (o Options) secure() ([]nats.Option, error) {
 	first, err := o.TLS()
 	if err != nil {
 		return nil, err
-	}
-	var certificate nats.TLSCertHandler
-	if len(first.Certificates) > 0 {
-		certificate = func() (tls.Certificate, error) {
-			now, err := o.TLS()
-			if err != nil {
-				return tls.Certificate{}, err
-			}
-			return now.Certificates[0], nil
-		}
 	}
 	authorities := func() (*x509.CertPool, error) {
 		now, err := o.TLS()
@@ -138,7 +128,7 @@ func (o Options) secure() (nats.Option, error) {
 		}
 		return now.RootCAs, nil
 	}
-	return nats.ClientTLSConfig(certificate, authorities), nil
+	return []nats.Option{nats.Secure(first), nats.ClientTLSConfig(nil, authorities)}, nil
 }
 
 // sign signs with the pair and forgets it.
