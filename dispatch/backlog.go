@@ -18,7 +18,16 @@ type backlog struct {
 // count replaces the figures by the store's.
 func (b *backlog) count(stored state.Backlog) {
 	b.parked, b.dead, b.bytes = int(stored.Parked.Rows), int(stored.Dead.Rows), stored.Parked.Bytes
+	b.moved()
+}
+
+// moved must be called after the figures have changed. It publishes them, and ends the grant
+// once the rows are within the bound.
+func (b *backlog) moved() {
 	b.metrics.backlog(b.parked, b.dead)
+	if b.room() < b.max {
+		b.granted = 0
+	}
 }
 
 // recount replaces the figures by the store's. What others have parked since, a redrive,
@@ -26,7 +35,9 @@ func (b *backlog) count(stored state.Backlog) {
 func (b *backlog) recount(stored state.Backlog) {
 	before := b.room()
 	b.count(stored)
-	b.granted = max(0, b.granted+b.room()-before)
+	if b.room() >= b.max {
+		b.granted = max(0, b.granted+b.room()-before)
+	}
 }
 
 // wrote counts a committed operation.
@@ -51,7 +62,7 @@ func (b *backlog) wrote(op *operation) {
 			b.dead++
 		}
 	}
-	b.metrics.backlog(b.parked, b.dead)
+	b.moved()
 }
 
 // forgo counts a parked row that no longer exists.
@@ -69,12 +80,7 @@ func (b *backlog) room() int64 {
 }
 
 // isFull reports whether the bound is reached.
-func (b *backlog) isFull() bool {
-	if b.room() < b.max {
-		b.granted = 0
-	}
-	return b.max != 0 && b.room() >= b.max+b.granted
-}
+func (b *backlog) isFull() bool { return b.max != 0 && b.room() >= b.max+b.granted }
 
 // set sets the suspension to that of the store, and reports whether it has changed.
 func (b *backlog) set(suspended bool) bool {
