@@ -25,11 +25,12 @@ func (u *unreachable) Unwrap() error { return u.err }
 // Concise returns the error, with one line for each failed connection among its causes.
 // Neither contains a password.
 func Concise(err error) error {
-	text := err.Error()
+	before := err.Error()
+	text := before
 	for _, failed := range connections(err) {
 		text = strings.ReplaceAll(text, failed.Error(), brief(failed))
 	}
-	if text == err.Error() {
+	if text == before {
 		return err
 	}
 	return &unreachable{text: text, err: err}

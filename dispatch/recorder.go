@@ -84,8 +84,8 @@ func (r *recorder) all() iter.Seq[*made] {
 	}
 }
 
-// add records the entry, with answer and body if an attempt was made. It copies its
-// arguments.
+// add numbers the entry and records it, with answer and body if an attempt was made. It
+// copies its arguments.
 func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
@@ -31,15 +33,7 @@ func TestSetupsAtOnce(t *testing.T) {
 // transactions, has no position yet.
 func TestSetupBesideOneThatWaits(t *testing.T) {
 	t.Parallel()
-	server := cdctest.Private(t, throwaway.Options{})
-	db := server.LabelStudio(t)
-	open, err := db.Connect(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
-		t.Fatal(err)
-	}
+	db, open := withOpenTransaction(t)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() {
@@ -66,15 +60,7 @@ func TestSetupBesideOneThatWaits(t *testing.T) {
 // longer has no slot made behind them, which would retain WAL for nobody.
 func TestInterruptedSetUpLeavesNoSlot(t *testing.T) {
 	t.Parallel()
-	server := cdctest.Private(t, throwaway.Options{})
-	db := server.LabelStudio(t)
-	open, err := db.Connect(t).Begin(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := open.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
-		t.Fatal(err)
-	}
+	db, _ := withOpenTransaction(t)
 	slots := func(want string) {
 		t.Helper()
 		proctest.WaitFor(t, func() error {
@@ -94,4 +80,19 @@ func TestInterruptedSetUpLeavesNoSlot(t *testing.T) {
 		}
 		slots("0")
 	}
+}
+
+// withOpenTransaction returns a database on a server of its own, and a transaction that a new slot
+// must wait for.
+func withOpenTransaction(t *testing.T) (*cdctest.Database, pgx.Tx) {
+	t.Helper()
+	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+	open, err := db.Connect(t).Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := open.Exec(t.Context(), "SELECT pg_current_xact_id()"); err != nil {
+		t.Fatal(err)
+	}
+	return db, open
 }
