@@ -2,6 +2,8 @@ package cdc
 
 import (
 	"errors"
+	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +35,7 @@ func TestNarrowPublicationsAreRefused(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			db, plan := twoTables(t)
+			db, plan := twoTables(t, test.create)
 			db.Exec(t, test.create)
 			before := installed(t, db)
 			_, err := Setup(t.Context(), db.Connect(t), plan, nil)
@@ -49,7 +51,7 @@ func TestNarrowPublicationsAreRefused(t *testing.T) {
 				t.Errorf("after %s: %v", fault.Mend, err)
 			}
 
-			db, plan = twoTables(t)
+			db, plan = twoTables(t, test.create)
 			plan.Widen = true
 			db.Exec(t, test.create)
 			if _, err := Setup(t.Context(), db.Connect(t), plan, nil); err != nil {
@@ -76,7 +78,7 @@ func TestWidePublicationsAreTaken(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			db, plan := twoTables(t)
+			db, plan := twoTables(t, test.create)
 			db.Exec(t, test.create)
 			plan.Slot = "slot_" + db.Name
 			if _, err := Setup(t.Context(), db.Connect(t), plan, nil); err != nil {
@@ -92,9 +94,18 @@ func TestWidePublicationsAreTaken(t *testing.T) {
 	}
 }
 
-func twoTables(t *testing.T) (*cdctest.Database, Plan) {
+// since15 matches what publications have since PostgreSQL 15: schemas, row filters, and
+// lists of columns.
+var since15 = regexp.MustCompile(`IN SCHEMA|WHERE \(|\b[ab] \(`)
+
+// twoTables are in a server that has what the statements need.
+func twoTables(t *testing.T, statements ...string) (*cdctest.Database, Plan) {
 	t.Helper()
-	db := cdctest.Postgres(t).Database(t)
+	major := 14
+	if slices.ContainsFunc(statements, since15.MatchString) {
+		major = 15
+	}
+	db := cdctest.Since(t, major).Database(t)
 	db.Exec(t, "CREATE TABLE a (id integer PRIMARY KEY, v text)")
 	db.Exec(t, "CREATE TABLE b (id integer PRIMARY KEY, v text)")
 	return db, Plan{Publication: "p", Tables: []Table{{Schema: "public", Name: "a"}, {Schema: "public", Name: "b"}}}
@@ -152,7 +163,7 @@ func TestPublishedNoticesWhatWasAway(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			db, plan := twoTables(t)
+			db, plan := twoTables(t, append(test.change, test.create)...)
 			db.Exec(t, "CREATE PUBLICATION p "+test.create)
 			conn := db.Connect(t).PgConn()
 			before, err := published(t.Context(), conn, "p", plan.Tables, nil)

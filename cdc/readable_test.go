@@ -7,7 +7,8 @@ import (
 )
 
 // TestCanRead: a slot can be read again and again without being moved, unless a published
-// table was changed while the publication was away.
+// table was changed while the publication was away. Since PostgreSQL 18 the server leaves
+// such changes out with a warning: Published tells of them.
 func TestCanRead(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
@@ -23,7 +24,9 @@ func TestCanRead(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			db := cdctest.Postgres(t).Database(t)
+			server := cdctest.Postgres(t)
+			db := server.Database(t)
+			want := tt.want || server.Major(t) >= 18
 			db.Exec(t, "CREATE TABLE a (id int PRIMARY KEY, v text)")
 			db.Exec(t, "CREATE PUBLICATION p FOR TABLE a")
 			db.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", db.Name)
@@ -32,8 +35,8 @@ func TestCanRead(t *testing.T) {
 				db.Exec(t, sql)
 			}
 			for range 2 {
-				if got, err := CanRead(t.Context(), db.Connect(t), db.Name, "p"); err != nil || got != tt.want {
-					t.Errorf("%v, %v, want %v", got, err, tt.want)
+				if got, err := CanRead(t.Context(), db.Connect(t), db.Name, "p"); err != nil || got != want {
+					t.Errorf("%v, %v, want %v", got, err, want)
 				}
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -86,6 +87,16 @@ func Postgres(t testing.TB) *Server {
 		t.Fatalf("start PostgreSQL: %v", shared.err)
 	}
 	return shared.server
+}
+
+// Since returns the shared server if it is of this major version or a newer one, else a
+// server of this version for the test alone.
+func Since(t testing.TB, major int) *Server {
+	t.Helper()
+	if s := Postgres(t); s.Major(t) >= major {
+		return s
+	}
+	return Private(t, throwaway.Options{Major: strconv.Itoa(major)})
 }
 
 // Private starts a server for one test, which may stop, kill and restart it. It is
@@ -213,6 +224,18 @@ func (s *Server) database(t testing.TB, from string) *Database {
 	db := &Database{Name: name, DSN: s.DSN(name), server: s}
 	t.Cleanup(func() { db.drop(t) })
 	return db
+}
+
+// Major returns the server's major version.
+func (s *Server) Major(t testing.TB) int {
+	t.Helper()
+	db := &Database{DSN: s.DSN("postgres")}
+	major, _, _ := strings.Cut(db.Connect(t).PgConn().ParameterStatus("server_version"), ".")
+	n, err := strconv.Atoi(major)
+	if err != nil {
+		t.Fatalf("major version of PostgreSQL: %v", err)
+	}
+	return n
 }
 
 // admin runs statements outside the tests' databases.

@@ -129,7 +129,7 @@ func TestHealthyDeliveryWritesNothing(t *testing.T) {
 // writesNothing has so many events come one by one, and in one transaction.
 func writesNothing(t *testing.T, single, bulk int) {
 	t.Helper()
-	db := cdctest.Postgres(t).LabelStudio(t)
+	db := cdctest.Since(t, 15).LabelStudio(t) // which can flush its statistics
 	r := tenHooks(t, db)
 	begun := time.Now()
 	start(t, db, "HOOKTAIL_SETTLE=0")

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/doctor"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
@@ -46,15 +47,26 @@ func TestHealthySetUp(t *testing.T) {
 // and found no more after what the finding says has been done.
 func TestIllnesses(t *testing.T) {
 	t.Parallel()
-	found(t, illnesses())
+	found(t, healthy, illnesses())
+	found(t, healthySince15, narrowed())
 }
 
-func found(t *testing.T, illnesses []illness) {
+// healthySince15 is a healthy patient whose publication may have lists of columns and row
+// filters.
+func healthySince15(t *testing.T) *patient {
+	t.Helper()
+	if cdctest.Postgres(t).Major(t) < 15 {
+		return private(t, "15", map[string]string{})
+	}
+	return healthy(t)
+}
+
+func found(t *testing.T, patient func(*testing.T) *patient, illnesses []illness) {
 	t.Helper()
 	for _, test := range illnesses {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			p := healthy(t)
+			p := patient(t)
 			test.befalls(t, p)
 			findings := p.examine(t)
 			f, ok := find(findings, test.id, test.what)
@@ -115,6 +127,20 @@ func with(variables ...string) func(*testing.T, *patient) {
 	return func(_ *testing.T, p *patient) { p.variables = append(p.variables, variables...) }
 }
 
+func narrowed() []illness {
+	const failure = doctor.Failure
+	return []illness{
+		{
+			"column list", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id)"),
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
+		},
+		{
+			"row filter", sql("ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
+			"publication", failure, "row filter on table public.task_completion", "hooktail repair", false,
+		},
+	}
+}
+
 func illnesses() []illness {
 	const failure, warning, note = doctor.Failure, doctor.Warning, doctor.Note
 	return []illness{
@@ -144,14 +170,6 @@ func illnesses() []illness {
 		},
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
 		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
-		{
-			"column list", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id)"),
-			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
-		},
-		{
-			"row filter", sql("ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
-			"publication", failure, "row filter on table public.task_completion", "hooktail repair", false,
-		},
 
 		{"slot missing", sql("SELECT pg_drop_replication_slot('SLOT')"), "slot", failure, "does not exist", "hooktail repair", false},
 

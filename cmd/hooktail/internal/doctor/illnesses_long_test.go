@@ -13,7 +13,7 @@ import (
 // TestMoreIllnesses is TestIllnesses with the others.
 func TestMoreIllnesses(t *testing.T) {
 	t.Parallel()
-	found(t, moreIllnesses())
+	found(t, healthy, moreIllnesses())
 }
 
 func moreIllnesses() []illness {

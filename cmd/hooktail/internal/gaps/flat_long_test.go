@@ -16,7 +16,7 @@ import (
 // whatever is written, the slot does not hold it back.
 func TestRetainedWALStaysFlat(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, &throwaway.Options{})
+	s := newScene(t, cdctest.Private(t, throwaway.Options{}))
 	busy := s.server.Database(t)
 	busy.Exec(t, "CREATE TABLE bulk (x text)")
 	proctest.Run(t, s.db)

@@ -30,7 +30,7 @@ func TestRestoredWhileRunning(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := newScene(t, &throwaway.Options{})
+			s := newScene(t, cdctest.Private(t, throwaway.Options{}))
 			p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
 			s.delivered(s.annotate())
 			proctest.Confirmed(t, s.db)
@@ -101,7 +101,7 @@ func TestRestoredWithSlots(t *testing.T) {
 // after the first stop.
 func putBack(t *testing.T) (s *scene, restore func(change func(*testing.T, string))) {
 	t.Helper()
-	s = newScene(t, &throwaway.Options{})
+	s = newScene(t, cdctest.Private(t, throwaway.Options{}))
 	p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
 	s.delivered(s.annotate())
 	s.stop(p)

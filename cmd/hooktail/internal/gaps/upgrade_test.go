@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cmd/hooktail/internal/proctest"
 )
 
@@ -12,7 +13,7 @@ import (
 // older version, setup brings the tables up to date, so that repair can mend the gap.
 func TestGapFoundByAnUpgrade(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, nil)
+	s := newScene(t, cdctest.Postgres(t))
 	p := proctest.Run(t, s.db, "HOOKTAIL_SETTLE=0")
 	s.delivered(s.annotate())
 	s.stop(p)
