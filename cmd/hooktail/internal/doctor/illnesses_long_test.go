@@ -14,6 +14,21 @@ import (
 func TestMoreIllnesses(t *testing.T) {
 	t.Parallel()
 	found(t, healthy, moreIllnesses())
+	found(t, healthySince15, moreNarrowed())
+}
+
+func moreNarrowed() []illness {
+	const failure = doctor.Failure
+	return []illness{
+		{
+			"column list of all columns", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id, webhook_id, action)"),
+			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
+		},
+		{
+			"row filter, and nothing was read", sql("DELETE FROM hooktail.position", "ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
+			"publication", failure, "row filter on table public.task_completion", "ADD TABLE", false,
+		},
+	}
 }
 
 func moreIllnesses() []illness {
@@ -43,14 +58,6 @@ func moreIllnesses() []illness {
 		{"operation not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, truncate')"), "publication", failure, "lacks operation delete", "hooktail repair", false},
 		{"truncate not published", sql("ALTER PUBLICATION hooktail SET (publish = 'insert, update, delete')"), "publication", failure, "lacks operation truncate", "hooktail repair", false},
 		{"all tables published", sql("DROP PUBLICATION hooktail", "CREATE PUBLICATION hooktail FOR ALL TABLES"), "publication", note, "all tables of the database", "DROP PUBLICATION", false},
-		{
-			"column list of all columns", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "ALTER PUBLICATION hooktail ADD TABLE webhook_action (id, webhook_id, action)"),
-			"publication", failure, "column list for table public.webhook_action", "hooktail repair", false,
-		},
-		{
-			"row filter, and nothing was read", sql("DELETE FROM hooktail.position", "ALTER PUBLICATION hooktail DROP TABLE task_completion", "ALTER PUBLICATION hooktail ADD TABLE task_completion WHERE (NOT was_cancelled)"),
-			"publication", failure, "row filter on table public.task_completion", "ADD TABLE", false,
-		},
 		{
 			"partitioned", sql("ALTER PUBLICATION hooktail DROP TABLE webhook_action", "DROP TABLE webhook_action",
 				"CREATE TABLE webhook_action (id integer PRIMARY KEY, webhook_id integer, action text) PARTITION BY RANGE (id)",

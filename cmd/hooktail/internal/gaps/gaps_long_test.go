@@ -71,19 +71,19 @@ func TestNoOtherGapIsSilent(t *testing.T) {
 			why: `(the publication was altered and changed back|publication "hooktail" lacks operation insert)`,
 		},
 		{
-			name: "schema taken out and put back", kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
+			name: "schema taken out and put back", since: 15, kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
 			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
 			why:    `table public\.project was removed from the publication and added again`,
 		},
 		{
-			name: "schema taken out and put back under it", running: true, kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
+			name: "schema taken out and put back under it", since: 15, running: true, kept: true, before: "CREATE PUBLICATION hooktail FOR TABLES IN SCHEMA public",
 			change: func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail DROP TABLES IN SCHEMA public") },
 			after:  func(s *scene) { s.db.Exec(t, "ALTER PUBLICATION hooktail ADD TABLES IN SCHEMA public") },
 			why:    `table public\.project was removed from the publication( and added again)?`,
 		},
 		{
-			name: "row filter under it", running: true, kept: true,
+			name: "row filter under it", running: true, kept: true, since: 15,
 			change: func(s *scene) {
 				s.db.Exec(t, "ALTER PUBLICATION hooktail SET TABLE project, task, task_completion WHERE (was_cancelled), webhook, webhook_action, hooktail.hook_setting")
 			},
