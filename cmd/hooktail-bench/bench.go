@@ -53,7 +53,7 @@ func measure(ctx context.Context, o options, stdout, progress io.Writer) (err er
 	if b.results, err = newResults(o.json); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, b.results.close()) }()
+	defer func() { err = errors.Join(err, b.results.file.Close()) }()
 
 	began := time.Now()
 	for _, s := range o.scenarios {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"runtime"
 	"slices"
@@ -65,29 +66,19 @@ func figure(v float64) string {
 
 // results keeps the samples of a run.
 type results struct {
-	file    *os.File // nil: samples are not written
+	file    *os.File // of the samples, one line of JSON each
 	samples []sample
 	server  string // version
 	began   time.Time
 }
 
+// newResults writes the samples into the file of that name; "": nowhere.
 func newResults(name string) (*results, error) {
-	r := &results{began: time.Now()}
-	if name == "" {
-		return r, nil
-	}
-	var err error
-	if r.file, err = os.Create(name); err != nil {
+	file, err := os.Create(cmp.Or(name, os.DevNull))
+	if err != nil {
 		return nil, fmt.Errorf("write results: %w", err)
 	}
-	return r, nil
-}
-
-func (r *results) close() error {
-	if r.file == nil {
-		return nil
-	}
-	return r.file.Close()
+	return &results{file: file, began: time.Now()}, nil
 }
 
 // describe records the server's version.
@@ -101,14 +92,7 @@ func (r *results) describe(ctx context.Context, conn *pgx.Conn) error {
 
 func (r *results) add(s sample) error {
 	r.samples = append(r.samples, s)
-	if r.file == nil {
-		return nil
-	}
-	line, err := json.Marshal(s)
-	if err != nil {
-		return fmt.Errorf("write results: %w", err)
-	}
-	if _, err := r.file.Write(append(line, '\n')); err != nil {
+	if err := json.NewEncoder(r.file).Encode(s); err != nil {
 		return fmt.Errorf("write results: %w", err)
 	}
 	return nil
@@ -128,8 +112,8 @@ func (r *results) values(scenario, system, measure string) map[int]float64 {
 // spread is the median of values, with their minimum and maximum.
 type spread struct{ least, median, most float64 }
 
-func spreadOf(values []float64) spread {
-	slices.Sort(values)
+func spreadOf(byRepetition map[int]float64) spread {
+	values := slices.Sorted(maps.Values(byRepetition))
 	n := len(values)
 	s := spread{values[0], values[n/2], values[n-1]}
 	if n%2 == 0 {

@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 )
 
@@ -163,12 +161,10 @@ func (r *results) row(l line) string {
 		if len(judged) == 0 {
 			return ""
 		}
-		beside = spreadOf(slices.Collect(maps.Values(others))).String()
-		ratio = spreadOf(slices.Collect(maps.Values(judged))).String()
+		beside, ratio = spreadOf(others).String(), spreadOf(judged).String()
 	}
-	bound, verdict := l.judge(spreadOf(slices.Collect(maps.Values(judged))).median)
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", l.what, beside,
-		spreadOf(slices.Collect(maps.Values(own))), ratio, bound, verdict)
+	bound, verdict := l.judge(spreadOf(judged).median)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |\n", l.what, beside, spreadOf(own), ratio, bound, verdict)
 }
 
 // judge returns the bound, and whether the median keeps it.
