@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +23,8 @@ import (
 type bench struct {
 	o        options
 	server   *throwaway.Server
-	hooktail string // path of the binary
+	admin    *pgx.Conn // to the server's database postgres
+	hooktail string    // path of the binary
 	self     string
 	receiver *receiver
 	results  *results
@@ -81,15 +84,12 @@ func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.server.Close()) }()
-	admin, err := pgx.Connect(ctx, b.server.DSN("postgres"))
-	if err != nil {
+	if b.admin, err = pgx.Connect(ctx, b.server.DSN("postgres")); err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	defer admin.Close(context.WithoutCancel(ctx))
-	if err := b.results.describe(ctx, admin); err != nil {
-		return err
-	}
-	if _, err := admin.Exec(ctx, "CREATE DATABASE base"); err != nil {
+	defer b.admin.Close(context.WithoutCancel(ctx))
+	b.results.server, _, _ = strings.Cut(b.admin.PgConn().ParameterStatus("server_version"), " ")
+	if _, err := b.admin.Exec(ctx, "CREATE DATABASE base"); err != nil {
 		return fmt.Errorf("create database: %w", err)
 	}
 	conn, err := pgx.Connect(ctx, b.server.DSN("base"))
@@ -129,16 +129,7 @@ func (b *bench) build(ctx context.Context, dir string) error {
 }
 
 // reps returns the number of repetitions of a scenario.
-func (b *bench) reps(usual, quick int) int {
-	switch {
-	case b.o.reps > 0:
-		return b.o.reps
-	case b.o.quick:
-		return quick
-	default:
-		return usual
-	}
-}
+func (b *bench) reps(usual, quick int) int { return cmp.Or(max(0, b.o.reps), b.size(usual, quick)) }
 
 // size returns the size of a load.
 func (b *bench) size(usual, quick int) int {

@@ -9,8 +9,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // The cores of a machine of two.
@@ -25,9 +23,9 @@ func (b *bench) pin(ctx context.Context) (undo func() error, err error) {
 	if runtime.NumCPU() < 2 {
 		return nil, errors.New("this scenario needs two cores: one for the database and one for the rest")
 	}
-	postmaster, err := b.postmaster(ctx)
-	if err != nil {
-		return nil, err
+	var postmaster string // process id
+	if err := b.admin.QueryRow(ctx, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").Scan(&postmaster); err != nil {
+		return nil, fmt.Errorf("find the server's process: %w", err)
 	}
 	set := func(own, server string) error {
 		b.databaseCore = server
@@ -40,18 +38,6 @@ func (b *bench) pin(ctx context.Context) (undo func() error, err error) {
 	}, set(hooktailCore, databaseCore)
 }
 
-// postmaster returns the process id of the server.
-func (b *bench) postmaster(ctx context.Context) (pid string, err error) {
-	admin, err := pgx.Connect(ctx, b.server.DSN("postgres"))
-	if err != nil {
-		return "", fmt.Errorf("connect: %w", err)
-	}
-	defer admin.Close(context.WithoutCancel(ctx))
-	if err := admin.QueryRow(ctx, "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)").Scan(&pid); err != nil {
-		return "", fmt.Errorf("find the server's process: %w", err)
-	}
-	return pid, nil
-}
 
 // childrenOf returns the child processes of a process.
 func childrenOf(pid string) []string {

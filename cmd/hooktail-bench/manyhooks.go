@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"os/exec"
 	"time"
 )
 
@@ -44,10 +43,8 @@ func (s *stage) adoptAll(ctx context.Context) error {
 	out := newSample("many", hooktail, "adopt", 0)
 	began := time.Now()
 	// hooktail has run for less than HOOKTAIL_ADOPT_OVERLAP, hence --force.
-	adopt := exec.CommandContext(ctx, s.b.hooktail, "hooks", "adopt", "--all", "--force")
-	adopt.Env = s.environ(slot)
-	if text, err := adopt.CombinedOutput(); err != nil {
-		return fmt.Errorf("hooktail hooks adopt: %w: %s", err, text)
+	if err := s.command(ctx, s.environ(slot), "hooks", "adopt", "--all", "--force"); err != nil {
+		return err
 	}
 	out.set("took_s", time.Since(began).Seconds())
 	if err := out.resident(p); err != nil {

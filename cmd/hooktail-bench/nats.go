@@ -94,10 +94,5 @@ func freePort(ctx context.Context) (int, error) {
 // log makes the slot's stream and bucket, and returns hooktail's variables for it.
 func (s *stage) log(ctx context.Context, slot string) ([]string, error) {
 	env := []string{"HOOKTAIL_NATS_URL=" + s.broker.url}
-	setup := exec.CommandContext(ctx, s.b.hooktail, "setup")
-	setup.Env = s.environ(slot, env...)
-	if out, err := setup.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("hooktail setup: %w: %s", err, out)
-	}
-	return env, nil
+	return env, s.command(ctx, s.environ(slot, env...), "setup")
 }

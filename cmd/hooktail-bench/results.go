@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -11,8 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // sample is the result of one repetition.
@@ -81,14 +78,6 @@ func newResults(name string) (*results, error) {
 	return &results{file: file, began: time.Now()}, nil
 }
 
-// describe records the server's version.
-func (r *results) describe(ctx context.Context, conn *pgx.Conn) error {
-	if err := conn.QueryRow(ctx, "SHOW server_version").Scan(&r.server); err != nil {
-		return fmt.Errorf("read the server's version: %w", err)
-	}
-	r.server, _, _ = strings.Cut(r.server, " ")
-	return nil
-}
 
 func (r *results) add(s sample) error {
 	r.samples = append(r.samples, s)

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
@@ -48,21 +49,14 @@ func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
 	b.stages++
 	s := &stage{b: b, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
 	s.dsn = b.server.DSN(s.name)
-	admin, err := pgx.Connect(ctx, b.server.DSN("postgres"))
-	if err != nil {
-		return nil, fmt.Errorf("connect: %w", err)
-	}
-	defer admin.Close(context.WithoutCancel(ctx))
-	if _, err := admin.Exec(ctx, "CREATE DATABASE "+s.name+" TEMPLATE base"); err != nil {
+	if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+s.name+" TEMPLATE base"); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
 	}
+	var err error
 	if s.conn, err = pgx.Connect(ctx, s.dsn); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if err := s.exec(ctx, replica); err != nil {
-		return nil, err
-	}
-	if err := s.exec(ctx, "DELETE FROM webhook_action; DELETE FROM webhook"); err != nil {
+	if err := s.exec(ctx, replica+"; DELETE FROM webhook_action; DELETE FROM webhook"); err != nil {
 		return nil, err
 	}
 	if err := s.tasks(ctx, tasks); err != nil {
@@ -71,12 +65,20 @@ func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
 	if err := s.exec(ctx, "VACUUM ANALYZE"); err != nil {
 		return nil, err
 	}
-	setup := exec.CommandContext(ctx, b.hooktail, "setup")
-	setup.Env = s.environ(s.slotName())
-	if out, err := setup.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("hooktail setup: %w: %s", err, out)
+	if err := s.command(ctx, s.environ(s.slotName()), "setup"); err != nil {
+		return nil, err
 	}
 	return s, s.hooks(ctx, hooks)
+}
+
+// command runs a command of hooktail to its end.
+func (s *stage) command(ctx context.Context, env []string, args ...string) error {
+	cmd := exec.CommandContext(ctx, s.b.hooktail, args...)
+	cmd.Env = env
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("hooktail %s: %w: %s", strings.Join(args, " "), err, out)
+	}
+	return nil
 }
 
 // exec runs statements without parameters.
