@@ -24,6 +24,7 @@ type bench struct {
 	o        options
 	server   *throwaway.Server
 	admin    *pgx.Conn // to the server's database postgres
+	dir      string    // of everything that ends with the run
 	hooktail string    // path of the binary
 	self     string
 	receiver *receiver
@@ -42,11 +43,11 @@ func measure(ctx context.Context, o options, stdout, progress io.Writer) (err er
 		return fmt.Errorf("make directory: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b := &bench{o: o, hooktail: filepath.Join(dir, "hooktail"), progress: progress}
+	b := &bench{o: o, dir: dir, hooktail: filepath.Join(dir, "hooktail"), progress: progress}
 	if b.self, err = os.Executable(); err != nil {
 		return fmt.Errorf("find the own program: %w", err)
 	}
-	if err := b.build(ctx, dir); err != nil {
+	if err := b.build(ctx); err != nil {
 		return err
 	}
 	if b.receiver, err = listen("127.0.0.1:0"); err != nil {
@@ -108,13 +109,13 @@ func (b *bench) scenario(ctx context.Context, s scenario) (err error) {
 
 // build builds hooktail as it is released. For profiles it gets another main, which writes
 // them when the program ends.
-func (b *bench) build(ctx context.Context, dir string) error {
+func (b *bench) build(ctx context.Context) error {
 	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", b.hooktail}
 	if b.o.profile != "" {
 		if err := os.MkdirAll(b.o.profile, 0o755); err != nil { //nolint:gosec // profiles are for everybody to read
 			return fmt.Errorf("make the folder for profiles: %w", err)
 		}
-		overlay, err := profiling(ctx, dir)
+		overlay, err := profiling(ctx, b.dir)
 		if err != nil {
 			return err
 		}

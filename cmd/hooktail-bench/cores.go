@@ -38,7 +38,6 @@ func (b *bench) pin(ctx context.Context) (undo func() error, err error) {
 	}, set(hooktailCore, databaseCore)
 }
 
-
 // childrenOf returns the child processes of a process.
 func childrenOf(pid string) []string {
 	text, err := os.ReadFile("/proc/" + pid + "/task/" + pid + "/children")

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // meter is what has been used up to now.
@@ -28,38 +30,37 @@ func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 		return m, err
 	}
 	if s.broker != nil {
-		u, err := s.broker.program.usage()
+		u, err := s.broker.usage()
 		if err != nil {
 			return m, err
 		}
 		m.broker = u.cpu
 	}
-	rows, err := s.conn.Query(ctx, `SELECT pid::text, backend_type = 'walsender' FROM pg_stat_activity
+	rows, _ := s.conn.Query(ctx, `SELECT pid::text, backend_type = 'walsender' FROM pg_stat_activity
 		WHERE datname = current_database() AND (backend_type = 'walsender' OR application_name = 'hooktail')`)
+	// CollectRows returns the error of the query, too.
+	sessions, err := pgx.CollectRows(rows, pgx.RowToStructByPos[struct {
+		PID    string
+		Sender bool
+	}])
 	if err != nil {
 		return m, fmt.Errorf("list sessions: %w", err)
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var pid string
-		var sender bool
-		if err := rows.Scan(&pid, &sender); err != nil {
-			return m, fmt.Errorf("list sessions: %w", err)
-		}
-		u, err := usageOf(pid)
+	for _, session := range sessions {
+		u, err := usageOf(session.PID)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return m, err
 		}
-		if sender {
+		if session.Sender {
 			m.sender += u.cpu
 		} else {
 			m.sessions += u.cpu
 		}
 	}
-	return m, rows.Err()
+	return m, nil
 }
 
 // used records what was used between two readings.

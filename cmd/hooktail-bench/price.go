@@ -1,23 +1,19 @@
 package main
 
-import (
-	"context"
-	"errors"
-)
+import "context"
 
 // price compares hooktail with itself, reading and sending through a log whose server is a
 // process of its own: the same backlog, and the same trickle.
-func price(ctx context.Context, b *bench) (err error) {
+func price(ctx context.Context, b *bench) error {
 	n := b.size(20_000, 6_000)
 	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if s.broker, err = b.startBroker(ctx); err != nil {
+	if err := s.startBroker(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.broker.stop()) }()
 	for rep := range b.reps(3, 2) {
 		if err := s.priceOfBacklog(ctx, rep, n); err != nil {
 			return err

@@ -78,7 +78,6 @@ func newResults(name string) (*results, error) {
 	return &results{file: file, began: time.Now()}, nil
 }
 
-
 func (r *results) add(s sample) error {
 	r.samples = append(r.samples, s)
 	if err := json.NewEncoder(r.file).Encode(s); err != nil {

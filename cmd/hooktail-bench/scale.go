@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -17,17 +16,16 @@ const (
 )
 
 // scale lets one, two and four senders deliver the same events to slow receivers.
-func scale(ctx context.Context, b *bench) (err error) {
+func scale(ctx context.Context, b *bench) error {
 	n := b.size(16, 8)
 	s, err := b.stage(ctx, n, scaleHooks)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx)
-	if s.broker, err = b.startBroker(ctx); err != nil {
+	if err := s.startBroker(ctx); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.broker.stop()) }()
 	counts := []int{1, 2, 4}
 	for rep := range b.reps(1, 1) {
 		for i := range counts {

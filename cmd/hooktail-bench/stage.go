@@ -31,13 +31,15 @@ func interleaved(rep int) []system {
 
 // stage is a Label Studio database for one scenario, set up for hooktail.
 type stage struct {
-	b      *bench
-	name   string
-	dsn    string
-	conn   *pgx.Conn
-	slots  int     // made so far
-	broker *broker // of the logs; nil: there is none
-	ids    int64
+	b     *bench
+	name  string
+	dsn   string
+	conn  *pgx.Conn
+	slots int // made so far
+	ids   int64
+
+	broker  *program // NATS server of the logs; nil: there is none
+	natsURL string
 }
 
 // firstID is the lowest id of rows that a load makes.
@@ -89,8 +91,13 @@ func (s *stage) exec(ctx context.Context, sql string) error {
 	return nil
 }
 
-// close disconnects; the database is removed with the server.
-func (s *stage) close(ctx context.Context) { s.conn.Close(context.WithoutCancel(ctx)) }
+// close disconnects and ends the broker; the database is removed with the server.
+func (s *stage) close(ctx context.Context) {
+	s.conn.Close(context.WithoutCancel(ctx))
+	if s.broker != nil {
+		s.broker.stop(syscall.SIGKILL)
+	}
+}
 
 func (s *stage) environ(slot string, more ...string) []string {
 	env := []string{
