@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"slices"
 	"strconv"
 	"time"
 )
@@ -89,20 +88,6 @@ func (b *bench) applications(ctx context.Context, scenario string, ways []way, n
 	return nil
 }
 
-// users are the people who save annotations: the number of sessions, annotations per
-// second, and the application's pause between the transactions of one annotation.
-type users struct {
-	sessions, rate int
-	pause          time.Duration
-}
-
-// savers is the number of sessions that save annotations, saveRate the annotations per
-// second that they save together.
-const (
-	savers   = 4
-	saveRate = 150
-)
-
 // saves records the duration of the transactions that save an annotation.
 func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) error {
 	out := newSample(scenario, "", w.name, rep)
@@ -140,9 +125,7 @@ func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) e
 		}
 		out.used(from, to, n)
 	}
-	slices.Sort(took)
-	out.set("p50_ms", milliseconds(took[len(took)/2]))
-	out.set("p99_ms", milliseconds(took[len(took)*99/100]))
+	out.percentiles(took, 50, 99)
 	return s.b.record(out, nil)
 }
 
@@ -180,7 +163,7 @@ func runSave(ctx context.Context, args []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	took, err := save(ctx, args[0], first, n, users{savers, saveRate, 0})
+	took, err := save(ctx, args[0], first, n, users{sessions: 4, rate: 150})
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func TestReceiverCountsEachRowOnce(t *testing.T) {
 	if again, others := counted.again.Load(), counted.others.Load(); again != 1 || others != 2 {
 		t.Errorf("%d came again and %d were not expected; want 1 and 2", again, others)
 	}
-	first, last := counted.span(0)
+	first, last := counted.span()
 	if last.Before(first) || counted.arrived(0).Before(first) {
 		t.Errorf("from %s to %s, the first row at %s", first, last, counted.arrived(0))
 	}

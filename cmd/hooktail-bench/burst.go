@@ -92,7 +92,7 @@ func (s *stage) arrivals(ctx context.Context, p *program, t *tally, n int, out s
 	if err != nil {
 		return first, err
 	}
-	first, last := t.span(0)
+	first, last := t.span()
 	out.set("rate", float64(n)/last.Sub(first).Seconds())
 	out.used(from, to, n)
 	return first, nil
@@ -128,7 +128,7 @@ func (s *stage) live(ctx context.Context, of system, rep, n int) error {
 	if err != nil {
 		return err
 	}
-	_, ended := t.span(0)
+	_, ended := t.span()
 	out.set("rate", float64(n)/ended.Sub(began).Seconds())
 	out.used(from, to, n)
 	s.end(of, p)

@@ -34,7 +34,7 @@ func database(ctx context.Context, b *bench) error {
 			return err
 		}
 		if err := s.asked(ctx, "db saves", rep, few, func(string, int64) error { return s.reset(ctx) }, func(first int64) error {
-			_, err := s.save(ctx, first, few, users{32, trickleRate, labelStudioPause})
+			_, err := save(ctx, s.dsn, first, few, users{32, trickleRate, labelStudioPause})
 			return err
 		}, settling); err != nil {
 			return err

@@ -48,14 +48,11 @@ func (s *stage) killed(ctx context.Context, rep, n int) error {
 	t := s.b.receiver.expect(1, first, n)
 	saved := make(chan error, 1)
 	go func() {
-		_, err := s.save(ctx, first, n, users{32, killRate, labelStudioPause})
+		_, err := save(ctx, s.dsn, first, n, users{32, killRate, labelStudioPause})
 		saved <- err
 	}()
 	// Each repetition kills at another point of the confirmation interval.
-	select {
-	case <-time.After(time.Duration(n)*time.Second/killRate/2 + time.Duration(rep)*23*time.Millisecond):
-	case <-ctx.Done():
-	}
+	_ = wait(ctx, time.Duration(n)*time.Second/killRate/2+time.Duration(rep)*23*time.Millisecond) // save returns the context's error, too
 	p.stop(syscall.SIGKILL)
 	arrived := int64(n) - t.left.Load()
 	if p, err = s.start(hooktail, slot, 1, settling); err != nil {

@@ -39,14 +39,15 @@ var errUsage = errors.New("usage")
 const nullCommand = "null"
 
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	if len(args) > 0 && args[0] == nullCommand {
-		return runNull(ctx, args[1:])
-	}
-	if len(args) > 0 && args[0] == natsCommand {
-		return runNATS(args[1:])
-	}
-	if len(args) > 0 && args[0] == saveCommand {
-		return runSave(ctx, args[1:], stdout)
+	if len(args) > 0 {
+		switch args[0] {
+		case nullCommand:
+			return runNull(ctx, args[1:])
+		case natsCommand:
+			return runNATS(args[1:])
+		case saveCommand:
+			return runSave(ctx, args[1:], stdout)
+		}
 	}
 	o, err := parseOptions(args, stderr)
 	if err != nil {

@@ -177,10 +177,8 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	if len(late) == 0 {
 		return fmt.Errorf("nothing came: %s", p.stderr)
 	}
-	slices.Sort(late)
 	out := newSample("played", hooktail, "", rep)
-	out.set("p50_ms", milliseconds(late[len(late)/2]))
-	out.set("p95_ms", milliseconds(late[len(late)*95/100]))
+	out.percentiles(late, 50, 95)
 	out.set("shown", float64(shown)/float64(annotations))
 	s.end(hooktail, p)
 	return s.b.record(out, s.drop(ctx, slot))

@@ -28,58 +28,41 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	a := &app{stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ()}
 	if dir := os.Getenv("PROFILE"); dir != "" {
-		end := profile(dir)
-		defer end()
+		cpu := create(dir, "cpu")
+		if err := pprof.StartCPUProfile(cpu); err != nil {
+			panic(err)
+		}
+		defer cpu.Close()
+		defer write(dir, "allocs", "mem")
+		defer pprof.StopCPUProfile()
+		go heaps(dir) // until the process ends
 	}
-	environ := []string{}
-	for _, e := range os.Environ() {
-		environ = append(environ, e)
-	}
-	a := &app{stdout: os.Stdout, stderr: os.Stderr, environ: environ}
 	a.execute(ctx, os.Args[1:])
 }
 
-func profile(dir string) func() {
-	name := fmt.Sprintf("%d", os.Getpid())
-	cpu, err := os.Create(filepath.Join(dir, name+".cpu"))
-	if err != nil {
-		panic(err)
-	}
-	if err := pprof.StartCPUProfile(cpu); err != nil {
-		panic(err)
-	}
-	stop := make(chan struct{})
-	go heaps(name, dir, stop)
-	return func() {
-		close(stop)
-		pprof.StopCPUProfile()
-		mem, err := os.Create(filepath.Join(dir, name+".mem"))
-		if err != nil {
-			panic(err)
-		}
-		_ = pprof.Lookup("allocs").WriteTo(mem, 0)
-		_ = mem.Close()
-		_ = cpu.Close()
+// heaps writes heap profiles periodically; the largest is the one to look at.
+func heaps(dir string) {
+	tick := time.NewTicker(time.Second)
+	for n := 0; ; n++ {
+		<-tick.C
+		write(dir, "heap", fmt.Sprintf("heap%d", n%20))
 	}
 }
 
-// heaps writes heap profiles periodically; the largest is the one to look at.
-func heaps(name, dir string, stop <-chan struct{}) {
-	tick := time.NewTicker(time.Second)
-	for n := 0; ; n++ {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-		}
-		heap, err := os.Create(filepath.Join(dir, fmt.Sprintf("%s.heap%d", name, n%20)))
-		if err != nil {
-			panic(err)
-		}
-		_ = pprof.Lookup("heap").WriteTo(heap, 0)
-		_ = heap.Close()
+func write(dir, profile, suffix string) {
+	file := create(dir, suffix)
+	defer file.Close()
+	_ = pprof.Lookup(profile).WriteTo(file, 0)
+}
+
+func create(dir, suffix string) *os.File {
+	file, err := os.Create(filepath.Join(dir, fmt.Sprintf("%d.%s", os.Getpid(), suffix)))
+	if err != nil {
+		panic(err)
 	}
+	return file
 }
 `
 

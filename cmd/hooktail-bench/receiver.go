@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -163,22 +162,11 @@ func (t *tally) add(hook int, id int64) {
 	}
 }
 
-// span returns the first and the last arrival at a hook; 0: at any hook.
-func (t *tally) span(hook int) (first, last time.Time) {
-	from, to := 0, len(t.seen)
-	if hook > 0 {
-		from, to = (hook-1)*t.n, hook*t.n
-	}
-	var least, most int64
-	for i := from; i < to; i++ {
-		at := t.seen[i].Load()
-		if at == 0 {
-			continue
-		}
-		if least == 0 || at < least {
-			least = at
-		}
-		most = max(most, at)
+// span returns the first and the last arrival. All must have arrived.
+func (t *tally) span() (first, last time.Time) {
+	least, most := t.seen[0].Load(), t.seen[0].Load()
+	for i := range t.seen {
+		least, most = min(least, t.seen[i].Load()), max(most, t.seen[i].Load())
 	}
 	return t.began.Add(time.Duration(least)), t.began.Add(time.Duration(most))
 }
@@ -186,7 +174,16 @@ func (t *tally) span(hook int) (first, last time.Time) {
 // arrived returns when row i arrived at hook 1.
 func (t *tally) arrived(i int) time.Time { return t.began.Add(time.Duration(t.seen[i].Load())) }
 
+// since returns how long after those times the rows arrived at hook 1.
+func (t *tally) since(times []time.Time) []time.Duration {
+	took := make([]time.Duration, len(times))
+	for i, at := range times {
+		took[i] = t.arrived(i).Sub(at)
+	}
+	return took
+}
+
 // String describes the progress.
 func (t *tally) String() string {
-	return strconv.FormatInt(int64(len(t.seen))-t.left.Load(), 10) + " of " + strconv.Itoa(len(t.seen)) + " arrived"
+	return fmt.Sprintf("%d of %d arrived", int64(len(t.seen))-t.left.Load(), len(t.seen))
 }

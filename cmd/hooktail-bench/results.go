@@ -27,6 +27,14 @@ func newSample(scenario string, of system, name string, rep int) sample {
 
 func (s *sample) set(measure string, value float64) { s.Values[measure] = value }
 
+// percentiles sorts the durations and records those percentiles.
+func (s *sample) percentiles(took []time.Duration, percents ...int) {
+	slices.Sort(took)
+	for _, p := range percents {
+		s.set(fmt.Sprintf("p%d_ms", p), float64(took[len(took)*p/100])/float64(time.Millisecond))
+	}
+}
+
 // String returns a line for people.
 func (s sample) String() string {
 	var b strings.Builder

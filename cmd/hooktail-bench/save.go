@@ -9,11 +9,14 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// save saves n annotations in several sessions and returns how long each took.
-func (s *stage) save(ctx context.Context, first int64, n int, by users) ([]time.Duration, error) {
-	return save(ctx, s.dsn, first, n, by)
+// users are the people who save annotations: the number of sessions, annotations per
+// second, and the application's pause between the transactions of one annotation.
+type users struct {
+	sessions, rate int
+	pause          time.Duration
 }
 
+// save saves n annotations in several sessions and returns how long each took.
 func save(ctx context.Context, dsn string, first int64, n int, by users) ([]time.Duration, error) {
 	ids := make(chan int)
 	var mu sync.Mutex
@@ -68,11 +71,9 @@ func saveOne(ctx context.Context, conn *pgx.Conn, id int64, task int, pause time
 		if _, err := conn.Exec(ctx, statement.sql, statement.args...); err != nil {
 			return 0, fmt.Errorf("save annotation: %w", err)
 		}
-		if pause > 0 && i < 2 {
-			select {
-			case <-time.After(pause):
-			case <-ctx.Done():
-				return 0, ctx.Err()
+		if i < 2 {
+			if err := wait(ctx, pause); err != nil {
+				return 0, err
 			}
 		}
 	}

@@ -86,7 +86,7 @@ func (s *stage) scaled(ctx context.Context, rep, senders, rows int) error {
 	if err := sending[0].await(ctx, t.done, t); err != nil {
 		return err
 	}
-	began, ended := t.span(0)
+	began, ended := t.span()
 	out.set("rate", float64(rows*scaleHooks)/ended.Sub(began).Seconds())
 	out.set("again", float64(t.again.Load()))
 	return s.b.record(out, nil)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -51,16 +50,11 @@ func soak(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	took := t.since(committed)
 	for part, name := range []string{"first tenth", "last tenth"} {
 		from := part * (n - n/10)
-		took := make([]time.Duration, n/10)
-		for i := range took {
-			took[i] = t.arrived(from + i).Sub(committed[from+i])
-		}
-		slices.Sort(took)
 		out := newSample("soak", hooktail, name, part)
-		out.set("p50_ms", milliseconds(took[len(took)/2]))
-		out.set("p99_ms", milliseconds(took[len(took)*99/100]))
+		out.percentiles(took[from:from+n/10], 50, 99)
 		out.set("again", float64(t.again.Load()))
 		if err := b.record(out, nil); err != nil {
 			return err
@@ -81,16 +75,14 @@ func (b *bench) look(ctx context.Context, p *program, ops string, done <-chan st
 			return ctx.Err()
 		case <-tick.C:
 		}
-		u, err := p.usage()
-		if err != nil {
-			return err
-		}
 		metrics, err := gauges(ctx, ops)
 		if err != nil {
 			return err
 		}
 		out := newSample("soak look", hooktail, "", i)
-		out.set("peak_mib", float64(u.peak)/(1<<20))
+		if err := out.resident(p); err != nil {
+			return err
+		}
 		out.set("rss_mib", metrics["process_resident_memory_bytes"]/(1<<20))
 		out.set("heap_mib", metrics["go_memstats_heap_alloc_bytes"]/(1<<20))
 		out.set("goroutines", metrics["go_goroutines"])

@@ -1,10 +1,6 @@
 package main
 
-import (
-	"context"
-	"slices"
-	"time"
-)
+import "context"
 
 // trickleRate is the number of annotations per second that a large team makes.
 const trickleRate = 200
@@ -57,17 +53,8 @@ func (s *stage) latency(ctx context.Context, d drained) (p50 float64, err error)
 	if err != nil {
 		return 0, err
 	}
-	took := make([]time.Duration, n)
-	for i := range took {
-		took[i] = t.arrived(i).Sub(committed[i])
-	}
-	slices.Sort(took)
-	p50 = milliseconds(took[n/2])
-	out.set("p50_ms", p50)
-	out.set("p99_ms", milliseconds(took[n*99/100]))
+	out.percentiles(t.since(committed), 50, 99)
 	out.used(from, to, n)
 	s.end(of, p)
-	return p50, s.b.record(out, s.drop(ctx, d.slot))
+	return out.Values["p50_ms"], s.b.record(out, s.drop(ctx, d.slot))
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
