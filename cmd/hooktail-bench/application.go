@@ -91,42 +91,34 @@ func (b *bench) applications(ctx context.Context, scenario string, ways []way, n
 // saves records the duration of the transactions that save an annotation.
 func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) error {
 	out := newSample(scenario, "", w.name, rep)
-	var p *program
-	if w.of != "" {
-		slot, err := s.slot(ctx)
-		if err != nil {
-			return err
+	save := func(first int64) error {
+		took, err := s.saveApart(ctx, first, n)
+		if err == nil {
+			out.percentiles(took, 50, 99)
 		}
-		if p, err = s.warm(ctx, w.of, slot, settling); err != nil {
-			return err
-		}
-		defer func() {
-			s.end(w.of, p)
-			_ = s.drop(ctx, slot) // the next scenario would report it
-		}()
+		return err
 	}
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
-	from, err := s.meter(ctx, p)
+	if w.of == "" {
+		if err := save(s.annotations(n)); err != nil {
+			return err
+		}
+		return s.b.record(out)
+	}
+	p, err := s.warm(ctx, drained{of: w.of, hooks: 1, env: []string{settling}})
 	if err != nil {
 		return err
 	}
-	took, err := s.saveApart(ctx, first, n)
-	if err != nil {
+	defer p.end()
+	t := s.expect(1, n)
+	if err := s.metered(ctx, p, out, n, func() error {
+		if err := save(t.first); err != nil {
+			return err
+		}
+		return p.await(ctx, t.done, t)
+	}); err != nil {
 		return err
 	}
-	if p != nil {
-		if err := p.await(ctx, t.done, t); err != nil {
-			return err
-		}
-		to, err := s.meter(ctx, p)
-		if err != nil {
-			return err
-		}
-		out.used(from, to, n)
-	}
-	out.percentiles(took, 50, 99)
-	return s.b.record(out, nil)
+	return s.finish(ctx, p, out)
 }
 
 // saveCommand is the argument with which this program only saves annotations: a process

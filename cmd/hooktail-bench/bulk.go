@@ -28,7 +28,7 @@ func bulk(ctx context.Context, b *bench) error {
 	}
 	for rep := range reps {
 		for _, of := range interleaved(rep) {
-			if err := s.drain(ctx, drained{scenario: "bulk", of: of, rep: rep, slot: slots[rep][of], hooks: 1, first: firstID, n: n}); err != nil {
+			if err := s.drain(ctx, drained{scenario: "bulk", of: of, rep: rep, slot: slots[rep][of], hooks: 1}, firstID, n); err != nil {
 				return err
 			}
 		}

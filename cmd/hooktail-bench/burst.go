@@ -32,16 +32,14 @@ func (s *stage) backlog(ctx context.Context, scenario string, rep, n int) error 
 	return s.turns(ctx, rep, n, []drained{{scenario: scenario, of: null, hooks: 1}, {scenario: scenario, of: hooktail, hooks: 1}})
 }
 
-// drained is a system's delivery of a backlog, and the name under which it is recorded.
+// drained is a system's delivery from a slot, and the name under which it is recorded.
 type drained struct {
 	scenario string
 	of       system
 	name     string // recorded instead of the system's name; "": the system's
 	rep      int
 	slot     string
-	hooks    int // number of hooks that get each row
-	first    int64
-	n        int // rows
+	hooks    int // number of hooks that get each row, for the null pipeline to post to
 	env      []string
 	log      bool // through one
 }
@@ -51,103 +49,84 @@ func (s *stage) open(ctx context.Context, d *drained) (err error) {
 	if d.slot, err = s.slot(ctx); err != nil || !d.log {
 		return err
 	}
-	d.env, err = s.log(ctx, d.slot)
-	return err
+	d.env = append(d.env, "HOOKTAIL_NATS_URL="+s.natsURL)
+	return s.command(ctx, s.environ(d.slot, d.env...), "setup")
 }
 
-// drain starts the system on a slot with a backlog, waits until all has arrived,
+// drain starts the system on a slot with a backlog of n rows, waits until all has arrived,
 // and records the rate between the first and the last arrival.
-func (s *stage) drain(ctx context.Context, d drained) error {
+func (s *stage) drain(ctx context.Context, d drained, first int64, n int) error {
 	out := newSample(d.scenario, d.of, d.name, d.rep)
-	t := s.b.receiver.expect(d.hooks, d.first, d.n)
-	p, err := s.start(d.of, d.slot, d.hooks, d.env...)
+	t := s.b.receiver.expect(d.hooks, first, n)
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	defer s.end(d.of, p)
-	begun, err := s.arrivals(ctx, p, t, d.n*d.hooks, out)
+	defer p.end()
+	begun, err := s.arrivals(ctx, p, t, out)
 	if err != nil {
 		return err
 	}
 	out.set("start_s", begun.Sub(p.started).Seconds())
 	out.set("again", float64(t.again.Load()))
-	s.end(d.of, p)
-	return s.b.record(out, s.drop(ctx, d.slot))
+	return s.finish(ctx, p, out)
 }
 
 // arrivals waits until all has arrived, and records the rate between the first and
 // the last, and what the program used meanwhile. It returns the time of the first.
-func (s *stage) arrivals(ctx context.Context, p *program, t *tally, n int, out sample) (first time.Time, err error) {
+func (s *stage) arrivals(ctx context.Context, p *program, t *tally, out sample) (first time.Time, err error) {
 	if err := p.await(ctx, t.started, t); err != nil {
 		return first, err
 	}
-	from, err := s.meter(ctx, p)
-	if err != nil {
-		return first, err
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
-		return first, err
-	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
+	n := len(t.seen)
+	if err := s.metered(ctx, p, out, n, func() error { return p.await(ctx, t.done, t) }); err != nil {
 		return first, err
 	}
 	first, last := t.span()
 	out.set("rate", float64(n)/last.Sub(first).Seconds())
-	out.used(from, to, n)
 	return first, nil
 }
 
 // live has a system deliver while the annotations are made.
 func (s *stage) live(ctx context.Context, of system, rep, n int) error {
-	slot, err := s.slot(ctx)
+	p, err := s.warm(ctx, drained{of: of, hooks: 1})
 	if err != nil {
 		return err
 	}
+	defer p.end()
 	out := newSample("live", of, "", rep)
-	p, err := s.warm(ctx, of, slot)
-	if err != nil {
-		return err
-	}
-	defer s.end(of, p)
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
-	from, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	began := time.Now()
-	if err := s.annotate(ctx, first, n); err != nil {
-		return err
-	}
-	out.set("load_s", time.Since(began).Seconds())
-	if err := p.await(ctx, t.done, t); err != nil {
-		return err
-	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
+	t := s.expect(1, n)
+	var began time.Time
+	if err := s.metered(ctx, p, out, n, func() error {
+		began = time.Now()
+		if err := s.annotate(ctx, t.first, n); err != nil {
+			return err
+		}
+		out.set("load_s", time.Since(began).Seconds())
+		return p.await(ctx, t.done, t)
+	}); err != nil {
 		return err
 	}
 	_, ended := t.span()
 	out.set("rate", float64(n)/ended.Sub(began).Seconds())
-	out.used(from, to, n)
-	s.end(of, p)
-	return s.b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }
 
-// warm starts a system and waits until it has delivered one annotation.
-func (s *stage) warm(ctx context.Context, of system, slot string, env ...string) (*program, error) {
-	first := s.annotations(1)
-	t := s.b.receiver.expect(1, first, 1)
-	if err := s.annotate(ctx, first, 1); err != nil {
+// warm starts a system on a slot of its own and waits until it has delivered one annotation.
+func (s *stage) warm(ctx context.Context, d drained) (*program, error) {
+	if err := s.open(ctx, &d); err != nil {
 		return nil, err
 	}
-	p, err := s.start(of, slot, 1, env...)
+	t := s.expect(1, 1)
+	if err := s.annotate(ctx, t.first, 1); err != nil {
+		return nil, err
+	}
+	p, err := s.start(d)
 	if err != nil {
 		return nil, err
 	}
 	if err := p.await(ctx, t.done, t); err != nil {
-		s.end(of, p)
+		p.end()
 		return nil, err
 	}
 	return p, nil

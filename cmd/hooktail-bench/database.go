@@ -8,7 +8,7 @@ import (
 // database measures hooktail's load on the server when nothing fails: statements and bytes
 // of WAL, during a backlog and while hooktail keeps up.
 func database(ctx context.Context, b *bench) error {
-	n := b.size(30_000, 10_000)
+	n, few := b.size(30_000, 10_000), b.size(1000, 400)
 	s, err := b.stage(ctx, n, 1)
 	if err != nil {
 		return err
@@ -18,69 +18,69 @@ func database(ctx context.Context, b *bench) error {
 		return err
 	}
 	for rep := range b.reps(2, 1) {
-		if err := s.asked(ctx, "db backlog", rep, n, func(slot string, first int64) error {
-			if err := s.annotate(ctx, first, n); err != nil {
+		for _, a := range []asked{
+			{scenario: "db backlog", n: n, backlog: true, load: func(first int64) error { return s.annotate(ctx, first, n) }},
+			{scenario: "db trickle", n: few, load: func(first int64) error {
+				_, err := s.trickle(ctx, first, few, trickleRate)
+				return err
+			}},
+			{scenario: "db saves", n: few, env: []string{settling}, load: func(first int64) error {
+				_, err := save(ctx, s.dsn, first, few, users{32, trickleRate, labelStudioPause})
+				return err
+			}},
+		} {
+			if err := s.asked(ctx, a, rep); err != nil {
 				return err
 			}
-			return s.reset(ctx)
-		}, nil); err != nil {
-			return err
-		}
-		few := b.size(1000, 400)
-		if err := s.asked(ctx, "db trickle", rep, few, func(string, int64) error { return s.reset(ctx) }, func(first int64) error {
-			_, err := s.trickle(ctx, first, few, trickleRate)
-			return err
-		}); err != nil {
-			return err
-		}
-		if err := s.asked(ctx, "db saves", rep, few, func(string, int64) error { return s.reset(ctx) }, func(first int64) error {
-			_, err := save(ctx, s.dsn, first, few, users{32, trickleRate, labelStudioPause})
-			return err
-		}, settling); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// asked counts the load from the start, which before precedes, to the last arrival.
-func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before func(string, int64) error, after func(int64) error, env ...string) error {
-	slot, err := s.slot(ctx)
-	if err != nil {
+// asked is a load whose statements are counted.
+type asked struct {
+	scenario string
+	n        int // annotations
+	backlog  bool
+	load     func(first int64) error // makes them: before the start if they are a backlog, else after it
+	env      []string
+}
+
+// asked counts the statements from the start to the last arrival.
+func (s *stage) asked(ctx context.Context, a asked, rep int) error {
+	d := drained{of: hooktail, env: a.env}
+	if err := s.open(ctx, &d); err != nil {
 		return err
 	}
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
-	if err := before(slot, first); err != nil {
+	t := s.expect(1, a.n)
+	if a.backlog {
+		if err := a.load(t.first); err != nil {
+			return err
+		}
+	}
+	if err := s.exec(ctx, "SELECT pg_stat_statements_reset()"); err != nil {
 		return err
 	}
 	var wal string
 	if err := s.conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&wal); err != nil {
 		return fmt.Errorf("read position of the WAL: %w", err)
 	}
-	p, err := s.start(hooktail, slot, 1, env...)
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	defer s.end(hooktail, p)
-	from, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	if after != nil {
-		if err := after(first); err != nil {
-			return err
+	defer p.end()
+	out := newSample(a.scenario, hooktail, "", rep)
+	if err := s.metered(ctx, p, out, a.n, func() error {
+		if !a.backlog {
+			if err := a.load(t.first); err != nil {
+				return err
+			}
 		}
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
+		return p.await(ctx, t.done, t)
+	}); err != nil {
 		return err
 	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	out := newSample(scenario, hooktail, "", rep)
-	out.used(from, to, n)
 	var statements, bytes float64
 	err = s.conn.QueryRow(ctx, `SELECT coalesce(sum(calls), 0)::float8, (pg_current_wal_insert_lsn() - $1::text::pg_lsn)::float8
 		FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
@@ -88,18 +88,13 @@ func (s *stage) asked(ctx context.Context, scenario string, rep, n int, before f
 	if err != nil {
 		return fmt.Errorf("count statements: %w", err)
 	}
-	out.set("statements", statements*1000/float64(n))
-	if after == nil { // otherwise it includes the annotations
+	out.set("statements", statements*1000/float64(a.n))
+	if a.backlog { // otherwise it includes the annotations
 		out.set("wal_bytes", bytes)
 	}
-	total := (to.program.cpu - from.program.cpu) + (to.sender - from.sender) + (to.sessions - from.sessions)
-	if total > 0 {
-		out.set("sessions_share", float64(to.sessions-from.sessions)/float64(total))
+	sessions := out.Values["sessions_s"]
+	if total := out.Values["cpu_s"] + out.Values["walsender_s"] + sessions; total > 0 {
+		out.set("sessions_share", sessions/total)
 	}
-	s.end(hooktail, p)
-	return s.b.record(out, s.drop(ctx, slot))
-}
-
-func (s *stage) reset(ctx context.Context) error {
-	return s.exec(ctx, "SELECT pg_stat_statements_reset()")
+	return s.finish(ctx, p, out)
 }

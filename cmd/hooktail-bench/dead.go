@@ -82,10 +82,11 @@ func (s *stage) park(ctx context.Context, rep, n int) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.conn.Exec(ctx, "UPDATE webhook SET url = $1", "http://"+address+"/1"); err != nil {
-		return fmt.Errorf("point the hook at an unused address: %w", err)
+	if err := s.exec(ctx, "UPDATE webhook SET url = 'http://"+address+"/1'"); err != nil {
+		return err
 	}
-	slot, first, err := s.unread(ctx, n)
+	d := drained{of: hooktail}
+	first, err := s.unread(ctx, &d, n)
 	if err != nil {
 		return err
 	}
@@ -94,60 +95,30 @@ func (s *stage) park(ctx context.Context, rep, n int) error {
 		return err
 	}
 	out := newSample("parking", hooktail, "parked", rep)
-	p, err := s.start(hooktail, slot, 1)
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	defer s.end(hooktail, p)
-	began, err := s.untilParked(ctx, 1)
+	defer p.end()
+	const tick, parked = 5 * time.Millisecond, "SELECT count(*) FROM (SELECT FROM hooktail.parked LIMIT $1) p"
+	began, err := p.until(ctx, s.conn, tick, 1, parked, 1)
 	if err != nil {
 		return err
 	}
-	from, err := s.meter(ctx, p)
-	if err != nil {
+	if err := s.metered(ctx, p, out, n, func() error {
+		ended, err := p.until(ctx, s.conn, tick, n, parked, n)
+		out.set("rate", float64(n)/ended.Sub(began).Seconds())
+		return err
+	}); err != nil {
 		return err
 	}
-	ended, err := s.untilParked(ctx, n)
-	if err != nil {
+	if err := s.b.record(out); err != nil {
 		return err
 	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
-		return err
-	}
-	out.set("rate", float64(n)/ended.Sub(began).Seconds())
-	out.used(from, to, n)
-	if err := s.b.record(out, nil); err != nil {
-		return err
-	}
-	return s.unpark(ctx, rep, n, first, p, address, slot)
+	return s.unpark(ctx, rep, n, first, p, address)
 }
 
-// untilParked waits until n deliveries are parked.
-func (s *stage) untilParked(ctx context.Context, n int) (time.Time, error) {
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for began := time.Now(); ; {
-		var parked int
-		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM hooktail.parked LIMIT $1) p", n).Scan(&parked); err != nil {
-			return time.Time{}, fmt.Errorf("count parked deliveries: %w", err)
-		}
-		now := time.Now()
-		if parked >= n {
-			return now, nil
-		}
-		if now.Sub(began) > patience {
-			return now, fmt.Errorf("%d of %d are parked", parked, n)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return now, ctx.Err()
-		}
-	}
-}
-
-func (s *stage) unpark(ctx context.Context, rep, n int, first int64, p *program, address, slot string) error {
+func (s *stage) unpark(ctx context.Context, rep, n int, first int64, p *program, address string) error {
 	out := newSample("parking", hooktail, "drained", rep)
 	r, err := listen(address)
 	if err != nil {
@@ -159,12 +130,12 @@ func (s *stage) unpark(ctx context.Context, rep, n int, first int64, p *program,
 	if err := s.exec(ctx, "UPDATE webhook SET updated_at = now()"); err != nil {
 		return err
 	}
-	if _, err := s.arrivals(ctx, p, t, n, out); err != nil {
+	if _, err := s.arrivals(ctx, p, t, out); err != nil {
 		return err
 	}
-	s.end(hooktail, p)
-	if _, err := s.conn.Exec(ctx, "UPDATE webhook SET url = $1", s.b.receiver.url(1)); err != nil {
-		return fmt.Errorf("point the hook at the receiver: %w", err)
+	p.end()
+	if err := s.exec(ctx, "UPDATE webhook SET url = '"+s.b.receiver.url(1)+"'"); err != nil {
+		return err
 	}
-	return s.b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }

@@ -100,16 +100,14 @@ func (s *stage) turns(ctx context.Context, rep, n int, takers []drained) error {
 		if err := s.open(ctx, &takers[i]); err != nil {
 			return err
 		}
-		takers[i].rep, takers[i].n = rep, n
+		takers[i].rep = rep
 	}
 	first := s.annotations(n)
 	if err := s.annotate(ctx, first, n); err != nil {
 		return err
 	}
 	for i := range takers {
-		taker := takers[(i+rep)%len(takers)]
-		taker.first = first
-		if err := s.drain(ctx, taker); err != nil {
+		if err := s.drain(ctx, takers[(i+rep)%len(takers)], first, n); err != nil {
 			return err
 		}
 	}

@@ -35,38 +35,36 @@ func kill(ctx context.Context, b *bench) error {
 
 // killed makes one kill, in the middle of the load.
 func (s *stage) killed(ctx context.Context, rep, n int) error {
-	slot, err := s.slot(ctx)
+	d := drained{of: hooktail, env: []string{settling}}
+	p, err := s.warm(ctx, d)
 	if err != nil {
 		return err
 	}
-	p, err := s.warm(ctx, hooktail, slot, settling)
-	if err != nil {
-		return err
-	}
-	defer func() { s.end(hooktail, p) }()
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
+	defer p.end()
+	t := s.expect(1, n)
 	saved := make(chan error, 1)
 	go func() {
-		_, err := save(ctx, s.dsn, first, n, users{32, killRate, labelStudioPause})
+		_, err := save(ctx, s.dsn, t.first, n, users{32, killRate, labelStudioPause})
 		saved <- err
 	}()
 	// Each repetition kills at another point of the confirmation interval.
 	_ = wait(ctx, time.Duration(n)*time.Second/killRate/2+time.Duration(rep)*23*time.Millisecond) // save returns the context's error, too
 	p.stop(syscall.SIGKILL)
 	arrived := int64(n) - t.left.Load()
-	if p, err = s.start(hooktail, slot, 1, settling); err != nil {
+	d.slot = p.slot
+	next, err := s.start(d)
+	if err != nil {
 		return err
 	}
+	defer next.end()
 	if err := <-saved; err != nil {
 		return err
 	}
-	if err := p.await(ctx, t.done, t); err != nil {
+	if err := next.await(ctx, t.done, t); err != nil {
 		return err
 	}
 	out := newSample("kill", hooktail, "", rep)
 	out.set("again", float64(t.again.Load()))
 	out.set("before", float64(arrived))
-	s.end(hooktail, p)
-	return s.b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, next, out)
 }

@@ -37,6 +37,11 @@ func (s *stage) annotations(n int) (first int64) {
 	return first
 }
 
+// expect reserves the ids of n annotations, and counts their arrivals at that many hooks.
+func (s *stage) expect(hooks, n int) *tally {
+	return s.b.receiver.expect(hooks, s.annotations(n), n)
+}
+
 // annotate makes n annotations, each of another task, in a transaction each, as
 // fast as the server can.
 func (s *stage) annotate(ctx context.Context, first int64, n int) error {
@@ -48,14 +53,14 @@ func (s *stage) annotate(ctx context.Context, first int64, n int) error {
 		END $$`, n-1, annotationColumns, first, annotationResult, firstID, annotationRest))
 }
 
-// unread makes a slot, and n annotations that come through it. It returns the slot and the
-// first annotation's id.
-func (s *stage) unread(ctx context.Context, n int) (slot string, first int64, err error) {
-	if slot, err = s.slot(ctx); err != nil {
-		return "", 0, err
+// unread makes the slot, and n annotations that come through it. It returns the id of the
+// first.
+func (s *stage) unread(ctx context.Context, d *drained, n int) (first int64, err error) {
+	if err := s.open(ctx, d); err != nil {
+		return 0, err
 	}
 	first = s.annotations(n)
-	return slot, first, s.annotate(ctx, first, n)
+	return first, s.annotate(ctx, first, n)
 }
 
 // trickle makes n annotations at that rate and returns when each began to commit.

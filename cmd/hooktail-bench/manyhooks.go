@@ -31,27 +31,22 @@ func tenThousandHooks(ctx context.Context, b *bench) error {
 
 // adoptAll adopts all hooks while hooktail runs.
 func (s *stage) adoptAll(ctx context.Context) error {
-	slot, err := s.slot(ctx)
+	p, err := s.warm(ctx, drained{of: hooktail, env: []string{settling}})
 	if err != nil {
 		return err
 	}
-	p, err := s.warm(ctx, hooktail, slot, settling)
-	if err != nil {
-		return err
-	}
-	defer s.end(hooktail, p)
+	defer p.end()
 	out := newSample("many", hooktail, "adopt", 0)
 	began := time.Now()
 	// hooktail has run for less than HOOKTAIL_ADOPT_OVERLAP, hence --force.
-	if err := s.command(ctx, s.environ(slot), "hooks", "adopt", "--all", "--force"); err != nil {
+	if err := s.command(ctx, s.environ(p.slot), "hooks", "adopt", "--all", "--force"); err != nil {
 		return err
 	}
 	out.set("took_s", time.Since(began).Seconds())
 	if err := out.resident(p); err != nil {
 		return err
 	}
-	s.end(hooktail, p)
-	return s.b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }
 
 // sickHooks has 300 hooks that hang, then refuse, then recover, all at once.
@@ -74,15 +69,16 @@ func sickHooks(ctx context.Context, b *bench) error {
 			return err
 		}
 	}
-	slot, first, err := s.unread(ctx, n)
+	d := drained{of: hooktail, env: []string{settling}}
+	first, err := s.unread(ctx, &d, n)
 	if err != nil {
 		return err
 	}
-	p, err := s.start(hooktail, slot, hooks, settling)
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	defer s.end(hooktail, p)
+	defer p.end()
 	if err := s.sick(ctx, p, hooks*n, "hang"); err != nil {
 		return err
 	}
@@ -107,17 +103,19 @@ func sickHooks(ctx context.Context, b *bench) error {
 	if err := out.resident(p); err != nil {
 		return err
 	}
-	s.end(hooktail, p)
-	return b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }
 
 // sick waits until all deliveries are parked, and a little longer.
 func (s *stage) sick(ctx context.Context, p *program, deliveries int, name string) error {
 	out := newSample("sick", hooktail, name, 0)
 	began := time.Now()
-	if err := s.untilAllParked(ctx, p, deliveries); err != nil {
+	if err := s.allParked(ctx, p, deliveries); err != nil {
 		return err
 	}
 	out.set("took_s", time.Since(began).Seconds())
-	return s.b.record(out, out.resident(p))
+	if err := out.resident(p); err != nil {
+		return err
+	}
+	return s.b.record(out)
 }

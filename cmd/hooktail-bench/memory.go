@@ -32,33 +32,36 @@ func largeTasks(ctx context.Context, b *bench) error {
 		FROM generate_series(1, %d) n)) WHERE id >= %d`, largeTask/32, firstID)); err != nil {
 		return err
 	}
-	slot, first, err := s.unread(ctx, n)
+	d := drained{of: hooktail, env: []string{settling}}
+	first, err := s.unread(ctx, &d, n)
 	if err != nil {
 		return err
 	}
 	t := b.receiver.expect(1, first, n)
-	p, err := s.start(hooktail, slot, 1, settling)
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	defer s.end(hooktail, p)
+	defer p.end()
 	out := newSample("memory", hooktail, "large backlog", 0)
-	if _, err := s.arrivals(ctx, p, t, n, out); err != nil {
+	if _, err := s.arrivals(ctx, p, t, out); err != nil {
 		return err
 	}
-	if err := b.record(out, nil); err != nil {
+	if err := b.record(out); err != nil {
 		return err
 	}
-	first = s.annotations(n)
-	t = b.receiver.expect(1, first, n)
+	t = s.expect(1, n)
 	out = newSample("memory", hooktail, "large live", 0)
-	if err := s.annotate(ctx, first, n); err != nil {
+	if err := s.annotate(ctx, t.first, n); err != nil {
 		return err
 	}
 	if err := p.await(ctx, t.done, t); err != nil {
 		return err
 	}
-	return b.record(out, out.resident(p))
+	if err := out.resident(p); err != nil {
+		return err
+	}
+	return s.finish(ctx, p, out)
 }
 
 // largeTransaction has a program that keeps up read a transaction of very many
@@ -71,19 +74,14 @@ func largeTransaction(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close(ctx)
-	slot, err := s.slot(ctx)
+	p, err := s.warm(ctx, drained{of: hooktail, env: []string{settling}})
 	if err != nil {
 		return err
 	}
-	p, err := s.warm(ctx, hooktail, slot, settling)
-	if err != nil {
-		return err
-	}
-	defer s.end(hooktail, p)
-	first := s.annotations(n)
-	t := b.receiver.expect(1, first, n)
+	defer p.end()
+	t := s.expect(1, n)
 	out := newSample("memory", hooktail, "large transaction", 0)
-	if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i", annotationColumns, first, annotationResult, firstID, annotationRest, n-1)); err != nil {
+	if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i", annotationColumns, t.first, annotationResult, firstID, annotationRest, n-1)); err != nil {
 		return err
 	}
 	if err := p.await(ctx, t.done, t); err != nil {
@@ -92,8 +90,7 @@ func largeTransaction(ctx context.Context, b *bench) error {
 	if err := out.resident(p); err != nil {
 		return err
 	}
-	s.end(hooktail, p)
-	return b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }
 
 // muchParked parks a large import for a dead hook, and restarts hooktail with it.
@@ -111,8 +108,8 @@ func muchParked(ctx context.Context, b *bench) error {
 	if err := s.hook(ctx, 1, "http://"+closed+"/1", 1); err != nil {
 		return err
 	}
-	slot, err := s.slot(ctx)
-	if err != nil {
+	d := drained{of: hooktail, env: []string{settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB"}} // the default is too small for them
+	if err := s.open(ctx, &d); err != nil {
 		return err
 	}
 	if err := s.tasks(ctx, n); err != nil {
@@ -120,58 +117,33 @@ func muchParked(ctx context.Context, b *bench) error {
 	}
 	for _, name := range []string{"parking", "parked"} {
 		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(hooktail, slot, 1, settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB") // the default is too small for them
+		p, err := s.start(d)
 		if err != nil {
 			return err
 		}
-		defer s.end(hooktail, p)
-		if err := s.untilAllParked(ctx, p, n); err != nil {
+		defer p.end()
+		if err := s.allParked(ctx, p, n); err != nil {
 			return err
 		}
 		if err := out.resident(p); err != nil {
 			return err
 		}
-		s.end(hooktail, p)
-		if err := b.record(out, nil); err != nil {
+		p.end()
+		if err := b.record(out); err != nil {
 			return err
 		}
 	}
-	return s.drop(ctx, slot)
+	return nil
 }
 
-// untilAllParked waits until n deliveries are parked. It counts less often than
-// untilParked, since counting very many rows loads the server.
-func (s *stage) untilAllParked(ctx context.Context, p *program, n int) error {
-	for began := time.Now(); ; {
-		if err := quiet(ctx); err != nil {
-			return err
-		}
-		select {
-		case <-p.ended:
-			return fmt.Errorf("hooktail ended (%s): %s", p.cmd.ProcessState, p.stderr)
-		default:
-		}
-		var parked int
-		if err := s.conn.QueryRow(ctx, "SELECT count(*) FROM hooktail.parked").Scan(&parked); err != nil {
-			return fmt.Errorf("count parked deliveries: %w", err)
-		}
-		if parked >= n {
-			return quiet(ctx)
-		}
-		if time.Since(began) > patience {
-			return fmt.Errorf("%d of %d are parked", parked, n)
-		}
+// allParked waits until n deliveries are parked, and then long enough for hooktail to read
+// and try them. It counts seldom, since counting very many rows loads the server.
+func (s *stage) allParked(ctx context.Context, p *program, n int) error {
+	const seldom = 5 * time.Second
+	if _, err := p.until(ctx, s.conn, seldom, n, "SELECT count(*) FROM hooktail.parked"); err != nil {
+		return err
 	}
-}
-
-// quiet waits long enough for hooktail to read parked deliveries and try them.
-func quiet(ctx context.Context) error {
-	select {
-	case <-time.After(5 * time.Second):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return wait(ctx, seldom)
 }
 
 // resident records the peak resident memory so far.

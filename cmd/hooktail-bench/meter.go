@@ -18,14 +18,8 @@ type meter struct {
 	broker   time.Duration // processor time of the log's server
 }
 
-// meter reads what was used; without a program it is empty. Sessions that have ended are
-// not counted.
-func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
-	var m meter
-	if p == nil {
-		return m, nil
-	}
-	var err error
+// meter reads what was used. Sessions that have ended are not counted.
+func (s *stage) meter(ctx context.Context, p *program) (m meter, err error) {
 	if m.program, err = p.usage(); err != nil {
 		return m, err
 	}
@@ -63,23 +57,33 @@ func (s *stage) meter(ctx context.Context, p *program) (meter, error) {
 	return m, nil
 }
 
-// used records what was used between two readings.
-func (s *sample) used(from, to meter, arrivals int) {
-	per := 100_000 / float64(arrivals)
-	s.set("cpu_s", (to.program.cpu-from.program.cpu).Seconds()*per)
-	s.set("peak_mib", float64(to.program.peak)/(1<<20))
-	s.set("walsender_s", (to.sender-from.sender).Seconds()*per)
-	s.set("sessions_s", (to.sessions-from.sessions).Seconds()*per)
-	if used := to.broker - from.broker; used > 0 {
-		s.set("broker_s", used.Seconds()*per)
-	}
-}
-
-// record keeps a sample, unless err is set.
-func (b *bench) record(s sample, err error) error {
+// metered records what is used during the work, per 100,000 arrivals of which there are so
+// many.
+func (s *stage) metered(ctx context.Context, p *program, out sample, arrivals int, work func() error) error {
+	from, err := s.meter(ctx, p)
 	if err != nil {
 		return err
 	}
+	if err := work(); err != nil {
+		return err
+	}
+	to, err := s.meter(ctx, p)
+	if err != nil {
+		return err
+	}
+	per := 100_000 / float64(arrivals)
+	out.set("cpu_s", (to.program.cpu-from.program.cpu).Seconds()*per)
+	out.set("peak_mib", float64(to.program.peak)/(1<<20))
+	out.set("walsender_s", (to.sender-from.sender).Seconds()*per)
+	out.set("sessions_s", (to.sessions-from.sessions).Seconds()*per)
+	if used := to.broker - from.broker; used > 0 {
+		out.set("broker_s", used.Seconds()*per)
+	}
+	return nil
+}
+
+// record keeps a sample.
+func (b *bench) record(s sample) error {
 	fmt.Fprintf(b.progress, "  %s\n", s)
 	return b.results.add(s)
 }

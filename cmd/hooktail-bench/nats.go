@@ -68,9 +68,3 @@ func (s *stage) startBroker(ctx context.Context) error {
 		}
 	}
 }
-
-// log makes the slot's stream and bucket, and returns hooktail's variables for it.
-func (s *stage) log(ctx context.Context, slot string) ([]string, error) {
-	env := []string{"HOOKTAIL_NATS_URL=" + s.natsURL}
-	return env, s.command(ctx, s.environ(slot, env...), "setup")
-}

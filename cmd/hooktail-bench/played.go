@@ -128,15 +128,15 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	if err := s.recordedHooks(ctx, listener.Addr().String()); err != nil {
 		return err
 	}
-	slot, err := s.slot(ctx)
+	d := drained{of: hooktail, env: []string{settling}}
+	if err := s.open(ctx, &d); err != nil {
+		return err
+	}
+	p, err := s.start(d)
 	if err != nil {
 		return err
 	}
-	p, err := s.start(hooktail, slot, 0, settling)
-	if err != nil {
-		return err
-	}
-	defer s.end(hooktail, p)
+	defer p.end()
 	conn, err := pgx.Connect(ctx, s.dsn)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
@@ -180,8 +180,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	out := newSample("played", hooktail, "", rep)
 	out.percentiles(late, 50, 95)
 	out.set("shown", float64(shown)/float64(annotations))
-	s.end(hooktail, p)
-	return s.b.record(out, s.drop(ctx, slot))
+	return s.finish(ctx, p, out)
 }
 
 // reviewed is the result of one call: for each kind of event, the time from the last

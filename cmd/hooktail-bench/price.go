@@ -33,18 +33,16 @@ func (s *stage) priceOfBacklog(ctx context.Context, rep, rows int) error {
 
 func (s *stage) priceOfTrickle(ctx context.Context, rep, rows int) error {
 	const scenario = "price trickle"
-	takers := []drained{{scenario: scenario, of: hooktail}, {scenario: scenario, of: hooktail, name: "log", log: true}}
+	takers := []drained{{scenario: scenario, of: hooktail, rep: rep}, {scenario: scenario, of: hooktail, name: "log", rep: rep, log: true}}
 	p50 := make([]float64, len(takers))
 	for i := range takers {
 		which := (i + rep) % len(takers)
-		taker := takers[which]
-		taker.rep, taker.n = rep, rows
 		var err error
-		if p50[which], err = s.latency(ctx, taker); err != nil {
+		if p50[which], err = s.latency(ctx, takers[which], rows); err != nil {
 			return err
 		}
 	}
 	out := newSample(scenario, hooktail, "added", rep)
 	out.set("p50_ms", p50[1]-p50[0])
-	return s.b.record(out, nil)
+	return s.b.record(out)
 }

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // program is a measured process.
@@ -20,26 +22,19 @@ type program struct {
 	started time.Time
 	ended   chan struct{}
 	stderr  *tail
+	slot    string // that it reads
 }
 
-// launch starts a program. It ends with stop.
-func launch(env []string, name string, args ...string) (*program, error) {
-	cmd := exec.Command(name, args...) //nolint:noctx // it runs until stop
-	cmd.Env = append([]string{"HOME=" + os.Getenv("HOME")}, env...)
-	return start(cmd)
-}
-
-// start starts a command as a program.
+// start starts a command as a program. It ends with stop.
 func start(cmd *exec.Cmd) (*program, error) {
-	p := &program{cmd: cmd, ended: make(chan struct{}), stderr: &tail{}}
-	p.cmd.Stderr = p.stderr
-	p.started = time.Now()
-	if err := p.cmd.Start(); err != nil {
+	p := &program{cmd: cmd, ended: make(chan struct{}), stderr: &tail{}, started: time.Now()}
+	cmd.Stderr = p.stderr
+	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // the waiting caller examines its state
+		_ = cmd.Wait() // the waiting caller examines its state
 	}()
 	return p, nil
 }
@@ -60,8 +55,34 @@ func (p *program) await(ctx context.Context, reached <-chan struct{}, t fmt.Stri
 	}
 }
 
+// until repeats the query, which counts, at that interval until it yields n. It returns the
+// time.
+func (p *program) until(ctx context.Context, conn *pgx.Conn, every time.Duration, n int, query string, args ...any) (at time.Time, err error) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	gaveUp := time.After(patience)
+	for count := 0; count < n; at = time.Now() {
+		select {
+		case <-tick.C:
+		case <-p.ended:
+			return at, fmt.Errorf("%s ended (%s): %s", p.cmd.Path, p.cmd.ProcessState, p.stderr)
+		case <-gaveUp:
+			return at, fmt.Errorf("gave up: %d of %d by %.60q", count, n, query)
+		case <-ctx.Done():
+			return at, ctx.Err()
+		}
+		if err := conn.QueryRow(ctx, query, args...).Scan(&count); err != nil {
+			return at, fmt.Errorf("count by %.60q: %w", query, err)
+		}
+	}
+	return at, nil
+}
+
 // patience is only reached if something is broken.
 const patience = 10 * time.Minute
+
+// end ends the program as Ctrl-C does.
+func (p *program) end() { p.stop(syscall.SIGINT) }
 
 // stop ends the program with the signal, and kills it if it does not react.
 func (p *program) stop(how syscall.Signal) {

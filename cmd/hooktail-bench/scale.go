@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -39,81 +41,54 @@ func scale(ctx context.Context, b *bench) error {
 
 // scaled measures so many senders, beside a reader.
 func (s *stage) scaled(ctx context.Context, rep, senders, rows int) error {
-	slot, err := s.slot(ctx)
-	if err != nil {
+	d := drained{of: hooktail, log: true}
+	if err := s.open(ctx, &d); err != nil {
 		return err
 	}
-	env, err := s.log(ctx, slot)
-	if err != nil {
-		return err
-	}
-	env = append(env, fmt.Sprintf("HOOKTAIL_CONCURRENCY=%d", scaleInFlight))
-	var sending []*program
+	logged := append(d.env, fmt.Sprintf("HOOKTAIL_CONCURRENCY=%d", scaleInFlight))
+	var p *program // of the programs, the first sender
 	for i := range senders + 1 {
 		role := "HOOKTAIL_ROLE=sender"
 		if i == senders {
 			role = "HOOKTAIL_ROLE=reader"
 		}
-		p, err := s.start(hooktail, slot, scaleHooks, append(env, role)...)
+		d.env = slices.Concat(logged, []string{role})
+		started, err := s.start(d)
 		if err != nil {
 			return err
 		}
-		defer s.end(hooktail, p)
-		if i < senders {
-			sending = append(sending, p)
-		}
+		defer started.end()
+		p = cmp.Or(p, started)
 	}
-	if err := s.shared(ctx, senders); err != nil {
+	// The senders share the partitions, by their advisory locks: one for each partition, and one
+	// for each sender.
+	const partitions = 64
+	if _, err := p.until(ctx, s.conn, 100*time.Millisecond, senders, `SELECT count(*) FROM (SELECT FROM pg_locks
+		WHERE locktype = 'advisory' AND objsubid = 2 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		GROUP BY pid HAVING count(*) = $1) s`, partitions/senders+1); err != nil {
 		return err
 	}
-	warm := s.annotations(1)
-	t := s.b.receiver.expect(scaleHooks, warm, 1)
-	if err := s.annotate(ctx, warm, 1); err != nil {
+	if _, err := s.sent(ctx, p, 1); err != nil { // so that all are warm
 		return err
 	}
-	if err := sending[0].await(ctx, t.done, t); err != nil {
-		return err
-	}
-
 	s.b.receiver.slow(scaleAnswer)
 	defer s.b.receiver.slow(0)
 	out := newSample("scale", hooktail, strconv.Itoa(senders)+" senders", rep)
-	first := s.annotations(rows)
-	t = s.b.receiver.expect(scaleHooks, first, rows)
-	if err := s.annotate(ctx, first, rows); err != nil {
-		return err
-	}
-	if err := sending[0].await(ctx, t.done, t); err != nil {
+	t, err := s.sent(ctx, p, rows)
+	if err != nil {
 		return err
 	}
 	began, ended := t.span()
-	out.set("rate", float64(rows*scaleHooks)/ended.Sub(began).Seconds())
+	out.set("rate", float64(len(t.seen))/ended.Sub(began).Seconds())
 	out.set("again", float64(t.again.Load()))
-	return s.b.record(out, nil)
+	return s.b.record(out)
 }
 
-// shared waits until the senders share the partitions, by their advisory locks: one for each
-// partition, and one for each sender.
-func (s *stage) shared(ctx context.Context, senders int) error {
-	const partitions = 64
-	deadline := time.Now().Add(patience)
-	for {
-		var share int
-		err := s.conn.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2
-			AND database = (SELECT oid FROM pg_database WHERE datname = current_database()) GROUP BY pid HAVING count(*) = $1) s`,
-			partitions/senders+1).Scan(&share)
-		switch {
-		case err != nil:
-			return fmt.Errorf("read the senders' locks: %w", err)
-		case share == senders:
-			return nil
-		case time.Now().After(deadline):
-			return fmt.Errorf("%d of %d senders have their share", share, senders)
-		}
-		select {
-		case <-time.After(100 * time.Millisecond):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+// sent makes so many rows, and waits until all hooks have got them.
+func (s *stage) sent(ctx context.Context, p *program, rows int) (*tally, error) {
+	t := s.expect(scaleHooks, rows)
+	if err := s.annotate(ctx, t.first, rows); err != nil {
+		return nil, err
 	}
+	return t, p.await(ctx, t.done, t)
 }

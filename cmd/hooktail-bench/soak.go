@@ -22,24 +22,19 @@ func soak(ctx context.Context, b *bench) error {
 		return err
 	}
 	defer s.close(ctx)
-	slot, err := s.slot(ctx)
-	if err != nil {
-		return err
-	}
 	ops, err := unusedAddress()
 	if err != nil {
 		return err
 	}
-	p, err := s.warm(ctx, hooktail, slot, "HOOKTAIL_HTTP_ADDR="+ops)
+	p, err := s.warm(ctx, drained{of: hooktail, env: []string{"HOOKTAIL_HTTP_ADDR=" + ops}})
 	if err != nil {
 		return err
 	}
-	defer s.end(hooktail, p)
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
+	defer p.end()
+	t := s.expect(1, n)
 	looks, done := make(chan error, 1), make(chan struct{})
 	go func() { looks <- b.look(ctx, p, ops, done) }()
-	committed, err := s.trickle(ctx, first, n, b.o.rate)
+	committed, err := s.trickle(ctx, t.first, n, b.o.rate)
 	if err == nil {
 		err = p.await(ctx, t.done, t)
 	}
@@ -56,7 +51,7 @@ func soak(ctx context.Context, b *bench) error {
 		out := newSample("soak", hooktail, name, part)
 		out.percentiles(took[from:from+n/10], 50, 99)
 		out.set("again", float64(t.again.Load()))
-		if err := b.record(out, nil); err != nil {
+		if err := b.record(out); err != nil {
 			return err
 		}
 	}
@@ -87,7 +82,7 @@ func (b *bench) look(ctx context.Context, p *program, ops string, done <-chan st
 		out.set("heap_mib", metrics["go_memstats_heap_alloc_bytes"]/(1<<20))
 		out.set("goroutines", metrics["go_goroutines"])
 		out.set("fds", metrics["process_open_fds"])
-		if err := b.record(out, nil); err != nil {
+		if err := b.record(out); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -121,17 +122,6 @@ func (s *stage) slot(ctx context.Context) (string, error) {
 	return name, nil
 }
 
-// drop removes a slot as soon as it is not in use.
-func (s *stage) drop(ctx context.Context, slot string) error {
-	return s.exec(ctx, fmt.Sprintf(`DO $$ BEGIN
-		FOR i IN 1..1000 LOOP
-			EXIT WHEN NOT (SELECT active FROM pg_replication_slots WHERE slot_name = '%[1]s');
-			PERFORM pg_sleep(0.01);
-		END LOOP;
-		PERFORM pg_drop_replication_slot('%[1]s');
-	END $$`, slot))
-}
-
 // hooks creates n hooks for all actions, at the receiver's /1 to /n.
 func (s *stage) hooks(ctx context.Context, n int) error {
 	for i := range n {
@@ -152,30 +142,46 @@ func (s *stage) hook(ctx context.Context, id int, url string, organization int) 
 	return nil
 }
 
-// start starts the system on the slot. The null pipeline posts to that many hooks.
-func (s *stage) start(of system, slot string, hooks int, env ...string) (*program, error) {
-	if of == null {
-		args := []string{nullCommand, s.dsn, slot}
-		for i := range hooks {
+// start starts the system on its slot.
+func (s *stage) start(d drained) (*program, error) {
+	var args, env []string
+	name := s.b.hooktail
+	if d.of == null {
+		name, args = s.b.self, []string{nullCommand, s.dsn, d.slot}
+		for i := range d.hooks {
 			args = append(args, s.b.receiver.url(i+1))
 		}
-		return launch(nil, s.b.self, args...)
-	}
-	if s.b.o.profile != "" {
-		dir, err := filepath.Abs(s.b.o.profile)
-		if err != nil {
-			return nil, fmt.Errorf("find folder: %w", err)
+	} else {
+		env = s.environ(d.slot, d.env...)
+		if s.b.o.profile != "" {
+			dir, err := filepath.Abs(s.b.o.profile)
+			if err != nil {
+				return nil, fmt.Errorf("find folder: %w", err)
+			}
+			env = append(env, "PROFILE="+dir)
 		}
-		env = append(env, "PROFILE="+dir)
 	}
-	return launch(s.environ(slot, env...), s.b.hooktail)
+	cmd := exec.Command(name, args...) //nolint:noctx // it runs until stop
+	cmd.Env = append(env, "HOME="+os.Getenv("HOME"))
+	p, err := start(cmd)
+	if err != nil {
+		return nil, err
+	}
+	p.slot = d.slot
+	return p, nil
 }
 
-// end stops the program: hooktail gracefully, the null pipeline by a kill.
-func (s *stage) end(of system, p *program) {
-	if of == null {
-		p.stop(syscall.SIGKILL)
-	} else {
-		p.stop(syscall.SIGINT)
+// finish ends the program, removes its slot as soon as that is not in use, and records the sample.
+func (s *stage) finish(ctx context.Context, p *program, out sample) error {
+	p.end()
+	if err := s.exec(ctx, fmt.Sprintf(`DO $$ BEGIN
+		FOR i IN 1..1000 LOOP
+			EXIT WHEN NOT (SELECT active FROM pg_replication_slots WHERE slot_name = '%[1]s');
+			PERFORM pg_sleep(0.01);
+		END LOOP;
+		PERFORM pg_drop_replication_slot('%[1]s');
+	END $$`, p.slot)); err != nil {
+		return err
 	}
+	return s.b.record(out)
 }

@@ -16,7 +16,7 @@ func trickle(ctx context.Context, b *bench) error {
 	defer s.close(ctx)
 	for rep := range b.reps(3, 2) {
 		for _, of := range interleaved(rep) {
-			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep, n: n}); err != nil {
+			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep, hooks: 1}, n); err != nil {
 				return err
 			}
 		}
@@ -24,37 +24,27 @@ func trickle(ctx context.Context, b *bench) error {
 	return nil
 }
 
-// latency lets the system follow a trickle of rows, and returns the median in milliseconds.
-func (s *stage) latency(ctx context.Context, d drained) (p50 float64, err error) {
-	of, n := d.of, d.n
-	if err := s.open(ctx, &d); err != nil {
-		return 0, err
-	}
-	p, err := s.warm(ctx, of, d.slot, d.env...)
+// latency lets the system follow a trickle of n rows, and returns the median in milliseconds.
+func (s *stage) latency(ctx context.Context, d drained, n int) (p50 float64, err error) {
+	p, err := s.warm(ctx, d)
 	if err != nil {
 		return 0, err
 	}
-	defer s.end(of, p)
-	out := newSample(d.scenario, of, d.name, d.rep)
-	first := s.annotations(n)
-	t := s.b.receiver.expect(1, first, n)
-	from, err := s.meter(ctx, p)
-	if err != nil {
+	defer p.end()
+	out := newSample(d.scenario, d.of, d.name, d.rep)
+	t := s.expect(1, n)
+	if err := s.metered(ctx, p, out, n, func() error {
+		committed, err := s.trickle(ctx, t.first, n, trickleRate)
+		if err != nil {
+			return err
+		}
+		if err := p.await(ctx, t.done, t); err != nil {
+			return err
+		}
+		out.percentiles(t.since(committed), 50, 99)
+		return nil
+	}); err != nil {
 		return 0, err
 	}
-	committed, err := s.trickle(ctx, first, n, trickleRate)
-	if err != nil {
-		return 0, err
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
-		return 0, err
-	}
-	to, err := s.meter(ctx, p)
-	if err != nil {
-		return 0, err
-	}
-	out.percentiles(t.since(committed), 50, 99)
-	out.used(from, to, n)
-	s.end(of, p)
-	return out.Values["p50_ms"], s.b.record(out, s.drop(ctx, d.slot))
+	return out.Values["p50_ms"], s.finish(ctx, p, out)
 }
