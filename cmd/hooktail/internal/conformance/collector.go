@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // Collector replaces all hooks: it answers each POST to /h/{hook id} with 200 and records
@@ -116,24 +115,4 @@ func (c *Collector) lacking(want map[int64]int) (hooks string, arrival <-chan st
 		c.arrival = make(chan struct{})
 	}
 	return strings.Join(all, ", "), c.arrival, nil
-}
-
-// Quiet returns when no request has arrived for that time.
-func (c *Collector) Quiet(ctx context.Context, long time.Duration) error {
-	for {
-		_, arrival, err := c.lacking(nil)
-		if err != nil {
-			return err
-		}
-		timer := time.NewTimer(long)
-		select {
-		case <-arrival:
-			timer.Stop()
-		case <-timer.C:
-			return nil
-		case <-ctx.Done():
-			timer.Stop()
-			return fmt.Errorf("wait for quiet: %w", context.Cause(ctx))
-		}
-	}
 }

@@ -92,23 +92,3 @@ func TestCollectorRefusesWhatNoHookGets(t *testing.T) {
 		})
 	}
 }
-
-func TestCollectorIsQuiet(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var c Collector
-		begin := time.Now()
-		time.AfterFunc(300*time.Millisecond, func() { post(&c, "/h/1", `{"action": "A"}`) })
-		time.AfterFunc(700*time.Millisecond, func() { post(&c, "/h/1", `{"action": "A"}`) })
-		if err := c.Quiet(t.Context(), 500*time.Millisecond); err != nil {
-			t.Fatal(err)
-		}
-		if got, want := time.Since(begin), 1200*time.Millisecond; got != want {
-			t.Errorf("quiet after %s, want %s", got, want)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := c.Quiet(ctx, time.Minute); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("got %v, want the deadline", err)
-		}
-	})
-}

@@ -44,7 +44,6 @@ const (
 type Derived struct {
 	Request
 	Scenario    string
-	Call        int // number of the call that made the event, from 0
 	project     int64
 	tasks       []int64
 	transaction int // number among all transactions
@@ -79,12 +78,12 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 		if err != nil {
 			return nil, err
 		}
-		for n, call := range calls {
+		for _, call := range calls {
 			for _, changes := range call {
 				transactions++
 				for _, ev := range d.events(db, changes) {
 					waiting = append(waiting, due{
-						event: ev, recipients: db.recipients(ev), scenario: s.Name, call: n, transaction: transactions,
+						event: ev, recipients: db.recipients(ev), scenario: s.Name, transaction: transactions,
 					})
 				}
 				show(AfterTransaction)
@@ -101,18 +100,6 @@ func changesAt(tx []RowChange, m mark) bool {
 	return slices.ContainsFunc(tx, func(c RowChange) bool { return c.Op == m.op && c.Table == m.table })
 }
 
-// Counts returns the number of requests that each hook must have got after the first
-// calls of a scenario.
-func Counts(derived []Derived, calls int) map[int64]int {
-	counts := map[int64]int{}
-	for _, d := range derived {
-		if d.Call < calls {
-			counts[d.Hook]++
-		}
-	}
-	return counts
-}
-
 // events applies one transaction and the rules of the profile.
 func (d Derivation) events(db *database, changes []RowChange) []event {
 	tx := transaction{db: db, effects: db.apply(changes)}
@@ -127,7 +114,6 @@ type due struct {
 	event
 	recipients  []recipient // as of its commit
 	scenario    string
-	call        int
 	transaction int
 }
 
@@ -150,7 +136,6 @@ func (d Derivation) render(db *database, dues []due) []Derived {
 			all = append(all, Derived{
 				Request:     Request{Hook: r.hook, Action: r.action, Headers: r.headers, Body: body},
 				Scenario:    due.scenario,
-				Call:        due.call,
 				project:     due.project,
 				tasks:       due.tasks,
 				transaction: due.transaction,

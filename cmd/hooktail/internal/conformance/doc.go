@@ -10,7 +10,6 @@
 //	Derive          the second derivation: from the WAL's text by the rules of a profile
 //	CompareDerived  the requests of one scenario against that derivation
 //	Readdress       statements and rows with the address of the Collector
-//	Counts          the number of requests after some calls
 //	Table           the results of all scenarios as text
 //
 // To play the scenarios, load schema and base, then each scenario's calls in

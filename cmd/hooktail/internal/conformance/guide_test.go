@@ -170,14 +170,3 @@ func TestDerivedSecretsAreHeldBack(t *testing.T) {
 		t.Error("without secrets all is equal to the bodies with secrets")
 	}
 }
-
-func TestCounts(t *testing.T) {
-	derived := derive(t, Native)["44-hook-added-changed-deleted"]
-	for calls, want := range []map[int64]int{
-		{}, {}, {6: 1, 11: 1}, {6: 1, 11: 1}, {6: 2, 11: 2}, {6: 2, 11: 2}, {6: 3, 11: 2},
-	} {
-		if diff := cmp.Diff(want, Counts(derived, calls)); diff != "" {
-			t.Errorf("after %d calls (-want +got):\n%s", calls, diff)
-		}
-	}
-}

@@ -1,14 +1,11 @@
 package conformance
 
 import (
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -27,8 +24,6 @@ type Scenario struct {
 	ChangesPath string
 	Changes     string    // statements as sent by the application
 	WAL         string    // row changes in the format of test_decoding
-	API         string    // calls and answers
-	Notes       string    // empty unless something is unusual
 	Expected    []Request // requests that Label Studio sent, in order of arrival
 }
 
@@ -42,8 +37,8 @@ func (s Scenario) Number() int {
 	return n
 }
 
-// Scenarios reads all scenarios of dir, which has a folder for each, in numeric order:
-// later ones build on rows of earlier ones.
+// Scenarios reads all scenarios of dir, which has a folder for each, in the order of their
+// names: later ones build on rows of earlier ones.
 func Scenarios(dir string) ([]Scenario, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -57,9 +52,6 @@ func Scenarios(dir string) ([]Scenario, error) {
 		}
 		all = append(all, s)
 	}
-	slices.SortFunc(all, func(a, b Scenario) int {
-		return cmp.Or(cmp.Compare(a.Number(), b.Number()), strings.Compare(a.Name, b.Name))
-	})
 	return all, nil
 }
 
@@ -70,19 +62,11 @@ func scenario(dir string) (Scenario, error) {
 	}
 	var expected string
 	for _, file := range []struct {
-		name     string
-		into     *string
-		optional bool
-	}{
-		{name: "changes.sql", into: &s.Changes},
-		{name: "wal.txt", into: &s.WAL},
-		{name: "expected.json", into: &expected},
-		{name: "api.txt", into: &s.API, optional: true},
-		{name: "NOTES.md", into: &s.Notes, optional: true},
-	} {
+		name string
+		into *string
+	}{{"changes.sql", &s.Changes}, {"wal.txt", &s.WAL}, {"expected.json", &expected}} {
 		text, err := os.ReadFile(filepath.Join(dir, file.name))
-		missing := errors.Is(err, fs.ErrNotExist) && file.optional
-		if err != nil && !missing {
+		if err != nil {
 			return Scenario{}, err
 		}
 		*file.into = string(text)

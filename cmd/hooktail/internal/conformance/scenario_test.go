@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,7 +85,7 @@ func TestCallsAreTheRecordedOnes(t *testing.T) {
 			continue
 		}
 		want := 0
-		for _, m := range call.FindAllStringSubmatch(s.API, -1) {
+		for _, m := range call.FindAllStringSubmatch(read(t, filepath.Join("scenarios", s.Name, "api.txt")), -1) {
 			if m[1] == "2" {
 				want++
 			}
