@@ -3,6 +3,7 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -23,29 +24,39 @@ type RowChange struct {
 	Old, New Row
 }
 
+var (
+	// walHead begins the line of a change: its table and its operation.
+	walHead = regexp.MustCompile(`^table public\.(\S+): (INSERT|UPDATE|DELETE):`)
+	// walColumn is name[type]:value, whose value is quoted text with doubled quotes and no other
+	// escapes, or a bare word. The type is ignored, since the schema has it.
+	walColumn = regexp.MustCompile(`^ (old-key: |new-tuple: )?"?(\w+)"?\[[^:]*\]:(?:'((?:[^']|'')*)'|([^' \n]+))`)
+)
+
 // ParseWAL reads the output of the plugin test_decoding (options include-xids=0,
 // skip-empty-xacts=1): the row changes of each transaction.
 func ParseWAL(text string) ([][]RowChange, error) {
 	var txs [][]RowChange
-	p := walText{rest: text}
 	open := false
-	for p.rest != "" {
-		switch {
-		case p.skip("\n"):
-		case !open && p.skip("BEGIN"):
+	for text != "" {
+		last := len(txs) - 1
+		line, rest, _ := strings.Cut(text, "\n")
+		switch head := walHead.FindStringSubmatch(text); {
+		case line == "":
+		case !open && line == "BEGIN":
 			txs = append(txs, nil)
 			open = true
-		case open && p.skip("COMMIT"):
+		case open && line == "COMMIT":
 			open = false
-		case open && p.skip("table public."):
-			change, err := p.change()
-			if err != nil {
-				return nil, fmt.Errorf("read change %d of transaction %d: %w", len(txs[len(txs)-1]), len(txs)-1, err)
+		case open && head != nil:
+			c := RowChange{Table: head[1], Op: head[2]}
+			if rest = c.read(text[len(head[0]):]); rest != "" && rest[0] != '\n' {
+				return nil, fmt.Errorf("read change %d of transaction %d: unknown %q", len(txs[last]), last, shown(rest))
 			}
-			txs[len(txs)-1] = append(txs[len(txs)-1], change)
+			txs[last] = append(txs[last], c)
 		default:
-			return nil, fmt.Errorf("unknown line %q", shown(p.rest))
+			return nil, fmt.Errorf("unknown line %q", shown(text))
 		}
+		text = rest
 	}
 	if open {
 		return nil, errors.New("the last transaction has no end")
@@ -53,105 +64,35 @@ func ParseWAL(text string) ([][]RowChange, error) {
 	return txs, nil
 }
 
-// walText is the unread text.
-type walText struct{ rest string }
-
-// skip consumes the prefix if the text begins with it.
-func (p *walText) skip(prefix string) bool {
-	rest, found := strings.CutPrefix(p.rest, prefix)
-	p.rest = rest
-	return found
-}
-
-// until consumes the text before the separator and the separator.
-func (p *walText) until(separator string) (string, error) {
-	before, after, found := strings.Cut(p.rest, separator)
-	if !found {
-		return "", fmt.Errorf("no %q in %q", separator, shown(p.rest))
-	}
-	p.rest = after
-	return before, nil
-}
-
-// change reads "task: UPDATE: id[integer]:1 …" up to the end of its last value.
-func (p *walText) change() (RowChange, error) {
-	table, err := p.until(": ")
-	if err != nil {
-		return RowChange{}, err
-	}
-	op, err := p.until(":")
-	if err != nil {
-		return RowChange{}, err
-	}
-	c := RowChange{Table: table, Op: op}
+// read reads the columns of the change, and returns the text after them.
+func (c *RowChange) read(text string) (rest string) {
 	row := Row{}
-	switch op {
-	case "INSERT", "UPDATE":
-		c.New = row
-	case "DELETE":
+	if c.Op == "DELETE" {
 		c.Old = row
-	default:
-		return RowChange{}, fmt.Errorf("unknown operation %q", op)
+	} else {
+		c.New = row
 	}
-	for p.skip(" ") {
-		switch {
-		case p.skip("old-key:"):
+	for {
+		m := walColumn.FindStringSubmatch(text)
+		if m == nil {
+			return text
+		}
+		text = text[len(m[0]):]
+		switch m[1] {
+		case "old-key: ":
 			c.Old = Row{}
 			row = c.Old
-		case p.skip("new-tuple:"):
+		case "new-tuple: ":
 			row = c.New
+		}
+		switch name, word := m[2], m[4]; word {
+		case "": // quoted
+			row[name] = Value{Text: strings.ReplaceAll(m[3], "''", "'")}
+		case "null":
+			row[name] = Value{Null: true}
+		case "unchanged-toast-datum":
 		default:
-			if err := p.column(row); err != nil {
-				return RowChange{}, err
-			}
+			row[name] = Value{Text: word}
 		}
-	}
-	return c, nil
-}
-
-// column reads one "name[type]:value". The type is dropped, since the schema has it.
-func (p *walText) column(row Row) error {
-	name, err := p.until("[")
-	if err != nil {
-		return err
-	}
-	if _, err := p.until("]:"); err != nil {
-		return err
-	}
-	value, known, err := p.value()
-	if err != nil {
-		return fmt.Errorf("read column %s: %w", name, err)
-	}
-	if known {
-		row[strings.Trim(name, `"`)] = value
-	}
-	return nil
-}
-
-// value reads null, a bare word, or quoted text with doubled quotes and no other escapes.
-// It returns false for a value that is not in the WAL.
-func (p *walText) value() (Value, bool, error) {
-	if p.skip("'") {
-		n, closed := quoted(p.rest, '\'', false)
-		if !closed {
-			return Value{}, false, errors.New("quoted text has no end")
-		}
-		text := strings.ReplaceAll(p.rest[:n-1], "''", "'")
-		p.rest = p.rest[n:]
-		return Value{Text: text}, true, nil
-	}
-	end := strings.IndexAny(p.rest, " \n")
-	if end < 0 {
-		end = len(p.rest)
-	}
-	word := p.rest[:end]
-	p.rest = p.rest[end:]
-	switch word {
-	case "null":
-		return Value{Null: true}, true, nil
-	case "unchanged-toast-datum":
-		return Value{}, false, nil
-	default:
-		return Value{Text: word}, true, nil
 	}
 }
