@@ -97,7 +97,7 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 
 // changesAt reports whether the transaction makes the change with which a call begins.
 func changesAt(tx []RowChange, m mark) bool {
-	return slices.ContainsFunc(tx, func(c RowChange) bool { return c.Op == m.op && c.Table == m.table })
+	return slices.ContainsFunc(tx, func(c RowChange) bool { return strings.HasPrefix(m.verb, c.Op) && c.Table == m.table })
 }
 
 // events applies one transaction and the rules of the profile.

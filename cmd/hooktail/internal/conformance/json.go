@@ -74,7 +74,7 @@ func Differences(want, got json.RawMessage) ([]Difference, error) {
 	return compareValues("$", w, g), nil
 }
 
-// parseBody reads one JSON value, with numbers as text, and sorts sets.
+// parseBody reads one JSON value, with numbers in their canonical spelling, and null as text, and sorts sets.
 func parseBody(body json.RawMessage) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -85,6 +85,7 @@ func parseBody(body json.RawMessage) (any, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one JSON value")
 	}
+	value = normalized(value)
 	if object, ok := value.(map[string]any); ok {
 		action, _ := object["action"].(string)
 		if list, ok := object[setsByAction[action]].([]any); ok {
@@ -92,6 +93,25 @@ func parseBody(body json.RawMessage) (any, error) {
 		}
 	}
 	return value, nil
+}
+
+// normalized spells the numbers of a value, in place, and tells null from what is not there.
+func normalized(value any) any {
+	switch v := value.(type) {
+	case nil:
+		return json.RawMessage("null")
+	case json.Number:
+		return json.Number(decimal(v.String()))
+	case map[string]any:
+		for key, element := range v {
+			v[key] = normalized(element)
+		}
+	case []any:
+		for i, element := range v {
+			v[i] = normalized(element)
+		}
+	}
+	return value
 }
 
 func idOf(element any) *big.Int {
@@ -104,15 +124,25 @@ func idOf(element any) *big.Int {
 	return id
 }
 
-func compareValues(path string, want, got any) []Difference {
+// compareValues compares parsed values; nil is not there. The members of two objects, and the
+// elements of two lists, are compared one by one.
+func compareValues(path string, want, got any) (all []Difference) {
 	switch w := want.(type) {
 	case map[string]any:
 		if g, ok := got.(map[string]any); ok {
-			return compareObjects(path, w, g)
+			keys := maps.Clone(w)
+			maps.Copy(keys, g)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				all = append(all, compareValues(path+"."+key, w[key], g[key])...)
+			}
+			return all
 		}
 	case []any:
 		if g, ok := got.([]any); ok {
-			return compareLists(path, w, g)
+			for i := range max(len(w), len(g)) {
+				all = append(all, compareValues(fmt.Sprintf("%s[%d]", path, i), element(w, i), element(g, i))...)
+			}
+			return all
 		}
 	}
 	if w, g := canonical(want), canonical(got); w != g {
@@ -121,70 +151,23 @@ func compareValues(path string, want, got any) []Difference {
 	return nil
 }
 
-func compareObjects(path string, want, got map[string]any) []Difference {
-	keys := maps.Clone(want)
-	maps.Copy(keys, got)
-	var all []Difference
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		at := path + "." + key
-		w, wanted := want[key]
-		g, there := got[key]
-		switch {
-		case !there:
-			all = append(all, Difference{Path: at, Want: canonical(w)})
-		case !wanted:
-			all = append(all, Difference{Path: at, Got: canonical(g)})
-		default:
-			all = append(all, compareValues(at, w, g)...)
-		}
+func element(list []any, i int) any {
+	if i < len(list) {
+		return list[i]
 	}
-	return all
+	return nil
 }
 
-func compareLists(path string, want, got []any) []Difference {
-	var all []Difference
-	for i := range max(len(want), len(got)) {
-		at := path + "[" + strconv.Itoa(i) + "]"
-		switch {
-		case i >= len(got):
-			all = append(all, Difference{Path: at, Want: canonical(want[i])})
-		case i >= len(want):
-			all = append(all, Difference{Path: at, Got: canonical(got[i])})
-		default:
-			all = append(all, compareValues(at, want[i], got[i])...)
-		}
-	}
-	return all
-}
-
-// canonical formats a parsed value so that equal values have equal text.
+// canonical formats a parsed value so that equal values have equal text; "": it is not there.
 func canonical(value any) string {
+	if value == nil {
+		return ""
+	}
 	var text strings.Builder
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(normalized(value)); err != nil {
+	if err := encoder.Encode(value); err != nil {
 		return err.Error()
 	}
 	return strings.TrimSuffix(text.String(), "\n")
-}
-
-func normalized(value any) any {
-	switch v := value.(type) {
-	case json.Number:
-		return json.RawMessage(decimal(v.String()))
-	case map[string]any:
-		same := make(map[string]any, len(v))
-		for key, element := range v {
-			same[key] = normalized(element)
-		}
-		return same
-	case []any:
-		same := make([]any, len(v))
-		for i, element := range v {
-			same[i] = normalized(element)
-		}
-		return same
-	default:
-		return v
-	}
 }
