@@ -37,9 +37,9 @@ func rendered(columnType string, value Value) json.RawMessage {
 	case "integer", "bigint", "boolean", "double precision", "jsonb":
 		return json.RawMessage(value.Text)
 	case "timestamp with time zone":
-		return quote(timestamp(value.Text))
+		return encode(timestamp(value.Text))
 	default:
-		return quote(value.Text)
+		return encode(value.Text)
 	}
 }
 
@@ -55,8 +55,6 @@ func timestamp(text string) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000000Z")
 }
 
-func quote(text string) json.RawMessage { return encode(text) }
-
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil { // the value is not JSON: show it in the comparison
@@ -66,10 +64,6 @@ func encode(value any) json.RawMessage {
 }
 
 func onlyID(id int64) json.RawMessage { return encode(map[string]int64{"id": id}) }
-
-func annotationBody(db *database, row Row) json.RawMessage {
-	return encode(db.columns(annotations, row))
-}
 
 // taskBody returns the present task; {"id"} if it was deleted.
 func taskBody(db *database, id int64) json.RawMessage {

@@ -81,10 +81,8 @@ func (d Derivation) Derive(scenarios []Scenario) (map[string][]Derived, error) {
 		for _, call := range calls {
 			for _, changes := range call {
 				transactions++
-				for _, ev := range d.events(db, changes) {
-					waiting = append(waiting, due{
-						event: ev, recipients: db.recipients(ev), scenario: s.Name, transaction: transactions,
-					})
+				for _, ev := range profiles[d.Profile].events(transaction{db: db, effects: db.apply(changes)}) {
+					waiting = append(waiting, db.dues(ev, s.Name, transactions)...)
 				}
 				show(AfterTransaction)
 			}
@@ -100,24 +98,14 @@ func changesAt(tx []RowChange, m mark) bool {
 	return slices.ContainsFunc(tx, func(c RowChange) bool { return strings.HasPrefix(m.verb, c.Op) && c.Table == m.table })
 }
 
-// events applies one transaction and the rules of the profile.
-func (d Derivation) events(db *database, changes []RowChange) []event {
-	tx := transaction{db: db, effects: db.apply(changes)}
-	if d.Profile == Native {
-		return native().events(tx)
-	}
-	return guide().events(tx)
-}
-
-// due is an event whose bodies have not been made yet.
+// due is a request whose body has not been made yet.
 type due struct {
-	event
-	recipients  []recipient // as of its commit
-	scenario    string
-	transaction int
+	derived Derived
+	event   event
+	payload bool
 }
 
-// render makes the requests of the events from the present database.
+// render makes the bodies from the present database.
 func (d Derivation) render(db *database, dues []due) []Derived {
 	rendered := map[int64]json.RawMessage{} // the projects: counting is slow
 	project := func(id int64) json.RawMessage {
@@ -128,34 +116,19 @@ func (d Derivation) render(db *database, dues []due) []Derived {
 	}
 	var all []Derived
 	for _, due := range dues {
-		for _, r := range due.recipients {
-			body := encode(object{"action": encode(r.action)})
-			if r.payload {
-				body = due.body(db, r.action, d.Secrets, project)
-			}
-			all = append(all, Derived{
-				Request:     Request{Hook: r.hook, Action: r.action, Headers: r.headers, Body: body},
-				Scenario:    due.scenario,
-				project:     due.project,
-				tasks:       due.tasks,
-				transaction: due.transaction,
-			})
+		r := due.derived
+		r.Body = encode(object{"action": encode(r.Action)})
+		if due.payload {
+			r.Body = due.event.body(db, r.Action, d.Secrets, project)
 		}
+		all = append(all, r)
 	}
 	return all
 }
 
-// recipient is a hook that gets an event, as of the event's commit.
-type recipient struct {
-	hook    int64
-	action  string // in the hook's spelling
-	payload bool
-	headers map[string]string
-}
-
-// recipients returns the active hooks that want the event, by id.
-func (db *database) recipients(ev event) []recipient {
-	var all []recipient
+// dues returns a request for each active hook that wants the event, as of its commit, by id.
+func (db *database) dues(ev event, scenario string, transaction int) []due {
+	var all []due
 	for _, hook := range db.sorted(hooks) {
 		project := hook.id("project_id")
 		switch {
@@ -168,11 +141,11 @@ func (db *database) recipients(ev event) []recipient {
 		if !wanted {
 			continue
 		}
-		all = append(all, recipient{
-			hook:    hook.id("id"),
-			action:  action,
+		request := Request{Hook: hook.id("id"), Action: action, Headers: ownHeaders(hook["headers"].Text)}
+		all = append(all, due{
+			derived: Derived{Request: request, Scenario: scenario, project: ev.project, tasks: ev.tasks, transaction: transaction},
+			event:   ev,
 			payload: hook.is("send_payload"),
-			headers: ownHeaders(hook["headers"].Text),
 		})
 	}
 	return all

@@ -13,7 +13,7 @@ type event struct {
 	organizationOnly bool
 	organization     int64
 	tasks            []int64 // tasks of the event; for ANNOTATIONS_CREATED in the order of the annotations
-	annotations      []Row   // as of the commit
+	annotations      []Row   // as of the commit; nil if deleted
 	deleted          []int64 // deleted ids
 	row              Row     // row of the event, as of the commit
 }
@@ -63,16 +63,22 @@ func (tx transaction) organizationOf(project int64) int64 {
 	return tx.db.rows[projects][project].id("organization_id")
 }
 
-// event returns an event with the action for the row's project, without contents.
+// event returns the event with the action that the effect makes.
 func (tx transaction) event(action string, e effect) event {
 	project := tx.projectOf(e)
-	return event{action: action, project: project, organization: tx.organizationOf(project), row: e.after}
-}
-
-func (tx transaction) annotationEvent(action string, e effect) event {
-	ev := tx.event(action, e)
-	ev.annotations = []Row{e.after}
-	ev.tasks = []int64{e.after.id("task_id")}
+	ev := event{action: action, project: project, organization: tx.organizationOf(project), row: e.after}
+	switch e.table {
+	case projects:
+		ev.organizationOnly = action != "PROJECT_UPDATED"
+	case tasks:
+		ev.tasks = []int64{e.id}
+	case annotations:
+		ev.tasks = []int64{e.last().id("task_id")}
+		ev.annotations = []Row{e.after}
+	}
+	if e.deleted() {
+		ev.deleted = []int64{e.id}
+	}
 	return ev
 }
 
@@ -94,14 +100,8 @@ func grouped(events []event, ev event) []event {
 // project renders the project.
 func (ev event) body(db *database, action string, secrets bool, project func(int64) json.RawMessage) json.RawMessage {
 	o := object{"action": encode(action), "project": project(ev.project)}
-	each := func(ids []int64, render func(int64) json.RawMessage) json.RawMessage {
-		elements := []json.RawMessage{}
-		for _, id := range ids {
-			elements = append(elements, render(id))
-		}
-		return encode(elements)
-	}
 	task := func(id int64) json.RawMessage { return taskBody(db, id) }
+	annotation := func(row Row) json.RawMessage { return encode(db.columns(annotations, row)) }
 	switch ev.action {
 	case "PROJECT_CREATED", "PROJECT_UPDATED":
 		if _, there := db.rows[projects][ev.project]; !there {
@@ -110,24 +110,28 @@ func (ev event) body(db *database, action string, secrets bool, project func(int
 	case "PROJECT_DELETED":
 		o["project"] = onlyID(ev.project)
 	case "TASK_CREATED", "TASKS_CREATED":
-		o["tasks"] = each(ev.tasks, task)
+		o["tasks"] = listOf(ev.tasks, task)
 		if _, there := db.rows[tasks][ev.tasks[0]]; !there && ev.action == "TASK_CREATED" {
 			o["tasks"] = encode([]json.RawMessage{rowBody(db, ev.row)})
 		}
 	case "TASKS_DELETED":
-		o["tasks"] = each(ev.deleted, onlyID)
+		o["tasks"] = listOf(ev.deleted, onlyID)
 	case "ANNOTATIONS_DELETED":
-		o["annotations"] = each(ev.deleted, onlyID)
+		o["annotations"] = listOf(ev.deleted, onlyID)
 	case "ANNOTATION_CREATED", "ANNOTATION_UPDATED":
-		o["annotation"] = annotationBody(db, ev.annotations[0])
+		o["annotation"] = annotation(ev.annotations[0])
 		o["task"] = task(ev.tasks[0])
 	case "ANNOTATIONS_CREATED":
-		rows := []json.RawMessage{}
-		for _, row := range ev.annotations {
-			rows = append(rows, annotationBody(db, row))
-		}
-		o["annotation"] = encode(rows)
-		o["task"] = each(ev.tasks, task)
+		o["annotation"] = listOf(ev.annotations, annotation)
+		o["task"] = listOf(ev.tasks, task)
 	}
 	return encode(o)
+}
+
+func listOf[T any](all []T, render func(T) json.RawMessage) json.RawMessage {
+	elements := []json.RawMessage{}
+	for _, element := range all {
+		elements = append(elements, render(element))
+	}
+	return encode(elements)
 }

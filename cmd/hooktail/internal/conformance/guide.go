@@ -8,9 +8,10 @@ type rules struct {
 	task, annotation func(tx transaction, e effect, events []event) []event
 }
 
-// guide has the rules of the profile guide: the seven actions of Label Studio's webhooks
-// guide.
-func guide() rules { return rules{guideTask, guideAnnotation} }
+// profiles are the seven actions of Label Studio's webhooks guide, and what Label Studio itself
+// sends. The latter test the parsing of the WAL's text, the bodies and the routing against the
+// recorded requests, without the program.
+var profiles = map[Profile]rules{Guide: {guideTask, guideAnnotation}, Native: {nativeTask, nativeAnnotation}}
 
 // events returns the events of the transaction.
 func (r rules) events(tx transaction) []event {
@@ -37,9 +38,9 @@ func (r rules) events(tx transaction) []event {
 func ofProject(tx transaction, e effect) []event {
 	switch {
 	case e.inserted():
-		return []event{projectCreated(tx, e)}
+		return []event{tx.event("PROJECT_CREATED", e)}
 	case gone(e):
-		return []event{projectDeleted(tx, e)}
+		return []event{tx.event("PROJECT_DELETED", e)}
 	case e.updated() && e.changed("updated_at") && !tx.any(tasks, effect.inserted):
 		return []event{tx.event("PROJECT_UPDATED", e)}
 	default:
@@ -49,7 +50,7 @@ func ofProject(tx transaction, e effect) []event {
 
 func guideTask(tx transaction, e effect, events []event) []event {
 	if e.inserted() {
-		return append(events, taskCreated(tx, "TASK_CREATED", e))
+		return append(events, tx.event("TASK_CREATED", e))
 	}
 	return events
 }
@@ -57,13 +58,13 @@ func guideTask(tx transaction, e effect, events []event) []event {
 func guideAnnotation(tx transaction, e effect, events []event) []event {
 	switch {
 	case e.inserted() && e.after.is("was_cancelled"): // the task was skipped
-		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
+		return append(events, tx.event("ANNOTATION_UPDATED", e))
 	case e.inserted():
-		return append(events, tx.annotationEvent("ANNOTATION_CREATED", e))
+		return append(events, tx.event("ANNOTATION_CREATED", e))
 	case e.updated() && annotationChanged(e):
-		return append(events, tx.annotationEvent("ANNOTATION_UPDATED", e))
+		return append(events, tx.event("ANNOTATION_UPDATED", e))
 	case e.deleted():
-		return grouped(events, annotationDeleted(tx, e))
+		return grouped(events, tx.event("ANNOTATIONS_DELETED", e))
 	default:
 		return events
 	}
@@ -72,29 +73,4 @@ func guideAnnotation(tx transaction, e effect, events []event) []event {
 // annotationChanged reports whether the update is more than housekeeping.
 func annotationChanged(e effect) bool {
 	return slices.ContainsFunc([]string{"updated_at", "result", "was_cancelled", "ground_truth", "lead_time"}, e.changed)
-}
-
-func projectCreated(tx transaction, e effect) event {
-	ev := tx.event("PROJECT_CREATED", e)
-	ev.organizationOnly = true
-	return ev
-}
-
-func projectDeleted(tx transaction, e effect) event {
-	ev := tx.event("PROJECT_DELETED", e)
-	ev.organizationOnly = true
-	return ev
-}
-
-func taskCreated(tx transaction, action string, e effect) event {
-	ev := tx.event(action, e)
-	ev.tasks = []int64{e.id}
-	return ev
-}
-
-func annotationDeleted(tx transaction, e effect) event {
-	ev := tx.event("ANNOTATIONS_DELETED", e)
-	ev.deleted = []int64{e.id}
-	ev.tasks = []int64{e.before.id("task_id")}
-	return ev
 }
