@@ -1,8 +1,8 @@
 package conformance
 
 // An Exception is an accepted difference between the requests of hooktail and those it is
-// compared with, and the reason. Unless May is set, a comparison fails if the exception
-// does not occur exactly as described.
+// compared with, and the reason. Unless May is set, which CompareDerived alone knows, a
+// comparison fails if the exception does not occur exactly as described.
 type Exception struct {
 	Scenario string
 	Why      string

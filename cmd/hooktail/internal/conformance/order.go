@@ -17,73 +17,35 @@ func CompareDerived(scenario string, want []Derived, got []Request, exceptions .
 	for _, d := range want {
 		all = append(all, d.Request)
 	}
-	for _, e := range exceptions {
-		for _, hook := range e.Hooks {
-			all = append(all, Request{Hook: hook})
-		}
-	}
-	ids := hooksOf(all...)
-	result.Hooks = len(ids)
-	for _, hook := range ids {
-		c := derivedComparison{result: &result, hook: hook, got: ofHook(got, hook)}
-		for _, d := range want {
-			if d.Hook == hook {
-				c.want = append(c.want, d)
-			}
-		}
-		for _, e := range exceptions {
-			if slices.Contains(e.Hooks, hook) {
-				c.exceptions = append(c.exceptions, &occurrence{Exception: e})
-			}
-		}
-		c.run()
-	}
+	result.eachHook(all, exceptions, func(c comparison) {
+		c.derived(slices.DeleteFunc(slices.Clone(want), func(d Derived) bool { return d.Hook != c.hook }), ofHook(got, c.hook))
+	})
 	return result
 }
 
-// derivedComparison compares the requests of one hook.
-type derivedComparison struct {
-	result     *Result
-	hook       int64
-	want       []Derived
-	got        []Request
-	exceptions []*occurrence
-}
-
-// occurrence is an exception, and whether it has occurred at the hook.
-type occurrence struct {
-	Exception
-	occurred bool
-}
-
-func (c *derivedComparison) run() {
-	at := arrivals(c.want, c.got)
-	for i, d := range c.want {
+func (c comparison) derived(want []Derived, got []Request) {
+	at := arrivals(want, got)
+	for i, d := range want {
 		if at[i] < 0 {
 			if !c.excused(func(e *occurrence) bool { return e.lacks(d) }) {
 				c.result.differs("hook %d: %s of tasks %v is missing", c.hook, d.Action, d.tasks)
 			}
 			continue
 		}
-		if differences := compareRequests(d.Request, c.got[at[i]]); len(differences) > 0 {
+		if differences := compareRequests(d.Request, got[at[i]]); len(differences) > 0 {
 			c.result.differs("hook %d: %s of tasks %v:%s", c.hook, d.Action, d.tasks, lines(differences))
 			continue
 		}
-		if earlier := overtaken(c.want, at, i); earlier != nil {
+		if earlier := overtaken(want, at, i); earlier != nil {
 			c.result.differs("hook %d: %s of tasks %v came before %s of tasks %v, which was committed first",
 				c.hook, d.Action, d.tasks, earlier.Action, earlier.tasks)
 			continue
 		}
 		c.result.Equal++
 	}
-	for i, r := range c.got {
+	for i, r := range got {
 		if !slices.Contains(at, i) && !c.excused(func(e *occurrence) bool { return e.Extra != "" && e.is(e.Extra, r) }) {
 			c.result.differs("hook %d: %s is unexpected: %s", c.hook, r.Action, shown(string(r.Body)))
-		}
-	}
-	for _, e := range c.exceptions {
-		if !e.occurred && !e.May {
-			c.result.differs("hook %d: exception did not occur: %s", c.hook, e.Why)
 		}
 	}
 }
@@ -91,7 +53,7 @@ func (c *derivedComparison) run() {
 // excused reports whether an exception explains a missing or unexpected request, and
 // records it. An exception that must occur explains one request, one that may occur any
 // number.
-func (c *derivedComparison) excused(explains func(*occurrence) bool) bool {
+func (c comparison) excused(explains func(*occurrence) bool) bool {
 	for _, e := range c.exceptions {
 		if (e.May || !e.occurred) && explains(e) {
 			e.occurred = true
@@ -104,12 +66,7 @@ func (c *derivedComparison) excused(explains func(*occurrence) bool) bool {
 
 // lacks reports whether the exception states that the request is missing.
 func (e Exception) lacks(d Derived) bool {
-	switch {
-	case e.Scenario != d.Scenario || e.Missing == "":
-		return false
-	default:
-		return e.Missing == anything || e.is(e.Missing, d.Request)
-	}
+	return e.Scenario == d.Scenario && e.Missing != "" && (e.Missing == anything || e.is(e.Missing, d.Request))
 }
 
 // is reports whether the request has the action and these members; without payload only

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -49,27 +48,6 @@ func Table(results []Result) string {
 	line(sum)
 	_ = w.Flush() // a Builder does not fail
 	return text.String()
-}
-
-// ofHook returns the requests of one hook, in order.
-func ofHook(requests []Request, hook int64) []Request {
-	var own []Request
-	for _, r := range requests {
-		if r.Hook == hook {
-			own = append(own, r)
-		}
-	}
-	return own
-}
-
-// hooksOf returns the ids of the requests' hooks, ascending.
-func hooksOf(requests ...Request) []int64 {
-	var ids []int64
-	for _, r := range requests {
-		ids = append(ids, r.Hook)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
 }
 
 func actionsOf(requests []Request) []string {
