@@ -16,21 +16,22 @@ import (
 
 // event is one line of the input. https://pkg.go.dev/cmd/test2json
 type event struct {
-	Action     string
-	Package    string
-	ImportPath string // of a package that is being built
-	Test       string
-	Elapsed    float64
-	Output     string
+	Action  string
+	Package string
+	Test    string
+	Elapsed float64
+	Output  string
 }
+
+func (e event) key() [2]string { return [2]string{e.Package, e.Test} }
 
 // tally is what the events amount to.
 type tally struct {
-	out            io.Writer
-	passed, failed int
-	skipped        []string               // test functions
-	output         map[[2]string][]string // by package and test, until it has passed
-	broken         map[string]bool        // packages of which a test function failed
+	out     io.Writer
+	ended   map[string]int         // test functions, by action
+	skipped []string               // test functions
+	output  map[[2]string][]string // by package and test, until it has passed
+	broken  map[string]bool        // packages of which a test function failed
 }
 
 func main() {
@@ -45,7 +46,7 @@ func main() {
 }
 
 func run(in io.Reader, out io.Writer, file string) error {
-	t := &tally{out: out, output: make(map[[2]string][]string), broken: make(map[string]bool)}
+	t := &tally{out: out, ended: map[string]int{}, output: map[[2]string][]string{}, broken: map[string]bool{}}
 	decoder := json.NewDecoder(in)
 	for {
 		var e event
@@ -61,7 +62,7 @@ func run(in io.Reader, out io.Writer, file string) error {
 	for _, name := range t.skipped {
 		fmt.Fprintln(out, "skipped:", name)
 	}
-	result := fmt.Sprintf("%d passed, %d failed\n", t.passed, t.failed)
+	result := fmt.Sprintf("%d passed, %d failed\n", t.ended["pass"], t.ended["fail"])
 	if err := os.WriteFile(file, []byte(result), 0o600); err != nil {
 		return fmt.Errorf("write result: %w", err)
 	}
@@ -69,61 +70,50 @@ func run(in io.Reader, out io.Writer, file string) error {
 }
 
 func (t *tally) add(e event) {
-	key := [2]string{e.Package, e.Test}
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(t.out, e.Output)
 	case "output":
-		t.output[key] = append(t.output[key], e.Output)
+		t.output[e.key()] = append(t.output[e.key()], e.Output)
 	case "pass", "fail", "skip":
 		if e.Test == "" {
 			t.endPackage(e)
 		} else {
 			t.endTest(e)
 		}
-		delete(t.output, key)
+		delete(t.output, e.key())
 	}
 }
 
 // endTest counts a test function, or shows what a failed subtest wrote.
 func (t *tally) endTest(e event) {
 	if e.Action == "fail" {
-		t.show(e)
+		t.show(e.key())
 		t.broken[e.Package] = true
 	}
 	if strings.Contains(e.Test, "/") {
 		return
 	}
-	switch e.Action {
-	case "pass":
-		t.passed++
-	case "fail":
-		t.failed++
-	case "skip":
+	t.ended[e.Action]++
+	if e.Action == "skip" {
 		t.skipped = append(t.skipped, e.Package+" "+e.Test)
 	}
 }
 
 // endPackage prints the package's line. One that fails without a test that did
-// (it does not build, it panics, it takes too long) counts as one failure.
+// (it does not build, it panics, it takes too long) counts as one failure, and
+// shows what the tests wrote that the package's end has cut off.
 func (t *tally) endPackage(e event) {
 	if e.Action == "fail" && !t.broken[e.Package] {
-		t.failed++
-		t.showTests(e.Package)
-		t.show(e)
+		t.ended["fail"]++
+		for key := range t.output {
+			if key[0] == e.Package && key[1] != "" {
+				t.show(key)
+			}
+		}
+		t.show(e.key())
 	}
 	fmt.Fprintf(t.out, "%s\t%s\t%.1fs\n", e.Action, e.Package, e.Elapsed)
 }
 
-// showTests prints what the tests wrote that the package's end has cut off.
-func (t *tally) showTests(pkg string) {
-	for key := range t.output {
-		if key[0] == pkg && key[1] != "" {
-			t.show(event{Package: pkg, Test: key[1]})
-		}
-	}
-}
-
-func (t *tally) show(e event) {
-	fmt.Fprint(t.out, strings.Join(t.output[[2]string{e.Package, e.Test}], ""))
-}
+func (t *tally) show(key [2]string) { fmt.Fprint(t.out, strings.Join(t.output[key], "")) }
