@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -21,6 +22,9 @@ var built struct {
 	dir  string
 	err  error
 }
+
+// name is the program's file name.
+var name = map[bool]string{true: "hooktail.exe", false: "hooktail"}[runtime.GOOS == "windows"]
 
 // Main runs the tests and then removes the program and stops the shared
 // PostgreSQL. Use it in TestMain: os.Exit(proctest.Main(m)).

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,11 +34,11 @@ func Logged() []Route {
 // Routes is the straight one and the one whose reader and sender are programs of their own;
 // with the tag soak, the one program that is both, too.
 func Routes() []Route {
-	all := append([]Route{{Name: "straight"}}, Logged()...)
+	logged := Logged()
 	if !Soak {
-		all = slices.Delete(all, 1, len(all)-1)
+		logged = logged[1:]
 	}
-	return all
+	return append([]Route{{Name: "straight"}}, logged...)
 }
 
 // FewRoutes is for tests that take minutes on each route: the straight one, and all with the
@@ -147,21 +146,22 @@ func (l *Log) Messages(t testing.TB, slot string) (all []Message) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for more := true; more; {
+	for {
 		batch, err := consumer.FetchNoWait(1000)
 		if err != nil {
 			t.Fatalf("read the log: %v", err)
 		}
-		more = false
+		before := len(all)
 		for m := range batch.Messages() {
-			more = true
 			all = append(all, l.message(t, m))
 		}
 		if err := batch.Error(); err != nil {
 			t.Fatalf("read the log: %v", err)
 		}
+		if len(all) == before {
+			return all
+		}
 	}
-	return all
 }
 
 func (l *Log) message(t testing.TB, m jetstream.Msg) Message {

@@ -1,7 +1,6 @@
 package proctest
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -127,14 +126,14 @@ func (p *Program) Get(t testing.TB, path string) (status int, body string) {
 func (p *Program) PID() int { return p.process.Pid }
 
 // Stop interrupts the program like Ctrl-C.
-func (p *Program) Stop() { _ = p.process.Signal(os.Interrupt) } // it may have ended
+func (p *Program) Stop() { p.Signal(os.Interrupt) }
 
 // Signal sends a signal; the program may have ended.
 func (p *Program) Signal(s os.Signal) { _ = p.process.Signal(s) }
 
 // Kill sends SIGKILL and waits for the end.
 func (p *Program) Kill() {
-	_ = p.process.Kill() // it may have ended
+	p.Signal(os.Kill)
 	<-p.ended
 }
 
@@ -156,23 +155,16 @@ func (p *Program) Wait(t testing.TB) int {
 // confirmed to the slot named after the database.
 func Confirmed(t testing.TB, db *cdctest.Database) {
 	t.Helper()
-	conn := db.Connect(t)
-	defer conn.Close(context.Background())
-	var end string
-	if err := conn.QueryRow(context.Background(), "SELECT pg_current_wal_insert_lsn()::text").Scan(&end); err != nil {
-		t.Fatalf("read WAL position: %v", err)
-	}
+	end := db.QueryText(t, "SELECT pg_current_wal_insert_lsn()")
 	WaitFor(t, func() error {
-		var confirmed string
-		var done bool
-		err := conn.QueryRow(context.Background(), `SELECT confirmed_flush_lsn::text, confirmed_flush_lsn >= $1::pg_lsn
-			FROM pg_replication_slots WHERE slot_name = $2`, end, db.Name).Scan(&confirmed, &done)
-		if err != nil {
-			t.Fatalf("read slot: %v", err)
+		at := db.QueryText(t, `SELECT CASE WHEN confirmed_flush_lsn >= $1::text::pg_lsn THEN $1 ELSE confirmed_flush_lsn::text END
+			FROM pg_replication_slots WHERE slot_name = $2`, end, db.Name)
+		switch at {
+		case end:
+			return nil
+		case "":
+			t.Fatalf("there is no slot %s", db.Name)
 		}
-		if !done {
-			return fmt.Errorf("the slot is confirmed at %s, not yet at %s", confirmed, end)
-		}
-		return nil
+		return fmt.Errorf("the slot is confirmed at %s, not yet at %s", at, end)
 	})
 }
