@@ -27,23 +27,18 @@ const (
 		END $$;
 		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION to_listeners();
 		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION to_listeners()`
-	plainIdentity = "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT"
+	noSlot        = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database();"
+	plainIdentity = noSlot + "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT;"
 )
 
-// way is a way to get changes out of the application's database.
-type way struct {
-	name   string
-	of     system // that runs meanwhile; "": none
-	tables string // SQL that prepares the tables; "": as hooktail setup leaves them
-}
-
-func ways() []way {
-	return []way{
-		{name: "nothing", tables: plainIdentity},
-		{name: "null", of: null},
-		{name: "hooktail", of: hooktail},
-		{name: "outbox", tables: plainIdentity + ";" + outboxTrigger},
-		{name: "notify", tables: plainIdentity + ";" + notifyTrigger},
+// ways returns the ways to get changes out of the application's database.
+func ways() []variant {
+	return []variant{
+		{name: "nothing", sql: plainIdentity},
+		{name: string(null), sql: noSlot},
+		{name: string(hooktail), sql: noSlot},
+		{name: "outbox", sql: plainIdentity + outboxTrigger},
+		{name: "notify", sql: plainIdentity + notifyTrigger},
 	}
 }
 
@@ -53,44 +48,28 @@ func ways() []way {
 // would add to the cost. It then repeats the measurement with one core for the database
 // and the application, and the other for hooktail and the receiver.
 func application(ctx context.Context, b *bench) error {
-	n := b.size(600, 300)
-	if err := b.applications(ctx, "application", ways(), n); err != nil {
+	if err := b.applications(ctx, "application", ways()); err != nil {
 		return err
 	}
 	undo, err := b.pin(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.applications(ctx, "pinned", ways()[:3], n), undo())
+	return errors.Join(b.applications(ctx, "pinned", ways()[:3]), undo())
 }
 
-func (b *bench) applications(ctx context.Context, scenario string, ways []way, n int) error {
-	stages := make([]*stage, len(ways))
-	for i, way := range ways {
-		s, err := b.stage(ctx, n, 1)
-		if err != nil {
-			return err
-		}
-		defer s.close(ctx)
-		if err := s.exec(ctx, "SELECT pg_drop_replication_slot('"+s.slotName()+"');"+way.tables); err != nil {
-			return err
-		}
-		stages[i] = s
-	}
-	for rep := range b.reps(3, 1) {
-		for i := range ways {
-			at := (i + rep) % len(ways)
-			if err := stages[at].saves(ctx, scenario, ways[at], rep, n); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+func (b *bench) applications(ctx context.Context, scenario string, ways []variant) error {
+	n := b.size(600, 300)
+	return b.repeat(ctx, plan{reps: b.reps(3, 1), tasks: n, hooks: 1, variants: ways}, func(s *stage, rep int) error {
+		return s.saves(ctx, scenario, rep, n)
+	})
 }
 
-// saves records the duration of the transactions that save an annotation.
-func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) error {
-	out := newSample(scenario, "", w.name, rep)
+// saves records the duration of the transactions that save an annotation, while the system
+// runs that the variant names, if any.
+func (s *stage) saves(ctx context.Context, scenario string, rep, n int) error {
+	of := system(s.variant)
+	out := newSample(scenario, of, "", rep)
 	save := func(first int64) error {
 		took, err := s.saveApart(ctx, first, n)
 		if err == nil {
@@ -98,13 +77,13 @@ func (s *stage) saves(ctx context.Context, scenario string, w way, rep, n int) e
 		}
 		return err
 	}
-	if w.of == "" {
+	if of != null && of != hooktail {
 		if err := save(s.annotations(n)); err != nil {
 			return err
 		}
 		return s.b.record(out)
 	}
-	p, err := s.warm(ctx, drained{of: w.of, hooks: 1, env: []string{settling}})
+	p, err := s.warm(ctx, drained{of: of, hooks: 1, env: []string{settling}})
 	if err != nil {
 		return err
 	}

@@ -5,34 +5,29 @@ import "context"
 // bulk imports very many tasks in one transaction, which makes an event of each.
 func bulk(ctx context.Context, b *bench) error {
 	n := b.size(1_000_000, 100_000)
-	s, err := b.stage(ctx, 0, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	reps := b.reps(1, 1)
-	slots := make([]map[system]string, reps)
-	for rep := range reps { // all read the same transaction
-		slots[rep] = map[system]string{}
-		for _, of := range interleaved(rep) {
-			if slots[rep][of], err = s.slot(ctx); err != nil {
+	return b.repeat(ctx, plan{reps: 1, hooks: 1}, func(s *stage, _ int) error {
+		var takers []drained
+		for rep := range b.reps(1, 1) { // all read the same transaction
+			for _, of := range rotated(rep, null, hooktail) {
+				d := drained{scenario: "bulk", of: of, rep: rep, hooks: 1}
+				if err := s.open(ctx, &d); err != nil {
+					return err
+				}
+				takers = append(takers, d)
+			}
+		}
+		if err := s.exec(ctx, tasksSQL(n)); err != nil {
+			return err
+		}
+		if err := s.exec(ctx, "VACUUM ANALYZE task"); err != nil {
+			return err
+		}
+		for _, d := range takers {
+			if err := s.drain(ctx, d, firstID, n); err != nil {
 				return err
 			}
 		}
-	}
-	if err := s.tasks(ctx, n); err != nil {
-		return err
-	}
-	if err := s.exec(ctx, "VACUUM ANALYZE task"); err != nil {
-		return err
-	}
-	for rep := range reps {
-		for _, of := range interleaved(rep) {
-			if err := s.drain(ctx, drained{scenario: "bulk", of: of, rep: rep, slot: slots[rep][of], hooks: 1}, firstID, n); err != nil {
-				return err
-			}
-		}
-	}
-	// The project is now unusually large. The rest is the same as for a small one.
-	return s.backlog(ctx, "large", 0, b.size(30_000, 10_000))
+		// The project is now unusually large. The rest is the same as for a small one.
+		return s.backlog(ctx, "large", 0, b.size(30_000, 10_000), 1)
+	})
 }

@@ -9,27 +9,42 @@ import (
 // burst measures one-row transactions, as annotators make them, in quick succession.
 func burst(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	for rep := range b.reps(4, 2) {
-		if err := s.backlog(ctx, "backlog", rep, n); err != nil {
+	return b.repeat(ctx, plan{reps: b.reps(4, 2), tasks: n, hooks: 1}, func(s *stage, rep int) error {
+		if err := s.backlog(ctx, "backlog", rep, n, 1); err != nil {
 			return fmt.Errorf("backlog: %w", err)
 		}
-		for _, of := range interleaved(rep) {
+		for _, of := range rotated(rep, null, hooktail) {
 			if err := s.live(ctx, of, rep, n); err != nil {
 				return fmt.Errorf("live: %w", err)
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
-// backlog has each system deliver the same backlog, from a slot of its own.
-func (s *stage) backlog(ctx context.Context, scenario string, rep, n int) error {
-	return s.turns(ctx, rep, n, []drained{{scenario: scenario, of: null, hooks: 1}, {scenario: scenario, of: hooktail, hooks: 1}})
+// backlog has each system deliver the same backlog of n rows to so many hooks.
+func (s *stage) backlog(ctx context.Context, scenario string, rep, n, hooks int) error {
+	return s.turns(ctx, rep, n, drained{scenario: scenario, of: null, hooks: hooks}, drained{scenario: scenario, of: hooktail, hooks: hooks})
+}
+
+// turns makes a backlog of n annotations, which each of these delivers, from a slot of its own.
+func (s *stage) turns(ctx context.Context, rep, n int, takers ...drained) error {
+	for i := range takers {
+		takers[i].rep = rep
+		if err := s.open(ctx, &takers[i]); err != nil {
+			return err
+		}
+	}
+	first := s.annotations(n)
+	if err := s.annotate(ctx, first, n); err != nil {
+		return err
+	}
+	for _, taker := range rotated(rep, takers...) {
+		if err := s.drain(ctx, taker, first, n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // drained is a system's delivery from a slot, and the name under which it is recorded.

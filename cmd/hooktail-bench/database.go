@@ -9,15 +9,8 @@ import (
 // of WAL, during a backlog and while hooktail keeps up.
 func database(ctx context.Context, b *bench) error {
 	n, few := b.size(30_000, 10_000), b.size(1000, 400)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	if err := s.exec(ctx, "CREATE EXTENSION pg_stat_statements"); err != nil {
-		return err
-	}
-	for rep := range b.reps(2, 1) {
+	p := plan{reps: b.reps(2, 1), tasks: n, hooks: 1, variants: []variant{{sql: "CREATE EXTENSION pg_stat_statements"}}}
+	return b.repeat(ctx, p, func(s *stage, rep int) error {
 		for _, a := range []asked{
 			{scenario: "db backlog", n: n, backlog: true, load: func(first int64) error { return s.annotate(ctx, first, n) }},
 			{scenario: "db trickle", n: few, load: func(first int64) error {
@@ -33,8 +26,8 @@ func database(ctx context.Context, b *bench) error {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // asked is a load whose statements are counted.

@@ -10,7 +10,6 @@ import (
 // deadHook compares nine hooks with the same nine beside a dead one, which refuses
 // connections or never answers.
 func deadHook(ctx context.Context, b *bench) error {
-	n := b.size(20_000, 10_000)
 	closed, err := unusedAddress()
 	if err != nil {
 		return err
@@ -20,31 +19,11 @@ func deadHook(ctx context.Context, b *bench) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer silent.Close()
-	stages := map[string]*stage{}
-	names := []string{"nine hooks", "and a closed one", "and a silent one"}
-	for _, name := range names {
-		s, err := b.stage(ctx, n, 9)
-		if err != nil {
-			return err
-		}
-		defer s.close(ctx)
-		stages[name] = s
-	}
-	if err := stages[names[1]].hook(ctx, 10, "http://"+closed+"/10", 1); err != nil {
-		return err
-	}
-	if err := stages[names[2]].hook(ctx, 10, "http://"+silent.Addr().String()+"/10", 1); err != nil {
-		return err
-	}
-	for rep := range b.reps(2, 1) {
-		for i := range names {
-			name := names[(i+rep)%len(names)]
-			if err := stages[name].turns(ctx, rep, n, []drained{{scenario: "dead", of: hooktail, name: name, hooks: 9}}); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return b.compared(ctx, "dead", plan{reps: b.reps(2, 1), tasks: b.size(20_000, 10_000), hooks: 9, variants: []variant{
+		{name: "nine hooks"},
+		{name: "and a closed one", sql: hooksAt(closed, 10, 10, forAll)},
+		{name: "and a silent one", sql: hooksAt(silent.Addr().String(), 10, 10, forAll)},
+	}})
 }
 
 // unusedAddress returns an address on which nothing listens.
@@ -59,20 +38,12 @@ func unusedAddress() (string, error) {
 // parking measures a backlog whose receiver is absent at first.
 func parking(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	for rep := range b.reps(3, 1) {
-		if err := s.turns(ctx, rep, n, []drained{{scenario: "parking", of: hooktail, name: "delivered", hooks: 1}}); err != nil {
+	return b.repeat(ctx, plan{reps: b.reps(3, 1), tasks: n, hooks: 1}, func(s *stage, rep int) error {
+		if err := s.turns(ctx, rep, n, drained{scenario: "parking", of: hooktail, name: "delivered", hooks: 1}); err != nil {
 			return err
 		}
-		if err := s.park(ctx, rep, n); err != nil {
-			return err
-		}
-	}
-	return nil
+		return s.park(ctx, rep, n)
+	})
 }
 
 // park records how fast the backlog is parked, and how fast it is delivered once the

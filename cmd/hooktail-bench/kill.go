@@ -20,17 +20,9 @@ const settling = "HOOKTAIL_SETTLE=1s"
 // again: deliveries that were made and not yet confirmed.
 func kill(ctx context.Context, b *bench) error {
 	n := b.size(5, 2) * killRate
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	for rep := range b.reps(3, 2) {
-		if err := s.killed(ctx, rep, n); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.repeat(ctx, plan{reps: b.reps(3, 2), tasks: n, hooks: 1}, func(s *stage, rep int) error {
+		return s.killed(ctx, rep, n)
+	})
 }
 
 // killed makes one kill, in the middle of the load.

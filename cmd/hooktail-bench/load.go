@@ -25,9 +25,9 @@ const (
 	annotationRest   = `1, 1, 1, false, false, now(), now(), 12.345, '{}'::jsonb, 2, false, gen_random_uuid()`
 )
 
-// tasks inserts n tasks, in one transaction.
-func (s *stage) tasks(ctx context.Context, n int) error {
-	return s.exec(ctx, fmt.Sprintf(`%s SELECT %d + i, %s, i FROM generate_series(0, %d) i`, taskColumns, firstID, taskValues, n-1))
+// tasksSQL inserts n tasks, in one transaction.
+func tasksSQL(n int) string {
+	return fmt.Sprintf(`%s SELECT %d + i, %s, i FROM generate_series(0, %d) i`, taskColumns, firstID, taskValues, n-1)
 }
 
 // annotations reserves the ids of n annotations and returns the first.

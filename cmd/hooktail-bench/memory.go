@@ -23,45 +23,46 @@ func memory(ctx context.Context, b *bench) error {
 // largeTasks delivers annotations of large tasks, from a backlog and live.
 func largeTasks(ctx context.Context, b *bench) error {
 	n := b.size(600, 200)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	if err := s.exec(ctx, fmt.Sprintf(`UPDATE task SET data = jsonb_build_object('text', (SELECT string_agg(md5(task.id::text || n), '')
-		FROM generate_series(1, %d) n)) WHERE id >= %d`, largeTask/32, firstID)); err != nil {
-		return err
-	}
-	d := drained{of: hooktail, env: []string{settling}}
-	first, err := s.unread(ctx, &d, n)
-	if err != nil {
-		return err
-	}
-	t := b.receiver.expect(1, first, n)
-	p, err := s.start(d)
-	if err != nil {
-		return err
-	}
-	defer p.end()
-	out := newSample("memory", hooktail, "large backlog", 0)
-	if _, err := s.arrivals(ctx, p, t, out); err != nil {
-		return err
-	}
-	if err := b.record(out); err != nil {
-		return err
-	}
-	t = s.expect(1, n)
-	out = newSample("memory", hooktail, "large live", 0)
-	if err := s.annotate(ctx, t.first, n); err != nil {
-		return err
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
+	large := fmt.Sprintf(`UPDATE task SET data = jsonb_build_object('text', (SELECT string_agg(md5(task.id::text || n), '')
+		FROM generate_series(1, %d) n)) WHERE id >= %d`, largeTask/32, firstID)
+	return b.repeat(ctx, plan{reps: 1, tasks: n, hooks: 1, variants: []variant{{sql: large}}}, func(s *stage, _ int) error {
+		d := drained{of: hooktail, env: []string{settling}}
+		first, err := s.unread(ctx, &d, n)
+		if err != nil {
+			return err
+		}
+		t := b.receiver.expect(1, first, n)
+		p, err := s.start(d)
+		if err != nil {
+			return err
+		}
+		defer p.end()
+		out := newSample("memory", hooktail, "large backlog", 0)
+		if _, err := s.arrivals(ctx, p, t, out); err != nil {
+			return err
+		}
+		if err := b.record(out); err != nil {
+			return err
+		}
+		t = s.expect(1, n)
+		return s.peak(p, newSample("memory", hooktail, "large live", 0), func() error {
+			if err := s.annotate(ctx, t.first, n); err != nil {
+				return err
+			}
+			return p.await(ctx, t.done, t)
+		})
+	})
+}
+
+// peak records the peak memory of the program after the work.
+func (s *stage) peak(p *program, out sample, work func() error) error {
+	if err := work(); err != nil {
 		return err
 	}
 	if err := out.resident(p); err != nil {
 		return err
 	}
-	return s.finish(ctx, p, out)
+	return s.b.record(out)
 }
 
 // largeTransaction has a program that keeps up read a transaction of very many
@@ -69,71 +70,51 @@ func largeTasks(ctx context.Context, b *bench) error {
 // transaction, from a backlog.
 func largeTransaction(ctx context.Context, b *bench) error {
 	n := b.size(200_000, 100_000)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	p, err := s.warm(ctx, drained{of: hooktail, env: []string{settling}})
-	if err != nil {
-		return err
-	}
-	defer p.end()
-	t := s.expect(1, n)
-	out := newSample("memory", hooktail, "large transaction", 0)
-	if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i", annotationColumns, t.first, annotationResult, firstID, annotationRest, n-1)); err != nil {
-		return err
-	}
-	if err := p.await(ctx, t.done, t); err != nil {
-		return err
-	}
-	if err := out.resident(p); err != nil {
-		return err
-	}
-	return s.finish(ctx, p, out)
+	return b.repeat(ctx, plan{reps: 1, tasks: n, hooks: 1}, func(s *stage, _ int) error {
+		p, err := s.warm(ctx, drained{of: hooktail, env: []string{settling}})
+		if err != nil {
+			return err
+		}
+		defer p.end()
+		t := s.expect(1, n)
+		return s.peak(p, newSample("memory", hooktail, "large transaction", 0), func() error {
+			if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i",
+				annotationColumns, t.first, annotationResult, firstID, annotationRest, n-1)); err != nil {
+				return err
+			}
+			return p.await(ctx, t.done, t)
+		})
+	})
 }
 
 // muchParked parks a large import for a dead hook, and restarts hooktail with it.
 func muchParked(ctx context.Context, b *bench) error {
 	n := b.size(500_000, 50_000)
-	s, err := b.stage(ctx, 0, 0)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
 	closed, err := unusedAddress()
 	if err != nil {
 		return err
 	}
-	if err := s.hook(ctx, 1, "http://"+closed+"/1", 1); err != nil {
-		return err
-	}
-	d := drained{of: hooktail, env: []string{settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB"}} // the default is too small for them
-	if err := s.open(ctx, &d); err != nil {
-		return err
-	}
-	if err := s.tasks(ctx, n); err != nil {
-		return err
-	}
-	for _, name := range []string{"parking", "parked"} {
-		out := newSample("memory", hooktail, name, 0)
-		p, err := s.start(d)
-		if err != nil {
+	return b.repeat(ctx, plan{reps: 1, variants: []variant{{sql: hooksAt(closed, 1, 1, forAll)}}}, func(s *stage, _ int) error {
+		d := drained{of: hooktail, env: []string{settling, "HOOKTAIL_PARK_MAX_BYTES=8GiB"}} // the default is too small for them
+		if err := s.open(ctx, &d); err != nil {
 			return err
 		}
-		defer p.end()
-		if err := s.allParked(ctx, p, n); err != nil {
+		if err := s.exec(ctx, tasksSQL(n)); err != nil {
 			return err
 		}
-		if err := out.resident(p); err != nil {
-			return err
+		for _, name := range []string{"parking", "parked"} {
+			p, err := s.start(d)
+			if err != nil {
+				return err
+			}
+			defer p.end()
+			if err := s.peak(p, newSample("memory", hooktail, name, 0), func() error { return s.allParked(ctx, p, n) }); err != nil {
+				return err
+			}
+			p.end()
 		}
-		p.end()
-		if err := b.record(out); err != nil {
-			return err
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // allParked waits until n deliveries are parked, and then long enough for hooktail to read

@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/hooktail/hooktail/testdata"
 )
 
 // played replays the recorded transactions of Label Studio, with their own pauses, to
@@ -24,12 +22,7 @@ func played(ctx context.Context, b *bench) error {
 		return err
 	}
 	for rep := range b.reps(1, 1) {
-		s, err := b.stage(ctx, 0, 0)
-		if err != nil {
-			return err
-		}
-		defer s.close(ctx)
-		if err := s.played(ctx, rep, film); err != nil {
+		if err := b.repeat(ctx, plan{reps: 1, recorded: true}, func(s *stage, _ int) error { return s.played(ctx, rep, film) }); err != nil {
 			return err
 		}
 	}
@@ -125,7 +118,7 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 	defer func() { _ = server.Close() }()      // there is nothing left to report to
 	readdress := func(sql string) string { return strings.ReplaceAll(sql, recordedAddress, listener.Addr().String()) }
 
-	if err := s.recordedHooks(ctx, listener.Addr().String()); err != nil {
+	if err := s.exec(ctx, fmt.Sprintf("UPDATE webhook SET url = replace(url, '%s', '%s')", recordedAddress, listener.Addr())); err != nil {
 		return err
 	}
 	d := drained{of: hooktail, env: []string{settling}}
@@ -226,25 +219,4 @@ func (c came) after(last time.Time) time.Duration {
 		return max(0, c.at.Sub(last))
 	}
 	return c.at.Sub(c.committed)
-}
-
-// recordedHooks loads the hooks of the base data, which a stage lacks.
-func (s *stage) recordedHooks(ctx context.Context, address string) error {
-	script, err := testdata.LabelStudio.ReadFile("labelstudio/base.sql")
-	if err != nil {
-		return fmt.Errorf("read the base data: %w", err)
-	}
-	for _, table := range []string{"webhook", "webhook_action"} {
-		_, rest, _ := strings.Cut(string(script), "COPY public."+table+" (")
-		head, rest, _ := strings.Cut(rest, ";\n")
-		rows, _, found := strings.Cut(rest, "\\.\n")
-		if !found {
-			return fmt.Errorf("the base data have no rows of %s", table)
-		}
-		rows = strings.ReplaceAll(rows, recordedAddress, address)
-		if _, err := s.conn.PgConn().CopyFrom(ctx, strings.NewReader(rows), "COPY public."+table+" ("+head); err != nil {
-			return fmt.Errorf("load %s: %w", table, err)
-		}
-	}
-	return nil
 }

@@ -6,28 +6,13 @@ import "context"
 // process of its own: the same backlog, and the same trickle.
 func price(ctx context.Context, b *bench) error {
 	n := b.size(20_000, 6_000)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	if err := s.startBroker(ctx); err != nil {
-		return err
-	}
-	for rep := range b.reps(3, 2) {
-		if err := s.priceOfBacklog(ctx, rep, n); err != nil {
+	return b.repeat(ctx, plan{reps: b.reps(3, 2), tasks: n, hooks: 1, log: true}, func(s *stage, rep int) error {
+		const scenario = "price"
+		if err := s.turns(ctx, rep, n, drained{scenario: scenario, of: hooktail, hooks: 1},
+			drained{scenario: scenario, of: hooktail, name: "log", log: true, hooks: 1}); err != nil {
 			return err
 		}
-		if err := s.priceOfTrickle(ctx, rep, b.size(2000, 600)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *stage) priceOfBacklog(ctx context.Context, rep, rows int) error {
-	return s.turns(ctx, rep, rows, []drained{
-		{scenario: "price", of: hooktail, hooks: 1}, {scenario: "price", of: hooktail, name: "log", log: true, hooks: 1},
+		return s.priceOfTrickle(ctx, rep, b.size(2000, 600))
 	})
 }
 
@@ -35,8 +20,7 @@ func (s *stage) priceOfTrickle(ctx context.Context, rep, rows int) error {
 	const scenario = "price trickle"
 	takers := []drained{{scenario: scenario, of: hooktail, rep: rep}, {scenario: scenario, of: hooktail, name: "log", rep: rep, log: true}}
 	p50 := make([]float64, len(takers))
-	for i := range takers {
-		which := (i + rep) % len(takers)
+	for _, which := range rotated(rep, 0, 1) {
 		var err error
 		if p50[which], err = s.latency(ctx, takers[which], rows); err != nil {
 			return err

@@ -50,8 +50,10 @@ func (r *receiver) slow(delay time.Duration) { r.delay.Store(int64(delay)) }
 // close ends the receiver. Its connections end with their senders.
 func (r *receiver) close() { _ = r.listener.Close() } // nobody is left to be told
 
+func (r *receiver) address() string { return r.listener.Addr().String() }
+
 // url returns the URL of hook n.
-func (r *receiver) url(hook int) string { return fmt.Sprintf("http://%s/%d", r.listener.Addr(), hook) }
+func (r *receiver) url(hook int) string { return fmt.Sprintf("http://%s/%d", r.address(), hook) }
 
 // expect counts, from now on, the arrivals of n rows, of which first is the lowest id, at
 // that many hooks.

@@ -20,23 +20,14 @@ const (
 // scale lets one, two and four senders deliver the same events to slow receivers.
 func scale(ctx context.Context, b *bench) error {
 	n := b.size(16, 8)
-	s, err := b.stage(ctx, n, scaleHooks)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	if err := s.startBroker(ctx); err != nil {
-		return err
-	}
-	counts := []int{1, 2, 4}
-	for rep := range b.reps(1, 1) {
-		for i := range counts {
-			if err := s.scaled(ctx, rep, counts[(i+rep)%len(counts)], n); err != nil {
+	return b.repeat(ctx, plan{reps: b.reps(1, 1), tasks: n, hooks: scaleHooks, log: true}, func(s *stage, rep int) error {
+		for _, senders := range rotated(rep, 1, 2, 4) {
+			if err := s.scaled(ctx, rep, senders, n); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // scaled measures so many senders, beside a reader.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -17,11 +18,10 @@ const soaked = 10 * time.Second
 // heap.
 func soak(ctx context.Context, b *bench) error {
 	n := int(b.o.soak.Seconds()) * b.o.rate
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
+	return b.repeat(ctx, plan{reps: 1, tasks: n, hooks: 1}, func(s *stage, _ int) error { return s.soak(ctx, n) })
+}
+
+func (s *stage) soak(ctx context.Context, n int) error {
 	ops, err := unusedAddress()
 	if err != nil {
 		return err
@@ -33,16 +33,13 @@ func soak(ctx context.Context, b *bench) error {
 	defer p.end()
 	t := s.expect(1, n)
 	looks, done := make(chan error, 1), make(chan struct{})
-	go func() { looks <- b.look(ctx, p, ops, done) }()
-	committed, err := s.trickle(ctx, t.first, n, b.o.rate)
+	go func() { looks <- s.b.look(ctx, p, ops, done) }()
+	committed, err := s.trickle(ctx, t.first, n, s.b.o.rate)
 	if err == nil {
 		err = p.await(ctx, t.done, t)
 	}
 	close(done)
-	if looked := <-looks; err == nil {
-		err = looked
-	}
-	if err != nil {
+	if err := cmp.Or(err, <-looks); err != nil {
 		return err
 	}
 	took := t.since(committed)
@@ -51,7 +48,7 @@ func soak(ctx context.Context, b *bench) error {
 		out := newSample("soak", hooktail, name, part)
 		out.percentiles(took[from:from+n/10], 50, 99)
 		out.set("again", float64(t.again.Load()))
-		if err := b.record(out); err != nil {
+		if err := s.b.record(out); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -21,23 +22,62 @@ const (
 	hooktail system = "hooktail"
 )
 
-// interleaved returns both systems, in alternating order, so that neither always has the
-// warmer caches.
-func interleaved(rep int) []system {
-	if rep%2 == 0 {
-		return []system{null, hooktail}
+// plan is what a scenario's measurements need, and how often they are repeated.
+type plan struct {
+	reps, tasks, hooks int
+	recorded           bool      // the hooks of the base data remain
+	log                bool      // there is a server of logs
+	variants           []variant // a stage for each; nil: a single one
+}
+
+// variant is a stage's name in the results, and what is done to its database.
+type variant struct{ name, sql string }
+
+// repeat makes the stages of the plan and measures on each of them, in turns.
+func (b *bench) repeat(ctx context.Context, p plan, measure func(s *stage, rep int) error) error {
+	var stages []*stage
+	if p.variants == nil {
+		p.variants = []variant{{}}
 	}
-	return []system{hooktail, null}
+	for _, v := range p.variants {
+		s, err := b.stage(ctx, p, v)
+		if err != nil {
+			return err
+		}
+		defer s.close(ctx)
+		if p.log {
+			if err := s.startBroker(ctx); err != nil {
+				return err
+			}
+		}
+		stages = append(stages, s)
+	}
+	for rep := range p.reps {
+		for _, s := range rotated(rep, stages...) {
+			if err := measure(s, rep); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rotated returns them beginning with another one in each repetition, so that none always
+// has the warmer caches.
+func rotated[T any](rep int, all ...T) []T {
+	first := rep % len(all)
+	return slices.Concat(all[first:], all[:first])
 }
 
 // stage is a Label Studio database for one scenario, set up for hooktail.
 type stage struct {
-	b     *bench
-	name  string
-	dsn   string
-	conn  *pgx.Conn
-	slots int // made so far
-	ids   int64
+	b       *bench
+	variant string // name
+	name    string // of the database
+	dsn     string
+	conn    *pgx.Conn
+	slots   int   // made so far
+	ids     int64 // the next annotation's
 
 	broker  *program // NATS server of the logs; nil: there is none
 	natsURL string
@@ -46,11 +86,11 @@ type stage struct {
 // firstID is the lowest id of rows that a load makes.
 const firstID = 10_000_000
 
-// stage creates a database with that many tasks in project 1 and that many hooks at the
-// receiver.
-func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
+// stage creates a database with the plan's tasks in project 1 and its hooks for all actions,
+// at the receiver's /1, /2 and so on.
+func (b *bench) stage(ctx context.Context, p plan, v variant) (*stage, error) {
 	b.stages++
-	s := &stage{b: b, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
+	s := &stage{b: b, variant: v.name, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
 	s.dsn = b.server.DSN(s.name)
 	if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+s.name+" TEMPLATE base"); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
@@ -59,19 +99,19 @@ func (b *bench) stage(ctx context.Context, tasks, hooks int) (*stage, error) {
 	if s.conn, err = pgx.Connect(ctx, s.dsn); err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	if err := s.exec(ctx, replica+"; DELETE FROM webhook_action; DELETE FROM webhook"); err != nil {
+	begin := replica
+	if !p.recorded {
+		begin += "; DELETE FROM webhook_action; DELETE FROM webhook"
+	}
+	for _, sql := range []string{begin, tasksSQL(p.tasks), "VACUUM ANALYZE"} {
+		if err := s.exec(ctx, sql); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.command(ctx, s.environ(s.name+"_0"), "setup"); err != nil {
 		return nil, err
 	}
-	if err := s.tasks(ctx, tasks); err != nil {
-		return nil, err
-	}
-	if err := s.exec(ctx, "VACUUM ANALYZE"); err != nil {
-		return nil, err
-	}
-	if err := s.command(ctx, s.environ(s.slotName()), "setup"); err != nil {
-		return nil, err
-	}
-	return s, s.hooks(ctx, hooks)
+	return s, s.exec(ctx, hooksAt(b.receiver.address(), 1, p.hooks, forAll)+";"+v.sql)
 }
 
 // command runs a command of hooktail to its end.
@@ -108,9 +148,6 @@ func (s *stage) environ(slot string, more ...string) []string {
 	return append(append(env, more...), s.b.o.env...)
 }
 
-// slotName returns the name of the slot that setup creates.
-func (s *stage) slotName() string { return s.name + "_0" }
-
 // slot creates another slot, which has the changes committed from now on.
 func (s *stage) slot(ctx context.Context) (string, error) {
 	s.slots++
@@ -122,24 +159,18 @@ func (s *stage) slot(ctx context.Context) (string, error) {
 	return name, nil
 }
 
-// hooks creates n hooks for all actions, at the receiver's /1 to /n.
-func (s *stage) hooks(ctx context.Context, n int) error {
-	for i := range n {
-		if err := s.hook(ctx, i+1, s.b.receiver.url(i+1), 1); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// forAll has a hook get all events of its organization.
+const forAll = "true, true, NULL"
 
-// hook creates a hook for all projects of an organization.
-func (s *stage) hook(ctx context.Context, id int, url string, organization int) error {
-	_, err := s.conn.Exec(ctx, `INSERT INTO webhook (id, url, send_payload, send_for_all_actions, headers, is_active,
-		created_at, updated_at, organization_id) VALUES ($1, $2, true, true, '{}', true, now(), now(), $3)`, id, url, organization)
-	if err != nil {
-		return fmt.Errorf("make hook: %w", err)
-	}
-	return nil
+// hooksAt returns the SQL that creates the hooks from first to last at an address. wants is
+// SQL for hook i: whether it is for all actions, else only for the creation of projects;
+// whether it is active; and its project.
+func hooksAt(address string, first, last int, wants string) string {
+	return fmt.Sprintf(`INSERT INTO webhook (id, url, send_payload, headers, created_at, updated_at, organization_id, send_for_all_actions, is_active, project_id)
+			SELECT i, 'http://%s/' || i, true, '{}', now(), now(), 1, %s FROM generate_series(%[3]d, %[4]d) i;
+		INSERT INTO webhook_action (action, webhook_id)
+			SELECT 'PROJECT_CREATED', id FROM webhook WHERE NOT send_for_all_actions AND id BETWEEN %[3]d AND %[4]d`,
+		address, wants, first, last)
 }
 
 // start starts the system on its slot.

@@ -9,19 +9,14 @@ const trickleRate = 200
 // idle machine.
 func trickle(ctx context.Context, b *bench) error {
 	n := b.size(2000, 600)
-	s, err := b.stage(ctx, n, 1)
-	if err != nil {
-		return err
-	}
-	defer s.close(ctx)
-	for rep := range b.reps(3, 2) {
-		for _, of := range interleaved(rep) {
+	return b.repeat(ctx, plan{reps: b.reps(3, 2), tasks: n, hooks: 1}, func(s *stage, rep int) error {
+		for _, of := range rotated(rep, null, hooktail) {
 			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep, hooks: 1}, n); err != nil {
 				return err
 			}
 		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // latency lets the system follow a trickle of n rows, and returns the median in milliseconds.
