@@ -129,6 +129,15 @@ func (b *bench) build(ctx context.Context) error {
 	return nil
 }
 
+// sources returns the folder of a package of this module.
+func sources(ctx context.Context, name string) (string, error) {
+	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/hooktail/hooktail/"+name).Output()
+	if err != nil {
+		return "", fmt.Errorf("find the sources of hooktail: %w", err)
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
 // reps returns the number of repetitions of a scenario.
 func (b *bench) reps(usual, quick int) int { return cmp.Or(max(0, b.o.reps), b.size(usual, quick)) }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 )
 
@@ -59,9 +60,11 @@ type drained struct {
 	log      bool // through one
 }
 
-// open makes the slot that is to be taken from, and its log.
-func (s *stage) open(ctx context.Context, d *drained) (err error) {
-	if d.slot, err = s.slot(ctx); err != nil || !d.log {
+// open makes the slot, which has the changes committed from now on, and its log.
+func (s *stage) open(ctx context.Context, d *drained) error {
+	s.slots++
+	d.slot = s.name + "_" + strconv.Itoa(s.slots)
+	if err := s.exec(ctx, "SELECT pg_create_logical_replication_slot('"+d.slot+"', 'pgoutput')"); err != nil || !d.log {
 		return err
 	}
 	d.env = append(d.env, "HOOKTAIL_NATS_URL="+s.natsURL)

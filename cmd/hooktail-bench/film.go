@@ -5,14 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"time"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/testdata"
 )
@@ -36,11 +34,11 @@ var streamed = regexp.MustCompile(`^(INSERT INTO|UPDATE|DELETE FROM) "(project|t
 
 // readFilm reads all scenarios from the folder of the sources.
 func readFilm(ctx context.Context) ([]take, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/hooktail/hooktail/testdata").Output()
+	dir, err := sources(ctx, "testdata")
 	if err != nil {
-		return nil, fmt.Errorf("find the sources of hooktail: %w", err)
+		return nil, err
 	}
-	dir := filepath.Join(strings.TrimSpace(string(out)), "labelstudio", "scenarios")
+	dir = filepath.Join(dir, "labelstudio", "scenarios")
 	folders, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("list scenarios: %w", err)
@@ -119,36 +117,30 @@ func commitTimes(name string) (times []time.Time, err error) {
 	return times, nil
 }
 
-// player plays takes on its connection.
-type player struct {
-	conn      *pgx.Conn
-	readdress func(string) string
-	before    time.Time // when the last transaction in the stream began to commit
-}
-
-// play makes the scenario's transactions at their recorded pace, and returns the start of
-// the first one in the stream.
-func (p *player) play(ctx context.Context, t take) (began time.Time, err error) {
+// play makes the scenario's transactions at their recorded pace, for hooks at that address.
+// before is when the last transaction in the stream began to commit.
+func (s *stage) play(ctx context.Context, t take, address string, before time.Time) (scene, error) {
+	played := scene{take: t, last: before}
 	for _, shot := range t.shots {
 		if shot.streamed {
-			if err := wait(ctx, shot.pause-time.Since(p.before)); err != nil {
-				return began, err
+			if err := wait(ctx, shot.pause-time.Since(played.last)); err != nil {
+				return played, err
 			}
-			p.before = time.Now()
-			if began.IsZero() {
-				began = p.before
+			played.last = time.Now()
+			if played.began.IsZero() {
+				played.began = played.last
 			}
 		}
 		for _, sql := range shot.statements {
 			if shot.streamed && (sql == "COMMIT" || len(shot.statements) == 1) {
-				p.before = time.Now()
+				played.last = time.Now()
 			}
-			if _, err := p.conn.PgConn().Exec(ctx, p.readdress(sql)).ReadAll(); err != nil {
-				return began, fmt.Errorf("play %.80q: %w", sql, err)
+			if err := s.exec(ctx, strings.ReplaceAll(sql, recordedAddress, address)); err != nil {
+				return played, err
 			}
 		}
 	}
-	return began, nil
+	return played, nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {

@@ -4,14 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // played replays the recorded transactions of Label Studio, with their own pauses, to
@@ -108,17 +106,11 @@ func assign(scenes []scene, requests []came) error {
 }
 
 func (s *stage) played(ctx context.Context, rep int, film []take) error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // the server closes it
-	if err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
 	hall := &audience{opened: make(chan struct{})}
-	server := &http.Server{Handler: hall, ReadHeaderTimeout: time.Minute}
-	go func() { _ = server.Serve(listener) }() // until it is closed
-	defer func() { _ = server.Close() }()      // there is nothing left to report to
-	readdress := func(sql string) string { return strings.ReplaceAll(sql, recordedAddress, listener.Addr().String()) }
-
-	if err := s.exec(ctx, fmt.Sprintf("UPDATE webhook SET url = replace(url, '%s', '%s')", recordedAddress, listener.Addr())); err != nil {
+	server := httptest.NewServer(hall)
+	defer server.Close()
+	address := server.Listener.Addr().String()
+	if err := s.exec(ctx, fmt.Sprintf("UPDATE webhook SET url = replace(url, '%s', '%s')", recordedAddress, address)); err != nil {
 		return err
 	}
 	d := drained{of: hooktail, env: []string{settling}}
@@ -130,27 +122,22 @@ func (s *stage) played(ctx context.Context, rep int, film []take) error {
 		return err
 	}
 	defer p.end()
-	conn, err := pgx.Connect(ctx, s.dsn)
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	if err := s.exec(ctx, "UPDATE public.project SET title = title || ' (warm)'"); err != nil {
+	if err := s.exec(ctx, "RESET session_replication_role; UPDATE public.project SET title = title || ' (warm)'"); err != nil {
 		return err
 	}
 	if err := p.await(ctx, hall.opened, hall); err != nil { // its start is not part of a call
 		return err
 	}
-	player := &player{conn: conn, readdress: readdress}
-
 	var scenes []scene
+	var before time.Time
 	for _, t := range film {
-		began, err := player.play(ctx, t)
+		played, err := s.play(ctx, t, address, before)
 		if err != nil {
 			return fmt.Errorf("scenario %s: %w", t.name, err)
 		}
-		if !began.IsZero() {
-			scenes = append(scenes, scene{take: t, began: began, last: player.before})
+		before = played.last
+		if !played.began.IsZero() {
+			scenes = append(scenes, played)
 		}
 	}
 	if err := wait(ctx, theEnd); err != nil {

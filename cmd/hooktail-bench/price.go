@@ -7,26 +7,27 @@ import "context"
 func price(ctx context.Context, b *bench) error {
 	n := b.size(20_000, 6_000)
 	return b.repeat(ctx, plan{reps: b.reps(3, 2), tasks: n, hooks: 1, log: true}, func(s *stage, rep int) error {
-		const scenario = "price"
-		if err := s.turns(ctx, rep, n, drained{scenario: scenario, of: hooktail, hooks: 1},
-			drained{scenario: scenario, of: hooktail, name: "log", log: true, hooks: 1}); err != nil {
+		if err := s.turns(ctx, rep, n, priced("price", rep)...); err != nil {
 			return err
 		}
-		return s.priceOfTrickle(ctx, rep, b.size(2000, 600))
+		takers := priced("price trickle", rep)
+		p50 := make([]float64, len(takers))
+		for _, which := range rotated(rep, 0, 1) {
+			var err error
+			if p50[which], err = s.latency(ctx, takers[which], b.size(2000, 600)); err != nil {
+				return err
+			}
+		}
+		out := newSample("price trickle", hooktail, "added", rep)
+		out.set("p50_ms", p50[1]-p50[0])
+		return b.record(out)
 	})
 }
 
-func (s *stage) priceOfTrickle(ctx context.Context, rep, rows int) error {
-	const scenario = "price trickle"
-	takers := []drained{{scenario: scenario, of: hooktail, rep: rep}, {scenario: scenario, of: hooktail, name: "log", rep: rep, log: true}}
-	p50 := make([]float64, len(takers))
-	for _, which := range rotated(rep, 0, 1) {
-		var err error
-		if p50[which], err = s.latency(ctx, takers[which], rows); err != nil {
-			return err
-		}
-	}
-	out := newSample(scenario, hooktail, "added", rep)
-	out.set("p50_ms", p50[1]-p50[0])
-	return s.b.record(out)
+// priced returns hooktail without a log and with one.
+func priced(scenario string, rep int) []drained {
+	d := drained{scenario: scenario, of: hooktail, rep: rep, hooks: 1}
+	logged := d
+	logged.name, logged.log = "log", true
+	return []drained{d, logged}
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
 // profileMain replaces hooktail's main for profiles, so that the released program contains
@@ -68,15 +66,15 @@ func create(dir, suffix string) *os.File {
 
 // profiling writes the overlay for go build, and returns its file.
 func profiling(ctx context.Context, dir string) (string, error) {
-	out, err := exec.CommandContext(ctx, "go", "list", "-f", "{{.Dir}}", "github.com/hooktail/hooktail/cmd/hooktail").Output()
+	program, err := sources(ctx, "cmd/hooktail")
 	if err != nil {
-		return "", fmt.Errorf("find the sources of hooktail: %w", err)
+		return "", err
 	}
 	main := filepath.Join(dir, "main.go.txt")
 	if err := os.WriteFile(main, []byte(profileMain), 0o600); err != nil {
 		return "", fmt.Errorf("write overlay: %w", err)
 	}
-	overlay := map[string]map[string]string{"Replace": {filepath.Join(strings.TrimSpace(string(out)), "main.go"): main}}
+	overlay := map[string]map[string]string{"Replace": {filepath.Join(program, "main.go"): main}}
 	text, err := json.Marshal(overlay)
 	if err != nil {
 		return "", fmt.Errorf("write overlay: %w", err)

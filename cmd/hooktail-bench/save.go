@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -19,9 +20,8 @@ type users struct {
 // save saves n annotations in several sessions and returns how long each took.
 func save(ctx context.Context, dsn string, first int64, n int, by users) ([]time.Duration, error) {
 	ids := make(chan int)
-	var mu sync.Mutex
-	var took []time.Duration
-	var fault error
+	took := make([]time.Duration, n)
+	faults := make([]error, n)
 	var wg sync.WaitGroup
 	for range by.sessions {
 		conn, err := pgx.Connect(ctx, dsn)
@@ -31,13 +31,7 @@ func save(ctx context.Context, dsn string, first int64, n int, by users) ([]time
 		defer conn.Close(context.WithoutCancel(ctx))
 		wg.Go(func() {
 			for i := range ids {
-				d, err := saveOne(ctx, conn, first+int64(i), firstID+i, by.pause)
-				mu.Lock()
-				took = append(took, d)
-				if err != nil {
-					fault = err
-				}
-				mu.Unlock()
+				took[i], faults[i] = saveOne(ctx, conn, first+int64(i), firstID+i, by.pause)
 			}
 		})
 	}
@@ -52,7 +46,7 @@ func save(ctx context.Context, dsn string, first int64, n int, by users) ([]time
 	}
 	close(ids)
 	wg.Wait()
-	return took, fault
+	return took, cmp.Or(append(faults, ctx.Err())...)
 }
 
 // saveOne saves an annotation as Label Studio 1.23 does: the annotation in one

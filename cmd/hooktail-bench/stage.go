@@ -148,17 +148,6 @@ func (s *stage) environ(slot string, more ...string) []string {
 	return append(append(env, more...), s.b.o.env...)
 }
 
-// slot creates another slot, which has the changes committed from now on.
-func (s *stage) slot(ctx context.Context) (string, error) {
-	s.slots++
-	name := s.name + "_" + strconv.Itoa(s.slots)
-	_, err := s.conn.Exec(ctx, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", name)
-	if err != nil {
-		return "", fmt.Errorf("make slot: %w", err)
-	}
-	return name, nil
-}
-
 // forAll has a hook get all events of its organization.
 const forAll = "true, true, NULL"
 
