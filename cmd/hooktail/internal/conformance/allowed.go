@@ -1,5 +1,7 @@
 package conformance
 
+import "slices"
+
 // An Exception is an accepted difference between the requests of hooktail and those it is
 // compared with, and the reason. Unless May is set, which CompareDerived alone knows, a
 // comparison fails if the exception does not occur exactly as described.
@@ -99,16 +101,7 @@ func Exceptions() []Exception {
 	}
 }
 
-// exceptionsOf returns the exceptions of one scenario.
-func exceptionsOf(scenario string) []Exception { return Of(scenario, Exceptions()) }
-
 // Of returns those of the exceptions that belong to the scenario.
 func Of(scenario string, exceptions []Exception) []Exception {
-	var all []Exception
-	for _, e := range exceptions {
-		if e.Scenario == scenario {
-			all = append(all, e)
-		}
-	}
-	return all
+	return slices.DeleteFunc(slices.Clone(exceptions), func(e Exception) bool { return e.Scenario != scenario })
 }

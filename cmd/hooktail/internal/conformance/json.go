@@ -2,12 +2,12 @@ package conformance
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
-	"math/big"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,7 +89,7 @@ func parseBody(body json.RawMessage) (any, error) {
 	if object, ok := value.(map[string]any); ok {
 		action, _ := object["action"].(string)
 		if list, ok := object[setsByAction[action]].([]any); ok {
-			slices.SortStableFunc(list, func(a, b any) int { return idOf(a).Cmp(idOf(b)) })
+			slices.SortStableFunc(list, func(a, b any) int { return cmp.Compare(idOf(a), idOf(b)) })
 		}
 	}
 	return value, nil
@@ -114,13 +114,10 @@ func normalized(value any) any {
 	return value
 }
 
-func idOf(element any) *big.Int {
-	id := new(big.Int)
-	if object, ok := element.(map[string]any); ok {
-		if number, ok := object["id"].(json.Number); ok {
-			id.SetString(number.String(), 10)
-		}
-	}
+func idOf(element any) int64 {
+	row, _ := element.(map[string]any)
+	number, _ := row["id"].(json.Number)
+	id, _ := number.Int64() // 0 without an id
 	return id
 }
 

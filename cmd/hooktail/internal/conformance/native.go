@@ -3,7 +3,6 @@ package conformance
 import (
 	"cmp"
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -18,19 +17,19 @@ func CompareNative(s Scenario, got []Request, secrets bool) Result {
 	if !secrets {
 		want = withoutSecrets(want)
 	}
-	result.eachHook(slices.Concat(want, got), exceptionsOf(s.Name), func(c comparison) {
+	result.eachHook(slices.Concat(want, got), Of(s.Name, Exceptions()), func(c comparison) {
 		c.native(ofHook(want, c.hook), ofHook(got, c.hook))
 	})
 	return result
 }
 
 func (c comparison) native(want, got []Request) {
+	got = slices.DeleteFunc(got, func(r Request) bool {
+		return c.excused(func(e *occurrence) bool { return e.Extra != "" && e.covers(r) && e.describes(r.Body) })
+	})
 	united := -1 // index in want
 	for _, e := range c.exceptions {
-		switch {
-		case e.Extra != "":
-			got = c.takeExtra(e, got)
-		case e.Union != "":
+		if e.Union != "" {
 			got = c.unite(e, got)
 			united = slices.IndexFunc(want, e.covers)
 		}
@@ -48,17 +47,6 @@ func (c comparison) native(want, got []Request) {
 			c.compare(i, want[i], got[i], i == united)
 		}
 	}
-}
-
-// takeExtra removes the additional request from got and counts it as allowed.
-func (c comparison) takeExtra(e *occurrence, got []Request) []Request {
-	at := slices.IndexFunc(got, func(r Request) bool { return e.covers(r) && e.describes(r.Body) })
-	if at < 0 {
-		return got
-	}
-	e.occurred = true
-	c.result.Allowed++
-	return slices.Delete(slices.Clone(got), at, at+1)
 }
 
 func (e Exception) covers(r Request) bool { return r.Action == e.Action }
@@ -87,14 +75,40 @@ func withoutPayload(body json.RawMessage) bool {
 	return json.Unmarshal(body, &members) == nil && len(members) == 1
 }
 
-// unite joins the parts of what the application sent as one request.
+// unite joins what the application sent as one request, at the position of its first part.
 func (c comparison) unite(e *occurrence, got []Request) []Request {
-	merged, parts, err := union(e.Exception, got)
-	if err != nil {
-		c.result.problem("hook %d: %s", c.hook, err)
-		return got
+	var merged []Request
+	var at int // index of the first part in merged
+	var all object
+	var members []json.RawMessage
+	for _, r := range got {
+		if !e.covers(r) {
+			merged = append(merged, r)
+			continue
+		}
+		var body object
+		var elements []json.RawMessage
+		err := json.Unmarshal(r.Body, &body)
+		if err == nil {
+			err = json.Unmarshal(body[e.Union], &elements)
+		}
+		delete(body, e.Union)
+		if all == nil {
+			at, all = len(merged), body
+			merged = append(merged, r)
+		} else {
+			e.occurred = true
+		}
+		if diff := Diff(encode(all), encode(body)); err != nil || len(diff) > 0 {
+			c.result.problem("hook %d: the parts differ in more than %s: %v %v", c.hook, e.Union, err, diff)
+			return got
+		}
+		members = append(members, elements...)
 	}
-	e.occurred = parts >= 2
+	if all != nil {
+		all[e.Union] = encode(members)
+		merged[at].Body = encode(all)
+	}
 	return merged
 }
 
@@ -130,42 +144,6 @@ func (c comparison) compare(i int, want, got Request, united bool) {
 
 func (d Difference) isCoveredBy(allowed Difference) bool {
 	return d.Path == allowed.Path && d.Want == allowed.Want && (d.Got == allowed.Got || allowed.Got == anything && d.Got != "")
-}
-
-// union joins the requests covered by the exception, at the position of the first, and
-// returns their number.
-func union(e Exception, got []Request) (merged []Request, parts int, err error) {
-	var at int
-	var all object
-	var members []json.RawMessage
-	for _, r := range got {
-		if !e.covers(r) {
-			merged = append(merged, r)
-			continue
-		}
-		var body object
-		var elements []json.RawMessage
-		if err := json.Unmarshal(r.Body, &body); err != nil {
-			return nil, 0, fmt.Errorf("read body: %w", err)
-		}
-		if err := json.Unmarshal(body[e.Union], &elements); err != nil {
-			return nil, 0, fmt.Errorf("read %s: %w", e.Union, err)
-		}
-		members = append(members, elements...)
-		delete(body, e.Union)
-		if parts == 0 {
-			at, all = len(merged), body
-			merged = append(merged, r)
-		} else if diff := Diff(encode(all), encode(body)); len(diff) > 0 {
-			return nil, 0, fmt.Errorf("the parts differ in more than %s: %v", e.Union, diff)
-		}
-		parts++
-	}
-	if parts > 0 {
-		all[e.Union] = encode(members)
-		merged[at].Body = encode(all)
-	}
-	return merged, parts, nil
 }
 
 // withoutSecrets returns the requests with project.token and project.task_data_password

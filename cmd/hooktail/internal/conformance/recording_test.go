@@ -48,6 +48,9 @@ func derive(t *testing.T, profile Profile) map[string][]Derived {
 	return all
 }
 
+// exceptionsOf returns the exceptions of one scenario.
+func exceptionsOf(scenario string) []Exception { return Of(scenario, Exceptions()) }
+
 // requests are the derived requests as if they had been delivered in that order.
 func requests(derived []Derived) []Request {
 	var all []Request
