@@ -12,24 +12,21 @@ import (
 )
 
 const (
-	outboxTrigger = `
-		CREATE TABLE outbox (id bigserial PRIMARY KEY, action text NOT NULL, payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now());
-		CREATE FUNCTION to_outbox() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			INSERT INTO outbox (action, payload) VALUES (TG_OP || ' ' || TG_TABLE_NAME, to_jsonb(NEW));
-			RETURN NULL;
-		END $$;
-		CREATE TRIGGER to_outbox AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION to_outbox();
-		CREATE TRIGGER to_outbox AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION to_outbox()`
-	notifyTrigger = `
-		CREATE FUNCTION to_listeners() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-			PERFORM pg_notify('changes', json_build_object('action', TG_OP || ' ' || TG_TABLE_NAME, 'id', NEW.id)::text);
-			RETURN NULL;
-		END $$;
-		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION to_listeners();
-		CREATE TRIGGER to_listeners AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION to_listeners()`
 	noSlot        = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = current_database();"
+	outboxTable   = "CREATE TABLE outbox (id bigserial PRIMARY KEY, action text NOT NULL, payload jsonb NOT NULL, created_at timestamptz NOT NULL DEFAULT now());"
 	plainIdentity = noSlot + "ALTER TABLE project REPLICA IDENTITY DEFAULT; ALTER TABLE task_completion REPLICA IDENTITY DEFAULT;"
 )
+
+// trigger returns SQL that has each change of an annotation or a task run a statement.
+func trigger(statement string) string {
+	return fmt.Sprintf(`
+		CREATE FUNCTION on_change() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+			%s;
+			RETURN NULL;
+		END $$;
+		CREATE TRIGGER on_change AFTER INSERT OR UPDATE ON task_completion FOR EACH ROW EXECUTE FUNCTION on_change();
+		CREATE TRIGGER on_change AFTER INSERT OR UPDATE ON task FOR EACH ROW EXECUTE FUNCTION on_change()`, statement)
+}
 
 // ways returns the ways to get changes out of the application's database.
 func ways() []variant {
@@ -37,8 +34,10 @@ func ways() []variant {
 		{name: "nothing", sql: plainIdentity},
 		{name: string(null), sql: noSlot},
 		{name: string(hooktail), sql: noSlot},
-		{name: "outbox", sql: plainIdentity + outboxTrigger},
-		{name: "notify", sql: plainIdentity + notifyTrigger},
+		{name: "outbox", sql: plainIdentity + outboxTable + trigger(
+			"INSERT INTO outbox (action, payload) VALUES (TG_OP || ' ' || TG_TABLE_NAME, to_jsonb(NEW))")},
+		{name: "notify", sql: plainIdentity + trigger(
+			"PERFORM pg_notify('changes', json_build_object('action', TG_OP || ' ' || TG_TABLE_NAME, 'id', NEW.id)::text)")},
 	}
 }
 
@@ -83,12 +82,12 @@ func (s *stage) saves(ctx context.Context, scenario string, rep, n int) error {
 		}
 		return s.b.record(out)
 	}
-	p, err := s.warm(ctx, drained{of: of, hooks: 1, env: []string{settling}})
+	p, err := s.warm(ctx, drained{of: of, env: []string{settling}})
 	if err != nil {
 		return err
 	}
 	defer p.end()
-	t := s.expect(1, n)
+	t := s.expect(n)
 	if err := s.metered(ctx, p, out, n, func() error {
 		if err := save(t.first); err != nil {
 			return err

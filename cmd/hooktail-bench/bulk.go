@@ -9,7 +9,7 @@ func bulk(ctx context.Context, b *bench) error {
 		var takers []drained
 		for rep := range b.reps(1, 1) { // all read the same transaction
 			for _, of := range rotated(rep, null, hooktail) {
-				d := drained{scenario: "bulk", of: of, rep: rep, hooks: 1}
+				d := drained{scenario: "bulk", of: of, rep: rep}
 				if err := s.open(ctx, &d); err != nil {
 					return err
 				}
@@ -28,6 +28,6 @@ func bulk(ctx context.Context, b *bench) error {
 			}
 		}
 		// The project is now unusually large. The rest is the same as for a small one.
-		return s.backlog(ctx, "large", 0, b.size(30_000, 10_000), 1)
+		return s.backlog(ctx, "large", 0, b.size(30_000, 10_000))
 	})
 }

@@ -11,7 +11,7 @@ import (
 func burst(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
 	return b.repeat(ctx, plan{reps: b.reps(4, 2), tasks: n, hooks: 1}, func(s *stage, rep int) error {
-		if err := s.backlog(ctx, "backlog", rep, n, 1); err != nil {
+		if err := s.backlog(ctx, "backlog", rep, n); err != nil {
 			return fmt.Errorf("backlog: %w", err)
 		}
 		for _, of := range rotated(rep, null, hooktail) {
@@ -23,9 +23,9 @@ func burst(ctx context.Context, b *bench) error {
 	})
 }
 
-// backlog has each system deliver the same backlog of n rows to so many hooks.
-func (s *stage) backlog(ctx context.Context, scenario string, rep, n, hooks int) error {
-	return s.turns(ctx, rep, n, drained{scenario: scenario, of: null, hooks: hooks}, drained{scenario: scenario, of: hooktail, hooks: hooks})
+// backlog has each system deliver the same backlog of n rows.
+func (s *stage) backlog(ctx context.Context, scenario string, rep, n int) error {
+	return s.turns(ctx, rep, n, drained{scenario: scenario, of: null}, drained{scenario: scenario, of: hooktail})
 }
 
 // turns makes a backlog of n annotations, which each of these delivers, from a slot of its own.
@@ -55,7 +55,6 @@ type drained struct {
 	name     string // recorded instead of the system's name; "": the system's
 	rep      int
 	slot     string
-	hooks    int // number of hooks that get each row, for the null pipeline to post to
 	env      []string
 	log      bool // through one
 }
@@ -75,7 +74,7 @@ func (s *stage) open(ctx context.Context, d *drained) error {
 // and records the rate between the first and the last arrival.
 func (s *stage) drain(ctx context.Context, d drained, first int64, n int) error {
 	out := newSample(d.scenario, d.of, d.name, d.rep)
-	t := s.b.receiver.expect(d.hooks, first, n)
+	t := s.b.receiver.expect(s.hooks, first, n)
 	p, err := s.start(d)
 	if err != nil {
 		return err
@@ -107,13 +106,13 @@ func (s *stage) arrivals(ctx context.Context, p *program, t *tally, out sample) 
 
 // live has a system deliver while the annotations are made.
 func (s *stage) live(ctx context.Context, of system, rep, n int) error {
-	p, err := s.warm(ctx, drained{of: of, hooks: 1})
+	p, err := s.warm(ctx, drained{of: of})
 	if err != nil {
 		return err
 	}
 	defer p.end()
 	out := newSample("live", of, "", rep)
-	t := s.expect(1, n)
+	t := s.expect(n)
 	var began time.Time
 	if err := s.metered(ctx, p, out, n, func() error {
 		began = time.Now()
@@ -135,7 +134,7 @@ func (s *stage) warm(ctx context.Context, d drained) (*program, error) {
 	if err := s.open(ctx, &d); err != nil {
 		return nil, err
 	}
-	t := s.expect(1, 1)
+	t := s.expect(1)
 	if err := s.annotate(ctx, t.first, 1); err != nil {
 		return nil, err
 	}

@@ -45,7 +45,7 @@ func (s *stage) asked(ctx context.Context, a asked, rep int) error {
 	if err := s.open(ctx, &d); err != nil {
 		return err
 	}
-	t := s.expect(1, a.n)
+	t := s.expect(a.n)
 	if a.backlog {
 		if err := a.load(t.first); err != nil {
 			return err

@@ -39,7 +39,7 @@ func unusedAddress() (string, error) {
 func parking(ctx context.Context, b *bench) error {
 	n := b.size(30_000, 10_000)
 	return b.repeat(ctx, plan{reps: b.reps(3, 1), tasks: n, hooks: 1}, func(s *stage, rep int) error {
-		if err := s.turns(ctx, rep, n, drained{scenario: "parking", of: hooktail, name: "delivered", hooks: 1}); err != nil {
+		if err := s.turns(ctx, rep, n, drained{scenario: "parking", of: hooktail, name: "delivered"}); err != nil {
 			return err
 		}
 		return s.park(ctx, rep, n)

@@ -6,7 +6,7 @@ import "context"
 func tenHooks(ctx context.Context, b *bench) error {
 	n := b.size(6000, 2000)
 	return b.repeat(ctx, plan{reps: b.reps(3, 1), tasks: n, hooks: 10}, func(s *stage, rep int) error {
-		return s.backlog(ctx, "ten", rep, n, 10)
+		return s.backlog(ctx, "ten", rep, n)
 	})
 }
 
@@ -14,7 +14,7 @@ func tenHooks(ctx context.Context, b *bench) error {
 // of the plan.
 func (b *bench) compared(ctx context.Context, scenario string, p plan) error {
 	return b.repeat(ctx, p, func(s *stage, rep int) error {
-		return s.turns(ctx, rep, p.tasks, drained{scenario: scenario, of: hooktail, name: s.variant, hooks: p.hooks})
+		return s.turns(ctx, rep, p.tasks, drained{scenario: scenario, of: hooktail, name: s.variant})
 	})
 }
 

@@ -33,7 +33,7 @@ func (s *stage) killed(ctx context.Context, rep, n int) error {
 		return err
 	}
 	defer p.end()
-	t := s.expect(1, n)
+	t := s.expect(n)
 	saved := make(chan error, 1)
 	go func() {
 		_, err := save(ctx, s.dsn, t.first, n, users{32, killRate, labelStudioPause})

@@ -37,9 +37,9 @@ func (s *stage) annotations(n int) (first int64) {
 	return first
 }
 
-// expect reserves the ids of n annotations, and counts their arrivals at that many hooks.
-func (s *stage) expect(hooks, n int) *tally {
-	return s.b.receiver.expect(hooks, s.annotations(n), n)
+// expect reserves the ids of n annotations, and counts their arrivals at the stage's hooks.
+func (s *stage) expect(n int) *tally {
+	return s.b.receiver.expect(s.hooks, s.annotations(n), n)
 }
 
 // annotate makes n annotations, each of another task, in a transaction each, as

@@ -13,7 +13,7 @@ func tenThousandHooks(ctx context.Context, b *bench) error {
 	n := b.size(10_000, 2000)
 	others := hooksAt(b.receiver.address(), 2, 10_000, "false, true, NULL")
 	return b.repeat(ctx, plan{reps: 1, tasks: n, hooks: 1, variants: []variant{{name: "10,000 hooks", sql: others}}}, func(s *stage, rep int) error {
-		if err := s.turns(ctx, rep, n, drained{scenario: "many", of: hooktail, name: s.variant, hooks: 1, env: []string{settling}}); err != nil {
+		if err := s.turns(ctx, rep, n, drained{scenario: "many", of: hooktail, name: s.variant, env: []string{settling}}); err != nil {
 			return err
 		}
 		return s.adoptAll(ctx)

@@ -44,7 +44,7 @@ func largeTasks(ctx context.Context, b *bench) error {
 		if err := b.record(out); err != nil {
 			return err
 		}
-		t = s.expect(1, n)
+		t = s.expect(n)
 		return s.peak(p, newSample("memory", hooktail, "large live", 0), func() error {
 			if err := s.annotate(ctx, t.first, n); err != nil {
 				return err
@@ -76,7 +76,7 @@ func largeTransaction(ctx context.Context, b *bench) error {
 			return err
 		}
 		defer p.end()
-		t := s.expect(1, n)
+		t := s.expect(n)
 		return s.peak(p, newSample("memory", hooktail, "large transaction", 0), func() error {
 			if err := s.exec(ctx, fmt.Sprintf("%s SELECT %d + i, %s, %d + i, %s FROM generate_series(0, %d) i",
 				annotationColumns, t.first, annotationResult, firstID, annotationRest, n-1)); err != nil {

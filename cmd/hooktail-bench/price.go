@@ -26,7 +26,7 @@ func price(ctx context.Context, b *bench) error {
 
 // priced returns hooktail without a log and with one.
 func priced(scenario string, rep int) []drained {
-	d := drained{scenario: scenario, of: hooktail, rep: rep, hooks: 1}
+	d := drained{scenario: scenario, of: hooktail, rep: rep}
 	logged := d
 	logged.name, logged.log = "log", true
 	return []drained{d, logged}

@@ -77,7 +77,7 @@ func (s *stage) scaled(ctx context.Context, rep, senders, rows int) error {
 
 // sent makes so many rows, and waits until all hooks have got them.
 func (s *stage) sent(ctx context.Context, p *program, rows int) (*tally, error) {
-	t := s.expect(scaleHooks, rows)
+	t := s.expect(rows)
 	if err := s.annotate(ctx, t.first, rows); err != nil {
 		return nil, err
 	}

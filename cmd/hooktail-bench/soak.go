@@ -31,7 +31,7 @@ func (s *stage) soak(ctx context.Context, n int) error {
 		return err
 	}
 	defer p.end()
-	t := s.expect(1, n)
+	t := s.expect(n)
 	looks, done := make(chan error, 1), make(chan struct{})
 	go func() { looks <- s.b.look(ctx, p, ops, done) }()
 	committed, err := s.trickle(ctx, t.first, n, s.b.o.rate)

@@ -24,7 +24,7 @@ const (
 
 // plan is what a scenario's measurements need, and how often they are repeated.
 type plan struct {
-	reps, tasks, hooks int
+	reps, tasks, hooks int       // the hooks are for all actions, at the receiver's /1, /2 and so on
 	recorded           bool      // the hooks of the base data remain
 	log                bool      // there is a server of logs
 	variants           []variant // a stage for each; nil: a single one
@@ -76,6 +76,7 @@ type stage struct {
 	name    string // of the database
 	dsn     string
 	conn    *pgx.Conn
+	hooks   int   // the plan's
 	slots   int   // made so far
 	ids     int64 // the next annotation's
 
@@ -86,11 +87,10 @@ type stage struct {
 // firstID is the lowest id of rows that a load makes.
 const firstID = 10_000_000
 
-// stage creates a database with the plan's tasks in project 1 and its hooks for all actions,
-// at the receiver's /1, /2 and so on.
+// stage creates a database with the plan's tasks in project 1 and its hooks.
 func (b *bench) stage(ctx context.Context, p plan, v variant) (*stage, error) {
 	b.stages++
-	s := &stage{b: b, variant: v.name, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
+	s := &stage{b: b, variant: v.name, hooks: p.hooks, name: "bench" + strconv.Itoa(b.stages), ids: firstID}
 	s.dsn = b.server.DSN(s.name)
 	if _, err := b.admin.Exec(ctx, "CREATE DATABASE "+s.name+" TEMPLATE base"); err != nil {
 		return nil, fmt.Errorf("create database: %w", err)
@@ -168,7 +168,7 @@ func (s *stage) start(d drained) (*program, error) {
 	name := s.b.hooktail
 	if d.of == null {
 		name, args = s.b.self, []string{nullCommand, s.dsn, d.slot}
-		for i := range d.hooks {
+		for i := range s.hooks {
 			args = append(args, s.b.receiver.url(i+1))
 		}
 	} else {

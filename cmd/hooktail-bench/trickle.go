@@ -11,7 +11,7 @@ func trickle(ctx context.Context, b *bench) error {
 	n := b.size(2000, 600)
 	return b.repeat(ctx, plan{reps: b.reps(3, 2), tasks: n, hooks: 1}, func(s *stage, rep int) error {
 		for _, of := range rotated(rep, null, hooktail) {
-			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep, hooks: 1}, n); err != nil {
+			if _, err := s.latency(ctx, drained{scenario: "trickle", of: of, rep: rep}, n); err != nil {
 				return err
 			}
 		}
@@ -27,7 +27,7 @@ func (s *stage) latency(ctx context.Context, d drained, n int) (p50 float64, err
 	}
 	defer p.end()
 	out := newSample(d.scenario, d.of, d.name, d.rep)
-	t := s.expect(1, n)
+	t := s.expect(n)
 	if err := s.metered(ctx, p, out, n, func() error {
 		committed, err := s.trickle(ctx, t.first, n, trickleRate)
 		if err != nil {
