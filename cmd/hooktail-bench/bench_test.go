@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -156,6 +157,26 @@ func TestScenariosAreChosenByName(t *testing.T) {
 	}
 	if err := execute(context.Background(), []string{"-scenarios", "sprint"}, io.Discard, io.Discard); err == nil {
 		t.Error("a scenario that does not exist is no error")
+	}
+}
+
+// TestEndedProcessIsNotPinned: a session of the server that ends while taskset looks at it is
+// no fault, other than a process that cannot be pinned.
+func TestEndedProcessIsNotPinned(t *testing.T) {
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	if err := os.WriteFile(filepath.Join(bin, "taskset"), []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", bin)
+	if err := affine(t.Context(), "0", strconv.Itoa(ended.Process.Pid)); err != nil {
+		t.Error(err)
+	}
+	if err := affine(t.Context(), "0", strconv.Itoa(os.Getpid())); err == nil {
+		t.Error("a process that cannot be pinned is no error")
 	}
 }
 

@@ -47,10 +47,11 @@ func childrenOf(pid string) []string {
 	return strings.Fields(string(text))
 }
 
-// affine restricts the processes, with all their threads, to these cores.
+// affine restricts the processes that have not ended, with all their threads, to these cores.
 func affine(ctx context.Context, cores string, pids ...string) error {
 	for _, pid := range pids {
-		if out, err := exec.CommandContext(ctx, "taskset", "-acp", cores, pid).CombinedOutput(); err != nil {
+		out, err := exec.CommandContext(ctx, "taskset", "-acp", cores, pid).CombinedOutput()
+		if _, ended := os.Stat("/proc/" + pid); err != nil && ended == nil {
 			return fmt.Errorf("pin process %s to core %s: %w: %s", pid, cores, err, out)
 		}
 	}
