@@ -117,25 +117,18 @@ func nullBody(rel *pglogrepl.RelationMessage, row *pglogrepl.TupleData) []byte {
 		body = append(body, '"')
 		body = append(body, rel.Columns[i].Name...)
 		body = append(body, `": `...)
-		switch {
-		case column.DataType != pglogrepl.TupleDataTypeText:
+		if column.DataType != pglogrepl.TupleDataTypeText {
 			body = append(body, "null"...)
-		case rel.Columns[i].DataType == pgtype.BoolOID:
+			continue
+		}
+		switch rel.Columns[i].DataType {
+		case pgtype.BoolOID:
 			body = strconv.AppendBool(body, column.Data[0] == 't')
-		case isLiteral(rel.Columns[i].DataType):
+		case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float8OID, pgtype.JSONOID, pgtype.JSONBOID: // their text is JSON
 			body = append(body, column.Data...)
 		default:
 			body = strconv.AppendQuote(body, string(column.Data))
 		}
 	}
 	return append(body, "}}"...)
-}
-
-// isLiteral reports whether the text form of a type is valid JSON.
-func isLiteral(oid uint32) bool {
-	switch oid {
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.Float8OID, pgtype.JSONOID, pgtype.JSONBOID:
-		return true
-	}
-	return false
 }

@@ -148,13 +148,12 @@ func (r *results) row(l line) string {
 	if len(own) == 0 {
 		return ""
 	}
-	judged := own
-	beside, ratio := "", ""
+	judged, beside, ratio := own, "", ""
 	if l.against != "" {
 		others := r.values(l.scenario, l.against, l.measure)
 		judged = map[int]float64{}
 		for rep, v := range own {
-			if other, ok := others[rep]; ok && other > 0 {
+			if other := others[rep]; other > 0 {
 				judged[rep] = v / other
 			}
 		}
