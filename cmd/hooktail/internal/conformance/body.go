@@ -92,20 +92,15 @@ func rowBody(db *database, row Row) json.RawMessage {
 func named(data json.RawMessage, dataTypes string) json.RawMessage {
 	const placeholder = "$undefined$"
 	fields := object{}
-	if json.Unmarshal(data, &fields) != nil || fields[placeholder] == nil {
-		return data
-	}
 	types := json.NewDecoder(strings.NewReader(dataTypes))
-	if brace, err := types.Token(); err != nil || brace != json.Delim('{') || !types.More() {
+	brace, _ := types.Token() // nil without data types
+	first, _ := types.Token() // the keys of jsonb are sorted
+	name, there := first.(string)
+	if json.Unmarshal(data, &fields) != nil || fields[placeholder] == nil || brace != json.Delim('{') || !there {
 		return data
 	}
-	first, err := types.Token() // the keys of jsonb are sorted
-	if err != nil {
-		return data
-	}
-	value := fields[placeholder]
+	fields[name] = fields[placeholder]
 	delete(fields, placeholder)
-	fields[first.(string)] = value
 	return encode(fields)
 }
 
@@ -155,26 +150,20 @@ func (db *database) counts(project int64) object {
 	}
 	all := func(Row) bool { return true }
 	useful := func(r Row) bool { return !r.is("was_cancelled") && !r.is("ground_truth") && !r.null("result") }
+	annotated := map[int64]bool{} // tasks
+	for _, row := range db.rows[annotations] {
+		annotated[row.id("task_id")] = annotated[row.id("task_id")] || useful(row)
+	}
 	return object{
 		"task_number":                count(tasks, all),
 		"finished_task_number":       count(tasks, func(r Row) bool { return r.is("is_labeled") }),
 		"total_predictions_number":   count(predictions, all),
 		"total_annotations_number":   count(annotations, func(r Row) bool { return !r.is("was_cancelled") }),
-		"num_tasks_with_annotations": count(tasks, func(r Row) bool { return db.annotated(r.id("id"), useful) }),
+		"num_tasks_with_annotations": count(tasks, func(r Row) bool { return annotated[r.id("id")] }),
 		"useful_annotation_number":   count(annotations, useful),
 		"ground_truth_number":        count(annotations, func(r Row) bool { return r.is("ground_truth") }),
 		"skipped_annotations_number": count(annotations, func(r Row) bool { return r.is("was_cancelled") }),
 	}
-}
-
-// annotated reports whether the task has an annotation that satisfies such.
-func (db *database) annotated(task int64, such func(Row) bool) bool {
-	for _, row := range db.rows[annotations] {
-		if row.id("task_id") == task && such(row) {
-			return true
-		}
-	}
-	return false
 }
 
 // sorted returns the rows of a table by id.
