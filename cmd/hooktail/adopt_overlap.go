@@ -14,12 +14,9 @@ import (
 // mustRemember returns an error unless the running hooktail remembers the events of
 // requests in progress, for which Label Studio has not looked up its hooks yet.
 func (c *control) mustRemember(ctx context.Context) error {
-	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
-	if err == nil {
-		var report status.Report
-		if report, err = status.Ask(ctx, addr); err == nil && report.Stream != nil && report.Stream.Slot == c.cfg.Slot {
-			return whole(report.Overlap)
-		}
+	report, err := status.Ask(ctx, c.cfg.HTTPAddr)
+	if err == nil && report.Stream != nil && report.Stream.Slot == c.cfg.Slot {
+		return whole(report.Overlap)
 	}
 	if c.cfg.Deliver != config.DeliverAdopted || c.cfg.AdoptOverlap == 0 {
 		return nil // hooktail sends to active hooks as well

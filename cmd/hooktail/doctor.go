@@ -74,11 +74,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 
 // redirects returns the redirects that the running hooktail has seen, by hook.
 func redirects(ctx context.Context, cfg config.Config) map[int64]string {
-	addr, err := status.AskedAddr(cfg.HTTPAddr)
-	if err != nil {
-		return nil
-	}
-	report, err := status.Ask(ctx, addr)
+	report, err := status.Ask(ctx, cfg.HTTPAddr)
 	if err != nil {
 		return nil
 	}

@@ -77,20 +77,12 @@ func newHooks(ctx context.Context, cfg config.Config, known []status.Hook) []sta
 // liveHook asks the hooktail that runs on this machine about a hook; nil if none leads
 // there.
 func (c *control) liveHook(ctx context.Context, id int64) (*status.Report, *status.Hook) {
-	addr, err := status.AskedAddr(c.cfg.HTTPAddr)
-	if err != nil {
+	report, err := status.Ask(ctx, c.cfg.HTTPAddr)
+	i := slices.IndexFunc(report.Hooks, func(h status.Hook) bool { return h.ID == id })
+	if err != nil || i < 0 {
 		return nil, nil
 	}
-	report, err := status.Ask(ctx, addr)
-	if err != nil {
-		return nil, nil
-	}
-	for i := range report.Hooks {
-		if report.Hooks[i].ID == id {
-			return &report, &report.Hooks[i]
-		}
-	}
-	return nil, nil
+	return &report, &report.Hooks[i]
 }
 
 func listHooks(screen display.Screen, r *status.Report) error {

@@ -40,12 +40,9 @@ func (a *app) statusCommand() *cobra.Command {
 
 // reportOf returns the report of the running hooktail, or of the database alone.
 func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
-	addr, err := status.AskedAddr(cfg.HTTPAddr)
+	report, err := status.Ask(ctx, cfg.HTTPAddr)
 	if err == nil {
-		var report status.Report
-		if report, err = status.Ask(ctx, addr); err == nil {
-			return report, nil
-		}
+		return report, nil
 	}
 	fmt.Fprintf(a.stderr, "hooktail: %v; showing database state only\n", err)
 	return reportOfDatabase(ctx, cfg)

@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// AskedAddr returns the address at which a hooktail that listens on addr is reached from
+// askedAddr returns the address at which a hooktail that listens on addr is reached from
 // this machine.
-func AskedAddr(addr string) (string, error) {
+func askedAddr(addr string) (string, error) {
 	if addr == "" {
 		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
 	}
@@ -33,8 +33,13 @@ func AskedAddr(addr string) (string, error) {
 // askWithin bounds the time for an answer.
 const askWithin = 5 * time.Second
 
-// Ask requests the report of the hooktail at the address, without a proxy.
-func Ask(ctx context.Context, addr string) (report Report, err error) {
+// Ask requests the report of the hooktail on this machine that listens on
+// HOOKTAIL_HTTP_ADDR, without a proxy.
+func Ask(ctx context.Context, listens string) (report Report, err error) {
+	addr, err := askedAddr(listens)
+	if err != nil {
+		return report, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/status", http.NoBody)

@@ -10,7 +10,7 @@ func TestWhereTheRunningOneIsAsked(t *testing.T) {
 		"127.0.0.1:8484": "127.0.0.1:8484", ":8484": "localhost:8484", "0.0.0.0:8484": "localhost:8484", "[::]:8484": "localhost:8484",
 		"ops.internal:80": "ops.internal:80", "127.0.0.1:0": "", "": "",
 	} {
-		if got, err := AskedAddr(addr); got != want || (err == nil) != (want != "") {
+		if got, err := askedAddr(addr); got != want || (err == nil) != (want != "") {
 			t.Errorf("%s is asked at %q, %v", addr, got, err)
 		}
 	}
