@@ -125,13 +125,13 @@ func (a *app) config() (config.Config, error) {
 }
 
 // configured runs f with the configuration.
-func (a *app) configured(f func(ctx context.Context, cfg config.Config) error) func(*cobra.Command, []string) error {
+func (a *app) configured(f func(cmd *cobra.Command, cfg config.Config) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.config()
 		if err != nil {
 			return err
 		}
-		return f(cmd.Context(), cfg)
+		return f(cmd, cfg)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 
 func (a *app) backfillCommand() *cobra.Command {
 	var want backfillChoice
-	cmd := &cobra.Command{
+	cmd := withJSON("print the result as a JSON object", &cobra.Command{
 		Use:   "backfill --hook ID --project ID --action ACTION",
 		Short: "Send a hook events made from existing rows",
 		Long: "backfill makes the creation events of a project's rows and sends them to one hook, one at a time, in the order\n" +
@@ -29,7 +29,7 @@ func (a *app) backfillCommand() *cobra.Command {
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			return c.backfill(ctx, a.CountShare, want)
 		}),
-	}
+	})
 	flags := cmd.Flags()
 	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
 	flags.Int64Var(&want.project, "project", 0, "project whose rows to send")
@@ -38,7 +38,6 @@ func (a *app) backfillCommand() *cobra.Command {
 	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
 	flags.Var(rateInto(&want.every, "100/s"), "rate", "requests per s, m or h")
 	flags.BoolVar(&want.dryRun, "dry-run", false, "print the number of events and send none")
-	flags.BoolVar(&want.asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
@@ -48,7 +47,7 @@ type backfillChoice struct {
 	action               mapping.Action
 	since                time.Time
 	every                time.Duration
-	dryRun, asJSON       bool
+	dryRun               bool
 }
 
 // rows returns the rows to read.
@@ -86,7 +85,8 @@ func (c *control) backfill(ctx context.Context, countShare float64, want backfil
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
 	}
-	return c.reportBackfill(backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}, want.every, want.asJSON)
+	result := backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}
+	return answer(c.cmd, result, func() error { return c.reportBackfill(result, want.every) })
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as
@@ -109,10 +109,7 @@ type backfilled struct {
 	DryRun   bool  `json:"dry_run"`
 }
 
-func (c *control) reportBackfill(b backfilled, every time.Duration, asJSON bool) error {
-	if asJSON {
-		return printJSON(c.out, b)
-	}
+func (c *control) reportBackfill(b backfilled, every time.Duration) error {
 	if b.DryRun {
 		took := display.Span(time.Duration(b.Events) * every)
 		fmt.Fprintf(c.out, "hook %d would get %s, in at least %s", b.Hook, display.Count(b.Events, "event"), took)

@@ -21,6 +21,7 @@ type control struct {
 	*wiring.Parked
 	cfg   config.Config
 	hooks *hook.Set // as they are in the database now
+	cmd   *cobra.Command
 	out   display.Screen
 	err   io.Writer
 }
@@ -44,7 +45,7 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 		if err := room.LoadHooks(ctx, hooks); err != nil {
 			return err
 		}
-		return f(ctx, &control{Parked: room, cfg: cfg, hooks: hooks, out: a.screen(), err: a.stderr}, args)
+		return f(ctx, &control{Parked: room, cfg: cfg, hooks: hooks, cmd: cmd, out: a.screen(), err: a.stderr}, args)
 	}
 }
 

@@ -27,9 +27,8 @@ func (a *app) deliveriesCommand() *cobra.Command {
 const listed = 100
 
 func (a *app) listDeliveriesCommand() *cobra.Command {
-	var asJSON bool
 	chosen := choice{limit: listed}
-	cmd := &cobra.Command{
+	cmd := withJSON("print one JSON object per line", &cobra.Command{
 		Use:   "list",
 		Short: "List stored deliveries in the order in which they are sent",
 		Args:  noArgs,
@@ -38,21 +37,20 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.listDeliveries(ctx, f, asJSON)
+			return c.listDeliveries(ctx, f)
 		}),
-	}
+	})
 	chosen.flags(cmd, "state of the deliveries: parked or dead")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
 	return cmd
 }
 
-func (c *control) listDeliveries(ctx context.Context, f state.Filter, asJSON bool) error {
+func (c *control) listDeliveries(ctx context.Context, f state.Filter) error {
 	c.hint(f.Action)
 	rows, err := c.Store.List(ctx, f)
 	if err != nil {
 		return err
 	}
-	if asJSON {
+	if asJSON(c.cmd) {
 		for i := range rows {
 			if err := c.printJSON(&rows[i], false); err != nil {
 				return err
@@ -76,8 +74,8 @@ func (c *control) listDeliveries(ctx context.Context, f state.Filter, asJSON boo
 
 func (a *app) showDeliveryCommand() *cobra.Command {
 	var hook int64
-	var payload, asJSON bool
-	cmd := &cobra.Command{
+	var payload bool
+	cmd := withJSON("print one JSON object per line", &cobra.Command{
 		Use:   "show EVENT",
 		Short: "Show the stored deliveries of an event",
 		Args:  some("the id of one event", 1),
@@ -94,7 +92,7 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 				return fmt.Errorf("no delivery of event %s is stored: it was delivered, discarded or never parked", event)
 			}
 			for i := range rows {
-				if asJSON {
+				if asJSON(c.cmd) {
 					err = c.printJSON(&rows[i], payload)
 				} else {
 					err = c.printDelivery(&rows[i], payload)
@@ -105,10 +103,9 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			}
 			return nil
 		}),
-	}
+	})
 	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery for this hook")
 	cmd.Flags().BoolVar(&payload, "payload", false, "also print the body of the request")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print one JSON object per line")
 	return cmd
 }
 

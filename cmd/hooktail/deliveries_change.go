@@ -44,12 +44,12 @@ type change struct {
 
 func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 	var chosen choice
-	var all, dryRun, asJSON bool
-	cmd := &cobra.Command{
+	var all, dryRun bool
+	cmd := withJSON("print a JSON object", &cobra.Command{
 		Use:   ch.use + " [EVENT]",
 		Short: ch.short,
 		Args:  atMostOne,
-	}
+	})
 	cmd.RunE = a.controls(func(ctx context.Context, c *control, args []string) error {
 		f, err := chosen.filter(args)
 		if err != nil {
@@ -66,20 +66,18 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if asJSON {
-			return printJSON(c.out, changed{n, dryRun})
-		}
-		what := ch.done
-		if dryRun {
-			what = ch.would
-		}
-		_, err = fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
-		return err
+		return answer(cmd, changed{n, dryRun}, func() error {
+			what := ch.done
+			if dryRun {
+				what = ch.would
+			}
+			_, err := fmt.Fprintf(c.out, "%s %s\n", display.Count(n, "delivery"), what)
+			return err
+		})
 	})
 	chosen.flags(cmd, ch.states)
 	cmd.Flags().BoolVar(&all, "all", false, "all deliveries, without a filter")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the number of deliveries and change none")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
 	return cmd
 }
 

@@ -18,23 +18,19 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print an array of objects with id, severity (ok, note, warning, failure), what, why, mend", &cobra.Command{
 		Use:   "doctor",
 		Short: "Check the requirements of run, and what may fail later",
 		Long: "doctor checks server, role, tables, publication, slot, hooks and NATS. For each problem it says why it matters and how\n" +
 			"to fix it. It changes nothing and sends nothing: to a receiver it only opens a connection.\n\n" +
 			"Exit code 0: no failure. 1: hooktail cannot run, loses events or endangers the application.",
 		Args: noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			return a.examine(ctx, cfg, asJSON)
-		}),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of objects with id, severity (ok, note, warning, failure), what, why, mend")
-	return cmd
+		RunE: a.configured(a.examine),
+	})
 }
 
-func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error {
+func (a *app) examine(cmd *cobra.Command, cfg config.Config) error {
+	ctx := cmd.Context()
 	log := slog.New(slog.DiscardHandler)
 	replication, err := wiring.Replication(cfg)
 	if err != nil {
@@ -63,7 +59,7 @@ func (a *app) examine(ctx context.Context, cfg config.Config, asJSON bool) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := show(a.screen(), findings, asJSON); err != nil {
+	if err := answer(cmd, findings, func() error { return printFindings(a.screen(), findings) }); err != nil {
 		return err
 	}
 	if failures := tally(findings, doctor.Failure); failures > 0 {
@@ -96,10 +92,7 @@ func tally(findings []doctor.Finding, s doctor.Severity) (n int) {
 	return n
 }
 
-func show(screen display.Screen, findings []doctor.Finding, asJSON bool) error {
-	if asJSON {
-		return printJSON(screen, findings)
-	}
+func printFindings(screen display.Screen, findings []doctor.Finding) error {
 	tones := map[doctor.Severity]display.Tone{
 		doctor.OK: display.Good, doctor.Note: display.Faint, doctor.Warning: display.Doubtful, doctor.Failure: display.Bad,
 	}

@@ -54,7 +54,7 @@ func TestDoctorPrintsForeignText(t *testing.T) {
 	const evil = "A\x1b[2J\rB\u202e\u009b1mC"
 	var out strings.Builder
 	findings := []doctor.Finding{{ID: "hook_actions", Severity: doctor.Warning, What: evil, Why: evil, Mend: evil}}
-	if err := show(display.NewScreen(&out, nil), findings, false); err != nil {
+	if err := printFindings(display.NewScreen(&out, nil), findings); err != nil {
 		t.Fatal(err)
 	}
 	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }); i >= 0 {

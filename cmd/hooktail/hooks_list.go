@@ -17,26 +17,20 @@ import (
 )
 
 func (a *app) listHooksCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print an array of hooks, as in status --json", &cobra.Command{
 		Use:   "list",
 		Short: "List hooks and their states, those that need attention first",
 		Long: "list shows the state of each hook, as reported by the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there,\n" +
 			"it shows the state in the database: whether the hook is active, adopted, paused, suspended or refused.",
 		Args: noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			report, err := a.reportWithHooks(ctx, cfg)
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
+			report, err := a.reportWithHooks(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(a.stdout, report.Hooks)
-			}
-			return listHooks(a.screen(), report)
+			return answer(cmd, report.Hooks, func() error { return listHooks(a.screen(), report) })
 		}),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print an array of hooks, as in status --json")
-	return cmd
+	})
 }
 
 // reportWithHooks returns the report of the running hooktail, with the hooks that have

@@ -71,15 +71,12 @@ func (c *control) each(ctx context.Context, args []string, done string, do func(
 }
 
 func (a *app) showHookCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print a JSON object: a hook as in status --json, and its settings", &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a hook, its settings and its stored deliveries",
 		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args, asJSON) }),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object: a hook as in status --json, and its settings")
-	return cmd
+		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args) }),
+	})
 }
 
 // hookFacts is the state of a hook in the database.
@@ -94,7 +91,7 @@ type hookFacts struct {
 	Now *status.Hook `json:"now,omitempty"` // as the running hooktail sees it; nil: none leads on this machine
 }
 
-func (c *control) showHook(ctx context.Context, args []string, asJSON bool) error {
+func (c *control) showHook(ctx context.Context, args []string) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
 		return err
@@ -118,9 +115,6 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	}
 	report, now := c.liveHook(ctx, h.ID)
 	h.Now = now
-	if asJSON {
-		return printJSON(c.out, h)
-	}
 	facts := [][2]string{
 		{"hook", display.ID(h.ID)},
 		{"organization", display.ID(h.Organization)},
@@ -152,7 +146,7 @@ func (c *control) showHook(ctx context.Context, args []string, asJSON bool) erro
 	if !h.Suspended.IsZero() {
 		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
 	}
-	return printFacts(c.out, facts)
+	return answer(c.cmd, h, func() error { return printFacts(c.out, facts) })
 }
 
 // secretOf describes whether the hook's requests are signed.

@@ -17,8 +17,7 @@ import (
 
 func (a *app) setHookCommand() *cobra.Command {
 	var events, expression, rate, format string
-	var asJSON bool
-	cmd := &cobra.Command{
+	cmd := withJSON("print the hook's choice as a JSON object", &cobra.Command{
 		Use:   "set ID",
 		Short: "Choose a hook's events, filter, rate and format",
 		Long: "set changes what a hook gets beyond what its row in Label Studio says, and how. The change applies to the events\n" +
@@ -43,15 +42,14 @@ func (a *app) setHookCommand() *cobra.Command {
 			if err := edit.Apply(&state.Choice{}); err != nil {
 				return choiceError(err)
 			}
-			return a.controls(func(ctx context.Context, c *control, args []string) error { return c.setHook(ctx, args, edit, asJSON) })(cmd, args)
+			return a.controls(func(ctx context.Context, c *control, args []string) error { return c.setHook(ctx, args, edit) })(cmd, args)
 		},
-	}
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&events, "events", "", "events to add (+) and to remove (-), for example +TASK_COMPLETED,-TASK_CREATED")
 	flags.StringVar(&expression, "filter", "", "CEL expression over the body, true for the events to send")
 	flags.StringVar(&rate, "rate", "", "greatest number of requests per s, m or h, for example 10/s")
 	flags.StringVar(&format, "format", "", "labelstudio, cloudevents or cloudevents-structured")
-	flags.BoolVar(&asJSON, "json", false, "print the hook's choice as a JSON object")
 	return cmd
 }
 
@@ -63,7 +61,7 @@ func choiceError(err error) error {
 	return usageError{err}
 }
 
-func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit, asJSON bool) error {
+func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit) error {
 	found, err := c.find(args)
 	if err != nil {
 		return err
@@ -83,13 +81,13 @@ func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit, as
 			c.hint(action)
 		}
 	}
-	if asJSON {
-		return printJSON(c.out, struct {
-			Hook int64 `json:"hook"`
-			state.Choice
-		}{found[0].ID, now})
-	}
-	return printFacts(c.out, append([][2]string{{"hook", display.ID(found[0].ID)}}, choiceFacts(now)...))
+	chosen := struct {
+		Hook int64 `json:"hook"`
+		state.Choice
+	}{found[0].ID, now}
+	return answer(c.cmd, chosen, func() error {
+		return printFacts(c.out, append([][2]string{{"hook", display.ID(found[0].ID)}}, choiceFacts(now)...))
+	})
 }
 
 func choiceFacts(c state.Choice) [][2]string {

@@ -17,8 +17,7 @@ func (a *app) testFilterCommand() *cobra.Command {
 	var expression string
 	var since time.Time
 	var limit int
-	var asJSON bool
-	cmd := &cobra.Command{
+	cmd := withJSON("print the result as a JSON object", &cobra.Command{
 		Use:   "test ID",
 		Short: "Try a filter on events made from existing rows",
 		Long: "test makes the events that the hook wants from the rows that were created or updated since a time, and counts\n" +
@@ -32,19 +31,18 @@ func (a *app) testFilterCommand() *cobra.Command {
 			return a.controls(func(ctx context.Context, c *control, args []string) error {
 				o := replay.PreviewOptions{Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: since, Most: limit}
 				o.Mapping.CountShare = a.CountShare
-				return c.testFilter(ctx, args, expression, o, asJSON)
+				return c.testFilter(ctx, args, expression, o)
 			})(cmd, args)
 		},
-	}
+	})
 	flags := cmd.Flags()
 	flags.StringVar(&expression, "filter", "", "CEL expression over the body; default: the hook's filter")
 	flags.Var(timeInto(&since, "24h"), "since", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
 	flags.IntVar(&limit, "limit", 10_000, "greatest number of events")
-	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
-func (c *control) testFilter(ctx context.Context, args []string, expression string, o replay.PreviewOptions, asJSON bool) error {
+func (c *control) testFilter(ctx context.Context, args []string, expression string, o replay.PreviewOptions) error {
 	found, err := c.find(args)
 	if err != nil {
 		return err
@@ -65,10 +63,7 @@ func (c *control) testFilter(ctx context.Context, args []string, expression stri
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	if asJSON {
-		return printJSON(c.out, preview)
-	}
-	return c.printPreview(preview)
+	return answer(c.cmd, preview, func() error { return c.printPreview(preview) })
 }
 
 func (c *control) printPreview(p *replay.Preview) error {

@@ -3,7 +3,8 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
+
+	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
@@ -12,9 +13,23 @@ import (
 // screen returns standard output, with the terminal's width and colours.
 func (a *app) screen() display.Screen { return display.NewScreen(a.stdout, a.environ) }
 
-// printJSON prints the value as indented JSON.
-func printJSON(out io.Writer, value any) error {
-	encoder := json.NewEncoder(out)
+// withJSON gives the command the flag --json.
+func withJSON(about string, cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().Bool("json", false, about)
+	return cmd
+}
+
+func asJSON(cmd *cobra.Command) bool {
+	set, _ := cmd.Flags().GetBool("json")
+	return set
+}
+
+// answer prints the value as indented JSON if --json is set, else as text.
+func answer(cmd *cobra.Command, value any, text func() error) error {
+	if !asJSON(cmd) {
+		return text()
+	}
+	encoder := json.NewEncoder(cmd.OutOrStdout())
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
 	if err := encoder.Encode(value); err != nil {

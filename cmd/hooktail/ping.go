@@ -15,8 +15,7 @@ import (
 )
 
 func (a *app) pingCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print the exchange as a JSON object", &cobra.Command{
 		Use:   "ping ID",
 		Short: "Send a test event to a hook and show the exchange",
 		Long: "ping sends one request in the same way as an event: to the hook's URL, with its headers, signed if it has a\n" +
@@ -24,13 +23,11 @@ func (a *app) pingCommand() *cobra.Command {
 			"from the hook's row, and the signature, are shown as ***.\n\n" +
 			"After a success, deliveries that wait for another attempt are tried immediately.",
 		Args: oneHook(),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args, asJSON) }),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the exchange as a JSON object")
-	return cmd
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args) }),
+	})
 }
 
-func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
+func (c *control) ping(ctx context.Context, args []string) error {
 	hook, setting, err := c.settingOf(ctx, args)
 	if err != nil {
 		return err
@@ -48,8 +45,8 @@ func (c *control) ping(ctx context.Context, args []string, asJSON bool) error {
 	}
 	defer sender.Close()
 	e := relay.Ping(ctx, sender, hook)
-	exchange := exchanged(hook, &e)
-	if err := c.showExchange(exchange, asJSON); err != nil {
+	x := exchanged(hook, &e)
+	if err := answer(c.cmd, x, func() error { return c.printExchange(x) }); err != nil {
 		return err
 	}
 	switch {
@@ -87,10 +84,7 @@ func exchanged(hook *hook.Hook, e *send.Exchange) exchange {
 	return x
 }
 
-func (c *control) showExchange(x exchange, asJSON bool) error {
-	if asJSON {
-		return printJSON(c.out, x)
-	}
+func (c *control) printExchange(x exchange) error {
 	fmt.Fprintf(c.out, "POST %s\n", x.URL)
 	for _, h := range x.Headers {
 		fmt.Fprintf(c.out, "%s: %s\n", h.Name, display.Printable(h.Value))

@@ -14,8 +14,7 @@ import (
 
 func (a *app) repairCommand() *cobra.Command {
 	var o repair.Options
-	var asJSON bool
-	cmd := &cobra.Command{
+	cmd := withJSON("print the gap and what was done as a JSON object", &cobra.Command{
 		Use:   "repair",
 		Short: "Repair a gap in the stream, and resend what the tables still show",
 		Long: "repair shows which changes are missing, recreates publication and slot where necessary, and allows\n" +
@@ -30,23 +29,22 @@ func (a *app) repairCommand() *cobra.Command {
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			o.Config, o.Parked, o.Hooks, o.CountShare = c.cfg, c.Parked, c.hooks, a.CountShare
 			o.Say = func(line string) {
-				if !asJSON {
+				if !asJSON(c.cmd) {
 					fmt.Fprintln(c.out, line)
 				}
 			}
 			o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
 			facts, err := repair.Run(ctx, o)
-			if err != nil || !asJSON {
+			if err != nil {
 				return err
 			}
-			return printJSON(c.out, facts)
+			return answer(c.cmd, facts, func() error { return nil }) // it has said everything
 		}),
-	}
+	})
 	cmd.Flags().BoolVar(&o.Resend, "resend", false, "send events for rows created or updated in the gap")
 	cmd.Flags().Var(timeInto(&o.Since, ""), "since", "beginning of the gap, if it is unknown: a duration before now, or a time in RFC 3339")
 	cmd.Flags().BoolVar(&o.Keep, "keep-parked", false, "in a copy: send the original's parked deliveries")
 	cmd.Flags().BoolVar(&o.Forget, "forget-parked", false, "in a copy: delete the original's parked and dead deliveries")
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "print what would be done, and change nothing")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the gap and what was done as a JSON object")
 	return cmd
 }

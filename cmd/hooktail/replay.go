@@ -15,8 +15,7 @@ import (
 
 func (a *app) replayCommand() *cobra.Command {
 	var want replay.LogOptions
-	var asJSON bool
-	cmd := &cobra.Command{
+	cmd := withJSON("print the result as a JSON object", &cobra.Command{
 		Use:   "replay --hook ID --since TIME",
 		Short: "Send a hook events of the log again",
 		Long: "replay reads what the log has kept for HOOKTAIL_KEEP and sends one hook its events again, updates and\n" +
@@ -30,9 +29,9 @@ func (a *app) replayCommand() *cobra.Command {
 				return usageError{errors.New("replay takes a hook and a time: --hook ID --since TIME")}
 			}
 			c.hint(want.Action)
-			return c.replay(ctx, want, asJSON)
+			return c.replay(ctx, want)
 		}),
-	}
+	})
 	flags := cmd.Flags()
 	flags.Int64Var(&want.Hook, "hook", 0, "hook to send to")
 	flags.Var(timeInto(&want.Since, ""), "since", "only events committed since then: a duration such as 48h, or a time in RFC 3339")
@@ -42,12 +41,11 @@ func (a *app) replayCommand() *cobra.Command {
 	flags.Uint64Var(&want.After, "after", 0, "only messages behind this position of the log, to continue an interrupted replay")
 	flags.Var(rateInto(&want.Every, "100/s"), "rate", "requests per s, m or h")
 	flags.BoolVar(&want.DryRun, "dry-run", false, "print the number of events and send none")
-	flags.BoolVar(&asJSON, "json", false, "print the result as a JSON object")
 	return cmd
 }
 
 // replay sends the chosen events of the log.
-func (c *control) replay(ctx context.Context, want replay.LogOptions, asJSON bool) error {
+func (c *control) replay(ctx context.Context, want replay.LogOptions) error {
 	if err := replay.CheckKeep(c.cfg); err != nil {
 		return err
 	}
@@ -68,9 +66,8 @@ func (c *control) replay(ctx context.Context, want replay.LogOptions, asJSON boo
 	if err := interrupted(ctx, r.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(r.Events, "event"), r.Rest())
 	}
-	if asJSON {
-		return printJSON(c.out, r.Result())
-	}
-	_, err = fmt.Fprintln(c.out, r.Result())
-	return err
+	return answer(c.cmd, r.Result(), func() error {
+		_, err := fmt.Fprintln(c.out, r.Result())
+		return err
+	})
 }

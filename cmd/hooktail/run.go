@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"os/signal"
 	"syscall"
 
@@ -17,9 +16,9 @@ func (a *app) runCommand() *cobra.Command {
 		Use:   "run",
 		Short: "Deliver webhooks until stopped (the default command)",
 		Args:  noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			signal.Ignore(syscall.SIGPIPE) // whoever reads the log may end first
-			return relay.Run(ctx, relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
+			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
 		}),
 	}
 	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")

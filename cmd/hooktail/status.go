@@ -16,26 +16,20 @@ import (
 )
 
 func (a *app) statusCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print the report as served at /status", &cobra.Command{
 		Use:   "status",
 		Short: "Show the state of the stream and the hooks",
 		Long: "status asks the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows the state in\n" +
 			"the database: the slot, and parked and dead deliveries.",
 		Args: noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			report, err := a.reportOf(ctx, cfg)
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
+			report, err := a.reportOf(cmd.Context(), cfg)
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return printJSON(a.stdout, report)
-			}
-			return printStatus(a.screen(), &report)
+			return answer(cmd, report, func() error { return printStatus(a.screen(), &report) })
 		}),
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the report as served at /status")
-	return cmd
+	})
 }
 
 // reportOf returns the report of the running hooktail, or of the database alone.

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
@@ -19,8 +17,8 @@ func (a *app) tailCommand() *cobra.Command {
 		Long: "tail reads a temporary slot of its own, so a running hooktail is not disturbed. It prints each event with its\n" +
 			"payload, whether or not a hook wants it. It needs the publication, which hooktail setup creates.",
 		Args: noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			return tail.Run(ctx, tail.Options{
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
+			return tail.Run(cmd.Context(), tail.Options{
 				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: format != labelStudio,
 				StatusInterval: a.StatusInterval, StreamTimeout: a.StreamTimeout, CountShare: a.CountShare,
 			})

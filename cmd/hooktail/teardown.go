@@ -30,8 +30,8 @@ func (a *app) teardownCommand() *cobra.Command {
 			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +
 			"while there are any; with --release it activates them again in the same transaction.",
 		Args: noArgs,
-		RunE: a.configured(func(ctx context.Context, cfg config.Config) error {
-			return a.teardown(ctx, cfg, release, func() error {
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
+			return a.teardown(cmd.Context(), cfg, release, func() error {
 				terminal := term.IsTerminal(int(os.Stdin.Fd()))
 				if terminal && !yes {
 					signal.Reset(os.Interrupt, syscall.SIGTERM) // nothing interrupts the read of a terminal: the signal ends the process

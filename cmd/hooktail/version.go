@@ -17,20 +17,14 @@ type buildFacts struct {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return withJSON("print a JSON object", &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
 		Args:  noArgs,
-		RunE: func(*cobra.Command, []string) error {
-			if asJSON {
-				return printJSON(a.stdout, buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH})
-			}
-			return a.printVersion()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return answer(cmd, buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}, a.printVersion)
 		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print a JSON object")
-	return cmd
+	})
 }
 
 func (a *app) printVersion() error {
