@@ -49,6 +49,17 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 	}
 }
 
+// onHook runs f with the hook that the only argument names.
+func (a *app) onHook(f func(ctx context.Context, c *control, h *hook.Hook) error) func(*cobra.Command, []string) error {
+	return a.controls(func(ctx context.Context, c *control, args []string) error {
+		hooks, err := c.find(args)
+		if err != nil {
+			return err
+		}
+		return f(ctx, c, hooks[0])
+	})
+}
+
 // find returns the hooks with the given ids, or an error if one is missing.
 func (c *control) find(args []string) ([]*hook.Hook, error) {
 	var found []*hook.Hook
@@ -78,5 +89,6 @@ func (c *control) missing(id int64) error {
 	return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
 }
 
-// oneHook requires one hook id.
-func oneHook() cobra.PositionalArgs { return some("the id of one hook", 1) }
+func oneHook(cmd *cobra.Command, args []string) error {
+	return some("the id of one hook", 1)(cmd, args)
+}

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
@@ -74,8 +76,8 @@ func (a *app) showHookCommand() *cobra.Command {
 	return withJSON("print a JSON object: a hook as in status --json, and its settings", &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a hook, its settings and its stored deliveries",
-		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.showHook(ctx, args) }),
+		Args:  oneHook,
+		RunE:  a.onHook(showHook),
 	})
 }
 
@@ -91,8 +93,8 @@ type hookFacts struct {
 	Now *status.Hook `json:"now,omitempty"` // as the running hooktail sees it; nil: none leads on this machine
 }
 
-func (c *control) showHook(ctx context.Context, args []string) error {
-	hook, setting, err := c.settingOf(ctx, args)
+func showHook(ctx context.Context, c *control, hook *hook.Hook) error {
+	setting, err := c.settingOf(ctx, hook.ID)
 	if err != nil {
 		return err
 	}
@@ -101,10 +103,8 @@ func (c *control) showHook(ctx context.Context, args []string) error {
 		return err
 	}
 	var backlog state.Backlog
-	for _, b := range backlogs {
-		if b.Hook == hook.ID {
-			backlog = b
-		}
+	if i := slices.IndexFunc(backlogs, func(b state.Backlog) bool { return b.Hook == hook.ID }); i >= 0 {
+		backlog = backlogs[i]
 	}
 	h := hookFacts{
 		Hook: relay.StoredHook(hook, setting, backlog), Created: hook.CreatedAt, Served: hook.Served(), Secret: c.secretOf(setting),

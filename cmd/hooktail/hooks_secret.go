@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,26 +22,26 @@ func (a *app) secretCommand() *cobra.Command {
 	secret.AddCommand(&cobra.Command{
 		Use:   "set ID",
 		Short: "Create the hook's secret and print it, this once",
-		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, false) }),
+		Args:  oneHook,
+		RunE:  a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.renewSecret(ctx, h, false) }),
 	}, &cobra.Command{
 		Use:   "rotate ID",
 		Short: "Create another secret, and sign with both until the next rotation",
-		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.renewSecret(ctx, args, true) }),
+		Args:  oneHook,
+		RunE:  a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.renewSecret(ctx, h, true) }),
 	}, &cobra.Command{
 		Use:   "remove ID",
 		Short: "Stop signing the hook's requests",
-		Args:  oneHook(),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.removeSecret(ctx, args) }),
+		Args:  oneHook,
+		RunE:  a.onHook(removeSecret),
 	})
 	return secret
 }
 
 // renewSecret creates a secret and prints it to standard output, alone, so that it can be
 // piped.
-func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) error {
-	hook, setting, err := c.settingOf(ctx, args)
+func (c *control) renewSecret(ctx context.Context, hook *hook.Hook, rotate bool) error {
+	setting, err := c.settingOf(ctx, hook.ID)
 	if err != nil {
 		return err
 	}
@@ -75,8 +76,8 @@ func (c *control) renewSecret(ctx context.Context, args []string, rotate bool) e
 	return nil
 }
 
-func (c *control) removeSecret(ctx context.Context, args []string) error {
-	hook, setting, err := c.settingOf(ctx, args)
+func removeSecret(ctx context.Context, c *control, hook *hook.Hook) error {
+	setting, err := c.settingOf(ctx, hook.ID)
 	if err != nil {
 		return err
 	}
@@ -91,20 +92,12 @@ func (c *control) removeSecret(ctx context.Context, args []string) error {
 	return nil
 }
 
-// settingOf returns the named hook and its settings.
-func (c *control) settingOf(ctx context.Context, args []string) (*hook.Hook, state.Setting, error) {
-	hooks, err := c.find(args)
-	if err != nil {
-		return nil, state.Setting{}, err
-	}
+// settingOf returns the hook's settings.
+func (c *control) settingOf(ctx context.Context, hook int64) (state.Setting, error) {
 	settings, err := c.Store.Settings(ctx)
-	if err != nil {
-		return nil, state.Setting{}, err
+	i := slices.IndexFunc(settings, func(s state.Setting) bool { return s.Hook == hook })
+	if err != nil || i < 0 {
+		return state.Setting{Hook: hook}, err
 	}
-	for _, setting := range settings {
-		if setting.Hook == hooks[0].ID {
-			return hooks[0], setting, nil
-		}
-	}
-	return hooks[0], state.Setting{Hook: hooks[0].ID}, nil
+	return settings[i], nil
 }

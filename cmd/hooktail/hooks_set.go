@@ -25,15 +25,12 @@ func (a *app) setHookCommand() *cobra.Command {
 			"The filter is a CEL expression over the body, for example\n" +
 			"annotation.completed_by != 5 && annotation.result.size() > 0: events for which it is false are not sent.\n" +
 			"Requests that exceed the rate wait.",
-		Args: oneHook(),
+		Args: oneHook,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			edit := hook.Edit{}
-			for name, set := range map[string]func(){
-				"events": func() { edit.Events = &events }, "filter": func() { edit.Filter = &expression },
-				"rate": func() { edit.Rate = &rate }, "format": func() { edit.Format = &format },
-			} {
-				if cmd.Flags().Changed(name) {
-					set()
+			edit := hook.Edit{Events: &events, Filter: &expression, Rate: &rate, Format: &format}
+			for name, value := range map[string]**string{"events": &edit.Events, "filter": &edit.Filter, "rate": &edit.Rate, "format": &edit.Format} {
+				if !cmd.Flags().Changed(name) {
+					*value = nil
 				}
 			}
 			if edit == (hook.Edit{}) {
@@ -42,7 +39,7 @@ func (a *app) setHookCommand() *cobra.Command {
 			if err := edit.Apply(&state.Choice{}); err != nil {
 				return choiceError(err)
 			}
-			return a.controls(func(ctx context.Context, c *control, args []string) error { return c.setHook(ctx, args, edit) })(cmd, args)
+			return a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.setHook(ctx, h.ID, edit) })(cmd, args)
 		},
 	})
 	flags := cmd.Flags()
@@ -61,13 +58,9 @@ func choiceError(err error) error {
 	return usageError{err}
 }
 
-func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit) error {
-	found, err := c.find(args)
-	if err != nil {
-		return err
-	}
+func (c *control) setHook(ctx context.Context, id int64, edit hook.Edit) error {
 	var before, now state.Choice
-	err = c.Store.Choose(ctx, found[0].ID, func(choice *state.Choice) error {
+	err := c.Store.Choose(ctx, id, func(choice *state.Choice) error {
 		before = *choice
 		err := edit.Apply(choice)
 		now = *choice
@@ -84,9 +77,9 @@ func (c *control) setHook(ctx context.Context, args []string, edit hook.Edit) er
 	chosen := struct {
 		Hook int64 `json:"hook"`
 		state.Choice
-	}{found[0].ID, now}
+	}{id, now}
 	return answer(c.cmd, chosen, func() error {
-		return printFacts(c.out, append([][2]string{{"hook", display.ID(found[0].ID)}}, choiceFacts(now)...))
+		return printFacts(c.out, append([][2]string{{"hook", display.ID(id)}}, choiceFacts(now)...))
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/dispatch/filter"
+	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -23,15 +24,15 @@ func (a *app) testFilterCommand() *cobra.Command {
 		Long: "test makes the events that the hook wants from the rows that were created or updated since a time, and counts\n" +
 			"those that the filter would send and leave out, with examples. Nothing is sent or changed. Rows do not show\n" +
 			"deletions, custom events, or how often they were updated.",
-		Args: oneHook(),
+		Args: oneHook,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usageError{fmt.Errorf("--limit=%d: must be at least 1", limit)}
 			}
-			return a.controls(func(ctx context.Context, c *control, args []string) error {
-				o := replay.PreviewOptions{Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: since, Most: limit}
+			return a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error {
+				o := replay.PreviewOptions{Hook: h, Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: since, Most: limit}
 				o.Mapping.CountShare = a.CountShare
-				return c.testFilter(ctx, args, expression, o)
+				return c.testFilter(ctx, expression, o)
 			})(cmd, args)
 		},
 	})
@@ -42,12 +43,7 @@ func (a *app) testFilterCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *control) testFilter(ctx context.Context, args []string, expression string, o replay.PreviewOptions) error {
-	found, err := c.find(args)
-	if err != nil {
-		return err
-	}
-	o.Hook = found[0]
+func (c *control) testFilter(ctx context.Context, expression string, o replay.PreviewOptions) (err error) {
 	if expression == "" && o.Hook.Choice != nil {
 		expression = o.Hook.Choice.Filter
 	}

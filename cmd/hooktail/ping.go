@@ -22,13 +22,13 @@ func (a *app) pingCommand() *cobra.Command {
 			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Values of headers\n" +
 			"from the hook's row, and the signature, are shown as ***.\n\n" +
 			"After a success, deliveries that wait for another attempt are tried immediately.",
-		Args: oneHook(),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.ping(ctx, args) }),
+		Args: oneHook,
+		RunE: a.onHook(ping),
 	})
 }
 
-func (c *control) ping(ctx context.Context, args []string) error {
-	hook, setting, err := c.settingOf(ctx, args)
+func ping(ctx context.Context, c *control, hook *hook.Hook) error {
+	setting, err := c.settingOf(ctx, hook.ID)
 	if err != nil {
 		return err
 	}
