@@ -17,59 +17,48 @@ import (
 )
 
 func (a *app) pauseCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "pause ID…",
-		Short: "Park the events of hooks until they are resumed",
-		Args:  some("the ids of hooks", 0),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "paused: its events are parked", c.Store.Pause)
-		}),
-	}
+	return a.eachHookCommand("pause", "Park the events of hooks until they are resumed", "paused: its events are parked",
+		func(ctx context.Context, c *control, hook int64) error { return c.Store.Pause(ctx, hook) })
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "resume ID…",
-		Short: "End the pause or suspension of hooks and send their parked events",
-		Args:  some("the ids of hooks", 0),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "resumed", func(ctx context.Context, hook int64) error {
-				return relay.Resume(ctx, c.Store, hook, int64(c.cfg.ParkMaxBytes))
-			})
-		}),
-	}
+	return a.eachHookCommand("resume", "End the pause or suspension of hooks and send their parked events", "resumed",
+		func(ctx context.Context, c *control, hook int64) error {
+			return relay.Resume(ctx, c.Store, hook, int64(c.cfg.ParkMaxBytes))
+		})
 }
 
 func (a *app) retryCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:   "retry ID…",
-		Short: "Attempt waiting deliveries now, despite back-off and Retry-After",
-		Args:  some("the ids of hooks", 0),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
-			return c.each(ctx, args, "retries its deliveries now", c.Store.Retry)
-		}),
-	}
+	return a.eachHookCommand("retry", "Attempt waiting deliveries now, despite back-off and Retry-After", "retries its deliveries now",
+		func(ctx context.Context, c *control, hook int64) error { return c.Store.Retry(ctx, hook) })
 }
 
-// each applies do to each named hook.
-func (c *control) each(ctx context.Context, args []string, done string, do func(ctx context.Context, hook int64) error) error {
-	hooks, err := c.find(args)
-	if err != nil {
-		return err
+// eachHookCommand applies do to each named hook.
+func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Context, c *control, hook int64) error) *cobra.Command {
+	return &cobra.Command{
+		Use:   name + " ID…",
+		Short: short,
+		Args:  some("the ids of hooks", 0),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
+			hooks, err := c.find(args)
+			if err != nil {
+				return err
+			}
+			var full []error
+			for _, hook := range hooks {
+				err := do(ctx, c, hook.ID)
+				if _, ok := errors.AsType[*relay.FullError](err); ok {
+					full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
+					continue
+				}
+				if err != nil {
+					return fmt.Errorf("hook %d: %w", hook.ID, err)
+				}
+				fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
+			}
+			return errors.Join(full...)
+		}),
 	}
-	var full []error
-	for _, hook := range hooks {
-		err := do(ctx, hook.ID)
-		if _, ok := errors.AsType[*relay.FullError](err); ok {
-			full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("hook %d: %w", hook.ID, err)
-		}
-		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
-	}
-	return errors.Join(full...)
 }
 
 func (a *app) showHookCommand() *cobra.Command {
