@@ -27,20 +27,19 @@ func (a *app) deliveriesCommand() *cobra.Command {
 const listed = 100
 
 func (a *app) listDeliveriesCommand() *cobra.Command {
-	chosen := choice{limit: listed}
+	f := state.Filter{Limit: listed}
 	cmd := withJSON("print one JSON object per line", &cobra.Command{
 		Use:   "list",
 		Short: "List stored deliveries in the order in which they are sent",
 		Args:  noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
-			f, err := chosen.filter(nil)
-			if err != nil {
+			if err := checkLimit(f); err != nil {
 				return err
 			}
 			return c.listDeliveries(ctx, f)
 		}),
 	})
-	chosen.flags(cmd, "state of the deliveries: parked or dead")
+	filterFlags(cmd, &f, "state of the deliveries: parked or dead")
 	return cmd
 }
 

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,20 +17,14 @@ import (
 func (a *app) redriveCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
 		use: "redrive", short: "Send dead deliveries again, in order and with the same ids",
-		would: "would be redriven", done: "redriven",
-		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
-			return s.Redrive(ctx, f, dryRun)
-		},
+		would: "would be redriven", done: "redriven", run: (*state.Store).Redrive,
 	})
 }
 
 func (a *app) discardCommand() *cobra.Command {
 	return a.changeDeliveriesCommand(change{
 		use: "discard", short: "Delete stored deliveries permanently", states: "state of the deliveries: parked or dead (default dead)",
-		would: "would be discarded", done: "discarded",
-		run: func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error) {
-			return s.Discard(ctx, f, dryRun)
-		},
+		would: "would be discarded", done: "discarded", run: (*state.Store).Discard,
 	})
 }
 
@@ -39,30 +33,30 @@ type change struct {
 	use, short  string
 	states      string // help of the flag --state; empty: no such flag
 	would, done string
-	run         func(ctx context.Context, s *state.Store, f state.Filter, dryRun bool) (int64, error)
+	run         func(s *state.Store, ctx context.Context, f state.Filter, dryRun bool) (int64, error)
 }
 
 func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
-	var chosen choice
+	var f state.Filter
 	var all, dryRun bool
 	cmd := withJSON("print a JSON object", &cobra.Command{
 		Use:   ch.use + " [EVENT]",
 		Short: ch.short,
 		Args:  atMostOne,
 	})
-	cmd.RunE = a.controls(func(ctx context.Context, c *control, args []string) error {
-		f, err := chosen.filter(args)
+	cmd.RunE = a.controls(func(ctx context.Context, c *control, args []string) (err error) {
+		if err = checkLimit(f); err == nil && len(args) > 0 {
+			f.Event, err = eventOf(args[0])
+		}
 		if err != nil {
 			return err
 		}
-		if chosen.isEmpty(args) != all {
+		if isFiltered := f != (state.Filter{State: f.State, Limit: f.Limit}); isFiltered == all {
 			return usageError{fmt.Errorf("%s requires an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
 		}
-		if f.State == "" {
-			f.State = state.Dead
-		}
+		f.State = cmp.Or(f.State, state.Dead)
 		c.hint(f.Action)
-		n, err := ch.run(ctx, c.Store, f, dryRun)
+		n, err := ch.run(c.Store, ctx, f, dryRun)
 		if err != nil {
 			return err
 		}
@@ -75,7 +69,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 			return err
 		})
 	})
-	chosen.flags(cmd, ch.states)
+	filterFlags(cmd, &f, ch.states)
 	cmd.Flags().BoolVar(&all, "all", false, "all deliveries, without a filter")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "print the number of deliveries and change none")
 	return cmd
@@ -95,44 +89,25 @@ func atMostOne(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// choice holds the flags that select deliveries.
-type choice struct {
-	hook   int64
-	action mapping.Action
-	state  state.State
-	reason string
-	since  time.Time
-	limit  int
-}
-
-// flags defines the flags. states is the help of --state, or "" for a command without it.
-func (c *choice) flags(cmd *cobra.Command, states string) {
+// filterFlags defines the flags that select deliveries. states is the help of --state, or
+// "" for a command without it.
+func filterFlags(cmd *cobra.Command, f *state.Filter, states string) {
 	flags := cmd.Flags()
-	flags.Int64Var(&c.hook, "hook", 0, "only deliveries for this hook")
-	flags.Var(actionInto(&c.action), "action", "only deliveries of this action, in the hook's spelling")
+	flags.Int64Var(&f.Hook, "hook", 0, "only deliveries for this hook")
+	flags.Var(actionInto(&f.Action), "action", "only deliveries of this action, in the hook's spelling")
 	if states != "" {
-		flags.Var(oneOf(&c.state, state.Parked, state.Dead), "state", states)
+		flags.Var(oneOf(&f.State, state.Parked, state.Dead), "state", states)
 	}
-	flags.Var(timeInto(&c.since, ""), "since", "only deliveries committed since: a duration such as 48h, or a time in RFC 3339")
-	flags.Var(oneOf(&c.reason, dispatch.StoredReasons()...), "reason", "only deliveries that are dead for this reason")
-	flags.IntVar(&c.limit, "limit", c.limit, "maximum number of deliveries; 0: no limit")
+	flags.Var(timeInto(&f.Since, ""), "since", "only deliveries committed since: a duration such as 48h, or a time in RFC 3339")
+	flags.Var(oneOf(&f.Reason, dispatch.StoredReasons()...), "reason", "only deliveries that are dead for this reason")
+	flags.IntVar(&f.Limit, "limit", f.Limit, "maximum number of deliveries; 0: no limit")
 }
 
-// isEmpty reports whether no filter is set. The state and the limit are no filter.
-func (c *choice) isEmpty(args []string) bool {
-	return len(args) == 0 && c.hook == 0 && c.action == "" && c.reason == "" && c.since.IsZero()
-}
-
-func (c *choice) filter(args []string) (state.Filter, error) {
-	f := state.Filter{Hook: c.hook, Action: c.action, State: c.state, Reason: c.reason, Since: c.since, Limit: c.limit}
+func checkLimit(f state.Filter) error {
 	if f.Limit < 0 {
-		return f, usageError{errors.New("--limit cannot be negative")}
+		return usageError{errors.New("--limit cannot be negative")}
 	}
-	var err error
-	if len(args) > 0 {
-		f.Event, err = eventOf(args[0])
-	}
-	return f, err
+	return nil
 }
 
 func eventOf(text string) (mapping.ID, error) {
