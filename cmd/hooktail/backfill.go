@@ -16,7 +16,9 @@ import (
 )
 
 func (a *app) backfillCommand() *cobra.Command {
-	var want backfillChoice
+	var o replay.BackfillOptions
+	var action mapping.Action
+	var since time.Time
 	cmd := withJSON("print the result as a JSON object", &cobra.Command{
 		Use:   "backfill --hook ID --project ID --action ACTION",
 		Short: "Send a hook events made from existing rows",
@@ -27,66 +29,45 @@ func (a *app) backfillCommand() *cobra.Command {
 			"A running hooktail continues meanwhile; there is no order between its events and these.",
 		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
-			return c.backfill(ctx, a.CountShare, want)
+			o.Config, o.Version, o.Parked, o.Mapping = c.cfg, version(), c.Parked, wiring.MappingOptions(c.cfg, c.Log)
+			o.Mapping.CountShare = a.CountShare
+			return c.backfill(ctx, o, action, since)
 		}),
 	})
 	flags := cmd.Flags()
-	flags.Int64Var(&want.hook, "hook", 0, "hook to send to")
-	flags.Int64Var(&want.project, "project", 0, "project whose rows to send")
-	flags.Var(oneOf(&want.action, slices.Concat(mapping.BackfillActions(), []mapping.Action{mapping.TasksCreated})...), "action", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
-	flags.Var(timeInto(&want.since, ""), "since", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
-	flags.Int64Var(&want.after, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
-	flags.Var(rateInto(&want.every, "100/s"), "rate", "requests per s, m or h")
-	flags.BoolVar(&want.dryRun, "dry-run", false, "print the number of events and send none")
+	flags.Int64Var(&o.Hook, "hook", 0, "hook to send to")
+	flags.Int64Var(&o.Project, "project", 0, "project whose rows to send")
+	flags.Var(oneOf(&action, slices.Concat(mapping.BackfillActions(), []mapping.Action{mapping.TasksCreated})...), "action", "event to make: TASK_CREATED, ANNOTATION_CREATED or PROJECT_CREATED")
+	flags.Var(timeInto(&since, ""), "since", "only rows created since then: a duration such as 48h, or a time in RFC 3339")
+	flags.Int64Var(&o.After, "after", 0, "only rows with a greater id, to continue an interrupted backfill")
+	flags.Var(rateInto(&o.Every, "100/s"), "rate", "requests per s, m or h")
+	flags.BoolVar(&o.DryRun, "dry-run", false, "print the number of events and send none")
 	return cmd
 }
 
-// backfillChoice holds the flags.
-type backfillChoice struct {
-	hook, project, after int64
-	action               mapping.Action
-	since                time.Time
-	every                time.Duration
-	dryRun               bool
-}
-
-// rows returns the rows to read.
-func (w *backfillChoice) rows() (mapping.BackfillRows, error) {
-	switch {
-	case w.hook == 0 || w.project <= 0 || w.action == "":
-		return mapping.BackfillRows{}, usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
-	case w.after < 0:
-		return mapping.BackfillRows{}, usageError{fmt.Errorf("--after=%d: must be the id of a row", w.after)}
-	}
-	return mapping.BackfillRows{Project: w.project, After: w.after, Since: w.since}, nil
-}
-
 // backfill sends the chosen events.
-func (c *control) backfill(ctx context.Context, countShare float64, want backfillChoice) error {
-	choice, err := want.rows()
+func (c *control) backfill(ctx context.Context, o replay.BackfillOptions, action mapping.Action, since time.Time) (err error) {
+	switch {
+	case o.Hook == 0 || o.Project <= 0 || action == "":
+		return usageError{errors.New("backfill takes a hook, a project and an action: --hook ID --project ID --action ACTION")}
+	case o.After < 0:
+		return usageError{fmt.Errorf("--after=%d: must be the id of a row", o.After)}
+	}
+	o.Rows, err = mapping.NewBackfill(c.Pool, o.Mapping, action, mapping.BackfillRows{Project: o.Project, After: o.After, Since: since})
 	if err != nil {
 		return err
 	}
-	options := wiring.MappingOptions(c.cfg, c.Log)
-	options.CountShare = countShare
-	rows, err := mapping.NewBackfill(c.Pool, options, want.action, choice)
-	if err != nil {
-		return err
-	}
-	b, err := replay.NewBackfill(ctx, replay.BackfillOptions{
-		Config: c.cfg, Version: version(), Parked: c.Parked, Mapping: options, Rows: rows,
-		Hook: want.hook, Project: want.project, After: want.after, Every: want.every, DryRun: want.dryRun,
-		Progress: func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) },
-	})
+	o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
+	b, err := replay.NewBackfill(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer b.Close()
 	if err := interrupted(ctx, b.Run(ctx)); err != nil {
-		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, choice.Since))
+		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, since))
 	}
-	result := backfilled{want.hook, b.Events, b.Passed, b.Filtered, b.Last, want.dryRun}
-	return answer(c.cmd, result, func() error { return c.reportBackfill(result, want.every) })
+	result := backfilled{o.Hook, b.Events, b.Passed, b.Filtered, b.Last, o.DryRun}
+	return answer(c.cmd, result, func() error { return c.reportBackfill(result, o.Every) })
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as
