@@ -53,14 +53,6 @@ func hooksOrAll(all *bool) cobra.PositionalArgs {
 	}
 }
 
-// named returns the hooks with the given ids, or all hooks.
-func (c *control) named(args []string, all bool) ([]*hook.Hook, error) {
-	if all {
-		return c.hooks.All(), nil
-	}
-	return c.find(args)
-}
-
 func (c *control) adopt(ctx context.Context, args []string, all, force bool) error {
 	if c.cfg.Deliver == config.DeliverActive {
 		return usageError{errors.New("HOOKTAIL_DELIVER=active: adopted hooks would not be served")}
@@ -68,7 +60,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 	if err := c.mustHaveSlot(ctx); err != nil {
 		return err
 	}
-	hooks, err := c.named(args, all)
+	hooks, err := c.find(args)
 	if err != nil {
 		return err
 	}
@@ -97,7 +89,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 }
 
 func (c *control) release(ctx context.Context, args []string, all bool) error {
-	hooks, err := c.named(args, all)
+	hooks, err := c.find(args)
 	if err != nil {
 		return err
 	}
@@ -115,20 +107,19 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 
 // hand changes who sends to the hooks, in one transaction, and prints the result.
 func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(ctx context.Context, webhooks state.Table, hooks []int64) error) error {
-	ids := make([]int64, len(hooks))
-	for i, hook := range hooks {
-		ids[i] = hook.ID
-	}
-	if len(ids) > 0 {
-		if err := change(ctx, wiring.Webhooks(c.cfg), ids); err != nil {
-			return err
-		}
-	}
-	for _, hook := range hooks {
-		fmt.Fprintf(c.out, "hook %d %s\n", hook.ID, done)
-	}
 	if len(hooks) == 0 {
 		fmt.Fprintln(c.out, "nothing was changed")
+		return nil
+	}
+	var ids []int64
+	for _, hook := range hooks {
+		ids = append(ids, hook.ID)
+	}
+	if err := change(ctx, wiring.Webhooks(c.cfg), ids); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		fmt.Fprintf(c.out, "hook %d %s\n", id, done)
 	}
 	return nil
 }

@@ -60,8 +60,12 @@ func (a *app) onHook(f func(ctx context.Context, c *control, h *hook.Hook) error
 	})
 }
 
-// find returns the hooks with the given ids, or an error if one is missing.
+// find returns the hooks with the given ids, all hooks if none is given, or an error if
+// one is missing.
 func (c *control) find(args []string) ([]*hook.Hook, error) {
+	if len(args) == 0 {
+		return c.hooks.All(), nil
+	}
 	var found []*hook.Hook
 	for _, arg := range args {
 		id, err := strconv.ParseInt(arg, 10, 64)
