@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -20,12 +21,7 @@ func printStatus(screen display.Screen, r *status.Report) error {
 	default:
 		table.Row("hooktail", display.Cell{Text: fmt.Sprintf("%s, %s, not ready: %s, for %s", r.Version, r.Role, r.Reason, display.Span(r.Time.Sub(r.Started))), Tone: display.Bad})
 	}
-	if s := r.Stream; s != nil {
-		for _, line := range aboutStream(s, r.Running) {
-			table.Row(line[0], line[1])
-		}
-	}
-	for _, line := range r.Log.Lines() {
+	for _, line := range slices.Concat(aboutStream(r.Stream, r.Running), r.Log.Lines()) {
 		table.Row(line[0], line[1])
 	}
 	for _, p := range r.Progress {
@@ -63,6 +59,9 @@ func printHookStates(screen display.Screen, r *status.Report) error {
 }
 
 func aboutStream(s *status.Stream, running bool) [][2]string {
+	if s == nil {
+		return nil
+	}
 	about := []string{"slot " + s.Slot, "confirmed " + s.Confirmed}
 	if s.LagBytes != nil {
 		about = append(about, display.Size(*s.LagBytes)+" behind")
