@@ -54,30 +54,29 @@ func (a *app) execute(ctx context.Context, args []string) int {
 // if the error says it, or if nothing is known.
 func remedy(err error) string {
 	const readOnly = "25006" // every session asks for transactions that write
-	_, isFault := errors.AsType[*cdc.Fault](err)
-	_, isSchema := errors.AsType[*state.SchemaError](err)
 	text := postgres.Remedy(err)
 	if postgres.Code(err) == readOnly {
 		text = "the server is a standby: name the primary in HOOKTAIL_DATABASE_URL, or all servers and target_session_attrs=read-write"
 	}
-	if isFault || isSchema || text == "" {
+	if is[*cdc.Fault](err) || is[*state.SchemaError](err) || text == "" {
 		return ""
 	}
 	return ": " + text
 }
 
+// is reports whether err, or an error that it wraps, is an E.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
 func exitCode(err error) int {
-	var usage usageError
-	var invalid *config.Error
-	var gap *cdc.Gap
-	var copied *state.CopyError
-	var choice repair.ChoiceError
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.As(err, &usage), errors.As(err, &invalid), errors.As(err, &choice):
+	case is[usageError](err), is[*config.Error](err), is[repair.ChoiceError](err):
 		return exitUsage
-	case errors.As(err, &gap), errors.As(err, &copied):
+	case is[*cdc.Gap](err), is[*state.CopyError](err):
 		return exitGap
 	default:
 		return exitFailed
@@ -134,9 +133,6 @@ func (a *app) configured(f func(cmd *cobra.Command, cfg config.Config) error) fu
 		return f(cmd, cfg)
 	}
 }
-
-// logger returns a logger that writes to stderr as configured.
-func (a *app) logger(cfg config.Config) *slog.Logger { return newLogger(cfg, a.stderr) }
 
 func newLogger(cfg config.Config, out io.Writer) *slog.Logger {
 	options := &slog.HandlerOptions{Level: cfg.LogLevel, ReplaceAttr: concise}

@@ -23,7 +23,7 @@ func (a *app) finish(root *cobra.Command) {
 	root.PersistentPreRunE = noEmptyFlags
 	eachCommand(root, func(cmd *cobra.Command) {
 		if cmd.HasSubCommands() && !cmd.Runnable() {
-			cmd.Args, cmd.DisableFlagsInUseLine = noSubcommand, true
+			cmd.Args, cmd.DisableFlagsInUseLine = noArgs, true
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 		}
 		if cmd.Name() == "help" {
@@ -53,25 +53,22 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	case len(args) == 0:
 		return nil
 	case cmd.HasSubCommands():
-		return noSubcommand(cmd, args)
+		return noSubcommand(cmd, args[0])
 	default:
 		return usageError{fmt.Errorf("%s takes no arguments, got %q", cmd.CommandPath(), args[0])}
 	}
 }
 
-// noSubcommand refuses arguments of a command that only has subcommands.
-func noSubcommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
+// noSubcommand is the error for a name that none of the command's subcommands has.
+func noSubcommand(cmd *cobra.Command, given string) error {
 	var names []string
 	for _, child := range cmd.Commands() {
 		if child.IsAvailableCommand() || child.IsAdditionalHelpTopicCommand() {
 			names = append(names, child.Name())
 		}
 	}
-	unknown := fmt.Sprintf("unknown command %q for %q", args[0], cmd.CommandPath())
-	if name := spelling.Nearest(args[0], names); name != "" {
+	unknown := fmt.Sprintf("unknown command %q for %q", given, cmd.CommandPath())
+	if name := spelling.Nearest(given, names); name != "" {
 		return usageError{fmt.Errorf("%s: did you mean `%s %s`?", unknown, cmd.CommandPath(), name)}
 	}
 	return usageError{fmt.Errorf("%s: choose from %s", unknown, strings.Join(names, ", "))}
@@ -83,7 +80,7 @@ func helpOn(cmd *cobra.Command, args []string) error {
 	for _, name := range args {
 		i := slices.IndexFunc(on.Commands(), func(c *cobra.Command) bool { return c.Name() == name || c.HasAlias(name) })
 		if i < 0 {
-			return noSubcommand(on, []string{name})
+			return noSubcommand(on, name)
 		}
 		on = on.Commands()[i]
 	}

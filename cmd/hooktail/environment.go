@@ -13,14 +13,6 @@ import (
 
 // environmentTopic is `hooktail help environment`: all variables.
 func environmentTopic() *cobra.Command {
-	return &cobra.Command{
-		Use:   "environment",
-		Short: "All variables, their defaults and meanings",
-		Long:  environmentText(),
-	}
-}
-
-func environmentText() string {
 	var b strings.Builder
 	const indent = "    "
 	b.WriteString(display.Wrap("hooktail is configured by environment variables only. Any of them can be read from "+
@@ -36,5 +28,9 @@ func environmentText() string {
 			b.WriteString(indent + strings.TrimSpace(line) + "\n")
 		}
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return &cobra.Command{
+		Use:   "environment",
+		Short: "All variables, their defaults and meanings",
+		Long:  strings.TrimRight(b.String(), "\n"),
+	}
 }

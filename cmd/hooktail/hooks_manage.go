@@ -47,7 +47,7 @@ func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Cont
 			var full []error
 			for _, hook := range hooks {
 				err := do(ctx, c, hook.ID)
-				if _, ok := errors.AsType[*relay.FullError](err); ok {
+				if is[*relay.FullError](err) {
 					full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
 					continue
 				}

@@ -18,7 +18,7 @@ func (a *app) runCommand() *cobra.Command {
 		Args:  noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			signal.Ignore(syscall.SIGPIPE) // whoever reads the log may end first
-			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: a.logger(cfg), Version: version(), Setup: setup, Tuning: a.Tuning})
+			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: newLogger(cfg, a.stderr), Version: version(), Setup: setup, Tuning: a.Tuning})
 		}),
 	}
 	cmd.Flags().BoolVar(&setup, "setup", false, "create what is missing first, as hooktail setup does")

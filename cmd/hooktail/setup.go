@@ -23,13 +23,9 @@ func (a *app) setupCommand() *cobra.Command {
 		Use:   "setup",
 		Short: "Create publication, replica identity, schema and slot; repeatable",
 		Args:  noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := a.config()
-			if err != nil {
-				return err
-			}
+		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			return a.setUpOrPrint(cmd.Context(), cfg, kind, extras, print)
-		},
+		}),
 	}
 	cmd.Flags().BoolVar(&print, "print", false, "print the SQL, and commands for NATS, instead of running it")
 	cmd.Flags().BoolVar(&extras.CustomEvents, "custom-events", false, "also create the function emit, with which sessions send their own events")

@@ -19,7 +19,7 @@ func (a *app) tailCommand() *cobra.Command {
 		Args: noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			return tail.Run(cmd.Context(), tail.Options{
-				Config: cfg, Log: a.logger(cfg), Out: a.stdout, CloudEvents: format != labelStudio,
+				Config: cfg, Log: newLogger(cfg, a.stderr), Out: a.stdout, CloudEvents: format != labelStudio,
 				StatusInterval: a.StatusInterval, StreamTimeout: a.StreamTimeout, CountShare: a.CountShare,
 			})
 		}),
