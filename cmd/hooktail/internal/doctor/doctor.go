@@ -233,5 +233,18 @@ func (x *examination) value(ctx context.Context, sql string, args []any, to ...a
 	return x.conn.QueryRow(ctx, sql, args...).Scan(to...)
 }
 
+// each reads the rows of a query into the destinations, and calls do after each.
+func (x *examination) each(ctx context.Context, sql string, args, to []any, do func()) error {
+	rows, _ := x.conn.Query(ctx, sql, args...) // the rows have its error
+	_, err := pgx.ForEachRow(rows, to, func() error { do(); return nil })
+	return err
+}
+
+// column reads rows of one text.
+func (x *examination) column(ctx context.Context, sql string, args ...any) ([]string, error) {
+	rows, _ := x.conn.Query(ctx, sql, args...) // the rows have its error
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 // literal returns a string constant.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }

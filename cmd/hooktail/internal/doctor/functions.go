@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // functions are those that hooktail's statements call and that an administrator may have
@@ -21,13 +19,9 @@ func functions() []string {
 }
 
 func lookAtFunctions(ctx context.Context, x *examination) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, `SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
+	lacking, err := x.column(ctx, `SELECT p.oid::pg_catalog.regprocedure::text FROM pg_catalog.pg_proc p
 		WHERE p.pronamespace = 'pg_catalog'::pg_catalog.regnamespace AND p.proname = ANY ($1) AND NOT pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 		ORDER BY 1`, functions())
-	if err != nil {
-		return nil, err
-	}
-	lacking, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(lacking) == 0 {
 		return nil, err
 	}

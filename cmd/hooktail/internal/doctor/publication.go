@@ -32,21 +32,16 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtContents finds tables whose rows arrive under other names.
 func lookAtContents(ctx context.Context, x *examination) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, `SELECT c.relname::text, (SELECT min(i.inhrelid::regclass::text) FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
-		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1`,
-		x.Config.SourceSchema, x.names())
-	if err != nil {
-		return nil, err
-	}
 	var found []Finding
 	var name, child string
-	_, err = pgx.ForEachRow(rows, []any{&name, &child}, func() error {
-		found = append(found, one(Warning, fmt.Sprintf("table %s.%s has tables that inherit from it, such as %s", x.Config.SourceSchema, name, child),
-			"Their rows are visible in the table, but their changes arrive under their own names and make no events.",
-			fmt.Sprintf("ALTER TABLE %s NO INHERIT %s; -- or partition the table instead", child, x.table(name)))...)
-		return nil
-	})
+	err := x.each(ctx, `SELECT c.relname::text, (SELECT min(i.inhrelid::regclass::text) FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relkind = 'r' AND EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid) ORDER BY 1`,
+		[]any{x.Config.SourceSchema, x.names()}, []any{&name, &child}, func() {
+			found = append(found, one(Warning, fmt.Sprintf("table %s.%s has tables that inherit from it, such as %s", x.Config.SourceSchema, name, child),
+				"Their rows are visible in the table, but their changes arrive under their own names and make no events.",
+				fmt.Sprintf("ALTER TABLE %s NO INHERIT %s; -- or partition the table instead", child, x.table(name)))...)
+		})
 	return found, err
 }
 
@@ -64,16 +59,12 @@ func lookAtAge(ctx context.Context, x *examination) ([]Finding, error) {
 	if !there {
 		return fine("there is no slot, or no publication, yet"), nil
 	}
-	rows, err := x.conn.Query(ctx, `WITH slot AS (SELECT catalog_xmin FROM pg_catalog.pg_replication_slots
+	younger, err := x.column(ctx, `WITH slot AS (SELECT catalog_xmin FROM pg_catalog.pg_replication_slots
 			WHERE slot_name = $1 AND NOT active AND catalog_xmin IS NOT NULL)
 		SELECT 'publication ' || p.pubname FROM pg_catalog.pg_publication p, slot WHERE p.pubname = $2 AND age(p.xmin) <= age(slot.catalog_xmin)
 		UNION ALL
 		SELECT 'its table ' || pr.prrelid::regclass FROM pg_catalog.pg_publication_rel pr JOIN pg_catalog.pg_publication p ON p.oid = pr.prpubid, slot
 		WHERE p.pubname = $2 AND age(pr.xmin) <= age(slot.catalog_xmin)`, x.Config.Slot, x.Config.Publication)
-	if err != nil {
-		return nil, err
-	}
-	younger, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil || len(younger) == 0 {
 		return nil, err
 	}

@@ -41,19 +41,15 @@ const whyRole = "Its privileges apply, not those of the login role, which still 
 // hooktail's sessions.
 // https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
 func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, `SELECT setting, CASE
+	found := roleOf(x.Replication)
+	var setting, of string
+	err := x.each(ctx, `SELECT setting, CASE
 				WHEN s.setrole = 0 THEN format('DATABASE %I', current_database())
 				WHEN s.setdatabase = 0 THEN format('ROLE %I', session_user)
 				ELSE format('ROLE %I IN DATABASE %I', session_user, current_database()) END
 		FROM pg_catalog.pg_db_role_setting s, unnest(s.setconfig) setting
 		WHERE s.setdatabase IN (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database()))
-		AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)) ORDER BY s.setrole, s.setdatabase, setting`)
-	if err != nil {
-		return nil, err
-	}
-	found := roleOf(x.Replication)
-	var setting, of string
-	_, err = pgx.ForEachRow(rows, []any{&setting, &of}, func() error {
+		AND s.setrole IN (0, (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = session_user)) ORDER BY s.setrole, s.setdatabase, setting`, nil, []any{&setting, &of}, func() {
 		name, value, _ := strings.Cut(setting, "=")
 		kind, named, _ := strings.Cut(of, " ")
 		what := fmt.Sprintf("%s = %s is set for %s %s", name, value, strings.ToLower(kind), strings.Replace(named, " IN DATABASE ", " in database ", 1))
@@ -68,7 +64,6 @@ func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
 			found = append(found, one(Note, what+": hooktail's sessions override it",
 				"hooktail is not affected; other programs of the same role or database are.", "no action required; to undo it: "+reset)...)
 		}
-		return nil
 	})
 	return found, err
 }

@@ -58,20 +58,15 @@ func lookAtPrivileges(ctx context.Context, x *examination) ([]Finding, error) {
 		found = append(found, one(Failure, fmt.Sprintf("role %q may not use schema %s", x.role, x.Config.SourceSchema), why,
 			fmt.Sprintf("GRANT USAGE ON SCHEMA %s TO %s;", pgx.Identifier{x.Config.SourceSchema}.Sanitize(), x.roleName()))...)
 	}
-	rows, err := x.conn.Query(ctx, `SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum)
+	var name string
+	var columns []string
+	err := x.each(ctx, `SELECT c.relname::text, array_agg(a.attname::text ORDER BY a.attnum)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')
-		GROUP BY c.relname ORDER BY c.relname`, x.Config.SourceSchema, x.names())
-	if err != nil {
-		return nil, err
-	}
-	var name string
-	var columns []string
-	_, err = pgx.ForEachRow(rows, []any{&name, &columns}, func() error {
+		GROUP BY c.relname ORDER BY c.relname`, []any{x.Config.SourceSchema, x.names()}, []any{&name, &columns}, func() {
 		found = append(found, one(Failure, fmt.Sprintf("role %q may not read %s of table %s.%s", x.role, some(columns), x.Config.SourceSchema, name), why,
 			fmt.Sprintf("GRANT SELECT ON %s TO %s;", x.table(name), x.roleName()))...)
-		return nil
 	})
 	return found, err
 }
@@ -94,18 +89,13 @@ func hooksOf(ids []string) string {
 }
 
 func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid) ORDER BY 1`, x.Config.SourceSchema, x.names())
-	if err != nil {
-		return nil, err
-	}
 	var found []Finding
 	var name string
-	_, err = pgx.ForEachRow(rows, []any{&name}, func() error {
+	err := x.each(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid) ORDER BY 1`, []any{x.Config.SourceSchema, x.names()}, []any{&name}, func() {
 		found = append(found, one(Failure, fmt.Sprintf("policies may hide rows of table %s.%s from role %q", x.Config.SourceSchema, name, x.role),
 			"hooktail does not read tables with hidden rows, which would count as deleted. Their events wait.",
 			fmt.Sprintf("ALTER ROLE %s BYPASSRLS;", x.roleName()))...)
-		return nil
 	})
 	return found, err
 }
@@ -114,7 +104,9 @@ func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
 func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
 	for _, t := range x.sources() {
-		columns, err := x.columnsOf(ctx, t.Name)
+		columns, err := x.column(ctx, `SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+			JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+			WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, x.Config.SourceSchema, t.Name)
 		if err != nil {
 			return nil, err
 		}
@@ -127,16 +119,6 @@ func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
 		}
 	}
 	return found, nil
-}
-
-func (x *examination) columnsOf(ctx context.Context, table string) ([]string, error) {
-	rows, err := x.conn.Query(ctx, `SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-		WHERE n.nspname = $1 AND c.relname = $2 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum`, x.Config.SourceSchema, table)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // missing returns the required columns that are not among columns.

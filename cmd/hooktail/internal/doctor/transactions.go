@@ -31,12 +31,9 @@ type open struct {
 // openTransactions returns those of all databases, oldest first: all of them hold back
 // the slot.
 func (x *examination) openTransactions(ctx context.Context) ([]open, error) {
-	rows, err := x.conn.Query(ctx, `SELECT pid, age(backend_xid), backend_xid::text, now() - xact_start,
+	rows, _ := x.conn.Query(ctx, `SELECT pid, age(backend_xid), backend_xid::text, now() - xact_start,
 			format('process %s (user %s, application %s)', pid, coalesce(usename, '?'), coalesce(nullif(application_name, ''), '?'))
-		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY age(backend_xid) DESC`)
-	if err != nil {
-		return nil, err
-	}
+		FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> pg_catalog.pg_backend_pid() ORDER BY age(backend_xid) DESC`) // the rows have its error
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (o open, err error) {
 		err = row.Scan(&o.pid, &o.ids, &o.xid, &o.time, &o.name)
 		return o, err
@@ -82,17 +79,13 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 const moment = 2 * time.Second
 
 func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {
-	rows, err := x.conn.Query(ctx, "SELECT gid, owner::text, database::text, now() - prepared FROM pg_catalog.pg_prepared_xacts WHERE now() - prepared > $1::interval ORDER BY prepared", x.Long)
-	if err != nil {
-		return nil, err
-	}
 	var found []Finding
 	var gid, owner, database string
 	var open time.Duration
-	_, err = pgx.ForEachRow(rows, []any{&gid, &owner, &database, &open}, func() error {
-		found = append(found, one(Warning, fmt.Sprintf("prepared transaction %s (user %s, database %s) has waited for %s", gid, owner, database, display.Span(open)), whyOpen,
-			fmt.Sprintf("ROLLBACK PREPARED '%s'; -- or COMMIT PREPARED, in database %s", strings.ReplaceAll(gid, "'", "''"), database))...)
-		return nil
-	})
+	err := x.each(ctx, "SELECT gid, owner::text, database::text, now() - prepared FROM pg_catalog.pg_prepared_xacts WHERE now() - prepared > $1::interval ORDER BY prepared",
+		[]any{x.Long}, []any{&gid, &owner, &database, &open}, func() {
+			found = append(found, one(Warning, fmt.Sprintf("prepared transaction %s (user %s, database %s) has waited for %s", gid, owner, database, display.Span(open)), whyOpen,
+				fmt.Sprintf("ROLLBACK PREPARED '%s'; -- or COMMIT PREPARED, in database %s", strings.ReplaceAll(gid, "'", "''"), database))...)
+		})
 	return found, err
 }
