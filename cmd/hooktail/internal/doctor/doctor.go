@@ -15,6 +15,7 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 )
 
@@ -64,7 +65,19 @@ type Options struct {
 type check struct {
 	id   string
 	fine string
-	look func(context.Context, *examination) ([]Finding, error)
+	look look
+}
+
+type look func(context.Context, *examination) ([]Finding, error)
+
+// withState makes a check only if hooktail's own tables can be read.
+func withState(look look) look {
+	return func(ctx context.Context, x *examination) ([]Finding, error) {
+		if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
+			return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
+		}
+		return look(ctx, x)
+	}
 }
 
 // checks are all checks that need the database, in the order of the report.
@@ -92,21 +105,21 @@ func checks() []check {
 		{"columns", "the columns that the rules need exist", lookAtColumns},
 		{"replica_identity", "deletions contain all required columns", lookAtIdentity},
 		{"state_schema", "hooktail's own tables exist", lookAtState},
-		{"copy", "hooktail's own tables belong to this database", lookAtCopy},
-		{"position", "the slot is the same as in the last run", lookAtPosition},
+		{"copy", "hooktail's own tables belong to this database", withState(lookAtCopy)},
+		{"position", "the slot is the same as in the last run", withState(lookAtPosition)},
 		{"adopt_privilege", "the role may adopt hooks", lookAtAdopt},
 		{"publication", "the publication has all tables and operations", lookAtPublication},
 		{"publication_contents", "all rows are published completely", lookAtContents},
 		{"publication_age", "the publication is older than the slot", lookAtAge},
 		{"slot", "", lookAtSlot},
-		{"other_slots", "hooktail reads no other slot of this database", lookAtOtherSlots},
+		{"other_slots", "hooktail reads no other slot of this database", withState(lookAtOtherSlots)},
 		{"failover", "a promoted standby has the slot", lookAtFailover},
 		{"hooks", "", lookAtHooks},
 		{"custom_events", "the function of custom events and its secret are intact", lookAtEmit},
 		{"hook_actions", "the hooks' actions exist", lookAtActions},
 		{"task_events", "the stream shows when tasks are completed", lookAtTaskEvents},
 		{"duplicate_hooks", "no two hooks send the same events", lookAtDuplicates},
-		{"secrets", "the signing secrets can be decrypted", lookAtSecrets},
+		{"secrets", "the signing secrets can be decrypted", withState(lookAtSecrets)},
 		{"double_sender", "no hook has two senders", lookAtSenderOfHooks},
 		{"failure_counter", "Label Studio does not deactivate hooks that hooktail serves", lookAtCounter},
 		{"egress", "the receivers can be reached", lookAtEgress},

@@ -51,17 +51,12 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 }
 
 // lookAtOtherSlots reports slots of hooktails with another HOOKTAIL_SLOT.
-func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, err error) {
-	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
-	}
+func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, _ error) {
 	slots, err := state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Others(ctx)
 	for _, slot := range slots {
-		found = append(found, Finding{
-			Severity: Warning, What: fmt.Sprintf("hooktail has read slot %q of this database, too", slot),
-			Why:  "A second hooktail sends every event a second time. A slot that nobody reads fills the database's disk.",
-			Mend: fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); -- when the hooktail that reads it has been stopped", slot),
-		})
+		found = append(found, one(Warning, fmt.Sprintf("hooktail has read slot %q of this database, too", slot),
+			"A second hooktail sends every event a second time. A slot that nobody reads fills the database's disk.",
+			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); -- when the hooktail that reads it has been stopped", slot))...)
 	}
 	return found, err
 }
@@ -70,19 +65,17 @@ func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, err
 // them silently, it returns the remedy for the gap.
 func (x *examination) gone(ctx context.Context, err error, why string) ([]Finding, error) {
 	found, other := faults(err, why)
-	if fault, ok := errors.AsType[*cdc.Fault](err); ok && x.wasRead(ctx) {
+	fault, ok := errors.AsType[*cdc.Fault](err)
+	if !ok {
+		return found, other
+	}
+	if memory, err := x.memory(ctx); err == nil && memory != nil {
 		switch fault.Reason {
 		case cdc.SlotMissing, cdc.PublicationMissing, cdc.PublicationIncomplete, cdc.PublicationNarrowed, cdc.OperationsMissing:
 			found[0].Mend = mendGap
 		}
 	}
 	return found, other
-}
-
-// wasRead reports whether hooktail has recorded a position of the slot.
-func (x *examination) wasRead(ctx context.Context) bool {
-	memory, err := x.memory(ctx)
-	return err == nil && memory != nil
 }
 
 // memory returns what hooktail has recorded of the slot, or nil.
@@ -154,8 +147,8 @@ func (x *examination) standbys(ctx context.Context, standbys int, why string) ([
 		fmt.Sprintf("ALTER SYSTEM SET synchronized_standby_slots = '%s'; SELECT pg_reload_conf(); -- and on the standby: sync_replication_slots = on, hot_standby_feedback = on, a dbname in primary_conninfo", name)), nil
 }
 
-// position compares what hooktail has recorded of its slot with the server.
-func (x *examination) position(ctx context.Context) ([]Finding, error) {
+// lookAtPosition compares what hooktail has recorded of its slot with the server.
+func lookAtPosition(ctx context.Context, x *examination) ([]Finding, error) {
 	memory, err := x.memory(ctx)
 	if err != nil {
 		return nil, err

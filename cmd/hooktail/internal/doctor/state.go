@@ -29,9 +29,6 @@ func lookAtState(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtCopy distinguishes tables created here from those restored from a dump.
 func lookAtCopy(ctx context.Context, x *examination) ([]Finding, error) {
-	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
-	}
 	err := state.CheckCopy(ctx, x.conn, x.Config.StateSchema)
 	copied, ok := errors.AsType[*state.CopyError](err)
 	if !ok {
@@ -54,12 +51,4 @@ func lookAtAdopt(ctx context.Context, x *examination) ([]Finding, error) {
 	return one(Note, fmt.Sprintf("role %q may not deactivate hooks", x.role),
 		"`hooktail hooks adopt` deactivates a hook in Label Studio; without the privilege, run it as another role.",
 		fmt.Sprintf("GRANT UPDATE (is_active) ON %s TO %s;", x.table(x.Config.WebhookTable), x.roleName())), nil
-}
-
-// lookAtPosition compares the last position with the server and its slot.
-func lookAtPosition(ctx context.Context, x *examination) ([]Finding, error) {
-	if err := state.Check(ctx, x.conn, x.Config.StateSchema); err != nil {
-		return fine("unknown: hooktail's own tables cannot be read"), nil //nolint:nilerr // said elsewhere
-	}
-	return x.position(ctx)
 }
