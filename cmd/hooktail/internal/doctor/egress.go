@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -18,12 +19,7 @@ const (
 
 // lookAtEgress connects to each hook's receiver, and sends nothing.
 func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
-	var hooks []*hook.Hook
-	for _, h := range x.served() {
-		if !h.IsRefused() {
-			hooks = append(hooks, h)
-		}
-	}
+	hooks := slices.DeleteFunc(x.served(), (*hook.Hook).IsRefused)
 	all := len(hooks)
 	hooks = hooks[:min(all, most)]
 	errs := make([]error, len(hooks))

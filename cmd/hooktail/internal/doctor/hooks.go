@@ -22,7 +22,15 @@ func (x *examination) served() []*hook.Hook {
 	return slices.DeleteFunc(slices.Clone(x.loaded.All()), func(h *hook.Hook) bool { return !h.Served() })
 }
 
-func (x *examination) hookTable() string { return x.table(x.Config.WebhookTable) }
+// ids returns the ids of the served hooks that are chosen.
+func (x *examination) ids(chosen func(*hook.Hook) bool) (ids []string) {
+	for _, h := range x.served() {
+		if chosen(h) {
+			ids = append(ids, fmt.Sprint(h.ID))
+		}
+	}
+	return ids
+}
 
 // lookAtHooks reads the hooks for later checks, and finds those that hooktail cannot
 // serve. They are not failures: hooks belong to the application's users, and affect
@@ -88,22 +96,15 @@ func alike(action mapping.Action) []mapping.Action {
 	return []mapping.Action{action}
 }
 
-// actions returns the actions that the profile makes.
-func (x *examination) actions(profile config.Profile) []mapping.Action {
-	actions := slices.Concat(alike(mapping.TaskCreated), []mapping.Action{
-		mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
-		mapping.AnnotationCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted,
-	})
-	if profile == config.Native {
-		actions = append(append(actions, alike(mapping.TasksDeleted)...), mapping.AnnotationsCreated)
-	}
-	return actions
+// contains reports whether the actions contain one, in either spelling.
+func contains(actions []mapping.Action, action mapping.Action) bool {
+	return slices.ContainsFunc(alike(action), func(same mapping.Action) bool { return slices.Contains(actions, same) })
 }
 
 // lookAtActions finds hooks with actions that are never sent.
 func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
-	made, native := x.actions(x.Config.Profile), x.actions(config.Native)
+	made, native := mapping.Profile(x.Config.Profile).Actions(), mapping.Native.Actions()
 	for _, h := range x.served() {
 		if h.AllActions {
 			continue
@@ -113,8 +114,8 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 		}
 		for _, action := range h.Actions {
 			switch {
-			case slices.Contains(made, action), action.IsCustom() && x.emits, action == mapping.TaskCompleted, action == mapping.TaskReopened: // see lookAtEmit and lookAtTaskEvents
-			case slices.Contains(native, action):
+			case contains(made, action), action.IsCustom() && x.emits, action == mapping.TaskCompleted, action == mapping.TaskReopened: // see lookAtEmit and lookAtTaskEvents
+			case contains(native, action):
 				found = append(found, one(Note, fmt.Sprintf("hook %d wants %s, which the profile %s does not make", h.ID, action, x.Config.Profile), "It does not get this event.",
 					"HOOKTAIL_PROFILE=native, or choose other actions for the hook")...)
 			case slices.Contains(mapping.Reserved(), action):
@@ -132,14 +133,14 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 // lookAtDuplicates finds pairs of hooks that send the same event to the same URL.
 func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
 	var found []Finding
-	hooks := x.served()
+	hooks := slices.DeleteFunc(x.served(), (*hook.Hook).IsRefused)
 	for i, a := range hooks {
 		for _, b := range hooks[i+1:] {
-			if a.IsRefused() || b.IsRefused() || !a.URL.Equal(b.URL) || !overlap(a, b) {
+			if !a.URL.Equal(b.URL) || !overlap(a, b) {
 				continue
 			}
 			found = append(found, one(Warning, fmt.Sprintf("hooks %d and %d send the same events to the same URL", a.ID, b.ID), "The receiver gets each event twice.",
-				fmt.Sprintf("deactivate one of them in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.hookTable(), b.ID))...)
+				fmt.Sprintf("deactivate one of them in Label Studio; or: UPDATE %s SET is_active = false WHERE id = %d;", x.table(x.Config.WebhookTable), b.ID))...)
 		}
 	}
 	return found, nil
@@ -152,9 +153,7 @@ func overlap(a, b *hook.Hook) bool {
 	if a.AllActions || b.AllActions {
 		return (a.AllActions || len(a.Actions) > 0) && (b.AllActions || len(b.Actions) > 0)
 	}
-	return slices.ContainsFunc(a.Actions, func(action mapping.Action) bool {
-		return slices.ContainsFunc(alike(action), func(same mapping.Action) bool { return slices.Contains(b.Actions, same) })
-	})
+	return slices.ContainsFunc(a.Actions, func(action mapping.Action) bool { return contains(b.Actions, action) })
 }
 
 // lookAtSecrets decrypts the signing secrets: hooks with a secret never get unsigned
@@ -183,12 +182,7 @@ func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtSenderOfHooks finds hooks that Label Studio serves too.
 func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error) {
-	var doubled []string
-	for _, h := range x.served() {
-		if h.Active && !h.IsRefused() {
-			doubled = append(doubled, fmt.Sprint(h.ID))
-		}
-	}
+	doubled := x.ids(func(h *hook.Hook) bool { return h.Active && !h.IsRefused() })
 	if len(doubled) == 0 {
 		return nil, nil
 	}
@@ -204,16 +198,11 @@ func lookAtSenderOfHooks(ctx context.Context, x *examination) ([]Finding, error)
 // own failed requests in the hook's row.
 func lookAtCounter(ctx context.Context, x *examination) ([]Finding, error) {
 	var counts bool
-	err := x.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname LIKE '%fail%')`, x.hookTable()).Scan(&counts)
+	err := x.conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass($1) AND attnum > 0 AND NOT attisdropped AND attname LIKE '%fail%')`, x.table(x.Config.WebhookTable)).Scan(&counts)
 	if err != nil || !counts {
 		return nil, err
 	}
-	var shared []string
-	for _, h := range x.served() {
-		if h.Active && !h.Adopted {
-			shared = append(shared, fmt.Sprint(h.ID))
-		}
-	}
+	shared := x.ids(func(h *hook.Hook) bool { return h.Active && !h.Adopted })
 	if len(shared) == 0 {
 		return nil, nil
 	}
