@@ -12,17 +12,18 @@ import (
 const connectTime = 15 * time.Second
 
 // connect opens the connection for all checks.
-func (x *examination) connect(ctx context.Context) (Finding, error) {
+func connect(ctx context.Context, x *examination) ([]Finding, error) {
+	const why = "Nothing can be checked without it."
 	ctx, cancel := context.WithTimeout(ctx, connectTime)
 	defer cancel()
 	pool, err := x.Open(ctx)
 	if err != nil {
-		return Finding{}, err
+		return []Finding{failed(err, why)}, nil
 	}
 	acquired, err := pool.Acquire(ctx)
 	if err != nil {
 		pool.Close()
-		return Finding{}, fmt.Errorf("connect: %w", err)
+		return []Finding{failed(fmt.Errorf("connect: %w", err), why)}, nil
 	}
 	x.pool, x.conn = pool, acquired.Hijack()
 	var database string
@@ -34,9 +35,9 @@ func (x *examination) connect(ctx context.Context) (Finding, error) {
 	if err != nil {
 		x.conn.Close(context.WithoutCancel(ctx))
 		pool.Close()
-		return Finding{}, fmt.Errorf("ask for the role: %w", err)
+		return []Finding{failed(fmt.Errorf("ask for the role: %w", err), why)}, nil
 	}
-	return Finding{ID: "connection", Severity: OK, What: fmt.Sprintf("connected as role %q to database %q", x.role, database)}, nil
+	return fine("connected as role %q to database %q", x.role, database), nil
 }
 
 // lookForPooler compares the process reported at connecting with the one that answers: a
@@ -71,7 +72,7 @@ func lookAtReplication(ctx context.Context, x *examination) ([]Finding, error) {
 	const why = "Committed changes only arrive over such a connection."
 	var err error
 	if x.systemID, err = cdc.CheckReplication(ctx, x.Replication); err != nil {
-		found := failed("", err, why)
+		found := failed(err, why)
 		if found.Mend == "check HOOKTAIL_DATABASE_URL, network and server" {
 			found.Mend = "free a WAL sender if all are in use (see wal_senders), and connect to the server itself, not to a pooler"
 		}

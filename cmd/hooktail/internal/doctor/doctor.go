@@ -154,13 +154,12 @@ func Examine(ctx context.Context, o Options) []Finding {
 		o.Long = 5 * time.Minute
 	}
 	x := &examination{Options: o}
-	first, err := x.connect(ctx)
-	if err != nil {
-		return []Finding{failed("connection", err, "Nothing can be checked without it.")}
+	findings := x.make(ctx, check{id: "connection", look: connect})
+	if findings[0].Severity == Failure {
+		return findings
 	}
 	defer x.pool.Close()
 	defer x.conn.Close(context.WithoutCancel(ctx)) // not reused: its settings were changed
-	findings := []Finding{first}
 	for _, c := range checks() {
 		findings = append(findings, x.make(ctx, c)...)
 	}
@@ -203,8 +202,8 @@ func unseen(err error) Finding {
 }
 
 // failed is the finding for an error that ends a run.
-func failed(id string, err error, why string) Finding {
-	f := Finding{ID: id, Severity: Failure, What: strings.Join(strings.Fields(err.Error()), " "), Why: why, Mend: "check HOOKTAIL_DATABASE_URL, network and server"}
+func failed(err error, why string) Finding {
+	f := Finding{Severity: Failure, What: strings.Join(strings.Fields(err.Error()), " "), Why: why, Mend: "check HOOKTAIL_DATABASE_URL, network and server"}
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok {
 		f.What = fault.What
 		if fault.Err != nil {
@@ -220,7 +219,7 @@ func failed(id string, err error, why string) Finding {
 // faults turns a *cdc.Fault into a finding; it returns other errors.
 func faults(err error, why string) ([]Finding, error) {
 	if _, ok := errors.AsType[*cdc.Fault](err); ok {
-		return []Finding{failed("", err, why)}, nil
+		return []Finding{failed(err, why)}, nil
 	}
 	return nil, err
 }

@@ -130,20 +130,18 @@ func (x *examination) compare(s natslog.StreamState, err error) (found []Finding
 		return nil, err
 	}
 	for _, d := range s.Deviations {
-		f := Finding{Severity: Failure, What: fmt.Sprintf("stream %s has %s %s, and not %s", s.Name, d.Setting, d.Has, d.Wanted), Why: reasons[d.Setting], Mend: s.Update}
+		severity, mend := Failure, s.Update
 		if d.Setting == "num_replicas" {
-			f.Severity = Warning
+			severity = Warning
 		}
 		if d.Fixed {
-			f.Mend = fmt.Sprintf("stop the readers, wait until everything is delivered, stop the senders; then: nats stream rm -f %s && hooktail setup && hooktail repair", s.Name)
+			mend = fmt.Sprintf("stop the readers, wait until everything is delivered, stop the senders; then: nats stream rm -f %s && hooktail setup && hooktail repair", s.Name)
 		}
-		found = append(found, f)
+		found = append(found, one(severity, fmt.Sprintf("stream %s has %s %s, and not %s", s.Name, d.Setting, d.Has, d.Wanted), reasons[d.Setting], mend)...)
 	}
 	if len(s.Behind) > 0 {
-		found = append(found, Finding{
-			Severity: Warning, What: fmt.Sprintf("copies of stream %s are missing or not up to date: servers %s", s.Name, strings.Join(s.Behind, ", ")),
-			Why: "Until they catch up, the log survives the loss of fewer servers.", Mend: "start these NATS servers, or look into their logs",
-		})
+		found = append(found, one(Warning, fmt.Sprintf("copies of stream %s are missing or not up to date: servers %s", s.Name, strings.Join(s.Behind, ", ")),
+			"Until they catch up, the log survives the loss of fewer servers.", "start these NATS servers, or look into their logs")...)
 	}
 	return found, nil
 }

@@ -9,9 +9,6 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// publication returns the quoted name.
-func (x *examination) publication() string { return pgx.Identifier{x.Config.Publication}.Sanitize() }
-
 func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "hooktail only receives published changes, and does not run without them.")
 	if err != nil {
@@ -25,7 +22,7 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 	if all {
 		found = append(found, one(Note, fmt.Sprintf("publication %q contains all tables of the database", x.Config.Publication),
 			"The changes of all other tables are decoded and sent too, without any use.",
-			fmt.Sprintf("DROP PUBLICATION %s; -- while Label Studio and hooktail are stopped, and then: hooktail repair, which makes one of hooktail's tables alone and a new slot", x.publication()))...)
+			fmt.Sprintf("DROP PUBLICATION %s; -- while Label Studio and hooktail are stopped, and then: hooktail repair, which makes one of hooktail's tables alone and a new slot", pgx.Identifier{x.Config.Publication}.Sanitize()))...)
 	}
 	return found, nil
 }

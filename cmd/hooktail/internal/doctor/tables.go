@@ -35,13 +35,6 @@ func (x *examination) names() []string {
 	return names
 }
 
-// rulesTables are the names in the form of the rules.
-func (x *examination) rulesTables() mapping.Tables {
-	return mapping.Tables{
-		Schema: x.Config.SourceSchema, Project: x.Config.ProjectTable, Task: x.Config.TaskTable, Annotation: x.Config.AnnotationTable,
-	}
-}
-
 func lookAtTables(ctx context.Context, x *examination) ([]Finding, error) {
 	return faults(cdc.CheckTables(ctx, x.conn, x.sources()), "Events are made from their rows.")
 }
@@ -130,7 +123,10 @@ func (x *examination) missing(t cdc.Table, columns []string) []string {
 	case x.Config.WebhookActionTable:
 		required = hook.RequiredColumns(hook.WebhookAction)
 	default:
-		if missing, ok := errors.AsType[*mapping.MissingColumnError](mapping.CheckColumns(t.Schema, t.Name, columns, x.rulesTables())); ok {
+		tables := mapping.Tables{
+			Schema: x.Config.SourceSchema, Project: x.Config.ProjectTable, Task: x.Config.TaskTable, Annotation: x.Config.AnnotationTable,
+		}
+		if missing, ok := errors.AsType[*mapping.MissingColumnError](mapping.CheckColumns(t.Schema, t.Name, columns, tables)); ok {
 			return []string{missing.Column}
 		}
 	}
