@@ -28,104 +28,66 @@ const (
 	maxToken  = 1024
 )
 
-// check returns what is wrong with the variable's value, apart from its type, without
-// showing the value; nil if it is valid. Every variable has a case.
-func (c *Config) check(name string) error {
-	switch name {
-	case "DATABASE_URL":
-		return checkDatabaseURL(c.DatabaseURL)
-	case "SLOT":
-		return checkSlot(c.Slot)
-	case "PUBLICATION":
-		return checkName(c.Publication)
-	case "STATE_SCHEMA":
-		return checkName(c.StateSchema)
-	case "SOURCE_SCHEMA":
-		return checkName(c.SourceSchema)
-	case "PROJECT_TABLE":
-		return checkName(c.ProjectTable)
-	case "TASK_TABLE":
-		return checkName(c.TaskTable)
-	case "ANNOTATION_TABLE":
-		return checkName(c.AnnotationTable)
-	case "WEBHOOK_TABLE":
-		return checkName(c.WebhookTable)
-	case "WEBHOOK_ACTION_TABLE":
-		return checkName(c.WebhookActionTable)
-	case "PROFILE":
-		return oneOf(c.Profile, Guide, Native)
-	case "SETTLE":
-		return within(c.Settle, 0, time.Minute)
-	case "SEND_SECRETS", "EGRESS", "NATS_SYNC":
-		return nil // the type checks everything
-	case "DELETED":
-		return oneOf(c.Deleted, DeletedID, DeletedRow)
-	case "DELIVER":
-		return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth)
-	case "ADOPT_OVERLAP":
-		return within(c.AdoptOverlap, 0, 10*time.Minute)
-	case "TIMEOUT":
-		return within(c.Timeout, 1, maxTime)
-	case "MAX_ATTEMPTS":
-		return within(c.MaxAttempts, 0, math.MaxInt)
-	case "RETRY_FOR":
-		return within(c.RetryFor, 1, maxTime)
-	case "HOOK_CONCURRENCY":
-		return within(c.HookConcurrency, 1, 1000)
-	case "CONCURRENCY":
-		return within(c.Concurrency, 1, 10000)
-	case "NATS_URL":
-		return checkNATS(c.NATSURL)
-	case "NATS_CA":
-		return c.checkNATSPEM(c.NATSCA, checkCertificates(c.NATSCA))
-	case "NATS_CERT":
-		return c.checkNATSPEM(c.NATSCert, checkCertificates(c.NATSCert))
-	case "NATS_KEY":
-		return c.checkNATSPEM(c.NATSKey, natsPEM.checkKey(c.NATSCert, c.NATSKey))
-	case "NATS_CREDS":
-		return c.checkCreds()
-	case "NATS_NKEY":
-		return c.checkNKey()
-	case "ROLE":
-		return checkRole(c.Role, c.NATSURL)
-	case "NATS_REPLICAS":
-		return oneOf(c.NATSReplicas, 1, 3, 5)
-	case "KEEP":
-		return checkKeep(c.Keep, c.NATSURL)
-	case "TOPIC":
-		return checkTopic(c.Topic, c.NATSURL)
-	case "PARK_MAX_BYTES":
-		return within(c.ParkMaxBytes, minPark, math.MaxInt64)
-	case "DEAD_RETENTION":
-		return within(c.DeadRetention, time.Hour, maxTime)
-	case "SECRET_KEY":
-		return checkSecretKey(c.SecretKey)
-	case "TLS_CA":
-		return checkCertificates(c.TLSCA)
-	case "TLS_CERT":
-		return checkCertificates(c.TLSCert)
-	case "TLS_KEY":
-		return receiverPEM.checkKey(c.TLSCert, c.TLSKey)
-	case "PROXY":
-		return checkProxy(c.Proxy)
-	case "MEMORY":
-		return within(c.Memory, minMemory, math.MaxInt64)
-	case "GRACE":
-		return within(c.Grace, 0, maxTime)
-	case "HTTP_ADDR":
-		return checkAddr(c.HTTPAddr)
-	case "HTTP_HOSTS":
-		return checkHosts(c.HTTPHosts)
-	case "ADMIN_TOKEN":
-		return checkToken(c.AdminToken)
-	case "LOG_LEVEL":
+// checks return what is wrong with a variable's value, apart from its type, without
+// showing the value; nil if it is valid. Every variable has one.
+var checks = map[string]func(c *Config) error{
+	"DATABASE_URL":         func(c *Config) error { return checkDatabaseURL(c.DatabaseURL) },
+	"SLOT":                 func(c *Config) error { return checkSlot(c.Slot) },
+	"PUBLICATION":          func(c *Config) error { return checkName(c.Publication) },
+	"STATE_SCHEMA":         func(c *Config) error { return checkName(c.StateSchema) },
+	"SOURCE_SCHEMA":        func(c *Config) error { return checkName(c.SourceSchema) },
+	"PROJECT_TABLE":        func(c *Config) error { return checkName(c.ProjectTable) },
+	"TASK_TABLE":           func(c *Config) error { return checkName(c.TaskTable) },
+	"ANNOTATION_TABLE":     func(c *Config) error { return checkName(c.AnnotationTable) },
+	"WEBHOOK_TABLE":        func(c *Config) error { return checkName(c.WebhookTable) },
+	"WEBHOOK_ACTION_TABLE": func(c *Config) error { return checkName(c.WebhookActionTable) },
+	"PROFILE":              func(c *Config) error { return oneOf(c.Profile, Guide, Native) },
+	"SETTLE":               func(c *Config) error { return within(c.Settle, 0, time.Minute) },
+	"SEND_SECRETS":         typed,
+	"DELETED":              func(c *Config) error { return oneOf(c.Deleted, DeletedID, DeletedRow) },
+	"DELIVER":              func(c *Config) error { return oneOf(c.Deliver, DeliverActive, DeliverAdopted, DeliverBoth) },
+	"ADOPT_OVERLAP":        func(c *Config) error { return within(c.AdoptOverlap, 0, 10*time.Minute) },
+	"TIMEOUT":              func(c *Config) error { return within(c.Timeout, 1, maxTime) },
+	"MAX_ATTEMPTS":         func(c *Config) error { return within(c.MaxAttempts, 0, math.MaxInt) },
+	"RETRY_FOR":            func(c *Config) error { return within(c.RetryFor, 1, maxTime) },
+	"HOOK_CONCURRENCY":     func(c *Config) error { return within(c.HookConcurrency, 1, 1000) },
+	"CONCURRENCY":          func(c *Config) error { return within(c.Concurrency, 1, 10000) },
+	"EGRESS":               typed,
+	"SECRET_KEY":           func(c *Config) error { return checkSecretKey(c.SecretKey) },
+	"TLS_CA":               func(c *Config) error { return checkCertificates(c.TLSCA) },
+	"TLS_CERT":             func(c *Config) error { return checkCertificates(c.TLSCert) },
+	"TLS_KEY":              func(c *Config) error { return receiverPEM.checkKey(c.TLSCert, c.TLSKey) },
+	"PROXY":                func(c *Config) error { return checkProxy(c.Proxy) },
+	"NATS_URL":             func(c *Config) error { return checkNATS(c.NATSURL) },
+	"NATS_CA":              func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCA), checkCertificates(c.NATSCA)) },
+	"NATS_CERT":            func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCert), checkCertificates(c.NATSCert)) },
+	"NATS_KEY": func(c *Config) error {
+		return cmp.Or(c.checkNATSOnly(c.NATSKey), natsPEM.checkKey(c.NATSCert, c.NATSKey))
+	},
+	"NATS_CREDS": (*Config).checkCreds,
+	"NATS_NKEY":  (*Config).checkNKey,
+	"ROLE": func(c *Config) error {
+		return cmp.Or(oneOf(c.Role, RoleBoth, RoleReader, RoleSender), c.needsNATS(c.Role != RoleBoth))
+	},
+	"NATS_SYNC":      typed,
+	"NATS_REPLICAS":  func(c *Config) error { return oneOf(c.NATSReplicas, 1, 3, 5) },
+	"KEEP":           func(c *Config) error { return cmp.Or(within(c.Keep, 0, maxTime), c.needsNATS(c.Keep > 0)) },
+	"TOPIC":          func(c *Config) error { return c.needsNATS(c.Topic) },
+	"PARK_MAX_BYTES": func(c *Config) error { return within(c.ParkMaxBytes, minPark, math.MaxInt64) },
+	"DEAD_RETENTION": func(c *Config) error { return within(c.DeadRetention, time.Hour, maxTime) },
+	"MEMORY":         func(c *Config) error { return within(c.Memory, minMemory, math.MaxInt64) },
+	"GRACE":          func(c *Config) error { return within(c.Grace, 0, maxTime) },
+	"HTTP_ADDR":      func(c *Config) error { return checkAddr(c.HTTPAddr) },
+	"HTTP_HOSTS":     func(c *Config) error { return checkHosts(c.HTTPHosts) },
+	"ADMIN_TOKEN":    func(c *Config) error { return checkToken(c.AdminToken) },
+	"LOG_LEVEL": func(c *Config) error {
 		return oneOf(c.LogLevel, slog.LevelDebug, slog.LevelInfo, slog.LevelWarn, slog.LevelError)
-	case "LOG_FORMAT":
-		return oneOf(c.LogFormat, LogText, LogJSON)
-	default:
-		panic("config: no check for the variable " + name)
-	}
+	},
+	"LOG_FORMAT": func(c *Config) error { return oneOf(c.LogFormat, LogText, LogJSON) },
 }
+
+// typed is for variables whose type checks everything.
+func typed(*Config) error { return nil }
 
 func within[T cmp.Ordered](value, least, most T) error {
 	switch {

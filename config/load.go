@@ -65,7 +65,7 @@ func (c *Config) set(v Variable, name string, field reflect.Value, t text) error
 		secret.path = &t.path
 	}
 	if err == nil {
-		err = c.check(name)
+		err = checks[name](c)
 	}
 	if err == nil {
 		return nil
@@ -123,8 +123,6 @@ func unreadable(field reflect.Value, text string, err error) error {
 			return advice("needs a unit, for example 2s or 500ms")
 		}
 		return problem("is not a duration")
-	case bool:
-		return problem("is invalid")
 	case int:
 		return problem("is not a whole number")
 	default:

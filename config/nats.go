@@ -57,19 +57,13 @@ func (s Sync) String() string {
 	return time.Duration(s).String()
 }
 
-// checkRole rejects the roles reader and sender if there is no log.
-func checkRole(role Role, nats Secret) error {
-	if err := oneOf(role, RoleBoth, RoleReader, RoleSender); err != nil {
-		return err
-	}
-	if role != RoleBoth && nats.Reveal() == "" {
-		return needsNATS()
+// needsNATS refuses what is used but works only with a log.
+func (c *Config) needsNATS(used bool) error {
+	if used && c.NATSURL.Reveal() == "" {
+		return advice("needs HOOKTAIL_NATS_URL, which is not set")
 	}
 	return nil
 }
-
-// needsNATS is the advice for what works only with a log.
-func needsNATS() error { return advice("needs HOOKTAIL_NATS_URL, which is not set") }
 
 // checkNATS accepts the URLs that the client accepts: servers of one cluster, separated by
 // commas.

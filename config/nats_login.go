@@ -26,14 +26,6 @@ func (c *Config) checkNATSOnly(value Secret) error {
 	return nil
 }
 
-// checkNATSPEM checks one of the variables of TLS.
-func (c *Config) checkNATSPEM(value Secret, check error) error {
-	if err := c.checkNATSOnly(value); err != nil {
-		return err
-	}
-	return check
-}
-
 // checkCreds accepts a credentials file: a user's JWT and seed, each between its markers.
 func (c *Config) checkCreds() error {
 	text := []byte(c.NATSCreds.Reveal())
