@@ -73,44 +73,35 @@ type Problem struct{ Why string }
 
 func (p *Problem) Error() string { return p.Why }
 
-func (h *handler) act(w http.ResponseWriter, r *http.Request) {
-	pass, ok := h.admit(w, r)
+func (h *handler) act(_ http.ResponseWriter, r *http.Request, pass pass) (any, error) {
 	switch {
-	case !ok:
-		return
 	case h.Token == "":
-		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only")
-		return
+		return nil, errReadOnly
 	case !pass.valid:
-		refuse(w, http.StatusUnauthorized, "log in, or send the token: Authorization: Bearer …")
-		return
+		return nil, &refusal{http.StatusUnauthorized, "log in, or send the token: Authorization: Bearer …"}
 	case pass.csrf != "" && subtle.ConstantTimeCompare([]byte(pass.csrf), []byte(r.Header.Get("X-CSRF-Token"))) != 1:
-		refuse(w, http.StatusForbidden, "the request does not come from the logged-in page: reload it")
-		return
+		return nil, &refusal{http.StatusForbidden, "the request does not come from the logged-in page: reload it"}
 	}
 	var a Action
-	if !read(w, r, &a) {
-		return
+	if err := read(r, &a); err != nil {
+		return nil, err
 	}
 	if why := a.check(); why != "" {
-		refuse(w, http.StatusBadRequest, why)
-		return
+		return nil, &refusal{http.StatusBadRequest, why}
 	}
 	ctx, cancel := within(r.Context())
 	defer cancel()
 	done, err := h.Program.Act(ctx, a)
 	if problem, ok := errors.AsType[*Problem](err); ok {
-		refuse(w, http.StatusUnprocessableEntity, problem.Why)
-		return
+		return nil, &refusal{http.StatusUnprocessableEntity, problem.Why}
 	}
 	if err != nil {
-		h.fail(w, r, a.Do, err)
-		return
+		return nil, failure{a.Do, err}
 	}
 	if !a.DryRun {
 		h.Log.InfoContext(r.Context(), "Done on the status page", "action", a.Do, "hook", a.Hook, "event", a.Event, "from", addressOf(r), "result", done.Message)
 	}
-	reply(w, http.StatusOK, done)
+	return done, nil
 }
 
 // check returns what is wrong with the request, or "". No action concerns all hooks.

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -54,12 +55,6 @@ func newGate(token string) *gate {
 	}
 }
 
-// matches compares hashes in constant time, so that the length does not show.
-func (g *gate) matches(token string) bool {
-	sum := sha256.Sum256([]byte(token))
-	return subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && g.open
-}
-
 // guess compares a token sent from an address, unless that address has guessed too often.
 func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool) {
 	g.mu.Lock()
@@ -71,7 +66,8 @@ func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool)
 	if left.TokensAt(now) < 1 {
 		return false, true
 	}
-	if g.matches(token) {
+	sum := sha256.Sum256([]byte(token)) // hashes are compared, so that the length does not show
+	if subtle.ConstantTimeCompare(sum[:], g.token[:]) == 1 && g.open {
 		delete(g.wrong, address)
 		return true, false
 	}
@@ -135,38 +131,42 @@ func (g *gate) find(value string, now time.Time) pass {
 	return pass{valid: true, csrf: s.csrf}
 }
 
-// admit returns the rights of the request; without a token it may only look. If ok is
-// false, the request has been answered: its token is wrong, or there were too many
-// guesses.
-func (h *handler) admit(w http.ResponseWriter, r *http.Request) (p pass, ok bool) {
-	now := time.Now()
+// admit returns the rights of the request; without a token it may only look. It is an
+// error if the token is wrong, or if there were too many guesses.
+func (h *handler) admit(w http.ResponseWriter, r *http.Request) (pass, error) {
 	if scheme, token, given := strings.Cut(r.Header.Get("Authorization"), " "); given && strings.EqualFold(scheme, "Bearer") {
-		right, tooMany := h.gate.guess(addressOf(r), token, now)
-		switch {
-		case tooMany:
-			tooManyGuesses(w)
-			return pass{}, false
-		case !right:
+		err := h.compare(w, r, token)
+		if errors.Is(err, errWrongToken) {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="hooktail"`)
-			refuse(w, http.StatusUnauthorized, "wrong token")
-			return pass{}, false
 		}
-		return pass{valid: true}, true
+		return pass{valid: err == nil}, err
 	}
-	return h.passOf(r, now), true
+	return h.passOf(r), nil
+}
+
+var (
+	errWrongToken = &refusal{http.StatusUnauthorized, "wrong token"}
+	errReadOnly   = &refusal{http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only"}
+)
+
+// compare returns an error unless the token is the right one.
+func (h *handler) compare(w http.ResponseWriter, r *http.Request, token string) error {
+	switch right, tooMany := h.gate.guess(addressOf(r), token, time.Now()); {
+	case tooMany:
+		w.Header().Set("Retry-After", "60")
+		return &refusal{http.StatusTooManyRequests, "too many wrong tokens: wait a minute"}
+	case !right:
+		return errWrongToken
+	}
+	return nil
 }
 
 // passOf returns the rights of the request's session.
-func (h *handler) passOf(r *http.Request, now time.Time) pass {
+func (h *handler) passOf(r *http.Request) pass {
 	if cookie, err := r.Cookie(cookieName); err == nil {
-		return h.gate.find(cookie.Value, now)
+		return h.gate.find(cookie.Value, time.Now())
 	}
 	return pass{}
-}
-
-func tooManyGuesses(w http.ResponseWriter) {
-	w.Header().Set("Retry-After", "60")
-	refuse(w, http.StatusTooManyRequests, "too many wrong tokens: wait a minute")
 }
 
 // addressOf returns the address under which guesses are counted.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -85,60 +84,74 @@ func Handler(o Options) http.Handler {
 	h := &handler{Options: o, gate: newGate(o.Token), watched: make(chan struct{}, maxLive)}
 	mux := http.NewServeMux()
 	serveAssets(mux)
-	mux.HandleFunc("GET /status", h.report)
-	mux.HandleFunc("GET /status/live", h.live)
-	mux.HandleFunc("GET /status/series", h.series)
-	mux.HandleFunc("GET /status/history", h.history)
-	mux.HandleFunc("GET /status/log", h.past)
-	mux.HandleFunc("GET /status/deliveries", h.deliveries)
-	mux.HandleFunc("GET /status/payload", h.payload)
-	mux.HandleFunc("GET /session", h.session)
-	mux.HandleFunc("POST /session", h.logIn)
-	mux.HandleFunc("POST /session/end", h.logOut)
-	mux.HandleFunc("POST /act", h.act)
+	mux.HandleFunc("GET /status", h.admitted(h.report))
+	mux.HandleFunc("GET /status/live", h.admitted(h.live))
+	mux.HandleFunc("GET /status/series", h.admitted(h.series))
+	mux.HandleFunc("GET /status/history", h.admitted(h.history))
+	mux.HandleFunc("GET /status/log", h.admitted(h.past))
+	mux.HandleFunc("GET /status/deliveries", h.admitted(h.deliveries))
+	mux.HandleFunc("GET /status/payload", h.admitted(h.payload))
+	mux.HandleFunc("GET /session", h.admitted(h.session))
+	mux.HandleFunc("POST /session", h.answered(h.logIn))
+	mux.HandleFunc("POST /session/end", h.answered(h.logOut))
+	mux.HandleFunc("POST /act", h.admitted(h.act))
 	return protect(mux)
 }
 
-func (h *handler) report(w http.ResponseWriter, r *http.Request) {
-	pass, ok := h.admit(w, r)
-	if !ok {
-		return
+// answered replies with what do returns, or with its error; with nothing if it has
+// answered itself.
+func (h *handler) answered(do func(w http.ResponseWriter, r *http.Request) (any, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		value, err := do(w, r)
+		switch {
+		case err != nil:
+			h.fail(w, r, err)
+		case value != nil:
+			reply(w, http.StatusOK, value)
+		}
 	}
-	q, ok := queryOf(w, r)
-	if !ok {
-		return
-	}
-	q.Payloads = pass.valid
-	report := h.Program.Report(r.Context(), q)
-	report.Admin, report.Authorized = h.Token != "", pass.valid
-	reply(w, http.StatusOK, report)
 }
 
-// queryOf reads the query of a report. If ok is false, the request has been answered.
-func queryOf(w http.ResponseWriter, r *http.Request) (q Query, ok bool) {
+// admitted is answered for a request with the rights that admit finds.
+func (h *handler) admitted(do func(w http.ResponseWriter, r *http.Request, p pass) (any, error)) http.HandlerFunc {
+	return h.answered(func(w http.ResponseWriter, r *http.Request) (any, error) {
+		p, err := h.admit(w, r)
+		if err != nil {
+			return nil, err
+		}
+		return do(w, r, p)
+	})
+}
+
+func (h *handler) report(_ http.ResponseWriter, r *http.Request, p pass) (any, error) {
+	q, err := queryOf(r)
+	if err != nil {
+		return nil, err
+	}
+	q.Payloads = p.valid
+	return h.reportOf(r.Context(), q), nil
+}
+
+func (h *handler) reportOf(ctx context.Context, q Query) Report {
+	report := h.Program.Report(ctx, q)
+	report.Admin, report.Authorized = h.Token != "", q.Payloads
+	return report
+}
+
+// queryOf reads the query of a report.
+func queryOf(r *http.Request) (q Query, err error) {
 	q.Pulses = r.FormValue("pulses") == "1"
 	q.Partitions = r.FormValue("partitions") == "1"
 	q.Find = strings.TrimSpace(r.FormValue("find"))
-	var err error
-	if text := r.FormValue("after"); text != "" {
-		if q.After, err = strconv.ParseUint(text, 10, 64); err != nil {
-			refuse(w, http.StatusBadRequest, "after must be the seq of an attempt")
-			return q, false
-		}
+	switch {
+	case formValue(r, "after", &q.After, unsigned) != nil:
+		err = &refusal{http.StatusBadRequest, "after must be the seq of an attempt"}
+	case formValue(r, "hooks", &q.Hooks, positive) != nil:
+		err = &refusal{http.StatusBadRequest, "hooks must be the maximum number of hooks"}
+	case formValue(r, "hook", &q.Hook, signed) != nil:
+		err = &refusal{http.StatusBadRequest, "hook is the id of a hook"}
 	}
-	if text := r.FormValue("hooks"); text != "" {
-		if q.Hooks, err = strconv.Atoi(text); err != nil || q.Hooks < 1 {
-			refuse(w, http.StatusBadRequest, "hooks must be the maximum number of hooks")
-			return q, false
-		}
-	}
-	if text := r.FormValue("hook"); text != "" {
-		if q.Hook, err = strconv.ParseInt(text, 10, 64); err != nil {
-			refuse(w, http.StatusBadRequest, "hook is the id of a hook")
-			return q, false
-		}
-	}
-	return q, true
+	return q, err
 }
 
 // within bounds queries to the database.
@@ -148,49 +161,63 @@ func within(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // payload serves a body, if the request may see it: by the seq of an attempt, or by hook
 // and event, or by hook and position in the log.
-func (h *handler) payload(w http.ResponseWriter, r *http.Request) {
-	pass, ok := h.admit(w, r)
-	if !ok {
-		return
-	}
+func (h *handler) payload(w http.ResponseWriter, r *http.Request, pass pass) (any, error) {
 	if !pass.valid {
-		refuse(w, http.StatusUnauthorized, "payloads are only shown with HOOKTAIL_ADMIN_TOKEN")
-		return
+		return nil, &refusal{http.StatusUnauthorized, "payloads are only shown with HOOKTAIL_ADMIN_TOKEN"}
 	}
 	var p Payload
 	var err error
 	if text := r.FormValue("seq"); text != "" {
-		p.Seq, err = strconv.ParseUint(text, 10, 64)
-	} else if p.Hook, err = strconv.ParseInt(r.FormValue("hook"), 10, 64); err == nil {
+		p.Seq, err = unsigned(text)
+	} else if p.Hook, err = signed(r.FormValue("hook")); err == nil {
 		if text := r.FormValue("position"); text != "" {
-			p.Position, err = strconv.ParseUint(text, 10, 64)
+			p.Position, err = unsigned(text)
 		} else {
 			p.Event, err = state.ParseID(r.FormValue("event"))
 		}
 	}
 	if err != nil {
-		refuse(w, http.StatusBadRequest, "select a payload by seq, by hook and event, or by hook and position")
-		return
+		return nil, &refusal{http.StatusBadRequest, "select a payload by seq, by hook and event, or by hook and position"}
 	}
 	ctx, cancel := within(r.Context())
 	defer cancel()
 	body, err := h.Program.Payload(ctx, p)
 	switch {
 	case err != nil:
-		h.fail(w, r, "read payload", err)
+		return nil, failure{"read payload", err}
 	case body == nil:
-		refuse(w, http.StatusNotFound, "this payload is no longer kept")
-	default:
-		w.Header().Set("Content-Type", "application/json")
-		_, _ = w.Write(body) // the reader may have gone
+		return nil, &refusal{http.StatusNotFound, "this payload is no longer kept"}
 	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(body) // the reader may have gone
+	return nil, nil
 }
 
-// fail answers with a general error and logs the details: the reader need not see the
-// message of the database or of NATS.
-func (h *handler) fail(w http.ResponseWriter, r *http.Request, what string, err error) {
+// refusal is an answer other than 200, with the reason.
+type refusal struct {
+	status int
+	why    string
+}
+
+func (r *refusal) Error() string { return r.why }
+
+// failure is an error of the Program.
+type failure struct {
+	to string // what it was to do
+	error
+}
+
+func (f failure) Unwrap() error { return f.error }
+
+// fail answers with a refusal, or with a general error whose details it logs: the reader
+// need not see the message of the database or of NATS.
+func (h *handler) fail(w http.ResponseWriter, r *http.Request, err error) {
+	refused, isRefused := errors.AsType[*refusal](err)
 	problem, isProblem := errors.AsType[*Problem](err)
+	failed, _ := errors.AsType[failure](err)
 	switch {
+	case isRefused:
+		refuse(w, refused.status, refused.why)
 	case isProblem:
 		refuse(w, http.StatusServiceUnavailable, problem.Why)
 	case errors.Is(err, ErrStandby):
@@ -203,7 +230,7 @@ func (h *handler) fail(w http.ResponseWriter, r *http.Request, what string, err 
 		refuse(w, http.StatusNotFound, err.Error())
 	case r.Context().Err() != nil:
 	default:
-		h.Log.WarnContext(r.Context(), "cannot answer the status page", "to", what, "error", err)
+		h.Log.WarnContext(r.Context(), "cannot answer the status page", "to", failed.to, "error", failed.error)
 		refuse(w, http.StatusServiceUnavailable, "no answer: see the log of hooktail")
 	}
 }

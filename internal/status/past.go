@@ -30,30 +30,24 @@ type Past struct {
 var ErrNoPast = errors.New("no log keeps events: set HOOKTAIL_NATS_URL and HOOKTAIL_KEEP for the events to come")
 
 // past answers with events of the log.
-func (h *handler) past(w http.ResponseWriter, r *http.Request) {
-	s, _, ok := h.searched(w, r)
-	if !ok {
-		return
-	}
-	if s.Hook == 0 {
-		refuse(w, http.StatusBadRequest, "hook must be the id of a hook")
-		return
-	}
-	if s.Outcome != "" || s.State != "" || s.Reason != "" || s.Annotation != 0 {
-		refuse(w, http.StatusBadRequest, "the log has events, not attempts: search by action, task, event, since and until")
-		return
+func (h *handler) past(_ http.ResponseWriter, r *http.Request, _ pass) (any, error) {
+	s, err := searchOf(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.Hook == 0:
+		return nil, &refusal{http.StatusBadRequest, "hook must be the id of a hook"}
+	case s.Outcome != "" || s.State != "" || s.Reason != "" || s.Annotation != 0:
+		return nil, &refusal{http.StatusBadRequest, "the log has events, not attempts: search by action, task, event, since and until"}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), pastWithin)
 	defer cancel()
 	past, err := h.Program.Past(ctx, s)
 	if err != nil {
-		h.fail(w, r, "read the log", err)
-		return
+		return nil, failure{"read the log", err}
 	}
-	if past.Events == nil {
-		past.Events = []Logged{}
-	}
-	reply(w, http.StatusOK, past)
+	past.Events = append([]Logged{}, past.Events...) // never null
+	return past, nil
 }
 
 // pastWithin bounds reading the log.

@@ -1,8 +1,8 @@
 package status
 
 import (
-	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -24,121 +24,104 @@ type Search struct {
 	Limit        int
 }
 
-// stored returns the filter for stored deliveries, by commit time.
-func (s *Search) stored() state.Filter {
-	return state.Filter{
-		Hook: s.Hook, Event: s.Event, Action: s.Action, State: s.State, Since: s.Since, Until: s.Until,
-		Task: s.Task, Reason: s.Reason, Limit: s.Limit, Annotation: s.Annotation,
-	}
-}
-
 // mostListed bounds a list of deliveries.
 const mostListed = 500
 
-// searchOf reads a search; the error is shown to the client.
-func searchOf(r *http.Request) (s Search, err error) {
-	s = Search{
+// searchOf reads a search.
+func searchOf(r *http.Request) (Search, error) {
+	s := Search{
 		Action: mapping.Action(r.FormValue("action")), Outcome: r.FormValue("outcome"), State: state.State(r.FormValue("state")),
 		Reason: r.FormValue("reason"), Limit: 100,
 	}
+	var faults []string
 	if s.State != "" && s.State != state.Parked && s.State != state.Dead {
-		return s, errors.New("state must be parked or dead")
+		faults = append(faults, "state must be parked or dead")
 	}
-	switch s.Outcome {
-	case "", "delivered", "retried", "dead":
-	default:
-		return s, errors.New("outcome must be delivered, retried or dead")
+	if !slices.Contains([]string{"", "delivered", "retried", "dead"}, s.Outcome) {
+		faults = append(faults, "outcome must be delivered, retried or dead")
 	}
 	for name, into := range map[string]*int64{"hook": &s.Hook, "task": &s.Task, "annotation": &s.Annotation} {
-		if text := r.FormValue(name); text != "" {
-			if *into, err = strconv.ParseInt(text, 10, 64); err != nil || *into == 0 || *into < 0 && name != "hook" { // an administrator may number hooks below 0
-				return s, errors.New(name + " must be an id")
-			}
+		err := formValue(r, name, into, signed)
+		if given := r.FormValue(name) != ""; err != nil || given && *into == 0 || *into < 0 && name != "hook" { // an administrator may number hooks below 0
+			faults = append(faults, name+" must be an id")
 		}
 	}
 	for name, into := range map[string]*time.Time{"since": &s.Since, "until": &s.Until} {
-		if text := r.FormValue(name); text != "" {
-			if *into, err = time.Parse(time.RFC3339, text); err != nil {
-				return s, errors.New(name + " must be a time such as 2026-11-28T21:30:00Z")
-			}
+		if formValue(r, name, into, func(text string) (time.Time, error) { return time.Parse(time.RFC3339, text) }) != nil {
+			faults = append(faults, name+" must be a time such as 2026-11-28T21:30:00Z")
 		}
 	}
-	if text := r.FormValue("event"); text != "" {
-		if s.Event, err = state.ParseID(text); err != nil {
-			return s, err
-		}
+	if err := formValue(r, "event", &s.Event, state.ParseID); err != nil {
+		faults = append(faults, err.Error())
 	}
-	if text := r.FormValue("limit"); text != "" {
-		if s.Limit, err = strconv.Atoi(text); err != nil || s.Limit < 1 || s.Limit > mostListed {
-			return s, errors.New("limit must be a number from 1 to 500")
-		}
+	if formValue(r, "limit", &s.Limit, positive) != nil || s.Limit > mostListed {
+		faults = append(faults, "limit must be a number from 1 to 500")
+	}
+	if len(faults) > 0 {
+		return s, &refusal{http.StatusBadRequest, faults[0]}
 	}
 	return s, nil
 }
 
-// searched reads the search of an admitted request. If ok is false, the request has been
-// answered.
-func (h *handler) searched(w http.ResponseWriter, r *http.Request) (s Search, p pass, ok bool) {
-	if p, ok = h.admit(w, r); !ok {
-		return s, p, false
+// formValue reads a value of the request's form. It leaves into alone if there is none.
+func formValue[T any](r *http.Request, name string, into *T, parse func(string) (T, error)) (err error) {
+	if text := r.FormValue(name); text != "" {
+		*into, err = parse(text)
 	}
-	s, err := searchOf(r)
-	if err != nil {
-		refuse(w, http.StatusBadRequest, err.Error())
-		return s, p, false
+	return err
+}
+
+func signed(text string) (int64, error)    { return strconv.ParseInt(text, 10, 64) }
+func unsigned(text string) (uint64, error) { return strconv.ParseUint(text, 10, 64) }
+
+func positive(text string) (int, error) {
+	n, err := strconv.Atoi(text)
+	if n < 1 {
+		err = strconv.ErrRange
 	}
-	return s, p, true
+	return n, err
 }
 
 // history answers with attempts, newest first.
-func (h *handler) history(w http.ResponseWriter, r *http.Request) {
-	s, pass, ok := h.searched(w, r)
-	if !ok {
-		return
+func (h *handler) history(_ http.ResponseWriter, r *http.Request, pass pass) (any, error) {
+	s, err := searchOf(r)
+	if err != nil {
+		return nil, err
 	}
 	attempts, err := h.Program.History(r.Context(), s, pass.valid)
 	if err != nil {
-		h.fail(w, r, "list attempts", err)
-		return
+		return nil, failure{"list attempts", err}
 	}
-	if attempts == nil {
-		attempts = []Attempt{}
-	}
-	reply(w, http.StatusOK, struct {
+	return struct {
 		Attempts []Attempt `json:"attempts"`
 		More     bool      `json:"more"` // more may match
-	}{attempts, len(attempts) == s.Limit})
+	}{append([]Attempt{}, attempts...), len(attempts) == s.Limit}, nil
 }
 
-func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
-	s, _, ok := h.searched(w, r)
-	if !ok {
-		return
+func (h *handler) deliveries(_ http.ResponseWriter, r *http.Request, _ pass) (any, error) {
+	s, err := searchOf(r)
+	if err != nil {
+		return nil, err
 	}
 	ctx, cancel := within(r.Context())
 	defer cancel()
-	rows, err := h.Program.Stored(ctx, s.stored())
+	rows, err := h.Program.Stored(ctx, state.Filter{
+		Hook: s.Hook, Event: s.Event, Action: s.Action, State: s.State, Since: s.Since, Until: s.Until,
+		Task: s.Task, Reason: s.Reason, Limit: s.Limit, Annotation: s.Annotation,
+	})
 	if err != nil {
-		h.fail(w, r, "list deliveries", err)
-		return
+		return nil, failure{"list deliveries", err}
 	}
-	if rows == nil {
-		rows = []Stored{}
-	}
-	reply(w, http.StatusOK, struct {
+	return struct {
 		Deliveries []Stored `json:"deliveries"`
 		More       bool     `json:"more"` // more may match
-	}{rows, len(rows) == s.Limit})
+	}{append([]Stored{}, rows...), len(rows) == s.Limit}, nil
 }
 
-func (h *handler) series(w http.ResponseWriter, r *http.Request) {
-	if _, ok := h.admit(w, r); !ok {
-		return
-	}
+func (h *handler) series(_ http.ResponseWriter, r *http.Request, _ pass) (any, error) {
 	series, err := h.Program.Series(r.Context())
 	if err != nil {
-		h.fail(w, r, "show the last hour", err)
-		return
+		return nil, failure{"show the last hour", err}
 	}
-	reply(w, http.StatusOK, series)
+	return series, nil
 }

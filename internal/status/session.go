@@ -16,47 +16,39 @@ type sessionState struct {
 	CSRF       string `json:"csrf,omitempty"` // value of the header X-CSRF-Token
 }
 
-func (h *handler) session(w http.ResponseWriter, r *http.Request) {
-	if p, ok := h.admit(w, r); ok {
-		reply(w, http.StatusOK, sessionState{h.Token != "", p.valid, p.csrf})
-	}
+func (h *handler) session(_ http.ResponseWriter, _ *http.Request, p pass) (any, error) {
+	return sessionState{h.Token != "", p.valid, p.csrf}, nil
 }
 
 // logIn opens a session if the request has the right token.
-func (h *handler) logIn(w http.ResponseWriter, r *http.Request) {
+func (h *handler) logIn(w http.ResponseWriter, r *http.Request) (any, error) {
 	var form struct {
 		Token string `json:"token"`
 	}
-	if !read(w, r, &form) {
-		return
+	if err := read(r, &form); err != nil {
+		return nil, err
 	}
 	if h.Token == "" {
-		refuse(w, http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only")
-		return
+		return nil, errReadOnly
 	}
-	now := time.Now()
-	right, tooMany := h.gate.guess(addressOf(r), form.Token, now)
-	switch {
-	case tooMany:
-		tooManyGuesses(w)
-		return
-	case !right:
-		h.Log.WarnContext(r.Context(), "Wrong token on the status page", "from", addressOf(r))
-		refuse(w, http.StatusUnauthorized, "wrong token")
-		return
+	if err := h.compare(w, r, form.Token); err != nil {
+		if errors.Is(err, errWrongToken) {
+			h.Log.WarnContext(r.Context(), "Wrong token on the status page", "from", addressOf(r))
+		}
+		return nil, err
 	}
-	value, csrf := h.gate.begin(now)
+	value, csrf := h.gate.begin(time.Now())
 	setCookie(w, r, value, int(sessionFor/time.Second))
 	h.Log.InfoContext(r.Context(), "Login on the status page", "from", addressOf(r))
-	reply(w, http.StatusOK, sessionState{true, true, csrf})
+	return sessionState{true, true, csrf}, nil
 }
 
-func (h *handler) logOut(w http.ResponseWriter, r *http.Request) {
+func (h *handler) logOut(w http.ResponseWriter, r *http.Request) (any, error) {
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		h.gate.end(cookie.Value)
 	}
 	setCookie(w, r, "", -1)
-	reply(w, http.StatusOK, sessionState{Admin: h.Token != ""})
+	return sessionState{Admin: h.Token != ""}, nil
 }
 
 func setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int) {
@@ -68,21 +60,18 @@ func setCookie(w http.ResponseWriter, r *http.Request, value string, maxAge int)
 	})
 }
 
-// read accepts only a JSON object, which a form of another site cannot send. If it
-// returns false, the request has been answered.
-func read(w http.ResponseWriter, r *http.Request, into any) bool {
+// read accepts only a JSON object, which a form of another site cannot send.
+func read(r *http.Request, into any) error {
 	if kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";"); strings.TrimSpace(kind) != "application/json" {
-		refuse(w, http.StatusUnsupportedMediaType, "the body must be application/json")
-		return false
+		return &refusal{http.StatusUnsupportedMediaType, "the body must be application/json"}
 	}
 	decoder := json.NewDecoder(r.Body)
 	decoder.DisallowUnknownFields()
 	err := decoder.Decode(into)
 	if err == nil {
 		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
-			return true
+			return nil
 		}
 	}
-	refuse(w, http.StatusBadRequest, "the body is not the expected JSON object")
-	return false
+	return &refusal{http.StatusBadRequest, "the body is not the expected JSON object"}
 }
