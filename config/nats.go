@@ -1,10 +1,13 @@
 package config
 
 import (
+	"crypto/tls"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/nats-io/nkeys"
 )
 
 // Role selects the parts of hooktail that an instance runs, if deliveries go over a log.
@@ -78,6 +81,87 @@ func checkNATS(urls Secret) error {
 			return advice("cannot be parsed: percent-encode special characters of the password (@ is %40, / is %2F, # is %23)")
 		case u.Scheme != "nats" && u.Scheme != "tls":
 			return problem("has another URL scheme")
+		}
+	}
+	return nil
+}
+
+// NATSTLS returns the settings for connections to NATS, from NATS_CA, NATS_CERT and
+// NATS_KEY; nil if all are unset. The system's certificate authorities are trusted as
+// well.
+func (c Config) NATSTLS() (*tls.Config, error) {
+	return natsPEM.client(c.NATSCA, c.NATSCert, c.NATSKey)
+}
+
+// natsPEM are the variables of TLS with NATS.
+var natsPEM = pemNames{ca: Prefix + "NATS_CA", cert: Prefix + "NATS_CERT", key: Prefix + "NATS_KEY"}
+
+// checkNATSOnly rejects a setting of NATS if no server is set.
+func (c *Config) checkNATSOnly(value Secret) error {
+	if value.Reveal() != "" && c.NATSURL.Reveal() == "" {
+		return advice("is set, but " + Prefix + "NATS_URL is not: set both, or neither")
+	}
+	return nil
+}
+
+// checkCreds accepts a credentials file: a user's JWT and seed, each between its markers.
+func (c *Config) checkCreds() error {
+	text := []byte(c.NATSCreds.Reveal())
+	if len(text) == 0 {
+		return nil
+	}
+	if err := c.checkLogin(c.NATSCreds); err != nil {
+		return err
+	}
+	token, err := nkeys.ParseDecoratedJWT(text)
+	isJWT := err == nil && strings.Count(token, ".") == 2 && !strings.Contains(token, "/")
+	switch {
+	case !isJWT && isPath(c.NATSCreds):
+		return errPath
+	case !isJWT:
+		return problem("has no JWT")
+	}
+	pair, err := nkeys.ParseDecoratedUserNKey(text)
+	if err != nil {
+		return problem("has no seed of a user")
+	}
+	pair.Wipe()
+	return nil
+}
+
+// checkNKey accepts the seed of a user.
+func (c *Config) checkNKey() error {
+	text := strings.TrimSpace(c.NATSNKey.Reveal())
+	if text == "" {
+		return nil
+	}
+	if err := c.checkLogin(c.NATSNKey); err != nil {
+		return err
+	}
+	if c.NATSCreds.Reveal() != "" {
+		return advice("is set together with " + Prefix + "NATS_CREDS: set one of them")
+	}
+	if isPath(c.NATSNKey) {
+		return errPath
+	}
+	prefix, _, err := nkeys.DecodeSeed([]byte(text))
+	switch {
+	case err != nil:
+		return problem("is not a seed")
+	case prefix != nkeys.PrefixByteUser:
+		return problem("is not the seed of a user")
+	}
+	return nil
+}
+
+// checkLogin rejects credentials without a server, or together with a user in the URL.
+func (c *Config) checkLogin(value Secret) error {
+	if err := c.checkNATSOnly(value); err != nil {
+		return err
+	}
+	for one := range strings.SplitSeq(c.NATSURL.Reveal(), ",") {
+		if u, err := url.Parse(strings.TrimSpace(one)); err == nil && u.User != nil {
+			return advice("is set together with a user in " + Prefix + "NATS_URL: set one of them")
 		}
 	}
 	return nil

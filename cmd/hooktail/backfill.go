@@ -67,7 +67,7 @@ func (c *control) backfill(ctx context.Context, o replay.BackfillOptions, action
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(b.Events, "event"), restFlags(b.Last, since))
 	}
 	result := backfilled{o.Hook, b.Events, b.Passed, b.Filtered, b.Last, o.DryRun}
-	return answer(c.cmd, result, func() error { return c.reportBackfill(result, o.Every) })
+	return printAnswer(c.cmd, result, func() error { return c.reportBackfill(result, o.Every) })
 }
 
 // restFlags returns the flags that select the remaining rows. They give the beginning as

@@ -59,7 +59,7 @@ func (a *app) examine(cmd *cobra.Command, cfg config.Config) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := answer(cmd, findings, func() error { return printFindings(a.screen(), findings) }); err != nil {
+	if err := printAnswer(cmd, findings, func() error { return printFindings(a.screen(), findings) }); err != nil {
 		return err
 	}
 	if failures := tally(findings, doctor.Failure); failures > 0 {

@@ -135,7 +135,7 @@ func showHook(ctx context.Context, c *control, hook *hook.Hook) error {
 	if !h.Suspended.IsZero() {
 		facts = append(facts, [2]string{"suspended", fmt.Sprintf("since %s, from %s on", display.Time(h.Suspended), h.SuspendedLSN)})
 	}
-	return answer(c.cmd, h, func() error { return printFacts(c.out, facts) })
+	return printAnswer(c.cmd, h, func() error { return printFacts(c.out, facts) })
 }
 
 // secretOf describes whether the hook's requests are signed.

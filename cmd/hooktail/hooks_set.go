@@ -78,7 +78,7 @@ func (c *control) setHook(ctx context.Context, id int64, edit hook.Edit) error {
 		Hook int64 `json:"hook"`
 		state.Choice
 	}{id, now}
-	return answer(c.cmd, chosen, func() error {
+	return printAnswer(c.cmd, chosen, func() error {
 		return printFacts(c.out, append([][2]string{{"hook", display.ID(id)}}, choiceFacts(now)...))
 	})
 }

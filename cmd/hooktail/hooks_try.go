@@ -59,7 +59,7 @@ func (c *control) testFilter(ctx context.Context, expression string, o replay.Pr
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	return answer(c.cmd, preview, func() error { return c.printPreview(preview) })
+	return printAnswer(c.cmd, preview, func() error { return c.printPreview(preview) })
 }
 
 func (c *control) printPreview(p *replay.Preview) error {

@@ -24,8 +24,8 @@ func asJSON(cmd *cobra.Command) bool {
 	return set
 }
 
-// answer prints the value as indented JSON if --json is set, else as text.
-func answer(cmd *cobra.Command, value any, text func() error) error {
+// printAnswer prints the value as indented JSON if --json is set, else as text.
+func printAnswer(cmd *cobra.Command, value any, text func() error) error {
 	if !asJSON(cmd) {
 		return text()
 	}

@@ -46,7 +46,7 @@ func ping(ctx context.Context, c *control, hook *hook.Hook) error {
 	defer sender.Close()
 	e := relay.Ping(ctx, sender, hook)
 	x := exchanged(hook, &e)
-	if err := answer(c.cmd, x, func() error { return c.printExchange(x) }); err != nil {
+	if err := printAnswer(c.cmd, x, func() error { return c.printExchange(x) }); err != nil {
 		return err
 	}
 	switch {

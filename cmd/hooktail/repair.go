@@ -38,7 +38,7 @@ func (a *app) repairCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return answer(c.cmd, facts, func() error { return nil }) // it has said everything
+			return printAnswer(c.cmd, facts, func() error { return nil }) // it has said everything
 		}),
 	})
 	cmd.Flags().BoolVar(&o.Resend, "resend", false, "send events for rows created or updated in the gap")

@@ -66,7 +66,7 @@ func (c *control) replay(ctx context.Context, want replay.LogOptions) error {
 	if err := interrupted(ctx, r.Run(ctx)); err != nil {
 		return fmt.Errorf("%w; delivered before that: %s; continue with %s", err, display.Count(r.Events, "event"), r.Rest())
 	}
-	return answer(c.cmd, r.Result(), func() error {
+	return printAnswer(c.cmd, r.Result(), func() error {
 		_, err := fmt.Fprintln(c.out, r.Result())
 		return err
 	})

@@ -3,6 +3,8 @@ package status
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Report is the body of /status. Names and meanings are stable: fields may be added; a
@@ -246,4 +248,13 @@ type Stored struct {
 	Died       time.Time       `json:"dead_since,omitzero"`
 	Reason     string          `json:"reason,omitempty"`
 	Payload    json.RawMessage `json:"payload,omitempty"`
+}
+
+// StoredOf returns the delivery without its body.
+func StoredOf(r *state.Row) Stored {
+	return Stored{
+		Hook: r.Hook, Event: r.Event.String(), LSN: r.Event.Commit.String(), Action: string(r.Action), Project: r.Project, Task: r.Task,
+		Committed: r.Committed.UTC(), Parked: r.Stored.UTC(), Bytes: r.Bytes, State: string(r.State), Attempts: r.Attempts,
+		LastResult: r.LastResult, LastStatus: r.LastStatus, Next: r.Next.UTC(), Died: r.Died.UTC(), Reason: r.Reason,
+	}
 }
