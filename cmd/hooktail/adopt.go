@@ -17,7 +17,7 @@ import (
 )
 
 func (a *app) adoptCommand() *cobra.Command {
-	var all, force bool
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "adopt ID… | --all",
 		Short: "Take hooks over from Label Studio, which stops sending to them",
@@ -25,37 +25,32 @@ func (a *app) adoptCommand() *cobra.Command {
 			"one transaction. Changes committed afterwards are sent by hooktail alone. Label Studio looks up its hooks at the\n" +
 			"end of a request, so it may still send changes committed within HOOKTAIL_ADOPT_OVERLAP before. hooktail sends\n" +
 			"those too: they may arrive twice, but none is lost.",
-		Args: hooksOrAll(&all),
-		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, all, force) }),
+		RunE: a.controls(func(ctx context.Context, c *control, args []string) error { return c.adopt(ctx, args, force) }),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all active hooks")
+	cmd.Flags().Bool("all", false, "all active hooks")
 	cmd.Flags().BoolVar(&force, "force", false, "adopt even if an event that Label Studio has not sent yet may be lost")
 	return cmd
 }
 
 func (a *app) releaseCommand() *cobra.Command {
-	var all bool
 	cmd := &cobra.Command{
 		Use:   "release ID… | --all",
 		Short: "Give adopted hooks back to Label Studio, active again",
-		Args:  hooksOrAll(&all),
-		RunE:  a.controls(func(ctx context.Context, c *control, args []string) error { return c.release(ctx, args, all) }),
+		RunE:  a.controls(release),
 	}
-	cmd.Flags().BoolVar(&all, "all", false, "all adopted hooks")
+	cmd.Flags().Bool("all", false, "all adopted hooks")
 	return cmd
 }
 
 // hooksOrAll requires hook ids or the flag --all.
-func hooksOrAll(all *bool) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if *all != (len(args) == 0) {
-			return usageError{fmt.Errorf("%s takes the ids of hooks, or --all", cmd.CommandPath())}
-		}
-		return nil
+func hooksOrAll(cmd *cobra.Command, args []string) error {
+	if all, _ := cmd.Flags().GetBool("all"); all != (len(args) == 0) {
+		return usageError{fmt.Errorf("%s takes the ids of hooks, or --all", cmd.CommandPath())}
 	}
+	return nil
 }
 
-func (c *control) adopt(ctx context.Context, args []string, all, force bool) error {
+func (c *control) adopt(ctx context.Context, args []string, force bool) error {
 	if c.cfg.Deliver == config.DeliverActive {
 		return usageError{errors.New("HOOKTAIL_DELIVER=active: adopted hooks would not be served")}
 	}
@@ -71,10 +66,10 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 		switch {
 		case !hook.Active && hook.Adopted:
 			fmt.Fprintf(c.out, "hook %d is already adopted\n", hook.ID)
-		case !hook.Active && all:
+		case !hook.Active && len(args) == 0:
 		case !hook.Active:
 			return fmt.Errorf("hook %d is inactive in Label Studio: activate it first", hook.ID)
-		case hook.IsRefused() && all:
+		case hook.IsRefused() && len(args) == 0:
 			fmt.Fprintf(c.out, "hook %d was skipped, since hooktail cannot send to it: %s\n", hook.ID, hook.Fault)
 		case hook.IsRefused():
 			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
@@ -90,7 +85,7 @@ func (c *control) adopt(ctx context.Context, args []string, all, force bool) err
 	return c.hand(ctx, chosen, "adopted: hooktail sends to it now, Label Studio no longer does", c.Store.Adopt)
 }
 
-func (c *control) release(ctx context.Context, args []string, all bool) error {
+func release(ctx context.Context, c *control, args []string) error {
 	hooks, err := c.find(args)
 	if err != nil {
 		return err
@@ -100,7 +95,7 @@ func (c *control) release(ctx context.Context, args []string, all bool) error {
 		switch {
 		case hook.Adopted:
 			chosen = append(chosen, hook)
-		case !all:
+		case len(args) > 0:
 			fmt.Fprintf(c.out, "hook %d is not adopted\n", hook.ID)
 		}
 	}

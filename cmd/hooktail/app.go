@@ -99,7 +99,6 @@ func (a *app) root() *cobra.Command {
 			}
 			return runCommand.RunE(cmd, args)
 		},
-		Args:          noArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

@@ -27,7 +27,6 @@ func (a *app) backfillCommand() *cobra.Command {
 			"from projects, ANNOTATION_CREATED from annotations (ANNOTATION_UPDATED from skipped ones, if the hook wants\n" +
 			"it). Rows do not show updates or deletions. An event keeps its webhook-id until its row changes.\n\n" +
 			"A running hooktail continues meanwhile; there is no order between its events and these.",
-		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			o.Config, o.Version, o.Parked, o.Mapping = c.cfg, version(), c.Parked, wiring.MappingOptions(c.cfg, c.Log)
 			o.Mapping.CountShare = a.CountShare

@@ -27,22 +27,33 @@ const completed = 50
 
 type completion = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective)
 
-// complete registers the completions of the command's arguments and flags. The usage line
-// gives the kind of an argument: ID is a hook's id, EVENT an event's.
+// arguments are what a command takes beside its flags.
+type arguments struct {
+	check    cobra.PositionalArgs
+	complete completion
+}
+
+// complete checks and completes the command's arguments, of the kind that its usage line
+// gives, and registers the completions of its flags.
 func (a *app) complete(cmd *cobra.Command) {
 	noFiles := cobra.FixedCompletions(nil, cobra.ShellCompDirectiveNoFileComp)
+	_, kind, _ := strings.Cut(cmd.Use, " ")
+	takes, known := map[string]arguments{
+		"ID":          {some("the id of one hook", 1), a.fromDatabase(hookCompletions, true)},
+		"ID…":         {some("the ids of hooks", 0), a.fromDatabase(hookCompletions, false)},
+		"ID… | --all": {hooksOrAll, a.fromDatabase(hookCompletions, false)},
+		"EVENT":       {some("the id of one event", 1), a.fromDatabase(eventCompletions, true)},
+		"[EVENT]":     {atMostOne, a.fromDatabase(eventCompletions, true)},
+		"DIRECTORY":   {some("one directory", 1), cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)},
+	}[kind]
+	if !known {
+		takes = arguments{noArgs, noFiles}
+	}
+	if cmd.Args == nil && cmd.Name() != "help" {
+		cmd.Args = takes.check
+	}
 	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
-		_, arguments, _ := strings.Cut(cmd.Use, " ")
-		switch {
-		case strings.HasPrefix(arguments, "ID"):
-			cmd.ValidArgsFunction = a.fromDatabase(hookCompletions, !strings.HasPrefix(arguments, "ID…"))
-		case strings.Contains(arguments, "EVENT"):
-			cmd.ValidArgsFunction = a.fromDatabase(eventCompletions, true)
-		case strings.HasPrefix(arguments, "DIRECTORY"):
-			cmd.ValidArgsFunction = cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs)
-		default:
-			cmd.ValidArgsFunction = noFiles
-		}
+		cmd.ValidArgsFunction = takes.complete
 	}
 	special := map[string]completion{
 		"hook":   a.fromDatabase(hookCompletions, false),

@@ -92,7 +92,3 @@ func (c *control) missing(id int64) error {
 	}
 	return fmt.Errorf("there is no hook %d: see `hooktail hooks list`", id)
 }
-
-func oneHook(cmd *cobra.Command, args []string) error {
-	return some("the id of one hook", 1)(cmd, args)
-}

@@ -21,7 +21,6 @@ func (a *app) deliveriesCommand() *cobra.Command {
 	deliveries := &cobra.Command{
 		Use:   "deliveries",
 		Short: "List, redrive or discard parked and dead deliveries",
-		Args:  noArgs,
 	}
 	deliveries.AddCommand(a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
 	return deliveries
@@ -35,7 +34,6 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 	cmd := withJSON("print one JSON object per line", &cobra.Command{
 		Use:   "list",
 		Short: "List stored deliveries in the order in which they are sent",
-		Args:  noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			if err := checkLimit(f); err != nil {
 				return err
@@ -81,7 +79,6 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 	cmd := withJSON("print one JSON object per line", &cobra.Command{
 		Use:   "show EVENT",
 		Short: "Show the stored deliveries of an event",
-		Args:  some("the id of one event", 1),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			event, err := eventOf(args[0])
 			if err != nil {
@@ -195,7 +192,6 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 	cmd := withJSON("print a JSON object", &cobra.Command{
 		Use:   ch.use + " [EVENT]",
 		Short: ch.short,
-		Args:  atMostOne,
 	})
 	cmd.RunE = a.controls(func(ctx context.Context, c *control, args []string) (err error) {
 		if err = checkLimit(f); err == nil && len(args) > 0 {

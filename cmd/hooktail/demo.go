@@ -16,7 +16,6 @@ func (a *app) demoCommand() *cobra.Command {
 			"changes recorded from a real Label Studio: first all seven actions, then a receiver that is down for a while\n" +
 			"and afterwards gets what it missed. It runs until Ctrl-C, and then removes everything that it created.\n\n" +
 			"HOOKTAIL_HTTP_ADDR, HOOKTAIL_LOG_LEVEL and HOOKTAIL_SETTLE apply to the demo too; no variable is needed.",
-		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return demo.Run(cmd.Context(), demo.Options{
 				Out: a.screen(), Err: a.stderr, Environ: a.environ, Version: version(), Tuning: a.Tuning,

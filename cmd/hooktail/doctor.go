@@ -24,7 +24,6 @@ func (a *app) doctorCommand() *cobra.Command {
 		Long: "doctor checks server, role, tables, publication, slot, hooks and NATS. For each problem it says why it matters and how\n" +
 			"to fix it. It changes nothing and sends nothing: to a receiver it only opens a connection.\n\n" +
 			"Exit code 0: no failure. 1: hooktail cannot run, loses events or endangers the application.",
-		Args: noArgs,
 		RunE: a.configured(a.examine),
 	})
 }

@@ -26,7 +26,6 @@ func (a *app) healthcheckCommand() *cobra.Command {
 		Short: "Check whether the hooktail on this machine is ready",
 		Long: "healthcheck requests /readyz on HOOKTAIL_HTTP_ADDR. It exits with 0 if hooktail is ready, else with 1 and the\n" +
 			"reason. It is the health check of images without a shell.",
-		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if url == "" {
 				cfg, err := a.config()

@@ -23,7 +23,6 @@ func (a *app) hooksCommand() *cobra.Command {
 	hooks := &cobra.Command{
 		Use:   "hooks",
 		Short: "List and manage hooks",
-		Args:  noArgs,
 	}
 	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.adoptCommand(), a.releaseCommand(), a.secretCommand(), a.setHookCommand(), a.testFilterCommand())
@@ -66,7 +65,6 @@ func (a *app) listHooksCommand() *cobra.Command {
 		Short: "List hooks and their states, those that need attention first",
 		Long: "list shows the state of each hook, as reported by the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there,\n" +
 			"it shows the state in the database: whether the hook is active, adopted, paused, suspended or refused.",
-		Args: noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			report, err := a.reportWithHooks(cmd.Context(), cfg)
 			if err != nil {

@@ -38,7 +38,6 @@ func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Cont
 	return &cobra.Command{
 		Use:   name + " ID…",
 		Short: short,
-		Args:  some("the ids of hooks", 0),
 		RunE: a.controls(func(ctx context.Context, c *control, args []string) error {
 			hooks, err := c.find(args)
 			if err != nil {
@@ -65,7 +64,6 @@ func (a *app) showHookCommand() *cobra.Command {
 	return withJSON("print a JSON object: a hook as in status --json, and its settings", &cobra.Command{
 		Use:   "show ID",
 		Short: "Show a hook, its settings and its stored deliveries",
-		Args:  oneHook,
 		RunE:  a.onHook(showHook),
 	})
 }

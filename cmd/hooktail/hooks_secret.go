@@ -17,22 +17,18 @@ func (a *app) secretCommand() *cobra.Command {
 	secret := &cobra.Command{
 		Use:   "secret",
 		Short: "Manage the secret that signs a hook's requests (Standard Webhooks)",
-		Args:  noArgs,
 	}
 	secret.AddCommand(&cobra.Command{
 		Use:   "set ID",
 		Short: "Create the hook's secret and print it, this once",
-		Args:  oneHook,
 		RunE:  a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.renewSecret(ctx, h, false) }),
 	}, &cobra.Command{
 		Use:   "rotate ID",
 		Short: "Create another secret, and sign with both until the next rotation",
-		Args:  oneHook,
 		RunE:  a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.renewSecret(ctx, h, true) }),
 	}, &cobra.Command{
 		Use:   "remove ID",
 		Short: "Stop signing the hook's requests",
-		Args:  oneHook,
 		RunE:  a.onHook(removeSecret),
 	})
 	return secret

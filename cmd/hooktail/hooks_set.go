@@ -25,7 +25,6 @@ func (a *app) setHookCommand() *cobra.Command {
 			"The filter is a CEL expression over the body, for example\n" +
 			"annotation.completed_by != 5 && annotation.result.size() > 0: events for which it is false are not sent.\n" +
 			"Requests that exceed the rate wait.",
-		Args: oneHook,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			edit := hook.Edit{Events: &events, Filter: &expression, Rate: &rate, Format: &format}
 			for name, value := range map[string]**string{"events": &edit.Events, "filter": &edit.Filter, "rate": &edit.Rate, "format": &edit.Format} {

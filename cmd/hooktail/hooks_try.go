@@ -24,7 +24,6 @@ func (a *app) testFilterCommand() *cobra.Command {
 		Long: "test makes the events that the hook wants from the rows that were created or updated since a time, and counts\n" +
 			"those that the filter would send and leave out, with examples. Nothing is sent or changed. Rows do not show\n" +
 			"deletions, custom events, or how often they were updated.",
-		Args: oneHook,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if limit < 1 {
 				return usageError{fmt.Errorf("--limit=%d: must be at least 1", limit)}

@@ -18,7 +18,6 @@ func (a *app) manCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    "man DIRECTORY",
 		Short:  "Write the manual pages into a directory",
-		Args:   some("one directory", 1),
 		Hidden: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return writeManual(cmd.Root(), args[0])

@@ -22,7 +22,6 @@ func (a *app) pingCommand() *cobra.Command {
 			"secret. The body is that of a hook without payload, with an action that Label Studio does not have. Values of headers\n" +
 			"from the hook's row, and the signature, are shown as ***.\n\n" +
 			"After a success, deliveries that wait for another attempt are tried immediately.",
-		Args: oneHook,
 		RunE: a.onHook(ping),
 	})
 }

@@ -15,7 +15,6 @@ func (a *app) receiverCommand() *cobra.Command {
 		Long: "receiver accepts requests on any path and prints one line for each: time, sender, path, action,\n" +
 			"object, time since the commit, and webhook-id. It answers 200 to a webhook and 400 to anything else.\n" +
 			"It stores nothing, and needs neither a database nor variables.",
-		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return printer.Run(cmd.Context(), addr) },
 	}
 	cmd.Flags().Var(addrInto(&addr, "127.0.0.1:8000"), "addr", "listen on this `address`")

@@ -25,7 +25,6 @@ func (a *app) repairCommand() *cobra.Command {
 			"In a copy of a database (a restored dump, a database made from a template) hooktail sends nothing parked\n" +
 			"in the original until you have decided, since the original may send it too: --forget-parked for a copy\n" +
 			"that exists beside the original, --keep-parked if the original is gone, as after a restore or pg_upgrade.",
-		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			o.Config, o.Parked, o.Hooks, o.CountShare = c.cfg, c.Parked, c.hooks, a.CountShare
 			o.Say = func(line string) {

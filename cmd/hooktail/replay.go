@@ -23,7 +23,6 @@ func (a *app) replayCommand() *cobra.Command {
 			"hooktail-origin: replay. URL, headers, signature and format are those that the hook has now; events that it\n" +
 			"does not want any more are skipped.\n\n" +
 			"A running hooktail continues meanwhile; there is no order between its events and these.",
-		Args: noArgs,
 		RunE: a.controls(func(ctx context.Context, c *control, _ []string) error {
 			if want.Hook == 0 || want.Since.IsZero() {
 				return usageError{errors.New("replay takes a hook and a time: --hook ID --since TIME")}

@@ -15,7 +15,6 @@ func (a *app) runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Deliver webhooks until stopped (the default command)",
-		Args:  noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			signal.Ignore(syscall.SIGPIPE) // whoever reads the log may end first
 			return relay.Run(cmd.Context(), relay.Options{Config: cfg, Log: newLogger(cfg, a.stderr), Version: version(), Setup: setup, Tuning: a.Tuning})

@@ -22,7 +22,6 @@ func (a *app) setupCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "setup",
 		Short: "Create publication, replica identity, schema and slot; repeatable",
-		Args:  noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			return a.setUpOrPrint(cmd.Context(), cfg, kind, extras, print)
 		}),

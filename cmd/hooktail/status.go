@@ -24,7 +24,6 @@ func (a *app) statusCommand() *cobra.Command {
 		Short: "Show the state of the stream and the hooks",
 		Long: "status asks the hooktail running on HOOKTAIL_HTTP_ADDR. If none runs there, it says so and shows the state in\n" +
 			"the database: the slot, and parked and dead deliveries.",
-		Args: noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			report, err := a.reportOf(cmd.Context(), cfg)
 			if err != nil {

@@ -16,7 +16,6 @@ func (a *app) tailCommand() *cobra.Command {
 		Short: "Print events as JSON lines from now on, without delivering them",
 		Long: "tail reads a temporary slot of its own, so a running hooktail is not disturbed. It prints each event with its\n" +
 			"payload, whether or not a hook wants it. It needs the publication, which hooktail setup creates.",
-		Args: noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			return tail.Run(cmd.Context(), tail.Options{
 				Config: cfg, Log: newLogger(cfg, a.stderr), Out: a.stdout, CloudEvents: format != labelStudio,

@@ -29,7 +29,6 @@ func (a *app) teardownCommand() *cobra.Command {
 			"REPLICA IDENTITY FULL, and hooktail's schema with all parked and dead deliveries.\n\n" +
 			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +
 			"while there are any; with --release it activates them again in the same transaction.",
-		Args: noArgs,
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
 			return a.teardown(cmd.Context(), cfg, release, func() error {
 				terminal := term.IsTerminal(int(os.Stdin.Fd()))

@@ -20,7 +20,6 @@ func (a *app) versionCommand() *cobra.Command {
 	return withJSON("print a JSON object", &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return printAnswer(cmd, buildFacts{Version: version(), Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH}, a.printVersion)
 		},
