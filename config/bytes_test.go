@@ -1,7 +1,10 @@
 package config_test
 
 import (
+	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -52,17 +55,19 @@ func TestBytesRefuses(t *testing.T) {
 	}
 }
 
-func TestBytesReadsWhatItWrites(t *testing.T) {
+func TestBytesReadsAnyNumberInAnyUnit(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		shift := rapid.SampledFrom([]int{0, 10, 20, 30}).Draw(t, "shift")
-		want := config.Bytes(rapid.Int64Range(0, math.MaxInt64>>30).Draw(t, "number") << shift)
+		units := map[string]config.Bytes{"": 1, "kB": 1000, "KiB": config.KiB, "MB": 1e6, "MiB": config.MiB, "GB": 1e9, "GiB": config.GiB}
+		unit := rapid.SampledFrom(slices.Sorted(maps.Keys(units))).Draw(t, "unit")
+		number := rapid.Int64Range(0, math.MaxInt64>>30).Draw(t, "number")
+		text := fmt.Sprint(number, unit)
 		var got config.Bytes
-		if err := got.UnmarshalText([]byte(want.String())); err != nil {
+		if err := got.UnmarshalText([]byte(text)); err != nil {
 			t.Fatal(err)
 		}
-		if got != want {
-			t.Fatalf("%s is read as %d, want %d", want, got, want)
+		if want := config.Bytes(number) * units[unit]; got != want {
+			t.Fatalf("%s is read as %d, want %d", text, got, want)
 		}
 	})
 }

@@ -11,7 +11,7 @@ func TestEgress(t *testing.T) {
 	tests := []struct {
 		name string
 		in   string
-		want string // as String writes it; empty: refused
+		want config.Egress // empty: refused
 	}{
 		{"internal", "internal", "internal"},
 		{"public", "public", "public"},
@@ -35,7 +35,7 @@ func TestEgress(t *testing.T) {
 			if (err != nil) != (tt.want == "") {
 				t.Fatalf("UnmarshalText(%q) error = %v, want one: %t", tt.in, err, tt.want == "")
 			}
-			if got.String() != tt.want {
+			if got != tt.want {
 				t.Errorf("UnmarshalText(%q) = %q, want %q", tt.in, got, tt.want)
 			}
 		})

@@ -34,7 +34,7 @@ func TestValuesAsToolsLeaveThem(t *testing.T) {
 			got, err := config.Load([]string{database, v.Name + "=" + value + newline})
 			if err != nil {
 				t.Errorf("with a newline: %v", err)
-			} else if diff := compare.Diff(want, got, prefixes); diff != "" {
+			} else if diff := compare.Diff(want, got); diff != "" {
 				t.Errorf("%s with a newline (-want +got):\n%s", v.Name, diff)
 			}
 		}

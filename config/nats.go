@@ -30,11 +30,9 @@ func (r Role) Sends() bool { return r != RoleReader }
 // each message.
 type Sync time.Duration
 
-const always = "always"
-
 // UnmarshalText parses a duration or "always".
 func (s *Sync) UnmarshalText(text []byte) error {
-	if string(text) == always {
+	if string(text) == "always" {
 		*s = 0
 		return nil
 	}
@@ -50,14 +48,6 @@ func (s *Sync) UnmarshalText(text []byte) error {
 	}
 	*s = Sync(d)
 	return nil
-}
-
-// String returns a text that UnmarshalText parses.
-func (s Sync) String() string {
-	if s == 0 {
-		return always
-	}
-	return time.Duration(s).String()
 }
 
 // needsNATS refuses what is used but works only with a log.

@@ -54,7 +54,7 @@ func TestDefaultsGivenMeanTheSame(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(defaults(), got, prefixes); diff != "" {
+	if diff := cmp.Diff(defaults(), got); diff != "" {
 		t.Errorf("Load (-want +got):\n%s", diff)
 	}
 }

@@ -13,7 +13,7 @@ import (
 // NewSender returns a sender as configured. secrets returns the signing keys of a hook;
 // if it is nil, requests are not signed. The caller closes the sender.
 func NewSender(cfg config.Config, version string, secrets func(hook int64) ([]send.SigningKey, error)) (*send.Sender, error) {
-	egress, err := send.ParseEgress(cfg.Egress.String())
+	egress, err := send.ParseEgress(string(cfg.Egress))
 	if err != nil {
 		return nil, &config.Error{Err: fmt.Errorf("HOOKTAIL_EGRESS: %w", err)}
 	}
