@@ -45,37 +45,32 @@ func lookAtHooks(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	x.loaded = hooks
-	var found []Finding
+	var found, bad, refused, faulty, unserved []Finding
 	for _, row := range hooks.Unreadable() {
 		found = append(found, one(Warning, fmt.Sprintf("the row %q of %s cannot be read: %s", row.Key, row.Table, row.Fault),
 			"It is ignored.", "correct the row, or delete it")...)
 	}
 	for _, h := range hooks.All() {
-		if h.Refused == hook.BadRow {
-			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
+		switch {
+		case h.Refused == hook.BadRow:
+			bad = append(bad, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its actions or its request cannot be determined.", "correct the row, or delete it")...)
-		}
-	}
-	for _, h := range x.served() {
-		if h.Refused != hook.BadRow && h.IsRefused() {
-			found = append(found, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
+		case h.Served() && h.IsRefused():
+			refused = append(refused, one(Warning, fmt.Sprintf("hook %d cannot be served: %s", h.ID, h.Fault),
 				"Its events are kept as dead, with the reason "+h.Refused.String()+".",
 				fmt.Sprintf("correct it in Label Studio (Settings → Webhooks), then: hooktail deliveries redrive --hook %d", h.ID))...)
 		}
-	}
-	for _, h := range x.served() {
-		if h.Choice != nil && len(h.Choice.Faults) > 0 {
-			found = append(found, one(Warning, fmt.Sprintf("hook %d has settings that cannot be used: %s", h.ID, strings.Join(h.Choice.Faults, "; ")),
+		if h.Served() && h.Choice != nil && len(h.Choice.Faults) > 0 {
+			faulty = append(faulty, one(Warning, fmt.Sprintf("hook %d has settings that cannot be used: %s", h.ID, strings.Join(h.Choice.Faults, "; ")),
 				"It is served without them: it gets events that its filter would leave out, or more requests than its rate allows.",
 				fmt.Sprintf("hooktail hooks set %d --filter none --rate none # or values that can be used", h.ID))...)
 		}
-	}
-	for _, h := range hooks.All() {
 		if h.Adopted && !h.Active && x.Config.Deliver == config.DeliverActive {
-			found = append(found, one(Warning, fmt.Sprintf("hook %d is adopted, and HOOKTAIL_DELIVER=active", h.ID), "It gets no events: it is inactive in Label Studio, and hooktail does not serve it.",
+			unserved = append(unserved, one(Warning, fmt.Sprintf("hook %d is adopted, and HOOKTAIL_DELIVER=active", h.ID), "It gets no events: it is inactive in Label Studio, and hooktail does not serve it.",
 				fmt.Sprintf("hooktail hooks release %d # or HOOKTAIL_DELIVER=both", h.ID))...)
 		}
 	}
+	found = slices.Concat(found, bad, refused, faulty, unserved)
 	if len(found) > 0 {
 		return found, nil
 	}
