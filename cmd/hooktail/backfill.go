@@ -56,7 +56,7 @@ func (c *control) backfill(ctx context.Context, o replay.BackfillOptions, action
 	if err != nil {
 		return err
 	}
-	o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
+	o.Progress = c.rows
 	b, err := replay.NewBackfill(ctx, o)
 	if err != nil {
 		return err

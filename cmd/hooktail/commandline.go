@@ -29,7 +29,10 @@ func (a *app) finish(root *cobra.Command) {
 		if cmd.Name() == "help" {
 			cmd.Run, cmd.RunE = nil, helpOn
 		}
-		cmd.Example = exampleOf(cmd)
+		_, path, _ := strings.Cut(cmd.CommandPath(), " ")
+		if lines := examples()[path]; len(lines) > 0 {
+			cmd.Example = "  " + strings.Join(lines, "\n  ")
+		}
 		if !cmd.IsAdditionalHelpTopicCommand() && cmd.Name() != "completion" && (cmd.Parent() == nil || cmd.Parent().Name() != "completion") {
 			cmd.Long = display.Wrap(cmd.Long, helpWidth)
 		}
@@ -92,7 +95,7 @@ func helpOn(cmd *cobra.Command, args []string) error {
 // misspelt one, and explains how to pass a negative id.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
-	if ok && unknown.GetSpecifiedShortnames() != "" && isDigits(unknown.GetSpecifiedShortnames()) {
+	if ok && unknown.GetSpecifiedShortnames() != "" && strings.Trim(unknown.GetSpecifiedShortnames(), "0123456789") == "" {
 		return usageError{fmt.Errorf("-%s looks like a flag: put -- before a negative id, as in `%s -- -%[1]s`", unknown.GetSpecifiedShortnames(), cmd.CommandPath())}
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
@@ -112,8 +115,6 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	return usageError{fmt.Errorf("%w: see `%s --help`", err, cmd.CommandPath())}
 }
-
-func isDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 // some requires between one and most arguments; most = 0 means no limit. what names the
 // arguments in the error.

@@ -6,12 +6,14 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -47,6 +49,11 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 		}
 		return f(ctx, &control{Parked: room, cfg: cfg, hooks: hooks, cmd: cmd, out: a.screen(), err: a.stderr}, args)
 	}
+}
+
+// rows shows the progress of a command that reads rows.
+func (c *control) rows(total int64) replay.Progress {
+	return display.NewProgress(c.err, total, "rows", "id", time.Now())
 }
 
 // onHook runs f with the hook that the only argument names.

@@ -61,8 +61,11 @@ func (c *control) listDeliveries(ctx context.Context, f state.Filter) error {
 	}
 	table := c.out.Table("HOOK", "EVENT", "ACTION", "TASK", "AGE", "STATE", "LAST", "REASON")
 	for i := range rows {
-		r := &rows[i]
-		table.Row(r.Hook, r.Event, r.Action, display.ID(r.Task), display.Span(time.Since(r.Committed)), stateOfDelivery(r), lastOf(r), display.Text(r.Reason))
+		r, tone := &rows[i], display.Doubtful
+		if r.State == state.Dead {
+			tone = display.Bad
+		}
+		table.Row(r.Hook, r.Event, r.Action, display.ID(r.Task), display.Span(time.Since(r.Committed)), display.Cell{Text: string(r.State), Tone: tone}, lastOf(r), display.Text(r.Reason))
 	}
 	if err := table.Flush(); err != nil {
 		return err
@@ -154,14 +157,6 @@ func lastOf(r *state.Row) string {
 		return fmt.Sprint(r.LastStatus)
 	}
 	return display.Text(r.LastResult)
-}
-
-func stateOfDelivery(r *state.Row) display.Cell {
-	tone := display.Doubtful
-	if r.State == state.Dead {
-		tone = display.Bad
-	}
-	return display.Cell{Text: string(r.State), Tone: tone}
 }
 
 func (a *app) redriveCommand() *cobra.Command {

@@ -1,11 +1,5 @@
 package main
 
-import (
-	"strings"
-
-	"github.com/spf13/cobra"
-)
-
 // examples returns the command lines shown in the help, by command path without the
 // program's name.
 func examples() map[string][]string {
@@ -52,14 +46,4 @@ func examples() map[string][]string {
 		"completion fish":       {"hooktail completion fish > ~/.config/fish/completions/hooktail.fish"},
 		"completion powershell": {"hooktail completion powershell | Out-String | Invoke-Expression"},
 	}
-}
-
-// exampleOf returns the command's examples as cobra prints them, or "".
-func exampleOf(cmd *cobra.Command) string {
-	_, path, _ := strings.Cut(cmd.CommandPath(), " ")
-	lines := examples()[path]
-	if len(lines) == 0 {
-		return ""
-	}
-	return "  " + strings.Join(lines, "\n  ")
 }

@@ -53,7 +53,7 @@ func (c *control) testFilter(ctx context.Context, expression string, o replay.Pr
 		return choiceError(fmt.Errorf("filter: %w", err))
 	}
 	o.Parked = c.Parked
-	o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
+	o.Progress = c.rows
 	preview, err := replay.TryFilter(ctx, o)
 	if err != nil {
 		return interrupted(ctx, err)

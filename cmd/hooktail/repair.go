@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/repair"
-	"github.com/hooktail/hooktail/internal/replay"
 )
 
 func (a *app) repairCommand() *cobra.Command {
@@ -32,7 +29,7 @@ func (a *app) repairCommand() *cobra.Command {
 					fmt.Fprintln(c.out, line)
 				}
 			}
-			o.Progress = func(total int64) replay.Progress { return display.NewProgress(c.err, total, time.Now()) }
+			o.Progress = c.rows
 			facts, err := repair.Run(ctx, o)
 			if err != nil {
 				return err

@@ -55,7 +55,7 @@ func (c *control) replay(ctx context.Context, want replay.LogOptions) error {
 	defer log.Close()
 	want.Config, want.Version, want.Parked, want.Log = c.cfg, version(), c.Parked, log
 	want.Progress = func(total int64) replay.Progress {
-		return display.NewProgressOf(c.err, total, "messages", "position", time.Now())
+		return display.NewProgress(c.err, total, "messages", "position", time.Now())
 	}
 	r, err := replay.NewFromLog(ctx, want)
 	if err != nil {

@@ -24,14 +24,9 @@ type Progress struct {
 // progressElsewhere is the interval between two lines without a terminal.
 const progressElsewhere = 10 * time.Second
 
-// NewProgress is at the beginning of a number of rows.
-func NewProgress(out io.Writer, total int64, now time.Time) *Progress {
-	return NewProgressOf(out, total, "rows", "id", now)
-}
-
-// NewProgressOf is NewProgress for other units than rows, which are named by other marks
-// than their ids.
-func NewProgressOf(out io.Writer, total int64, unit, mark string, now time.Time) *Progress {
+// NewProgress is at the beginning of a number of units, such as rows, which are named by
+// marks, such as ids.
+func NewProgress(out io.Writer, total int64, unit, mark string, now time.Time) *Progress {
 	p := &Progress{out: out, unit: unit, mark: mark, total: total, begun: now, shown: now}
 	if NewScreen(out, nil).Terminal {
 		p.bar = newBar(out, unit, total)

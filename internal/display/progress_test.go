@@ -19,14 +19,14 @@ func TestProgress(t *testing.T) {
 		p.End()
 	}
 	var file strings.Builder
-	p := NewProgress(&file, 4, begun)
+	p := NewProgress(&file, 4, "rows", "id", begun)
 	steps(p)
 	if want := "4 of 4 rows, 0/s, up to id 104\n"; p.bar != nil || file.String() != want {
 		t.Errorf("in a file:\n%q\nwant:\n%q", file.String(), want)
 	}
 	for name, total := range map[string]int64{"as counted": 4, "more than were counted": 3} {
 		var terminal strings.Builder
-		p = NewProgress(&terminal, total, begun)
+		p = NewProgress(&terminal, total, "rows", "id", begun)
 		p.bar = newBar(&terminal, "rows", total)
 		steps(p)
 		shown := terminal.String()
