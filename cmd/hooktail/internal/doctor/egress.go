@@ -19,7 +19,7 @@ const (
 )
 
 // lookAtEgress connects to each hook's receiver, and sends nothing.
-func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtEgress(ctx context.Context, x *examination) (found []Finding, _ error) {
 	hooks := slices.DeleteFunc(x.served(), (*hook.Hook).IsRefused)
 	all := len(hooks)
 	hooks = hooks[:min(all, most)]
@@ -35,7 +35,6 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 	}
 	wg.Wait()
 	// An unreachable receiver is one finding, however many hooks use it.
-	var found []Finding
 	var reasons []string
 	away := make(map[string][]string)
 	for i, h := range hooks {
@@ -61,7 +60,7 @@ func lookAtEgress(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtRedirects finds hooks whose receivers redirect. It sends nothing: the running
 // hooktail knows the targets, and stored deliveries show that there are redirects.
-func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtRedirects(ctx context.Context, x *examination) (found []Finding, _ error) {
 	seen := map[int64]string{}
 	if x.Redirects != nil {
 		seen = x.Redirects(ctx)
@@ -70,7 +69,6 @@ func lookAtRedirects(ctx context.Context, x *examination) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
 	for _, h := range x.served() {
 		to, known := seen[h.ID]
 		switch {

@@ -97,8 +97,7 @@ func contains(actions []mapping.Action, action mapping.Action) bool {
 }
 
 // lookAtActions finds hooks with actions that are never sent.
-func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtActions(_ context.Context, x *examination) (found []Finding, _ error) {
 	made, native := mapping.Profile(x.Config.Profile).Actions(), mapping.Native.Actions()
 	for _, h := range x.served() {
 		if h.AllActions {
@@ -126,8 +125,7 @@ func lookAtActions(_ context.Context, x *examination) ([]Finding, error) {
 }
 
 // lookAtDuplicates finds pairs of hooks that send the same event to the same URL.
-func lookAtDuplicates(_ context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtDuplicates(_ context.Context, x *examination) (found []Finding, _ error) {
 	hooks := slices.DeleteFunc(x.served(), (*hook.Hook).IsRefused)
 	for i, a := range hooks {
 		for _, b := range hooks[i+1:] {
@@ -153,12 +151,11 @@ func overlap(a, b *hook.Hook) bool {
 
 // lookAtSecrets decrypts the signing secrets: hooks with a secret never get unsigned
 // requests.
-func lookAtSecrets(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtSecrets(ctx context.Context, x *examination) (found []Finding, _ error) {
 	settings, err := state.New(state.Options{Pool: x.pool, Schema: x.Config.StateSchema}).Settings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
 	for _, s := range settings {
 		for _, sealed := range s.Secrets {
 			if _, err := x.Secrets.Open(s.Hook, sealed); err != nil {

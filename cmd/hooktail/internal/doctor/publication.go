@@ -28,8 +28,7 @@ func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
 }
 
 // lookAtContents finds tables whose rows arrive under other names.
-func lookAtContents(ctx context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtContents(ctx context.Context, x *examination) (found []Finding, _ error) {
 	var name, child string
 	err := x.each(ctx, `SELECT c.relname::text, (SELECT min(i.inhrelid::regclass::text) FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

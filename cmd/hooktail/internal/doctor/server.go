@@ -88,7 +88,7 @@ func lookAtSenders(ctx context.Context, x *examination) ([]Finding, error) {
 // lock and the stream.
 const neededConnections = 10
 
-func lookAtConnections(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtConnections(ctx context.Context, x *examination) (found []Finding, _ error) {
 	var free, role, database int
 	if err := x.value(ctx, `SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
 			- coalesce(current_setting('reserved_connections', true), '0')::int - (SELECT sum(numbackends) FROM pg_catalog.pg_stat_database)::int,
@@ -97,7 +97,6 @@ func lookAtConnections(ctx context.Context, x *examination) ([]Finding, error) {
 		return nil, err
 	}
 	const why = "Without them events wait: rows cannot be read, and deliveries cannot be parked."
-	var found []Finding
 	if free < neededConnections {
 		found = append(found, one(Warning, fmt.Sprintf("%d connections are free, hooktail opens up to %d", max(free, 0), neededConnections), why,
 			"ALTER SYSTEM SET max_connections = …; -- then restart PostgreSQL; or let the application open fewer")...)

@@ -21,9 +21,8 @@ var harmful = map[string]string{
 // lookAtSettings reports relevant settings made by ALTER ROLE and ALTER DATABASE for
 // hooktail's sessions.
 // https://www.postgresql.org/docs/current/catalog-pg-db-role-setting.html
-func lookAtSettings(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtSettings(ctx context.Context, x *examination) (found []Finding, _ error) {
 	const whyRole = "Its privileges apply, not those of the login role, which still needs REPLICATION."
-	var found []Finding
 	if role := x.Replication.RuntimeParams[postgres.Role]; role != "" {
 		found = one(Note, fmt.Sprintf("role = %s is set in HOOKTAIL_DATABASE_URL: hooktail's sessions act as that role", role),
 			whyRole, "no action required; to undo it: remove the parameter role from HOOKTAIL_DATABASE_URL")

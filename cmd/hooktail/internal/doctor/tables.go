@@ -40,8 +40,7 @@ func lookAtTables(ctx context.Context, x *examination) ([]Finding, error) {
 }
 
 // lookAtPrivileges checks all columns: hooktail reads whole rows.
-func lookAtPrivileges(ctx context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtPrivileges(ctx context.Context, x *examination) (found []Finding, _ error) {
 	const why = "hooktail cannot read the rows for payloads."
 	var schema *bool
 	if err := x.value(ctx, "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = $1", []any{x.Config.SourceSchema}, &schema); err != nil && !errors.Is(err, pgx.ErrNoRows) {
@@ -81,8 +80,7 @@ func hooksOf(ids []string) string {
 	return "hooks " + some(ids)
 }
 
-func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtRowSecurity(ctx context.Context, x *examination) (found []Finding, _ error) {
 	var name string
 	err := x.each(ctx, `SELECT c.relname::text FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE n.nspname = $1 AND c.relname = ANY ($2) AND c.relrowsecurity AND pg_catalog.row_security_active(c.oid) ORDER BY 1`, []any{x.Config.SourceSchema, x.names()}, []any{&name}, func() {
@@ -94,8 +92,7 @@ func lookAtRowSecurity(ctx context.Context, x *examination) ([]Finding, error) {
 }
 
 // lookAtColumns compares the columns of the tables with the rules.
-func lookAtColumns(ctx context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtColumns(ctx context.Context, x *examination) (found []Finding, _ error) {
 	for _, t := range x.sources() {
 		columns, err := x.column(ctx, `SELECT a.attname::text FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 			JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace

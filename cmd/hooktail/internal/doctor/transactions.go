@@ -42,12 +42,11 @@ func (x *examination) openTransactions(ctx context.Context) ([]open, error) {
 
 // lookAtTransactions reports transactions that have been open for long. If their age is
 // hidden from the role, it reports those that outlast a moment.
-func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) {
+func lookAtTransactions(ctx context.Context, x *examination) (found []Finding, _ error) {
 	transactions, err := x.openTransactions(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var found []Finding
 	unseen := make(map[string]bool) // by xid
 	for _, o := range transactions {
 		end := fmt.Sprintf("SELECT pg_terminate_backend(%d);", o.pid)
@@ -78,8 +77,7 @@ func lookAtTransactions(ctx context.Context, x *examination) ([]Finding, error) 
 // moment exceeds the usual duration of the application's transactions.
 const moment = 2 * time.Second
 
-func lookAtPrepared(ctx context.Context, x *examination) ([]Finding, error) {
-	var found []Finding
+func lookAtPrepared(ctx context.Context, x *examination) (found []Finding, _ error) {
 	var gid, owner, database string
 	var open time.Duration
 	err := x.each(ctx, "SELECT gid, owner::text, database::text, now() - prepared FROM pg_catalog.pg_prepared_xacts WHERE now() - prepared > $1::interval ORDER BY prepared",
