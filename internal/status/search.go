@@ -10,18 +10,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Search selects deliveries. The zero value of a field matches all.
+// Search selects deliveries, stored ones by its Filter. The zero value of a field matches
+// all.
 type Search struct {
-	Hook         int64
-	Action       mapping.Action // in the hook's spelling
-	Outcome      string         // result of an attempt: delivered, retried or dead
-	State        state.State    // state of a stored delivery
-	Reason       string         // reason of death
-	Task         int64
-	Annotation   int64
-	Event        mapping.ID
-	Since, Until time.Time
-	Limit        int
+	state.Filter
+	Outcome string // result of an attempt: delivered, retried or dead
 }
 
 // mostListed bounds a list of deliveries.
@@ -29,10 +22,9 @@ const mostListed = 500
 
 // searchOf reads a search.
 func searchOf(r *http.Request) (Search, error) {
-	s := Search{
-		Action: mapping.Action(r.FormValue("action")), Outcome: r.FormValue("outcome"), State: state.State(r.FormValue("state")),
-		Reason: r.FormValue("reason"), Limit: 100,
-	}
+	s := Search{Outcome: r.FormValue("outcome"), Filter: state.Filter{
+		Action: mapping.Action(r.FormValue("action")), State: state.State(r.FormValue("state")), Reason: r.FormValue("reason"), Limit: 100,
+	}}
 	var faults []string
 	if s.State != "" && s.State != state.Parked && s.State != state.Dead {
 		faults = append(faults, "state must be parked or dead")
@@ -105,10 +97,7 @@ func (h *handler) deliveries(_ http.ResponseWriter, r *http.Request, _ pass) (an
 	}
 	ctx, cancel := within(r.Context())
 	defer cancel()
-	rows, err := h.Program.Stored(ctx, state.Filter{
-		Hook: s.Hook, Event: s.Event, Action: s.Action, State: s.State, Since: s.Since, Until: s.Until,
-		Task: s.Task, Reason: s.Reason, Limit: s.Limit, Annotation: s.Annotation,
-	})
+	rows, err := h.Program.Stored(ctx, s.Filter)
 	if err != nil {
 		return nil, failure{"list deliveries", err}
 	}

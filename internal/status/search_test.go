@@ -24,13 +24,13 @@ func TestSearch(t *testing.T) {
 		want  Search
 		code  int
 	}{
-		{"", Search{Limit: 100}, 200},
-		{"?hook=3&action=TASK_CREATED&outcome=retried&limit=500", Search{Hook: 3, Action: mapping.TaskCreated, Outcome: "retried", Limit: 500}, 200},
-		{"?hook=-5", Search{Hook: -5, Limit: 100}, 200},
+		{"", Search{Filter: state.Filter{Limit: 100}}, 200},
+		{"?hook=3&action=TASK_CREATED&outcome=retried&limit=500", Search{Filter: state.Filter{Hook: 3, Action: mapping.TaskCreated, Limit: 500}, Outcome: "retried"}, 200},
+		{"?hook=-5", Search{Filter: state.Filter{Hook: -5, Limit: 100}}, 200},
 		{"?hook=0", Search{}, 400},
-		{"?task=5&annotation=7", Search{Task: 5, Annotation: 7, Limit: 100}, 200},
-		{"?event=1-16B374D848-3", Search{Event: event, Limit: 100}, 200},
-		{"?since=2026-11-28T21:30:00Z&until=2026-11-28T22:30:00%2B01:00", Search{Since: at, Until: at, Limit: 100}, 200},
+		{"?task=5&annotation=7", Search{Filter: state.Filter{Task: 5, Annotation: 7, Limit: 100}}, 200},
+		{"?event=1-16B374D848-3", Search{Filter: state.Filter{Event: event, Limit: 100}}, 200},
+		{"?since=2026-11-28T21:30:00Z&until=2026-11-28T22:30:00%2B01:00", Search{Filter: state.Filter{Since: at, Until: at, Limit: 100}}, 200},
 		{"?outcome=lost", Search{}, 400},
 		{"?task=-5", Search{}, 400},
 		{"?annotation=x", Search{}, 400},
