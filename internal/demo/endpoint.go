@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -89,7 +90,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (e *endpoint) since(n int) []receiver.Arrival {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return append([]receiver.Arrival(nil), e.arrivals[min(n, len(e.arrivals)):]...)
+	return slices.Clone(e.arrivals[min(n, len(e.arrivals)):])
 }
 
 // watch hands later arrivals over instead of keeping them.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"slices"
 	"strconv"
@@ -45,7 +44,9 @@ func (d *demo) start(ctx context.Context) (*sidecar, error) {
 		return nil, err
 	}
 	log := d.Err
-	if !d.chooses("HOOKTAIL_LOG_LEVEL") {
+	if !slices.ContainsFunc(d.Environ, func(e string) bool {
+		return strings.HasPrefix(e, "HOOKTAIL_LOG_LEVEL=") || strings.HasPrefix(e, "HOOKTAIL_LOG_LEVEL_FILE=")
+	}) {
 		d.log = &tailBuffer{}
 		log = d.log
 	}
@@ -78,13 +79,6 @@ func (s *sidecar) stop() error {
 	s.cancel()
 	<-s.ended
 	return s.result
-}
-
-// chooses reports whether the user's environment sets the variable.
-func (d *demo) chooses(name string) bool {
-	return slices.ContainsFunc(d.Environ, func(e string) bool {
-		return strings.HasPrefix(e, name+"=") || strings.HasPrefix(e, name+"_FILE=")
-	})
 }
 
 func (d *demo) configuration() (config.Config, error) {
@@ -145,8 +139,6 @@ type tailBuffer struct {
 	mu   sync.Mutex
 	text []byte
 }
-
-var _ io.Writer = (*tailBuffer)(nil)
 
 // keptLog is the size of a tailBuffer, in bytes.
 const keptLog = 16 << 10

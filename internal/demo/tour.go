@@ -96,7 +96,13 @@ func (d *demo) showOutage(ctx context.Context) (int, error) {
 	}
 	slowest := slices.MaxFunc(alive.since(seen), func(a, b receiver.Arrival) int { return int(a.Latency - b.Latency) })
 	d.print("  receiver 1   %d of %d delivered, each within %s of its commit\n", n, n, slowest.Since())
-	if err := d.awaitParked(ctx, 2, n); err != nil {
+	if err := d.until(ctx, nil, func() error {
+		parked, err := d.sidecar.metric("hooktail_parked", 2, nil)
+		if err == nil && parked < n {
+			err = fmt.Errorf("%d of %d deliveries are parked for hook 2", parked, n)
+		}
+		return err
+	}); err != nil {
 		return n, err
 	}
 	d.print("  receiver 2   refuses connections: %d of %d parked in PostgreSQL\n", n, n)
@@ -133,17 +139,6 @@ func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 			return fmt.Errorf("%d of %d events have arrived at %s", n, events, r.name)
 		}
 		return nil
-	})
-}
-
-// awaitParked waits until that number of deliveries is parked for the hook.
-func (d *demo) awaitParked(ctx context.Context, hook, deliveries int) error {
-	return d.until(ctx, nil, func() error {
-		n, err := d.sidecar.metric("hooktail_parked", hook, nil)
-		if err == nil && n < deliveries {
-			err = fmt.Errorf("%d of %d deliveries are parked for hook %d", n, deliveries, hook)
-		}
-		return err
 	})
 }
 
