@@ -49,10 +49,7 @@ func readyURL(addr string) (string, error) {
 	if addr == "" {
 		return "", usageError{errors.New("HOOKTAIL_HTTP_ADDR is off: there is nothing to check")}
 	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", usageError{fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)}
-	}
+	host, port, _ := net.SplitHostPort(addr) // config.Load has checked it
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1" // not a name: a minimal image may be unable to resolve localhost
 	}

@@ -17,10 +17,7 @@ func askedAddr(addr string) (string, error) {
 	if addr == "" {
 		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR is off")
 	}
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", fmt.Errorf("HOOKTAIL_HTTP_ADDR: %w", err)
-	}
+	host, port, _ := net.SplitHostPort(addr) // config.Load has checked it
 	if port == "0" {
 		return "", errors.New("a running hooktail cannot be asked: HOOKTAIL_HTTP_ADDR has port 0")
 	}

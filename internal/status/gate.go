@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
+	"maps"
 	"net"
 	"net/http"
 	"strings"
@@ -75,24 +76,14 @@ func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool)
 	if known {
 		return false, false
 	}
-	g.forget(now)
-	if len(g.wrong) == maxGuessers { // too many addresses guess
+	if len(g.wrong) == maxGuessers { // only addresses whose guesses are old are forgotten
+		maps.DeleteFunc(g.wrong, func(_ string, left *rate.Limiter) bool { return left.TokensAt(now) >= guesses })
+	}
+	if len(g.wrong) == maxGuessers {
 		return false, true
 	}
 	g.wrong[address] = left
 	return false, false
-}
-
-// forget drops addresses whose guesses are old. The caller holds the lock.
-func (g *gate) forget(now time.Time) {
-	if len(g.wrong) < maxGuessers {
-		return
-	}
-	for address, left := range g.wrong {
-		if left.TokensAt(now) >= guesses {
-			delete(g.wrong, address)
-		}
-	}
 }
 
 // begin opens a session and returns the cookie's value.

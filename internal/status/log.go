@@ -1,6 +1,7 @@
 package status
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -84,7 +85,11 @@ func (l *Log) Lines() [][2]string {
 	if l.Limit != nil {
 		size += " of " + display.Size(*l.Limit)
 	}
-	about = append(about, fmt.Sprintf("%d messages, %s", l.Messages, size), l.lag())
+	lag := "all delivered"
+	if l.Oldest != nil {
+		lag = fmt.Sprintf("%d undelivered, the oldest for %s", l.Undelivered, display.Seconds(*l.Oldest))
+	}
+	about = append(about, fmt.Sprintf("%d messages, %s", l.Messages, size), lag)
 	lines := [][2]string{{"log", strings.Join(about, ", ")}, {"reader", l.reader()}}
 	if len(l.Senders) == 0 {
 		lines = append(lines, [2]string{"sender", "none: nothing is delivered"})
@@ -99,13 +104,6 @@ func (l *Log) Lines() [][2]string {
 		lines = append(lines, [2]string{"stopped", fmt.Sprintf("partition %02d, message %s is missing: hooktail repair", gap.Partition, gap.Missing)})
 	}
 	return lines
-}
-
-func (l *Log) lag() string {
-	if l.Oldest == nil {
-		return "all delivered"
-	}
-	return fmt.Sprintf("%d undelivered, the oldest for %s", l.Undelivered, display.Seconds(*l.Oldest))
 }
 
 func (l *Log) reader() string {
@@ -123,11 +121,7 @@ func (l *Log) reader() string {
 }
 
 func (m *Member) name() string {
-	address := m.Address
-	if address == "" {
-		address = "local"
-	}
-	name := fmt.Sprintf("%s (session %d)", address, m.Session)
+	name := fmt.Sprintf("%s (session %d)", cmp.Or(m.Address, "local"), m.Session)
 	if m.Here {
 		name += ", this instance"
 	}
