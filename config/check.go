@@ -53,14 +53,17 @@ var checks = map[string]func(c *Config) error{
 	"HOOK_CONCURRENCY":     func(c *Config) error { return within(c.HookConcurrency, 1, 1000) },
 	"CONCURRENCY":          func(c *Config) error { return within(c.Concurrency, 1, 10000) },
 	"EGRESS":               typed,
-	"SECRET_KEY":           func(c *Config) error { return checkSecretKey(c.SecretKey) },
-	"TLS_CA":               func(c *Config) error { return checkCertificates(c.TLSCA) },
-	"TLS_CERT":             func(c *Config) error { return checkCertificates(c.TLSCert) },
-	"TLS_KEY":              func(c *Config) error { return receiverPEM.checkKey(c.TLSCert, c.TLSKey) },
-	"PROXY":                func(c *Config) error { return checkProxy(c.Proxy) },
-	"NATS_URL":             func(c *Config) error { return checkNATS(c.NATSURL) },
-	"NATS_CA":              func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCA), checkCertificates(c.NATSCA)) },
-	"NATS_CERT":            func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCert), checkCertificates(c.NATSCert)) },
+	"SECRET_KEY": func(c *Config) error {
+		_, err := parseSecretKeys(c.SecretKey)
+		return err
+	},
+	"TLS_CA":    func(c *Config) error { return checkCertificates(c.TLSCA) },
+	"TLS_CERT":  func(c *Config) error { return checkCertificates(c.TLSCert) },
+	"TLS_KEY":   func(c *Config) error { return receiverPEM.checkKey(c.TLSCert, c.TLSKey) },
+	"PROXY":     func(c *Config) error { return checkProxy(c.Proxy) },
+	"NATS_URL":  func(c *Config) error { return checkNATS(c.NATSURL) },
+	"NATS_CA":   func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCA), checkCertificates(c.NATSCA)) },
+	"NATS_CERT": func(c *Config) error { return cmp.Or(c.checkNATSOnly(c.NATSCert), checkCertificates(c.NATSCert)) },
 	"NATS_KEY": func(c *Config) error {
 		return cmp.Or(c.checkNATSOnly(c.NATSKey), natsPEM.checkKey(c.NATSCert, c.NATSKey))
 	},

@@ -18,11 +18,6 @@ func (c Config) SecretKeys() [][]byte {
 	return keys
 }
 
-func checkSecretKey(text Secret) error {
-	_, err := parseSecretKeys(text)
-	return err
-}
-
 // parseSecretKeys reads keys separated by commas, blanks or line breaks.
 func parseSecretKeys(text Secret) ([][]byte, error) {
 	entries := strings.FieldsFunc(text.Reveal(), func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
