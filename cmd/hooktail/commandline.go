@@ -40,6 +40,13 @@ func (a *app) finish(root *cobra.Command) {
 	})
 }
 
+// group is a command that only has subcommands.
+func group(name, about string, commands ...*cobra.Command) *cobra.Command {
+	parent := &cobra.Command{Use: name, Short: about}
+	parent.AddCommand(commands...)
+	return parent
+}
+
 // helpWidth is the width of help texts, in columns: that of the narrowest terminals.
 const helpWidth = 80
 

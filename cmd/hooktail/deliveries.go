@@ -18,12 +18,8 @@ import (
 )
 
 func (a *app) deliveriesCommand() *cobra.Command {
-	deliveries := &cobra.Command{
-		Use:   "deliveries",
-		Short: "List, redrive or discard parked and dead deliveries",
-	}
-	deliveries.AddCommand(a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
-	return deliveries
+	return group("deliveries", "List, redrive or discard parked and dead deliveries",
+		a.listDeliveriesCommand(), a.showDeliveryCommand(), a.redriveCommand(), a.discardCommand())
 }
 
 // listed is the default limit of a list.

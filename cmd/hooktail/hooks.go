@@ -20,13 +20,8 @@ import (
 )
 
 func (a *app) hooksCommand() *cobra.Command {
-	hooks := &cobra.Command{
-		Use:   "hooks",
-		Short: "List and manage hooks",
-	}
-	hooks.AddCommand(a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
+	return group("hooks", "List and manage hooks", a.listHooksCommand(), a.showHookCommand(), a.pingCommand(), a.retryCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.adoptCommand(), a.releaseCommand(), a.secretCommand(), a.setHookCommand(), a.testFilterCommand())
-	return hooks
 }
 
 func projectOf(h *hook.Hook) string {
@@ -138,9 +133,7 @@ func listHooks(screen display.Screen, r *status.Report) error {
 			project = h.Project
 		}
 		table.Row(h.ID, stateCell(h), project, chosenActions(h), h.Parked, h.Dead, maskedURL(h.URL))
-		if note := noteOn(h, r); note != "" {
-			table.Note(note)
-		}
+		table.Note(noteOn(h, r))
 	}
 	return table.Flush()
 }

@@ -14,11 +14,7 @@ import (
 )
 
 func (a *app) secretCommand() *cobra.Command {
-	secret := &cobra.Command{
-		Use:   "secret",
-		Short: "Manage the secret that signs a hook's requests (Standard Webhooks)",
-	}
-	secret.AddCommand(&cobra.Command{
+	return group("secret", "Manage the secret that signs a hook's requests (Standard Webhooks)", &cobra.Command{
 		Use:   "set ID",
 		Short: "Create the hook's secret and print it, this once",
 		RunE:  a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error { return c.renewSecret(ctx, h, false) }),
@@ -31,7 +27,6 @@ func (a *app) secretCommand() *cobra.Command {
 		Short: "Stop signing the hook's requests",
 		RunE:  a.onHook(removeSecret),
 	})
-	return secret
 }
 
 // renewSecret creates a secret and prints it to standard output, alone, so that it can be

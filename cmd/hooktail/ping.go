@@ -44,7 +44,13 @@ func ping(ctx context.Context, c *control, hook *hook.Hook) error {
 	}
 	defer sender.Close()
 	e := relay.Ping(ctx, sender, hook)
-	x := exchanged(hook, &e)
+	x := exchange{
+		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: string(e.Body),
+		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
+	}
+	if e.Err != nil {
+		x.Error = e.Err.Error()
+	}
 	if err := printAnswer(c.cmd, x, func() error { return c.printExchange(x) }); err != nil {
 		return err
 	}
@@ -70,17 +76,6 @@ type exchange struct {
 	Answer   string        `json:"answer,omitempty"`
 	Redirect string        `json:"redirect,omitempty"` // target of a redirect, which is not followed
 	Error    string        `json:"error,omitempty"`
-}
-
-func exchanged(hook *hook.Hook, e *send.Exchange) exchange {
-	x := exchange{
-		Hook: hook.ID, URL: hook.URL.Whole(), Headers: e.Headers, Body: string(e.Body),
-		Status: e.Status, Result: e.Result.String(), Took: e.Took.Seconds(), Answer: string(e.Answer), Redirect: e.Redirect,
-	}
-	if e.Err != nil {
-		x.Error = e.Err.Error()
-	}
-	return x
 }
 
 func (c *control) printExchange(x exchange) error {

@@ -129,9 +129,7 @@ func printHookStates(screen display.Screen, r *status.Report) error {
 		} else {
 			table.Row(h.ID, stateCell(h), h.Parked, h.Dead, maskedURL(h.URL))
 		}
-		if note := noteOn(h, r); note != "" {
-			table.Note(note)
-		}
+		table.Note(noteOn(h, r))
 	}
 	return table.Flush()
 }

@@ -77,7 +77,7 @@ func (t *Table) Row(cells ...any) {
 	t.length++
 }
 
-// Note adds a text of any number of lines under the last row.
+// Note adds a text of any number of lines, perhaps none, under the last row.
 func (t *Table) Note(note string) { t.notes[t.length-1] = Printable(note) }
 
 const noteIndent = "      "
