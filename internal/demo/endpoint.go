@@ -15,9 +15,8 @@ import (
 // endpoint receives webhooks at an address that can stop answering and come back. It is
 // safe for concurrent use.
 type endpoint struct {
-	name    string
-	addr    string        // the same after close and listen
-	arrived chan struct{} // receives a token after an arrival
+	name string
+	addr string // the same after close and listen
 
 	serving sync.WaitGroup // the goroutine that serves
 
@@ -29,7 +28,7 @@ type endpoint struct {
 }
 
 func startEndpoint(ctx context.Context, name string) (*endpoint, error) {
-	e := &endpoint{name: name, addr: "127.0.0.1:0", arrived: make(chan struct{}, 1), ids: map[string]bool{}}
+	e := &endpoint{name: name, addr: "127.0.0.1:0", ids: map[string]bool{}}
 	return e, e.listen(ctx)
 }
 
@@ -79,10 +78,6 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	e.mu.Unlock()
 	if !again && watcher != nil {
 		watcher(&a)
-	}
-	select {
-	case e.arrived <- struct{}{}:
-	default:
 	}
 }
 

@@ -96,7 +96,7 @@ func (d *demo) showOutage(ctx context.Context) (int, error) {
 	}
 	slowest := slices.MaxFunc(alive.since(seen), func(a, b receiver.Arrival) int { return int(a.Latency - b.Latency) })
 	d.print("  receiver 1   %d of %d delivered, each within %s of its commit\n", n, n, slowest.Since())
-	if err := d.until(ctx, nil, func() error {
+	if err := d.until(ctx, func() error {
 		parked, err := d.sidecar.metric("hooktail_parked", 2, nil)
 		if err == nil && parked < n {
 			err = fmt.Errorf("%d of %d deliveries are parked for hook 2", parked, n)
@@ -134,7 +134,7 @@ func (d *demo) play(ctx context.Context, step recording) error {
 
 // await waits until that number of events has arrived at the receiver.
 func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
-	return d.until(ctx, r.arrived, func() error {
+	return d.until(ctx, func() error {
 		if n := len(r.since(0)); n < events {
 			return fmt.Errorf("%d of %d events have arrived at %s", n, events, r.name)
 		}
@@ -142,12 +142,11 @@ func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 	})
 }
 
-// until waits until the condition returns nil. It checks it after each event and every
-// 50 ms.
-func (d *demo) until(ctx context.Context, event <-chan struct{}, condition func() error) error {
+// until waits until the condition returns nil. It checks it every 10 ms.
+func (d *demo) until(ctx context.Context, condition func() error) error {
 	timeout := time.NewTimer(patience)
 	defer timeout.Stop()
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		missing := condition()
@@ -155,7 +154,6 @@ func (d *demo) until(ctx context.Context, event <-chan struct{}, condition func(
 			return nil
 		}
 		select {
-		case <-event:
 		case <-tick.C:
 		case <-ctx.Done():
 			return ctx.Err()
@@ -200,7 +198,7 @@ func (d *demo) reportExtra(ctx context.Context, events int) {
 	ctx, cancel := context.WithTimeout(ctx, extraPatience)
 	defer cancel()
 	delivered := 0
-	_ = d.until(ctx, nil, func() (err error) { // the line below gives the number of missing events
+	_ = d.until(ctx, func() (err error) { // the line below gives the number of missing events
 		delivered, err = d.sidecar.metric("hooktail_deliveries_total", 3, map[string]string{"outcome": "delivered"})
 		if err == nil && delivered < events {
 			err = fmt.Errorf("%d of %d events are delivered", delivered, events)
