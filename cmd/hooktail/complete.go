@@ -25,12 +25,10 @@ const completeWithin = 2 * time.Second
 // completed bounds the number of event ids offered.
 const completed = 50
 
-type completion = func(cmd *cobra.Command, args []string, word string) ([]cobra.Completion, cobra.ShellCompDirective)
-
 // arguments are what a command takes beside its flags.
 type arguments struct {
 	check    cobra.PositionalArgs
-	complete completion
+	complete cobra.CompletionFunc
 }
 
 // complete checks and completes the command's arguments, of the kind that its usage line
@@ -55,7 +53,7 @@ func (a *app) complete(cmd *cobra.Command) {
 	if cmd.ValidArgsFunction == nil && !cmd.HasSubCommands() {
 		cmd.ValidArgsFunction = takes.complete
 	}
-	special := map[string]completion{
+	special := map[string]cobra.CompletionFunc{
 		"hook":   a.fromDatabase(hookCompletions, false),
 		"events": eventChanges,
 		"format": cobra.FixedCompletions([]string{"labelstudio", string(hook.CloudEvents), string(hook.CloudEventsStructured)}, cobra.ShellCompDirectiveNoFileComp),
@@ -96,7 +94,7 @@ func actionNames() []string {
 
 // fromDatabase completes a word from the database. It offers nothing if the database does
 // not answer in time. If once is set, the command takes one argument.
-func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, error), once bool) completion {
+func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, error), once bool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 		const nothing = cobra.ShellCompDirectiveNoFileComp
 		if once && len(args) > 0 {

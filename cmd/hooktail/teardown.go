@@ -30,13 +30,7 @@ func (a *app) teardownCommand() *cobra.Command {
 			"Adopted hooks are inactive in Label Studio and would no longer be served afterwards. teardown refuses\n" +
 			"while there are any; with --release it activates them again in the same transaction.",
 		RunE: a.configured(func(cmd *cobra.Command, cfg config.Config) error {
-			return a.teardown(cmd.Context(), cfg, release, func() error {
-				terminal := term.IsTerminal(int(os.Stdin.Fd()))
-				if terminal && !yes {
-					signal.Reset(os.Interrupt, syscall.SIGTERM) // nothing interrupts the read of a terminal: the signal ends the process
-				}
-				return a.confirm(os.Stdin, terminal, yes)
-			})
+			return a.teardown(cmd.Context(), cfg, release, yes)
 		}),
 	}
 	cmd.Flags().BoolVar(&release, "release", false, "give adopted hooks back to Label Studio, where they become active again")
@@ -44,9 +38,8 @@ func (a *app) teardownCommand() *cobra.Command {
 	return cmd
 }
 
-// teardown checks everything, prints what goes, and removes it after confirm has returned
-// nil.
-func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, confirm func() error) error {
+// teardown checks everything, prints what goes, and removes it after a confirmation.
+func (a *app) teardown(ctx context.Context, cfg config.Config, release, yes bool) error {
 	t, err := setup.FindRemains(ctx, cfg, release)
 	if err != nil {
 		return err
@@ -64,7 +57,11 @@ func (a *app) teardown(ctx context.Context, cfg config.Config, release bool, con
 		return fmt.Errorf("nothing was removed: the function %s.emit is called by %s, which would fail without it: change or drop them first",
 			cfg.StateSchema, strings.Join(t.Holding.Callers, ", "))
 	}
-	if err := confirm(); err != nil {
+	terminal := term.IsTerminal(int(os.Stdin.Fd()))
+	if terminal && !yes {
+		signal.Reset(os.Interrupt, syscall.SIGTERM) // nothing interrupts the read of a terminal: the signal ends the process
+	}
+	if err := a.confirm(os.Stdin, terminal, yes); err != nil {
 		return err
 	}
 	if err := t.Remove(ctx, func(step string) { fmt.Fprintln(a.stdout, step) }); err != nil {
