@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -35,14 +36,11 @@ func actionsOf(h *hook.Hook) string {
 	if h.AllActions {
 		return "all"
 	}
-	names := make([]string, len(h.Actions))
-	for i, action := range h.Actions {
-		names[i] = actionText(string(action))
+	var names []string
+	for _, action := range h.Actions {
+		names = append(names, actionText(string(action)))
 	}
-	if len(names) == 0 {
-		return "none"
-	}
-	return strings.Join(names, ",")
+	return cmp.Or(strings.Join(names, ","), "none")
 }
 
 // actionText returns the action, in quotes if it contains invisible characters: a row can

@@ -1,6 +1,7 @@
 package display
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"time"
@@ -48,12 +49,7 @@ func Time(t time.Time) string {
 const none = "-"
 
 // Text returns the text, or a dash if it is empty.
-func Text(text string) string {
-	if text == "" {
-		return none
-	}
-	return text
-}
+func Text(text string) string { return cmp.Or(text, none) }
 
 // ID formats the id of a row; a dash if it is 0.
 func ID(id int64) string {

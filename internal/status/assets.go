@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"embed"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"time"
 )
@@ -16,22 +15,13 @@ var assets embed.FS
 // serveAssets serves the page and its files. A browser asks each time whether they have
 // changed, as they do with another version of the program.
 func serveAssets(mux *http.ServeMux) {
-	files, err := fs.Sub(assets, "assets")
-	if err != nil {
-		panic(err) // it is built in
-	}
-	names, err := fs.Glob(files, "*")
-	if err != nil {
-		panic(err)
-	}
-	for _, name := range names {
+	files, _ := assets.ReadDir("assets") // built in, as their contents are
+	for _, file := range files {
+		name := file.Name()
+		content, _ := assets.ReadFile("assets/" + name)
 		pattern := "GET /" + name
 		if name == "page.html" {
 			pattern = "GET /{$}"
-		}
-		content, err := fs.ReadFile(files, name)
-		if err != nil {
-			panic(err) // it is built in
 		}
 		sum := sha256.Sum256(content)
 		tag := fmt.Sprintf(`"%x"`, sum[:8])
