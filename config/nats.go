@@ -83,9 +83,6 @@ func (c Config) NATSTLS() (*tls.Config, error) {
 	return natsPEM.client(c.NATSCA, c.NATSCert, c.NATSKey)
 }
 
-// natsPEM are the variables of TLS with NATS.
-var natsPEM = pemNames{ca: Prefix + "NATS_CA", cert: Prefix + "NATS_CERT", key: Prefix + "NATS_KEY"}
-
 // checkNATSOnly rejects a setting of NATS if no server is set.
 func (c *Config) checkNATSOnly(value Secret) error {
 	if value.Reveal() != "" && c.NATSURL.Reveal() == "" {

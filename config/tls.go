@@ -16,11 +16,14 @@ func (c Config) ClientTLS() (*tls.Config, error) {
 	return receiverPEM.client(c.TLSCA, c.TLSCert, c.TLSKey)
 }
 
-// pemNames are the names of the variables for connections of one kind.
-type pemNames struct{ ca, cert, key string }
+// pemNames begins the names of the three variables, CA, CERT and KEY, for connections of
+// one kind.
+type pemNames string
 
-// receiverPEM are the variables of TLS with receivers.
-var receiverPEM = pemNames{ca: Prefix + "TLS_CA", cert: Prefix + "TLS_CERT", key: Prefix + "TLS_KEY"}
+const (
+	receiverPEM pemNames = Prefix + "TLS_"
+	natsPEM     pemNames = Prefix + "NATS_"
+)
 
 // client returns the settings of a client with the variables' values; nil if there are none.
 func (n pemNames) client(ca, cert, key Secret) (*tls.Config, error) {
@@ -35,7 +38,7 @@ func (n pemNames) client(ca, cert, key Secret) (*tls.Config, error) {
 		}
 		authorities, err := parseCertificates(ca)
 		if err != nil {
-			return nil, fmt.Errorf("%s %w", n.ca, err)
+			return nil, fmt.Errorf("%sCA %w", n, err)
 		}
 		for _, authority := range authorities {
 			roots.AddCert(authority)
@@ -45,7 +48,7 @@ func (n pemNames) client(ca, cert, key Secret) (*tls.Config, error) {
 	if cert.Reveal() != "" {
 		pair, err := n.pair(cert, key)
 		if err != nil {
-			return nil, fmt.Errorf("%s %w", n.key, err)
+			return nil, fmt.Errorf("%sKEY %w", n, err)
 		}
 		client.Certificates = []tls.Certificate{pair}
 		if cert.path != nil || key.path != nil {
@@ -121,9 +124,9 @@ func (n pemNames) checkKey(cert, key Secret) error {
 	case cert.Reveal() == "" && key.Reveal() == "":
 		return nil
 	case cert.Reveal() == "":
-		return advice("is set, but " + n.cert + " is not: set both, or neither")
+		return advice("is set, but " + string(n) + "CERT is not: set both, or neither")
 	case key.Reveal() == "":
-		return advice("is not set, but " + n.cert + " is: set both, or neither")
+		return advice("is not set, but " + string(n) + "CERT is: set both, or neither")
 	case checkCertificates(cert) != nil:
 		return nil
 	}
@@ -146,7 +149,7 @@ func (n pemNames) pair(cert, key Secret) (tls.Certificate, error) {
 	case block.Type == "ENCRYPTED PRIVATE KEY", strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED"):
 		return pair, problem("is encrypted")
 	default:
-		return pair, problem("is not the private key of " + n.cert)
+		return pair, problem("is not the private key of " + string(n) + "CERT")
 	}
 }
 

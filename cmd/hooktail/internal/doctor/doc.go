@@ -6,12 +6,10 @@
 //
 //	connection    both kinds of connections, and poolers in between
 //	server        version, wal_level, free slots and connections, clock
-//	disk          how much WAL a slot may retain, and how long that lasts
 //	transactions  long transactions
-//	tables        existence, privileges, columns and replica identity
-//	state         hooktail's own tables
+//	tables        existence, privileges, columns and replica identity; hooktail's own tables
 //	publication   its contents and its age
-//	slot          existence and state
+//	slot          existence and state, and how much WAL it may retain
 //	hooks         hooks that cannot be served, or are served twice
 //	egress        connections to the receivers
 package doctor
