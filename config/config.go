@@ -135,7 +135,6 @@ func Variables() []Variable {
 	return list
 }
 
-// variable reads the description of a variable from the tags of its field.
 func variable(field reflect.StructField) Variable {
 	return Variable{
 		Name:     Prefix + field.Tag.Get("envconfig"),

@@ -50,7 +50,6 @@ func (s *Sync) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// needsNATS refuses what is used but works only with a log.
 func (c *Config) needsNATS(used bool) error {
 	if used && c.NATSURL.Reveal() == "" {
 		return advice("needs HOOKTAIL_NATS_URL, which is not set")
@@ -83,7 +82,6 @@ func (c Config) NATSTLS() (*tls.Config, error) {
 	return natsPEM.client(c.NATSCA, c.NATSCert, c.NATSKey)
 }
 
-// checkNATSOnly rejects a setting of NATS if no server is set.
 func (c *Config) checkNATSOnly(value Secret) error {
 	if value.Reveal() != "" && c.NATSURL.Reveal() == "" {
 		return advice("is set, but " + Prefix + "NATS_URL is not: set both, or neither")

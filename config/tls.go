@@ -134,7 +134,6 @@ func (n pemNames) checkKey(cert, key Secret) error {
 	return err
 }
 
-// pair returns the certificate with its key.
 func (n pemNames) pair(cert, key Secret) (tls.Certificate, error) {
 	pair, err := tls.X509KeyPair([]byte(cert.Reveal()), []byte(key.Reveal()))
 	if err == nil {

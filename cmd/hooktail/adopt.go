@@ -42,7 +42,6 @@ func (a *app) releaseCommand() *cobra.Command {
 	return cmd
 }
 
-// hooksOrAll requires hook ids or the flag --all.
 func hooksOrAll(cmd *cobra.Command, args []string) error {
 	if all, _ := cmd.Flags().GetBool("all"); all != (len(args) == 0) {
 		return usageError{fmt.Errorf("%s takes the ids of hooks, or --all", cmd.CommandPath())}

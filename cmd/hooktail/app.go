@@ -122,7 +122,6 @@ func (a *app) config() (config.Config, error) {
 	return cfg, nil
 }
 
-// configured runs f with the configuration.
 func (a *app) configured(f func(cmd *cobra.Command, cfg config.Config) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		cfg, err := a.config()

@@ -44,7 +44,6 @@ func (a *app) backfillCommand() *cobra.Command {
 	return cmd
 }
 
-// backfill sends the chosen events.
 func (c *control) backfill(ctx context.Context, o replay.BackfillOptions, action mapping.Action, since time.Time) (err error) {
 	switch {
 	case o.Hook == 0 || o.Project <= 0 || action == "":

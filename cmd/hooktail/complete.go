@@ -81,7 +81,6 @@ func eventChanges(_ *cobra.Command, _ []string, word string) (offers []cobra.Com
 	return offers, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
-// actionNames returns the actions that hooktail makes.
 func actionNames() []string {
 	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{mapping.TaskCompleted, mapping.TaskReopened})
 	var names []string
@@ -117,7 +116,6 @@ func (a *app) fromDatabase(look func(context.Context, config.Config) ([]string, 
 	}
 }
 
-// hookCompletions returns the ids of all hooks, each with its state, project and origin.
 func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	pool, err := wiring.OpenPool(ctx, cfg)
 	if err != nil {
@@ -136,7 +134,6 @@ func hookCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	return offers, nil
 }
 
-// eventCompletions returns the ids of events with stored deliveries.
 func eventCompletions(ctx context.Context, cfg config.Config) ([]string, error) {
 	room, err := wiring.OpenForCommand(ctx, cfg, func(string) {})
 	if err != nil {

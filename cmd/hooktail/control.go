@@ -51,7 +51,6 @@ func (a *app) controls(f func(ctx context.Context, c *control, args []string) er
 	}
 }
 
-// rows shows the progress of a command that reads rows.
 func (c *control) rows(total int64) replay.Progress {
 	return display.NewProgress(c.err, total, "rows", "id", time.Now())
 }
@@ -90,7 +89,6 @@ func (c *control) find(args []string) ([]*hook.Hook, error) {
 	return found, nil
 }
 
-// missing explains why there is no such hook.
 func (c *control) missing(id int64) error {
 	for _, row := range c.hooks.Unreadable() {
 		if row.Table == hook.Webhook && row.Key == strconv.FormatInt(id, 10) {

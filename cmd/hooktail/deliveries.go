@@ -147,7 +147,6 @@ func (c *control) printJSON(r *state.Row, payload bool) error {
 	return nil
 }
 
-// lastOf describes the result of the last attempt.
 func lastOf(r *state.Row) string {
 	if r.LastStatus != 0 {
 		return fmt.Sprint(r.LastStatus)
@@ -221,7 +220,6 @@ type changed struct {
 	DryRun     bool  `json:"dry_run"`
 }
 
-// atMostOne allows one event to be named.
 func atMostOne(cmd *cobra.Command, args []string) error {
 	if len(args) > 1 {
 		return usageError{fmt.Errorf("%s takes at most one event, got %d arguments", cmd.CommandPath(), len(args))}

@@ -67,7 +67,6 @@ func (a *app) examine(cmd *cobra.Command, cfg config.Config) error {
 	return nil
 }
 
-// redirects returns the redirects that the running hooktail has seen, by hook.
 func redirects(ctx context.Context, cfg config.Config) map[int64]string {
 	report, err := status.Ask(ctx, cfg.HTTPAddr)
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 )
 
-// environmentTopic is `hooktail help environment`: all variables.
 func environmentTopic() *cobra.Command {
 	var b strings.Builder
 	const indent = "    "

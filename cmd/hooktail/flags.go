@@ -92,7 +92,6 @@ func rateInto(every *time.Duration, byDefault string) *checked {
 // kindURL is the kind of values that may contain secrets.
 const kindURL = "URL"
 
-// urlInto accepts a URL that requests can be sent to.
 func urlInto(to *string) *checked {
 	return newChecked(kindURL, "", func(text string) error {
 		*to = text
@@ -103,7 +102,6 @@ func urlInto(to *string) *checked {
 	})
 }
 
-// addrInto accepts an address to listen on.
 func addrInto(to *string, byDefault string) *checked {
 	return newChecked("address", byDefault, func(text string) error {
 		_, port, err := net.SplitHostPort(text)

@@ -33,7 +33,6 @@ func (a *app) retryCommand() *cobra.Command {
 		func(ctx context.Context, c *control, hook int64) error { return c.Store.Retry(ctx, hook) })
 }
 
-// eachHookCommand applies do to each named hook.
 func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Context, c *control, hook int64) error) *cobra.Command {
 	return &cobra.Command{
 		Use:   name + " ID…",
@@ -136,7 +135,6 @@ func showHook(ctx context.Context, c *control, hook *hook.Hook) error {
 	return printAnswer(c.cmd, h, func() error { return printFacts(c.out, facts) })
 }
 
-// secretOf describes whether the hook's requests are signed.
 func (c *control) secretOf(setting state.Setting) string {
 	if len(setting.Secrets) > 0 && !c.Signing.Keyed {
 		return "yes (HOOKTAIL_SECRET_KEY is not set here)"

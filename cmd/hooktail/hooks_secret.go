@@ -83,7 +83,6 @@ func removeSecret(ctx context.Context, c *control, hook *hook.Hook) error {
 	return nil
 }
 
-// settingOf returns the hook's settings.
 func (c *control) settingOf(ctx context.Context, hook int64) (state.Setting, error) {
 	settings, err := c.Store.Settings(ctx)
 	i := slices.IndexFunc(settings, func(s state.Setting) bool { return s.Hook == hook })

@@ -13,7 +13,6 @@ import (
 // screen returns standard output, with the terminal's width and colours.
 func (a *app) screen() display.Screen { return display.NewScreen(a.stdout, a.environ) }
 
-// withJSON gives the command the flag --json.
 func withJSON(about string, cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().Bool("json", false, about)
 	return cmd

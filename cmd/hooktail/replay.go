@@ -43,7 +43,6 @@ func (a *app) replayCommand() *cobra.Command {
 	return cmd
 }
 
-// replay sends the chosen events of the log.
 func (c *control) replay(ctx context.Context, want replay.LogOptions) error {
 	if err := replay.CheckKeep(c.cfg); err != nil {
 		return err

@@ -88,7 +88,6 @@ func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Repo
 	return nil
 }
 
-// printStatus prints the report for people.
 func printStatus(screen display.Screen, r *status.Report) error {
 	table := screen.Table()
 	switch {

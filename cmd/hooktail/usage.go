@@ -39,14 +39,12 @@ func flagUsages(flags *pflag.FlagSet) string {
 	return strings.ReplaceAll(flags.FlagUsagesWrapped(helpWidth), values, strings.Repeat(" ", len(values)))
 }
 
-// section prints a part of the usage, unless it is empty.
 func section(b *strings.Builder, title, text string) {
 	if text = strings.TrimRight(text, "\n"); text != "" {
 		fmt.Fprintf(b, "\n%s\n%s\n", title, text)
 	}
 }
 
-// children returns the chosen subcommands, a line each.
 func children(cmd *cobra.Command, chosen func(*cobra.Command) bool) string {
 	var lines strings.Builder
 	for _, child := range cmd.Commands() {

@@ -81,7 +81,6 @@ func Run(parent context.Context, options Options) error {
 	}
 }
 
-// show creates the database and the receivers, runs the tour and removes everything.
 func (d *demo) show(ctx context.Context) (err error) {
 	d.print("hooktail demo: a throwaway PostgreSQL, Label Studio's tables, two webhooks.\n\n")
 	fetching := func(version string) {
@@ -112,7 +111,6 @@ func (d *demo) show(ctx context.Context) (err error) {
 	return d.goOn(ctx)
 }
 
-// goOn prints further arrivals until the context or hooktail ends.
 func (d *demo) goOn(ctx context.Context) error {
 	page := "There is no page, since HOOKTAIL_HTTP_ADDR is off."
 	if d.sidecar.ops != "off" {

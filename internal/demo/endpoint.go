@@ -81,7 +81,6 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// since returns the arrivals from that number on.
 func (e *endpoint) since(n int) []receiver.Arrival {
 	e.mu.Lock()
 	defer e.mu.Unlock()

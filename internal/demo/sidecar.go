@@ -74,7 +74,6 @@ func (d *demo) start(ctx context.Context) (*sidecar, error) {
 	}
 }
 
-// stop ends the sidecar and returns how it ended.
 func (s *sidecar) stop() error {
 	s.cancel()
 	<-s.ended

@@ -120,7 +120,6 @@ func (d *demo) showOutage(ctx context.Context) (int, error) {
 	return n, nil
 }
 
-// play runs the statements of the recording.
 func (d *demo) play(ctx context.Context, step recording) error {
 	statements, err := testdata.Changes(step.scenario)
 	if err != nil {
@@ -132,7 +131,6 @@ func (d *demo) play(ctx context.Context, step recording) error {
 	return testdata.Play(ctx, d.conn, statements)
 }
 
-// await waits until that number of events has arrived at the receiver.
 func (d *demo) await(ctx context.Context, r *endpoint, events int) error {
 	return d.until(ctx, func() error {
 		if n := len(r.since(0)); n < events {

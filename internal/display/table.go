@@ -49,7 +49,6 @@ func (s Screen) Table(header ...any) *Table {
 	return t
 }
 
-// measure widens the columns to the widest cells.
 func (t *Table) measure(row table.Row) {
 	for i, cell := range row {
 		if i == len(t.widths) {

@@ -88,7 +88,6 @@ func (g *gate) guess(address, token string, now time.Time) (right, tooMany bool)
 	return false, false
 }
 
-// begin opens a session and returns the cookie's value.
 func (g *gate) begin(now time.Time) (value, csrf string) {
 	value, csrf = rand.Text(), rand.Text()
 	g.mu.Lock()
@@ -142,7 +141,6 @@ var (
 	errReadOnly   = &refusal{http.StatusForbidden, "HOOKTAIL_ADMIN_TOKEN is not set: this page is read-only"}
 )
 
-// compare returns an error unless the token is the right one.
 func (h *handler) compare(w http.ResponseWriter, r *http.Request, token string) error {
 	switch right, tooMany := h.gate.guess(addressOf(r), token, time.Now()); {
 	case tooMany:
@@ -154,7 +152,6 @@ func (h *handler) compare(w http.ResponseWriter, r *http.Request, token string) 
 	return nil
 }
 
-// passOf returns the rights of the request's session.
 func (h *handler) passOf(r *http.Request) pass {
 	if cookie, err := r.Cookie(cookieName); err == nil {
 		return h.gate.find(cookie.Value, time.Now())
@@ -182,7 +179,6 @@ func (h *handler) session(_ http.ResponseWriter, _ *http.Request, p pass) (any, 
 	return sessionState{h.Token != "", p.valid, p.csrf}, nil
 }
 
-// logIn opens a session if the request has the right token.
 func (h *handler) logIn(w http.ResponseWriter, r *http.Request) (any, error) {
 	var form struct {
 		Token string `json:"token"`

@@ -138,7 +138,6 @@ func (h *handler) reportOf(ctx context.Context, q Query) Report {
 	return report
 }
 
-// queryOf reads the query of a report.
 func queryOf(r *http.Request) (q Query, err error) {
 	q.Pulses = r.FormValue("pulses") == "1"
 	q.Partitions = r.FormValue("partitions") == "1"
@@ -241,7 +240,6 @@ func reply(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value) // the reader may have gone
 }
 
-// refuse answers with the reason.
 func refuse(w http.ResponseWriter, status int, why string) {
 	reply(w, status, struct {
 		Error string `json:"error"`

@@ -57,7 +57,6 @@ func CheckHost(hosts []string, next http.Handler) http.Handler {
 	})
 }
 
-// hostOf returns the host without its port.
 func hostOf(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name

@@ -22,7 +22,6 @@ type Search struct {
 // mostListed bounds a list of deliveries.
 const mostListed = 500
 
-// searchOf reads a search.
 func searchOf(r *http.Request) (Search, error) {
 	s := Search{Outcome: r.FormValue("outcome"), Filter: state.Filter{
 		Action: mapping.Action(r.FormValue("action")), State: state.State(r.FormValue("state")), Reason: r.FormValue("reason"), Limit: 100,
@@ -76,7 +75,6 @@ func positive(text string) (int, error) {
 	return n, err
 }
 
-// history answers with attempts, newest first.
 func (h *handler) history(_ http.ResponseWriter, r *http.Request, pass pass) (any, error) {
 	s, err := searchOf(r)
 	if err != nil {
@@ -139,7 +137,6 @@ type Past struct {
 // ErrNoPast is returned by a Program without a log, or with one that keeps nothing.
 var ErrNoPast = errors.New("no log keeps events: set HOOKTAIL_NATS_URL and HOOKTAIL_KEEP for the events to come")
 
-// past answers with events of the log.
 func (h *handler) past(_ http.ResponseWriter, r *http.Request, _ pass) (any, error) {
 	s, err := searchOf(r)
 	switch {

@@ -232,15 +232,12 @@ func fine(format string, args ...any) []Finding {
 	return one(OK, fmt.Sprintf(format, args...), "", "")
 }
 
-// table returns the quoted name in the application's schema.
 func (x *examination) table(name string) string {
 	return pgx.Identifier{x.Config.SourceSchema, name}.Sanitize()
 }
 
-// roleName returns the quoted name of the role.
 func (x *examination) roleName() string { return pgx.Identifier{x.role}.Sanitize() }
 
-// value reads one row into the destinations.
 func (x *examination) value(ctx context.Context, sql string, args []any, to ...any) error {
 	return x.conn.QueryRow(ctx, sql, args...).Scan(to...)
 }
