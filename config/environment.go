@@ -40,7 +40,7 @@ func (env environment) find(v Variable) (text, error) {
 	value, path := withoutNewline(env[v.Name]), env[v.Name+fileSuffix]
 	switch {
 	case value != "" && path != "":
-		return text{}, &ConflictError{Variable: v.Name}
+		return text{}, &ValueError{Variable: v.Name, Problem: "and " + v.Name + fileSuffix + " are both set: set one of them"}
 	case value != "":
 		return text{value: value}, nil
 	case path != "":
@@ -84,7 +84,11 @@ func (env environment) unknown(known []Variable) []error {
 	var faults []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if !slices.Contains(names, name) && !serviceLink.MatchString(name+"="+env[name]) {
-			faults = append(faults, &UnknownError{Variable: name, Nearest: nearest(name, names)})
+			remedy := "see `hooktail help environment`"
+			if near := nearest(name, names); near != "" {
+				remedy = "did you mean " + near + "?"
+			}
+			faults = append(faults, &ValueError{Variable: name, Problem: "is not a variable of hooktail: " + remedy})
 		}
 	}
 	return faults

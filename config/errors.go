@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// ValueError is a variable with an invalid value, or a required variable that is not set.
+// ValueError is a variable with an invalid value, a required variable that is not set, one
+// that is set twice, or one that does not exist.
 type ValueError struct {
 	Variable string // with the prefix
-	Value    string // empty: not set; ***: hidden
+	Value    string // empty: not set, or irrelevant; ***: hidden
 	Problem  string // what is wrong, as a predicate
 	Allowed  string // accepted values, as a noun phrase; empty: Problem includes the remedy
 }
@@ -45,28 +46,6 @@ func (e *FileError) Error() string {
 func (e *FileError) Unwrap() error { return e.Err }
 
 var errEmpty = errors.New("file is empty")
-
-// ConflictError is a variable that is set both directly and by a file.
-type ConflictError struct {
-	Variable string // with the prefix
-}
-
-func (e *ConflictError) Error() string {
-	return fmt.Sprintf("%s and %s%s are both set: set one of them", e.Variable, e.Variable, fileSuffix)
-}
-
-// UnknownError is a variable with our prefix that does not exist.
-type UnknownError struct {
-	Variable string // with the prefix
-	Nearest  string // the existing name that it misspells; empty: none is similar
-}
-
-func (e *UnknownError) Error() string {
-	if e.Nearest == "" {
-		return e.Variable + " is not a variable of hooktail: see `hooktail help environment`"
-	}
-	return fmt.Sprintf("%s is not a variable of hooktail: did you mean %s?", e.Variable, e.Nearest)
-}
 
 // problem describes what is wrong with a value, without showing it.
 type problem string

@@ -52,13 +52,8 @@ func checkFaults(t *testing.T, err error) {
 		t.Fatalf("error %v is no join of faults", err)
 	}
 	for _, fault := range joined.Unwrap() {
-		var (
-			value    *config.ValueError
-			conflict *config.ConflictError
-			unknown  *config.UnknownError
-		)
-		if !errors.As(fault, &value) && !errors.As(fault, &conflict) && !errors.As(fault, &unknown) {
-			t.Errorf("fault %v has no kind", fault)
+		if _, ok := errors.AsType[*config.ValueError](fault); !ok {
+			t.Errorf("fault %v is no ValueError", fault)
 		}
 	}
 }

@@ -20,8 +20,7 @@ import (
 // that are settings of the server or of a driver are errors.
 //
 // The error joins all errors in the order of the variables, unknown variables last:
-// *ValueError, *FileError, *ConflictError and *UnknownError. They never show a secret or
-// the content of a file.
+// *ValueError and *FileError. They never show a secret or the content of a file.
 func Load(environ []string) (Config, error) {
 	var (
 		c      Config
