@@ -10,7 +10,6 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -60,7 +59,7 @@ func (c *control) adopt(ctx context.Context, args []string, force bool) error {
 	if err != nil {
 		return err
 	}
-	var chosen []*hook.Hook
+	var chosen []int64
 	for _, hook := range hooks {
 		switch {
 		case !hook.Active && hook.Adopted:
@@ -73,7 +72,7 @@ func (c *control) adopt(ctx context.Context, args []string, force bool) error {
 		case hook.IsRefused():
 			return fmt.Errorf("hook %d: hooktail cannot send to it: %s", hook.ID, hook.Fault)
 		default:
-			chosen = append(chosen, hook)
+			chosen = append(chosen, hook.ID)
 		}
 	}
 	if len(chosen) > 0 && !force {
@@ -89,11 +88,11 @@ func release(ctx context.Context, c *control, args []string) error {
 	if err != nil {
 		return err
 	}
-	var chosen []*hook.Hook
+	var chosen []int64
 	for _, hook := range hooks {
 		switch {
 		case hook.Adopted:
-			chosen = append(chosen, hook)
+			chosen = append(chosen, hook.ID)
 		case len(args) > 0:
 			fmt.Fprintf(c.out, "hook %d is not adopted\n", hook.ID)
 		}
@@ -102,19 +101,15 @@ func release(ctx context.Context, c *control, args []string) error {
 }
 
 // hand changes who sends to the hooks, in one transaction, and prints the result.
-func (c *control) hand(ctx context.Context, hooks []*hook.Hook, done string, change func(ctx context.Context, webhooks state.Table, hooks []int64) error) error {
+func (c *control) hand(ctx context.Context, hooks []int64, done string, change func(ctx context.Context, webhooks state.Table, hooks []int64) error) error {
 	if len(hooks) == 0 {
 		fmt.Fprintln(c.out, "nothing was changed")
 		return nil
 	}
-	var ids []int64
-	for _, hook := range hooks {
-		ids = append(ids, hook.ID)
-	}
-	if err := change(ctx, wiring.Webhooks(c.cfg), ids); err != nil {
+	if err := change(ctx, wiring.Webhooks(c.cfg), hooks); err != nil {
 		return err
 	}
-	for _, id := range ids {
+	for _, id := range hooks {
 		fmt.Fprintf(c.out, "hook %d %s\n", id, done)
 	}
 	return nil
