@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,8 +15,7 @@ import (
 
 func (a *app) testFilterCommand() *cobra.Command {
 	var expression string
-	var since time.Time
-	var limit int
+	var o replay.PreviewOptions
 	cmd := withJSON("print the result as a JSON object", &cobra.Command{
 		Use:   "test ID",
 		Short: "Try a filter on events made from existing rows",
@@ -25,11 +23,11 @@ func (a *app) testFilterCommand() *cobra.Command {
 			"those that the filter would send and leave out, with examples. Nothing is sent or changed. Rows do not show\n" +
 			"deletions, custom events, or how often they were updated.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if limit < 1 {
-				return usageError{fmt.Errorf("--limit=%d: must be at least 1", limit)}
+			if o.Most < 1 {
+				return usageError{fmt.Errorf("--limit=%d: must be at least 1", o.Most)}
 			}
 			return a.onHook(func(ctx context.Context, c *control, h *hook.Hook) error {
-				o := replay.PreviewOptions{Hook: h, Mapping: wiring.MappingOptions(c.cfg, c.Log), Since: since, Most: limit}
+				o.Hook, o.Mapping, o.Parked, o.Progress = h, wiring.MappingOptions(c.cfg, c.Log), c.Parked, c.rows
 				o.Mapping.CountShare = a.CountShare
 				return c.testFilter(ctx, expression, o)
 			})(cmd, args)
@@ -37,8 +35,8 @@ func (a *app) testFilterCommand() *cobra.Command {
 	})
 	flags := cmd.Flags()
 	flags.StringVar(&expression, "filter", "", "CEL expression over the body; default: the hook's filter")
-	flags.Var(timeInto(&since, "24h"), "since", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
-	flags.IntVar(&limit, "limit", 10_000, "greatest number of events")
+	flags.Var(timeInto(&o.Since, "24h"), "since", "only rows created or updated since then: a duration such as 48h, or a time in RFC 3339")
+	flags.IntVar(&o.Most, "limit", 10_000, "greatest number of events")
 	return cmd
 }
 
@@ -52,8 +50,6 @@ func (c *control) testFilter(ctx context.Context, expression string, o replay.Pr
 	if o.Filter, err = filter.Compile(expression); err != nil {
 		return choiceError(fmt.Errorf("filter: %w", err))
 	}
-	o.Parked = c.Parked
-	o.Progress = c.rows
 	preview, err := replay.TryFilter(ctx, o)
 	if err != nil {
 		return interrupted(ctx, err)
