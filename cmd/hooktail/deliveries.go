@@ -48,12 +48,7 @@ func (c *control) listDeliveries(ctx context.Context, f state.Filter) error {
 		return err
 	}
 	if asJSON(c.cmd) {
-		for i := range rows {
-			if err := c.printJSON(&rows[i], false); err != nil {
-				return err
-			}
-		}
-		return nil
+		return c.printJSON(rows, false)
 	}
 	table := c.out.Table("HOOK", "EVENT", "ACTION", "TASK", "AGE", "STATE", "LAST", "REASON")
 	for i := range rows {
@@ -90,13 +85,11 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			if len(rows) == 0 {
 				return fmt.Errorf("no delivery of event %s is stored: it was delivered, discarded or never parked", event)
 			}
+			if asJSON(c.cmd) {
+				return c.printJSON(rows, payload)
+			}
 			for i := range rows {
-				if asJSON(c.cmd) {
-					err = c.printJSON(&rows[i], payload)
-				} else {
-					err = c.printDelivery(&rows[i], payload)
-				}
-				if err != nil {
+				if err := c.printDelivery(&rows[i], payload); err != nil {
 					return err
 				}
 			}
@@ -132,17 +125,16 @@ func (c *control) printDelivery(r *state.Row, payload bool) error {
 	return err
 }
 
-func (c *control) printJSON(r *state.Row, payload bool) error {
-	d := status.StoredOf(r)
-	if payload {
-		d.Payload = r.Body.Bytes()
-	}
-	line, err := json.Marshal(d)
-	if err == nil {
-		_, err = fmt.Fprintf(c.out, "%s\n", line)
-	}
-	if err != nil {
-		return fmt.Errorf("print delivery of event %s: %w", r.Event, err)
+func (c *control) printJSON(rows []state.Row, payload bool) error {
+	encoder := json.NewEncoder(c.out)
+	for i := range rows {
+		d := status.StoredOf(&rows[i])
+		if payload {
+			d.Payload = rows[i].Body.Bytes()
+		}
+		if err := encoder.Encode(d); err != nil {
+			return fmt.Errorf("print delivery of event %s: %w", d.Event, err)
+		}
 	}
 	return nil
 }
