@@ -161,6 +161,9 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"redrive some and all", db, "redrive --hook 1 --all", exitUsage, "--all"},
 		{"redrive by state", db, "redrive --state parked", exitUsage, "--state"},
 		{"redrive two", db, "redrive 1 2", exitUsage, "one event"},
+		{"redrive no event", db, "redrive repair-0-0", exitUsage, "--all"},
+		{"discard no event", db, "discard repair-0-0", exitUsage, "--all"},
+		{"discard no event and all", db, "discard repair-0-0 --all", exitUsage, "--all"},
 		{"discard what", db, "discard --state parked", exitUsage, "--all"},
 	})
 }
