@@ -244,7 +244,7 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 	}
 	for _, id := range r.batch.want[project].ids {
 		if r.batch.projects[id] == nil {
-			r.opts.Metrics.vanished(project)
+			r.opts.Metrics.gone[project].Inc()
 			json := append(make([]byte, 0, 32), `"project": `...)
 			r.batch.projects[id] = &projectRead{nested: &nested{json: appendIDObject(json, id)}}
 		}

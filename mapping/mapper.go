@@ -113,7 +113,9 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 		}
 		m.tx.reset(m.opts)
 	}
-	m.opts.Metrics.made(dst[from:])
+	for _, e := range dst[from:] {
+		m.opts.Metrics.of(e.Action).Inc()
+	}
 	return dst, nil
 }
 

@@ -47,7 +47,7 @@ type Options struct {
 	Projects    *Projects         // shared by a Mapper and a Renderer; nil: projects are read for each batch
 	CountShare  float64           // share of a database core for counting in one project; 0: a tenth, 1: no bound
 	Log         *slog.Logger      // nil: no log
-	Metrics     *Metrics          // nil: no metrics
+	Metrics     *Metrics          // nil: unregistered ones
 }
 
 func (o Options) withDefaults() Options {
@@ -71,6 +71,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
 	}
 	return o
 }

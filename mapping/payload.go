@@ -83,7 +83,7 @@ func (r *Renderer) appendProject(dst []byte, e *Event) []byte {
 	}
 	dst = append(dst, `"project": {`...)
 	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(dst, s.image, read{}, override{})
-	r.opts.Metrics.leftOut(omitted)
+	r.opts.Metrics.omitted.Add(float64(omitted))
 	if e.Action == ProjectCreated {
 		dst = append(append(dst, ", "...), zeroCounts...)
 	}
@@ -98,10 +98,10 @@ func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 		return r.appendTask(dst, s.id)
 	}
 	if _, wanted := r.batch.want[task].seen[s.id]; wanted {
-		r.opts.Metrics.vanished(task)
+		r.opts.Metrics.gone[task].Inc()
 	}
 	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(append(dst, '{'), s.image, read{}, r.batch.taskData(e.Project))
-	r.opts.Metrics.leftOut(omitted)
+	r.opts.Metrics.omitted.Add(float64(omitted))
 	return append(dst, `, "comment_authors": []}`...)
 }
 
@@ -113,7 +113,7 @@ func (r *Renderer) appendTask(dst []byte, id int64) []byte {
 	if id == 0 { // an annotation without a task
 		return append(dst, "null"...)
 	}
-	r.opts.Metrics.vanished(task)
+	r.opts.Metrics.gone[task].Inc()
 	return appendIDObject(dst, id)
 }
 
@@ -126,11 +126,11 @@ func (r *Renderer) appendAnnotation(dst []byte, e *Event, id int64, i image) []b
 		f, i = r.formatOf(later.relation, annotation), image{row: later.row}
 	}
 	if i.row.IsZero() {
-		r.opts.Metrics.vanished(annotation)
+		r.opts.Metrics.gone[annotation].Inc()
 		return appendIDObject(dst, id)
 	}
 	dst, omitted := f.appendFields(append(dst, '{'), i, later, override{})
-	r.opts.Metrics.leftOut(omitted)
+	r.opts.Metrics.omitted.Add(float64(omitted))
 	return append(dst, '}')
 }
 

@@ -52,6 +52,7 @@ type settling[T any] struct {
 
 // NewSettler returns an empty Settler.
 func NewSettler[T any](o Options) *Settler[T] {
+	o = o.withDefaults()
 	return &Settler[T]{
 		settle: o.Settle, metrics: o.Metrics, waiting: newLine[T](),
 		watches: newWatches[*settling[T]](), changed: make(chan struct{}, 1),
@@ -257,7 +258,7 @@ func (s *Settler[T]) leaving(limit int) ([]T, time.Duration, error) {
 	items := make([]T, len(leaving))
 	for i := range leaving {
 		items[i] = leaving[i].item
-		s.metrics.settled(leaving[i].ended)
+		s.metrics.settling[min(leaving[i].ended, saved)].Inc()
 	}
 	return items, 0, nil
 }

@@ -14,7 +14,7 @@ type strays struct {
 
 // unnumbered counts a row of the table whose id is not a 64-bit integer.
 func (s *strays) unnumbered(t table) {
-	s.opts.Metrics.lost(t)
+	s.opts.Metrics.unroutable[t].Inc()
 	if s.toldNumber[t] {
 		return
 	}
@@ -29,7 +29,7 @@ func (s *strays) name(t table) string {
 // count counts a row of the table. deleted states that a deleted row does not contain its
 // project, which can be fixed.
 func (s *strays) count(t table, deleted bool) {
-	s.opts.Metrics.lost(t)
+	s.opts.Metrics.unroutable[t].Inc()
 	if s.told[t] {
 		return
 	}
