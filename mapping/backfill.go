@@ -224,7 +224,7 @@ func (b *Backfill) where() (sql string, args []any) {
 }
 
 func (b *Backfill) quoted(of table) string {
-	return pgx.Identifier{b.opts.Tables.Schema, b.opts.Tables.name(of)}.Sanitize()
+	return b.opts.Tables.quoted(b.opts.Tables.name(of))
 }
 
 // row makes the row's event: that of a transaction that only inserts it, or, if it was

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -71,16 +69,15 @@ func newCounter(share float64) counter {
 // parallel-safe, limits the query to one core.
 // https://www.postgresql.org/docs/current/parallel-safety.html
 func (c *counter) prepare(names Tables, columns *catalog) {
-	quote := func(table string) string { return pgx.Identifier{names.Schema, table}.Sanitize() }
 	within := func(table string) string {
 		if columns.has(table, "project_id") {
 			return "project_id = $1"
 		}
-		return "task_id IN (SELECT id FROM " + quote(names.Task) + " WHERE project_id = $1)"
+		return "task_id IN (SELECT id FROM " + names.quoted(names.Task) + " WHERE project_id = $1)"
 	}
 	predicted := "0::bigint"
 	if columns.has(predictions, "task_id") {
-		predicted = "(SELECT count(*) FROM " + quote(predictions) + " WHERE " + within(predictions) + ")"
+		predicted = "(SELECT count(*) FROM " + names.quoted(predictions) + " WHERE " + within(predictions) + ")"
 	}
 	c.sql = fmt.Sprintf(`
 SELECT t.*, %s AS total_predictions_number, a.*, pg_catalog.pg_current_snapshot()::text AS `+snapshotColumn+`
@@ -98,7 +95,7 @@ FROM (SELECT set_config('max_parallel_workers_per_gather', '0', true)) one_core,
          count(*) FILTER (WHERE ground_truth) AS ground_truth_number,
          count(*) FILTER (WHERE was_cancelled) AS skipped_annotations_number
   FROM %s WHERE %s) a`,
-		predicted, quote(names.Task), quote(names.Annotation), within(names.Annotation))
+		predicted, names.quoted(names.Task), names.quoted(names.Annotation), within(names.Annotation))
 }
 
 // of returns what is known of the project.

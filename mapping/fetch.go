@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -112,7 +110,7 @@ func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, 
 	if len(ids) == 1 {
 		which, arg = "= $1::bigint", strconv.AppendInt(nil, ids[0], 10)
 	}
-	name := pgx.Identifier{r.opts.Tables.Schema, r.opts.Tables.name(of)}.Sanitize()
+	name := r.opts.Tables.quoted(r.opts.Tables.name(of))
 	return append(queries, query{
 		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id " + which, args: [][]byte{arg}, reader: &r.readers[of],
 		row:   func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
@@ -185,14 +183,13 @@ func (r *Renderer) taskColumns() string {
 	if !r.catalog.has(names.Task, commentAuthors) {
 		authors := `'[]'::jsonb`
 		if r.catalog.has(names.authors(), "user_id") {
-			authors = fmt.Sprintf("coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM %s a WHERE a.task_id = r.id), '[]'::jsonb)",
-				pgx.Identifier{names.Schema, names.authors()}.Sanitize())
+			authors = "coalesce((SELECT jsonb_agg(a.user_id ORDER BY a.id) FROM " + names.quoted(names.authors()) + " a WHERE a.task_id = r.id), '[]'::jsonb)"
 		}
 		columns += ", " + authors + " AS " + commentAuthors
 	}
 	return columns + `, CASE WHEN $2::boolean THEN (SELECT pg_catalog.pg_current_snapshot()::text) END AS ` + snapshotColumn + `,
 		(SELECT pg_catalog.sum(pg_catalog.hashtext(a.attname::text || ' ' || a.atttypid::text)) FROM pg_catalog.pg_attribute a
-			WHERE a.attrelid = ` + literal(pgx.Identifier{names.Schema, names.Project}.Sanitize()) + `::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped) AS ` + projectColumn
+			WHERE a.attrelid = ` + literal(names.quoted(names.Project)) + `::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped) AS ` + projectColumn
 }
 
 // gotTask encodes a task as it arrives, so that a batch of large tasks is held only once.

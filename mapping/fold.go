@@ -152,7 +152,7 @@ func (m *Mapper) add(c *cdc.Change) error {
 		if c.Op == cdc.Delete && row.Kind(s.id) != cdc.Text {
 			m.tx.strays[s.table]++ // the replica identity lacks the id
 		} else {
-			m.stray.unnumbered(s.table)
+			m.stray.noID(s.table)
 		}
 		return nil
 	}

@@ -177,7 +177,7 @@ func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
 
 func (l *Locator) prime(ctx context.Context) error {
 	sql := fmt.Sprintf("SELECT id::bigint, organization_id::bigint FROM %s WHERE organization_id IS NOT NULL ORDER BY id DESC LIMIT %d",
-		pgx.Identifier{l.opts.Tables.Schema, l.opts.Tables.Project}.Sanitize(), l.known.size)
+		l.opts.Tables.quoted(l.opts.Tables.Project), l.known.size)
 	err := l.each(ctx, sql, nil, func(id, organization int64) { l.known.put(id, organization) })
 	if err != nil {
 		return fmt.Errorf("look up organizations of all projects: %w", err)
@@ -226,7 +226,7 @@ func (l *Locator) projects(ctx context.Context, events []*Event) error {
 // lookUp reads one number per row.
 func (l *Locator) lookUp(ctx context.Context, name, column string, ids []int64) (map[int64]int64, error) {
 	sql := fmt.Sprintf("SELECT id::bigint, %s::bigint FROM %s WHERE id = ANY($1::bigint[]) AND %s IS NOT NULL",
-		column, pgx.Identifier{l.opts.Tables.Schema, name}.Sanitize(), column)
+		column, l.opts.Tables.quoted(name), column)
 	found := make(map[int64]int64, len(ids))
 	err := l.each(ctx, sql, []any{ids}, func(id, value int64) { found[id] = value })
 	return found, err

@@ -1,8 +1,11 @@
 package mapping
 
 import (
+	"cmp"
 	"log/slog"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Profile selects the rules that turn row changes into events.
@@ -51,27 +54,14 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
-	fallback := func(name *string, value string) {
-		if *name == "" {
-			*name = value
-		}
-	}
-	fallback(&o.Tables.Schema, "public")
-	fallback(&o.Tables.Project, "project")
-	fallback(&o.Tables.Task, "task")
-	fallback(&o.Tables.Annotation, "task_completion")
-	if o.Profile == "" {
-		o.Profile = Guide
-	}
-	if o.BatchSize <= 0 {
-		o.BatchSize = 5000
-	}
-	if o.CountShare <= 0 {
-		o.CountShare = countShare
-	}
-	if o.Log == nil {
-		o.Log = slog.New(slog.DiscardHandler)
-	}
+	o.Tables.Schema = cmp.Or(o.Tables.Schema, "public")
+	o.Tables.Project = cmp.Or(o.Tables.Project, "project")
+	o.Tables.Task = cmp.Or(o.Tables.Task, "task")
+	o.Tables.Annotation = cmp.Or(o.Tables.Annotation, "task_completion")
+	o.Profile = cmp.Or(o.Profile, Guide)
+	o.BatchSize = cmp.Or(o.BatchSize, 5000)
+	o.CountShare = cmp.Or(o.CountShare, countShare)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
@@ -80,14 +70,8 @@ func (o Options) withDefaults() Options {
 
 // name returns the table's name in the database, without its schema.
 func (t Tables) name(of table) string {
-	switch of {
-	case project:
-		return t.Project
-	case task:
-		return t.Task
-	case annotation:
-		return t.Annotation
-	default:
-		return ""
-	}
+	return [...]string{other: "", project: t.Project, task: t.Task, annotation: t.Annotation}[of]
 }
+
+// quoted returns the name of a table as it is written in queries.
+func (t Tables) quoted(name string) string { return pgx.Identifier{t.Schema, name}.Sanitize() }

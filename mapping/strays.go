@@ -1,48 +1,40 @@
 package mapping
 
-import (
-	"github.com/jackc/pgx/v5"
-)
-
 // strays counts rows without an event because their project or its organization is
 // unknown, and logs the first one of each table.
 type strays struct {
-	opts       Options
-	told       [tables]bool
-	toldNumber [tables]bool
+	opts             Options
+	told, unnumbered [tables]bool
 }
 
-// unnumbered counts a row of the table whose id is not a 64-bit integer.
-func (s *strays) unnumbered(t table) {
+// isFirst counts a row of the table, and reports whether none was told before.
+func (s *strays) isFirst(t table, told *[tables]bool) bool {
 	s.opts.Metrics.unroutable[t].Inc()
-	if s.toldNumber[t] {
-		return
-	}
-	s.toldNumber[t] = true
-	s.opts.Log.Error("rows without an integer id make no events", "table", s.name(t))
+	first := !told[t]
+	told[t] = true
+	return first
 }
 
-func (s *strays) name(t table) string {
-	return pgx.Identifier{s.opts.Tables.Schema, s.opts.Tables.name(t)}.Sanitize()
+// noID counts a row of the table whose id is not a 64-bit integer.
+func (s *strays) noID(t table) {
+	if s.isFirst(t, &s.unnumbered) {
+		s.opts.Log.Error("rows without an integer id make no events", "table", s.opts.Tables.quoted(s.opts.Tables.name(t)))
+	}
 }
 
 // count counts a row of the table. deleted states that a deleted row does not contain its
 // project, which can be fixed.
 func (s *strays) count(t table, deleted bool) {
-	s.opts.Metrics.unroutable[t].Inc()
-	if s.told[t] {
+	if !s.isFirst(t, &s.told) {
 		return
 	}
-	s.told[t] = true
-	if t == other {
+	switch name := s.opts.Tables.quoted(s.opts.Tables.name(t)); {
+	case t == other:
 		s.opts.Log.Warn("custom events of an unknown project or organization reach no hook")
-		return
-	}
-	name := s.name(t)
-	if deleted {
+	case deleted:
 		s.opts.Log.Warn("deleted rows of an unknown project make no events",
 			"table", name, "remedy", "ALTER TABLE "+name+" REPLICA IDENTITY FULL")
-		return
+	default:
+		s.opts.Log.Warn("rows of an unknown project or organization make no events", "table", name)
 	}
-	s.opts.Log.Warn("rows of an unknown project or organization make no events", "table", name)
 }
