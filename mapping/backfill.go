@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -96,10 +94,8 @@ func (r *BackfillRow) EventID() string {
 // stream.
 func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	where, args := b.where()
-	result, err := b.reader.db.Query(ctx, "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM "+where, append([]any{pgx.QueryExecModeExec}, args...)...)
-	if err == nil {
-		_, err = pgx.ForEachRow(result, []any{&rows, &b.until}, func() error { return nil })
-	}
+	sql := "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM " + where
+	err = eachRow(ctx, b.reader.db, sql, args, []any{&rows, &b.until}, func() {})
 	if err != nil {
 		return 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
 	}
@@ -113,14 +109,9 @@ func (b *Backfill) findGone(ctx context.Context) error {
 		return err
 	}
 	b.gone = map[int64]bool{}
-	rows, err := b.reader.db.Query(ctx, "SELECT id::bigint FROM "+b.quoted(project)+" WHERE deleted_at IS NOT NULL", pgx.QueryExecModeExec)
 	var id int64
-	if err == nil {
-		_, err = pgx.ForEachRow(rows, []any{&id}, func() error {
-			b.gone[id] = true
-			return nil
-		})
-	}
+	sql := "SELECT id::bigint FROM " + b.quoted(project) + " WHERE deleted_at IS NOT NULL"
+	err = eachRow(ctx, b.reader.db, sql, nil, []any{&id}, func() { b.gone[id] = true })
 	if err != nil {
 		return fmt.Errorf("read projects that are marked as deleted: %w", err)
 	}
@@ -170,13 +161,8 @@ func (b *Backfill) next(ctx context.Context, limit int) ([]BackfillRow, error) {
 func (b *Backfill) pass(ctx context.Context, cause error) (rows []BackfillRow, err error) {
 	where, args := b.where()
 	row := BackfillRow{table: b.of}
-	found, err := b.reader.db.Query(ctx, "SELECT r.id::bigint FROM "+where+" ORDER BY r.id LIMIT 1", append([]any{pgx.QueryExecModeExec}, args...)...)
-	if err == nil {
-		_, err = pgx.ForEachRow(found, []any{&row.ID}, func() error {
-			rows = append(rows, row)
-			return nil
-		})
-	}
+	sql := "SELECT r.id::bigint FROM " + where + " ORDER BY r.id LIMIT 1"
+	err = eachRow(ctx, b.reader.db, sql, args, []any{&row.ID}, func() { rows = append(rows, row) })
 	if err != nil {
 		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
 	}

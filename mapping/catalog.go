@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -55,21 +53,17 @@ WHERE n.nspname = $1 AND t.relname = ANY ($2::text[])`
 
 func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error) {
 	tables := []string{names.Project, names.Task, names.Annotation, names.authors(), predictions}
-	rows, err := db.Query(ctx, catalogSQL, pgx.QueryExecModeExec, names.Schema, tables)
-	if err != nil {
-		return nil, fmt.Errorf("read columns of schema %s: %w", names.Schema, err)
-	}
 	c := &catalog{columns: map[string]map[string]column{}, optional: []optional{
 		{names.authors(), "user_id"}, {predictions, "task_id"}, {predictions, "project_id"}, {names.Annotation, "project_id"},
 	}}
 	var table, name string
 	var found column
-	_, err = pgx.ForEachRow(rows, []any{&table, &name, &found.foreign, &found.kind, &found.base}, func() error {
+	to := []any{&table, &name, &found.foreign, &found.kind, &found.base}
+	err := eachRow(ctx, db, catalogSQL, []any{names.Schema, tables}, to, func() {
 		if c.columns[table] == nil {
 			c.columns[table] = map[string]column{}
 		}
 		c.columns[table][name] = found
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read columns of schema %s: %w", names.Schema, err)

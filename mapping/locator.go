@@ -67,18 +67,13 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 	if err := l.projects(ctx, events); err != nil {
 		return err
 	}
-	var unknown idSet
-	for _, e := range events {
-		if e.Organization != 0 {
-			l.learn(e)
-		}
+	if l.Recall(events) {
+		return nil
 	}
+	var unknown idSet
 	now := time.Now()
 	for _, e := range events {
 		if e.Organization != 0 || e.Project == 0 {
-			continue
-		}
-		if e.Organization, _ = l.known.get(e.Project); e.Organization != 0 {
 			continue
 		}
 		if gone, ok := l.absent.get(e.Project); !ok || now.Sub(gone.seen) > absentFor {
@@ -99,7 +94,7 @@ func (l *Locator) Locate(ctx context.Context, events []*Event) error {
 
 // Recall sets Organization as Locate does, without asking the database. It reports whether
 // that is all; otherwise the events have to be located.
-func (l *Locator) Recall(events []*Event) bool {
+func (l *Locator) Recall(events []*Event) (all bool) {
 	if !l.primed {
 		return false
 	}
@@ -108,15 +103,14 @@ func (l *Locator) Recall(events []*Event) bool {
 			l.learn(e)
 		}
 	}
+	all = true
 	for _, e := range events {
-		if e.Organization != 0 {
-			continue
-		}
-		if e.Organization, _ = l.known.get(e.Project); e.Organization == 0 {
-			return false
+		if e.Organization == 0 {
+			e.Organization, _ = l.known.get(e.Project)
+			all = all && e.Organization != 0
 		}
 	}
-	return true
+	return all
 }
 
 // IsAhead reports whether the stream may still show the organization of the event, which
@@ -165,10 +159,8 @@ func (l *Locator) organizations(ctx context.Context, projects []int64, now time.
 // walEnd returns the end of the WAL. A row that an earlier query did not find was deleted
 // before it.
 func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
-	rows, err := l.db.Query(ctx, "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint", pgx.QueryExecModeExec)
-	if err == nil {
-		_, err = pgx.ForEachRow(rows, []any{(*uint64)(&end)}, func() error { return nil })
-	}
+	const sql = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint"
+	err = eachRow(ctx, l.db, sql, nil, []any{(*uint64)(&end)}, func() {})
 	if err != nil {
 		return 0, fmt.Errorf("read end of WAL: %w", err)
 	}
@@ -178,7 +170,8 @@ func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
 func (l *Locator) prime(ctx context.Context) error {
 	sql := fmt.Sprintf("SELECT id::bigint, organization_id::bigint FROM %s WHERE organization_id IS NOT NULL ORDER BY id DESC LIMIT %d",
 		l.opts.Tables.quoted(l.opts.Tables.Project), l.known.size)
-	err := l.each(ctx, sql, nil, func(id, organization int64) { l.known.put(id, organization) })
+	var id, organization int64
+	err := eachRow(ctx, l.db, sql, nil, []any{&id, &organization}, func() { l.known.put(id, organization) })
 	if err != nil {
 		return fmt.Errorf("look up organizations of all projects: %w", err)
 	}
@@ -228,19 +221,7 @@ func (l *Locator) lookUp(ctx context.Context, name, column string, ids []int64) 
 	sql := fmt.Sprintf("SELECT id::bigint, %s::bigint FROM %s WHERE id = ANY($1::bigint[]) AND %s IS NOT NULL",
 		column, l.opts.Tables.quoted(name), column)
 	found := make(map[int64]int64, len(ids))
-	err := l.each(ctx, sql, []any{ids}, func(id, value int64) { found[id] = value })
-	return found, err
-}
-
-func (l *Locator) each(ctx context.Context, sql string, args []any, pair func(id, value int64)) error {
-	rows, err := l.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
-	if err != nil {
-		return err
-	}
 	var id, value int64
-	_, err = pgx.ForEachRow(rows, []any{&id, &value}, func() error {
-		pair(id, value)
-		return nil
-	})
-	return err
+	err := eachRow(ctx, l.db, sql, []any{ids}, []any{&id, &value}, func() { found[id] = value })
+	return found, err
 }

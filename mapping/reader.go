@@ -10,6 +10,20 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
+// eachRow runs a query, which is not prepared, and calls row for each row of the result,
+// which it has scanned into to.
+func eachRow(ctx context.Context, db Querier, sql string, args, to []any, row func()) error {
+	rows, err := db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
+	if err != nil {
+		return err
+	}
+	_, err = pgx.ForEachRow(rows, to, func() error {
+		row()
+		return nil
+	})
+	return err
+}
+
 // reader converts the rows of a repeated query to the form of the stream, so that one
 // encoder serves both. The relation only changes with the columns.
 type reader struct {
