@@ -109,12 +109,8 @@ func (q *query) receive(pipeline *pgconn.Pipeline) error {
 	if !ok {
 		return fmt.Errorf("unexpected result %T", results)
 	}
-	described := false
+	q.reader.describe(rows.FieldDescriptions())
 	for rows.NextRow() {
-		if !described {
-			q.reader.describe(rows.FieldDescriptions())
-			described = true
-		}
 		if q.keeps == nil || q.keeps(q.reader.relation, rows.Values()) {
 			q.row(q.reader.relation, q.reader.tuple(rows.Values()))
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -18,6 +20,7 @@ import (
 // stream's and have no ID, since a row has no commit. The sessions of db must be in UTC,
 // with DateStyle ISO. A Backfill serves one goroutine at a time.
 type Backfill struct {
+	db       Querier
 	opts     Options
 	of       table
 	choice   BackfillRows
@@ -48,8 +51,7 @@ func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Bac
 	o = o.withDefaults()
 	o.Metrics = nil // they only count the stream
 	b := &Backfill{
-		opts: o, choice: rows, until: math.MaxInt64, action: action,
-		reader: reader{db: db}, mapper: NewMapper(o), renderer: NewRenderer(db, o),
+		db: db, opts: o, choice: rows, until: math.MaxInt64, action: action, mapper: NewMapper(o), renderer: NewRenderer(db, o),
 	}
 	switch action {
 	case ProjectCreated:
@@ -95,7 +97,7 @@ func (r *BackfillRow) EventID() string {
 func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	where, args := b.where()
 	sql := "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM " + where
-	err = eachRow(ctx, b.reader.db, sql, args, []any{&rows, &b.until}, func() {})
+	err = eachRow(ctx, b.db, sql, args, []any{&rows, &b.until}, func() {})
 	if err != nil {
 		return 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
 	}
@@ -104,14 +106,14 @@ func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 
 // findGone reads which projects are marked as deleted: what is in them makes no events.
 func (b *Backfill) findGone(ctx context.Context) error {
-	known, err := readCatalog(ctx, b.reader.db, b.opts.Tables)
+	known, err := readCatalog(ctx, b.db, b.opts.Tables)
 	if err != nil || !known.has(b.opts.Tables.Project, "deleted_at") {
 		return err
 	}
 	b.gone = map[int64]bool{}
 	var id int64
 	sql := "SELECT id::bigint FROM " + b.quoted(project) + " WHERE deleted_at IS NOT NULL"
-	err = eachRow(ctx, b.reader.db, sql, nil, []any{&id}, func() { b.gone[id] = true })
+	err = eachRow(ctx, b.db, sql, nil, []any{&id}, func() { b.gone[id] = true })
 	if err != nil {
 		return fmt.Errorf("read projects that are marked as deleted: %w", err)
 	}
@@ -139,22 +141,26 @@ func (b *Backfill) Next(ctx context.Context, limit int) ([]BackfillRow, error) {
 	return rows, nil
 }
 
-func (b *Backfill) next(ctx context.Context, limit int) ([]BackfillRow, error) {
+func (b *Backfill) next(ctx context.Context, limit int) (all []BackfillRow, err error) {
 	where, args := b.where()
 	sql := fmt.Sprintf("SELECT r.* FROM %s ORDER BY r.id LIMIT %d", where, limit)
-	var rows []BackfillRow
-	var wrong error
-	err := b.reader.each(ctx, sql, args, func(rel *cdc.Relation, tuple cdc.Tuple) {
-		row, err := b.row(rel, tuple)
-		if err != nil && wrong == nil {
-			wrong = err
-		}
-		rows = append(rows, row)
-	})
+	rows, err := b.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
 	}
-	return rows, wrong
+	defer rows.Close()
+	b.reader.describe(rows.FieldDescriptions())
+	for rows.Next() {
+		row, err := b.row(b.reader.relation, b.reader.tuple(rows.RawValues()))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, row)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
+	}
+	return all, nil
 }
 
 // pass returns the next row without an event.
@@ -162,7 +168,7 @@ func (b *Backfill) pass(ctx context.Context, cause error) (rows []BackfillRow, e
 	where, args := b.where()
 	row := BackfillRow{table: b.of}
 	sql := "SELECT r.id::bigint FROM " + where + " ORDER BY r.id LIMIT 1"
-	err = eachRow(ctx, b.reader.db, sql, args, []any{&row.ID}, func() { rows = append(rows, row) })
+	err = eachRow(ctx, b.db, sql, args, []any{&row.ID}, func() { rows = append(rows, row) })
 	if err != nil {
 		return nil, fmt.Errorf("read rows of table %s: %w", b.quoted(b.of), err)
 	}

@@ -27,28 +27,8 @@ func eachRow(ctx context.Context, db Querier, sql string, args, to []any, row fu
 // reader converts the rows of a repeated query to the form of the stream, so that one
 // encoder serves both. The relation only changes with the columns.
 type reader struct {
-	db       Querier
 	relation *cdc.Relation
 	values   []cdc.Value
-}
-
-// each calls row for each row of the result, with their relation. Values are in text
-// form; the query is not prepared.
-func (r *reader) each(ctx context.Context, sql string, args []any, row func(*cdc.Relation, cdc.Tuple)) error {
-	rows, err := r.db.Query(ctx, sql, append([]any{pgx.QueryExecModeExec}, args...)...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	described := false
-	for rows.Next() {
-		if !described {
-			r.describe(rows.FieldDescriptions())
-			described = true
-		}
-		row(r.relation, r.tuple(rows.RawValues()))
-	}
-	return rows.Err()
 }
 
 // tuple returns the row of these values; nil is null. It shares no memory with them.
