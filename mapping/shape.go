@@ -58,46 +58,38 @@ func CheckColumns(schema, table string, columns []string, names Tables) error {
 	return err
 }
 
+// requiredColumns are the columns that the rules need.
+var requiredColumns = [tables][]string{
+	project:    {"id", "organization_id", "updated_at"},
+	task:       {"id", "project_id"},
+	annotation: {"id", "task_id", "updated_at", "was_cancelled"},
+}
+
 // newShape looks up the columns, once per relation.
 func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
-	s := &shape{relation: rel}
-	if rel.Schema == names.Schema {
-		for t := project; t < tables; t++ {
-			if rel.Name == names.name(t) {
-				s.table = t
-			}
+	s := &shape{
+		relation: rel,
+		id:       rel.Index("id"), project: rel.Index("project_id"), task: rel.Index("task_id"), organization: rel.Index("organization_id"),
+		updatedAt: rel.Index("updated_at"), deletedAt: rel.Index("deleted_at"),
+		wasCancelled: rel.Index("was_cancelled"), parentPrediction: rel.Index("parent_prediction_id"), updatedBy: rel.Index("updated_by_id"),
+		groundTruth: rel.Index("ground_truth"), cohort: rel.Index("overlap_cohort_percentage"), labeled: rel.Index("is_labeled"),
+	}
+	for t := project; t < tables && rel.Schema == names.Schema; t++ {
+		if rel.Name == names.name(t) {
+			s.table = t
 		}
 	}
-	if s.table == other {
-		return s, nil
-	}
-	var missing error
-	required := func(name string) int {
-		i := rel.Index(name)
-		if i < 0 && missing == nil {
-			missing = &MissingColumnError{rel.Schema, rel.Name, name}
+	for _, name := range tellingColumns[s.table] {
+		if i := rel.Index(name); i >= 0 {
+			s.telling = append(s.telling, telling{i, references[name]})
 		}
-		return i
 	}
-	s.id, s.project, s.task, s.organization, s.updatedAt = required("id"), -1, -1, -1, -1
-	s.deletedAt, s.wasCancelled, s.parentPrediction, s.updatedBy, s.groundTruth, s.cohort = -1, -1, -1, -1, -1, -1
-	s.labeled = -1
-	switch s.table {
-	case project:
-		s.organization, s.updatedAt = required("organization_id"), required("updated_at")
-		s.deletedAt, s.cohort = rel.Index("deleted_at"), rel.Index("overlap_cohort_percentage")
-	case task:
-		s.project = required("project_id")
-		s.updatedAt, s.updatedBy = rel.Index("updated_at"), rel.Index("updated_by_id")
-		s.labeled = rel.Index("is_labeled")
-	case annotation:
-		s.task, s.updatedAt, s.wasCancelled = required("task_id"), required("updated_at"), required("was_cancelled")
-		s.project = rel.Index("project_id")
-		s.parentPrediction, s.updatedBy = rel.Index("parent_prediction_id"), rel.Index("updated_by_id")
-		s.groundTruth = rel.Index("ground_truth")
+	for _, name := range requiredColumns[s.table] {
+		if rel.Index(name) < 0 {
+			return s, &MissingColumnError{rel.Schema, rel.Name, name}
+		}
 	}
-	s.telling = tellingIn(rel, s.table)
-	return s, missing
+	return s, nil
 }
 
 // full reports whether old rows are whole: otherwise they contain only the key.

@@ -29,17 +29,6 @@ type telling struct {
 	reference bool
 }
 
-// tellingIn returns the telling columns of the relation.
-func tellingIn(rel *cdc.Relation, of table) []telling {
-	var all []telling
-	for _, name := range tellingColumns[of] {
-		if i := rel.Index(name); i >= 0 {
-			all = append(all, telling{i, references[name]})
-		}
-	}
-	return all
-}
-
 // rearranges reports whether an update of a project rearranges the overlap of its tasks,
 // or may because the old row is unknown.
 func (s *shape) rearranges(c *cdc.Change) bool {
