@@ -30,7 +30,6 @@ const (
 
 // endingOf returns the ending of a row's event.
 func endingOf(action Action, f *fold) ending {
-	s := f.shape
 	switch action {
 	case ProjectCreated, ProjectDeleted, TaskCreated:
 		return atOnce
@@ -42,7 +41,7 @@ func endingOf(action Action, f *fold) ending {
 	case TaskCompleted, TaskReopened:
 		return followed
 	case AnnotationCreated, AnnotationUpdated:
-		return endingOfAnnotation(f.created(), image{row: f.row}, s)
+		return endingOfAnnotation(f.created(), f.image, f.shape)
 	}
 	return unseen
 }

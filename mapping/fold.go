@@ -26,8 +26,7 @@ type fold struct {
 	touchedAt                   int  // ordinal of the first change
 	insertedAt, toldAt, endedAt int  // ordinals of the changes that make an event
 
-	row cdc.Tuple // last state
-	old cdc.Tuple // whole or empty: the source of TOASTed columns missing from row, or the deleted row
+	image // last state; old is whole or empty: the source of TOASTed columns missing from row, or the deleted row
 }
 
 func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
@@ -54,8 +53,8 @@ func (f *fold) at() int {
 // sorted.
 type folds struct {
 	list  []fold
-	index map[rowKey]int     // used for more than a few rows
-	born  map[int64]struct{} // the new tasks; nil: not built yet
+	index map[rowKey]int // used for more than a few rows
+	born  map[int64]bool // the new tasks; nil: not built yet
 }
 
 type rowKey struct {
@@ -104,15 +103,14 @@ func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 // the part are folded.
 func (f *folds) creates(id int64) bool {
 	if f.born == nil {
-		f.born = make(map[int64]struct{})
+		f.born = make(map[int64]bool)
 		for i := range f.list {
 			if row := &f.list[i]; row.shape.table == task && row.created() {
-				f.born[row.id] = struct{}{}
+				f.born[row.id] = true
 			}
 		}
 	}
-	_, born := f.born[id]
-	return born
+	return f.born[id]
 }
 
 // sort orders the rows by the changes that make their events. This order does not depend

@@ -16,10 +16,10 @@ type owner struct{ project, task int64 }
 
 // group is the rows of one event.
 type group struct {
-	project, task int64 // the task only if the project is unknown
-	relation      *cdc.Relation
-	members       []member
-	rows          []image // rows of the first members, as many as could be kept
+	owner
+	shape   *shape
+	members []member
+	rows    []image // rows of the first members, as many as could be kept
 }
 
 type member struct {
@@ -37,36 +37,30 @@ type place struct {
 	member int
 }
 
-// add enters the row. It returns false if neither the project nor the task is known.
-func (l *ledger) add(f *fold, ordinal int, predicted bool, kept image) bool {
-	key := owner{project: f.project}
+// add enters the row, whose project or task is known.
+func (l *ledger) add(f *fold, kept image) {
+	of := owner{project: f.project}
 	if f.project == 0 {
-		key.task = f.task
+		of.task = f.task
 	}
-	if key == (owner{}) {
-		return false
-	}
-	g := l.open[key]
+	g := l.open[of]
 	if g == nil || len(g.members) == l.size {
-		g = &group{project: f.project, relation: f.shape.relation}
-		if f.project == 0 {
-			g.task = f.task
-		}
+		g = &group{owner: of, shape: f.shape}
 		if l.open == nil {
 			l.open = make(map[owner]*group)
 		}
-		l.open[key] = g
+		l.open[of] = g
 		l.groups = append(l.groups, g)
 	}
 	if l.index != nil {
 		l.index[f.id] = place{g, len(g.members)}
 	}
 	known := !kept.row.IsZero() || !kept.old.IsZero()
-	if known && len(g.rows) == len(g.members) && g.relation == f.shape.relation {
+	if known && len(g.rows) == len(g.members) && g.shape.relation == f.shape.relation {
 		g.rows = append(g.rows, kept)
 	}
-	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(ordinal), predicted: predicted})
-	return true
+	predicted := f.row.Kind(f.shape.parentPrediction) == cdc.Text && f.row.Kind(f.shape.updatedBy) == cdc.Null
+	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(f.at()), predicted: predicted})
 }
 
 // has reports whether the row was entered.
@@ -81,7 +75,7 @@ func (l *ledger) replace(f *fold, kept image) {
 	if at.member >= len(at.group.rows) {
 		return
 	}
-	if at.group.relation != f.shape.relation { // altered in between: must be read
+	if at.group.shape.relation != f.shape.relation { // altered in between: must be read
 		kept = image{}
 	}
 	at.group.rows[at.member] = kept
@@ -107,11 +101,11 @@ func (l *ledger) ids() map[int64]struct{} {
 	return all
 }
 
-// strike drops members that were removed or are hidden.
-func (g *group) strike(hidden func(member) bool) {
+// strike drops members that were removed, or whose task makes the event.
+func (g *group) strike(tasks map[int64]struct{}) {
 	members, rows := g.members[:0], g.rows[:0]
 	for i, member := range g.members {
-		if member.removed || hidden(member) {
+		if _, hidden := tasks[member.task]; hidden || member.removed {
 			continue
 		}
 		members = append(members, member)

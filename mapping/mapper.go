@@ -163,7 +163,7 @@ const relations = 64
 func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 	for i := range m.folds.list {
 		if f := &m.folds.list[i]; f.shape.table == project && f.ended {
-			m.tx.gone[f.id] = struct{}{}
+			m.tx.gone[f.id] = true
 		}
 	}
 	for i := range m.folds.list {
@@ -188,18 +188,15 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 // by an earlier one. Its content is then deleted with it, also if that happens much later
 // and in transactions of its own.
 func (m *Mapper) hides(project int64) bool {
-	if m.tx.hides(project) {
-		return true
-	}
 	memo, known := m.memory.projects.get(project)
-	return known && memo.deleted && memo.era == m.memory.era
+	return m.tx.gone[project] || known && memo.deleted && memo.era == m.memory.era
 }
 
 func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	switch {
 	case f.created():
-		m.tx.born[f.id] = struct{}{}
-		return m.one(part, ProjectCreated, f, f.insertedAt, dst)
+		m.tx.born[f.id] = true
+		return m.one(part, ProjectCreated, f, dst)
 	case f.deleted(), f.updated():
 		m.tx.enterProject(part, f)
 	}
@@ -210,11 +207,11 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
 	switch {
 	case f.created():
-		m.tx.fed[f.project] = struct{}{}
+		m.tx.fed[f.project] = true
 		if !native {
-			return m.one(part, TaskCreated, f, f.insertedAt, dst)
+			return m.one(part, TaskCreated, f, dst)
 		}
-		m.tx.enter(&m.tx.tasksInserted, f, f.insertedAt, false, image{})
+		m.tx.enter(&m.tx.tasksInserted, f, image{})
 	case f.deleted() && native:
 		if m.tx.tasksInserted.has(f.id) {
 			m.tx.tasksInserted.remove(f.id)
@@ -224,21 +221,21 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 			m.tx.strays[task]++
 			break
 		}
-		m.tx.enter(&m.tx.tasksDeleted, f, f.endedAt, false, image{})
+		m.tx.enter(&m.tx.tasksDeleted, f, image{})
 	case f.exists && f.turned && !m.tx.tasksInserted.has(f.id):
 		action := TaskReopened
 		if isTrue(f.row, f.shape.labeled) {
 			action = TaskCompleted
 		}
 		if m.opts.Wanted != nil && m.opts.Wanted(action) {
-			return m.one(part, action, f, f.turnedAt, dst)
+			return m.one(part, action, f, dst)
 		}
 	}
 	return dst
 }
 
 func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
-	native, s := m.opts.Profile == Native, f.shape
+	native := m.opts.Profile == Native
 	switch {
 	case f.deleted():
 		if m.tx.annotationsInserted.has(f.id) {
@@ -249,39 +246,35 @@ func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 		if m.opts.DeletedRows {
 			kept = m.tx.keep(part, image{old: f.old})
 		}
-		m.tx.enter(&m.tx.annotationsDeleted, f, f.endedAt, false, kept)
+		m.tx.enter(&m.tx.annotationsDeleted, f, kept)
 	case f.created() && native:
-		predicted := f.row.Kind(s.parentPrediction) == cdc.Text && f.row.Kind(s.updatedBy) == cdc.Null
-		m.tx.enter(&m.tx.annotationsInserted, f, f.insertedAt, predicted, m.tx.keep(part, image{f.row, f.old}))
-	case f.created() && isTrue(f.row, s.wasCancelled): // the guide: a skip is an update
-		return m.one(part, AnnotationUpdated, f, f.insertedAt, dst)
+		m.tx.enter(&m.tx.annotationsInserted, f, m.tx.keep(part, f.image))
+	case f.created() && isTrue(f.row, f.shape.wasCancelled): // the guide: a skip is an update
+		return m.one(part, AnnotationUpdated, f, dst)
 	case f.created():
-		return m.one(part, AnnotationCreated, f, f.insertedAt, dst)
+		return m.one(part, AnnotationCreated, f, dst)
 	case f.updated() && m.tx.annotationsInserted.has(f.id):
-		m.tx.annotationsInserted.replace(f, m.tx.keep(part, image{f.row, f.old}))
+		m.tx.annotationsInserted.replace(f, m.tx.keep(part, f.image))
 	case f.updated():
-		return m.one(part, AnnotationUpdated, f, f.toldAt, dst)
+		return m.one(part, AnnotationUpdated, f, dst)
 	}
 	return dst
 }
 
 // one appends the event of the fold's row. A row without project and task is counted
 // instead.
-func (m *Mapper) one(part *cdc.Part, action Action, f *fold, ordinal int, dst []*Event) []*Event {
+func (m *Mapper) one(part *cdc.Part, action Action, f *fold, dst []*Event) []*Event {
 	if f.project == 0 && f.task == 0 {
 		m.stray.count(f.shape.table, false)
 		return dst
 	}
-	e := m.event(part, action, f.project, ordinal)
-	e.Task = f.task
-	if f.organization != 0 {
-		e.Organization = f.organization
-	}
+	e := m.event(part, action, f.project, f.at())
+	e.Task, e.Organization = f.task, cmp.Or(f.organization, e.Organization)
 	e.ending = endingOf(action, f)
 	if f.shape.table == annotation && f.created() && m.folds.creates(f.task) {
 		e.ending = atOnce // imported with its task
 	}
-	e.subject = subject{relation: f.shape.relation, id: f.id, image: image{f.row, f.old}}
+	e.subject = subject{relation: f.shape.relation, id: f.id, image: f.image}
 	return append(dst, e)
 }
 

@@ -6,9 +6,9 @@ import "github.com/hooktail/hooktail/cdc"
 // parts, rows up to keptBytes. Whether a deletion makes an event depends on what else the
 // transaction does, before or after it.
 type transaction struct {
-	gone map[int64]struct{} // deleted projects: their content makes no events
-	born map[int64]struct{} // inserted projects
-	fed  map[int64]struct{} // projects into which tasks are inserted
+	gone map[int64]bool // deleted projects: their content makes no events
+	born map[int64]bool // inserted projects
+	fed  map[int64]bool // projects into which tasks are inserted
 
 	projects  []fold        // updated or deleted projects, in the order of their first entry
 	projectAt map[int64]int // index in projects
@@ -31,7 +31,7 @@ const keptBytes = 1 << 20
 
 func (t *transaction) reset(o Options) {
 	if t.gone == nil {
-		t.gone, t.born, t.fed, t.projectAt = map[int64]struct{}{}, map[int64]struct{}{}, map[int64]struct{}{}, map[int64]int{}
+		t.gone, t.born, t.fed, t.projectAt = map[int64]bool{}, map[int64]bool{}, map[int64]bool{}, map[int64]int{}
 	}
 	clear(t.gone)
 	clear(t.born)
@@ -50,12 +50,6 @@ func (t *transaction) reset(o Options) {
 			}
 		}
 	}
-}
-
-// hides reports whether the part of the transaction read so far deletes the project.
-func (t *transaction) hides(project int64) bool {
-	_, gone := t.gone[project]
-	return gone
 }
 
 // keep returns what may be kept of a row until the commit: all of it if the part is the
@@ -81,22 +75,23 @@ func clone(row cdc.Tuple) cdc.Tuple {
 }
 
 // enter adds the row to a list of waiting rows.
-func (t *transaction) enter(l *ledger, f *fold, ordinal int, predicted bool, kept image) {
-	if !l.add(f, ordinal, predicted, kept) {
+func (t *transaction) enter(l *ledger, f *fold, kept image) {
+	if f.project == 0 && f.task == 0 {
 		t.strays[f.shape.table]++
+		return
 	}
+	l.add(f, kept)
 }
 
 // enterProject records what happened to a project: its deletion, or its last state with
 // the ordinal of its first update. An update of a project inserted in an earlier part
 // belongs to its creation.
 func (t *transaction) enterProject(part *cdc.Part, f *fold) {
-	if _, born := t.born[f.id]; born && !f.deleted() {
+	if t.born[f.id] && !f.deleted() {
 		return
 	}
 	entry := *f
-	kept := t.keep(part, image{f.row, f.old})
-	entry.row, entry.old = kept.row, kept.old
+	entry.image = t.keep(part, f.image)
 	at, again := t.projectAt[f.id]
 	if !again {
 		t.projectAt[f.id] = len(t.projects)
@@ -113,33 +108,20 @@ func (t *transaction) enterProject(part *cdc.Part, f *fold) {
 func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	t := &m.tx
 	for i := range t.projects {
-		f := &t.projects[i]
-		_, fed := t.fed[f.id]
-		switch {
+		switch f := &t.projects[i]; {
 		case f.deleted():
-			dst = m.one(part, ProjectDeleted, f, f.endedAt, dst)
-		case !fed && !t.hides(f.id):
-			dst = m.one(part, ProjectUpdated, f, f.toldAt, dst)
+			dst = m.one(part, ProjectDeleted, f, dst)
+		case !t.fed[f.id] && !t.gone[f.id]:
+			dst = m.one(part, ProjectUpdated, f, dst)
 		}
 	}
-	var inserted, deleted map[int64]struct{} // tasks whose annotations make no events of their own
-	if len(t.annotationsInserted.groups) > 0 {
-		inserted = t.tasksInserted.ids()
-	}
-	if len(t.annotationsDeleted.groups) > 0 {
-		deleted = t.tasksDeleted.ids()
-	}
-	none := func(member) bool { return false }
-	of := func(tasks map[int64]struct{}) func(member) bool {
-		return func(m member) bool { _, ok := tasks[m.task]; return ok }
-	}
-	dst = m.ofLedger(part, TasksCreated, &t.tasksInserted, none, dst)
-	dst = m.ofLedger(part, TasksDeleted, &t.tasksDeleted, none, dst)
-	dst = m.ofLedger(part, AnnotationsCreated, &t.annotationsInserted, of(inserted), dst)
-	dst = m.ofLedger(part, AnnotationsDeleted, &t.annotationsDeleted, of(deleted), dst)
+	dst = m.ofLedger(part, TasksCreated, &t.tasksInserted, nil, dst)
+	dst = m.ofLedger(part, TasksDeleted, &t.tasksDeleted, nil, dst)
+	dst = m.ofLedger(part, AnnotationsCreated, &t.annotationsInserted, &t.tasksInserted, dst)
+	dst = m.ofLedger(part, AnnotationsDeleted, &t.annotationsDeleted, &t.tasksDeleted, dst)
 	if len(t.gone) == 0 { // otherwise strays count as deleted with their project
-		for of := range t.strays {
-			for range t.strays[of] {
+		for of, n := range t.strays {
+			for range n {
 				m.stray.count(table(of), true)
 			}
 		}
@@ -147,8 +129,12 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	return dst
 }
 
-// ofLedger makes one event from each group.
-func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(member) bool, dst []*Event) []*Event {
+// ofLedger makes one event from each group. Annotations of the given tasks make none.
+func (m *Mapper) ofLedger(part *cdc.Part, action Action, l, tasks *ledger, dst []*Event) []*Event {
+	var hidden map[int64]struct{}
+	if tasks != nil && len(l.groups) > 0 {
+		hidden = tasks.ids()
+	}
 	for _, g := range l.groups {
 		if m.hides(g.project) || g.project == 0 && len(m.tx.gone) > 0 {
 			continue
@@ -160,25 +146,22 @@ func (m *Mapper) ofLedger(part *cdc.Part, action Action, l *ledger, hidden func(
 		first := g.members[0]
 		e := m.event(part, action, g.project, int(first.ordinal))
 		e.Task = g.oneTask()
-		e.ending = map[Action]ending{TasksCreated: atOnce, AnnotationsDeleted: removed, AnnotationsCreated: listed}[action]
-		if in, _ := m.memory.projects.get(g.project); in.whole { // no other task follows
-			switch action {
-			case TasksDeleted:
-				e.ending = atOnce
-			case AnnotationsDeleted:
-				e.ending = erased
-			}
+		in, _ := m.memory.projects.get(g.project)
+		switch {
+		case action == TasksCreated, action == TasksDeleted && in.whole: // no other task follows
+			e.ending = atOnce
+		case action == AnnotationsDeleted && in.whole:
+			e.ending = erased
+		case action == AnnotationsDeleted:
+			e.ending = removed
+		case action == AnnotationsCreated:
+			e.ending = listed
 		}
-		e.subject = subject{relation: g.relation, group: g}
+		e.subject = subject{relation: g.shape.relation, group: g}
 		if action == AnnotationsCreated && len(g.members) == 1 && !first.predicted {
 			e.Action = AnnotationCreated
-			e.subject = subject{relation: g.relation, id: first.id}
-			if len(g.rows) > 0 {
-				e.subject.image = g.rows[0]
-			}
-			if s, err := m.shapeOf(g.relation); err == nil {
-				e.ending = endingOfAnnotation(true, e.subject.image, s)
-			}
+			e.subject = subject{relation: g.shape.relation, id: first.id, image: g.image(0)}
+			e.ending = endingOfAnnotation(true, e.subject.image, g.shape)
 		}
 		dst = append(dst, e)
 	}
