@@ -49,14 +49,11 @@ type Keys struct {
 // Code returns the code of the lines after the first one.
 func (k *Keys) Code(text []byte) []byte {
 	inner := sha256.New()
-	inner.Write(k.Inner)
-	inner.Write([]byte(k.System))
-	inner.Write([]byte{'\n'})
-	inner.Write(text)
-	outer := sha256.New()
-	outer.Write(k.Outer)
-	outer.Write(inner.Sum(nil))
-	return outer.Sum(nil)
+	for _, piece := range [][]byte{k.Inner, []byte(k.System), {'\n'}, text} {
+		inner.Write(piece)
+	}
+	outer := sha256.Sum256(slices.Concat(k.Outer, inner.Sum(nil)))
+	return outer[:]
 }
 
 // whole returns the transaction's id with its epoch: the one nearest to k.XID.
@@ -73,6 +70,9 @@ type emitted struct {
 	project, task int64 // task 0: none
 	number        uint64
 	payload       []byte
+
+	xid         uint64
+	code, coded []byte // coded is the text that the code authenticates
 }
 
 // custom matches the names of actions that can be emitted, including reserved ones.
@@ -92,52 +92,46 @@ func (a Action) IsCustom() bool {
 	return !slices.Contains(Reserved(), a) && custom.MatchString(string(a))
 }
 
-// parseEmitted parses a message without checking its author. coded is the text that its
-// code authenticates.
-func parseEmitted(content []byte) (e emitted, xid uint64, code, coded []byte, ok bool) {
+// parseEmitted parses a message without checking its author.
+func parseEmitted(content []byte) (e emitted, ok bool) {
 	first, coded, ok := bytes.Cut(content, []byte{'\n'})
 	if !ok || len(first) != len("1 ")+2*sha256.Size || string(first[:2]) != "1 " {
-		return emitted{}, 0, nil, nil, false
+		return emitted{}, false
 	}
-	code = first[len("1 "):]
+	e.code, e.coded = first[len("1 "):], coded
 	var lines [5][]byte
 	rest := coded
 	for i := range lines {
 		if lines[i], rest, ok = bytes.Cut(rest, []byte{'\n'}); !ok {
-			return emitted{}, 0, nil, nil, false
+			return emitted{}, false
 		}
 	}
-	faults := 0
 	unsigned := func(text []byte) uint64 {
 		n, err := strconv.ParseUint(string(text), 10, 64)
-		if err != nil {
-			faults++
-		}
+		ok = ok && err == nil
 		return n
 	}
 	id := func(text []byte) int64 {
-		n, ok := number(text)
-		if !ok {
-			faults++
-		}
+		n, isID := number(text)
+		ok = ok && isID
 		return n
 	}
-	xid, e.number = unsigned(lines[0]), unsigned(lines[1])
+	e.xid, e.number = unsigned(lines[0]), unsigned(lines[1])
 	e.action, e.project, e.payload = Action(lines[2]), id(lines[3]), rest
 	if len(lines[4]) > 0 {
 		e.task = id(lines[4])
 	}
-	return e, xid, code, coded, faults == 0 && len(rest) > 0 && e.project != 0 && e.action.IsCustom()
+	return e, ok && len(rest) > 0 && e.project != 0 && e.action.IsCustom()
 }
 
 // prove parses a message of that transaction. ok is false unless the function emit wrote
 // it there.
-func (k *Keys) prove(xid uint32, content []byte) (emitted, bool) {
-	e, of, code, coded, ok := parseEmitted(content)
-	if !ok || k == nil || of != k.whole(xid) || subtle.ConstantTimeCompare(code, hex.AppendEncode(nil, k.Code(coded))) != 1 {
+func (k *Keys) prove(xid uint32, content []byte) (_ emitted, ok bool) {
+	e, ok := parseEmitted(content)
+	if !ok || k == nil || e.xid != k.whole(xid) || subtle.ConstantTimeCompare(e.code, hex.AppendEncode(nil, k.Code(e.coded))) != 1 {
 		return emitted{}, false
 	}
-	k.XID = max(k.XID, of)
+	k.XID = max(k.XID, e.xid)
 	return e, true
 }
 
@@ -160,42 +154,36 @@ func (m *Mapper) proves(xid uint32, c *cdc.Change) bool {
 	return ok
 }
 
-// ofMessage makes the event of a message. An unproven message is only counted.
-func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change) {
+// ofMessage appends the event of a message. An unproven message is only counted.
+func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change, dst []*Event) []*Event {
 	told, ok := m.keys.prove(part.XID, c.New.Text(0))
 	if !ok || told.number <= m.tx.number {
-		m.forged.count(part, ok)
-		return
+		m.forge(part, ok)
+		return dst
 	}
 	m.tx.number = told.number
 	e := m.event(part, told.action, told.project, c.Ordinal)
 	e.Task, e.ending = told.task, atOnce
 	e.subject = subject{relation: c.Relation, image: image{row: c.New}}
-	m.emitted = append(m.emitted, e)
+	return append(dst, e)
 }
 
-// forgeries counts unproven messages.
-type forgeries struct {
-	opts Options
-	n    int
-}
-
-// count logs the first one, the tenth, the hundredth and so on: anyone who can log in can
-// write any number.
-func (f *forgeries) count(part *cdc.Part, repeated bool) {
-	f.opts.Metrics.Forged()
-	f.n++
-	for n := f.n; n > 1; n /= 10 {
+// forge counts an unproven message. It logs the first one, the tenth, the hundredth and
+// so on: anyone who can log in can write any number.
+func (m *Mapper) forge(part *cdc.Part, repeated bool) {
+	m.opts.Metrics.Forged()
+	m.forged++
+	for n := m.forged; n > 1; n /= 10 {
 		if n%10 != 0 {
 			return
 		}
 	}
-	f.opts.Log.Warn("forged message: it imitates a custom event and makes no event",
-		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", f.n)
+	m.opts.Log.Warn("forged message: it imitates a custom event and makes no event",
+		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", m.forged)
 }
 
 // payloadOf returns the payload of a proven message.
 func payloadOf(row cdc.Tuple) []byte {
-	e, _, _, _, _ := parseEmitted(row.Text(0)) //nolint:dogsled // the rest was looked at when the event was made
+	e, _ := parseEmitted(row.Text(0)) // it was looked at when the event was made
 	return e.payload
 }

@@ -2,7 +2,6 @@ package mapping
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -124,26 +123,20 @@ func (f *folds) sort() {
 	}
 }
 
-// add folds one change.
-func (m *Mapper) add(c *cdc.Change) error {
-	s, err := m.shapeOf(c.Relation)
-	if err != nil {
-		return err
-	}
+// add folds one change of a row.
+func (m *Mapper) add(c *cdc.Change) {
+	s, _ := m.shapeOf(c.Relation) // Events has looked at the error
 	m.opts.Metrics.change(s.table, c.Op)
 	if s.table == other {
-		return nil
+		return
 	}
 	row := c.New
 	switch c.Op {
-	case cdc.Insert, cdc.Update:
 	case cdc.Delete:
 		row = c.Old
 	case cdc.Truncate:
 		m.opts.Log.Warn("table was truncated: TRUNCATE makes no events", "table", c.Relation.Schema+"."+c.Relation.Name)
-		return nil
-	default:
-		return fmt.Errorf("unknown operation %q on table %s.%s", byte(c.Op), c.Relation.Schema, c.Relation.Name)
+		return
 	}
 	id, ok := number(row.Text(s.id))
 	if !ok {
@@ -152,19 +145,20 @@ func (m *Mapper) add(c *cdc.Change) error {
 		} else {
 			m.stray.noID(s.table)
 		}
-		return nil
+		return
 	}
 	f, first := m.folds.of(s, id)
 	before := m.learn(f, c)
 	f.apply(c, s, first, before)
 	switch {
 	case m.opts.Settle <= 0:
-	case s.table == task && c.Op != cdc.Insert:
-		m.sign(f, c)
+	case s.table == task && c.Op == cdc.Delete:
+		m.signs = append(m.signs, Sign{task: f.id, gone: true})
+	case s.table == task && c.Op == cdc.Update:
+		m.signs = append(m.signs, Sign{task: f.id, updatedAt: c.New.Text(s.updatedAt), updatedBy: ref(c.New, s.updatedBy)})
 	case s.table == annotation && c.Op == cdc.Update && !before.told && m.alone && f.task != 0:
 		m.signs = append(m.signs, Sign{task: f.task, begun: f.id})
 	}
-	return nil
 }
 
 // past is what is known of a row before a change.

@@ -25,10 +25,9 @@ type Mapper struct {
 	commit cdc.LSN // last part
 	stray  strays
 
-	keys    *Keys // keys that prove messages; nil: unknown
-	asked   bool  // newer keys were requested, for the next part
-	emitted []*Event
-	forged  forgeries
+	keys   *Keys // keys that prove messages; nil: unknown
+	asked  bool  // newer keys were requested, for the next part
+	forged int   // unproven messages
 
 	tolerant bool // a missing column is not an error
 	signs    []Sign
@@ -43,7 +42,6 @@ func NewMapper(o Options) *Mapper {
 		shapes: map[*cdc.Relation]*shape{},
 		memory: newMemory(),
 		stray:  strays{opts: o},
-		forged: forgeries{opts: o},
 	}
 	m.tx.reset(o)
 	return m
@@ -82,31 +80,28 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	clear(m.signs)
 	m.signs = m.signs[:0]
 	m.alone = part.First && part.Last && len(part.Changes) <= few
-	m.folds.reset()
 	defer m.folds.reset()
+	from := len(dst)
 	for i := range part.Changes {
-		m.tx.changes = part.Changes[i].Ordinal + 1
-		if part.Changes[i].Op == cdc.Message {
-			m.ofMessage(part, &part.Changes[i])
-			continue
-		}
-		if err := m.add(&part.Changes[i]); err != nil {
-			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
+		c := &part.Changes[i]
+		m.tx.changes = c.Ordinal + 1
+		if c.Op == cdc.Message {
+			dst = m.ofMessage(part, c, dst)
+		} else {
+			m.add(c)
 		}
 	}
 	m.folds.sort()
-	from := len(dst)
+	messages := len(dst) - from
 	dst = m.ofRows(part, dst)
-	if len(m.emitted) > 0 {
-		dst = append(dst, m.emitted...)
-		slices.SortFunc(dst[from:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
-		m.emitted = nil
+	if messages > 0 {
+		slices.SortFunc(dst[from:], (*Event).compare)
 	}
 	m.asked = false
 	if part.Last {
 		waited := len(dst)
 		dst = m.ofCommit(part, dst)
-		slices.SortFunc(dst[waited:], func(a, b *Event) int { return cmp.Compare(a.ID.Ordinal, b.ID.Ordinal) })
+		slices.SortFunc(dst[waited:], (*Event).compare)
 		// Their ids also sort after all others.
 		for _, e := range dst[waited:] {
 			e.ID.Ordinal += m.tx.changes
@@ -122,14 +117,6 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 // Signs returns the updates and deletions of tasks in the last part, for Settler.See.
 // They are valid until the next part.
 func (m *Mapper) Signs() []Sign { return m.signs }
-
-func (m *Mapper) sign(f *fold, c *cdc.Change) {
-	sign := Sign{task: f.id, gone: c.Op == cdc.Delete}
-	if !sign.gone {
-		sign.updatedAt, sign.updatedBy = c.New.Text(f.shape.updatedAt), ref(c.New, f.shape.updatedBy)
-	}
-	m.signs = append(m.signs, sign)
-}
 
 // Tolerate lets the mapper map rows that lack required columns by the columns they have:
 // a migration that removes a column temporarily restores it in the table, but not in the

@@ -79,15 +79,15 @@ func (o *Orphans[T]) Take(read cdc.LSN, organization func(project int64) int64, 
 		o.used -= of.bytes
 		delete(o.waiting, project)
 	}
-	slices.SortFunc(free, func(a, b orphan[T]) int { return a.event.ID.compare(b.event.ID) })
+	slices.SortFunc(free, func(a, b orphan[T]) int { return a.event.compare(b.event) })
 	for _, one := range free {
 		do(one.event, one.item)
 	}
 }
 
-// compare orders ids of one timeline as in the stream.
-func (id ID) compare(other ID) int {
-	return cmp.Or(cmp.Compare(id.Commit, other.Commit), cmp.Compare(id.Ordinal, other.Ordinal))
+// compare orders events of one timeline as in the stream.
+func (e *Event) compare(other *Event) int {
+	return cmp.Or(cmp.Compare(e.ID.Commit, other.ID.Commit), cmp.Compare(e.ID.Ordinal, other.ID.Ordinal))
 }
 
 // forget drops the rows, except their ids.
