@@ -87,17 +87,13 @@ type watches[K any] struct {
 
 // watch is an event whose end is awaited.
 type watch[K any] struct {
+	action
 	key   K
-	row   int64 // the annotation; 0: none
 	how   ending
-	made  bool      // the action created annotations
-	user  int64     // the acting user; 0: unknown
-	after string    // updated_at of the annotation
 	open  int       // tasks that have not shown the end
 	void  bool      // the end cannot be recognized
 	begun bool      // the action's event is still to come and replaces this watch
 	until time.Time // when its signs can no longer arrive
-	tasks []int64
 
 	followers []K // events that end with it
 }
@@ -118,7 +114,7 @@ func (w *watches[K]) begin(s *Sign, now, until time.Time) {
 			return
 		}
 	}
-	w.add(&watch[K]{row: s.begun, void: true, begun: true, tasks: []int64{s.task}, until: until}, now)
+	w.add(&watch[K]{action: action{row: s.begun, tasks: []int64{s.task}}, void: true, begun: true, until: until}, now)
 }
 
 // add begins a watch. Calls are approximately in order of until. It drops the record of

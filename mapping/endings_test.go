@@ -208,7 +208,7 @@ func TestWatchesAreForgotten(t *testing.T) {
 	now := time.Now()
 	for i := range 1000 {
 		now = now.Add(time.Millisecond)
-		w.add(&watch[int]{how: saved, user: 1, made: true, tasks: []int64{5, int64(i + 10)}, until: now.Add(100 * time.Millisecond)}, now)
+		w.add(&watch[int]{action: action{user: 1, made: true, tasks: []int64{5, int64(i + 10)}}, how: saved, until: now.Add(100 * time.Millisecond)}, now)
 		if len(w.tasks[5]) > crowd || len(w.queue) > 102 || len(w.tasks) > 103 {
 			t.Fatalf("%d watches of one task, %d in all of %d tasks", len(w.tasks[5]), len(w.queue), len(w.tasks))
 		}

@@ -109,10 +109,10 @@ type Event struct {
 
 // action is what identifies the end of an event's action.
 type action struct {
-	row   int64 // the annotation; 0: several
-	made  bool  // it created annotations
-	user  int64
-	after string
+	row   int64  // the annotation; 0: none, or several
+	made  bool   // it created annotations
+	user  int64  // the acting user; 0: unknown
+	after string // updated_at of the annotation
 	tasks []int64
 }
 
@@ -120,37 +120,34 @@ type action struct {
 // held.
 func (e *Event) watched() action {
 	s := &e.subject
-	a := action{made: e.ending == saved || e.ending == listed || e.Action == AnnotationCreated}
+	a := action{row: s.id, made: e.ending == saved || e.ending == listed || e.Action == AnnotationCreated}
 	if s.group == nil {
 		if e.Task != 0 {
 			a.tasks = []int64{e.Task}
 		}
-		a.row = s.id
 		a.read(s.relation, s.image.row)
-		if e.ending == listed {
-			a.user = 0
+	} else {
+		var tasks idSet
+		for _, member := range s.group.members {
+			tasks.add(member.task)
 		}
-		return a
+		a.tasks = tasks.ids
+		for _, kept := range s.group.rows {
+			a.read(s.relation, kept.row)
+		}
 	}
-	seen := idSet{}
-	for _, member := range s.group.members {
-		seen.add(member.task)
+	if s.group != nil || e.ending == listed { // several users may have created them
+		a.user = 0
 	}
-	a.tasks = seen.ids
-	for _, kept := range s.group.rows {
-		a.read(s.relation, kept.row)
-	}
-	a.user = 0 // several users may have created them
 	return a
 }
 
 // read takes the user from a row, and its time if that is later than the one known.
 func (a *action) read(rel *cdc.Relation, row cdc.Tuple) {
-	if rel == nil || row.IsZero() {
-		return
+	if !row.IsZero() {
+		a.user = ref(row, rel.Index("updated_by_id"))
+		a.after = max(a.after, string(row.Text(rel.Index("updated_at"))))
 	}
-	a.user = ref(row, rel.Index("updated_by_id"))
-	a.after = max(a.after, string(row.Text(rel.Index("updated_at"))))
 }
 
 // subject is the row or rows that the event is about. Rendering releases it.

@@ -17,22 +17,17 @@ type projectLine[T any] struct {
 	tasks map[int64]*settling[T] // latest events since whole, by task
 }
 
-func newLine[T any]() line[T] { return line[T]{projects: map[int64]*projectLine[T]{}} }
-
-// isClear reports whether no event of the project waits.
-func (l *line[T]) isClear(project int64) bool { return l.projects[project] == nil }
-
 // add appends the event.
 func (l *line[T]) add(it *settling[T]) {
 	l.size++
-	p := l.projects[it.project]
+	p := l.projects[it.event.Project]
 	if p == nil {
 		p = &projectLine[T]{tasks: map[int64]*settling[T]{}}
-		l.projects[it.project] = p
+		l.projects[it.event.Project] = p
 	}
-	before := p.tasks[it.task]
+	before := p.tasks[it.event.Task]
 	switch {
-	case it.task == 0 && len(p.tasks) > 0:
+	case it.event.Task == 0 && len(p.tasks) > 0:
 		for _, latest := range p.tasks {
 			it.follow(latest)
 		}
@@ -41,11 +36,11 @@ func (l *line[T]) add(it *settling[T]) {
 	case p.whole != nil:
 		it.follow(p.whole)
 	}
-	if it.task == 0 {
+	if it.event.Task == 0 {
 		p.whole = it
 		clear(p.tasks)
 	} else {
-		p.tasks[it.task] = it
+		p.tasks[it.event.Task] = it
 	}
 	if it.ahead == 0 {
 		heap.Push(&l.free, it)
@@ -65,8 +60,6 @@ func (l *line[T]) first() *settling[T] {
 	return l.free[0]
 }
 
-func (l *line[T]) isFirst(it *settling[T]) bool { return l.first() == it }
-
 // hasten moves an event that has become due earlier.
 func (l *line[T]) hasten(it *settling[T]) {
 	if it.at >= 0 {
@@ -84,15 +77,15 @@ func (l *line[T]) remove(it *settling[T]) {
 		}
 	}
 	it.behind = nil
-	p := l.projects[it.project]
+	p := l.projects[it.event.Project]
 	if p.whole == it {
 		p.whole = nil
 	}
-	if p.tasks[it.task] == it {
-		delete(p.tasks, it.task)
+	if p.tasks[it.event.Task] == it {
+		delete(p.tasks, it.event.Task)
 	}
 	if p.whole == nil && len(p.tasks) == 0 {
-		delete(l.projects, it.project)
+		delete(l.projects, it.event.Project)
 	}
 }
 

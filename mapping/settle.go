@@ -32,49 +32,46 @@ type Settler[T any] struct {
 // project was waiting. It leaves before all later ones.
 type readied[T any] struct {
 	item   T
-	number uint64
-	ended  ending
+	number uint64 // number in the order of adding
+	ended  ending // cause of its settling; unseen: the bound
 }
 
 // settling is a waiting event.
 type settling[T any] struct {
-	item          T
-	event         *Event
-	due           time.Time
-	ended         ending // cause of its settling; unseen: the bound
-	number        uint64 // number in the order of adding
-	project, task int64
-	ahead         int            // events that must leave first
-	behind        []*settling[T] // events that wait for this one
-	at            int            // index in the heap; -1: not in it
-	awaits        int            // number of actions with which it ends, if it follows others
+	readied[T]
+	event  *Event
+	due    time.Time
+	ahead  int            // events that must leave first
+	behind []*settling[T] // events that wait for this one
+	at     int            // index in the heap; -1: not in it
+	awaits int            // number of actions with which it ends, if it follows others
 }
 
 // NewSettler returns an empty Settler.
 func NewSettler[T any](o Options) *Settler[T] {
 	o = o.withDefaults()
 	return &Settler[T]{
-		settle: o.Settle, metrics: o.Metrics, waiting: newLine[T](),
-		watches: newWatches[*settling[T]](), changed: make(chan struct{}, 1),
+		settle: o.Settle, metrics: o.Metrics, changed: make(chan struct{}, 1),
+		waiting: line[T]{projects: map[int64]*projectLine[T]{}}, watches: newWatches[*settling[T]](),
 	}
 }
 
 // Add appends an event with its item.
 func (s *Settler[T]) Add(e *Event, item T) {
+	due, ended := e.Due(s.settle), unseen
+	if e.ending == atOnce {
+		due, ended = e.Received, atOnce
+	}
 	s.mu.Lock()
 	s.added++
-	first, due := false, e.Due(s.settle)
-	by := unseen
-	if e.ending == atOnce {
-		due, by = e.Received, atOnce
-	}
-	if !due.After(e.Received) && s.waiting.isClear(e.Project) {
-		first = s.ready.push(readied[T]{item, s.added, by})
+	first, of := false, readied[T]{item, s.added, ended}
+	if !due.After(e.Received) && s.waiting.projects[e.Project] == nil {
+		first = s.ready.push(of)
 		s.watch(e, nil)
 	} else {
-		it := &settling[T]{item: item, event: e, due: due, ended: by, number: s.added, project: e.Project, task: e.Task, at: -1}
+		it := &settling[T]{readied: of, event: e, due: due, at: -1}
 		s.waiting.add(it)
-		first = s.waiting.isFirst(it)
+		first = s.waiting.first() == it
 		s.watch(e, it)
 	}
 	s.mu.Unlock()
@@ -115,12 +112,9 @@ func (s *Settler[T]) watch(e *Event, it *settling[T]) {
 	if e.Action.table() != annotation {
 		return
 	}
-	of := e.watched()
-	w := &watch[*settling[T]]{
-		key: it, row: of.row, how: e.ending, made: of.made, user: of.user, after: of.after, tasks: of.tasks,
-		void: e.ending == unseen, until: e.Due(2 * s.settle),
-	}
-	s.watches.add(w, time.Now())
+	s.watches.add(&watch[*settling[T]]{
+		action: e.watched(), key: it, how: e.ending, void: e.ending == unseen, until: e.Due(2 * s.settle),
+	}, time.Now())
 }
 
 // See processes updates and deletions of tasks, in the order of the stream. Those of the
@@ -135,9 +129,6 @@ func (s *Settler[T]) See(xid uint32, signs []Sign) {
 		if signs[i].begun != 0 {
 			now := time.Now()
 			s.watches.begin(&signs[i], now, now.Add(s.settle))
-			continue
-		}
-		if len(s.watches.tasks) == 0 {
 			continue
 		}
 		s.watches.see(&signs[i], func(it *settling[T]) {
@@ -158,17 +149,14 @@ func (s *Settler[T]) See(xid uint32, signs []Sign) {
 }
 
 // Flush makes all present and later events due immediately, for a shutdown.
-func (s *Settler[T]) Flush() {
-	s.mu.Lock()
-	s.flushed = true
-	s.mu.Unlock()
-	s.notify()
-}
+func (s *Settler[T]) Flush() { s.set(&s.flushed) }
 
 // Close states that nothing will be added.
-func (s *Settler[T]) Close() {
+func (s *Settler[T]) Close() { s.set(&s.closed) }
+
+func (s *Settler[T]) set(state *bool) {
 	s.mu.Lock()
-	s.closed = true
+	*state = true
 	s.mu.Unlock()
 	s.notify()
 }
@@ -199,8 +187,14 @@ func (s *Settler[T]) Next(ctx context.Context, limit int) ([]T, error) {
 		if len(items) > 0 || err != nil {
 			return items, err
 		}
-		if err := s.wait(ctx, wait); err != nil {
-			return nil, err
+		var due <-chan time.Time
+		if wait >= 0 {
+			due = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-s.changed:
+		case <-due:
 		}
 	}
 }
@@ -244,37 +238,18 @@ func (s *Settler[T]) leaving(limit int) ([]T, time.Duration, error) {
 			break
 		}
 		s.waiting.remove(first)
-		leaving = append(leaving, readied[T]{first.item, first.number, first.ended})
+		leaving = append(leaving, first.readied)
 		var none T
 		first.event, first.item = nil, none // its watch may outlive it and must not hold its payload
 	}
 	if len(leaving) == 0 {
 		return nil, s.waiting.first().due.Sub(now), nil
 	}
-	byNumber := func(a, b readied[T]) int { return cmp.Compare(a.number, b.number) }
-	if !slices.IsSortedFunc(leaving, byNumber) {
-		slices.SortFunc(leaving, byNumber)
-	}
+	slices.SortFunc(leaving, func(a, b readied[T]) int { return cmp.Compare(a.number, b.number) })
 	items := make([]T, len(leaving))
 	for i := range leaving {
 		items[i] = leaving[i].item
 		s.metrics.settling[min(leaving[i].ended, saved)].Inc()
 	}
 	return items, 0, nil
-}
-
-func (s *Settler[T]) wait(ctx context.Context, d time.Duration) error {
-	var due <-chan time.Time
-	if d >= 0 {
-		timer := time.NewTimer(d)
-		defer timer.Stop()
-		due = timer.C
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.changed:
-	case <-due:
-	}
-	return nil
 }
