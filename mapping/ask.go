@@ -64,8 +64,8 @@ func ask(ctx context.Context, db Database, queries []query) error {
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func isOutdated(err error) bool {
 	const featureNotSupported, invalidStatementName = "0A000", "26000" // cached plan must not change result type; no statement with that name
-	fault, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (fault.Code == featureNotSupported || fault.Code == invalidStatementName)
+	code := codeOf(err)
+	return code == featureNotSupported || code == invalidStatementName
 }
 
 func askOn(ctx context.Context, conn *pgx.Conn, queries []query) (err error) {

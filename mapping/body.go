@@ -24,10 +24,7 @@ func BodyOf(text []byte) Body { return Body{pieces{text}} }
 // names.
 var heads = func() map[Action][]byte {
 	m := make(map[Action][]byte)
-	for _, a := range []Action{
-		ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated, AnnotationCreated, AnnotationUpdated, AnnotationsDeleted,
-		TasksCreated, TasksDeleted, AnnotationsCreated,
-	} {
+	for _, a := range actions {
 		m[a] = headOf(a)
 	}
 	return m

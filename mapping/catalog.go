@@ -123,29 +123,6 @@ WHERE n.nspname = ` + literal(schema) + ` AND (t.relname, a.attname) IN (` + str
 // standard_conforming_strings.
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
-// references returns the columns of the table that have a foreign key.
-func (c *catalog) references(table string) []string {
-	var names []string
-	for name, column := range c.columns[table] {
-		if column.foreign {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// unwrap gives columns of a domain the encoding of its base type, which queries name,
-// whereas the stream names the domain. A column whose type has changed since keeps its
-// own encoding.
-func (c *catalog) unwrap(table string, f *format) {
-	for i := range f.fields {
-		field, now := &f.fields[i], c.columns[table][f.fields[i].column]
-		if field.as == asString && f.relation.Columns[i].Type == now.kind {
-			field.as = encodingOf(now.base)
-		}
-	}
-}
-
 // CheckTables returns a *MissingColumnError if a table presently lacks a column that the
 // rules need.
 func (l *Locator) CheckTables(ctx context.Context) error {

@@ -35,6 +35,7 @@ type counter struct {
 
 type counted struct {
 	json   []byte // the eight members, without braces; nil before the first query
+	left   int64  // uncompleted tasks
 	debt   time.Duration
 	paidAt time.Time // time up to which the debt is paid off
 }
@@ -110,7 +111,8 @@ func (c *counter) of(id int64) *counted {
 
 // isDue reports whether to count the project for the events of a batch.
 func (b *counted) isDue(now time.Time) bool {
-	b.pay(now)
+	b.debt = max(0, b.debt-now.Sub(b.paidAt))
+	b.paidAt = now
 	return b.json == nil || b.debt <= countDebt
 }
 
@@ -124,18 +126,9 @@ func (c *counter) query(id int64, snapshot func(text []byte)) query {
 			if c.format == nil || c.format.relation != rel {
 				c.format = newFormat(rel, other, nil, false)
 			}
-			to.json, _ = c.format.appendFields(nil, image{row: row}, read{}, override{})
+			to.json, _ = c.format.appendFields(nil, image{row: row}, read{}, nil)
+			to.left = ref(row, rel.Index(countNames[0])) - ref(row, rel.Index(countNames[1]))
 		},
-		took: func(d time.Duration) { to.owe(d, c.share) },
+		took: func(d time.Duration) { to.debt += time.Duration(float64(d) / c.share) },
 	}
-}
-
-// owe adds the duration of a query to the debt.
-func (b *counted) owe(d time.Duration, share float64) {
-	b.debt += time.Duration(float64(d) / share)
-}
-
-func (b *counted) pay(now time.Time) {
-	b.debt = max(0, b.debt-now.Sub(b.paidAt))
-	b.paidAt = now
 }

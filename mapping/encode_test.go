@@ -95,16 +95,16 @@ func TestFormat(t *testing.T) {
 		{Name: "note", Type: pgtype.TextOID},
 		{Name: "gone", Type: pgtype.TextOID},
 	}}
-	f := newFormat(rel, project, []string{"reviewer_id"}, false)
+	f := newFormat(rel, project, map[string]column{"reviewer_id": {foreign: true}}, false)
 	state := image{row: row(rel, 1, "secret", 2, "u", 3, unchanged{}, unchanged{})}
 	later := read{&cdc.Relation{Columns: []cdc.Column{{Name: "note"}}}, cdc.MakeTuple(cdc.Value{Kind: cdc.Text, Text: []byte("later")})}
-	got, omitted := f.appendFields(nil, state, later, override{})
+	got, omitted := f.appendFields(nil, state, later, nil)
 	const want = `"id": 1, "token": null, "created_by": 2, "unique_id": "u", "reviewer": 3, "note": "later"`
 	if string(got) != want || omitted != 1 {
 		t.Errorf("got %s and %d left out, want %s and 1", got, omitted, want)
 	}
 	state.old = row(rel, 1, "s", 2, "u", 3, "before", nil)
-	if got, omitted := f.appendFields(nil, state, later, override{}); !strings.Contains(string(got), `"note": "before", "gone": null`) || omitted != 0 {
+	if got, omitted := f.appendFields(nil, state, later, nil); !strings.Contains(string(got), `"note": "before", "gone": null`) || omitted != 0 {
 		t.Errorf("got %s, want the old row's values", got)
 	}
 }
@@ -155,13 +155,13 @@ func FuzzRender(f *testing.F) {
 			as = asString
 		}
 		rel := &cdc.Relation{Columns: []cdc.Column{{Name: name, Type: oid}}}
-		format := newFormat(rel, task, []string{name}, true)
+		format := newFormat(rel, task, map[string]column{name: {foreign: true}}, true)
 		format.fields[0].as = as
-		override := override{"data", func(data []byte) []byte { return nameUndefined(data, []byte(`{"t": "Text"}`)) }}
-		if as != asJSON {
-			override.column = ""
+		var types []byte
+		if as == asJSON {
+			types = []byte(`{"t": "Text"}`)
 		}
-		got, omitted := format.appendFields([]byte("{"), image{row: cdc.MakeTuple(cdc.Value{Kind: cdc.Text, Text: []byte(text)})}, read{}, override)
+		got, omitted := format.appendFields([]byte("{"), image{row: cdc.MakeTuple(cdc.Value{Kind: cdc.Text, Text: []byte(text)})}, read{}, types)
 		got = append(got, '}')
 		if !json.Valid(got) || omitted != 0 {
 			t.Errorf("%d %q: %s is no JSON", oid, text, got)

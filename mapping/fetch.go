@@ -161,7 +161,7 @@ func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 // gotProject encodes a project once for all events in which it is nested.
 func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple, now time.Time) {
 	kept := &keptProject{types: row.Text(rel.Index("data_types")), changes: r.kept.changes, at: now}
-	kept.fields, _ = r.formatOf(rel, project).appendFields(make([]byte, 0, 4096), image{row: row}, read{}, override{})
+	kept.fields, _ = r.formatOf(rel, project).appendFields(make([]byte, 0, 4096), image{row: row}, read{}, nil)
 	r.batch.projects[id] = &projectRead{kept: kept}
 }
 
@@ -198,18 +198,17 @@ func (r *Renderer) gotTask(rel *cdc.Relation, id int64, row cdc.Tuple) {
 	b.encoded = slices.Grow(b.encoded, row.Size()) // avoids copying a large task as it grows
 	from := len(b.encoded)
 	of := ref(row, rel.Index("project_id"))
-	b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.taskData(of))
+	b.encoded, _ = r.formatOf(rel, task).appendFields(append(b.encoded, '{'), image{row: row}, read{}, b.types(of))
 	b.encoded = append(b.encoded, '}')
 	b.tasks[id] = span{from, len(b.encoded)}
 }
 
-// taskData renames the key of a task's data to the one used by its project.
-func (b *batch) taskData(project int64) override {
-	p := b.projects[project]
-	if p == nil || p.kept == nil || len(p.kept.types) == 0 {
-		return override{}
+// types returns the data_types of a project, nil if it was not read or has none.
+func (b *batch) types(project int64) []byte {
+	if p := b.projects[project]; p != nil && p.kept != nil {
+		return p.kept.types
 	}
-	return override{"data", func(data []byte) []byte { return nameUndefined(data, p.kept.types) }}
+	return nil
 }
 
 func (r *Renderer) gotAnnotation(rel *cdc.Relation, id int64, row cdc.Tuple) {

@@ -52,13 +52,8 @@ func (f *fold) at() int {
 // sorted.
 type folds struct {
 	list  []fold
-	index map[rowKey]int // used for more than a few rows
+	index map[rowOf]int  // used for more than a few rows
 	born  map[int64]bool // the new tasks; nil: not built yet
-}
-
-type rowKey struct {
-	table table
-	id    int64
 }
 
 const few = 8
@@ -80,20 +75,20 @@ func (f *folds) of(s *shape, id int64) (row *fold, first bool) {
 				return &f.list[i], false
 			}
 		}
-	} else if i, ok := f.index[rowKey{s.table, id}]; ok {
+	} else if i, ok := f.index[rowOf{s.table, id}]; ok {
 		return &f.list[i], false
 	}
 	f.list = append(f.list, fold{shape: s, id: id})
 	switch n := len(f.list); {
 	case n == few+1:
 		if f.index == nil {
-			f.index = make(map[rowKey]int)
+			f.index = make(map[rowOf]int)
 		}
 		for i := range f.list {
-			f.index[rowKey{f.list[i].shape.table, f.list[i].id}] = i
+			f.index[rowOf{f.list[i].shape.table, f.list[i].id}] = i
 		}
 	case n > few+1:
-		f.index[rowKey{s.table, id}] = n - 1
+		f.index[rowOf{s.table, id}] = n - 1
 	}
 	return &f.list[len(f.list)-1], true
 }

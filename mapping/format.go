@@ -3,6 +3,7 @@ package mapping
 import (
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -12,7 +13,6 @@ import (
 type format struct {
 	relation *cdc.Relation
 	fields   []field
-	id       int
 }
 
 type field struct {
@@ -35,38 +35,34 @@ var foreignKeys = [tables][]string{
 // secrets are columns of a project that are sent as null by default.
 var secrets = []string{"token", "task_data_password"}
 
-// newFormat prepares the encoding of a relation's rows. references are the columns with a
-// foreign key constraint: they are sent without _id, as in the application's models.
-func newFormat(rel *cdc.Relation, of table, references []string, sendSecrets bool) *format {
-	f := &format{relation: rel, fields: make([]field, len(rel.Columns)), id: rel.Index("id")}
+// newFormat prepares the encoding of a relation's rows. known are the columns in the
+// database. Those with a foreign key are sent without _id, as in the application's models.
+// Those of a domain have the encoding of its base type, which queries name, whereas the
+// stream names the domain; if the type has changed since, they keep their own.
+func newFormat(rel *cdc.Relation, of table, known map[string]column, sendSecrets bool) *format {
+	f := &format{relation: rel, fields: make([]field, len(rel.Columns))}
 	taken := make(map[string]bool, len(rel.Columns)) // each field name is used once
 	for _, c := range rel.Columns {
 		taken[c.Name] = true
 	}
 	for i, c := range rel.Columns {
-		name, as := c.Name, encodingOf(c.Type)
-		short, ok := cutID(name)
-		if ok && !taken[short] && (slices.Contains(references, name) || slices.Contains(foreignKeys[of], name)) {
+		name, as, now := c.Name, encodingOf(c.Type), known[c.Name]
+		short, ok := strings.CutSuffix(name, "_id")
+		if ok && short != "" && !taken[short] && (now.foreign || slices.Contains(foreignKeys[of], name)) {
 			name, taken[short] = short, true
 		}
-		if of == project && slices.Contains(countNames, c.Name) || c.Name == snapshotColumn || c.Name == projectColumn {
+		switch {
+		case of == project && slices.Contains(countNames, c.Name), c.Name == snapshotColumn, c.Name == projectColumn:
 			as = asNothing // it is counted, or does not belong to the row
-		}
-		if of == project && !sendSecrets && slices.Contains(secrets, c.Name) {
+		case of == project && !sendSecrets && slices.Contains(secrets, c.Name):
 			as = asSecret
+		case as == asString && c.Type == now.kind:
+			as = encodingOf(now.base)
 		}
 		key := append(appendString(nil, []byte(name)), ": "...)
 		f.fields[i] = field{column: c.Name, key: key, as: as}
 	}
 	return f
-}
-
-func cutID(name string) (string, bool) {
-	const suffix = "_id"
-	if len(name) <= len(suffix) || name[len(name)-len(suffix):] != suffix {
-		return name, false
-	}
-	return name[:len(name)-len(suffix)], true
 }
 
 // read is a row returned by a query, later than the stream's.
@@ -78,8 +74,8 @@ type read struct {
 // appendFields appends the row's columns, separated by commas, without braces. A TOASTed
 // value missing from the row is taken from the old row, else from the row that was read;
 // if both lack it, the field is omitted. It returns the number of omitted fields.
-// replace, if set, replaces the value of its column.
-func (f *format) appendFields(dst []byte, i image, later read, replace override) (_ []byte, omitted int) {
+// types, if set, are the data_types of a task's project, which name its data.
+func (f *format) appendFields(dst []byte, i image, later read, types []byte) (_ []byte, omitted int) {
 	start := len(dst)
 	for at := range f.fields {
 		field, as := &f.fields[at], f.fields[at].as
@@ -107,19 +103,13 @@ func (f *format) appendFields(dst []byte, i image, later read, replace override)
 		switch {
 		case kind != cdc.Text:
 			dst = append(dst, "null"...)
-		case replace.column != "" && replace.column == field.column:
-			dst = append(dst, replace.json(text)...)
+		case types != nil && field.column == "data":
+			dst = append(dst, nameUndefined(text, types)...)
 		default:
 			dst = appendValue(dst, as, text)
 		}
 	}
 	return dst, omitted
-}
-
-// override replaces the value of a column that is not null.
-type override struct {
-	column string
-	json   func(text []byte) []byte
 }
 
 // value returns column at of the row, or of the old row if the row lacks it.

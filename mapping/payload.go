@@ -82,7 +82,7 @@ func (r *Renderer) appendProject(dst []byte, e *Event) []byte {
 		return append(dst, p.nested.json...)
 	}
 	dst = append(dst, `"project": {`...)
-	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(dst, s.image, read{}, override{})
+	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(dst, s.image, read{}, nil)
 	r.opts.Metrics.omitted.Add(float64(omitted))
 	if e.Action == ProjectCreated {
 		dst = append(append(dst, ", "...), zeroCounts...)
@@ -100,7 +100,7 @@ func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 	if _, wanted := r.batch.want[task].seen[s.id]; wanted {
 		r.opts.Metrics.gone[task].Inc()
 	}
-	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(append(dst, '{'), s.image, read{}, r.batch.taskData(e.Project))
+	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(append(dst, '{'), s.image, read{}, r.batch.types(e.Project))
 	r.opts.Metrics.omitted.Add(float64(omitted))
 	return append(dst, `, "comment_authors": []}`...)
 }
@@ -129,7 +129,7 @@ func (r *Renderer) appendAnnotation(dst []byte, e *Event, id int64, i image) []b
 		r.opts.Metrics.gone[annotation].Inc()
 		return appendIDObject(dst, id)
 	}
-	dst, omitted := f.appendFields(append(dst, '{'), i, later, override{})
+	dst, omitted := f.appendFields(append(dst, '{'), i, later, nil)
 	r.opts.Metrics.omitted.Add(float64(omitted))
 	return append(dst, '}')
 }
@@ -141,27 +141,15 @@ func (r *Renderer) appendDeleted(dst []byte, g *group, i int, e *Event) []byte {
 	if old.IsZero() {
 		return appendIDObject(dst, g.members[i].id)
 	}
-	dst, _ = r.formatOf(e.subject.relation, annotation).appendFields(append(dst, '{'), image{row: old}, read{}, override{})
+	dst, _ = r.formatOf(e.subject.relation, annotation).appendFields(append(dst, '{'), image{row: old}, read{}, nil)
 	return append(dst, '}')
 }
 
-// appendLeft appends the number of uncompleted tasks of the project, from the numbers in
-// its JSON.
+// appendLeft appends the number of uncompleted tasks of the project.
 func (r *Renderer) appendLeft(dst []byte, project int64) []byte {
-	p := r.batch.projects[project]
-	counts := r.counter.of(project).json
-	all, known := countIn(counts, countNames[0])
-	finished, _ := countIn(counts, countNames[1])
-	if p == nil || p.kept == nil || !known {
+	p, counts := r.batch.projects[project], r.counter.of(project)
+	if p == nil || p.kept == nil || counts.json == nil {
 		return append(dst, "null"...)
 	}
-	return strconv.AppendInt(dst, all-finished, 10)
-}
-
-// countIn returns the number with that name among those of a project.
-func countIn(counts []byte, name string) (int64, bool) {
-	_, after, found := bytes.Cut(counts, []byte(`"`+name+`": `))
-	text, _, _ := bytes.Cut(after, []byte(","))
-	n, ok := number(text)
-	return n, found && ok
+	return strconv.AppendInt(dst, counts.left, 10)
 }

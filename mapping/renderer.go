@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/hooktail/hooktail/cdc"
 )
 
@@ -112,8 +110,8 @@ func (r *Renderer) RenderFirst(ctx context.Context, events []*Event, xids ...uin
 // function does not exist (SQLSTATE classes 42 and 0A).
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 func hasChanged(err error) bool {
-	fault, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (strings.HasPrefix(fault.Code, "42") || strings.HasPrefix(fault.Code, "0A"))
+	code := codeOf(err)
+	return strings.HasPrefix(code, "42") || strings.HasPrefix(code, "0A")
 }
 
 // forgetCatalog makes the next call read the catalog, with everything that depends on it.
@@ -247,8 +245,7 @@ func (r *Renderer) formatOf(rel *cdc.Relation, of table) *format {
 		if len(r.formats) >= relations {
 			clear(r.formats)
 		}
-		f = newFormat(rel, of, r.catalog.references(r.opts.Tables.name(of)), r.opts.SendSecrets)
-		r.catalog.unwrap(r.opts.Tables.name(of), f)
+		f = newFormat(rel, of, r.catalog.columns[r.opts.Tables.name(of)], r.opts.SendSecrets)
 		r.formats[rel] = f
 	}
 	return f
