@@ -17,7 +17,8 @@ const predictions = "prediction"
 // payloads are read: whether they exist, and whether they refer to another row.
 type catalog struct {
 	columns  map[string]map[string]column // by table and name
-	optional []optional                   // columns that queries use if they exist
+	optional int                          // number of columns that queries use if they exist, and that exist
+	recount  string                       // query of that number; empty if all of them exist: then every relevant change makes a query fail
 }
 
 type column struct {
@@ -25,9 +26,6 @@ type column struct {
 	kind    uint32 // OID of the type
 	base    uint32 // the same; for a domain, its base type
 }
-
-// optional is a column that some versions of Label Studio lack.
-type optional struct{ table, column string }
 
 // commentAuthors is a field of a task that is not a column.
 const commentAuthors = "comment_authors"
@@ -53,9 +51,7 @@ WHERE n.nspname = $1 AND t.relname = ANY ($2::text[])`
 
 func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error) {
 	tables := []string{names.Project, names.Task, names.Annotation, names.authors(), predictions}
-	c := &catalog{columns: map[string]map[string]column{}, optional: []optional{
-		{names.authors(), "user_id"}, {predictions, "task_id"}, {predictions, "project_id"}, {names.Annotation, "project_id"},
-	}}
+	c := &catalog{columns: map[string]map[string]column{}}
 	var table, name string
 	var found column
 	to := []any{&table, &name, &found.foreign, &found.kind, &found.base}
@@ -68,7 +64,27 @@ func readCatalog(ctx context.Context, db Querier, names Tables) (*catalog, error
 	if err != nil {
 		return nil, fmt.Errorf("read columns of schema %s: %w", names.Schema, err)
 	}
+	c.findOptional(names)
 	return c, nil
+}
+
+// findOptional counts the columns that some versions of Label Studio lack.
+func (c *catalog) findOptional(names Tables) {
+	var pairs []string
+	for _, o := range [][2]string{
+		{names.authors(), "user_id"}, {predictions, "task_id"}, {predictions, "project_id"}, {names.Annotation, "project_id"},
+	} {
+		pairs = append(pairs, "("+literal(o[0])+", "+literal(o[1])+")")
+		if c.has(o[0], o[1]) {
+			c.optional++
+		}
+	}
+	if c.optional < len(pairs) {
+		c.recount = `SELECT count(*) FROM pg_catalog.pg_class t
+JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+WHERE n.nspname = ` + literal(names.Schema) + ` AND (t.relname, a.attname) IN (` + strings.Join(pairs, ", ") + ")"
+	}
 }
 
 // has reports whether the table has the column.
@@ -91,32 +107,6 @@ func (c *catalog) covers(table string, rel *cdc.Relation) bool {
 
 func isComputed(column string) bool {
 	return column == commentAuthors || column == snapshotColumn || column == projectColumn
-}
-
-// complete reports whether all optional columns exist: then every relevant change makes a
-// query fail.
-func (c *catalog) complete() bool { return c.present() == len(c.optional) }
-
-// present returns the number of optional columns that exist.
-func (c *catalog) present() (n int) {
-	for _, o := range c.optional {
-		if c.has(o.table, o.column) {
-			n++
-		}
-	}
-	return n
-}
-
-// presentSQL returns an expression that counts the optional columns in the database.
-func (c *catalog) presentSQL(schema string) string {
-	var pairs []string
-	for _, o := range c.optional {
-		pairs = append(pairs, "("+literal(o.table)+", "+literal(o.column)+")")
-	}
-	return `SELECT count(*) FROM pg_catalog.pg_class t
-JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-WHERE n.nspname = ` + literal(schema) + ` AND (t.relname, a.attname) IN (` + strings.Join(pairs, ", ") + ")"
 }
 
 // literal returns the text as a string constant, for sessions with

@@ -47,7 +47,7 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 // one saw, so the first one returns the snapshot, if requested.
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
-	b.present = r.catalog.present()
+	b.optional = r.catalog.optional
 	r.weights.begin()
 	now := time.Now()
 	queries := r.counts(now, snapshot)
@@ -59,9 +59,9 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 			projects = append(projects, id)
 		}
 	}
-	queries = r.rows(queries, project, projects, "*", func(rel *cdc.Relation, id int64, row cdc.Tuple) { r.gotProject(rel, id, row, now) })
+	queries = r.rows(queries, project, projects, func(rel *cdc.Relation, id int64, row cdc.Tuple) { r.gotProject(rel, id, row, now) })
 	queries = r.tasks(queries, snapshot && len(queries) == 0)
-	queries = r.rows(queries, annotation, r.readable(annotation), "*", r.gotAnnotation)
+	queries = r.rows(queries, annotation, r.readable(annotation), r.gotAnnotation)
 	if snapshot && (len(queries) == 0 || !queries[0].tellsSnapshot) {
 		queries = slices.Insert(queries, 0, r.visible.query())
 	}
@@ -69,9 +69,9 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 		r.nest()
 		return nil
 	}
-	if !r.catalog.complete() {
-		queries = append(queries, query{sql: r.catalog.presentSQL(r.opts.Tables.Schema), reader: &r.optional, row: func(_ *cdc.Relation, row cdc.Tuple) {
-			b.present = int(ref(row, 0))
+	if r.catalog.recount != "" {
+		queries = append(queries, query{sql: r.catalog.recount, reader: &r.optional, row: func(_ *cdc.Relation, row cdc.Tuple) {
+			b.optional = int(ref(row, 0))
 		}})
 	}
 	if err := ask(ctx, r.db, queries); err != nil {
@@ -100,7 +100,7 @@ func (r *Renderer) counts(now time.Time, snapshot bool) (queries []query) {
 }
 
 // rows appends the query for rows of a table, if any are wanted.
-func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
+func (r *Renderer) rows(queries []query, of table, ids []int64, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
 	if len(ids) == 0 {
 		return queries
 	}
@@ -112,7 +112,7 @@ func (r *Renderer) rows(queries []query, of table, ids []int64, columns string, 
 	}
 	name := r.opts.Tables.quoted(r.opts.Tables.name(of))
 	return append(queries, query{
-		sql: "SELECT " + columns + " FROM " + name + " r WHERE r.id " + which, args: [][]byte{arg}, reader: &r.readers[of],
+		sql: "SELECT " + r.columns[of] + " FROM " + name + " r WHERE r.id " + which, args: [][]byte{arg}, reader: &r.readers[of],
 		row:   func(rel *cdc.Relation, row cdc.Tuple) { got(rel, ref(row, rel.Index("id")), row) },
 		keeps: func(rel *cdc.Relation, values [][]byte) bool { return r.keeps(of, rel, values) },
 	})
@@ -137,7 +137,7 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 // fingerprint of the columns of projects and, if requested, the snapshot.
 func (r *Renderer) tasks(queries []query, snapshot bool) []query {
 	n := len(queries)
-	queries = r.rows(queries, task, r.readable(task), r.taskColumns(), r.gotTask)
+	queries = r.rows(queries, task, r.readable(task), r.gotTask)
 	if len(queries) == n {
 		return queries
 	}
@@ -232,7 +232,7 @@ func (r *Renderer) check(ctx context.Context) (again bool, err error) {
 		again = true
 	}
 	again = r.kept.isOutdated() || again
-	if !r.batch.again && r.batch.present != r.catalog.present() { // an optional table or column was added
+	if !r.batch.again && r.batch.optional != r.catalog.optional { // an optional table or column was added
 		r.batch.again, again = true, true
 	}
 	if again {

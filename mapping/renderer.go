@@ -18,7 +18,8 @@ import (
 type Renderer struct {
 	opts       Options
 	db         Database
-	catalog    *catalog // nil: must be read
+	catalog    *catalog       // nil: must be read
+	columns    [tables]string // columns that queries read
 	formats    map[*cdc.Relation]*format
 	readers    [tables]reader
 	checked    [tables]*cdc.Relation // relations of the readers that the catalog covers
@@ -39,7 +40,7 @@ type batch struct {
 	tasks       map[int64]span // position in encoded
 	annotations map[int64]read
 	encoded     []byte
-	present     int  // number of optional columns in the database
+	optional    int  // number of optional columns in the database
 	again       bool // the catalog was read again, since columns had changed
 	alone       bool // it has one event, whose rows are read whatever their size
 }
@@ -55,7 +56,7 @@ type span struct{ from, to int }
 // NewRenderer returns a Renderer that reads from db.
 func NewRenderer(db Database, o Options) *Renderer {
 	o = o.withDefaults()
-	r := &Renderer{
+	return &Renderer{
 		opts:    o,
 		db:      db,
 		formats: map[*cdc.Relation]*format{},
@@ -68,7 +69,6 @@ func NewRenderer(db Database, o Options) *Renderer {
 			annotations: map[int64]read{},
 		},
 	}
-	return r
 }
 
 // Await returns when the transactions are visible to everyone.
@@ -214,6 +214,7 @@ func (r *Renderer) readCatalog(ctx context.Context) error {
 		return err
 	}
 	r.catalog = c
+	r.columns = [tables]string{project: "*", task: r.taskColumns(), annotation: "*"}
 	r.kept.forget()
 	r.counter.prepare(r.opts.Tables, c)
 	return nil

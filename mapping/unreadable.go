@@ -86,12 +86,10 @@ func (r *Renderer) tryRows(ctx context.Context, of table, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	columns, args := "*", [][]byte(nil)
+	q := r.rows(nil, of, ids, nil)[0]
 	if of == task {
-		columns, args = r.taskColumns(), [][]byte{[]byte("false")}
+		q.args = append(q.args, []byte("false")) // without the snapshot
 	}
-	q := r.rows(nil, of, ids, columns, nil)[0]
-	q.args = append(q.args, args...)
 	q.keeps = func(*cdc.Relation, [][]byte) bool { return false }
 	err := ask(ctx, r.db, []query{q})
 	switch {
