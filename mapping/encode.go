@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 	"unicode/utf8"
 
@@ -49,7 +50,8 @@ func appendValue(dst []byte, as encoding, text []byte) []byte {
 		if isNumber(text) {
 			return append(dst, text...)
 		}
-		if isNotFinite(text) {
+		switch string(text) {
+		case "NaN", "Infinity", "-Infinity":
 			return append(dst, "null"...)
 		}
 	case asBool:
@@ -74,44 +76,13 @@ func appendValue(dst []byte, as encoding, text []byte) []byte {
 	return appendString(dst, text)
 }
 
-func isNotFinite(text []byte) bool {
-	switch string(text) {
-	case "NaN", "Infinity", "-Infinity":
-		return true
-	}
-	return false
-}
-
 // isNumber reports whether text is a JSON number (RFC 8259, section 6), which is also
 // PostgreSQL's form of finite numbers.
 func isNumber(text []byte) bool {
-	if len(text) > 0 && text[0] == '-' {
-		text = text[1:]
+	if n := digits(text); n > 0 && n == len(text) { // most are ids and counters
+		return n == 1 || text[0] != '0'
 	}
-	whole := digits(text)
-	if whole == 0 || whole > 1 && text[0] == '0' {
-		return false
-	}
-	text = text[whole:]
-	if len(text) > 0 && text[0] == '.' {
-		n := digits(text[1:])
-		if n == 0 {
-			return false
-		}
-		text = text[1+n:]
-	}
-	if len(text) > 0 && (text[0] == 'e' || text[0] == 'E') {
-		text = text[1:]
-		if len(text) > 0 && (text[0] == '+' || text[0] == '-') {
-			text = text[1:]
-		}
-		n := digits(text)
-		if n == 0 {
-			return false
-		}
-		text = text[n:]
-	}
-	return len(text) == 0
+	return len(text) > 0 && (text[0] == '-' || digits(text[:1]) == 1) && digits(text[len(text)-1:]) == 1 && json.Valid(text)
 }
 
 // digits returns the number of decimal digits at the beginning of text.
