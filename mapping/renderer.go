@@ -57,12 +57,13 @@ type span struct{ from, to int }
 func NewRenderer(db Database, o Options) *Renderer {
 	o = o.withDefaults()
 	return &Renderer{
-		opts:    o,
-		db:      db,
-		formats: map[*cdc.Relation]*format{},
-		counter: newCounter(o.CountShare),
-		weights: newWeights(o.BatchBytes),
-		kept:    newKeptProjects(o.Projects),
+		opts:       o,
+		db:         db,
+		formats:    map[*cdc.Relation]*format{},
+		counter:    newCounter(o.CountShare),
+		weights:    newWeights(o.BatchBytes),
+		kept:       newKeptProjects(o.Projects),
+		unreadable: unreadable{rows: map[rowOf]bool{}, told: map[rowOf]bool{}},
 		batch: batch{
 			projects:    map[int64]*projectRead{},
 			tasks:       map[int64]span{},
@@ -130,7 +131,7 @@ func (r *Renderer) render(ctx context.Context, events []*Event, xids []uint32) (
 			return 0, err
 		}
 	}
-	defer r.unreadable.reset()
+	defer clear(r.unreadable.rows)
 	defer r.batch.reset()
 	for most := len(events); ; {
 		n, err := r.gather(ctx, events[:most])

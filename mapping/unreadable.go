@@ -3,6 +3,7 @@ package mapping
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -15,29 +16,12 @@ import (
 // row fails the query of its whole batch, and would hold up the events of everybody. So
 // the rows are found, and then count as deleted.
 type unreadable struct {
-	rows map[rowOf]struct{} // of the present batch
-	told map[rowOf]struct{} // logged
+	rows map[rowOf]bool // of the present batch: they may be readable by the next one
+	told map[rowOf]bool // logged
 }
 
 // toldRows bounds the rows that are remembered as logged.
 const toldRows = 1024
-
-// reset forgets the rows of a batch: they may be readable by the next one.
-func (u *unreadable) reset() { clear(u.rows) }
-
-// without returns the ids of readable rows.
-func (u *unreadable) without(of table, ids []int64) []int64 {
-	if len(u.rows) == 0 {
-		return ids
-	}
-	var left []int64
-	for _, id := range ids {
-		if _, ok := u.rows[rowOf{of, id}]; !ok {
-			left = append(left, id)
-		}
-	}
-	return left
-}
 
 // isOfRow reports whether the error may be due to the values of a row: data exceptions
 // (class 22), limits (class 54) and damaged data.
@@ -58,7 +42,11 @@ func codeOf(err error) string {
 
 // readable returns the wanted ids of the table, except for unreadable rows.
 func (r *Renderer) readable(of table) []int64 {
-	return r.unreadable.without(of, r.batch.want[of].ids)
+	ids, rows := r.batch.want[of].ids, r.unreadable.rows
+	if len(rows) == 0 {
+		return ids
+	}
+	return slices.DeleteFunc(slices.Clone(ids), func(id int64) bool { return rows[rowOf{of, id}] })
 }
 
 // exclude looks for the unreadable rows among those wanted after the batch's queries have
@@ -108,16 +96,13 @@ func (r *Renderer) tryRows(ctx context.Context, of table, ids []int64) error {
 
 // add records a row, and logs it once. The message of the error may have values of the row.
 func (u *unreadable) add(row rowOf, err error, o Options) {
-	if u.rows == nil {
-		u.rows, u.told = map[rowOf]struct{}{}, map[rowOf]struct{}{}
-	}
-	u.rows[row] = struct{}{}
-	if _, told := u.told[row]; told {
+	u.rows[row] = true
+	if u.told[row] {
 		return
 	}
 	if len(u.told) >= toldRows {
 		clear(u.told)
 	}
-	u.told[row] = struct{}{}
+	u.told[row] = true
 	o.Log.Error("the database does not return a row: payloads have only its id", "table", o.Tables.name(row.of), "id", row.id, "sqlstate", codeOf(err))
 }
