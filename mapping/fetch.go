@@ -50,7 +50,13 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b.optional = r.catalog.optional
 	r.weights.begin()
 	now := time.Now()
-	queries := r.counts(now, snapshot)
+	r.visible.wanted = snapshot
+	var queries []query
+	for _, id := range b.want[project].ids {
+		if r.counter.of(id).isDue(now) {
+			queries = append(queries, r.counter.query(id, r.visible.note))
+		}
+	}
 	var projects []int64
 	for _, id := range r.readable(project) {
 		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // the task's query shows whether it is outdated
@@ -60,7 +66,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 		}
 	}
 	queries = r.rows(queries, project, projects, func(rel *cdc.Relation, id int64, row cdc.Tuple) { r.gotProject(rel, id, row, now) })
-	queries = r.tasks(queries, snapshot && len(queries) == 0)
+	queries = r.tasks(queries)
 	queries = r.rows(queries, annotation, r.readable(annotation), r.gotAnnotation)
 	if snapshot && (len(queries) == 0 || !queries[0].tellsSnapshot) {
 		queries = slices.Insert(queries, 0, r.visible.query())
@@ -82,21 +88,6 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	}
 	r.nest()
 	return r.visible.fault
-}
-
-// counts returns the queries of the counts that are due. The first returns the snapshot.
-func (r *Renderer) counts(now time.Time, snapshot bool) (queries []query) {
-	for _, id := range r.batch.want[project].ids {
-		if r.counter.of(id).isDue(now) {
-			tell := snapshot && len(queries) == 0
-			queries = append(queries, r.counter.query(id, func(text []byte) {
-				if tell {
-					r.visible.note(text)
-				}
-			}))
-		}
-	}
-	return queries
 }
 
 // rows appends the query for rows of a table, if any are wanted.
@@ -125,7 +116,7 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 	for _, value := range values {
 		bytes += len(value)
 	}
-	id, _ := strconv.ParseInt(string(values[rel.Index("id")]), 10, 64) // the database's own number
+	id, _ := number(values[rel.Index("id")])
 	if r.weights.add(of, id, bytes, r.batch.alone) {
 		return true
 	}
@@ -134,24 +125,22 @@ func (r *Renderer) keeps(of table, rel *cdc.Relation, values [][]byte) bool {
 }
 
 // tasks appends the query for the tasks, if any are wanted. Their rows include the
-// fingerprint of the columns of projects and, if requested, the snapshot.
-func (r *Renderer) tasks(queries []query, snapshot bool) []query {
+// fingerprint of the columns of projects and, if they come first, the snapshot.
+func (r *Renderer) tasks(queries []query) []query {
 	n := len(queries)
 	queries = r.rows(queries, task, r.readable(task), r.gotTask)
 	if len(queries) == n {
 		return queries
 	}
 	q := &queries[n]
-	q.args = append(q.args, []byte(strconv.FormatBool(snapshot)))
-	q.tellsSnapshot = snapshot
+	q.tellsSnapshot = r.visible.wanted && n == 0
+	q.args = append(q.args, strconv.AppendBool(nil, q.tellsSnapshot))
 	got, told := q.row, false
 	q.row = func(rel *cdc.Relation, row cdc.Tuple) {
 		if !told {
 			told = true
 			r.kept.told = string(row.Text(rel.Index(projectColumn)))
-			if snapshot {
-				r.visible.note(row.Text(rel.Index(snapshotColumn)))
-			}
+			r.visible.note(row.Text(rel.Index(snapshotColumn)))
 		}
 		got(rel, row)
 	}

@@ -19,6 +19,7 @@ import (
 // receiver that queries Label Studio would not find it.
 type visibility struct {
 	reader reader
+	wanted bool // a query is to tell the snapshot; those after it see as much
 	latest snapshot
 	at     time.Time // time of latest; zero: none
 	fault  error     // error of reading latest
@@ -39,7 +40,8 @@ func (v *visibility) hidden(xids []uint32) []uint32 {
 
 // query reads the present snapshot. Later queries see at least as much.
 func (v *visibility) query() query {
-	return query{sql: "SELECT pg_catalog.pg_current_snapshot()::text", reader: &v.reader, tellsSnapshot: true, row: func(_ *cdc.Relation, row cdc.Tuple) {
+	v.wanted = true
+	return query{sql: "SELECT pg_catalog.pg_current_snapshot()::text", reader: &v.reader, row: func(_ *cdc.Relation, row cdc.Tuple) {
 		v.note(row.Text(0))
 	}}
 }
@@ -47,10 +49,12 @@ func (v *visibility) query() query {
 // snapshotColumn is the name of the column with the snapshot.
 const snapshotColumn = "hooktail_snapshot"
 
-// note stores the present snapshot.
+// note stores the snapshot of the first query that tells it, if it is wanted.
 func (v *visibility) note(text []byte) {
-	v.latest, v.fault = parseSnapshot(string(text))
-	v.at = time.Now()
+	if v.wanted && text != nil {
+		v.latest, v.fault = parseSnapshot(string(text))
+		v.at, v.wanted = time.Now(), false
+	}
 }
 
 // await returns when queries see the transactions.
@@ -61,12 +65,10 @@ func (v *visibility) await(ctx context.Context, db Database, xids []uint32) erro
 			return nil
 		}
 		if !v.at.IsZero() {
-			timer := time.NewTimer(wait)
 			select {
 			case <-ctx.Done():
-				timer.Stop()
 				return ctx.Err()
-			case <-timer.C:
+			case <-time.After(wait):
 			}
 		}
 		if err := ask(ctx, db, []query{v.query()}); err != nil {
