@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/hooktail/hooktail/cdc"
 )
@@ -103,27 +104,14 @@ func ref(row cdc.Tuple, column int) int64 {
 
 // number reads a decimal integer.
 func number(text []byte) (int64, bool) {
-	digits, negative := text, false
-	if len(digits) > 0 && digits[0] == '-' {
-		digits, negative = digits[1:], true
-	}
-	if len(digits) == 0 || len(digits) > 19 { // 2^63 has 19 digits
+	if len(text) == 0 { // null: common, and an error would be allocated
 		return 0, false
 	}
-	var n uint64
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return 0, false
-		}
-		n = n*10 + uint64(c-'0')
-	}
-	if negative && n <= 1<<63 {
-		return -int64(n), true
-	}
-	if n > 1<<63-1 {
+	n, err := strconv.ParseInt(string(text), 10, 64)
+	if err != nil {
 		return 0, false
 	}
-	return int64(n), true
+	return n, true
 }
 
 // isTrue reports whether a boolean column is true.
