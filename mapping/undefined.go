@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 )
 
 // undefined is the key under which Label Studio stores the data of a task that was
@@ -16,40 +17,21 @@ func nameUndefined(data, types []byte) []byte {
 	if !bytes.Contains(data, []byte(`"`+undefined+`"`)) {
 		return data
 	}
-	named, ok := members(types)
-	if !ok || len(named) == 0 {
+	named, stored := members(types), members(data)
+	at := slices.IndexFunc(stored, func(m objectMember) bool { return m.name == undefined })
+	if len(named) == 0 || at < 0 {
 		return data
 	}
-	stored, ok := members(data)
-	if !ok {
-		return data
-	}
-	name, value := named[0].name, json.RawMessage(nil)
-	for _, m := range stored {
-		if m.name == undefined {
-			value = m.value
+	renamed := objectMember{named[0].name, stored[at].value}
+	stored = slices.DeleteFunc(stored, func(m objectMember) bool { return m.name == undefined || m.name == renamed.name })
+	dst := append(make([]byte, 0, len(data)+len(renamed.name)), '{')
+	for i, m := range append(stored, renamed) {
+		if i > 0 {
+			dst = append(dst, ", "...)
 		}
+		dst = append(append(appendString(dst, []byte(m.name)), ": "...), m.value...)
 	}
-	if value == nil {
-		return data
-	}
-	dst := make([]byte, 0, len(data)+len(name))
-	dst = append(dst, '{')
-	for _, m := range stored {
-		if m.name == undefined || m.name == name {
-			continue
-		}
-		dst = append(appendMember(dst, m.name), m.value...)
-	}
-	dst = append(appendMember(dst, name), value...)
 	return append(dst, '}')
-}
-
-func appendMember(dst []byte, name string) []byte {
-	if len(dst) > 1 {
-		dst = append(dst, ", "...)
-	}
-	return append(appendString(dst, []byte(name)), ": "...)
 }
 
 type objectMember struct {
@@ -57,25 +39,23 @@ type objectMember struct {
 	value json.RawMessage // in its original form
 }
 
-// members returns the members of a JSON object in order; ok is false if the text is not
-// an object.
-func members(object []byte) (_ []objectMember, ok bool) {
+// members returns the members of a JSON object in order, none if the text is not an object.
+func members(object []byte) (all []objectMember) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
-		return nil, false
+		return nil
 	}
-	var all []objectMember
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return nil, false
+			return nil
 		}
-		name, _ := key.(string)
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, false
+		m := objectMember{}
+		m.name, _ = key.(string)
+		if err := d.Decode(&m.value); err != nil {
+			return nil
 		}
-		all = append(all, objectMember{name, value})
+		all = append(all, m)
 	}
-	return all, true
+	return all
 }
