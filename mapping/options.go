@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,16 +20,11 @@ const (
 
 // Actions returns the actions of the profile's events.
 func (p Profile) Actions() []Action {
+	foreign := []Action{TasksCreated, TasksDeleted, AnnotationsCreated}
 	if p == Native {
-		return []Action{
-			ProjectCreated, ProjectUpdated, ProjectDeleted, TasksCreated, TasksDeleted,
-			AnnotationCreated, AnnotationsCreated, AnnotationUpdated, AnnotationsDeleted,
-		}
+		foreign = []Action{TaskCreated}
 	}
-	return []Action{
-		ProjectCreated, ProjectUpdated, ProjectDeleted, TaskCreated,
-		AnnotationCreated, AnnotationUpdated, AnnotationsDeleted,
-	}
+	return slices.DeleteFunc(slices.Clone(actions[:]), func(a Action) bool { return slices.Contains(foreign, a) })
 }
 
 // Tables are the names of Label Studio's tables.

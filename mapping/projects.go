@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -25,7 +26,7 @@ func (p *Projects) changed(xid uint32) {
 	defer p.mu.Unlock()
 	p.changes++
 	if len(p.xids) == latestChanges {
-		p.xids = append(p.xids[:0], p.xids[1:]...)
+		p.xids = slices.Delete(p.xids, 0, 1)
 	}
 	p.xids = append(p.xids, xid)
 }

@@ -118,7 +118,6 @@ func hasChanged(err error) bool {
 // forgetCatalog makes the next call read the catalog, with everything that depends on it.
 func (r *Renderer) forgetCatalog() {
 	r.catalog = nil
-	r.kept.forget()
 	clear(r.formats)
 	r.checked = [tables]*cdc.Relation{}
 }
@@ -283,11 +282,6 @@ func (r *Renderer) require(e *Event) {
 		for _, member := range s.group.members {
 			b.want[task].add(member.id)
 		}
-	case AnnotationCreated, AnnotationUpdated:
-		b.want[task].add(e.Task)
-		if s.image.unfinished() {
-			b.want[annotation].add(s.id)
-		}
 	case AnnotationsCreated:
 		for i, member := range s.group.members {
 			b.want[task].add(member.task)
@@ -297,8 +291,9 @@ func (r *Renderer) require(e *Event) {
 		}
 	case ProjectCreated, ProjectUpdated, AnnotationsDeleted, TasksDeleted:
 	default:
-		if e.Task != 0 {
-			b.want[task].add(e.Task)
+		b.want[task].add(e.Task)
+		if e.Action.table() == annotation && s.image.unfinished() {
+			b.want[annotation].add(s.id)
 		}
 	}
 }

@@ -43,11 +43,9 @@ func (t *transaction) reset(o Options) {
 			*l = ledger{size: o.BatchSize}
 		}
 	}
-	if o.Profile == Native {
-		for _, l := range []*ledger{&t.tasksInserted, &t.annotationsInserted} {
-			if l.index == nil {
-				l.index = map[int64]place{}
-			}
+	for _, l := range []*ledger{&t.tasksInserted, &t.annotationsInserted} {
+		if l.index == nil {
+			l.index = map[int64]place{}
 		}
 	}
 }
