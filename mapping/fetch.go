@@ -14,7 +14,7 @@ import (
 // now, so the check is sent together with the queries; rows read too early are read
 // again.
 func (r *Renderer) read(ctx context.Context, xids []uint32) error {
-	if wanted := &r.batch.want[project]; !wanted.empty() {
+	if len(r.batch.want[project].ids) > 0 {
 		xids = append(xids[:len(xids):len(xids)], r.kept.await()...)
 	}
 	for {
@@ -59,7 +59,7 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	}
 	var projects []int64
 	for _, id := range r.readable(project) {
-		if kept := r.kept.get(id, now); kept != nil && !b.want[task].empty() { // the task's query shows whether it is outdated
+		if kept := r.kept.get(id, now); kept != nil && len(b.want[task].ids) > 0 { // the task's query shows whether it is outdated
 			b.projects[id] = &projectRead{kept: kept}
 		} else {
 			projects = append(projects, id)

@@ -84,11 +84,10 @@ func (f *format) appendFields(dst []byte, i image, later read, types []byte) (_ 
 		}
 		text, kind := i.value(at)
 		if kind == cdc.Unchanged {
-			if later.relation == nil {
-				omitted++
-				continue
+			column := -1
+			if later.relation != nil {
+				column = later.relation.Index(field.column)
 			}
-			column := later.relation.Index(field.column)
 			if column < 0 {
 				omitted++
 				continue

@@ -17,8 +17,6 @@ func (s *idSet) add(id int64) {
 	s.ids = append(s.ids, id)
 }
 
-func (s *idSet) empty() bool { return len(s.ids) == 0 }
-
 // reset empties the set for reuse.
 func (s *idSet) reset() {
 	s.ids = s.ids[:0]

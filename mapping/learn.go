@@ -1,6 +1,10 @@
 package mapping
 
-import "github.com/hooktail/hooktail/cdc"
+import (
+	"cmp"
+
+	"github.com/hooktail/hooktail/cdc"
+)
 
 // learn sets the project and organization of a change's row from its columns, its old row
 // or the memory, and returns what is known of the row before the change. It stores what
@@ -33,16 +37,9 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 	p.told = c.Op == cdc.Update && m.counts(s, c, memo.updatedAt, recent)
 
 	f.project = f.id
-	organization := ref(c.New, s.organization)
-	if c.Op == cdc.Delete {
-		organization = ref(c.Old, s.organization)
-	}
-	if organization == 0 {
-		organization = memo.organization
-	}
-	f.organization = organization
+	f.organization = cmp.Or(ref(c.New, s.organization), ref(c.Old, s.organization), memo.organization)
 	m.memory.projects.put(f.id, projectMemo{
-		organization: organization,
+		organization: f.organization,
 		updatedAt:    m.memory.fingerprint(c.New.Text(s.updatedAt)),
 		era:          m.memory.era,
 		deleted:      !p.there,
@@ -57,11 +54,7 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
 	s := f.shape
 	f.task = f.id
-	now := ref(c.New, s.project)
-	if now == 0 {
-		now = ref(c.Old, s.project)
-	}
-	if now != 0 {
+	if now := cmp.Or(ref(c.New, s.project), ref(c.Old, s.project)); now != 0 {
 		f.project = now
 		if last, ok := m.memory.tasks.get(f.id); !ok || last != now {
 			m.memory.tasks.put(f.id, now)
@@ -77,27 +70,14 @@ func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
 
 func (m *Mapper) learnAnnotation(f *fold, c *cdc.Change) past {
 	s, p := f.shape, rowPast(c)
-	row := c.New
-	if c.Op == cdc.Delete {
-		row = c.Old
-	}
 	var memo annotationMemo
 	known, recent := false, false
 	if !s.full() {
 		memo, known = m.memory.annotations.get(f.id)
 		recent = known && memo.era == m.memory.era
 	}
-	set := func(to *int64, column int, memo int64) {
-		if n := ref(row, column); n != 0 {
-			*to = n
-		} else if n := ref(c.Old, column); n != 0 {
-			*to = n
-		} else if *to == 0 {
-			*to = memo
-		}
-	}
-	set(&f.task, s.task, memo.task)
-	set(&f.project, s.project, memo.project)
+	f.task = cmp.Or(ref(c.New, s.task), ref(c.Old, s.task), f.task, memo.task)
+	f.project = cmp.Or(ref(c.New, s.project), ref(c.Old, s.project), f.project, memo.project)
 	if f.project == 0 && f.task != 0 {
 		f.project, _ = m.memory.tasks.get(f.task)
 	}

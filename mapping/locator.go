@@ -100,7 +100,7 @@ func (l *Locator) Recall(events []*Event) (all bool) {
 	}
 	for _, e := range events {
 		if e.Organization != 0 {
-			l.learn(e)
+			l.known.put(e.Project, e.Organization)
 		}
 	}
 	all = true
@@ -179,12 +179,6 @@ func (l *Locator) prime(ctx context.Context) error {
 	return nil
 }
 
-func (l *Locator) learn(e *Event) {
-	if known, ok := l.known.get(e.Project); !ok || known != e.Organization {
-		l.known.put(e.Project, e.Organization)
-	}
-}
-
 // projects looks up the projects of tasks.
 func (l *Locator) projects(ctx context.Context, events []*Event) error {
 	var tasks idSet
@@ -193,7 +187,7 @@ func (l *Locator) projects(ctx context.Context, events []*Event) error {
 			tasks.add(e.Task)
 		}
 	}
-	if tasks.empty() {
+	if len(tasks.ids) == 0 {
 		return nil
 	}
 	found, err := l.lookUp(ctx, l.opts.Tables.Task, "project_id", tasks.ids)

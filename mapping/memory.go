@@ -72,8 +72,10 @@ func (r *recent[V]) get(key int64) (V, bool) {
 
 func (r *recent[V]) put(key int64, value V) {
 	if len(r.young) >= r.size {
-		r.young, r.old = r.old, r.young
-		clear(r.young)
+		if _, again := r.young[key]; !again {
+			r.young, r.old = r.old, r.young
+			clear(r.young)
+		}
 	}
 	r.young[key] = value
 }
