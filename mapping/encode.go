@@ -3,6 +3,7 @@ package mapping
 import (
 	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -148,11 +149,10 @@ func inZone(local, zone []byte) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-const hexDigits = "0123456789abcdef"
-
 // appendString appends text as a JSON string. Bytes that are not UTF-8, which a
 // UTF8 database cannot hold, become U+FFFD.
 func appendString(dst, text []byte) []byte {
+	const hex = "0123456789abcdef"
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(text); {
@@ -162,27 +162,20 @@ func appendString(dst, text []byte) []byte {
 			continue
 		}
 		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRune(text[i:])
-			if r == utf8.RuneError && size == 1 {
-				dst = append(dst, text[start:i]...)
-				dst = append(dst, "\ufffd"...)
-				start = i + 1
+			if r, size := utf8.DecodeRune(text[i:]); r != utf8.RuneError || size > 1 {
+				i += size
+				continue
 			}
-			i += size
-			continue
 		}
 		dst = append(dst, text[start:i]...)
-		switch c {
-		case '"', '\\':
-			dst = append(dst, '\\', c)
-		case '\n':
-			dst = append(dst, '\\', 'n')
-		case '\r':
-			dst = append(dst, '\\', 'r')
-		case '\t':
-			dst = append(dst, '\\', 't')
+		short := strings.IndexByte("\"\\\n\r\t", c)
+		switch {
+		case c >= utf8.RuneSelf:
+			dst = append(dst, "\ufffd"...)
+		case short >= 0:
+			dst = append(dst, '\\', `"\nrt`[short])
 		default:
-			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+			dst = append(dst, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
 		}
 		i++
 		start = i

@@ -67,10 +67,6 @@ const (
 	keptFor   = time.Second
 )
 
-func newKeptProjects(stream *Projects) keptProjects {
-	return keptProjects{stream: stream, recent: newRecent[*keptProject](keptCount)}
-}
-
 // await takes over what the stream has shown, and returns the transactions that must be
 // visible before a project is read.
 func (k *keptProjects) await() []uint32 {

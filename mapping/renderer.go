@@ -61,8 +61,8 @@ func NewRenderer(db Database, o Options) *Renderer {
 		db:         db,
 		formats:    map[*cdc.Relation]*format{},
 		counter:    newCounter(o.CountShare),
-		weights:    newWeights(o.BatchBytes),
-		kept:       newKeptProjects(o.Projects),
+		weights:    weights{limit: o.BatchBytes, known: map[rowOf]int{}},
+		kept:       keptProjects{stream: o.Projects, recent: newRecent[*keptProject](keptCount)},
 		unreadable: unreadable{rows: map[rowOf]bool{}, told: map[rowOf]bool{}},
 		batch: batch{
 			projects:    map[int64]*projectRead{},

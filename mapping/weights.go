@@ -29,8 +29,6 @@ type weighed struct {
 	bytes int
 }
 
-func newWeights(limit int) weights { return weights{limit: limit, known: map[rowOf]int{}} }
-
 // of returns the expected size of the row.
 func (w *weights) of(of table, id int64) int {
 	if len(w.known) > 0 {
