@@ -114,13 +114,7 @@ func (b Body) AppendTo(dst []byte) []byte {
 }
 
 // Bytes returns a copy of the body; nil if it is empty.
-func (b Body) Bytes() []byte {
-	n := b.Len()
-	if n == 0 {
-		return nil
-	}
-	return b.AppendTo(make([]byte, 0, n))
-}
+func (b Body) Bytes() []byte { return slices.Concat(b.pieces[:]...) }
 
 // Equal reports whether both contain the same bytes, however they are split.
 func (b Body) Equal(other Body) bool { return bytes.Equal(b.Bytes(), other.Bytes()) }

@@ -145,15 +145,6 @@ func (m *Mapper) Trust(keys *Keys) {
 	m.asked = true
 }
 
-// proves reports whether the message is proven, or there are no newer keys.
-func (m *Mapper) proves(xid uint32, c *cdc.Change) bool {
-	if m.asked {
-		return true
-	}
-	_, ok := m.keys.prove(xid, c.New.Text(0))
-	return ok
-}
-
 // ofMessage appends the event of a message. An unproven message is only counted.
 func (m *Mapper) ofMessage(part *cdc.Part, c *cdc.Change, dst []*Event) []*Event {
 	told, ok := m.keys.prove(part.XID, c.New.Text(0))

@@ -15,7 +15,9 @@ import (
 // again.
 func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 	if len(r.batch.want[project].ids) > 0 {
-		xids = append(xids[:len(xids):len(xids)], r.kept.await()...)
+		changes, news := r.kept.stream.news()
+		r.kept.changes, r.kept.xids = changes, append(r.kept.xids, news...)
+		xids = append(slices.Clip(xids), r.kept.xids...)
 	}
 	for {
 		hidden := r.visible.hidden(xids)
@@ -48,7 +50,7 @@ func (r *Renderer) read(ctx context.Context, xids []uint32) error {
 func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	b := &r.batch
 	b.optional = r.catalog.optional
-	r.weights.begin()
+	r.weights.read, r.weights.bytes, r.weights.tooMuch = r.weights.read[:0], 0, false
 	now := time.Now()
 	r.visible.wanted = snapshot
 	var queries []query

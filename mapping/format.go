@@ -120,11 +120,7 @@ func (i image) value(at int) ([]byte, cdc.Kind) {
 	return i.row.Text(at), kind
 }
 
-// appendID appends `"id": 7`, with or without braces.
-func appendID(dst []byte, id int64) []byte {
-	return strconv.AppendInt(append(dst, `"id": `...), id, 10)
-}
-
+// appendIDObject appends `{"id": 7}`.
 func appendIDObject(dst []byte, id int64) []byte {
-	return append(appendID(append(dst, '{'), id), '}')
+	return append(strconv.AppendInt(append(dst, `{"id": `...), id, 10), '}')
 }

@@ -37,32 +37,6 @@ type place struct {
 	member int
 }
 
-// add enters the row, whose project or task is known.
-func (l *ledger) add(f *fold, kept image) {
-	of := owner{project: f.project}
-	if f.project == 0 {
-		of.task = f.task
-	}
-	g := l.open[of]
-	if g == nil || len(g.members) == l.size {
-		g = &group{owner: of, shape: f.shape}
-		if l.open == nil {
-			l.open = make(map[owner]*group)
-		}
-		l.open[of] = g
-		l.groups = append(l.groups, g)
-	}
-	if l.index != nil {
-		l.index[f.id] = place{g, len(g.members)}
-	}
-	known := !kept.row.IsZero() || !kept.old.IsZero()
-	if known && len(g.rows) == len(g.members) && g.shape.relation == f.shape.relation {
-		g.rows = append(g.rows, kept)
-	}
-	predicted := f.row.Kind(f.shape.parentPrediction) == cdc.Text && f.row.Kind(f.shape.updatedBy) == cdc.Null
-	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(f.at()), predicted: predicted})
-}
-
 // has reports whether the row was entered.
 func (l *ledger) has(id int64) bool {
 	_, ok := l.index[id]

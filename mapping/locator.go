@@ -141,9 +141,10 @@ func (l *Locator) organizations(ctx context.Context, projects []int64, now time.
 		return nil, fmt.Errorf("look up organizations of projects: %w", err)
 	}
 	until := cdc.LSN(0)
-	if len(found) < len(projects) {
-		if until, err = l.walEnd(ctx); err != nil {
-			return nil, err
+	if len(found) < len(projects) { // a row that was not found was deleted before the present end of the WAL
+		const sql = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint"
+		if err := eachRow(ctx, l.db, sql, nil, []any{(*uint64)(&until)}, func() {}); err != nil {
+			return nil, fmt.Errorf("read end of WAL: %w", err)
 		}
 	}
 	for _, id := range projects {
@@ -154,17 +155,6 @@ func (l *Locator) organizations(ctx context.Context, projects []int64, now time.
 		}
 	}
 	return found, nil
-}
-
-// walEnd returns the end of the WAL. A row that an earlier query did not find was deleted
-// before it.
-func (l *Locator) walEnd(ctx context.Context) (end cdc.LSN, err error) {
-	const sql = "SELECT (pg_catalog.pg_current_wal_insert_lsn() - '0/0'::pg_catalog.pg_lsn)::bigint"
-	err = eachRow(ctx, l.db, sql, nil, []any{(*uint64)(&end)}, func() {})
-	if err != nil {
-		return 0, fmt.Errorf("read end of WAL: %w", err)
-	}
-	return end, nil
 }
 
 func (l *Locator) prime(ctx context.Context) error {

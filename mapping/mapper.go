@@ -58,13 +58,16 @@ func NewMapper(o Options) *Mapper {
 func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	projects := false
 	for i := range part.Changes {
-		s, err := m.shapeOf(part.Changes[i].Relation)
+		c := &part.Changes[i]
+		s, err := m.shapeOf(c.Relation)
 		if err != nil {
 			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, err)
 		}
 		projects = projects || s.table == project
-		if part.Changes[i].Op == cdc.Message && !m.proves(part.XID, &part.Changes[i]) {
-			return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)
+		if c.Op == cdc.Message && !m.asked {
+			if _, ok := m.keys.prove(part.XID, c.New.Text(0)); !ok {
+				return dst, fmt.Errorf("map transaction %s: %w", part.Commit, ErrUnproven)
+			}
 		}
 	}
 	if projects {

@@ -22,7 +22,6 @@ type Orphans[T any] struct {
 type orphaned[T any] struct {
 	until  cdc.LSN // the deletion is at or before this position
 	events []orphan[T]
-	bytes  int
 }
 
 type orphan[T any] struct {
@@ -56,7 +55,6 @@ func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
 		o.waiting[e.Project] = of
 	}
 	of.until = max(of.until, until)
-	of.bytes += size
 	of.events = append(of.events, orphan[T]{e, item})
 	return true
 }
@@ -74,9 +72,9 @@ func (o *Orphans[T]) Take(read cdc.LSN, organization func(project int64) int64, 
 		}
 		for _, one := range of.events {
 			one.event.Organization = belongs
+			o.used -= one.event.Bytes()
 		}
 		free = append(free, of.events...)
-		o.used -= of.bytes
 		delete(o.waiting, project)
 	}
 	slices.SortFunc(free, func(a, b orphan[T]) int { return a.event.compare(b.event) })

@@ -67,14 +67,6 @@ const (
 	keptFor   = time.Second
 )
 
-// await takes over what the stream has shown, and returns the transactions that must be
-// visible before a project is read.
-func (k *keptProjects) await() []uint32 {
-	changes, xids := k.stream.news()
-	k.changes, k.xids = changes, append(k.xids, xids...)
-	return k.xids
-}
-
 // get returns the project, nil if it must be read.
 func (k *keptProjects) get(id int64, now time.Time) *keptProject {
 	if k.stream == nil {

@@ -96,13 +96,11 @@ func (r *Renderer) RenderFirst(ctx context.Context, events []*Event, xids ...uin
 	if len(events) == 0 {
 		return 0, r.Await(ctx, xids)
 	}
-	n, err = r.render(ctx, events, xids)
-	if hasChanged(err) {
+	for range 2 { // a migration may be running: after the second time the next call checks again
+		if n, err = r.render(ctx, events, xids); !hasChanged(err) {
+			break
+		}
 		r.forgetCatalog()
-		n, err = r.render(ctx, events, xids)
-	}
-	if hasChanged(err) {
-		r.forgetCatalog() // a migration may be running: the next call checks again
 	}
 	return n, err
 }

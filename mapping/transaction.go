@@ -72,13 +72,35 @@ func clone(row cdc.Tuple) cdc.Tuple {
 	return merge(row, cdc.Tuple{}, cdc.Tuple{})
 }
 
-// enter adds the row to a list of waiting rows.
+// enter adds the row to a list of waiting rows. A row without project and task is counted
+// instead.
 func (t *transaction) enter(l *ledger, f *fold, kept image) {
-	if f.project == 0 && f.task == 0 {
+	of := owner{project: f.project}
+	if f.project == 0 {
+		of.task = f.task
+	}
+	if of == (owner{}) {
 		t.strays[f.shape.table]++
 		return
 	}
-	l.add(f, kept)
+	g := l.open[of]
+	if g == nil || len(g.members) == l.size {
+		g = &group{owner: of, shape: f.shape}
+		if l.open == nil {
+			l.open = make(map[owner]*group)
+		}
+		l.open[of] = g
+		l.groups = append(l.groups, g)
+	}
+	if l.index != nil {
+		l.index[f.id] = place{g, len(g.members)}
+	}
+	known := !kept.row.IsZero() || !kept.old.IsZero()
+	if known && len(g.rows) == len(g.members) && g.shape.relation == f.shape.relation {
+		g.rows = append(g.rows, kept)
+	}
+	predicted := f.row.Kind(f.shape.parentPrediction) == cdc.Text && f.row.Kind(f.shape.updatedBy) == cdc.Null
+	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(f.at()), predicted: predicted})
 }
 
 // enterProject records what happened to a project: its deletion, or its last state with

@@ -41,9 +41,6 @@ func (w *weights) of(of table, id int64) int {
 
 func (w *weights) exceededBy(bytes int) bool { return w.limit > 0 && bytes > w.limit }
 
-// begin begins a batch.
-func (w *weights) begin() { w.read, w.bytes, w.tooMuch = w.read[:0], 0, false }
-
 // add records the size of a row, and reports whether to keep it: a batch of one event
 // keeps all of them.
 func (w *weights) add(of table, id int64, bytes int, alone bool) bool {
