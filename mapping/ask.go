@@ -99,7 +99,6 @@ func askOn(ctx context.Context, conn *pgx.Conn, queries []query) (err error) {
 	return nil
 }
 
-// receive reads the query's result, which is the next one.
 func (q *query) receive(pipeline *pgconn.Pipeline) error {
 	results, err := pipeline.GetResults()
 	if err != nil {
@@ -119,7 +118,6 @@ func (q *query) receive(pipeline *pgconn.Pipeline) error {
 	return err
 }
 
-// arrayOf returns the text form of an array of integers.
 func arrayOf(ids []int64) []byte {
 	text := append(make([]byte, 0, 12*len(ids)+2), '{')
 	for i, id := range ids {

@@ -87,7 +87,6 @@ WHERE n.nspname = ` + literal(names.Schema) + ` AND (t.relname, a.attname) IN (`
 	}
 }
 
-// has reports whether the table has the column.
 func (c *catalog) has(table, column string) bool {
 	_, ok := c.columns[table][column]
 	return ok

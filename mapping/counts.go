@@ -99,7 +99,6 @@ FROM (SELECT set_config('max_parallel_workers_per_gather', '0', true)) one_core,
 		predicted, names.quoted(names.Task), names.quoted(names.Annotation), within(names.Annotation))
 }
 
-// of returns what is known of the project.
 func (c *counter) of(id int64) *counted {
 	known, ok := c.known.get(id)
 	if !ok {

@@ -64,7 +64,6 @@ func (k *Keys) whole(xid uint32) uint64 {
 // String hides the keys.
 func (k *Keys) String() string { return "***" }
 
-// emitted is the content of a message.
 type emitted struct {
 	action        Action
 	project, task int64 // task 0: none
@@ -173,7 +172,6 @@ func (m *Mapper) forge(part *cdc.Part, repeated bool) {
 		"lsn", part.Commit, "xid", part.XID, "repeated", repeated, "so_far", m.forged)
 }
 
-// payloadOf returns the payload of a proven message.
 func payloadOf(row cdc.Tuple) []byte {
 	e, _ := parseEmitted(row.Text(0)) // it was looked at when the event was made
 	return e.payload

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// encoding selects how a type's text form becomes JSON.
 type encoding byte
 
 const (

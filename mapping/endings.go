@@ -28,7 +28,6 @@ const (
 	followed               // is_labeled of a task has changed: ends with the task's actions in progress
 )
 
-// endingOf returns the ending of a row's event.
 func endingOf(action Action, f *fold) ending {
 	switch action {
 	case ProjectCreated, ProjectDeleted, TaskCreated:
@@ -239,7 +238,6 @@ func (w *watches[K]) expire(now time.Time) {
 	w.queue = w.queue[n:]
 }
 
-// drop ends a watch early.
 func (w *watches[K]) drop(of *watch[K]) {
 	w.forget(of)
 	if i := slices.Index(w.queue, of); i >= 0 {

@@ -92,7 +92,6 @@ func (r *Renderer) readOnce(ctx context.Context, snapshot bool) error {
 	return r.visible.fault
 }
 
-// rows appends the query for rows of a table, if any are wanted.
 func (r *Renderer) rows(queries []query, of table, ids []int64, got func(*cdc.Relation, int64, cdc.Tuple)) []query {
 	if len(ids) == 0 {
 		return queries
@@ -156,7 +155,6 @@ func (r *Renderer) gotProject(rel *cdc.Relation, id int64, row cdc.Tuple, now ti
 	r.batch.projects[id] = &projectRead{kept: kept}
 }
 
-// nest joins the projects with their counts.
 func (r *Renderer) nest() {
 	for id, p := range r.batch.projects {
 		counts := r.counter.of(id).json

@@ -21,7 +21,6 @@ func (f *fifo[T]) push(item T) bool {
 	return f.len() == 1
 }
 
-// pop removes the first item.
 func (f *fifo[T]) pop() T {
 	var none T
 	item := f.items[f.head]

@@ -118,7 +118,6 @@ func (f *folds) sort() {
 	}
 }
 
-// add folds one change of a row.
 func (m *Mapper) add(c *cdc.Change) {
 	s, _ := m.shapeOf(c.Relation) // Events has looked at the error
 	m.opts.Metrics.change(s.table, c.Op)

@@ -120,7 +120,6 @@ func (i image) value(at int) ([]byte, cdc.Kind) {
 	return i.row.Text(at), kind
 }
 
-// appendIDObject appends `{"id": 7}`.
 func appendIDObject(dst []byte, id int64) []byte {
 	return append(strconv.AppendInt(append(dst, `{"id": `...), id, 10), '}')
 }

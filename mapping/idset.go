@@ -17,13 +17,11 @@ func (s *idSet) add(id int64) {
 	s.ids = append(s.ids, id)
 }
 
-// reset empties the set for reuse.
 func (s *idSet) reset() {
 	s.ids = s.ids[:0]
 	clear(s.seen)
 }
 
-// cut keeps the first n ids.
 func (s *idSet) cut(n int) {
 	for _, id := range s.ids[n:] {
 		delete(s.seen, id)

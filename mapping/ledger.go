@@ -37,7 +37,6 @@ type place struct {
 	member int
 }
 
-// has reports whether the row was entered.
 func (l *ledger) has(id int64) bool {
 	_, ok := l.index[id]
 	return ok
@@ -55,14 +54,12 @@ func (l *ledger) replace(f *fold, kept image) {
 	at.group.rows[at.member] = kept
 }
 
-// remove removes an entered row.
 func (l *ledger) remove(id int64) {
 	at := l.index[id]
 	at.group.members[at.member].removed = true
 	delete(l.index, id)
 }
 
-// ids returns the ids of all entered rows.
 func (l *ledger) ids() map[int64]struct{} {
 	all := make(map[int64]struct{})
 	for _, g := range l.groups {
@@ -100,7 +97,6 @@ func (g *group) oneTask() int64 {
 	return g.members[0].task
 }
 
-// bytes returns the approximate memory of the group.
 func (g *group) bytes() int {
 	n := 64 + 24*len(g.members)
 	for _, kept := range g.rows {

@@ -17,7 +17,6 @@ type projectLine[T any] struct {
 	tasks map[int64]*settling[T] // latest events since whole, by task
 }
 
-// add appends the event.
 func (l *line[T]) add(it *settling[T]) {
 	l.size++
 	p := l.projects[it.event.Project]

@@ -131,7 +131,6 @@ func (l *Locator) Miss(e *Event) {
 	}
 }
 
-// organizations looks up the organizations of projects and remembers the results.
 func (l *Locator) organizations(ctx context.Context, projects []int64, now time.Time) (map[int64]int64, error) {
 	if len(projects) == 0 {
 		return nil, nil
@@ -169,7 +168,6 @@ func (l *Locator) prime(ctx context.Context) error {
 	return nil
 }
 
-// projects looks up the projects of tasks.
 func (l *Locator) projects(ctx context.Context, events []*Event) error {
 	var tasks idSet
 	for _, e := range events {
@@ -200,7 +198,6 @@ func (l *Locator) projects(ctx context.Context, events []*Event) error {
 	return nil
 }
 
-// lookUp reads one number per row.
 func (l *Locator) lookUp(ctx context.Context, name, column string, ids []int64) (map[int64]int64, error) {
 	sql := fmt.Sprintf("SELECT id::bigint, %s::bigint FROM %s WHERE id = ANY($1::bigint[]) AND %s IS NOT NULL",
 		column, l.opts.Tables.quoted(name), column)

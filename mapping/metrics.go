@@ -67,14 +67,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// change counts a row change.
 func (m *Metrics) change(t table, op cdc.Op) {
 	if i := slices.Index(operations[:], op); i >= 0 {
 		m.changes[t][i].Inc()
 	}
 }
 
-// of returns the counter of the action's events.
 func (m *Metrics) of(a Action) prometheus.Counter {
 	counter := m.events[a]
 	if counter == nil {

@@ -64,10 +64,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// name returns the table's name in the database, without its schema.
 func (t Tables) name(of table) string {
 	return [...]string{other: "", project: t.Project, task: t.Task, annotation: t.Annotation}[of]
 }
 
-// quoted returns the name of a table as it is written in queries.
 func (t Tables) quoted(name string) string { return pgx.Identifier{t.Schema, name}.Sanitize() }

@@ -88,7 +88,6 @@ func (e *Event) compare(other *Event) int {
 	return cmp.Or(cmp.Compare(e.ID.Commit, other.ID.Commit), cmp.Compare(e.ID.Ordinal, other.ID.Ordinal))
 }
 
-// forget drops the rows, except their ids.
 func (s *subject) forget() {
 	s.image = image{}
 	if s.group != nil {

@@ -33,7 +33,6 @@ func (b *ownedBlock) has(task int64) bool { return b.tasks[wordOf(task)]&bitOf(t
 func wordOf(task int64) uint64 { return uint64(task) % blockTasks / 64 }
 func bitOf(task int64) uint64  { return 1 << (uint64(task) % 64) }
 
-// get returns the project of the task; ok is false if it is unknown.
 func (o *owners) get(task int64) (project int64, ok bool) {
 	for b := o.young[task>>blockBits]; b != nil; b = b.next {
 		if b.has(task) {

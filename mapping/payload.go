@@ -105,7 +105,6 @@ func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 	return append(dst, `, "comment_authors": []}`...)
 }
 
-// appendTask appends a task as read.
 func (r *Renderer) appendTask(dst []byte, id int64) []byte {
 	if at, ok := r.batch.tasks[id]; ok {
 		return append(dst, r.batch.encoded[at.from:at.to]...)
@@ -145,7 +144,6 @@ func (r *Renderer) appendDeleted(dst []byte, g *group, i int, e *Event) []byte {
 	return append(dst, '}')
 }
 
-// appendLeft appends the number of uncompleted tasks of the project.
 func (r *Renderer) appendLeft(dst []byte, project int64) []byte {
 	p, counts := r.batch.projects[project], r.counter.of(project)
 	if p == nil || p.kept == nil || counts.json == nil {

@@ -45,7 +45,6 @@ type batch struct {
 	alone       bool // it has one event, whose rows are read whatever their size
 }
 
-// projectRead is a project of the batch.
 type projectRead struct {
 	nested *nested
 	kept   *keptProject // nil: it no longer exists
@@ -192,7 +191,6 @@ func (b *batch) reset() {
 	b.forget()
 }
 
-// forget releases what was read.
 func (b *batch) forget() {
 	clear(b.projects)
 	clear(b.tasks)

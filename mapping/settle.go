@@ -36,7 +36,6 @@ type readied[T any] struct {
 	ended  ending // cause of its settling; unseen: the bound
 }
 
-// settling is a waiting event.
 type settling[T any] struct {
 	readied[T]
 	event  *Event

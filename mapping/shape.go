@@ -7,7 +7,6 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// table identifies one of Label Studio's tables.
 type table byte
 
 const (
@@ -59,7 +58,6 @@ func CheckColumns(schema, table string, columns []string, names Tables) error {
 	return err
 }
 
-// requiredColumns are the columns that the rules need.
 var requiredColumns = [tables][]string{
 	project:    {"id", "organization_id", "updated_at"},
 	task:       {"id", "project_id"},
@@ -102,7 +100,6 @@ func ref(row cdc.Tuple, column int) int64 {
 	return n
 }
 
-// number reads a decimal integer.
 func number(text []byte) (int64, bool) {
 	if len(text) == 0 { // null: common, and an error would be allocated
 		return 0, false
@@ -114,7 +111,6 @@ func number(text []byte) (int64, bool) {
 	return n, true
 }
 
-// isTrue reports whether a boolean column is true.
 func isTrue(row cdc.Tuple, column int) bool {
 	text := row.Text(column)
 	return len(text) == 1 && text[0] == 't'

@@ -23,7 +23,6 @@ var tellingColumns = [tables][]string{
 // event: the row referred to was removed, or a migration has filled the column.
 var references = map[string]bool{"organization_id": true, "task_id": true}
 
-// telling is the position of a telling column in a relation.
 type telling struct {
 	column    int
 	reference bool

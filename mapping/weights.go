@@ -18,7 +18,6 @@ type weights struct {
 	tooMuch bool          // the batch exceeds the limit: its rows are not kept
 }
 
-// rowOf is a row's table and id.
 type rowOf struct {
 	of table
 	id int64
@@ -29,7 +28,6 @@ type weighed struct {
 	bytes int
 }
 
-// of returns the expected size of the row.
 func (w *weights) of(of table, id int64) int {
 	if len(w.known) > 0 {
 		if n, ok := w.known[rowOf{of, id}]; ok {
