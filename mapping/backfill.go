@@ -93,7 +93,7 @@ func (r *BackfillRow) EventID() string {
 }
 
 // Begin counts the rows, and excludes rows created later, whose events come from the
-// stream.
+// stream. What is in projects that are marked as deleted makes no events.
 func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	where, args := b.where()
 	sql := "SELECT count(*), coalesce(max(r.id), $2::bigint) FROM " + where
@@ -101,23 +101,17 @@ func (b *Backfill) Begin(ctx context.Context) (rows int64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("count rows of table %s: %w", b.quoted(b.of), err)
 	}
-	return rows, b.findGone(ctx)
-}
-
-// findGone reads which projects are marked as deleted: what is in them makes no events.
-func (b *Backfill) findGone(ctx context.Context) error {
 	known, err := readCatalog(ctx, b.db, b.opts.Tables)
 	if err != nil || !known.has(b.opts.Tables.Project, "deleted_at") {
-		return err
+		return rows, err
 	}
-	b.gone = map[int64]bool{}
 	var id int64
-	sql := "SELECT id::bigint FROM " + b.quoted(project) + " WHERE deleted_at IS NOT NULL"
-	err = eachRow(ctx, b.db, sql, nil, []any{&id}, func() { b.gone[id] = true })
-	if err != nil {
-		return fmt.Errorf("read projects that are marked as deleted: %w", err)
+	b.gone = map[int64]bool{}
+	sql = "SELECT id::bigint FROM " + b.quoted(project) + " WHERE deleted_at IS NOT NULL"
+	if err := eachRow(ctx, b.db, sql, nil, []any{&id}, func() { b.gone[id] = true }); err != nil {
+		return rows, fmt.Errorf("read projects that are marked as deleted: %w", err)
 	}
-	return nil
+	return rows, nil
 }
 
 // Next returns the next rows in order of their ids, at most limit; none when all have

@@ -93,19 +93,16 @@ func (c *catalog) has(table, column string) bool {
 }
 
 // covers reports whether the catalog has the relation's columns with the same types.
-// Queries name the base type of a domain. Some columns are computed.
+// Queries name the base type of a domain. Computed columns are not in it.
 func (c *catalog) covers(table string, rel *cdc.Relation) bool {
+	computed := []string{commentAuthors, snapshotColumn, projectColumn}
 	for _, column := range rel.Columns {
 		known, ok := c.columns[table][column.Name]
-		if !ok && !isComputed(column.Name) || ok && column.Type != known.kind && column.Type != known.base {
+		if !ok && !slices.Contains(computed, column.Name) || ok && column.Type != known.kind && column.Type != known.base {
 			return false
 		}
 	}
 	return true
-}
-
-func isComputed(column string) bool {
-	return column == commentAuthors || column == snapshotColumn || column == projectColumn
 }
 
 // literal returns the text as a string constant, for sessions with

@@ -40,10 +40,7 @@ func (o *Orphans[T]) Len() int { return len(o.waiting) }
 // Hold keeps the event and its item until the stream has been read up to until. It
 // reports whether there was room. Afterwards the event does not hold its part.
 func (o *Orphans[T]) Hold(e *Event, until cdc.LSN, item T) bool {
-	if size := e.Bytes(); o.used+size > o.limit/2 && !e.Action.IsCustom() { // a message cannot be read again
-		e.subject.forget()
-	}
-	e.subject.detach()
+	e.subject.detach(o.used+e.Bytes() <= o.limit/2 || e.Action.IsCustom()) // a message cannot be read again
 	size := e.Bytes()
 	if o.used+size > o.limit {
 		return false
@@ -88,21 +85,20 @@ func (e *Event) compare(other *Event) int {
 	return cmp.Or(cmp.Compare(e.ID.Commit, other.ID.Commit), cmp.Compare(e.ID.Ordinal, other.ID.Ordinal))
 }
 
-func (s *subject) forget() {
-	s.image = image{}
-	if s.group != nil {
-		s.group.rows = nil
-	}
-}
-
-// detach copies the rows, so that they do not hold their part.
-func (s *subject) detach() {
-	s.image = image{clone(s.image.row), clone(s.image.old)}
-	if s.group == nil {
+// detach copies the rows, so that they do not hold their part, or drops them.
+func (s *subject) detach(keep bool) {
+	if !keep {
+		s.image = image{}
+		if s.group != nil {
+			s.group.rows = nil
+		}
 		return
 	}
-	for i, kept := range s.group.rows {
-		s.group.rows[i] = image{clone(kept.row), clone(kept.old)}
+	s.image = image{clone(s.image.row), clone(s.image.old)}
+	if s.group != nil {
+		for i, kept := range s.group.rows {
+			s.group.rows[i] = image{clone(kept.row), clone(kept.old)}
+		}
 	}
 }
 

@@ -219,12 +219,8 @@ func (r *Renderer) readCatalog(ctx context.Context) error {
 // format prepares the format of the event's relation. A column that is missing from the
 // catalog, or has another type there, makes it read the catalog again.
 func (r *Renderer) format(ctx context.Context, e *Event) error {
-	rel := e.subject.relation
-	if rel == nil || r.formats[rel] != nil {
-		return nil
-	}
-	of := e.Action.table()
-	if of == other { // not a table's
+	rel, of := e.subject.relation, e.Action.table()
+	if rel == nil || of == other || r.formats[rel] != nil {
 		return nil
 	}
 	if !r.catalog.covers(r.opts.Tables.name(of), rel) {

@@ -79,9 +79,7 @@ func newShape(rel *cdc.Relation, names Tables) (*shape, error) {
 		}
 	}
 	for _, name := range tellingColumns[s.table] {
-		if i := rel.Index(name); i >= 0 {
-			s.telling = append(s.telling, telling{i, references[name]})
-		}
+		s.telling = append(s.telling, telling{rel.Index(name), references[name]})
 	}
 	for _, name := range requiredColumns[s.table] {
 		if rel.Index(name) < 0 {
@@ -116,6 +114,8 @@ func isTrue(row cdc.Tuple, column int) bool {
 	return len(text) == 1 && text[0] == 't'
 }
 
+// differs reports whether the column has another value. An unchanged TOASTed value, or a
+// column that is missing, counts as equal.
 func differs(old, row cdc.Tuple, column int) bool {
 	if row.Kind(column) == cdc.Unchanged || old.Kind(column) == cdc.Unchanged {
 		return false

@@ -1,6 +1,10 @@
 package mapping
 
-import "github.com/hooktail/hooktail/cdc"
+import (
+	"slices"
+
+	"github.com/hooktail/hooktail/cdc"
+)
 
 // tellingColumns are the columns whose change makes an event in the guide's profile even
 // if updated_at does not move: the settings of a project, and what was annotated. A
@@ -31,28 +35,19 @@ type telling struct {
 // rearranges reports whether an update of a project rearranges the overlap of its tasks,
 // or may because the old row is unknown.
 func (s *shape) rearranges(c *cdc.Change) bool {
-	if !s.full() || c.Old.IsZero() {
-		return true
-	}
-	for _, name := range rearranging {
-		if i := s.relation.Index(name); i >= 0 && differs(c.Old, c.New, i) {
-			return true
-		}
-	}
-	return false
+	return !s.full() || c.Old.IsZero() || slices.ContainsFunc(rearranging, func(name string) bool {
+		return differs(c.Old, c.New, s.relation.Index(name))
+	})
 }
 
 // tells reports whether a telling column differs between the old row, which must be
-// whole, and the new one. An unchanged TOASTed value counts as equal.
+// whole, and the new one.
 func (s *shape) tells(old, row cdc.Tuple) bool {
 	for _, t := range s.telling {
-		if !differs(old, row, t.column) {
-			continue
+		set := old.Kind(t.column) != cdc.Null && row.Kind(t.column) != cdc.Null
+		if differs(old, row, t.column) && (set || !t.reference) {
+			return true
 		}
-		if t.reference && (old.Kind(t.column) == cdc.Null || row.Kind(t.column) == cdc.Null) {
-			continue
-		}
-		return true
 	}
 	return false
 }
