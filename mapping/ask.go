@@ -38,10 +38,10 @@ type query struct {
 	took func(time.Duration)
 }
 
-// ask sends the queries together and reads their results in sequence, in one round trip.
-// They are prepared once per session, since parsing and planning takes longer than
-// running them. After an error, some rows may have been processed. Each result is read at
-// a later moment than those before it.
+// ask sends the queries together and reads their results in sequence, in one round trip,
+// each at a later moment than those before it. They are prepared once per session, since
+// parsing and planning takes longer than running them. After an error, some rows may have
+// been processed.
 //
 // A session whose prepared statements are outdated, because the columns of a table have
 // changed or the statements were discarded, prepares them again; the rows of the first

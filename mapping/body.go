@@ -53,9 +53,8 @@ func (e *Event) Body(action Action, payload bool) Body {
 	return Body{pieces{head, e.Payload, comma, e.nested.json, brace}}
 }
 
-// Within returns the body between head and tail, which it takes over. Pieces are not
-// copied, except that, if there are too many, the first one is appended to head and the
-// last one prepended to tail: those of an event's body are short.
+// Within returns the body between head and tail, which it takes over. It copies no pieces
+// but short ones, if there are too many: the first to head and the last to tail.
 func (b Body) Within(head, tail []byte) Body {
 	var used pieces
 	n := 0

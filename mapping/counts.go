@@ -11,20 +11,18 @@ import (
 // counter counts the content of a project for the eight numbers of its payload.
 //
 // It counts again for each batch: only a count made when the batch is due and its
-// transactions are visible is sure to include their changes. So the last payload before a
-// quiet period shows the state of that period.
+// transactions are visible is sure to include their changes.
 //
 // The cost of counting grows with the project, so each project has a leaky bucket: at a
 // share of a tenth, a query adds ten times its duration as debt, time pays it off, and
 // while the debt exceeds a second the last numbers are reused. Otherwise they are exact.
 // So counting in one project never takes more than its share of a database core, apart
-// from the query that exceeds the second. This bound takes precedence over exactness:
-// reused numbers are at most ten times as old as the last query took, even in the last
-// payload before a quiet period. The project's next event after that time has exact
-// numbers.
+// from the query that exceeds the second. Reused numbers are at most ten times as old as
+// the last query took, even in the last payload before a quiet period; the project's next
+// event after that time has exact ones.
 //
-// The duration is measured by the client, and the query is kept from running in parallel,
-// so the duration is an upper bound of its processor time.
+// The client measures the duration, and the query is kept from running in parallel: it is
+// an upper bound of its processor time.
 type counter struct {
 	reader reader
 	format *format // format of the counts' rows

@@ -174,10 +174,9 @@ type nested struct {
 	shared int // number of events that share it
 }
 
-// Due returns when the user's action can be expected to have ended, so that the event can
-// be rendered: settle after its commit, or immediately if the commit was older than that
-// when it was received. A commit in the future, because the database's clock was set
-// back, counts as one of now.
+// Due returns when the user's action can be expected to have ended: settle after its
+// commit, or immediately if the commit was older than that when it was received. A commit
+// in the future, because the database's clock was set back, counts as one of now.
 func (e *Event) Due(settle time.Duration) time.Time {
 	return e.Received.Add(max(0, settle-max(0, e.Age)))
 }

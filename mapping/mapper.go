@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"fmt"
+	"hash/maphash"
 	"slices"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -40,8 +41,13 @@ func NewMapper(o Options) *Mapper {
 	m := &Mapper{
 		opts:   o,
 		shapes: map[*cdc.Relation]*shape{},
-		memory: newMemory(),
-		stray:  strays{opts: o},
+		memory: memory{
+			seed:        maphash.MakeSeed(),
+			projects:    newRecent[projectMemo](remembered / 8),
+			tasks:       newOwners(remembered / 2),
+			annotations: newRecent[annotationMemo](remembered),
+		},
+		stray: strays{opts: o},
 	}
 	m.tx.reset(o)
 	return m

@@ -6,8 +6,7 @@ import (
 
 // memory is what the stream's rows have shown so far: the projects of tasks and
 // annotations, for deletions whose rows contain only the key, and the last known state of
-// rows whose updates lack the old row. It is bounded and drops the least recently used
-// entries.
+// rows whose updates lack the old row. It drops the least recently used entries.
 type memory struct {
 	seed        maphash.Seed
 	era         uint32 // counts rereads: knowledge from a later era is not about the past
@@ -33,15 +32,6 @@ type annotationMemo struct {
 // remembered is the approximate number of rows remembered for each table, and of blocks of
 // tasks: at most 2 to 4 MB each.
 const remembered = 1 << 15
-
-func newMemory() memory {
-	return memory{
-		seed:        maphash.MakeSeed(),
-		projects:    newRecent[projectMemo](remembered / 8),
-		tasks:       newOwners(remembered / 2),
-		annotations: newRecent[annotationMemo](remembered),
-	}
-}
 
 // fingerprint replaces a timestamp's text by 64 bits. A collision (one in 2^64) would
 // make an update look unchanged.

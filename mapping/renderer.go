@@ -8,10 +8,10 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 )
 
-// Renderer builds the payloads of events, as Label Studio does: the annotation
-// as of its commit, from the row in the WAL, its task and its project as they are
-// when they are rendered. All events of a batch are served by one query per table,
-// and one per project for its counts, all of them in one round trip.
+// Renderer builds the payloads of events, as Label Studio does: the annotation as of its
+// commit, from the row in the WAL, its task and its project as they are when they are
+// rendered. A batch takes one query per table, and one per project for its counts, all in
+// one round trip.
 //
 // The sessions of db must have DateStyle ISO; their time zone does not matter. A Renderer
 // is not safe for concurrent use.

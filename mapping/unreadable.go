@@ -13,8 +13,7 @@ import (
 
 // unreadable holds rows that the server does not return: a virtual column that somebody
 // has added cannot be computed from their values, or a value is damaged on disk. One such
-// row fails the query of its whole batch, and would hold up the events of everybody. So
-// the rows are found, and then count as deleted.
+// row fails the query of its whole batch; so they are found, and then count as deleted.
 type unreadable struct {
 	rows map[rowOf]bool // of the present batch: they may be readable by the next one
 	told map[rowOf]bool // logged
