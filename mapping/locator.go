@@ -189,11 +189,7 @@ func (l *Locator) projects(ctx context.Context, events []*Event) error {
 		if e.Project = found[e.Task]; e.Project != 0 {
 			continue
 		}
-		of := annotation
-		if e.Action == TaskCreated || e.Action == TasksCreated || e.Action == TasksDeleted {
-			of = task
-		}
-		l.stray.count(of, e.Action == AnnotationsDeleted || e.Action == TasksDeleted)
+		l.stray.count(e.Action.table(), e.Action == AnnotationsDeleted || e.Action == TasksDeleted)
 	}
 	return nil
 }
