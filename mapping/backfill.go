@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,23 +49,19 @@ func BackfillActions() []Action { return []Action{ProjectCreated, TaskCreated, A
 // NewBackfill prepares events of the action, in either spelling, for the rows. An action
 // that cannot be made from rows is an error.
 func NewBackfill(db Database, o Options, action Action, rows BackfillRows) (*Backfill, error) {
+	if action != TasksCreated && !slices.Contains(BackfillActions(), action) {
+		return nil, fmt.Errorf("events %s cannot be made from existing rows", action)
+	}
 	o = o.withDefaults()
 	o.Metrics = nil // they only count the stream
 	b := &Backfill{
-		db: db, opts: o, choice: rows, until: math.MaxInt64, action: action, mapper: NewMapper(o), renderer: NewRenderer(db, o),
+		db: db, opts: o, of: action.table(), choice: rows, until: math.MaxInt64, action: action, mapper: NewMapper(o), renderer: NewRenderer(db, o),
 	}
-	switch action {
-	case ProjectCreated:
-		b.of = project
-	case TaskCreated, TasksCreated:
-		b.of, b.action = task, TaskCreated
+	if b.of == task {
+		b.action = TaskCreated
 		if o.Profile == Native {
 			b.action = TasksCreated
 		}
-	case AnnotationCreated:
-		b.of = annotation
-	default:
-		return nil, fmt.Errorf("events %s cannot be made from existing rows", action)
 	}
 	return b, nil
 }

@@ -212,19 +212,20 @@ func (t *watched[K]) isEndedBy(s *Sign) bool {
 	case of.user == 0 || of.user == s.updatedBy:
 		t.stamps++
 	}
-	switch of.how {
-	case saved:
-		return t.counters >= 1 && t.stamps >= 1 || s.gone
-	case changed:
-		return t.counters >= 1 && t.stamps >= 2 || s.gone
-	case listed:
-		return t.updates >= 2 && t.stamps >= 1 || s.gone
-	case removed:
-		return t.updates >= 3
-	case erased:
-		return t.updates >= 3 || s.gone
-	}
-	return false
+	end, ok := ends[of.how]
+	return ok && (s.gone && end.gone || t.counters >= end.counters && t.stamps >= end.stamps && t.updates >= end.updates)
+}
+
+// ends are the updates of each task that show the end of an action, or its deletion.
+var ends = map[ending]struct {
+	counters, stamps, updates int
+	gone                      bool
+}{
+	saved:   {counters: 1, stamps: 1, gone: true},
+	changed: {counters: 1, stamps: 2, gone: true},
+	listed:  {updates: 2, stamps: 1, gone: true},
+	removed: {updates: 3},
+	erased:  {updates: 3, gone: true},
 }
 
 // expire ends the watches whose signs can no longer come.

@@ -69,9 +69,6 @@ const (
 
 // get returns the project, nil if it must be read.
 func (k *keptProjects) get(id int64, now time.Time) *keptProject {
-	if k.stream == nil {
-		return nil
-	}
 	if p, ok := k.recent.get(id); ok && p.changes == k.changes && now.Sub(p.at) <= keptFor {
 		return p
 	}
