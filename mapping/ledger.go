@@ -54,10 +54,14 @@ func (l *ledger) replace(f *fold, kept image) {
 	at.group.rows[at.member] = kept
 }
 
-func (l *ledger) remove(id int64) {
-	at := l.index[id]
-	at.group.members[at.member].removed = true
-	delete(l.index, id)
+// remove removes a row, and reports whether it was entered.
+func (l *ledger) remove(id int64) bool {
+	at, ok := l.index[id]
+	if ok {
+		at.group.members[at.member].removed = true
+		delete(l.index, id)
+	}
+	return ok
 }
 
 func (l *ledger) ids() map[int64]struct{} {

@@ -163,17 +163,13 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 		}
 	}
 	for i := range m.folds.list {
-		f := &m.folds.list[i]
-		if f.shape.table == project {
+		switch f := &m.folds.list[i]; {
+		case f.shape.table == project:
 			dst = m.ofProject(part, f, dst)
-			continue
-		}
-		if m.hides(f.project) {
-			continue
-		}
-		if f.shape.table == task {
+		case m.hides(f.project):
+		case f.shape.table == task:
 			dst = m.ofTask(part, f, dst)
-		} else {
+		default:
 			dst = m.ofAnnotation(part, f, dst)
 		}
 	}
@@ -209,15 +205,13 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 		}
 		m.tx.enter(&m.tx.tasksInserted, f, image{})
 	case f.deleted() && native:
-		if m.tx.tasksInserted.has(f.id) {
-			m.tx.tasksInserted.remove(f.id)
-			break
-		}
-		if f.project == 0 { // too late for a lookup
+		switch {
+		case m.tx.tasksInserted.remove(f.id):
+		case f.project == 0: // too late for a lookup
 			m.tx.strays[task]++
-			break
+		default:
+			m.tx.enter(&m.tx.tasksDeleted, f, image{})
 		}
-		m.tx.enter(&m.tx.tasksDeleted, f, image{})
 	case f.exists && f.turned && !m.tx.tasksInserted.has(f.id):
 		action := TaskReopened
 		if isTrue(f.row, f.shape.labeled) {
@@ -234,15 +228,13 @@ func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
 	switch {
 	case f.deleted():
-		if m.tx.annotationsInserted.has(f.id) {
-			m.tx.annotationsInserted.remove(f.id)
-			break
+		switch {
+		case m.tx.annotationsInserted.remove(f.id):
+		case m.opts.DeletedRows:
+			m.tx.enter(&m.tx.annotationsDeleted, f, m.tx.keep(part, image{old: f.old}))
+		default:
+			m.tx.enter(&m.tx.annotationsDeleted, f, image{})
 		}
-		kept := image{}
-		if m.opts.DeletedRows {
-			kept = m.tx.keep(part, image{old: f.old})
-		}
-		m.tx.enter(&m.tx.annotationsDeleted, f, kept)
 	case f.created() && native:
 		m.tx.enter(&m.tx.annotationsInserted, f, m.tx.keep(part, f.image))
 	case f.created() && isTrue(f.row, f.shape.wasCancelled): // the guide: a skip is an update

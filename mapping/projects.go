@@ -78,11 +78,8 @@ func (k *keptProjects) get(id int64, now time.Time) *keptProject {
 // seen states that the transactions were visible when the projects of a batch were read.
 func (k *keptProjects) seen(projects map[int64]*projectRead) {
 	k.xids = k.xids[:0]
-	if k.stream == nil {
-		return
-	}
 	for id, p := range projects {
-		if p.kept != nil && len(p.kept.fields) <= keptSize {
+		if k.stream != nil && p.kept != nil && len(p.kept.fields) <= keptSize {
 			k.recent.put(id, p.kept)
 		}
 	}
