@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -36,7 +37,7 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 		Mode: pglogrepl.LogicalReplication, SnapshotAction: exportSnapshot(version, failover),
 	})
 	answered()
-	if sqlState(err) == duplicateObject {
+	if postgres.Code(err) == postgres.DuplicateObject {
 		return "", 0, fmt.Errorf("create slot %q: %w", slot, ErrSlotExists)
 	}
 	if err != nil {
@@ -98,7 +99,7 @@ func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience 
 		return fmt.Errorf("create slot %q: %w", slot, ctx.Err())
 	}
 	err = fmt.Errorf("create slot %q: %w", slot, refused(err))
-	if state := sqlState(err); state == lockNotAvailable || state == queryCanceled {
+	if state := postgres.Code(err); state == postgres.LockNotAvailable || state == postgres.QueryCanceled {
 		return blocked(ctx, conn, slot, patience, err)
 	}
 	return err

@@ -102,22 +102,10 @@ func (e *activeError) Error() string {
 
 func (e *activeError) Unwrap() error { return e.err }
 
-// SQLSTATEs used in this file.
-const (
-	insufficientPrivilege = postgres.InsufficientPrivilege
-	duplicateObject       = postgres.DuplicateObject
-	objectInUse           = postgres.ObjectInUse
-	lockNotAvailable      = postgres.LockNotAvailable
-	queryCanceled         = postgres.QueryCanceled
-)
-
-// sqlState returns the SQLSTATE sent by the server, or "" if err is not the server's.
-func sqlState(err error) string { return postgres.Code(err) }
-
 // refused turns the refusal of a replication connection into a Fault if retrying does not
 // fix it.
 func (s *Stream) refused(err error) error {
-	if sqlState(err) == insufficientPrivilege && !Final(err) {
+	if postgres.Code(err) == postgres.InsufficientPrivilege && !Final(err) {
 		user := s.o.Config.User
 		return &Fault{
 			Privilege, fmt.Sprintf("role %q may not stream", user),
@@ -135,13 +123,13 @@ func (s *Stream) classify(err error) error {
 		return err
 	}
 	o := &s.o
-	switch sqlState(err) {
+	switch postgres.Code(err) {
 	case postgres.UndefinedObject:
 		return &Fault{
 			PublicationYounger, fmt.Sprintf("publication %q did not exist yet at the position of slot %q", o.Publication, o.Slot),
 			"the slot must be younger than its publication: " + replaceSlot(o.Slot), err,
 		}
-	case objectInUse:
+	case postgres.ObjectInUse:
 		return &activeError{slot: o.Slot, err: err}
 	case postgres.UndefinedFile:
 		if !postgres.IsOfWAL(err) {
@@ -158,7 +146,7 @@ func (s *Stream) classify(err error) error {
 // than 1 GB. The last line of the error's context names the change.
 func (s *Stream) undecodable(err error) error {
 	fault, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || Final(err) || fault.SeverityUnlocalized != "ERROR" || fault.Where == "" || fault.Code == queryCanceled {
+	if !ok || Final(err) || fault.SeverityUnlocalized != "ERROR" || fault.Where == "" || fault.Code == postgres.QueryCanceled {
 		return err // a session may be cancelled at any change
 	}
 	mend := ""

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -29,7 +30,7 @@ func (in *installer) run(ctx context.Context, sql string) error {
 		case err == nil:
 			in.done = append(in.done, sql)
 			return nil
-		case sqlState(err) != lockNotAvailable:
+		case postgres.Code(err) != postgres.LockNotAvailable:
 			return fmt.Errorf("run %q: %w", sql, refused(err))
 		case time.Since(begun) >= in.patience:
 			return locked(ctx, in.conn, in.plan.Tables, sql, in.patience, err)

@@ -156,7 +156,7 @@ func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 		if err == nil {
 			return nil, nil
 		}
-		if sqlState(err) != insufficientPrivilege && sqlState(err) != postgres.InvalidAuthorization {
+		if postgres.Code(err) != postgres.InsufficientPrivilege && postgres.Code(err) != postgres.InvalidAuthorization {
 			return nil, fmt.Errorf("try whether role %q may replicate: %w", r[1], err)
 		}
 	}
@@ -219,7 +219,7 @@ func notOwnerOf(ctx context.Context, conn *pgconn.PgConn, publication string) (L
 
 // refused adds the remedy if the server refuses a statement in spite of the checks.
 func refused(err error) error {
-	if sqlState(err) != insufficientPrivilege {
+	if postgres.Code(err) != postgres.InsufficientPrivilege {
 		return err
 	}
 	return &Fault{

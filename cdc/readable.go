@@ -18,7 +18,7 @@ import (
 func CanRead(ctx context.Context, conn *pgx.Conn, slot, publication string) (bool, error) {
 	_, err := conn.Exec(ctx, `SELECT count(*) FROM pg_catalog.pg_logical_slot_peek_binary_changes($1, NULL, NULL, 'proto_version', '1', 'publication_names', $2)`,
 		slot, quoteIdent(publication))
-	if sqlState(err) == postgres.UndefinedObject {
+	if postgres.Code(err) == postgres.UndefinedObject {
 		return false, nil
 	}
 	if err != nil {

@@ -78,7 +78,7 @@ func (in *installer) setup(ctx context.Context) (result Result, err error) {
 	const most = 10 // objects that two setups may make at once
 	for range most {
 		result, err = in.create(ctx)
-		if code := sqlState(err); code != duplicateObject && code != postgres.UniqueViolation {
+		if code := postgres.Code(err); code != postgres.DuplicateObject && code != postgres.UniqueViolation {
 			return result, err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -165,10 +166,10 @@ func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []st
 			}
 			return nil
 		})
-		switch state := sqlState(err); {
-		case state == objectInUse:
+		switch state := postgres.Code(err); {
+		case state == postgres.ObjectInUse:
 			return slotInUse(in.plan.Slot, "", err)
-		case state != lockNotAvailable:
+		case state != postgres.LockNotAvailable:
 			return err
 		case time.Since(begun) >= in.patience:
 			return locked(ctx, in.conn, in.plan.Tables, last, in.patience, err)
@@ -188,7 +189,7 @@ func DropSlot(ctx context.Context, conn *pgx.Conn, slot string, log func(step st
 		return err
 	}
 	err = in.run(ctx, dropSlot(slot))
-	if sqlState(err) == objectInUse {
+	if postgres.Code(err) == postgres.ObjectInUse {
 		return slotInUse(slot, "", err)
 	}
 	return err
