@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -25,11 +24,6 @@ type Diverged struct {
 func (d *Diverged) Error() string {
 	return fmt.Sprintf("the server, on timeline %d, does not have what was read from slot %q between %s and %s: beginning again at the slot's position",
 		d.Timeline, d.Slot, d.End, at(d.Read, d.Until))
-}
-
-func isDiverged(err error) bool {
-	var diverged *Diverged
-	return errors.As(err, &diverged)
 }
 
 // neverHad is the warning logged for a Diverged.

@@ -236,19 +236,17 @@ func (m *Memory) Later(before *Memory) *Memory {
 // explain returns the Gap that an error of slot or publication means if they were read
 // before.
 func (m *Memory) explain(slot string, err error) error {
-	var gap *Gap
-	var fault *Fault
-	switch {
-	case m == nil:
+	if m == nil {
 		return err
-	case m.Gap != nil:
+	}
+	if m.Gap != nil {
 		return m.Gap
-	case errors.As(err, &gap):
-		if gap.Since.IsZero() {
-			gap.Since = m.At
-		}
-		return err
-	case !errors.As(err, &fault):
+	}
+	if gap, ok := errors.AsType[*Gap](err); ok && gap.Since.IsZero() {
+		gap.Since = m.At
+	}
+	fault, ok := errors.AsType[*Fault](err)
+	if !ok {
 		return err
 	}
 	var why string

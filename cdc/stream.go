@@ -163,8 +163,7 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 			attempt = 0
 		}
 		pause := backoff(attempt, firstRetry, s.o.RetryMax, rand.Float64())
-		var active *activeError
-		if errors.As(err, &active) {
+		if active, ok := errors.AsType[*activeError](err); ok {
 			pause = min(pause, activeRetry) // for a fast takeover
 			if active.pid == "" || active.pid != activePID {
 				s.o.Log.WarnContext(ctx, "slot is in use: waiting", "slot", s.o.Slot, "pid", active.pid)
@@ -188,13 +187,11 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 
 // ends reports whether err ends the stream.
 func (s *Stream) ends(err error) bool {
-	var fault *Fault
-	if !errors.As(err, &fault) {
-		return Final(err) || isDiverged(err)
+	if _, fault := errors.AsType[*Fault](err); fault {
+		return s.Stats().Connections == 0 || s.o.Temporary
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats.Connections == 0 || s.o.Temporary
+	_, diverged := errors.AsType[*Diverged](err)
+	return diverged || Final(err)
 }
 
 const (

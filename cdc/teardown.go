@@ -87,11 +87,11 @@ func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, er
 // belongs to another plugin or database, is a *Fault.
 func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
 	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)
-	var gap *Gap
+	_, lost := errors.AsType[*Gap](err)
 	switch {
 	case isReason(err, SlotMissing):
 		return false, nil
-	case err != nil && !errors.As(err, &gap):
+	case err != nil && !lost:
 		return false, err
 	case slot.ActivePID != "":
 		return false, slotInUse(slot.Name, slot.ActivePID, nil)
@@ -205,6 +205,6 @@ func slotInUse(slot, pid string, err error) *Fault {
 
 // isReason reports whether err is a Fault with that reason.
 func isReason(err error, reason Reason) bool {
-	var fault *Fault
-	return errors.As(err, &fault) && fault.Reason == reason
+	fault, ok := errors.AsType[*Fault](err)
+	return ok && fault.Reason == reason
 }
