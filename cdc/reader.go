@@ -45,9 +45,9 @@ type reader struct {
 // run reads until the connection fails, the stream cannot continue, or ctx is cancelled.
 // Everything finished by then is handed over or pending.
 func (r *reader) run(ctx context.Context) error {
-	r.s.wake.attach(r.conn.Conn())
-	defer r.s.wake.detach()
-	defer context.AfterFunc(ctx, r.s.wake.now)()
+	r.s.attach(r.conn.Conn())
+	defer r.s.attach(nil)
+	defer context.AfterFunc(ctx, r.s.wake)()
 	defer r.handOver()
 	now := time.Now()
 	r.start, r.handed = now, r.s.assembler.handed
@@ -94,7 +94,7 @@ func (r *reader) read(ctx context.Context) error {
 			return err
 		}
 		between := !r.s.assembler.inside()
-		if between && r.s.stopping() {
+		if between && r.s.stopping.Load() {
 			return nil
 		}
 		if r.drained() && (between || len(r.s.assembler.out) > 0) || r.s.assembler.ready >= r.s.o.PartBytes {
@@ -122,7 +122,7 @@ func (r *reader) handOver() (done bool) {
 // reading while the consumer has no room or the stream is stopping, keeps the server
 // informed, and sets the time of the next pause.
 func (r *reader) pause(ctx context.Context) error {
-	stopping := r.s.stopping()
+	stopping := r.s.stopping.Load()
 	if !r.handOver() || stopping && !r.s.assembler.inside() {
 		if err := r.hold(ctx); err != nil {
 			return err
@@ -153,8 +153,8 @@ func (r *reader) pause(ctx context.Context) error {
 	}
 	// Cancel, stop and give-up wake the reader by setting its deadline in the past; this
 	// may just have overwritten it.
-	if !stopping && r.s.stopping() {
-		r.s.wake.now()
+	if !stopping && r.s.stopping.Load() {
+		r.s.wake()
 	}
 	if err := r.s.givenUp(); err != nil {
 		return err
@@ -172,7 +172,7 @@ func (r *reader) hold(ctx context.Context) error {
 	defer timer.Stop()
 	for {
 		if r.handOver() {
-			if !r.s.stopping() || r.s.assembler.inside() {
+			if !r.s.stopping.Load() || r.s.assembler.inside() {
 				return nil
 			}
 			r.s.queue.close(nil)

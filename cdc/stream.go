@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -100,20 +102,19 @@ type Stream struct {
 	o         Options
 	position  *Position
 	queue     *queue
-	assembler assembler // owned by Run's goroutine
-	pending   []*Part   // finished parts without room in the queue; owned by Run's goroutine
-	connected bool      // it has connected before; owned by Run's goroutine
-	wake      waker
+	assembler assembler      // owned by Run's goroutine
+	pending   []*Part        // finished parts without room in the queue; owned by Run's goroutine
+	connected bool           // it has connected before; owned by Run's goroutine
 	trouble   logging.Repeat // reports connection errors
 
-	stopOnce sync.Once
-	stopped  chan struct{} // closed by StopReading
+	stopping atomic.Bool   // StopReading was called
 	started  chan struct{} // closed when streaming first began
 	renew    chan error    // holds the reason to reconnect
 
 	whole *Memory // as of the last time that the publication was complete; owned by the goroutine that calls Look
 
 	mu     sync.Mutex
+	conn   net.Conn // of the reader; nil while nobody reads
 	stats  Stats
 	memory *Memory   // as of the last connection, except the position; nil before the first
 	atWork time.Time // when the server was last seen AtWork
@@ -124,7 +125,7 @@ func New(o Options) *Stream {
 	o = o.withDefaults()
 	s := &Stream{
 		o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes),
-		stopped: make(chan struct{}), started: make(chan struct{}), renew: make(chan error, 1),
+		started: make(chan struct{}), renew: make(chan error, 1),
 	}
 	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
 	if o.Messages != "" {
@@ -224,15 +225,12 @@ func (s *Stream) Started() <-chan struct{} { return s.started }
 // connection for as long.
 func (s *Stream) Timeout() time.Duration { return s.o.Timeout }
 
-// Position returns the confirmed and outstanding position of the stream.
-func (s *Stream) Position() *Position { return s.position }
-
 // StopReading makes the stream finish the transaction that it is reading, and then stop
 // reading. The connection stays open and confirms further positions until Run's context
 // is cancelled.
 func (s *Stream) StopReading() {
-	s.stopOnce.Do(func() { close(s.stopped) })
-	s.wake.now()
+	s.stopping.Store(true)
+	s.wake()
 }
 
 // Reconnect closes the connection for the given reason and opens a new one. It does
@@ -242,7 +240,7 @@ func (s *Stream) Reconnect(reason error) {
 	case s.renew <- reason:
 	default: // it is being closed already
 	}
-	s.wake.now()
+	s.wake()
 }
 
 // givenUp returns the reason given to Reconnect, or nil.
@@ -255,13 +253,21 @@ func (s *Stream) givenUp() error {
 	}
 }
 
-func (s *Stream) stopping() bool {
-	select {
-	case <-s.stopped:
-		return true
-	default:
-		return false
+// wake makes the present or next read of the connection return immediately. Any goroutine
+// may call it.
+func (s *Stream) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil {
+		_ = s.conn.SetReadDeadline(time.Unix(1, 0)) // fails only if the connection is closed, and then reads end anyway
 	}
+}
+
+// attach sets the connection that wake interrupts.
+func (s *Stream) attach(conn net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.conn = conn
 }
 
 // Stats holds figures for metrics and status pages.
