@@ -33,7 +33,7 @@ type reader struct {
 	partial int       // bytes of an unfinished message when the socket was last empty
 	heard   time.Time // last time that the socket had data
 	told    time.Time // time of the last status
-	sent    LSN       // position in that status
+	sent    LSN       // position in that status, or in the last one of an earlier connection
 	at      LSN       // position of the newest message
 	from    LSN       // position of the transaction's first message
 	begun   time.Time // its arrival
@@ -51,7 +51,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer r.handOver()
 	now := time.Now()
 	r.start, r.handed = now, r.s.assembler.handed
-	r.heard, r.told, r.sent = now, now, r.s.position.Confirmed()
+	r.heard, r.told, r.sent = now, now, r.s.recorded()
 	r.s.note(func(n *Stats) { n.LastMessage = now })
 	_ = r.s.givenUp() // meant for the previous connection
 	for {

@@ -15,25 +15,26 @@ const finishTimeout = 3 * time.Second
 // next returns the latest time to check the connection again: when the next status is or
 // may be due.
 func (r *reader) next(now time.Time) time.Time {
-	next := r.told.Add(r.s.o.Timeout / 3)
-	soon := now.Add(r.s.o.StatusInterval)
-	if r.confirmable() != r.sent {
-		soon = r.told.Add(r.s.o.StatusInterval)
-	} else if r.s.position.Outstanding() == 0 {
-		return next
-	}
-	if soon.Before(next) {
+	due := r.due(r.confirmable())
+	if soon := now.Add(r.s.o.StatusInterval); r.s.position.Outstanding() > 0 && soon.Before(due) {
 		return soon
 	}
-	return next
+	return due
+}
+
+// due returns the time of the next status if it sends that position.
+func (r *reader) due(confirmed LSN) time.Time {
+	if confirmed != r.sent {
+		return r.told.Add(r.s.o.StatusInterval) // at most Timeout/3
+	}
+	return r.told.Add(r.s.o.Timeout / 3)
 }
 
 // status sends the confirmed position to the server if a status is due, or atOnce is set.
 // It requests a reply if the server has been silent.
 func (r *reader) status(now time.Time, atOnce bool) error {
 	confirmed := r.confirmable()
-	since := now.Sub(r.told)
-	if !atOnce && since < r.s.o.Timeout/3 && (confirmed == r.sent || since < r.s.o.StatusInterval) {
+	if !atOnce && now.Before(r.due(confirmed)) {
 		return nil
 	}
 	return r.send(now, confirmed, now.Sub(r.heard) >= r.s.o.Timeout/4)
@@ -42,17 +43,14 @@ func (r *reader) status(now time.Time, atOnce bool) error {
 // confirmable returns the confirmed position, or the last one sent if the server must be
 // kept there.
 func (r *reader) confirmable() LSN {
-	may := r.s.o.MayConfirm == nil || r.s.o.MayConfirm()
-	switch {
-	case r.s.o.Hold == nil && may:
-		return r.s.position.Confirmed()
-	case r.s.o.Hold == nil:
+	if r.s.o.MayConfirm != nil && !r.s.o.MayConfirm() {
 		return r.sent
-	case may:
-		return max(r.s.o.Hold(r.s.position.Confirmed()), r.s.recorded())
-	default:
-		return r.s.recorded()
 	}
+	confirmed := r.s.position.Confirmed()
+	if r.s.o.Hold != nil {
+		confirmed = r.s.o.Hold(confirmed)
+	}
+	return max(confirmed, r.sent)
 }
 
 func (r *reader) send(now time.Time, confirmed LSN, answer bool) error {
