@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -58,8 +59,15 @@ func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 // connect opens a connection in replication mode.
 func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	r := &reader{s: s}
-	config := s.config().Copy()
-	postgres.Fix(config, s.parameters())
+	config := s.o.Config
+	if s.o.Renew != nil {
+		config = cmp.Or(s.o.Renew(), config)
+	}
+	config = config.Copy()
+	postgres.Fix(config, map[string]string{
+		"replication":        "database",
+		"wal_sender_timeout": strconv.FormatInt(max(1, s.o.Timeout.Milliseconds()), 10) + "ms",
+	})
 	config.BuildFrontend = func(from io.Reader, to io.Writer) *pgproto3.Frontend {
 		r.buffer = bufio.NewReaderSize(from, readBuffer)
 		r.frontend = pgproto3.NewFrontend(r.buffer, to)
@@ -73,26 +81,6 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 		return nil, fmt.Errorf("connect for replication: %w", err)
 	}
 	return r, nil
-}
-
-// config returns the options of the next connection, with the present credentials.
-func (s *Stream) config() *pgconn.Config {
-	if s.o.Renew != nil {
-		if config := s.o.Renew(); config != nil {
-			return config
-		}
-	}
-	return s.o.Config
-}
-
-// parameters returns the settings of a replication connection in addition to those of
-// every session, among them the server's timeout.
-func (s *Stream) parameters() map[string]string {
-	return map[string]string{
-		"replication":        "database",
-		"application_name":   s.o.ApplicationName,
-		"wal_sender_timeout": strconv.FormatInt(max(1, s.o.Timeout.Milliseconds()), 10) + "ms",
-	}
 }
 
 // check verifies everything that the server would not report.

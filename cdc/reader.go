@@ -238,12 +238,15 @@ func protocolFault(err error) error {
 	return &Fault{Reason: Protocol, What: "the server sent a message that cannot be decoded", Err: err}
 }
 
+// heartbeatPrefix is the prefix of the messages of Options.OnHeartbeat.
+const heartbeatPrefix = "hooktail"
+
 func (r *reader) change(x pglogrepl.XLogData) error {
 	m := &r.message
 	if err := m.decode(x.WALData); err != nil {
 		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
 	}
-	if m.kind == kindLogical && string(m.prefix) == r.s.o.HeartbeatPrefix {
+	if m.kind == kindLogical && string(m.prefix) == heartbeatPrefix {
 		if r.s.o.OnHeartbeat != nil {
 			r.s.o.OnHeartbeat(string(m.content))
 		}

@@ -43,8 +43,6 @@ type Options struct {
 	ConnectPatience time.Duration // limit for the very first connection; default 30 s; negative: none
 	RetryMax        time.Duration // longest pause between connections; default 10 s
 
-	ApplicationName string // default hooktail
-
 	// Memory returns what is remembered of the slot, nil if nothing; it is called before
 	// the first connection that streams. A contradiction with it is a Gap.
 	Memory func(ctx context.Context) (*Memory, error)
@@ -62,10 +60,9 @@ type Options struct {
 	// ends the stream.
 	OnConnect func(ctx context.Context, slot Slot) error
 
-	// OnHeartbeat is called with the content of each logical message that has the prefix,
-	// in the reader's goroutine, and must not block. See pg_logical_emit_message.
-	HeartbeatPrefix string // default hooktail
-	OnHeartbeat     func(content string)
+	// OnHeartbeat is called with the content of each logical message that has the prefix
+	// hooktail, in the reader's goroutine, and must not block. See pg_logical_emit_message.
+	OnHeartbeat func(content string)
 
 	// Messages is the prefix of logical messages that count as changes, each at its place
 	// in its transaction; "": none do.
@@ -86,8 +83,6 @@ func (o Options) withDefaults() Options {
 	o.StatusInterval = min(cmp.Or(o.StatusInterval, 100*time.Millisecond), o.Timeout/3)
 	o.ConnectPatience = cmp.Or(o.ConnectPatience, 30*time.Second)
 	o.RetryMax = cmp.Or(o.RetryMax, 10*time.Second)
-	o.ApplicationName = cmp.Or(o.ApplicationName, "hooktail")
-	o.HeartbeatPrefix = cmp.Or(o.HeartbeatPrefix, "hooktail")
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return o
 }
