@@ -7,8 +7,6 @@ import (
 	"github.com/jackc/pglogrepl"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/hooktail/hooktail/internal/postgres"
 )
 
 // The checks of a stream and of Setup, one by one, for callers that want to know the
@@ -18,15 +16,13 @@ import (
 // returns the server's system identifier. An error that retrying does not fix is a
 // *Fault.
 func CheckReplication(ctx context.Context, config *pgconn.Config) (systemID string, err error) {
-	config = config.Copy()
-	postgres.Fix(config, map[string]string{"replication": "database"})
 	s := New(Options{Config: config})
-	conn, err := pgconn.ConnectConfig(ctx, config)
+	r, err := s.connect(ctx)
 	if err != nil {
-		return "", s.refused(fmt.Errorf("connect for replication: %w", err))
+		return "", s.refused(err)
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	system, err := pglogrepl.IdentifySystem(ctx, conn)
+	defer r.close()
+	system, err := pglogrepl.IdentifySystem(ctx, r.conn)
 	if err != nil {
 		return "", s.classify(fmt.Errorf("identify system: %w", err))
 	}

@@ -152,7 +152,7 @@ func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 		return nil, nil
 	}
 	if r[2] == "t" {
-		err := tryReplication(ctx, in.config)
+		_, err := CheckReplication(ctx, in.config)
 		if err == nil {
 			return nil, nil
 		}
@@ -161,20 +161,6 @@ func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
 		}
 	}
 	return []Lack{{fmt.Sprintf("role %q lacks the attribute REPLICATION", r[1]), r[3]}}, nil
-}
-
-// tryReplication opens a second connection in replication mode.
-func tryReplication(ctx context.Context, config *pgconn.Config) error {
-	config = config.Copy()
-	if config.RuntimeParams == nil {
-		config.RuntimeParams = map[string]string{}
-	}
-	config.RuntimeParams["replication"] = "database"
-	other, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return err
-	}
-	return other.Close(context.WithoutCancel(ctx))
 }
 
 // hasRoom checks whether the server has a free slot and a free WAL sender.
