@@ -88,8 +88,9 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if _, err := serverVersion(ctx, conn); err != nil {
 		return nil, err
 	}
-	memory := s.Memory()
-	if memory == nil && s.o.Memory != nil {
+	own := s.Memory()
+	memory := own
+	if own == nil && s.o.Memory != nil {
 		var err error
 		if memory, err = s.o.Memory(ctx); err != nil {
 			return nil, fmt.Errorf("read the memory of an earlier run: %w", err)
@@ -99,7 +100,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if err != nil {
 		return slot, memory.explain(s.o.Slot, err)
 	}
-	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, memory.published()); err != nil {
+	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, cmp.Or(memory, &Memory{}).Publication); err != nil {
 		return nil, err
 	}
 	if memory != nil {
@@ -116,7 +117,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 		slot.At = memory.At
 		slot.Done = memory.doneOn(slot)
 	}
-	if err := s.diverged(ctx, slot, s.Memory()); err != nil {
+	if err := s.diverged(ctx, slot, own); err != nil {
 		return slot, err
 	}
 	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
@@ -146,14 +147,11 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 		}
 	}
 	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are never behind it
-	memory := &Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published}
-	memory.history = s.assembler.timelines.past
 	s.assembler.names = namesOf(s.o.Tables, slot.Published)
+	memory := &Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published, history: s.assembler.timelines.past}
 	memory.End, memory.At = s.position.ConfirmedAt()
-	s.mu.Lock()
-	s.memory = memory
-	s.mu.Unlock()
 	s.note(func(n *Stats) {
+		s.memory = memory
 		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline
 		n.Recorded = max(n.Recorded, slot.Confirmed)
 	})

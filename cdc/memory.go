@@ -53,13 +53,6 @@ type Memory struct {
 // kill -9 would cause 10 seconds of duplicates.
 const unproven = time.Minute
 
-func (m *Memory) published() Published {
-	if m == nil {
-		return nil
-	}
-	return m.Publication
-}
-
 // gap compares an earlier run's memory with the present state; nil: nothing is missing. A
 // slot that is behind is not a gap: after a crash the server remembers an earlier
 // position.
@@ -180,7 +173,9 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		return nil // not connected yet
 	}
 	if s.whole == nil {
-		s.whole = s.connectedAt()
+		s.mu.Lock()
+		s.whole = s.memory // the checks of the connection found nothing
+		s.mu.Unlock()
 	}
 	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, memory.Publication)
 	if err != nil {
@@ -194,17 +189,11 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	s.whole = memory
 	s.mu.Lock()
-	s.memory.Publication = now // tables added meanwhile may replace those removed later
-	s.mu.Unlock()
-	return nil
-}
-
-// connectedAt returns the memory as of the last connection, whose checks found nothing.
-func (s *Stream) connectedAt() *Memory {
-	s.mu.Lock()
 	defer s.mu.Unlock()
-	memory := *s.memory
-	return &memory
+	connected := *s.memory
+	connected.Publication = now // tables added meanwhile may replace those removed later
+	s.memory = &connected
+	return nil
 }
 
 // Memory returns what the stream itself has read so far; nil before its first connection.

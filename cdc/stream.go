@@ -111,7 +111,7 @@ type Stream struct {
 	mu     sync.Mutex
 	conn   net.Conn // of the reader; nil while nobody reads
 	stats  Stats
-	memory *Memory   // as of the last connection, except the position; nil before the first
+	memory *Memory   // as of the last connection, immutable; nil before the first
 	atWork time.Time // when the server was last seen AtWork
 }
 
