@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -20,7 +21,6 @@ type Slot struct {
 	Done      LSN       // everything before it was done by an earlier run; 0: unknown
 	Written   LSN       // end of the server's written WAL
 	At        time.Time // everything committed before it precedes Confirmed, as far as an earlier run knew
-	Restart   LSN       // beginning of the WAL retained by the server
 	WALStatus string    // reserved, extended, unreserved, lost
 	ActivePID string    // server process that reads it; "": none
 	Published Published
@@ -80,7 +80,7 @@ func canDecode(version int, walLevel string) bool {
 func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
 	// to_jsonb reads columns that only some versions have.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
-		s.confirmed_flush_lsn, s.restart_lsn, to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid(), s.two_phase
+		coalesce(s.confirmed_flush_lsn, '0/0'), to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid(), s.two_phase
 		FROM pg_catalog.pg_replication_slots s WHERE s.slot_name = `+quoteText(name))
 	if err != nil {
 		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
@@ -89,32 +89,22 @@ func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, 
 		return nil, slotMissing(name)
 	}
 	r := found[0]
-	if what := wrongSlot(r[0], r[1], r[2], r[3], r[9] == "t"); what != "" {
+	if what := wrongSlot(r[0], r[1], r[2], r[3], r[8] == "t"); what != "" {
 		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
 	}
-	if r[10] == "t" {
+	if r[9] == "t" {
 		return nil, &Fault{
 			Reason: SlotWrong, What: fmt.Sprintf("slot %q sends prepared transactions before they are committed (two_phase)", name),
 			Mend: replaceSlot(name),
 		}
 	}
 	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
-	for i, lsn := range [...]*LSN{&slot.Confirmed, &slot.Restart} {
-		if r[6+i] == "" {
-			continue // a lost slot retains nothing
-		}
-		if *lsn, err = pglogrepl.ParseLSN(r[6+i]); err != nil {
-			return nil, fmt.Errorf("inspect slot %q: %w", name, err)
-		}
+	if slot.Confirmed, err = pglogrepl.ParseLSN(r[6]); err != nil {
+		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
 	}
-	if slot.WALStatus == "lost" || r[8] != "" {
-		why := "the slot is lost"
-		if r[8] != "" {
-			why += " (" + r[8] + ")"
-		} else {
-			why += " (more WAL than max_slot_wal_keep_size)"
-		}
-		return slot, &Gap{Slot: name, From: slot.Confirmed, Why: why}
+	if slot.WALStatus == "lost" || r[7] != "" {
+		why := cmp.Or(r[7], "more WAL than max_slot_wal_keep_size")
+		return slot, &Gap{Slot: name, From: slot.Confirmed, Why: "the slot is lost (" + why + ")"}
 	}
 	return slot, nil
 }
