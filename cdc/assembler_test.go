@@ -143,7 +143,7 @@ func TestAssemblerKeepsFirstPartBeforeCommit(t *testing.T) {
 		t.Error("parts of one transaction have different claims on the position")
 	}
 	a.position.Idle(99, time.Time{})
-	if got := a.position.Confirmed(); got != 1 {
+	if got := a.position.progress().confirmed; got != 1 {
 		t.Errorf("confirmed %v within a transaction, want 0/1", got)
 	}
 }
@@ -151,7 +151,7 @@ func TestAssemblerKeepsFirstPartBeforeCommit(t *testing.T) {
 func TestAssemblerClosesEmptyTransaction(t *testing.T) {
 	a := newAssembler()
 	mustFeed(t, a, transactionOf(10)...)
-	if got := a.position.Confirmed(); got != 18 {
+	if got := a.position.progress().confirmed; got != 18 {
 		t.Errorf("confirmed %v after an empty transaction, want its end 0/12", got)
 	}
 }
@@ -214,8 +214,8 @@ func TestAssemblerResumes(t *testing.T) {
 						p.Tx.Close(p.End)
 					}
 				}
-				if got := a.position.Confirmed(); got != 48 || a.position.Outstanding() != 0 {
-					t.Fatalf("%s: confirmed %v, %d outstanding, want 0/30 and none", name, got, a.position.Outstanding())
+				if got := a.position.progress().confirmed; got != 48 || a.position.progress().outstanding != 0 {
+					t.Fatalf("%s: confirmed %v, %d outstanding, want 0/30 and none", name, got, a.position.progress().outstanding)
 				}
 			}
 		}

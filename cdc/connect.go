@@ -148,14 +148,17 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	}
 	s.position.Idle(slot.Confirmed, slot.At) // the first position; later ones are never behind it
 	s.assembler.names = namesOf(s.o.Tables, slot.Published)
-	memory := &Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, Clean: true, Publication: slot.Published, history: s.assembler.timelines.past}
-	memory.End, memory.At = s.position.ConfirmedAt()
+	begins := s.position.progress()
+	memory := &Memory{
+		SystemID: slot.SystemID, Timeline: slot.Timeline, End: begins.confirmed, At: begins.at, Clean: true,
+		Publication: slot.Published, history: s.assembler.timelines.past,
+	}
 	s.note(func(n *Stats) {
 		s.memory = memory
 		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline
 		n.Recorded = max(n.Recorded, slot.Confirmed)
 	})
-	err = pglogrepl.StartReplication(ctx, conn, quoteIdent(s.o.Slot), s.position.Confirmed(), pglogrepl.StartReplicationOptions{
+	err = pglogrepl.StartReplication(ctx, conn, quoteIdent(s.o.Slot), begins.confirmed, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
 		PluginArgs: []string{"proto_version '1'", "publication_names " + replicationText(quoteIdent(s.o.Publication)), "messages 'true'"},
 	})

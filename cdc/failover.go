@@ -43,14 +43,14 @@ func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error
 	default:
 		end = slot.Written
 	}
-	confirmed, newest := s.position.Confirmed(), s.assembler.newest()
-	if confirmed <= end && (newest == 0 || newest < end) { // one is the end of a record, the other a beginning
+	read, newest := s.position.progress(), s.assembler.newest()
+	if read.confirmed <= end && (newest == 0 || newest < end) { // one is the end of a record, the other a beginning
 		return nil
 	}
 	s.position.freeze()
-	d := &Diverged{Slot: s.o.Slot, Timeline: slot.Timeline, End: end, Read: max(confirmed, newest), Until: s.position.newest()}
+	d := &Diverged{Slot: s.o.Slot, Timeline: slot.Timeline, End: end, Read: max(read.confirmed, newest), Until: read.newest}
 	s.o.Log.LogAttrs(ctx, slog.LevelWarn, neverHad, slog.String("slot", d.Slot), slog.Any("after", d.End), slog.Any("until", d.Read),
-		slog.Int("outstanding", s.position.Outstanding()), slog.Int("timeline", int(d.Timeline)))
+		slog.Int("outstanding", read.outstanding), slog.Int("timeline", int(d.Timeline)))
 	return d
 }
 

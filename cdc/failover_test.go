@@ -39,7 +39,7 @@ func TestDiverged(t *testing.T) {
 			s.assembler.cut()
 			s.assembler.timelines = test.now
 			slot := &Slot{Name: "s", SystemID: "1", Timeline: test.now.current, Confirmed: 50, Written: test.written}
-			before := s.position.Confirmed()
+			before := s.position.progress().confirmed
 			err := s.diverged(t.Context(), slot, &Memory{SystemID: "1", Timeline: 1})
 			for _, part := range s.assembler.flush() {
 				finish(part) // delivered after all
@@ -54,7 +54,7 @@ func TestDiverged(t *testing.T) {
 			if diverged.Read != test.want || Final(err) || !s.ends(err) {
 				t.Errorf("error %+v, final %v, ends the stream %v, want one of what was read to %v that ends the stream alone", diverged, Final(err), s.ends(err), test.want)
 			}
-			if got := s.position.Confirmed(); got != before {
+			if got := s.position.progress().confirmed; got != before {
 				t.Errorf("the position has moved to %v", got)
 			}
 		})
@@ -66,8 +66,8 @@ func TestDelivered(t *testing.T) {
 	p := NewPosition(0)
 	check := func(delivered, confirmed LSN) {
 		t.Helper()
-		if p.Delivered() != delivered || p.Confirmed() != confirmed {
-			t.Errorf("delivered %v of %v, want %v of %v", p.Delivered(), p.Confirmed(), delivered, confirmed)
+		if p.progress().delivered != delivered || p.progress().confirmed != confirmed {
+			t.Errorf("delivered %v of %v, want %v of %v", p.progress().delivered, p.progress().confirmed, delivered, confirmed)
 		}
 	}
 	p.Idle(10, time.Time{})

@@ -135,8 +135,8 @@ func (s *Stream) classify(err error) error {
 		if !postgres.IsOfWAL(err) {
 			return err // a library that the server cannot find, for example pgoutput
 		}
-		from, since := s.position.ConfirmedAt()
-		return &Gap{Slot: o.Slot, From: from, Since: since, Why: "the server has removed the WAL that the slot needs"}
+		read := s.position.progress()
+		return &Gap{Slot: o.Slot, From: read.confirmed, Since: read.at, Why: "the server has removed the WAL that the slot needs"}
 	}
 	return Explain(err, o.Config)
 }

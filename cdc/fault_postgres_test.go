@@ -175,8 +175,8 @@ func checkGap(t *testing.T, why, damage string) {
 	proxy.Heal()
 	err := s.fault(t)
 	var gap *Gap
-	if !errors.As(err, &gap) || !strings.Contains(gap.Why, why) || gap.From != s.position.Confirmed() {
-		t.Errorf("error %v, want the gap %q from %v on", err, why, s.position.Confirmed())
+	if !errors.As(err, &gap) || !strings.Contains(gap.Why, why) || gap.From != s.position.progress().confirmed {
+		t.Errorf("error %v, want the gap %q from %v on", err, why, s.position.progress().confirmed)
 	}
 }
 

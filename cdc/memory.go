@@ -203,9 +203,8 @@ func (s *Stream) Memory() *Memory {
 	if s.memory == nil {
 		return nil
 	}
-	memory := *s.memory
-	memory.End, memory.At = s.position.ConfirmedAt()
-	memory.Done = s.position.Delivered()
+	memory, read := *s.memory, s.position.progress()
+	memory.End, memory.At, memory.Done = read.confirmed, read.at, read.delivered
 	return &memory
 }
 

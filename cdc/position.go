@@ -12,12 +12,21 @@ import (
 // All LSNs come from the server: the end of a Commit message, or, when nothing is
 // outstanding, the WAL end of a keepalive. There is no arithmetic on them.
 type Position struct {
-	mu        sync.Mutex
-	open      []*Tx // in commit order; [0] is the oldest unfinished one
-	confirmed LSN
-	at        time.Time
-	done      LSN  // end of the newest transaction below confirmed
-	frozen    bool // the position no longer moves
+	mu     sync.Mutex
+	open   []*Tx // in commit order; [0] is the oldest unfinished one
+	now    progress
+	frozen bool // the position no longer moves
+}
+
+// progress is how far a Position has come.
+type progress struct {
+	confirmed LSN       // everything before it is done
+	at        time.Time // everything committed before it is done, by the database's clock; zero: unknown
+	// delivered is the end of the newest transaction below confirmed, or the beginning of
+	// the stream. The WAL between the two has no transaction of the stream.
+	delivered   LSN
+	outstanding int       // number of unfinished transactions
+	newest      time.Time // commit time of the newest of them; zero: none
 }
 
 // Tx is one transaction's claim on the position: the position stays before the
@@ -32,7 +41,7 @@ type Tx struct {
 
 // NewPosition returns a position that begins at a confirmed LSN.
 func NewPosition(confirmed LSN) *Position {
-	return &Position{confirmed: confirmed}
+	return &Position{now: progress{confirmed: confirmed}}
 }
 
 // Begin registers the next transaction in commit order, with the time of its
@@ -84,7 +93,7 @@ func (p *Position) advance() {
 	n := 0
 	for n < len(p.open) && p.open[n].closed && p.open[n].holds == 0 {
 		if p.move(p.open[n].end, p.open[n].at) {
-			p.done = p.confirmed
+			p.now.delivered = p.now.confirmed
 		}
 		p.open[n] = nil
 		n++
@@ -100,17 +109,17 @@ func (p *Position) Idle(walEnd LSN, sent time.Time) {
 	if len(p.open) != 0 {
 		return
 	}
-	if first := p.confirmed == 0; p.move(walEnd, sent) && first {
-		p.done = walEnd // done before the stream began
+	if first := p.now.confirmed == 0; p.move(walEnd, sent) && first {
+		p.now.delivered = walEnd // done before the stream began
 	}
 }
 
 // move reports whether the position moved.
 func (p *Position) move(to LSN, at time.Time) bool {
-	if to <= p.confirmed || p.frozen {
+	if to <= p.now.confirmed || p.frozen {
 		return false
 	}
-	p.confirmed, p.at = to, at
+	p.now.confirmed, p.now.at = to, at
 	return true
 }
 
@@ -122,42 +131,13 @@ func (p *Position) freeze() {
 	p.frozen = true
 }
 
-// Delivered returns the end of the newest transaction below Confirmed, or the beginning
-// of the stream. The WAL between the two has no transaction of the stream.
-func (p *Position) Delivered() LSN {
+// progress returns how far the position has come.
+func (p *Position) progress() progress {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.done
-}
-
-// Confirmed returns the LSN below which everything is done.
-func (p *Position) Confirmed() LSN {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.confirmed
-}
-
-// ConfirmedAt returns the LSN below which everything is done, and a time by the
-// database's clock: everything committed before it is done; zero: unknown.
-func (p *Position) ConfirmedAt() (LSN, time.Time) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.confirmed, p.at
-}
-
-// Outstanding returns the number of unfinished transactions.
-func (p *Position) Outstanding() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.open)
-}
-
-// newest returns the commit time of the newest of them; zero: none.
-func (p *Position) newest() time.Time {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.open) == 0 {
-		return time.Time{}
+	now := p.now
+	if now.outstanding = len(p.open); now.outstanding > 0 {
+		now.newest = p.open[now.outstanding-1].at
 	}
-	return p.open[len(p.open)-1].at
+	return now
 }

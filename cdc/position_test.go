@@ -66,13 +66,13 @@ func TestPositionIsContiguousPrefix(t *testing.T) {
 				if n > 0 {
 					want = max(want, txs[n-1].end)
 				}
-				if got := p.Confirmed(); got != want {
+				if got := p.progress().confirmed; got != want {
 					t.Fatalf("confirmed %v, want %v", got, want)
 				}
-				if lsn, at := p.ConfirmedAt(); lsn != want || want > 1 && !at.Equal(time.Unix(int64(want), 0)) {
-					t.Fatalf("confirmed %v as of %s, want the time %d", lsn, at, want)
+				if now := p.progress(); now.confirmed != want || want > 1 && !now.at.Equal(time.Unix(int64(want), 0)) {
+					t.Fatalf("confirmed %v as of %s, want the time %d", now.confirmed, now.at, want)
 				}
-				if got := p.Outstanding(); got != len(txs)-n {
+				if got := p.progress().outstanding; got != len(txs)-n {
 					t.Fatalf("%d outstanding, want %d", got, len(txs)-n)
 				}
 			},

@@ -16,7 +16,7 @@ const finishTimeout = 3 * time.Second
 // may be due.
 func (r *reader) next(now time.Time) time.Time {
 	due := r.due(r.confirmable())
-	if soon := now.Add(r.s.o.StatusInterval); r.s.position.Outstanding() > 0 && soon.Before(due) {
+	if soon := now.Add(r.s.o.StatusInterval); r.s.position.progress().outstanding > 0 && soon.Before(due) {
 		return soon
 	}
 	return due
@@ -46,7 +46,7 @@ func (r *reader) confirmable() LSN {
 	if r.s.o.MayConfirm != nil && !r.s.o.MayConfirm() {
 		return r.sent
 	}
-	confirmed := r.s.position.Confirmed()
+	confirmed := r.s.position.progress().confirmed
 	if r.s.o.Hold != nil {
 		confirmed = r.s.o.Hold(confirmed)
 	}

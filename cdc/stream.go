@@ -200,7 +200,7 @@ func (s *Stream) unconfirmed() error {
 	if s.o.Hold != nil {
 		return nil // what is held back is confirmed by a later run
 	}
-	if confirmed := s.position.Confirmed(); confirmed > s.recorded() {
+	if confirmed := s.position.progress().confirmed; confirmed > s.recorded() {
 		return fmt.Errorf("confirm %s to the server: not connected", confirmed)
 	}
 	return nil
@@ -298,7 +298,8 @@ func (s *Stream) Stats() Stats {
 	s.mu.Lock()
 	stats := s.stats
 	s.mu.Unlock()
-	stats.Confirmed, stats.Outstanding = s.position.Confirmed(), s.position.Outstanding()
+	read := s.position.progress()
+	stats.Confirmed, stats.Outstanding = read.confirmed, read.outstanding
 	stats.QueueBytes = s.queue.bytes()
 	return stats
 }

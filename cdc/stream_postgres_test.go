@@ -109,7 +109,7 @@ func TestUnfinishedTransactionHoldsTheSlot(t *testing.T) {
 	if err := s.stop(); err != nil {
 		t.Fatalf("stop: %v", err)
 	}
-	if got, want := confirmed(t, db, plan.Slot), s.position.Confirmed(); got != want {
+	if got, want := confirmed(t, db, plan.Slot), s.position.progress().confirmed; got != want {
 		t.Errorf("slot at %v after the stop, want %v", got, want)
 	}
 }
