@@ -53,9 +53,6 @@ func CheckSlot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) 
 	return inspectSlot(ctx, conn.PgConn(), name)
 }
 
-// IdentityStatement returns the SQL that sets the table's REPLICA IDENTITY.
-func IdentityStatement(t Table, identity string) string { return setIdentity(t, identity) }
-
 // OtherSessions counts the sessions on the database whose application_name is not among
 // known. A role without privileges sees them too.
 func OtherSessions(ctx context.Context, q Querier, known ...string) (sessions int, err error) {

@@ -164,10 +164,10 @@ func (p *publication) widen() []string {
 		}
 	}
 	if viaRoot {
-		statements = append(statements, publishViaRoot(p.name))
+		statements = append(statements, alterPublication(p.name, "SET (publish_via_partition_root = true)"))
 	}
 	if len(p.operations) > 0 {
-		statements = append(statements, publishAll(p.name))
+		statements = append(statements, alterPublication(p.name, "SET (publish = 'insert, update, delete, truncate')"))
 	}
 	return statements
 }

@@ -161,10 +161,10 @@ func (in *installer) statements(f found) []string {
 		sql = append(sql, createPublication(in.plan, f.version, viaRoot))
 	} else {
 		if len(f.missing) > 0 {
-			sql = append(sql, addTables(in.plan.Publication, f.missing))
+			sql = append(sql, alterPublication(in.plan.Publication, "ADD TABLE "+tableList(f.missing)))
 		}
 		if f.publication.noGenerated {
-			sql = append(sql, publishGenerated(in.plan.Publication))
+			sql = append(sql, alterPublication(in.plan.Publication, "SET (publish_generated_columns = stored)"))
 		}
 		sql = append(sql, f.publication.widen()...)
 	}

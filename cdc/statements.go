@@ -33,7 +33,7 @@ func Statements(plan Plan, version int) []string {
 	statements := []string{createPublication(plan, version, false)}
 	for _, t := range plan.Tables {
 		if t.IdentityFull {
-			statements = append(statements, setIdentity(t, "FULL"))
+			statements = append(statements, IdentityStatement(t, "FULL"))
 		}
 	}
 	if plan.Slot != "" {
@@ -60,16 +60,8 @@ func createPublication(plan Plan, version int, viaRoot bool) string {
 	return sql + ";"
 }
 
-func publishGenerated(publication string) string {
-	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish_generated_columns = stored);"
-}
-
-func addTables(publication string, tables []Table) string {
-	return "ALTER PUBLICATION " + quoteIdent(publication) + " ADD TABLE " + tableList(tables) + ";"
-}
-
-func publishAll(publication string) string {
-	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish = 'insert, update, delete, truncate');"
+func alterPublication(name, change string) string {
+	return "ALTER PUBLICATION " + quoteIdent(name) + " " + change + ";"
 }
 
 // publishWhole adds the table again without a row filter or a column list. A single
@@ -77,12 +69,6 @@ func publishAll(publication string) string {
 func publishWhole(publication string, t Table) string {
 	return fmt.Sprintf("BEGIN; ALTER PUBLICATION %s DROP TABLE %s; ALTER PUBLICATION %[1]s ADD TABLE %[2]s; COMMIT;", quoteIdent(publication), t.quoted())
 }
-
-func publishViaRoot(publication string) string {
-	return "ALTER PUBLICATION " + quoteIdent(publication) + " SET (publish_via_partition_root = true);"
-}
-
-func dropPublication(name string) string { return "DROP PUBLICATION " + quoteIdent(name) + ";" }
 
 func tableList(tables []Table) string {
 	names := make([]string, len(tables))
@@ -94,14 +80,15 @@ func tableList(tables []Table) string {
 
 func (t Table) quoted() string { return quoteIdent(t.Schema, t.Name) }
 
-func setIdentity(t Table, identity string) string {
+// IdentityStatement returns the SQL that sets the table's REPLICA IDENTITY.
+func IdentityStatement(t Table, identity string) string {
 	return fmt.Sprintf("ALTER TABLE %s REPLICA IDENTITY %s;", t.quoted(), identity)
 }
 
 func setIdentities(tables []Table, identity string) []string {
 	var sql []string
 	for _, t := range tables {
-		sql = append(sql, setIdentity(t, identity))
+		sql = append(sql, IdentityStatement(t, identity))
 	}
 	return sql
 }

@@ -132,7 +132,7 @@ func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *F
 func (in *installer) removal(r Remains) []string {
 	sql := setIdentities(r.Identity, "DEFAULT")
 	if r.Publication {
-		sql = append(sql, dropPublication(in.plan.Publication))
+		sql = append(sql, "DROP PUBLICATION "+quoteIdent(in.plan.Publication)+";")
 	}
 	if r.Slot {
 		sql = append(sql, dropSlot(in.plan.Slot))
