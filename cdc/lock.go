@@ -3,7 +3,6 @@ package cdc
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -43,10 +42,6 @@ func (in *installer) run(ctx context.Context, sql string) error {
 
 // locked names the sessions that have locked the tables.
 func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string, patience time.Duration, cause error) error {
-	names := []string{"''"}
-	for _, t := range tables {
-		names = append(names, quoteText(t.String()))
-	}
 	fault := &Fault{
 		Reason: TableLocked, Err: cause,
 		What: fmt.Sprintf("%q could not be run within %s because of locks", sql, patience),
@@ -54,5 +49,5 @@ func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string
 	}
 	return fault.naming(ctx, conn, `pid IN (SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
 		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-		AND n.nspname || '.' || c.relname IN (`+strings.Join(names, ", ")+`))`)
+		AND n.nspname || '.' || c.relname IN (`+textList(tables)+`))`)
 }

@@ -14,7 +14,7 @@ type publication struct {
 	name              string
 	exists, allTables bool
 	owned             bool     // by the role, directly or through membership
-	operations        []string // missing operations among insert, update, delete and truncate
+	operations        []string // missing ones: "operation insert", update, delete or truncate
 	tables            []string // in the form of Table.String
 	narrowed          []narrowed
 	noGenerated       bool // generated columns could be published and are not
@@ -39,7 +39,7 @@ func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, t
 		p.noGenerated = found[0][6] == "n" // "" before version 18, which introduced the option
 		for i, operation := range [...]string{"insert", "update", "delete", "truncate"} {
 			if found[0][1+i] != "t" {
-				p.operations = append(p.operations, operation)
+				p.operations = append(p.operations, "operation "+operation)
 			}
 		}
 		err = p.readTables(ctx, conn, tables)
@@ -106,10 +106,8 @@ func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tab
 		for i, t := range missing {
 			lacks[i] = "table " + t.String()
 		}
-		for _, operation := range p.operations {
-			lacks = append(lacks, "operation "+operation)
-		}
-		return &Fault{Reason: PublicationIncomplete, What: fmt.Sprintf("publication %q lacks %s", name, strings.Join(lacks, ", ")), Mend: "run `hooktail setup`"}
+		what := fmt.Sprintf("publication %q lacks %s", name, strings.Join(append(lacks, p.operations...), ", "))
+		return &Fault{Reason: PublicationIncomplete, What: what, Mend: "run `hooktail setup`"}
 	}
 	if fault := p.refused(); fault != nil {
 		return fault
@@ -138,11 +136,7 @@ func (p *publication) refused() *Fault {
 		}
 	}
 	if len(p.operations) > 0 {
-		lacks := make([]string, len(p.operations))
-		for i, operation := range p.operations {
-			lacks[i] = "operation " + operation
-		}
-		what = append(what, "lacks "+strings.Join(lacks, ", "))
+		what = append(what, "lacks "+strings.Join(p.operations, ", "))
 	}
 	if len(what) == 0 {
 		return nil

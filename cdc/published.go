@@ -150,10 +150,6 @@ func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []T
 // of the tables, and of the relations with these ids, is published. A table may have
 // several rows.
 func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []string) string {
-	names := []string{"''"} // a list needs at least one element
-	for _, t := range tables {
-		names = append(names, quoteText(t.String()))
-	}
 	bySchema := ""
 	if serverMajor(conn) >= 15 {
 		bySchema = `
@@ -165,7 +161,7 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 	return `WITH p AS (SELECT p.oid, p.puballtables, p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quoteText(publication) + `),
 		t AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
 			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
-			AND (n.nspname || '.' || c.relname IN (` + strings.Join(names, ", ") + `) OR c.oid IN (` + strings.Join(append(ids, "0"), ", ") + `))),
+			AND (n.nspname || '.' || c.relname IN (` + textList(tables) + `) OR c.oid IN (` + strings.Join(append(ids, "0"), ", ") + `))),
 		member AS (
 			SELECT t.oid, t.name, t.relkind, p.pubviaroot, r.oid::text AS place,
 				to_jsonb(r)->>'prqual' IS NOT NULL AS filtered, to_jsonb(r)->>'prattrs' IS NOT NULL AS columns
@@ -176,15 +172,7 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 
 // serverMajor returns the server's major version, as reported when the connection was
 // opened.
-func serverMajor(conn *pgconn.PgConn) int {
-	digits, _, _ := strings.Cut(conn.ParameterStatus("server_version"), ".")
-	end := strings.IndexFunc(digits, func(r rune) bool { return r < '0' || r > '9' }) // 19beta1
-	if end >= 0 {
-		digits = digits[:end]
-	}
-	major, err := strconv.Atoi(digits)
-	if err != nil {
-		return 0
-	}
+func serverMajor(conn *pgconn.PgConn) (major int) {
+	_, _ = fmt.Sscanf(conn.ParameterStatus("server_version"), "%d", &major) // 18.4 (Debian), 19beta1
 	return major
 }

@@ -50,6 +50,15 @@ func exec(ctx context.Context, conn *pgconn.PgConn, sql string) error {
 // quoteIdent quotes a name, or the dotted parts of one.
 func quoteIdent(parts ...string) string { return pgx.Identifier(parts).Sanitize() }
 
+// textList returns the names of tables for IN (…).
+func textList(tables []Table) string {
+	names := []string{"''"} // a list needs at least one element
+	for _, t := range tables {
+		names = append(names, quoteText(t.String()))
+	}
+	return strings.Join(names, ", ")
+}
+
 // quoteText returns a string constant that does not depend on
 // standard_conforming_strings.
 func quoteText(s string) string {
