@@ -200,17 +200,11 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 // temporary creates a slot that lasts as long as the connection. It waits for running
 // transactions as long as the rest of start leaves time.
 func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
-	patience := s.o.Timeout / 2
-	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d", max(1, patience.Milliseconds()))); err != nil {
-		return fmt.Errorf("set lock_timeout: %w", err)
-	}
-	_, err := pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(s.o.Slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
-		Temporary: true, Mode: pglogrepl.LogicalReplication, SnapshotAction: "NOEXPORT_SNAPSHOT",
-	})
+	_, err := createOver(ctx, conn, s.o.Slot, s.o.Timeout/2, pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "NOEXPORT_SNAPSHOT"})
 	if err != nil {
-		return notCreated(ctx, conn, s.o.Slot, patience, err)
+		return err
 	}
-	if err := exec(ctx, conn, "SET lock_timeout = 0"); err != nil {
+	if err := exec(ctx, conn, "SET lock_timeout = 0; SET statement_timeout = 0"); err != nil {
 		return fmt.Errorf("reset lock_timeout: %w", err)
 	}
 	return nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -27,21 +26,12 @@ func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot strin
 	if err != nil {
 		return "", 0, err
 	}
-	// Any later command on the connection would end the snapshot, so the settings are not
-	// reset.
-	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %[1]d", slotPatience.Milliseconds())); err != nil {
-		return "", 0, fmt.Errorf("set lock_timeout: %w", err)
-	}
-	within, answered := cancelling(ctx, conn)
-	created, err := pglogrepl.CreateReplicationSlot(within, conn, quoteIdent(slot), "pgoutput", pglogrepl.CreateReplicationSlotOptions{
-		Mode: pglogrepl.LogicalReplication, SnapshotAction: exportSnapshot(version, failover),
-	})
-	answered()
+	created, err := createOver(ctx, conn, slot, slotPatience, pglogrepl.CreateReplicationSlotOptions{SnapshotAction: exportSnapshot(version, failover)})
 	if postgres.Code(err) == postgres.DuplicateObject {
 		return "", 0, fmt.Errorf("create slot %q: %w", slot, ErrSlotExists)
 	}
 	if err != nil {
-		return "", 0, notCreated(ctx, conn, slot, slotPatience, err)
+		return "", 0, err
 	}
 	if consistent, err = pglogrepl.ParseLSN(created.ConsistentPoint); err != nil {
 		return "", 0, fmt.Errorf("create slot %q: %w", slot, err)
@@ -62,16 +52,31 @@ func exportSnapshot(version int, failover bool) string {
 	}
 }
 
-// cancelling returns a context for a statement that ctx must not leave to the server: when
-// ctx ends, the statement is cancelled, and its answer awaited for a moment. Otherwise the
-// process may end before the server knows, which then creates a slot that nobody reads. The
-// caller must call the returned function when it has the answer.
-func cancelling(ctx context.Context, conn *pgconn.PgConn) (within context.Context, answered func()) {
+// createOver creates a slot over a replication connection, whose timeouts it sets to
+// patience. It does not reset them: any later command would end a snapshot.
+func createOver(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, o pglogrepl.CreateReplicationSlotOptions) (created pglogrepl.CreateReplicationSlotResult, err error) {
+	o.Mode = pglogrepl.LogicalReplication
+	if err := exec(ctx, conn, fmt.Sprintf("SET lock_timeout = %d; SET statement_timeout = %[1]d", max(1, patience.Milliseconds()))); err != nil {
+		return created, fmt.Errorf("set lock_timeout: %w", err)
+	}
+	err = untilAnswered(ctx, conn, func(ctx context.Context) (err error) {
+		created, err = pglogrepl.CreateReplicationSlot(ctx, conn, quoteIdent(slot), "pgoutput", o)
+		return err
+	})
+	if err != nil {
+		return created, notCreated(ctx, conn, slot, patience, err)
+	}
+	return created, nil
+}
+
+// untilAnswered runs a statement that ctx must not leave to the server: when ctx ends, the
+// statement is cancelled, and its answer awaited for a moment. Otherwise the process may
+// end before the server knows, which then creates a slot that nobody reads.
+func untilAnswered(ctx context.Context, conn *pgconn.PgConn, statement func(context.Context) error) error {
 	const most, every = 5 * time.Second, 100 * time.Millisecond
 	within, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		defer cancel()
 		select {
 		case <-within.Done():
 			return
@@ -79,37 +84,27 @@ func cancelling(ctx context.Context, conn *pgconn.PgConn) (within context.Contex
 		}
 		asked, done := context.WithTimeout(within, most)
 		defer done()
-		for {
-			_ = conn.CancelRequest(asked) // without an answer the statement fails after all
-			if retry.Sleep(asked, every) != nil {
-				return
-			}
-		}
-	})
-	return within, func() {
+		retry.Always(asked, every, func() { _ = conn.CancelRequest(asked) }) // without an answer the statement fails after all
 		cancel()
-		wg.Wait()
-	}
+	})
+	defer wg.Wait()
+	defer cancel()
+	return statement(within)
 }
 
-// notCreated returns the error of a slot that could not be created. After a timeout, the
-// Fault names the transactions that it waited for.
+// notCreated returns the error of a slot that could not be created. A slot can begin only
+// when all transactions running in any database have ended: after a timeout, the Fault
+// names them.
 func notCreated(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("create slot %q: %w", slot, ctx.Err())
 	}
 	err = fmt.Errorf("create slot %q: %w", slot, refused(err))
-	if state := postgres.Code(err); state == postgres.LockNotAvailable || state == postgres.QueryCanceled {
-		return blocked(ctx, conn, slot, patience, err)
+	if state := postgres.Code(err); state != postgres.LockNotAvailable && state != postgres.QueryCanceled {
+		return err
 	}
-	return err
-}
-
-// blocked names the running transactions: a slot can begin only when all transactions
-// running in any database have ended.
-func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience time.Duration, cause error) error {
 	fault := &Fault{
-		Reason: SlotBlocked, Err: cause,
+		Reason: SlotBlocked, Err: err,
 		What: fmt.Sprintf("slot %q could not be created within %s because of running transactions", slot, patience),
 		Mend: "end them, or wait, and try again",
 	}
@@ -119,22 +114,18 @@ func blocked(ctx context.Context, conn *pgconn.PgConn, slot string, patience tim
 // naming adds the sessions that match the condition on pg_stat_activity, oldest first,
 // and prepared transactions, which hold locks too.
 func (f *Fault) naming(ctx context.Context, conn *pgconn.PgConn, condition string) error {
-	running, err := rows(ctx, conn, `SELECT what FROM (
+	running, err := row(ctx, conn, `SELECT string_agg(what, ', ' ORDER BY begun) FROM (
 		SELECT xact_start AS begun, 'pid ' || pid || ' (user ' || coalesce(usename, '?') || ', application '
 			|| coalesce(nullif(application_name, ''), '?') || ', for ' || coalesce(date_trunc('second', now() - xact_start)::text, '?') || ')' AS what
 		FROM pg_catalog.pg_stat_activity WHERE pid <> pg_catalog.pg_backend_pid() AND `+condition+`
 		UNION ALL
 		SELECT prepared, 'prepared ' || gid || ' (user ' || owner || ', for ' || date_trunc('second', now() - prepared) || ')'
-		FROM pg_catalog.pg_prepared_xacts) AS running ORDER BY begun`)
+		FROM pg_catalog.pg_prepared_xacts) AS running`)
 	if err != nil {
 		return errors.Join(f, fmt.Errorf("look for running transactions: %w", err))
 	}
-	names := make([]string, len(running))
-	for i, r := range running {
-		names[i] = r[0]
-	}
-	if len(names) > 0 {
-		f.What += ": " + strings.Join(names, ", ")
+	if names := running[0]; names != "" {
+		f.What += ": " + names
 	}
 	return f
 }

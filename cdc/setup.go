@@ -229,10 +229,11 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 func (in *installer) createSlot(ctx context.Context, version int) (LSN, error) {
 	sql := createSlot(in.plan, version)
 	in.log(sql)
-	within, answered := cancelling(ctx, in.conn)
-	r, err := row(within, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %[1]d; %s",
-		max(1, in.patience.Milliseconds()), sql))
-	answered()
+	var r []string
+	err := untilAnswered(ctx, in.conn, func(ctx context.Context) (err error) {
+		r, err = row(ctx, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = %[1]d; %s", max(1, in.patience.Milliseconds()), sql))
+		return err
+	})
 	if err != nil {
 		return 0, notCreated(ctx, in.conn, in.plan.Slot, in.patience, err)
 	}
