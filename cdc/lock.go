@@ -2,6 +2,7 @@ package cdc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,36 +19,51 @@ const (
 	lockPause  = 500 * time.Millisecond
 )
 
-// run executes one statement and logs it.
+// run logs one statement and executes it.
 func (in *installer) run(ctx context.Context, sql string) error {
 	in.log(sql)
-	begun := time.Now()
-	for {
-		err := exec(ctx, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0; %s",
-			max(1, min(lockAtOnce, in.patience).Milliseconds()), sql))
-		switch {
-		case err == nil:
-			in.done = append(in.done, sql)
-			return nil
-		case postgres.Code(err) != postgres.LockNotAvailable:
-			return fmt.Errorf("run %q: %w", sql, refused(err))
-		case time.Since(begun) >= in.patience:
-			return locked(ctx, in.conn, in.plan.Tables, sql, in.patience, err)
-		}
-		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
-			return fmt.Errorf("run %q: %w", sql, ctx.Err())
-		}
+	if err := in.patiently(ctx, func() error { return in.execute(ctx, sql) }); err != nil {
+		return err
 	}
+	in.done = append(in.done, sql)
+	return nil
 }
 
-// locked names the sessions that have locked the tables.
-func locked(ctx context.Context, conn *pgconn.PgConn, tables []Table, sql string, patience time.Duration, cause error) error {
-	fault := &Fault{
-		Reason: TableLocked, Err: cause,
-		What: fmt.Sprintf("%q could not be run within %s because of locks", sql, patience),
-		Mend: "end the transactions that hold them, or wait, and try again; the statement changed nothing",
+// execute executes one statement, which waits briefly.
+func (in *installer) execute(ctx context.Context, sql string) error {
+	in.last = sql
+	if err := exec(ctx, in.conn, in.briefly()+sql); err != nil {
+		return fmt.Errorf("run %q: %w", sql, refused(err))
 	}
-	return fault.naming(ctx, conn, `pid IN (SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
-		JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
-		AND n.nspname || '.' || c.relname IN (`+textList(tables)+`))`)
+	return nil
+}
+
+func (in *installer) briefly() string {
+	return fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0; ", max(1, min(lockAtOnce, in.patience).Milliseconds()))
+}
+
+// patiently calls f, which executes statements, until none of them has to wait longer. In
+// the end it names the sessions that have locked the tables.
+func (in *installer) patiently(ctx context.Context, f func() error) error {
+	begun := time.Now()
+	for {
+		err := f()
+		waited, ok := errors.AsType[*pgconn.PgError](err)
+		if !ok || waited.Code != postgres.LockNotAvailable {
+			return err
+		}
+		if time.Since(begun) >= in.patience {
+			fault := &Fault{
+				Reason: TableLocked, Err: waited,
+				What: fmt.Sprintf("%q could not be run within %s because of locks", in.last, in.patience),
+				Mend: "end the transactions that hold them, or wait, and try again; the statement changed nothing",
+			}
+			return fault.naming(ctx, in.conn, `pid IN (SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_class c ON c.oid = l.relation
+				JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+				AND n.nspname || '.' || c.relname IN (`+textList(in.plan.Tables)+`))`)
+		}
+		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
+			return ctx.Err()
+		}
+	}
 }

@@ -36,6 +36,7 @@ type installer struct {
 	log      func(step string)
 	plan     Plan
 	patience time.Duration // limit of waiting for locks of other sessions
+	last     string        // statement executed last
 	done     []string
 }
 

@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hooktail/hooktail/internal/postgres"
-	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // Remains is what exists of a plan in a database: what Teardown removes.
@@ -140,17 +138,15 @@ func (in *installer) removal(r Remains) []string {
 	return sql
 }
 
-// remove runs the statements in one transaction. Like run, it waits briefly for locks and
-// tries again.
+// remove runs the statements in one transaction.
 func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []string, within []func(context.Context, pgx.Tx) error) error {
 	for _, sql := range statements {
 		in.log(sql)
 	}
-	begun := time.Now()
-	for {
-		last := "the teardown"
-		err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-			if err := exec(ctx, in.conn, fmt.Sprintf("SET LOCAL lock_timeout = %d; SET LOCAL statement_timeout = 0", min(lockAtOnce, in.patience).Milliseconds())); err != nil {
+	err := in.patiently(ctx, func() error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			in.last = "the teardown"
+			if err := exec(ctx, in.conn, in.briefly()); err != nil {
 				return err
 			}
 			for _, f := range within {
@@ -159,25 +155,17 @@ func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []st
 				}
 			}
 			for _, sql := range statements {
-				last = sql
-				if err := exec(ctx, in.conn, sql); err != nil {
-					return fmt.Errorf("run %q: %w", sql, refused(err))
+				if err := in.execute(ctx, sql); err != nil {
+					return err
 				}
 			}
 			return nil
 		})
-		switch state := postgres.Code(err); {
-		case state == postgres.ObjectInUse:
-			return slotInUse(in.plan.Slot, "", err)
-		case state != postgres.LockNotAvailable:
-			return err
-		case time.Since(begun) >= in.patience:
-			return locked(ctx, in.conn, in.plan.Tables, last, in.patience, err)
-		}
-		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
-			return ctx.Err()
-		}
+	})
+	if postgres.Code(err) == postgres.ObjectInUse {
+		return slotInUse(in.plan.Slot, "", err)
 	}
+	return err
 }
 
 // DropSlot drops only the slot, lost or not; a missing slot is skipped, and one in use is
