@@ -85,7 +85,7 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 
 // check verifies everything that the server would not report.
 func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
-	if _, err := serverVersion(ctx, conn); err != nil {
+	if _, err := VersionOf(ctx, conn); err != nil {
 		return nil, err
 	}
 	own := s.Memory()
@@ -120,7 +120,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if err := s.diverged(ctx, slot, own); err != nil {
 		return slot, err
 	}
-	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+	if err := CheckPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
 		return slot, memory.explain(s.o.Slot, err)
 	}
 	if slot.ActivePID != "" && !s.o.Temporary {
@@ -186,7 +186,7 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 			return nil, err
 		}
 	}
-	slot, err := inspectSlot(ctx, conn, s.o.Slot)
+	slot, err := CheckSlot(ctx, conn, s.o.Slot)
 	if slot != nil {
 		slot.SystemID, slot.Timeline, slot.Written = system.SystemID, system.Timeline, system.XLogPos
 	}

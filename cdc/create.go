@@ -22,7 +22,7 @@ var ErrSlotExists = errors.New("slot exists")
 // slot's stream does not contain. The snapshot can be imported (SET TRANSACTION SNAPSHOT)
 // while the connection remains open and idle.
 func CreateSlotWithSnapshot(ctx context.Context, conn *pgconn.PgConn, slot string, failover bool) (snapshot string, consistent LSN, err error) {
-	version, err := serverVersion(ctx, conn)
+	version, err := VersionOf(ctx, conn)
 	if err != nil {
 		return "", 0, err
 	}

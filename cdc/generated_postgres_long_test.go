@@ -46,7 +46,7 @@ func TestUpdatesGoOnWithGeneratedColumns(t *testing.T) {
 	}
 
 	db.Exec(t, "ALTER PUBLICATION old SET (publish_generated_columns = none)")
-	if err := checkPublication(ctx, conn.PgConn(), "old", plan.Tables[:0]); !errors.As(err, &fault) || !strings.Contains(err.Error(), "generated columns") {
+	if err := CheckPublication(ctx, conn.PgConn(), "old", plan.Tables[:0]); !errors.As(err, &fault) || !strings.Contains(err.Error(), "generated columns") {
 		t.Errorf("a publication that was changed afterwards: %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pglogrepl"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
@@ -27,30 +26,6 @@ func CheckReplication(ctx context.Context, config *pgconn.Config) (systemID stri
 		return "", s.classify(fmt.Errorf("identify system: %w", err))
 	}
 	return system.SystemID, nil
-}
-
-// CheckTables returns a *Fault that names the missing tables.
-func CheckTables(ctx context.Context, conn *pgx.Conn, tables []Table) error {
-	_, err := (&installer{conn: conn.PgConn(), plan: Plan{Tables: tables}}).tables(ctx)
-	return err
-}
-
-// CheckIdentity returns a *Fault if REPLICA IDENTITY FULL, where the plan wants it, would
-// make the server refuse the application's UPDATEs and DELETEs. version is the server's.
-func CheckIdentity(ctx context.Context, conn *pgx.Conn, plan Plan, version int) error {
-	return (&installer{conn: conn.PgConn(), plan: plan}).mayBeFull(ctx, version)
-}
-
-// CheckPublication returns a *Fault unless the publication exists and publishes
-// everything that a stream of these tables needs.
-func CheckPublication(ctx context.Context, conn *pgx.Conn, name string, tables []Table) error {
-	return checkPublication(ctx, conn.PgConn(), name, tables)
-}
-
-// CheckSlot returns the present slot, without system and timeline. A slot that a stream
-// cannot read is a *Fault, and a lost slot is a *Gap, returned together with the slot.
-func CheckSlot(ctx context.Context, conn *pgx.Conn, name string) (*Slot, error) {
-	return inspectSlot(ctx, conn.PgConn(), name)
 }
 
 // OtherSessions counts the sessions on the database whose application_name is not among

@@ -184,7 +184,7 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	if why := memory.Publication.Lost(now); why != "" {
 		return &Gap{Slot: s.o.Slot, Why: why, From: s.whole.End, Since: s.whole.At}
 	}
-	if err := checkPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+	if err := CheckPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
 		return s.whole.explain(s.o.Slot, err)
 	}
 	s.whole = memory

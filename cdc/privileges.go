@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -17,88 +16,66 @@ import (
 type Lack struct{ What, Mend string }
 
 // check returns a *Fault that names everything that Setup lacks.
-func (in *installer) check(ctx context.Context, f found, besides []Lack) error {
-	var lacks []Lack
-	if !f.publication.exists {
-		lack, err := mayCreate(ctx, in.conn)
-		if err != nil {
-			return err
-		}
-		lacks = append(lacks, lack...)
+func (in *installer) check(ctx context.Context, f found, lacks []Lack) error {
+	role, err := roleOf(ctx, in.session)
+	if err != nil {
+		return err
 	}
-	foreign := in.foreign(f)
-	if f.publication.exists && !f.publication.owned && in.alters(f) {
-		lack, err := notOwnerOf(ctx, in.conn, in.plan.Publication)
-		if err != nil {
-			return err
-		}
-		lacks = append(lacks, lack)
+	var needs []Lack
+	alters := len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.widen()) > 0
+	switch {
+	case !f.publication.exists:
+		needs = role.mayCreate()
+	case !f.publication.owned && alters:
+		needs = append(needs, role.mustOwn(in.plan.Publication))
 	}
 	if in.plan.Slot != "" && f.slot == nil {
-		lack, err := in.mayReplicate(ctx)
+		lack, err := role.mayReplicate(ctx, in.session)
 		if err != nil {
 			return err
 		}
-		lacks = append(lacks, lack...)
-		if lack, err = hasRoom(ctx, in.conn); err != nil {
-			return err
-		}
-		lacks = append(lacks, lack...)
+		needs = slices.Concat(needs, lack, role.hasRoom())
 	}
-	return lacking(foreign, append(lacks, besides...))
+	tables, statements := in.foreign(f)
+	return lacking(append(needs, lacks...), tables, statements)
 }
 
-// alters reports whether the publication must be altered.
-func (in *installer) alters(f found) bool {
-	return len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.widen()) > 0
-}
-
-// foreign returns the Fault of tables that must be altered or published but belong to
-// another role, with the statements for their owner; nil: none.
-func (in *installer) foreign(f found) *Fault {
-	var names, statements []string
-	for i, t := range in.plan.Tables {
-		if f.tables[i].owned {
-			continue
+// foreign returns the tables that must be altered or published but belong to another role,
+// with the statements for their owner.
+func (in *installer) foreign(f found) (tables, statements []string) {
+	for _, t := range f.tables {
+		alter := t.IdentityFull && len(t.keyed) > 0
+		if !t.owned && alter {
+			statements = append(statements, setIdentities(t.keyed, "FULL")...)
 		}
-		alter := t.IdentityFull && len(f.tables[i].keyed) > 0
-		if alter {
-			statements = append(statements, setIdentities(f.tables[i].keyed, "FULL")...)
-		}
-		if alter || slices.Contains(f.missing, t) {
-			names = append(names, t.String())
+		if !t.owned && (alter || slices.Contains(f.missing, t.Table)) {
+			tables = append(tables, t.String())
 		}
 	}
-	if len(names) == 0 {
-		return nil
-	}
-	if len(f.missing) > 0 {
+	if len(tables) > 0 && len(f.missing) > 0 {
 		statements = append(in.statements(f)[:1], statements...)
 	}
-	return &Fault{
-		Reason: NotOwner, What: "must be owner of table " + strings.Join(names, ", "),
-		Mend: asOwner + strings.Join(statements, " "),
-	}
+	return tables, statements
 }
 
-// asOwner begins the remedy for tables of another role.
-const asOwner = "run as its owner, or let its owner run: "
-
-// lacking returns the *Fault of everything that is lacking; nil: nothing.
-func lacking(foreign *Fault, lacks []Lack) error {
+// lacking returns the *Fault of everything that is lacking; nil: nothing. The statements
+// are for the owner of foreign tables.
+func lacking(lacks []Lack, foreign, statements []string) error {
+	owner := &Fault{Reason: NotOwner, What: "must be owner of table " + strings.Join(foreign, ", "), Mend: strings.Join(statements, " ")}
+	switch {
+	case len(lacks) == 0 && len(foreign) == 0:
+		return nil
+	case len(lacks) == 0:
+		owner.Mend = "run as its owner, or let its owner run: " + owner.Mend
+		return owner
+	case len(foreign) > 0:
+		lacks = append(lacks, Lack{owner.What, "and the owner run " + owner.Mend})
+	}
 	var what, mend []string
 	for _, lack := range lacks {
 		if !slices.Contains(what, lack.What) {
 			what, mend = append(what, lack.What), append(mend, lack.Mend)
 		}
-	}
-	switch {
-	case len(lacks) == 0 && foreign == nil:
-		return nil
-	case len(lacks) == 0:
-		return foreign
-	case foreign != nil:
-		what, mend = append(what, foreign.What), append(mend, "and the owner run "+strings.TrimPrefix(foreign.Mend, asOwner))
 	}
 	return &Fault{
 		Reason: Privilege, What: "the role lacks privileges: " + strings.Join(what, "; "),
@@ -118,89 +95,93 @@ func mustBePrimary(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// mayCreate checks whether the role may create publications and schemas.
-func mayCreate(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
-	r, err := row(ctx, conn, "SELECT pg_catalog.has_database_privilege(current_database(), 'CREATE'), current_database(), current_user")
-	if err != nil {
-		return nil, fmt.Errorf("look up privileges on the database: %w", err)
-	}
-	if r[0] == "t" {
-		return nil, nil
-	}
-	return []Lack{{
-		fmt.Sprintf("role %q lacks CREATE on database %q", r[2], r[1]),
-		fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", quoteIdent(r[1]), quoteIdent(r[2])),
-	}}, nil
+// role is what the session's role may do, and how many slots and WAL senders the server
+// has for it.
+type role struct {
+	name, database       string
+	creates              bool   // publications and schemas in the database
+	replicates           bool   // it has the attribute REPLICATION
+	itself               bool   // it has logged in, and no other role acts as it
+	grant                string // SQL that lets it replicate
+	slots, slotsUsed     int
+	senders, sendersUsed int
 }
 
-// MayCreate returns what the role lacks to create a schema in the database.
+func roleOf(ctx context.Context, conn *pgx.Conn) (r role, err error) {
+	err = conn.QueryRow(ctx, `SELECT r.rolname, current_database(), pg_catalog.has_database_privilege(current_database(), 'CREATE'),
+		r.rolsuper OR r.rolreplication, r.rolname = session_user,
+		coalesce((SELECT 'GRANT ' || quote_ident(g.rolname) || ' TO ' || quote_ident(r.rolname) || ';' FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication'),
+			'ALTER ROLE ' || quote_ident(r.rolname) || ' REPLICATION;'),
+		current_setting('max_replication_slots')::int, (SELECT count(*) FROM pg_catalog.pg_replication_slots),
+		current_setting('max_wal_senders')::int, (SELECT count(*) FROM pg_catalog.pg_stat_get_wal_senders())
+		FROM pg_catalog.pg_roles r WHERE r.rolname = current_user`).
+		Scan(&r.name, &r.database, &r.creates, &r.replicates, &r.itself, &r.grant, &r.slots, &r.slotsUsed, &r.senders, &r.sendersUsed)
+	if err != nil {
+		return r, fmt.Errorf("look up the role's privileges: %w", err)
+	}
+	return r, nil
+}
+
+// MayCreate returns what the role lacks to create publications and schemas in the database.
 func MayCreate(ctx context.Context, conn *pgx.Conn) ([]Lack, error) {
-	return mayCreate(ctx, conn.PgConn())
+	r, err := roleOf(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	return r.mayCreate(), nil
+}
+
+func (r role) mayCreate() []Lack {
+	if r.creates {
+		return nil
+	}
+	return []Lack{{
+		fmt.Sprintf("role %q lacks CREATE on database %q", r.name, r.database),
+		fmt.Sprintf("GRANT CREATE ON DATABASE %s TO %s;", quoteIdent(r.database), quoteIdent(r.name)),
+	}}
 }
 
 // mayReplicate checks whether the role may create and drop slots. Managed services grant
 // this in ways that the catalog may not show, so a role without the attribute is tested.
-func (in *installer) mayReplicate(ctx context.Context) ([]Lack, error) {
-	r, err := row(ctx, in.conn, `SELECT rolsuper OR rolreplication, rolname, rolname = session_user,
-		coalesce((SELECT 'GRANT ' || quote_ident(g.rolname) || ' TO ' || quote_ident(r.rolname) || ';' FROM pg_catalog.pg_roles g WHERE g.rolname = 'rds_replication'),
-			'ALTER ROLE ' || quote_ident(r.rolname) || ' REPLICATION;')
-		FROM pg_catalog.pg_roles r WHERE rolname = current_user`)
-	if err != nil {
-		return nil, fmt.Errorf("look up the role's attributes: %w", err)
-	}
-	if r[0] == "t" {
+func (r role) mayReplicate(ctx context.Context, conn *pgx.Conn) ([]Lack, error) {
+	if r.replicates {
 		return nil, nil
 	}
-	if r[2] == "t" {
-		_, err := CheckReplication(ctx, in.config)
+	if r.itself {
+		_, err := CheckReplication(ctx, &conn.Config().Config)
 		if err == nil {
 			return nil, nil
 		}
-		if postgres.Code(err) != postgres.InsufficientPrivilege && postgres.Code(err) != postgres.InvalidAuthorization {
-			return nil, fmt.Errorf("try whether role %q may replicate: %w", r[1], err)
+		if code := postgres.Code(err); code != postgres.InsufficientPrivilege && code != postgres.InvalidAuthorization {
+			return nil, fmt.Errorf("try whether role %q may replicate: %w", r.name, err)
 		}
 	}
-	return []Lack{{fmt.Sprintf("role %q lacks the attribute REPLICATION", r[1]), r[3]}}, nil
+	return []Lack{{fmt.Sprintf("role %q lacks the attribute REPLICATION", r.name), r.grant}}, nil
 }
 
 // hasRoom checks whether the server has a free slot and a free WAL sender.
-func hasRoom(ctx context.Context, conn *pgconn.PgConn) ([]Lack, error) {
-	r, err := row(ctx, conn, `SELECT current_setting('max_replication_slots'), (SELECT count(*) FROM pg_catalog.pg_replication_slots),
-		current_setting('max_wal_senders'), (SELECT count(*) FROM pg_catalog.pg_stat_get_wal_senders())`)
-	if err != nil {
-		return nil, fmt.Errorf("count replication slots: %w", err)
-	}
-	var n [4]int
-	for i, text := range r {
-		if n[i], err = strconv.Atoi(text); err != nil {
-			return nil, fmt.Errorf("count replication slots: %w", err)
-		}
-	}
-	var lacks []Lack
-	if n[1] >= n[0] {
+func (r role) hasRoom() (lacks []Lack) {
+	if r.slotsUsed >= r.slots {
 		lacks = append(lacks, Lack{
-			fmt.Sprintf("all replication slots of the server are in use (max_replication_slots = %d)", n[0]),
-			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; and restart PostgreSQL, or drop a slot that nobody reads;", max(n[0], n[1])+1),
+			fmt.Sprintf("all replication slots of the server are in use (max_replication_slots = %d)", r.slots),
+			fmt.Sprintf("ALTER SYSTEM SET max_replication_slots = %d; and restart PostgreSQL, or drop a slot that nobody reads;", r.slotsUsed+1),
 		})
 	}
-	if n[3] >= n[2] {
+	if r.sendersUsed >= r.senders {
 		lacks = append(lacks, Lack{
-			fmt.Sprintf("all WAL senders of the server are in use (max_wal_senders = %d)", n[2]),
-			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; and restart PostgreSQL;", max(n[2], n[3])+1),
+			fmt.Sprintf("all WAL senders of the server are in use (max_wal_senders = %d)", r.senders),
+			fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; and restart PostgreSQL;", r.sendersUsed+1),
 		})
 	}
-	return lacks, nil
+	return lacks
 }
 
-func notOwnerOf(ctx context.Context, conn *pgconn.PgConn, publication string) (Lack, error) {
-	r, err := row(ctx, conn, "SELECT current_user")
-	if err != nil {
-		return Lack{}, fmt.Errorf("read the role's name: %w", err)
-	}
+// mustOwn is what a role lacks that does not own the publication.
+func (r role) mustOwn(publication string) Lack {
 	return Lack{
 		fmt.Sprintf("must be owner of publication %q", publication),
-		fmt.Sprintf("ALTER PUBLICATION %s OWNER TO %s;", quoteIdent(publication), quoteIdent(r[0])),
-	}, nil
+		fmt.Sprintf("ALTER PUBLICATION %s OWNER TO %s;", quoteIdent(publication), quoteIdent(r.name)),
+	}
 }
 
 // refused adds the remedy if the server refuses a statement in spite of the checks.

@@ -91,9 +91,9 @@ func (p *publication) missing(tables []Table) []Table {
 	return missing
 }
 
-// checkPublication returns a Fault unless the publication contains everything that the
-// stream needs. The server would start without it and send nothing.
-func checkPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
+// CheckPublication returns a *Fault unless the publication exists and publishes everything
+// that a stream of these tables needs. The server would start without it and send nothing.
+func CheckPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
 	p, err := inspectPublication(ctx, conn, name, tables)
 	if err != nil {
 		return err

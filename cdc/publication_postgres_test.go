@@ -43,7 +43,7 @@ func TestNarrowPublicationsAreRefused(t *testing.T) {
 			if diff := cmp.Diff(before, installed(t, db)); diff != "" {
 				t.Errorf("something was changed all the same:\n%s", diff)
 			}
-			err = CheckPublication(t.Context(), db.Connect(t), plan.Publication, plan.Tables)
+			err = CheckPublication(t.Context(), db.Connect(t).PgConn(), plan.Publication, plan.Tables)
 			checkFault(t, err, test.reason, test.what)
 			fault, _ := errors.AsType[*Fault](err)
 			db.Exec(t, fault.Mend)
@@ -57,7 +57,7 @@ func TestNarrowPublicationsAreRefused(t *testing.T) {
 			if _, err := Setup(t.Context(), db.Connect(t), plan, nil); err != nil {
 				t.Errorf("with leave to widen: %v", err)
 			}
-			if err := CheckPublication(t.Context(), db.Connect(t), plan.Publication, plan.Tables); err != nil {
+			if err := CheckPublication(t.Context(), db.Connect(t).PgConn(), plan.Publication, plan.Tables); err != nil {
 				t.Errorf("once widened: %v", err)
 			}
 		})

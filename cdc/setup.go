@@ -31,8 +31,8 @@ type Result struct {
 
 // installer runs the statements of one Setup or Teardown.
 type installer struct {
-	conn     *pgconn.PgConn
-	config   *pgconn.Config // of conn
+	session  *pgx.Conn
+	conn     *pgconn.PgConn // of session
 	log      func(step string)
 	plan     Plan
 	patience time.Duration // limit of waiting for locks of other sessions
@@ -44,7 +44,7 @@ func newInstaller(conn *pgx.Conn, plan Plan, log func(step string)) *installer {
 	if log == nil {
 		log = func(string) {}
 	}
-	return &installer{conn: conn.PgConn(), config: &conn.Config().Config, log: log, plan: plan, patience: slotPatience}
+	return &installer{session: conn, conn: conn.PgConn(), log: log, plan: plan, patience: slotPatience}
 }
 
 // Setup creates what is missing from the plan. The publication comes before the slot,
@@ -66,12 +66,6 @@ func CheckSetup(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack)
 		return err
 	}
 	return in.check(ctx, found, besides)
-}
-
-// VersionOf returns the server's version in the form of server_version_num. A server that
-// cannot have a logical slot is a *Fault.
-func VersionOf(ctx context.Context, conn *pgx.Conn) (int, error) {
-	return serverVersion(ctx, conn.PgConn())
 }
 
 // setup looks again if another setup has just made what was missing.
@@ -100,15 +94,14 @@ func (in *installer) create(ctx context.Context) (Result, error) {
 		}
 	}
 	result := Result{Late: found.missing}
-	if in.plan.Slot != "" {
-		result.SlotCreated = found.slot == nil
-		if result.SlotCreated {
-			result.Late = nil
-			if result.Confirmed, err = in.createSlot(ctx, found.version); err != nil {
-				return Result{}, err
-			}
-		} else {
-			result.Confirmed = found.slot.Confirmed
+	switch {
+	case in.plan.Slot == "":
+	case found.slot != nil:
+		result.Confirmed = found.slot.Confirmed
+	default:
+		result.SlotCreated, result.Late = true, nil
+		if result.Confirmed, err = in.createSlot(ctx, found.version); err != nil {
+			return Result{}, err
 		}
 	}
 	result.Steps = in.done
@@ -126,16 +119,19 @@ type found struct {
 
 // look finds out what exists. Errors that no privilege fixes are *Fault.
 func (in *installer) look(ctx context.Context) (f found, err error) {
-	if f.version, err = serverVersion(ctx, in.conn); err != nil {
+	if f.version, err = VersionOf(ctx, in.conn); err != nil {
 		return f, err
 	}
 	if err := mustBePrimary(ctx, in.conn); err != nil {
 		return f, err
 	}
-	if f.tables, err = in.tables(ctx); err != nil {
+	if f.tables, err = lookUp(ctx, in.conn, in.plan.Tables); err != nil {
 		return f, err
 	}
-	if err := in.mayBeFull(ctx, f.version); err != nil {
+	if err := mustExist(f.tables); err != nil {
+		return f, err
+	}
+	if err := CheckIdentity(ctx, in.conn, in.plan, f.version); err != nil {
 		return f, err
 	}
 	if f.publication, err = inspectPublication(ctx, in.conn, in.plan.Publication, in.plan.Tables); err != nil {
@@ -146,7 +142,7 @@ func (in *installer) look(ctx context.Context) (f found, err error) {
 	}
 	f.missing = f.publication.missing(in.plan.Tables)
 	if in.plan.Slot != "" {
-		f.slot, err = inspectSlot(ctx, in.conn, in.plan.Slot)
+		f.slot, err = CheckSlot(ctx, in.conn, in.plan.Slot)
 		if isReason(err, SlotMissing) {
 			err = nil
 		}
@@ -169,9 +165,9 @@ func (in *installer) statements(f found) []string {
 		}
 		sql = append(sql, f.publication.widen()...)
 	}
-	for i, t := range in.plan.Tables {
+	for _, t := range f.tables {
 		if t.IdentityFull {
-			sql = append(sql, setIdentities(f.tables[i].keyed, "FULL")...)
+			sql = append(sql, setIdentities(t.keyed, "FULL")...)
 		}
 	}
 	return sql
@@ -180,27 +176,17 @@ func (in *installer) statements(f found) []string {
 // tableState is a table of the plan as recorded in the catalog, with its partitions: each
 // partition has a replica identity of its own, which it does not inherit.
 type tableState struct {
-	full, keyed []Table // with REPLICA IDENTITY FULL, and with another one
+	Table
+	full, keyed []Table // with REPLICA IDENTITY FULL, and with another one; neither: the table does not exist
 	owned       bool    // by the role, directly or through membership
 	partitioned bool
 }
 
-// add adds the table itself or one of its partitions.
-func (s *tableState) add(one Table, full, owned bool) {
-	s.owned = s.owned && owned
-	if full {
-		s.full = append(s.full, one)
-	} else {
-		s.keyed = append(s.keyed, one)
-	}
-}
-
-// tables looks up all tables of the plan, in the plan's order.
-func (in *installer) tables(ctx context.Context) ([]tableState, error) {
-	states := make([]tableState, len(in.plan.Tables))
-	var missing []string
-	for i, t := range in.plan.Tables {
-		found, err := rows(ctx, in.conn, fmt.Sprintf(`SELECT n.nspname, c.relname, c.relreplident = 'f', pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
+// lookUp returns the tables, in the same order, with their partitions.
+func lookUp(ctx context.Context, conn *pgconn.PgConn, tables []Table) ([]tableState, error) {
+	states := make([]tableState, len(tables))
+	for i, t := range tables {
+		found, err := rows(ctx, conn, fmt.Sprintf(`SELECT n.nspname, c.relname, c.relreplident = 'f', pg_catalog.pg_has_role(c.relowner, 'USAGE'), c.relkind = 'p'
 			FROM pg_catalog.pg_class t JOIN pg_catalog.pg_namespace s ON s.oid = t.relnamespace
 			CROSS JOIN LATERAL (SELECT t.oid UNION SELECT relid FROM pg_catalog.pg_partition_tree(t.oid)) AS one (oid)
 			JOIN pg_catalog.pg_class c ON c.oid = one.oid AND c.relkind <> 'f' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -208,22 +194,46 @@ func (in *installer) tables(ctx context.Context) ([]tableState, error) {
 		if err != nil {
 			return nil, fmt.Errorf("look table %s up: %w", t, err)
 		}
-		if len(found) == 0 {
-			missing = append(missing, t.String())
-			continue
-		}
-		states[i] = tableState{owned: true, partitioned: found[0][4] == "t"}
+		state := tableState{Table: t, owned: true}
 		for _, r := range found {
-			states[i].add(Table{Schema: r[0], Name: r[1]}, r[2] == "t", r[3] == "t")
+			one := Table{Schema: r[0], Name: r[1]}
+			if r[2] == "t" {
+				state.full = append(state.full, one)
+			} else {
+				state.keyed = append(state.keyed, one)
+			}
+			state.owned = state.owned && r[3] == "t"
+			state.partitioned = state.partitioned || r[4] == "t"
 		}
-	}
-	if len(missing) > 0 {
-		return nil, &Fault{
-			Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
-			Mend: "check database, schema and the names of the tables",
-		}
+		states[i] = state
 	}
 	return states, nil
+}
+
+// mustExist returns a *Fault that names the missing tables.
+func mustExist(tables []tableState) error {
+	var missing []string
+	for _, t := range tables {
+		if len(t.full)+len(t.keyed) == 0 {
+			missing = append(missing, t.String())
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &Fault{
+		Reason: TableMissing, What: "no such table: " + strings.Join(missing, ", "),
+		Mend: "check database, schema and the names of the tables",
+	}
+}
+
+// CheckTables returns a *Fault that names the missing tables.
+func CheckTables(ctx context.Context, conn *pgx.Conn, tables []Table) error {
+	states, err := lookUp(ctx, conn.PgConn(), tables)
+	if err != nil {
+		return err
+	}
+	return mustExist(states)
 }
 
 // createSlot creates the slot. It waits for all running transactions to end.

@@ -335,7 +335,7 @@ func TestSetupEndsWithContext(t *testing.T) {
 
 func versionOf(t *testing.T, db *cdctest.Database) int {
 	t.Helper()
-	version, err := VersionOf(t.Context(), db.Connect(t))
+	version, err := VersionOf(t.Context(), db.Connect(t).PgConn())
 	if err != nil {
 		t.Fatal(err)
 	}

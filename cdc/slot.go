@@ -40,9 +40,9 @@ func (t Table) String() string { return t.Schema + "." + t.Name }
 // oldestServer is the first version with pgoutput's option messages.
 const oldestServer = 140000
 
-// serverVersion checks the server's requirements for slots, and returns its version in
-// the form of server_version_num.
-func serverVersion(ctx context.Context, conn *pgconn.PgConn) (int, error) {
+// VersionOf returns the server's version in the form of server_version_num. A server that
+// cannot have a logical slot is a *Fault.
+func VersionOf(ctx context.Context, conn *pgconn.PgConn) (int, error) {
 	r, err := row(ctx, conn, "SELECT current_setting('server_version_num'), current_setting('wal_level')")
 	if err != nil {
 		return 0, fmt.Errorf("read wal_level: %w", err)
@@ -75,9 +75,9 @@ func canDecode(version int, walLevel string) bool {
 	return walLevel == "logical" || walLevel == "replica" && version >= onDemandServer
 }
 
-// inspectSlot reads the slot and checks that the stream can read it. The state is also
-// returned with a Gap.
-func inspectSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
+// CheckSlot returns the present slot, without system and timeline. A slot that a stream
+// cannot read is a *Fault, and a lost slot is a *Gap, returned together with the slot.
+func CheckSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, error) {
 	// to_jsonb reads columns that only some versions have.
 	found, err := rows(ctx, conn, `SELECT s.slot_type, s.plugin, s.database, current_database(), s.active_pid, s.wal_status,
 		coalesce(s.confirmed_flush_lsn, '0/0'), to_jsonb(s)->>'invalidation_reason', s.temporary AND s.active_pid <> pg_backend_pid(), s.two_phase

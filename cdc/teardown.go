@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,7 +29,7 @@ func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step stri
 	if err != nil {
 		return err
 	}
-	return in.remove(ctx, conn, in.removal(remains), within)
+	return in.remove(ctx, in.removal(remains), within)
 }
 
 // CheckTeardown finds what exists of a plan. It returns a *Fault for whatever prevents
@@ -41,50 +40,55 @@ func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...La
 }
 
 func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, err error) {
-	var lacks []Lack
 	if err := mustBePrimary(ctx, in.conn); err != nil {
+		return r, err
+	}
+	role, err := roleOf(ctx, in.session)
+	if err != nil {
 		return r, err
 	}
 	if r.Slot, err = in.unreadSlot(ctx); err != nil {
 		return r, err
 	}
+	var lacks []Lack
 	if r.Slot {
-		lack, err := in.mayReplicate(ctx)
+		if lacks, err = role.mayReplicate(ctx, in.session); err != nil {
+			return r, err
+		}
+		disk, err := ReadDisk(ctx, in.session, in.plan.Slot)
 		if err != nil {
 			return r, err
 		}
-		lacks = append(lacks, lack...)
-		found, err := row(ctx, in.conn, `SELECT coalesce(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), confirmed_flush_lsn), 0)::bigint
-			FROM pg_catalog.pg_replication_slots WHERE slot_name = `+quoteText(in.plan.Slot))
-		if err == nil {
-			_, err = fmt.Sscan(found[0], &r.Unread)
-		}
-		if err != nil {
-			return r, fmt.Errorf("read the unread WAL of slot %q: %w", in.plan.Slot, err)
-		}
+		r.Unread = int64(disk.End - min(disk.Confirmed, disk.End))
 	}
 	p, err := inspectPublication(ctx, in.conn, in.plan.Publication, nil)
 	if err != nil {
 		return r, err
 	}
 	if r.Publication = p.exists; p.exists && !p.owned {
-		lack, err := notOwnerOf(ctx, in.conn, in.plan.Publication)
-		if err != nil {
-			return r, err
-		}
-		lacks = append(lacks, lack)
+		lacks = append(lacks, role.mustOwn(in.plan.Publication))
 	}
-	foreign, err := in.fullIdentities(ctx, &r)
+	tables, err := lookUp(ctx, in.conn, in.plan.Tables)
 	if err != nil {
 		return r, err
 	}
-	return r, lacking(foreign, append(lacks, besides...))
+	var foreign, statements []string
+	for _, t := range tables {
+		if !t.IdentityFull || len(t.full) == 0 {
+			continue
+		}
+		r.Identity = append(r.Identity, t.full...)
+		if !t.owned {
+			foreign, statements = append(foreign, t.String()), append(statements, setIdentities(t.full, "DEFAULT")...)
+		}
+	}
+	return r, lacking(append(lacks, besides...), foreign, statements)
 }
 
 // unreadSlot reports whether the slot exists, lost or not; a slot that is in use, or
 // belongs to another plugin or database, is a *Fault.
 func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
-	slot, err := inspectSlot(ctx, in.conn, in.plan.Slot)
+	slot, err := CheckSlot(ctx, in.conn, in.plan.Slot)
 	_, lost := errors.AsType[*Gap](err)
 	switch {
 	case isReason(err, SlotMissing):
@@ -95,35 +99,6 @@ func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
 		return false, slotInUse(slot.Name, slot.ActivePID, nil)
 	}
 	return true, nil
-}
-
-// fullIdentities finds the tables whose identity is reset, and returns a *Fault for those
-// that belong to another role.
-func (in *installer) fullIdentities(ctx context.Context, r *Remains) (foreign *Fault, err error) {
-	for _, t := range in.plan.Tables {
-		if !t.IdentityFull {
-			continue
-		}
-		one := &installer{conn: in.conn, plan: Plan{Tables: []Table{t}}}
-		states, err := one.tables(ctx)
-		if isReason(err, TableMissing) || err == nil && len(states[0].full) == 0 {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		r.Identity = append(r.Identity, states[0].full...)
-		reset := strings.Join(setIdentities(states[0].full, "DEFAULT"), " ")
-		switch {
-		case states[0].owned:
-		case foreign == nil:
-			foreign = &Fault{Reason: NotOwner, What: "must be owner of table " + t.String(), Mend: asOwner + reset}
-		default:
-			foreign.What += ", " + t.String()
-			foreign.Mend += " " + reset
-		}
-	}
-	return foreign, nil
 }
 
 // removal returns the SQL that removes what remains, in order.
@@ -139,12 +114,12 @@ func (in *installer) removal(r Remains) []string {
 }
 
 // remove runs the statements in one transaction.
-func (in *installer) remove(ctx context.Context, conn *pgx.Conn, statements []string, within []func(context.Context, pgx.Tx) error) error {
+func (in *installer) remove(ctx context.Context, statements []string, within []func(context.Context, pgx.Tx) error) error {
 	for _, sql := range statements {
 		in.log(sql)
 	}
 	err := in.patiently(ctx, func() error {
-		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		return pgx.BeginFunc(ctx, in.session, func(tx pgx.Tx) error {
 			in.last = "the teardown"
 			if err := exec(ctx, in.conn, in.briefly()); err != nil {
 				return err

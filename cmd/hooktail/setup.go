@@ -58,7 +58,7 @@ func (a *app) setUpOrPrint(ctx context.Context, cfg config.Config, kind wiring.I
 	defer conn.Close(context.WithoutCancel(ctx))
 	plan := extras.Plan(wiring.PlanOf(cfg, kind), cfg)
 	if print {
-		version, err := cdc.VersionOf(ctx, conn)
+		version, err := cdc.VersionOf(ctx, conn.PgConn())
 		if err != nil {
 			return err
 		}

@@ -97,7 +97,7 @@ func (r *repair) preview(ctx context.Context, whole bool) error {
 			return err
 		}
 		defer conn.Close(context.WithoutCancel(ctx))
-		version, err := cdc.VersionOf(ctx, conn)
+		version, err := cdc.VersionOf(ctx, conn.PgConn())
 		if err != nil {
 			return err
 		}

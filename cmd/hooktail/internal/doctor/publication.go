@@ -10,7 +10,7 @@ import (
 )
 
 func lookAtPublication(ctx context.Context, x *examination) ([]Finding, error) {
-	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn, x.Config.Publication, x.Plan.Tables), "hooktail only receives published changes, and does not run without them.")
+	found, err := x.gone(ctx, cdc.CheckPublication(ctx, x.conn.PgConn(), x.Config.Publication, x.Plan.Tables), "hooktail only receives published changes, and does not run without them.")
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func lookAtWALLevel(ctx context.Context, x *examination) ([]Finding, error) {
 	if x.version < version14 {
 		return nil, nil
 	}
-	_, err := cdc.VersionOf(ctx, x.conn)
+	_, err := cdc.VersionOf(ctx, x.conn.PgConn())
 	return faults(err, "Only then can the rows in the WAL be decoded. The change needs a restart.")
 }
 

@@ -18,7 +18,7 @@ const slotCatalog = "pg_catalog.pg_replication_slots"
 // lookAtSlot reports whether the slot can be read, its reader, and how close it is to
 // being lost.
 func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
-	slot, err := cdc.CheckSlot(ctx, x.conn, x.Config.Slot)
+	slot, err := cdc.CheckSlot(ctx, x.conn.PgConn(), x.Config.Slot)
 	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
 		return one(Failure, gap.Error(), "The changes since are missing from the stream: hooktail does not run, since it never skips changes silently.", mendGap), nil
 	}

@@ -139,7 +139,7 @@ func (x *examination) missing(t cdc.Table, columns []string) []string {
 
 // lookAtIdentity reports which columns updates and deletions contain.
 func lookAtIdentity(ctx context.Context, x *examination) ([]Finding, error) {
-	found, err := faults(cdc.CheckIdentity(ctx, x.conn, x.Plan, x.version), "PostgreSQL refuses UPDATE and DELETE of such a table: the application cannot save.")
+	found, err := faults(cdc.CheckIdentity(ctx, x.conn.PgConn(), x.Plan, x.version), "PostgreSQL refuses UPDATE and DELETE of such a table: the application cannot save.")
 	if err != nil {
 		return nil, err
 	}
