@@ -11,50 +11,34 @@ import (
 )
 
 // Reason is the kind of a Fault.
-type Reason int
+type Reason string
 
 // Reasons why the stream cannot run until a person fixes something.
 const (
-	Unreachable           Reason = iota + 1 // no connection since the start, until the patience ended
-	Authentication                          // the server refused role or password
-	DatabaseMissing                         // the database does not exist
-	Privilege                               // the role may not do this
-	ServerVersion                           // the server is too old
-	Standby                                 // the server accepts no writes (only Setup and Teardown)
-	WALLevel                                // wal_level is not logical
-	SlotMissing                             // the slot does not exist
-	SlotWrong                               // the slot is physical, or belongs to another plugin or database
-	SlotActive                              // another session is using the slot (only Teardown)
-	SlotBlocked                             // the slot waits for running transactions (only Setup)
-	TableLocked                             // other sessions hold locks on the tables (only Setup and Teardown)
-	PublicationMissing                      // the publication does not exist
-	PublicationYounger                      // the publication did not exist at the slot's position
-	PublicationIncomplete                   // a table is not published
-	OperationsMissing                       // an operation is not published
-	PublicationNarrowed                     // a row filter or a column list withholds changes, or a table is published as its partitions
-	GeneratedColumns                        // generated columns are not published although the server requires it
-	TableMissing                            // a table, column or schema does not exist
-	IdentityUnsafe                          // REPLICA IDENTITY FULL would stop the application's updates
-	NotOwner                                // the role owns neither table nor publication
-	Undecodable                             // the server cannot decode a change
-	Protocol                                // the server sent something outside pgoutput's protocol 1
+	Unreachable           Reason = "unreachable"            // no connection since the start, until the patience ended
+	Authentication        Reason = "authentication"         // the server refused role or password
+	DatabaseMissing       Reason = "database_missing"       // the database does not exist
+	Privilege             Reason = "privilege"              // the role may not do this
+	ServerVersion         Reason = "server_version"         // the server is too old
+	Standby               Reason = "standby"                // the server accepts no writes (only Setup and Teardown)
+	WALLevel              Reason = "wal_level"              // wal_level is not logical
+	SlotMissing           Reason = "slot_missing"           // the slot does not exist
+	SlotWrong             Reason = "slot_wrong"             // the slot is physical, or belongs to another plugin or database
+	SlotActive            Reason = "slot_active"            // another session is using the slot (only Teardown)
+	SlotBlocked           Reason = "slot_blocked"           // the slot waits for running transactions (only Setup)
+	TableLocked           Reason = "table_locked"           // other sessions hold locks on the tables (only Setup and Teardown)
+	PublicationMissing    Reason = "publication_missing"    // the publication does not exist
+	PublicationYounger    Reason = "publication_younger"    // the publication did not exist at the slot's position
+	PublicationIncomplete Reason = "publication_incomplete" // a table is not published
+	OperationsMissing     Reason = "operations_missing"     // an operation is not published
+	PublicationNarrowed   Reason = "publication_narrowed"   // a row filter or a column list withholds changes, or a table is published as its partitions
+	GeneratedColumns      Reason = "generated_columns"      // generated columns are not published although the server requires it
+	TableMissing          Reason = "table_missing"          // a table, column or schema does not exist
+	IdentityUnsafe        Reason = "identity_unsafe"        // REPLICA IDENTITY FULL would stop the application's updates
+	NotOwner              Reason = "not_owner"              // the role owns neither table nor publication
+	Undecodable           Reason = "undecodable"            // the server cannot decode a change
+	Protocol              Reason = "protocol"               // the server sent something outside pgoutput's protocol 1
 )
-
-// String returns the reason as a metric label.
-func (r Reason) String() string {
-	names := [...]string{
-		Unreachable: "unreachable", Authentication: "authentication", DatabaseMissing: "database_missing",
-		Privilege: "privilege", ServerVersion: "server_version", Standby: "standby", WALLevel: "wal_level", SlotMissing: "slot_missing",
-		SlotWrong: "slot_wrong", SlotActive: "slot_active", SlotBlocked: "slot_blocked", TableLocked: "table_locked",
-		PublicationMissing: "publication_missing", PublicationYounger: "publication_younger", PublicationIncomplete: "publication_incomplete",
-		OperationsMissing: "operations_missing", PublicationNarrowed: "publication_narrowed", GeneratedColumns: "generated_columns",
-		TableMissing: "table_missing", IdentityUnsafe: "identity_unsafe", NotOwner: "not_owner", Undecodable: "undecodable", Protocol: "protocol",
-	}
-	if r <= 0 || int(r) >= len(names) {
-		return "unknown"
-	}
-	return names[r]
-}
 
 // Fault is an error that retrying does not fix. Its message names what is wrong, and how
 // to fix it.

@@ -5,14 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
 func TestClassify(t *testing.T) {
-	retry := Reason(0)
+	retry := Reason("")
 	for _, test := range []struct {
 		name string
 		in   error
@@ -64,19 +63,5 @@ func TestRemovedWALIsGap(t *testing.T) {
 	}
 	if err := s.classify(&pgconn.PgError{Code: "58P01", File: "dfmgr.c"}); Final(err) {
 		t.Errorf("a library that is not found is %v", err)
-	}
-}
-
-func TestReasonsAreMetricLabels(t *testing.T) {
-	seen := map[string]bool{}
-	for r := Unreachable; r <= Protocol; r++ {
-		label := r.String()
-		if label == "" || label == "unknown" || seen[label] || strings.ToLower(label) != label {
-			t.Errorf("reason %d has the label %q", int(r), label)
-		}
-		seen[label] = true
-	}
-	if got := Reason(0).String(); got != "unknown" {
-		t.Errorf("no reason = %q, want unknown", got)
 	}
 }
