@@ -118,7 +118,7 @@ func (c *control) hand(ctx context.Context, hooks []int64, done string, change f
 // mustHaveSlot returns an error unless the slot exists. With a slot, later changes are
 // delivered even if hooktail is not running now.
 func (c *control) mustHaveSlot(ctx context.Context) error {
-	_, err := cdc.ReadUsage(ctx, c.Pool, c.cfg.Slot)
+	_, err := cdc.ReadDisk(ctx, c.Pool, c.cfg.Slot)
 	if fault, ok := errors.AsType[*cdc.Fault](err); ok && fault.Reason == cdc.SlotMissing {
 		return fmt.Errorf("slot %q does not exist: run `hooktail setup` first, or changes from now on are lost", c.cfg.Slot)
 	}
@@ -135,14 +135,14 @@ func (c *control) mustRemember(ctx context.Context) error {
 	if c.cfg.Deliver != config.DeliverAdopted || c.cfg.AdoptOverlap == 0 {
 		return nil // hooktail sends to active hooks as well
 	}
-	usage, err := cdc.ReadUsage(ctx, c.Pool, c.cfg.Slot)
+	disk, err := cdc.ReadDisk(ctx, c.Pool, c.cfg.Slot)
 	switch {
 	case err != nil:
 		return err
-	case usage.For == 0:
+	case disk.ReadFor == 0:
 		return errors.New("hooktail is not reading the slot: start it first, or an event that Label Studio has not sent yet is lost (--force adopts anyway)")
 	default:
-		return whole(&status.Overlap{Seconds: c.cfg.AdoptOverlap.Seconds(), Whole: usage.For >= c.cfg.AdoptOverlap})
+		return whole(&status.Overlap{Seconds: c.cfg.AdoptOverlap.Seconds(), Whole: disk.ReadFor >= c.cfg.AdoptOverlap})
 	}
 }
 

@@ -79,11 +79,7 @@ func reportSlot(ctx context.Context, db cdc.Querier, slot string, r *status.Repo
 	if err != nil {
 		return err
 	}
-	usage, err := cdc.ReadUsage(ctx, db, slot)
-	if err != nil {
-		return err
-	}
-	r.Stream = &status.Stream{Slot: slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &usage.Active}
+	r.Stream = &status.Stream{Slot: slot, Confirmed: disk.Confirmed.String(), ServerEnd: disk.End.String(), Active: &disk.Active}
 	relay.DescribeDisk(r.Stream, disk, disk.Confirmed)
 	return nil
 }
