@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -167,34 +166,18 @@ func (c *cursor) bytes(n uint32) []byte {
 	return b
 }
 
-func (c *cursor) uint8() byte {
-	if b := c.bytes(1); b != nil {
-		return b[0]
+// uint returns an unsigned integer of n bytes in network order.
+func (c *cursor) uint(n uint32) (v uint64) {
+	for _, b := range c.bytes(n) {
+		v = v<<8 | uint64(b)
 	}
-	return 0
+	return v
 }
 
-func (c *cursor) uint16() uint16 {
-	if b := c.bytes(2); b != nil {
-		return binary.BigEndian.Uint16(b)
-	}
-	return 0
-}
-
-func (c *cursor) uint32() uint32 {
-	if b := c.bytes(4); b != nil {
-		return binary.BigEndian.Uint32(b)
-	}
-	return 0
-}
-
-func (c *cursor) uint64() uint64 {
-	if b := c.bytes(8); b != nil {
-		return binary.BigEndian.Uint64(b)
-	}
-	return 0
-}
-
+func (c *cursor) uint8() byte     { return byte(c.uint(1)) }
+func (c *cursor) uint16() uint16  { return uint16(c.uint(2)) }
+func (c *cursor) uint32() uint32  { return uint32(c.uint(4)) }
+func (c *cursor) uint64() uint64  { return c.uint(8) }
 func (c *cursor) lsn() LSN        { return LSN(c.uint64()) }
 func (c *cursor) time() time.Time { return serverTime(int64(c.uint64())) }
 
