@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -32,16 +31,11 @@ func (s *Server) Standby(ctx context.Context, slot string) (*Server, error) {
 		"sync_replication_slots":       "on",
 	}
 	standby := &Server{bin: s.bin, dir: dir, owner: s.owner, args: arguments(dir, Options{Settings: settings})}
-	if err := s.backup(ctx, filepath.Join(dir, "data"), slot); err != nil {
-		return nil, errors.Join(err, standby.Close())
+	err = s.backup(ctx, filepath.Join(dir, "data"), slot)
+	if err == nil {
+		err = s.owner.giveAll(dir)
 	}
-	if err := s.owner.giveAll(dir); err != nil {
-		return nil, errors.Join(err, standby.Close())
-	}
-	if err := standby.Start(ctx); err != nil {
-		return nil, errors.Join(err, standby.Close())
-	}
-	return standby, nil
+	return standby.started(ctx, err)
 }
 
 // backup creates the data directory of a standby, as pg_basebackup does, which is missing
@@ -96,24 +90,13 @@ func copyCluster(from, to string) error {
 		case slices.Contains(notCopied, filepath.Dir(name)), name == "postmaster.pid", name == "postmaster.opts":
 			return nil
 		}
-		if err := copyFile(path, filepath.Join(to, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		content, err := os.ReadFile(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		return nil
+		return os.WriteFile(filepath.Join(to, name), content, 0o600)
 	})
-}
-
-func copyFile(from, to string) (err error) {
-	in, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = in.Close() }() // only read
-	out, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, out.Close()) }()
-	_, err = io.Copy(out, in)
-	return err
 }

@@ -77,10 +77,16 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if o.Quick {
 		create = s.copy
 	}
-	if err := create(ctx); err != nil {
-		return nil, errors.Join(err, s.Close())
+	return s.started(ctx, create(ctx))
+}
+
+// started starts the server if its cluster was made without an error, and otherwise
+// removes its files.
+func (s *Server) started(ctx context.Context, err error) (*Server, error) {
+	if err == nil {
+		err = s.Start(ctx)
 	}
-	if err := s.Start(ctx); err != nil {
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

@@ -12,3 +12,6 @@ func memory(o Options) string {
 	}
 	return dir
 }
+
+// endWithParent makes the kernel stop the server when its parent is killed.
+func endWithParent(attr *syscall.SysProcAttr) { attr.Pdeathsig = syscall.SIGQUIT }
