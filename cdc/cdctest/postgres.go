@@ -26,9 +26,7 @@ var shared struct {
 	once     sync.Once
 	server   *Server
 	err      error
-	template sync.Once // loads Label Studio's tables once
-	source   string    // argument of CREATE DATABASE … TEMPLATE
-	loadErr  error
+	template func() (string, error) // makeTemplate, once
 }
 
 // Main runs the tests and then stops the shared server. Use it in TestMain:
@@ -82,6 +80,7 @@ func Postgres(t testing.TB) *Server {
 	shared.once.Do(func() {
 		s, err := throwaway.Start(context.Background(), throwaway.Options{Quick: true})
 		shared.server, shared.err = &Server{Server: s}, err
+		shared.template = sync.OnceValues(shared.server.makeTemplate)
 	})
 	if shared.err != nil {
 		t.Fatalf("start PostgreSQL: %v", shared.err)
@@ -165,22 +164,20 @@ func (s *Server) LabelStudio(t testing.TB) *Database {
 	t.Helper()
 	if s != shared.server {
 		db := s.database(t, "template1")
-		if err := load(db.DSN); err != nil {
+		if err := db.do(testdata.Load); err != nil {
 			t.Fatalf("load Label Studio's tables: %v", err)
 		}
 		return db
 	}
-	shared.template.Do(func() {
-		shared.source, shared.loadErr = s.makeTemplate()
-	})
-	if shared.loadErr != nil {
-		t.Fatalf("load Label Studio's tables: %v", shared.loadErr)
+	source, err := shared.template()
+	if err != nil {
+		t.Fatalf("load Label Studio's tables: %v", err)
 	}
-	return s.database(t, shared.source)
+	return s.database(t, source)
 }
 
-// makeTemplate fills the template and returns how to copy it: by its files if the server
-// can. The alternative writes 4.5 MB of WAL, which the slots of all running tests would
+// makeTemplate fills the template and returns the argument of CREATE DATABASE … TEMPLATE
+// that copies it: by its files if the server can. The alternative writes 4.5 MB of WAL, which the slots of all running tests would
 // have to read.
 func (s *Server) makeTemplate() (source string, err error) {
 	if err := s.admin("CREATE DATABASE " + template); err != nil {
@@ -203,16 +200,6 @@ func (s *Server) makeTemplate() (source string, err error) {
 		return template + " STRATEGY FILE_COPY", nil
 	}
 	return template, nil
-}
-
-func load(dsn string) error {
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, dsn)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(ctx)
-	return testdata.Load(ctx, conn)
 }
 
 func (s *Server) database(t testing.TB, from string) *Database {

@@ -32,28 +32,16 @@ type pair struct {
 	forgotten      bool // guarded by the proxy's mu
 }
 
-// Kind is the use of a connection.
+// Kind is the use of a connection: the bytes by which it is recognized.
 type Kind string
 
 // Kinds of connections.
 const (
-	Queries     Kind = ""            // any other
-	Replication Kind = "replication" // in replication mode
-	Lock        Kind = "lock"        // requests an advisory lock
-	Listen      Kind = "listen"      // waits for notifications
+	Queries     Kind = ""                                // any other
+	Replication Kind = "\x00replication\x00database\x00" // in the start-up message
+	Lock        Kind = "pg_try_advisory_lock"
+	Listen      Kind = "LISTEN "
 )
-
-// sign returns the bytes by which a connection of the kind is recognized.
-func (k Kind) sign() string {
-	switch k {
-	case Replication:
-		return "\x00replication\x00database\x00" // in the start-up message
-	case Lock:
-		return "pg_try_advisory_lock"
-	default:
-		return "LISTEN "
-	}
-}
 
 // NewProxy listens on a free loopback port and forwards to the target, for
 // example ("unix", server.Socket()). It ends with the test.
@@ -197,7 +185,7 @@ func (p *Proxy) pass(c *pair, data []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, kind := range [...]Kind{Replication, Lock, Listen} {
-		if c.kind == Queries && bytes.Contains(data, []byte(kind.sign())) {
+		if c.kind == Queries && bytes.Contains(data, []byte(kind)) {
 			c.kind = kind
 		}
 	}
