@@ -49,7 +49,10 @@ func (in *installer) patiently(ctx context.Context, f func() error) error {
 	for {
 		err := f()
 		waited, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || waited.Code != postgres.LockNotAvailable {
+		switch {
+		case ok && waited.Code == postgres.ObjectInUse:
+			return slotInUse(in.plan.Slot, "", err)
+		case !ok || waited.Code != postgres.LockNotAvailable:
 			return err
 		}
 		if time.Since(begun) >= in.patience {

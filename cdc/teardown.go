@@ -6,8 +6,7 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/hooktail/hooktail/internal/postgres"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Remains is what exists of a plan in a database: what Teardown removes.
@@ -24,51 +23,76 @@ type Remains struct {
 // within first: after an error of either nothing is changed. The slot is dropped last,
 // since that cannot be rolled back. conn must not be in a transaction.
 func Teardown(ctx context.Context, conn *pgx.Conn, plan Plan, log func(step string), within ...func(context.Context, pgx.Tx) error) error {
-	in := newInstaller(conn, plan, log)
-	remains, err := in.remains(ctx, nil)
+	remains, err := CheckTeardown(ctx, conn, plan)
 	if err != nil {
 		return err
 	}
-	return in.remove(ctx, in.removal(remains), within)
+	statements := setIdentities(remains.Identity, "DEFAULT")
+	if remains.Publication {
+		statements = append(statements, "DROP PUBLICATION "+quoteIdent(plan.Publication)+";")
+	}
+	if remains.Slot {
+		statements = append(statements, dropSlot(plan.Slot))
+	}
+	in := newInstaller(conn, plan, log)
+	for _, sql := range statements {
+		in.log(sql)
+	}
+	return in.patiently(ctx, func() error {
+		return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+			in.last = "the teardown"
+			if err := exec(ctx, in.conn, in.briefly()); err != nil {
+				return err
+			}
+			for _, f := range within {
+				if err := f(ctx, tx); err != nil {
+					return err
+				}
+			}
+			for _, sql := range statements {
+				if err := in.execute(ctx, sql); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
 }
 
 // CheckTeardown finds what exists of a plan. It returns a *Fault for whatever prevents
 // Teardown: a slot in use, or everything that the role lacks, including besides, which
 // the caller lacks. It changes nothing.
-func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack) (Remains, error) {
-	return newInstaller(conn, plan, nil).remains(ctx, besides)
-}
-
-func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, err error) {
-	if err := mustBePrimary(ctx, in.conn); err != nil {
+func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...Lack) (r Remains, err error) {
+	pg := conn.PgConn()
+	if err := mustBePrimary(ctx, pg); err != nil {
 		return r, err
 	}
-	role, err := roleOf(ctx, in.session)
+	role, err := roleOf(ctx, conn)
 	if err != nil {
 		return r, err
 	}
-	if r.Slot, err = in.unreadSlot(ctx); err != nil {
+	if r.Slot, err = unreadSlot(ctx, pg, plan.Slot); err != nil {
 		return r, err
 	}
 	var lacks []Lack
 	if r.Slot {
-		if lacks, err = role.mayReplicate(ctx, in.session); err != nil {
+		if lacks, err = role.mayReplicate(ctx, conn); err != nil {
 			return r, err
 		}
-		disk, err := ReadDisk(ctx, in.session, in.plan.Slot)
+		disk, err := ReadDisk(ctx, conn, plan.Slot)
 		if err != nil {
 			return r, err
 		}
 		r.Unread = int64(disk.End - min(disk.Confirmed, disk.End))
 	}
-	p, err := inspectPublication(ctx, in.conn, in.plan.Publication, nil)
+	p, err := inspectPublication(ctx, pg, plan.Publication, nil)
 	if err != nil {
 		return r, err
 	}
 	if r.Publication = p.exists; p.exists && !p.owned {
-		lacks = append(lacks, role.mustOwn(in.plan.Publication))
+		lacks = append(lacks, role.mustOwn(plan.Publication))
 	}
-	tables, err := lookUp(ctx, in.conn, in.plan.Tables)
+	tables, err := lookUp(ctx, pg, plan.Tables)
 	if err != nil {
 		return r, err
 	}
@@ -87,8 +111,8 @@ func (in *installer) remains(ctx context.Context, besides []Lack) (r Remains, er
 
 // unreadSlot reports whether the slot exists, lost or not; a slot that is in use, or
 // belongs to another plugin or database, is a *Fault.
-func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
-	slot, err := CheckSlot(ctx, in.conn, in.plan.Slot)
+func unreadSlot(ctx context.Context, conn *pgconn.PgConn, name string) (bool, error) {
+	slot, err := CheckSlot(ctx, conn, name)
 	_, lost := errors.AsType[*Gap](err)
 	switch {
 	case isReason(err, SlotMissing):
@@ -96,66 +120,19 @@ func (in *installer) unreadSlot(ctx context.Context) (bool, error) {
 	case err != nil && !lost:
 		return false, err
 	case slot.ActivePID != "":
-		return false, slotInUse(slot.Name, slot.ActivePID, nil)
+		return false, slotInUse(name, slot.ActivePID, nil)
 	}
 	return true, nil
-}
-
-// removal returns the SQL that removes what remains, in order.
-func (in *installer) removal(r Remains) []string {
-	sql := setIdentities(r.Identity, "DEFAULT")
-	if r.Publication {
-		sql = append(sql, "DROP PUBLICATION "+quoteIdent(in.plan.Publication)+";")
-	}
-	if r.Slot {
-		sql = append(sql, dropSlot(in.plan.Slot))
-	}
-	return sql
-}
-
-// remove runs the statements in one transaction.
-func (in *installer) remove(ctx context.Context, statements []string, within []func(context.Context, pgx.Tx) error) error {
-	for _, sql := range statements {
-		in.log(sql)
-	}
-	err := in.patiently(ctx, func() error {
-		return pgx.BeginFunc(ctx, in.session, func(tx pgx.Tx) error {
-			in.last = "the teardown"
-			if err := exec(ctx, in.conn, in.briefly()); err != nil {
-				return err
-			}
-			for _, f := range within {
-				if err := f(ctx, tx); err != nil {
-					return err
-				}
-			}
-			for _, sql := range statements {
-				if err := in.execute(ctx, sql); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
-	if postgres.Code(err) == postgres.ObjectInUse {
-		return slotInUse(in.plan.Slot, "", err)
-	}
-	return err
 }
 
 // DropSlot drops only the slot, lost or not; a missing slot is skipped, and one in use is
 // a *Fault.
 func DropSlot(ctx context.Context, conn *pgx.Conn, slot string, log func(step string)) error {
-	in := newInstaller(conn, Plan{Slot: slot}, log)
-	there, err := in.unreadSlot(ctx)
+	there, err := unreadSlot(ctx, conn.PgConn(), slot)
 	if err != nil || !there {
 		return err
 	}
-	err = in.run(ctx, dropSlot(slot))
-	if postgres.Code(err) == postgres.ObjectInUse {
-		return slotInUse(slot, "", err)
-	}
-	return err
+	return newInstaller(conn, Plan{Slot: slot}, log).run(ctx, dropSlot(slot))
 }
 
 func slotInUse(slot, pid string, err error) *Fault {
