@@ -35,15 +35,14 @@ func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error
 	if memory == nil || memory.SystemID != slot.SystemID {
 		return nil
 	}
-	end, moved := s.assembler.timelines.left(&timelines{memory.Timeline, memory.history})
-	switch {
-	case moved:
-	case slot.Timeline != memory.Timeline:
-		end = 0 // unknown
-	default:
+	end, _ := s.assembler.timelines.left(&timelines{memory.Timeline, memory.history}) // 0 if unknown
+	if slot.Timeline == memory.Timeline {
 		end = slot.Written
 	}
-	read, newest := s.position.progress(), s.assembler.newest()
+	read, newest := s.position.progress(), s.assembler.handed // the commit record, also of one handed over in part
+	if torn := s.assembler.torn; torn != nil {
+		newest = max(newest, torn.commit)
+	}
 	if read.confirmed <= end && (newest == 0 || newest < end) { // one is the end of a record, the other a beginning
 		return nil
 	}
@@ -52,15 +51,6 @@ func (s *Stream) diverged(ctx context.Context, slot *Slot, memory *Memory) error
 	s.o.Log.LogAttrs(ctx, slog.LevelWarn, neverHad, slog.String("slot", d.Slot), slog.Any("after", d.End), slog.Any("until", d.Read),
 		slog.Int("outstanding", read.outstanding), slog.Int("timeline", int(d.Timeline)))
 	return d
-}
-
-// newest returns the commit record of the newest transaction that was handed over, even
-// in part.
-func (a *assembler) newest() LSN {
-	if a.torn != nil {
-		return max(a.handed, a.torn.commit)
-	}
-	return a.handed
 }
 
 // TimelineQuery is the SQL expression for the server's present timeline: the last

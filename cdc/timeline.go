@@ -3,8 +3,8 @@ package cdc
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"slices"
-	"strconv"
 
 	"github.com/jackc/pglogrepl"
 )
@@ -43,9 +43,6 @@ func (t *timelines) left(other *timelines) (end LSN, ok bool) {
 		return 0, false
 	}
 	for _, past := range slices.Backward(t.past) {
-		if past.id == other.current {
-			return past.end, true
-		}
 		if was, known := other.end(past.id); known {
 			return min(past.end, was), true
 		}
@@ -56,9 +53,12 @@ func (t *timelines) left(other *timelines) (end LSN, ok bool) {
 	return 0, false
 }
 
-// end returns where that timeline ended; ok is false if it has not ended, as far as is
-// known.
+// end returns where that timeline ended, the greatest LSN for the current one; ok is false
+// if it is unknown.
 func (t *timelines) end(id int32) (end LSN, ok bool) {
+	if id == t.current {
+		return math.MaxUint64, true
+	}
 	for _, past := range t.past {
 		if past.id == id {
 			return past.end, true
@@ -77,18 +77,16 @@ func parseHistory(file []byte) ([]timeline, error) {
 		if len(fields) == 0 || fields[0][0] == '#' {
 			continue
 		}
-		if len(fields) < 2 {
-			return nil, fmt.Errorf("parse timeline history %q: no position", line)
+		var one timeline
+		var end string
+		_, err := fmt.Sscan(string(line), &one.id, &end)
+		if err == nil {
+			one.end, err = pglogrepl.ParseLSN(end)
 		}
-		id, err := strconv.ParseInt(string(fields[0]), 10, 32)
 		if err != nil {
 			return nil, fmt.Errorf("parse timeline history %q: %w", line, err)
 		}
-		end, err := pglogrepl.ParseLSN(string(fields[1]))
-		if err != nil {
-			return nil, fmt.Errorf("parse timeline history %q: %w", line, err)
-		}
-		past = append(past, timeline{int32(id), end})
+		past = append(past, one)
 	}
 	return past, nil
 }
