@@ -89,22 +89,32 @@ func CheckSlot(ctx context.Context, conn *pgconn.PgConn, name string) (*Slot, er
 		return nil, slotMissing(name)
 	}
 	r := found[0]
-	if what := wrongSlot(r[0], r[1], r[2], r[3], r[8] == "t"); what != "" {
-		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, what), Mend: "choose another name"}
+	wrong := ""
+	switch {
+	case r[0] != "logical":
+		wrong = "a " + r[0] + " slot"
+	case r[1] != "pgoutput":
+		wrong = fmt.Sprintf("of the plugin %q, not pgoutput", r[1])
+	case r[2] != r[3]:
+		wrong = fmt.Sprintf("of the database %q, not %q", r[2], r[3])
+	case r[8] == "t":
+		wrong = "a temporary slot of another session"
+	}
+	if wrong != "" {
+		return nil, &Fault{Reason: SlotWrong, What: fmt.Sprintf("slot %q is %s", name, wrong), Mend: "choose another name"}
 	}
 	if r[9] == "t" {
-		return nil, &Fault{
-			Reason: SlotWrong, What: fmt.Sprintf("slot %q sends prepared transactions before they are committed (two_phase)", name),
-			Mend: replaceSlot(name),
-		}
+		what := fmt.Sprintf("slot %q sends prepared transactions before they are committed (two_phase)", name)
+		return nil, &Fault{Reason: SlotWrong, What: what, Mend: replaceSlot(name)}
 	}
 	slot := &Slot{Name: name, ActivePID: r[4], WALStatus: r[5]}
 	if slot.Confirmed, err = pglogrepl.ParseLSN(r[6]); err != nil {
 		return nil, fmt.Errorf("inspect slot %q: %w", name, err)
 	}
 	if slot.WALStatus == "lost" || r[7] != "" {
-		why := cmp.Or(r[7], "more WAL than max_slot_wal_keep_size")
-		return slot, &Gap{Slot: name, From: slot.Confirmed, Why: "the slot is lost (" + why + ")"}
+		why := "the slot is lost"
+		why += " (" + cmp.Or(r[7], "more WAL than max_slot_wal_keep_size") + ")"
+		return slot, &Gap{Slot: name, From: slot.Confirmed, Why: why}
 	}
 	return slot, nil
 }
@@ -117,18 +127,4 @@ func slotMissing(name string) *Fault {
 func replaceSlot(name string) string {
 	return fmt.Sprintf("run SELECT pg_drop_replication_slot(%s); and then `hooktail setup`, "+
 		"or `hooktail repair --resend` if hooktail has read from the slot before", quoteText(name))
-}
-
-func wrongSlot(kind, plugin, database, current string, temporary bool) string {
-	switch {
-	case kind != "logical":
-		return "a " + kind + " slot"
-	case plugin != "pgoutput":
-		return fmt.Sprintf("of the plugin %q, not pgoutput", plugin)
-	case database != current:
-		return fmt.Sprintf("of the database %q, not %q", database, current)
-	case temporary:
-		return "a temporary slot of another session"
-	}
-	return ""
 }
