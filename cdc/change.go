@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"slices"
 	"time"
 
 	"github.com/jackc/pglogrepl"
@@ -58,12 +59,7 @@ type Column struct {
 
 // Index returns the position of the named column, -1 if there is none.
 func (r *Relation) Index(name string) int {
-	for i := range r.Columns {
-		if r.Columns[i].Name == name {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(r.Columns, func(c Column) bool { return c.Name == name })
 }
 
 // Change is one row change of a transaction, or a logical message in it.

@@ -35,12 +35,12 @@ func (d Decoded) exceeds(now Decoded) bool {
 
 func decodedOf(ctx context.Context, conn *pgconn.PgConn, slot string) (d Decoded, err error) {
 	r, err := row(ctx, conn, DecodedQuery(quoteText(slot)))
+	if err == nil {
+		d.Since = r[1]
+		d.Transactions, err = strconv.ParseInt(r[0], 10, 64)
+	}
 	if err != nil {
-		return d, fmt.Errorf("read the statistics of slot %q: %w", slot, err)
+		return Decoded{}, fmt.Errorf("read the statistics of slot %q: %w", slot, err)
 	}
-	if d.Transactions, err = strconv.ParseInt(r[0], 10, 64); err != nil {
-		return d, fmt.Errorf("read the statistics of slot %q: %w", slot, err)
-	}
-	d.Since = r[1]
 	return d, nil
 }

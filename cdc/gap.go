@@ -2,7 +2,6 @@ package cdc
 
 import (
 	"fmt"
-	"strings"
 	"time"
 )
 
@@ -23,23 +22,21 @@ type Gap struct {
 
 // Error describes what happened, what is missing, and how to repair it.
 func (g *Gap) Error() string {
-	var s strings.Builder
-	fmt.Fprintf(&s, "gap in the stream of slot %q: %s", g.Slot, g.Why)
+	found := ""
 	if !g.Found.IsZero() {
-		fmt.Fprintf(&s, " (found at %s and not repaired)", moment(g.Found))
+		found = fmt.Sprintf(" (found at %s and not repaired)", moment(g.Found))
 	}
-	fmt.Fprintf(&s, ": %s: run `hooktail repair`, which makes the stream complete from now on, or `hooktail repair --resend`, "+
-		"which also sends what the tables still show of the gap", g.Interval())
-	return s.String()
+	return fmt.Sprintf("gap in the stream of slot %q: %s%s: %s: run `hooktail repair`, which makes the stream complete from now on, "+
+		"or `hooktail repair --resend`, which also sends what the tables still show of the gap", g.Slot, g.Why, found, g.Interval())
 }
 
 // Interval describes the missing interval.
 func (g *Gap) Interval() string {
-	s := "changes after " + at(g.From, g.Since)
+	to := "until it is repaired"
 	if g.To != 0 {
-		return s + " and up to " + at(g.To, g.Until) + " are missing"
+		to = "up to " + at(g.To, g.Until)
 	}
-	return s + " and until it is repaired are missing"
+	return "changes after " + at(g.From, g.Since) + " and " + to + " are missing"
 }
 
 func at(lsn LSN, t time.Time) string {

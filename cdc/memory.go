@@ -130,15 +130,15 @@ func (c checkpoint) proves(m *Memory, slot *Slot) bool {
 // lastCheckpoint reads it.
 func lastCheckpoint(ctx context.Context, conn *pgconn.PgConn) (c checkpoint, err error) {
 	r, err := row(ctx, conn, `SELECT checkpoint_lsn, (extract(epoch FROM checkpoint_time) * 1000)::bigint FROM pg_catalog.pg_control_checkpoint()`)
-	if err != nil {
-		return c, fmt.Errorf("read the last checkpoint: %w", err)
-	}
-	if c.lsn, err = pglogrepl.ParseLSN(r[0]); err != nil {
-		return c, fmt.Errorf("read the last checkpoint: %w", err)
+	if err == nil {
+		c.lsn, err = pglogrepl.ParseLSN(r[0])
 	}
 	var ms int64
-	if _, err := fmt.Sscan(r[1], &ms); err != nil {
-		return c, fmt.Errorf("read the last checkpoint: %w", err)
+	if err == nil {
+		_, err = fmt.Sscan(r[1], &ms)
+	}
+	if err != nil {
+		return checkpoint{}, fmt.Errorf("read the last checkpoint: %w", err)
 	}
 	c.time = time.UnixMilli(ms)
 	return c, nil

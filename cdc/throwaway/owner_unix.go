@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 )
 
@@ -25,15 +24,14 @@ func findOwner() (*owner, error) {
 		if err != nil {
 			continue
 		}
-		uid, err := strconv.ParseUint(u.Uid, 10, 32)
-		if err != nil {
+		var o owner
+		if _, err := fmt.Sscan(u.Uid, &o.uid); err != nil {
 			return nil, fmt.Errorf("read uid of %s: %w", name, err)
 		}
-		gid, err := strconv.ParseUint(u.Gid, 10, 32)
-		if err != nil {
+		if _, err := fmt.Sscan(u.Gid, &o.gid); err != nil {
 			return nil, fmt.Errorf("read gid of %s: %w", name, err)
 		}
-		return &owner{uid: uint32(uid), gid: uint32(gid)}, nil
+		return &o, nil
 	}
 	return nil, fmt.Errorf("PostgreSQL refuses to run as root, and there is no user postgres or nobody to run it as: create one (useradd --system postgres) or run as another user")
 }
