@@ -12,7 +12,7 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 )
 
-// Lack is something that a role needs and lacks, and the SQL that grants it.
+// Lack is something that a role or a publication needs and lacks, and the SQL that mends it.
 type Lack struct{ What, Mend string }
 
 // check returns a *Fault that names everything that Setup lacks.
@@ -22,7 +22,7 @@ func (in *installer) check(ctx context.Context, f found, lacks []Lack) error {
 		return err
 	}
 	var needs []Lack
-	alters := len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.widen()) > 0
+	alters := len(f.missing) > 0 || f.publication.noGenerated || len(f.publication.withheld) > 0
 	switch {
 	case !f.publication.exists:
 		needs = role.mayCreate()
@@ -71,16 +71,24 @@ func lacking(lacks []Lack, foreign, statements []string) error {
 	case len(foreign) > 0:
 		lacks = append(lacks, Lack{owner.What, "and the owner run " + owner.Mend})
 	}
-	var what, mend []string
-	for _, lack := range lacks {
-		if !slices.Contains(what, lack.What) {
-			what, mend = append(what, lack.What), append(mend, lack.Mend)
-		}
-	}
+	what, mend := texts(lacks)
 	return &Fault{
 		Reason: Privilege, What: "the role lacks privileges: " + strings.Join(what, "; "),
 		Mend: "nothing was changed; let an administrator run " + strings.Join(mend, " "),
 	}
+}
+
+// texts returns what is lacking and what mends it, each text once.
+func texts(lacks []Lack) (what, mend []string) {
+	for _, lack := range lacks {
+		if !slices.Contains(what, lack.What) {
+			what = append(what, lack.What)
+		}
+		if !slices.Contains(mend, lack.Mend) {
+			mend = append(mend, lack.Mend)
+		}
+	}
+	return what, mend
 }
 
 // mustBePrimary returns a *Fault if the server accepts no writes.

@@ -137,7 +137,7 @@ func (in *installer) look(ctx context.Context) (f found, err error) {
 	if f.publication, err = inspectPublication(ctx, in.conn, in.plan.Publication, in.plan.Tables); err != nil {
 		return f, err
 	}
-	if fault := f.publication.refused(); fault != nil && !in.plan.Widen {
+	if fault := f.publication.refused(in.plan.Publication); fault != nil && !in.plan.Widen {
 		return f, fault
 	}
 	f.missing = f.publication.missing(in.plan.Tables)
@@ -163,7 +163,8 @@ func (in *installer) statements(f found) []string {
 		if f.publication.noGenerated {
 			sql = append(sql, alterPublication(in.plan.Publication, "SET (publish_generated_columns = stored)"))
 		}
-		sql = append(sql, f.publication.widen()...)
+		_, widen := texts(f.publication.withheld)
+		sql = append(sql, widen...)
 	}
 	for _, t := range f.tables {
 		if t.IdentityFull {
