@@ -104,52 +104,32 @@ func namesOf(tables []Table, p Published) map[uint32]Table {
 // published reads how the tables are published. A renamed table remains the same table,
 // unless another one has its old name, published or not.
 func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
-	was := known.relations()
-	ids := make([]string, 0, len(was))
-	for id := range was {
-		ids = append(ids, strconv.FormatUint(uint64(id), 10))
-	}
-	found, err := rows(ctx, conn, memberQuery(conn, name, tables, ids)+`
-		SELECT '', '0', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
+	found, err := rows(ctx, conn, memberQuery(conn, name, tables, known)+`
+		SELECT '', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
 		UNION ALL
-		SELECT '`+optionsKey+`', '0', concat_ws(' ', p.xmin, p.pubowner, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p)->>'pubgencols')
+		SELECT '`+optionsKey+`', concat_ws(' ', p.xmin, p.pubowner, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p)->>'pubgencols')
 		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
 		UNION ALL
-		SELECT name, oid::text, string_agg(place || '/' || oid || CASE WHEN filtered OR columns THEN '!' ELSE '' END, ' ' ORDER BY place)
-		FROM member GROUP BY name, oid
-		UNION ALL
-		SELECT name, oid::text, '' FROM t WHERE oid NOT IN (SELECT oid FROM member)`)
+		SELECT name, string_agg(place || '/' || oid || CASE WHEN filtered OR columns THEN '!' ELSE '' END, ' ' ORDER BY place)
+		FROM member GROUP BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("read publication %q: %w", name, err)
 	}
 	all := make(Published, len(found))
-	taken := map[string]bool{} // names of tables that are not published
-	var renamed [][]string
 	for _, r := range found {
-		if r[2] == "" {
-			taken[r[0]] = true
-		} else if r[1] == "0" || slices.ContainsFunc(tables, func(t Table) bool { return t.String() == r[0] }) {
-			all[r[0]] = r[2]
-		} else {
-			renamed = append(renamed, r)
-		}
-	}
-	for _, r := range renamed {
-		id, err := strconv.ParseUint(r[1], 10, 32)
-		if err != nil {
-			return nil, fmt.Errorf("read publication %q: %w", name, err)
-		}
-		if before := was[uint32(id)]; all[before] == "" && !taken[before] {
-			all[before] = r[2]
-		}
+		all[r[0]] = r[1]
 	}
 	return all, nil
 }
 
 // memberQuery returns the beginning of a query, with a table expression member: how each
-// of the tables, and of the relations with these ids, is published. A table may have
-// several rows.
-func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []string) string {
+// of the tables is published, also one that had its name when it was known and that nobody
+// else has taken since. A table may have several rows.
+func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, known Published) string {
+	was := "(0, '')" // a list needs at least one element
+	for id, name := range known.relations() {
+		was += fmt.Sprintf(", (%d, %s)", id, quoteText(name))
+	}
 	bySchema := ""
 	if serverMajor(conn) >= 15 {
 		bySchema = `
@@ -159,9 +139,12 @@ func memberQuery(conn *pgconn.PgConn, publication string, tables []Table, ids []
 	// to_jsonb reads columns that only some versions have. A table listed in a publication of
 	// all tables is one that is not published (EXCEPT, since PostgreSQL 19).
 	return `WITH p AS (SELECT p.oid, p.puballtables, p.pubviaroot FROM pg_catalog.pg_publication p WHERE p.pubname = ` + quoteText(publication) + `),
-		t AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
-			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')
-			AND (n.nspname || '.' || c.relname IN (` + textList(tables) + `) OR c.oid IN (` + strings.Join(append(ids, "0"), ", ") + `))),
+		c AS (SELECT c.oid, c.relkind, c.relnamespace, n.nspname || '.' || c.relname AS name
+			FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')),
+		named AS (SELECT * FROM c WHERE name IN (` + textList(tables) + `)),
+		t AS (SELECT * FROM named
+			UNION ALL SELECT c.oid, c.relkind, c.relnamespace, was.name FROM (VALUES ` + was + `) was (oid, name) JOIN c ON c.oid = was.oid
+			WHERE c.oid NOT IN (SELECT oid FROM named) AND was.name NOT IN (SELECT name FROM named)),
 		member AS (
 			SELECT t.oid, t.name, t.relkind, p.pubviaroot, r.oid::text AS place,
 				to_jsonb(r)->>'prqual' IS NOT NULL AS filtered, to_jsonb(r)->>'prattrs' IS NOT NULL AS columns
