@@ -100,9 +100,11 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if err != nil {
 		return slot, memory.explain(s.o.Slot, err)
 	}
-	if slot.Published, err = published(ctx, conn, s.o.Publication, s.o.Tables, cmp.Or(memory, &Memory{}).Publication); err != nil {
+	now, err := inspectPublication(ctx, conn, s.o.Publication, s.o.Tables, cmp.Or(memory, &Memory{}).Publication)
+	if err != nil {
 		return nil, err
 	}
+	slot.Published = now.content
 	if memory != nil {
 		last, err := lastCheckpoint(ctx, conn)
 		if err != nil {
@@ -120,7 +122,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if err := s.diverged(ctx, slot, own); err != nil {
 		return slot, err
 	}
-	if err := CheckPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+	if err := now.check(s.o.Publication, s.o.Tables); err != nil {
 		return slot, memory.explain(s.o.Slot, err)
 	}
 	if slot.ActivePID != "" && !s.o.Temporary {

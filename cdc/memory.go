@@ -177,21 +177,21 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		s.whole = s.memory // the checks of the connection found nothing
 		s.mu.Unlock()
 	}
-	now, err := published(ctx, conn, s.o.Publication, s.o.Tables, memory.Publication)
+	now, err := inspectPublication(ctx, conn, s.o.Publication, s.o.Tables, memory.Publication)
 	if err != nil {
 		return err
 	}
-	if why := memory.Publication.Lost(now); why != "" {
+	if why := memory.Publication.Lost(now.content); why != "" {
 		return &Gap{Slot: s.o.Slot, Why: why, From: s.whole.End, Since: s.whole.At}
 	}
-	if err := CheckPublication(ctx, conn, s.o.Publication, s.o.Tables); err != nil {
+	if err := now.check(s.o.Publication, s.o.Tables); err != nil {
 		return s.whole.explain(s.o.Slot, err)
 	}
 	s.whole = memory
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	connected := *s.memory
-	connected.Publication = now // tables added meanwhile may replace those removed later
+	connected.Publication = now.content // tables added meanwhile may replace those removed later
 	s.memory = &connected
 	return nil
 }

@@ -14,25 +14,31 @@ type publication struct {
 	exists      bool
 	owned       bool     // by the role, directly or through membership
 	operations  []string // missing ones: "operation insert", update, delete or truncate
+	content     Published
 	tables      []string // in the form of Table.String; also those published as their partitions
 	withheld    []Lack   // how it withholds changes, or publishes them under other names
 	narrowed    bool     // some of that is about tables
 	noGenerated bool     // generated columns could be published and are not
 }
 
-func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) (*publication, error) {
-	p := &publication{}
+// inspectPublication reads a publication. In its content a renamed table remains the same
+// table, unless another one has its old name, published or not.
+func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (*publication, error) {
+	p := &publication{content: Published{}}
 	found, err := rows(ctx, conn, `SELECT p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, pg_catalog.pg_has_role(p.pubowner, 'USAGE'),
-		to_jsonb(p)->>'pubgencols' FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
+		to_jsonb(p)->>'pubgencols', p.oid,
+		concat_ws(' ', p.xmin, p.pubowner, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p)->>'pubgencols')
+		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name))
 	if err == nil && len(found) > 0 {
 		p.exists, p.owned = true, found[0][4] == "t"
+		p.content[""], p.content[optionsKey] = found[0][6], found[0][7]
 		p.noGenerated = found[0][5] == "n" // "" before version 18, which introduced the option
 		for i, operation := range [...]string{"insert", "update", "delete", "truncate"} {
 			if found[0][i] != "t" {
 				p.operations = append(p.operations, "operation "+operation)
 			}
 		}
-		err = p.readTables(ctx, conn, name, tables)
+		err = p.readTables(ctx, conn, name, tables, known)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("inspect publication %q: %w", name, err)
@@ -44,7 +50,7 @@ func inspectPublication(ctx context.Context, conn *pgconn.PgConn, name string, t
 }
 
 // readTables finds out which of the tables are published, and how.
-func (p *publication) readTables(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
+func (p *publication) readTables(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) error {
 	found, err := rows(ctx, conn, `SELECT schemaname || '.' || tablename FROM pg_catalog.pg_publication_tables WHERE pubname = `+quoteText(name))
 	if err != nil {
 		return err
@@ -52,13 +58,17 @@ func (p *publication) readTables(ctx context.Context, conn *pgconn.PgConn, name 
 	for _, r := range found {
 		p.tables = append(p.tables, r[0])
 	}
-	found, err = rows(ctx, conn, memberQuery(conn, name, tables, nil)+`
+	found, err = rows(ctx, conn, memberQuery(conn, name, tables, known)+`
 		SELECT m.name, bool_and(m.filtered), bool_and(m.columns), bool_and(m.relkind = 'p' AND NOT m.pubviaroot),
 			(SELECT to_jsonb(pt)->>'rowfilter' FROM pg_catalog.pg_publication_tables pt
-				WHERE pt.pubname = `+quoteText(name)+` AND pt.schemaname || '.' || pt.tablename = m.name)
+				WHERE pt.pubname = `+quoteText(name)+` AND pt.schemaname || '.' || pt.tablename = m.name),
+			string_agg(m.place || '/' || m.oid || CASE WHEN m.filtered OR m.columns THEN '!' ELSE '' END, ' ' ORDER BY m.place)
 		FROM member m GROUP BY m.name`)
 	if err != nil {
 		return err
+	}
+	for _, r := range found {
+		p.content[r[0]] = r[5]
 	}
 	for _, t := range tables {
 		i := slices.IndexFunc(found, func(r []string) bool { return r[0] == t.String() })
@@ -95,10 +105,14 @@ func (p *publication) missing(tables []Table) (missing []Table) {
 // CheckPublication returns a *Fault unless the publication exists and publishes everything
 // that a stream of these tables needs. The server would start without it and send nothing.
 func CheckPublication(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table) error {
-	p, err := inspectPublication(ctx, conn, name, tables)
+	p, err := inspectPublication(ctx, conn, name, tables, nil)
 	if err != nil {
 		return err
 	}
+	return p.check(name, tables)
+}
+
+func (p *publication) check(name string, tables []Table) error {
 	if !p.exists {
 		return &Fault{Reason: PublicationMissing, What: fmt.Sprintf("publication %q does not exist", name), Mend: "run `hooktail setup`"}
 	}

@@ -1,12 +1,14 @@
 package cdc
 
 import (
+	"context"
 	"errors"
 	"regexp"
 	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/cdc/throwaway"
@@ -182,6 +184,14 @@ func TestPublishedNoticesWhatWasAway(t *testing.T) {
 			}
 		})
 	}
+}
+
+func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
+	p, err := inspectPublication(ctx, conn, name, tables, known)
+	if err != nil {
+		return nil, err
+	}
+	return p.content, nil
 }
 
 // TestPublishedOfOldServers: what they do not have is not asked for.

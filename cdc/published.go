@@ -1,7 +1,6 @@
 package cdc
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -99,27 +98,6 @@ func namesOf(tables []Table, p Published) map[uint32]Table {
 		}
 	}
 	return names
-}
-
-// published reads how the tables are published. A renamed table remains the same table,
-// unless another one has its old name, published or not.
-func published(ctx context.Context, conn *pgconn.PgConn, name string, tables []Table, known Published) (Published, error) {
-	found, err := rows(ctx, conn, memberQuery(conn, name, tables, known)+`
-		SELECT '', p.oid::text FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
-		UNION ALL
-		SELECT '`+optionsKey+`', concat_ws(' ', p.xmin, p.pubowner, p.pubinsert, p.pubupdate, p.pubdelete, p.pubtruncate, p.pubviaroot, to_jsonb(p)->>'pubgencols')
-		FROM pg_catalog.pg_publication p WHERE p.pubname = `+quoteText(name)+`
-		UNION ALL
-		SELECT name, string_agg(place || '/' || oid || CASE WHEN filtered OR columns THEN '!' ELSE '' END, ' ' ORDER BY place)
-		FROM member GROUP BY name`)
-	if err != nil {
-		return nil, fmt.Errorf("read publication %q: %w", name, err)
-	}
-	all := make(Published, len(found))
-	for _, r := range found {
-		all[r[0]] = r[1]
-	}
-	return all, nil
 }
 
 // memberQuery returns the beginning of a query, with a table expression member: how each

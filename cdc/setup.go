@@ -134,7 +134,7 @@ func (in *installer) look(ctx context.Context) (f found, err error) {
 	if err := CheckIdentity(ctx, in.conn, in.plan, f.version); err != nil {
 		return f, err
 	}
-	if f.publication, err = inspectPublication(ctx, in.conn, in.plan.Publication, in.plan.Tables); err != nil {
+	if f.publication, err = inspectPublication(ctx, in.conn, in.plan.Publication, in.plan.Tables, nil); err != nil {
 		return f, err
 	}
 	if fault := f.publication.refused(in.plan.Publication); fault != nil && !in.plan.Widen {

@@ -85,7 +85,7 @@ func CheckTeardown(ctx context.Context, conn *pgx.Conn, plan Plan, besides ...La
 		}
 		r.Unread = int64(disk.End - min(disk.Confirmed, disk.End))
 	}
-	p, err := inspectPublication(ctx, pg, plan.Publication, nil)
+	p, err := inspectPublication(ctx, pg, plan.Publication, nil, nil)
 	if err != nil {
 		return r, err
 	}
