@@ -27,17 +27,11 @@ const readBuffer = 64 << 10
 func (s *Stream) connection(ctx context.Context) (worked bool, err error) {
 	r, err := s.connect(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return false, s.unconfirmed()
-		}
 		return false, s.refused(err)
 	}
 	defer r.close()
 	s.connected = true
 	if err := s.start(ctx, r.conn); err != nil {
-		if ctx.Err() != nil {
-			return false, s.unconfirmed()
-		}
 		return false, s.Memory().explain(s.o.Slot, s.classify(err))
 	}
 	s.note(func(n *Stats) {

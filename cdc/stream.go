@@ -146,6 +146,8 @@ func (s *Stream) Run(ctx context.Context) (err error) {
 	for {
 		worked, err := s.connection(ctx)
 		switch {
+		case ctx.Err() != nil && !worked:
+			return s.unconfirmed()
 		case ctx.Err() != nil || err == nil:
 			return err
 		case s.ends(err):
