@@ -53,7 +53,7 @@ func (in *installer) foreign(f found) (tables, statements []string) {
 		}
 	}
 	if len(tables) > 0 && len(f.missing) > 0 {
-		statements = append(in.statements(f)[:1], statements...)
+		statements = append(f.statements(in.plan)[:1], statements...)
 	}
 	return tables, statements
 }

@@ -88,7 +88,7 @@ func (in *installer) create(ctx context.Context) (Result, error) {
 	if err := in.check(ctx, found, nil); err != nil {
 		return Result{}, err
 	}
-	for _, sql := range in.statements(found) {
+	for _, sql := range found.statements(in.plan) {
 		if err := in.run(ctx, sql); err != nil {
 			return Result{}, err
 		}
@@ -151,17 +151,17 @@ func (in *installer) look(ctx context.Context) (f found, err error) {
 }
 
 // statements returns the SQL that creates what is missing, except the slot.
-func (in *installer) statements(f found) []string {
+func (f found) statements(plan Plan) []string {
 	var sql []string
 	if !f.publication.exists {
 		viaRoot := slices.ContainsFunc(f.tables, func(t tableState) bool { return t.partitioned })
-		sql = append(sql, createPublication(in.plan, f.version, viaRoot))
+		sql = append(sql, createPublication(plan, f.version, viaRoot))
 	} else {
 		if len(f.missing) > 0 {
-			sql = append(sql, alterPublication(in.plan.Publication, "ADD TABLE "+tableList(f.missing)))
+			sql = append(sql, alterPublication(plan.Publication, "ADD TABLE "+tableList(f.missing)))
 		}
 		if f.publication.noGenerated {
-			sql = append(sql, alterPublication(in.plan.Publication, "SET (publish_generated_columns = stored)"))
+			sql = append(sql, alterPublication(plan.Publication, "SET (publish_generated_columns = stored)"))
 		}
 		_, widen := texts(f.publication.withheld)
 		sql = append(sql, widen...)

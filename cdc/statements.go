@@ -30,12 +30,11 @@ const failoverServer = 170000
 // exists, in order, each with its semicolon. version is the server's, in the form of
 // server_version_num.
 func Statements(plan Plan, version int) []string {
-	statements := []string{createPublication(plan, version, false)}
+	nothing := found{version: version, publication: &publication{}}
 	for _, t := range plan.Tables {
-		if t.IdentityFull {
-			statements = append(statements, IdentityStatement(t, "FULL"))
-		}
+		nothing.tables = append(nothing.tables, tableState{Table: t, keyed: []Table{t}})
 	}
+	statements := nothing.statements(plan)
 	if plan.Slot != "" {
 		statements = append(statements, createSlot(plan, version))
 	}

@@ -55,11 +55,16 @@ func connections(err error) (failed []*pgconn.ConnectError) {
 // brief describes a failed connection.
 func brief(failed *pgconn.ConnectError) string {
 	config := failed.Config
+	withoutTLS := config.TLSConfig == nil || slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
+	attempts := []error{failed.Unwrap()}
+	if joined, ok := attempts[0].(interface{ Unwrap() []error }); ok {
+		attempts = joined.Unwrap()
+	}
 	var causes []string
 	addresses := map[string][]string{} // by cause
-	for _, attempt := range attempts(failed.Unwrap()) {
+	for _, attempt := range attempts {
 		cause, address := causeOf(attempt)
-		if withoutTLS(config) && strings.HasSuffix(cause, ": server refused TLS connection") {
+		if withoutTLS && strings.HasSuffix(cause, ": server refused TLS connection") {
 			continue // pgx has tried again without TLS: this is not why it failed
 		}
 		if !slices.Contains(causes, cause) {
@@ -82,19 +87,6 @@ func brief(failed *pgconn.ConnectError) string {
 		text += "; this is a pooler such as PgBouncer: HOOKTAIL_DATABASE_URL must name the server itself"
 	}
 	return text
-}
-
-// withoutTLS reports whether a connection may do without TLS.
-func withoutTLS(config *pgconn.Config) bool {
-	return config.TLSConfig == nil || slices.ContainsFunc(config.Fallbacks, func(f *pgconn.FallbackConfig) bool { return f.TLSConfig == nil })
-}
-
-// attempts returns the errors joined in err.
-func attempts(err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		return joined.Unwrap()
-	}
-	return []error{err}
 }
 
 // causeOf returns the cause of one failed attempt, and its address, or "" if that adds

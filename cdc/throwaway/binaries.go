@@ -38,12 +38,9 @@ const newest = "18"
 
 // Binaries returns the directory with initdb and postgres: of the given major version
 // (downloaded once, then cached), else as set by the environment variable, else the
-// newest installed version, else the newest version to download.
-func Binaries(ctx context.Context, major string) (string, error) {
-	return binaries(ctx, major, nil)
-}
-
-func binaries(ctx context.Context, major string, fetching func(version string)) (string, error) {
+// newest installed version, else the newest version to download. It calls fetching, unless
+// nil, before a download.
+func Binaries(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	if major == "" {
 		major = os.Getenv(Variable)
 	}

@@ -10,16 +10,11 @@ import (
 	"strings"
 )
 
-// create makes the cluster with initdb.
-func (s *Server) create(ctx context.Context) error {
-	if err := s.owner.give(s.dir); err != nil {
+// initdb gives dir to the server's owner and makes the directory data in it.
+func (s *Server) initdb(ctx context.Context, dir string) error {
+	if err := s.owner.give(dir); err != nil {
 		return err
 	}
-	return s.initdb(ctx, s.dir)
-}
-
-// initdb makes the directory data in dir, as the server's owner.
-func (s *Server) initdb(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", filepath.Join(dir, "data"),
 		"-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
 	cmd.Dir = dir
@@ -57,9 +52,6 @@ func (s *Server) kept(ctx context.Context) (string, error) {
 	}
 	name := fmt.Sprintf("cluster-%x", sha256.Sum256(append(version, s.bin...)))[:24]
 	return cached(name, func(scratch string) (string, error) {
-		if err := s.owner.give(scratch); err != nil {
-			return "", err
-		}
 		return filepath.Join(scratch, "data"), s.initdb(ctx, scratch)
 	})
 }

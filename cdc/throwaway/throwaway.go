@@ -59,7 +59,7 @@ type Server struct {
 // postgres, without a password; the server listens on a Unix socket only. As root it runs
 // as another user, because PostgreSQL refuses to run as root.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	bin, err := binaries(ctx, o.Major, o.Fetching)
+	bin, err := Binaries(ctx, o.Major, o.Fetching)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +73,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("make directory for PostgreSQL: %w", err)
 	}
 	s := &Server{bin: bin, dir: dir, owner: who, args: arguments(dir, o), env: o.Env}
-	create := s.create
 	if o.Quick {
-		create = s.copy
+		return s.started(ctx, s.copy(ctx))
 	}
-	return s.started(ctx, create(ctx))
+	return s.started(ctx, s.initdb(ctx, dir))
 }
 
 // started starts the server if its cluster was made without an error, and otherwise

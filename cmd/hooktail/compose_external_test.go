@@ -201,7 +201,7 @@ exec python3 -m http.server --directory /tmp/www 8080
 // compose is the file with stand-ins, and with ports that are free.
 func (e engine) compose(t *testing.T) composed {
 	t.Helper()
-	binaries, err := throwaway.Binaries(context.Background(), "17")
+	binaries, err := throwaway.Binaries(context.Background(), "17", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
