@@ -43,14 +43,12 @@ type Memory struct {
 // time for which such a run may still confirm (Options.MayConfirm), since checkpoints
 // take a while.
 //
-// A recreated slot is found without a checkpoint, by the amount that the server has
-// decoded for it. For an advanced slot there is no better proof. Advancing decodes
-// nothing that is counted; its only trace is the time at which the slot was released
-// (inactive_since, since PostgreSQL 17). But it is unknown how long a killed run held the
-// slot: a run that cannot write its position stops confirming, but still reads. No other
-// pair of an LSN and its time exists on every server. Confirming only written positions
-// would be immediate proof, but positions are written every 10 seconds at most, and a
-// kill -9 would cause 10 seconds of duplicates.
+// A recreated slot is found by the amount decoded for it. An advanced slot has no better
+// proof: advancing decodes nothing that is counted, and the time of its release
+// (inactive_since, since PostgreSQL 17) does not tell how long a killed run, which reads
+// even while it may not confirm, had held it. Confirming only written positions would be
+// proof, but they are written every 10 seconds at most: each kill -9 would cause as many
+// seconds of duplicates.
 const unproven = time.Minute
 
 // gap compares an earlier run's memory with the present state; nil: nothing is missing. A
@@ -78,10 +76,9 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 	return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At, To: to}
 }
 
-// doneOn returns the end of what was done, 0 if it is unknown on this server. A server that has
-// crashed remembers the slot's position as of its last checkpoint, and would send everything since
-// then again. The memory is in the same WAL: had the server lost what was done, it would have lost
-// the memory, too.
+// doneOn returns the end of what was done, 0 if it is unknown on this server. A server
+// that has crashed would send again what was confirmed since its last checkpoint. The
+// memory is in the same WAL, and would have been lost with what was done.
 func (m *Memory) doneOn(slot *Slot) LSN {
 	if m.SystemID != slot.SystemID || m.Timeline != slot.Timeline || m.End > slot.Written {
 		return 0

@@ -213,25 +213,23 @@ func (r *reader) handle(ctx context.Context, msg pgproto3.BackendMessage) error 
 // copyData handles a message of the streaming replication protocol.
 // https://www.postgresql.org/docs/current/protocol-replication.html
 func (r *reader) copyData(data []byte) error {
-	if len(data) == 0 {
-		return protocolFault(errShort)
-	}
-	switch data[0] {
-	case pglogrepl.XLogDataByteID:
-		x, err := pglogrepl.ParseXLogData(data[1:])
-		if err != nil {
-			return protocolFault(err)
+	err := errShort
+	switch {
+	case len(data) == 0:
+	case data[0] == pglogrepl.XLogDataByteID:
+		var x pglogrepl.XLogData
+		if x, err = pglogrepl.ParseXLogData(data[1:]); err == nil {
+			return r.change(x)
 		}
-		return r.change(x)
-	case pglogrepl.PrimaryKeepaliveMessageByteID:
-		k, err := pglogrepl.ParsePrimaryKeepaliveMessage(data[1:])
-		if err != nil {
-			return protocolFault(err)
+	case data[0] == pglogrepl.PrimaryKeepaliveMessageByteID:
+		var k pglogrepl.PrimaryKeepaliveMessage
+		if k, err = pglogrepl.ParsePrimaryKeepaliveMessage(data[1:]); err == nil {
+			return r.keepalive(k)
 		}
-		return r.keepalive(k)
 	default:
-		return protocolFault(fmt.Errorf("unknown message type %q", data[0]))
+		err = fmt.Errorf("unknown message type %q", data[0])
 	}
+	return protocolFault(err)
 }
 
 func protocolFault(err error) error {
