@@ -8,9 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// The checks of a stream and of Setup, one by one, for callers that want to know the
-// result beforehand. They only read.
-
 // CheckReplication opens and closes a replication connection as a stream does, and
 // returns the server's system identifier. An error that retrying does not fix is a
 // *Fault.

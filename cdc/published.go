@@ -29,28 +29,27 @@ func (p Published) Lost(now Published) (why string) {
 		kept, whole := compare(p[name], id)
 		switch {
 		case id == p[name]:
-			continue
 		case name == "" && !there:
 			why = "the publication was dropped"
 		case name == "":
 			why = "the publication was dropped and recreated"
 		case name == optionsKey:
-			if !there || !alteredBack(p[name], id) {
-				continue
+			if there && alteredBack(p[name], id) {
+				why = "the publication was altered and changed back"
 			}
-			why = "the publication was altered and changed back"
 		case !there:
 			why = fmt.Sprintf("table %s was removed from the publication", name)
 		case kept:
-			continue
 		case !whole:
 			why = fmt.Sprintf("table %s got a row filter or a column list in the publication", name)
 		default:
 			why = fmt.Sprintf("table %s was removed from the publication and added again", name)
 		}
-		return why
+		if why != "" {
+			break
+		}
 	}
-	return ""
+	return why
 }
 
 // compare reports whether a table has kept one of its entries, and whether it has an
