@@ -20,9 +20,7 @@ func (s *Stream) AtWork(ctx context.Context, q Querier) bool {
 	if err != nil || !busy {
 		return false
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.atWork = time.Now()
+	s.note(func(*Stats) { s.atWork = time.Now() })
 	return true
 }
 

@@ -154,9 +154,10 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 		n.SystemID, n.Timeline = slot.SystemID, slot.Timeline
 		n.Recorded = max(n.Recorded, slot.Confirmed)
 	})
+	publication := strings.ReplaceAll(quoteIdent(s.o.Publication), "'", "''") // the grammar of replication commands has no escapes
 	err = pglogrepl.StartReplication(ctx, conn, quoteIdent(s.o.Slot), begins.confirmed, pglogrepl.StartReplicationOptions{
 		Mode:       pglogrepl.LogicalReplication,
-		PluginArgs: []string{"proto_version '1'", "publication_names " + replicationText(quoteIdent(s.o.Publication)), "messages 'true'"},
+		PluginArgs: []string{"proto_version '1'", "publication_names '" + publication + "'", "messages 'true'"},
 	})
 	if postgres.Code(err) == postgres.UndefinedObject {
 		return fmt.Errorf("start replication: %w", slotMissing(s.o.Slot))
@@ -167,19 +168,19 @@ func (s *Stream) start(ctx context.Context, conn *pgconn.PgConn) error {
 	return nil
 }
 
-// replicationText returns a string constant in the grammar of replication commands, which
-// has no escapes.
-func replicationText(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
 // slot inspects server and slot.
 func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	system, err := pglogrepl.IdentifySystem(ctx, conn)
 	if err != nil {
 		return nil, fmt.Errorf("identify system: %w", err)
 	}
-	if s.o.Temporary {
-		if err := s.temporary(ctx, conn); err != nil {
+	if s.o.Temporary { // it waits for running transactions as long as the rest of start leaves time
+		options := pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "NOEXPORT_SNAPSHOT"}
+		if _, err := createOver(ctx, conn, s.o.Slot, s.o.Timeout/2, options); err != nil {
 			return nil, err
+		}
+		if err := exec(ctx, conn, "SET lock_timeout = 0; SET statement_timeout = 0"); err != nil {
+			return nil, fmt.Errorf("reset lock_timeout: %w", err)
 		}
 	}
 	slot, err := CheckSlot(ctx, conn, s.o.Slot)
@@ -191,19 +192,6 @@ func (s *Stream) slot(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
 	}
 	s.assembler.timelines = s.history(ctx, conn, system.Timeline)
 	return slot, nil
-}
-
-// temporary creates a slot that lasts as long as the connection. It waits for running
-// transactions as long as the rest of start leaves time.
-func (s *Stream) temporary(ctx context.Context, conn *pgconn.PgConn) error {
-	_, err := createOver(ctx, conn, s.o.Slot, s.o.Timeout/2, pglogrepl.CreateReplicationSlotOptions{Temporary: true, SnapshotAction: "NOEXPORT_SNAPSHOT"})
-	if err != nil {
-		return err
-	}
-	if err := exec(ctx, conn, "SET lock_timeout = 0; SET statement_timeout = 0"); err != nil {
-		return fmt.Errorf("reset lock_timeout: %w", err)
-	}
-	return nil
 }
 
 // history returns the timelines before the current one. If the server cannot show its

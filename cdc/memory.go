@@ -170,9 +170,7 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		return nil // not connected yet
 	}
 	if s.whole == nil {
-		s.mu.Lock()
-		s.whole = s.memory // the checks of the connection found nothing
-		s.mu.Unlock()
+		s.note(func(*Stats) { s.whole = s.memory }) // the checks of the connection found nothing
 	}
 	now, err := inspectPublication(ctx, conn, s.o.Publication, s.o.Tables, memory.Publication)
 	if err != nil {
@@ -185,11 +183,11 @@ func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 		return s.whole.explain(s.o.Slot, err)
 	}
 	s.whole = memory
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	connected := *s.memory
-	connected.Publication = now.content // tables added meanwhile may replace those removed later
-	s.memory = &connected
+	s.note(func(*Stats) {
+		connected := *s.memory
+		connected.Publication = now.content // tables added meanwhile may replace those removed later
+		s.memory = &connected
+	})
 	return nil
 }
 

@@ -45,8 +45,8 @@ type reader struct {
 // run reads until the connection fails, the stream cannot continue, or ctx is cancelled.
 // Everything finished by then is handed over or pending.
 func (r *reader) run(ctx context.Context) error {
-	r.s.attach(r.conn.Conn())
-	defer r.s.attach(nil)
+	r.s.note(func(*Stats) { r.s.conn = r.conn.Conn() })
+	defer r.s.note(func(*Stats) { r.s.conn = nil })
 	defer context.AfterFunc(ctx, r.s.wake)()
 	defer r.handOver()
 	now := time.Now()

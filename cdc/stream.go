@@ -260,13 +260,6 @@ func (s *Stream) wake() {
 	}
 }
 
-// attach sets the connection that wake interrupts.
-func (s *Stream) attach(conn net.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.conn = conn
-}
-
 // Stats holds figures for metrics and status pages.
 type Stats struct {
 	Connected   bool      // streaming at present
@@ -313,7 +306,7 @@ func (s *Stream) recorded() LSN {
 	return s.stats.Recorded
 }
 
-// note updates the stats.
+// note updates the stats, or other fields that mu guards.
 func (s *Stream) note(f func(*Stats)) {
 	s.mu.Lock()
 	f(&s.stats)

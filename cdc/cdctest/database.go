@@ -70,7 +70,6 @@ func (d *Database) QueryText(t testing.TB, sql string, args ...any) string {
 		if err != nil {
 			return err
 		}
-		defer rows.Close()
 		if rows.Next() {
 			text = string(rows.RawValues()[0])
 		}
