@@ -19,33 +19,31 @@ func (n Names) StreamConfig(replicas int) jetstream.StreamConfig {
 	}
 }
 
-// BucketConfig returns the configuration with which the bucket is created.
-func (n Names) BucketConfig(replicas int) jetstream.KeyValueConfig {
-	return jetstream.KeyValueConfig{
-		Bucket: n.Stream, Description: "hooktail: bookmarks of the senders", History: 1, Storage: jetstream.FileStorage, Replicas: replicas,
+// bucketStream returns the configuration of the bucket's stream, as the client makes it of a
+// jetstream.KeyValueConfig.
+func (n Names) bucketStream(replicas int) jetstream.StreamConfig {
+	return jetstream.StreamConfig{
+		Name: "KV_" + n.Stream, Description: "hooktail: bookmarks of the senders", Subjects: []string{"$KV." + n.Stream + ".>"},
+		MaxMsgsPerSubject: 1, MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1, Duplicates: 2 * time.Minute,
+		Discard: jetstream.DiscardNew, Storage: jetstream.FileStorage, Replicas: replicas, AllowRollup: true, DenyDelete: true, AllowDirect: true,
 	}
 }
 
-// bucketStream returns the configuration of the bucket's stream, as the client makes it of
-// BucketConfig.
-func (n Names) bucketStream(replicas int) jetstream.StreamConfig {
-	kv := n.BucketConfig(replicas)
-	return jetstream.StreamConfig{
-		Name: "KV_" + kv.Bucket, Description: kv.Description, Subjects: []string{"$KV." + kv.Bucket + ".>"},
-		MaxMsgsPerSubject: int64(kv.History), MaxMsgs: -1, MaxBytes: -1, MaxConsumers: -1, MaxMsgSize: -1, Duplicates: 2 * time.Minute,
-		Discard: jetstream.DiscardNew, Storage: kv.Storage, Replicas: kv.Replicas, AllowRollup: true, DenyDelete: true, AllowDirect: true,
+// configs returns the configurations with which stream, bucket and, unless it is nil, topic are
+// created.
+func (n Names) configs(replicas int, topic *TopicOptions) []jetstream.StreamConfig {
+	configs := []jetstream.StreamConfig{n.StreamConfig(replicas), n.bucketStream(replicas)}
+	if topic != nil {
+		configs = append(configs, n.TopicConfig(*topic, replicas))
 	}
+	return configs
 }
 
 // Commands returns shell commands that create the stream, the bucket and, unless it is nil,
 // the topic as SetUp does, for an administrator with the nats command line.
 func (n Names) Commands(replicas int, topic *TopicOptions) ([]string, error) {
 	var commands []string
-	configs := []jetstream.StreamConfig{n.StreamConfig(replicas), n.bucketStream(replicas)}
-	if topic != nil {
-		configs = append(configs, n.TopicConfig(*topic, replicas))
-	}
-	for _, config := range configs {
+	for _, config := range n.configs(replicas, topic) {
 		body, err := json.Marshal(config)
 		if err != nil {
 			return nil, fmt.Errorf("print stream %s: %w", config.Name, err)

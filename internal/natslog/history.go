@@ -32,7 +32,7 @@ type History struct {
 
 // History begins to read the messages of the hook's partition.
 func (l *Log) History(ctx context.Context, o HistoryOptions) (*History, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return nil, err
 	}

@@ -126,7 +126,7 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	now := sample{prefix: w.o.Prefix().LSN, end: w.end, below: prefix.LSN, floor: w.floor(prefix)}
 	info, err := w.stream.Info(ctx)
 	if err != nil {
-		_, err := w.log.stream(ctx) // tells whether it is missing
+		_, err := w.log.stream(ctx, w.log.names.Stream) // tells whether it is missing
 		return now, err
 	}
 	if info.State.LastSeq != w.end {

@@ -102,12 +102,9 @@ func (l *Log) InspectTopic(ctx context.Context) (s StreamState, ok bool, err err
 }
 
 func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamState, error) {
-	stream, err := l.js.Stream(ctx, want.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return StreamState{}, fmt.Errorf("stream %s: %w", want.Name, ErrNoLog)
-	}
+	stream, err := l.stream(ctx, want.Name)
 	if err != nil {
-		return StreamState{}, fmt.Errorf("look up stream %s: %w", want.Name, err)
+		return StreamState{}, err
 	}
 	info := stream.CachedInfo()
 	have := info.Config

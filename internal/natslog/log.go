@@ -48,21 +48,18 @@ func (l *Log) Names() Names { return l.names }
 // SetUp creates the stream, the bucket and the topic if they are missing. It does not change
 // existing ones.
 func (l *Log) SetUp(ctx context.Context) error {
-	if _, err := l.js.Stream(ctx, l.names.Stream); errors.Is(err, jetstream.ErrStreamNotFound) {
-		if _, err := l.js.CreateStream(ctx, l.names.StreamConfig(l.replicas)); err != nil {
-			return fmt.Errorf("create stream %s: %w", l.names.Stream, err)
+	for _, config := range l.names.configs(l.replicas, l.topic) {
+		_, err := l.stream(ctx, config.Name)
+		if errors.Is(err, ErrNoLog) {
+			if _, err = l.js.CreateStream(ctx, config); err != nil {
+				err = fmt.Errorf("create stream %s: %w", config.Name, err)
+			}
 		}
-	} else if err != nil {
-		return fmt.Errorf("look up stream %s: %w", l.names.Stream, err)
-	}
-	if _, err := l.js.KeyValue(ctx, l.names.Stream); errors.Is(err, jetstream.ErrBucketNotFound) {
-		if _, err := l.js.CreateKeyValue(ctx, l.names.BucketConfig(l.replicas)); err != nil {
-			return fmt.Errorf("create bucket %s: %w", l.names.Stream, err)
+		if err != nil {
+			return err
 		}
-	} else if err != nil {
-		return fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
-	return l.setUpTopic(ctx)
+	return nil
 }
 
 // Stream is the stream of the log, of its bucket or of its topic.
@@ -73,15 +70,15 @@ type Stream struct {
 
 // Streams returns what exists of the log: what TearDown deletes.
 func (l *Log) Streams(ctx context.Context) (list []Stream, err error) {
-	for _, name := range []string{l.names.Stream, l.names.bucketStream(l.replicas).Name, l.names.Topic()} {
-		stream, err := l.js.Stream(ctx, name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
+	for _, config := range l.names.configs(l.replicas, &TopicOptions{}) {
+		stream, err := l.stream(ctx, config.Name)
+		if errors.Is(err, ErrNoLog) {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("look up stream %s: %w", name, err)
+			return nil, err
 		}
-		list = append(list, Stream{name, stream.CachedInfo().State.Msgs})
+		list = append(list, Stream{config.Name, stream.CachedInfo().State.Msgs})
 	}
 	return list, nil
 }
@@ -103,20 +100,21 @@ func (l *Log) TearDown(ctx context.Context) error {
 
 // Info returns the present state of the stream.
 func (l *Log) Info(ctx context.Context) (*jetstream.StreamInfo, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return nil, err
 	}
 	return stream.CachedInfo(), nil
 }
 
-func (l *Log) stream(ctx context.Context) (jetstream.Stream, error) {
-	stream, err := l.js.Stream(ctx, l.names.Stream)
+// stream returns the stream of that name; if it is missing, the error is ErrNoLog.
+func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error) {
+	stream, err := l.js.Stream(ctx, name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("stream %s: %w", l.names.Stream, ErrNoLog)
+		return nil, fmt.Errorf("stream %s: %w", name, ErrNoLog)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", l.names.Stream, err)
+		return nil, fmt.Errorf("look up stream %s: %w", name, err)
 	}
 	return stream, nil
 }

@@ -56,7 +56,7 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 	if err != nil {
 		return Needed{}, err
 	}
-	stream, err := p.log.stream(ctx)
+	stream, err := p.log.stream(ctx, p.log.names.Stream)
 	if err != nil {
 		return Needed{}, err
 	}

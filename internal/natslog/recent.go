@@ -36,7 +36,7 @@ const commitSlack = 10 * time.Minute
 // Recent reads the log backwards until it has found enough. If ctx ends meanwhile, it returns
 // what it has found, which has no gaps.
 func (l *Log) Recent(ctx context.Context, o RecentOptions) (Recent, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return Recent{}, err
 	}
@@ -83,7 +83,7 @@ func (l *Log) Recent(ctx context.Context, o RecentOptions) (Recent, error) {
 
 // At returns the message with that sequence, with its payload; nil if there is none.
 func (l *Log) At(ctx context.Context, seq uint64) (*Message, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return nil, err
 	}

@@ -32,7 +32,7 @@ func (l *Log) Connected() bool { return l.conn.IsConnected() }
 
 // Survey reads the state of the log. It reads at most three messages of each partition.
 func (l *Log) Survey(ctx context.Context) (Survey, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return Survey{}, err
 	}

@@ -24,7 +24,7 @@ type Tail struct {
 
 // Tail starts reading the partitions. The caller closes it.
 func (l *Log) Tail(ctx context.Context, marks map[int]Bookmark) (*Tail, error) {
-	stream, err := l.stream(ctx)
+	stream, err := l.stream(ctx, l.names.Stream)
 	if err != nil {
 		return nil, err
 	}

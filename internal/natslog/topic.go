@@ -53,20 +53,6 @@ func (n Names) TopicConfig(o TopicOptions, replicas int) jetstream.StreamConfig 
 	}
 }
 
-func (l *Log) setUpTopic(ctx context.Context) error {
-	if l.topic == nil {
-		return nil
-	}
-	_, err := l.js.Stream(ctx, l.names.Topic())
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		_, err = l.js.CreateStream(ctx, l.names.TopicConfig(*l.topic, l.replicas))
-	}
-	if err != nil {
-		return fmt.Errorf("create stream %s: %w", l.names.Topic(), err)
-	}
-	return nil
-}
-
 // Topic publishes events to subscribers, each at least once. It is safe for concurrent use.
 type Topic struct {
 	log    *Log
@@ -82,12 +68,12 @@ func (l *Log) OpenTopic(ctx context.Context) (*Topic, error) {
 	if l.topic == nil {
 		return nil, nil
 	}
-	stream, err := l.js.Stream(ctx, l.names.Topic())
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
+	stream, err := l.stream(ctx, l.names.Topic())
+	if errors.Is(err, ErrNoLog) {
 		return nil, ErrNoTopic
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", l.names.Topic(), err)
+		return nil, err
 	}
 	return &Topic{log: l, stream: stream}, nil
 }

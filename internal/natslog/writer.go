@@ -84,7 +84,7 @@ func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) 
 	if version := log.Version(); version != "" && !log.HasBatches() { // "": it is away
 		return nil, fmt.Errorf("NATS is version %s: %w", version, ErrOldServer)
 	}
-	stream, err := log.stream(ctx)
+	stream, err := log.stream(ctx, log.names.Stream)
 	if err != nil {
 		return nil, err
 	}
@@ -334,7 +334,7 @@ const storing = 50 * time.Millisecond
 
 // written returns how many messages of a batch are at the end of the log. The caller holds mu.
 func (w *Writer) written(ctx context.Context, batch []*Message) (int, error) {
-	stream, err := w.log.stream(ctx)
+	stream, err := w.log.stream(ctx, w.log.names.Stream)
 	if err != nil {
 		return 0, err
 	}
