@@ -29,6 +29,10 @@ func (l *Log) Claim(ctx context.Context, here state.Identity, first bool) error 
 	if err != nil {
 		return err
 	}
+	value, err := json.Marshal(here)
+	if err != nil {
+		return err
+	}
 	for n := 1; ; n++ {
 		of, err := ownerIn(ctx, kv)
 		switch {
@@ -39,8 +43,7 @@ func (l *Log) Claim(ctx context.Context, here state.Identity, first bool) error 
 		case of != nil || !first:
 			return nil
 		}
-		err = own(ctx, kv, here)
-		if err == nil {
+		if _, err = kv.Create(ctx, ownerKey, value); err == nil {
 			return nil
 		}
 		// Reader and sender of one process claim it at once; or the answer came from a replica that is behind.
@@ -66,16 +69,6 @@ func ownerIn(ctx context.Context, kv jetstream.KeyValue) (*state.Identity, error
 	return of, json.Unmarshal(entry.Value(), of)
 }
 
-// own makes the log that of the database unless it belongs to one.
-func own(ctx context.Context, kv jetstream.KeyValue, here state.Identity) error {
-	value, err := json.Marshal(here)
-	if err != nil {
-		return err
-	}
-	_, err = kv.Create(ctx, ownerKey, value)
-	return err
-}
-
 // Changed describes how the log differs from the one whose stream was created at that time
 // and has had that sequence: nil if it is the same. created is when the present stream was
 // created. If the time is zero, there was none before: one that is missing is ErrNoLog, and one that was
@@ -97,14 +90,9 @@ func (l *Log) Changed(ctx context.Context, known time.Time, seq uint64) (gap *cd
 	case info.State.LastSeq < seq:
 		return &cdc.Gap{Slot: l.names.slot, Why: fmt.Sprintf("the log has lost its end (stream %s ends at sequence %d, and has had %d): events that it had and that were not delivered are missing", l.names.Stream, info.State.LastSeq, seq)}, created, nil
 	}
-	_, err = l.js.KeyValue(ctx, l.names.Stream)
-	switch {
-	case errors.Is(err, jetstream.ErrBucketNotFound) && !known.IsZero():
+	_, err = l.bucket(ctx)
+	if errors.Is(err, ErrNoLog) && !known.IsZero() {
 		return &cdc.Gap{Slot: l.names.slot, Why: fmt.Sprintf("the bookmarks were deleted (bucket %s): events that the log still has may be sent again", l.names.Stream)}, created, nil
-	case errors.Is(err, jetstream.ErrBucketNotFound):
-		return nil, created, fmt.Errorf("bucket %s: %w", l.names.Stream, ErrNoLog)
-	case err != nil:
-		return nil, created, fmt.Errorf("look up bucket %s: %w", l.names.Stream, err)
 	}
-	return nil, created, nil
+	return nil, created, err
 }
