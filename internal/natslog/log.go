@@ -126,18 +126,18 @@ func (l *Log) message(ctx context.Context, stream jetstream.Stream, seq uint64) 
 
 // has returns ErrRewound if another message has that sequence, or none ever had. A message that
 // is missing may have been purged.
-func (l *Log) has(ctx context.Context, stream jetstream.Stream, seq uint64, id string) error {
-	m, err := l.message(ctx, stream, seq)
-	if err != nil || m != nil && m.ID == id {
+func (l *Log) has(ctx context.Context, stream jetstream.Stream, at place) error {
+	m, err := l.message(ctx, stream, at.seq)
+	if err != nil || m != nil && m.ID == at.id {
 		return err
 	}
 	if m == nil {
 		info, err := stream.Info(ctx)
-		if err != nil || info.State.LastSeq >= seq {
+		if err != nil || info.State.LastSeq >= at.seq {
 			return err
 		}
 	}
-	return fmt.Errorf("stream %s no longer has message %s at sequence %d: %w", l.names.Stream, id, seq, ErrRewound)
+	return fmt.Errorf("stream %s no longer has message %s at sequence %d: %w", l.names.Stream, at.id, at.seq, ErrRewound)
 }
 
 // hasMark reports whether the log has the bookmark's message at the bookmark's sequence.

@@ -48,6 +48,15 @@ type Message struct {
 	bare bool // no hook receives the payload; set before publishing
 }
 
+// place is the place of a message in the log.
+type place struct {
+	seq    uint64
+	id     string
+	number uint64 // in its partition; 0: unknown
+}
+
+func (m *Message) place() place { return place{m.Seq, m.ID, m.Number} }
+
 // adopted separates event and hook in the id of a message for a hook that was adopted later:
 // the partition may have the event already.
 const adopted = "@"

@@ -17,18 +17,11 @@ type Progress struct {
 
 	mu      sync.Mutex // guards the fields below
 	mark    Bookmark   // without Done
-	last    placeOf    // of the last message read; the zero one: none
+	last    place      // of the last message read; the zero one: none
 	open    []*Taken   // in the order of the log; the first one has undelivered targets
 	done    *ids
 	changed bool  // since the last Bookmark
 	hole    *Hole // not nil: the partition has stopped
-}
-
-// placeOf is the place of a message in the log.
-type placeOf struct {
-	seq    uint64
-	id     string
-	number uint64 // in its partition; 0: unknown
 }
 
 // Taken is a message with unfinished deliveries.
@@ -43,7 +36,7 @@ func NewProgress(partition int, mark Bookmark, verified bool) *Progress {
 	p := &Progress{partition: partition, mark: mark, done: idsOf(mark.Done)}
 	p.mark.Done = nil
 	if verified {
-		p.last = placeOf{mark.Seq, mark.ID, mark.Number}
+		p.last = place{mark.Seq, mark.ID, mark.Number}
 	}
 	if mark.ID != "" {
 		p.done.add(mark.ID)
@@ -64,7 +57,7 @@ func (p *Progress) Take(m *Message) (*Taken, []hook.Target, error) {
 		p.hole = &Hole{Partition: p.partition, Missing: m.Before, Seq: m.Seq}
 		return nil, nil, p.hole
 	}
-	p.last = placeOf{m.Seq, m.ID, m.Number}
+	p.last = m.place()
 	t := &Taken{Message: m}
 	var targets []hook.Target
 	if m.Event != nil && !p.isDone(m.ID) {
@@ -161,7 +154,7 @@ func (p *Progress) Hole() *Hole {
 
 // next returns the place of the last message taken, and whether m is the one after it. What
 // follows a hole is.
-func (p *Progress) next(m *Message) (last placeOf, follows bool) {
+func (p *Progress) next(m *Message) (last place, follows bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.last, p.hole != nil || p.last.id == m.Before && (p.last.number == 0 || m.Number == p.last.number+1)

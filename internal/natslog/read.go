@@ -25,8 +25,8 @@ const (
 // if its replica stands still, as one may after a loss of power: the client would wait for ever.
 // So a reading that waits looks from time to time whether there is something to wait for.
 type reading struct {
-	Pending uint64 // messages to read at the start
-	Until   uint64 // sequence up to which there are messages to read; 0: unknown
+	pending uint64 // messages to read at the start
+	until   uint64 // sequence up to which there are messages to read; 0: unknown
 
 	log      *Log
 	stream   jetstream.Stream
@@ -34,11 +34,10 @@ type reading struct {
 	consumer jetstream.Consumer
 	messages jetstream.MessagesContext
 	lagging  bool   // the replica that is read was behind at the last look
-	at       uint64 // sequence of the last message read
+	at       place  // of the last message read
 	end      uint64 // sequence of the log's last message at the last look
 	renewed  uint64 // end when the reading last began anew because nothing came
-	id       string // of the message at
-	since    uint64 // number of reconnections at that time
+	since    uint64 // number of reconnections when the last message was read
 }
 
 // consumerEnds is after how long without a client the servers delete a consumer. A stream has a
@@ -55,19 +54,28 @@ const forgetWithin = time.Second
 // than the client waits for the server's heartbeats, of which it misses two in 10 s.
 const idleFor = 12 * time.Second
 
-// read begins to read the selected messages.
-func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig) (*reading, error) {
+// read begins to read the selected messages, from a sequence on if that is above 0. There are some up to
+// the sequence until; 0: unknown.
+func (l *Log) read(ctx context.Context, stream jetstream.Stream, selected jetstream.OrderedConsumerConfig, from, until uint64) (*reading, error) {
 	selected.MaxResetAttempts, selected.InactiveThreshold = 1, consumerEnds
-	r := &reading{log: l, stream: stream, selected: selected}
+	r := &reading{log: l, stream: stream, selected: selected, until: until}
+	r.begin(from)
 	return r, r.open(ctx, "")
+}
+
+// begin selects messages from the sequence on, if that is above 0.
+func (r *reading) begin(from uint64) {
+	if from > 0 {
+		r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, from, nil
+	}
 }
 
 // open begins to read, or goes on, if it can on another replica than that of the server to avoid.
 // Without a limit of what is fetched in advance, the client allocates a queue for a million
 // messages, which the garbage collector scans.
 func (r *reading) open(ctx context.Context, avoid string) (err error) {
-	if r.at > 0 {
-		r.selected.DeliverPolicy, r.selected.OptStartSeq, r.selected.OptStartTime = jetstream.DeliverByStartSequencePolicy, r.at+1, nil
+	if r.at.seq > 0 {
+		r.begin(r.at.seq + 1)
 	}
 	for n := 1; ; n++ {
 		if r.consumer, err = r.stream.OrderedConsumer(ctx, r.selected); err != nil {
@@ -78,7 +86,7 @@ func (r *reading) open(ctx context.Context, avoid string) (err error) {
 		}
 		r.forget(ctx)
 	}
-	r.Pending = r.consumer.CachedInfo().NumPending
+	r.pending = r.consumer.CachedInfo().NumPending
 	r.messages, err = r.consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(aheadMessages, aheadBytes), jetstream.PullThresholdMessages(aheadFew))
 	return r.failed(err)
 }
@@ -152,8 +160,8 @@ func (r *reading) look(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // the client reconnects
 	}
-	if info.State.LastSeq < max(r.Until, r.at) {
-		return fmt.Errorf("stream %s ends at sequence %d, and had %d: %w", r.log.names.Stream, info.State.LastSeq, max(r.Until, r.at), ErrRewound)
+	if had := max(r.until, r.at.seq); info.State.LastSeq < had {
+		return fmt.Errorf("stream %s ends at sequence %d, and had %d: %w", r.log.names.Stream, info.State.LastSeq, had, ErrRewound)
 	}
 	lagged, end, avoid := r.lagging, r.end, ""
 	r.lagging, r.end = isBehind(info.Cluster, r.replica()), info.State.LastSeq
@@ -161,9 +169,9 @@ func (r *reading) look(ctx context.Context) error {
 		avoid = r.replica()
 	}
 	switch {
-	case r.at < r.Until && r.lagging && lagged:
+	case r.at.seq < r.until && r.lagging && lagged:
 		r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
-	case end <= max(r.at, r.renewed) || !r.isOwed(within, end):
+	case end <= max(r.at.seq, r.renewed) || !r.isOwed(within, end):
 		return nil
 	}
 	r.renewed = end
@@ -175,7 +183,7 @@ func (r *reading) look(ctx context.Context) error {
 // may be of other partitions: to read anew costs the servers more than the question.
 func (r *reading) isOwed(ctx context.Context, end uint64) bool {
 	for _, subject := range r.selected.FilterSubjects {
-		next, err := r.stream.GetMsg(ctx, r.at+1, jetstream.WithGetMsgSubject(subject))
+		next, err := r.stream.GetMsg(ctx, r.at.seq+1, jetstream.WithGetMsgSubject(subject))
 		if !errors.Is(err, jetstream.ErrMsgNotFound) && (err != nil || next.Sequence <= end) {
 			return true
 		}
@@ -211,8 +219,8 @@ const (
 // the connection was lost: then they have others at the sequences that were read.
 func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, error) {
 	if n := r.log.conn.Stats().Reconnects; n != r.since {
-		if r.at > 0 {
-			if err := r.log.has(ctx, r.stream, r.at, r.id); err != nil {
+		if r.at.seq > 0 {
+			if err := r.log.has(ctx, r.stream, r.at); err != nil {
 				return nil, err
 			}
 		}
@@ -227,11 +235,14 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 		return nil, err
 	}
 	m.Written = meta.Timestamp
+	if m.Seq <= r.at.seq {
+		return nil, fmt.Errorf("stream %s: sequence %d was read twice: %w", r.log.names.Stream, m.Seq, ErrRewound)
+	}
 	if m.Seq <= r.renewed {
 		r.log.log.Warn("NATS had stopped delivering the log; reading it anew has helped", "sequence", m.Seq)
 		r.renewed = 0
 	}
-	r.at, r.id, r.lagging = m.Seq, m.ID, false
+	r.at, r.lagging = m.place(), false
 	return m, nil
 }
 
@@ -241,9 +252,9 @@ func (r *reading) pause(ctx context.Context) {
 	r.forget(ctx)
 }
 
-// resume goes on behind the sequence at, whose message has that id.
-func (r *reading) resume(ctx context.Context, at uint64, id string) error {
-	r.at, r.id, r.lagging = at, id, false
+// resume goes on behind the message at.
+func (r *reading) resume(ctx context.Context) error {
+	r.lagging = false
 	return r.reopen(ctx, "")
 }
 

@@ -64,7 +64,7 @@ func (w *Writer) readBack(ctx context.Context) error {
 			return err
 		}
 		if m != nil {
-			w.before[p] = tip{m.ID, m.Number}
+			w.before[p] = m.place()
 		}
 	}
 	return w.scan(ctx, last.Floor, last.Seq)
@@ -75,15 +75,12 @@ func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
 	if floor > end {
 		return nil
 	}
-	messages, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, floor), HeadersOnly: true,
-	})
+	messages, err := w.log.read(ctx, w.stream, jetstream.OrderedConsumerConfig{HeadersOnly: true}, floor, end)
 	if err != nil {
 		return err
 	}
 	defer messages.Close()
-	messages.Until = end
-	for {
+	for messages.at.seq < end {
 		m, err := messages.next(ctx)
 		if err != nil {
 			return err
@@ -92,10 +89,8 @@ func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
 			w.found.add(m)
 			w.note(m)
 		}
-		if m.Seq >= end {
-			return nil
-		}
 	}
+	return nil
 }
 
 // hasMessage reports whether the message is below the prefix.

@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -129,37 +130,23 @@ func (m *Message) at() time.Time {
 
 // window returns the newest wanted messages between the sequences, the newest first.
 func (b *backwards) window(ctx context.Context, from, end uint64, limit int) ([]*Message, error) {
-	messages, err := b.log.read(ctx, b.stream, jetstream.OrderedConsumerConfig{
-		FilterSubjects: []string{b.subject()}, HeadersOnly: true, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: max(1, from),
-	})
+	messages, err := b.log.read(ctx, b.stream, jetstream.OrderedConsumerConfig{FilterSubjects: []string{b.subject()}, HeadersOnly: true}, from, min(end, b.last))
 	if err != nil {
 		return nil, err
 	}
 	defer messages.Close()
-	messages.Until = min(end, b.last)
-	newest := make([]*Message, 0, limit) // a ring
-	n := 0
-	for {
+	var found []*Message
+	for messages.at.seq < messages.until {
 		m, err := messages.next(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if m.Seq <= end && b.wants(m) {
-			if n < limit {
-				newest = append(newest, m)
-			} else {
-				newest[n%limit] = m
-			}
-			n++
-		}
-		if m.Seq >= min(end, b.last) {
-			break
+			found = append(found, m)
+			found = found[max(0, len(found)-limit):]
 		}
 	}
-	found := make([]*Message, len(newest))
-	for i := range found {
-		found[i] = newest[(n-1-i)%limit]
-	}
+	slices.Reverse(found)
 	return found, nil
 }
 

@@ -42,13 +42,13 @@ type Writer struct {
 	term   string         // a name of its own
 	full   logging.Repeat // reports that the log has no room
 
-	mu      sync.Mutex // guards the fields below; held while a batch is published
-	end     uint64     // sequence of the last message
-	endID   string     // of it; "": there is none, or somebody has removed it
-	fenced  bool       // nothing of earlier writers can reach the log any more
-	before  [Partitions]tip
-	above   []placed // runs of messages of a commit above the prefix, in the order of the log
-	pending []change // to be written with the next batch
+	mu      sync.Mutex        // guards the fields below; held while a batch is published
+	end     uint64            // sequence of the last message
+	endID   string            // of it; "": there is none, or somebody has removed it
+	fenced  bool              // nothing of earlier writers can reach the log any more
+	before  [Partitions]place // last messages
+	above   []placed          // runs of messages of a commit above the prefix, in the order of the log
+	pending []change          // to be written with the next batch
 }
 
 // placed is the place and the commit of a message, and of those after it of the same commit: a
@@ -57,12 +57,6 @@ type placed struct {
 	seq    uint64
 	commit cdc.LSN
 	id     mapping.ID // without the ordinal; zero: a change of a hook
-}
-
-// tip is a partition's last message.
-type tip struct {
-	id     string
-	number uint64
 }
 
 // change is a change of a hook; 0: any may have changed. done is called when it is in the log.
@@ -251,7 +245,7 @@ func (w *Writer) publish(ctx context.Context, batch []*Message) (written int, er
 	}
 	for _, m := range batch[:written] {
 		w.end++
-		w.endID, m.Seq, w.before[m.Partition] = m.ID, w.end, tip{m.ID, m.Number}
+		w.endID, m.Seq, w.before[m.Partition] = m.ID, w.end, m.place()
 		w.note(m)
 	}
 	w.log.echo.add(w.end-uint64(written), w.end, batch[:written])
@@ -267,7 +261,7 @@ func (w *Writer) chain(batch []*Message) {
 	for _, m := range batch {
 		last := before[m.Partition]
 		m.Before, m.Number, m.Prefix, m.Floor = last.id, last.number+1, prefix, floor
-		before[m.Partition] = tip{m.ID, m.Number}
+		before[m.Partition] = m.place()
 	}
 }
 
