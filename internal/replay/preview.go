@@ -2,6 +2,7 @@ package replay
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,83 +75,54 @@ const PreviewExamples = 3
 
 // preview is one run of TryFilter.
 type preview struct {
-	o       PreviewOptions
-	locator *mapping.Locator
-	out     Preview
-	events  int
-	shown   map[Example]int // examples, by their verdicts and actions alone
+	PreviewOptions
+	out    Preview
+	events int
+	shown  map[Example]int // examples, by their verdicts and actions alone
 }
+
+// errCut ends a preview that has enough events.
+var errCut = errors.New("there are more events")
 
 // TryFilter tries the filter on the events that the hook wants of the rows that were created
 // or updated since then. Nothing is sent or stored. Rows do not show deletions, nor how often
 // they were updated.
 func TryFilter(ctx context.Context, o PreviewOptions) (*Preview, error) {
 	p := &preview{
-		o: o, locator: mapping.NewLocator(o.Parked.Pool, o.Mapping), shown: make(map[Example]int),
+		PreviewOptions: o, shown: make(map[Example]int),
 		out: Preview{Hook: o.Hook.ID, Filter: o.Filter.String(), Since: o.Since.UTC(), Actions: []Previewed{}, Examples: []Example{}},
 	}
-	for _, action := range mapping.BackfillActions() {
-		if err := p.rows(ctx, action); err != nil {
-			return nil, err
-		}
+	rows := changed{db: o.Parked.Pool, mapping: o.Mapping, project: o.Hook.Project, since: o.Since, progress: o.Progress}
+	err := rows.each(ctx, p.page)
+	if p.out.Cut = errors.Is(err, errCut); err != nil && !p.out.Cut {
+		return nil, err
 	}
 	return &p.out, nil
 }
 
-// rows tries the events of one action's rows.
-func (p *preview) rows(ctx context.Context, action mapping.Action) error {
-	rows, err := mapping.NewBackfill(p.o.Parked.Pool, p.o.Mapping, action, mapping.BackfillRows{Project: p.o.Hook.Project, Since: p.o.Since, Changed: true})
-	if err != nil {
-		return err
-	}
-	total, err := rows.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	progress := p.o.Progress(total)
-	defer progress.End()
-	for !p.out.Cut {
-		page, err := rows.Next(ctx, BackfillBatch)
-		if err != nil || len(page) == 0 {
-			return err
-		}
-		if err := p.page(ctx, rows, page); err != nil {
-			return err
-		}
-		for i := range page {
-			progress.Step(page[i].ID, time.Now())
-		}
-	}
-	return nil
-}
-
 // page tries the events of some rows. Only those that the hook wants are rendered.
-func (p *preview) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow) error {
-	if _, err := locate(ctx, p.locator, page); err != nil {
-		return err
-	}
-	targets := make([]hook.Target, len(page))
-	for i := range page {
-		if e := page[i].Event; e != nil {
+func (p *preview) page(ctx context.Context, page *page) error {
+	targets := make([]hook.Target, len(page.rows))
+	for i := range page.rows {
+		if e := page.rows[i].Event; e != nil {
 			var wanted bool
-			if targets[i], wanted = p.o.Hook.TargetOf(e); !wanted {
-				page[i].Event = nil
+			if targets[i], wanted = p.Hook.TargetOf(e); !wanted {
+				page.rows[i].Event = nil
 			}
 		}
 	}
-	if err := rows.Render(ctx, page); err != nil {
+	if err := page.all.Render(ctx, page.rows); err != nil {
 		return err
 	}
-	for i := range page {
-		if page[i].Event == nil {
+	for i := range page.rows {
+		if page.rows[i].Event == nil {
 			continue
 		}
-		if p.events == p.o.Most {
-			p.out.Cut = true
-			return nil
+		if p.events == p.Most {
+			return errCut
 		}
 		p.events++
-		p.event(&page[i], targets[i])
+		p.event(&page.rows[i], targets[i])
 	}
 	return nil
 }
@@ -158,7 +130,7 @@ func (p *preview) page(ctx context.Context, rows *mapping.Backfill, page []mappi
 // event tries one event.
 func (p *preview) event(row *mapping.BackfillRow, target hook.Target) {
 	members := row.Event.Members()
-	pass, err := p.o.Filter.Pass(target.Action, filter.NewBody(members[:]...))
+	pass, err := p.Filter.Pass(target.Action, filter.NewBody(members[:]...))
 	n := p.of(target.Action)
 	n.Events++
 	example := Example{Verdict: VerdictFiltered, Action: target.Action}

@@ -39,9 +39,7 @@ type ResendOptions struct {
 
 // resend is one run of Resend.
 type resend struct {
-	*wiring.Parked
-	o       ResendOptions
-	locator *mapping.Locator
+	ResendOptions
 	out     *Resent
 	ordinal int // ordinal of the next event
 }
@@ -49,90 +47,45 @@ type resend struct {
 // Resend makes events of the rows that were created or updated since the gap began, and
 // parks them for the hooks that want them.
 func Resend(ctx context.Context, o ResendOptions) (*Resent, error) {
-	r := &resend{
-		Parked: o.Parked, o: o, locator: mapping.NewLocator(o.Parked.Pool, o.Mapping),
-		out: &Resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}},
+	r := &resend{ResendOptions: o, out: &Resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}}}
+	if !o.DryRun {
+		if err := o.Parked.Store.Withdraw(ctx, mapping.ID{Commit: o.To}); err != nil {
+			return nil, err
+		}
 	}
-	if err := r.run(ctx); err != nil {
+	rows := changed{db: o.Parked.Pool, mapping: o.Mapping, since: o.Since.Add(-gapSlack), progress: o.Progress}
+	if err := rows.each(ctx, r.page); err != nil {
 		return nil, err
 	}
 	return r.out, nil
 }
 
-// run parks projects, then tasks, then annotations. A dry run only counts.
-func (r *resend) run(ctx context.Context) error {
-	if !r.o.DryRun {
-		if err := r.Store.Withdraw(ctx, mapping.ID{Commit: r.o.To}); err != nil {
-			return err
-		}
-	}
-	for _, action := range mapping.BackfillActions() {
-		rows, err := mapping.NewBackfill(r.Pool, r.o.Mapping, action, mapping.BackfillRows{Since: r.o.Since.Add(-gapSlack), Changed: true})
-		if err != nil {
-			return err
-		}
-		if err := r.rows(ctx, rows); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rows parks the events of all rows of one action.
-func (r *resend) rows(ctx context.Context, rows *mapping.Backfill) error {
-	total, err := rows.Begin(ctx)
-	if err != nil {
-		return err
-	}
-	progress := r.o.Progress(total)
-	for {
-		page, err := rows.Next(ctx, BackfillBatch)
-		if err != nil {
-			return err
-		}
-		if len(page) == 0 {
-			progress.End()
-			return nil
-		}
-		if err := r.page(ctx, rows, page); err != nil {
-			return err
-		}
-		for i := range page {
-			progress.Step(page[i].ID, time.Now())
-		}
-	}
-}
-
 // page parks the events of one page of rows.
-func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mapping.BackfillRow) error {
-	events, err := locate(ctx, r.locator, page)
-	if err != nil {
-		return err
-	}
-	wanted := make([][]hook.Target, len(events))
-	for i, e := range events {
-		wanted[i] = r.o.Hooks.Match(e, nil)
+func (r *resend) page(ctx context.Context, p *page) error {
+	wanted := make([][]hook.Target, len(p.events))
+	for i, e := range p.events {
+		wanted[i] = r.Hooks.Match(e, nil)
 	}
 	isFiltered := func(targets []hook.Target) bool {
 		return slices.ContainsFunc(targets, func(t hook.Target) bool { return t.Filter != nil })
 	}
-	if !r.o.DryRun || slices.ContainsFunc(wanted, isFiltered) {
-		if err := rows.Render(ctx, page); err != nil {
+	if !r.DryRun || slices.ContainsFunc(wanted, isFiltered) {
+		if err := p.all.Render(ctx, p.rows); err != nil {
 			return err
 		}
 	}
 	var parked []state.Row
 	now := time.Now()
-	for i, e := range events {
-		e.ID = mapping.ID{Commit: r.o.To, Ordinal: r.ordinal}
+	for i, e := range p.events {
+		e.ID = mapping.ID{Commit: r.To, Ordinal: r.ordinal}
 		r.ordinal++
 		for _, target := range hook.Sift(e, wanted[i], passing{}) {
 			r.out.Deliveries[target.Action]++
-			if r.o.DryRun {
+			if r.DryRun {
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := r.out.add(target.Hook, body.Len()+state.RowBytes, r.o.Most); err != nil {
+			if err := r.out.add(target.Hook, body.Len()+state.RowBytes, r.Most); err != nil {
 				return err
 			}
 			parked = append(parked, state.Row{
@@ -141,26 +94,9 @@ func (r *resend) page(ctx context.Context, rows *mapping.Backfill, page []mappin
 			})
 		}
 	}
-	refused, err := r.Store.Park(ctx, parked)
+	refused, err := r.Parked.Store.Park(ctx, parked)
 	r.out.Refused += refused
 	return err
-}
-
-// locate returns the rows' events, with their organizations.
-func locate(ctx context.Context, locator *mapping.Locator, page []mapping.BackfillRow) ([]*mapping.Event, error) {
-	var events []*mapping.Event
-	for i := range page {
-		if e := page[i].Event; e != nil {
-			events = append(events, e)
-		}
-	}
-	if err := locator.Locate(ctx, events); err != nil {
-		return nil, err
-	}
-	for _, e := range events {
-		locator.Miss(e)
-	}
-	return events, nil
 }
 
 // add counts the bytes of a delivery, and returns an error if a hook's bound is exceeded.
