@@ -30,24 +30,13 @@ type BackfillOptions struct {
 	Progress func(total int64) Progress // called once, after the rows have been counted
 }
 
-// Progress is called for each finished row.
-type Progress interface {
-	Step(id int64, now time.Time)
-	End()
-}
-
 // Backfill makes events of rows and sends them to one hook, one at a time.
 type Backfill struct {
 	*recipient
 	o            BackfillOptions
 	organization int64 // of the project
-	progress     Progress
-	targets      map[mapping.Action]hook.Target // the hook's targets, by action
 
-	Events   int   // delivered; in a dry run, to be delivered
-	Passed   int   // rows without an event for the hook
-	Filtered int   // events that the hook's filter leaves out
-	Last     int64 // all rows up to this id are done
+	Last int64 // all rows up to this id are done
 }
 
 // NewBackfill counts the rows and makes sure that the hook wants their events. The
@@ -61,8 +50,8 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Backfill{recipient: to, o: o, Last: o.After, progress: o.Progress(total)}
-	to.wants = b.wants
+	b := &Backfill{recipient: to, o: o, Last: o.After}
+	to.dryRun, to.wants, to.progress = o.DryRun, b.wants, o.Progress(total)
 	if b.organization, err = b.organizationOf(ctx); err == nil {
 		err = b.renew(ctx)
 	}
@@ -72,9 +61,6 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 	}
 	return b, nil
 }
-
-// Close closes the connections to the receiver.
-func (b *Backfill) Close() { b.sender.Close() }
 
 // organizationOf returns the project's organization; a missing project is an error.
 func (b *Backfill) organizationOf(ctx context.Context) (int64, error) {
@@ -99,21 +85,19 @@ func (b *Backfill) Run(ctx context.Context) error {
 		if err != nil || len(rows) == 0 {
 			return err
 		}
-		if !b.o.DryRun {
+		if !b.dryRun {
 			if err := b.renew(ctx); err != nil {
 				return err
 			}
 		}
-		if !b.o.DryRun || b.hook.IsFiltered() {
+		if !b.dryRun || b.hook.IsFiltered() {
 			if err := b.o.Rows.Render(ctx, rows); err != nil {
 				return err
 			}
 		}
 		for i := range rows {
-			if !b.o.DryRun && b.isOld() {
-				if err := b.renew(ctx); err != nil {
-					return err
-				}
+			if err := b.refresh(ctx); err != nil {
+				return err
 			}
 			if err := b.row(ctx, &rows[i]); err != nil {
 				return err
@@ -131,39 +115,26 @@ func (b *Backfill) row(ctx context.Context, row *mapping.BackfillRow) error {
 	if row.Event != nil {
 		target, wanted = b.target(row.Event.Action)
 	}
-	switch {
-	case !wanted:
+	if !wanted {
 		b.Passed++
 		return nil
-	case len(hook.Sift(row.Event, []hook.Target{target}, passing{})) == 0:
-		b.Filtered++
-		return nil
-	case !b.o.DryRun:
-		if err := b.send(ctx, row, target); err != nil {
-			return err
+	}
+	return b.deliver(ctx, fmt.Sprintf("row %d", row.ID), row.Event, target, func() send.Message {
+		m := send.Message{
+			ID:        row.EventID(),
+			LSN:       "0/0", // PostgreSQL's form for none
+			Committed: row.Updated.UTC().Format(mapping.CommittedLayout),
+			Origin:    "backfill",
+			Body:      row.Event.Body(target.Action, target.Payload),
+			Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,
 		}
-	}
-	b.Events++
-	return nil
-}
-
-// send sends the row's event.
-func (b *Backfill) send(ctx context.Context, row *mapping.BackfillRow, target hook.Target) error {
-	m := send.Message{
-		ID:        row.EventID(),
-		LSN:       "0/0", // PostgreSQL's form for none
-		Committed: row.Updated.UTC().Format(mapping.CommittedLayout),
-		Origin:    "backfill",
-		Body:      row.Event.Body(target.Action, target.Payload),
-		Action:    target.Action, Project: row.Event.Project, Task: row.Event.Task,
-	}
-	row.Event = nil // at most one body is held twice
-	return b.recipient.send(ctx, fmt.Sprintf("row %d", row.ID), m)
+		row.Event = nil // at most one body is held twice
+		return m
+	})
 }
 
 // wants makes sure that the hook, as just read, wants the events.
 func (b *Backfill) wants() error {
-	b.targets = map[mapping.Action]hook.Target{}
 	if _, wanted := b.target(b.o.Rows.Action()); !wanted {
 		return fmt.Errorf("hook %d does not get %s of project %d: it is inactive, belongs to another project, or has not selected the action (see `hooktail hooks list`)",
 			b.hook.ID, b.o.Rows.Action(), b.o.Project)
@@ -171,18 +142,8 @@ func (b *Backfill) wants() error {
 	return nil
 }
 
-// target returns how the hook wants events of the action at present.
+// target returns how the hook gets events of the action at present.
 func (b *Backfill) target(action mapping.Action) (target hook.Target, wanted bool) {
-	if target, wanted = b.targets[action]; wanted {
-		return target, true
-	}
-	const skew = time.Hour // tolerated difference of the clocks: the hook may be new
-	event := &mapping.Event{Action: action, Organization: b.organization, Project: b.o.Project, Committed: time.Now().Add(skew)}
-	for _, t := range b.hooks.Match(event, nil) {
-		if t.Hook == b.hook.ID {
-			b.targets[action] = t
-			return t, true
-		}
-	}
-	return target, false
+	target, wanted = b.hook.TargetOf(&mapping.Event{Action: action, Organization: b.organization, Project: b.o.Project})
+	return target, wanted && b.hook.Served()
 }

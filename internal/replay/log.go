@@ -39,16 +39,10 @@ type LogOptions struct {
 // ids and bodies.
 type FromLog struct {
 	*recipient
-	o        LogOptions
-	history  *natslog.History
-	payloads *state.Log
-	progress Progress
+	o       LogOptions
+	history *natslog.History
 
-	Events   int       // delivered; in a dry run, to be delivered
-	Passed   int       // events that the hook does not want any more
-	Filtered int       // events that the hook's filter leaves out
-	Last     uint64    // position in the log up to which all is done
-	Begins   time.Time // when the log's first message for the hook's partition was written; zero: it has none
+	Last uint64 // position in the log up to which all is done
 }
 
 // CheckKeep returns an error with the remedy if the configuration has no log that keeps
@@ -73,35 +67,30 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &FromLog{recipient: to, o: o, payloads: state.NewLog(o.Parked.Pool, o.Config.StateSchema, o.Config.Slot), Last: o.After}
-	to.wants = r.wants
+	r := &FromLog{recipient: to, o: o, Last: o.After}
+	to.dryRun, to.wants = o.DryRun, r.wants
 	if err = r.renew(ctx); err == nil {
 		err = wiring.CheckLogOwner(ctx, o.Log, o.Parked.Pool, false)
 	}
 	if err == nil {
-		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: earlier(o.Since), After: o.After, Bodies: true})
+		written := o.Since
+		if !written.IsZero() {
+			written = written.Add(-clockSlack)
+		}
+		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: written, After: o.After, Bodies: true})
 	}
 	if err != nil {
-		r.sender.Close()
+		to.Close()
 		return nil, err
 	}
-	r.Begins = r.history.Begins
 	r.progress = o.Progress(r.history.Total)
 	return r, nil
-}
-
-// earlier is when the first message was written whose commit is not before since.
-func earlier(since time.Time) time.Time {
-	if since.IsZero() {
-		return since
-	}
-	return since.Add(-clockSlack)
 }
 
 // Close closes the connections to the receiver, and ends reading.
 func (r *FromLog) Close() {
 	r.history.Close()
-	r.sender.Close()
+	r.recipient.Close()
 }
 
 // wants makes sure that the hook, as just read, gets events.
@@ -123,10 +112,8 @@ func (r *FromLog) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !r.o.DryRun && r.isOld() {
-			if err := r.renew(ctx); err != nil {
-				return err
-			}
+		if err := r.refresh(ctx); err != nil {
+			return err
 		}
 		if err := r.message(ctx, m); err != nil {
 			return err
@@ -153,17 +140,8 @@ func (r *FromLog) message(ctx context.Context, m *natslog.Message) error {
 			return err
 		}
 	}
-	switch target.Filter = now.Filter; {
-	case len(hook.Sift(m.Event, []hook.Target{target}, passing{})) == 0:
-		r.Filtered++
-		return nil
-	case !r.o.DryRun:
-		if err := r.send(ctx, m, target); err != nil {
-			return err
-		}
-	}
-	r.Events++
-	return nil
+	target.Filter = now.Filter
+	return r.deliver(ctx, fmt.Sprintf("message %d of the log", m.Seq), m.Event, target, func() send.Message { return Again(m, target) })
 }
 
 // means reports whether the event is among those that were asked for.
@@ -174,15 +152,11 @@ func (r *FromLog) means(e *mapping.Event, target hook.Target) bool {
 
 // load reads a payload that was too large for the log.
 func (r *FromLog) load(ctx context.Context, m *natslog.Message) (err error) {
-	m.Event.Payload, err = r.payloads.Payload(ctx, m.Event.ID.String())
+	m.Event.Payload, err = state.NewLog(r.Pool, r.config.StateSchema, r.config.Slot).Payload(ctx, m.Event.ID.String())
 	if err == nil && m.Event.Payload == nil {
 		err = fmt.Errorf("the payload of event %s is missing in table log_body: --after %d continues behind it", m.Event.ID, m.Seq)
 	}
 	return err
-}
-
-func (r *FromLog) send(ctx context.Context, m *natslog.Message, target hook.Target) error {
-	return r.recipient.send(ctx, fmt.Sprintf("message %d of the log", m.Seq), Again(m, target))
 }
 
 // Again is the request that sends the hook the event of the log again.

@@ -26,7 +26,7 @@ type LogResult struct {
 // Result is what was done so far.
 func (r *FromLog) Result() LogResult {
 	l := LogResult{Hook: r.id, Events: r.Events, Passed: r.Passed, Filtered: r.Filtered, Missed: r.history.Missed, Last: r.Last, DryRun: r.o.DryRun, since: r.o.Since, every: r.o.Every}
-	if begins := r.Begins.UTC(); !begins.IsZero() {
+	if begins := r.history.Begins.UTC(); !begins.IsZero() {
 		l.Begins = &begins
 	}
 	return l
