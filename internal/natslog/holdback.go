@@ -124,23 +124,6 @@ func (w *Writer) look(ctx context.Context) (sample, error) {
 	defer w.mu.Unlock()
 	prefix := w.prefix()
 	now := sample{prefix: w.o.Prefix().LSN, end: w.end, below: prefix.LSN, floor: w.floor(prefix)}
-	info, err := w.stream.Info(ctx)
-	if err != nil {
-		_, err := w.log.stream(ctx, w.log.names.Stream) // tells whether it is missing
-		return now, err
-	}
-	if info.State.LastSeq != w.end {
-		return now, ErrFenced
-	}
-	if w.end == 0 || info.State.Msgs == 0 {
-		return now, nil
-	}
-	last, err := w.log.message(ctx, w.stream, w.end)
-	if err != nil {
-		return now, err
-	}
-	if !w.isEnd(last) {
-		return now, ErrFenced
-	}
-	return now, nil
+	_, err := w.written(ctx, nil) // which refreshes what largest knows of the stream, too
+	return now, err
 }

@@ -60,15 +60,12 @@ func blockOf(id mapping.ID) (block, int) {
 }
 
 func (s *ids) add(id string) {
-	if event, err := state.ParseID(id); err == nil {
-		s.addEvent(event)
-	} else {
+	event, err := state.ParseID(id)
+	if err != nil {
 		s.others[id] = struct{}{}
+		return
 	}
-}
-
-func (s *ids) addEvent(id mapping.ID) {
-	at, n := blockOf(id)
+	at, n := blockOf(event)
 	of := s.events[at]
 	of[n/8] |= 0x80 >> (n % 8)
 	s.events[at] = of

@@ -110,13 +110,18 @@ func (l *Log) Info(ctx context.Context) (*jetstream.StreamInfo, error) {
 // stream returns the stream of that name; if it is missing, the error is ErrNoLog.
 func (l *Log) stream(ctx context.Context, name string) (jetstream.Stream, error) {
 	stream, err := l.js.Stream(ctx, name)
+	return stream, lookUp(name, err)
+}
+
+// lookUp explains why the stream could not be looked up.
+func lookUp(name string, err error) error {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fmt.Errorf("stream %s: %w", name, ErrNoLog)
+		return fmt.Errorf("stream %s: %w", name, ErrNoLog)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("look up stream %s: %w", name, err)
+		return fmt.Errorf("look up stream %s: %w", name, err)
 	}
-	return stream, nil
+	return nil
 }
 
 // message returns the message with that sequence, nil if there is none.

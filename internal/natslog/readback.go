@@ -13,31 +13,30 @@ import (
 // read-only after readBack.
 type found struct {
 	prefix Prefix
-	above  [Partitions]*ids // nil: none
+	above  [Partitions]*ids // by partition
 }
 
 func (f *found) has(id mapping.ID, partition int) bool {
-	return f.prefix.Has(id) || f.above[partition] != nil && f.above[partition].hasEvent(id)
+	return f.prefix.Has(id) || f.above[partition].hasEvent(id)
 }
 
 func (f *found) hasMessage(id string, partition int) bool {
-	return f.above[partition] != nil && f.above[partition].has(id)
+	return f.above[partition].has(id)
 }
 
 // add adds a message unless it is below the prefix. One to a hook that was adopted later does not
 // show that other hooks have the event.
 func (f *found) add(m *Message) {
-	if f.prefix.hasMessage(m) || strings.Contains(m.ID, adopted) {
-		return
+	if !f.prefix.hasID(m.ID) && !strings.Contains(m.ID, adopted) {
+		f.above[m.Partition].add(m.ID)
 	}
-	if f.above[m.Partition] == nil {
-		f.above[m.Partition] = idsOf(nil)
-	}
-	f.above[m.Partition].add(m.ID)
 }
 
 // readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
+	for p := range w.found.above {
+		w.found.above[p] = idsOf(nil)
+	}
 	w.end = w.stream.CachedInfo().State.LastSeq
 	if w.end == 0 {
 		return nil
@@ -91,12 +90,4 @@ func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
 		}
 	}
 	return nil
-}
-
-// hasMessage reports whether the message is below the prefix.
-func (p Prefix) hasMessage(m *Message) bool {
-	if m.Event == nil {
-		return m.Commit < p.LSN
-	}
-	return p.Has(m.Event.ID)
 }

@@ -326,31 +326,28 @@ func (w *Writer) refused(ctx context.Context, batch []*Message, refusal error) (
 // storing is a pause in which servers store what they have accepted.
 const storing = 50 * time.Millisecond
 
-// written returns how many messages of a batch are at the end of the log. The caller holds mu.
+// written returns how many messages of a batch are at the end of the log, or ErrFenced if it does not end
+// with this writer's messages. The caller holds mu.
 func (w *Writer) written(ctx context.Context, batch []*Message) (int, error) {
-	stream, err := w.log.stream(ctx, w.log.names.Stream)
+	info, err := w.stream.Info(ctx)
 	if err != nil {
-		return 0, err
+		return 0, lookUp(w.log.names.Stream, err)
 	}
-	end := stream.CachedInfo().State.LastSeq
-	if end < w.end || end > w.end+uint64(len(batch)) {
+	state := info.State
+	if state.LastSeq < w.end || state.LastSeq > w.end+uint64(len(batch)) {
 		return 0, ErrFenced
 	}
-	n := int(end - w.end)
-	if end == 0 {
+	n, id := int(state.LastSeq-w.end), w.endID
+	if n > 0 {
+		id = batch[n-1].ID
+	} else if state.Msgs == 0 { // there never was one, or all are removed
 		return 0, nil
 	}
-	last, err := w.log.message(ctx, stream, end)
-	if err == nil && (n == 0 && !w.isEnd(last) || n > 0 && (last == nil || last.ID != batch[n-1].ID)) {
+	last, err := w.log.message(ctx, w.stream, state.LastSeq)
+	if err == nil && (last == nil && id != "" || last != nil && last.ID != id) {
 		err = ErrFenced
 	}
 	return n, err
-}
-
-// isEnd reports whether that message, nil if there is none, is the end of the log as this writer knows
-// it. The caller holds mu.
-func (w *Writer) isEnd(last *Message) bool {
-	return last == nil && w.endID == "" || last != nil && last.ID == w.endID
 }
 
 func isWrongSequence(err error) bool {
