@@ -1,6 +1,8 @@
 package natslog
 
 import (
+	"slices"
+
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
@@ -14,30 +16,25 @@ const (
 	headersRoom   = 64 << 10  // for the headers, of what the servers accept as a message
 )
 
-// cut returns the first messages, as many as fit into a batch, and the rest. It keeps the
-// messages of one event together if they fit into a batch; they are adjacent and have the same
-// ID.
-func cut(messages []*Message) (batch, rest []*Message) {
-	n, bytes := 0, 0
-	for n < len(messages) {
-		end, size := eventAt(messages, n)
-		if n > 0 && (end > batchMessages || bytes+size > batchBytes) {
-			break
+// cut returns how many of the first messages fit into a batch. It keeps the messages of one event
+// together if they fit into a batch; they are adjacent and have the same ID.
+func cut(messages []*Message) int {
+	whole, bytes := 0, 0 // number of the messages of whole events; size of all
+	for i, m := range messages {
+		if i > 0 && m.ID != messages[i-1].ID {
+			whole = i
 		}
-		n, bytes = end, bytes+size
-	}
-	n = min(n, batchMessages)
-	return messages[:n], messages[n:]
-}
-
-// eventAt returns the end of the messages of the event at i, and their size.
-func eventAt(messages []*Message, i int) (end, bytes int) {
-	for end = i; end < len(messages) && messages[end].ID == messages[i].ID; end++ {
-		if !messages[end].Stored {
-			bytes += messages[end].Bytes
+		if !m.Stored {
+			bytes += m.Bytes
+		}
+		switch {
+		case whole > 0 && (i >= batchMessages || bytes > batchBytes):
+			return whole
+		case i >= batchMessages:
+			return i
 		}
 	}
-	return end, bytes
+	return len(messages)
 }
 
 // split makes messages of the deliveries, one per event and partition. The deliveries are in
@@ -73,19 +70,11 @@ func splitEvent(deliveries []dispatch.Delivery, largest int) (messages []*Messag
 		of[p].Targets = append(of[p].Targets, d.Target)
 	}
 	for _, m := range messages {
-		m.fit(largest)
+		m.bare = !slices.ContainsFunc(m.Targets, func(t hook.Target) bool { return t.Payload })
+		if m.bare {
+			m.Bytes = 0
+		}
+		m.Stored = m.Bytes > largest
 	}
 	return messages
-}
-
-// fit drops a payload that no hook of the message receives, and marks one that is too large.
-func (m *Message) fit(largest int) {
-	m.bare = true
-	for _, t := range m.Targets {
-		m.bare = m.bare && !t.Payload
-	}
-	if m.bare {
-		m.Bytes = 0
-	}
-	m.Stored = m.Bytes > largest
 }

@@ -64,16 +64,10 @@ const adopted = "@"
 // changePrefix is the prefix of the ids of changes.
 const changePrefix = "change-"
 
-// changeOf returns the message that tells a partition of a hook's change.
-func changeOf(partition int, hook int64, commit cdc.LSN) *Message {
-	id := fmt.Sprintf("%s%X-%d", changePrefix, uint64(commit), hook)
-	return &Message{Partition: partition, ID: id, Changed: hook, Commit: commit}
-}
-
-// allChangedOf returns the message that tells a partition that any hook may have changed before
-// the term, which has that name.
-func allChangedOf(partition int, commit cdc.LSN, term string) *Message {
-	return &Message{Partition: partition, ID: fmt.Sprintf("%s%X-%s%s", changePrefix, uint64(commit), allHooks, term), Commit: commit}
+// changeOf returns the message that tells a partition of a hook's change. name is the hook's; if any hook may
+// have changed before a term, it is allHooks and the name of the term.
+func changeOf(partition int, hook int64, commit cdc.LSN, name string) *Message {
+	return &Message{Partition: partition, ID: fmt.Sprintf("%s%X-%s", changePrefix, uint64(commit), name), Changed: hook, Commit: commit}
 }
 
 // allHooks is in the place of the hook if all may have changed.

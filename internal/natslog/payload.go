@@ -5,11 +5,8 @@ import "github.com/hooktail/hooktail/mapping"
 // separator separates the members of a payload.
 const separator = ", "
 
-// payloadOf returns a copy of the event's members in one piece. An event with these as its
-// Payload has the same bodies.
-func payloadOf(e *mapping.Event) []byte { return appendPayload(make([]byte, 0, payloadLen(e)), e) }
-
-// appendPayload appends payloadOf to b.
+// appendPayload appends the event's members in one piece. An event with these as its Payload has the
+// same bodies.
 func appendPayload(b []byte, e *mapping.Event) []byte {
 	members := e.Members()
 	b = append(b, members[0]...)
@@ -19,7 +16,7 @@ func appendPayload(b []byte, e *mapping.Event) []byte {
 	return b
 }
 
-// payloadLen returns the length of payloadOf.
+// payloadLen returns the length of what appendPayload appends.
 func payloadLen(e *mapping.Event) int {
 	members := e.Members()
 	if len(members[1]) == 0 {

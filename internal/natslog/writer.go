@@ -48,23 +48,19 @@ type Writer struct {
 	fenced  bool              // nothing of earlier writers can reach the log any more
 	before  [Partitions]place // last messages
 	above   []placed          // runs of messages of a commit above the prefix, in the order of the log
-	pending []change          // to be written with the next batch
+	pending []*Message        // changes of hooks, to be written with the next batch
+	dones   []func()          // called when these are in the log
 }
 
 // placed is the place and the commit of a message, and of those after it of the same commit: a
 // transaction may have millions.
 type placed struct {
-	seq    uint64
-	commit cdc.LSN
-	id     mapping.ID // without the ordinal; zero: a change of a hook
+	seq uint64
+	of  mapping.ID // of an event without its ordinal; of a change of a hook with everyTimeline
 }
 
-// change is a change of a hook; 0: any may have changed. done is called when it is in the log.
-type change struct {
-	hook   int64
-	commit cdc.LSN
-	done   func()
-}
+// everyTimeline is below the timelines of all servers.
+const everyTimeline = -1
 
 // ErrFenced reports that another writer has written to the log, or that the log was cut back.
 var ErrFenced = errors.New("the log does not end where this reader left it: another reader has written, or the log has lost its end")
@@ -110,7 +106,22 @@ func (w *Writer) Follows(timeline int32, end cdc.LSN) error {
 func (w *Writer) Change(hook int64, commit cdc.LSN, done func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.pending = append(w.pending, change{hook, commit, done})
+	w.pending, w.dones = append(w.pending, w.news(hook, commit)...), append(w.dones, done)
+}
+
+// news returns the messages for the change, unless they are in the log.
+func (w *Writer) news(hook int64, commit cdc.LSN) (messages []*Message) {
+	if hook == 0 {
+		for p := range Partitions {
+			messages = append(messages, changeOf(p, 0, commit, allHooks+w.term))
+		}
+		return messages
+	}
+	m := changeOf(PartitionOf(hook), hook, commit, text(hook))
+	if w.found.hasMessage(m.ID, m.Partition) {
+		return nil
+	}
+	return []*Message{m}
 }
 
 // Enqueue writes the pending changes and the deliveries to the log and calls their Done. While
@@ -122,10 +133,10 @@ func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) er
 		return err
 	}
 	w.mu.Lock()
-	changes := w.pending
-	w.pending = nil
+	changes, dones := w.pending, w.dones
+	w.pending, w.dones = nil, nil
 	w.mu.Unlock()
-	messages := append(w.news(changes), split(others, w.largest())...)
+	messages := append(changes, split(others, w.largest())...)
 	for {
 		if messages, err = w.write(ctx, messages); err == nil {
 			break
@@ -139,8 +150,8 @@ func (w *Writer) Enqueue(ctx context.Context, deliveries []dispatch.Delivery) er
 		}
 	}
 	w.full.Worked(ctx, w.o.Log, "The log accepts events again")
-	for _, c := range changes {
-		c.done()
+	for _, done := range dones {
+		done()
 	}
 	for i := range deliveries {
 		if done := deliveries[i].Done; done != nil {
@@ -173,29 +184,12 @@ func (w *Writer) largest() int {
 	return max(0, min(messageBytes, int(size)-headersRoom))
 }
 
-// news returns the messages for changes that are not in the log.
-func (w *Writer) news(changes []change) (messages []*Message) {
-	for _, c := range changes {
-		if c.hook == 0 {
-			for p := range Partitions {
-				messages = append(messages, allChangedOf(p, c.commit, w.term))
-			}
-			continue
-		}
-		m := changeOf(PartitionOf(c.hook), c.hook, c.commit)
-		if !w.found.hasMessage(m.ID, m.Partition) {
-			messages = append(messages, m)
-		}
-	}
-	return messages
-}
-
 // write writes messages in batches, and returns those that are not in the log.
 func (w *Writer) write(ctx context.Context, messages []*Message) (rest []*Message, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for len(messages) > 0 {
-		batch, _ := cut(messages)
+		batch := messages[:cut(messages)]
 		if !w.fenced {
 			if err := w.fence(ctx); err != nil {
 				return messages, err
@@ -220,7 +214,7 @@ func (w *Writer) store(ctx context.Context, batch []*Message) error {
 		if !m.Stored || i > 0 && batch[i-1].Stored && batch[i-1].Event == m.Event {
 			continue
 		}
-		if err := w.o.Store(ctx, m.Event.ID.String(), payloadOf(m.Event), w.end); err != nil {
+		if err := w.o.Store(ctx, m.Event.ID.String(), appendPayload(make([]byte, 0, m.Bytes), m.Event), w.end); err != nil {
 			return err
 		}
 	}
@@ -357,19 +351,19 @@ func isWrongSequence(err error) bool {
 
 // note needs mu. It takes note of a message that is in the log.
 func (w *Writer) note(m *Message) {
-	at := placed{seq: m.Seq, commit: m.Commit}
-	if m.Event != nil {
-		at.id = mapping.ID{Timeline: m.Event.ID.Timeline, Commit: m.Event.ID.Commit}
+	of := mapping.ID{Timeline: everyTimeline, Commit: m.Commit}
+	if m.Event != nil && !m.Event.ID.IsRepair() {
+		of.Timeline = m.Event.ID.Timeline
 	}
-	if n := len(w.above); n == 0 || !w.above[n-1].continues(at) {
-		w.above = append(w.above, at)
+	if n := len(w.above); n == 0 || w.above[n-1].of != of {
+		w.above = append(w.above, placed{m.Seq, of})
 	}
 }
 
 // floor returns the first sequence that may be above the prefix. The caller holds mu.
 func (w *Writer) floor(prefix Prefix) uint64 {
 	n := 0
-	for n < len(w.above) && w.above[n].isBelow(prefix) {
+	for n < len(w.above) && prefix.Has(w.above[n].of) {
 		n++
 	}
 	w.above = w.above[n:]
@@ -377,14 +371,4 @@ func (w *Writer) floor(prefix Prefix) uint64 {
 		return w.end + 1
 	}
 	return w.above[0].seq
-}
-
-// continues reports whether next is of the same commit.
-func (p *placed) continues(next placed) bool { return p.commit == next.commit && p.id == next.id }
-
-func (p *placed) isBelow(prefix Prefix) bool {
-	if p.id == (mapping.ID{}) {
-		return p.commit < prefix.LSN
-	}
-	return prefix.Has(p.id) || p.id.IsRepair()
 }
