@@ -8,9 +8,9 @@ import (
 
 // echo holds the newest messages that this process has written and the servers have
 // acknowledged. A tail of the same process takes them from here instead of reading them back. It
-// is safe for concurrent use. A nil echo holds nothing.
+// is safe for concurrent use.
 type echo struct {
-	limit int // of the bytes held
+	limit int // of the bytes held; 0: nothing is
 
 	mu       sync.Mutex    // guards the fields below
 	from, to uint64        // all messages of the log above from, up to to, are here
@@ -36,16 +36,13 @@ const (
 )
 
 func newEcho(limit int) *echo {
-	if limit == 0 {
-		return nil
-	}
 	return &echo{limit: limit, grown: make(chan struct{}, 1), drained: make(chan struct{}, 1)}
 }
 
 // add takes over the messages behind the sequence after, up to the sequence last. All others
 // between these are of no partition.
 func (e *echo) add(after, last uint64, messages []*Message) {
-	if e == nil {
+	if e.limit == 0 {
 		return
 	}
 	e.mu.Lock()
@@ -68,9 +65,6 @@ func (e *echo) add(after, last uint64, messages []*Message) {
 
 // begin forgets everything but that the log ends with that sequence.
 func (e *echo) begin(end uint64) {
-	if e == nil {
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.clear(end)
@@ -96,7 +90,7 @@ func (e *echo) pop() *Message {
 // join reports whether the tail may go on here, which has read up to the sequence at: enough waits
 // for it. A process has one tail at a time, which must leave.
 func (e *echo) join(at uint64) bool {
-	if e == nil {
+	if e.limit == 0 {
 		return false
 	}
 	e.mu.Lock()
@@ -114,9 +108,6 @@ func (e *echo) join(at uint64) bool {
 
 // leave ends join.
 func (e *echo) leave() {
-	if e == nil {
-		return
-	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.joined, e.near = false, false
@@ -133,9 +124,7 @@ func (e *echo) next(ctx context.Context, at uint64) (*Message, error) {
 			return m, nil
 		}
 		if idle == nil {
-			timer := time.NewTimer(echoIdle)
-			defer timer.Stop()
-			idle = timer.C
+			idle = time.After(echoIdle)
 		}
 		select {
 		case <-e.grown:
@@ -164,15 +153,14 @@ func (e *echo) above(at uint64) (m *Message, ok bool) {
 
 // pace waits for the tail if it may be left behind, for a short time.
 func (e *echo) pace(ctx context.Context) {
-	if e == nil {
-		return
-	}
-	timer := time.NewTimer(echoPace)
-	defer timer.Stop()
+	var late <-chan time.Time
 	for e.isStraggling() {
+		if late == nil {
+			late = time.After(echoPace)
+		}
 		select {
 		case <-e.drained:
-		case <-timer.C: // it may be blocked: the writer does not wait again until it reads
+		case <-late: // it may be blocked: the writer does not wait again until it reads
 			e.mu.Lock()
 			defer e.mu.Unlock()
 			e.near = false

@@ -19,7 +19,7 @@ type Log struct {
 	topic    *TopicOptions
 	conn     *nats.Conn
 	js       jetstream.JetStream
-	echo     *echo // nil: no tail in this process takes what a writer in it writes
+	echo     *echo
 	log      *slog.Logger
 	idle     time.Duration // idleFor
 	url      string        // of the servers, which errors may quote
