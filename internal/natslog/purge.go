@@ -128,27 +128,24 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 	if p.keep == 0 {
 		return end, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
 	since := p.now(stream.CachedInfo().TimeStamp).Add(-p.keep) // the reader's clock may be wrong
-	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, AckPolicy: jetstream.AckNonePolicy,
-		HeadersOnly: true, MemoryStorage: true, Replicas: 1, InactiveThreshold: time.Minute,
-	})
+	messages, err := p.log.read(ctx, stream, jetstream.OrderedConsumerConfig{
+		DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since, HeadersOnly: true,
+	}, 0, 0)
 	if err != nil {
-		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
+		return 0, err
 	}
-	defer stream.DeleteConsumer(context.WithoutCancel(ctx), consumer.CachedInfo().Name) //nolint:errcheck // it ends by itself
-	if consumer.CachedInfo().NumPending == 0 {
+	defer messages.pause(context.WithoutCancel(ctx))
+	if messages.pending == 0 {
 		return end, nil
 	}
-	first, err := consumer.Next(jetstream.FetchMaxWait(askWithin))
+	first, err := messages.next(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
+		return 0, err
 	}
-	meta, err := first.Metadata()
-	if err != nil {
-		return 0, fmt.Errorf("find the age of stream %s: %w", p.log.names.Stream, err)
-	}
-	return meta.Sequence.Stream, nil
+	return first.Seq, nil
 }
 
 // floor returns the sequence below which all commits are confirmed, by the newest durable sample
