@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -31,7 +32,7 @@ type Bookmarks struct {
 	revisions map[int]uint64 // of each bookmark, as last read or written
 	// unanswered are the values that this sender has sent since, without an answer: the
 	// servers may have any of them.
-	unanswered map[int]map[string]struct{}
+	unanswered map[int][]string
 }
 
 // Bookmarks opens the bucket.
@@ -40,7 +41,7 @@ func (l *Log) Bookmarks(ctx context.Context) (*Bookmarks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int]map[string]struct{})}, nil
+	return &Bookmarks{kv: kv, revisions: make(map[int]uint64), unanswered: make(map[int][]string)}, nil
 }
 
 func (l *Log) bucket(ctx context.Context) (jetstream.KeyValue, error) {
@@ -61,10 +62,10 @@ func (b *Bookmarks) Read(ctx context.Context, partition int) (mark Bookmark, err
 		b.is(partition, 0)
 		return Bookmark{}, nil
 	}
-	if err != nil {
-		return Bookmark{}, fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
+	if err == nil {
+		err = json.Unmarshal(entry.Value(), &mark)
 	}
-	if err := json.Unmarshal(entry.Value(), &mark); err != nil {
+	if err != nil {
 		return Bookmark{}, fmt.Errorf("read the bookmark of partition %d: %w", partition, err)
 	}
 	b.is(partition, entry.Revision())
@@ -117,10 +118,9 @@ func (b *Bookmarks) Take(ctx context.Context, partition int, epoch int64) (Bookm
 // this sender last read or wrote it.
 func (b *Bookmarks) Write(ctx context.Context, partition int, mark Bookmark) error {
 	value, err := json.Marshal(mark)
-	if err != nil {
-		return fmt.Errorf("write the bookmark of partition %d: %w", partition, err)
+	if err == nil {
+		err = b.put(ctx, partition, value)
 	}
-	err = b.put(ctx, partition, value)
 	for n := 1; isWrongSequence(err) && len(b.unanswered[partition]) > 0; n++ { // perhaps this sender has written it
 		if err := b.Check(ctx, partition); err != nil {
 			return err
@@ -154,11 +154,8 @@ func (b *Bookmarks) put(ctx context.Context, partition int, value []byte) error 
 	switch {
 	case err == nil:
 		b.is(partition, revision)
-	case !isWrongSequence(err):
-		if b.unanswered[partition] == nil {
-			b.unanswered[partition] = make(map[string]struct{})
-		}
-		b.unanswered[partition][string(value)] = struct{}{}
+	case !isWrongSequence(err) && !slices.Contains(b.unanswered[partition], string(value)):
+		b.unanswered[partition] = append(b.unanswered[partition], string(value))
 	}
 	return err
 }
@@ -181,7 +178,7 @@ func (b *Bookmarks) Check(ctx context.Context, partition int) error {
 	case entry.Revision() <= b.revisions[partition]: // a lower one comes from a replica that is behind
 		return nil
 	}
-	if _, own := b.unanswered[partition][string(entry.Value())]; !own {
+	if !slices.Contains(b.unanswered[partition], string(entry.Value())) {
 		return fmt.Errorf("partition %d: %w", partition, state.ErrDeposed)
 	}
 	b.is(partition, entry.Revision())
