@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -45,13 +46,11 @@ func (n Names) Subject(partition int) string {
 // Partition returns the partition of a subject, or noPartition.
 func (n Names) Partition(subject string) int {
 	number, ok := strings.CutPrefix(subject, n.prefix)
-	if !ok || len(number) != 2 || number[0] < '0' || number[0] > '9' || number[1] < '0' || number[1] > '9' {
+	p, err := strconv.ParseUint(number, 10, 8) // which takes no sign
+	if !ok || err != nil || len(number) != 2 || p >= Partitions {
 		return noPartition
 	}
-	if p := int(number[0]-'0')*10 + int(number[1]-'0'); p < Partitions {
-		return p
-	}
-	return noPartition
+	return int(p)
 }
 
 // key returns the key of a partition's bookmark.

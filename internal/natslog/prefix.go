@@ -37,11 +37,8 @@ func (p *Prefix) UnmarshalText(text []byte) (err error) {
 func parsePrefix(text string) (Prefix, error) {
 	timeline, lsn, _ := strings.Cut(text, "-")
 	n, err := strconv.ParseInt(timeline, 10, 32)
-	if err != nil {
-		return Prefix{}, fmt.Errorf("prefix %q is invalid", text)
-	}
-	at, err := strconv.ParseUint(lsn, 16, 64)
-	if err != nil {
+	at, wrong := strconv.ParseUint(lsn, 16, 64)
+	if err != nil || wrong != nil {
 		return Prefix{}, fmt.Errorf("prefix %q is invalid", text)
 	}
 	return Prefix{int32(n), cdc.LSN(at)}, nil

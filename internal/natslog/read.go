@@ -40,6 +40,10 @@ type reading struct {
 	since    uint64 // number of reconnections when the last message was read
 }
 
+// ErrRewound reports that the log has lost its end and has other messages there. The caller
+// reads it again from the bookmarks.
+var ErrRewound = errors.New("the log has lost its end")
+
 // consumerEnds is after how long without a client the servers delete a consumer. A stream has a
 // thousand at most, and each kill of a sender leaves some.
 const consumerEnds = time.Minute

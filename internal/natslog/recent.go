@@ -141,16 +141,11 @@ func (b *backwards) window(ctx context.Context, from, end uint64, limit int) ([]
 		if err != nil {
 			return nil, err
 		}
-		if m.Seq <= end && b.wants(m) {
+		if _, has := m.TargetOf(b.o.Hook); has && m.Seq <= end && (b.o.Wants == nil || b.o.Wants(m)) {
 			found = append(found, m)
 			found = found[max(0, len(found)-limit):]
 		}
 	}
 	slices.Reverse(found)
 	return found, nil
-}
-
-func (b *backwards) wants(m *Message) bool {
-	_, has := m.TargetOf(b.o.Hook)
-	return has && (b.o.Wants == nil || b.o.Wants(m))
 }
