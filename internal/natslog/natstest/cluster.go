@@ -2,16 +2,12 @@ package natstest
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 )
 
 // nodes is the number of servers of a cluster.
@@ -68,8 +64,8 @@ func (c Cluster) CutBack(copied []string) {
 // node is one server of a cluster.
 type node struct {
 	Name, Dir     string
-	Port, Cluster int // ports for clients and for the other servers
-	Routes        []string
+	Port, Cluster int    // ports for clients and for the other servers
+	Routes        string // to all servers, separated by commas
 }
 
 func newNodes(t testing.TB) []node {
@@ -81,7 +77,7 @@ func newNodes(t testing.TB) []node {
 		routes[i] = fmt.Sprintf("nats://127.0.0.1:%d", all[i].Cluster)
 	}
 	for i := range all {
-		all[i].Routes = routes
+		all[i].Routes = strings.Join(routes, ",")
 	}
 	return all
 }
@@ -90,35 +86,22 @@ func newNodes(t testing.TB) []node {
 func (n node) join(o *server.Options) {
 	o.ServerName = n.Name
 	o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: n.Cluster}
-	for _, route := range n.Routes {
-		if parsed, err := url.Parse(route); err == nil {
-			o.Routes = append(o.Routes, parsed)
-		}
-	}
+	o.Routes = server.RoutesFromStr(n.Routes)
 }
 
 // awaitCluster waits until the servers have elected a leader.
 func awaitCluster(t testing.TB, servers string) {
 	t.Helper()
-	conn, err := nats.Connect(servers, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	js, err := jetstream.New(conn)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
+	js := Client(t, servers)
+	deadline := time.Now().Add(time.Minute)
 	for {
-		within, cancel := context.WithTimeout(ctx, time.Second)
+		within, cancel := context.WithTimeout(context.Background(), time.Second)
 		_, err := js.AccountInfo(within)
 		cancel()
 		switch {
 		case err == nil:
 			return
-		case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		case time.Now().After(deadline):
 			t.Fatalf("the cluster does not answer: %v", err)
 		}
 		<-time.After(50 * time.Millisecond)

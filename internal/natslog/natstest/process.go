@@ -3,16 +3,12 @@ package natstest
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/nats-io/nats-server/v2/server"
 )
 
 // nodeVariable says to the test binary which server it is.
@@ -38,15 +34,9 @@ func serve(text string) error {
 	if err := json.Unmarshal([]byte(text), &n); err != nil {
 		return err
 	}
-	o := &server.Options{Host: "127.0.0.1", Port: n.Port, JetStream: true, StoreDir: n.Dir, NoLog: true, NoSigs: true}
-	n.join(o)
-	running, err := server.NewServer(o)
+	running, err := run(configured(n.Port, n.Dir, n.join))
 	if err != nil {
 		return err
-	}
-	running.Start()
-	if !running.ReadyForConnections(time.Minute) {
-		return errors.New("NATS is not ready")
 	}
 	_, err = io.Copy(io.Discard, os.Stdin)
 	running.Shutdown()

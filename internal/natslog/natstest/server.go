@@ -1,6 +1,7 @@
 package natstest
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -35,19 +36,32 @@ func Start(t testing.TB, options func(*server.Options)) *Server {
 // URL is where the server listens.
 func (s *Server) URL() string { return fmt.Sprintf("nats://127.0.0.1:%d", s.Port) }
 
-// configured are the options with which it starts.
-func (s *Server) configured() *server.Options {
-	o := &server.Options{Host: "127.0.0.1", Port: s.Port, JetStream: true, StoreDir: s.Dir, NoLog: true, NoSigs: true}
-	if s.options != nil {
-		s.options(o)
+// configured are the options of a server with that port and store.
+func configured(port int, dir string, options func(*server.Options)) *server.Options {
+	o := &server.Options{Host: "127.0.0.1", Port: port, JetStream: true, StoreDir: dir, NoLog: true, NoSigs: true}
+	if options != nil {
+		options(o)
 	}
 	return o
+}
+
+// run runs a server in this process.
+func run(o *server.Options) (*server.Server, error) {
+	running, err := server.NewServer(o)
+	if err != nil {
+		return nil, err
+	}
+	running.Start()
+	if !running.ReadyForConnections(time.Minute) {
+		return nil, errors.New("NATS is not ready")
+	}
+	return running, nil
 }
 
 // Reload changes options of the running server.
 func (s *Server) Reload(change func(*server.Options)) {
 	s.t.Helper()
-	o := s.configured()
+	o := configured(s.Port, s.Dir, s.options)
 	change(o)
 	if err := s.running.ReloadOptions(o); err != nil {
 		s.t.Fatalf("reload NATS: %v", err)
@@ -57,15 +71,10 @@ func (s *Server) Reload(change func(*server.Options)) {
 // Start starts the server again, with what is in its directory.
 func (s *Server) Start() {
 	s.t.Helper()
-	running, err := server.NewServer(s.configured())
-	if err != nil {
+	var err error
+	if s.running, err = run(configured(s.Port, s.Dir, s.options)); err != nil {
 		s.t.Fatalf("start NATS: %v", err)
 	}
-	running.Start()
-	if !running.ReadyForConnections(time.Minute) {
-		s.t.Fatal("NATS is not ready")
-	}
-	s.running = running
 }
 
 // Stop ends the server.
@@ -92,10 +101,11 @@ func (s *Server) Copy() string {
 // CutBack replaces the store by the copy. The server must be stopped.
 func (s *Server) CutBack(copied string) {
 	s.t.Helper()
-	if err := os.RemoveAll(s.Dir); err != nil {
-		s.t.Fatalf("cut the store back: %v", err)
+	err := os.RemoveAll(s.Dir)
+	if err == nil {
+		err = os.CopyFS(s.Dir, os.DirFS(copied))
 	}
-	if err := os.CopyFS(s.Dir, os.DirFS(copied)); err != nil {
+	if err != nil {
 		s.t.Fatalf("cut the store back: %v", err)
 	}
 }
@@ -103,7 +113,7 @@ func (s *Server) CutBack(copied string) {
 // Stream is a stream of the server.
 func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
 	t.Helper()
-	stream, err := s.client(t).Stream(t.Context(), name)
+	stream, err := Client(t, s.URL()).Stream(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -113,7 +123,7 @@ func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
 // DeleteStream deletes it.
 func (s *Server) DeleteStream(t testing.TB, name string) {
 	t.Helper()
-	if err := s.client(t).DeleteStream(t.Context(), name); err != nil {
+	if err := Client(t, s.URL()).DeleteStream(t.Context(), name); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -121,20 +131,16 @@ func (s *Server) DeleteStream(t testing.TB, name string) {
 // Update changes the stream of that name.
 func (s *Server) Update(t testing.TB, config jetstream.StreamConfig) {
 	t.Helper()
-	if _, err := s.client(t).UpdateStream(t.Context(), config); err != nil {
+	if _, err := Client(t, s.URL()).UpdateStream(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (s *Server) client(t testing.TB) jetstream.JetStream {
-	t.Helper()
-	return Client(t, s.URL())
-}
-
-// Client returns a client of somebody else's, until the end of the test.
+// Client returns a client of somebody else's, until the end of the test. It waits for servers that
+// are about to start.
 func Client(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
-	conn, err := nats.Connect(url)
+	conn, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
 	if err != nil {
 		t.Fatal(err)
 	}
