@@ -11,8 +11,11 @@ import (
 	"os"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/cloudevents"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
@@ -56,14 +59,8 @@ func Run(ctx context.Context, o Options) error {
 	options := wiring.MappingOptions(o.Config, o.Log)
 	options.CountShare, options.Wanted = o.CountShare, func(mapping.Action) bool { return true }
 	t := &tailer{
-		out: o.Out, asLine: asLine, stream: stream, settle: o.Config.Settle,
-		keys: func(ctx context.Context) (*mapping.Keys, error) {
-			return wiring.EmitKeys(ctx, pool, o.Config)
-		},
+		Options: o, stream: stream, pool: pool,
 		mapper: mapping.NewMapper(options), locator: mapping.NewLocator(pool, options), renderer: mapping.NewRenderer(pool, options),
-	}
-	if o.CloudEvents {
-		t.asLine = asCloudEvent
 	}
 	err = t.run(ctx)
 	cancel(nil)
@@ -79,11 +76,9 @@ func Run(ctx context.Context, o Options) error {
 
 // tailer prints the events of a stream.
 type tailer struct {
-	out      io.Writer
-	asLine   func(*mapping.Event) ([]byte, error)
+	Options
 	stream   *cdc.Stream
-	settle   time.Duration
-	keys     func(context.Context) (*mapping.Keys, error) // keys that prove custom events
+	pool     *pgxpool.Pool
 	mapper   *mapping.Mapper
 	locator  *mapping.Locator
 	renderer *mapping.Renderer
@@ -121,7 +116,7 @@ func (t *tailer) events(ctx context.Context, part *cdc.Part, events []*mapping.E
 	if !errors.Is(err, mapping.ErrUnproven) {
 		return made, err
 	}
-	keys, err := t.keys(ctx)
+	keys, err := state.EmitKeys(ctx, t.pool, t.Config.StateSchema) // keys that prove custom events
 	if err != nil {
 		return nil, err
 	}
@@ -135,12 +130,10 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	if len(events) == 0 {
 		return nil
 	}
-	timer := time.NewTimer(time.Until(events[len(events)-1].Due(t.settle)))
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-timer.C:
+	case <-time.After(time.Until(events[len(events)-1].Due(t.Config.Settle))):
 	}
 	if err := t.renderer.Await(ctx, xids); err != nil {
 		return err
@@ -153,11 +146,15 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	}
 	for _, e := range events {
 		t.locator.Miss(e)
-		text, err := t.asLine(e)
-		if err != nil {
-			return fmt.Errorf("print event %s: %w", e.ID, err)
+		line := asLine
+		if t.CloudEvents {
+			line = asCloudEvent
 		}
-		if _, err := fmt.Fprintf(t.out, "%s\n", text); err != nil {
+		text, err := line(e)
+		if err == nil {
+			_, err = fmt.Fprintf(t.Out, "%s\n", text)
+		}
+		if err != nil {
 			return fmt.Errorf("print event %s: %w", e.ID, err)
 		}
 	}
@@ -188,7 +185,7 @@ func asLine(e *mapping.Event) ([]byte, error) {
 func asCloudEvent(e *mapping.Event) ([]byte, error) {
 	event := cloudevents.Event{
 		ID: e.ID.String(), Action: string(e.Action), Project: e.Project, Task: e.Task,
-		Time: e.Committed.UTC().Format("2006-01-02T15:04:05.000000Z07:00"),
+		Time: e.Committed.UTC().Format(mapping.CommittedLayout),
 	}
 	text := e.Body(e.Action, true).AppendTo(event.AppendHead(nil))
 	var compact bytes.Buffer // one line, even if JSON columns contain line breaks

@@ -1,13 +1,10 @@
 package wiring
 
 import (
-	"context"
-
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
-	"github.com/hooktail/hooktail/mapping"
 )
 
 // Identity selects what setup does to the tables' REPLICA IDENTITY.
@@ -53,11 +50,6 @@ func EmitSources(cfg config.Config) state.EmitSources {
 		Project: state.Table{Schema: cfg.SourceSchema, Name: cfg.ProjectTable},
 		Task:    state.Table{Schema: cfg.SourceSchema, Name: cfg.TaskTable},
 	}
-}
-
-// EmitKeys returns the keys that prove custom events; nil if these are not set up.
-func EmitKeys(ctx context.Context, q state.Querier, cfg config.Config) (*mapping.Keys, error) {
-	return state.EmitKeys(ctx, q, cfg.StateSchema)
 }
 
 // Webhooks is the application's table of hooks, which adopt and release change.
