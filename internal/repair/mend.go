@@ -20,23 +20,15 @@ func (r *repair) isWhole(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	_, err := setup.Probe(ctx, r.Config, nil)
-	var gap *cdc.Gap
-	fault, ok := errors.AsType[*cdc.Fault](err)
-	switch {
-	case err == nil:
-		return r.canRead(ctx)
-	case ok && slices.Contains(mendable, fault.Reason):
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok && slices.Contains(mendable, fault.Reason) {
 		return true, nil
-	case errors.As(err, &gap):
+	}
+	if _, ok := errors.AsType[*cdc.Gap](err); ok {
 		return false, nil
-	default:
+	}
+	if err != nil {
 		return false, err
 	}
-}
-
-// canRead reports whether the slot can be read with the publication, which may have been
-// dropped for a while.
-func (r *repair) canRead(ctx context.Context) (bool, error) {
 	conn, err := wiring.Connect(ctx, r.Config)
 	if err != nil {
 		return false, err
