@@ -62,28 +62,23 @@ func ReadKnown(ctx context.Context, pool *pgxpool.Pool, cfg config.Config) (Know
 	}
 	if version == 0 {
 		options.StateSchema = ""
-	} else if err := known.readStored(ctx, pool, cfg.StateSchema); err != nil {
-		return known, err
+	} else {
+		store := state.New(state.Options{Pool: pool, Schema: cfg.StateSchema})
+		settings, err := store.Settings(ctx)
+		if err != nil {
+			return known, err
+		}
+		for _, s := range settings {
+			known.Settings[s.Hook] = s
+		}
+		backlogs, err := store.Backlogs(ctx)
+		if err != nil {
+			return known, err
+		}
+		for _, b := range backlogs {
+			known.Backlogs[b.Hook] = b
+		}
 	}
 	known.Hooks = hook.NewSet(options)
 	return known, LoadHooks(ctx, pool, known.Hooks, "")
-}
-
-func (k *Known) readStored(ctx context.Context, pool *pgxpool.Pool, schema string) error {
-	store := state.New(state.Options{Pool: pool, Schema: schema})
-	settings, err := store.Settings(ctx)
-	if err != nil {
-		return err
-	}
-	for _, s := range settings {
-		k.Settings[s.Hook] = s
-	}
-	backlogs, err := store.Backlogs(ctx)
-	if err != nil {
-		return err
-	}
-	for _, b := range backlogs {
-		k.Backlogs[b.Hook] = b
-	}
-	return nil
 }

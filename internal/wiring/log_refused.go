@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -21,25 +22,20 @@ import (
 // the configuration, or the configuration not the server. It returns nil for other
 // errors, which may pass.
 func explainNATS(cfg config.Config, err error) error {
-	sentence := refusedLogin(cfg, err)
-	if sentence == "" {
-		sentence = refusedTLS(err)
+	if sentence := cmp.Or(refusedLogin(cfg, err), refusedTLS(err)); sentence != "" {
+		return &config.Error{Err: errors.New(sentence)}
 	}
-	if sentence == "" {
-		return nil
-	}
-	return &config.Error{Err: errors.New(sentence)}
+	return nil
 }
 
 // refusedLogin is about credentials; "" if they are not the problem.
 func refusedLogin(cfg config.Config, err error) string {
-	isKey := cfg.NATSNKey.Reveal() != ""
 	switch {
 	case errors.Is(err, nats.ErrNkeysNotSupported):
 		return "HOOKTAIL_NATS_NKEY: the NATS server has no users with NKeys: add the user to the server's configuration, or set HOOKTAIL_NATS_CREDS"
 	case !natslog.IsLoginRefused(err):
 		return ""
-	case isKey:
+	case cfg.NATSNKey.Reveal() != "":
 		return "HOOKTAIL_NATS_NKEY: the NATS server refuses the NKey: add its public key to the server's users, or use another seed"
 	case cfg.NATSCreds.Reveal() != "":
 		if expired := expiry(cfg.NATSCreds.Reread().Reveal()); !expired.IsZero() && expired.Before(time.Now()) {

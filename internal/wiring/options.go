@@ -20,10 +20,7 @@ func StreamOptions(cfg config.Config, log *slog.Logger) (cdc.Options, error) {
 	return cdc.Options{
 		Config: options,
 		Renew: func() *pgconn.Config {
-			now, err := Replication(cfg)
-			if err != nil {
-				return nil
-			}
+			now, _ := Replication(cfg) // nil after an error
 			return now
 		},
 		Slot:        cfg.Slot,
