@@ -42,7 +42,7 @@ func NewPurger(log *Log, holdback *Holdback, keep time.Duration) *Purger {
 
 // Run deletes the messages below each partition's bookmark whose commits are below the
 // confirmed position. It ignores bookmarks that may not be on disk yet, and keeps the last
-// message of each partition.
+// message of each partition, and of the fences, which may be the end of the log.
 func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err error) {
 	durable := p.holdback.durable()
 	if durable.at.IsZero() {
@@ -70,55 +70,43 @@ func (p *Purger) Run(ctx context.Context, confirmed cdc.LSN) (needed Needed, err
 		if err != nil {
 			return Needed{}, err
 		}
-		last, err := p.log.lastOf(ctx, stream, n)
-		if err != nil {
-			return Needed{}, err
-		}
-		if last == nil {
-			continue
-		}
 		settled, err := p.settled(ctx, stream, n, mark, durable)
 		if err != nil {
 			return Needed{}, err
 		}
-		seq := min(settled, floor, young, last.Seq)
-		if seq < last.Seq {
+		seq := min(settled, floor, young)
+		last, err := p.purge(ctx, stream, n, seq)
+		switch {
+		case err != nil:
+			return Needed{}, err
+		case last == nil:
+		case seq < last.Seq:
 			below = min(below, seq)
-		} else if last.Stored {
+		case last.Stored:
 			needed.Events = append(needed.Events, last.Event.ID.String())
 		}
-		if err := p.purge(ctx, stream, n, seq); err != nil {
-			return Needed{}, err
-		}
-	}
-	if err := p.purgeFences(ctx, stream, floor); err != nil {
-		return Needed{}, err
 	}
 	needed.After = below - min(below, batchMessages) // the payloads of a batch are stored before its messages
-	return needed, nil
+	_, err = p.purge(ctx, stream, noPartition, floor)
+	return needed, err
 }
 
-// purge deletes the messages of a partition below the sequence.
-func (p *Purger) purge(ctx context.Context, stream jetstream.Stream, partition int, seq uint64) error {
-	if seq <= 1 {
-		return nil
+// purge deletes the messages of a partition below the sequence, but not the last one, which it returns; nil:
+// there is none.
+func (p *Purger) purge(ctx context.Context, stream jetstream.Stream, partition int, seq uint64) (last *Message, err error) {
+	last, err = p.log.lastOf(ctx, stream, partition)
+	if last == nil || err != nil {
+		return nil, err
+	}
+	if seq = min(seq, last.Seq); seq <= 1 {
+		return last, nil
 	}
 	subject := p.log.names.Subject(partition)
-	err := stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(seq))
+	err = stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(seq))
 	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("purge %s: %w", subject, err)
+		return nil, fmt.Errorf("purge %s: %w", subject, err)
 	}
-	return nil
-}
-
-// purgeFences deletes fences below the sequence. It keeps the last message of the last one, which
-// may be the end of the log.
-func (p *Purger) purgeFences(ctx context.Context, stream jetstream.Stream, seq uint64) error {
-	last, err := p.log.lastOf(ctx, stream, noPartition)
-	if last == nil || err != nil {
-		return err
-	}
-	return p.purge(ctx, stream, noPartition, min(seq, last.Seq))
+	return last, nil
 }
 
 // young is the sequence of the first message that is younger than what is kept; behind the
