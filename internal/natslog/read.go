@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -115,15 +116,9 @@ func (r *reading) forget(ctx context.Context) {
 
 // isBehind reports whether a server has a replica that the others do not see up to date.
 func isBehind(cluster *jetstream.ClusterInfo, server string) bool {
-	if cluster == nil {
-		return false
-	}
-	for _, r := range cluster.Replicas {
-		if r.Name == server {
-			return r.Offline || !r.Current || r.Lag > 0
-		}
-	}
-	return false
+	return cluster != nil && slices.ContainsFunc(cluster.Replicas, func(r *jetstream.PeerInfo) bool {
+		return r.Name == server && (r.Offline || !r.Current || r.Lag > 0)
+	})
 }
 
 func (r *reading) failed(err error) error {
@@ -199,13 +194,10 @@ func (r *reading) isOwed(ctx context.Context, end uint64) bool {
 func (r *reading) reopen(ctx context.Context, avoid string) error {
 	for left := reopenAttempts; ; {
 		err := r.open(ctx, avoid)
-		if err == nil {
-			return nil
-		}
 		if r.log.Connected() {
 			left--
 		}
-		if left == 0 {
+		if err == nil || left == 0 {
 			return err
 		}
 		if err := retry.Sleep(ctx, reopenEvery); err != nil {
@@ -222,14 +214,13 @@ const (
 // decode parses the message. It is not returned if the servers have lost the one before it while
 // the connection was lost: then they have others at the sequences that were read.
 func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, error) {
-	if n := r.log.conn.Stats().Reconnects; n != r.since {
-		if r.at.seq > 0 {
-			if err := r.log.has(ctx, r.stream, r.at); err != nil {
-				return nil, err
-			}
+	n := r.log.conn.Stats().Reconnects
+	if n != r.since && r.at.seq > 0 {
+		if err := r.log.has(ctx, r.stream, r.at); err != nil {
+			return nil, err
 		}
-		r.since = n
 	}
+	r.since = n
 	meta, err := raw.Metadata()
 	if err != nil {
 		return nil, r.failed(err)
