@@ -43,10 +43,8 @@ type Options struct {
 // Open connects to a server. It does not check whether the stream exists. Errors of the
 // client and of the server can be examined with errors.Is; none shows a secret.
 func Open(o Options) (*Log, error) {
-	l := &Log{
-		names: NamesOf(o.Slot), replicas: max(1, o.Replicas), topic: o.Topic, echo: newEcho(o.Echo), log: o.Log, idle: idleFor,
-		url: o.URL, ended: make(chan struct{}),
-	}
+	o.Replicas = max(1, o.Replicas)
+	l := &Log{o: o, names: NamesOf(o.Slot), echo: newEcho(o.Echo), idle: idleFor, ended: make(chan struct{})}
 	login, err := o.login()
 	if err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", err)

@@ -39,7 +39,7 @@ func (l *Log) Disk(ctx context.Context) (used, most int64, err error) {
 		return 0, 0, fmt.Errorf("ask for the account: %w", err)
 	}
 	tier := info.Tier
-	if own, ok := info.Tiers[fmt.Sprintf("R%d", l.replicas)]; ok {
+	if own, ok := info.Tiers[fmt.Sprintf("R%d", l.o.Replicas)]; ok {
 		tier = own
 	}
 	return int64(tier.Store), max(0, tier.Limits.MaxStore), nil
@@ -82,21 +82,21 @@ type StreamState struct {
 // Inspect compares the stream with what SetUp creates. If it is missing, the error is
 // ErrNoLog.
 func (l *Log) Inspect(ctx context.Context) (StreamState, error) {
-	return l.inspect(ctx, l.names.StreamConfig(l.replicas))
+	return l.inspect(ctx, l.names.StreamConfig(l.o.Replicas))
 }
 
 // InspectBucket is Inspect for the bucket.
 func (l *Log) InspectBucket(ctx context.Context) (StreamState, error) {
-	return l.inspect(ctx, l.names.bucketStream(l.replicas))
+	return l.inspect(ctx, l.names.bucketStream(l.o.Replicas))
 }
 
 // InspectTopic is Inspect for the topic; ok is false if events are not published. What a full
 // topic does, and how it is read, is not compared: that is for its administrator to choose.
 func (l *Log) InspectTopic(ctx context.Context) (s StreamState, ok bool, err error) {
-	if l.topic == nil {
+	if l.o.Topic == nil {
 		return StreamState{}, false, nil
 	}
-	s, err = l.inspect(ctx, l.names.TopicConfig(*l.topic, l.replicas))
+	s, err = l.inspect(ctx, l.names.TopicConfig(*l.o.Topic, l.o.Replicas))
 	s.Deviations = slices.DeleteFunc(s.Deviations, func(d Deviation) bool { return d.Setting == "discard" || d.Setting == "allow_direct" })
 	return s, true, err
 }
@@ -130,7 +130,7 @@ func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamS
 // deletes names the settings by which the servers delete messages that are not delivered.
 func (l *Log) deletes(have jetstream.StreamConfig) string {
 	var settings []string
-	for _, d := range deviations(have, l.names.StreamConfig(l.replicas)) {
+	for _, d := range deviations(have, l.names.StreamConfig(l.o.Replicas)) {
 		if slices.Contains([]string{"retention", "discard", "max_age", "max_msgs_per_subject"}, d.Setting) {
 			settings = append(settings, d.Setting+" "+d.Has)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,16 +13,13 @@ import (
 // Log is the stream and the bucket of a slot. It has its own connection, which reconnects by
 // itself, until Close or Ended. It is safe for concurrent use.
 type Log struct {
-	names    Names
-	replicas int
-	topic    *TopicOptions
-	conn     *nats.Conn
-	js       jetstream.JetStream
-	echo     *echo
-	log      *slog.Logger
-	idle     time.Duration // idleFor
-	url      string        // of the servers, which errors may quote
-	ended    chan struct{} // closed with the connection
+	o     Options
+	names Names
+	conn  *nats.Conn
+	js    jetstream.JetStream
+	echo  *echo
+	idle  time.Duration // idleFor
+	ended chan struct{} // closed with the connection
 }
 
 // ErrNoLog says that the stream or the bucket is missing.
@@ -40,7 +36,7 @@ func (l *Log) Close() { l.conn.Close() }
 func (l *Log) Ended() <-chan struct{} { return l.ended }
 
 // Fault returns the last error of the connection, nil if it is not known.
-func (l *Log) Fault() error { return redact(l.conn.LastError(), l.url) }
+func (l *Log) Fault() error { return redact(l.conn.LastError(), l.o.URL) }
 
 // Names returns the names of stream, bucket and subjects.
 func (l *Log) Names() Names { return l.names }
@@ -48,7 +44,7 @@ func (l *Log) Names() Names { return l.names }
 // SetUp creates the stream, the bucket and the topic if they are missing. It does not change
 // existing ones.
 func (l *Log) SetUp(ctx context.Context) error {
-	for _, config := range l.names.configs(l.replicas, l.topic) {
+	for _, config := range l.names.configs(l.o.Replicas, l.o.Topic) {
 		_, err := l.stream(ctx, config.Name)
 		if errors.Is(err, ErrNoLog) {
 			if _, err = l.js.CreateStream(ctx, config); err != nil {
@@ -70,7 +66,7 @@ type Stream struct {
 
 // Streams returns what exists of the log: what TearDown deletes.
 func (l *Log) Streams(ctx context.Context) (list []Stream, err error) {
-	for _, config := range l.names.configs(l.replicas, &TopicOptions{}) {
+	for _, config := range l.names.configs(l.o.Replicas, &TopicOptions{}) {
 		stream, err := l.stream(ctx, config.Name)
 		if errors.Is(err, ErrNoLog) {
 			continue

@@ -169,7 +169,7 @@ func (r *reading) look(ctx context.Context) error {
 	}
 	switch {
 	case r.at.seq < r.until && r.lagging && lagged:
-		r.log.log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
+		r.log.o.Log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
 	case end <= max(r.at.seq, r.renewed) || !r.isOwed(within, end):
 		return nil
 	}
@@ -234,7 +234,7 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 		return nil, fmt.Errorf("stream %s: sequence %d was read twice: %w", r.log.names.Stream, m.Seq, ErrRewound)
 	}
 	if m.Seq <= r.renewed {
-		r.log.log.Warn("NATS had stopped delivering the log; reading it anew has helped", "sequence", m.Seq)
+		r.log.o.Log.Warn("NATS had stopped delivering the log; reading it anew has helped", "sequence", m.Seq)
 		r.renewed = 0
 	}
 	r.at, r.lagging = m.place(), false

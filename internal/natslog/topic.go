@@ -65,7 +65,7 @@ type Topic struct {
 
 // OpenTopic returns the topic; nil if events are not published.
 func (l *Log) OpenTopic(ctx context.Context) (*Topic, error) {
-	if l.topic == nil {
+	if l.o.Topic == nil {
 		return nil, nil
 	}
 	stream, err := l.stream(ctx, l.names.Topic())
