@@ -52,7 +52,13 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 	}
 	b := &Backfill{recipient: to, o: o, Last: o.After}
 	to.dryRun, to.wants, to.progress = o.DryRun, b.wants, o.Progress(total)
-	if b.organization, err = b.organizationOf(ctx); err == nil {
+	e := &mapping.Event{Action: mapping.ProjectUpdated, Project: o.Project}
+	switch err = mapping.NewLocator(b.Pool, o.Mapping).Locate(ctx, []*mapping.Event{e}); {
+	case err != nil:
+	case e.Organization == 0:
+		err = fmt.Errorf("there is no project %d", o.Project)
+	default:
+		b.organization = e.Organization
 		err = b.renew(ctx)
 	}
 	if err != nil {
@@ -60,18 +66,6 @@ func NewBackfill(ctx context.Context, o BackfillOptions) (*Backfill, error) {
 		return nil, err
 	}
 	return b, nil
-}
-
-// organizationOf returns the project's organization; a missing project is an error.
-func (b *Backfill) organizationOf(ctx context.Context) (int64, error) {
-	e := &mapping.Event{Action: mapping.ProjectUpdated, Project: b.o.Project}
-	if err := mapping.NewLocator(b.Pool, b.o.Mapping).Locate(ctx, []*mapping.Event{e}); err != nil {
-		return 0, err
-	}
-	if e.Organization == 0 {
-		return 0, fmt.Errorf("there is no project %d", b.o.Project)
-	}
-	return e.Organization, nil
 }
 
 // BackfillBatch bounds the rows in memory.

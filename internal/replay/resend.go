@@ -20,8 +20,7 @@ const gapSlack = time.Minute
 // Resent counts the deliveries made from the tables.
 type Resent struct {
 	Deliveries map[mapping.Action]int
-	Refused    int             // those that the database refused
-	bytes      map[int64]int64 // of the bodies, by hook
+	Refused    int // those that the database refused
 }
 
 // ResendOptions selects the events and the hooks. All but Most and DryRun are required.
@@ -41,13 +40,14 @@ type ResendOptions struct {
 type resend struct {
 	ResendOptions
 	out     *Resent
-	ordinal int // ordinal of the next event
+	bytes   map[int64]int64 // parked, by hook
+	ordinal int             // ordinal of the next event
 }
 
 // Resend makes events of the rows that were created or updated since the gap began, and
 // parks them for the hooks that want them.
 func Resend(ctx context.Context, o ResendOptions) (*Resent, error) {
-	r := &resend{ResendOptions: o, out: &Resent{Deliveries: map[mapping.Action]int{}, bytes: map[int64]int64{}}}
+	r := &resend{ResendOptions: o, out: &Resent{Deliveries: map[mapping.Action]int{}}, bytes: map[int64]int64{}}
 	if !o.DryRun {
 		if err := o.Parked.Store.Withdraw(ctx, mapping.ID{Commit: o.To}); err != nil {
 			return nil, err
@@ -85,8 +85,9 @@ func (r *resend) page(ctx context.Context, p *page) error {
 				continue
 			}
 			body := e.Body(target.Action, target.Payload)
-			if err := r.out.add(target.Hook, body.Len()+state.RowBytes, r.Most); err != nil {
-				return err
+			r.bytes[target.Hook] += int64(body.Len() + state.RowBytes)
+			if r.Most > 0 && r.bytes[target.Hook] > r.Most {
+				return fmt.Errorf("hook %d would exceed the bound of its parked deliveries: raise HOOKTAIL_PARK_MAX_BYTES, or deactivate the hook during the repair", target.Hook)
 			}
 			parked = append(parked, state.Row{
 				Key: state.Key{Hook: target.Hook, Event: e.ID}, Action: target.Action, Project: e.Project, Task: e.Task,
@@ -97,13 +98,4 @@ func (r *resend) page(ctx context.Context, p *page) error {
 	refused, err := r.Parked.Store.Park(ctx, parked)
 	r.out.Refused += refused
 	return err
-}
-
-// add counts the bytes of a delivery, and returns an error if a hook's bound is exceeded.
-func (r *Resent) add(hook int64, bytes int, most int64) error {
-	r.bytes[hook] += int64(bytes)
-	if most > 0 && r.bytes[hook] > most {
-		return fmt.Errorf("hook %d would exceed the bound of its parked deliveries: raise HOOKTAIL_PARK_MAX_BYTES, or deactivate the hook during the repair", hook)
-	}
-	return nil
 }
