@@ -194,13 +194,11 @@ func (t *Topic) look(ctx context.Context) error {
 		return nil
 	}
 	m, err := t.stream.GetMsg(ctx, end)
-	switch {
-	case errors.Is(err, jetstream.ErrMsgNotFound):
-		return nil
-	case err != nil:
-		return err
-	case m.Header.Get(jetstream.MsgIDHeader) != id:
+	if err == nil && m.Header.Get(jetstream.MsgIDHeader) != id {
 		return ErrTopicCut
 	}
-	return nil
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return err
 }
