@@ -146,11 +146,7 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	}
 	for _, e := range events {
 		t.locator.Miss(e)
-		line := asLine
-		if t.CloudEvents {
-			line = asCloudEvent
-		}
-		text, err := line(e)
+		text, err := t.line(e)
 		if err == nil {
 			_, err = fmt.Fprintf(t.Out, "%s\n", text)
 		}
@@ -161,23 +157,21 @@ func (t *tailer) print(ctx context.Context, events []*mapping.Event, xids []uint
 	return nil
 }
 
-// line is an event as it is printed.
-type line struct {
-	ID           string          `json:"id"`
-	LSN          string          `json:"lsn"`
-	Committed    time.Time       `json:"committed"`
-	Action       mapping.Action  `json:"action"`
-	Organization int64           `json:"organization,omitempty"`
-	Project      int64           `json:"project,omitempty"`
-	Task         int64           `json:"task,omitempty"`
-	Body         json.RawMessage `json:"body"`
-}
-
-func asLine(e *mapping.Event) ([]byte, error) {
-	return json.Marshal(line{
-		ID: e.ID.String(), LSN: e.ID.Commit.String(), Committed: e.Committed.UTC(), Action: e.Action,
-		Organization: e.Organization, Project: e.Project, Task: e.Task, Body: e.Body(e.Action, true).Bytes(),
-	})
+// line returns the event as it is printed.
+func (t *tailer) line(e *mapping.Event) ([]byte, error) {
+	if t.CloudEvents {
+		return asCloudEvent(e)
+	}
+	return json.Marshal(struct {
+		ID           string          `json:"id"`
+		LSN          string          `json:"lsn"`
+		Committed    time.Time       `json:"committed"`
+		Action       mapping.Action  `json:"action"`
+		Organization int64           `json:"organization,omitempty"`
+		Project      int64           `json:"project,omitempty"`
+		Task         int64           `json:"task,omitempty"`
+		Body         json.RawMessage `json:"body"`
+	}{e.ID.String(), e.ID.Commit.String(), e.Committed.UTC(), e.Action, e.Organization, e.Project, e.Task, e.Body(e.Action, true).Bytes()})
 }
 
 // asCloudEvent returns the event as a hook with the format cloudevents-structured gets
