@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,33 +103,29 @@ func TryFilter(ctx context.Context, o PreviewOptions) (*Preview, error) {
 
 // page tries the events of some rows. Only those that the hook wants are rendered.
 func (p *preview) page(ctx context.Context, page *page) error {
-	targets := make([]hook.Target, len(page.rows))
-	for i := range page.rows {
-		if e := page.rows[i].Event; e != nil {
-			var wanted bool
-			if targets[i], wanted = p.Hook.TargetOf(e); !wanted {
-				page.rows[i].Event = nil
-			}
+	rows := slices.DeleteFunc(slices.Clone(page.rows), func(row mapping.BackfillRow) bool {
+		if row.Event == nil {
+			return true
 		}
-	}
-	if err := page.all.Render(ctx, page.rows); err != nil {
+		_, wanted := p.Hook.TargetOf(row.Event)
+		return !wanted
+	})
+	if err := page.all.Render(ctx, rows); err != nil {
 		return err
 	}
-	for i := range page.rows {
-		if page.rows[i].Event == nil {
-			continue
-		}
+	for i := range rows {
 		if p.events == p.Most {
 			return errCut
 		}
 		p.events++
-		p.event(&page.rows[i], targets[i])
+		p.event(&rows[i])
 	}
 	return nil
 }
 
 // event tries one event.
-func (p *preview) event(row *mapping.BackfillRow, target hook.Target) {
+func (p *preview) event(row *mapping.BackfillRow) {
+	target, _ := p.Hook.TargetOf(row.Event)
 	members := row.Event.Members()
 	pass, err := p.Filter.Pass(target.Action, filter.NewBody(members[:]...))
 	n := p.of(target.Action)
@@ -157,11 +154,9 @@ func (p *preview) event(row *mapping.BackfillRow, target hook.Target) {
 
 // of is the numbers for the action.
 func (p *preview) of(action mapping.Action) *Previewed {
-	for i := range p.out.Actions {
-		if p.out.Actions[i].Action == action {
-			return &p.out.Actions[i]
-		}
+	i := slices.IndexFunc(p.out.Actions, func(n Previewed) bool { return n.Action == action })
+	if i < 0 {
+		i, p.out.Actions = len(p.out.Actions), append(p.out.Actions, Previewed{Action: action})
 	}
-	p.out.Actions = append(p.out.Actions, Previewed{Action: action})
-	return &p.out.Actions[len(p.out.Actions)-1]
+	return &p.out.Actions[i]
 }
