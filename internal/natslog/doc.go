@@ -40,17 +40,13 @@
 // sequence that it follows, so the servers have a first part of a batch, or all of it. Any
 // refusal ends the term.
 //
-// A deposed reader may have part of a batch on its way, and the log may come to end where one of
-// its messages expects that. So a reader begins with a fence: 128 empty messages in one atomic
-// batch, after which the log is past all of these sequences. Atomic batches for the events
-// would do without, but a server makes a store and syncs a file for each.
+// A deposed reader may have part of a batch on its way. So a reader begins with a fence, after which
+// nothing of earlier ones reaches the log: see Writer.fence. Atomic batches for the events would do without, but a server makes a store and syncs
+// a file for each.
 //
 // Events are not written in the order of their ids, so the last id in the log is no high-water
 // mark. A new reader takes prefix and floor from the last message, reads the messages above
 // the prefix, and skips exactly the (partition, id) that it finds.
-//
-// A reading is served by one replica of the stream. While it knows of a next message, it moves to
-// another replica if its own is behind. If nothing comes while the log grows, it begins anew.
 //
 // Delivery.Done is called when the server has acknowledged the batch. Holdback then delays
 // the confirmation of the slot: by default the server syncs its files every two minutes, and
@@ -66,10 +62,9 @@
 // ids are authoritative; the sequence only tells where to look, since a stream that was cut
 // back by a loss of power has other messages at the same sequences.
 //
-// In a process that also writes, a tail that is not far behind takes the messages from an echo: the
-// newest ones that the Writer has written and the servers have acknowledged, in memory. The Writer
-// waits for such a tail, a moment for each batch. If the tail falls behind all the same, or another
-// process writes, it goes back to the servers.
+// In a process that also writes, a tail that is not far behind takes the messages from an echo of
+// what the Writer has written. The Writer waits for such a tail, a moment for each batch. If the
+// tail falls behind all the same, or another process writes, it goes back to the servers.
 //
 // A message follows a hole if its Ht-Before is neither the message read before it nor known to
 // be delivered. The partition stops and names the missing id; the others continue.

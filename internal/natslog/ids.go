@@ -85,9 +85,6 @@ func (s *ids) hasEvent(id mapping.ID) bool {
 	return of[n/8]&(0x80>>(n%8)) != 0
 }
 
-// forget removes what is not an event.
-func (s *ids) forget(id string) { delete(s.others, id) }
-
 // pass removes what is below the prefix.
 func (s *ids) pass(prefix Prefix) {
 	maps.DeleteFunc(s.events, func(at block, _ ordinals) bool { return prefix.Has(at.id(0)) })

@@ -104,11 +104,11 @@ func (p *Progress) advance() {
 // finish records that all deliveries of the message are done. The caller holds mu.
 func (p *Progress) finish(t *Taken) {
 	for _, target := range t.Targets {
-		p.done.forget(part(t.ID, target.Hook))
+		delete(p.done.others, part(t.ID, target.Hook))
 	}
 	switch {
 	case strings.Contains(t.ID, adopted): // no prefix tells when to forget it
-		p.done.forget(t.ID)
+		delete(p.done.others, t.ID)
 	case !p.mark.Prefix.hasID(t.ID):
 		p.done.add(t.ID)
 	}

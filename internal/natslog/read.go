@@ -24,7 +24,7 @@ const (
 //
 // The servers read for a client on any replica of the stream, and do not move that consumer
 // if its replica stands still, as one may after a loss of power: the client would wait for ever.
-// So a reading that waits looks from time to time whether there is something to wait for.
+// So a reading that waits looks from time to time whether there is something to wait for: see look.
 type reading struct {
 	pending uint64 // messages to read at the start
 	until   uint64 // sequence up to which there are messages to read; 0: unknown
