@@ -82,11 +82,18 @@ func (o Options) session(ended chan<- struct{}) []nats.Option {
 // login returns the options for TLS and credentials.
 func (o Options) login() (options []nats.Option, err error) {
 	if o.TLS != nil {
-		secure, err := o.secure()
+		first, err := o.TLS()
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, secure...)
+		authorities := func() (*x509.CertPool, error) { // the client's certificate renews itself
+			now, err := o.TLS()
+			if err != nil {
+				return nil, err
+			}
+			return now.RootCAs, nil
+		}
+		options = append(options, nats.Secure(first), nats.ClientTLSConfig(nil, authorities))
 	}
 	if o.Credentials != nil {
 		options = append(options, nats.UserJWT(
@@ -112,22 +119,6 @@ func (o Options) login() (options []nats.Option, err error) {
 		}))
 	}
 	return options, nil
-}
-
-// secure returns the options for TLS. The client's certificate renews itself.
-func (o Options) secure() ([]nats.Option, error) {
-	first, err := o.TLS()
-	if err != nil {
-		return nil, err
-	}
-	authorities := func() (*x509.CertPool, error) {
-		now, err := o.TLS()
-		if err != nil {
-			return nil, err
-		}
-		return now.RootCAs, nil
-	}
-	return []nats.Option{nats.Secure(first), nats.ClientTLSConfig(nil, authorities)}, nil
 }
 
 // sign signs with the pair and forgets it.

@@ -50,10 +50,8 @@ func (l *Log) LooksEvery(d time.Duration) { l.idle = d }
 // Remembers is how much the Writer has in memory of messages above the prefix.
 func (w *Writer) Remembers() (n int) {
 	n = len(w.above)
-	for _, s := range w.found.above {
-		if s != nil {
-			n += len(s.events) + len(s.others)
-		}
+	for _, s := range w.found {
+		n += len(s.events) + len(s.others)
 	}
 	return n
 }

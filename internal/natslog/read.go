@@ -241,16 +241,10 @@ func (r *reading) decode(ctx context.Context, raw jetstream.Msg) (*Message, erro
 	return m, nil
 }
 
-// pause stops reading until resume.
+// pause stops reading until reopen.
 func (r *reading) pause(ctx context.Context) {
 	r.messages.Stop()
 	r.forget(ctx)
-}
-
-// resume goes on behind the message at.
-func (r *reading) resume(ctx context.Context) error {
-	r.lagging = false
-	return r.reopen(ctx, "")
 }
 
 // Close stops reading.

@@ -5,37 +5,12 @@ import (
 	"strings"
 
 	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/hooktail/hooktail/mapping"
 )
-
-// found holds the messages of earlier terms: all below the prefix, and some above it. It is
-// read-only after readBack.
-type found struct {
-	prefix Prefix
-	above  [Partitions]*ids // by partition
-}
-
-func (f *found) has(id mapping.ID, partition int) bool {
-	return f.prefix.Has(id) || f.above[partition].hasEvent(id)
-}
-
-func (f *found) hasMessage(id string, partition int) bool {
-	return f.above[partition].has(id)
-}
-
-// add adds a message unless it is below the prefix. One to a hook that was adopted later does not
-// show that other hooks have the event.
-func (f *found) add(m *Message) {
-	if !f.prefix.hasID(m.ID) && !strings.Contains(m.ID, adopted) {
-		f.above[m.Partition].add(m.ID)
-	}
-}
 
 // readBack reads the ends of the log and its partitions, and the messages above the prefix.
 func (w *Writer) readBack(ctx context.Context) error {
-	for p := range w.found.above {
-		w.found.above[p] = idsOf(nil)
+	for p := range w.found {
+		w.found[p] = idsOf(nil)
 	}
 	w.end = w.stream.CachedInfo().State.LastSeq
 	if w.end == 0 {
@@ -56,7 +31,7 @@ func (w *Writer) readBack(ctx context.Context) error {
 	if last.Seq == 0 {
 		return nil
 	}
-	w.found.prefix = last.Prefix
+	w.read = last.Prefix
 	for p := range Partitions {
 		m, err := w.log.lastOf(ctx, w.stream, p)
 		if err != nil {
@@ -84,9 +59,13 @@ func (w *Writer) scan(ctx context.Context, floor, end uint64) error {
 		if err != nil {
 			return err
 		}
-		if !m.isFence() {
-			w.found.add(m)
-			w.note(m)
+		if m.isFence() {
+			continue
+		}
+		w.note(m)
+		// One to a hook that was adopted later does not show that other hooks have the event.
+		if !w.read.hasID(m.ID) && !strings.Contains(m.ID, adopted) {
+			w.found[m.Partition].add(m.ID)
 		}
 	}
 	return nil

@@ -114,7 +114,8 @@ func (t *Tail) read(ctx context.Context) (*Message, error) {
 		}
 		t.log.echo.leave()
 		t.echoes = false
-		if err := t.messages.resume(ctx); err != nil {
+		t.messages.lagging = false
+		if err := t.messages.reopen(ctx, ""); err != nil {
 			return nil, err
 		}
 	}

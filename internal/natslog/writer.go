@@ -38,9 +38,10 @@ type Writer struct {
 	log    *Log
 	o      WriterOptions
 	stream jetstream.Stream
-	found  found          // messages of earlier terms
-	term   string         // a name of its own
-	full   logging.Repeat // reports that the log has no room
+	read   Prefix           // of earlier terms; read-only after NewWriter, as found is
+	found  [Partitions]*ids // ids of their messages above it
+	term   string           // a name of its own
+	full   logging.Repeat   // reports that the log has no room
 
 	mu      sync.Mutex        // guards the fields below; held while a batch is published
 	end     uint64            // sequence of the last message
@@ -87,7 +88,9 @@ func NewWriter(ctx context.Context, log *Log, o WriterOptions) (*Writer, error) 
 }
 
 // Has reports whether earlier terms have written the event for the hook's partition.
-func (w *Writer) Has(id mapping.ID, hook int64) bool { return w.found.has(id, PartitionOf(hook)) }
+func (w *Writer) Has(id mapping.ID, hook int64) bool {
+	return w.read.Has(id) || w.found[PartitionOf(hook)].hasEvent(id)
+}
 
 // ErrAhead says that the log has events that the database has lost.
 var ErrAhead = errors.New("the database was restored to an earlier state: when everything in the log is delivered, delete its stream and bucket and run `hooktail repair`")
@@ -95,8 +98,8 @@ var ErrAhead = errors.New("the database was restored to an earlier state: when e
 // Follows returns ErrAhead if earlier terms have read more WAL than the server has, on its timeline.
 // Its next events have positions up to which everything counts as written and delivered.
 func (w *Writer) Follows(timeline int32, end cdc.LSN) error {
-	if read := w.found.prefix; read.Timeline == timeline && read.LSN > end {
-		return fmt.Errorf("stream %s goes up to %s, and the server's WAL ends at %s: %w", w.log.names.Stream, read.LSN, end, ErrAhead)
+	if w.read.Timeline == timeline && w.read.LSN > end {
+		return fmt.Errorf("stream %s goes up to %s, and the server's WAL ends at %s: %w", w.log.names.Stream, w.read.LSN, end, ErrAhead)
 	}
 	return nil
 }
@@ -118,7 +121,7 @@ func (w *Writer) news(hook int64, commit cdc.LSN) (messages []*Message) {
 		return messages
 	}
 	m := changeOf(PartitionOf(hook), hook, commit, text(hook))
-	if w.found.hasMessage(m.ID, m.Partition) {
+	if w.found[m.Partition].has(m.ID) {
 		return nil
 	}
 	return []*Message{m}
@@ -263,8 +266,8 @@ func (w *Writer) chain(batch []*Message) {
 // one, up to which all events are in the log as well.
 func (w *Writer) prefix() Prefix {
 	prefix := w.o.Prefix()
-	if prefix.LSN < w.found.prefix.LSN {
-		return w.found.prefix
+	if prefix.LSN < w.read.LSN {
+		return w.read
 	}
 	return prefix
 }
