@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -42,20 +43,17 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer pool.Close()
-	reading, err := wiring.StreamOptions(o.Config, o.Log)
+	from, err := wiring.StreamOptions(o.Config, o.Log)
 	if err != nil {
 		return err
 	}
-	reading.StatusInterval, reading.Timeout = o.StatusInterval, o.StreamTimeout
-	reading.Slot, reading.Temporary = fmt.Sprintf("%.40s_tail_%d", o.Config.Slot, os.Getpid()), true
-	stream := cdc.New(reading)
+	from.StatusInterval, from.Timeout = o.StatusInterval, o.StreamTimeout
+	from.Slot, from.Temporary = fmt.Sprintf("%.40s_tail_%d", o.Config.Slot, os.Getpid()), true
+	stream := cdc.New(from)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		cancel(stream.Run(ctx))
-	}()
+	var reading sync.WaitGroup
+	reading.Go(func() { cancel(stream.Run(ctx)) })
 	options := wiring.MappingOptions(o.Config, o.Log)
 	options.CountShare, options.Wanted = o.CountShare, func(mapping.Action) bool { return true }
 	t := &tailer{
@@ -64,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	err = t.run(ctx)
 	cancel(nil)
-	<-ended
+	reading.Wait()
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
 	}
