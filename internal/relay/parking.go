@@ -34,7 +34,7 @@ type parkingRoom struct {
 // openParking opens the store on connections of its own, for a sender's share; nil: for all
 // hooks. It returns an error if the store's tables are missing.
 func openParking(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*parkingRoom, error) {
-	p, err := wiring.OpenShare(ctx, cfg, log, share)
+	p, err := wiring.OpenParked(ctx, cfg, log, state.Wait{}, share)
 	if err != nil {
 		return nil, err
 	}

@@ -21,19 +21,15 @@ type Parked struct {
 	Log     *slog.Logger
 }
 
-// OpenShare opens the store for a sender's share of the hooks; nil: for all. Its tables
-// must exist. The caller closes it.
-func OpenShare(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*Parked, error) {
-	return openParked(ctx, cfg, log, state.Wait{}, share)
-}
-
 // OpenForCommand opens the store for a command, which logs nothing: tell gets the holders
 // of locks that it waits for.
 func OpenForCommand(ctx context.Context, cfg config.Config, tell func(holders string)) (*Parked, error) {
-	return openParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell}, nil)
+	return OpenParked(ctx, cfg, slog.New(slog.DiscardHandler), state.Wait{Tell: tell}, nil)
 }
 
-func openParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait state.Wait, share *state.Share) (*Parked, error) {
+// OpenParked opens the store for a sender's share of the hooks; nil: for all. Its tables
+// must exist. The caller closes it.
+func OpenParked(ctx context.Context, cfg config.Config, log *slog.Logger, wait state.Wait, share *state.Share) (*Parked, error) {
 	signing, err := NewSigning(cfg, log)
 	if err != nil {
 		return nil, err
