@@ -61,10 +61,7 @@ func (l *Log) Recent(ctx context.Context, o RecentOptions) (Recent, error) {
 	}
 	var r Recent
 	for size := uint64(firstWindow); end >= first && len(r.Messages) <= o.Limit; size *= windowGrowth {
-		from := first
-		if end-first >= size {
-			from = end - size + 1
-		}
+		from := max(first, end-min(size, end)+1)
 		found, err := b.window(ctx, from, end, o.Limit+1-len(r.Messages))
 		if ctx.Err() != nil {
 			r.Partial = true
