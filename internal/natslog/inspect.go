@@ -70,13 +70,10 @@ type Deviation struct {
 type StreamState struct {
 	Name       string
 	Deviations []Deviation
-	// Replicas are the servers that have a copy and are offline, or not up to date.
-	Behind []string
-	// Update is a shell command that changes what can be changed.
-	Update string
-	// MaxBytes and MaxMsgs are limits at which the log accepts no more; 0: none.
-	MaxBytes, MaxMsgs int64
-	Bytes             uint64
+	Behind     []string // servers that have a copy and are offline, or not up to date
+	Update     string   // a shell command that changes what can be changed
+	MaxBytes   int64    // limit at which the log accepts no more; 0: none
+	Bytes      uint64
 }
 
 // Inspect compares the stream with what SetUp creates. If it is missing, the error is
@@ -108,7 +105,7 @@ func (l *Log) inspect(ctx context.Context, want jetstream.StreamConfig) (StreamS
 	}
 	info := stream.CachedInfo()
 	have := info.Config
-	s := StreamState{Name: want.Name, Deviations: deviations(have, want), Bytes: info.State.Bytes, MaxBytes: max(0, have.MaxBytes), MaxMsgs: max(0, have.MaxMsgs)}
+	s := StreamState{Name: want.Name, Deviations: deviations(have, want), Bytes: info.State.Bytes, MaxBytes: max(0, have.MaxBytes)}
 	if info.Cluster != nil {
 		for _, r := range info.Cluster.Replicas {
 			if r.Offline || !r.Current {
