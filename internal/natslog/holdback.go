@@ -95,12 +95,9 @@ func (h *Holdback) add(now sample, seen time.Time) {
 	defer h.mu.Unlock()
 	now.at = time.Now()
 	h.samples = append(h.samples, now)
-	n := 0
-	for n < len(h.samples) && seen.Sub(h.samples[n].at) >= 2*h.interval {
-		h.released = h.samples[n]
-		n++
+	for len(h.samples) > 0 && seen.Sub(h.samples[0].at) >= 2*h.interval {
+		h.released, h.samples = h.samples[0], h.samples[1:]
 	}
-	h.samples = h.samples[n:]
 }
 
 // End returns the last sequence that is on the servers' disks; 0: unknown.

@@ -87,18 +87,15 @@ func (p *Progress) Done(t *Taken, hook int64) {
 
 // advance moves the bookmark past delivered messages. The caller holds mu.
 func (p *Progress) advance() {
-	n := 0
-	for n < len(p.open) && p.open[n].left == 0 {
-		t := p.open[n]
+	for len(p.open) > 0 && p.open[0].left == 0 {
+		t := p.open[0]
+		p.open, p.changed = p.open[1:], true
 		p.mark.Seq, p.mark.ID, p.mark.Number = t.Seq, t.ID, t.Number
 		if t.Prefix.LSN > p.mark.Prefix.LSN {
 			p.mark.Prefix = t.Prefix
 		}
 		p.finish(t)
-		n++
 	}
-	p.open = p.open[n:]
-	p.changed = p.changed || n > 0
 }
 
 // finish records that all deliveries of the message are done. The caller holds mu.

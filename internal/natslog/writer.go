@@ -365,11 +365,9 @@ func (w *Writer) note(m *Message) {
 
 // floor returns the first sequence that may be above the prefix. The caller holds mu.
 func (w *Writer) floor(prefix Prefix) uint64 {
-	n := 0
-	for n < len(w.above) && prefix.Has(w.above[n].of) {
-		n++
+	for len(w.above) > 0 && prefix.Has(w.above[0].of) {
+		w.above = w.above[1:]
 	}
-	w.above = w.above[n:]
 	if len(w.above) == 0 {
 		return w.end + 1
 	}
