@@ -25,12 +25,33 @@ const (
 	ReasonSwitchedOff        // the hook was inactive for longer than a delivery is retried
 )
 
+// reasons has each reason's label, and what a person must do about it.
+var reasons = [...]struct{ label, remedy string }{
+	ReasonNone:        {"none", ""},
+	ReasonBadURL:      {hook.BadURL.String(), hook.BadURL.Remedy()},
+	ReasonBadHeaders:  {hook.BadHeaders.String(), hook.BadHeaders.Remedy()},
+	ReasonBlocked:     {"blocked", "change the hook's url to an allowed address, or allow the address in HOOKTAIL_EGRESS"},
+	ReasonRejected:    {"rejected", "make the receiver accept this event"},
+	ReasonExhausted:   {"exhausted", "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"},
+	ReasonGone:        {"gone", "deactivate the hook, and activate it when its receiver is back"},
+	ReasonBadSecret:   {"bad_secret", "set HOOKTAIL_SECRET_KEY to the key that encrypted the secret, or set another secret with `hooktail hooks secret`; then redrive"},
+	ReasonSuspended:   {"suspended", "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"},
+	ReasonUnstorable:  {state.ReasonUnstorable, "remove the constraint or trigger on the table parked that refuses it, or make the row smaller; then backfill the hook"},
+	ReasonBadRow:      {hook.BadRow.String(), hook.BadRow.Remedy()},
+	ReasonSwitchedOff: {"switched_off", "activate the hook, then redrive"},
+}
+
+// String returns the reason as a metric label.
+func (r Reason) String() string { return reasons[r].label }
+
+func (r Reason) remedy() string { return reasons[r].remedy }
+
 // StoredReasons returns the reasons with which dead deliveries are stored: all but that of a
 // suspended hook, whose deliveries are only counted.
 func StoredReasons() []string {
 	var names []string
-	for r := ReasonNone + 1; r <= ReasonSwitchedOff; r++ {
-		if r != ReasonSuspended {
+	for r := range reasons {
+		if r := Reason(r); r != ReasonNone && r != ReasonSuspended {
 			names = append(names, r.String())
 		}
 	}
@@ -39,74 +60,5 @@ func StoredReasons() []string {
 
 // reasonOf returns the reason for deliveries of a refused hook.
 func reasonOf(r hook.Refusal) Reason {
-	switch r {
-	case hook.BadURL:
-		return ReasonBadURL
-	case hook.BadHeaders:
-		return ReasonBadHeaders
-	case hook.BadRow:
-		return ReasonBadRow
-	default:
-		return ReasonNone
-	}
-}
-
-// String returns the reason as a metric label.
-func (r Reason) String() string {
-	switch r {
-	case ReasonBadURL:
-		return hook.BadURL.String()
-	case ReasonBadHeaders:
-		return hook.BadHeaders.String()
-	case ReasonBlocked:
-		return "blocked"
-	case ReasonRejected:
-		return "rejected"
-	case ReasonExhausted:
-		return "exhausted"
-	case ReasonGone:
-		return "gone"
-	case ReasonBadSecret:
-		return "bad_secret"
-	case ReasonSuspended:
-		return "suspended"
-	case ReasonUnstorable:
-		return state.ReasonUnstorable
-	case ReasonBadRow:
-		return hook.BadRow.String()
-	case ReasonSwitchedOff:
-		return "switched_off"
-	default:
-		return "none"
-	}
-}
-
-// remedy says what a person must do about it.
-func (r Reason) remedy() string {
-	switch r {
-	case ReasonBadURL:
-		return hook.BadURL.Remedy()
-	case ReasonBadHeaders:
-		return hook.BadHeaders.Remedy()
-	case ReasonBlocked:
-		return "change the hook's url to an allowed address, or allow the address in HOOKTAIL_EGRESS"
-	case ReasonRejected:
-		return "make the receiver accept this event"
-	case ReasonExhausted:
-		return "repair the receiver, or raise HOOKTAIL_RETRY_FOR or HOOKTAIL_MAX_ATTEMPTS"
-	case ReasonGone:
-		return "deactivate the hook, and activate it when its receiver is back"
-	case ReasonBadSecret:
-		return "set HOOKTAIL_SECRET_KEY to the key that encrypted the secret, or set another secret with `hooktail hooks secret`; then redrive"
-	case ReasonSuspended:
-		return "repair the receiver, or raise HOOKTAIL_PARK_MAX_BYTES; then resume the hook and backfill it"
-	case ReasonUnstorable:
-		return "remove the constraint or trigger on the table parked that refuses it, or make the row smaller; then backfill the hook"
-	case ReasonBadRow:
-		return hook.BadRow.Remedy()
-	case ReasonSwitchedOff:
-		return "activate the hook, then redrive"
-	default:
-		return ""
-	}
+	return [...]Reason{hook.BadURL: ReasonBadURL, hook.BadHeaders: ReasonBadHeaders, hook.BadRow: ReasonBadRow}[r]
 }
