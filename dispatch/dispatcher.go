@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,15 +62,9 @@ type Dispatcher struct {
 
 // New returns a Dispatcher that watches the hooks. It must be closed.
 func New(o Options) *Dispatcher {
-	if o.Concurrency == 0 {
-		o.Concurrency = 8
-	}
-	if o.InFlight == 0 {
-		o.InFlight = 256
-	}
-	if o.MaxBytes == 0 {
-		o.MaxBytes = 64 << 20
-	}
+	o.Concurrency = cmp.Or(o.Concurrency, 8)
+	o.InFlight = cmp.Or(o.InFlight, 256)
+	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
 	if o.Permit == nil {
 		o.Permit = func() bool { return true }
 	}

@@ -1,7 +1,9 @@
 package dispatch
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/send"
@@ -16,15 +18,9 @@ type Policy struct {
 }
 
 func (p Policy) withDefaults() Policy {
-	if p.Base == 0 {
-		p.Base = time.Second
-	}
-	if p.Cap == 0 {
-		p.Cap = time.Hour
-	}
-	if p.RetryFor == 0 {
-		p.RetryFor = 72 * time.Hour
-	}
+	p.Base = cmp.Or(p.Base, time.Second)
+	p.Cap = cmp.Or(p.Cap, time.Hour)
+	p.RetryFor = cmp.Or(p.RetryFor, 72*time.Hour)
 	return p
 }
 
@@ -93,12 +89,7 @@ func (p Policy) verdict(o send.Outcome, attempt, denied int, age time.Duration, 
 
 // isRejection reports whether the answer is about the event, not the hook.
 func isRejection(status int) bool {
-	switch status {
-	case 400, 413, 414, 415, 422: // bad request, too large, URI too long, unsupported type, unprocessable
-		return true
-	default:
-		return false
-	}
+	return slices.Contains([]int{400, 413, 414, 415, 422}, status) // bad request, too large, URI too long, unsupported type, unprocessable
 }
 
 // backoff returns the time until the next attempt: a random time up to ceiling ("full
