@@ -140,11 +140,15 @@ func (d *delivery) message() send.Message {
 	if d.shared != nil {
 		return d.shared.message(d.Target, d.attempt)
 	}
-	m := send.Message{
-		ID: d.event.String(), LSN: d.event.Commit.String(), Committed: d.committed.UTC().Format(committedLayout),
-		Attempt: d.attempt, Body: mapping.BodyOf(d.body), Action: d.Action, Project: d.project, Task: d.task,
-	}
-	if d.event.IsRepair() {
+	m := messageOf(d.event, d.committed)
+	m.Attempt, m.Body, m.Action, m.Project, m.Task = d.attempt, mapping.BodyOf(d.body), d.Action, d.project, d.task
+	return m
+}
+
+// messageOf returns a message of the event, whose body is no longer in memory.
+func messageOf(id mapping.ID, committed time.Time) send.Message {
+	m := send.Message{ID: id.String(), LSN: id.Commit.String(), Committed: committed.UTC().Format(mapping.CommittedLayout)}
+	if id.IsRepair() {
 		m.Origin = "repair"
 	}
 	return m
@@ -160,15 +164,13 @@ type sharedEvent struct {
 	bytes     int64        // bytes that it holds
 }
 
-const committedLayout = mapping.CommittedLayout
-
 func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
 	var room [96]byte
 	text := e.ID.Append(room[:0])
 	id := len(text)
 	text = e.ID.AppendLSN(text)
 	lsn := len(text)
-	all := string(e.Committed.UTC().AppendFormat(text, committedLayout))
+	all := string(e.Committed.UTC().AppendFormat(text, mapping.CommittedLayout))
 	shared := &sharedEvent{event: e, id: all[:id], lsn: all[id:lsn], committed: all[lsn:]}
 	shared.left.Store(int32(deliveries))
 	shared.bytes = int64(e.Bytes() + deliveries*deliveryBytes)

@@ -2,6 +2,8 @@ package dispatch
 
 import (
 	"bytes"
+	"iter"
+	"slices"
 	"time"
 	"unsafe"
 
@@ -47,15 +49,27 @@ type chronicle struct {
 type track struct {
 	pulse Pulse // by step number, modulo PulseSteps
 	step  int64 // newest step in pulse
-
-	successes, failures shelf
+	shelves
 }
 
-// shelf holds the last attempts of a kind. When it is full, the oldest is overwritten.
+// shelves hold the last attempts.
+type shelves struct{ successes, failures shelf }
+
+// of returns the shelf for the entry.
+func (s *shelves) of(e *Entry) *shelf {
+	if e.Outcome == outcomeLabels[delivered] {
+		return &s.successes
+	}
+	return &s.failures
+}
+
+func (s *shelves) all() []*made { return slices.Concat(s.successes.kept, s.failures.kept) }
+
+// shelf holds the last attempts of a kind. When it is full, the oldest is replaced.
 type shelf struct {
 	kept  []*made
 	next  int // index of the oldest, once it is full
-	bytes int
+	bytes int // of the attempts for which place was called
 }
 
 // made is an attempt with its answer and body.
@@ -82,10 +96,9 @@ func (h *chronicle) add(e *Entry, body mapping.Body, answer []byte, whole bool) 
 		h.hooks[e.Hook] = t
 	}
 	t.turn(stepOf(e.At))
-	step, shelf := &t.pulse[t.step%PulseSteps], &t.failures
-	if e.Outcome == outcomeLabels[delivered] {
+	step, shelf := &t.pulse[t.step%PulseSteps], t.of(e)
+	if shelf == &t.successes {
 		step.Delivered++
-		shelf = &t.successes
 	} else {
 		step.Failed++
 	}
@@ -103,17 +116,26 @@ func (h *chronicle) add(e *Entry, body mapping.Body, answer []byte, whole bool) 
 }
 
 // place returns the place of the next attempt: a new one, or that of the oldest.
-func (s *shelf) place() *made {
+func (s *shelf) place() (k *made) {
 	if len(s.kept) < historyPerHook {
-		s.kept = append(s.kept, &made{})
+		k = &made{}
 		s.bytes += attemptBytes
-		s.next = len(s.kept) % historyPerHook
-		return s.kept[len(s.kept)-1]
+	} else {
+		k = s.kept[s.next]
+		s.bytes -= k.bytes()
 	}
-	k := s.kept[s.next]
-	s.bytes -= k.bytes()
-	s.next = (s.next + 1) % historyPerHook
+	s.put(k)
 	return k
+}
+
+// put adds the attempt, if necessary in place of the oldest.
+func (s *shelf) put(k *made) {
+	if len(s.kept) < historyPerHook {
+		s.kept = append(s.kept, k)
+	} else {
+		s.kept[s.next] = k
+	}
+	s.next = (s.next + 1) % historyPerHook
 }
 
 // trim makes room: it drops old attempts, and the shelves that hold most only keep their
@@ -142,39 +164,29 @@ func (h *chronicle) trim(now time.Time) {
 
 // trim keeps the newest attempts that fit and are not too old.
 func (s *shelf) trim(most int, since time.Time) {
-	if s.bytes <= most && (len(s.kept) == 0 || !s.oldest().At.Before(since)) {
+	if len(s.kept) == 0 || s.bytes <= most && !s.kept[s.next%len(s.kept)].At.Before(since) {
 		return
 	}
-	n, bytes := 0, 0
-	for k := range s.newest() {
+	were := s.newest()
+	*s = shelf{}
+	for k := range were {
 		more := attemptBytes + k.bytes()
-		if bytes+more > most || k.At.Before(since) {
+		if s.bytes+more > most || k.At.Before(since) {
 			break
 		}
-		bytes += more
-		n++
+		s.bytes += more
+		s.kept = append(s.kept, k)
 	}
-	newest, place := make([]*made, n), n
-	for k := range s.newest() {
-		if place == 0 {
-			break
-		}
-		place--
-		newest[place] = k
-	}
-	s.kept, s.bytes = newest, bytes
-	s.next = n % historyPerHook
+	slices.Reverse(s.kept)
+	s.next = len(s.kept) % historyPerHook
 }
 
-// oldest returns the oldest attempt.
-func (s *shelf) oldest() *made { return s.kept[s.next%len(s.kept)] }
-
 // newest yields the attempts, newest first.
-func (s *shelf) newest() func(yield func(*made) bool) {
+func (s *shelf) newest() iter.Seq[*made] {
+	kept, next, n := s.kept, s.next, len(s.kept) // as they are now
 	return func(yield func(*made) bool) {
-		n := len(s.kept)
 		for i := range n {
-			if !yield(s.kept[(s.next-1-i+2*n)%n]) {
+			if !yield(kept[(next-1-i+2*n)%n]) {
 				return
 			}
 		}
@@ -189,6 +201,26 @@ func (t *track) turn(step int64) {
 		t.pulse[n%PulseSteps] = Pulse{}[0]
 	}
 	t.step = max(t.step, step)
+}
+
+// all returns the attempts of all hooks, in no order.
+func (h *chronicle) all() (all []*made) {
+	for _, t := range h.hooks {
+		all = append(all, t.all()...)
+	}
+	return all
+}
+
+// find returns the attempt of the hook, nil if it is not kept.
+func (h *chronicle) find(hook int64, seq uint64) *made {
+	if t := h.hooks[hook]; t != nil {
+		for _, k := range t.all() {
+			if k.Seq == seq {
+				return k
+			}
+		}
+	}
+	return nil
 }
 
 // forget drops the history of a hook.

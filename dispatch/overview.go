@@ -25,7 +25,7 @@ type Overview struct {
 	P50, P99  time.Duration // from commit to delivery, over the last 5 to 10 minutes
 	Samples   uint64        // their number; 0: there are no quantiles
 	Delivered time.Time     // time of the last delivery; zero: none
-	Failure   Failure       // last failure
+	Failure   *Entry        // last failed attempt, or death without one; nil: none
 }
 
 // Counts counts deliveries by outcome since the Dispatcher was created. Retried counts
@@ -78,9 +78,7 @@ func (r *record) overview(o *Overview, now time.Time) {
 	if at := r.delivered.Load(); at != 0 {
 		o.Delivered = time.Unix(0, at)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	o.Failure = r.failure
+	o.Failure = r.failure.Load()
 }
 
 // String returns the state in a word. It is stable.

@@ -40,8 +40,8 @@ type Past struct {
 }
 
 func (p *Past) means(e *Entry) bool {
-	return (p.Action == "" || e.Action == p.Action) && (p.Outcome == "" || e.Outcome == p.Outcome) && (p.Task == 0 || e.Task == p.Task) &&
-		(p.Annotation == 0 || e.Annotation == p.Annotation) && (p.Event == mapping.ID{} || e.Event == p.Event) &&
+	return (p.Hook == 0 || e.Hook == p.Hook) && (p.Action == "" || e.Action == p.Action) && (p.Outcome == "" || e.Outcome == p.Outcome) &&
+		(p.Task == 0 || e.Task == p.Task) && (p.Annotation == 0 || e.Annotation == p.Annotation) && (p.Event == mapping.ID{} || e.Event == p.Event) &&
 		(p.Since.IsZero() || !e.At.Before(p.Since)) && (p.Until.IsZero() || e.At.Before(p.Until))
 }
 
@@ -54,17 +54,9 @@ func (r *recorder) History(p Past, payloads bool) []Recent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Recent
-	for hook, t := range r.history.hooks {
-		if p.Hook != 0 && p.Hook != hook {
-			continue
-		}
-		for _, s := range []*shelf{&t.successes, &t.failures} {
-			for k := range s.newest() {
-				if !p.means(&k.Entry) {
-					continue
-				}
-				out = append(out, Recent{k.Entry, shown(k.answer, payloads), k.whole, k.hook})
-			}
+	for _, k := range r.history.all() {
+		if p.means(&k.Entry) {
+			out = append(out, k.recent(payloads))
 		}
 	}
 	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(b.Seq, a.Seq) })
@@ -82,39 +74,9 @@ func (r *recorder) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
 	if k == nil || !k.whole {
 		return send.Message{}, false
 	}
-	m = send.Message{
-		ID: k.Event.String(), LSN: k.Event.Commit.String(), Committed: k.Committed.UTC().Format(committedLayout),
-		Attempt: k.Attempt + 1, Body: mapping.BodyOf(bytes.Clone(k.body)), Action: k.Action, Project: k.Project, Task: k.Task,
-	}
-	if k.Event.IsRepair() {
-		m.Origin = "repair"
-	}
+	m = messageOf(k.Event, k.Committed)
+	m.Attempt, m.Body, m.Action, m.Project, m.Task = k.Attempt+1, mapping.BodyOf(bytes.Clone(k.body)), k.Action, k.Project, k.Task
 	return m, true
-}
-
-func (h *chronicle) find(hook int64, seq uint64) *made {
-	t := h.hooks[hook]
-	if t == nil {
-		return nil
-	}
-	for _, s := range []*shelf{&t.successes, &t.failures} {
-		for k := range s.newest() {
-			if k.Seq == seq {
-				return k
-			}
-		}
-	}
-	return nil
-}
-
-// body returns the body of the attempt, of any hook; nil if it is not kept.
-func (h *chronicle) body(seq uint64) []byte {
-	for hook := range h.hooks {
-		if k := h.find(hook, seq); k != nil && k.whole {
-			return bytes.Clone(k.body)
-		}
-	}
-	return nil
 }
 
 // forget drops the history of a deleted hook.

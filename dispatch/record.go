@@ -2,9 +2,7 @@ package dispatch
 
 import (
 	"log/slog"
-	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/mapping"
@@ -14,24 +12,9 @@ import (
 // use.
 type record struct {
 	counts    [outcomes]atomic.Uint64
-	latency   latency      // from commit to delivery
-	delivered atomic.Int64 // time of the last delivery, in ns; 0: never
-
-	mu      sync.Mutex
-	failure Failure // last failure
-}
-
-// Failure is a failed attempt, or the death of a delivery without one.
-type Failure struct {
-	At     time.Time // zero: none
-	Action mapping.Action
-	Event  mapping.ID
-	Result string // result of the attempt; "": there was no attempt
-	Status int    // 0: no answer
-	Err    string // without secrets
-	Reason Reason // reason of death; ReasonNone: it is retried
-
-	Redirect string // target of a redirect, without secrets; "": none
+	latency   latency               // from commit to delivery
+	delivered atomic.Int64          // time of the last delivery, in ns; 0: never
+	failure   atomic.Pointer[Entry] // last failed attempt, or death without one; nil: none
 }
 
 // journal publishes what happens to a lane's deliveries: in the log, in the metrics and
@@ -51,14 +34,14 @@ func (j *journal) tally(action mapping.Action, o outcome) {
 	j.metrics.count(action, o)
 }
 
-// operation records an attempt, or a death without one.
+// addEntry records an attempt, or a death without one.
 func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mapping.Body) {
 	now := end.at
 	e := Entry{
-		At: now, hook: hook, Hook: j.hook, Action: d.Action, Event: d.event, Committed: d.committed, Project: d.project, Task: d.task,
+		At: now, Of: hook, Hook: j.hook, Action: d.Action, Event: d.event, Committed: d.committed, Project: d.project, Task: d.task,
 		Attempt: d.attempt, Status: end.Status, Took: end.Took, Bytes: body.Len(), Reason: end.reason, Annotation: annotationOf(body),
+		Err: end.Err, Redirect: end.Redirect,
 	}
-	e.Err, e.Redirect = end.Err, end.Redirect
 	if end.made {
 		e.Result = end.Result.String()
 	}
@@ -72,20 +55,11 @@ func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mappi
 	default:
 		e.Outcome = outcomeLabels[dead]
 	}
-	if end.step != deliver {
-		j.record.failed(&e)
-	}
 	j.recorder.add(&e, body, end.Answer, end.made)
-}
-
-func (r *record) failed(e *Entry) {
-	f := Failure{At: e.At, Action: e.Action, Event: e.Event, Result: e.Result, Status: e.Status, Redirect: e.Redirect, Reason: e.Reason}
-	if e.Err != nil {
-		f.Err = e.Err.Error()
+	if end.step != deliver {
+		failure := e // e itself does not escape
+		j.record.failure.Store(&failure)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.failure = f
 }
 
 // tell counts the outcome of the delivery.

@@ -3,7 +3,6 @@ package dispatch
 import (
 	"bytes"
 	"cmp"
-	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -13,10 +12,9 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// Limits of the recorder. It keeps successes and failures separately, so that they do not
-// displace each other; it keeps bodies only if configured.
+// Limits of the recorder, which keeps bodies only if configured.
 const (
-	keptEntries = historyPerHook // at most: the rings hold attempts of the shelves
+	keptEntries = historyPerHook // of all hooks: successes, and as many failures
 	keptBody    = 16 << 10
 )
 
@@ -41,10 +39,9 @@ type Entry struct {
 	Reason     Reason        // reason of death
 	Err        error         // set if there was no answer; without secrets
 
-	Redirect string // target of a redirect, without secrets; "": none
-	Bytes    int    // size of the request's body
-
-	hook *hook.Hook
+	Redirect string     // target of a redirect, without secrets; "": none
+	Bytes    int        // size of the request's body
+	Of       *hook.Hook // the hook at that time; nil: there was no attempt
 }
 
 // recorder keeps the last entries of all lanes, for the Dispatcher's callers to see. It is
@@ -52,36 +49,10 @@ type Entry struct {
 type recorder struct {
 	bodies bool // keep bodies, and beginnings of answers
 
-	mu        sync.Mutex
-	seq       uint64
-	successes ring
-	failures  ring
-	history   chronicle
-}
-
-// ring holds the last attempts of all hooks. A shelf does not overwrite them while they are
-// here: by then it has had as many newer ones.
-type ring struct {
-	kept [keptEntries]*made // nil: none yet
-	next int
-}
-
-func (r *ring) add(k *made) {
-	r.kept[r.next] = k
-	r.next = (r.next + 1) % keptEntries
-}
-
-// all yields the attempts, in no order.
-func (r *recorder) all() iter.Seq[*made] {
-	return func(yield func(*made) bool) {
-		for _, ring := range []*ring{&r.successes, &r.failures} {
-			for _, k := range ring.kept {
-				if k != nil && !yield(k) {
-					return
-				}
-			}
-		}
-	}
+	mu      sync.Mutex
+	seq     uint64
+	last    shelves // of all hooks; those of history do not reuse their places while they are here
+	history chronicle
 }
 
 // add numbers the entry and records it, with answer and body if an attempt was made. It
@@ -89,32 +60,27 @@ func (r *recorder) all() iter.Seq[*made] {
 func (r *recorder) add(e *Entry, body mapping.Body, answer []byte, made bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	ring := &r.failures
-	if e.Outcome == outcomeLabels[delivered] {
-		ring = &r.successes
-	}
 	if !r.bodies {
 		answer = nil
 	}
 	r.seq++
 	e.Seq = r.seq
-	ring.add(r.history.add(e, body, answer, r.bodies && made && e.Bytes <= keptBody))
+	r.last.of(e).put(r.history.add(e, body, answer, r.bodies && made && e.Bytes <= keptBody))
 }
 
-// shown returns the text of an answer for people who may see payloads, "" for others.
-func shown(answer []byte, payloads bool) string {
-	if !payloads {
-		return ""
-	}
-	return strings.ToValidUTF8(string(answer), "\uFFFD")
-}
-
-// Recent is an Entry with its answer and hook.
+// Recent is an Entry with its answer.
 type Recent struct {
 	Entry
-	Answer  string     // beginning of the answer's body; "": not kept, or not to be shown
-	HasBody bool       // see Body
-	Of      *hook.Hook // the hook at that time
+	Answer  string // beginning of the answer's body; "": not kept, or not to be shown
+	HasBody bool   // see Body
+}
+
+func (k *made) recent(payloads bool) Recent {
+	recent := Recent{Entry: k.Entry, HasBody: k.whole}
+	if payloads {
+		recent.Answer = strings.ToValidUTF8(string(k.answer), "\uFFFD")
+	}
+	return recent
 }
 
 // Recent returns the entries after the given one (0: all that are kept), in order. It
@@ -123,9 +89,9 @@ func (r *recorder) Recent(after uint64, payloads bool) []Recent {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []Recent
-	for k := range r.all() {
+	for _, k := range r.last.all() {
 		if k.Seq > after {
-			out = append(out, Recent{k.Entry, shown(k.answer, payloads), k.whole, k.hook})
+			out = append(out, k.recent(payloads))
 		}
 	}
 	slices.SortFunc(out, func(a, b Recent) int { return cmp.Compare(a.Seq, b.Seq) })
@@ -136,10 +102,10 @@ func (r *recorder) Recent(after uint64, payloads bool) []Recent {
 func (r *recorder) Body(seq uint64) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for k := range r.all() {
+	for _, k := range slices.Concat(r.last.all(), r.history.all()) {
 		if k.Seq == seq && k.whole {
 			return bytes.Clone(k.body)
 		}
 	}
-	return r.history.body(seq)
+	return nil
 }

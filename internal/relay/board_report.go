@@ -107,9 +107,12 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	if h.Samples = o.Samples; h.Samples > 0 {
 		h.P50, h.P99 = seconds(o.P50), seconds(o.P99)
 	}
-	if f := o.Failure; !f.At.IsZero() {
+	if f := o.Failure; f != nil {
 		h.Error = &status.Failure{
-			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Error: f.Err, Redirect: f.Redirect, Reason: reasonOf(f.Reason),
+			At: f.At.UTC(), Event: f.Event.String(), Action: string(f.Action), Result: f.Result, Status: f.Status, Redirect: f.Redirect, Reason: reasonOf(f.Reason),
+		}
+		if f.Err != nil {
+			h.Error.Error = f.Err.Error()
 		}
 	}
 	return h
