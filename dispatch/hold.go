@@ -36,15 +36,3 @@ func (l *lane) held(until, now time.Time) {
 		return l.store.store.Hold(ctx, l.hook, max(0, time.Until(until)))
 	}})
 }
-
-// restoreHold continues a pause requested before the start, for at most Cap.
-func (l desk) restoreHold(wait time.Duration) {
-	if wait <= 0 || wait > l.policy.Cap {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gate.hold.until = time.Now().Add(wait)
-	l.gate.hold.noted = l.gate.hold.until
-	l.show(time.Now())
-}

@@ -97,34 +97,30 @@ func (l *lane) add(d *delivery) {
 	}
 }
 
-// changed must be called after the hook's row has changed. If the change affects what is
-// sent, everything is retried immediately; deliveries of an inactive hook are stored, and
-// those of a deleted one dropped.
-func (l *lane) changed() {
+// visit calls f with mu held, publishes the lane's state, and starts what may go now.
+func (l *lane) visit(f func(now time.Time)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := time.Now()
-	before := l.gate.row
-	l.gate.tell(l.row(l.hook), now)
-	if before == nil || l.gate.row == nil || l.gate.row.Revision() != before.Revision() {
-		l.revive()
-	}
-	if l.gate.isOff() && l.store != nil {
-		l.write(l.window.keep(true))
-	}
+	f(now)
 	l.show(now)
 	l.fill(now)
 }
 
-// retry retries all waiting deliveries immediately.
-func (l *lane) retry() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gate.stopped.Store(0)
-	l.revive()
-	now := time.Now()
-	l.show(now)
-	l.fill(now)
+// changed must be called after the hook's row has changed. If the change affects what is
+// sent, everything is retried immediately; deliveries of an inactive hook are stored, and
+// those of a deleted one dropped.
+func (l *lane) changed() {
+	l.visit(func(now time.Time) {
+		before := l.gate.row
+		l.gate.tell(l.row(l.hook), now)
+		if before == nil || l.gate.row == nil || l.gate.row.Revision() != before.Revision() {
+			l.revive()
+		}
+		if l.gate.isOff() && l.store != nil {
+			l.write(l.window.keep(true))
+		}
+	})
 }
 
 // revive needs mu. It makes the hook live, and all waiting deliveries ready.
@@ -228,16 +224,9 @@ func (l *lane) left(d *delivery, now time.Time) time.Duration {
 
 // granted is called when the lane may have a slot.
 func (l *lane) granted() {
-	l.mu.Lock()
-	l.fill(time.Now())
-	l.mu.Unlock()
+	l.visit(func(time.Time) {})
 	l.slots.decline(&l.claim)
 }
 
 // ring is called by the alarm.
-func (l *lane) ring() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.alarm.rang()
-	l.fill(time.Now())
-}
+func (l *lane) ring() { l.visit(func(time.Time) { l.alarm.rang() }) }

@@ -3,7 +3,10 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"time"
+
+	"github.com/hooktail/hooktail/internal/retry"
 )
 
 // A lane is slow if its oldest delivery waits much longer than those of another lane that
@@ -34,31 +37,32 @@ type relief struct{ *Dispatcher }
 // look stores deliveries that hold back the slot, and retries what could not be sent in an
 // outage of our own network, until ctx ends.
 func (d relief) look(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
-	defer tick.Stop()
 	var lost time.Duration // duration of outages at the last check
 	gone := false
-	for {
-		select {
-		case <-tick.C:
-			d.overflow(heldAfter)
-			before, was := lost, gone
-			lost = d.network.lost(time.Now())
-			if gone = lost > before; was && !gone {
-				d.retryAll()
-			}
-		case <-ctx.Done():
-			return
+	retry.Always(ctx, lookEvery, func() {
+		d.overflow(heldAfter)
+		before, was := lost, gone
+		lost = d.network.lost(time.Now())
+		if gone = lost > before; was && !gone {
+			d.retryAll()
 		}
-	}
+	})
 }
 
-// retryAll is called when the own network is back.
+// retryAll is called when the own network is back. It retries all waiting deliveries of
+// lanes that lacked contact, unless the receiver has requested a pause. The back-off of what
+// a receiver has refused all along has nothing to do with the network.
 func (d relief) retryAll() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, l := range d.lanes {
-		desk{l}.reconnect()
+		l.visit(func(time.Time) {
+			if l.cut {
+				l.cut = false
+				l.health.revive()
+				l.window.hasten()
+			}
+		})
 	}
 }
 
@@ -69,114 +73,89 @@ func (d relief) relieve() {
 	d.overflow(slowAfter)
 }
 
-// unblock stores the deliveries of lanes whose hooks are silent while others are not.
-func (d relief) unblock() {
-	if d.store == nil {
-		return
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	now := time.Now()
-	for _, l := range d.lanes {
-		since := (desk{l}).silent()
-		if since.IsZero() || now.Sub(since) < silence {
-			continue
-		}
-		if lag, _ := (desk{l}).lag(now); lag > 0 && d.isAnswered(l, since, now.Sub(since)/slowBy) {
-			(desk{l}).overflow(lag)
-		}
-	}
+// vital is what relief knows of a lane at one time.
+type vital struct {
+	lane   *lane
+	pulse  pulse
+	silent time.Time     // since then no attempt has ended while some are in progress; zero: none are
+	lag    time.Duration // time that the oldest delivery that is only in memory has waited
 }
 
-// isAnswered needs mu. It reports whether another lane has got an answer since that time,
-// within that duration. If none has, the cause may be the machine or the network.
-func (d relief) isAnswered(silent *lane, since time.Time, within time.Duration) bool {
+// vitals needs mu. It returns the vital of each lane; none without a store.
+func (d relief) vitals(now time.Time) (all []vital) {
+	if d.store == nil {
+		return nil
+	}
 	for _, l := range d.lanes {
 		l.mu.Lock()
-		answered, took := l.pulse.answered, l.pulse.took
-		l.mu.Unlock()
-		if l != silent && answered.After(since) && took < within {
-			return true
+		v := vital{lane: l, pulse: l.pulse}
+		if l.running > 0 {
+			v.silent = latest(l.pulse.began, l.pulse.ended)
 		}
+		if oldest := l.window.oldest(false); oldest != nil {
+			v.lag = now.Sub(oldest.added)
+		}
+		l.mu.Unlock()
+		all = append(all, v)
 	}
-	return false
+	return all
 }
 
-// silent returns since when no attempt has ended while some are in progress; zero: none
-// are.
-func (l desk) silent() time.Time {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	switch {
-	case l.running == 0:
-		return time.Time{}
-	case l.pulse.began.After(l.pulse.ended):
-		return l.pulse.began
-	default:
-		return l.pulse.ended
-	}
-}
-
-// overflow stores the slowest lane's deliveries, if its oldest one has waited that long
-// and the lane is slower than another, or for slotPatience.
-func (d relief) overflow(after time.Duration) {
-	if d.store == nil {
-		return
-	}
+// unblock stores the deliveries of lanes whose hooks are silent while another one has
+// answered. If none has, the cause may be the machine or the network.
+func (d relief) unblock() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	var slowest *lane
-	var most time.Duration
-	for _, l := range d.lanes {
-		if lag, _ := (desk{l}).lag(now); lag > most {
-			slowest, most = l, lag
+	all := d.vitals(now)
+	for _, v := range all {
+		silent := now.Sub(v.silent)
+		if v.silent.IsZero() || silent < silence || v.lag <= 0 {
+			continue
 		}
-	}
-	if most > slotPatience || most > after && d.isFaster(slowest, most, now) {
-		(desk{slowest}).overflow(most)
+		if slices.ContainsFunc(all, func(o vital) bool {
+			return o.lane != v.lane && o.pulse.answered.After(v.silent) && o.pulse.took < silent/slowBy
+		}) {
+			v.lane.overflow(v.lag)
+		}
 	}
 }
 
-// isFaster needs mu. It reports whether another lane, which has got events since the
-// oldest delivery of the slow one, is faster.
-func (d relief) isFaster(slow *lane, most time.Duration, now time.Time) bool {
-	for _, l := range d.lanes {
-		lag, fed := (desk{l}).lag(now)
-		if l != slow && now.Sub(fed) <= most && lag*slowBy < most {
-			return true
+// overflow stores the slowest lane's deliveries, if its oldest one has waited for
+// slotPatience, or that long while another lane, which has got events since, is faster.
+func (d relief) overflow(after time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	all := d.vitals(now)
+	var slow vital
+	for _, v := range all {
+		if v.lag > slow.lag {
+			slow = v
 		}
 	}
-	return false
-}
-
-// lag returns how long the oldest delivery that is only in memory has waited, and when
-// the lane got its latest.
-func (l desk) lag(now time.Time) (lag time.Duration, fed time.Time) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if d := l.window.oldest(false); d != nil {
-		lag = now.Sub(d.added)
+	if slow.lag > slotPatience || slow.lag > after && slices.ContainsFunc(all, func(o vital) bool {
+		return o.lane != slow.lane && now.Sub(o.pulse.fed) <= slow.lag && o.lag*slowBy < slow.lag
+	}) {
+		slow.lane.overflow(slow.lag)
 	}
-	return lag, l.pulse.fed
 }
 
 // overflow stores the lane's deliveries, including new ones, until the hook has caught
 // up.
-func (l desk) overflow(lag time.Duration) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now, level := time.Now(), slog.LevelWarn
-	if now.Sub(l.pulse.warned) < warnEvery {
-		level = slog.LevelDebug
-	} else {
-		l.pulse.warned = now
-	}
-	queued, _, _ := l.window.figures()
-	l.log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
-		"hook", l.hook, "behind", lag, "deliveries", queued)
-	l.write(l.window.rewind(theEnd()))
-	l.fill(now)
+func (l *lane) overflow(lag time.Duration) {
+	l.visit(func(now time.Time) {
+		level := slog.LevelWarn
+		if now.Sub(l.pulse.warned) < warnEvery {
+			level = slog.LevelDebug
+		} else {
+			l.pulse.warned = now
+		}
+		queued, _, _ := l.window.figures()
+		l.log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
+			"hook", l.hook, "behind", lag, "deliveries", queued)
+		l.write(l.window.rewind(theEnd()))
+	})
 }
 
 // pulse holds the times of a lane's events. The lane's mu guards it.

@@ -43,13 +43,13 @@ func (d *Dispatcher) Overview() []Overview {
 		l := d.lanes[hook.ID]
 		d.mu.Unlock()
 		if l != nil {
-			desk{l}.overview(&out[i], now)
+			l.overview(&out[i], now)
 		}
 	}
 	return out
 }
 
-func (l desk) overview(o *Overview, now time.Time) {
+func (l *lane) overview(o *Overview, now time.Time) {
 	l.journal.record.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -15,14 +15,20 @@ import (
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
 	for _, s := range settings {
-		if s.Held > 0 {
-			d.with(s.Hook, func(l desk) { l.restoreHold(s.Held) })
+		if s.Held > 0 && s.Held <= d.policy.Cap {
+			d.with(s.Hook, func(l *lane, now time.Time) { l.gate.hold = hold{until: now.Add(s.Held), noted: now.Add(s.Held)} })
 		}
 	}
 	for _, b := range backlogs {
-		d.with(b.Hook, func(l desk) {
-			l.restoreResumed(d.settings[b.Hook])
-			l.begin(b, d.passed)
+		d.with(b.Hook, func(l *lane, now time.Time) {
+			// An attempt that a person asked for may have ended a pause, at the latest then.
+			if s := d.settings[b.Hook]; !s.Retried.IsZero() {
+				l.gate.resumed = now.Add(-s.Ago)
+			}
+			l.backlog.count(b)
+			if b.Parked.Rows > 0 {
+				l.write(l.window.resume(d.passed, b.End))
+			}
 			d.withholds = d.withholds || d.passed > 0
 		})
 	}
@@ -35,14 +41,36 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 		said[s.Hook] = s
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.settings = said
-	d.mu.Unlock()
+	if d.store == nil || d.closed {
+		return
+	}
 	for _, s := range settings {
 		if s.Paused || !s.Suspended.IsZero() {
-			d.with(s.Hook, func(desk) {})
+			d.lane(s.Hook)
 		}
 	}
-	d.each(func(l desk) { l.set(said[l.hook]) })
+	for _, l := range d.lanes {
+		l.set(said[l.hook])
+	}
+}
+
+// set applies the setting to the lane.
+func (l *lane) set(s state.Setting) {
+	if !s.Suspended.IsZero() {
+		l.letGo()
+	}
+	l.visit(func(now time.Time) {
+		before := l.gate.paused
+		l.gate.paused = s.Paused || l.gate.halted
+		if before && !l.gate.paused {
+			l.gate.resumed = now
+		}
+		if changed := l.backlog.set(!s.Suspended.IsZero()) || l.gate.paused != before; changed && l.gate.paused {
+			l.write(l.window.keep(true))
+		}
+	})
 }
 
 // Redriven adds rows that were dead and are parked again.
@@ -55,7 +83,7 @@ func (d *Dispatcher) Redriven(rows []state.Row) {
 		}
 	}
 	for hook, first := range from {
-		d.with(hook, func(l desk) { l.redriven(first) })
+		d.with(hook, func(l *lane, _ time.Time) { l.write(l.window.rewind(first)) })
 	}
 }
 
@@ -70,7 +98,7 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 			rows[b.Hook] = b
 		}
 		if err == nil {
-			d.each(func(l desk) { l.recount(rows[l.hook]) })
+			d.each(func(l *lane) { l.backlog.recount(rows[l.hook]) })
 		}
 		counted <- err
 		return nil
@@ -85,7 +113,12 @@ func (d *Dispatcher) Recount(ctx context.Context, count func(context.Context) ([
 
 // Hasten prepares for the end: deliveries that wait for another attempt are stored now,
 // and later failures immediately.
-func (d *Dispatcher) Hasten() { d.each(desk.hasten) }
+func (d *Dispatcher) Hasten() {
+	d.each(func(l *lane) {
+		l.leaving = true
+		l.write(l.window.keep(false))
+	})
+}
 
 // Park ends delivery: no attempt starts, those in flight come to their end, and
 // unfinished deliveries are stored. It returns when that is done, or ctx ends. Without a
@@ -94,7 +127,7 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 	d.mu.Lock()
 	d.halted = true
 	for _, l := range d.lanes {
-		desk{l}.halt()
+		l.halt()
 	}
 	d.mu.Unlock()
 	if err := d.workers.wait(ctx); err != nil {
@@ -117,7 +150,10 @@ func (d *Dispatcher) Retry(hook int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if l := d.lanes[hook]; l != nil && !d.closed {
-		l.retry()
+		l.visit(func(time.Time) {
+			l.gate.stopped.Store(0)
+			l.revive()
+		})
 	}
 }
 
@@ -137,143 +173,51 @@ func (d *Dispatcher) Passed(position cdc.LSN) {
 	}
 	d.withholds = false
 	for _, l := range d.lanes {
-		d.withholds = desk{l}.passed(position) || d.withholds
+		l.visit(func(time.Time) { d.withholds = l.window.passed(position) || d.withholds })
 	}
 }
 
 // Ages updates the ages of the oldest parked deliveries.
-func (d *Dispatcher) Ages() { d.each(desk.measure) }
+func (d *Dispatcher) Ages() {
+	d.each(func(l *lane) {
+		var age time.Duration
+		if oldest := l.window.oldest(true); oldest != nil {
+			age = time.Since(oldest.committed)
+		}
+		l.journal.metrics.age(max(0, age))
+	})
+}
 
-func (d *Dispatcher) each(f func(desk)) {
+// each calls f for all lanes, with their mu held.
+func (d *Dispatcher) each(f func(*lane)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.store == nil || d.closed {
 		return
 	}
 	for _, l := range d.lanes {
-		f(desk{l})
+		l.mu.Lock()
+		f(l)
+		l.mu.Unlock()
 	}
 }
 
-// with calls f for the lane of the hook, which is created if necessary.
-func (d *Dispatcher) with(hook int64, f func(desk)) {
+// with visits the lane of the hook, which is created if necessary.
+func (d *Dispatcher) with(hook int64, f func(l *lane, now time.Time)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.store != nil && !d.closed {
-		f(desk{d.lane(hook)})
+		l := d.lane(hook)
+		l.visit(func(now time.Time) { f(l, now) })
 	}
 }
 
-// desk has the methods of a lane for other callers. They take the lane's mu; the methods
-// of lane itself need it, or state otherwise.
-type desk struct{ *lane }
-
-// begin is the lane's first look at its stored deliveries. Those of commits later than
-// passed wait for the stream, unless it cannot have them; 0: none do.
-func (l desk) begin(b state.Backlog, passed cdc.LSN) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.backlog.count(b)
-	if b.Parked.Rows == 0 {
-		return
-	}
-	l.write(l.window.resume(passed, b.End))
-	l.fill(time.Now())
-}
-
-// passed reports whether rows still wait for the stream.
-func (l desk) passed(position cdc.LSN) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	defer l.fill(time.Now())
-	return l.window.passed(position)
-}
-
-// reconnect retries all waiting deliveries, unless the receiver has requested a pause, or
-// has answered all along: the back-off of what it refuses has nothing to do with the network.
-func (l desk) reconnect() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !l.cut {
-		return
-	}
-	l.cut = false
-	l.health.revive()
-	l.window.hasten()
-	now := time.Now()
-	l.show(now)
-	l.fill(now)
-}
-
-func (l desk) recount(b state.Backlog) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.backlog.recount(b)
-}
-
-func (l desk) redriven(first mapping.ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.write(l.window.rewind(first))
-	l.fill(time.Now())
-}
-
-// set applies the setting to the lane.
-func (l desk) set(s state.Setting) {
-	if !s.Suspended.IsZero() {
-		l.letGo()
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	before := l.gate.paused
-	l.gate.paused = s.Paused || l.gate.halted
-	if before && !l.gate.paused {
-		l.gate.resumed = time.Now()
-	}
-	if !l.backlog.set(!s.Suspended.IsZero()) && l.gate.paused == before {
-		return
-	}
-	if l.gate.paused {
-		l.write(l.window.keep(true))
-	}
-	now := time.Now()
-	l.show(now)
-	l.fill(now)
-}
-
-// restoreResumed takes the time at which a person last asked for an attempt for that of the
-// end of the last pause, which is not later.
-func (l desk) restoreResumed(s state.Setting) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if !s.Retried.IsZero() {
-		l.gate.resumed = time.Now().Add(-s.Ago)
-	}
-}
-
-func (l desk) hasten() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.leaving = true
-	l.write(l.window.keep(false))
-}
-
-func (l desk) halt() {
+// halt prevents new attempts, and stores all deliveries if there is a store.
+func (l *lane) halt() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.gate.halted, l.gate.paused = true, true
 	if l.store != nil {
 		l.write(l.window.keep(true))
 	}
-}
-
-// measure updates the age of the oldest parked delivery.
-func (l desk) measure() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var age time.Duration
-	if oldest := l.window.oldest(true); oldest != nil {
-		age = time.Since(oldest.committed)
-	}
-	l.journal.metrics.age(max(0, age))
 }

@@ -266,7 +266,7 @@ func (h *history) play(ctx context.Context) {
 			h.d.Settings([]state.Setting{{Hook: 1, Paused: step == "pause"}})
 		case "overflow":
 			for _, l := range h.d.lanes {
-				desk{l}.overflow(0)
+				l.overflow(0)
 			}
 		case "rewind": // as when a person has redriven something: the rows are looked at again
 			event := dispatchtest.Event(n/2, 0).ID
