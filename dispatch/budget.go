@@ -24,41 +24,34 @@ const impatience = 50 * time.Millisecond
 // reserve waits until n bytes fit, or until nothing is held, and reserves them for that
 // many deliveries. While it waits, it calls blocked from time to time.
 func (b *budget) reserve(ctx context.Context, n int64, deliveries int, blocked func()) error {
-	return b.await(ctx, blocked, func() (bool, error) {
-		if b.closed {
-			return false, ErrClosed
-		}
-		if b.deliveries > 0 && b.bytes+n > b.max {
-			return false, nil
+	return b.await(ctx, blocked, func() bool {
+		if b.closed || b.deliveries > 0 && b.bytes+n > b.max {
+			return false
 		}
 		b.bytes += n
 		b.deliveries += deliveries
-		return true, nil
+		return true
 	})
 }
 
 // drained waits until nothing is held.
 func (b *budget) drained(ctx context.Context) error {
-	return b.await(ctx, func() {}, func() (bool, error) {
-		if b.deliveries == 0 {
-			return true, nil
-		}
-		if b.closed {
-			return false, ErrClosed
-		}
-		return false, nil
-	})
+	return b.await(ctx, func() {}, func() bool { return b.deliveries == 0 })
 }
 
-// await calls ask under the lock after each change, until it returns true or an error.
-func (b *budget) await(ctx context.Context, blocked func(), ask func() (bool, error)) error {
+// await calls ask under the lock after each change, until it returns true or the budget is
+// closed.
+func (b *budget) await(ctx context.Context, blocked func(), ask func() bool) error {
 	var tick *time.Ticker
 	for {
 		b.mu.Lock()
-		yes, err := ask()
-		if yes || err != nil {
+		if ask() {
 			b.mu.Unlock()
-			return err
+			return nil
+		}
+		if b.closed {
+			b.mu.Unlock()
+			return ErrClosed
 		}
 		if b.moved == nil {
 			b.moved = make(chan struct{})
@@ -95,16 +88,10 @@ func (b *budget) close() {
 	b.stir()
 }
 
-func (b *budget) held() int64 {
+func (b *budget) held() (bytes int64, deliveries int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.bytes
-}
-
-func (b *budget) count() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.deliveries
+	return b.bytes, b.deliveries
 }
 
 func (b *budget) stir() {

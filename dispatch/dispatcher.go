@@ -103,47 +103,34 @@ func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 	return nil
 }
 
-// enqueue accepts the deliveries of one event.
+// enqueue accepts the deliveries of one event, while no lane can be removed.
 func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	shared := newSharedEvent(deliveries[0].Event, len(deliveries))
 	size := shared.bytes
 	if size > d.o.MaxBytes {
+		hooks := make([]int64, len(deliveries))
+		for i := range deliveries {
+			hooks[i] = deliveries[i].Hook
+		}
 		d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
-			"event", shared.id, "action", string(shared.event.Action), "hooks", hooksOf(deliveries), "bytes", size, "bound", d.o.MaxBytes)
+			"event", shared.id, "action", string(shared.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
 	}
 	if err := d.budget.reserve(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
 		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return ErrClosed
 	}
 	now := time.Now()
 	lost := d.network.lost(now)
 	for i := range deliveries {
 		queued := newDelivery(deliveries[i], shared, now)
 		queued.excused = lost
-		if err := d.add(queued); err != nil {
-			return err
-		}
+		d.lane(queued.Hook).add(queued)
 	}
 	return nil
-}
-
-// add passes the delivery to its lane, which cannot be removed meanwhile.
-func (d *Dispatcher) add(queued *delivery) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.closed {
-		return ErrClosed
-	}
-	d.lane(queued.Hook).add(queued)
-	return nil
-}
-
-// hooksOf is the hooks of the deliveries.
-func hooksOf(deliveries []Delivery) []int64 {
-	hooks := make([]int64, len(deliveries))
-	for i := range deliveries {
-		hooks[i] = deliveries[i].Hook
-	}
-	return hooks
 }
 
 // lane needs the lock. It returns the hook's lane, and creates it on first use.
@@ -202,7 +189,10 @@ func (d *Dispatcher) finish(done func(), shared *sharedEvent) {
 }
 
 // Bytes returns the approximate memory of the lanes.
-func (d *Dispatcher) Bytes() int64 { return d.budget.held() }
+func (d *Dispatcher) Bytes() int64 {
+	bytes, _ := d.budget.held()
+	return bytes
+}
 
 // Drain waits until all enqueued deliveries are finished or stored, or ctx ends.
 func (d *Dispatcher) Drain(ctx context.Context) error {
@@ -216,7 +206,10 @@ func (d *Dispatcher) Drain(ctx context.Context) error {
 const writeWithin = 5 * time.Second
 
 // Unfinished returns the number of deliveries that are only in memory.
-func (d *Dispatcher) Unfinished() int { return d.budget.count() }
+func (d *Dispatcher) Unfinished() int {
+	_, deliveries := d.budget.held()
+	return deliveries
+}
 
 // Close cancels requests in flight, waits for their end, and leaves the rest unfinished.
 // Pending changes are written to the Store. Enqueue and Drain return ErrClosed
