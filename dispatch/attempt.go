@@ -47,7 +47,7 @@ func (e *ending) lacksContact() bool {
 // make makes the attempt unless there is no longer a hook for it.
 func (a attempt) make(ctx context.Context) ending {
 	l, d := a.lane, a.delivery
-	hook, ok := l.hooks.Hook(l.hook)
+	hook, ok := l.o.Hooks.Hook(l.hook)
 	switch {
 	case !ok:
 		return unmade(verdict{step: drop})
@@ -68,7 +68,7 @@ func (a attempt) make(ctx context.Context) ending {
 		}
 	}
 	message := d.message()
-	o := l.sender.Send(ctx, hook, message)
+	o := l.o.Sender.Send(ctx, hook, message)
 	if l.gate.refused.Store(o.Unsigned); o.Unsigned {
 		e := unmade(verdict{step: bury, reason: ReasonBadSecret})
 		e.Err = o.Err
@@ -101,7 +101,7 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	d.fails(o, spared)
 	strikes, jitter := max(1, d.strikes()), rand.Float64()
 	if spared {
-		v := l.policy.patient().verdict(o, strikes, 0, 0, jitter)
+		v := l.o.Retry.patient().verdict(o, strikes, 0, 0, jitter)
 		v.spared = true
 		return v
 	}
@@ -109,9 +109,9 @@ func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 		strikes = d.strikes() + 1
 	}
 	left := l.left(d, now)
-	v := l.policy.verdict(o, d.counted(), d.trial.denied, l.policy.RetryFor-left, jitter)
+	v := l.o.Retry.verdict(o, d.counted(), d.trial.denied, l.o.Retry.RetryFor-left, jitter)
 	if v.step == postpone && v.hold == 0 {
-		v.delay = min(l.policy.backoff(strikes, jitter), left)
+		v.delay = min(l.o.Retry.backoff(strikes, jitter), left)
 	}
 	return a.doubt(o, v, now)
 }
@@ -139,7 +139,7 @@ func (a attempt) fetch(ctx context.Context) verdict {
 			other.sought = false
 		}
 		if ctx.Err() == nil {
-			l.store.trouble.Failed(ctx, l.log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
+			l.store.trouble.Failed(ctx, l.o.Log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
 		}
 		return verdict{step: postpone, delay: time.Second}
 	}

@@ -45,7 +45,6 @@ type sender interface {
 // wait for each other. It is safe for concurrent use.
 type Dispatcher struct {
 	common
-	o       Options
 	budget  budget
 	cancel  context.CancelFunc
 	workers workers // makes the attempts, and reads from the Store
@@ -70,12 +69,10 @@ func New(o Options) *Dispatcher {
 	}
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())
-	d := &Dispatcher{o: o, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
+	d := &Dispatcher{common: common{o: o, began: time.Now()}, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
 	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
 	d.budget.max, d.bodies = o.MaxBytes, o.KeepBodies
-	d.hooks, d.sender, d.policy, d.log, d.maxParked = o.Hooks, o.Sender, o.Retry, o.Log, o.MaxParked
-	d.began = time.Now()
-	d.finished, d.retire, d.permit = d.finish, d.release, o.Permit
+	d.finished, d.retire = d.finish, d.release
 	d.start = func(work func(context.Context)) { d.workers.Go(func() { work(ctx) }) }
 	if o.Store != nil {
 		d.store = newWriter(o.Store, o.Log)
@@ -137,7 +134,7 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
-		l = d.newLane(hook, d.o.Concurrency, d.o.Metrics.of(hook))
+		l = d.newLane(hook)
 		set := d.settings[hook] // it may have outlived an earlier hook with the id
 		l.gate.halted, l.gate.paused = d.halted, d.halted || set.Paused
 		if l.backlog.set(!set.Suspended.IsZero()) || set.Paused {

@@ -15,7 +15,7 @@ import (
 func (a attempt) doubt(o send.Outcome, v verdict, now time.Time) verdict {
 	l, d := a.lane, a.delivery
 	until, open := l.network.isOpen(o.Host, now)
-	if !open || !haveHosts(l.hooks.All(), fewestHosts) {
+	if !open || !haveHosts(l.o.Hooks.All(), fewestHosts) {
 		return v
 	}
 	d.trial.signs++

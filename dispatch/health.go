@@ -36,10 +36,6 @@ type health struct {
 
 type taskKey struct{ project, task int64 }
 
-func newHealth(most int, impolite bool) health {
-	return health{most: most, limit: most, impolite: impolite}
-}
-
 // succeeded records a success of any kind: the hook is live.
 func (h *health) succeeded() {
 	h.failing, h.known = false, 0

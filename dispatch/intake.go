@@ -73,7 +73,7 @@ func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 func (c *common) restored(rows []state.Row, now time.Time) []*delivery {
 	deliveries, lost := make([]*delivery, len(rows)), c.network.lost(now)
 	for i := range rows {
-		deliveries[i] = restored(&rows[i], now, c.policy.Cap)
+		deliveries[i] = restored(&rows[i], now, c.o.Retry.Cap)
 		deliveries[i].excused = lost
 	}
 	return deliveries

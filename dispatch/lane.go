@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"context"
-	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -12,14 +11,10 @@ import (
 
 // common is shared by all lanes of a Dispatcher.
 type common struct {
-	hooks     *hook.Set
-	sender    sender
-	policy    Policy
-	log       *slog.Logger
-	store     *writer   // nil: everything is held in memory
-	began     time.Time // when the Dispatcher was created
-	maxParked int64     // space for a hook's rows, in bytes; 0: no bound
-	network   network
+	o       Options
+	store   *writer   // nil: everything is held in memory
+	began   time.Time // when the Dispatcher was created
+	network network
 	recorder
 	windows windows
 	slots   slots
@@ -27,7 +22,6 @@ type common struct {
 	start    func(work func(context.Context))       // starts a goroutine that Close waits for
 	finished func(done func(), shared *sharedEvent) // called once per delivery, without the lane's mu
 	retire   func(hook int64)                       // removes the lane of a deleted hook; called without its mu
-	permit   func() bool
 }
 
 // lane is one hook's deliveries, and the goroutines that attempt them. It is safe
@@ -52,15 +46,15 @@ type lane struct {
 	closed  bool // nothing starts or is written
 }
 
-func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane {
+func (c *common) newLane(id int64) *lane {
+	metrics := c.o.Metrics.of(id)
 	l := &lane{
-		common: c, hook: id, health: newHealth(concurrency, c.policy.MaxAttempts == 1),
-		journal: journal{hook: id, log: c.log, metrics: metrics, recorder: &c.recorder},
-		window:  newWindow(&c.windows, c.store != nil, func(n int) time.Duration { return c.policy.backoff(n, rand.Float64()) }),
-		backlog: backlog{metrics: metrics, max: c.maxParked},
+		common: c, hook: id, health: health{most: c.o.Concurrency, limit: c.o.Concurrency, impolite: c.o.Retry.MaxAttempts == 1},
+		journal: journal{hook: id, log: c.o.Log, metrics: metrics, recorder: &c.recorder, failures: failures{hook: id, log: c.o.Log}},
+		window:  newWindow(&c.windows, c.store != nil, func(n int) time.Duration { return c.o.Retry.backoff(n, rand.Float64()) }),
+		backlog: backlog{metrics: metrics, max: c.o.MaxParked},
 	}
 	l.gate.tell(c.row(id), time.Now())
-	l.journal.failures.hook, l.journal.failures.log = id, c.log
 	l.alarm.ring = l.ring
 	l.claim.lane = l
 	return l
@@ -68,7 +62,7 @@ func (c *common) newLane(id int64, concurrency int, metrics *hookMetrics) *lane 
 
 // row returns the hook's row, nil if there is none.
 func (c *common) row(id int64) *hook.Hook {
-	row, _ := c.hooks.Hook(id)
+	row, _ := c.o.Hooks.Hook(id)
 	return row
 }
 
@@ -182,7 +176,7 @@ func (l *lane) fill(now time.Time) {
 
 // pick needs mu. It returns the delivery to attempt now, nil if there is none.
 func (l *lane) pick(now time.Time) *delivery {
-	if l.closed || l.gate.halted || !l.permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
+	if l.closed || l.gate.halted || !l.o.Permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
 		return nil
 	}
 	l.slots.turn(&l.claim, l.window.drains())
@@ -218,8 +212,8 @@ func (l *lane) age(d *delivery, now time.Time) time.Duration {
 // left needs mu. It returns the rest of the delivery's time, which does not end within an
 // hour of the start: nothing was tried while hooktail did not run.
 func (l *lane) left(d *delivery, now time.Time) time.Duration {
-	spell := min(time.Hour, l.policy.RetryFor/4)
-	return max(l.policy.RetryFor-l.age(d, now), spell-now.Sub(l.began))
+	spell := min(time.Hour, l.o.Retry.RetryFor/4)
+	return max(l.o.Retry.RetryFor-l.age(d, now), spell-now.Sub(l.began))
 }
 
 // granted is called when the lane may have a slot.

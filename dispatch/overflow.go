@@ -152,7 +152,7 @@ func (l *lane) overflow(lag time.Duration) {
 			l.pulse.warned = now
 		}
 		queued, _, _ := l.window.figures()
-		l.log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
+		l.o.Log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
 			"hook", l.hook, "behind", lag, "deliveries", queued)
 		l.write(l.window.rewind(theEnd()))
 	})

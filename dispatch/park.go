@@ -15,7 +15,7 @@ import (
 func (d *Dispatcher) Restore(backlogs []state.Backlog, settings []state.Setting) {
 	d.Settings(settings)
 	for _, s := range settings {
-		if s.Held > 0 && s.Held <= d.policy.Cap {
+		if s.Held > 0 && s.Held <= d.o.Retry.Cap {
 			d.with(s.Hook, func(l *lane, now time.Time) { l.gate.hold = hold{until: now.Add(s.Held), noted: now.Add(s.Held)} })
 		}
 	}

@@ -59,7 +59,7 @@ func (a attempt) settle(e *ending) (next *delivery) {
 		l.finished(d.done, d.shared)
 	}
 	if dropped > 0 {
-		l.log.Info("Webhook was deleted: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
+		l.o.Log.Info("Webhook was deleted: its deliveries were dropped", "hook", l.hook, "deliveries", dropped)
 		l.retire(l.hook)
 	}
 	return next
@@ -80,7 +80,7 @@ func (a attempt) delay(v verdict, made bool, now time.Time) delay {
 		by.at = l.health.look(now)
 	}
 	if d.stored { // without an attempt there is nothing to record, least of all while the store does not answer
-		by.save = made && (v.delay >= l.policy.Base || l.health.failing || v.doubt)
+		by.save = made && (v.delay >= l.o.Retry.Base || l.health.failing || v.doubt)
 	}
 	return by
 }

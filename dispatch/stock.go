@@ -53,7 +53,7 @@ func (l *lane) suspends(d *delivery) bool {
 		return nil
 	}})
 	l.show(time.Now())
-	l.log.Error("Webhook suspended: its parked deliveries have reached their bound; new events are not accepted",
+	l.o.Log.Error("Webhook suspended: its parked deliveries have reached their bound; new events are not accepted",
 		"hook", l.hook, "bytes", l.backlog.room(), "from", d.event.String(), "remedy", ReasonSuspended.remedy())
 	return true
 }

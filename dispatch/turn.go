@@ -57,5 +57,5 @@ func (t turn) leftOn(d *delivery) time.Duration { return t.left(d, t.now) }
 // twice the time.
 func (t turn) leftOff(d *delivery) time.Duration {
 	age := t.age(d, t.now)
-	return t.policy.RetryFor - max(age-t.policy.RetryFor, min(age, t.now.Sub(t.gate.off)))
+	return t.o.Retry.RetryFor - max(age-t.o.Retry.RetryFor, min(age, t.now.Sub(t.gate.off)))
 }
