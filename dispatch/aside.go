@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -87,14 +88,7 @@ func (w *writer) setAside(ctx context.Context, operations []operation, err error
 	if !ok || len(fault.Keys) == 0 {
 		return operations, false
 	}
-	locked := make(map[state.Key]struct{}, len(fault.Keys))
-	for _, key := range fault.Keys {
-		locked[key] = struct{}{}
-	}
-	rest = w.aside.without(operations, func(op *operation) bool {
-		_, is := locked[op.row.Key]
-		return is
-	})
+	rest = w.aside.without(operations, func(op *operation) bool { return slices.Contains(fault.Keys, op.row.Key) })
 	w.reportLocked(ctx, fault)
 	return rest, true
 }

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -16,6 +17,9 @@ const suspectFor = time.Minute
 // them for good, it finds out which: no delivery prevents others from being stored, or the
 // slot from advancing.
 func (w *writer) apply(ctx context.Context, operations []operation) error {
+	if len(operations) == 0 {
+		return nil
+	}
 	b := w.batch(operations)
 	var refused error
 	var free []operation // operations that are not among the locked ones
@@ -26,7 +30,7 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 		if free, locked = w.setAside(ctx, operations, err); locked {
 			return nil
 		}
-		if state.IsRefused(err) || state.IsSuspect(err) && (len(operations) > 1 || time.Since(begun) >= suspectFor) {
+		if isRefused(operations, err, begun) {
 			refused = err
 			return nil
 		}
@@ -35,17 +39,15 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 	switch {
 	case err != nil:
 		return err
-	case locked && len(free) == 0:
-		return nil
 	case locked:
 		return w.apply(ctx, free)
 	case refused == nil:
 		for i := range operations {
-			operations[i].lane.wrote(&operations[i])
+			operations[i].written()
 		}
 		return nil
 	case len(operations) == 1:
-		return w.reduce(ctx, &operations[0], refused)
+		return w.reduce(ctx, operations, refused)
 	}
 	half := len(operations) / 2
 	if err := w.apply(ctx, operations[:half]); err != nil {
@@ -54,53 +56,46 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 	return w.apply(ctx, operations[half:])
 }
 
-// reduce makes the reduced change of an operation that the store refuses. A delivery is
-// stored as dead, without its body: then only numbers of it are left, and a table that
+// isRefused reports whether the store, tried since begun, refuses the operations for good.
+func isRefused(operations []operation, err error, begun time.Time) bool {
+	if op := &operations[0]; len(operations) == 1 && op.refused != nil {
+		return op.kind != insert && state.IsRefused(err)
+	}
+	return state.IsRefused(err) || state.IsSuspect(err) && (len(operations) > 1 || time.Since(begun) >= suspectFor)
+}
+
+// reduce makes the reduced change of the only operation, which the store refuses. A delivery
+// is stored as dead, without its body: then only numbers of it are left, and a table that
 // refuses these refuses every delivery, so it is retried. An existing row that cannot be
 // changed remains, and comes again after the next start.
-func (w *writer) reduce(ctx context.Context, op *operation, refused error) error {
-	locked := false
-	switch op.kind {
-	case insert:
-		op.row = op.row.Bodiless()
-		b := state.Batch{Insert: []state.Row{op.row}}
-		err := w.persist(ctx, func(ctx context.Context) error {
-			err := w.store.Apply(ctx, b)
-			if _, locked = w.setAside(ctx, []operation{*op}, err); locked {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	case entomb:
-		b := state.Batch{Bury: []state.Attempt{{Key: op.row.Key, Attempts: op.row.Attempts, Reason: op.row.Reason, Bodiless: true}}}
-		err := w.persist(ctx, func(ctx context.Context) error {
-			err := w.store.Apply(ctx, b)
-			if _, locked = w.setAside(ctx, []operation{*op}, err); locked || state.IsRefused(err) {
-				return nil
-			}
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	if locked {
+func (w *writer) reduce(ctx context.Context, operations []operation, refused error) error {
+	op := &operations[0]
+	again := op.refused != nil
+	op.refused = cmp.Or(op.refused, refused)
+	if again || op.kind == update || op.kind == remove {
+		op.written()
 		return nil
 	}
-	op.lane.journal.reportUnstorable(op, refused)
+	if op.kind == insert {
+		op.row = op.row.Bodiless()
+	}
+	return w.apply(ctx, operations)
+}
+
+// written passes an operation that has been committed, or was refused for good, to its lane.
+func (op *operation) written() {
+	if op.refused != nil {
+		op.lane.journal.reportUnstorable(op)
+	}
 	op.lane.wrote(op)
-	return nil
 }
 
 // reportUnstorable logs and counts an operation that the store refused. It omits the
 // server's message, which may quote the payload.
-func (j *journal) reportUnstorable(op *operation, refused error) {
+func (j *journal) reportUnstorable(op *operation) {
 	attrs := []slog.Attr{
 		slog.Int64("hook", j.hook), slog.String("action", string(op.delivery.Action)), slog.String("event", op.delivery.event.String()),
-		slog.Int("bytes", op.delivery.bytes), slog.String("refused", state.Explain(refused)),
+		slog.Int("bytes", op.delivery.bytes), slog.String("refused", state.Explain(op.refused)),
 	}
 	if op.kind != insert {
 		j.log.LogAttrs(context.Background(), slog.LevelError, "Stored delivery could not be changed: the database refuses the change, and it may be sent again after the next start", attrs...)

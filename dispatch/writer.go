@@ -41,6 +41,7 @@ type operation struct {
 	lane     *lane
 	delivery *delivery
 	row      state.Row                   // as of the decision, without the body
+	refused  error                       // why the store refuses it: only a reduced change is made
 	ask      func(context.Context) error // replaces all that: a question, in its place among the operations
 }
 
@@ -51,7 +52,7 @@ type writer struct {
 	store   Store
 	log     *slog.Logger
 	cancel  context.CancelFunc
-	stopped chan struct{}
+	running sync.WaitGroup
 	more    chan struct{} // holds a token when there may be operations
 	retries retry.Policy
 	trouble logging.Repeat
@@ -67,10 +68,7 @@ type writer struct {
 // newWriter starts a writer with its goroutine; it must be closed.
 func newWriter(store Store, log *slog.Logger) *writer {
 	ctx, cancel := context.WithCancel(context.Background())
-	w := &writer{
-		store: store, log: log, cancel: cancel,
-		stopped: make(chan struct{}), more: make(chan struct{}, 1),
-	}
+	w := &writer{store: store, log: log, cancel: cancel, more: make(chan struct{}, 1)}
 	w.retries = retry.Policy{
 		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: storePatience,
 		Failed: func(ctx context.Context, err error, next time.Duration) {
@@ -78,10 +76,7 @@ func newWriter(store Store, log *slog.Logger) *writer {
 				slog.Any("error", err), slog.Duration("next", next))
 		},
 	}
-	go func() {
-		defer close(w.stopped)
-		w.run(ctx)
-	}()
+	w.running.Go(func() { w.run(ctx) })
 	return w
 }
 
@@ -108,7 +103,7 @@ func (w *writer) close(patience time.Duration) {
 	w.closed = true
 	w.wake()
 	w.mu.Unlock()
-	<-w.stopped
+	w.running.Wait()
 	w.cancel()
 }
 
@@ -242,9 +237,14 @@ func (w *writer) batch(operations []operation) state.Batch {
 			Key: op.row.Key, Attempts: op.row.Attempts, Next: op.row.Next,
 			LastResult: op.row.LastResult, LastStatus: op.row.LastStatus, Reason: op.row.Reason,
 		}
+		if op.refused != nil {
+			attempt = state.Attempt{Key: op.row.Key, Attempts: op.row.Attempts, Reason: op.row.Reason, Bodiless: true}
+		}
 		switch op.kind {
 		case insert:
-			op.row.Body = op.delivery.shared.event.Body(op.delivery.Action, op.delivery.Payload)
+			if op.refused == nil {
+				op.row.Body = op.delivery.shared.event.Body(op.delivery.Action, op.delivery.Payload)
+			}
 			b.Insert = append(b.Insert, op.row)
 		case update:
 			b.Update = append(b.Update, attempt)
