@@ -71,9 +71,12 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of a change to its delivery.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"hook"}),
-		actions:        newActionLabels(),
-		hooks:          make(map[int64]*hookMetrics),
-		filterFailures: newFilterFailures(auto),
+		filterFailures: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "hooktail_filter_failures_total",
+			Help: "Events for which a hook's filter failed, which are delivered.",
+		}, []string{"hook"}),
+		actions: newActionLabels(),
+		hooks:   make(map[int64]*hookMetrics),
 	}
 	if reg != nil {
 		reg.MustRegister(newGauges(m))
@@ -91,16 +94,15 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 	if h, ok := m.hooks[id]; ok {
 		return h
 	}
-	h := &hookMetrics{}
+	c := m.others
 	if m.labels < maxLabels {
 		m.labels++
-		h.counters = m.newCounters(strconv.FormatInt(id, 10))
-	} else {
-		if m.others == nil {
-			m.others = m.newCounters(other)
-		}
-		h.counters = m.others
+		c = m.newCounters(strconv.FormatInt(id, 10))
+	} else if c == nil {
+		c = m.newCounters(other)
+		m.others = c
 	}
+	h := &hookMetrics{counters: c}
 	m.hooks[id] = h
 	return h
 }
@@ -115,11 +117,29 @@ func (m *Metrics) Begin(hook *hook.Hook, all []mapping.Action) {
 
 // Forget removes the metrics of the hook. Later counts of it are dropped.
 func (m *Metrics) Forget(id int64) {
+	if m != nil {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.forget(id)
+	}
+}
+
+// Keep removes the metrics of all other hooks.
+func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
 	if m == nil {
 		return
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for id := range m.hooks {
+		if hooks[id] == nil {
+			m.forget(id)
+		}
+	}
+}
+
+// forget needs mu.
+func (m *Metrics) forget(id int64) {
 	h, ok := m.hooks[id]
 	if !ok {
 		return
@@ -129,31 +149,15 @@ func (m *Metrics) Forget(id int64) {
 		return
 	}
 	m.labels--
-	h.detach()
+	h.mu.Lock()
+	h.detached = true
+	h.mu.Unlock()
 	labels := prometheus.Labels{"hook": h.label}
 	m.deliveries.DeletePartialMatch(labels)
 	m.attempts.DeletePartialMatch(labels)
 	m.seconds.DeletePartialMatch(labels)
 	m.commit.DeletePartialMatch(labels)
 	m.filterFailures.DeletePartialMatch(labels)
-}
-
-// Keep removes the metrics of all other hooks.
-func (m *Metrics) Keep(hooks map[int64]*hook.Hook) {
-	if m == nil {
-		return
-	}
-	var gone []int64
-	m.mu.Lock()
-	for id := range m.hooks {
-		if hooks[id] == nil {
-			gone = append(gone, id)
-		}
-	}
-	m.mu.Unlock()
-	for _, id := range gone {
-		m.Forget(id)
-	}
 }
 
 // of returns the metrics of an existing hook. Counts of other hooks are dropped, so that
@@ -184,7 +188,7 @@ type counters struct {
 	mu         sync.RWMutex
 	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
 	filtered   map[mapping.Action]prometheus.Counter // nil: nothing was filtered
-	detached   bool
+	detached   bool                                  // the hook is gone: no new series
 }
 
 func (m *Metrics) newCounters(label string) *counters {
@@ -198,13 +202,6 @@ func (m *Metrics) newCounters(label string) *counters {
 		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())
 	}
 	return c
-}
-
-// detach prevents new series.
-func (c *counters) detach() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.detached = true
 }
 
 // begin starts the counters of the hook's actions at 0.

@@ -2,7 +2,6 @@ package dispatch
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -10,13 +9,6 @@ import (
 // filtered is the outcome of a delivery that the hook's filter excludes. Its series only
 // exists after the first one.
 const filtered = "filtered"
-
-func newFilterFailures(auto promauto.Factory) *prometheus.CounterVec {
-	return auto.NewCounterVec(prometheus.CounterOpts{
-		Name: "hooktail_filter_failures_total",
-		Help: "Events for which a hook's filter failed, which are delivered.",
-	}, []string{"hook"})
-}
 
 // Filtered counts a delivery that the hook's filter excludes.
 func (m *Metrics) Filtered(hook int64, action mapping.Action) {
