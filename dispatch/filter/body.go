@@ -2,6 +2,7 @@ package filter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -32,9 +33,7 @@ func (b *Body) member(name string) ref.Val {
 	if b.members == nil && b.fault == nil {
 		b.members = make(map[string]*node, 4)
 		for _, text := range b.texts {
-			if err := fields(text, func(name string, value []byte) { b.members[name] = &node{text: value} }); err != nil {
-				b.fault = err
-			}
+			b.fault = cmp.Or(b.fault, fields(text, func(name string, value []byte) { b.members[name] = &node{text: value} }))
 		}
 	}
 	if b.fault != nil {
@@ -91,34 +90,30 @@ var errSyntax = errors.New("the body is not JSON")
 // decode returns the value of a text; an error value if it is not JSON.
 func decode(text []byte) ref.Val {
 	text = bytes.TrimSpace(text)
-	if len(text) == 0 {
+	switch string(text) {
+	case "":
 		return types.WrapErr(errSyntax)
+	case "true":
+		return types.True
+	case "false":
+		return types.False
+	case "null":
+		return types.NullValue
 	}
-	switch text[0] {
+	switch end := len(text) - 1; text[0] {
 	case '{':
 		m := make(map[string]any)
-		if len(text) < 2 || text[len(text)-1] != '}' || fields(text[1:len(text)-1], func(name string, value []byte) { m[name] = &node{text: value} }) != nil {
-			return types.WrapErr(errSyntax)
+		if text[end] == '}' && fields(text[1:end], func(name string, value []byte) { m[name] = &node{text: value} }) == nil {
+			return object{types.NewStringInterfaceMap(adapter{}, m), len(text)}
 		}
-		return object{types.NewStringInterfaceMap(adapter{}, m), len(text)}
 	case '[':
 		var list []*node
-		if len(text) < 2 || text[len(text)-1] != ']' || elements(text[1:len(text)-1], func(value []byte) { list = append(list, &node{text: value}) }) != nil {
-			return types.WrapErr(errSyntax)
+		if text[end] == ']' && elements(text[1:end], func(value []byte) { list = append(list, &node{text: value}) }) == nil {
+			return array{types.NewDynamicList(adapter{}, list), len(text)}
 		}
-		return array{types.NewDynamicList(adapter{}, list), len(text)}
 	case '"':
 		if s, ok := unquote(text); ok {
 			return types.String(s)
-		}
-	case 't', 'f', 'n':
-		switch string(text) {
-		case "true":
-			return types.True
-		case "false":
-			return types.False
-		case "null":
-			return types.NullValue
 		}
 	default:
 		return number(text)

@@ -1,8 +1,10 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -47,23 +49,15 @@ func (e *SyntaxError) Marked() string {
 	if e.Line == 0 {
 		return ""
 	}
+	before := []rune(e.Source)
+	before = before[:min(len(before), e.Column-1)]
 	indent := strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return r
 		}
 		return ' '
-	}, firstRunes(e.Source, e.Column-1))
+	}, string(before))
 	return e.Source + "\n" + indent + "^"
-}
-
-func firstRunes(s string, n int) string {
-	for i := range s {
-		if n == 0 {
-			return s[:i]
-		}
-		n--
-	}
-	return s
 }
 
 // Compile checks and compiles the expression. Its error is a *SyntaxError.
@@ -121,12 +115,9 @@ func syntaxError(text string, issues *cel.Issues) error {
 	if len(all) == 0 {
 		return &SyntaxError{Message: issues.Err().Error()}
 	}
-	first := all[0]
-	for _, issue := range all[1:] {
-		if l, f := issue.Location, first.Location; l.Line() < f.Line() || l.Line() == f.Line() && l.Column() < f.Column() {
-			first = issue
-		}
-	}
+	first := slices.MinFunc(all, func(a, b *cel.Error) int {
+		return cmp.Or(cmp.Compare(a.Location.Line(), b.Location.Line()), cmp.Compare(a.Location.Column(), b.Location.Column()))
+	})
 	e := &SyntaxError{Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
 	if line := first.Location.Line(); line > 0 {
 		e.Line, e.Column, e.Source = line, max(1, first.Location.Column()+1), firstLine(text, line)

@@ -8,56 +8,54 @@ import "bytes"
 // fields calls each for the members of an object, given without its braces. If a name
 // occurs several times, the last one counts, as in PostgreSQL and Python.
 func fields(text []byte, each func(name string, value []byte)) error {
-	for at := space(text, 0); at < len(text); {
+	return list(text, func(at int) int {
 		end := after(text, at)
 		if text[at] != '"' || end < 0 {
-			return errSyntax
+			return -1
 		}
 		name, ok := unquote(text[at:end])
 		colon := space(text, end)
 		if !ok || colon >= len(text) || text[colon] != ':' {
-			return errSyntax
+			return -1
 		}
 		from := space(text, colon+1)
-		if end = after(text, from); end < 0 {
-			return errSyntax
+		if end = after(text, from); end >= 0 {
+			each(name, text[from:end])
 		}
-		each(name, text[from:end])
-		if at = next(text, end); at < 0 {
-			return errSyntax
-		}
-	}
-	return nil
+		return end
+	})
 }
 
 // elements calls each for the elements of an array, given without its brackets.
 func elements(text []byte, each func(value []byte)) error {
-	for at := space(text, 0); at < len(text); {
+	return list(text, func(at int) int {
 		end := after(text, at)
+		if end >= 0 {
+			each(text[at:end])
+		}
+		return end
+	})
+}
+
+// list calls each for the beginnings of the items, which commas separate. each returns the
+// item's end; -1: it has none.
+func list(text []byte, each func(at int) (end int)) error {
+	for at := space(text, 0); at < len(text); {
+		end := each(at)
 		if end < 0 {
 			return errSyntax
 		}
-		each(text[at:end])
-		if at = next(text, end); at < 0 {
+		if at = space(text, end); at == len(text) {
+			return nil
+		}
+		if text[at] != ',' {
+			return errSyntax
+		}
+		if at = space(text, at+1); at == len(text) {
 			return errSyntax
 		}
 	}
 	return nil
-}
-
-// next returns the beginning of the value after the comma, or the end of the text; -1 if
-// there is something else.
-func next(text []byte, at int) int {
-	if at = space(text, at); at == len(text) {
-		return at
-	}
-	if text[at] != ',' {
-		return -1
-	}
-	if at = space(text, at+1); at == len(text) {
-		return -1
-	}
-	return at
 }
 
 // space returns the end of the space that begins here.
