@@ -19,17 +19,14 @@ func Status(code int) Step {
 }
 
 // RetryAfter answers with the status and a Retry-After header.
-func RetryAfter(code int, value string) Step {
-	return Step{code, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Retry-After", value)
-		answer(w, code)
-	}}
-}
+func RetryAfter(code int, value string) Step { return withHeader(code, "Retry-After", value) }
 
 // Redirect answers with the status and a Location header.
-func Redirect(code int, location string) Step {
+func Redirect(code int, location string) Step { return withHeader(code, "Location", location) }
+
+func withHeader(code int, name, value string) Step {
 	return Step{code, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Location", location)
+		w.Header().Set(name, value)
 		answer(w, code)
 	}}
 }
@@ -52,44 +49,35 @@ func Hang() Step {
 
 // Reset resets the connection.
 func Reset() Step {
-	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
-		hijack(w, func(conn net.Conn) {
-			if tcp, ok := conn.(*net.TCPConn); ok {
-				_ = tcp.SetLinger(0) // otherwise the connection would be closed normally
-			}
-		})
-	}}
+	return hijack(0, func(conn net.Conn) {
+		_ = conn.(*net.TCPConn).SetLinger(0) // otherwise the connection would be closed normally
+	})
 }
 
 // Raw writes bytes that need not be HTTP, and closes the connection.
 func Raw(bytes string) Step {
-	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
-		hijack(w, func(conn net.Conn) {
-			_, _ = conn.Write([]byte(bytes)) // the sender may have gone
-		})
-	}}
+	return hijack(0, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, bytes) // the sender may have gone
+	})
 }
 
 // SwitchProtocol answers that the connection speaks another protocol from now on, and
 // keeps it open until the sender has gone.
 func SwitchProtocol() Step {
-	return Step{http.StatusSwitchingProtocols, func(w http.ResponseWriter, _ *http.Request) {
-		hijack(w, func(conn net.Conn) {
-			_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n") // the sender may have gone
-			_, _ = io.Copy(io.Discard, conn)
-		})
-	}}
+	return keptOpen(http.StatusSwitchingProtocols, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 }
 
 // Unasked answers 204 followed by text that does not belong to the answer, and keeps the
 // connection open until the sender has gone.
 func Unasked(text string) Step {
-	return Step{http.StatusNoContent, func(w http.ResponseWriter, _ *http.Request) {
-		hijack(w, func(conn net.Conn) {
-			_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n"+text) // the sender may have gone
-			_, _ = io.Copy(io.Discard, conn)
-		})
-	}}
+	return keptOpen(http.StatusNoContent, "HTTP/1.1 204 No Content\r\n\r\n"+text)
+}
+
+func keptOpen(status int, text string) Step {
+	return hijack(status, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, text) // the sender may have gone
+		_, _ = io.Copy(io.Discard, conn)
+	})
 }
 
 // SlowBody answers with the status immediately, and then with one byte per interval until
@@ -114,17 +102,15 @@ func SlowBody(code int, every time.Duration) Step {
 
 // SlowHeader writes an endless header, one byte per interval.
 func SlowHeader(every time.Duration) Step {
-	return Step{0, func(w http.ResponseWriter, _ *http.Request) {
-		hijack(w, func(conn net.Conn) {
-			tick := time.NewTicker(every)
-			defer tick.Stop()
-			_, err := conn.Write([]byte("HTTP/1.1 200 OK\r\nX-Slow: "))
-			for err == nil {
-				<-tick.C
-				_, err = conn.Write([]byte("."))
-			}
-		})
-	}}
+	return hijack(0, func(conn net.Conn) {
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		_, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\nX-Slow: ")
+		for err == nil {
+			<-tick.C
+			_, err = io.WriteString(conn, ".")
+		}
+	})
 }
 
 // EndlessBody answers with the status and an endless body.
@@ -150,11 +136,14 @@ func write(w http.ResponseWriter, b []byte) bool {
 	return http.NewResponseController(w).Flush() == nil
 }
 
-func hijack(w http.ResponseWriter, use func(net.Conn)) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(err) // an HTTP/1.1 server supports it
-	}
-	use(conn)
-	_ = conn.Close()
+// hijack uses the connection itself, and closes it.
+func hijack(status int, use func(net.Conn)) Step {
+	return Step{status, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			panic(err) // an HTTP/1.1 server supports it
+		}
+		defer conn.Close()
+		use(conn)
+	}}
 }
