@@ -88,7 +88,7 @@ func (s *schedule) letGo(p *project, d *delivery) {
 	switch {
 	case follow != nil:
 		s.rearrange(d.project)
-	case p.open == 0 && p.first == nil:
+	case len(p.last) == 0 && p.first == nil:
 		s.discard(d.project, p)
 	}
 }

@@ -34,8 +34,7 @@ type schedule struct {
 // project is the part of a schedule for one project: deliveries that may go up to the first
 // barrier, and all from the barrier on.
 type project struct {
-	last  map[int64]*delivery // last delivery before the barrier, by task
-	open  int                 // unfinished deliveries before the barrier
+	last  map[int64]*delivery // last unfinished delivery before the barrier, by task
 	first *delivery           // the barrier, and what follows it
 	end   *delivery
 	held  map[int64]*chain // by task; separate from all others
@@ -64,7 +63,7 @@ func (s *schedule) place(p *project, d *delivery) {
 		p.end.follow = d
 	}
 	p.end = d
-	if p.first == d && p.open == 0 {
+	if p.first == d && len(p.last) == 0 {
 		s.release(d)
 	}
 }
@@ -198,17 +197,14 @@ func (s *schedule) done(d *delivery) {
 	if d == p.first {
 		p.first = d.follow
 		s.advance(p)
+	} else if d.follow != nil {
+		s.release(d.follow)
 	} else {
-		p.open--
-		if d.follow != nil {
-			s.release(d.follow)
-		} else {
-			delete(p.last, d.task)
-		}
+		delete(p.last, d.task)
 	}
 	d.follow = nil
 	switch {
-	case p.open > 0:
+	case len(p.last) > 0:
 	case p.first != nil:
 		if p.first.state == behind {
 			s.release(p.first)
@@ -232,7 +228,6 @@ func (s *schedule) advance(p *project) {
 
 // append puts a delivery after those of its task, before the barrier.
 func (s *schedule) append(p *project, d *delivery) {
-	p.open++
 	if before := p.last[d.task]; before != nil {
 		before.follow = d
 	} else {
