@@ -105,14 +105,6 @@ func (a *agenda) releaseAll() {
 	}
 }
 
-// handOut hands out a delivery that is ready or waiting.
-func (a *agenda) handOut(d *delivery) {
-	if d.state == waiting {
-		heap.Remove(&a.waiting, d.place)
-	}
-	a.schedule.handOut(d)
-}
-
 // sift drops waiting deliveries that are now behind others.
 func (a *agenda) sift() {
 	if !a.schedule.moved {
@@ -172,15 +164,4 @@ func (a *agenda) succeeded(now time.Time, backoff func(n int) time.Duration) {
 		heap.Fix(&a.waiting, d.place)
 	}
 	clear(a.blamed)
-}
-
-// running returns the number of deliveries handed out.
-func (a *agenda) running() int {
-	n := 0
-	for d := range a.schedule.all() {
-		if d.state == running {
-			n++
-		}
-	}
-	return n
 }

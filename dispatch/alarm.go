@@ -22,9 +22,6 @@ func (a *alarm) set(at time.Time) {
 	}
 }
 
-// rang records that the alarm has rung.
-func (a *alarm) rang() { a.at = time.Time{} }
-
 func (a *alarm) stop() {
 	if a.timer != nil {
 		a.timer.Stop()

@@ -99,17 +99,12 @@ func restored(row *state.Row, now time.Time, longest time.Duration) *delivery {
 	return d
 }
 
-// key returns the key of the delivery's row.
-func (d *delivery) key() state.Key { return state.Key{Hook: d.Hook, Event: d.event} }
-
 // row returns the delivery's row without its body.
 func (d *delivery) row() state.Row {
+	t := d.tries()
 	row := state.Row{
-		Key: d.key(), Action: d.Action, Project: d.project, Task: d.task, Committed: d.committed,
-		Bytes: d.bytes, Attempts: d.counted(), Added: d.added,
-	}
-	if d.trial != nil {
-		row.LastResult, row.LastStatus = d.trial.result, d.trial.status
+		Key: state.Key{Hook: d.Hook, Event: d.event}, Action: d.Action, Project: d.project, Task: d.task, Committed: d.committed,
+		Bytes: d.bytes, Attempts: d.counted(), Added: d.added, LastResult: t.result, LastStatus: t.status,
 	}
 	if d.state == waiting {
 		row.Next = d.at

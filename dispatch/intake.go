@@ -60,13 +60,11 @@ func (l *lane) load(ctx context.Context, q *question) {
 // answer returns the rows that the question asks for.
 func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 	if q.heads != nil {
-		heads := *q.heads
-		heads.Hook = l.hook
-		return l.store.store.Heads(ctx, heads)
+		q.heads.Hook = l.hook
+		return l.store.store.Heads(ctx, *q.heads)
 	}
-	part := q.part
-	part.Hook = l.hook
-	return l.store.store.Tail(ctx, part)
+	q.part.Hook = l.hook
+	return l.store.store.Tail(ctx, q.part)
 }
 
 // restored returns the deliveries of the rows.

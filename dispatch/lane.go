@@ -223,4 +223,4 @@ func (l *lane) granted() {
 }
 
 // ring is called by the alarm.
-func (l *lane) ring() { l.visit(func(time.Time) { l.alarm.rang() }) }
+func (l *lane) ring() { l.visit(func(time.Time) { l.alarm.at = time.Time{} }) }

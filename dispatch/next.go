@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"container/heap"
 	"iter"
 	"time"
 
@@ -100,7 +101,10 @@ func (w *window) probe(t terms, at time.Time) (*delivery, time.Time) {
 
 // handOut hands out a delivery that is ready or waiting.
 func (w *window) handOut(d *delivery) {
-	w.agenda.handOut(d)
+	if d.state == waiting {
+		heap.Remove(&w.agenda.waiting, d.place)
+	}
+	w.agenda.schedule.handOut(d)
 	if newestUntried(w.agenda.schedule.all()) == nil {
 		w.tail.scout = w.tail.open // another one is next
 	}
@@ -139,13 +143,7 @@ func leastTried(deliveries iter.Seq[*delivery], gentle bool) (best *delivery) {
 }
 
 func (d *delivery) isBefore(other *delivery, byRefusals bool) bool {
-	var a, b trial
-	if d.trial != nil {
-		a = *d.trial
-	}
-	if other.trial != nil {
-		b = *other.trial
-	}
+	a, b := d.tries(), other.tries()
 	if byRefusals && a.refused+a.worked != b.refused+b.worked {
 		return a.refused+a.worked < b.refused+b.worked
 	}

@@ -151,9 +151,8 @@ func (l *lane) overflow(lag time.Duration) {
 		} else {
 			l.pulse.warned = now
 		}
-		queued, _, _ := l.window.figures()
 		l.o.Log.Log(context.Background(), level, "Receiver is too slow: deliveries are parked until it catches up",
-			"hook", l.hook, "behind", lag, "deliveries", queued)
+			"hook", l.hook, "behind", lag, "deliveries", l.window.agenda.schedule.size)
 		l.write(l.window.rewind(theEnd()))
 	})
 }

@@ -53,10 +53,10 @@ func (l *lane) overview(o *Overview, now time.Time) {
 	l.journal.record.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	queued, waiting, tail := l.window.figures()
-	o.Queued, o.InFlight, o.Retrying = queued, l.running, waiting
+	a := &l.window.agenda
+	o.Queued, o.InFlight, o.Retrying = a.schedule.size, l.running, len(a.waiting)
 	o.Parked, o.Dead, o.Bytes = l.backlog.parked, l.backlog.dead, l.backlog.room()
-	o.Draining = tail && !l.gate.paused && !l.health.failing
+	o.Draining = l.window.tail.open && !l.gate.paused && !l.health.failing
 	if oldest := l.window.oldest(true); oldest != nil {
 		o.Oldest = oldest.committed
 	}

@@ -112,14 +112,6 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 	return v.hold > 0 || l.health.failing && !before
 }
 
-// earliest returns the earlier of two times.
-func earliest(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
-
 // latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {

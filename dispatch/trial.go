@@ -41,21 +41,19 @@ func (d *delivery) fails(o send.Outcome, spared bool) {
 	}
 }
 
-// counted returns the number of attempts that count, including the present one.
-func (d *delivery) counted() int {
+// tries returns the delivery's trial; the zero trial if it has not failed.
+func (d *delivery) tries() trial {
 	if d.trial == nil {
-		return d.attempt
+		return trial{}
 	}
-	return d.attempt - d.trial.spared
+	return *d.trial
 }
 
+// counted returns the number of attempts that count, including the present one.
+func (d *delivery) counted() int { return d.attempt - d.tries().spared }
+
 // strikes returns the number of failures for which the hook is not to blame.
-func (d *delivery) strikes() int {
-	if d.trial == nil {
-		return 0
-	}
-	return d.trial.refused
-}
+func (d *delivery) strikes() int { return d.tries().refused }
 
 // failed records a failed attempt.
 func (t *trial) failed(by delay) {

@@ -90,7 +90,9 @@ func (w *window) retryAt(d *delivery, by delay) []operation {
 	if d.doubted = by.doubt; d.again {
 		by.due, d.again, d.doubted = by.now, false, false
 	}
-	d.at = earliest(by.due, by.at)
+	if d.at = by.due; by.at.Before(d.at) {
+		d.at = by.at
+	}
 	if d.trial != nil {
 		d.trial.due = by.due
 	}
@@ -218,14 +220,14 @@ func (w *window) passed(position cdc.LSN) bool {
 
 // hasten retries everything immediately: waiting deliveries, and running ones if they fail.
 func (w *window) hasten() {
-	for _, d := range w.agenda.waiting {
-		d.doubted = false
-	}
 	w.tail.hurried = w.tail.open
-	w.agenda.releaseAll()
 	for d := range w.agenda.schedule.all() {
 		d.again = d.state == running
+		if d.state == waiting {
+			d.doubted = false // only there: an attempt reads its own without the lane's mu
+		}
 	}
+	w.agenda.releaseAll()
 }
 
 // isEmpty reports whether the hook has no outstanding delivery.
@@ -265,28 +267,26 @@ func (w *window) oldest(stored bool) *delivery {
 // ready returns the deliveries that may go, and possibly some that were handed out.
 func (w *window) ready() []*delivery { return w.agenda.schedule.queue.waiting() }
 
-// figures returns the number of deliveries in memory, and of those that wait for another
-// attempt; tail states that the store has more.
-func (w *window) figures() (queued, waiting int, tail bool) {
-	return w.agenda.schedule.size, len(w.agenda.waiting), w.tail.open
-}
-
 // beginTail makes new deliveries, and present ones beyond the fewest, be only in the store.
 func (w *window) beginTail() {
 	a, t := &w.agenda, &w.tail
+	var atWork *delivery // the last that is running; nil: none is, from here on
 	for d := range a.schedule.all() {
 		a.keep(d)
+		if d.state == running {
+			atWork = d
+		}
 	}
 	t.set(true)
-	n, fewest, atWork := 0, t.room.fewest(), a.running()
+	n, fewest := 0, t.room.fewest()
 	w.rebuild(func(d *delivery) bool {
-		if n >= fewest && atWork == 0 && !d.held {
+		if n >= fewest && atWork == nil && !d.held {
 			t.lowest = earlier(t.lowest, d.event)
 			return false
 		}
 		n++
-		if d.state == running {
-			atWork--
+		if d == atWork {
+			atWork = nil
 		}
 		return true
 	})
