@@ -131,7 +131,6 @@ func (a *agenda) rebuild(stays func(*delivery) bool) {
 		return false
 	})
 	a.stored = a.schedule.size
-	a.schedule.moved = true
 	a.sift()
 }
 

@@ -7,41 +7,16 @@ type chain struct{ head, end *delivery }
 // without those of its task.
 func (s *schedule) pass(d *delivery) {
 	d.held = true
-	s.rearrange(d.project)
+	s.rearrange()
 }
 
-// rearrange places all deliveries of the project again.
-func (s *schedule) rearrange(id int64) {
-	var deliveries []*delivery
-	queued := make(map[*delivery]struct{})
-	for d := range s.all() {
-		if d.project != id {
-			continue
-		}
-		deliveries = append(deliveries, d)
-		if d.state == ready {
-			queued[d] = struct{}{}
-		}
-	}
-	s.moved = true
-	queue := s.queue
-	s.queue = fifo{}
-	s.arrange(s.projects[id], deliveries)
-	fresh := s.queue.waiting()
-	s.queue = queue
-	for _, d := range fresh {
-		if _, already := queued[d]; !already && d.state == ready {
-			s.queue.push(d)
-		}
-	}
-}
+// rearrange places all deliveries again.
+func (s *schedule) rearrange() { *s = s.rebuilt(func(*delivery) bool { return true }) }
 
-// arrange places the deliveries of the project, given in the order in which they were
+// arrange places the deliveries of a new project, given in the order in which they were
 // added. Running deliveries stay ahead of all that wait for them. A waiting delivery goes
 // behind a delivery that it must wait for, if it was handed out while that one was held.
 func (s *schedule) arrange(p *project, deliveries []*delivery) {
-	clear(p.last)
-	*p = project{last: p.last}
 	p.held = chains(deliveries)
 	place := func(which func(*delivery) bool) {
 		for _, d := range deliveries {
@@ -87,7 +62,7 @@ func (s *schedule) letGo(p *project, d *delivery) {
 	d.held, d.follow = false, nil
 	switch {
 	case follow != nil:
-		s.rearrange(d.project)
+		s.rearrange()
 	case len(p.last) == 0 && p.first == nil:
 		s.discard(d.project, p)
 	}

@@ -124,7 +124,7 @@ func (s *schedule) all() iter.Seq[*delivery] {
 // rebuilt returns a schedule of the deliveries that stay, in their stages. No delivery that
 // stays may wait for one that does not.
 func (s *schedule) rebuilt(stays func(*delivery) bool) schedule {
-	var out schedule
+	out := schedule{moved: true}
 	var ids []int64
 	byProject := make(map[int64][]*delivery)
 	for d := range s.all() {
@@ -176,7 +176,7 @@ func (s *schedule) handOut(d *delivery) {
 func (s *schedule) hold(d *delivery) {
 	d.state = waiting
 	if d.early {
-		s.rearrange(d.project)
+		s.rearrange()
 	}
 }
 
