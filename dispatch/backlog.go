@@ -42,36 +42,25 @@ func (b *backlog) recount(stored state.Backlog) {
 
 // wrote counts a committed operation.
 func (b *backlog) wrote(op *operation) {
-	switch op.kind {
-	case insert:
-		if op.row.State == state.Dead {
-			b.dead++
-			op.delivery.unstorable = op.row.Reason == state.ReasonUnstorable
-		} else {
-			b.parked++
-			b.bytes += int64(op.row.Bytes)
-		}
-	case remove:
-		if op.delivery.unstorable {
-			b.dead--
-		}
-		b.forgo(op.delivery)
-	case entomb:
-		if !op.delivery.unstorable {
-			b.forgo(op.delivery)
+	d := op.delivery
+	switch {
+	case op.kind == update:
+	case op.kind == insert && op.row.State == state.Dead:
+		b.dead++
+		d.unstorable = op.row.Reason == state.ReasonUnstorable
+	case op.kind == insert:
+		b.parked++
+		b.bytes += int64(op.row.Bytes)
+	case !d.unstorable: // it was parked
+		b.parked--
+		b.bytes -= int64(d.bytes)
+		if op.kind == entomb {
 			b.dead++
 		}
+	case op.kind == remove:
+		b.dead--
 	}
 	b.moved()
-}
-
-// forgo counts a parked row that no longer exists.
-func (b *backlog) forgo(d *delivery) {
-	if d.unstorable {
-		return // counted as dead
-	}
-	b.parked--
-	b.bytes -= int64(d.bytes)
 }
 
 // room returns the space that the parked rows take.
