@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"iter"
 	"slices"
+	"sort"
 	"time"
 	"unsafe"
 
@@ -141,22 +142,17 @@ func (s *shelf) put(k *made) {
 // trim makes room: it drops old attempts, and the shelves that hold most only keep their
 // newest, so that all together are at three quarters of the bound.
 func (h *chronicle) trim(now time.Time) {
-	low, high := 0, historyBytes
-	for range 16 {
-		level, sum := (low+high)/2, 0
+	level := sort.Search(historyBytes, func(level int) bool {
+		sum := 0
 		for _, t := range h.hooks {
-			sum += min(t.successes.bytes, level) + min(t.failures.bytes, level)
+			sum += min(t.successes.bytes, level+1) + min(t.failures.bytes, level+1)
 		}
-		if sum > historyBytes*3/4 {
-			high = level
-		} else {
-			low = level
-		}
-	}
+		return sum > historyBytes*3/4
+	})
 	h.bytes = 0
 	for _, t := range h.hooks {
 		for _, s := range []*shelf{&t.successes, &t.failures} {
-			s.trim(low, now.Add(-historyFor))
+			s.trim(level, now.Add(-historyFor))
 			h.bytes += s.bytes
 		}
 	}
