@@ -23,13 +23,11 @@ const (
 func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 	work := 0
 	switch {
-	case function == operators.Equals || function == operators.NotEquals:
-		if len(args) == 2 {
-			work = min(weight(args[0]), weight(args[1]))
-		}
-	case function == operators.In:
-		work = workOfIn(args)
-	case function == "matches" && len(args) == 2:
+	case len(args) == 2 && (function == operators.Equals || function == operators.NotEquals):
+		work = min(weight(args[0]), weight(args[1]))
+	case len(args) == 2 && function == operators.In:
+		work = workOfIn(args[0], args[1])
+	case len(args) == 2 && function == "matches":
 		work = length(args[0]) * (perMatched + length(args[1]))
 	default:
 		for _, arg := range args {
@@ -41,16 +39,13 @@ func (costs) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
 }
 
 // workOfIn returns the work of searching a list for a value; in an object it is none.
-func workOfIn(args []ref.Val) int {
-	if len(args) != 2 {
-		return 0
-	}
-	list, ok := args[1].(traits.Lister)
+func workOfIn(value, in ref.Val) int {
+	list, ok := in.(traits.Lister)
 	if !ok {
-		return length(args[0])
+		return length(value)
 	}
 	n, _ := list.Size().(types.Int)
-	return int(n) * (bytesPerStep + weight(args[0]))
+	return int(n) * (bytesPerStep + weight(value))
 }
 
 // length returns the length of a string.
