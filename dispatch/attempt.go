@@ -132,18 +132,6 @@ func (a attempt) fetch(ctx context.Context) verdict {
 	reading, cancel := context.WithTimeout(ctx, storePatience)
 	bodies, err := l.store.store.Bodies(reading, l.hook, events)
 	cancel()
-	if err != nil {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		for _, other := range deliveries {
-			other.sought = false
-		}
-		if ctx.Err() == nil {
-			l.store.trouble.Failed(ctx, l.o.Log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
-		}
-		return verdict{step: postpone, delay: time.Second}
-	}
-	l.store.answered(ctx)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, other := range deliveries {
@@ -152,6 +140,13 @@ func (a attempt) fetch(ctx context.Context) verdict {
 			other.body = bodies[other.event]
 		}
 	}
+	if err != nil {
+		if ctx.Err() == nil {
+			l.store.trouble.Failed(ctx, l.o.Log, slog.LevelError, "the store of parked deliveries did not answer; trying again", slog.Int64("hook", l.hook), slog.Any("error", err))
+		}
+		return verdict{step: postpone, delay: time.Second}
+	}
+	l.store.answered(ctx)
 	switch {
 	case d.body == nil:
 		return verdict{step: forgo}

@@ -148,12 +148,10 @@ func (d *Dispatcher) lane(hook int64) *lane {
 
 func (d *Dispatcher) hookChanged(hook int64) {
 	d.mu.Lock()
-	l := d.lanes[hook]
-	d.mu.Unlock()
-	if l == nil {
-		return
+	if l := d.lanes[hook]; l != nil {
+		l.changed()
 	}
-	l.changed()
+	d.mu.Unlock()
 	d.release(hook)
 }
 

@@ -46,7 +46,11 @@ func (l *lane) load(ctx context.Context, q *question) {
 		return
 	}
 	now := time.Now()
-	deliveries := l.restored(rows, now)
+	deliveries, lost := make([]*delivery, len(rows)), l.network.lost(now)
+	for i := range rows {
+		deliveries[i] = restored(&rows[i], now, l.o.Retry.Cap)
+		deliveries[i].excused = lost
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if q.heads != nil {
@@ -65,14 +69,4 @@ func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
 	}
 	q.part.Hook = l.hook
 	return l.store.store.Tail(ctx, q.part)
-}
-
-// restored returns the deliveries of the rows.
-func (c *common) restored(rows []state.Row, now time.Time) []*delivery {
-	deliveries, lost := make([]*delivery, len(rows)), c.network.lost(now)
-	for i := range rows {
-		deliveries[i] = restored(&rows[i], now, c.o.Retry.Cap)
-		deliveries[i].excused = lost
-	}
-	return deliveries
 }

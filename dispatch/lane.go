@@ -71,19 +71,17 @@ func (l *lane) add(d *delivery) {
 	now := d.added
 	l.mu.Lock()
 	l.pulse.fed = now
-	missed := l.suspends(d)
-	known := l.backlog.confirmed
-	switch {
-	case !missed:
+	if !l.suspends(d) {
 		l.write(l.window.accept(d, l.health.failing || l.gate.isShut(now)))
 		l.fill(now)
-	case !known:
+		l.mu.Unlock()
+		return
+	}
+	known := l.backlog.confirmed
+	if !known {
 		l.backlog.missed = append(l.backlog.missed, d)
 	}
 	l.mu.Unlock()
-	if !missed {
-		return
-	}
 	l.journal.tally(d.Action, dead)
 	l.journal.reportUnsent(d, ReasonSuspended)
 	if known {

@@ -80,10 +80,7 @@ func (p Policy) verdict(o send.Outcome, attempt, denied int, age time.Duration, 
 	if p.MaxAttempts > 0 && attempt >= p.MaxAttempts || age >= p.RetryFor {
 		return verdict{step: bury, reason: ReasonExhausted, hold: hold}
 	}
-	delay := hold
-	if delay == 0 {
-		delay = p.backoff(attempt, jitter)
-	}
+	delay := cmp.Or(hold, p.backoff(attempt, jitter))
 	return verdict{step: postpone, delay: min(delay, p.RetryFor-age), hold: hold}
 }
 

@@ -182,7 +182,7 @@ func (t *tail) read(a *agenda, rows []*delivery) {
 		}
 		n++
 	}
-	if !last || t.spilled || !areIn(t.recent, rows[n:]) {
+	if !last || t.spilled || slices.ContainsFunc(rows[n:], t.isUnknown) {
 		t.blocked = n < len(rows) && rows[n].event.Commit > t.ceiling
 		return
 	}
@@ -217,13 +217,8 @@ func (t *tail) isNew(d *delivery) bool {
 	return !again
 }
 
-// areIn reports whether all rows belong to these deliveries: otherwise they must be read
-// again.
-func areIn(deliveries, rows []*delivery) bool {
-	for _, row := range rows {
-		if !slices.ContainsFunc(deliveries, func(d *delivery) bool { return d.event == row.event }) {
-			return false
-		}
-	}
-	return true
+// isUnknown reports whether the row belongs to none of the deliveries that were added since
+// the store was asked: it must be read again.
+func (t *tail) isUnknown(row *delivery) bool {
+	return !slices.ContainsFunc(t.recent, func(d *delivery) bool { return d.event == row.event })
 }

@@ -41,16 +41,13 @@ func (t turn) terms() (terms, bool) {
 		return terms{}, false
 	case l.health.failing:
 		return terms{
-			now: now, mode: asProbe, left: t.leftOn, late: ReasonExhausted,
+			now: now, mode: asProbe, left: func(d *delivery) time.Duration { return l.left(d, now) }, late: ReasonExhausted,
 			untried: l.health.nextUntried(now), tried: l.health.nextTried(now),
 			gentle: l.health.inTurn%2 == 1, newest: !latest(l.pulse.scout, l.pulse.rested).After(now),
 		}, true
 	}
 	return terms{now: now, mode: inOrder}, true
 }
-
-// leftOn needs mu. It returns the rest of a delivery's time.
-func (t turn) leftOn(d *delivery) time.Duration { return t.left(d, t.now) }
 
 // leftOff needs mu. It returns the rest of a delivery's time while the hook is inactive:
 // the full time from the deactivation on; since that is unknown after a restart, at most

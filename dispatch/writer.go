@@ -183,23 +183,16 @@ func portion(operations []operation) (n int) {
 		if op.ask != nil {
 			return max(n, 1)
 		}
-		key := op.row.Key
-		if _, again := seen[key]; again || n > 0 && bytes+op.size() > batchBytes {
+		if op.kind == insert {
+			bytes += op.row.Bytes
+		}
+		if _, again := seen[op.row.Key]; again || n > 0 && bytes > batchBytes {
 			break
 		}
-		seen[key] = struct{}{}
-		bytes += op.size()
+		seen[op.row.Key] = struct{}{}
 		n++
 	}
 	return n
-}
-
-// size returns the approximate bytes that the operation adds to a transaction.
-func (op *operation) size() int {
-	if op.kind == insert {
-		return op.row.Bytes
-	}
-	return 0
 }
 
 // write applies the operations, repeatedly until it succeeds or ctx ends. It sets aside
