@@ -135,11 +135,8 @@ func (d *Dispatcher) lane(hook int64) *lane {
 	l := d.lanes[hook]
 	if l == nil {
 		l = d.newLane(hook)
-		set := d.settings[hook] // it may have outlived an earlier hook with the id
-		l.gate.halted, l.gate.paused = d.halted, d.halted || set.Paused
-		if l.backlog.set(!set.Suspended.IsZero()) || set.Paused {
-			l.show(time.Now())
-		}
+		l.gate.halted = d.halted
+		l.set(d.settings[hook]) // it may have outlived an earlier hook with the id
 		d.lanes[hook] = l
 		d.windows.lanes.Add(1)
 	}

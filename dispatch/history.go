@@ -77,8 +77,7 @@ type shelf struct {
 type made struct {
 	Entry
 	answer []byte
-	body   []byte
-	whole  bool // the body is kept
+	body   []byte // empty: it is not kept
 }
 
 // attemptBytes is the size of an attempt without answer and body, with its place.
@@ -105,7 +104,7 @@ func (h *chronicle) add(e *Entry, body mapping.Body, answer []byte, whole bool) 
 	}
 	before := shelf.bytes
 	k := shelf.place()
-	k.Entry, k.whole, k.answer, k.body = *e, whole, append(k.answer[:0], answer...), k.body[:0]
+	k.Entry, k.answer, k.body = *e, append(k.answer[:0], answer...), k.body[:0]
 	if whole {
 		k.body = body.AppendTo(k.body)
 	}

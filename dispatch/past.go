@@ -71,7 +71,7 @@ func (r *recorder) Sent(hook int64, seq uint64) (m send.Message, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	k := r.history.find(hook, seq)
-	if k == nil || !k.whole {
+	if k == nil || len(k.body) == 0 {
 		return send.Message{}, false
 	}
 	m = messageOf(k.Event, k.Committed)

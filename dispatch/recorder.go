@@ -76,7 +76,7 @@ type Recent struct {
 }
 
 func (k *made) recent(payloads bool) Recent {
-	recent := Recent{Entry: k.Entry, HasBody: k.whole}
+	recent := Recent{Entry: k.Entry, HasBody: len(k.body) > 0}
 	if payloads {
 		recent.Answer = strings.ToValidUTF8(string(k.answer), "\uFFFD")
 	}
@@ -103,7 +103,7 @@ func (r *recorder) Body(seq uint64) []byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, k := range slices.Concat(r.last.all(), r.history.all()) {
-		if k.Seq == seq && k.whole {
+		if k.Seq == seq && len(k.body) > 0 {
 			return bytes.Clone(k.body)
 		}
 	}
