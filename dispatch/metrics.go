@@ -187,8 +187,8 @@ type counters struct {
 
 	mu         sync.RWMutex
 	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
-	filtered   map[mapping.Action]prometheus.Counter // nil: nothing was filtered
-	detached   bool                                  // the hook is gone: no new series
+	filtered   map[mapping.Action]prometheus.Counter
+	detached   bool // the hook is gone: no new series
 }
 
 func (m *Metrics) newCounters(label string) *counters {
@@ -197,6 +197,7 @@ func (m *Metrics) newCounters(label string) *counters {
 		seconds:    m.seconds.WithLabelValues(label),
 		commit:     m.commit.WithLabelValues(label),
 		deliveries: make(map[mapping.Action]*[outcomes]prometheus.Counter),
+		filtered:   make(map[mapping.Action]prometheus.Counter),
 	}
 	for result := range send.Results {
 		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())

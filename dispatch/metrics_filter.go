@@ -1,8 +1,6 @@
 package dispatch
 
 import (
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -19,15 +17,12 @@ func (m *Metrics) Filtered(hook int64, action mapping.Action) {
 	action = m.actions.of(action)
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.detached {
+		return
+	}
 	counter := h.filtered[action]
 	if counter == nil {
-		if h.detached {
-			return
-		}
 		counter = m.deliveries.WithLabelValues(h.label, string(action), filtered)
-		if h.filtered == nil {
-			h.filtered = make(map[mapping.Action]prometheus.Counter)
-		}
 		h.filtered[action] = counter
 	}
 	counter.Inc()
