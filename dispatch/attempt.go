@@ -39,11 +39,6 @@ type ending struct {
 // unmade returns the ending of a delivery without an attempt.
 func unmade(v verdict) ending { return ending{verdict: v, at: time.Now()} }
 
-// lacksContact reports whether the attempt may have failed because of our own network.
-func (e *ending) lacksContact() bool {
-	return e.made && e.Status == 0 && e.Contact != send.ContactMade
-}
-
 // make makes the attempt unless there is no longer a hook for it.
 func (a attempt) make(ctx context.Context) ending {
 	l, d := a.lane, a.delivery

@@ -3,6 +3,8 @@ package dispatch
 import (
 	"context"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/send"
 )
 
 // settle handles the result of the attempt and returns the delivery to continue with.
@@ -16,7 +18,7 @@ func (a attempt) settle(e *ending) (next *delivery) {
 	} else {
 		d.attempt--
 	}
-	l.cut = l.cut || e.lacksContact()
+	l.cut = l.cut || made && e.Status == 0 && e.Contact != send.ContactMade // perhaps because of our own network
 	spared := v.spared || l.health.failing
 	failed := made && v.step != deliver && a.fails(v, now)
 	if v.step == postpone {

@@ -109,7 +109,13 @@ func (s *slots) change(c *claim, n int, now standing) {
 	s.mu.Lock()
 	s.count(c, n)
 	if now != untested && now != c.standing {
-		s.stand(c, now)
+		s.taken[c.standing] -= c.taken
+		s.taken[now] += c.taken
+		if c.waits {
+			s.queue[c.standing] = slices.DeleteFunc(s.queue[c.standing], func(other *claim) bool { return other == c })
+			s.queue[now] = append(s.queue[now], c)
+		}
+		c.standing = now
 	}
 	granted := s.grant()
 	s.mu.Unlock()
@@ -127,17 +133,6 @@ func (s *slots) decline(c *claim) {
 	if unused {
 		s.give(c, untested)
 	}
-}
-
-// stand needs mu. It changes the standing of the lane.
-func (s *slots) stand(c *claim, now standing) {
-	s.taken[c.standing] -= c.taken
-	s.taken[now] += c.taken
-	if c.waits {
-		s.queue[c.standing] = slices.DeleteFunc(s.queue[c.standing], func(other *claim) bool { return other == c })
-		s.queue[now] = append(s.queue[now], c)
-	}
-	c.standing = now
 }
 
 // grant needs mu. It reserves slots for waiting lanes.

@@ -44,7 +44,10 @@ func Receiver(t testing.TB) *Server {
 	t.Helper()
 	s := &Server{scripts: make(map[string][]Step), moved: make(chan struct{})}
 	hosted := httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
-	hosted.Config.ConnContext = narrow
+	hosted.Config.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // for answers that are not read; with another size the test only takes longer
+		return ctx
+	}
 	hosted.Start()
 	t.Cleanup(func() {
 		hosted.CloseClientConnections()
@@ -52,12 +55,6 @@ func Receiver(t testing.TB) *Server {
 	})
 	s.URL = hosted.URL
 	return s
-}
-
-// narrow limits the socket's buffer for answers that are not read.
-func narrow(ctx context.Context, conn net.Conn) context.Context {
-	_ = conn.(*net.TCPConn).SetWriteBuffer(64 << 10) // with another size the test only takes longer
-	return ctx
 }
 
 // Script sets the steps that answer requests for the path, one after the other; the last

@@ -111,11 +111,7 @@ func Members() []string {
 
 // syntaxError returns the first of the issues.
 func syntaxError(text string, issues *cel.Issues) error {
-	all := issues.Errors()
-	if len(all) == 0 {
-		return &SyntaxError{Message: issues.Err().Error()}
-	}
-	first := slices.MinFunc(all, func(a, b *cel.Error) int {
+	first := slices.MinFunc(issues.Errors(), func(a, b *cel.Error) int {
 		return cmp.Or(cmp.Compare(a.Location.Line(), b.Location.Line()), cmp.Compare(a.Location.Column(), b.Location.Column()))
 	})
 	e := &SyntaxError{Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
