@@ -17,19 +17,17 @@ const asideEvery = time.Second
 // can proceed. Operations that must follow them wait, too. Only the writer's goroutine uses it.
 type aside struct {
 	operations []operation
-	keys       map[state.Key]struct{}
-	lanes      map[*lane]struct{}
+	keys       map[state.Key]struct{} // of the changes
 }
 
 // put adds an operation.
 func (a *aside) put(op operation) {
 	if a.keys == nil {
-		a.keys, a.lanes = make(map[state.Key]struct{}), make(map[*lane]struct{})
+		a.keys = make(map[state.Key]struct{})
 	}
 	a.operations = append(a.operations, op)
 	if op.ask == nil {
 		a.keys[op.row.Key] = struct{}{}
-		a.lanes[op.lane] = struct{}{}
 	}
 }
 
@@ -40,8 +38,7 @@ func (a *aside) follows(op *operation) bool {
 		_, waits := a.keys[op.row.Key]
 		return waits
 	}
-	_, waits := a.lanes[op.lane]
-	return waits && op.lane != nil
+	return op.lane != nil && slices.ContainsFunc(a.operations, func(o operation) bool { return o.ask == nil && o.lane == op.lane })
 }
 
 // without sets aside the operations that must wait, and returns the others.

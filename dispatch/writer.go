@@ -108,50 +108,45 @@ func (w *writer) close(patience time.Duration) {
 }
 
 func (w *writer) run(ctx context.Context) {
-	again := time.NewTimer(asideEvery)
-	defer again.Stop()
+	tick := time.NewTicker(asideEvery)
+	defer tick.Stop()
 	for {
-		again.Stop()
-		if len(w.aside.operations) > 0 {
-			again.Reset(asideEvery)
-		}
+		var err error
 		select {
 		case <-w.more:
-		case <-again.C:
-			if w.revisit(ctx) != nil {
-				return
-			}
+			err = w.writeNext(ctx)
+		case <-tick.C:
+			err = w.revisit(ctx)
+			tick.Reset(asideEvery) // a pause, however long that took
 		case <-ctx.Done():
 			return
 		}
-		if ended, err := w.drain(ctx); ended || err != nil {
+		if err != nil || w.isDone() {
 			return
 		}
 	}
 }
 
-// drain writes everything that has been added. ended states that nothing will be added
-// and nothing waits.
-func (w *writer) drain(ctx context.Context) (ended bool, err error) {
-	for visited := time.Now(); ; {
-		if w.isScanty() {
-			_ = retry.Sleep(ctx, linger) // the next step notices the end of ctx
-		}
-		batch, closed := w.next()
-		if len(batch) == 0 {
-			return closed && len(w.aside.operations) == 0, nil
-		}
-		if err := w.write(ctx, batch); err != nil {
-			return false, err
-		}
-		clear(batch)                          // the array is reused
-		if time.Since(visited) > asideEvery { // there may always be more
-			if err := w.revisit(ctx); err != nil {
-				return false, err
-			}
-			visited = time.Now()
-		}
+// writeNext writes the next transaction, or asks the next question.
+func (w *writer) writeNext(ctx context.Context) error {
+	if w.isScanty() {
+		_ = retry.Sleep(ctx, linger) // the next step notices the end of ctx
 	}
+	batch := w.next()
+	if len(batch) == 0 {
+		return nil
+	}
+	err := w.write(ctx, batch)
+	clear(batch) // the array is reused
+	w.wake()     // there may be more
+	return err
+}
+
+// isDone reports whether nothing will be added and nothing waits.
+func (w *writer) isDone() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.closed && len(w.operations) == 0 && len(w.aside.operations) == 0
 }
 
 // isScanty reports whether to wait for more operations.
@@ -163,15 +158,15 @@ func (w *writer) isScanty() bool {
 
 // next removes the operations of the next transaction, or one question. A row is changed
 // once in a transaction.
-func (w *writer) next() (batch []operation, closed bool) {
+func (w *writer) next() []operation {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	n := portion(w.operations)
-	batch = w.operations[:n:n]
+	batch := w.operations[:n:n]
 	if w.operations = w.operations[n:]; len(w.operations) == 0 {
 		w.operations = nil
 	}
-	return batch, w.closed
+	return batch
 }
 
 // portion returns the number of operations in the next transaction, or 1 for a question.
