@@ -45,7 +45,7 @@ func (a *agenda) put(d *delivery) {
 	a.request(insert, d)
 }
 
-// restore adds the delivery of a row. Unless hurried is set, it waits for its time.
+// restore adds a stored delivery. Unless hurried is set, it waits for its time.
 func (a *agenda) restore(d *delivery, hurried bool) {
 	a.schedule.add(d)
 	a.stored++

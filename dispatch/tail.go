@@ -188,8 +188,7 @@ func (t *tail) read(a *agenda, rows []*delivery) {
 	}
 	for _, d := range t.recent {
 		if t.isNew(d) {
-			a.schedule.add(d)
-			a.stored++
+			a.restore(d, t.hurried)
 		}
 	}
 	t.set(false)
@@ -205,8 +204,7 @@ func (t *tail) scouted(a *agenda, heads []*delivery) {
 			t.scout = true
 			continue
 		}
-		a.schedule.add(d)
-		a.stored++
+		a.restore(d, t.hurried)
 	}
 }
 
