@@ -50,7 +50,7 @@ func (d *Dispatcher) Overview() []Overview {
 }
 
 func (l *lane) overview(o *Overview, now time.Time) {
-	l.journal.record.overview(o, now)
+	l.journal.overview(o, now)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := &l.window.agenda
@@ -69,16 +69,16 @@ func (l *lane) overview(o *Overview, now time.Time) {
 	o.State = l.gate.state(now, l.backlog.suspended, l.health.failing)
 }
 
-func (r *record) overview(o *Overview, now time.Time) {
+func (j *journal) overview(o *Overview, now time.Time) {
 	o.Counts = Counts{
-		Delivered: r.counts[delivered].Load(), Retried: r.counts[retried].Load(),
-		Parked: r.counts[parked].Load(), Dead: r.counts[dead].Load(),
+		Delivered: j.counts[delivered].Load(), Retried: j.counts[retried].Load(),
+		Parked: j.counts[parked].Load(), Dead: j.counts[dead].Load(),
 	}
-	o.P50, o.P99, o.Samples = r.latency.quantiles(now)
-	if at := r.delivered.Load(); at != 0 {
+	o.P50, o.P99, o.Samples = j.latency.quantiles(now)
+	if at := j.delivered.Load(); at != 0 {
 		o.Delivered = time.Unix(0, at)
 	}
-	o.Failure = r.failure.Load()
+	o.Failure = j.failure.Load()
 }
 
 // String returns the state in a word. It is stable.

@@ -8,15 +8,6 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// record holds what people see of a lane, in constant space. It is safe for concurrent
-// use.
-type record struct {
-	counts    [outcomes]atomic.Uint64
-	latency   latency               // from commit to delivery
-	delivered atomic.Int64          // time of the last delivery, in ns; 0: never
-	failure   atomic.Pointer[Entry] // last failed attempt, or death without one; nil: none
-}
-
 // journal publishes what happens to a lane's deliveries: in the log, in the metrics and
 // for people. It is safe for concurrent use.
 type journal struct {
@@ -25,12 +16,17 @@ type journal struct {
 	metrics  *hookMetrics
 	recorder *recorder
 	failures failures
-	record   record
+
+	// What people see of the lane, in constant space.
+	counts    [outcomes]atomic.Uint64
+	latency   latency               // from commit to delivery
+	delivered atomic.Int64          // time of the last delivery, in ns; 0: never
+	failure   atomic.Pointer[Entry] // last failed attempt, or death without one; nil: none
 }
 
 // tally counts the outcome of a delivery, for people and for Prometheus.
 func (j *journal) tally(action mapping.Action, o outcome) {
-	j.record.counts[o].Add(1)
+	j.counts[o].Add(1)
 	j.metrics.count(action, o)
 }
 
@@ -48,8 +44,8 @@ func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mappi
 	switch end.step {
 	case deliver:
 		e.Outcome, e.Latency = outcomeLabels[delivered], d.sinceCommit(now)
-		j.record.latency.observe(e.Latency, now)
-		j.record.delivered.Store(now.UnixNano())
+		j.latency.observe(e.Latency, now)
+		j.delivered.Store(now.UnixNano())
 	case postpone:
 		e.Outcome, e.Next = outcomeLabels[retried], now.Add(end.delay)
 	default:
@@ -58,7 +54,7 @@ func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mappi
 	j.recorder.add(&e, body, end.Answer, end.made)
 	if end.step != deliver {
 		failure := e // e itself does not escape
-		j.record.failure.Store(&failure)
+		j.failure.Store(&failure)
 	}
 }
 
