@@ -39,7 +39,13 @@ func (l *lane) load(ctx context.Context, q *question) {
 	var rows []state.Row
 	begun := time.Now()
 	err := l.store.persist(ctx, func(ctx context.Context) (err error) {
-		rows, err = l.answer(ctx, q)
+		if q.heads != nil {
+			q.heads.Hook = l.hook
+			rows, err = l.store.store.Heads(ctx, *q.heads)
+			return err
+		}
+		q.part.Hook = l.hook
+		rows, err = l.store.store.Tail(ctx, q.part)
 		return err
 	})
 	if err != nil {
@@ -59,14 +65,4 @@ func (l *lane) load(ctx context.Context, q *question) {
 	}
 	l.write(l.window.loaded(deliveries))
 	l.fill(now)
-}
-
-// answer returns the rows that the question asks for.
-func (l *lane) answer(ctx context.Context, q *question) ([]state.Row, error) {
-	if q.heads != nil {
-		q.heads.Hook = l.hook
-		return l.store.store.Heads(ctx, *q.heads)
-	}
-	q.part.Hook = l.hook
-	return l.store.store.Tail(ctx, q.part)
 }

@@ -174,7 +174,7 @@ func (l *lane) fill(now time.Time) {
 
 // pick needs mu. It returns the delivery to attempt now, nil if there is none.
 func (l *lane) pick(now time.Time) *delivery {
-	if l.closed || l.gate.halted || !l.o.Permit() || !l.window.hasSome() || l.running >= l.health.limit || l.isPaced(now) {
+	if l.closed || l.gate.halted || !l.o.Permit() || !l.window.hasSome() || l.running >= l.health.limit || (turn{l, now}).isPaced() {
 		return nil
 	}
 	l.slots.turn(&l.claim, l.window.drains())

@@ -59,7 +59,8 @@ func (p *pace) spend(now time.Time) {
 
 // isPaced needs mu. It reports whether the next request must wait for the hook's pace,
 // and sets the alarm.
-func (l *lane) isPaced(now time.Time) bool {
+func (t turn) isPaced() bool {
+	l, now := t.lane, t.now
 	at := l.gate.pace.next(now)
 	if !at.After(now) || l.gate.row == nil || l.gate.isOff() || l.gate.paused || l.gate.isFinal() {
 		return false

@@ -127,7 +127,12 @@ func (d *Dispatcher) Park(ctx context.Context) error {
 	d.mu.Lock()
 	d.halted = true
 	for _, l := range d.lanes {
-		l.halt()
+		l.mu.Lock()
+		l.gate.halted, l.gate.paused = true, true
+		if d.store != nil {
+			l.write(l.window.keep(true))
+		}
+		l.mu.Unlock()
 	}
 	d.mu.Unlock()
 	if err := d.workers.wait(ctx); err != nil {
@@ -209,15 +214,5 @@ func (d *Dispatcher) with(hook int64, f func(l *lane, now time.Time)) {
 	if d.store != nil && !d.closed {
 		l := d.lane(hook)
 		l.visit(func(now time.Time) { f(l, now) })
-	}
-}
-
-// halt prevents new attempts, and stores all deliveries if there is a store.
-func (l *lane) halt() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.gate.halted, l.gate.paused = true, true
-	if l.store != nil {
-		l.write(l.window.keep(true))
 	}
 }

@@ -12,7 +12,7 @@ func (a attempt) settle(e *ending) (next *delivery) {
 	l, d, v, made, now := a.lane, a.delivery, e.verdict, e.made, e.at
 	l.mu.Lock()
 	l.running--
-	l.slots.keep(&l.claim, l.standingAfter(e))
+	l.slots.keep(&l.claim, a.standing(e))
 	if made {
 		l.pulse.beat(e)
 	} else {

@@ -187,13 +187,13 @@ func (s *slots) count(c *claim, n int) {
 	c.taken += n
 }
 
-// standingAfter needs mu. It returns what the attempt shows of the hook; untested:
+// standing needs mu. It returns what the attempt shows of the hook; untested:
 // nothing.
-func (l *lane) standingAfter(e *ending) standing {
+func (a attempt) standing(e *ending) standing {
 	switch {
 	case e.made && e.Result == send.ResultTimeout:
 		return hanging
-	case e.made && e.Result == send.Result2xx && l.window.drains():
+	case e.made && e.Result == send.Result2xx && a.window.drains():
 		return draining
 	case e.made && e.Result == send.Result2xx:
 		return prompt
