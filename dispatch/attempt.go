@@ -86,7 +86,7 @@ func (a attempt) make(ctx context.Context) ending {
 // attempts nor time count against the delivery.
 func (a attempt) judge(o send.Outcome, now time.Time) verdict {
 	l, d := a.lane, a.delivery
-	spared := l.network.observe(l.hook, o, now)
+	spared := l.network.observe(o, now)
 	if o.Result == send.Result2xx {
 		return verdict{step: deliver}
 	}

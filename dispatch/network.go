@@ -41,7 +41,7 @@ type network struct {
 
 // observe records an attempt's outcome and reports whether the attempt is excused: it
 // failed during an outage, or because of a fault of this machine.
-func (n *network) observe(_ int64, o send.Outcome, now time.Time) bool {
+func (n *network) observe(o send.Outcome, now time.Time) bool {
 	contact := o.Contact
 	if o.Status != 0 {
 		contact = send.ContactMade
@@ -143,7 +143,6 @@ func (n *network) expire(now time.Time) {
 	}
 }
 
-// lost returns the total duration of all outages.
 func (n *network) lost(now time.Time) time.Duration {
 	n.mu.Lock()
 	defer n.mu.Unlock()

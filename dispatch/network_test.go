@@ -148,7 +148,7 @@ func TestOutage(t *testing.T) {
 				if len(s.host) > 2 {
 					addr = netip.MustParseAddr(s.host[2:])
 				}
-				if got := n.observe(1, send.Outcome{Host: host, Addr: addr, Contact: s.contact}, now); got != s.excused {
+				if got := n.observe(send.Outcome{Host: host, Addr: addr, Contact: s.contact}, now); got != s.excused {
 					t.Errorf("scene %d: excused %t, want %t", i, got, s.excused)
 				}
 			}
@@ -164,7 +164,7 @@ func TestHostsInBoundedSpace(t *testing.T) {
 	var n network
 	now := time.Unix(1_000_000_000, 0)
 	for i := range 3 * mostHosts {
-		n.observe(1, send.Outcome{Host: ids(i, i)[0], Contact: send.ContactNone}, now)
+		n.observe(send.Outcome{Host: ids(i, i)[0], Contact: send.ContactNone}, now)
 	}
 	if len(n.failing) > mostHosts || len(n.signs) > mostHosts {
 		t.Errorf("%d and %d hosts are remembered", len(n.failing), len(n.signs))
@@ -325,9 +325,9 @@ func TestOutageOnUsedConnections(t *testing.T) {
 	now := time.Unix(1_000_000_000, 0)
 	unclear := func(host string) (spared bool) {
 		now = now.Add(time.Second)
-		return n.observe(1, send.Outcome{Host: host, Result: send.ResultTimeout, Contact: send.ContactUnknown}, now)
+		return n.observe(send.Outcome{Host: host, Result: send.ResultTimeout, Contact: send.ContactUnknown}, now)
 	}
-	n.observe(1, send.Outcome{Host: "d", Contact: send.ContactMade}, now)
+	n.observe(send.Outcome{Host: "d", Contact: send.ContactMade}, now)
 	if unclear("a") {
 		t.Error("one request was excused")
 	}
@@ -341,12 +341,12 @@ func TestOutageOnUsedConnections(t *testing.T) {
 	}
 	for _, host := range []string{"a", "b", "c"} {
 		now = now.Add(time.Second)
-		n.observe(1, send.Outcome{Host: host, Contact: send.ContactNone}, now)
+		n.observe(send.Outcome{Host: host, Contact: send.ContactNone}, now)
 	}
 	if _, open := n.isOpen("a", now); open || !n.wasGone(failed) {
 		t.Error("the outage is not known")
 	}
-	n.observe(1, send.Outcome{Host: "d", Contact: send.ContactMade}, now.Add(time.Second))
+	n.observe(send.Outcome{Host: "d", Contact: send.ContactMade}, now.Add(time.Second))
 	if !n.wasGone(failed) || n.wasGone(now.Add(2*time.Second)) {
 		t.Error("the outage that has ended has other bounds")
 	}
