@@ -39,7 +39,6 @@ func (a *agenda) keepWith(d *delivery) {
 	}
 }
 
-// put requests the insertion of the delivery.
 func (a *agenda) put(d *delivery) {
 	d.stored = true
 	a.request(insert, d)
@@ -91,14 +90,12 @@ func (a *agenda) flush() []operation {
 	return operations
 }
 
-// release makes deliveries ready whose time has come.
 func (a *agenda) release(now time.Time) {
 	for len(a.waiting) > 0 && !a.waiting[0].at.After(now) {
 		a.schedule.release(heap.Pop(&a.waiting).(*delivery))
 	}
 }
 
-// releaseAll makes all waiting deliveries ready.
 func (a *agenda) releaseAll() {
 	for len(a.waiting) > 0 {
 		a.schedule.release(heap.Pop(&a.waiting).(*delivery))

@@ -20,7 +20,6 @@ type aside struct {
 	keys       map[state.Key]struct{} // of the changes
 }
 
-// put adds an operation.
 func (a *aside) put(op operation) {
 	if a.keys == nil {
 		a.keys = make(map[state.Key]struct{})

@@ -40,7 +40,6 @@ func (b *backlog) recount(stored state.Backlog) {
 	}
 }
 
-// wrote counts a committed operation.
 func (b *backlog) wrote(op *operation) {
 	d := op.delivery
 	switch {
@@ -63,7 +62,6 @@ func (b *backlog) wrote(op *operation) {
 	b.moved()
 }
 
-// room returns the space that the parked rows take.
 func (b *backlog) room() int64 {
 	return state.Volume{Rows: int64(b.parked), Bytes: b.bytes}.Room()
 }

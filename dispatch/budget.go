@@ -34,7 +34,6 @@ func (b *budget) reserve(ctx context.Context, n int64, deliveries int, blocked f
 	})
 }
 
-// drained waits until nothing is held.
 func (b *budget) drained(ctx context.Context) error {
 	return b.await(ctx, func() {}, func() bool { return b.deliveries == 0 })
 }
@@ -72,7 +71,6 @@ func (b *budget) await(ctx context.Context, blocked func(), ask func() bool) err
 	}
 }
 
-// give returns bytes and a number of deliveries.
 func (b *budget) give(bytes int64, deliveries int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

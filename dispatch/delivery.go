@@ -130,7 +130,6 @@ func (d *delivery) sinceCommit(now time.Time) time.Duration {
 	return max(0, now.Sub(d.committed))
 }
 
-// message returns the content of the attempt.
 func (d *delivery) message() send.Message {
 	if d.shared != nil {
 		return d.shared.message(d.Target, d.attempt)
@@ -175,7 +174,6 @@ func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
 // deliveryBytes is the approximate size of a delivery with its place in a schedule.
 const deliveryBytes = 352
 
-// message returns the content of the attempt.
 func (shared *sharedEvent) message(t hook.Target, attempt int) send.Message {
 	e := shared.event
 	return send.Message{

@@ -49,7 +49,6 @@ func (f *failures) failed(attrs []slog.Attr, died bool) (slog.Level, []slog.Attr
 	return level, attrs
 }
 
-// succeeded records a success.
 func (f *failures) succeeded() {
 	if !f.active.Load() {
 		return
@@ -61,7 +60,6 @@ func (f *failures) succeeded() {
 	f.ringAt(f.pace.Next(), now)
 }
 
-// stored counts a delivery that was parked.
 func (f *failures) stored() {
 	if f.active.Load() {
 		f.mu.Lock()

@@ -1,6 +1,5 @@
 package dispatch
 
-// fifo is a queue of deliveries.
 type fifo struct {
 	deliveries []*delivery
 	from       int

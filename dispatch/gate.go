@@ -47,7 +47,6 @@ func (g *gate) isFinal() bool {
 	return !g.paused && !g.isOff() && (g.row.IsRefused() || g.stopped.Load() == g.row.Revision())
 }
 
-// state returns the hook's state.
 func (g *gate) state(now time.Time, suspended, failing bool) State {
 	switch {
 	case g.row == nil:

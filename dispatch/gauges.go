@@ -38,7 +38,6 @@ func stateOf(h *hook.Hook) State {
 	}
 }
 
-// gauge holds the gauges of one hook.
 type gauge struct {
 	state, parked, dead, oldest atomic.Int64 // oldest in nanoseconds
 }
@@ -49,7 +48,6 @@ func (h *hookMetrics) enter(s State) {
 	}
 }
 
-// backlog sets the numbers of rows.
 func (h *hookMetrics) backlog(parked, dead int) {
 	if h != nil {
 		h.parked.Store(int64(parked))
@@ -57,7 +55,6 @@ func (h *hookMetrics) backlog(parked, dead int) {
 	}
 }
 
-// age sets the age of the oldest parked delivery.
 func (h *hookMetrics) age(d time.Duration) {
 	if h != nil {
 		h.oldest.Store(int64(d))
@@ -76,7 +73,6 @@ func (m *Metrics) Rest() {
 	}
 }
 
-// reading is the shown value of a gauge.
 type reading struct{ state, parked, dead, oldest int64 }
 
 func (g *gauge) read() reading {

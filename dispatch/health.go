@@ -99,7 +99,6 @@ func (h *health) look(now time.Time) time.Time {
 	return now.Add(triedLater)
 }
 
-// probe records the beginning of a probe.
 func (h *health) probe(untried bool, now time.Time) {
 	h.probed = now
 	if untried {

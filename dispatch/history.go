@@ -46,17 +46,14 @@ type chronicle struct {
 	bytes int // size of all shelves
 }
 
-// track is the history of one hook.
 type track struct {
 	pulse Pulse // by step number, modulo PulseSteps
 	step  int64 // newest step in pulse
 	shelves
 }
 
-// shelves hold the last attempts.
 type shelves struct{ successes, failures shelf }
 
-// of returns the shelf for the entry.
 func (s *shelves) of(e *Entry) *shelf {
 	if e.Outcome == outcomeLabels[delivered] {
 		return &s.successes
@@ -218,7 +215,6 @@ func (h *chronicle) find(hook int64, seq uint64) *made {
 	return nil
 }
 
-// forget drops the history of a hook.
 func (h *chronicle) forget(hook int64) {
 	if t := h.hooks[hook]; t != nil {
 		h.bytes -= t.successes.bytes + t.failures.bytes
@@ -232,10 +228,7 @@ func annotationOf(body mapping.Body) int64 {
 	const name, one, several = `"annotation`, `": {"id": `, `s": [{"id": `
 	for piece := range body.Pieces() {
 		head := piece[:min(len(piece), 96)]
-		_, after, ok := bytes.Cut(head, []byte(name))
-		if !ok {
-			continue
-		}
+		_, after, _ := bytes.Cut(head, []byte(name))
 		rest, found := bytes.CutPrefix(after, []byte(one))
 		if !found {
 			rest, found = bytes.CutPrefix(rest, []byte(several))

@@ -127,7 +127,6 @@ func (l *lane) show(now time.Time) {
 	l.journal.metrics.enter(l.gate.state(now, l.backlog.suspended, l.health.failing))
 }
 
-// close prevents new attempts.
 func (l *lane) close() {
 	l.journal.failures.close()
 	l.mu.Lock()

@@ -76,7 +76,6 @@ func bucketOf(d time.Duration) int {
 	return min(shift<<subBits+int(us>>shift), latencyBuckets-1)
 }
 
-// middleOf returns the middle of the bucket.
 func middleOf(bucket int) time.Duration {
 	shift := max(0, bucket>>subBits-1)
 	low := uint64(bucket-shift<<subBits) << shift

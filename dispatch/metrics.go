@@ -84,7 +84,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	return m
 }
 
-// hook returns the metrics of the hook.
 func (m *Metrics) hook(id int64) *hookMetrics {
 	if m == nil {
 		return nil

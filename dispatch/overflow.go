@@ -169,7 +169,6 @@ type pulse struct {
 	rested   time.Time     // nor before this time while the hook is failing
 }
 
-// beat records the end of an attempt.
 func (p *pulse) beat(e *ending) {
 	p.ended = e.at
 	if e.Status != 0 {

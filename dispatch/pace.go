@@ -50,7 +50,6 @@ func (p *pace) next(now time.Time) time.Time {
 	return now.Add(time.Duration(missing/p.limit.PerSecond()*float64(time.Second)) + time.Microsecond) // avoids being early because of rounding
 }
 
-// spend records a request.
 func (p *pace) spend(now time.Time) {
 	if p.tokens != nil {
 		p.tokens.AllowN(now, 1)

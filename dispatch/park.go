@@ -56,7 +56,6 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 	}
 }
 
-// set applies the setting to the lane.
 func (l *lane) set(s state.Setting) {
 	if !s.Suspended.IsZero() {
 		l.letGo()

@@ -58,7 +58,6 @@ func (j *journal) addEntry(hook *hook.Hook, d *delivery, end *ending, body mappi
 	}
 }
 
-// tell counts the outcome of the delivery.
 func (j *journal) tell(d *delivery, e *ending) {
 	switch e.step {
 	case postpone:

@@ -40,7 +40,6 @@ type project struct {
 	held  map[int64]*chain // by task; separate from all others
 }
 
-// add appends the delivery.
 func (s *schedule) add(d *delivery) {
 	s.enlist(d)
 	s.place(s.project(d.project), d)
@@ -166,7 +165,6 @@ func (s *schedule) next() *delivery {
 	}
 }
 
-// handOut hands out a ready delivery.
 func (s *schedule) handOut(d *delivery) {
 	d.state = running
 	s.queue.trim()
@@ -180,7 +178,6 @@ func (s *schedule) hold(d *delivery) {
 	}
 }
 
-// release makes a delivery ready.
 func (s *schedule) release(d *delivery) {
 	d.state = ready
 	s.queue.push(d)

@@ -114,7 +114,6 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 	return v.hold > 0 || l.health.failing && !before
 }
 
-// latest returns the later of two times.
 func latest(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a

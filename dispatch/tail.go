@@ -79,7 +79,6 @@ func (t *tail) set(open bool) {
 	}
 }
 
-// ask records what is being read.
 func (t *tail) ask(q question) *question {
 	t.asked, t.gone = &q, make(map[mapping.ID]struct{})
 	return t.asked

@@ -216,7 +216,6 @@ func (w *writer) answer(ctx context.Context, op operation) error {
 	})
 }
 
-// batch returns the operations as a batch for the store.
 func (w *writer) batch(operations []operation) state.Batch {
 	b := state.Batch{AtOnce: w.atOnce}
 	for i := range operations {
@@ -257,7 +256,6 @@ func (w *writer) persist(ctx context.Context, f func(context.Context) error) err
 // storePatience is the initial timeout of the store.
 const storePatience = 30 * time.Second
 
-// answered logs the end of failures.
 func (w *writer) answered(ctx context.Context) {
 	w.trouble.Worked(ctx, w.log, "the store of parked deliveries answers again")
 }

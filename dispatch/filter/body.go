@@ -28,7 +28,6 @@ type Body struct {
 // commas, without braces.
 func NewBody(texts ...[]byte) *Body { return &Body{texts: texts} }
 
-// member returns the value of a member of the body.
 func (b *Body) member(name string) ref.Val {
 	if b.members == nil && b.fault == nil {
 		b.members = make(map[string]*node, 4)
@@ -143,7 +142,6 @@ func number(text []byte) ref.Val {
 	return types.Double(n)
 }
 
-// unquote returns the value of a JSON string.
 func unquote(text []byte) (string, bool) {
 	if len(text) < 2 || text[len(text)-1] != '"' {
 		return "", false

@@ -48,7 +48,6 @@ func workOfIn(value, in ref.Val) int {
 	return int(n) * (bytesPerStep + weight(value))
 }
 
-// length returns the length of a string.
 func length(v ref.Val) int {
 	switch v := v.(type) {
 	case types.String:

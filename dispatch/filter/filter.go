@@ -121,7 +121,6 @@ func syntaxError(text string, issues *cel.Issues) error {
 	return e
 }
 
-// firstLine returns the line of the text with that number.
 func firstLine(text string, number int) string {
 	lines := strings.Split(text, "\n")
 	if number > len(lines) {
