@@ -75,16 +75,6 @@ func (m *Metrics) Rest() {
 
 type reading struct{ state, parked, dead, oldest int64 }
 
-func (g *gauge) read() reading {
-	return reading{g.state.Load(), g.parked.Load(), g.dead.Load(), g.oldest.Load()}
-}
-
-// and combines two hooks with one label: the sum of their rows, and the highest of their
-// states and ages.
-func (r reading) and(o reading) reading {
-	return reading{max(r.state, o.state), r.parked + o.parked, r.dead + o.dead, max(r.oldest, o.oldest)}
-}
-
 // gauges reads the hooks' gauges at each scrape.
 type gauges struct {
 	metrics                     *Metrics
@@ -122,13 +112,17 @@ func (g *gauges) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// readings returns the shown values by label.
+// readings returns the shown values by label: of several hooks the sum of their rows, and the
+// highest of their states and ages.
 func (m *Metrics) readings() map[string]reading {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	byLabel := make(map[string]reading, m.labels+1)
 	for _, h := range m.hooks {
-		byLabel[h.label] = byLabel[h.label].and(h.read())
+		r := byLabel[h.label]
+		byLabel[h.label] = reading{
+			max(r.state, h.state.Load()), r.parked + h.parked.Load(), r.dead + h.dead.Load(), max(r.oldest, h.oldest.Load()),
+		}
 	}
 	return byLabel
 }
