@@ -50,7 +50,16 @@ func (d *Dispatcher) Overview() []Overview {
 }
 
 func (l *lane) overview(o *Overview, now time.Time) {
-	l.journal.overview(o, now)
+	j := &l.journal
+	o.Counts = Counts{
+		Delivered: j.counts[delivered].Load(), Retried: j.counts[retried].Load(),
+		Parked: j.counts[parked].Load(), Dead: j.counts[dead].Load(),
+	}
+	o.P50, o.P99, o.Samples = j.latency.quantiles(now)
+	if at := j.delivered.Load(); at != 0 {
+		o.Delivered = time.Unix(0, at)
+	}
+	o.Failure = j.failure.Load()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	a := &l.window.agenda
@@ -67,18 +76,6 @@ func (l *lane) overview(o *Overview, now time.Time) {
 		o.Next = l.health.nextTried(now)
 	}
 	o.State = l.gate.state(now, l.backlog.suspended, l.health.failing)
-}
-
-func (j *journal) overview(o *Overview, now time.Time) {
-	o.Counts = Counts{
-		Delivered: j.counts[delivered].Load(), Retried: j.counts[retried].Load(),
-		Parked: j.counts[parked].Load(), Dead: j.counts[dead].Load(),
-	}
-	o.P50, o.P99, o.Samples = j.latency.quantiles(now)
-	if at := j.delivered.Load(); at != 0 {
-		o.Delivered = time.Unix(0, at)
-	}
-	o.Failure = j.failure.Load()
 }
 
 // String returns the state in a word. It is stable.

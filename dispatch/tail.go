@@ -56,13 +56,6 @@ func (t *tail) add(d *delivery) {
 	}
 }
 
-// left records a delivery that leaves the store.
-func (t *tail) left(d *delivery) {
-	if t.asked != nil {
-		t.gone[d.event] = struct{}{}
-	}
-}
-
 // reached returns the ceiling when the stream has passed everything up to the position.
 func (t *tail) reached(position cdc.LSN) cdc.LSN {
 	if t.end > 0 && position >= t.end {

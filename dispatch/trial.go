@@ -54,15 +54,3 @@ func (d *delivery) counted() int { return d.attempt - d.tries().spared }
 
 // strikes returns the number of failures for which the hook is not to blame.
 func (d *delivery) strikes() int { return d.tries().refused }
-
-// failed records a failed attempt.
-func (t *trial) failed(by delay) {
-	t.tried = by.now
-	if by.spared {
-		return
-	}
-	t.refused++
-	if t.since.IsZero() {
-		t.since = by.now
-	}
-}

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"container/heap"
 	"slices"
 	"time"
@@ -84,8 +85,12 @@ type delay struct {
 func (w *window) retryAt(d *delivery, by delay) []operation {
 	a := &w.agenda
 	if by.failed {
-		d.trial.failed(by)
 		a.blamed[d] = struct{}{}
+		d.trial.tried = by.now
+		if !by.spared {
+			d.trial.refused++
+			d.trial.since = cmp.Or(d.trial.since, by.now)
+		}
 	}
 	if d.doubted = by.doubt; d.again {
 		by.due, d.again, d.doubted = by.now, false, false
@@ -131,7 +136,9 @@ func (w *window) done(d *delivery, v verdict, now time.Time) []operation {
 	w.tail.scout = w.tail.open // a delivery that waited for it may be there
 	switch {
 	case d.stored:
-		w.tail.left(d)
+		if w.tail.asked != nil {
+			w.tail.gone[d.event] = struct{}{}
+		}
 		a.left(d, v)
 	case v.step == bury && w.durable:
 		a.entomb(d, v)

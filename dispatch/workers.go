@@ -18,18 +18,16 @@ func newWorkers() workers { return workers{idle: make(chan struct{}, 1)} }
 func (w *workers) Go(f func()) {
 	w.working.Add(1)
 	go func() {
-		defer w.ended()
+		defer func() {
+			if w.working.Add(-1) == 0 {
+				select {
+				case w.idle <- struct{}{}:
+				default:
+				}
+			}
+		}()
 		f()
 	}()
-}
-
-func (w *workers) ended() {
-	if w.working.Add(-1) == 0 {
-		select {
-		case w.idle <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // wait returns when no goroutine is running, or ctx has ended. Only one caller may wait
