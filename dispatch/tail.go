@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -134,17 +135,15 @@ func (w *window) wantsHeads(failing bool) *question {
 	}
 	t.scout = false
 	wanted := &state.Heads{Upto: t.ceiling, Rows: rows}
-	known := make(map[taskKey]struct{})
+	known := make(map[state.Task]struct{})
 	for d := range a.schedule.all() {
-		if d.held {
-			wanted.Passed = append(wanted.Passed, state.Task{Project: d.project, Task: d.task})
-		} else if key := (taskKey{d.project, d.task}); d.state != behind {
-			if _, again := known[key]; !again {
-				known[key] = struct{}{}
-				wanted.Known = append(wanted.Known, state.Task{Project: d.project, Task: d.task})
-			}
+		if task := (state.Task{Project: d.project, Task: d.task}); d.held {
+			wanted.Passed = append(wanted.Passed, task)
+		} else if d.state != behind {
+			known[task] = struct{}{}
 		}
 	}
+	wanted.Known = slices.Collect(maps.Keys(known))
 	return t.ask(question{heads: wanted})
 }
 
