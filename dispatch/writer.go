@@ -129,7 +129,11 @@ func (w *writer) run(ctx context.Context) {
 
 // writeNext writes the next transaction, or asks the next question.
 func (w *writer) writeNext(ctx context.Context) error {
-	if w.isScanty() {
+	w.mu.Lock()
+	n := len(w.operations)
+	grows := n > 0 && n < scanty && w.operations[0].ask == nil && !w.closed
+	w.mu.Unlock()
+	if grows {
 		_ = retry.Sleep(ctx, linger) // the next step notices the end of ctx
 	}
 	batch := w.next()
@@ -147,13 +151,6 @@ func (w *writer) isDone() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.closed && len(w.operations) == 0 && len(w.aside.operations) == 0
-}
-
-// isScanty reports whether to wait for more operations.
-func (w *writer) isScanty() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.operations) > 0 && len(w.operations) < scanty && w.operations[0].ask == nil && !w.closed
 }
 
 // next removes the operations of the next transaction, or one question. A row is changed
