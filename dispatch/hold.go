@@ -17,8 +17,7 @@ type hold struct {
 
 // isNews reports whether to write it to the store.
 func (h *hold) isNews(now time.Time) bool {
-	until, noted := latest(h.until, now), latest(h.noted, now)
-	return until.Sub(noted) > soon || noted.Sub(until) > soon
+	return latest(h.until, now).Sub(latest(h.noted, now)).Abs() > soon
 }
 
 // held needs mu. It sets the time before which the receiver wants no request; zero: no

@@ -30,13 +30,13 @@ type network struct {
 	trouble atomic.Bool // some host is unreachable; false on the fast path
 
 	mu      sync.Mutex
-	failing map[string]time.Time  // first failure of each host since it was last reached; guarded by mu
-	signs   map[string]netip.Addr // hosts that failed since any receiver was reached, with their addresses; guarded by mu
-	since   time.Time             // beginning of the outage; zero: none; guarded by mu
-	spent   bool                  // an outage has reached its longest duration, and no receiver was reached since; guarded by mu
-	back    time.Time             // when a receiver was last reached while some host was unreachable; guarded by mu
-	before  span                  // the last outage, from its first sign to its end; guarded by mu
-	sum     time.Duration         // total duration of past outages; guarded by mu
+	failing map[string]time.Time         // first failure of each host since it was last reached; guarded by mu
+	signs   map[string]netip.Addr        // hosts that failed since any receiver was reached, with their addresses; guarded by mu
+	since   time.Time                    // beginning of the outage; zero: none; guarded by mu
+	spent   bool                         // an outage has reached its longest duration, and no receiver was reached since; guarded by mu
+	back    time.Time                    // when a receiver was last reached while some host was unreachable; guarded by mu
+	before  struct{ from, to time.Time } // the last outage: after its first sign, up to its end; guarded by mu
+	sum     time.Duration                // total duration of past outages; guarded by mu
 }
 
 // observe records an attempt's outcome and reports whether the attempt is excused: it
@@ -72,7 +72,7 @@ func (n *network) observe(o send.Outcome, now time.Time) bool {
 func (n *network) reached(host string, now time.Time) {
 	if !n.since.IsZero() {
 		n.sum += now.Sub(n.since)
-		n.before = span{n.back, now}
+		n.before.from, n.before.to = n.back, now
 	}
 	n.since, n.spent, n.back = time.Time{}, false, now
 	delete(n.failing, host)
@@ -137,7 +137,7 @@ func (n *network) places() int {
 // expire ends an outage after its longest duration. The caller holds the lock.
 func (n *network) expire(now time.Time) {
 	if !n.since.IsZero() && now.Sub(n.since) >= excuseFor {
-		n.before = span{n.back, n.since.Add(excuseFor)}
+		n.before.from, n.before.to = n.back, n.since.Add(excuseFor)
 		n.since, n.spent = time.Time{}, true
 		n.sum += excuseFor
 	}
@@ -152,11 +152,6 @@ func (n *network) lost(now time.Time) time.Duration {
 	}
 	return n.sum + now.Sub(n.since)
 }
-
-// span is a time interval, without its beginning, with its end.
-type span struct{ from, to time.Time }
-
-func (s span) has(at time.Time) bool { return at.After(s.from) && !at.After(s.to) }
 
 // isOpen reports whether a failure of the host observed now may turn out to belong to an
 // outage, and when that is decided.
@@ -176,5 +171,5 @@ func (n *network) wasGone(at time.Time) bool {
 	if !n.since.IsZero() {
 		return at.After(n.back)
 	}
-	return n.before.has(at)
+	return at.After(n.before.from) && !at.After(n.before.to)
 }
