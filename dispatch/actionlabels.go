@@ -19,11 +19,6 @@ type actionLabels struct {
 	custom map[mapping.Action]bool // counted by name; guarded by mu
 }
 
-func newActionLabels() actionLabels {
-	own := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{"TASK_DELETED", mapping.TaskCompleted, mapping.TaskReopened})
-	return actionLabels{own: own, custom: make(map[mapping.Action]bool)}
-}
-
 // of returns the action as a label, or "other".
 func (l *actionLabels) of(action mapping.Action) mapping.Action {
 	if slices.Contains(l.own, action) {

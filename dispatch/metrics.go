@@ -75,8 +75,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "hooktail_filter_failures_total",
 			Help: "Events for which a hook's filter failed, which are delivered.",
 		}, []string{"hook"}),
-		actions: newActionLabels(),
-		hooks:   make(map[int64]*hookMetrics),
+		actions: actionLabels{
+			own:    slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{"TASK_DELETED", mapping.TaskCompleted, mapping.TaskReopened}),
+			custom: make(map[mapping.Action]bool),
+		},
+		hooks: make(map[int64]*hookMetrics),
 	}
 	if reg != nil {
 		reg.MustRegister(newGauges(m))
