@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/internal/logging"
 )
@@ -72,7 +70,7 @@ func TestOneAttemptIsTheGuidesWord(t *testing.T) {
 					t.Errorf("%d finished", n)
 				}
 				for outcome, want := range map[string]float64{"dead": failing, "delivered": events - failing, "retried": 0} {
-					if got := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", outcome)); got != want {
+					if got := m.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", "1", outcome); got != want {
 						t.Errorf("%v %s, want %v", got, outcome, want)
 					}
 				}

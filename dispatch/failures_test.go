@@ -10,8 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/internal/logging"
@@ -85,7 +83,7 @@ func TestRepeatedFailuresAreSummarised(t *testing.T) {
 				b.enqueue(t, 1, events, 1) // works, if any does
 				b.drain(t)
 				time.Sleep(2 * logging.Longest) //nolint:forbidigo // the bubble's clock
-				failures := int(testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")))
+				failures := int(m.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", "1", "dead"))
 				if n := sumOf(t, b.log, "ERROR", "failures"); n != failures || failures == 0 {
 					t.Errorf("the errors in the log speak of %d failures, there were %d", n, failures)
 				}

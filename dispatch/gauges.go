@@ -4,8 +4,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
 
@@ -74,43 +72,6 @@ func (m *Metrics) Rest() {
 }
 
 type reading struct{ state, parked, dead, oldest int64 }
-
-// gauges reads the hooks' gauges at each scrape.
-type gauges struct {
-	metrics                     *Metrics
-	state, parked, dead, oldest *prometheus.Desc
-}
-
-func newGauges(m *Metrics) *gauges {
-	desc := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help, []string{"hook"}, nil)
-	}
-	return &gauges{
-		metrics: m,
-		state:   desc("hooktail_hook_state", "0 inactive, 1 live, 2 failing, 3 waiting at the receiver's request, 4 stopped by a 410, 5 refused for its URL, headers or secret, 6 paused, 7 suspended because its parked deliveries reached the bound."),
-		parked:  desc("hooktail_parked", "Deliveries in the store that will be retried."),
-		dead:    desc("hooktail_dead", "Deliveries in the store that wait for a person."),
-		oldest:  desc("hooktail_oldest_parked_seconds", "Age of the oldest parked delivery since its commit; 0: nothing is parked."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (g *gauges) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{g.state, g.parked, g.dead, g.oldest} {
-		out <- desc
-	}
-}
-
-// Collect implements prometheus.Collector.
-func (g *gauges) Collect(out chan<- prometheus.Metric) {
-	for label, r := range g.metrics.readings() {
-		for desc, value := range map[*prometheus.Desc]float64{
-			g.state: float64(r.state), g.parked: float64(r.parked), g.dead: float64(r.dead), g.oldest: time.Duration(r.oldest).Seconds(),
-		} {
-			out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, label)
-		}
-	}
-}
 
 // readings returns the shown values by label: of several hooks the sum of their rows, and the
 // highest of their states and ages.

@@ -12,8 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/hook"
 )
@@ -57,7 +55,7 @@ func TestRetryingEndsAfterRetryFor(t *testing.T) {
 		if took := time.Since(begun); took < 72*time.Hour || took > 73*time.Hour {
 			t.Errorf("died after %s", took)
 		}
-		if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")); n != 1 {
+		if n := m.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", "1", "dead"); n != 1 {
 			t.Errorf("%v dead", n)
 		}
 		if s := b.log.String(); !strings.Contains(s, "reason=exhausted") {
@@ -263,7 +261,7 @@ func TestRefusedHookBuriesAndOthersFlow(t *testing.T) {
 		if s := b.log.String(); strings.Count(s, "reason=bad_url") != 2 { // the hook, and the one delivery
 			t.Errorf("log:\n%s", s)
 		}
-		if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")); n != 1 {
+		if n := m.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", "1", "dead"); n != 1 {
 			t.Errorf("%v dead", n)
 		}
 	})

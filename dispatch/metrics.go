@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,20 +29,21 @@ const (
 	retried           // counted each time it is postponed
 	parked            // stored, whatever happens later
 	dead
+	filtered // excluded by the hook's filter; the last, as its series only exists after the first one
 	outcomes
 )
 
-var outcomeLabels = [outcomes]string{"delivered", "retried", "parked", "dead"}
+var outcomeLabels = [outcomes]string{"delivered", "retried", "parked", "dead", "filtered"}
 
 // Metrics counts deliveries and attempts. A nil *Metrics counts nothing. It is
 // safe for concurrent use.
+//
+// Its counters are numbers, of which a scrape makes metrics: those of two hundred hooks as
+// Prometheus' counters are 4 MB, which the garbage collector would scan each time.
 type Metrics struct {
-	deliveries     *prometheus.CounterVec
-	filterFailures *prometheus.CounterVec
-	attempts       *prometheus.CounterVec
-	seconds        *prometheus.HistogramVec
-	commit         *prometheus.HistogramVec
-	actions        actionLabels
+	seconds *prometheus.HistogramVec
+	commit  *prometheus.HistogramVec
+	actions actionLabels
 
 	mu     sync.Mutex
 	hooks  map[int64]*hookMetrics
@@ -53,14 +55,6 @@ type Metrics struct {
 func NewMetrics(reg prometheus.Registerer) *Metrics {
 	auto := promauto.With(reg)
 	m := &Metrics{
-		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
-			Name: "hooktail_deliveries_total",
-			Help: "Deliveries by outcome; retried counts postponements, filtered counts deliveries that filters exclude.",
-		}, []string{"hook", "action", "outcome"}),
-		attempts: auto.NewCounterVec(prometheus.CounterOpts{
-			Name: "hooktail_delivery_attempts_total",
-			Help: "Requests by result.",
-		}, []string{"hook", "result"}),
 		seconds: auto.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "hooktail_delivery_attempt_seconds",
 			Help:    "Duration of requests.",
@@ -71,10 +65,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Help:    "Time from the commit of a change to its delivery.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600},
 		}, []string{"hook"}),
-		filterFailures: auto.NewCounterVec(prometheus.CounterOpts{
-			Name: "hooktail_filter_failures_total",
-			Help: "Events for which a hook's filter failed, which are delivered.",
-		}, []string{"hook"}),
 		actions: actionLabels{
 			own:    slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions(), []mapping.Action{"TASK_DELETED", mapping.TaskCompleted, mapping.TaskReopened}),
 			custom: make(map[mapping.Action]bool),
@@ -82,7 +72,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		hooks: make(map[int64]*hookMetrics),
 	}
 	if reg != nil {
-		reg.MustRegister(newGauges(m))
+		reg.MustRegister(newCollector(m))
 	}
 	return m
 }
@@ -151,15 +141,8 @@ func (m *Metrics) forget(id int64) {
 		return
 	}
 	m.labels--
-	h.mu.Lock()
-	h.detached = true
-	h.mu.Unlock()
-	labels := prometheus.Labels{"hook": h.label}
-	m.deliveries.DeletePartialMatch(labels)
-	m.attempts.DeletePartialMatch(labels)
-	m.seconds.DeletePartialMatch(labels)
-	m.commit.DeletePartialMatch(labels)
-	m.filterFailures.DeletePartialMatch(labels)
+	m.seconds.DeleteLabelValues(h.label)
+	m.commit.DeleteLabelValues(h.label)
 }
 
 // of returns the metrics of an existing hook. Counts of other hooks are dropped, so that
@@ -179,32 +162,26 @@ type hookMetrics struct {
 	gauge
 }
 
-// counters holds the children of one label, so that counting needs no look-up.
+// counters count for one label.
 type counters struct {
-	label    string
-	metrics  *Metrics
-	attempts [send.Results]prometheus.Counter
-	seconds  prometheus.Observer
-	commit   prometheus.Observer
+	label          string
+	actions        *actionLabels
+	attempts       [send.Results]atomic.Uint64
+	filterFailures atomic.Uint64
+	seconds        prometheus.Observer
+	commit         prometheus.Observer
 
 	mu         sync.RWMutex
-	deliveries map[mapping.Action]*[outcomes]prometheus.Counter
-	filtered   map[mapping.Action]prometheus.Counter
-	detached   bool // the hook is gone: no new series
+	deliveries map[mapping.Action]*[outcomes]atomic.Uint64
 }
 
 func (m *Metrics) newCounters(label string) *counters {
-	c := &counters{
-		label: label, metrics: m,
+	return &counters{
+		label: label, actions: &m.actions,
 		seconds:    m.seconds.WithLabelValues(label),
 		commit:     m.commit.WithLabelValues(label),
-		deliveries: make(map[mapping.Action]*[outcomes]prometheus.Counter),
-		filtered:   make(map[mapping.Action]prometheus.Counter),
+		deliveries: make(map[mapping.Action]*[outcomes]atomic.Uint64),
 	}
-	for result := range send.Results {
-		c.attempts[result] = m.attempts.WithLabelValues(label, result.String())
-	}
-	return c
 }
 
 // begin starts the counters of the hook's actions at 0.
@@ -222,39 +199,32 @@ func (h *hookMetrics) begin(hook *hook.Hook, all []mapping.Action) {
 	}
 }
 
-func (c *counters) action(action mapping.Action) *[outcomes]prometheus.Counter {
+func (c *counters) action(action mapping.Action) *[outcomes]atomic.Uint64 {
 	c.mu.RLock()
-	counters := c.deliveries[action]
+	counts := c.deliveries[action]
 	c.mu.RUnlock()
-	if counters != nil {
-		return counters
+	if counts != nil {
+		return counts
 	}
-	action = c.metrics.actions.of(action)
+	action = c.actions.of(action)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if counters = c.deliveries[action]; counters == nil {
-		counters = new([outcomes]prometheus.Counter)
-		for o := range outcomes {
-			if c.detached {
-				counters[o] = prometheus.NewCounter(prometheus.CounterOpts{})
-			} else {
-				counters[o] = c.metrics.deliveries.WithLabelValues(c.label, string(action), outcomeLabels[o])
-			}
-		}
-		c.deliveries[action] = counters
+	if counts = c.deliveries[action]; counts == nil {
+		counts = new([outcomes]atomic.Uint64)
+		c.deliveries[action] = counts
 	}
-	return counters
+	return counts
 }
 
 func (h *hookMetrics) count(action mapping.Action, o outcome) {
 	if h != nil {
-		h.action(action)[o].Inc()
+		h.action(action)[o].Add(1)
 	}
 }
 
 func (h *hookMetrics) attempt(o *send.Outcome) {
 	if h != nil {
-		h.attempts[o.Result].Inc()
+		h.attempts[o.Result].Add(1)
 		h.seconds.Observe(o.Took.Seconds())
 	}
 }
@@ -262,5 +232,15 @@ func (h *hookMetrics) attempt(o *send.Outcome) {
 func (h *hookMetrics) latency(d time.Duration) {
 	if h != nil {
 		h.commit.Observe(d.Seconds())
+	}
+}
+
+// Filtered counts a delivery that the hook's filter excludes.
+func (m *Metrics) Filtered(hook int64, action mapping.Action) { m.of(hook).count(action, filtered) }
+
+// FilterFailed counts an event for which the hook's filter failed.
+func (m *Metrics) FilterFailed(hook int64) {
+	if h := m.of(hook); h != nil {
+		h.filterFailures.Add(1)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/hook"
@@ -18,7 +17,7 @@ func TestFilterMetrics(t *testing.T) {
 	m := NewMetrics(reg)
 	hooks := hook.NewSet(hook.Options{Log: (&dispatchtest.Log{}).Logger(), Counter: m})
 	apply(t, hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://x/")})
-	before := testutil.CollectAndCount(m.deliveries)
+	before := m.series(t, "hooktail_deliveries_total")
 	m.Filtered(1, mapping.TaskCreated)
 	m.Filtered(1, mapping.TaskCreated)
 	m.Filtered(2, mapping.TaskCreated) // there is no such hook
@@ -27,17 +26,16 @@ func TestFilterMetrics(t *testing.T) {
 	if n := gathered(t, reg, "hooktail_deliveries_total", string(mapping.TaskCreated), "1", "filtered"); n != 2 {
 		t.Errorf("%v filtered", n)
 	}
-	if n := testutil.CollectAndCount(m.deliveries) - before; n != 1 {
+	if n := m.series(t, "hooktail_deliveries_total") - before; n != 1 {
 		t.Errorf("%d series more", n)
 	}
-	if n := testutil.ToFloat64(m.filterFailures.WithLabelValues("1")); n != 1 || testutil.CollectAndCount(m.filterFailures) != 1 {
-		t.Errorf("%v failed, %d series", n, testutil.CollectAndCount(m.filterFailures))
+	if n := m.shown(t, "hooktail_filter_failures_total", "1"); n != 1 || m.series(t, "hooktail_filter_failures_total") != 1 {
+		t.Errorf("%v failed, %d series", n, m.series(t, "hooktail_filter_failures_total"))
 	}
-	gone := m.of(1)
 	apply(t, hooks, deleteRow(hook.Webhook, 1))
 	m.Filtered(1, mapping.TaskCreated)
 	m.FilterFailed(1)
-	if n := testutil.CollectAndCount(m.deliveries) + testutil.CollectAndCount(m.filterFailures); n != 0 || !gone.detached {
+	if n := m.series(t, "hooktail_deliveries_total") + m.series(t, "hooktail_filter_failures_total"); n != 0 {
 		t.Errorf("%d series of a hook that is gone", n)
 	}
 	var nobody *Metrics

@@ -12,8 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -280,7 +278,7 @@ func TestOutageKillsNothing(t *testing.T) {
 				const events = 5 // for each hook that is not reached
 				dead := func() (n float64) {
 					for hook := range tt.hosts {
-						n += testutil.ToFloat64(o.Metrics.deliveries.WithLabelValues(strconv.Itoa(hook+1), "ANNOTATION_UPDATED", "dead"))
+						n += o.Metrics.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", strconv.Itoa(hook+1), "dead")
 					}
 					return n
 				}

@@ -12,8 +12,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus/testutil"
-
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -233,7 +231,7 @@ func TestSuspension(t *testing.T) {
 		if !suspended || from.Ordinal != len(rows) || len(b.finished()) != 200 {
 			t.Errorf("%d parked, suspended %t from %d", len(rows), suspended, from.Ordinal)
 		}
-		if n := testutil.ToFloat64(m.deliveries.WithLabelValues("1", "ANNOTATION_UPDATED", "dead")); int(n) != 200-len(rows) {
+		if n := m.shown(t, "hooktail_deliveries_total", "ANNOTATION_UPDATED", "1", "dead"); int(n) != 200-len(rows) {
 			t.Errorf("%v dead of %d", n, 200-len(rows))
 		}
 		if !strings.Contains(b.log.String(), "Webhook suspended") || m.shown(t, "hooktail_hook_state", "1") != float64(StateSuspended) {
