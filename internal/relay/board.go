@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -38,26 +37,26 @@ type board struct {
 
 // shown is the term to show.
 type shown struct {
-	dispatcher *dispatch.Dispatcher
-	hooks      *hook.Set
-	sieve      *sieve
-	overlap    *hook.Overlap // nil: there is none
-	parked     *parkingRoom
-	sender     *send.Sender
-	past       *past // nil: no log keeps delivered events
-	began      time.Time
-	pace       tempo
-	series     series
-	backfills  *backfills
-	stopping   bool // guarded by the board
+	lanes
+	sieve     *sieve
+	overlap   *hook.Overlap // nil: there is none
+	past      *past         // nil: no log keeps delivered events
+	began     time.Time
+	pace      tempo
+	series    series
+	backfills *backfills
+	stopping  bool // guarded by the board
 }
 
 func newBoard(cfg config.Config, version string, role *role, log *slog.Logger) *board {
 	return &board{cfg: cfg, role: role, log: log, version: version, started: time.Now(), asking: make(chan struct{}, 1)}
 }
 
-// show sets the term to show; nil: no term.
+// show sets the term to show, which begins now; nil: no term.
 func (b *board) show(s *shown) {
+	if s != nil {
+		s.began, s.backfills = time.Now(), newBackfills()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.shown = s

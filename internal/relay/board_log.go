@@ -25,7 +25,7 @@ func (t *tenure) past() *past {
 	if t.cfg.Keep == 0 {
 		return nil
 	}
-	return &past{log: t.events, payloads: t.payloads, asking: make(chan struct{}, 1)}
+	return &past{log: t.events, payloads: t.entries, asking: make(chan struct{}, 1)}
 }
 
 // pastOf returns the log to show.

@@ -42,22 +42,3 @@ func (s *sidecar) checkLog(ctx context.Context, stored *state.Log) error {
 		return nil // others report that NATS or the database does not answer
 	})
 }
-
-// noteEvery is how often a reader notes how far the log is on the servers' disks.
-const noteEvery = 10 * time.Second
-
-// noteEnd notes the sequence that the log must not lose, until ctx ends.
-func (t *readerTerm) noteEnd(ctx context.Context, stored *state.Log) {
-	var noted uint64
-	retry.Always(ctx, noteEvery, func() {
-		end := t.holdback.End()
-		if end == noted {
-			return
-		}
-		if err := stored.NoteEnd(ctx, end); err == nil {
-			noted = end
-		} else if ctx.Err() == nil {
-			t.log.Debug("Cannot note the end of the log", "error", err)
-		}
-	})
-}

@@ -140,9 +140,3 @@ func (s *sidecar) rest(ctx context.Context, pause time.Duration) error {
 
 // natsEvery is the interval between attempts to reach servers that are away.
 const natsEvery = time.Second
-
-// prefix returns the reader's position for the log.
-func (t *term) prefix() natslog.Prefix {
-	stats := t.stream.Stats()
-	return natslog.Prefix{Timeline: stats.Timeline, LSN: stats.Confirmed}
-}

@@ -40,8 +40,8 @@ type logWatch struct {
 // watched is what a logWatch has at one time; of a logWatch, guarded by mu.
 type watched struct {
 	events *natslog.Log
-	term   *readerTerm // nil: this instance does not read
-	tenure *tenure     // nil: this instance does not send
+	term   *term   // nil: this instance does not read
+	tenure *tenure // nil: this instance does not send
 	last   survey
 	fault  error // why the last survey failed; nil: it did not
 }
@@ -112,7 +112,7 @@ func (w *logWatch) set(f func()) {
 }
 
 // reads records the term of the reader; nil: it is over. A nil *logWatch records nothing.
-func (w *logWatch) reads(t *readerTerm) {
+func (w *logWatch) reads(t *term) {
 	if w != nil {
 		w.set(func() { w.term = t })
 		w.wake(t != nil)
@@ -168,7 +168,7 @@ func (w *logWatch) report(q status.Query) *status.Log {
 }
 
 // describe adds what only the reader knows.
-func (t *readerTerm) describe(r *status.Log) {
+func (t *term) describe(r *status.Log) {
 	if r.Reader == nil || r.Reader.Session != t.lock.pid {
 		return // the survey is older than the term
 	}

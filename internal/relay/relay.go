@@ -146,11 +146,7 @@ func (s *sidecar) lead(ctx context.Context) error {
 		}
 		began := time.Now()
 		s.pool.Reset() // the end of the last term may have left its connections half open
-		if s.events == nil {
-			err = s.serve(ctx, lock)
-		} else {
-			err = s.serveReader(ctx, lock)
-		}
+		err = s.serve(ctx, lock)
 		lock.release()
 		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
 			s.role.losesLock(*lock.heard.Load())

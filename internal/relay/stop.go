@@ -12,34 +12,51 @@ var errStopped = errors.New("stopped")
 const parkWithin = 3 * time.Second
 
 // stop ends the term cleanly; it takes little longer than the grace period. Nothing new
-// is read, and deliveries under way are finished. Deliveries that wait for another
-// attempt are parked immediately, and at the end all unfinished ones, so that the slot
-// can be confirmed. It returns early if the work has failed.
+// is read, and deliveries under way are finished, or written to the log. Deliveries that wait
+// for another attempt are parked immediately, and at the end all unfinished ones, so that the
+// slot can be confirmed. It returns early if the work has failed.
 func (t *term) stop(failed <-chan struct{}) {
 	select {
 	case <-t.stream.Started():
 	default:
 		return // nothing is in flight
 	}
-	t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
 	grace := time.NewTimer(t.cfg.Grace)
 	defer grace.Stop()
+	reads := t.writer != nil
+	if !reads {
+		t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
+	}
 	t.stream.StopReading()
 	t.pipeline.settler.Flush()
-	t.dispatcher.Hasten()
-	t.board.stops()
+	if !reads {
+		t.dispatcher.Hasten()
+		t.board.stops()
+	}
 	select {
 	case <-t.drained:
 	case <-failed:
 		return
 	case <-grace.C:
-		t.log.Warn("the grace period is over: undelivered events are sent after the next start",
-			"transactions", t.stream.Stats().Outstanding)
+		if left := t.stream.Stats().Outstanding; reads {
+			t.log.Warn("Grace period is over: the next reader reads again what is not in the log", "transactions", left)
+		} else {
+			t.log.Warn("the grace period is over: undelivered events are sent after the next start", "transactions", left)
+		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), parkWithin)
-	defer cancel()
-	if err := t.dispatcher.Park(ctx); err != nil {
-		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
+	if !reads && !t.park() {
 		t.dispatcher.Halt() // Close would wait for the store once more
 	}
+}
+
+// failureOf returns why the work has ended; nil: it was stopped.
+func failureOf(work context.Context) error {
+	err := context.Cause(work)
+	if gone, ok := errors.AsType[*logGap](err); ok {
+		return gone.gap
+	}
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	return err
 }

@@ -10,51 +10,42 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// tenure is a period in which a sender has the same partitions. Its fields are in the order of
-// their creation.
+// tenure is a period in which a sender has the same partitions.
 type tenure struct {
-	*sidecar
-	lease      *lease
-	share      *state.Share
-	hooks      *hook.Set
-	parked     *parkingRoom
-	payloads   *state.Log
-	sender     *send.Sender
-	dispatcher *dispatch.Dispatcher
-	bookmarks  *natslog.Bookmarks
-	tail       *natslog.Tail
-	loadedFor  string // id of the last message after which the hooks were read; read uses it
-	unmarked   logging.Repeat
+	lanes
+	lease     *lease
+	share     *state.Share
+	entries   *state.Log
+	bookmarks *natslog.Bookmarks
+	tail      *natslog.Tail
+	loadedFor string // id of the last message after which the hooks were read; read uses it
+	unmarked  logging.Repeat
 }
 
 // serveShare delivers the share's partitions. It returns nil after the share has changed or
 // ctx has ended, when everything in flight is finished; otherwise the error that ended it.
 func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Share) (err error) {
 	s.role.sends("starting: reading the bookmarks")
-	t := &tenure{sidecar: s, lease: lease, share: share}
+	t := &tenure{lanes: lanes{sidecar: s}, lease: lease, share: share}
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	defer t.parked.Close()
-	if t.sender, err = wiring.NewSender(s.cfg, s.version, t.parked.Signing.KeysOf); err != nil {
+	if err := t.openLanes(lease.holds); err != nil {
 		return err
 	}
-	defer t.sender.Close()
-	defer s.deliveries.Rest()
-	t.dispatcher = s.newDispatcher(t.hooks, t.parked, t.sender, lease.holds)
-	defer t.dispatcher.Close()
+	defer t.closeLanes()
 	if err := t.open(ctx); err != nil {
 		return err
 	}
 	defer t.tail.Close()
-	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, parked: t.parked, sender: t.sender, past: t.past(), began: time.Now(), backfills: newBackfills()})
+	s.board.show(&shown{lanes: t.lanes, past: t.past()})
 	defer s.board.show(nil)
 	s.watch.sends(t)
 	defer s.watch.sends(nil)
@@ -68,18 +59,17 @@ func (t *tenure) begin(ctx context.Context) error {
 	options := wiring.HooksOptions(t.cfg, t.log)
 	options.Counter, options.AtSlot = t.deliveries, true
 	t.hooks = hook.NewSet(options)
-	var err error
-	if t.parked, err = t.openParked(ctx, t.share); err != nil {
+	if err := t.openParked(ctx, t.share); err != nil {
 		return causeOf(ctx, err)
 	}
-	t.payloads = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
+	t.entries = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
 	return nil
 }
 
 // open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until
 // the log is read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
-	if err := t.knowsLog(ctx, t.payloads); err != nil {
+	if err := t.knowsLog(ctx, t.entries); err != nil {
 		return err
 	}
 	if t.bookmarks, err = t.events.Bookmarks(ctx); err != nil {
@@ -98,7 +88,7 @@ func (t *tenure) open(ctx context.Context) (err error) {
 	}
 	const beforeAll = 1
 	t.dispatcher.Passed(beforeAll)
-	if err := t.restore(ctx, t.parked, t.dispatcher); err != nil {
+	if err := t.restore(ctx); err != nil {
 		return err
 	}
 	t.tail, err = t.events.Tail(ctx, marks)
@@ -120,7 +110,7 @@ func (t *tenure) run(ctx context.Context) error {
 		return nil
 	})
 	crew.start(work, t.markAlways)
-	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.payloads) })
+	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.entries) })
 	crew.keep(work, func(work context.Context) { t.parked.watch(work, t.dispatcher, t.hooks) })
 	if !t.cfg.Role.Reads() {
 		crew.keep(work, t.announce)
@@ -174,11 +164,7 @@ func (t *tenure) stop(stopReading func(), read, failed <-chan struct{}, grace ti
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	_ = t.dispatcher.Drain(ctx) // what it does not finish is parked
-	ctx, cancel = context.WithTimeout(context.Background(), parkWithin)
-	defer cancel()
-	if err := t.dispatcher.Park(ctx); err != nil {
-		t.log.Warn("not everything could be parked: the rest is sent after the next start", "error", err)
-	}
+	t.park()
 }
 
 // read passes messages to the lanes in the order of the log until ctx ends.
@@ -237,7 +223,7 @@ func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natsl
 // payload reads a payload that was too large for the log.
 func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
 	return t.questions.persist(ctx, "read a large payload", func(ctx context.Context) (err error) {
-		m.Event.Payload, err = t.payloads.Payload(ctx, m.Event.ID.String())
+		m.Event.Payload, err = t.entries.Payload(ctx, m.Event.ID.String())
 		if err == nil && m.Event.Payload == nil {
 			err = fmt.Errorf("the payload of event %s is missing in table log_body", m.Event.ID)
 		}

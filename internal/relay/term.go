@@ -8,28 +8,31 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// term is one term of leadership. Its fields are in the order of their creation.
+// term is one term of leadership. With a log it is that of a reader, which writes to the log
+// and does not open its lanes.
 type term struct {
-	*sidecar
-	lock       *lock
-	hooks      *hook.Set
-	parked     *parkingRoom
-	beat       *heartbeat
-	stream     *cdc.Stream
-	sender     *send.Sender
-	dispatcher *dispatch.Dispatcher
-	outlet     Outlet                         // the dispatcher, or the Outlet before it
-	hold       func(position cdc.LSN) cdc.LSN // of the stream; nil: nothing is held back
-	follows    func(slot *cdc.Slot) error     // returns why the stream must not begin there; nil: it may
-	overlap    *hook.Overlap
-	pipeline   *pipeline
-	drained    chan struct{} // closed after the last delivery of a term that ends cleanly
+	lanes
+	lock     *lock
+	beat     *heartbeat
+	stream   *cdc.Stream
+	outlet   Outlet // the dispatcher, the Outlet before it, or aside
+	overlap  *hook.Overlap
+	pipeline *pipeline
+	drained  chan struct{} // closed after the last delivery of a term that ends cleanly
+
+	// Of a reader; nil: there is no log.
+	entries  *state.Log
+	writer   *natslog.Writer
+	holdback *natslog.Holdback
+	news     *news
+	aside    *aside // before writer
 }
 
 // serve runs one term in a straight line, from the lock to the last attempt. It returns
@@ -38,33 +41,37 @@ type term struct {
 // respects the lock sends anything.
 func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 	s.role.takesOver()
-	t := &term{sidecar: s, lock: lock, drained: make(chan struct{})}
+	t := &term{lanes: lanes{sidecar: s}, lock: lock, drained: make(chan struct{})}
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	defer t.parked.Close()
-
-	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
+	t.beat, t.overlap = newHeartbeat(s.pool, s.BeatEvery, s.log), newOverlap(s.cfg, s.log)
+	if s.events != nil {
+		err = t.openLog(ctx)
+	} else if err = t.openLanes(lock.holds); err == nil {
+		defer t.closeLanes()
+		if t.outlet = t.dispatcher; s.before != nil {
+			t.outlet = s.before(t.dispatcher)
+		}
+	}
+	if err != nil {
+		return err
+	}
 	if t.stream, err = t.newStream(); err != nil {
 		return err
 	}
-	if t.sender, err = wiring.NewSender(s.cfg, s.version, t.parked.Signing.KeysOf); err != nil {
-		return err
-	}
-	defer t.sender.Close()
-	defer s.deliveries.Rest()
-	t.dispatcher = s.newDispatcher(t.hooks, t.parked, t.sender, lock.holds)
-	defer t.dispatcher.Close()
-	if t.outlet = t.dispatcher; s.before != nil {
-		t.outlet = s.before(t.dispatcher)
-	}
-	t.overlap = newOverlap(s.cfg, s.log)
 	t.pipeline = t.newPipeline()
 
 	s.role.leads(t.stream, t.beat, s.memory)
 	defer s.role.rests()
-	s.board.show(&shown{dispatcher: t.dispatcher, hooks: t.hooks, sieve: t.pipeline.sieve, overlap: t.overlap, parked: t.parked, sender: t.sender, began: time.Now(), backfills: newBackfills()})
-	defer s.board.show(nil)
+	if s.events != nil {
+		s.watch.reads(t)
+		defer s.watch.reads(nil)
+	} else {
+		s.board.show(&shown{lanes: t.lanes, sieve: t.pipeline.sieve, overlap: t.overlap})
+		defer s.board.show(nil)
+	}
 	return t.run(ctx)
 }
 
@@ -73,18 +80,15 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 func (t *term) begin(ctx context.Context) (err error) {
 	ctx, cancel := t.lock.during(ctx)
 	defer cancel()
-	if t.hooks, err = t.readHooks(ctx); err != nil {
-		return causeOf(ctx, err)
+	if t.hooks, err = t.readHooks(ctx); err == nil {
+		err = t.openParked(ctx, nil)
 	}
-	if t.parked, err = t.openParked(ctx, nil); err != nil {
-		return causeOf(ctx, err)
-	}
-	return nil
+	return causeOf(ctx, err)
 }
 
-// causeOf returns why ctx has ended, or err if it has not.
+// causeOf returns why ctx has ended, if err is not nil and it has; otherwise err.
 func causeOf(ctx context.Context, err error) error {
-	if cause := context.Cause(ctx); cause != nil {
+	if cause := context.Cause(ctx); cause != nil && err != nil {
 		return cause
 	}
 	return err
@@ -99,15 +103,18 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	options.OnHeartbeat, options.ConnectPatience = t.beat.received, -1
 	options.OnLoose = t.rows.Forged
 	t.memory.begin()
-	options.MayConfirm, options.Hold = t.memory.mayConfirm, t.hold
+	options.MayConfirm = t.memory.mayConfirm
+	if t.holdback != nil {
+		options.Hold = t.holdback.Hold
+	}
 	options.Memory, options.OnConnect = t.memory.recall, t.connected
 	return cdc.New(options), nil
 }
 
 // connected is called for each streaming connection, before anything is read.
 func (t *term) connected(ctx context.Context, slot cdc.Slot) error {
-	if t.follows != nil {
-		if err := t.follows(&slot); err != nil {
+	if t.writer != nil {
+		if err := t.writer.Follows(slot.Timeline, slot.Written); err != nil {
 			return err
 		}
 	}
@@ -132,6 +139,7 @@ func (t *term) newPipeline() *pipeline {
 		renderer:   mapping.NewRenderer(t.pool, options),
 		sieve:      &sieve{metrics: t.deliveries, log: t.log},
 		outlet:     t.outlet,
+		news:       t.news,
 		handedOver: t.beat.handedOver,
 		questions:  t.questions,
 		log:        t.log,
@@ -142,16 +150,47 @@ func (t *term) newPipeline() *pipeline {
 }
 
 // run starts the goroutines of the term and ends them in the order of the path: new
-// transactions first, then deliveries under way, then the connection.
+// transactions first, then deliveries under way, then the connection. It returns why the term
+// is over; nil: it was told to stop.
 func (t *term) run(ctx context.Context) error {
 	crew, work := newCrew(context.WithoutCancel(ctx))
-	t.startReading(work, crew, t.dispatcher.Halt)
-	crew.keep(work, t.board.watch)
-	crew.keep(work, t.board.makeBackfills)
+	crew.start(work, t.stream.Run)
+	crew.start(work, t.pipeline.run)
+	crew.keep(work, t.beat.run)
+	crew.start(work, func(work context.Context) error { return t.beat.watch(work, t.stream) })
+	crew.keep(work, func(work context.Context) { t.memory.run(work, t.stream) })
+	crew.start(work, func(work context.Context) error { return t.memory.watch(work, t.stream) })
+	crew.keep(work, t.parked.expire)
+	crew.keep(work, t.announce)
+	lost := func() {} // called if the lock is lost
+	if t.writer == nil {
+		lost = t.dispatcher.Halt
+		crew.keep(work, t.board.watch)
+		crew.keep(work, t.board.makeBackfills)
+		t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
+	} else {
+		t.keepLog(work, crew)
+		t.log.Info("hooktail started", "version", t.version, "role", t.cfg.Role, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "log", t.events.Names().Stream, "ops", t.ops)
+	}
+	crew.start(work, func(work context.Context) error { return t.lock.guard(work, lost) })
 	crew.start(work, func(work context.Context) error { return t.deliver(work, crew) })
-	t.tellStarted()
-	t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
-	return t.await(ctx, work, crew, t.stop)
+	if t.started != nil {
+		t.started(t.ops)
+		t.started = nil
+	}
+
+	select {
+	case <-work.Done():
+	case <-ctx.Done():
+		t.stop(work.Done())
+	}
+	crew.end(errStopped)
+	t.memory.end(t.stream, context.Cause(work))
+	if err := failureOf(work); err != nil {
+		return err
+	}
+	t.log.Info("hooktail stopped", "confirmed", t.stream.Stats().Recorded)
+	return nil
 }
 
 // announce calls Ready once.
@@ -177,16 +216,22 @@ var errAnnounced = errors.New("ready")
 // drained after the last one. A leader that has lost its lock keeps the slot until its
 // last attempt has ended; until then the new leader sends nothing.
 func (t *term) deliver(ctx context.Context, crew *crew) error {
-	if !t.owned(ctx) {
+	select {
+	case <-t.stream.Started():
+	case <-ctx.Done():
 		return nil
 	}
-	passed := func() { t.dispatcher.Passed(t.stream.Stats().Confirmed) }
-	passed() // parked deliveries of later commits wait for older events, which the stream repeats
-	if err := t.restore(ctx, t.parked, t.dispatcher); err != nil {
-		return err
+	t.proven.Store(true)
+	t.unserved.Worked(ctx, t.log, "Leadership regained")
+	if t.writer == nil {
+		passed := func() { t.dispatcher.Passed(t.stream.Stats().Confirmed) }
+		passed() // parked deliveries of later commits wait for older events, which the stream repeats
+		if err := t.restore(ctx); err != nil {
+			return err
+		}
+		crew.keep(ctx, func(ctx context.Context) { retry.Always(ctx, passedEvery, passed) })
+		crew.keep(ctx, func(ctx context.Context) { t.parked.watch(ctx, t.dispatcher, t.hooks) })
 	}
-	crew.keep(ctx, func(ctx context.Context) { retry.Always(ctx, passedEvery, passed) })
-	crew.keep(ctx, func(ctx context.Context) { t.parked.watch(ctx, t.dispatcher, t.hooks) })
 	err := t.pipeline.deliver(ctx)
 	if err == nil {
 		err = t.outlet.Drain(ctx)
