@@ -144,7 +144,7 @@ func (b *board) makeBackfills(ctx context.Context) {
 // backfill counts the events and, except in a dry run, has them sent.
 func (b *board) backfill(ctx context.Context, s *shown, a status.Action) (status.Done, error) {
 	options := wiring.MappingOptions(b.cfg, b.log)
-	options.CountShare = b.countShare
+	options.CountShare = b.CountShare
 	rows, err := mapping.NewBackfill(s.parked.Pool, options, mapping.Action(a.Action), mapping.BackfillRows{Project: a.Project, Since: a.Since})
 	if err != nil {
 		return status.Done{}, &status.Problem{Why: err.Error()}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"sync"
 	"time"
 
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -20,16 +18,9 @@ import (
 // actions. It outlives the terms of leadership; between terms it refuses actions. It is
 // safe for concurrent use.
 type board struct {
-	cfg     config.Config
-	role    *role
-	guard   *diskGuard // set before anything is served
-	watched *logWatch  // set before anything is served; nil: there is no log
-	log     *slog.Logger
-	version string
-
-	countShare float64 // of the mapping; 0: its default
-	started    time.Time
-	asking     chan struct{} // allows one query to the database at a time
+	*sidecar
+	began  time.Time
+	asking chan struct{} // allows one query to the database at a time
 
 	mu    sync.Mutex
 	shown *shown // nil: this instance is not the leader
@@ -46,10 +37,6 @@ type shown struct {
 	series    series
 	backfills *backfills
 	stopping  bool // guarded by the board
-}
-
-func newBoard(cfg config.Config, version string, role *role, log *slog.Logger) *board {
-	return &board{cfg: cfg, role: role, log: log, version: version, started: time.Now(), asking: make(chan struct{}, 1)}
 }
 
 // show sets the term to show, which begins now; nil: no term.
@@ -78,12 +65,13 @@ func (b *board) current() (s *shown, stopping bool) {
 	return b.shown, b.shown != nil && b.shown.stopping
 }
 
-// watch measures the rates of the term until the context ends.
-func (b *board) watch(ctx context.Context) {
+// measure notes the rates of the term until the context ends.
+func (b *board) measure(ctx context.Context) {
 	s, _ := b.current()
 	retry.Always(ctx, paceEvery, func() {
 		now := time.Now()
-		s.pace.note(b.role.stats(), s.dispatcher, now)
+		role := b.role.now()
+		s.pace.note(role.stats(), s.dispatcher, now)
 		s.series.note(now, func() figures { return b.figures(s) })
 	})
 }

@@ -13,15 +13,16 @@ import (
 // Report implements status.Program. It does not query the database.
 func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 	r := status.Report{
-		Version: b.version, Time: time.Now().UTC(), Started: b.started.UTC(), Running: true,
+		Version: b.version, Time: time.Now().UTC(), Started: b.began.UTC(), Running: true,
 		Hooks: []status.Hook{}, Recent: []status.Attempt{}, Progress: []status.Progress{},
 	}
-	r.Log = b.watched.report(q)
+	r.Log = b.watch.report(q)
 	fault := b.role.ready()
 	if r.Ready = fault == nil; fault != nil {
 		r.Reason = fault.Error()
 	}
-	stream, beat := b.role.current()
+	now := b.role.now()
+	stream, beat := now.stream, now.beat
 	shown, stopping := b.current()
 	switch {
 	case stream != nil && shown != nil:

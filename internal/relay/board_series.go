@@ -73,8 +73,8 @@ func (s *series) all() status.Series {
 
 // figures reads the present figures.
 func (b *board) figures(s *shown) (f figures) {
-	if stream, beat := b.role.current(); stream != nil {
-		state := b.stream(stream.Stats(), beat, s)
+	if now := b.role.now(); now.stream != nil {
+		state := b.stream(now.stats(), now.beat, s)
 		f.lag, f.retained = state.LagSeconds, state.Retained
 	}
 	for _, p := range s.dispatcher.Overview() {

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/internal/retry"
 )
@@ -29,18 +27,19 @@ type diskGuard struct {
 	slot string
 	log  *slog.Logger
 
-	warned diskWarning // of the goroutine in run
+	gauges
+
+	warned struct{ unlimited, short bool } // what the goroutine of run has logged a warning about
 
 	mu   sync.Mutex
 	disk cdc.Disk
 	read time.Time // time of the last query that succeeded; zero: none yet
 }
 
-// diskWarning records which warnings were logged, so that each is logged once.
-type diskWarning struct{ unlimited, short bool }
-
 func newDiskGuard(db cdc.Querier, slot string, log *slog.Logger) *diskGuard {
-	return &diskGuard{db: db, slot: slot, log: log}
+	g := &diskGuard{db: db, slot: slot, log: log}
+	g.gauges = g.metrics
+	return g
 }
 
 // run asks until ctx ends.
@@ -75,7 +74,7 @@ func (g *diskGuard) warn(disk cdc.Disk) {
 		g.log.Warn("the slot will soon be lost: the database retains WAL for it only up to max_slot_wal_keep_size",
 			"slot", g.slot, "retained_bytes", disk.Retained, "safe_bytes", disk.Safe)
 	}
-	g.warned = diskWarning{unlimited: unlimited, short: short}
+	g.warned.unlimited, g.warned.short = unlimited, short
 }
 
 // known returns the last answer; ok is false if there is none or it is too old.
@@ -85,33 +84,13 @@ func (g *diskGuard) known() (disk cdc.Disk, ok bool) {
 	return g.disk, !g.read.IsZero() && time.Since(g.read) <= diskLimit
 }
 
-// diskMetrics describes the guard's metrics in the order in which Collect sends them.
-func diskMetrics() [3]*prometheus.Desc {
-	describe := func(name, help string) *prometheus.Desc {
-		return prometheus.NewDesc(name, help+fmt.Sprintf(" Absent while the database has not answered for %s.", diskLimit), nil, nil)
-	}
-	return [...]*prometheus.Desc{
-		describe("hooktail_slot_lag_bytes", "WAL from the confirmed position to the end of the database's WAL."),
-		describe("hooktail_slot_retained_bytes", "WAL that the database retains for the slot."),
-		describe("hooktail_slot_safe_bytes", "WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead."),
-	}
-}
-
-// Describe implements prometheus.Collector.
-func (g *diskGuard) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range diskMetrics() {
-		ch <- d
-	}
-}
-
-// Collect implements prometheus.Collector. It does not query the database.
-func (g *diskGuard) Collect(ch chan<- prometheus.Metric) {
+// metrics returns the last answer. It does not query the database.
+func (g *diskGuard) metrics() []gauge {
 	disk, ok := g.known()
-	if !ok {
-		return
-	}
-	values := [...]float64{float64(disk.End - min(disk.Confirmed, disk.End)), float64(disk.Retained), float64(disk.Safe)}
-	for i, d := range diskMetrics() {
-		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, values[i])
+	absent := fmt.Sprintf(" Absent while the database has not answered for %s.", diskLimit)
+	return []gauge{
+		{"hooktail_slot_lag_bytes", "WAL from the confirmed position to the end of the database's WAL." + absent, float64(disk.End - min(disk.Confirmed, disk.End)), ok},
+		{"hooktail_slot_retained_bytes", "WAL that the database retains for the slot." + absent, float64(disk.Retained), ok},
+		{"hooktail_slot_safe_bytes", "WAL that may be written until the slot is lost; -1: max_slot_wal_keep_size is unlimited, and the disk fills instead." + absent, float64(disk.Safe), ok},
 	}
 }

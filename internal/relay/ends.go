@@ -31,10 +31,8 @@ func isFatal(err error) bool {
 
 // isProven reports whether the program has streamed or stood by.
 func (s *sidecar) isProven() bool {
-	if stream, _ := s.role.current(); stream != nil && stream.Stats().Connections > 0 {
-		return true
-	}
-	return s.proven.Load()
+	now := s.role.now()
+	return now.stats().Connections > 0 || s.proven.Load()
 }
 
 // isPermanent reports whether a person must fix the error.

@@ -60,20 +60,8 @@ func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
 	return p.Store.Prune(ctx, there, settingGrace)
 }
 
-// parkingMetrics counts changes of stored deliveries that the lanes do not make. A nil
-// *parkingMetrics counts nothing.
-type parkingMetrics struct{ trimmed prometheus.Counter }
-
-func newParkingMetrics(registry prometheus.Registerer) *parkingMetrics {
-	m := &parkingMetrics{trimmed: prometheus.NewCounter(prometheus.CounterOpts{
+func newTrimmed() prometheus.Counter {
+	return prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "hooktail_dead_dropped_total", Help: "Dead deliveries deleted because those of their hook took more space than HOOKTAIL_PARK_MAX_BYTES.",
-	})}
-	registry.MustRegister(m.trimmed)
-	return m
-}
-
-func (m *parkingMetrics) dropped(n int64) {
-	if m != nil {
-		m.trimmed.Add(float64(n))
-	}
+	})
 }

@@ -5,28 +5,20 @@ import (
 	"errors"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
-// hookTables names the tables that define the hooks: the application's, and hooktail's
-// own.
-type hookTables struct{ source, webhook, action, state string }
-
-func hookTablesOf(cfg config.Config) hookTables {
-	return hookTables{source: cfg.SourceSchema, webhook: cfg.WebhookTable, action: cfg.WebhookActionTable, state: cfg.StateSchema}
-}
-
-// find returns which of the tables the relation is; ok is false if it is none of them.
-func (t *hookTables) find(r *cdc.Relation) (table hook.Table, ok bool) {
+// hookTable returns which of the tables that define the hooks the relation is; ok is false if
+// it is none of them.
+func (p *pipeline) hookTable(r *cdc.Relation) (table hook.Table, ok bool) {
 	switch {
-	case r.Schema == t.source && r.Name == t.webhook:
+	case r.Schema == p.cfg.SourceSchema && r.Name == p.cfg.WebhookTable:
 		return hook.Webhook, true
-	case r.Schema == t.source && r.Name == t.action:
+	case r.Schema == p.cfg.SourceSchema && r.Name == p.cfg.WebhookActionTable:
 		return hook.WebhookAction, true
-	case r.Schema == t.state && r.Name == string(hook.HookSetting):
+	case r.Schema == p.cfg.StateSchema && r.Name == string(hook.HookSetting):
 		return hook.HookSetting, true
 	default:
 		return "", false
@@ -42,7 +34,7 @@ func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	}
 	for i := range part.Changes {
 		change := &part.Changes[i]
-		table, ok := p.hookTables.find(change.Relation)
+		table, ok := p.hookTable(change.Relation)
 		if !ok {
 			continue
 		}
@@ -69,7 +61,7 @@ func (p *pipeline) note(ctx context.Context, part *cdc.Part) error {
 		return nil
 	}
 	err := p.questions.persist(ctx, "record the hooks' settings", func(ctx context.Context) error {
-		return state.WriteSeen(ctx, p.pool, p.hookTables.state, p.slot, seen)
+		return state.WriteSeen(ctx, p.pool, p.cfg.StateSchema, p.cfg.Slot, seen)
 	})
 	if err == nil {
 		p.hooks.Written(seen)

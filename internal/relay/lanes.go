@@ -32,7 +32,7 @@ func (l *lanes) openParked(ctx context.Context, share *state.Share) error {
 			room.Close()
 			return err
 		}
-		l.parked, room.metrics = room, l.stored
+		l.parked, room.trimmed = room, l.trimmed
 		return nil
 	})
 }

@@ -84,7 +84,7 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 		case s.ends(err):
 			return nil, err
 		}
-		s.role.awaits("the database", err)
+		s.role.fails(fmt.Errorf("waiting for the database: %w", err))
 		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot ask the database for the lock: trying again",
 			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", s.ops))
 		failing = true

@@ -89,7 +89,7 @@ func (s *sidecar) openLog(ctx context.Context) (*natslog.Log, error) {
 		case !s.isProven() && s.ends(err):
 			return nil, err
 		}
-		s.role.awaits("NATS", err)
+		s.role.fails(fmt.Errorf("waiting for NATS: %w", err))
 		if s.cfg.Role.Sends() {
 			s.role.cannotSend(err)
 		}

@@ -46,6 +46,8 @@ type watched struct {
 	fault  error // why the last survey failed; nil: it did not
 }
 
+func (w *watched) connected() bool { return w.events != nil && w.events.Connected() }
+
 // survey is the log and its members at one time.
 type survey struct {
 	natslog.Survey
@@ -151,7 +153,7 @@ func (w *logWatch) report(q status.Query) *status.Log {
 	}
 	now := w.now()
 	r := describeLog(w.cfg, &now.last, q.Partitions)
-	r.Connected = now.events != nil && now.events.Connected()
+	r.Connected = now.connected()
 	switch {
 	case !r.Connected:
 		r.Reason = "not connected to NATS"

@@ -3,7 +3,6 @@ package relay
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/internal/natslog"
@@ -15,47 +14,58 @@ import (
 func RegisterMetrics(registry *prometheus.Registry) {
 	dispatch.NewMetrics(registry)
 	mapping.NewMetrics(registry)
-	newParkingMetrics(registry)
 	newRole(registry)
-	registry.MustRegister(newDiskGuard(nil, "", nil))
+	registry.MustRegister(newTrimmed(), newDiskGuard(nil, "", nil))
 	newLogWatch(config.Config{}, nil, registry)
 	natslog.NewMetrics(registry)
 }
 
-// registerRole registers the metrics of the instance's role and of its stream. They are
-// read at each scrape. A standby has no stream: its values are 0.
-func registerRole(registry prometheus.Registerer, r *role) {
-	gauge := func(name, help string, value func(s cdc.Stats) float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, func() float64 { return value(r.stats()) }))
+// gauge is a metric at one moment. It is absent from a scrape if its value is not known.
+type gauge struct {
+	name, help string
+	value      float64
+	known      bool
+}
+
+// gauges returns the metrics of a collector, always the same ones. It must not wait.
+type gauges func() []gauge
+
+// Describe implements prometheus.Collector.
+func (g gauges) Describe(ch chan<- *prometheus.Desc) {
+	for _, m := range g() {
+		ch <- prometheus.NewDesc(m.name, m.help, nil, nil)
 	}
-	gauge("hooktail_leader", "1: this instance reads the slot and delivers; 0: it stands by.", func(cdc.Stats) float64 {
-		if stream, _ := r.current(); stream != nil {
-			return 1
+}
+
+// Collect implements prometheus.Collector.
+func (g gauges) Collect(ch chan<- prometheus.Metric) {
+	for _, m := range g() {
+		if m.known {
+			ch <- prometheus.MustNewConstMetric(prometheus.NewDesc(m.name, m.help, nil, nil), prometheus.GaugeValue, m.value)
 		}
-		return 0
-	})
-	gauge("hooktail_ready", "1: the stream flows, or the standby can take over; 0: not ready, and /readyz gives the reason.", func(cdc.Stats) float64 {
-		if r.ready() == nil {
-			return 1
-		}
-		return 0
-	})
-	gauge("hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or, while a heartbeat is outstanding, the age of the newest commit that was handed over.", func(cdc.Stats) float64 {
-		if _, beat := r.current(); beat != nil {
-			return beat.lag().Seconds()
-		}
-		return 0
-	})
-	gauge("hooktail_in_flight_bytes", "Bytes of rows that were read and are not rendered yet.", func(s cdc.Stats) float64 {
-		return float64(s.QueueBytes)
-	})
-	gauge("hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or the age of a heartbeat that takes longer.", func(cdc.Stats) float64 {
-		if _, beat := r.current(); beat != nil {
-			return beat.took().Seconds()
-		}
-		return 0
-	})
-	registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
-	}, func() float64 { return float64(r.reconnects()) }))
+	}
+}
+
+// flag is the value of a metric that is 1 or 0.
+func flag(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// metrics returns those of the role and its stream. A standby has no stream: they are 0.
+func (r *role) metrics() []gauge {
+	now := r.now()
+	var lag, trip float64
+	if now.beat != nil {
+		lag, trip = now.beat.lag().Seconds(), now.beat.took().Seconds()
+	}
+	return []gauge{
+		{"hooktail_leader", "1: this instance reads the slot and delivers; 0: it stands by.", flag(now.stream != nil), true},
+		{"hooktail_ready", "1: the stream flows, or the standby can take over; 0: not ready, and /readyz gives the reason.", flag(r.ready() == nil), true},
+		{"hooktail_stream_lag_seconds", "How far the stream is behind the database: the last heartbeat's round trip, or, while a heartbeat is outstanding, the age of the newest commit that was handed over.", lag, true},
+		{"hooktail_in_flight_bytes", "Bytes of rows that were read and are not rendered yet.", float64(now.stats().QueueBytes), true},
+		{"hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or the age of a heartbeat that takes longer.", trip, true},
+	}
 }

@@ -100,7 +100,7 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 // readKeys gives the mapper the keys that prove messages of custom events.
 func (p *pipeline) readKeys(ctx context.Context) error {
 	return p.questions.persist(ctx, "read the secret of custom events", func(ctx context.Context) error {
-		keys, err := state.EmitKeys(ctx, p.pool, p.hookTables.state)
+		keys, err := state.EmitKeys(ctx, p.pool, p.cfg.StateSchema)
 		if err == nil {
 			p.mapper.Trust(keys)
 		}
@@ -112,7 +112,7 @@ func (p *pipeline) readKeys(ctx context.Context) error {
 // now, the part changes hooks, or all events are published.
 func (p *pipeline) isWanted(action mapping.Action) bool {
 	return p.hooks.IsWanted(action) || p.news.publishes() || slices.ContainsFunc(p.mapped.Changes, func(c cdc.Change) bool {
-		_, ok := p.hookTables.find(c.Relation)
+		_, ok := p.hookTable(c.Relation)
 		return ok
 	})
 }

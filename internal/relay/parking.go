@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
@@ -20,10 +21,10 @@ import (
 // informed of each other's changes.
 type parkingRoom struct {
 	*wiring.Parked
-	retention time.Duration   // of dead deliveries
-	room      int64           // bound of a hook's dead deliveries, in bytes
-	webhooks  string          // quoted name of the application's table
-	metrics   *parkingMetrics // set by openParked
+	retention time.Duration      // of dead deliveries
+	room      int64              // bound of a hook's dead deliveries, in bytes
+	webhooks  string             // quoted name of the application's table
+	trimmed   prometheus.Counter // dead deliveries; set by openParked
 
 	counted time.Time           // time of the last count
 	took    time.Duration       // duration of the last count
@@ -212,7 +213,7 @@ func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error 
 			continue
 		}
 		n, err := p.Store.Trim(ctx, b.Hook, p.room-p.room/10)
-		p.metrics.dropped(n)
+		p.trimmed.Add(float64(n))
 		if n > 0 {
 			p.Log.Warn("Dead deliveries of a webhook exceed their bound: the oldest were deleted",
 				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard dead deliveries, or raise HOOKTAIL_PARK_MAX_BYTES")

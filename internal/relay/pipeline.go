@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"golang.org/x/time/rate"
 
 	"github.com/hooktail/hooktail/cdc"
@@ -24,10 +22,8 @@ import (
 // 8: settle, render, hand to the lanes). run keeps the order of the stream, deliver that
 // of each task and each project.
 type pipeline struct {
+	*sidecar
 	stream     *cdc.Stream
-	pool       *pgxpool.Pool
-	slot       string
-	hookTables hookTables
 	hooks      *hook.Set
 	overlap    *hook.Overlap // nil: all hooks are served, or events are not remembered
 	mapper     *mapping.Mapper
@@ -42,8 +38,6 @@ type pipeline struct {
 	outlet     Outlet
 	news       *news                  // nil: there is no log
 	handedOver func(commit time.Time) // called for every part
-	questions  *questions
-	log        *slog.Logger
 }
 
 // wanted is an event and the hooks that want it.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -37,7 +36,7 @@ type sidecar struct {
 
 	deliveries *dispatch.Metrics
 	rows       *mapping.Metrics
-	stored     *parkingMetrics
+	trimmed    prometheus.Counter // parkingRoom counts with it
 	role       *role
 	board      *board
 	questions  *questions
@@ -45,6 +44,7 @@ type sidecar struct {
 	pool       *pgxpool.Pool             // set by run
 	ops        string                    // address of the ops server; set by run
 	memory     *memory                   // set by run
+	guard      *diskGuard                // set by run
 	events     *natslog.Log              // set by work; nil: there is no log
 	watch      *logWatch                 // nil: there is no log
 	written    *natslog.Metrics          // nil: there is no log
@@ -60,25 +60,20 @@ type sidecar struct {
 }
 
 func newSidecar(o Options) *sidecar {
-	cfg, log, registry := o.Config, o.Log, o.Registry
-	if registry == nil {
-		registry = prometheus.NewRegistry()
-	}
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	role := newRole(registry)
+	registry := cmp.Or(o.Registry, prometheus.NewRegistry())
 	s := &sidecar{
-		cfg: cfg, log: log, version: o.Version, setup: o.Setup, registry: registry, role: role, board: newBoard(cfg, o.Version, role, log),
-		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), stored: newParkingMetrics(registry),
-		Tuning: o.Tuning, started: o.Started, before: o.Outlet, prepared: make(chan struct{}),
+		cfg: o.Config, log: o.Log, version: o.Version, setup: o.Setup, registry: registry, Tuning: o.Tuning, started: o.Started, before: o.Outlet,
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), trimmed: newTrimmed(), role: newRole(registry), prepared: make(chan struct{}),
 	}
-	if cfg.NATSURL.Reveal() != "" {
-		role.withLog(cfg.Role)
-		s.watch, s.written = newLogWatch(cfg, log, registry), natslog.NewMetrics(registry)
-		s.board.watched = s.watch
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.trimmed)
+	if s.cfg.NATSURL.Reveal() != "" {
+		s.role.withLog(s.cfg.Role)
+		s.watch, s.written = newLogWatch(s.cfg, s.log, registry), natslog.NewMetrics(registry)
 	}
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
-	s.questions = newQuestions(log, s.ends)
-	role.questions, role.dueLimit = s.questions, cmp.Or(o.Tuning.DueLimit, dueLimit)
+	s.questions = newQuestions(s.log, s.ends)
+	s.role.questions, s.role.dueLimit = s.questions, cmp.Or(s.DueLimit, dueLimit)
+	s.board = &board{sidecar: s, began: time.Now(), asking: make(chan struct{}, 1)}
 	return s
 }
 
@@ -112,14 +107,14 @@ func (s *sidecar) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	guard := newDiskGuard(s.pool, s.cfg.Slot, s.log)
-	s.registry.MustRegister(guard)
-	s.board.guard, s.board.countShare = guard, s.CountShare
-	wg.Go(func() { guard.run(ctx) })
+	s.guard = newDiskGuard(s.pool, s.cfg.Slot, s.log)
+	s.registry.MustRegister(s.guard)
+	wg.Go(func() { s.guard.run(ctx) })
 
+	page := status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 	served := make(chan error, 1)
 	go func() {
-		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, s.page())
+		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, page)
 		if err != nil {
 			cancel()
 		}
@@ -128,11 +123,6 @@ func (s *sidecar) run(ctx context.Context) error {
 	err = s.work(ctx)
 	ops.close()
 	return errors.Join(err, <-served)
-}
-
-// page is the ops server's handler for everything but probes and metrics.
-func (s *sidecar) page() http.Handler {
-	return status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
 }
 
 // lead waits for the lock and serves a term, repeatedly. A term ends with the lock or

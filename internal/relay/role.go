@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -16,10 +17,15 @@ import (
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
-	questions *questions    // questions that events wait for; set before anything is served; nil: none
+	questions *questions    // that events wait for; set before anything is served; nil: none
 	dueLimit  time.Duration // how long they may wait; set with questions
 
-	mu     sync.Mutex
+	mu sync.Mutex
+	present
+}
+
+// present is what a role is at one time; of a role, guarded by mu.
+type present struct {
 	stream *cdc.Stream // of the term; nil: this instance does not lead
 	beat   *heartbeat  // of the term
 	memory *memory     // of the term
@@ -28,7 +34,7 @@ type role struct {
 	lapses time.Time   // when the server ends the session of a lost lock; zero: no lock was lost
 	before int         // replication connections of earlier terms
 
-	senderOnly bool         // this instance never leads; set before anything is served
+	senderOnly bool         // this instance never leads
 	sender     func() error // why it does not send; nil: it has no sender of its own
 	away       func() error // why the log cannot be reached; nil: there is none
 }
@@ -40,10 +46,13 @@ const standbyLimit = 10 * lockEvery
 // dueLimit is the time that events may be due without one being delivered.
 const dueLimit = 30 * time.Second
 
-// newRole returns the role of an instance that has not requested the lock yet.
+// newRole returns the role of an instance that has not requested the lock yet, and registers
+// its metrics.
 func newRole(registry prometheus.Registerer) *role {
-	r := &role{fault: errors.New("starting: the lock has not been requested yet")}
-	registerRole(registry, r)
+	r := &role{present: present{fault: errors.New("starting: the lock has not been requested yet")}}
+	registry.MustRegister(gauges(r.metrics), prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
+	}, func() float64 { return float64(r.reconnects()) }))
 	return r
 }
 
@@ -68,19 +77,12 @@ func (r *role) losesLock(heard time.Time) {
 	r.set(func() { r.lapses = heard.Add(lockTimeout) })
 }
 
-// awaits records whom the instance waits for, and why.
-func (r *role) awaits(whom string, err error) {
-	r.set(func() { r.fault = fmt.Errorf("waiting for %s: %w", whom, err) })
-}
-
 // waits records why this instance does not lead for now.
-func (r *role) waits(err error) {
-	r.set(func() { r.fault = fmt.Errorf("not the leader, trying again: %w", err) })
-}
+func (r *role) waits(err error) { r.fails(fmt.Errorf("not the leader, trying again: %w", err)) }
 
-// takesOver records that this instance has the lock and a term begins.
-func (r *role) takesOver() {
-	r.set(func() { r.fault = errors.New("starting: reading the hooks") })
+// fails records why this instance is neither leader nor standby.
+func (r *role) fails(fault error) {
+	r.set(func() { r.fault = fault })
 }
 
 // leads records the parts of the term that begins.
@@ -91,9 +93,34 @@ func (r *role) leads(stream *cdc.Stream, beat *heartbeat, memory *memory) {
 // rests records that the term is over.
 func (r *role) rests() {
 	r.set(func() {
-		r.before += connections(r.stream)
+		r.before += r.stats().Connections
 		r.stream, r.beat, r.memory, r.fault = nil, nil, nil, errors.New("no longer the leader")
 	})
+}
+
+// withLog sets the instance's part if there is a log between reader and senders.
+func (r *role) withLog(is config.Role) {
+	r.set(func() { r.senderOnly = !is.Reads() })
+	if is.Sends() {
+		r.idles(errors.New("starting: no partitions requested yet"))
+	}
+}
+
+// cannotSend records an error after which the instance tries again to send.
+func (r *role) cannotSend(err error) { r.idles(fmt.Errorf("not sending, trying again: %w", err)) }
+
+// idles records why the instance does not send for now; nil: it stands by, since other senders
+// have all partitions.
+func (r *role) idles(fault error) { r.sends(func() error { return fault }) }
+
+// sends records that the instance sends; faults returns an error for stopped partitions.
+func (r *role) sends(faults func() error) {
+	r.set(func() { r.sender = faults })
+}
+
+// hasLog records how to find out whether the log can be reached.
+func (r *role) hasLog(away func() error) {
+	r.set(func() { r.away = away })
 }
 
 func (r *role) set(f func()) {
@@ -102,42 +129,44 @@ func (r *role) set(f func()) {
 	f()
 }
 
-// current returns the stream of the term and its heartbeat, or nil.
-func (r *role) current() (*cdc.Stream, *heartbeat) {
+func (r *role) now() present {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.stream, r.beat
+	return r.present
 }
 
 // stats returns the statistics of the term's stream.
-func (r *role) stats() cdc.Stats {
-	if stream, _ := r.current(); stream != nil {
-		return stream.Stats()
+func (p *present) stats() cdc.Stats {
+	if p.stream == nil {
+		return cdc.Stats{}
 	}
-	return cdc.Stats{}
+	return p.stream.Stats()
 }
 
 // reconnects returns the number of replication connections after the first. A new term has
 // a new stream, whose first connection is one of them.
 func (r *role) reconnects() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return max(0, r.before+connections(r.stream)-1)
-}
-
-func connections(stream *cdc.Stream) int {
-	if stream == nil {
-		return 0
-	}
-	return stream.Stats().Connections
+	now := r.now()
+	return max(0, now.before+now.stats().Connections-1)
 }
 
 // ready returns the reason why the instance is not ready. It returns nil if the stream
-// flows, or if the instance is a standby that can take over.
+// flows, or if the instance is a standby that can take over, and if it sends or stands by to.
 func (r *role) ready() error {
-	err := r.working()
-	if away := r.logFault(); away != nil && !errors.Is(err, errNATSAway) {
-		err = errors.Join(away, err)
+	now := r.now()
+	var err error
+	if !now.senderOnly {
+		err = r.reading(&now)
+	}
+	if now.sender != nil {
+		if unsent := now.sender(); unsent != nil {
+			err = errors.Join(err, unsent)
+		}
+	}
+	if now.away != nil {
+		if away := now.away(); away != nil && !errors.Is(err, errNATSAway) {
+			err = errors.Join(away, err)
+		}
 	}
 	if err == nil {
 		return nil
@@ -145,47 +174,32 @@ func (r *role) ready() error {
 	return cdc.Concise(err)
 }
 
-// working is ready without a look at the log's servers.
-func (r *role) working() error {
-	sender := r.sendingFault()
-	switch {
-	case r.senderOnly:
-		return sender
-	case sender == nil:
-		return r.reading()
-	default:
-		return errors.Join(r.reading(), sender)
-	}
-}
-
 // reading returns the reason why the instance neither reads the stream nor can take over.
-func (r *role) reading() error {
-	r.mu.Lock()
-	stream, beat, memory, fault, looked := r.stream, r.beat, r.memory, r.fault, r.looked
-	r.mu.Unlock()
+func (r *role) reading(now *present) error {
 	var late error
 	if r.questions != nil {
 		late = r.questions.overdue(r.dueLimit)
 	}
+	err := now.fault
 	switch {
-	case fault != nil && late != nil:
-		return fmt.Errorf("%w: %w", fault, late)
-	case fault != nil:
-		return fault
-	case stream != nil:
-		err := beat.ready(stream.Stats())
-		switch {
-		case err != nil && late != nil:
-			return fmt.Errorf("%w; %w", err, late)
-		case err != nil:
-			return err
-		case late != nil:
-			return late
+	case err != nil && late != nil:
+		return fmt.Errorf("%w: %w", err, late)
+	case err != nil:
+		return err
+	case now.stream == nil:
+		if age := time.Since(now.looked); age > standbyLimit {
+			return fmt.Errorf("standby: the leader's lock was last seen %s ago", display.Span(age))
 		}
-		return memory.overdue()
+		return nil
 	}
-	if age := time.Since(looked); age > standbyLimit {
-		return fmt.Errorf("standby: the leader's lock was last seen %s ago", display.Span(age))
+	err = now.beat.ready(now.stream.Stats())
+	switch {
+	case err != nil && late != nil:
+		return fmt.Errorf("%w; %w", err, late)
+	case err != nil:
+		return err
+	case late != nil:
+		return late
 	}
-	return nil
+	return now.memory.overdue()
 }

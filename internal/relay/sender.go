@@ -70,7 +70,7 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 			return err
 		}
 		if len(partitions) == 0 {
-			s.role.sends(standbySender)
+			s.role.idles(nil)
 			s.unsent.Worked(ctx, s.log, "Sending resumed")
 			if err := lease.await(ctx); err != nil {
 				return err

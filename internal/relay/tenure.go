@@ -31,7 +31,7 @@ type tenure struct {
 // serveShare delivers the share's partitions. It returns nil after the share has changed or
 // ctx has ended, when everything in flight is finished; otherwise the error that ended it.
 func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Share) (err error) {
-	s.role.sends("starting: reading the bookmarks")
+	s.role.idles(errors.New("starting: reading the bookmarks"))
 	t := &tenure{lanes: lanes{sidecar: s}, lease: lease, share: share}
 	if err := t.begin(ctx); err != nil {
 		return err
@@ -115,10 +115,10 @@ func (t *tenure) run(ctx context.Context) error {
 	if !t.cfg.Role.Reads() {
 		crew.keep(work, t.announce)
 	}
-	crew.keep(work, t.board.watch)
+	crew.keep(work, t.board.measure)
 	crew.keep(work, t.board.makeBackfills)
 	t.log.Info("hooktail sends", "version", t.version, "slot", t.cfg.Slot, "partitions", len(t.share.Partitions), "epoch", t.share.Epoch, "ops", t.ops)
-	t.role.sending(t.holes)
+	t.role.sends(t.holes)
 	t.unsent.Worked(ctx, t.log, "Sending resumed")
 
 	select {

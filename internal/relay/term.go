@@ -40,7 +40,7 @@ type term struct {
 // the first error that waiting does not cure. Until it returns, no other instance that
 // respects the lock sends anything.
 func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
-	s.role.takesOver()
+	s.role.fails(errors.New("starting: reading the hooks"))
 	t := &term{lanes: lanes{sidecar: s}, lock: lock, drained: make(chan struct{})}
 	if err := t.begin(ctx); err != nil {
 		return err
@@ -125,10 +125,8 @@ func (t *term) newPipeline() *pipeline {
 	options := wiring.MappingOptions(t.cfg, t.log)
 	options.CountShare, options.Metrics, options.Projects = t.CountShare, t.rows, &mapping.Projects{}
 	p := &pipeline{
+		sidecar:    t.sidecar,
 		stream:     t.stream,
-		pool:       t.pool,
-		slot:       t.cfg.Slot,
-		hookTables: hookTablesOf(t.cfg),
 		hooks:      t.hooks,
 		overlap:    t.overlap,
 		locator:    mapping.NewLocator(t.pool, options),
@@ -141,8 +139,6 @@ func (t *term) newPipeline() *pipeline {
 		outlet:     t.outlet,
 		news:       t.news,
 		handedOver: t.beat.handedOver,
-		questions:  t.questions,
-		log:        t.log,
 	}
 	options.Wanted = p.isWanted
 	p.mapper = mapping.NewMapper(options)
@@ -165,7 +161,7 @@ func (t *term) run(ctx context.Context) error {
 	lost := func() {} // called if the lock is lost
 	if t.writer == nil {
 		lost = t.dispatcher.Halt
-		crew.keep(work, t.board.watch)
+		crew.keep(work, t.board.measure)
 		crew.keep(work, t.board.makeBackfills)
 		t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
 	} else {
