@@ -4,19 +4,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5/pgconn"
+	"time"
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // adopt takes a hook over, under the conditions of `hooktail hooks adopt`.
 func (b *board) adopt(ctx context.Context, s *shown, hook *hook.Hook) (status.Done, error) {
-	overlap := s.remembered(b.cfg)
+	overlap := s.remembered()
 	why := ""
 	switch {
 	case b.cfg.Deliver == config.DeliverActive:
@@ -48,10 +48,20 @@ func (b *board) release(ctx context.Context, s *shown, hook *hook.Hook) (status.
 
 // handed returns the error for the person who asked, with the remedy.
 func handed(err error) error {
-	const insufficientPrivilege = "42501" // https://www.postgresql.org/docs/current/errcodes-appendix.html
-	pg, ofDatabase := errors.AsType[*pgconn.PgError](err)
-	if _, locked := errors.AsType[*state.LockedError](err); locked || ofDatabase && pg.Code == insufficientPrivilege {
+	if _, locked := errors.AsType[*state.LockedError](err); locked || postgres.Code(err) == postgres.InsufficientPrivilege {
 		return &status.Problem{Why: err.Error()}
 	}
 	return err
+}
+
+// remembered describes the events that are kept for hooks that may be adopted; nil: none are.
+func (s *shown) remembered() *status.Overlap {
+	if s.overlap == nil {
+		return nil
+	}
+	now := time.Now()
+	return &status.Overlap{
+		Seconds: s.cfg.AdoptOverlap.Seconds(),
+		Whole:   now.Sub(s.began) >= s.cfg.AdoptOverlap && s.overlap.Whole(now),
+	}
 }

@@ -40,7 +40,7 @@ func (b *board) Report(ctx context.Context, q status.Query) status.Report {
 		return r
 	}
 	r.Leads = shown.began.UTC()
-	r.Overlap, r.Unreadable = shown.remembered(b.cfg), UnreadableRows(shown.hooks)
+	r.Overlap, r.Unreadable = shown.remembered(), UnreadableRows(shown.hooks)
 	overview := shown.dispatcher.Overview()
 	if r.Backfill = shown.backfills.shown(); r.Backfill != nil && !q.Payloads {
 		r.Backfill.Error = ""

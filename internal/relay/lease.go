@@ -26,8 +26,9 @@ type lease struct {
 	moved    chan struct{} // receives a token after each change of share
 
 	mu    sync.Mutex
-	held  []int // locked partitions, in order; guarded by mu
-	share []int // the part of held that this sender is to keep, in order; guarded by mu
+	share []int // the part of held that this sender is to keep, in order; only replaced; guarded by mu
+
+	held []int // locked partitions, in order; of the goroutine that keeps the session
 }
 
 // request is work for the lease's session.
@@ -84,11 +85,10 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 	}
 	senders = max(1, senders)
 	fair := (natslog.Partitions + senders - 1) / senders
-	held := l.all()
-	if missing := fair - len(held); missing > 0 {
+	if missing := fair - len(l.held); missing > 0 {
 		var others []int
 		for _, p := range spread {
-			if !slices.Contains(held, p) {
+			if !slices.Contains(l.held, p) {
 				others = append(others, p)
 			}
 		}
@@ -100,10 +100,10 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 		if err != nil {
 			return fmt.Errorf("take partitions: %w", err)
 		}
-		held = append(held, taken...)
+		l.held = append(l.held, taken...)
 	}
-	slices.SortFunc(held, func(a, b int) int { return spread[a] - spread[b] })
-	l.set(held, slices.Sorted(slices.Values(held[:min(len(held), fair)])))
+	slices.SortFunc(l.held, func(a, b int) int { return spread[a] - spread[b] })
+	l.set(slices.Sorted(slices.Values(l.held[:min(len(l.held), fair)])))
 	return nil
 }
 
@@ -118,22 +118,17 @@ var spread = func() (order []int) {
 	return order
 }()
 
-func (l *lease) all() []int {
+// set sets the share, and sends a token if it has changed.
+func (l *lease) set(share []int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.held)
-}
-
-func (l *lease) set(held, share []int) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	same := slices.Equal(share, l.share)
-	l.held, l.share = held, share
-	if !same {
-		select {
-		case l.moved <- struct{}{}:
-		default:
-		}
+	if slices.Equal(share, l.share) {
+		return
+	}
+	l.share = share
+	select {
+	case l.moved <- struct{}{}:
+	default:
 	}
 }
 
@@ -141,14 +136,14 @@ func (l *lease) set(held, share []int) {
 func (l *lease) wanted() []int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.share)
+	return l.share
 }
 
 // own releases all other partitions and raises the epoch of these, to more than above. The caller
 // must have ended the previous tenure.
 func (l *lease) own(ctx context.Context, partitions []int, above int64) (share *state.Share, err error) {
 	err = l.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		for _, p := range l.all() {
+		for _, p := range l.held {
 			if slices.Contains(partitions, p) {
 				continue
 			}
@@ -156,7 +151,8 @@ func (l *lease) own(ctx context.Context, partitions []int, above int64) (share *
 				return fmt.Errorf("release partition %d: %w", p, err)
 			}
 		}
-		l.set(slices.Clone(partitions), slices.Clone(partitions))
+		l.held = slices.Clone(partitions)
+		l.set(partitions)
 		select {
 		case <-l.moved: // to this share
 		default:

@@ -74,7 +74,8 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 			})
 			if err == nil {
 				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
-				return keepLock(ctx, conn, asked), nil
+				ping := func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) }
+				return keepSession(ctx, conn, asked, ping, nil), nil
 			}
 			conn.Close(context.WithoutCancel(ctx))
 		}
@@ -168,14 +169,8 @@ func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err 
 	return *answer, nil
 }
 
-// keepLock keeps the session alive until release. The session has owned the lock since
-// asked.
-func keepLock(ctx context.Context, conn *pgx.Conn, asked time.Time) *lock {
-	return keepSession(ctx, conn, asked, func(ctx context.Context, conn *pgx.Conn) error { return conn.Ping(ctx) }, nil)
-}
-
-// keepSession is keepLock for a session on which beat lets the server hear of it, and which
-// does what is requested; nil: nothing is.
+// keepSession keeps a session alive until release. It has owned the lock since asked. beat lets
+// the server hear of it; it does what is requested; nil: nothing is.
 func keepSession(ctx context.Context, conn *pgx.Conn, asked time.Time, beat func(context.Context, *pgx.Conn) error, requests <-chan request) *lock {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	l := &lock{cancel: cancel, ended: make(chan struct{}), pid: conn.PgConn().PID()}
@@ -221,17 +216,13 @@ func (l *lock) renew(ctx context.Context, conn *pgx.Conn, beat func(context.Cont
 func (l *lock) pause(ctx context.Context, conn *pgx.Conn, requests <-chan request) error {
 	pause, cancel := context.WithTimeout(ctx, renewEvery)
 	defer cancel()
-	if requests == nil {
-		_, err := conn.WaitForNotification(pause) // of which there are none
-		return err
-	}
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	waiting, stop := context.WithCancel(pause)
 	defer stop()
 	ended := make(chan error, 1)
 	wg.Go(func() {
-		_, err := conn.WaitForNotification(waiting)
+		_, err := conn.WaitForNotification(waiting) // of which there are none
 		ended <- err
 	})
 	select {
@@ -261,13 +252,7 @@ func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
 func (l *lock) during(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var wg sync.WaitGroup
-	wg.Go(func() {
-		select {
-		case <-ctx.Done():
-		case <-l.ended:
-			cancel(l.err)
-		}
-	})
+	wg.Go(func() { cancel(l.guard(ctx, func() {})) })
 	return ctx, func() {
 		cancel(nil)
 		wg.Wait()

@@ -128,32 +128,42 @@ func (s *sidecar) run(ctx context.Context) error {
 // lead waits for the lock and serves a term, repeatedly. A term ends with the lock or
 // with the database; neither ends the program.
 func (s *sidecar) lead(ctx context.Context) error {
-	const longest = 10 * time.Second
-	for pause := lockEvery; ; pause = min(2*pause, longest) {
+	return s.again(ctx, func() error {
 		lock, err := s.awaitLock(ctx)
 		if lock == nil {
 			return err
 		}
-		began := time.Now()
 		s.pool.Reset() // the end of the last term may have left its connections half open
 		err = s.serve(ctx, lock)
 		lock.release()
 		if errors.Is(err, errLockSilent) { // the server may not have missed the session yet
 			s.role.losesLock(*lock.heard.Load())
 		}
+		return err
+	}, func(err error, pause time.Duration) {
+		s.role.waits(err)
+		s.unserved.Failed(ctx, s.log, slog.LevelError, "Lost leadership: delivery stopped until it is regained",
+			slog.Any("error", err), slog.Duration("next", pause))
+	})
+}
+
+// again repeats serve until it returns nil, the caller stops it or its error ends the program.
+// Other errors are told, with the pause before the next call.
+func (s *sidecar) again(ctx context.Context, serve func() error, tell func(err error, pause time.Duration)) error {
+	const longest = 10 * time.Second
+	for pause := lockEvery; ; pause = min(2*pause, longest) {
+		began := time.Now()
+		err := serve()
 		switch {
 		case err == nil, ctx.Err() != nil && errors.Is(err, context.Canceled):
-			return nil // stopped by the caller
+			return nil
 		case s.ends(err):
 			return err
 		}
 		if time.Since(began) > longest {
 			pause = lockEvery
 		}
-		err = s.withoutNATS(err)
-		s.role.waits(err)
-		s.unserved.Failed(ctx, s.log, slog.LevelError, "Lost leadership: delivery stopped until it is regained",
-			slog.Any("error", err), slog.Duration("next", pause))
+		tell(s.withoutNATS(err), pause)
 		if s.rest(ctx, pause) != nil {
 			return nil
 		}

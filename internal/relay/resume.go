@@ -21,17 +21,14 @@ func (e *FullError) Error() string {
 // deliveries still fill the bound; then it returns a *FullError.
 func Resume(ctx context.Context, store *state.Store, hook, bound int64) error {
 	suspended, err := store.IsSuspended(ctx, hook)
-	if err != nil {
+	var parked int64
+	if err == nil && suspended {
+		parked, err = store.Room(ctx, hook)
+	}
+	switch {
+	case err != nil:
 		return err
-	}
-	if !suspended {
-		return store.Resume(ctx, hook)
-	}
-	parked, err := store.Room(ctx, hook)
-	if err != nil {
-		return err
-	}
-	if parked < bound {
+	case !suspended, parked < bound:
 		return store.Resume(ctx, hook)
 	}
 	if err := store.Unpause(ctx, hook); err != nil {

@@ -27,28 +27,16 @@ func (s *sidecar) send(ctx context.Context) error {
 	if !s.cfg.Role.Reads() {
 		s.log.Info("hooktail started", "version", s.version, "role", s.cfg.Role, "slot", s.cfg.Slot, "log", s.events.Names().Stream, "ops", s.ops)
 	}
-	const longest = 10 * time.Second
-	for pause := lockEvery; ; pause = min(2*pause, longest) {
-		began := time.Now()
+	return s.again(ctx, func() error {
 		err := s.sendLeased(ctx)
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return nil // told to stop
-		case err == nil:
-			continue
-		case s.ends(err):
-			return err
 		}
-		if time.Since(began) > longest {
-			pause = lockEvery
-		}
-		err = s.withoutNATS(err)
+		return err
+	}, func(err error, pause time.Duration) {
 		s.role.cannotSend(err)
 		s.unsent.Failed(ctx, s.log, slog.LevelError, "Sending stopped: trying again", slog.Any("error", err), slog.Duration("next", pause))
-		if s.rest(ctx, pause) != nil {
-			return nil
-		}
-	}
+	})
 }
 
 // sendLeased joins the senders and serves tenures, one after another, until the session is

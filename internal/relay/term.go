@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
+	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
@@ -23,7 +24,6 @@ type term struct {
 	beat     *heartbeat
 	stream   *cdc.Stream
 	outlet   Outlet // the dispatcher, the Outlet before it, or aside
-	overlap  *hook.Overlap
 	pipeline *pipeline
 	drained  chan struct{} // closed after the last delivery of a term that ends cleanly
 
@@ -46,7 +46,7 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 		return err
 	}
 	defer t.parked.Close()
-	t.beat, t.overlap = newHeartbeat(s.pool, s.BeatEvery, s.log), newOverlap(s.cfg, s.log)
+	t.beat = newHeartbeat(s.pool, s.BeatEvery, s.log)
 	if s.events != nil {
 		err = t.openLog(ctx)
 	} else if err = t.openLanes(lock.holds); err == nil {
@@ -69,7 +69,7 @@ func (s *sidecar) serve(ctx context.Context, lock *lock) (err error) {
 		s.watch.reads(t)
 		defer s.watch.reads(nil)
 	} else {
-		s.board.show(&shown{lanes: t.lanes, sieve: t.pipeline.sieve, overlap: t.overlap})
+		s.board.show(&shown{lanes: t.lanes, sieve: t.pipeline.sieve, overlap: t.pipeline.overlap})
 		defer s.board.show(nil)
 	}
 	return t.run(ctx)
@@ -128,7 +128,6 @@ func (t *term) newPipeline() *pipeline {
 		sidecar:    t.sidecar,
 		stream:     t.stream,
 		hooks:      t.hooks,
-		overlap:    t.overlap,
 		locator:    mapping.NewLocator(t.pool, options),
 		orphans:    mapping.NewOrphans[orphan](int(t.cfg.Memory) / orphansShare),
 		settler:    mapping.NewSettler[*wanted](options),
@@ -139,6 +138,9 @@ func (t *term) newPipeline() *pipeline {
 		outlet:     t.outlet,
 		news:       t.news,
 		handedOver: t.beat.handedOver,
+	}
+	if t.cfg.Deliver == config.DeliverAdopted {
+		p.overlap = hook.NewOverlap(hook.OverlapOptions{For: t.cfg.AdoptOverlap, MaxBytes: int64(t.cfg.Memory) / wiring.OverlapShare, Log: t.log})
 	}
 	options.Wanted = p.isWanted
 	p.mapper = mapping.NewMapper(options)
