@@ -56,7 +56,6 @@ func (b *backfills) run(ctx context.Context) {
 
 func (b *backfills) make(ctx context.Context, job *backfill) {
 	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	var watching sync.WaitGroup
 	watching.Go(func() {
 		select {

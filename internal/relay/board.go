@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/send"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
@@ -31,7 +30,7 @@ type shown struct {
 	lanes
 	sieve     *sieve
 	overlap   *hook.Overlap // nil: there is none
-	past      *past         // nil: no log keeps delivered events
+	past      *past         // nil: there is no log
 	began     time.Time
 	pace      tempo
 	series    series
@@ -114,7 +113,8 @@ func (b *board) Payload(ctx context.Context, p status.Payload) (body []byte, err
 		return nil, status.ErrStandby
 	}
 	if p.Position != 0 {
-		return b.loggedPayload(ctx, p.Hook, p.Position)
+		_, again, err := b.logged(ctx, p.Hook, p.Position)
+		return again.Body.Bytes(), err
 	}
 	err = b.ask(ctx, func(room *parkingRoom) error {
 		rows, err := room.Store.Show(ctx, p.Hook, p.Event)
@@ -133,13 +133,11 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		return status.Done{}, status.ErrStandby
 	}
 	hook, known := s.hooks.Hook(a.Hook)
-	switch a.Do {
-	case status.Redrive, status.Discard: // stored deliveries may outlive their hook
+	switch {
+	case a.Do == status.Redrive, a.Do == status.Discard: // stored deliveries may outlive their hook
 		return b.change(ctx, a)
-	default:
-		if !known {
-			return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d no longer exists", a.Hook)}
-		}
+	case !known:
+		return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d no longer exists", a.Hook)}
 	}
 	switch a.Do {
 	case status.Pause:
@@ -149,10 +147,7 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		if full, ok := errors.AsType[*FullError](err); ok {
 			err = &status.Problem{Why: fmt.Sprintf("hook %d %s", a.Hook, full)}
 		}
-		if err != nil {
-			return status.Done{}, err
-		}
-		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, nil
+		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, err
 	case status.Retry:
 		return status.Done{Message: fmt.Sprintf("hook %d retries its deliveries now", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
 	case status.Adopt:
@@ -166,16 +161,7 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 			return status.Done{}, &status.Problem{Why: "no backfill is running"}
 		}
 		return status.Done{Message: "the backfill is stopped"}, nil
-	case status.Resend:
-		if a.Position != 0 {
-			return b.replayed(ctx, s, hook, a.Position)
-		}
-		return resent(ctx, s, hook, a.Seq)
 	default:
-		done, err := pinged(ctx, s.sender, hook)
-		if err == nil && done.Exchange.Result == send.Result2xx.String() {
-			err = s.parked.Store.Retry(ctx, a.Hook)
-		}
-		return done, err
+		return b.exchange(ctx, s, hook, a)
 	}
 }

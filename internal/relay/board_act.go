@@ -12,31 +12,31 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// pinged sends a ping and returns the exchange for the page.
-func pinged(ctx context.Context, sender *send.Sender, hook *hook.Hook) (status.Done, error) {
+// exchange sends a hook one request: a ping, or that of an attempt or of an event of the log
+// again, with the same event id: the receiver may ignore it as a duplicate. Stored deliveries
+// do not change, but a hook that answers a ping retries them.
+func (b *board) exchange(ctx context.Context, s *shown, hook *hook.Hook, a status.Action) (done status.Done, err error) {
 	if hook.IsRefused() {
-		return status.Done{}, refusedProblem(hook)
+		return done, &status.Problem{Why: fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)}
 	}
-	e := Ping(ctx, sender, hook)
-	return exchanged(hook, &e), nil
-}
-
-// resent sends the request of an attempt again, with the same event id: the receiver may
-// ignore it as a duplicate. Stored deliveries do not change.
-func resent(ctx context.Context, s *shown, hook *hook.Hook, seq uint64) (status.Done, error) {
-	if hook.IsRefused() {
-		return status.Done{}, refusedProblem(hook)
+	if a.Do != status.Resend {
+		e := Ping(ctx, s.sender, hook)
+		if e.Result == send.Result2xx {
+			err = s.parked.Store.Retry(ctx, hook.ID)
+		}
+		return exchanged(hook, &e), err
 	}
-	m, ok := s.dispatcher.Sent(hook.ID, seq)
-	if !ok {
-		return status.Done{}, &status.Problem{Why: "this payload is no longer kept"}
+	m, kept := s.dispatcher.Sent(hook.ID, a.Seq)
+	if a.Position != 0 {
+		m, err = b.replayed(ctx, hook, a.Position)
+	} else if !kept {
+		err = &status.Problem{Why: "this payload is no longer kept"}
+	}
+	if err != nil {
+		return done, err
 	}
 	e := s.sender.Exchange(ctx, hook, m)
 	return exchanged(hook, &e), nil
-}
-
-func refusedProblem(hook *hook.Hook) error {
-	return &status.Problem{Why: fmt.Sprintf("hooktail cannot send to hook %d: %s", hook.ID, hook.Fault)}
 }
 
 // exchanged returns an exchange for the page.

@@ -11,36 +11,30 @@ import (
 // open page depends on what it shows, not on all hooks.
 func choose(all []dispatch.Overview, q status.Query) ([]dispatch.Overview, *status.Tally) {
 	brief := make([]*status.Hook, len(all))
-	at := make(map[*status.Hook]int, len(all))
+	of := make(map[*status.Hook]*dispatch.Overview, len(all))
 	for i := range all {
 		h := briefly(&all[i])
-		brief[i], at[&h] = &h, i
+		brief[i], of[&h] = &h, &all[i]
 	}
 	tally := status.TallyOf(brief)
-	var asked *status.Hook
-	wanted := make([]*status.Hook, 0, len(brief))
-	for i, h := range brief {
-		if h.ID == q.Hook {
-			asked = h
-		}
-		if q.Payloads {
-			h.URL = all[i].Hook.URL.Whole()
-		}
-		if q.Find == "" || h.Found(q.Find) {
-			wanted = append(wanted, h)
+	if q.Payloads {
+		for h, o := range of {
+			h.URL = o.Hook.URL.Whole()
 		}
 	}
+	wanted := slices.DeleteFunc(slices.Clone(brief), func(h *status.Hook) bool { return q.Find != "" && !h.Found(q.Find) })
 	tally.Found = len(wanted)
 	if q.Hooks > 0 {
 		slices.SortFunc(wanted, status.ByNeed)
 		wanted = wanted[:min(q.Hooks, len(wanted))]
 	}
-	if asked != nil && !slices.Contains(wanted, asked) {
-		wanted = append(wanted, asked)
+	isAsked := func(h *status.Hook) bool { return h.ID == q.Hook }
+	if i := slices.IndexFunc(brief, isAsked); i >= 0 && !slices.Contains(wanted, brief[i]) {
+		wanted = append(wanted, brief[i])
 	}
 	chosen := make([]dispatch.Overview, len(wanted))
 	for i, h := range wanted {
-		chosen[i] = all[at[h]]
+		chosen[i] = *of[h]
 	}
 	return chosen, tally
 }

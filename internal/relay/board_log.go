@@ -20,14 +20,6 @@ type past struct {
 	asking   chan struct{} // allows one page at a time to read the log
 }
 
-// past returns the log of the tenure; nil: it keeps nothing.
-func (t *tenure) past() *past {
-	if t.cfg.Keep == 0 {
-		return nil
-	}
-	return &past{log: t.events, payloads: t.entries, asking: make(chan struct{}, 1)}
-}
-
 // pastOf returns the log to show.
 func (b *board) pastOf() (*past, error) {
 	s, _ := b.current()
@@ -80,57 +72,39 @@ func isMeant(m *natslog.Message, q *status.Search) bool {
 		(q.Since.IsZero() || !e.Committed.Before(q.Since)) && (q.Until.IsZero() || e.Committed.Before(q.Until))
 }
 
-// request returns what the hook gets of the message at that position, as a replay sends it;
-// ok is false if the log no longer has it.
-func (p *past) request(ctx context.Context, of int64, position uint64) (m *natslog.Message, again send.Message, ok bool, err error) {
+// logged returns the message at that position of the log, and what the hook gets of it, as a
+// replay sends it; nil if the log no longer has it.
+func (b *board) logged(ctx context.Context, of int64, position uint64) (m *natslog.Message, again send.Message, err error) {
+	p, err := b.pastOf()
+	if err != nil {
+		return nil, again, err
+	}
 	if m, err = p.log.At(ctx, position); m == nil || err != nil {
-		return nil, again, false, err
+		return nil, again, err
 	}
 	target, has := m.TargetOf(of)
-	if !has {
-		return nil, again, false, nil
+	if has && m.Stored {
+		m.Event.Payload, err = p.payloads.Payload(ctx, m.Event.ID.String())
+		has = m.Event.Payload != nil
 	}
-	if m.Stored {
-		if m.Event.Payload, err = p.payloads.Payload(ctx, m.Event.ID.String()); m.Event.Payload == nil || err != nil {
-			return nil, again, false, err
-		}
+	if !has || err != nil {
+		return nil, again, err
 	}
-	return m, replay.Again(m, target), true, nil
+	return m, replay.Again(m, target), nil
 }
 
-// loggedPayload returns the body of an event of the log; nil if it is no longer kept.
-func (b *board) loggedPayload(ctx context.Context, of int64, position uint64) ([]byte, error) {
-	p, err := b.pastOf()
+// replayed returns the request of an event of the log, if the hook still wants it.
+func (b *board) replayed(ctx context.Context, hook *hook.Hook, position uint64) (again send.Message, err error) {
+	m, again, err := b.logged(ctx, hook.ID, position)
 	if err != nil {
-		return nil, err
+		return again, err
 	}
-	_, again, ok, err := p.request(ctx, of, position)
-	if !ok || err != nil {
-		return nil, err
-	}
-	return again.Body.Bytes(), nil
-}
-
-// replayed sends the hook an event of the log again, if it still wants it.
-func (b *board) replayed(ctx context.Context, s *shown, hook *hook.Hook, position uint64) (status.Done, error) {
-	p, err := b.pastOf()
-	if err != nil {
-		return status.Done{}, err
-	}
-	if hook.IsRefused() {
-		return status.Done{}, refusedProblem(hook)
-	}
-	m, again, ok, err := p.request(ctx, hook.ID, position)
-	if err != nil {
-		return status.Done{}, err
-	}
-	if !ok {
-		return status.Done{}, &status.Problem{Why: "the log no longer has this event"}
+	if m == nil {
+		return again, &status.Problem{Why: "the log no longer has this event"}
 	}
 	m.Event.Organization = hook.Organization // which the log does not say
 	if _, wants := hook.TargetOf(m.Event); !wants {
-		return status.Done{}, &status.Problem{Why: fmt.Sprintf("hook %d no longer wants this event: its actions or its project have changed", hook.ID)}
+		return again, &status.Problem{Why: fmt.Sprintf("hook %d no longer wants this event: its actions or its project have changed", hook.ID)}
 	}
-	e := s.sender.Exchange(ctx, hook, again)
-	return exchanged(hook, &e), nil
+	return again, nil
 }

@@ -97,35 +97,26 @@ func (h *heartbeat) message(sent time.Time) string {
 const othersAtOnce = 3
 
 // received is called with each message that the stream shows. Those of earlier leaders, and
-// of hooktails that read other slots, do not count: their clocks are others.
+// of hooktails that read other slots, do not count: their clocks are others. It warns once of
+// another hooktail, which reads another slot: on this one, it would have the lock.
 func (h *heartbeat) received(content string) {
 	sign, text, _ := strings.Cut(content, " ")
 	sent, err := strconv.ParseInt(text, 10, 64)
-	switch {
-	case err != nil:
-		return
-	case sign != h.sign:
-		h.meets()
+	if err != nil {
 		return
 	}
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.back = time.Unix(0, sent)
-	h.seen, h.trip = now, now.Sub(h.back)
-	h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
-}
-
-// meets counts a message of another hooktail, and warns once. The other one reads another slot: on this
-// one, it would have the lock.
-func (h *heartbeat) meets() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.seen.IsZero() {
-		return // of an earlier leader
-	}
-	if h.others++; h.others == othersAtOnce {
-		h.log.Warn("Another hooktail reads another slot of this database: if both send to the same webhooks, receivers get every event twice", "remedy", "hooktail doctor")
+	switch {
+	case sign == h.sign:
+		h.back = time.Unix(0, sent)
+		h.seen, h.trip = now, now.Sub(h.back)
+		h.away = slices.DeleteFunc(h.away, func(sent time.Time) bool { return !sent.After(h.back) })
+	case !h.seen.IsZero(): // else it is of an earlier leader
+		if h.others++; h.others == othersAtOnce {
+			h.log.Warn("Another hooktail reads another slot of this database: if both send to the same webhooks, receivers get every event twice", "remedy", "hooktail doctor")
+		}
 	}
 }
 
@@ -146,13 +137,11 @@ func (h *heartbeat) lag() time.Duration {
 	if !h.sent.IsZero() && h.back.Equal(h.sent) {
 		return h.trip
 	}
-	newest := h.began // nothing has been read yet
-	if !h.back.IsZero() || !h.commit.IsZero() {
-		newest = h.back
-		if h.commit.After(h.back) {
-			newest = h.commit
-		}
+	newest := h.back
+	if h.commit.After(newest) {
+		newest = h.commit
 	}
+	newest = cmp.Or(newest, h.began)  // nothing has been read yet
 	return max(0, time.Since(newest)) // the database's clock may be ahead
 }
 
@@ -193,15 +182,11 @@ func (h *heartbeat) ready(stats cdc.Stats) error {
 	missing := display.Span(h.missing())
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	never := h.seen.IsZero()
-	age := time.Since(h.seen)
-	if never {
-		age = time.Since(h.began)
-	}
+	age := time.Since(cmp.Or(h.seen, h.began))
 	switch {
 	case h.writeErr != nil:
 		return fmt.Errorf("the heartbeat could not be written to the database: %w", h.writeErr)
-	case never && age <= h.limit():
+	case h.seen.IsZero() && age <= h.limit():
 		return errors.New("starting: the first heartbeat is on its way")
 	case age <= h.limit():
 		return nil

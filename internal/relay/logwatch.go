@@ -113,24 +113,15 @@ func (w *logWatch) set(f func()) {
 	f()
 }
 
-// reads records the term of the reader; nil: it is over. A nil *logWatch records nothing.
-func (w *logWatch) reads(t *term) {
-	if w != nil {
-		w.set(func() { w.term = t })
-		w.wake(t != nil)
-	}
-}
+// reads records the term of the reader; nil: it is over.
+func (w *logWatch) reads(t *term) { w.has(t != nil, func() { w.term = t }) }
 
 // sends records the tenure of the sender; nil: it is over.
-func (w *logWatch) sends(t *tenure) {
-	if w != nil {
-		w.set(func() { w.tenure = t })
-		w.wake(t != nil)
-	}
-}
+func (w *logWatch) sends(t *tenure) { w.has(t != nil, func() { w.tenure = t }) }
 
-// wake makes the next survey due, if this instance has begun something.
-func (w *logWatch) wake(begun bool) {
+// has makes the next survey due, if this instance has begun something.
+func (w *logWatch) has(begun bool, set func()) {
+	w.set(set)
 	if !begun {
 		return
 	}

@@ -145,8 +145,8 @@ const markWithin = 10 * time.Second
 
 // holes returns an error that names a stopped partition, nil if there is none.
 func (t *tenure) holes() error {
-	for _, hole := range t.stopped() {
-		return fmt.Errorf("a partition has stopped: %w", hole)
+	if holes := t.stopped(); len(holes) > 0 {
+		return fmt.Errorf("a partition has stopped: %w", holes[0])
 	}
 	return nil
 }

@@ -45,7 +45,7 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 		return err
 	}
 	defer t.tail.Close()
-	s.board.show(&shown{lanes: t.lanes, past: t.past()})
+	s.board.show(&shown{lanes: t.lanes, past: &past{log: t.events, payloads: t.entries, asking: make(chan struct{}, 1)}})
 	defer s.board.show(nil)
 	s.watch.sends(t)
 	defer s.watch.sends(nil)
@@ -131,23 +131,23 @@ func (t *tenure) run(ctx context.Context) error {
 		t.stop(stopReading, read, work.Done(), min(t.cfg.Grace, handover))
 	}
 	crew.end(errStopped)
-	if err := failureOf(work); err != nil {
-		return err
+	err := failureOf(work)
+	if err == nil {
+		t.lastMarks()
 	}
-	return t.lastMarks()
+	return err
 }
 
 // handover is the time for requests in flight before a tenure parks the rest.
 const handover = 2 * time.Second
 
 // lastMarks writes the bookmarks at the end of a tenure, so that nothing is sent again.
-func (t *tenure) lastMarks() error {
+func (t *tenure) lastMarks() {
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
 	if err := t.mark(ctx); err != nil {
 		t.log.Warn("Cannot write the last bookmarks: deliveries since the previous ones are repeated", "error", err)
 	}
-	return nil
 }
 
 // stop ends the tenure in order: it stops reading, finishes requests in flight, and parks the
@@ -176,13 +176,10 @@ func (t *tenure) read(ctx context.Context) error {
 			passed = true
 		}
 		m, progress, err := t.tail.Next(ctx)
+		if err == nil && m != nil {
+			err = t.accept(ctx, m, progress)
+		}
 		if err != nil {
-			return err
-		}
-		if m == nil {
-			continue
-		}
-		if err := t.accept(ctx, m, progress); err != nil {
 			return err
 		}
 	}
