@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -158,7 +157,7 @@ func (b *board) backfill(ctx context.Context, s *shown, a status.Action) (status
 		},
 	})
 	if err != nil {
-		if _, ofDatabase := errors.AsType[*pgconn.PgError](err); ofDatabase || ctx.Err() != nil {
+		if is[*pgconn.PgError](err) || ctx.Err() != nil {
 			return status.Done{}, err
 		}
 		return status.Done{}, &status.Problem{Why: err.Error()}

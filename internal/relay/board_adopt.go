@@ -2,7 +2,6 @@ package relay
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -48,7 +47,7 @@ func (b *board) release(ctx context.Context, s *shown, hook *hook.Hook) (status.
 
 // handed returns the error for the person who asked, with the remedy.
 func handed(err error) error {
-	if _, locked := errors.AsType[*state.LockedError](err); locked || postgres.Code(err) == postgres.InsufficientPrivilege {
+	if is[*state.LockedError](err) || postgres.Code(err) == postgres.InsufficientPrivilege {
 		return &status.Problem{Why: err.Error()}
 	}
 	return err

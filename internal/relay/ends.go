@@ -11,22 +11,21 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// ends reports whether an error ends the program. Errors that do not go away by waiting
-// do. Errors that a person must fix end it only before the program has streamed or stood
-// by: then the set-up is wrong, and the person who started the program is watching. Later
-// such an error comes from a migration or a rotation of credentials, and the program
-// waits until it is over, as it does after any unknown error.
+// ends reports whether an error ends the program. Errors that do not go away by waiting do: an
+// invalid configuration, a gap, a copied database, a dead stream. Errors that a person must fix
+// end it only before the program has streamed or stood by: then the set-up is wrong, and the
+// person who started the program is watching. Later such an error comes from a migration or a
+// rotation of credentials, and the program waits until it is over, as it does after any unknown
+// error.
 func (s *sidecar) ends(err error) bool {
-	return isFatal(err) || !s.isProven() && isPermanent(err)
+	return is[*config.Error](err) || is[*cdc.Gap](err) || is[*state.CopyError](err) || errors.Is(err, errStreamDead) ||
+		!s.isProven() && isPermanent(err)
 }
 
-// isFatal reports whether waiting cannot help: an invalid configuration, a gap, a copied
-// database, a dead stream.
-func isFatal(err error) bool {
-	var invalid *config.Error
-	var gap *cdc.Gap
-	var copied *state.CopyError
-	return errors.As(err, &invalid) || errors.As(err, &gap) || errors.As(err, &copied) || errors.Is(err, errStreamDead)
+// is reports whether the error or one of its causes has the type.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // isProven reports whether the program has streamed or stood by.
@@ -37,12 +36,8 @@ func (s *sidecar) isProven() bool {
 
 // isPermanent reports whether a person must fix the error.
 func isPermanent(err error) bool {
-	var schema *state.SchemaError
-	var column *mapping.MissingColumnError
-	var hookColumn *hook.MissingColumnError
-	var fault *cdc.Fault
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*cdc.Fault](err); ok {
 		return !fault.Passes()
 	}
-	return postgres.Permanent(err) || errors.As(err, &schema) || errors.As(err, &column) || errors.As(err, &hookColumn)
+	return postgres.Permanent(err) || is[*state.SchemaError](err) || is[*mapping.MissingColumnError](err) || is[*hook.MissingColumnError](err)
 }

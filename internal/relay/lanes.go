@@ -6,7 +6,6 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -19,26 +18,6 @@ type lanes struct {
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 }
-
-// openParked opens the store of parked deliveries, for a sender's share or, if it is nil, for
-// all hooks. It waits for the database. The caller closes it.
-func (l *lanes) openParked(ctx context.Context, share *state.Share) error {
-	return l.questions.persist(ctx, readParked, func(ctx context.Context) error {
-		room, err := openParking(ctx, l.cfg, l.log, share)
-		if err != nil {
-			return err
-		}
-		if err := room.check(ctx); err != nil {
-			room.Close()
-			return err
-		}
-		l.parked, room.trimmed = room, l.trimmed
-		return nil
-	})
-}
-
-// readParked says what openParked and restore do.
-const readParked = "read the parked deliveries"
 
 // openLanes begins to send, while permit holds. The caller closes the lanes.
 func (l *lanes) openLanes(permit func() bool) (err error) {

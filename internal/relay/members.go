@@ -3,6 +3,7 @@ package relay
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,22 +27,17 @@ type seat struct {
 func readSeats(ctx context.Context, db *pgxpool.Pool, slot string) ([]seat, error) {
 	key := uint64(lockKey(slot))
 	rows, err := db.Query(ctx, `
-		SELECT l.pid::bigint, coalesce(pg_catalog.host(a.client_addr), ''), a.backend_start, l.objsubid = 1,
+		SELECT l.pid, coalesce(pg_catalog.host(a.client_addr), ''), a.backend_start, l.objsubid = 1,
 			coalesce(pg_catalog.array_agg(l.objid::bigint ORDER BY l.objid) FILTER (WHERE l.objsubid = 2 AND l.objid <> $4::bigint::oid), '{}')
 		FROM pg_catalog.pg_locks AS l LEFT JOIN pg_catalog.pg_stat_activity AS a ON a.pid = l.pid
 		WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 			AND (l.objsubid = 2 AND l.classid = $1::bigint::oid OR l.objsubid = 1 AND l.classid = $2::bigint::oid AND l.objid = $3::bigint::oid)
 		GROUP BY 1, 2, 3, 4 ORDER BY 3, 1`,
 		int64(leaseClass(slot)), int64(key>>32), int64(key&0xFFFFFFFF), int64(member))
-	if err != nil {
-		return nil, fmt.Errorf("list readers and senders: %w", err)
+	var seats []seat
+	if err == nil {
+		seats, err = pgx.CollectRows(rows, pgx.RowToStructByPos[seat])
 	}
-	seats, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s seat, err error) {
-		var pid int64
-		err = row.Scan(&pid, &s.Address, &s.Since, &s.Leads, &s.Partitions)
-		s.PID = uint32(pid)
-		return s, err
-	})
 	if err != nil {
 		return nil, fmt.Errorf("list readers and senders: %w", err)
 	}
@@ -50,17 +46,9 @@ func readSeats(ctx context.Context, db *pgxpool.Pool, slot string) ([]seat, erro
 
 // free lists the partitions that no sender has.
 func free(seats []seat) []int {
-	var taken [natslog.Partitions]bool
-	for _, s := range seats {
-		for _, p := range s.Partitions {
-			if p < len(taken) {
-				taken[p] = true
-			}
-		}
-	}
 	out := []int{}
-	for p, is := range taken {
-		if !is {
+	for p := range natslog.Partitions {
+		if !slices.ContainsFunc(seats, func(s seat) bool { return slices.Contains(s.Partitions, p) }) {
 			out = append(out, p)
 		}
 	}

@@ -154,12 +154,11 @@ func (m *memory) end(stream *cdc.Stream, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
 	defer cancel()
-	var gap *cdc.Gap
 	var failed error
-	if _, diverged := errors.AsType[*cdc.Diverged](err); !diverged { // otherwise the server knows the position better
+	if !is[*cdc.Diverged](err) { // otherwise the server knows the position better
 		failed = m.write(ctx, stream, errors.Is(err, errStopped))
 	}
-	if errors.As(err, &gap) {
+	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
 		failed = errors.Join(failed, m.positions.Found(ctx, gap))
 	}
 	if failed != nil {

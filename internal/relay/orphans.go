@@ -87,7 +87,7 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 		}
 		events, err = p.mapper.Events(part, nil)
 	}
-	if _, missing := errors.AsType[*mapping.MissingColumnError](err); !missing {
+	if !is[*mapping.MissingColumnError](err) {
 		return events, err
 	}
 	if err := p.questions.persist(ctx, "find the columns that the rules need", p.locator.CheckTables); err != nil {

@@ -3,48 +3,52 @@ package relay
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
+	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // parkingRoom holds the store of parked deliveries. It keeps the store and the lanes
 // informed of each other's changes.
 type parkingRoom struct {
+	*sidecar
 	*wiring.Parked
-	retention time.Duration      // of dead deliveries
-	room      int64              // bound of a hook's dead deliveries, in bytes
-	webhooks  string             // quoted name of the application's table
-	trimmed   prometheus.Counter // dead deliveries; set by openParked
 
 	counted time.Time           // time of the last count
 	took    time.Duration       // duration of the last count
 	retried map[int64]time.Time // last seen Setting.Retried, by hook
 	full    map[int64]bool      // hooks that were suspended when last checked
+	doubled map[int64]bool      // hooks whose double sender was warned about
 }
 
-// openParking opens the store on connections of its own, for a sender's share; nil: for all
-// hooks. It returns an error if the store's tables are missing.
-func openParking(ctx context.Context, cfg config.Config, log *slog.Logger, share *state.Share) (*parkingRoom, error) {
-	p, err := wiring.OpenParked(ctx, cfg, log, state.Wait{}, share)
-	if err != nil {
-		return nil, err
-	}
-	return &parkingRoom{
-		Parked: p, retention: cfg.DeadRetention, room: int64(cfg.ParkMaxBytes),
-		webhooks: pgx.Identifier{cfg.SourceSchema, cfg.WebhookTable}.Sanitize(),
-		retried:  make(map[int64]time.Time), full: make(map[int64]bool),
-	}, nil
+// openParked opens the store on connections of its own, for a sender's share or, if it is nil,
+// for all hooks. It waits for the database. The caller closes it.
+func (l *lanes) openParked(ctx context.Context, share *state.Share) error {
+	return l.questions.persist(ctx, readParked, func(ctx context.Context) error {
+		parked, err := wiring.OpenParked(ctx, l.cfg, l.log, state.Wait{}, share)
+		if err != nil {
+			return err
+		}
+		l.parked = &parkingRoom{sidecar: l.sidecar, Parked: parked, retried: make(map[int64]time.Time), doubled: make(map[int64]bool)}
+		if err = l.parked.check(ctx); err != nil {
+			parked.Close()
+		}
+		return err
+	})
 }
+
+// readParked says what openParked and lanes.restore do.
+const readParked = "read the parked deliveries"
 
 // check returns an error if there are signing secrets but no key to open them, or if the
 // tables are a copy whose parked deliveries the original may send too. It makes one
@@ -87,7 +91,6 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 
 // watch passes changes made by people to the dispatcher, until ctx ends.
 func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *hook.Set) {
-	double := &doubleSender{hooks: hooks, pool: p.Pool, log: p.Log, warned: make(map[int64]bool)}
 	var failing logging.Repeat
 	p.Store.Watch(ctx, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lookPatience)
@@ -97,7 +100,7 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 		} else if !errors.Is(ctx.Err(), context.Canceled) {
 			failing.Failed(ctx, p.Log, slog.LevelError, "Cannot read changes of settings; trying again", slog.Any("error", err))
 		}
-		if err := double.look(ctx); err != nil && ctx.Err() == nil {
+		if err := p.warnDoubled(ctx, hooks); err != nil && ctx.Err() == nil {
 			p.Log.Debug("cannot check for other senders", "error", err)
 		}
 		d.Ages()
@@ -122,18 +125,18 @@ func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) erro
 	if err != nil {
 		return err
 	}
-	full := make(map[int64]bool)
+	before := p.full
+	p.full = make(map[int64]bool)
 	for _, set := range settings {
-		full[set.Hook] = !set.Suspended.IsZero()
-	}
-	for hook, was := range p.full {
-		if was && !full[hook] {
-			p.counted = time.Time{}
-			err = p.recount(ctx, d)
-			break
+		if !set.Suspended.IsZero() {
+			p.full[set.Hook] = true
 		}
 	}
-	p.full = full
+	maps.DeleteFunc(before, func(hook int64, _ bool) bool { return p.full[hook] })
+	if len(before) > 0 {
+		p.counted = time.Time{}
+		err = p.recount(ctx, d)
+	}
 	p.Signing.Update(settings)
 	d.Settings(settings)
 	for _, set := range settings {
@@ -208,19 +211,69 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 // trim deletes the oldest dead deliveries of each hook that exceeds the bound. It
 // deletes somewhat more than necessary, so that it need not run at every count.
 func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error {
+	bound := int64(p.cfg.ParkMaxBytes)
 	for _, b := range backlogs {
-		if b.Room() <= p.room {
+		if b.Room() <= bound {
 			continue
 		}
-		n, err := p.Store.Trim(ctx, b.Hook, p.room-p.room/10)
+		n, err := p.Store.Trim(ctx, b.Hook, bound-bound/10)
 		p.trimmed.Add(float64(n))
 		if n > 0 {
 			p.Log.Warn("Dead deliveries of a webhook exceed their bound: the oldest were deleted",
-				"hook", b.Hook, "deliveries", n, "bound", p.room, "remedy", "redrive or discard dead deliveries, or raise HOOKTAIL_PARK_MAX_BYTES")
+				"hook", b.Hook, "deliveries", n, "bound", bound, "remedy", "redrive or discard dead deliveries, or raise HOOKTAIL_PARK_MAX_BYTES")
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+const (
+	// expireEvery is the pause between two searches for expired rows.
+	expireEvery = time.Hour
+	// settingGrace is how long the settings of a hook outlive it.
+	settingGrace = 24 * time.Hour
+	// expireWithin bounds one search: its connection may be half open.
+	expireWithin = 10 * time.Minute
+)
+
+// expire deletes expired dead deliveries and the settings of deleted hooks, until ctx
+// ends.
+func (p *parkingRoom) expire(ctx context.Context) {
+	retry.Always(ctx, expireEvery, func() {
+		look, cancel := context.WithTimeout(ctx, expireWithin)
+		defer cancel()
+		n, err := p.Store.Expire(look, p.cfg.DeadRetention)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			p.Log.Error("cannot delete expired dead deliveries; trying again", "error", err, "next", expireEvery)
+		case n > 0:
+			p.Log.Info("expired dead deliveries deleted", "deliveries", n, "older", p.cfg.DeadRetention)
+		}
+		gone, err := p.prune(look)
+		switch {
+		case ctx.Err() != nil:
+		case err != nil:
+			p.Log.Error("cannot delete the settings of deleted hooks; trying again", "error", err, "next", expireEvery)
+		case len(gone) > 0:
+			p.Log.Info("settings of deleted hooks deleted", "hooks", gone)
+		}
+	})
+}
+
+// prune deletes the settings of hooks that have been missing from the application's
+// table for a day. It reads the table itself rather than what the stream has shown,
+// since a hook that the stream does not know may be newer than what was read.
+func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
+	rows, err := p.Pool.Query(ctx, `SELECT id::bigint FROM `+pgx.Identifier{p.cfg.SourceSchema, p.cfg.WebhookTable}.Sanitize())
+	if err != nil {
+		return nil, fmt.Errorf("read the hooks: %w", err)
+	}
+	there, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return nil, fmt.Errorf("read the hooks: %w", err)
+	}
+	return p.Store.Prune(ctx, there, settingGrace)
 }

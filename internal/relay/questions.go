@@ -49,7 +49,9 @@ func (q *questions) persist(ctx context.Context, what string, f func(context.Con
 		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience,
 		Again: func(err error) bool { return !q.ends(err) },
 		Failed: func(ctx context.Context, err error, next time.Duration) {
-			q.failed(asked, err)
+			q.mu.Lock()
+			asked.err = err
+			q.mu.Unlock()
 			q.trouble.Failed(ctx, q.log, slog.LevelError, "the database did not answer; trying again",
 				slog.String("to", what), slog.Any("error", err), slog.Duration("next", next))
 		},
@@ -80,12 +82,6 @@ func (q *questions) end(asked *question) {
 	delete(q.open, asked)
 }
 
-func (q *questions) failed(asked *question, err error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	asked.err = err
-}
-
 // overdue describes the oldest question that has been open for longer than limit; nil if
 // there is none. While one is overdue, events are due and none is delivered.
 func (q *questions) overdue(limit time.Duration) error {
@@ -97,14 +93,10 @@ func (q *questions) overdue(limit time.Duration) error {
 			oldest = asked
 		}
 	}
-	if oldest == nil {
+	if oldest == nil || time.Since(oldest.since) <= limit {
 		return nil
 	}
-	age := time.Since(oldest.since)
-	if age <= limit {
-		return nil
-	}
-	late := fmt.Errorf("no event was delivered for %s: hooktail is waiting to %s", age.Round(time.Second), oldest.what)
+	late := fmt.Errorf("no event was delivered for %s: hooktail is waiting to %s", time.Since(oldest.since).Round(time.Second), oldest.what)
 	if oldest.err != nil {
 		late = fmt.Errorf("%w: %w", late, oldest.err)
 	}

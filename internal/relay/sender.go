@@ -60,10 +60,14 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 		if len(partitions) == 0 {
 			s.role.idles(nil)
 			s.unsent.Worked(ctx, s.log, "Sending resumed")
-			if err := lease.await(ctx); err != nil {
-				return err
+			select {
+			case <-lease.moved:
+				continue
+			case <-lease.ended:
+				return lease.err
+			case <-ctx.Done():
+				return ctx.Err()
 			}
-			continue
 		}
 		err = s.serveShare(ctx, lease, share)
 		ahead, isAhead := errors.AsType[*natslog.AheadError](err)
@@ -77,19 +81,6 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return nil
 		}
-	}
-}
-
-// await returns nil when the share has changed, and an error when the session is lost or ctx
-// has ended.
-func (l *lease) await(ctx context.Context) error {
-	select {
-	case <-l.moved:
-		return nil
-	case <-l.ended:
-		return l.err
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 

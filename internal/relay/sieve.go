@@ -31,15 +31,6 @@ func (s *sieve) of(hook int64) uint64 {
 	return s.leftOut[hook]
 }
 
-func (s *sieve) count(hook int64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.leftOut == nil {
-		s.leftOut = make(map[int64]uint64)
-	}
-	s.leftOut[hook]++
-}
-
 // sifted is the sieve for the targets of one event.
 type sifted struct {
 	*sieve
@@ -53,8 +44,10 @@ func (s sifted) LeftOut(t hook.Target) {
 		return
 	}
 	s.metrics.Filtered(t.Hook, t.Action)
-	s.count(t.Hook)
 	s.wanted.delivered()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.leftOut[t.Hook]++
 }
 
 // Failed counts the failure, and logs one from time to time, without the error, which may

@@ -134,7 +134,7 @@ func (t *term) newPipeline() *pipeline {
 		settle:     t.cfg.Settle,
 		pacing:     newPacing(),
 		renderer:   mapping.NewRenderer(t.pool, options),
-		sieve:      &sieve{metrics: t.deliveries, log: t.log},
+		sieve:      &sieve{metrics: t.deliveries, log: t.log, leftOut: make(map[int64]uint64)},
 		outlet:     t.outlet,
 		news:       t.news,
 		handedOver: t.beat.handedOver,
