@@ -29,10 +29,11 @@ type ParameterError struct {
 }
 
 func (e *ParameterError) Error() string {
-	if len(e.Names) == 1 {
-		return fmt.Sprintf("has the parameter %s, which hooktail does not accept", e.Names[0])
+	parameters := "parameter"
+	if len(e.Names) > 1 {
+		parameters += "s"
 	}
-	return fmt.Sprintf("has the parameters %s, which hooktail does not accept", strings.Join(e.Names, ", "))
+	return fmt.Sprintf("has the %s %s, which hooktail does not accept", parameters, strings.Join(e.Names, ", "))
 }
 
 // Check parses the connection string as every session does. An error is a

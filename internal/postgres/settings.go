@@ -108,12 +108,8 @@ func Sets(name string) bool {
 // https://www.postgresql.org/docs/17/runtime-config-client.html#GUC-TRANSACTION-TIMEOUT
 func urgent(serverVersion string) string {
 	const since = 17
-	major, _, _ := strings.Cut(serverVersion, ".")
-	digits := strings.IndexFunc(major, func(r rune) bool { return r < '0' || r > '9' }) // 18beta1
-	if digits >= 0 {
-		major = major[:digits]
-	}
-	if n, err := strconv.Atoi(major); err != nil || n < since {
+	rest := strings.TrimLeft(serverVersion, "0123456789") // beta1 of 18beta1
+	if n, err := strconv.Atoi(strings.TrimSuffix(serverVersion, rest)); err != nil || n < since {
 		return ""
 	}
 	return "SET transaction_timeout = 0; "

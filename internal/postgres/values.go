@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,16 +83,10 @@ var errUnusable = errors.New("a value in the connection string cannot be used by
 // wantsStandby reports whether target_session_attrs asks for a server that accepts no
 // writes. The options contain it only as a function.
 func wantsStandby(options *pgconn.Config) bool {
-	if options.ValidateConnect == nil {
-		return false
-	}
-	wants := reflect.ValueOf(options.ValidateConnect).Pointer()
-	for _, standby := range [...]pgconn.ValidateConnectFunc{
-		pgconn.ValidateConnectTargetSessionAttrsReadOnly, pgconn.ValidateConnectTargetSessionAttrsStandby, pgconn.ValidateConnectTargetSessionAttrsPreferStandby,
-	} {
-		if wants == reflect.ValueOf(standby).Pointer() {
-			return true
-		}
+	of := func(f pgconn.ValidateConnectFunc) uintptr { return reflect.ValueOf(f).Pointer() }
+	switch of(options.ValidateConnect) {
+	case of(pgconn.ValidateConnectTargetSessionAttrsReadOnly), of(pgconn.ValidateConnectTargetSessionAttrsStandby), of(pgconn.ValidateConnectTargetSessionAttrsPreferStandby):
+		return true
 	}
 	return false
 }
@@ -106,26 +101,24 @@ func faultOf(connString string, err error) error {
 	if !isWellFormed(connString) {
 		return err
 	}
-	all := parameters()
-	good := make([]bool, len(all)) // true: the valid value replaces the string's own
-	for i := range good {
-		good[i] = true
-	}
-	if _, err := pgconn.ParseConfig(with(connString, all, good)); err != nil {
+	rest := parameters()
+	if _, err := pgconn.ParseConfig(with(connString, rest)); err != nil {
 		return &ValueError{Values: []Value{{Name: "service", Use: "the name of a service in the file that servicefile names, or ~/.pg_service.conf"}}}
 	}
-	var bad []Value
-	for i, p := range all {
-		good[i] = false
-		if own, err := pgconn.ParseConfig(with(connString, all, good)); err != nil || !isUsable(own) {
-			good[i] = true
-			bad = append(bad, Value{Name: p.name, Use: p.use, File: err})
+	var bad []parameter
+	fault := &ValueError{}
+	for len(rest) > 0 {
+		p := rest[0]
+		rest = rest[1:]
+		if own, err := pgconn.ParseConfig(with(connString, slices.Concat(bad, rest))); err != nil || !isUsable(own) {
+			bad = append(bad, p)
+			fault.Values = append(fault.Values, Value{Name: p.name, Use: p.use, File: err})
 		}
 	}
 	if len(bad) == 0 {
 		return err
 	}
-	return &ValueError{Values: bad}
+	return fault
 }
 
 // isWellFormed reports whether pgconn can split the string into parameters: then its
@@ -135,9 +128,9 @@ func isWellFormed(connString string) bool {
 	return errors.Unwrap(err) == nil
 }
 
-// with returns the connection string with valid values for some of the parameters. The
-// last of several values counts.
-func with(connString string, all []parameter, good []bool) string {
+// with returns the connection string with the valid values of the parameters. The last of
+// several values counts.
+func with(connString string, good []parameter) string {
 	isURL := strings.HasPrefix(connString, "postgres://") || strings.HasPrefix(connString, "postgresql://")
 	text := strings.Builder{}
 	text.WriteString(connString)
@@ -145,16 +138,14 @@ func with(connString string, all []parameter, good []bool) string {
 	if strings.Contains(connString, "?") {
 		sep = "&"
 	}
-	for i, p := range all {
+	for _, p := range good {
 		for name := range strings.SplitSeq(p.name, " and ") {
-			switch {
-			case !good[i]:
-			case isURL:
-				text.WriteString(sep + name + "=" + url.QueryEscape(p.good))
-				sep = "&"
-			default:
+			if !isURL {
 				text.WriteString(" " + name + "='" + p.good + "'")
+				continue
 			}
+			text.WriteString(sep + name + "=" + url.QueryEscape(p.good))
+			sep = "&"
 		}
 	}
 	return text.String()
