@@ -81,29 +81,24 @@ func (a *Arrival) Since() string {
 // About names the objects of the body: "annotations 1, 2, project 3".
 func (b Payload) About() string {
 	var parts []string
-	add := func(kind string, ids ...object) {
-		texts := make([]string, len(ids))
-		for i, id := range ids {
-			texts[i] = strconv.FormatInt(id.ID, 10)
+	add := func(kind string, one *object, more []object) {
+		var ids []string
+		if one != nil {
+			more = append([]object{*one}, more...)
 		}
-		switch len(ids) {
-		case 0:
-			return
-		case 1:
-		default:
+		for _, o := range more {
+			ids = append(ids, strconv.FormatInt(o.ID, 10))
+		}
+		if len(ids) > 1 {
 			kind += "s"
 		}
-		parts = append(parts, kind+" "+strings.Join(texts, ", "))
-	}
-	one := func(id *object) []object {
-		if id == nil {
-			return nil
+		if len(ids) > 0 {
+			parts = append(parts, kind+" "+strings.Join(ids, ", "))
 		}
-		return []object{*id}
 	}
-	add("annotation", append(one(b.Annotation), b.Annotations...)...)
-	add("task", append(one(b.Task), b.Tasks...)...)
-	add("project", one(b.Project)...)
+	add("annotation", b.Annotation, b.Annotations)
+	add("task", b.Task, b.Tasks)
+	add("project", b.Project, nil)
 	if len(parts) == 0 {
 		return "(no payload)"
 	}

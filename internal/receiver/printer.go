@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -103,12 +104,7 @@ func (p *Printer) printLine(req *http.Request, a *Arrival, fault error) {
 // show prints headers and body. The caller holds mu.
 func (p *Printer) show(header http.Header, body []byte) {
 	var b strings.Builder
-	names := make([]string, 0, len(header))
-	for name := range header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(header)) {
 		for _, value := range header[name] {
 			fmt.Fprintf(&b, "    %s: %q\n", name, value)
 		}
