@@ -131,26 +131,24 @@ func ForRun(ctx context.Context, cfg config.Config, log *slog.Logger) (*FreshSlo
 	if err != nil {
 		return nil, cdc.Explain(err, options)
 	}
+	fresh := &FreshSlot{conn: slot}
 	begun, err := DatabaseTime(ctx, conn)
-	if err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		return nil, err
-	}
-	snapshot, at, err := cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover)
-	if err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		if errors.Is(err, cdc.ErrSlotExists) {
-			if len(result.Late) > 0 {
-				log.Warn(LateWarning, "slot", plan.Slot, "tables", result.Late)
-			}
-			return nil, nil
+	if err == nil {
+		var at cdc.LSN
+		if fresh.Snapshot, at, err = cdc.CreateSlotWithSnapshot(ctx, slot, plan.Slot, plan.Failover); err == nil {
+			log.Info("setup", "slot", plan.Slot, "from", at)
+			err = Remember(ctx, conn, cfg, begun)
 		}
+	}
+	if err == nil {
+		return fresh, nil
+	}
+	fresh.Close(ctx)
+	if !errors.Is(err, cdc.ErrSlotExists) {
 		return nil, err
 	}
-	log.Info("setup", "slot", plan.Slot, "from", at)
-	if err := Remember(ctx, conn, cfg, begun); err != nil {
-		slot.Close(context.WithoutCancel(ctx))
-		return nil, err
+	if len(result.Late) > 0 {
+		log.Warn(LateWarning, "slot", plan.Slot, "tables", result.Late)
 	}
-	return &FreshSlot{conn: slot, Snapshot: snapshot}, nil
+	return nil, nil
 }

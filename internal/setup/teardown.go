@@ -57,28 +57,13 @@ func (t *Teardown) lookAtLog(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	err = wiring.CheckLogOwner(ctx, log, t.conn, false)
-	switch {
-	case errors.Is(err, natslog.ErrForeign):
-		return nil
-	case err != nil:
-		return err
+	if err = wiring.CheckLogOwner(ctx, log, t.conn, false); err == nil {
+		t.Log, err = log.Streams(ctx)
 	}
-	t.Log, err = log.Streams(ctx)
+	if errors.Is(err, natslog.ErrForeign) {
+		return nil
+	}
 	return err
-}
-
-// removeLog removes the log that was found.
-func (t *Teardown) removeLog(ctx context.Context) error {
-	if len(t.Log) == 0 {
-		return nil
-	}
-	log, err := OpenLog(t.cfg)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	return log.TearDown(ctx)
 }
 
 // Close closes the connection.
@@ -121,10 +106,15 @@ func (t *Teardown) Remove(ctx context.Context, log func(step string)) error {
 	err := cdc.Teardown(ctx, t.conn, t.plan, log, func(ctx context.Context, tx pgx.Tx) error {
 		return state.Remove(ctx, tx, t.cfg.StateSchema, wiring.Webhooks(t.cfg), t.Adopted)
 	})
-	if err != nil {
+	if err != nil || len(t.Log) == 0 {
 		return err
 	}
-	if err := t.removeLog(ctx); err != nil {
+	events, err := OpenLog(t.cfg)
+	if err == nil {
+		defer events.Close()
+		err = events.TearDown(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("the database is clean, but the log remains: %w", err)
 	}
 	return nil
