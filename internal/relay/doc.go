@@ -6,11 +6,11 @@
 // goroutines run it, and all of them end with the term.
 //
 //	relay      Run: ops server, lock, one term after another
-//	term       the parts of a term; crew: its goroutines; stop: the order in which they end
+//	term       the parts of a term; crew: its goroutines; ends: in which order, and when the program does
 //	pipeline   the path of a change; orphans wait beside it
-//	outlet     the receiver of rendered events: the lanes, or a second destination before them
-//	lock, role which instance leads, and the current role of this one
-//	heartbeat  proves that the stream flows; watchdog acts if it is missing
+//	lanes      deliver rendered events; an Outlet may be before them, with a log instead of them
+//	lock, role which instance leads, and the current role of this one; lease: which sends what
+//	heartbeat  proves that the stream flows, and acts if it does not
 //	memory     the memory of the stream, kept between terms and written for the next run
 //	parking    tells the store and the lanes of each other's changes; expires deliveries
 //	questions  the queries that the path waits for, and their durations

@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"context"
 	"errors"
+	"time"
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
@@ -10,6 +12,61 @@ import (
 	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/mapping"
 )
+
+var errStopped = errors.New("stopped")
+
+// parkWithin bounds the time from the end of the grace period to the end of the term.
+const parkWithin = 3 * time.Second
+
+// stop ends the term cleanly; it takes little longer than the grace period. Nothing new
+// is read, and deliveries under way are finished, or written to the log. Deliveries that wait
+// for another attempt are parked immediately, and at the end all unfinished ones, so that the
+// slot can be confirmed. It returns early if the work has failed.
+func (t *term) stop(failed <-chan struct{}) {
+	select {
+	case <-t.stream.Started():
+	default:
+		return // nothing is in flight
+	}
+	grace := time.NewTimer(t.cfg.Grace)
+	defer grace.Stop()
+	reads := t.writer != nil
+	if !reads {
+		t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
+	}
+	t.stream.StopReading()
+	t.pipeline.settler.Flush()
+	if !reads {
+		t.dispatcher.Hasten()
+		t.board.stops()
+	}
+	select {
+	case <-t.drained:
+	case <-failed:
+		return
+	case <-grace.C:
+		if left := t.stream.Stats().Outstanding; reads {
+			t.log.Warn("Grace period is over: the next reader reads again what is not in the log", "transactions", left)
+		} else {
+			t.log.Warn("the grace period is over: undelivered events are sent after the next start", "transactions", left)
+		}
+	}
+	if !reads && !t.park() {
+		t.dispatcher.Halt() // Close would wait for the store once more
+	}
+}
+
+// failureOf returns why the work has ended; nil: it was stopped.
+func failureOf(work context.Context) error {
+	err := context.Cause(work)
+	if gone, ok := errors.AsType[*logGap](err); ok {
+		return gone.gap
+	}
+	if errors.Is(err, errStopped) {
+		return nil
+	}
+	return err
+}
 
 // ends reports whether an error ends the program. Errors that do not go away by waiting do: an
 // invalid configuration, a gap, a copied database, a dead stream. Errors that a person must fix
