@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -38,21 +38,12 @@ type memory struct {
 	positions *state.Positions
 	pool      *pgxpool.Pool
 	log       *slog.Logger
-	own       *cdc.Memory // of earlier terms; nil: there was none
-
-	mu      sync.Mutex
-	written time.Time // last write of the position in this term; zero: none yet
+	own       *cdc.Memory               // of earlier terms; nil: there was none
+	written   atomic.Pointer[time.Time] // last write of the position in this term; nil: none yet
 }
 
 func newMemory(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *memory {
 	return &memory{positions: state.NewPositions(pool, cfg.StateSchema, cfg.Slot), pool: pool, log: log}
-}
-
-// begin starts a term, which has not written a position yet.
-func (m *memory) begin() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.written = time.Time{}
 }
 
 // recall returns the written memory, combined with what this process knows: a database
@@ -65,42 +56,29 @@ func (m *memory) recall(ctx context.Context) (*cdc.Memory, error) {
 	return known, err
 }
 
-// connected is called for each streaming connection, before anything is confirmed. A run
-// that does not call end afterwards has not ended cleanly.
-func (m *memory) connected(ctx context.Context, slot cdc.Slot) error {
-	return m.note(ctx, &cdc.Memory{
-		SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published,
-	})
-}
-
 func (m *memory) note(ctx context.Context, known *cdc.Memory) error {
 	begun := time.Now()
-	if err := m.positions.Write(ctx, known); err != nil {
-		return err
+	err := m.positions.Write(ctx, known)
+	if err == nil {
+		m.written.Store(&begun)
 	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.written = begun
-	return nil
+	return err
 }
 
 // overdue returns an error if nothing may be confirmed because the position has not been
 // written for too long.
 func (m *memory) overdue() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	age := time.Since(m.written)
-	if m.written.IsZero() || age < confirmWithin+PositionEvery {
+	written := m.written.Load()
+	if written == nil || time.Since(*written) < confirmWithin+PositionEvery {
 		return nil // or the stream has not begun, which is reported elsewhere
 	}
-	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", age.Round(time.Second))
+	return fmt.Errorf("the position has not been written for %s: nothing is confirmed, and WAL piles up", time.Since(*written).Round(time.Second))
 }
 
 // mayConfirm reports whether the written position is recent enough.
 func (m *memory) mayConfirm() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return time.Since(m.written) < confirmWithin
+	written := m.written.Load()
+	return written != nil && time.Since(*written) < confirmWithin
 }
 
 // run writes the position every PositionEvery, even if it has not moved: the time of the

@@ -102,7 +102,7 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	options.StatusInterval, options.Timeout = t.StatusInterval, t.StreamTimeout
 	options.OnHeartbeat, options.ConnectPatience = t.beat.received, -1
 	options.OnLoose = t.rows.Forged
-	t.memory.begin()
+	t.memory.written.Store(nil)
 	options.MayConfirm = t.memory.mayConfirm
 	if t.holdback != nil {
 		options.Hold = t.holdback.Hold
@@ -111,14 +111,15 @@ func (t *term) newStream() (*cdc.Stream, error) {
 	return cdc.New(options), nil
 }
 
-// connected is called for each streaming connection, before anything is read.
+// connected is called for each streaming connection, before anything is read and confirmed. A run
+// that does not call memory.end afterwards has not ended cleanly.
 func (t *term) connected(ctx context.Context, slot cdc.Slot) error {
 	if t.writer != nil {
 		if err := t.writer.Follows(slot.Timeline, slot.Written); err != nil {
 			return err
 		}
 	}
-	return t.memory.connected(ctx, slot)
+	return t.memory.note(ctx, &cdc.Memory{SystemID: slot.SystemID, Timeline: slot.Timeline, End: slot.Confirmed, Publication: slot.Published})
 }
 
 func (t *term) newPipeline() *pipeline {
