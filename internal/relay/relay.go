@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +23,6 @@ import (
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/setup"
-	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -89,13 +90,15 @@ func (s *sidecar) run(ctx context.Context) error {
 		limitHeap(int64(s.cfg.Memory))
 	}
 
-	ops, err := listenOps(ctx, s.cfg.HTTPAddr, s.log)
+	listener, err := listenOps(ctx, s.cfg.HTTPAddr)
 	if err != nil {
 		return err
 	}
-	defer ops.close()
-
-	s.ops = ops.addr()
+	s.ops = "off"
+	if listener != nil {
+		defer listener.Close()           // in case it is never served
+		s.ops = listener.Addr().String() // the configured port may be 0
+	}
 
 	if s.pool, err = wiring.NewPool(ctx, s.cfg); err != nil {
 		return err
@@ -111,17 +114,23 @@ func (s *sidecar) run(ctx context.Context) error {
 	s.registry.MustRegister(s.guard)
 	wg.Go(func() { s.guard.run(ctx) })
 
-	page := status.Handler(status.Options{Program: s.board, Token: s.cfg.AdminToken.Reveal(), Log: s.log})
-	served := make(chan error, 1)
+	ops, served := s.newOps(), make(chan error, 1)
 	go func() {
-		err := ops.serve(s.registry, s.role.ready, s.cfg.HTTPHosts, page)
-		if err != nil {
+		if listener == nil {
+			served <- nil
+			return
+		}
+		err := ops.Serve(listener)
+		if errors.Is(err, http.ErrServerClosed) {
+			err = nil
+		} else {
+			err = fmt.Errorf("serve %s: %w", s.ops, err)
 			cancel()
 		}
 		served <- err
 	}()
 	err = s.work(ctx)
-	ops.close()
+	_ = ops.Close() // no state to save
 	return errors.Join(err, <-served)
 }
 
