@@ -61,11 +61,12 @@ func (s *sidecar) newLease(ctx context.Context) (*lease, error) {
 	asked := time.Now()
 	within, cancel := context.WithTimeout(ctx, renewWithin)
 	defer cancel()
-	if _, err := conn.Exec(within, `SELECT pg_catalog.pg_advisory_lock_shared($1, $2)`, l.class, member); err != nil {
-		conn.Close(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("join the senders: %w", err)
+	if _, err = conn.Exec(within, `SELECT pg_catalog.pg_advisory_lock_shared($1, $2)`, l.class, member); err != nil {
+		err = fmt.Errorf("join the senders: %w", err)
+	} else {
+		err = l.look(within, conn)
 	}
-	if err := l.look(within, conn); err != nil {
+	if err != nil {
 		conn.Close(context.WithoutCancel(ctx))
 		return nil, err
 	}
@@ -93,14 +94,12 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 			}
 		}
 		rows, err := conn.Query(ctx, `SELECT p FROM unnest($2::int[]) AS p WHERE pg_catalog.pg_try_advisory_lock($1, p) LIMIT $3`, l.class, others, missing)
+		if err == nil {
+			l.held, err = pgx.AppendRows(l.held, rows, pgx.RowTo[int])
+		}
 		if err != nil {
 			return fmt.Errorf("take partitions: %w", err)
 		}
-		taken, err := pgx.CollectRows(rows, pgx.RowTo[int])
-		if err != nil {
-			return fmt.Errorf("take partitions: %w", err)
-		}
-		l.held = append(l.held, taken...)
 	}
 	slices.SortFunc(l.held, func(a, b int) int { return spread[a] - spread[b] })
 	l.set(slices.Sorted(slices.Values(l.held[:min(len(l.held), fair)])))

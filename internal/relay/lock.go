@@ -55,7 +55,7 @@ func lockKey(slot string) int64 {
 // awaitLock returns when this instance has the lock. Until then the instance is a
 // standby. It returns nil when ctx ends, and at errors that end the program.
 func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
-	waiting, failing := false, false
+	standing := false // as the log says
 	for {
 		conn, err := s.connectForLock(ctx)
 		if err == nil {
@@ -64,13 +64,10 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 				s.proven.Store(true)
 				other := s.role.standsBy()
 				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
-				if !other {
-					return
-				}
-				if !waiting || failing {
+				if other && !standing {
+					standing = true
 					s.log.Info("Standing by: another instance leads", "version", s.version, "slot", s.cfg.Slot, "ops", s.ops)
 				}
-				waiting, failing = true, false
 			})
 			if err == nil {
 				s.unled.Worked(ctx, s.log, "The database answers about the lock again")
@@ -88,7 +85,7 @@ func (s *sidecar) awaitLock(ctx context.Context) (*lock, error) {
 		s.role.fails(fmt.Errorf("waiting for the database: %w", err))
 		s.unled.Failed(ctx, s.log, slog.LevelError, "Cannot ask the database for the lock: trying again",
 			slog.Any("error", err), slog.Duration("every", lockEvery), slog.String("ops", s.ops))
-		failing = true
+		standing = false
 		if retry.Sleep(ctx, lockEvery) != nil {
 			return nil, nil
 		}

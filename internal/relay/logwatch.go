@@ -215,7 +215,7 @@ func ReadLog(ctx context.Context, cfg config.Config, db *pgxpool.Pool) *status.L
 func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 	r := &status.Log{
 		Stream: natslog.NamesOf(cfg.Slot).Stream, Roles: []string{}, Time: s.at.UTC(),
-		Messages: s.Messages, Bytes: s.Bytes, Senders: []status.LogSender{}, Unserved: free(s.seats), Stopped: []status.LogGap{},
+		Messages: s.Messages, Bytes: s.Bytes, Senders: []status.LogSender{}, Unserved: []int{}, Stopped: []status.LogGap{},
 	}
 	if cfg.Keep > 0 {
 		r.Keep = seconds(cfg.Keep)
@@ -227,9 +227,9 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 		r.Roles = append(r.Roles, "sender")
 	}
 	if s.at.IsZero() {
-		r.Time, r.Unserved = time.Time{}, []int{}
 		return r
 	}
+	r.Unserved = free(s.seats)
 	if s.Limit > 0 {
 		r.Limit = &s.Limit
 	}

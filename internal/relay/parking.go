@@ -268,11 +268,11 @@ func (p *parkingRoom) expire(ctx context.Context) {
 // table for a day. It reads the table itself rather than what the stream has shown,
 // since a hook that the stream does not know may be newer than what was read.
 func (p *parkingRoom) prune(ctx context.Context) (gone []int64, err error) {
+	var there []int64
 	rows, err := p.Pool.Query(ctx, `SELECT id::bigint FROM `+pgx.Identifier{p.cfg.SourceSchema, p.cfg.WebhookTable}.Sanitize())
-	if err != nil {
-		return nil, fmt.Errorf("read the hooks: %w", err)
+	if err == nil {
+		there, err = pgx.CollectRows(rows, pgx.RowTo[int64])
 	}
-	there, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return nil, fmt.Errorf("read the hooks: %w", err)
 	}
