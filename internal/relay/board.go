@@ -9,6 +9,7 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
+	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/status"
 )
@@ -18,8 +19,9 @@ import (
 // safe for concurrent use.
 type board struct {
 	*sidecar
-	began  time.Time
-	asking chan struct{} // allows one query to the database at a time
+	began   time.Time
+	asking  chan struct{} // allows one query to the database at a time
+	reading chan struct{} // allows one page at a time to read the log
 
 	mu    sync.Mutex
 	shown *shown // nil: this instance is not the leader
@@ -30,7 +32,7 @@ type shown struct {
 	lanes
 	sieve     *sieve
 	overlap   *hook.Overlap // nil: there is none
-	past      *past         // nil: there is no log
+	past      *natslog.Log  // with delivered events; nil: there is none
 	began     time.Time
 	pace      tempo
 	series    series

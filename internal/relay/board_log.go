@@ -6,47 +6,39 @@ import (
 
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/replay"
 	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/mapping"
 )
 
-// past is a log that keeps delivered events.
-type past struct {
-	log      *natslog.Log
-	payloads *state.Log
-	asking   chan struct{} // allows one page at a time to read the log
-}
-
-// pastOf returns the log to show.
-func (b *board) pastOf() (*past, error) {
+// pastOf returns the tenure with the log to show.
+func (b *board) pastOf() (*shown, error) {
 	s, _ := b.current()
 	switch {
 	case b.cfg.Keep == 0:
 		return nil, status.ErrNoPast
 	case s == nil || s.past == nil:
 		return nil, status.ErrStandby
-	case !s.past.log.Connected():
+	case !s.past.Connected():
 		return nil, &status.Problem{Why: errNATSAway.Error()}
 	}
-	return s.past, nil
+	return s, nil
 }
 
 // Past implements status.Program.
 func (b *board) Past(ctx context.Context, q status.Search) (out status.Past, err error) {
-	p, err := b.pastOf()
+	s, err := b.pastOf()
 	if err != nil {
 		return out, err
 	}
 	select {
-	case p.asking <- struct{}{}:
-		defer func() { <-p.asking }()
+	case b.reading <- struct{}{}:
+		defer func() { <-b.reading }()
 	case <-ctx.Done():
 		return out, ctx.Err()
 	}
-	recent, err := p.log.Recent(ctx, natslog.RecentOptions{
+	recent, err := s.past.Recent(ctx, natslog.RecentOptions{
 		Hook: q.Hook, Since: q.Since, Until: q.Until, Limit: q.Limit, Wants: func(m *natslog.Message) bool { return isMeant(m, &q) },
 	})
 	out.More, out.Partial = recent.More, recent.Partial
@@ -75,16 +67,16 @@ func isMeant(m *natslog.Message, q *status.Search) bool {
 // logged returns the message at that position of the log, and what the hook gets of it, as a
 // replay sends it; nil if the log no longer has it.
 func (b *board) logged(ctx context.Context, of int64, position uint64) (m *natslog.Message, again send.Message, err error) {
-	p, err := b.pastOf()
+	s, err := b.pastOf()
 	if err != nil {
 		return nil, again, err
 	}
-	if m, err = p.log.At(ctx, position); m == nil || err != nil {
+	if m, err = s.past.At(ctx, position); m == nil || err != nil {
 		return nil, again, err
 	}
 	target, has := m.TargetOf(of)
 	if has && m.Stored {
-		m.Event.Payload, err = p.payloads.Payload(ctx, m.Event.ID.String())
+		m.Event.Payload, err = s.entries.Payload(ctx, m.Event.ID.String())
 		has = m.Event.Payload != nil
 	}
 	if !has || err != nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -15,6 +16,7 @@ type lanes struct {
 	*sidecar
 	hooks      *hook.Set
 	parked     *parkingRoom
+	entries    *state.Log // what the database has of the log; nil: there is none
 	sender     *send.Sender
 	dispatcher *dispatch.Dispatcher
 }

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/logging"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
@@ -145,11 +144,11 @@ func (s *sidecar) rest(ctx context.Context, pause time.Duration) error {
 const natsEvery = time.Second
 
 // knowsLog returns an error if the log is not the slot's, or not this database's.
-func (s *sidecar) knowsLog(ctx context.Context, stored *state.Log) error {
-	if err := setup.CheckLog(ctx, s.cfg, s.events, stored); err != nil {
+func (l *lanes) knowsLog(ctx context.Context) error {
+	if err := setup.CheckLog(ctx, l.cfg, l.events, l.entries); err != nil {
 		return err
 	}
-	return wiring.CheckLogOwner(ctx, s.events, s.pool, s.cfg.Role.Reads())
+	return wiring.CheckLogOwner(ctx, l.events, l.pool, l.cfg.Role.Reads())
 }
 
 // checkLogEvery is how often a running instance checks that the log is still the slot's.
@@ -163,11 +162,11 @@ func (g *logGap) Error() string { return g.gap.Error() }
 
 // checkLog returns a *logGap when the stream or the bucket was deleted or created again, or
 // when the stream has lost its end. Otherwise it returns nil when ctx ends.
-func (s *sidecar) checkLog(ctx context.Context, stored *state.Log) error {
+func (l *lanes) checkLog(ctx context.Context) error {
 	return retry.Every(ctx, checkLogEvery, func() error {
 		within, cancel := context.WithTimeout(ctx, lookWithin)
 		defer cancel()
-		err := setup.CheckLog(within, s.cfg, s.events, stored)
+		err := setup.CheckLog(within, l.cfg, l.events, l.entries)
 		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
 			return &logGap{gap}
 		}

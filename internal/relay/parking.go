@@ -41,6 +41,9 @@ func (l *lanes) openParked(ctx context.Context, share *state.Share) error {
 			return err
 		}
 		l.parked = &parkingRoom{sidecar: l.sidecar, Parked: parked, retried: make(map[int64]time.Time), doubled: make(map[int64]bool)}
+		if l.events != nil {
+			l.entries = state.NewLog(parked.Pool, l.cfg.StateSchema, l.cfg.Slot)
+		}
 		if err = l.parked.check(ctx); err != nil {
 			parked.Close()
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -12,8 +11,7 @@ import (
 
 // openLog prepares a reader's term to write to the log.
 func (t *term) openLog(ctx context.Context) error {
-	t.entries = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
-	if err := t.knowsLog(ctx, t.entries); err != nil {
+	if err := t.knowsLog(ctx); err != nil {
 		return err
 	}
 	topic, err := t.events.OpenTopic(ctx)
@@ -41,7 +39,7 @@ func (t *term) prefix() natslog.Prefix {
 // keepLog starts the goroutines of a reader's term.
 func (t *term) keepLog(work context.Context, crew *crew) {
 	crew.start(work, t.holdback.Run)
-	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.entries) })
+	crew.start(work, t.checkLog)
 	crew.keep(work, t.noteEnd)
 	crew.keep(work, t.purge)
 	crew.start(work, t.aside.run)

@@ -74,7 +74,7 @@ func newSidecar(o Options) *sidecar {
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
 	s.questions = newQuestions(s.log, s.ends)
 	s.role.questions, s.role.dueLimit = s.questions, cmp.Or(s.DueLimit, dueLimit)
-	s.board = &board{sidecar: s, began: time.Now(), asking: make(chan struct{}, 1)}
+	s.board = &board{sidecar: s, began: time.Now(), asking: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 	return s
 }
 

@@ -21,7 +21,6 @@ type tenure struct {
 	lanes
 	lease     *lease
 	share     *state.Share
-	entries   *state.Log
 	bookmarks *natslog.Bookmarks
 	tail      *natslog.Tail
 	loadedFor string // id of the last message after which the hooks were read; read uses it
@@ -45,7 +44,7 @@ func (s *sidecar) serveShare(ctx context.Context, lease *lease, share *state.Sha
 		return err
 	}
 	defer t.tail.Close()
-	s.board.show(&shown{lanes: t.lanes, past: &past{log: t.events, payloads: t.entries, asking: make(chan struct{}, 1)}})
+	s.board.show(&shown{lanes: t.lanes, past: t.events})
 	defer s.board.show(nil)
 	s.watch.sends(t)
 	defer s.watch.sends(nil)
@@ -59,17 +58,13 @@ func (t *tenure) begin(ctx context.Context) error {
 	options := wiring.HooksOptions(t.cfg, t.log)
 	options.Counter, options.AtSlot = t.deliveries, true
 	t.hooks = hook.NewSet(options)
-	if err := t.openParked(ctx, t.share); err != nil {
-		return causeOf(ctx, err)
-	}
-	t.entries = state.NewLog(t.parked.Pool, t.cfg.StateSchema, t.cfg.Slot)
-	return nil
+	return causeOf(ctx, t.openParked(ctx, t.share))
 }
 
 // open takes over the bookmarks, reads the hooks and restores parked deliveries. These wait until
 // the log is read up to its present end, since older events of the log may be sent again.
 func (t *tenure) open(ctx context.Context) (err error) {
-	if err := t.knowsLog(ctx, t.entries); err != nil {
+	if err := t.knowsLog(ctx); err != nil {
 		return err
 	}
 	if t.bookmarks, err = t.events.Bookmarks(ctx); err != nil {
@@ -110,7 +105,7 @@ func (t *tenure) run(ctx context.Context) error {
 		return nil
 	})
 	crew.start(work, t.markAlways)
-	crew.start(work, func(work context.Context) error { return t.checkLog(work, t.entries) })
+	crew.start(work, t.checkLog)
 	crew.keep(work, func(work context.Context) { t.parked.watch(work, t.dispatcher, t.hooks) })
 	if !t.cfg.Role.Reads() {
 		crew.keep(work, t.announce)

@@ -9,7 +9,6 @@ import (
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch"
 	"github.com/hooktail/hooktail/dispatch/hook"
-	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/natslog"
 	"github.com/hooktail/hooktail/internal/retry"
 	"github.com/hooktail/hooktail/internal/wiring"
@@ -28,7 +27,6 @@ type term struct {
 	drained  chan struct{} // closed after the last delivery of a term that ends cleanly
 
 	// Of a reader; nil: there is no log.
-	entries  *state.Log
 	writer   *natslog.Writer
 	holdback *natslog.Holdback
 	news     *news
