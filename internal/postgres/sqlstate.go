@@ -11,13 +11,10 @@ import (
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
 	ProtocolViolation     = "08P01"
-	FeatureNotSupported   = "0A000"
 	InvalidParameter      = "22023"
 	UniqueViolation       = "23505"
-	InvalidStatementName  = "26000"
 	InvalidAuthorization  = "28000"
 	InvalidPassword       = "28P01"
-	DependentObjects      = "2BP01"
 	InvalidCatalogName    = "3D000"
 	InvalidSchemaName     = "3F000"
 	InsufficientPrivilege = "42501"

@@ -44,7 +44,7 @@ func (s *sidecar) work(ctx context.Context) error {
 func (s *sidecar) workWith(ctx context.Context, log *natslog.Log) error {
 	defer log.Close()
 	s.events = log
-	s.role.hasLog(func() error { return isAway(log) })
+	s.role.set(func() { s.role.away = func() error { return isAway(log) } })
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup

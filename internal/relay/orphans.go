@@ -64,14 +64,7 @@ func (p *pipeline) reclaim(read cdc.LSN) {
 	p.orphans.Take(read, p.mapper.OrganizationOf, func(event *mapping.Event, of orphan) {
 		defer of.tx.Done()
 		p.locator.Miss(event)
-		targets := p.news.missing(event, p.hooks.Match(event, nil))
-		if len(targets) == 0 {
-			return
-		}
-		w := &wanted{event: event, targets: targets, tx: of.tx, rows: &rows{part: &cdc.Part{XID: of.xid}}}
-		w.rows.left.Store(1)
-		w.hold()
-		p.settler.Add(event, w)
+		p.want(event, of.tx, &rows{part: &cdc.Part{XID: of.xid}})
 	})
 }
 

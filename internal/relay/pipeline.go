@@ -52,20 +52,6 @@ type wanted struct {
 // isMark reports whether w is not an event but marks that hooks have been adopted.
 func (w *wanted) isMark() bool { return w.event == nil }
 
-// hold makes the position wait for the deliveries, except those that are only kept in the
-// overlap.
-func (w *wanted) hold() {
-	deliveries := int32(0)
-	for _, t := range w.targets {
-		if !t.Kept {
-			deliveries++
-		}
-	}
-	if w.left.Store(deliveries); deliveries > 0 {
-		w.tx.Hold(1)
-	}
-}
-
 // rows frees a part when its last event has been rendered.
 type rows struct {
 	part *cdc.Part
@@ -125,18 +111,9 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	claim := &rows{part: part}
 	claim.left.Store(1) // until all events of the part are registered
 	for _, event := range events {
-		if p.hold(part, event) {
-			continue
-		}
-		targets := p.news.missing(event, p.hooks.Match(event, nil))
-		if len(targets) == 0 {
+		if !p.hold(part, event) && !p.want(event, part.Tx, claim) {
 			p.settler.Pass(event)
-			continue
 		}
-		w := &wanted{event: event, targets: targets, tx: part.Tx, rows: claim}
-		claim.left.Add(1)
-		w.hold()
-		p.settler.Add(event, w)
 	}
 	p.settler.See(part.XID, p.mapper.Signs())
 	claim.done()
@@ -144,6 +121,28 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 		part.Tx.Close(part.End)
 	}
 	return nil
+}
+
+// want passes the event on to the settler if hooks want it. The position waits for their
+// deliveries, except those that are only kept in the overlap.
+func (p *pipeline) want(event *mapping.Event, tx *cdc.Tx, claim *rows) bool {
+	targets := p.news.missing(event, p.hooks.Match(event, nil))
+	if len(targets) == 0 {
+		return false
+	}
+	w := &wanted{event: event, targets: targets, tx: tx, rows: claim}
+	claim.left.Add(1)
+	deliveries := int32(0)
+	for _, t := range targets {
+		if !t.Kept {
+			deliveries++
+		}
+	}
+	if w.left.Store(deliveries); deliveries > 0 {
+		tx.Hold(1)
+	}
+	p.settler.Add(event, w)
+	return true
 }
 
 // locate finds the events' organizations, mostly without a query. It waits while the

@@ -43,8 +43,8 @@ const attemptPatience = 30 * time.Second
 // a table that a migration has locked, and for a column that it has renamed for a
 // moment. It gives up when ctx ends, and at errors that waiting does not cure.
 func (q *questions) persist(ctx context.Context, what string, f func(context.Context) error) error {
-	asked := q.begin(what)
-	defer q.end(asked)
+	asked, answered := q.begin(what)
+	defer answered()
 	err := retry.Policy{
 		First: 100 * time.Millisecond, Longest: 5 * time.Second, Patience: attemptPatience,
 		Again: func(err error) bool { return !q.ends(err) },
@@ -64,22 +64,20 @@ func (q *questions) persist(ctx context.Context, what string, f func(context.Con
 
 // ask records a question as open until the returned function is called.
 func (q *questions) ask(what string) (answered func()) {
-	asked := q.begin(what)
-	return func() { q.end(asked) }
+	_, answered = q.begin(what)
+	return answered
 }
 
-func (q *questions) begin(what string) *question {
+func (q *questions) begin(what string) (asked *question, answered func()) {
+	asked = &question{what: what, since: time.Now()}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	asked := &question{what: what, since: time.Now()}
 	q.open[asked] = struct{}{}
-	return asked
-}
-
-func (q *questions) end(asked *question) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.open, asked)
+	return asked, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		delete(q.open, asked)
+	}
 }
 
 // overdue describes the oldest question that has been open for longer than limit; nil if

@@ -68,7 +68,10 @@ func newSidecar(o Options) *sidecar {
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.trimmed)
 	if s.cfg.NATSURL.Reveal() != "" {
-		s.role.withLog(s.cfg.Role)
+		s.role.senderOnly = !s.cfg.Role.Reads()
+		if s.cfg.Role.Sends() {
+			s.role.idles(errors.New("starting: no partitions requested yet"))
+		}
 		s.watch, s.written = newLogWatch(s.cfg, s.log, registry), natslog.NewMetrics(registry)
 	}
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })

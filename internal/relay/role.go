@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/internal/display"
 )
 
@@ -98,14 +97,6 @@ func (r *role) rests() {
 	})
 }
 
-// withLog sets the instance's part if there is a log between reader and senders.
-func (r *role) withLog(is config.Role) {
-	r.set(func() { r.senderOnly = !is.Reads() })
-	if is.Sends() {
-		r.idles(errors.New("starting: no partitions requested yet"))
-	}
-}
-
 // cannotSend records an error after which the instance tries again to send.
 func (r *role) cannotSend(err error) { r.idles(fmt.Errorf("not sending, trying again: %w", err)) }
 
@@ -116,11 +107,6 @@ func (r *role) idles(fault error) { r.sends(func() error { return fault }) }
 // sends records that the instance sends; faults returns an error for stopped partitions.
 func (r *role) sends(faults func() error) {
 	r.set(func() { r.sender = faults })
-}
-
-// hasLog records how to find out whether the log can be reached.
-func (r *role) hasLog(away func() error) {
-	r.set(func() { r.away = away })
 }
 
 func (r *role) set(f func()) {

@@ -192,22 +192,15 @@ func (t *term) run(ctx context.Context) error {
 
 // announce calls Ready once.
 func (s *sidecar) announce(ctx context.Context) {
-	if s.Ready == nil {
-		return
-	}
-	_ = retry.Every(ctx, readyEvery, func() error { // returns errAnnounced or nil
-		if s.role.ready() != nil {
-			return nil
+	for s.Ready != nil && retry.Sleep(ctx, readyEvery) == nil {
+		if s.role.ready() == nil {
+			s.Ready(s.ops)
+			s.Ready = nil
 		}
-		s.Ready(s.ops)
-		s.Ready = nil
-		return errAnnounced
-	})
+	}
 }
 
 const readyEvery = 10 * time.Millisecond
-
-var errAnnounced = errors.New("ready")
 
 // deliver sends parked and new events once the slot belongs to this instance, and closes
 // drained after the last one. A leader that has lost its lock keeps the slot until its
