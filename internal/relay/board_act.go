@@ -76,10 +76,9 @@ func (b *board) change(ctx context.Context, a status.Action) (done status.Done, 
 		}
 	}
 	err = b.ask(ctx, func(p *parkingRoom) error {
-		what := map[string]string{status.Redrive: "redriven", status.Discard: "discarded"}[a.Do]
-		run := p.Store.Discard
+		run, what := p.Store.Discard, "discarded"
 		if a.Do == status.Redrive {
-			run = p.Store.Redrive
+			run, what = p.Store.Redrive, "redriven"
 		}
 		if a.DryRun {
 			what = "would be " + what

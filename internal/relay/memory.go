@@ -99,11 +99,7 @@ func (m *memory) watch(ctx context.Context, stream *cdc.Stream) error {
 	return retry.Every(ctx, lookEvery, func() error {
 		ctx, cancel := context.WithTimeout(ctx, lookWithin)
 		defer cancel()
-		conn, err := m.pool.Acquire(ctx)
-		if err == nil {
-			err = stream.Look(ctx, conn.Conn().PgConn())
-			conn.Release()
-		}
+		err := m.pool.AcquireFunc(ctx, func(conn *pgxpool.Conn) error { return stream.Look(ctx, conn.Conn().PgConn()) })
 		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
 			return gap
 		}

@@ -2,26 +2,17 @@ package relay
 
 import (
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/hooktail/hooktail/config"
-	"github.com/hooktail/hooktail/dispatch"
-	"github.com/hooktail/hooktail/internal/natslog"
-	"github.com/hooktail/hooktail/mapping"
 )
 
-// RegisterMetrics registers all metrics that this package counts, for the documents. The
-// values are those of a program that is not running.
+// RegisterMetrics registers all metrics of the program, for the documents. The values are
+// those of a program that is not running.
 func RegisterMetrics(registry *prometheus.Registry) {
-	dispatch.NewMetrics(registry)
-	mapping.NewMetrics(registry)
-	newRole(registry)
-	registry.MustRegister(newTrimmed(), newDiskGuard(nil, "", nil))
-	newLogWatch(config.Config{}, nil, registry)
-	natslog.NewMetrics(registry)
+	newSidecar(Options{Config: config.Config{NATSURL: config.NewSecret("nats:")}, Registry: registry})
 }
 
 func newTrimmed() prometheus.Counter {
@@ -78,13 +69,6 @@ func (r *role) metrics() []gauge {
 		{"hooktail_in_flight_bytes", "Bytes of rows that were read and are not rendered yet.", float64(now.stats().QueueBytes), true},
 		{"hooktail_heartbeat_seconds", "Round trip of the last heartbeat through the database's WAL and the stream, or the age of a heartbeat that takes longer.", trip, true},
 	}
-}
-
-// newLogWatch registers the metrics of the log.
-func newLogWatch(cfg config.Config, log *slog.Logger, registry prometheus.Registerer) *logWatch {
-	w := &logWatch{cfg: cfg, log: log, changed: make(chan struct{}, 1)}
-	registry.MustRegister(gauges(w.metrics))
-	return w
 }
 
 // metrics returns those of this instance, and those of the last survey, unless it is too old.

@@ -45,16 +45,16 @@ type sidecar struct {
 	pool       *pgxpool.Pool             // set by run
 	ops        string                    // address of the ops server; set by run
 	memory     *memory                   // set by run
-	guard      *diskGuard                // set by run
-	events     *natslog.Log              // set by work; nil: there is no log
-	watch      *logWatch                 // nil: there is no log
-	written    *natslog.Metrics          // nil: there is no log
-	prepared   chan struct{}             // closed when hooktail's tables are there
-	prepare    func()                    // closes prepared
-	proven     atomic.Bool               // it has streamed or stood by
-	unled      logging.Repeat            // reports errors of requests for the lock
-	unsent     logging.Repeat            // reports errors that end tenures
-	unserved   logging.Repeat            // reports errors that end terms
+	guard      *diskGuard
+	events     *natslog.Log     // set by work; nil: there is no log
+	watch      *logWatch        // nil: there is no log
+	written    *natslog.Metrics // nil: there is no log
+	prepared   chan struct{}    // closed when hooktail's tables are there
+	prepare    func()           // closes prepared
+	proven     atomic.Bool      // it has streamed or stood by
+	unled      logging.Repeat   // reports errors of requests for the lock
+	unsent     logging.Repeat   // reports errors that end tenures
+	unserved   logging.Repeat   // reports errors that end terms
 	Tuning
 
 	started func(opsAddr string) // Options.Started; nil after the call
@@ -65,14 +65,16 @@ func newSidecar(o Options) *sidecar {
 	s := &sidecar{
 		cfg: o.Config, log: o.Log, version: o.Version, setup: o.Setup, registry: registry, Tuning: o.Tuning, started: o.Started, before: o.Outlet,
 		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), trimmed: newTrimmed(), role: newRole(registry), prepared: make(chan struct{}),
+		guard: newDiskGuard(nil, o.Config.Slot, o.Log),
 	}
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), s.trimmed)
+	registry.MustRegister(s.trimmed, s.guard)
 	if s.cfg.NATSURL.Reveal() != "" {
 		s.role.senderOnly = !s.cfg.Role.Reads()
 		if s.cfg.Role.Sends() {
 			s.role.idles(errors.New("starting: no partitions requested yet"))
 		}
-		s.watch, s.written = newLogWatch(s.cfg, s.log, registry), natslog.NewMetrics(registry)
+		s.watch, s.written = &logWatch{cfg: s.cfg, log: s.log, changed: make(chan struct{}, 1)}, natslog.NewMetrics(registry)
+		registry.MustRegister(gauges(s.watch.metrics))
 	}
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
 	s.questions = newQuestions(s.log, s.ends)
@@ -93,6 +95,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		limitHeap(int64(s.cfg.Memory))
 	}
 
+	s.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	listener, err := listenOps(ctx, s.cfg.HTTPAddr)
 	if err != nil {
 		return err
@@ -113,8 +116,7 @@ func (s *sidecar) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	s.guard = newDiskGuard(s.pool, s.cfg.Slot, s.log)
-	s.registry.MustRegister(s.guard)
+	s.guard.db = s.pool
 	wg.Go(func() { s.guard.run(ctx) })
 
 	ops, served := s.newOps(), make(chan error, 1)

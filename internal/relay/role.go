@@ -34,8 +34,8 @@ type present struct {
 	before int         // replication connections of earlier terms
 
 	senderOnly bool         // this instance never leads
-	sender     func() error // why it does not send; nil: it has no sender of its own
-	away       func() error // why the log cannot be reached; nil: there is none
+	sender     func() error // why it does not send
+	away       func() error // why the log cannot be reached
 }
 
 // standbyLimit is the age up to which a standby's last look at the lock counts as
@@ -48,7 +48,8 @@ const dueLimit = 30 * time.Second
 // newRole returns the role of an instance that has not requested the lock yet, and registers
 // its metrics.
 func newRole(registry prometheus.Registerer) *role {
-	r := &role{present: present{fault: errors.New("starting: the lock has not been requested yet")}}
+	none := func() error { return nil }
+	r := &role{present: present{fault: errors.New("starting: the lock has not been requested yet"), sender: none, away: none}}
 	registry.MustRegister(gauges(r.metrics), prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
 	}, func() float64 { return float64(r.reconnects()) }))
@@ -144,15 +145,9 @@ func (r *role) ready() error {
 	if !now.senderOnly {
 		err = r.reading(&now)
 	}
-	if now.sender != nil {
-		if unsent := now.sender(); unsent != nil {
-			err = errors.Join(err, unsent)
-		}
-	}
-	if now.away != nil {
-		if away := now.away(); away != nil && !errors.Is(err, errNATSAway) {
-			err = errors.Join(away, err)
-		}
+	err = errors.Join(err, now.sender())
+	if !errors.Is(err, errNATSAway) {
+		err = errors.Join(now.away(), err)
 	}
 	if err == nil {
 		return nil
