@@ -31,7 +31,10 @@ func (a *aside) run(ctx context.Context) error {
 			if !more {
 				return nil
 			}
-			if a.err = a.pass(ctx, deliveries); a.err != nil {
+			written := a.questions.ask("find room for events in the log")
+			a.err = a.outlet.Enqueue(ctx, deliveries)
+			written()
+			if a.err != nil {
 				return a.err
 			}
 		case <-ctx.Done():
@@ -39,11 +42,6 @@ func (a *aside) run(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-func (a *aside) pass(ctx context.Context, deliveries []dispatch.Delivery) error {
-	defer a.questions.ask("find room for events in the log")()
-	return a.outlet.Enqueue(ctx, deliveries)
 }
 
 // Enqueue waits until the batch before this one is written, and also this one if it has a huge

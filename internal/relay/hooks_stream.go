@@ -7,7 +7,6 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/hook"
 	"github.com/hooktail/hooktail/dispatch/state"
-	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 // hookTable returns which of the tables that define the hooks the relation is; ok is false if
@@ -28,7 +27,7 @@ func (p *pipeline) hookTable(r *cdc.Relation) (table hook.Table, ok bool) {
 // applyHooks brings the hooks to their state as of the part's commit.
 func (p *pipeline) applyHooks(ctx context.Context, part *cdc.Part) error {
 	if p.hooks.Advance(uint64(part.Commit)) {
-		if err := p.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, p.pool, p.hooks, "") }); err != nil {
+		if err := p.loadHooks(ctx, p.hooks); err != nil {
 			return err
 		}
 	}

@@ -75,7 +75,14 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 	p.mapped = part
 	events, err := p.mapper.Events(part, nil)
 	if errors.Is(err, mapping.ErrUnproven) {
-		if err := p.readKeys(ctx); err != nil {
+		err = p.questions.persist(ctx, "read the secret of custom events", func(ctx context.Context) error {
+			keys, err := state.EmitKeys(ctx, p.pool, p.cfg.StateSchema)
+			if err == nil {
+				p.mapper.Trust(keys)
+			}
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 		events, err = p.mapper.Events(part, nil)
@@ -88,17 +95,6 @@ func (p *pipeline) events(ctx context.Context, part *cdc.Part) ([]*mapping.Event
 	}
 	p.mapper.Tolerate()
 	return p.mapper.Events(part, nil)
-}
-
-// readKeys gives the mapper the keys that prove messages of custom events.
-func (p *pipeline) readKeys(ctx context.Context) error {
-	return p.questions.persist(ctx, "read the secret of custom events", func(ctx context.Context) error {
-		keys, err := state.EmitKeys(ctx, p.pool, p.cfg.StateSchema)
-		if err == nil {
-			p.mapper.Trust(keys)
-		}
-		return err
-	})
 }
 
 // isWanted reports whether a hook may want the action in the part being mapped: one does

@@ -102,8 +102,11 @@ func (p *pipeline) part(ctx context.Context, part *cdc.Part) error {
 	if err := p.applyHooks(ctx, part); err != nil {
 		return err
 	}
-	if err := p.locate(ctx, events); err != nil {
-		return err
+	if !p.locator.Recall(events) { // which it mostly can, without a query
+		err := p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error { return p.locator.Locate(ctx, events) })
+		if err != nil {
+			return err
+		}
 	}
 	if p.news.add(part) {
 		p.settler.Put(&wanted{})
@@ -143,17 +146,6 @@ func (p *pipeline) want(event *mapping.Event, tx *cdc.Tx, claim *rows) bool {
 	}
 	p.settler.Add(event, w)
 	return true
-}
-
-// locate finds the events' organizations, mostly without a query. It waits while the
-// database is unavailable.
-func (p *pipeline) locate(ctx context.Context, events []*mapping.Event) error {
-	if p.locator.Recall(events) {
-		return nil
-	}
-	return p.questions.persist(ctx, "find the organization of a project", func(ctx context.Context) error {
-		return p.locator.Locate(ctx, events)
-	})
 }
 
 // deliver renders settled events in batches and hands them to the outlet, which blocks

@@ -78,7 +78,7 @@ func newSidecar(o Options) *sidecar {
 	}
 	s.prepare = sync.OnceFunc(func() { close(s.prepared) })
 	s.questions = newQuestions(s.log, s.ends)
-	s.role.questions, s.role.dueLimit = s.questions, cmp.Or(s.DueLimit, dueLimit)
+	s.role.late = func() error { return s.questions.overdue(cmp.Or(s.DueLimit, dueLimit)) }
 	s.board = &board{sidecar: s, began: time.Now(), asking: make(chan struct{}, 1), reading: make(chan struct{}, 1)}
 	return s
 }
@@ -220,4 +220,9 @@ func (s *sidecar) readHooks(ctx context.Context) (*hook.Set, error) {
 	}
 	s.prepare()
 	return hooks, nil
+}
+
+// loadHooks reads the present hooks.
+func (s *sidecar) loadHooks(ctx context.Context, hooks *hook.Set) error {
+	return s.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, s.pool, hooks, "") })
 }

@@ -16,8 +16,7 @@ import (
 // which reads and sends, or a standby. Probes and metrics ask it. It is safe for
 // concurrent use.
 type role struct {
-	questions *questions    // that events wait for; set before anything is served; nil: none
-	dueLimit  time.Duration // how long they may wait; set with questions
+	late func() error // what events wait for too long; set before anything is served
 
 	mu sync.Mutex
 	present
@@ -49,7 +48,7 @@ const dueLimit = 30 * time.Second
 // its metrics.
 func newRole(registry prometheus.Registerer) *role {
 	none := func() error { return nil }
-	r := &role{present: present{fault: errors.New("starting: the lock has not been requested yet"), sender: none, away: none}}
+	r := &role{late: none, present: present{fault: errors.New("starting: the lock has not been requested yet"), sender: none, away: none}}
 	registry.MustRegister(gauges(r.metrics), prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "hooktail_reconnects_total", Help: "Replication connections after the first.",
 	}, func() float64 { return float64(r.reconnects()) }))
@@ -157,11 +156,7 @@ func (r *role) ready() error {
 
 // reading returns the reason why the instance neither reads the stream nor can take over.
 func (r *role) reading(now *present) error {
-	var late error
-	if r.questions != nil {
-		late = r.questions.overdue(r.dueLimit)
-	}
-	err := now.fault
+	err, late := now.fault, r.late()
 	switch {
 	case err != nil && late != nil:
 		return fmt.Errorf("%w: %w", err, late)

@@ -78,7 +78,7 @@ func (t *tenure) open(ctx context.Context) (err error) {
 	}
 	within, cancel := t.lease.during(ctx)
 	defer cancel()
-	if err := t.load(within); err != nil { // of changes from now on, messages will tell
+	if err := t.loadHooks(within, t.hooks); err != nil { // of changes from now on, messages will tell
 		return causeOf(within, err)
 	}
 	const beforeAll = 1
@@ -194,7 +194,7 @@ func (t *tenure) accept(ctx context.Context, m *natslog.Message, progress *natsl
 			return nil
 		}
 		t.loadedFor = m.ID
-		return t.load(ctx)
+		return t.loadHooks(ctx, t.hooks)
 	case len(targets) == 0:
 		return nil
 	}
@@ -221,9 +221,4 @@ func (t *tenure) payload(ctx context.Context, m *natslog.Message) error {
 		}
 		return err
 	})
-}
-
-// load reads the present hooks.
-func (t *tenure) load(ctx context.Context) error {
-	return t.questions.persist(ctx, "read the hooks", func(ctx context.Context) error { return wiring.LoadHooks(ctx, t.pool, t.hooks, "") })
 }
