@@ -28,8 +28,7 @@ func (t *term) stop(failed <-chan struct{}) {
 	default:
 		return // nothing is in flight
 	}
-	grace := time.NewTimer(t.cfg.Grace)
-	defer grace.Stop()
+	grace := time.After(t.cfg.Grace)
 	reads := t.writer != nil
 	if !reads {
 		t.log.Info("stopping: finishing requests in flight", "grace", t.cfg.Grace)
@@ -44,7 +43,7 @@ func (t *term) stop(failed <-chan struct{}) {
 	case <-t.drained:
 	case <-failed:
 		return
-	case <-grace.C:
+	case <-grace:
 		if left := t.stream.Stats().Outstanding; reads {
 			t.log.Warn("Grace period is over: the next reader reads again what is not in the log", "transactions", left)
 		} else {

@@ -72,12 +72,11 @@ func takeSurvey(ctx context.Context, events *natslog.Log, db *pgxpool.Pool, cfg 
 // run surveys the log until ctx ends.
 func (w *logWatch) run(ctx context.Context, events *natslog.Log, pool *pgxpool.Pool, every time.Duration) {
 	w.set(func() { w.events = events })
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	tick := time.Tick(every)
 	for {
 		w.look(ctx, events, pool)
 		select {
-		case <-tick.C:
+		case <-tick:
 		case <-w.changed:
 		case <-ctx.Done():
 			return

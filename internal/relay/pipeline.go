@@ -42,15 +42,12 @@ type pipeline struct {
 
 // wanted is an event and the hooks that want it.
 type wanted struct {
-	event   *mapping.Event
-	targets []hook.Target // hooks to send to, and those for which the event is only Kept
+	event   *mapping.Event // nil: it marks that hooks have been adopted or have changed
+	targets []hook.Target  // hooks to send to, and those for which the event is only Kept
 	tx      *cdc.Tx
 	rows    *rows
 	left    atomic.Int32 // unfinished deliveries
 }
-
-// isMark reports whether w is not an event but marks that hooks have been adopted.
-func (w *wanted) isMark() bool { return w.event == nil }
 
 // rows frees a part when its last event has been rendered.
 type rows struct {
@@ -162,7 +159,7 @@ func (p *pipeline) deliver(ctx context.Context) error {
 		if grow := p.growing(batch); grow > 0 {
 			batch = append(batch, p.settler.More(ctx, renderBatch-len(batch), grow)...)
 		}
-		batch = slices.DeleteFunc(batch, (*wanted).isMark)
+		batch = slices.DeleteFunc(batch, func(w *wanted) bool { return w.event == nil })
 		if err := p.hand(ctx, batch); err != nil {
 			return err
 		}

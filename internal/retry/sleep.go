@@ -11,12 +11,10 @@ func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil || d <= 0 {
 		return err
 	}
-	timer := time.NewTimer(d)
-	defer timer.Stop()
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case <-timer.C:
+	case <-time.After(d):
 		return nil
 	}
 }
@@ -25,13 +23,12 @@ func Sleep(ctx context.Context, d time.Duration) error {
 // returns an error, and then returns that. A call that takes longer than the period
 // delays the next one.
 func Every(ctx context.Context, period time.Duration, f func() error) error {
-	tick := time.NewTicker(period)
-	defer tick.Stop()
+	tick := time.Tick(period)
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-tick.C:
+		case <-tick:
 		}
 		if ctx.Err() != nil { // both were ready
 			return nil
