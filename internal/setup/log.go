@@ -44,18 +44,27 @@ func CreateLog(ctx context.Context, cfg config.Config, db state.Querier) ([]nats
 	if !HasLog(cfg) {
 		return nil, nil
 	}
+	var streams []natslog.Stream
+	err := withLog(ctx, cfg, db, func(log *natslog.Log) (err error) {
+		if err = log.SetUp(ctx); err == nil {
+			streams, err = log.Streams(ctx)
+		}
+		return err
+	})
+	return streams, err
+}
+
+// withLog opens the log for f; it returns natslog.ErrForeign if it is another database's.
+func withLog(ctx context.Context, cfg config.Config, db state.Querier, f func(log *natslog.Log) error) error {
 	log, err := OpenLog(cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
 	if err := wiring.CheckLogOwner(ctx, log, db, false); err != nil {
-		return nil, err
+		return err
 	}
-	if err := log.SetUp(ctx); err != nil {
-		return nil, err
-	}
-	return log.Streams(ctx)
+	return f(log)
 }
 
 // LogCommands returns, as comments of SQL, the commands that create the stream and the bucket
@@ -96,37 +105,31 @@ func CheckLog(ctx context.Context, cfg config.Config, log *natslog.Log, stored *
 // was created again, creates missing streams and buckets, and passes over missing messages. It
 // calls say for each fault. With dryRun it changes nothing.
 func RepairLog(ctx context.Context, cfg config.Config, db state.Querier, dryRun bool, say func(string)) error {
-	log, err := OpenLog(cfg)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	if err := wiring.CheckLogOwner(ctx, log, db, false); err != nil {
-		return err
-	}
-	stored := state.NewLog(db, cfg.StateSchema, cfg.Slot)
-	err = CheckLog(ctx, cfg, log, stored)
-	if gap, ok := errors.AsType[*cdc.Gap](err); ok {
-		say(gap.Why)
-		if dryRun {
-			return nil
+	return withLog(ctx, cfg, db, func(log *natslog.Log) error {
+		stored := state.NewLog(db, cfg.StateSchema, cfg.Slot)
+		err := CheckLog(ctx, cfg, log, stored)
+		if gap, ok := errors.AsType[*cdc.Gap](err); ok {
+			say(gap.Why)
+			if dryRun {
+				return nil
+			}
+			err = renewLog(ctx, log, stored)
 		}
-		err = renewLog(ctx, log, stored)
-	}
-	if err != nil {
-		return err
-	}
-	holes, err := log.Holes(ctx)
-	for _, hole := range holes {
 		if err != nil {
-			break
+			return err
 		}
-		say(fmt.Sprintf("partition %02d of the log: message %s is missing", hole.Partition, hole.Missing))
-		if !dryRun {
-			err = log.Pass(ctx, hole)
+		holes, err := log.Holes(ctx)
+		for _, hole := range holes {
+			if err != nil {
+				break
+			}
+			say(fmt.Sprintf("partition %02d of the log: message %s is missing", hole.Partition, hole.Missing))
+			if !dryRun {
+				err = log.Pass(ctx, hole)
+			}
 		}
-	}
-	return err
+		return err
+	})
 }
 
 func renewLog(ctx context.Context, log *natslog.Log, stored *state.Log) error {

@@ -52,14 +52,10 @@ func (t *Teardown) lookAtLog(ctx context.Context) error {
 	if !HasLog(t.cfg) {
 		return nil
 	}
-	log, err := OpenLog(t.cfg)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	if err = wiring.CheckLogOwner(ctx, log, t.conn, false); err == nil {
+	err := withLog(ctx, t.cfg, t.conn, func(log *natslog.Log) (err error) {
 		t.Log, err = log.Streams(ctx)
-	}
+		return err
+	})
 	if errors.Is(err, natslog.ErrForeign) {
 		return nil
 	}
