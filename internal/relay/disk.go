@@ -12,10 +12,8 @@ import (
 )
 
 const (
-	// diskEvery is the pause between two queries, and diskLimit the age up to which an
-	// answer is shown.
-	diskEvery = 5 * time.Second
-	diskLimit = 30 * time.Second
+	diskEvery = 5 * time.Second  // pause between two queries
+	diskLimit = 30 * time.Second // age up to which an answer is shown
 )
 
 // diskGuard watches how much disk space the slot makes the database keep. One goroutine

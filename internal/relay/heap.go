@@ -5,10 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// besideHeap is the memory of the process that Go's runtime does not manage: the pages of
-// the program itself, of which 20 MiB are resident after the start (RssFile in
-// /proc/PID/status). It is set lower than that, since the runtime's own part is never resident
-// as a whole.
+// besideHeap is the memory that Go's runtime does not manage: the pages of the program, of which
+// 20 MiB are resident after the start (RssFile in /proc/PID/status). It is lower than that,
+// since the runtime's own part is never resident as a whole.
 const besideHeap = 17 << 20
 
 // heapOf returns the part of the memory bound for Go's runtime.

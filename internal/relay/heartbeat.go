@@ -23,10 +23,8 @@ import (
 )
 
 const (
-	// beatPrefix marks our logical messages in the WAL.
-	beatPrefix = "hooktail"
-	// beatEvery is the pause between two messages.
-	beatEvery = 5 * time.Second
+	beatPrefix = "hooktail"      // marks our logical messages in the WAL
+	beatEvery  = 5 * time.Second // pause between two messages
 )
 
 // heartbeat writes a small message into the WAL (no table) and waits for it in the

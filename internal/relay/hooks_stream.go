@@ -68,9 +68,8 @@ func (p *pipeline) note(ctx context.Context, part *cdc.Part) error {
 	return err
 }
 
-// applyHook applies the change. If the stream does not show the whole row, the row is
-// read from the database. If a migration has temporarily removed a column, applyHook
-// waits.
+// applyHook applies the change. It reads a row that the stream does not show as a whole from
+// the database, and waits for a column that a migration has temporarily removed.
 func (p *pipeline) applyHook(ctx context.Context, change hook.RowChange) error {
 	err := p.hooks.Apply(change)
 	if !errors.Is(err, hook.ErrIncomplete) {

@@ -239,9 +239,8 @@ func (l *lock) pause(ctx context.Context, conn *pgx.Conn, requests <-chan reques
 	}
 }
 
-// holds reports whether, as far as is known, the server still has the session. After the
-// whole process was frozen, it gives the right answer before the waiting goroutines have
-// run.
+// holds reports whether, as far as is known, the server still has the session, also just after
+// the whole process was frozen.
 func (l *lock) holds() bool { return time.Since(*l.heard.Load()) < renewWithin }
 
 // during returns a context that ends with ctx, or when the lock is lost, which is then

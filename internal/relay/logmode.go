@@ -17,6 +17,11 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
+const (
+	natsEvery     = time.Second     // pause between attempts to reach servers that are away
+	checkLogEvery = 2 * time.Second // how often a running instance checks that the log is still the slot's
+)
+
 // work runs the instance's role until ctx ends. Without a log it leads and delivers. With a
 // log it reads the slot, or delivers from the log, or both. A connection that the client has given up is
 // replaced.
@@ -140,9 +145,6 @@ func (s *sidecar) rest(ctx context.Context, pause time.Duration) error {
 	return nil
 }
 
-// natsEvery is the interval between attempts to reach servers that are away.
-const natsEvery = time.Second
-
 // knowsLog returns an error if the log is not the slot's, or not this database's.
 func (l *lanes) knowsLog(ctx context.Context) error {
 	if err := setup.CheckLog(ctx, l.cfg, l.events, l.entries); err != nil {
@@ -150,9 +152,6 @@ func (l *lanes) knowsLog(ctx context.Context) error {
 	}
 	return wiring.CheckLogOwner(ctx, l.events, l.pool, l.cfg.Role.Reads())
 }
-
-// checkLogEvery is how often a running instance checks that the log is still the slot's.
-const checkLogEvery = 2 * time.Second
 
 // logGap ends the program as a *cdc.Gap does. The log shows it for as long as it lasts, so
 // it is not recorded with the position.

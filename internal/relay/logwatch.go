@@ -19,10 +19,8 @@ import (
 )
 
 const (
-	// surveyEvery is the pause between two surveys of the log, and surveyLimit the age up
-	// to which one is shown in metrics.
-	surveyEvery = 10 * time.Second
-	surveyLimit = time.Minute
+	surveyEvery = 10 * time.Second // pause between two surveys of the log
+	surveyLimit = time.Minute      // age up to which one is shown in metrics
 )
 
 // logWatch surveys the log and its members, and has what this instance does with them. Pages

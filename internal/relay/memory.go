@@ -23,12 +23,9 @@ const (
 	// confirmWithin bounds the time after a write in which a newer position may be
 	// confirmed. If the slot was moved later, another program moved it (cdc.Memory).
 	confirmWithin = 30 * time.Second
-	// lookEvery is the pause between two checks that the publication is unchanged.
-	lookEvery = 5 * time.Second
-	// lookWithin bounds one check: the connection may be half open.
-	lookWithin = 30 * time.Second
-	// lastWords bounds the last write.
-	lastWords = 3 * time.Second
+	lookEvery     = 5 * time.Second  // pause between two checks that the publication is unchanged
+	lookWithin    = 30 * time.Second // limit for one check: the connection may be half open
+	lastWords     = 3 * time.Second  // limit for the last write
 )
 
 // memory is hooktail's memory of the stream: of earlier terms in this process, and for

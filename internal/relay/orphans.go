@@ -42,8 +42,7 @@ func (p *pipeline) next(ctx context.Context) ([]*cdc.Part, error) {
 }
 
 // hold keeps an event whose project was deleted before it could be looked up, until the
-// stream has shown the deletion and everything of that project before it. It reports
-// whether it keeps the event.
+// stream has shown the deletion and everything of that project before it; else it returns false.
 func (p *pipeline) hold(part *cdc.Part, event *mapping.Event) bool {
 	until, ahead := p.locator.IsAhead(event)
 	if ahead {
@@ -58,8 +57,7 @@ func (p *pipeline) hold(part *cdc.Part, event *mapping.Event) bool {
 }
 
 // reclaim passes on the orphans whose organization is known now, and those whose
-// organization cannot become known, because the stream has been read up to the given
-// position.
+// organization cannot become known, because the stream has been read up to there.
 func (p *pipeline) reclaim(read cdc.LSN) {
 	p.orphans.Take(read, p.mapper.OrganizationOf, func(event *mapping.Event, of orphan) {
 		defer of.tx.Done()

@@ -234,12 +234,9 @@ func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error 
 }
 
 const (
-	// expireEvery is the pause between two searches for expired rows.
-	expireEvery = time.Hour
-	// settingGrace is how long the settings of a hook outlive it.
-	settingGrace = 24 * time.Hour
-	// expireWithin bounds one search: its connection may be half open.
-	expireWithin = 10 * time.Minute
+	expireEvery  = time.Hour        // pause between two searches for expired rows
+	expireWithin = 10 * time.Minute // limit for one search: its connection may be half open
+	settingGrace = 24 * time.Hour   // how long the settings of a hook outlive it
 )
 
 // expire deletes expired dead deliveries and the settings of deleted hooks, until ctx

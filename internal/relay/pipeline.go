@@ -195,10 +195,9 @@ func (p *pipeline) growing(batch []*wanted) time.Duration {
 	return 0
 }
 
-// hand renders the batch and hands it to the lanes, in several steps if its rows are
-// large: the payloads of one step are in the lanes before those of the next are built. With a log,
-// those of one step are written while the next are built. An empty batch only hands over remembered
-// events.
+// hand renders the batch and hands it to the lanes, in several steps if its rows are large: the
+// payloads of one step are in the lanes before those of the next are built; those for a log are
+// written meanwhile. An empty batch only hands over remembered events.
 func (p *pipeline) hand(ctx context.Context, batch []*wanted) error {
 	for {
 		n, err := p.render(ctx, batch)

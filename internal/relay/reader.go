@@ -9,6 +9,11 @@ import (
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
+const (
+	purgeEvery = 30 * time.Second // how often the log is purged
+	noteEvery  = 10 * time.Second // how often a reader notes how far the log is on the servers' disks
+)
+
 // openLog prepares a reader's term to write to the log.
 func (t *term) openLog(ctx context.Context) error {
 	if err := t.knowsLog(ctx); err != nil {
@@ -45,9 +50,6 @@ func (t *term) keepLog(work context.Context, crew *crew) {
 	crew.start(work, t.aside.run)
 }
 
-// purgeEvery is how often the log is purged.
-const purgeEvery = 30 * time.Second
-
 // purge deletes messages that are no longer needed, until ctx ends.
 func (t *term) purge(ctx context.Context) {
 	purger := natslog.NewPurger(t.events, t.holdback, t.cfg.Keep)
@@ -62,9 +64,6 @@ func (t *term) purge(ctx context.Context) {
 		return nil
 	})
 }
-
-// noteEvery is how often a reader notes how far the log is on the servers' disks.
-const noteEvery = 10 * time.Second
 
 // noteEnd notes the sequence that the log must not lose, until ctx ends.
 func (t *term) noteEnd(ctx context.Context) {

@@ -37,12 +37,10 @@ type present struct {
 	away       func() error // why the log cannot be reached
 }
 
-// standbyLimit is the age up to which a standby's last look at the lock counts as
-// healthy.
-const standbyLimit = 10 * lockEvery
-
-// dueLimit is the time that events may be due without one being delivered.
-const dueLimit = 30 * time.Second
+const (
+	standbyLimit = 10 * lockEvery   // age up to which a standby's last look at the lock counts as healthy
+	dueLimit     = 30 * time.Second // time that events may be due without one being delivered
+)
 
 // newRole returns the role of an instance that has not requested the lock yet, and registers
 // its metrics.

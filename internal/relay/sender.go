@@ -84,9 +84,12 @@ func (s *sidecar) sendLeased(ctx context.Context) error {
 	}
 }
 
-// markEvery is how often the bookmarks are written: what is delivered in that time is
-// repeated after a crash. With the time that writing takes, it stays below a second.
-const markEvery = 500 * time.Millisecond
+const (
+	// markEvery is how often the bookmarks are written: what is delivered in that time is
+	// repeated after a crash. With the time that writing takes, it stays below a second.
+	markEvery  = 500 * time.Millisecond
+	markWithin = 10 * time.Second // limit for writing all of them
+)
 
 // mark writes the bookmarks that have changed, and returns the first error. The next call writes those that
 // failed.
@@ -130,9 +133,6 @@ func (t *tenure) markAlways(ctx context.Context) error {
 		return nil
 	})
 }
-
-// markWithin is the time limit for writing all bookmarks.
-const markWithin = 10 * time.Second
 
 // holes returns an error that names a stopped partition, nil if there is none.
 func (t *tenure) holes() error {

@@ -15,6 +15,11 @@ import (
 	"github.com/hooktail/hooktail/mapping"
 )
 
+const (
+	readyEvery  = 10 * time.Millisecond  // pause between two looks at the readiness
+	passedEvery = 250 * time.Millisecond // pause between two reports of the stream's position to the dispatcher
+)
+
 // term is one term of leadership. With a log it is that of a reader, which writes to the log
 // and does not open its lanes.
 type term struct {
@@ -200,8 +205,6 @@ func (s *sidecar) announce(ctx context.Context) {
 	}
 }
 
-const readyEvery = 10 * time.Millisecond
-
 // deliver sends parked and new events once the slot belongs to this instance, and closes
 // drained after the last one. A leader that has lost its lock keeps the slot until its
 // last attempt has ended; until then the new leader sends nothing.
@@ -235,7 +238,3 @@ func (t *term) deliver(ctx context.Context, crew *crew) error {
 	close(t.drained)
 	return nil
 }
-
-// passedEvery is the pause between two reports of the stream's position to the
-// dispatcher.
-const passedEvery = 250 * time.Millisecond
