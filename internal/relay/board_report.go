@@ -87,9 +87,9 @@ func (b *board) stream(stats cdc.Stats, beat *heartbeat, shown *shown) *status.S
 	if shown != nil { // else it is a reader, which has no lanes
 		s.LaneBytes, s.Rate = shown.dispatcher.Bytes(), shown.pace.delivered()
 	}
-	s.LagSeconds = seconds(beat.lag())
+	s.LagSeconds = new(beat.lag().Seconds())
 	if age, ok := beat.age(); ok {
-		s.Heartbeat, s.HeartbeatAge = seconds(beat.took()), seconds(age)
+		s.Heartbeat, s.HeartbeatAge = new(beat.took().Seconds()), new(age.Seconds())
 	}
 	if disk, ok := b.guard.known(); ok {
 		DescribeDisk(s, disk, max(disk.Confirmed, stats.Confirmed))
@@ -107,7 +107,7 @@ func hookOf(ctx context.Context, o *dispatch.Overview, shown *shown) status.Hook
 	h.Counts = status.Counts{Delivered: o.Counts.Delivered, Retried: o.Counts.Retried, Parked: o.Counts.Parked, Dead: o.Counts.Dead, Filtered: shown.sieve.of(o.Hook.ID)}
 	h.Rate = shown.pace.hook(o.Hook.ID).delivered
 	if h.Samples = o.Samples; h.Samples > 0 {
-		h.P50, h.P99 = seconds(o.P50), seconds(o.P99)
+		h.P50, h.P99 = new(o.P50.Seconds()), new(o.P99.Seconds())
 	}
 	if f := o.Failure; f != nil {
 		h.Error = &status.Failure{
@@ -170,7 +170,7 @@ func attemptOf(e *dispatch.Recent, payloads bool) status.Attempt {
 		a.Error = e.Err.Error()
 	}
 	if e.Latency > 0 {
-		a.Latency = seconds(e.Latency)
+		a.Latency = new(e.Latency.Seconds())
 	}
 	return a
 }
@@ -180,11 +180,6 @@ func reasonOf(r dispatch.Reason) string {
 		return ""
 	}
 	return r.String()
-}
-
-func seconds(d time.Duration) *float64 {
-	s := d.Seconds()
-	return &s
 }
 
 // choose returns the hooks that match the query, and counts all of them. The cost of an

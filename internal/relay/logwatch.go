@@ -165,7 +165,7 @@ func (t *term) describe(r *status.Log) {
 	stats := t.stream.Stats()
 	r.Reader.Here, r.Reader.Position, r.Reader.Confirmed = true, stats.Confirmed.String(), stats.Recorded.String()
 	if age, holds := t.holdback.Age(); holds {
-		r.Reader.HeldBack = seconds(age)
+		r.Reader.HeldBack = new(age.Seconds())
 	}
 }
 
@@ -215,7 +215,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 		Messages: s.Messages, Bytes: s.Bytes, Senders: []status.LogSender{}, Unserved: []int{}, Stopped: []status.LogGap{},
 	}
 	if cfg.Keep > 0 {
-		r.Keep = seconds(cfg.Keep)
+		r.Keep = new(cfg.Keep.Seconds())
 	}
 	if cfg.Role.Reads() {
 		r.Roles = append(r.Roles, "reader")
@@ -274,5 +274,5 @@ func age(since time.Time) *float64 {
 	if since.IsZero() {
 		return nil
 	}
-	return seconds(max(0, time.Since(since)))
+	return new(max(0, time.Since(since)).Seconds())
 }

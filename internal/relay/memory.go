@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hooktail/hooktail/cdc"
-	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/retry"
 )
@@ -37,10 +36,6 @@ type memory struct {
 	log       *slog.Logger
 	own       *cdc.Memory               // of earlier terms; nil: there was none
 	written   atomic.Pointer[time.Time] // last write of the position in this term; nil: none yet
-}
-
-func newMemory(pool *pgxpool.Pool, cfg config.Config, log *slog.Logger) *memory {
-	return &memory{positions: state.NewPositions(pool, cfg.StateSchema, cfg.Slot), pool: pool, log: log}
 }
 
 // recall returns the written memory, combined with what this process knows: a database

@@ -15,12 +15,6 @@ func RegisterMetrics(registry *prometheus.Registry) {
 	newSidecar(Options{Config: config.Config{NATSURL: config.NewSecret("nats:")}, Registry: registry})
 }
 
-func newTrimmed() prometheus.Counter {
-	return prometheus.NewCounter(prometheus.CounterOpts{
-		Name: "hooktail_dead_dropped_total", Help: "Dead deliveries deleted because those of their hook took more space than HOOKTAIL_PARK_MAX_BYTES.",
-	})
-}
-
 // gauge is a metric at one moment. It is absent from a scrape if its value is not known.
 type gauge struct {
 	name, help string

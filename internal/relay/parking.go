@@ -99,7 +99,7 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 	p.Store.Watch(ctx, func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, lookPatience)
 		defer cancel()
-		if err := p.look(ctx, d); err == nil {
+		if err := errors.Join(p.settings(ctx, d), p.redriven(ctx, d), p.recount(ctx, d)); err == nil {
 			failing.Worked(ctx, p.Log, "Changes of settings can be read again")
 		} else if !errors.Is(ctx.Err(), context.Canceled) {
 			failing.Failed(ctx, p.Log, slog.LevelError, "Cannot read changes of settings; trying again", slog.Any("error", err))
@@ -114,11 +114,6 @@ func (p *parkingRoom) watch(ctx context.Context, d *dispatch.Dispatcher, hooks *
 // lookPatience bounds one pass over the tables, whatever their size: the connection may
 // be half open.
 const lookPatience = 5 * time.Minute
-
-// look brings the dispatcher up to date with the tables.
-func (p *parkingRoom) look(ctx context.Context, d *dispatch.Dispatcher) error {
-	return errors.Join(p.settings(ctx, d), p.redriven(ctx, d), p.recount(ctx, d))
-}
 
 // settings passes on the settings of the hooks. If a hook is no longer suspended, the
 // rows are counted first: it may have been resumed because rows were discarded.

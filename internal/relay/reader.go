@@ -23,7 +23,11 @@ func (t *term) openLog(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.writer, err = natslog.NewWriter(ctx, t.events, natslog.WriterOptions{Prefix: t.prefix, Store: t.entries.Store, Topic: topic, Log: t.log, Metrics: t.written})
+	prefix := func() natslog.Prefix {
+		stats := t.stream.Stats()
+		return natslog.Prefix{Timeline: stats.Timeline, LSN: stats.Confirmed}
+	}
+	t.writer, err = natslog.NewWriter(ctx, t.events, natslog.WriterOptions{Prefix: prefix, Store: t.entries.Store, Topic: topic, Log: t.log, Metrics: t.written})
 	if err != nil {
 		return err
 	}
@@ -33,12 +37,6 @@ func (t *term) openLog(ctx context.Context) error {
 	t.aside = newAside(t.writer, t.questions, int(t.cfg.Memory)/wiring.BatchShare)
 	t.outlet = t.aside
 	return nil
-}
-
-// prefix returns the reader's position for the log.
-func (t *term) prefix() natslog.Prefix {
-	stats := t.stream.Stats()
-	return natslog.Prefix{Timeline: stats.Timeline, LSN: stats.Confirmed}
 }
 
 // keepLog starts the goroutines of a reader's term.

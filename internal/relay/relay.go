@@ -64,9 +64,12 @@ func newSidecar(o Options) *sidecar {
 	registry := cmp.Or(o.Registry, prometheus.NewRegistry())
 	s := &sidecar{
 		cfg: o.Config, log: o.Log, version: o.Version, setup: o.Setup, registry: registry, Tuning: o.Tuning, started: o.Started, before: o.Outlet,
-		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), trimmed: newTrimmed(), role: newRole(registry), prepared: make(chan struct{}),
+		deliveries: dispatch.NewMetrics(registry), rows: mapping.NewMetrics(registry), role: newRole(registry), prepared: make(chan struct{}),
 		guard: newDiskGuard(nil, o.Config.Slot, o.Log),
 	}
+	s.trimmed = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "hooktail_dead_dropped_total", Help: "Dead deliveries deleted because those of their hook took more space than HOOKTAIL_PARK_MAX_BYTES.",
+	})
 	registry.MustRegister(s.trimmed, s.guard)
 	if s.cfg.NATSURL.Reveal() != "" {
 		s.role.senderOnly = !s.cfg.Role.Reads()
@@ -110,7 +113,7 @@ func (s *sidecar) run(ctx context.Context) error {
 		return err
 	}
 	defer wiring.ClosePool(s.pool)
-	s.memory = newMemory(s.pool, s.cfg, s.log)
+	s.memory = &memory{positions: state.NewPositions(s.pool, s.cfg.StateSchema, s.cfg.Slot), pool: s.pool, log: s.log}
 
 	ctx, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
@@ -120,20 +123,17 @@ func (s *sidecar) run(ctx context.Context) error {
 	wg.Go(func() { s.guard.run(ctx) })
 
 	ops, served := s.newOps(), make(chan error, 1)
-	go func() {
+	serve := func() error {
 		if listener == nil {
-			served <- nil
-			return
+			return nil
 		}
-		err := ops.Serve(listener)
-		if errors.Is(err, http.ErrServerClosed) {
-			err = nil
-		} else {
-			err = fmt.Errorf("serve %s: %w", s.ops, err)
+		if err := ops.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			cancel()
+			return fmt.Errorf("serve %s: %w", s.ops, err)
 		}
-		served <- err
-	}()
+		return nil
+	}
+	go func() { served <- serve() }()
 	err = s.work(ctx)
 	_ = ops.Close() // no state to save
 	return errors.Join(err, <-served)
