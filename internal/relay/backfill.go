@@ -133,12 +133,6 @@ func (s steps) Step(id int64, _ time.Time) {
 // End implements replay.Progress.
 func (s steps) End() {}
 
-// makeBackfills carries out requested backfills until the context ends.
-func (b *board) makeBackfills(ctx context.Context) {
-	s, _ := b.current()
-	s.backfills.run(ctx)
-}
-
 // backfill counts the events and, except in a dry run, has them sent.
 func (b *board) backfill(ctx context.Context, s *shown, a status.Action) (status.Done, error) {
 	options := wiring.MappingOptions(b.cfg, b.log)

@@ -66,9 +66,14 @@ func (b *board) current() (s *shown, stopping bool) {
 	return b.shown, b.shown != nil && b.shown.stopping
 }
 
-// measure notes the rates of the term until the context ends.
-func (b *board) measure(ctx context.Context) {
+// serve starts the goroutines of the shown term: rates are measured, backfills made.
+func (b *board) serve(work context.Context, crew *crew) {
 	s, _ := b.current()
+	crew.keep(work, s.backfills.run)
+	crew.keep(work, func(ctx context.Context) { b.measure(ctx, s) })
+}
+
+func (b *board) measure(ctx context.Context, s *shown) {
 	retry.Always(ctx, paceEvery, func() {
 		now := time.Now()
 		role := b.role.now()

@@ -6,7 +6,7 @@
 // goroutines run it, and all of them end with the term.
 //
 //	relay      Run: ops server, lock, one term after another
-//	term       the parts of a term; crew: its goroutines; ends: in which order, and when the program does
+//	term       the parts of a term; ends: its goroutines and their order at the end
 //	pipeline   the path of a change; orphans wait beside it
 //	lanes      deliver rendered events; an Outlet may be before them, with a log instead of them
 //	lock, role which instance leads, and the current role of this one; lease: which sends what

@@ -177,13 +177,9 @@ func (t *tenure) describe(r *status.Log) {
 	for _, hole := range t.stopped() {
 		known := func(g status.LogGap) bool { return g.Partition == hole.Partition }
 		if !slices.ContainsFunc(r.Stopped, known) {
-			r.Stopped = append(r.Stopped, gapOf(hole))
+			r.Stopped = append(r.Stopped, status.LogGap{Partition: hole.Partition, Missing: hole.Missing})
 		}
 	}
-}
-
-func gapOf(h *natslog.Hole) status.LogGap {
-	return status.LogGap{Partition: h.Partition, Missing: h.Missing}
 }
 
 // ReadLog describes the log for a program that is not running; nil if there is none.
@@ -247,7 +243,7 @@ func describeLog(cfg config.Config, s *survey, partitions bool) *status.Log {
 	for _, p := range slices.Sorted(maps.Keys(s.Partitions)) {
 		is := s.Partitions[p]
 		if is.Hole != nil {
-			r.Stopped = append(r.Stopped, gapOf(is.Hole))
+			r.Stopped = append(r.Stopped, status.LogGap{Partition: p, Missing: is.Hole.Missing})
 		}
 		if partitions {
 			r.Partitions = append(r.Partitions, status.LogPartition{Number: p, Session: sessions[p], Epoch: s.epochs[p], Undelivered: is.Behind, Oldest: age(is.Oldest)})

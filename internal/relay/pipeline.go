@@ -240,18 +240,16 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 		}
 		adopted(p.overlap.Keep(w.event, w.targets))
 	}
-	if err := p.news.tell(ctx, p.see); err != nil {
+	await := func(ctx context.Context, xids []uint32) error {
+		return p.questions.persist(ctx, "see changes of hooks", func(ctx context.Context) error { return p.renderer.Await(ctx, xids) })
+	}
+	if err := p.news.tell(ctx, await); err != nil {
 		return err
 	}
 	if p.news == nil { // aside asks
 		defer p.questions.ask("find room for events in the lanes of their hooks")()
 	}
 	return p.outlet.Enqueue(ctx, deliveries)
-}
-
-// see waits until the transactions, which have changed hooks, are visible.
-func (p *pipeline) see(ctx context.Context, xids []uint32) error {
-	return p.questions.persist(ctx, "see changes of hooks", func(ctx context.Context) error { return p.renderer.Await(ctx, xids) })
 }
 
 // renderBatch bounds the events rendered by one query of a kind; the renderer bounds

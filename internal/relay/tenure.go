@@ -110,8 +110,7 @@ func (t *tenure) run(ctx context.Context) error {
 	if !t.cfg.Role.Reads() {
 		crew.keep(work, t.announce)
 	}
-	crew.keep(work, t.board.measure)
-	crew.keep(work, t.board.makeBackfills)
+	t.board.serve(work, crew)
 	t.log.Info("hooktail sends", "version", t.version, "slot", t.cfg.Slot, "partitions", len(t.share.Partitions), "epoch", t.share.Epoch, "ops", t.ops)
 	t.role.sends(t.holes)
 	t.unsent.Worked(ctx, t.log, "Sending resumed")

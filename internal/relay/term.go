@@ -167,8 +167,7 @@ func (t *term) run(ctx context.Context) error {
 	lost := func() {} // called if the lock is lost
 	if t.writer == nil {
 		lost = t.dispatcher.Halt
-		crew.keep(work, t.board.measure)
-		crew.keep(work, t.board.makeBackfills)
+		t.board.serve(work, crew)
 		t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
 	} else {
 		t.keepLog(work, crew)
