@@ -85,9 +85,8 @@ func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 	if len(list) == 0 {
 		return nil
 	}
-	k := keysOf(list)
 	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, s.sql(doneSQL), k.hooks, k.timelines, k.commits, k.ordinals, reasons)
+		_, err := tx.Exec(ctx, s.sql(doneSQL), keyed(list, reasons)...)
 		return err
 	})
 	if err != nil {
@@ -95,14 +94,6 @@ func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 	}
 	s.done.add(list)
 	return nil
-}
-
-const undoneSQL = `DELETE FROM {done} p USING unnest(` + keyArrays + `) AS given (hook, timeline, lsn, ordinal) WHERE ` + matched
-
-// undo removes the records of these deliveries, which the transaction handles itself.
-func (s *Store) undo(queue *pgx.Batch, noted []Key) {
-	k := keysOf(noted)
-	queue.Queue(s.sql(undoneSQL), k.hooks, k.timelines, k.commits, k.ordinals)
 }
 
 // sweep handles rows that an earlier run has recorded as done, if their locks are gone.

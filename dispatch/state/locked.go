@@ -73,9 +73,8 @@ func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 		return err
 	}
 	fault := &LockedError{err: err}
-	k := keysOf(list)
 	looked := s.bounded(ctx, true, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, s.sql(lockedSQL), k.hooks, k.timelines, k.commits, k.ordinals)
+		rows, err := tx.Query(ctx, s.sql(lockedSQL), keyed(list)...)
 		if err != nil {
 			return err
 		}

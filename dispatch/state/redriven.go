@@ -13,8 +13,7 @@ func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
 // Taken states that the lanes have the result of Redriven, which is not returned again,
 // except rows that were locked since.
 func (s *Store) Taken(ctx context.Context, list []Key) error {
-	k := keysOf(list)
 	_, err := s.pool.Exec(ctx, s.sql(`UPDATE {parked} SET redriven = false WHERE ctid = ANY (ARRAY(SELECT p.ctid FROM {parked} p JOIN unnest(`+keyArrays+`)
-		AS given (hook, timeline, lsn, ordinal) ON `+matched+` WHERE p.redriven FOR UPDATE OF p SKIP LOCKED))`), k.hooks, k.timelines, k.commits, k.ordinals)
+		AS given (hook, timeline, lsn, ordinal) ON `+matched+` WHERE p.redriven FOR UPDATE OF p SKIP LOCKED))`), keyed(list)...)
 	return wrap(err, "take redriven deliveries")
 }

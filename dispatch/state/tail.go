@@ -42,14 +42,10 @@ const planByKey = `SELECT set_config('enable_bitmapscan', 'off', true), set_conf
 // Bodies returns the bodies of the hook's parked deliveries of these events. A missing
 // one was deleted, discarded or buried.
 func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
-	list := make([]Key, len(events))
-	for i, id := range events {
-		list[i] = Key{hook, id}
-	}
-	k := keysOf(list)
+	list := column(events, func(id *mapping.ID) Key { return Key{hook, *id} })
 	rows, err := s.pool.Query(ctx, s.sql(`SELECT timeline, commit_lsn, ordinal, body FROM {parked} p JOIN unnest(`+keyArrays+`) AS given (hook, branch, lsn, number)
 		ON hook_id = hook AND commit_lsn = lsn::pg_lsn AND ordinal = number AND timeline = branch WHERE state = 'parked'`),
-		k.hooks, k.timelines, k.commits, k.ordinals)
+		keyed(list)...)
 	if err != nil {
 		return nil, wrap(err, "read bodies")
 	}
