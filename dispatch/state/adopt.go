@@ -52,12 +52,9 @@ func (s *Store) setAdopted(ctx context.Context, tx pgx.Tx, hooks []int64, adopte
 
 // activate sets whether hooks are active in the application's table.
 func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, active bool) error {
-	rows, err := db.Query(ctx, "UPDATE "+webhooks.sql()+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
+	switched, err := collect(ctx, db, pgx.RowTo[int64], "UPDATE "+webhooks.sql()+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
 	if err == nil {
-		var switched []int64
-		if switched, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err == nil {
-			return allOf(hooks, switched)
-		}
+		return allOf(hooks, switched)
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
 		err = fmt.Errorf("%w: let the owner of the table run %s to the role", err, grantActivate(webhooks))
@@ -94,10 +91,7 @@ func ReadAbandoned(ctx context.Context, db Querier, webhooks Table, adopted []in
 	if err := db.QueryRow(ctx, "SELECT pg_catalog.has_column_privilege($1, 'is_active', 'UPDATE')", webhooks.sql()).Scan(&may); err != nil {
 		return a, fmt.Errorf("look up privileges on %s: %w", webhooks.sql(), err)
 	}
-	rows, err := db.Query(ctx, "SELECT id FROM "+webhooks.sql()+" WHERE id = ANY ($1) ORDER BY id", adopted)
-	if err == nil {
-		a.Hooks, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-	}
+	a.Hooks, err = collect(ctx, db, pgx.RowTo[int64], "SELECT id FROM "+webhooks.sql()+" WHERE id = ANY ($1) ORDER BY id", adopted)
 	if !may && len(a.Hooks) > 0 {
 		a.Grant = grantActivate(webhooks)
 	}

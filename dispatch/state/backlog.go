@@ -27,21 +27,17 @@ type Volume struct {
 // Backlogs returns the backlog of each hook with stored deliveries, in the order of the
 // hooks. It reads the whole table, so it is only for the start and for people.
 func (s *Store) Backlogs(ctx context.Context) ([]Backlog, error) {
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id,
+	backlogs, err := collect(ctx, s.pool, scanBacklog, s.sql(`SELECT hook_id,
 			count(*) FILTER (WHERE state = 'parked'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'parked'), 0), min(committed_at) FILTER (WHERE state = 'parked'),
 			count(*) FILTER (WHERE state = 'dead'), coalesce(sum(octet_length(body)) FILTER (WHERE state = 'dead'), 0), min(committed_at) FILTER (WHERE state = 'dead'),
 			CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END
 		FROM {parked} WHERE `+inPartitions("$1")+` GROUP BY hook_id ORDER BY hook_id`), s.share.partitions())
-	if err != nil {
-		return nil, wrap(err, "count deliveries")
-	}
-	backlogs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Backlog, err error) {
-		var parked, dead moment
-		err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, &parked, &b.Dead.Rows, &b.Dead.Bytes, &dead, &b.End)
-		b.Parked.Oldest, b.Dead.Oldest = parked.time(), dead.time()
-		return b, err
-	})
 	return backlogs, wrap(err, "count deliveries")
+}
+
+func scanBacklog(row pgx.CollectableRow) (b Backlog, err error) {
+	err = row.Scan(&b.Hook, &b.Parked.Rows, &b.Parked.Bytes, (*moment)(&b.Parked.Oldest), &b.Dead.Rows, &b.Dead.Bytes, (*moment)(&b.Dead.Oldest), &b.End)
+	return b, err
 }
 
 // Room returns the space that the hook's parked deliveries take, including rows.

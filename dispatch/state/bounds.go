@@ -27,21 +27,22 @@ func bounded(t time.Time) time.Time {
 	}
 }
 
-// moment is any timestamptz.
-type moment struct{ pgtype.Timestamptz }
+// moment scans any timestamptz: zero for null.
+type moment time.Time
 
-// time is zero for null.
-func (m moment) time() time.Time {
+// ScanTimestamptz is for pgx.
+func (m *moment) ScanTimestamptz(v pgtype.Timestamptz) error {
 	switch {
-	case !m.Valid:
-		return time.Time{}
-	case m.InfinityModifier == pgtype.Infinity:
-		return latest
-	case m.InfinityModifier == pgtype.NegativeInfinity:
-		return earliest
+	case !v.Valid:
+		*m = moment{}
+	case v.InfinityModifier == pgtype.Infinity:
+		*m = moment(latest)
+	case v.InfinityModifier == pgtype.NegativeInfinity:
+		*m = moment(earliest)
 	default:
-		return bounded(m.Time)
+		*m = moment(bounded(v.Time))
 	}
+	return nil
 }
 
 // plain returns the text without characters that the database does not accept.

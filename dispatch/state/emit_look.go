@@ -132,10 +132,6 @@ const callersSQL = `WITH function AS (
 // EmitCallers returns descriptions of the objects that call the function and would fail
 // without it. It does not know statements sent by programs or schedulers.
 func EmitCallers(ctx context.Context, q Querier, schema string) ([]string, error) {
-	rows, err := q.Query(ctx, callersSQL, schema, emitFunction)
-	if err != nil {
-		return nil, wrap(err, "look for callers of the function "+schema+".emit")
-	}
-	callers, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	callers, err := collect(ctx, q, pgx.RowTo[string], callersSQL, schema, emitFunction)
 	return callers, wrap(err, "look for callers of the function "+schema+".emit")
 }

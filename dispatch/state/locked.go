@@ -74,14 +74,10 @@ func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 	}
 	fault := &LockedError{err: err}
 	looked := s.bounded(ctx, true, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, s.sql(lockedSQL), keyed(list)...)
-		if err != nil {
-			return err
-		}
-		fault.Keys, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (key Key, err error) {
+		fault.Keys, err = collect(ctx, tx, func(row pgx.CollectableRow) (key Key, err error) {
 			err = row.Scan(&key.Hook, &key.Event.Timeline, &key.Event.Commit, &key.Event.Ordinal)
 			return key, err
-		})
+		}, s.sql(lockedSQL), keyed(list)...)
 		return err
 	})
 	if looked != nil {

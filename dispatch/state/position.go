@@ -28,55 +28,34 @@ func NewPositions(db Querier, schema, slot string) *Positions {
 
 // Read returns the memory of an earlier run, nil if there is none.
 func (p *Positions) Read(ctx context.Context) (*cdc.Memory, error) {
-	rows, err := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
-		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, gap_from, gap_since, gap_to, gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot)
-	if err != nil {
-		return nil, fmt.Errorf("read position: %w", err)
-	}
+	rows, _ := p.db.Query(ctx, `SELECT system_id, timeline, end_lsn, committed_at, publication::text, clean, written_at,
+		coalesce(decoded, 0), coalesce(decoded_from, ''), gap_why, coalesce(gap_from, '0/0'), gap_since, coalesce(gap_to, '0/0'), gap_found_at FROM `+p.table+` WHERE slot = $1`, p.slot) // its error is that of the rows
 	memory, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*cdc.Memory, error) {
-		var (
-			memory                    cdc.Memory
-			publication               string
-			at, since, found, written moment
-			why                       *string
-			from, to                  *cdc.LSN
-		)
-		err := row.Scan(&memory.SystemID, &memory.Timeline, &memory.End, &at, &publication, &memory.Clean, &written,
-			&memory.Decoded.Transactions, &memory.Decoded.Since, &why, &from, &since, &to, &found)
+		var memory cdc.Memory
+		var publication string
+		var why *string
+		gap := cdc.Gap{Slot: p.slot}
+		err := row.Scan(&memory.SystemID, &memory.Timeline, &memory.End, (*moment)(&memory.At), &publication, &memory.Clean, (*moment)(&memory.Written),
+			&memory.Decoded.Transactions, &memory.Decoded.Since, &why, &gap.From, (*moment)(&gap.Since), &gap.To, (*moment)(&gap.Found))
 		if err != nil {
 			return nil, err
 		}
-		memory.At, memory.Written = at.time(), written.time()
 		if why != nil {
-			memory.Gap = &cdc.Gap{Slot: p.slot, Since: since.time(), Found: found.time()}
-			memory.Gap.Why = *why
-			if from != nil {
-				memory.Gap.From = *from
-			}
-			if to != nil {
-				memory.Gap.To = *to
-			}
+			gap.Why, memory.Gap = *why, &gap
 		}
 		return &memory, json.Unmarshal([]byte(publication), &memory.Publication)
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read position: %w", err)
-	}
-	return memory, nil
+	return memory, wrap(err, "read position")
 }
 
 // Others returns the other slots of the schema's database whose positions are recorded:
 // those of other hooktails, which send every event too, or of earlier ones.
 func (p *Positions) Others(ctx context.Context) ([]string, error) {
-	rows, err := p.db.Query(ctx, `SELECT p.slot FROM `+p.table+` AS p JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = p.slot
+	slots, err := collect(ctx, p.db, pgx.RowTo[string], `SELECT p.slot FROM `+p.table+` AS p JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = p.slot
 		WHERE p.slot <> $1 AND s.database = pg_catalog.current_database() ORDER BY p.slot`, p.slot)
-	if err != nil {
-		return nil, fmt.Errorf("look for other slots: %w", err)
-	}
-	slots, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	return slots, wrap(err, "look for other slots")
 }
 
@@ -137,8 +116,5 @@ func gapColumns(gap *cdc.Gap) []any {
 func (p *Positions) Found(ctx context.Context, gap *cdc.Gap) error {
 	_, err := p.db.Exec(ctx, `UPDATE `+p.table+` SET gap_why = $2, gap_from = $3, gap_since = $4, gap_to = $5, gap_found_at = now()
 		WHERE slot = $1 AND gap_why IS NULL`, append([]any{p.slot}, gapColumns(gap)...)...)
-	if err != nil {
-		return fmt.Errorf("record the gap: %w", err)
-	}
-	return nil
+	return wrap(err, "record the gap")
 }

@@ -83,21 +83,16 @@ const columns = `hook_id, timeline, commit_lsn, ordinal, action, project_id, tas
 
 // scanRow scans the columns, and the body after them if there is one.
 func scanRow(rows pgx.CollectableRow) (Row, error) {
-	var (
-		r                                    Row
-		committed, added, stored, next, died moment
-		body                                 []byte
-	)
+	var r Row
+	var body []byte
 	to := []any{
-		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, &committed, &r.Bytes,
-		&r.Attempts, &added, &stored, &next, &r.LastResult, &r.LastStatus, &r.State, &r.Reason, &died, &body,
+		&r.Hook, &r.Event.Timeline, &r.Event.Commit, &r.Event.Ordinal, &r.Action, &r.Project, &r.Task, (*moment)(&r.Committed), &r.Bytes,
+		&r.Attempts, (*moment)(&r.Added), (*moment)(&r.Stored), (*moment)(&r.Next), &r.LastResult, &r.LastStatus, &r.State, &r.Reason, (*moment)(&r.Died), &body,
 	}
 	if err := rows.Scan(to[:len(rows.FieldDescriptions())]...); err != nil {
 		return Row{}, err
 	}
-	r.Committed, r.Added, r.Stored = committed.time(), added.time(), stored.time()
-	r.Next, r.Died, r.Body = next.time(), died.time(), mapping.BodyOf(body)
-	r.Attempts = counted(r.Attempts)
+	r.Body, r.Attempts = mapping.BodyOf(body), counted(r.Attempts)
 	return r, nil
 }
 

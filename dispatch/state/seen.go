@@ -3,9 +3,11 @@ package state
 import (
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // Seen is the events that a hook wanted from a commit on, in a form known to the caller.
@@ -25,32 +27,14 @@ func seenTable(schema string) string { return quote(schema, "hook_seen") }
 // HooksSeen returns what was recorded for the slot, for each hook in the order of
 // commits. known is false if nothing was recorded since the slot was created.
 func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen, known bool, err error) {
-	rows, err := q.Query(ctx, "SELECT hook_id, (lsn - '0/0'::pg_lsn)::text, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
-	if err != nil {
-		return nil, false, wrap(err, "read hooks seen")
-	}
-	seen, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s Seen, err error) {
-		var lsn string
-		var wanted *string
-		if err = row.Scan(&s.Hook, &lsn, &wanted); err != nil {
-			return s, err
-		}
-		if wanted != nil {
-			s.Wanted = []byte(*wanted)
-		}
-		s.LSN, err = strconv.ParseUint(lsn, 10, 64)
+	seen, err = collect(ctx, q, func(row pgx.CollectableRow) (s Seen, err error) {
+		err = row.Scan(&s.Hook, (*cdc.LSN)(&s.LSN), &s.Wanted)
 		return s, err
-	})
+	}, "SELECT hook_id, lsn, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
 	if err != nil || len(seen) == 0 {
 		return nil, false, wrap(err, "read hooks seen")
 	}
-	hooks := seen[:0]
-	for _, s := range seen {
-		if s.Hook != noHook {
-			hooks = append(hooks, s)
-		}
-	}
-	return hooks, true, nil
+	return slices.DeleteFunc(seen, func(s Seen) bool { return s.Hook == noHook }), true, nil
 }
 
 // WriteSeen records what hooks want from these commits on, before anything of them is
@@ -58,14 +42,14 @@ func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen
 // needed, because the slot's recorded position is beyond their successors.
 func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen) error {
 	table := seenTable(schema)
-	hooks, lsns, wanted := make([]int64, len(seen)), make([]string, len(seen)), make([]*string, len(seen))
-	for i, s := range seen {
-		hooks[i], lsns[i] = s.Hook, fmt.Sprintf("%X/%X", s.LSN>>32, uint32(s.LSN))
-		if s.Wanted != nil {
-			text := string(s.Wanted)
-			wanted[i] = &text
+	hooks := column(seen, func(s *Seen) int64 { return s.Hook })
+	lsns := column(seen, func(s *Seen) string { return cdc.LSN(s.LSN).String() })
+	wanted := column(seen, func(s *Seen) *string {
+		if s.Wanted == nil {
+			return nil
 		}
-	}
+		return new(string(s.Wanted))
+	})
 	_, err := db.Exec(ctx, `INSERT INTO `+table+` (slot, hook_id, lsn, wanted)
 		SELECT $1, hook_id, lsn::pg_lsn, wanted FROM unnest($2::bigint[], $3::text[], $4::text[]) AS s (hook_id, lsn, wanted)
 		UNION ALL SELECT $1, `+fmt.Sprint(noHook)+`, '0/0', NULL

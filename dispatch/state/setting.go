@@ -37,25 +37,17 @@ type Setting struct {
 
 // Settings returns the settings of all hooks that have any, in the order of the hooks.
 func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
-		FROM {hook_setting} WHERE `+inPartitions("$1")+` ORDER BY hook_id`), s.share.partitions())
-	if err != nil {
-		return nil, wrap(err, "read settings")
-	}
-	settings, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (set Setting, err error) {
-		var suspended, retried, held moment
-		var now time.Time
+	settings, err := collect(ctx, s.pool, func(row pgx.CollectableRow) (set Setting, err error) {
+		var held, now time.Time
 		var secrets pgtype.Array[[]byte] // of any dimensions, as the column is not restricted
-		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, &suspended, &set.SuspendedLSN, &secrets, &retried, &held, &now)
-		set.Suspended, set.Retried, set.Secrets = suspended.time(), retried.time(), secrets.Elements
+		err = row.Scan(&set.Hook, &set.Adopted, &set.Paused, (*moment)(&set.Suspended), &set.SuspendedLSN, &secrets, (*moment)(&set.Retried), (*moment)(&held), &now)
+		set.Secrets, set.Held = secrets.Elements, max(0, held.Sub(now))
 		if !set.Retried.IsZero() {
 			set.Ago = max(0, now.Sub(set.Retried))
 		}
-		if until := held.time(); until.After(now) {
-			set.Held = until.Sub(now)
-		}
 		return set, err
-	})
+	}, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
+		FROM {hook_setting} WHERE `+inPartitions("$1")+` ORDER BY hook_id`), s.share.partitions())
 	return settings, wrap(err, "read settings")
 }
 
@@ -138,11 +130,8 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 			WHERE (hook_id = ANY ($1::bigint[])) = (gone_at IS NOT NULL)`), there); err != nil {
 			return err
 		}
-		rows, err := tx.Query(ctx, s.sql(`DELETE FROM {hook_setting} WHERE gone_at < now() - make_interval(secs => $1) RETURNING hook_id`), grace.Seconds())
-		if err != nil {
-			return err
-		}
-		if gone, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil || len(gone) == 0 {
+		gone, err = collect(ctx, tx, pgx.RowTo[int64], s.sql(`DELETE FROM {hook_setting} WHERE gone_at < now() - make_interval(secs => $1) RETURNING hook_id`), grace.Seconds())
+		if err != nil || len(gone) == 0 {
 			return err
 		}
 		return s.tell(ctx, tx)

@@ -1,11 +1,13 @@
 package state
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -53,6 +55,12 @@ func New(o Options) *Store {
 // sql returns the statement with the names of the tables.
 func (s *Store) sql(text string) string {
 	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets, "{done}", quote(s.schema, "done")).Replace(text)
+}
+
+// collect returns the rows of a query. The error of Query is that of its rows, too.
+func collect[T any](ctx context.Context, q Querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
+	rows, _ := q.Query(ctx, sql, args...)
+	return pgx.CollectRows(rows, scan)
 }
 
 // wrap adds what was being done.

@@ -43,18 +43,15 @@ const planByKey = `SELECT set_config('enable_bitmapscan', 'off', true), set_conf
 // one was deleted, discarded or buried.
 func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (map[mapping.ID][]byte, error) {
 	list := column(events, func(id *mapping.ID) Key { return Key{hook, *id} })
-	rows, err := s.pool.Query(ctx, s.sql(`SELECT timeline, commit_lsn, ordinal, body FROM {parked} p JOIN unnest(`+keyArrays+`) AS given (hook, branch, lsn, number)
+	rows, _ := s.pool.Query(ctx, s.sql(`SELECT timeline, commit_lsn, ordinal, body FROM {parked} p JOIN unnest(`+keyArrays+`) AS given (hook, branch, lsn, number)
 		ON hook_id = hook AND commit_lsn = lsn::pg_lsn AND ordinal = number AND timeline = branch WHERE state = 'parked'`),
-		keyed(list)...)
-	if err != nil {
-		return nil, wrap(err, "read bodies")
-	}
+		keyed(list)...) // its error is that of the rows
 	bodies := make(map[mapping.ID][]byte, len(events))
 	var (
 		id   mapping.ID
 		body []byte
 	)
-	_, err = pgx.ForEachRow(rows, []any{&id.Timeline, &id.Commit, &id.Ordinal, &body}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&id.Timeline, &id.Commit, &id.Ordinal, &body}, func() error {
 		bodies[id] = body
 		return nil
 	})
@@ -63,9 +60,5 @@ func (s *Store) Bodies(ctx context.Context, hook int64, events []mapping.ID) (ma
 
 // rows runs a query for columns, optionally followed by the body.
 func (s *Store) rows(ctx context.Context, sql string, args ...any) ([]Row, error) {
-	rows, err := s.pool.Query(ctx, s.sql(sql), args...)
-	if err != nil {
-		return nil, err
-	}
-	return pgx.CollectRows(rows, scanRow)
+	return collect(ctx, s.pool, scanRow, s.sql(sql), args...)
 }
