@@ -2,11 +2,10 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Table names a table of the application. This package knows nothing else about it.
@@ -54,9 +53,12 @@ func (s *Store) setAdopted(ctx context.Context, tx pgx.Tx, hooks []int64, adopte
 func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, active bool) error {
 	switched, err := collect(ctx, db, pgx.RowTo[int64], "UPDATE "+webhooks.sql()+" SET is_active = $2 WHERE id = ANY($1) RETURNING id", hooks, active)
 	if err == nil {
-		return allOf(hooks, switched)
+		if i := slices.IndexFunc(hooks, func(id int64) bool { return !slices.Contains(switched, id) }); i >= 0 {
+			return fmt.Errorf("hook %d was deleted meanwhile", hooks[i])
+		}
+		return nil
 	}
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == insufficientPrivilege {
+	if sqlState(err) == insufficientPrivilege {
 		err = fmt.Errorf("%w: let the owner of the table run %s to the role", err, grantActivate(webhooks))
 	}
 	return wrap(err, "activate or deactivate hooks")
@@ -64,20 +66,6 @@ func activate(ctx context.Context, db Querier, webhooks Table, hooks []int64, ac
 
 // grantActivate is the privilege that activate needs, without the role that gets it.
 func grantActivate(webhooks Table) string { return "GRANT UPDATE (is_active) ON " + webhooks.sql() }
-
-// allOf returns an error that names the first hook that no longer exists.
-func allOf(hooks, found []int64) error {
-	there := make(map[int64]bool, len(found))
-	for _, id := range found {
-		there[id] = true
-	}
-	for _, id := range hooks {
-		if !there[id] {
-			return fmt.Errorf("hook %d was deleted meanwhile", id)
-		}
-	}
-	return nil
-}
 
 // Abandoned are adopted hooks that would not be served without hooktail.
 type Abandoned struct {

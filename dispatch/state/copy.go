@@ -3,12 +3,11 @@ package state
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // copied is the number of rows from which COPY is faster than a prepared statement.
@@ -25,29 +24,18 @@ const copyFields = 16
 // if nothing was parked because COPY cannot do it: some of the rows are stored already,
 // or are dead from the beginning.
 func (s *Store) copy(ctx context.Context, b Batch, noted []Key) (done bool, err error) {
-	for i := range b.Insert {
-		if b.Insert[i].State == Dead {
-			return false, nil
-		}
+	if slices.ContainsFunc(b.Insert, func(r Row) bool { return r.State == Dead }) {
+		return false, nil
 	}
 	rest := s.queue(Batch{Update: b.Update, Bury: b.Bury, Delete: b.Delete}, noted)
-	return isParked(s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error {
-		if err := s.copyOn(ctx, tx.Conn(), b.Insert); err != nil || rest.Len() == 0 {
+	err = s.bounded(ctx, b.AtOnce, func(tx pgx.Tx) error {
+		_, err := tx.Conn().PgConn().CopyFrom(ctx, &rowReader{rows: b.Insert, text: []byte(copyHeader)}, s.sql(copySQL))
+		if err != nil || rest.Len() == 0 {
 			return err
 		}
 		return tx.SendBatch(ctx, rest).Close()
-	}))
-}
-
-func (s *Store) copyOn(ctx context.Context, conn *pgx.Conn, rows []Row) error {
-	_, err := conn.PgConn().CopyFrom(ctx, &rowReader{rows: rows}, s.sql(copySQL))
-	return err
-}
-
-// isParked returns no error if some of the rows are stored already.
-func isParked(err error) (done bool, _ error) {
-	const uniqueViolation = "23505" // https://www.postgresql.org/docs/current/errcodes-appendix.html
-	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == uniqueViolation {
+	})
+	if sqlState(err) == uniqueViolation {
 		return false, nil
 	}
 	return err == nil, err
@@ -56,12 +44,13 @@ func isParked(err error) (done bool, _ error) {
 // rowReader returns the rows in the binary format of COPY, one at a time.
 // https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-BINARY-FORMAT
 type rowReader struct {
-	rows  []Row
-	next  int // index of the next row; -1: finished
-	begun bool
-	text  []byte // buffer of what is read
-	at    int
+	rows []Row
+	next int    // index of the next row; -1: finished
+	text []byte // buffer of what is read; at first the header
+	at   int
 }
+
+const copyHeader = "PGCOPY\n\377\r\n\000" + "\000\000\000\000" + "\000\000\000\000"
 
 // Read fills p as far as possible.
 func (r *rowReader) Read(p []byte) (n int, err error) {
@@ -78,16 +67,12 @@ func (r *rowReader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// write encodes the next row, the header or the trailer.
+// write encodes the next row or the trailer.
 func (r *rowReader) write() bool {
 	if cap(r.text) > keptRow {
 		r.text = nil
 	}
 	r.text, r.at = r.text[:0], 0
-	if !r.begun {
-		r.begun = true
-		r.text = append(r.text, "PGCOPY\n\377\r\n\000"+"\000\000\000\000"+"\000\000\000\000"...)
-	}
 	switch {
 	case r.next < 0:
 		return false

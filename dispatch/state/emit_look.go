@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -93,18 +92,14 @@ func EmitKeys(ctx context.Context, q Querier, schema string) (*mapping.Keys, err
 	var k mapping.Keys
 	err := q.QueryRow(ctx, `SELECT s.inner_key, s.outer_key, c.system_identifier::text, pg_catalog.pg_snapshot_xmax(pg_catalog.pg_current_snapshot())::text::bigint
 		FROM `+quote(schema, emitSecret)+` s, pg_catalog.pg_control_system() c`).Scan(&k.Inner, &k.Outer, &k.System, &k.XID)
-	fault, ok := errors.AsType[*pgconn.PgError](err)
-	switch {
-	case errors.Is(err, pgx.ErrNoRows), ok && (fault.Code == undefinedTable || fault.Code == undefinedColumn):
+	switch code := sqlState(err); {
+	case errors.Is(err, pgx.ErrNoRows), code == undefinedTable, code == undefinedColumn: // missing, or being created
 		return nil, nil
 	case err != nil:
 		return nil, wrap(err, "read the secret of custom events")
 	}
 	return &k, nil
 }
-
-// undefinedColumn is the SQLSTATE of a secret that is being created.
-const undefinedColumn = "42703"
 
 // callersSQL finds what would fail without the function: objects that depend on it
 // according to the catalog, functions whose text contains its name with the schema, and

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Holding is the content of the schema, which is removed with it.
@@ -41,11 +40,7 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 		{`SELECT count(*) FILTER (WHERE state = 'parked'), count(*) FILTER (WHERE state = 'dead') FROM ` + quote(schema, "parked"), []any{&h.Parked, &h.Dead}},
 		{`SELECT count(*), coalesce(array_agg(hook_id) FILTER (WHERE adopted), '{}') FROM ` + quote(schema, "hook_setting"), []any{&h.Settings, &h.Adopted}},
 	} {
-		err := conn.QueryRow(ctx, q.sql).Scan(q.to...)
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == undefinedTable {
-			continue
-		}
-		if err != nil {
+		if err := conn.QueryRow(ctx, q.sql).Scan(q.to...); err != nil && sqlState(err) != undefinedTable {
 			return h, fmt.Errorf("count the content of schema %s: %w", schema, err)
 		}
 	}
@@ -53,8 +48,5 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 	if h.Emits, err = hasEmit(ctx, conn, schema); err == nil && h.Emits {
 		h.Callers, err = EmitCallers(ctx, conn, schema)
 	}
-	if err != nil {
-		return h, err
-	}
-	return h, nil
+	return h, err
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // Identity identifies a database. A restored dump has another identity; a standby, and a
@@ -60,16 +58,16 @@ func (s *Store) CheckCopy(ctx context.Context) error {
 	if err != nil || of.Is(here) {
 		return err
 	}
-	return wrap(note(ctx, s.pool, s.schema, here), "record the database")
+	return note(ctx, s.pool, s.schema, here)
 }
 
 // KeepParked records this database as that of the tables, with all their content.
 func (s *Store) KeepParked(ctx context.Context) error {
-	here, err := current(ctx, s.pool)
-	if err == nil {
-		err = note(ctx, s.pool, s.schema, here)
+	here, err := Here(ctx, s.pool)
+	if err != nil {
+		return err
 	}
-	return wrap(err, "record the database")
+	return note(ctx, s.pool, s.schema, here)
 }
 
 // ForgetParked deletes all stored deliveries, including dead ones, and records this
@@ -85,8 +83,8 @@ func (s *Store) ForgetParked(ctx context.Context) (n int64, err error) {
 
 // origin returns the database to which the tables belong, and this one.
 func origin(ctx context.Context, q Querier, schema string) (of, here Identity, err error) {
-	if here, err = current(ctx, q); err != nil {
-		return of, here, wrap(err, "read the database's identity")
+	if here, err = Here(ctx, q); err != nil {
+		return of, here, err
 	}
 	err = q.QueryRow(ctx, "SELECT system_id, database, name FROM "+quote(schema, "identity")).Scan(&of.System, &of.Database, &of.Name)
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -100,44 +98,33 @@ func origin(ctx context.Context, q Querier, schema string) (of, here Identity, e
 	}
 	fault := &CopyError{Schema: schema, Of: of, Here: here}
 	err = q.QueryRow(ctx, "SELECT count(*) FROM "+quote(schema, "parked")+" WHERE state = 'parked'").Scan(&fault.Parked)
-	switch {
-	case err != nil:
-		return of, here, wrap(err, "count deliveries")
-	case fault.Parked > 0:
+	if err == nil && fault.Parked > 0 {
 		return of, here, fault
-	default:
-		return of, here, nil
 	}
+	return of, here, wrap(err, "count deliveries")
 }
 
 // Here returns the identity of this database.
-func Here(ctx context.Context, q Querier) (Identity, error) {
-	here, err := current(ctx, q)
-	return here, wrap(err, "read the database's identity")
-}
-
-// current is Here without the words of its error.
-func current(ctx context.Context, q Querier) (here Identity, err error) {
+func Here(ctx context.Context, q Querier) (here Identity, err error) {
 	err = q.QueryRow(ctx, `SELECT oid::bigint, datname::text FROM pg_catalog.pg_database WHERE datname = current_database()`).Scan(&here.Database, &here.Name)
 	if err != nil {
-		return here, err
+		return here, wrap(err, "read the database's identity")
 	}
 	err = q.QueryRow(ctx, `SELECT system_identifier::text FROM pg_catalog.pg_control_system()`).Scan(&here.System)
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && slices.Contains([]string{
-		insufficientPrivilege,
+	switch sqlState(err) {
+	case insufficientPrivilege,
 		"42883", // undefined function
-		"0A000", // feature not supported
-	}, pg.Code) {
+		"0A000": // feature not supported
 		return here, nil // possible in a managed service
 	}
-	return here, err
+	return here, wrap(err, "read the database's identity")
 }
 
 func note(ctx context.Context, db Querier, schema string, i Identity) error {
 	_, err := db.Exec(ctx, "INSERT INTO "+quote(schema, "identity")+` (system_id, database, name) VALUES ($1, $2, $3)
 		ON CONFLICT (id) DO UPDATE SET system_id = excluded.system_id, database = excluded.database, name = excluded.name, noted_at = now()`,
 		i.System, i.Database, i.Name)
-	return err
+	return wrap(err, "record the database")
 }
 
 // provenSQL reports whether tables without an identity are still where they were created:
@@ -149,9 +136,9 @@ const provenSQL = `SELECT NOT EXISTS (SELECT FROM {}.parked WHERE state = 'parke
 // identify records the database of tables that were just created, or migrated from
 // version 1. If it is not proven, none is recorded, and a person must decide.
 func identify(ctx context.Context, conn *pgx.Conn, schema string) error {
-	here, err := current(ctx, conn)
+	here, err := Here(ctx, conn)
 	if err != nil {
-		return wrap(err, "read the database's identity")
+		return err
 	}
 	var proven bool
 	if err := conn.QueryRow(ctx, strings.ReplaceAll(provenSQL, "{}", quote(schema)), here.System).Scan(&proven); err != nil {
@@ -160,5 +147,5 @@ func identify(ctx context.Context, conn *pgx.Conn, schema string) error {
 	if !proven {
 		here = Identity{}
 	}
-	return wrap(note(ctx, conn, schema, here), "record the database")
+	return note(ctx, conn, schema, here)
 }

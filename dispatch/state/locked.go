@@ -2,12 +2,10 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // lockPatience is how long a change waits for another session's lock. Locks held for one
@@ -34,13 +32,6 @@ func (e *LockedError) Error() string {
 }
 
 func (e *LockedError) Unwrap() error { return e.err }
-
-// isLockTimeout reports whether waiting for a lock timed out.
-func isLockTimeout(err error) bool {
-	const lockNotAvailable = "55P03" // https://www.postgresql.org/docs/current/errcodes-appendix.html
-	fault, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && fault.Code == lockNotAvailable
-}
 
 // bounded runs f in a transaction that waits for locks for at most lockPatience, or not
 // at all. The timeout is set before any statement is prepared, since that waits for locks
@@ -69,7 +60,7 @@ const lockedSQL = `WITH given AS (SELECT hook, timeline, lsn::pg_lsn AS lsn, ord
 // locked adds to an error of a change of these rows who holds the locks, if locks are the
 // reason. Otherwise it returns the error unchanged.
 func (s *Store) locked(ctx context.Context, list []Key, err error) error {
-	if !isLockTimeout(err) {
+	if sqlState(err) != lockNotAvailable {
 		return err
 	}
 	fault := &LockedError{err: err}

@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,7 +46,7 @@ func (l *Log) Purge(ctx context.Context, before uint64, but []string) error {
 // Stream is when the slot's stream was made, by the clock of its server, and a sequence that it
 // had; zero if none is known.
 func (l *Log) Stream(ctx context.Context) (created time.Time, seq uint64, err error) {
-	err = l.db.QueryRow(ctx, `SELECT created, seq FROM `+quote(l.schema, "log_stream")+` WHERE slot = $1`, l.slot).Scan(&created, (*signed)(&seq))
+	err = l.db.QueryRow(ctx, `SELECT created, seq FROM `+quote(l.schema, "log_stream")+` WHERE slot = $1`, l.slot).Scan(&created, &seq)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return time.Time{}, 0, nil
 	}
@@ -78,17 +77,4 @@ func (l *Log) Epochs(ctx context.Context) (map[int]int64, error) {
 		return nil
 	})
 	return epochs, wrap(err, "read the epochs")
-}
-
-// signed scans a sequence.
-type signed uint64
-
-// Scan is for database drivers.
-func (s *signed) Scan(src any) error {
-	n, ok := src.(int64)
-	if !ok {
-		return fmt.Errorf("a sequence is no %T", src)
-	}
-	*s = signed(n)
-	return nil
 }

@@ -218,7 +218,6 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 // undroppable explains why the tables cannot be dropped. Only the detail of the server's
 // error names the objects that need them, one per line.
 func undroppable(err error, schema string) error {
-	const dependentObjects = "2BP01" // https://www.postgresql.org/docs/current/errcodes-appendix.html
 	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == dependentObjects {
 		return fmt.Errorf("nothing was removed: other objects need the tables in schema %s: %s: drop these objects first",
 			schema, strings.ReplaceAll(fault.Detail, "\n", ", "))

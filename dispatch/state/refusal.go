@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -30,7 +29,8 @@ func IsRefused(err error) bool {
 	if _, ok := errors.AsType[*tooLargeError](err); ok {
 		return true
 	}
-	switch class(err) {
+	class := sqlState(err)
+	switch class[:min(2, len(class))] {
 	case "22", // data exception: out of range, not in the encoding, too long for the type
 		"23", // integrity constraint violation, of a constraint added by someone
 		"44", // WITH CHECK OPTION violation
@@ -46,12 +46,14 @@ func IsRefused(err error) bool {
 // server ran out of memory, or an allocation failed. The same error may go away by
 // itself.
 func IsSuspect(err error) bool {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && slices.Contains([]string{
-		"53200", // out of memory
+	switch sqlState(err) {
+	case "53200", // out of memory
 		"53400", // configuration limit exceeded
-		"XX000", // internal error: invalid memory alloc request size
-	}, pg.Code)
+		"XX000": // internal error: invalid memory alloc request size
+		return true
+	default:
+		return false
+	}
 }
 
 // ReasonUnstorable is the reason of death of a delivery whose body the database refuses.
@@ -101,13 +103,4 @@ func Explain(err error) string {
 	default:
 		return "SQLSTATE " + pg.Code
 	}
-}
-
-// class returns the class of the error's SQLSTATE, "" if it is not the server's.
-func class(err error) string {
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || len(pg.Code) < 2 {
-		return ""
-	}
-	return pg.Code[:2]
 }

@@ -77,22 +77,16 @@ type Querier interface {
 // Version returns the version of the tables, 0 if there are none. A role that may not
 // read it gets a *SchemaError.
 func Version(ctx context.Context, q Querier, schema string) (int64, error) {
-	version, err := readVersion(ctx, q, schema)
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch pg.Code {
-		case undefinedTable, invalidSchemaName:
-			return 0, nil
-		case insufficientPrivilege:
-			role, roleErr := currentRole(ctx, q)
-			return 0, errors.Join(&SchemaError{Schema: schema, Fault: SchemaDenied, Want: Newest(), Role: role}, roleErr)
-		}
+	var version int64
+	err := q.QueryRow(ctx, "SELECT coalesce(max(version_id) FILTER (WHERE is_applied), 0) FROM "+quote(schema, versionTable)).Scan(&version)
+	switch sqlState(err) {
+	case undefinedTable, invalidSchemaName:
+		return 0, nil
+	case insufficientPrivilege:
+		role, roleErr := currentRole(ctx, q)
+		return 0, errors.Join(&SchemaError{Schema: schema, Fault: SchemaDenied, Want: Newest(), Role: role}, roleErr)
 	}
 	return version, wrap(err, "read version of schema "+schema)
-}
-
-func readVersion(ctx context.Context, q Querier, schema string) (version int64, err error) {
-	err = q.QueryRow(ctx, "SELECT coalesce(max(version_id) FILTER (WHERE is_applied), 0) FROM "+quote(schema, versionTable)).Scan(&version)
-	return version, err
 }
 
 func currentRole(ctx context.Context, q Querier) (role string, err error) {
@@ -100,12 +94,24 @@ func currentRole(ctx context.Context, q Querier) (role string, err error) {
 	return role, wrap(err, "read the role's name")
 }
 
-// SQLSTATEs of missing objects and privileges.
+// sqlState returns the SQLSTATE of the server's error, "" for other errors.
+func sqlState(err error) string {
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fault.Code
+	}
+	return ""
+}
+
+// SQLSTATEs.
 // https://www.postgresql.org/docs/current/errcodes-appendix.html
 const (
-	undefinedTable        = "42P01"
+	uniqueViolation       = "23505"
+	dependentObjects      = "2BP01"
 	invalidSchemaName     = "3F000"
 	insufficientPrivilege = "42501"
+	undefinedColumn       = "42703"
+	undefinedTable        = "42P01"
+	lockNotAvailable      = "55P03"
 )
 
 // Check returns a *SchemaError if this version of hooktail cannot run on the tables with
@@ -123,23 +129,18 @@ func Check(ctx context.Context, q Querier, schema string) error {
 	switch {
 	case have == 0:
 		fault.Fault = SchemaMissing
-		return fault
 	case have < fault.Want:
 		fault.Fault = SchemaOlder
-		return fault
 	case have > fault.Want:
 		fault.Fault = SchemaNewer
-		return fault
-	}
-	var may bool
-	if err := q.QueryRow(ctx, privileges, schema).Scan(&may); err != nil {
-		return fmt.Errorf("check privileges on schema %s: %w", schema, err)
-	}
-	if !may {
+	default:
+		var may bool
+		if err := q.QueryRow(ctx, privileges, schema).Scan(&may); err != nil || may {
+			return wrap(err, "check privileges on schema "+schema)
+		}
 		fault.Fault = SchemaDenied
-		return fault
 	}
-	return nil
+	return fault
 }
 
 // privileges checks those that a Store needs. A list of privileges in one text would mean

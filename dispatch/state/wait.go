@@ -61,7 +61,7 @@ func (s *Store) patiently(ctx context.Context, begin string, f func(pgx.Tx) erro
 		}()
 		return f(tx)
 	})
-	if isLockTimeout(err) {
+	if sqlState(err) == lockNotAvailable {
 		return &LockedError{Holders: holders, err: err}
 	}
 	return err
