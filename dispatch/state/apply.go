@@ -53,8 +53,8 @@ func (s *Store) Apply(ctx context.Context, b Batch) error {
 		s.done.remove(noted)
 		return nil
 	}
-	err = s.locked(ctx, b.keys(), err)
 	if fault, ok := errors.AsType[*LockedError](err); ok {
+		s.explain(ctx, b.keys(), fault)
 		if undone := s.finish(ctx, b, fault.Keys); undone != nil {
 			err = undone
 		}

@@ -35,20 +35,23 @@ func (e *LockedError) Unwrap() error { return e.err }
 
 // bounded runs f in a transaction that waits for locks for at most lockPatience, or not
 // at all. The timeout is set before any statement is prepared, since that waits for locks
-// as well.
-// A deposed sender gets ErrDeposed.
+// as well. A timeout is a *LockedError. A deposed sender gets ErrDeposed.
 func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) error {
 	patience := lockPatience
 	if atOnce {
 		patience = time.Millisecond // zero means no limit
 	}
 	begin := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d", patience.Milliseconds())
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
 		if err := s.share.check(ctx, tx, s.schema); err != nil {
 			return err
 		}
 		return f(tx)
 	})
+	if sqlState(err) == lockNotAvailable {
+		return &LockedError{err: err}
+	}
+	return err
 }
 
 // lockedSQL returns those of the given keys whose rows are locked by others.
@@ -57,14 +60,11 @@ const lockedSQL = `WITH given AS (SELECT hook, timeline, lsn::pg_lsn AS lsn, ord
 	SELECT p.hook_id, p.timeline, p.commit_lsn, p.ordinal FROM {parked} p JOIN given ON ` + matched + `
 	EXCEPT SELECT hook_id, timeline, commit_lsn, ordinal FROM free`
 
-// locked adds to an error of a change of these rows who holds the locks, if locks are the
-// reason. Otherwise it returns the error unchanged.
-func (s *Store) locked(ctx context.Context, list []Key, err error) error {
-	if sqlState(err) != lockNotAvailable {
-		return err
-	}
-	fault := &LockedError{err: err}
+// explain adds to the error of a change of these rows which of them are locked, or who
+// holds the locks.
+func (s *Store) explain(ctx context.Context, list []Key, fault *LockedError) {
 	looked := s.bounded(ctx, true, func(tx pgx.Tx) error {
+		var err error
 		fault.Keys, err = collect(ctx, tx, func(row pgx.CollectableRow) (key Key, err error) {
 			err = row.Scan(&key.Hook, &key.Event.Timeline, &key.Event.Commit, &key.Event.Ordinal)
 			return key, err
@@ -77,7 +77,6 @@ func (s *Store) locked(ctx context.Context, list []Key, err error) error {
 	if len(fault.Keys) == 0 {
 		fault.Holders = s.holders(ctx)
 	}
-	return fault
 }
 
 // holders describes who has locked the table; "" if unknown.

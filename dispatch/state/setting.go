@@ -69,9 +69,6 @@ func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error 
 	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
 		return s.setIn(ctx, tx, hook, `suspended_at = coalesce(suspended_at, now()), suspended_lsn = coalesce(suspended_lsn, $2::text::pg_lsn)`, from.Commit.String())
 	})
-	if sqlState(err) == lockNotAvailable {
-		err = &LockedError{err: err}
-	}
 	return wrap(err, "suspend hook")
 }
 
@@ -83,9 +80,6 @@ func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error 
 			ON CONFLICT (hook_id) DO UPDATE SET held_until = excluded.held_until`), hook, wait.Seconds())
 		return err
 	})
-	if sqlState(err) == lockNotAvailable {
-		err = &LockedError{err: err}
-	}
 	return wrap(err, "hold hook")
 }
 
