@@ -40,7 +40,7 @@ func (s EmitSources) body(schema string) string {
 	}
 	return strings.NewReplacer(
 		"{name}", literal(schema+".emit"), "{reserved}", strings.Join(reserved, ", "),
-		"{project}", quote(s.Project.Schema, s.Project.Name), "{task}", quote(s.Task.Schema, s.Task.Name),
+		"{project}", s.Project.sql(), "{task}", s.Task.sql(),
 		"{number}", literal(quote(schema, emitNumber)), "{secret}", quote(schema, emitSecret), "{prefix}", literal(EmitPrefix(schema)),
 	).Replace(emitSource)
 }
@@ -107,12 +107,6 @@ func SetUpEmit(ctx context.Context, conn *pgx.Conn, schema string, sources EmitS
 		return nil
 	})
 	return ran, wrap(err, "set custom events up")
-}
-
-// dropEmit removes the function. Its tables are removed with the others.
-func dropEmit(ctx context.Context, q Querier, schema string) error {
-	_, err := q.Exec(ctx, "DROP FUNCTION IF EXISTS "+quote(schema, emitFunction)+emitArguments)
-	return wrap(err, "drop the function "+schema+".emit")
 }
 
 // literal returns a string constant, for sessions with standard_conforming_strings.

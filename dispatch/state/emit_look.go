@@ -59,12 +59,6 @@ func LookAtEmit(ctx context.Context, q Querier, schema string, sources EmitSourc
 	return e, wrap(err, "look at the function "+schema+".emit")
 }
 
-// hasEmit reports whether the function exists, in any version.
-func hasEmit(ctx context.Context, q Querier, schema string) (there bool, err error) {
-	err = q.QueryRow(ctx, "SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", quote(schema, emitFunction)+emitArguments).Scan(&there)
-	return there, wrap(err, "look for the function "+schema+".emit")
-}
-
 // EmitLacks returns what the role lacks to set up custom events, and the SQL that grants
 // it; "" if nothing.
 func EmitLacks(ctx context.Context, q Querier, sources EmitSources) (what, mend string, err error) {
@@ -72,7 +66,7 @@ func EmitLacks(ctx context.Context, q Querier, sources EmitSources) (what, mend 
 	var project, task, control bool
 	err = q.QueryRow(ctx, `SELECT current_user, pg_catalog.has_table_privilege($1, 'SELECT'), pg_catalog.has_table_privilege($2, 'SELECT'),
 		pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')`,
-		quote(sources.Project.Schema, sources.Project.Name), quote(sources.Task.Schema, sources.Task.Name)).Scan(&role, &project, &task, &control)
+		sources.Project.sql(), sources.Task.sql()).Scan(&role, &project, &task, &control)
 	switch {
 	case err != nil:
 		return "", "", wrap(err, "look for the privileges of custom events")

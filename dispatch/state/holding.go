@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -24,15 +23,11 @@ type Holding struct {
 
 // ReadHolding examines the schema. Without tables it is empty.
 func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding, err error) {
-	err = conn.QueryRow(ctx, `SELECT true, NOT pg_catalog.pg_has_role(n.nspowner, 'USAGE') OR EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
-		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&h.Schema, &h.Foreign)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return h, fmt.Errorf("look up schema %s: %w", schema, err)
+	n, err := lookUp(ctx, conn, schema)
+	if err != nil || !n.there {
+		return h, err
 	}
-	if !h.Schema {
-		return h, nil
-	}
+	h.Schema, h.Foreign = true, !n.owned || n.foreign
 	for _, q := range []struct {
 		sql string
 		to  []any
@@ -45,8 +40,10 @@ func ReadHolding(ctx context.Context, conn *pgx.Conn, schema string) (h Holding,
 		}
 	}
 	slices.Sort(h.Adopted)
-	if h.Emits, err = hasEmit(ctx, conn, schema); err == nil && h.Emits {
-		h.Callers, err = EmitCallers(ctx, conn, schema)
+	err = conn.QueryRow(ctx, "SELECT pg_catalog.to_regprocedure($1) IS NOT NULL", quote(schema, emitFunction)+emitArguments).Scan(&h.Emits)
+	if err != nil || !h.Emits {
+		return h, wrap(err, "look for the function "+schema+".emit")
 	}
+	h.Callers, err = EmitCallers(ctx, conn, schema)
 	return h, err
 }

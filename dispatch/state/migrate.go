@@ -103,27 +103,40 @@ func up(ctx context.Context, conn *pgx.Conn, schema string) error {
 // and the SQL that grants it; "" if nothing. Creating the schema itself needs CREATE on
 // the database.
 func MigrationLacks(ctx context.Context, conn *pgx.Conn, schema string) (what, mend string, newSchema bool, err error) {
-	var create, foreign bool
-	var role string
-	err = conn.QueryRow(ctx, `SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE'), EXISTS (SELECT FROM pg_catalog.pg_class c
-			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')), current_user
-		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&create, &foreign, &role)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return "", "", true, nil
-	}
-	if err != nil {
-		return "", "", false, fmt.Errorf("look up schema %s: %w", schema, err)
+	n, err := lookUp(ctx, conn, schema)
+	if err != nil || !n.there {
+		return "", "", err == nil, err
 	}
 	version, err := Version(ctx, conn, schema)
 	switch {
 	case err == nil && version >= Newest():
 		return "", "", false, nil // there is nothing to do
-	case foreign:
+	case n.foreign:
 		return fmt.Sprintf("must be owner of the tables in schema %q", schema), "hooktail setup as their owner;", false, nil
-	case !create:
-		return fmt.Sprintf("role %q lacks CREATE on schema %q", role, schema), fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s;", quote(schema), quote(role)), false, nil
+	case !n.create:
+		return fmt.Sprintf("role %q lacks CREATE on schema %q", n.role, schema), fmt.Sprintf("GRANT CREATE ON SCHEMA %s TO %s;", quote(schema), quote(n.role)), false, nil
 	}
 	return "", "", false, err
+}
+
+// namespace is the schema as the role finds it.
+type namespace struct {
+	there   bool
+	owned   bool // the role is a member of its owner
+	foreign bool // a table belongs to a role of which this role is not a member
+	create  bool // the role may create tables
+	role    string
+}
+
+func lookUp(ctx context.Context, conn *pgx.Conn, schema string) (n namespace, err error) {
+	err = conn.QueryRow(ctx, `SELECT true, pg_catalog.pg_has_role(n.nspowner, 'USAGE'), EXISTS (SELECT FROM pg_catalog.pg_class c
+			WHERE c.relnamespace = n.oid AND c.relkind = 'r' AND c.relname = ANY ($2) AND NOT pg_catalog.pg_has_role(c.relowner, 'USAGE')),
+			pg_catalog.has_schema_privilege(n.oid, 'CREATE'), current_user
+		FROM pg_catalog.pg_namespace n WHERE n.nspname = $1`, schema, ownTables()).Scan(&n.there, &n.owned, &n.foreign, &n.create, &n.role)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return n, nil
+	}
+	return n, wrap(err, "look up schema "+schema)
 }
 
 // Statements returns the SQL that Migrate would run on a database without the schema, in
@@ -165,9 +178,8 @@ func texts() []string {
 // that ends with a semicolon. Comments above a statement belong to it.
 func split(text string) []string {
 	_, text, _ = strings.Cut(text, "-- +goose Up\n")
-	parts := strings.SplitAfter(text, ";\n")
 	var out []string
-	for _, part := range parts {
+	for part := range strings.SplitAfterSeq(text, ";\n") {
 		if part = strings.TrimSpace(part); part != "" {
 			out = append(out, part)
 		}
@@ -183,15 +195,11 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	var there bool
-	if err := conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)`, schema).Scan(&there); err != nil {
-		return fmt.Errorf("look up schema %s: %w", schema, err)
-	}
-	if !there {
-		return nil
-	}
-	if err := dropEmit(ctx, conn, schema); err != nil {
+	if n, err := lookUp(ctx, conn, schema); err != nil || !n.there {
 		return err
+	}
+	if _, err := conn.Exec(ctx, "DROP FUNCTION IF EXISTS "+quote(schema, emitFunction)+emitArguments); err != nil { // its tables are among the others
+		return wrap(err, "drop the function "+schema+".emit")
 	}
 	var names []string
 	for _, table := range ownTables() {
