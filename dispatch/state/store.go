@@ -18,8 +18,7 @@ type Store struct {
 	pool   *pgxpool.Pool
 	schema string
 	log    *slog.Logger
-	parked string // quoted name of the table
-	sets   string // quoted name of hook_setting
+	names  *strings.Replacer // {table} → its quoted name
 	poll   time.Duration
 	wait   Wait
 	done   done   // done deliveries whose rows were locked
@@ -46,16 +45,13 @@ func New(o Options) *Store {
 	}
 	return &Store{
 		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll, wait: o.Wait.withDefaults(o.Log),
-		share:  o.Share,
-		parked: quote(o.Schema, "parked"),
-		sets:   quote(o.Schema, "hook_setting"),
+		share: o.Share,
+		names: strings.NewReplacer("{parked}", quote(o.Schema, "parked"), "{hook_setting}", quote(o.Schema, "hook_setting"), "{done}", quote(o.Schema, "done")),
 	}
 }
 
 // sql returns the statement with the names of the tables.
-func (s *Store) sql(text string) string {
-	return strings.NewReplacer("{parked}", s.parked, "{hook_setting}", s.sets, "{done}", quote(s.schema, "done")).Replace(text)
-}
+func (s *Store) sql(text string) string { return s.names.Replace(text) }
 
 // collect returns the rows of a query. The error of Query is that of its rows, too.
 func collect[T any](ctx context.Context, q Querier, scan pgx.RowToFunc[T], sql string, args ...any) ([]T, error) {
