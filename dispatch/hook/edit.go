@@ -101,6 +101,6 @@ func with(actions []mapping.Action, action mapping.Action) []mapping.Action {
 }
 
 func without(actions []mapping.Action, action mapping.Action) []mapping.Action {
-	other := otherSpelling(action)
+	other := spellings[action]
 	return slices.DeleteFunc(slices.Clone(actions), func(a mapping.Action) bool { return a == action || a == other })
 }

@@ -73,11 +73,11 @@ func (h *Hook) sendsAs(o *Hook) bool {
 // check whether the hook is active or belongs to the event's project. "All actions" means
 // those of the application; others, such as custom ones, must be listed.
 func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
-	other := otherSpelling(action)
+	other := spellings[action]
 	switch {
 	case h.Choice.removes(action) || other != "" && h.Choice.removes(other):
 		return "", false
-	case h.AllActions && isApplications(action) || h.lists(action):
+	case h.AllActions && (action == taskDeleted || slices.Contains(applications, action)) || h.lists(action):
 		return action, true
 	case other != "" && h.lists(other):
 		return other, true
@@ -90,34 +90,15 @@ func (h *Hook) lists(action mapping.Action) bool {
 	return slices.Contains(h.Actions, action) || h.Choice.adds(action)
 }
 
-// isApplications reports whether Label Studio or its guide has an event with that name.
-func isApplications(action mapping.Action) bool {
-	switch action {
-	case mapping.ProjectCreated, mapping.ProjectUpdated, mapping.ProjectDeleted,
-		mapping.TaskCreated, mapping.TasksCreated, mapping.TasksDeleted, taskDeleted,
-		mapping.AnnotationCreated, mapping.AnnotationsCreated, mapping.AnnotationUpdated, mapping.AnnotationsDeleted:
-		return true
-	default:
-		return false
-	}
-}
+// applications are the actions of Label Studio and its guide.
+var applications = slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
 
 // taskDeleted is the guide's spelling of mapping.TasksDeleted.
 const taskDeleted mapping.Action = "TASK_DELETED"
 
-// otherSpelling returns the synonym: the guide and the application spell the actions of
-// tasks differently.
-func otherSpelling(action mapping.Action) mapping.Action {
-	switch action {
-	case mapping.TaskCreated:
-		return mapping.TasksCreated
-	case mapping.TasksCreated:
-		return mapping.TaskCreated
-	case mapping.TasksDeleted:
-		return taskDeleted
-	case taskDeleted:
-		return mapping.TasksDeleted
-	default:
-		return ""
-	}
+// spellings are synonyms: the guide and the application spell the actions of tasks
+// differently.
+var spellings = map[mapping.Action]mapping.Action{
+	mapping.TaskCreated: mapping.TasksCreated, mapping.TasksCreated: mapping.TaskCreated,
+	mapping.TasksDeleted: taskDeleted, taskDeleted: mapping.TasksDeleted,
 }

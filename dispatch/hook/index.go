@@ -13,9 +13,8 @@ import (
 //
 // The zero index has no hooks and accepts none.
 type index struct {
-	actions []mapping.Action // actions of the application, in alphabetical order
-	wishes  map[interest][]wish
-	count   map[mapping.Action]int // of wishes
+	wishes map[interest][]wish    // in order of hooks
+	count  map[mapping.Action]int // of wishes
 }
 
 // interest is a key of the index, and wish a hook that wants the action, with its
@@ -36,9 +35,7 @@ type scope struct{ organization, project int64 }
 
 // newIndex returns the index of these hooks.
 func newIndex(hooks map[int64]*Hook, kept bool) index {
-	actions := slices.Concat(mapping.Guide.Actions(), mapping.Native.Actions())
-	slices.Sort(actions)
-	x := index{actions: slices.Compact(actions), wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
+	x := index{wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
 	for _, hook := range sortedHooks(hooks) { // in this order, each is appended to its lists
 		x.replace(nil, hook, kept)
 	}
@@ -48,98 +45,60 @@ func newIndex(hooks map[int64]*Hook, kept bool) index {
 // replace replaces a hook in the index. Either may be nil. kept states whether the index
 // includes unserved hooks that may be adopted, see isKept.
 func (x *index) replace(before, after *Hook, kept bool) {
-	for _, action := range x.actions {
-		x.move(action, before, after, kept)
-	}
 	if x.wishes == nil {
 		return
 	}
-	for _, action := range x.others(before) {
-		x.move(action, before, after, kept)
+	now := interestsOf(after, kept)
+	for at := range interestsOf(before, kept) {
+		if _, still := now[at]; !still {
+			x.drop(at, before.ID)
+		}
 	}
-	for _, action := range x.others(after) {
-		x.move(action, before, after, kept)
+	for at, spelt := range now {
+		x.set(at, wish{after, spelt})
 	}
 }
 
-// move replaces the hook in its lists for the action.
-func (x *index) move(action mapping.Action, before, after *Hook, kept bool) {
-	from, _ := placeOf(before, action, kept)
-	to, spelt := placeOf(after, action, kept)
-	if from != to {
-		x.drop(from, before)
-	}
-	x.set(to, after, spelt)
-}
-
-// others returns the listed actions that the application does not have.
-func (x *index) others(hook *Hook) (actions []mapping.Action) {
-	if hook == nil {
+// interestsOf returns the keys of a hook with its spelling of their actions.
+func interestsOf(hook *Hook, kept bool) map[interest]mapping.Action {
+	if wanted := hook != nil && !hook.unbound && (hook.served || kept && hook.isKept()); !wanted {
 		return nil
 	}
-	lists := [...][]mapping.Action{hook.Actions, hook.Choice.texts().Added}
-	for _, list := range lists {
-		for _, action := range list {
-			if _, known := slices.BinarySearch(x.actions, action); !known {
-				actions = append(actions, action)
-			}
+	interests := make(map[interest]mapping.Action)
+	for _, action := range slices.Concat(applications, hook.Actions, hook.Choice.texts().Added) {
+		spelt, ok := hook.Wants(action)
+		if !ok {
+			continue
+		}
+		interests[interest{scope{hook.Organization, hook.Project}, action}] = spelt
+		if hook.Project != 0 {
+			interests[interest{scope{0, hook.Project}, action}] = spelt
 		}
 	}
-	return actions
+	return interests
 }
 
-// places are the keys of a hook for an action: none, one, or two if it belongs to a
-// project.
-type places [2]interest
-
-func placeOf(hook *Hook, action mapping.Action, kept bool) (places, mapping.Action) {
-	if wanted := hook != nil && !hook.unbound && (hook.served || kept && hook.isKept()); !wanted {
-		return places{}, ""
+func (x *index) drop(at interest, hook int64) {
+	list := x.wishes[at]
+	i, found := find(list, hook)
+	if !found {
+		return
 	}
-	spelt, ok := hook.Wants(action)
-	switch {
-	case !ok:
-		return places{}, ""
-	case hook.Project == 0:
-		return places{{scope{hook.Organization, 0}, action}}, spelt
-	default:
-		return places{{scope{hook.Organization, hook.Project}, action}, {scope{0, hook.Project}, action}}, spelt
+	x.count[at.action]--
+	if x.wishes[at] = slices.Delete(list, i, i+1); len(list) == 1 {
+		delete(x.wishes, at)
 	}
 }
 
-func (x *index) drop(from places, hook *Hook) {
-	for _, place := range from {
-		if place.action == "" {
-			continue
-		}
-		list := x.wishes[place]
-		i, found := find(list, hook.ID)
-		if !found {
-			continue
-		}
-		x.count[place.action]--
-		if len(list) == 1 {
-			delete(x.wishes, place)
-		} else {
-			x.wishes[place] = slices.Delete(list, i, i+1)
-		}
+func (x *index) set(at interest, w wish) {
+	list := x.wishes[at]
+	i, found := find(list, w.hook.ID)
+	if found {
+		list[i] = w
+		return
 	}
-}
-
-func (x *index) set(to places, hook *Hook, spelt mapping.Action) {
-	for _, place := range to {
-		if place.action == "" {
-			continue
-		}
-		list := x.wishes[place]
-		i, found := find(list, hook.ID)
-		if found {
-			list[i] = wish{hook, spelt}
-			continue
-		}
-		x.wishes[place] = slices.Insert(list, i, wish{hook, spelt})
-		x.count[place.action]++
-	}
+	x.wishes[at] = slices.Insert(list, i, w)
+	x.count[at.action]++
 }
 
 // find returns the position of the hook in the list, or where to insert it.
