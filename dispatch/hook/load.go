@@ -1,9 +1,11 @@
 package hook
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"fmt"
-	"strconv"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -28,7 +30,9 @@ func (h *Set) Load(ctx context.Context, q Querier) error {
 	h.index = index{} // built once, at the end
 	h.showAll()
 	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
-	h.o.Counter.Keep(h.hooks)
+	if h.o.Counter != nil {
+		h.o.Counter.Keep(h.hooks)
+	}
 	h.memory.later = nil
 	for id := range h.hooks {
 		h.touch(id)
@@ -48,12 +52,15 @@ type loaded struct {
 
 func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 	now := &loaded{rows: newRows(h.o.Deliver)}
-	var err error
-	if now.snapshot, err = readSnapshot(ctx, q); err != nil {
+	text, err := readOne[string](ctx, q, "SELECT pg_catalog.pg_current_snapshot()::text")
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot: %w", err)
+	}
+	if now.snapshot, err = parseSnapshot(text); err != nil {
 		return nil, err
 	}
 	if h.o.StateSchema != "" {
-		err = h.readRows(ctx, q, HookSetting, func(row Row) error {
+		err = queryRows(ctx, q, h.tableName(HookSetting), "", func(row Row) error {
 			_, _, _, err := now.resolve(row)
 			return err
 		})
@@ -61,14 +68,14 @@ func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 			return nil, err
 		}
 	}
-	err = h.readRows(ctx, q, WebhookAction, func(row Row) error {
+	err = queryRows(ctx, q, h.tableName(WebhookAction), "", func(row Row) error {
 		_, err := now.choose(row)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = h.readRows(ctx, q, Webhook, func(row Row) error {
+	err = queryRows(ctx, q, h.tableName(Webhook), "", func(row Row) error {
 		id, ok, err := now.hookID(row)
 		if !ok || err != nil {
 			return err
@@ -82,39 +89,19 @@ func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	now.end, err = readEnd(ctx, q)
-	return now, err
+	// What is committed at the end of the WAL or later was committed after everything that
+	// was read.
+	now.end, err = readOne[uint64](ctx, q, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::bigint`)
+	if err != nil {
+		return nil, fmt.Errorf("read the end of the WAL: %w", err)
+	}
+	return now, nil
 }
 
-// readText returns the single text that the query returns.
-func readText(ctx context.Context, q Querier, sql string) (string, error) {
-	rows, err := q.Query(ctx, sql)
-	if err != nil {
-		return "", err
-	}
-	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[string])
-}
-
-func readSnapshot(ctx context.Context, q Querier) (snapshot, error) {
-	text, err := readText(ctx, q, "SELECT pg_catalog.pg_current_snapshot()::text")
-	if err != nil {
-		return snapshot{}, fmt.Errorf("read snapshot: %w", err)
-	}
-	return parseSnapshot(text)
-}
-
-// readEnd returns the end of the WAL: what is committed there or later was committed
-// after everything that was read.
-func readEnd(ctx context.Context, q Querier) (uint64, error) {
-	text, err := readText(ctx, q, `SELECT ((CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END) - '0/0'::pg_lsn)::text`)
-	if err != nil {
-		return 0, fmt.Errorf("read the end of the WAL: %w", err)
-	}
-	end, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		return 0, fmt.Errorf("read the end of the WAL: %w", err)
-	}
-	return end, nil
+// readOne returns the single value that the query returns.
+func readOne[T any](ctx context.Context, q Querier, sql string) (T, error) {
+	rows, _ := q.Query(ctx, sql) // its error is that of the rows
+	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
 }
 
 // tableName returns the table's name in SQL.
@@ -129,11 +116,6 @@ func (h *Set) tableName(t Table) string {
 	}
 }
 
-// readRows calls each for every row of the table. A row is only valid during the call.
-func (h *Set) readRows(ctx context.Context, q Querier, table Table, each func(Row) error) error {
-	return queryRows(ctx, q, h.tableName(table), "", each)
-}
-
 // readRow returns the present row with that key, nil if there is none.
 func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (Row, error) {
 	var found Row
@@ -145,27 +127,27 @@ func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (
 	return found, err
 }
 
+// queryRows calls each for the rows of the table that meet the condition. A row is only
+// valid during the call.
 func queryRows(ctx context.Context, q Querier, table, where string, each func(Row) error, args ...any) error {
 	args = append([]any{
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
 		pgx.QueryResultFormats{pgx.TextFormatCode},
 	}, args...)
 	rows, err := q.Query(ctx, "SELECT * FROM "+table+where, args...)
-	if err != nil {
-		return fmt.Errorf("read %s: %w", table, err)
-	}
-	defer rows.Close()
-	row := textRow{columns: make(map[string]int)}
-	for i, field := range rows.FieldDescriptions() {
-		row.columns[field.Name] = i
-	}
-	for rows.Next() {
-		row.values = rows.RawValues()
-		if err := each(row); err != nil {
-			return fmt.Errorf("read %s: %w", table, err)
+	if err == nil {
+		defer rows.Close()
+		row := textRow{columns: make(map[string]int)}
+		for i, field := range rows.FieldDescriptions() {
+			row.columns[field.Name] = i
 		}
+		for err == nil && rows.Next() {
+			row.values = rows.RawValues()
+			err = each(row)
+		}
+		err = cmp.Or(err, rows.Err())
 	}
-	if err := rows.Err(); err != nil {
+	if err != nil {
 		return fmt.Errorf("read %s: %w", table, err)
 	}
 	return nil
@@ -179,11 +161,9 @@ type textRow struct {
 
 // clone returns a copy of the row.
 func (r textRow) clone() textRow {
-	values := make([][]byte, len(r.values))
-	for i, value := range r.values {
-		if value != nil {
-			values[i] = append([]byte{}, value...)
-		}
+	values := slices.Clone(r.values)
+	for i, value := range values {
+		values[i] = bytes.Clone(value)
 	}
 	return textRow{r.columns, values}
 }

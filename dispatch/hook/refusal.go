@@ -12,30 +12,15 @@ const (
 	BadRow             // the hook's row cannot be read
 )
 
-// String returns the refusal as a metric label.
-func (r Refusal) String() string {
-	switch r {
-	case BadURL:
-		return "bad_url"
-	case BadHeaders:
-		return "bad_headers"
-	case BadRow:
-		return "bad_row"
-	default:
-		return "none"
-	}
+var refusals = [...]struct{ label, remedy string }{
+	NotRefused: {label: "none"},
+	BadURL:     {"bad_url", "correct the hook's url"},
+	BadHeaders: {"bad_headers", "correct the hook's headers"},
+	BadRow:     {"bad_row", "correct the row, or delete it"},
 }
 
+// String returns the refusal as a metric label.
+func (r Refusal) String() string { return refusals[r].label }
+
 // Remedy says what a person must do about it.
-func (r Refusal) Remedy() string {
-	switch r {
-	case BadURL:
-		return "correct the hook's url"
-	case BadHeaders:
-		return "correct the hook's headers"
-	case BadRow:
-		return "correct the row, or delete it"
-	default:
-		return ""
-	}
-}
+func (r Refusal) Remedy() string { return refusals[r].remedy }

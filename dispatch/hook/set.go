@@ -72,26 +72,11 @@ type Counter interface {
 	Keep(hooks map[int64]*Hook)
 }
 
-// nobody implements Counter and counts nothing.
-type nobody struct{}
-
-// Begin does nothing.
-func (nobody) Begin(*Hook, []mapping.Action) {}
-
-// Forget does nothing.
-func (nobody) Forget(int64) {}
-
-// Keep does nothing.
-func (nobody) Keep(map[int64]*Hook) {}
-
 // NewSet returns an empty Set.
 func NewSet(o Options) *Set {
 	o.Schema = cmp.Or(o.Schema, "public")
 	o.WebhookTable = cmp.Or(o.WebhookTable, "webhook")
 	o.WebhookActionTable = cmp.Or(o.WebhookActionTable, "webhook_action")
-	if o.Counter == nil {
-		o.Counter = nobody{}
-	}
 	if o.Actions == nil {
 		o.Actions = mapping.Guide.Actions()
 	}
@@ -103,7 +88,10 @@ func NewSet(o Options) *Set {
 }
 
 // Hook returns the newest known state of the hook.
-func (h *Set) Hook(id int64) (*Hook, bool) { return h.view.hook(id) }
+func (h *Set) Hook(id int64) (*Hook, bool) {
+	hook := h.view.at(id)
+	return hook, hook != nil
+}
 
 // All returns all hooks, active or not, in order of id. The slice is read-only.
 func (h *Set) All() []*Hook { return h.view.all() }
@@ -133,16 +121,6 @@ func (h *Set) renew(id int64) {
 	}
 }
 
-// withRevision returns the hook with that revision.
-func (h *Hook) withRevision(revision uint64) *Hook {
-	if h.revision == revision {
-		return h
-	}
-	revised := *h
-	revised.revision = revision
-	return &revised
-}
-
 // show publishes the hook's state, or its deletion, to the view, and calls the watcher if
 // this affects what is sent.
 func (h *Set) show(id int64) {
@@ -151,30 +129,30 @@ func (h *Set) show(id int64) {
 	case hook == nil && before == nil:
 		return
 	case hook == nil:
-		h.view.drop(id)
-		h.o.Counter.Forget(id)
-	case before != nil && hook.sendsAs(before):
-		chosen := hook.Choice.equal(before.Choice)
-		if chosen && hook.CreatedAt.Equal(before.CreatedAt) {
-			return
+		h.view.put(id, nil)
+		if h.o.Counter != nil {
+			h.o.Counter.Forget(id)
 		}
-		hook = hook.withRevision(before.revision)
-		h.hooks[id] = hook
-		h.index.replace(hook, hook, h.o.KeepUnadopted)
-		h.view.put(hook)
-		if chosen {
-			return
-		}
-		h.announce(hook, before)
-	default:
-		h.changes++
-		hook = hook.withRevision(h.changes)
-		h.hooks[id] = hook
-		h.index.replace(hook, hook, h.o.KeepUnadopted)
-		h.view.put(hook)
-		h.announce(hook, before)
+		h.view.tell(id)
+		return
 	}
-	h.view.tell(id)
+	revised, told := *hook, true
+	if before != nil && hook.sendsAs(before) {
+		revised.revision, told = before.revision, !hook.Choice.equal(before.Choice)
+		if !told && hook.CreatedAt.Equal(before.CreatedAt) {
+			return
+		}
+	} else {
+		h.changes++
+		revised.revision = h.changes
+	}
+	h.hooks[id] = &revised
+	h.index.replace(&revised, &revised, h.o.KeepUnadopted)
+	h.view.put(id, &revised)
+	if told {
+		h.announce(&revised, before)
+		h.view.tell(id)
+	}
 }
 
 // settle publishes the changes of a transaction. In between, a hook may be missing that the
@@ -203,7 +181,9 @@ func (h *Set) announce(hook, before *Hook) {
 		h.o.Log.Error("Unusable setting of a webhook: the webhook is served without it",
 			"hook", hook.ID, "faults", faults, "remedy", "correct it: hooktail hooks set")
 	}
-	h.o.Counter.Begin(hook, h.o.Actions)
+	if h.o.Counter != nil {
+		h.o.Counter.Begin(hook, h.o.Actions)
+	}
 }
 
 // showAll publishes the whole set to the view.
@@ -231,4 +211,8 @@ func (h *Set) showUnreadable() {
 
 // OnChange sets a function that is called after each change of a hook that affects what
 // is sent, in the goroutine that makes the change.
-func (h *Set) OnChange(watch func(hook int64)) { h.view.onChange(watch) }
+func (h *Set) OnChange(watch func(hook int64)) {
+	h.view.mu.Lock()
+	defer h.view.mu.Unlock()
+	h.view.watch = watch
+}

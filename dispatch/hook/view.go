@@ -17,17 +17,11 @@ type view struct {
 	watch      func(hook int64)      // nil: none; guarded by mu
 }
 
-func (v *view) hook(id int64) (*Hook, bool) {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	hook, ok := v.hooks[id]
-	return hook, ok
-}
-
 // at returns the hook, nil if there is none.
 func (v *view) at(id int64) *Hook {
-	hook, _ := v.hook(id)
-	return hook
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return v.hooks[id]
 }
 
 func (v *view) all() []*Hook {
@@ -50,17 +44,14 @@ func sortedHooks(hooks map[int64]*Hook) []*Hook {
 	return sorted
 }
 
-func (v *view) put(hook *Hook) {
+// put replaces the hook with that id; nil: there is none.
+func (v *view) put(id int64, hook *Hook) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.hooks[hook.ID], v.sorted = hook, nil
-}
-
-func (v *view) drop(id int64) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	delete(v.hooks, id)
 	v.sorted = nil
+	if v.hooks[id] = hook; hook == nil {
+		delete(v.hooks, id)
+	}
 }
 
 // tell calls the watcher.
@@ -71,12 +62,6 @@ func (v *view) tell(id int64) {
 	if watch != nil {
 		watch(id)
 	}
-}
-
-func (v *view) onChange(watch func(hook int64)) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.watch = watch
 }
 
 // rows returns the unreadable rows in order of their tables and keys.
