@@ -20,11 +20,11 @@ type Overlap struct {
 	o OverlapOptions
 
 	mu      sync.Mutex
-	kept    []keptEvent        // in the order of rendering; guarded by mu
-	bytes   int64              // size of kept; guarded by mu
-	cut     Moment             // newest event dropped for lack of room; zero: none; guarded by mu
-	adopted map[int64]adoption // by hook; guarded by mu
-	pending bool               // some events of adopted hooks are still in kept; guarded by mu
+	kept    []keptEvent      // in the order of rendering; guarded by mu
+	bytes   int64            // size of kept; guarded by mu
+	cut     Moment           // newest event dropped for lack of room; zero: none; guarded by mu
+	adopted map[int64]Moment // by hook; guarded by mu
+	due     map[int64]Moment // those whose events are still in kept; guarded by mu
 }
 
 // OverlapOptions configures an Overlap.
@@ -47,18 +47,12 @@ type keptEvent struct {
 	bytes   int64
 }
 
-// adoption is the place in the stream at which a hook was adopted.
-type adoption struct {
-	Moment
-	taken bool // the hook's events were taken
-}
-
 // NewOverlap returns an empty Overlap; nil if nothing is to be remembered.
 func NewOverlap(o OverlapOptions) *Overlap {
 	if o.For <= 0 {
 		return nil
 	}
-	return &Overlap{o: o, adopted: make(map[int64]adoption)}
+	return &Overlap{o: o, adopted: make(map[int64]Moment), due: make(map[int64]Moment)}
 }
 
 // Moment is a commit by several clocks: its time by the database's clock, the local time
@@ -93,10 +87,10 @@ func (v *Overlap) Hand(handovers []Handover, at Moment) bool {
 	for _, h := range handovers {
 		if !h.Adopted {
 			delete(v.adopted, h.Hook)
+			delete(v.due, h.Hook)
 			continue
 		}
-		v.adopted[h.Hook] = adoption{Moment: at}
-		v.pending, some = true, true
+		v.adopted[h.Hook], v.due[h.Hook], some = at, at, true
 	}
 	if some && v.cut.within(v.o.For, at) && !v.cut.Received.IsZero() {
 		v.o.Log.Error("Adopted hooks may miss events that Label Studio no longer sent: there was no room to remember them",
@@ -113,22 +107,18 @@ func (v *Overlap) Take() []Match {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if !v.pending {
+	if len(v.due) == 0 {
 		return nil
 	}
-	v.pending = false
 	var matches []Match
 	rest := v.kept[:0]
 	for _, k := range v.kept {
 		k.targets = slices.DeleteFunc(k.targets, func(t Target) bool {
-			a, ok := v.adopted[t.Hook]
-			if !ok || a.taken {
-				return false
-			}
-			if momentOf(k.event).within(v.o.For, a.Moment) {
+			adopted, ok := v.due[t.Hook]
+			if ok && momentOf(k.event).within(v.o.For, adopted) {
 				matches = append(matches, Match{Target: t.sent(), Event: k.event})
 			}
-			return true
+			return ok
 		})
 		if len(k.targets) == 0 {
 			v.bytes -= k.bytes
@@ -138,12 +128,7 @@ func (v *Overlap) Take() []Match {
 	}
 	clear(v.kept[len(rest):])
 	v.kept = rest
-	for hook, a := range v.adopted {
-		if !a.taken {
-			a.taken = true
-			v.adopted[hook] = a
-		}
-	}
+	clear(v.due)
 	return matches
 }
 
@@ -161,8 +146,8 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 		if !t.Kept {
 			continue
 		}
-		if a, ok := v.adopted[t.Hook]; ok {
-			if now.within(v.o.For, a.Moment) {
+		if adopted, ok := v.adopted[t.Hook]; ok {
+			if now.within(v.o.For, adopted) {
 				matches = append(matches, Match{Target: t.sent(), Event: e})
 			}
 			continue
