@@ -26,44 +26,41 @@ type Edit struct {
 func (e *Edit) Apply(c *state.Choice) error {
 	next := *c
 	var faults []error
-	fault := func(of string, err error) {
-		if err != nil {
+	set := func(of string, text *string, set func(text string) error) {
+		if text == nil {
+			return
+		}
+		given := strings.TrimSpace(*text)
+		if given == "none" {
+			given = ""
+		}
+		if err := set(given); err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w", of, err))
 		}
 	}
-	if e.Events != nil {
-		fault("events", chooseEvents(&next, textOf(*e.Events)))
-	}
-	if e.Filter != nil {
-		if next.Filter = textOf(*e.Filter); next.Filter != "" {
-			_, err := filter.Compile(next.Filter)
-			fault("filter", err)
+	set("events", e.Events, func(text string) error { return chooseEvents(&next, text) })
+	set("filter", e.Filter, func(text string) (err error) {
+		if next.Filter = text; text != "" {
+			_, err = filter.Compile(text)
 		}
-	}
-	if e.Rate != nil {
-		if next.Rate = textOf(*e.Rate); next.Rate != "" {
-			_, err := ParseRate(next.Rate)
-			fault("rate", err)
+		return err
+	})
+	set("rate", e.Rate, func(text string) (err error) {
+		if next.Rate = text; text != "" {
+			_, err = ParseRate(text)
 		}
-	}
-	if e.Format != nil {
-		format, err := ParseFormat(textOf(*e.Format))
+		return err
+	})
+	set("format", e.Format, func(text string) error {
+		format, err := ParseFormat(text)
 		next.Format = string(format)
-		fault("format", err)
-	}
+		return err
+	})
 	if len(faults) > 0 {
 		return errors.Join(faults...)
 	}
 	*c = next
 	return nil
-}
-
-// textOf returns the text, or "" for the word none.
-func textOf(text string) string {
-	if text = strings.TrimSpace(text); text == "none" {
-		return ""
-	}
-	return text
 }
 
 // actionName matches the names of all actions, including custom ones.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,7 +66,7 @@ func ParseHeaders(text string) (Headers, error) {
 }
 
 func checkHeader(name string, value *string) error {
-	if name == "" || strings.IndexFunc(name, notInName) >= 0 {
+	if !headerName.MatchString(name) {
 		return fmt.Errorf("header %q: a name may only contain letters, digits, - and _", name)
 	}
 	// Many servers do not distinguish _ and - in a header's name.
@@ -76,16 +77,13 @@ func checkHeader(name string, value *string) error {
 	if value == nil {
 		return fmt.Errorf("header %q: the value must be a string", name)
 	}
-	if strings.IndexFunc(*value, isControl) >= 0 {
+	if strings.ContainsFunc(*value, isControl) {
 		return fmt.Errorf("header %q: the value contains a line break or another control character", name)
 	}
 	return nil
 }
 
-func notInName(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	return !letter && (r < '0' || r > '9') && r != '-' && r != '_'
-}
+var headerName = regexp.MustCompile(`^[a-zA-Z0-9_-]+$`)
 
 // isControl reports whether a value cannot contain the character (RFC 9110, section 5.5).
 func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
@@ -109,15 +107,11 @@ func (h Headers) Has(name string) bool {
 
 // String returns the names, each with *** in place of its value.
 func (h Headers) String() string {
-	var b strings.Builder
+	names := make([]string, len(h.list))
 	for i, own := range h.list {
-		if i > 0 {
-			b.WriteString(", ")
-		}
-		b.WriteString(own.name)
-		b.WriteString(": ***")
+		names[i] = own.name + ": ***"
 	}
-	return b.String()
+	return strings.Join(names, ", ")
 }
 
 // GoString returns String in quotes, so that %#v does not look inside either.

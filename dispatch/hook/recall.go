@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"hash/fnv"
+	"iter"
 	"maps"
 	"slices"
 
@@ -55,37 +55,23 @@ func (h *Set) Recall(seen []state.Seen, known bool) error {
 	h.catching = true
 	h.memory.later = slices.Clone(seen)
 	slices.SortStableFunc(h.memory.later, func(a, b state.Seen) int { return cmp.Compare(a.LSN, b.LSN) })
-	h.index = index{} // built once, at the end
-	for id := range h.mentioned() {
+	h.index = index{}                                   // built once, at the end
+	mentioned := make(map[int64]struct{}, len(h.hooks)) // the hooks that have any row
+	for _, ids := range []iter.Seq[int64]{maps.Keys(h.hooks), maps.Keys(h.choices), maps.Keys(h.settings)} {
+		for id := range ids {
+			mentioned[id] = struct{}{}
+		}
+	}
+	for id := range mentioned {
 		if err := h.recall(id, nil); err != nil {
 			return err
 		}
 	}
 	h.reach(0)
 	h.index = newIndex(h.hooks, h.o.KeepUnadopted)
-	for _, s := range seen { // the last one of each hook counts
-		h.memory.written[s.Hook] = sum(s.Wanted)
-		if s.Wanted == nil {
-			delete(h.memory.written, s.Hook)
-		}
-	}
+	h.Written(seen) // the last one of each hook counts
 	clear(h.memory.changed)
 	return nil
-}
-
-// mentioned returns the hooks that have any row.
-func (h *Set) mentioned() map[int64]struct{} {
-	ids := make(map[int64]struct{}, len(h.hooks))
-	for id := range h.hooks {
-		ids[id] = struct{}{}
-	}
-	for id := range h.choices {
-		ids[id] = struct{}{}
-	}
-	for id := range h.settings {
-		ids[id] = struct{}{}
-	}
-	return ids
 }
 
 // recall restores the earlier state of a hook; gone if it did not exist.
@@ -93,9 +79,8 @@ func (h *Set) recall(id int64, wanted []byte) error {
 	for row := range maps.Clone(h.choices[id]) {
 		h.unchoose(row)
 	}
-	f := facts{Gone: true}
-	if wanted != nil {
-		f.Gone = false
+	f := facts{Gone: wanted == nil}
+	if !f.Gone {
 		if err := json.Unmarshal(wanted, &f); err != nil {
 			return fmt.Errorf("recall hook %d: %w", id, err)
 		}
@@ -143,7 +128,7 @@ func (h *Set) Seen(commit uint64, last bool) []state.Seen {
 	var seen []state.Seen
 	for _, id := range slices.Sorted(maps.Keys(h.memory.changed)) {
 		s := state.Seen{Hook: id, LSN: commit, Wanted: h.factsOf(id)}
-		if before, there := h.memory.written[id]; there == (s.Wanted != nil) && before == sum(s.Wanted) {
+		if before, there := h.memory.written[id]; there == (s.Wanted != nil) && before == fingerprint(s.Wanted) {
 			delete(h.memory.changed, id)
 			continue
 		}
@@ -156,7 +141,7 @@ func (h *Set) Seen(commit uint64, last bool) []state.Seen {
 func (h *Set) Written(seen []state.Seen) {
 	for _, s := range seen {
 		delete(h.memory.changed, s.Hook)
-		if h.memory.written[s.Hook] = sum(s.Wanted); s.Wanted == nil {
+		if h.memory.written[s.Hook] = fingerprint(s.Wanted); s.Wanted == nil {
 			delete(h.memory.written, s.Hook)
 		}
 	}
@@ -199,11 +184,4 @@ func (f *facts) choice(now *Choice) *Choice {
 	c := now.texts()
 	c.Added, c.Removed, c.Filter = f.Added, f.Removed, f.Filter
 	return now.become(c)
-}
-
-// sum is a checksum of facts.
-func sum(wanted []byte) uint64 {
-	s := fnv.New64a()
-	s.Write(wanted)
-	return s.Sum64()
 }

@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"cmp"
 	"hash/fnv"
 	"slices"
 
@@ -28,7 +27,7 @@ type choice struct {
 // setting is the part of a hook_setting row that concerns deliveries.
 type setting struct {
 	adopted bool
-	secret  uint64  // fingerprint of the encrypted signing secrets
+	secret  uint64  // fingerprint of the encrypted signing secrets; 0: none
 	choice  *Choice // nil: none; the pointer only changes with the choice
 }
 
@@ -59,7 +58,7 @@ func (s *rows) actionsOf(hook int64) []mapping.Action {
 	for id := range s.choices[hook] {
 		actions = append(actions, s.chosen[id].action)
 	}
-	slices.SortFunc(actions, cmp.Compare[mapping.Action])
+	slices.Sort(actions)
 	return actions
 }
 
@@ -167,7 +166,11 @@ func (s *rows) resolve(row Row) (hook int64, before setting, ok bool, err error)
 	now := before
 	r.known = before != setting{}
 	r.boolean("adopted", &now.adopted)
-	r.parse("secrets", optional, func(text string) { now.secret = fingerprint(text) })
+	r.parse("secrets", optional, func(text string) {
+		if now.secret = 0; text != "" && text != "{}" { // an empty array
+			now.secret = fingerprint([]byte(text))
+		}
+	})
 	now.choice = r.choice(before.choice)
 	if r.missing != "" {
 		return 0, setting{}, false, &MissingColumnError{r.missing}
@@ -185,15 +188,9 @@ func (s *rows) assign(hook int64, now setting) {
 	}
 }
 
-// noSecrets is the text form of an empty array.
-const noSecrets = "{}"
-
-// fingerprint identifies secrets without revealing them; 0: none.
-func fingerprint(secrets string) uint64 {
-	if secrets == "" || secrets == noSecrets {
-		return 0
-	}
+// fingerprint is a checksum.
+func fingerprint(text []byte) uint64 {
 	sum := fnv.New64a()
-	sum.Write([]byte(secrets))
+	sum.Write(text)
 	return sum.Sum64()
 }
