@@ -17,30 +17,19 @@ type snapshot struct {
 
 // parseSnapshot reads the text form of pg_snapshot: xmin:xmax:xip,xip.
 func parseSnapshot(text string) (snapshot, error) {
-	fields := strings.Split(text, ":")
-	if len(fields) != 3 {
-		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
-	}
-	var s snapshot
-	var err error
-	if s.min, err = strconv.ParseUint(fields[0], 10, 64); err != nil {
-		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
-	}
-	if s.max, err = strconv.ParseUint(fields[1], 10, 64); err != nil {
-		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
-	}
-	if fields[2] == "" {
-		return s, nil
-	}
-	for field := range strings.SplitSeq(fields[2], ",") {
+	var xids []uint64
+	for field := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ':' || r == ',' }) {
 		xid, err := strconv.ParseUint(field, 10, 64)
 		if err != nil {
 			return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
 		}
-		s.running = append(s.running, xid)
+		xids = append(xids, xid)
 	}
-	slices.Sort(s.running)
-	return s, nil
+	if len(xids) < 2 || strings.Count(text, ":") != 2 {
+		return snapshot{}, fmt.Errorf("%q is not a snapshot", text)
+	}
+	slices.Sort(xids[2:])
+	return snapshot{min: xids[0], max: xids[1], running: xids[2:]}, nil
 }
 
 // saw reports whether the committed transaction was visible. The stream contains the id
