@@ -131,12 +131,6 @@ func IsSealed(sealed []byte) bool {
 	return len(sealed) >= sealHeader+nonce+leastKey+tag && sealed[0] == sealVersion
 }
 
-// Outdated reports whether the secret was encrypted with another key than Seal uses now.
-// After opening and sealing it again, the former key can be removed.
-func (r Keyring) Outdated(sealed []byte) bool {
-	return len(r.keys) > 0 && len(sealed) >= sealHeader && !bytes.Equal(sealed[1:sealHeader], r.keys[0].id[:])
-}
-
 // bound returns the data that is authenticated with the hook's secret.
 func bound(header []byte, hook int64) []byte {
 	return binary.BigEndian.AppendUint64(bytes.Clone(header), uint64(hook))

@@ -189,3 +189,12 @@ func TestNewKeyringRefuses(t *testing.T) {
 		}
 	}
 }
+
+// Outdated reports whether the secret was encrypted with another key than Seal uses now.
+// After opening and sealing it again, the former key can be removed.
+func (r Keyring) Outdated(sealed []byte) bool {
+	return len(r.keys) > 0 && len(sealed) >= sealHeader && !bytes.Equal(sealed[1:sealHeader], r.keys[0].id[:])
+}
+
+// Equal reports whether both are the same key.
+func (k SigningKey) Equal(other SigningKey) bool { return k.Reveal() == other.Reveal() }

@@ -64,11 +64,6 @@ func (k SigningKey) Reveal() string {
 	return keyPrefix + base64.StdEncoding.EncodeToString(*k.state.key)
 }
 
-// Equal reports whether both are the same key.
-func (k SigningKey) Equal(other SigningKey) bool {
-	return hmac.Equal([]byte(k.Reveal()), []byte(other.Reveal()))
-}
-
 // Rotate puts the next key before the current one, which remains in use until the next
 // rotation. The previous one is dropped.
 func Rotate(keys []SigningKey, next SigningKey) []SigningKey {
