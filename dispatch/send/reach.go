@@ -19,11 +19,7 @@ var errReached = errors.New("the receiver is reached")
 func (s *Sender) Reach(ctx context.Context, hook *hook.Hook) error {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	own, ok := s.transport.(*ownTransport)
-	if !ok {
-		return errors.New("the transport is not the sender's own")
-	}
-	err := own.reach(s.templates.of(hook).request.WithContext(ctx))
+	err := s.own.reach(s.templates.of(hook).request.WithContext(ctx))
 	if errors.Is(err, errReached) {
 		return nil
 	}

@@ -27,8 +27,7 @@ type Sender struct {
 	timeout   time.Duration
 	userAgent []string
 	secrets   func(hook int64) ([]SigningKey, error)
-	close     func()
-	failed    func(netip.AddrPort, time.Time) // records an address that did not answer
+	own       *ownTransport // the transport; nil: Options.Transport replaces it
 	envelopes envelopes
 	templates templates
 	clock     clock
@@ -59,22 +58,23 @@ func New(o Options) *Sender {
 		transport: o.Transport, timeout: o.Timeout,
 		userAgent: []string{"hooktail/" + cmp.Or(o.Version, "dev")},
 		secrets:   o.Secrets,
-		close:     func() {},
-		failed:    func(netip.AddrPort, time.Time) {},
 	}
 	if s.secrets == nil {
 		s.secrets = func(int64) ([]SigningKey, error) { return nil, nil }
 	}
 	if o.Transport == nil {
-		own := newTransport(o)
-		s.transport, s.close = own, own.close
-		s.failed = own.dialer.known.fail
+		s.own = newTransport(o)
+		s.transport = s.own
 	}
 	return s
 }
 
 // Close closes idle connections.
-func (s *Sender) Close() { s.close() }
+func (s *Sender) Close() {
+	if s.own != nil {
+		s.own.close()
+	}
+}
 
 // Message is the content of one attempt.
 type Message struct {
@@ -169,8 +169,8 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 	if dial, ok := errors.AsType[*dialError](err); ok {
 		out.Addr = dial.addr.Addr()
 	}
-	if e.got.Conn != nil && e.parent.Err() == nil {
-		s.failed(addrPortOf(e.got.Conn), now)
+	if s.own != nil && e.got.Conn != nil && e.parent.Err() == nil {
+		s.own.dialer.known.fail(addrPortOf(e.got.Conn), now)
 	}
 	return out
 }
