@@ -29,38 +29,26 @@ func contactOf(err error, connected bool) Contact {
 	case isA[*handshakeError](err), connected && !isA[*dialError](err) && !isA[*net.DNSError](err):
 		return ContactMade
 	}
-	switch resultOfError(err) {
-	case ResultDNS:
-		if dns, ok := errors.AsType[*net.DNSError](err); ok && !dns.IsNotFound && (dns.IsTimeout || dns.IsTemporary) {
-			return ContactNoResolver
-		}
+	dns, _ := errors.AsType[*net.DNSError](err)
+	switch result := resultOfError(err); {
+	case result == ResultDNS && !dns.IsNotFound && (dns.IsTimeout || dns.IsTemporary):
+		return ContactNoResolver
+	case result == ResultDNS, result == ResultRefused && !isA[*proxyError](err), result == ResultTimeout && isA[*dialError](err):
 		return ContactNone
-	case ResultRefused:
-		if isA[*proxyError](err) {
-			return ContactUnknown
-		}
-		return ContactNone
-	case ResultTLS, ResultReset:
+	case result == ResultTLS, result == ResultReset:
 		return ContactMade
-	case ResultTimeout:
-		if isA[*dialError](err) {
-			return ContactNone
-		}
+	default:
+		return ContactUnknown
 	}
-	return ContactUnknown
 }
 
 // isOwnFault reports whether this machine lacks what a connection needs: descriptors,
 // memory or ports. For an IPv6 address, EADDRNOTAVAIL also means that this machine has no
 // IPv6, which must not be retried forever.
 func isOwnFault(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
 	dial, ok := errors.AsType[*dialError](err)
-	return ok && dial.addr.Addr().Is4() && errors.Is(err, syscall.EADDRNOTAVAIL)
+	return isAny(err, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM) ||
+		ok && dial.addr.Addr().Is4() && errors.Is(err, syscall.EADDRNOTAVAIL)
 }
 
 // dialError states that no address of a host accepted a connection.

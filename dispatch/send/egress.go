@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -95,18 +96,9 @@ func (e Egress) Control(_, address string, _ syscall.RawConn) error {
 // Allows reports whether hooks may reach the address.
 func (e Egress) Allows(addr netip.Addr) bool {
 	addr = addr.Unmap().WithZone("") // as the kernel treats it; a Prefix contains no address with a zone
+	among := func(p netip.Prefix) bool { return p.Contains(addr) }
 	if e.guard == nil {
-		for _, prefix := range e.only {
-			if prefix.Contains(addr) {
-				return true
-			}
-		}
-		return false
+		return slices.ContainsFunc(e.only, among)
 	}
-	for _, m := range metadata {
-		if m.Contains(addr) {
-			return false
-		}
-	}
-	return e.guard.SafeAddr(addr) == nil
+	return !slices.ContainsFunc(metadata, among) && e.guard.SafeAddr(addr) == nil
 }

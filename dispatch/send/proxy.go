@@ -29,21 +29,11 @@ func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
 	case proxy == nil:
 		return false, nil
 	}
-	return true, t.check(r.Context(), r.URL.Hostname())
-}
-
-// check returns an error unless every address of the host is allowed.
-func (t *ownTransport) check(ctx context.Context, host string) error {
-	addresses, err := t.lookUp(ctx, host)
-	if err != nil {
-		return err
+	addresses, err := t.lookUp(r.Context(), r.URL.Hostname())
+	if err == nil {
+		_, err = t.dialer.allowed(addresses, 0)
 	}
-	for _, address := range addresses {
-		if !t.dialer.egress.Allows(address) {
-			return &blockedError{address.String()}
-		}
-	}
-	return nil
+	return true, err
 }
 
 func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, error) {

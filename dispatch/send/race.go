@@ -100,15 +100,14 @@ func (r *race) run(ctx context.Context, more <-chan []netip.AddrPort) (net.Conn,
 
 // learn adds addresses, and reports whether one may start now.
 func (r *race) learn(addrs []netip.AddrPort) bool {
-	var fresh []netip.AddrPort
+	before := len(r.addrs)
 	for _, addr := range addrs {
-		if !slices.Contains(r.addrs, addr) && !slices.Contains(fresh, addr) {
-			fresh = append(fresh, addr)
+		if !slices.Contains(r.addrs, addr) {
+			r.addrs, r.queue = append(r.addrs, addr), append(r.queue, addr)
 		}
 	}
-	r.addrs = append(r.addrs, fresh...)
-	r.queue = r.known.order(append(r.queue, fresh...), time.Now())
-	return len(fresh) > 0 && r.due
+	r.queue = r.known.order(r.queue, time.Now())
+	return len(r.addrs) > before && r.due
 }
 
 // start returns the next address to start.
@@ -149,7 +148,7 @@ func (r *race) lost(addr netip.AddrPort, err error) {
 // tellsLittle reports whether this machine may lack an address of the family, which would
 // explain the error.
 func tellsLittle(err error) bool {
-	return errors.Is(err, syscall.ENETUNREACH) || errors.Is(err, syscall.EADDRNOTAVAIL) || isOwnFault(err)
+	return isAny(err, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL) || isOwnFault(err)
 }
 
 // ended returns the error if a timeout, or the caller, ended the race.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -93,25 +94,18 @@ func isTLS(err error) bool {
 
 // isBroken reports whether the connection ended.
 func isBroken(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || isA[syscall.Errno](err)
+	return isAny(err, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed) || isA[syscall.Errno](err)
 }
 
 func isTimeout(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded) {
-		return true
-	}
 	timeout, ok := errors.AsType[net.Error](err)
-	return ok && timeout.Timeout()
+	return ok && timeout.Timeout() || isAny(err, context.DeadlineExceeded, os.ErrDeadlineExceeded)
 }
 
 func isUnreachable(err error) bool {
-	for _, errno := range []syscall.Errno{syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL} {
-		if errors.Is(err, errno) {
-			return true
-		}
-	}
 	op, ok := errors.AsType[*net.OpError](err)
-	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isA[*unreachableError](err)
+	return ok && (op.Op == "dial" || op.Op == "proxyconnect") || isA[*unreachableError](err) ||
+		isAny(err, syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EADDRNOTAVAIL)
 }
 
 // unreachableError is the reason, without secrets, why the receiver is unreachable.
@@ -124,12 +118,17 @@ func isA[E error](err error) bool {
 	return ok
 }
 
+func isAny(err error, targets ...error) bool {
+	return slices.ContainsFunc(targets, func(target error) bool { return errors.Is(err, target) })
+}
+
 // describe describes an error without secrets: errors of net/http may contain the URL, or
 // the receiver's answer, which may repeat the request.
 func describe(err error) string {
-	switch result := resultOfError(err); result {
+	dial, isDial := errors.AsType[*dialError](err)
+	switch resultOfError(err) {
 	case ResultTimeout:
-		if dial, ok := errors.AsType[*dialError](err); ok {
+		if isDial {
 			return "no answer in time from " + dial.where()
 		}
 		return "no answer in time"
@@ -148,71 +147,48 @@ func describe(err error) string {
 			return unreachable.Error()
 		}
 	}
-	if dial, ok := errors.AsType[*dialError](err); ok {
-		if errno, ok := errors.AsType[syscall.Errno](err); ok {
-			return ownFaultFirst(err) + "dial " + dial.where() + ": " + errno.Error()
-		}
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Addr != nil {
-		if errno, ok := errors.AsType[syscall.Errno](err); ok {
-			return fmt.Sprintf("%s %s: %s", op.Op, op.Addr, errno)
-		}
-	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+	errno, ok := errors.AsType[syscall.Errno](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case !ok:
+		return "no valid HTTP answer: the connection broke, or the answer is malformed"
+	case isDial && isOwnFault(err): // the receiver is not responsible
+		return "this machine cannot connect: dial " + dial.where() + ": " + errno.Error()
+	case isDial:
+		return "dial " + dial.where() + ": " + errno.Error()
+	case isOp && op.Addr != nil:
+		return fmt.Sprintf("%s %s: %s", op.Op, op.Addr, errno)
+	default:
 		return errno.Error()
 	}
-	return "no valid HTTP answer: the connection broke, or the answer is malformed"
-}
-
-// ownFaultFirst names the cause of an error for which the receiver is not responsible.
-func ownFaultFirst(err error) string {
-	if isOwnFault(err) {
-		return "this machine cannot connect: "
-	}
-	return ""
 }
 
 func describeTLS(err error) string {
+	hostname, isHostname := errors.AsType[x509.HostnameError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	side, alert := alertOf(err)
 	switch {
 	case errors.Is(err, http.ErrSchemeMismatch) || isA[tls.RecordHeaderError](err):
 		return "the receiver does not speak TLS on this port"
-	case isA[x509.HostnameError](err):
-		return describeHostname(err)
+	case isHostname && len(hostname.Certificate.DNSNames) == 0 && len(hostname.Certificate.IPAddresses) == 0:
+		// Other clients may accept its common name (RFC 6125, section 6.4.4).
+		return "the receiver's certificate names no host: it needs a subject alternative name"
+	case isHostname:
+		return "the receiver's certificate is for another host"
 	case isA[x509.UnknownAuthorityError](err):
 		return "the receiver's certificate is signed by an unknown authority: if you trust it, add its certificate to HOOKTAIL_TLS_CA"
-	case isA[x509.CertificateInvalidError](err):
-		return describeInvalid(err)
-	}
-	side, alert := alertOf(err)
-	switch {
+	case isInvalid && (invalid.Reason != x509.Expired || invalid.Cert == nil):
+		return "the receiver's certificate is not valid"
+	case isInvalid && time.Now().Before(invalid.Cert.NotBefore):
+		return "the receiver's certificate is not valid yet by the clock of this machine"
+	case isInvalid:
+		return "the receiver's certificate has expired by the clock of this machine"
 	case alert == "":
 		return "no agreement on TLS"
 	case side == "remote error":
 		return "the receiver refused TLS: " + alert
 	default:
 		return "no agreement on TLS: " + alert
-	}
-}
-
-// describeHostname tells a certificate that names no host apart: other clients may accept
-// its common name (RFC 6125, section 6.4.4).
-func describeHostname(err error) string {
-	hostname, _ := errors.AsType[x509.HostnameError](err)
-	if c := hostname.Certificate; len(c.DNSNames) == 0 && len(c.IPAddresses) == 0 {
-		return "the receiver's certificate names no host: it needs a subject alternative name"
-	}
-	return "the receiver's certificate is for another host"
-}
-
-func describeInvalid(err error) string {
-	invalid, _ := errors.AsType[x509.CertificateInvalidError](err)
-	switch {
-	case invalid.Reason != x509.Expired || invalid.Cert == nil:
-		return "the receiver's certificate is not valid"
-	case time.Now().Before(invalid.Cert.NotBefore):
-		return "the receiver's certificate is not valid yet by the clock of this machine"
-	default:
-		return "the receiver's certificate has expired by the clock of this machine"
 	}
 }
 
