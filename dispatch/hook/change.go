@@ -198,7 +198,7 @@ func (h *Set) truncate(table Table) ([]int64, error) {
 // q, which is not older than the change. If there is no such row, it was deleted since. A
 // missing column is an error: during a migration, waiting fixes it.
 func (h *Set) Complete(ctx context.Context, q Querier, change RowChange) error {
-	key, err := keyText(change.Row, keyColumn(change.Table))
+	key, err := keyText(change.Row, RequiredColumns(change.Table)[0])
 	if err != nil { // the row's key is unknown
 		return h.Load(ctx, q)
 	}
@@ -230,12 +230,4 @@ func (c completed) Text(column string) (value string, null, ok bool) {
 		return value, null, ok
 	}
 	return c.now.Text(column)
-}
-
-// keyColumn returns the key column of the table.
-func keyColumn(t Table) string {
-	if t == HookSetting {
-		return "hook_id"
-	}
-	return "id"
 }

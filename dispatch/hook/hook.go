@@ -63,7 +63,7 @@ func (h *Hook) IsRefused() bool { return h.Refused != NotRefused }
 // not end a pause that the receiver asked for.
 func (h *Hook) sendsAs(o *Hook) bool {
 	return h.ID == o.ID && h.Organization == o.Organization && h.Project == o.Project &&
-		h.URL.same(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
+		h.URL.Equal(o.URL) && slices.Equal(h.Headers.list, o.Headers.list) &&
 		h.SendPayload == o.SendPayload && h.AllActions == o.AllActions && slices.Equal(h.Actions, o.Actions) &&
 		h.Active == o.Active && h.Adopted == o.Adopted && h.secret == o.secret && h.Choice.sendsAs(o.Choice) &&
 		h.Refused == o.Refused && h.Fault == o.Fault

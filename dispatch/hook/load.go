@@ -119,7 +119,7 @@ func (h *Set) tableName(t Table) string {
 // readRow returns the present row with that key, nil if there is none.
 func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (Row, error) {
 	var found Row
-	where := " WHERE " + pgx.Identifier{keyColumn(table)}.Sanitize() + "::text = $1"
+	where := " WHERE " + pgx.Identifier{RequiredColumns(table)[0]}.Sanitize() + "::text = $1"
 	err := queryRows(ctx, q, h.tableName(table), where, func(row Row) error {
 		found = row.(textRow).clone()
 		return nil

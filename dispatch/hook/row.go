@@ -21,7 +21,8 @@ type MissingColumnError struct{ Column string }
 
 func (e *MissingColumnError) Error() string { return fmt.Sprintf("column %s is missing", e.Column) }
 
-// RequiredColumns returns the columns without which the rows of a table cannot be read.
+// RequiredColumns returns the columns without which the rows of a table cannot be read, the
+// key first.
 func RequiredColumns(t Table) []string {
 	switch t {
 	case Webhook:

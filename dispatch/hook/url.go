@@ -69,12 +69,7 @@ func (u URL) Host() string {
 
 // Equal reports whether both are the same, including secret parts.
 func (u URL) Equal(v URL) bool {
-	return u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()
-}
-
-// same reports whether both are equal, or both empty.
-func (u URL) same(v URL) bool {
-	return u.parsed == nil && v.parsed == nil || u.Equal(v)
+	return u == v || u.parsed != nil && v.parsed != nil && u.parsed.String() == v.parsed.String()
 }
 
 // escapeQuery escapes characters that would end the query in the request line, or are not

@@ -105,10 +105,7 @@ const atOnce = `held_until = NULL, retry_at = greatest(clock_timestamp(), CASE W
 // SetSecrets replaces the hook's secrets: none, one, or two in a rotation, the newest
 // first. They are encrypted, so that reading the table does not reveal them.
 func (s *Store) SetSecrets(ctx context.Context, hook int64, sealed [][]byte) error {
-	if sealed == nil {
-		sealed = [][]byte{}
-	}
-	return wrap(s.set(ctx, hook, `secrets = $2`, sealed), "set secrets of hook")
+	return wrap(s.set(ctx, hook, `secrets = $2`, append([][]byte{}, sealed...)), "set secrets of hook") // not null
 }
 
 // Prune deletes the settings of hooks that have been missing from the application for
@@ -116,12 +113,9 @@ func (s *Store) SetSecrets(ctx context.Context, hook int64, sealed [][]byte) err
 // example when its table is restored, and events from before its deletion may still have
 // to be sent. It returns the ids of the deleted settings.
 func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (gone []int64, err error) {
-	if there == nil {
-		there = []int64{} // not null
-	}
 	err = s.bounded(ctx, false, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql(`UPDATE {hook_setting} SET gone_at = CASE WHEN hook_id = ANY ($1::bigint[]) THEN NULL ELSE now() END
-			WHERE (hook_id = ANY ($1::bigint[])) = (gone_at IS NOT NULL)`), there); err != nil {
+			WHERE (hook_id = ANY ($1::bigint[])) = (gone_at IS NOT NULL)`), append([]int64{}, there...)); err != nil {
 			return err
 		}
 		gone, err = collect(ctx, tx, pgx.RowTo[int64], s.sql(`DELETE FROM {hook_setting} WHERE gone_at < now() - make_interval(secs => $1) RETURNING hook_id`), grace.Seconds())
