@@ -1,7 +1,11 @@
 package hook
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
+	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
 
@@ -135,3 +139,51 @@ func (r *reader) actions(column string, to *[]mapping.Action) {
 		*to = state.Actions(elements)
 	})
 }
+
+// Rate is the limit of a hook's requests. The zero Rate is no limit.
+type Rate struct {
+	Requests int
+	Per      time.Duration // a second, a minute or an hour
+}
+
+// maxRequests is more than any receiver gets.
+const maxRequests = 1_000_000
+
+// ParseRate parses "10/s", "600/m" or "1000/h".
+func ParseRate(text string) (Rate, error) {
+	number, unit, _ := strings.Cut(text, "/")
+	per, known := map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}[unit]
+	n, err := strconv.Atoi(number)
+	if err != nil || !known || n < 1 || n > maxRequests || number[0] == '+' {
+		return Rate{}, fmt.Errorf("%q is not a rate: use a number of requests per s, m or h, for example 10/s", text)
+	}
+	return Rate{Requests: n, Per: per}, nil
+}
+
+// PerSecond returns the requests per second.
+func (r Rate) PerSecond() float64 { return float64(r.Requests) / r.Per.Seconds() }
+
+// Format is the form of a hook's requests.
+type Format string
+
+// Formats. Others are refused.
+const (
+	LabelStudio           Format = ""                       // the application's own
+	CloudEvents           Format = "cloudevents"            // CloudEvents 1.0, binary content mode: the same body, and headers
+	CloudEventsStructured Format = "cloudevents-structured" // ParseFormat parses the name of a format as people write it, including labelstudio.
+)
+
+// ParseFormat reads the name of a form as people write it: labelstudio is one too.
+func ParseFormat(text string) (Format, error) {
+	switch f := Format(text); f {
+	case "labelstudio":
+		return LabelStudio, nil
+	case LabelStudio, CloudEvents, CloudEventsStructured:
+		return f, nil
+	default:
+		return LabelStudio, fmt.Errorf("format %.40q is invalid: use labelstudio, %s or %s", text, CloudEvents, CloudEventsStructured)
+	}
+}
+
+// Format returns the form of the hook's requests.
+func (h *Hook) Format() Format { return Format(h.Choice.texts().Format) }

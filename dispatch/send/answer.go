@@ -1,26 +1,78 @@
 package send
 
 import (
-	"bytes"
-	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
 )
 
-// read returns the beginning of the answer. It reads the answer to its end, so that the
-// connection can be reused, or gives up if the answer is too long, broken or late. Only
-// the status of an answer has an effect.
-func (e *envelope) read(body io.ReadCloser) []byte {
-	defer body.Close()
-	if _, ours := body.(io.Writer); ours {
-		return nil // the connection itself, after a 101: net/http no longer closes it when the context ends
+// describeRedirect describes the target of an answer's Location without secrets: scheme,
+// host and port, and how the rest differs from the hook's own URL.
+func describeRedirect(from *url.URL, location string) string {
+	if location == "" {
+		return ""
 	}
-	n, err := 0, error(nil)
-	for n < len(e.answer) && err == nil {
-		var more int
-		more, err = body.Read(e.answer[n:])
-		n += more
+	to, err := from.Parse(location)
+	if err != nil || to.Host == "" {
+		return "no usable URL"
 	}
-	if err == nil {
-		_, _ = io.CopyN(io.Discard, body, maxAnswer+1-AnswerBytes)
+	const longest = 300
+	origin := to.Scheme + "://" + to.Host
+	if len(origin) > longest {
+		return "no usable URL"
 	}
-	return bytes.Clone(e.answer[:n:n])
+	same := to.RawQuery == from.RawQuery
+	switch {
+	case same && to.EscapedPath() == pathOf(from):
+		return origin + " (the same path)"
+	case same && to.EscapedPath() == pathOf(from)+"/":
+		return origin + " (the same path with a trailing slash)"
+	default:
+		return origin + " (another path or query)"
+	}
+}
+
+// pathOf returns the path as requested.
+func pathOf(u *url.URL) string {
+	if path := u.EscapedPath(); path != "" {
+		return path
+	}
+	return "/"
+}
+
+// parseRetryAfter parses the value of a Retry-After field: seconds, or a date (RFC 9110
+// 10.2.3). Some servers send fractions of seconds, which are rounded up. date is the
+// answer's Date field: a date is compared with the clock that made it, if it is known. A
+// date in the past is 0.
+func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
+	const most = 1 << 31 // seconds; far beyond any bound, without overflow
+	if whole, fraction, _ := strings.Cut(value, "."); whole != "" && isDigits(whole+fraction) {
+		seconds, err := strconv.ParseInt(whole, 10, 64)
+		if err != nil { // out of range
+			seconds = most
+		}
+		if strings.Trim(fraction, "0") != "" {
+			seconds = min(seconds, most) + 1
+		}
+		return time.Duration(min(seconds, most)) * time.Second, true
+	}
+	at, err := http.ParseTime(value)
+	if err != nil {
+		return 0, false
+	}
+	if theirs, err := http.ParseTime(date); err == nil {
+		now = theirs
+	}
+	return min(max(0, at.Sub(now)), most*time.Second), true
+}
+
+func isDigits(s string) bool {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return true
 }
