@@ -1,6 +1,7 @@
 package send
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"net"
@@ -76,7 +77,7 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, &unreachableError{"the port is not a number"}
+		return nil, &unreachableError{why: "the port is not a number"}
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	answers := lookUp(ctx, d.resolver, host)
@@ -87,13 +88,8 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 		defer close(ended)
 		defer close(more)
 		for f := range answers {
-			if f.err != nil && failed == nil {
-				failed = noAnswer(f.err, host)
-			}
 			allowed, err := d.allowed(f.addrs, uint16(number))
-			if err != nil && blocked == nil {
-				blocked = err
-			}
+			failed, blocked = cmp.Or(failed, noAnswer(f.err, host)), cmp.Or(blocked, err)
 			select {
 			case more <- allowed:
 			case <-ctx.Done(): // the race has ended: lookUp must not block
@@ -105,16 +101,10 @@ func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) 
 	ending := ctx.Err()
 	cancel()
 	<-ended
-	switch {
-	case conn != nil || err != nil:
+	if conn != nil || err != nil {
 		return conn, err
-	case blocked != nil:
-		return nil, blocked
-	case failed != nil:
-		return nil, failed
-	default:
-		return nil, noAnswer(ending, host)
 	}
+	return nil, cmp.Or(blocked, failed, noAnswer(ending, host))
 }
 
 // allowed returns the addresses that the egress policy allows, and an error for the first

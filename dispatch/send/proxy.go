@@ -28,7 +28,7 @@ func (t *ownTransport) isProxied(r *http.Request) (bool, error) {
 	proxy, err := t.proxy(r)
 	switch {
 	case err != nil:
-		return false, &unreachableError{"the proxy's URL cannot be used"} // the error may quote credentials
+		return false, &unreachableError{why: "the proxy's URL cannot be used"} // the error may quote credentials
 	case proxy == nil:
 		return false, nil
 	}
@@ -73,23 +73,15 @@ func isAmbiguous(host string) bool {
 
 // refusedByProxy is for http.Transport, whose own error has no type.
 func refusedByProxy(_ context.Context, _ *url.URL, _ *http.Request, answer *http.Response) error {
-	err := &unreachableError{"the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode)}
 	switch answer.StatusCode {
 	case http.StatusOK:
 		return nil
-	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return err // it is about the path beyond the proxy
+	case http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout: // it is about the path beyond the proxy
+		return &unreachableError{why: "the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode)}
 	default:
-		return &proxyError{err}
+		return &unreachableError{why: "the proxy answered CONNECT with status " + strconv.Itoa(answer.StatusCode), ofProxy: true}
 	}
 }
-
-// proxyError is an error of the proxy itself, which says nothing about the receiver's
-// network.
-type proxyError struct{ err error }
-
-func (e *proxyError) Error() string { return e.err.Error() }
-func (e *proxyError) Unwrap() error { return e.err }
 
 // dialFunc is the type of http.Transport's dial functions.
 type dialFunc = func(ctx context.Context, network, address string) (net.Conn, error)

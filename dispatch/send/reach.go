@@ -57,7 +57,7 @@ func (t *ownTransport) reach(r *http.Request) error {
 	case err == nil:
 		answer.Body.Close()
 	case proxied && isA[*dialError](err):
-		return &unreachableError{"the proxy does not accept connections: " + describe(err)}
+		return &unreachableError{why: "the proxy does not accept connections: " + describe(err)}
 	}
 	return err
 }

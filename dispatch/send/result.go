@@ -111,7 +111,10 @@ func isUnreachable(err error) bool {
 }
 
 // unreachableError is the reason, without secrets, why the receiver is unreachable.
-type unreachableError struct{ why string }
+type unreachableError struct {
+	why     string
+	ofProxy bool // says nothing about the receiver's network
+}
 
 func (e *unreachableError) Error() string { return e.why }
 
@@ -230,10 +233,11 @@ func contactOf(err error, connected bool) Contact {
 		return ContactMade
 	}
 	dns, _ := errors.AsType[*net.DNSError](err)
+	unreachable, ok := errors.AsType[*unreachableError](err)
 	switch result := resultOfError(err); {
 	case result == ResultDNS && !dns.IsNotFound && (dns.IsTimeout || dns.IsTemporary):
 		return ContactNoResolver
-	case result == ResultDNS, result == ResultRefused && !isA[*proxyError](err), result == ResultTimeout && isA[*dialError](err):
+	case result == ResultDNS, result == ResultRefused && !(ok && unreachable.ofProxy), result == ResultTimeout && isA[*dialError](err):
 		return ContactNone
 	case result == ResultTLS, result == ResultReset:
 		return ContactMade

@@ -37,7 +37,7 @@ func TestResultOfError(t *testing.T) {
 		{"no such host", dial(&net.DNSError{Err: "no such host", Name: "x.invalid", IsNotFound: true}), ResultDNS},
 		{"look-up too slow", dial(&net.DNSError{Err: "timeout", Name: "x.invalid", IsTimeout: true}), ResultDNS},
 		{"blocked", dial(&blockedError{"169.254.169.254"}), ResultBlocked},
-		{"no address that is allowed", &unreachableError{"none"}, ResultRefused},
+		{"no address that is allowed", &unreachableError{why: "none"}, ResultRefused},
 		{"no way to the proxy", &net.OpError{Op: "proxyconnect", Net: "tcp", Err: errors.New("hush")}, ResultRefused},
 		{"unknown authority", &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, ResultTLS},
 		{"another host", x509.HostnameError{Certificate: &x509.Certificate{}, Host: "x"}, ResultTLS},
