@@ -63,27 +63,22 @@ func (c *Choice) become(texts state.Choice) *Choice {
 		return nil
 	}
 	now := &Choice{Choice: texts}
-	now.use(c)
-	return now
-}
-
-// use evaluates the texts. It reuses what has not changed.
-func (c *Choice) use(before *Choice) {
 	var err error
 	switch {
-	case c.Filter == "":
-	case before != nil && before.filter != nil && before.Filter == c.Filter:
-		c.filter = before.filter
+	case now.Filter == "":
+	case c != nil && c.filter != nil && c.Filter == now.Filter:
+		now.filter = c.filter
 	default:
-		if c.filter, err = filter.Compile(c.Filter); err != nil {
-			c.Faults = append(c.Faults, "filter: "+err.Error())
+		if now.filter, err = filter.Compile(now.Filter); err != nil {
+			now.Faults = append(now.Faults, "filter: "+err.Error())
 		}
 	}
-	if c.Rate != "" {
-		if c.Limit, err = ParseRate(c.Rate); err != nil {
-			c.Faults = append(c.Faults, "rate: "+err.Error())
+	if now.Rate != "" {
+		if now.Limit, err = ParseRate(now.Rate); err != nil {
+			now.Faults = append(now.Faults, "rate: "+err.Error())
 		}
 	}
+	return now
 }
 
 // filterOf returns the hook's filter, nil if it has no usable one.
@@ -125,7 +120,6 @@ func (r *reader) choice(before *Choice) *Choice {
 	return before.become(texts)
 }
 
-// actions reads an array of actions.
 func (r *reader) actions(column string, to *[]mapping.Action) {
 	r.parse(column, optional, func(text string) {
 		if *to = nil; text == "" {

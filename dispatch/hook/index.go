@@ -33,7 +33,6 @@ type wish struct {
 // a project are also found without the organization, which may be unknown.
 type scope struct{ organization, project int64 }
 
-// newIndex returns the index of these hooks.
 func newIndex(hooks map[int64]*Hook, kept bool) index {
 	x := index{wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
 	for _, hook := range sortedHooks(hooks) { // in this order, each is appended to its lists

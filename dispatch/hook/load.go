@@ -2,7 +2,6 @@ package hook
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -98,7 +97,6 @@ func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 	return now, nil
 }
 
-// readOne returns the single value that the query returns.
 func readOne[T any](ctx context.Context, q Querier, sql string) (T, error) {
 	rows, _ := q.Query(ctx, sql) // its error is that of the rows
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
@@ -134,19 +132,14 @@ func queryRows(ctx context.Context, q Querier, table, where string, each func(Ro
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
 		pgx.QueryResultFormats{pgx.TextFormatCode},
 	}, args...)
-	rows, err := q.Query(ctx, "SELECT * FROM "+table+where, args...)
-	if err == nil {
-		defer rows.Close()
-		row := textRow{columns: make(map[string]int)}
-		for i, field := range rows.FieldDescriptions() {
-			row.columns[field.Name] = i
-		}
-		for err == nil && rows.Next() {
-			row.values = rows.RawValues()
-			err = each(row)
-		}
-		err = cmp.Or(err, rows.Err())
+	rows, _ := q.Query(ctx, "SELECT * FROM "+table+where, args...) // its error is that of the rows
+	columns := make(map[string]int)
+	for i, field := range rows.FieldDescriptions() {
+		columns[field.Name] = i
 	}
+	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+		return struct{}{}, each(textRow{columns, row.RawValues()})
+	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", table, err)
 	}
@@ -159,7 +152,6 @@ type textRow struct {
 	values  [][]byte
 }
 
-// clone returns a copy of the row.
 func (r textRow) clone() textRow {
 	values := slices.Clone(r.values)
 	for i, value := range values {

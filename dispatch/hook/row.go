@@ -68,7 +68,6 @@ func readHook(row Row, before *Hook) (*Hook, error) {
 	return h, nil
 }
 
-// keyText returns the key of the row as text.
 func keyText(row Row, column string) (string, error) {
 	text, null, ok := row.Text(column)
 	if null || !ok {
@@ -83,7 +82,6 @@ const (
 	optional = false
 )
 
-// reader reads the columns of a row.
 type reader struct {
 	row     Row
 	known   bool   // missing values are taken from an earlier row

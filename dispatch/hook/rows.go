@@ -191,7 +191,6 @@ func (s *rows) assign(hook int64, now setting) {
 	}
 }
 
-// fingerprint is a checksum.
 func fingerprint(text []byte) uint64 {
 	sum := fnv.New64a()
 	sum.Write(text)
@@ -206,7 +205,6 @@ type Unreadable struct {
 	Fault string // what to correct
 }
 
-// rowKey identifies a row.
 type rowKey struct {
 	table Table
 	key   string
