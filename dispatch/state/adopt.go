@@ -22,7 +22,7 @@ func (t Table) sql() string { return quote(t.Schema, t.Name) }
 func (s *Store) Adopt(ctx context.Context, webhooks Table, hooks []int64) error {
 	// A running hooktail reads the changes in this order. The hook must be served at
 	// every place in the stream.
-	return s.patient(ctx, func(tx pgx.Tx) error {
+	return s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
 		if err := s.setAdopted(ctx, tx, hooks, true); err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (s *Store) Adopt(ctx context.Context, webhooks Table, hooks []int64) error 
 
 // Release gives hooks back: it undoes Adopt, under the same conditions.
 func (s *Store) Release(ctx context.Context, webhooks Table, hooks []int64) error {
-	return s.patient(ctx, func(tx pgx.Tx) error {
+	return s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
 		if err := activate(ctx, tx, webhooks, hooks, true); err != nil {
 			return err
 		}

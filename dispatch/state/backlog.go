@@ -50,8 +50,5 @@ func (s *Store) Room(ctx context.Context, hook int64) (n int64, err error) {
 // payload are bounded, too.
 const RowBytes = 256
 
-// Room returns the space that the hook's dead deliveries take, including rows.
-func (b Backlog) Room() int64 { return b.Dead.Room() }
-
 // Room returns the space that the deliveries take, including rows.
 func (v Volume) Room() int64 { return v.Bytes + RowBytes*v.Rows }

@@ -41,7 +41,7 @@ func (c Choice) Equal(o Choice) bool {
 // Choose changes the hook's choice, for events committed later. If edit returns an error,
 // nothing changes. edit may be called again if the row is locked.
 func (s *Store) Choose(ctx context.Context, hook int64, edit func(*Choice) error) error {
-	return wrap(s.patient(ctx, func(tx pgx.Tx) error {
+	return wrap(s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id) VALUES ($1) ON CONFLICT DO NOTHING`), hook); err != nil {
 			return err
 		}

@@ -117,7 +117,7 @@ func (s *Store) change(ctx context.Context, f Filter, more string, dryRun bool, 
 			f.Limit = int(min(most-n, changedRows))
 		}
 		var changed int64
-		err := s.patient(ctx, func(tx pgx.Tx) error {
+		err := s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
 			tag, err := tx.Exec(ctx, s.sql(statement+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM {parked} WHERE `+where+f.first()+` FOR UPDATE))`), args...)
 			if changed = tag.RowsAffected(); err != nil {
 				return err
@@ -144,7 +144,7 @@ func (s *Store) Expire(ctx context.Context, age time.Duration) (n int64, err err
 }
 
 // Trim deletes the hook's oldest dead deliveries, by time of death, until the rest takes
-// at most that room, as counted by Backlog.Room, or is locked. n is their number, also
+// at most that room, as counted by Volume.Room, or is locked. n is their number, also
 // with an error.
 func (s *Store) Trim(ctx context.Context, hook, room int64) (n int64, err error) {
 	n, err = s.repeat(ctx, `DELETE FROM {parked} WHERE state = 'dead' AND ctid = ANY (ARRAY(

@@ -71,16 +71,16 @@ func (s *Store) finish(ctx context.Context, b Batch, locked []Key) error {
 	}
 	var list []Key
 	var reasons []*string
-	for _, key := range b.Delete {
+	pick := func(key Key, reason *string) {
 		if is[key] {
-			list, reasons = append(list, key), append(reasons, nil)
+			list, reasons = append(list, key), append(reasons, reason)
 		}
 	}
+	for _, key := range b.Delete {
+		pick(key, nil)
+	}
 	for i := range b.Bury {
-		if is[b.Bury[i].Key] {
-			reason := plain(b.Bury[i].Reason)
-			list, reasons = append(list, b.Bury[i].Key), append(reasons, &reason)
-		}
+		pick(b.Bury[i].Key, new(plain(b.Bury[i].Reason)))
 	}
 	if len(list) == 0 {
 		return nil

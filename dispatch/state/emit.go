@@ -32,7 +32,6 @@ var emitSource string
 // EmitSources are the application's tables that the function reads.
 type EmitSources struct{ Project, Task Table }
 
-// body returns the function's body.
 func (s EmitSources) body(schema string) string {
 	var reserved []string
 	for _, action := range mapping.Reserved() {

@@ -31,7 +31,7 @@ func TestTrimDeletesTheOldestDead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if room := backlogs[0].Room(); room != int64(dead)*1256 {
+	if room := backlogs[0].Dead.Room(); room != int64(dead)*1256 {
 		t.Errorf("room %d of %d", room, dead)
 	}
 	n, err := store.Trim(t.Context(), 1, 4*1256)

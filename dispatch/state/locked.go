@@ -92,7 +92,6 @@ func (s *Store) holders(ctx context.Context) (text string) {
 	return text
 }
 
-// keys returns the keys of all rows that the batch changes.
 func (b *Batch) keys() []Key {
 	list := make([]Key, 0, len(b.Insert)+len(b.Update)+len(b.Bury)+len(b.Delete))
 	for i := range b.Insert {

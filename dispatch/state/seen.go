@@ -21,16 +21,13 @@ type Seen struct {
 // there were none.
 const noHook = 0
 
-// seenTable returns the table in the schema.
-func seenTable(schema string) string { return quote(schema, "hook_seen") }
-
 // HooksSeen returns what was recorded for the slot, for each hook in the order of
 // commits. known is false if nothing was recorded since the slot was created.
 func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen, known bool, err error) {
 	seen, err = collect(ctx, q, func(row pgx.CollectableRow) (s Seen, err error) {
 		err = row.Scan(&s.Hook, (*cdc.LSN)(&s.LSN), &s.Wanted)
 		return s, err
-	}, "SELECT hook_id, lsn, wanted FROM "+seenTable(schema)+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
+	}, "SELECT hook_id, lsn, wanted FROM "+quote(schema, "hook_seen")+" WHERE slot = $1 ORDER BY hook_id, lsn", slot)
 	if err != nil || len(seen) == 0 {
 		return nil, false, wrap(err, "read hooks seen")
 	}
@@ -41,7 +38,7 @@ func HooksSeen(ctx context.Context, q Querier, schema, slot string) (seen []Seen
 // confirmed. It may be repeated. It removes rows of the same hooks that are no longer
 // needed, because the slot's recorded position is beyond their successors.
 func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen) error {
-	table := seenTable(schema)
+	table := quote(schema, "hook_seen")
 	hooks := column(seen, func(s *Seen) int64 { return s.Hook })
 	lsns := column(seen, func(s *Seen) string { return cdc.LSN(s.LSN).String() })
 	wanted := column(seen, func(s *Seen) *string {
@@ -71,6 +68,6 @@ func WriteSeen(ctx context.Context, db Querier, schema, slot string, seen []Seen
 // ForgetSeen removes everything recorded for a slot that was recreated and begins with
 // the present hooks.
 func ForgetSeen(ctx context.Context, db Querier, schema, slot string) error {
-	_, err := db.Exec(ctx, "DELETE FROM "+seenTable(schema)+" WHERE slot = $1", slot)
+	_, err := db.Exec(ctx, "DELETE FROM "+quote(schema, "hook_seen")+" WHERE slot = $1", slot)
 	return wrap(err, "forget hooks seen")
 }

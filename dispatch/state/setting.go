@@ -130,7 +130,7 @@ func (s *Store) Prune(ctx context.Context, there []int64, grace time.Duration) (
 // set changes columns of the hook's row, which it creates if necessary, and notifies the
 // running hooktail.
 func (s *Store) set(ctx context.Context, hook int64, assignments string, args ...any) error {
-	return s.patient(ctx, func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
+	return s.patient(ctx, "BEGIN", func(tx pgx.Tx) error { return s.setIn(ctx, tx, hook, assignments, args...) })
 }
 
 func (s *Store) setIn(ctx context.Context, tx pgx.Tx, hook int64, assignments string, args ...any) error {

@@ -20,7 +20,6 @@ type Wait struct {
 	Tell func(holders string)
 }
 
-// withDefaults sets the defaults.
 func (w Wait) withDefaults(log *slog.Logger) Wait {
 	if w.Notice <= 0 {
 		w.Notice = 2 * time.Second
@@ -37,15 +36,11 @@ func (w Wait) withDefaults(log *slog.Logger) Wait {
 // Read runs f in a read-only transaction that sees the database as of one moment. It
 // waits for locks as long as Options.Wait allows, and then returns a *LockedError.
 func (s *Store) Read(ctx context.Context, f func(pgx.Tx) error) error {
-	return s.patiently(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", f)
+	return s.patient(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", f)
 }
 
 // patient runs f in a transaction that waits for locks as long as Options.Wait allows.
-func (s *Store) patient(ctx context.Context, f func(pgx.Tx) error) error {
-	return s.patiently(ctx, "BEGIN", f)
-}
-
-func (s *Store) patiently(ctx context.Context, begin string, f func(pgx.Tx) error) error {
+func (s *Store) patient(ctx context.Context, begin string, f func(pgx.Tx) error) error {
 	var holders string
 	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(s.wait.Bound.Milliseconds(), 1)) // zero means no limit
 	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {

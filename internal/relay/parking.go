@@ -212,7 +212,7 @@ func (p *parkingRoom) recount(ctx context.Context, d *dispatch.Dispatcher) error
 func (p *parkingRoom) trim(ctx context.Context, backlogs []state.Backlog) error {
 	bound := int64(p.cfg.ParkMaxBytes)
 	for _, b := range backlogs {
-		if b.Room() <= bound {
+		if b.Dead.Room() <= bound {
 			continue
 		}
 		n, err := p.Store.Trim(ctx, b.Hook, bound-bound/10)
