@@ -2,7 +2,6 @@ package hook
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,14 +42,6 @@ func (c *Choice) sendsAs(o *Choice) bool {
 	a, b := c.texts(), o.texts()
 	a.Rate, a.Filter = b.Rate, b.Filter
 	return a.Equal(b)
-}
-
-func (c *Choice) adds(action mapping.Action) bool {
-	return c != nil && slices.Contains(c.Added, action)
-}
-
-func (c *Choice) removes(action mapping.Action) bool {
-	return c != nil && slices.Contains(c.Removed, action)
 }
 
 // become returns the choice with these texts: c itself if they are unchanged, nil if they

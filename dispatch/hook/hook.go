@@ -73,9 +73,9 @@ func (h *Hook) sendsAs(o *Hook) bool {
 // check whether the hook is active or belongs to the event's project. "All actions" means
 // those of the application; others, such as custom ones, must be listed.
 func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
-	other := spellings[action]
+	other, removed := spellings[action], h.Choice.texts().Removed
 	switch {
-	case h.Choice.removes(action) || other != "" && h.Choice.removes(other):
+	case slices.Contains(removed, action) || other != "" && slices.Contains(removed, other):
 		return "", false
 	case h.AllActions && (action == taskDeleted || slices.Contains(applications, action)) || h.lists(action):
 		return action, true
@@ -87,7 +87,7 @@ func (h *Hook) Wants(action mapping.Action) (mapping.Action, bool) {
 
 // lists reports whether the action is chosen by name.
 func (h *Hook) lists(action mapping.Action) bool {
-	return slices.Contains(h.Actions, action) || h.Choice.adds(action)
+	return slices.Contains(h.Actions, action) || slices.Contains(h.Choice.texts().Added, action)
 }
 
 // applications are the actions of Label Studio and its guide.

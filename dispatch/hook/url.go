@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -60,12 +61,9 @@ func (u URL) Origin() string {
 
 // Host returns the host's name or address, in lower case and without the port; empty for
 // the zero URL.
-func (u URL) Host() string {
-	if u.parsed == nil {
-		return ""
-	}
-	return strings.ToLower(u.parsed.Hostname())
-}
+func (u URL) Host() string { return strings.ToLower(u.orEmpty().Hostname()) }
+
+func (u URL) orEmpty() *url.URL { return cmp.Or(u.parsed, &url.URL{}) }
 
 // Equal reports whether both are the same, including secret parts.
 func (u URL) Equal(v URL) bool {
@@ -89,10 +87,7 @@ func escapeQuery(query string) string {
 // String returns scheme://host[:port], followed by /*** if there is a path; empty for the
 // zero URL.
 func (u URL) String() string {
-	if u.parsed == nil {
-		return ""
-	}
-	path := u.parsed.EscapedPath()
+	path := u.orEmpty().EscapedPath()
 	if path != "" && path != "/" {
 		path = "/***"
 	}
@@ -101,12 +96,7 @@ func (u URL) String() string {
 
 // Whole returns scheme://host[:port]/path, for people who may see payloads; empty for the
 // zero URL.
-func (u URL) Whole() string {
-	if u.parsed == nil {
-		return ""
-	}
-	return u.Origin() + u.parsed.EscapedPath()
-}
+func (u URL) Whole() string { return u.Origin() + u.orEmpty().EscapedPath() }
 
 // Reveal returns the whole URL with credentials, path and query; it is read-only, for
 // requests only, never for display. It is nil for the zero URL.

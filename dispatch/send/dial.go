@@ -64,10 +64,9 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 }
 
 // handshakeError is a failed TLS handshake. A connection was made.
-type handshakeError struct{ err error }
+type handshakeError struct{ error }
 
-func (e *handshakeError) Error() string { return "TLS handshake: " + e.err.Error() }
-func (e *handshakeError) Unwrap() error { return e.err }
+func (e *handshakeError) Unwrap() error { return e.error }
 
 // connect tries the allowed addresses as they are found.
 func (d *dialer) connect(ctx context.Context, address string) (net.Conn, error) {

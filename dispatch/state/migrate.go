@@ -93,10 +93,8 @@ func up(ctx context.Context, conn *pgx.Conn, schema string) error {
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate schema %s: %w", schema, err)
-	}
-	return nil
+	_, err = provider.Up(ctx)
+	return wrap(err, "migrate schema "+schema)
 }
 
 // MigrationLacks returns what the role lacks to create or migrate the schema's tables,
@@ -205,8 +203,14 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	for _, table := range ownTables() {
 		names = append(names, quote(schema, table))
 	}
-	if _, err := conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", ")); err != nil {
-		return undroppable(err, schema)
+	_, err = conn.Exec(ctx, "DROP TABLE IF EXISTS "+strings.Join(names, ", "))
+	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == dependentObjects {
+		// Only the detail names the objects, one per line.
+		return fmt.Errorf("nothing was removed: other objects need the tables in schema %s: %s: drop these objects first",
+			schema, strings.ReplaceAll(fault.Detail, "\n", ", "))
+	}
+	if err != nil {
+		return fmt.Errorf("drop tables of schema %s: %w", schema, err)
 	}
 	if schema == "public" {
 		return nil // it did not exist
@@ -221,16 +225,6 @@ func Drop(ctx context.Context, conn *pgx.Conn, schema string) (err error) {
 	}
 	_, err = conn.Exec(ctx, "DROP SCHEMA "+quote(schema))
 	return wrap(err, "drop schema "+schema)
-}
-
-// undroppable explains why the tables cannot be dropped. Only the detail of the server's
-// error names the objects that need them, one per line.
-func undroppable(err error, schema string) error {
-	if fault, ok := errors.AsType[*pgconn.PgError](err); ok && fault.Code == dependentObjects {
-		return fmt.Errorf("nothing was removed: other objects need the tables in schema %s: %s: drop these objects first",
-			schema, strings.ReplaceAll(fault.Detail, "\n", ", "))
-	}
-	return fmt.Errorf("drop tables of schema %s: %w", schema, err)
 }
 
 // ownTables returns all tables that Migrate, SetUpEmit and NoteTaskEvents create.

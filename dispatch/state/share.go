@@ -3,7 +3,6 @@ package state
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 
 	"github.com/jackc/pgx/v5"
@@ -47,13 +46,10 @@ func (s *Share) check(ctx context.Context, tx pgx.Tx, schema string) error {
 	var held int
 	err := tx.QueryRow(ctx, `SELECT count(*) FROM (SELECT FROM `+quote(schema, "log_partition")+`
 		WHERE slot = $1 AND partition = ANY ($2) AND epoch = $3 FOR SHARE) AS held`, s.Slot, s.Partitions, s.Epoch).Scan(&held)
-	switch {
-	case err != nil:
-		return fmt.Errorf("check the epoch: %w", err)
-	case held != len(s.Partitions):
+	if err == nil && held != len(s.Partitions) {
 		return ErrDeposed
 	}
-	return nil
+	return wrap(err, "check the epoch")
 }
 
 // TakeShare raises the epoch of the partitions, to more than above, for the sender whose session
@@ -66,8 +62,5 @@ func TakeShare(ctx context.Context, q Querier, schema, slot string, partitions [
 			taken AS (INSERT INTO `+table+` AS p (slot, partition, epoch) SELECT $1, given, next.epoch FROM unnest($2::int[]) AS given, next
 				ON CONFLICT (slot, partition) DO UPDATE SET epoch = excluded.epoch RETURNING p.epoch)
 		SELECT max(epoch) FROM taken`, slot, partitions, above).Scan(&share.Epoch)
-	if err != nil {
-		return nil, fmt.Errorf("take partitions: %w", err)
-	}
-	return share, nil
+	return share, wrap(err, "take partitions")
 }
