@@ -1,6 +1,7 @@
 package send
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -23,23 +24,15 @@ func describeRedirect(from *url.URL, location string) string {
 	if len(origin) > longest {
 		return "no usable URL"
 	}
-	same := to.RawQuery == from.RawQuery
+	same, path := to.RawQuery == from.RawQuery, cmp.Or(from.EscapedPath(), "/") // as requested
 	switch {
-	case same && to.EscapedPath() == pathOf(from):
+	case same && to.EscapedPath() == path:
 		return origin + " (the same path)"
-	case same && to.EscapedPath() == pathOf(from)+"/":
+	case same && to.EscapedPath() == path+"/":
 		return origin + " (the same path with a trailing slash)"
 	default:
 		return origin + " (another path or query)"
 	}
-}
-
-// pathOf returns the path as requested.
-func pathOf(u *url.URL) string {
-	if path := u.EscapedPath(); path != "" {
-		return path
-	}
-	return "/"
 }
 
 // parseRetryAfter parses the value of a Retry-After field: seconds, or a date (RFC 9110
@@ -68,11 +61,4 @@ func parseRetryAfter(value, date string, now time.Time) (time.Duration, bool) {
 	return min(max(0, at.Sub(now)), most*time.Second), true
 }
 
-func isDigits(s string) bool {
-	for i := range len(s) {
-		if s[i] < '0' || s[i] > '9' {
-			return false
-		}
-	}
-	return true
-}
+func isDigits(s string) bool { return strings.Trim(s, "0123456789") == "" }

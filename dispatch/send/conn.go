@@ -33,10 +33,6 @@ type requestConn struct {
 	status atomic.Int32 // of the answer to the request; 0: none yet
 }
 
-// begin forgets the answer to the request before. The next one may end before any of it is
-// written: net/http repeats it on a new connection, and perhaps there is none to be had.
-func (c *requestConn) begin() { c.status.Store(0) }
-
 // Write begins a request, or continues one.
 func (c *requestConn) Write(b []byte) (int, error) {
 	c.asked.Store(true)

@@ -203,17 +203,6 @@ func lookUpFamily(ctx context.Context, resolver *net.Resolver, family, host stri
 	return found{addrs, err}
 }
 
-// addressesOf returns what is found first: both families if both answers arrive in time.
-func addressesOf(ctx context.Context, resolver *net.Resolver, host string) ([]netip.Addr, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	answers := lookUp(ctx, resolver, host)
-	first := <-answers
-	cancel()
-	for range answers { // until the look-ups have ended
-	}
-	return first.addrs, noAnswer(first.err, host)
-}
-
 // noAnswer returns the error of a look-up. A timeout is the resolver's fault.
 func noAnswer(err error, host string) error {
 	if errors.Is(err, context.DeadlineExceeded) {

@@ -88,7 +88,9 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 func (e *envelope) gets(got httptrace.GotConnInfo) {
 	e.got = got
 	if c, ok := got.Conn.(*requestConn); ok {
-		c.begin()
+		// The request may end before any of it is written: net/http repeats it on a new
+		// connection, and perhaps there is none to be had.
+		c.status.Store(0)
 	}
 }
 
@@ -147,16 +149,12 @@ func (s *envelopes) reuse() *envelope {
 }
 
 // end ends the attempt. If the answer came early, the transport may still be writing the
-// request: then the envelope is not reused.
+// request: the envelope is only reused after one that was written once, and completely.
 func (s *envelopes) end(e *envelope) {
-	if !e.timer.Stop() || e.Err() != nil || !e.isBack() || !s.keep(e) {
+	if !e.timer.Stop() || e.Err() != nil || e.begun.Load() != 1 || e.written.Load() != 1 || !s.keep(e) {
 		e.cancel(nil) // otherwise its parent would retain it
 	}
 }
-
-// isBack reports whether the transport no longer uses the envelope: the request was
-// written once, and completely.
-func (e *envelope) isBack() bool { return e.begun.Load() == 1 && e.written.Load() == 1 }
 
 // status returns the status of an answer that net/http has rejected, 0 if there was none.
 func (e *envelope) status() int {

@@ -3,7 +3,6 @@ package send
 import (
 	"context"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -30,22 +29,16 @@ type Header struct {
 func (s *Sender) Exchange(ctx context.Context, hook *hook.Hook, m Message) Exchange {
 	var e Exchange
 	e.Outcome = s.send(ctx, hook, m, func(request *envelope) {
-		e.Headers, e.Body = shownHeaders(request.header, hook), request.pieces.Bytes()
+		e.Body = request.pieces.Bytes()
+		for _, name := range slices.Sorted(maps.Keys(request.header)) {
+			value := mask
+			if isOwn(name, hook) {
+				value = strings.Join(request.header[name], ", ")
+			}
+			e.Headers = append(e.Headers, Header{name, value})
+		}
 	})
 	return e
-}
-
-// shownHeaders copies the headers without their secrets.
-func shownHeaders(header http.Header, hook *hook.Hook) []Header {
-	var shown []Header
-	for _, name := range slices.Sorted(maps.Keys(header)) {
-		value := "***"
-		if isOwn(name, hook) {
-			value = strings.Join(header[name], ", ")
-		}
-		shown = append(shown, Header{name, value})
-	}
-	return shown
 }
 
 // isOwn reports whether hooktail sets the header to a value that is not secret.

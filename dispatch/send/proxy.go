@@ -3,7 +3,6 @@ package send
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -48,11 +47,12 @@ func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, e
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.dialer.timeout)
 	defer cancel()
-	addresses, err := addressesOf(ctx, t.dialer.resolver, host)
-	if err != nil {
-		return nil, fmt.Errorf("look up host: %w", err)
+	answers := lookUp(ctx, t.dialer.resolver, host)
+	first := <-answers // both families if both answers arrive in time
+	cancel()
+	for range answers { // until the look-ups have ended
 	}
-	return addresses, nil
+	return first.addrs, noAnswer(first.err, host)
 }
 
 // isAmbiguous reports whether a name may mean an address to a proxy and something else to
@@ -60,10 +60,8 @@ func (t *ownTransport) lookUp(ctx context.Context, host string) ([]netip.Addr, e
 // names that end in a number, such as 0x7f.1
 // (https://url.spec.whatwg.org/#ends-in-a-number-checker).
 func isAmbiguous(host string) bool {
-	for i := range len(host) {
-		if host[i] <= ' ' || host[i] >= 0x7f {
-			return true
-		}
+	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
+		return true
 	}
 	host = strings.TrimSuffix(host, ".")
 	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])

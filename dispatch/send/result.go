@@ -237,7 +237,7 @@ func contactOf(err error, connected bool) Contact {
 	switch result := resultOfError(err); {
 	case result == ResultDNS && !dns.IsNotFound && (dns.IsTimeout || dns.IsTemporary):
 		return ContactNoResolver
-	case result == ResultDNS, result == ResultRefused && !(ok && unreachable.ofProxy), result == ResultTimeout && isA[*dialError](err):
+	case result == ResultDNS, result == ResultRefused && (!ok || !unreachable.ofProxy), result == ResultTimeout && isA[*dialError](err):
 		return ContactNone
 	case result == ResultTLS, result == ResultReset:
 		return ContactMade

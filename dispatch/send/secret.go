@@ -146,8 +146,17 @@ type masked struct{}
 
 const mask = "***"
 
-func (masked) String() string               { return mask }
-func (masked) GoString() string             { return mask }
-func (masked) Format(f fmt.State, _ rune)   { _, _ = io.WriteString(f, mask) }
-func (masked) LogValue() slog.Value         { return slog.StringValue(mask) }
+// String returns ***.
+func (masked) String() string { return mask }
+
+// GoString returns ***.
+func (masked) GoString() string { return mask }
+
+// Format writes *** for every verb.
+func (masked) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, mask) }
+
+// LogValue returns ***.
+func (masked) LogValue() slog.Value { return slog.StringValue(mask) }
+
+// MarshalText returns ***.
 func (masked) MarshalText() ([]byte, error) { return []byte(mask), nil }

@@ -51,9 +51,7 @@ type Options struct {
 
 // New returns a Sender, which must be closed.
 func New(o Options) *Sender {
-	if o.Timeout == 0 {
-		o.Timeout = time.Second
-	}
+	o.Timeout = cmp.Or(o.Timeout, time.Second)
 	s := &Sender{
 		transport: o.Transport, timeout: o.Timeout,
 		userAgent: []string{"hooktail/" + cmp.Or(o.Version, "dev")},
