@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // Table is one of the hooks' tables, whatever its name in the database.
@@ -167,10 +171,7 @@ func (h *Set) own(hooks []int64, err error) ([]int64, error) {
 
 // truncate empties only this table; the others are truncated separately.
 func (h *Set) truncate(table Table) ([]int64, error) {
-	changed := make([]int64, 0, len(h.hooks))
-	for id := range h.hooks {
-		changed = append(changed, id)
-	}
+	changed := slices.Collect(maps.Keys(h.hooks))
 	h.forgive(table)
 	switch table {
 	case Webhook:
@@ -197,7 +198,7 @@ func (h *Set) truncate(table Table) ([]int64, error) {
 // Complete makes a change that Apply found incomplete, using the present row as read by
 // q, which is not older than the change. If there is no such row, it was deleted since. A
 // missing column is an error: during a migration, waiting fixes it.
-func (h *Set) Complete(ctx context.Context, q Querier, change RowChange) error {
+func (h *Set) Complete(ctx context.Context, q state.Querier, change RowChange) error {
 	key, err := keyText(change.Row, RequiredColumns(change.Table)[0])
 	if err != nil { // the row's key is unknown
 		return h.Load(ctx, q)
@@ -230,4 +231,63 @@ func (c completed) Text(column string) (value string, null, ok bool) {
 		return value, null, ok
 	}
 	return c.now.Text(column)
+}
+
+// Handover is an adoption or release of a hook at its place in the stream.
+type Handover struct {
+	Hook    int64
+	Adopted bool
+}
+
+// Handovers returns those since the last call, in order, if KeepUnadopted is set.
+func (h *Set) Handovers() []Handover {
+	handovers := h.handovers
+	h.handovers = nil
+	return handovers
+}
+
+// say inserts or updates a row of hook_setting. Adoption takes effect at its place in the
+// stream, together with the same transaction's changes of webhook. A change of the
+// secrets is only reported.
+func (h *Set) say(row Row) ([]int64, error) {
+	hook, before, ok, err := h.resolve(row)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return h.said(hook, before), nil
+}
+
+// unsay deletes a row of hook_setting.
+func (h *Set) unsay(row Row) ([]int64, error) {
+	key, err := keyText(row, "hook_id")
+	if err != nil {
+		return nil, err
+	}
+	h.note(HookSetting, key, "")
+	var hook int64
+	r := reader{row: row}
+	r.integer("hook_id", &hook, required)
+	if r.fault != "" {
+		return nil, nil
+	}
+	before := h.settings[hook]
+	delete(h.settings, hook)
+	return h.said(hook, before), nil
+}
+
+func (h *Set) said(hook int64, before setting) []int64 {
+	now := h.settings[hook]
+	if now == before {
+		return nil
+	}
+	h.touch(hook)
+	h.hand(hook, before, now)
+	h.renew(hook)
+	return []int64{hook}
+}
+
+func (h *Set) hand(hook int64, before, now setting) {
+	if h.o.KeepUnadopted && before.adopted != now.adopted {
+		h.handovers = append(h.handovers, Handover{hook, now.adopted})
+	}
 }

@@ -34,10 +34,7 @@ func (c *Choice) texts() state.Choice {
 	return c.Choice
 }
 
-// equal reports whether both are the same choice. Nil is the empty choice.
-func (c *Choice) equal(o *Choice) bool { return c == o || c.texts().Equal(o.texts()) }
-
-// sendsAs is equal without the rate and the filter.
+// sendsAs reports whether both are the same choice, except for the rate and the filter.
 func (c *Choice) sendsAs(o *Choice) bool {
 	a, b := c.texts(), o.texts()
 	a.Rate, a.Filter = b.Rate, b.Filter
@@ -131,8 +128,7 @@ type Rate struct {
 	Per      time.Duration // a second, a minute or an hour
 }
 
-// maxRequests is more than any receiver gets.
-const maxRequests = 1_000_000
+const maxRequests = 1_000_000 // more than any receiver gets
 
 // ParseRate parses "10/s", "600/m" or "1000/h".
 func ParseRate(text string) (Rate, error) {
@@ -155,7 +151,7 @@ type Format string
 const (
 	LabelStudio           Format = ""                       // the application's own
 	CloudEvents           Format = "cloudevents"            // CloudEvents 1.0, binary content mode: the same body, and headers
-	CloudEventsStructured Format = "cloudevents-structured" // ParseFormat parses the name of a format as people write it, including labelstudio.
+	CloudEventsStructured Format = "cloudevents-structured" // CloudEvents 1.0, structured content mode: the body within a JSON object
 )
 
 // ParseFormat reads the name of a form as people write it: labelstudio is one too.

@@ -19,19 +19,18 @@ type index struct {
 
 // interest is a key of the index, and wish a hook that wants the action, with its
 // spelling. So the cost of an event depends on the hooks that get it, not on all others.
+//
+// Project 0 is all projects of the organization. Hooks of a project are also found without
+// the organization, which may be unknown.
 type interest struct {
-	scope
-	action mapping.Action
+	organization, project int64
+	action                mapping.Action
 }
 
 type wish struct {
 	hook   *Hook
 	action mapping.Action
 }
-
-// scope is the scope of a hook: one project, or all projects of an organization. Hooks of
-// a project are also found without the organization, which may be unknown.
-type scope struct{ organization, project int64 }
 
 func newIndex(hooks map[int64]*Hook, kept bool) index {
 	x := index{wishes: make(map[interest][]wish), count: make(map[mapping.Action]int)}
@@ -69,9 +68,9 @@ func interestsOf(hook *Hook, kept bool) map[interest]mapping.Action {
 		if !ok {
 			continue
 		}
-		interests[interest{scope{hook.Organization, hook.Project}, action}] = spelt
+		interests[interest{hook.Organization, hook.Project, action}] = spelt
 		if hook.Project != 0 {
-			interests[interest{scope{0, hook.Project}, action}] = spelt
+			interests[interest{0, hook.Project, action}] = spelt
 		}
 	}
 	return interests

@@ -9,18 +9,15 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// Querier is used by Load: a pgx connection, transaction or pool.
-type Querier interface {
-	Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error)
-}
+	"github.com/hooktail/hooktail/dispatch/state"
+)
 
 // Load replaces the set by the rows of webhook, webhook_action and hook_setting as seen
 // by q, or returns an error and changes nothing. Columns are found by name; a missing
 // required column is a MissingColumnError. A row with invalid values refuses its hook, or
 // is Unreadable. The session's DateStyle must be ISO.
-func (h *Set) Load(ctx context.Context, q Querier) error {
+func (h *Set) Load(ctx context.Context, q state.Querier) error {
 	now, err := h.read(ctx, q)
 	if err != nil {
 		return fmt.Errorf("load hooks: %w", err)
@@ -51,7 +48,7 @@ type loaded struct {
 	end      uint64
 }
 
-func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
+func (h *Set) read(ctx context.Context, q state.Querier) (*loaded, error) {
 	now := &loaded{rows: newRows(h.o.Deliver)}
 	text, err := readOne[string](ctx, q, "SELECT pg_catalog.pg_current_snapshot()::text")
 	if err != nil {
@@ -99,7 +96,7 @@ func (h *Set) read(ctx context.Context, q Querier) (*loaded, error) {
 	return now, nil
 }
 
-func readOne[T any](ctx context.Context, q Querier, sql string) (T, error) {
+func readOne[T any](ctx context.Context, q state.Querier, sql string) (T, error) {
 	rows, _ := q.Query(ctx, sql) // its error is that of the rows
 	return pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
 }
@@ -117,11 +114,16 @@ func (h *Set) tableName(t Table) string {
 }
 
 // readRow returns the present row with that key, nil if there is none.
-func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (Row, error) {
+func (h *Set) readRow(ctx context.Context, q state.Querier, table Table, key string) (Row, error) {
 	var found Row
 	where := " WHERE " + pgx.Identifier{RequiredColumns(table)[0]}.Sanitize() + "::text = $1"
 	err := queryRows(ctx, q, h.tableName(table), where, func(row Row) error {
-		found = row.(textRow).clone()
+		read := row.(textRow)
+		values := slices.Clone(read.values)
+		for i, value := range values {
+			values[i] = bytes.Clone(value)
+		}
+		found = textRow{read.columns, values}
 		return nil
 	}, key)
 	return found, err
@@ -129,7 +131,7 @@ func (h *Set) readRow(ctx context.Context, q Querier, table Table, key string) (
 
 // queryRows calls each for the rows of the table that meet the condition. A row is only
 // valid during the call.
-func queryRows(ctx context.Context, q Querier, table, where string, each func(Row) error, args ...any) error {
+func queryRows(ctx context.Context, q state.Querier, table, where string, each func(Row) error, args ...any) error {
 	args = append([]any{
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
 		pgx.QueryResultFormats{pgx.TextFormatCode},
@@ -152,14 +154,6 @@ func queryRows(ctx context.Context, q Querier, table, where string, each func(Ro
 type textRow struct {
 	columns map[string]int
 	values  [][]byte
-}
-
-func (r textRow) clone() textRow {
-	values := slices.Clone(r.values)
-	for i, value := range values {
-		values[i] = bytes.Clone(value)
-	}
-	return textRow{r.columns, values}
 }
 
 // Text returns the column's value; ok is false if the table lacks the column.

@@ -42,10 +42,10 @@ func (h *Hook) target(spelt mapping.Action) Target {
 func (h *Set) Match(e *mapping.Event, dst []Target) []Target {
 	var ofProject, ofAll []wish
 	if e.Organization != 0 {
-		ofAll = h.index.wishes[interest{scope{e.Organization, 0}, e.Action}]
+		ofAll = h.index.wishes[interest{e.Organization, 0, e.Action}]
 	}
 	if e.Project != 0 && e.Action != mapping.ProjectCreated && e.Action != mapping.ProjectDeleted {
-		ofProject = h.index.wishes[interest{scope{e.Organization, e.Project}, e.Action}]
+		ofProject = h.index.wishes[interest{e.Organization, e.Project, e.Action}]
 	}
 	dst = slices.Grow(dst, len(ofProject)+len(ofAll))
 	for len(ofProject) > 0 || len(ofAll) > 0 {

@@ -116,7 +116,7 @@ func (v *Overlap) Take() []Match {
 		k.targets = slices.DeleteFunc(k.targets, func(t Target) bool {
 			adopted, ok := v.due[t.Hook]
 			if ok && momentOf(k.event).within(v.o.For, adopted) {
-				matches = append(matches, Match{Target: t.sent(), Event: k.event})
+				matches = append(matches, Match{Target: t, Event: k.event})
 			}
 			return ok
 		})
@@ -146,9 +146,10 @@ func (v *Overlap) Keep(e *mapping.Event, targets []Target) []Match {
 		if !t.Kept {
 			continue
 		}
+		t.Kept = false // if it is adopted
 		if adopted, ok := v.adopted[t.Hook]; ok {
 			if now.within(v.o.For, adopted) {
-				matches = append(matches, Match{Target: t.sent(), Event: e})
+				matches = append(matches, Match{Target: t, Event: e})
 			}
 			continue
 		}
@@ -192,10 +193,4 @@ func (v *Overlap) Whole(now time.Time) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.cut.Received.IsZero() || now.Sub(v.cut.Received) > v.o.For
-}
-
-// sent returns the target as one to send to.
-func (t Target) sent() Target {
-	t.Kept = false
-	return t
 }

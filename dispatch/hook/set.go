@@ -81,10 +81,10 @@ func NewSet(o Options) *Set {
 		o.Actions = mapping.Guide.Actions()
 	}
 	o.KeepUnadopted = o.KeepUnadopted && o.Deliver == DeliverAdopted
-	h := &Set{o: o, rows: newRows(o.Deliver), unshown: make(map[int64]struct{})}
-	h.index = newIndex(nil, o.KeepUnadopted)
-	h.view.hooks = make(map[int64]*Hook)
-	return h
+	return &Set{
+		o: o, rows: newRows(o.Deliver), index: newIndex(nil, o.KeepUnadopted), unshown: make(map[int64]struct{}),
+		view: view{hooks: make(map[int64]*Hook)},
+	}
 }
 
 // Hook returns the newest known state of the hook.
@@ -97,7 +97,11 @@ func (h *Set) Hook(id int64) (*Hook, bool) {
 func (h *Set) All() []*Hook { return h.view.all() }
 
 // Unreadable returns the rows that belong to no hook, since they cannot be read.
-func (h *Set) Unreadable() []Unreadable { return h.view.rows() }
+func (h *Set) Unreadable() []Unreadable {
+	h.view.mu.RLock()
+	defer h.view.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(h.view.unreadable), compareRows)
+}
 
 // put makes hook the current one with its id, at this place in the stream.
 func (h *Set) put(hook *Hook) {
@@ -138,7 +142,7 @@ func (h *Set) show(id int64) {
 	}
 	revised, told := *hook, true
 	if before != nil && hook.sendsAs(before) {
-		revised.revision, told = before.revision, !hook.Choice.equal(before.Choice)
+		revised.revision, told = before.revision, !hook.Choice.texts().Equal(before.Choice.texts())
 		if !told && hook.CreatedAt.Equal(before.CreatedAt) {
 			return
 		}
@@ -188,10 +192,7 @@ func (h *Set) announce(hook, before *Hook) {
 
 // showAll publishes the whole set to the view.
 func (h *Set) showAll() {
-	for _, hook := range sortedHooks(h.hooks) {
-		h.show(hook.ID)
-	}
-	for _, hook := range h.view.all() {
+	for _, hook := range slices.Concat(sortedHooks(h.hooks), h.view.all()) {
 		h.show(hook.ID)
 	}
 	h.showUnreadable()

@@ -64,13 +64,6 @@ func (v *view) tell(id int64) {
 	}
 }
 
-// rows returns the unreadable rows in order of their tables and keys.
-func (v *view) rows() []Unreadable {
-	v.mu.RLock()
-	defer v.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(v.unreadable), compareRows)
-}
-
 // setRows replaces the unreadable rows and returns the new ones.
 func (v *view) setRows(rows map[rowKey]Unreadable) []Unreadable {
 	v.mu.Lock()
