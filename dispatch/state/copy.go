@@ -17,8 +17,6 @@ const copied = 8
 const copySQL = `COPY {parked} (hook_id, timeline, commit_lsn, ordinal, event_id, action, project_id, task_id,
 	committed_at, body, bytes, attempts, added_at, next_attempt_at, last_result, last_status) FROM STDIN (FORMAT binary)`
 
-const copyFields = 16
-
 // copy parks the rows with COPY, which costs the server a third of an INSERT of arrays
 // and this program a tenth: bodies go to the connection without a copy. It returns false
 // if nothing was parked because COPY cannot do it: some of the rows are stored already,
@@ -90,7 +88,7 @@ func (r *rowReader) write() bool {
 const keptRow = 64 << 10
 
 func appendRow(dst []byte, r *Row) []byte {
-	dst = binary.BigEndian.AppendUint16(dst, copyFields)
+	dst = binary.BigEndian.AppendUint16(dst, 16) // the columns of copySQL
 	dst = appendInt64(dst, r.Hook)
 	dst = appendInt32(dst, r.Event.Timeline)
 	dst = appendInt64(dst, int64(r.Event.Commit))
@@ -133,8 +131,7 @@ func appendInt64(dst []byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64(append(dst, 0, 0, 0, 8), uint64(n))
 }
 
-// epoch is PostgreSQL's epoch.
-var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro()
+var epoch = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMicro() // PostgreSQL's
 
 // appendTime appends a time in microseconds.
 func appendTime(dst []byte, t time.Time) []byte {

@@ -14,11 +14,10 @@ type Holding struct {
 	Foreign  bool // the schema, or one of its tables, belongs to a role of which this role is not a member
 	Parked   int64
 	Dead     int64
-	Adopted  []int64 // hooks that hooktail serves although they are inactive in the application, in order
-	Settings int64   // number of hooks with settings
-	Emits    bool    // the function of custom events exists
-	// Callers are objects that call that function, and would fail without it.
-	Callers []string
+	Adopted  []int64  // hooks that hooktail serves although they are inactive in the application, in order
+	Settings int64    // number of hooks with settings
+	Emits    bool     // the function of custom events exists
+	Callers  []string // objects that call that function, and would fail without it
 }
 
 // ReadHolding examines the schema. Without tables it is empty.

@@ -74,8 +74,7 @@ func (s *Store) KeepParked(ctx context.Context) error {
 // database as that of the tables. n is their number, also with an error; then it may be
 // repeated.
 func (s *Store) ForgetParked(ctx context.Context) (n int64, err error) {
-	n, err = s.Discard(ctx, Filter{}, false)
-	if err != nil {
+	if n, err = s.Discard(ctx, Filter{}, false); err != nil {
 		return n, err
 	}
 	return n, s.KeepParked(ctx)
@@ -87,14 +86,11 @@ func origin(ctx context.Context, q Querier, schema string) (of, here Identity, e
 		return of, here, err
 	}
 	err = q.QueryRow(ctx, "SELECT system_id, database, name FROM "+quote(schema, "identity")).Scan(&of.System, &of.Database, &of.Name)
-	if errors.Is(err, pgx.ErrNoRows) {
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
 		return of, here, nil // none has been recorded yet
-	}
-	if err != nil {
+	case err != nil || of.Is(here):
 		return of, here, wrap(err, "read the tables' identity")
-	}
-	if of.Is(here) {
-		return of, here, nil
 	}
 	fault := &CopyError{Schema: schema, Of: of, Here: here}
 	err = q.QueryRow(ctx, "SELECT count(*) FROM "+quote(schema, "parked")+" WHERE state = 'parked'").Scan(&fault.Parked)

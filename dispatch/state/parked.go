@@ -107,7 +107,7 @@ const headsSQL = `WITH passed (project_id, task_id) AS (SELECT * FROM unnest($4:
 // of their hooks and events, without bodies, at most limit. Those beyond what a lane has
 // read with Tail will be returned by Tail as well. Locked ones are left for a later call.
 func (s *Store) Redriven(ctx context.Context, limit int) ([]Row, error) {
-	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND `+inPartitions("$2")+` ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.share.partitions())
+	rows, err := s.rows(ctx, `SELECT `+columns+` FROM {parked} WHERE redriven AND `+inPartitions("$2")+` ORDER BY hook_id, commit_lsn, ordinal, timeline LIMIT $1 FOR UPDATE SKIP LOCKED`, limit, s.partitions)
 	return rows, wrap(err, "read redriven deliveries")
 }
 

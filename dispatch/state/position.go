@@ -92,18 +92,13 @@ func (p *Positions) put(ctx context.Context, memory *cdc.Memory, columns string)
 		WHERE $3::integer = `+cdc.TimelineQuery+`
 		ON CONFLICT (slot) DO UPDATE SET system_id = excluded.system_id, timeline = excluded.timeline, publication = excluded.publication,
 			clean = excluded.clean, written_at = now(), decoded = excluded.decoded, decoded_from = excluded.decoded_from, `+columns, args...)
-	if err != nil {
-		return fmt.Errorf("write position: %w", err)
+	if err == nil && tag.RowsAffected() == 0 {
+		// A promotion that the stream has not noticed yet. What it has read does not apply to
+		// the present server.
+		err = errors.New("the server is on another timeline than the one that was read")
 	}
-	if tag.RowsAffected() == 0 {
-		return errOtherTimeline
-	}
-	return nil
+	return wrap(err, "write position")
 }
-
-// errOtherTimeline is a promotion that the stream has not noticed yet. What it has read
-// does not apply to the present server.
-var errOtherTimeline = errors.New("write position: the server is on another timeline than the one that was read")
 
 // gapColumns returns the columns of the gap: nulls if there is none.
 func gapColumns(gap *cdc.Gap) []any {

@@ -49,7 +49,7 @@ func (s *Store) Settings(ctx context.Context) ([]Setting, error) {
 		}
 		return set, err
 	}, s.sql(`SELECT hook_id, adopted, paused, suspended_at, coalesce(suspended_lsn::text, ''), secrets, retry_at, held_until, now()
-		FROM {hook_setting} WHERE `+inPartitions("$1")+` ORDER BY hook_id`), s.share.partitions())
+		FROM {hook_setting} WHERE `+inPartitions("$1")+` ORDER BY hook_id`), s.partitions)
 	return settings, wrap(err, "read settings")
 }
 
@@ -68,21 +68,19 @@ func (s *Store) Pause(ctx context.Context, hook int64) error {
 // that is suspended already does not change. If the hook's row is locked for longer than
 // a second, it returns a *LockedError.
 func (s *Store) Suspend(ctx context.Context, hook int64, from mapping.ID) error {
-	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+	return wrap(s.bounded(ctx, false, func(tx pgx.Tx) error {
 		return s.setIn(ctx, tx, hook, `suspended_at = coalesce(suspended_at, now()), suspended_lsn = coalesce(suspended_lsn, $2::text::pg_lsn)`, from.Commit.String())
-	})
-	return wrap(err, "suspend hook")
+	}), "suspend hook")
 }
 
 // Hold records the pause that the hook's receiver has requested; 0: none. If the hook's
 // row is locked for longer than a second, it returns a *LockedError.
 func (s *Store) Hold(ctx context.Context, hook int64, wait time.Duration) error {
-	err := s.bounded(ctx, false, func(tx pgx.Tx) error {
+	return wrap(s.bounded(ctx, false, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} AS set (hook_id, held_until) VALUES ($1, CASE WHEN $2 > 0 THEN now() + make_interval(secs => $2) END)
 			ON CONFLICT (hook_id) DO UPDATE SET held_until = excluded.held_until`), hook, wait.Seconds())
 		return err
-	})
-	return wrap(err, "hold hook")
+	}), "hold hook")
 }
 
 // Resume ends the pause and the suspension, and retries immediately.

@@ -30,14 +30,6 @@ func inPartitions(parameter string) string {
 	return "(" + parameter + "::int[] IS NULL OR (hook_id & " + strconv.Itoa(Partitions-1) + ") = ANY (" + parameter + "))" // % keeps the sign
 }
 
-// partitions are nil for every hook.
-func (s *Share) partitions() []int {
-	if s == nil {
-		return nil
-	}
-	return s.Partitions
-}
-
 // check locks the epochs until the transaction ends, so that a takeover waits for it.
 func (s *Share) check(ctx context.Context, tx pgx.Tx, schema string) error {
 	if s == nil {

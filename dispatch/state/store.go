@@ -1,6 +1,7 @@
 package state
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -15,14 +16,15 @@ import (
 // concurrent use, as far as the pool has connections, and only select, insert, update and
 // delete. Their errors come from the database; then nothing has changed.
 type Store struct {
-	pool   *pgxpool.Pool
-	schema string
-	log    *slog.Logger
-	names  *strings.Replacer // {table} → its quoted name
-	poll   time.Duration
-	wait   Wait
-	done   done   // done deliveries whose rows were locked
-	share  *Share // nil: every hook
+	pool       *pgxpool.Pool
+	schema     string
+	log        *slog.Logger
+	names      *strings.Replacer // {table} → its quoted name
+	poll       time.Duration
+	wait       Wait
+	done       done   // done deliveries whose rows were locked
+	share      *Share // nil: every hook
+	partitions []int  // of share; nil: every hook
 }
 
 // Options configures a Store.
@@ -40,14 +42,15 @@ func New(o Options) *Store {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Poll == 0 {
-		o.Poll = 5 * time.Second
-	}
-	return &Store{
-		pool: o.Pool, schema: o.Schema, log: o.Log, poll: o.Poll, wait: o.Wait.withDefaults(o.Log),
+	s := &Store{
+		pool: o.Pool, schema: o.Schema, log: o.Log, poll: cmp.Or(o.Poll, 5*time.Second), wait: o.Wait.withDefaults(o.Log),
 		share: o.Share,
 		names: strings.NewReplacer("{parked}", quote(o.Schema, "parked"), "{hook_setting}", quote(o.Schema, "hook_setting"), "{done}", quote(o.Schema, "done")),
 	}
+	if s.share != nil {
+		s.partitions = s.share.Partitions
+	}
+	return s
 }
 
 // sql returns the statement with the names of the tables.
