@@ -3,10 +3,12 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"net/http"
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,15 +27,27 @@ func TestStopEndsSoonAfterGrace(t *testing.T) {
 		t.Run(table, func(t *testing.T) {
 			t.Parallel()
 			db := cdctest.Postgres(t).LabelStudio(t)
-			point(t, db, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }))
+			var requests atomic.Int64
+			point(t, db, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				requests.Add(1)
+				w.WriteHeader(http.StatusServiceUnavailable)
+			}))
 			setUpOnce(t, db)
 			p := proctest.Run(t, db, "HOOKTAIL_SETTLE=0", "HOOKTAIL_GRACE="+grace.String())
+			db.Exec(t, annotate, 7)
+			p.Stderr.Find(t, "(Webhook failed)", p.Ended()) // so it has read all tables by now
 			conn := db.Connect(t)
 			if _, err := conn.Exec(context.Background(), "BEGIN; LOCK TABLE hooktail."+table+" IN ACCESS EXCLUSIVE MODE"); err != nil {
 				t.Fatal(err)
 			}
-			db.Exec(t, annotate, 7)
-			p.Stderr.Find(t, "(Webhook failed)", p.Ended())
+			before := requests.Load()
+			db.Exec(t, annotate, 8)
+			proctest.WaitFor(t, func() error {
+				if requests.Load() == before {
+					return errors.New("no other request")
+				}
+				return nil
+			})
 			begun := time.Now()
 			p.Stop()
 			code := p.Wait(t)
