@@ -145,3 +145,54 @@ func TestRefusingTableIsWaitedFor(t *testing.T) {
 		b.drain(t)
 	})
 }
+
+// refusingLocker refuses bodies, and from then on another session has locked the rows.
+type refusingLocker struct {
+	*lockingStore
+	refused atomic.Int32
+}
+
+func (s *refusingLocker) Apply(ctx context.Context, b state.Batch) error {
+	for _, row := range b.Insert {
+		if row.Hook == 1 && row.Body.Len() > 0 {
+			if s.refused.Add(1) == 1 {
+				s.until = time.Now().Add(10 * time.Minute)
+			}
+			return &pgconn.PgError{Code: "23514"}
+		}
+	}
+	return s.lockingStore.Apply(ctx, b)
+}
+
+// TestRefusedDeliveryWaitsForItsLock: a delivery that the store refuses, and whose row is
+// locked then, is dead when the row is free: it is logged, counted and done once.
+func TestRefusedDeliveryWaitsForItsLock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &refusingLocker{lockingStore: &lockingStore{fakeStore: newFakeStore(), locks: func(key state.Key) bool { return key.Hook == 1 }}}
+		m := NewMetrics(nil)
+		b := newBench(t, Options{Store: store, Metrics: m}, newStatuses(503, "h1", "h2").round, hostRow(1), hostRow(2))
+		b.enqueue(t, 1, 0, 1)
+		<-time.After(time.Minute)
+		b.enqueue(t, 2, 1, 1)
+		<-time.After(time.Minute)
+		const line = "Delivery cannot be stored"
+		if done, said := b.finished(), strings.Count(b.log.String(), line); !slices.Equal(done, []int{1}) || said > 0 {
+			t.Errorf("while the row is locked: %v are done, logged %d times", done, said)
+		}
+		<-time.After(time.Hour)
+		synctest.Wait()
+		dead := store.list(1, state.Dead)
+		if len(dead) != 1 || dead[0].Reason != "unstorable" || dead[0].Body.Len() > 0 {
+			t.Errorf("dead: %+v", dead)
+		}
+		if said := strings.Count(b.log.String(), line); said != 1 {
+			t.Errorf("logged %d times", said)
+		}
+		if n, shown := b.Overview()[0].Counts.Dead, m.shown(t, "hooktail_dead", "1"); n != 1 || shown != 1 {
+			t.Errorf("%d counted, %v shown as dead", n, shown)
+		}
+		if done := b.finished(); !slices.Equal(done, []int{1, 0}) || store.refused.Load() != 1 {
+			t.Errorf("%v are done, refused %d times", done, store.refused.Load())
+		}
+	})
+}
