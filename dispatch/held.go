@@ -38,13 +38,13 @@ func (s *schedule) arrange(p *project, deliveries []*delivery) {
 
 // chains returns the held deliveries by task. A delivery is no longer held if it must wait
 // for an earlier one that was held when it was handed out. If it is running then, it is
-// early.
+// early until it has ended: what it waits for may also be in the tail, see window.evict.
 func chains(deliveries []*delivery) map[int64]*chain {
 	held := make(map[int64]*chain)
 	var any, barrier bool // such deliveries precede the delivery and are not held
 	for _, d := range deliveries {
 		waits := barrier || d.task == 0 && any
-		d.follow, d.held, d.early = nil, d.held && !waits, d.state == running && waits
+		d.follow, d.held, d.early = nil, d.held && !waits, d.state == running && (waits || d.early)
 		if d.held {
 			held[d.task] = &chain{d, d}
 		}

@@ -226,6 +226,33 @@ func TestScheduleDoesNotKeepWhatIsDone(t *testing.T) {
 	}
 }
 
+// TestPassingLeavesOtherProjectsAlone: a delivery that runs ahead of its turn is still known
+// to be when another project passes a delivery, or has done with it.
+func TestPassingLeavesOtherProjectsAlone(t *testing.T) {
+	var s schedule
+	running := func(n int, project, task int64) *delivery {
+		d := newDelivery(Delivery{Event: &mapping.Event{ID: mapping.ID{Ordinal: n}, Project: project, Task: task}}, nil, time.Time{})
+		s.add(d)
+		s.handOut(d)
+		return d
+	}
+	ahead := running(0, 1, 1)
+	ahead.early = true // as by window.evict: what it passed may be in the tail
+	refused := running(1, 2, 1)
+	s.hold(refused)
+	s.pass(refused)
+	if !ahead.early {
+		t.Error("it is not early after another project has passed a delivery")
+	}
+	s.add(newDelivery(Delivery{Event: &mapping.Event{ID: mapping.ID{Ordinal: 2}, Project: 2, Task: 1}}, nil, time.Time{}))
+	s.release(refused)
+	s.handOut(refused)
+	s.done(refused)
+	if !ahead.early {
+		t.Error("it is not early after another project is done with what it passed")
+	}
+}
+
 // String prints the model for people.
 func (m model) String() string {
 	var b strings.Builder
