@@ -136,14 +136,16 @@ func queryRows(ctx context.Context, q state.Querier, table, where string, each f
 		pgx.QueryExecModeExec, // not prepared: the columns may change between two loads
 		pgx.QueryResultFormats{pgx.TextFormatCode},
 	}, args...)
-	rows, _ := q.Query(ctx, "SELECT * FROM "+table+where, args...) // its error is that of the rows
-	columns := make(map[string]int)
-	for i, field := range rows.FieldDescriptions() {
-		columns[field.Name] = i
+	rows, err := q.Query(ctx, "SELECT * FROM "+table+where, args...)
+	if err == nil { // rows that were never begun cannot say what they have
+		columns := make(map[string]int)
+		for i, field := range rows.FieldDescriptions() {
+			columns[field.Name] = i
+		}
+		_, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
+			return struct{}{}, each(textRow{columns, row.RawValues()})
+		})
 	}
-	_, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (struct{}, error) {
-		return struct{}{}, each(textRow{columns, row.RawValues()})
-	})
 	if err != nil {
 		return fmt.Errorf("read %s: %w", table, err)
 	}

@@ -1,12 +1,18 @@
 package hook
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
 	"github.com/hooktail/hooktail/cdc/cdctest"
+	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 	"github.com/hooktail/hooktail/mapping"
 )
 
@@ -69,5 +75,24 @@ func TestLoadFailsAsAWhole(t *testing.T) {
 	apply(t, h, deleteRow(Webhook, 1))
 	if n := len(h.All()); n != 9 {
 		t.Errorf("%d hooks", n)
+	}
+}
+
+// unbegun is a connection that is lost before a query is sent, as pgx notices when it has
+// statements to deallocate first.
+type unbegun struct{ *pgx.Conn }
+
+var errUnbegun = errors.New("the connection is lost")
+
+func (unbegun) Query(context.Context, string, ...any) (pgx.Rows, error) {
+	return pgx.RowsFromResultReader(pgtype.NewMap(), nil), errUnbegun
+}
+
+// TestCompleteReturnsTheErrorOfAQuery: rows of a query that was never sent have no columns.
+func TestCompleteReturnsTheErrorOfAQuery(t *testing.T) {
+	h := NewSet(Options{Log: slog.New(slog.DiscardHandler)})
+	change := RowChange{Table: Webhook, Row: dispatchtest.Row{"id": "1"}}
+	if err := h.Complete(t.Context(), unbegun{}, change); !errors.Is(err, errUnbegun) {
+		t.Errorf("error %v", err)
 	}
 }
