@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/hooktail/hooktail/internal/retry"
@@ -75,48 +74,54 @@ func (d relief) relieve() {
 
 // vital is what relief knows of a lane at one time.
 type vital struct {
-	lane   *lane
-	pulse  pulse
-	silent time.Time     // since then no attempt has ended while some are in progress; zero: none are
-	lag    time.Duration // time that the oldest delivery that is only in memory has waited
+	silent   time.Time     // since then no attempt has ended while some are in progress; zero: none are
+	lag      time.Duration // time that the oldest delivery that is only in memory has waited
+	fed      time.Time     // see pulse
+	answered time.Time     // see pulse
+	took     time.Duration // see pulse
 }
 
-// vitals needs mu. It returns the vital of each lane; none without a store.
-func (d relief) vitals(now time.Time) (all []vital) {
-	if d.store == nil {
-		return nil
+func (l *lane) vital(now time.Time) vital {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := vital{fed: l.pulse.fed, answered: l.pulse.answered, took: l.pulse.took}
+	if l.running > 0 {
+		v.silent = latest(l.pulse.began, l.pulse.ended)
 	}
+	if oldest := l.window.oldest(false); oldest != nil {
+		v.lag = now.Sub(oldest.added)
+	}
+	return v
+}
+
+// hasOther needs mu. It reports whether is holds for another lane. There may be ten thousand
+// lanes, and this runs often while the memory is full: it allocates nothing.
+func (d relief) hasOther(than *lane, now time.Time, is func(vital) bool) bool {
 	for _, l := range d.lanes {
-		l.mu.Lock()
-		v := vital{lane: l, pulse: l.pulse}
-		if l.running > 0 {
-			v.silent = latest(l.pulse.began, l.pulse.ended)
+		if l != than && is(l.vital(now)) {
+			return true
 		}
-		if oldest := l.window.oldest(false); oldest != nil {
-			v.lag = now.Sub(oldest.added)
-		}
-		l.mu.Unlock()
-		all = append(all, v)
 	}
-	return all
+	return false
 }
 
 // unblock stores the deliveries of lanes whose hooks are silent while another one has
 // answered. If none has, the cause may be the machine or the network.
 func (d relief) unblock() {
+	if d.store == nil {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	all := d.vitals(now)
-	for _, v := range all {
+	for _, l := range d.lanes {
+		v := l.vital(now)
 		silent := now.Sub(v.silent)
 		if v.silent.IsZero() || silent < silence || v.lag <= 0 {
 			continue
 		}
-		if slices.ContainsFunc(all, func(o vital) bool {
-			return o.lane != v.lane && o.pulse.answered.After(v.silent) && o.pulse.took < silent/slowBy
-		}) {
-			v.lane.overflow(v.lag)
+		if d.hasOther(l, now, func(o vital) bool { return o.answered.After(v.silent) && o.took < silent/slowBy }) {
+			l.overflow(v.lag)
 		}
 	}
 }
@@ -124,20 +129,21 @@ func (d relief) unblock() {
 // overflow stores the slowest lane's deliveries, if its oldest one has waited for
 // slotPatience, or that long while another lane, which has got events since, is faster.
 func (d relief) overflow(after time.Duration) {
+	if d.store == nil {
+		return
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	all := d.vitals(now)
-	var slow vital
-	for _, v := range all {
-		if v.lag > slow.lag {
-			slow = v
+	var slow *lane
+	var most time.Duration
+	for _, l := range d.lanes {
+		if lag := l.vital(now).lag; lag > most {
+			slow, most = l, lag
 		}
 	}
-	if slow.lag > slotPatience || slow.lag > after && slices.ContainsFunc(all, func(o vital) bool {
-		return o.lane != slow.lane && now.Sub(o.pulse.fed) <= slow.lag && o.lag*slowBy < slow.lag
-	}) {
-		slow.lane.overflow(slow.lag)
+	if most > slotPatience || most > after && d.hasOther(slow, now, func(o vital) bool { return now.Sub(o.fed) <= most && o.lag*slowBy < most }) {
+		slow.overflow(most)
 	}
 }
 

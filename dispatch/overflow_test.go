@@ -172,3 +172,21 @@ func TestSlowHookDoesNotHoldTheSlot(t *testing.T) {
 		})
 	}
 }
+
+// TestReliefAllocatesNothing: the relief looks at every lane each second, and twenty times a
+// second while the memory is full.
+func TestReliefAllocatesNothing(t *testing.T) {
+	const hooks = 100
+	rows := make([]dispatchtest.Row, hooks)
+	for i := range rows {
+		rows[i] = hostRow(int64(i + 1))
+	}
+	b := newBench(t, Options{Store: newFakeStore()}, func(*http.Request) (*http.Response, error) { return dispatchtest.Answer(200), nil }, rows...)
+	for i := range rows {
+		b.enqueue(t, int64(i+1), i, 1)
+	}
+	b.drain(t)
+	if n := testing.AllocsPerRun(100, relief{b.Dispatcher}.relieve); n > 0 {
+		t.Errorf("%v allocations for %d lanes", n, hooks)
+	}
+}
