@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -58,14 +59,15 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 			counter(c.filterFailures, n)
 		}
 		of.mu.RLock()
-		for action, counts := range of.deliveries {
+		deliveries := maps.Clone(of.deliveries) // a lane that counts does not wait for who reads this
+		of.mu.RUnlock()
+		for action, counts := range deliveries {
 			for o, label := range outcomeLabels {
 				if n := counts[o].Load(); n > 0 || outcome(o) != filtered {
 					counter(c.deliveries, n, string(action), label)
 				}
 			}
 		}
-		of.mu.RUnlock()
 	}
 }
 

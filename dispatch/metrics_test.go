@@ -214,3 +214,33 @@ func BenchmarkCount(b *testing.B) {
 		b.Fatal("nothing was counted")
 	}
 }
+
+// TestCountingWaitsForNoScrape: a lane that counts an action for the first time does not wait
+// until the scrape has been read.
+func TestCountingWaitsForNoScrape(t *testing.T) {
+	m := NewMetrics(nil)
+	m.hook(1).count("TASK_CREATED", delivered)
+	c := newCollector(m)
+	out, counted := make(chan prometheus.Metric), make(chan struct{})
+	go func() {
+		defer close(out)
+		c.Collect(out)
+	}()
+	for metric := range out {
+		if metric.Desc() != c.deliveries {
+			continue
+		}
+		go func() {
+			defer close(counted)
+			m.hook(1).count("PROJECT_UPDATED", delivered)
+		}()
+		select {
+		case <-counted:
+		case <-time.After(10 * time.Second):
+			t.Error("counting waits for the scrape")
+		}
+		break
+	}
+	for range out { // the rest
+	}
+}
