@@ -1,7 +1,6 @@
 package hook
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -63,7 +62,12 @@ func (u URL) Origin() string {
 // the zero URL.
 func (u URL) Host() string { return strings.ToLower(u.orEmpty().Hostname()) }
 
-func (u URL) orEmpty() *url.URL { return cmp.Or(u.parsed, &url.URL{}) }
+func (u URL) orEmpty() *url.URL {
+	if u.parsed == nil {
+		return &url.URL{}
+	}
+	return u.parsed
+}
 
 // Equal reports whether both are the same, including secret parts.
 func (u URL) Equal(v URL) bool {
