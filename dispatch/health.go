@@ -3,6 +3,8 @@ package dispatch
 import (
 	"slices"
 	"time"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // failedTasks is the number of tasks that must fail, without a success in between, for a
@@ -24,21 +26,18 @@ type health struct {
 	most     int
 	limit    int
 	failing  bool
-	since    time.Time // when the hook began to fail
-	probed   time.Time // beginning of the last probe
-	untried  time.Time // beginning of the last probe with an untried head; zero: none
-	inTurn   int       // number of probes with tried heads
-	tasks    [failedTasks]taskKey
-	known    int       // number of tasks
-	unwell   time.Time // first failure since the last success
-	impolite bool      // untried heads need not wait: each event has only one attempt
+	since    time.Time    // when the hook began to fail
+	probed   time.Time    // beginning of the last probe
+	untried  time.Time    // beginning of the last probe with an untried head; zero: none
+	inTurn   int          // number of probes with tried heads
+	tasks    []state.Task // that have failed since the last success; failedTasks are enough
+	unwell   time.Time    // first failure since the last success
+	impolite bool         // untried heads need not wait: each event has only one attempt
 }
-
-type taskKey struct{ project, task int64 }
 
 // succeeded records a success of any kind: the hook is live.
 func (h *health) succeeded() {
-	h.failing, h.known = false, 0
+	h.failing, h.tasks = false, h.tasks[:0]
 	if h.limit < h.most {
 		h.limit = min(2*h.limit, h.most)
 	}
@@ -46,24 +45,19 @@ func (h *health) succeeded() {
 
 // revive lets the hook be tried as if it had not failed; it does not count as a success.
 func (h *health) revive() {
-	h.failing, h.known = false, 0
+	h.failing, h.tasks = false, h.tasks[:0]
 	h.limit = min(max(h.limit, 2), h.most)
 }
 
 // failed records a failed attempt at the head of a task.
-func (h *health) failed(project, task int64, now time.Time) {
-	if h.known == 0 {
+func (h *health) failed(task state.Task, now time.Time) {
+	if len(h.tasks) == 0 {
 		h.unwell = now
 	}
-	key := taskKey{project, task}
-	if slices.Contains(h.tasks[:h.known], key) {
+	if len(h.tasks) == failedTasks || slices.Contains(h.tasks, task) {
 		return
 	}
-	if h.known < failedTasks {
-		h.tasks[h.known] = key
-		h.known++
-	}
-	if h.known == failedTasks && !h.failing {
+	if h.tasks = append(h.tasks, task); len(h.tasks) == failedTasks {
 		h.failing, h.limit = true, 1
 		h.since, h.probed, h.untried, h.inTurn = now, now, time.Time{}, 0
 	}

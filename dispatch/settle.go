@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/hooktail/hooktail/dispatch/send"
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 // settle handles the result of the attempt and returns the delivery to continue with.
@@ -109,7 +110,7 @@ func (a attempt) fails(v verdict, now time.Time) bool {
 	}
 	before := l.health.failing
 	if v.step == postpone || v.reason == ReasonExhausted || v.reason == ReasonRejected {
-		l.health.failed(d.project, d.task, now)
+		l.health.failed(state.Task{Project: d.project, Task: d.task}, now)
 	}
 	return v.hold > 0 || l.health.failing && !before
 }

@@ -158,12 +158,12 @@ func backoffInModel(n int) time.Duration { return time.Duration(n) * time.Second
 // isWhole reports whether of the deliveries that wait for each other all are stored, or
 // none. Deliveries behind a held one are judged separately.
 func (m *naive) isWhole() bool {
-	held, all := make(map[taskKey]bool), slices.Collect(m.w.agenda.schedule.all())
+	held, all := make(map[state.Task]bool), slices.Collect(m.w.agenda.schedule.all())
 	for i, d := range all {
-		held[taskKey{d.project, d.task}] = held[taskKey{d.project, d.task}] || d.held
+		held[state.Task{Project: d.project, Task: d.task}] = held[state.Task{Project: d.project, Task: d.task}] || d.held
 		for _, before := range all[:i] {
 			waits := before.project == d.project && (before.task == d.task || before.task == 0 || d.task == 0)
-			apart := before.task != d.task && (held[taskKey{d.project, d.task}] || held[taskKey{before.project, before.task}])
+			apart := before.task != d.task && (held[state.Task{Project: d.project, Task: d.task}] || held[state.Task{Project: before.project, Task: before.task}])
 			if waits && !apart && before.stored != d.stored {
 				return false
 			}
@@ -188,17 +188,17 @@ func (m *naive) isHead(o *owed, passed []state.Task) bool {
 
 // mayGo reports whether all deliveries before it are held ones of other tasks.
 func (m *naive) mayGo(o *owed) bool {
-	held := make(map[taskKey]bool)
+	held := make(map[state.Task]bool)
 	for d := range m.w.agenda.schedule.all() {
 		if d.held {
-			held[taskKey{d.project, d.task}] = true
+			held[state.Task{Project: d.project, Task: d.task}] = true
 		}
 	}
 	for _, b := range m.left {
 		if b == o {
 			return true
 		}
-		if b.project == o.project && (b.task == o.task || (b.task == 0 || o.task == 0) && !held[taskKey{b.project, b.task}]) {
+		if b.project == o.project && (b.task == o.task || (b.task == 0 || o.task == 0) && !held[state.Task{Project: b.project, Task: b.task}]) {
 			return false
 		}
 	}
