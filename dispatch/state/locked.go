@@ -2,8 +2,10 @@ package state
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -35,20 +37,25 @@ func (e *LockedError) Error() string {
 func (e *LockedError) Unwrap() error { return e.err }
 
 // bounded runs f in a transaction that waits for locks for at most lockPatience, or not
-// at all. The timeout is set before any statement is prepared, since that waits for locks
-// as well. A timeout is a *LockedError. A deposed sender gets ErrDeposed.
+// at all. A timeout is a *LockedError. A deposed sender gets ErrDeposed.
 func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) error {
 	patience := lockPatience
 	if atOnce {
-		patience = time.Millisecond // zero means no limit
+		patience = 0
 	}
-	begin := fmt.Sprintf("BEGIN; SET LOCAL lock_timeout = %d", patience.Milliseconds())
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+	return s.limited(ctx, "BEGIN", patience, func(tx pgx.Tx) error {
 		if err := s.share.check(ctx, tx, s.schema); err != nil {
 			return err
 		}
 		return f(tx)
 	})
+}
+
+// limited runs f in a transaction that waits for each lock for at most that time. The
+// timeout is set before any statement is prepared, since that waits for locks as well.
+func (s *Store) limited(ctx context.Context, begin string, patience time.Duration, f func(pgx.Tx) error) error {
+	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(patience.Milliseconds(), 1)) // zero means no limit
+	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, f)
 	if sqlState(err) == lockNotAvailable {
 		return &LockedError{err: err}
 	}
@@ -94,16 +101,8 @@ func (s *Store) holders(ctx context.Context) (text string) {
 }
 
 func (b *Batch) keys() []Key {
-	list := make([]Key, 0, len(b.Insert)+len(b.Update)+len(b.Bury)+len(b.Delete))
-	for i := range b.Insert {
-		list = append(list, b.Insert[i].Key)
-	}
-	for _, attempts := range [][]Attempt{b.Update, b.Bury} {
-		for i := range attempts {
-			list = append(list, attempts[i].Key)
-		}
-	}
-	return append(list, b.Delete...)
+	attempt := func(a *Attempt) Key { return a.Key }
+	return slices.Concat(column(b.Insert, func(r *Row) Key { return r.Key }), column(b.Update, attempt), column(b.Bury, attempt), b.Delete)
 }
 
 // Wait is how long a change requested by a person waits for locks. Lanes do not wait like
@@ -139,8 +138,7 @@ func (s *Store) Read(ctx context.Context, f func(pgx.Tx) error) error {
 // patient runs f in a transaction that waits for locks as long as Options.Wait allows.
 func (s *Store) patient(ctx context.Context, begin string, f func(pgx.Tx) error) error {
 	var holders string
-	begin += fmt.Sprintf("; SET LOCAL lock_timeout = %d", max(s.wait.Bound.Milliseconds(), 1)) // zero means no limit
-	err := pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, func(tx pgx.Tx) error {
+	err := s.limited(ctx, begin, s.wait.Bound, func(tx pgx.Tx) error {
 		watching, cancel := context.WithCancel(ctx)
 		watched := make(chan struct{})
 		go func() {
@@ -153,8 +151,8 @@ func (s *Store) patient(ctx context.Context, begin string, f func(pgx.Tx) error)
 		}()
 		return f(tx)
 	})
-	if sqlState(err) == lockNotAvailable {
-		return &LockedError{Holders: holders, err: err}
+	if fault, ok := errors.AsType[*LockedError](err); ok {
+		fault.Holders = holders
 	}
 	return err
 }
