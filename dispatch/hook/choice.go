@@ -26,13 +26,16 @@ type Choice struct {
 	filter *filter.Filter // nil: no usable filter
 }
 
-// texts returns the columns; all are empty if c is nil.
-func (c *Choice) texts() state.Choice {
+// orEmpty returns the choice, the empty one if c is nil.
+func (c *Choice) orEmpty() *Choice {
 	if c == nil {
-		return state.Choice{}
+		return new(Choice)
 	}
-	return c.Choice
+	return c
 }
+
+// texts returns the columns.
+func (c *Choice) texts() state.Choice { return c.orEmpty().Choice }
 
 // sendsAs reports whether both are the same choice, except for the rate and the filter.
 func (c *Choice) sendsAs(o *Choice) bool {
@@ -54,7 +57,7 @@ func (c *Choice) become(texts state.Choice) *Choice {
 	var err error
 	switch {
 	case now.Filter == "":
-	case c != nil && c.filter != nil && c.Filter == now.Filter:
+	case c.orEmpty().filter != nil && c.Filter == now.Filter:
 		now.filter = c.filter
 	default:
 		if now.filter, err = filter.Compile(now.Filter); err != nil {
@@ -69,32 +72,11 @@ func (c *Choice) become(texts state.Choice) *Choice {
 	return now
 }
 
-// filterOf returns the hook's filter, nil if it has no usable one.
-func (h *Hook) filterOf() *filter.Filter {
-	if h.Choice == nil {
-		return nil
-	}
-	return h.Choice.filter
-}
-
 // IsFiltered reports whether a filter decides which events the hook gets.
-func (h *Hook) IsFiltered() bool { return h.filterOf() != nil }
+func (h *Hook) IsFiltered() bool { return h.Choice.orEmpty().filter != nil }
 
 // Limit returns the limit of the hook's requests.
-func (h *Hook) Limit() Rate {
-	if h.Choice == nil {
-		return Rate{}
-	}
-	return h.Choice.Limit
-}
-
-// faults returns what must be corrected in the hook's settings.
-func (h *Hook) faults() []string {
-	if h == nil || h.Choice == nil {
-		return nil
-	}
-	return h.Choice.Faults
-}
+func (h *Hook) Limit() Rate { return h.Choice.orEmpty().Limit }
 
 // choice reads the columns of the choice. Values missing from the row are taken from
 // before.

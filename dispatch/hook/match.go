@@ -32,7 +32,7 @@ func (h *Hook) TargetOf(e *mapping.Event) (t Target, ok bool) {
 }
 
 func (h *Hook) target(spelt mapping.Action) Target {
-	return Target{Hook: h.ID, Action: spelt, Payload: h.SendPayload, Kept: !h.served, Filter: h.filterOf()}
+	return Target{Hook: h.ID, Action: spelt, Payload: h.SendPayload, Kept: !h.served, Filter: h.Choice.orEmpty().filter}
 }
 
 // Match appends to dst the hooks that want the event, in order of id: served at this

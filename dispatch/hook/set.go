@@ -177,11 +177,14 @@ func (h *Set) settle(whole bool) {
 
 // announce logs that hooktail cannot send to the hook, and starts its metrics.
 func (h *Set) announce(hook, before *Hook) {
-	if hook.IsRefused() && (before == nil || before.Fault != hook.Fault) {
+	if before == nil {
+		before = new(Hook)
+	}
+	if hook.IsRefused() && before.Fault != hook.Fault {
 		h.o.Log.Error("Webhook refused: hooktail cannot send to it",
 			"hook", hook.ID, "reason", hook.Refused.String(), "fault", hook.Fault, "remedy", hook.Refused.Remedy())
 	}
-	if faults := hook.faults(); len(faults) > 0 && !slices.Equal(faults, before.faults()) {
+	if faults := hook.Choice.orEmpty().Faults; len(faults) > 0 && !slices.Equal(faults, before.Choice.orEmpty().Faults) {
 		h.o.Log.Error("Unusable setting of a webhook: the webhook is served without it",
 			"hook", hook.ID, "faults", faults, "remedy", "correct it: hooktail hooks set")
 	}

@@ -66,11 +66,11 @@ func TestFaultOfAChoiceIsLoggedOnce(t *testing.T) {
 		t.Errorf("logged %d times:\n%s", n, &log)
 	}
 	hook, _ := h.Hook(1)
-	if hook.IsRefused() || hook.Limit() != (Rate{}) || hook.filterOf() != nil {
+	if hook.IsRefused() || hook.Limit() != (Rate{}) || hook.Choice.orEmpty().filter != nil {
 		t.Errorf("served as %+v", hook)
 	}
 	apply(t, h, choiceRow("1", "filter", "true", "rate", "10/s"))
-	if hook, _ = h.Hook(1); len(hook.faults()) > 0 || hook.Limit().Requests != 10 || hook.filterOf() == nil {
+	if hook, _ = h.Hook(1); len(hook.Choice.orEmpty().Faults) > 0 || hook.Limit().Requests != 10 || hook.Choice.orEmpty().filter == nil {
 		t.Errorf("corrected: %+v", hook.Choice)
 	}
 }
