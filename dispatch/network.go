@@ -92,23 +92,16 @@ func (n *network) missed(o send.Outcome, now time.Time) {
 	}
 }
 
-// first returns the host's first failure since it was last reached, or now. The caller
-// holds the lock.
+// first returns the host's first failure since it was last reached, or now, which it
+// remembers in bounded space. The caller holds the lock.
 func (n *network) first(host string, now time.Time) time.Time {
 	n.trouble.Store(true)
 	if n.failing == nil {
 		n.failing, n.signs = make(map[string]time.Time), make(map[string]netip.Addr)
 	}
-	first, known := n.failing[host]
-	if !known {
-		first = now
-		n.remember(host, now)
+	if first, known := n.failing[host]; known {
+		return first
 	}
-	return first
-}
-
-// remember records a host's first failure, in bounded space. The caller holds the lock.
-func (n *network) remember(host string, now time.Time) {
 	for other := range n.failing {
 		if len(n.failing) < mostHosts {
 			break
@@ -117,21 +110,21 @@ func (n *network) remember(host string, now time.Time) {
 		delete(n.signs, other)
 	}
 	n.failing[host] = now
+	return now
 }
 
 // places returns the number of unreachable hosts at different addresses; a host with an
 // unknown address counts separately. The caller holds the lock.
 func (n *network) places() int {
-	count := 0
-	seen := make(map[netip.Addr]struct{}, len(n.signs))
+	unknown, seen := 0, make(map[netip.Addr]struct{}, len(n.signs))
 	for _, addr := range n.signs {
-		if _, twice := seen[addr]; twice && addr.IsValid() {
-			continue
+		if addr.IsValid() {
+			seen[addr] = struct{}{}
+		} else {
+			unknown++
 		}
-		seen[addr] = struct{}{}
-		count++
 	}
-	return count
+	return unknown + len(seen)
 }
 
 // expire ends an outage after its longest duration. The caller holds the lock.
