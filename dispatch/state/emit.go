@@ -52,11 +52,11 @@ const secretColumns = "ADD COLUMN IF NOT EXISTS inner_key bytea NOT NULL DEFAULT
 
 // random is an SQL expression for 64 bytes from 366 bits of the server's strong random
 // source. Each half has as much entropy as SHA-256 can hold.
-var random = func() string {
-	const half = "pg_catalog.sha256(" +
-		"pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid()) || pg_catalog.uuid_send(pg_catalog.gen_random_uuid()))"
-	return "(" + half + " || " + half + ")"
-}()
+const (
+	random = "(" + half + " || " + half + ")"
+	half   = "pg_catalog.sha256(" + uuid + " || " + uuid + " || " + uuid + ")"
+	uuid   = "pg_catalog.uuid_send(pg_catalog.gen_random_uuid())"
+)
 
 // EmitStatements returns the SQL that lets sessions emit custom events, in order, each
 // with its semicolon: a secret, which is kept if it exists, and the function, which only
