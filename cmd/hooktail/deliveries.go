@@ -182,8 +182,7 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		isFiltered := f != state.Filter{State: f.State, Limit: f.Limit}
-		if isFiltered == all || !isFiltered && len(args) > 0 { // the id repair-0-0 is that of no event, and no filter
+		if isFiltered := f != (state.Filter{State: f.State, Limit: f.Limit}); isFiltered == all {
 			return usageError{fmt.Errorf("%s requires an event, a filter (--hook, --action, --since, --reason …), or --all", cmd.CommandPath())}
 		}
 		f.State = cmp.Or(f.State, state.Dead)

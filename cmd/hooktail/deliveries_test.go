@@ -161,9 +161,11 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"redrive some and all", db, "redrive --hook 1 --all", exitUsage, "--all"},
 		{"redrive by state", db, "redrive --state parked", exitUsage, "--state"},
 		{"redrive two", db, "redrive 1 2", exitUsage, "one event"},
-		{"redrive no event", db, "redrive repair-0-0", exitUsage, "--all"},
-		{"discard no event", db, "discard repair-0-0", exitUsage, "--all"},
-		{"discard no event and all", db, "discard repair-0-0 --all", exitUsage, "--all"},
+		{"redrive no event", db, "redrive repair-0-0", exitUsage, `"repair-0-0" is not an event's id`},
+		{"redrive no event of a hook", db, "redrive repair-0-0 --hook 1", exitUsage, `"repair-0-0" is not an event's id`},
+		{"discard no event", db, "discard repair-0-0", exitUsage, `"repair-0-0" is not an event's id`},
+		{"discard no event and all", db, "discard repair-0-0 --all", exitUsage, `"repair-0-0" is not an event's id`},
+		{"show no event", db, "show repair-0-0", exitUsage, `"repair-0-0" is not an event's id`},
 		{"discard what", db, "discard --state parked", exitUsage, "--all"},
 	})
 }

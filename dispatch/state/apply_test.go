@@ -308,12 +308,12 @@ func TestCompareOrdersAsTheTableDoes(t *testing.T) {
 
 func TestParseID(t *testing.T) {
 	t.Parallel()
-	for _, id := range []mapping.ID{{}, event(0), event(7), {Timeline: 2, Commit: 1<<64 - 1, Ordinal: 1<<31 - 1}} {
+	for _, id := range []mapping.ID{event(0), event(7), {Timeline: 2, Commit: 1<<64 - 1, Ordinal: 1<<31 - 1}} {
 		if got, err := state.ParseID(id.String()); err != nil || got != id {
 			t.Errorf("ParseID(%q) = %v, error %v", id, got, err)
 		}
 	}
-	for _, text := range []string{"", "1-2", "1-16b3-0", "1-016B3-0", "+1-2-3", "1-2-3-4", "-1-2-3", "a-b-c", "1-1FFFFFFFFFFFFFFFF-0", "99999999999-1-0"} {
+	for _, text := range []string{"", "repair-0-0", "1-2", "1-16b3-0", "1-016B3-0", "+1-2-3", "1-2-3-4", "-1-2-3", "a-b-c", "1-1FFFFFFFFFFFFFFFF-0", "99999999999-1-0"} {
 		if got, err := state.ParseID(text); err == nil {
 			t.Errorf("ParseID(%q) = %v, want an error", text, got)
 		}

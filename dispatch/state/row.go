@@ -57,7 +57,8 @@ func Compare(a, b mapping.ID) int {
 	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Ordinal, b.Ordinal), cmp.Compare(a.Timeline, b.Timeline))
 }
 
-// ParseID parses an event's id in its sent and printed form.
+// ParseID parses an event's id in its sent and printed form. It refuses the form of the
+// zero id, repair-0-0: no event has it, and a Filter does not select by it.
 func ParseID(text string) (mapping.ID, error) {
 	parts := strings.Split(text, "-")
 	if len(parts) != 3 {
@@ -72,7 +73,7 @@ func ParseID(text string) (mapping.ID, error) {
 	id := mapping.ID{Timeline: int32(timeline), Ordinal: int(ordinal)}
 	err4 := id.Commit.Scan(commit)
 	// Each id has a single spelling: no sign, no leading zero, no lower-case letters.
-	if errors.Join(err1, err2, err3, err4) == nil && id.String() == text {
+	if errors.Join(err1, err2, err3, err4) == nil && id.String() == text && id != (mapping.ID{}) {
 		return id, nil
 	}
 	return mapping.ID{}, fmt.Errorf("%q is not an event's id: timeline, commit in hexadecimal and ordinal, separated by hyphens", text)

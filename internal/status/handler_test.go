@@ -317,6 +317,7 @@ func TestActionsAreChecked(t *testing.T) {
 		{`{"do": "discard", "hook": 1, "state": "alive"}`, nil, 400, "parked or dead"},
 		{`{"do": "redrive", "hook": 1, "state": "parked"}`, nil, 400, "automatically"},
 		{`{"do": "redrive", "hook": 1, "event": "x"}`, nil, 400, "not an event's id"},
+		{`{"do": "discard", "hook": 1, "event": "repair-0-0"}`, nil, 400, "not an event's id"},
 		{`{"do": "pause", "hook": 1, "event": "1-16B374D848-3"}`, nil, 400, "nothing else"},
 		{`{"do": "retry", "hook": 1}`, nil, 200, "done"},
 		{`{"do": "resend", "hook": 1, "seq": 7}`, nil, 200, "done"},

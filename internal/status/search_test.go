@@ -35,6 +35,7 @@ func TestSearch(t *testing.T) {
 		{"?task=-5", Search{}, 400},
 		{"?annotation=x", Search{}, 400},
 		{"?event=x", Search{}, 400},
+		{"?event=repair-0-0", Search{}, 400},
 		{"?since=yesterday", Search{}, 400},
 		{"?limit=501", Search{}, 400},
 	} {
