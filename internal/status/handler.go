@@ -175,7 +175,7 @@ func (h *handler) payload(w http.ResponseWriter, r *http.Request, pass pass) (an
 			p.Event, err = state.ParseID(r.FormValue("event"))
 		}
 	}
-	if err != nil {
+	if err != nil || p.Seq == 0 && (p.Hook == 0 || p.Position == 0 && p.Event == mapping.ID{}) { // 0 would select all
 		return nil, &refusal{http.StatusBadRequest, "select a payload by seq, by hook and event, or by hook and position"}
 	}
 	ctx, cancel := within(r.Context())
