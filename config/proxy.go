@@ -12,15 +12,12 @@ const proxyEnvironment = "environment"
 // ProxyURL returns the proxy set by PROXY, or nil. If environment is true, HTTP_PROXY,
 // HTTPS_PROXY and NO_PROXY apply. The URL may contain credentials.
 func (c Config) ProxyURL() (proxy *url.URL, environment bool) {
-	switch text := c.Proxy.Reveal(); text {
-	case "":
-		return nil, false
-	case proxyEnvironment:
-		return nil, true
-	default:
-		proxy, _ = url.Parse(text) // Load has checked it
-		return proxy, false
+	text := c.Proxy.Reveal()
+	if text == "" || text == proxyEnvironment {
+		return nil, text == proxyEnvironment
 	}
+	proxy, _ = url.Parse(text) // Load has checked it
+	return proxy, false
 }
 
 func checkProxy(text Secret) error {

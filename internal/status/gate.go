@@ -8,7 +8,6 @@ import (
 	"errors"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -160,13 +159,7 @@ func (h *handler) passOf(r *http.Request) pass {
 }
 
 // addressOf returns the address under which guesses are counted.
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
-	}
-	return host
-}
+func addressOf(r *http.Request) string { return hostOf(r.RemoteAddr) }
 
 // sessionState is the page's view of its session.
 type sessionState struct {

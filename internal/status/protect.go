@@ -57,6 +57,7 @@ func CheckHost(hosts []string, next http.Handler) http.Handler {
 	})
 }
 
+// hostOf returns the host without its port, if it has one.
 func hostOf(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		return name
