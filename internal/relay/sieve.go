@@ -43,8 +43,8 @@ func (s sifted) LeftOut(t hook.Target) {
 	if t.Kept {
 		return
 	}
+	defer s.wanted.delivered() // when it counts
 	s.metrics.Filtered(t.Hook, t.Action)
-	s.wanted.delivered()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leftOut[t.Hook]++
