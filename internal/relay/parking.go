@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -25,11 +24,10 @@ type parkingRoom struct {
 	*sidecar
 	*wiring.Parked
 
-	counted time.Time           // time of the last count
-	took    time.Duration       // duration of the last count
-	retried map[int64]time.Time // last seen Setting.Retried, by hook
-	full    map[int64]bool      // hooks that were suspended when last checked
-	doubled map[int64]bool      // hooks whose double sender was warned about
+	counted time.Time               // time of the last count
+	took    time.Duration           // duration of the last count
+	seen    map[int64]state.Setting // by hook, as last passed on
+	doubled map[int64]bool          // hooks whose double sender was warned about
 }
 
 // openParked opens the store on connections of its own, for a sender's share or, if it is nil,
@@ -40,7 +38,7 @@ func (l *lanes) openParked(ctx context.Context, share *state.Share) error {
 		if err != nil {
 			return err
 		}
-		l.parked = &parkingRoom{sidecar: l.sidecar, Parked: parked, retried: make(map[int64]time.Time), doubled: make(map[int64]bool)}
+		l.parked = &parkingRoom{sidecar: l.sidecar, Parked: parked, doubled: make(map[int64]bool)}
 		if l.events != nil {
 			l.entries = state.NewLog(parked.Pool, l.cfg.StateSchema, l.cfg.Slot)
 		}
@@ -86,10 +84,7 @@ func (p *parkingRoom) restore(ctx context.Context, d *dispatch.Dispatcher) error
 	}
 	p.Signing.Update(settings)
 	d.Restore(backlogs, settings)
-	p.counted = time.Now()
-	for _, set := range settings {
-		p.retried[set.Hook] = set.Retried // an earlier request is fulfilled by the term that begins
-	}
+	p.counted, p.seen = time.Now(), byHook(settings) // an earlier request to retry is fulfilled by the term that begins
 	return nil
 }
 
@@ -124,27 +119,31 @@ func (p *parkingRoom) settings(ctx context.Context, d *dispatch.Dispatcher) erro
 	if err != nil {
 		return err
 	}
-	before := p.full
-	p.full = make(map[int64]bool)
-	for _, set := range settings {
-		if !set.Suspended.IsZero() {
-			p.full[set.Hook] = true
+	before := p.seen
+	p.seen = byHook(settings)
+	for hook, set := range before {
+		if !set.Suspended.IsZero() && p.seen[hook].Suspended.IsZero() {
+			p.counted = time.Time{}
+			err = p.recount(ctx, d)
+			break
 		}
-	}
-	maps.DeleteFunc(before, func(hook int64, _ bool) bool { return p.full[hook] })
-	if len(before) > 0 {
-		p.counted = time.Time{}
-		err = p.recount(ctx, d)
 	}
 	p.Signing.Update(settings)
 	d.Settings(settings)
 	for _, set := range settings {
-		if !set.Retried.Equal(p.retried[set.Hook]) {
-			p.retried[set.Hook] = set.Retried
+		if !set.Retried.Equal(before[set.Hook].Retried) {
 			d.Retry(set.Hook)
 		}
 	}
 	return err
+}
+
+func byHook(settings []state.Setting) map[int64]state.Setting {
+	all := make(map[int64]state.Setting, len(settings))
+	for _, set := range settings {
+		all[set.Hook] = set
+	}
+	return all
 }
 
 // redrivenAtOnce bounds the rows that are passed on in one step.
