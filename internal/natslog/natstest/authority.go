@@ -29,9 +29,7 @@ type Authority struct {
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	a := &Authority{t: t, key: key, certificate: &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "authority"}, IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
@@ -44,13 +42,9 @@ func NewAuthority(t testing.TB) *Authority {
 func (a *Authority) Pair(until time.Time) (certificate, key string) {
 	a.t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		a.t.Fatal(err)
-	}
+	check(a.t, err)
 	text, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		a.t.Fatal(err)
-	}
+	check(a.t, err)
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "127.0.0.1"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore: until.Add(-2 * time.Hour), NotAfter: until, KeyUsage: x509.KeyUsageDigitalSignature,
@@ -62,9 +56,7 @@ func (a *Authority) Pair(until time.Time) (certificate, key string) {
 func (a *Authority) sign(template *x509.Certificate, key *ecdsa.PrivateKey) string {
 	a.t.Helper()
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
-	if err != nil {
-		a.t.Fatal(err)
-	}
+	check(a.t, err)
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
@@ -74,9 +66,7 @@ func (a *Authority) Server(until time.Time, clients bool) func(*server.Options) 
 	a.t.Helper()
 	certificate, key := a.Pair(until)
 	pair, err := tls.X509KeyPair([]byte(certificate), []byte(key))
-	if err != nil {
-		a.t.Fatal(err)
-	}
+	check(a.t, err)
 	// With TLS 1.2 a client learns of a refused certificate during the handshake.
 	secure := &tls.Config{MinVersion: tls.VersionTLS12, MaxVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	if clients {

@@ -29,12 +29,8 @@ func NewOperator(t testing.TB) *Operator {
 	o := &Operator{t: t, account: account, system: system, claims: jwt.NewOperatorClaims(name), tokens: &server.MemAccResolver{}}
 	for _, claims := range []*jwt.AccountClaims{claims, jwt.NewAccountClaims(system)} {
 		token, err := claims.Encode(operator)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := o.tokens.Store(claims.Subject, token); err != nil {
-			t.Fatal(err)
-		}
+		check(t, err)
+		check(t, o.tokens.Store(claims.Subject, token))
 	}
 	return o
 }
@@ -51,17 +47,11 @@ func (o *Operator) Credentials(expires time.Time) string {
 	claims := jwt.NewUserClaims(name)
 	claims.Expires = expires.Unix()
 	token, err := claims.Encode(o.account)
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	check(o.t, err)
 	seed, err := user.Seed()
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	check(o.t, err)
 	text, err := jwt.FormatUserConfig(token, seed)
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	check(o.t, err)
 	return string(text)
 }
 
@@ -70,18 +60,14 @@ func NKey(t testing.TB) (seed, public string) {
 	t.Helper()
 	user, public := pair(t, nkeys.CreateUser)
 	text, err := user.Seed()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return string(text), public
 }
 
 func pair(t testing.TB, create func() (nkeys.KeyPair, error)) (pair nkeys.KeyPair, public string) {
 	t.Helper()
 	pair, err := create()
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	if public, err = pair.PublicKey(); err != nil {
 		t.Fatal(err)
 	}

@@ -82,13 +82,9 @@ func (all Processes) URL() string {
 func (p *Process) Start() {
 	p.t.Helper()
 	program, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, err)
 	text, err := json.Marshal(p.node)
-	if err != nil {
-		p.t.Fatal(err)
-	}
+	check(p.t, err)
 	p.cmd = exec.CommandContext(context.WithoutCancel(p.t.Context()), program)
 	p.cmd.Env = append(os.Environ(), nodeVariable+"="+string(text))
 	p.cmd.Stderr = os.Stderr

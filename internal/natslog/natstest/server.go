@@ -114,18 +114,14 @@ func (s *Server) CutBack(copied string) {
 func (s *Server) Stream(t testing.TB, name string) jetstream.Stream {
 	t.Helper()
 	stream, err := Client(t, s.URL()).Stream(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	return stream
 }
 
 // DeleteStream deletes it.
 func (s *Server) DeleteStream(t testing.TB, name string) {
 	t.Helper()
-	if err := Client(t, s.URL()).DeleteStream(t.Context(), name); err != nil {
-		t.Fatal(err)
-	}
+	check(t, Client(t, s.URL()).DeleteStream(t.Context(), name))
 }
 
 // Update changes the stream of that name.
@@ -141,23 +137,25 @@ func (s *Server) Update(t testing.TB, config jetstream.StreamConfig) {
 func Client(t testing.TB, url string) jetstream.JetStream {
 	t.Helper()
 	conn, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1))
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	t.Cleanup(conn.Close)
 	js, err := jetstream.New(conn)
+	check(t, err)
+	return js
+}
+
+// check ends the test if there is an error.
+func check(t testing.TB, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return js
 }
 
 func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	check(t, err)
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
 }
