@@ -13,26 +13,24 @@ import (
 
 // Facts is what Run found and did; of a dry run, what would be done.
 type Facts struct {
-	Gap        bool             `json:"gap"`                  // false: there is none, and nothing is to be done
-	Why        string           `json:"why,omitempty"`        // there is a gap
-	Missing    string           `json:"missing,omitempty"`    // in words
-	Since      time.Time        `json:"since,omitzero"`       // beginning of the gap; none: unknown
-	Recreated  bool             `json:"recreated"`            // publication and slot, instead of kept
-	Deliveries map[string]int64 `json:"deliveries,omitempty"` // parked with Resend, by action
-	Refused    int64            `json:"refused,omitempty"`    // of these, that could not be stored
-	Slot       string           `json:"slot"`
-	Confirmed  string           `json:"confirmed,omitempty"` // position of the slot
-	DryRun     bool             `json:"dry_run"`
+	Gap           bool      `json:"gap"`               // false: there is none, and nothing is to be done
+	Why           string    `json:"why,omitempty"`     // there is a gap
+	Missing       string    `json:"missing,omitempty"` // in words
+	Since         time.Time `json:"since,omitzero"`    // beginning of the gap; none: unknown
+	Recreated     bool      `json:"recreated"`         // publication and slot, instead of kept
+	replay.Resent           // parked with Resend
+	Slot          string    `json:"slot"`
+	Confirmed     string    `json:"confirmed,omitempty"` // position of the slot
+	DryRun        bool      `json:"dry_run"`
 }
 
 // resent records and reports the parked deliveries.
 func (r *repair) resent(resent *replay.Resent, what string) {
-	r.facts.Deliveries, r.facts.Refused = map[string]int64{}, int64(resent.Refused)
+	r.facts.Resent = *resent
 	if len(resent.Deliveries) == 0 {
 		r.Say("no hook wants an event for a row created or updated in the gap")
 	}
 	for _, action := range slices.Sorted(maps.Keys(resent.Deliveries)) {
-		r.facts.Deliveries[string(action)] = int64(resent.Deliveries[action])
 		r.say("%s %d × %s", what, resent.Deliveries[action], action)
 	}
 	if resent.Refused > 0 {

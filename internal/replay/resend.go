@@ -19,8 +19,8 @@ const gapSlack = time.Minute
 
 // Resent counts the deliveries made from the tables.
 type Resent struct {
-	Deliveries map[mapping.Action]int
-	Refused    int // those that the database refused
+	Deliveries map[mapping.Action]int `json:"deliveries,omitempty"`
+	Refused    int                    `json:"refused,omitempty"` // those that the database refused
 }
 
 // ResendOptions selects the events and the hooks. All but Most and DryRun are required.
