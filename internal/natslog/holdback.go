@@ -1,6 +1,7 @@
 package natslog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -60,11 +61,7 @@ func (h *Holdback) Age() (age time.Duration, holds bool) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	since := h.released.at
-	if since.IsZero() {
-		since = h.made
-	}
-	return time.Since(since), true
+	return time.Since(cmp.Or(h.released.at, h.made)), true
 }
 
 // Run takes samples until the context ends. It returns ErrFenced if the log no longer ends

@@ -39,19 +39,10 @@ func (t *term) openLog(ctx context.Context) error {
 	return nil
 }
 
-// keepLog starts the goroutines of a reader's term.
-func (t *term) keepLog(work context.Context, crew *crew) {
-	crew.start(work, t.holdback.Run)
-	crew.start(work, t.checkLog)
-	crew.keep(work, t.noteEnd)
-	crew.keep(work, t.purge)
-	crew.start(work, t.aside.run)
-}
-
 // purge deletes messages that are no longer needed, until ctx ends.
 func (t *term) purge(ctx context.Context) {
 	purger := natslog.NewPurger(t.events, t.holdback, t.cfg.Keep)
-	_ = retry.Every(ctx, purgeEvery, func() error { // which returns none
+	retry.Always(ctx, purgeEvery, func() { // the first time, nothing is known to be on disk
 		needed, err := purger.Run(ctx, t.stream.Stats().Recorded)
 		if err == nil && needed.After > 0 {
 			err = t.entries.Purge(ctx, needed.After, needed.Events)
@@ -59,7 +50,6 @@ func (t *term) purge(ctx context.Context) {
 		if err != nil && ctx.Err() == nil {
 			t.log.Warn("The log was not purged; trying again", "error", err, "next", purgeEvery)
 		}
-		return nil
 	})
 }
 

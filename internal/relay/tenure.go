@@ -125,24 +125,19 @@ func (t *tenure) run(ctx context.Context) error {
 		t.stop(stopReading, read, work.Done(), min(t.cfg.Grace, handover))
 	}
 	crew.end(errStopped)
-	err := failureOf(work)
-	if err == nil {
-		t.lastMarks()
+	if err := failureOf(work); err != nil {
+		return err
 	}
-	return err
+	within, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	if err := t.mark(within); err != nil { // otherwise nothing is sent again
+		t.log.Warn("Cannot write the last bookmarks: deliveries since the previous ones are repeated", "error", err)
+	}
+	return nil
 }
 
 // handover is the time for requests in flight before a tenure parks the rest.
 const handover = 2 * time.Second
-
-// lastMarks writes the bookmarks at the end of a tenure, so that nothing is sent again.
-func (t *tenure) lastMarks() {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-	defer cancel()
-	if err := t.mark(ctx); err != nil {
-		t.log.Warn("Cannot write the last bookmarks: deliveries since the previous ones are repeated", "error", err)
-	}
-}
 
 // stop ends the tenure in order: it stops reading, finishes requests in flight, and parks the
 // rest.

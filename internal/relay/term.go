@@ -170,7 +170,11 @@ func (t *term) run(ctx context.Context) error {
 		t.board.serve(work, crew)
 		t.log.Info("hooktail started", "version", t.version, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "ops", t.ops)
 	} else {
-		t.keepLog(work, crew)
+		crew.start(work, t.holdback.Run)
+		crew.start(work, t.checkLog)
+		crew.keep(work, t.noteEnd)
+		crew.keep(work, t.purge)
+		crew.start(work, t.aside.run)
 		t.log.Info("hooktail started", "version", t.version, "role", t.cfg.Role, "profile", t.cfg.Profile, "slot", t.cfg.Slot, "log", t.events.Names().Stream, "ops", t.ops)
 	}
 	crew.start(work, func(work context.Context) error { return t.lock.guard(work, lost) })
