@@ -11,10 +11,9 @@ import (
 
 // HistoryOptions select messages of the log. Hook is required.
 type HistoryOptions struct {
-	Hook   int64
-	Since  time.Time // when they were written, at the earliest; zero: the first ones
-	After  uint64    // sequence that they follow; then Since does not count
-	Bodies bool      // with payloads
+	Hook  int64
+	Since time.Time // when they were written, at the earliest; zero: the first ones
+	After uint64    // sequence that they follow; then Since does not count
 }
 
 // History reads what the log still has of a hook's partition, the oldest first, up to what it
@@ -46,7 +45,7 @@ func (l *Log) History(ctx context.Context, o HistoryOptions) (*History, error) {
 		}
 		h.Begins, until = first.Time, last.Seq
 	}
-	config, from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}, HeadersOnly: !o.Bodies}, uint64(0)
+	config, from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subject}}, uint64(0)
 	switch {
 	case o.After > 0:
 		from = o.After + 1

@@ -77,7 +77,7 @@ func NewFromLog(ctx context.Context, o LogOptions) (*FromLog, error) {
 		if !written.IsZero() {
 			written = written.Add(-clockSlack)
 		}
-		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: written, After: o.After, Bodies: true})
+		r.history, err = o.Log.History(ctx, natslog.HistoryOptions{Hook: o.Hook, Since: written, After: o.After})
 	}
 	if err != nil {
 		to.Close()
