@@ -1,6 +1,7 @@
 package wiring
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -39,8 +40,8 @@ func OpenLog(cfg config.Config, log *slog.Logger) (*natslog.Log, error) {
 		options.Credentials = func() string { return cfg.NATSCreds.Reread().Reveal() }
 	}
 	opened, err := natslog.Open(options)
-	if refused := explainNATS(cfg, err); refused != nil {
-		return nil, refused
+	if sentence := cmp.Or(refusedLogin(cfg, err), refusedTLS(err)); sentence != "" {
+		return nil, &config.Error{Err: errors.New(sentence)}
 	}
 	return opened, err
 }

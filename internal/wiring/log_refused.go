@@ -1,7 +1,6 @@
 package wiring
 
 import (
-	"cmp"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -18,17 +17,8 @@ import (
 	"github.com/hooktail/hooktail/internal/natslog"
 )
 
-// explainNATS names the variable and the remedy if a server of the log does not accept
-// the configuration, or the configuration not the server. It returns nil for other
-// errors, which may pass.
-func explainNATS(cfg config.Config, err error) error {
-	if sentence := cmp.Or(refusedLogin(cfg, err), refusedTLS(err)); sentence != "" {
-		return &config.Error{Err: errors.New(sentence)}
-	}
-	return nil
-}
-
-// refusedLogin is about credentials; "" if they are not the problem.
+// refusedLogin names the variable and the remedy if a server of the log does not accept the
+// credentials; "" if they are not the problem. Other errors may pass.
 func refusedLogin(cfg config.Config, err error) string {
 	switch {
 	case errors.Is(err, nats.ErrNkeysNotSupported):
@@ -68,7 +58,7 @@ func expiry(credentials string) time.Time {
 	return time.Unix(claims.Expires, 0)
 }
 
-// refusedTLS is about TLS; "" if that is not the problem.
+// refusedTLS is refusedLogin for TLS, in both directions.
 func refusedTLS(err error) string {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
