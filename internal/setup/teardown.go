@@ -46,22 +46,6 @@ func FindRemains(ctx context.Context, cfg config.Config, release bool) (*Teardow
 	return t, nil
 }
 
-// lookAtLog looks for the log, if the configuration has one. That of another database, whose
-// environment this one was copied with, stays.
-func (t *Teardown) lookAtLog(ctx context.Context) error {
-	if !HasLog(t.cfg) {
-		return nil
-	}
-	err := withLog(ctx, t.cfg, t.conn, func(log *natslog.Log) (err error) {
-		t.Log, err = log.Streams(ctx)
-		return err
-	})
-	if errors.Is(err, natslog.ErrForeign) {
-		return nil
-	}
-	return err
-}
-
 // Close closes the connection.
 func (t *Teardown) Close(ctx context.Context) { _ = t.conn.Close(context.WithoutCancel(ctx)) }
 
@@ -90,10 +74,17 @@ func (t *Teardown) look(ctx context.Context, release bool) (err error) {
 			besides = append(besides, cdc.Lack{What: "the role may not activate hooks", Mend: abandoned.Grant + " TO the role;"})
 		}
 	} // otherwise the application and its hooks are gone
-	if t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...); err != nil {
+	if t.Remains, err = cdc.CheckTeardown(ctx, t.conn, t.plan, besides...); err != nil || !HasLog(t.cfg) {
 		return err
 	}
-	return t.lookAtLog(ctx)
+	err = withLog(ctx, t.cfg, t.conn, func(log *natslog.Log) (err error) {
+		t.Log, err = log.Streams(ctx)
+		return err
+	})
+	if errors.Is(err, natslog.ErrForeign) { // that of a database with whose environment this one was copied
+		return nil
+	}
+	return err
 }
 
 // Remove removes everything found and activates the adopted hooks, in one transaction:
