@@ -98,7 +98,9 @@ func wantsStandby(options *pgconn.Config) bool {
 // again with a valid value for each parameter, and then the string's own values are put
 // back one by one. They may also come from the environment or from a service file.
 func faultOf(connString string, err error) error {
-	if !isWellFormed(connString) {
+	// If pgconn can split the string into parameters, its error for a list of allowed ones that
+	// is empty wraps no other error.
+	if _, malformed := pgconn.ParseConfigWithOptions(connString, pgconn.ParseConfigOptions{ConnStringAllowedKeys: []string{}}); errors.Unwrap(malformed) != nil {
 		return err
 	}
 	rest := parameters()
@@ -119,13 +121,6 @@ func faultOf(connString string, err error) error {
 		return err
 	}
 	return fault
-}
-
-// isWellFormed reports whether pgconn can split the string into parameters: then its
-// error for a list of allowed parameters that is empty wraps no other error.
-func isWellFormed(connString string) bool {
-	_, err := pgconn.ParseConfigWithOptions(connString, pgconn.ParseConfigOptions{ConnStringAllowedKeys: []string{}})
-	return errors.Unwrap(err) == nil
 }
 
 // with returns the connection string with the valid values of the parameters. The last of
