@@ -70,15 +70,12 @@ func (b *board) current() (s *shown, stopping bool) {
 func (b *board) serve(work context.Context, crew *crew) {
 	s, _ := b.current()
 	crew.keep(work, s.backfills.run)
-	crew.keep(work, func(ctx context.Context) { b.measure(ctx, s) })
-}
-
-func (b *board) measure(ctx context.Context, s *shown) {
-	retry.Always(ctx, paceEvery, func() {
-		now := time.Now()
-		role := b.role.now()
-		s.pace.note(role.stats(), s.dispatcher, now)
-		s.series.note(now, func() figures { return b.figures(s) })
+	crew.keep(work, func(work context.Context) {
+		retry.Always(work, paceEvery, func() {
+			now, role := time.Now(), b.role.now()
+			s.pace.note(role.stats(), s.dispatcher, now)
+			s.series.note(now, func() figures { return b.figures(s) })
+		})
 	})
 }
 
