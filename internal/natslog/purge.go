@@ -139,16 +139,14 @@ func (p *Purger) young(ctx context.Context, stream jetstream.Stream) (uint64, er
 // floor returns the sequence below which all commits are confirmed, by the newest durable sample
 // that tells. A log may be full of delivered messages, of later commits too, of which a new reader
 // has no samples: their commits are not confirmed before it has written the events between them.
-func (p *Purger) floor(confirmed cdc.LSN) (floor uint64) {
-	n := 0
-	for n < len(p.bounds) && p.bounds[n].below <= confirmed {
-		floor = p.bounds[n].floor
-		n++
+func (p *Purger) floor(confirmed cdc.LSN) uint64 {
+	for len(p.bounds) > 1 && p.bounds[1].below <= confirmed {
+		p.bounds = p.bounds[1:]
 	}
-	if n > 0 {
-		p.bounds = p.bounds[n-1:]
+	if p.bounds[0].below > confirmed {
+		return 0
 	}
-	return floor
+	return p.bounds[0].floor
 }
 
 // settled returns the sequence of the newest bookmark that is on disk: it was read before the
@@ -166,11 +164,12 @@ func (p *Purger) settled(ctx context.Context, stream jetstream.Stream, partition
 		}
 		marks = append(marks, seen{now.Seq, time.Now()})
 	}
-	n := 0
-	for n < len(marks) && !marks[n].at.After(durable.at) {
-		seq = marks[n].seq
-		n++
+	for len(marks) > 1 && !marks[1].at.After(durable.at) {
+		marks = marks[1:]
 	}
-	p.marks[partition] = marks[max(0, n-1):]
-	return seq, nil
+	p.marks[partition] = marks
+	if marks[0].at.After(durable.at) {
+		return 0, nil
+	}
+	return marks[0].seq, nil
 }
