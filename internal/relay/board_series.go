@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,12 +54,10 @@ func (s *series) note(now time.Time, read func() figures) {
 
 // place appends to a column and drops its oldest point when it is full.
 func place[T any](column []T, value T) []T {
-	if len(column) < seriesPlaces {
-		return append(column, value)
+	if len(column) == seriesPlaces {
+		column = slices.Delete(column, 0, 1)
 	}
-	copy(column, column[1:])
-	column[seriesPlaces-1] = value
-	return column
+	return append(column, value)
 }
 
 // all returns a copy of the columns.

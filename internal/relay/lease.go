@@ -87,12 +87,7 @@ func (l *lease) look(ctx context.Context, conn *pgx.Conn) error {
 	senders = max(1, senders)
 	fair := (natslog.Partitions + senders - 1) / senders
 	if missing := fair - len(l.held); missing > 0 {
-		var others []int
-		for _, p := range spread {
-			if !slices.Contains(l.held, p) {
-				others = append(others, p)
-			}
-		}
+		others := slices.DeleteFunc(slices.Clone(spread), func(p int) bool { return slices.Contains(l.held, p) })
 		rows, err := conn.Query(ctx, `SELECT p FROM unnest($2::int[]) AS p WHERE pg_catalog.pg_try_advisory_lock($1, p) LIMIT $3`, l.class, others, missing)
 		if err == nil {
 			l.held, err = pgx.AppendRows(l.held, rows, pgx.RowTo[int])
