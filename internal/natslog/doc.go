@@ -40,9 +40,9 @@
 // sequence that it follows, so the servers have a first part of a batch, or all of it. Any
 // refusal ends the term.
 //
-// A deposed reader may have part of a batch on its way. So a reader begins with a fence, after which
-// nothing of earlier ones reaches the log: see Writer.fence. Atomic batches for the events would do without, but a server makes a store and syncs
-// a file for each.
+// A deposed reader may have part of a batch on its way. So a reader begins with a fence, after
+// which nothing of earlier readers reaches the log: see Writer.fence. Atomic batches for the
+// events would do without, but a server makes a store and syncs a file for each.
 //
 // Events are not written in the order of their ids, so the last id in the log is no high-water
 // mark. A new reader takes prefix and floor from the last message, reads the messages above
