@@ -39,10 +39,10 @@ func (f *fold) at() int {
 		return f.insertedAt
 	case f.deleted():
 		return f.endedAt
+	case f.turned: // a task, whose updates make no other event
+		return f.turnedAt
 	case f.updated():
 		return f.toldAt
-	case f.turned:
-		return f.turnedAt
 	default:
 		return f.touchedAt
 	}

@@ -62,6 +62,9 @@ func TestTaskTurns(t *testing.T) {
 		{"created", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.insert("task", open...), s.update("task", open, done)}
 		}, []string{"0 TASK_CREATED [5] project 1 task 5"}},
+		{"made anew", wantAll, func(s schema) []cdc.Change {
+			return []cdc.Change{s.remove("task", open...), s.insert("task", open...), s.update("task", open, done)}
+		}, []string{"2 TASK_COMPLETED [5] project 1 task 5"}},
 		{"deleted", wantAll, func(s schema) []cdc.Change {
 			return []cdc.Change{s.update("task", done, open), s.remove("task", open...)}
 		}, nil},
