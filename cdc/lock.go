@@ -22,7 +22,14 @@ const (
 // run logs one statement and executes it.
 func (in *installer) run(ctx context.Context, sql string) error {
 	in.log(sql)
-	if err := in.patiently(ctx, func() error { return in.execute(ctx, sql) }); err != nil {
+	err := in.patiently(ctx, func() error {
+		err := in.execute(ctx, sql)
+		if in.conn.TxStatus() == 'E' { // sql begins a transaction itself
+			err = errors.Join(err, exec(ctx, in.conn, "ROLLBACK"))
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	in.done = append(in.done, sql)

@@ -204,3 +204,42 @@ func TestSetupDoesNotHoldUpTheApplication(t *testing.T) {
 		t.Errorf("after its end: %v", err)
 	}
 }
+
+// TestWideningWaitsForLocks: a table whose filter must go may be locked for a while, and
+// the statements that go together are all tried again.
+func TestWideningWaitsForLocks(t *testing.T) {
+	t.Parallel()
+	const create = "CREATE PUBLICATION p FOR TABLE a WHERE (id > 7), b"
+	db, plan := twoTables(t, create)
+	db.Exec(t, create)
+	plan.Widen = true
+	holder := db.Connect(t)
+	for _, sql := range []string{"BEGIN", "LOCK TABLE a IN SHARE UPDATE EXCLUSIVE MODE"} {
+		if _, err := holder.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := Setup(t.Context(), db.Connect(t), plan, nil)
+		done <- err
+	}()
+	const waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass"
+	for _, want := range []string{"1", "0"} { // it has given way once
+		await(t, func() string {
+			if got := db.QueryText(t, waiting); got != want {
+				return "sessions that wait: " + got + ", want " + want
+			}
+			return ""
+		})
+	}
+	if _, err := holder.Exec(t.Context(), "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := CheckPublication(t.Context(), db.Connect(t).PgConn(), plan.Publication, plan.Tables); err != nil {
+		t.Error(err)
+	}
+}
