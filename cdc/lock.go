@@ -73,7 +73,7 @@ func (in *installer) patiently(ctx context.Context, f func() error) error {
 				AND n.nspname || '.' || c.relname IN (`+textList(in.plan.Tables)+`))`)
 		}
 		if retry.Sleep(ctx, min(lockPause, in.patience)) != nil {
-			return ctx.Err()
+			return fmt.Errorf("run %q: %w", in.last, ctx.Err())
 		}
 	}
 }
