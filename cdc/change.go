@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -24,20 +25,8 @@ const (
 
 // String returns the operation in lower-case SQL words, as used in metric labels.
 func (o Op) String() string {
-	switch o {
-	case Insert:
-		return "insert"
-	case Update:
-		return "update"
-	case Delete:
-		return "delete"
-	case Truncate:
-		return "truncate"
-	case Message:
-		return "message"
-	default:
-		return "unknown"
-	}
+	names := map[Op]string{Insert: "insert", Update: "update", Delete: "delete", Truncate: "truncate", Message: "message"}
+	return cmp.Or(names[o], "unknown")
 }
 
 // Relation describes a table as the walsender announced it before the rows that refer to

@@ -22,22 +22,11 @@ const (
 	asNothing // no field
 )
 
-// encodingOf returns the encoding of a type. Unlisted types are sent as strings of their
-// text form.
-func encodingOf(oid uint32) encoding {
-	switch oid {
-	case pgtype.BoolOID:
-		return asBool
-	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID,
-		pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
-		return asNumber
-	case pgtype.JSONOID, pgtype.JSONBOID:
-		return asJSON
-	case pgtype.TimestamptzOID:
-		return asTime
-	default:
-		return asString
-	}
+// encodings are those of types. Unlisted types are sent as strings of their text form.
+var encodings = map[uint32]encoding{
+	pgtype.BoolOID: asBool, pgtype.JSONOID: asJSON, pgtype.JSONBOID: asJSON, pgtype.TimestamptzOID: asTime,
+	pgtype.Int2OID: asNumber, pgtype.Int4OID: asNumber, pgtype.Int8OID: asNumber, pgtype.OIDOID: asNumber,
+	pgtype.Float4OID: asNumber, pgtype.Float8OID: asNumber, pgtype.NumericOID: asNumber,
 }
 
 // appendValue appends a value in text form as JSON. Numbers keep their digits and JSON

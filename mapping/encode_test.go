@@ -45,7 +45,7 @@ func TestAppendValue(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			if got := string(appendValue(nil, encodingOf(test.oid), []byte(test.in))); got != test.want {
+			if got := string(appendValue(nil, encodings[test.oid], []byte(test.in))); got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}
 		})
@@ -150,7 +150,7 @@ func FuzzRender(f *testing.F) {
 		f.Add(v.oid, v.text, v.column)
 	}
 	f.Fuzz(func(t *testing.T, oid uint32, text, name string) {
-		as := encodingOf(oid)
+		as := encodings[oid]
 		if as == asJSON && !json.Valid([]byte(text)) {
 			as = asString
 		}

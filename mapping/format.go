@@ -46,7 +46,7 @@ func newFormat(rel *cdc.Relation, of table, known map[string]column, sendSecrets
 		taken[c.Name] = true
 	}
 	for i, c := range rel.Columns {
-		name, as, now := c.Name, encodingOf(c.Type), known[c.Name]
+		name, as, now := c.Name, encodings[c.Type], known[c.Name]
 		short, ok := strings.CutSuffix(name, "_id")
 		if ok && short != "" && !taken[short] && (now.foreign || slices.Contains(foreignKeys[of], name)) {
 			name, taken[short] = short, true
@@ -57,7 +57,7 @@ func newFormat(rel *cdc.Relation, of table, known map[string]column, sendSecrets
 		case of == project && !sendSecrets && slices.Contains(secrets, c.Name):
 			as = asSecret
 		case as == asString && c.Type == now.kind:
-			as = encodingOf(now.base)
+			as = encodings[now.base]
 		}
 		key := append(appendString(nil, []byte(name)), ": "...)
 		f.fields[i] = field{column: c.Name, key: key, as: as}
@@ -93,7 +93,7 @@ func (f *format) appendFields(dst []byte, i image, later read, types []byte) (_ 
 				continue
 			}
 			kind, text = later.row.Kind(column), later.row.Text(column)
-			as = encodingOf(later.relation.Columns[column].Type) // the type may have changed since
+			as = encodings[later.relation.Columns[column].Type] // the type may have changed since
 		}
 		if len(dst) > start {
 			dst = append(dst, ", "...)
