@@ -6,6 +6,7 @@
 package testdata
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"fmt"
@@ -72,37 +73,18 @@ func Changes(scenario string) ([]string, error) {
 // Statements splits a script at the semicolons outside of quotes and comments.
 func Statements(script []byte) []string {
 	var out []string
-	text := string(script) + "\n;"
-	for start, i := 0, 0; i < len(text); {
-		switch c := text[i]; {
-		case c == '\'' || c == '"':
-			i = after(text, i+1, text[i:i+1]) // a doubled quote is the start of the next literal
-		case strings.HasPrefix(text[i:], "--"):
-			i = after(text, i, "\n")
-		case c == ';':
-			if s := strings.TrimSpace(comments.ReplaceAllString(text[start:i], "")); s != "" {
-				out = append(out, s)
-			}
-			i++
-			start = i
-		default:
-			i++
+	for _, text := range statement.FindAll(script, -1) {
+		if s := bytes.TrimSpace(comments.ReplaceAll(text, nil)); len(s) > 0 {
+			out = append(out, string(s))
 		}
 	}
 	return out
 }
 
-// comments matches the comment lines before a statement.
-var comments = regexp.MustCompile(`^(\s*--.*(\n|$))*`)
-
-// after is the index behind the next occurrence of mark, or the end.
-func after(text string, from int, mark string) int {
-	n := strings.Index(text[from:], mark)
-	if n < 0 {
-		return len(text)
-	}
-	return from + n + len(mark)
-}
+var (
+	statement = regexp.MustCompile(`(--.*|'[^']*'|"[^"]*"|[^;])+`) // a doubled quote is the start of the next literal
+	comments  = regexp.MustCompile(`^(\s*--.*(\n|$))*`)            // lines before a statement
+)
 
 // Play runs the statements one after the other on the connection.
 func Play(ctx context.Context, conn *pgx.Conn, statements []string) error {
