@@ -87,13 +87,10 @@ func (m *message) body(c *cursor) error {
 		m.prefix = c.text()
 		m.content = c.bytes(c.uint32())
 	case byte(Insert):
-		m.id = c.uint32()
 		return m.rows(c, "N")
 	case byte(Update):
-		m.id = c.uint32()
 		return m.rows(c, "KON")
 	case byte(Delete):
-		m.id = c.uint32()
 		return m.rows(c, "KO")
 	case byte(Truncate):
 		m.truncated(c)
@@ -103,10 +100,11 @@ func (m *message) body(c *cursor) error {
 	return c.err
 }
 
-// rows reads an optional old row ('K', only key columns, or 'O', the whole row) and the
-// new row ('N'). allowed lists those that the message may contain. Unless the message is
-// a Delete, it ends with a new row.
+// rows reads the relation's id, an optional old row ('K', only key columns, or 'O', the
+// whole row) and the new row ('N'). allowed lists those that the message may contain.
+// Unless the message is a Delete, it ends with a new row.
 func (m *message) rows(c *cursor, allowed string) error {
+	m.id = c.uint32()
 	for {
 		part := c.uint8()
 		if c.err != nil {
@@ -115,12 +113,9 @@ func (m *message) rows(c *cursor, allowed string) error {
 		if bytes.IndexByte([]byte(allowed), part) < 0 {
 			return fmt.Errorf("unexpected row %q", part)
 		}
-		var (
-			row Tuple
-			err error
-		)
-		if row, c.rest, m.index, err = tupleAt(c.rest, m.index); err != nil {
-			return err
+		var row Tuple
+		if row, c.rest, m.index, c.err = tupleAt(c.rest, m.index); c.err != nil {
+			return c.err
 		}
 		if part == 'N' {
 			m.new = row
@@ -188,9 +183,7 @@ func (c *cursor) text() []byte {
 		c.fail()
 		return nil
 	}
-	b := c.rest[:n:n]
-	c.rest = c.rest[n+1:]
-	return b
+	return c.bytes(uint32(n) + 1)[:n:n]
 }
 
 // columnSize is the minimum size of a column in a Relation message: flags, the zero byte
