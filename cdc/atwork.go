@@ -23,9 +23,3 @@ func (s *Stream) AtWork(ctx context.Context, q Querier) bool {
 	s.note(func(*Stats) { s.atWork = time.Now() })
 	return true
 }
-
-func (s *Stream) lastAtWork() time.Time {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.atWork
-}

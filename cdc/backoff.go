@@ -6,9 +6,6 @@ import "time"
 // least to most, reduced by up to half by random (0 ≤ random < 1), so that several
 // instances do not reconnect at the same time.
 func backoff(n int, least, most time.Duration, random float64) time.Duration {
-	d := most
-	if n < 32 && least<<n < most && least<<n > 0 {
-		d = least << n
-	}
+	d := min(most, least<<min(n, 20)) // a million times least is longer than most
 	return d - time.Duration(random*float64(d)/2)
 }

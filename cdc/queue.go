@@ -1,6 +1,7 @@
 package cdc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -79,13 +80,8 @@ func (q *queue) free(bytes int) {
 
 // close ends the queue with err; nil means ErrStopped. Only the first call counts.
 func (q *queue) close(err error) {
-	if err == nil {
-		err = ErrStopped
-	}
 	q.mu.Lock()
-	if q.end == nil {
-		q.end = err
-	}
+	q.end = cmp.Or(q.end, err, ErrStopped)
 	q.mu.Unlock()
 	signal(q.filled)
 }

@@ -129,9 +129,11 @@ func (r *reader) pause(ctx context.Context) error {
 		}
 		r.heard = time.Now() // nothing was read meanwhile
 	}
-	if at := r.s.lastAtWork(); at.After(r.heard) {
-		r.heard = at
-	}
+	r.s.note(func(*Stats) {
+		if r.s.atWork.After(r.heard) {
+			r.heard = r.s.atWork
+		}
+	})
 	now := time.Now()
 	if now.Sub(r.heard) > r.s.o.Timeout {
 		return fmt.Errorf("the server has been silent for %s", r.s.o.Timeout)
