@@ -151,8 +151,6 @@ func (d *Database) drop(t testing.TB) {
 	d.mu.Unlock()
 	const remove = `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '%s'`
 	deadline := time.Now().Add(10 * time.Second)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		err := d.server.admin(fmt.Sprintf(slots, d.Name), fmt.Sprintf(remove, d.Name),
 			"DROP DATABASE IF EXISTS "+d.Name+" WITH (FORCE)")
@@ -166,6 +164,6 @@ func (d *Database) drop(t testing.TB) {
 			}
 			return
 		}
-		<-tick.C
+		<-time.After(20 * time.Millisecond)
 	}
 }

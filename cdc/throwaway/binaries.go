@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,11 +90,7 @@ func installed(ctx context.Context) []string {
 
 // versionIn returns the number in a directory's name, 0 if there is none.
 func versionIn(dir string) int {
-	digits := strings.FieldsFunc(dir, func(r rune) bool { return r < '0' || r > '9' })
-	if len(digits) == 0 {
-		return 0
-	}
-	n, _ := strconv.Atoi(digits[0]) // only digits
+	n, _ := strconv.Atoi(regexp.MustCompile("[0-9]+").FindString(dir)) // only digits
 	return n
 }
 

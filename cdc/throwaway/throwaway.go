@@ -151,8 +151,6 @@ func (s *Server) launch(ctx context.Context) error {
 func (s *Server) await(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
 	for {
 		conn, err := pgx.Connect(ctx, s.DSN("postgres"))
 		if err == nil {
@@ -163,7 +161,7 @@ func (s *Server) await(ctx context.Context) error {
 			return fmt.Errorf("%w: %s", errEnded, s.Log())
 		case <-ctx.Done():
 			return fmt.Errorf("wait for postgres: %w (last: %w)", ctx.Err(), err)
-		case <-tick.C:
+		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
@@ -225,14 +223,12 @@ func (s *Server) Close() error {
 
 // removeAll retries for a moment: children of a killed postmaster may still write.
 func removeAll(dir string) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
 	var err error
 	for range 50 {
 		if err = os.RemoveAll(dir); err == nil {
 			return nil
 		}
-		<-tick.C
+		<-time.After(20 * time.Millisecond)
 	}
 	return fmt.Errorf("remove the server's directory: %w", err)
 }
