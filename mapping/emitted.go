@@ -98,12 +98,9 @@ func parseEmitted(content []byte) (e emitted, ok bool) {
 		return emitted{}, false
 	}
 	e.code, e.coded = first[len("1 "):], coded
-	var lines [5][]byte
-	rest := coded
-	for i := range lines {
-		if lines[i], rest, ok = bytes.Cut(rest, []byte{'\n'}); !ok {
-			return emitted{}, false
-		}
+	lines := bytes.SplitN(coded, []byte{'\n'}, 6)
+	if len(lines) < 6 {
+		return emitted{}, false
 	}
 	unsigned := func(text []byte) uint64 {
 		n, err := strconv.ParseUint(string(text), 10, 64)
@@ -116,11 +113,11 @@ func parseEmitted(content []byte) (e emitted, ok bool) {
 		return n
 	}
 	e.xid, e.number = unsigned(lines[0]), unsigned(lines[1])
-	e.action, e.project, e.payload = Action(lines[2]), id(lines[3]), rest
+	e.action, e.project, e.payload = Action(lines[2]), id(lines[3]), lines[5]
 	if len(lines[4]) > 0 {
 		e.task = id(lines[4])
 	}
-	return e, ok && len(rest) > 0 && e.project != 0 && e.action.IsCustom()
+	return e, ok && len(e.payload) > 0 && e.project != 0 && e.action.IsCustom()
 }
 
 // prove parses a message of that transaction. ok is false unless the function emit wrote

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -183,13 +184,9 @@ func (l *Locator) projects(ctx context.Context, events []*Event) error {
 		return fmt.Errorf("look up projects of tasks: %w", err)
 	}
 	for _, e := range events {
-		if e.Project != 0 || e.Task == 0 {
-			continue
+		if e.Project = cmp.Or(e.Project, found[e.Task]); e.Project == 0 && e.Task != 0 {
+			l.stray.count(e.Action.table(), e.Action == AnnotationsDeleted || e.Action == TasksDeleted)
 		}
-		if e.Project = found[e.Task]; e.Project != 0 {
-			continue
-		}
-		l.stray.count(e.Action.table(), e.Action == AnnotationsDeleted || e.Action == TasksDeleted)
 	}
 	return nil
 }

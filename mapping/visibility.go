@@ -110,10 +110,7 @@ func parseSnapshot(text string) (snapshot, error) {
 func (s snapshot) hidden(xids []uint32) []uint32 {
 	var hidden []uint32
 	for _, xid := range xids {
-		if before(xid, s.xmin) {
-			continue
-		}
-		if !before(xid, s.xmax) || slices.Contains(s.running, xid) {
+		if !before(xid, s.xmin) && (!before(xid, s.xmax) || slices.Contains(s.running, xid)) {
 			hidden = append(hidden, xid)
 		}
 	}
