@@ -51,7 +51,7 @@ func (r *reader) run(ctx context.Context) error {
 	defer r.handOver()
 	now := time.Now()
 	r.start, r.handed = now, r.s.assembler.handed
-	r.heard, r.told, r.sent = now, now, r.s.recorded()
+	r.heard, r.told, r.sent = now, now, r.s.Stats().Recorded
 	r.s.note(func(n *Stats) { n.LastMessage = now })
 	_ = r.s.givenUp() // meant for the previous connection
 	for {

@@ -104,12 +104,12 @@ type Stream struct {
 
 	stopping atomic.Bool   // StopReading was called
 	started  chan struct{} // closed when streaming first began
-	renew    chan error    // holds the reason to reconnect
 
 	whole *Memory // as of the last time that the publication was complete; owned by the goroutine that calls Look
 
 	mu     sync.Mutex
 	conn   net.Conn // of the reader; nil while nobody reads
+	renew  error    // reason to reconnect; nil: none
 	stats  Stats
 	memory *Memory   // as of the last connection, immutable; nil before the first
 	atWork time.Time // when the server was last seen AtWork
@@ -118,10 +118,7 @@ type Stream struct {
 // New returns a stream that does nothing until Run.
 func New(o Options) *Stream {
 	o = o.withDefaults()
-	s := &Stream{
-		o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes),
-		started: make(chan struct{}), renew: make(chan error, 1),
-	}
+	s := &Stream{o: o, position: NewPosition(0), queue: newQueue(o.QueueBytes), started: make(chan struct{})}
 	s.assembler = assembler{slot: o.Slot, rows: o.PartRows, bytes: o.PartBytes, position: s.position, free: s.queue.free}
 	if o.Messages != "" {
 		s.assembler.messages = messageRelation(o.Messages)
@@ -202,8 +199,8 @@ func (s *Stream) unconfirmed() error {
 	if s.o.Hold != nil {
 		return nil // what is held back is confirmed by a later run
 	}
-	if confirmed := s.position.progress().confirmed; confirmed > s.recorded() {
-		return fmt.Errorf("confirm %s to the server: not connected", confirmed)
+	if n := s.Stats(); n.Confirmed > n.Recorded {
+		return fmt.Errorf("confirm %s to the server: not connected", n.Confirmed)
 	}
 	return nil
 }
@@ -233,21 +230,14 @@ func (s *Stream) StopReading() {
 // Reconnect closes the connection for the given reason and opens a new one. It does
 // nothing if there is no connection.
 func (s *Stream) Reconnect(reason error) {
-	select {
-	case s.renew <- reason:
-	default: // it is being closed already
-	}
+	s.note(func(*Stats) { s.renew = cmp.Or(s.renew, reason) }) // it may be being closed already
 	s.wake()
 }
 
-// givenUp returns the reason given to Reconnect, or nil.
-func (s *Stream) givenUp() error {
-	select {
-	case reason := <-s.renew:
-		return reason
-	default:
-		return nil
-	}
+// givenUp takes the reason given to Reconnect, or nil.
+func (s *Stream) givenUp() (reason error) {
+	s.note(func(*Stats) { reason, s.renew = s.renew, nil })
+	return reason
 }
 
 // wake makes the present or next read of the connection return immediately. Any goroutine
@@ -271,7 +261,7 @@ type Stats struct {
 	Held        bool      // reading is suspended: the consumer has no room
 	ServerEnd   LSN       // how far the server has read its WAL for the stream, by its last keepalive
 	Confirmed   LSN       // everything before it is done
-	Recorded    LSN       // confirmed to the server
+	Recorded    LSN       // confirmed to the server, or recorded by it before
 	Outstanding int       // unfinished transactions
 	QueueBytes  int       // size of parts that are not freed
 	Reading     Reading   // large transaction being read
@@ -297,13 +287,6 @@ func (s *Stream) Stats() Stats {
 	stats.Confirmed, stats.Outstanding = read.confirmed, read.outstanding
 	stats.QueueBytes = s.queue.bytes()
 	return stats
-}
-
-// recorded is the position that the server has been told, or had before.
-func (s *Stream) recorded() LSN {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats.Recorded
 }
 
 // note updates the stats, or other fields that mu guards.
