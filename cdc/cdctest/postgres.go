@@ -79,8 +79,10 @@ func Postgres(t testing.TB) *Server {
 	t.Helper()
 	shared.once.Do(func() {
 		s, err := throwaway.Start(context.Background(), throwaway.Options{Quick: true})
-		shared.server, shared.err = &Server{Server: s}, err
-		shared.template = sync.OnceValues(shared.server.makeTemplate)
+		if shared.err = err; err == nil {
+			shared.server = &Server{Server: s}
+			shared.template = sync.OnceValues(shared.server.makeTemplate)
+		}
 	})
 	if shared.err != nil {
 		t.Fatalf("start PostgreSQL: %v", shared.err)
@@ -177,8 +179,8 @@ func (s *Server) LabelStudio(t testing.TB) *Database {
 }
 
 // makeTemplate fills the template and returns the argument of CREATE DATABASE … TEMPLATE
-// that copies it: by its files if the server can. The alternative writes 4.5 MB of WAL, which the slots of all running tests would
-// have to read.
+// that copies it: by its files if the server can. The alternative writes 4.5 MB of WAL,
+// which the slots of all running tests would have to read.
 func (s *Server) makeTemplate() (source string, err error) {
 	if err := s.admin("CREATE DATABASE " + template); err != nil {
 		return "", err
