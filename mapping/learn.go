@@ -70,8 +70,12 @@ func (m *Mapper) learnTask(f *fold, c *cdc.Change) past {
 
 func (m *Mapper) learnAnnotation(f *fold, c *cdc.Change) past {
 	s, p := f.shape, rowPast(c)
-	memo, known := m.memory.annotations.get(f.id)
-	recent := known && memo.era == m.memory.era
+	var memo annotationMemo
+	recent := false
+	if !s.full() { // otherwise an earlier state of the row is remembered at best
+		memo, recent = m.memory.annotations.get(f.id)
+		recent = recent && memo.era == m.memory.era
+	}
 	f.task = cmp.Or(ref(c.New, s.task), ref(c.Old, s.task), f.task, memo.task)
 	f.project = cmp.Or(ref(c.New, s.project), ref(c.Old, s.project), f.project, memo.project)
 	if f.project == 0 && f.task != 0 {

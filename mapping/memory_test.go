@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -132,5 +133,20 @@ func TestRecentForgetsTheOldest(t *testing.T) {
 	}
 	if n := len(r.young) + len(r.old); n > 8 {
 		t.Errorf("%d entries, want 8 at most", n)
+	}
+}
+
+// TestWholeRowsNeedNoMemory: since old rows are whole, what was known of an annotation
+// before counts no more: it has lost its task.
+func TestWholeRowsNeedNoMemory(t *testing.T) {
+	t.Parallel()
+	m, key, full := NewMapper(Options{}), newSchema(idKey), newSchema(fullKey)
+	if _, err := m.Events(parts(1, []cdc.Change{key.insert("task_completion", annotationRow(7, 5, 1, t1, false)...)})[0], nil); err != nil {
+		t.Fatal(err)
+	}
+	lost := annotationRow(7, 5, 1, t1, false).with(1, nil)
+	events, err := m.Events(parts(2, []cdc.Change{full.update("task_completion", lost, lost.with(3, t2))})[0], nil)
+	if got := fmt.Sprint(tellAll(events)); err != nil || got != "[0 ANNOTATION_UPDATED [7] project 1 task 0]" {
+		t.Errorf("%s, %v", got, err)
 	}
 }
