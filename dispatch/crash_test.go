@@ -38,10 +38,13 @@ func parkCommitted(t *testing.T, store *fakeStore, numbers ...int) {
 }
 
 // TestStoredWaitsForTheStream: after a crash, a stored event that is newer than the
-// confirmed position is sent once, after the older ones that the stream repeats. Stored
-// events up to the position are sent immediately.
+// confirmed position is sent once, after the older ones that the stream repeats, even if its
+// commit record begins at the position. Stored events before the position are sent immediately.
 func TestStoredWaitsForTheStream(t *testing.T) {
-	for _, again := range []bool{true, false} { // the stream brings the stored one again
+	for _, tt := range []struct {
+		again     bool // the stream brings the stored one again
+		confirmed cdc.LSN
+	}{{true, 1002}, {false, 1002}, {true, 1003}} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
 			parkCommitted(t, store, 1, 3)
@@ -50,7 +53,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 				sent = append(sent, r.Header.Get("Idempotency-Key"))
 				return dispatchtest.Answer(200), nil
 			}, hostRow(1))
-			b.Passed(1001)
+			b.Passed(tt.confirmed)
 			backlogs, _ := store.backlogs(t.Context())
 			b.Restore(backlogs, nil)
 			<-time.After(time.Hour)
@@ -59,7 +62,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 				t.Errorf("before the stream has come that far (-want +got):\n%s", diff)
 			}
 			for n := 2; n < 4; n++ {
-				if n == 3 && !again {
+				if n == 3 && !tt.again {
 					break
 				}
 				if err := b.Enqueue(t.Context(), []Delivery{deliveryTo(1, committed(n, 7), nil)}); err != nil {
@@ -67,7 +70,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 				}
 			}
 			b.drain(t)
-			b.Passed(1003)
+			b.Passed(1004)
 			<-time.After(time.Minute)
 			want = append(want, committed(2, 7).ID.String(), committed(3, 7).ID.String())
 			if diff := cmp.Diff(want, sent); diff != "" || store.size() != 0 {
@@ -82,7 +85,7 @@ func TestStoredWaitsForTheStream(t *testing.T) {
 // of this server.
 func TestStoredByAnotherServer(t *testing.T) {
 	const end = 1005 // of the WAL, after the restart
-	for _, confirmed := range []cdc.LSN{1001, end} {
+	for _, confirmed := range []cdc.LSN{1002, end} {
 		synctest.Test(t, func(t *testing.T) {
 			store := newFakeStore()
 			parkCommitted(t, store, 1, 3, 1<<40)
@@ -98,7 +101,7 @@ func TestStoredByAnotherServer(t *testing.T) {
 			}
 			b.Restore(backlogs, nil)
 			want := []string{committed(1, 7).ID.String(), committed(3, 7).ID.String(), committed(1<<40, 7).ID.String()}
-			for n, position := range []cdc.LSN{confirmed, 1003, end, end + 100} {
+			for n, position := range []cdc.LSN{confirmed, 1004, end, end + 100} {
 				b.Passed(position)
 				<-time.After(time.Minute)
 				if due := min(n+1, 3); confirmed < end && !slices.Equal(sent, want[:due]) {

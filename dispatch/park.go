@@ -161,8 +161,8 @@ func (d *Dispatcher) Retry(hook int64) {
 	}
 }
 
-// Passed states that the stream has repeated everything committed up to that position,
-// the confirmed one, which only increases. If it is called before Restore, rows of later
+// Passed states that the stream has repeated everything that was committed before that
+// position, the confirmed one, which only increases. If it is called before Restore, rows of later
 // commits wait until it is called with their position, since the stream will repeat
 // events that precede them.
 func (d *Dispatcher) Passed(position cdc.LSN) {

@@ -200,7 +200,7 @@ func (h *history) start() {
 		Hooks: h.hooks, Sender: send.New(send.Options{Transport: dispatchtest.Transport(h.receive), Timeout: 10 * time.Second}),
 		Store: process{h.store, &h.mu, h.cut}, MaxBytes: h.maxBytes, Retry: Policy{Cap: 10 * time.Second}, Log: (&dispatchtest.Log{}).Logger(),
 	})
-	h.d.Passed(h.position(h.confirmed() - 1))
+	h.d.Passed(h.position(h.confirmed()))
 	backlogs, _ := h.store.backlogs(context.Background())
 	h.d.Restore(backlogs, nil)
 }
@@ -287,7 +287,7 @@ func (h *history) play(ctx context.Context) {
 			}
 		}
 		time.Sleep(h.events[n].gap) //nolint:forbidigo // of the bubble
-		h.d.Passed(h.position(h.confirmed() - 1))
+		h.d.Passed(h.position(h.confirmed()))
 	}
 	h.d.Settings(nil)
 	deadline := time.Now().Add(24 * time.Hour)
@@ -296,7 +296,7 @@ func (h *history) play(ctx context.Context) {
 			h.fault("%d rows are left, the slot is at %d of %d", len(h.store.list(1, state.Parked)), h.confirmed(), len(h.events))
 			break
 		}
-		h.d.Passed(h.position(h.confirmed() - 1))
+		h.d.Passed(h.position(h.confirmed()))
 		time.Sleep(time.Second) //nolint:forbidigo // of the bubble
 	}
 	h.d.Close()

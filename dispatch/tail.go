@@ -23,7 +23,7 @@ type tail struct {
 	spilled bool                    // recent is incomplete
 	gone    map[mapping.ID]struct{} // events removed from the store since then
 
-	ceiling cdc.LSN // rows of later commits wait until the stream has passed them
+	ceiling cdc.LSN // rows of later commit records wait until the stream has passed them
 	end     cdc.LSN // the stream cannot pass later commits that were stored before the start; 0: it can
 	blocked bool    // the next rows are of this kind
 	hurried bool    // rows do not wait for their next attempt
@@ -57,12 +57,13 @@ func (t *tail) add(d *delivery) {
 	}
 }
 
-// reached returns the ceiling when the stream has passed everything up to the position.
+// reached returns the ceiling when the stream has passed everything up to the position. That is
+// the end of a commit record, where the next one may begin: of two sessions that commit at once.
 func (t *tail) reached(position cdc.LSN) cdc.LSN {
 	if t.end > 0 && position >= t.end {
 		return theEnd().Commit
 	}
-	return position
+	return position - 1
 }
 
 // set opens or closes the tail.

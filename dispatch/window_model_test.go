@@ -277,7 +277,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 					accept(e)
 				}
 			},
-			"confirm": func(*rapid.T) { m.w.passed(cdc.LSN(999 + m.confirmed())) },
+			"confirm": func(*rapid.T) { m.w.passed(cdc.LSN(1000 + m.confirmed())) },
 			"away": func(*rapid.T) {
 				if m.away = !m.away; m.away {
 					m.enqueue(m.w.keep(true))
@@ -368,7 +368,7 @@ func TestWindowAgainstNaiveList(t *testing.T) {
 				o := m.stream[m.read]
 				accept(&mapping.Event{ID: o.id, Project: o.project, Task: o.task})
 			}
-			m.w.passed(cdc.LSN(999 + m.confirmed()))
+			m.w.passed(cdc.LSN(1000 + m.confirmed()))
 			ask(false, false)
 			m.answer()
 		}
