@@ -17,7 +17,7 @@ type Querier interface {
 // Disk is the WAL that a slot makes its server retain, how much more it may retain, and
 // its reader. Sizes are in bytes of WAL.
 type Disk struct {
-	End       LSN   // end of the server's WAL
+	End       LSN   // end of the server's WAL, on a standby of what was replayed
 	Confirmed LSN   // confirmed position of the slot; 0: none
 	Retained  int64 // from the slot's restart_lsn to End
 	// Safe is the amount that may be written until the slot is lost: 0 if it is lost or
@@ -34,8 +34,7 @@ type Disk struct {
 // retain.
 const NoLimit = -1
 
-// ReadDisk reads the state of the slot from a primary server. It needs no privilege. A
-// missing slot is a *Fault.
+// ReadDisk reads the state of the slot. It needs no privilege. A missing slot is a *Fault.
 // https://www.postgresql.org/docs/current/view-pg-replication-slots.html
 func ReadDisk(ctx context.Context, q Querier, slot string) (Disk, error) {
 	var d Disk
@@ -44,7 +43,7 @@ func ReadDisk(ctx context.Context, q Querier, slot string) (Disk, error) {
 			CASE WHEN s.wal_status = 'lost' THEN 0 WHEN s.safe_wal_size IS NULL THEN $2 ELSE greatest(s.safe_wal_size, 0) END::bigint,
 			coalesce(s.wal_status = 'lost', false), s.active, coalesce(clock_timestamp() - a.backend_start, '0')
 		FROM pg_catalog.pg_replication_slots s LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid
-		CROSS JOIN (SELECT pg_catalog.pg_current_wal_lsn() AS lsn) now
+		CROSS JOIN (SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() ELSE pg_catalog.pg_current_wal_lsn() END AS lsn) now
 		WHERE s.slot_name = $1`, slot, int64(NoLimit)).Scan(&d.End, &d.Confirmed, &d.Retained, &d.Safe, &d.Lost, &d.Active, &d.ReadFor)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Disk{}, slotMissing(slot)

@@ -47,7 +47,8 @@ func TestNoGapIsSilent(t *testing.T) {
 	notSilent(t, []fault{
 		{name: "slot dropped under it", running: true, change: (*scene).dropSlot, why: "the slot was dropped"},
 		{
-			name: "slot made anew after kill -9", killed: true, kept: true,
+			// PostgreSQL 14 tells what it has decoded up to half a second late: too late for this kill.
+			name: "slot made anew after kill -9", killed: true, kept: true, since: 15,
 			change: func(s *scene) { s.dropSlot(); s.annotate(); s.createSlot() },
 			why:    "the slot was moved or recreated by another program",
 		},
