@@ -51,8 +51,8 @@ func (g *gate) state(now time.Time, suspended, failing bool) State {
 	switch {
 	case g.row == nil:
 		return StateInactive
-	case stateOf(g.row) != StateLive:
-		return stateOf(g.row)
+	case StateOf(g.row) != StateLive:
+		return StateOf(g.row)
 	case g.refused.Load():
 		return StateRefused
 	case suspended:

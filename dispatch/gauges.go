@@ -22,8 +22,9 @@ const (
 	StateSuspended              // the bound of parked deliveries is reached: new events are not accepted
 )
 
-// stateOf returns the state according to the hook's row.
-func stateOf(h *hook.Hook) State {
+// StateOf returns the state according to the hook's row: StateInactive, StateRefused or
+// StateLive.
+func StateOf(h *hook.Hook) State {
 	switch {
 	case h.Refused == hook.BadRow:
 		return StateRefused

@@ -104,7 +104,7 @@ func (m *Metrics) hook(id int64) *hookMetrics {
 func (m *Metrics) Begin(hook *hook.Hook, all []mapping.Action) {
 	metrics := m.hook(hook.ID)
 	metrics.begin(hook, all)
-	metrics.enter(stateOf(hook))
+	metrics.enter(StateOf(hook))
 }
 
 // Forget removes the metrics of the hook. Later counts of it are dropped.

@@ -38,7 +38,7 @@ func (d *Dispatcher) Overview() []Overview {
 	hooks := d.o.Hooks.All()
 	out := make([]Overview, len(hooks))
 	for i, hook := range hooks {
-		out[i] = Overview{Hook: hook, State: stateOf(hook)}
+		out[i] = Overview{Hook: hook, State: StateOf(hook)}
 		d.mu.Lock()
 		l := d.lanes[hook.ID]
 		d.mu.Unlock()

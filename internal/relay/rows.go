@@ -57,13 +57,10 @@ func StoredHook(hook *hook.Hook, s state.Setting, b state.Backlog) status.Hook {
 
 // storedState returns the hook's state as far as the database records it.
 func storedState(h *hook.Hook, s state.Setting) string {
+	state := dispatch.StateOf(h)
 	switch {
-	case h.Refused == hook.BadRow:
-		return dispatch.StateRefused.String()
-	case !h.Served():
-		return dispatch.StateInactive.String()
-	case h.IsRefused():
-		return dispatch.StateRefused.String()
+	case state != dispatch.StateLive:
+		return state.String()
 	case !s.Suspended.IsZero():
 		return dispatch.StateSuspended.String()
 	case s.Paused:
