@@ -162,9 +162,9 @@ func (d *Dispatcher) Retry(hook int64) {
 }
 
 // Passed states that the stream has repeated everything that was committed before that
-// position, the confirmed one, which only increases. If it is called before Restore, rows of later
-// commits wait until it is called with their position, since the stream will repeat
-// events that precede them.
+// position, the confirmed one, which only increases. If it is called before Restore, rows of
+// commits from there on wait until it is called with a position behind them, since the stream
+// will repeat events that precede them.
 func (d *Dispatcher) Passed(position cdc.LSN) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -154,11 +154,11 @@ func (d *Database) drop(t testing.TB) {
 	for {
 		err := d.server.admin(fmt.Sprintf(slots, d.Name), fmt.Sprintf(remove, d.Name),
 			"DROP DATABASE IF EXISTS "+d.Name+" WITH (FORCE)")
-		_, inUse := errors.AsType[*pgconn.PgError](err)
+		_, refused := errors.AsType[*pgconn.PgError](err)
 		switch {
 		case err == nil:
 			return
-		case !inUse || time.Now().After(deadline):
+		case !refused || time.Now().After(deadline):
 			if !t.Failed() { // a test that killed the server has reported the reason
 				t.Logf("drop database: %v", err)
 			}

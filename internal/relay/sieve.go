@@ -43,7 +43,7 @@ func (s sifted) LeftOut(t hook.Target) {
 	if t.Kept {
 		return
 	}
-	defer s.wanted.delivered() // when it counts
+	defer s.wanted.delivered() // last: the slot must not be ahead of the number that people see
 	s.metrics.Filtered(t.Hook, t.Action)
 	s.mu.Lock()
 	defer s.mu.Unlock()
