@@ -23,7 +23,8 @@ const inFlight = 32
 // from the database, and confirms rows before their delivery. No program that does
 // hooktail's work can be expected to be faster.
 //
-// Its arguments are the database's URL, the slot, and the URLs.
+// Its arguments are the database's URL, the slot, and the URLs. Without URLs it posts
+// nothing.
 func runNull(ctx context.Context, args []string) error {
 	dsn, slot, urls := args[0], args[1], args[2:]
 	config, err := pgconn.ParseConfig(dsn)

@@ -19,6 +19,7 @@ type system string
 
 const (
 	null     system = "null"
+	reader   system = "reader" // the null pipeline without posting
 	hooktail system = "hooktail"
 )
 
@@ -166,10 +167,12 @@ func hooksAt(address string, first, last int, wants string) string {
 func (s *stage) start(d drained) (*program, error) {
 	var args, env []string
 	name := s.b.hooktail
-	if d.of == null {
+	if d.of != hooktail {
 		name, args = s.b.self, []string{nullCommand, s.dsn, d.slot}
 		for i := range s.hooks {
-			args = append(args, s.b.receiver.url(i+1))
+			if d.of == null {
+				args = append(args, s.b.receiver.url(i+1))
+			}
 		}
 	} else {
 		env = s.environ(d.slot, d.env...)

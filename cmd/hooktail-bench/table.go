@@ -64,6 +64,7 @@ func lines() []line {
 		{what: "saving an annotation, p99 ms, hooktail beside nothing", scenario: "application", system: h, against: "nothing", measure: "p99_ms"},
 		{what: "saving an annotation, p50 ms, hooktail beside nothing, on another core than the database", scenario: "pinned", system: h, against: "nothing", measure: "p50_ms", most: 1.15},
 		{what: "the same, the null pipeline beside nothing", scenario: "pinned", system: n, against: "nothing", measure: "p50_ms"},
+		{what: "the same, the null pipeline without posting beside nothing", scenario: "pinned", system: string(reader), against: "nothing", measure: "p50_ms"},
 		{what: "bulk, events/s", scenario: "bulk", system: h, against: n, measure: "rate", least: 0.8},
 		{what: "bulk, CPU s per 100 k events", scenario: "bulk", system: h, against: n, measure: "cpu_s", most: 2},
 		{what: "bulk, peak MiB", scenario: "bulk", system: h, measure: "peak_mib", most: 64},
