@@ -19,7 +19,7 @@ func deadHook(ctx context.Context, b *bench) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	defer silent.Close()
-	return b.compared(ctx, "dead", plan{reps: b.reps(2, 1), tasks: b.size(20_000, 10_000), hooks: 9, variants: []variant{
+	return b.compared(ctx, "dead", plan{reps: b.reps(3, 1), tasks: b.size(20_000, 10_000), hooks: 9, variants: []variant{
 		{name: "nine hooks"},
 		{name: "and a closed one", sql: hooksAt(closed, 10, 10, forAll)},
 		{name: "and a silent one", sql: hooksAt(silent.Addr().String(), 10, 10, forAll)},
