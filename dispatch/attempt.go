@@ -74,6 +74,9 @@ func (a attempt) make(ctx context.Context) ending {
 	if e.step != deliver && ctx.Err() != nil {
 		return e
 	}
+	if present, ok := l.o.Hooks.Hook(l.hook); ok && e.step != deliver && present.Revision() != hook.Revision() {
+		e.verdict = e.ofEarlier()
+	}
 	l.journal.report(ctx, d, &e)
 	l.journal.addEntry(hook, d, &e, message.Body)
 	if e.stop {

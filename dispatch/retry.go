@@ -63,6 +63,17 @@ type verdict struct {
 	doubt  bool          // it may be down: the retry is for the decision whether the delivery is dead
 }
 
+// ofEarlier returns the verdict on a failed attempt at the hook as it was before its row
+// changed: what that receiver wants, and whether its address is allowed, does not concern
+// the present one.
+func (v verdict) ofEarlier() verdict {
+	if v.reason == ReasonGone || v.reason == ReasonBlocked || v.step == postpone && v.hold > 0 {
+		return verdict{step: postpone}
+	}
+	v.hold = 0
+	return v
+}
+
 // verdict returns what follows the outcome of the attempt (from 1) at a delivery of that
 // age, which was denied that often. jitter is a random number in [0, 1).
 func (p Policy) verdict(o send.Outcome, attempt, denied int, age time.Duration, jitter float64) verdict {

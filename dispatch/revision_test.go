@@ -57,3 +57,49 @@ func TestOnlyWhatDecidesSendingHastens(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswerOfTheEarlierReceiver: what the receiver at the earlier address answers to requests
+// that are in flight when the row changes does not concern the one at the new address: it gets
+// these events and others at once, whatever Retry-After, 410 or failure comes from the other.
+func TestAnswerOfTheEarlierReceiver(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int
+		wait   string // Retry-After
+	}{
+		{"Retry-After", 429, "3600"}, {"410", 410, ""}, {"failures", 500, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				answers, c, store := make(chan struct{}), newCalls(), newFakeStore()
+				b := newBench(t, Options{Store: store}, func(r *http.Request) (*http.Response, error) {
+					if r.URL.Host == "new" {
+						c.note(r)
+						return dispatchtest.Answer(200), nil
+					}
+					<-answers
+					a := dispatchtest.Answer(tt.status)
+					a.Header.Set("Retry-After", tt.wait)
+					return a, nil
+				}, dispatchtest.HookRow(1, "http://old/"))
+				const events = failedTasks + 1
+				for n := range events {
+					b.enqueue(t, 1, n, n+1)
+				}
+				synctest.Wait()
+				apply(t, b.hooks, hook.RowChange{Table: hook.Webhook, Row: dispatchtest.HookRow(1, "http://new/")})
+				close(answers)
+				synctest.Wait()
+				b.enqueue(t, 1, events, events+1)
+				synctest.Wait()
+				if n := len(c.all()); n != events+1 {
+					t.Errorf("%d requests at the new address at once, want %d", n, events+1)
+				}
+				<-time.After(time.Minute)
+				if len(store.rows) != 0 {
+					t.Errorf("%d deliveries are stored", len(store.rows))
+				}
+			})
+		})
+	}
+}
