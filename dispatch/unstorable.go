@@ -20,20 +20,26 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 	if len(operations) == 0 {
 		return nil
 	}
-	b := w.batch(operations)
 	var refused error
 	var free []operation // operations that are not among the locked ones
 	var locked bool
+	var again bool // not the first try
+	var works bool // the store has made another change since the last try
 	begun := time.Now()
 	err := w.persist(ctx, func(ctx context.Context) error {
-		err := w.store.Apply(ctx, b)
+		if again && w.applyWhole(ctx, operations) {
+			return nil
+		}
+		again = true
+		err := w.store.Apply(ctx, w.batch(operations))
 		if free, locked = w.setAside(ctx, operations, err); locked {
 			return nil
 		}
-		if isRefused(operations, err, begun) {
+		if isRefused(operations, err, works) {
 			refused = err
 			return nil
 		}
+		works = state.IsSuspect(err) && time.Since(begun) >= suspectFor && w.works(ctx)
 		return err
 	})
 	switch {
@@ -56,18 +62,41 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 	return w.apply(ctx, operations[half:])
 }
 
-// isRefused reports whether the store, tried since begun, refuses the operations for good.
-func isRefused(operations []operation, err error, begun time.Time) bool {
+// works reports whether the store makes a change that concerns no delivery.
+func (w *writer) works(ctx context.Context) bool {
+	return w.store.Apply(ctx, state.Batch{Delete: []state.Key{{}}, AtOnce: w.atOnce}) == nil
+}
+
+// applyWhole tries to store the only operation's delivery with its body again, if the store
+// has refused it without the body as well: then the delivery was not at fault.
+func (w *writer) applyWhole(ctx context.Context, operations []operation) bool {
+	op := &operations[0]
+	if len(operations) > 1 || op.whole == nil {
+		return false
+	}
+	whole := *op
+	whole.row, whole.whole, whole.refused = *op.whole, nil, nil
+	if w.store.Apply(ctx, w.batch([]operation{whole})) != nil {
+		return false
+	}
+	*op = whole
+	return true
+}
+
+// isRefused reports whether the store refuses the operations for good. works states that it
+// has made another change since the previous try: an error about size is of the server
+// otherwise, such as one that has run out of locks.
+func isRefused(operations []operation, err error, works bool) bool {
 	if op := &operations[0]; len(operations) == 1 && op.refused != nil {
 		return op.kind != insert && state.IsRefused(err)
 	}
-	return state.IsRefused(err) || state.IsSuspect(err) && (len(operations) > 1 || time.Since(begun) >= suspectFor)
+	return state.IsRefused(err) || state.IsSuspect(err) && (len(operations) > 1 || works)
 }
 
 // reduce makes the reduced change of the only operation, which the store refuses. A delivery
 // is stored as dead, without its body: then only numbers of it are left, and a table that
-// refuses these refuses every delivery, so it is retried. An existing row that cannot be
-// changed remains, and comes again after the next start.
+// refuses these refuses every delivery, so it is retried, with the body too. An existing row
+// that cannot be changed remains, and comes again after the next start.
 func (w *writer) reduce(ctx context.Context, operations []operation, refused error) error {
 	op := &operations[0]
 	again := op.refused != nil
@@ -77,6 +106,7 @@ func (w *writer) reduce(ctx context.Context, operations []operation, refused err
 		return nil
 	}
 	if op.kind == insert {
+		op.whole = new(op.row)
 		op.row = op.row.Bodiless()
 	}
 	return w.apply(ctx, operations)

@@ -146,6 +146,68 @@ func TestRefusingTableIsWaitedFor(t *testing.T) {
 	})
 }
 
+// ailingStore fails every change until a time.
+type ailingStore struct {
+	*fakeStore
+	code  string
+	until time.Time
+}
+
+func (s *ailingStore) Apply(ctx context.Context, b state.Batch) error {
+	if time.Now().Before(s.until) {
+		return &pgconn.PgError{Code: s.code}
+	}
+	return s.fakeStore.Apply(ctx, b)
+}
+
+// TestAilingStoreLosesNothing: a database, or a proxy before it, that fails everything for hours
+// with an error that could be about a delivery says nothing about any. When it works again, what
+// was to be parked is parked with its body, a dead delivery keeps its body, and a delivered one
+// is removed.
+func TestAilingStoreLosesNothing(t *testing.T) {
+	for _, code := range []string{"53200", "53400", "XX000", "P0001", "23514"} {
+		t.Run(code, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &ailingStore{fakeStore: newFakeStore(), code: code, until: time.Now().Add(3 * time.Hour)}
+				b := newBench(t, Options{Store: store}, newStatuses(503, "h1").round, hostRow(1))
+				for n := range 3 {
+					b.enqueue(t, 1, n, n+1)
+				}
+				b.drain(t)
+				if parked, dead := store.list(1, state.Parked), store.list(1, state.Dead); len(parked) != 3 || len(dead) != 0 {
+					t.Errorf("%d are parked and %d are dead, want 3 and none", len(parked), len(dead))
+				}
+				for _, row := range store.list(1, state.Parked) {
+					if row.Body.Len() == 0 {
+						t.Errorf("%s is parked without its body", row.Event)
+					}
+				}
+			})
+		})
+	}
+	for _, code := range []string{"53200", "53400", "XX000"} {
+		for status, left := range map[int]int{200: 0, 410: 1} {
+			t.Run(fmt.Sprintf("stored, %s, %d", code, status), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					store := &ailingStore{fakeStore: newFakeStore(), code: code}
+					answers := newStatuses(503, "h1")
+					b := newBench(t, Options{Store: store}, answers.round, hostRow(1))
+					b.enqueue(t, 1, 0, 1)
+					b.drain(t)
+					store.until = time.Now().Add(3 * time.Hour)
+					answers.set("h1", status)
+					time.Sleep(6 * time.Hour) //nolint:forbidigo // of the bubble
+					synctest.Wait()
+					rows := append(store.list(1, state.Parked), store.list(1, state.Dead)...)
+					if len(rows) != left || left > 0 && (rows[0].State != state.Dead || rows[0].Body.Len() == 0) {
+						t.Errorf("stored: %+v, want %d", rows, left)
+					}
+				})
+			})
+		}
+	}
+}
+
 // refusingLocker refuses bodies, and from then on another session has locked the rows.
 type refusingLocker struct {
 	*lockingStore

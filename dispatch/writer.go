@@ -42,6 +42,7 @@ type operation struct {
 	delivery *delivery
 	row      state.Row                   // as of the decision, without the body
 	refused  error                       // why the store refuses it: only a reduced change is made
+	whole    *state.Row                  // the row to insert before it was reduced; nil: it is not
 	ask      func(context.Context) error // replaces all that: a question, in its place among the operations
 }
 
