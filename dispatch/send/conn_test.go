@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +165,67 @@ func TestStatusOfAnUnusedConnection(t *testing.T) {
 		if out := s.Send(ctx, hook, testMessage); out.Status != 0 || out.Result != ResultRefused {
 			t.Errorf("%s: outcome %+v, want no answer", scheme, out)
 		}
+	}
+}
+
+// TestUnreadBodyOfTheRequestBefore: a receiver that does not read bodies takes them for the
+// beginning of the next request on the connection, and refuses that. The event is not at fault:
+// it is sent on a new connection. An event that is refused by a receiver that keeps the connection
+// is sent once.
+func TestUnreadBodyOfTheRequestBefore(t *testing.T) {
+	for _, confused := range []string{"400 Bad Request", "405 Method Not Allowed", "501 Not Implemented"} {
+		for _, body := range []int{100, 2 * spareText} {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { listener.Close() })
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return // the test has ended
+					}
+					go func() {
+						defer conn.Close()
+						reader := textproto.NewReader(bufio.NewReader(conn))
+						for answer := "200 OK\r\n"; ; {
+							line, err := reader.ReadLine()
+							if err != nil {
+								return
+							}
+							if !strings.HasPrefix(line, "POST ") {
+								answer = confused + "\r\nConnection: close\r\n"
+							}
+							_, _ = reader.ReadMIMEHeader()
+							if _, err = io.WriteString(conn, "HTTP/1.1 "+answer+"Content-Length: 0\r\n\r\n"); err != nil || strings.Contains(answer, "close") {
+								return
+							}
+						}
+					}()
+				}
+			}()
+			s := newTestSender(t, Options{Timeout: 20 * time.Second})
+			hook := oneHook(t, dispatchtest.HookRow(1, "http://"+listener.Addr().String()+"/h"))
+			m := testMessage
+			m.Body = mapping.BodyOf(make([]byte, body))
+			for range 6 {
+				if out := s.Send(t.Context(), hook, m); out.Status != http.StatusOK {
+					t.Errorf("%s, body of %d bytes: outcome %+v", confused, body, out)
+				}
+			}
+		}
+	}
+	receiver := dispatchtest.Receiver(t)
+	receiver.Script("/h", dispatchtest.Status(200), dispatchtest.Status(400), dispatchtest.Status(405))
+	s := newTestSender(t, Options{Timeout: 20 * time.Second})
+	hook := oneHook(t, dispatchtest.HookRow(1, receiver.URL+"/h"))
+	for _, want := range []int{200, 400, 405} {
+		if out := s.Send(t.Context(), hook, testMessage); out.Status != want {
+			t.Errorf("outcome %+v instead of %d", out, want)
+		}
+	}
+	if n := len(receiver.Wait(t, "/h", 3)); n != 3 {
+		t.Errorf("%d requests", n)
 	}
 }

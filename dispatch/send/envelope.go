@@ -156,6 +156,13 @@ func (s *envelopes) end(e *envelope) {
 	}
 }
 
+// again returns the request again, after its answer.
+func (e *envelope) again() *http.Request {
+	r := e.request.WithContext(e)
+	r.Body, _ = e.anew() // it never fails
+	return r
+}
+
 // status returns the status of an answer that net/http has rejected, 0 if there was none.
 func (e *envelope) status() int {
 	c, ok := e.got.Conn.(*requestConn)

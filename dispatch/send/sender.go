@@ -127,6 +127,10 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 		sent(e)
 	}
 	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
+	if err == nil && s.own != nil && e.got.Reused && isConfused(answer) {
+		e.read(answer.Body)
+		answer, err = s.own.once(e.again()) //nolint:bodyclose // e.read closes it
+	}
 	if err != nil {
 		// The context knows best why net/http gave up.
 		if cause := context.Cause(e); cause != nil && !errors.Is(err, ErrBlocked) {
@@ -150,6 +154,20 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 		out.RetryAfter, _ = parseRetryAfter(answer.Header.Get("Retry-After"), answer.Header.Get("Date"), now)
 	}
 	return out
+}
+
+// isConfused reports whether a receiver may answer so on a kept connection because it has not
+// read the body of the previous request there, and takes it for the beginning of this one.
+// Python's http.server and what is built on it do that unless the handler reads the body
+// (https://github.com/pallets/werkzeug/issues/2397). Label Studio keeps no connections. Servers
+// close the connection after a request that they cannot read, and keep it after one that they
+// have read and refuse, which is not repeated.
+func isConfused(answer *http.Response) bool {
+	switch answer.StatusCode {
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+		return answer.Close
+	}
+	return false
 }
 
 // answered returns the outcome of an attempt that was answered with the status.

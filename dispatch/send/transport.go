@@ -49,6 +49,21 @@ func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
+// once is RoundTrip on a new connection, which is not kept.
+func (t *ownTransport) once(r *http.Request) (*http.Response, error) {
+	proxied, err := t.isProxied(r)
+	if err != nil {
+		return nil, err
+	}
+	kept := t.direct
+	if proxied {
+		kept = t.through
+	}
+	fresh := kept.fresh()
+	fresh.DisableKeepAlives = true
+	return fresh.RoundTrip(r)
+}
+
 // close closes unused connections.
 func (t *ownTransport) close() {
 	t.direct.CloseIdleConnections()
