@@ -5,8 +5,10 @@ package cdc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -168,6 +170,55 @@ func TestLossyFailover(t *testing.T) {
 			if slices.Contains(got, "insert a 2") {
 				t.Errorf("the new server's changes are %v", got)
 			}
+		})
+	}
+}
+
+// TestStandbyIsNoGap: a connection that arrives at a standby, because a name or a balancer
+// leads there or the primary has no room for one more, finds no slot, or an earlier end of the
+// WAL. Nothing is missing: the stream waits for the primary.
+func TestStandbyIsNoGap(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		synced bool // the standby has the slot
+	}{
+		{"without the slot", false},
+		{"behind", true},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPair(t)
+			if !test.synced {
+				p.before.Exec(t, "SELECT pg_drop_replication_slot($1)", p.plan.Slot)
+				p.before.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", p.plan.Slot)
+			}
+			s := start(t, p.options)
+			p.before.Exec(t, "INSERT INTO a VALUES (1, '')")
+			s.collect(t, 1)
+			if test.synced {
+				p.synchronize(t)
+				p.detach(t)
+				p.write(t, p.before)
+				p.before.Exec(t, "INSERT INTO a VALUES (2, '')")
+				s.collect(t, 1)
+			}
+			primary := p.socket.Swap(&p.standbySocket)
+			s.Reconnect(errors.New("the primary has moved, as far as is known"))
+			await(t, func() string {
+				at, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+				defer cancel()
+				if _, err := s.Next(at); !errors.Is(err, context.DeadlineExceeded) {
+					t.Fatalf("the stream has ended: %v", err)
+				}
+				if fault := s.Stats().Fault; fault == nil || !strings.Contains(fault.Error(), "standby") {
+					return fmt.Sprintf("the last connection ended with %v", fault)
+				}
+				return ""
+			})
+			p.socket.Store(primary)
+			p.before.Exec(t, "INSERT INTO a VALUES (3, '')")
+			s.collect(t, 1)
 		})
 	}
 }

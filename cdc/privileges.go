@@ -93,14 +93,24 @@ func texts(lacks []Lack) (what, mend []string) {
 
 // mustBePrimary returns a *Fault if the server accepts no writes.
 func mustBePrimary(ctx context.Context, conn *pgconn.PgConn) error {
+	standby, err := isStandby(ctx, conn)
+	if err == nil && standby {
+		return &Fault{Reason: Standby, What: standbyWhat, Mend: standbyMend}
+	}
+	return err
+}
+
+const (
+	standbyWhat = "the server is a standby"
+	standbyMend = "name the primary in HOOKTAIL_DATABASE_URL, or all servers and target_session_attrs=read-write"
+)
+
+func isStandby(ctx context.Context, conn *pgconn.PgConn) (bool, error) {
 	r, err := row(ctx, conn, "SELECT pg_catalog.pg_is_in_recovery()")
 	if err != nil {
-		return fmt.Errorf("ask whether the server is a standby: %w", err)
+		return false, fmt.Errorf("ask whether the server is a standby: %w", err)
 	}
-	if r[0] == "t" {
-		return &Fault{Reason: Standby, What: "the server is a standby", Mend: "name the primary in HOOKTAIL_DATABASE_URL, or all servers and target_session_attrs=read-write"}
-	}
-	return nil
+	return r[0] == "t", nil
 }
 
 // role is what the session's role may do, and how many slots and WAL senders the server
