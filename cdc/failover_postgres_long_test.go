@@ -174,6 +174,32 @@ func TestLossyFailover(t *testing.T) {
 	}
 }
 
+// TestSlotMadeAtTheNewPrimary: what manages the servers makes the slot at the promoted
+// standby, where the standby's WAL ends by then. What was committed there before is missing,
+// although neither the time nor the statistics prove it.
+func TestSlotMadeAtTheNewPrimary(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	s := start(t, p.options)
+	p.before.Exec(t, "INSERT INTO a VALUES (1, '')")
+	s.collect(t, 1)
+	p.synchronize(t)
+	seen := s.Memory()
+	_ = s.stop()
+	p.promote(t)
+	p.after.Exec(t, "SELECT pg_drop_replication_slot($1)", p.plan.Slot)
+	p.after.Exec(t, "INSERT INTO a VALUES (2, 'missing')")
+	p.after.Exec(t, "SELECT pg_create_logical_replication_slot($1, 'pgoutput')", p.plan.Slot)
+
+	p.options.Memory = func(context.Context) (*Memory, error) { // as of a run that was killed
+		return &Memory{SystemID: seen.SystemID, Timeline: 1, End: seen.End, At: seen.At, Written: time.Now(), Publication: seen.Publication, Own: seen}, nil
+	}
+	err := start(t, p.options).fault(t)
+	if gap, ok := errors.AsType[*Gap](err); !ok || gap.From != seen.End || gap.To <= gap.From {
+		t.Errorf("error %v, want a gap from %s", err, seen.End)
+	}
+}
+
 // TestStandbyIsNoGap: a connection that arrives at a standby, because a name or a balancer
 // leads there or the primary has no room for one more, finds no slot, or an earlier end of the
 // WAL. Nothing is missing: the stream waits for the primary.

@@ -65,7 +65,7 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 		why = fmt.Sprintf("this is another server (system identifier %s, not %s)", slot.SystemID, m.SystemID)
 	case undone != nil:
 		return undone
-	case slot.Confirmed > m.End && (m.Clean || m.Decoded.exceeds(slot.Decoded) || last.proves(m, slot)):
+	case m.precedes(slot, history), slot.Confirmed > m.End && (m.Clean || m.Decoded.exceeds(slot.Decoded) || last.proves(m, slot)):
 		why, to = "the slot was moved or recreated by another program", slot.Confirmed
 	default:
 		why = m.Publication.Lost(slot.Published)
@@ -74,6 +74,14 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 		return nil
 	}
 	return &Gap{Slot: slot.Name, Why: why, From: m.End, Since: m.At, To: to}
+}
+
+// precedes reports whether the slot is beyond the end of the timeline that was read. A run
+// stores the timeline that it reads before it confirms anything, so it has confirmed nothing
+// on a later one: another program has made the slot there, where the WAL ended by then.
+func (m *Memory) precedes(slot *Slot, history *timelines) bool {
+	end, left := history.left(&timelines{m.Timeline, m.history})
+	return left && slot.Confirmed > end
 }
 
 // doneOn returns the end of what was done, 0 if it is unknown on this server. A server

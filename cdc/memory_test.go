@@ -89,7 +89,25 @@ func TestPastGap(t *testing.T) {
 			want:    "the database was restored to an earlier state: timeline 2 ended at 0/31, but 0/32 had been delivered", from: 49, to: 50, until: written,
 		},
 		{
-			name: "promoted without WAL in which no transaction was", past: past(func(p *Memory) { p.Done = 49 }), slot: promoted,
+			name: "promoted, after a run that was killed, with the slot of before", past: past(func(p *Memory) { p.Clean = false }),
+			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed = 3, 60 }),
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 60}}},
+		},
+		{
+			name: "promoted, after a run that was killed, with a slot of later", past: past(func(p *Memory) { p.Clean = false }),
+			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed = 3, 61 }),
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 60}}},
+			want:    "the slot was moved or recreated by another program", to: 61,
+		},
+		{
+			name: "promoted without WAL in which no transaction was, with a slot of later", past: past(func(p *Memory) { p.Done, p.Clean = 40, false }),
+			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed = 3, 48 }),
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 45}}},
+			want:    "the slot was moved or recreated by another program", to: 48,
+		},
+		{
+			name: "promoted without WAL in which no transaction was", past: past(func(p *Memory) { p.Done = 49 }),
+			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed = 3, 49 }),
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 49}}},
 		},
 		{
