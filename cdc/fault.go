@@ -22,6 +22,7 @@ const (
 	ServerVersion         Reason = "server_version"         // the server is too old
 	Standby               Reason = "standby"                // the server accepts no writes (only Setup and Teardown)
 	WALLevel              Reason = "wal_level"              // wal_level is not logical
+	Synchronous           Reason = "synchronous"            // commits would wait for the stream, as for a standby
 	SlotMissing           Reason = "slot_missing"           // the slot does not exist
 	SlotWrong             Reason = "slot_wrong"             // the slot is physical, or belongs to another plugin or database
 	SlotActive            Reason = "slot_active"            // another session is using the slot (only Teardown)

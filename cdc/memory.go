@@ -171,11 +171,14 @@ func Probe(ctx context.Context, o Options) (*Slot, error) {
 
 // Look checks the publication on another connection: the server does not tell the reader
 // about changes of it. It returns a *Gap if something is or was missing since the last
-// check without a finding.
+// check without a finding. It ends the stream's connection if commits wait for it.
 func (s *Stream) Look(ctx context.Context, conn *pgconn.PgConn) error {
 	memory := s.Memory()
 	if memory == nil {
 		return nil // not connected yet
+	}
+	if err := CheckSynchronous(ctx, conn); Final(err) {
+		s.Reconnect(err)
 	}
 	if s.whole == nil {
 		s.note(func(*Stats) { s.whole = s.memory }) // the checks of the connection found nothing

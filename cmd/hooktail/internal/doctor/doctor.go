@@ -92,6 +92,7 @@ func checks() []check {
 		{"replication", "the role may stream", lookAtReplication},
 		{"replication_slots", "", lookAtSlots},
 		{"wal_senders", "", lookAtSenders},
+		{"synchronous_standby_names", "commits do not wait for hooktail", lookAtSynchronous},
 		{"connections", "", lookAtConnections},
 		{"clock", "the clocks agree", lookAtClock},
 		{"max_slot_wal_keep_size", "", lookAtKeepSize},

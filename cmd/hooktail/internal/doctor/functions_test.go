@@ -19,6 +19,7 @@ var elsewhere = map[string]string{
 	"pg_drop_replication_slot":           "repair and teardown drop the slot",
 	"hashtextextended":                   "setup migrates",
 	"pg_current_xact_id":                 "emit runs as its owner",
+	"pg_reload_conf":                     "in a remedy, for an administrator",
 }
 
 // TestFunctionsAreThoseOfTheStatements: a function that a statement of the program calls is

@@ -84,6 +84,10 @@ func lookAtSenders(ctx context.Context, x *examination) ([]Finding, error) {
 		fmt.Sprintf("ALTER SYSTEM SET max_wal_senders = %d; -- then restart PostgreSQL", limit+2)), nil
 }
 
+func lookAtSynchronous(ctx context.Context, x *examination) ([]Finding, error) {
+	return faults(cdc.CheckSynchronous(ctx, x.conn.PgConn()), "The application would hang until its events are delivered: hooktail does not stream.")
+}
+
 // neededConnections is the number of connections that run opens: two pools of four, the
 // lock and the stream.
 const neededConnections = 10

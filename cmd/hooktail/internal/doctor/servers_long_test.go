@@ -109,6 +109,21 @@ func TestStandbys(t *testing.T) {
 	check(t, p.examine(t), sign{"failover", doctor.OK, "the slot is synchronized", ""})
 }
 
+// TestSynchronous: the names count every WAL sender among the standbys.
+func TestSynchronous(t *testing.T) {
+	t.Parallel()
+	p := private(t, "18", map[string]string{})
+	configure := func(standbys string) {
+		t.Helper()
+		p.db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
+		p.db.Exec(t, "SELECT pg_reload_conf()")
+	}
+	t.Cleanup(func() { configure("") }) // or the database could not be dropped
+	configure("ANY 1 (*)")
+	proctest.WaitFor(t, settingIs(t, p.db, "synchronous_standby_names", "ANY 1 (*)"))
+	check(t, p.examine(t), sign{"synchronous_standby_names", doctor.Failure, "commits would wait for hooktail", "name the standbys alone"})
+}
+
 // TestPostgreSQL18 has two ways of its own to fall ill.
 func TestPostgreSQL18(t *testing.T) {
 	t.Parallel()
