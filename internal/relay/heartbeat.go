@@ -247,11 +247,12 @@ func (h *heartbeat) isAtWork(ctx context.Context, stream *cdc.Stream) bool {
 }
 
 // isSilent reports whether the stream has received nothing for longer than limit,
-// although it reads. A server that refuses the connection is not silent.
+// although it reads. A server that refuses the connection is not silent, nor is one whose
+// answers make the stream refuse it.
 func isSilent(stream *cdc.Stream, limit time.Duration) bool {
 	stats := stream.Stats()
 	if !stats.Connected {
-		return !stats.Held && postgres.Code(stats.Fault) == ""
+		return !stats.Held && postgres.Code(stats.Fault) == "" && !cdc.Final(stats.Fault) && !errors.Is(stats.Fault, cdc.ErrStandby)
 	}
 	return !stats.Held && time.Since(stats.LastMessage) > limit
 }
