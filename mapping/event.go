@@ -168,6 +168,10 @@ func (e *Event) Rendered(payload bool) *Event {
 	return out
 }
 
+// Release releases the rows of an event that is not rendered, since no hook wants its
+// payload.
+func (e *Event) Release() { e.subject = subject{} }
+
 // nested is a member shared by several payloads: `"project": {…}`.
 type nested struct {
 	json   []byte

@@ -257,7 +257,8 @@ func (p *pipeline) enqueue(ctx context.Context, batch []*wanted) error {
 const renderBatch = 500
 
 // render builds the payloads of the first n events of the batch, for the hooks that want
-// payloads, once all transactions of the batch are visible.
+// payloads, once all transactions of the batch are visible. Events without a payload have no
+// rows either: afterwards their part no longer counts, but a slow hook may hold them for long.
 func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err error) {
 	if len(batch) == 0 {
 		return 0, nil
@@ -267,6 +268,8 @@ func (p *pipeline) render(ctx context.Context, batch []*wanted) (n int, err erro
 	for _, w := range batch {
 		if slices.ContainsFunc(w.targets, func(t hook.Target) bool { return t.Payload || t.Filter != nil }) {
 			events = append(events, w.event)
+		} else {
+			w.event.Release()
 		}
 		if xid := w.rows.part.XID; len(xids) == 0 || xids[len(xids)-1] != xid {
 			xids = append(xids, xid)

@@ -3,8 +3,10 @@
 package faults
 
 import (
+	"fmt"
 	"io"
 	"net/http"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -89,4 +91,54 @@ func TestLargeBodiesBoundedMemory(t *testing.T) {
 			}
 		}
 	})
+}
+
+// annotateBesideLarge annotates tasks of project 1 in one transaction, each annotation with a
+// large task of project 2 beside it.
+const annotateBesideLarge = `DO $$ DECLARE large text; labeled integer; BEGIN
+		SELECT string_agg(md5(n::text), '') INTO large FROM generate_series(1, 1900) n;
+		FOR labeled IN SELECT id FROM task WHERE project_id = 1 ORDER BY id DESC LIMIT 4000 LOOP
+			INSERT INTO task_completion (result, task_id, project_id, was_cancelled, ground_truth, created_at, updated_at, result_count, bulk_created)
+				VALUES ('[]', labeled, 1, false, false, now(), now(), 0, false);
+			INSERT INTO task (data, created_at, updated_at, is_labeled, project_id, overlap, total_annotations, cancelled_annotations,
+					total_predictions, comment_count, unresolved_comment_count)
+				VALUES (jsonb_build_object('text', large), now(), now(), false, 2, 1, 0, 0, 0, 0, 0);
+		END LOOP; END $$`
+
+// TestSlowHookHoldsNoRows: what waits for a slow hook, with payloads or without, does not hold
+// the rows of its transaction.
+func TestSlowHookHoldsNoRows(t *testing.T) {
+	t.Parallel()
+	for _, payloads := range []bool{true, false} {
+		t.Run("payloads="+strconv.FormatBool(payloads), func(t *testing.T) {
+			t.Parallel()
+			const events, memory = 4000, 64 << 20
+			db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+			goOn := make(chan struct{})
+			onlyHook(t, db, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				select {
+				case <-goOn:
+				case <-r.Context().Done():
+				}
+			}))
+			db.Exec(t, "UPDATE webhook SET send_payload = $1", payloads)
+			db.Exec(t, insertTasks, events)
+			p := programs{proctest.Run(t, db, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB", "HOOKTAIL_TIMEOUT=30s")}
+			db.Exec(t, annotateBesideLarge)
+			proctest.WaitFor(t, func() error {
+				_, metrics := p.reader().Get(t, "/metrics")
+				if n := value(metrics, `hooktail_events_total{action="ANNOTATION_CREATED"}`); n != strconv.Itoa(events) {
+					return fmt.Errorf("%s events were made, want %d", n, events)
+				}
+				return nil
+			})
+			close(goOn)
+			proctest.Confirmed(t, db)
+			most := p.peak(t)
+			t.Logf("%d events beside large rows: peak %d MiB", events, most>>20)
+			if most > memory*5/4 {
+				t.Errorf("peak memory is %d MiB, more than 1.25 times %d MiB", most>>20, memory>>20)
+			}
+		})
+	}
 }
