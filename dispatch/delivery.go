@@ -155,7 +155,7 @@ type sharedEvent struct {
 	lsn       string
 	committed string
 	left      atomic.Int32 // unfinished deliveries
-	bytes     int64        // bytes that it holds
+	load      load         // bytes that it holds
 }
 
 func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
@@ -167,7 +167,8 @@ func newSharedEvent(e *mapping.Event, deliveries int) *sharedEvent {
 	all := string(e.Committed.UTC().AppendFormat(text, mapping.CommittedLayout))
 	shared := &sharedEvent{event: e, id: all[:id], lsn: all[id:lsn], committed: all[lsn:]}
 	shared.left.Store(int32(deliveries))
-	shared.bytes = int64(e.Bytes() + deliveries*deliveryBytes)
+	own, others, key := e.BytesApart()
+	shared.load = load{own: int64(own + deliveries*deliveryBytes), shared: int64(others), key: key}
 	return shared
 }
 

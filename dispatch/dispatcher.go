@@ -103,8 +103,7 @@ func (d *Dispatcher) Enqueue(ctx context.Context, deliveries []Delivery) error {
 // enqueue accepts the deliveries of one event, while no lane can be removed.
 func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 	shared := newSharedEvent(deliveries[0].Event, len(deliveries))
-	size := shared.bytes
-	if size > d.o.MaxBytes {
+	if size := shared.load.own + shared.load.shared; size > d.o.MaxBytes {
 		hooks := make([]int64, len(deliveries))
 		for i := range deliveries {
 			hooks[i] = deliveries[i].Hook
@@ -112,7 +111,7 @@ func (d *Dispatcher) enqueue(ctx context.Context, deliveries []Delivery) error {
 		d.o.Log.Warn("Event is larger than HOOKTAIL_MEMORY allows: it passes alone, while all others wait",
 			"event", shared.id, "action", string(shared.event.Action), "hooks", hooks, "bytes", size, "bound", d.o.MaxBytes)
 	}
-	if err := d.budget.reserve(ctx, size, len(deliveries), relief{d}.relieve); err != nil {
+	if err := d.budget.reserve(ctx, shared.load, len(deliveries), relief{d}.relieve); err != nil {
 		return err
 	}
 	d.mu.Lock()
@@ -173,11 +172,11 @@ func (d *Dispatcher) finish(done func(), shared *sharedEvent) {
 	if done != nil {
 		done()
 	}
-	var bytes int64
+	var last load
 	if shared.left.Add(-1) == 0 {
-		bytes = shared.bytes
+		last = shared.load
 	}
-	d.budget.give(bytes, 1)
+	d.budget.give(last, 1)
 }
 
 // Bytes returns the approximate memory of the lanes.

@@ -188,14 +188,24 @@ func (e *Event) Due(settle time.Duration) time.Time {
 // Bytes returns the approximate memory of the event: itself, rows and payload, and its
 // share of shared data. Rendering changes it.
 func (e *Event) Bytes() int {
-	n := eventBytes + len(e.Payload) + e.subject.image.row.Size() + e.subject.image.old.Size()
+	own, shared, _ := e.BytesApart()
+	if shared > 0 {
+		own += shared / e.nested.shared
+	}
+	return own
+}
+
+// BytesApart returns the approximate memory of the event without shared data, and that of
+// the shared data, which the last event with the same key releases; nil: it shares none.
+func (e *Event) BytesApart() (own, shared int, key any) {
+	own = eventBytes + len(e.Payload) + e.subject.image.row.Size() + e.subject.image.old.Size()
 	if e.subject.group != nil {
-		n += e.subject.group.bytes()
+		own += e.subject.group.bytes()
 	}
-	if e.nested != nil {
-		n += len(e.nested.json) / e.nested.shared
+	if e.nested == nil {
+		return own, 0, nil
 	}
-	return n
+	return own, len(e.nested.json), e.nested
 }
 
 // eventBytes is the size of an Event without what it refers to, rounded up to an

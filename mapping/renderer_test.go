@@ -197,6 +197,10 @@ func TestProjectIsEncodedOnce(t *testing.T) {
 	if events[0].nested.shared != len(events) {
 		t.Errorf("shared by %d, want %d", events[0].nested.shared, len(events))
 	}
+	all := len(events[0].nested.json)
+	if own, shared, key := events[1].BytesApart(); shared != all || key != events[0].nested || events[1].Bytes() != own+all/len(events) {
+		t.Errorf("%d bytes of its own and %d shared, %d in all; the project has %d", own, shared, events[1].Bytes(), all)
+	}
 	before := string(events[0].Body(AnnotationUpdated, true).Bytes())
 	if err := NewRenderer(s.pool, Options{}).Render(context.Background(), events); err != nil {
 		t.Fatal(err)

@@ -142,3 +142,51 @@ func TestSlowHookHoldsNoRows(t *testing.T) {
 		})
 	}
 }
+
+// TestSlowHookHoldsProjects: a slow hook that gets one event of each batch holds the project of
+// each batch, however many events shared it.
+func TestSlowHookHoldsProjects(t *testing.T) {
+	t.Parallel()
+	const batches, memory = 120, 64 << 20
+	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
+	goOn := make(chan struct{})
+	onlyHook(t, db, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-goOn:
+		case <-r.Context().Done():
+		}
+	}))
+	variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB", "HOOKTAIL_TIMEOUT=10s"}
+	proctest.SetUp(t, db, variables...)
+	db.Exec(t, "UPDATE webhook SET send_for_all_actions = false")
+	db.Exec(t, "INSERT INTO webhook_action (webhook_id, action) VALUES (1, 'ANNOTATIONS_DELETED')")
+	db.Exec(t, `INSERT INTO webhook (id, url, organization_id, project_id, send_payload, send_for_all_actions, headers, is_active, created_at, updated_at)
+		SELECT 2, url, 1, 1, true, true, '{}', true, created_at, updated_at FROM webhook WHERE id = 1`)
+	db.Exec(t, `INSERT INTO hooktail.hook_setting (hook_id, filter) VALUES (2, 'action == "NONE"')`) // its events are rendered
+	db.Exec(t, `UPDATE project SET label_config = '<View><!--' || (SELECT string_agg(md5(n::text), '') FROM generate_series(1, 40000) n) || '--></View>'
+		WHERE id = 1`)
+	db.Exec(t, insertTasks, 50)
+	db.Exec(t, `DO $$ BEGIN FOR i IN 1..`+strconv.Itoa(batches)+` LOOP
+			INSERT INTO task_completion (result, task_id, project_id, was_cancelled, ground_truth, created_at, updated_at, result_count, bulk_created)
+				SELECT '[]', t.id, 1, false, false, now(), now(), 0, false
+				FROM generate_series(1, 10) n, (SELECT id FROM task WHERE project_id = 1 ORDER BY id DESC LIMIT 50) t;
+			COMMIT;
+			DELETE FROM task_completion WHERE id = (SELECT max(id) FROM task_completion);
+			COMMIT;
+		END LOOP; END $$`)
+	p := programs{proctest.Run(t, db, variables...)}
+	proctest.WaitFor(t, func() error {
+		_, metrics := p.reader().Get(t, "/metrics")
+		if n := value(metrics, `hooktail_events_total{action="ANNOTATIONS_DELETED"}`); n != strconv.Itoa(batches) {
+			return fmt.Errorf("%s events were made, want %d", n, batches)
+		}
+		return nil
+	})
+	close(goOn)
+	proctest.Confirmed(t, db)
+	most := p.peak(t)
+	t.Logf("%d events of as many batches: peak %d MiB", batches, most>>20)
+	if most > memory*5/4 {
+		t.Errorf("peak memory is %d MiB, more than 1.25 times %d MiB", most>>20, memory>>20)
+	}
+}
