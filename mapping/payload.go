@@ -102,7 +102,10 @@ func (r *Renderer) appendNewTask(dst []byte, e *Event) []byte {
 	}
 	dst, omitted := r.formatOf(s.relation, e.Action.table()).appendFields(append(dst, '{'), s.image, read{}, r.batch.types(e.Project))
 	r.opts.Metrics.omitted.Add(float64(omitted))
-	return append(dst, `, "comment_authors": []}`...)
+	if s.relation.Index(commentAuthors) < 0 {
+		dst = append(dst, `, "comment_authors": []`...)
+	}
+	return append(dst, '}')
 }
 
 func (r *Renderer) appendTask(dst []byte, id int64) []byte {

@@ -85,6 +85,23 @@ func TestTaskCreated(t *testing.T) {
 	}
 }
 
+// TestCommentAuthorsInAColumn: a version of Label Studio that has them in a column is believed,
+// also where the task is as of its commit.
+func TestCommentAuthorsInAColumn(t *testing.T) {
+	for name, settle := range map[string]time.Duration{"at once": 0, "settled": time.Millisecond} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newSlot(t, "FULL")
+			s.db.Exec(t, "ALTER TABLE task ADD COLUMN comment_authors jsonb DEFAULT '[7]'")
+			s.db.Exec(t, insertTask)
+			body := payload(t, s.run(t, Options{Settle: settle}), TaskCreated)
+			if diff := cmp.Diff([]any{7.0}, at(t, body, "tasks", 0, "comment_authors")); diff != "" {
+				t.Errorf("comment_authors (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestCommentAuthorsAreListed(t *testing.T) {
 	s := newSlot(t, "FULL")
 	s.db.Exec(t, "INSERT INTO task_comment_authors (task_id, user_id) VALUES (5, 2), (5, 1)")
