@@ -118,6 +118,39 @@ func TestSecretThatCannotBeOpened(t *testing.T) {
 	})
 }
 
+// TestSecretSetWithoutTheKeyOfRun: a secret that somebody sets while the leader and the standby
+// have no key refuses its own hook. It ends neither of them, also not at their next term.
+func TestSecretSetWithoutTheKeyOfRun(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	c := receive(t, db)
+	setUpOnce(t, db)
+	leader := start(t, db, "HOOKTAIL_SETTLE=0")
+	standby := startAlone(t, proctest.RoleEnviron(db, "HOOKTAIL_SETTLE=0"))
+	proctest.WaitFor(t, func() error { return standby.says("Standing by") })
+	must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "1")
+	proctest.WaitFor(t, func() error { return leader.says("does not send to it unsigned") })
+	for range 2 {
+		db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hooktail' AND datname = current_database()")
+		c.Take()
+		db.Exec(t, annotate, 7)
+		proctest.WaitFor(t, func() error {
+			if got := annotationsOf(t, c.Requests(), 6); len(got) == 0 {
+				return fmt.Errorf("hook 6 has got nothing, neither from\n%s\nnor from\n%s", leader.err, standby.err)
+			}
+			return nil
+		})
+	}
+	if got := annotationsOf(t, c.Requests(), 1); len(got) != 0 {
+		t.Errorf("sent without the secret: %v", got)
+	}
+	for _, p := range []*program{leader, standby} {
+		if code := p.end(t); code != exitDone {
+			t.Errorf("exit code %d:\n%s", code, p.err)
+		}
+	}
+}
+
 func TestSecretSays(t *testing.T) {
 	t.Parallel()
 	db := cdctest.Postgres(t).LabelStudio(t)

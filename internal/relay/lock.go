@@ -147,7 +147,7 @@ func (s *sidecar) fits(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return nil // a leader waits for them, too
 	}
-	return signing.Check(settings)
+	return s.checkKey(signing, settings)
 }
 
 func (s *sidecar) tryLock(ctx context.Context, conn *pgx.Conn) (taken bool, err error) {

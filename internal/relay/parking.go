@@ -68,7 +68,20 @@ func (p *parkingRoom) check(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.Signing.Check(settings)
+	return p.checkKey(p.Signing, settings)
+}
+
+// checkKey returns an error if there are signing secrets but no key to open them. Once it has
+// returned nil it always does: a secret that somebody sets later only refuses its own hook.
+func (s *sidecar) checkKey(signing *wiring.Signing, settings []state.Setting) error {
+	err := signing.Check(settings)
+	if err == nil {
+		s.keyed.Store(true)
+	}
+	if s.keyed.Load() {
+		return nil
+	}
+	return err
 }
 
 // restore passes the stored deliveries to the dispatcher when a term begins. It makes one

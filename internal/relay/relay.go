@@ -52,6 +52,7 @@ type sidecar struct {
 	prepared   chan struct{}    // closed when hooktail's tables are there
 	prepare    func()           // closes prepared
 	proven     atomic.Bool      // it has streamed or stood by
+	keyed      atomic.Bool      // checkKey has returned nil
 	unled      logging.Repeat   // reports errors of requests for the lock
 	unsent     logging.Repeat   // reports errors that end tenures
 	unserved   logging.Repeat   // reports errors that end terms
