@@ -90,7 +90,7 @@ func (e *activeError) Unwrap() error { return e.err }
 // refused turns the refusal of a replication connection into a Fault if retrying does not
 // fix it.
 func (s *Stream) refused(err error) error {
-	if postgres.Code(err) == postgres.InsufficientPrivilege && !Final(err) {
+	if postgres.Code(err) == postgres.InsufficientPrivilege && !postgres.RefusesDatabase(err) && !Final(err) {
 		user := s.o.Config.User
 		return &Fault{
 			Privilege, fmt.Sprintf("role %q may not stream", user),
@@ -153,6 +153,12 @@ func Explain(err error, config *pgconn.Config) error {
 		return &Fault{
 			Authentication, fmt.Sprintf("role %q may not act as role %q, which the connection string names", config.User, role),
 			fmt.Sprintf("GRANT %s TO %s; or take the parameter role out", quoteIdent(role), quoteIdent(config.User)), err,
+		}
+	}
+	if postgres.RefusesDatabase(err) {
+		return &Fault{
+			Privilege, fmt.Sprintf("role %q may not connect to database %q", config.User, config.Database),
+			fmt.Sprintf("GRANT CONNECT ON DATABASE %s TO %s", quoteIdent(config.Database), quoteIdent(config.User)), err,
 		}
 	}
 	remedy := postgres.Remedy(err)

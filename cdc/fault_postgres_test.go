@@ -81,6 +81,12 @@ func TestFaultsEndTheStream(t *testing.T) {
 			db.Exec(t, "CREATE ROLE "+quoteIdent(o.Config.User)+" LOGIN")
 			t.Cleanup(func() { db.Exec(t, "DROP ROLE "+quoteIdent(o.Config.User)) })
 		}, Privilege, []string{"may not stream", `ALTER ROLE "Plain `, `" REPLICATION`}},
+		{"no access to the database", func(t *testing.T, db *cdctest.Database, _ Plan, o *Options) {
+			o.Config.User = "Shut " + db.Name
+			db.Exec(t, "CREATE ROLE "+quoteIdent(o.Config.User)+" LOGIN REPLICATION")
+			t.Cleanup(func() { db.Exec(t, "DROP ROLE "+quoteIdent(o.Config.User)) })
+			db.Exec(t, "REVOKE CONNECT ON DATABASE "+quoteIdent(db.Name)+" FROM PUBLIC")
+		}, Privilege, []string{"may not connect to database", `GRANT CONNECT ON DATABASE "`, `TO "Shut `}},
 		{"unreachable from the start", func(_ *testing.T, _ *cdctest.Database, _ Plan, o *Options) {
 			o.ConnectPatience = 100 * time.Millisecond
 			o.Config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no route") }

@@ -40,6 +40,14 @@ EXCEPTION
             HINT = 'Let a superuser run CREATE ROLE hooktail LOGIN REPLICATION; then run this script again.';
 END $$;
 
+-- Every role may connect, unless somebody has revoked that from PUBLIC.
+DO $$
+BEGIN
+    IF NOT has_database_privilege('hooktail', current_database(), 'CONNECT') THEN
+        EXECUTE format('GRANT CONNECT ON DATABASE %I TO hooktail', current_database());
+    END IF;
+END $$;
+
 -- Payloads are built from these tables; webhook and webhook_action have the hooks.
 GRANT USAGE ON SCHEMA public TO hooktail;
 GRANT SELECT ON public.project, public.task, public.task_completion, public.prediction, public.webhook, public.webhook_action
@@ -77,6 +85,9 @@ BEGIN
         UNION ALL
         SELECT 'USAGE on schema ' || name
             FROM unnest(ARRAY['public', 'hooktail']) AS name WHERE NOT has_schema_privilege('hooktail', name, 'USAGE')
+        UNION ALL
+        SELECT 'CONNECT on database ' || current_database()
+            WHERE NOT has_database_privilege('hooktail', current_database(), 'CONNECT')
         UNION ALL
         SELECT 'REPLICATION' FROM pg_catalog.pg_roles
             WHERE rolname = 'hooktail' AND NOT rolreplication AND NOT rolsuper AND NOT EXISTS (

@@ -54,6 +54,15 @@ func RefusesRole(err error) bool {
 	return connecting && ok && fault.File == "guc.c" && (fault.Code == InvalidParameter || fault.Code == InsufficientPrivilege)
 }
 
+// RefusesDatabase reports whether a connection was refused because the user lacks CONNECT on
+// the database. The name of the function that sent the error tells this from a missing
+// REPLICATION, which has the same SQLSTATE.
+func RefusesDatabase(err error) bool {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	fault, ok := errors.AsType[*pgconn.PgError](err)
+	return connecting && ok && fault.Code == InsufficientPrivilege && fault.Routine == "CheckMyDatabase"
+}
+
 // Remedy describes what a person must do about an error that does not go away by waiting,
 // or returns "". The list is complete: all other errors of the server are retried.
 func Remedy(err error) string {
