@@ -145,6 +145,17 @@ func TestSubchart(t *testing.T) {
 	}
 }
 
+// TestTextStaysText: what YAML would read as a number or a truth value reaches Kubernetes as text.
+func TestTextStaysText(t *testing.T) {
+	r := renderAs(t, "20261130", read(t, `database: {secret: "123", key: "true"}`+"\npodMonitor: {enabled: true}\nnetworkPolicy: {enabled: true}"))
+	d := r.deployments[0]
+	connected(t, r, d)
+	from := d.Spec.Template.Spec.Volumes[0].Projected.Sources[0].Secret
+	if from.Name != "123" || from.Items[0].Key != "true" || d.Spec.Selector.MatchLabels["app.kubernetes.io/instance"] != "20261130" {
+		t.Errorf("secret %q, key %q, selector %v", from.Name, from.Items[0].Key, d.Spec.Selector.MatchLabels)
+	}
+}
+
 // TestWrongValues: values that Helm would ignore, or render into something else than what
 // was meant, are refused by name.
 func TestWrongValues(t *testing.T) {
@@ -156,16 +167,21 @@ func TestWrongValues(t *testing.T) {
 		"memory: 8":          "memory",
 		"grace: 30s":         "grace",
 		"setup: \"false\"":   "setup",
-		"secrets: {HOOKTAIL_SECRET_KEY: hooktail}":                                  "HOOKTAIL_SECRET_KEY",
-		"database: {secret: \"\"}":                                                  "secret",
-		"secrets: {SECRET_KEY: {secret: a, key: b}}":                                "SECRET_KEY",
-		"env: {HOOKTAIL_HTTP_HOSTS: [a, b]}":                                        "HOOKTAIL_HTTP_HOSTS",
-		"env: {HOOKTAIL_MEMORY: 512MiB}":                                            "set the value memory",
-		"env: {HOOKTAIL_GRACE: 60s}":                                                "set the value grace",
-		"env: {HOOKTAIL_HTTP_ADDR: \":80\"}":                                        "HOOKTAIL_HTTP_ADDR",
-		"env: {HOOKTAIL_DATABASE_URL: postgres://h/d}":                              "set the value database",
-		"scale: {nats: {replicas: 2}}":                                              "replicas",
-		"scale: {enabled: true, nats: {url: nats://n}}\nenv: {HOOKTAIL_ROLE: both}": "set the value scale",
+		"secrets: {HOOKTAIL_SECRET_KEY: hooktail}":                                                         "HOOKTAIL_SECRET_KEY",
+		"database: {secret: \"\"}":                                                                         "secret",
+		"secrets: {SECRET_KEY: {secret: a, key: b}}":                                                       "SECRET_KEY",
+		"env: {HOOKTAIL_HTTP_HOSTS: [a, b]}":                                                               "HOOKTAIL_HTTP_HOSTS",
+		"env: {HOOKTAIL_MEMORY: 512MiB}":                                                                   "set the value memory",
+		"env: {HOOKTAIL_GRACE: 60s}":                                                                       "set the value grace",
+		"env: {HOOKTAIL_HTTP_ADDR: \":80\"}":                                                               "HOOKTAIL_HTTP_ADDR",
+		"env: {HOOKTAIL_DATABASE_URL: postgres://h/d}":                                                     "set the value database",
+		"secrets: {HOOKTAIL_DATABASE_URL: {secret: a, key: b}}":                                            "set the value database",
+		"secrets: {HOOKTAIL_MEMORY: {secret: a, key: b}}":                                                  "set the value memory",
+		"secrets: {HOOKTAIL_HTTP_ADDR: {secret: a, key: b}}":                                               "HOOKTAIL_HTTP_ADDR",
+		"secrets: {HOOKTAIL_PROXY: {secret: a, key: b}}\nenv: {HOOKTAIL_PROXY: \"http://p\"}":              "both have HOOKTAIL_PROXY",
+		"scale: {enabled: true, nats: {url: nats://n}}\nsecrets: {HOOKTAIL_NATS_URL: {secret: a, key: b}}": "set the value scale.nats.url",
+		"scale: {nats: {replicas: 2}}":                                                                     "replicas",
+		"scale: {enabled: true, nats: {url: nats://n}}\nenv: {HOOKTAIL_ROLE: both}":                        "set the value scale",
 	} {
 		if _, err := rendering(t, read(t, values)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one that names %s", values, err, want)
@@ -209,11 +225,16 @@ func read(t *testing.T, values string) map[string]any {
 // rendering is the text of each file.
 func rendering(t *testing.T, values map[string]any) (map[string]string, error) {
 	t.Helper()
+	return renderingAs(t, "hooktail", values)
+}
+
+func renderingAs(t *testing.T, name string, values map[string]any) (map[string]string, error) {
+	t.Helper()
 	c, err := loader.LoadDir(chart)
 	if err != nil {
 		t.Fatal(err)
 	}
-	release := chartutil.ReleaseOptions{Name: "hooktail", Namespace: "labelstudio", IsInstall: true}
+	release := chartutil.ReleaseOptions{Name: name, Namespace: "labelstudio", IsInstall: true}
 	all, err := chartutil.ToRenderValues(c, values, release, chartutil.DefaultCapabilities)
 	if err != nil {
 		return nil, err
@@ -223,7 +244,12 @@ func rendering(t *testing.T, values map[string]any) (map[string]string, error) {
 
 func render(t *testing.T, values map[string]any) rendered {
 	t.Helper()
-	files, err := rendering(t, values)
+	return renderAs(t, "hooktail", values)
+}
+
+func renderAs(t *testing.T, name string, values map[string]any) rendered {
+	t.Helper()
+	files, err := renderingAs(t, name, values)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@
 
 {{- define "hooktail.selector" -}}
 app.kubernetes.io/name: hooktail
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "hooktail.labels" -}}
@@ -27,7 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- end -}}
 
-{{/* Fails if a variable that other values set is in env: the pod's limits and probes follow those values. */}}
+{{/* Fails if a variable that other values set is in env or secrets: the pod's limits and probes follow those values, and hooktail ends if a variable is given twice. */}}
 {{- define "hooktail.checkEnv" -}}
 {{- $values := dict "HOOKTAIL_DATABASE_URL" "database" "HOOKTAIL_MEMORY" "memory" "HOOKTAIL_GRACE" "grace" -}}
 {{- if .Values.scale.enabled -}}
@@ -39,6 +39,20 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 {{- if eq $name "HOOKTAIL_HTTP_ADDR" -}}
 {{- fail "env has HOOKTAIL_HTTP_ADDR: the pod's address is always :8484" -}}
+{{- end -}}
+{{- end -}}
+{{- if not .Values.scale.nats.url -}}
+{{- $values = omit $values "HOOKTAIL_NATS_URL" -}}
+{{- end -}}
+{{- range $name, $_ := .Values.secrets -}}
+{{- with get $values $name -}}
+{{- fail (printf "secrets has %s: set the value %s instead" $name .) -}}
+{{- end -}}
+{{- if eq $name "HOOKTAIL_HTTP_ADDR" -}}
+{{- fail "secrets has HOOKTAIL_HTTP_ADDR: the pod's address is always :8484" -}}
+{{- end -}}
+{{- if hasKey $.Values.env $name -}}
+{{- fail (printf "env and secrets both have %s: keep one of them" $name) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
