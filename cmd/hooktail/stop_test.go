@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -62,6 +63,10 @@ func TestStopEndsSoonAfterGrace(t *testing.T) {
 // SIGTERM does. nohup has it go on.
 func TestHangUpIsAStop(t *testing.T) {
 	t.Parallel()
+	// The program inherits an ignored signal, as of tests that run under nohup, but not a handled one.
+	hangUps := make(chan os.Signal, 1)
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
 	db := cdctest.Postgres(t).LabelStudio(t)
 	point(t, db, http.NotFoundHandler())
 	setUpOnce(t, db)

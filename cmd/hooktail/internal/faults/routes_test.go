@@ -126,6 +126,8 @@ var straightOnly = map[string]string{
 	"TestFullDiskWhileParking":             "says that the slot waits for the store, which it does not if there is a log",
 	"TestWithDatabaseClockThatJumps":       "is about the times of attempts and parked deliveries, which a log does not change",
 	"TestWithOwnClockThatJumps":            "as TestWithDatabaseClockThatJumps",
+	"TestSlowHookHoldsNoRows":              "what waits in a log is encoded, without rows",
+	"TestSlowHookHoldsProjects":            "what waits in a log is encoded, each event with its project",
 }
 
 // TestFaultsGoThroughTheLog: each test of this package runs on each route, is about the log
