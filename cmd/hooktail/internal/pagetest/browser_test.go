@@ -91,11 +91,20 @@ func (b *browser) do(steps ...chromedp.Action[chromedp.Void]) {
 // eval is the value of an expression, as text.
 func (b *browser) eval(expression string) string {
 	b.t.Helper()
-	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	value, err := b.evaluate(expression)
 	if err != nil {
-		b.t.Fatalf("evaluate %s: %v", expression, err)
+		b.t.Fatal(err)
 	}
 	return value
+}
+
+// evaluate is eval with an error, for example while the page is being left.
+func (b *browser) evaluate(expression string) (string, error) {
+	value, err := chromedp.Run(b.ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		return "", fmt.Errorf("evaluate %s: %w", expression, err)
+	}
+	return value, nil
 }
 
 // run runs a statement in the page.
@@ -105,10 +114,11 @@ func (b *browser) run(statement string) { b.eval("(() => {" + statement + "})()"
 func (b *browser) wait(expression, want string) {
 	b.t.Helper()
 	proctest.WaitFor(b.t, func() error {
-		if got := b.eval(expression); !strings.Contains(got, want) {
-			return fmt.Errorf("%s is %.500q, want %q in it", expression, got, want)
+		got, err := b.evaluate(expression)
+		if err == nil && !strings.Contains(got, want) {
+			err = fmt.Errorf("%s is %.500q, want %q in it", expression, got, want)
 		}
-		return nil
+		return err
 	})
 }
 
