@@ -78,10 +78,10 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	return r, nil
 }
 
-// ErrStandby ends a connection, and is no Fault: the primary may be elsewhere for a while, or have no room for
-// another connection. A standby has no slot, or a copy that nobody may read, and its WAL may
-// end before what was delivered. None of that is a gap.
-var ErrStandby = errors.New(standbyWhat + ": " + standbyMend)
+// errStandby ends a connection, and is no Fault: the primary may be elsewhere for a while, or
+// have no room for another connection. A standby has no slot, or a copy that nobody may read,
+// and its WAL may end before what was delivered. None of that is a gap.
+var errStandby = errors.New(standbyWhat + ": " + standbyMend)
 
 // check verifies everything that the server would not report.
 func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) {
@@ -91,7 +91,7 @@ func (s *Stream) check(ctx context.Context, conn *pgconn.PgConn) (*Slot, error) 
 	if standby, err := isStandby(ctx, conn); err != nil {
 		return nil, err
 	} else if standby && !s.o.Temporary {
-		return nil, ErrStandby
+		return nil, errStandby
 	}
 	own := s.Memory()
 	memory := own

@@ -177,6 +177,12 @@ func Explain(err error, config *pgconn.Config) error {
 	}
 }
 
+// Answered reports whether the server has answered on the connection that ended with err: it
+// refused the stream, or the stream refused it.
+func Answered(err error) bool {
+	return postgres.Code(err) != "" || Final(err) || errors.Is(err, errStandby)
+}
+
 // Final reports whether err is a Fault or a Gap, which retrying does not fix.
 func Final(err error) bool {
 	var fault *Fault

@@ -18,7 +18,6 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/logging"
-	"github.com/hooktail/hooktail/internal/postgres"
 	"github.com/hooktail/hooktail/internal/retry"
 )
 
@@ -247,12 +246,11 @@ func (h *heartbeat) isAtWork(ctx context.Context, stream *cdc.Stream) bool {
 }
 
 // isSilent reports whether the stream has received nothing for longer than limit,
-// although it reads. A server that refuses the connection is not silent, nor is one whose
-// answers make the stream refuse it.
+// although it reads. A server that answers, be it with a refusal, is not silent.
 func isSilent(stream *cdc.Stream, limit time.Duration) bool {
 	stats := stream.Stats()
 	if !stats.Connected {
-		return !stats.Held && postgres.Code(stats.Fault) == "" && !cdc.Final(stats.Fault) && !errors.Is(stats.Fault, cdc.ErrStandby)
+		return !stats.Held && !cdc.Answered(stats.Fault)
 	}
 	return !stats.Held && time.Since(stats.LastMessage) > limit
 }
