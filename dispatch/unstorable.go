@@ -20,6 +20,7 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 	if len(operations) == 0 {
 		return nil
 	}
+	b := w.batch(operations)
 	var refused error
 	var free []operation // operations that are not among the locked ones
 	var locked bool
@@ -31,7 +32,7 @@ func (w *writer) apply(ctx context.Context, operations []operation) error {
 			return nil
 		}
 		again = true
-		err := w.store.Apply(ctx, w.batch(operations))
+		err := w.store.Apply(ctx, b)
 		if free, locked = w.setAside(ctx, operations, err); locked {
 			return nil
 		}

@@ -38,30 +38,31 @@ func newTransport(o Options) *ownTransport {
 
 // RoundTrip sends the request, directly or through the proxy.
 func (t *ownTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	proxied, err := t.isProxied(r)
-	switch {
-	case err != nil:
+	route, err := t.route(r)
+	if err != nil {
 		return nil, err
-	case proxied:
-		return t.through.RoundTrip(r)
-	default:
-		return t.direct.RoundTrip(r)
 	}
+	return route.RoundTrip(r)
 }
 
 // once is RoundTrip on a new connection, which is not kept.
 func (t *ownTransport) once(r *http.Request) (*http.Response, error) {
-	proxied, err := t.isProxied(r)
+	route, err := t.route(r)
 	if err != nil {
 		return nil, err
 	}
-	kept := t.direct
-	if proxied {
-		kept = t.through
-	}
-	fresh := kept.fresh()
+	fresh := route.fresh()
 	fresh.DisableKeepAlives = true
 	return fresh.RoundTrip(r)
+}
+
+// route returns the connections that the request takes.
+func (t *ownTransport) route(r *http.Request) (*renewed, error) {
+	proxied, err := t.isProxied(r)
+	if err != nil || !proxied {
+		return t.direct, err
+	}
+	return t.through, nil
 }
 
 // close closes unused connections.
