@@ -59,6 +59,14 @@ func (d *Database) Exec(t testing.TB, sql string, args ...any) {
 	}
 }
 
+// Configure sets a parameter of the whole server, and has its processes read it soon. It
+// remains set.
+func (d *Database) Configure(t testing.TB, parameter, value string) {
+	t.Helper()
+	d.Exec(t, "ALTER SYSTEM SET "+parameter+" = '"+value+"'")
+	d.Exec(t, "SELECT pg_reload_conf()")
+}
+
 // QueryText returns the first column of the first row as text; "" for null and for no
 // row.
 func (d *Database) QueryText(t testing.TB, sql string, args ...any) string {

@@ -19,20 +19,16 @@ func TestCommitsNeverWaitForHooktail(t *testing.T) {
 	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
 	c := receive(t, db)
 	start(t, db, "HOOKTAIL_SETTLE=0")
-	configure := func(standbys string) {
-		t.Helper()
-		db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
-		db.Exec(t, "SELECT pg_reload_conf()")
-	}
-	t.Cleanup(func() { configure("") })
-	configure("*")
+	const parameter = "synchronous_standby_names"
+	t.Cleanup(func() { db.Configure(t, parameter, "") })
+	db.Configure(t, parameter, "*")
 	proctest.WaitFor(t, func() error {
 		if senders := db.QueryText(t, "SELECT string_agg(sync_state, ' ') FROM pg_stat_replication"); senders != "" {
 			return errors.New("hooktail still streams: " + senders)
 		}
 		return nil
 	})
-	configure("")
+	db.Configure(t, parameter, "")
 	within, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	if _, err := db.Connect(t).Exec(within, "UPDATE project SET title = 'Newsroom 7', updated_at = now() WHERE id = 1"); err != nil {

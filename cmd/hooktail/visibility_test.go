@@ -60,14 +60,10 @@ func TestNothingIsSentBeforeItCanBeRead(t *testing.T) {
 // release: they are in the stream, and nobody sees them.
 func withoutStandby(t *testing.T, db *cdctest.Database) (conn *pgx.Conn, release func()) {
 	t.Helper()
-	configure := func(standbys string) {
-		t.Helper()
-		db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
-		db.Exec(t, "SELECT pg_reload_conf()")
-	}
-	release = func() { configure("") }
+	const parameter = "synchronous_standby_names"
+	release = func() { db.Configure(t, parameter, "") }
 	t.Cleanup(release) // or nothing would ever be committed again
-	configure("nobody")
+	db.Configure(t, parameter, "nobody")
 	proctest.WaitFor(t, func() error { // the checkpointer reads the configuration for all
 		probe := db.Connect(t)
 		defer probe.Close(context.Background())

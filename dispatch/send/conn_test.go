@@ -57,6 +57,17 @@ func TestEarlyAnswerCounts(t *testing.T) {
 // the connection.
 func hasty(t *testing.T, answer string, secure *tls.Config) string {
 	t.Helper()
+	return serveConns(t, secure, func(conn net.Conn) {
+		reader := textproto.NewReader(bufio.NewReader(conn))
+		_, _ = reader.ReadLine()
+		_, _ = reader.ReadMIMEHeader()
+		_, _ = io.WriteString(conn, answer)
+	})
+}
+
+// serveConns is the address of a receiver that serves each connection so, and then closes it.
+func serveConns(t *testing.T, secure *tls.Config, serve func(net.Conn)) string {
+	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -71,11 +82,10 @@ func hasty(t *testing.T, answer string, secure *tls.Config) string {
 			if err != nil {
 				return // the test has ended
 			}
-			reader := textproto.NewReader(bufio.NewReader(conn))
-			_, _ = reader.ReadLine()
-			_, _ = reader.ReadMIMEHeader()
-			_, _ = io.WriteString(conn, answer)
-			conn.Close()
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
 		}
 	}()
 	return listener.Addr().String()
@@ -175,38 +185,24 @@ func TestStatusOfAnUnusedConnection(t *testing.T) {
 func TestUnreadBodyOfTheRequestBefore(t *testing.T) {
 	for _, confused := range []string{"400 Bad Request", "405 Method Not Allowed", "501 Not Implemented"} {
 		for _, body := range []int{100, 2 * spareText} {
-			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { listener.Close() })
-			go func() {
-				for {
-					conn, err := listener.Accept()
+			address := serveConns(t, nil, func(conn net.Conn) {
+				reader := textproto.NewReader(bufio.NewReader(conn))
+				for answer := "200 OK\r\n"; ; {
+					line, err := reader.ReadLine()
 					if err != nil {
-						return // the test has ended
+						return
 					}
-					go func() {
-						defer conn.Close()
-						reader := textproto.NewReader(bufio.NewReader(conn))
-						for answer := "200 OK\r\n"; ; {
-							line, err := reader.ReadLine()
-							if err != nil {
-								return
-							}
-							if !strings.HasPrefix(line, "POST ") {
-								answer = confused + "\r\nConnection: close\r\n"
-							}
-							_, _ = reader.ReadMIMEHeader()
-							if _, err = io.WriteString(conn, "HTTP/1.1 "+answer+"Content-Length: 0\r\n\r\n"); err != nil || strings.Contains(answer, "close") {
-								return
-							}
-						}
-					}()
+					if !strings.HasPrefix(line, "POST ") {
+						answer = confused + "\r\nConnection: close\r\n"
+					}
+					_, _ = reader.ReadMIMEHeader()
+					if _, err = io.WriteString(conn, "HTTP/1.1 "+answer+"Content-Length: 0\r\n\r\n"); err != nil || strings.Contains(answer, "close") {
+						return
+					}
 				}
-			}()
+			})
 			s := newTestSender(t, Options{Timeout: 20 * time.Second})
-			hook := oneHook(t, dispatchtest.HookRow(1, "http://"+listener.Addr().String()+"/h"))
+			hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
 			m := testMessage
 			m.Body = mapping.BodyOf(make([]byte, body))
 			for range 6 {

@@ -37,8 +37,7 @@ func healthy(t *testing.T) *patient {
 	s := cdctest.Postgres(t)
 	db := s.LabelStudio(t)
 	bound.Do(func() {
-		db.Exec(t, "ALTER SYSTEM SET max_slot_wal_keep_size = '"+bounded+"'")
-		db.Exec(t, "SELECT pg_reload_conf()")
+		db.Configure(t, "max_slot_wal_keep_size", bounded)
 	})
 	proctest.WaitFor(t, settingIs(t, db, "max_slot_wal_keep_size", bounded))
 	return admit(t, db)

@@ -113,14 +113,10 @@ func TestStandbys(t *testing.T) {
 func TestSynchronous(t *testing.T) {
 	t.Parallel()
 	p := private(t, "18", map[string]string{})
-	configure := func(standbys string) {
-		t.Helper()
-		p.db.Exec(t, "ALTER SYSTEM SET synchronous_standby_names = '"+standbys+"'")
-		p.db.Exec(t, "SELECT pg_reload_conf()")
-	}
-	t.Cleanup(func() { configure("") }) // or the database could not be dropped
-	configure("ANY 1 (*)")
-	proctest.WaitFor(t, settingIs(t, p.db, "synchronous_standby_names", "ANY 1 (*)"))
+	const parameter, names = "synchronous_standby_names", "ANY 1 (*)"
+	t.Cleanup(func() { p.db.Configure(t, parameter, "") }) // or the database could not be dropped
+	p.db.Configure(t, parameter, names)
+	proctest.WaitFor(t, settingIs(t, p.db, parameter, names))
 	check(t, p.examine(t), sign{"synchronous_standby_names", doctor.Failure, "commits would wait for hooktail", "name the standbys alone"})
 }
 

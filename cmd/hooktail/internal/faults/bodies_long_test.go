@@ -84,13 +84,45 @@ func TestLargeBodiesBoundedMemory(t *testing.T) {
 			if got != events || least < size {
 				t.Errorf("%s: %d events arrived, the least of them of %d bytes; want %d of %d and more", load, got, least, events, size)
 			}
-			most := p.peak(t)
-			t.Logf("%s of %d events on tasks of %d KiB: peak %d MiB", load, events, size>>10, most>>20)
-			if most > memory*5/4 {
-				t.Errorf("%s: peak memory is %d MiB, more than 1.25 times %d MiB", load, most>>20, memory>>20)
-			}
+			t.Logf("%s of %d events on tasks of %d KiB", load, events, size>>10)
+			p.checkPeak(t, memory)
 		}
 	})
+}
+
+// hangingHook makes the only hook one whose receiver answers nothing until goOn.
+func hangingHook(t *testing.T, db *cdctest.Database) (goOn func()) {
+	t.Helper()
+	answers := make(chan struct{})
+	onlyHook(t, db, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		select {
+		case <-answers:
+		case <-r.Context().Done():
+		}
+	}))
+	return func() { close(answers) }
+}
+
+// waitEvents waits until the reader has made n events of the action.
+func (p programs) waitEvents(t *testing.T, action string, n int) {
+	t.Helper()
+	proctest.WaitFor(t, func() error {
+		_, metrics := p.reader().Get(t, "/metrics")
+		if made := value(metrics, `hooktail_events_total{action="`+action+`"}`); made != strconv.Itoa(n) {
+			return fmt.Errorf("%s events were made, want %d", made, n)
+		}
+		return nil
+	})
+}
+
+// checkPeak checks that each program has kept its HOOKTAIL_MEMORY, with a quarter to spare.
+func (p programs) checkPeak(t *testing.T, memory int) {
+	t.Helper()
+	most := p.peak(t)
+	t.Logf("peak %d MiB", most>>20)
+	if most > memory*5/4 {
+		t.Errorf("peak memory is %d MiB, more than 1.25 times %d MiB", most>>20, memory>>20)
+	}
 }
 
 // annotateBesideLarge annotates tasks of project 1 in one transaction, each annotation with a
@@ -114,31 +146,15 @@ func TestSlowHookHoldsNoRows(t *testing.T) {
 			t.Parallel()
 			const events, memory = 4000, 64 << 20
 			db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
-			goOn := make(chan struct{})
-			onlyHook(t, db, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-				select {
-				case <-goOn:
-				case <-r.Context().Done():
-				}
-			}))
+			goOn := hangingHook(t, db)
 			db.Exec(t, "UPDATE webhook SET send_payload = $1", payloads)
 			db.Exec(t, insertTasks, events)
 			p := programs{proctest.Run(t, db, "HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB", "HOOKTAIL_TIMEOUT=30s")}
 			db.Exec(t, annotateBesideLarge)
-			proctest.WaitFor(t, func() error {
-				_, metrics := p.reader().Get(t, "/metrics")
-				if n := value(metrics, `hooktail_events_total{action="ANNOTATION_CREATED"}`); n != strconv.Itoa(events) {
-					return fmt.Errorf("%s events were made, want %d", n, events)
-				}
-				return nil
-			})
-			close(goOn)
+			p.waitEvents(t, "ANNOTATION_CREATED", events)
+			goOn()
 			proctest.Confirmed(t, db)
-			most := p.peak(t)
-			t.Logf("%d events beside large rows: peak %d MiB", events, most>>20)
-			if most > memory*5/4 {
-				t.Errorf("peak memory is %d MiB, more than 1.25 times %d MiB", most>>20, memory>>20)
-			}
+			p.checkPeak(t, memory)
 		})
 	}
 }
@@ -149,13 +165,7 @@ func TestSlowHookHoldsProjects(t *testing.T) {
 	t.Parallel()
 	const batches, memory = 120, 64 << 20
 	db := cdctest.Private(t, throwaway.Options{}).LabelStudio(t)
-	goOn := make(chan struct{})
-	onlyHook(t, db, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-goOn:
-		case <-r.Context().Done():
-		}
-	}))
+	goOn := hangingHook(t, db)
 	variables := []string{"HOOKTAIL_LOG_LEVEL=info", "HOOKTAIL_MEMORY=64MiB", "HOOKTAIL_TIMEOUT=10s"}
 	proctest.SetUp(t, db, variables...)
 	db.Exec(t, "UPDATE webhook SET send_for_all_actions = false")
@@ -175,18 +185,8 @@ func TestSlowHookHoldsProjects(t *testing.T) {
 			COMMIT;
 		END LOOP; END $$`)
 	p := programs{proctest.Run(t, db, variables...)}
-	proctest.WaitFor(t, func() error {
-		_, metrics := p.reader().Get(t, "/metrics")
-		if n := value(metrics, `hooktail_events_total{action="ANNOTATIONS_DELETED"}`); n != strconv.Itoa(batches) {
-			return fmt.Errorf("%s events were made, want %d", n, batches)
-		}
-		return nil
-	})
-	close(goOn)
+	p.waitEvents(t, "ANNOTATIONS_DELETED", batches)
+	goOn()
 	proctest.Confirmed(t, db)
-	most := p.peak(t)
-	t.Logf("%d events of as many batches: peak %d MiB", batches, most>>20)
-	if most > memory*5/4 {
-		t.Errorf("peak memory is %d MiB, more than 1.25 times %d MiB", most>>20, memory>>20)
-	}
+	p.checkPeak(t, memory)
 }
