@@ -23,7 +23,7 @@ type fold struct {
 	turned                      bool // task: is_labeled has changed
 	turnedAt                    int  // ordinal of the last change of is_labeled
 	touchedAt                   int  // ordinal of the first change
-	insertedAt, toldAt, endedAt int  // ordinals of the changes that make an event
+	insertedAt, toldAt, endedAt int  // ordinals of the changes that make an event; insertedAt: of the last insert
 
 	image // last state; old is whole or empty: the source of TOASTed columns missing from row, or the deleted row
 }
@@ -31,6 +31,9 @@ type fold struct {
 func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
 func (f *fold) deleted() bool { return f.existed && !f.exists && f.ended }
 func (f *fold) updated() bool { return f.exists && f.told && !f.created() }
+
+// restore makes an insert an update: an earlier part has deleted the row.
+func (f *fold) restore() { f.existed, f.told, f.toldAt = true, true, f.insertedAt }
 
 // at returns the ordinal of the change that makes the row's event, if there is one.
 func (f *fold) at() int {
@@ -169,10 +172,11 @@ func (f *fold) apply(c *cdc.Change, s *shape, first bool, before past) {
 	}
 	f.exists = before.there
 	if c.Op == cdc.Insert {
+		f.insertedAt = c.Ordinal
 		if f.ended && before.there { // deleted and inserted again
 			before.told = true
 		} else {
-			f.inserted, f.insertedAt = true, c.Ordinal
+			f.inserted = true
 		}
 	}
 	if before.told && !f.told {

@@ -8,7 +8,7 @@ type ledger struct {
 	size   int
 	groups []*group
 	open   map[owner]*group
-	index  map[int64]place // nil if entries never change
+	index  map[int64]place // nil: not needed so far
 }
 
 // owner is common to the rows of a group: the project, or, if that is unknown, the task.
@@ -40,6 +40,19 @@ type place struct {
 func (l *ledger) has(id int64) bool {
 	_, ok := l.index[id]
 	return ok
+}
+
+// find builds the index of a list whose entries hardly ever change.
+func (l *ledger) find() *ledger {
+	if l.index == nil && len(l.groups) > 0 {
+		l.index = make(map[int64]place)
+		for _, g := range l.groups {
+			for i := range g.members {
+				l.index[g.members[i].id] = place{g, i}
+			}
+		}
+	}
+	return l
 }
 
 // replace updates the state of an entered row.

@@ -158,15 +158,19 @@ const relations = 64
 // transaction.
 func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 	for i := range m.folds.list {
-		if f := &m.folds.list[i]; f.shape.table == project && f.ended {
-			m.tx.gone[f.id] = true
+		switch f := &m.folds.list[i]; {
+		case f.shape.table != project:
+		case f.exists: // perhaps inserted again
+			delete(m.tx.gone, f.id)
+		case f.ended:
+			m.tx.gone[f.id] = f.endedAt
 		}
 	}
 	for i := range m.folds.list {
 		switch f := &m.folds.list[i]; {
 		case f.shape.table == project:
 			dst = m.ofProject(part, f, dst)
-		case m.hides(f.project):
+		case m.hides(f.project) && !f.deleted() && !m.returns(f): // whether deletions are hidden, the commit shows
 		case f.shape.table == task:
 			dst = m.ofTask(part, f, dst)
 		default:
@@ -181,11 +185,22 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 // and in transactions of its own.
 func (m *Mapper) hides(project int64) bool {
 	memo, known := m.memory.projects.get(project)
-	return m.tx.gone[project] || known && memo.deleted && memo.era == m.memory.era
+	return m.tx.hasGone(project) || known && memo.deleted && memo.era == m.memory.era
+}
+
+// returns reports whether the row was inserted after its project had been deleted by the
+// same transaction, which will insert the project again.
+func (m *Mapper) returns(f *fold) bool {
+	at, gone := m.tx.gone[f.project]
+	return gone && f.exists && f.insertedAt > at
 }
 
 func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	switch {
+	case f.created() && m.tx.hasDeleted(f.id):
+		delete(m.tx.born, f.id)
+		f.restore()
+		m.tx.enterProject(part, f)
 	case f.created():
 		m.tx.born[f.id] = true
 		return m.one(part, ProjectCreated, f, dst)
@@ -226,6 +241,9 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 
 func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
+	if !native && !part.First && f.created() && m.tx.annotationsDeleted.find().remove(f.id) {
+		f.restore()
+	}
 	switch {
 	case f.deleted():
 		switch {

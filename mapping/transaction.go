@@ -6,7 +6,7 @@ import "github.com/hooktail/hooktail/cdc"
 // parts, rows up to keptBytes. Whether a deletion makes an event depends on what else the
 // transaction does, before or after it.
 type transaction struct {
-	gone map[int64]bool // deleted projects: their content makes no events
+	gone map[int64]int  // deleted projects, with the ordinals of their deletions: their content makes no events
 	born map[int64]bool // inserted projects
 	fed  map[int64]bool // projects into which tasks are inserted
 
@@ -31,7 +31,7 @@ const keptBytes = 1 << 20
 
 func (t *transaction) reset(o Options) {
 	if t.gone == nil {
-		t.gone, t.born, t.fed, t.projectAt = map[int64]bool{}, map[int64]bool{}, map[int64]bool{}, map[int64]int{}
+		t.gone, t.born, t.fed, t.projectAt = map[int64]int{}, map[int64]bool{}, map[int64]bool{}, map[int64]int{}
 	}
 	clear(t.gone)
 	clear(t.born)
@@ -124,6 +124,17 @@ func (t *transaction) enterProject(part *cdc.Part, f *fold) {
 	t.projects[at] = entry
 }
 
+// hasDeleted reports whether an earlier part has deleted the project.
+func (t *transaction) hasDeleted(project int64) bool {
+	at, ok := t.projectAt[project]
+	return ok && t.projects[at].deleted()
+}
+
+func (t *transaction) hasGone(project int64) bool {
+	_, gone := t.gone[project]
+	return gone
+}
+
 // ofCommit makes the events that have waited for the commit.
 func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 	t := &m.tx
@@ -131,7 +142,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 		switch f := &t.projects[i]; {
 		case f.deleted():
 			dst = m.one(part, ProjectDeleted, f, dst)
-		case !t.fed[f.id] && !t.gone[f.id]:
+		case !t.fed[f.id] && !t.hasGone(f.id):
 			dst = m.one(part, ProjectUpdated, f, dst)
 		}
 	}

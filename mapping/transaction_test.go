@@ -1,6 +1,9 @@
 package mapping
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,6 +61,11 @@ func TestSeveralParts(t *testing.T) {
 			guide:   []string{"1 PROJECT_DELETED [1] project 1 task 0"},
 		},
 		{
+			name:    "project inserted, deleted and inserted again",
+			changes: []cdc.Change{s.insert("project", p...), s.remove("project", p...), s.insert("project", p...)},
+			guide:   []string{"0 PROJECT_CREATED [1] project 1 task 0", "2 PROJECT_UPDATED [1] project 1 task 0"},
+		},
+		{
 			name:    "project updated, then tasks inserted",
 			changes: []cdc.Change{s.update("project", p, p.with(2, t2)), s.insert("task", 5, 1, "{}")},
 			guide:   []string{"1 TASK_CREATED [5] project 1 task 5"},
@@ -92,6 +100,96 @@ func TestSeveralParts(t *testing.T) {
 				got := tellAll(mapAll(t, NewMapper(Options{Profile: profile}), parts(1, test.changes, 1, 1)))
 				if diff := cmp.Diff(want, got); diff != "" {
 					t.Errorf("events (-want +got):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestRestoredRows: a transaction that deletes rows and inserts them again, as somebody
+// does who restores them from a backup, makes the same last event of each row however it
+// is split.
+func TestRestoredRows(t *testing.T) {
+	s := newSchema(fullKey)
+	p, a := projectRow(1, t1, nil), annotationRow(7, 5, 1, t1, false)
+	b, c := a.with(0, 8), a.with(0, 9)
+	for _, tt := range []struct {
+		name    string
+		changes []cdc.Change
+		want    string
+	}{
+		{
+			"annotations, one of which is not restored",
+			[]cdc.Change{
+				s.remove("task_completion", a...), s.remove("task_completion", b...),
+				s.insert("task_completion", a.with(7, "[1]")...), s.insert("task_completion", c...),
+			},
+			"7 ANNOTATION_UPDATED, 8 ANNOTATIONS_DELETED, 9 ANNOTATION_CREATED",
+		},
+		{
+			"an annotation, deleted a second time",
+			[]cdc.Change{s.remove("task_completion", a...), s.insert("task_completion", a...), s.remove("task_completion", a...)},
+			"7 ANNOTATIONS_DELETED",
+		},
+		{
+			"a skipped annotation",
+			[]cdc.Change{s.remove("task_completion", a.with(4, "t")...), s.insert("task_completion", a.with(4, "t")...)},
+			"7 ANNOTATION_UPDATED",
+		},
+		{
+			"a project",
+			[]cdc.Change{s.remove("project", p...), s.insert("project", p.with(2, t2)...)},
+			"1 PROJECT_UPDATED",
+		},
+		{
+			"a project with its annotations, one of which is not restored",
+			[]cdc.Change{
+				s.remove("project", p...), s.remove("task_completion", a...), s.remove("task_completion", b...),
+				s.insert("project", p...), s.insert("task_completion", a.with(7, "[1]")...), s.insert("task_completion", c...),
+			},
+			"1 PROJECT_UPDATED, 7 ANNOTATION_UPDATED, 8 ANNOTATIONS_DELETED, 9 ANNOTATION_CREATED",
+		},
+		{
+			"a project after its annotations",
+			[]cdc.Change{
+				s.remove("task_completion", a...), s.remove("project", p...), s.remove("task_completion", b...),
+				s.insert("task_completion", a.with(7, "[1]")...), s.insert("task_completion", c...), s.insert("project", p...),
+			},
+			"1 PROJECT_UPDATED, 7 ANNOTATION_UPDATED, 8 ANNOTATIONS_DELETED, 9 ANNOTATION_CREATED",
+		},
+		{
+			"a project whose mark of deletion is taken back",
+			[]cdc.Change{
+				s.update("project", p, p.with(4, t2)), s.remove("task_completion", a...), s.update("project", p.with(4, t2), p.with(2, t2)),
+			},
+			"1 PROJECT_UPDATED, 7 ANNOTATIONS_DELETED",
+		},
+		{
+			"a project, deleted a second time",
+			[]cdc.Change{
+				s.remove("project", p...), s.remove("task_completion", a...), s.insert("project", p...), s.remove("project", p...),
+			},
+			"1 PROJECT_DELETED",
+		},
+	} {
+		for size := len(tt.changes); size > 0; size-- {
+			t.Run(fmt.Sprintf("%s, in parts of %d", tt.name, size), func(t *testing.T) {
+				last := map[int64]Action{}
+				for _, e := range mapAll(t, NewMapper(Options{}), parts(1, slices.Clone(tt.changes), slices.Repeat([]int{size}, (len(tt.changes)-1)/size)...)) {
+					last[e.subject.id] = e.Action
+					if e.subject.group != nil {
+						delete(last, e.subject.id)
+						for _, member := range e.subject.group.members {
+							last[member.id] = e.Action
+						}
+					}
+				}
+				var told []string
+				for _, id := range slices.Sorted(maps.Keys(last)) {
+					told = append(told, fmt.Sprintf("%d %s", id, last[id]))
+				}
+				if diff := cmp.Diff(tt.want, strings.Join(told, ", ")); diff != "" {
+					t.Errorf("last events (-want +got):\n%s", diff)
 				}
 			})
 		}
