@@ -28,3 +28,29 @@ func (s *idSet) cut(n int) {
 	}
 	s.ids = s.ids[:n]
 }
+
+// idBits is a set of ids that mostly follow each other: each takes a bit. The zero value
+// is empty.
+type idBits map[int64]*[blockTasks / 64]uint64
+
+func (s *idBits) add(id int64) {
+	if *s == nil {
+		*s = idBits{}
+	}
+	block := (*s)[id>>blockBits]
+	if block == nil {
+		block = new([blockTasks / 64]uint64)
+		(*s)[id>>blockBits] = block
+	}
+	block[wordOf(id)] |= bitOf(id)
+}
+
+// remove reports whether the id was in the set.
+func (s idBits) remove(id int64) bool {
+	block := s[id>>blockBits]
+	if block == nil || block[wordOf(id)]&bitOf(id) == 0 {
+		return false
+	}
+	block[wordOf(id)] &^= bitOf(id)
+	return true
+}

@@ -213,6 +213,7 @@ func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {
 func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
 	switch {
+	case f.created() && m.tx.tasksRemoved.remove(f.id): // restored: an update
 	case f.created():
 		m.tx.fed[f.project] = true
 		if !native {
@@ -226,6 +227,10 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 			m.tx.strays[task]++
 		default:
 			m.tx.enter(&m.tx.tasksDeleted, f, image{})
+		}
+	case f.deleted():
+		if !part.Last {
+			m.tx.tasksRemoved.add(f.id)
 		}
 	case f.exists && f.turned && !m.tx.tasksInserted.has(f.id):
 		action := TaskReopened

@@ -18,6 +18,8 @@ type transaction struct {
 	annotationsInserted ledger
 	annotationsDeleted  ledger
 
+	tasksRemoved idBits // in the guide's profile, where their deletion is no event
+
 	strays [tables]int // deleted rows without known project and task
 	left   int         // rest of keptBytes
 
@@ -37,6 +39,7 @@ func (t *transaction) reset(o Options) {
 	clear(t.born)
 	clear(t.fed)
 	clear(t.projectAt)
+	t.tasksRemoved = nil
 	t.projects, t.strays, t.left, t.changes, t.number = nil, [tables]int{}, keptBytes, 0, 0
 	for _, l := range []*ledger{&t.tasksInserted, &t.tasksDeleted, &t.annotationsInserted, &t.annotationsDeleted} {
 		if l.groups != nil || l.size == 0 {

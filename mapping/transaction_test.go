@@ -137,6 +137,15 @@ func TestRestoredRows(t *testing.T) {
 			"7 ANNOTATION_UPDATED",
 		},
 		{
+			"tasks",
+			[]cdc.Change{
+				s.remove("task_completion", a...), s.remove("task", 5, 1, "{}"), s.remove("task", -6, 1, "{}"), s.remove("task", 300, 1, "{}"),
+				s.insert("task", 300, 1, "{}"), s.insert("task", -6, 1, "{}"), s.insert("task", 5, 1, "{}"), s.insert("task", 6, 1, "{}"),
+				s.insert("task_completion", a...),
+			},
+			"6 TASK_CREATED, 7 ANNOTATION_UPDATED",
+		},
+		{
 			"a project",
 			[]cdc.Change{s.remove("project", p...), s.insert("project", p.with(2, t2)...)},
 			"1 PROJECT_UPDATED",
