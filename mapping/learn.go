@@ -42,6 +42,8 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 		organization: f.organization,
 		updatedAt:    m.memory.fingerprint(c.New.Text(s.updatedAt)),
 		era:          m.memory.era,
+		timeline:     m.branch,
+		commit:       m.commit,
 		deleted:      !p.there,
 		whole:        string(c.New.Text(s.cohort)) == "100",
 	})

@@ -24,6 +24,7 @@ type Mapper struct {
 	folds  folds
 	tx     transaction
 	commit cdc.LSN // last part
+	branch int32   // its timeline
 	stray  strays
 
 	keys   *Keys // keys that prove messages; nil: unknown
@@ -82,10 +83,10 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	if part.First {
 		m.tx.reset(m.opts)
 		if part.Commit <= m.commit { // read again: the memory is ahead
-			m.memory.era++
+			m.memory.reread(part.Timeline, part.Commit)
 		}
 	}
-	m.commit = part.Commit
+	m.commit, m.branch = part.Commit, part.Timeline
 	clear(m.signs)
 	m.signs = m.signs[:0]
 	m.alone = part.First && part.Last && len(part.Changes) <= few

@@ -2,6 +2,8 @@ package mapping
 
 import (
 	"hash/maphash"
+
+	"github.com/hooktail/hooktail/cdc"
 )
 
 // memory is what the stream's rows have shown so far: the projects of tasks and
@@ -19,6 +21,8 @@ type projectMemo struct {
 	organization int64
 	updatedAt    uint64
 	era          uint32
+	timeline     int32   // of commit
+	commit       cdc.LSN // that showed this state
 	deleted      bool
 	whole        bool // all of its tasks are in the overlap cohort: none is rearranged
 }
@@ -27,6 +31,20 @@ type annotationMemo struct {
 	project, task int64
 	updatedAt     uint64
 	era           uint32
+}
+
+// reread begins an era: the stream is read again from the commit on. What it has shown of
+// projects before, on the same timeline, remains known.
+func (m *memory) reread(timeline int32, from cdc.LSN) {
+	for _, generation := range []map[int64]projectMemo{m.projects.young, m.projects.old} {
+		for id, memo := range generation {
+			if memo.era == m.era && memo.timeline == timeline && memo.commit < from {
+				memo.era++
+				generation[id] = memo
+			}
+		}
+	}
+	m.era++
 }
 
 // remembered is the approximate number of rows remembered for each table, and of blocks of

@@ -3,12 +3,48 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/hooktail/hooktail/cdc"
 )
+
+// TestDeletedProjectIsKnownAfterReconnect: what was read before the position at which the
+// stream is read again is still known, and what comes after it is not yet.
+func TestDeletedProjectIsKnownAfterReconnect(t *testing.T) {
+	for _, identity := range []byte{fullKey, idKey} {
+		s := newSchema(identity)
+		p, a := projectRow(1, t1, nil), annotationRow(7, 5, 1, t1, false)
+		m := NewMapper(Options{})
+		read := func(commit cdc.LSN, timeline int32, changes ...cdc.Change) string {
+			part := parts(commit, changes)[0]
+			part.Timeline = timeline
+			return strings.Join(tellAll(mapAll(t, m, []*cdc.Part{part})), ", ")
+		}
+		other := s.insert("task", 9, 2, "{}")
+		const deleted, later, gone = "0 ANNOTATIONS_DELETED [7] project 1 task 5", "0 TASK_CREATED [9] project 2 task 9", "0 PROJECT_DELETED [1] project 1 task 0"
+		for i, step := range []struct{ got, want string }{
+			{read(100, 1, s.insert("project", p...)), "0 PROJECT_CREATED [1] project 1 task 0"},
+			{read(110, 1, s.insert("task_completion", a...)), "0 ANNOTATION_CREATED [7] project 1 task 5"},
+			{read(200, 1, s.update("project", p, p.with(4, t2))), gone},
+			{read(300, 1, other), later},
+			{read(300, 1, other), later}, // again
+			{read(300, 1, other), later},
+			{read(400, 1, s.remove("task_completion", a...)), ""},
+			{read(150, 1, s.remove("task_completion", a...)), deleted}, // before the mark
+			{read(200, 1, s.update("project", p, p.with(4, t2))), gone},
+			{read(150, 2, s.remove("task_completion", a...)), deleted}, // where the mark was lost
+			{read(400, 2, s.remove("task_completion", a...)), deleted},
+			{read(400, 2, s.remove("task_completion", a...)), deleted},
+		} {
+			if step.got != step.want {
+				t.Errorf("identity %c, step %d: %q, want %q", identity, i, step.got, step.want)
+			}
+		}
+	}
+}
 
 // A stream whose deleted and old rows say no more than their id.
 func TestEventsByMemory(t *testing.T) {
