@@ -214,7 +214,7 @@ func (m *Mapper) ofProject(part *cdc.Part, f *fold, dst []*Event) []*Event {
 func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
 	switch {
-	case f.created() && m.tx.tasksRemoved.remove(f.id): // restored: an update
+	case f.created() && (m.tx.tasksRemoved.remove(f.id) || !part.First && m.tx.tasksDeleted.find().remove(f.id)): // restored: an update
 	case f.created():
 		m.tx.fed[f.project] = true
 		if !native {
@@ -247,7 +247,7 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 
 func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 	native := m.opts.Profile == Native
-	if !native && !part.First && f.created() && m.tx.annotationsDeleted.find().remove(f.id) {
+	if !part.First && f.created() && m.tx.annotationsDeleted.find().remove(f.id) {
 		f.restore()
 	}
 	switch {
