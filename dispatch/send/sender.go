@@ -164,7 +164,8 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 // have read and refuse, which is not repeated.
 func isConfused(answer *http.Response) bool {
 	switch answer.StatusCode {
-	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented,
+		http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge: // the body is longer than a line may be
 		return answer.Close
 	}
 	return false
