@@ -98,7 +98,8 @@ func newHTTPTransport(d *dialer) *http.Transport {
 }
 
 // tlsConfig returns the configuration with TLS 1.2 as the minimum version, and with
-// session resumption.
+// session resumption, unless the client certificate may be renewed: the receiver of a
+// resumed session would still see the certificate of its beginning.
 func tlsConfig(of *tls.Config) *tls.Config {
 	c := &tls.Config{}
 	if of != nil {
@@ -109,7 +110,7 @@ func tlsConfig(of *tls.Config) *tls.Config {
 	// path, which only TLS 1.2 allows. Once is enough, and more would let a receiver keep
 	// this machine busy.
 	c.Renegotiation = tls.RenegotiateOnceAsClient
-	if c.ClientSessionCache == nil {
+	if c.ClientSessionCache == nil && c.GetClientCertificate == nil {
 		c.ClientSessionCache = tls.NewLRUClientSessionCache(maxIdle) // connections are renewed
 	}
 	return c

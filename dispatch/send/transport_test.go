@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -47,6 +48,35 @@ func TestTLS(t *testing.T) {
 				t.Errorf("outcome %+v, want %s", out, tt.want)
 			}
 		})
+	}
+}
+
+// TestRenewedCertificateIsShown: a new connection shows the present client certificate, also to a
+// receiver that resumes sessions, which would take the sender for the owner of the earlier one.
+func TestRenewedCertificateIsShown(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		var present atomic.Pointer[tls.Certificate]
+		shown := make(chan string, 1)
+		receiver := secureServer(t, &tls.Config{ClientAuth: tls.RequireAnyClientCert, MaxVersion: version})
+		receiver.Config.Handler = http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			shown <- string(r.TLS.PeerCertificates[0].Raw)
+		})
+		s := newTestSender(t, Options{Timeout: 10 * time.Second, TLS: &tls.Config{
+			RootCAs:              receiver.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs,
+			GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return present.Load(), nil },
+		}})
+		hook := oneHook(t, dispatchtest.HookRow(1, receiver.URL))
+		for range 3 {
+			certificate, _ := clientCertificate(t)
+			present.Store(&certificate)
+			if out := s.Send(t.Context(), hook, testMessage); out.Result != Result2xx {
+				t.Fatalf("%s: outcome %+v", tls.VersionName(version), out)
+			}
+			if <-shown != string(certificate.Certificate[0]) {
+				t.Errorf("%s: an earlier certificate was shown", tls.VersionName(version))
+			}
+			s.own.close()
+		}
 	}
 }
 
