@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,5 +227,60 @@ func TestUnreadBodyOfTheRequestBefore(t *testing.T) {
 	}
 	if n := len(receiver.Wait(t, "/h", 3)); n != 3 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// TestRestOfTheAnswerBefore: a receiver that sends more than its answer has, such as a body after a
+// 204, may do so when the next request is on its way, which takes that for its answer. It is sent on
+// a new connection. An answer that is malformed on a new connection, or behind its status line, is not
+// asked for twice.
+func TestRestOfTheAnswerBefore(t *testing.T) {
+	for _, rest := range []string{"ok", `{"ok": true}`, "\r\n", "0\r\n\r\n", strings.Repeat("x", 70<<10)} {
+		var requests atomic.Int32
+		address := serveConns(t, nil, func(conn net.Conn) {
+			reader := bufio.NewReader(conn)
+			for first := true; ; first = false {
+				request, err := http.ReadRequest(reader)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, request.Body)
+				requests.Add(1)
+				answer := "HTTP/1.1 204 No Content\r\n"
+				switch {
+				case request.URL.Path == "/header" && !first:
+					answer += "malformed\r\n"
+				case request.URL.Path != "/header" && !first, request.URL.Path == "/malformed":
+					answer = rest + answer
+				}
+				if _, err = io.WriteString(conn, answer+"\r\n"); err != nil {
+					return
+				}
+			}
+		})
+		s := newTestSender(t, Options{Timeout: 20 * time.Second})
+		for range 5 {
+			if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h")), testMessage); out.Status != http.StatusNoContent {
+				t.Errorf("rest %.20q: outcome %+v", rest, out)
+			}
+		}
+		for _, tt := range []struct {
+			path string
+			want []Result
+		}{
+			{"/malformed", []Result{ResultReset}},
+			{"/header", []Result{Result2xx, Result2xx}},
+		} {
+			s.own.close()
+			requests.Store(0)
+			for _, want := range tt.want {
+				if out := s.Send(t.Context(), oneHook(t, dispatchtest.HookRow(1, "http://"+address+tt.path)), testMessage); out.Result != want {
+					t.Errorf("%s, rest %.20q: outcome %+v", tt.path, rest, out)
+				}
+			}
+			if n := int(requests.Load()); n != len(tt.want) {
+				t.Errorf("%s, rest %.20q: %d requests", tt.path, rest, n)
+			}
+		}
 	}
 }

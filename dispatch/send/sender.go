@@ -127,8 +127,10 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 		sent(e)
 	}
 	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
-	if err == nil && s.own != nil && e.got.Reused && isConfused(answer) {
-		e.read(answer.Body)
+	if s.own != nil && e.got.Reused && e.Err() == nil && e.isConfused(answer, err) {
+		if err == nil {
+			e.read(answer.Body)
+		}
 		answer, err = s.own.once(e.again()) //nolint:bodyclose // e.read closes it
 	}
 	if err != nil {
@@ -156,13 +158,22 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	return out
 }
 
-// isConfused reports whether a receiver may answer so on a kept connection because it has not
-// read the body of the previous request there, and takes it for the beginning of this one.
+// isConfused reports whether an answer on a kept connection may be about something else than the
+// request, because a receiver has left something of the exchange before it there.
+//
+// A receiver that has not read the body of that request takes it for the beginning of this one.
 // Python's http.server and what is built on it do that unless the handler reads the body
-// (https://github.com/pallets/werkzeug/issues/2397). Label Studio keeps no connections. Servers
-// close the connection after a request that they cannot read, and keep it after one that they
-// have read and refuse, which is not repeated.
-func isConfused(answer *http.Response) bool {
+// (https://github.com/pallets/werkzeug/issues/2397). Servers close the connection after a request
+// that they cannot read, and keep it after one that they have read and refuse, which is not repeated.
+//
+// A receiver that sends more than its answer has, such as a body after a 204, sends that when this
+// request is on its way: it is no answer at all.
+//
+// Label Studio keeps no connections.
+func (e *envelope) isConfused(answer *http.Response, err error) bool {
+	if err != nil { // net/http itself repeats a request whose connection was closed
+		return e.status() == 0 && resultOfError(err) == ResultReset
+	}
 	switch answer.StatusCode {
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented,
 		http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge: // the body is longer than a line may be
