@@ -179,6 +179,29 @@ func TestStatusOfAnUnusedConnection(t *testing.T) {
 	}
 }
 
+// TestIdleConnectionTimesOut: a receiver that tells of its connection's end with a 408 may do so when a
+// request is on its way. That is sent on a new connection.
+func TestIdleConnectionTimesOut(t *testing.T) {
+	address := serveConns(t, nil, func(conn net.Conn) {
+		reader := bufio.NewReader(conn)
+		for _, answer := range []string{"200 OK\r\n", "408 Request Timeout\r\nConnection: close\r\n"} {
+			request, err := http.ReadRequest(reader)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, request.Body)
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+answer+"Content-Length: 0\r\n\r\n")
+		}
+	})
+	s := newTestSender(t, Options{Timeout: 20 * time.Second})
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
+	for range 5 {
+		if out := s.Send(t.Context(), hook, testMessage); out.Status != http.StatusOK {
+			t.Errorf("outcome %+v", out)
+		}
+	}
+}
+
 // TestUnreadBodyOfTheRequestBefore: a receiver that does not read bodies takes them for the
 // beginning of the next request on the connection, and refuses that. The event is not at fault:
 // it is sent on a new connection. An event that is refused by a receiver that keeps the connection

@@ -175,6 +175,8 @@ func (e *envelope) isConfused(answer *http.Response, err error) bool {
 		return e.status() == 0 && resultOfError(err) == ResultReset
 	}
 	switch answer.StatusCode {
+	case http.StatusRequestTimeout: // the receiver was closing the connection (RFC 9110, section 15.5.9)
+		return answer.Close
 	case http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented,
 		http.StatusRequestURITooLong, http.StatusRequestHeaderFieldsTooLarge: // the body is longer than a line may be
 		return answer.Close
