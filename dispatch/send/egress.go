@@ -42,6 +42,10 @@ var metadata = []netip.Prefix{
 	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
 }
 
+// nat64 has all IPv4 addresses in networks that have IPv6 alone, where the resolver gives them to
+// names that have no IPv6 address (RFC 6052).
+var nat64 = netip.MustParsePrefix("64:ff9b::/96")
+
 // ParseEgress reads a policy: "internal" (all but link-local, metadata, multicast,
 // unspecified and reserved addresses), "public" (also no private or loopback addresses),
 // or a list of the only allowed CIDRs, separated by commas or blanks.
@@ -99,6 +103,12 @@ func (e Egress) Allows(addr netip.Addr) bool {
 	among := func(p netip.Prefix) bool { return p.Contains(addr) }
 	if e.guard == nil {
 		return slices.ContainsFunc(e.only, among)
+	}
+	if nat64.Contains(addr) {
+		b := addr.As16()
+		if addr = netip.AddrFrom4([4]byte(b[12:])); addr.IsLoopback() {
+			return false // it would be the gateway's
+		}
 	}
 	return !slices.ContainsFunc(metadata, among) && e.guard.SafeAddr(addr) == nil
 }

@@ -44,8 +44,15 @@ func TestEgress(t *testing.T) {
 		{"0.1.2.3", false, false, false},
 		{"::", false, false, false},
 		{"::ffff:0.0.0.0", false, false, false},
-		{"::127.0.0.1", false, false, false},              // IPv4-compatible
-		{"64:ff9b::169.254.169.254", false, false, false}, // NAT64
+		{"::127.0.0.1", false, false, false},          // IPv4-compatible
+		{"64:ff9b::93.184.215.14", true, true, false}, // NAT64
+		{"64:ff9b::169.254.169.254", false, false, false},
+		{"64:ff9b::168.63.129.16", false, false, false},
+		{"64:ff9b::127.0.0.1", false, false, false},
+		{"64:ff9b::10.1.2.3", true, false, false},
+		{"64:ff9b::224.0.0.1", false, false, false},
+		{"64:ff9b::0.0.0.0", false, false, false},
+		{"64:ff9b:1::93.184.215.14", false, false, false}, // of a private NAT64
 		{"2002:a9fe:a9fe::1", false, false, false},        // 6to4
 		{"2001:0:a9fe:a9fe::1", false, false, false},      // Teredo
 		{"224.0.0.1", false, false, false},
