@@ -129,7 +129,7 @@ func formatEvent(e *mapping.Event) string {
 func decode(names Names, subject string, seq uint64, header nats.Header, data []byte) (*Message, error) {
 	m := &Message{Partition: names.Partition(subject), Seq: seq, ID: header.Get(idHeader), Before: header.Get(beforeHeader)}
 	if m.Partition == noPartition && !m.isFence() || m.ID == "" {
-		return nil, fmt.Errorf("message %d of stream %s is not hooktail's", seq, names.Stream)
+		return nil, fmt.Errorf("message %d of stream %s is not hooktail's: %s", seq, names.Stream, names.removal(seq))
 	}
 	var err error
 	prefix, floor, _ := strings.Cut(header.Get(prefixHeader), " ")
@@ -143,9 +143,14 @@ func decode(names Names, subject string, seq uint64, header nats.Header, data []
 		err = m.decodeBody(header, data)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("message %d of stream %s (%s): %w", seq, names.Stream, m.ID, err)
+		return nil, fmt.Errorf("message %d of stream %s (%s): %w: %s", seq, names.Stream, m.ID, err, names.removal(seq))
 	}
 	return m, nil
+}
+
+// removal says what to do about a message that cannot be read: everything stops there.
+func (n Names) removal(seq uint64) string {
+	return fmt.Sprintf("unless a newer hooktail has written it, remove it with `nats stream rmm %s %d`", n.Stream, seq)
 }
 
 // isFence reports whether the message is part of a fence, which no sender reads.
