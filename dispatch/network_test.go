@@ -1,9 +1,11 @@
 package dispatch
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -313,6 +315,35 @@ func TestOutageKillsNothing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestProxyGone: a proxy that cannot be reached is an outage of our own network, although it is at one
+// address, whatever the receivers behind it. An event that has one attempt survives it.
+func TestProxyGone(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := &url.URL{Scheme: "http", Host: listener.Addr().String()}
+	listener.Close()
+	internal, err := send.ParseEgress("internal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, scheme := range []string{"http", "https"} {
+		sender := send.New(send.Options{Egress: internal, Proxy: http.ProxyURL(proxy), Timeout: 20 * time.Second})
+		t.Cleanup(sender.Close)
+		var n network
+		excused := false
+		for host := 1; host <= fewestHosts; host++ {
+			row := dispatchtest.HookRow(int64(host), fmt.Sprintf("%s://10.0.0.%d/", scheme, host))
+			to, _ := newTestHooks(t, row).Hook(int64(host))
+			excused = n.observe(sender.Send(t.Context(), to, send.Message{}), time.Now())
+		}
+		if !excused {
+			t.Errorf("%s: the receivers are to blame", scheme)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package send
 import (
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -67,6 +68,12 @@ func isAmbiguous(host string) bool {
 	last := strings.ToLower(host[strings.LastIndexByte(host, '.')+1:])
 	hex, isHex := strings.CutPrefix(last, "0x")
 	return last == "" || isDigits(last) || isHex && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+// isOfProxy reports whether it was the proxy that could not be reached, according to http.Transport.
+func isOfProxy(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "proxyconnect"
 }
 
 // refusedByProxy is for http.Transport, whose own error has no type.

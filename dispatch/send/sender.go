@@ -196,7 +196,7 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 		Result: resultOfError(err), Err: errors.New(describe(err)), Took: now.Sub(begun),
 		Host: t.host, Contact: contactOf(err, e.got.Conn != nil && !e.got.Reused),
 	}
-	if dial, ok := errors.AsType[*dialError](err); ok {
+	if dial, ok := errors.AsType[*dialError](err); ok && !isOfProxy(err) {
 		out.Addr = dial.addr.Addr()
 	}
 	if s.own != nil && e.got.Conn != nil && e.parent.Err() == nil {
