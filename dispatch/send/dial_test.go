@@ -104,6 +104,31 @@ func TestAddressWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// TestProxyAddressWithoutAnAnswer: the same holds for the addresses of a proxy, which is asked for the
+// URL or for a tunnel.
+func TestProxyAddressWithoutAnAnswer(t *testing.T) {
+	plain, secure := dispatchtest.Receiver(t), secureServer(t, &tls.Config{})
+	roots := secure.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs // for example.com
+	for scheme, receiver := range map[string]string{"http": plain.URL, "https": secure.URL} {
+		proxy := newTestProxy(t, receiver)
+		silent, err := net.Listen("tcp", beside(t, proxy.URL.String(), "127.0.0.2").String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { silent.Close() })
+		dns := nameServer(map[string]string{"proxy.test": "127.0.0.2 127.0.0.1", "example.com": "10.0.0.7"})
+		at := &url.URL{Scheme: "http", Host: named(proxy.URL.Host, "proxy.test")}
+		s := newTestSender(t, Options{Timeout: time.Second, Resolver: dns.resolver(), TLS: &tls.Config{RootCAs: roots}, Proxy: http.ProxyURL(at)})
+		hook := oneHook(t, dispatchtest.HookRow(1, scheme+"://example.com/h"))
+		if out := s.Send(t.Context(), hook, testMessage); out.Result != ResultTimeout {
+			t.Errorf("%s: first outcome %+v", scheme, out)
+		}
+		if out := s.Send(t.Context(), hook, testMessage); out.Result != Result2xx {
+			t.Errorf("%s: second outcome %+v", scheme, out)
+		}
+	}
+}
+
 // TestLostAnswersOfTheResolver: half an answer will do, and none at all is the
 // resolver's fault.
 func TestLostAnswersOfTheResolver(t *testing.T) {

@@ -96,19 +96,19 @@ type dialFunc = func(ctx context.Context, network, address string) (net.Conn, er
 // for each attempt (https://go.dev/issue/28012).
 type proxyConn struct {
 	net.Conn
-	patience time.Duration
-	used     bool // something was written
-	asked    bool // CONNECT waits for its answer
+	hop   *dialer
+	used  bool // something was written
+	asked bool // CONNECT waits for its answer
 }
 
-// viaProxy returns a function that dials connections to proxies.
-func viaProxy(dial dialFunc, patience time.Duration) dialFunc {
+// viaProxy returns a function that dials connections to proxies with a function of the dialer.
+func viaProxy(hop *dialer, dial dialFunc) dialFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
-		return &proxyConn{Conn: conn, patience: patience}, nil
+		return &proxyConn{Conn: conn, hop: hop}, nil
 	}
 }
 
@@ -117,18 +117,21 @@ func (c *proxyConn) Write(b []byte) (int, error) {
 	if !c.used {
 		if c.used = true; bytes.HasPrefix(b, []byte("CONNECT ")) {
 			c.asked = true
-			_ = c.SetReadDeadline(time.Now().Add(c.patience)) // an error is that of the next read
+			_ = c.SetReadDeadline(time.Now().Add(c.hop.timeout)) // an error is that of the next read
 		}
 	}
 	return c.Conn.Write(b)
 }
 
-// Read ends the wait.
+// Read ends the wait. An address of the proxy that does not answer is tried last the next time.
 func (c *proxyConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if c.asked && n > 0 {
+	switch {
+	case c.asked && n > 0:
 		c.asked = false
 		_ = c.SetReadDeadline(time.Time{}) // an error is that of the next read
+	case c.asked && isTimeout(err):
+		c.hop.known.fail(addrPortOf(c), time.Now())
 	}
 	return n, err
 }

@@ -200,7 +200,7 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 		out.Addr = dial.addr.Addr()
 	}
 	if s.own != nil && e.got.Conn != nil && e.parent.Err() == nil {
-		s.own.dialer.known.fail(addrPortOf(e.got.Conn), now)
+		s.own.failed(e.got.Conn, now)
 	}
 	return out
 }

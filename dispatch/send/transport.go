@@ -2,6 +2,7 @@ package send
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -14,7 +15,7 @@ type ownTransport struct {
 	through *renewed  // through the proxy; nil: no proxy
 	proxy   ProxyFunc // nil: none
 	dialer  *dialer   // of direct
-	hop     *dialer   // of direct
+	hop     *dialer   // of through
 }
 
 // newTransport returns the transport for the options.
@@ -28,7 +29,7 @@ func newTransport(o Options) *ownTransport {
 	t.hop = newDialer(o, nil)
 	t.through = newRenewed(func() *http.Transport {
 		through := newHTTPTransport(t.hop)
-		through.DialContext, through.DialTLSContext = viaProxy(t.hop.dial, t.hop.timeout), viaProxy(t.hop.dialTLS, t.hop.timeout)
+		through.DialContext, through.DialTLSContext = viaProxy(t.hop, t.hop.dial), viaProxy(t.hop, t.hop.dialTLS)
 		through.Proxy = o.Proxy
 		through.OnProxyConnectResponse = refusedByProxy
 		return through
@@ -63,6 +64,15 @@ func (t *ownTransport) route(r *http.Request) (*renewed, error) {
 		return t.direct, err
 	}
 	return t.through, nil
+}
+
+// failed records that the address of the connection has not answered a request.
+func (t *ownTransport) failed(conn net.Conn, now time.Time) {
+	d := t.dialer
+	if _, ok := conn.(*proxyConn); ok {
+		d = t.hop
+	}
+	d.known.fail(addrPortOf(conn), now)
 }
 
 // close closes unused connections.
