@@ -12,11 +12,15 @@ import (
 // a large transaction, such as a table that ALTER TABLE or REFRESH MATERIALIZED VIEW
 // writes anew. A new connection would make it begin with that transaction again, for ever.
 // A process whose connection is broken waits for its client, or for more WAL.
+//
+// The process belongs to the role that has logged in. A session that acts as another one
+// (postgres.Role) may see it only as itself, so for this statement it does.
 func (s *Stream) AtWork(ctx context.Context, q Querier) bool {
 	var busy bool
 	err := q.QueryRow(ctx, `SELECT a.backend_type = 'walsender' AND coalesce(a.wait_event_type, '') NOT IN ('Activity', 'Client')
-		FROM pg_catalog.pg_replication_slots s JOIN pg_catalog.pg_stat_activity a ON a.pid = s.active_pid
-		WHERE s.slot_name = $1 AND a.backend_type IS NOT NULL`, s.o.Slot).Scan(&busy)
+		FROM (SELECT pg_catalog.set_config('role', 'none', true) AS role) itself CROSS JOIN pg_catalog.pg_replication_slots s
+		CROSS JOIN LATERAL pg_catalog.pg_stat_get_activity(CASE itself.role WHEN 'none' THEN s.active_pid END) a
+		WHERE s.active_pid IS NOT NULL AND s.slot_name = $1 AND a.backend_type IS NOT NULL`, s.o.Slot).Scan(&busy)
 	if err != nil || !busy {
 		return false
 	}

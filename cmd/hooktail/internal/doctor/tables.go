@@ -198,7 +198,7 @@ func functions() []string {
 		"pg_advisory_lock_shared", "pg_advisory_unlock", "pg_backend_pid", "pg_blocking_pids", "pg_column_size", "pg_control_checkpoint", "pg_control_system",
 		"pg_current_snapshot", "pg_current_wal_insert_lsn", "pg_current_wal_lsn", "pg_describe_object", "pg_has_role", "pg_is_in_recovery",
 		"pg_last_wal_replay_lsn", "pg_logical_emit_message", "pg_logical_slot_peek_binary_changes", "pg_notify", "pg_partition_tree", "pg_snapshot_xmax",
-		"pg_stat_get_wal_senders", "pg_try_advisory_lock", "pg_wal_lsn_diff", "pg_walfile_name", "set_config",
+		"pg_stat_get_activity", "pg_stat_get_wal_senders", "pg_try_advisory_lock", "pg_wal_lsn_diff", "pg_walfile_name", "set_config",
 	}
 }
 
