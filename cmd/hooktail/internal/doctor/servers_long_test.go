@@ -100,6 +100,9 @@ func TestStandbys(t *testing.T) {
 	check(t, p.examine(t), sign{"failover", doctor.Warning, "failover is false", "(FAILOVER true)"})
 	p.db.Exec(t, "SELECT pg_drop_replication_slot($1)", p.db.Name)
 	p.mend(t, doctor.Finding{Mend: "hooktail repair"})
+	if _, err := p.db.Connect(t).Exec(t.Context(), "SELECT pg_create_physical_replication_slot('pg_basebackup_1', false, true)"); err != nil { // a slot that ends with its session
+		t.Fatal(err)
+	}
 	f, _ := find(p.examine(t), "failover", "synchronized_standby_slots is empty")
 	if f.Severity != doctor.Warning {
 		t.Fatalf("finding %+v", f)

@@ -139,7 +139,7 @@ func (x *examination) standbys(ctx context.Context, standbys int, why string) ([
 		return fine("the slot is synchronized to standbys that have sync_replication_slots = on, hot_standby_feedback = on and a dbname in primary_conninfo"), nil
 	}
 	var name string
-	if err := x.value(ctx, "SELECT min(slot_name) FROM "+slotCatalog+" WHERE slot_type = 'physical'", nil, &name); err != nil {
+	if err := x.value(ctx, "SELECT min(slot_name) FROM "+slotCatalog+" WHERE slot_type = 'physical' AND NOT temporary", nil, &name); err != nil {
 		return nil, err
 	}
 	return one(Warning, fmt.Sprintf("there are standbys (%d), and synchronized_standby_slots is empty", standbys),
