@@ -37,6 +37,7 @@ const (
 	TableMissing          Reason = "table_missing"          // a table, column or schema does not exist
 	IdentityUnsafe        Reason = "identity_unsafe"        // REPLICA IDENTITY FULL would stop the application's updates
 	NotOwner              Reason = "not_owner"              // the role owns neither table nor publication
+	StateShared           Reason = "state_shared"           // hooktail's own tables serve another Label Studio (only Setup)
 	Undecodable           Reason = "undecodable"            // the server cannot decode a change
 	Protocol              Reason = "protocol"               // the server sent something outside pgoutput's protocol 1
 )

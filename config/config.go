@@ -25,7 +25,7 @@ type Config struct {
 	Slot        string `envconfig:"SLOT" default:"hooktail" allowed:"1 to 63 lower-case letters, digits and underscores" meaning:"replication slot"`
 	Publication string `envconfig:"PUBLICATION" default:"hooktail" allowed:"a name of 1 to 63 bytes" meaning:"publication"`
 
-	StateSchema        string `envconfig:"STATE_SCHEMA" default:"hooktail" allowed:"a name of 1 to 63 bytes" meaning:"schema of hooktail's own tables, which setup creates"`
+	StateSchema        string `envconfig:"STATE_SCHEMA" default:"hooktail" allowed:"a name of 1 to 63 bytes" meaning:"schema of hooktail's own tables, which setup creates; one for each Label Studio in the database"`
 	SourceSchema       string `envconfig:"SOURCE_SCHEMA" default:"public" allowed:"a name of 1 to 63 bytes" meaning:"schema of Label Studio's tables"`
 	ProjectTable       string `envconfig:"PROJECT_TABLE" default:"project" allowed:"a name of 1 to 63 bytes" meaning:"table of projects"`
 	TaskTable          string `envconfig:"TASK_TABLE" default:"task" allowed:"a name of 1 to 63 bytes" meaning:"table of tasks"`

@@ -19,6 +19,9 @@ import (
 // Check makes sure, before anything is changed, that the role may create everything in
 // the plan and hooktail's own tables; besides is what else it lacks.
 func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan, besides ...cdc.Lack) error {
+	if err := refuseShared(ctx, conn, cfg); err != nil {
+		return err
+	}
 	what, mend, newSchema, err := state.MigrationLacks(ctx, conn, cfg.StateSchema)
 	if err != nil {
 		return err
@@ -38,6 +41,19 @@ func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan
 		plan.Tables = slices.DeleteFunc(slices.Clone(plan.Tables), func(t cdc.Table) bool { return t == own })
 	}
 	return cdc.CheckSetup(ctx, conn, plan, besides...)
+}
+
+// refuseShared returns a *cdc.Fault if hooktail's own tables serve another Label Studio in the
+// database: each hooktail would send the other's parked deliveries to its own hooks.
+func refuseShared(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
+	slots, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Strangers(ctx, wiring.Webhooks(cfg))
+	if err != nil || len(slots) == 0 {
+		return nil //nolint:nilerr // without the right to read the table, setup reports what it lacks
+	}
+	return &cdc.Fault{
+		Reason: cdc.StateShared, What: fmt.Sprintf("the tables in schema %q serve another Label Studio, by slot %q", cfg.StateSchema, slots[0]),
+		Mend: "set HOOKTAIL_STATE_SCHEMA to a schema for this one",
+	}
 }
 
 // LateWarning is about tables that a slot is older than.

@@ -168,6 +168,11 @@ func illnesses() []illness {
 				"INSERT INTO hooktail.position (slot, system_id, timeline, end_lsn, publication, clean) SELECT 'SLOT_old', '1', 1, '0/1', '{}', true"),
 			"other_slots", warning, `_old" of this database`, "pg_drop_replication_slot", false,
 		},
+		{
+			"another Label Studio", sql("SELECT pg_create_logical_replication_slot('SLOT_other', 'pgoutput')",
+				`INSERT INTO hooktail.position (slot, system_id, timeline, end_lsn, publication, clean) SELECT 'SLOT_other', '1', 1, '0/1', '{"": "1", "other.webhook": "2/3"}', true`),
+			"other_slots", failure, "also serve another Label Studio", "HOOKTAIL_STATE_SCHEMA", true,
+		},
 		{"publication missing", sql("DROP PUBLICATION hooktail"), "publication", failure, `"hooktail" does not exist`, "hooktail repair", false},
 		{"table not published", sql("ALTER PUBLICATION hooktail DROP TABLE task"), "publication", failure, "lacks table public.task", "hooktail repair", false},
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,6 +12,7 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
+	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 const slotCatalog = "pg_catalog.pg_replication_slots"
@@ -52,8 +54,19 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 
 // lookAtOtherSlots reports slots of hooktails with another HOOKTAIL_SLOT.
 func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, _ error) {
-	slots, err := state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot).Others(ctx)
+	positions := state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot)
+	strangers, err := positions.Strangers(ctx, wiring.Webhooks(x.Config))
+	if err != nil {
+		return nil, err
+	}
+	slots, err := positions.Others(ctx)
 	for _, slot := range slots {
+		if slices.Contains(strangers, slot) {
+			found = append(found, one(Failure, fmt.Sprintf("the tables in schema %q also serve another Label Studio, by slot %q", x.Config.StateSchema, slot),
+				"They know a hook by its id alone: what is parked for a hook of the one is sent to the hook of the other that has the same id.",
+				"set HOOKTAIL_STATE_SCHEMA to a schema for each Label Studio, and run hooktail setup there")...)
+			continue
+		}
 		found = append(found, one(Warning, fmt.Sprintf("hooktail has read slot %q of this database, too", slot),
 			"A second hooktail sends every event a second time. A slot that nobody reads fills the database's disk.",
 			fmt.Sprintf("SELECT pg_drop_replication_slot('%s'); -- when the hooktail that reads it has been stopped", slot))...)
