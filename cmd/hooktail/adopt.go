@@ -139,6 +139,9 @@ func (c *control) mustRemember(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
+	case disk.ReadFor == 0 && disk.Active:
+		return errors.New("the slot is read by another role, of which this one may not see since when: set HOOKTAIL_HTTP_ADDR to the address of the running hooktail, " +
+			"or let an administrator grant pg_read_all_stats (--force adopts anyway)")
 	case disk.ReadFor == 0:
 		return errors.New("hooktail is not reading the slot: start it first, or an event that Label Studio has not sent yet is lost (--force adopts anyway)")
 	default:

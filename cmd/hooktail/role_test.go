@@ -38,6 +38,10 @@ func TestRoleIsHonoured(t *testing.T) {
 			if got := annotationsOf(t, c.Take(), 1); len(got) != 1 {
 				t.Errorf("annotations %v, want one", got)
 			}
+			_, _, stderr := command(proctest.RoleEnviron(db, "HOOKTAIL_DELIVER=adopted", "HOOKTAIL_ADOPT_OVERLAP=10m"), "hooks", "adopt", "1")
+			if !strings.Contains(stderr, "may not see since when") || strings.Contains(stderr, "start it") {
+				t.Errorf("adopt as the other role: %s", stderr)
+			}
 			if n := db.QueryText(t, `SELECT count(*) FILTER (WHERE usename = $1) || ' of ' || count(*) || ', streaming ' || count(*) FILTER (WHERE backend_type = 'walsender')
 				FROM pg_stat_activity WHERE application_name = 'hooktail' AND datname = current_database()`, login); !strings.HasSuffix(n, ", streaming 1") || strings.HasPrefix(n, "0 ") {
 				t.Errorf("sessions of the login role: %s", n)
