@@ -30,6 +30,8 @@ func TestTablesOfAnotherLabelStudio(t *testing.T) {
 			t.Errorf("%s made a publication", args)
 		}
 	}
-	must(t, proctest.Environ(db, slices.Concat(second, []string{"HOOKTAIL_STATE_SCHEMA=second_hooktail"})...), "setup")
 	must(t, proctest.Environ(db, "HOOKTAIL_SLOT=again_"+db.Name), "setup")
+	must(t, proctest.Environ(db, slices.Concat(second, []string{"HOOKTAIL_STATE_SCHEMA=second_hooktail"})...), "setup")
+	db.Exec(t, "INSERT INTO hooktail.position SELECT * FROM second_hooktail.position")
+	must(t, proctest.Environ(db, second...), "setup") // it has begun with these tables before
 }

@@ -62,15 +62,11 @@ func (p *Positions) Others(ctx context.Context) ([]string, error) {
 
 // Strangers returns those of Others whose hooktails serve another table of hooks, such as
 // that of another Label Studio in the database. They must not share the schema: its
-// deliveries and settings know a hook by its id alone. Without the table there are none.
+// deliveries and settings know a hook by its id alone.
 func (p *Positions) Strangers(ctx context.Context, webhooks Table) ([]string, error) {
 	slots, err := collect(ctx, p.db, pgx.RowTo[string], `SELECT p.slot FROM `+p.table+` AS p JOIN pg_catalog.pg_replication_slots AS s ON s.slot_name = p.slot
 		WHERE p.slot <> $1 AND s.database = pg_catalog.current_database() AND p.publication ? '' AND NOT p.publication ? $2 ORDER BY p.slot`,
 		p.slot, webhooks.Schema+"."+webhooks.Name)
-	switch sqlState(err) {
-	case undefinedTable, invalidSchemaName:
-		return nil, nil
-	}
 	return slots, wrap(err, "look for other tables of hooks")
 }
 

@@ -44,11 +44,17 @@ func Check(ctx context.Context, conn *pgx.Conn, cfg config.Config, plan cdc.Plan
 }
 
 // refuseShared returns a *cdc.Fault if hooktail's own tables serve another Label Studio in the
-// database: each hooktail would send the other's parked deliveries to its own hooks.
+// database: each hooktail would send the other's parked deliveries to its own hooks. One that
+// has begun already may go on, and be repaired; doctor reports it.
 func refuseShared(ctx context.Context, conn *pgx.Conn, cfg config.Config) error {
-	slots, err := state.NewPositions(conn, cfg.StateSchema, cfg.Slot).Strangers(ctx, wiring.Webhooks(cfg))
+	positions := state.NewPositions(conn, cfg.StateSchema, cfg.Slot)
+	known, err := positions.Read(ctx)
+	if err != nil || known != nil {
+		return nil //nolint:nilerr // without the table there is no other, and setup reports what the role lacks
+	}
+	slots, err := positions.Strangers(ctx, wiring.Webhooks(cfg))
 	if err != nil || len(slots) == 0 {
-		return nil //nolint:nilerr // without the right to read the table, setup reports what it lacks
+		return err
 	}
 	return &cdc.Fault{
 		Reason: cdc.StateShared, What: fmt.Sprintf("the tables in schema %q serve another Label Studio, by slot %q", cfg.StateSchema, slots[0]),
