@@ -12,7 +12,6 @@ import (
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
-	"github.com/hooktail/hooktail/internal/wiring"
 )
 
 const slotCatalog = "pg_catalog.pg_replication_slots"
@@ -55,7 +54,7 @@ func lookAtSlot(ctx context.Context, x *examination) ([]Finding, error) {
 // lookAtOtherSlots reports slots of hooktails with another HOOKTAIL_SLOT.
 func lookAtOtherSlots(ctx context.Context, x *examination) (found []Finding, _ error) {
 	positions := state.NewPositions(x.conn, x.Config.StateSchema, x.Config.Slot)
-	strangers, err := positions.Strangers(ctx, wiring.Webhooks(x.Config))
+	strangers, err := positions.Strangers(ctx, state.Table{Schema: x.Config.SourceSchema, Name: x.Config.WebhookTable})
 	if err != nil {
 		return nil, err
 	}
