@@ -45,8 +45,8 @@ type Config struct {
 	RetryFor        time.Duration `envconfig:"RETRY_FOR" default:"72h" allowed:"a duration above 0" meaning:"how long a delivery is retried before it is dead"`
 	HookConcurrency int           `envconfig:"HOOK_CONCURRENCY" default:"8" allowed:"a whole number from 1 to 1000" meaning:"maximum number of requests in flight per hook"`
 	Concurrency     int           `envconfig:"CONCURRENCY" default:"256" allowed:"a whole number from 1 to 10000" meaning:"maximum number of requests in flight for all hooks together; hooks that have timed out since their last success use at most half of it"`
-	Egress          Egress        `envconfig:"EGRESS" default:"internal" allowed:"internal, public, or CIDRs separated by commas" meaning:"allowed addresses of hooks; internal: all except link-local, metadata, multicast and unspecified addresses; public: as internal, without private and loopback addresses; CIDRs: only these networks"`
-	SecretKey       Secret        `envconfig:"SECRET_KEY" allowed:"32 bytes in base64 or hex; former keys may follow, separated by commas" meaning:"key that encrypts the hooks' signing secrets in the database; unset: no secrets can be stored"`
+	Egress          Egress        `envconfig:"EGRESS" default:"internal" allowed:"internal, public, or CIDRs separated by commas" meaning:"allowed addresses of hooks; internal: all except link-local, metadata, multicast and unspecified addresses; public: as internal, without private and loopback addresses; CIDRs, separated by commas: only these networks"`
+	SecretKey       Secret        `envconfig:"SECRET_KEY" allowed:"32 bytes in base64 or hex; former keys may follow, separated by commas" meaning:"key that encrypts the hooks' signing secrets in the database, 32 random bytes in base64 or hex; former keys may follow, separated by commas; unset: no secrets can be stored"`
 
 	TLSCA   Secret `envconfig:"TLS_CA" allowed:"certificates in PEM" meaning:"certificate authorities of receivers, in addition to the system's"`
 	TLSCert Secret `envconfig:"TLS_CERT" allowed:"certificates in PEM, hooktail's own first" meaning:"client certificate for receivers that request one"`
@@ -71,11 +71,11 @@ type Config struct {
 
 	Memory     Bytes         `envconfig:"MEMORY" default:"64MiB" allowed:"a number of bytes from 16MiB, alone or with the unit KiB, MiB, GiB, kB, MB or GB" meaning:"approximate limit of hooktail's memory"`
 	Grace      time.Duration `envconfig:"GRACE" default:"10s" allowed:"a duration from 0" meaning:"how long a stop waits for requests in flight"`
-	HTTPAddr   string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:8484" allowed:"host:port with the port as a number, or off" meaning:"address for metrics, probes, status and page"` // empty: off
-	HTTPHosts  []string      `envconfig:"HTTP_HOSTS" allowed:"names or addresses without a port, separated by commas" meaning:"host names under which page, status and metrics answer, in addition to localhost and the addresses of this machine"`
-	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"token that allows viewing payloads and managing hooks and deliveries on the status page; unset: disabled"`
-	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" allowed:"debug, info, warn or error" meaning:"lowest level that is logged"`
-	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"format of the log on standard error"`
+	HTTPAddr   string        `envconfig:"HTTP_ADDR" default:"127.0.0.1:8484" allowed:"host:port with the port as a number, or off" meaning:"address for metrics, probes, status and page; off: none of these"` // empty: off
+	HTTPHosts  []string      `envconfig:"HTTP_HOSTS" allowed:"names or addresses without a port, separated by commas" meaning:"host names, separated by commas, under which page, status and metrics answer, in addition to localhost and the addresses of this machine"`
+	AdminToken Secret        `envconfig:"ADMIN_TOKEN" allowed:"16 to 1024 visible ASCII characters" meaning:"token of at least 16 characters that allows viewing payloads and managing hooks and deliveries on the status page; unset: disabled"`
+	LogLevel   slog.Level    `envconfig:"LOG_LEVEL" default:"info" allowed:"debug, info, warn or error" meaning:"lowest level that is logged: debug, info, warn or error"`
+	LogFormat  LogFormat     `envconfig:"LOG_FORMAT" default:"text" allowed:"text or json" meaning:"format of the log on standard error: text or json"`
 }
 
 // Profile selects the rules for making events.

@@ -4,6 +4,6 @@
 // database.
 //
 // This package holds the commands, one file each: a command reads its arguments and
-// the configuration, calls a room and prints text or JSON. It starts no goroutine and
+// the configuration, calls another package and prints text or JSON. It starts no goroutine and
 // contains no SQL. The running program is internal/relay.
 package main
