@@ -95,6 +95,22 @@ func TestLinksLead(t *testing.T) {
 	}
 }
 
+// TestDependenciesHaveReasons: CONTRIBUTING.md gives the reason for each module that go.mod
+// requires directly.
+func TestDependenciesHaveReasons(t *testing.T) {
+	t.Parallel()
+	table := readText(t, filepath.Join(repository, "CONTRIBUTING.md"))
+	required := regexp.MustCompile(`(?m)^\t(\S+) v\S+$`).FindAllStringSubmatch(readText(t, filepath.Join(repository, "go.mod")), -1)
+	if len(required) < 20 {
+		t.Errorf("%d direct requirements were found in go.mod", len(required))
+	}
+	for _, m := range required {
+		if !strings.Contains(table, "`"+m[1]+"`") {
+			t.Errorf("CONTRIBUTING.md has no reason for %s", m[1])
+		}
+	}
+}
+
 // anchors are the ids that a Markdown viewer gives to the headings: lower case,
 // without punctuation, with hyphens for blanks.
 func anchors(text string) []string {

@@ -84,7 +84,7 @@ func (c *control) setHook(ctx context.Context, id int64, edit hook.Edit) error {
 
 func choiceFacts(c state.Choice) [][2]string {
 	return [][2]string{
-		{"events", cmp.Or(display.Printable(c.Events()), "none")},
+		{"events", cmp.Or(display.Printable(c.Events()), "as set in Label Studio")},
 		{"filter", cmp.Or(display.Printable(c.Filter), "none")},
 		{"rate", cmp.Or(display.Printable(c.Rate), "none")},
 		{"format", cmp.Or(display.Printable(c.Format), "labelstudio")},

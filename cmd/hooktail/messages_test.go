@@ -13,15 +13,21 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/hooktail/hooktail/dispatch/state"
 )
 
 const troubleshooting = "../../docs/troubleshooting.md"
 
 // TestTroubleshootingKnowsEveryMessage: whatever the program logs as a warning or an
-// error, or ends with as a Fault or Gap, can be looked up.
+// error, or ends with as a Fault, Gap or SchemaError, can be looked up.
 func TestTroubleshootingKnowsEveryMessage(t *testing.T) {
 	doc := documentation(t)
 	said := messages(t)
+	for fault := state.SchemaMissing; fault <= state.SchemaDenied; fault++ {
+		what, _, _ := strings.Cut((&state.SchemaError{Schema: "…", Fault: fault, Role: "…"}).Error(), ": ")
+		said[strings.ReplaceAll(what, "0", "…")] = "dispatch/state/schema.go"
+	}
 	if len(said) < 40 {
 		t.Errorf("%d messages were found in the sources: the search does not see all", len(said))
 	}
