@@ -26,10 +26,11 @@ type Options struct {
 	InFlight    int    // requests in flight in all; default 256
 	MaxBytes    int64  // bytes held by the lanes; default 64 MiB
 	Retry       Policy
-	Store       Store       // nil: failed deliveries wait in memory
-	MaxParked   int64       // bytes of a hook's rows in the Store; 0: no bound
-	KeepBodies  bool        // keep bodies of the last deliveries, for Body, and beginnings of their answers
-	Permit      func() bool // called before each attempt; false: no attempt starts after this; call Halt next; nil: always
+	Store       Store                 // nil: failed deliveries wait in memory
+	MaxParked   int64                 // bytes of a hook's rows in the Store; 0: no bound
+	Signable    func(hook int64) bool // false: the hook's signing secret is unusable; asked when Settings is called; nil: always true
+	KeepBodies  bool                  // keep bodies of the last deliveries, for Body, and beginnings of their answers
+	Permit      func() bool           // called before each attempt; false: no attempt starts after this; call Halt next; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil: no metrics
 }
@@ -66,6 +67,9 @@ func New(o Options) *Dispatcher {
 	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
 	if o.Permit == nil {
 		o.Permit = func() bool { return true }
+	}
+	if o.Signable == nil {
+		o.Signable = func(int64) bool { return true }
 	}
 	o.Retry = o.Retry.withDefaults()
 	ctx, cancel := context.WithCancel(context.Background())

@@ -11,7 +11,7 @@ import (
 // lane's mu guards it, except atomic fields.
 type gate struct {
 	stopped atomic.Uint64 // revision of the hook when the receiver answered 410
-	refused atomic.Bool   // the last attempt was not made
+	refused atomic.Bool   // requests cannot be signed, according to the settings or the last attempt
 
 	row     *hook.Hook // as last seen by the lane; nil: there is no such hook
 	off     time.Time  // since when the row is known to be inactive; zero: it is active

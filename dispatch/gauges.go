@@ -17,7 +17,7 @@ const (
 	StateFailing                // at least three tasks have failed and none has succeeded: one request at a time
 	StateWaiting                // the receiver asked for a pause (Retry-After)
 	StateStopped                // the receiver answered 410: nothing until the row changes
-	StateRefused                // the row's URL or headers cannot be used
+	StateRefused                // the row's URL or headers, or the signing secret, cannot be used
 	StatePaused                 // by a person: all events are parked
 	StateSuspended              // the bound of parked deliveries is reached: new events are not accepted
 )

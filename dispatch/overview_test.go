@@ -11,6 +11,36 @@ import (
 	"github.com/hooktail/hooktail/dispatch/state"
 )
 
+// TestHookThatCannotBeSignedIsShownRefused: the state follows the settings, before there is an
+// event and after the secret was set right.
+func TestHookThatCannotBeSignedIsShownRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var unsignable atomic.Int64
+		b := newBench(t, Options{Store: newFakeStore(), Signable: func(hook int64) bool { return hook != unsignable.Load() }}, func(*http.Request) (*http.Response, error) {
+			return dispatchtest.Answer(200), nil
+		}, dispatchtest.HookRow(1, "http://x/"), dispatchtest.HookRow(2, "http://y/"))
+		for _, tt := range []struct {
+			when       string
+			unsignable int64
+			settings   []state.Setting
+			want       State
+		}{
+			{"no secret", 0, nil, StateLive},
+			{"a secret that cannot be decrypted", 1, []state.Setting{{Hook: 1}}, StateRefused},
+			{"one that can", 0, []state.Setting{{Hook: 1}}, StateLive},
+			{"the first one again", 1, []state.Setting{{Hook: 1}}, StateRefused},
+			{"removed", 0, nil, StateLive},
+		} {
+			unsignable.Store(tt.unsignable)
+			b.Settings(tt.settings)
+			synctest.Wait()
+			if got := b.Overview(); got[0].State != tt.want || got[1].State != StateLive {
+				t.Errorf("%s: hook 1 is %s, want %s; hook 2 is %s", tt.when, got[0].State, tt.want, got[1].State)
+			}
+		}
+	})
+}
+
 // TestStoredBytesAreThoseOfTheParkedRows: the shown size of a hook's parked rows is the
 // size that its bound counts, while deliveries are parked, delivered, buried and recounted.
 func TestStoredBytesAreThoseOfTheParkedRows(t *testing.T) {

@@ -47,7 +47,7 @@ func (d *Dispatcher) Settings(settings []state.Setting) {
 		return
 	}
 	for _, s := range settings {
-		if s.Paused || !s.Suspended.IsZero() {
+		if s.Paused || !s.Suspended.IsZero() || !d.o.Signable(s.Hook) {
 			d.lane(s.Hook)
 		}
 	}
@@ -61,6 +61,7 @@ func (l *lane) set(s state.Setting) {
 		l.letGo()
 	}
 	l.visit(func(now time.Time) {
+		l.gate.refused.Store(!l.o.Signable(l.hook))
 		before := l.gate.paused
 		l.gate.paused = s.Paused || l.gate.halted
 		if before && !l.gate.paused {

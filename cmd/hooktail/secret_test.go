@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -130,6 +131,12 @@ func TestSecretSetWithoutTheKeyOfRun(t *testing.T) {
 	proctest.WaitFor(t, func() error { return standby.says("Standing by") })
 	must(t, proctest.RoleEnviron(db, oneKey), "hooks", "secret", "set", "1")
 	proctest.WaitFor(t, func() error { return leader.says("does not send to it unsigned") })
+	proctest.WaitFor(t, func() error { // before there is an event
+		if _, metrics := leader.get(t, "/metrics"); !strings.Contains(metrics, "hooktail_hook_state{hook=\"1\"} 5\n") {
+			return errors.New("hook 1 is not shown as refused")
+		}
+		return nil
+	})
 	for range 2 {
 		db.Exec(t, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'hooktail' AND datname = current_database()")
 		c.Take()

@@ -147,6 +147,8 @@ func aboutState(o *dispatch.Overview) string {
 	switch {
 	case o.Draining:
 		return "receives parked deliveries, then new ones"
+	case o.Retrying == 1:
+		return "1 delivery waits for another attempt"
 	case o.Retrying > 0:
 		return fmt.Sprintf("%d deliveries wait for another attempt", o.Retrying)
 	default:

@@ -35,12 +35,19 @@ func (l *lanes) openLanes(permit func() bool) (err error) {
 		Retry:       dispatch.Policy{RetryFor: l.cfg.RetryFor, MaxAttempts: l.cfg.MaxAttempts},
 		Store:       l.parked.Store,
 		MaxParked:   int64(l.cfg.ParkMaxBytes),
+		Signable:    l.signable,
 		KeepBodies:  l.cfg.AdminToken.Reveal() != "",
 		Permit:      permit,
 		Log:         l.log,
 		Metrics:     l.deliveries,
 	})
 	return nil
+}
+
+// signable reports whether the hook has no signing secret, or one that can be decrypted.
+func (l *lanes) signable(hook int64) bool {
+	_, err := l.parked.Signing.KeysOf(hook)
+	return err == nil
 }
 
 // closeLanes ends what is in flight.
