@@ -130,6 +130,17 @@ func allowed() map[string]arrows {
 	}
 }
 
+// TestPackagesAreDescribed: CONTRIBUTING.md has a row for each package of the design.
+func TestPackagesAreDescribed(t *testing.T) {
+	t.Parallel()
+	layout := readText(t, filepath.Join(repository, "CONTRIBUTING.md"))
+	for _, folder := range slices.Sorted(maps.Keys(allowed())) {
+		if !strings.Contains(layout, "\n| `"+folder+"` |") {
+			t.Errorf("CONTRIBUTING.md does not describe %s", folder)
+		}
+	}
+}
+
 // TestImportArrows holds the imports of every package of the module, on all
 // platforms, against the arrows of the design.
 func TestImportArrows(t *testing.T) {
