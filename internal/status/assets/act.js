@@ -11,7 +11,7 @@ const many = (n) => `${count(n)} ${n === 1 ? "delivery" : "deliveries"}`;
 
 export async function act(a) {
   if (!(await agreed(a))) return;
-  const { body } = await post("/act", a);
+  const { body } = await post("act", a);
   if (body.exchange) showExchange(body);
   else toast(body.message);
   done();
@@ -23,7 +23,7 @@ async function agreed(a) {
   if (a.do === "adopt") return sure(`Adopt hook ${a.hook}?`, "Label Studio will no longer send to it; hooktail will. Changes being saved at this moment may arrive twice.", "Adopt");
   if (a.do === "release") return sure(`Release hook ${a.hook}?`, "Label Studio will send to it again. What is being saved at this moment may come from both.", "Release");
   if (a.do !== "discard" && (a.do !== "redrive" || a.event)) return true;
-  const { body } = await post("/act", { ...a, dry_run: true });
+  const { body } = await post("act", { ...a, dry_run: true });
   const much = many(body.count ?? 0);
   const what = a.do === "discard" ? "Discard" : "Redrive";
   const text = a.do === "discard" ? `${much} to hook ${a.hook} will be deleted for good.` : `${much} to hook ${a.hook} will be sent again, in their places in the order.`;
@@ -38,7 +38,7 @@ function showExchange({ message, exchange: x }) {
 }
 
 export async function payload(query, title) {
-  const { text } = await ask(`/status/payload?${query}`);
+  const { text } = await ask(`status/payload?${query}`);
   open("show-dialog", { "show-title": `Payload of ${title}`, "show-text": "" });
   put(byId("show-body"), indented(text));
 }

@@ -25,7 +25,7 @@ byId("backfill-ask").addEventListener("click", async () => {
   if (!form.reportValidity()) return;
   try {
     put(byId("backfill-fault"), "");
-    put(byId("backfill-count"), (await post("/act", { ...wanted(), dry_run: true })).body.message);
+    put(byId("backfill-count"), (await post("act", { ...wanted(), dry_run: true })).body.message);
   } catch (fault) {
     put(byId("backfill-fault"), fault.message);
   }

@@ -20,7 +20,7 @@ export async function showCharts() {
   if (Date.now() - asked < 10000) return;
   asked = Date.now();
   try {
-    series = (await ask("/status/series")).body;
+    series = (await ask("status/series")).body;
   } catch (fault) {
     toast(fault.message, true);
     return;

@@ -16,10 +16,10 @@ export async function list() {
   const any = tally && tally.parked + tally.dead > 0;
   const lists = [];
   if (any && f.outcome !== "delivered" && f.outcome !== "retried") {
-    for (const kind of f.outcome ? [f.outcome] : ["dead", "parked"]) lists.push((await ask(`/status/deliveries?${query(f, { state: kind, limit: "100" })}`)).body);
+    for (const kind of f.outcome ? [f.outcome] : ["dead", "parked"]) lists.push((await ask(`status/deliveries?${query(f, { state: kind, limit: "100" })}`)).body);
   }
   let found = null;
-  if (wide && f.outcome !== "parked") found = (await ask(`/status/history?${query(f, { limit: listed, ...(f.outcome ? { outcome: f.outcome } : {}) })}`)).body.attempts;
+  if (wide && f.outcome !== "parked") found = (await ask(`status/history?${query(f, { limit: listed, ...(f.outcome ? { outcome: f.outcome } : {}) })}`)).body.attempts;
   if (JSON.stringify(f) !== JSON.stringify(search())) return; // asked for something else meanwhile
   state.stored = lists.flatMap((l) => l.deliveries);
   state.more = lists.some((l) => l.more);
@@ -179,7 +179,7 @@ function details(a) {
 
 // timeLine fills the list with the attempts at the delivery, the first one first.
 async function timeLine(a, node) {
-  const { body } = await ask(`/status/history?${new URLSearchParams({ hook: a.hook, event: a.event, limit: "100" })}`);
+  const { body } = await ask(`status/history?${new URLSearchParams({ hook: a.hook, event: a.event, limit: "100" })}`);
   node.replaceChildren(...body.attempts.reverse().map((one) => {
     const word = el("span");
     badge(word, one.outcome);

@@ -54,7 +54,7 @@ async function take(report) {
 
 async function poll() {
   try {
-    await take((await ask(`/status?${asked()}`)).body);
+    await take((await ask(`status?${asked()}`)).body);
   } catch (fault) {
     failures++;
     showStale(fault);
@@ -62,9 +62,9 @@ async function poll() {
 }
 
 async function session() {
-  ask.csrf = (await ask("/session")).body.csrf ?? "";
+  ask.csrf = (await ask("session")).body.csrf ?? "";
   state.recent = []; // anew: what may be seen has changed
-  const { body } = await ask(`/status?${asked()}`);
+  const { body } = await ask(`status?${asked()}`);
   state.recent = body.recent.reverse().slice(0, kept);
   state.report = body;
   listedAt = 0;
@@ -78,7 +78,7 @@ async function relist() {
 
 // listen has the server tell. Where that does not go on, the page asks for a while.
 function listen() {
-  lines = new EventSource(`/status/live?${asked()}`);
+  lines = new EventSource(`status/live?${asked()}`);
   let turn = Promise.resolve();
   lines.addEventListener("message", (e) => {
     turn = turn.then(() => take(JSON.parse(e.data))).catch((fault) => toast(fault.message, true));
@@ -279,7 +279,7 @@ byId("login").addEventListener("click", () => {
 byId("login-form").addEventListener("submit", async (e) => {
   e.preventDefault();
   try {
-    await post("/session", { token: e.target.elements.token.value });
+    await post("session", { token: e.target.elements.token.value });
     e.target.reset();
     byId("login-dialog").close();
     await poll();
@@ -288,7 +288,7 @@ byId("login-form").addEventListener("submit", async (e) => {
   }
 });
 byId("logout").addEventListener("click", async () => {
-  await post("/session/end", {});
+  await post("session/end", {});
   await poll();
 });
 

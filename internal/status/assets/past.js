@@ -25,7 +25,7 @@ export async function readPast() {
   showPast();
   if (!q) return;
   try {
-    const { body } = await ask(`/status/log?${q}`);
+    const { body } = await ask(`status/log?${q}`);
     if (asked === q) past = body;
   } catch (failed) {
     if (asked === q) fault = failed.message;
