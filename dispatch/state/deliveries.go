@@ -163,7 +163,13 @@ func (s *Store) change(ctx context.Context, f Filter, more string, dryRun bool, 
 		}
 		var changed int64
 		err := s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
-			tag, err := tx.Exec(ctx, s.sql(statement+` WHERE ctid = ANY (ARRAY(SELECT ctid FROM {parked} WHERE `+where+f.first()+` FOR UPDATE))`), args...)
+			// One statement would pass over the rows for which it has waited while somebody updated
+			// them: it does not see their new versions.
+			var locked string
+			if err := tx.QueryRow(ctx, s.sql(`SELECT coalesce(array_agg(ctid), '{}')::text FROM (SELECT ctid FROM {parked} WHERE `+where+f.first()+` FOR UPDATE) AS meant`), args...).Scan(&locked); err != nil {
+				return err
+			}
+			tag, err := tx.Exec(ctx, s.sql(statement+` WHERE ctid = ANY ($1::text::tid[])`), locked)
 			if changed = tag.RowsAffected(); err != nil {
 				return err
 			}

@@ -1,6 +1,8 @@
 package state_test
 
 import (
+	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -170,5 +172,57 @@ func TestExpire(t *testing.T) {
 	}
 	if got := stored(t, store, state.Filter{State: state.Parked}); len(got) != 9 {
 		t.Errorf("parked: %v", got)
+	}
+}
+
+// TestChangeOfRowsThatAreBeingUpdated: a person's change of deliveries that somebody updates
+// meanwhile, as a running hooktail does with each attempt, waits for them, and then changes them
+// and all that follow.
+func TestChangeOfRowsThatAreBeingUpdated(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		rows   string // state of the rows
+		change func(s *state.Store, ctx context.Context, f state.Filter, dryRun bool) (int64, error)
+		left   string
+	}{
+		{"discard", "parked", (*state.Store).Discard, "state = 'parked'"},
+		{"redrive", "dead", (*state.Store).Redrive, "state = 'dead'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			db := migrated(t)
+			const n = 25_000
+			db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
+				SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), $2::text, CASE WHEN $2::text = 'dead' THEN now() END FROM generate_series(1, $1::int) AS i`, n, tt.rows)
+			person := db.Connect(t)
+			if _, err := person.Exec(t.Context(), `BEGIN; UPDATE "Hook""tail".parked SET attempts = attempts + 1 WHERE commit_lsn = '0/5'`); err != nil {
+				t.Fatal(err)
+			}
+			waits := make(chan struct{})
+			var once sync.Once
+			store := waiting(t, db, state.Wait{Notice: 50 * time.Millisecond, Bound: time.Minute, Tell: func(string) { once.Do(func() { close(waits) }) }})
+			var changed int64
+			done := make(chan error, 1)
+			go func() {
+				var err error
+				changed, err = tt.change(store, t.Context(), state.Filter{Hook: 1}, false)
+				done <- err
+			}()
+			select {
+			case <-waits:
+			case err := <-done:
+				t.Fatalf("it did not wait: %v", err)
+			}
+			if _, err := person.Exec(t.Context(), "COMMIT"); err != nil {
+				t.Fatal(err)
+			}
+			if err := <-done; err != nil || changed != n {
+				t.Errorf("%d are changed, error %v, want %d", changed, err, n)
+			}
+			if left := count(t, db, `SELECT count(*) FROM "Hook""tail".parked WHERE `+tt.left); left != "0" {
+				t.Errorf("%s are left", left)
+			}
+		})
 	}
 }
