@@ -43,13 +43,27 @@ func (a *app) listDeliveriesCommand() *cobra.Command {
 
 func (c *control) listDeliveries(ctx context.Context, f state.Filter) error {
 	c.hint(f.Action)
-	rows, err := c.Store.List(ctx, f)
-	if err != nil {
+	printed := 0
+	err := c.Store.Pages(ctx, f, func(rows []state.Row) error {
+		printed += len(rows)
+		if asJSON(c.cmd) {
+			return c.printJSON(rows, false)
+		}
+		return c.printDeliveries(rows)
+	})
+	switch {
+	case err != nil || asJSON(c.cmd):
 		return err
+	case printed == 0:
+		return c.printDeliveries(nil)
+	case printed == f.Limit:
+		fmt.Fprintf(c.err, "hooktail: only the first %d are shown; use --limit 0 for all\n", f.Limit)
 	}
-	if asJSON(c.cmd) {
-		return c.printJSON(rows, false)
-	}
+	return nil
+}
+
+// printDeliveries prints a table.
+func (c *control) printDeliveries(rows []state.Row) error {
 	table := c.out.Table("HOOK", "EVENT", "ACTION", "TASK", "AGE", "STATE", "LAST", "REASON")
 	for i := range rows {
 		r, tone := &rows[i], display.Doubtful
@@ -58,13 +72,7 @@ func (c *control) listDeliveries(ctx context.Context, f state.Filter) error {
 		}
 		table.Row(r.Hook, r.Event, r.Action, display.ID(r.Task), display.Span(time.Since(r.Committed)), display.Cell{Text: string(r.State), Tone: tone}, lastOf(r), display.Text(r.Reason))
 	}
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	if f.Limit > 0 && len(rows) == f.Limit {
-		fmt.Fprintf(c.err, "hooktail: only the first %d are shown; use --limit 0 for all\n", f.Limit)
-	}
-	return nil
+	return table.Flush()
 }
 
 func (a *app) showDeliveryCommand() *cobra.Command {

@@ -110,6 +110,45 @@ func (s *Store) List(ctx context.Context, f Filter) ([]Row, error) {
 	return rows, wrap(err, "list deliveries")
 }
 
+// pageRows is the number of deliveries that Pages holds at a time.
+const pageRows = 5000
+
+// Pages calls do with the matching deliveries, as List returns them, page by page: there
+// may be many, and whoever asks may run beside a hooktail that has little memory. Deliveries
+// that are stored meanwhile may be among them.
+func (s *Store) Pages(ctx context.Context, f Filter, do func([]Row) error) error {
+	where, args := f.where()
+	for left := f.Limit; ; {
+		f.Limit = pageRows
+		if left > 0 {
+			f.Limit = min(left, pageRows)
+		}
+		var batch pgx.Batch
+		var rows []Row
+		batch.Queue(planByKey)
+		batch.Queue(s.sql(`SELECT `+columns+` FROM {parked} WHERE `+where+f.first()), args...).Query(func(r pgx.Rows) (err error) {
+			rows, err = pgx.CollectRows(r, scanRow)
+			return err
+		})
+		if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+			return fmt.Errorf("list deliveries: %w", err)
+		}
+		if len(rows) > 0 {
+			if err := do(rows); err != nil {
+				return err
+			}
+		}
+		if len(rows) < f.Limit || len(rows) == left {
+			return nil
+		}
+		left = max(left-len(rows), 0)
+		where, args = f.where()
+		last := rows[len(rows)-1].Key
+		where += fmt.Sprintf(" AND (hook_id, commit_lsn, ordinal, timeline) > ($%d::bigint, $%d::text::pg_lsn, $%d::bigint, $%d::bigint)", len(args)+1, len(args)+2, len(args)+3, len(args)+4)
+		args = append(args, last.Hook, last.Event.Commit.String(), last.Event.Ordinal, last.Event.Timeline)
+	}
+}
+
 // Show returns the stored deliveries of one event with their bodies, for one hook, or for
 // all if hook is 0. There may be none.
 func (s *Store) Show(ctx context.Context, hook int64, event mapping.ID) ([]Row, error) {

@@ -226,3 +226,35 @@ func TestChangeOfRowsThatAreBeingUpdated(t *testing.T) {
 		})
 	}
 }
+
+// TestPages: a list of any length is that of List, and few deliveries of it are held at a time.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	store := newStore(t, db)
+	const most = 5000
+	db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at)
+		SELECT h, '0/0'::pg_lsn + i / 7 + 1, i % 7 / 2, i % 2, i, 'A', 1, i, now(), '{}', 2, now() FROM generate_series(0, 6999) AS i, unnest('{-4, 1, 3}'::int[]) AS h`)
+	for _, f := range []state.Filter{
+		{}, {Limit: 1}, {Limit: most}, {Limit: most + 1}, {Limit: 2 * most}, {Limit: 100_000},
+		{Hook: 1}, {Hook: -4, Limit: 6000}, {Hook: 5}, {State: state.Dead}, {Event: mapping.ID{Timeline: 1, Commit: 1, Ordinal: 0}},
+	} {
+		want, err := store.List(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := []state.Row{}
+		if err := store.Pages(t.Context(), f, func(rows []state.Row) error {
+			if len(rows) > most {
+				t.Errorf("%+v: %d rows at a time", f, len(rows))
+			}
+			got = append(got, rows...)
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%+v (-List +Pages):\n%s", f, diff)
+		}
+	}
+}
