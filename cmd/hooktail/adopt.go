@@ -128,8 +128,8 @@ func (c *control) mustHaveSlot(ctx context.Context) error {
 // mustRemember returns an error unless the running hooktail remembers the events of
 // requests in progress, for which Label Studio has not looked up its hooks yet.
 func (c *control) mustRemember(ctx context.Context) error {
-	report, err := status.Ask(ctx, c.cfg.HTTPAddr)
-	if err == nil && report.Stream != nil && report.Stream.Slot == c.cfg.Slot {
+	report, err := askRunning(ctx, c.cfg)
+	if err == nil && report.Stream != nil {
 		return whole(report.Overlap)
 	}
 	if c.cfg.Deliver != config.DeliverAdopted || c.cfg.AdoptOverlap == 0 {

@@ -13,7 +13,6 @@ import (
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/setup"
-	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -68,7 +67,7 @@ func (a *app) examine(cmd *cobra.Command, cfg config.Config) error {
 }
 
 func redirects(ctx context.Context, cfg config.Config) map[int64]string {
-	report, err := status.Ask(ctx, cfg.HTTPAddr)
+	report, err := askRunning(ctx, cfg)
 	if err != nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hooktail/hooktail/cdc"
 	"github.com/hooktail/hooktail/config"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/relay"
 	"github.com/hooktail/hooktail/internal/status"
@@ -36,12 +37,38 @@ func (a *app) statusCommand() *cobra.Command {
 
 // reportOf returns the report of the running hooktail, or of the database alone.
 func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, error) {
-	report, err := status.Ask(ctx, cfg.HTTPAddr)
+	report, err := askRunning(ctx, cfg)
 	if err == nil {
 		return report, nil
 	}
 	fmt.Fprintf(a.stderr, "hooktail: %v; showing database state only\n", err)
 	return reportOfDatabase(ctx, cfg)
+}
+
+// askRunning asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. It refuses the answer of one that
+// reads another slot or server, whose hooks have the same ids. If the database does not say
+// soon which server it is, the answer counts.
+func askRunning(ctx context.Context, cfg config.Config) (status.Report, error) {
+	report, err := status.Ask(ctx, cfg.HTTPAddr)
+	if err != nil || report.Stream == nil {
+		return report, err
+	}
+	other := status.Report{}
+	if report.Stream.Slot != cfg.Slot {
+		return other, fmt.Errorf("the hooktail on %s reads another slot, %q", cfg.HTTPAddr, report.Stream.Slot)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	pool, err := wiring.OpenPool(ctx, cfg)
+	if err != nil {
+		return report, nil //nolint:nilerr // nothing is known of it
+	}
+	defer pool.Close()
+	here, err := state.Here(ctx, pool)
+	if err == nil && here.System != "" && report.Stream.SystemID != "" && here.System != report.Stream.SystemID {
+		return other, fmt.Errorf("the hooktail on %s reads another server, of system identifier %s", cfg.HTTPAddr, report.Stream.SystemID)
+	}
+	return report, nil
 }
 
 // reportOfDatabase returns the report for a hooktail that is not running.
