@@ -57,7 +57,7 @@ func (c *control) renewSecret(ctx context.Context, hook *hook.Hook, rotate bool)
 		}
 		sealed = append(sealed, text)
 	}
-	if err := c.Store.SetSecrets(ctx, hook.ID, sealed); err != nil {
+	if err := c.Store.ReplaceSecrets(ctx, hook.ID, setting.Secrets, sealed); err != nil {
 		return err
 	}
 	if _, err := fmt.Fprintln(c.out, next.Reveal()); err != nil {

@@ -188,3 +188,55 @@ func TestSecretSays(t *testing.T) {
 		})
 	}
 }
+
+// TestSecretsAtOnce: of several people, or jobs, that give a hook a secret at once, one gets it.
+// The others are told; a secret that is printed is one that requests are signed with.
+func TestSecretsAtOnce(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	setUpOnce(t, db)
+	as := proctest.RoleEnviron(db, oneKey)
+	must(t, as, "hooks", "pause", "1")
+	for _, verb := range []string{"set", "rotate"} {
+		person := db.Connect(t)
+		if _, err := person.Exec(t.Context(), "BEGIN; SELECT FROM hooktail.hook_setting WHERE hook_id = 1 FOR UPDATE"); err != nil {
+			t.Fatal(err)
+		}
+		const several = 3
+		type answer struct {
+			code        int
+			out, stderr string
+		}
+		answers := make(chan answer, several)
+		for range several {
+			go func() {
+				code, out, stderr := command(as, "hooks", "secret", verb, "1")
+				answers <- answer{code, out, stderr}
+			}()
+		}
+		proctest.WaitFor(t, func() error {
+			if n := db.QueryText(t, "SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = current_database()"); n != "3" {
+				return fmt.Errorf("%s wait", n)
+			}
+			return nil
+		})
+		if _, err := person.Exec(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		given := 0
+		for range several {
+			a := <-answers
+			if a.code == exitDone {
+				given++
+			} else if a.out != "" || !strings.Contains(a.stderr, "somebody else has changed the hook's secrets") {
+				t.Errorf("%s: exit code %d, %q, %s", verb, a.code, a.out, a.stderr)
+			}
+		}
+		if given != 1 {
+			t.Errorf("%s: %d secrets were given", verb, given)
+		}
+	}
+	if n := db.QueryText(t, "SELECT cardinality(secrets) FROM hooktail.hook_setting WHERE hook_id = 1"); n != "2" {
+		t.Errorf("%s secrets are kept", n)
+	}
+}

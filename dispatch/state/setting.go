@@ -1,7 +1,9 @@
 package state
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -106,6 +108,28 @@ const atOnce = `held_until = NULL, retry_at = greatest(clock_timestamp(), CASE W
 // first. They are encrypted, so that reading the table does not reveal them.
 func (s *Store) SetSecrets(ctx context.Context, hook int64, sealed [][]byte) error {
 	return wrap(s.set(ctx, hook, `secrets = $2`, append([][]byte{}, sealed...)), "set secrets of hook") // not null
+}
+
+// ErrSecretsChanged states that somebody else has changed a hook's secrets meanwhile.
+var ErrSecretsChanged = errors.New("somebody else has changed the hook's secrets meanwhile: nothing was changed")
+
+// ReplaceSecrets is SetSecrets for new secrets that were made of the present ones. If these are
+// no longer the hook's, it returns ErrSecretsChanged: of two new secrets at once, that of the
+// earlier one would be valid nowhere.
+func (s *Store) ReplaceSecrets(ctx context.Context, hook int64, present, sealed [][]byte) error {
+	return wrap(s.patient(ctx, "BEGIN", func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, s.sql(`INSERT INTO {hook_setting} (hook_id) VALUES ($1) ON CONFLICT DO NOTHING`), hook); err != nil {
+			return err
+		}
+		var now pgtype.Array[[]byte]
+		if err := tx.QueryRow(ctx, s.sql(`SELECT secrets FROM {hook_setting} WHERE hook_id = $1 FOR UPDATE`), hook).Scan(&now); err != nil {
+			return err
+		}
+		if !slices.EqualFunc(now.Elements, present, bytes.Equal) {
+			return ErrSecretsChanged
+		}
+		return s.setIn(ctx, tx, hook, `secrets = $2`, sealed)
+	}), "set secrets of hook")
 }
 
 // Prune deletes the settings of hooks that have been missing from the application for
