@@ -2,6 +2,7 @@ package state_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -256,5 +257,54 @@ func TestPages(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%+v (-List +Pages):\n%s", f, diff)
 		}
+	}
+}
+
+// TestRedrivenAreTakenByTheirKeys: what a redrive of many deliveries costs grows with their number,
+// and not with its square, though the server's statistics know nothing of them. While it lasts, a
+// running hooktail does not see what else people change.
+func TestRedrivenAreTakenByTheirKeys(t *testing.T) {
+	t.Parallel()
+	db := migrated(t)
+	const n = 20_000
+	db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
+		SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), 'dead', now() FROM generate_series(1, $1::int) AS i`, n)
+	db.Exec(t, `VACUUM (ANALYZE) "Hook""tail".parked`)
+	if changed, err := newStore(t, db).Redrive(t.Context(), state.Filter{}, false); err != nil || changed != n {
+		t.Fatalf("%d are redriven, error %v", changed, err)
+	}
+	pool := openPool(t, db.DSN)
+	store := state.New(state.Options{Pool: pool, Schema: schema})
+	taken := 0
+	for {
+		rows, err := store.Redriven(t.Context(), 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rows) == 0 {
+			break
+		}
+		var keys []state.Key
+		for i := range rows {
+			keys = append(keys, rows[i].Key)
+		}
+		if err := store.Taken(t.Context(), keys); err != nil {
+			t.Fatal(err)
+		}
+		if taken += len(rows); taken > n {
+			t.Fatal("rows are returned again")
+		}
+	}
+	pool.Close() // a session that ends tells what it has read
+	read := 0
+	for read < n {
+		time.Sleep(10 * time.Millisecond)
+		text := db.QueryText(t, `SELECT idx_tup_read FROM pg_stat_user_indexes WHERE indexrelname = 'parked_redriven'`)
+		if _, err := fmt.Sscan(text, &read); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if taken != n || read > 4*n {
+		t.Errorf("%d of %d were taken, and %d entries of the index read", taken, n, read)
 	}
 }
