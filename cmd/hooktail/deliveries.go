@@ -196,6 +196,9 @@ func (a *app) changeDeliveriesCommand(ch change) *cobra.Command {
 		f.State = cmp.Or(f.State, state.Dead)
 		c.hint(f.Action)
 		n, err := ch.run(c.Store, ctx, f, dryRun)
+		if err != nil && n > 0 {
+			return fmt.Errorf("%s %s, and not the rest: %w", display.Count(n, "delivery"), ch.done, err)
+		}
 		if err != nil {
 			return err
 		}

@@ -169,3 +169,25 @@ func TestDeliveriesRefuse(t *testing.T) {
 		{"discard what", db, "discard --state parked", exitUsage, "--all"},
 	})
 }
+
+// TestDeliveriesChangedInPart: a change of many deliveries is made in steps, and whoever asked for
+// one that ends in the middle is told how many were changed.
+func TestDeliveriesChangedInPart(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	setUpOnce(t, db)
+	db.Exec(t, `INSERT INTO hooktail.parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
+		SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), 'dead', now() FROM generate_series(1, 10001) AS i`)
+	db.Exec(t, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'not this one'; END$$`)
+	db.Exec(t, `CREATE TRIGGER refuse BEFORE UPDATE OR DELETE ON hooktail.parked FOR EACH ROW WHEN (OLD.task_id = 10001) EXECUTE FUNCTION refuse()`)
+	for _, tt := range []struct{ args, want string }{
+		{"redrive --hook 1", "10000 deliveries redriven, and not the rest: "},
+		{"discard --hook 1", "not this one"},
+		{"discard --hook 1 --state parked", ""},
+	} {
+		code, out, stderr := command(proctest.RoleEnviron(db), append([]string{"deliveries"}, strings.Fields(tt.args)...)...)
+		if !strings.Contains(stderr, tt.want) || (code == exitDone) != (tt.want == "") || strings.Contains(stderr, "discarded, and") {
+			t.Errorf("%s: exit code %d, %s%s", tt.args, code, out, stderr)
+		}
+	}
+}
