@@ -65,7 +65,7 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 		why = fmt.Sprintf("this is another server (system identifier %s, not %s)", slot.SystemID, m.SystemID)
 	case undone != nil:
 		return undone
-	case m.precedes(slot, history), slot.Confirmed > m.End && (m.Clean || m.Decoded.exceeds(slot.Decoded) || last.proves(m, slot)):
+	case m.precedes(slot, history), slot.Confirmed > m.End && (m.Clean || m.decodedMore(slot) || last.proves(m, slot)):
 		why, to = "the slot was moved or recreated by another program", slot.Confirmed
 	default:
 		why = m.Publication.Lost(slot.Published)
@@ -82,6 +82,13 @@ func (m *Memory) gap(slot *Slot, history *timelines, last checkpoint) *Gap {
 func (m *Memory) precedes(slot *Slot, history *timelines) bool {
 	end, left := history.left(&timelines{m.Timeline, m.history})
 	return left && slot.Confirmed > end
+}
+
+// decodedMore reports whether more was decoded for the remembered slot than for this one:
+// then this is another one. A promoted standby has decoded nothing. Its statistics are its
+// own, although they have the primary's beginning if it was copied from the stopped primary.
+func (m *Memory) decodedMore(slot *Slot) bool {
+	return m.Timeline == slot.Timeline && m.Decoded.exceeds(slot.Decoded)
 }
 
 // doneOn returns the end of what was done, 0 if it is unknown on this server. A server

@@ -94,6 +94,11 @@ func TestPastGap(t *testing.T) {
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 60}}},
 		},
 		{
+			name: "promoted, after a run that was killed, with the statistics of a copied standby", past: unclean,
+			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed, s.Decoded = 3, 60, Decoded{0, "noon"} }),
+			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 60}}},
+		},
+		{
 			name: "promoted, after a run that was killed, with a slot of later", past: past(func(p *Memory) { p.Clean = false }),
 			slot:    slot(func(s *Slot) { s.Timeline, s.Confirmed = 3, 61 }),
 			history: timelines{current: 3, past: []timeline{{1, 10}, {2, 60}}},
