@@ -75,8 +75,20 @@ func (s *Stream) connect(ctx context.Context) (*reader, error) {
 	if r.conn, err = pgconn.ConnectConfig(ctx, config); err != nil {
 		return nil, fmt.Errorf("connect for replication: %w", err)
 	}
+	// Such a database may have any bytes. Where they are not UTF-8, the server would end the
+	// stream, again and again.
+	if r.conn.ParameterStatus("server_encoding") == sqlASCII {
+		if err := exec(ctx, r.conn, "SET client_encoding = "+quoteText(sqlASCII)); err != nil {
+			r.close()
+			return nil, fmt.Errorf("set the encoding for replication: %w", err)
+		}
+		r.anyBytes = true
+	}
 	return r, nil
 }
+
+// sqlASCII is the encoding of a database that does not know the encoding of its text.
+const sqlASCII = "SQL_ASCII"
 
 // errStandby ends a connection, and is no Fault: the primary may be elsewhere for a while, or
 // have no room for another connection. A standby has no slot, or a copy that nobody may read,

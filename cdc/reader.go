@@ -29,6 +29,8 @@ type reader struct {
 	handed LSN       // newest transaction of earlier connections
 	proven bool      // it has worked
 
+	anyBytes bool // values need not be UTF-8
+
 	message message   // reused
 	partial int       // bytes of an unfinished message when the socket was last empty
 	heard   time.Time // last time that the socket had data
@@ -245,6 +247,10 @@ func (r *reader) change(x pglogrepl.XLogData) error {
 	m := &r.message
 	if err := m.decode(x.WALData); err != nil {
 		return protocolFault(fmt.Errorf("at %s: %w", x.WALStart, err))
+	}
+	if r.anyBytes {
+		m.old.makeUTF8()
+		m.new.makeUTF8()
 	}
 	if m.kind == kindLogical && string(m.prefix) == heartbeatPrefix {
 		if r.s.o.OnHeartbeat != nil {

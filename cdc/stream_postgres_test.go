@@ -36,6 +36,29 @@ func TestRolledBackNeverArrives(t *testing.T) {
 	}
 }
 
+// TestAnyBytes: a database that does not know the encoding of its text (SQL_ASCII) has rows that
+// are not UTF-8. They do not end the stream.
+func TestAnyBytes(t *testing.T) {
+	t.Parallel()
+	server := cdctest.Postgres(t)
+	db, other := server.Database(t), server.Database(t)
+	other.Exec(t, "DROP DATABASE "+db.Name)
+	other.Exec(t, "CREATE DATABASE "+db.Name+" ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+	db.Exec(t, "CREATE TABLE a (v text PRIMARY KEY)")
+	plan := planOf(db, "a")
+	if _, err := Setup(t.Context(), db.Connect(t), plan, nil); err != nil {
+		t.Fatalf("set up: %v", err)
+	}
+	s := start(t, optionsOf(t, db, plan))
+	for _, v := range []string{"'Zoë'", `E'caf\xe9'`, `E'{"v":"\xc3"}'`} {
+		db.Exec(t, "INSERT INTO a VALUES ("+v+")")
+	}
+	want := []string{"insert a Zoë", "insert a caf\x7f", "insert a {\"v\":\"\x7f\"}"}
+	if diff := cmp.Diff(want, s.collect(t, len(want))); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+}
+
 func TestPartsTellOfTheirCommit(t *testing.T) {
 	t.Parallel()
 	db, plan := source(t, cdctest.Postgres(t))

@@ -3,6 +3,7 @@ package cdc
 import (
 	"encoding/binary"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Kind is the kind of a column's value in a Tuple.
@@ -113,4 +114,19 @@ func tupleAt(src []byte, index []uint32) (t Tuple, rest []byte, grown []uint32, 
 		at = []uint32{}
 	}
 	return Tuple{raw: raw[:pos:pos], at: at}, raw[pos:], index, nil
+}
+
+// makeUTF8 replaces each byte of the values that is not UTF-8 with DEL, in place. In JSON
+// that is a character like any other; a URL or a header with it is refused.
+func (t Tuple) makeUTF8() {
+	const del = 0x7f
+	for i := range t.Len() {
+		for text := t.Text(i); len(text) > 0; {
+			r, size := utf8.DecodeRune(text)
+			if r == utf8.RuneError && size == 1 {
+				text[0] = del
+			}
+			text = text[size:]
+		}
+	}
 }

@@ -1,7 +1,9 @@
 package cdc
 
 import (
+	"encoding/json"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -58,4 +60,24 @@ func TestTextCannotReachItsNeighbour(t *testing.T) {
 	if got := string(tuple.Text(1)); got != "b" {
 		t.Errorf("second column = %q, want b", got)
 	}
+}
+
+// TestMakeUTF8: whatever bytes the values have, they are UTF-8 of the same length afterwards,
+// and JSON remains JSON. What was UTF-8 is as it was.
+func TestMakeUTF8(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		valid, other := rapid.String().Draw(t, "valid"), rapid.SliceOf(rapid.ByteRange(0x80, 0xff)).Draw(t, "other")
+		document := `{"v":"` + string(other) + `"}`
+		tuple := MakeTuple(Value{Kind: Text, Text: []byte(valid)}, Value{Kind: Null}, Value{Kind: Text, Text: []byte(document)}, Value{Kind: Unchanged})
+		tuple.makeUTF8()
+		if got := string(tuple.Text(0)); got != valid {
+			t.Errorf("%q has become %q", valid, got)
+		}
+		if got := tuple.Text(2); !utf8.Valid(got) || !json.Valid(got) || len(got) != len(document) {
+			t.Errorf("%q has become %q", document, got)
+		}
+		if tuple.Kind(1) != Null || tuple.Kind(3) != Unchanged {
+			t.Errorf("the kinds are %q and %q", tuple.Kind(1), tuple.Kind(3))
+		}
+	})
 }
