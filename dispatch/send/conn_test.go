@@ -11,6 +11,7 @@ import (
 	"net/textproto"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -304,6 +305,85 @@ func TestRestOfTheAnswerBefore(t *testing.T) {
 			if n := int(requests.Load()); n != len(tt.want) {
 				t.Errorf("%s, rest %.20q: %d requests", tt.path, rest, n)
 			}
+		}
+	}
+}
+
+// TestReceiverDiesOfAnEvent: a receiver that ends a kept connection instead of answering may have closed
+// it before, so it gets the event once more, on a new connection: not on every connection that is kept.
+func TestReceiverDiesOfAnEvent(t *testing.T) {
+	const kept = 8
+	for name, end := range map[string]func(net.Conn){
+		"closed":  func(net.Conn) {},
+		"reset":   func(conn net.Conn) { _ = conn.(*net.TCPConn).SetLinger(0) },
+		"no HTTP": func(conn net.Conn) { _, _ = io.WriteString(conn, "died\n") },
+	} {
+		for _, body := range []int{100, 2 * spareText} {
+			var deadly atomic.Bool
+			var died atomic.Int32
+			all := make(chan struct{}, kept)
+			answer := make(chan struct{})
+			address := serveConns(t, nil, func(conn net.Conn) {
+				reader := bufio.NewReader(conn)
+				for {
+					request, err := http.ReadRequest(reader)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, request.Body)
+					if deadly.Load() {
+						died.Add(1)
+						end(conn)
+						return
+					}
+					all <- struct{}{}
+					<-answer
+					_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+				}
+			})
+			s := newTestSender(t, Options{Timeout: 20 * time.Second})
+			hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
+			m := testMessage
+			m.Body = mapping.BodyOf(make([]byte, body))
+			var wg sync.WaitGroup
+			for range kept {
+				wg.Go(func() { s.Send(t.Context(), hook, m) })
+			}
+			for range kept {
+				<-all
+			}
+			close(answer)
+			wg.Wait()
+			deadly.Store(true)
+			if out := s.Send(t.Context(), hook, m); out.Result != ResultReset || died.Load() != 2 {
+				t.Errorf("%s, body of %d bytes: %d requests, outcome %+v", name, body, died.Load(), out)
+			}
+			s.Close()
+		}
+	}
+}
+
+// TestConfusedAnswerWithoutEnd: an answer that is asked for again is not waited for.
+func TestConfusedAnswerWithoutEnd(t *testing.T) {
+	over := make(chan struct{})
+	address := serveConns(t, nil, func(conn net.Conn) {
+		reader := bufio.NewReader(conn)
+		for _, answer := range []string{"204 No Content\r\n\r\n", "400 Bad Request\r\nConnection: close\r\n\r\nend"} {
+			request, err := http.ReadRequest(reader)
+			if err != nil {
+				return
+			}
+			_, _ = io.Copy(io.Discard, request.Body)
+			_, _ = io.WriteString(conn, "HTTP/1.1 "+answer)
+		}
+		<-over
+	})
+	defer close(over)
+	s := newTestSender(t, Options{Timeout: 20 * time.Second})
+	hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
+	for range 2 {
+		if out := s.Send(t.Context(), hook, testMessage); out.Status != http.StatusNoContent {
+			t.Errorf("outcome %+v", out)
 		}
 	}
 }

@@ -47,12 +47,11 @@ type envelope struct {
 	pieces  mapping.Body
 	text    []byte // text of header values and body, unless it is too large to be copied
 	reader  *bytes.Reader
-	body    io.ReadCloser                 // from reader; net/http recognizes this type and sends it together with the headers
-	anew    func() (io.ReadCloser, error) // returns the body again
-	begun   atomic.Int32                  // writes of the body that have begun
-	written atomic.Int32                  // writes that have ended
-	answer  [AnswerBytes]byte             // beginning of the answer
-	got     httptrace.GotConnInfo         // the request's last connection; zero: none yet
+	body    io.ReadCloser         // from reader; net/http recognizes this type and sends it together with the headers
+	begun   int32                 // writes of the body that have begun
+	written atomic.Int32          // writes that have ended
+	answer  [AnswerBytes]byte     // beginning of the answer
+	got     httptrace.GotConnInfo // the request's last connection; zero: none yet
 }
 
 // begin returns an envelope whose context ends after d. The caller must call end.
@@ -77,10 +76,6 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	})
 	e.request = (&http.Request{}).WithContext(e)
 	e.body = io.NopCloser(e.reader)
-	e.anew = func() (io.ReadCloser, error) {
-		e.begun.Add(1)
-		return e.pieces.Reader(), nil
-	}
 	return e
 }
 
@@ -106,8 +101,6 @@ func (e *envelope) fill(t *http.Request, m *Message, content mapping.Body, userA
 		h["User-Agent"] = userAgent
 	}
 	e.values = [...]string{m.ID, timestamp, strconv.Itoa(m.Attempt), m.LSN, m.Committed, signature}
-	// net/http repeats a request on a new connection if a kept one turned out to be
-	// closed; Idempotency-Key permits this.
 	h["Idempotency-Key"] = e.values[0:1:1]
 	h["webhook-id"] = e.values[0:1:1]
 	h["webhook-timestamp"] = e.values[1:2:2]
@@ -128,10 +121,11 @@ func (e *envelope) fill(t *http.Request, m *Message, content mapping.Body, userA
 		e.text = content.AppendTo(e.text[:0])
 		e.reader.Reset(e.text)
 	}
-	e.begun.Store(1)
+	e.begun = 1
 	r := e.request
 	r.Method, r.URL, r.Host, r.Proto, r.ProtoMajor, r.ProtoMinor = t.Method, t.URL, t.Host, t.Proto, t.ProtoMajor, t.ProtoMinor
-	r.Header, r.Body, r.GetBody, r.ContentLength = h, body, e.anew, int64(length)
+	// Without GetBody, net/http does not repeat the request: see isConfused.
+	r.Header, r.Body, r.ContentLength = h, body, int64(length)
 	return r
 }
 
@@ -151,15 +145,16 @@ func (s *envelopes) reuse() *envelope {
 // end ends the attempt. If the answer came early, the transport may still be writing the
 // request: the envelope is only reused after one that was written once, and completely.
 func (s *envelopes) end(e *envelope) {
-	if !e.timer.Stop() || e.Err() != nil || e.begun.Load() != 1 || e.written.Load() != 1 || !s.keep(e) {
+	if !e.timer.Stop() || e.Err() != nil || e.begun != 1 || e.written.Load() != 1 || !s.keep(e) {
 		e.cancel(nil) // otherwise its parent would retain it
 	}
 }
 
-// again returns the request again, after its answer.
+// again returns the request again.
 func (e *envelope) again() *http.Request {
+	e.begun++
 	r := e.request.WithContext(e)
-	r.Body, _ = e.anew() // it never fails
+	r.Body = e.pieces.Reader()
 	return r
 }
 

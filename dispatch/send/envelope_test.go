@@ -62,7 +62,7 @@ func TestEnvelopeEndsEachUse(t *testing.T) {
 
 // written is what the transport does with an envelope, the body aside.
 func written(e *envelope) {
-	e.begun.Store(1)
+	e.begun = 1
 	e.written.Store(1)
 }
 
@@ -82,7 +82,7 @@ func TestEnvelopeIsLeftToTheTransport(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var s envelopes
 			e := s.begin(t.Context(), time.Minute)
-			e.begun.Store(tt.begun)
+			e.begun = tt.begun
 			e.written.Store(tt.written)
 			s.end(e)
 			if back := len(s.spare) == 1; back != tt.back {

@@ -126,10 +126,10 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 	if sent != nil {
 		sent(e)
 	}
-	answer, err := s.transport.RoundTrip(request) //nolint:bodyclose // e.read closes it
+	answer, err := s.transport.RoundTrip(request)
 	if s.own != nil && e.got.Reused && e.Err() == nil && e.isConfused(answer, err) {
 		if err == nil {
-			e.read(answer.Body)
+			answer.Body.Close() // its end may come late, or never
 		}
 		answer, err = s.own.once(e.again()) //nolint:bodyclose // e.read closes it
 	}
@@ -169,10 +169,14 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 // A receiver that sends more than its answer has, such as a body after a 204, sends that when this
 // request is on its way: it is no answer at all.
 //
+// A receiver that closes an idle connection may do so when this request is on its way. One that fails
+// while it works on the request does the same: net/http, if it could repeat the request, would do so on
+// every kept connection, and a receiver that dies of an event would die once for each of them.
+//
 // Label Studio keeps no connections.
 func (e *envelope) isConfused(answer *http.Response, err error) bool {
-	if err != nil { // net/http itself repeats a request whose connection was closed
-		return e.status() == 0 && resultOfError(err) == ResultReset
+	if err != nil {
+		return e.status() == 0
 	}
 	switch answer.StatusCode {
 	case http.StatusRequestTimeout: // the receiver was closing the connection (RFC 9110, section 15.5.9)
