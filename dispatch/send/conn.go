@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // answerable is a connection whose writes do not fail because the receiver has closed it.
@@ -24,13 +25,21 @@ func (c answerable) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// requestConn is a connection for requests that remembers the status of the last answer. net/http
+// requestConn is a connection for requests that remembers the status of the last answer, and when it came. net/http
 // rejects the whole answer if one of its headers is malformed, or the last one has no end,
 // which most clients tolerate; but the receiver has decided.
 type requestConn struct {
 	net.Conn
+	dialer *dialer
 	asked  atomic.Bool  // something was written, and nothing has been read since
 	status atomic.Int32 // of the answer to the request; 0: none yet
+	heard  atomic.Int64 // when the connection was made, or an answer last began, in ns
+}
+
+func newRequestConn(conn net.Conn, d *dialer) *requestConn {
+	c := &requestConn{Conn: conn, dialer: d}
+	c.heard.Store(time.Now().UnixNano())
+	return c
 }
 
 // Write begins a request, or continues one.
@@ -44,8 +53,15 @@ func (c *requestConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if n > 0 && c.asked.Swap(false) {
 		c.status.Store(int32(statusOf(b[:n])))
+		c.heard.Store(time.Now().UnixNano())
 	}
 	return n, err
+}
+
+// isSilent reports whether another kept connection to the address got no answer since this one
+// was heard: if a firewall has forgotten the one, or the machine was replaced, the same is true of the other.
+func (c *requestConn) isSilent(now time.Time) bool {
+	return c.dialer.silent.failedSince(addrPortOf(c), c.heard.Load(), now)
 }
 
 // statusOf returns the status in an answer's status line (RFC 9112, section 4), 0 if there

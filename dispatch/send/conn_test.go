@@ -387,3 +387,54 @@ func TestConfusedAnswerWithoutEnd(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptConnectionsThatAreDead: when kept connections do not answer any more, and new ones do, as after a
+// firewall has forgotten them, one attempt shows it: the next ones do not try all the others.
+func TestKeptConnectionsThatAreDead(t *testing.T) {
+	plain := secureServer(t, &tls.Config{})
+	roots := plain.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	for scheme, secure := range map[string]*tls.Config{"http": nil, "https": plain.TLS} {
+		const kept = 8
+		var dead atomic.Bool
+		all := make(chan struct{}, kept)
+		answer, over := make(chan struct{}), make(chan struct{})
+		address := serveConns(t, secure, func(conn net.Conn) {
+			reader, isNew := bufio.NewReader(conn), dead.Load()
+			for {
+				request, err := http.ReadRequest(reader)
+				if err != nil {
+					return
+				}
+				_, _ = io.Copy(io.Discard, request.Body)
+				switch {
+				case isNew:
+				case dead.Load():
+					<-over
+					return
+				default:
+					all <- struct{}{}
+					<-answer
+				}
+				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+			}
+		})
+		s := newTestSender(t, Options{Timeout: 2 * time.Second, TLS: &tls.Config{RootCAs: roots}})
+		hook := oneHook(t, dispatchtest.HookRow(1, scheme+"://"+address+"/h"))
+		var wg sync.WaitGroup
+		for range kept {
+			wg.Go(func() { s.Send(t.Context(), hook, testMessage) })
+		}
+		for range kept {
+			<-all
+		}
+		close(answer)
+		wg.Wait()
+		dead.Store(true)
+		for n := range kept + 2 {
+			if out := s.Send(t.Context(), hook, testMessage); n > 0 && out.Status != http.StatusNoContent {
+				t.Errorf("%s, attempt %d: outcome %+v", scheme, n+1, out)
+			}
+		}
+		close(over)
+	}
+}

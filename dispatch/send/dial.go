@@ -20,6 +20,7 @@ type dialer struct {
 	resolver *net.Resolver
 	tls      *tls.Config
 	known    addresses
+	silent   addresses // those where a kept connection got no answer in time
 }
 
 // dialShare is the share of an attempt's timeout for making its connection. So the
@@ -39,7 +40,7 @@ func (d *dialer) dial(ctx context.Context, _, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &requestConn{Conn: conn}, nil
+	return newRequestConn(conn, d), nil
 }
 
 // dialTLS is dial with a handshake. An address whose handshake fails counts as one that
@@ -62,7 +63,7 @@ func (d *dialer) dialTLS(ctx context.Context, _, address string) (net.Conn, erro
 		conn.Close()
 		return nil, &handshakeError{err}
 	}
-	return &requestConn{Conn: secure}, nil
+	return newRequestConn(secure, d), nil
 }
 
 // handshakeError is a failed TLS handshake. A connection was made.

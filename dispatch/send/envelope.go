@@ -86,6 +86,9 @@ func (e *envelope) gets(got httptrace.GotConnInfo) {
 		// The request may end before any of it is written: net/http repeats it on a new
 		// connection, and perhaps there is none to be had.
 		c.status.Store(0)
+		if got.Reused && c.isSilent(time.Now()) {
+			c.Close() // the request is sent on a new one, see isConfused
+		}
 	}
 }
 

@@ -210,6 +210,13 @@ func (a *addresses) failure(addr netip.AddrPort, now time.Time) int64 {
 	return at.UnixNano()
 }
 
+// failedSince reports whether the address has failed after that time, in ns.
+func (a *addresses) failedSince(addr netip.AddrPort, since int64, now time.Time) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.failure(addr, now) > since
+}
+
 // fail records a failure of the address.
 func (a *addresses) fail(addr netip.AddrPort, now time.Time) {
 	a.mu.Lock()

@@ -172,6 +172,7 @@ func (s *Sender) send(ctx context.Context, hook *hook.Hook, m Message, sent func
 // A receiver that closes an idle connection may do so when this request is on its way. One that fails
 // while it works on the request does the same: net/http, if it could repeat the request, would do so on
 // every kept connection, and a receiver that dies of an event would die once for each of them.
+// A connection that is taken for dead is closed before the request is sent.
 //
 // Label Studio keeps no connections.
 func (e *envelope) isConfused(answer *http.Response, err error) bool {
@@ -205,6 +206,9 @@ func (s *Sender) unanswered(e *envelope, t *template, err error, begun time.Time
 	}
 	if s.own != nil && e.got.Conn != nil && e.parent.Err() == nil {
 		s.own.failed(e.got.Conn, now)
+		if c, ok := e.got.Conn.(*requestConn); ok && e.got.Reused && out.Result == ResultTimeout {
+			c.dialer.silent.fail(addrPortOf(c), now)
+		}
 	}
 	return out
 }
