@@ -32,6 +32,13 @@ func (f *fold) created() bool { return f.inserted && !f.existed && f.exists }
 func (f *fold) deleted() bool { return f.existed && !f.exists && f.ended }
 func (f *fold) updated() bool { return f.exists && f.told && !f.created() }
 
+// truncate makes an existing row one that has never existed, which has no event.
+func (f *fold) truncate() {
+	if f.exists {
+		f.existed, f.exists, f.inserted, f.told, f.turned = false, false, false, false, false
+	}
+}
+
 // restore makes an insert an update: an earlier part has deleted the row.
 func (f *fold) restore() { f.existed, f.told, f.toldAt = true, true, f.insertedAt }
 
@@ -133,6 +140,7 @@ func (m *Mapper) add(c *cdc.Change) {
 		row = c.Old
 	case cdc.Truncate:
 		m.opts.Log.Warn("table was truncated: TRUNCATE makes no events", "table", c.Relation.Schema+"."+c.Relation.Name)
+		m.truncate(s.table)
 		return
 	}
 	id, ok := number(row.Text(s.id))
@@ -155,6 +163,26 @@ func (m *Mapper) add(c *cdc.Change) {
 		m.signs = append(m.signs, Sign{task: f.id, updatedAt: c.New.Text(s.updatedAt), updatedBy: ref(c.New, s.updatedBy)})
 	case s.table == annotation && c.Op == cdc.Update && !before.told && m.alone && f.task != 0:
 		m.signs = append(m.signs, Sign{task: f.task, begun: f.id})
+	}
+}
+
+// truncate drops what waits to be told of the table's rows: they are gone, and those that
+// the transaction inserted have never been there for others.
+func (m *Mapper) truncate(t table) {
+	for i := range m.folds.list {
+		if f := &m.folds.list[i]; f.shape.table == t {
+			f.truncate()
+		}
+	}
+	switch t {
+	case project:
+		for i := range m.tx.projects {
+			m.tx.projects[i].truncate()
+		}
+	case task:
+		m.tx.tasksInserted.removeAll()
+	case annotation:
+		m.tx.annotationsInserted.removeAll()
 	}
 }
 

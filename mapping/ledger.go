@@ -77,6 +77,13 @@ func (l *ledger) remove(id int64) bool {
 	return ok
 }
 
+// removeAll removes all rows.
+func (l *ledger) removeAll() {
+	for id := range l.index {
+		l.remove(id)
+	}
+}
+
 func (l *ledger) ids() map[int64]struct{} {
 	all := make(map[int64]struct{})
 	for _, g := range l.groups {

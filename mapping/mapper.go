@@ -233,7 +233,9 @@ func (m *Mapper) ofTask(part *cdc.Part, f *fold, dst []*Event) []*Event {
 		if !part.Last {
 			m.tx.tasksRemoved.add(f.id)
 		}
-	case f.exists && f.turned && !m.tx.tasksInserted.has(f.id):
+	case f.exists && m.tx.tasksInserted.has(f.id):
+		m.tx.amend(&m.tx.tasksInserted, f, image{})
+	case f.exists && f.turned:
 		action := TaskReopened
 		if isTrue(f.row, f.shape.labeled) {
 			action = TaskCompleted
@@ -265,8 +267,8 @@ func (m *Mapper) ofAnnotation(part *cdc.Part, f *fold, dst []*Event) []*Event {
 		return m.one(part, AnnotationUpdated, f, dst)
 	case f.created():
 		return m.one(part, AnnotationCreated, f, dst)
-	case f.updated() && m.tx.annotationsInserted.has(f.id):
-		m.tx.annotationsInserted.replace(f, m.tx.keep(part, f.image))
+	case f.exists && m.tx.annotationsInserted.has(f.id):
+		m.tx.amend(&m.tx.annotationsInserted, f, m.tx.keep(part, f.image))
 	case f.updated():
 		return m.one(part, AnnotationUpdated, f, dst)
 	}

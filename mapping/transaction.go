@@ -106,6 +106,20 @@ func (t *transaction) enter(l *ledger, f *fold, kept image) {
 	g.members = append(g.members, member{id: f.id, task: f.task, ordinal: uint32(f.at()), predicted: predicted})
 }
 
+// amend updates the state of an entered row, and its project and task if they have changed.
+func (t *transaction) amend(l *ledger, f *fold, kept image) {
+	at := l.index[f.id]
+	entered := at.group.members[at.member]
+	if f.project == 0 || f.project == at.group.project && f.task == entered.task {
+		l.replace(f, kept)
+		return
+	}
+	l.remove(f.id)
+	moved := *f
+	moved.existed, moved.inserted, moved.insertedAt = false, true, int(entered.ordinal)
+	t.enter(l, &moved, kept)
+}
+
 // enterProject records what happened to a project: its deletion, or its last state with
 // the ordinal of its first update. An update of a project inserted in an earlier part
 // belongs to its creation.
@@ -145,7 +159,7 @@ func (m *Mapper) ofCommit(part *cdc.Part, dst []*Event) []*Event {
 		switch f := &t.projects[i]; {
 		case f.deleted():
 			dst = m.one(part, ProjectDeleted, f, dst)
-		case !t.fed[f.id] && !t.hasGone(f.id):
+		case f.updated() && !t.fed[f.id] && !t.hasGone(f.id):
 			dst = m.one(part, ProjectUpdated, f, dst)
 		}
 	}
