@@ -29,21 +29,27 @@ func (m *Mapper) learnProject(f *fold, c *cdc.Change) past {
 	case c.Op == cdc.Insert:
 	case s.full() && !c.Old.IsZero():
 		p.alive = c.Old.Kind(s.deletedAt) == cdc.Null
-	case recent:
+	case known && memo.markEra == m.memory.era:
 		p.alive = !memo.deleted
 	}
 	p.there = c.Op != cdc.Delete && c.New.Kind(s.deletedAt) == cdc.Null
 	p.ended = p.alive && !p.there || c.Op == cdc.Delete
 	p.told = c.Op == cdc.Update && m.counts(s, c, memo.updatedAt, recent)
 
+	since := m.commit
+	if known && memo.markEra == m.memory.era && memo.deleted != p.there {
+		since = memo.since
+	}
 	f.project = f.id
 	f.organization = cmp.Or(ref(c.New, s.organization), ref(c.Old, s.organization), memo.organization)
 	m.memory.projects.put(f.id, projectMemo{
 		organization: f.organization,
 		updatedAt:    m.memory.fingerprint(c.New.Text(s.updatedAt)),
-		era:          m.memory.era,
 		timeline:     m.branch,
 		commit:       m.commit,
+		since:        since,
+		era:          m.memory.era,
+		markEra:      m.memory.era,
 		deleted:      !p.there,
 		whole:        string(c.New.Text(s.cohort)) == "100",
 	})

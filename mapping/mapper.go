@@ -186,7 +186,7 @@ func (m *Mapper) ofRows(part *cdc.Part, dst []*Event) []*Event {
 // and in transactions of its own.
 func (m *Mapper) hides(project int64) bool {
 	memo, known := m.memory.projects.get(project)
-	return m.tx.hasGone(project) || known && memo.deleted && memo.era == m.memory.era
+	return m.tx.hasGone(project) || known && memo.deleted && memo.markEra == m.memory.era
 }
 
 // returns reports whether the row was inserted after its project had been deleted by the

@@ -20,9 +20,11 @@ type memory struct {
 type projectMemo struct {
 	organization int64
 	updatedAt    uint64
-	era          uint32
-	timeline     int32   // of commit
-	commit       cdc.LSN // that showed this state
+	timeline     int32
+	commit       cdc.LSN // that showed updatedAt
+	since        cdc.LSN // commit that showed deleted first
+	era          uint32  // of updatedAt
+	markEra      uint32  // of deleted
 	deleted      bool
 	whole        bool // all of its tasks are in the overlap cohort: none is rearranged
 }
@@ -38,10 +40,16 @@ type annotationMemo struct {
 func (m *memory) reread(timeline int32, from cdc.LSN) {
 	for _, generation := range []map[int64]projectMemo{m.projects.young, m.projects.old} {
 		for id, memo := range generation {
-			if memo.era == m.era && memo.timeline == timeline && memo.commit < from {
-				memo.era++
-				generation[id] = memo
+			if memo.timeline != timeline {
+				continue
 			}
+			if memo.era == m.era && memo.commit < from {
+				memo.era++
+			}
+			if memo.markEra == m.era && memo.since < from { // later changes have not touched the mark
+				memo.markEra++
+			}
+			generation[id] = memo
 		}
 	}
 	m.era++
