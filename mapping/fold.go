@@ -152,6 +152,17 @@ func (m *Mapper) add(c *cdc.Change) {
 		}
 		return
 	}
+	if was, ok := number(c.Old.Text(s.id)); ok && was != id && c.Op == cdc.Update { // the row has another id
+		gone, there := *c, *c
+		gone.Op, gone.New, there.Op = cdc.Delete, cdc.Tuple{}, cdc.Insert
+		m.fold(s, was, &gone)
+		c = &there
+	}
+	m.fold(s, id, c)
+}
+
+// fold adds a change to the state of its row.
+func (m *Mapper) fold(s *shape, id int64, c *cdc.Change) {
 	f, first := m.folds.of(s, id)
 	before := m.learn(f, c)
 	f.apply(c, s, first, before)

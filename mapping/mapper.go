@@ -111,11 +111,19 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	if part.Last {
 		waited := len(dst)
 		dst = m.ofCommit(part, dst)
-		slices.SortFunc(dst[waited:], (*Event).compare)
-		// Their ids also sort after all others.
+		slices.SortStableFunc(dst[waited:], (*Event).compare)
+		// Their ids also sort after all others. One change of a primary key makes two: the
+		// later one comes last.
+		last := -1
 		for _, e := range dst[waited:] {
+			if e.ID.Ordinal == last {
+				e.ID.Ordinal += m.tx.changes
+			} else {
+				last = e.ID.Ordinal
+			}
 			e.ID.Ordinal += m.tx.changes
 		}
+		slices.SortFunc(dst[waited:], (*Event).compare)
 		m.tx.reset(m.opts)
 	}
 	for _, e := range dst[from:] {
