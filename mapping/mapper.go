@@ -82,7 +82,7 @@ func (m *Mapper) Events(part *cdc.Part, dst []*Event) ([]*Event, error) {
 	}
 	if part.First {
 		m.tx.reset(m.opts)
-		if part.Commit <= m.commit { // read again: the memory is ahead
+		if part.Commit <= m.commit || part.Timeline != m.branch { // read again, or not written there: the memory is ahead
 			m.memory.reread(part.Timeline, part.Commit)
 		}
 	}

@@ -35,8 +35,9 @@ type annotationMemo struct {
 	era           uint32
 }
 
-// reread begins an era: the stream is read again from the commit on. What it has shown of
-// projects before, on the same timeline, remains known.
+// reread begins an era: the stream is read again from the commit on, or continues there on
+// another timeline, which may lack what came before. What it has shown of projects before,
+// on the same timeline, remains known.
 func (m *memory) reread(timeline int32, from cdc.LSN) {
 	for _, generation := range []map[int64]projectMemo{m.projects.young, m.projects.old} {
 		for id, memo := range generation {

@@ -37,7 +37,10 @@ func TestDeletedProjectIsKnownAfterReconnect(t *testing.T) {
 			{read(200, 1, s.update("project", p, p.with(4, t2))), gone},
 			{read(150, 2, s.remove("task_completion", a...)), deleted}, // where the mark was lost
 			{read(400, 2, s.remove("task_completion", a...)), deleted},
-			{read(400, 2, s.remove("task_completion", a...)), deleted},
+			{read(500, 2, s.update("project", p, p.with(4, t2))), gone},
+			{read(510, 2, s.update("project", p.with(4, t2), p.with(4, t2).with(2, t2))), ""},
+			{read(505, 2, s.remove("task_completion", a...)), ""},      // after the mark, before the later update
+			{read(600, 3, s.remove("task_completion", a...)), deleted}, // where the mark was lost, though more was written since
 		} {
 			if step.got != step.want {
 				t.Errorf("identity %c, step %d: %q, want %q", identity, i, step.got, step.want)

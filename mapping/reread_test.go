@@ -27,6 +27,9 @@ func TestReread(t *testing.T) {
 func reread(t *rapid.T, profile Profile, identity byte) {
 	w := newWorld(t, identity)
 	w.final = true
+	if profile == Guide { // as setup has it
+		w.s["task"].Identity = idKey
+	}
 	o := Options{Profile: profile, BatchSize: 2, Wanted: wantAll}
 	var stream [][]*cdc.Part
 	marked := -1 // first transaction that marks a project
