@@ -3,4 +3,4 @@
 package mapping
 
 // rounds is how often a property is checked with a hundred cases.
-const rounds = 500
+const rounds = 100
