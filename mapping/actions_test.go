@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,8 +16,8 @@ import (
 )
 
 // TestActionsModel: whatever users do at the same time, each of their events leaves once,
-// in the order of the commits of its task and project, no later than the bound of those
-// that it follows, and not before its action's end if that alone was in the stream.
+// in the order of the commits of its task and project, and no later than its bound and
+// those of the events that it follows.
 func TestActionsModel(t *testing.T) {
 	type moment struct {
 		pause   time.Duration
@@ -81,7 +82,8 @@ func TestActionsModel(t *testing.T) {
 				left    time.Time
 				ordinal int
 			}
-			var entries []*entry
+			var mu sync.Mutex
+			var entries []*entry // guarded by mu
 			left := 0
 			done := make(chan struct{})
 			go func() {
@@ -97,6 +99,7 @@ func TestActionsModel(t *testing.T) {
 					if !slices.IsSorted(items) {
 						t.Errorf("%v are not in the order of adding", items)
 					}
+					mu.Lock()
 					for _, item := range items {
 						e := entries[item]
 						if !e.left.IsZero() {
@@ -105,6 +108,7 @@ func TestActionsModel(t *testing.T) {
 						left++
 						e.left, e.ordinal = time.Now(), left
 					}
+					mu.Unlock()
 				}
 			}()
 			for n, step := range moments {
@@ -126,8 +130,11 @@ func TestActionsModel(t *testing.T) {
 							latest = before.latest
 						}
 					}
+					mu.Lock()
 					entries = append(entries, &entry{event: *e, latest: latest})
-					settler.Add(e, len(entries)-1)
+					item := len(entries) - 1
+					mu.Unlock()
+					settler.Add(e, item)
 				}
 				settler.See(part.XID, m.Signs())
 				synctest.Wait()
