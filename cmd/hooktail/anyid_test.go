@@ -41,7 +41,7 @@ func TestHooksOfAnyID(t *testing.T) {
 		{"hooks show -- -7", exitDone, "hook: -7"},
 		{"hooks pause -- -7 -5", exitDone, "hook -5 paused"},
 		{"hooks resume -- -7", exitDone, "hook -7 resumed"},
-		{"hooks retry -- -5", exitDone, "hook -5 retries its deliveries now"},
+		{"hooks retry -- -5", exitDone, "hook -5 is paused: it retries"},
 		{"hooks resume -- -5", exitDone, "hook -5 resumed"},
 		{"hooks adopt -- -7 -5", exitDone, "hook -5 adopted"},
 		{"hooks release -- -5 -7", exitDone, "hook -7 released"},

@@ -42,12 +42,31 @@ func (e usageError) Unwrap() error { return e.error }
 // code.
 func (a *app) execute(ctx context.Context, args []string) int {
 	root := a.root()
+	out := &printed{Writer: a.stdout}
+	root.SetOut(out)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
+	if err == nil {
+		err = out.err
+	}
 	if err != nil {
 		fmt.Fprintf(a.stderr, "hooktail: %v%s\n", err, remedy(err))
 	}
 	return exitCode(err)
+}
+
+// printed remembers the first error: cobra prints help and drops it.
+type printed struct {
+	io.Writer
+	err error
+}
+
+func (o *printed) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err //nolint:wrapcheck // a writer
 }
 
 // remedy returns what a person must do about an error of the database, after a colon; ""

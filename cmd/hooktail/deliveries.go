@@ -86,27 +86,47 @@ func (a *app) showDeliveryCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			rows, err := c.Store.Show(ctx, hook, event)
-			if err != nil {
-				return err
+			none := true
+			err = c.Store.Pages(ctx, state.Filter{Hook: hook, Event: event}, func(rows []state.Row) error {
+				none = false
+				return c.showDeliveries(ctx, rows, payload)
+			})
+			if err == nil && none {
+				err = fmt.Errorf("no delivery of event %s is stored: it was delivered, discarded or never parked", event)
 			}
-			if len(rows) == 0 {
-				return fmt.Errorf("no delivery of event %s is stored: it was delivered, discarded or never parked", event)
-			}
-			if asJSON(c.cmd) {
-				return c.printJSON(rows, payload)
-			}
-			for i := range rows {
-				if err := c.printDelivery(&rows[i], payload); err != nil {
-					return err
-				}
-			}
-			return nil
+			return err
 		}),
 	})
 	cmd.Flags().Int64Var(&hook, "hook", 0, "only the delivery for this hook")
 	cmd.Flags().BoolVar(&payload, "payload", false, "also print the body of the request")
 	return cmd
+}
+
+// showDeliveries prints the deliveries, and reads their bodies one by one: thousands of hooks
+// may have the event.
+func (c *control) showDeliveries(ctx context.Context, rows []state.Row, payload bool) error {
+	for i := range rows {
+		one := rows[i : i+1]
+		if payload {
+			var err error
+			if one, err = c.Store.Show(ctx, rows[i].Hook, rows[i].Event); err != nil {
+				return err
+			}
+		}
+		for j := range one { // none if it has been delivered meanwhile
+			if err := c.showDelivery(&one[j], payload); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (c *control) showDelivery(r *state.Row, payload bool) error {
+	if asJSON(c.cmd) {
+		return c.printJSON([]state.Row{*r}, payload)
+	}
+	return c.printDelivery(r, payload)
 }
 
 func (c *control) printDelivery(r *state.Row, payload bool) error {

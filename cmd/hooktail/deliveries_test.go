@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -114,6 +115,26 @@ func TestDeliveriesShow(t *testing.T) {
 	one := must(t, proctest.RoleEnviron(db), "deliveries", "show", eventText+"0", "--json", "--hook", "2")
 	if strings.Count(two, "\n") != 2 || strings.Count(two, `"n":0`) != 2 || strings.Count(one, "\n") != 1 || strings.Contains(one, "payload") {
 		t.Errorf("as JSON:\n%s\nof one hook:\n%s", two, one)
+	}
+}
+
+// TestDeliveriesShowOfManyHooks: an event that is stored for many hooks is shown without
+// holding its bodies in memory. It is not parallel: it counts what the process allocates.
+func TestDeliveriesShowOfManyHooks(t *testing.T) {
+	const hooks, size = 40, 1 << 20
+	db := cdctest.Postgres(t).LabelStudio(t)
+	setUpOnce(t, db)
+	db.Exec(t, fmt.Sprintf(`INSERT INTO hooktail.parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at)
+		SELECT h, '0/1', 1, 2, '', 'TASK_CREATED', 1, 1, now(), decode(repeat('20', %d), 'hex'), 1, now() FROM generate_series(1, %d) h`, size, hooks))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got := must(t, proctest.Environ(db), "deliveries", "show", "2-1-1")
+	runtime.ReadMemStats(&after)
+	if n := strings.Count(got, "hook:"); n != hooks {
+		t.Errorf("%d of %d deliveries are shown", n, hooks)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n > hooks*size/2 {
+		t.Errorf("%d MiB were allocated", n>>20)
 	}
 }
 

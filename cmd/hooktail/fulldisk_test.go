@@ -35,7 +35,8 @@ func TestOutputIsWholeOrAFailure(t *testing.T) {
 	for _, line := range []string{
 		"setup --print", "status", "status --json", "hooks list", "hooks list --json", "hooks show 1", "hooks show 1 --json",
 		"deliveries list", "deliveries list --json", "deliveries show 2-1-1 --payload", "deliveries redrive --all --dry-run", "deliveries discard --all --dry-run --json",
-		"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "hooks test 1 --filter true", "version",
+		"backfill --hook 1 --project 1 --action TASK_CREATED --dry-run", "hooks test 1 --filter true", "version", "--version",
+		"help", "help environment", "help hooks", "hooks", "hooks list --help", "completion bash",
 	} {
 		args := strings.Fields(line)
 		whole := must(t, environ, args...)

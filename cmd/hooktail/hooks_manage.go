@@ -17,23 +17,28 @@ import (
 )
 
 func (a *app) pauseCommand() *cobra.Command {
-	return a.eachHookCommand("pause", "Park the events of hooks until they are resumed", "paused: its events are parked",
-		func(ctx context.Context, c *control, hook int64) error { return c.Store.Pause(ctx, hook) })
+	return a.eachHookCommand("pause", "Park the events of hooks until they are resumed",
+		func(ctx context.Context, c *control, h *hook.Hook) (string, error) {
+			return "paused: its events are parked", c.Store.Pause(ctx, h.ID)
+		})
 }
 
 func (a *app) resumeCommand() *cobra.Command {
-	return a.eachHookCommand("resume", "End the pause or suspension of hooks and send their parked events", "resumed",
-		func(ctx context.Context, c *control, hook int64) error {
-			return relay.Resume(ctx, c.Store, hook, int64(c.cfg.ParkMaxBytes))
+	return a.eachHookCommand("resume", "End the pause or suspension of hooks and send their parked events",
+		func(ctx context.Context, c *control, h *hook.Hook) (string, error) {
+			return "resumed", relay.Resume(ctx, c.Store, h.ID, int64(c.cfg.ParkMaxBytes))
 		})
 }
 
 func (a *app) retryCommand() *cobra.Command {
-	return a.eachHookCommand("retry", "Attempt waiting deliveries now, despite back-off and Retry-After", "retries its deliveries now",
-		func(ctx context.Context, c *control, hook int64) error { return c.Store.Retry(ctx, hook) })
+	return a.eachHookCommand("retry", "Attempt waiting deliveries now, despite back-off and Retry-After",
+		func(ctx context.Context, c *control, h *hook.Hook) (string, error) {
+			return relay.Retry(ctx, c.Store, h)
+		})
 }
 
-func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Context, c *control, hook int64) error) *cobra.Command {
+// eachHookCommand runs do for each hook. do returns what has been done, in words.
+func (a *app) eachHookCommand(name, short string, do func(ctx context.Context, c *control, h *hook.Hook) (done string, err error)) *cobra.Command {
 	return &cobra.Command{
 		Use:   name + " ID…",
 		Short: short,
@@ -44,7 +49,7 @@ func (a *app) eachHookCommand(name, short, done string, do func(ctx context.Cont
 			}
 			var full []error
 			for _, hook := range hooks {
-				err := do(ctx, c, hook.ID)
+				done, err := do(ctx, c, hook)
 				if is[*relay.FullError](err) {
 					full = append(full, fmt.Errorf("hook %d %w", hook.ID, err))
 					continue

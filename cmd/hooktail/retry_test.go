@@ -11,6 +11,24 @@ import (
 	"github.com/hooktail/hooktail/dispatch/dispatchtest"
 )
 
+// TestRetryOfAHookThatIsNotServed: a hook to which nothing is sent now is not reported as
+// retrying now.
+func TestRetryOfAHookThatIsNotServed(t *testing.T) {
+	t.Parallel()
+	db := cdctest.Postgres(t).LabelStudio(t)
+	tenHooks(t, db)
+	setUpOnce(t, db)
+	environ := proctest.Environ(db)
+	must(t, environ, "hooks", "pause", "2")
+	db.Exec(t, "UPDATE webhook SET is_active = id <> 3")
+	want := "hook 1 retries its deliveries now\n" +
+		"hook 2 is paused: it retries its deliveries when it is resumed\n" +
+		"hook 3 is inactive: it retries its deliveries when it is switched on\n"
+	if got := must(t, environ, "hooks", "retry", "1", "2", "3"); got != want {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
 // TestCommandsActAtOnce: a hook that waits for an hour, as its receiver asked, is tried as
 // soon as somebody asks for it, in each way in which they may.
 func TestCommandsActAtOnce(t *testing.T) {

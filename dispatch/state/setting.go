@@ -61,6 +61,12 @@ func (s *Store) IsSuspended(ctx context.Context, hook int64) (suspended bool, er
 	return suspended, wrap(err, "read setting")
 }
 
+// IsPaused reports whether the hook is paused.
+func (s *Store) IsPaused(ctx context.Context, hook int64) (paused bool, err error) {
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT EXISTS (SELECT FROM {hook_setting} WHERE hook_id = $1 AND paused)`), hook).Scan(&paused)
+	return paused, wrap(err, "read setting")
+}
+
 // Pause parks the hook's events from now on.
 func (s *Store) Pause(ctx context.Context, hook int64) error {
 	return wrap(s.set(ctx, hook, `paused = true`), "pause hook")

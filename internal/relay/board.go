@@ -153,7 +153,8 @@ func (b *board) Act(ctx context.Context, a status.Action) (status.Done, error) {
 		}
 		return status.Done{Message: fmt.Sprintf("hook %d is resumed", a.Hook)}, err
 	case status.Retry:
-		return status.Done{Message: fmt.Sprintf("hook %d retries its deliveries now", a.Hook)}, s.parked.Store.Retry(ctx, a.Hook)
+		done, err := Retry(ctx, s.parked.Store, hook)
+		return status.Done{Message: fmt.Sprintf("hook %d %s", a.Hook, done)}, err
 	case status.Adopt:
 		return b.adopt(ctx, s, hook)
 	case status.Release:

@@ -165,6 +165,25 @@ func (e *FullError) Error() string {
 		"Parked deliveries are still being sent: resume the hook when fewer are left, raise the variable, or discard some (hooktail deliveries discard --state parked --hook %d)", display.Size(e.parked), display.Size(e.bound), e.hook)
 }
 
+// Retry requests immediate attempts for the hook. done says when they are made: a hook that
+// is paused or switched off makes none.
+func Retry(ctx context.Context, store *state.Store, h *hook.Hook) (done string, err error) {
+	paused, err := store.IsPaused(ctx, h.ID)
+	if err == nil {
+		err = store.Retry(ctx, h.ID)
+	}
+	switch {
+	case err != nil:
+		return "", err
+	case !h.IsOn():
+		return "is inactive: it retries its deliveries when it is switched on", nil
+	case paused:
+		return "is paused: it retries its deliveries when it is resumed", nil
+	default:
+		return "retries its deliveries now", nil
+	}
+}
+
 // Resume ends the hook's pause. It also ends the hook's suspension, unless the parked
 // deliveries still fill the bound; then it returns a *FullError.
 func Resume(ctx context.Context, store *state.Store, hook, bound int64) error {
