@@ -70,6 +70,14 @@ func (s *Store) KeepParked(ctx context.Context) error {
 	return note(ctx, s.pool, s.schema, here)
 }
 
+// Ahead counts the parked deliveries of commits that are beyond the end of this server's WAL:
+// another server has made them, and in the order of the commits they follow what this one
+// commits until it has written as much.
+func (s *Store) Ahead(ctx context.Context) (n int64, err error) {
+	err = s.pool.QueryRow(ctx, s.sql(`SELECT count(*) FROM {parked} WHERE state = 'parked' AND commit_lsn > pg_current_wal_insert_lsn()`)).Scan(&n)
+	return n, wrap(err, "count deliveries of another server")
+}
+
 // ForgetParked deletes all stored deliveries, including dead ones, and records this
 // database as that of the tables. n is their number, also with an error; then it may be
 // repeated.
