@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
@@ -43,21 +44,41 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("line %d, column %d: %s", e.Line, e.Column, e.Message)
 }
 
-// Marked returns the line of the expression with the error, and below it a mark at the
-// column; "" if the position is unknown.
+// Marked returns the part of the expression's line around the error, and below it a mark at
+// the column; "" if the position is unknown.
 func (e *SyntaxError) Marked() string {
 	if e.Line == 0 {
 		return ""
 	}
-	before := []rune(e.Source)
-	before = before[:min(len(before), e.Column-1)]
+	source := []rune(printable(e.Source))
+	column := min(len(source), e.Column-1)
+	before, after := source[:column], source[column:]
+	if len(before) > marked {
+		before = append([]rune("…"), before[len(before)-marked:]...)
+	}
+	if len(after) > marked/2 {
+		after = append(slices.Clone(after[:marked/2]), '…')
+	}
 	indent := strings.Map(func(r rune) rune {
 		if r == '\t' {
 			return r
 		}
 		return ' '
 	}, string(before))
-	return e.Source + "\n" + indent + "^"
+	return string(before) + string(after) + "\n" + indent + "^"
+}
+
+// marked is the number of characters that Marked shows before the error; half as many follow.
+const marked = 50
+
+// printable replaces what would control a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if r != '\t' && !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // Compile checks and compiles the expression. Its error is a *SyntaxError.
@@ -114,7 +135,7 @@ func syntaxError(text string, issues *cel.Issues) error {
 	first := slices.MinFunc(issues.Errors(), func(a, b *cel.Error) int {
 		return cmp.Or(cmp.Compare(a.Location.Line(), b.Location.Line()), cmp.Compare(a.Location.Column(), b.Location.Column()))
 	})
-	e := &SyntaxError{Message: strings.TrimPrefix(first.Message, "Syntax error: ")}
+	e := &SyntaxError{Message: printable(strings.TrimPrefix(first.Message, "Syntax error: "))}
 	if line := first.Location.Line(); line > 0 {
 		e.Line, e.Column, e.Source = line, max(1, first.Location.Column()+1), firstLine(text, line)
 	}

@@ -123,6 +123,14 @@ func TestCompileNamesThePlace(t *testing.T) {
 	if fault, _ := errors.AsType[*SyntaxError](err); fault.Marked() != "\tannotation.foo(1)\n\t              ^" {
 		t.Errorf("marked:\n%s", fault.Marked())
 	}
+	_, err = Compile(strings.Repeat("true && ", 100) + "foo == '\x1b[31m\u202e' && " + strings.Repeat("true && ", 100) + "true")
+	want := "…" + strings.Repeat("true && ", 7)[6:] + "foo == ' [31m ' && true &…\n" + strings.Repeat(" ", 51) + "^"
+	if fault, _ := errors.AsType[*SyntaxError](err); fault.Marked() != want {
+		t.Errorf("marked:\n%q\nwant:\n%q", fault.Marked(), want)
+	}
+	if _, err = Compile("true \x1b[31m"); err == nil || strings.Contains(err.Error(), "\x1b") {
+		t.Errorf("error %q", err)
+	}
 }
 
 // TestCostIsBounded whatever the expression does with the body: it fails, and the event

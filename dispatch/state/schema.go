@@ -89,6 +89,12 @@ func Version(ctx context.Context, q Querier, schema string) (int64, error) {
 	return version, wrap(err, "read version of schema "+schema)
 }
 
+// grantee is currentRole, or "" for a superuser, who needs no privileges.
+func grantee(ctx context.Context, q Querier) (role string, err error) {
+	err = q.QueryRow(ctx, "SELECT CASE WHEN current_setting('is_superuser') = 'on' THEN '' ELSE current_user END").Scan(&role)
+	return role, wrap(err, "read the role's name")
+}
+
 func currentRole(ctx context.Context, q Querier) (role string, err error) {
 	err = q.QueryRow(ctx, "SELECT current_user").Scan(&role)
 	return role, wrap(err, "read the role's name")
@@ -121,7 +127,7 @@ func Check(ctx context.Context, q Querier, schema string) error {
 	if err != nil {
 		return err
 	}
-	role, err := currentRole(ctx, q)
+	role, err := grantee(ctx, q)
 	if err != nil {
 		return err
 	}
