@@ -36,18 +36,25 @@ func (e *LockedError) Error() string {
 
 func (e *LockedError) Unwrap() error { return e.err }
 
+// silence is how long the server hears nothing in a transaction before it ends the session: a process that is
+// frozen, or a machine that is gone, would keep the locks of its rows and of its epochs for ever. It is that of
+// the session that has the right to lead or to send.
+const silence = 14 * time.Second
+
 // bounded runs f in a transaction that waits for locks for at most lockPatience, or not
-// at all. A timeout is a *LockedError. A deposed sender gets ErrDeposed.
+// at all. A timeout is a *LockedError. A deposed sender gets ErrDeposed. The epochs are locked last: what f sends
+// may stay away in the middle, without a limit of the server.
 func (s *Store) bounded(ctx context.Context, atOnce bool, f func(pgx.Tx) error) error {
 	patience := lockPatience
 	if atOnce {
 		patience = 0
 	}
-	return s.limited(ctx, "BEGIN", patience, func(tx pgx.Tx) error {
-		if err := s.share.check(ctx, tx, s.schema); err != nil {
+	begin := fmt.Sprintf("BEGIN; SET LOCAL idle_in_transaction_session_timeout = %d", silence.Milliseconds())
+	return s.limited(ctx, begin, patience, func(tx pgx.Tx) error {
+		if err := f(tx); err != nil {
 			return err
 		}
-		return f(tx)
+		return s.share.check(ctx, tx, s.schema)
 	})
 }
 
