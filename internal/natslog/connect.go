@@ -52,7 +52,8 @@ func Open(o Options) (*Log, error) {
 	if l.conn, err = nats.Connect(o.URL, append(o.session(l.ended), login...)...); err != nil {
 		return nil, fmt.Errorf("connect to NATS: %w", redact(err, o.URL))
 	}
-	if l.js, err = jetstream.New(l.conn); err != nil {
+	// Without a timeout, the client keeps what a server has not acknowledged for ever, and refuses more after 4,000 messages.
+	if l.js, err = jetstream.New(l.conn, jetstream.WithPublishAsyncTimeout(askWithin)); err != nil {
 		l.conn.Close()
 		return nil, fmt.Errorf("connect to NATS: %w", err)
 	}
