@@ -69,6 +69,9 @@ func (a attempt) make(ctx context.Context) ending {
 		e.Err = o.Err
 		return e
 	}
+	if o.Result != send.Result2xx && !l.o.Permit() {
+		return unmade(verdict{step: postpone}) // perhaps nothing was sent
+	}
 	now := time.Now()
 	e := ending{o, a.judge(o, now), true, now}
 	if e.step != deliver && ctx.Err() != nil {

@@ -30,7 +30,7 @@ type Options struct {
 	MaxParked   int64                 // bytes of a hook's rows in the Store; 0: no bound
 	Signable    func(hook int64) bool // false: the hook's signing secret is unusable; asked when Settings is called; nil: always true
 	KeepBodies  bool                  // keep bodies of the last deliveries, for Body, and beginnings of their answers
-	Permit      func() bool           // called before each attempt; false: no attempt starts after this; call Halt next; nil: always
+	Permit      func() bool           // called before each attempt and each request; false: none starts after this; call Halt next; nil: always
 	Log         *slog.Logger
 	Metrics     *Metrics // the same as the Hooks'; nil: no metrics
 }
@@ -72,7 +72,7 @@ func New(o Options) *Dispatcher {
 		o.Signable = func(int64) bool { return true }
 	}
 	o.Retry = o.Retry.withDefaults()
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(send.While(context.Background(), o.Permit))
 	d := &Dispatcher{common: common{o: o, began: time.Now()}, cancel: cancel, workers: newWorkers(), lanes: make(map[int64]*lane)}
 	d.slots.most, d.slots.wake = o.InFlight, func(l *lane) { d.workers.Go(l.granted) }
 	d.budget.max, d.bodies = o.MaxBytes, o.KeepBodies

@@ -3,6 +3,7 @@ package send
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"net/http"
@@ -39,6 +40,7 @@ type envelope struct {
 	parent context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	permit func() bool // see While
 
 	request *http.Request
 	header  http.Header
@@ -68,6 +70,7 @@ func (s *envelopes) begin(parent context.Context, d time.Duration) *envelope {
 
 func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	e := &envelope{parent: parent, header: http.Header{}, reader: bytes.NewReader(nil)}
+	e.permit, _ = parent.Value(permitKey{}).(func() bool)
 	ctx, cancel := context.WithCancelCause(parent)
 	e.cancel, e.timer = cancel, time.AfterFunc(d, func() { cancel(context.DeadlineExceeded) })
 	e.Context = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -79,9 +82,23 @@ func newEnvelope(parent context.Context, d time.Duration) *envelope {
 	return e
 }
 
+// While returns a context for Send in which a request goes onto a connection only while permit returns true,
+// also if it is repeated on another one.
+func While(ctx context.Context, permit func() bool) context.Context {
+	return context.WithValue(ctx, permitKey{}, permit)
+}
+
+type permitKey struct{}
+
+var errNotPermitted = errors.New("this instance may no longer send")
+
 // gets is called with each connection on which net/http tries the request.
 func (e *envelope) gets(got httptrace.GotConnInfo) {
 	e.got = got
+	if e.permit != nil && !e.permit() {
+		e.cancel(errNotPermitted)
+		_ = got.Conn.Close() // net/http may write before it looks at the context
+	}
 	if c, ok := got.Conn.(*requestConn); ok {
 		// The request may end before any of it is written: net/http repeats it on a new
 		// connection, and perhaps there is none to be had.
