@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -68,6 +69,9 @@ func (h *History) Next(ctx context.Context) (*Message, error) {
 		return nil, io.EOF
 	}
 	m, err := h.messages.next(ctx)
+	if errors.Is(err, errRemoved) {
+		return nil, io.EOF
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ type reading struct {
 // reads it again from the bookmarks.
 var ErrRewound = errors.New("the log has lost its end")
 
+// errRemoved reports that the messages up to until were removed before they were read. The reading may go on.
+var errRemoved = errors.New("the last messages to read were removed")
+
 // consumerEnds is after how long without a client the servers delete a consumer. A stream has a
 // thousand at most, and each kill of a sender leaves some.
 const consumerEnds = time.Minute
@@ -150,8 +153,8 @@ func (r *reading) next(ctx context.Context) (*Message, error) {
 
 // look makes sure that there may be a next message: that the log still has what was read, and that
 // the servers deliver. If there is a next message and the replica is behind, twice, the reading goes
-// on at another one. If the log had one at the last look and it has not come since, it begins anew.
-// If the servers do not answer, look changes nothing.
+// on at another one. If the log had one at the last look and it has not come since, it begins anew. If it has
+// none up to until, the error is errRemoved, once. If the servers do not answer, look changes nothing.
 func (r *reading) look(ctx context.Context) error {
 	within, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
@@ -170,7 +173,13 @@ func (r *reading) look(ctx context.Context) error {
 	switch {
 	case r.at.seq < r.until && r.lagging && lagged:
 		r.log.o.Log.Warn("The log is read from a NATS server whose replica is behind; reading from another one", "server", avoid)
-	case end <= max(r.at.seq, r.renewed) || !r.isOwed(within, end):
+	case end <= max(r.at.seq, r.renewed):
+		return nil
+	case !r.isOwed(within, end):
+		if r.at.seq < r.until && r.until <= end {
+			r.until = r.at.seq
+			return errRemoved
+		}
 		return nil
 	}
 	r.renewed = end

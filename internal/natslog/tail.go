@@ -2,6 +2,7 @@ package natslog
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -74,11 +75,14 @@ func (t *Tail) Progress() map[int]*Progress { return t.progress }
 func (t *Tail) IsCaughtUp() bool { return t.messages.at.seq >= t.messages.until }
 
 // Next waits for the next message and returns it with the progress of its partition. The
-// message is nil if it is delivered according to the bookmark. Next returns ErrRewound unless it follows
+// message is nil if it is delivered according to the bookmark, or if the last ones were removed. Next returns ErrRewound unless it follows
 // the last message that the partition's progress has taken, or the log still has that one. A tail that
 // reads on in a log that was cut back misses what was written since at the sequences that it has passed.
 func (t *Tail) Next(ctx context.Context) (*Message, *Progress, error) {
 	m, err := t.read(ctx)
+	if errors.Is(err, errRemoved) { // now it is caught up
+		return nil, nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
