@@ -123,14 +123,8 @@ func (s *Store) Pages(ctx context.Context, f Filter, do func([]Row) error) error
 		if left > 0 {
 			f.Limit = min(left, pageRows)
 		}
-		var batch pgx.Batch
-		var rows []Row
-		batch.Queue(planByKey)
-		batch.Queue(s.sql(`SELECT `+columns+` FROM {parked} WHERE `+where+f.first()), args...).Query(func(r pgx.Rows) (err error) {
-			rows, err = pgx.CollectRows(r, scanRow)
-			return err
-		})
-		if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		rows, err := s.rowsByKey(ctx, `SELECT `+columns+` FROM {parked} WHERE `+where+f.first(), args...)
+		if err != nil {
 			return fmt.Errorf("list deliveries: %w", err)
 		}
 		if len(rows) > 0 {

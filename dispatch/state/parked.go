@@ -19,25 +19,28 @@ type Part struct {
 // Tail returns a part of a hook's parked deliveries, in order and without bodies. It is
 // empty if nothing is left.
 func (s *Store) Tail(ctx context.Context, p Part) ([]Row, error) {
-	var (
-		batch pgx.Batch
-		rows  []Row
-	)
-	batch.Queue(planByKey)
-	batch.Queue(s.sql(`SELECT `+columns+` FROM {parked} p WHERE hook_id = $1 AND state = 'parked'
-		AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint) AND `+pending+` ORDER BY commit_lsn, ordinal, timeline LIMIT $5`),
-		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows,
-	).Query(func(r pgx.Rows) (err error) {
-		rows, err = pgx.CollectRows(r, scanRow)
-		return err
-	})
-	err := s.pool.SendBatch(ctx, &batch).Close()
+	rows, err := s.rowsByKey(ctx, `SELECT `+columns+` FROM {parked} p WHERE hook_id = $1 AND state = 'parked'
+		AND (commit_lsn, ordinal, timeline) > ($2::text::pg_lsn, $3::bigint, $4::bigint) AND `+pending+` ORDER BY commit_lsn, ordinal, timeline LIMIT $5`,
+		p.Hook, p.After.Commit.String(), p.After.Ordinal, p.After.Timeline, p.Rows)
 	return rows, wrap(err, "read parked deliveries")
 }
 
-// planByKey makes the server scan the key from the beginning of the part, until the end
-// of the transaction. Otherwise it would read and sort everything after it as long as the
-// table's statistics are older than the backlog.
+// rowsByKey is rows for a query in the order of the key, which the server scans from the
+// beginning of the part.
+func (s *Store) rowsByKey(ctx context.Context, sql string, args ...any) (rows []Row, err error) {
+	var batch pgx.Batch
+	batch.Queue(planByKey)
+	batch.Queue(s.sql(sql), args...).Query(func(r pgx.Rows) (err error) {
+		rows, err = pgx.CollectRows(r, scanRow)
+		return err
+	})
+	err = s.pool.SendBatch(ctx, &batch).Close()
+	return rows, err //nolint:wrapcheck // the caller wraps it
+}
+
+// planByKey makes the server scan the key until the end of the transaction. Otherwise it
+// would read and sort everything after the part's beginning as long as the table's
+// statistics are older than the backlog.
 const planByKey = `SELECT set_config('enable_bitmapscan', 'off', true), set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true)`
 
 // Bodies returns the bodies of the hook's parked deliveries of these events. A missing
