@@ -128,7 +128,7 @@ func (c *control) mustHaveSlot(ctx context.Context) error {
 // mustRemember returns an error unless the running hooktail remembers the events of
 // requests in progress, for which Label Studio has not looked up its hooks yet.
 func (c *control) mustRemember(ctx context.Context) error {
-	report, err := askRunning(ctx, c.cfg)
+	report, err := c.askRunning(ctx)
 	if err == nil && report.Stream != nil {
 		return whole(report.Overlap)
 	}

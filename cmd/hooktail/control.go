@@ -12,8 +12,10 @@ import (
 
 	"github.com/hooktail/hooktail/config"
 	"github.com/hooktail/hooktail/dispatch/hook"
+	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/internal/display"
 	"github.com/hooktail/hooktail/internal/replay"
+	"github.com/hooktail/hooktail/internal/status"
 	"github.com/hooktail/hooktail/internal/wiring"
 )
 
@@ -26,6 +28,11 @@ type control struct {
 	cmd   *cobra.Command
 	out   display.Screen
 	err   io.Writer
+}
+
+// askRunning asks the running hooktail: see askRunningOf.
+func (c *control) askRunning(ctx context.Context) (status.Report, error) {
+	return askRunningOf(ctx, c.cfg, func(ctx context.Context) (state.Identity, error) { return state.Here(ctx, c.Pool) })
 }
 
 // controls runs f with the configured database, in which hooktail's tables must exist.

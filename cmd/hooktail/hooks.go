@@ -106,7 +106,7 @@ func newHooks(ctx context.Context, cfg config.Config, known []status.Hook) []sta
 // liveHook asks the hooktail that runs on this machine about a hook; nil if none leads
 // there.
 func (c *control) liveHook(ctx context.Context, id int64) (*status.Report, *status.Hook) {
-	report, err := askRunning(ctx, c.cfg)
+	report, err := c.askRunning(ctx)
 	i := slices.IndexFunc(report.Hooks, func(h status.Hook) bool { return h.ID == id })
 	if err != nil || i < 0 {
 		return nil, nil

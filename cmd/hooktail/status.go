@@ -45,10 +45,22 @@ func (a *app) reportOf(ctx context.Context, cfg config.Config) (status.Report, e
 	return reportOfDatabase(ctx, cfg)
 }
 
-// askRunning asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. It refuses the answer of one that
+// askRunning is askRunningOf for a caller that has no connection to the database.
+func askRunning(ctx context.Context, cfg config.Config) (status.Report, error) {
+	return askRunningOf(ctx, cfg, func(ctx context.Context) (here state.Identity, err error) {
+		pool, err := wiring.OpenPool(ctx, cfg)
+		if err != nil {
+			return here, err
+		}
+		defer pool.Close()
+		return state.Here(ctx, pool)
+	})
+}
+
+// askRunningOf asks the hooktail that runs on HOOKTAIL_HTTP_ADDR. It refuses the answer of one that
 // reads another slot or server, whose hooks have the same ids. If the database does not say
 // soon which server it is, the answer counts.
-func askRunning(ctx context.Context, cfg config.Config) (status.Report, error) {
+func askRunningOf(ctx context.Context, cfg config.Config, identify func(context.Context) (state.Identity, error)) (status.Report, error) {
 	report, err := status.Ask(ctx, cfg.HTTPAddr)
 	if err != nil || report.Stream == nil {
 		return report, err
@@ -59,12 +71,7 @@ func askRunning(ctx context.Context, cfg config.Config) (status.Report, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
-	pool, err := wiring.OpenPool(ctx, cfg)
-	if err != nil {
-		return report, nil //nolint:nilerr // nothing is known of it
-	}
-	defer pool.Close()
-	here, err := state.Here(ctx, pool)
+	here, err := identify(ctx)
 	if err == nil && here.System != "" && report.Stream.SystemID != "" && here.System != report.Stream.SystemID {
 		return other, fmt.Errorf("the hooktail on %s reads another server, of system identifier %s", cfg.HTTPAddr, report.Stream.SystemID)
 	}
