@@ -1,11 +1,6 @@
 package dispatch
 
 import (
-	"bufio"
-	"fmt"
-	"net"
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,53 +18,23 @@ func TestNothingIsSentAgainWithoutPermit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var permitted atomic.Bool
-			permitted.Store(true)
-			listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer listener.Close()
-			requests := make(chan int, 10)
-			go func() {
-				for n := 0; ; {
-					conn, err := listener.Accept()
-					if err != nil {
-						return // the test has ended
-					}
-					reader := bufio.NewReader(conn)
-					for {
-						request, err := http.ReadRequest(reader)
-						if err != nil {
-							break
-						}
-						request.Body.Close()
-						if n++; n == 2 {
-							permitted.Store(false) // it is frozen now
-							fmt.Fprint(conn, answer)
-							conn.Close()
-						} else {
-							fmt.Fprint(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
-						}
-						requests <- n
-					}
-				}
-			}()
-			hooks := newTestHooks(t, dispatchtest.HookRow(1, "http://"+listener.Addr().String()))
+			receiver := dispatchtest.Receiver(t)
+			receiver.Script("/", dispatchtest.Status(200), dispatchtest.Raw(answer), dispatchtest.Status(200))
+			permitted := func() bool { return len(receiver.Requests("/")) < 2 } // it is frozen when the second one arrives
+			hooks := newTestHooks(t, dispatchtest.HookRow(1, receiver.URL+"/"))
 			log := &dispatchtest.Log{}
-			d := New(Options{Hooks: hooks, Sender: newTestSender(t, send.Options{Timeout: time.Minute}), Permit: permitted.Load, Log: log.Logger()})
+			d := New(Options{Hooks: hooks, Sender: newTestSender(t, send.Options{Timeout: time.Minute}), Permit: permitted, Log: log.Logger()})
 			defer d.Close()
 			defer d.Halt()
 			for n := range 2 {
 				if err := d.Enqueue(t.Context(), []Delivery{deliveryTo(1, dispatchtest.Event(n, 7), func() {})}); err != nil {
 					t.Fatal(err)
 				}
-				<-requests
+				receiver.Wait(t, "/", n+1)
 			}
-			select {
-			case <-requests:
-				t.Error("the request was repeated")
-			case <-time.After(300 * time.Millisecond):
+			<-time.After(300 * time.Millisecond) // for a request that must not come
+			if n := len(receiver.Requests("/")); n != 2 {
+				t.Errorf("%d requests: one was repeated", n)
 			}
 		})
 	}

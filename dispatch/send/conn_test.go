@@ -180,19 +180,62 @@ func TestStatusOfAnUnusedConnection(t *testing.T) {
 	}
 }
 
-// TestIdleConnectionTimesOut: a receiver that tells of its connection's end with a 408 may do so when a
-// request is on its way. That is sent on a new connection.
-func TestIdleConnectionTimesOut(t *testing.T) {
-	address := serveConns(t, nil, func(conn net.Conn) {
+// serveRequests is the address of a receiver that reads each request of a connection and answers it so, until answer
+// returns false; n counts from 0 on each connection.
+func serveRequests(t *testing.T, secure *tls.Config, answer func(n int, request *http.Request, conn net.Conn) bool) string {
+	t.Helper()
+	return serveConns(t, secure, func(conn net.Conn) {
 		reader := bufio.NewReader(conn)
-		for _, answer := range []string{"200 OK\r\n", "408 Request Timeout\r\nConnection: close\r\n"} {
+		for n := 0; ; n++ {
 			request, err := http.ReadRequest(reader)
 			if err != nil {
 				return
 			}
 			_, _ = io.Copy(io.Discard, request.Body)
-			_, _ = io.WriteString(conn, "HTTP/1.1 "+answer+"Content-Length: 0\r\n\r\n")
+			if !answer(n, request, conn) {
+				return
+			}
 		}
+	})
+}
+
+// assembly has several requests in flight at once, so that each has a connection, which is kept.
+type assembly struct {
+	size    int
+	arrived chan struct{}
+	goOn    chan struct{}
+}
+
+func newAssembly(size int) assembly {
+	return assembly{size, make(chan struct{}, size), make(chan struct{})}
+}
+
+// arrive waits, at the receiver, until all requests have arrived.
+func (a assembly) arrive() {
+	a.arrived <- struct{}{}
+	<-a.goOn
+}
+
+// send sends the requests and waits for their answers.
+func (a assembly) send(one func()) {
+	var wg sync.WaitGroup
+	for range a.size {
+		wg.Go(one)
+	}
+	for range a.size {
+		<-a.arrived
+	}
+	close(a.goOn)
+	wg.Wait()
+}
+
+// TestIdleConnectionTimesOut: a receiver that tells of its connection's end with a 408 may do so when a
+// request is on its way. That is sent on a new connection.
+func TestIdleConnectionTimesOut(t *testing.T) {
+	answers := []string{"200 OK\r\n", "408 Request Timeout\r\nConnection: close\r\n"}
+	address := serveRequests(t, nil, func(n int, _ *http.Request, conn net.Conn) bool {
+		_, err := io.WriteString(conn, "HTTP/1.1 "+answers[n]+"Content-Length: 0\r\n\r\n")
+		return err == nil && n == 0
 	})
 	s := newTestSender(t, Options{Timeout: 20 * time.Second})
 	hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
@@ -261,26 +304,17 @@ func TestUnreadBodyOfTheRequestBefore(t *testing.T) {
 func TestRestOfTheAnswerBefore(t *testing.T) {
 	for _, rest := range []string{"ok", `{"ok": true}`, "\r\n", "0\r\n\r\n", strings.Repeat("x", 70<<10)} {
 		var requests atomic.Int32
-		address := serveConns(t, nil, func(conn net.Conn) {
-			reader := bufio.NewReader(conn)
-			for first := true; ; first = false {
-				request, err := http.ReadRequest(reader)
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, request.Body)
-				requests.Add(1)
-				answer := "HTTP/1.1 204 No Content\r\n"
-				switch {
-				case request.URL.Path == "/header" && !first:
-					answer += "malformed\r\n"
-				case request.URL.Path != "/header" && !first, request.URL.Path == "/malformed":
-					answer = rest + answer
-				}
-				if _, err = io.WriteString(conn, answer+"\r\n"); err != nil {
-					return
-				}
+		address := serveRequests(t, nil, func(n int, request *http.Request, conn net.Conn) bool {
+			requests.Add(1)
+			answer := "HTTP/1.1 204 No Content\r\n"
+			switch {
+			case request.URL.Path == "/header" && n > 0:
+				answer += "malformed\r\n"
+			case request.URL.Path != "/header" && n > 0, request.URL.Path == "/malformed":
+				answer = rest + answer
 			}
+			_, err := io.WriteString(conn, answer+"\r\n")
+			return err == nil
 		})
 		s := newTestSender(t, Options{Timeout: 20 * time.Second})
 		for range 5 {
@@ -321,39 +355,22 @@ func TestReceiverDiesOfAnEvent(t *testing.T) {
 		for _, body := range []int{100, 2 * spareText} {
 			var deadly atomic.Bool
 			var died atomic.Int32
-			all := make(chan struct{}, kept)
-			answer := make(chan struct{})
-			address := serveConns(t, nil, func(conn net.Conn) {
-				reader := bufio.NewReader(conn)
-				for {
-					request, err := http.ReadRequest(reader)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, request.Body)
-					if deadly.Load() {
-						died.Add(1)
-						end(conn)
-						return
-					}
-					all <- struct{}{}
-					<-answer
-					_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+			all := newAssembly(kept)
+			address := serveRequests(t, nil, func(_ int, _ *http.Request, conn net.Conn) bool {
+				if deadly.Load() {
+					died.Add(1)
+					end(conn)
+					return false
 				}
+				all.arrive()
+				_, err := io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+				return err == nil
 			})
 			s := newTestSender(t, Options{Timeout: 20 * time.Second})
 			hook := oneHook(t, dispatchtest.HookRow(1, "http://"+address+"/h"))
 			m := testMessage
 			m.Body = mapping.BodyOf(make([]byte, body))
-			var wg sync.WaitGroup
-			for range kept {
-				wg.Go(func() { s.Send(t.Context(), hook, m) })
-			}
-			for range kept {
-				<-all
-			}
-			close(answer)
-			wg.Wait()
+			all.send(func() { s.Send(t.Context(), hook, m) })
 			deadly.Store(true)
 			if out := s.Send(t.Context(), hook, m); out.Result != ResultReset || died.Load() != 2 {
 				t.Errorf("%s, body of %d bytes: %d requests, outcome %+v", name, body, died.Load(), out)
@@ -366,17 +383,13 @@ func TestReceiverDiesOfAnEvent(t *testing.T) {
 // TestConfusedAnswerWithoutEnd: an answer that is asked for again is not waited for.
 func TestConfusedAnswerWithoutEnd(t *testing.T) {
 	over := make(chan struct{})
-	address := serveConns(t, nil, func(conn net.Conn) {
-		reader := bufio.NewReader(conn)
-		for _, answer := range []string{"204 No Content\r\n\r\n", "400 Bad Request\r\nConnection: close\r\n\r\nend"} {
-			request, err := http.ReadRequest(reader)
-			if err != nil {
-				return
-			}
-			_, _ = io.Copy(io.Discard, request.Body)
-			_, _ = io.WriteString(conn, "HTTP/1.1 "+answer)
+	answers := []string{"204 No Content\r\n\r\n", "400 Bad Request\r\nConnection: close\r\n\r\nend"}
+	address := serveRequests(t, nil, func(n int, _ *http.Request, conn net.Conn) bool {
+		_, err := io.WriteString(conn, "HTTP/1.1 "+answers[n])
+		if n == 1 {
+			<-over
 		}
-		<-over
+		return err == nil && n == 0
 	})
 	defer close(over)
 	s := newTestSender(t, Options{Timeout: 20 * time.Second})
@@ -396,39 +409,24 @@ func TestKeptConnectionsThatAreDead(t *testing.T) {
 	for scheme, secure := range map[string]*tls.Config{"http": nil, "https": plain.TLS} {
 		const kept = 8
 		var dead atomic.Bool
-		all := make(chan struct{}, kept)
-		answer, over := make(chan struct{}), make(chan struct{})
-		address := serveConns(t, secure, func(conn net.Conn) {
-			reader, isNew := bufio.NewReader(conn), dead.Load()
-			for {
-				request, err := http.ReadRequest(reader)
-				if err != nil {
-					return
-				}
-				_, _ = io.Copy(io.Discard, request.Body)
-				switch {
-				case isNew:
-				case dead.Load():
-					<-over
-					return
-				default:
-					all <- struct{}{}
-					<-answer
-				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+		var old sync.Map // connections from before
+		all, over := newAssembly(kept), make(chan struct{})
+		address := serveRequests(t, secure, func(_ int, _ *http.Request, conn net.Conn) bool {
+			_, isOld := old.Load(conn)
+			switch {
+			case !dead.Load():
+				old.Store(conn, nil)
+				all.arrive()
+			case isOld:
+				<-over
+				return false
 			}
+			_, err := io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+			return err == nil
 		})
 		s := newTestSender(t, Options{Timeout: 2 * time.Second, TLS: &tls.Config{RootCAs: roots}})
 		hook := oneHook(t, dispatchtest.HookRow(1, scheme+"://"+address+"/h"))
-		var wg sync.WaitGroup
-		for range kept {
-			wg.Go(func() { s.Send(t.Context(), hook, testMessage) })
-		}
-		for range kept {
-			<-all
-		}
-		close(answer)
-		wg.Wait()
+		all.send(func() { s.Send(t.Context(), hook, testMessage) })
 		dead.Store(true)
 		for n := range kept + 2 {
 			if out := s.Send(t.Context(), hook, testMessage); n > 0 && out.Status != http.StatusNoContent {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/hooktail/hooktail/cdc/cdctest"
 	"github.com/hooktail/hooktail/dispatch/state"
 	"github.com/hooktail/hooktail/mapping"
 )
@@ -176,6 +177,13 @@ func TestExpire(t *testing.T) {
 	}
 }
 
+// fill stores n deliveries of the state for hook 1.
+func fill(t *testing.T, db *cdctest.Database, n int, of state.State) {
+	t.Helper()
+	db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
+		SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), $2::text, CASE WHEN $2::text = 'dead' THEN now() END FROM generate_series(1, $1::int) AS i`, n, of)
+}
+
 // TestChangeOfRowsThatAreBeingUpdated: a person's change of deliveries that somebody updates
 // meanwhile, as a running hooktail does with each attempt, waits for them, and then changes them
 // and all that follow.
@@ -183,19 +191,18 @@ func TestChangeOfRowsThatAreBeingUpdated(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name   string
-		rows   string // state of the rows
+		rows   state.State
 		change func(s *state.Store, ctx context.Context, f state.Filter, dryRun bool) (int64, error)
 		left   string
 	}{
-		{"discard", "parked", (*state.Store).Discard, "state = 'parked'"},
-		{"redrive", "dead", (*state.Store).Redrive, "state = 'dead'"},
+		{"discard", state.Parked, (*state.Store).Discard, "state = 'parked'"},
+		{"redrive", state.Dead, (*state.Store).Redrive, "state = 'dead'"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			db := migrated(t)
 			const n = 25_000
-			db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
-				SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), $2::text, CASE WHEN $2::text = 'dead' THEN now() END FROM generate_series(1, $1::int) AS i`, n, tt.rows)
+			fill(t, db, n, tt.rows)
 			person := db.Connect(t)
 			if _, err := person.Exec(t.Context(), `BEGIN; UPDATE "Hook""tail".parked SET attempts = attempts + 1 WHERE commit_lsn = '0/5'`); err != nil {
 				t.Fatal(err)
@@ -276,8 +283,7 @@ func TestRedrivenAreTakenByTheirKeys(t *testing.T) {
 	t.Parallel()
 	db := migrated(t)
 	const n = 20_000
-	db.Exec(t, `INSERT INTO "Hook""tail".parked (hook_id, commit_lsn, ordinal, timeline, event_id, action, project_id, task_id, committed_at, body, bytes, added_at, state, dead_at)
-		SELECT 1, '0/0'::pg_lsn + i, 1, 1, i, 'A', 1, i, now(), '{}', 2, now(), 'dead', now() FROM generate_series(1, $1::int) AS i`, n)
+	fill(t, db, n, state.Dead)
 	db.Exec(t, `VACUUM (ANALYZE) "Hook""tail".parked`)
 	if changed, err := newStore(t, db).Redrive(t.Context(), state.Filter{}, false); err != nil || changed != n {
 		t.Fatalf("%d are redriven, error %v", changed, err)

@@ -4,7 +4,6 @@ package natslog_test
 
 import (
 	"context"
-	"log/slog"
 	"testing"
 	"time"
 
@@ -22,16 +21,7 @@ func TestTopicWhoseAcknowledgementsAreLost(t *testing.T) {
 	config := l.Names().TopicConfig(natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute}, 1)
 	config.NoAck = true
 	s.Update(t, config)
-	topic, err := l.OpenTopic(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := natslog.NewWriter(t.Context(), l, natslog.WriterOptions{
-		Prefix: func() natslog.Prefix { return natslog.Prefix{} }, Topic: topic, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	topic, w := topicWriter(t, l)
 	n := 0
 	put := func(ctx context.Context) error {
 		var deliveries []dispatch.Delivery

@@ -32,16 +32,7 @@ func TestTopicThatLosesItsEnd(t *testing.T) {
 			t.Parallel()
 			s := natstest.Start(t, nil)
 			l := openTopic(t, s)
-			topic, err := l.OpenTopic(t.Context())
-			if err != nil {
-				t.Fatal(err)
-			}
-			w, err := natslog.NewWriter(t.Context(), l, natslog.WriterOptions{
-				Prefix: func() natslog.Prefix { return natslog.Prefix{} }, Topic: topic, Log: slog.New(slog.DiscardHandler),
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			topic, w := topicWriter(t, l)
 			done := 0
 			put := func(n int) error {
 				e := event(lsn(n * 0x100))
@@ -71,4 +62,20 @@ func TestTopicThatLosesItsEnd(t *testing.T) {
 func openTopic(t *testing.T, s *natstest.Server) *natslog.Log {
 	t.Helper()
 	return openWith(t, natslog.Options{URL: s.URL(), Topic: &natslog.TopicOptions{Keep: time.Hour, Sync: time.Minute}})
+}
+
+// topicWriter opens the log's topic, with a writer that publishes to it.
+func topicWriter(t *testing.T, l *natslog.Log) (*natslog.Topic, *natslog.Writer) {
+	t.Helper()
+	topic, err := l.OpenTopic(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := natslog.NewWriter(t.Context(), l, natslog.WriterOptions{
+		Prefix: func() natslog.Prefix { return natslog.Prefix{} }, Topic: topic, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topic, w
 }

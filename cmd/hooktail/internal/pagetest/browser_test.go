@@ -135,6 +135,12 @@ func (b *browser) click(selector string) {
 	b.run(fmt.Sprintf("document.querySelector(%q).click()", selector))
 }
 
+// logIn submits the token in the form that "#login" opens.
+func (b *browser) logIn(token string) {
+	b.t.Helper()
+	b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
+}
+
 // press presses a key: Tab, Shift+Tab or Enter.
 func (b *browser) press(key string) {
 	b.t.Helper()

@@ -306,12 +306,9 @@ func act(t *testing.T, b *browser) {
 	b.wait("window.answered", "401")
 
 	b.click("#login")
-	logIn := func(token string) {
-		b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
-	}
-	logIn("wrong-" + token)
+	b.logIn("wrong-" + token)
 	b.waitText("#login-fault", "wrong token")
-	logIn(token)
+	b.logIn(token)
 	b.waitText("#logout", "Log out")
 	if cookie := b.eval("document.cookie + '.'"); cookie != "." {
 		t.Errorf("a script can read the cookie %s", cookie)

@@ -3,7 +3,6 @@
 package pagetest
 
 import (
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -31,7 +30,7 @@ func TestWithChromiumBelowAPath(t *testing.T) {
 		t.Error("the page asks, and is not told")
 	}
 	b.click("#login")
-	b.run(fmt.Sprintf(`const f = document.querySelector("#login-form"); f.elements.token.value = %q; f.requestSubmit()`, token))
+	b.logIn(token)
 	b.waitText("#logout", "Log out")
 	b.mu.Lock()
 	defer b.mu.Unlock()
